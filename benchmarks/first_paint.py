@@ -64,7 +64,8 @@ from q1lab.ground import paths
 from q1lab.index.store import Store
 from q1lab.week import content, progress
 with Store() as store:
-    progress.save_setting(store, content.load_week(paths.content_dir()).label, "welcomed", True)
+    week = content.load_week(paths.content_dir())
+    progress.save_week_setting(store, week.label, "welcomed", True)
 """
     subprocess.run([sys.executable, "-P", "-c", code], env=env, check=True)
 

@@ -54,7 +54,9 @@ def probe(request: dict[str, Any]) -> dict[str, Any]:
     device = devices.choose(request.get("device", "auto"))
     dtype = devices.choose_dtype(request.get("dtype", "auto"), device)
     arms = {
-        arm: look(Path(file), request["config"], request["vocab_size"], torch.device(device), dtype)
+        arm: try_model(
+            Path(file), request["config"], request["vocab_size"], torch.device(device), dtype
+        )
         for arm, file in request.get("files", {}).items()
     }
     weights = {arm: answer.pop("weights") for arm, answer in arms.items()}
@@ -65,18 +67,18 @@ def probe(request: dict[str, Any]) -> dict[str, Any]:
         "torch_tested": list(torch_private.TESTED),
         "torch_lacks": torch_private.missing(),
         "platform": f"{platform.system()} {platform.machine()}",
-        "device_name": name_of(device),
+        "device_name": name_of_device(device),
         "bf16": devices.cpu_bf16() if device == "cpu" else dtype == "bf16",
         "arms": arms,
         **(
-            {"shared_at_start": shared(weights["baseline"], weights["modified"])}
+            {"shared_at_start": share_at_start(weights["baseline"], weights["modified"])}
             if set(weights) == {"baseline", "modified"}
             else {}
         ),
     }
 
 
-def shared(base: dict[str, torch.Tensor], modified: dict[str, torch.Tensor]) -> float:
+def share_at_start(base: dict[str, torch.Tensor], modified: dict[str, torch.Tensor]) -> float:
     """The share of the baseline's parameters with which the modified model starts, too: the same
     name, the same shape and, bit by bit, the same value from the same seed."""
     equal = sum(
@@ -87,13 +89,13 @@ def shared(base: dict[str, torch.Tensor], modified: dict[str, torch.Tensor]) -> 
     return equal / max(1, sum(values.numel() for values in base.values()))
 
 
-def name_of(device: str) -> str:
+def name_of_device(device: str) -> str:
     if device == "cuda":
         return torch.cuda.get_device_name()
     return device
 
 
-def look(
+def try_model(
     file: Path, config: dict[str, Any], vocab_size: int, device: torch.device, dtype: str
 ) -> dict[str, Any]:
     """Build the model, check what its forward returns, count, and time a few training steps."""

@@ -117,7 +117,7 @@ def run(
     """Read, load and check a file; the exit status."""
     began = time.perf_counter()
     say("begin", name="syntax")
-    lines = read(path)
+    lines = python_line_count(path)
     first = Result(
         "syntax",
         True,
@@ -174,7 +174,7 @@ def run(
     return 0 if passed else 1
 
 
-def read(path: Path) -> int:
+def python_line_count(path: Path) -> int:
     """Look at the file before anything heavy is imported; returns its lines. Unusable when it is no
     Python text."""
     try:

@@ -39,7 +39,7 @@ from labs.checks.subject import (
     tokens,
     twin,
 )
-from labs.checks.trace import Head, Projection, Trace, shared
+from labs.checks.trace import Head, Projection, Trace, first_alike
 
 
 @check(
@@ -390,7 +390,7 @@ def residual(s: Subject) -> str:
 )
 def attention(s: Subject) -> str:
     try:
-        return judge(s.small())
+        return check_attention(s.small())
     except Unscaled as unscaled:
         # with gains of 1, the lengths of normalized queries and keys are known
         model = loud(shake(s.build(), gains=False))
@@ -401,7 +401,7 @@ class Unscaled(NotJudged):
     """Queries and keys were seen, and their lengths are those of no projection."""
 
 
-def judge(pass_trace: Trace) -> str:
+def check_attention(pass_trace: Trace) -> str:
     """Check that the heads of a trace are softmax(q kᵀ / √head_dim) v, and that all go back."""
     layers = pass_trace.layers(H)
     if not pass_trace.heads:
@@ -417,7 +417,7 @@ def judge(pass_trace: Trace) -> str:
         before = [p for p in pass_trace.projections if p.at < layer[0].at][-3 * H :]
         after = [p.x for p in pass_trace.projections if layer[0].at < p.at < end]
         pool = torch.cat(after, dim=-1) if after else torch.zeros(T, 1)
-        alike = shared([head.weights for head in layer])
+        alike = first_alike([head.weights for head in layer])
         for at, head in enumerate(layer):
             if alike[at] != at:
                 raise Wrong(

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 
 import torch
 
-from labs.checks.generic import baseline, judge
+from labs.checks.generic import baseline, check_attention
 from labs.checks.property_check import NotJudged, Warned, Wrong, change, check
 from labs.checks.subject import LAYERS, H, Subject, number, tokens
-from labs.checks.trace import Head, Trace, shared
+from labs.checks.trace import Head, Trace, first_alike
 
 NO_FIELD = "no field of GPTConfig changes how many value heads there are"
 UNSEEN = (
@@ -23,7 +23,7 @@ UNSEEN = (
 )
 
 
-def layers(trace: Trace) -> list[list[Head]]:
+def heads_by_layer(trace: Trace) -> list[list[Head]]:
     """The heads of each layer. Wrong, with what was looked for, where they were not found."""
     layer_heads = trace.layers(H)
     if not trace.heads:
@@ -38,16 +38,16 @@ def layers(trace: Trace) -> list[list[Head]]:
 
 def keys_of(layer: list[Head]) -> list[int] | None:
     keys = [head.k for head in layer if head.k is not None]
-    return shared(keys) if len(keys) == len(layer) else None
+    return first_alike(keys) if len(keys) == len(layer) else None
 
 
 def values_of(layer: list[Head]) -> list[int]:
-    return shared([head.v for head in layer])
+    return first_alike([head.v for head in layer])
 
 
 def kinds(trace: Trace) -> Iterator[tuple[int, str, int]]:
     """The number of different key and value heads of each layer, where they were seen."""
-    for layer, heads in enumerate(layers(trace)):
+    for layer, heads in enumerate(heads_by_layer(trace)):
         for name, ids in (("key", keys_of(heads)), ("value", values_of(heads))):
             if ids is not None:
                 yield layer, name, len(set(ids))
@@ -64,7 +64,7 @@ def _trace_with(s: Subject, n_kv: int) -> Trace:
     counts = []
     for value in (n_kv, H // n_kv):  # key and value heads, or query heads per group
         trace = s.watch(s.shaken(**{s.kv_field: value}), tokens(1))
-        counts.append(len(set(values_of(layers(trace)[0]))))
+        counts.append(len(set(values_of(heads_by_layer(trace)[0]))))
         if counts[-1] == n_kv:
             return trace
     raise Wrong(f"{s.kv_field}={n_kv} gives {counts[0]} different value heads, not {n_kv}")
@@ -80,7 +80,7 @@ def _trace_with(s: Subject, n_kv: int) -> Trace:
 )
 def groups(s: Subject) -> str:
     seen, unsure = "", False
-    for number_, layer in enumerate(layers(s.small())):
+    for number_, layer in enumerate(heads_by_layer(s.small())):
         keys, values = keys_of(layer), values_of(layer)
         where = f"layer {number_}"
         if keys is None:
@@ -190,7 +190,7 @@ def ordinary(s: Subject) -> str:
     for layer, name, many in kinds(trace):
         if many != H:
             raise Wrong(f"layer {layer}: with {H} groups, {name} heads are still shared")
-    return judge(trace)
+    return check_attention(trace)
 
 
 @check(
@@ -204,7 +204,7 @@ def mqa(s: Subject) -> str:
     for layer, name, many in kinds(trace):
         if many != 1:
             raise Wrong(f"layer {layer}: {many} different {name} heads, not 1")
-    judge(trace)
+    check_attention(trace)
     return f"{H} query heads, one key and value head"
 
 
@@ -232,7 +232,7 @@ def remainder(s: Subject) -> str:
 FILE_NAMES = ("gqa", "mqa", "grouped")
 
 
-def looks(s: Subject) -> bool:
+def recognizes(s: Subject) -> bool:
     """True if some query heads share their values."""
     return any(len(set(values_of(layer))) < H for layer in s.small().layers(H))
 

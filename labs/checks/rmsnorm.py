@@ -67,7 +67,7 @@ def find_norms(s: Subject) -> dict[str, nn.Module]:
 
 def scales_away(module: nn.Module) -> bool:
     """True if 8x gives the same output as x, and not zeros."""
-    x = sample()
+    x = token_features()
     with torch.no_grad():
         output, scaled_output = module(x), module(8 * x)
     return bool(
@@ -75,7 +75,7 @@ def scales_away(module: nn.Module) -> bool:
     )
 
 
-def sample() -> Tensor:
+def token_features() -> Tensor:
     """Tokens whose features have a mean: (B, T, C)."""
     return torch.randn(B, T, C, generator=torch.Generator().manual_seed(6)) * 2 + 1.5
 
@@ -116,7 +116,7 @@ def slip(module: nn.Module) -> str:
     """The formula that a norm computes in place of x / RMS(x) · gain, as ": …"; "" if it has no
     name here."""
     gained_module, gains = with_gains(module)
-    x = sample().double()
+    x = token_features().double()
     words = slip_of(x, list(gains.values()), ask(gained_module, x))
     return words and f": {words}"
 
@@ -129,7 +129,7 @@ def slip(module: nn.Module) -> str:
 def scale(s: Subject) -> str:
     gaps = []
     for name, module in each(s).items():
-        small, large = ask(module, sample()), ask(module, 8 * sample())
+        small, large = ask(module, token_features()), ask(module, 8 * token_features())
         gaps.append((large - small).abs().max().item())
         if gaps[-1] > 1e-2:
             raise Wrong(
@@ -157,7 +157,7 @@ def shift(s: Subject) -> str:
 
 def shifted(module: nn.Module) -> float:
     """By how much a norm's outputs move when 3 is added to all features."""
-    x = sample()
+    x = token_features()
     return (ask(module, x + 3) - ask(module, x)).abs().max().item()
 
 
@@ -168,7 +168,7 @@ def shifted(module: nn.Module) -> float:
 )
 def axis(s: Subject) -> str:
     for name, module in each(s).items():
-        x = sample()
+        x = token_features()
         before = ask(module, x)
         changed = x.clone()
         changed[0, 4] = changed[0, 4] * 5 - 2
@@ -192,7 +192,7 @@ def axis(s: Subject) -> str:
 )
 def unit(s: Subject) -> str:
     for name, module in each(s).items():
-        sizes = rms(ask(module, sample()))
+        sizes = rms(ask(module, token_features()))
         if (sizes - 1).abs().max() > 0.01:
             low, high = sizes.min().item(), sizes.max().item()
             words = f"between {low:.3g} and {high:.3g}" if high - low > 1e-3 else f"{low:.4g}"
@@ -211,7 +211,7 @@ def formula(s: Subject) -> str:
         return of_functions(s)
     for name, module in norms(s).items():
         gained_module, gains = with_gains(module)
-        x = sample().double()
+        x = token_features().double()
         out, base = ask(gained_module, x), x / rms(x)
         options = {} if gains else {NO_GAIN: base}
         for key, g in gains.items():
@@ -470,7 +470,7 @@ def eps_between(before: Tensor, after: Tensor) -> Eps | None:
 FILE_NAMES = ("rms",)
 
 
-def looks(s: Subject) -> bool:
+def recognizes(s: Subject) -> bool:
     """True if a file's norms keep the mean (all of them, or some)."""
     return any(
         reading.norm

@@ -28,7 +28,7 @@ ONE_ANGLE = "one angle for all pairs"
 NO_EXPONENT = f"{ONE_ANGLE}: every pair rotates by 1 per position; does the exponent depend on i?"
 
 
-def layers(trace: Trace) -> list[Tensor]:
+def scores_by_layer(trace: Trace) -> list[Tensor]:
     """The scores of each layer, (heads, T, T); of heads whose queries and keys could not be told,
     up to a constant per row."""
     layer_heads = trace.layers(H) or [[head] for head in trace.heads]
@@ -254,7 +254,7 @@ def table(s: Subject) -> str:
     "This is what defines RoPE: shift query and key together, and their product stays.",
 )
 def relative(s: Subject) -> str:
-    layer_scores, heads = layers(s.long()), s.long().heads
+    layer_scores, heads = scores_by_layer(s.long()), s.long().heads
     if not layer_scores:
         raise NotJudged("no attention was seen; the next check looks at the output")
     seen = []
@@ -492,7 +492,7 @@ def profiles(s: Subject) -> list[tuple[Tensor, View]]:
     """Scores by distance: of every attention layer that can be seen, else of one head, read off the
     output."""
     trace = s.long()
-    layer_scores = layers(trace)
+    layer_scores = scores_by_layer(trace)
     if not layer_scores:
         return [(profile_from_output(s), View(first=1, floating=True))]
     view = View() if all(head.q is not None for head in trace.heads) else View(floating=True)
@@ -756,7 +756,7 @@ def precision(s: Subject) -> str:
     model = s.without_table(block_size=LONG)
     with torch.autocast("cpu", torch.bfloat16):
         trace = s.watch(model, constant(1, LONG))
-    rounded, exact = layers(trace), layers(s.long())
+    rounded, exact = scores_by_layer(trace), scores_by_layer(s.long())
     if not rounded or len(rounded) != len(exact):
         raise NotJudged("attention was not seen alike in fp32 and bf16")
     # later layers see the rounding of earlier ones, so only the first one is compared
@@ -809,13 +809,13 @@ def helped(s: Subject, q: Tensor, k: Tensor) -> list[Tensor] | None:
 FILE_NAMES = ("rope", "rotary")
 
 
-def looks(s: Subject) -> bool:
+def recognizes(s: Subject) -> bool:
     """True if a file looks like RoPE: with a learned table out of the way, nothing about positions
     in the stream, and scores of a constant sequence that vary."""
     first = s.long().projections[0].x
     if apart(first, first[:1].expand_as(first)) > 1e-3:
         return False  # positions are added to the embedding
-    layer_scores = layers(s.long())
+    layer_scores = scores_by_layer(s.long())
     return bool(layer_scores) and variation(along_diagonals(layer_scores[0])[0]) > 0
 
 

@@ -86,7 +86,7 @@ class Subject:
         torch.manual_seed(1)
         model = loading.build(self.module, {**SIZES, **self.values, **sizes}, VOCAB).eval()
         heads = self.watch(shake(model), tokens(1)).layers(H)[0]
-        return len(set(trace.shared([head.v for head in heads])))
+        return len(set(trace.first_alike([head.v for head in heads])))
 
     def default_of(self, name: str) -> Any:
         if dataclasses.is_dataclass(self.module.GPTConfig):

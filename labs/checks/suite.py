@@ -5,7 +5,7 @@ A modification is known by its files: `labs/models/NAME.py`, and `labs/checks/NA
     CHECKS      its checks, each called "NAME: …"; or, of one made of others,
     PARTS       the names of those
     FILE_NAMES  what a file's name contains that tells it
-    looks       (with CHECKS) takes a Subject and says whether it behaves like the modification
+    recognizes  (with CHECKS) takes a Subject and says whether it behaves like the modification
 """
 
 from __future__ import annotations
@@ -197,7 +197,7 @@ def guess(subject: Any) -> str:
     for name, module in OWN.items():
         # a file that fails here fails a check soon, with a better message
         with contextlib.suppress(Exception):
-            if module.looks(subject):
+            if module.recognizes(subject):
                 present.append(name)
     return joined(present) or "baseline"
 

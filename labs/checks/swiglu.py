@@ -18,7 +18,7 @@ from labs.checks.generic import baseline, layer_params
 from labs.checks.property_check import NotJudged, Wrong, another_kind, change, check
 from labs.checks.stream import is_norm
 from labs.checks.subject import LAYERS, C, H, Subject, shake, tokens
-from labs.checks.trace import Projection, Trace, shared
+from labs.checks.trace import Projection, Trace, first_alike
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "SiLU": F.silu,
@@ -56,7 +56,7 @@ class FeedForward:
     slip: str = ""  # of combination "": in words, what is seen instead
 
 
-def layers(s: Subject) -> list[FeedForward]:
+def feed_forward_layers(s: Subject) -> list[FeedForward]:
     """The feed-forward layers of a shaken model. Wrong, with what was looked for, if none."""
     return s.once("swiglu", lambda: find(s.small(), C))
 
@@ -188,12 +188,14 @@ def close(a: Tensor, b: Tensor) -> bool:
     "of the projections before it; a gate that is computed in another way is not seen",
 )
 def gate(s: Subject) -> str:
-    if len(layers(s)) == 2 * LAYERS and all(ff.combination == "alone" for ff in layers(s)):
+    if len(feed_forward_layers(s)) == 2 * LAYERS and all(
+        ff.combination == "alone" for ff in feed_forward_layers(s)
+    ):
         raise Wrong(
             f"two projections back to the stream in each of {LAYERS} layers: gate and value are "
             "projected back each by itself, and their product is to be"
         )
-    for number, ff in enumerate(layers(s)):
+    for number, ff in enumerate(feed_forward_layers(s)):
         if ff.combination == "alone" and (slip := slip_of_layer(s.small(), C)):
             raise Wrong(f"feed-forward layer {number}: {slip}")
         if ff.combination != "product":
@@ -207,9 +209,11 @@ def gate(s: Subject) -> str:
                 "": ff.slip or f"its {ff.hidden} hidden units are not a product of two projections",
             }
             raise Wrong(f"feed-forward layer {number}: {slips[ff.combination]}")
-    if len(layers(s)) != LAYERS:
-        raise Wrong(f"{len(layers(s))} feed-forward layers were found in {LAYERS} layers")
-    return layers(s)[0].layout
+    if len(feed_forward_layers(s)) != LAYERS:
+        raise Wrong(
+            f"{len(feed_forward_layers(s))} feed-forward layers were found in {LAYERS} layers"
+        )
+    return feed_forward_layers(s)[0].layout
 
 
 def slip_of_layer(trace: Trace, width: int) -> str:
@@ -245,7 +249,7 @@ def silu(s: Subject) -> str:
         "GELU (tanh)": "GEGLU",
         "nothing": "the bilinear layer",
     }
-    for number, ff in enumerate(layers(s)):
+    for number, ff in enumerate(feed_forward_layers(s)):
         if ff.activation.startswith(SWISH):
             return another_kind(f"the gate goes through {ff.activation}; SiLU has β = 1")
         if ff.combination == "product" and ff.activation != "SiLU":
@@ -258,7 +262,7 @@ def silu(s: Subject) -> str:
             if ff.activation == "SiLU":
                 continue  # the gate's check says what else is wrong
             raise NotJudged("no gate was found")
-    return f"SiLU in {len(layers(s))} layers"
+    return f"SiLU in {len(feed_forward_layers(s))} layers"
 
 
 @check(
@@ -267,7 +271,7 @@ def silu(s: Subject) -> str:
     "The paper has none, and a bias in one arm only would be a second difference.",
 )
 def bias(s: Subject) -> str:
-    for number, ff in enumerate(layers(s)):
+    for number, ff in enumerate(feed_forward_layers(s)):
         if ff.biases and "bias" not in s.fields:
             return another_kind(
                 f"feed-forward layer {number} has a bias, and GPTConfig has no field bias that "
@@ -286,7 +290,7 @@ def bias(s: Subject) -> str:
     "Uncut, the layer has half as many parameters again: then the comparison is about size.",
 )
 def hidden(s: Subject) -> str:
-    if any(ff.combination == "alone" for ff in layers(s)):
+    if any(ff.combination == "alone" for ff in feed_forward_layers(s)):
         raise NotJudged("no gate was found")
     sizes = {}
     for width, heads in ((128, 4), (768, 12)):
@@ -338,16 +342,17 @@ def uncut(more: dict[int, float]) -> str:
 def shares_values(trace: Trace) -> bool:
     """True if heads of one layer share their values, which saves parameters elsewhere."""
     return any(
-        len(set(shared([head.v for head in layer_heads]))) < H for layer_heads in trace.layers(H)
+        len(set(first_alike([head.v for head in layer_heads]))) < H
+        for layer_heads in trace.layers(H)
     )
 
 
 FILE_NAMES = ("glu",)
 
 
-def looks(s: Subject) -> bool:
+def recognizes(s: Subject) -> bool:
     """True if the feed-forward layers combine two projections."""
-    return any(ff.combination not in ("alone", "") for ff in layers(s))
+    return any(ff.combination not in ("alone", "") for ff in feed_forward_layers(s))
 
 
 CHECKS = [gate, silu, bias, hidden]

@@ -366,7 +366,7 @@ def watch(model: Any, idx: Tensor, width: int, vocabulary: int) -> Trace:
     return Trace(mode.projections, heads, mode.rows, logits, mode.over_queries)
 
 
-def shared(tensors: list[Tensor]) -> list[int]:
+def first_alike(tensors: list[Tensor]) -> list[int]:
     """For each head, the first head that has the same keys (or values)."""
     return [
         next(i for i in range(j + 1) if torch.allclose(tensors[i], t, rtol=1e-4, atol=1e-6))

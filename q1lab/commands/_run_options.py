@@ -174,7 +174,7 @@ class TypedCommand:
                 raise Problem(
                     f"{file}: ", file=file, next="leave it out, or --command; each names the arms"
                 )
-            return loops.parse_command(self.command_, self.arms, floor_of, **settings)
+            return loops.parse_command_arms(self.command_, self.arms, floor_of, **settings)
         if any(value is not None for value in settings.values()):
             raise Problem("--metric, --better, --metric-pattern and --smoke go with --command")
         if file is not None:

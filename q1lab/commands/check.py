@@ -155,14 +155,14 @@ def check_summary(
 ) -> str:
     """The outcome of the checks, with the modification that they checked for, and after success the
     next command, with the ``overrides`` of this one. ``chosen`` is the week's modification."""
-    from q1lab.week.own_model.run_checks import next_command
+    from q1lab.week.own_model.run_checks import command_after_checks
 
     outcome = f"\n{Path(report.file).name}, as {report.for_}: {report.summary}"
     if not report.passed:
         return outcome
     several = ", ".join(variants.modifications())
     choose = f"choose a modification ({several}), then q1lab new NAME"
-    following = next_command(report, file, chosen)
+    following = command_after_checks(report, file, chosen)
     if following.startswith("q1lab run"):
         following += overrides
     return f"{outcome}\nNext: {following or choose}"

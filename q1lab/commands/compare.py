@@ -78,7 +78,7 @@ def compare(
 
             _, answer = equal_budget.read_at_budget(store, chosen, cost)
         if plot is not None:
-            draw_comparison(store, chosen, plot, answer, force=force)
+            write_picture(store, chosen, plot, answer, force=force)
         if page is not None:
             from q1lab.documents import comparison_page
             from q1lab.documents.change import public_mode
@@ -141,7 +141,7 @@ def print_verdict(comparison: Comparison, *, full: bool) -> None:
     print_paged(console, *lines(comparison, min(console.width, 100)), soft_wrap=True)
 
 
-def draw_comparison(
+def write_picture(
     store: Store,
     study: Study,
     path: Path,

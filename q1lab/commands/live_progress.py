@@ -15,7 +15,7 @@ from q1lab.ground.files import os_reason
 from q1lab.ground.log_tail import LogTail
 from q1lab.ground.text_formats import bar_characters, duration, token_rate
 from q1lab.index.store import Store
-from q1lab.index.study_view import RunView, StudyView, read_view, sparkline
+from q1lab.index.study_view import RunView, StudyView, read_view, sparkline_points
 from q1lab.runner import alerts, launch
 from q1lab.study.liveness import is_alive
 from q1lab.study.run_states import ENDED, STATE_SYMBOLS, RunState
@@ -73,7 +73,7 @@ def _show_grid(store: Store, study: Study, hint: str) -> StudyView:
         while True:
             view, alive = _poll(store, study)
             shown = runs_that_fit(view.runs, console.height - LINES_AROUND)
-            sparks = {run.name: sparkline(store, run) for run in shown}
+            sparks = {run.name: sparkline_points(store, run) for run in shown}
             picture = runs_grid(view, sparks, hint if alive else "", console.width)
             live.update(picture, refresh=True)
             if not alive:

@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
     if not line:
         return 0
     study = studies.load(name)
-    return run_command(line, command_environment(study, kind))
+    return run_in_shell(line, command_environment(study, kind))
 
 
 def command_environment(study: Study, kind: str) -> dict[str, str]:
@@ -78,7 +78,7 @@ def _verdict_sentence(study: Study) -> tuple[str, str]:
     )
 
 
-def run_command(line: str, about: Mapping[str, str]) -> int:
+def run_in_shell(line: str, about: Mapping[str, str]) -> int:
     """Run the learner's line in a shell and return its exit status. The shell's process group is
     killed after ``MAX_SECONDS``."""
     child = subprocess.Popen(

@@ -121,7 +121,7 @@ def _listed(week: Week, name: str) -> WeekVariant | None:
     return next((item for item in week.variants if item.name == name), None)
 
 
-def title_of(week: Week, name: str) -> str:
+def modification_title(week: Week, name: str) -> str:
     """The title of a modification: ``RoPE: rotary position embeddings``; its name, where the week
     has none."""
     listed = _listed(week, name)
@@ -163,7 +163,7 @@ def gather_modification(
     picked = document_data.chosen_modification(store, week, variant)
     week = week.for_variant(picked.name)
     listed = _listed(week, picked.name)
-    title = title_of(week, picked.name)
+    title = modification_title(week, picked.name)
     comparisons = document_data.ended_comparisons(store, picked)
     study, record = document_data.main_comparison(comparisons) or (None, None)
     reference = evidence.may_show_reference(store, week.label, picked.name)

@@ -92,7 +92,7 @@ def reproduction_of(study: Study, root: Path | None, *, keeps: bool) -> Reproduc
     else:
         version = study.trainer.versions.get("q1lab", "")
         notes = (inline(f"Both model files ship with q1lab {version}".rstrip() + "."), *notes)
-    return Reproduction(run_command(study), "", notes)
+    return Reproduction(rerun_command(study), "", notes)
 
 
 def _data_notes(study: Study, root: Path | None) -> tuple[Md, ...]:
@@ -128,7 +128,7 @@ def _committed(file: Path, sha256: str, root: Path) -> bool:
         return False
 
 
-def run_command(study: Study) -> str:
+def rerun_command(study: Study) -> str:
     """The command that runs the study again. Of a learner's file only the name is told: paths are
     private."""
 

@@ -235,7 +235,7 @@ def _lead(
 ) -> tuple[str, ...]:
     """The first paragraph: the change and its result, the time, the confidences."""
     picked = document_data.chosen_modification(store, week)
-    title = modification.title_of(week, picked.name).replace(": ", ", ", 1)
+    title = modification.modification_title(week, picked.name).replace(": ", ", ", 1)
     main = document_data.main_comparison(document_data.ended_comparisons(store, picked))
     change: tuple[str, ...]
     if main is None and not picked.really:

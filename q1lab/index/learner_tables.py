@@ -121,7 +121,7 @@ def record_key(store: Store, week: str, variant: str) -> str:
     return week if now in (None, variant) else f"{week} {variant}"
 
 
-def variant_names(row: Row | None) -> frozenset[str]:
+def names_of_modification(row: Row | None) -> frozenset[str]:
     """Names under which the studies of a chosen modification run: its own, and its model file's."""
     if row is None:
         return frozenset()

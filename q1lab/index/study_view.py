@@ -302,7 +302,7 @@ def with_curves(store: Store, run: RunView, names: Iterable[str]) -> RunView:
     return replace(run, metrics=reported, curves=curves)
 
 
-def sparkline(store: Store, run: RunView) -> tuple[float, ...]:
+def sparkline_points(store: Store, run: RunView) -> tuple[float, ...]:
     """The last train loss in each of SPARK_POINTS equal parts of the run, as far as it has come."""
     if not run.attempt:
         return ()

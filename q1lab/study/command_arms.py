@@ -88,7 +88,7 @@ def displayed_command(loop: CommandSpec, variant: str, seed: int) -> str:
     return shlex.join(shown_words)
 
 
-def parse_command(
+def parse_command_arms(
     run: str, arms: Sequence[str], floor_of: str | None = None, **typed_options: Any
 ) -> CommandSpec:
     """Parse the options of `q1lab run --command`: ``arms`` as typed, ``NAME=ARGUMENTS``; options

@@ -104,10 +104,10 @@ def read_variant(path: Path, name: str, origin: str) -> Variant:
         for node in (config.body if config else [])
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
     )
-    return Variant(name, title_of(tree, name), path, origin, text, fields)
+    return Variant(name, docstring_title(tree, name), path, origin, text, fields)
 
 
-def title_of(tree: ast.Module, name: str) -> str:
+def docstring_title(tree: ast.Module, name: str) -> str:
     """The docstring's first words (up to a colon), or the name."""
     doc = ast.get_docstring(tree) or ""
     first = next(iter(doc.splitlines()), "").strip()

@@ -147,7 +147,7 @@ class Q1Lab(TimerApp):
         label, place = self.setup.week.label, self.open_page_id
         if place and place != self.snapshot.progress.settings.get("place"):
             self.store_thread.submit(
-                lambda store: progress.save_setting(store, label, "place", place)
+                lambda store: progress.save_week_setting(store, label, "place", place)
             )
         self.time.leave(self._timed_here)
         self.store_thread.submit(lambda _: self.time.release())

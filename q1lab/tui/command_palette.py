@@ -46,7 +46,11 @@ class CommandProvider(Provider):
                 do = partial(step_actions.run_command, app, ["q1lab", *act.name.split()])
                 yield act.palette, "a form" if act.form_labels else f"q1lab {act.name}", do
         if week and course:
-            yield "Tick boxes of the roadmap, by their numbers", "a form", partial(tick_boxes, app)
+            yield (
+                "Tick boxes of the roadmap, by their numbers",
+                "a form",
+                partial(choose_boxes_to_tick, app),
+            )
         for name, key in KEYS.items():
             active_key = active.get(name)
             if active_key is not None:
@@ -75,7 +79,7 @@ class CommandProvider(Provider):
                 yield Hit(score, matcher.highlight(title), run, help=text)
 
 
-def tick_boxes(app: Q1Lab) -> None:
+def choose_boxes_to_tick(app: Q1Lab) -> None:
     """Ask which of the roadmap's boxes to tick; the app shows the commit before it is made."""
     from q1lab.tui.screens.form import Field, FormScreen
 

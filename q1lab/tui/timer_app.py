@@ -144,7 +144,7 @@ class TimerApp(BaseApp):
         label, offered = self.setup.week.label, {**offered_at, part.id: now}
         self._offered = offered
         self.store_thread.submit(
-            lambda store: progress.save_setting(store, label, "offered", offered)
+            lambda store: progress.save_week_setting(store, label, "offered", offered)
         )
         other = self._part(clock.part) if clock.running else None
         asks = (

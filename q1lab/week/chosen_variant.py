@@ -30,7 +30,7 @@ def study_trained(study: str, trained_variant: str, names: Collection[str], vari
 def studies_of_variant(store: Store, week: str, variant: str) -> list[str]:
     """The studies that train or trained a modification, the newest first."""
     row = learner_tables.modification_row(store, learner_tables.record_key(store, week, variant))
-    names = learner_tables.variant_names(row) | {variant}
+    names = learner_tables.names_of_modification(row) | {variant}
     return [
         row["id"]
         for row in stored_results.list_studies(store)

@@ -187,7 +187,7 @@ class Facts:
         row = learner_tables.modification_row(store, week.label)
         self.variant = str(row["variant"]) if row else None
         self.file = Path(row["file"]) if row and row["file"] else None
-        self.own_names = learner_tables.variant_names(row)
+        self.own_names = learner_tables.names_of_modification(row)
         self.post = posts.post_of_week(store, week.label)
         self._rows = learner_tables.evidence_rows(store, week.label)
         self.files: dict[Path, FileStamp] = {}

@@ -318,6 +318,6 @@ def data_to_train_on(store: Store) -> str:
     return str(chosen_data["corpus"]) if isinstance(chosen_data, Mapping) else DEFAULT_DATA
 
 
-def save_setting(store: Store, week: str, name: str, value: Any) -> None:
+def save_week_setting(store: Store, week: str, name: str, value: Any) -> None:
     """Keep one of ``Progress.settings`` for this week (JSON)."""
     store.add("setting", key=f"{name}:{week}", value=value)

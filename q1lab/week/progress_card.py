@@ -73,7 +73,8 @@ def build_card(
         for kpi in (kpis.kpi_rows(store, week.kpis) if counted is None else counted)
     ]
     newest = comparison_cache.newest_comparison(
-        store, learner_tables.variant_names(learner_tables.modification_row(store, week.label))
+        store,
+        learner_tables.names_of_modification(learner_tables.modification_row(store, week.label)),
     )
     study = (
         f"{first_person_text.trained_sentence(newest)} {first_person_text.result_sentence(newest)}"

@@ -24,7 +24,7 @@ from q1lab.index.study_view import read_view
 from q1lab.planning import command_draft, study_plan
 from q1lab.runner import launch
 from q1lab.study import studies
-from q1lab.tui.widgets.forest_plot import figure_lines
+from q1lab.tui.widgets.forest_plot import forest_lines
 from q1lab.tui.widgets.theme_colors import Palette
 from q1lab.verdict import comparison_cache, first_person_text, result_rows
 from q1lab.verdict.charts import draw_comparison
@@ -150,7 +150,7 @@ def test_every_place_names_the_metric_s_own_direction_and_no_unit(folder: Path) 
 
 def words_of(plot: Figure) -> str:
     colors = Palette(**dict.fromkeys((each.name for each in fields(Palette)), "white"))
-    return " ".join(line.plain for line in figure_lines(plot, 80, colors))
+    return " ".join(line.plain for line in forest_lines(plot, 80, colors))
 
 
 def test_pairs_and_ranges_where_the_seed_is_said_to_fix_them() -> None:

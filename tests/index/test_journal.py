@@ -119,7 +119,7 @@ def typed(index: Store) -> None:
     )
     predictions.lock_prediction(index, "rope", "commit 1a2b3c")
     papers.finish_paper(index, str(papers.add_paper(index, "RoFormer", week=WEEK)))
-    progress.save_setting(index, WEEK, "welcomed", True)
+    progress.save_week_setting(index, WEEK, "welcomed", True)
 
 
 def rows(index: Store) -> dict[str, list[tuple[Any, ...]]]:

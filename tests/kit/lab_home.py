@@ -232,7 +232,7 @@ def app(**settings: Any) -> Q1Lab:
     """The app on this home, with its first look taken: files first."""
     week = load_week(content_dir())
     with Store() as store:
-        progress.save_setting(store, week.label, "welcomed", True)
+        progress.save_week_setting(store, week.label, "welcomed", True)
         first = SnapshotReader(week.label, week).read_snapshot(store)
     return Q1Lab(AppSetup(week, settings.pop("config", Config()), first=first, **settings))
 

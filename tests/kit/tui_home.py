@@ -49,7 +49,7 @@ def prepared(fill: Callable[[Store, Week], None] | None = None, **settings: Any)
     """The app as at a later start: welcomed, and whatever ``fill`` put into the store."""
     week = content.load_week(settings.pop("folder", None) or paths.content_dir())
     with Store() as store:
-        progress.save_setting(store, week.label, "welcomed", True)
+        progress.save_week_setting(store, week.label, "welcomed", True)
         if fill is not None:
             fill(store, week)
         first = SnapshotReader(week.label, week).read_snapshot(store, ingest=False)

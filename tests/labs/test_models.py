@@ -379,11 +379,13 @@ def test_what_each_variant_shares_with_the_baseline_at_the_start() -> None:
     shares = {}
     for name, model in built.items():
         parameters = dict(model.named_parameters())
-        shares[name] = probe.shared(base, parameters)
+        shares[name] = probe.share_at_start(base, parameters)
         for key, weights in base.items():
             same = key in parameters and parameters[key].shape == weights.shape
             assert not same or torch.equal(parameters[key], weights), f"{name}: {key}"
     assert shares["baseline"] == 1
     assert 1 > shares["rope"] > shares["gqa"] > shares["swiglu"] > shares["llama"] > 0
     smaller = {key: weights / 2 for key, weights in base.items()}
-    assert probe.shared(base, smaller) < 0.03, "drawn with half the spread, only zeros are equal"
+    assert probe.share_at_start(base, smaller) < 0.03, (
+        "drawn with half the spread, only zeros are equal"
+    )

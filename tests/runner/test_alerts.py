@@ -105,9 +105,9 @@ def test_a_stall_and_a_divergence_are_told_once() -> None:
 def test_a_command_that_hangs_or_fails_harms_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_on_end, "MAX_SECONDS", 0.5)
     with pytest.raises(Problem, match="took longer"):
-        run_on_end.run_command("sleep 600 & sleep 600", {})
-    assert run_on_end.run_command("exit 7", {}) == 7
-    assert run_on_end.run_command('test "$Q1LAB_WHAT" = ended', {"Q1LAB_WHAT": "ended"}) == 0
+        run_on_end.run_in_shell("sleep 600 & sleep 600", {})
+    assert run_on_end.run_in_shell("exit 7", {}) == 7
+    assert run_on_end.run_in_shell('test "$Q1LAB_WHAT" = ended', {"Q1LAB_WHAT": "ended"}) == 0
     with pytest.raises(Problem, match="usage"):
         run_on_end.main(["rope-1", "nonsense"])
 

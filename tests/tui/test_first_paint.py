@@ -69,7 +69,7 @@ def test_the_first_frame_is_whole_and_nothing_heavy_is_loaded_before_it(home: Pa
 
     week = content.load_week(paths.content_dir())
     with Store() as store:
-        progress.save_setting(store, week.label, "welcomed", True)
+        progress.save_week_setting(store, week.label, "welcomed", True)
     child = subprocess.run(
         [sys.executable, "-c", LOOK], capture_output=True, text=True, check=False
     )

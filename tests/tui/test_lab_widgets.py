@@ -333,7 +333,7 @@ def test_while_a_study_trains_only_pairs_are_shown() -> None:
     assert [(bar.label, bar.low, bar.high, round(bar.points[0], 3)) for bar in pairs.parts] == [
         ("pair of seed 0", None, None, -0.02)
     ]
-    text = "\n".join(line.plain for line in forest_plot.figure_lines(plot, 40, COLORS))
+    text = "\n".join(line.plain for line in forest_plot.forest_lines(plot, 40, COLORS))
     assert "all 3 planned" in " ".join(text.split())
     assert (
         "too little" in figure.progress_figure(make_study("rope-2", seeds=(0,)), runs).caveats[-1]
@@ -345,7 +345,7 @@ def test_of_many_pairs_the_plot_draws_the_ends_and_says_so() -> None:
     record = make(dict.fromkeys(values, 2.0), {s: 2.0 + v for s, v in values.items()})
     lines = [
         line.plain
-        for line in forest_plot.figure_lines(figure.comparison_figure(record), 80, COLORS)
+        for line in forest_plot.forest_lines(figure.comparison_figure(record), 80, COLORS)
     ]
     pair_lines = [line for line in lines if line.startswith("pair of seed ")]
     assert len(pair_lines) == 10
@@ -391,14 +391,14 @@ def test_the_declared_interval_is_the_one_shown() -> None:
 
 def test_the_difference_is_whole_beside_long_names() -> None:
     plot = replace(figure.comparison_figure(FOUND), title="no_positions − baseline = +0.123 nats")
-    lines = [line.plain for line in forest_plot.figure_lines(plot, 31, COLORS)]
+    lines = [line.plain for line in forest_plot.forest_lines(plot, 31, COLORS)]
     assert "no_positions − baseline = +0.123" in " ".join(lines)
     assert max(map(len, lines)) <= 31
 
 
 def test_a_diverged_study_has_no_mean_and_still_draws() -> None:
     plot = figure.comparison_figure(make(BASE, {9: 1.9, 10: None, 11: 1.91}))
-    lines = [line.plain for line in forest_plot.figure_lines(plot, 40, COLORS)]
+    lines = [line.plain for line in forest_plot.forest_lines(plot, 40, COLORS)]
     assert lines[0] == "NO VERDICT"
     assert any("pair of seed 9" in line for line in lines)
 
@@ -421,7 +421,7 @@ def test_the_forest_never_leaves_its_width(
         Bar("interval", "95% interval (paired t)", note, low, high, (sum(ends) / 2,)),
     )
     plot = Figure(bars, "", "t " * 40, "s " * 60, "HELPS", ("note " * 30,))
-    lines = forest_plot.figure_lines(plot, width, COLORS)
+    lines = forest_plot.forest_lines(plot, width, COLORS)
     assert max(line.cell_len for line in lines) <= width
     text = " ".join(" ".join(line.plain for line in lines).split())
     assert "(paired t)" in text, "a label is never cut"

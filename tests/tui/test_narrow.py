@@ -150,7 +150,7 @@ async def test_a_long_output_has_the_screen_and_scrolls(tmp_path: Path) -> None:
 
 async def test_progress_offers_what_its_list_can_do() -> None:
     def fill(store: Store, week: Week) -> None:
-        progress.save_setting(store, week.label, "welcomed", True)
+        progress.save_week_setting(store, week.label, "welcomed", True)
 
     app = prepared(fill)
     async with app.run_test(size=SMALLEST) as pilot:
@@ -162,7 +162,7 @@ async def test_progress_offers_what_its_list_can_do() -> None:
 
 async def test_no_name_and_no_statement_is_cut_for_a_bar_or_an_address() -> None:
     def fill(store: Store, week: Week) -> None:
-        progress.save_setting(store, week.label, "welcomed", True)
+        progress.save_week_setting(store, week.label, "welcomed", True)
         place = "https://github.com/somebody-with-a-long-name/a-repository"
         artifacts.add_artifact(store, "repo", "micrograd-minimal", location=place)
 

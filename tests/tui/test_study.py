@@ -20,7 +20,7 @@ from q1lab.index import ingest_events, journal, learner_tables
 from q1lab.index.store import Store
 from q1lab.tui import pages
 from q1lab.tui.app import Q1Lab
-from q1lab.tui.command_palette import AppCommandPalette, CommandProvider, tick_boxes
+from q1lab.tui.command_palette import AppCommandPalette, CommandProvider, choose_boxes_to_tick
 from q1lab.tui.screens import step_actions
 from q1lab.tui.screens.answer import AnswerScreen
 from q1lab.tui.screens.command_output import CommandOutputScreen
@@ -1017,7 +1017,7 @@ async def test_boxes_of_the_roadmap_are_ticked_without_leaving(
     name, text = "AI_EXPERT_ROADMAP.md", "## M03-W04\n\n- [ ] Pick one\n- [ ] Publish it\n"
     repo = begun(tmp_path / "repo", {name: text})
     async with running(config=Config(repo=repo)) as (app, pilot):
-        tick_boxes(app)
+        choose_boxes_to_tick(app)
         await until(pilot, lambda: app.screen.query("#boxes"))
         app.screen.query_one("#boxes", Input).value = "2"
         await pilot.press("ctrl+s")

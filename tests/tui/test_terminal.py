@@ -137,7 +137,7 @@ def start(home: Path) -> Iterator[Callable[..., Terminal]]:
 def welcomed(fill: Callable[[Store, Week], None] | None = None) -> None:
     week = content.load_week(paths.content_dir())
     with Store() as store:
-        progress.save_setting(store, week.label, "welcomed", True)
+        progress.save_week_setting(store, week.label, "welcomed", True)
         if fill:
             fill(store, week)
 

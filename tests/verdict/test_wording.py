@@ -87,11 +87,11 @@ def tellers(c: Comparison) -> dict[str, str]:
     draft = records.post_record(None)
     draft = replace(draft, modification=replace(draft.modification, study=facts))
     plot = "\n".join(
-        line.plain for line in forest_plot.figure_lines(figure.comparison_figure(c), 110, COLORS)
+        line.plain for line in forest_plot.forest_lines(figure.comparison_figure(c), 110, COLORS)
     )
     side_by_side = "\n".join(
         line.plain
-        for line in forest_plot.figure_lines(figure.side_by_side_figure([line_of(c)]), 110, COLORS)
+        for line in forest_plot.forest_lines(figure.side_by_side_figure([line_of(c)]), 110, COLORS)
     )
     return {
         "terminal": flat("\n".join(comparison_lines(c, 110))),
@@ -320,7 +320,7 @@ def test_rows_of_the_figure_have_one_name_everywhere() -> None:
     labels = {bar.kind: bar.label for bar in shown.bars} | {"pairs": pairs.parts[0].label}
     texts = {
         "terminal": "\n".join(comparison_lines(c, 110)),
-        "app": "\n".join(line.plain for line in forest_plot.figure_lines(shown, 40, COLORS)),
+        "app": "\n".join(line.plain for line in forest_plot.forest_lines(shown, 40, COLORS)),
         "page": comparison_page.comparison_document(
             c, comparison_tables.study_facts(c), Reproduction()
         ).text,
@@ -335,7 +335,7 @@ def test_rows_of_the_figure_have_one_name_everywhere() -> None:
     for where, kinds in rows.items():
         for kind in kinds:  # a label may go on in the next line, below a drawing
             assert letters(labels[kind]) in letters(texts[where]), (where, labels[kind])
-    narrow = [line.plain for line in forest_plot.figure_lines(shown, 24, COLORS)]
+    narrow = [line.plain for line in forest_plot.forest_lines(shown, 24, COLORS)]
     assert any("pair of seed 0" in line for line in narrow)
 
 

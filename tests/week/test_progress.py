@@ -163,7 +163,7 @@ def test_a_changed_mind_keeps_two_records(store: Store) -> None:
     row = learner_tables.modification_row(store, label)
     assert row is not None
     assert (row["variant"], row["file"]) == ("rope", None)
-    assert learner_tables.variant_names(row) == {"rope"}
+    assert learner_tables.names_of_modification(row) == {"rope"}
     earlier = progress.progress_of_modification(store, week, "swiglu")
     assert earlier.of("a3-sketch").answer == "swiglu: a3-sketch"
     assert progress.progress_of_modification(store, week, "gqa").of("a3-sketch").answer is None

@@ -52,7 +52,7 @@ def film_study(study: Study) -> str:
 
 async def _film(study: Study) -> str:
     with Store() as store:
-        progress.save_setting(store, prepare_app(None, None).week.label, "welcomed", True)
+        progress.save_week_setting(store, prepare_app(None, None).week.label, "welcomed", True)
     app = Q1Lab(prepare_app(None, None))
     shown: list[tuple[Row, ...]] = []
     async with app.run_test(size=SIZE) as pilot:

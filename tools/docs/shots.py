@@ -30,7 +30,7 @@ def shoot(folder: Path, pages: tuple[str, ...] = PAGES, size: tuple[int, int] = 
 
 async def _shoot(folder: Path, pages: tuple[str, ...], size: tuple[int, int]) -> list[Path]:
     with Store() as store:
-        progress.save_setting(store, prepare_app(None, None).week.label, "welcomed", True)
+        progress.save_week_setting(store, prepare_app(None, None).week.label, "welcomed", True)
         for study in studies.load_readable():  # else the verdict would show how it is computed
             comparison_cache.compare(store, study)
     app = Q1Lab(prepare_app(None, None))

@@ -105,7 +105,7 @@ def import_(
         runs = outside_runs.from_folder(path) if path.is_dir() else outside_runs.from_csv(path)
     except outside_runs.OtherColumns:
         return _import_table(str(path), TableOptions(baseline), allow, as_json)
-    return print_imported(make_study(runs, str(path), baseline, allow), as_json=as_json)
+    return print_imported(study_of_runs(runs, str(path), baseline, allow), as_json=as_json)
 
 
 def _study_of_project(
@@ -124,7 +124,7 @@ def _study_of_project(
         runs = [run for run in runs if run.cfg in arms]
     identity_keys = [key for key in (options.arm_key, options.seed_key) if key is not None]
     origin = f"W&B {project}"
-    return make_study(runs, origin, options.baseline, allow, metric, identity_keys)
+    return study_of_runs(runs, origin, options.baseline, allow, metric, identity_keys)
 
 
 def _import_table(path: str, options: TableOptions, allow: tuple[str, ...], as_json: bool) -> int:
@@ -160,7 +160,7 @@ def _import_bundle(received: Bundle, origin: str, *, as_json: bool) -> int:
                 print_comparison(store, study, as_json=as_json)
                 return OK
             taken_names = questions.names_on_record(store)
-            study = import_study.adopt_study(received, origin, taken_names)
+            study = import_study.copy_study(received, origin, taken_names)
             return print_imported(study, first_chain, as_json=as_json)
         filled = import_study.fill_planned(planned, received, origin)
         summary = f"{planned.id}: {len(filled)} runs taken in from {origin}"
@@ -169,7 +169,7 @@ def _import_bundle(received: Bundle, origin: str, *, as_json: bool) -> int:
     return OK
 
 
-def make_study(
+def study_of_runs(
     runs: list[OutsideRun],
     origin: str,
     baseline: str | None,

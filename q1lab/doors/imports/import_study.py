@@ -293,7 +293,7 @@ def create_study(
     return _publish(study, stem, events, {}, taken_names)
 
 
-def adopt_study(received: Bundle, origin: str, taken_names: Collection[str]) -> Study:
+def copy_study(received: Bundle, origin: str, taken_names: Collection[str]) -> Study:
     """Copy another q1lab's study (plan, model files and events) into a study of its own here. It
     gets none of the ``taken_names``."""
     events = {name: run.events or [] for name, run in _read_runs(received, origin).items()}

@@ -12,7 +12,7 @@ from q1lab.ground.command_table import find_act
 from q1lab.tui import desktop
 from q1lab.tui.editing import learner_folder
 from q1lab.tui.screens import launch_opener
-from q1lab.tui.widgets.page_blocks import command_text
+from q1lab.tui.widgets.page_blocks import text_of_action
 from q1lab.week.syllabus import Action, Step
 
 if TYPE_CHECKING:
@@ -161,10 +161,10 @@ def copy_row(app: Q1Lab, row: CursorStop | None) -> None:
     """Copy a row's command, or a step's answer."""
     text = ""
     if isinstance(row, Action):
-        text = command_text(row)
+        text = text_of_action(row)
     elif isinstance(row, Step):
         answer = app.snapshot.progress.of(row.id).answer
-        text = answer or (command_text(row.actions[0]) if row.actions else "")
+        text = answer or (text_of_action(row.actions[0]) if row.actions else "")
     if not text:
         app.notify("There is no command and no answer here to copy.")
         return

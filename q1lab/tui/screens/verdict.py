@@ -18,7 +18,7 @@ from q1lab.tui.screens.base import FullScreen
 from q1lab.tui.snapshot import Snapshot
 from q1lab.tui.widgets.chart_data import ChartData, study_curves
 from q1lab.tui.widgets.fitted_text import FittedText
-from q1lab.tui.widgets.forest_plot import figure_lines
+from q1lab.tui.widgets.forest_plot import forest_lines
 from q1lab.tui.widgets.loss_chart import LossChart
 from q1lab.tui.widgets.study_text import final_comparison
 from q1lab.tui.widgets.theme_colors import palette
@@ -155,7 +155,7 @@ class VerdictScreen(FullScreen[None]):
         """The screen's text, laid out for ``width`` cells."""
         colors = palette(self.app)
         if self.comparison is None:
-            return [*figure_lines(self.so_far, min(width, 72), colors), *self._table(width)]
+            return [*forest_lines(self.so_far, min(width, 72), colors), *self._table(width)]
         styles = {
             **verdict.STYLES,
             "baseline": colors.baseline,

@@ -153,6 +153,6 @@ class WelcomeScreen(Dialog[bool]):
                 config.save_setting("repo", str(folder))
                 app.config = replace(app.config, repo=folder)
         app.store_thread.submit(
-            lambda store: domain.save_setting(store, app.week.label, "welcomed", True)
+            lambda store: domain.save_week_setting(store, app.week.label, "welcomed", True)
         )
         self.dismiss(True)

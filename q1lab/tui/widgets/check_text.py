@@ -16,7 +16,7 @@ from q1lab.ground.files import open_regular, os_reason, printable
 from q1lab.study import variants
 from q1lab.week.own_model import diffs
 from q1lab.week.own_model.parents import Parent
-from q1lab.week.own_model.run_checks import CheckReport, CheckResult, next_command
+from q1lab.week.own_model.run_checks import CheckReport, CheckResult, command_after_checks
 
 MOST = 400_000
 """At most this many bytes of a file are compared."""
@@ -94,7 +94,7 @@ def round_summary(report: CheckReport, file: str, variant: str | None, hints: bo
             if report.for_ in variants.modifications()
             else ""
         )
-        command = next_command(report, file, variant)
+        command = command_after_checks(report, file, variant)
         choose = ("Commit it if you haven't yet; then go back and choose a modification.", "")
         following = (command, "$accent") if command else choose
         text = Content.assemble(

@@ -30,7 +30,7 @@ LOOKS = {
 character. Other kinds have no row: the verdict's text gives the prediction."""
 
 
-def figure_lines(figure: Figure, width: int, colors: Palette) -> list[Text]:
+def forest_lines(figure: Figure, width: int, colors: Palette) -> list[Text]:
     """The plot as lines of at most ``width`` cells (designed for 24 and more)."""
     lines: list[Text] = []
     if figure.word:
@@ -109,5 +109,5 @@ class ForestPlot(Widget):
 
     def render(self) -> Text:
         return Text("\n").join(
-            figure_lines(self.figure, max(24, self.size.width), palette(self.app))
+            forest_lines(self.figure, max(24, self.size.width), palette(self.app))
         )

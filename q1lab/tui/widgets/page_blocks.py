@@ -252,7 +252,7 @@ class ActionPiece(Piece):
     def lines(self, width: int) -> Sequence[Content]:
         right = f"enter  {STARTS.get(self.action.kind, 'do it')}"
         lines = self.head("→", "$accent", printable(self.action.title), right, width, "$accent")
-        same = command_text(self.action)
+        same = text_of_action(self.action)
         if not same or same == self.action.title:
             return lines
         return [
@@ -286,7 +286,7 @@ class NextPiece(Piece):
         )
 
 
-def command_text(action: Action) -> str:
+def text_of_action(action: Action) -> str:
     """The command, address or document of an action."""
     return shlex.join(action.argv()) or str(
         action.options.get("url") or action.options.get("document") or ""

@@ -150,7 +150,7 @@ LOADING = "loading the file"
 """The step of `labs.checks` that imports the model file."""
 
 
-def next_command(report: CheckReport, file: str, variant: str | None = None) -> str:
+def command_after_checks(report: CheckReport, file: str, variant: str | None = None) -> str:
     """The command that comes after success: train the file (as the learner named it), or begin the
     chosen modification of a checked baseline; "" before one is chosen, since naming one would be
     choosing it."""
