@@ -1,4 +1,4 @@
-"""Look at a study before it is planned: ``python -m labs.probe < request.json > answer.json``.
+"""Try a study's model files: ``python -m labs.probe < request.json > answer.json``.
 
 The request: ``{"files": {arm: path}, "config": {…}, "vocab_size": n, "device": "auto", "dtype":
 "auto", "threads": n}``. The answer: device and dtype as they will be, torch's version, those that

@@ -1,4 +1,4 @@
-"""Let two trained models write on from the same text: ``python -m labs.sample < request > answer``.
+"""Let two trained models continue the same text: ``python -m labs.sample < request > answer``.
 
 The request: ``{"files": {arm: path}, "weights": {arm: path}, "configs": {arm: {…}}, "text": path,
 "sha256": …, "prompt": text or null, "tokens": n, "first": n, "passages": n, "threads": n}``. The
@@ -88,7 +88,7 @@ def write_on(
     tokens = starts.to(device)
     for _ in range(count):
         window = tokens[:, -block_size:].contiguous()
-        # with targets, as in training: what else a model file does without them is its own affair
+        # with targets, as in training: without them a model file may do something else
         logits = model(window, window)[0]
         # (B, T, V), or (B · T, V)
         logits = logits.reshape(len(window), -1, logits.shape[-1])[:, -1].double().cpu()  # (B, V)

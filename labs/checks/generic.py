@@ -398,7 +398,7 @@ def attention(s: Subject) -> str:
 
 
 class Unscaled(NotJudged):
-    """Queries and keys were seen, and their lengths are those of no projection."""
+    """Queries and keys were seen, but their lengths match no projection."""
 
 
 def check_attention(pass_trace: Trace) -> str:
@@ -488,8 +488,8 @@ def head_name(number: int) -> str:
 
 
 def whole_scale(head: Head, before: list[Projection]) -> float | None:
-    """By what the product of a query and a key, as they left their projections, is multiplied; None
-    if that can't be told.
+    """The factor on the product of a query and a key, as they left their projections; None if it
+    can't be told.
 
     Some files scale queries, not scores. Rotating keeps lengths, so the factor shows in a head's
     lengths beside those of D features of a projection.

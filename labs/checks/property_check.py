@@ -68,7 +68,7 @@ class Warned(str):
 
 
 def another_kind(words: str) -> Warned:
-    """The observation that code is right, and of another kind than the one that is asked for."""
+    """The observation that code is right, but of another kind than was asked for."""
     return Warned(f"another kind: {words}")
 
 

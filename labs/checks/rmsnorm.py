@@ -156,7 +156,7 @@ def shift(s: Subject) -> str:
 
 
 def shifted(module: nn.Module) -> float:
-    """By how much a norm's outputs move when 3 is added to all features."""
+    """The change of a norm's outputs when 3 is added to all features."""
     x = token_features()
     return (ask(module, x + 3) - ask(module, x)).abs().max().item()
 

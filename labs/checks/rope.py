@@ -457,7 +457,7 @@ def angles(s: Subject) -> str:
 PARTLY = "only a part of each head's features rotates, as in GPT-NeoX; the paper rotates all"
 STRETCHED = "the slow pairs turn slower than their base says"
 KINDS = (PARTLY, STRETCHED)
-"""Beginnings of what is said of angles that are right in some models, and not the paper's."""
+"""First words about angles that some models have, but not the paper's."""
 
 
 def frequencies(base: float) -> list[float]:
@@ -573,7 +573,8 @@ def name_frequencies(profile: Tensor, head: int, view: View) -> str:
 
 
 def describe_angles(profile: Tensor, view: View) -> str:
-    """Say by which angles per position a profile (T,) is made, when they are no known set."""
+    """Describe the angles per position that make up a profile (T,), when they are not a known
+    set."""
     starts = [frequencies(base) for base in (1e2, 1e3, 1e5, 1e6)]
     for base, factor, first in itertools.product((1e4, 5e5), (4, 8, 32), range(2, D // 2)):
         slowed = [f / (factor if i >= first else 1) for i, f in enumerate(frequencies(base))]
@@ -597,8 +598,8 @@ def describe_angles(profile: Tensor, view: View) -> str:
 
 
 def describe_stretched(angles: list[float]) -> str:
-    """Name angles, the largest first, that a base gives, the slow ones divided by more and more: so
-    a context is stretched. "" if they are others."""
+    """Describe angles, the largest first, that come from a base, with the slow ones divided by more
+    and more, as where a context was stretched; "" if they don't."""
     base = angles[1] ** (-D / 2)
     # angles that are nearly 0 over a long row can't be told
     seen = [theta for theta in angles if theta * LONG > 0.1]

@@ -1,5 +1,5 @@
-"""Generation with a cache, and what the checks of a file did not look at: longer texts, fields of
-its own at other values, what is done to the embedding and to the logits.
+"""Generation with a cache, and the parts of a file that its checks did not look at: longer texts,
+other values of its own fields, changes of the embedding and of the logits.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class CachedCall:
 
 
 def cached_calls(model: nn.Module) -> dict[str, CachedCall]:
-    """The modules whose forward takes a cache, by path, those that hold others first."""
+    """The modules whose forward takes a cache, by path, the outer ones first."""
     calls = {}
     for name, module in model.named_modules():
         names = list(inspect.signature(module.forward).parameters)
@@ -72,7 +72,7 @@ def generation(s: Subject) -> str:
             continue
         try:
             gap, at = step_by_step(s, name, call)
-        except Exception:  # it takes more than this: what it holds may take less
+        except Exception:  # it takes more arguments; a module inside it may take fewer
             continue
         if gap > 5e-3:
             raise Wrong(
@@ -135,15 +135,15 @@ def whole_row(s: Subject, name: str) -> tuple[Tensor, Tensor]:
 
 
 def not_looked_at(s: Subject) -> Iterator[str]:
-    """Name all that the checks of a file did not look at, but for long texts."""
+    """Name everything that the checks of a file did not look at, except for long texts."""
     for name, others in switches(s).items():
         yield from (f"{name}={other}" for other in others)
     yield from outside_sublayers(s)
 
 
 def switches(s: Subject) -> dict[str, list[Any]]:
-    """The fields of the config's own that turn something on, with the values that the checks did
-    not have: True where a bool is False, and the other texts that an annotation lists."""
+    """The config's own fields that turn something on, with the values that were not checked: True
+    for a False, and the other texts that an annotation lists."""
     values_by_switch: dict[str, list[Any]] = {}
     config = s.module.GPTConfig
     hints: dict[str, Any] = {}

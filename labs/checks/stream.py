@@ -1,4 +1,4 @@
-"""The residual stream of one traced pass: what each sublayer read, and what became of what it gave.
+"""The residual stream of one traced pass: the input of each sublayer, and where its output went.
 
 A pre-norm decoder starts with the embedding; each sublayer reads a norm of the stream and adds its
 output once to what it read; a last norm of the stream goes to the output layer. Every tensor (T, C)
@@ -22,7 +22,7 @@ WHOLE = 0.02  # how far a coefficient may be from a whole number
 
 @dataclass
 class Reading:
-    """One sublayer, or the output layer (the last one): what it read, and what it gave."""
+    """One sublayer, or the output layer (the last one), with its input and outputs."""
 
     first: Projection
     state: Tensor  # (T, C), the stream
@@ -91,7 +91,7 @@ class Fit:
 
 
 class Stream:
-    """Reads a trace's stream. Wrong, with what was seen, when it is none."""
+    """Reads a trace's stream. Wrong, with what was seen, when there is no stream."""
 
     def __init__(self, trace: Trace, layers: int) -> None:
         self.trace, self.layers = trace, layers
@@ -166,7 +166,7 @@ class Stream:
     # ── the sublayers
 
     def best(self, p: Projection) -> tuple[Tensor, str, Fit] | None:
-        """The state that a projection reads a norm of (or as it is), and what it is a sum of."""
+        """The state that a projection reads (normalized or as it is), and the terms of its sum."""
         if p.x.shape[-1] != self.C:
             return None
         first_norm = None
@@ -247,7 +247,7 @@ class Stream:
         return f"the {'attention' if attends else 'feed-forward layer'} of layer {number // 2}"
 
     def explain(self) -> str:
-        """Why the stream is no plain sum: the first place where it is none, in words."""
+        """The first place where the stream is not a plain sum, in words."""
         earlier: list[Projection] = []
         names: list[str] = []
         for p in [*self.body, self.head]:

@@ -1,4 +1,5 @@
-"""The checks in their order, how one is run, timed and reported, and what a file modifies.
+"""The checks in their order, the way one is run, timed and reported, and a guess at what a file
+modifies.
 
 A modification is known by its files: `labs/models/NAME.py`, and `labs/checks/NAME.py`, which has
 
@@ -48,7 +49,7 @@ MODIFICATIONS: dict[str, ModuleType] = {
 PARTS: dict[str, tuple[str, ...]] = {
     name: getattr(module, "PARTS", (name,)) for name, module in MODIFICATIONS.items()
 }
-"""The modifications that each is made of: itself, or several."""
+"""The modifications that each one consists of: itself, or several."""
 OWN = {name: module for name, module in MODIFICATIONS.items() if PARTS[name] == (name,)}
 """Those that have checks of their own."""
 
@@ -141,8 +142,8 @@ def run_all(
 
 
 def unseen(variant: str, results: list[Result]) -> Check:
-    """The check that fails a file whose modification no check could judge: of one that can't be
-    seen, nothing is known."""
+    """The check that fails a file whose modification no check could judge: nothing is known of a
+    modification that can't be seen."""
 
     def fail(subject: Any) -> str:
         raise Wrong(f"none of {len(results)} could: {results[-1].name}: {results[-1].seen}")
@@ -181,7 +182,7 @@ def first_line(error: BaseException) -> str:
 
 def guess(subject: Any) -> str:
     """Guess what a file modifies: by the line that `q1lab new` puts on top, by its name, else by
-    what it does. "baseline" when it does nothing that a check knows."""
+    its behavior. "baseline" when no check recognizes it."""
     made_for = re.search(r"^# q1lab: (\w+), made from", subject.text[:2000], re.MULTILINE)
     if made_for and made_for[1] in MODIFICATIONS:
         return made_for[1]

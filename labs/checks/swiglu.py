@@ -130,8 +130,8 @@ SWISH = "Swish with β ="
 
 
 def swish(gated: Tensor, z: Tensor) -> float | None:
-    """The β with which gated is z · sigmoid(βz), both (T, hidden); the mean of one per unit; None
-    if there is none."""
+    """The β with which gated is z · sigmoid(βz), both (T, hidden): the mean over the units; None if
+    no β fits."""
     share = (gated / z).double()
     usable = (share > 1e-4) & (share < 1 - 1e-4) & (z.abs() > 1e-2)
     if usable.float().mean() < 0.5:
@@ -322,7 +322,7 @@ def hidden(s: Subject) -> str:
 
 
 def uncut(more: dict[int, float]) -> str:
-    """The usual reason of a hidden layer that is larger or smaller by these shares, by width."""
+    """The usual reason for a hidden layer that is larger or smaller by these shares, by width."""
     reasons = {
         0.5: "the hidden layer has 4C units, without the cut by ⅔",
         -0.25: "the hidden layer has 2C units, where ⅔ · 4C is 2.67 C",

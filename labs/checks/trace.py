@@ -101,7 +101,7 @@ class Watch(OperationMode):  # type: ignore[misc]
             for t in results:
                 self.depends.add(t.untyped_storage().data_ptr())
             self.kept += results
-            # what can't be recorded is not seen; the file is not to blame
+            # what can't be recorded goes unseen; the file is not to blame
             with contextlib.suppress(Exception):
                 self.record(func, args, kwargs, inputs, results)
         return out
@@ -334,8 +334,8 @@ def slope(logs: Tensor, scores: Tensor) -> float | None:
 
 
 def slope_beside_bias(logs: Tensor, scores: Tensor) -> float | None:
-    """The same where, besides, each distance adds a number of its own (ALiBi, T5). None in long
-    rows: there, such numbers explain any rotation."""
+    """The same factor where each distance also adds a number of its own (ALiBi, T5). None in long
+    rows, where such numbers explain any rotation."""
     length = len(logs)
     rows, columns = torch.ones(length, length).tril().nonzero().unbind(1)
     if length > 32 or not torch.isfinite(logs[rows, columns]).all():

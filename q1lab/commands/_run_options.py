@@ -63,14 +63,14 @@ REQUEST_OPTIONS = (
     click.option(
         "--jobs",
         type=int,
-        help="Runs that train at once. Default: a run per core, one per GPU; on an engine, all, "
-        "and of a range what its first look needs.",
+        help="Runs that train at once. Default: one per core, or one per GPU; on an engine all "
+        "runs, or those of a range's first look.",
     ),
     click.option(
         "--headline",
         type=click.Choice(["paired", "welch"]),
-        help="The interval that decides, declared before the first run. Default: paired; of a "
-        "command welch, unless its seed fixes both arms' batches and start.",
+        help="The interval that decides, declared before the first run. Default: paired; "
+        "welch for a command whose seed doesn't fix both arms' batches and start.",
     ),
     click.option(
         "--wandb",
@@ -97,7 +97,7 @@ REQUEST_OPTIONS = (
     click.option(
         "--match",
         type=click.Choice(["params"]),
-        help="Give your file the width at which both arms have equally many parameters.",
+        help="Give your file the width at which both arms have the same number of parameters.",
     ),
     click.option("--fresh", is_flag=True, help="Start a new study even if this one exists."),
     click.option(
@@ -124,7 +124,7 @@ COMMAND_OPTIONS = (
         "--command",
         "command_",
         metavar="WORDS",
-        help="Train by your own command, with {seed}, {out} and {args} where a run's own belong.",
+        help="Train with your own command; {seed}, {out} and {args} stand for those of each run.",
     ),
     click.option(
         "--arm",
@@ -133,7 +133,7 @@ COMMAND_OPTIONS = (
         metavar="NAME=ARGS",
         help="An arm of the command, and its arguments; the first, or baseline, is the baseline.",
     ),
-    click.option("--metric", help="The number that counts, by the name the command reports it by."),
+    click.option("--metric", help="The number to compare, by the name that the command reports."),
     click.option("--better", type=click.Choice(["lower", "higher"]), help="Default: lower."),
     click.option(
         "--metric-pattern",
@@ -145,7 +145,7 @@ COMMAND_OPTIONS = (
         "--smoke",
         metavar="ARGS",
         type=click.UNPROCESSED,  # '' is a value: the command is short already
-        help="Arguments that make a run short, for a try of each arm before the study. '' if the "
+        help="Arguments that make a run short, to try each arm before the study; '' if the "
         "command is short already.",
     ),
 )

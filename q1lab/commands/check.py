@@ -43,7 +43,7 @@ Exit status: 0 all passed, 1 a check failed, 2 the file can't be used, 130 ended
     "overrides",
     multiple=True,
     metavar="KEY=VALUE",
-    help="A field of the file's own GPTConfig at another value; repeatable.",
+    help="Set a field of the file's own GPTConfig to another value; repeatable.",
 )
 @click.option("--watch", is_flag=True, help="Check again whenever the file is saved, until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON record on standard output.")

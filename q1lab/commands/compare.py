@@ -38,21 +38,21 @@ Examples:
     "--plot",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Draw it: .svg or .png.",
+    help="Draw the comparison: .svg or .png.",
 )
 @click.option(
     "--html",
     "page",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Write it as one page that needs nothing else: text, figure, how to reproduce.",
+    help="Write one self-contained page: text, figure, and how to reproduce it.",
 )
 @shared.force_option
 @click.option(
     "--at",
     "cost",
     type=click.Choice(["flops", "time"]),
-    help="Also the comparison at equal training FLOPs, or at equal wall clock, from the curves.",
+    help="Also compare at equal training FLOPs or equal wall clock, read off the curves.",
 )
 def compare(
     study: str | None,
@@ -63,7 +63,7 @@ def compare(
     force: bool,
     cost: BudgetKind | None,
 ) -> int:
-    """The verdict of STUDY, in six lines or with --full in full.
+    """Show the verdict of STUDY in six lines; with --full, everything.
 
     A modification's name takes its newest study with three pairs or more; without STUDY it is the
     latest study of all.

@@ -34,8 +34,7 @@ def check_command(ctx: click.Context, folder: Path, running: bool, as_json: bool
     Example:
       q1lab content check my-week
 
-    \b
-    Exit codes: 0 nothing is wrong, 1 something is, 2 DIR is not a folder.
+    Exit status: 0 nothing is wrong, 1 something is, 2 DIR is not a folder.
     """
     from q1lab.ground.paths import models_dir
     from q1lab.study import variants
@@ -90,8 +89,7 @@ def new_command(folder: Path, label: str) -> None:
     Example:
       q1lab content new my-week --name M04-W01
 
-    \b
-    Exit codes: 0 written, 1 DIR can't be written, 2 there is a week in DIR already.
+    Exit status: 0 written, 1 DIR can't be written, 2 there is a week in DIR already.
     """
     from q1lab.week.content import write_skeleton
 

@@ -30,8 +30,7 @@ def data(store: Store, week: Week, corpus: str | None) -> ActReport:
     UTF-8 text file. The numbers in the week's text, such as the loss before training, are then for
     it, and runs train on it unless --data says otherwise.
 
-    \b
-    Exit codes: 0 done, 1 the download failed, 2 no such text, or too short a text.
+    Exit status: 0 done, 1 the download failed, 2 no such text, or too short a text.
     """
     size = ""
     if corpus is not None:

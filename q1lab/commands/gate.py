@@ -39,7 +39,9 @@ Examples:
     show_default=True,
     help="The proposals that share 5% of false keeps, by name.",
 )
-@click.option("--max-cost", type=click.IntRange(1), metavar="RUNS", help="Most runs to train now.")
+@click.option(
+    "--max-cost", type=click.IntRange(1), metavar="RUNS", help="The most runs to train now."
+)
 @click.option("--jobs", type=int, help="Runs that train at once. Default: 1.")
 @click.option("--engine", metavar="ENGINE", help="Where it trains: local or slurm.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as one line of JSON.")

@@ -16,9 +16,8 @@ Examples:
   q1lab modification --dry-run
   q1lab modification rope --repo ~/transformer-from-scratch
 
-\b
-Exit codes: 0 done, 1 git or a hook refused, 2 something must be decided first (the
-message says which option)."""
+Exit status: 0 done, 1 git or a hook refused, 2 something must be decided first (the message
+says which option)."""
 )
 @click.argument("variant", required=False)
 @click.option(

@@ -241,12 +241,12 @@ Exit status: 0 merged (or nothing to do), 1 conflicts or a failed check, 2 usage
 @click.option(
     "--into",
     type=click.Path(path_type=Path),
-    help="The file that gets it. Default: model.py beside FILE.",
+    help="The file to merge into. Default: model.py beside FILE.",
 )
 @click.option(
     "--base",
     type=click.Path(path_type=Path),
-    help="What FILE was made from, where its first line is gone.",
+    help="The file that FILE was made from, if FILE's first line is gone.",
 )
 @click.option("--unchecked", is_flag=True, help="Don't run the checks on the result.")
 @shared.writing_options

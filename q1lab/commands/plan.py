@@ -45,13 +45,13 @@ Examples:
 def plan(variant: str, detect: float | None, preset: str | None, as_json: bool) -> int:
     """Show the designs that a study of VARIANT may have: 3, 4, 5 or 8 pairs, 3 to 8 and 3 to 12.
 
-    For each the table has its runs and their time on this machine, the smallest difference that it
-    sees, and how often each verdict comes out: if nothing changed, and if the true difference is
-    NATS, which is also the smallest that matters (δ). It shows no result, so use it before you
-    predict.
+    For each design the table shows its runs and their time on this machine, the smallest difference
+    that it detects, and the chance of each verdict: if nothing changed, and if the true difference
+    is NATS, which is also the smallest that matters (δ). It shows no result, so you can use it
+    before you predict.
 
-    It rests on your own newest study of VARIANT, else on figures that ship with q1lab, and says
-    which.
+    The figures rest on your newest study of VARIANT, or on those that ship with q1lab; the command
+    says which.
     """
     request = Request(variant, preset=preset)
     with open_store() as store:

@@ -199,8 +199,7 @@ Examples:
   q1lab post lint
   q1lab post lint --file draft.md
 
-\b
-Exit codes: 0 nothing found, 1 something found, 2 no draft.""",
+Exit status: 0 nothing found, 1 something found, 2 no draft.""",
 )
 @file_option
 @shared.json_option

@@ -15,9 +15,8 @@ Examples:
   q1lab retro --dry-run
   q1lab retro --no-commit
 
-\b
-Exit codes: 0 done, 1 git or a hook refused, 2 something must be decided first (the
-message says which option)."""
+Exit status: 0 done, 1 git or a hook refused, 2 something must be decided first (the message
+says which option)."""
 )
 @shared.writing_options
 @shared.region_options

@@ -20,8 +20,7 @@ Examples:
   q1lab course roadmap --tick 1 --tick 3-4
   q1lab course roadmap --tick "retrospective post" --dry-run
 
-\b
-Exit codes: 0 done, 1 git or a hook refused, 2 no such file or box, or a yes is missing."""
+Exit status: 0 done, 1 git or a hook refused, 2 no such file or box, or a yes is missing."""
 )
 @click.option(
     "--tick",

@@ -1,4 +1,4 @@
-"""`q1lab sample`: both models of a study write on from one prompt, with the same random numbers."""
+"""`q1lab sample`: both models of a study continue one prompt, with the same random numbers."""
 
 from __future__ import annotations
 
@@ -34,25 +34,25 @@ Examples:
 @click.option(
     "--prompt",
     metavar="TEXT",
-    help="The text that both go on from. Default: a line of the validation text.",
+    help="The text that both continue. Default: a line of the validation text.",
 )
 @click.option(
     "--tokens",
     type=click.IntRange(1, passages.MOST_TOKENS),
-    help="Characters that each writes.  [default: 500, of a blind test 200]",
+    help="Characters that each model writes.  [default: 500; in a blind test 200]",
 )
 @click.option(
-    "--seed", type=click.IntRange(0), help="The seed whose weights write. Default: the first."
+    "--seed", type=click.IntRange(0), help="The seed whose weights are used. Default: the first."
 )
 @click.option(
     "--passage",
     type=click.IntRange(1),
-    help="Another number: other random numbers, and another line.  [default: 1]",
+    help="The passage's number: each has its own random numbers and prompt.  [default: 1]",
 )
 @click.option(
     "--blind",
     is_flag=True,
-    help="Which of two passages did the modified model write? 20 pairs; what you answer is kept.",
+    help="Ask which of two passages the modified model wrote, 20 times; your answers are kept.",
 )
 @click.option(
     "--again", "new_test", is_flag=True, help="Begin another blind test after one that is finished."
@@ -72,14 +72,14 @@ def sample(
     yes: bool,
     as_json: bool,
 ) -> int:
-    """Let both models of STUDY write on from the same text.
+    """Let both models of STUDY continue the same text.
 
-    They get the same random numbers, so they part only where the models differ. A modification's
-    name takes its newest study.
+    They get the same random numbers, so the texts differ only where the models do. A modification's
+    name stands for its newest study.
 
     A sample is an anecdote. --blind counts how often you can tell the two models apart: it shows
-    pairs of passages in random order, goes on where you left it, and scores your answers when all
-    are there.
+    pairs of passages in random order, continues where you left off, and scores your answers once
+    all are given.
     """
     from q1lab.verdict import comparison_cache
     from q1lab.verdict.passage_text import TOKENS
@@ -208,7 +208,7 @@ def _ask_pairs(store: Store, study: Study, test: BlindTest) -> None:
         ]
         for line in lines:
             console.print(line, soft_wrap=True)
-        question = f"Which did the modified model ({study.variant}) write? 1 or 2; q leaves"
+        question = f"Which did the modified model ({study.variant}) write? 1 or 2; q stops"
         try:
             typed = shared.ask_user(question, left(), ("q", "1", "2"))
         except KeyboardInterrupt:

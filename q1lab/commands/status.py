@@ -43,7 +43,7 @@ Examples:
 @click.option("--tag", metavar="TAG", help="Only studies that have this tag.")
 @click.option("--verbose", "-v", is_flag=True, help="Also the notes, tags and W&B of every study.")
 def status(as_json: bool, tag: str | None, verbose: bool) -> int:
-    """Your studies with their verdicts, newest first: what runs, what is done, what is next."""
+    """Show your studies with their verdicts, newest first, and the next step."""
     with open_store() as store:
         for problem in lost_lines.lost_line_warnings(store.file, store.journal):
             notice(problem)

@@ -26,8 +26,8 @@ def take(name: str | None, as_json: bool) -> int:
     train, and pictures for the post. The week's files that NAME imports come along. A file that is
     there already is never overwritten.
 
-    \b
-    Exit codes: 0 done, 1 it can't be written, 2 no such file, or one that differs is there already.
+    Exit status: 0 done, 1 it can't be written, 2 no such file, or one that differs is there
+    already.
     """
     week = shared.current_week()
     if name is None:

@@ -36,7 +36,7 @@ Examples:
     "--number",
     type=click.IntRange(0),
     metavar="N",
-    help="A number of yours, which chooses the runs.",
+    help="Any number of yours; it chooses the runs.",
 )
 @click.option(
     "--data",

@@ -26,9 +26,9 @@ def judge(
 ) -> JudgedNumbers:
     """Judge the final numbers of two arms, each by seed or as a list; None for a run that diverged.
 
-    Arms with exactly the same seeds are compared seed by seed (paired t), others as wholes (Welch).
-    Nothing is kept, and nothing is known of runs that were left out. Raises Problem for numbers
-    that can't be compared.
+    Arms with exactly the same seeds are compared seed by seed (paired t), others as two groups
+    (Welch). Nothing is kept, and nothing is known of runs that were left out. Raises Problem for
+    numbers that can't be compared.
     """
     arms = [_by_seed(arm) for arm in (baseline, modified)]
     seeded = isinstance(baseline, Mapping) and isinstance(modified, Mapping)

@@ -99,10 +99,10 @@ _ALL_ACTS = (
         done_when=("runs ended",),
     ),
     Act("gate", "Keep or discard one proposal after the other, at 5% for all.", STUDIES),
-    Act("plan", "What each design of a study can say, before anything trains.", STUDIES),
+    Act("plan", "The designs that a study may have, and the chance of each verdict.", STUDIES),
     Act("attach", "Watch a study that is running.", STUDIES, "run:attach"),
     Act("stop", "Stop a study so that it can go on later.", STUDIES, "run:stop"),
-    Act("status", "What runs, what is done, what is next.", STUDIES),
+    Act("status", "Your studies with their verdicts, and the next step.", STUDIES),
     Act(
         "compare",
         "The comparison of a study, with its verdict.",
@@ -118,7 +118,7 @@ _ALL_ACTS = (
     ),
     Act(
         "sample",
-        "What both models of a study write, from one prompt.",
+        "Text that both models of a study write from one prompt.",
         STUDIES,
         done_when=("seen",),
     ),
@@ -164,7 +164,7 @@ _ALL_ACTS = (
     ),
     Act(
         "delete",
-        "Move studies to the trash; what was asked stays on record.",
+        "Move studies to the trash; their questions stay on record.",
         STUDIES,
         "upkeep:delete",
     ),
@@ -243,7 +243,7 @@ _ALL_ACTS = (
     Act("paper", "The papers you read.", WEEK),
     Act(
         "course",
-        "What the course counts: KPIs, artifacts, its roadmap, a card.",
+        "The lists of the course: KPIs, artifacts, its roadmap, a card.",
         WEEK,
         in_course_only=True,
     ),
@@ -290,7 +290,7 @@ _ALL_ACTS = (
     Act("content", "Check another week's content, or start one.", AROUND, on_help_page=False),
     Act("completion", "Completion of commands and studies for a shell.", AROUND),
     Act("config", "Settings, and where they are.", AROUND),
-    Act("skill", "What an agent needs to know to help here, as a SKILL.md.", AROUND),
+    Act("skill", "Instructions for an agent that helps here, as a SKILL.md.", AROUND),
     Act(
         "doctor",
         "Versions, device, disk, and where the files are.",

@@ -1,8 +1,8 @@
 """One proposal to a gate, from its first run to keep or discard.
 
-A budget is what the journal says of it: which proposals were begun and which of them came to a look
-(a study's plan goes on record before its runs train), and how each was decided. Losses are read
-from the runs' own files, since tables and screens don't have them before a look has decided.
+The journal holds a budget: the proposals that were begun, those that came to a look (a study's plan
+goes on record before its runs train), and each decision. Losses are read from the runs' own files,
+since tables and screens don't have them before a look has decided.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ SEEDS = 10**9
 """Seeds are drawn below this number."""
 
 Train = Callable[[Study, str], None]
-"""Trains a study's missing runs, and returns when they have ended. The text is what a progress line
-calls them."""
+"""Trains a study's missing runs, and returns when they have ended. The text names them in a
+progress line."""
 
 
 @dataclass(frozen=True)
@@ -217,8 +217,8 @@ class _Proposal:
         return command_draft.draft(study_request, seeds, None, wandb="disabled")
 
     def _prove_baseline(self, loop: CommandSpec, base: str) -> None:
-        """Problem where the baseline is no longer the one that the budget has judged by: with other
-        arguments, or a file of its own that was edited."""
+        """Problem if the baseline is no longer the one that the budget has judged by: it has other
+        arguments, or its file was edited."""
         proposal = self.budget.baseline or next(iter(self.budget.proposals), None)
         if proposal is None:
             return

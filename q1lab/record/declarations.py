@@ -35,8 +35,8 @@ FREE_IN_PLAN = (
     *("to_the_end", "untrained"),
 )
 """Keys of ``study.json`` that no verdict or page rests on, or that change while a study goes on.
-The name and the seeds are declared apart. A stop for futility may be overruled: the levels hold for
-a range that goes to its end."""
+The name and the seeds are declared separately. A stop for futility may be overruled: the levels
+hold for a range that goes to its end."""
 
 Declaration = Mapping[str, Any]
 
@@ -187,9 +187,9 @@ def declared_name(study_id: str, created: str) -> str:
 
 
 def differing_fields(declared: Declaration, study: Study) -> list[str]:
-    """The keys of DIFFERENCE_CODES of which a study has not what was declared; an older line does
-    not declare the whole plan. Of a planned range the first seeds are enough: it may have been over
-    before the last ones."""
+    """The keys of DIFFERENCE_CODES in which a study differs from its declaration; an older line
+    does not declare the whole plan. Of a planned range the first seeds are enough, since it may
+    have ended before the last ones."""
     now, declared_fields = declaration_of(study), dict(declared)
     batches = declared_fields.get("seeds")
     if study.design.is_sequential and isinstance(batches, list) and len(batches) == 1:
@@ -220,8 +220,8 @@ def _lacks_marks(key: str, declared: Declaration, study: Study) -> bool:
 
 
 def disagreeing_fields(earlier: Declaration, later: Declaration) -> list[str]:
-    """The keys of which two declarations of one study differ. A later one may have more seeds: a
-    batch more, or more in the last batch."""
+    """The keys in which two declarations of one study differ. The later one may have more seeds:
+    one more batch, or more in the last batch."""
     keys = [key for key in (*DIFFERENCE_CODES, "series") if key != "seeds"]
     differing = [key for key in keys if key in earlier and earlier[key] != later.get(key)]
     before, now = earlier["seeds"], later["seeds"]

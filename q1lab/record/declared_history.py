@@ -1,5 +1,5 @@
-"""The facts about a study that its journal's lines tell a stranger: which studies asked the same
-question before, how many looks they came to, how much α is left, and whether the seeds were picked.
+"""The history of a study that a stranger can read from its journal's lines: the studies that asked
+the same question before, their looks, the α that is left, and whether the seeds were picked.
 
 Each line that begins a study declares it, and lists the runs whose results could be seen since the
 line before. Lines of an older q1lab don't list them: then every run of an earlier study counts as
@@ -101,7 +101,7 @@ def read_history(study: Study, lines: Sequence[Declaration]) -> DeclaredHistory:
 
 
 def level_faults(study: Study, lines: Sequence[Declaration], history: DeclaredHistory) -> list[str]:
-    """Levels that a study declares and may not have, in words: a share of its series that is larger
+    """Levels that a study declares but may not have, in words: a share of its series that is larger
     than its part, and a planned range that spends more than is left."""
     faults = []
     own_line = lines[-1]

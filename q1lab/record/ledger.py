@@ -1,12 +1,12 @@
-"""The ledger: how often a question was asked, and what that leaves of the next answer's α.
+"""The ledger: the number of times a question was asked, and the α left for its next answer.
 
 A question is (modification, baseline, data). It stays the same question with other seeds, another
 preset or ``--set``, another headline, swapped arms, for imported and adopted runs, and where a
 model file is renamed, or edited so that it trains the same: by its syntax tree, or by the first
 losses of its runs. Another idea in the same file is another question. Every study of a question
 that was begun is in its ledger, and stays there when it is stopped, deleted, or removed by hand. A
-study of a file against itself claims nothing about a modification, so it is in no ledger but its
-own. A single pair is an experiment and asks no question yet.
+study of a file against itself claims nothing about a modification, so only its own ledger holds it.
+A single pair is an experiment and asks no question yet.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class QuestionFamily:
 
 @dataclass(frozen=True)
 class QuestionHistory:
-    """The history of a question, as one of its studies stands in it."""
+    """The history of a question, seen from one of its studies."""
 
     askings: tuple[Asking, ...]
     """Every study that was begun, oldest first."""
@@ -99,8 +99,9 @@ class QuestionHistory:
     later: bool
     """True if that look is a later one, with its smaller α."""
     left_out: tuple[tuple[str, tuple[int, ...]], ...]
-    """(study, seeds) of runs that train the same as this study's and that it leaves out: if its
-    seeds were picked, those that could be known then; else pairs that have ended by now."""
+    """(study, seeds) of the runs that train the same as this study's and are not in it: if its
+    seeds were picked, the runs whose results could be known then; otherwise the pairs that have
+    ended by now."""
     picked: bool
     """True if this study's seeds were picked among those at which results could be known."""
     could_be: int = 0
@@ -108,10 +109,11 @@ class QuestionHistory:
     unreadable: int = 0
     """Lines of the record that can't be read: each may have been one more asking."""
     restarted: tuple[tuple[str, int], ...] = ()
-    """(run, how often it began again after it had shown a result) of runs that end otherwise each
+    """(run, number of restarts after it had shown a result), for runs whose numbers differ each
     time."""
     changed: tuple[str, ...] = ()
-    """The parts of its plan that are not what was declared: then it gets no verdict."""
+    """The parts of its plan that differ from the declaration; if there are any, it gets no
+    verdict."""
     diverged_or_stuck: tuple[tuple[str, int, int, int], ...] = ()
     """(arm, runs on record, how many of them diverged, how many got stuck) of each arm with such
     runs."""
@@ -167,8 +169,8 @@ def allowed_alpha(store: Store, draft: Study) -> float:
 
 
 def picks_in_draft(store: Store, draft: Study) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    """(study, seeds) of known results that a study being planned leaves out, where its seeds are
-    picked among them; empty where they are not."""
+    """(study, seeds) of the known results that a study being planned leaves out, if its seeds are
+    picked; otherwise empty."""
     ledger = _read_ledger(store).including(draft)
     recorded = ledger.find(draft)
     picks = ledger.picks(recorded)
@@ -421,9 +423,9 @@ class _Ledger:
     # ── looks
 
     def _same_question(self, recorded: RecordedStudy) -> list[RecordedStudy]:
-        """The studies that ask a study's question, with the study itself, oldest first. One that
-        was begun in another home stands before those that came from there and were begun after a
-        look at it."""
+        """The studies that ask a study's question, with the study itself, oldest first. A study
+        from another home comes before the studies that were begun in that home after a look at
+        it."""
         if recorded.study.is_floor:
             return [recorded]
         studies = self._by_question[self.question(recorded).key]
@@ -466,7 +468,7 @@ class _Ledger:
         return self._askings[key]
 
     def next_alpha(self, recorded: RecordedStudy) -> float:
-        """The α that the first look of a study may spend, while it has come to none."""
+        """The α that a study's first look may spend, before the study has come to a look."""
         if (level := recorded.study.design.level) is not None:
             return level
         looks_before = next(
@@ -603,9 +605,9 @@ class _Ledger:
         return all_picks
 
     def picks(self, recorded: RecordedStudy) -> SeedPicks:
-        """The way in which a study came by its seeds, and by the runs at them: where a run began
-        again after it had shown a result, it could have been left as it was: one asking more.
-        A baseline against itself claims nothing, however it came by them."""
+        """The way in which a study came by its seeds and runs. A run that began again after it had
+        shown a result could have been left as it was, so it counts as one more asking. A baseline
+        against itself claims nothing, so its seeds don't matter."""
         if recorded.study.is_floor:
             return SeedPicks()
         picks = self.came_by_seeds(recorded)
@@ -768,8 +770,8 @@ def _looks(recorded: RecordedStudy, *, later: bool) -> tuple[tuple[int, float], 
             break
         pairs += len(batch)
         sizes.append(pairs)
-    # Fewer than three pairs give no verdict. Two count as a look at the three that they would go on
-    # to; a single pair goes on to none.
+    # Fewer than three pairs give no verdict. Two pairs count as a look at three, to which they can
+    # be extended; a single pair counts as no look.
     sizes = [size for size in sizes if size >= MIN_FOR_VERDICT] or [
         MIN_FOR_VERDICT for size in sizes[-1:] if size > 1
     ]

@@ -62,8 +62,8 @@ class LikeArms:
 
     @cached_property
     def seen(self) -> dict[int, list[tuple[tuple[str, int], str, ArmOnRecord]]]:
-        """Drawn seed → (when its study was begun, since when its result could be seen, arm) of each
-        run at it, the study that was begun first first."""
+        """Drawn seed → (the time its study was begun, the time from which its result could be seen,
+        arm) of each run at it, the oldest study first."""
         runs: dict[int, list[tuple[tuple[str, int], str, ArmOnRecord]]] = {}
         for arm in sorted(self.arms, key=lambda arm: arm.begun):
             for seed, since in arm.recorded.seen_at[arm.arm].items():
@@ -72,8 +72,8 @@ class LikeArms:
 
     @cached_property
     def declaring(self) -> dict[frozenset[int], list[tuple[str, ArmOnRecord]]]:
-        """Set of seeds → (since when a first result could be seen, arm) of the studies that
-        declared it for a verdict, the oldest first."""
+        """Set of seeds → (the time from which a first result could be seen, arm) of the studies
+        that declared it for a verdict, the oldest first."""
         arms: dict[frozenset[int], list[tuple[str, ArmOnRecord]]] = {}
         for arm in self.arms:
             study, since = arm.recorded.study, arm.recorded.seen_at[arm.arm].values()
@@ -165,7 +165,7 @@ class SeedPicks:
     is_later_look: bool = False
     """True if the study is judged as a later look because of its alternatives."""
     known_until: str = ""
-    """When seeds were picked: what could be known then of others decided."""
+    """The time at which seeds were picked: the results that could be known by then decided."""
 
 
 def find_picks(
@@ -176,7 +176,8 @@ def find_picks(
     """Judge how a study came by its seeds.
 
     Each batch of seeds is judged by the results that could be known before its own first one; a
-    batch that was picked decides. ``were_picked`` says the same of an earlier study.
+    batch that was picked decides. ``were_picked`` tells whether the seeds of an earlier study were
+    picked.
     """
     picks = SeedPicks()
     earlier_seeds: set[int] = set()
@@ -281,7 +282,7 @@ def _with_alternatives(
     others = [choice for choice in declared if choice.tempts and choice.seeds != seeds]
     n = len(seeds)
     if in_order and seeds == set(range(n)):
-        # any number of the first seeds could have been taken: a look after each
+        # any number of the first seeds could have been taken, with a look after each
         most = max([n, *(len(choice.seeds) for choice in others if choice.is_first)])
         any_look = interim_analyses.chance_of_any_claim(
             [(pairs, ALPHA) for pairs in range(max(2, min(n, MIN_FOR_VERDICT)), most + 1)]

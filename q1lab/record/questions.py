@@ -37,13 +37,14 @@ def study_key(study: Study) -> StudyKey:
 
 @dataclass(frozen=True)
 class BegunStudy:
-    """A study on record: its plan as it was last begun, and when each of its batches of seeds was
-    (UTC)."""
+    """A study on record: its plan as it was last begun, and the time (UTC) at which each batch of
+    its seeds was begun."""
 
     study: Study
     begun_at: tuple[str, ...]
     marks: Fingerprints | None = None
-    """The fingerprints of its question as they were declared; None in a line that declares none."""
+    """The fingerprints of its question as they were declared; None if its line declares no
+    fingerprints."""
     first_chain: FirstChain | None = None
     """The journal that came with it from another home."""
     asks: bool = True
@@ -52,7 +53,7 @@ class BegunStudy:
 
 def record_begin(store: Store, study: Study, first_chain: FirstChain | None = None) -> None:
     """Put a study on record with the seeds that it has now, unless it is. Problem when that can't
-    be kept: then nothing is to train.
+    be written: then nothing may train.
 
     A study without a result is put on record again where others were begun since: its line says
     what could be seen before its first result."""
@@ -97,7 +98,8 @@ def _has_seen_runs(store: Store, study: Study) -> bool:
 
 def _newly_seen_runs(store: Store) -> dict[str, list[str]]:
     """The runs whose results could be seen since the last line that lists them, by the declared
-    names of their studies: a stranger learns from it what could be known when a study was begun."""
+    names of their studies: they tell a stranger which results could be known when a study was
+    begun."""
     listed: set[tuple[str, str]] = set()
     for line in journal.read_entries(store.journal).lines:
         declares = line.outline.get("declares")
@@ -189,7 +191,7 @@ def declared_lines(store: Store) -> list[Declaration]:
 
 
 def gate_decisions(store: Store) -> dict[str, bool]:
-    """The studies that a gate has decided on, and whether it kept what they proposed."""
+    """The studies that a gate has decided on: True for a proposal that it kept."""
     rows = store.db.execute("SELECT study_id, kept FROM gated")
     return {row["study_id"]: bool(row["kept"]) for row in rows}
 
@@ -218,9 +220,9 @@ def studies_on_disk(store: Store) -> dict[StudyKey, Study]:
 
 @dataclass(frozen=True)
 class DeletedStudy:
-    """The record of a study that was deleted: ``study`` (None where its plan could not be
-    read), and of each of its runs by name ``state``, ``val_loss``, ``seen``: whether it had shown a
-    result, ``iter``: how far it came, and ``first``: iter → training loss (nats) of its first
+    """The record of a study that was deleted: ``study`` (None where its plan could not be read),
+    and of each of its runs by name ``state``, ``val_loss``, ``seen`` (True if it had shown a
+    result), ``iter`` (its farthest), and ``first``: iter → training loss (nats) of its first
     iters."""
 
     id: str
@@ -276,7 +278,7 @@ def deleted_places(store: Store, series_id: str) -> set[int]:
 
 
 def record_stamp(store: Store) -> tuple[object, ...]:
-    """Changes whenever one of these answers may."""
+    """A value that changes whenever an answer of this module may have changed."""
     answers = store.db.execute(
         "SELECT (SELECT group_concat(id || stamp) FROM studies), count(*), sum(events_offset), "
         "(SELECT count(*) FROM begun), (SELECT group_concat(study_id || at) FROM deleted) FROM runs"

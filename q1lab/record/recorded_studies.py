@@ -43,18 +43,20 @@ class RecordedStudy:
     seen_since: Mapping[tuple[str, int], str] = field(default_factory=dict)
     """(arm, seed) → the time (UTC) from which on a result of that run could be seen."""
     first_result: Mapping[tuple[str, int], str] = field(default_factory=dict)
-    """(arm, seed) → the time (UTC) at which the attempt began that came to a result."""
+    """(arm, seed) → the time (UTC) at which the attempt that came to a result began."""
     restarts: Mapping[tuple[str, int], int] = field(default_factory=dict)
     """(arm, seed) → how often that run began again after it had shown a result, where the same seed
     gives other numbers each time."""
     marks: Fingerprints | None = None
-    """The fingerprints of its question as they were declared; None: those of its plan."""
+    """The fingerprints of its question as they were declared; None if they are those of its
+    plan."""
     first_chain: FirstChain | None = None
     """The journal that came with it from another home."""
     alpha_elsewhere: float | None = None
     """The α that it has spent of a gate's budget, and not of its question's."""
     changed: tuple[str, ...] = ()
-    """The parts of its plan that are not what was declared (``declarations.DIFFERENCE_CODES``)."""
+    """The parts of its plan that differ from the declaration
+    (``declarations.DIFFERENCE_CODES``)."""
     losses: Mapping[str, Mapping[int, Mapping[int, float]]] = field(default_factory=dict)
     """Arm → seed → iter → training loss, of the first iters."""
     is_forgotten: bool = False

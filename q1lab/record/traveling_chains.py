@@ -1,5 +1,5 @@
-"""The journal as it travels with a study: handed out with its bundle, and taken in with it in
-another home, where it is read for what was asked before."""
+"""The journal that travels with a study: it leaves with the bundle, and another home reads from it
+which questions were asked before."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ MOST_CHAIN_BYTES = 16 << 20
 
 def journal_outlines(store: Store, study: Study) -> tuple[dict[str, Any], ...]:
     """The journal up to the line that put the study on record with the seeds that it has, each line
-    as it is handed out, with ``prev`` where it does not follow from the one before. Empty when
-    there is no such line."""
+    as it is published, with ``prev`` where it doesn't follow the line before. Empty when there is
+    no such line."""
     outlines: list[dict[str, Any]] = []
     link, last = journal.START, 0
     for line in journal.read_entries(store.journal).lines:
@@ -54,8 +54,9 @@ def is_begun_here(store: Store, study: Study) -> bool:
 
 
 def first_chain(received: Bundle) -> FirstChain:
-    """The journal that came with a study from another home, as far as it tells of its question.
-    Problem where its plan is not what that journal declares, or the journal can't be read."""
+    """The journal that came with a study from another home, as far as it is about the study's
+    question. Problem if the plan differs from the journal's declaration, or the journal can't be
+    read."""
     file, study = received.files.get("journal.jsonl"), received.study
     if file is None:
         return FirstChain("", unread=int(study.origin.is_ours))
@@ -133,5 +134,5 @@ def last_link(chain: Sequence[Mapping[str, Any]]) -> str:
 
 
 def commit_trailer(study_id: str, link: str) -> str:
-    """The line of a commit's message that names the journal as far as it tells of a study."""
+    """The line of a commit's message that names the journal up to a study's last line."""
     return f"Journal-of-{study_id}: {link}"

@@ -21,11 +21,11 @@ from q1lab.study.studies import Study
 
 
 class OutOfReach(Exception):
-    """The engine did not answer. What it works on goes on; ask again later."""
+    """The engine did not answer. Its work continues; ask again later."""
 
 
 class Refused(Exception):
-    """The engine answered, and said no: the message says why. Asking again changes nothing."""
+    """The engine refused, and the message says why. Asking again changes nothing."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Crew(ABC):
 
     @abstractmethod
     def run(self) -> None:
-        """Until nothing of the launch is left."""
+        """Work until nothing of the launch is left."""
 
     def stop(self) -> None:
         """End the launch soon; each run writes a checkpoint where it can. Called from a signal's

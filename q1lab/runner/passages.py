@@ -59,8 +59,8 @@ def seeds_with_weights(study: Study) -> list[int]:
 
 
 def choose_seed(study: Study, seed: int | None) -> int:
-    """The seed whose weights write: ``seed``, or the first that has any. Problem, with the reason,
-    where a study has none."""
+    """The seed whose weights are used: ``seed``, or the first that has any. Problem, with the
+    reason, where a study has none."""
     if not study.origin.is_ours:
         raise Problem(f"{study.id} was imported: its runs have numbers here, and no weights")
     if not study.trainer.has_model_files:

@@ -2,7 +2,7 @@
 status.
 
 The process that does this is the same detached runner as for local training. It may be killed, and
-the machine may sleep: what the engine works on goes on, and the next runner takes up the same job.
+the machine may sleep: the engine's work continues, and the next runner takes up the same job.
 """
 
 from __future__ import annotations
@@ -277,8 +277,8 @@ class RemoteCrew(engine.Crew):
             self.early_stopping = early_stopping.EarlyStopping(self.study)
 
     def _next_batch(self, launch: int) -> tuple[str, ...]:
-        """The cells to hand over now: all that the launch has to train, of a planned range those
-        before the next look."""
+        """The cells to hand over now: all that the launch has to train, or those before a planned
+        range's next look."""
         seeds = set(self.early_stopping.trainable_seeds())
         return tuple(
             run.name

@@ -23,7 +23,7 @@ class BlindVerdict(StrEnum):
 @dataclass(frozen=True)
 class HitRate:
     """``hits`` right answers of ``n``, and the 95% interval of their share (Clopper-Pearson), which
-    holds the true one at least so often, however few answers there are."""
+    covers the true share at least that often for any number of answers."""
 
     hits: int
     n: int

@@ -44,7 +44,7 @@ differs by more than this share."""
 
 
 def run_fingerprint(study: Study, run: Run) -> str:
-    """All that touches a bit of a run's numbers, as a key: equal keys, equal numbers."""
+    """A key of everything that affects the bits of a run's numbers: equal keys, equal numbers."""
     versions = {key: study.trainer.versions.get(key) for key in ("torch", "trainer", "platform")}
     facts = [
         study.arms[run.arm].sha256,
@@ -299,8 +299,8 @@ def loss_distance(training: ArmTraining, other: ArmTraining) -> float:
 
 def _arm_fingerprints(study: Study, arm: str) -> frozenset[str]:
     """Fingerprints of an arm's modification: the name of a model that ships, the name of an arm of
-    a command with the program, and the code (which may be moved or copied). A file's place is none:
-    another idea may be written into it."""
+    a command with the program, and the code (which may be moved or copied). A file's place is not a
+    fingerprint, since another idea may be written into the file."""
     arm_record: Arm = study.arms[arm]
     name = ""
     if not study.origin.is_ours or not arm_record.origin:

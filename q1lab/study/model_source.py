@@ -1,7 +1,7 @@
-"""The cures of a model file that can't be used, read off its source: nothing of it runs.
+"""Advice on a model file that can't be used, from its source alone: the file does not run.
 
 People bring files as they wrote them, with a training loop below the model, imports of their own
-project, and other names than nanoGPT's. One look says all of that at once.
+project, and other names than nanoGPT's. All of that is reported at once.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class ModelSource:
 
     missing_imports: tuple[MissingImport, ...]
     runs_from: int | None
-    """The first line of what runs when the file is imported, and is no part of the model."""
+    """The first line that runs when the file is imported and is not part of the model."""
     last_line_of_model: int | None
     config_class: str | None
     """The class that looks like the model's config; GPTConfig if there is one."""
@@ -79,7 +79,7 @@ def advice(text: str, path: Path) -> str:
 
 
 def with_advice(message: str, path: Path) -> str:
-    """A message about a file that can't be loaded, and what its source says is to be done."""
+    """A message about a file that can't be loaded, with the advice that its source gives."""
     try:
         text = read_text(path, LARGEST_MODEL_FILE)
     except (OSError, ValueError):
@@ -220,7 +220,7 @@ RUNNING_CALLS = ("open", "input", "read", "read_text", "parse_args", "urlopen", 
 
 
 def _runs(node: ast.stmt) -> bool:
-    """True if a statement at the top level does more than to define."""
+    """True if a statement at the top level does more than define something."""
     if isinstance(node, ast.For | ast.While | ast.With | ast.Raise):
         return True
     if isinstance(node, ast.Expr):
@@ -262,7 +262,7 @@ def _is_module(node: ast.ClassDef, classes: dict[str, ast.ClassDef]) -> bool:
 
 
 def _model_class(modules: dict[str, ast.ClassDef]) -> ast.ClassDef | None:
-    """GPT, or the last module with a forward that no other module is made of."""
+    """GPT, or the last module with a forward that no other module contains."""
     if "GPT" in modules:
         return modules["GPT"]
     parts = {

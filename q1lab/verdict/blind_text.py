@@ -26,7 +26,7 @@ def rate_line(rate: HitRate) -> str:
 
 
 def rate_sentence(rate: HitRate) -> str:
-    """The result as a document says it of its author."""
+    """The result in the first person, for the author's document."""
     return (
         "A sample is an anecdote, so I counted how often I was right: shown two passages from one "
         f"prompt, I picked the one that the modified model wrote {_share(rate)}. Guessing gets "

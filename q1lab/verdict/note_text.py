@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def note_sentences(c: Comparison, *, published: bool = False) -> list[str]:
-    """The notes of a comparison, a sentence or two each; what its level rests on stands with the
+    """The notes of a comparison, a sentence or two each; the reasons for its level stand with the
     verdict (level_text.py)."""
     notes = [note for note in c.analysis.notes if note.kind not in OF_THE_LEVEL]
     return [note_sentence(note, c, published=published) for note in notes]

@@ -28,9 +28,9 @@ SHIPPED = "results.toml"
 
 @dataclass(frozen=True)
 class Spread:
-    """The sd of pairwise differences, how many pairs it comes from, and where it is from.
-    ``seconds``: of this machine for each pair, None where they are not known. ``study``: the
-    learner's study that it comes from, if it does."""
+    """The sd of pairwise differences, the number of pairs behind it, and its source. ``seconds``:
+    the time of a pair on this machine, None if unknown. ``study``: the learner's study that it
+    comes from, if any."""
 
     sd: float
     pairs: int
@@ -44,7 +44,7 @@ class Spread:
 
     @property
     def conditions(self) -> str:
-        """For what it was measured: ``2,000 iters on shakespeare``."""
+        """The conditions of the measurement: ``2,000 iters on shakespeare``."""
         return f"{self.iters:,} iters on {self.data}" if self.iters and self.data else self.data
 
 
@@ -85,7 +85,8 @@ class Advice:
 
     @property
     def seeds(self) -> str:
-        """The value of --seeds that finds the difference: the cheapest design's, else so many."""
+        """The value of --seeds that finds the difference: the cheapest design's, else the fixed
+        number of pairs."""
         return f"{self.needed.mid}" if self.cheapest is None else self.cheapest.seeds
 
 
@@ -127,8 +128,8 @@ def own_spread(
 
 
 def shipped_spread(folder: Path, variant: str, preset: str, data: str = "") -> Spread | None:
-    """The spread that the week's results file gives for a preset and a variant, if it does: that of
-    enough pairs before others, and then that on ``data``. The file says ``shakespeare`` where a
+    """The spread that the week's results file gives for a preset and a variant, if there is one:
+    one of enough pairs before others, then one on ``data``. The file says ``shakespeare`` where a
     study has ``tinyshakespeare``."""
     try:
         figures = tomllib.loads(read_text(folder / SHIPPED))
@@ -177,7 +178,8 @@ def detectable_sentence(study: Study, spread: Spread) -> str:
 
 
 LITTLE = 0.5
-"""A design that finds δ in fewer studies than this share sees little of it."""
+"""Share of studies that find δ; a study being planned is told when its design finds it less
+often."""
 
 
 def sees_little_sentence(study: Study, spread: Spread, delta: float, may_spend: float) -> str:
@@ -213,13 +215,13 @@ def _other_setting(study: Study, spread: Spread) -> str:
 
 
 USUAL_DESIGNS = ((3, 3), (4, 4), (5, 5), (8, 8), (3, 8), (3, 12))
-"""The designs that are always shown: so many pairs at least, and at most."""
+"""The designs that are always shown: (fewest pairs, most pairs)."""
 
 
 def advise(effect: float, spread: Spread, may_spend: float = intervals.ALPHA) -> Advice:
-    """The usual designs for a difference of ``effect``. Where none of them finds it in 80% of
-    studies, a longer range stands with them, if there is one that does: it goes to a quarter more
-    than the pairs that a fixed number would take, because its looks cost some power.
+    """The usual designs for a difference of ``effect``. If none of them finds it in 80% of studies,
+    a longer range that does is added, if there is one: it has a quarter more pairs than the fixed
+    number would take, since its looks cost some power.
 
     Problem if the effect is 0.
     """

@@ -43,7 +43,7 @@ def short_sentences(c: Comparison) -> tuple[str, ...]:
 
 
 SHORT_NAME = 12
-"""Columns of a name that the line of the size has room for; the headline has longer ones."""
+"""The most columns of a name in the line of the size; the headline shows longer names."""
 
 
 def size_line(c: Comparison) -> str:
@@ -133,7 +133,7 @@ CAVEAT_ORDER = (
     NoteKind.UNPAIRED,
     NoteKind.BELOW_DELTA,
 )
-"""Kinds of notes, the one that weighs most first; others wait for the full form."""
+"""Kinds of notes, the weightiest first; all others are in the full form alone."""
 
 
 def caveat_line(c: Comparison) -> str:
@@ -247,7 +247,7 @@ def settling_line(c: Comparison) -> str:
 
 def _more_pairs_line(c: Comparison, run_command: str) -> str:
     if any(note.kind is NoteKind.OUTLIER for note in c.analysis.notes):
-        return ""  # first of all its runs have to be looked at
+        return ""  # the outlier's runs have to be examined first
     if stopped_for_futility(c):
         return futility_line(c)
     needed, unit = c.analysis.seeds_needed, c.metric.suffix

@@ -46,7 +46,7 @@ Examples:
   q1lab import wandb:alice/lion --arm-key optimizer.name --baseline adamw --metric val/acc""",
 )
 @click.argument("path", type=click.Path(path_type=Path), metavar="PATH|wandb:ENTITY/PROJECT")
-@click.option("--baseline", metavar="CFG", help="Which arm is the baseline (default: baseline).")
+@click.option("--baseline", metavar="CFG", help="The arm that is the baseline. Default: baseline.")
 @table_options
 @click.option(
     "--allow",
@@ -70,10 +70,10 @@ def import_(
 ) -> int:
     """Take in runs that were trained elsewhere, group them into a study, and compare.
 
-    Arms come from `cfg` (baseline and one more), seeds from `seed`; W&B's runs say them in their
-    settings or their name (`modified-seed0`), or where --arm-key and --seed-key say: a key of the
-    settings, group, tags or job_type. Runs whose data, config or length differ are refused. A table
-    of final numbers is read as `q1lab judge` reads it.
+    Arms come from `cfg` (baseline and one more), seeds from `seed`. Runs at W&B have both in their
+    config or their name (`modified-seed0`), or under the key that --arm-key and --seed-key name: a
+    key of the config, group, tags or job_type. Runs whose data, config or length differ are
+    refused. A table of final numbers is read as `q1lab judge` reads it.
     """
     from q1lab.doors.imports import outside_runs
     from q1lab.study import bundle

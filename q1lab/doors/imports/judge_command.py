@@ -38,7 +38,7 @@ def judge(
     """Judge final numbers that were trained elsewhere: a CSV, TSV or JSON file, or two lists.
 
     It trains nothing and keeps nothing; `q1lab import` keeps the same numbers as a study. The arms
-    are compared seed by seed if both have the same seeds, else as wholes.
+    are compared seed by seed if both have the same seeds, else as two groups.
     """
     from q1lab.commands.compare import print_verdict
     from q1lab.doors.imports import number_table

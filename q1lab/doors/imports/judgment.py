@@ -64,7 +64,7 @@ class JudgedNumbers:
 def judge_table(table: NumberTable, source: str) -> JudgedNumbers:
     """Judge the numbers of a table. ``source`` says where they came from, for people.
 
-    The arms are compared seed by seed if both have the same seeds, else as wholes (Welch).
+    The arms are compared seed by seed if both have the same seeds, else as two groups (Welch).
     """
     study = Study(
         id="",

@@ -1,7 +1,7 @@
 """A table of final numbers, one for each run: read from CSV, TSV or JSON, or typed.
 
-Which column holds the arm, the seed and the metric is guessed by its name, and can be said. What is
-read is untrusted data: it is bounded and cleaned, and nothing in it is executed.
+The columns of the arm, the seed and the metric are guessed by their names, or named by options.
+What is read is untrusted data: it is bounded and cleaned, and nothing in it is executed.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def design_of_table(table: NumberTable) -> Given:
 
 @dataclass(frozen=True)
 class TableOptions:
-    """The columns and arms as a person names them; None: guess it."""
+    """The columns and arms as a person names them; None to guess."""
 
     baseline: str | None = None
     """The baseline's name."""

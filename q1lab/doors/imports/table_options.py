@@ -14,14 +14,14 @@ def table_options(function: F) -> F:
     """Add the options that name columns."""
     for option in reversed(
         (
-            click.option("--modified", metavar="ARM", help="Which arm is compared with it."),
+            click.option("--modified", metavar="ARM", help="The arm to compare with it."),
             click.option("--arm-key", metavar="COLUMN", help="The column with the arm's name."),
             click.option("--seed-key", metavar="COLUMN", help="The column with the seed."),
             click.option("--metric", metavar="COLUMN", help="The column with the final number."),
             click.option(
                 "--better",
                 type=click.Choice(["lower", "higher"]),
-                help="Which direction is better, where the metric's name does not tell.",
+                help="The better direction, if the metric's name doesn't tell.",
             ),
         )
     ):
