@@ -124,7 +124,7 @@ COMMAND_OPTIONS = (
         "--command",
         "command_",
         metavar="WORDS",
-        help="Train with your own command; {seed}, {out} and {args} stand for those of each run.",
+        help="Train with your own command; {seed}, {out} and {args} are filled in for each run.",
     ),
     click.option(
         "--arm",
