@@ -378,8 +378,8 @@ def ratio_interval(baseline: Sequence[float], modified: Sequence[float]) -> Inte
     arms = [[math.log(value) for value in arm if value > 0] for arm in (baseline, modified)]
     if min(map(len, arms)) < MIN_FOR_VERDICT or not any(_has_spread(arm, 1.0) for arm in arms):
         return None
-    found = _welch(arms[0], arms[1], ALPHA)
-    return Interval(math.expm1(found.low), math.expm1(found.high))
+    log_interval = _welch(arms[0], arms[1], ALPHA)
+    return Interval(math.expm1(log_interval.low), math.expm1(log_interval.high))
 
 
 def pair_correlation(pairs: Sequence[tuple[float, float]]) -> tuple[float, float, float] | None:
@@ -565,7 +565,7 @@ def _bootstrap(
             if every
             else (rng.integers(0, n, (rows, n)) for rows in block_rows(RESAMPLES, n))
         )
-        means.append(np.concatenate([group[drawn].mean(axis=1) for drawn in blocks]))
+        means.append(np.concatenate([group[indices].mean(axis=1) for indices in blocks]))
     if headline == "paired":
         resampled = means[0]
     elif every:

@@ -255,11 +255,11 @@ def _from_columns(rows: Rows, options: TableOptions) -> NumberTable:
     step_key = next((column for column in columns if column.lower() in STEP), None)
     guesses = [
         f"{label} from {column}"
-        for label, column, said in (
+        for label, column, typed_name in (
             ("arms", arm_key, options.arm_key),
             ("seeds", seed_key, options.seed_key),
         )
-        if column is not None and said is None
+        if column is not None and typed_name is None
     ]
     if arm_key is None:
         return _from_two_columns(rows, seed_key, tuple(guesses), options)
@@ -402,19 +402,23 @@ def _check_known(word: str, names: Sequence[str], message: str) -> None:
 
 
 def _column(
-    said: str | None, usual: Sequence[str], columns: Sequence[str], option: str, name: str
+    column_option: str | None, usual: Sequence[str], columns: Sequence[str], option: str, name: str
 ) -> str | None:
-    if said is not None:
-        _check_known(said, columns, f"{option} {printable(said)}: {name} has no such column")
-        return said
+    if column_option is not None:
+        _check_known(
+            column_option,
+            columns,
+            f"{option} {printable(column_option)}: {name} has no such column",
+        )
+        return column_option
     return next((column for key in usual for column in columns if column.lower() == key), None)
 
 
-def _metric_column(said: str | None, columns: Sequence[str], rows: Rows) -> str:
-    if said is not None:
-        message = f"--metric {printable(said)}: {rows.name} has no such column"
-        _check_known(said, columns, message)
-        return said
+def _metric_column(metric_option: str | None, columns: Sequence[str], rows: Rows) -> str:
+    if metric_option is not None:
+        message = f"--metric {printable(metric_option)}: {rows.name} has no such column"
+        _check_known(metric_option, columns, message)
+        return metric_option
     for usual in (*FINAL, *VAL):
         if usual in columns:
             return usual
