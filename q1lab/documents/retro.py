@@ -31,7 +31,7 @@ from q1lab.index.store import Store
 from q1lab.statistics.intervals import MIN_FOR_VERDICT
 from q1lab.statistics.prediction_score import Score, calibrate, small_predictions
 from q1lab.verdict import prediction_text
-from q1lab.verdict.first_person_text import told_briefly
+from q1lab.verdict.first_person_text import brief_sentences
 from q1lab.week import evidence, progress, study_timer
 from q1lab.week.lists import artifacts, papers, posts
 from q1lab.week.lists.kpis import KpiRow
@@ -243,7 +243,10 @@ def _lead(
     elif main is None:
         change = (f"I chose {title}, and have no finished comparison of it yet.",)
     else:
-        change = (f"I changed one thing in a small transformer: {title}.", *told_briefly(main[1]))
+        change = (
+            f"I changed one thing in a small transformer: {title}.",
+            *brief_sentences(main[1]),
+        )
     judged = prediction_text.judgment_sentence(calibrate(scores))
     return tuple(filter(None, (*change, retro_parts.time_sentence(parts), judged)))
 

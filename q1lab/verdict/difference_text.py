@@ -122,6 +122,14 @@ def interval_text(c: MeasuredDifference, space: str = " ") -> str:
     return f"{low}{space}to{space}{high}"
 
 
+def size_range_text(c: MeasuredDifference) -> str:
+    """The sizes between the ends of an interval that excludes 0: ``0.0064 to 0.0141``."""
+    assert c.ends is not None
+    number = number_writer(c)
+    small, large = sorted((abs(c.ends.low), abs(c.ends.high)))
+    return f"{number.size(small)} to {number.size(large)}"
+
+
 def is_near_the_edge(c: MeasuredDifference) -> bool:
     """True if the interval's nearer end is closer to 0 than half of the interval's half width:
     there a claim overstates the difference noticeably."""

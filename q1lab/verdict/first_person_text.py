@@ -11,7 +11,13 @@ from q1lab.ground.files import printable
 from q1lab.ground.text_formats import plural
 from q1lab.statistics.prediction_score import predicted_difference
 from q1lab.study import corpora
-from q1lab.verdict.difference_text import interval_text, level_text, mean_text, number_writer
+from q1lab.verdict.difference_text import (
+    interval_text,
+    level_text,
+    mean_text,
+    number_writer,
+    size_range_text,
+)
 from q1lab.verdict.label_text import arm_names
 from q1lab.verdict.level_text import level_reason
 from q1lab.verdict.scope_text import iters_text, sizes_text
@@ -34,7 +40,7 @@ def trained_sentence(c: Comparison) -> str:
     return f"I trained {modified} and {base} {where}, {seeds} each."
 
 
-def told_briefly(c: Comparison) -> tuple[str, ...]:
+def brief_sentences(c: Comparison) -> tuple[str, ...]:
     """The runs, the result and its conditions, a sentence each."""
     has_result = c.analysis.reason is None and c.analysis.ends is not None
     return (
@@ -50,14 +56,13 @@ def result_sentence(c: Comparison) -> str:
     if analysis.reason is not None or analysis.ends is None or c.study.is_floor:
         return verdict_sentence(c, published=True)
     modified = arm_names(c)[1]
-    number, unit = number_writer(analysis), c.metric.suffix
+    unit = c.metric.suffix
     level = f"{level_text(analysis)} interval"
     if analysis.verdict in ("helps", "hurts"):
-        small, large = sorted((abs(analysis.ends.low), abs(analysis.ends.high)))
         side = "lower" if analysis.ends.high < 0 else "higher"
         return (
-            f"On average, {modified} ended {number.size(small)} to {number.size(large)}{unit} "
-            f"{side} in {c.metric.name} than the baseline ({level})."
+            f"On average, {modified} ended {size_range_text(analysis)}{unit} {side} "
+            f"in {c.metric.name} than the baseline ({level})."
         )
     ends = f"{interval_text(analysis)}{unit}"
     if analysis.verdict == "too small to matter" and analysis.delta is not None:

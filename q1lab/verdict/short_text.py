@@ -26,6 +26,7 @@ from q1lab.verdict.difference_text import (
     percent_level,
     percent_text,
     seed_list,
+    size_range_text,
 )
 from q1lab.verdict.futility_text import futility_line, stopped_for_futility
 from q1lab.verdict.label_text import arm_names, brief_names, sample_text
@@ -52,7 +53,7 @@ def size_line(c: Comparison) -> str:
     if analysis.reason is not None or analysis.ends is None:
         return _no_verdict_line(c)
     modified = brief_names(arm_names(c))[1]
-    number, unit = number_writer(analysis), c.metric.suffix
+    unit = c.metric.suffix
     measured = f"({percent_level(analysis.alpha)} interval)"
     if c.study.is_floor:
         ends = f"{interval_text(analysis)}{unit} {measured}"
@@ -60,9 +61,8 @@ def size_line(c: Comparison) -> str:
             return f"Even so the runs differ by {ends}."
         return f"Seeds alone give {ends}: that is the floor."
     if analysis.verdict in ("helps", "hurts"):
-        small, large = sorted((abs(analysis.ends.low), abs(analysis.ends.high)))
         side = "below" if analysis.ends.high < 0 else "above"
-        ends = f"{number.size(small)} to {number.size(large)}{unit}"
+        ends = f"{size_range_text(analysis)}{unit}"
         subject = modified if modified == cut_cells(modified, SHORT_NAME) else "It"
         return f"{subject} ends {ends} {side} the baseline {measured}."
     if analysis.verdict == "too small to matter" and analysis.delta is not None:

@@ -19,6 +19,7 @@ from q1lab.verdict.difference_text import (
     percent_level,
     percent_text,
     seed_list,
+    size_range_text,
 )
 from q1lab.verdict.futility_text import futility_sentence
 from q1lab.verdict.label_text import (
@@ -40,18 +41,16 @@ def verdict_sentence(c: Comparison, *, published: bool = False) -> str:
     there is none. ``published``: without advice to the learner."""
     analysis = c.analysis
     base, modified = arm_names(c)
-    number = number_writer(analysis)
     if analysis.reason is not None or analysis.ends is None:
         return no_verdict_reason(c, published=published)
     if c.study.is_floor:
         return f"{self_comparison_sentence(c.study.baseline)} {_self_comparison_outcome(c)}"
     if analysis.verdict in ("helps", "hurts"):
-        small, large = sorted((abs(analysis.ends.low), abs(analysis.ends.high)))
         lower = "lower" if analysis.ends.high < 0 else "higher"
         where = validity_text(c)
         return (
             f"{where[0].upper()}{where[1:]} {modified} ends with a {lower} {c.metric.name} than "
-            f"{base}, by {number.size(small)} to {number.size(large)}{c.metric.suffix} "
+            f"{base}, by {size_range_text(analysis)}{c.metric.suffix} "
             f"({level_text(analysis)} interval)."
         )
     if analysis.verdict == "too small to matter" and analysis.delta is not None:

@@ -5,7 +5,6 @@ Each test prints figures; `make test-engines` puts them into docs/engines.md.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import random
@@ -34,6 +33,7 @@ from tests.kit.engines.client import (
     is_over,
     is_running,
     is_submitted,
+    kill_runner,
     last_status,
     lost_and_doubled,
     q1lab,
@@ -274,13 +274,7 @@ def kill_the_runner(study: Study, most: int) -> int:
     wait_for(lambda: is_submitted(study))
     chance, kills = random.Random(14), 0
     while not is_over(study) and kills < most:
-        pid = launch.last_launch(study.files).get("pid")
-        if isinstance(pid, int) and launch.has_runner(study.files):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-                kills += 1
-        wait_for(lambda: not launch.has_runner(study.files))
-        launch.resume_runner(study)
+        kills += kill_runner(study)
         time.sleep(chance.uniform(0, 1.2))  # the moment is the point: chance, not a condition
     wait_for(lambda: is_over(study), seconds=240)
     assert kills == most

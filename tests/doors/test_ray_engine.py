@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import signal
 import sys
 import tempfile
 import threading
@@ -31,6 +29,7 @@ from tests.kit.engines.client import (
     events,
     is_running,
     is_submitted,
+    kill_runner,
     ladder,
     last_status,
     q1lab,
@@ -267,13 +266,7 @@ def test_a_runner_killed_at_many_moments_loses_and_doubles_nothing(cluster: kit.
     wait_for(lambda: is_submitted(study))
     kills = 0
     while (seen := last_status()) is not None and not seen.over:
-        pid = launch.last_launch(study.files).get("pid")
-        if isinstance(pid, int) and launch.has_runner(study.files):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-                kills += 1
-        wait_for(lambda: not launch.has_runner(study.files))
-        launch.resume_runner(study)
+        kills += kill_runner(study)
         time.sleep(0.4 + 0.05 * (kills % 7))  # another moment of its work each time
     assert kills >= 5
     for run in study.runs:

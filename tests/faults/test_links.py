@@ -21,6 +21,7 @@ from q1lab.ground.files import is_locked, prove_inside, remove_inside
 from q1lab.ground.git_repository import Repository
 from q1lab.study import studies
 from tests.kit.faults import figures
+from tests.kit.lab_home import leave_weights
 from tests.kit.places import KIT
 from tests.kit.repos import begun, git, of_its_own
 from tests.kit.waiting import wait_for
@@ -109,11 +110,7 @@ def furnish(home: Path) -> None:
             if folder is not place:
                 place.touch()
     study = studies.load("rope-1")
-    for run in study.runs:
-        files = study.files.run(run.name)
-        files.checkpoints.mkdir(exist_ok=True)
-        (files.checkpoints / "iter-0000010-abc.pt").write_bytes(b"c" * 1000)
-        files.model.write_bytes(b"m" * 2000)
+    leave_weights(study)
     (home / "scratch" / "mine.txt").write_text("mine")
     (home / "engine-check" / "mine.txt").write_text("mine")
     (home / "data" / f"{'0' * 64}.txt").write_text("mine")

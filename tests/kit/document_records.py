@@ -16,7 +16,7 @@ from q1lab.documents.retro_parts import PartRecord
 from q1lab.statistics.prediction_score import calibrate, small_predictions
 from q1lab.verdict import prediction_text
 from q1lab.verdict.comparison import Comparison
-from q1lab.verdict.first_person_text import told_briefly
+from q1lab.verdict.first_person_text import brief_sentences
 from q1lab.week.lists import kpis
 from tests.kit import comparisons
 
@@ -190,7 +190,7 @@ def retro_record(full: bool = True) -> retro.Retro:
         slipped_words=(Answer("Why", "I read for too long."),),
         lead=(
             "I changed one thing in a small transformer: RoPE, rotary position embeddings.",
-            *told_briefly(study_comparisons[1]),
+            *brief_sentences(study_comparisons[1]),
             retro_parts.time_sentence(parts),
             prediction_text.judgment_sentence(calibrate(scores)),
         ),

@@ -182,6 +182,15 @@ def compared(study: Study) -> None:
         compare(store, study)
 
 
+def leave_weights(study: Study) -> None:
+    """Put a checkpoint of 1,000 bytes and weights of 2,000 into each run."""
+    for run in study.runs:
+        files = study.files.run(run.name)
+        files.checkpoints.mkdir(exist_ok=True)
+        (files.checkpoints / "iter-0000010-abc.pt").write_bytes(b"c" * 1000)
+        files.model.write_bytes(b"m" * 2000)
+
+
 def hold(path: Path) -> int:
     """Hold a lock as a living process does; close the descriptor to let it go."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -49,11 +49,7 @@ def home_with_a_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("Q1LAB_HOME", str(folder))
         assert main(["run", "rope", *SMALL]) == 0
         study = studies.load("rope-1")
-        for run in study.runs:
-            files = study.files.run(run.name)
-            files.checkpoints.mkdir(exist_ok=True)
-            (files.checkpoints / "iter-0000010-abc.pt").write_bytes(b"c" * 1000)
-            files.model.write_bytes(b"m" * 2000)
+        lab_home.leave_weights(study)
         wait_for(lambda: not launch.is_alive(study.files))
     return folder
 

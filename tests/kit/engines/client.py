@@ -7,17 +7,21 @@ real ones are asked for.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+from q1lab.runner import launch
 from q1lab.study import engine_state, studies
 from q1lab.study.engine_state import EngineStatus
 from q1lab.study.studies import Study
 from tests.kit.places import KIT, ROOT
+from tests.kit.waiting import wait_for
 
 RUN = ("run", "rope", "--preset", "quick", "--max-iters", "20")
 
@@ -84,14 +88,27 @@ def is_over(study: Study) -> bool:
     return status is not None and status.over
 
 
+def kill_runner(study: Study) -> bool:
+    """Kill a study's runner and resume the study; True if there was a runner to kill."""
+    pid = launch.last_launch(study.files).get("pid")
+    is_killed = False
+    if isinstance(pid, int) and launch.has_runner(study.files):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+            is_killed = True
+    wait_for(lambda: not launch.has_runner(study.files))
+    launch.resume_runner(study)
+    return is_killed
+
+
 def is_running(study: Study, count: int) -> bool:
-    """Whether the engine said of so many runs that they run."""
+    """True if the engine reported that at least ``count`` runs are running."""
     status = last_status(study)
     return status is not None and sum(s.state == "running" for s in status.cells.values()) >= count
 
 
 def events(study: Study, run: str) -> list[dict[str, Any]]:
-    """What a run has told so far; a line that is not whole yet is left out."""
+    """A run's events so far, without a line that is still being written."""
     file = study.files.run(run).events
     if not file.exists():
         return []
