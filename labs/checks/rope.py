@@ -203,7 +203,7 @@ def no_rotation(t: Tensor) -> str:
                 return f"are no rotation: {words}"
         added = torch.cat([c, s], -1) if halves else torch.stack([c, s], -1).flatten(-2)
         if explains(torch.cat([added[None], x.expand(D, len(t), D)]).flatten(1).T, t):
-            return "have cosines and sines added to them: they are to be rotated"
+            return "have cosines and sines added to them, instead of being rotated"
     sizes = t.norm(dim=-1)
     return (
         f"are no rotation: their length varies by {(sizes.max() - sizes.min()) / sizes.mean():.0%} "
@@ -238,7 +238,7 @@ def table(s: Subject) -> str:
         raise Wrong(
             "what the first projection reads differs from position to position, for one token: "
             + (
-                "it is rotated there; queries and keys are to be rotated, behind their projections"
+                "it is rotated there; rotate queries and keys instead, after their projections"
                 if rotated
                 else "is something added to the embedding, such as sinusoids, or rotated in front "
                 "of the projection of queries and keys?"
@@ -366,7 +366,7 @@ def log_weights(effect: Tensor, m: int, direction: Tensor) -> Tensor:
     bad = (stray | (along <= 0)).nonzero()
     if len(bad):
         raise Wrong(
-            f"the effect of token {int(bad[0])} on output {m} is no weight times one fixed map: "
+            f"the effect of token {int(bad[0])} on output {m} is not a weight times one fixed map: "
             "are values rotated?"
         )
     return along.log()

@@ -106,7 +106,7 @@ def step_by_step(s: Subject, name: str, call: CachedCall) -> tuple[float, int]:
                 out = out[0]
             outputs.append(out.reshape(1, -1))
         if call.store and store is None:
-            raise NotJudged("no cache was given back")
+            raise NotJudged("no cache was returned")
     gaps = (torch.cat(outputs) - whole).abs().amax(-1) / whole.std()
     if not call.store and not call.start and gaps[1:].min() > 5e-3:
         raise NotJudged("nothing seems to be kept from call to call")

@@ -315,10 +315,10 @@ class Stream:
             if not torch.equal(state, row)
         ):
             return (
-                f"the output of {before} is normalized before it is added: the norm is to be in "
+                f"the output of {before} is normalized before it is added: the norm belongs in "
                 "front of the sublayer"
             )
         return (
-            f"what {sublayer} reads a norm of is no sum of the embedding and of the sublayers "
+            f"what {sublayer} reads is not a norm of a sum of the embedding and the sublayers "
             f"before it ({fit.left:.0%} is left over)"
         )

@@ -193,7 +193,7 @@ def gate(s: Subject) -> str:
     ):
         raise Wrong(
             f"two projections back to the stream in each of {LAYERS} layers: gate and value are "
-            "projected back each by itself, and their product is to be"
+            "projected back each by itself, where their product should be"
         )
     for number, ff in enumerate(feed_forward_layers(s)):
         if ff.combination == "alone" and (slip := slip_of_layer(s.small(), C)):

@@ -171,10 +171,8 @@ def take_blind_test(
         test = blind_tests.begin_test(store, study, seed, pairs)
     elif new_test or prompt or tokens or seed is not None:
         raise Problem(
-            f"a blind test of {study.id} is there already, with passages of its own",
-            next="--blind alone goes on with it"
-            if test is not None
-            else "--again begins another one",
+            f"{study.id} already has a blind test, with passages of its own",
+            next="--blind alone continues it" if test is not None else "--again begins another one",
         )
     if test is not None:
         _ask_pairs(store, study, test)
@@ -195,7 +193,7 @@ def _ask_pairs(store: Store, study: Study, test: BlindTest) -> None:
         return Problem(
             f"{len(answers)} of {len(test.pairs)} pairs are answered",
             code,
-            next=f"`q1lab sample {study.id} --blind` goes on",
+            next=f"`q1lab sample {study.id} --blind` continues",
         )
 
     console = Console(highlight=False)

@@ -74,7 +74,7 @@ class Ray(Remote):
         if self.storage and not self.storage.startswith("/"):
             raise Problem(
                 f"--engine-option storage={self.storage}: ",
-                next="give a folder that all nodes share, with its whole path",
+                next="give a folder that all nodes share, with its full path",
             )
         self.token = auth_token()
         if parts.hostname not in LOOPBACK and not self.token:
@@ -187,7 +187,7 @@ class Ray(Remote):
         record = self._read_job(job.name)
         status = str(record.get("status"))
         if status not in (*FINAL_STATUSES, "PENDING", "RUNNING"):
-            raise OutOfReach(f"{self.address} does not say how the job stands")
+            raise OutOfReach(f"{self.address} does not report the job's status")
         log_lines = self._read_log(record, job.name, MAX_LINES)
         if log_lines and log_lines[0]["n"] > cursor + 1:
             log_lines = self._read_log(record, job.name, -1)
@@ -315,7 +315,7 @@ class Ray(Remote):
             if any(part in body for part in UNKNOWN_TO_RAY):
                 raise _UnknownToRay(printable(f"{self.address}: {body}")[:600]) from None
             if error.code == 404:  # a gateway between here and Ray
-                raise Refused(f"{self.address} knows no {path.partition('?')[0]}") from None
+                raise Refused(f"{self.address} has no {path.partition('?')[0]}") from None
             if error.code in (401, 403):
                 raise Refused(
                     f"{self.address} wants a token (HTTP {error.code}): set RAY_AUTH_TOKEN"

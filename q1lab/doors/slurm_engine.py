@@ -253,7 +253,7 @@ class Slurm(Remote):
                 cell_state = self._with_next_limit(cell_state, limit, partition)
             state_by_index[int(index)] = cell_state
         if not text.strip():
-            raise OutOfReach(f"squeue says nothing of job {number}")
+            raise OutOfReach(f"squeue has no line for job {number}")
         return state_by_index
 
     def _with_next_limit(self, cell_state: CellStatus, limit: str, partition: str) -> CellStatus:

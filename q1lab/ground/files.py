@@ -51,7 +51,7 @@ def expand_user(path: Path | str) -> Path:
             f"{path}: there is no user {head[1:]!r} here"
             if head != "~"
             else f"{path}: the home folder is not known here",
-            next="give the whole path",
+            next="give the full path",
         ) from None
 
 

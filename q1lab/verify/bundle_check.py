@@ -84,16 +84,14 @@ def check_bundle(place: Path, options: CheckOptions, tell: Tell, agree: Agree) -
         raise Problem(f"{place}: no such file or folder", file=place)
     packed = place.is_file()
     if packed and not bundle.is_archive(place):
-        raise Problem(
-            f"{place} is neither an archive of q1lab nor the folder of a study", file=place
-        )
-    kept = [plan.parent for plan in sorted(place.glob("studies/*/study.json"))]
-    if kept and not (place / "study.json").exists():
-        commands = ", ".join(f"`q1lab verify {folder}`" for folder in kept[:MOST_NAMED])
+        raise Problem(f"{place} is neither a q1lab archive nor a study's folder", file=place)
+    studies_kept = [plan.parent for plan in sorted(place.glob("studies/*/study.json"))]
+    if studies_kept and not (place / "study.json").exists():
+        commands = ", ".join(f"`q1lab verify {folder}`" for folder in studies_kept[:MOST_NAMED])
         raise Problem(
             f"{place} is not one study",
             FAILED,
-            next=f"it keeps {len(kept)}: {commands}",
+            next=f"it keeps {len(studies_kept)}: {commands}",
             file=place,
         )
     with contextlib.ExitStack() as opened:

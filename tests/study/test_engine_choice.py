@@ -59,7 +59,7 @@ def test_what_is_no_engine_is_refused(text: str, options: tuple[str, ...], messa
         ("http://127.0.0.1:8265", {"gpus": "many"}, "give a number"),
         ("http://127.0.0.1:8265", {"gpus": "-1"}, "give a number"),
         ("http://127.0.0.1:8265", {"retries": "often"}, "give a number"),
-        ("http://127.0.0.1:8265", {"storage": "shared"}, "with its whole path"),
+        ("http://127.0.0.1:8265", {"storage": "shared"}, "with its full path"),
     ],
 )
 def test_a_ray_address_is_looked_at_first(

@@ -256,7 +256,7 @@ def _pull_in_child(project: str, group: str | None) -> dict[str, Any]:
                 child.wait(timeout=PULL_SECONDS)
             except subprocess.TimeoutExpired:
                 raise Problem(
-                    f"{project}: no end within {PULL_SECONDS:.0f} s",
+                    f"{project} was not read within {PULL_SECONDS:.0f} s",
                     FAILED,
                     next="try again, or a smaller --group",
                 ) from None

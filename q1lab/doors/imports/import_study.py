@@ -530,7 +530,7 @@ def _publish(
         study = studies.from_dict(json.loads(json.dumps(study.to_dict())))
     except (ValueError, RecursionError) as error:
         raise Problem(
-            f"{study.origin.source} makes no study: {printable(str(error))[:200]}; "
+            f"{study.origin.source} can't become a study: {printable(str(error))[:200]}; "
             f"nothing was taken in"
         ) from None
     files: dict[str, bundle.Content] = dict(sources)

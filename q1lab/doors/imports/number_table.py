@@ -194,12 +194,12 @@ def _delimited(text: str, name: str) -> Rows:
         raise Problem(f"{name}: two columns have the same name")
     rows = Rows(name, columns, _whole_rows(lines, columns, name), ":")
     if rows.is_empty():
-        raise Problem(f"{name} has a head line and no rows", next=FORMS)
+        raise Problem(f"{name} has a header and no rows", next=FORMS)
     return rows
 
 
 def _lines_of_cells(text: str, delimiter: str, name: str) -> Iterator[tuple[int, list[str]]]:
-    """Each line that holds something, the head line first: its number and its cells."""
+    """The number and the cells of each line that is not blank, the header first."""
     reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
     try:
         for cells in reader:
@@ -215,7 +215,7 @@ def _whole_rows(
     for place, (line, cells) in enumerate(lines, 1):
         if len(cells) != len(columns):
             raise Problem(
-                f"{name}:{line}: {len(cells)} cells where the head line has {len(columns)}",
+                f"{name}:{line}: {len(cells)} cells where the header has {len(columns)}",
                 line=line,
             )
         if place > MAX_ROWS:
@@ -227,7 +227,7 @@ def _from_json(text: str, name: str, options: TableOptions) -> NumberTable:
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise Problem(f"{name} is not whole JSON: {str(error)[:80]}", next=FORMS) from None
+        raise Problem(f"{name} is not complete JSON: {str(error)[:80]}", next=FORMS) from None
     if isinstance(content, list) and content and all(isinstance(row, dict) for row in content):
         keys = list(dict.fromkeys(key for record in content for key in record))
         records = ([record.get(key) for key in keys] for record in content)
@@ -379,7 +379,7 @@ def _two_arms(
     modified = options.modified or (rest[0] if len(rest) == 1 else None)
     if modified is None:
         raise Problem(
-            f"{name} has {len(rest)} arms beside {baseline}: {', '.join(rest)[:200]}",
+            f"{name} has {len(rest)} arms besides {baseline}: {', '.join(rest)[:200]}",
             next="say --modified NAME",
         )
     if modified == baseline:
@@ -464,7 +464,7 @@ def _number(cell: object) -> float | None:
 def _seed(cell: object) -> int:
     value = _as_number(cell)
     if value is None or not 0 <= value < 10**9 or value != int(value):
-        raise BadCell(f"seed {printable(str(cell))[:40]!r} is not a whole number from 0")
+        raise BadCell(f"seed {printable(str(cell))[:40]!r} is not a whole number, 0 or more")
     return int(value)
 
 

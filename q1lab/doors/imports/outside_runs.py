@@ -174,7 +174,7 @@ def _with_named_keys(
         config.setdefault("seed", usual_seeds[0])
     if not config.get("cfg") and not NAME.fullmatch(fields.get("name", "")):
         raise Problem(
-            f"{where} doesn't say its cfg",
+            f"{where} has no cfg",
             next="say which key holds the arm with --arm-key; these differ: "
             f"{_differing_keys(all_pulled)}",
         )
@@ -257,7 +257,7 @@ def _event_files(folder: Path) -> Iterator[Path]:
 def run_from_events(file: Path, where: str) -> OutsideRun:
     """One run from its event file. cfg, seed and config come from its start event."""
     if file.stat().st_size > MAX_BYTES:
-        raise Problem(f"{where} is larger than {MAX_BYTES >> 20} MB; a run's event file is not")
+        raise Problem(f"{where} is larger than {MAX_BYTES >> 20} MB, too large for a run's events")
     all_events, _, bad = read_new_events(file, limit=MAX_BYTES + 1)
     events, after_exit = cut_after_end(all_events)
     start = next((event for event in events if event["type"] == "start"), None)
@@ -327,7 +327,7 @@ def from_csv(file: Path) -> list[OutsideRun]:
         for row in reader:
             if None in row or None in row.values():
                 raise Problem(
-                    f"{file}:{reader.line_num}: has not as many cells as the head line",
+                    f"{file}:{reader.line_num}: the row has more or fewer cells than the header",
                     file=file,
                     line=reader.line_num,
                 )
@@ -444,7 +444,7 @@ def _number_cell(text: str, where: str, name: str) -> float:
         value = float(text)
     except ValueError:
         raise Problem(
-            f"{where}: {printable(name)} is {printable(text)[:40]!r}, no number"
+            f"{where}: {printable(name)} is {printable(text)[:40]!r}, which is not a number"
         ) from None
     return _check_loss(value, where, name)
 
@@ -540,14 +540,13 @@ def _identity(where: str, config: Mapping[str, Any], name: str) -> tuple[str, in
         seed = int(seed)
     if not isinstance(cfg, str) or not cfg.strip() or len(cfg) > 60:
         raise Problem(
-            f"{where} doesn't say its cfg: config needs cfg and seed, "
-            "or the name the form cfg-seed0"
+            f"{where} has no cfg: its config needs cfg and seed, or the name the form cfg-seed0"
         )
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 10**9:
-        raise Problem(f"{where} has no seed: config needs seed, a whole number from 0 up")
+        raise Problem(f"{where} has no seed: config needs seed, a whole number, 0 or more")
     cfg = storable_text(cfg).strip()
     if not cfg:
-        raise Problem(f"{where}: its cfg holds no character that can be shown")
+        raise Problem(f"{where}: its cfg has no printable character")
     return cfg, seed
 
 
