@@ -180,7 +180,8 @@ def resume_command(study: Study) -> str:
     planned it, with twice the time where the engine's limit ended a run."""
     by_hand = engine_choice.manual_command(study.trainer.engine, study.id)
     command = by_hand or study.design.resume_instead(study.variant)
-    return command or study.trainer.resume_command(study)
+    by_name = Request(study.id, seeds="", **longer_engine_options(study))
+    return command or study.trainer.resume_command(study) or command_text(by_name)
 
 
 def engine_options(study: Study) -> dict[str, Any]:

@@ -206,8 +206,7 @@ class Trainer(StudyPart, ABC):
         """The request that plans the same study again: same files, hyperparameters, data and
         decision.
 
-        ``word`` gives the words for model files and data in place of those that the study knows
-        them by, which for a file is its full path.
+        ``spell`` replaces the names of model files and data; a file's own is its full path.
         """
 
     def request_for_kept(self, kept_study: KeptStudy, options: Mapping[str, Any]) -> Request:
@@ -216,11 +215,8 @@ class Trainer(StudyPart, ABC):
         return replace(self.request(kept_study.study), **options)
 
     def resume_command(self, study: Study) -> str:
-        """The command that resumes a study."""
-        from q1lab.study import command_line
-
-        options = command_line.longer_engine_options(study)
-        return command_line.command_text(command_line.Request(study.id, seeds="", **options))
+        """The command that resumes a study; empty if that is `q1lab run` with the study's name."""
+        return ""
 
     # ── in words
 
