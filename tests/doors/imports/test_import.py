@@ -450,10 +450,10 @@ def test_csv_as_wandb_exports_a_chart(tmp_path: Path) -> None:
     [
         ("", "no rows"),
         ("a,b\n1,2\n", "columns a, b"),
-        ("cfg,seed,iter,val_loss\nbaseline,0,1,x\n", ":2: val_loss is 'x', no number"),
+        ("cfg,seed,iter,val_loss\nbaseline,0,1,x\n", ":2: val_loss is 'x', which is not a number"),
         ("cfg,seed,iter,val_loss\nbaseline,0,1.5,2\n", "no whole number"),
         ("cfg,seed,iter,val_loss\nbaseline,-1,1,2\n", "has no seed"),
-        ("cfg,seed,iter,val_loss\nbaseline,0,1\n", ":2: has not"),
+        ("cfg,seed,iter,val_loss\nbaseline,0,1\n", ":2: the row has more or fewer cells"),
         ("cfg,seed,iter,val_loss,lr\nbaseline,0,1,2,1\nbaseline,0,2,2,3\n", "lr changes within"),
         ("cfg,seed,val_loss\nbaseline,0,1\nbaseline,0,2\n", "2 rows but no iter column"),
     ],

@@ -96,7 +96,7 @@ def test_every_form_says_that_it_is_exploratory() -> None:
         ("arm,seed,val_loss\na,0,1\nb,0,1\nc,0,1\n", ("a, b, c", "--baseline")),
         ("arm,seed,val_loss\nbaseline,0\n", (":2", "2 cells")),
         ("arm,seed,val_loss\n", ("no rows",)),
-        ('{"baseline": [1, 2', ("not whole JSON",)),
+        ('{"baseline": [1, 2', ("not complete JSON",)),
         ("", ("empty",)),
         ("\ud800".encode("utf-8", "surrogatepass").decode("latin-1"), ("no",)),
     ],
