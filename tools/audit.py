@@ -26,17 +26,17 @@ def main() -> int:
         command = [*audit, "--path", sysconfig.get_path("purelib")]
         done = subprocess.run(command, check=False, capture_output=True, text=True)
     try:
-        found = json.loads(done.stdout)["dependencies"]
+        packages = json.loads(done.stdout)["dependencies"]
     except (ValueError, KeyError):
         print(done.stderr.strip()[-2000:])
         return 2
-    looked_at = [one for one in found if "skip_reason" not in one]
-    bad = [one for one in looked_at if one["vulns"]]
-    for one in bad:
-        for each in one["vulns"]:
+    looked_at = [package for package in packages if "skip_reason" not in package]
+    bad = [package for package in looked_at if package["vulns"]]
+    for package in bad:
+        for each in package["vulns"]:
             mended = ", ".join(each["fix_versions"]) or "no version yet"
-            print(f"{one['name']} {one['version']}: {each['id']}; mended in {mended}")
-    print(f"{len(looked_at)} of {len(found)} packages looked up, {len(bad)} with known faults")
+            print(f"{package['name']} {package['version']}: {each['id']}; mended in {mended}")
+    print(f"{len(looked_at)} of {len(packages)} packages looked up, {len(bad)} with known faults")
     if not looked_at:
         print("this index has no data on vulnerabilities: nothing was said either way")
         return 2

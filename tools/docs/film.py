@@ -156,13 +156,15 @@ def draw(frames: Sequence[Frame]) -> str:
             if row:
                 places.setdefault((line, row), []).append(place)
     classes: dict[tuple[int, ...], str] = {}
-    drawn = []
+    row_elements = []
     for (line, row), visible in places.items():
         kind = ""
         if len(visible) < len(frames):
             kind = classes.setdefault(tuple(visible), f"f{len(classes)}")
             kind = f' class="{kind}{" last" if visible[-1] == len(frames) - 1 else " f"}"'
-        drawn.append(f'<g{kind} transform="translate(0 {MARGIN + line * CELL_HEIGHT:g})">{row}</g>')
+        row_elements.append(
+            f'<g{kind} transform="translate(0 {MARGIN + line * CELL_HEIGHT:g})">{row}</g>'
+        )
     rules = [
         f".{name}{{animation-name:{name}}}@keyframes {name}{{{_key_frames(visible, begins)}}}"
         for visible, name in classes.items()
@@ -179,7 +181,7 @@ def draw(frames: Sequence[Frame]) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" '
         'role="img" aria-label="A range of 3 to 8 pairs trains, its interval narrows, and the '
         f'verdict comes"><style>{style}</style>'
-        f'<rect width="100%" height="100%" rx="10" fill="{BACKGROUND}"/>{"".join(drawn)}</svg>\n'
+        f'<rect width="100%" height="100%" rx="10" fill="{BACKGROUND}"/>{"".join(row_elements)}</svg>\n'
     )
 
 

@@ -21,8 +21,8 @@ def regrouped_text() -> str:
     rng = np.random.default_rng(0)
     lines = ["| pairs | studies | false verdicts, % |", "| --- | --- | --- |"]
     for pairs in (3, 5, 8):
-        drawn = np.array([rng.permutation(losses)[: 2 * pairs] for _ in range(STUDIES)])
-        differences = drawn[:, pairs:] - drawn[:, :pairs]
+        losses_by_study = np.array([rng.permutation(losses)[: 2 * pairs] for _ in range(STUDIES)])
+        differences = losses_by_study[:, pairs:] - losses_by_study[:, :pairs]
         t = differences.mean(axis=1) / differences.std(axis=1, ddof=1) * np.sqrt(pairs)
         share = float((np.abs(t) > stats.t.ppf(0.975, pairs - 1)).mean())
         error = 2 * (share * (1 - share) / STUDIES) ** 0.5

@@ -29,34 +29,34 @@ def keep_if(
     it kept last."""
 
     def night(rng: random.Random, ideas: list[float]) -> Night:
-        level, found = 0.0, Night(runs=seeds)
+        level, result = 0.0, Night(runs=seeds)
         best = losses(rng, level, seeds)
         for gain in ideas:
-            mine = losses(rng, level - gain, seeds)
-            found.runs += seeds
-            if better(best, mine):
-                best, level = mine, level - gain
-                found.true += gain > 0
-                found.false += gain == 0
-        return found
+            idea_losses = losses(rng, level - gain, seeds)
+            result.runs += seeds
+            if better(best, idea_losses):
+                best, level = idea_losses, level - gain
+                result.true += gain > 0
+                result.false += gain == 0
+        return result
 
     return night
 
 
-def is_lower(best: list[float], mine: list[float]) -> bool:
-    return statistics.fmean(mine) < statistics.fmean(best)
+def is_lower(best: list[float], idea: list[float]) -> bool:
+    return statistics.fmean(idea) < statistics.fmean(best)
 
 
-def p_below(best: list[float], mine: list[float]) -> bool:
+def p_below(best: list[float], idea: list[float]) -> bool:
     """p < .05 by Welch's test, and lower."""
-    ends = intervals._welch(best, mine, intervals.ALPHA)
+    ends = intervals._welch(best, idea, intervals.ALPHA)
     return ends.high < 0
 
 
-def bootstrap_below(best: list[float], mine: list[float]) -> bool:
+def bootstrap_below(best: list[float], idea: list[float]) -> bool:
     """The 95% percentile bootstrap interval lies below 0."""
-    found = intervals._bootstrap(best, mine, [], "welch")
-    return found.high < 0
+    interval = intervals._bootstrap(best, idea, [], "welch")
+    return interval.high < 0
 
 
 GATE = "`q1lab gate`"
@@ -69,13 +69,13 @@ RIVALS: dict[str, Callable[[random.Random, list[float]], Night]] = {
 
 def some_nights(rule: str, size: float, seed: int, many: int) -> list[Night]:
     rng = random.Random(f"{rule} {size} {seed}")
-    found = []
+    nights_so_far = []
     for _ in range(many):
         ideas = [0.0] * IDEAS
         for at in rng.sample(range(IDEAS), PLANTED if size else 0):
             ideas[at] = size
-        found.append(RIVALS[rule](rng, ideas))
-    return found
+        nights_so_far.append(RIVALS[rule](rng, ideas))
+    return nights_so_far
 
 
 def nights(rule: str, size: float, many: int) -> Iterator[Night]:
@@ -87,8 +87,8 @@ def nights(rule: str, size: float, many: int) -> Iterator[Night]:
 
 def nights_of_gate(size: float) -> list[Night]:
     gains = many_nights.planted(NIGHTS_OF_GATE, size, PLANTED)
-    kept = many_nights.judge_nights(many_nights.Night(gains), seed=int(size))
-    counts = zip(kept.false, kept.true, kept.runs, strict=True)
+    judged = many_nights.judge_nights(many_nights.Night(gains), seed=int(size))
+    counts = zip(judged.false, judged.true, judged.runs, strict=True)
     return [Night(int(false), int(true), int(runs)) for false, true, runs in counts]
 
 
@@ -149,8 +149,8 @@ def false_keeps() -> str:
     for name, night in FALSE_KEEPS.items():
         rates = []
         for number in sorted(RULES_BY_NUMBER, reverse=True):
-            kept = many_nights.judge_nights(night, 1, RULES_BY_NUMBER[number])
-            rates.append(looks.percent("".join("h" if false else "c" for false in kept.false)))
+            judged = many_nights.judge_nights(night, 1, RULES_BY_NUMBER[number])
+            rates.append(looks.percent("".join("h" if false else "c" for false in judged.false)))
         lines.append([name, *rates])
     return looks.table(["", "nights with a false keep, %", "by the first rule, %"], lines)
 
@@ -165,29 +165,31 @@ def power() -> str:
         rows[name] = after_a_keep(spread, 5.0), True
     lines = []
     for name, (night, after) in rows.items():
-        found = []
+        shares = []
         for number in sorted(RULES_BY_NUMBER, reverse=True):
             true = many_nights.judge_nights(night, 2, RULES_BY_NUMBER[number]).true
             share = 100 * (true == 2).sum() / max(1, (true >= 1).sum())
-            found.append(f"{share:.0f}" if after else f"{true.mean():.2f}")
-        lines.append([name, *found])
+            shares.append(f"{share:.0f}" if after else f"{true.mean():.2f}")
+        lines.append([name, *shares])
     return looks.table(["found", "now", "by the first rule"], lines)
 
 
-def text(found: dict[tuple[str, float], list[Night]]) -> str:
+def text(nights_by_rule: dict[tuple[str, float], list[Night]]) -> str:
     """The table: false keeps, what was found, and what it cost."""
     head = ["rule", "nights with a false keep, %", "false keeps a night"]
     head += [f"found at {size:g} sd, %" for size in SIZES]
     head += ["runs, nothing to find", *(f"runs at {size:g} sd" for size in SIZES)]
     lines = []
     for rule in (GATE, *RIVALS):
-        null = found[rule, 0]
+        null = nights_by_rule[rule, 0]
         wrong = "".join("h" if night.false else "c" for night in null)
         hits = [
-            100 * statistics.fmean(night.true for night in found[rule, size]) / PLANTED
+            100 * statistics.fmean(night.true for night in nights_by_rule[rule, size]) / PLANTED
             for size in SIZES
         ]
-        runs = [statistics.fmean(night.runs for night in found[rule, at]) for at in (0, *SIZES)]
+        runs = [
+            statistics.fmean(night.runs for night in nights_by_rule[rule, at]) for at in (0, *SIZES)
+        ]
         lines.append(
             [
                 rule,
@@ -200,18 +202,20 @@ def text(found: dict[tuple[str, float], list[Night]]) -> str:
     return looks.table(head, lines)
 
 
-def picture(found: dict[tuple[str, float], list[Night]], file: Path) -> None:
+def picture(nights_by_rule: dict[tuple[str, float], list[Night]], file: Path) -> None:
     """Ideas found against nights with a false keep, a mark a rule and size; its runs beside it."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 3.6), layout="constrained")
     left = figure.subplots()
     for rule, mark in zip((GATE, *RIVALS), "os^D", strict=True):
-        wrong = 100 * statistics.fmean(night.false > 0 for night in found[rule, 0])
-        hits = [100 * statistics.fmean(n.true for n in found[rule, s]) / PLANTED for s in SIZES]
+        wrong = 100 * statistics.fmean(night.false > 0 for night in nights_by_rule[rule, 0])
+        hits = [
+            100 * statistics.fmean(n.true for n in nights_by_rule[rule, s]) / PLANTED for s in SIZES
+        ]
         left.plot([wrong] * len(SIZES), hits, mark + ":", label=rule.replace("`", ""), ms=7)
         for size, hit in zip(SIZES, hits, strict=True):
-            runs = statistics.fmean(night.runs for night in found[rule, size])
+            runs = statistics.fmean(night.runs for night in nights_by_rule[rule, size])
             left.annotate(
                 f"{size:g} sd, {runs:.0f} runs",
                 (wrong, hit),

@@ -97,27 +97,27 @@ def unknown_text() -> str:
 
 def errors_text() -> str:
     """False verdicts by how the modified arm's losses scatter and by the plan."""
-    found: dict[str, dict[str, Row]] = {}
+    row_by_errors: dict[str, dict[str, Row]] = {}
     for row in rows("errors"):
-        found.setdefault(row["row"].partition("-")[0], {})[row["what"]] = row
-    plans = list(dict.fromkeys(plan for kind in found.values() for plan in kind))
+        row_by_errors.setdefault(row["row"].partition("-")[0], {})[row["what"]] = row
+    plans = list(dict.fromkeys(plan for kind in row_by_errors.values() for plan in kind))
     lines = [
         [kind, *(percent(by_plan[plan]["answers"]) for plan in plans)]
-        for kind, by_plan in found.items()
+        for kind, by_plan in row_by_errors.items()
     ]
     return table(["the modified arm's losses", *plans], lines)
 
 
 def power_text() -> str:
     """Verdicts in % and mean pairs, by plan and true effect."""
-    found = {(row["what"], row["effect"]): row for row in rows("power")}
-    plans = list(dict.fromkeys(what for what, _ in found))
-    effects = sorted({abs(effect) for _, effect in found})
+    row_by_design = {(row["what"], row["effect"]): row for row in rows("power")}
+    plans = list(dict.fromkeys(plan for plan, _ in row_by_design))
+    effects = sorted({abs(effect) for _, effect in row_by_design})
     lines = []
     for plan in plans:
         cells = []
         for effect in effects:
-            row = found.get((plan, -effect)) or found.get((plan, effect))
+            row = row_by_design.get((plan, -effect)) or row_by_design.get((plan, effect))
             cells.append(
                 "" if row is None else f"{share(row['answers']):.1f} / {mean_pairs(row):.1f}"
             )
@@ -127,7 +127,7 @@ def power_text() -> str:
 
 def texts() -> dict[str, str]:
     """Each made block of the page, by name."""
-    made = {
+    maker_by_block = {
         "planned": planned_text,
         "again": again_text,
         "home": home_text,
@@ -137,4 +137,4 @@ def texts() -> dict[str, str]:
         "errors": errors_text,
         "power": power_text,
     }
-    return {name: make() for name, make in made.items()}
+    return {name: make() for name, make in maker_by_block.items()}

@@ -57,9 +57,9 @@ def commands_text() -> str:
         parts.append(f"## {name}\n\n```text\n{text.strip()}\n```")
         if isinstance(command, click.Group):
             for child in command.list_commands(context):
-                found = command.get_command(context, child)
-                assert found is not None
-                page(f"{name} {child}", found)
+                child_command = command.get_command(context, child)
+                assert child_command is not None
+                page(f"{name} {child}", child_command)
 
     top = click.Context(cli, info_name="q1lab")
     for name in listed_acts():
@@ -99,12 +99,12 @@ def keys_text() -> str:
 
     letters: dict[str, tuple[str, list[str]]] = {}
     for name, key in KEYS.items():
-        for one in key.keys.split(","):
-            if len(key_name(one)) == 1:
-                letters.setdefault(one, (key.words, []))[1].append(titles[name.split(".")[0]])
+        for letter in key.keys.split(","):
+            if len(key_name(letter)) == 1:
+                letters.setdefault(letter, (key.words, []))[1].append(titles[name.split(".")[0]])
     means = [
-        f"| {shown(one)} | {words} | {', '.join(dict.fromkeys(where))} |"
-        for one, (words, where) in sorted(
+        f"| {shown(letter)} | {words} | {', '.join(dict.fromkeys(where))} |"
+        for letter, (words, where) in sorted(
             letters.items(), key=lambda item: key_name(item[0]).lower()
         )
     ]
@@ -153,9 +153,9 @@ def night() -> None:
 def gate() -> None:
     import gate as page
 
-    found = page.measured()
-    page.picture(found, DOCS / "gate.svg")
-    put(DOCS / "gate.md", "gate", page.text(found))
+    measured_nights = page.measured()
+    page.picture(measured_nights, DOCS / "gate.svg")
+    put(DOCS / "gate.md", "gate", page.text(measured_nights))
     put(DOCS / "gate.md", "gate false keeps", page.false_keeps())
     put(DOCS / "gate.md", "gate power", page.power())
 

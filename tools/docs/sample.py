@@ -38,14 +38,14 @@ def model(study: Study, arm: str, corpus: data.Corpus) -> nn.Module:
 def losses(judge: nn.Module, text: Tensor, block_size: int) -> Tensor:
     """The loss of each token of ``text`` (T), but the first, each after at least half a block where
     there is so much."""
-    half, found = block_size // 2, []
+    half, token_losses = block_size // 2, []
     for end in range(0, len(text) - 1, half):
         window = text[max(0, end - half) : end + half + 1][None]
         logits = judge(window[:, :-1].contiguous(), window[:, 1:].contiguous())[0]
         logits = logits.reshape(-1, logits.shape[-1])[-min(half, len(text) - 1 - end) :]
         targets = window[0, -len(logits) :]
-        found.append(nn.functional.cross_entropy(logits, targets, reduction="none"))
-    return torch.cat(found)
+        token_losses.append(nn.functional.cross_entropy(logits, targets, reduction="none"))
+    return torch.cat(token_losses)
 
 
 @torch.no_grad()
@@ -56,11 +56,13 @@ def agreement(models: list[nn.Module], text: Tensor, block_size: int) -> tuple[f
     same, by_luck = [], []
     for start in range(0, len(text) - block_size, block_size):
         window = text[start : start + block_size + 1][None]
-        both = [one(window[:, :-1].contiguous(), window[:, 1:].contiguous())[0] for one in models]
+        both = [
+            model(window[:, :-1].contiguous(), window[:, 1:].contiguous())[0] for model in models
+        ]
         logits = torch.stack([scores.reshape(block_size, -1) for scores in both])
         luck = torch.empty(logits.shape[1:]).exponential_(generator=noise).log()
-        one, other = (logits - luck).argmax(-1)
-        same.append((one == other).double())
+        left, right = (logits - luck).argmax(-1)
+        same.append((left == right).double())
         by_luck.append(logits.softmax(-1).prod(0).sum(-1).double())
     return torch.cat(same).mean().item(), torch.cat(by_luck).mean().item()
 

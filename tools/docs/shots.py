@@ -39,9 +39,9 @@ async def _shoot(folder: Path, pages: tuple[str, ...], size: tuple[int, int]) ->
         for page in pages:
             app.action_go("lab" if page == "verdict" else page)
             for _ in range(2):  # the second look has what the page asked for
-                looked = asyncio.Event()
-                app.run_job(lambda _: None, lambda _, seen=looked: app.call_later(seen.set))
-                await looked.wait()
+                is_drawn = asyncio.Event()
+                app.run_job(lambda _: None, lambda _, seen=is_drawn: app.call_later(seen.set))
+                await is_drawn.wait()
             await pilot.pause(0.5)
             await pilot.pause(0.3)
             if page == "verdict":

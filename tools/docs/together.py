@@ -27,10 +27,10 @@ def joint_effect(iters: int) -> tuple[float, float, intervals.Interval]:
     sums = {
         seed: sum(loss[name, seed] - loss["baseline", seed] for name in ALONE) for seed in seeds
     }
-    together = {seed: loss[TOGETHER, seed] - loss["baseline", seed] for seed in seeds}
-    interval = intervals.analyze(sums, together, headline="paired").ends
+    joint_changes = {seed: loss[TOGETHER, seed] - loss["baseline", seed] for seed in seeds}
+    interval = intervals.analyze(sums, joint_changes, headline="paired").ends
     assert interval is not None
-    return sum(sums.values()) / len(seeds), sum(together.values()) / len(seeds), interval
+    return sum(sums.values()) / len(seeds), sum(joint_changes.values()) / len(seeds), interval
 
 
 def text() -> str:
@@ -39,8 +39,8 @@ def text() -> str:
         ["---"] * 5,
     ]
     for iters in BUDGETS:
-        alone, together, beyond = joint_effect(iters)
-        numbers = [signed(value, 3) for value in (alone, together, together - alone)]
+        alone, joint, beyond = joint_effect(iters)
+        numbers = [signed(value, 3) for value in (alone, joint, joint - alone)]
         interval = f"{signed(beyond.low, 3)} to {signed(beyond.high, 3)}"
         rows.append([f"{iters:,}", *numbers, interval])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)

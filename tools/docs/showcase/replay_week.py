@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 SHOWN = ROOT / "docs" / "showcase" / "week"
-said: list[str] = []
+transcript: list[str] = []
 home_of_the_week = Path()
 
 
@@ -152,7 +152,7 @@ def git(repo: Path, *arguments: str) -> None:
 def say(line: str) -> None:
     """Print a line and keep it; folders of this machine are of no interest to a reader."""
     print(line, flush=True)
-    said.append(line.replace(str(home_of_the_week), "~"))
+    transcript.append(line.replace(str(home_of_the_week), "~"))
 
 
 def show(out: Path, repo: Path) -> None:
@@ -166,7 +166,7 @@ def show(out: Path, repo: Path) -> None:
     for file in (repo / "MODIFICATION.md", repo / "Q1_RETRO.md", repo / "AI_EXPERT_ROADMAP.md"):
         shutil.copy(file, SHOWN)
     shutil.copy(out / "post.html", SHOWN)
-    (SHOWN / "transcript.txt").write_text("\n".join(said).strip() + "\n", encoding="utf-8")
+    (SHOWN / "transcript.txt").write_text("\n".join(transcript).strip() + "\n", encoding="utf-8")
     machine = f"(a {cores()}-core {platform.machine()} {platform.system()} machine)"
     readme = re.sub(r"\(a .* machine\)", machine, readme)
     (SHOWN / "README.md").write_text(readme, encoding="utf-8")
@@ -181,21 +181,21 @@ def work(script: dict, session: str) -> None:  # type: ignore[type-arg]
 
     week = content.load_week(paths.content_dir()).for_variant("rope")
     with Store() as store:
-        told = script[session]
+        answers_of_session = script[session]
         if session == "a":
             progress.choose_modification(store, week, "rope")
         read_off = {} if session == "a" else numbers_of_the_study(store)
-        for step, text in told.get("answers", {}).items():
+        for step, text in answers_of_session.get("answers", {}).items():
             for name, number in read_off.items():
                 text = text.replace(f"{{{name}}}", number)
             progress.save_answer(store, week.label, step, text)
-        for part, minutes in told.get("minutes", {}).items():
+        for part, minutes in answers_of_session.get("minutes", {}).items():
             learner_tables.credit_seconds(store, week.label, {part: 60.0 * minutes})
-        skipped, also = (set(told.get(key, [])) for key in ("skipped", "also"))
+        skipped, also = (set(answers_of_session.get(key, [])) for key in ("skipped", "also"))
         for part in week.session(session).parts:
             for step in part.steps:
-                wanted = step.id in also if step.optional else step.id not in skipped
-                if wanted and step.kind not in ("write", "choose"):
+                is_done = step.id in also if step.optional else step.id not in skipped
+                if is_done and step.kind not in ("write", "choose"):
                     progress.tick_step(store, week.label, step.id, True)
 
 
@@ -227,13 +227,13 @@ def numbers_of_the_study(store: Store) -> dict[str, str]:
 def filled(draft: str, sections: dict[str, str]) -> str:
     """The draft with the learner's text under each heading, below its comments."""
     for title, text in sections.items():
-        head, found, tail = draft.partition(f"## {title}")
-        assert found, title
+        head, heading, tail = draft.partition(f"## {title}")
+        assert heading, title
         end = tail.rindex("-->", 0, tail.find("\n## ") if "\n## " in tail else len(tail)) + 3
         # the experiment: the learner's idea comes before the results
         if "q1lab:begin" in tail[:end]:
             end = tail.index("\n\n<!-- q1lab:begin")
-        draft = f"{head}{found}{tail[:end]}\n\n{text.strip()}\n{tail[end:]}"
+        draft = f"{head}{heading}{tail[:end]}\n\n{text.strip()}\n{tail[end:]}"
     return draft
 
 
