@@ -33,7 +33,8 @@ def main() -> int:
 
 
 def answer_stdin(respond: Callable[[dict[str, Any]], dict[str, Any]]) -> int:
-    """Answer the request on stdin on stdout, both JSON; what can be fixed is an ``error``."""
+    """Read a request from stdin and write its answer to stdout, both JSON; an error that a person
+    can fix is the answer's ``error``."""
     os.umask(0o077)  # torch's caches are the user's alone
     faulthandler.register(signal.SIGUSR1)  # asked by who waits too long: where is it?
     out = os.dup(1)

@@ -319,7 +319,7 @@ def window(head: Head, index: int) -> int:
     """The number of tokens that each position of a head attends to: all of them, or those of a
     sliding window. Wrong where it is neither."""
     length = len(head.weights)
-    # a weight that has become too small for a float is no window
+    # a weight that is too small for a float doesn't make a window
     missing = ((head.weights <= 0) & torch.ones(length, length).tril().bool()).nonzero()
     if not len(missing):
         return length
@@ -703,8 +703,8 @@ def slopes(s: Subject) -> None:
 
 
 def grads_of(loss: Tensor, weights: list[Tensor]) -> tuple[Tensor | None, ...]:
-    """The gradients of a loss, None where there is none. Wrong when they can't be computed: all
-    that they go through is the file's."""
+    """The gradients of a loss, None where there is none. Wrong when they can't be computed: all of
+    that code is the file's."""
     try:
         return torch.autograd.grad(loss, weights, allow_unused=True)
     except RuntimeError as error:

@@ -257,7 +257,8 @@ def formula(s: Subject) -> str:
 
 
 def fixed_gain(module: nn.Module) -> str:
-    """The name of a tensor of one number per feature that a norm holds and that is no parameter."""
+    """The name of a tensor of one number per feature that a norm holds and that is not a
+    parameter."""
     for name, value in (*vars(module).items(), *module.named_buffers()):
         if isinstance(value, Tensor) and tuple(value.shape) == (C,):
             return name
@@ -320,7 +321,7 @@ def slip_of(x: Tensor, gains: list[Tensor], out: Tensor) -> str:
 
 
 def of_functions(s: Subject) -> str:
-    """The same for norms that are no modules: what reaches each projection, over the stream's root
+    """The same for norms that aren't modules: what reaches each projection, over the stream's root
     mean square, is a gain that the model has."""
     some = [
         p.detach().double()
@@ -454,8 +455,8 @@ def quiet(s: Subject) -> None:
 
 
 def eps_between(before: Tensor, after: Tensor) -> Eps | None:
-    """The eps of an RMSNorm with gains of 1 that makes rows (T, C) of others; None if it is
-    none."""
+    """The eps with which an RMSNorm of gains 1 makes these rows (T, C) of others; None if no eps
+    does."""
     before, after = before.double(), after.double()
     if (
         torch.allclose(before, after)

@@ -124,8 +124,8 @@ def describe_departure(heads: list[Head], scores: Tensor, gap: float) -> str:
 
 
 def describe_turn(t: Tensor) -> str:
-    """The way in which one token's queries, or keys, at each position (T, D) are no rotation by an
-    angle that grows by the same step from position to position; "" if they are one."""
+    """The way in which one token's queries, or keys, at each position (T, D) do not rotate by an
+    angle that grows by the same step from position to position; "" if they do."""
     t = t.double()
     for period in range(2, len(t) // 2 + 1):
         if torch.allclose(t[period:], t[:-period], rtol=1e-4, atol=1e-5):
@@ -168,8 +168,8 @@ def keeps_lengths(sizes: Tensor, t: Tensor) -> bool:
 
 
 def no_rotation(t: Tensor) -> str:
-    """The formula by which one token's queries or keys (T, D) change with the position, where it is
-    no rotation; "" if it has no name here."""
+    """The formula by which one token's queries or keys (T, D) change with the position, where that
+    is not a rotation; "" if it has no name here."""
     t = t[:64].double()
     angle = torch.arange(len(t), dtype=torch.float64)[:, None] * torch.tensor(frequencies(10000.0))
     c, s = angle.cos(), angle.sin()

@@ -102,7 +102,7 @@ def recognize(u: Tensor, before: list[Projection], biases: bool) -> FeedForward:
             singles.append(out)
     for i, a in enumerate(singles):
         for j, b in enumerate(singles):
-            if i != j and not torch.equal(a, b):  # one projection, called twice, is no second one
+            if i != j and not torch.equal(a, b):  # a projection that is called twice counts once
                 which = "gate first" if i < j else "value first"
                 pairs.append((a, b, f"two projections, {which}"))
     for a, b, layout in pairs:
@@ -145,7 +145,7 @@ def swish(gated: Tensor, z: Tensor) -> float | None:
 
 
 def slip_of(u: Tensor, pairs: list[tuple[Tensor, Tensor, str]]) -> str:
-    """Name the slip of a hidden layer (T, hidden) that is no product of gate and value; "" if it
+    """Name the slip of a hidden layer (T, hidden) that is not a product of gate and value; "" if it
     has no name here."""
     for a, b, _ in pairs:
         for activation, act in ACTIVATIONS.items():

@@ -68,7 +68,7 @@ def _print_spec(ctx: click.Context, param: click.Parameter, name: str | None) ->
 
 
 def _without_defaults(value: Any) -> Any:
-    """A value without the entries that say nothing: null, false and what is empty."""
+    """A value without its null, false and empty entries."""
     if isinstance(value, dict):
         items = ((key, _without_defaults(item)) for key, item in value.items())
         return {key: item for key, item in items if item not in (None, False, "", [], {})}

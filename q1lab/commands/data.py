@@ -24,7 +24,7 @@ BLOCK_SIZE = 64
 @shared.json_option
 @shared.list_command
 def data(store: Store, week: Week, corpus: str | None) -> ActReport:
-    """Choose CORPUS for the week, or show what is chosen.
+    """Choose CORPUS for the week, or show the present choice.
 
     CORPUS is shakespeare (downloaded once), stdlib (Python's own source text, already here) or a
     UTF-8 text file. The numbers in the week's text, such as the loss before training, are then for

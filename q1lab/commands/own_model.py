@@ -262,9 +262,8 @@ def merge(
     """Apply the modification in FILE to your model.py, check the result, and commit that file
     alone.
 
-    A three-way merge: what FILE changed since it was made, on top of what model.py has become
-    since. A copy of model.py is kept. Conflicts are written with git's markers, and nothing is
-    committed.
+    A three-way merge: FILE's changes since it was made, applied to model.py as it is now. A copy of
+    model.py is kept. Conflicts are written with git's markers, and nothing is committed.
     """
     from q1lab.documents import merge_change
 

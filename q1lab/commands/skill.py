@@ -36,8 +36,8 @@ Examples:
 @shared.force_option
 @shared.json_option
 def skill(page: str | None, output: Path | None, force: bool, as_json: bool) -> int:
-    """Print what an agent needs to know to help here, or one page of it: how to run, check and
-    read, and what is the learner's to do. --output writes it as a skill (agentskills.io).
+    """Print the instructions for an agent that helps here, or one page of them: how to run, check
+    and read, and what only the learner may do. --output writes it as a skill (agentskills.io).
 
     An agent that follows it gives its name in Q1LAB_AGENT; the journal then shows what it did.
     """

@@ -11,7 +11,7 @@ from q1lab.study.design import TypedSeeds
 
 @dataclass(frozen=True, kw_only=True)
 class Tuning(Fixed):
-    """A study that only tries a value: it claims nothing of the modification."""
+    """A study that only tries a value: it claims nothing about the modification."""
 
     kind: ClassVar[str] = "tuning"
 

@@ -52,7 +52,7 @@ class Change:
     repo: Repository | None
     diff: str
     root: Path | None = None
-    """The folder that nothing is written outside of, where there is no repository."""
+    """Without a repository, the folder outside of which nothing is written."""
     is_new: bool = False
     """True if the document did not exist."""
     changed: tuple[str, ...] = ()

@@ -263,7 +263,7 @@ def predictions_table(comparisons: Sequence[Comparison]) -> Md | None:
 
 
 def _outcome(score: Score) -> str:
-    """The outcome of a prediction: a hit on the direction says nothing of the size."""
+    """The outcome of a prediction: a hit on the direction says nothing about the size."""
     if score.outcome != "hit":
         return {"miss": "wrong", "open": "open"}[score.outcome]
     return "direction right, size not" if score.inside is False else "right"

@@ -242,7 +242,7 @@ def region_block(name: str, text: str) -> str:
 
 def fingerprint(body: bytes) -> str:
     """The hash that a marker carries: of the body with line ends made equal, so that git's autocrlf
-    is no edit."""
+    doesn't count as an edit."""
     return hashlib.sha256(_unified(body)).hexdigest()[:16]
 
 

@@ -113,8 +113,8 @@ def listed(text: str) -> str:
 
 def sketched(text: str) -> str:
     """A sketch of code: each paragraph with a comment in it becomes a block of Python, so that a
-    line that begins with ``#`` is no heading and every line stays a line. A sentence before or
-    after the comments stays text."""
+    line that begins with ``#`` doesn't become a heading and every line stays a line. A sentence
+    before or after the comments stays text."""
 
     def block(paragraph: list[str]) -> str:
         if not any(_COMMENT.search(line) for line in paragraph):

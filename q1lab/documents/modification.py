@@ -93,8 +93,8 @@ def modification_document(record: Modification, root: Path | None = None) -> Ren
 
 
 def renew_modification_head(record: Modification, week: Week, data: bytes) -> bytes:
-    """A document with the head of what is chosen now, where the head is still as q1lab wrote it for
-    another choice or for none: it lies outside the regions, and a choice may change."""
+    """A document with the head of the present choice, if its head is still as q1lab wrote it for
+    another choice or before any: it lies outside the regions, and a choice may change."""
 
     def head(**of: Any) -> bytes:
         text = modification_document(replace(record, **of), week.root).text

@@ -339,8 +339,8 @@ def open_private(path: Path) -> BinaryIO:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a rename inside ``folder`` durable. Some network file systems refuse; that is no
-    error."""
+    """Make a rename inside ``folder`` durable. Some network file systems refuse, which is
+    ignored."""
     with contextlib.suppress(OSError):
         fd = os.open(folder, os.O_RDONLY)
         try:

@@ -88,8 +88,8 @@ PAUSE = "pause"
 
 
 def ingest_all(store: Store, tell: OnProgress | None = None) -> dict[str, str]:
-    """Bring the index up to date with every study on disk that isn't settled in it yet; returns why
-    those that can't be read can't, by id.
+    """Bring the index up to date with every study on disk that isn't settled in it yet; returns the
+    reasons for those that can't be read, by id.
 
     It costs a look at each plan's time of change, and more only for what is new or not over. Many
     studies are committed together, in steps.
@@ -299,7 +299,7 @@ def _has_news(study: Study, run: Row) -> bool:
     files = study.files.run(run_name(run["arm"], run["seed"]))
     size = file_size(files.events)
     if size != run["events_offset"] or (not size and kind_of_non_file(files.events)):
-        return True  # (what is no file is read, too: that says what it is)
+        return True  # (something other than a file is read, too: the error names it)
     return bool(run["state"] == RunState.RUNNING) and not is_alive(files)
 
 

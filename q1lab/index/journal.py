@@ -1,4 +1,4 @@
-"""The journal: ``journal.jsonl`` in q1lab's home, the only home of what the learner did and said.
+"""The journal: ``journal.jsonl`` in q1lab's home, the only record of what the learner did and said.
 
 One line is one act, as JSON::
 
@@ -122,7 +122,7 @@ def current_actor() -> str:
 
 
 def refuse_agents(act: str) -> None:
-    """Problem where an agent is about to do what is the learner's alone."""
+    """Problem if an agent is about to do something that only the learner may do."""
     if act in LEARNER_ONLY and (name := agent_name()):
         raise Problem(
             f"{LEARNER_ONLY[act]} is the learner's own, and {name} acts ({AGENT} is set)",

@@ -311,8 +311,8 @@ class Store:
     @contextlib.contextmanager
     def act(self) -> Iterator[AddAct]:
         """One act of the learner: the journal is held, and everything in it is in the tables, so
-        that what is asked inside is what is so. What is added is in the tables at once, and on
-        record, all or nothing, when the block ends. Inside another ``act`` it is a part of that
+        that a question inside sees the present state. What is added is in the tables at once, and
+        on record, all or nothing, when the block ends. Inside another ``act`` it is a part of that
         one. Problem when the disk refuses: then nothing happened."""
         if self._add is not None:
             yield self._add
@@ -400,7 +400,7 @@ class Store:
         return journal_tables.read_setting(self.db, key, default)
 
     def set_setting(self, key: str, value: Any) -> None:
-        """Keep something that may be lost with the database: what can be looked up again."""
+        """Save a setting that may be lost with the database, since it can be worked out again."""
         with self.transaction() as db:
             journal_tables.write_setting(db, key, value, utc_now())
 

@@ -1,6 +1,7 @@
 """A learner's own words on a study: a note and tags, acts of the journal.
 
-They are no part of the plan: they change neither what a study is nor what it may be compared with.
+They are not part of the plan: they change neither the study nor the studies that it may be compared
+with.
 """
 
 from __future__ import annotations

@@ -319,8 +319,8 @@ def sparkline_points(store: Store, run: RunView) -> tuple[float, ...]:
 
 
 def _pace(row: Row, tokens: int) -> float | None:
-    """Seconds per iter. The clock of a first attempt knows evaluations too; in a later one it has
-    also counted what was lost, so there the trainer's speed speaks."""
+    """Seconds per iter. A first attempt's clock includes evaluations; a later one's also includes
+    the work that was lost, so there the trainer's own speed is used."""
     if row["attempt"] == 1 and row["iter"] > 0 and row["seconds"] > 0:
         return float(row["seconds"] / row["iter"])
     speed = row["tokens_per_s"]

@@ -72,7 +72,7 @@ def draft(
     request: Request, seeds: TypedSeeds, kept_study: KeptStudy | None, wandb: str | None = None
 ) -> CommandDraft:
     """The study that a request for a command would be; ``wandb`` is where it logs, whatever the
-    request says. Problem for what a person can mend."""
+    request says. Problem for anything that a person can fix."""
     paths.ensure_home()
     engine = choose_engine(request.engine, None, request.engine_options, load_settings().engine)
     study = study_from_request(
@@ -84,7 +84,7 @@ def draft(
 def study_from_request(
     request: Request, seeds: TypedSeeds, engine: EngineChoice | None, wandb: str
 ) -> Study:
-    """The study that a request would be. Problem for what a person can mend."""
+    """The study that a request would be. Problem for anything that a person can fix."""
     loop = request.loop
     assert loop is not None
     _refuse_own_loop_options(request)

@@ -131,7 +131,8 @@ class OwnLoopDraft(Draft):
 def draft(
     request: Request, seeds: TypedSeeds, kept_study: KeptStudy | None, store: Store
 ) -> OwnLoopDraft:
-    """The study that a request for model files would be. Problem for what a person can mend."""
+    """The study that a request for model files would be. Problem for anything that a person can
+    fix."""
     pair = parents.find_pair(request.variant, request.baseline)
     modified, baseline = pair.modified, pair.baseline
     is_floor = modified.sha256 == baseline.sha256 and (

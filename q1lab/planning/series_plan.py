@@ -60,7 +60,7 @@ class DeclaredSeries:
 
 def plan_sweep(request: Request, variants: Sequence[str], store: Store) -> DeclaredSeries:
     """Plan the sweep of ``request`` over these modifications; writes nothing but the corpus.
-    Problem for whatever a person can mend: then nothing of it exists."""
+    Problem for anything that a person can fix; then no part of the sweep exists."""
     if len(variants) < 2:
         only_variant = (*variants, "rope")[0]
         command = command_line.command_text(replace(request, variant=only_variant))

@@ -81,7 +81,7 @@ def plan_study(request: Request, store: Store) -> Plan:
     """Check everything and find or draft the study; writes nothing but the corpus.
     ``begin_study`` makes it real.
 
-    Raises Problem for whatever a person can mend, before any study exists.
+    Raises Problem for anything that a person can fix, before any study exists.
     """
     draft, on_disk = draft_study(request, store), StudiesOnDisk()
     return plan_from_draft(draft, _study_to_continue(draft, on_disk), store, on_disk)

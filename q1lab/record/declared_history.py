@@ -67,8 +67,8 @@ SeenRuns = Mapping[str, set[str]]
 
 
 def read_history(study: Study, lines: Sequence[Declaration]) -> DeclaredHistory:
-    """Read a study's history from the declarations up to its own last one; an empty one where there
-    are none. Lines that make no sense raise one of bundle.DAMAGE_ERRORS."""
+    """Read a study's history from the declarations up to its own last one; an empty history if
+    there are none. Lines that make no sense raise one of bundle.DAMAGE_ERRORS."""
     if not lines:
         return DeclaredHistory()
     lines = declarations.with_first_chains(lines)

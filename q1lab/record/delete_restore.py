@@ -98,10 +98,8 @@ def _running(study_id: str) -> Problem:
 
 
 def delete_study(store: Store, study_id: str) -> Path:
-    """Move a study into the trash, after its plan and how its runs ended were put on record;
-    returns where it is then.
-
-    Problem when there is none, when it is alive, or when the disk refuses.
+    """Move a study into the trash, after recording its plan and how its runs ended; returns its new
+    place. Problem if there is no such study, if it is alive, or if the disk refuses.
     """
     folder = _folder(study_id)
     lock = None
@@ -244,7 +242,7 @@ def list_reclaimable(*, models: bool = False, days: float = 30.0) -> list[Reclai
 
 
 def delete_items(items: Iterable[Reclaimable]) -> None:
-    """Free them. Problem for what the disk refuses."""
+    """Free the items. Problem if the disk refuses."""
     for item in items:
         for path in item.paths:
             if path.parent == paths.trash_dir():  # half a study is not to be brought back
@@ -330,7 +328,7 @@ def _size(files: Iterable[Path]) -> int:
 
 
 def _is_ours(path: Path) -> bool:
-    """True if what is at ``path`` may be deleted; a notice where a link is in the way."""
+    """True if ``path`` may be deleted; a notice where a link is in the way."""
     try:
         prove_inside(path, paths.home())
         return True

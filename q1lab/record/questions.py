@@ -167,8 +167,8 @@ def begun_studies(store: Store) -> tuple[dict[StudyKey, BegunStudy], int]:
 
 
 def _declared(text: str) -> tuple[Fingerprints | None, FirstChain | None, bool]:
-    """The fingerprints and the first chain in a declaration (None for what can't be read of it),
-    and whether it asks."""
+    """The fingerprints and the first chain in a declaration (None for each that can't be read), and
+    True if it asks its question."""
     try:
         declared = json.loads(text)
         chain = declarations.read_first_chain(declared)
@@ -314,8 +314,8 @@ def farthest_iter(run: Row) -> int:
 
 
 def shows_result(run: Row, iters: int) -> bool:
-    """True if a run says how it will come out: it ended, was evaluated, or an attempt at it trained
-    so many iters (a training loss tells, too)."""
+    """True if a run tells how it will come out: it ended, was evaluated, or an attempt at it
+    trained at least ``iters`` iters (a training loss tells, too)."""
     return run["state"] in ENDED or run["eval_loss"] is not None or farthest_iter(run) >= iters
 
 

@@ -71,7 +71,7 @@ class AlertWatch:
 
     def _waits(self) -> bool:
         """True if an engine has the study and none of its runs is at work: silence in a cluster's
-        queue is no stall."""
+        queue is not a stall."""
         status = engine_state.read_status(self.study.files.root)
         if status is None or status.over:
             return False

@@ -70,7 +70,8 @@ def _kill_when_alone(fd: int, seconds: int) -> None:
 
 
 def limit_processor_time(seconds: int) -> None:
-    """Let the kernel end this process after so many seconds of processor time; 0 sets no limit."""
+    """Let the kernel end this process after this many seconds of processor time; 0 sets no
+    limit."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if seconds:
         _, hard = resource.getrlimit(resource.RLIMIT_CPU)

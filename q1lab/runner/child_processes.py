@@ -69,8 +69,8 @@ def stranger_environment(threads: int) -> dict[str, str]:
 
 
 def child_environment(threads: int = 1, base: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The environment of a child: ``base`` with so many threads, huge pages for malloc where glibc
-    knows them, and compile caches inside q1lab's home.
+    """The environment of a child: ``base`` with this number of threads, huge pages for malloc where
+    glibc knows them, and compile caches inside q1lab's home.
 
     Threads that wait for each other spin for 10,000 rounds, and then sleep. With libgomp's 300,000
     two threads beside other programs train at a quarter of the speed for three times the processor

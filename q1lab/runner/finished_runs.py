@@ -73,7 +73,7 @@ def copy_runs(study: Study, copies: RunCopies) -> None:
 @cache
 def trainer_version(by_command: bool = False) -> str:
     """A short hash of the trainer's own code: with other code, the same settings may give other
-    numbers. ``by_command``: of what runs a study whose arms are a command."""
+    numbers. ``by_command``: of the code that runs a command's study."""
     files = lab_files("loop" if by_command else "train")
     return sha256_text("".join(file.read_text() for file in files))[:12]
 

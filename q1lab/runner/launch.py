@@ -37,7 +37,7 @@ GRACE = 10.0
 """Seconds between asking a study to stop and ending it."""
 
 ENGINE_GRACE = 60.0
-"""Seconds in which an engine is expected to have stopped what it has."""
+"""Seconds within which an engine is expected to have stopped its runs."""
 
 
 def last_launch(files: StudyPaths) -> dict[str, Any]:

@@ -119,7 +119,7 @@ def write_passages(
 ) -> list[PassagePair]:
     """``count`` pairs of passages, numbered from ``first``, by the models of one seed. A number
     fixes a passage's random numbers and, without a prompt, its place in the validation text.
-    Problem for what a person can fix; weights and model files are the caller's to prove."""
+    Problem for anything that a person can fix. The caller proves weights and model files."""
     if prompt is not None and len(prompt) > LONGEST_PROMPT:
         raise Problem(
             f"the prompt has {len(prompt):,} characters, and may have {LONGEST_PROMPT:,} at most"

@@ -241,7 +241,7 @@ def is_archive(file: Path) -> bool:
 
 @contextlib.contextmanager
 def unpacked(file: Path, *, collect_faults: bool = False) -> Iterator[Bundle]:
-    """Unpack an archive into q1lab's home for the length of a block. Problem if the file is no
+    """Unpack an archive into q1lab's home for the length of a block. Problem if the file is not an
     archive, is damaged, is larger than it declares or than the disk, or has paths that lead
     elsewhere (``collect_faults``: see ``read_bundle``)."""
     home = paths.ensure_home()

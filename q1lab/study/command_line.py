@@ -162,7 +162,7 @@ OTHER_OPTIONS = {
     *("over", "detach", "as_json"),
     *("command_", "arms", "metric", "better", "pattern", "smoke"),
 }
-"""Options of `q1lab run` that are no part of a request."""
+"""Options of `q1lab run` that are not part of a request."""
 
 
 def command_text(request: Request) -> str:
@@ -207,7 +207,7 @@ def _longer_time(study: Study) -> dict[str, str]:
 
 
 def shorter_command(study: Study, iters: int) -> str:
-    """The command for a new study of the same question with so many iters."""
+    """The command for a new study of the same question with this number of iters."""
     request = study.trainer.request(study)
     overrides = {**request.overrides, "max_iters": str(iters)}
     for key in ("lr_decay_iters", "warmup_iters", "eval_interval", "log_interval"):

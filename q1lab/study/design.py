@@ -123,8 +123,8 @@ class Design(StudyPart, ABC):
         return True
 
     def looks_until(self, pairs: int) -> tuple[tuple[int, float], ...]:
-        """(pairs, α) of each look by the time so many pairs have ended, for a design that declares
-        its levels; empty for the others."""
+        """(pairs, α) of each look by the time that this number of pairs has ended, for a design
+        that declares its levels; empty for the others."""
         return ()
 
     def interval_at(self, differences: Sequence[float]) -> tuple[float, float] | None:
@@ -172,7 +172,7 @@ class Design(StudyPart, ABC):
     # ── going on
 
     def cut_to(self, pairs: int) -> Self:
-        """The design of a study that was over after so many pairs."""
+        """The design of a study that was over after this number of pairs."""
         return replace(self, batches=(self.seeds[:pairs],))
 
     def going_to_the_end(self) -> Self:

@@ -44,7 +44,7 @@ LARGEST_LOSS = 1e9
 """Nats; a loss as large as that counts as not finite."""
 
 LARGEST_COUNT = 1 << 53
-"""Whole numbers from here on are no iters or attempts."""
+"""Whole numbers from here on don't count as iters or attempts."""
 
 LONGEST_LINE = 4 << 20
 """Bytes of the longest line that can be an event."""
@@ -250,8 +250,8 @@ def _finite_or_none(value: Any) -> float | None:
 
 
 def standard_names(metric: Metric) -> tuple[str, str, str]:
-    """The names of what every trainer reports: its training loss, the study's metric, and the exact
-    value of it at the end. No other number has one of them."""
+    """The names of the numbers that every trainer reports: its training loss, the study's metric,
+    and the exact value of it at the end. No other number has one of them."""
     return TRAIN_LOSS, metric.key(), metric.key("final")
 
 

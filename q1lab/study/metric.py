@@ -68,8 +68,8 @@ class Metric:
         return f"{group}{slash}{kind}{'_' if kind else ''}{name}"
 
     def title(self, name: str) -> str:
-        """A number of the study for a person to read: by this metric's own name, or by what it was
-        reported under."""
+        """A number of the study for a person to read: by this metric's own name, or by the name
+        under which it was reported."""
         return self.name if name == self.key() else printable(name).replace("_", " ")
 
 

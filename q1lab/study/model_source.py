@@ -24,12 +24,12 @@ NANOGPT_FIELDS = ("block_size", "vocab_size", "n_layer", "n_head", "n_embd")
 """The fields of GPTConfig that every study sets."""
 
 OTHER_ARGUMENT = re.compile(r"cache|past|mask|pos|start", re.IGNORECASE)
-"""Second arguments of a forward that are no targets."""
+"""Second arguments of a forward that are not targets."""
 
 
 @dataclass(frozen=True)
 class MissingImport:
-    """An import that fails when the file is loaded, with the lines that use what it brings."""
+    """An import that fails when the file is loaded, with the lines that use the imported names."""
 
     module: str
     line: int

@@ -84,7 +84,7 @@ class Data:
     train_tokens: Count
     val_tokens: Count
     training: Sha = ""
-    """Hash of what trains (identity.training_text_hash)."""
+    """Hash of the training part (identity.training_text_hash)."""
 
     def __post_init__(self) -> None:
         if self.file not in ("", f"data/{self.sha256}.txt"):

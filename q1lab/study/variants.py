@@ -15,7 +15,7 @@ from q1lab.study.model_source import LARGEST_MODEL_FILE, advice
 
 @dataclass(frozen=True)
 class Variant:
-    """A model file as found: nothing of it has been run."""
+    """A model file as found; it has not been run."""
 
     name: str
     title: str

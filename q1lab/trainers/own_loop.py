@@ -40,7 +40,7 @@ def _config(value: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class OwnLoop(Trainer):
-    """Both arms train with one ``config``, but for what ``arm_config`` and ``seed_shift`` say."""
+    """Both arms train with one ``config``, except for ``arm_config`` and ``seed_shift``."""
 
     kind: ClassVar[str] = "own"
     preflight_subject: ClassVar[str] = "the model files"

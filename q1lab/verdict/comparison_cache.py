@@ -98,7 +98,7 @@ def newest_comparison(store: Store, names: Collection[str] = ()) -> Comparison |
 
 def measured_floor(store: Store, study: Study) -> tuple[str, Interval] | None:
     """The newest study that compares this study's baseline with itself under the same conditions,
-    and the interval that it came to; None while there is none, and for such a study itself."""
+    and its interval; None if there is no such study, and for such a study itself."""
     if study.is_floor:
         return None
     for floor_study in reversed(ledger.floor_studies(store, study)):
@@ -134,8 +134,8 @@ def still_falling(store: Store, study: Study, rows: Sequence[Row]) -> tuple[floa
 
 
 RISES, EARLY = 0.02, 0.9
-"""A val loss rises at its end where it lies so many nats above its lowest, and that was before this
-share of the iters."""
+"""A val loss rises at its end if it lies at least ``RISES`` nats above its lowest, and its lowest
+came before this share of the iters."""
 
 
 def rise_from_lowest(store: Store, study: Study, rows: Sequence[Row]) -> tuple[int, float] | None:

@@ -30,7 +30,7 @@ def verdict_columns(c: Comparison) -> dict[str, Any]:
 
 
 def comparison_json(c: Comparison) -> dict[str, Any]:
-    """The record of ``compare --json``: every fact, and what is told about them."""
+    """The record of ``compare --json``: every fact, and the sentences about them."""
     from q1lab.verdict.comparison import comparison_facts
 
     return {

@@ -55,7 +55,7 @@ class NumberWriter:
         return signed(value, self.decimals)
 
     def size(self, value: float) -> str:
-        """A difference without its sign; what is not 0 never shows as 0."""
+        """A difference without its sign; only 0 itself shows as 0."""
         text = unsigned(value, self.decimals)
         if not value or float(text):
             return text
@@ -63,7 +63,7 @@ class NumberWriter:
         return f"{small:.{_places(small)}f}" if small else f"{abs(value):.0e}"
 
     def end(self, value: float) -> str:
-        """An interval's end, signed; what is not 0 never shows as 0."""
+        """An interval's end, signed; only 0 itself shows as 0."""
         text = self.size(value)
         return text if not value else (MINUS if value < 0 else "+") + text
 

@@ -150,7 +150,8 @@ def compare_at_budget(
 def read_at_budget(
     store: Store, study: Study, kind: BudgetKind
 ) -> tuple[Comparison, EqualBudgetResult]:
-    """A study's comparison, and that at an equal budget. Problem where there is none."""
+    """A study's comparison, and the one at an equal budget. Problem if there is no such
+    comparison."""
     from q1lab.verdict import comparison_cache
 
     c = comparison_cache.compare(store, study)
@@ -163,7 +164,7 @@ def read_at_budget(
 
 
 def budget_sentences(result: EqualBudgetResult, c: Comparison) -> list[str]:
-    """The answer in sentences: what it is, where it was read, what weakens it."""
+    """The answer in sentences: the result, its place on the curves, and its weaknesses."""
     names = dict(zip(ARMS, label_text.arm_names(c), strict=True))
     base, modified = names["baseline"], names["modified"]
     number = difference_text.NumberWriter(result.interval, None, abs(result.mean))

@@ -1,5 +1,5 @@
-"""The differences of a comparison as one figure: its rows, what they are called, its axis, and what
-is said below it.
+"""The differences of a comparison as one figure: its rows with their names, its axis, and the
+sentences below it.
 
 A finished study, one that still trains, and several studies side by side are figures of one form.
 The terminal, the app, the pictures and the documents lay it out, and name nothing themselves. Pure.
@@ -30,8 +30,8 @@ BarKind = Literal["interval", "bootstrap", "pairs", "floor", "delta", "predictio
 
 @dataclass(frozen=True)
 class Bar:
-    """A row: an interval, or points, on the axis of differences. ``ends`` is how the interval's are
-    written; ``text`` is the number of what has none."""
+    """A row: an interval, or points, on the axis of differences. ``ends`` are an interval's ends as
+    text; ``text`` is the number of a row without an interval."""
 
     kind: BarKind
     label: str

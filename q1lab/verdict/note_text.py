@@ -174,7 +174,7 @@ PLAN_PARTS = {
 
 
 def changed_plan_sentence(parts: Sequence[str]) -> str:
-    """The parts of a plan that are not what was declared before the first run."""
+    """The parts of a plan that differ from the declaration before the first run."""
     return (
         f"The plan (study.json) is not what was declared when the study was begun: "
         f"{', '.join(PLAN_PARTS.get(part, part) for part in parts)}."

@@ -45,7 +45,7 @@ NAME = 16
 
 @dataclass(frozen=True)
 class SeriesMember:
-    """One place of a series: its study and what came out, as far as there is one."""
+    """One place of a series: its study and the result, if there is one."""
 
     at: int
     name: str
@@ -100,7 +100,7 @@ class SeriesResult:
 
     @property
     def any_claim_chance(self) -> float:
-        """At most so many of such series make any claim when nothing has changed."""
+        """The largest share of such series that make any claim when nothing has changed."""
         return sum(self.spends(member) for member in self.members)
 
     def spends(self, member: SeriesMember) -> float:

@@ -218,7 +218,7 @@ def _figure(block: Figure, width: int) -> list[Line]:
 
 
 def _axis(bars: Sequence[Bar], columns: int) -> CharacterAxis:
-    """An axis on which what was measured has room. A guest (the baseline against itself, δ, the
+    """An axis on which the measured values have room. A guest (the baseline against itself, δ, the
     prediction) may stretch it by half; beyond that it is an arrow at the edge."""
     solid, guests = [0.0], []
     # always in the same order: each guest that comes may make room for the next one

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
 
 def verdict_sentence(c: Comparison, *, published: bool = False) -> str:
-    """The verdict in one or two sentences that can be quoted on their own; why there is none, when
-    there is none. ``published``: without advice to the learner."""
+    """The verdict in one or two sentences that can be quoted on their own; the reason, if there is
+    no verdict. ``published``: without advice to the learner."""
     analysis = c.analysis
     base, modified = arm_names(c)
     if analysis.reason is not None or analysis.ends is None:
@@ -185,7 +185,7 @@ def not_yet_sentence(planned: int | None = None) -> str:
 
 
 def too_few_sentence(n: int, thing: str = "pair") -> str:
-    """The reason that so few pairs (or seeds per arm) give no verdict."""
+    """The reason that too few pairs (or seeds per arm) give no verdict."""
     many = plural(n, thing) + ("" if thing == "pair" else " per arm")
     says = "says" if n == 1 else "say"
     return (

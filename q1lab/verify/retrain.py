@@ -35,13 +35,13 @@ from q1lab.verify.run_record import (
 SOURCE, DATA, BUDGET = (declarations.DIFFERENCE_CODES[key] for key in ("source", "data", "budget"))
 
 NEARLY = 1e-3
-"""Relative: how far the same run's losses may lie apart on another processor or with another
+"""Relative: the distance that the same run's losses may have on another processor or with another
 PyTorch, up to its first evaluation: four times the largest distance that was measured, and a fifth
 of what lies between two seeds (docs/verify.md)."""
 
 SURELY_OTHER, SEED_SPREADS = 0.02, 4.0
 """The distance from its record at which a run may end on another processor: a share of its loss, or
-so many times the largest distance between two seeds of an arm, whichever is more. The same seed
+this many times the largest distance between two seeds of an arm, whichever is more. The same seed
 ends nearer than another one, so an honest run is not refused for it."""
 
 DAY_SECONDS = 86_400.0

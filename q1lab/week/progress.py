@@ -120,7 +120,7 @@ AGAIN = "Answer again, from memory"
 
 
 def _asked(step: Step) -> str:
-    """The question of a step that comes back, below what it was about."""
+    """The question of a step that comes back, below its subject."""
     return step.detail if step.repeat_of else f"*{step.title}*\n\n{step.detail}".rstrip()
 
 
@@ -276,8 +276,8 @@ def steps_of_modification(week: Week) -> frozenset[str]:
 
 
 def choose_modification(store: Store, week: Week, variant: str) -> None:
-    """Note the modification that the learner chose, and tick the step that asks for it. What they
-    did for another one is put aside, and what they did for this one comes back."""
+    """Note the modification that the learner chose, and tick the step that asks for it. Their work
+    on another one is put aside, and their work on this one comes back."""
     with store.act():
         learner_tables.choose_variant(store, week.label, variant, steps_of_modification(week))
         for step in week.steps():

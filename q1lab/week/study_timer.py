@@ -199,7 +199,7 @@ class Clock:
 
 
 def restore_clock(data: object, now: ClockReading, rules: TimerRules | None = None) -> Clock:
-    """The clock of an earlier process, made of what `to_dict` gave.
+    """The clock of an earlier process, from its `to_dict`.
 
     If it was counting and no gap lies between, it goes on from now. Else it comes back paused, and
     asks about the time since the last heartbeat: measured by the uptime within one

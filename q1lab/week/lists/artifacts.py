@@ -1,5 +1,4 @@
-"""Artifacts: what was shipped in the quarter, beyond the studies and posts that q1lab sees
-itself."""
+"""Artifacts: the quarter's shipped work, beyond the studies and posts that q1lab sees itself."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def require_modification(name: str) -> None:
 
 @dataclass(frozen=True)
 class NewFile:
-    """A new file. ``source`` is what it was copied from: a path, or "baseline"."""
+    """A new file. ``source`` is its origin: a path, or "baseline"."""
 
     path: Path
     source: str
@@ -101,8 +101,8 @@ def make_folder(folder: Path) -> None:
 
 
 def note_file(store: Store, week: str, variant: str, new_file: NewFile) -> None:
-    """Remember which file carries the week's modification, and what it was made from. It is chosen
-    by that where none is; a choice of another variant stays as it is."""
+    """Remember the file that carries the week's modification, and its source. The modification is
+    chosen by that if none was chosen; another choice stays as it is."""
     file = str(new_file.path.absolute())
     store.add("file", week=week, variant=variant, file=file, base=new_file.source)
 
@@ -281,7 +281,7 @@ class ModelMerge:
 
 
 def merge_into(file: Path, into: Path, base: Path | None = None) -> ModelMerge:
-    """Apply what ``file`` changed since it was made to ``into``: a three-way merge. Nothing is
+    """Apply the changes of ``file`` since it was made to ``into``: a three-way merge. Nothing is
     written.
 
     The base is the text that the file's header line names; ``base`` gives one by hand. Raises
@@ -353,7 +353,7 @@ def _base_of(file: Path, marker: origin_line.Marker) -> bytes:
 
 @dataclass(frozen=True)
 class WayToBegin:
-    """A command that makes a model file, and what it does."""
+    """A command that makes a model file, with its effect in words."""
 
     command: tuple[str, ...]
     purpose: str

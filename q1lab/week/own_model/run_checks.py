@@ -1,5 +1,5 @@
 """Run the property checks of `labs.checks` on a model file, in a process of its own, and hand on
-what it finds.
+the findings.
 
 The learner's code never runs inside q1lab. It gets a session (and process group) of its own, a
 folder of q1lab's to run in, limits on time, memory and output, and is killed with all of its group
