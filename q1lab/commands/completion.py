@@ -46,9 +46,12 @@ def study_argument(name: str = "study", **attributes: Any) -> Callable[[F], F]:
     return click.argument(name, shell_complete=_complete_study, **attributes)
 
 
-def variant_argument(name: str = "variant", **attributes: Any) -> Callable[[F], F]:
-    """An argument that takes a variant's name or a study's."""
-    return click.argument(name, shell_complete=_complete_variant, **attributes)
+def variant_argument(
+    name: str = "variant", *, or_study: bool = False, **attributes: Any
+) -> Callable[[F], F]:
+    """An argument that takes a variant's name, and ``or_study``, a study's."""
+    complete = _complete_variant_or_study if or_study else _complete_variant
+    return click.argument(name, shell_complete=complete, **attributes)
 
 
 def _complete_study(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
@@ -61,8 +64,15 @@ def _complete_study(ctx: click.Context, param: click.Parameter, incomplete: str)
 
 
 def _complete_variant(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """The variants that ship, and the studies, whose names begin so."""
+    """The variants that ship whose names begin so."""
     from q1lab.study import variants
 
-    shipped = [name for name in variants.variant_names() if name.startswith(incomplete)]
+    return [name for name in variants.variant_names() if name.startswith(incomplete)]
+
+
+def _complete_variant_or_study(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[str]:
+    """The variants that ship, and the studies, whose names begin so."""
+    shipped = _complete_variant(ctx, param, incomplete)
     return [*shipped, *_complete_study(ctx, param, incomplete)]

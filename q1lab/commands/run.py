@@ -53,7 +53,7 @@ The same command again trains only what is missing, and with nothing missing pri
     + f"Variants: {', '.join(variants.variant_names())}.\n\n"
     + EXIT_STATUS
 )
-@variant_argument(nargs=-1)
+@variant_argument(or_study=True, nargs=-1)
 @request_options
 @command_options
 @click.option(

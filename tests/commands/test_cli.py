@@ -177,6 +177,7 @@ def test_bash_completes_commands_and_studies(home: Path) -> None:
     assert completed_in_bash("q1lab comp") == ["compare", "completion"]
     assert completed_in_bash("q1lab compare r") == ["rope-1"]
     assert completed_in_bash("q1lab run r") == ["relu_squared", "rmsnorm", "rope", "rope-1"]
+    assert completed_in_bash("q1lab plan r") == ["relu_squared", "rmsnorm", "rope"]
     assert completed_in_bash("q1lab compare --pl") == ["--plot"]
 
 

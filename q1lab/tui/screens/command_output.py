@@ -124,6 +124,8 @@ class CommandOutputScreen(Dialog[None]):
         words = "done" if code == 0 else f"it did not work (status {code})"
         if self.asks:
             words = "it asks first"
+        elif self.would:
+            words = "not done yet"
         if code == FAILED and self.shown.startswith("q1lab ") and not _REFUSED.search(self.printed):
             words = "done: it found something"  # as ``post lint`` does
         self._show("" if self.printed.strip() else "It printed nothing.")
