@@ -118,6 +118,11 @@ def test_green_ends_with_the_next_command(tmp_path: Path, monkeypatch: pytest.Mo
         learner_tables.choose_variant(store, "M03-W04", "gqa")
     run = CliRunner().invoke(check, ["../models/baseline.py"], standalone_mode=False)
     assert run.output.rstrip().endswith("Next: q1lab new gqa")
+    monkeypatch.chdir(tmp_path)
+    for name in ("model.py", "mine.py"):  # a change of one's own, which no week knows
+        (tmp_path / name).write_text(baseline())
+    run = CliRunner().invoke(check, ["mine.py"], standalone_mode=False)
+    assert run.output.rstrip().endswith("Next: q1lab run ./mine.py --baseline model.py")
 
 
 def test_counts_are_compared_with_what_the_file_was_made_from(tmp_path: Path) -> None:

@@ -151,13 +151,17 @@ LOADING = "loading the file"
 
 
 def command_after_checks(report: CheckReport, file: str, variant: str | None = None) -> str:
-    """The command that comes after success: train the file (as the learner named it), or begin the
-    chosen modification of a checked baseline; "" before one is chosen, since naming one would be
-    choosing it."""
-    if report.for_ == "baseline":
-        return f"q1lab new {variant}" if variant else ""
+    """The command that comes after success: train the file (as the learner named it), a change of
+    no week against the model.py beside it; or begin the chosen modification of a checked baseline;
+    "" before one is chosen, since naming one would be choosing it."""
     is_explicit_path = Path(file).is_absolute() or file.startswith(("./", "../"))
-    return f"q1lab run {shlex.quote(file if is_explicit_path else f'./{file}')}"
+    train = f"q1lab run {shlex.quote(file if is_explicit_path else f'./{file}')}"
+    if report.for_ != "baseline":
+        return train
+    model = Path(file).with_name("model.py")
+    if Path(file).name != model.name and model.is_file():
+        return f"{train} --baseline {shlex.quote(str(model))}"
+    return f"q1lab new {variant}" if variant else ""
 
 
 @dataclass(frozen=True)
