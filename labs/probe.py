@@ -21,8 +21,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch.utils.flop_counter import FlopCounterMode
+try:
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+except ModuleNotFoundError as error:
+    answer = {"error": f"{sys.executable} has no module {error.name}: install PyTorch for it"}
+    json.dump(answer, sys.stdout)
+    sys.exit(0)
 
 from labs import data, devices, flat, interfaces, keyed, loading, torch_private
 from labs.attention import PlainAttention

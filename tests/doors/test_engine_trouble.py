@@ -3,6 +3,7 @@ they print to go on. Slurm's commands are stand-ins (tests/kit/engines/fake_slur
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -332,3 +333,9 @@ def test_a_python_without_ray_is_named_with_its_path() -> None:
     done = subprocess.run([sys.executable, "-S", job], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith(f"{sys.executable} runs this job and has no module ray")
+
+
+def test_a_python_without_torch_is_named_with_its_path() -> None:
+    probe = [sys.executable, "-S", "-m", "labs.probe"]
+    done = subprocess.run(probe, cwd=ROOT, input="{}", capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["error"].startswith(f"{sys.executable} has no module torch")
