@@ -101,7 +101,7 @@ def ring_bell(text: str) -> None:
 def _print_lines(store: Store, study: Study) -> StudyView:
     """Print a line when a run starts or ends, and in between at each tenth of its iters, or each
     time its iters have doubled where their number is not known."""
-    printed_progress: dict[str, tuple[RunState, int, int, str | None]] = {}
+    printed_progress: dict[str, tuple[RunState, int, str | None]] = {}
     reached = True
     while True:
         view, alive = _poll(store, study)
@@ -110,9 +110,9 @@ def _print_lines(store: Store, study: Study) -> StudyView:
             where = "in touch again" if reached else view.engine
             sys.stdout.write(f"{study.id}: {where}\n")
         for run in view.runs:
-            doubled = 0 if run.max_iters else run.iter.bit_length()
-            why = run.message if run.state is RunState.STOPPED else None
-            progress = (run.state, int(run.progress * 10), doubled, why)
+            place = int(run.progress * 10) if run.max_iters else run.iter.bit_length()
+            ending = run.message if run.state is RunState.STOPPED else None
+            progress = (run.state, place if run.state is RunState.RUNNING else 0, ending)
             if run.state is RunState.QUEUED and not run.message:
                 continue
             if printed_progress.get(run.name) == progress:
