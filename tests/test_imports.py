@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -114,3 +115,17 @@ def test_what_modifications_must_do_is_known_to_no_other_module_of_the_checks() 
     assert len(check_modules) >= 5
     for name in check_modules:
         assert not graph.find_modules_that_directly_import(name)
+
+
+@pytest.mark.parametrize("folder", ["tools/docs", "benchmarks"])
+def test_the_names_that_scripts_import_are_there(
+    folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some run for half an hour before a release, and nowhere else."""
+    monkeypatch.syspath_prepend(str(ROOT / folder))
+    here = ("q1lab", "labs", "tests", *(file.stem for file in (ROOT / folder).glob("*.py")))
+    for script in (ROOT / folder).glob("*.py"):
+        for node in ast.walk(ast.parse(script.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] in here:
+                names = ", ".join(alias.name for alias in node.names)
+                exec(f"from {node.module} import {names}", {})

@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from make import DOCS, ROOT, machine, put
+from make import DOCS, ROOT, put
+
+from q1lab.runner.machine import cores
 
 TESTS = {
     "faults": ["tests/faults", "tests/index/test_many_studies.py"],
@@ -38,7 +41,8 @@ def main(which: str = "faults") -> int:
         figures = [json.loads(line) for line in file.read_text().splitlines()]
     if done.returncode == 0:
         rows = dict.fromkeys(row(figure) for figure in figures)
-        head = f"On a {machine()}.\n\n| what was done | measured |\n|---|---|\n"
+        machine = f"{cores()}-core {platform.machine()} {platform.system()} machine"
+        head = f"On a {machine}.\n\n| what was done | measured |\n|---|---|\n"
         put(PAGES[which], which, head + "\n".join(rows))
     return done.returncode
 
