@@ -115,18 +115,15 @@ def _named(name: str) -> Study | None:
 
 def _going_on(study: Study, request: Request) -> Request:
     """The request that an existing study was planned by, with the seeds and the engine typed after
-    its name, or with more time at its engine where too little ended a run. Problem for any other
-    option."""
+    its name. Problem for any other option."""
     defaults = Request(request.variant, yes=request.yes)
     changes: dict[str, Any] = {"yes": request.yes}
     if request.seeds != defaults.seeds:
         changes["seeds"] = request.seeds
-    where = {"engine": request.engine, "engine_options": request.engine_options}
     if replace(request, seeds=defaults.seeds, engine=None, engine_options=()) != defaults:
         raise Problem(
             f"{study.id} says what it trains: ",
             next="leave all options but --seeds and --engine out",
         )
-    typed_engine = request.engine is not None or request.engine_options
-    changes |= where if typed_engine else command_line.longer_engine_options(study)
+    changes |= {"engine": request.engine, "engine_options": request.engine_options}
     return replace(study.trainer.request(study), **changes)

@@ -155,9 +155,11 @@ def plan_from_draft(
         if draft.seeds.to_the_end:
             existing = _overruling_futility(existing, store)
         study, missing = _go_on(existing, more, store, request.jobs)
+        engine = command_line.engine_to_resume(study)
         if request.engine is not None:
             # checkpoints stay where they were made: runs under way begin again there
-            study = study.with_trainer(engine=draft.study.trainer.engine)
+            engine = draft.study.trainer.engine
+        study = study.with_trainer(engine=engine)
     else:
         study = declare_design(with_preflight(draft).study, draft.seeds, store, seeds)
         finished = _finished(study, draft, on_disk)
@@ -249,6 +251,7 @@ def resume_study(study_id: str, store: Store) -> list[str]:
         missing = store.missing_runs(study)
         if not missing:
             raise Problem(f"{study_id} is complete; there is nothing to resume")
+        study = _with_longer_limit(study)
         if study.origin.series is None:
             launch.start_runner(study)
         elif not series_members.start_member(study):  # the others of its series had those runs
@@ -261,7 +264,17 @@ def train_run_again(study_id: str, run: str) -> None:
     with planning_lock(study_id):
         study = studies.load(study_id)
         prove_command_ran_here(study, study_id)
-        launch.start_runner(study, only=[run])
+        launch.start_runner(_with_longer_limit(study), only=[run])
+
+
+def _with_longer_limit(study: Study) -> Study:
+    """The study as it goes on at its engine, which is saved if the engine's time limit ended a
+    run."""
+    longer = study.with_trainer(engine=command_line.engine_to_resume(study))
+    if longer != study:
+        studies.save(longer)
+        _mint(longer)
+    return longer
 
 
 def stop_study(study_id: str) -> bool:

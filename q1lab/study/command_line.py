@@ -19,6 +19,7 @@ from q1lab.ground.errors import Problem
 from q1lab.study import engine_choice, engine_state, part_registry, presets, tuned_value
 from q1lab.study.command_arms import CommandSpec
 from q1lab.study.design import TypedSeeds
+from q1lab.study.engine_choice import EngineChoice
 from q1lab.study.studies import Study
 
 DEFAULT_HEADLINE = "paired"
@@ -180,30 +181,31 @@ def resume_command(study: Study) -> str:
     planned it, with twice the time where the engine's limit ended a run."""
     by_hand = engine_choice.manual_command(study.trainer.engine, study.id)
     command = by_hand or study.design.resume_instead(study.variant)
-    by_name = Request(study.id, seeds="", **longer_engine_options(study))
-    return command or study.trainer.resume_command(study) or command_text(by_name)
+    return command or study.trainer.resume_command(study) or _command_by_name(study)
 
 
-def engine_options(study: Study) -> dict[str, Any]:
-    """The fields of a request that name a study's engine."""
-    engine = study.trainer.engine
-    assert engine is not None
-    values = {**engine.options, **_longer_time(study)}
-    options = tuple(f"{key}={value}" for key, value in values.items())
-    return {"engine": engine.text, "engine_options": options}
+def _command_by_name(study: Study) -> str:
+    engine = engine_to_resume(study)
+    options = {}
+    if engine is not None and engine != study.trainer.engine:
+        options = engine_options(engine)
+    return command_text(Request(study.id, seeds="", **options))
 
 
-def longer_engine_options(study: Study) -> dict[str, Any]:
-    """The same, if the engine's time limit ended a run, with more time; else empty."""
-    return engine_options(study) if _longer_time(study) else {}
-
-
-def _longer_time(study: Study) -> dict[str, str]:
-    """The option that gives the runs more time, if too little ended one."""
-    status = engine_state.read_status(study.files.root)
+def engine_to_resume(study: Study) -> EngineChoice | None:
+    """The engine that resumes a study: its own, with more time where too little ended a run."""
+    engine, status = study.trainer.engine, engine_state.read_status(study.files.root)
     cells = status.cells.values() if status is not None else ()
     minutes = max((cell.next_time_limit for cell in cells), default=0)
-    return {"time": str(minutes)} if minutes and study.trainer.engine is not None else {}
+    if engine is None or not minutes:
+        return engine
+    return replace(engine, options={**engine.options, "time": str(minutes)})
+
+
+def engine_options(engine: EngineChoice) -> dict[str, Any]:
+    """The fields of a request that name an engine."""
+    options = tuple(f"{key}={value}" for key, value in engine.options.items())
+    return {"engine": engine.text, "engine_options": options}
 
 
 def shorter_command(study: Study, iters: int) -> str:

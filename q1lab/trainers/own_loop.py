@@ -174,10 +174,11 @@ class OwnLoop(Trainer):
         from q1lab.ground.config import load_settings
         from q1lab.study import command_line
 
-        if self.engine is None:
+        engine = command_line.engine_to_resume(study)
+        if engine is None:
             default = engine_choice.default_engine(self.preset, load_settings().engine)
             return {} if default == engine_choice.LOCAL else {"engine": engine_choice.LOCAL}
-        return command_line.engine_options(study)
+        return command_line.engine_options(engine)
 
     def describe(self, study: Study) -> Description:
         return Description(

@@ -23,6 +23,7 @@ from q1lab.ground import paths
 from q1lab.ground.errors import STATUSES
 from q1lab.index import study_view
 from q1lab.index.store import Store
+from q1lab.planning import study_plan
 from q1lab.runner import launch, remote_engine
 from q1lab.runner.engine import JobNews, OutOfReach, Refused
 from q1lab.runner.remote_engine import RemoteCrew
@@ -293,15 +294,19 @@ def have_begun(study: Study, attempt: int) -> bool:
     )
 
 
-@pytest.mark.parametrize("by_name", [False, True])
+@pytest.mark.parametrize("way", ["the printed line", "its name", "the app"])
 def test_a_study_that_its_time_limit_ended_goes_on_with_more_time(
-    slurm: Path, fake_trainer: Fake, capfd: pytest.CaptureFixture[str], by_name: bool
+    slurm: Path, fake_trainer: Fake, capfd: pytest.CaptureFixture[str], way: str
 ) -> None:
     """Twice the time, and no more than the three minutes that the partition allows."""
     fake_trainer(pause=1.0)
     typed = (*AT_SLURM, "--engine-option", "time=1")
     for attempt, (limit, longer) in enumerate(((1, 2), (2, 3), (3, 3)), 1):
-        assert q1lab([*typed, "--detach"]) == 0
+        if way == "the app" and attempt > 1:
+            with Store() as store:
+                study_plan.resume_study("rope-1", store)
+        else:
+            assert q1lab([*typed, "--detach"]) == 0
         study = begun()
         wait_for(lambda study=study, attempt=attempt: have_begun(study, attempt))
         job = max((slurm / "jobs").iterdir())
@@ -315,7 +320,7 @@ def test_a_study_that_its_time_limit_ended_goes_on_with_more_time(
         printed = err.splitlines()[-1].partition("go on with: q1lab ")[2]
         assert printed.endswith(f"--engine-option partition=main --engine-option time={longer}")
         assert "ended by Slurm's time limit of" in err
-        typed = ("run", "rope-1") if by_name else tuple(shlex.split(printed))
+        typed = ("run", "rope-1") if way == "its name" else tuple(shlex.split(printed))
     fake_trainer()
     assert q1lab(typed) == 0
 

@@ -10,7 +10,7 @@ from textual.widgets import Log, Static
 from q1lab.ground import paths
 from q1lab.ground.log_tail import LogTail
 from q1lab.index.study_view import RunView
-from q1lab.study.run_states import ENDED, STATE_SYMBOLS
+from q1lab.study.run_states import ENDED, STATE_SYMBOLS, RunState
 from q1lab.study.studies import Study
 from q1lab.tui.desktop import copy_text
 from q1lab.tui.screens.base import FullScreen
@@ -64,8 +64,9 @@ class RunLogScreen(FullScreen[None]):
         self._say(
             "There is no log of this run. Its losses are in grid and chart."
             if self.run_view.state in ENDED
-            else "Nothing printed yet. The first lines come when the training starts: parameters, "
-            "ln(vocabulary) and the loss before training."
+            else "Nothing printed yet. The first lines come when the training starts."
+            if self.run_view.state is RunState.QUEUED
+            else "Nothing printed yet."
         )
 
     def _say(self, text: str) -> None:
