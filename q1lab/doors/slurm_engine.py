@@ -160,6 +160,10 @@ class Slurm(Remote):
         has_gpu_option = any("gpu" in f"{key} {value}" for key, value in self.options.items())
         return "cuda" if has_gpu_option or preset == "gpu" else "cpu"
 
+    def choose_slots(self, device: str, runs: int, first: int, jobs: int | None) -> tuple[int, int]:
+        cpus = self.options.get("cpus-per-task", "")
+        return jobs or first, max(1, int(cpus)) if cpus.isdecimal() else 1
+
     def probe_for_plan(self, question: Mapping[str, Any]) -> dict[str, Any]:
         """Plan on this machine, since nodes may be busy for days. Refused if Slurm would refuse the
         job."""

@@ -119,10 +119,14 @@ def study_from_request(
         for arm, name in names.items()
     }
     jobs = request.jobs or 1
+    threads = max(1, cores() // jobs)
+    if engine is not None:
+        most, first = 2 * len(seeds.seeds), 2 * seeds.fewest
+        jobs, threads = load_engine(engine).choose_slots(request.device, most, first, request.jobs)
     trainer = Command(
         device="" if request.device == "auto" else request.device,
         jobs=jobs,
-        threads=max(1, cores() // jobs),
+        threads=threads,
         versions={
             "q1lab": __version__,
             "platform": f"{platform.system()} {platform.machine()}",

@@ -159,6 +159,8 @@ def plan_from_draft(
         if request.engine is not None:
             # checkpoints stay where they were made: runs under way begin again there
             engine = draft.study.trainer.engine
+            if engine != study.trainer.engine:  # as many at once as there is room for
+                study = study.with_trainer(jobs=draft.study.trainer.jobs)
         study = study.with_trainer(engine=engine)
     else:
         study = declare_design(with_preflight(draft).study, draft.seeds, store, seeds)

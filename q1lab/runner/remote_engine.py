@@ -225,14 +225,19 @@ class RemoteCrew(engine.Crew):
         planned = {run.name for run in self.study.runs}
         planned_cells = [cell for cell in self.status.job.cells if cell in planned]
         cells_without_end = [cell for cell in planned_cells if not self._has_exit(cell)]
-        cells_to_repeat = [cell for cell in cells_without_end if cells[cell].state != CANCELLED]
+        cells_to_repeat = [
+            cell
+            for cell in cells_without_end
+            if cells[cell].state != CANCELLED and not cells[cell].next_time_limit
+        ]
         if cells_to_repeat and self.status.tries < MOST_TRIES and not self.stopping:
             log(f"{len(cells_to_repeat)} runs ended without a result; handing them over again")
             self._hand_over_next(tuple(cells_to_repeat), cells, self.status.tries + 1)
             return
         for cell in cells_without_end:
             cell_status = cells[cell]
-            if cell_status.state == CANCELLED or (self.stopping and cell_status.state != LOST):
+            was_stopped = cell_status.state == CANCELLED or cell_status.next_time_limit
+            if was_stopped or (self.stopping and cell_status.state != LOST):
                 self._write_exit(cell, "stopped", cell_status.words or STOPPED)
             else:
                 self._write_exit(

@@ -26,6 +26,7 @@ from q1lab.index.store import Store
 from q1lab.planning import study_plan
 from q1lab.runner import launch, remote_engine
 from q1lab.runner.engine import JobNews, OutOfReach, Refused
+from q1lab.runner.local_engine import Local
 from q1lab.runner.remote_engine import RemoteCrew
 from q1lab.study import engine_state, liveness, studies
 from q1lab.study.engine_state import CellStatus, Job
@@ -196,6 +197,22 @@ def test_a_stop_that_got_lost_is_asked_for_again(slurm: Path, fake_trainer: Fake
     assert b'"stopped"' in study.files.run("modified-seed0").events.read_bytes()
 
 
+def test_a_study_that_comes_home_trains_as_many_at_once_as_there_is_room_for(
+    slurm: Path, fake_trainer: Fake
+) -> None:
+    fake_trainer(pause=1.0)
+    three = ("run", "rope", "--seeds", "3", *SMALL)
+    options = ("--engine", "slurm", "--engine-option", "cpus-per-task=4")
+    assert q1lab([*three, *options, "--detach"]) == 0
+    trainer = studies.load("rope-1").trainer
+    assert (trainer.jobs, trainer.threads) == (6, 4)
+    assert q1lab(["stop"]) == 0
+    fake_trainer()
+    assert q1lab(["run", "rope-1", "--engine", "local"]) == 0
+    room, _ = Local("", {}).choose_slots("cpu", 6, 6, None)
+    assert studies.load("rope-1").trainer.jobs == room
+
+
 def test_an_engine_out_of_touch_has_a_status_of_its_own(
     slurm: Path, fake_trainer: Fake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -313,7 +330,8 @@ def test_a_study_that_its_time_limit_ended_goes_on_with_more_time(
         assert (job / "limit").read_text() == f"{limit}:00"
         (job / "timeout").touch()
         for pid in job.glob("*.pid"):
-            os.kill(int(pid.read_text()), signal.SIGTERM)
+            # the second time the trainer is too slow to answer
+            os.kill(int(pid.read_text()), signal.SIGKILL if attempt == 2 else signal.SIGTERM)
         wait_for(lambda study=study: not liveness.is_alive(study.files))
         assert q1lab(["attach"]) == 3
         err = capfd.readouterr().err

@@ -18,6 +18,7 @@ from q1lab.ground import paths
 from q1lab.runner import launch
 from q1lab.study import studies
 from q1lab.study.engine_state import Job
+from q1lab.study.studies import Study
 from tests.kit.engines import slurm as kit
 from tests.kit.engines.client import (
     RUN,
@@ -105,7 +106,7 @@ def test_a_sweep_trains_its_baseline_once() -> None:
 
 def test_a_command_trains_there_and_goes_on(tmp_path: Path) -> None:
     """Somebody's own loop, stopped in the middle."""
-    loop = f"{sys.executable} {KIT / 'any_loop.py'} --seed={{seed}} --out={{out}} --pause=0.3"
+    loop = f"{sys.executable} {KIT / 'any_loop.py'} --seed={{seed}} --out={{out}} --pause=1"
     (tmp_path / "study.toml").write_text(
         f"""[command]
 run = "{loop} {{args}}"
@@ -120,6 +121,7 @@ args = "--lr=0.05"
     done = q1lab(*command, "--detach", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     study = studies.load("fast-1")
+    assert (study.trainer.jobs, study.trainer.threads) == (6, 1)
     wait_for(lambda: b'"eval"' in read(study.files.run("baseline-seed0").events))
     assert q1lab("stop", "fast-1").returncode == 0
     done = q1lab("run", "fast-1", "--json")
@@ -187,27 +189,79 @@ def test_a_busy_queue_is_no_error(cluster: kit.Slurm, monkeypatch: pytest.Monkey
     assert json.loads(done.stdout)["complete"]
 
 
+def set_node(cluster: kit.Slurm, node: str, state: str) -> None:
+    update = ["scontrol", "update", f"nodename={node}", f"state={state}", "reason=test"]
+    subprocess.run(update, env=cluster.env, check=True)
+
+
 @pytest.mark.long  # a busy queue, which CI tries, is waited for in the same way
 def test_a_drained_node_is_waited_for(cluster: kit.Slurm) -> None:
     """Its runs end there; a run that waits says why, and trains when the node is back."""
 
-    def node(state: str) -> None:
-        update = ["scontrol", "update", f"nodename={cluster.host}", f"state={state}", "reason=test"]
-        subprocess.run(update, env=cluster.env, check=True)
-
     assert q1lab(*SLURM, "--seeds", "1", "--detach", pause=0.6).returncode == 0
     wait_for(lambda: is_running(studies.load("rope-1"), 2))
-    node("drain")
+    set_node(cluster, "n1", "drain")
     try:
         assert q1lab("attach", "rope-1").returncode == 0
         assert lost_and_doubled(studies.load("rope-1")) == (1, 0, 0)
         assert q1lab(*SLURM, "--seeds", "1", "--fresh", "--detach").returncode == 0
         wait_for(lambda: "DRAINED" in q1lab("status").stdout)
     finally:
-        node("resume")
+        set_node(cluster, "n1", "resume")
     done = q1lab("attach", "rope-2", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["complete"]
+
+
+@pytest.mark.long  # what is put back into the queue waits there for two minutes
+@pytest.mark.timeout(600)
+def test_of_two_nodes_one_goes_down(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A study trains on both; the run of the node that is lost goes on where the other one is."""
+    both = kit.Slurm(tmp_path_factory.mktemp("two"), nodes=2, cpus=1)
+    both.up()
+    monkeypatch.setenv("SLURM_CONF", both.env["SLURM_CONF"])
+    try:
+        assert q1lab(*SLURM, "--seeds", "1", "--detach", pause=0.6).returncode == 0
+        wait_for(lambda: is_running(studies.load("rope-1"), 2))
+        assert {cell.node for cell in status_of().cells.values()} == {"n1", "n2"}
+        wait_for(lambda: has_begun(studies.load("rope-1")))
+        set_node(both, "n2", "down")
+        wait_for(lambda: "put back into the queue" in q1lab("status").stdout)
+        done = q1lab("attach")
+        assert done.returncode == 0, done.stderr
+        assert {cell.node for cell in status_of().cells.values()} == {"n1"}
+        assert lost_and_doubled(studies.load("rope-1")) == (2, 0, 0)
+    finally:
+        both.down()
+
+
+def has_begun(study: Study) -> bool:
+    return all(read(study.files.run(run.name).events) for run in study.runs)
+
+
+@pytest.mark.long  # CI tries what a limit does by a stand-in; a real one is a minute at least
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("end", ["its limit", "an urgent job"])
+def test_slurm_ends_a_study_that_goes_on(cluster: kit.Slurm, end: str) -> None:
+    """By its time limit, or for a job that goes before it: the printed command finishes it."""
+    options = "time=1" if end == "its limit" else "partition=spare"
+    begin = (*SLURM, "--seeds", "1", "--engine-option", options, "--detach")
+    assert q1lab(*begin, pause=20).returncode == 0
+    study = studies.load("rope-1")
+    wait_for(lambda: has_begun(study))
+    if end == "an urgent job":
+        urgent = ["--partition=urgent", "--ntasks=2", "--output=/dev/null", "--wrap=sleep 1"]
+        subprocess.run(["sbatch", *urgent], env=cluster.env, check=True)
+    left = q1lab("attach")
+    assert left.returncode == 3
+    why = "ended by Slurm's time limit of 1 min" if end == "its limit" else "preempted at Slurm"
+    assert why in left.stderr
+    line = left.stderr.partition("go on with: q1lab ")[2].splitlines()[0]
+    assert line.endswith("time=2" if end == "its limit" else options)
+    assert q1lab(*line.split()).returncode == 0
+    assert lost_and_doubled(study)[1:] == (0, 0)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
-"""A one-node Slurm on loopback for tests: no systemd, own ports, everything under one folder, and
-ended by the process ids that it wrote."""
+"""A Slurm on loopback for tests: no systemd, own ports, everything under one folder, and ended by
+the process ids that it wrote. Its nodes are daemons of this one machine. Jobs of the partition
+``urgent`` take the CPUs of others: those of ``main`` are put back into the queue, those of ``spare``
+are ended."""
 
 from __future__ import annotations
 
@@ -17,18 +19,17 @@ CONF = """\
 ClusterName=loop
 SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort={port}
-SlurmdPort={second}
 SlurmUser={user}
 SlurmdUser={user}
 AuthType=auth/munge
 CredType=cred/munge
 AuthInfo=socket={root}/run/munge.socket
 StateSaveLocation={root}/state
-SlurmdSpoolDir={root}/spool
+SlurmdSpoolDir={root}/spool.%n
 SlurmctldPidFile={root}/run/slurmctld.pid
-SlurmdPidFile={root}/run/slurmd.pid
+SlurmdPidFile={root}/run/slurmd.%n.pid
 SlurmctldLogFile={root}/log/slurmctld.log
-SlurmdLogFile={root}/log/slurmd.log
+SlurmdLogFile={root}/log/slurmd.%n.log
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SelectType=select/cons_tres
@@ -43,9 +44,17 @@ MaxArraySize={array}
 MaxJobCount=20000
 SchedulerParameters=defer,batch_sched_delay=1,sched_interval=2
 JobRequeue=1
-NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory=2000 State=UNKNOWN
-PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+PartitionName=main Nodes=ALL Default=YES State=UP
+PartitionName=spare Nodes=ALL State=UP PreemptMode=CANCEL
+PartitionName=urgent Nodes=ALL State=UP PriorityTier=2
 """
+
+NODE = (
+    "NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs={cpus} "
+    "RealMemory=2000\n"
+)
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "srun")
 
@@ -59,27 +68,22 @@ def missing() -> list[str]:
 class Slurm:
     """Start it with ``up``; ``down`` ends it. ``conf`` goes into SLURM_CONF."""
 
-    def __init__(self, root: Path, *, cpus: int = 2, array: int = 1001) -> None:
+    def __init__(self, root: Path, *, nodes: int = 1, cpus: int = 2, array: int = 1001) -> None:
         self.root, self.conf = root, root / "slurm.conf"
-        for name in ("spool", "state", "log", "run"):
+        self.nodes = [f"n{number}" for number in range(1, nodes + 1)]
+        for name in (*(f"spool.{node}" for node in self.nodes), "state", "log", "run"):
             (root / name).mkdir(parents=True, exist_ok=True)
         root.chmod(0o755)
         (root / "run").chmod(0o755)
         for name in ("state", "log"):
             (root / name).chmod(0o700)
-        port = free_ports(2)
-        self.host = socket.gethostname().partition(".")[0]
-        self.conf.write_text(
-            CONF.format(
-                host=self.host,
-                port=port,
-                second=port + 1,
-                user=getpass.getuser(),
-                root=root,
-                array=array,
-                cpus=cpus,
-            )
-        )
+        port = free_ports(1 + nodes)
+        host = socket.gethostname().partition(".")[0]
+        user = getpass.getuser()
+        text = CONF.format(host=host, port=port, user=user, root=root, array=array)
+        for number, node in enumerate(self.nodes, port + 1):
+            text += NODE.format(name=node, host=host, port=number, cpus=cpus)
+        self.conf.write_text(text)
         key = root / "munge.key"
         key.write_bytes(os.urandom(128))
         key.chmod(0o400)
@@ -98,7 +102,8 @@ class Slurm:
             f"--seed-file={run}/munged.seed",
         )
         self.controller()
-        self._run("slurmd", "-f", str(self.conf), "-N", self.host)
+        for node in self.nodes:
+            self._run("slurmd", "-f", str(self.conf), "-N", node)
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             done = subprocess.run(
@@ -122,10 +127,11 @@ class Slurm:
         self._signal(name, signal.SIGKILL)
 
     def down(self) -> None:
-        for name in ("slurmctld", "slurmd", "munged"):
+        daemons = ("slurmctld", *(f"slurmd.{node}" for node in self.nodes), "munged")
+        for name in daemons:
             self._signal(name, signal.SIGTERM)
         time.sleep(0.5)
-        for name in ("slurmctld", "slurmd", "munged"):
+        for name in daemons:
             self._signal(name, signal.SIGKILL)
 
     def _signal(self, name: str, number: signal.Signals) -> None:
