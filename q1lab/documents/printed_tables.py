@@ -78,13 +78,17 @@ def _limiting_sentences(c: Comparison) -> Iterable[str]:
     """The method, the error rate and the caveats of a comparison."""
     has_verdict = c.analysis.reason is None
     yield (
-        f"{headline_method(c.analysis.headline)}, {sample_text(c)}."
+        f"{_capitalized(headline_method(c.analysis.headline))}, {sample_text(c)}."
         if has_verdict
         else size_line(c)
     )
     yield from filter(None, (confidence_line(c), caveat_line(c)))
     if not c.study.origin.is_ours:
         yield EXPLORATORY
+
+
+def _capitalized(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 # ── the languages
@@ -105,6 +109,12 @@ def _cells(rows: Iterable[tuple[str, ...]]) -> list[list[str]]:
     return [[value or Md("") for value in row] for row in rows]
 
 
+GREEK_LETTERS = "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩ"
+GREEK_NAMES = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau "
+    "upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
+)
+"""LaTeX's name of each of the letters."""
 LATEX_CHARACTERS: Mapping[str, str] = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
     "\\": r"\textbackslash{}",
@@ -114,7 +124,7 @@ LATEX_CHARACTERS: Mapping[str, str] = {
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
     "`": r"\textasciigrave{}",
-    '"': r"\textquotedbl{}",
+    '"': r"\char34{}",  # \textquotedbl is unknown to LaTeX's first encoding
     "--": r"-{}-",
     "−": "$-$",
     "±": r"$\pm$",
@@ -123,13 +133,16 @@ LATEX_CHARACTERS: Mapping[str, str] = {
     "≤": r"$\leq$",
     "≥": r"$\geq$",
     "→": r"$\to$",
-    "α": r"$\alpha$",
-    "δ": r"$\delta$",
+    **{
+        letter: f"$\\{name}$"
+        for letter, name in zip(GREEK_LETTERS, GREEK_NAMES.split(), strict=True)
+    },
     "–": "--",
     "\u00a0": "~",
 }
 """Characters that LaTeX reads as commands or that its first fonts lack, with the text that prints
 them."""
+_NOT_IN_PDFLATEX = re.compile("[^\u0000-\u017f‘’“”—…•€™]")
 _LATEX = re.compile("|".join(re.escape(text) for text in LATEX_CHARACTERS))
 
 
@@ -145,8 +158,13 @@ def _latex(printed: PrintedTable) -> str:
     body = "\n".join(f"    {line}" for line in (r"\toprule", lines[0], r"\midrule", *lines[1:]))
     caption = " ".join(map(latex_text, printed.notes))
     label = re.sub(r"[^a-z0-9-]", "-", printed.name.lower())
+    needs = "% It needs \\usepackage{booktabs}.\n"
+    if foreign := "".join(dict.fromkeys(_NOT_IN_PDFLATEX.findall(f"{body}{caption}"))):
+        needs += (
+            f"% pdflatex can't print {foreign}: use lualatex or xelatex, and a font with them.\n"
+        )
     return (
-        "% It needs \\usepackage{booktabs}.\n\\begin{table}\n  \\centering\n"
+        f"{needs}\\begin{{table}}\n  \\centering\n"
         f"  \\begin{{tabular}}{{{columns}}}\n{body}\n    \\bottomrule\n  \\end{{tabular}}\n"
         f"  \\caption{{{caption}}}\n  \\label{{tab:{label}}}\n\\end{{table}}\n"
     )

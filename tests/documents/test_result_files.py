@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from click.testing import CliRunner
 
 from q1lab.commands.cli import cli
 from q1lab.commands.export import export as command
-from q1lab.documents.printed_tables import latex_text
+from q1lab.documents.printed_tables import PRINTED_FORMS, PrintedTable, latex_text
 from q1lab.documents.result_files import export_studies
 from q1lab.ground.errors import Problem
 from q1lab.index import study_labels
@@ -182,6 +184,29 @@ def test_printed_tables_have_the_arms_and_the_same_caveat(tmp_path: Path) -> Non
     assert r"rope-1 & baseline & 3 & 1.9" in tex
     assert "diverged" in text
     assert tex.isascii()
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex here")
+def test_pdflatex_prints_odd_names(tmp_path: Path) -> None:
+    names = [
+        "n" * 90,
+        r"a_b%c&d#e{f}$g~h^i\j",
+        "say \"hi\" 'x' <a|b> `c` \\input{x}",
+        "β2 → Ω ± é ß “q” …",
+    ]
+    rows = tuple((name, "5") for name in names)
+    table = PRINTED_FORMS["latex"].write(PrintedTable("odd", ("arm", "n"), rows, tuple(names)))
+    assert "pdflatex" not in table
+    head = "\\documentclass{article}\\usepackage{booktabs}\\begin{document}\n"
+    (tmp_path / "odd.tex").write_text(f"{head}{table}\\end{{document}}\n", encoding="utf-8")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "odd.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace")
+    assert done.returncode == 0, done.stdout[-1500:]
+
+
+def test_letters_that_pdflatex_lacks_are_named() -> None:
+    printed = PrintedTable("j", ("arm", "n"), (("日本 rope", "5"),), ())
+    assert "% pdflatex can't print 日本: use lualatex" in PRINTED_FORMS["latex"].write(printed)
 
 
 def test_latex_finds_no_command_in_a_name() -> None:
