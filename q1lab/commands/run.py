@@ -381,8 +381,8 @@ def _finish(store: Store, study: Study, as_json: bool) -> int:
     failed, UNFINISHED if some are missing."""
     from q1lab.commands.compare import print_comparison
 
+    study = studies.load(study.id)  # a range that stopped early has another plan than it began with
     print_comparison(store, study, as_json=as_json)
-    study = studies.load(study.id)
     runs = study_view.read_view(store, study, new_events=False).runs
     bad = [
         run for run in runs if run.state in (RunState.FAILED, RunState.CRASHED, RunState.DIVERGED)

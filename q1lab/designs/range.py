@@ -129,7 +129,8 @@ class Range(Design):
             raise Problem(
                 f"--seeds {typed.fewest}..{len(typed.seeds)}: the levels of a range hold for the "
                 "paired interval",
-                next="leave --headline welch out, or give a number of seeds",
+                next="say --headline paired if the seed fixes the batches and the start of both "
+                "arms, or give a number of seeds",
             )
 
     @classmethod

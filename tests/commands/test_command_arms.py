@@ -156,7 +156,10 @@ def words_of(plot: Figure) -> str:
 def test_pairs_and_ranges_where_the_seed_is_said_to_fix_them() -> None:
     refused = q1lab(*FAST, "--seeds", "3..6", code=2).stderr
     assert "paired interval" in refused
+    assert "say --headline paired" in refused
     record = json_of(*FAST, "--seeds", "3..6", "--headline", "paired")
+    listed = q1lab("status").stdout
+    assert "HELPS" in listed, "a range that stopped early is listed with its verdict"
     assert record["plan"] == {"first": 3, "most": 6}
     assert record["difference"]["headline"] == "paired"
     assert record["verdict"] == "helps"
@@ -219,7 +222,10 @@ def test_killed_in_the_middle_it_goes_on(folder: Path) -> None:
     ("words", "why"),
     [
         (("--seed=3", "{args}"), "the command's seed"),
-        (("--seed={seed}", "--say=none", "{args}"), "ended without val/loss"),
+        (
+            ("--seed={seed}", "--say=none", "{args}"),
+            "ended without val/loss.*METRIC step=.*--metric-pattern",
+        ),
         (("--seed={seed}", "--trouble=exit", "{args}"), "exit status 1: .*out of cheese"),
         (("--seed={seed}", "{args}", "$(: "), "No closing quotation|unrecognized arguments"),
     ],
