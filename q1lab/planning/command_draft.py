@@ -236,9 +236,7 @@ def _short_run(loop: CommandSpec, variant: str, seed: int, repeat: bool = False)
         raise Problem(
             f"a short run of {variant}, seed {seed}: {answer['wrong']}",
             FAILED,
-            next=_way_to_report(loop)
-            if f"ended without {loop.metric}" in answer["wrong"]
-            else None,
+            next=_way_to_report(loop) if f"ended without {loop.metric}" in answer["wrong"] else "",
         )
     return answer
 

@@ -421,17 +421,18 @@ def _check_verdict(
     earlier_askings = sum(map(bool, history.paid_looks.values()))
     asked_text = f", asked {plural(earlier_askings, 'time')} before" if earlier_askings else ""
     if allowed.agrees(claimed):
-        words = f"the verdict, worked out anew: {_describe_claim(allowed)}{asked_text}"
+        words = f"the verdict, worked out anew: {_describe_claim(allowed, study)}{asked_text}"
     elif any(claim_at(level, picked=picked).agrees(claimed) for level, picked in smaller):
         words = (
-            f"the verdict, worked out anew: {_describe_claim(claimed)}{asked_text}; by its journal "
-            f"it could claim more ({_describe_claim(allowed)})"
+            f"the verdict, worked out anew: {_describe_claim(claimed, study)}{asked_text}; by its "
+            f"journal it could claim more ({_describe_claim(allowed, study)})"
         )
     elif missing:
         report.refused.append((SEED, f"its claim hides what was {missing}"))
         return
     else:
-        words = f"it claims {_describe_claim(claimed)}; its runs say {_describe_claim(allowed)}"
+        claimed_text, allowed_text = (_describe_claim(claim, study) for claim in (claimed, allowed))
+        words = f"it claims {claimed_text}; its runs say {allowed_text}"
         if history.picked and not claimed.picked:
             words += ", since its seeds were picked among known ones"
         larger = [(history.look_alpha(later=False), picked) for picked in (False, True)]
@@ -449,13 +450,13 @@ def _check_verdict(
         report.unchecked.append(missing)
 
 
-def _describe_claim(claim: Claim) -> str:
+def _describe_claim(claim: Claim, study: Study) -> str:
     if claim.mean is None:
         return claim.verdict
     low, high = claim.ends or (math.nan, math.nan)
-    return (
-        f"{claim.verdict}, {claim.mean:+.5f} ({low:+.5f} to {high:+.5f}), {plural(claim.n, 'pair')}"
-    )
+    is_paired = study.design.headline == "paired"
+    sample = plural(claim.n, "pair") if is_paired else f"{plural(claim.n, 'seed')} per arm"
+    return f"{claim.verdict}, {claim.mean:+.5f} ({low:+.5f} to {high:+.5f}), {sample}"
 
 
 # ── runs, trained again
