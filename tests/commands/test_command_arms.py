@@ -379,7 +379,7 @@ def test_a_stranger_verifies_it(folder: Path) -> None:
     q1lab("keep", "fast-1", "--yes")
     shutil.rmtree(paths.home())
     record = json_of("verify", "studies/fast-1", "--all", "--yes")
-    assert "seeds per arm" in record["passed"][2]
+    assert any("seeds per arm" in words for words in record["passed"])
     assert len(record["trained"]) == 6
     assert "last bit" in record["passed"][-1]
     loop = (folder / LOOP).read_text()
