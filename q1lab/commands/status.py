@@ -60,11 +60,17 @@ def status(as_json: bool, tag: str | None, verbose: bool) -> int:
                 study_view.read_view(store, studies.load(name), new_events=False)
                 for name in readable
             ]
+            answers = {row.id: row.answer for row in read_result_rows(store)}
             records = [
-                study_record(view, study_labels.read_labels(store, view.study.id))
+                {
+                    **study_record(view, study_labels.read_labels(store, view.study.id)),
+                    "verdict": answers.get(view.study.id) or None,
+                }
                 for view in all_views
             ]
-            print_json({"studies": records, "broken": unreadable})
+            rows = [view.row for view in all_views]
+            following = next_command(all_views[0], rows) if all_views else _first_command()
+            print_json({"studies": records, "broken": unreadable, "next": following})
             return OK
         names = readable[:MAX_STUDIES]
         row_by_id = {line.id: line for line in lines}
@@ -77,7 +83,7 @@ def status(as_json: bool, tag: str | None, verbose: bool) -> int:
         labels = {name: study_labels.read_labels(store, name) for name in views}
         short_verdict = _short_verdict(store, views[names[0]]) if names else []
     if not lines:
-        click.echo(f"No study yet. Start one: q1lab run {_chosen_variant()} --seeds 3")
+        click.echo(f"No study yet. Start one: {_first_command()}")
     for name in alive:
         if views[name].engine:
             launch.resume_runner(views[name].study)
@@ -193,6 +199,10 @@ def study_summary(view: StudyView) -> str:
         f"{study.id}: {', '.join(part for part in parts if part)}: "
         f"{now.state}{where}, {now.done} of {now.total} runs done{time_left}"
     )
+
+
+def _first_command() -> str:
+    return f"q1lab run {_chosen_variant()} --seeds 3"
 
 
 def _chosen_variant() -> str:

@@ -160,6 +160,9 @@ def test_pairs_and_ranges_where_the_seed_is_said_to_fix_them() -> None:
     record = json_of(*FAST, "--seeds", "3..6", "--headline", "paired")
     listed = q1lab("status").stdout
     assert "HELPS" in listed, "a range that stopped early is listed with its verdict"
+    listing = json_of("status")
+    assert listing["studies"][0]["verdict"] == "helps"
+    assert listing["next"] == "q1lab compare fast-1"
     assert record["plan"] == {"first": 3, "most": 6}
     assert record["difference"]["headline"] == "paired"
     assert record["verdict"] == "helps"
