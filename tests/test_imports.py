@@ -1,4 +1,4 @@
-"""What a command may load: seen in a process of its own, after the command has run."""
+"""The modules that a command may load: seen in a process of its own, after the command has run."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_what_is_there_before_it_is_used_loads_nothing_heavy(code: str) -> None:
 
 
 def test_libraries_whose_private_names_are_used_have_a_tested_upper_bound() -> None:
-    """What is installed, and so what these tests run with, is below it."""
+    """The installed version, with which these tests run, is below it."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     for name, parts in (("textual", 1), ("wandb", 2)):
         line = next(

@@ -22,7 +22,7 @@ class Check:
     why: str
     run: Callable[[Any], str]
     doubt: str = ""
-    """When the check can be wrong about right code."""
+    """The cases in which the check can be wrong about right code."""
 
 
 def change(share: float) -> str:

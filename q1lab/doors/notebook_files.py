@@ -71,7 +71,7 @@ def last_word(run):
 
 
 def is_known():
-    """Whether a planned range is over: the pairs that have ended say enough."""
+    """True if a planned range is over: the pairs that have ended say enough."""
     planned, pairs = PLAN.range and looks.SeedRange(**PLAN.range), []
     if planned and PLAN.to_the_end:
         planned = dataclasses.replace(planned, futility=())
@@ -97,7 +97,7 @@ def train(run):
 
 
 def pack():
-    """What goes home, with a list of hashes: the plan, and each run's events."""
+    """The archive that goes home, with a list of hashes: the plan, and each run's events."""
     names = ["study.json", *(f"runs/{{run}}/events.jsonl" for run in RUNS)]
     files = {{name: (STUDY / name).read_bytes() for name in names if (STUDY / name).exists()}}
     hashes = {{name: hashlib.sha256(data).hexdigest() for name, data in files.items()}}

@@ -68,7 +68,7 @@ class Config:
     """Engines by name: ``[engine.gpu-box]`` with ``ray = "http://…"`` or ``slurm = true``, options,
     and ``presets``, the presets it is the default for."""
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
-    """Where each value that isn't a default came from."""
+    """The source of each value that isn't a default."""
 
 
 KEYS = tuple(f.name for f in fields(Config) if f.name != "sources")

@@ -115,7 +115,7 @@ def agent_name() -> str:
 
 
 def current_actor() -> str:
-    """Who acts, as a line keeps it."""
+    """The actor, as a line keeps it."""
     if name := agent_name():
         return f"agent {name}"
     return "person" if sys.stdin is not None and sys.stdin.isatty() else "no terminal"

@@ -75,7 +75,7 @@ def uncredited_seconds(clock: Mapping[str, Any] | None) -> dict[str, float]:
 
 
 def timer_file(store: Store) -> Path:
-    """Where the timer's heartbeat is kept: it beats too often for the journal."""
+    """The file of the timer's heartbeat, which beats too often for the journal."""
     return store.file.with_name(paths.TIMER)
 
 

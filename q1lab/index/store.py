@@ -473,7 +473,7 @@ def create_index(db: sqlite3.Connection) -> None:
 
 
 def _rollback(file: Path) -> Path:
-    """Where SQLite keeps what an unfinished transaction has changed."""
+    """The file in which SQLite keeps an unfinished transaction's changes."""
     return file.with_name(file.name + "-journal")
 
 

@@ -125,7 +125,7 @@ class StudyView:
     row: StudyRow
     runs: tuple[RunView, ...]
     engine: str = ""
-    """Where it trains, and what that engine says of the whole study; empty for this machine."""
+    """The engine that trains it, with its message about the whole study; empty for this machine."""
     reached: bool = field(default=True, kw_only=True)
     """True if the engine answered when it was last asked."""
 

@@ -142,7 +142,7 @@ def delete_study(store: Store, study_id: str) -> Path:
 
 
 def trashed_folder(name: str) -> Path | None:
-    """Where a deleted study is, while it can be brought back."""
+    """The place of a deleted study while it can be brought back."""
     place = paths.trash_dir() / name
     return place if studies.is_id(name) and (place.is_dir() or place.is_symlink()) else None
 
@@ -303,7 +303,8 @@ def _entries(folder: Path, prefix: str) -> list[Path]:
 
 
 def _time_of(study: Study) -> float:
-    """When it was planned or imported, in seconds since the epoch; now where that can't be read."""
+    """The time at which it was planned or imported, in seconds since the epoch; now if it can't be
+    read."""
     try:
         moment = datetime.fromisoformat(study.origin.imported_at or study.created)
     except ValueError:

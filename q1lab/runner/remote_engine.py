@@ -99,7 +99,7 @@ class RemoteCrew(engine.Crew):
         """Number of lines of each run to skip, since an earlier process has appended them: each
         process reads the job from its first line."""
         self.last_answer = ""
-        """When the engine last answered this process (UTC)."""
+        """The time of the engine's last answer to this process (UTC)."""
         self.pause = PAUSE
         status = engine_state.read_status(self.files.root)
         if status is not None and not status.over:

@@ -104,7 +104,8 @@ class Bundle:
     labels: Any = None
     """The object in labels.json, unchecked."""
     planned: int = 0
-    """When the study was planned (ns since the epoch), which orders studies; 0 if unknown."""
+    """The time at which the study was planned (ns since the epoch), which orders studies; 0 if
+    unknown."""
     about: Mapping[str, Any] = field(default_factory=dict)
     """The list's record, unchecked; empty where there is no list."""
     faults: Mapping[str, str] = field(default_factory=dict)

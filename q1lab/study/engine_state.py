@@ -70,7 +70,7 @@ class EngineStatus:
     decided."""
     cells: Mapping[str, CellStatus] = field(default_factory=dict)
     seen: str = ""
-    """When the engine last answered (UTC)."""
+    """The time of the engine's last answer (UTC)."""
     reached: bool = True
     over: bool = False
     why: str = ""

@@ -61,7 +61,7 @@ class Origin(StudyPart):
 
     @property
     def imported_at(self) -> str:
-        """When the runs were imported (UTC); empty for a study planned here."""
+        """The time at which the runs were imported (UTC); empty for a study planned here."""
         return ""
 
     @property

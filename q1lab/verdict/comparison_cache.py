@@ -139,8 +139,8 @@ came before this share of the iters."""
 
 
 def rise_from_lowest(store: Store, study: Study, rows: Sequence[Row]) -> tuple[int, float] | None:
-    """Where an arm's mean val loss was lowest, and by how much it rose from there (nats); None
-    where the curves don't rise. Of two arms the one that rises more."""
+    """The iter at which an arm's mean val loss was lowest, and by how much it rose from there
+    (nats); None where the curves don't rise. Of two arms the one that rises more."""
     rises = []
     for arm in ARMS:
         ended = [r for r in rows if r["arm"] == arm and r["state"] == RunState.FINISHED]

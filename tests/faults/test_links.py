@@ -42,7 +42,7 @@ PLACES = (
     )),
     "studies/rope-1/runs/modified-seed1/events.jsonl",
 )  # fmt: skip
-"""What can be a link instead: a file or a folder below q1lab's home."""
+"""The places below q1lab's home, files or folders, that can be a link instead."""
 
 COMMANDS: tuple[tuple[str, ...], ...] = (
     ("status",),
@@ -73,7 +73,7 @@ def tree(folder: Path) -> dict[str, bytes | str | None]:
 
 
 def mode(place: str) -> str:
-    """How the runs stand to W&B: a relay takes its time, so it is there only where it matters."""
+    """The runs' state at W&B: a relay takes its time, so it is there only where it matters."""
     return "offline" if "wandb" in place or "relay" in place else "disabled"
 
 

@@ -114,5 +114,5 @@ def renamed(c: Comparison, variant: str) -> Comparison:
 
 
 def times_asked(c: Comparison) -> tuple[int, int]:
-    """How many studies asked the question of a comparison, and with how many looks in all."""
+    """The numbers of studies that asked a comparison's question, and of their looks in all."""
     return c.asking.studies, c.asking.all_looks

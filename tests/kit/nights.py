@@ -14,7 +14,8 @@ IDEAS = 100
 
 @dataclass
 class Night:
-    """What a rule kept: ideas that did nothing, those that did something, and runs trained."""
+    """The numbers of kept ideas that did nothing, of those that did something, and of runs
+    trained."""
 
     false: int = 0
     true: int = 0

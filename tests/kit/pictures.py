@@ -28,7 +28,8 @@ LETTERS = string.ascii_letters + string.digits + string.punctuation
 
 
 def look(style: Style | None, character: str) -> str:
-    """What one sees of a style: a space has a ground only, and links have nothing of their own."""
+    """The visible parts of a style: a space has a ground only, and links have nothing of their
+    own."""
     if style is None:
         return "plain"
     kinds = [kind for kind in ("underline", "strike", "reverse") if getattr(style, kind)]

@@ -1,4 +1,4 @@
-"""Where things are, for tests that read the repository's own files."""
+"""The places of the repository's own files, for tests that read them."""
 
 from pathlib import Path
 

@@ -15,7 +15,7 @@ IDENTITY = (
 
 
 def git(folder: Path, *words: str) -> str:
-    """What a git command prints; fails when it fails."""
+    """The output of a git command; fails when it fails."""
     done = subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True, text=True)
     return done.stdout
 

@@ -19,7 +19,7 @@ from q1lab.week.syllabus import Week
 
 FILE = "LOGBOOK.md"
 TEMPLATE = '# Logbook\n\n{% call region("ticks") %}\n{{ ticks }} steps.\n{% endcall %}\n'
-"""What stands in the week's templates/logbook.md.j2."""
+"""The text of the week's templates/logbook.md.j2."""
 
 ACT = Act(
     "logbook",

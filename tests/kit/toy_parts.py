@@ -159,7 +159,8 @@ class Agreed(Design):
 
 
 def install(folder: Path) -> None:
-    """What pip would write into site-packages, for a ``folder`` that is on Python's path."""
+    """The metadata that pip would write into site-packages, for a ``folder`` that is on Python's
+    path."""
     dist_info = folder / "toy_parts-1.dist-info"
     dist_info.mkdir()
     (dist_info / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-parts\nVersion: 1\n")

@@ -25,10 +25,10 @@ class Trap:
     signed: str = ""
     """The kind of signature that the last commit has."""
     partial: bool = False
-    """Whether the repository lacks the plan that its last commit has."""
+    """True if the repository lacks the plan that its last commit has."""
     attributes: str = ""
     file: str = "config"
-    """Where the settings are, below ``.git``."""
+    """The place of the settings, below ``.git``."""
 
 
 LOG = ("log", "-1")

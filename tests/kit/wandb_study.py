@@ -64,7 +64,7 @@ def plan(
 def events(
     seed: int = 0, *, arm: str = "baseline", iters: int = 20, start: int = 0
 ) -> list[dict[str, Any]]:
-    """What a trainer writes for a whole run of ``iters`` updates, from ``start`` on."""
+    """The events that a trainer writes for a whole run of ``iters`` updates, from ``start`` on."""
 
     def loss(i: int) -> float:
         return 2 + math.exp(-i / 5) + seed / 100 + (0.05 if arm == "baseline" else 0)

@@ -1,4 +1,4 @@
-"""What a child inherits."""
+"""The things that a child inherits."""
 
 from __future__ import annotations
 

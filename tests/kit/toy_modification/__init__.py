@@ -15,11 +15,11 @@ PLACES = {
     "oracle.py": f"content/files/oracle_{NAME}.py",
     "broken.py": f"content/files/broken_{NAME}.py",
 }
-"""Where its files belong in the repository."""
+"""The places of its files in the repository."""
 
 
 def write(text: str) -> str:
-    """What a learner makes of a copy of the baseline."""
+    """The learner's file, made of a copy of the baseline."""
     assert text.count(CHANGED[0]) == 1
     return text.replace(*CHANGED)
 

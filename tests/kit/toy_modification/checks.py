@@ -26,8 +26,8 @@ def layers(s: Subject) -> list[bool]:
     ]
 
 
-def looks(s: Subject) -> bool:
-    """Whether a feed-forward layer squares what ReLU lets through."""
+def recognizes(s: Subject) -> bool:
+    """True if a feed-forward layer squares the output of ReLU."""
     return any(layers(s))
 
 
