@@ -68,7 +68,7 @@ def gate(
     assert loop is not None
     names = [name for name in loops.parse_arms(typed_command.arms) if name in loop.arms[1]]
     if len(names) != 1:
-        raise Problem(f"a gate takes one proposal; here are {', '.join(names) or 'none'} (--arm)")
+        raise Problem(f"a gate takes one proposal (--arm), not {', '.join(names) or 'none'}")
     base_request = Request(names[0], jobs=jobs, engine=engine)
     with open_store() as store:
 

@@ -34,7 +34,7 @@ def passed_words(merge: model_file.ModelMerge, report: CheckReport) -> str:
     raise Problem(
         f"the merged {merge.into.name} fails its checks: {first}. Nothing was written",
         FAILED,
-        next="--unchecked goes on",
+        next="--unchecked writes it all the same",
     )
 
 

@@ -119,7 +119,7 @@ class NeedsYes(Problem):
     """
 
     def __init__(self, reasons: Sequence[str], diff: str) -> None:
-        super().__init__(f"{'; '.join(reasons)}. Nothing was changed", next="--yes goes on")
+        super().__init__(f"{'; '.join(reasons)}. Nothing was changed", next="--yes continues")
         self.reasons = tuple(reasons)
         self.diff = diff
 
@@ -432,7 +432,7 @@ class Repository:
             raise self._refusal(out + err, contents)
         if code != 0 and not self._is_in_head(names):
             raise Problem(
-                f"another git committed in {self.root} meanwhile, so nothing of ours was",
+                f"another git committed in {self.root} meanwhile, so nothing was committed here",
                 FAILED,
                 next="try again",
             )

@@ -319,7 +319,7 @@ class _Proposal:
                     f"{self.study.id}: {run} {row['state']}: {row['message'] or ''} (log: "
                     f"{self.study.files.run(run).log})",
                     FAILED,
-                    next="the same command again goes on",
+                    next="repeat the same command to continue",
                 )
         return None
 

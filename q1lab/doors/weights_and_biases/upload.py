@@ -156,9 +156,7 @@ def _run_wandb_sync(folders: list[Path]) -> tuple[int, str]:
 
 def _sync_error(code: int, output: str) -> str:
     if code == -1:
-        return (
-            f"the upload was not through after {UPLOAD_SECONDS:.0f} s; `q1lab sync` goes on with it"
-        )
+        return f"the upload was not through after {UPLOAD_SECONDS:.0f} s; `q1lab sync` continues it"
     lines = [line.removeprefix("wandb: ").strip() for line in output.splitlines()]
     error_lines = [
         line for line in lines if re.search(r"error|fail|refus|denied|invalid|HTTP \d", line, re.I)
@@ -201,7 +199,7 @@ def upload_study(study: Study, seconds: float) -> None:
             raise Problem(
                 f"{study.id} was not uploaded within {seconds:.0f} s",
                 FAILED,
-                next=f"`q1lab sync {study.id}` goes on with it",
+                next=f"`q1lab sync {study.id}` continues it",
             ) from None
     if code == BUSY:
         raise Problem(
