@@ -157,7 +157,7 @@ def test_a_blind_test_survives_kill_9_and_is_reported_at_its_end(
     assert "3 of 20 pairs are answered" in blind(monkeypatch, "x\n" * 9, code=3)
     monkeypatch.setattr(sys, "stdin", Interrupted())
     assert "3 of 20 pairs are answered" in q1lab("sample", "rope-1", "--blind", code=130).stderr
-    assert "goes on with it" in blind(monkeypatch, "", "--again", code=2)
+    assert "--blind alone continues it" in blind(monkeypatch, "", "--again", code=2)
     assert "pairs are answered" in blind(monkeypatch, "", code=3)
     record = json.loads(q1lab("sample", "rope-1", "--blind", "--json").stdout)
     assert record["tests"][0]["hits"] is None, "no score before the end"
