@@ -178,7 +178,7 @@ def test_a_run_that_fails_is_tried_again(folder: Path) -> None:  # noqa: F811
     arm = "broken=--lr=0.02 --trouble=exit"
     shown = q1lab(*BASE, "--arm", arm, code=1).stderr
     assert "out of cheese" in shown
-    assert "same command again" in shown
+    assert "repeat the same command" in shown
     assert propose("lost=--trouble=nan", code=10)["decision"] == "discard"
 
 
