@@ -69,10 +69,11 @@ def check_week(
     for course, words in ((True, ""), (False, " (without the course)")):
         week, week_findings = read_week(root, course)
         if week is not None:
+            unreadable = {(finding.file, finding.line) for finding in week_findings}
             for finding in lint_week(week, variants, counters):
-                week_findings.append(
-                    replace(finding, line=line_in_file(week.lines, finding.file, finding.line))
-                )
+                line = line_in_file(week.lines, finding.file, finding.line)
+                if (finding.file, line) not in unreadable:  # it would be about what took its place
+                    week_findings.append(replace(finding, line=line))
         findings += [
             replace(finding, message=finding.message + words)
             for finding in week_findings

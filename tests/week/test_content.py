@@ -393,6 +393,11 @@ def test_a_mistake_is_named_with_file_and_line(
     assert any(line.startswith(message) for line in said(folder)), said(folder)
 
 
+def test_minutes_that_cannot_be_read_are_one_mistake(folder: Path) -> None:
+    edit(folder / "week.toml", "minutes = 40", 'minutes = "40"')
+    assert len(said(folder)) == 1
+
+
 def test_a_fatal_mistake_stops_loading_and_names_the_place(folder: Path) -> None:
     edit(folder / "mix.md", "{#weigh-flour}", "{#weigh}")
     edit(folder / "mix.md", "kind=run", "kind=ran")
