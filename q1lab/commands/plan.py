@@ -15,7 +15,7 @@ from q1lab.ground.errors import OK, Problem
 from q1lab.index import ingest_events
 from q1lab.index.store import Store
 from q1lab.planning import study_plan
-from q1lab.study import command_line, studies
+from q1lab.study import command_line, studies, variants
 from q1lab.study.command_line import Request
 from q1lab.study.metric import VAL_LOSS
 from q1lab.verdict import pairs_needed
@@ -88,6 +88,8 @@ def _spread(store: Store, request: Request) -> Spread:
     on_disk, data = studies.StudiesOnDisk(), progress.data_to_train_on(store)
     spread = pairs_needed.known_spread(store, name, preset, on_disk, data)
     if spread is None:
+        if _is_name_of_own_file(variant):
+            variants.find_variant(variant)
         raise Problem(
             f"no study of {variant} has three pairs yet, and no figures ship for it at this size",
             next=f"run one first: {command_line.command_text(request)}",
@@ -129,6 +131,12 @@ def _seconds_here(store: Store, request: Request) -> float | None:
     return None
 
 
+def _is_name_of_own_file(variant: str) -> bool:
+    """True for the name of a learner's file without its path: studies are found by it, and `q1lab
+    run` can't train it."""
+    return not variant.endswith(".py") and variant not in variants.variant_names()
+
+
 def _command(request: Request, spread: Spread, seeds: str) -> str:
     """The command that begins a study of these seeds, at the conditions of the spread's study."""
     if not spread.study:
@@ -136,6 +144,8 @@ def _command(request: Request, spread: Spread, seeds: str) -> str:
     study = studies.load(spread.study)
     if not study.trainer.has_model_files:
         return f"the command of {spread.study}, with --seeds {seeds}"
+    if _is_name_of_own_file(request.variant):
+        return f"q1lab run {study.id} --seeds {seeds}"
     asked = study.trainer.request(study)
     return command_line.command_text(
         dataclasses.replace(

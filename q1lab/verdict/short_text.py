@@ -7,6 +7,7 @@ written by the functions that write the full form. Pure.
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from q1lab.ground.files import printable
@@ -262,7 +263,8 @@ def _more_pairs_line(c: Comparison, run_command: str) -> str:
     if not c.study.trainer.has_model_files or c.analysis.detectable is None:
         return ""
     smaller = float(f"{c.analysis.detectable / 2:.1g}")
-    return f"To find a smaller difference: `q1lab plan {c.study.variant} --detect {smaller:g}`"
+    command = shlex.join(("q1lab", "plan", c.study.variant, "--detect", f"{smaller:g}"))
+    return f"To find a smaller difference: `{command}`"
 
 
 def rest_line(c: Comparison) -> str:

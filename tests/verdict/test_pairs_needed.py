@@ -20,6 +20,7 @@ from q1lab.study.command_line import Request
 from q1lab.study.studies import Study
 from q1lab.verdict import figure, pairs_needed
 from q1lab.verdict.comparison_cache import compare
+from q1lab.verdict.short_text import settling_line
 from q1lab.week.lists import predictions
 from tests.kit.lab_home import finish, make_study
 from tests.kit.plans import changed
@@ -73,6 +74,19 @@ def test_a_verdict_that_never_comes_out_has_0_in_100() -> None:
         pairs_needed.advise(0.01, pairs_needed.Spread(0.003, 3, "a test"))
     )
     assert "-0" not in " ".join(table).split()
+
+
+def test_for_ones_own_file_the_commands_name_its_study() -> None:
+    study = make_study("mine-1")
+    arms = study.to_dict()["arms"]
+    arms["modified"]["variant"] = "my idea, 日本語"
+    named = changed(study, arms=arms)
+    studies.save(named)
+    finish(named, effect=-0.002, noise=0.02)
+    with Store() as store:
+        comparison = compare(store, named)
+    assert "`q1lab plan 'my idea, 日本語' --detect 0.0" in settling_line(comparison)
+    assert "  q1lab run mine-1 --seeds " in planned("my idea, 日本語", "--detect", "0.01")
 
 
 def test_the_difference_is_the_one_that_was_predicted() -> None:
@@ -161,7 +175,11 @@ def test_plan_says_what_three_pairs_can_say() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
-    [(["rope", "--detect", "0"], "above 0"), (["mine.py", "--detect", "1"], "no study")],
+    [
+        (["rope", "--detect", "0"], "above 0"),
+        (["mine.py", "--detect", "1"], "no study"),
+        (["roppe", "--detect", "1"], "no variant called 'roppe'"),
+    ],
 )
 def test_nonsense_is_one_line(arguments: list[str], says: str) -> None:
     result = CliRunner().invoke(command, arguments)
