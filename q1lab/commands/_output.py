@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from q1lab.ground.files import printable
+from q1lab.ground.text_formats import IN_PANE
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -65,8 +67,8 @@ def print_diff(text: str, *, err: bool = False, paged: bool = False) -> None:
 def wrapped(text: str, indent: int, max_width: int | None = 100) -> str:
     """``text`` broken between words for a terminal of at most ``max_width`` columns. Its first line
     begins ``indent`` cells from the left, and the others are indented by as many. Returned as it is
-    where stdout is not a terminal."""
-    if not sys.stdout.isatty():
+    where stdout is neither a terminal nor a pane of the app."""
+    if not (sys.stdout.isatty() or IN_PANE in os.environ):
         return text
     columns = shutil.get_terminal_size().columns
     width = max(30, min(columns, max_width or columns) - indent)

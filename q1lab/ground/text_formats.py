@@ -7,6 +7,9 @@ from __future__ import annotations
 
 MINUS, DASH, ELLIPSIS = "−", "–", "…"
 BARS = "▁▂▃▄▅▆▇█"
+IN_PANE = "Q1LAB_IN_PANE"
+"""The environment variable of a command whose output is shown in a pane of the app: it breaks its
+lines as at a terminal."""
 
 
 # ── numbers

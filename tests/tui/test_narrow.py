@@ -120,6 +120,20 @@ async def test_a_command_is_told_how_wide_its_pane_is(tmp_path: Path) -> None:
         assert len(printed(pane)[0]) == text.content_size.width > 40
 
 
+async def test_what_a_command_prints_below_a_name_stays_indented_in_its_pane(
+    tmp_path: Path,
+) -> None:
+    async with running(size=SMALLEST) as (_, pilot):
+        code = "from q1lab.__main__ import main; import sys; sys.argv = ['q1lab', 'config']; main()"
+        pane = await pane_of(pilot, code, tmp_path)
+        await until(pilot, lambda: pane.code == 0)
+        at = next(k for k, line in enumerate(printed(pane)) if line.startswith("bell"))
+        below = printed(pane)[at + 1 : at + 3]
+        assert [line[:18].strip() for line in below] == ["", ""]
+        width = pane.query_one("#printed", Static).content_size.width
+        assert max(map(len, below)) <= width
+
+
 async def test_a_line_that_comes_in_pieces_is_one_line(tmp_path: Path) -> None:
     code = """
 import sys, time

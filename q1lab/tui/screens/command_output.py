@@ -18,6 +18,7 @@ from textual.widgets import Static
 
 from q1lab.ground.errors import FAILED
 from q1lab.ground.files import printable
+from q1lab.ground.text_formats import IN_PANE
 from q1lab.runner import child_processes
 from q1lab.tui.desktop import copy_text
 from q1lab.tui.editing import learner_folder
@@ -98,6 +99,7 @@ class CommandOutputScreen(Dialog[None]):
                 env={
                     **child_processes.child_environment(),
                     **self.answered,
+                    IN_PANE: "1",
                     "COLUMNS": str(self.query_one("#printed").content_size.width),
                 },
             )
