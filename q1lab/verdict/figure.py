@@ -66,7 +66,7 @@ def comparison_figure(c: Comparison, *, published: bool = False) -> Figure:
     """The figure of a comparison, without rows where it has neither a pair nor an interval.
     ``published``: for a document that others read, which names the number of seeds."""
     analysis = c.analysis
-    base, modified = label_text.arm_names(c)
+    base, modified = label_text.brief_names(label_text.arm_names(c))
     title = f"{modified} {MINUS} {base}"
     if analysis.mean is not None:
         title += f" = {difference_text.mean_text(analysis)}{c.metric.suffix}"
@@ -142,10 +142,12 @@ def progress_figure(study: Study, runs: Sequence[RunView]) -> Figure:
         caveats.insert(0, "No pair has finished yet.")
     elif planned >= MIN_FOR_VERDICT and len(pairs) == planned:
         caveats = ["All pairs have finished; the comparison is being computed."]
+    names = label_text.short_name(study.baseline), label_text.short_name(study.variant)
+    base, modified = label_text.brief_names(names)
     return Figure(
         tuple(bars),
         study.metric.difference,
-        f"{study.variant} {MINUS} {study.baseline}",
+        f"{modified} {MINUS} {base}",
         f"{len(pairs)} of {plural(planned, 'pair')}, {study.metric.direction}",
         caveats=tuple(caveats),
     )

@@ -45,6 +45,7 @@ from q1lab.verdict.comparison import Floor
 from q1lab.verdict.figure import Bar, Figure
 from tests.kit.comparisons import make
 from tests.kit.lab_home import make_study
+from tests.kit.plans import changed
 
 COLORS = Palette(
     "#0000ff",
@@ -394,6 +395,22 @@ def test_the_difference_is_whole_beside_long_names() -> None:
     lines = [line.plain for line in forest_plot.forest_lines(plot, 31, COLORS)]
     assert "no_positions − baseline = +0.123" in " ".join(lines)
     assert max(map(len, lines)) <= 31
+
+
+def test_wide_characters_are_broken_and_cut_by_their_cells() -> None:
+    name = "日本語で書かれたとても長い名前のモデル"
+    study = make_study()
+    arms = study.to_dict()["arms"]
+    arms["modified"]["variant"] = name
+    study = changed(study, arms=arms)
+    plot = figure.progress_figure(study, [run("baseline", val_loss=1.9), run(val_loss=1.8)])
+    assert plot.title.startswith("日本語で書かれた… − baseline")
+    bar = Bar("interval", name, "", -0.1, 0.1, (0.0,))
+    lines = forest_plot.figure_lines(replace(plot, bars=(bar,), title=name * 3), 31, COLORS)
+    assert max(line.cell_len for line in lines) <= 31
+    assert name * 3 in "".join(line.plain.strip() for line in lines)
+    view = StudyInFocus(study, study_row(study, ()), ())
+    assert study_heading(view, 80, COLORS).plain.startswith(" 日本語で書かれたとても… against ")
 
 
 def test_a_diverged_study_has_no_mean_and_still_draws() -> None:

@@ -3,13 +3,14 @@ interval and verdict. Layout only; rows, labels and caveats come from verdict/fi
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 
 from rich.text import Text
+from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from q1lab.ground.text_formats import pad_cells
 from q1lab.tui.widgets.study_text import TONES
 from q1lab.tui.widgets.theme_colors import Palette, palette
 from q1lab.verdict import table_text
@@ -70,7 +71,7 @@ def _rows(bars: Sequence[Bar], width: int, colors: Palette) -> list[Text]:
     for bar in bars:
         role, weight, fill, symbol = LOOKS[bar.kind]
         label, *more = wrap_lines(bar.label, LABEL - 1)
-        line = Text(f"{label:<{LABEL}}", style=weight)
+        line = Text(pad_cells(label, LABEL), style=weight)
         style = f"{weight} {getattr(colors, role)}".strip()
         before, zero, after = axis.around_zero(_bar_text(bar, axis, fill, symbol))
         line.append(before, style).append(zero, colors.muted).append(after, style)
@@ -78,7 +79,7 @@ def _rows(bars: Sequence[Bar], width: int, colors: Palette) -> list[Text]:
             line.append(f" {bar.text}", style=colors.muted)
         lines.append(line)
         for rest in more:
-            lines.append(Text(f"{rest:<{LABEL}}", style=weight))
+            lines.append(Text(pad_cells(rest, LABEL), style=weight))
             lines[-1].append(axis.draw_row(lambda cells: None), style=colors.muted)
         note = " · ".join(filter(None, (" to ".join(bar.ends or ()), bar.note)))
         for part in note.splitlines():
@@ -94,7 +95,8 @@ def _bar_text(bar: Bar, axis: CharacterAxis, fill: str, symbol: str) -> str:
 
 
 def wrap_lines(text: str, width: int) -> list[str]:
-    return textwrap.wrap(text, max(10, width))
+    """Lines of at most ``width`` cells, broken between words."""
+    return [line.plain.strip() for line in Content(text).wrap(max(10, width))] if text else []
 
 
 def _cut(text: Text, width: int) -> Text:

@@ -13,8 +13,10 @@ from textual.color import Color
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from q1lab.ground.text_formats import cut_cells
 from q1lab.tui.widgets.braille import NO_PEN, Canvas
 from q1lab.tui.widgets.chart_data import ArmCurves, ChartData, Curve, log_ticks, short_count, ticks
+from q1lab.tui.widgets.study_text import ARM_CELLS
 from q1lab.tui.widgets.theme_colors import Palette, palette
 
 GUTTER = 7
@@ -189,7 +191,9 @@ class LossChart(Widget, can_focus=True):
         for arm in self.data.arms:
             line.append(f"  {LOOK[arm.arm]} ", f"bold {colors.arm(arm.arm)}")
             seeds = "" if arm.n < 1 else f" ({arm.n} seed{'s' if arm.n > 1 else ''})"
-            line.append(f"{arm.variant[:24]}{seeds if width >= 70 else ''}", colors.muted)
+            line.append(
+                f"{cut_cells(arm.variant, ARM_CELLS)}{seeds if width >= 70 else ''}", colors.muted
+            )
         logs = [name for name, on in (("value", self.log_loss), ("iter", self.log_iter)) if on]
         notes = [f"log {' and '.join(logs)}"] if logs else []
         if self.span != (0.0, 1.0):

@@ -5,12 +5,16 @@ from __future__ import annotations
 from rich.cells import cell_len
 from rich.text import Text
 
+from q1lab.ground.text_formats import cut_cells
 from q1lab.study.run_states import ENDED
 from q1lab.tui.snapshot_taker import StudyInFocus
 from q1lab.tui.widgets.theme_colors import Palette
 from q1lab.tui.widgets.top_line import time_left_words
 from q1lab.verdict import difference_text, label_text
 from q1lab.verdict.comparison import Comparison
+
+ARM_CELLS = 24
+"""Columns of an arm's name above runs and curves."""
 
 TONES = {
     "helps": "success",
@@ -46,14 +50,14 @@ def verdict_words(c: Comparison, colors: Palette) -> Text:
 def study_heading(view: StudyInFocus, width: int, colors: Palette) -> Text:
     """The lab's first line: arms in their colors to the left, progress or verdict to the right."""
     left = Text(" ")
-    left.append(view.study.variant[:24], style=f"bold {colors.modified}")
+    left.append(cut_cells(view.study.variant, ARM_CELLS), style=f"bold {colors.modified}")
     left.append(" against ", style=colors.muted)
-    left.append(view.study.baseline[:24], style=f"bold {colors.baseline}")
+    left.append(cut_cells(view.study.baseline, ARM_CELLS), style=f"bold {colors.baseline}")
     record = final_comparison(view)
     right = verdict_words(record, colors) if record is not None else _progress(view, colors)
     details = [
         f" · {view.study.trainer.recipe} preset" if view.study.trainer.recipe else "",
-        f" · {view.study.data.name[:20]}",
+        f" · {cut_cells(view.study.data.name, 20)}",
         f" · {view.row.id}",
     ]
     if view.study.trainer.device not in ("", "cpu"):
