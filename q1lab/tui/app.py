@@ -16,6 +16,7 @@ from textual.command import Provider
 from textual.screen import Screen
 
 from q1lab.ground import paths
+from q1lab.ground.text_formats import plural
 from q1lab.tui import keys, theme
 from q1lab.tui.app_setup import AppSetup
 from q1lab.tui.pages import OVERVIEW, part_name
@@ -163,7 +164,8 @@ class Q1Lab(TimerApp):
         before, self.snapshot = self.snapshot, snapshot
         self.draw_clock()
         ended = [
-            f"{row.id}: {row.done} of {row.total} runs have ended. The lab (2) shows what came out."
+            f"{row.id}: {row.done} of {plural(row.total, 'run')} done. "
+            "The lab (2) shows what came out."
             for row in studies_ended_between(before, snapshot)
         ]
         for text in (*snapshot.news, *ended):

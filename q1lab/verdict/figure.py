@@ -128,29 +128,38 @@ def progress_figure(study: Study, runs: Sequence[RunView]) -> Figure:
     """Finished pairs of ``runs`` while their study goes on. No mean and no interval: looking
     early invites stopping early; but for a design that declares its looks, which are paid for, the
     interval after each."""
-    planned, design = len(study.seeds), study.design
-    pairs = finished_pairs(runs)
+    design, pairs = study.design, finished_pairs(runs)
     bars = [_pairs(pairs, signed)] if pairs else []
     if design.level is not None:
         bars += _narrowing(design, _first_pairs(runs, pairs))
-        caveats = [level_text.planned_seeds_sentence(design, design.level)]
-    elif planned >= MIN_FOR_VERDICT:
-        caveats = [verdict_text.not_yet_sentence(planned)]
-    else:
-        caveats = [verdict_text.too_few_sentence(planned)]
-    if not pairs:
-        caveats.insert(0, "No pair has finished yet.")
-    elif planned >= MIN_FOR_VERDICT and len(pairs) == planned:
-        caveats = ["All pairs have finished; the comparison is being computed."]
     names = label_text.short_name(study.baseline), label_text.short_name(study.variant)
     base, modified = label_text.brief_names(names)
     return Figure(
         tuple(bars),
         study.metric.difference,
         f"{modified} {MINUS} {base}",
-        f"{len(pairs)} of {plural(planned, 'pair')}, {study.metric.direction}",
-        caveats=tuple(caveats),
+        f"{len(pairs)} of {plural(len(study.seeds), 'pair')}, {study.metric.direction}",
+        caveats=tuple(_progress_caveats(study, pairs)),
     )
+
+
+def _progress_caveats(study: Study, pairs: Mapping[int, float]) -> Iterator[str]:
+    """The reasons that there is no verdict while the study goes on."""
+    planned, design = len(study.seeds), study.design
+    if not design.has_verdict:
+        yield verdict_text.GATED
+        return
+    if planned >= MIN_FOR_VERDICT and len(pairs) == planned:
+        yield "All pairs have finished; the comparison is being computed."
+        return
+    if not pairs:
+        yield "No pair has finished yet."
+    if design.level is not None:
+        yield level_text.planned_seeds_sentence(design, design.level)
+    elif planned >= MIN_FOR_VERDICT:
+        yield verdict_text.not_yet_sentence(planned)
+    else:
+        yield verdict_text.too_few_sentence(planned)
 
 
 def finished_pairs(runs: Sequence[RunView]) -> dict[int, float]:
@@ -186,12 +195,7 @@ def side_by_side_figure(lines: Sequence[ResultRow]) -> Figure:
     if len(lines) == 1 and lines[0].problem:
         return Figure(title=f"{lines[0].id} can't be read: {lines[0].problem}")
     if not measured:
-        title = (
-            f"{lines[0].id}: {lines[0].done} of {lines[0].total} runs have ended; no verdict yet."
-            if lines
-            else ""
-        )
-        return Figure(title=title)
+        return Figure(title=f"{lines[0].id}: {lines[0].why_no_verdict}." if lines else "")
     caveats = []
     if len({line.preset for line in measured}) > 1:
         caveats.append(
@@ -225,9 +229,10 @@ def side_by_side_figure(lines: Sequence[ResultRow]) -> Figure:
 
 def _of_line(line: ResultRow) -> Bar:
     mean = f"{difference_text.mean_text(line)}{line.metric.suffix}"
+    base, modified = label_text.brief_names((line.baseline, line.variant))
     parts = (
-        f"{line.variant} {MINUS} {line.baseline} = {mean}",
-        line.verdict,
+        f"{modified} {MINUS} {base} = {mean}",
+        line.answer,
         f"n {line.n}",
         line.preset,
     )

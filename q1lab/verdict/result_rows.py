@@ -67,6 +67,13 @@ class ResultRow:
         return self.verdict or ""
 
     @property
+    def why_no_verdict(self) -> str:
+        """The reason that there is no verdict: ``3 of 6 done, no verdict yet``."""
+        if self.kept is not None:
+            return f"{self.answer} by a gate, which gives no other verdict"
+        return f"{self.progress_text}, no verdict yet"
+
+    @property
     def progress_text(self) -> str:
         """The progress of a study without an answer."""
         if not self.complete:

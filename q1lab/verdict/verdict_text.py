@@ -96,6 +96,9 @@ def _self_comparison_outcome(c: Comparison) -> str:
     )
 
 
+GATED = "A gate judges this proposal by its own rule, so there is no second verdict here."
+
+
 def no_verdict_reason(c: Comparison, *, published: bool = False) -> str:
     """The reason that there is no verdict; unless ``published``, with what the learner can do."""
     reason, advice = _reason_and_advice(c)
@@ -106,7 +109,7 @@ def _reason_and_advice(c: Comparison) -> tuple[str, str]:
     analysis = c.analysis
     if analysis.reason is Reason.GATED:
         return (
-            "A gate judges this proposal by its own rule, so there is no second verdict here.",
+            GATED,
             "`q1lab gate` says what it decided.",
         )
     if analysis.reason is Reason.CHANGED:

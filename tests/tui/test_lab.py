@@ -364,6 +364,9 @@ async def test_the_list_has_verdict_sign_and_age_in_columns_and_a_night_is_one_l
         assert "discarded" in words(pilot.app)
         await pilot.press("enter")
         await until(pilot, lambda: "idea-1" not in words(pilot.app))
+        screen.q1.store_thread.watch_study("idea-1")
+        await until(pilot, lambda: "A gate judges" in words(pilot.app))
+        assert "no verdict before" not in words(pilot.app)
 
 
 async def test_who_came_for_the_studies_begins_in_the_lab_and_finds_the_week(

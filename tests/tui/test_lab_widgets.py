@@ -413,6 +413,26 @@ def test_wide_characters_are_broken_and_cut_by_their_cells() -> None:
     assert study_heading(view, 80, COLORS).plain.startswith(" 日本語で書かれたとても… against ")
 
 
+async def test_no_number_of_a_run_is_cut() -> None:
+    """Seeds that q1lab draws have nine digits or ten."""
+    drawn = RunGrid()
+    study = make_study(seeds=(0, 4_023_737_113))
+    runs = tuple(
+        run(planned.arm, planned.seed, iter=1_000_000, max_iters=1_000_000)
+        for planned in study.runs
+    )
+
+    class Host(App[None]):
+        def compose(self) -> ComposeResult:
+            yield drawn
+
+    async with Host().run_test(size=(80, 12)) as pilot:
+        drawn.show(StudyView(study, study_row(study, runs), runs))
+        await pilot.pause()
+        lines = [strip.text for strip in drawn.app.screen._compositor.render_strips()]
+        assert sum("4023737113" in line and "1000000" in line for line in lines) == 2
+
+
 def test_a_diverged_study_has_no_mean_and_still_draws() -> None:
     plot = figure.comparison_figure(make(BASE, {9: 1.9, 10: None, 11: 1.91}))
     lines = [line.plain for line in forest_plot.forest_lines(plot, 40, COLORS)]

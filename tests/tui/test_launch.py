@@ -96,7 +96,7 @@ async def test_start_is_taken_before_the_estimate_and_one_lands_in_the_lab(
         screen.action_start()
         assert "as soon as" in estimate(screen)
         await until(pilot, lambda: isinstance(pilot.app.screen, LabScreen), "it did not start")
-        await until(pilot, lambda: "rope-1: 2 of 2 runs have ended" in notices(pilot.app))
+        await until(pilot, lambda: "rope-1: 2 of 2 runs done" in notices(pilot.app))
     assert studies.load("rope-1").max_iters == 40
 
 

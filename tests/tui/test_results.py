@@ -62,7 +62,7 @@ async def test_verdicts_are_listed_and_an_unfinished_study_has_none() -> None:
         assert "cannot tell" in shown
         go(screen, "rope-1")
         await pilot.press("v")
-        assert "has no verdict" in notices(pilot.app)
+        assert "3 of 6 done, no verdict yet" in notices(pilot.app)
         go(screen, "llama-1")
         await pilot.press("v")
         await until(pilot, lambda: isinstance(pilot.app.screen, VerdictScreen))

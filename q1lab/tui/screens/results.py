@@ -168,10 +168,7 @@ class ResultsScreen(StudyActions):
         if row is None:
             return
         if row.verdict is None:
-            self.show_message(
-                f"{row.id} has no verdict: {row.done} of {row.total} runs have ended. "
-                "Enter opens it."
-            )
+            self.show_message(f"{row.id}: {row.why_no_verdict}. Enter opens it.")
             return
         name = row.id
         self.q1.run_job(

@@ -13,7 +13,7 @@ from textual.color import Color
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from q1lab.ground.text_formats import cut_cells
+from q1lab.ground.text_formats import cut_cells, plural
 from q1lab.tui.widgets.braille import NO_PEN, Canvas
 from q1lab.tui.widgets.chart_data import ArmCurves, ChartData, Curve, log_ticks, short_count, ticks
 from q1lab.tui.widgets.study_text import ARM_CELLS
@@ -190,10 +190,8 @@ class LossChart(Widget, can_focus=True):
         line.append("" if unit == 1 else f" (×1e{math.log10(unit):.0f})", colors.muted)
         for arm in self.data.arms:
             line.append(f"  {LOOK[arm.arm]} ", f"bold {colors.arm(arm.arm)}")
-            seeds = "" if arm.n < 1 else f" ({arm.n} seed{'s' if arm.n > 1 else ''})"
-            line.append(
-                f"{cut_cells(arm.variant, ARM_CELLS)}{seeds if width >= 70 else ''}", colors.muted
-            )
+            seeds = f" ({plural(arm.n, 'seed')})" if arm.n and width >= 70 else ""
+            line.append(cut_cells(arm.variant, ARM_CELLS) + seeds, colors.muted)
         logs = [name for name, on in (("value", self.log_loss), ("iter", self.log_iter)) if on]
         notes = [f"log {' and '.join(logs)}"] if logs else []
         if self.span != (0.0, 1.0):
@@ -201,7 +199,7 @@ class LossChart(Widget, can_focus=True):
         right = " · ".join(notes)
         if right and line.cell_len + len(right) + 3 <= width:
             line.append(f"{right:>{width - line.cell_len - 1}} ", colors.muted)
-        line.truncate(width)
+        line.truncate(width, overflow="ellipsis")
         return line
 
     def _iter_labels(self, axis: _Axis, low: float, high: float, muted: Style) -> Text:

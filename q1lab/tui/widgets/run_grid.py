@@ -141,16 +141,26 @@ class RunGrid(RowTable):
             self._rebuild(keep=True)
 
     def _visible(self) -> list[Column]:
-        """The columns for the table's width; the sparklines get the cells that the others leave."""
-        shown = [column for column in COLUMNS if self._width >= column[4]]
-        room = self.rest(shown)  # for the names and the sparklines
+        """The columns for the table's width, wide enough for each number; the sparklines get the
+        cells that the others leave."""
         runs = self.view.runs if self.view is not None else ()
+        numbers = {
+            "seed": max((len(str(run.seed)) for run in runs), default=0),
+            "iter": max((len(str(run.max_iters or run.iter)) for run in runs), default=0),
+        }
+        shown = [
+            (key, title, max(width, numbers.get(key, 0)), right, least)
+            for key, title, width, right, least in COLUMNS
+            if self._width >= least
+        ]
+        room = self.rest(shown)  # for the names and the sparklines
         longest = max([ARM_LEAST, *(cell_len(run.variant) for run in runs)])
         arm = min(longest, max(ARM_MOST, min(ARM_WIDE, room - SPARK_MOST)))
         widths = {"arm": arm, "loss": min(SPARK_MOST, max(SPARK_LEAST, room - arm))}
         metric = (VAL_LOSS if self.view is None else self.view.study.metric).name
+        titles = {"val": cut_cells(metric, 8)}
         return [
-            (key, metric[:cells] if key == "val" else title, cells or widths[key], right, least)
+            (key, titles.get(key, title), cells or widths[key], right, least)
             for key, title, cells, right, least in shown
         ]
 
