@@ -85,7 +85,7 @@ class Q1Lab(TimerApp):
         self.exit_signal = 0
         """The number of the signal that ended the app; 0 if none did."""
         self.config = setup.config
-        for app_theme in theme.THEMES:
+        for app_theme in theme.own_themes(self.console.color_system if setup.in_terminal else None):
             self.register_theme(app_theme)
         is_available = setup.config.theme in self.available_themes
         self.set_reactive(App.theme, setup.config.theme if is_available else theme.DARK.name)

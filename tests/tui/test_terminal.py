@@ -233,6 +233,18 @@ def test_without_color_everything_can_be_read(start: Callable[..., Terminal], na
     app.sees("1 Study", "A2 · Read the paper", "✓", "+14:00 over 90")
 
 
+def test_on_a_light_ground_of_16_colors_the_row_under_the_cursor_is_seen(
+    start: Callable[..., Terminal], home: Path
+) -> None:
+    (home / "config.toml").write_text('theme = "q1lab-light"\n')
+    welcomed(some_progress)
+    app = start(TERM="xterm", COLORTERM="")
+    app.sees("A2 · Read the paper", "▸ ☐ Skim")
+    row = next(y for y, line in enumerate(app.screen.display) if "▸ ☐ Skim" in line)
+    at = app.screen.display[row].index("Skim")
+    assert app.screen.buffer[row][at].bg == "brightcyan"
+
+
 def test_answers_are_written_in_the_learners_editor(
     start: Callable[..., Terminal], tmp_path: Path
 ) -> None:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import pytest
+from rich.color import Color as RichColor
+from rich.color import ColorSystem
+from rich.console import Console
 from textual.color import Color
 
 from q1lab.ground.config import Config
+from q1lab.tui import theme as themes
+from q1lab.tui.widgets.diff_view import diff_text
 from q1lab.tui.widgets.theme_colors import palette
 from tests.kit.tui_home import running, settled
 
+ROLES = ("foreground", "primary", "accent", "warning", "error", "success")
 LEAST = 4.5
 """Contrast that WCAG asks for between text and its ground."""
 
@@ -27,13 +33,51 @@ def contrast(color: Color, other: Color) -> float:
 
 
 async def test_quiet_words_can_be_read_on_every_ground() -> None:
-    async with running() as (app, _):
+    async with running() as (app, pilot):
         for app.theme in ("q1lab-dark", "q1lab-light"):
+            await pilot.pause()  # until then its variables are those of the theme before
             quiet = Color.parse(palette(app).muted)
             assert quiet == Color.parse(app.theme_variables["muted"])
             for ground in ("background", "surface", "panel", "block-cursor-background"):
                 ratio = contrast(quiet, Color.parse(app.theme_variables[ground]))
                 assert ratio >= LEAST, f"{app.theme}, {ground}: {ratio:.2f}"
+
+
+def test_in_16_colors_every_text_can_be_read_on_the_row_under_the_cursor_too() -> None:
+    for own in themes.own_themes("standard"):
+        named = {**own.variables, **{role: getattr(own, role) for role in (*ROLES, "background")}}
+        shown = {
+            name: Color.from_rich_color(
+                RichColor.from_rgb(
+                    *RichColor.parse(value).downgrade(ColorSystem.STANDARD).get_truecolor()
+                )
+            )
+            for name, value in named.items()
+        }
+        for role in (*ROLES, "muted", "arm-baseline", "arm-modified"):
+            least = 4.0 if role == "error" else LEAST  # no red is lighter
+            for ground in ("background", "block-cursor-background"):
+                ratio = contrast(shown[role], shown[ground])
+                assert ratio >= least, f"{own.name}, {role} on {ground}: {ratio:.2f}"
+
+
+async def test_code_can_be_read_on_the_grounds_of_a_diff() -> None:
+    code = "# why\ndef f(x: int) -> str:  # more\n    return 'text' if not x else f'{x!r}'\n"
+    lines = [sign + line for sign in "-+" for line in code.splitlines(keepends=True)]
+    async with running() as (app, pilot):
+        for app.theme in ("q1lab-dark", "q1lab-light"):
+            await pilot.pause()
+            colors = palette(app)
+            console = Console(color_system="truecolor")
+            shown = diff_text(f"@@ -1 +1 @@\n{''.join(lines)}", colors).render(console)
+            for segment in shown:
+                if segment.text.strip() and segment.style and segment.style.bgcolor:
+                    front, ground = segment.style.color, segment.style.bgcolor
+                    text = Color.from_rich_color(front) if front else Color.parse(colors.foreground)
+                    ratio = contrast(text, Color.from_rich_color(ground))
+                    assert ratio >= LEAST, (
+                        f"{app.theme}, {segment.text!r} {text} on {ground}: {ratio:.2f}"
+                    )
 
 
 @pytest.mark.parametrize("theme", ["ansi-dark", "ansi-light"])

@@ -3,11 +3,14 @@ shared, with Python syntax highlighted."""
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from rich.cells import cell_len
 from rich.console import Console
 from rich.style import Style
 from rich.syntax import Syntax
 from rich.text import Text
+from textual.color import Color
 
 from q1lab.tui.widgets.theme_colors import Palette
 
@@ -15,6 +18,8 @@ SIGNS = ("+", "-", " ")
 """The first characters of a hunk's lines."""
 WIDEST = 240
 """No ground is wider than this many cells: a longer line is a file that is no code."""
+TEXT_SHARE = 0.3
+"""The share of the text's color in those of the syntax."""
 MOST_LINES = 2_000
 """Longer diffs are cut: they can't be read on a screen, and coloring them takes too long."""
 
@@ -64,8 +69,9 @@ def diff_text(diff: str, colors: Palette, wrap_at: int | None = None) -> Text:
 
 
 def _painted(code: str, colors: Palette) -> list[Text]:
-    """Lines of Python in the colors of their syntax. What a theme paints red or green is in the
-    accent's color: here those say which line was removed, and which one was added."""
+    """Lines of Python in the colors of their syntax, mixed with the text's color: they are read on
+    colored grounds. What a theme paints red or green is in the accent's color: here those say which
+    line was removed, and which one was added."""
     theme = "github-dark" if colors.dark else "default"
     text = Syntax("", "python", theme=theme, background_color="default").highlight(code)
     for span in text.spans:
@@ -75,7 +81,14 @@ def _painted(code: str, colors: Palette) -> list[Text]:
         red, green, blue = color.triplet
         if max(red, green) > blue + 40 and abs(red - green) > 40:
             text.stylize(colors.accent, span.start, span.end)
+        else:
+            text.stylize(_mixed(color.triplet.hex, colors.foreground), span.start, span.end)
     return list(text.split("\n", allow_blank=True))
+
+
+@lru_cache
+def _mixed(color: str, foreground: str) -> str:
+    return Color.parse(color).blend(Color.parse(foreground), TEXT_SHARE).hex6
 
 
 HEADS = ("diff --git ", "index ", "--- ", "+++ ", "new file mode ", "deleted file mode ")
