@@ -473,6 +473,18 @@ async def _to_verdict(pilot: Any) -> None:
     await pilot.press("v")
 
 
+async def test_a_verdict_is_whole_beside_its_curves() -> None:
+    study = make_study()
+    finish(study)
+    compared(study)
+    async with app().run_test(size=(200, 50)) as pilot:
+        await open_lab(pilot)
+        await pilot.press("v")
+        await until(pilot, lambda: isinstance(pilot.app.screen, VerdictScreen))
+        await until(pilot, lambda: "wall clock per run" in words(pilot.app))
+        assert pilot.app.screen.query_one("#verdict-chart").display
+
+
 async def test_the_verdict_answers_at_equal_budgets_in_turn() -> None:
     study = make_study()
     finish(study)

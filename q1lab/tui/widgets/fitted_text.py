@@ -24,4 +24,5 @@ class FittedText(Static):
     def on_resize(self) -> None:
         if self.size.width != self._width:
             self._width = self.size.width
-            self.lay_out()
+            # once this layout is done: Textual would keep the height that it found in it
+            self.call_after_refresh(self.lay_out)
