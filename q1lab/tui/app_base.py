@@ -81,7 +81,7 @@ class BaseApp(AppHooks):
 
     async def _on_key_event(self, event: events.Key) -> None:
         text_for_form = event.is_printable and getattr(self.screen, "takes_text", False)
-        if self._bursts.too_early(event) and not text_for_form:
+        if self._bursts.too_early(event) and not (text_for_form or self._goes_to_page(event.key)):
             return
         self._bursts.begin()
         first, focused = not event.is_forwarded, self.focused or self.screen
@@ -93,6 +93,14 @@ class BaseApp(AppHooks):
         if self._came_back:
             await super().on_event(event)
         self._bursts.end(event.key)
+
+    def _goes_to_page(self, key: str) -> bool:
+        """True if the key goes to a main screen from the one that is open: it means the same on all
+        of them, whichever it was typed for."""
+        bound = self.screen.active_bindings.get(key)
+        is_text = self.focused is not None and self.focused.check_consume_key(key, key)
+        on_page = len(self.screen_stack) == 1 and not is_text
+        return on_page and bound is not None and bound.binding.action.startswith("app.go(")
 
     async def _read_by(self, node: DOMNode | None) -> None:
         """Wait until ``node`` and its ancestors have handled a key.

@@ -145,6 +145,13 @@ async def test_keys_that_come_fast_are_read_in_their_order() -> None:
         assert app.snapshot.progress.of("a1-why").answer == "0.5"
 
 
+async def test_of_pages_asked_for_fast_the_last_one_comes() -> None:
+    async with running(size=(100, 30)) as (app, pilot):
+        for key in "234":
+            app.post_message(events.Key(key, key))
+        await until(pilot, lambda: app.current_mode == "progress")
+
+
 async def test_a_prediction_is_judged_while_it_is_typed() -> None:
     async with running(size=(100, 40)) as (app, pilot):
         await open_step(app, "a3", "a3-predict")
