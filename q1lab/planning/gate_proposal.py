@@ -301,8 +301,9 @@ class _Proposal:
             self._save(replace(self.study, design=design.with_cells(new_cells)))
         ingest_events.ingest_study(self.store, self.study)
         missing = self.store.missing_runs(self.study)
-        if missing:
-            if self._too_much(len(missing)):
+        if any(row["state"] not in ENDED for row in self.store.runs(self.study.id)):
+            # none may be missing where a loop was killed and its last run trains on
+            if missing and self._too_much(len(missing)):
                 return self._more(len(missing))
             progress_line = (
                 f"{runs_needed.modified} of {runs_needed.look_pairs} pairs of a look"

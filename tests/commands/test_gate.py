@@ -148,6 +148,15 @@ def test_a_loop_that_is_killed_goes_on_and_pays_once(folder: Path) -> None:  # n
     assert studies.ids() == ["better-1"]
 
 
+def test_a_loop_that_is_killed_while_its_last_run_trains_waits_for_that() -> None:
+    words = [*BASE, "--arm", f"{NOTHING} --pause=1", "--json"]
+    child = subprocess.Popen([sys.executable, "-m", "q1lab", *words], stdout=subprocess.PIPE)
+    wait_for(lambda: [*paths.studies_dir().glob("*/runs/modified-*/events.jsonl")])
+    child.send_signal(signal.SIGKILL)
+    child.communicate()
+    assert json.loads(q1lab(*words, code=10).stdout)["decision"] == "discard"
+
+
 def used() -> int:
     with Store() as store:
         return gate_proposal.read_budget(store, "home").looks
