@@ -63,7 +63,7 @@ def compare(
     force: bool,
     cost: BudgetKind | None,
 ) -> int:
-    """Show the verdict of STUDY in six lines; with --full, everything.
+    """Show the verdict of STUDY in at most six lines; with --full, everything.
 
     A modification's name takes its newest study with three pairs or more; without STUDY it is the
     latest study of all.

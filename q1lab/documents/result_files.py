@@ -2,7 +2,7 @@
 and LaTeX (the table of a paper), SVG and PNG (charts).
 
 In JSON and CSV nothing is rounded and nothing is left out: diverged and unfinished runs are rows
-like the others.
+like the others. Text that a spreadsheet would run as a formula begins with an apostrophe in CSV.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -171,12 +172,24 @@ def studies_csv(
     heads = POINT_COLUMNS if curves else RUN_COLUMNS + keys + STUDY_COLUMNS + set_heads
     writer.writerow(heads)
     for study in chosen:
-        writer.writerows(_points(store, study) if curves else _runs(store, study, set_keys))
+        rows = _points(store, study) if curves else _runs(store, study, set_keys)
+        writer.writerows(map(_without_formulas, rows))
     if not curves:
         for study_id, why in unreadable.items():
             marked = {"study": study_id, "state": "unreadable", "message": why}
             writer.writerow([marked.get(name) for name in heads])
     return out.getvalue()
+
+
+_FORMULA = re.compile(r"\s*(?:=|[+@-].*[|(])", re.DOTALL)
+
+
+def _without_formulas(cells: Sequence[Any]) -> list[Any]:
+    """The cells of a row. A name from elsewhere that a spreadsheet would run gets an apostrophe
+    first; arguments such as ``--lr=0.1`` stay."""
+    return [
+        f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell for cell in cells
+    ]
 
 
 SETTING = "set."

@@ -180,7 +180,10 @@ def _check_spec(
     if not words:
         raise Problem(f"{where}: the command is empty")
     if not (shutil.which(words[0]) or (folder / words[0]).is_file()):
-        raise Problem(f"{where}: {words[0]}: no such command")
+        raise Problem(
+            f"{where}: {words[0]}: no such command",
+            next="name a program of PATH, or its whole path",
+        )
     for name in loop.args:
         if len(name) > LONGEST_ARM_NAME:
             raise Problem(

@@ -204,6 +204,18 @@ def test_pdflatex_prints_odd_names(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout[-1500:]
 
 
+def test_a_spreadsheet_runs_no_name(tmp_path: Path) -> None:
+    rows = "".join(
+        f"{arm},{seed},1.{seed}\n" for arm in ("baseline", "=cmd|'/C calc'!A0") for seed in range(3)
+    )
+    (tmp_path / "runs.csv").write_text(f"arm,seed,val_loss\n{rows}")
+    assert CliRunner().invoke(cli, ["import", str(tmp_path / "runs.csv")]).exit_code == 0
+    with Store() as store:
+        (file,) = export_studies(store, [studies.latest()], "csv", tmp_path)
+    names = {row["variant"] for row in csv.DictReader(io.StringIO(file.read_text()))}
+    assert names == {"baseline", "'=cmd|'/C calc'!A0"}
+
+
 def test_letters_that_pdflatex_lacks_are_named() -> None:
     printed = PrintedTable("j", ("arm", "n"), (("日本 rope", "5"),), ())
     assert "% pdflatex can't print 日本: use lualatex" in PRINTED_FORMS["latex"].write(printed)
