@@ -37,8 +37,9 @@ def judge(
 ) -> int:
     """Judge final numbers that were trained elsewhere: a CSV, TSV or JSON file, or two lists.
 
-    It trains nothing and keeps nothing; `q1lab import` keeps the same numbers as a study. The arms
-    are compared seed by seed if both have the same seeds, else as two groups.
+    It trains nothing and keeps nothing; `q1lab import` keeps the same numbers as a study, which
+    `q1lab export --format latex` prints as a table. The arms are compared seed by seed if both have
+    the same seeds, else as two groups. A permutation test's p is in --json.
     """
     from q1lab.commands.compare import print_verdict
     from q1lab.doors.imports import number_table

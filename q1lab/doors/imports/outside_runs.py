@@ -13,6 +13,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from q1lab.study.studies import run_name
 
 MAX_FILES, MAX_BYTES, MAX_ROWS = 4000, 64 << 20, 2_000_000
 """Bounds of an import: event files in a folder, bytes of one file, rows of a CSV."""
+MAX_RUNS = 20_000
+"""Runs of one import, of both arms together."""
 
 STEP = ("iter", "iteration", "step", "global_step", "_step")
 TRAIN = ("train_loss", "train/loss", "loss/train", "training_loss", "loss")
@@ -320,33 +323,38 @@ def from_csv(file: Path) -> list[OutsideRun]:
     except OSError as error:
         raise Problem(f"cannot read {file}: {os_reason(error)}", file=file) from None
     reader = csv.DictReader(text.splitlines(), strict=True)
+    rows = _csv_rows(file, reader)
+    first_row = next(rows, None)
+    if first_row is None:
+        raise Problem(f"{file} has no rows", next=CSV_FORMS, file=file)
+    rows = chain([first_row], rows)
+    names = list(reader.fieldnames or [])
+    if {"cfg", "seed"} <= set(names):
+        return _runs_of_points(file, _long_points(file, names, rows))
+    if any(" - " in name and NAME.fullmatch(name.split(" - ")[0]) for name in names):
+        return _runs_of_points(file, _wide_points(file, names, [*rows]), wide=True)
+    raise OtherColumns(
+        f"{file}: columns {', '.join(map(printable, names))[:200]}", next=CSV_FORMS, file=file
+    )
+
+
+def _csv_rows(file: Path, reader: csv.DictReader[str]) -> Iterator[Row]:
     try:
-        names = [name.strip() for name in reader.fieldnames or []]
-        reader.fieldnames = names
-        rows = []
-        for row in reader:
+        reader.fieldnames = [name.strip() for name in reader.fieldnames or []]
+        for count, row in enumerate(reader, 1):
             if None in row or None in row.values():
                 raise Problem(
                     f"{file}:{reader.line_num}: the row has more or fewer cells than the header",
                     file=file,
                     line=reader.line_num,
                 )
-            rows.append((reader.line_num, row))
-            if len(rows) > MAX_ROWS:
+            if count > MAX_ROWS:
                 raise Problem(f"{file} has more than {MAX_ROWS:,} rows", file=file)
+            yield reader.line_num, row
     except csv.Error as error:
         raise Problem(
             f"{file}:{reader.line_num}: {error}", file=file, line=reader.line_num
         ) from None
-    if not rows:
-        raise Problem(f"{file} has no rows", next=CSV_FORMS, file=file)
-    if {"cfg", "seed"} <= set(names):
-        return _runs_of_points(file, _long_points(file, names, rows))
-    if any(" - " in name and NAME.fullmatch(name.split(" - ")[0]) for name in names):
-        return _runs_of_points(file, _wide_points(file, names, rows), wide=True)
-    raise OtherColumns(
-        f"{file}: columns {', '.join(map(printable, names))[:200]}", next=CSV_FORMS, file=file
-    )
 
 
 CSV_FORMS = (
@@ -356,12 +364,13 @@ CSV_FORMS = (
 )
 
 
-Rows = list[tuple[int, dict[str, Any]]]
+Row = tuple[int, dict[str, Any]]
+"""The line of a row in the file, and its cells by column."""
 Point = tuple[str, tuple[str, int], dict[str, Any], dict[str, Any]]
 """The place in the file, (cfg, seed), the point (iter and losses), and the run's config."""
 
 
-def _long_points(file: Path, names: list[str], rows: Rows) -> Iterator[Point]:
+def _long_points(file: Path, names: list[str], rows: Iterable[Row]) -> Iterator[Point]:
     step = next((name for name in STEP if name in names), None)
     losses = [name for name in names if name in (*TRAIN, *VAL, *FINAL)]
     if not losses:
@@ -382,7 +391,7 @@ def _long_points(file: Path, names: list[str], rows: Rows) -> Iterator[Point]:
         yield where, _identity(where, row, ""), point, config
 
 
-def _wide_points(file: Path, names: list[str], rows: Rows) -> Iterator[Point]:
+def _wide_points(file: Path, names: list[str], rows: list[Row]) -> Iterator[Point]:
     step = next((name for name in names if name.lower() in STEP), None)
     if step is None:
         raise Problem(f"{file}: no column iter or Step", next=CSV_FORMS, file=file)
@@ -406,6 +415,8 @@ def _runs_of_points(file: Path, points: Iterable[Point], *, wide: bool = False) 
     for where, (cfg, seed), point, config in points:
         name = f"{run_name(printable(cfg), seed)} of {file.name}"
         run = runs.setdefault((cfg, seed), OutsideRun(name, cfg, seed, config))
+        if len(runs) > MAX_RUNS:
+            raise Problem(f"{where}: more than {MAX_RUNS:,} runs, and more are not compared")
         if config != run.config:
             key = next(k for k in {*config, *run.config} if config.get(k) != run.config.get(k))
             raise Problem(

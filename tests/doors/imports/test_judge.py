@@ -16,6 +16,7 @@ from scipy import stats
 import q1lab
 from q1lab.commands.cli import cli, run_command_line
 from q1lab.doors.imports.number_table import MOST_RUNS, TableOptions, read_table
+from q1lab.doors.imports.outside_runs import MAX_RUNS, from_csv
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from tests.kit.places import ROOT
@@ -140,6 +141,13 @@ def test_a_table_is_refused_at_the_row_that_it_is_refused_for(tmp_path: Path) ->
     (tmp_path / "runs.csv").write_text("arm,seed,val_loss\n" + "".join(rows) + "not,read\n")
     with pytest.raises(Problem, match=f"runs.csv:{MOST_RUNS + 2}: baseline has more than"):
         read_table(str(tmp_path / "runs.csv"), TableOptions())
+
+
+def test_import_refuses_as_many_runs_at_their_row(tmp_path: Path) -> None:
+    rows = [f"baseline,{seed},3.28\n" for seed in range(MAX_RUNS + 1)]
+    (tmp_path / "runs.csv").write_text("cfg,seed,val_loss\n" + "".join(rows) + "not,read\n")
+    with pytest.raises(Problem, match=f"runs.csv:{MAX_RUNS + 2}: more than"):
+        from_csv(tmp_path / "runs.csv")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
