@@ -22,7 +22,15 @@ from weakref import WeakKeyDictionary
 
 from q1lab.index.store import Store
 from q1lab.record import declarations, declared_history, questions
-from q1lab.record.declarations import Declaration, FirstChain
+from q1lab.record.askings import (
+    Asking,
+    brought_askings,
+    look_alpha,
+    looks_taken,
+    possible_looks,
+    series_id,
+)
+from q1lab.record.declarations import Declaration
 from q1lab.record.picked_seeds import (
     ArmOnRecord,
     LikeArms,
@@ -35,13 +43,11 @@ from q1lab.record.recorded_studies import (
     RecordedStudy,
     RunEnd,
     counted_losses,
-    pair_differences,
     read_recorded_studies,
 )
 from q1lab.statistics import interim_analyses, intervals
-from q1lab.statistics.intervals import ALPHA, ALPHA_LATER, MIN_FOR_VERDICT, Headline
+from q1lab.statistics.intervals import ALPHA, ALPHA_LATER, Headline
 from q1lab.study import identity
-from q1lab.study.design import Design
 from q1lab.study.identity import (
     ArmTraining,
     Fingerprints,
@@ -53,27 +59,6 @@ from q1lab.study.identity import (
 )
 from q1lab.study.run_states import RunState
 from q1lab.study.studies import ARMS, Study, run_name
-
-
-@dataclass(frozen=True)
-class Asking:
-    """One study of a question: (pairs, α) of each look it came to, and the chance that it claims
-    something when nothing has changed."""
-
-    study: str
-    looks: tuple[tuple[int, float], ...]
-    design: Design | None = None
-    alternatives: tuple[float, ...] = ()
-    """The chance of a claim in each set of seeds that could have been asked instead
-    (picked_seeds.py)."""
-
-    @property
-    def total(self) -> float:
-        """All looks of a planned range count, however early it stopped: with other luck it would
-        have gone on."""
-        looks = _all_looks(self.design) or self.looks
-        chance = interim_analyses.chance_of_any_claim(looks)
-        return interim_analyses.chance_over_studies([chance, *self.alternatives])
 
 
 @dataclass(frozen=True)
@@ -145,7 +130,7 @@ def question_history(store: Store, study: Study) -> QuestionHistory:
     counts_here = asking is not None and recorded.alpha_elsewhere is None
     alpha = asking.looks[-1][1] if asking and counts_here else ledger.next_alpha(recorded)
     first_alpha, spent = look_alpha(study), alpha
-    if all_looks := _all_looks(study.design):
+    if all_looks := possible_looks(study.design):
         spent = interim_analyses.chance_of_any_claim(all_looks)
     return QuestionHistory(
         tuple(askings.values()),
@@ -495,10 +480,10 @@ class _Ledger:
         looks_so_far = self.unreadable
         looks_by_series: dict[str, int] = {}
         for recorded in studies:
-            series = _series_id(recorded.study)
+            series = series_id(recorded.study)
             if (chain := recorded.first_chain) is not None:
                 looks_so_far += chain.unread
-                for line, asking in _brought_askings(chain):
+                for line, asking in brought_askings(chain):
                     if asking.study not in counted_names:
                         counted_names.add(asking.study)
                         counted.append((asking.study, looks_so_far, asking))
@@ -514,7 +499,7 @@ class _Ledger:
                 counted.append((recorded, looks_before, Asking(recorded.study.id, looks)))
                 continue
             picks = self.picks(recorded)
-            looks = _looks(recorded, later=looks_before > 0 or picks.is_later_look)
+            looks = looks_taken(recorded, later=looks_before > 0 or picks.is_later_look)
             looks_so_far += len(looks)
             if series:
                 looks_by_series[series] = looks_by_series.get(series, 0) + len(looks)
@@ -723,84 +708,6 @@ def _read_ledger(store: Store) -> _Ledger:
         ledger = _Ledger(*read_recorded_studies(store), questions.declared_lines(store))
         cached = _ledgers[store] = stamp, ledger
     return cached[1]
-
-
-# ── looks
-
-
-def _brought_askings(chain: FirstChain) -> Iterator[tuple[Declaration, Asking]]:
-    """The askings in the journal that came with a study from another home, with their
-    declarations."""
-    earlier: list[Declaration] = []
-    for line in chain.earlier:
-        pairs = chain.looks_of(line)
-        share = float(line["series"][1]) / ALPHA if line["series"] else 1.0
-        is_first = all(declarations.are_together(line, other) for other in earlier)
-        alphas = [ALPHA if is_first and not number else ALPHA_LATER for number in range(len(pairs))]
-        looks = tuple((many, share * alpha) for many, alpha in zip(pairs, alphas, strict=True))
-        if looks:
-            earlier.append(line)
-        yield line, Asking(str(line["study"]), looks)
-
-
-def _looks(recorded: RecordedStudy, *, later: bool) -> tuple[tuple[int, float], ...]:
-    """(pairs, α) of each look that a study has come to.
-
-    A batch that has begun counts as a look, even if the study doesn't go on to its end. It has
-    begun once a result of the modified arm could be seen.
-    """
-    study = recorded.study
-    begun = [
-        any(("modified", seed) in recorded.seen_since for seed in batch)
-        for batch in study.design.batches
-    ]
-    if study.design.level is not None:
-        if not any(begun):
-            return ()
-        differences = pair_differences(study, recorded.ends)
-        delta = study.smallest_that_matters
-        over = study.design.over_after(differences, delta) or len(differences)
-        if study.design.stopped_for_futility(differences, delta):
-            over = study.design.pairs[1]  # it may still be overruled: all its looks are spent
-        return study.design.looks_until(over)
-    sizes = []
-    pairs = 0
-    for batch, has_begun in zip(study.design.batches, begun, strict=True):
-        if not has_begun:
-            break
-        pairs += len(batch)
-        sizes.append(pairs)
-    # Fewer than three pairs give no verdict. Two pairs count as a look at three, to which they can
-    # be extended; a single pair counts as no look.
-    sizes = [size for size in sizes if size >= MIN_FOR_VERDICT] or [
-        MIN_FOR_VERDICT for size in sizes[-1:] if size > 1
-    ]
-    return tuple(
-        (size, look_alpha(study, later=later or number > 0)) for number, size in enumerate(sizes)
-    )
-
-
-def _all_looks(design: Design | None) -> tuple[tuple[int, float], ...]:
-    """Every look that a design with a level of its own may come to; empty for other designs."""
-    return () if design is None else design.looks_until(design.pairs[1])
-
-
-def declared_together(first: Study, second: Study) -> bool:
-    """True if two studies are of one series: then neither is a later look of the other."""
-    return _series_id(first) == _series_id(second) != ""
-
-
-def _series_id(study: Study) -> str:
-    series = study.origin.series
-    return "" if series is None else series.id
-
-
-def look_alpha(study: Study, *, later: bool = False) -> float:
-    """The α that a look outside a planned range spends, in a series its share. All looks of a range
-    spend it together."""
-    series = study.origin.series
-    share = 1.0 if series is None else series.alpha / ALPHA
-    return share * (ALPHA_LATER if later else ALPHA)
 
 
 def _training_conditions(study: Study) -> tuple[str, str, str, str]:

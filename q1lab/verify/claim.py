@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from q1lab.ground import json_records
 from q1lab.ground.json_records import max_chars, max_items, whole_number
 from q1lab.index.store import Row, Store
-from q1lab.record import declarations, ledger, questions, traveling_chains
+from q1lab.record import askings, declarations, ledger, questions, traveling_chains
 from q1lab.record.declared_history import DeclaredHistory
 from q1lab.record.ledger import QuestionHistory
 from q1lab.study.bundle import Provenance
@@ -71,7 +71,7 @@ def make_provenance(store: Store, study: Study) -> Provenance:
     before = {}
     for asking in history.askings[: ids.index(study.id)] if study.id in ids else ():
         if (other := begun.get(asking.study)) is not None:
-            share_alpha = ledger.declared_together(other, study)
+            share_alpha = askings.declared_together(other, study)
             name = declarations.declared_name(*questions.study_key(other))
             before[name] = 0 if share_alpha else len(asking.looks)
         elif (line := elsewhere.get(asking.study)) is not None:
