@@ -19,6 +19,7 @@ from textual.timer import Timer
 
 from q1lab.ground.errors import Problem
 from q1lab.tui.key_bursts import BurstFilter
+from q1lab.tui.replaced_code import code_is_replaced
 from q1lab.tui.snapshot import log_error
 from q1lab.tui.textual_private import AppHooks
 
@@ -139,7 +140,11 @@ class BaseApp(AppHooks):
         return super().push_screen(screen, answered, *args, **options)
 
     def show_error(self, text: str, title: str = "That did not work") -> None:
-        """Show an error in a dialog; the app goes on."""
+        """Show an error in a dialog, or in a line once the code is replaced: then a dialog may not
+        open. The app goes on."""
+        if code_is_replaced():
+            self.notify(text, severity="error", markup=False, timeout=30)
+            return
         from q1lab.tui.screens.error import ErrorScreen
 
         self.push_screen(ErrorScreen(title, text))

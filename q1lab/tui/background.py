@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from textual.widget import Widget
 
 from q1lab.ground.errors import Problem
+from q1lab.tui.snapshot import log_error
 
 T = TypeVar("T")
 
@@ -18,8 +19,9 @@ def run_in_background(
     done: Callable[[T], object],
     failed: Callable[[Problem], object],
 ) -> None:
-    """Run ``work`` in a thread; then call ``done(result)`` or ``failed(problem)`` in the app's,
-    unless the widget has been removed by then."""
+    """Run ``act`` in a thread; then call ``done(result)`` or ``failed(problem)`` in the app's,
+    unless the widget has been removed by then. An error of q1lab's own is a problem, too: the
+    screen waits for an answer."""
     app = widget.app
 
     def tell(call: Callable[[Any], object], value: Any) -> None:
@@ -33,6 +35,8 @@ def run_in_background(
             result = act()
         except Problem as problem:
             call, result = failed, problem
+        except Exception:
+            call, result = failed, Problem(log_error())
         if app.is_running:
             app.call_from_thread(tell, call, result)
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.index.store import Store
+from q1lab.tui.replaced_code import OPEN_AGAIN, code_is_replaced
 from q1lab.week.progress import Progress
 
 if TYPE_CHECKING:  # the first paint does without
@@ -62,6 +63,8 @@ def log_error() -> str:
     file = paths.home() / "app.log"
     with contextlib.suppress(OSError), file.open("a") as log:
         traceback.print_exc(file=log)
+    if code_is_replaced():
+        return f"{OPEN_AGAIN} Nothing was lost."
     return f"An error in q1lab. Nothing was lost; {file} has the details."
 
 
@@ -121,6 +124,7 @@ class StoreThread:
         """The thread's main loop, until ``stop``. An error is shown, and the loop goes on."""
         store: Store | None = None
         last: Snapshot | None = None
+        failure = ""
         ingest = False  # the first snapshot reads the database alone; the second, new events too
         while True:
             try:
@@ -131,13 +135,15 @@ class StoreThread:
                 snapshot = self.reader.read_snapshot(store, ingest=ingest)
                 if snapshot != last:
                     self.deliver(snapshot)
-                last = snapshot
+                last, failure = snapshot, ""
             except Problem as problem:
                 self.fail("The database can't be used", str(problem))
                 if store is None:
                     return
-            except Exception:
-                self._log("The app could not read your records")
+            except Exception as error:
+                if repr(error) != failure:  # not once for each poll
+                    failure = repr(error)
+                    self._log("The app could not read your records")
             try:
                 job = self._jobs.get(timeout=self._pause(ingest))
             except queue.Empty:

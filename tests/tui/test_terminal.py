@@ -7,6 +7,7 @@ import fcntl
 import os
 import pty
 import select
+import shutil
 import signal
 import struct
 import subprocess
@@ -23,6 +24,7 @@ from q1lab.ground import paths
 from q1lab.index.store import Store
 from q1lab.week import content, progress
 from q1lab.week.syllabus import Week
+from tests.kit.places import ROOT
 from tests.kit.tui_home import some_progress
 
 pytestmark = pytest.mark.sample
@@ -125,8 +127,8 @@ def start(home: Path) -> Iterator[Callable[..., Terminal]]:
     """Starts `q1lab`; what is left of it is ended after the test."""
     started: list[Terminal] = []
 
-    def make(*argv: str, **options: object) -> Terminal:
-        started.append(Terminal([str(Q1LAB), *argv], **options))  # type: ignore[arg-type]
+    def make(*argv: str, program: str = str(Q1LAB), **options: object) -> Terminal:
+        started.append(Terminal([program, *argv], **options))  # type: ignore[arg-type]
         return started[-1]
 
     yield make
@@ -203,6 +205,28 @@ def test_a_page_that_is_scrolled_through_is_painted_whole(start: Callable[..., T
         app.until(lambda: "Esc closes" not in app.text, "the page again")
         app.quiet()
         assert app.text == shown
+
+
+def test_an_app_whose_code_is_replaced_says_to_open_it_again(
+    start: Callable[..., Terminal], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    welcomed(some_progress)
+    installed = tmp_path / "installed"
+    for name in ("q1lab", "labs", "content"):
+        shutil.copytree(ROOT / name, installed / name)
+    monkeypatch.setenv("PYTHONPATH", str(installed))
+    code = "from q1lab.commands.app import start_app; start_app(None, None)"
+    app = start("-P", "-c", code, program=sys.executable)
+    app.sees("A2 · Read the paper")
+    for name in ("q1lab", "content"):
+        (installed / name).rename(tmp_path / f"old-{name}")
+    app.quiet()
+    app.press("2")
+    app.sees("leave it and open it again")
+    app.press("j")
+    app.press("q")
+    app.drain()
+    assert os.waitstatus_to_exitcode(app.end(0)) == 0
 
 
 def test_it_leaves_the_terminal_as_it_was(start: Callable[..., Terminal]) -> None:
