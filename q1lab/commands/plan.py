@@ -15,10 +15,11 @@ from q1lab.ground.errors import OK, Problem
 from q1lab.index import ingest_events
 from q1lab.index.store import Store
 from q1lab.planning import study_plan
+from q1lab.statistics import intervals
 from q1lab.study import command_line, studies, variants
 from q1lab.study.command_line import Request
 from q1lab.study.metric import VAL_LOSS
-from q1lab.verdict import pairs_needed
+from q1lab.verdict import level_text, pairs_needed
 from q1lab.verdict.pairs_needed import Spread
 from q1lab.week import progress
 from q1lab.week.lists import predictions
@@ -58,7 +59,8 @@ def plan(variant: str, detect: float | None, preset: str | None, as_json: bool) 
         ingest_events.ingest_all(store)
         spread = _spread(store, request)
         detect, reason = _difference(store, request, spread, detect)
-        advice = pairs_needed.advise(detect, spread)
+        alpha = intervals.ALPHA_LATER if _asks_again(spread) else intervals.ALPHA
+        advice = pairs_needed.advise(detect, spread, alpha)
         if spread.seconds is None:
             remark("Timing a few steps on this machine …", quiet=as_json)
             spread = dataclasses.replace(spread, seconds=_seconds_here(store, request))
@@ -67,7 +69,9 @@ def plan(variant: str, detect: float | None, preset: str | None, as_json: bool) 
         print_json({**dataclasses.asdict(advice), "seeds": advice.seeds})
         return OK
     legend = pairs_needed.table_legend(advice)
-    for line in filter(None, (pairs_needed.spread_sentence(spread), reason, legend)):
+    again = f"{level_text.later_look_note()}." if alpha == intervals.ALPHA_LATER else ""
+    again = again[:1].upper() + again[1:]
+    for line in filter(None, (pairs_needed.spread_sentence(spread), reason, again, legend)):
         print_wrapped(line, 0)
     click.echo("\n".join(("", *pairs_needed.designs_table(advice), "")))
     print_wrapped(pairs_needed.needed_sentence(advice), 0)
@@ -95,6 +99,11 @@ def _spread(store: Store, request: Request) -> Spread:
             next=f"run one first: {command_line.command_text(request)}",
         )
     return spread
+
+
+def _asks_again(spread: Spread) -> bool:
+    """True if a study of these files is another look: the one that the spread is of asked first."""
+    return bool(spread.study) and studies.load(spread.study).counts_as_asking
 
 
 def _difference(

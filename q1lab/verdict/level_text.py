@@ -182,7 +182,7 @@ def series_share_sentence(series: Series) -> str:
 def later_look_note() -> str:
     """The notice before another look at a question that was asked without a planned range."""
     return (
-        "this question was asked before (a study counts as soon as it has begun), so this look "
+        "this question was asked before (a study counts as soon as it has begun), so another look "
         f"is judged by a {percent_level(ALPHA_LATER)} interval instead of 95%"
     )
 

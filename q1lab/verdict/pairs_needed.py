@@ -291,11 +291,11 @@ def designs_table(advice: Advice) -> tuple[str, ...]:
 
 def table_legend(advice: Advice) -> str:
     """The meaning of the table's columns, in a sentence."""
-    unit = advice.spread.metric.suffix
+    unit, by_luck = advice.spread.metric.suffix, f"{100 * advice.needed.alpha:.2g}"
     return (
-        f"Of 100 studies with δ = {advice.effect:g}{unit}: a claim is HELPS or HURTS (up to 5 "
-        "where nothing changed), small is TOO SMALL TO MATTER, can't is CANNOT TELL; runs is their "
-        "mean number, and sees the true difference that 80 of them claim."
+        f"Of 100 studies with δ = {advice.effect:g}{unit}: a claim is HELPS or HURTS (up to "
+        f"{by_luck} where nothing changed), small is TOO SMALL TO MATTER, can't is CANNOT TELL; "
+        "runs is their mean number, and sees the true difference that 80 of them claim."
     )
 
 

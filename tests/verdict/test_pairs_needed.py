@@ -49,6 +49,9 @@ def test_from_ones_own_runs_and_from_shipped_figures() -> None:
     assert f"about {record['needed']['mid']} pairs" in output
     assert record["spread"]["seconds"] > 0
     assert f"--seeds {record['seeds']}" in output
+    assert record["needed"]["alpha"] == intervals.ALPHA_LATER, "rope-1 has asked the question"
+    assert "98.94% interval instead of 95%" in " ".join(output.split())
+    assert "up to 1.1 where nothing changed" in " ".join(output.split())
 
 
 def test_the_command_is_for_the_files_and_the_budget_that_the_table_is_for(tmp_path: Path) -> None:
@@ -63,10 +66,9 @@ def test_the_command_is_for_the_files_and_the_budget_that_the_table_is_for(tmp_p
     finish(study)
     with Store() as store:
         compare(store, study)
-    command_line = planned(str(mine), "--detect", "0.03").splitlines()[-1]
-    assert command_line.split()[:5] == ["q1lab", "run", str(mine), "--baseline", "/there/model.py"]
-    assert "--max-iters 120" in command_line
-    assert "--preset quick" in command_line
+    words = planned(str(mine), "--detect", "0.03").splitlines()[-1].split()
+    assert words[:5] == ["q1lab", "run", str(mine), "--baseline", "/there/model.py"]
+    assert {"--preset", "quick", "--max-iters", "120"} < set(words)
 
 
 def test_a_verdict_that_never_comes_out_has_0_in_100() -> None:
