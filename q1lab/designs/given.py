@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 
 from q1lab.ground.json_records import max_items
 from q1lab.study.design import Design, Name, seeds_text
+from q1lab.study.studies import run_name
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,9 @@ class Given(Design):
 
     def includes_run(self, run: str) -> bool:
         return run not in self.table.absent
+
+    def asks_for_run(self, arm: str, seed: int) -> bool:
+        return self.includes_run(run_name(arm, seed))
 
     @property
     def has_seeds(self) -> bool:

@@ -187,6 +187,9 @@ def test_a_table_without_seeds_is_of_runs_and_import_keeps_each(home: Path, tmp_
     assert kept["arms"]["modified"]["values"] == once["arms"]["modified"]["values"]  # type: ignore[index]
     for key in ("verdict", "difference", "short"):
         assert kept[key] == once[key], key
+    archive = str(tmp_path / "kept.q1lab.zip")
+    CliRunner().invoke(cli, ["export", "--format", "archive", "--output", archive])
+    assert "hidden" not in CliRunner().invoke(cli, ["verify", archive, "--cells", "0"]).output
     full = CliRunner().invoke(cli, ["compare", "--full"]).output
     assert "3 and 5 runs" in full
     assert "run 5" in full
