@@ -186,7 +186,7 @@ _FORMULA = re.compile(r"\s*(?:=|[+@-].*[|(])", re.DOTALL)
 
 def _without_formulas(cells: Sequence[Any]) -> list[Any]:
     """The cells of a row. A name from elsewhere that a spreadsheet would run gets an apostrophe
-    first; arguments such as ``--lr=0.1`` stay."""
+    first; the arguments of a command stay as they are."""
     return [
         f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell for cell in cells
     ]
