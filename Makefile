@@ -58,7 +58,8 @@ types: $(VENV)/.dev  ## mypy, strict
 contracts: $(VENV)/.dev  ## who may import whom
 	@$(BIN)/lint-imports
 
-check: lint types contracts test-all  ## what CI runs
+check: lint  ## what CI runs; types and contracts are looked at beside the tests
+	@$(MAKE) --no-print-directory -j 2 types contracts test-all
 
 bench: $(VENV)/.dev  ## speed: commands, first paint; against another checkout (AGAINST=path), and nanoGPT (NANOGPT=path)
 	@$(BIN)/python benchmarks/run.py $(if $(AGAINST),--against $(AGAINST)) $(if $(NANOGPT),--nanogpt $(NANOGPT))

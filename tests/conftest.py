@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import functools
+import gc
 import json
 import os
+import pickle
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from q1lab.ground import paths
 from q1lab.ground.errors import NOTICES
+from q1lab.verdict import charts
 from q1lab.week import content, week_builder
 from q1lab.week.syllabus import ContentFinding, Week
 from tests.kit.commands import without_torch
 from tests.kit.places import ROOT
+from tests.kit.torch_server import warm_checks
 
 # Tests run beside each other, and torch's threads would wait for each other in busy loops: six
 # times the processor time for tiny models. Set before anybody imports torch.
@@ -79,6 +84,30 @@ def the_week_that_ships_is_read_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def a_picture_is_drawn_once() -> Iterator[None]:
+    """The same record and curves give the same picture, as tests/verdict/test_charts.py shows;
+    matplotlib takes half a second for each, and a hundred tests write a document with one."""
+    draw, pictures = charts.draw_comparison, dict[bytes, bytes]()
+
+    def drawn_once(*arguments: Any, **options: Any) -> bytes:
+        key = pickle.dumps((arguments, options))
+        if key not in pictures:
+            pictures[key] = draw(*arguments, **options)
+        return pictures[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(charts, "draw_comparison", drawn_once)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def warm(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Children that check a model file begin with torch imported."""
+    if not request.node.get_closest_marker("cold"):
+        warm_checks(monkeypatch)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--accept", action="store_true", help="keep the app's screens as they are now")
 
@@ -138,3 +167,11 @@ def shakespeare() -> Iterator[Path]:
             yield Path(candidate)
             return
     pytest.skip("needs Tiny Shakespeare: set Q1LAB_DATA to the file")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_unconfigure() -> None:
+    """pytest collects garbage five times at its end, to find what could not be closed. Once is as
+    good, and what is alive then need not be gone through again."""
+    gc.collect()
+    gc.freeze()

@@ -1,21 +1,29 @@
-"""Processes that begin with torch imported: to import it costs two seconds of processor time, and
-many tests need the real trainer in a process of its own."""
+"""Processes that begin with torch imported: to import it costs over a second of processor time, and
+many tests need the real trainer, or the real checks, in a process of its own."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
 import runpy
+import subprocess
 import sys
 from multiprocessing.process import BaseProcess
+from multiprocessing.reduction import DupFd  # type: ignore[attr-defined]
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # a child loads this module, too
+    import pytest
 
 _SERVER = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload(["torch", "torch.utils.flop_counter"])
 
 
 def start_module(at: Path, module: str, *arguments: str, log: Path) -> BaseProcess:
-    """Start ``python -m module`` whose package lies in ``at``; what it prints goes to ``log``."""
+    """Start ``python -m module`` whose package lies in ``at``, or a script that lies there; what it
+    prints goes to ``log``."""
     child = _SERVER.Process(target=_run, args=(at, module, arguments, log, dict(os.environ)))
     child.start()
     return child
@@ -42,4 +50,86 @@ def _run(
     os.chdir(at)
     sys.path.insert(0, str(at))
     sys.argv = [module, *arguments]
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    if module.endswith(".py"):
+        runpy.run_path(module, run_name="__main__")
+    else:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+def warm_checks(patch: pytest.MonkeyPatch) -> None:
+    """Start the children that check a model file from that server; all that they do is what a cold
+    one does, under the same guard."""
+
+    from q1lab.runner import child_processes
+
+    def start(command: list[str], **options: Any) -> Any:
+        begin = _Checks if "labs.checks" in command else subprocess.Popen
+        return begin(command, **options)
+
+    patch.setattr(
+        child_processes, "subprocess", SimpleNamespace(**{**vars(subprocess), "Popen": start})
+    )
+
+
+class _Checks:
+    """What is used of a subprocess.Popen, for ``python -P child_guard.py --fd N … labs.checks …``
+    with two pipes."""
+
+    def __init__(
+        self, command: list[str], *, pass_fds: list[int], cwd: Path, env: dict[str, str], **_: Any
+    ) -> None:
+        (guard,) = pass_fds
+        (out, out_end), (err, err_end) = os.pipe(), os.pipe()
+        ends = _Ends((out_end, err_end, guard))
+        script = next(at for at, word in enumerate(command) if word.endswith("child_guard.py"))
+        self._process = _SERVER.Process(
+            target=_become, args=(command[script:], str(guard), cwd, env, ends)
+        )
+        self._process.start()
+        os.close(out_end)
+        os.close(err_end)
+        assert self._process.pid is not None
+        self.pid = self._process.pid
+        self.stdout, self.stderr = os.fdopen(out, "rb"), os.fdopen(err, "rb")
+
+    @property
+    def returncode(self) -> int | None:
+        return self._process.exitcode
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def wait(self) -> int:
+        self._process.join()
+        assert self._process.exitcode is not None
+        return self._process.exitcode
+
+
+class _Ends:
+    """Descriptors that go to the child with its arguments."""
+
+    def __init__(self, numbers: tuple[int, ...]) -> None:
+        self.numbers = numbers
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _received, (tuple(DupFd(number) for number in self.numbers),)
+
+
+def _received(duplicates: tuple[Any, ...]) -> _Ends:
+    return _Ends(tuple(duplicate.detach() for duplicate in duplicates))
+
+
+def _become(
+    command: list[str], asker: str, cwd: Path, environment: dict[str, str], ends: _Ends
+) -> None:
+    os.setsid()
+    os.environ.clear()
+    os.environ.update(environment)
+    out, err, guard = ends.numbers
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for number, target in ((nothing, 0), (out, 1), (err, 2)):
+        os.dup2(number, target)
+        os.close(number)
+    os.chdir(cwd)
+    sys.argv = [str(guard) if word == asker else word for word in command]
+    runpy.run_path(command[0], run_name="__main__")

@@ -73,6 +73,7 @@ def test_a_right_file_passes_and_results_come_one_by_one() -> None:
     assert len(came) > 15
 
 
+@pytest.mark.cold
 def test_the_command_reports_json_and_exit_codes(tmp_path: Path) -> None:
     path = write(tmp_path, baseline().replace("is_causal=True", "is_causal=False"))
     run = CliRunner().invoke(
@@ -334,6 +335,7 @@ def test_what_goes_wrong_in_a_check_is_told_with_the_files_own_line(tmp_path: Pa
     assert report.checks[-1].name == "overfits one batch"  # the checks after it ran
 
 
+@pytest.mark.cold
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
 def test_nothing_is_left_behind(tmp_path: Path) -> None:
     """A file that gets round the guard still loses its child: the whole group is killed."""
@@ -365,6 +367,7 @@ def lives(pid: int) -> bool:
         return False
 
 
+@pytest.mark.cold
 def test_a_run_can_be_cancelled(tmp_path: Path) -> None:
     cancel = threading.Event()
     report = run_checks(MODELS / "rope.py", on_result=lambda result: cancel.set(), cancel=cancel)

@@ -27,6 +27,13 @@ from tests.kit.waiting import wait_for
 ANY_LOOP = Path(__file__).parents[1] / "kit" / "any_loop.py"
 
 
+@pytest.fixture(autouse=True)
+def keep_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At its end a run's process ends all of its children. This one has others, those of other
+    tests."""
+    monkeypatch.setattr(running, "end_orphans", lambda: None)
+
+
 def plan_of(folder: Path, words: str = "", **more: Any) -> dict[str, Any]:
     run = f"{shlex.quote(sys.executable)} {ANY_LOOP} --seed={{seed}} --out={{out}} {words} {{args}}"
     loop = {"run": run, "args": {"base": "", "fast": "--lr=0.05"}, "folder": str(folder)}

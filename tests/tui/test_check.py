@@ -273,6 +273,7 @@ async def test_a_narrow_screen_has_the_diff_on_a_key(repo: Path) -> None:
         await until(pilot, lambda: "✓ causality" in words(app_))
 
 
+@pytest.mark.cold
 async def test_the_real_checks_turn_green(repo: Path) -> None:
     app_ = app(repo)
     async with app_.run_test(size=(120, 40)) as pilot:

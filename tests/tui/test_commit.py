@@ -156,6 +156,7 @@ async def test_a_refusal_is_one_line_and_changes_nothing(repo: Path) -> None:
     assert not (repo / "MODIFICATION.md").exists()
 
 
+@pytest.mark.cold
 async def test_the_merge_is_shown_before_it_is_committed(repo: Path) -> None:
     (repo / "model.py").write_bytes((MODELS / "baseline.py").read_bytes())
     git(repo, "add", "model.py")

@@ -17,6 +17,7 @@ import pytest
 from q1lab.week.content import load_week
 from q1lab.week.syllabus import Fold, Step, Week
 from tests.kit.places import ROOT
+from tests.kit.torch_server import exit_status, start_module
 
 pytestmark = pytest.mark.sample
 
@@ -171,14 +172,21 @@ def judge(tmp_path: Path) -> Run:
         if tests is not None:
             (tmp_path / "tests" / f"test_{variant}.py").write_text(tests)
         before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
-        done = subprocess.run(
-            [sys.executable, *options, f"broken_{variant}.py"],
-            cwd=tmp_path, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        script = f"broken_{variant}.py"
+        if options:
+            done = subprocess.run(
+                [sys.executable, *options, script],
+                cwd=tmp_path, capture_output=True, text=True, check=False,
+            )  # fmt: skip
+            printed = done.stdout + done.stderr
+        else:
+            log = tmp_path.with_suffix(".log")
+            exit_status(start_module(tmp_path, script, log=log))
+            printed = log.read_text(encoding="utf-8")
         for file, content in before.items():
             assert file.read_bytes() == content
-        assert "Traceback" not in done.stderr
-        return done.stdout + done.stderr
+        assert "Traceback" not in printed
+        return printed
 
     return judged
 
