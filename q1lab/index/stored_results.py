@@ -69,7 +69,8 @@ def list_results(store: Store) -> list[Row]:
                r.record ->> '$.analysis.mean' AS mean, r.record ->> '$.metric' AS metric,
                r.record ->> ('$.analysis.' || s.headline || '.low') AS low,
                r.record ->> ('$.analysis.' || s.headline || '.high') AS high,
-               r.record -> '$.study.looks' = s.plan -> '$.looks' AS of_all_seeds
+               r.record -> '$.study.looks' = s.plan -> '$.looks'
+                   AND r.record ->> '$.analysis.reason' IS NOT 'incomplete' AS of_all_runs
         FROM studies s LEFT JOIN results r ON r.study_id = s.id AND r.record ->> '$.v' = ?
         LEFT JOIN labels l ON l.study_id = s.id
         LEFT JOIN gated g ON g.study_id = s.id AND g.created = s.created

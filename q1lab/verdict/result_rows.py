@@ -119,7 +119,7 @@ def read_result_rows(store: Store) -> tuple[ResultRow, ...]:
     rows = []
     for row in list_results(store):
         numbers = {}
-        if row["done"] == row["total"] and row["of_all_seeds"]:
+        if row["done"] == row["total"] and row["of_all_runs"]:
             numbers = {key: row[key] for key in ("verdict", "n", "mean", "alpha", "delta")}
             if row["metric"] is not None:
                 numbers["metric"] = Metric(**json.loads(row["metric"]))

@@ -19,6 +19,7 @@ from q1lab.documents.reproduce import Reproduction
 from q1lab.documents.result_files import STUDY_COLUMNS
 from q1lab.ground import paths
 from q1lab.ground.text_formats import signed
+from q1lab.index import ingest_events
 from q1lab.index.store import Store
 from q1lab.index.stored_results import RECORD_VERSION
 from q1lab.statistics.intervals import Note, NoteKind, Reason
@@ -420,6 +421,18 @@ def test_the_list_of_studies_knows_their_threads() -> None:
     lab_home.compared(lab_home.make_study("rope-1"))
     with Store(paths.database_file()) as store:
         assert [line.threads for line in result_rows.read_result_rows(store)] == [1]
+
+
+def test_the_list_of_studies_shows_no_verdict_of_before_the_last_run() -> None:
+    study = lab_home.make_study("rope-1", seeds=(0,))
+    lab_home.train(study, "baseline", 0)
+    with Store(paths.database_file()) as store:
+        comparison_cache.compare(store, study)
+        lab_home.train(study, "modified", 0)
+        ingest_events.ingest_study(store, study)
+        assert [line.verdict for line in result_rows.read_result_rows(store)] == [None]
+        comparison_cache.compare(store, study)
+        assert [line.n for line in result_rows.read_result_rows(store)] == [1]
 
 
 def test_of_imported_runs_nobody_says_what_they_share() -> None:
