@@ -180,8 +180,9 @@ class SnapshotReader:
             rows_by_id[self._focus.row.id] = self._focus.row
         self._rows = study_view.read_study_rows(store, rows_by_id, self._unreadable)
         self._settled = {row.id: row for row in self._rows if row.state == "finished"}
-        if not self.watched and self._default_study() != study_id:
-            self._focus = self._view(store, self._default_study())
+        another = self._default_study()
+        if another != study_id and (self._focus is None or not self.watched):
+            self._focus = self._view(store, another)
 
     def _default_study(self) -> str | None:
         """The id of the study that trains; else of the one last seen training; else the newest."""

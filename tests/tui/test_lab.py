@@ -13,7 +13,7 @@ import pytest
 from textual.widgets import OptionList
 
 from q1lab.commands.app import prepare_app
-from q1lab.ground import config
+from q1lab.ground import config, paths
 from q1lab.ground.paths import content_dir
 from q1lab.index import learner_tables
 from q1lab.index.store import Store
@@ -55,6 +55,21 @@ from tests.kit.lab_home import (
 from tests.kit.plans import changed
 
 pytestmark = pytest.mark.sample
+
+
+async def test_a_study_that_is_damaged_while_it_is_shown_makes_room_and_alone_says_why() -> None:
+    finish(make_study("rope-1"))
+    finish(make_study("rope-2", created="2026-03-08T09:30:00+00:00"))
+    async with app().run_test(size=(80, 24)) as pilot:
+        screen = await open_lab(pilot)
+        for name in ("rope-2", "rope-1"):
+            screen.q1.store_thread.watch_study(name)
+            await until(pilot, lambda: screen.view and screen.view.row.id == name)  # noqa: B023
+            (paths.study_dir(name) / "study.json").write_text("{")
+            if name == "rope-2":
+                await until(pilot, lambda: screen.view and screen.view.row.id == "rope-1")
+        await until(pilot, lambda: "is damaged" in " ".join(words(pilot.app).split()))
+        assert "No study yet" not in words(pilot.app)
 
 
 async def test_an_empty_lab_says_what_to_do() -> None:

@@ -102,6 +102,8 @@ class LabScreen(StudyActions, MainScreen):
         before, self.view = self.view, snapshot.focus
         view = self.view
         self.query_one("#lab").set_class(view is None, "-empty")
+        damaged = next((row.problem for row in snapshot.studies if row.problem), None)
+        self.query_one("#lab-empty", Static).update(EMPTY if damaged is None else damaged)
         self.query_one("#lab").set_class(len(snapshot.studies) > 1, "-several")
         self._results = {row.id: row for row in snapshot.pages.get(RESULTS, ())} or self._results
         self.query_one(StudyList).show(
