@@ -20,6 +20,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from labs import loading
 from labs.checks import stream, trace
@@ -125,8 +126,12 @@ class Subject:
     def n_params(self, **sizes: Any) -> int:
         """The number of parameters of a model of these sizes. The model is built for real, which is
         quicker than a first use of "meta"."""
-        key = ("n_params", *sorted(sizes.items()))
-        return int(self.once(key, lambda: sum(p.numel() for p in self.build(**sizes).parameters())))
+
+        def count() -> int:
+            with Undrawn():
+                return sum(p.numel() for p in self.build(**sizes).parameters())
+
+        return int(self.once(("n_params", *sorted(sizes.items())), count))
 
     def watch(self, model: nn.Module, idx: Tensor, width: int = C) -> trace.Trace:
         """Run a model with n_embd = width on one row idx (1, T), and report what was seen."""
@@ -176,6 +181,19 @@ class Subject:
     def stream(self) -> stream.Stream:
         """The residual stream of that trace; raises what Stream raises."""
         return self.once("stream", lambda: stream.Stream(self.small(), LAYERS))
+
+
+class Undrawn(TorchFunctionMode):
+    """Weights start at 0: where they are only counted, drawing them would take the longest."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if getattr(func, "__name__", "") in ("normal_", "uniform_", "kaiming_uniform_"):
+            with torch.no_grad():
+                return torch.Tensor.zero_(kwargs["tensor"] if "tensor" in kwargs else args[0])
+        return func(*args, **kwargs)
 
 
 def loud(model: nn.Module) -> nn.Module:
