@@ -90,7 +90,6 @@ def _came_for_studies(store: Store, week: Week, settings: Config) -> bool:
     """True if the app is to open in the lab: no step of the week is done and there is a study of
     the person's own, or the week is put away and there is any. The models that ship are the week's,
     and `make run`, README's first step, trains one of them."""
-    from q1lab.study import studies, variants
     from q1lab.week import progress
 
     if not any(paths.studies_dir().glob("*/study.json")):
@@ -100,5 +99,7 @@ def _came_for_studies(store: Store, week: Week, settings: Config) -> bool:
     records = progress.recorded_progress(store, week.label).records
     if any(record.done for record in records.values()):
         return False
+    from q1lab.study import studies, variants  # not before the first frame of a new home
+
     shipped = variants.variant_names()
     return any(study.arms["modified"].origin not in shipped for study in studies.StudiesOnDisk())

@@ -406,7 +406,7 @@ def test_wide_characters_are_broken_and_cut_by_their_cells() -> None:
     plot = figure.progress_figure(study, [run("baseline", val_loss=1.9), run(val_loss=1.8)])
     assert plot.title.startswith("日本語で書かれた… − baseline")
     bar = Bar("interval", name, "", -0.1, 0.1, (0.0,))
-    lines = forest_plot.figure_lines(replace(plot, bars=(bar,), title=name * 3), 31, COLORS)
+    lines = forest_plot.forest_lines(replace(plot, bars=(bar,), title=name * 3), 31, COLORS)
     assert max(line.cell_len for line in lines) <= 31
     assert name * 3 in "".join(line.plain.strip() for line in lines)
     view = StudyInFocus(study, study_row(study, ()), ())
