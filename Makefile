@@ -19,6 +19,7 @@ $(VENV)/.base: pyproject.toml
 	@echo "Setting up $(VENV) (torch is large; the first time takes a few minutes) ..."
 	@$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 	@$(BIN)/python -m pip install --quiet --editable .
+	@$(BIN)/python -m compileall -q q1lab labs
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.base

@@ -74,7 +74,7 @@ def test_trainers_killed_at_any_moment(
 
 
 @pytest.mark.parametrize(
-    ("kills", "seeds", "iters"), [(3, 1, 400), pytest.param(40, 4, 1200, marks=LONG)]
+    ("kills", "seeds", "iters"), [(3, 1, 240), pytest.param(40, 4, 1200, marks=LONG)]
 )
 def test_real_trainers_killed_in_checkpoints_go_on_bit_for_bit(
     faulty: Faulty, tmp_path: Path, kills: int, seeds: int, iters: int
