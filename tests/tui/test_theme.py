@@ -12,6 +12,7 @@ from q1lab.ground.config import Config
 from q1lab.tui import theme as themes
 from q1lab.tui.widgets.diff_view import diff_text
 from q1lab.tui.widgets.theme_colors import palette
+from tests.kit.lab_home import app, past
 from tests.kit.tui_home import running, settled
 
 ROLES = ("foreground", "primary", "accent", "warning", "error", "success")
@@ -59,6 +60,25 @@ def test_in_16_colors_every_text_can_be_read_on_the_row_under_the_cursor_too() -
             for ground in ("background", "block-cursor-background"):
                 ratio = contrast(shown[role], shown[ground])
                 assert ratio >= least, f"{own.name}, {role} on {ground}: {ratio:.2f}"
+
+
+async def test_a_chosen_theme_colors_all_that_is_open() -> None:
+    past()
+    async with app().run_test(size=(160, 40)) as pilot:
+        for key in "1234":
+            pilot.app.theme = "q1lab-dark"
+            await pilot.press(key)
+            await settled(pilot)
+            colors = palette(pilot.app)
+            before = (colors.muted, colors.success, colors.warning, colors.error, colors.foreground)
+            pilot.app.theme = "q1lab-light"
+            await pilot.pause()
+            await pilot.pause()
+            for line in pilot.app.screen._compositor.render_strips():
+                for segment in line:
+                    color = segment.style.color if segment.style else None
+                    shown = color.get_truecolor().hex.upper() if color else None
+                    assert shown not in before, (key, shown, segment.text)
 
 
 async def test_code_can_be_read_on_the_grounds_of_a_diff() -> None:

@@ -8,8 +8,8 @@ from textual.widgets import Static
 
 
 class FittedText(Static):
-    """Calls ``lay_out`` when its width has changed; ``lay_out`` sets the text, ``room`` cells
-    wide."""
+    """Calls ``lay_out`` when its width or the theme has changed; ``lay_out`` sets the text,
+    ``room`` cells wide."""
 
     def __init__(self, lay_out: Callable[[], None], id: str) -> None:  # noqa: A002  (Textual's own name)
         super().__init__(markup=False, id=id)
@@ -20,6 +20,9 @@ class FittedText(Static):
     def room(self) -> int:
         """The width in cells; the last one while the widget is hidden."""
         return self.size.width or self._width
+
+    def on_mount(self) -> None:
+        self.app.theme_changed_signal.subscribe(self, lambda _: self.lay_out())
 
     def on_resize(self) -> None:
         if self.size.width != self._width:

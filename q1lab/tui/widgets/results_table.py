@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from rich.cells import cell_len
 from rich.text import Text
-from textual import events
 
 from q1lab.ground.text_formats import cut_name, day
 from q1lab.tui.widgets.run_grid import Column, RowTable
@@ -123,9 +122,13 @@ class ResultsTable(RowTable):
             self._shown = state
             self._rebuild()
 
-    def on_resize(self, event: events.Resize) -> None:
-        if self._shown and self._shown[1] != event.size.width:
-            self._shown = (self.studies, event.size.width, palette(self.app))
+    def on_mount(self) -> None:
+        self.app.theme_changed_signal.subscribe(self, lambda _: self.on_resize())
+
+    def on_resize(self) -> None:
+        state = (self.studies, self.size.width, palette(self.app))
+        if self._shown and state != self._shown:
+            self._shown = state
             self._rebuild()
 
     def toggle(self, study_id: str) -> None:
