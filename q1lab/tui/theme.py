@@ -18,6 +18,7 @@ OWN_DARK = {"arm-baseline": "#6cb6ff", "arm-modified": "#ff9e64", "muted": "#9aa
 OWN_LIGHT = {"arm-baseline": "#0a5fc4", "arm-modified": "#a84300", "muted": "#5a6472"}
 
 _DARK = {
+    "primary-muted": "#394969",
     "block-cursor-background": "#28354d",
     "block-cursor-foreground": "#ffffff",
     "block-cursor-blurred-background": "#232a36",
@@ -30,6 +31,7 @@ _DARK = {
     "input-selection-background": "#3d5a8a 60%",
 }
 _LIGHT = {
+    "primary-muted": "#aabfe0",
     "block-cursor-background": "#d4e3fa",
     "block-cursor-foreground": "#111418",
     "block-cursor-blurred-background": "#e8ecf2",
@@ -82,6 +84,7 @@ def _of_sixteen(theme: Theme, ground: str, text: str, muted: str, cursor: str) -
         "arm-baseline": theme.primary,
         "arm-modified": theme.warning or text,
         "muted": muted,
+        "primary-muted": cursor,
         "block-cursor-background": cursor,
         "block-cursor-foreground": text,
         "block-cursor-blurred-background": cursor,
@@ -109,7 +112,7 @@ _DARK_ROLES = replace(
     primary="#55ffff",
     accent="#55ff55",
     warning="#ffff55",
-    error="#ff5555",
+    error="#ff55ff",
     success="#55ff55",
 )
 _LIGHT_ROLES = replace(

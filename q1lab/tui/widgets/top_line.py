@@ -20,7 +20,7 @@ TABS = (
     ("3", "results", "Results"),
     ("4", "progress", "Progress"),
 )
-HERE = "bold $text on $primary 30%"
+HERE = "bold $text on $primary-muted"
 TONES = {"on": "bold $success", "off": "$muted", "over": "bold $warning"}
 ROOM = 78
 """From this width in cells, all tabs show their names; below it, only the open one does."""
