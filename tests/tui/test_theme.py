@@ -7,12 +7,14 @@ from rich.color import Color as RichColor
 from rich.color import ColorSystem
 from rich.console import Console
 from textual.color import Color
+from textual.widgets import Static
 
 from q1lab.ground.config import Config
 from q1lab.tui import theme as themes
-from q1lab.tui.widgets.diff_view import diff_text
+from q1lab.tui.screens.run_log import RunLogScreen
+from q1lab.tui.widgets.diff_view import DiffView, diff_text
 from q1lab.tui.widgets.theme_colors import Palette, palette
-from tests.kit.lab_home import app, past
+from tests.kit.lab_home import app, past, until
 from tests.kit.tui_home import running, settled
 
 ROLES = ("foreground", "primary", "accent", "warning", "error", "success")
@@ -90,6 +92,19 @@ async def test_a_chosen_theme_colors_all_that_is_open() -> None:
             await pilot.press(key)
             await pilot.pause()
             assert not said_in(light)
+        await pilot.press("2", "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, RunLogScreen))
+        diff = DiffView("diff")
+        await pilot.app.screen.mount(diff)
+        diff.show("@@ -1 +1 @@\n-a = 1\n+a = 2\n")
+        await pilot.pause()
+        assert {"diff", "log-head"} <= {
+            widget.id for widget in pilot.app.screen.query(Static) if widget.region.area
+        }
+        pilot.app.theme = "q1lab-light"
+        await pilot.pause()
+        await pilot.pause()
+        assert not said_in(dark)
 
 
 async def test_code_can_be_read_on_the_grounds_of_a_diff() -> None:

@@ -21,10 +21,9 @@ from q1lab.tui.background import run_in_background
 from q1lab.tui.screens.base import FullScreen
 from q1lab.tui.screens.hint import HintScreen, offer_hints
 from q1lab.tui.widgets.check_text import CheckRows, diff_against_source, diff_heading, round_summary
-from q1lab.tui.widgets.diff_view import diff_text
+from q1lab.tui.widgets.diff_view import DiffView
 from q1lab.tui.widgets.fitted_text import FittedText
 from q1lab.tui.widgets.page_reader import PageReader
-from q1lab.tui.widgets.theme_colors import palette
 from q1lab.week import evidence
 from q1lab.week import progress as domain
 from q1lab.week.own_model import model_file, parents
@@ -89,7 +88,7 @@ class CheckScreen(FullScreen[None]):
             with Vertical(id="check-side"):
                 yield Static(id="check-against", markup=False)
                 with VerticalScroll(id="check-diff"):
-                    yield Static(id="diff", markup=False)
+                    yield DiffView(id="diff")
                 yield PageReader()
 
     def on_mount(self) -> None:
@@ -225,8 +224,7 @@ class CheckScreen(FullScreen[None]):
 
     def _side(self, head: str, diff: str) -> None:
         self.query_one("#check-against", Static).update(printable(head))
-        text = diff_text(printable(diff), palette(self.app))
-        self.query_one("#diff", Static).update(text)
+        self.query_one(DiffView).show(printable(diff))
 
     def action_diff(self) -> None:
         """Show or hide the diff: beside the checks on a wide screen, in their place on a narrow

@@ -23,10 +23,9 @@ from q1lab.tui import editing
 from q1lab.tui.background import run_in_background
 from q1lab.tui.screens.base import FullScreen
 from q1lab.tui.screens.form_drafts import DraftForm
-from q1lab.tui.widgets.diff_view import diff_text
+from q1lab.tui.widgets.diff_view import DiffView
 from q1lab.tui.widgets.launch_form import LaunchForm, default_values
 from q1lab.tui.widgets.launch_text import estimate, prediction_words
-from q1lab.tui.widgets.theme_colors import palette
 from q1lab.week import evidence
 from q1lab.week.lists import predictions
 from q1lab.week.own_model import diffs, parents
@@ -81,7 +80,7 @@ class LaunchScreen(DraftForm, FullScreen[str | None]):
                 self.q1.config.engine,
             )
             with VerticalScroll(id="launch-diff"):
-                yield Static(id="diff", markup=False)
+                yield DiffView(id="diff")
         with Horizontal(id="launch-plan"):
             with VerticalScroll(id="launch-says"):
                 yield Static(id="prediction", markup=False)
@@ -159,7 +158,7 @@ class LaunchScreen(DraftForm, FullScreen[str | None]):
             self._diff = ""
             self._pair = ""
             self._head()
-            self.query_one("#diff", Static).update("")
+            self.query_one(DiffView).show_words("")
             return
         tries = "trying a few steps on this machine, for an estimate …"
         is_own_file = (
@@ -182,7 +181,7 @@ class LaunchScreen(DraftForm, FullScreen[str | None]):
         added, removed = diffs.count_changed_lines(diff)
         self._head(f"{new.name} against {old.name}   +{added} −{removed} lines")
         self._diff = diff
-        self.query_one("#diff", Static).update("")
+        self.query_one(DiffView).show_words("")
         week, reference = self.q1.week.label, request.variant
         self.q1.run_job(
             lambda store: (
@@ -201,13 +200,13 @@ class LaunchScreen(DraftForm, FullScreen[str | None]):
         solution."""
         if not self.is_attached or diff != self._diff:
             return
-        place = self.query_one("#diff", Static)
+        place = self.query_one(DiffView)
         code = bool(diff) and may
         place.set_class(not code, "-prose")
         if code:
-            place.update(diff_text(diff, palette(self.app)))
+            place.show(diff)
         else:
-            place.update(SPOILER if diff else "The same code: there is nothing to compare.")
+            place.show_words(SPOILER if diff else "The same code: there is nothing to compare.")
 
     def action_reference(self) -> None:
         """Show q1lab's own implementation, and record that."""

@@ -46,6 +46,7 @@ class RunLogScreen(FullScreen[None]):
         self.poll()
         self.set_interval(EVERY, self.poll)
         self.watch(self.app, "snapshot", self._snapshot)
+        self.q1.theme_changed_signal.subscribe(self, lambda _: self._snapshot(self.q1.snapshot))
 
     def poll(self) -> None:
         """Append the log's new text; if the file can't be read, show why in its place."""

@@ -11,8 +11,9 @@ from rich.style import Style
 from rich.syntax import Syntax
 from rich.text import Text
 from textual.color import Color
+from textual.widgets import Static
 
-from q1lab.tui.widgets.theme_colors import Palette
+from q1lab.tui.widgets.theme_colors import Palette, palette
 
 SIGNS = ("+", "-", " ")
 """The first characters of a hunk's lines."""
@@ -22,6 +23,31 @@ TEXT_SHARE = 0.3
 """The share of the text's color in those of the syntax."""
 MOST_LINES = 2_000
 """Longer diffs are cut: they can't be read on a screen, and coloring them takes too long."""
+
+
+class DiffView(Static):
+    """Shows a diff in the colors of the app's theme."""
+
+    def __init__(self, id: str) -> None:  # noqa: A002  (Textual's own name)
+        super().__init__(markup=False, id=id)
+        self._diff = ""
+
+    def on_mount(self) -> None:
+        self.app.theme_changed_signal.subscribe(self, lambda _: self._recolor())
+
+    def _recolor(self) -> None:
+        if self._diff:
+            self.show(self._diff)
+
+    def show(self, diff: str) -> None:
+        """Show the diff in place of any words."""
+        self._diff = diff
+        self.update(diff_text(diff, palette(self.app)))
+
+    def show_words(self, words: str) -> None:
+        """Show this prose in place of any diff."""
+        self._diff = ""
+        self.update(words)
 
 
 def diff_text(diff: str, colors: Palette, wrap_at: int | None = None) -> Text:
