@@ -13,18 +13,22 @@ import pytest
 
 from tests.kit.places import ROOT
 
-FILES = [file for top in ("q1lab", "labs") for file in sorted((ROOT / top).rglob("*.py"))]
-TREES = {str(file.relative_to(ROOT)): ast.parse(file.read_text()) for file in FILES}
-
+Trees = dict[str, ast.Module]
 PAIRED = ("q1lab/commands", "q1lab/tui/screens", "labs/checks")
 """A module here may bear the name of what it is the command, the screen or the checks of."""
 
 Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def documented() -> Iterator[tuple[str, str]]:
+@pytest.fixture(scope="module")
+def trees() -> Trees:
+    files = [file for top in ("q1lab", "labs") for file in sorted((ROOT / top).rglob("*.py"))]
+    return {str(file.relative_to(ROOT)): ast.parse(file.read_text()) for file in files}
+
+
+def documented(trees: Trees) -> Iterator[tuple[str, str]]:
     """Each docstring of the code, those below a constant or a field too, with its place."""
-    for file, tree in TREES.items():
+    for file, tree in trees.items():
         for node in ast.walk(tree):
             if isinstance(node, Documented) and (text := ast.get_docstring(node)):
                 yield f"{file}:{getattr(node, 'lineno', 1)}", text
@@ -39,17 +43,17 @@ def twice(places: dict[str, list[str]]) -> list[str]:
     return [f"{name}: {', '.join(files)}" for name, files in places.items() if len(files) > 1]
 
 
-def test_no_two_modules_have_one_name() -> None:
+def test_no_two_modules_have_one_name(trees: Trees) -> None:
     places = defaultdict(list)
-    for file in map(Path, TREES):
+    for file in map(Path, trees):
         if not file.name.startswith("__") and not str(file.parent).startswith(PAIRED):
             places[file.name].append(str(file))
     assert twice(places) == []
 
 
-def test_no_two_public_classes_have_one_name() -> None:
+def test_no_two_public_classes_have_one_name(trees: Trees) -> None:
     places = defaultdict(list)
-    for file, tree in TREES.items():
+    for file, tree in trees.items():
         for node in tree.body if file.startswith("q1lab/") else []:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places[node.name].append(file)
@@ -57,5 +61,5 @@ def test_no_two_public_classes_have_one_name() -> None:
 
 
 @pytest.mark.parametrize("word", ["What", "Whether", "How", "Whose", "Whom", "Which"])
-def test_no_docstring_begins_with_a_clause_for_a_noun(word: str) -> None:
-    assert [place for place, text in documented() if text.split()[0] == word] == []
+def test_no_docstring_begins_with_a_clause_for_a_noun(trees: Trees, word: str) -> None:
+    assert [place for place, text in documented(trees) if text.split()[0] == word] == []
