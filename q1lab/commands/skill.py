@@ -31,7 +31,7 @@ Examples:
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Write it into DIR/q1lab, where DIR is an agent's folder of skills.",
+    help="Write it into DIR/q1lab, where DIR is an agent's folder of skills; made if missing.",
 )
 @shared.force_option
 @shared.json_option
@@ -82,16 +82,13 @@ def skill_files() -> dict[str, str]:
 
 
 def write_skill(folder: Path, pages: dict[str, str], *, force: bool) -> list[Path]:
-    """Write the skill's folder into ``folder`` and return the paths written. All targets are
-    checked before the first is written: Problem for a file that q1lab did not write (unless
-    ``force``), and for a path through a symbolic link."""
+    """Write the skill's folder into ``folder``, which is made if it is not there (a repository has
+    no folder of skills before its first), and return the paths written. All targets are checked
+    before the first is written: Problem for a file that q1lab did not write (unless ``force``), and
+    for a path through a symbolic link."""
     from q1lab.documents.change import public_mode
     from q1lab.ground import write_intents
 
-    if not folder.is_dir():
-        raise Problem(
-            f"there is no folder {folder}", next="make it first, or give another path", file=folder
-        )
     targets = {
         prove_inside(folder / SKILL_NAME / name, folder): text.encode()
         for name, text in pages.items()

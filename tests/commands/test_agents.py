@@ -67,9 +67,7 @@ def test_pages_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_it_is_written_and_nothing_of_others_is_overwritten(home: Path, tmp_path: Path) -> None:
-    to = tmp_path / "skills"
-    assert cli.run_command_line(["skill", "--output", str(to)]) == USAGE
-    to.mkdir()
+    to = tmp_path / ".claude" / "skills"  # a repository has neither before its first skill
     for _ in range(2):  # its own files are written again
         assert cli.run_command_line(["skill", "--output", str(to)]) == OK
     page = to / skill.SKILL_NAME / "references" / "run.md"
