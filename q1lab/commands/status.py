@@ -295,7 +295,7 @@ def study_record(view: StudyView, labels: Labels) -> dict[str, object]:
             {
                 "run": run.name,
                 "arm": run.arm,
-                "seed": run.seed,
+                "seed": run.seed if study.design.has_seeds else None,
                 "state": str(run.state),
                 "iter": run.iter,
                 "max_iters": run.max_iters,

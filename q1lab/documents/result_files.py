@@ -50,6 +50,7 @@ RUN_COLUMNS = (
     "arm",
     "variant",
     "seed",
+    "run",
     "state",
     "attempt",
     "iter",
@@ -67,7 +68,7 @@ RUN_COLUMNS = (
 )
 STUDY_COLUMNS = ("verdict", "level", "pairs", "difference", "low", "high")
 """Columns of the study, the same in each of its rows."""
-POINT_COLUMNS = ("study", "arm", "variant", "seed", "metric", "iter", "value")
+POINT_COLUMNS = ("study", "arm", "variant", "seed", "run", "metric", "iter", "value")
 
 
 def export_studies(
@@ -222,7 +223,7 @@ def _runs(store: Store, study: Study, set_keys: Sequence[str]) -> Iterator[list[
             "device": study.trainer.device,
             "dtype": study.trainer.number_format,
             "headline": study.design.headline,
-            "seed": row["seed"] if study.design.has_seeds else None,
+            **_run_cells(study, row["seed"]),
             **{"metric": study.metric.key(), "unit": study.metric.unit},
             **{"better": study.metric.better, "value": row["val_loss"]},
             "command": study.trainer.command,
@@ -241,9 +242,16 @@ def _runs(store: Store, study: Study, set_keys: Sequence[str]) -> Iterator[list[
 
 def _points(store: Store, study: Study) -> Iterator[list[Any]]:
     for row in store.runs(study.id):
+        run = [study.id, row["arm"], row["variant"], *_run_cells(study, row["seed"]).values()]
         for name in store.metric_names(row["id"]):
             for iter_, value in store.curve(row["id"], name):
-                yield [study.id, row["arm"], row["variant"], row["seed"], name, iter_, value]
+                yield [*run, name, iter_, value]
+
+
+def _run_cells(study: Study, seed: int) -> dict[str, int | str | None]:
+    """A run's seed, if it is known, and the run as it is called everywhere."""
+    design = study.design
+    return {"seed": seed if design.has_seeds else None, "run": design.run_label(seed)}
 
 
 def _picture(store: Store, study: Study, file: Path, force: bool) -> Path:

@@ -660,6 +660,8 @@ class _Ledger:
         }
         for place in sorted(places - {relations.place}):
             other = self.studies[place]
+            if not (recorded.study.design.has_seeds and other.study.design.has_seeds):
+                continue  # its runs may be the same ones
             like_arms = (self._like_arms_of[other, arm] for arm in ARMS)
             related = [relations.by_arms.get(arms) for arms in like_arms]
             if {relation.trains_same for relation in related if relation} == set(ARMS):

@@ -177,8 +177,10 @@ def find_picks(
 
     Each batch of seeds is judged by the results that could be known before its own first one; a
     batch that was picked decides. ``were_picked`` tells whether the seeds of an earlier study were
-    picked.
+    picked. A study whose seeds are not known picked none.
     """
+    if not recorded.study.design.has_seeds:
+        return SeedPicks()
     picks = SeedPicks()
     earlier_seeds: set[int] = set()
     for batch, chosen_at in recorded.batches:

@@ -69,8 +69,11 @@ class RecordedStudy:
 
     @cached_property
     def seen_at(self) -> dict[str, dict[int, str]]:
-        """Arm → drawn seed → the time (UTC) from which on a result of that run could be seen."""
+        """Arm → drawn seed → the time (UTC) from which on a result of that run could be seen; empty
+        where the runs' seeds are not known: nobody could pick among them."""
         seen_at: dict[str, dict[int, str]] = {arm: {} for arm in ARMS}
+        if not self.study.design.has_seeds:
+            return seen_at
         for (arm, seed), since in self.seen_since.items():
             seen_at[arm][self.drawn_seed(arm, seed)] = since
         return seen_at

@@ -81,6 +81,20 @@ class Design(StudyPart, ABC):
         return True
 
     @property
+    def run_word(self) -> str:
+        """``seed``, or ``run`` where seeds are not known: it stands before a run's number."""
+        return "seed" if self.has_seeds else "run"
+
+    def run_number(self, seed: int) -> int:
+        """The number of an arm's run as people read it: its seed; where seeds are not known, its
+        place in the arm, from 1."""
+        return seed if self.has_seeds else seed + 1
+
+    def run_label(self, seed: int) -> str:
+        """``seed 0``; where seeds are not known, ``run 1``."""
+        return f"{self.run_word} {self.run_number(seed)}"
+
+    @property
     def is_blind(self) -> bool:
         """True if the losses are not shown to anyone yet."""
         return False

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import private_folder, private_umask
 from q1lab.ground.paths import home
-from q1lab.ground.text_formats import MINUS
+from q1lab.ground.text_formats import MINUS, plural
 from q1lab.study.events import standard_names
 from q1lab.study.studies import ARMS
 from q1lab.verdict import label_text
@@ -181,12 +181,15 @@ def _draw_curves(axes: Any, c: Comparison, curves: Curves) -> None:
                 last = np.flatnonzero(np.isfinite(loss))[-1:]
                 axes.plot(at[last], loss[last], "x", color=color, ms=9, mew=2, zorder=5)
         if runs:
-            label = f"{name} ({len(runs)} {'seed' if len(runs) == 1 else 'seeds'})"
+            label = f"{name} ({plural(len(runs), c.study.design.run_word)})"
             if lost:
                 label = label.removesuffix(")") + f", {lost} diverged: ×)"
             _draw_arm(axes, arm, [(at, loss) for _, at, loss in runs], label)
     faint = "; faint: training" if c.metric.is_loss else ""
-    axes.set_title(f"{label_text.curve_name(c)}: each seed, mean, range{faint}", fontsize=9)
+    axes.set_title(
+        f"{label_text.curve_name(c)}: each {c.study.design.run_word}, mean, range{faint}",
+        fontsize=9,
+    )
     axes.set_xlabel("iter")
     axes.set_ylabel(c.metric.axis)
     axes.grid(True, color="#dddddd", lw=0.6)

@@ -148,7 +148,7 @@ def sample_text(c: Comparison) -> str:
     """The sample behind the verdict: ``3 pairs``, ``3 seeds per arm``, or ``4 and 8 runs``."""
     if c.analysis.headline == "paired":
         return plural(c.analysis.n, "pair")
-    thing = "seed" if c.study.design.has_seeds else "run"
+    thing = c.study.design.run_word
     base, modified = (
         sum(value is not None for value in c.arms[arm].values.values()) for arm in ARMS
     )

@@ -143,7 +143,7 @@ def loss_table(c: Comparison, *, published: bool = False) -> Table:
     rows = []
     for seed in shown:
         base, modified = (table_text.loss_cell(c, arm, seed) for arm in ARMS)
-        name = f"seed {seed}" if c.study.design.has_seeds else f"run {seed + 1}"
+        name = c.study.design.run_label(seed)
         rows.append(TableRow(name, base, modified, table_text.difference_cell(c, seed)))
     arms = [c.arms[arm] for arm in ARMS]
     if len(seeds) > 1 and (published or any(arm.mean is not None for arm in arms)):
@@ -151,7 +151,7 @@ def loss_table(c: Comparison, *, published: bool = False) -> Table:
         rows.append(TableRow("mean", base, modified, difference_text.mean_text(c.analysis)))
         base, modified = (number.loss(arm.std) for arm in arms)
         rows.append(TableRow("sd", base, modified, ""))
-    foot = table_text.folded_note(len(shown), len(seeds)) if len(shown) < len(seeds) else ""
+    foot = table_text.folded_note(c, len(shown), len(seeds)) if len(shown) < len(seeds) else ""
     base, modified = label_text.arm_names(c)
     return Table("losses", (c.metric.name, base, modified, "difference"), tuple(rows), foot)
 

@@ -55,8 +55,10 @@ def pairs_shown(pairs: Mapping[int, float]) -> list[int]:
     return sorted(by_difference)
 
 
-def folded_note(shown: int, total: int) -> str:
+def folded_note(c: Comparison, shown: int, total: int) -> str:
     """The seeds that a folded table leaves out, and the place to find them."""
+    if not c.study.design.has_seeds:
+        return f"The first {shown} of {total:,} runs; `--json` and `q1lab export` have all."
     return (
         f"{shown} of {total:,} seeds: {_ENDS_TEXT}, and runs without a pair; `--json` and "
         "`q1lab export` have all."

@@ -153,7 +153,7 @@ def _reason_and_advice(c: Comparison) -> tuple[str, str]:
             "Check that the change reaches the run.",
         )
     if analysis.reason is Reason.TOO_FEW:
-        thing = "pair" if analysis.headline == "paired" else "seed"
+        thing = "pair" if analysis.headline == "paired" else c.study.design.run_word
         return too_few_sentence(analysis.n, thing), ""
     if analysis.headline == "paired":
         cause = "Every pair has exactly the same difference"
@@ -217,7 +217,7 @@ def power_sentence(c: Comparison, *, published: bool = False) -> str:
     doubtful = any(note.kind is NoteKind.OUTLIER for note in analysis.notes)
     if settled or doubtful or not analysis.complete or c.study.design.is_sequential:
         return text
-    thing = "pairs" if analysis.headline == "paired" else "seeds per arm"
+    thing = "pairs" if analysis.headline == "paired" else f"{c.study.design.run_word}s per arm"
     if needed is None:
         if published:
             return text

@@ -129,7 +129,9 @@ class LabScreen(StudyActions, MainScreen):
         curves = (view.row.id, name, *points)
         if curves != self._curves:
             self._curves = curves
-            self.query_one(LossChart).data = chart_data(view.runs, view.study.metric, name)
+            self.query_one(LossChart).data = chart_data(
+                view.runs, view.study.metric, name, view.study.design.run_word
+            )
 
     def _show_difference(self, view: StudyInFocus) -> None:
         record = final_comparison(view)

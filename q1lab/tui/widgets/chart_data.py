@@ -43,13 +43,17 @@ class ChartData:
     name: str = "val loss"
     other_metric: str = ""
     """The metric that this one stands in for, while that has too few points to draw."""
+    run_word: str = "seed"
+    """The word for an arm's runs (``Design.run_word``)."""
 
     @property
     def empty(self) -> bool:
         return not any(curve for arm in self.arms for curve in arm.seeds)
 
 
-def chart_data(runs: Iterable[RunView], metric: Metric, name: str = "") -> ChartData:
+def chart_data(
+    runs: Iterable[RunView], metric: Metric, name: str = "", run_word: str = "seed"
+) -> ChartData:
     """The curves that runs reported under ``name`` (default: their study's ``metric``), without
     points that are not finite. While the study trains and no run has two values of its metric, the
     training loss stands in.
@@ -87,7 +91,7 @@ def chart_data(runs: Iterable[RunView], metric: Metric, name: str = "") -> Chart
             )
         )
     other_metric = "" if name == own_name else metric.title(own_name)
-    return ChartData(tuple(arms), last, metric.title(name), other_metric)
+    return ChartData(tuple(arms), last, metric.title(name), other_metric, run_word)
 
 
 def study_curves(store: Store, study_id: str) -> ChartData:
@@ -95,7 +99,8 @@ def study_curves(store: Store, study_id: str) -> ChartData:
     view = study_view.read_view(store, studies.load(study_id), new_events=False)
     metric = view.study.metric
     names = standard_names(metric)[:2]
-    return chart_data([study_view.with_curves(store, run, names) for run in view.runs], metric)
+    runs = [study_view.with_curves(store, run, names) for run in view.runs]
+    return chart_data(runs, metric, run_word=view.study.design.run_word)
 
 
 def _curve(run: RunView, name: str, metric: Metric) -> Curve:

@@ -190,7 +190,7 @@ class LossChart(Widget, can_focus=True):
         line.append("" if unit == 1 else f" (×1e{math.log10(unit):.0f})", colors.muted)
         for arm in self.data.arms:
             line.append(f"  {LOOK[arm.arm]} ", f"bold {colors.arm(arm.arm)}")
-            seeds = f" ({plural(arm.n, 'seed')})" if arm.n and width >= 70 else ""
+            seeds = f" ({plural(arm.n, self.data.run_word)})" if arm.n and width >= 70 else ""
             line.append(cut_cells(arm.variant, ARM_CELLS) + seeds, colors.muted)
         logs = [name for name, on in (("value", self.log_loss), ("iter", self.log_iter)) if on]
         notes = [f"log {' and '.join(logs)}"] if logs else []

@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from csv import DictReader
 from pathlib import Path
 
 import pytest
@@ -194,6 +195,51 @@ def test_a_table_without_seeds_is_of_runs_and_import_keeps_each(home: Path, tmp_
     assert "3 and 5 runs" in full
     assert "run 5" in full
     assert not re.search("seed [0-9]|each of|settings differ|although they differ", full)
+
+
+TWO_TABLES = [
+    f"arm,val_loss\n{rows}"
+    for rows in (
+        "".join(f"{arm},{x}\n" for arm, xs in arms.items() for x in xs)
+        for arms in (
+            {"baseline": BASE, "rope": [*MODIFIED, 1.81]},
+            {"baseline": BASE, "rope": BASE},
+        )
+    )
+]
+
+
+@pytest.fixture
+def without_seeds(home: Path, tmp_path: Path) -> str:
+    """A study that was imported, of 3 and 4 runs without seeds."""
+    (tmp_path / "runs.csv").write_text(TWO_TABLES[0])
+    done = CliRunner().invoke(cli, ["import", str(tmp_path / "runs.csv")])
+    assert done.exit_code == 0, done.output
+    return "rope-1"
+
+
+def test_runs_without_seeds_are_not_seeds_that_somebody_picked(
+    without_seeds: str, tmp_path: Path
+) -> None:
+    (tmp_path / "later.csv").write_text(TWO_TABLES[1].replace("1.91\n", "1.93\n", 1))
+    done = CliRunner().invoke(cli, ["import", str(tmp_path / "later.csv"), "--json"])
+    record = json.loads(done.stdout[done.stdout.index("{") :])
+    assert record["reason"] is None, record["short"]
+    full = CliRunner().invoke(cli, ["compare", record["study"], "--full"]).output
+    assert "2 looks in all" in full
+    assert "seed" not in full
+
+
+def test_a_run_without_a_seed_has_one_name(without_seeds: str, tmp_path: Path) -> None:
+    for options in ([], ["--curves"]):
+        file = str(tmp_path / f"out{len(options)}.csv")
+        CliRunner().invoke(cli, ["export", without_seeds, "--output", file, *options])
+        with Path(file).open() as lines:
+            rows = list(DictReader(lines))
+        assert {row["seed"] for row in rows} == {""}
+        assert {row["run"] for row in rows} == {f"run {n}" for n in (1, 2, 3, 4)}
+    status = json.loads(CliRunner().invoke(cli, ["status", "--json"]).stdout)
+    assert {run["seed"] for run in status["studies"][0]["runs"]} == {None}
 
 
 def test_it_loads_neither_torch_nor_wandb() -> None:
