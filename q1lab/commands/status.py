@@ -141,7 +141,7 @@ def verdict_table(rows: Sequence[ResultRow | Night], states: Mapping[str, str]) 
         level = difference_text.level_text(row)
         if between and level != "95%":
             levels.append(f"{row.id} {level}")
-        n = str(row.n or "") if row.verdict is not None else ""
+        n = row.sample if row.verdict is not None and row.n else ""
         cells.append((cut_cells(row.id, 28), answer, difference, between, n, age(row.created)))
     widths = [max(cell_len(line[at]) for line in cells) for at in range(len(cells[0]))]
     right = (2, 4, 5)

@@ -65,6 +65,10 @@ def list_results(store: Store) -> list[Row]:
                (SELECT count(*) FROM runs
                 WHERE study_id = s.id AND state IN ('finished', 'diverged')) AS done,
                r.record ->> '$.analysis.verdict' AS verdict, r.record ->> '$.analysis.n' AS n,
+               (SELECT count(value) FROM json_each(r.record, '$.arms.baseline.values'))
+                   AS baseline_runs,
+               (SELECT count(value) FROM json_each(r.record, '$.arms.modified.values'))
+                   AS modified_runs,
                r.record ->> '$.analysis.alpha' AS alpha, r.record ->> '$.analysis.delta' AS delta,
                r.record ->> '$.analysis.mean' AS mean, r.record ->> '$.metric' AS metric,
                r.record ->> ('$.analysis.' || s.headline || '.low') AS low,

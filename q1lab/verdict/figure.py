@@ -233,7 +233,7 @@ def _of_line(line: ResultRow) -> Bar:
     parts = (
         f"{modified} {MINUS} {base} = {mean}",
         line.answer,
-        f"n {line.n}",
+        f"n {line.sample}",
         line.preset,
     )
     note = " · ".join(part for part in parts if part)

@@ -36,6 +36,8 @@ class ResultRow:
     headline: Headline = "paired"
     verdict: str | None = None
     n: int | None = None
+    runs_by_arm: tuple[int, int] | None = None
+    """The runs of each arm that finished."""
     mean: float | None = None
     ends: Interval | None = None
     alpha: float | None = None
@@ -65,6 +67,14 @@ class ResultRow:
         if self.kept is not None:
             return "kept" if self.kept else "discarded"
         return self.verdict or ""
+
+    @property
+    def sample(self) -> str:
+        """The sample size in short: ``4``, or ``4+8`` where wholes of unequal size are compared;
+        empty without one."""
+        if self.headline == "welch" and self.runs_by_arm and len(set(self.runs_by_arm)) > 1:
+            return "+".join(map(str, self.runs_by_arm))
+        return "" if self.n is None else str(self.n)
 
     @property
     def why_no_verdict(self) -> str:
@@ -121,6 +131,7 @@ def read_result_rows(store: Store) -> tuple[ResultRow, ...]:
         numbers = {}
         if row["done"] == row["total"] and row["of_all_runs"]:
             numbers = {key: row[key] for key in ("verdict", "n", "mean", "alpha", "delta")}
+            numbers["runs_by_arm"] = row["baseline_runs"], row["modified_runs"]
             if row["metric"] is not None:
                 numbers["metric"] = Metric(**json.loads(row["metric"]))
             if row["low"] is not None and row["high"] is not None:

@@ -157,8 +157,9 @@ class ResultsTable(RowTable):
         sound = [row for row in self.studies if not row.problem]
         broken = [row for row in self.studies if row.problem]
         study = self._study_width([*sound[:MOST], *broken[:MOST]])
+        widths = {"study": study, "n": max([3, *(len(row.sample) for row in sound[:MOST])])}
         visible = [
-            (key, title, study if key == "study" else width, right, least)
+            (key, title, widths.get(key, width), right, least)
             for key, title, width, right, least in COLUMNS
             if self.size.width >= least
         ]
@@ -235,7 +236,7 @@ class ResultsTable(RowTable):
             "variant": Text(row.variant[:10], style=colors.modified),
             "preset": Text(row.preset, style=colors.muted),
             "plot": plot,
-            "n": Text("" if row.n is None else str(row.n), justify="right"),
+            "n": Text(row.sample, justify="right"),
             "mean": Text(
                 "" if row.mean is None else difference_text.mean_text(row), justify="right"
             ),

@@ -242,6 +242,12 @@ def test_a_run_without_a_seed_has_one_name(without_seeds: str, tmp_path: Path) -
     assert {run["seed"] for run in status["studies"][0]["runs"]} == {None}
 
 
+def test_lists_show_how_many_runs_each_arm_has(without_seeds: str, tmp_path: Path) -> None:
+    (tmp_path / "other.csv").write_text(TWO_TABLES[1])
+    CliRunner().invoke(cli, ["import", str(tmp_path / "other.csv")])
+    assert re.search(r"^rope-1 .* 3\+4 ", CliRunner().invoke(cli, ["status"]).output, re.MULTILINE)
+
+
 def test_it_loads_neither_torch_nor_wandb() -> None:
     code = (
         "import sys, q1lab; print(repr(q1lab.judge([1.9, 1.91], [1.8, 1.81])));"
