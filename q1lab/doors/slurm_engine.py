@@ -7,6 +7,7 @@ nothing has to be copied back, and the jobs go on without a process here: the ru
 from __future__ import annotations
 
 import json
+import math
 import re
 import shlex
 import shutil
@@ -25,6 +26,7 @@ from q1lab.runner import child_processes
 from q1lab.runner.engine import EngineCheck, JobNews, OutOfReach, Refused, probe_here
 from q1lab.runner.remote_engine import Remote
 from q1lab.study.engine_state import CANCELLED, ENDED, LOST, RUNNING, WAITING, CellStatus, Job
+from q1lab.study.events import last_event
 from q1lab.study.studies import Study
 
 RESERVED_OPTIONS = {
@@ -228,17 +230,15 @@ class Slurm(Remote):
     def poll(self, study: Study, job: Job, cursor: int) -> JobNews:
         cells: dict[str, CellStatus] = {}
         for part in job.id.split(","):
-            number, _, first = part.partition("+")
-            for index, task_state in self._read_tasks(number, job.name).items():
-                place = index + int(first or 0)
-                if 0 <= place < len(job.cells):
-                    cells[job.cells[place]] = task_state
+            cells |= self._read_tasks(study, job, part)
         live = any(task_state.state in (WAITING, RUNNING) for task_state in cells.values())
         # Slurm forgets ended tasks after a while
         return JobNews({**dict.fromkeys(job.cells, CellStatus(ENDED)), **cells}, (), not live, "")
 
-    def _read_tasks(self, number: str, name: str) -> dict[int, CellStatus]:
-        """The state of each task of one array that Slurm still knows, by index."""
+    def _read_tasks(self, study: Study, job: Job, part: str) -> dict[str, CellStatus]:
+        """The state of each cell of one array (its id and its first cell's index, ``17+0``) of
+        which Slurm still knows the task."""
+        number, _, first = part.partition("+")
         form = "%K|%T|%r|%N|%l|%P|%j"
         try:
             text = self._run_slurm(["squeue", "-h", "-r", "-t", "all", "-j", number, "-o", form])
@@ -246,29 +246,35 @@ class Slurm(Remote):
             if UNKNOWN_JOB in str(error):
                 return {}
             raise
-        state_by_index = {}
+        states = {}
         for line in text.splitlines():
             fields = (line.split("|") + [""] * 7)[:7]
             index, state, reason, node, limit, partition, job_name = map(printable, fields)
-            if job_name != name or not index.isdigit():
+            if job_name != job.name or not index.isdigit():
                 continue  # the id has been given to another user's job since
-            cell_state = _cell_state(state, reason, node)
+            place = int(index) + int(first or 0)
+            if place >= len(job.cells):
+                continue
+            cell, cell_state = job.cells[place], _cell_state(state, reason, node)
             if state == "TIMEOUT":
-                cell_state = self._with_next_limit(cell_state, limit, partition)
-            state_by_index[int(index)] = cell_state
+                minutes = minutes_of_limit(limit)
+                needed = max(2 * minutes, _minutes_needed(study, cell, minutes))
+                cell_state = self._with_next_limit(cell_state, minutes, needed, partition)
+            states[cell] = cell_state
         if not text.strip():
             raise OutOfReach(f"squeue has no line for job {number}")
-        return state_by_index
+        return states
 
-    def _with_next_limit(self, cell_state: CellStatus, limit: str, partition: str) -> CellStatus:
-        """The state of a cell that its time limit ended, with the limit to ask for next: twice as
-        much, or the longest that the partition has."""
-        minutes = minutes_of_limit(limit)
+    def _with_next_limit(
+        self, cell_state: CellStatus, minutes: int, needed: int, partition: str
+    ) -> CellStatus:
+        """The state of a cell that its limit of ``minutes`` ended, with the limit to ask for next:
+        the ``needed`` minutes, or the longest that the partition has."""
         if partition not in self._longest_limits:
             text = self._run_slurm(["sinfo", "-h", "-p", partition, "-o", "%l"])
             self._longest_limits[partition] = minutes_of_limit((text.split() or [""])[0])
         longest = self._longest_limits[partition]
-        next_limit = min(2 * minutes, longest or 2 * minutes)
+        next_limit = min(needed, longest or needed)
         words = f"{cell_state.words} of {minutes} min" if minutes else cell_state.words
         return replace(cell_state, words=words, next_time_limit=next_limit)
 
@@ -337,6 +343,19 @@ class Slurm(Remote):
                 raise OutOfReach(f"Slurm does not answer ({message})")
             raise Refused(message)
         raise OutOfReach(f"{command[0]} does not answer")
+
+
+def _minutes_needed(study: Study, cell: str, minutes: int) -> int:
+    """The minutes that a run which its limit of ``minutes`` ended needs to its end: its iters at
+    the pace so far, and the time of this attempt in which it reported nothing (the start, and what
+    was lost). 0 where the pace or the number of iters is not known."""
+    last = last_event(study.files.run(cell).events) or {}
+    iters, seconds = last.get("iter", 0), last.get("total", last.get("t"))
+    if not iters or not seconds or iters >= study.max_iters:
+        return 0
+    silent_seconds = max(0.0, 60 * minutes - (last.get("t") or seconds))
+    seconds_needed: float = silent_seconds + (study.max_iters - iters) * seconds / iters
+    return math.ceil(seconds_needed / 60)
 
 
 def minutes_of_limit(limit: str) -> int:

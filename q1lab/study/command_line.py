@@ -178,7 +178,7 @@ def sweep_command(request: Request, variants: Sequence[str]) -> str:
 
 def resume_command(study: Study) -> str:
     """The command that resumes a study: the engine's own for training by hand, else the one that
-    planned it, with twice the time where the engine's limit ended a run."""
+    planned it, with more time where the engine's limit ended a run."""
     by_hand = engine_choice.manual_command(study.trainer.engine, study.id)
     command = by_hand or study.design.resume_instead(study.variant)
     return command or study.trainer.resume_command(study) or _command_by_name(study)

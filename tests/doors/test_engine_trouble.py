@@ -344,6 +344,38 @@ def test_a_study_that_its_time_limit_ended_goes_on_with_more_time(
 
 
 @pytest.mark.parametrize(
+    ("iters", "longest", "minutes"),
+    [
+        (200, "1:00:00", 8),  # 1,800 iters are left at a quarter of a second each
+        (200, "5:00", 5),
+        (1990, "1:00:00", 2),
+        (0, "UNLIMITED", 2),
+    ],
+    ids=["what it needs", "the longest there is", "twice the limit", "no rate yet"],
+)
+def test_the_next_time_limit_is_enough_for_what_is_left(
+    slurm: Path, home: Path, iters: int, longest: str, minutes: int
+) -> None:
+    study, cell = make_study(seeds=(0,)), "baseline-seed0"
+    with train(study, "baseline", 0, 0, state=None).open("a") as file:
+        last = {
+            "type": "exit",
+            "state": "stopped",
+            "iter": iters,
+            "t": iters / 4,
+            "total": iters / 4,
+        }
+        file.write(json.dumps(last) + "\n")
+    (slurm / "longest").write_text(longest)
+    job = slurm / "jobs" / "1"
+    job.mkdir(parents=True)
+    for name, text in (("name", "x"), ("limit", "1:00"), ("0.state", "TIMEOUT")):
+        (job / name).write_text(text)
+    news = Slurm("", {}).poll(study, Job("x", (cell,), id="1+0"), 0)
+    assert news.cells[cell].next_time_limit == minutes
+
+
+@pytest.mark.parametrize(
     ("limit", "minutes"),
     [("15:30", 16), ("2:00:00", 120), ("1-12:30:00", 2190), ("UNLIMITED", 0)],
 )

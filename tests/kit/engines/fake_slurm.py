@@ -4,6 +4,7 @@ here, all at once.
 ``hiccups`` in the folder has what the next calls say instead of an answer, a line each. ``hold``
 keeps tasks waiting, as on a busy cluster. ``deaf`` swallows one signal, as Slurm does while a node
 still prepares the task. With ``timeout`` in a job's folder, its time limit is what ends its tasks.
+``longest`` has the partition's longest limit; without it, that is three minutes.
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ def main() -> int:
     if command == "scontrol":
         print("MaxArraySize = 1001")
     elif words[-1] == "%l":
-        print("3:00")
+        longest = root / "longest"
+        print(longest.read_text() if longest.exists() else "3:00")
     else:
         print("main* up 1 (null)")
     return 0
