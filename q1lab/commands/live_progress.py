@@ -15,7 +15,7 @@ from q1lab.ground.files import os_reason
 from q1lab.ground.log_tail import LogTail
 from q1lab.ground.text_formats import bar_characters, duration, token_rate
 from q1lab.index.store import Store
-from q1lab.index.study_view import RunView, StudyView, read_view, sparkline_points
+from q1lab.index.study_view import RunView, StudyRow, StudyView, read_view, sparkline_points
 from q1lab.runner import alerts, launch
 from q1lab.study.liveness import is_alive
 from q1lab.study.run_states import ENDED, STATE_SYMBOLS, RunState
@@ -224,15 +224,20 @@ def runs_grid(
         cells.append(Text(duration(run.seconds_left)))
         table.add_row(*cells)
     line = view.row
-    time_left = f" · about {duration(line.seconds_left)} left" if line.seconds_left else ""
+    time_left = about_time_left(line)
     hidden_runs = len(view.runs) - len(sparks)
     foot = (
-        f"{line.done} of {line.total} runs done{time_left}{gpu_text(view)}"
+        f"{line.done} of {line.total} runs done{time_left and f' · {time_left}'}{gpu_text(view)}"
         + (f" · {view.engine}" if view.engine else "")
         + (f" · {hidden_runs} more runs" if hidden_runs else "")
         + (f" · {hint}" if hint else "")
     )
     return Group(table, Text(foot, style="dim"))
+
+
+def about_time_left(row: StudyRow) -> str:
+    """``about 4 min left``; ``waits in the queue``; empty if nothing is known."""
+    return row.time_left(lambda seconds: f"about {duration(seconds)} left")
 
 
 def runs_that_fit(runs: Sequence[RunView], rows: int) -> list[RunView]:

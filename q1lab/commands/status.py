@@ -10,9 +10,10 @@ import click
 
 from q1lab.commands._output import print_json
 from q1lab.commands._store import open_store
+from q1lab.commands.live_progress import about_time_left
 from q1lab.commands.live_progress import run_line as live_line
 from q1lab.ground.errors import OK, Problem, notice
-from q1lab.ground.text_formats import age, cut_cells, cut_middle, duration
+from q1lab.ground.text_formats import age, cut_cells, cut_middle
 from q1lab.index import ingest_events, lost_lines, stored_results, study_labels, study_view
 from q1lab.index.store import Store
 from q1lab.index.study_labels import Labels
@@ -192,12 +193,12 @@ def study_summary(view: StudyView) -> str:
     study = view.study
     now = view.row
     where = f" {view.engine}" if view.engine else ""
-    time_left = f", about {duration(now.seconds_left)} left" if now.seconds_left else ""
+    time_left = about_time_left(now)
     # an imported study has no preset
     parts = [f"{study.variant} against {study.baseline}", study.trainer.recipe, study.data.name]
     return (
         f"{study.id}: {', '.join(part for part in parts if part)}: "
-        f"{now.state}{where}, {now.done} of {now.total} runs done{time_left}"
+        f"{now.state}{where}, {now.done} of {now.total} runs done{time_left and f', {time_left}'}"
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import cast
@@ -20,7 +20,14 @@ from q1lab.index import ingest_events
 from q1lab.index.store import Row, Store
 from q1lab.runner import launch
 from q1lab.study import engine_state
-from q1lab.study.engine_state import CANCELLED, LOST, RUNNING, WAITING, CellStatus
+from q1lab.study.engine_state import (
+    CANCELLED,
+    LOST,
+    RUNNING,
+    WAITING,
+    CellStatus,
+    EngineStatus,
+)
 from q1lab.study.events import TRAIN_LOSS, standard_names
 from q1lab.study.liveness import is_alive
 from q1lab.study.run_states import ENDED, RunState, study_state
@@ -112,9 +119,18 @@ class StudyRow:
     total: int
     seconds_left: float | None
     """Seconds until all runs have ended; None when nothing trains, or no pace is known yet."""
+    in_queue: bool = field(default=False, kw_only=True)
+    """True while no run trains and its engine has some of them in a queue, for nobody knows how
+    long."""
     problem: str | None = None
     """Why its plan can't be read; the state is then ``unreadable``, and nothing else is known for
     sure."""
+
+    def time_left(self, in_words: Callable[[float], str]) -> str:
+        """The time left ``in_words``; ``waits in the queue`` while it does; empty if not known."""
+        if self.in_queue:
+            return "waits in the queue"
+        return "" if self.seconds_left is None else in_words(self.seconds_left)
 
 
 @dataclass(frozen=True)
@@ -172,11 +188,14 @@ def build_view(study: Study, runs: tuple[RunView, ...]) -> StudyView:
 
 def _at_engine(run: RunView, seen: CellStatus, earlier_attempts: int) -> RunView:
     """A run as its engine tells of it. That it waits is news of before it began, or of after it was
-    stopped; why it ended is known to the engine alone, which stopped it by a signal."""
-    if seen.state == WAITING and run.state == RunState.RUNNING:
+    stopped or killed; why it ended is known to the engine alone, which stopped it by a signal."""
+    begun_since = run.attempt > earlier_attempts
+    if seen.state == WAITING and run.state == RunState.RUNNING and begun_since:
         return run
-    starts = seen.state == RUNNING and run.attempt <= earlier_attempts
-    if (seen.state == WAITING or starts) and run.state in (RunState.STOPPED, RunState.CRASHED):
+    starts = seen.state == RUNNING and not begun_since
+    was_killed = seen.state == WAITING and run.state == RunState.RUNNING
+    ended = run.state in (RunState.STOPPED, RunState.CRASHED)
+    if was_killed or ((seen.state == WAITING or starts) and ended):
         return replace(run, state=RunState.QUEUED, message=seen.words)
     stopped_there = seen.state == LOST and run.state == RunState.STOPPED
     if seen.state == CANCELLED or stopped_there:
@@ -257,9 +276,24 @@ def _line(about: StudySummary, runs: Sequence[RunView], jobs: int) -> StudyRow:
     done = sum(run.state in ENDED for run in runs)
     files = StudyPaths(study_dir(about[0]))
     alive = done < len(runs) and is_alive(files)
-    left = seconds_left(runs, jobs, waiting_runs(files, runs)) if alive else None
+    in_queue = alive and _is_in_queue(engine_state.read_status(files.root), runs)
+    trains = alive and not in_queue
+    left = seconds_left(runs, jobs, waiting_runs(files, runs)) if trains else None
     state = study_state((run.state for run in runs), alive=alive)
-    return StudyRow(*about, state, done, len(runs), left)
+    return StudyRow(*about, state, done, len(runs), left, in_queue=in_queue)
+
+
+def _is_in_queue(status: EngineStatus | None, runs: Sequence[RunView]) -> bool:
+    """True if an engine has runs in its queue, and none that trains, by its last report or by what
+    the runs have written since."""
+    if status is None or status.over:
+        return False
+    states = {cell.state for cell in status.cells.values()}
+    begun_since = any(
+        run.state is RunState.RUNNING and run.attempt > status.job.attempts.get(run.name, 0)
+        for run in runs
+    )
+    return WAITING in states and RUNNING not in states and not begun_since
 
 
 # ── runs

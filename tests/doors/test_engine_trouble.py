@@ -304,6 +304,29 @@ def test_what_ended_a_stopped_run_at_slurm_is_named(
     assert words in (run.message or "")
 
 
+@pytest.mark.parametrize("end", ["stopped", None], ids=["asked to end", "killed"])
+def test_no_time_is_told_while_no_run_trains(
+    home: Path, capsys: pytest.CaptureFixture[str], end: str | None
+) -> None:
+    """Nobody knows how long runs wait that Slurm has put back into its queue."""
+    study, cell = make_study(seeds=(0,)), "baseline-seed0"
+    train(study, "baseline", 0, 400, state=end)
+    cells = {run.name: _cell_state("PENDING", "BeginTime", "") for run in study.runs}
+    job = Job("x", tuple(cells), attempts={cell: 1})
+    status = engine_state.EngineStatus(engine="slurm", launch=1, job=job, cells=cells)
+    engine_state.write_status(study.files.root, status)
+    assert q1lab(["status", "--verbose"]) == 0
+    said = capsys.readouterr().out
+    assert "runs done, waits in the queue" in said
+    assert " left" not in said
+    with Store() as store:
+        assert study_view.read_view(store, study).run(cell).state == "queued"
+    begun_again = replace(status, job=replace(job, attempts={}))
+    engine_state.write_status(study.files.root, begun_again)
+    with Store() as store:
+        assert study_view.read_view(store, study).row.in_queue == (end is not None)
+
+
 def have_begun(study: Study, attempt: int) -> bool:
     return all(
         any(event["type"] == "start" and event["attempt"] == attempt for event in run_events)

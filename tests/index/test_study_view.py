@@ -183,7 +183,7 @@ def test_every_place_shows_the_same_picture(capsys: pytest.CaptureFixture[str]) 
     (status,) = json.loads(capsys.readouterr().out)["studies"]
     assert (status["state"], status["done"]) == ("running", 3)
     assert status["seconds_left"] == pytest.approx(seen.row.seconds_left)
-    assert time_left_words(seen.row.seconds_left)
+    assert seen.row.time_left(time_left_words)
 
 
 def test_a_run_that_failed_in_this_launch_is_not_waited_for() -> None:

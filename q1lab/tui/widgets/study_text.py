@@ -81,7 +81,7 @@ def study_heading(view: StudyInFocus, width: int, colors: Palette) -> Text:
 def _progress(view: StudyInFocus, colors: Palette) -> Text:
     done = f"{view.row.done} of {view.row.total} done"
     if view.alive:
-        left = time_left_words(view.row.seconds_left)
+        left = view.row.time_left(time_left_words)
         return Text.assemble(("● ", colors.success), done + (f" · {left}" if left else ""))
     if view.row.done == view.row.total and not view.study.design.has_verdict:
         return Text("judged by a gate", style=colors.muted)

@@ -26,10 +26,8 @@ ROOM = 78
 """From this width in cells, all tabs show their names; below it, only the open one does."""
 
 
-def time_left_words(seconds: float | None) -> str:
-    """A time left in words: ``4 min left``; empty for None."""
-    if seconds is None:
-        return ""
+def time_left_words(seconds: float) -> str:
+    """A time left in words: ``4 min left``."""
     if seconds < 60:
         return "under 1 min left"
     if seconds < 5400:
@@ -77,7 +75,7 @@ class TopLine(Widget):
         row = self.training
         if row is None:
             return Content("")
-        left = time_left_words(row.seconds_left)
+        left = row.time_left(time_left_words)
         full = f"{row.variant} {row.done}/{row.total} runs" + (f" · {left}" if left else "")
         short = f"{row.variant} {row.done}/{row.total}"
         for text in (full, short, f"{row.done}/{row.total}"):
