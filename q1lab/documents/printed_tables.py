@@ -15,7 +15,7 @@ from q1lab.study.studies import ARMS
 from q1lab.verdict.comparison import Comparison
 from q1lab.verdict.difference_text import interval_text, level_text, mean_text, number_writer
 from q1lab.verdict.label_text import arm_names, headline_method, sample_text
-from q1lab.verdict.scope_text import EXPLORATORY
+from q1lab.verdict.scope_text import origin_sentence
 from q1lab.verdict.short_text import caveat_line, confidence_line, size_line
 
 
@@ -82,9 +82,7 @@ def _limiting_sentences(c: Comparison) -> Iterable[str]:
         if has_verdict
         else size_line(c)
     )
-    yield from filter(None, (confidence_line(c), caveat_line(c)))
-    if not c.study.origin.is_ours:
-        yield EXPLORATORY
+    yield from filter(None, (confidence_line(c), caveat_line(c), origin_sentence(c)))
 
 
 def _capitalized(text: str) -> str:

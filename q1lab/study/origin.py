@@ -40,6 +40,9 @@ class ImportedRuns:
     allowed: Lines = ()
     notes: Lines = ()
     runs: Lines = ()
+    journal: Annotated[str, max_chars(64)] = ""
+    """Of a whole study that was declared in another home: the last link of the journal that came
+    with it. Empty without one, and for a journal with lines that can't be read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +75,11 @@ class Origin(StudyPart):
     @property
     def knows_other_runs(self) -> bool:
         """True if the record says which other runs of the question there were."""
+        return True
+
+    @property
+    def has_declaration(self) -> bool:
+        """True if a journal shows that the study was declared before its runs."""
         return True
 
     @property
@@ -124,6 +132,10 @@ class Imported(Origin):
     @property
     def knows_other_runs(self) -> bool:
         return bool(self.imported.study)
+
+    @property
+    def has_declaration(self) -> bool:
+        return bool(self.imported.journal)
 
     @property
     def allowed(self) -> tuple[str, ...]:

@@ -73,11 +73,31 @@ def _training_text(c: Comparison) -> str:
 EXPLORATORY = "Exploratory: how many runs were left out is not known."
 """Of runs that were trained elsewhere."""
 
+NO_JOURNAL = (
+    "Exploratory: no complete journal came with it, so how many runs were left out is not known."
+)
+"""Of a whole study from another home, without proof that it was declared."""
+
+DECLARED_ELSEWHERE = (
+    "Declared in another home: its journal came with it, and nobody here can tell whether that "
+    "is complete."
+)
+"""Of a whole study from another home: whoever owns a journal can write all of it anew."""
+
+
+def origin_sentence(c: Comparison) -> str:
+    """The limit of a verdict on runs from elsewhere; empty for a study of one's own."""
+    origin = c.study.origin
+    if origin.is_ours:
+        return ""
+    if not origin.knows_other_runs:
+        return EXPLORATORY
+    return DECLARED_ELSEWHERE if origin.has_declaration else NO_JOURNAL
+
 
 def scope_sentence(c: Comparison) -> str:
     """The scope of the verdict: data, size, iters, hyperparameters."""
-    scope = _scope_of_runs(c)
-    return scope if c.study.origin.is_ours else f"{EXPLORATORY} {scope}"
+    return " ".join(filter(None, (origin_sentence(c), _scope_of_runs(c))))
 
 
 def _scope_of_runs(c: Comparison) -> str:

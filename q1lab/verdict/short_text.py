@@ -31,7 +31,7 @@ from q1lab.verdict.difference_text import (
 )
 from q1lab.verdict.futility_text import futility_line, stopped_for_futility
 from q1lab.verdict.label_text import arm_names, brief_names, sample_text
-from q1lab.verdict.scope_text import EXPLORATORY
+from q1lab.verdict.scope_text import origin_sentence
 from q1lab.verdict.table_text import cost_change
 
 if TYPE_CHECKING:
@@ -229,7 +229,7 @@ def settling_line(c: Comparison) -> str:
     trained elsewhere, the reason that nothing here can settle it."""
     analysis, study = c.analysis, c.study
     if not study.origin.is_ours:
-        return EXPLORATORY
+        return origin_sentence(c)
     if study.is_floor:
         return ""
     run_command = f"q1lab run {study.id}"

@@ -212,6 +212,24 @@ def test_a_journal_with_a_senseless_line_is_one_line(
     assert studies.ids() == []
 
 
+@pytest.mark.parametrize("journal", ["whole", "gone"])
+def test_an_imported_study_is_exploratory_only_without_its_declaration(
+    journal: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = archived("rope-2")
+    if journal == "gone":
+        files = opened(file)
+        del files["journal.jsonl"]
+        sealed(file, files)
+    monkeypatch.setenv("Q1LAB_HOME", str(tmp_path / "second"))
+    for text in (q1lab("import", str(file)).stdout, q1lab("compare", "--full").stdout):
+        said = " ".join(text.split())
+        assert ("Declared in another home: its journal came with it" in said) == (
+            journal == "whole"
+        )
+        assert ("Exploratory: no complete journal came" in said) == (journal == "gone")
+
+
 def test_seeds_that_were_seen_in_the_first_home_are_known_in_the_second(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

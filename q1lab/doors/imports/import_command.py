@@ -160,7 +160,7 @@ def _import_bundle(received: Bundle, origin: str, *, as_json: bool) -> int:
                 print_comparison(store, study, as_json=as_json)
                 return OK
             taken_names = questions.names_on_record(store)
-            study = import_study.copy_study(received, origin, taken_names)
+            study = import_study.copy_study(received, origin, taken_names, first_chain)
             return print_imported(study, first_chain, as_json=as_json)
         filled = import_study.fill_planned(planned, received, origin)
         summary = f"{planned.id}: {len(filled)} runs taken in from {origin}"

@@ -28,6 +28,7 @@ from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import file_size, printable, read_bytes, utc_now, write_atomic
 from q1lab.ground.json_records import storable_text
+from q1lab.record.declarations import FirstChain
 from q1lab.runner import early_stopping
 from q1lab.study import bundle, liveness, studies
 from q1lab.study.bundle import Bundle
@@ -293,9 +294,11 @@ def create_study(
     return _publish(study, stem, events, {}, taken_names)
 
 
-def copy_study(received: Bundle, origin: str, taken_names: Collection[str]) -> Study:
-    """Copy another q1lab's study (plan, model files and events) into a study of its own here. It
-    gets none of the ``taken_names``."""
+def copy_study(
+    received: Bundle, origin: str, taken_names: Collection[str], first_chain: FirstChain
+) -> Study:
+    """Copy another q1lab's study (plan, model files and events) into a study of its own here, with
+    the journal that came with it. It gets none of the ``taken_names``."""
     events = {name: run.events or [] for name, run in _read_runs(received, origin).items()}
     if not events:
         raise Problem(f"{origin} holds no events of the runs that its study.json plans")
@@ -309,6 +312,7 @@ def copy_study(received: Bundle, origin: str, taken_names: Collection[str]) -> S
         if source is not None and is_model_file:
             files[f"source/{name}.py"] = read_bytes(source)
         arms[name] = replace(arm, source=f"source/{name}.py" if is_model_file else "")
+    declared = study.origin.is_ours and not first_chain.unread
     study = replace(
         study,
         arms=arms,
@@ -316,7 +320,12 @@ def copy_study(received: Bundle, origin: str, taken_names: Collection[str]) -> S
         origin=Imported(
             typed=study.origin.typed,
             series=study.origin.series,
-            imported=ImportedRuns(source=origin, study=printable(study.id), time=utc_now()),
+            imported=ImportedRuns(
+                source=origin,
+                study=printable(study.id),
+                time=utc_now(),
+                journal=first_chain.link if declared else "",
+            ),
         ),
     )
     return _publish(study, study.variant, events, files, taken_names)
