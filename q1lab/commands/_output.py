@@ -64,13 +64,21 @@ def print_diff(text: str, *, err: bool = False, paged: bool = False) -> None:
         click.echo(printable(text), nl=False, err=err)
 
 
+def width_shown() -> int | None:
+    """The columns of the terminal or of the app's pane that stdout is shown in; None if it is in
+    neither."""
+    if not (sys.stdout.isatty() or IN_PANE in os.environ):
+        return None
+    return shutil.get_terminal_size().columns
+
+
 def wrapped(text: str, indent: int, max_width: int | None = 100) -> str:
     """``text`` broken between words for a terminal of at most ``max_width`` columns. Its first line
     begins ``indent`` cells from the left, and the others are indented by as many. Returned as it is
     where stdout is neither a terminal nor a pane of the app."""
-    if not (sys.stdout.isatty() or IN_PANE in os.environ):
+    columns = width_shown()
+    if columns is None:
         return text
-    columns = shutil.get_terminal_size().columns
     width = max(30, min(columns, max_width or columns) - indent)
     return click.wrap_text(text, width).replace("\n", "\n" + " " * indent)
 

@@ -8,12 +8,12 @@ from dataclasses import asdict
 
 import click
 
-from q1lab.commands._output import print_json
+from q1lab.commands._output import print_json, width_shown
 from q1lab.commands._store import open_store
 from q1lab.commands.live_progress import about_time_left
 from q1lab.commands.live_progress import run_line as live_line
 from q1lab.ground.errors import OK, Problem, notice
-from q1lab.ground.text_formats import age, cut_cells, cut_middle
+from q1lab.ground.text_formats import age, cut_middle, cut_name
 from q1lab.index import ingest_events, lost_lines, stored_results, study_labels, study_view
 from q1lab.index.store import Store
 from q1lab.index.study_labels import Labels
@@ -28,6 +28,9 @@ from q1lab.verdict.result_rows import Night, ResultRow, fold_nights, read_result
 
 MAX_STUDIES = 40
 """Studies that are listed; --json has all."""
+
+SHORTEST_NAME, LONGEST_NAME = 12, 28
+"""Cells that the name of a study in the list is cut to: the most that let its line fit."""
 
 MAX_RUNS = 20
 """Runs of one study that are printed; --json has all."""
@@ -102,7 +105,7 @@ def status(as_json: bool, tag: str | None, verbose: bool) -> int:
     if table_rows:
         click.echo()
         states = {name: row.state for name, row in row_by_id.items()}
-        for text in verdict_table(table_rows[:MAX_STUDIES], states):
+        for text in verdict_table(table_rows[:MAX_STUDIES], states, width_shown()):
             click.echo(text)
     if len(table_rows) > MAX_STUDIES:
         older = len(table_rows) - MAX_STUDIES
@@ -119,16 +122,19 @@ def status(as_json: bool, tag: str | None, verbose: bool) -> int:
     return OK
 
 
-def verdict_table(rows: Sequence[ResultRow | Night], states: Mapping[str, str]) -> list[str]:
-    """A line for each study: its name, its verdict (or its state, by id), the difference with its
-    interval, the sample size, and its age. A gate's night is one line."""
+def verdict_table(
+    rows: Sequence[ResultRow | Night], states: Mapping[str, str], width: int | None
+) -> list[str]:
+    """A line for each study, of ``width`` cells at most: its name, its verdict (or its state, by
+    id), the difference with its interval, the sample size, and its age. A gate's night is one
+    line."""
     from rich.cells import cell_len
 
     cells = [("study", "verdict", "difference", "interval", "n", "age")]
     levels = []
     for row in rows:
         if isinstance(row, Night):
-            cells.append((f"gate {row.budget}"[:28], row.summary, "", "", "", age(row.created)))
+            cells.append((f"gate {row.budget}", row.summary, "", "", "", age(row.created)))
             continue
         difference = between = ""
         answer = row.answer.upper()
@@ -143,8 +149,11 @@ def verdict_table(rows: Sequence[ResultRow | Night], states: Mapping[str, str]) 
         if between and level != "95%":
             levels.append(f"{row.id} {level}")
         n = row.sample if row.verdict is not None and row.n else ""
-        cells.append((cut_cells(row.id, 28), answer, difference, between, n, age(row.created)))
+        cells.append((row.id, answer, difference, between, n, age(row.created)))
     widths = [max(cell_len(line[at]) for line in cells) for at in range(len(cells[0]))]
+    room = LONGEST_NAME if width is None else width - sum(widths[1:]) - 2 * len(widths[1:])
+    widths[0] = min(widths[0], max(SHORTEST_NAME, min(LONGEST_NAME, room)))
+    cells = [(cut_name(line[0], widths[0]), *line[1:]) for line in cells]
     right = (2, 4, 5)
     lines = [
         "  ".join(

@@ -6,6 +6,7 @@ import ast
 import io
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from rich.console import Console
 
 from q1lab.commands import cli, live_progress
 from q1lab.ground.files import write_atomic
+from q1lab.ground.text_formats import IN_PANE
 from q1lab.index import study_view
 from q1lab.index.store import Store
 from q1lab.index.study_view import RunView, seconds_left
@@ -269,3 +271,16 @@ def test_the_live_view_of_many_runs_shows_what_moves() -> None:
     text = console.export_text()
     assert len(text.splitlines()) == 12
     assert "80 more runs" in text
+
+
+def test_the_list_of_studies_fits_where_it_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    study = lab_home.make_study("a_study_whose_name_is_as_long_as_names_get-12")
+    lab_home.finish(study)
+    lab_home.compared(study)
+    lab_home.past()
+    monkeypatch.setenv(IN_PANE, "1")
+    for columns in (72, 80, 120):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        lines = q1lab("status").stdout.splitlines()
+        (line,) = (line for line in lines if re.match(r"a_study\S*-12 +[A-Z]", line))
+        assert len(line) <= columns
