@@ -127,6 +127,11 @@ class Rows:
         """True if there is no row."""
         return not self._head
 
+    def is_blank(self, column: str) -> bool:
+        """True if the first cells of a column hold nothing."""
+        at = self.columns.index(column)
+        return all(_is_blank(cells[at]) for _, cells in self._head)
+
     def is_numeric(self, column: str) -> bool:
         """True if the first cells of a column that hold something hold numbers."""
         at = self.columns.index(column)
@@ -251,6 +256,8 @@ def _from_json(text: str, name: str, options: TableOptions) -> NumberTable:
 def _from_columns(rows: Rows, options: TableOptions) -> NumberTable:
     columns, name = rows.columns, rows.name
     seed_key = _column(options.seed_key, SEED_KEYS, columns, "--seed-key", name)
+    if seed_key is not None and options.seed_key is None and rows.is_blank(seed_key):
+        seed_key = None  # as `q1lab export` writes runs whose seeds are not known
     arm_key = _column(options.arm_key, ARM_KEYS, columns, "--arm-key", name)
     step_key = next((column for column in columns if column.lower() in STEP), None)
     guesses = [

@@ -238,6 +238,8 @@ def test_a_run_without_a_seed_has_one_name(without_seeds: str, tmp_path: Path) -
             rows = list(DictReader(lines))
         assert {row["seed"] for row in rows} == {""}
         assert {row["run"] for row in rows} == {f"run {n}" for n in (1, 2, 3, 4)}
+    again = judged(str(tmp_path / "out0.csv"), "--metric", "value", "--better", "lower")
+    assert [len(arm["values"]) for arm in again["arms"].values()] == [3, 4]  # type: ignore[attr-defined]
     status = json.loads(CliRunner().invoke(cli, ["status", "--json"]).stdout)
     assert {run["seed"] for run in status["studies"][0]["runs"]} == {None}
 
