@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from textual.app import App, ComposeResult
 
+from q1lab.designs.given import Given, TableRuns
 from q1lab.ground.log_tail import LogTail
 from q1lab.ground.text_formats import signed, time_left, token_rate
 from q1lab.index.study_view import RunView, StudyView, study_row
@@ -229,6 +230,21 @@ async def test_a_command_that_reports_its_metric_has_a_curve_of_it() -> None:
         await pilot.pause()
         shown = [strip.text for strip in app.screen._compositor.render_strips()][1:3]
         assert all(BARS[-1] in line and BARS[0] in line for line in shown)
+
+
+async def test_the_grid_counts_runs_whose_seeds_are_not_known() -> None:
+    class Alone(App[None]):
+        def compose(self) -> ComposeResult:
+            yield RunGrid()
+
+    app, runs = Alone(), (run(), run(seed=1))
+    design = Given(batches=((0, 1),), headline="welch", table=TableRuns(has_seeds=False))
+    study = replace(make_study(), design=design)
+    async with app.run_test(size=(80, 12)) as pilot:
+        app.query_one(RunGrid).show(StudyView(study, study_row(study, runs), runs))
+        await pilot.pause()
+        rows = [strip.text.split() for strip in app.screen._compositor.render_strips()[:3]]
+        assert [row[1] for row in rows] == ["run", "1", "2"]
 
 
 async def test_a_point_without_a_line_can_be_seen() -> None:
