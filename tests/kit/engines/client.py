@@ -23,7 +23,7 @@ from q1lab.study.studies import Study
 from tests.kit.places import KIT, ROOT
 from tests.kit.waiting import wait_for
 
-RUN = ("run", "rope", "--preset", "quick", "--max-iters", "20")
+RUN = ("run", "rope", "--preset", "quick", "--max-iters", "20", "--wandb", "disabled")
 
 
 def q1lab(
