@@ -22,7 +22,7 @@ from q1lab.week import content, week_builder
 from q1lab.week.syllabus import ContentFinding, Week
 from tests.kit.commands import without_torch
 from tests.kit.places import ROOT
-from tests.kit.torch_server import warm_checks
+from tests.kit.torch_server import warm_children
 
 # Tests run beside each other, and torch's threads would wait for each other in busy loops: six
 # times the processor time for tiny models. Set before anybody imports torch.
@@ -103,9 +103,9 @@ def a_picture_is_drawn_once() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def warm(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Children that check a model file begin with torch imported."""
+    """Children that check, try or sample a model file begin with torch imported."""
     if not request.node.get_closest_marker("cold"):
-        warm_checks(monkeypatch)
+        warm_children(monkeypatch)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

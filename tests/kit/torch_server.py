@@ -1,13 +1,16 @@
 """Processes that begin with torch imported: to import it costs over a second of processor time, and
-many tests need the real trainer, or the real checks, in a process of its own."""
+many tests need the real trainer, probe, sampler or checks in a process of its own."""
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import runpy
+import select
 import subprocess
 import sys
+import time
 from multiprocessing.process import BaseProcess
 from multiprocessing.reduction import DupFd  # type: ignore[attr-defined]
 from pathlib import Path
@@ -56,14 +59,18 @@ def _run(
         runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
-def warm_checks(patch: pytest.MonkeyPatch) -> None:
-    """Start the children that check a model file from that server; all that they do is what a cold
-    one does, under the same guard."""
+WARM = {"labs.checks", "labs.probe", "labs.sample"}
+"""The modules with torch that q1lab asks, each in a child of its own."""
+
+
+def warm_children(patch: pytest.MonkeyPatch) -> None:
+    """Start such children from that server; all that they do is what a cold one does, under the
+    same guard."""
 
     from q1lab.runner import child_processes
 
     def start(command: list[str], **options: Any) -> Any:
-        begin = _Checks if "labs.checks" in command else subprocess.Popen
+        begin = _Child if WARM & {*command} else subprocess.Popen
         return begin(command, **options)
 
     patch.setattr(
@@ -71,26 +78,43 @@ def warm_checks(patch: pytest.MonkeyPatch) -> None:
     )
 
 
-class _Checks:
-    """What is used of a subprocess.Popen, for ``python -P child_guard.py --fd N … labs.checks …``
-    with two pipes."""
+class _Child:
+    """What is used of a subprocess.Popen, for ``python -P child_guard.py --fd N … MODULE …``."""
 
     def __init__(
-        self, command: list[str], *, pass_fds: list[int], cwd: Path, env: dict[str, str], **_: Any
+        self,
+        command: list[str],
+        *,
+        pass_fds: list[int],
+        cwd: Path,
+        env: dict[str, str],
+        stdin: int = subprocess.DEVNULL,
+        stderr: int = subprocess.PIPE,
+        **_: Any,
     ) -> None:
         (guard,) = pass_fds
-        (out, out_end), (err, err_end) = os.pipe(), os.pipe()
-        ends = _Ends((out_end, err_end, guard))
+        out, out_end = os.pipe()
+        ends = [os.open(os.devnull, os.O_RDONLY), out_end]
+        self.stdin = self.stderr = None
+        if stdin == subprocess.PIPE:
+            os.close(ends[0])
+            ends[0], write = os.pipe()
+            self.stdin = os.fdopen(write, "w", encoding="utf-8")
+        if stderr == subprocess.PIPE:
+            err, stderr = os.pipe()
+            self.stderr = os.fdopen(err, "rb")
+            ends.append(stderr)
         script = next(at for at, word in enumerate(command) if word.endswith("child_guard.py"))
+        passed = _Ends((ends[0], out_end, stderr, guard))
         self._process = _SERVER.Process(
-            target=_become, args=(command[script:], str(guard), cwd, env, ends)
+            target=_become, args=(command[script:], str(guard), cwd, env, passed)
         )
         self._process.start()
-        os.close(out_end)
-        os.close(err_end)
+        for end in ends:
+            os.close(end)
         assert self._process.pid is not None
         self.pid = self._process.pid
-        self.stdout, self.stderr = os.fdopen(out, "rb"), os.fdopen(err, "rb")
+        self.stdout = os.fdopen(out, "rb")
 
     @property
     def returncode(self) -> int | None:
@@ -103,6 +127,22 @@ class _Checks:
         self._process.join()
         assert self._process.exitcode is not None
         return self._process.exitcode
+
+    def send_signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def communicate(self, text: str, timeout: float) -> tuple[str, None]:
+        assert self.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self.stdin.write(text)
+            self.stdin.close()
+        answer, late = b"", time.monotonic() + timeout
+        while select.select([self.stdout], [], [], max(0, late - time.monotonic()))[0]:
+            if not (more := os.read(self.stdout.fileno(), 2**16)):
+                self.wait()
+                return answer.decode(errors="replace"), None
+            answer += more
+        raise subprocess.TimeoutExpired("", timeout)
 
 
 class _Ends:
@@ -125,11 +165,11 @@ def _become(
     os.setsid()
     os.environ.clear()
     os.environ.update(environment)
-    out, err, guard = ends.numbers
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    for number, target in ((nothing, 0), (out, 1), (err, 2)):
+    *streams, guard = ends.numbers
+    for target, number in enumerate(streams):
         os.dup2(number, target)
         os.close(number)
+    sys.stdin = os.fdopen(0)  # multiprocessing has put another in its place
     os.chdir(cwd)
     sys.argv = [str(guard) if word == asker else word for word in command]
     runpy.run_path(command[0], run_name="__main__")
