@@ -11,6 +11,7 @@ from textual.widgets import Static
 
 from q1lab.ground.config import Config
 from q1lab.tui import theme as themes
+from q1lab.tui.screens.help import HelpScreen
 from q1lab.tui.screens.run_log import RunLogScreen
 from q1lab.tui.widgets.diff_view import DiffView, diff_text
 from q1lab.tui.widgets.theme_colors import Palette, palette
@@ -94,9 +95,7 @@ async def test_a_chosen_theme_colors_all_that_is_open() -> None:
             assert not said_in(light)
         await pilot.press("2", "enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, RunLogScreen))
-        diff = DiffView("diff")
-        await pilot.app.screen.mount(diff)
-        diff.show("@@ -1 +1 @@\n-a = 1\n+a = 2\n")
+        await pilot.app.screen.mount(DiffView("@@ -1 +1 @@\n-a = 1\n+a = 2\n"))
         await pilot.pause()
         assert {"diff", "log-head"} <= {
             widget.id for widget in pilot.app.screen.query(Static) if widget.region.area
@@ -105,6 +104,14 @@ async def test_a_chosen_theme_colors_all_that_is_open() -> None:
         await pilot.pause()
         await pilot.pause()
         assert not said_in(dark)
+        await pilot.press("question_mark")
+        await until(pilot, lambda: isinstance(pilot.app.screen, HelpScreen))
+        await pilot.pause()
+        assert said_in(light)
+        pilot.app.theme = "q1lab-dark"
+        await pilot.pause()
+        await pilot.pause()
+        assert not said_in(light)
 
 
 async def test_code_can_be_read_on_the_grounds_of_a_diff() -> None:

@@ -88,7 +88,7 @@ class CheckScreen(FullScreen[None]):
             with Vertical(id="check-side"):
                 yield Static(id="check-against", markup=False)
                 with VerticalScroll(id="check-diff"):
-                    yield DiffView(id="diff")
+                    yield DiffView()
                 yield PageReader()
 
     def on_mount(self) -> None:

@@ -73,10 +73,18 @@ class HelpScreen(Dialog[None]):
     def body(self) -> ComposeResult:
         for title, rows in self.tables:
             yield Static(title, classes="heading", markup=False)
-            yield Static(self._table(rows))
+            yield Static(self._table(rows), classes="keys")
         yield Static("Marks", classes="heading")
-        yield Static(self._table(MARKS))
+        yield Static(self._table(MARKS), classes="keys")
         yield Static(CHANGED, classes="muted last", markup=False)
+
+    def on_mount(self) -> None:
+        self.q1.theme_changed_signal.subscribe(self, lambda _: self._recolor())
+
+    def _recolor(self) -> None:
+        all_rows = [*(rows for _, rows in self.tables), MARKS]
+        for place, rows in zip(self.query(".keys").results(Static), all_rows, strict=True):
+            place.update(self._table(rows))
 
     def _table(self, rows: Iterable[tuple[str, str]]) -> Table:
         """Keys on the left, their descriptions on the right."""

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
-from textual.widgets import Static
 
 from q1lab.ground.files import printable
 from q1lab.index import learner_tables
 from q1lab.tui.screens.base import Dialog
 from q1lab.tui.screens.pick_one import PickScreen
-from q1lab.tui.widgets.diff_view import diff_text
+from q1lab.tui.widgets.diff_view import DiffView
 from q1lab.tui.widgets.page_blocks import Prose
-from q1lab.tui.widgets.theme_colors import palette
 from q1lab.week.own_model import model_file
 from q1lab.week.own_model.model_file import STAGES, Hint
 
@@ -46,7 +44,7 @@ class HintScreen(Dialog[None]):
             if self.text:
                 yield Prose(printable(self.text))
             if self.diff:
-                yield Static(diff_text(printable(self.diff), palette(self.app)))
+                yield DiffView(printable(self.diff))
 
 
 def _first(failing: CheckResult | None) -> str:

@@ -80,7 +80,7 @@ class LaunchScreen(DraftForm, FullScreen[str | None]):
                 self.q1.config.engine,
             )
             with VerticalScroll(id="launch-diff"):
-                yield DiffView(id="diff")
+                yield DiffView()
         with Horizontal(id="launch-plan"):
             with VerticalScroll(id="launch-says"):
                 yield Static(id="prediction", markup=False)

@@ -28,11 +28,12 @@ MOST_LINES = 2_000
 class DiffView(Static):
     """Shows a diff in the colors of the app's theme."""
 
-    def __init__(self, id: str) -> None:  # noqa: A002  (Textual's own name)
-        super().__init__(markup=False, id=id)
-        self._diff = ""
+    def __init__(self, diff: str = "") -> None:
+        super().__init__(markup=False, id="diff")
+        self._diff = diff
 
     def on_mount(self) -> None:
+        self._recolor()
         self.app.theme_changed_signal.subscribe(self, lambda _: self._recolor())
 
     def _recolor(self) -> None:
