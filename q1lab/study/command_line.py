@@ -227,7 +227,10 @@ def fewest_overrides(preset: str, config: Mapping[str, Any]) -> dict[str, str]:
     overrides: dict[str, str] = {}
     # max_iters first: other values follow it unless they are given, too
     for key in sorted(config, key=lambda key: (key != "max_iters", key not in preset_config)):
-        resolved = presets.resolve_config(preset, overrides, config) if preset_config else {}
+        try:
+            resolved = presets.resolve_config(preset, overrides, config) if preset_config else {}
+        except Problem:  # a study from elsewhere may have values that no training takes
+            resolved = {}
         if key not in resolved or not _same(resolved[key], config[key]):
             overrides[key] = _typed(config[key])
     return overrides

@@ -195,3 +195,8 @@ def test_bad_seeds_are_named(text: str, message: str) -> None:
     with pytest.raises(Problem, match=message) as raised:
         _ = Request("rope", seeds=text).parsed_seeds
     assert "\n" not in str(raised.value)
+
+
+def test_a_study_of_values_that_no_training_takes_is_shown_with_them() -> None:
+    config = {**presets.resolve_config("cpu", {}), "learning_rate": -1.0}
+    assert command_line.fewest_overrides("cpu", config)["learning_rate"] == "-1.0"
