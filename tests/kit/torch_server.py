@@ -10,7 +10,9 @@ import runpy
 import select
 import subprocess
 import sys
+import threading
 import time
+from multiprocessing import connection
 from multiprocessing.process import BaseProcess
 from multiprocessing.reduction import DupFd  # type: ignore[attr-defined]
 from pathlib import Path
@@ -58,6 +60,9 @@ def _run(
     else:
         runpy.run_module(module, run_name="__main__", alter_sys=True)
 
+
+_ONE_AT_A_TIME = threading.Lock()
+"""A process that is started asks all others for their ends, and an end can be read once."""
 
 WARM = {"labs.checks", "labs.probe", "labs.sample"}
 """The modules with torch that q1lab asks, each in a child of its own."""
@@ -109,24 +114,34 @@ class _Child:
         self._process = _SERVER.Process(
             target=_become, args=(command[script:], str(guard), cwd, env, passed)
         )
-        self._process.start()
-        for end in ends:
-            os.close(end)
+        try:
+            with _ONE_AT_A_TIME:
+                self._process.start()
+        except BaseException:
+            for pipe in (self.stdin, self.stderr):
+                if pipe is not None:
+                    pipe.close()
+            raise
+        finally:
+            for end in ends:
+                os.close(end)
         assert self._process.pid is not None
         self.pid = self._process.pid
         self.stdout = os.fdopen(out, "rb")
 
     @property
     def returncode(self) -> int | None:
-        return self._process.exitcode
+        return self.poll()
 
     def poll(self) -> int | None:
-        return self._process.exitcode
+        with _ONE_AT_A_TIME:
+            return self._process.exitcode
 
     def wait(self) -> int:
-        self._process.join()
-        assert self._process.exitcode is not None
-        return self._process.exitcode
+        connection.wait([self._process.sentinel])
+        status = self.poll()
+        assert status is not None
+        return status
 
     def send_signal(self, number: int) -> None:
         os.kill(self.pid, number)
