@@ -175,7 +175,7 @@ def build_view(study: Study, runs: tuple[RunView, ...]) -> StudyView:
     if word is None:
         return StudyView(study, study_row(study, runs), runs)
     runs = tuple(
-        _at_engine(run, seen, word.job.attempts.get(run.name, 0))
+        _at_engine(run, seen, begun_since=_has_begun_since(run, word))
         if (seen := word.cells.get(run.name)) and run.state not in ENDED
         else run
         for run in runs
@@ -186,10 +186,9 @@ def build_view(study: Study, runs: tuple[RunView, ...]) -> StudyView:
     )
 
 
-def _at_engine(run: RunView, seen: CellStatus, earlier_attempts: int) -> RunView:
+def _at_engine(run: RunView, seen: CellStatus, *, begun_since: bool) -> RunView:
     """A run as its engine tells of it. That it waits is news of before it began, or of after it was
     stopped or killed; why it ended is known to the engine alone, which stopped it by a signal."""
-    begun_since = run.attempt > earlier_attempts
     if seen.state == WAITING and run.state == RunState.RUNNING and begun_since:
         return run
     starts = seen.state == RUNNING and not begun_since
@@ -201,6 +200,11 @@ def _at_engine(run: RunView, seen: CellStatus, earlier_attempts: int) -> RunView
     if seen.state == CANCELLED or stopped_there:
         return replace(run, message=seen.words or run.message)
     return replace(run, message=run.message or seen.words or None)
+
+
+def _has_begun_since(run: RunView, status: EngineStatus) -> bool:
+    """True if a run has begun anew since the engine was last seen to queue it."""
+    return run.attempt > status.job.attempts.get(run.name, 0)
 
 
 def study_row(study: Study, runs: Sequence[RunView]) -> StudyRow:
@@ -290,8 +294,7 @@ def _is_in_queue(status: EngineStatus | None, runs: Sequence[RunView]) -> bool:
         return False
     states = {cell.state for cell in status.cells.values()}
     begun_since = any(
-        run.state is RunState.RUNNING and run.attempt > status.job.attempts.get(run.name, 0)
-        for run in runs
+        run.state is RunState.RUNNING and _has_begun_since(run, status) for run in runs
     )
     return WAITING in states and RUNNING not in states and not begun_since
 
