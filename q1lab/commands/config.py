@@ -47,8 +47,10 @@ def config(key: str | None, value: str | None, keys: bool, as_json: bool) -> Non
         click.echo(json.dumps(values, indent=1))
         return
     width = max(len(name) for name, *_ in rows)
+    file = paths.config_file()  # the last line gives its folder
     for name, is_now, source in rows:
-        click.echo(printable(f"{name:<{width}} {is_now or '–':<28} {source}"))
+        place = file.name if source == str(file) else source
+        click.echo(printable(f"{name:<{width}} {is_now or '–':<28} {place}"))
         click.echo(f"{'':<{width}} {wrapped(settings.HELP[name], width + 1)}")
     click.echo(printable(f"They are kept in {paths.config_file()}"))
 

@@ -12,6 +12,7 @@ from textual.widgets import Static
 from q1lab.ground.config import Config
 from q1lab.tui import theme as themes
 from q1lab.tui.screens.help import HelpScreen
+from q1lab.tui.screens.pick_one import PickScreen
 from q1lab.tui.screens.run_log import RunLogScreen
 from q1lab.tui.widgets.diff_view import DiffView, diff_text
 from q1lab.tui.widgets.theme_colors import Palette, palette
@@ -112,6 +113,14 @@ async def test_a_chosen_theme_colors_all_that_is_open() -> None:
         await pilot.pause()
         await pilot.pause()
         assert not said_in(light)
+        await pilot.press("escape", "escape", "slash")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PickScreen))
+        await pilot.pause()
+        assert said_in(dark)
+        pilot.app.theme = "q1lab-light"
+        await pilot.pause()
+        await pilot.pause()
+        assert not said_in(dark)
 
 
 async def test_code_can_be_read_on_the_grounds_of_a_diff() -> None:

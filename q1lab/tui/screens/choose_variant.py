@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import textwrap
 from functools import partial
 from typing import TYPE_CHECKING
 
-from rich.table import Table
-from rich.text import Text
+from textual.content import Content
 
 from q1lab.index.store import Store
 from q1lab.tui.screens.confirm import ConfirmScreen
 from q1lab.tui.screens.pick_one import PickScreen
-from q1lab.tui.widgets.theme_colors import palette
 from q1lab.week import chosen_variant
 from q1lab.week import progress as domain
 from q1lab.week.syllabus import WeekVariant
@@ -24,8 +23,9 @@ if TYPE_CHECKING:
 def open_variant_choice(app: Q1Lab, step: Step) -> None:
     """Show the week's variants; if another one was trained already, ask before changing."""
     week, chosen = app.setup.week, app.snapshot.progress.chosen
+    room = min(60, app.size.width - 12)
     rows = [
-        (variant.name, _row(app, variant, variant.name == chosen)) for variant in app.week.variants
+        (variant.name, _row(variant, variant.name == chosen, room)) for variant in app.week.variants
     ]
 
     def picked(name: str) -> None:
@@ -55,15 +55,16 @@ def open_variant_choice(app: Q1Lab, step: Step) -> None:
     )
 
 
-def _row(app: Q1Lab, variant: WeekVariant, chosen: bool) -> Table:
+def _row(variant: WeekVariant, chosen: bool, room: int) -> Content:
     facts = [
         f"{variant.difficulty} to implement" if variant.difficulty else "",
         f"used in {variant.used_in}" if variant.used_in else "",
         variant.paper,
     ]
-    row = Table.grid(padding=(0, 1, 0, 0))
-    row.add_row("●" if chosen else "○", Text(variant.title, style="bold"))
-    for fact in facts:
-        if fact:
-            row.add_row("", Text(fact, style=palette(app).muted))
-    return row
+    below = "\n".join(textwrap.fill(fact, room - 2) for fact in facts if fact)
+    return Content.assemble(
+        "● " if chosen else "○ ",
+        (variant.title, "bold"),
+        "\n" if below else "",
+        (textwrap.indent(below, "  "), "$muted"),
+    )

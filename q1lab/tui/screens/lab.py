@@ -25,7 +25,6 @@ from q1lab.tui.widgets.run_grid import RunGrid
 from q1lab.tui.widgets.study_heading import StudyHeading
 from q1lab.tui.widgets.study_list import StudyLines, StudyList, search_text
 from q1lab.tui.widgets.study_text import final_comparison
-from q1lab.tui.widgets.theme_colors import palette
 from q1lab.verdict import figure, short_text
 from q1lab.verdict.result_rows import ResultRow, ResultRowReader
 
@@ -203,9 +202,9 @@ class LabScreen(StudyActions, MainScreen):
     def action_filter(self) -> None:
         from q1lab.tui.screens.pick_one import PickScreen
 
-        current, colors = self.view.row.id if self.view else "", palette(self.app)
+        current = self.view.row.id if self.view else ""
         studies = self.q1.snapshot.studies
-        lines = StudyLines(min(62, self.size.width - 16), current, colors)
+        lines = StudyLines(min(62, self.size.width - 16), current)
         rows = [(study.id, lines.study(study, self._results.get(study.id))) for study in studies]
         words = {study.id: search_text(study) for study in studies}
         self.app.push_screen(PickScreen("Which study?", rows, current, find=words), self._watch)

@@ -45,7 +45,7 @@ class ChoiceList(SingleClick, OptionList):
 
 class RefilledList(SingleClick, OptionList):
     """A list whose rows are updated in place. If ``refill`` is set, the list calls it when its
-    width or the theme changes."""
+    width changes."""
 
     refill: Callable[[], None] | None = None
 
@@ -53,9 +53,6 @@ class RefilledList(SingleClick, OptionList):
     def room(self) -> int:
         """The width of a row in cells."""
         return self.scrollable_content_region.width or self.content_size.width
-
-    def on_mount(self) -> None:
-        self.app.theme_changed_signal.subscribe(self, lambda _: self.on_resize())
 
     def on_resize(self) -> None:
         if self.refill is not None:

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from rich.text import Text
 from textual.binding import BindingType
+from textual.content import Content
 from textual.widgets.option_list import Option
 
 from q1lab.ground.text_formats import MINUS, age, cut_name, pad_cells
@@ -16,7 +16,7 @@ from q1lab.index.study_view import StudyRow
 from q1lab.study.run_states import STATE_SYMBOLS, RunState
 from q1lab.tui.widgets.choice_list import WALK, RefilledList
 from q1lab.tui.widgets.study_text import TONES
-from q1lab.tui.widgets.theme_colors import Palette, palette
+from q1lab.tui.widgets.theme_colors import STATE_ROLES
 from q1lab.verdict import difference_text
 from q1lab.verdict.result_rows import Night, ResultRow, fold_nights
 
@@ -54,36 +54,36 @@ def search_text(row: StudyRow) -> str:
 @dataclass(frozen=True)
 class StudyLines:
     """Lays out lines of ``width`` cells: sign, name, verdict, difference and age, each in its
-    column. ``▸`` marks the study ``current``."""
+    column. ``▸`` marks the study ``current``. Colors are the theme's variables, so that a line
+    follows a change of theme."""
 
     width: int
     current: str | None
-    colors: Palette
 
-    def study(self, row: StudyRow, result: ResultRow | None, indent: str = "") -> Text:
+    def study(self, row: StudyRow, result: ResultRow | None, indent: str = "") -> Content:
         state = AS_RUNS.get(row.state) or RunState(row.state)
-        sign = STATE_SYMBOLS[state], self.colors.state(state)
+        sign = STATE_SYMBOLS[state], f"${STATE_ROLES[state]}"
         if row.problem is not None:
-            return self._line(sign, indent + row.id, ("damaged", self.colors.error), "", "")
+            return self._line(sign, indent + row.id, ("damaged", "$error"), "", "")
         word = result.answer if result is not None else ""
-        answer = (word.removesuffix(" to matter"), getattr(self.colors, TONES.get(word, "muted")))
+        answer = (word.removesuffix(" to matter"), f"${TONES.get(word, 'muted')}")
         difference = ""
         if not word:
             done = f"{row.done}/{row.total}"
             words = done if row.state in ("running", "finished") else f"{row.state} {done}"
-            answer = (words, self.colors.muted)
+            answer = (words, "$muted")
         elif result is not None and result.mean is not None:
             difference = difference_text.mean_text(result)
         is_current = row.id == self.current
         return self._line(sign, indent + row.id, answer, difference, row.created, is_current)
 
-    def night(self, night: Night, is_open: bool) -> Text:
+    def night(self, night: Night, is_open: bool) -> Content:
         has_current = any(row.id == self.current for row in night.proposals)
         any_kept = any(row.kept for row in night.proposals)
         return self._line(
-            ("▾" if is_open else "▹", self.colors.muted),
+            ("▾" if is_open else "▹", "$muted"),
             f"gate {night.budget}",
-            (night.summary, self.colors.success if any_kept else self.colors.muted),
+            (night.summary, "$success" if any_kept else "$muted"),
             "",
             night.created,
             has_current and not is_open,
@@ -97,20 +97,21 @@ class StudyLines:
         difference: str,
         created: str,
         is_current: bool = False,
-    ) -> Text:
+    ) -> Content:
         room = DIFFERENCE if self.width >= WITH_NUMBER else SIGN
         if room == SIGN:
             difference = difference[:1] if difference[:1] in (MINUS, "+") else ""
         names = max(4, self.width - 3 - ANSWER - room - AGE - 3)
         bold = "bold" if is_current else ""
-        text = Text(no_wrap=True, overflow="crop")
-        text.append("▸" if is_current else " ", style="bold")
-        text.append(f"{sign[0]} ", style=sign[1])
-        text.append(f"{pad_cells(cut_name(name, names), names)} ", style=bold)
-        text.append(f"{pad_cells(answer[0], ANSWER)} ", style=answer[1])
-        text.append(f"{difference:>{room}} ", style=self.colors.foreground)
-        text.append(f"{age(created):>{AGE}}", style=self.colors.muted)
-        return text
+        parts = (
+            ("▸" if is_current else " ", "bold"),
+            (f"{sign[0]} ", sign[1]),
+            (f"{pad_cells(cut_name(name, names), names)} ", bold),
+            (f"{pad_cells(answer[0], ANSWER)} ", answer[1]),
+            f"{difference:>{room}} ",
+            (f"{age(created):>{AGE}}", "$muted"),
+        )
+        return Content.assemble(*parts).truncate(self.width)
 
 
 class StudyList(RefilledList):
@@ -144,8 +145,7 @@ class StudyList(RefilledList):
         studies, results, current = self._shown
         if self.room <= 0:
             return
-        colors = palette(self.app)
-        layout = StudyLines(self.room, current, colors)
+        layout = StudyLines(self.room, current)
         by_id = {row.id: row for row in studies}
         options: list[Option] = []
         line_of_current = None
@@ -165,7 +165,7 @@ class StudyList(RefilledList):
             ]
         more = len(options) - MOST
         if more > 0:
-            words = Text(f"  {more:,} older: / finds them", style=colors.muted)
+            words = Content.styled(f"  {more:,} older: / finds them", "$muted")
             options = [*options[:MOST], Option(words, disabled=True)]
         at = self.highlighted_option.id if self.highlighted_option is not None else None
         self.put(options)

@@ -20,6 +20,17 @@ FALLBACK = {
     "background": "#121212",
 }
 
+STATE_ROLES = {
+    RunState.FINISHED: "success",
+    RunState.RUNNING: "foreground",
+    RunState.QUEUED: "muted",
+    RunState.STOPPED: "warning",
+    RunState.FAILED: "error",
+    RunState.CRASHED: "error",
+    RunState.DIVERGED: "error",
+}
+"""The role of a run state's color."""
+
 
 @dataclass(frozen=True)
 class Palette:
@@ -41,15 +52,7 @@ class Palette:
         return self.baseline if arm == "baseline" else self.modified
 
     def state(self, state: RunState) -> str:
-        return {
-            RunState.FINISHED: self.success,
-            RunState.RUNNING: self.foreground,
-            RunState.QUEUED: self.muted,
-            RunState.STOPPED: self.warning,
-            RunState.FAILED: self.error,
-            RunState.CRASHED: self.error,
-            RunState.DIVERGED: self.error,
-        }[state]
+        return str(getattr(self, STATE_ROLES[state]))
 
     def tint(self, color: str, share: float) -> str:
         """``color`` mixed into the background, 0 (none of it) to 1, as ``#rrggbb``."""
