@@ -22,12 +22,13 @@ from pathlib import Path
 from typing import Any
 
 try:
-    import torch
-    from torch.utils.flop_counter import FlopCounterMode
+    from labs.torch_import import torch
 except ModuleNotFoundError as error:
     answer = {"error": f"{sys.executable} has no module {error.name}: install PyTorch for it"}
     json.dump(answer, sys.stdout)
     sys.exit(0)
+
+from torch.utils.flop_counter import FlopCounterMode
 
 from labs import data, devices, flat, interfaces, keyed, loading, torch_private
 from labs.attention import PlainAttention

@@ -19,7 +19,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import torch
+from labs.torch_import import torch
+
+# isort: split
 from torch import Tensor, nn
 
 from labs import data, devices, loading

@@ -29,7 +29,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
+from labs.torch_import import torch
+
+# isort: split
 from torch import Tensor, nn
 
 from labs import checkpoint, data, devices, flat, keyed, loading, report, torch_private

@@ -129,8 +129,9 @@ def run(
     say("check", **vars(first))
     say("begin", name="loading the file")
     sys.dont_write_bytecode = True
-    import torch
+    from labs.torch_import import torch
 
+    # isort: split
     from labs import interfaces, loading
     from labs.checks import generic, scope, suite
     from labs.checks.subject import LONG, Subject

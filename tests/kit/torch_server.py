@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # a child loads this module, too
     import pytest
 
 _SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(["torch", "torch.utils.flop_counter"])
+_SERVER.set_forkserver_preload(["labs.torch_import", "torch.utils.flop_counter"])
 
 
 def start_module(at: Path, module: str, *arguments: str, log: Path) -> BaseProcess:
@@ -47,8 +47,7 @@ def exit_status(child: BaseProcess, seconds: float = 120) -> int:
 def _run(
     at: Path, module: str, arguments: tuple[str, ...], log: Path, environment: dict[str, str]
 ) -> None:
-    os.environ.clear()
-    os.environ.update(environment)
+    _begin(environment)
     out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     os.dup2(out, 1)
     os.dup2(out, 2)
@@ -59,6 +58,13 @@ def _run(
         runpy.run_path(module, run_name="__main__")
     else:
         runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+def _begin(environment: dict[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+    for module in ("labs", "labs.torch_import"):  # the child may have another package of that name
+        sys.modules.pop(module, None)
 
 
 _ONE_AT_A_TIME = threading.Lock()
@@ -178,8 +184,7 @@ def _become(
     command: list[str], asker: str, cwd: Path, environment: dict[str, str], ends: _Ends
 ) -> None:
     os.setsid()
-    os.environ.clear()
-    os.environ.update(environment)
+    _begin(environment)
     *streams, guard = ends.numbers
     for target, number in enumerate(streams):
         os.dup2(number, target)
