@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import itertools
 import json
 import os
 import pickle
@@ -135,11 +136,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             begun.add(item.path)
 
 
+@pytest.fixture(scope="session")
+def new_home(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    """Makes an empty folder. pytest's own `mktemp` reads the names of all folders before it, and
+    there are thousands of homes."""
+    folder = tmp_path_factory.mktemp("homes")
+    numbers = itertools.count()
+
+    def new() -> Path:
+        home = folder / f"home{next(numbers)}"
+        home.mkdir(0o700)
+        return home
+
+    return new
+
+
 @pytest.fixture(autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(new_home: Callable[[], Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty Q1LAB_HOME; nothing of the person's own is read or written."""
     NOTICES.clear()
-    folder = tmp_path_factory.mktemp("home")
+    folder = new_home()
     monkeypatch.setenv("Q1LAB_HOME", str(folder))
     for name in [
         key for key in os.environ if key.startswith(("Q1LAB_", "WANDB_")) and key != "Q1LAB_HOME"

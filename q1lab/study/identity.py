@@ -216,6 +216,7 @@ def training_text_hash(text: str, characters: int) -> str:
     return hashlib.sha256(beginning.encode()).hexdigest()
 
 
+@lru_cache(maxsize=256)  # a hash takes 10 ms, and most studies share the baseline's file
 def code_hash(text: str) -> str:
     """A hash of a Python file's syntax tree without docstrings: comments, blank lines, line breaks
     and the names of local variables change nothing. Empty if the text is not Python."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from q1lab.ground import paths
@@ -82,15 +83,13 @@ def read_variant(path: Path, name: str, origin: str) -> Variant:
     except OSError as error:
         raise Problem(f"{path}: {os_reason(error)}", file=path) from None
     try:
-        tree = parse_python(text, str(path))
+        outline = _outline(text)
     except SyntaxError as error:
         raise Problem(
             f"{path}:{error.lineno}: SyntaxError: {error.msg}", file=path, line=error.lineno
         ) from None
-    defined = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
-    imported = any(isinstance(node, ast.ImportFrom | ast.Import) for node in ast.walk(tree))
     for class_name in ("GPTConfig", "GPT"):
-        if class_name not in defined and not (imported and class_name in text):
+        if class_name not in outline.classes and not (outline.imports and class_name in text):
             cure = advice(text, path)
             raise Problem(
                 f"{path}:1: no class {class_name}{'. ' if cure else ''}",
@@ -98,18 +97,39 @@ def read_variant(path: Path, name: str, origin: str) -> Variant:
                 file=path,
                 line=1,
             )
-    config = defined.get("GPTConfig")
+    title = outline.title or name
+    return Variant(name, title, path, origin, text, outline.config_fields)
+
+
+@dataclass(frozen=True)
+class _Outline:
+    """Names that can be read off a model file's syntax tree."""
+
+    title: str
+    """The docstring's first words (up to a colon); empty if they make no title."""
+    classes: frozenset[str]
+    imports: bool
+    config_fields: tuple[str, ...]
+
+
+@lru_cache(maxsize=128)  # an app and a plan read the same few files over and over
+def _outline(text: str) -> _Outline:
+    tree = parse_python(text)
+    nodes = list(ast.walk(tree))
+    classes = {node.name: node for node in nodes if isinstance(node, ast.ClassDef)}
+    config = classes.get("GPTConfig")
     fields = tuple(
         node.target.id
         for node in (config.body if config else [])
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
     )
-    return Variant(name, docstring_title(tree, name), path, origin, text, fields)
+    imports = any(isinstance(node, ast.ImportFrom | ast.Import) for node in nodes)
+    return _Outline(docstring_title(tree), frozenset(classes), imports, fields)
 
 
-def docstring_title(tree: ast.Module, name: str) -> str:
-    """The docstring's first words (up to a colon), or the name."""
+def docstring_title(tree: ast.Module) -> str:
+    """The docstring's first words (up to a colon); empty if there are none, or too many."""
     doc = ast.get_docstring(tree) or ""
     first = next(iter(doc.splitlines()), "").strip()
     title = first.split(":", 1)[0].strip().rstrip(".")
-    return title if 0 < len(title) <= 60 else name
+    return title if len(title) <= 60 else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from textual.app import App
 from textual.css.stylesheet import Stylesheet
+from textual.events import ScreenResume
 from textual.geometry import Size
 
 
@@ -65,6 +66,28 @@ class ScreenHooks:
     least: Size
     """The smallest size for which the screen is laid out. Works around Textual: wrapping text into
     zero columns crashes the app."""
+
+    _has_resumed = False
+
+    def on_compose(self) -> None:
+        """Take the classes of the terminal's size before the widgets are made. Works around
+        Textual: it sets them after the first layout, and styles and lays out all widgets again."""
+        app: App[None] = self.app  # type: ignore[attr-defined]
+        names = {
+            name
+            for length, breakpoints in (
+                (app.size.width, app.HORIZONTAL_BREAKPOINTS),
+                (app.size.height, app.VERTICAL_BREAKPOINTS),
+            )
+            for name in self._get_breakpoint_classes(length, breakpoints)  # type: ignore[attr-defined]
+        }
+        self.update_classes(dict.fromkeys(names, True))  # type: ignore[attr-defined]
+
+    def _on_screen_resume(self, event: ScreenResume) -> None:
+        """Keep the styles of a new screen: its widgets got them a moment ago, when they were made.
+        Textual calls this before its own handler, which styles them all again."""
+        if not self._has_resumed:
+            self._has_resumed, event.refresh_styles = True, False
 
     def _refresh_layout(self, size: Size | None = None, scroll: bool = False) -> None:
         new_size = self.outer_size if size is None else size  # type: ignore[attr-defined]

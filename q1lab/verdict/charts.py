@@ -136,6 +136,7 @@ def _drawn(form: str, size: tuple[float, float], title: str, draw: Callable[[Any
     with private_umask():
         import matplotlib as mpl
         from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.backends.backend_svg import FigureCanvasSVG
         from matplotlib.figure import Figure
 
     with (
@@ -145,15 +146,17 @@ def _drawn(form: str, size: tuple[float, float], title: str, draw: Callable[[Any
     ):
         # a box is drawn, and that will do
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
-        figure = Figure(figsize=size, layout="constrained")
-        FigureCanvasAgg(figure)
+        figure = Figure(figsize=size, dpi=150, layout="constrained")
+        canvas = (FigureCanvasSVG if form == "svg" else FigureCanvasAgg)(figure)
         draw(figure)
         if title:
             title = textwrap.fill(title, max(30, int(size[0] * 8.5)))
             figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
         buffer = BytesIO()
         metadata = {"Date": None, "Creator": CREATOR} if form == "svg" else {"Software": CREATOR}
-        figure.savefig(buffer, format=form, dpi=150, metadata=metadata)
+        # `savefig` would draw the figure twice, the first time for the layout alone
+        print_picture = canvas.print_svg if form == "svg" else canvas.print_png
+        print_picture(buffer, metadata=metadata)
     return buffer.getvalue()
 
 
