@@ -305,13 +305,22 @@ class Told:
         if not self.values:  # a run that was stopped behind its last step has them from before
             seen = ", ".join(sorted(self.others)[:6])
             what = f"it reported {seen}" if seen else "it reported no number"
-            return 0, math.nan, f"the command ended without {self.metric}: {what}"
+            return 0, math.nan, f"the command ended without {self.metric}: {what}; {self._remedy()}"
         last = max(self.values)
         if self.takes == "best":
             finite = [one for one in self.values.values() if math.isfinite(one)]
             best = (min if self.better == "lower" else max)(finite, default=math.nan)
             return last, best, ""
         return last, self.values[last], ""
+
+    def _remedy(self) -> str:
+        """The way to have the metric read, for a command whose output does not show it."""
+        if self.pattern is not None:
+            return "see that --metric-pattern fits the lines that it prints"
+        return (
+            f"have it print lines such as `METRIC step=250 {self.metric}=2.31`, or describe its "
+            "own lines by --metric-pattern"
+        )
 
 
 def number(value: Any) -> float | None:

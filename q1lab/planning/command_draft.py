@@ -233,22 +233,8 @@ def _short_run(loop: CommandSpec, variant: str, seed: int, repeat: bool = False)
     one_arm_spec = replace(loop, args={variant: loop.args[variant]})
     answer = _ask(json.dumps(json_records.to_json(one_arm_spec)), variant, seed, repeat)
     if answer["wrong"]:
-        raise Problem(
-            f"a short run of {variant}, seed {seed}: {answer['wrong']}",
-            FAILED,
-            next=_way_to_report(loop) if f"ended without {loop.metric}" in answer["wrong"] else "",
-        )
+        raise Problem(f"a short run of {variant}, seed {seed}: {answer['wrong']}", FAILED)
     return answer
-
-
-def _way_to_report(loop: CommandSpec) -> str:
-    """The way to have the metric read, for a command whose output does not show it."""
-    if loop.pattern:
-        return "see that --metric-pattern fits the lines that it prints"
-    return (
-        f"have it print lines such as `METRIC step=250 {loop.metric}=2.31`, or describe its own "
-        "lines by --metric-pattern"
-    )
 
 
 @cache
