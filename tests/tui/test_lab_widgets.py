@@ -502,6 +502,26 @@ def test_the_heading_tells_what_the_engine_says(home: Path, width: int, heading:
     assert shown.cell_len <= width
 
 
+@pytest.mark.parametrize("width", [120, 80, 50])
+def test_the_heading_says_why_a_study_no_longer_trains(home: Path, width: int) -> None:
+    study, reason = make_study(seeds=(0, 1)), "ended by Slurm's time limit of 1 min"
+    runs = tuple(
+        replace(run(planned.arm, planned.seed, RunState.STOPPED), message=reason)
+        for planned in study.runs
+    )
+
+    def heading(runs: tuple[RunView, ...]) -> str:
+        shown = study_heading(StudyInFocus(study, study_row(study, runs), runs), width, COLORS)
+        assert shown.cell_len <= width
+        return shown.plain.rstrip()
+
+    shown = heading(runs)
+    assert shown.endswith(" · 0 of 4 done")
+    assert (reason in shown, "ended by" in shown) == (width == 120, width >= 80)
+    by_hand = replace(runs[0], message="stopped; the same command goes on")
+    assert heading((by_hand, *runs[1:])).endswith("stopped · 0 of 4 done")
+
+
 def test_words() -> None:
     assert state_words(run()) == "✓ done"
     assert state_words(run(state=RunState.RUNNING, iter=61)) == "▶ 61%"

@@ -6,7 +6,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from q1lab.ground.text_formats import cut_cells
-from q1lab.study.run_states import ENDED
+from q1lab.study.run_states import ENDED, RunState
 from q1lab.tui.snapshot_taker import StudyInFocus
 from q1lab.tui.widgets.theme_colors import Palette
 from q1lab.tui.widgets.top_line import time_left_words
@@ -15,6 +15,9 @@ from q1lab.verdict.comparison import Comparison
 
 ARM_CELLS = 24
 """Columns of an arm's name above runs and curves."""
+
+LEAST_REASON = 16
+"""A reason that has fewer columns than these says nothing, and is left out."""
 
 TONES = {
     "helps": "success",
@@ -54,7 +57,11 @@ def study_heading(view: StudyInFocus, width: int, colors: Palette) -> Text:
     left.append(" against ", style=colors.muted)
     left.append(cut_cells(view.study.baseline, ARM_CELLS), style=f"bold {colors.baseline}")
     record = final_comparison(view)
-    right = verdict_words(record, colors) if record is not None else _progress(view, colors)
+    right = (
+        verdict_words(record, colors)
+        if record is not None
+        else _progress(view, width - left.cell_len - 3, colors)
+    )
     details = [
         f" · {view.study.trainer.recipe} preset" if view.study.trainer.recipe else "",
         f" · {cut_cells(view.study.data.name, 20)}",
@@ -78,7 +85,9 @@ def study_heading(view: StudyInFocus, width: int, colors: Palette) -> Text:
     return line
 
 
-def _progress(view: StudyInFocus, colors: Palette) -> Text:
+def _progress(view: StudyInFocus, room: int, colors: Palette) -> Text:
+    """The progress in at most ``room`` cells, with the reason why the study no longer trains if its
+    runs share one."""
     done = f"{view.row.done} of {view.row.total} done"
     if view.alive:
         left = view.row.time_left(time_left_words)
@@ -88,4 +97,18 @@ def _progress(view: StudyInFocus, colors: Palette) -> Text:
     if view.row.done == view.row.total:
         return Text("comparing …", style=colors.muted)
     tone = {"stopped": colors.warning, "planned": colors.muted}.get(view.row.state, colors.error)
-    return Text.assemble((view.row.state, tone), (f" · {done}", colors.muted))
+    end = f" · {done}"
+    reason = _shared_reason(view)
+    reason_room = room - cell_len(view.row.state) - 2 - cell_len(end)
+    if reason and reason_room >= LEAST_REASON:
+        end = f": {cut_cells(reason, reason_room)}{end}"
+    return Text.assemble((view.row.state, tone), (end, colors.muted))
+
+
+def _shared_reason(view: StudyInFocus) -> str:
+    """The one message of all runs that ended before their time, such as an engine's time limit;
+    empty if they differ, or if a person stopped them."""
+    broken = (RunState.STOPPED, RunState.FAILED, RunState.CRASHED)
+    messages = {run.message or "" for run in view.runs if run.state in broken}
+    reason = messages.pop() if len(messages) == 1 else ""
+    return "" if reason.startswith("stopped") else reason
