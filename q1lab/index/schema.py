@@ -132,7 +132,8 @@ VIEWS = {
 def create_schema(db: sqlite3.Connection) -> None:
     """Make all of it in an empty database."""
     index = sqlite_utils.Database(db, execute_plugins=False)
-    index.executescript(TABLES)
+    for table in TABLES.split(";")[:-1]:  # executescript would end the transaction
+        index.execute(table)
     index.table("begun").create_index(["study_id", "created"])
     # one of the open runs alone, which create_index can't make
     index.execute(
