@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -32,6 +32,8 @@ def utc_now() -> str:
 def printable(text: str) -> str:
     """``text`` without escape sequences, control and bidi-override characters; tabs and newlines
     stay."""
+    if text.isprintable():
+        return text
     return _CONTROL.sub(
         "", re.sub(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)", "", text)
     )
@@ -150,7 +152,15 @@ def read_json(path: Path, most: int = MOST, *, refuse_link: bool = False) -> Any
 def home() -> Path:
     """The folder that holds all of q1lab's state (this call does not create it)."""
     override = os.environ.get("Q1LAB_HOME")
-    return expand_user(override).absolute() if override else _default_home()
+    if not override:
+        return _default_home()
+    folder = _as_path(override)
+    return folder if folder.is_absolute() else expand_user(folder).absolute()
+
+
+@lru_cache(maxsize=8)  # every path in it asks for the home
+def _as_path(text: str) -> Path:
+    return Path(text)
 
 
 @cache

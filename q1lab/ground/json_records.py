@@ -14,7 +14,7 @@ import re
 import types
 from collections.abc import Callable, Hashable, Mapping
 from enum import Enum
-from functools import cache
+from functools import cache, partial
 from pathlib import PurePath
 from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin
 from typing import get_type_hints as hints_of
@@ -67,75 +67,124 @@ def from_json(kind: type[T], value: Any, where: str = "", **preset_fields: Any) 
     as passed, not read from ``value``."""
     if preset_fields:
         return cast("T", _record(cast("type[Any]", kind), value, where, preset_fields))
-    return cast("T", _load(kind, value, where))
+    return cast("T", _loader(cast("Hashable", kind))(value, where))
 
 
-def _load(kind: Any, value: Any, where: str) -> Any:
+Loader = Callable[[Any, str], Any]
+"""Checks a value of JSON's types that stands at a place, and returns it as the field's type."""
+
+
+@cache
+def _loader(kind: Any) -> Loader:
+    """The loader of a field's annotation, which is taken apart once."""
     origin, args = get_origin(kind), get_args(kind)
     if origin is Annotated:
-        loaded = _load(args[0], value, where)
-        for rule in args[1:]:
-            try:
-                loaded = rule(loaded)
-            except ValueError as error:
-                raise ValueError(f"{where} {error}") from None
-        return loaded
+        return _ruled(_loader(args[0]), args[1:])
     if origin in (Union, types.UnionType):
-        if value is None and types.NoneType in args:
-            return None
-        return _load(next(arg for arg in args if arg is not types.NoneType), value, where)
+        return _optional(
+            _loader(next(arg for arg in args if arg is not types.NoneType)),
+            types.NoneType in args,
+        )
     if kind is Any:
-        return bounded_json(value, where)
+        return bounded_json
     if dataclasses.is_dataclass(kind):
-        return _record(cast("type[Any]", kind), value, where)
+        return partial(_record, cast("type[Any]", kind))
     if origin is Literal:
-        if value not in args:
-            raise ValueError(f"{where} is {str(value)[:60]!r}; it is one of {', '.join(args)}")
-        return value
+        return partial(_literal, args)
     if origin is tuple and len(args) > 1 and args[1] is not Ellipsis:
-        _check(list, value, where)
-        if len(value) != len(args):
-            raise ValueError(f"{where} holds {len(value)} items, not {len(args)}")
-        items = zip(args, value, strict=True)
-        return tuple(_load(each, item, f"{where}[{n}]") for n, (each, item) in enumerate(items))
+        return partial(_fixed, [_loader(arg) for arg in args])
     if origin in (tuple, list):
-        _check(list, value, where)
-        return origin(_load(args[0], item, f"{where}[{n}]") for n, item in enumerate(value))
+        return partial(_items, origin, _loader(args[0]))
     if origin in (dict, Mapping):
-        _check(dict, value, where)
-        return {
-            _key(args[0], key, where): _load(args[1], item, f"{where}.{storable_text(key)[:60]}")
-            for key, item in value.items()
-        }
+        return partial(_object, args[0], _loader(args[1]))
     if kind is float:
-        return _number(value, where)
+        return _number
     if issubclass(kind, Enum):
-        return kind(value)
-    _check(kind, value, where)
-    if kind is int and not abs(value) < INT_LIMIT << 10:
+        return lambda value, _: kind(value)
+    return {str: _text, int: _whole}.get(kind, partial(_plain, kind))
+
+
+def _ruled(load: Loader, rules: tuple[Rule, ...]) -> Loader:
+    def loader(value: Any, where: str) -> Any:
+        loaded = load(value, where)
+        try:
+            for rule in rules:
+                loaded = rule(loaded)
+        except ValueError as error:
+            raise ValueError(f"{where} {error}") from None
+        return loaded
+
+    return loader
+
+
+def _optional(load: Loader, is_optional: bool) -> Loader:
+    def loader(value: Any, where: str) -> Any:
+        return None if value is None and is_optional else load(value, where)
+
+    return loader
+
+
+def _literal(words: tuple[str, ...], value: Any, where: str) -> Any:
+    if value not in words:
+        raise ValueError(f"{where} is {str(value)[:60]!r}; it is one of {', '.join(words)}")
+    return value
+
+
+def _fixed(loaders: list[Loader], value: Any, where: str) -> Any:
+    _check(list, value, where)
+    if len(value) != len(loaders):
+        raise ValueError(f"{where} holds {len(value)} items, not {len(loaders)}")
+    items = zip(loaders, value, strict=True)
+    return tuple(load(item, f"{where}[{n}]") for n, (load, item) in enumerate(items))
+
+
+def _items(kind: type, load: Loader, value: Any, where: str) -> Any:
+    _check(list, value, where)
+    return kind(load(item, f"{where}[{n}]") for n, item in enumerate(value))
+
+
+def _object(key_kind: Any, load: Loader, value: Any, where: str) -> Any:
+    _check(dict, value, where)
+    return {
+        _key(key_kind, key, where): load(item, f"{where}.{storable_text(key)[:60]}")
+        for key, item in value.items()
+    }
+
+
+def _text(value: Any, where: str) -> str:
+    _check(str, value, where)
+    return storable_text(value)
+
+
+def _whole(value: Any, where: str) -> int:
+    _check(int, value, where)
+    if not abs(value) < INT_LIMIT << 10:
         raise ValueError(f"{where} is out of range")
-    return storable_text(value) if kind is str else value
+    return cast("int", value)
+
+
+def _plain(kind: type, value: Any, where: str) -> Any:
+    _check(kind, value, where)
+    return value
 
 
 def _key(kind: Any, key: str, where: str) -> Any:
     """A key of an object; JSON writes a whole number as a text."""
     if kind is int and re.fullmatch("-?[0-9]+", key):
         return int(key)
-    return _load(kind, key, where)
+    return _loader(kind)(key, where)
 
 
 def _record(kind: type[Any], value: Any, where: str, preset_fields: Mapping[str, Any] = {}) -> Any:
     _check(dict, value, where)
     arguments = dict(preset_fields)
-    for field, hint in _fields(cast("Hashable", kind)):
-        key = key_of(field)
-        field_path = f"{where}.{key}" if where else key
-        if field.name in preset_fields:
+    for name, key, load, is_required in _fields(cast("Hashable", kind)):
+        if name in preset_fields:
             continue
         if key in value:
-            arguments[field.name] = _load(hint, value[key], field_path)
-        elif field.default is field.default_factory is dataclasses.MISSING:
-            raise ValueError(f"{field_path} is missing")
+            arguments[name] = load(value[key], f"{where}.{key}" if where else key)
+        elif is_required:
+            raise ValueError(f"{where}.{key} is missing" if where else f"{key} is missing")
     try:
         return kind(**arguments)
     except ValueError as error:  # a rule between fields failed
@@ -153,9 +202,19 @@ def key_of(field: dataclasses.Field[Any]) -> str:
 
 
 @cache
-def _fields(kind: Any) -> tuple[tuple[dataclasses.Field[Any], Any], ...]:
+def _fields(kind: Any) -> tuple[tuple[str, str, Loader, bool], ...]:
+    """The name of each field, its key in the file, its loader, and True if the file must have
+    it."""
     hints = hints_of(kind, include_extras=True)
-    return tuple((field, hints[field.name]) for field in dataclasses.fields(kind))
+    return tuple(
+        (
+            field.name,
+            key_of(field),
+            _loader(hints[field.name]),
+            field.default is field.default_factory is dataclasses.MISSING,
+        )
+        for field in dataclasses.fields(kind)
+    )
 
 
 def _check(kind: type, value: Any, where: str) -> None:
@@ -204,7 +263,8 @@ def bounded_json(value: Any, where: str = "it") -> Any:
 
 def storable_text(text: str) -> str:
     """``text`` without escape sequences and lone surrogates (UTF-8 can't encode them)."""
-    return printable(text).encode(errors="replace").decode()
+    clean = printable(text)
+    return clean if clean.isascii() else clean.encode(errors="replace").decode()
 
 
 # ── rules

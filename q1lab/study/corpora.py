@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import re
 import sysconfig
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,7 +76,7 @@ def store_corpus(label: str, raw: bytes, block_size: int) -> Data:
         ) from None
     if "\x00" in text:
         raise Problem(f"{label}: a binary file, not text (it holds NUL bytes)")
-    if not text.strip():
+    if not text or text.isspace():
         raise Problem(f"{label}: empty; a corpus needs text")
     train = int(TRAIN_SHARE * len(text))
     val = len(text) - train
@@ -95,11 +96,18 @@ def store_corpus(label: str, raw: bytes, block_size: int) -> Data:
         sha256,
         f"data/{file.name}",
         len(text),
-        len(set(text)),
+        _vocabulary(raw),
         train,
         val,
         training_text_hash(text, train),
     )
+
+
+def _vocabulary(raw: bytes) -> int:
+    """The number of different characters in UTF-8 text. Frequent ASCII ones are taken out of the
+    bytes first: to look at each character of a text takes four times as long."""
+    frequent = bytes(byte for byte in set(raw[: 1 << 16]) if byte < 128)
+    return len(frequent) + len(set(raw.translate(None, frequent).decode()))
 
 
 def cached_corpus(sha256: str) -> Path | None:
@@ -109,6 +117,7 @@ def cached_corpus(sha256: str) -> Path | None:
     return file if is_cached and sha256_file(file) == sha256 else None
 
 
+@cache
 def stdlib_text() -> str:
     """About 1.1 M characters of the running Python's own standard library: single modules in the
     order of their names, platform-made ones left out. Another Python release is another corpus, and
