@@ -78,6 +78,9 @@ class LocalCrew(Crew):
                 self.workers.append(self._start_trainer())
                 left -= 1
                 starts += 1
+                if self.stopping:  # asked while it was being started: it may not have heard of it
+                    self.stop()
+                    break
             if not self.workers:
                 return
             self._keep_logs_short()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from q1lab.ground.errors import Problem
 from q1lab.index.store import Store
 from q1lab.planning import study_plan
 from q1lab.runner import launch, machine
+from q1lab.runner.local_engine import LocalCrew
 from q1lab.study import studies
 from q1lab.study.command_line import Request
 from q1lab.verdict import prediction_text
@@ -61,6 +63,29 @@ def test_a_study_that_came_alive_after_the_estimate_is_left_alone(store: Store) 
         study_plan.begin_study(MORE, store, plan)
     assert studies.load("rope-1").files.plan.read_bytes() == before
     assert study_plan.plan_study(MORE, store).is_running
+
+
+@pytest.mark.usefixtures("slow")
+def test_a_stop_that_comes_while_a_trainer_is_being_started_reaches_it(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study_plan.begin_study(SMALL, store)
+    study_plan.stop_study("rope-1")
+    study = studies.load("rope-1")
+    lock = files.try_lock(study.files.lock)
+    assert lock is not None
+    crew = LocalCrew(study, 2, lock)
+    start = crew._start_trainer
+
+    def asked_to_stop_meanwhile() -> subprocess.Popen[bytes]:
+        trainer = start()
+        crew.stop()  # what the signal's handler does
+        return trainer
+
+    monkeypatch.setattr(crew, "_start_trainer", asked_to_stop_meanwhile)
+    crew.run()
+    os.close(lock)
+    assert len(study_plan.resume_study("rope-1", store)) == len(study.runs)
 
 
 @pytest.mark.usefixtures("slow")
