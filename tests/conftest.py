@@ -23,7 +23,7 @@ from q1lab.week import content, week_builder
 from q1lab.week.syllabus import ContentFinding, Week
 from tests.kit.commands import without_torch
 from tests.kit.places import ROOT
-from tests.kit.torch_server import warm_children
+from tests.kit.warm_server import warm_children
 
 # Tests run beside each other, and torch's threads would wait for each other in busy loops: six
 # times the processor time for tiny models. Set before anybody imports torch.

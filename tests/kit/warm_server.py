@@ -1,195 +1,328 @@
-"""Processes that begin with torch imported: to import it costs over a second of processor time, and
-many tests need the real trainer, probe, sampler or checks in a process of its own."""
+"""Children that begin warm: forked from a process that has torch and the runner's modules, which cost
+over a second of processor time to import.
+
+Many tests need the real runner, trainer, probe, sampler or checks, each in a process of its own.
+Such a child is started as ``subprocess.Popen`` starts it, with the same descriptors, environment,
+folder, session, limits and signals. Its parent is the server, except for a trainer's, which is its
+runner as ever. Tests with the mark ``cold``, and all that a real ``q1lab`` command starts, begin
+with Python.
+"""
 
 from __future__ import annotations
 
+import atexit
 import contextlib
-import multiprocessing
+import fcntl
+import functools
+import gc
+import inspect
+import io
+import json
 import os
+import resource
 import runpy
 import select
+import signal
+import socket
+import struct
 import subprocess
 import sys
 import threading
-import time
-from multiprocessing import connection
-from multiprocessing.process import BaseProcess
-from multiprocessing.reduction import DupFd  # type: ignore[attr-defined]
+import traceback
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-if TYPE_CHECKING:  # a child loads this module, too
+if TYPE_CHECKING:  # the server loads this module, too
     import pytest
 
-_SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(["labs.torch_import", "torch.utils.flop_counter"])
+ROOT = Path(__file__).parents[2]
 
+LOADED = ["labs.torch_import", "torch.utils.flop_counter"]
+LOADED += ["q1lab.runner.local_engine", "q1lab.runner.alerts", "q1lab.runner.series_members"]
 
-def start_module(at: Path, module: str, *arguments: str, log: Path) -> BaseProcess:
-    """Start ``python -m module`` whose package lies in ``at``, or a script that lies there; what it
-    prints goes to ``log``."""
-    child = _SERVER.Process(target=_run, args=(at, module, arguments, log, dict(os.environ)))
-    child.start()
-    return child
-
-
-def exit_status(child: BaseProcess, seconds: float = 120) -> int:
-    """Wait for a process that was started so; one that takes longer is killed."""
-    child.join(seconds)
-    if child.exitcode is None:
-        child.kill()
-        child.join()
-    assert child.exitcode is not None
-    return child.exitcode
-
-
-def _run(
-    at: Path, module: str, arguments: tuple[str, ...], log: Path, environment: dict[str, str]
-) -> None:
-    _begin(environment)
-    out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    os.dup2(out, 1)
-    os.dup2(out, 2)
-    os.chdir(at)
-    sys.path.insert(0, str(at))
-    sys.argv = [module, *arguments]
-    if module.endswith(".py"):
-        runpy.run_path(module, run_name="__main__")
-    else:
-        runpy.run_module(module, run_name="__main__", alter_sys=True)
-
-
-def _begin(environment: dict[str, str]) -> None:
-    os.environ.clear()
-    os.environ.update(environment)
-    for module in ("labs", "labs.torch_import"):  # the child may have another package of that name
-        sys.modules.pop(module, None)
-
-
-_ONE_AT_A_TIME = threading.Lock()
-"""A process that is started asks all others for their ends, and an end can be read once."""
-
-WARM = {"labs.checks", "labs.probe", "labs.sample"}
-"""The modules with torch that q1lab asks, each in a child of its own."""
+WARM = {"labs.checks", "labs.probe", "labs.sample", "labs.train", "labs.loop"}
+WARM |= {"q1lab.runner.runner", "fault_trainer.py", "fake_train.py"}
+"""The modules and scripts that begin so."""
 
 
 def warm_children(patch: pytest.MonkeyPatch) -> None:
-    """Start such children from that server; all that they do is what a cold one does, under the
-    same guard."""
+    """Start such children warm where q1lab starts them in this process."""
 
-    from q1lab.runner import child_processes
+    from q1lab.runner import child_processes, launch
+
+    for module in (child_processes, launch):
+        patch.setattr(module, "subprocess", _popen_with(WarmChild))
+
+
+def start_module(at: Path, module: str, *arguments: str, log: Path) -> WarmChild:
+    """Start ``python -m module`` whose package lies in ``at``, or a script that lies there; what it
+    prints goes to ``log``."""
+    words = [module] if module.endswith(".py") else ["-m", module]
+    with log.open("wb") as out:
+        return WarmChild(
+            [sys.executable, *words, *arguments], cwd=at, stdout=out, stderr=subprocess.STDOUT
+        )
+
+
+def exit_status(child: WarmChild, seconds: float = 120) -> int:
+    """Wait for a process that was started so; one that takes longer is killed."""
+    try:
+        return child.wait(seconds)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        return child.wait()
+
+
+def _popen_with(child: type[subprocess.Popen[Any]]) -> SimpleNamespace:
+    """The module ``subprocess`` whose Popen starts what is ``WARM`` as such a child."""
 
     def start(command: list[str], **options: Any) -> Any:
-        begin = _Child if WARM & {*command} else subprocess.Popen
-        return begin(command, **options)
+        warm = command[0] == sys.executable and WARM & {Path(word).name for word in command}
+        return (child if warm else subprocess.Popen)(command, **options)
 
-    patch.setattr(
-        child_processes, "subprocess", SimpleNamespace(**{**vars(subprocess), "Popen": start})
-    )
+    return SimpleNamespace(**{**vars(subprocess), "Popen": start})
 
 
-class _Child:
-    """What is used of a subprocess.Popen, for ``python -P child_guard.py --fd N … MODULE …``."""
+class ForkedChild(subprocess.Popen[Any]):
+    """A child that is forked from this process, rather than begun with Python."""
 
-    def __init__(
-        self,
-        command: list[str],
-        *,
-        pass_fds: list[int],
-        cwd: Path,
-        env: dict[str, str],
-        stdin: int = subprocess.DEVNULL,
-        stderr: int = subprocess.PIPE,
-        **_: Any,
-    ) -> None:
-        (guard,) = pass_fds
-        out, out_end = os.pipe()
-        ends = [os.open(os.devnull, os.O_RDONLY), out_end]
-        self.stdin = self.stderr = None
-        if stdin == subprocess.PIPE:
-            os.close(ends[0])
-            ends[0], write = os.pipe()
-            self.stdin = os.fdopen(write, "w", encoding="utf-8")
-        if stderr == subprocess.PIPE:
-            err, stderr = os.pipe()
-            self.stderr = os.fdopen(err, "rb")
-            ends.append(stderr)
-        script = next(at for at, word in enumerate(command) if word.endswith("child_guard.py"))
-        passed = _Ends((ends[0], out_end, stderr, guard))
-        self._process = _SERVER.Process(
-            target=_become, args=(command[script:], str(guard), cwd, env, passed)
-        )
+    def _execute_child(self, *arguments: Any) -> None:
+        start = inspect.signature(subprocess.Popen._execute_child)  # type: ignore[attr-defined]
+        given = start.bind(self, *arguments).arguments
+        pipes = [given[end] for end in ("p2cread", "c2pwrite", "errwrite")]
+        descriptors = {n: n if pipe == -1 else pipe for n, pipe in enumerate(pipes)}
+        descriptors |= {n: n for n in given["pass_fds"]}
+        os.umask(umask := os.umask(0o077))
+        order = {
+            "command": [os.fspath(word) for word in given["args"]],
+            "cwd": os.fspath(given["cwd"] or Path.cwd()),
+            "environment": dict(os.environ if given["env"] is None else given["env"]),
+            "descriptors": [*descriptors],
+            "new_session": given["start_new_session"],
+            "umask": umask,
+            "limits": [(number, resource.getrlimit(number)) for number in _limits()],
+            "ignored": [s for s in _signals() if signal.getsignal(s) is signal.SIG_IGN],
+            "blocked": [*signal.pthread_sigmask(signal.SIG_BLOCK, [])],
+        }
+        self.pid = self._fork(order, [*descriptors.values()])
+        self._child_created = True
+        ends = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
+        self._close_pipe_fds(*(given[end] for end in ends))  # type: ignore[attr-defined]
+
+    def _fork(self, order: dict[str, Any], descriptors: list[int]) -> int:
+        # a signal waits until the child has no handlers of this process any more
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
-            with _ONE_AT_A_TIME:
-                self._process.start()
-        except BaseException:
-            for pipe in (self.stdin, self.stderr):
-                if pipe is not None:
-                    pipe.close()
-            raise
+            return os.fork() or _become(order, descriptors)
         finally:
-            for end in ends:
-                os.close(end)
-        assert self._process.pid is not None
-        self.pid = self._process.pid
-        self.stdout = os.fdopen(out, "rb")
-
-    @property
-    def returncode(self) -> int | None:
-        return self.poll()
-
-    def poll(self) -> int | None:
-        with _ONE_AT_A_TIME:
-            return self._process.exitcode
-
-    def wait(self) -> int:
-        connection.wait([self._process.sentinel])
-        status = self.poll()
-        assert status is not None
-        return status
-
-    def send_signal(self, number: int) -> None:
-        os.kill(self.pid, number)
-
-    def communicate(self, text: str, timeout: float) -> tuple[str, None]:
-        assert self.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
-            self.stdin.write(text)
-            self.stdin.close()
-        answer, late = b"", time.monotonic() + timeout
-        while select.select([self.stdout], [], [], max(0, late - time.monotonic()))[0]:
-            if not (more := os.read(self.stdout.fileno(), 2**16)):
-                self.wait()
-                return answer.decode(errors="replace"), None
-            answer += more
-        raise subprocess.TimeoutExpired("", timeout)
+            signal.pthread_sigmask(signal.SIG_SETMASK, order["blocked"])
 
 
-class _Ends:
-    """Descriptors that go to the child with its arguments."""
+class WarmChild(ForkedChild):
+    """A child that the server forks. The server writes its process id, and later its end, into a
+    pipe."""
 
-    def __init__(self, numbers: tuple[int, ...]) -> None:
-        self.numbers = numbers
+    def _fork(self, order: dict[str, Any], descriptors: list[int]) -> int:
+        self._news, write_end = os.pipe()
+        try:
+            text = json.dumps(order).encode()
+            with _ASKING:
+                orders, _ = _server()
+                socket.send_fds(
+                    orders, [struct.pack("I", len(text)) + text], [write_end, *descriptors]
+                )
+        finally:
+            os.close(write_end)
+        return self._next_news()
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _received, (tuple(DupFd(number) for number in self.numbers),)
+    def _next_news(self) -> int:
+        (number,) = struct.unpack("i", os.read(self._news, 4))
+        return int(number)
+
+    def _try_wait(self, wait_flags: int) -> tuple[int, int]:
+        if wait_flags & os.WNOHANG and not select.select([self._news], [], [], 0)[0]:
+            return 0, 0
+        status = self._next_news()
+        os.close(self._news)
+        return self.pid, status
+
+    def _internal_poll(self, _deadstate: int | None = None, **_: Any) -> int | None:
+        lock = self._waitpid_lock  # type: ignore[attr-defined]
+        if self.returncode is None and lock.acquire(False):
+            try:
+                if self.returncode is None:
+                    pid, status = self._try_wait(os.WNOHANG)
+                    if pid:
+                        self._handle_exitstatus(status)  # type: ignore[attr-defined]
+            finally:
+                lock.release()
+        return self.returncode
 
 
-def _received(duplicates: tuple[Any, ...]) -> _Ends:
-    return _Ends(tuple(duplicate.detach() for duplicate in duplicates))
+_ASKING = threading.Lock()
 
 
-def _become(
-    command: list[str], asker: str, cwd: Path, environment: dict[str, str], ends: _Ends
-) -> None:
-    os.setsid()
-    _begin(environment)
-    *streams, guard = ends.numbers
-    for target, number in enumerate(streams):
-        os.dup2(number, target)
-        os.close(number)
-    sys.stdin = os.fdopen(0)  # multiprocessing has put another in its place
-    os.chdir(cwd)
-    sys.argv = [str(guard) if word == asker else word for word in command]
-    runpy.run_path(command[0], run_name="__main__")
+@functools.cache
+def _server() -> tuple[socket.socket, subprocess.Popen[bytes]]:
+    """The socket that orders go to, and the server, which ends when nobody holds that socket."""
+    ours, its = socket.socketpair()
+    with its:
+        server = subprocess.Popen(
+            [sys.executable, "-P", __file__, str(its.fileno())],
+            stdin=subprocess.DEVNULL,
+            cwd=ROOT,
+            env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+            pass_fds=[its.fileno()],
+        )
+    return ours, server
+
+
+def serve(orders: socket.socket) -> None:
+    """Fork a child for each order, until nobody can order any more."""
+    sys.path.append(str(ROOT))
+    for module in LOADED:
+        __import__(module)
+    sys.path.remove(str(ROOT))
+    gc.freeze()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    ended, wake = os.pipe()
+    for end in (ended, wake):
+        os.set_blocking(end, False)
+    signal.set_wakeup_fd(wake)
+    news_by_child: dict[int, int] = {}
+    while True:
+        ready, _, _ = select.select([orders, ended], [], [])
+        if ended in ready:
+            os.read(ended, 1 << 16)
+            while news_by_child:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if not pid:
+                    break
+                news = news_by_child.pop(pid)
+                with contextlib.suppress(OSError):  # nobody waits for it any more
+                    os.write(news, struct.pack("i", status))
+                os.close(news)
+        if orders in ready:
+            size, descriptors, _, _ = socket.recv_fds(orders, 4, 100)
+            if not size:
+                return
+            text = b""
+            (length,) = struct.unpack("I", size)
+            while len(text) < length:
+                text += orders.recv(length - len(text))
+            news, *descriptors = descriptors
+            child = os.fork() or _become(json.loads(text), descriptors)
+            for number in descriptors:
+                os.close(number)
+            news_by_child[child] = news
+            with contextlib.suppress(OSError):
+                os.write(news, struct.pack("i", child))
+
+
+def _limits() -> list[int]:
+    return [value for name, value in vars(resource).items() if name.startswith("RLIMIT_")]
+
+
+def _signals() -> list[int]:
+    """Those that Python doesn't ignore by itself."""
+    kept = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGKILL, signal.SIGSTOP)
+    return [number for number in signal.valid_signals() if number not in kept]
+
+
+def _become(order: dict[str, Any], descriptors: list[int]) -> NoReturn:
+    """Make this process what ``exec`` would have made of it, and run the command to its end."""
+    status = 1
+    try:
+        _take_place(order, descriptors)
+        status = _run(order["command"])
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+def _take_place(order: dict[str, Any], descriptors: list[int]) -> None:
+    signal.set_wakeup_fd(-1)
+    for number in _signals():
+        with contextlib.suppress(OSError):
+            signal.signal(number, signal.SIG_IGN if number in order["ignored"] else signal.SIG_DFL)
+    if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_SETMASK, order["blocked"])
+    if order["new_session"]:
+        os.setsid()
+
+    above = max(order["descriptors"]) + 1
+    copies = [fcntl.fcntl(number, fcntl.F_DUPFD, above) for number in descriptors]
+    os.closerange(0, above)
+    for number, copy in zip(order["descriptors"], copies, strict=True):
+        os.dup2(copy, number)
+    for name in os.listdir("/dev/fd"):  # noqa: PTH208  a number, not a path
+        if int(name) >= above:
+            with contextlib.suppress(OSError):
+                os.close(int(name))
+
+    os.umask(order["umask"])
+    os.chdir(order["cwd"])
+    os.environ.clear()
+    os.environ.update(order["environment"])
+    for number, (soft, hard) in order["limits"]:
+        if resource.getrlimit(number) != (soft, hard):
+            resource.setrlimit(number, (soft, hard))
+
+    sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
+    unbuffered = bool(os.environ.get("PYTHONUNBUFFERED"))
+    sys.stdin = sys.__stdin__ = open(0, closefd=False)  # noqa: SIM115
+    for name, number, errors in (("stdout", 1, "strict"), ("stderr", 2, "backslashreplace")):
+        buffering = 0 if unbuffered else -1
+        raw: Any = open(number, "wb", buffering, closefd=False)  # noqa: SIM115
+        stream = io.TextIOWrapper(raw, errors=errors, write_through=unbuffered or number == 2)
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+
+
+def _run(command: list[str]) -> int:
+    """Run ``python [-P] SCRIPT …`` or ``python [-P] -m MODULE …``; its exit status."""
+    words = command[1:]
+    isolated = words[0] == "-P"
+    words = words[isolated:]
+    as_module = words[0] == "-m"
+    sys.argv = words[as_module:]
+    own = words[1].partition(".")[0] if as_module else ""
+    for name in [*sys.modules]:  # the child may have another package of that name, or none
+        if name.partition(".")[0] in {"labs", "q1lab"} - ({own} & {"q1lab"}):
+            del sys.modules[name]
+    folders = [] if isolated else ["" if as_module else str(Path(words[0]).parent)]
+    folders += filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    sys.path[:0] = [str(Path(folder).absolute()) for folder in folders]
+    if own == "q1lab":  # a runner starts its trainers
+        from q1lab.runner import local_engine
+
+        local_engine.subprocess = _popen_with(ForkedChild)  # type: ignore[attr-defined]
+    status = 0
+    try:
+        if as_module:
+            runpy.run_module(words[1], run_name="__main__", alter_sys=True)
+        else:
+            runpy.run_path(words[0], run_name="__main__")
+    except SystemExit as end:
+        if end.code is not None:
+            status = end.code if isinstance(end.code, int) else 1
+        if isinstance(end.code, str):
+            sys.stderr.write(f"{end.code}\n")
+    except BaseException:
+        traceback.print_exc()
+        status = 1
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        if not stream.closed:
+            stream.flush()
+    return status & 0xFF
+
+
+if __name__ == "__main__":
+    with socket.socket(fileno=int(sys.argv[1])) as asked:
+        serve(asked)

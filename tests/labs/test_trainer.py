@@ -26,7 +26,7 @@ from tests.kit.tiny_study import (
     run_trainer,
     start_trainer,
 )
-from tests.kit.torch_server import exit_status
+from tests.kit.warm_server import exit_status
 
 
 def build(name: str, seed: int, vocab: int = 20) -> nn.Module:
@@ -203,7 +203,7 @@ def test_a_run_repeats_bit_for_bit_and_resumes_bit_for_bit(tmp_path: Path) -> No
         assert time.monotonic() < deadline
         time.sleep(0.005)
     child.kill()
-    child.join()
+    child.wait()
     torn = cut / "runs" / "baseline-seed0" / "events.jsonl"
     with torn.open("ab") as file:
         file.write(b'{"type": "iter", "it')

@@ -17,7 +17,7 @@ import pytest
 from q1lab.week.content import load_week
 from q1lab.week.syllabus import Fold, Step, Week
 from tests.kit.places import ROOT
-from tests.kit.torch_server import exit_status, start_module
+from tests.kit.warm_server import exit_status, start_module
 
 pytestmark = pytest.mark.sample
 
