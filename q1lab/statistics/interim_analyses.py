@@ -103,10 +103,12 @@ def _any_claim(looks: tuple[tuple[int, float], ...]) -> float:
             for inner, outer in itertools.pairwise(edges):
                 start = np.clip(turn + side * inner, -farthest, farthest)
                 width = np.clip(turn + side * outer, -farthest, farthest) - start
+                rows = np.flatnonzero(width)  # half of them add nothing
+                start, width = start[rows], width[rows]
                 angle = start[:, None] + width[:, None] * x
-                moved = np.abs(radius[:, None] * np.cos(angle - turn[:, None]))
+                moved = np.abs(radius[rows, None] * np.cos(angle - turn[rows, None]))
                 chance = np.maximum(np.cos(angle), 0.0) ** (n - 1)
-                inside += np.abs(width) * (
+                inside[rows] += np.abs(width) * (
                     (chance * no_claim_later(np.minimum(moved, next_bound))) @ w
                 )
         inside /= special.beta(0.5, n / 2)
@@ -135,9 +137,13 @@ def _spline(unit_grid: Any, values: Any, corner: float, end: float) -> Any:
     high = interpolate.CubicSpline(unit_grid, values[len(unit_grid) :])
 
     def evaluate(u: Any) -> Any:
-        below = np.clip(u / corner, 0.0, 1.0) if corner else np.zeros_like(u)
-        above = np.sqrt(np.clip((u - corner) / (end - corner), 0.0, 1.0)) if end > corner else below
-        return np.where(u < corner, low(below), high(above))
+        is_low = u < corner
+        below, above = u[is_low], u[~is_low]
+        values_at = np.empty_like(u)
+        values_at[is_low] = low(np.clip(below / corner, 0.0, 1.0))
+        beyond = (above - corner) / (end - corner) if end > corner else np.ones_like(above)
+        values_at[~is_low] = high(np.sqrt(np.clip(beyond, 0.0, 1.0)))
+        return values_at
 
     return evaluate
 
