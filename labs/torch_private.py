@@ -104,11 +104,17 @@ def leaves(nested: Any) -> list[Tensor]:
     """The tensors in the arguments or the result of an operation."""
     if isinstance(nested, Tensor):
         return [nested]
-    if isinstance(nested, dict):
-        nested = nested.values()
-    elif not isinstance(nested, tuple | list):
-        return []
-    return [tensor for part in nested for tensor in leaves(part)]
+    tensors: list[Tensor] = []
+    if isinstance(nested, (tuple, list, dict)):
+        for part in nested.values() if isinstance(nested, dict) else nested:
+            if isinstance(part, Tensor):
+                tensors.append(part)
+            elif part.__class__ not in _PLAIN:  # most arguments, of thousands of operations
+                tensors += leaves(part)
+    return tensors
+
+
+_PLAIN = (int, float, bool, str, type(None))
 
 
 def draws(operation: Any) -> bool:

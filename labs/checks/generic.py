@@ -35,9 +35,9 @@ from labs.checks.subject import (
     logits,
     loud,
     number,
+    seed_draws,
     shake,
     tokens,
-    twin,
 )
 from labs.checks.trace import Head, Projection, Trace, first_alike
 
@@ -50,7 +50,7 @@ from labs.checks.trace import Head, Projection, Trace, first_alike
 )
 def interface(s: Subject) -> str:
     callable_as_trained(s)
-    if deaf := loading.deaf_to(s.build, SIZES):
+    if deaf := loading.deaf_to(s.blank, SIZES):
         lost = f": {lost_layers(s)}" if "n_layer" in deaf else ""
         raise Wrong(
             f"whatever {' and '.join(deaf)} GPTConfig is given, the model stays the same{lost}"
@@ -189,7 +189,7 @@ def start(s: Subject) -> str:
     "A model that sees the next token has nothing to predict: its loss falls, and means nothing.",
 )
 def causality(s: Subject) -> str:
-    model, x = s.shaken(), tokens()
+    model, x = s.shared(), tokens()
     with torch.no_grad():
         before = logits(model, x, x)
         if not torch.isfinite(before).all():
@@ -275,7 +275,7 @@ def trained(s: Subject) -> None:
     model, x = s.shaken(dropout=0.2).train(), tokens()
     seen = []
     for idx in (x, other(x, T // 2)):
-        torch.manual_seed(9)
+        seed_draws(9)
         with torch.no_grad():
             seen.append(logits(model, idx, x))
     moved = moves(*seen)
@@ -296,7 +296,7 @@ def trained(s: Subject) -> None:
 def context(s: Subject) -> str:
     windows = [(index // H, window(head, index)) for index, head in enumerate([*s.small().heads])]
     reach = min((width for _, width in windows), default=T)
-    model, x = s.shaken(n_layer=1), tokens()
+    model, x = s.shared(n_layer=1), tokens()
     with torch.no_grad():
         before = logits(model, x, x)
         for at in range(T - 1):
@@ -320,7 +320,7 @@ def window(head: Head, index: int) -> int:
     sliding window. Wrong where it is neither."""
     length = len(head.weights)
     # a weight that is too small for a float doesn't make a window
-    missing = ((head.weights <= 0) & torch.ones(length, length).tril().bool()).nonzero()
+    missing = ((head.weights <= 0) & torch.ones(length, length, dtype=torch.bool).tril()).nonzero()
     if not len(missing):
         return length
     t, at = missing[0].tolist()
@@ -339,7 +339,7 @@ def window(head: Head, index: int) -> int:
     "A statistic over the batch, or a wrong reshape, lets examples leak into each other.",
 )
 def batch(s: Subject) -> str:
-    model, x = s.shaken(), tokens()
+    model, x = s.shared(), tokens()
     with torch.no_grad():
         before, after = logits(model, x, x), logits(model, other(x, slice(None), row=1), x)
         for row in (0, 2):
@@ -417,6 +417,10 @@ def check_attention(pass_trace: Trace) -> str:
         before = [p for p in pass_trace.projections if p.at < layer[0].at][-3 * H :]
         after = [p.x for p in pass_trace.projections if layer[0].at < p.at < end]
         pool = torch.cat(after, dim=-1) if after else torch.zeros(T, 1)
+        lengths = {
+            width: part_lengths(before, width)
+            for width in {t.shape[-1] for head in layer for t in (head.q, head.k) if t is not None}
+        }
         alike = first_alike([head.weights for head in layer])
         for at, head in enumerate(layer):
             if alike[at] != at:
@@ -425,12 +429,12 @@ def check_attention(pass_trace: Trace) -> str:
                     "do they share their queries, too?"
                 )
             name = head_name(index * H + at)
-            scale = whole_scale(head, before) if head.q is not None else None
+            scale = whole_scale(head, lengths) if head.q is not None else None
             if scale is not None:
                 judged += 1
                 if abs(scale * math.sqrt(D) - 1) > 0.02:
                     raise Wrong(f"{name}: {wrong_scale(scale)}")
-            if not all(has_column(pool, column) for column in head.out.unbind(-1)):
+            if not has_columns(pool, head.out):
                 raise Wrong(
                     f"{name}: its output, its weights times its values, is not among what goes "
                     "back to the stream"
@@ -487,44 +491,47 @@ def head_name(number: int) -> str:
     return f"layer {number // H}, head {number % H}"
 
 
-def whole_scale(head: Head, before: list[Projection]) -> float | None:
+def whole_scale(head: Head, lengths: dict[int, Tensor]) -> float | None:
     """The factor on the product of a query and a key, as they left their projections; None if it
-    can't be told.
+    can't be told. ``lengths`` are those of the parts of the projections, by the size of a part.
 
     Some files scale queries, not scores. Rotating keeps lengths, so the factor shows in a head's
     lengths beside those of D features of a projection.
     """
     factor = head.scale
     for met in (head.q, head.k):
-        ratio = next((r for p in before if (r := length_ratio(met, p.out)) is not None), None)
+        ratio = None if met is None else length_ratio(met, lengths[met.shape[-1]])
         if ratio is None:
             return None
         factor *= ratio
     return factor
 
 
-def length_ratio(met: Tensor, out: Tensor) -> float | None:
-    """The ratio of the lengths of vectors (T, D) to those of the same D features of a projection
-    (T, N); None if no D features fit."""
-    n, width = out.shape[-1], met.shape[-1]
-    if n % width:
-        return None
-    sizes = met.float().norm(dim=-1)
-    for stride in (d for d in range(1, n // width + 1) if n % (width * d) == 0):
-        parts = (
-            out.float().unflatten(-1, (-1, width, stride)).norm(dim=-2).flatten(1)
-        )  # (T, pieces)
-        ratios = sizes[:, None] / parts.clamp(min=1e-12)
-        good = (ratios.std(0) / ratios.mean(0) < 1e-3).nonzero().flatten().tolist()
-        if good:
-            return float(ratios[:, good[0]].mean())
-    return None
+def part_lengths(projections: list[Projection], width: int) -> Tensor:
+    """The lengths of all vectors of so many features, side by side or a fixed distance apart, into
+    which the outputs (T, N) of projections can be cut, (T, parts)."""
+    parts = [
+        p.out.float().unflatten(-1, (-1, width, stride)).norm(dim=-2).flatten(1)
+        for p in projections
+        for stride in range(1, p.out.shape[-1] // width + 1)
+        if p.out.shape[-1] % (width * stride) == 0
+    ]
+    return torch.cat(parts, dim=-1) if parts else torch.zeros(T, 0)
 
 
-def has_column(pool: Tensor, column: Tensor) -> bool:
-    """True if some column of pool (T, N) is column (T,)."""
-    gaps = (pool.float() - column.float()[:, None]).norm(dim=0)
-    return bool((gaps < 2e-3 * column.float().norm() + 1e-6).any())
+def length_ratio(met: Tensor, lengths: Tensor) -> float | None:
+    """The ratio of the lengths of vectors (T, D) to those of the first parts (T, N) that fit; None
+    if none do."""
+    ratios = met.float().norm(dim=-1)[:, None] / lengths.clamp(min=1e-12)
+    good = (ratios.std(0) / ratios.mean(0) < 1e-3).nonzero().flatten().tolist()
+    return float(ratios[:, good[0]].mean()) if good else None
+
+
+def has_columns(pool: Tensor, columns: Tensor) -> bool:
+    """True if each of the columns (T, D) is a column of pool (T, N)."""
+    columns = columns.float()
+    gaps = (pool.float()[:, :, None] - columns[:, None, :]).norm(dim=0)  # (N, D)
+    return bool((gaps < 2e-3 * columns.norm(dim=0) + 1e-6).any(0).all())
 
 
 @check(
@@ -533,7 +540,7 @@ def has_column(pool: Tensor, column: Tensor) -> bool:
     "Attention alone is blind to order; positions must come in somewhere.",
 )
 def order(s: Subject) -> str:
-    return swapped(s.shaken(n_layer=1), "no position is used")
+    return swapped(s.shared(n_layer=1), "no position is used")
 
 
 def swapped(model: nn.Module, blind: str) -> str:
@@ -670,27 +677,38 @@ def slopes(s: Subject) -> None:
     """Check that each parameter's gradient is the slope of the loss: something detached on the way
     can leave a gradient that is merely wrong."""
     x, y = tokens(2), tokens(2, seed=4)
-    model = twin(s.shaken(n_layer=2)).train()
+    model = s.shaken(n_layer=2).double().train()
     try:
         model(x, y)
     except RuntimeError:  # it mixes in a dtype of its own, and trains in fp32
         model = s.shaken(n_layer=2).train()
     weights = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    torch.manual_seed(9)
+    seed_draws(9)
     loss = model(x, y)[1]
     grads = grads_of(loss, list(weights.values()))
+    parts = [
+        (name, p, grad)
+        for (name, p), grad in zip(weights.items(), grads, strict=True)
+        if grad is not None
+    ]
+    # along the gradient itself, and along directions that part of it could miss
     generator = torch.Generator().manual_seed(12)
-    step = 1e-3 if fine(model, x, y) else 2e-2
-    for (name, p), grad in zip(weights.items(), grads, strict=True):
-        if grad is None:
-            continue
-        # along the gradient itself, and along directions that part of it could miss
-        noise = torch.randn(p.shape, generator=generator).to(p.dtype)
-        for direction in (grad, noise):
+    along = [
+        [grad for _, _, grad in parts],
+        [torch.randn(p.shape, generator=generator).to(p.dtype) for _, p, _ in parts],
+    ]
+    exact = fine(model, x, y)
+    if exact and all(are_slopes_together(model, parts, to, x, y) for to in along):
+        return
+    step = 1e-3 if exact else 2e-2
+    for (name, p, grad), *directions in zip(parts, *along, strict=True):
+        for direction in directions:
             size = direction.norm()
             if not size > 0:
                 continue
-            ahead, behind = (at_step(model, p, direction / size * h, x, y) for h in (step, -step))
+            ahead, behind = (
+                at_step(model, [(p, direction / size * h)], x, y) for h in (step, -step)
+            )
             slope = (ahead - behind) / (2 * step)
             claimed_slope = float((grad * direction).sum() / size)
             scale = float(grad.norm()) * (1.0 if direction is grad else p.numel() ** -0.5)
@@ -700,6 +718,34 @@ def slopes(s: Subject) -> None:
                     f"unit along a direction, and it changes by {slope:.3g}: is something "
                     "detached, or under no_grad?"
                 )
+
+
+def are_slopes_together(
+    model: nn.Module,
+    parts: list[tuple[str, Tensor, Tensor]],
+    directions: list[Tensor],
+    x: Tensor,
+    y: Tensor,
+) -> bool:
+    """True if the loss of an exact model changes as all its gradients together say, when each
+    parameter moves along a direction at once, by an amount of its own: gradients that are wrong
+    would have to make up for each other to a hundredth of what one of them may be off."""
+    generator, step = torch.Generator().manual_seed(13), 3e-6
+    amounts = (0.5 + torch.rand(len(parts), generator=generator)).tolist()
+    changes = [
+        amount * direction / direction.norm().clamp(min=1e-12)
+        for amount, direction in zip(amounts, directions, strict=True)
+    ]
+    ahead, behind = (
+        at_step(
+            model, [(p, change * h) for (_, p, _), change in zip(parts, changes, strict=True)], x, y
+        )
+        for h in (step, -step)
+    )
+    claimed_slope = sum(
+        (grad * change).sum().item() for (_, _, grad), change in zip(parts, changes, strict=True)
+    )
+    return abs((ahead - behind) / (2 * step) - claimed_slope) < 1e-6
 
 
 def grads_of(loss: Tensor, weights: list[Tensor]) -> tuple[Tensor | None, ...]:
@@ -719,14 +765,16 @@ def fine(model: nn.Module, x: Tensor, y: Tensor) -> bool:
     )
 
 
-def at_step(model: nn.Module, p: Tensor, change: Tensor, x: Tensor, y: Tensor) -> float:
-    """The loss with one parameter moved."""
+def at_step(model: nn.Module, changes: list[tuple[Tensor, Tensor]], x: Tensor, y: Tensor) -> float:
+    """The loss with some parameters moved, each by its change."""
     with torch.no_grad():
-        original = p.clone()
-        p.add_(change)
-        torch.manual_seed(9)  # a dropout that stays on drops the same
+        originals = [p.clone() for p, _ in changes]
+        for p, change in changes:
+            p.add_(change)
+        seed_draws(9)  # a dropout that stays on drops the same
         loss = model(x, y)[1].item()
-        p.copy_(original)
+        for (p, _), original in zip(changes, originals, strict=True):
+            p.copy_(original)
     return float(loss)
 
 
@@ -740,7 +788,7 @@ def overfit(s: Subject) -> str:
     model = s.build(n_layer=2, block_size=16).train()
     x, y = tokens(4, 16), tokens(4, 16, seed=4)
     weights = [p for p in model.parameters() if p.requires_grad]
-    mean, square = ([torch.zeros_like(p) for p in weights] for _ in range(2))
+    mean = square = torch.cat([torch.zeros_like(p).flatten() for p in weights])
     first = 0.0
     for step in range(1, 121):
         loss = model(x, y)[1]
@@ -751,12 +799,17 @@ def overfit(s: Subject) -> str:
             return f"{first:.2f} → {loss.item():.2f} in {step} steps"
         grads = grads_of(loss, weights)
         # Adam by hand: torch.optim costs a second of imports, more than all other checks
+        flat = torch.cat(
+            [
+                (torch.zeros_like(p) if g is None else g).flatten()
+                for p, g in zip(weights, grads, strict=True)
+            ]
+        )
+        mean, square = mean.lerp(flat, 0.1), square.lerp(flat * flat, 0.05)
+        change = 1e-2 * (mean / (1 - 0.9**step)) / ((square / (1 - 0.95**step)).sqrt() + 1e-8)
         with torch.no_grad():
-            for p, g, m, v in zip(weights, grads, mean, square, strict=True):
-                if g is not None:
-                    m.lerp_(g, 0.1)
-                    v.lerp_(g * g, 0.05)
-                    p.sub_(1e-2 * (m / (1 - 0.9**step)) / ((v / (1 - 0.95**step)).sqrt() + 1e-8))
+            for p, part in zip(weights, change.split([p.numel() for p in weights]), strict=True):
+                p.sub_(part.view_as(p))
     raise Wrong(f"{first:.2f} → {loss.item():.2f} after {step} steps of Adam at 0.01")
 
 

@@ -63,7 +63,7 @@ def _trace_with(s: Subject, n_kv: int) -> Trace:
         raise NotJudged(NO_FIELD)
     counts = []
     for value in (n_kv, H // n_kv):  # key and value heads, or query heads per group
-        trace = s.watch(s.shaken(**{s.kv_field: value}), tokens(1))
+        trace = s.with_field(s.kv_field, value)
         counts.append(len(set(values_of(heads_by_layer(trace)[0]))))
         if counts[-1] == n_kv:
             return trace

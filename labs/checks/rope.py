@@ -7,13 +7,15 @@ doing: scores must be constant along each diagonal, values and outputs must not 
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from labs.checks.generic import head_name, swapped
@@ -28,31 +30,52 @@ ONE_ANGLE = "one angle for all pairs"
 NO_EXPONENT = f"{ONE_ANGLE}: every pair rotates by 1 per position; does the exponent depend on i?"
 
 
-def scores_by_layer(trace: Trace) -> list[Tensor]:
-    """The scores of each layer, (heads, T, T); of heads whose queries and keys could not be told,
-    up to a constant per row."""
-    layer_heads = trace.layers(H) or [[head] for head in trace.heads]
-    return [
-        torch.stack([head.scores for head in layer if head.scores is not None])
-        for layer in layer_heads
-    ]
+@dataclass
+class LayerScores:
+    """The scores of one layer's heads on a constant sequence, beside their distances."""
+
+    heads: list[Head]
+
+    @functools.cached_property
+    def scores(self) -> Tensor:
+        """(heads, T, T); of heads whose queries and keys could not be told, up to a constant per
+        row."""
+        return torch.stack([head.scores for head in self.heads])
+
+    @property
+    def profile(self) -> Tensor:
+        """Scores by distance, (heads, T): the last row sees every distance."""
+        return self.scores[:, -1].flip(-1)
+
+    @functools.cached_property
+    def gap(self) -> float:
+        """The largest difference of a score at m >= n from that of its distance."""
+        T = self.scores.shape[-1]
+        # at [m, n] the last row's score at the distance m - n
+        of_distance = F.pad(self.scores[:, -1], (0, T - 1)).unfold(-1, T, 1).flip(1)
+        return of_distance.sub_(self.scores).tril_().abs_().nan_to_num_(0.0).amax().item()
+
+    @property
+    def variation(self) -> float:
+        return variation(self.profile)
+
+    @functools.cached_property
+    def largest(self) -> float:
+        return self.scores.tril().abs().amax().item()
+
+    @property
+    def varies(self) -> bool:
+        """True if the scores depend on positions at all."""
+        return bool(self.variation) or self.gap > max(1e-4 * self.largest, 1e-4)
 
 
-def along_diagonals(scores: Tensor) -> tuple[Tensor, float]:
-    """Scores (..., T, T) by distance, (N, T), and how far any score at m >= n is from that of its
-    distance."""
-    T = scores.shape[-1]
-    rows = torch.arange(T)
-    distance = rows[:, None] - rows[None, :]
-    flat = scores.flatten(0, -3).double()
-    profile = flat[:, -1].flip(-1)  # the last row sees every distance
-    gap = (
-        ((flat - profile[:, distance.clamp(min=0)]).abs() * (distance >= 0))
-        .nan_to_num(0.0)
-        .amax()
-        .item()
-    )
-    return profile, gap
+def scores_by_layer(trace: Trace) -> list[LayerScores]:
+    return [LayerScores(heads) for heads in trace.layers(H) or [[head] for head in trace.heads]]
+
+
+def long_scores(s: Subject) -> list[LayerScores]:
+    """The scores of a constant sequence, by layer."""
+    return s.once("rope scores", lambda: scores_by_layer(s.long()))
 
 
 def variation(profile: Tensor) -> float:
@@ -60,12 +83,6 @@ def variation(profile: Tensor) -> float:
     only rounding."""
     spread = profile.std(-1).mean().item()
     return spread if spread > max(1e-4 * profile.abs().mean().item(), 1e-4) else 0.0
-
-
-def varies(scores: Tensor) -> bool:
-    """True if scores (..., T, T) of a constant sequence depend on positions at all."""
-    profile, gap = along_diagonals(scores)
-    return bool(variation(profile)) or gap > max(1e-4 * scores.tril().abs().amax().item(), 1e-4)
 
 
 def describe_departure(heads: list[Head], scores: Tensor, gap: float) -> str:
@@ -254,41 +271,39 @@ def table(s: Subject) -> str:
     "This is what defines RoPE: shift query and key together, and their product stays.",
 )
 def relative(s: Subject) -> str:
-    layer_scores, heads = scores_by_layer(s.long()), s.long().heads
-    if not layer_scores:
+    layers = long_scores(s)
+    if not layers:
         raise NotJudged("no attention was seen; the next check looks at the output")
     seen = []
-    if not any(varies(scores) for scores in layer_scores):
+    if not any(layer.varies for layer in layers):
         raise NotJudged("no score depends on a position")
-    for number, scores in enumerate(layer_scores):
-        if not varies(scores):
+    for number, layer in enumerate(layers):
+        if not layer.varies:
             raise Wrong(
                 f"layer {number}: its scores don't depend on positions, as those of other layers "
                 "do: is it rotated?"
             )
-        above = heads[number * H - 1 : number * H] if number else []
+        above = s.long().heads[number * H - 1 : number * H] if number else []
         for head in above:
             if apart(head.v, head.v[:1].expand_as(head.v)) > 1e-3:
                 raise Wrong(
                     f"layer {number - 1}: one token's values differ from position to position: are "
                     "they rotated, too? Only queries and keys are"
                 )
-        profile, gap = along_diagonals(scores)
-        spread = variation(profile)
-        largest = scores.tril().abs().amax().item()
-        spread = spread or 1e-4 * largest
-        if gap > 0.01 * spread:
+        spread = layer.variation or 1e-4 * layer.largest
+        if layer.gap > 0.01 * spread:
+            heads = s.long().heads[number * H : (number + 1) * H]
             raise Wrong(
-                f"layer {number}: scores at one distance differ by {gap / spread:.2g} sd; "
-                + describe_departure(heads[number * H : (number + 1) * H], scores, gap / spread)
+                f"layer {number}: scores at one distance differ by {layer.gap / spread:.2g} sd; "
+                + describe_departure(heads, layer.scores, layer.gap / spread)
             )
-        for head, head_profile in enumerate(profile):
+        for at, head_profile in enumerate(layer.profile):
             if not variation(head_profile[None]):
                 raise Wrong(
-                    f"layer {number}, head {head}: its scores don't depend on the distance, as "
+                    f"layer {number}, head {at}: its scores don't depend on the distance, as "
                     "those of other heads do: is it rotated?"
                 )
-        seen.append(gap / spread)
+        seen.append(layer.gap / spread)
     return f"scores at one distance agree to {max(seen):.1g} sd, in {len(seen)} layers of {H} heads"
 
 
@@ -410,28 +425,26 @@ def angles(s: Subject) -> str:
     notes: set[str] = set()
     # how much is left over without each pair, in the head that needs it most
     needed = [0.0] * (D // 2)
-    for number, (profile, view) in enumerate(profiles(s)):
-        if not variation(profile):
+    for number, profile in enumerate(profiles(s)):
+        if not variation(profile.scores):
             raise NotJudged("no score depends on the distance")
         if number and notes:
             break  # the first layer has told
         slow = [theta / LONG for theta in frequencies(10000.0)]
-        if view.misfits(profile, slow).max() < 1e-4:  # first: slow angles fit much by accident
+        if profile.misfits(slow).max() < 1e-4:  # first: slow angles fit much by accident
             raise Wrong(f"every angle is {LONG} times too small: are positions over the length?")
-        for head in (
-            (view.misfits(profile, frequencies(10000.0)) > 2e-3).nonzero().flatten().tolist()
-        ):
-            notes.add(name_frequencies(profile[head], head % H, view))
+        for head in (profile.misfits(frequencies(10000.0)) > 2e-3).nonzero().flatten().tolist():
+            notes.add(name_frequencies(profile, head))
         for i in range(D // 2):
             rest = [f for j, f in enumerate(frequencies(10000.0)) if j != i]
-            needed[i] = max(needed[i], view.misfits(profile, rest).max().item())
+            needed[i] = max(needed[i], profile.misfits(rest).max().item())
     if any(note.startswith(STRETCHED) for note in notes):  # in the heads that need the slow pairs
         notes = {note for note in notes if note.startswith(STRETCHED)}
     bad = sorted(
         (note for note in notes if not note.startswith(("base", *KINDS))),
         key=lambda note: "split" not in note,
     )
-    learned = [name for name, p in s.build().named_parameters() if p.numel() == D // 2]
+    learned = [name for name, p in s.blank().named_parameters() if p.numel() == D // 2]
     if bad and learned:
         raise Wrong(
             f"{learned[0]}, of {D // 2} entries for {D} features, is learned: the paper's angles "
@@ -464,53 +477,57 @@ def frequencies(base: float) -> list[float]:
     return [base ** (-2 * i / D) for i in range(D // 2)]
 
 
-@dataclass(frozen=True)
-class View:
-    """The part of a profile that was seen: its first distance, and whether it is known only up to a
-    constant."""
+@dataclass
+class Profile:
+    """Scores by distance (heads, T): from which distance on, and whether they are known only up to
+    a constant."""
 
+    scores: Tensor
     first: int = 0
     floating: bool = False
+    known_misfits: dict[tuple[float, ...], Tensor] = field(default_factory=dict)
 
-    def misfits(self, profiles: Tensor, thetas: list[float]) -> Tensor:
-        """The part of each profile (N, T) that no sum of cosines and sines of these angles per
-        position explains: rms / sd, (N,)."""
-        rest = self.leftover(profiles, thetas).T
-        return rest.pow(2).mean(-1).sqrt() / profiles.std(-1).clamp(min=1e-12)
+    def of_head(self, head: int) -> Profile:
+        return Profile(self.scores[head : head + 1], self.first, self.floating)
 
-    def leftover(self, profiles: Tensor, thetas: list[float]) -> Tensor:
-        """The part of profiles (N, T) that such a sum leaves over, (T, N)."""
-        at = self.first + torch.arange(profiles.shape[-1], dtype=torch.float64)
+    def misfits(self, thetas: list[float]) -> Tensor:
+        """The part of each head's scores that no sum of cosines and sines of these angles per
+        position explains: rms / sd, (heads,)."""
+        if (key := tuple(thetas)) not in self.known_misfits:
+            rest = self.leftover(thetas).T
+            size = self.scores.std(-1).clamp(min=1e-12)
+            self.known_misfits[key] = rest.pow(2).mean(-1).sqrt() / size
+        return self.known_misfits[key]
+
+    def leftover(self, thetas: list[float]) -> Tensor:
+        """The part of the scores that such a sum leaves over, (T, heads)."""
+        at = self.first + torch.arange(self.scores.shape[-1], dtype=torch.float64)
         speeds = [*thetas, 0.0] if self.floating else thetas
         angle = at[:, None] * torch.tensor(speeds, dtype=torch.float64)[None, :]
         columns = torch.cat([angle.cos(), angle.sin()], dim=1)
-        fit = torch.linalg.lstsq(columns, profiles.T, driver="gelsd").solution
-        return profiles.T - columns @ fit
+        fit = torch.linalg.lstsq(columns, self.scores.T, driver="gelsd").solution
+        return self.scores.T - columns @ fit
 
 
-def profiles(s: Subject) -> list[tuple[Tensor, View]]:
+def profiles(s: Subject) -> list[Profile]:
     """Scores by distance: of every attention layer that can be seen, else of one head, read off the
     output."""
-    trace = s.long()
-    layer_scores = scores_by_layer(trace)
-    if not layer_scores:
-        return [(profile_from_output(s), View(first=1, floating=True))]
-    view = View() if all(head.q is not None for head in trace.heads) else View(floating=True)
-    result = []
-    for scores in layer_scores:
-        profile, gap = along_diagonals(scores)
-        if gap > 0.01 * variation(profile):
-            raise NotJudged("scores are not a function of the distance")
-        result.append((profile, view))
-    return result
+    layers = long_scores(s)
+    if not layers:
+        return [Profile(profile_from_output(s), first=1, floating=True)]
+    floating = any(head.q is None for head in s.long().heads)
+    if any(layer.gap > 0.01 * layer.variation for layer in layers):
+        raise NotJudged("scores are not a function of the distance")
+    return [Profile(layer.profile, floating=floating) for layer in layers]
 
 
-def name_frequencies(profile: Tensor, head: int, view: View) -> str:
-    """Name the wrong (or other) set of frequencies that explains a profile, (T,)."""
+def name_frequencies(profile: Profile, number: int) -> str:
+    """Name the wrong (or other) set of frequencies that explains one head's scores."""
 
-    def misfit(profile: Tensor, thetas: list[float]) -> float:
-        return view.misfits(profile[None], thetas).item()
+    def misfit(thetas: list[float]) -> float:
+        return profile.misfits(thetas)[number].item()
 
+    head = number % H
     per_head = D // 2
     before_split = [10000.0 ** (-2 * (head * per_head + i) / C) for i in range(per_head)]
     exponent = [10000.0 ** (-2 * i / C) for i in range(per_head)]
@@ -555,25 +572,25 @@ def name_frequencies(profile: Tensor, head: int, view: View) -> str:
     # one angle for all is a case of its own
     named_frequencies.sort(key=lambda item: item[1] == PARTLY and item[0][:-1] == [1.0])
     for thetas, words in named_frequencies:
-        if misfit(profile, thetas) < 2e-3:
+        if misfit(thetas) < 2e-3:
             return words
     bases = torch.logspace(1, 7, 241, dtype=torch.float64).tolist()
-    best = min(bases, key=lambda base: misfit(profile, frequencies(base)))
+    best = min(bases, key=lambda base: misfit(frequencies(base)))
     for width in (0.02, 0.002, 0.0002):
         near = [best * math.exp(width * step) for step in range(-14, 15)]
-        best = min(near, key=lambda base: misfit(profile, frequencies(base)))
-    if misfit(profile, frequencies(best)) < 2e-3:
+        best = min(near, key=lambda base: misfit(frequencies(base)))
+    if misfit(frequencies(best)) < 2e-3:
         if best > 10000:
             return f"base {best:.4g}, where the paper has 10000"
         return f"the angles fall as {best:.4g}^(−2i/head_dim), not as 10000^(−2i/head_dim)"
     singles = torch.logspace(-4, math.log10(math.pi), 400, dtype=torch.float64).tolist()
-    if min(misfit(profile, [theta]) for theta in singles) < 0.02:
+    if min(misfit([theta]) for theta in singles) < 0.02:
         return f"{ONE_ANGLE}: the scores have a single frequency"
-    return describe_angles(profile, view)
+    return describe_angles(profile.of_head(number))
 
 
-def describe_angles(profile: Tensor, view: View) -> str:
-    """Describe the angles per position that make up a profile (T,), when they are not a known
+def describe_angles(profile: Profile) -> str:
+    """Describe the angles per position that make up one head's scores, when they are not a known
     set."""
     starts = [frequencies(base) for base in (1e2, 1e3, 1e5, 1e6)]
     for base, factor, first in itertools.product((1e4, 5e5), (4, 8, 32), range(2, D // 2)):
@@ -581,8 +598,8 @@ def describe_angles(profile: Tensor, view: View) -> str:
         starts.insert(0, slowed)
     fitting = []
     for start in starts:
-        angles = fit_angles(profile, view, start)
-        if view.misfits(profile[None], angles).item() < 2e-3:
+        angles = fit_angles(profile, start)
+        if profile.misfits(angles).item() < 2e-3:
             if words := describe_stretched(angles):
                 return words
             fitting.append(angles)
@@ -590,7 +607,7 @@ def describe_angles(profile: Tensor, view: View) -> str:
     if fitting:
         seen = ", ".join(f"{theta:.3g}" for theta in fitting[-1])
         return f"the pairs turn by {seen} per position, where 10000^(−2i/head_dim) is {usual}"
-    left = view.misfits(profile[None], frequencies(10000.0)).item()
+    left = profile.misfits(frequencies(10000.0)).item()
     return (
         f"the scores are not a sum of the angles 10000^(−2i/head_dim), {usual}; {left:.0%} is left "
         "over"
@@ -610,16 +627,16 @@ def describe_stretched(angles: list[float]) -> str:
     return f"{STRETCHED}, {base:.2g}, as where a context was stretched (Llama 3.1)"
 
 
-def fit_angles(profile: Tensor, view: View, start: list[float]) -> list[float]:
-    """Angles near a start that leave less over of a profile (T,), the largest first."""
+def fit_angles(profile: Profile, start: list[float]) -> list[float]:
+    """Angles near a start that leave less over of one head's scores, the largest first."""
 
     def rest(logs: Tensor) -> Tensor:
-        return view.leftover(profile[None], logs.exp().tolist())[:, 0]
+        return profile.leftover(logs.exp().tolist())[:, 0]
 
     logs, damping = torch.tensor(start, dtype=torch.float64).log(), 1e-2
     now = rest(logs)
     for _ in range(20):
-        if now.pow(2).mean().sqrt() < 1e-3 * profile.std():
+        if now.pow(2).mean().sqrt() < 1e-3 * profile.scores.std():
             break
         slopes = torch.stack(
             [(rest(logs + 1e-5 * axis) - now) / 1e-5 for axis in torch.eye(len(logs)).double()], 1
@@ -757,15 +774,14 @@ def precision(s: Subject) -> str:
     model = s.without_table(block_size=LONG)
     with torch.autocast("cpu", torch.bfloat16):
         trace = s.watch(model, constant(1, LONG))
-    rounded, exact = scores_by_layer(trace), scores_by_layer(s.long())
+    rounded, exact = scores_by_layer(trace), long_scores(s)
     if not rounded or len(rounded) != len(exact):
         raise NotJudged("attention was not seen alike in fp32 and bf16")
     # later layers see the rounding of earlier ones, so only the first one is compared
-    profile, gap = along_diagonals(exact[0])
-    spread = variation(profile)
-    if not spread or gap > 0.01 * spread:
+    spread = exact[0].variation
+    if not spread or exact[0].gap > 0.01 * spread:
         raise NotJudged("scores are not a function of the distance")
-    off = (rounded[0] - exact[0]).tril()
+    off = (rounded[0].scores - exact[0].scores).tril()
     near, far = (
         off[:, rows, :].pow(2).sum().div(off[:, rows, :].count_nonzero().clamp(min=1)).sqrt().item()
         / spread
@@ -816,8 +832,8 @@ def recognizes(s: Subject) -> bool:
     first = s.long().projections[0].x
     if apart(first, first[:1].expand_as(first)) > 1e-3:
         return False  # positions are added to the embedding
-    layer_scores = scores_by_layer(s.long())
-    return bool(layer_scores) and variation(along_diagonals(layer_scores[0])[0]) > 0
+    layers = long_scores(s)
+    return bool(layers) and layers[0].variation > 0
 
 
 CHECKS = [

@@ -55,7 +55,7 @@ def cached_calls(model: nn.Module) -> dict[str, CachedCall]:
 
 def has_cache(s: Subject) -> bool:
     """True if some module of the file's model takes a cache."""
-    return bool(cached_calls(s.build()))
+    return bool(cached_calls(s.blank()))
 
 
 @check(
@@ -67,7 +67,7 @@ def has_cache(s: Subject) -> bool:
 )
 def generation(s: Subject) -> str:
     seen = []
-    for name, call in cached_calls(s.build()).items():
+    for name, call in cached_calls(s.blank()).items():
         if any(name.startswith(f"{outer}.") or not outer for outer in seen):
             continue
         try:

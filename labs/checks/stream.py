@@ -17,6 +17,7 @@ from labs.checks.property_check import NotJudged, Wrong
 from labs.checks.trace import Projection, Trace
 
 CLOSE = 2e-3  # what may be left over of a fit, as a share of what is fitted
+KINDS = ("LayerNorm", "RMS")
 WHOLE = 0.02  # how far a coefficient may be from a whole number
 
 
@@ -37,31 +38,31 @@ class Reading:
 
 
 def normalized(x: Tensor, kind: str) -> Tensor:
-    """x (T, C) over its root mean square per token; with "LayerNorm", without its mean."""
+    """x (…, T, C) over its root mean square per token; with "LayerNorm", without its mean."""
     x = x.double()
     if kind == "LayerNorm":
         x = x - x.mean(-1, keepdim=True)
     return x / x.pow(2).mean(-1, keepdim=True).sqrt().clamp(min=1e-12)
 
 
-def per_feature(x: Tensor, base: Tensor) -> float:
+def per_feature(x: Tensor, base: Tensor) -> Tensor:
     """The part of x (T, C) that gain · base + offset, with one gain and one offset per feature,
-    does not explain, as a share of x."""
+    does not explain, as a share of x: for each of many bases (…, T, C)."""
     x, base = centered(x), centered(base)
-    gain = (x * base).sum(0) / base.pow(2).sum(0).clamp(min=1e-24)
-    rest = (x - gain * base).pow(2).mean().sqrt().item()
-    return rest / max(x.pow(2).mean().sqrt().item(), 1e-12)
+    gain = (x * base).sum(-2, keepdim=True) / base.pow(2).sum(-2, keepdim=True).clamp(min=1e-24)
+    rest = (x - gain * base).pow(2).mean((-2, -1)).sqrt()
+    return rest / x.pow(2).mean().sqrt().clamp(min=1e-12)
 
 
 def is_norm(x: Tensor, state: Tensor, kind: str) -> bool:
     """True if x (T, C) is that norm of the stream, with a gain and an offset per feature."""
-    return per_feature(x, normalized(state, kind)) < CLOSE
+    return bool(per_feature(x, normalized(state, kind)) < CLOSE)
 
 
 def centered(x: Tensor) -> Tensor:
-    """x (T, C) in float64 without its mean over tokens: constants per feature don't count."""
+    """x (…, T, C) in float64 without its mean over tokens: constants per feature don't count."""
     x = x.double()
-    return x - x.mean(0, keepdim=True)
+    return x - x.mean(-2, keepdim=True)
 
 
 def whole(number: float, target: int) -> bool:
@@ -104,6 +105,9 @@ class Stream:
         self.head = heads[-1]
         self.body = [p for p in trace.projections if p.at < self.head.at]
         self.C = trace.rows[0][1].shape[-1]
+        rows = torch.stack([row for _, row in trace.rows])
+        self.norms = {kind: normalized(rows, kind) for kind in KINDS}
+        """Each kind of norm of each row of the trace, (rows, T, C)."""
         if len(self.body) < 2:
             raise NotJudged("no sublayers were seen among the operations")
         self.start = self.find_start()
@@ -137,13 +141,17 @@ class Stream:
     def candidates(self, p: Projection) -> list[tuple[Tensor, str]]:
         """The tensors of which a projection's input can be a norm, the earliest first; last the
         input itself."""
-        norm_inputs = []
-        for at, row in self.trace.rows:
-            if at >= p.at:
-                break
-            for kind in ("LayerNorm", "RMS"):
-                if is_norm(p.x, row, kind):
-                    norm_inputs.append((row, kind))
+        earlier = [row for at, row in self.trace.rows if at < p.at]
+        fits = {
+            kind: (per_feature(p.x, norms[: len(earlier)]) < CLOSE).tolist()
+            for kind, norms in self.norms.items()
+        }
+        norm_inputs = [
+            (row, kind)
+            for number, row in enumerate(earlier)
+            for kind in KINDS
+            if fits[kind][number]
+        ]
         return [*norm_inputs, (p.x, "")]
 
     def find_start(self) -> Tensor:
@@ -299,10 +307,9 @@ class Stream:
         if more.exact:
             return f"{before} adds to its normalized input, not to the stream that it read"
         states = [row for at, row in self.trace.rows if at < p.at]
-        kinds = ("LayerNorm", "RMS")
         for row in states:
             if (
-                any(is_norm(state, row, kind) for kind in kinds)
+                any(is_norm(state, row, kind) for kind in KINDS)
                 and self.fit(row, self.start, p.at, []).plain
             ):
                 return f"{sublayer} reads a norm of a norm of the stream: one norm is enough"
@@ -310,7 +317,7 @@ class Stream:
         if earlier and any(
             is_norm(state - row, out, kind)
             for out in outputs[-2:]
-            for kind in kinds
+            for kind in KINDS
             for row in [self.start, *(s for at, s in self.trace.rows if at < p.at)]
             if not torch.equal(state, row)
         ):

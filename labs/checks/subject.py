@@ -67,7 +67,7 @@ class Subject:
         for name in self.fields:
             if name not in loading.STANDARD:
                 with contextlib.suppress(Exception):  # a value that the field can't take
-                    counts = {self._value_heads(**{name: value}) for value in (1, H)}
+                    counts = {self._value_heads(name, value) for value in (1, H)}
                     if len(counts) == 2:
                         return name
         # of attention that can't be watched, the parameters tell
@@ -82,12 +82,20 @@ class Subject:
         model = loading.build(self.module, {**SIZES, **self.values, **sizes}, VOCAB)
         return sum(p.numel() for p in model.parameters())
 
-    def _value_heads(self, **sizes: Any) -> int:
+    def _value_heads(self, name: str, value: int) -> int:
         """The number of different values among the heads of a first layer."""
-        torch.manual_seed(1)
-        model = loading.build(self.module, {**SIZES, **self.values, **sizes}, VOCAB).eval()
-        heads = self.watch(shake(model), tokens(1)).layers(H)[0]
+        heads = self.with_field(name, value).layers(H)[0]
         return len(set(trace.first_alike([head.v for head in heads])))
+
+    def with_field(self, name: str, value: int) -> trace.Trace:
+        """The trace of a shaken model with a value of one of the config's own fields."""
+
+        def make() -> trace.Trace:
+            seed_draws(1)
+            model = loading.build(self.module, {**SIZES, **self.values, name: value}, VOCAB)
+            return self.watch(shake(model.eval()), tokens(1))
+
+        return self.once(("field", name, value), make)
 
     def default_of(self, name: str) -> Any:
         if dataclasses.is_dataclass(self.module.GPTConfig):
@@ -114,7 +122,7 @@ class Subject:
             # a fixed default (8, say) need not divide the few heads here, nor "half of them" a
             # single one
             values[self.kv_field] = max(values["n_head"] // 2, 1)
-        torch.manual_seed(1)
+        seed_draws(1)
         model = loading.build(self.module, values, values["vocab_size"])
         return model.eval()
 
@@ -123,20 +131,33 @@ class Subject:
         near 0."""
         return shake(self.build(**sizes))
 
+    def shared(self, **sizes: Any) -> nn.Module:
+        """A shaken model that several checks run on whole rows, and leave as it is."""
+        key = ("shared", *sorted(sizes.items()))
+        return self.once(key, lambda: self.shaken(**sizes))
+
+    def blank(self, **sizes: Any) -> nn.Module:
+        """A model that is built once, to look at and not to run."""
+        key = ("blank", *sorted({**SIZES, **sizes}.items()))
+        return self.once(key, lambda: self.build(**sizes))
+
     def n_params(self, **sizes: Any) -> int:
         """The number of parameters of a model of these sizes. The model is built for real, which is
         quicker than a first use of "meta"."""
 
         def count() -> int:
-            with Undrawn():
-                return sum(p.numel() for p in self.build(**sizes).parameters())
+            try:
+                with Undrawn():
+                    model = self.build(**sizes)
+            except Exception:  # it computes with its weights while it is built
+                model = self.build(**sizes)
+            return sum(p.numel() for p in model.parameters())
 
-        return int(self.once(("n_params", *sorted(sizes.items())), count))
+        return self.once(("n_params", *sorted(sizes.items())), count)
 
     def watch(self, model: nn.Module, idx: Tensor, width: int = C) -> trace.Trace:
         """Run a model with n_embd = width on one row idx (1, T), and report what was seen."""
-        vocabulary = logits(model, idx).shape[-1]
-        return trace.watch(model, idx, width, vocabulary)
+        return trace.watch(model, idx, width)
 
     def once(self, key: Any, make: Callable[[], Any]) -> Any:
         """make(), the first time; its result again, later."""
@@ -156,25 +177,19 @@ class Subject:
 
     def tables(self) -> dict[str, tuple[int, ...]]:
         """The parameters whose shape grows with block_size, with their shapes at 24."""
-
-        def find() -> dict[str, tuple[int, ...]]:
-            few = {name: p.shape for name, p in self.build(block_size=8).named_parameters()}
-            many = {name: p.shape for name, p in self.build(block_size=24).named_parameters()}
-            return {name: tuple(shape) for name, shape in many.items() if shape != few.get(name)}
-
-        return self.once("tables", find)
+        few = {name: p.shape for name, p in self.blank().named_parameters()}
+        many = {name: p.shape for name, p in self.blank(block_size=24).named_parameters()}
+        return {name: tuple(shape) for name, shape in many.items() if shape != few.get(name)}
 
     def without_table(self, **sizes: int) -> nn.Module:
         """A shaken model in which all positions of a learned table, if it still has one, are alike:
         a check then looks past it. (They are not 0: the table can be the gain of a norm.)"""
         model = self.shaken(**sizes)
-        if not self.tables():
-            return model
-        short = dict(self.build(**{**sizes, "block_size": 7}).named_parameters())
+        tables, usual = self.tables(), dict(self.blank().named_parameters())
         with torch.no_grad():
             for name, p in model.named_parameters():
-                for axis, size in enumerate(p.shape if name in self.tables() else ()):
-                    if size != short[name].shape[axis]:
+                for axis, size in enumerate(tables.get(name, ())):
+                    if size != usual[name].shape[axis]:
                         p.copy_(p.mean(axis, keepdim=True).expand_as(p))
         return model
 
@@ -184,16 +199,28 @@ class Subject:
 
 
 class Undrawn(TorchFunctionMode):
-    """Weights start at 0: where they are only counted, drawing them would take the longest."""
+    """While active, no weights are drawn, which would take the longest of a wide model. They start
+    at 0, or where they are only counted they are left as they lie in memory."""
+
+    def __init__(self, zero: bool = False) -> None:
+        super().__init__()
+        self.zero = zero
 
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
         if getattr(func, "__name__", "") in ("normal_", "uniform_", "kaiming_uniform_"):
+            weight = kwargs["tensor"] if "tensor" in kwargs else args[0]
             with torch.no_grad():
-                return torch.Tensor.zero_(kwargs["tensor"] if "tensor" in kwargs else args[0])
+                return torch.Tensor.zero_(weight) if self.zero else weight
         return func(*args, **kwargs)
+
+
+def seed_draws(seed: int) -> None:
+    """Seed what models draw, which are on the processor. For devices that were not used yet,
+    torch.manual_seed notes each time who asks: a third of what it costs to build a small model."""
+    torch.default_generator.manual_seed(seed)
 
 
 def loud(model: nn.Module) -> nn.Module:
@@ -212,7 +239,7 @@ def shake(model: nn.Module, gains: bool = True, seed: int = 2) -> nn.Module:
         for p in model.parameters():
             noise = torch.randn(p.shape, generator=generator, dtype=torch.float32)
             if p.dim() >= 2 or gains:
-                p.add_((noise * (0.15 if p.dim() >= 2 else 0.2)).to(p.dtype))
+                p.add_(noise.mul_(0.15 if p.dim() >= 2 else 0.2).to(p.dtype))
     return model
 
 

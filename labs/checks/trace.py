@@ -13,7 +13,8 @@ of a trace has the tokens on its first axis unless said otherwise.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+import functools
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,20 +48,69 @@ class Pair:
 
 
 @dataclass
+class Origin:
+    """The queries and keys (T, D), as they met, of weights softmax(scale · q kᵀ)."""
+
+    q: Tensor
+    k: Tensor
+    scale: float
+    biased: bool  # something that depends on the distance is added to scale · q kᵀ
+
+
+@dataclass
 class Head:
-    """One attention head: weights (T, T), the rows summing to 1, and what went in and came out."""
+    """One attention head: weights (T, T), the rows summing to 1, and what went in and came out. Its
+    queries, keys and output are made out when they are first asked for: of long rows, most checks
+    need the weights alone."""
 
     at: int
     weights: Tensor
     v: Tensor  # (T, D)
-    out: Tensor  # (T, D)
-    q: Tensor | None = None  # (T, D), as it met the keys
-    k: Tensor | None = None
-    scale: float = 1.0  # weights are softmax(scale · q kᵀ)
-    scores: Tensor | None = (
-        None  # (T, T), scaled; where q and k could not be told, up to a row's constant
-    )
-    biased: bool = False  # something that depends on the distance is added to scale · q kᵀ
+    products: list[Pair]  # those that may hold its scores, the latest first
+
+    @functools.cached_property
+    def out(self) -> Tensor:
+        """(T, D)"""
+        return self.weights @ self.v
+
+    @functools.cached_property
+    def origin(self) -> Origin | None:
+        """The queries and keys among the products; None where they could not be told."""
+        return next(
+            (
+                Origin(q, k, scale, biased=fit is slope_beside_bias)
+                for fit in (slope, slope_beside_bias)
+                for pair in self.products
+                for q, k in queries_and_keys(pair, len(self.weights))
+                if (scale := fit(self.weights, q, k)) is not None
+            ),
+            None,
+        )
+
+    @property
+    def q(self) -> Tensor | None:
+        return self.origin.q if self.origin else None
+
+    @property
+    def k(self) -> Tensor | None:
+        return self.origin.k if self.origin else None
+
+    @property
+    def scale(self) -> float:
+        return self.origin.scale if self.origin else 1.0
+
+    @property
+    def biased(self) -> bool:
+        return self.origin is not None and self.origin.biased
+
+    @functools.cached_property
+    def scores(self) -> Tensor:
+        """The scaled scores, (T, T); up to a constant per row where they are no product of queries
+        and keys alone."""
+        if self.origin and not self.origin.biased:
+            return products_of(self.origin.q, self.origin.k) * self.origin.scale
+        logs = self.weights.double().log()
+        return logs - logs.diagonal()[:, None]
 
 
 @dataclass
@@ -95,7 +145,7 @@ class Watch(OperationMode):  # type: ignore[misc]
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         out = func(*args, **kwargs)
-        inputs, results = leaves((args, kwargs)), leaves(out)
+        inputs, results = leaves([*args, *kwargs.values()]), leaves(out)
         if any(self.tainted(t) for t in inputs):
             self.at += 1
             for t in results:
@@ -220,111 +270,91 @@ class Watch(OperationMode):  # type: ignore[misc]
         all_heads: list[Head] = []
         since = 0  # scores are looked for between one attention layer's end and the next one's
         for number, pair in enumerate(self.pairs):
-            pair_heads = self.weighted_sums(pair)
-            for head in pair_heads:
-                any(
-                    self.explain(head, other, fit)
-                    for fit in (slope, slope_beside_bias)
-                    for other in reversed(self.pairs[since:number])
-                )
-                if head.scores is None:
-                    logs = head.weights.double().log()
-                    head.scores = logs - logs.diagonal()[:, None]
+            pair_heads = self.weighted_sums(pair, self.pairs[since:number][::-1])
             all_heads += pair_heads
             if pair_heads and pair.a.shape[0] > 1:
                 since = number + 1
         return all_heads
 
-    def weighted_sums(self, pair: Pair) -> list[Head]:
+    def weighted_sums(self, pair: Pair, products: list[Pair]) -> list[Head]:
         """The heads of a product whose one side is attention weights: (n, T or a multiple, T)."""
         ways = [
             (weights, b)
             for a, b in ((pair.a, pair.b), (pair.b.mT, pair.a.mT))
             if a.shape[-1] == self.length and a.shape[-2] % self.length == 0
-            for weights in self.cut(a)  # (n, r, T, T)
+            for weights in cut(a, self.length)  # (n, r, T, T)
         ]
         # a wrong cut of several heads' rows still sums to 1, but is not causal
         self.over_queries |= any(
-            stochastic(weights.mT) and not stochastic(weights) for weights, _ in ways
+            not stochastic(weights) and stochastic(weights.mT) for weights, _ in ways
         )
         for right in (causal, stochastic):
             for weights, b in ways:
                 if right(weights):
                     normal = weights.float() / weights.float().sum(-1, keepdim=True)
                     return [
-                        Head(pair.at, normal[n, r], b[n].float(), normal[n, r] @ b[n].float())
-                        for n in range(normal.shape[0])
+                        Head(pair.at, normal[n, r], v, products)
+                        for n, v in enumerate(b.float())
                         for r in range(normal.shape[1])
                     ]
         return []
 
-    def cut(self, a: Tensor) -> list[Tensor]:
-        """(n, r · T or T · r, inner) as (n, r, T, inner), both ways where they differ."""
-        times = a.shape[1] // self.length
-        ways = [a.unflatten(1, (times, self.length))]
-        if times > 1:
-            ways.append(a.unflatten(1, (self.length, times)).transpose(1, 2))
-        return ways
 
-    def explain(
-        self, head: Head, pair: Pair, fit: Callable[[Tensor, Tensor], float | None]
-    ) -> bool:
-        """True if a product's matrices hold the scores of a head: its weights are softmax(scale · q
-        kᵀ), and a bias. Fills in q, k and scale; and scores, if there is no bias."""
-        logs = head.weights.double().log()
-        for a, b in ((pair.a, pair.b.mT), (pair.b.mT, pair.a)):  # (n, r · T, D), (n, T, D)
-            if b.shape[1] != self.length or a.shape[1] % self.length:
-                continue
-            for queries in self.cut(a):
-                for n in range(queries.shape[0]):
-                    for r in range(queries.shape[1]):
-                        q, k = queries[n, r], b[n]
-                        scores = q.double() @ k.double().T
-                        scale = fit(logs, scores)
-                        if scale is not None:
-                            head.q, head.k, head.scale = q, k, scale
-                            head.biased = fit is slope_beside_bias
-                            if not head.biased:
-                                head.scores = scores * scale
-                            return True
-        return False
+def cut(a: Tensor, length: int) -> list[Tensor]:
+    """(n, r · T or T · r, inner) as (n, r, T, inner), both ways where they differ."""
+    times = a.shape[1] // length
+    ways = [a.unflatten(1, (times, length))]
+    if times > 1:
+        ways.append(a.unflatten(1, (length, times)).transpose(1, 2))
+    return ways
+
+
+def queries_and_keys(pair: Pair, length: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """What can be the queries and keys (T, D) of a head, if a product holds its scores."""
+    for a, b in ((pair.a, pair.b.mT), (pair.b.mT, pair.a)):  # (n, r · T, D), (n, T, D)
+        if b.shape[1] == length and a.shape[1] % length == 0:
+            for queries in cut(a, length):
+                yield from ((q, k) for group, k in zip(queries, b, strict=True) for q in group)
+
+
+def products_of(q: Tensor, k: Tensor) -> Tensor:
+    return q.double() @ k.double().T
 
 
 def causal(weights: Tensor) -> bool:
     """True if matrices (…, T, T) can be causal attention weights: none negative, none after the
     diagonal, and something in each row."""
-    length = weights.shape[-1]
-    after = torch.ones(length, length, dtype=torch.bool).triu(1)
     return bool(
-        length > 1
-        and (weights >= 0).all()
-        and (weights.sum(-1) > 0).all()
-        and not weights.masked_select(after).any()
-        and weights.tril(-1).any()
+        weights.shape[-1] > 1
+        and weights.amin() >= 0
+        and weights.sum(-1).amin() > 0
+        and weights.triu(1).amax() == 0
+        and weights.tril(-1).amax() > 0
     )
 
 
 def stochastic(weights: Tensor) -> bool:
     """True if the rows of matrices (…, T, T) sum to 1: attention weights where a mask is wrong."""
     total = weights.float().sum(-1)
-    return bool((weights >= 0).all() and weights.shape[-1] > 1 and (total - 1).abs().max() < 1e-3)
+    return bool(weights.shape[-1] > 1 and weights.amin() >= 0 and (total - 1).abs().max() < 1e-3)
 
 
-def slope(logs: Tensor, scores: Tensor) -> float | None:
-    """The factor by which scores explain log weights (T, T), up to a constant per row, or None."""
-    rows = torch.arange(2, logs.shape[0], max(1, logs.shape[0] // 24))
-    lower = torch.ones_like(logs).tril().bool()[rows]
-    y, x = logs[rows], scores[rows]
-    lower &= torch.isfinite(y)
+def slope(weights: Tensor, q: Tensor, k: Tensor) -> float | None:
+    """The factor by which the products of queries and keys explain log weights (T, T), up to a
+    constant per row, or None. A few rows tell."""
+    rows = torch.arange(2, len(weights), max(1, len(weights) // 24))
+    y, x = weights[rows].double().log(), products_of(q[rows], k)
+    lower = (torch.arange(len(weights)) <= rows[:, None]) & torch.isfinite(y)
     y, x = y.masked_fill(~lower, 0.0), x.masked_fill(~lower, 0.0)
     count = lower.sum(-1, keepdim=True).clamp(min=1)
     y = (y - y.sum(-1, keepdim=True) / count) * lower
     x = (x - x.sum(-1, keepdim=True) / count) * lower
     square = (x * x).sum().item()
     size = y.pow(2).mean().sqrt().item()
-    flat = 1e-5 * scores.abs().max().item()
-    if size < 1e-5 and (square / count.sum().item()) ** 0.5 <= flat:
-        return 1.0  # neither weights nor scores vary
+    if size < 1e-5:
+        flat = 1e-5 * products_of(q, k).abs().max().item()
+        if (square / count.sum().item()) ** 0.5 <= flat:
+            return 1.0  # neither weights nor scores vary
     if square == 0.0:
         return None
     factor = (x * y).sum().item() / square
@@ -333,12 +363,15 @@ def slope(logs: Tensor, scores: Tensor) -> float | None:
     return factor if factor > 0 and rest < limit * size + 1e-6 else None
 
 
-def slope_beside_bias(logs: Tensor, scores: Tensor) -> float | None:
+def slope_beside_bias(weights: Tensor, q: Tensor, k: Tensor) -> float | None:
     """The same factor where each distance also adds a number of its own (ALiBi, T5). None in long
     rows, where such numbers explain any rotation."""
-    length = len(logs)
+    length = len(weights)
+    if length > 32:
+        return None
     rows, columns = torch.ones(length, length).tril().nonzero().unbind(1)
-    if length > 32 or not torch.isfinite(logs[rows, columns]).all():
+    logs, scores = weights.double().log(), products_of(q, k)
+    if not torch.isfinite(logs[rows, columns]).all():
         return None
     constants = torch.eye(length, dtype=torch.float64)
     columns_of_constants = torch.cat([constants[rows], constants[rows - columns]], 1)
@@ -356,12 +389,12 @@ def slope_beside_bias(logs: Tensor, scores: Tensor) -> float | None:
     return factor if factor > 0 and (y - factor * x).norm() < 1e-3 * y.norm() else None
 
 
-def watch(model: Any, idx: Tensor, width: int, vocabulary: int) -> Trace:
+def watch(model: Any, idx: Tensor, width: int) -> Trace:
     """Run a model on one row idx (1, T), and report what was seen. `width` is C."""
     mode = Watch(idx, width)
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
         out = run(mode, lambda tokens: model(tokens, tokens)[0], idx)
-    logits = out.detach().reshape(idx.shape[-1], vocabulary)
+    logits = out.detach().reshape(idx.shape[-1], -1)
     heads = mode.heads()
     return Trace(mode.projections, heads, mode.rows, logits, mode.over_queries)
 

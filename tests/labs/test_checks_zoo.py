@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from labs import loading
-from labs.checks import scope, suite
+from labs.checks import generic, scope, suite
 from labs.checks.property_check import Result
 from labs.checks.subject import Subject
 from tests.labs.zoo import VARIANTS, Case
@@ -252,6 +252,16 @@ def test_what_is_done_outside_the_sublayers_is_said(tmp_path: Path) -> None:
     capped = text.replace("logits = self.head(x)", "logits = 3 * torch.tanh(self.head(x) / 3)")
     (words,) = scope.not_looked_at(subject(capped, tmp_path))
     assert "a cap" in words
+
+
+def test_a_file_that_looks_at_its_weights_while_it_is_built_is_counted(tmp_path: Path) -> None:
+    """Where parameters are only counted, weights are not drawn."""
+    text = Case("as it is", "baseline").text()
+    loop = "        for p in self.parameters():\n"
+    assert loop in text
+    text = text.replace(loop, f"        assert 0.9 < self.tok.weight.std() < 1.1\n{loop}")
+    counted = suite.run_check(generic.parameters, subject(text, tmp_path))
+    assert counted.passed, counted.seen
 
 
 def test_a_norm_of_zeros_that_gives_nan_passes_with_a_warning(tmp_path: Path) -> None:
