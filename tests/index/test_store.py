@@ -80,11 +80,12 @@ def test_reading_takes_whole_lines_only_and_loses_none(texts: list[str], pieces:
         file = Path(folder) / "events.jsonl"
         got: list[Any] = []
         offset, step = 0, len(data) // pieces + 1
-        for end in [*range(0, len(data), step), len(data)]:  # the file grows in torn pieces
-            file.write_bytes(data[:end])
-            new, offset, bad = read_new_events(file, offset)
-            got += new
-            assert bad == 0
+        with file.open("ab", buffering=0) as written:
+            for at in range(0, len(data) + step, step):  # the file grows in torn pieces
+                new, offset, bad = read_new_events(file, offset)
+                got += new
+                assert bad == 0
+                written.write(data[at : at + step])
         assert [event["text"] for event in got] == [printable(text) for text in texts]
 
 
