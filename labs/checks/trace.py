@@ -310,7 +310,7 @@ def cut(a: Tensor, length: int) -> list[Tensor]:
 
 
 def queries_and_keys(pair: Pair, length: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """What can be the queries and keys (T, D) of a head, if a product holds its scores."""
+    """The candidates for queries and keys (T, D) of a head, if a product holds its scores."""
     for a, b in ((pair.a, pair.b.mT), (pair.b.mT, pair.a)):  # (n, r · T, D), (n, T, D)
         if b.shape[1] == length and a.shape[1] % length == 0:
             for queries in cut(a, length):
