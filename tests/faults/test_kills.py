@@ -61,7 +61,7 @@ def test_trainers_killed_at_any_moment(
     faulty: Faulty, monkeypatch: pytest.MonkeyPatch, kills: int, seeds: int
 ) -> None:
     acks = faulty(fake=True)
-    pause(monkeypatch, 0.02)
+    pause(monkeypatch, 0.05)
     q1lab("run", "rope", *SMALL, "--seeds", str(seeds), "--jobs", "2", "--detach")
     study = studies.load("rope-1")
     killed = kill_trainers(study, kills, random.Random(1), (0.0, 0.3))

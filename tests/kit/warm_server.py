@@ -29,6 +29,7 @@ import subprocess
 import sys
 import threading
 import traceback
+import weakref
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -38,11 +39,11 @@ if TYPE_CHECKING:  # the server loads this module, too
 
 ROOT = Path(__file__).parents[2]
 
-LOADED = ["labs.torch_import", "torch.utils.flop_counter"]
-LOADED += ["q1lab.runner.local_engine", "q1lab.runner.alerts", "q1lab.runner.series_members"]
+RUNNER = ["q1lab.runner.local_engine", "q1lab.runner.alerts", "q1lab.runner.series_members"]
+TORCH = ["labs.torch_import", "torch.utils.flop_counter"]
 
 WARM = {"labs.checks", "labs.probe", "labs.sample", "labs.train", "labs.loop"}
-WARM |= {"q1lab.runner.runner", "fault_trainer.py", "fake_train.py"}
+WARM |= {"q1lab.runner.runner", "fault_trainer.py", "fake_train.py", "fake_probe.py"}
 """The modules and scripts that begin so."""
 
 
@@ -120,32 +121,35 @@ class ForkedChild(subprocess.Popen[Any]):
 
 
 class WarmChild(ForkedChild):
-    """A child that the server forks. The server writes its process id, and later its end, into a
-    pipe."""
+    """A child that the server forks. It says in a pipe when it has its session and all else that it
+    was given, and the server says there how it ended."""
 
     def _fork(self, order: dict[str, Any], descriptors: list[int]) -> int:
         self._news, write_end = os.pipe()
         try:
             text = json.dumps(order).encode()
             with _ASKING:
-                orders, _ = _server()
+                orders, _ = _server(_needs_torch(order))
                 socket.send_fds(
                     orders, [struct.pack("I", len(text)) + text], [write_end, *descriptors]
                 )
         finally:
             os.close(write_end)
-        return self._next_news()
+        pid, status = self._next_news()
+        if status != BEGUN:
+            raise OSError(f"{order['command']} could not be started in {order['cwd']}")
+        return pid
 
-    def _next_news(self) -> int:
-        (number,) = struct.unpack("i", os.read(self._news, 4))
-        return int(number)
+    def _next_news(self) -> tuple[int, int]:
+        pid, status = struct.unpack("ii", os.read(self._news, 8))
+        return pid, status
 
     def _try_wait(self, wait_flags: int) -> tuple[int, int]:
         if wait_flags & os.WNOHANG and not select.select([self._news], [], [], 0)[0]:
             return 0, 0
-        status = self._next_news()
+        news = self._next_news()
         os.close(self._news)
-        return self.pid, status
+        return news
 
     def _internal_poll(self, _deadstate: int | None = None, **_: Any) -> int | None:
         lock = self._waitpid_lock  # type: ignore[attr-defined]
@@ -161,15 +165,29 @@ class WarmChild(ForkedChild):
 
 
 _ASKING = threading.Lock()
+BEGUN = -1
+"""In place of a status: the child has begun."""
+
+
+def _needs_torch(order: dict[str, Any]) -> bool:
+    """A process of a hundred megabytes takes longer to fork, and to end."""
+    environment = order["environment"]
+    trainer = [Path(word).name for word in environment.get("Q1LAB_TRAINER", "").split()]
+    starts = {Path(word).name for word in order["command"]}
+    if "q1lab.runner.runner" in starts:
+        starts = {*trainer} or {"labs.train"}
+    if "fault_trainer.py" in starts:
+        return not json.loads(environment["FAULTS"]).get("fake")
+    return not starts & {"fake_train.py", "fake_probe.py", "labs.loop"}
 
 
 @functools.cache
-def _server() -> tuple[socket.socket, subprocess.Popen[bytes]]:
+def _server(with_torch: bool) -> tuple[socket.socket, subprocess.Popen[bytes]]:
     """The socket that orders go to, and the server, which ends when nobody holds that socket."""
     ours, its = socket.socketpair()
     with its:
         server = subprocess.Popen(
-            [sys.executable, "-P", __file__, str(its.fileno())],
+            [sys.executable, "-P", __file__, str(its.fileno()), *(TORCH if with_torch else [])],
             stdin=subprocess.DEVNULL,
             cwd=ROOT,
             env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
@@ -178,10 +196,10 @@ def _server() -> tuple[socket.socket, subprocess.Popen[bytes]]:
     return ours, server
 
 
-def serve(orders: socket.socket) -> None:
+def serve(orders: socket.socket, modules: list[str]) -> None:
     """Fork a child for each order, until nobody can order any more."""
     sys.path.append(str(ROOT))
-    for module in LOADED:
+    for module in [*RUNNER, *modules]:
         __import__(module)
     sys.path.remove(str(ROOT))
     gc.freeze()
@@ -202,7 +220,7 @@ def serve(orders: socket.socket) -> None:
                     break
                 news = news_by_child.pop(pid)
                 with contextlib.suppress(OSError):  # nobody waits for it any more
-                    os.write(news, struct.pack("i", status))
+                    os.write(news, struct.pack("ii", pid, status))
                 os.close(news)
         if orders in ready:
             size, descriptors, _, _ = socket.recv_fds(orders, 4, 100)
@@ -213,12 +231,10 @@ def serve(orders: socket.socket) -> None:
             while len(text) < length:
                 text += orders.recv(length - len(text))
             news, *descriptors = descriptors
-            child = os.fork() or _become(json.loads(text), descriptors)
+            child = os.fork() or _become(json.loads(text), descriptors, news)
             for number in descriptors:
                 os.close(number)
             news_by_child[child] = news
-            with contextlib.suppress(OSError):
-                os.write(news, struct.pack("i", child))
 
 
 def _limits() -> list[int]:
@@ -231,11 +247,11 @@ def _signals() -> list[int]:
     return [number for number in signal.valid_signals() if number not in kept]
 
 
-def _become(order: dict[str, Any], descriptors: list[int]) -> NoReturn:
+def _become(order: dict[str, Any], descriptors: list[int], news: int = -1) -> NoReturn:
     """Make this process what ``exec`` would have made of it, and run the command to its end."""
     status = 1
     try:
-        _take_place(order, descriptors)
+        _take_place(order, descriptors, news)
         status = _run(order["command"])
     except BaseException:
         traceback.print_exc()
@@ -243,7 +259,9 @@ def _become(order: dict[str, Any], descriptors: list[int]) -> NoReturn:
         os._exit(status)
 
 
-def _take_place(order: dict[str, Any], descriptors: list[int]) -> None:
+def _take_place(order: dict[str, Any], descriptors: list[int], news: int) -> None:
+    atexit._clear()  # torch's take longer than most children
+    weakref.finalize._registered_with_atexit = False  # type: ignore[attr-defined]
     signal.set_wakeup_fd(-1)
     for number in _signals():
         with contextlib.suppress(OSError):
@@ -255,12 +273,14 @@ def _take_place(order: dict[str, Any], descriptors: list[int]) -> None:
         os.setsid()
 
     above = max(order["descriptors"]) + 1
+    if news >= 0:
+        news = fcntl.fcntl(news, fcntl.F_DUPFD, above)
     copies = [fcntl.fcntl(number, fcntl.F_DUPFD, above) for number in descriptors]
     os.closerange(0, above)
     for number, copy in zip(order["descriptors"], copies, strict=True):
         os.dup2(copy, number)
     for name in os.listdir("/dev/fd"):  # noqa: PTH208  a number, not a path
-        if int(name) >= above:
+        if int(name) >= above and int(name) != news:
             with contextlib.suppress(OSError):
                 os.close(int(name))
 
@@ -271,6 +291,10 @@ def _take_place(order: dict[str, Any], descriptors: list[int]) -> None:
     for number, (soft, hard) in order["limits"]:
         if resource.getrlimit(number) != (soft, hard):
             resource.setrlimit(number, (soft, hard))
+
+    if news >= 0:
+        os.write(news, struct.pack("ii", os.getpid(), BEGUN))
+        os.close(news)
 
     sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
     unbuffered = bool(os.environ.get("PYTHONUNBUFFERED"))
@@ -325,4 +349,4 @@ def _run(command: list[str]) -> int:
 
 if __name__ == "__main__":
     with socket.socket(fileno=int(sys.argv[1])) as asked:
-        serve(asked)
+        serve(asked, sys.argv[2:])

@@ -6,8 +6,8 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -300,8 +300,10 @@ def _wandb_file(study: lab.Study, name: str) -> Path | None:
 
 
 def _leet(file: Path, *options: str) -> str:
+    """What `wandb leet inspect` says, by the program that it starts."""
+    program = resources.files("wandb") / "bin" / "wandb-core"
     out = subprocess.run(
-        [sys.executable, "-P", "-m", "wandb", "leet", "inspect", *options, str(file)],
+        [str(program), "leet", "inspect", "--no-observability", *options, f"--run-file={file}"],
         capture_output=True,
         text=True,
         timeout=30,
