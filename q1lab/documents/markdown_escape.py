@@ -11,9 +11,14 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
+from typing import TYPE_CHECKING
 
 from q1lab.documents.code_fences import Fence
 from q1lab.ground.files import printable
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
 
 _SPECIAL = re.compile(r"([\\`*\[\]<>|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 _LINE_START = re.compile(r"^(#{1,6}(?=\s|$)|[+-](?=\s|$)|[=-]+$|\d+(?=[.)](?:\s|$)))")
@@ -155,15 +160,19 @@ def _contained_lines(text: str, level: int) -> list[str]:
     return out
 
 
+@cache
+def _parser() -> MarkdownIt:
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark", {"html": True}).enable("table")
+
+
 def _is_contained(text: str, level: int) -> bool:
     """Ask a Markdown parser: no HTML, no heading of the document's own levels, no mark, and the end
     is free."""
-    from markdown_it import MarkdownIt
-
     if any(_MARK_LINE.match(line) for line in text.split("\n")):
         return False
-    parser = MarkdownIt("commonmark", {"html": True}).enable("table")
-    tokens = parser.parse(f"{text}\n<!-- end -->\n\n# After\n")
+    tokens = _parser().parse(f"{text}\n<!-- end -->\n\n# After\n")
     tail = [(token.type, token.level) for token in tokens[-4:]]
     if tail != [("html_block", 0), ("heading_open", 0), ("inline", 1), ("heading_close", 0)]:
         return False

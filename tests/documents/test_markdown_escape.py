@@ -12,6 +12,9 @@ from markdown_it import MarkdownIt
 from q1lab.documents import managed_regions, markdown_escape
 from q1lab.documents.markdown_escape import answer, code_span, fenced, inline, link, table
 
+PLAIN, WITH_TABLES = MarkdownIt(), MarkdownIt().enable("table")
+WITH_HTML = MarkdownIt("commonmark", {"html": True})
+
 anything = st.text(
     alphabet=st.one_of(
         st.sampled_from("ab `~#<>!-=+*_[](){}%|&$\\/\n\t0123.:'\""),
@@ -55,7 +58,7 @@ def text_of(html: str) -> str:
 @settings(max_examples=400, deadline=None)
 @given(anything)
 def test_a_phrase_is_shown_as_it_is(text: str) -> None:
-    shown = text_of(MarkdownIt().render("x " + inline(text)))
+    shown = text_of(PLAIN.render("x " + inline(text)))
     assert " ".join(shown.split()) == " ".join(("x " + text).split())
 
 
@@ -64,7 +67,7 @@ def test_a_phrase_is_shown_as_it_is(text: str) -> None:
 def test_a_phrase_at_the_start_of_a_line_is_a_paragraph(text: str) -> None:
     if not inline(text):
         return
-    html = MarkdownIt().enable("table").render(inline(text))
+    html = WITH_TABLES.render(inline(text))
     assert html.startswith("<p>")
     assert html.count("<") == 2 + html.count("<br")
     assert " ".join(text_of(html).split()) == " ".join(text.split())
@@ -73,7 +76,7 @@ def test_a_phrase_at_the_start_of_a_line_is_a_paragraph(text: str) -> None:
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.lists(anything, min_size=2, max_size=2), min_size=1, max_size=3))
 def test_a_table_keeps_its_shape(rows: list[list[str]]) -> None:
-    html = MarkdownIt().enable("table").render(table(["a", "b"], rows))
+    html = WITH_TABLES.render(table(["a", "b"], rows))
     assert html.count("<tr>") == 1 + len(rows)
     assert html.count("<td>") == 2 * len(rows)
 
@@ -81,11 +84,11 @@ def test_a_table_keeps_its_shape(rows: list[list[str]]) -> None:
 @settings(max_examples=300, deadline=None)
 @given(anything)
 def test_code_and_fences_hold_anything(text: str) -> None:
-    block = MarkdownIt().render(fenced(text, "py"))
+    block = PLAIN.render(fenced(text, "py"))
     assert block.count("<pre>") == 1
     assert text_of(block).strip("\n") == text.strip("\n") or "\n" in text
     if text.strip():
-        assert MarkdownIt().render("x " + code_span(text)).count("<code>") == 1
+        assert PLAIN.render("x " + code_span(text)).count("<code>") == 1
 
 
 @settings(max_examples=600, deadline=None)
@@ -98,7 +101,7 @@ def test_an_answer_stays_inside_its_region(text: str) -> None:
     regions = managed_regions.find_regions(document.encode())
     assert [region.name for region in regions] == ["notes"]
     assert not regions[0].edited
-    html = MarkdownIt().render(document)
+    html = PLAIN.render(document)
     assert "<h2>After</h2>" in html
     assert html.rstrip().endswith("<p>the end</p>")
     # No heading of an answer reaches the document's own levels.
@@ -109,7 +112,7 @@ def test_an_answer_stays_inside_its_region(text: str) -> None:
 @settings(max_examples=300, deadline=None)
 @given(texts)
 def test_no_html_of_an_answer_is_html(text: str) -> None:
-    tokens = MarkdownIt("commonmark", {"html": True}).parse(answer(text))
+    tokens = WITH_HTML.parse(answer(text))
     for token in tokens:
         assert token.type != "html_block", token.content
         assert not any(child.type == "html_inline" for child in token.children or []), token.content
