@@ -44,16 +44,27 @@ WORDS = {
 def to_json(record: Any) -> Any:
     """A record in JSON's types, without fields that have their default value; a number that isn't
     finite becomes null."""
+    if record is None or isinstance(record, str | int):
+        return record
     if dataclasses.is_dataclass(record):
-        values = ((each, getattr(record, each.name)) for each in dataclasses.fields(record))
+        values = [
+            (field, key, getattr(record, field.name))
+            for field, key in _keys(cast("Hashable", type(record)))
+        ]
         return {
-            key_of(each): to_json(value) for each, value in values if not _is_default(each, value)
+            key: to_json(value) for field, key, value in values if not _is_default(field, value)
         }
     if isinstance(record, Mapping):
         return {str(key): to_json(value) for key, value in record.items()}
     if isinstance(record, list | tuple):
         return [to_json(item) for item in record]
     return None if isinstance(record, float) and not math.isfinite(record) else record
+
+
+@cache
+def _keys(kind: Any) -> tuple[tuple[dataclasses.Field[Any], str], ...]:
+    """Each field with its key in the file."""
+    return tuple((field, key_of(field)) for field in dataclasses.fields(kind))
 
 
 def _is_default(field: dataclasses.Field[Any], value: Any) -> bool:

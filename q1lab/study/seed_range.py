@@ -13,6 +13,7 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 
@@ -67,6 +68,11 @@ def over_after(
 def interval_at_look(planned: SeedRange, values: Sequence[float]) -> tuple[float, float] | None:
     """The interval (nats) at the look after these pairs; None before the first look, and without a
     spread."""
+    return _interval_at_look(planned, tuple(values))
+
+
+@lru_cache(maxsize=256)  # each look at a study asks for those of all pairs before it
+def _interval_at_look(planned: SeedRange, values: tuple[float, ...]) -> tuple[float, float] | None:
     n = len(values)
     if n < planned.first or n > planned.most:
         return None
