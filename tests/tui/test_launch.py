@@ -82,7 +82,7 @@ async def test_choose_estimate_start_and_watch(fake_trainer: Callable[..., None]
 async def test_start_is_taken_before_the_estimate_and_one_lands_in_the_lab(
     fake_trainer: Callable[..., None],
 ) -> None:
-    fake_trainer()
+    fake_trainer(pause=0.05)  # it is seen to train
     async with app().run_test(size=(100, 30)) as pilot:
         await until(pilot, lambda: isinstance(pilot.app.screen, WeekScreen))
         launch_opener.open_launch_form(
