@@ -31,6 +31,9 @@ class SeedRange:
     futility: tuple[tuple[float, float, float], ...] = ()
 
     def __post_init__(self) -> None:
+        # a plan's JSON has lists, and what a look says is kept by the range
+        object.__setattr__(self, "limits", tuple(self.limits))
+        object.__setattr__(self, "futility", tuple(tuple(look) for look in self.futility))
         looks = self.most - self.first + 1
         if not 3 <= self.first < self.most or len(self.limits) != looks:
             raise ValueError("is damaged")
