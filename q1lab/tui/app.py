@@ -110,6 +110,7 @@ class Q1Lab(TimerApp):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP):
             loop.add_signal_handler(number, self.exit_on_signal, number)
+        self.keep_one_input_thread()
         self.after_first_paint(self._begin)
 
     def exit_on_signal(self, number: int) -> None:

@@ -3,6 +3,9 @@ tests/tui/test_textual_private.py."""
 
 from __future__ import annotations
 
+import signal
+from types import FrameType
+
 from textual.app import App
 from textual.css.stylesheet import Stylesheet
 from textual.events import ScreenResume
@@ -45,6 +48,32 @@ class AppHooks(App[None]):
         """Write text to the terminal unchanged, if there is a terminal."""
         if self._driver is not None and not self.is_headless:
             self._driver.write(text)
+
+    def keep_one_input_thread(self) -> None:
+        """Let a SIGCONT start no second thread that reads the terminal.
+
+        Works around Textual: it starts one whether the app was suspended or not. Two threads share
+        the keys between them, and one that starts while the app ends never stops: a terminal that
+        closes sends SIGHUP and SIGCONT, and the process stayed, busy, without a terminal.
+        """
+        driver = self._driver
+        if driver is None or self.is_headless:
+            return
+        from textual.drivers.linux_driver import LinuxDriver
+
+        resume = signal.getsignal(signal.SIGCONT)
+        if not isinstance(driver, LinuxDriver) or not callable(resume):
+            return
+
+        def continued(number: int, frame: FrameType | None) -> None:
+            reads = driver._key_thread is not None and driver._key_thread.is_alive()
+            if reads and not driver.exit_event.is_set():  # it was stopped from outside
+                driver.suspend_application_mode()
+            elif not driver._must_signal_resume:  # it ends, or lent the terminal to an editor
+                return
+            resume(number, frame)
+
+        signal.signal(signal.SIGCONT, continued)
 
     def log_fatal_error(self) -> None:
         """Record an uncaught error before the app ends; subclasses say where."""

@@ -336,6 +336,26 @@ def test_a_damaged_database_is_made_again_and_said(
     app.sees("q1lab.db was damaged")
 
 
+def test_an_app_that_is_continued_reads_its_terminal_once(
+    start: Callable[..., Terminal],
+) -> None:
+    """As after ``kill -STOP`` from elsewhere, or where a terminal closes. A thread too many would
+    take keys from the other, and stay when the app ends."""
+    welcomed()
+    app = start()
+    app.sees("Study")
+    threads = Path(f"/proc/{app.pid}/task")
+    app.quiet()
+    before = len([*threads.iterdir()])
+    for number in (signal.SIGSTOP, signal.SIGCONT) * 2:
+        os.kill(app.pid, number)
+        app.quiet()
+    assert len([*threads.iterdir()]) <= before
+    app.press("4")
+    app.sees("KPIs")
+    assert os.waitstatus_to_exitcode(app.end(signal.SIGHUP)) == 128 + signal.SIGHUP
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP])
 def test_a_signal_gives_the_terminal_its_screen_back(
     start: Callable[..., Terminal], number: signal.Signals
