@@ -788,7 +788,6 @@ def overfit(s: Subject) -> str:
     model = s.build(n_layer=2, block_size=16).train()
     x, y = tokens(4, 16), tokens(4, 16, seed=4)
     weights = [p for p in model.parameters() if p.requires_grad]
-    mean = square = torch.cat([torch.zeros_like(p).flatten() for p in weights])
     first = 0.0
     for step in range(1, 121):
         loss = model(x, y)[1]
@@ -805,6 +804,8 @@ def overfit(s: Subject) -> str:
                 for p, g in zip(weights, grads, strict=True)
             ]
         )
+        if step == 1:
+            mean = square = torch.zeros_like(flat)
         mean, square = mean.lerp(flat, 0.1), square.lerp(flat * flat, 0.05)
         change = 1e-2 * (mean / (1 - 0.9**step)) / ((square / (1 - 0.95**step)).sqrt() + 1e-8)
         with torch.no_grad():

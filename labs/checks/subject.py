@@ -141,17 +141,20 @@ class Subject:
         key = ("blank", *sorted({**SIZES, **sizes}.items()))
         return self.once(key, lambda: self.build(**sizes))
 
+    def undrawn(self, *, zero: bool = False, **sizes: Any) -> nn.Module:
+        """A model whose weights are not drawn, to be counted or shaken (``zero``)."""
+        try:
+            with Undrawn(zero):
+                return self.build(**sizes)
+        except Exception:  # it computes with its weights while it is built
+            return self.build(**sizes)
+
     def n_params(self, **sizes: Any) -> int:
         """The number of parameters of a model of these sizes. The model is built for real, which is
         quicker than a first use of "meta"."""
 
         def count() -> int:
-            try:
-                with Undrawn():
-                    model = self.build(**sizes)
-            except Exception:  # it computes with its weights while it is built
-                model = self.build(**sizes)
-            return sum(p.numel() for p in model.parameters())
+            return sum(p.numel() for p in self.undrawn(**sizes).parameters())
 
         return self.once(("n_params", *sorted(sizes.items())), count)
 

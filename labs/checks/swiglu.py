@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from labs.checks.generic import baseline, layer_params
 from labs.checks.property_check import NotJudged, Wrong, another_kind, change, check
 from labs.checks.stream import is_norm
-from labs.checks.subject import LAYERS, C, H, Subject, Undrawn, shake, tokens
+from labs.checks.subject import LAYERS, C, H, Subject, shake, tokens
 from labs.checks.trace import Projection, Trace, first_alike
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -294,8 +294,9 @@ def hidden(s: Subject) -> str:
         raise NotJudged("no gate was found")
     sizes = {}
     for width, heads in ((128, 4), (768, 12)):
-        with Undrawn(zero=True):  # what is added then is weight enough
-            model = s.build(n_embd=width, n_layer=1, n_head=heads, vocab_size=16, block_size=8)
+        model = s.undrawn(
+            zero=True, n_embd=width, n_layer=1, n_head=heads, vocab_size=16, block_size=8
+        )
         trace_of_width = s.watch(shake(model), tokens(1, 8, 16), width)
         sizes[width] = find(trace_of_width, width)[0].hidden
     more = {width: 3 * h / (8 * width) - 1 for width, h in sizes.items()}

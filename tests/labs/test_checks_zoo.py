@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from labs import loading
-from labs.checks import generic, scope, suite
-from labs.checks.property_check import Result
+from labs.checks import generic, scope, suite, swiglu
+from labs.checks.property_check import Check, Result
 from labs.checks.subject import Subject
 from tests.labs.zoo import VARIANTS, Case
 from tests.labs.zoo_right import OTHER_KINDS, RIGHT
@@ -130,6 +130,22 @@ def test_an_attention_of_another_kind_is_not_judged_and_so_not_passed(tmp_path: 
     attention = checks["attention"]
     assert not attention.judged
     assert "queries and keys" in attention.seen
+
+
+def test_a_file_whose_weights_are_all_frozen_fails_in_its_backward_pass(tmp_path: Path) -> None:
+    frozen = """
+make = GPT.__init__
+
+def make_frozen(self, config):
+    make(self, config)
+    self.requires_grad_(False)
+
+GPT.__init__ = make_frozen
+"""
+    model = subject(Case("as it is", "baseline").text() + frozen, tmp_path)
+    failed = {r.name: r.seen for r in suite.run_all(model, "baseline") if r.failed}
+    assert {*failed} == {"gradients", "device and dtype", "overfits one batch"}
+    assert all(seen.startswith("the backward pass fails") for seen in failed.values())
 
 
 INIT = "def __init__(self, config):\n        super().__init__()\n        self.config"
@@ -254,13 +270,18 @@ def test_what_is_done_outside_the_sublayers_is_said(tmp_path: Path) -> None:
     assert "a cap" in words
 
 
-def test_a_file_that_looks_at_its_weights_while_it_is_built_is_counted(tmp_path: Path) -> None:
-    """Where parameters are only counted, weights are not drawn."""
-    text = Case("as it is", "baseline").text()
+@pytest.mark.parametrize(
+    ("variant", "check"), [("baseline", generic.parameters), ("swiglu", swiglu.hidden)]
+)
+def test_a_file_that_looks_at_its_weights_while_it_is_built_is_counted(
+    tmp_path: Path, variant: str, check: Check
+) -> None:
+    """Where parameters are only counted, and of wide models, weights are not drawn."""
+    text = Case("as it is", variant).text()
     loop = "        for p in self.parameters():\n"
     assert loop in text
     text = text.replace(loop, f"        assert 0.9 < self.tok.weight.std() < 1.1\n{loop}")
-    counted = suite.run_check(generic.parameters, subject(text, tmp_path))
+    counted = suite.run_check(check, subject(text, tmp_path))
     assert counted.passed, counted.seen
 
 
