@@ -33,7 +33,7 @@ from q1lab.study.engine_state import CellStatus, Job
 from q1lab.study.studies import Study
 from tests.kit.engines import fake_slurm
 from tests.kit.engines.client import events, status_of
-from tests.kit.lab_home import make_study, train
+from tests.kit.lab_home import hold, make_study, train
 from tests.kit.places import ROOT
 from tests.kit.waiting import wait_for
 
@@ -315,6 +315,7 @@ def test_no_time_is_told_while_no_run_trains(
     job = Job("x", tuple(cells), attempts={cell: 1})
     status = engine_state.EngineStatus(engine="slurm", launch=1, job=job, cells=cells)
     engine_state.write_status(study.files.root, status)
+    runner = hold(study.files.lock)  # without one, `status` starts one, which asks Slurm
     assert q1lab(["status", "--verbose"]) == 0
     said = capsys.readouterr().out
     assert "runs done, waits in the queue" in said
@@ -325,6 +326,7 @@ def test_no_time_is_told_while_no_run_trains(
     engine_state.write_status(study.files.root, begun_again)
     with Store() as store:
         assert study_view.read_view(store, study).row.in_queue == (end is not None)
+    os.close(runner)
 
 
 def have_begun(study: Study, attempt: int) -> bool:

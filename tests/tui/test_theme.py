@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from rich.color import Color as RichColor
 from rich.color import ColorSystem
 from rich.console import Console
 from textual.color import Color
+from textual.screen import Screen
 from textual.widgets import Static
 
 from q1lab.ground.config import Config
@@ -76,6 +79,16 @@ async def test_a_chosen_theme_colors_all_that_is_open() -> None:
             if segment.style.color.get_truecolor().hex.upper() in named
         ]
 
+    async def choose(theme: str) -> None:
+        pilot.app.theme = theme
+        await pilot.pause()
+        await pilot.pause()
+
+    async def opens(keys: str, screen: type[Screen[Any]]) -> None:
+        await pilot.press(*keys.split())
+        await until(pilot, lambda: isinstance(pilot.app.screen, screen))
+        await pilot.pause()
+
     past()
     async with app().run_test(size=(160, 40)) as pilot:
         dark = palette(pilot.app)
@@ -84,9 +97,7 @@ async def test_a_chosen_theme_colors_all_that_is_open() -> None:
             await pilot.press(key)
             await settled(pilot)
             assert said_in(dark)
-            pilot.app.theme = "q1lab-light"
-            await pilot.pause()
-            await pilot.pause()
+            await choose("q1lab-light")
             assert not said_in(dark)
         light = palette(pilot.app)
         pilot.app.theme = "q1lab-dark"
@@ -94,32 +105,21 @@ async def test_a_chosen_theme_colors_all_that_is_open() -> None:
             await pilot.press(key)
             await pilot.pause()
             assert not said_in(light)
-        await pilot.press("2", "enter")
-        await until(pilot, lambda: isinstance(pilot.app.screen, RunLogScreen))
+        await opens("2 enter", RunLogScreen)
         await pilot.app.screen.mount(DiffView("@@ -1 +1 @@\n-a = 1\n+a = 2\n"))
         await pilot.pause()
         assert {"diff", "log-head"} <= {
             widget.id for widget in pilot.app.screen.query(Static) if widget.region.area
         }
-        pilot.app.theme = "q1lab-light"
-        await pilot.pause()
-        await pilot.pause()
+        await choose("q1lab-light")
         assert not said_in(dark)
-        await pilot.press("question_mark")
-        await until(pilot, lambda: isinstance(pilot.app.screen, HelpScreen))
-        await pilot.pause()
+        await opens("question_mark", HelpScreen)
         assert said_in(light)
-        pilot.app.theme = "q1lab-dark"
-        await pilot.pause()
-        await pilot.pause()
+        await choose("q1lab-dark")
         assert not said_in(light)
-        await pilot.press("escape", "escape", "slash")
-        await until(pilot, lambda: isinstance(pilot.app.screen, PickScreen))
-        await pilot.pause()
+        await opens("escape escape slash", PickScreen)
         assert said_in(dark)
-        pilot.app.theme = "q1lab-light"
-        await pilot.pause()
-        await pilot.pause()
+        await choose("q1lab-light")
         assert not said_in(dark)
 
 
