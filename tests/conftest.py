@@ -116,8 +116,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """For `-n auto`: tests wait a quarter of their time, for children, screens and servers."""
-    return (os.cpu_count() or 1) + 1
+    """For `-n auto`: tests wait often, for children, screens and servers.
+
+    Of two cores, three workers left 13% idle, four 4%.
+    """
+    return (os.cpu_count() or 1) + 2
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
