@@ -171,19 +171,18 @@ def read_view(store: Store, study: Study, *, new_events: bool = True) -> StudyVi
 def build_view(study: Study, runs: tuple[RunView, ...]) -> StudyView:
     """The picture from a plan and its runs, with what only an engine knows in its words."""
     runs = with_max_iters(runs)
-    word = engine_state.read_status(study.files.root)
-    if word is None:
+    status = engine_state.read_status(study.files.root)
+    if status is None:
         return StudyView(study, study_row(study, runs), runs)
     runs = tuple(
-        _at_engine(run, seen, begun_since=_has_begun_since(run, word))
-        if (seen := word.cells.get(run.name)) and run.state not in ENDED
+        _at_engine(run, seen, begun_since=_has_begun_since(run, status))
+        if (seen := status.cells.get(run.name)) and run.state not in ENDED
         else run
         for run in runs
     )
-    reached = word.reached or word.over
-    return StudyView(
-        study, study_row(study, runs), runs, engine_state.describe_status(word), reached=reached
-    )
+    row = study_row(study, runs, status)
+    words = engine_state.describe_status(status)
+    return StudyView(study, row, runs, words, reached=status.reached or status.over)
 
 
 def _at_engine(run: RunView, seen: CellStatus, *, begun_since: bool) -> RunView:
@@ -207,7 +206,10 @@ def _has_begun_since(run: RunView, status: EngineStatus) -> bool:
     return run.attempt > status.job.attempts.get(run.name, 0)
 
 
-def study_row(study: Study, runs: Sequence[RunView]) -> StudyRow:
+def study_row(
+    study: Study, runs: Sequence[RunView], status: EngineStatus | None = None
+) -> StudyRow:
+    """The line of a study in a list; ``status`` is that of the engine that has it."""
     about = (
         study.id,
         study.variant,
@@ -216,7 +218,7 @@ def study_row(study: Study, runs: Sequence[RunView]) -> StudyRow:
         study.data.name,
         study.created,
     )
-    return _line(about, runs, study.trainer.jobs)
+    return _line(about, runs, study.trainer.jobs, status)
 
 
 def read_study_rows(
@@ -273,14 +275,17 @@ def _fresh_line(store: Store, plan: Row, rows: list[Row]) -> StudyRow:
     ).fetchone()
     config = {key: how[key] for key in ("batch_size", "block_size") if how[key]}
     runs = with_max_iters(run_views(rows, tokens_per_iter(config)))
-    return _line(about, runs, how["jobs"] or 1)
+    status = engine_state.read_status(study_dir(about[0]))
+    return _line(about, runs, how["jobs"] or 1, status)
 
 
-def _line(about: StudySummary, runs: Sequence[RunView], jobs: int) -> StudyRow:
+def _line(
+    about: StudySummary, runs: Sequence[RunView], jobs: int, status: EngineStatus | None
+) -> StudyRow:
     done = sum(run.state in ENDED for run in runs)
     files = StudyPaths(study_dir(about[0]))
     alive = done < len(runs) and is_alive(files)
-    in_queue = alive and _is_in_queue(engine_state.read_status(files.root), runs)
+    in_queue = alive and _is_in_queue(status, runs)
     trains = alive and not in_queue
     left = seconds_left(runs, jobs, waiting_runs(files, runs)) if trains else None
     state = study_state((run.state for run in runs), alive=alive)
