@@ -18,7 +18,8 @@ from q1lab.documents.templates import Rendered
 from q1lab.ground import write_intents
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import os_reason, prove_inside, read_bytes
-from q1lab.ground.git_repository import CommitResult, Repository, interrupts_wait
+from q1lab.ground.git_command import interrupts_wait
+from q1lab.ground.git_repository import CommitResult, Repository
 from q1lab.index.store import Store
 from q1lab.study import kept_folder
 

@@ -1,8 +1,8 @@
 """The learner's own history, read through GitPython.
 
 GitPython obeys a repository's settings, so q1lab never opens a stranger's repository with it
-(``ForeignCommits`` in git_repository.py reads those). It is used for contents of commits only: its
-diffs and work-tree checks start programs that a setting names, and one process per commit compared.
+(foreign_commits.py reads those). It is used for contents of commits only: its diffs and work-tree
+checks start programs that a setting names, and one process per commit compared.
 Functions import it late, because the import takes half as long as a whole `q1lab status`.
 """
 

@@ -1,4 +1,6 @@
-"""All git operations of q1lab, except for reading the learner's history (git_history.py).
+"""The git operations of q1lab in the learner's repository.
+
+Its history is read by git_history.py, a stranger's commits by foreign_commits.py.
 
 q1lab is a guest in the learner's repository. So: only named paths are committed (``git commit
 --only``), what the learner has staged or left unstaged stays as it is, hooks run, nothing is
@@ -15,53 +17,18 @@ import contextlib
 import os
 import re
 import shutil
-import signal
 import stat
-import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from q1lab.ground import git_command
 from q1lab.ground.errors import FAILED, Problem
-from q1lab.ground.files import expand_user, os_reason, printable, read_bytes
+from q1lab.ground.files import expand_user, read_bytes
+from q1lab.ground.git_command import first_line, output_lines
 
-# Variables that keep git quiet. GIT_OPTIONAL_LOCKS: reading never rewrites the index. GPG_TTY: git
-# can't ask for a passphrase; signing with an agent, or with a key that has none, works.
-_QUIET = {
-    "GIT_TERMINAL_PROMPT": "0",
-    "GIT_EDITOR": "true",
-    "GIT_SEQUENCE_EDITOR": "true",
-    "GIT_PAGER": "cat",
-    "GIT_OPTIONAL_LOCKS": "0",
-    "GIT_ASKPASS": "true",
-    "SSH_ASKPASS": "true",
-    "GPG_TTY": "",
-}
-# Set by a caller (a hook, a wrapper), these point git at another repository than the one on disk.
-_MISLEADING = (
-    "GIT_DIR",
-    "GIT_WORK_TREE",
-    "GIT_INDEX_FILE",
-    "GIT_COMMON_DIR",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_NAMESPACE",
-)
-_NO_SETTINGS = {
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_CONFIG_GLOBAL": os.devnull,
-    "GIT_CONFIG_COUNT": "0",
-    "GIT_CONFIG_PARAMETERS": "",
-    "GIT_NO_LAZY_FETCH": "1",
-    "GIT_ALLOW_PROTOCOL": "none",
-    "GIT_NO_REPLACE_OBJECTS": "1",
-    "GIT_LITERAL_PATHSPECS": "1",
-    "GIT_DIR": ".",
-}
-"""For a repository of q1lab's own that reads another's objects: git reads no settings, runs no
-programs and fetches nothing."""
 # Diffs and logs to read, whatever a person has set for their own eyes: colors, a viewer, a check
 # of signatures, which starts a program.
 _PLAIN_DIFF = (
@@ -77,9 +44,6 @@ _WHO = "\x01"
 """The marker before an author's name and address in the formats of ``git log`` here."""
 
 _LOCK_TRIES, _LOCK_PAUSE_S = 6, 0.25
-
-_GRACE = 2.0
-"""Seconds between TERM and KILL for git and its hooks."""
 
 _LOCKED = re.compile(r"Unable to create '([^']+\.lock)': File exists")
 
@@ -176,7 +140,7 @@ class Repository:
         ``.git``, a folder that is gone, one that git does not trust, or a ``GIT_DIR`` and its like
         in the environment.
         """
-        _refuse_misleading()
+        git_command.refuse_misleading_environment()
         location = expand_user(path).absolute()
         folder = location if location.is_dir() else location.parent
         if not folder.is_dir():
@@ -186,7 +150,7 @@ class Repository:
             )
         # rev-parse prints a flag that it doesn't know as it is: a line between the answers, which
         # may be empty or hold line breaks
-        code, out, err = _run(
+        code, out, err = git_command.run(
             folder,
             "rev-parse",
             "--is-bare-repository",
@@ -199,7 +163,7 @@ class Repository:
         if not out:
             if "not a git repository" in err:
                 raise NoRepository(folder)
-            raise Problem(f"git cannot use {folder}: {_first_line(err)}", FAILED, file=folder)
+            raise Problem(f"git cannot use {folder}: {first_line(err)}", FAILED, file=folder)
         flags, *places = [answer.removesuffix("\n") for answer in out.split("--next\n")]
         bare, inside, git_dir = flags.split("\n", 2)
         if bare == "true":
@@ -214,7 +178,7 @@ class Repository:
                 file=folder,
             )
         if code != 0:
-            raise Problem(f"git cannot use {folder}: {_first_line(err)}", FAILED, file=folder)
+            raise Problem(f"git cannot use {folder}: {first_line(err)}", FAILED, file=folder)
         hooks, superproject, top = places
         return cls(Path(top), Path(git_dir), folder / hooks, superproject)
 
@@ -286,7 +250,7 @@ class Repository:
 
     def tracked(self, pattern: str) -> tuple[str, ...]:
         """Tracked files whose name matches a git glob such as ``*.ipynb``, at any depth."""
-        return _names(self._must("ls-files", "-z", "--", f":(glob)**/{pattern}"))
+        return _names(self._must("ls-files", "-z", "--", _glob(pattern)))
 
     def uncommitted_diff(self) -> str:
         """The uncommitted changes of tracked files as a patch; empty without changes."""
@@ -422,7 +386,7 @@ class Repository:
                 code, out, err = self._commit_from(index, names, fresh, message)
                 notes = self._catch_up(names) if code == 0 else []
             except BaseException:
-                with interrupts_wait():
+                with git_command.interrupts_wait():
                     if self.head().sha != old_head.sha:
                         self._catch_up(names)
                 raise
@@ -437,7 +401,7 @@ class Repository:
                 next="try again",
             )
         if code != 0:
-            notes = [f"git reported after the commit: {_first_line(err)}"]
+            notes = [f"git reported after the commit: {first_line(err)}"]
         options = ("--root", "-r", "-z", "--name-only", "--no-renames")
         sha, *files = _names(self._must("diff-tree", *options, "HEAD"))
         extra = [name for name in files if name not in names]
@@ -501,7 +465,7 @@ class Repository:
         if not names:
             return []
         code, _, err = self._git("reset", "-q", "--", *map(_literal, names))
-        return [] if code == 0 else [f"the index could not catch up: {_first_line(err)}"]
+        return [] if code == 0 else [f"the index could not catch up: {first_line(err)}"]
 
     def _refusal(self, output: str, contents: Mapping[str, bytes | None]) -> Problem:
         """The Problem for a refused commit, derived from git's output."""
@@ -529,11 +493,11 @@ class Repository:
                 "git could not sign the commit (commit.gpgsign is set), so nothing was committed: ",
                 FAILED,
                 next="unlock your key and try again, or use --no-commit. "
-                f"git said: {_first_line(text)}",
+                f"git said: {first_line(text)}",
             )
         touched = ", ".join(self._touched(contents))
         tail = f" (the hook changed {touched})" if touched else ""
-        last_lines = " / ".join(_lines(text)[-6:]) or "nothing"
+        last_lines = " / ".join(output_lines(text)[-6:]) or "nothing"
         kinds = ("pre-commit", "prepare-commit-msg", "commit-msg")
         if hooks := [name for name in kinds if os.access(self._hooks / name, os.X_OK)]:
             return Problem(
@@ -695,135 +659,16 @@ class Repository:
             if _LOCKED.search(err):
                 raise self._locked_problem(err)
             raise Problem(
-                f"git failed in {self.root}: {_first_line(err or out)}", FAILED, file=self.root
+                f"git failed in {self.root}: {first_line(err or out)}",
+                FAILED,
+                file=self.root,
             )
         return out
 
     def _git(self, *arguments: str, index: Path | None = None) -> tuple[int, str, str]:
         """git in the work tree; ``index`` is used in place of the repository's own."""
         settings = {} if index is None else {"GIT_INDEX_FILE": str(index)}
-        return _run(self.root, *arguments, settings=settings)
-
-
-@dataclass(frozen=True)
-class ForeignCommits:
-    """The commits around a folder, in a repository that someone else may have set up. ``place`` is
-    the folder below the work tree, ``bare`` a repository of q1lab's own that reads the objects."""
-
-    place: Path
-    bare: Path
-
-    @classmethod
-    @contextlib.contextmanager
-    def around(cls, folder: Path) -> Iterator[ForeignCommits | None]:
-        """For a block, those of the repository that holds ``folder``; None where there is none.
-
-        Its settings can name programs for much of what git does (signatures, missing objects, looks
-        at the work tree), and nothing switches them all off. So git never works in it: a fresh
-        repository without settings borrows its objects, and has refs to the same commits. Problem
-        where its refs can't be read.
-        """
-        import tempfile
-
-        _refuse_misleading()
-        git_folders = _git_folders(folder)
-        if git_folders is None:
-            yield None
-            return
-        root, *git_dirs = git_folders
-        objects = git_dirs[-1] / "objects"
-        with tempfile.TemporaryDirectory(prefix="q1lab-commits-") as name:
-            bare = Path(name)
-            try:
-                tips = _tips(git_dirs)
-                form = "sha256" if any(len(tip) == 64 for tip in tips) else "sha1"
-                commits = cls(folder.resolve().relative_to(root), bare)
-                commits._must("init", "--bare", "-q", "--template=", f"--object-format={form}")
-                refs = "".join(f"{tip} refs/tips/{n}\n" for n, tip in enumerate(tips))
-                (bare / "packed-refs").write_text(refs)
-                # quoted as C does: the name of a folder may hold anything
-                path = re.sub(rb'(["\\\\])', rb"\\\1", os.fsencode(objects)).replace(b"\n", rb"\n")
-                (bare / "objects" / "info").mkdir(exist_ok=True)
-                (bare / "objects" / "info" / "alternates").write_bytes(b'"%s"\n' % path)
-                shallow = git_dirs[-1] / "shallow"  # commits whose parents are missing
-                if shallow.exists():
-                    (bare / "shallow").write_text("".join(f"{sha}\n" for sha in _shas(shallow)))
-            except OSError as error:
-                raise Problem(f"cannot read {git_dirs[-1]}: {os_reason(error)}", FAILED) from None
-            yield commits
-
-    def with_message(self, words: str) -> list[tuple[str, str]]:
-        """(name, message) of the commits of all branches whose message holds ``words``, newest
-        first."""
-        options = ("--ignore-missing", "--all", "--fixed-strings", f"--grep={words}", "-z")
-        records = self._must("log", "--format=%H%n%B", *options).split("\0")
-        commits = (record.partition("\n") for record in records if record)
-        return [(name, message) for name, _, message in commits]
-
-    def content_at(self, commit: str, name: str) -> bytes | None:
-        """The content of a file of the folder in a commit; None if the commit lacks it. Problem
-        where the repository lacks the object, as a partial clone may."""
-        path = (self.place / name).as_posix()
-        listed = self._must("ls-tree", "-z", commit, "--", path)
-        entry = re.match("[0-7]+ blob ([0-9a-f]+)\t", listed)
-        return None if entry is None else os.fsencode(self._must("cat-file", "blob", entry[1]))
-
-    def _must(self, *arguments: str) -> str:
-        code, out, err = _run(self.bare, *arguments, settings=_NO_SETTINGS)
-        if code != 0:
-            raise Problem(f"git cannot read them: {_first_line(err)}", FAILED)
-        return out
-
-
-def _git_folders(folder: Path) -> tuple[Path, Path, Path] | None:
-    """(work tree, its git folder, that of all its work trees) around ``folder``, as git finds
-    them."""
-    start = folder.resolve()
-    for root in (start, *start.parents):
-        git_dir = root / ".git"
-        with contextlib.suppress(OSError, ValueError):
-            if git_dir.is_file():  # of a further work tree, or of a submodule
-                git_dir = root / _line_of(git_dir).removeprefix("gitdir:").strip()
-            shared = git_dir / "commondir"
-            common = git_dir / _line_of(shared) if shared.is_file() else git_dir
-            if (git_dir / "HEAD").exists() and (common / "objects").is_dir():
-                return root, git_dir.resolve(), common.resolve()
-    return None
-
-
-def _line_of(file: Path) -> str:
-    return os.fsdecode(read_bytes(file, 1 << 16)).strip()
-
-
-def _tips(git_dirs: Iterable[Path]) -> list[str]:
-    """The commits, each once, that HEAD and all refs in these git folders name."""
-    tips: dict[str, None] = {}
-    for folder in dict.fromkeys(git_dirs):
-        if (folder / "reftable").is_dir():
-            raise Problem(
-                f"{folder} keeps its refs as a reftable, which q1lab does not read", file=folder
-            )
-        below = (
-            Path(parent, name) for parent, _, names in os.walk(folder / "refs") for name in names
-        )
-        for file in (folder / "HEAD", folder / "packed-refs", *below):
-            if file.is_file() and not file.is_symlink():
-                tips |= dict.fromkeys(_shas(file))
-    return list(tips)
-
-
-def _shas(file: Path) -> list[str]:
-    """The hashes with which lines of a file begin."""
-    text = os.fsdecode(read_bytes(file))
-    return re.findall(r"(?m)^((?:[0-9a-f]{24})?[0-9a-f]{40})\b", text)
-
-
-def _refuse_misleading() -> None:
-    if misleading := next((name for name in _MISLEADING if os.environ.get(name)), None):
-        raise Problem(
-            f"{misleading} is set, so git would work on another repository: ",
-            next="unset it and try again",
-        )
+        return git_command.run(self.root, *arguments, settings=settings)
 
 
 def init_repository(path: Path | str) -> Repository:
@@ -856,13 +701,15 @@ def init_repository(path: Path | str) -> Repository:
         )
     created = not folder.exists()
     folder.mkdir(exist_ok=True)
-    code, out, err = _run(folder, "init", "-q")
+    code, out, err = git_command.run(folder, "init", "-q")
     if code != 0:
         if created:
             with contextlib.suppress(OSError):
                 folder.rmdir()
         raise Problem(
-            f"git init failed in {folder}: {_first_line(err or out)}", FAILED, file=folder
+            f"git init failed in {folder}: {first_line(err or out)}",
+            FAILED,
+            file=folder,
         )
     return Repository.discover(folder)
 
@@ -886,92 +733,15 @@ def merge_file(
         for file, content in zip(files, (ours, base, theirs), strict=True):
             file.write_bytes(content)
         labels = [part for name in names for part in ("-L", name)]
-        code, _, err = _run(
+        code, _, err = git_command.run(
             Path(folder), "merge-file", "-q", *labels, *(file.name for file in files)
         )
         if not 0 <= code < 128:  # otherwise the number of conflicts, 127 at most
             raise Problem(
-                f"git could not merge {names[2]} into {names[0]}: {_first_line(err)}", FAILED
+                f"git could not merge {names[2]} into {names[0]}: {first_line(err)}",
+                FAILED,
             )
         return files[0].read_bytes(), code
-
-
-def _run(folder: Path, *arguments: str, settings: Mapping[str, str] = {}) -> tuple[int, str, str]:
-    """Run git in ``folder``; (status, stdout, stderr). No prompt, editor, pager or optional lock.
-    ``settings`` are further variables of its environment.
-
-    When it is interrupted, git and its hooks have ended before the exception goes on: nothing
-    below may still commit what the caller takes back.
-    """
-    process: subprocess.Popen[bytes] | None = None
-    try:
-        with interrupts_wait():
-            process = subprocess.Popen(
-                ["git", *arguments],
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env={**os.environ, **_QUIET, **settings},
-                # no controlling terminal: nothing below git can ask on it either
-                start_new_session=True,
-            )
-        out, err = process.communicate()
-    except FileNotFoundError as error:
-        if not folder.is_dir():
-            raise Problem(f"there is no folder {folder} any more", FAILED) from error
-        raise Problem(
-            "git is not installed, or not on PATH", FAILED, next="install it, or use --no-commit"
-        ) from error
-    except ValueError as error:  # a NUL byte in an argument
-        raise Problem(f"git cannot take this name or message: {error}") from error
-    except BaseException:
-        if process is not None:
-            _end_group(process)
-        raise
-    return process.returncode, os.fsdecode(out), os.fsdecode(err)
-
-
-_deferred: list[int] | None = None
-"""SIGINTs deferred inside interrupts_wait(); None outside."""
-
-
-@contextlib.contextmanager
-def interrupts_wait() -> Iterator[None]:
-    """Defer Ctrl-C to the end of the block. Between the start of a process and the moment its id is
-    known, nothing could end that process; and a cleanup must not be cut short. A nested block joins
-    the outer one."""
-    global _deferred
-    if _deferred is not None or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    deferred = _deferred = []
-    before = signal.signal(signal.SIGINT, lambda number, _: deferred.append(number))
-    try:
-        yield
-    finally:
-        _deferred = None
-        signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
-    if deferred:
-        raise KeyboardInterrupt
-
-
-def _end_group(child: subprocess.Popen[bytes]) -> None:
-    """End git and all that it started in its session, and wait until none of it lives: TERM, on
-    which git removes its locks; KILL after a moment, or at the next Ctrl-C."""
-    with contextlib.suppress(ProcessLookupError, KeyboardInterrupt):
-        os.killpg(child.pid, signal.SIGTERM)
-        deadline = time.monotonic() + _GRACE
-        while time.monotonic() < deadline:
-            child.poll()
-            os.killpg(child.pid, 0)  # as long as any of the group is left
-            time.sleep(0.01)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(child.pid, signal.SIGKILL)
-    for stream in (child.stdout, child.stderr):
-        if stream is not None:
-            stream.close()
-    child.wait()
 
 
 def _is_new(state: str) -> bool:
@@ -1000,16 +770,6 @@ def _names(out: str) -> tuple[str, ...]:
 def _glob(pattern: str) -> str:
     """A pathspec for files whose name matches, at any depth."""
     return f":(glob)**/{pattern}"
-
-
-def _lines(text: str) -> list[str]:
-    return [line.strip() for line in printable(text).splitlines() if line.strip()]
-
-
-def _first_line(text: str) -> str:
-    lines = _lines(text) or ["no reason"]
-    chosen = next((line for line in lines if line.startswith(("fatal:", "error:"))), lines[0])
-    return chosen.removeprefix("fatal: ").removeprefix("error: ")
 
 
 def _browsable(url: str) -> str | None:

@@ -21,7 +21,7 @@ from typing import Any
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import printable, read_bytes, sha256_json
-from q1lab.ground.git_repository import ForeignCommits
+from q1lab.ground.foreign_commits import ForeignCommits
 from q1lab.ground.text_formats import plural
 from q1lab.index import ingest_events, journal
 from q1lab.index.store import Row, Store

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from q1lab.ground import git_repository
+from q1lab.ground import git_command, git_repository
 from q1lab.ground.errors import Problem
 from q1lab.ground.git_repository import (
     CommitResult,
@@ -729,7 +729,7 @@ def test_a_failed_add_and_a_concurrent_git_leave_the_others_work(repo: Path) -> 
     hook(repo, "pre-commit", "unset GIT_INDEX_FILE; cp .git/index .git/index.saved; exit 1\n")
     (repo / "NEW.md").write_text("ours\n")
     ours = Repository.discover(repo)
-    genuine = git_repository._run
+    genuine = git_command.run
 
     def meddled(folder: Path, *arguments: str, **how: Any) -> tuple[int, str, str]:
         result = genuine(folder, *arguments, **how)
@@ -737,12 +737,12 @@ def test_a_failed_add_and_a_concurrent_git_leave_the_others_work(repo: Path) -> 
             sh(repo, "add", "scratch.txt")
         return result
 
-    git_repository._run = meddled
+    git_command.run = meddled
     try:
         with pytest.raises(Problem, match="refused the commit"):
             commit(ours, ["NEW.md"], "docs")
     finally:
-        git_repository._run = genuine
+        git_command.run = genuine
     assert "scratch.txt" in sh(repo, "ls-files")
     assert "NEW.md" not in sh(repo, "ls-files")
 

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from labs import report
-from q1lab.ground import git_repository, write_intents
+from q1lab.ground import git_command, write_intents
 from q1lab.ground.errors import Problem
 from q1lab.index import ingest_events
 from q1lab.index.store import Store
@@ -87,7 +87,7 @@ def killed_at(step: int, act: Callable[[], object]) -> bool:
 
         return stepped
 
-    git_repository._run = around(git_repository._run)
+    git_command.run = around(git_command.run)
     write_intents.record_intent = around(write_intents.record_intent)
     write_intents.replace_file = around(write_intents.replace_file)
     os.fsync = around(os.fsync)

@@ -1,0 +1,135 @@
+"""Run git without a prompt, an editor or a pager, and end it with all that it started."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from q1lab.ground.errors import FAILED, Problem
+from q1lab.ground.files import printable
+
+# Variables that keep git quiet. GIT_OPTIONAL_LOCKS: reading never rewrites the index. GPG_TTY: git
+# can't ask for a passphrase; signing with an agent, or with a key that has none, works.
+_QUIET = {
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_EDITOR": "true",
+    "GIT_SEQUENCE_EDITOR": "true",
+    "GIT_PAGER": "cat",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_ASKPASS": "true",
+    "SSH_ASKPASS": "true",
+    "GPG_TTY": "",
+}
+# Set by a caller (a hook, a wrapper), these point git at another repository than the one on disk.
+_MISLEADING = (
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_COMMON_DIR",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_NAMESPACE",
+)
+_GRACE = 2.0
+"""Seconds between TERM and KILL for git and its hooks."""
+
+
+def run(folder: Path, *arguments: str, settings: Mapping[str, str] = {}) -> tuple[int, str, str]:
+    """Run git in ``folder``; (status, stdout, stderr). No prompt, editor, pager or optional lock.
+    ``settings`` are further variables of its environment.
+
+    When it is interrupted, git and its hooks have ended before the exception goes on: nothing
+    below may still commit what the caller takes back.
+    """
+    process: subprocess.Popen[bytes] | None = None
+    try:
+        with interrupts_wait():
+            process = subprocess.Popen(
+                ["git", *arguments],
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env={**os.environ, **_QUIET, **settings},
+                # no controlling terminal: nothing below git can ask on it either
+                start_new_session=True,
+            )
+        out, err = process.communicate()
+    except FileNotFoundError as error:
+        if not folder.is_dir():
+            raise Problem(f"there is no folder {folder} any more", FAILED) from error
+        raise Problem(
+            "git is not installed, or not on PATH", FAILED, next="install it, or use --no-commit"
+        ) from error
+    except ValueError as error:  # a NUL byte in an argument
+        raise Problem(f"git cannot take this name or message: {error}") from error
+    except BaseException:
+        if process is not None:
+            _end_group(process)
+        raise
+    return process.returncode, os.fsdecode(out), os.fsdecode(err)
+
+
+_deferred: list[int] | None = None
+"""SIGINTs deferred inside interrupts_wait(); None outside."""
+
+
+@contextlib.contextmanager
+def interrupts_wait() -> Iterator[None]:
+    """Defer Ctrl-C to the end of the block. Between the start of a process and the moment its id is
+    known, nothing could end that process; and a cleanup must not be cut short. A nested block joins
+    the outer one."""
+    global _deferred
+    if _deferred is not None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    deferred = _deferred = []
+    before = signal.signal(signal.SIGINT, lambda number, _: deferred.append(number))
+    try:
+        yield
+    finally:
+        _deferred = None
+        signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
+    if deferred:
+        raise KeyboardInterrupt
+
+
+def _end_group(child: subprocess.Popen[bytes]) -> None:
+    """End git and all that it started in its session, and wait until none of it lives: TERM, on
+    which git removes its locks; KILL after a moment, or at the next Ctrl-C."""
+    with contextlib.suppress(ProcessLookupError, KeyboardInterrupt):
+        os.killpg(child.pid, signal.SIGTERM)
+        deadline = time.monotonic() + _GRACE
+        while time.monotonic() < deadline:
+            child.poll()
+            os.killpg(child.pid, 0)  # as long as any of the group is left
+            time.sleep(0.01)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
+    for stream in (child.stdout, child.stderr):
+        if stream is not None:
+            stream.close()
+    child.wait()
+
+
+def refuse_misleading_environment() -> None:
+    if misleading := next((name for name in _MISLEADING if os.environ.get(name)), None):
+        raise Problem(
+            f"{misleading} is set, so git would work on another repository: ",
+            next="unset it and try again",
+        )
+
+
+def output_lines(text: str) -> list[str]:
+    return [line.strip() for line in printable(text).splitlines() if line.strip()]
+
+
+def first_line(text: str) -> str:
+    lines = output_lines(text) or ["no reason"]
+    chosen = next((line for line in lines if line.startswith(("fatal:", "error:"))), lines[0])
+    return chosen.removeprefix("fatal: ").removeprefix("error: ")
