@@ -208,12 +208,18 @@ def _is_rewritten(test_file: Path) -> bool:
     return any(file.stat().st_mtime >= test_file.stat().st_mtime for file in kept)
 
 
-def pytest_collection_finish() -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
     """Four thousand tests and all that they import stay to the end: no collection of garbage needs
-    to go through them again."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
+    to go through them, neither now nor later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.hookimpl(tryfirst=True)
