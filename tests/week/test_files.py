@@ -385,9 +385,10 @@ def test_the_fold_of_far_says_what_it_prints(run: Run, week: Week) -> None:
     near, far = (float(loss) for loss in re.findall(r"loss at .+?: ([\d.]+)", output))
     shares = re.findall(r"([\d.]+)% +([\d.]+)%", output)
     before, after = ([float(share) for share in column] for column in zip(*shares, strict=True))
-    assert far > near, "worse beyond the trained length"
     *losses, even, widest, nearest = numbers_of_fold(week, "rope", "b2-rope-far", FAR)
-    assert losses == pytest.approx([near, far], abs=0.05)
+    assert 0.02 < far - near < 0.1, "worse beyond the trained length"
+    # the text is this Python's own library
+    assert losses == pytest.approx([near, far], abs=0.05 if sys.version_info < (3, 12) else 0.2)
     assert [even, widest, nearest] == pytest.approx([before[5], after[5], sum(after[:3])], abs=4)
 
 
@@ -406,7 +407,10 @@ def test_the_shares_of_the_gates_add_up_to_one(run: Run) -> None:
         assert sum(map(float, column)) == pytest.approx(100, abs=0.5)
 
 
-DIP = r"began at (\S+) and (\S+)\. At the last norm it dips to (\S+) within ten iters"
+DIP = (
+    r"began at (\S+) to (\S+) and (\S+) to (\S+)\. At the last norm it dips to (\S+) or less within "
+    r"ten iters"
+)
 
 
 def test_the_stream_is_looked_at_on_the_way(run: Run, week: Week) -> None:
@@ -416,8 +420,9 @@ def test_the_stream_is_looked_at_on_the_way(run: Run, week: Week) -> None:
     assert output.count("|mean|") == 2 + 9
     (first, last), (_, dip) = [(float(one), float(other)) for _, one, other in ratios]
     assert dip < last / 2
-    numbers = numbers_of_fold(week, "rmsnorm", "b2-rms-stream", DIP)
-    assert numbers == pytest.approx([first, last, dip], abs=0.015)
+    *ranges, most = numbers_of_fold(week, "rmsnorm", "b2-rms-stream", DIP)
+    for ratio, least, greatest in ((first, *ranges[:2]), (last, *ranges[2:]), (dip, 0, most)):
+        assert least - 0.005 <= ratio <= greatest + 0.005, "whichever Python's library is the text"
 
 
 def test_a_layernorm_model_is_an_rmsnorm_model_after_centering(run: Run, week: Week) -> None:
