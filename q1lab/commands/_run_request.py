@@ -3,19 +3,26 @@ folder, or the name of a study or a series."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from q1lab.commands._run_options import TypedCommand
 from q1lab.ground.errors import Problem
+from q1lab.ground.files import expand_user
 from q1lab.planning import series_plan
 from q1lab.runner import series_members
-from q1lab.study import command_line, series, studies, variants
+from q1lab.study import command_line, kept_folder, series, studies, variants
 from q1lab.study.command_arms import CommandSpec
 from q1lab.study.command_line import Request
 from q1lab.study.studies import Study
+
+GOING_ON_OPTIONS = {"variant", "seeds", "engine", "engine_options", "yes", "tune"}
+GOING_ON_OPTIONS |= command_line.OTHER_OPTIONS
+"""The options that may be typed with the name of a study, which decides the others."""
+FREE_OPTIONS = {"variant", *kept_folder.FREE_OPTIONS} | command_line.OTHER_OPTIONS
+"""Those that may be typed with the folder of a kept study."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +41,15 @@ def parse_run(
     typed_names: Sequence[str],
     typed_command: TypedCommand,
     options: Mapping[str, Any],
+    typed: Set[str],
     *,
     over: str | None,
     tune: str | None,
     detach: bool,
 ) -> ParsedRun:
-    """Parse the arguments of `q1lab run`. Problem for arguments and options that don't go together;
-    all that can be refused by their text alone is refused before any file is read."""
+    """Parse the arguments of `q1lab run`; ``typed`` are the options that were typed, with whatever
+    value. Problem for arguments and options that don't go together; all that can be refused by
+    their text alone is refused before any file is read."""
     names = [name for word in typed_names for name in _split(word)]
     loop, names, baseline = _arms(names, typed_command, options["baseline"])
     _check_together(names, over, tune, detach)
@@ -53,8 +62,12 @@ def parse_run(
         return ParsedRun(request, names, axis)
     if _names_a_series(names[0]):
         return ParsedRun(request, names, axis, series=names[0])
-    study = _named(names[0])
-    return ParsedRun(request if study is None else _going_on(study, request), names, axis)
+    if (study := _named(names[0])) is not None:
+        request = _going_on(study, request, typed)
+    elif kept_folder.is_kept_folder(names[0]) and typed - FREE_OPTIONS:
+        kept_study = kept_folder.load_kept_study(expand_user(names[0]))
+        raise kept_folder.another_study(kept_study, request)
+    return ParsedRun(request, names, axis)
 
 
 def _split(word: str) -> list[str]:
@@ -113,17 +126,16 @@ def _named(name: str) -> Study | None:
     return study
 
 
-def _going_on(study: Study, request: Request) -> Request:
+def _going_on(study: Study, request: Request, typed: Set[str]) -> Request:
     """The request that an existing study was planned by, with the seeds and the engine typed after
     its name. Problem for any other option."""
-    defaults = Request(request.variant, yes=request.yes)
-    changes: dict[str, Any] = {"yes": request.yes}
-    if request.seeds != defaults.seeds:
-        changes["seeds"] = request.seeds
-    if replace(request, seeds=defaults.seeds, engine=None, engine_options=()) != defaults:
+    if typed - GOING_ON_OPTIONS:
         raise Problem(
             f"{study.id} says what it trains: ",
             next="leave all options but --seeds and --engine out",
         )
+    changes: dict[str, Any] = {"yes": request.yes}
+    if "seeds" in typed:
+        changes["seeds"] = request.seeds
     changes |= {"engine": request.engine, "engine_options": request.engine_options}
     return replace(study.trainer.request(study), **changes)

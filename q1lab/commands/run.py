@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from q1lab.commands._documents import agrees_to_run
 from q1lab.commands._output import print_json, print_wrapped, remark
@@ -93,7 +94,13 @@ def run(
     share the 5% of false verdicts between them, and are ranked in one table. The name of such a
     sweep, or of a series (--over), prints its table again.
     """
-    parsed = parse_run(variant, typed_command, options, over=over, tune=tune, detach=detach)
+    context = click.get_current_context()
+    typed = {
+        name
+        for name in context.params
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    }
+    parsed = parse_run(variant, typed_command, options, typed, over=over, tune=tune, detach=detach)
     with open_store() as store:
         if parsed.series is not None:
             return _finish_series(store, parsed.series, as_json)

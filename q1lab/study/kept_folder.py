@@ -151,15 +151,17 @@ def retraining_request(kept_study: KeptStudy, request: Request) -> Request:
     with them it would be another study."""
     free_options = {name: getattr(request, name) for name in FREE_OPTIONS}
     if request != replace(Request(request.variant), **free_options):
-        raise Problem(
-            f"{request.variant} says by itself what it trains: ",
-            next=(
-                f"leave the other options out. For "
-                "another study of its files: "
-                f"{kept_study.command_for_files(request)}"
-            ),
-        )
+        raise another_study(kept_study, request)
     return kept_study.study.trainer.request_for_kept(kept_study, free_options)
+
+
+def another_study(kept_study: KeptStudy, request: Request) -> Problem:
+    """The Problem for a request with options that the kept study decides."""
+    return Problem(
+        f"{request.variant} says by itself what it trains: ",
+        next="leave the other options out. For another study of its files: "
+        f"{kept_study.command_for_files(request)}",
+    )
 
 
 def find_data(kept_study: KeptStudy, typed_data: str) -> str:

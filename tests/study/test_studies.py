@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -383,6 +384,28 @@ def test_a_planned_range_without_an_effect_stops_and_goes_to_its_end_when_asked(
         assert (whole["study"], whole["n"], whole["looks"]) == ("rope-1", 8, 6)
         assert whole["level"] == stopped["level"]
         assert whole["asked"]["total"] == pytest.approx(stopped["asked"]["total"])
+
+
+def test_a_study_is_given_the_pairs_that_a_verdict_needs_by_its_name(fake_trainer: Fake) -> None:
+    fake_trainer(effect=-0.1, noise=0.01)
+    lone = record("run", "rope", *SMALL, "--seeds", "1")
+    (advice,) = [line for line in lone["short"] if line.startswith("To get a verdict: ")]
+    words = shlex.split(advice.partition("`")[2].removesuffix("`"))
+    assert words == ["q1lab", "run", "rope-1", "--seeds", "3"], "as many as the default"
+    compared = record(*words[1:])
+    assert (compared["study"], compared["n"], compared["verdict"]) == ("rope-1", 3, "helps")
+
+
+def test_an_option_that_equals_its_default_is_refused_like_any_other(
+    fake_trainer: Fake, tmp_path: Path
+) -> None:
+    record("run", "rope", *SMALL, "--seeds", "4", "--headline", "welch")
+    q1lab("keep", "rope-1", "--repo", str(tmp_path), "--no-commit")
+    folder = str(tmp_path / "studies" / "rope-1")
+    for option in (("--headline", "paired"), ("--device", "auto"), ("--dtype", "auto")):
+        assert "leave all options but" in q1lab("run", "rope-1", *option, code=2).stderr
+        assert "leave the other options out" in q1lab("run", folder, *option, code=2).stderr
+    assert "leave the other options out" in q1lab("run", folder, "--seeds", "3", code=2).stderr
 
 
 def test_a_diverged_run_at_the_look_that_would_stop_ends_the_range_without_a_verdict(
