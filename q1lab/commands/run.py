@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
 from q1lab.commands._documents import agrees_to_run
 from q1lab.commands._output import print_json, print_wrapped, remark
@@ -18,6 +17,7 @@ from q1lab.commands._run_request import parse_run
 from q1lab.commands._store import open_store
 from q1lab.commands.completion import study_argument, variant_argument
 from q1lab.commands.live_progress import follow_run_log, watch_study
+from q1lab.ground.command_table import typed_fields
 from q1lab.ground.errors import EXIT_STATUS, FAILED, INTERRUPTED, OK, UNFINISHED, Problem
 from q1lab.ground.text_formats import duration
 from q1lab.index import ingest_events, study_view
@@ -94,12 +94,7 @@ def run(
     share the 5% of false verdicts between them, and are ranked in one table. The name of such a
     sweep, or of a series (--over), prints its table again.
     """
-    context = click.get_current_context()
-    typed = {
-        name
-        for name in context.params
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-    }
+    typed = typed_fields(click.get_current_context())
     parsed = parse_run(variant, typed_command, options, typed, over=over, tune=tune, detach=detach)
     with open_store() as store:
         if parsed.series is not None:

@@ -371,7 +371,6 @@ def parse_command(words: Sequence[str]) -> ParsedCommand:
     """Parse a command with its own click parser; ``words`` exclude ``q1lab``. Problem where the
     command would refuse them."""
     import click
-    from click.core import ParameterSource
 
     if not words:
         raise Problem("`q1lab` alone is the app, no command")
@@ -387,8 +386,14 @@ def parse_command(words: Sequence[str]) -> ParsedCommand:
         context = command.make_context(name, rest)
     except click.ClickException as error:
         raise Problem(error.format_message()) from error
+    return ParsedCommand(act, dict(context.params), typed_fields(context))
+
+
+def typed_fields(context: click.Context) -> frozenset[str]:
+    """The parameters that were typed, with their defaults or with other values."""
+    from click.core import ParameterSource
+
     typed = ParameterSource.COMMANDLINE
-    typed_fields = (
+    return frozenset(
         field for field in context.params if context.get_parameter_source(field) is typed
     )
-    return ParsedCommand(act, dict(context.params), frozenset(typed_fields))
