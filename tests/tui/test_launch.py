@@ -127,18 +127,26 @@ async def test_steps_that_are_tried_for_another_choice_end_with_it(
         await until(pilot, lambda: not Path(f"/proc/{pids()[1]}").exists())
 
 
-async def test_the_seeds_that_a_verdict_names_are_planned(
-    fake_trainer: Callable[..., None],
+@pytest.mark.parametrize(
+    ("seeds", "named", "planned"),
+    [
+        ((0, 1, 2), 9, "9"),
+        ((0, 1, 2), None, "6"),
+        pytest.param((0,), None, "3", id="two would give no verdict"),
+    ],
+)
+async def test_the_seeds_that_a_verdict_names_or_needs_are_planned(
+    fake_trainer: Callable[..., None], seeds: tuple[int, ...], named: int | None, planned: str
 ) -> None:
-    study = make_study()
+    study = make_study(seeds=seeds)
     finish(study)
     async with app().run_test(size=(100, 30)) as pilot:
         await until(pilot, lambda: isinstance(pilot.app.screen, WeekScreen))
-        launch_opener.open_form_with_more_seeds(pilot.app, study, 9)
+        launch_opener.open_form_with_more_seeds(pilot.app, study, named)
         await until(pilot, lambda: isinstance(pilot.app.screen, LaunchScreen))
         await until(pilot, lambda: pilot.app.screen.query("#seeds"))
         request = pilot.app.screen.request()
-        assert (request.variant, request.seeds) == ("rope", "9")
+        assert (request.variant, request.seeds) == ("rope", planned)
 
 
 async def test_more_seeds_of_a_command_are_said_in_words() -> None:
