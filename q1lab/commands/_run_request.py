@@ -21,6 +21,8 @@ from q1lab.study.studies import Study
 GOING_ON_OPTIONS = {"variant", "seeds", "engine", "engine_options", "yes", "tune"}
 GOING_ON_OPTIONS |= command_line.OTHER_OPTIONS
 """The options that may be typed with the name of a study, which decides the others."""
+SERIES_OPTIONS = {"variant", "yes", "as_json"}
+"""The options that may be typed with the name of a series, which is only shown."""
 FREE_OPTIONS = {"variant", *kept_folder.FREE_OPTIONS} | command_line.OTHER_OPTIONS
 """Those that may be typed with the folder of a kept study."""
 
@@ -60,7 +62,13 @@ def parse_run(
     axis = series_plan.parse_axis(over) if over else None
     if len(names) > 1 or loop is not None:
         return ParsedRun(request, names, axis)
-    if _names_a_series(names[0]):
+    if members := _series_members(names[0]):
+        if typed - SERIES_OPTIONS:
+            raise Problem(
+                f"{names[0]} prints its table again: ",
+                next="leave the options out. To train with others, change the command that "
+                f"declared it: {command_line.resume_command(members[min(members)])}",
+            )
         return ParsedRun(request, names, axis, series=names[0])
     if (study := _named(names[0])) is not None:
         request = _going_on(study, request, typed)
@@ -107,9 +115,10 @@ def _check_together(names: Sequence[str], over: str | None, tune: str | None, de
         )
 
 
-def _names_a_series(name: str) -> bool:
-    kind = name.partition("-")[0]
-    return kind in (series.SWEEP, series.OVER) and bool(series_members.load_members(name))
+def _series_members(name: str) -> dict[int, Study]:
+    """The studies of the series with this name, by their place; empty if there is none."""
+    is_series = name.partition("-")[0] in (series.SWEEP, series.OVER)
+    return series_members.load_members(name) if is_series else {}
 
 
 def _named(name: str) -> Study | None:
