@@ -85,7 +85,7 @@ def run(
     folder that `q1lab keep` made: then it trains that study again.
     Training outlives the terminal; Ctrl-C stops it cleanly, and the same command continues it.
     The VARIANT baseline compares the baseline with itself on other seeds, which shows the noise.
-    The name of a study continues it.
+    The name of a study continues it, with more pairs where --seeds says so.
 
     Your own command trains with --command, or a study.toml: docs/commands-as-arms.md. With it, the
     VARIANT baseline (or another of its arms) is compared with itself.
