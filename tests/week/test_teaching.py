@@ -664,11 +664,12 @@ def test_the_mean_of_the_stream_is_as_small_as_the_guide_says(tmp_path: Path) ->
     ratios = [float(ratio) for ratio in re.findall(r"\|mean\| .* ratio (\S+)", done.stdout)]
     guide = " ".join((SHIPPED / "guides" / "rmsnorm.md").read_text().split())
     guide_ratios = re.search(
-        r"the ratio was (\S+) at the first norm and (\S+) at the last\. 128", guide
+        r"the ratio was (\S+) to (\S+) at the first norm and (\S+) to (\S+) at the last\.", guide
     )
     assert guide_ratios
-    assert float(guide_ratios[1]) == pytest.approx(ratios[0], abs=0.005)
-    assert float(guide_ratios[2]) == pytest.approx(ratios[-1], abs=0.005)
+    first_least, first_most, last_least, last_most = map(float, guide_ratios.groups())
+    assert first_least - 0.005 <= ratios[0] <= first_most + 0.005
+    assert last_least - 0.005 <= ratios[-1] <= last_most + 0.005
     assert f"would have {math.sqrt(2 / math.pi / 128):.2f} on average" in guide
 
 
