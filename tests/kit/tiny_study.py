@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
 from labs import report
 from q1lab.ground import paths
 from tests.kit.places import ROOT
-from tests.kit.warm_server import WarmChild, exit_status, start_module
+from tests.kit.warm_server import exit_status, start_module
 
 TEXT = "".join(f"{i * 7919 % 1009} is not {i}; " for i in range(400))
 CONFIG: dict[str, Any] = {
@@ -66,7 +67,7 @@ def make_study(
     return study
 
 
-def start_trainer(study: Path, launch: int = 1, at: Path = ROOT) -> WarmChild:
+def start_trainer(study: Path, launch: int = 1, at: Path = ROOT) -> subprocess.Popen[Any]:
     """The trainer whose ``labs`` lies in ``at``."""
     words = ("--launch", str(launch), "--alone")
     return start_module(at, "labs.train", str(study), *words, log=study / "trainer.log")

@@ -5,7 +5,8 @@ Many tests need the real runner, trainer, probe, sampler or checks, each in a pr
 Such a child is started as ``subprocess.Popen`` starts it, with the same descriptors, environment,
 folder, session, limits and signals. Its parent is the server, except for a trainer's, which is its
 runner as ever. Tests with the mark ``cold``, and all that a real ``q1lab`` command starts, begin
-with Python.
+with Python; and everything does where this isn't Linux: macOS lets nobody use its own libraries, as
+torch does, in a process that was forked.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ if TYPE_CHECKING:  # the server loads this module, too
 
 ROOT = Path(__file__).parents[2]
 
+FORKS = sys.platform == "linux"
+
 RUNNER = ["q1lab.runner.local_engine", "q1lab.runner.alerts", "q1lab.runner.series_members"]
 TORCH = ["labs.torch_import", "torch.utils.flop_counter"]
 
@@ -56,17 +59,18 @@ def warm_children(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(module, "subprocess", _popen_with(WarmChild))
 
 
-def start_module(at: Path, module: str, *arguments: str, log: Path) -> WarmChild:
+def start_module(at: Path, module: str, *arguments: str, log: Path) -> subprocess.Popen[Any]:
     """Start ``python -m module`` whose package lies in ``at``, or a script that lies there; what it
     prints goes to ``log``."""
     words = [module] if module.endswith(".py") else ["-m", module]
     with log.open("wb") as out:
-        return WarmChild(
+        start = WarmChild if FORKS else subprocess.Popen
+        return start(
             [sys.executable, *words, *arguments], cwd=at, stdout=out, stderr=subprocess.STDOUT
         )
 
 
-def exit_status(child: WarmChild, seconds: float = 120) -> int:
+def exit_status(child: subprocess.Popen[Any], seconds: float = 120) -> int:
     """Wait for a process that was started so; one that takes longer is killed."""
     try:
         return child.wait(seconds)
@@ -79,7 +83,9 @@ def _popen_with(child: type[subprocess.Popen[Any]]) -> SimpleNamespace:
     """The module ``subprocess`` whose Popen starts what is ``WARM`` as such a child."""
 
     def start(command: list[str], **options: Any) -> Any:
-        warm = command[0] == sys.executable and WARM & {Path(word).name for word in command}
+        warm = (
+            FORKS and command[0] == sys.executable and WARM & {Path(word).name for word in command}
+        )
         return (child if warm else subprocess.Popen)(command, **options)
 
     return SimpleNamespace(**{**vars(subprocess), "Popen": start})
