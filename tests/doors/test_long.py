@@ -66,7 +66,9 @@ TINY = (
 
 
 def figure(title: str, **numbers: Any) -> None:
-    figures(title, **numbers, load=round(os.getloadavg()[0]))
+    counts = {**numbers, "load": round(os.getloadavg()[0])}
+    measured = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in counts.items())
+    figures(title, "", measured)
 
 
 @pytest.fixture

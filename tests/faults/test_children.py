@@ -205,10 +205,9 @@ def test_no_child_runs_code_of_the_current_folder(
     } <= modules
     open_ones = [start["argv"] for start in starts if not start["safe"]]
     figures(
-        "a hostile current folder",
-        children=len(starts),
-        not_isolated=len(open_ones),
-        code_that_ran=0,
+        "a current folder in which every module is hostile",
+        "no child process runs its code",
+        f"{len(starts)} Python processes, {len(open_ones)} not isolated, 0 of its files ran",
     )
     assert not open_ones
 
@@ -274,7 +273,11 @@ def test_what_a_killed_viewer_asked_ends_with_it(
         for pid in marked(mark):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-    figures("an asker killed", child=kind, model=how, left=0)
+    figures(
+        f"q1lab is killed while it {kind}s a model that loops",
+        "the child process ends with it",
+        "0 processes left",
+    )
 
 
 @needs_proc
@@ -292,7 +295,9 @@ def test_an_upload_ends_with_the_sync_that_asked(
         asker.kill()
         asker.wait()
         wait_for(lambda: not marked(f"ORPHAN={tmp_path}"), seconds=30)
-    figures("an asker killed", child="upload", model="", left=0)
+    figures(
+        "q1lab is killed while it uploads", "the child process ends with it", "0 processes left"
+    )
 
 
 @needs_proc

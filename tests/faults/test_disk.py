@@ -30,6 +30,8 @@ SMALL = ("--preset", "quick", "--max-iters", "20", "--wandb", "disabled")
 
 # ── a full disk
 
+RESUMES = "a clear message; resumes once there is space"
+
 
 def fill(mount: Path) -> Path:
     """Take all the space that is left."""
@@ -57,10 +59,9 @@ def test_a_full_disk_under_the_database(small_disk: Path) -> None:
     assert "full" in str(raised.value)
     assert (records["before"].answer, records["after"].answer) == ("kept", "kept")
     figures(
-        "a full disk",
-        under="the database",
-        message=str(raised.value).partition(": ")[2][:60],
-        lost=0,
+        "a full disk under the database",
+        RESUMES,
+        f"“{str(raised.value).partition(': ')[2].split(';')[0]}”; 0 rows lost",
     )
 
 
@@ -80,7 +81,11 @@ def test_a_full_disk_leaves_no_half_of_a_study(
     ballast.unlink()
     q1lab(*words)
     assert studies.ids() == ["rope-1"]
-    figures("a full disk under a new study", message="the disk is full", half_studies=len(left))
+    figures(
+        "a full disk under a new study",
+        "a clear message, no half-written study",
+        f"“the disk is full”, {len(left)} half studies left",
+    )
 
 
 @pytest.mark.parametrize("under", ["events", pytest.param("a checkpoint", marks=LONG)])
@@ -115,10 +120,10 @@ def test_a_full_disk_under_a_run(
     launch.stop_study(study)
     assert second_start["resumed_from"] >= int(saved.name.split("-")[1])
     figures(
-        "a full disk",
-        under=under,
-        message=event["message"].partition(" (")[0],
-        goes_on_from_iter=second_start["resumed_from"],
+        f"a full disk under {under}",
+        RESUMES,
+        f"“{event['message'].partition(' (')[0]}”; the old checkpoint loads and resumes from iter "
+        f"{second_start['resumed_from']}",
     )
 
 
@@ -136,7 +141,11 @@ def test_a_newer_schema_is_left_alone(home: Path) -> None:
     assert len(done.stderr.splitlines()) == 1
     assert (home / "q1lab.db").read_bytes() == before
     assert not list(home.glob("*.damaged*"))
-    figures("a newer schema", exit_status=1, bytes_changed=0)
+    figures(
+        "a database of a newer q1lab",
+        "left unchanged; one line says so",
+        "exit status 1, 0 bytes changed",
+    )
 
 
 def test_damage_met_in_the_middle_of_a_command_is_one_line_and_mended_by_the_next(

@@ -178,7 +178,11 @@ def test_any(kind: str, examples: int) -> None:
         suppress_health_check=list(HealthCheck),
     )
     how(given(some.tuples(*files))(counted))()
-    figures("files made by a generator", kind=kind, made=examples_run, tracebacks=0)
+    figures(
+        f"{kind}, made by a generator",
+        "refused in one line, or read completely; no traceback, no hang",
+        f"{examples_run:,} made, 0 tracebacks",
+    )
 
 
 @pytest.mark.parametrize(

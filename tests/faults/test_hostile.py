@@ -168,7 +168,11 @@ def test_junk_in_an_event_file_is_counted_and_the_rest_goes_on(faulty: Faulty) -
     assert any("damaged lines" in warning for warning in warnings)
     shown = q1lab("status").stdout + q1lab("compare").stdout
     assert "\x1b" not in shown
-    figures("hostile content", what="junk in events", lines=len(junk), counted=bad, events_lost=0)
+    figures(
+        "junk in events",
+        "counted and skipped",
+        f"{len(junk)} junk lines, {bad} counted, 0 events lost",
+    )
     assert bad >= len(junk) - 2
 
 
@@ -213,7 +217,7 @@ def test_study_names_never_lead_elsewhere(
         with pytest.raises(Problem):
             studies.load(name)
     assert sorted(home.rglob("*")) == before
-    figures("hostile content", what="study names and paths that lead elsewhere", followed=0)
+    figures("study names and paths that lead elsewhere", "refused", "0 followed")
 
 
 def test_the_trainer_itself_stays_inside(tmp_path: Path) -> None:
@@ -295,10 +299,9 @@ def test_everything_is_private_whatever_the_umask(
     ]
     everything = len(list(home.rglob("*")))
     figures(
-        "private files",
-        umask="000",
-        files_and_folders=everything,
-        open_to_others=len(open_to_others),
+        "private files under umask 000",
+        "nothing readable or writable by other users",
+        f"{len(open_to_others)} of {everything} files and folders",
     )
     assert open_to_others == []
 
@@ -357,11 +360,10 @@ def test_a_clock_that_was_set_back_changes_neither_order_nor_durations(faulty: F
         rows = store.runs("gqa-1")
     seconds = [row["seconds"] for row in rows]
     figures(
-        "clock -1 h, +1 day",
-        runs=len(rows),
-        negative_durations=sum(s < 0 for s in seconds),
-        longest_s=round(max(seconds), 2),
-        studies_out_of_order=0,
+        "clock −1 h, +1 day",
+        "no negative duration",
+        f"{sum(s < 0 for s in seconds)} negative of {len(rows)}, the longest {max(seconds):.2f} s; "
+        "0 studies out of order",
     )
     assert all(0 <= s < 30 for s in seconds)
     assert {row["state"] for row in rows} == {"finished"}

@@ -52,6 +52,16 @@ Faulty = Callable[..., Path]
 SMALL = ("--preset", "quick", "--max-iters", "100", "--wandb", "disabled")
 
 
+NOTHING_LOST = "0 acknowledged events lost, 0 twice, at most one checkpoint interval redone"
+
+
+def _losses_text(losses: dict[str, int]) -> str:
+    """The counts of ``count_losses`` in words."""
+    counted = "{acknowledged_events:,} acknowledged events, {lost} lost, {duplicates} twice"
+    redone = "; {iters_redone} iters redone, {most_at_once} at most at once"
+    return f"{counted}{redone if losses['iters_redone'] else ''}".format(**losses)
+
+
 def pause(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     monkeypatch.setenv("FAKE_TRAIN", json.dumps({"pause": seconds}))
 
@@ -67,7 +77,9 @@ def test_trainers_killed_at_any_moment(
     killed = kill_trainers(study, kills, random.Random(1), (0.0, 0.3))
     train_to_the_end(study)
     losses = count_losses(study, acks)
-    figures("200 random kill -9", who="trainer without torch", kills=killed, **losses)
+    figures(
+        "`kill -9`: trainer without torch", NOTHING_LOST, f"{killed} kills; {_losses_text(losses)}"
+    )
     assert killed >= kills * 0.8
     assert losses["lost"] == losses["duplicates"] == losses["iters_redone"] == 0
     assert tables() == tables(acks / "again.db")
@@ -129,12 +141,10 @@ def test_real_trainers_killed_in_checkpoints_go_on_bit_for_bit(
         differ += losses[0] != losses[1] or resumed[-1]["val_loss"] != unbroken[-1]["val_loss"]
         differ += models[0] != models[1]
     figures(
-        "200 random kill -9",
-        who="real trainer",
-        kills=killed,
-        in_a_checkpoint=inside(),
-        **loss_counts,
-        runs_that_differ_from_unbroken_ones=differ,
+        "`kill -9`: real trainer",
+        NOTHING_LOST,
+        f"{killed} kills, {inside()} inside a checkpoint's writing; {_losses_text(loss_counts)}; "
+        f"{differ} runs differ from unbroken ones",
     )
     assert killed >= kills * 0.8
     assert loss_counts["lost"] == loss_counts["duplicates"] == differ == 0
@@ -178,13 +188,9 @@ def test_viewers_killed_at_any_moment(
     with Store() as store:
         final_records = progress.recorded_progress(store, "week").records
     figures(
-        "200 random kill -9",
-        who="viewer",
-        kills=kills,
-        acknowledged_answers=acknowledged,
-        answers_lost=gone,
-        answers_kept=len(final_records),
-        **losses,
+        "`kill -9`: viewer",
+        NOTHING_LOST,
+        f"{kills} kills; {acknowledged:,} acknowledged answers, {gone} lost; {_losses_text(losses)}",
     )
     assert launch.last_launch(study.files)["launch"] == 1, "no viewer launched it again"
     assert gone == 0
@@ -221,9 +227,9 @@ def test_a_viewer_killed_leaves_its_trainers_and_the_next_one_attaches(
     starts = sum(e["type"] == "start" for run in study.runs for e in read(study, run.name))
     figures(
         "viewer killed, trainers live",
-        attached_again_after_s=round(seconds, 2),
-        runs_attached=running,
-        launched_twice=starts - len({r.name for r in study.runs if read(study, r.name)}),
+        "attached again in under 2 s, no run launched twice",
+        f"{running} runs attached after {seconds:.2f} s, "
+        f"{starts - len({r.name for r in study.runs if read(study, r.name)})} launched twice",
     )
     assert running == 2
     launch.stop_study(study)
@@ -242,7 +248,9 @@ def test_a_deaf_trainer_and_its_child_are_gone(
     seconds = time.monotonic() - began
     left = len(group(study))
     figures(
-        "a trainer that ignores TERM, with a grandchild", gone_after_s=round(seconds, 2), left=left
+        "a trainer that ignores TERM, with a child of its own",
+        "the group is gone within 11 s",
+        f"{left} left after {seconds:.2f} s",
     )
     assert left == 0
     assert not launch.is_alive(study.files)
@@ -278,7 +286,11 @@ def test_two_viewers_at_once_never_launch_twice(
             len([e for e in read(study, run.name) if e["type"] == "start"]) for run in study.runs
         ]
         twice += starts != [1, 1] or launch.last_launch(study.files)["launch"] != 1
-    figures("two viewers at once", launches=trials, double=twice, refused_with_a_message=refused)
+    figures(
+        "two viewers at once",
+        "nothing is launched twice",
+        f"{twice} double of {trials}; {refused} refused with a message",
+    )
     assert twice == 0
 
 
@@ -301,7 +313,11 @@ def test_a_reboot_leaves_it_crashed_and_one_command_goes_on(
     resumed = json.loads(q1lab("run", "rope", *SMALL, "--jobs", "2", "--json").stdout)
     assert resumed["complete"]
     losses = count_losses(study, acks)
-    figures("a reboot", state_after_it="crashed", commands_to_go_on=1, **losses)
+    figures(
+        "a reboot",
+        "the study has crashed, and one command resumes it",
+        f"crashed; 1 command; {_losses_text(losses)}",
+    )
     assert losses["lost"] == losses["duplicates"] == 0
 
 
@@ -330,7 +346,11 @@ def test_training_outlives_a_logout(faulty: Faulty, monkeypatch: pytest.MonkeyPa
     ended_by = (
         signal.Signals(-viewer.returncode).name if viewer.returncode < 0 else viewer.returncode
     )
-    figures("a logout", viewer_ended_by=ended_by, runs_finished_after_it=states.count("finished"))
+    figures(
+        "a logout",
+        "the study keeps training",
+        f"viewer ended by {ended_by}; {states.count('finished')} runs finished after it",
+    )
     assert states == ["finished"] * 6
 
 

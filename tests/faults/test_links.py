@@ -153,7 +153,11 @@ def test_nothing_is_written_or_deleted_through_a_link(
         assert tree(elsewhere.parent) == before, command
         refused += "is a link" in capsys.readouterr().err
         NOTICES.clear()
-    figures("a link in q1lab's home", place=place, commands=len(COMMANDS), refused=refused)
+    figures(
+        f"a link in place of one of {len(PLACES)} files and folders of q1lab's home",
+        "nothing is written or deleted through it",
+        f"{len(COMMANDS)} commands for each, 0 wrote or deleted",
+    )
 
 
 def test_prune_says_what_it_keeps(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:

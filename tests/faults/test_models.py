@@ -24,6 +24,9 @@ __all__ = ["faulty"]
 Faulty = Callable[..., Path]
 
 
+SURVIVED = "a message with file and line; q1lab survives"
+
+
 def model_file(folder: Path, extra: str) -> Path:
     """The baseline with a little more at its end."""
     file = folder / "mine.py"
@@ -71,7 +74,9 @@ def test_not_a_number_at_iter_k(faulty: Faulty, tmp_path: Path) -> None:
     assert "modified-seed0 diverged" in second_run.stderr
     starts = sum(e["type"] == "start" for e in read(study, "modified-seed0"))
     figures(
-        "NaN at iter k", k=k, stopped_at_iter=event["iter"], shown_as="diverged", attempts=starts
+        "a loss that is NaN at iter k",
+        "diverged, within one eval, no silent retry",
+        f"k = {k}: diverged at iter {event['iter']}, {starts} attempt",
     )
     assert starts == 1, "no silent retry"
 
@@ -90,9 +95,8 @@ def test_out_of_memory_is_a_failed_run(faulty: Faulty, tmp_path: Path) -> None:
     starts = sum(e["type"] == "start" for e in read(study, "modified-seed0"))
     figures(
         "out of memory (RLIMIT_AS)",
-        shown_as=event["state"],
-        message=event["message"][:44],
-        attempts=starts,
+        "failed, no silent retry",
+        f"{event['state']}: “{event['message'][:44]}…”, {starts} attempt",
     )
     assert starts == 1
     assert read(study, "baseline-seed0")[-1]["state"] == "finished"
@@ -121,7 +125,11 @@ def test_a_model_file_that(
     assert done.returncode in (1, 2)
     line = next(line for line in done.stderr.splitlines() if message in line)
     has_place = "mine.py:" in line
-    figures("a model file that", does=kind, exit_status=done.returncode, file_and_line=has_place)
+    figures(
+        f"a model file that {kind}",
+        SURVIVED,
+        f"exit status {done.returncode}, {'file and line' if has_place else 'the model file'} named",
+    )
     assert has_place or kind == "ends the process"
     assert q1lab("status").returncode == 0
 
@@ -136,12 +144,7 @@ def test_a_model_file_that_loops_is_named_with_its_line(tmp_path: Path) -> None:
     }
     with pytest.raises(Problem) as raised:
         child_processes.ask_child(child_processes.probe_command(), question, seconds=12)
-    figures(
-        "a model file that",
-        does="loops",
-        exit_status=1,
-        file_and_line=f"mine.py:{line}" in str(raised.value),
-    )
+    figures("a model file that loops", SURVIVED, "exit status 1, file and line named")
     assert str(raised.value).startswith(f"{file}:{line}: ")
     assert "loop" in str(raised.value)
 
@@ -161,11 +164,9 @@ def test_a_model_file_that_prints_without_end(faulty: Faulty, tmp_path: Path) ->
         time.sleep(0.01)
     printed = 8 * (155 - 20)
     figures(
-        "a model file that",
-        does=f"prints {printed} MB",
-        exit_status=0,
-        log_at_most_mb=largest >> 20,
-        log_at_the_end_mb=log.stat().st_size >> 20,
+        f"a model file that prints {printed} MB",
+        SURVIVED,
+        f"finished; its log was {largest >> 20} MB at most, {log.stat().st_size >> 20} MB at the end",
     )
     assert read(study, "modified-seed0")[-1]["state"] == "finished"
     assert log.stat().st_size <= 8 * local_engine.LARGEST_LOG

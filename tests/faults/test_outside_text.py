@@ -26,6 +26,7 @@ from tests.kit.wandb_server import WandbServer
 
 pytestmark = pytest.mark.sample
 
+ONE_LINE = "one line, no traceback"
 Q1LAB = [sys.executable, "-P", "-m", "q1lab"]
 RUN = (
     "run",
@@ -71,7 +72,7 @@ def test_any_encoding_of_the_output_will_do(
         output += done.stdout + done.stderr
     # (click takes a terminal that claims ASCII for one that was set up wrongly, and writes UTF-8)
     output.decode("utf-8" if encoding == "ascii" else encoding)
-    figures("output in another encoding", encoding=encoding, commands=6, tracebacks=0)
+    figures(f"output in {encoding}", "no traceback", "6 commands, 0 tracebacks")
 
 
 @pytest.mark.parametrize(
@@ -88,7 +89,7 @@ def test_an_argument_that_is_no_text_is_one_line(arguments: tuple[bytes, ...]) -
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert b"not UTF-8 text" in done.stderr
-    figures("text from outside", what="arguments that are no text", cases=4, tracebacks=0)
+    figures("arguments that are not valid text", ONE_LINE, "4 kinds, 0 tracebacks")
 
 
 def test_a_folder_that_is_no_text_is_one_line(
@@ -118,7 +119,7 @@ def test_what_somebody_typed_is_cut_in_the_message() -> None:
     shortened = shorten_message("rope-1: " + "w" * 5000 + " is too long; use a shorter name")
     assert shortened.startswith("rope-1: w")
     assert shortened.endswith("use a shorter name")
-    figures("text from outside", what="100,000 letters typed", cases=3, tracebacks=0)
+    figures("100,000 letters typed", ONE_LINE, "3 kinds, 0 tracebacks")
 
 
 def test_escape_sequences_do_not_reach_the_terminal(fake_trainer: Callable[..., None]) -> None:
@@ -142,7 +143,9 @@ def test_escape_sequences_do_not_reach_the_terminal(fake_trainer: Callable[..., 
     for sign in ("\x1b", "\x07", "\x9b", "\u202e"):
         assert sign not in output.decode()
     figures(
-        "escape sequences in a copied study and in a setting", commands=5, reached_the_terminal=0
+        "escape sequences in a copied study and in a setting",
+        "no sequence reaches the terminal",
+        "5 commands, 0 reached it",
     )
 
 
@@ -158,7 +161,7 @@ def test_deep_toml_is_one_line(file: str, tmp_path: Path) -> None:
         (tmp_path / "week.toml").write_text(deep)
         done = q1lab("content", "check", str(tmp_path), code=None)
     assert done.returncode in (1, 2)
-    figures("text from outside", what="TOML 50,000 deep", cases=2, tracebacks=0)
+    figures("TOML nested 50,000 deep", ONE_LINE, "2 kinds, 0 tracebacks")
 
 
 # ── Markdown
@@ -221,7 +224,11 @@ def test_markdown_is_read_in_bounded_time(kind: str, tmp_path: Path) -> None:
     for read in readers:
         with processor(10):
             read()
-    figures("Markdown without an end", readers=len(readers), kinds=len(ENDLESS), over_ten_seconds=0)
+    figures(
+        "Markdown with 30,000 openings that are never closed",
+        "under 10 s of processor time each",
+        f"{len(ENDLESS)} kinds × {len(readers)} readers, 0 longer",
+    )
 
 
 def test_a_picture_whose_path_holds_a_zero_is_said(tmp_path: Path) -> None:
@@ -229,7 +236,7 @@ def test_a_picture_whose_path_holds_a_zero_is_said(tmp_path: Path) -> None:
         (tmp_path / "loop.png").unlink(missing_ok=True)
         (tmp_path / "loop.png").symlink_to(tmp_path / "loop.png")
         assert "[picture" in post_page.html_page(f"![alt]({source})", tmp_path)
-    figures("text from outside", what="pictures' paths that lead nowhere", cases=4, tracebacks=0)
+    figures("paths of pictures that lead nowhere", ONE_LINE, "4 kinds, 0 tracebacks")
 
 
 # ── what libraries leave behind
@@ -248,7 +255,7 @@ def test_a_relay_leaves_nothing_in_the_temporary_folder(tmp_path: Path) -> None:
         with lab.relay(study, env, "--sync") as child:
             assert child.wait(timeout=60) == 0
     assert list(folder.iterdir()) == []
-    figures("a relay's temporary files", left=0)
+    figures("wandb's temporary files", "removed when the relay ends", "0 left")
 
 
 def test_a_copied_studys_wandb_settings_are_not_read(home: Path) -> None:
@@ -278,4 +285,8 @@ def test_the_charts_cache_is_private_under_any_umask(
     open_ones = [p for p in [cache, *cache.rglob("*")] if p.stat().st_mode & 0o077]
     assert (cache / "matplotlib").is_dir()
     assert open_ones == []
-    figures("matplotlib's cache", files=len(list(cache.rglob("*"))), open_to_others=0)
+    figures(
+        "matplotlib's cache under umask 000",
+        "nothing readable or writable by other users",
+        f"0 of {len(list(cache.rglob('*')))} files and folders",
+    )

@@ -177,7 +177,11 @@ def test_every_reader_of_a_name_is_bounded(
         elif name == "netrc, for the client":
             assert isinstance(outcome, dict)
             assert outcome["NETRC"] == os.devnull
-    figures("special files", what=kind, readers=len(readers), hung=0)
+    figures(
+        f"{kind} where a file is expected",
+        "one line, no waiting, bounded memory",
+        f"{len(readers)} readers, 0 waited",
+    )
 
 
 OTHER_READERS = {
@@ -251,7 +255,7 @@ def test_a_device_stays_a_device(tmp_path: Path, write: Callable[..., None]) -> 
             write(null, "text")
     else:
         write(null, "text")
-    figures("a device as the output", devices=2, replaced=0)
+    figures("`--output` names a device", "refused, or written to", "0 of 2 replaced")
     assert stat.S_ISBLK(disk.stat().st_mode)
     assert stat.S_ISCHR(null.stat().st_mode)
 

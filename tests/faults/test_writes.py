@@ -69,5 +69,9 @@ def test_a_kill_at_any_step_of_a_write(
         assert not list(paths.home().rglob(f"{PARTIAL_PREFIX}*")), step
         if not was_killed:
             break
-    figures("killed at any step of a write", what=write, steps=step)
+    figures(
+        f"`kill -9` at any step of writing {write}",
+        "the same command makes it whole; nothing half-written stays",
+        f"{step} steps, each of them killed",
+    )
     assert step > by

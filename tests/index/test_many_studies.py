@@ -112,7 +112,11 @@ def test_a_plan_that_says_nonsense_is_one_line_and_stops_no_other(
     assert reason in str(snapshot.studies[1].problem)
     assert snapshot.focus is not None
     assert snapshot.focus.row.id == "good-1", "the newest that can be read"
-    figures("a plan that can't be read", kinds=len(NONSENSE), others_stopped=0)
+    figures(
+        "a plan that can't be read",
+        "one marked line; the other studies keep working",
+        f"{len(NONSENSE)} kinds, 0 others stopped",
+    )
 
 
 def test_a_plan_that_is_right_again_is_read_again() -> None:

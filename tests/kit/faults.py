@@ -45,15 +45,13 @@ def tiny(
     return words
 
 
-def figures(fault: str, **numbers: Any) -> None:
-    """Print what was measured, and append it to ``FIGURES`` for tools/docs/faults.py."""
-    print(
-        f"{fault}: "
-        + ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in numbers.items())
-    )
+def figures(fault: str, passes_when: str, measured: str) -> None:
+    """Print a row of docs/reliability.md or docs/engines.md, and append it to ``FIGURES`` for
+    tools/docs/faults.py."""
+    print(f"{fault}: {measured}")
     if os.environ.get("FIGURES"):
         with Path(os.environ["FIGURES"]).open("a") as out:
-            out.write(json.dumps({"fault": fault, **numbers}) + "\n")
+            out.write(json.dumps([fault, passes_when, measured]) + "\n")
 
 
 def corpus(folder: Path) -> Path:

@@ -1,6 +1,6 @@
 """Run the tests that measure what survives, long ones too, and write their figures into docs.
 
-python tools/docs/faults.py            the fault tests, into docs/reliability.md (half an hour)
+python tools/docs/faults.py            the fault tests, into docs/reliability.md (forty minutes)
 python tools/docs/faults.py engines    the engines' long tests, into docs/engines.md; they need
                                        Slurm on the PATH, and Ray beside this Python or named by
                                        RAY, and skip what is missing
@@ -14,15 +14,20 @@ import platform
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from make import DOCS, ROOT, put
 
 from q1lab.runner.machine import cores
 
 TESTS = {
-    "faults": ["tests/faults", "tests/index/test_many_studies.py"],
+    "faults": [
+        "tests/faults",
+        "tests/index/test_many_studies.py",
+        "tests/doors/weights_and_biases/test_relay.py",
+    ],
     "engines": ["-m", "long", "tests/doors"],
 }
 PAGES = {"faults": DOCS / "reliability.md", "engines": DOCS / "engines.md"}
@@ -40,23 +45,33 @@ def main(which: str = "faults") -> int:
         )
         figures = [json.loads(line) for line in file.read_text().splitlines()]
     if done.returncode == 0:
-        rows = dict.fromkeys(row(figure) for figure in figures)
         machine = f"{cores()}-core {platform.machine()} {platform.system()} machine"
-        head = f"On a {machine}.\n\n| what was done | measured |\n|---|---|\n"
-        put(PAGES[which], which, head + "\n".join(rows))
+        head = (
+            f"Measured on {datetime.now(UTC).date()} at commit {commit()} on a {machine}, Python "
+            f"{platform.python_version()}.\n\n"
+        )
+        put(PAGES[which], which, head + table(figures))
     return done.returncode
 
 
-def row(figure: dict[str, Any]) -> str:
-    """What a test did, with the words that tell it from its siblings, and what it counted."""
-    words = [str(figure.pop("fault"))]
-    words += [
-        figure.pop(name)
-        for name in ("who", "under", "kind", "copy", "does", "what")
-        if name in figure
-    ]
-    counts = (f"{name.replace('_', ' ')} {value}" for name, value in figure.items())
-    return f"| {', '.join(words)} | {', '.join(counts)} |"
+def commit() -> str:
+    done = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+def table(figures: Sequence[tuple[str, str, str]]) -> str:
+    """One row for each thing that was done. Where a test ran more than once, its last run counts:
+    the long version."""
+    rows = {fault: (passes_when, measured) for fault, passes_when, measured in figures}
+    columns = ["what was done", "passes when", "measured"]
+    lines = [columns, ["---"] * len(columns), *([fault, *rest] for fault, rest in rows.items())]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 if __name__ == "__main__":

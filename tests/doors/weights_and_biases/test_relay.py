@@ -249,7 +249,11 @@ def test_runs_that_a_dead_server_lets_wait_end_together(
             child.wait(timeout=60)
     output = capsys.readouterr()
     assert "its relay" in output.err
-    figures("W&B's server dies with runs open", runs=4, seconds=round(took))
+    figures(
+        "W&B's server dies while several runs are open",
+        "the relay ends them together",
+        f"4 runs ended after {took:.0f} s",
+    )
     assert lab.log_of(study).count("no answer in time") in (0, 4)
     assert lab.states(study) == {SYNCED}
 
