@@ -15,7 +15,7 @@ from pathlib import Path
 from q1lab.ground import git_command
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import os_reason, read_bytes
-from q1lab.ground.git_command import first_line
+from q1lab.ground.git_command import error_line
 
 _NO_SETTINGS = {
     "GIT_CONFIG_NOSYSTEM": "1",
@@ -98,7 +98,7 @@ class ForeignCommits:
     def _must(self, *arguments: str) -> str:
         code, out, err = git_command.run(self.bare, *arguments, settings=_NO_SETTINGS)
         if code != 0:
-            raise Problem(f"git cannot read them: {first_line(err)}", FAILED)
+            raise Problem(f"git cannot read them: {error_line(err)}", FAILED)
         return out
 
 

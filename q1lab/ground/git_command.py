@@ -118,6 +118,7 @@ def _end_group(child: subprocess.Popen[bytes]) -> None:
 
 
 def refuse_misleading_environment() -> None:
+    """Raise a Problem if a variable points git at another repository than the one on disk."""
     if misleading := next((name for name in _MISLEADING if os.environ.get(name)), None):
         raise Problem(
             f"{misleading} is set, so git would work on another repository: ",
@@ -126,10 +127,12 @@ def refuse_misleading_environment() -> None:
 
 
 def output_lines(text: str) -> list[str]:
+    """The lines of git's output that hold something, made safe to print."""
     return [line.strip() for line in printable(text).splitlines() if line.strip()]
 
 
-def first_line(text: str) -> str:
+def error_line(text: str) -> str:
+    """The line of git's output that says what failed, or else its first line."""
     lines = output_lines(text) or ["no reason"]
     chosen = next((line for line in lines if line.startswith(("fatal:", "error:"))), lines[0])
     return chosen.removeprefix("fatal: ").removeprefix("error: ")

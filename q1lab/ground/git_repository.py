@@ -27,7 +27,7 @@ from typing import Any
 from q1lab.ground import git_command
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import expand_user, read_bytes
-from q1lab.ground.git_command import first_line, output_lines
+from q1lab.ground.git_command import error_line, output_lines
 
 # Diffs and logs to read, whatever a person has set for their own eyes: colors, a viewer, a check
 # of signatures, which starts a program.
@@ -163,7 +163,7 @@ class Repository:
         if not out:
             if "not a git repository" in err:
                 raise NoRepository(folder)
-            raise Problem(f"git cannot use {folder}: {first_line(err)}", FAILED, file=folder)
+            raise Problem(f"git cannot use {folder}: {error_line(err)}", FAILED, file=folder)
         flags, *places = [answer.removesuffix("\n") for answer in out.split("--next\n")]
         bare, inside, git_dir = flags.split("\n", 2)
         if bare == "true":
@@ -178,7 +178,7 @@ class Repository:
                 file=folder,
             )
         if code != 0:
-            raise Problem(f"git cannot use {folder}: {first_line(err)}", FAILED, file=folder)
+            raise Problem(f"git cannot use {folder}: {error_line(err)}", FAILED, file=folder)
         hooks, superproject, top = places
         return cls(Path(top), Path(git_dir), folder / hooks, superproject)
 
@@ -401,7 +401,7 @@ class Repository:
                 next="try again",
             )
         if code != 0:
-            notes = [f"git reported after the commit: {first_line(err)}"]
+            notes = [f"git reported after the commit: {error_line(err)}"]
         options = ("--root", "-r", "-z", "--name-only", "--no-renames")
         sha, *files = _names(self._must("diff-tree", *options, "HEAD"))
         extra = [name for name in files if name not in names]
@@ -465,7 +465,7 @@ class Repository:
         if not names:
             return []
         code, _, err = self._git("reset", "-q", "--", *map(_literal, names))
-        return [] if code == 0 else [f"the index could not catch up: {first_line(err)}"]
+        return [] if code == 0 else [f"the index could not catch up: {error_line(err)}"]
 
     def _refusal(self, output: str, contents: Mapping[str, bytes | None]) -> Problem:
         """The Problem for a refused commit, derived from git's output."""
@@ -493,7 +493,7 @@ class Repository:
                 "git could not sign the commit (commit.gpgsign is set), so nothing was committed: ",
                 FAILED,
                 next="unlock your key and try again, or use --no-commit. "
-                f"git said: {first_line(text)}",
+                f"git said: {error_line(text)}",
             )
         touched = ", ".join(self._touched(contents))
         tail = f" (the hook changed {touched})" if touched else ""
@@ -659,7 +659,7 @@ class Repository:
             if _LOCKED.search(err):
                 raise self._locked_problem(err)
             raise Problem(
-                f"git failed in {self.root}: {first_line(err or out)}",
+                f"git failed in {self.root}: {error_line(err or out)}",
                 FAILED,
                 file=self.root,
             )
@@ -707,7 +707,7 @@ def init_repository(path: Path | str) -> Repository:
             with contextlib.suppress(OSError):
                 folder.rmdir()
         raise Problem(
-            f"git init failed in {folder}: {first_line(err or out)}",
+            f"git init failed in {folder}: {error_line(err or out)}",
             FAILED,
             file=folder,
         )
@@ -738,7 +738,7 @@ def merge_file(
         )
         if not 0 <= code < 128:  # otherwise the number of conflicts, 127 at most
             raise Problem(
-                f"git could not merge {names[2]} into {names[0]}: {first_line(err)}",
+                f"git could not merge {names[2]} into {names[0]}: {error_line(err)}",
                 FAILED,
             )
         return files[0].read_bytes(), code
