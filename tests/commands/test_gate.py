@@ -20,6 +20,7 @@ from q1lab.runner import launch
 from q1lab.statistics import gate_rule
 from q1lab.statistics.gate_rule import GateRules
 from q1lab.study import studies
+from q1lab.study.studies import Study
 from tests.commands.test_command_arms import (  # noqa: F401  (the fixture)
     COMMAND,
     LOOP,
@@ -155,6 +156,29 @@ def test_a_loop_that_is_killed_while_its_last_run_trains_waits_for_that() -> Non
     child.send_signal(signal.SIGKILL)
     child.communicate()
     assert json.loads(q1lab(*words, code=10).stdout)["decision"] == "discard"
+
+
+def test_a_loop_that_is_killed_between_the_record_of_a_look_and_its_plan_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    save = studies.save
+
+    def killed(study: Study) -> None:
+        if len(study.design.batches) > 1:
+            raise Killed
+        save(study)
+
+    words = [*BASE, "--arm", BETTER, "--json"]
+    monkeypatch.setattr(studies, "save", killed)
+    with pytest.raises(Killed):
+        q1lab(*words)
+    monkeypatch.setattr(studies, "save", save)
+    assert used() == 1, "the look is paid for"
+    assert json.loads(q1lab(*words).stdout)["decision"] == "keep"
+    assert used() == 1
 
 
 def used() -> int:
