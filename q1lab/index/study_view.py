@@ -209,7 +209,7 @@ def _has_begun_since(run: RunView, status: EngineStatus) -> bool:
 def study_row(
     study: Study, runs: Sequence[RunView], status: EngineStatus | None = None
 ) -> StudyRow:
-    """The line of a study in a list; ``status`` is that of the engine that has it."""
+    """The line of a study in a list; ``status`` is that of its engine, where it was read before."""
     about = (
         study.id,
         study.variant,
@@ -275,17 +275,16 @@ def _fresh_line(store: Store, plan: Row, rows: list[Row]) -> StudyRow:
     ).fetchone()
     config = {key: how[key] for key in ("batch_size", "block_size") if how[key]}
     runs = with_max_iters(run_views(rows, tokens_per_iter(config)))
-    status = engine_state.read_status(study_dir(about[0]))
-    return _line(about, runs, how["jobs"] or 1, status)
+    return _line(about, runs, how["jobs"] or 1)
 
 
 def _line(
-    about: StudySummary, runs: Sequence[RunView], jobs: int, status: EngineStatus | None
+    about: StudySummary, runs: Sequence[RunView], jobs: int, status: EngineStatus | None = None
 ) -> StudyRow:
     done = sum(run.state in ENDED for run in runs)
     files = StudyPaths(study_dir(about[0]))
     alive = done < len(runs) and is_alive(files)
-    in_queue = alive and _is_in_queue(status, runs)
+    in_queue = alive and _is_in_queue(status or engine_state.read_status(files.root), runs)
     trains = alive and not in_queue
     left = seconds_left(runs, jobs, waiting_runs(files, runs)) if trains else None
     state = study_state((run.state for run in runs), alive=alive)

@@ -151,16 +151,6 @@ def judge_proposal(store: Store, request: GateRequest, train: Train) -> GateOutc
         os.close(lock)
 
 
-def _as_recorded(recorded: Study) -> Study:
-    """The study on disk, with the seeds on record: a loop may have been killed when the journal had
-    the seeds of a look, and its plan had not."""
-    study = studies.load(recorded.id)
-    if len(study.design.batches) < len(recorded.design.batches):
-        study = study.with_design(batches=recorded.design.batches)
-        studies.save(study)
-    return study
-
-
 class _Proposal:
     """The work of one call on one proposal."""
 
@@ -175,7 +165,16 @@ class _Proposal:
             if study.id not in self.budget.decided_ids
             and studies.identity_key(study) == studies.identity_key(self.draft.study)
         ]
-        self.study = _as_recorded(undecided[-1]) if undecided else self.draft.study
+        self.study = self.draft.study
+        if undecided:
+            self._continue(undecided[-1])
+
+    def _continue(self, recorded: Study) -> None:
+        """Take up the study on disk, with the seeds on record: a loop may have been killed when the
+        journal had the seeds of a look, and its plan had not."""
+        self.study = studies.load(recorded.id)
+        if len(self.study.design.batches) < len(recorded.design.batches):
+            self._save(self.study.with_design(batches=recorded.design.batches))
 
     def judge(self) -> GateOutcome:
         rules, losses_so_far = self.budget.rules, self._earlier_losses()
