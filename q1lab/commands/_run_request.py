@@ -18,13 +18,12 @@ from q1lab.study.command_arms import CommandSpec
 from q1lab.study.command_line import Request
 from q1lab.study.studies import Study
 
-GOING_ON_OPTIONS = {"variant", "seeds", "engine", "engine_options", "yes", "tune"}
-GOING_ON_OPTIONS |= command_line.OTHER_OPTIONS
-"""The options that may be typed with the name of a study, which decides the others."""
-SERIES_OPTIONS = {"variant", "yes", "as_json"}
-"""The options that may be typed with the name of a series, which is only shown."""
-FREE_OPTIONS = {"variant", *kept_folder.FREE_OPTIONS} | command_line.OTHER_OPTIONS
+WITH_STUDY = {"variant", "seeds", "engine", "engine_options", "yes", "tune"}
+"""The options of a request that may be typed with the name of a study, which decides the others."""
+WITH_KEPT_FOLDER = {"variant", *kept_folder.FREE_OPTIONS}
 """Those that may be typed with the folder of a kept study."""
+WITH_SERIES = {"variant", "yes", "as_json"}
+"""All that may be typed with the name of a series, which is only shown."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def parse_run(
     if len(names) > 1 or loop is not None:
         return ParsedRun(request, names, axis)
     if members := _series_members(names[0]):
-        if typed - SERIES_OPTIONS:
+        if typed - WITH_SERIES:
             raise Problem(
                 f"{names[0]} prints its table again: ",
                 next="leave the options out. To train with others, change the command that "
@@ -72,7 +71,9 @@ def parse_run(
         return ParsedRun(request, names, axis, series=names[0])
     if (study := _named(names[0])) is not None:
         request = _going_on(study, request, typed)
-    elif kept_folder.is_kept_folder(names[0]) and typed - FREE_OPTIONS:
+    elif kept_folder.is_kept_folder(names[0]) and (
+        typed - WITH_KEPT_FOLDER - command_line.OTHER_OPTIONS
+    ):
         kept_study = kept_folder.load_kept_study(expand_user(names[0]))
         raise kept_folder.another_study(kept_study, request)
     return ParsedRun(request, names, axis)
@@ -138,7 +139,7 @@ def _named(name: str) -> Study | None:
 def _going_on(study: Study, request: Request, typed: Set[str]) -> Request:
     """The request that an existing study was planned by, with the seeds and the engine typed after
     its name. Problem for any other option."""
-    if typed - GOING_ON_OPTIONS:
+    if typed - WITH_STUDY - command_line.OTHER_OPTIONS:
         raise Problem(
             f"{study.id} says what it trains: ",
             next="leave all options but --seeds and --engine out",

@@ -1,7 +1,4 @@
-"""The commits around a folder, in a repository that someone else may have set up.
-
-git never works in that repository: its settings can name programs.
-"""
+"""Commits of a repository that someone else may have set up, read without running what it names."""
 
 from __future__ import annotations
 
