@@ -5,6 +5,8 @@ A missing value becomes an empty text or a dash; each function's docstring says 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 MINUS, DASH, ELLIPSIS = "−", "–", "…"
 BARS = "▁▂▃▄▅▆▇█"
 IN_PANE = "Q1LAB_IN_PANE"
@@ -84,6 +86,12 @@ def byte_size(size: int) -> str:
 def plural(number: int, thing: str) -> str:
     """``1 run``, ``1,200 runs``."""
     return f"{number:,} {thing}" + ("" if number == 1 else "s")
+
+
+def first_names(names: Sequence[str], most: int = 3) -> str:
+    """The first of some names, and how many more there are: ``a.py, b.py, c.py and 2 more``."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def bar_characters(values: tuple[float, ...], low: float, high: float) -> str:

@@ -26,6 +26,7 @@ from q1lab.ground.files import sha256_file, sha256_text, utc_now, write_atomic
 from q1lab.ground.git_repository import Repository, repository_facts
 from q1lab.runner import child_processes, finished_runs
 from q1lab.runner.machine import cores
+from q1lab.study import imported_code
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.command_arms import CommandSpec, itself
 from q1lab.study.command_line import Request
@@ -100,9 +101,10 @@ def study_from_request(
             next=f"the VARIANT {names['baseline']} compares {names['baseline']} with itself, on "
             "other seeds",
         )
-    inputs = hash_inputs(loop)
-    if inputs != loop.inputs:  # an earlier preflight ran other files
-        loop = replace(loop, inputs=inputs, reads="", repeats="")
+    inputs, imports = hash_inputs(loop), imported_code.hash_imports(loop)
+    if inputs != loop.inputs or imported_code.changed_imports(loop.folder, loop.imports):
+        loop = replace(loop, reads="", repeats="")  # an earlier preflight ran other files
+    loop = replace(loop, inputs=inputs, imports=imports)
     folder = Path(loop.folder)
     settings = [loop.metric, loop.better, loop.take, loop.pattern, sorted(loop.inputs.items())]
     arms = {
@@ -320,8 +322,7 @@ def hash_inputs(loop: CommandSpec) -> dict[str, str]:
 def prove_inputs(loop: CommandSpec) -> None:
     """Problem for a file that has changed since the loop was planned: every run would fail."""
     current_hashes = hash_inputs(loop)
-    for name, sha256 in loop.inputs.items():
-        if current_hashes.get(name) != sha256:
-            raise Problem(
-                f"{name} changed while the study was planned", next="run the command again"
-            )
+    changed = [name for name, sha256 in loop.inputs.items() if current_hashes.get(name) != sha256]
+    changed += imported_code.changed_imports(loop.folder, loop.imports)
+    for name in changed:
+        raise Problem(f"{name} changed while the study was planned", next="run the command again")

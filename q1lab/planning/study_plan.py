@@ -13,10 +13,12 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from itertools import count, islice
+from pathlib import Path
 
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import exclusive_lock, expand_user, remove_inside, sha256_text
+from q1lab.ground.text_formats import first_names
 from q1lab.index import ingest_events
 from q1lab.index.store import Store
 from q1lab.record import ledger, questions
@@ -249,6 +251,7 @@ def resume_study(study_id: str, store: Store) -> list[str]:
     with planning_lock(study_id, store):
         study = studies.load(study_id)
         prove_command_ran_here(study, study_id)
+        prove_same_code(study)
         ingest_events.ingest_study(store, study)
         missing = store.missing_runs(study)
         if not missing:
@@ -266,6 +269,7 @@ def train_run_again(study_id: str, run: str) -> None:
     with planning_lock(study_id):
         study = studies.load(study_id)
         prove_command_ran_here(study, study_id)
+        prove_same_code(study)
         launch.start_runner(_with_longer_limit(study), only=[run])
 
 
@@ -394,11 +398,15 @@ def find_same_study(
     ``series``. Problem if the newest was declared with another range: a plan can't be changed once
     it has begun."""
     typed = draft.seeds
+    changed = None
     for study in on_disk:
         if not is_twin(study, draft.study) or not study.origin.is_ours:
             continue
         its_series = study.origin.series
         if (its_series and its_series.question_key()) != (series and series.question_key()):
+            continue
+        if names := study.trainer.changed_code():
+            changed = changed or changed_code(study, names)
             continue
         if not study.design.is_sequential:
             return None if typed.is_sequential else study
@@ -410,7 +418,25 @@ def find_same_study(
             f"holds for that plan alone: ",
             next=f"go on with --seeds {study.design.typed()}, or ask again with --fresh",
         )
+    if changed is not None:
+        raise changed
     return None
+
+
+def changed_code(study: Study, names: Sequence[str]) -> Problem:
+    """The Problem of a study whose program imports other files now: their runs would be mixed."""
+    commit = (study.origin.repo or {}).get("commit") or ""
+    return Problem(
+        f"{first_names(names)} changed since {study.id} was planned"
+        f"{f' (commit {commit[:7]})' if commit else ''}, so that study does not go on",
+        next=f"--fresh starts another, and with the old code put back {study.id} goes on",
+    )
+
+
+def prove_same_code(study: Study) -> None:
+    """Problem where a study's program imports other files now than when it was planned."""
+    if names := study.trainer.changed_code():
+        raise changed_code(study, names)
 
 
 def _overruling_futility(study: Study, store: Store) -> Study:
@@ -482,6 +508,10 @@ def _notes(
         other = kept_folder.version_differences(kept_study, study.trainer.versions)
     if other:
         notes.append(f"the last digits may differ from then: {other}")
+    if kept_study is not None and study.trainer.start_folder:
+        here = kept_study.study.trainer.with_start_folder(Path(study.trainer.start_folder))
+        if names := here.changed_code():
+            notes.append(f"{first_names(names)} changed since these runs were kept")
     a, b = study.arms["baseline"].n_params, study.arms["modified"].n_params
     if abs(b - a) >= 0.01 * a > 0:
         notes.append(

@@ -28,6 +28,7 @@ NAMED_PATTERNS = ("nanogpt", "nanochat")
 """Patterns that labs/loop.py knows by name."""
 CommandText = Annotated[str, max_chars(10_000, "(?s).*")]
 FileHash = Annotated[str, max_chars(64, "[0-9a-f]{0,64}")]
+CodeHash = Annotated[str, max_chars(129, "[0-9a-f]{64}( [0-9a-f]{64})?")]
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,9 @@ class CommandSpec:
     """Arguments with which a run that was stopped goes on; empty: it begins again."""
     inputs: Annotated[dict[str, FileHash], max_items(1000)] = field(default_factory=dict)
     """Files that the command reads → SHA-256; no hash before the study is planned."""
+    imports: Annotated[dict[str, CodeHash], max_items(1000)] = field(default_factory=dict)
+    """Files that the command runs without naming them (imported_code.py) → their hashes; empty
+    before the study is planned, and where an older q1lab planned it."""
     smoke: CommandText | None = None
     """Arguments that make a run short, for the preflight; None: no preflight."""
     reads: Annotated[str, one_of("", "file", "lines", "pattern")] = ""

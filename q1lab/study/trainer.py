@@ -143,6 +143,16 @@ class Trainer(StudyPart, ABC):
         return {}
 
     @property
+    def imports(self) -> Mapping[str, str]:
+        """The files that a person's own program imports, with the hashes of their syntax trees;
+        empty where they are not known."""
+        return {}
+
+    def changed_code(self) -> list[str]:
+        """The files of ``imports`` that are others now than when the study was planned."""
+        return []
+
+    @property
     def command(self) -> str:
         """A person's own command, as it was typed; empty where q1lab's own loop trains."""
         return ""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from q1lab.ground import json_records
 from q1lab.ground.files import absolute_path, printable
+from q1lab.study import imported_code
 from q1lab.study.command_arms import CommandSpec, displayed_command
 from q1lab.study.metric import Metric
 from q1lab.study.trainer import Trainer
@@ -67,6 +68,14 @@ class Command(Trainer):
         words = shlex.split(self.loop.run)
         files = {name: sha256 for name, sha256 in self.loop.inputs.items() if name in words}
         return files or {self.loop.run: ""}
+
+    @property
+    def imports(self) -> Mapping[str, str]:
+        return {name: hashes.split()[-1] for name, hashes in self.loop.imports.items()}
+
+    def changed_code(self) -> list[str]:
+        there = Path(self.loop.folder).is_dir()  # else nothing is known of its files
+        return imported_code.changed_imports(self.loop.folder, self.loop.imports) if there else []
 
     @property
     def command(self) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from q1lab.ground.files import printable
-from q1lab.ground.text_formats import MINUS, cut_middle, plural
+from q1lab.ground.text_formats import MINUS, cut_middle, first_names, plural
 from q1lab.statistics.intervals import Note, NoteKind
 from q1lab.study.studies import ARMS
 from q1lab.verdict import level_text
@@ -56,6 +56,8 @@ def note_sentence(note: Note, c: Comparison, *, published: bool = False) -> str:
             return OTHER_RUNS_SENTENCE
         case NoteKind.CONDITIONS:
             return _conditions_note(facts["differ"])
+        case NoteKind.CODE:
+            return "" if published else changed_code_sentence(facts["files"])
         case NoteKind.TRAINER:
             return (
                 "Some of these runs were trained after an upgrade of q1lab's trainer, which alone "
@@ -202,6 +204,13 @@ def _command_note(c: Comparison, facts: Mapping[str, Any]) -> str:
     return " ".join(parts)
 
 
+def changed_code_sentence(files: Sequence[str]) -> str:
+    """The imported files that are others now than when the runs were planned."""
+    names = first_names([cut_middle(printable(name), LONGEST_FILE_NAME) for name in files], 1)
+    verb = "is" if len(files) == 1 else "are"
+    return f"{names} {verb} no longer what these runs trained with."
+
+
 def outlier_sentence(c: Comparison, facts: Mapping[str, Any], *, published: bool = False) -> str:
     """The value that lies far from all others, what it decides, and, unless ``published``, the
     advice to look at it."""
@@ -287,6 +296,9 @@ def _conditions_note(differ: Mapping[str, Mapping[str, Sequence[str]]]) -> str:
 
 OF_THE_LEVEL = frozenset({NoteKind.SERIES, NoteKind.ASKED})
 """Kinds of notes that explain the level of the interval."""
+
+LONGEST_FILE_NAME = 24
+"""Letters of a file's name in a note."""
 
 MOST_NAMED = 12
 """Runs that a note names one by one."""

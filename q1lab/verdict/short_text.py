@@ -118,6 +118,7 @@ def confidence_line(c: Comparison) -> str:
 
 CAVEAT_ORDER = (
     NoteKind.CONDITIONS,
+    NoteKind.CODE,
     NoteKind.TRAINER,
     NoteKind.ALLOWED,
     NoteKind.DAMAGED,
@@ -181,6 +182,8 @@ def _caveat(c: Comparison, note: Note) -> str:
         case NoteKind.CONDITIONS:
             keys = " and ".join(key.replace("_", " ") for key in facts["differ"])
             return f"The runs differ in {keys}, which may be the reason instead."
+        case NoteKind.CODE:
+            return note_text.changed_code_sentence(facts["files"])
         case NoteKind.TRAINER:
             return "q1lab's trainer changed between the runs, which may be the reason instead."
         case NoteKind.ALLOWED:
