@@ -46,12 +46,8 @@ from labs import report
 from labs.sharing import engine_options, holding, leash, planned, take
 
 FINAL = ("finished", "diverged")
-FIRST = 8
-"""Steps at the beginning of which everything is written down, as ``labs.train`` does."""
-PAUSE = 0.5
-"""Seconds between two steps without the metric that are written down, beyond those."""
-MOST_VALUES = 20_000
-"""Values of the metric that are written down; the last one counts whatever their number."""
+KEPT = 10_000
+"""Steps of which everything is written down; of twice as many every second one, and so on."""
 MOST_NUMBERS, LONGEST_NAME = 64, 100
 """Names, and characters of a name, under which other numbers are written down."""
 GRACE = 8.0
@@ -182,6 +178,8 @@ def train(
     if ended or wrong:
         say("exit", state="failed", message=ended or wrong)
         return "failed"
+    if not is_kept(len(told.fresh)) and step in told.fresh:  # the curve reaches its end
+        say("eval", iter=step, val_loss=told.values[step])
     say("eval", iter=step, val_loss=value, final=True)
     if not math.isfinite(value):
         say("exit", state="diverged", iter=step, message=f"{loop['metric']} ended as {value}")
@@ -270,10 +268,10 @@ class Told:
         self.twice = ""
         self.others: set[str] = set()
         """Names of numbers that are neither the step nor the metric."""
-        self.step, self.mark = -1, 0.0
+        self.step, self.steps = -1, 0
+        """The last step that was reported beside the metric, and how many there were."""
         self.written: set[str] = set()
-        """The names that were written down of ``step``, the last one that was reported beside the
-        metric."""
+        """The names that were written down of ``step``."""
 
     def line(self, text: str) -> None:
         """A line of the output."""
@@ -311,17 +309,17 @@ class Told:
             self.twice = f"{self.metric} was reported twice at step {at}; the later one counts"
         self.values[at] = value
         self.fresh.add(at)
-        if len(self.fresh) <= MOST_VALUES:
+        if is_kept(len(self.fresh)):
             self.say("eval", iter=at, val_loss=value, **({"numbers": beside} if beside else {}))
 
     def _write(self, at: int, train: float | None, numbers: Mapping[str, float]) -> None:
         """Write down what was reported of a step without the metric, each name once: a step may
         come in several pieces, and there may be thousands of steps a second."""
         fields = numbers if train is None else {**numbers, "train_loss": train}
-        if fields and at > self.step and (at <= FIRST or time.monotonic() - self.mark >= PAUSE):
-            self.step, self.mark, self.written = at, time.monotonic(), set()
+        if fields and at > self.step:
+            self.step, self.steps, self.written = at, self.steps + 1, set()
         new = {name: one for name, one in fields.items() if name not in self.written}
-        if at == self.step and new:
+        if at == self.step and new and is_kept(self.steps):
             self.written |= new.keys()
             loss = {"train_loss": new.pop("train_loss")} if "train_loss" in new else {}
             self.say("iter", iter=at, **loss, **({"numbers": new} if new else {}))
@@ -347,6 +345,13 @@ class Told:
             f"have it print lines such as `METRIC step=250 {self.metric}=2.31`, or describe its "
             "own lines by --metric-pattern"
         )
+
+
+def is_kept(count: int) -> bool:
+    """True if the step that is the ``count``-th of a run is written down. The steps alone decide,
+    not the clock, so that runs which report alike have the same ones."""
+    stride: int = 1 << ((count - 1) // KEPT).bit_length()
+    return count % stride == 0
 
 
 def number(value: Any) -> float | None:

@@ -308,7 +308,7 @@ def study_record(view: StudyView, labels: Labels) -> dict[str, object]:
                 "seed": run.seed if study.design.has_seeds else None,
                 "state": str(run.state),
                 "iter": run.iter,
-                "max_iters": run.max_iters,
+                "max_iters": run.max_iters or None,
                 "train_loss": run.train_loss,
                 "latest": run.eval_loss,
                 "value": run.val_loss,

@@ -5,7 +5,7 @@ A missing value becomes an empty text or a dash; each function's docstring says 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 MINUS, DASH, ELLIPSIS = "−", "–", "…"
 BARS = "▁▂▃▄▅▆▇█"
@@ -42,6 +42,17 @@ def as_typed(value: float | None, sign: bool = False) -> str:
 def loss(value: float | None, digits: int = 4) -> str:
     """A loss in nats, ``1.9090``; – without one."""
     return DASH if value is None else f"{value:.{digits}f}"
+
+
+def decimals_of(values: Iterable[float], most: int) -> int:
+    """The number of decimals, ``most`` at most, that shows all of these numbers in full."""
+    each = list(values)
+    return next((n for n in range(most) if all(round(one, n) == one for one in each)), most)
+
+
+def as_reported(value: float, most: int = 4) -> str:
+    """A number with ``most`` decimals, and none that it does not have: ``6.47``, ``1.9090…``."""
+    return f"{value:.{decimals_of([value], most)}f}"
 
 
 def percent(value: float | None, digits: int = 0) -> str:

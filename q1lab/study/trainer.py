@@ -91,6 +91,15 @@ class Trainer(StudyPart, ABC):
         until a run has ended."""
         return {"max_iters": 0}
 
+    @property
+    def known_hyperparameters(self) -> dict[str, Any]:
+        """The same as others are told of them, without what is unknown."""
+        return {
+            key: value
+            for key, value in self.hyperparameters.items()
+            if (key, value) != ("max_iters", 0)
+        }
+
     def arm_overrides(self, arm: str) -> dict[str, Any]:
         """The hyperparameters of one arm that differ from the study's."""
         return {}
@@ -133,6 +142,11 @@ class Trainer(StudyPart, ABC):
     def drawn_seed(self, run: Run) -> int:
         """The seed that a run's weights and batches are drawn with."""
         return run.seed + self.seed_shift.get(run.arm, 0)
+
+    @property
+    def repeats_its_end(self) -> bool:
+        """True if a run's final value is one of its evaluations said again, and no other number."""
+        return False
 
     # ── what makes two studies, or two runs, the same
 

@@ -64,6 +64,10 @@ class Command(Trainer):
         return self.loop.measured_metric
 
     @property
+    def repeats_its_end(self) -> bool:
+        return True
+
+    @property
     def programs(self) -> Mapping[str, str]:
         words = shlex.split(self.loop.run)
         files = {name: sha256 for name, sha256 in self.loop.inputs.items() if name in words}

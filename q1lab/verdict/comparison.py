@@ -149,7 +149,7 @@ def comparison_facts(c: Comparison) -> dict[str, Any]:
         "floor": None if c.floor is None else vars(c.floor),
         "seeds": study.seeds,
         "data": {"name": study.data.name, "sha256": study.data.sha256},
-        "config": trainer.hyperparameters,
+        "config": trainer.known_hyperparameters,
         "preset": trainer.recipe,
         "dtype": trainer.number_format,
         "device": trainer.device,

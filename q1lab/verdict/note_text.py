@@ -15,7 +15,7 @@ from q1lab.verdict import level_text
 from q1lab.verdict.difference_text import number_writer, percent_text, seed_list
 from q1lab.verdict.label_text import arm_names, brief_names, left_out_text, sample_text
 from q1lab.verdict.scope_text import iters_text
-from q1lab.verdict.table_text import cost_change
+from q1lab.verdict.table_text import cost_change, run_value
 
 if TYPE_CHECKING:
     from q1lab.verdict.comparison import Comparison
@@ -232,7 +232,7 @@ def outlier_line(c: Comparison, facts: Mapping[str, Any]) -> str:
     which = f"The pair of seed {facts['seed']} ({number(facts['value'])})"
     if facts["arm"]:
         name = dict(zip(ARMS, brief_names(arm_names(c)), strict=True))[facts["arm"]]
-        which = f"Seed {facts['seed']} of {name} ({number.loss(facts['value'])})"
+        which = f"Seed {facts['seed']} of {name} ({run_value(c, facts['value'])})"
     if facts["without"] not in (c.analysis.verdict, "no verdict"):
         return f"{which} is an outlier, and it alone decides."
     return f"{which} is an outlier and widens the interval."

@@ -22,7 +22,13 @@ def loss_cell(c: Comparison, arm: str, seed: int) -> str:
     if seed not in c.arms[arm].values:
         return "no run"
     value = c.arms[arm].values[seed]
-    return "diverged" if value is None else number_writer(c.analysis).loss(value)
+    return "diverged" if value is None else run_value(c, value)
+
+
+def run_value(c: Comparison, value: float) -> str:
+    """The value that a run ended with, with as many decimals as the runs' values have."""
+    ended = [one for arm in c.arms.values() for one in arm.values.values() if one is not None]
+    return number_writer(c.analysis).loss(value, ended)
 
 
 def difference_cell(c: Comparison, seed: int) -> str:

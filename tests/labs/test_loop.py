@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import math
 import os
@@ -272,6 +273,39 @@ def test_every_number_beside_the_metric_is_said_each_once_a_step() -> None:
     ((_, fields),) = events
     assert 50 < len(fields["numbers"]) < running.MOST_NUMBERS
     assert all(name == "e" or name.startswith("name ") for name in fields["numbers"])
-    for step in range(20, 3000):
-        output.record("lines", {"step": step, "loss": 1.0, "grad_norm": 1.0})
-    assert len(events) < 100, "not each of thousands of steps a second"
+
+
+def steps_kept(count: int, name: str) -> list[int]:
+    """The steps that are written down of a command that reports so many."""
+    events: list[tuple[str, int]] = []
+    output = running.Told(
+        lambda kind, **fields: events.append((kind, fields["iter"])), {"metric": "val/acc"}
+    )
+    for step in range(0, 5 * count, 5):
+        output.record("lines", {"step": step, name: 1.0})
+    assert {kind for kind, _ in events} == {"eval" if name == "val/acc" else "iter"}
+    return [step for _, step in events]
+
+
+@pytest.mark.parametrize("name", ["loss", "grad_norm", "val/acc"])
+def test_the_numbers_of_every_step_are_written_down(name: str) -> None:
+    """However fast they come: the clock would leave other steps in each run."""
+    assert steps_kept(3000, name) == list(range(0, 15_000, 5))
+
+
+@pytest.mark.parametrize("name", ["loss", "val/acc"])
+def test_of_many_steps_some_are_written_down_evenly(name: str) -> None:
+    kept = steps_kept(200_000, name)
+    assert 20_000 < len(kept) < 40_000
+    assert kept[:10_000] == list(range(0, 50_000, 5))
+    steps = [b - a for a, b in itertools.pairwise(kept)]
+    assert steps[9_999:] == sorted(steps[9_999:])
+    assert max(steps) == 5 * 32
+
+
+def test_a_long_curve_reaches_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last value of the metric is written down, whichever steps are left out."""
+    monkeypatch.setattr(running, "KEPT", 4)
+    evals = [event for event in trained(tmp_path, "--steps=7") if event["type"] == "eval"]
+    assert [event["iter"] for event in evals] == [1, 2, 3, 4, 6, 7, 7]
+    assert [event.get("final", False) for event in evals[-2:]] == [False, True]

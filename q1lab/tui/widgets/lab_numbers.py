@@ -3,6 +3,7 @@ Pure."""
 
 from __future__ import annotations
 
+from q1lab.ground.text_formats import as_reported
 from q1lab.index.study_view import RunView
 from q1lab.study.run_states import STATE_SYMBOLS, RunState
 
@@ -21,5 +22,5 @@ def loss_words(run: RunView) -> str:
     """The exact val loss at the end (four digits), else the newest evaluation (three, with
     ``…``)."""
     if run.val_loss is not None:
-        return f"{run.val_loss:.4f}"
-    return "" if run.eval_loss is None else f"{run.eval_loss:.3f}…"
+        return as_reported(run.val_loss)
+    return "" if run.eval_loss is None else f"{as_reported(run.eval_loss, 3)}…"
