@@ -100,7 +100,7 @@ def plural(number: int, thing: str) -> str:
 
 
 def first_names(names: Sequence[str], most: int = 3) -> str:
-    """The first of some names, and how many more there are: ``a.py, b.py, c.py and 2 more``."""
+    """The first of some names, and how many more there are: ``rope, gqa, swiglu and 2 more``."""
     more = len(names) - most
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 

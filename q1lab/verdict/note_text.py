@@ -206,9 +206,8 @@ def _command_note(c: Comparison, facts: Mapping[str, Any]) -> str:
 
 def changed_code_sentence(files: Sequence[str]) -> str:
     """The imported files that are others now than when the runs were planned."""
-    names = first_names([cut_middle(printable(name), LONGEST_FILE_NAME) for name in files], 1)
-    verb = "is" if len(files) == 1 else "are"
-    return f"{names} {verb} no longer what these runs trained with."
+    names = [cut_middle(printable(name), LONGEST_FILE_NAME) for name in files]
+    return f"The code has changed since these runs: {first_names(names, 1)}."
 
 
 def outlier_sentence(c: Comparison, facts: Mapping[str, Any], *, published: bool = False) -> str:

@@ -153,6 +153,7 @@ def test_notes_are_told_by_their_kind_and_each_kind_has_words() -> None:
             "differ": {"torch": {"2.9": ["baseline-seed0"], "2.10": ["modified-seed0"]}}
         },
         NoteKind.ALLOWED: {"what": ["max_iters"]},
+        NoteKind.CODE: {"files": ["model.py", "blocks/attention.py"]},
         NoteKind.CHANGED_PLAN: {"parts": ["seeds"]},
         NoteKind.SHORT: {"fallen": 0.3, "lately": 0.1},
         NoteKind.DIVERGED_OR_STUCK: {"arms": [["modified", 8, 1, 0], ["baseline", 9, 0, 2]]},
