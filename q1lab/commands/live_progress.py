@@ -13,11 +13,12 @@ from q1lab.commands._output import remark
 from q1lab.ground.errors import FAILED, INTERRUPTED, OK, Problem, nearest
 from q1lab.ground.files import os_reason
 from q1lab.ground.log_tail import LogTail
-from q1lab.ground.text_formats import as_reported, bar_characters, duration, token_rate
+from q1lab.ground.text_formats import bar_characters, duration, token_rate
 from q1lab.index.store import Store
 from q1lab.index.study_view import RunView, StudyRow, StudyView, read_view, sparkline_points
 from q1lab.runner import alerts, launch
 from q1lab.study.liveness import is_alive
+from q1lab.study.metric import Metric
 from q1lab.study.run_states import ENDED, STATE_SYMBOLS, RunState
 from q1lab.study.studies import Study
 
@@ -118,20 +119,22 @@ def _print_lines(store: Store, study: Study) -> StudyView:
             if printed_progress.get(run.name) == progress:
                 continue
             printed_progress[run.name] = progress
-            sys.stdout.write(run_line(run, study.metric.name) + "\n")
+            sys.stdout.write(run_line(run, study.metric) + "\n")
             sys.stdout.flush()
         if not alive:
             return view
         time.sleep(POLL_SECONDS)
 
 
-def run_line(run: RunView, metric: str) -> str:
+def run_line(run: RunView, metric: Metric) -> str:
     """The progress of one run as a plain line."""
     head = f"{run.variant} seed {run.seed}: {run.state}"
     if run.state is RunState.RUNNING:
-        loss = "" if run.eval_loss is None else f", {metric} {as_reported(run.eval_loss, 3)}"
+        loss = (
+            "" if run.eval_loss is None else f", {metric.name} {metric.written(run.eval_loss, 3)}"
+        )
         if run.train_loss is not None:
-            loss = f", loss {as_reported(run.train_loss, 3)}"
+            loss = f", loss {metric.written(run.train_loss, 3)}"
         pace = f", {token_rate(run.tokens_per_s)} tok/s" if run.tokens_per_s else ""
         message = f", {run.message}" if run.message else ""
         where = f"{run.iter}/{run.max_iters}" if run.max_iters else f"at iter {run.iter}"
@@ -139,7 +142,7 @@ def run_line(run: RunView, metric: str) -> str:
     if run.state is RunState.QUEUED:
         return f"{head}{', ' + run.message if run.message else ''}"
     if run.val_loss is not None:
-        return f"{head}, {metric} {as_reported(run.val_loss)}, {duration(run.seconds)}"
+        return f"{head}, {metric.name} {metric.written(run.val_loss)}, {duration(run.seconds)}"
     return f"{head} at iter {run.iter}{': ' + run.message if run.message else ''}"
 
 
@@ -205,9 +208,10 @@ def runs_grid(
     for run in view.runs:
         if run.name not in sparks:
             continue
-        val = as_reported(run.val_loss) if run.val_loss is not None else ""
+        metric = view.study.metric
+        val = metric.written(run.val_loss) if run.val_loss is not None else ""
         if not val and run.eval_loss is not None:
-            val = f"{as_reported(run.eval_loss, 2)}…"
+            val = f"{metric.written(run.eval_loss, 2)}…"
         cells = [
             Text(run.variant, style=ARM_STYLE[run.arm]),
             Text(str(view.study.design.run_number(run.seed))),

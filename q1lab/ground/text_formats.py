@@ -50,11 +50,6 @@ def decimals_of(values: Iterable[float], most: int) -> int:
     return next((n for n in range(most) if all(round(one, n) == one for one in each)), most)
 
 
-def as_reported(value: float, most: int = 4) -> str:
-    """A number with ``most`` decimals, and none that it does not have: ``6.47``, ``1.9090…``."""
-    return f"{value:.{decimals_of([value], most)}f}"
-
-
 def percent(value: float | None, digits: int = 0) -> str:
     """A share as percent: 0.7 → ``70%``; – without one."""
     return DASH if value is None else f"{value:.{digits}%}".replace("-", MINUS)

@@ -26,8 +26,8 @@ def loss_cell(c: Comparison, arm: str, seed: int) -> str:
 
 
 def run_value(c: Comparison, value: float) -> str:
-    """The value that a run ended with. One of a metric whose unit is not known, such as a command's,
-    has as many decimals as the runs' values have."""
+    """The value that a run ended with, with as many decimals as all runs' values have where the
+    metric's unit is not known (metric.py)."""
     if c.metric.unit:
         return number_writer(c.analysis).loss(value)
     ended = [one for arm in c.arms.values() for one in arm.values.values() if one is not None]

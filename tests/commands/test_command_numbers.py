@@ -103,9 +103,10 @@ def test_two_decimals_stay_two() -> None:
     page = Path("page.html").read_text()
     assert "6.47" in page
     assert "6.470" not in page
+    study = studies.load("big-1")
     with Store() as store:
-        view = read_view(store, studies.load("big-1"))
-    assert {loss_words(run) for run in view.runs} == {
+        view = read_view(store, study)
+    assert {loss_words(run, study.metric) for run in view.runs} == {
         "6.47",
         "6.48",
         "6.49",

@@ -3,8 +3,8 @@ Pure."""
 
 from __future__ import annotations
 
-from q1lab.ground.text_formats import as_reported
 from q1lab.index.study_view import RunView
+from q1lab.study.metric import Metric
 from q1lab.study.run_states import STATE_SYMBOLS, RunState
 
 WORDS = {RunState.FINISHED: "done"}
@@ -18,9 +18,9 @@ def state_words(run: RunView) -> str:
     return f"{STATE_SYMBOLS[run.state]} {WORDS.get(run.state, str(run.state))}"
 
 
-def loss_words(run: RunView) -> str:
+def loss_words(run: RunView, metric: Metric) -> str:
     """The exact val loss at the end (four digits), else the newest evaluation (three, with
     ``…``)."""
     if run.val_loss is not None:
-        return as_reported(run.val_loss)
-    return "" if run.eval_loss is None else f"{as_reported(run.eval_loss, 3)}…"
+        return metric.written(run.val_loss)
+    return "" if run.eval_loss is None else f"{metric.written(run.eval_loss, 3)}…"
