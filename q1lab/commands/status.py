@@ -193,7 +193,7 @@ def run_lines(view: StudyView) -> list[str]:
     runs = [run for run in view.runs if run.state not in (RunState.QUEUED, RunState.FINISHED)]
     runs.sort(key=lambda run: run.state is not RunState.RUNNING)
     more = len(runs) - MAX_RUNS
-    return [live_line(run, view.study.metric.name) for run in runs[:MAX_RUNS]] + (
+    return [live_line(run, view.study.metric) for run in runs[:MAX_RUNS]] + (
         [f"… and {more} more runs (--json lists them all)"] if more > 0 else []
     )
 
