@@ -1,7 +1,7 @@
 """Q1_RETRO.md: the results of the quarter.
 
-``gather`` puts the record together from the store, the week and the studies; rendering is a pure
-function of the record.
+``gather_retro`` puts the record together from the store, the week and the studies; rendering is a
+pure function of the record.
 """
 
 from __future__ import annotations

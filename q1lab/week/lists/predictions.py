@@ -33,7 +33,7 @@ def record_prediction(
     reasoning: str = "",
     amend: bool = False,
 ) -> dict[str, Any]:
-    """Record a prediction and return it (see ``newest``).
+    """Record a prediction and return it (see ``newest_prediction``).
 
     ``size`` and ``matters`` are in the metric's unit, ≥ 0; ``confidence`` is a probability.
     While the prediction is unlocked, it is replaced; once locked, Problem unless ``amend``, which
@@ -82,8 +82,8 @@ def record_prediction(
 
 def parse_prediction(typed: Mapping[str, str], names: Mapping[str, str]) -> dict[str, Any]:
     """A prediction as it was typed: ``direction``, ``size``, ``matters``, ``sure``, ``why``, as the
-    keywords of ``predict``. Problem naming the part that is wrong, or missing, as ``names`` calls
-    it."""
+    keywords of ``record_prediction``. Problem naming the part that is wrong, or missing, as
+    ``names`` calls it."""
     parts = {"size": _parse_difference, "matters": _parse_difference, "sure": _parse_percentage}
     values = {}
     for name, read in parts.items():
@@ -174,8 +174,9 @@ def locked_prediction(
     that was locked before results could be seen; the newest is locked from now on.
 
     ``seen_before(when)`` names a study whose results could be seen before a time. Returns plain
-    JSON types (the dict of ``newest``), or None when nothing was predicted. ``after`` names such a
-    study where there is no version from before; ``later`` is when a newer one was locked.
+    JSON types (the dict of ``newest_prediction``), or None when nothing was predicted. ``after``
+    names such a study where there is no version from before; ``later`` is when a newer one was
+    locked.
     """
     prediction = _locked(store, variant, by)
     if prediction is None:
