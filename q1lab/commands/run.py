@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import click
 
-from q1lab.commands._documents import agrees_to_run
+from q1lab.commands._documents import (
+    agrees_to_run,
+    ask_user,
+    current_week,
+    is_at_terminal,
+)
 from q1lab.commands._output import print_json, print_wrapped, remark
 from q1lab.commands._run_options import TypedCommand, command_options, request_options
 from q1lab.commands._run_request import parse_run
 from q1lab.commands._store import open_store
 from q1lab.commands.completion import study_argument, variant_argument
 from q1lab.commands.live_progress import follow_run_log, watch_study
+from q1lab.ground import config
 from q1lab.ground.command_table import typed_fields
 from q1lab.ground.errors import EXIT_STATUS, FAILED, INTERRUPTED, OK, UNFINISHED, Problem
 from q1lab.ground.text_formats import duration
@@ -31,6 +38,7 @@ from q1lab.study.engine_choice import manual_command
 from q1lab.study.run_states import ENDED, RunState
 from q1lab.study.studies import Study
 from q1lab.verdict import scope_text
+from q1lab.week.lists import predictions
 
 
 @click.command(
@@ -100,6 +108,10 @@ def run(
         if parsed.series is not None:
             return _finish_series(store, parsed.series, as_json)
         request = parsed.request
+        ask = is_at_terminal() and sys.stderr.isatty()
+        ask = ask and not (as_json or detach or options["yes"])
+        if request.loop is None and _wants_to_predict(store, parsed.variants, ask=ask):
+            return OK
         subject = study_plan.trainer_class_for(request).preflight_subject
         remark(f"Looking at {subject} and this machine …", quiet=as_json)
         if tune:
@@ -116,6 +128,34 @@ def run(
                 store, series_plan.plan_sweep(request, parsed.variants, store), detach, as_json
             )
         return _train(store, request, detach, as_json)
+
+
+def _wants_to_predict(store: Store, names: Sequence[str], *, ask: bool) -> bool:
+    """True if the learner, about to train modifications of the week for the first time, wants to
+    predict them before. They are asked once; without ``ask``, a line says what is missing."""
+    if not config.load_settings().week:
+        return False
+    offered: set[str] = set()
+    with contextlib.suppress(Problem):  # a week with a fault keeps no study from training
+        offered = {variant.name for variant in current_week().variants}
+    missing = predictions.unpredicted(store, (name for name in names if name in offered))
+    if not missing:
+        return False
+    there_is = f"No prediction for {', '.join(missing)} yet, and after the runs it proves nothing."
+    if not ask:
+        remark(f"note: {there_is} `q1lab predict` writes one.")
+        return False
+    predictions.note_asked(store, missing)
+    unanswered = Problem("nothing trains: ", next="type it again; it does not ask twice")
+    if ask_user(f"{there_is} Predict first?", unanswered) == "no":
+        return False
+    click.echo("Nothing trains yet. Say what you expect, then type the same command again:")
+    for name in missing:
+        click.echo(
+            f"  q1lab predict {name} --direction lower|higher|same --size NATS --matters NATS "
+            "--sure PERCENT"
+        )
+    return True
 
 
 def _train(store: Store, request: Request, detach: bool, as_json: bool) -> int:
