@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -110,24 +111,22 @@ def run(
         request = parsed.request
         ask = is_at_terminal() and sys.stderr.isatty()
         ask = ask and not (as_json or detach or options["yes"])
-        if request.loop is None and _wants_to_predict(store, parsed.variants, ask=ask):
-            return OK
+        names = () if request.loop is not None else parsed.variants
+        predicts_first = functools.partial(_wants_to_predict, store, names, ask=ask)
         subject = study_plan.trainer_class_for(request).preflight_subject
         remark(f"Looking at {subject} and this machine …", quiet=as_json)
         if tune:
-            tuned = _tune(store, request, tune, as_json)
+            tuned = _tune(store, request, tune, as_json, predicts_first)
             if isinstance(tuned, int):
                 return tuned
             request = tuned
         if parsed.axis is not None:
-            return _train_series(
-                store, series_plan.plan_axis(request, *parsed.axis, store), detach, as_json
-            )
-        if len(parsed.variants) > 1:
-            return _train_series(
-                store, series_plan.plan_sweep(request, parsed.variants, store), detach, as_json
-            )
-        return _train(store, request, detach, as_json)
+            declared = series_plan.plan_axis(request, *parsed.axis, store)
+        elif len(parsed.variants) > 1:
+            declared = series_plan.plan_sweep(request, parsed.variants, store)
+        else:
+            return _train(store, request, detach, as_json, predicts_first)
+        return OK if predicts_first() else _train_series(store, declared, detach, as_json)
 
 
 def _wants_to_predict(store: Store, names: Sequence[str], *, ask: bool) -> bool:
@@ -141,13 +140,13 @@ def _wants_to_predict(store: Store, names: Sequence[str], *, ask: bool) -> bool:
     missing = predictions.unpredicted(store, (name for name in names if name in offered))
     if not missing:
         return False
-    there_is = f"No prediction for {', '.join(missing)} yet, and after the runs it proves nothing."
+    nothing = f"no prediction for {', '.join(missing)} yet; after the runs it proves nothing"
     if not ask:
-        remark(f"note: {there_is} `q1lab predict` writes one.")
+        remark(f"note: {nothing} (`q1lab predict {missing[0]}` writes one)")
         return False
     predictions.note_asked(store, missing)
     unanswered = Problem("nothing trains: ", next="type it again; it does not ask twice")
-    if ask_user(f"{there_is} Predict first?", unanswered) == "no":
+    if ask_user(f"There is {nothing}. Predict first?", unanswered) == "no":
         return False
     click.echo("Nothing trains yet. Say what you expect, then type the same command again:")
     for name in missing:
@@ -158,10 +157,19 @@ def _wants_to_predict(store: Store, names: Sequence[str], *, ask: bool) -> bool:
     return True
 
 
-def _train(store: Store, request: Request, detach: bool, as_json: bool) -> int:
+def _train(
+    store: Store,
+    request: Request,
+    detach: bool,
+    as_json: bool,
+    predicts_first: Callable[[], bool],
+) -> int:
     """Train a study, and print its comparison."""
     try:
-        begun = study_plan.begin_study(request, store)
+        plan = study_plan.plan_study(request, store)
+        if predicts_first():
+            return OK
+        begun = study_plan.begin_study(request, store, plan)
     except study_plan.UnseenCommand as unseen:
         if not agrees_to_run(unseen.displayed_commands, "--yes runs it"):
             raise Problem("its command was not run") from None
@@ -196,10 +204,15 @@ def _print_detached(begun: study_plan.Plan, as_json: bool) -> int:
     return OK
 
 
-def _tune(store: Store, request: Request, key: str, as_json: bool) -> Request | int:
+def _tune(
+    store: Store, request: Request, key: str, as_json: bool, predicts_first: Callable[[], bool]
+) -> Request | int:
     """Tune ``key`` for each arm. Returns the request with each arm's chosen value, or an exit
-    status if the learner interrupted."""
-    begun = series_plan.begin_series(series_plan.plan_tuning(request, key, store), store)
+    status if the learner interrupted, or predicts first."""
+    declared = series_plan.plan_tuning(request, key, store)
+    if predicts_first():
+        return OK
+    begun = series_plan.begin_series(declared, store)
     exit_status = _watch_series(store, begun, as_json)
     if exit_status is not None:
         return exit_status

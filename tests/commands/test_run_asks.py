@@ -18,8 +18,8 @@ from tests.kit.commands import q1lab
 pytestmark = pytest.mark.sample
 
 SMALL = ("--seeds", "1", "--preset", "quick", "--max-iters", "20")
-MISSING = "No prediction for rope yet, and after the runs it proves nothing."
-QUESTION = f"{MISSING} Predict first? [y/N]"
+MISSING = "no prediction for rope yet; after the runs it proves nothing"
+QUESTION = f"There is {MISSING}. Predict first? [y/N]"
 
 
 @pytest.fixture(autouse=True)
@@ -71,9 +71,15 @@ def test_options_that_leave_no_time_for_an_answer_do_not_ask() -> None:
     assert "[y/N]" not in at_terminal(*planned, typed="")
 
 
+def test_what_cannot_train_is_refused_before_it_asks() -> None:
+    refused = q1lab("run", "rope", *SMALL, "--set", "n_layer=x", code=2).stderr
+    assert "n_layer" in refused
+    assert MISSING not in refused
+
+
 def test_several_are_asked_about_at_once() -> None:
-    sweep = ("run", "rope", "relu_squared", "gqa", "--engine", "notebook", *SMALL)
-    assert "No prediction for rope, gqa yet" in q1lab(*sweep, code=None).stderr
+    sweep = ("run", "rope", "relu_squared", "gqa", *SMALL)
+    assert "no prediction for rope, gqa yet" in q1lab(*sweep, code=None).stderr
 
 
 def test_who_predicted_is_not_asked() -> None:
