@@ -148,10 +148,10 @@ def _wants_to_predict(store: Store, names: Sequence[str], *, ask: bool) -> bool:
     unanswered = Problem("nothing trains: ", next="type it again; it does not ask twice")
     if ask_user(f"There is {nothing}. Predict first?", unanswered) == "no":
         return False
-    click.echo("Nothing trains yet. Say what you expect, then type the same command again:")
+    click.echo("Nothing trains yet. Say what you expect (lower, higher or same), and run again:")
     for name in missing:
         click.echo(
-            f"  q1lab predict {name} --direction lower|higher|same --size NATS --matters NATS "
+            f"  q1lab predict {name} --direction DIRECTION --size NATS --matters NATS "
             "--sure PERCENT"
         )
     return True

@@ -45,7 +45,7 @@ def at_terminal(*words: str, typed: str) -> str:
 def test_yes_trains_nothing_and_it_is_not_asked_again() -> None:
     shown = at_terminal("run", "rope", *SMALL, typed="y\n")
     assert QUESTION in shown
-    assert "q1lab predict rope --direction lower|higher|same" in shown
+    assert "q1lab predict rope --direction DIRECTION --size NATS" in shown
     assert studies.ids() == []
     assert MISSING not in at_terminal("run", "rope", *SMALL, typed="")
     assert studies.load_readable()[0].variant == "rope"

@@ -65,4 +65,6 @@ def test_the_code_of_the_post_runs_on_its_model() -> None:
     config = relu_squared.GPTConfig(
         block_size=16, vocab_size=11, n_layer=2, n_head=2, n_embd=16, bias=False
     )
-    exec(code, {"torch": torch, "model": relu_squared.GPT(config), "idx": torch.randint(11, (2, 16))})
+    exec(
+        code, {"torch": torch, "model": relu_squared.GPT(config), "idx": torch.randint(11, (2, 16))}
+    )
