@@ -54,6 +54,8 @@ EXAMPLES = {
     "prepare.py",
     "results.json",
     "same.py",
+    "source/modified/relu_squared.py",
+    "studies/relu_squared-1/source/modified/relu_squared.py",
     "tests/test_gqa.py",
     "tests/test_rmsnorm.py",
     "tests/test_rope.py",

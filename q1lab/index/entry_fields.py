@@ -127,6 +127,7 @@ WRITTEN = {**WEEK, "path": str, "commit": NotRequired[Text]}
 SETTINGS: Mapping[str, Any] = {
     "data": CorpusSetting,
     "recall": dict[str, str],
+    "asked": list[str],
     "offered": dict[str, Number],
     "timer": Count,
     "empty": Count,

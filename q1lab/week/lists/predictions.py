@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from q1lab.ground.errors import Problem
 from q1lab.statistics.prediction_score import DIRECTIONS
+from q1lab.study import studies
 
 if TYPE_CHECKING:
     from q1lab.index.store import Store
@@ -201,6 +202,18 @@ def prediction_for(store: Store, variant: str) -> dict[str, Any] | None:
     None without one."""
     predicted_name = _predicted_name(store, variant)
     return None if predicted_name is None else newest_prediction(store, predicted_name)
+
+
+def unpredicted(store: Store, names: Iterable[str]) -> list[str]:
+    """Those modifications without a prediction that no study has trained, and that the learner was
+    not asked about yet (``note_asked``)."""
+    known = {study.variant for study in studies.load_readable()} | {*store.setting("asked", [])}
+    return [name for name in names if name not in known and prediction_for(store, name) is None]
+
+
+def note_asked(store: Store, names: Iterable[str]) -> None:
+    """Note that the learner was asked whether to predict these modifications before their runs."""
+    store.add("setting", key="asked", value=sorted({*store.setting("asked", []), *names}))
 
 
 def _predicted_name(store: Store, variant: str) -> str | None:
