@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import shutil
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -262,14 +261,15 @@ def _watch_series(store: Store, begun: DeclaredSeries, as_json: bool) -> int | N
 
 def _finish_series(store: Store, series_id: str, as_json: bool) -> int:
     """Print a series' table. Returns OK, FAILED if a run failed, UNFINISHED if some are missing."""
+    from q1lab.commands.compare import print_series
     from q1lab.verdict import series_table
 
     table = series_table.read_series(store, series_id)
     if as_json:
         print_json(series_table.series_json(table))
     else:
-        width = min(shutil.get_terminal_size().columns, 100)
-        click.echo("\n".join(["", *series_table.series_lines(table, width)]))
+        click.echo()
+        print_series(table)
     unfinished = [
         member.study for member in table.members if member.study and not member.is_complete
     ]
