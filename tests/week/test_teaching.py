@@ -490,6 +490,33 @@ def test_every_block_of_python_runs(week: Week) -> None:
     ] == []
     assert len(week.code) > 20
 
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_what_changes_in_model_py_is_folded_until_the_learner_has_named_it(
+    week: Week, variant: str
+) -> None:
+    """A3 asks for the lines that change: the page must not show them beside the question."""
+    (sketch,) = (part for part in week.for_variant(variant).parts() if part.id == "a3")
+    folds = [block for block in sketch.blocks if isinstance(block, Fold)]
+    assert {"a3-lines", "a3-rms-places"} & {fold.needs for fold in folds}
+    open_text = [block.markdown for block in sketch.blocks if isinstance(block, Text)]
+    open_text += [f"{step.title} {step.heading} {step.detail}" for step in sketch.steps]
+    page = "\n".join(open_text)
+    shown = {name for name in changed_names(variant) if re.search(rf"\b{name}\b", page)}
+    assert shown == set()
+
+
+def changed_names(variant: str) -> set[str]:
+    """The baseline's layers that lines removed by a modification name, such as ``wpe``; for the
+    norm, the names of its places."""
+    base, modified = (
+        (ROOT / "labs" / "models" / f"{name}.py").read_text().splitlines()
+        for name in ("baseline", variant)
+    )
+    removed = [line for line in base if line not in modified]
+    layers = re.findall(r'self\.(\w+) = |"(\w+)": ', "\n".join(base))
+    names = {name for pair in layers for name in pair if name and name not in ("weight", "bias")}
+    return {name for name in names for line in removed if re.search(rf"\b{name}\b", line)}
+
 
 def test_the_blanks_filled_with_their_answers_run(week: Week) -> None:
     """Each path's pseudocode, with what the fold says belongs into its two blanks."""
