@@ -204,7 +204,7 @@ def test_broken_files_are_caught_by_the_tests_that_the_answer_names(
     judge: Run, week: Week, variant: str
 ) -> None:
     output = judge(variant, written_tests(variant))
-    assert "3 of your tests pass on a right" in output
+    assert "3 of your tests pass with a correct" in output
     short = SHORT.get(variant, variant)
     answers = " ".join(fold(week.for_variant(variant), f"b1-{short}-broken").split())
     caught_by = []
@@ -241,7 +241,7 @@ OUTCOMES = {
     "no tests yet": ("rope", None, "there is no tests/test_rope.py here"),
     "an empty file": ("rope", "", "tests/test_rope.py has no test"),
     "a test of nothing": ("rope", "def test(): assert True", "no test catches any"),
-    "no Python": ("rope", "def test(:", "fails with a right apply_rotary_emb, too"),
+    "no Python": ("rope", "def test(:", "fails with a correct apply_rotary_emb, too"),
     "a wrong test": ("rmsnorm", "from rmsnorm import RMSNorm\ndef test(): assert 1 == 2", "test: assert 1 == 2"),
     "a name that is missing": ("swiglu", "from swiglu import Gate", "cannot import name 'Gate'"),
     "a skipped test": ("gqa", "import pytest\n\n@pytest.mark.skip\ndef test(): assert 0", "none of them judges: 1 skipped"),
@@ -263,6 +263,7 @@ def test_tests_that_judge_nothing_are_told_in_a_line(name: str, judge: Run) -> N
 def test_a_mistake_that_gets_through_is_shown(judge: Run) -> None:
     only_the_first = written_tests("rope").partition("from oracle_rope")[0]
     output = judge("rope", only_the_first)
+    assert "1 of your tests passes with a correct" in output
     assert output.count("your tests let this mistake through:") == 3
     assert "table.conj()" in output
 
