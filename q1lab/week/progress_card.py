@@ -44,7 +44,7 @@ class ProgressCard:
     kpis: tuple[str, ...]
 
 
-HOW = "Only required steps count; I ticked some, others ticked themselves."
+HOW = "Only required steps count."
 """The note on what the card counts."""
 
 

@@ -308,7 +308,7 @@ def test_an_experiment_of_one_seed_beside_the_study_is_not_the_verdict(
     assert "## The result: it helps" in text
     assert "| `rope-2` |" in text
     assert "rope-1" in q1lab("post", "new", "--dry-run")[0]
-    assert "I trained rope and the baseline on" in q1lab("course", "card")[0]
+    assert "I trained RoPE and the baseline on" in q1lab("course", "card")[0]
     retro = q1lab("retro", "--dry-run")[0]
     assert "| rope-1 | −0.0300 |" in retro
     assert "| rope-2 | −0.0300 |" not in retro  # nobody predicted that one
