@@ -55,16 +55,16 @@ def setting_text(c: Comparison) -> str:
 
 
 def finding(c: Comparison) -> str:
-    """The mean difference and its interval as a clause, for texts that have little room; empty where
-    there is no verdict."""
+    """The mean difference and its interval as a clause, for texts that have little room; empty
+    where there is no verdict."""
     analysis, unit = c.analysis, c.metric.suffix
     if analysis.reason is not None or analysis.ends is None or analysis.mean is None:
         return ""
     interval = f"{level_text(analysis)} interval"
     if analysis.verdict in ("helps", "hurts"):
         return (
-            f"{c.metric.name} {_mean_size(c)} {_side(c)} than the baseline's on average, {interval} "
-            f"{size_range_text(analysis)}"
+            f"{c.metric.name} {_mean_size(c)} {_side(c)} than the baseline's on average, "
+            f"{interval} {size_range_text(analysis)}"
         )
     text = (
         f"{c.metric.name} differs by {mean_text(analysis)}{unit} on average, {interval} "
@@ -90,7 +90,7 @@ def brief_sentences(c: Comparison) -> tuple[str, ...]:
     return (
         trained_sentence(c),
         result_sentence(c),
-        *((f"This holds {_conditions(c)}; beyond it I don't know.",) if has_result else ()),
+        *((f"This holds {_size_and_budget(c)}; beyond it I don't know.",) if has_result else ()),
     )
 
 
@@ -141,9 +141,13 @@ def scope_sentences(c: Comparison) -> str:
 
 def _conditions(c: Comparison) -> str:
     """``on Tiny Shakespeare at this size and budget (808 k and 800 k parameters, 1,000 iters)``."""
+    data = "" if c.study.description.trains else _where(c)
+    return " ".join(filter(None, (data, _size_and_budget(c))))
+
+
+def _size_and_budget(c: Comparison) -> str:
     facts = ", ".join(part for part in (sizes_text(c), iters_text(c)) if part)
-    within = f"{validity_text(c)} ({facts})" if facts else validity_text(c)
-    return within if c.study.description.trains else f"{_where(c)} {within}".strip()
+    return f"{validity_text(c)} ({facts})" if facts else validity_text(c)
 
 
 def matter_sentence(c: Comparison) -> str:

@@ -674,7 +674,9 @@ def test_a_document_of_an_earlier_version_keeps_all_that_its_author_wrote(
         earlier = earlier.replace(mark, f"{mark}\n{sentence}")
     edited = regions[-1]
     inside = f"And one inside {edited}.\n"
-    earlier = earlier.replace(f"<!-- q1lab:end {edited} -->", f"{inside}<!-- q1lab:end {edited} -->")
+    earlier = earlier.replace(
+        f"<!-- q1lab:end {edited} -->", f"{inside}<!-- q1lab:end {edited} -->"
+    )
     (repo / name).write_text(earlier)
     git(repo, "add", name)
     git(repo, "commit", "-qm", "by an earlier version", name)
@@ -688,9 +690,10 @@ def test_a_document_of_an_earlier_version_keeps_all_that_its_author_wrote(
     assert "RoPE" in text
     assert "| RoPE" in text or "RoPE |" in text  # the new words are in the old places
     assert git(repo, "show", f"HEAD:{name}") == text
-    assert "nothing would change" in q1lab(
-        "retro" if name == "Q1_RETRO.md" else "modification", "--dry-run"
-    )[1]
+    assert (
+        "nothing would change"
+        in q1lab("retro" if name == "Q1_RETRO.md" else "modification", "--dry-run")[1]
+    )
 
 
 def test_a_cloned_project_is_not_the_learners_work(
@@ -773,7 +776,9 @@ def test_minutes_that_the_timer_asks_about_are_said_and_not_counted(
     assert minutes in q1lab("retro")[1]
 
 
-@pytest.mark.parametrize(("effect", "outcome"), [(-0.1, "its direction was right"), (0.3, "it was wrong")])
+@pytest.mark.parametrize(
+    ("effect", "outcome"), [(-0.1, "its direction was right"), (0.3, "it was wrong")]
+)
 def test_one_settled_prediction_is_told_without_a_share(
     repo: Path, q1lab: Q1lab, fake_trainer: Fake, effect: float, outcome: str
 ) -> None:

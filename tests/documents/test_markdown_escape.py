@@ -143,7 +143,9 @@ def test_several_points_are_numbered_where_they_are_read() -> None:
     paragraphs = "Seeds vary,\nwhich I had not known.\n\nWrite shapes first."
     numbered = "1. Seeds vary,\n   which I had not known.\n2. Write shapes first."
     assert markdown_escape.numbered(paragraphs) == numbered
-    assert markdown_escape.numbered("Seeds vary.\nShapes first.") == "1. Seeds vary.\n2. Shapes first."
+    assert (
+        markdown_escape.numbered("Seeds vary.\nShapes first.") == "1. Seeds vary.\n2. Shapes first."
+    )
     for unchanged in (
         "One insight, told\nover two lines.",
         "- a list\n\nand a sentence",

@@ -89,7 +89,9 @@ def test_a_hit_on_the_direction_is_not_told_as_a_hit_on_the_size() -> None:
         return Score("hit", -0.03, -0.07, 0.04, inside, 0.65)
 
     miss = Score("miss", None, None, None, None, 0.6)
-    direction = "I was 65% sure of my one prediction, and its direction was right, its size was not."
+    direction = (
+        "I was 65% sure of my one prediction, and its direction was right, its size was not."
+    )
     assert prediction_text.judgment_sentence([hit(inside=False)]) == direction
     for inside in (True, None):
         assert prediction_text.judgment_sentence([hit(inside)]).endswith("and it was right.")
