@@ -408,10 +408,7 @@ def test_the_shares_of_the_gates_add_up_to_one(run: Run) -> None:
         assert sum(map(float, column)) == pytest.approx(100, abs=0.5)
 
 
-DIP = (
-    r"began at (\S+) to (\S+) and (\S+) to (\S+)\. At the last norm it dips to (\S+) or less within "
-    r"ten iters"
-)
+DIP = r"\| 0 \| (\S+) to (\S+) \| (\S+) to (\S+) \| \| 10 \| about the same \| (\S+) or less \|"
 
 
 def test_the_stream_is_looked_at_on_the_way(run: Run, week: Week) -> None:
@@ -430,7 +427,7 @@ def test_a_layernorm_model_is_an_rmsnorm_model_after_centering(run: Run, week: W
     output = run("centered.py")
     difference = output.split()[-1]
     assert float(difference) < 1e-12
-    guide = fold(week.for_variant("rmsnorm"), "b3-verdict", "since 2019")
+    guide = fold(week.for_variant("rmsnorm"), "b3-verdict", "from 2019")
     for number in (difference, output.split()[3]):
         assert number in guide, "the page shows what it prints"
 
