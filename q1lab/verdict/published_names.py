@@ -1,4 +1,4 @@
-"""The names of a comparison's arms for documents that others read: ``RoPE`` and ``baseline``, where
+"""The names of a comparison's arms for documents that others read: RoPE and ``baseline``, where
 the files are called rope.py and model.py."""
 
 from __future__ import annotations
