@@ -140,7 +140,8 @@ def run_line(run: RunView, metric: str) -> str:
         return f"{head}{', ' + run.message if run.message else ''}"
     if run.val_loss is not None:
         return f"{head}, {metric} {run.val_loss:.4f}, {duration(run.seconds)}"
-    return f"{head} at iter {run.iter}{': ' + run.message if run.message else ''}"
+    message = f": {run.message}" if run.message and run.state is not RunState.FAILED else ""
+    return f"{head} at iter {run.iter}{message}"  # why it failed is said once, at the end
 
 
 def follow_run_log(store: Store, study: Study, name: str | None) -> int:

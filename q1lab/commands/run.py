@@ -24,10 +24,11 @@ from q1lab.index import ingest_events, study_view
 from q1lab.index.store import Store
 from q1lab.planning import series_plan, study_plan
 from q1lab.planning.series_plan import DeclaredSeries
-from q1lab.runner import launch, series_members
+from q1lab.runner import first_number, launch, series_members
 from q1lab.study import command_line, kept_folder, series, studies, variants
 from q1lab.study.command_line import Request
 from q1lab.study.engine_choice import manual_command
+from q1lab.study.events import has_ended
 from q1lab.study.run_states import ENDED, RunState
 from q1lab.study.studies import Study
 from q1lab.verdict import scope_text
@@ -378,21 +379,49 @@ def _follow(
     return None
 
 
+def _print_silent(study: Study, silent: first_number.SilentRun) -> None:
+    """Print why a study ended with a run that showed no number, and how it goes on."""
+    run, why = silent.run, silent.message
+    left = sum(not has_ended(study.files.run(other.name).events) for other in study.runs) - 1
+    why = why.partition("; ")[0] if silent.ways else why
+    remark(
+        f"q1lab: {run.variant} seed {run.seed} failed: {why} (log: {study.files.run(run.name).log})"
+    )
+    remark(
+        f"An arm's first run has to show its number: {study.id} ended there, {left} runs did not "
+        "train, and this try costs nothing."
+    )
+    for line, option in silent.ways:
+        remark(f"  {line}" if line else "  a number that it reported by name")
+        if option:
+            remark(f"      q1lab run {study.id} {option}")
+    options = any(option for _, option in silent.ways)
+    one_of_these = "one of these commands, or with " if options else ""
+    remark(f"{study.id} goes on with {one_of_these}the whole command as you correct it.")
+
+
 def _finish(store: Store, study: Study, as_json: bool) -> int:
     """Print the comparison, and the runs that failed or are missing. Returns OK, FAILED if a run
     failed, UNFINISHED if some are missing."""
     from q1lab.commands.compare import print_comparison
 
     study = studies.load(study.id)  # a range that stopped early has another plan than it began with
+    silent = first_number.silent_run(study)
+    if silent is not None and not as_json:
+        _print_silent(study, silent)
+        return FAILED
     print_comparison(store, study, as_json=as_json)
     runs = study_view.read_view(store, study, new_events=False).runs
     bad = [
         run for run in runs if run.state in (RunState.FAILED, RunState.CRASHED, RunState.DIVERGED)
     ]
     unfinished = [run for run in runs if run.state not in ENDED]
+    runs_by_end: dict[str, list[str]] = {}
     for run in bad:
-        log = study.files.run(run.name).log
-        remark(f"q1lab: {run.name} {run.state}: {run.message or ''} (log: {log})")
+        runs_by_end.setdefault(f"{run.state}: {run.message or ''}", []).append(run.name)
+    for end, names in runs_by_end.items():
+        log = study.files.run(names[0]).log
+        remark(f"q1lab: {', '.join(names)} {end} (log: {log})")
     if unfinished:
         messages = {
             run.message.partition(";")[0] for run in unfinished if run not in bad and run.message

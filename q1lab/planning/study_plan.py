@@ -12,6 +12,7 @@ import json
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from itertools import count, islice
 
 from q1lab.ground import paths
@@ -19,9 +20,9 @@ from q1lab.ground.errors import Problem
 from q1lab.ground.files import exclusive_lock, expand_user, remove_inside, sha256_text
 from q1lab.index import ingest_events
 from q1lab.index.store import Store
-from q1lab.record import ledger, questions
+from q1lab.record import delete_restore, ledger, questions
 from q1lab.record.recorded_studies import RunEnd, pair_differences
-from q1lab.runner import finished_runs, launch, series_members
+from q1lab.runner import finished_runs, first_number, launch, series_members
 from q1lab.study import command_line, identity, kept_folder, part_registry, studies
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.command_line import Request
@@ -305,7 +306,14 @@ def make_study(
 ) -> Study:
     """Make a new study of its plan and of the draft that it comes from, with the runs that others
     have ``finished``; as ``save_plan``."""
-    study = replace(study, id=studies.reserve_id(study.variant, questions.names_on_record(store)))
+    failed_try = None if draft.request.fresh else _failed_try(study, StudiesOnDisk())
+    if failed_try is not None:
+        delete_restore.delete_study(store, failed_try.id)
+        ingest_events.ingest_all(store)  # its rows go before another study has its name
+        study = replace(study, created=_later(study.created, failed_try.created))
+    given_up = failed_try.id if failed_try is not None else None
+    taken_names = questions.names_on_record(store)
+    study = replace(study, id=studies.reserve_id(study.variant, taken_names, given_up))
     predicted = predictions.locked_prediction(
         store,
         study.variant,
@@ -325,6 +333,30 @@ def make_study(
     _mint(study)
     finished_runs.copy_runs(study, finished)
     return study
+
+
+def _later(time: str, other: str) -> str:
+    """``time``, or the second after ``other`` if it is no later: a name and a time are one
+    study."""
+    if time > other:
+        return time
+    return (datetime.fromisoformat(other) + timedelta(seconds=1)).isoformat(timespec="seconds")
+
+
+def _failed_try(draft: Study, on_disk: StudiesOnDisk) -> Study | None:
+    """The newest study of the same arms in the same folder, if it ended with an arm's first run,
+    which showed no number: its corrected command goes on under its name."""
+    for study in on_disk:
+        same_arms = (study.baseline, study.variant) == (draft.baseline, draft.variant)
+        same_folder = study.trainer.start_folder == draft.trainer.start_folder
+        if not (draft.trainer.command and study.trainer.command and same_arms and same_folder):
+            continue
+        in_series = (study.origin.series is None) == (draft.origin.series is None)
+        is_over = in_series and not launch.is_alive(study.files)
+        if is_over and study.origin.is_ours and first_number.silent_run(study):
+            return study
+        return None
+    return None
 
 
 def _mint(study: Study) -> None:

@@ -114,6 +114,15 @@ def parse_arms(typed: Sequence[str]) -> dict[str, str]:
     return args
 
 
+def with_reading(loop: CommandSpec, corrections: Mapping[str, Any]) -> CommandSpec:
+    """The command with its metric read otherwise (``metric``, ``pattern``, ``better``, ``smoke``).
+    Problem for a pattern that reads nothing."""
+    pattern = corrections.get("pattern", "")
+    if pattern and pattern not in NAMED_PATTERNS:
+        _check_pattern(pattern, "--metric-pattern")
+    return replace(loop, **corrections, reads="", repeats="")
+
+
 COMMAND_KEYS = ("run", "resume", "inputs", "metric", "better", "pattern", "take", "smoke")
 
 

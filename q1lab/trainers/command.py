@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from q1lab.ground import json_records
 from q1lab.ground.files import absolute_path, printable
-from q1lab.study.command_arms import CommandSpec, displayed_command
+from q1lab.study.command_arms import CommandSpec, displayed_command, with_reading
 from q1lab.study.metric import Metric
 from q1lab.study.trainer import Trainer
 from q1lab.study.trainer_description import Description
@@ -174,6 +174,13 @@ class Command(Trainer):
         from q1lab.runner import child_processes
 
         return child_processes.python_module("labs.loop")
+
+    def reading_metric(self, corrections: Mapping[str, str]) -> Self:
+        return replace(self, loop=with_reading(self.loop, corrections))
+
+    @property
+    def may_show_no_number(self) -> bool:
+        return not self.loop.reads
 
     @property
     def has_model_files(self) -> bool:
