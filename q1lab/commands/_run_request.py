@@ -54,7 +54,8 @@ def parse_run(
     names = [name for word in typed_names for name in _split(word)]
     if len(names) == 1 and typed_command.corrections and typed_command.command_ is None:
         study = _named(names[0])
-        if study is not None and first_number.silent_run(study) is not None:
+        alone = study is not None and study.origin.series is None
+        if study is not None and alone and first_number.silent_run(study) is not None:
             return ParsedRun(_corrected(study, typed_command.corrections, options, typed), names)
     loop, names, baseline = _arms(names, typed_command, options["baseline"])
     _check_together(names, over, tune, detach)

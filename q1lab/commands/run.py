@@ -28,7 +28,6 @@ from q1lab.runner import first_number, launch, series_members
 from q1lab.study import command_line, kept_folder, series, studies, variants
 from q1lab.study.command_line import Request
 from q1lab.study.engine_choice import manual_command
-from q1lab.study.events import has_ended
 from q1lab.study.run_states import ENDED, RunState
 from q1lab.study.studies import Study
 from q1lab.verdict import scope_text
@@ -210,11 +209,15 @@ def _watch_series(store: Store, begun: DeclaredSeries, as_json: bool) -> int | N
 
 def _finish_series(store: Store, series_id: str, as_json: bool) -> int:
     """Print a series' table. Returns OK, FAILED if a run failed, UNFINISHED if some are missing."""
+    from q1lab.commands.compare import print_silent_run
     from q1lab.verdict import series_table
 
     table = series_table.read_series(store, series_id)
+    members = [member.study for member in table.members if member.study]
     if as_json:
         print_json(series_table.series_json(table))
+    elif any(print_silent_run(studies.load(member)) for member in members):
+        return FAILED
     else:
         width = min(shutil.get_terminal_size().columns, 100)
         click.echo("\n".join(["", *series_table.series_lines(table, width)]))
@@ -379,38 +382,15 @@ def _follow(
     return None
 
 
-def _print_silent(study: Study, silent: first_number.SilentRun) -> None:
-    """Print why a study ended with a run that showed no number, and how it goes on."""
-    run, why = silent.run, silent.message
-    left = sum(not has_ended(study.files.run(other.name).events) for other in study.runs) - 1
-    why = why.partition("; ")[0] if silent.ways else why
-    remark(
-        f"q1lab: {run.variant} seed {run.seed} failed: {why} (log: {study.files.run(run.name).log})"
-    )
-    remark(
-        f"An arm's first run has to show its number: {study.id} ended there, {left} runs did not "
-        "train, and this try costs nothing."
-    )
-    for line, option in silent.ways:
-        remark(f"  {line}" if line else "  a number that it reported by name")
-        if option:
-            remark(f"      q1lab run {study.id} {option}")
-    options = any(option for _, option in silent.ways)
-    one_of_these = "one of these commands, or with " if options else ""
-    remark(f"{study.id} goes on with {one_of_these}the whole command as you correct it.")
-
-
 def _finish(store: Store, study: Study, as_json: bool) -> int:
     """Print the comparison, and the runs that failed or are missing. Returns OK, FAILED if a run
     failed, UNFINISHED if some are missing."""
     from q1lab.commands.compare import print_comparison
 
     study = studies.load(study.id)  # a range that stopped early has another plan than it began with
-    silent = first_number.silent_run(study)
-    if silent is not None and not as_json:
-        _print_silent(study, silent)
-        return FAILED
     print_comparison(store, study, as_json=as_json)
+    if not as_json and first_number.silent_run(study) is not None:
+        return FAILED
     runs = study_view.read_view(store, study, new_events=False).runs
     bad = [
         run for run in runs if run.state in (RunState.FAILED, RunState.CRASHED, RunState.DIVERGED)

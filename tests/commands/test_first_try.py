@@ -117,7 +117,7 @@ def test_the_option_that_is_offered_goes_on_with_the_study_as_it_stands() -> Non
     form = "epoch {e}: train mse {t}, eval mse {v}"
     failed = q1lab(*typed("--metric", "eval/mse", "--jobs", "2", words=prints(form)), code=1)
     assert list(starts("gelu-1")) == ["baseline-seed0"], "with --jobs 2, too, one run comes first"
-    offered = re.search(r"q1lab (run gelu-1 --metric-pattern .*)", failed.stderr)
+    offered = re.search(r"q1lab (run gelu-1 --metric-pattern .*)", failed.stdout)
     assert offered is not None
     record = verdict_of(*shlex.split(offered[1]))
     assert (record["study"], record["verdict"]) == ("gelu-1", "helps")
@@ -139,7 +139,7 @@ def test_an_arm_whose_first_run_fails_ends_the_study(folder: Path) -> None:
     command = f"{shlex.quote(sys.executable)} train.py {SEED} {{args}}"
     failed = q1lab("run", "--command", command, *wrong, code=1)
     assert list(starts("gelu-1")) == ["baseline-seed0", "modified-seed0"]
-    assert failed.stderr.count("unrecognized arguments: --akt=gelu") == 1
+    assert failed.stdout.count("unrecognized arguments: --akt=gelu") == 1
     assert "(95% interval)" in q1lab(*typed("--metric", "eval/mse")).stdout
     assert studies.ids() == ["gelu-1"]
 
@@ -148,7 +148,7 @@ def test_a_sweep_ends_with_the_first_run_that_shows_nothing() -> None:
     arms = ("--arm", "tanh=--act=tanh", "--metric", "eval/mse")
     failed = q1lab(*typed(*arms, words=prints("eval mse {v}")), code=1)
     assert (starts("gelu-1"), starts("tanh-1")) == ({"baseline-seed0": 1}, {})
-    assert "q1lab run" in failed.stderr
+    assert "--metric-pattern 'eval mse" in failed.stdout
 
 
 def test_a_study_toml_and_a_study_in_the_background_end_there_too(folder: Path) -> None:
@@ -160,7 +160,7 @@ def test_a_study_toml_and_a_study_in_the_background_end_there_too(folder: Path) 
     q1lab("run", "study.toml", "--detach")
     attached = q1lab("attach", "gelu-1", code=1)
     assert list(starts("gelu-1")) == ["baseline-seed0"]
-    assert "q1lab run gelu-1 --metric-pattern 'eval mse" in attached.stderr
+    assert "q1lab run gelu-1 --metric-pattern 'eval mse" in attached.stdout
 
 
 def test_one_rule_is_told_everywhere() -> None:
