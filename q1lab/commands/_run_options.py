@@ -69,8 +69,8 @@ REQUEST_OPTIONS = (
     click.option(
         "--headline",
         type=click.Choice(["paired", "welch"]),
-        help="The interval that decides, declared before the first run. Default: paired; "
-        "welch for a command whose seed doesn't fix both arms' batches and start.",
+        help="The interval that decides, declared before the first run. Default: paired; for a "
+        "command welch, unless its --smoke runs show that a seed repeats to the bit.",
     ),
     click.option(
         "--wandb",

@@ -35,7 +35,7 @@ from q1lab.study.kept_folder import KeptStudy
 from q1lab.study.origin import Planned, TypedOptions
 from q1lab.study.studies import Arm, Data, Study
 from q1lab.study.study_draft import Draft
-from q1lab.study.trainer import SEED_OFFSET
+from q1lab.study.trainer import SEED_OFFSET, Trainer
 from q1lab.trainers.command import Command
 
 PREFLIGHT_SECONDS = 600.0
@@ -55,6 +55,21 @@ class CommandDraft(Draft):
 
     def preflight(self) -> Command:
         return preflight_command(self.trainer, self.study.baseline, self.study.variant)
+
+    @property
+    def same_studies(self) -> tuple[Study, ...]:
+        paired = self.study.with_design(headline="paired")
+        return (self.study, paired) if self._may_be_paired else (self.study,)
+
+    @property
+    def _may_be_paired(self) -> bool:
+        """True if a seed that repeats to the bit makes runs of one seed pairs."""
+        return self.request.may_be_paired and not self.study.is_floor
+
+    def after_preflight(self, trainer: Trainer) -> Study:
+        study = super().after_preflight(trainer)
+        pairs = self._may_be_paired and trainer.repeats
+        return study.with_design(headline="paired") if pairs else study
 
     def seconds(self, study: Study, missing: Sequence[str]) -> None:
         return None

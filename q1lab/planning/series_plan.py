@@ -325,7 +325,7 @@ def _find_same_series(
             continue
         record = study.origin.series
         members = series_members.load_members(record.id).items()
-        planned_studies = [drafts[name].study for name in record.members]
-        if all(study_plan.is_twin(member, planned_studies[place]) for place, member in members):
+        planned = [drafts[name] for name in record.members]
+        if all(study_plan.is_same(member, planned[place]) for place, member in members):
             return record
     return None

@@ -194,7 +194,7 @@ def plan_from_draft(
 def with_preflight(draft: Draft) -> Draft:
     """The draft after its preflight, with which a study may begin. A repeated preflight costs
     nothing."""
-    return replace(draft, study=replace(draft.study, trainer=draft.preflight()))
+    return replace(draft, study=draft.after_preflight(draft.preflight()))
 
 
 def resolve_request(typed_request: Request) -> tuple[Request, KeptStudy | None]:
@@ -419,6 +419,11 @@ def is_twin(study: Study, draft: Study) -> bool:
     )
 
 
+def is_same(study: Study, draft: Draft) -> bool:
+    """True if a study is a draft's in everything but the seeds that a person named."""
+    return any(is_twin(study, drafted) for drafted in draft.same_studies)
+
+
 def find_same_study(
     draft: Draft, on_disk: StudiesOnDisk, series: Series | None = None
 ) -> Study | None:
@@ -427,7 +432,7 @@ def find_same_study(
     it has begun."""
     typed = draft.seeds
     for study in on_disk:
-        if not is_twin(study, draft.study) or not study.origin.is_ours:
+        if not is_same(study, draft) or not study.origin.is_ours:
             continue
         its_series = study.origin.series
         if (its_series and its_series.question_key()) != (series and series.question_key()):
@@ -522,6 +527,8 @@ def _notes(
     notes.append(scope_text.many_passes_warning(study.passes))
     if (series_place := study.origin.series) is not None:
         notes.append(level_text.series_share_sentence(series_place))
+    if existing is None:
+        notes.append(study.trainer.headline_note(study))
     if study.design.fresh_seeds:
         notes.append(verdict_text.drawn_seeds_note(study.seeds))
     if left_out := ledger.picks_in_draft(store, study):

@@ -51,7 +51,7 @@ class CommandSpec:
     """Files that the command reads → SHA-256; no hash before the study is planned."""
     smoke: CommandText | None = None
     """Arguments that make a run short, for the preflight; None: no preflight."""
-    reads: Annotated[str, one_of("", "file", "lines", "pattern")] = ""
+    reads: Annotated[str, one_of("", "file", "lines", "pattern", "output")] = ""
     """The place where the preflight found the metric; empty: the first one that reports it."""
     repeats: Annotated[str, one_of("", "bit", "1e-4", "no")] = ""
     """Agreement of two runs with the same seed in the preflight: to the bit, to 1e-4, or not at

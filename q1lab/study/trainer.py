@@ -186,6 +186,11 @@ class Trainer(StudyPart, ABC):
     def declared_budget(self) -> list[Any]:
         """The training budget as JSON, for the hash of a declaration."""
 
+    def headline_note(self, study: Study) -> str:
+        """How the runs of a new study will be compared, for a person who did not choose it; empty
+        where it is as always."""
+        return ""
+
     def reading_metric(self, corrections: Mapping[str, str]) -> Self:
         """The trainer with its command's metric read otherwise; as it is for any other trainer."""
         return self

@@ -69,7 +69,7 @@ def test_from_a_clean_folder_to_a_verdict(folder: Path) -> None:
     record = json_of(*FAST, "--seeds", "4", "--smoke", "--steps=2")
     assert record["verdict"] == "helps"
     assert record["metric"]["name"] == "val/loss"
-    assert record["difference"]["headline"] == "welch"
+    assert record["difference"]["headline"] == "paired", "the preflight saw the seed repeat"
     assert -0.1 < record["difference"]["mean"] < 0
     loop = loop_of(record)
     assert (loop["reads"], loop["repeats"]) == ("file", "bit")
@@ -382,7 +382,7 @@ def test_a_stranger_verifies_it(folder: Path) -> None:
     q1lab("keep", "fast-1", "--yes")
     shutil.rmtree(paths.home())
     record = json_of("verify", "studies/fast-1", "--all", "--yes")
-    assert any("seeds per arm" in words for words in record["passed"])
+    assert any("3 pairs" in words for words in record["passed"])
     assert len(record["trained"]) == 6
     assert "last bit" in record["passed"][-1]
     loop = (folder / LOOP).read_text()

@@ -163,6 +163,26 @@ def test_a_study_toml_and_a_study_in_the_background_end_there_too(folder: Path) 
     assert "q1lab run gelu-1 --metric-pattern 'eval mse" in attached.stdout
 
 
+def test_how_the_runs_are_compared_is_said_before_any_of_them_trains() -> None:
+    lines = q1lab(*typed("--metric", "eval/mse")).stdout.splitlines()
+    note = next(at for at, line in enumerate(lines) if "compared as two groups; --headline" in line)
+    assert note < next(at for at, line in enumerate(lines) if "running" in line)
+    assert "two groups" not in q1lab(*typed("--metric", "eval/mse")).stdout
+
+
+def test_a_seed_that_repeats_to_the_bit_makes_pairs_unless_it_was_typed_otherwise() -> None:
+    words = typed("--metric", "eval/mse", "--smoke", "")
+    text = q1lab(*words).stdout
+    assert "compared pair by pair: a short run with the same seed gave the same numbers" in text
+    assert studies.load("gelu-1").design.headline == "paired"
+    assert verdict_of(*words)["study"] == "gelu-1", "typed again it is the same study"
+    assert verdict_of(*words, "--headline", "paired")["study"] == "gelu-1"
+    assert verdict_of(*words, "--headline", "welch")["study"] == "gelu-2"
+    assert studies.load("gelu-2").design.headline == "welch"
+    sweep = (*words, "--arm", "tanh=--act=tanh")
+    assert verdict_of(*sweep)["series"] == verdict_of(*sweep)["series"] == "sweep-1"
+
+
 def test_one_rule_is_told_everywhere() -> None:
     for page in ("statistics.md", "verify.md"):
         words = " ".join((ROOT / "docs" / page).read_text().split())
