@@ -164,7 +164,8 @@ def plan_from_draft(
                 study = study.with_trainer(jobs=draft.study.trainer.jobs)
         study = study.with_trainer(engine=engine)
     else:
-        study = declare_design(with_preflight(draft).study, draft.seeds, store, seeds)
+        draft = with_preflight(draft)
+        study = declare_design(draft.study, draft.seeds, store, seeds)
         finished = _finished(study, draft, on_disk)
         ready = {run.name for run, _ in finished}
         missing = tuple(run.name for run in study.runs if run.name not in ready)
@@ -194,7 +195,7 @@ def plan_from_draft(
 def with_preflight(draft: Draft) -> Draft:
     """The draft after its preflight, with which a study may begin. A repeated preflight costs
     nothing."""
-    return replace(draft, study=draft.after_preflight(draft.preflight()))
+    return draft.after_preflight()
 
 
 def resolve_request(typed_request: Request) -> tuple[Request, KeptStudy | None]:

@@ -40,9 +40,9 @@ class Draft(ABC):
         goes on."""
         return (self.study,)
 
-    def after_preflight(self, trainer: Trainer) -> Study:
-        """The study with its trainer after the preflight."""
-        return replace(self.study, trainer=trainer)
+    def after_preflight(self) -> Draft:
+        """The draft with what its preflight found."""
+        return replace(self, study=replace(self.study, trainer=self.preflight()))
 
     @abstractmethod
     def preflight(self) -> Trainer:
