@@ -554,8 +554,7 @@ def _notes(
         and len(study.design.batches) > 1
     ):
         notes.append(level_text.later_look_note())
-    name, on = study.variant.removesuffix("*"), study.data.name
-    spread = pairs_needed.known_spread(store, name, study.trainer.recipe, on_disk, on)
+    spread = pairs_needed.spread_for(store, study, on_disk)
     if spread is not None:
         little = "" if existing is not None else _sees_little(draft.study, study, spread, store)
         notes.append(little or pairs_needed.detectable_sentence(study, spread))

@@ -183,6 +183,16 @@ def test_a_seed_that_repeats_to_the_bit_makes_pairs_unless_it_was_typed_otherwis
     assert verdict_of(*sweep)["series"] == verdict_of(*sweep)["series"] == "sweep-1"
 
 
+def test_an_arm_of_a_command_does_not_take_the_figures_of_its_namesake() -> None:
+    command = f"{shlex.quote(sys.executable)} train.py {SEED} {{args}}"
+    arms = ("--arm", "relu=", "--arm", "rope=--act=gelu", "--headline", "paired")
+    words = ("run", "--command", command, *arms, "--metric", "eval/mse")
+    first = q1lab(*words).stdout
+    assert "four studies out of five, if pairs" not in first.partition("running")[0]
+    again = " ".join(q1lab(*words, "--seeds", "3,4,5", "--fresh").stdout.split())
+    assert "if pairs spread like rope-1 (proj)" in again.partition("running")[0]
+
+
 def test_one_rule_is_told_everywhere() -> None:
     for page in ("statistics.md", "verify.md"):
         words = " ".join((ROOT / "docs" / page).read_text().split())
