@@ -118,15 +118,17 @@ def _print_lines(store: Store, study: Study) -> StudyView:
             if printed_progress.get(run.name) == progress:
                 continue
             printed_progress[run.name] = progress
-            sys.stdout.write(run_line(run, study.metric.name) + "\n")
+            told = run.state is not RunState.FAILED  # which is told once, at the end
+            sys.stdout.write(run_line(run, study.metric.name, told=told) + "\n")
             sys.stdout.flush()
         if not alive:
             return view
         time.sleep(POLL_SECONDS)
 
 
-def run_line(run: RunView, metric: str) -> str:
-    """The progress of one run as a plain line."""
+def run_line(run: RunView, metric: str, *, told: bool = True) -> str:
+    """The progress of one run as a plain line, with the reason for its end if it is to be
+    ``told``."""
     head = f"{run.variant} seed {run.seed}: {run.state}"
     if run.state is RunState.RUNNING:
         loss = "" if run.eval_loss is None else f", {metric} {run.eval_loss:.3f}"
@@ -140,8 +142,7 @@ def run_line(run: RunView, metric: str) -> str:
         return f"{head}{', ' + run.message if run.message else ''}"
     if run.val_loss is not None:
         return f"{head}, {metric} {run.val_loss:.4f}, {duration(run.seconds)}"
-    message = f": {run.message}" if run.message and run.state is not RunState.FAILED else ""
-    return f"{head} at iter {run.iter}{message}"  # why it failed is said once, at the end
+    return f"{head} at iter {run.iter}{': ' + run.message if run.message and told else ''}"
 
 
 def follow_run_log(store: Store, study: Study, name: str | None) -> int:

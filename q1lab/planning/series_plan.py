@@ -187,8 +187,9 @@ def begin_series(declared: DeclaredSeries, store: Store) -> DeclaredSeries:
             if not plan.is_new and launch.is_alive(plan.study.files):
                 raise launch.already_running(plan.study.id)
         begun = []
+        tries = study_plan.failed_tries([plan.study for plan in declared.plans if plan.is_new])
         for plan in declared.plans:
-            study = study_plan.save_plan(plan, store)
+            study = study_plan.save_plan(plan, store, tries)
             ingest_events.ingest_study(store, study)
             begun.append(replace(plan, study=study))
         for plan in begun:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -287,14 +287,15 @@ def stop_study(study_id: str) -> bool:
     return launch.stop_study(studies.load(study_id))
 
 
-def save_plan(plan: Plan, store: Store) -> Study:
-    """Make the study real: a folder of its own, copies of both model files, ``study.json``.
+def save_plan(plan: Plan, store: Store, tries: Mapping[str, Study] | None = None) -> Study:
+    """Make the study real: a folder of its own, copies of both model files, ``study.json``. A new
+    one takes the name of its variant's failed try (``failed_tries``; None: look for one).
 
     Call it inside ``planning_lock()``. Of an existing study, it writes the changes (seeds, jobs).
     """
     study = plan.study
     if plan.is_new:
-        return make_study(study, plan.draft, store, plan.finished)
+        return make_study(study, plan.draft, store, plan.finished, tries)
     questions.record_begin(store, study)
     if studies.load(study.id) != study:
         studies.save(study)
@@ -303,11 +304,16 @@ def save_plan(plan: Plan, store: Store) -> Study:
 
 
 def make_study(
-    study: Study, draft: Draft, store: Store, finished: finished_runs.RunCopies = ()
+    study: Study,
+    draft: Draft,
+    store: Store,
+    finished: finished_runs.RunCopies = (),
+    tries: Mapping[str, Study] | None = None,
 ) -> Study:
     """Make a new study of its plan and of the draft that it comes from, with the runs that others
     have ``finished``; as ``save_plan``."""
-    failed_try = None if draft.request.fresh else _failed_try(study, StudiesOnDisk())
+    tries = failed_tries([study]) if tries is None else tries
+    failed_try = None if draft.request.fresh else tries.get(study.variant)
     if failed_try is not None:
         delete_restore.delete_study(store, failed_try.id)
         ingest_events.ingest_all(store)  # its rows go before another study has its name
@@ -344,19 +350,33 @@ def _later(time: str, other: str) -> str:
     return (datetime.fromisoformat(other) + timedelta(seconds=1)).isoformat(timespec="seconds")
 
 
+def failed_tries(drafts: Sequence[Study]) -> dict[str, Study]:
+    """The studies, by their variant, that ended with an arm's first run, which showed no number: a
+    corrected command goes on under their names. All members of a series end together."""
+    on_disk = StudiesOnDisk()
+    tries: dict[str, Study] = {}
+    for draft in drafts:
+        failed_try = _failed_try(draft, on_disk)
+        series = failed_try.origin.series if failed_try is not None else None
+        if series is not None:
+            members = series_members.load_members(series.id).values()
+            if not any(map(first_number.shows_number, members)):
+                tries = {**{member.variant: member for member in members}, **tries}
+        if failed_try is not None:
+            tries[draft.variant] = failed_try
+    return tries
+
+
 def _failed_try(draft: Study, on_disk: StudiesOnDisk) -> Study | None:
-    """The newest study of the same arms in the same folder, if it ended with an arm's first run,
-    which showed no number: its corrected command goes on under its name."""
+    """The newest study of the same arms in the same folder, if it ended without a number."""
     for study in on_disk:
         same_arms = (study.baseline, study.variant) == (draft.baseline, draft.variant)
         same_folder = study.trainer.start_folder == draft.trainer.start_folder
         if not (draft.trainer.command and study.trainer.command and same_arms and same_folder):
             continue
         in_series = (study.origin.series is None) == (draft.origin.series is None)
-        is_over = in_series and not launch.is_alive(study.files)
-        if is_over and study.origin.is_ours and first_number.silent_run(study):
-            return study
-        return None
+        is_over = in_series and study.origin.is_ours and not launch.is_alive(study.files)
+        return study if is_over and first_number.silent_run(study) is not None else None
     return None
 
 

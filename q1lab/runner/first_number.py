@@ -81,6 +81,12 @@ def _ways(end: events.Event) -> tuple[tuple[str, str], ...]:
     )
 
 
+def shows_number(study: Study) -> bool:
+    """True if a run of the study has shown a number."""
+    numbers = FirstNumber(study)
+    return any(map(numbers.shows_number, study.runs))
+
+
 def is_over(study: Study, launch: int) -> bool:
     """True if an arm's first run showed no number in this launch: nothing more of it trains."""
     return (study.files.claims / f"{launch}-{NO_NUMBER}").exists()

@@ -149,6 +149,9 @@ def test_a_sweep_ends_with_the_first_run_that_shows_nothing() -> None:
     failed = q1lab(*typed(*arms, words=prints("eval mse {v}")), code=1)
     assert (starts("gelu-1"), starts("tanh-1")) == ({"baseline-seed0": 1}, {})
     assert "--metric-pattern 'eval mse" in failed.stdout
+    right = json.loads(q1lab(*typed(*arms), "--json").stdout)
+    assert [member["study"] for member in right["members"]] == ["gelu-1", "tanh-1"]
+    assert sorted(studies.ids()) == ["gelu-1", "tanh-1"]
 
 
 def test_a_study_toml_and_a_study_in_the_background_end_there_too(folder: Path) -> None:
