@@ -85,8 +85,10 @@ STEP = re.compile(
 TRAIN = ("train/loss", "train_loss", "loss")
 """Names under which a training loss is reported beside the metric."""
 
-NAME = re.compile(r"((?:[A-Za-z_][\w/.@-]* )*[A-Za-z_][\w/.@-]*)[\"']?\s*([=:]?)\s*$")
-"""The words before a number, with ``=`` or ``:`` behind them."""
+NAME = re.compile(
+    r"((?:[A-Za-z_][\w/.@-]* )*[A-Za-z_][\w/.@-]*)[\"']?\s*(?:([=:])\s*(?:[\w.]*[\[(]\s*)?)?$"
+)
+"""The words before a number, with ``=`` or ``:`` behind them, and what begins an array."""
 MOST_WAYS, LONGEST_SHOWN, LONGEST_READ = 3, 100, 60
 """Lines of the output that a message quotes with the option that reads each, and characters of
 such a line and of a name in it."""
@@ -677,6 +679,7 @@ def look(question: dict[str, Any]) -> dict[str, Any]:
     wrong = wrong if wrong is not None else "it was stopped"
     wrong = wrong or told.outcome()[2]
     values = [[step, value] for step, value in sorted(told.values.items()) if math.isfinite(value)]
+    values = values[-MOST_VALUES:]
     seconds = round(time.monotonic() - began, 3)
     return {"wrong": wrong, "values": values, "source": told.source, "seconds": seconds}
 

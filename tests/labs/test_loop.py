@@ -158,6 +158,7 @@ def test_what_a_program_says_to_q1lab_comes_before_what_it_prints() -> None:
         ("train", "train loss 2.3, val 2", r"--metric-pattern 'train loss (?P<value>[^\s,;)]+)'"),
         ("loss", "step 5: train loss: 2.3, val loss: 2.2", "--metric 'val loss'"),
         ("val_loss", "METRIC step=3 valloss=2 lr=3", "--metric valloss"),
+        ("return", "global_step=48, episodic_return=[12.]", "--metric episodic_return"),
         ("acc", "| 60 | 0.12 |", ""),
     ],
 )
