@@ -187,8 +187,8 @@ class Trainer(StudyPart, ABC):
         """The training budget as JSON, for the hash of a declaration."""
 
     def headline_note(self, study: Study) -> str:
-        """How the runs of a new study will be compared, for a person who did not choose it; empty
-        where it is as always."""
+        """A note on the way in which the runs of a new study will be compared; empty where it is as
+        always."""
         return ""
 
     def reading_metric(self, corrections: Mapping[str, str]) -> Self:
