@@ -165,8 +165,8 @@ class TypedCommand:
 
     @property
     def corrections(self) -> dict[str, Any]:
-        """The typed options that say where the metric is read. One that is read by its name needs no
-        pattern."""
+        """The typed options that say where the metric is read. One that is read by its name needs
+        no pattern."""
         names = ("metric", "better", "pattern", "smoke")
         typed = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         return {"pattern": "", **typed} if "metric" in typed else typed
