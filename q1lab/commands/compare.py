@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from q1lab.study.studies import Study
 if TYPE_CHECKING:
     from q1lab.verdict.comparison import Comparison
     from q1lab.verdict.equal_budget import BudgetKind, EqualBudgetResult
+    from q1lab.verdict.series_table import SeriesResult
 
 
 @click.command(
@@ -170,6 +172,14 @@ def print_verdict(comparison: Comparison, *, full: bool) -> None:
     console = Console(highlight=False)
     lines = rich_comparison_lines if full else rich_short_lines
     print_paged(console, *lines(comparison, min(console.width, 100)), soft_wrap=True)
+
+
+def print_series(result: SeriesResult) -> None:
+    """Print the table of a series, as wide as the terminal."""
+    from q1lab.verdict import series_table
+
+    width = min(shutil.get_terminal_size().columns, 100)
+    click.echo("\n".join(series_table.series_lines(result, width)))
 
 
 def write_picture(

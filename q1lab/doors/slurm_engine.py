@@ -365,7 +365,7 @@ def _minutes_needed(study: Study, cell: str, minutes: int) -> int:
 
 def minutes_of_limit(limit: str) -> int:
     """A time limit of Slurm's in whole minutes: ``15:30`` (min:s), ``2:00:00``, ``1-12:30:00``; 0
-    for ``UNLIMITED``."""
+    for UNLIMITED."""
     days, _, clock = limit.rpartition("-")
     parts = clock.split(":")
     if not all(part.isdigit() for part in (*parts, days or "0")):

@@ -39,7 +39,7 @@ class EngineCheck:
 
 @dataclass(frozen=True)
 class JobNews:
-    """The news of a job since ``cursor``."""
+    """The news of a job since the last look."""
 
     cells: Mapping[str, CellStatus]
     lines: tuple[tuple[int, str, str], ...] = ()

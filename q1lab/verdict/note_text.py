@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from q1lab.ground.files import printable
-from q1lab.ground.text_formats import MINUS, cut_middle, plural
+from q1lab.ground.text_formats import MINUS, cut_cells, cut_middle, plural
 from q1lab.statistics.intervals import Note, NoteKind
 from q1lab.study.studies import ARMS
 from q1lab.verdict import level_text
@@ -116,7 +116,8 @@ def note_sentence(note: Note, c: Comparison, *, published: bool = False) -> str:
             )
         case NoteKind.UNFINISHED:
             more = len(facts["runs"]) - MOST_NAMED
-            left = printable(", ".join(facts["runs"][:MOST_NAMED])) + (
+            comma = ", " if c.study.origin.is_ours else "; "
+            left = printable(comma.join(facts["runs"][:MOST_NAMED])) + (
                 f" and {more} more" if more > 0 else ""
             )
             planned = plural(facts["of"], "run")
@@ -159,6 +160,19 @@ def note_sentence(note: Note, c: Comparison, *, published: bool = False) -> str:
                 "difference may come from size and not from the idea. A baseline of the same size "
                 "would show it."
             )
+
+
+TRAIN_AGAIN = "Train again, then judge all: leaving runs out would be choosing the data."
+"""The advice where a run from elsewhere has no result."""
+EQUAL_LISTS = "Both arms have exactly the same numbers."
+"""The reason for no verdict where the runs' seeds are not known."""
+
+
+def without_number_line(c: Comparison) -> str:
+    """How many runs from elsewhere have no result, and the first of them."""
+    facts = next(note.facts for note in c.analysis.notes if note.kind is NoteKind.UNFINISHED)
+    name = cut_cells(printable(facts["runs"][0]), 40)
+    return f"{len(facts['runs'])} of {plural(facts['of'], 'run')} did not finish: {name}."
 
 
 OTHER_RUNS_SENTENCE = "Which other runs there were is not known here."

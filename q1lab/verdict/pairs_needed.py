@@ -128,8 +128,8 @@ def own_spread(
 
 def shipped_spread(folder: Path, variant: str, preset: str, data: str = "") -> Spread | None:
     """The spread that the week's results file gives for a preset and a variant, if there is one:
-    one of enough pairs before others, then one on ``data``. The file says ``shakespeare`` where a
-    study has ``tinyshakespeare``."""
+    one of enough pairs before others, then one on ``data``. The file says shakespeare where a
+    study has tinyshakespeare."""
     try:
         figures = tomllib.loads(read_text(folder / SHIPPED))
     except (OSError, ValueError):

@@ -46,8 +46,8 @@ class RunHistory:
         self._best: float | None = None
 
     def feed(self, events: Iterable[Event]) -> None:
-        """Add events, as ``read_new`` gives them. Unknown types and malformed numbers are left
-        out."""
+        """Add events, as ``events.read_new_events`` gives them. Unknown types and malformed
+        numbers are left out."""
         for event in events:
             match event["type"]:
                 case "start":
