@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from q1lab.commands import _documents as shared
-from q1lab.commands._output import print_json, print_paged
+from q1lab.commands._output import print_json, print_paged, print_text, print_wrapped
 from q1lab.commands._store import open_store
 from q1lab.commands.completion import study_argument
 from q1lab.ground.errors import OK
 from q1lab.index.store import Store
+from q1lab.runner import first_number
 from q1lab.study import studies
+from q1lab.study.events import has_ended
 from q1lab.study.studies import Study
 
 if TYPE_CHECKING:
@@ -112,6 +114,8 @@ def print_comparison(
     from q1lab.verdict import comparison_record, equal_budget
     from q1lab.verdict.comparison_cache import compare as make_comparison
 
+    if not as_json and not full and print_silent_run(study):
+        return
     record = make_comparison(store, study)
     if as_json:
         facts = comparison_record.comparison_json(record)
@@ -129,6 +133,33 @@ def print_comparison(
         width = min(Console().width, 100)
         for sentence in equal_budget.budget_sentences(answer, record):
             click.echo(click.wrap_text(sentence, width, "  ", "    "))
+
+
+def print_silent_run(study: Study) -> bool:
+    """Print why a study ended with a run that showed no number, and how it goes on. False, with
+    nothing printed, for any other study."""
+    silent = first_number.silent_run(study)
+    if silent is None:
+        return False
+    run, series = silent.run, study.origin.series
+    left = sum(not has_ended(study.files.run(other.name).events) for other in study.runs) - 1
+    why = silent.message.partition("; ")[0] if silent.ways else silent.message
+    print_text(f"\n{run.variant} seed {run.seed} failed: {why}")
+    print_text(f"(log: {study.files.run(run.name).log})")
+    whole = study.id if series is None else series.id
+    print_wrapped(
+        f"An arm's first run has to show its number: {whole} ended there, the other runs "
+        f"({left} of {study.id}) did not train, and this try costs nothing."
+    )
+    for line, option in silent.ways:
+        print_text(f"  {line}" if line else "  reported by name:")
+        if option:
+            print_text(f"      {option if series else f'q1lab run {study.id} {option}'}")
+    options = any(option for _, option in silent.ways)
+    one_of_these = "" if not options else "one of these, or with " if series is None else ""
+    also = " and one of these options" if options and series is not None else ""
+    print_wrapped(f"It goes on with {one_of_these}the whole command as you correct it{also}.")
+    return True
 
 
 def print_verdict(comparison: Comparison, *, full: bool) -> None:

@@ -119,15 +119,17 @@ def _print_lines(store: Store, study: Study) -> StudyView:
             if printed_progress.get(run.name) == progress:
                 continue
             printed_progress[run.name] = progress
-            sys.stdout.write(run_line(run, study.metric) + "\n")
+            told = run.state is not RunState.FAILED  # which is told once, at the end
+            sys.stdout.write(run_line(run, study.metric, told=told) + "\n")
             sys.stdout.flush()
         if not alive:
             return view
         time.sleep(POLL_SECONDS)
 
 
-def run_line(run: RunView, metric: Metric) -> str:
-    """The progress of one run as a plain line."""
+def run_line(run: RunView, metric: Metric, *, told: bool = True) -> str:
+    """The progress of one run as a plain line, with the reason for its end if it is to be
+    ``told``."""
     head = f"{run.variant} seed {run.seed}: {run.state}"
     if run.state is RunState.RUNNING:
         loss = (
@@ -143,7 +145,7 @@ def run_line(run: RunView, metric: Metric) -> str:
         return f"{head}{', ' + run.message if run.message else ''}"
     if run.val_loss is not None:
         return f"{head}, {metric.name} {metric.written(run.val_loss)}, {duration(run.seconds)}"
-    return f"{head} at iter {run.iter}{': ' + run.message if run.message else ''}"
+    return f"{head} at iter {run.iter}{': ' + run.message if run.message and told else ''}"
 
 
 def follow_run_log(store: Store, study: Study, name: str | None) -> int:

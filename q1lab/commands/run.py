@@ -31,7 +31,7 @@ from q1lab.index import ingest_events, study_view
 from q1lab.index.store import Store
 from q1lab.planning import series_plan, study_plan
 from q1lab.planning.series_plan import DeclaredSeries
-from q1lab.runner import launch, series_members
+from q1lab.runner import first_number, launch, series_members
 from q1lab.study import command_line, kept_folder, series, studies, variants
 from q1lab.study.command_line import Request
 from q1lab.study.engine_choice import manual_command
@@ -261,12 +261,15 @@ def _watch_series(store: Store, begun: DeclaredSeries, as_json: bool) -> int | N
 
 def _finish_series(store: Store, series_id: str, as_json: bool) -> int:
     """Print a series' table. Returns OK, FAILED if a run failed, UNFINISHED if some are missing."""
-    from q1lab.commands.compare import print_series
+    from q1lab.commands.compare import print_series, print_silent_run
     from q1lab.verdict import series_table
 
     table = series_table.read_series(store, series_id)
+    members = [member.study for member in table.members if member.study]
     if as_json:
         print_json(series_table.series_json(table))
+    elif any(print_silent_run(studies.load(member)) for member in members):
+        return FAILED
     else:
         click.echo()
         print_series(table)
@@ -438,14 +441,19 @@ def _finish(store: Store, study: Study, as_json: bool) -> int:
 
     study = studies.load(study.id)  # a range that stopped early has another plan than it began with
     print_comparison(store, study, as_json=as_json)
+    if not as_json and first_number.silent_run(study) is not None:
+        return FAILED
     runs = study_view.read_view(store, study, new_events=False).runs
     bad = [
         run for run in runs if run.state in (RunState.FAILED, RunState.CRASHED, RunState.DIVERGED)
     ]
     unfinished = [run for run in runs if run.state not in ENDED]
+    runs_by_end: dict[str, list[str]] = {}
     for run in bad:
-        log = study.files.run(run.name).log
-        remark(f"q1lab: {run.name} {run.state}: {run.message or ''} (log: {log})")
+        runs_by_end.setdefault(f"{run.state}: {run.message or ''}", []).append(run.name)
+    for end, names in runs_by_end.items():
+        log = study.files.run(names[0]).log
+        remark(f"q1lab: {', '.join(names)} {end} (log: {log})")
     if unfinished:
         messages = {
             run.message.partition(";")[0] for run in unfinished if run not in bad and run.message

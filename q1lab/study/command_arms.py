@@ -55,7 +55,7 @@ class CommandSpec:
     before the study is planned, and where an older q1lab planned it."""
     smoke: CommandText | None = None
     """Arguments that make a run short, for the preflight; None: no preflight."""
-    reads: Annotated[str, one_of("", "file", "lines", "pattern")] = ""
+    reads: Annotated[str, one_of("", "file", "lines", "pattern", "output")] = ""
     """The place where the preflight found the metric; empty: the first one that reports it."""
     repeats: Annotated[str, one_of("", "bit", "1e-4", "no")] = ""
     """Agreement of two runs with the same seed in the preflight: to the bit, to 1e-4, or not at
@@ -116,6 +116,15 @@ def parse_arms(typed: Sequence[str]) -> dict[str, str]:
             raise Problem(f"--arm {name} is given twice")
         args[name] = words
     return args
+
+
+def with_reading(loop: CommandSpec, corrections: Mapping[str, Any]) -> CommandSpec:
+    """The command with its metric read otherwise (``metric``, ``pattern``, ``better``, ``smoke``).
+    Problem for a pattern that reads nothing."""
+    pattern = corrections.get("pattern", "")
+    if pattern and pattern not in NAMED_PATTERNS:
+        _check_pattern(pattern, "--metric-pattern")
+    return replace(loop, **corrections, reads="", repeats="")
 
 
 COMMAND_KEYS = ("run", "resume", "inputs", "metric", "better", "pattern", "take", "smoke")

@@ -210,6 +210,15 @@ class Trainer(StudyPart, ABC):
     def declared_budget(self) -> list[Any]:
         """The training budget as JSON, for the hash of a declaration."""
 
+    def headline_note(self, study: Study) -> str:
+        """A note on the way in which the runs of a new study will be compared; empty where it is as
+        always."""
+        return ""
+
+    def reading_metric(self, corrections: Mapping[str, str]) -> Self:
+        """The trainer with its command's metric read otherwise; as it is for any other trainer."""
+        return self
+
     # ── asking for it, once and again
 
     @classmethod
@@ -274,6 +283,12 @@ class Trainer(StudyPart, ABC):
         """A short hash of the trainer's own code as it is now: with other code the same settings
         may give other numbers. By itself the version that the study was planned with."""
         return str(self.versions.get("trainer", ""))
+
+    @property
+    def may_show_no_number(self) -> bool:
+        """True if nothing has proved that its program shows the metric: then the first run has to,
+        before another one trains."""
+        return False
 
     @property
     def has_model_files(self) -> bool:

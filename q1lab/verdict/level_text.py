@@ -201,11 +201,18 @@ def series_share_sentence(series: Series, *, one_file: bool = False) -> str:
     )
 
 
+SEEN_RULE = (
+    "A run is seen from its first number on: it ended with one, was evaluated, or logged 50 "
+    "training losses. A study of which no run was seen costs nothing."
+)
+"""The rule by which a study counts as an asking; the docs say it in the same words."""
+
+
 def later_look_note() -> str:
     """The notice before another look at a question that was asked without a planned range."""
     return (
-        "this question was asked before (a study counts as soon as it has begun), so another look "
-        f"is judged by a {percent_level(ALPHA_LATER)} interval instead of 95%"
+        "this question was asked before, so another look is judged by a "
+        f"{percent_level(ALPHA_LATER)} interval instead of 95%. {SEEN_RULE}"
     )
 
 

@@ -101,9 +101,86 @@ def test_however_it_ends_it_is_said(tmp_path: Path, trouble: str, state: str, wo
 def test_a_command_that_reports_nothing_has_failed(tmp_path: Path) -> None:
     last = ended(tmp_path, "--say=none")
     assert last["state"] == "failed"
-    assert re.search(r"without val/loss: .*no number.*`METRIC .*val/loss=", last["message"])
+    assert re.search(r"without val/loss: .*no number.*`step=250 val/loss=", last["message"])
     other = ended(tmp_path, "--metric=acc")
     assert "reported acc, train/loss" in other["message"]
+
+
+def read(metric: str, *lines: str, **more: Any) -> running.Told:
+    told = running.Told(lambda *_, **__: None, {"metric": metric, **more})
+    for line in lines:
+        told.line(line)
+    return told
+
+
+@pytest.mark.parametrize(
+    ("metric", "line", "values"),
+    [
+        ("eval/mse", "epoch 60: train_mse=0.1 eval/mse=0.12345", {60: 0.12345}),
+        ("val loss", "step 5: train loss: 2.3, val loss: 2.2", {5: 2.2}),
+        ("loss", "step 5: train loss: 2.3, val loss: 2.2", {}),
+        ("loss", "Epoch 3/9 - loss: 0.5 - val_loss: 0.6", {3: 0.5}),
+        ("val/loss", '{"step": 250, "val/loss": 2.31}', {250: 2.31}),
+        ("eval_loss", "{'eval_loss': 2.31, 'lr': 0.1}", {1: 2.31}),
+        ("episodic_return", "global_step=48, episodic_return=[12.]", {48: 12.0}),
+        ("acc", "acc: np.float64(0.97)", {1: 0.97}),
+        ("acc", "acc: 97.5%", {1: 97.5}),
+        ("loss", "loss: -1e-3;", {1: -0.001}),
+        ("loss", "loss=[0.1, 0.2]", {}),
+        ("loss", "loss=0.1 loss=0.2", {}),
+        ("acc", "acc: 3/10", {}),
+        ("acc", "acc: 1,234", {}),
+        ("acc", "acc: 12s", {}),
+        ("val_loss", "val_loss 1.98", {}),
+    ],
+)
+def test_a_line_that_names_the_metric_is_read_as_it_is(
+    metric: str, line: str, values: dict[int, float]
+) -> None:
+    assert read(metric, line).values == values
+
+
+def test_the_value_that_is_named_last_counts_though_steps_begin_anew() -> None:
+    told = read("loss", "epoch 1 step 100 loss=3", "epoch 2 step 50 loss=2", "loss=nan")
+    assert list(told.values) == [1, 2, 3]
+    assert math.isnan(told.outcome()[1])
+
+
+def test_what_a_program_says_to_q1lab_comes_before_what_it_prints() -> None:
+    told = read("loss", "loss=2.3", "METRIC step=7 loss=2.3123", "loss=2.3")
+    assert (told.values, told.source) == ({7: 2.3123}, "lines")
+
+
+@pytest.mark.parametrize(
+    ("metric", "line", "option"),
+    [
+        ("val_loss", "val_loss 1.98", r"--metric-pattern 'val_loss (?P<value>\S+)'"),
+        ("val", "train loss 2.3, val loss 2.2", r"--metric-pattern 'val loss (?P<value>\S+)'"),
+        ("train", "train loss 2.3, val 2", r"--metric-pattern 'train loss (?P<value>[^\s,;)]+)'"),
+        ("loss", "step 5: train loss: 2.3, val loss: 2.2", "--metric 'val loss'"),
+        ("val_loss", "METRIC step=3 valloss=2 lr=3", "--metric valloss"),
+        ("return", "global_step=48, episodic_return=[12.]", "--metric episodic_return"),
+        ("acc", "| 60 | 0.12 |", ""),
+    ],
+)
+def test_a_line_that_is_not_read_comes_with_the_option_that_reads_it(
+    metric: str, line: str, option: str
+) -> None:
+    ways = read(metric, line, "done").ways()
+    assert ways[0][1] == option
+    name, _, value = option.partition(" ")
+    if option:
+        more = {"pattern": shlex.split(value)[0]} if name == "--metric-pattern" else {}
+        metric = metric if more else shlex.split(value)[0]
+        assert read(metric, line, **more).values
+
+
+def test_a_million_lines_are_read_in_a_moment_and_few_are_kept() -> None:
+    told = read("loss", *(f"{n} it/s" for n in range(100_000)), "1" * 4095 + "x")
+    assert len(told.recent) == running.MOST_RECENT
+    many = read("loss", *(f"loss={n}" for n in range(100_000)))
+    assert many.outcome()[:2] == (100_000, 99_999.0)
+    assert not many.recent
 
 
 def test_a_number_that_is_said_twice_counts_as_it_was_said_last(tmp_path: Path) -> None:
