@@ -51,6 +51,8 @@ from labs.sharing import engine_options, holding, leash, planned, take
 FINAL = ("finished", "diverged")
 KEPT = 10_000
 """Steps of which everything is written down; of twice as many every second one, and so on."""
+MOST_TRIED = 20_000
+"""Values of the metric that a short run beforehand hands on, the last ones."""
 MOST_NUMBERS, LONGEST_NAME = 64, 100
 """Names, and characters of a name, under which other numbers are written down."""
 GRACE = 8.0
@@ -710,7 +712,7 @@ def look(question: dict[str, Any]) -> dict[str, Any]:
     wrong = wrong if wrong is not None else "it was stopped"
     wrong = wrong or told.outcome()[2]
     values = [[step, value] for step, value in sorted(told.values.items()) if math.isfinite(value)]
-    values = values[-MOST_VALUES:]
+    values = values[-MOST_TRIED:]
     seconds = round(time.monotonic() - began, 3)
     return {"wrong": wrong, "values": values, "source": told.source, "seconds": seconds}
 
