@@ -141,10 +141,10 @@ class Subject:
         key = ("blank", *sorted({**SIZES, **sizes}.items()))
         return self.once(key, lambda: self.build(**sizes))
 
-    def undrawn(self, *, zero: bool = False, **sizes: Any) -> nn.Module:
-        """A model whose weights are not drawn, to be counted or shaken (``zero``)."""
+    def undrawn(self, **sizes: Any) -> nn.Module:
+        """A model whose weights are not drawn, to be counted or shaken."""
         try:
-            with Undrawn(zero):
+            with Undrawn():
                 return self.build(**sizes)
         except Exception:  # it computes with its weights while it is built
             return self.build(**sizes)
@@ -202,12 +202,9 @@ class Subject:
 
 
 class Undrawn(TorchFunctionMode):
-    """While active, no weights are drawn, which would take the longest of a wide model. They start
-    at 0, or where they are only counted they are left as they lie in memory."""
-
-    def __init__(self, zero: bool = False) -> None:
-        super().__init__()
-        self.zero = zero
+    """While active, parameters are not drawn, which would take the longest of a wide model: they
+    are 0. Other tensors are drawn: some draw until all values lie within bounds (trunc_normal_),
+    and 0 may never do."""
 
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
@@ -215,8 +212,9 @@ class Undrawn(TorchFunctionMode):
         kwargs = kwargs or {}
         if getattr(func, "__name__", "") in ("normal_", "uniform_", "kaiming_uniform_"):
             weight = kwargs["tensor"] if "tensor" in kwargs else args[0]
-            with torch.no_grad():
-                return torch.Tensor.zero_(weight) if self.zero else weight
+            if isinstance(weight, nn.Parameter):
+                with torch.no_grad():
+                    return torch.Tensor.zero_(weight)
         return func(*args, **kwargs)
 
 

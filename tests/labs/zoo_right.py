@@ -80,8 +80,34 @@ OTHER_KINDS = {
 }  # fmt: skip
 """Right files of another kind than the paper's, by what is said of them."""
 
+DRAWN = "nn.init.normal_(p, std=0.02)"
+FIRST_WEIGHTS = {
+    "cut off": "nn.init.trunc_normal_(p, std=0.02, a=-0.06, b=0.06)",
+    "cut off, of data": "nn.init.trunc_normal_(p.data, std=0.02, a=-0.06, b=0.06)",
+    "cut off at one side": "nn.init.trunc_normal_(p, std=0.02, a=-0.06, b=0.0)",
+    "Xavier's": "nn.init.xavier_uniform_(p)",
+    "Kaiming's": "nn.init.kaiming_normal_(p)",
+    "orthogonal": "nn.init.orthogonal_(p)",
+    "of data": "p.data.normal_(0.0, 0.02)",
+    "drawn until they fit": "p.data.normal_(std=0.02)\n                while not 0.01 < p.std() < 0.04:\n                    p.data.normal_(std=0.02)",
+    "NumPy's": 'p.data.copy_(torch.from_numpy(__import__("numpy").random.default_rng(0).normal(0.0, 0.02, tuple(p.shape))))',
+}
+GAINS = """
+        for p in self.parameters():
+            if p.dim() >= 2:
+                nn.init.normal_(p, std=0.02)
+            else:
+                nn.init.trunc_normal_(p, mean=1.0, std=0.02, a=0.94, b=1.06)
+"""
+
 RIGHT = [
     *OTHER_KINDS.values(),
+    *(
+        Case(f"first weights: {kind}", variant, edits=(("first_weights", DRAWN, drawn),))
+        for kind, drawn in FIRST_WEIGHTS.items()
+        for variant in ("baseline", "swiglu")
+    ),
+    Case("first weights: gains cut off around 1", "baseline", {"first_weights": GAINS}),
     Case("attention in blocks", "baseline", {"attend": IN_BLOCKS}),
     Case("attention in blocks", "gqa", {"attend": IN_BLOCKS}),
     # ── the plain decoder
