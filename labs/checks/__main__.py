@@ -51,7 +51,10 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--json", action="store_true")
     parser.add_argument(
-        "--step-seconds", type=float, default=20.0, help="the time limit of one check"
+        "--step-seconds",
+        type=float,
+        default=20.0,
+        help="the limit of one check, of processor time",
     )
     parser.add_argument(
         "--memory-mb",
@@ -91,7 +94,7 @@ def main(arguments: list[str] | None = None) -> int:
             options.step_seconds,
             options.memory_mb,
         )
-    except Unusable as error:
+    except (Unusable, limits.TookTooLong) as error:
         say("unusable", message=str(error))
         return 2
 
@@ -144,7 +147,7 @@ def run(
     try:
         with step("loading the file"):
             module = loading.load(path)
-    except (loading.ModelError, Unusable) as error:
+    except (loading.ModelError, Unusable, limits.TookTooLong) as error:
         full = "; it needs more memory than a check may use" * ("MemoryError" in str(error))
         raise Unusable(f"{interfaces.with_asserted_line(str(error))}{full}") from error
     with step("looking at the file"):
@@ -161,15 +164,20 @@ def run(
                     f"{path}: GPTConfig has no field {name} of its own; there is "
                     + (", ".join(own_fields) or "none")
                 )
-        for_ = for_ or suite.guess(subject)
+    note = None
+    if not for_:
+        for_ = suite.guess(subject, step)
+        note = suite.unmet_name(subject, for_)
     say("for", **{"for": for_})
+    if note:
+        say("check", **vars(note))
     passed, names = True, []
     for result in suite.run_all(subject, for_, lambda name: say("begin", name=name), step):
         say("check", **vars(result))
         passed = passed and not result.failed
         names.append(result.name)
     if names != [generic.interface.name]:  # else nothing was looked at
-        with step("looking at what was not checked"), contextlib.suppress(Exception):
+        with contextlib.suppress(Exception), step("looking at what was not checked"):
             say("scope", longest=LONG, not_looked_at=[*scope.not_looked_at(subject)])
     say("end", passed=passed)
     return 0 if passed else 1

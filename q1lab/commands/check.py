@@ -36,7 +36,7 @@ Exit status: 0 all passed, 1 a check failed, 2 the file can't be used, 130 ended
     "for_",
     default=None,
     help=f"{', '.join(variants.checked_variants())}, or several joined by +; default: by the "
-    "file's name or behavior.",
+    "file's behavior, else by its name.",
 )
 @click.option(
     "--set",

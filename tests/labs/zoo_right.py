@@ -76,6 +76,7 @@ OTHER_KINDS = {
     "Swish with β": Case("a learned β", "swiglu", edits=(
         ("mlp", "        self.drop =", "        self.beta = nn.Parameter(torch.ones(hidden))\n        self.drop ="),
         ("mlp", "F.silu(self.gate(x))", "(lambda z: z * torch.sigmoid(self.beta * z))(self.gate(x))"))),
+    "first weights are larger than GPT-2's": Case("logits of unit variance", "baseline", edits=(("first_weights", "0.02", "0.088"),)),
     "1024 hidden units at every width": Case("a fixed hidden size", "swiglu", edits=(("mlp", "int(8 * config.n_embd / 3)", "1024"),)),
 }  # fmt: skip
 """Right files of another kind than the paper's, by what is said of them."""

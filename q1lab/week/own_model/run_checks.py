@@ -166,10 +166,10 @@ def command_after_checks(report: CheckReport, file: str, variant: str | None = N
 
 @dataclass(frozen=True)
 class CheckLimits:
-    """Limits on a file's process: seconds for everything and for one check, megabytes of data
-    memory, bytes of output."""
+    """Limits on a file's process: seconds for everything, waiting included; seconds of processor
+    time for one check; megabytes of data memory; bytes of output."""
 
-    seconds: float = 90.0
+    seconds: float = 180.0
     step_seconds: float = 20.0
     memory_mb: int = 4096
     printed: int = 8 * 2**20
@@ -251,8 +251,8 @@ def run_checks(
     """Check a model file and return the report; blocks until done, so an app calls it in a thread.
 
     ``settings``: fields of the file's own GPTConfig at other values than their defaults.
-    ``for_``: one of ``variants.checked_variants``, or several joined by "+"; None tells it by the
-    file's name, else by what the file does. ``on_begin(name)`` and ``on_result(result)`` are
+    ``for_``: one of ``variants.checked_variants``, or several joined by "+"; None tells it by what
+    the file does, else by its name. ``on_begin(name)`` and ``on_result(result)`` are
     called in this thread as checks start and end. ``cancel`` ends the run early. Nothing
     is raised for a bad file: the report says what is wrong in ``unusable``.
     """
