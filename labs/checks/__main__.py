@@ -38,8 +38,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--for", dest="for_", default="", help="a modification, several joined by +, or baseline"
     )
+    parser.add_argument("--source", type=Path, help="what the file was made from")
     parser.add_argument(
-        "--source", type=Path, help="what the file was made from; by default q1lab's baseline"
+        "--baseline",
+        type=Path,
+        help="another file to compare with; by default the source, else q1lab's baseline",
     )
     parser.add_argument(
         "--set",
@@ -85,9 +88,10 @@ def main(arguments: list[str] | None = None) -> int:
     path = options.file.absolute()
     try:
         settings = dict(parse(setting) for setting in options.settings)
+        source = options.source and ("what it was made from", options.source)
         return run(
             path,
-            options.source,
+            (options.baseline.name, options.baseline) if options.baseline else source,
             options.for_,
             settings,
             say,
@@ -110,7 +114,7 @@ def parse(setting: str) -> tuple[str, Any]:
 
 def run(
     path: Path,
-    source: Path | None,
+    source: tuple[str, Path] | None,
     for_: str,
     settings: dict[str, Any],
     say: Callable[..., None],

@@ -47,7 +47,7 @@ class Subject:
         self,
         module: ModuleType,
         path: Path,
-        source: Path | None = None,
+        source: tuple[str, Path] | None = None,
         values: Mapping[str, Any] | None = None,
     ) -> None:
         self.module = module
@@ -55,7 +55,8 @@ class Subject:
         """Fields of the config's own that are not at their defaults."""
         self.path = path
         self.source = source
-        """The file that it was made from, if that is known."""
+        """What it is compared with, if that is not q1lab's baseline: its name in messages, and the
+        file."""
         self.text = path.read_text(encoding="utf-8")
         self.fields = loading.fields(module)
         self.traces: dict[Any, Any] = {}

@@ -150,12 +150,17 @@ LOADING = "loading the file"
 """The step of `labs.checks` that imports the model file."""
 
 
-def command_after_checks(report: CheckReport, file: str, variant: str | None = None) -> str:
-    """The command that comes after success: train the file (as the learner named it), a change of
-    no week against the model.py beside it; or begin the chosen modification of a checked baseline;
-    "" before one is chosen, since naming one would be choosing it."""
+def command_after_checks(
+    report: CheckReport, file: str, variant: str | None = None, baseline: str | None = None
+) -> str:
+    """The command that comes after success: train the file (as the learner named it) against the
+    baseline that it was checked with, a change of no week against the model.py beside it; or begin
+    the chosen modification of a checked baseline; "" before one is chosen, since naming one would
+    be choosing it."""
     is_explicit_path = Path(file).is_absolute() or file.startswith(("./", "../"))
     train = f"q1lab run {shlex.quote(file if is_explicit_path else f'./{file}')}"
+    if baseline is not None:
+        return f"{train} --baseline {shlex.quote(baseline)}"
     if report.for_ != "baseline":
         return train
     model = Path(file).with_name("model.py")
@@ -242,6 +247,7 @@ def run_checks(
     file: Path | str,
     for_: str | None = None,
     *,
+    baseline: Path | None = None,
     settings: Mapping[str, Any] | None = None,
     on_result: Callable[[CheckResult], None] = lambda result: None,
     on_begin: Callable[[str], None] = lambda name: None,
@@ -251,6 +257,8 @@ def run_checks(
     """Check a model file and return the report; blocks until done, so an app calls it in a thread.
 
     ``settings``: fields of the file's own GPTConfig at other values than their defaults.
+    ``baseline``: the file that it is compared with; None for what it was made from, as far as that
+    is known, else q1lab's.
     ``for_``: one of ``variants.checked_variants``, or several joined by "+"; None tells it by what
     the file does, else by its name. ``on_begin(name)`` and ``on_result(result)`` are
     called in this thread as checks start and end. ``cancel`` ends the run early. Nothing
@@ -273,9 +281,9 @@ def run_checks(
         f"--memory-mb={limits.memory_mb}",
     ]
     command += [f"--set={key}={json.dumps(value)}" for key, value in (settings or {}).items()]
-    source = parents.parent_or_baseline(path).variant.path
-    if source != paths.models_dir() / "baseline.py":
-        command.append(f"--source={source}")
+    compared = baseline or parents.parent_or_baseline(path).variant.path
+    if compared != paths.models_dir() / "baseline.py":
+        command.append(f"--{'baseline' if baseline else 'source'}={compared}")
     with child_processes.running_child(
         command,
         seconds=limits.seconds,
