@@ -64,6 +64,8 @@ IN_BLOCKS = """
         y = torch.cat(outs, dim=2)
 """
 PARTLY = "q, k = (torch.cat([rotate(t[..., :4], cos[:, :2], sin[:, :2]), t[..., 4:]], -1) for t in (q, k))"
+QUARTER = """n = max(1, self.head_dim // 8)
+        q, k = (torch.cat([rotate(t[..., :2 * n], *rope_tables(2 * n, T)), t[..., 2 * n :]], -1) for t in (q, k))"""
 OTHER_KINDS = {
     "a bias by distance": Case("ALiBi", "baseline", {"attend": ALIBI, **NO_TABLE}),
     "go through a norm before they meet": Case("a norm of queries and keys", "rope", {"heads": QK_NORM, "attn_init": QK_GAINS}),
@@ -72,6 +74,7 @@ OTHER_KINDS = {
     "layer 2 reaches 5 tokens": Case("a window in the last layer", "baseline", {"attend": MANUAL.replace(".tril() == 0", ".tril().triu(-4 if self.layer == 2 else -T) == 0")}),
     "reaches 200 tokens": Case("a wide window", "baseline", {"attend": MANUAL.replace(".tril() == 0", ".tril().triu(-199) == 0")}),
     "the slow pairs turn slower": Case("angles stretched as in Llama 3.1", "rope", {"helpers": STRETCHED}),
+    "only a part of each head's features rotates": Case("a quarter of each head", "rope", edits=(("rotate", ROPE["rotate"].splitlines()[2].strip(), QUARTER),)),
     "only a part of each head's features": Case("half of each head", "rope", edits=(("rotate", ROPE["rotate"].splitlines()[2].strip(), PARTLY),)),
     "Swish with β": Case("a learned β", "swiglu", edits=(
         ("mlp", "        self.drop =", "        self.beta = nn.Parameter(torch.ones(hidden))\n        self.drop ="),
