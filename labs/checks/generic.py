@@ -77,8 +77,10 @@ def interface(s: Subject) -> str:
         if tuple(scores.shape) == (B * T, VOCAB):
             notes = ["logits come flattened to (B·T, V)"]
         elif tuple(scores.shape) != (B, T, VOCAB):
+            padded = scores.shape[-1] > VOCAB and scores.shape[:-1].numel() == B * T
             raise Wrong(
                 f"logits have the shape {tuple(scores.shape)}, and (B, T, V) is {(B, T, VOCAB)}"
+                + "; of a vocabulary that is padded, return logits[..., :vocab_size]" * padded
             )
         if loss.dim() != 0 or not torch.isfinite(loss):
             raise Wrong(f"the loss is {loss.tolist()}, not one finite number")
@@ -771,7 +773,8 @@ def grads_of(loss: Tensor, weights: list[Tensor]) -> tuple[Tensor | None, ...]:
         return torch.autograd.grad(loss, weights, allow_unused=True)
     except RuntimeError as error:
         first = str(error).split(". ")[0].splitlines()[0][:200]
-        raise Wrong(f"the backward pass fails: {first}") from error
+        kept = "; something of an earlier call is kept: a cache?" * ("second time" in first)
+        raise Wrong(f"the backward pass fails: {first}{kept}") from error
 
 
 def fine(model: nn.Module, x: Tensor, y: Tensor) -> bool:

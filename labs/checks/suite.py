@@ -101,6 +101,8 @@ def run_check(check: Check, subject: Any, limit: Limit = contextlib.nullcontext)
         return replace(result, warning=isinstance(seen, Warned))
     if uncallable:
         return result
+    if check is generic.interface and not overrules(subject.text).get(check.name):
+        return result  # what it asks for is needed: advice to overrule it would be odd
     if reason := overrules(subject.text).get(check.name, ""):
         return replace(result, passed=True, warning=True, overruled=reason)
     doubt = "; ".join(words for words in (check.doubt, how_to_overrule(check.name)) if words)

@@ -82,7 +82,7 @@ def test_the_first_message_about_a_wrong_file_does_not_mislead(case: Case, tmp_p
 
 def test_so_many_messages_name_the_mistake() -> None:
     kinds = Counter("symptom" if case.symptom else "names" for case in WRONG)
-    assert kinds == {"names": 168, "symptom": 3}
+    assert kinds == {"names": 169, "symptom": 3}
 
 
 MIXED = (
@@ -156,6 +156,7 @@ INIT = "def __init__(self, config):\n        super().__init__()\n        self.co
     [
         ("    n_head: int = 6\n", "", "GPTConfig has no field n_head"),
         ("return logits, F.cross", "return F.cross", "forward returned Tensor, not the pair"),
+        ("logits = self.head(x)", "logits = F.pad(self.head(x), (0, 3))", "padded, return logits[..., :vocab_size]"),
         ("idx, targets=None)", "idx)", "forward(self, idx) can't be called as forward(idx, targets): give forward a second"),
         ("idx, targets=None)", "idx, *, targets=None)", "a second argument targets=None"),
         ("idx, targets=None)", "idx, cache=None)", "forward's second argument is cache, and is given targets: give forward a second"),
@@ -181,6 +182,7 @@ def test_a_file_of_another_interface_is_told_what_is_missing(
     assert [r.name for r in results] == ["interface"]  # nothing else could be told
     assert results[0].failed
     assert says in results[0].seen
+    assert not results[0].doubt
 
 
 def test_a_modification_that_no_check_could_judge_fails(tmp_path: Path) -> None:
@@ -246,8 +248,13 @@ def cached(past: str, mask: str) -> Case:
         ("0", "do positions start again"),
     ],
 )
-def test_generation_with_a_cache_is_looked_at(start: str, seen: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("more", ["", ", x.mean()", ", (x.mean(), None)"])
+def test_generation_with_a_cache_is_looked_at(
+    start: str, seen: str, more: str, tmp_path: Path
+) -> None:
+    """Also where a loss of another kind is returned beside it, as a mixture of experts does."""
     text = cached(start, "past_kv is None").text()
+    text = text.replace("return (x, kept) if", f"return (x, kept{more}) if")
     text = text.replace("def forward(self, x):\n        B, T, C", "def forward(self, x, past_kv=None):\n        B, T, C")  # fmt: skip
     text = text.replace("def forward(self, x):\n        y, kept", "def forward(self, x, past_kv=None, use_cache=False):\n        y, kept")  # fmt: skip
     results = {r.name: r for r in suite.run_all(subject(text, tmp_path), "rope")}
