@@ -41,8 +41,8 @@ def rope(name: str, *edits: Edit, **sections: str) -> Case:
     return Case(name, "rope", sections, edits)
 
 
-def rms(name: str, line: str) -> Case:
-    return Case(name, "rmsnorm", edits=(("norm", RMSLINE, line),))
+def rms(name: str, line: str, *edits: Edit) -> Case:
+    return Case(name, "rmsnorm", edits=(("norm", RMSLINE, line), *edits))
 
 
 def glu(name: str, line: str, *edits: Edit) -> Case:
@@ -285,7 +285,21 @@ FUNCTION = {"norm": "\ndef rms(x, g):\n    return x * torch.rsqrt(x.pow(2).mean(
     "block_init": "\n        self.g1, self.g2 = (nn.Parameter(torch.ones(config.n_embd)) for _ in range(2))\n        self.attn = Attention(config)\n        self.ffn = FeedForward(config)\n",
     "block": "\n        x = x + self.attn(rms(x, self.g1))\n        return x + self.ffn(rms(x, self.g2))\n",
     "blocks": "\n        self.blocks = nn.ModuleList(Block(config, i) for i in range(config.n_layer))\n        self.g = nn.Parameter(torch.ones(config.n_embd))\n", "last": "\n        x = rms(x, self.g)\n"}  # fmt: skip
+RAW_INIT = """
+        self.q = nn.Linear(config.n_embd, config.n_embd, bias=False)
+        self.kv = nn.Linear(config.n_embd, 2 * config.n_embd, bias=False)
+        self.proj = nn.Linear(config.n_embd, config.n_embd, bias=False)
+"""
+RAW_HEADS = """
+        q, (k, v) = self.q(x), self.kv(self.raw).chunk(2, dim=-1)
+        q, k, v = (t.view(B, T, self.n_head, self.head_dim).transpose(1, 2) for t in (q, k, v))
+"""
 MET = [
+    names("its gains start between", rms("gains that are drawn", RMSLINE, ("norm", "torch.ones(dim)", "torch.randn(dim)"))),
+    names("its gains start at 0.5", rms("gains of a half", RMSLINE, ("norm", "torch.ones(dim)", "torch.full((dim,), 0.5)"))),
+    names("the gain is 1 + g, and g starts at 1", rms("1 + g, from ones", RMSLINE.replace("self.weight", "(1 + self.weight)"))),
+    names("of queries, keys and values, some are made of the stream without a norm", Case("keys and values of the raw stream", "baseline",
+        {"attn_init": RAW_INIT, "heads": RAW_HEADS, "block": SECTIONS["block"].replace("x = x + self.attn", "self.attn.raw = x\n        x = x + self.attn", 1)})),
     names("divided by √n_embd", Case("ALiBi, scaled by the width", "baseline", {**NO_TABLE, "attend": ALIBI.replace("k.size(-1))", "C)")})),
     names("divided by √n_embd", rope("a norm of queries and keys, scaled by the width", heads=QK_NORM, attn_init=QK_GAINS, attend=BY_WIDTH)),
     names("eps is 0.001", Case("eps 1e-3", "rmsnorm", edits=(("norm", "eps=1e-5", "eps=1e-3"),))),
