@@ -184,8 +184,9 @@ def start(s: Subject) -> str:
         if baseline_too(s, lambda reference: start_loss(reference) - even > 0.5):
             return f"{seen}; the baseline starts as high"
         return another_kind(
-            f"{seen}: the first weights are larger than GPT-2's (0.02); a second difference, "
-            "unless the baseline has them too"
+            f"the first weights are larger than GPT-2's (0.02), so the loss starts at {loss:.3f}, "
+            f"where ln({START_VOCAB}) = {even:.3f}; a second difference, unless the baseline has "
+            "them too"
         )
     return seen
 

@@ -13,6 +13,7 @@ import copy
 import dataclasses
 import functools
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -142,10 +143,10 @@ class Subject:
         key = ("blank", *sorted({**SIZES, **sizes}.items()))
         return self.once(key, lambda: self.build(**sizes))
 
-    def undrawn(self, **sizes: Any) -> nn.Module:
-        """A model whose weights are not drawn, to be counted or shaken."""
+    def undrawn(self, *, zero: bool = False, **sizes: Any) -> nn.Module:
+        """A model whose weights are not drawn, to be counted or shaken (``zero``)."""
         try:
-            with Undrawn():
+            with Undrawn(zero):
                 return self.build(**sizes)
         except Exception:  # it computes with its weights while it is built
             return self.build(**sizes)
@@ -203,9 +204,20 @@ class Subject:
 
 
 class Undrawn(TorchFunctionMode):
-    """While active, parameters are not drawn, which would take the longest of a wide model: they
-    are 0. Other tensors are drawn: some draw until all values lie within bounds (trunc_normal_),
-    and 0 may never do."""
+    """While active, parameters are not drawn, which would take the longest of a wide model. They
+    start at 0, or where they are only counted they are left as they lie in memory.
+
+    Some code draws until all values fit (trunc_normal_, into tensors beside the parameter): other
+    tensors are drawn, and so is a parameter that is drawn again and again.
+    """
+
+    MOST = 8
+    """Draws of one parameter that are left out: nn.Linear's, the file's, one for its layer."""
+
+    def __init__(self, zero: bool = False) -> None:
+        super().__init__()
+        self.zero = zero
+        self.draws: Counter[int] = Counter()
 
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
@@ -213,9 +225,10 @@ class Undrawn(TorchFunctionMode):
         kwargs = kwargs or {}
         if getattr(func, "__name__", "") in ("normal_", "uniform_", "kaiming_uniform_"):
             weight = kwargs["tensor"] if "tensor" in kwargs else args[0]
-            if isinstance(weight, nn.Parameter):
+            self.draws[id(weight)] += 1
+            if isinstance(weight, nn.Parameter) and self.draws[id(weight)] <= self.MOST:
                 with torch.no_grad():
-                    return torch.Tensor.zero_(weight)
+                    return torch.Tensor.zero_(weight) if self.zero else weight
         return func(*args, **kwargs)
 
 

@@ -298,7 +298,9 @@ def hidden(s: Subject) -> str:
         raise NotJudged("no gate was found")
     sizes = {}
     for width, heads in ((128, 4), (768, 12)):
-        model = s.undrawn(n_embd=width, n_layer=1, n_head=heads, vocab_size=16, block_size=8)
+        model = s.undrawn(
+            zero=True, n_embd=width, n_layer=1, n_head=heads, vocab_size=16, block_size=8
+        )
         trace_of_width = s.watch(shake(model), tokens(1, 8, 16), width)
         sizes[width] = find(trace_of_width, width)[0].hidden
     more = {width: 3 * h / (8 * width) - 1 for width, h in sizes.items()}

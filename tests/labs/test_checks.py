@@ -367,6 +367,11 @@ def test_a_check_that_runs_out_of_time_is_not_judged(tmp_path: Path) -> None:
     assert "“loss at the start”" in report.left_open(longest=256)
 
 
+def test_a_file_that_waits_comes_to_an_end(tmp_path: Path) -> None:
+    path = write(tmp_path, "import time\ntime.sleep(1000)\n")
+    said(run_checks(path, limits=CheckLimits(seconds=5)), "no end after 5 s")
+
+
 ENDLESS = "        while True:\n            pass\n"
 
 

@@ -93,7 +93,7 @@ FIRST_WEIGHTS = {
     "Kaiming's": "nn.init.kaiming_normal_(p)",
     "orthogonal": "nn.init.orthogonal_(p)",
     "of data": "p.data.normal_(0.0, 0.02)",
-    "drawn until they fit": "p.data.normal_(std=0.02)\n                while not 0.01 < p.std() < 0.04:\n                    p.data.normal_(std=0.02)",
+    "drawn until they fit": "nn.init.normal_(p, std=0.02)\n                while not 0.01 < p.std() < 0.04:\n                    nn.init.normal_(p, std=0.02)",
     "NumPy's": 'p.data.copy_(torch.from_numpy(__import__("numpy").random.default_rng(0).normal(0.0, 0.02, tuple(p.shape))))',
 }
 GAINS = """

@@ -171,10 +171,12 @@ def command_after_checks(
 
 @dataclass(frozen=True)
 class CheckLimits:
-    """Limits on a file's process: seconds for everything, waiting included; seconds of processor
-    time for one check; megabytes of data memory; bytes of output."""
+    """Limits on a file's process: seconds without a result, for one that waits; seconds of
+    processor time for one check; seconds for everything; megabytes of data memory; bytes of
+    output."""
 
     seconds: float = 180.0
+    seconds_in_all: float = 1200.0
     step_seconds: float = 20.0
     memory_mb: int = 4096
     printed: int = 8 * 2**20
@@ -286,7 +288,7 @@ def run_checks(
         command.append(f"--{'baseline' if baseline else 'source'}={compared}")
     with child_processes.running_child(
         command,
-        seconds=limits.seconds,
+        seconds=limits.seconds_in_all,
         env=_environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -326,7 +328,7 @@ def _follow(
     """Read both pipes until the child is gone. Returns why it was stopped, or None."""
     assert child.stdout is not None
     assert child.stderr is not None
-    deadline = time.monotonic() + limits.seconds
+    began = heard = time.monotonic()
     gone_at: float | None = None
     with selectors.DefaultSelector() as selector, child.stdout, child.stderr:
         for pipe, feed in ((child.stdout, reading.feed), (child.stderr, printed.feed)):
@@ -338,6 +340,7 @@ def _follow(
                     data = os.read(key.fd, 2**16)
                     if data:
                         key.data(data)
+                        heard = time.monotonic() if key.fileobj is child.stdout else heard
                     else:
                         selector.unregister(key.fileobj)
             now = time.monotonic()
@@ -348,8 +351,9 @@ def _follow(
                     f"it printed more than {limits.printed // 2**20} MB, while {reading.step}: "
                     "is there a print in forward, or in a loop?"
                 )
-            if now > deadline:
-                return f"no end after {limits.seconds:g} s, while {reading.step}"
+            for since, most in ((heard, limits.seconds), (began, limits.seconds_in_all)):
+                if now > since + most:
+                    return f"no end after {most:g} s, while {reading.step}"
             if child.poll() is not None:
                 # a process that the file left behind may hold the pipes: half a second for what is
                 # in them
