@@ -169,7 +169,7 @@ def callable_as_trained(s: Subject) -> None:
 
 @check(
     "loss at the start",
-    "near ln(vocab), up to 0.5 above: nothing is known yet, so each token is as likely as any other",
+    "near ln(vocab), to 0.5: nothing is known yet, so each token is as likely as any other",
     "A start far above it means that the first steps go into undoing the initial weights.",
 )
 def start(s: Subject) -> str:

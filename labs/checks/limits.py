@@ -15,14 +15,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
-from labs.checks.property_check import NotJudged
-
 
 class Unusable(Exception):
     """The file can't be used; the message says where, why and what to do."""
 
 
-class TookTooLong(NotJudged):
+class TookTooLong(Exception):
     """A step went over its time, which says nothing of the file but that it is slow."""
 
 

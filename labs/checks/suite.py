@@ -81,7 +81,7 @@ def run_check(check: Check, subject: Any, limit: Limit = contextlib.nullcontext)
     try:
         with limit(check.name):
             passed, seen = True, check.run(subject)
-    except NotJudged as reason:
+    except (NotJudged, TookTooLong) as reason:
         judged, late, seen = False, isinstance(reason, TookTooLong), str(reason)
     except (Wrong, Unusable) as wrong:
         seen = str(wrong)
@@ -129,7 +129,7 @@ def run_all(
         if check is generic.interface:
             if result.failed:
                 return
-            with contextlib.suppress(NotJudged, Unusable), limit("looking for a cache"):
+            with contextlib.suppress(TookTooLong, Unusable), limit("looking for a cache"):
                 if scope.has_cache(subject):
                     due.append(scope.generation)
     for variant in split(for_):

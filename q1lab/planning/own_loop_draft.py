@@ -321,8 +321,8 @@ def check_model_file(
             f"{file.path.name} fails {len(failed)} of {len(report.checks)} checks "
             f"({', '.join(failed[:3])}"
             f"{', …' if len(failed) > 3 else ''})",
-            next=f"see `q1lab check {file.origin}{compared}{with_settings}`, or train it anyway with "
-            "--unchecked",
+            next=f"see `q1lab check {file.origin}{compared}{with_settings}`, "
+            "or train it anyway with --unchecked",
         )
     return report
 
