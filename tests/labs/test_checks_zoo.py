@@ -71,6 +71,36 @@ def test_a_bias_is_no_mistake_of_a_config_that_has_no_field_for_it(tmp_path: Pat
     assert "has no field bias" in results["swiglu: no bias without bias"].seen
 
 
+SIDE_BY_SIDE = {
+    "block": "\n        return x + self.attn(self.norm1(x)) + self.ffn(self.norm2(x))\n"
+}
+
+
+@pytest.mark.parametrize(
+    ("case", "check"),
+    [
+        (OTHER_KINDS["first weights are larger than GPT-2's"], generic.start),
+        (Case("side by side", "baseline", SIDE_BY_SIDE), generic.residual),
+    ],
+    ids=["start", "side by side"],
+)
+def test_what_the_baseline_has_too_is_no_second_difference(
+    case: Case, check: Check, tmp_path: Path
+) -> None:
+    model = subject(case.text(), tmp_path)
+    alone = suite.run_check(check, model)
+    assert "a second difference" in alone.seen
+    same, plain = tmp_path / "same.py", tmp_path / "plain.py"
+    same.write_text(case.text())
+    plain.write_text(Case("as it is", "baseline").text())
+    model.source = ("same.py", same)
+    beside = suite.run_check(check, model)
+    assert beside.passed
+    assert not beside.warning
+    model.source, model.traces = ("plain.py", plain), {}
+    assert suite.run_check(check, model).seen == alone.seen
+
+
 @pytest.mark.parametrize("case", WRONG, ids=name)
 def test_the_first_message_about_a_wrong_file_does_not_mislead(case: Case, tmp_path: Path) -> None:
     """It names the mistake or shows a symptom of it, as the case declares, and speaks of no other
