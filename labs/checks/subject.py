@@ -56,7 +56,7 @@ class Subject:
         """Fields of the config's own that are not at their defaults."""
         self.path = path
         self.source = source
-        """What it is compared with, if that is not q1lab's baseline: its name in messages, and the
+        """The file that it is compared with, if that is not q1lab's baseline: its name in messages, and the
         file."""
         self.text = path.read_text(encoding="utf-8")
         self.fields = loading.fields(module)

@@ -164,7 +164,7 @@ def sample_number(c: Comparison) -> str:
 
 
 def finished_runs(c: Comparison) -> tuple[int, int]:
-    """How many runs of each arm have a number, baseline first."""
+    """The number of runs of each arm that have a number, baseline first."""
     base, modified = (
         sum(value is not None for value in c.arms[arm].values.values()) for arm in ARMS
     )

@@ -171,7 +171,7 @@ EQUAL_LISTS = "Both arms have exactly the same numbers."
 
 
 def without_number_line(c: Comparison) -> str:
-    """How many runs from elsewhere have no result, and the first of them."""
+    """The number of runs from elsewhere without a result, and the first of them."""
     facts = next(note.facts for note in c.analysis.notes if note.kind is NoteKind.UNFINISHED)
     name = cut_cells(printable(facts["runs"][0]), 40)
     return f"{len(facts['runs'])} of {plural(facts['of'], 'run')} did not finish: {name}."

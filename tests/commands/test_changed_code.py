@@ -116,7 +116,7 @@ def test_a_run_that_begins_after_a_change_fails_and_says_so(folder: Path) -> Non
         TRAIN.replace("args = ", "open('model.py', 'a').write('x = 1\\n')\nargs = ")
     )
     shown = q1lab(*RUN, "--jobs", "1", code=1)
-    assert "model.py changed since the study was planned" in shown.stderr
+    assert "model.py changed since the study was planned" in shown.stdout
 
 
 def test_runs_of_other_code_are_not_reused(folder: Path) -> None:

@@ -239,7 +239,7 @@ def _first_names(names: list[str]) -> str:
 
 
 @dataclass(frozen=True)
-class Draft:
+class ImportDraft:
     """A study that is not written yet: without a name and a series."""
 
     study: Study
@@ -257,13 +257,13 @@ class TakenIn:
     """False where it had these runs already."""
 
 
-def draft_of_table(table: NumberTable, origin: str) -> Draft:
+def draft_of_table(table: NumberTable, origin: str) -> ImportDraft:
     """The study of a table, which has the verdict that `q1lab judge` gives."""
     arms = dict(zip(ARMS, table.runs, strict=True))
-    return Draft(study_of_table(table, origin), arms, table.names[1])
+    return ImportDraft(study_of_table(table, origin), arms, table.names[1])
 
 
-def draft_of_runs(grouped: GroupedRuns, origin: str, metric: Metric | None = None) -> Draft:
+def draft_of_runs(grouped: GroupedRuns, origin: str, metric: Metric | None = None) -> ImportDraft:
     """The study of runs of W&B or of a folder. ``origin`` says where they came from, for people.
     ``metric`` is that of the final numbers; None for runs with a val loss in nats."""
     all_runs = [run for arm in grouped.arms.values() for run in arm.values()]
@@ -323,11 +323,13 @@ def draft_of_runs(grouped: GroupedRuns, origin: str, metric: Metric | None = Non
             )
         ),
     )
-    return Draft(study, grouped.arms, grouped.names["modified"])
+    return ImportDraft(study, grouped.arms, grouped.names["modified"])
 
 
 def take_in(
-    drafts: Sequence[Draft], candidates: tuple[str, ...] = (), taken_names: Collection[str] = ()
+    drafts: Sequence[ImportDraft],
+    candidates: tuple[str, ...] = (),
+    taken_names: Collection[str] = (),
 ) -> list[TakenIn]:
     """Write each study, unless one here has the same runs: ``study.json`` and the events of its
     runs, as if it had been trained here. A folder appears complete or not at all, under a name
@@ -352,12 +354,12 @@ def take_in(
     ]
 
 
-def _write(draft: Draft, study: Study, taken_names: Collection[str]) -> Study:
+def _write(draft: ImportDraft, study: Study, taken_names: Collection[str]) -> Study:
     stem = draft.modified if study.variant == "modified" else study.variant
     return _publish(study, stem, _events(draft), {}, taken_names)
 
 
-def same_runs(draft: Draft) -> Study | None:
+def same_runs(draft: ImportDraft) -> Study | None:
     """The study here that was imported before and has exactly these runs; None if there is none."""
     results: dict[str, list[Any]] = {}
     for other in studies.load_each(studies.ids())[0]:
@@ -380,7 +382,7 @@ def _subject(study: Study) -> tuple[Any, ...]:
 
 
 def _results(events: Iterable[Mapping[str, Any]]) -> list[Any]:
-    """What the events say of a run's results: each number with its iter, and the state."""
+    """The results that a run's events hold: each number with its iter, and the state."""
     facts = ("type", "iter", "train_loss", "val_loss", "final", "state")
     return [
         [event[key] for key in facts if event.get(key) is not None]
@@ -389,7 +391,7 @@ def _results(events: Iterable[Mapping[str, Any]]) -> list[Any]:
     ]
 
 
-def _events(draft: Draft) -> dict[str, list[dict[str, Any]]]:
+def _events(draft: ImportDraft) -> dict[str, list[dict[str, Any]]]:
     """The events of each run of a study."""
     return {
         run.name: trainer_events(draft.arms[run.arm][run.seed], run.arm, run.variant)
