@@ -56,8 +56,8 @@ class Subject:
         """Fields of the config's own that are not at their defaults."""
         self.path = path
         self.source = source
-        """The file that it is compared with, if that is not q1lab's baseline: its name in messages, and the
-        file."""
+        """The file that it is compared with, if that is not q1lab's baseline: its name in
+        messages, and the file."""
         self.text = path.read_text(encoding="utf-8")
         self.fields = loading.fields(module)
         self.traces: dict[Any, Any] = {}

@@ -101,7 +101,8 @@ class SeriesResult:
 
     @property
     def sample_word(self) -> str:
-        """The word for what is counted: ``pairs``, or ``seeds`` or ``runs`` of arms that are no pairs."""
+        """The word for what is counted: ``pairs``, or ``seeds`` or ``runs`` where arms are no
+        pairs."""
         found = [m.comparison for m in self.members if m.comparison is not None]
         if all(c.analysis.headline == "paired" for c in found):
             return "pairs"
