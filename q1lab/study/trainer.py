@@ -252,6 +252,11 @@ class Trainer(StudyPart, ABC):
         return str(self.versions.get("trainer", ""))
 
     @property
+    def when_stopped(self) -> str:
+        """What becomes of a run that is stopped."""
+        return "a run that is under way begins again when the study goes on"
+
+    @property
     def has_model_files(self) -> bool:
         """True if the study's folder holds a model file for each arm."""
         return True

@@ -176,6 +176,10 @@ class Command(Trainer):
         return child_processes.python_module("labs.loop")
 
     @property
+    def when_stopped(self) -> str:
+        return "each run keeps its folder" if self.loop.resume else super().when_stopped
+
+    @property
     def has_model_files(self) -> bool:
         return False
 
