@@ -86,12 +86,13 @@ def compare(
 
             html = comparison_page.comparison_page(store, chosen, answer)
             write_output(page, html, mode=public_mode(), force=force)
-        print_comparison(store, chosen, as_json=as_json, full=full, answer=answer)
+        record = print_comparison(store, chosen, as_json=as_json, full=full, answer=answer)
         if plot is not None and not as_json:
             click.echo(f"\nwrote {plot}")
         if page is not None and not as_json:
             click.echo(f"\nwrote {page}")
-    shared.note_viewed("compare", chosen.id, chosen.variant)
+        if full and not as_json:
+            shared.note_comparison_read(store, record)
     return OK
 
 
@@ -102,7 +103,7 @@ def print_comparison(
     as_json: bool,
     full: bool = False,
     answer: EqualBudgetResult | None = None,
-) -> None:
+) -> Comparison:
     """Print a study's comparison as JSON, in short or in ``full``, and below it ``answer``, the
     comparison at equal FLOPs or wall clock."""
     from rich.console import Console
@@ -119,7 +120,7 @@ def print_comparison(
                 "told": equal_budget.budget_sentences(answer, record),
             }
         print_json(facts)
-        return
+        return record
     click.echo()
     print_verdict(record, full=full)
     if answer is not None:
@@ -127,6 +128,7 @@ def print_comparison(
         width = min(Console().width, 100)
         for sentence in equal_budget.budget_sentences(answer, record):
             click.echo(click.wrap_text(sentence, width, "  ", "    "))
+    return record
 
 
 def print_verdict(comparison: Comparison, *, full: bool) -> None:

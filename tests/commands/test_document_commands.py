@@ -771,7 +771,8 @@ def test_the_post(repo: Path, q1lab: Q1lab, fake_trainer: Fake, tmp_path: Path) 
     _, message = q1lab("post", "preview", "--no-open", "--output", str(page))
     assert "your browser" in message
     assert "data:image/svg+xml;base64," in page.read_text()
-    q1lab("compare")
+    q1lab("compare", "--full")
+    q1lab("post", "words")
     q1lab("new", "rope", "--repo", str(tmp_path / "fresh"))
     model_file = tmp_path / "fresh" / "rope.py"
     model_file.write_text(model_file.read_text() + "CHANGED = True\n")
