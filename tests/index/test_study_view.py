@@ -159,7 +159,7 @@ def test_how_long_a_command_trains_is_learned_from_its_first_run() -> None:
 
 
 def test_the_evaluation_at_the_end_takes_time_too() -> None:
-    """"99%, 0 s left" stood for half a minute a run: 111,540 tokens were still evaluated, at a
+    """ "99%, 0 s left" stood for half a minute a run: 111,540 tokens were still evaluated, at a
     third of the work of training: 48.4 iters' worth, which a finished run has behind it."""
     study = lab_home.make_study(seeds=(0,))
     iters = 111_540 / 3 / 768
