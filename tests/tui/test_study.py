@@ -579,6 +579,34 @@ async def test_the_first_start_shows_all_of_itself_in_the_smallest_terminal(tmp_
         assert " Begin " in words(app)
 
 
+async def test_a_message_goes_with_the_page_that_it_is_about() -> None:
+    """ "Kept as your answer. e goes on with it." stood below the pages after it."""
+    async with running(some_progress) as (app, pilot):
+        for leaves in ("n", "2", "u"):
+            app.action_go("study")
+            await go(pilot, "a2", "a2-skim")
+            await pilot.press("e", *"words", "escape")
+            await until(pilot, lambda: "e goes on with it" in words(app))
+            assert isinstance(app.screen, WeekScreen)  # it outlives the dialog that wrote it
+            await go(pilot, "a2", "a2-skim")
+            assert app.notice[0]  # the same page
+            if leaves == "u":
+                app.screen.open_page("b1")
+            else:
+                await pilot.press(leaves)
+            await settled(pilot)
+            assert "e goes on" not in words(app), leaves
+            assert app.notice == ("", "")
+
+
+async def test_news_of_a_study_stay_whichever_page_is_open() -> None:
+    async with running(some_progress) as (app, pilot):
+        app.announce("rope-1: 6 of 6 runs done.")
+        await pilot.press("n", "2", "3", "question_mark", "escape")
+        await settled(pilot)
+        assert app.notice[0] == "rope-1: 6 of 6 runs done."
+
+
 # ── the page as a reader
 
 
