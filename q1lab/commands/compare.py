@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from q1lab.commands import _documents as shared
-from q1lab.commands._output import print_json, print_paged
+from q1lab.commands._output import print_json, print_paged, say_written
 from q1lab.commands._store import open_store
 from q1lab.commands.completion import study_argument
 from q1lab.ground.errors import OK
@@ -87,10 +87,10 @@ def compare(
             html = comparison_page.comparison_page(store, chosen, answer)
             write_output(page, html, mode=public_mode(), force=force)
         record = print_comparison(store, chosen, as_json=as_json, full=full, answer=answer)
-        if plot is not None and not as_json:
-            click.echo(f"\nwrote {plot}")
-        if page is not None and not as_json:
-            click.echo(f"\nwrote {page}")
+        for file in (plot, page):
+            if file is not None and not as_json:
+                click.echo()
+                say_written(file)
         if full and not as_json:
             shared.note_comparison_read(store, record)
     return OK
