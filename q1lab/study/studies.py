@@ -54,7 +54,7 @@ def iters_after_last(config: Mapping[str, Any], val_tokens: int) -> float:
         return 0.0
     of_curve = config.get("eval_windows", 0) * config.get("block_size", 1)
     evaluated = val_tokens + min(val_tokens, of_curve)
-    return evaluated * EVALUATION_WORK / tokens_per_iter(config)
+    return float(evaluated * EVALUATION_WORK / tokens_per_iter(config))
 
 
 Sha = Annotated[str, max_chars(64, "[0-9a-f]{0,64}")]
