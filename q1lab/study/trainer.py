@@ -253,7 +253,7 @@ class Trainer(StudyPart, ABC):
 
     @property
     def when_stopped(self) -> str:
-        """What becomes of a run that is stopped."""
+        """A clause on the runs that are under way when a study is stopped."""
         return "a run that is under way begins again when the study goes on"
 
     @property
