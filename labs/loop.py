@@ -9,9 +9,11 @@ A metric is read from the first of these that reports it:
 
 - ``$Q1LAB_METRICS``: a JSON object per line, ``{"step": 250, "val/loss": 2.31}``;
 - lines of the output: ``METRIC step=250 val/loss=2.31``;
-- the plan's pattern, a regular expression with a group ``value`` and perhaps ``step``, ``train``.
+- the plan's pattern, a regular expression with a group ``value`` and perhaps ``step``, ``train``;
+- without a pattern, lines that name it as programs do: ``val/loss=2.31``, ``val/loss: 2.31``, JSON.
 
-Whatever else these report by name is written down beside it.
+Whatever else the first three report by name is written down beside it. Where an arm's first run
+shows no number, the others of the study would train in vain: the launch ends there.
 
 ``--look`` is the short run beforehand: a JSON question on stdin, its answer on stdout. Standard
 library only.
@@ -20,8 +22,10 @@ library only.
 from __future__ import annotations
 
 import argparse
+import ast
 import contextlib
 import ctypes
+import difflib
 import fcntl
 import hashlib
 import json
@@ -45,12 +49,10 @@ from labs import report
 from labs.sharing import engine_options, holding, leash, planned, take
 
 FINAL = ("finished", "diverged")
-FIRST = 8
-"""Steps at the beginning of which everything is written down, as ``labs.train`` does."""
-PAUSE = 0.5
-"""Seconds between two steps without the metric that are written down, beyond those."""
-MOST_VALUES = 20_000
-"""Values of the metric that are written down; the last one counts whatever their number."""
+KEPT = 10_000
+"""Steps of which everything is written down; of twice as many every second one, and so on."""
+MOST_TRIED = 20_000
+"""Values of the metric that a short run beforehand hands on, the last ones."""
 MOST_NUMBERS, LONGEST_NAME = 64, 100
 """Names, and characters of a name, under which other numbers are written down."""
 GRACE = 8.0
@@ -69,8 +71,31 @@ PATTERNS = {
 METRIC = re.compile(r"METRIC((?: +[^\s=]+=\S+)+)")
 """Numbers on a line of output, wherever in it: a progress bar may stand before them."""
 
+NUMBER = r"[-+]?(?:(?:\d++\.?+\d*+|\.\d++)(?:[eE][-+]?\d++)?+|[nN]a[nN]|[iI]nf(?:inity)?+)"
+AFTER_NUMBER = r"(?!\w|[.,/:]\d)"
+"""Behind a number there is no unit and no more digits: ``3/10``, ``1,234`` and ``12s`` are none."""
+A_NUMBER = re.compile(rf"(?<![\w./:]){NUMBER}{AFTER_NUMBER}")
+BEFORE_NAME = r"(?<![\w/.-])(?<![A-Za-z_][ ])"
+"""Before the metric's name there is no word: ``loss`` is not the loss of ``val loss: 2.31``."""
+STEP = re.compile(
+    r"\b(?:global_?)?(?:step|iter|iteration|epoch)s?\b[\"']?\s*[=:]?\s*(\d+)\b", re.IGNORECASE
+)
+
 TRAIN = ("train/loss", "train_loss", "loss")
 """Names under which a training loss is reported beside the metric."""
+
+NAME = re.compile(
+    r"((?:[A-Za-z_][\w/.@-]* )*[A-Za-z_][\w/.@-]*)[\"']?\s*(?:([=:])\s*(?:[\w.]*[\[(]\s*)?)?$"
+)
+"""The words before a number, with ``=`` or ``:`` behind them, and what begins an array."""
+MOST_WAYS, LONGEST_SHOWN, LONGEST_READ = 3, 100, 60
+"""Lines of the output that a message quotes with the option that reads each, and characters of
+such a line and of a name in it."""
+MOST_RECENT = 50
+"""Lines with numbers among which those are looked for, at the output's end."""
+
+NO_NUMBER = "no-number"
+"""The claim of a launch that ends since an arm's first run showed no number."""
 
 stop_asked = False
 
@@ -98,17 +123,32 @@ def main(argv: list[str] | None = None) -> int:
     os.umask(0o077)
     plan = json.loads((args.study / "study.json").read_text())
     failed = False
+    in_vain = args.study / "claims" / f"{args.launch}-{NO_NUMBER}"
     for arm, seed in planned(plan, args.only):
         folder = args.study / "runs" / f"{arm}-seed{seed}"
         if stop_asked:
             return 0
+        if in_vain.exists():
+            break
         if report.state(report.read(folder / "events.jsonl")) in FINAL or not (
             args.only or take(args.study / "claims" / f"{args.launch}-{folder.name}")
         ):
             continue
         with holding(folder / "lock"):
-            failed = attempt(plan, arm, seed, folder, args.attempt) == "failed" or failed
+            state = attempt(plan, arm, seed, folder, args.attempt)
+        failed = failed or state == "failed"
+        if state == "failed" and not args.only and not shows_number(args.study, arm):
+            take(in_vain)
     return 1 if failed else 0
+
+
+def shows_number(study: Path, arm: str) -> bool:
+    """True if a run of this arm has reported its metric."""
+    return any(
+        event.get("type") == "eval"
+        for events in (study / "runs").glob(f"{arm}-seed*/events.jsonl")
+        for event in report.read(events)
+    )
 
 
 def attempt(
@@ -179,8 +219,11 @@ def train(
         say("note", text=told.twice)
     step, value, wrong = told.outcome()
     if ended or wrong:
-        say("exit", state="failed", message=ended or wrong)
+        ways = [] if ended else told.ways()
+        say("exit", state="failed", message=ended or wrong, **({"ways": ways} if ways else {}))
         return "failed"
+    if not is_kept(len(told.fresh)) and step in told.fresh:  # the curve reaches its end
+        say("eval", iter=step, val_loss=told.values[step])
     say("eval", iter=step, val_loss=value, final=True)
     if not math.isfinite(value):
         say("exit", state="diverged", iter=step, message=f"{loop['metric']} ended as {value}")
@@ -204,7 +247,9 @@ def words_of(loop: Mapping[str, Any], variant: str, seed: int, out: Path, more: 
 
 
 def changed_input(loop: Mapping[str, Any]) -> str:
-    """The message for a file that the command reads and that has changed since it was planned."""
+    """The message for a file that the command reads, or a script of it imports, and that has
+    changed since it was planned."""
+    changed = "changed since the study was planned; put it back, or ask with --fresh"
     for name, sha256 in loop.get("inputs", {}).items():
         file = Path(loop["folder"], name)
         try:
@@ -213,8 +258,31 @@ def changed_input(loop: Mapping[str, Any]) -> str:
         except OSError as error:
             return f"{name}: {error.strerror}; the command needs it"
         if now != sha256:
-            return f"{name} changed since the study was planned; put it back, or ask with --fresh"
+            return f"{name} {changed}"
+    for name, then in loop.get("imports", {}).items():
+        raw, _, tree = then.partition(" ")
+        try:
+            data = Path(loop["folder"], name).read_bytes()
+        except OSError:
+            return f"{name} {changed}"
+        if hashlib.sha256(data).hexdigest() != raw and not (tree and hash_of_tree(data) == tree):
+            return f"{name} {changed}"
     return ""
+
+
+def hash_of_tree(source: bytes) -> str:
+    """The hash of a Python file's syntax tree without docstrings, as in q1lab's imported_code.py:
+    with another comment a file trains the same. Empty if it is not Python."""
+    try:
+        tree = ast.parse(source)
+        for node in ast.walk(tree):
+            body = getattr(node, "body", None)
+            first = body[0] if isinstance(body, list) and body else None
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                del body[: isinstance(first.value.value, str)]
+        return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ""
 
 
 # ── the command's numbers
@@ -236,6 +304,11 @@ class Told:
         """Where the metric is read; empty until it was seen."""
         pattern = loop.get("pattern", "")
         self.pattern = re.compile(PATTERNS.get(pattern, pattern)) if pattern else None
+        self.named = None if pattern else named(self.metric)
+        self.recent: deque[str] = deque(maxlen=MOST_RECENT)
+        """The last lines with numbers."""
+        self.last_step = 0
+        """The step of the last value that a line named, which never goes back."""
         self.values: dict[int, float] = {
             step: math.nan if value is None else value for step, value in (evals or {}).items()
         }
@@ -244,10 +317,10 @@ class Told:
         self.twice = ""
         self.others: set[str] = set()
         """Names of numbers that are neither the step nor the metric."""
-        self.step, self.mark = -1, 0.0
+        self.step, self.steps = -1, 0
+        """The last step that was reported beside the metric, and how many there were."""
         self.written: set[str] = set()
-        """The names that were written down of ``step``, the last one that was reported beside the
-        metric."""
+        """The names that were written down of ``step``."""
 
     def line(self, text: str) -> None:
         """A line of the output."""
@@ -263,12 +336,30 @@ class Told:
                 self.metric: value,  # which may have one of these names
             }
             self.record("pattern", {key: one for key, one in numbers.items() if one is not None})
+        elif self.named is not None and self.metric in text:
+            self._named_line(text)
+        if not self.values and A_NUMBER.search(text):
+            self.recent.append(text)
+
+    def _named_line(self, text: str) -> None:
+        """A line that names the metric as its program likes. The value that is named last counts:
+        a step that starts anew with each epoch is counted on."""
+        values = set(self.named.findall(text)) if self.named is not None else set()
+        if len(values) != 1:  # of two numbers nobody knows which one is meant
+            return
+        found = STEP.search(text)
+        step = int(found[1]) if found and len(found[1]) < 16 else 0
+        self.last_step = step if step > self.last_step else self.last_step + 1
+        self.record("output", {"step": self.last_step, self.metric: values.pop()})
 
     def record(self, source: str, numbers: Mapping[str, Any]) -> None:
         """Numbers that were reported together, by name."""
         found = {key: one for key, text in numbers.items() if (one := number(text)) is not None}
         step, value = found.pop("step", None), found.pop(self.metric, None)
         if value is not None:
+            if self.source == "output" and self.named is not None and source != "output":
+                self.values, self.fresh = {}, set()  # what a program says to q1lab comes first
+                self.source = source
             self.source = self.source or source
             value = value if source == self.source else None
         at = int(step) if step is not None and 0 <= step < 1 << 53 else len(self.fresh) + 1
@@ -285,17 +376,17 @@ class Told:
             self.twice = f"{self.metric} was reported twice at step {at}; the later one counts"
         self.values[at] = value
         self.fresh.add(at)
-        if len(self.fresh) <= MOST_VALUES:
+        if is_kept(len(self.fresh)):
             self.say("eval", iter=at, val_loss=value, **({"numbers": beside} if beside else {}))
 
     def _write(self, at: int, train: float | None, numbers: Mapping[str, float]) -> None:
         """Write down what was reported of a step without the metric, each name once: a step may
         come in several pieces, and there may be thousands of steps a second."""
         fields = numbers if train is None else {**numbers, "train_loss": train}
-        if fields and at > self.step and (at <= FIRST or time.monotonic() - self.mark >= PAUSE):
-            self.step, self.mark, self.written = at, time.monotonic(), set()
+        if fields and at > self.step:
+            self.step, self.steps, self.written = at, self.steps + 1, set()
         new = {name: one for name, one in fields.items() if name not in self.written}
-        if at == self.step and new:
+        if at == self.step and new and is_kept(self.steps):
             self.written |= new.keys()
             loss = {"train_loss": new.pop("train_loss")} if "train_loss" in new else {}
             self.say("iter", iter=at, **loss, **({"numbers": new} if new else {}))
@@ -304,7 +395,8 @@ class Told:
         """(step, value, what is wrong): the value that counts, at the step that it is of."""
         if not self.values:  # a run that was stopped behind its last step has them from before
             seen = ", ".join(sorted(self.others)[:6])
-            what = f"it reported {seen}" if seen else "it reported no number"
+            what = "it reported no number" if self.recent else "its output holds no number"
+            what = f"it reported {seen}" if seen else what
             return 0, math.nan, f"the command ended without {self.metric}: {what}; {self._remedy()}"
         last = max(self.values)
         if self.takes == "best":
@@ -315,12 +407,73 @@ class Told:
 
     def _remedy(self) -> str:
         """The way to have the metric read, for a command whose output does not show it."""
-        if self.pattern is not None:
-            return "see that --metric-pattern fits the lines that it prints"
-        return (
-            f"have it print lines such as `METRIC step=250 {self.metric}=2.31`, or describe its "
-            "own lines by --metric-pattern"
-        )
+        line, option = (self.ways() or [["", ""]])[0]
+        if option:
+            return f"read `{line}` by {option}" if line else f"read it by {option}"
+        return f"have it print lines such as `step=250 {self.metric}=2.31`"
+
+    def ways(self) -> list[list[str]]:
+        """[line, option] for the last lines of the output that hold numbers, each with the option
+        that reads one of them, the name most like the metric's first; a line is empty where the
+        number was reported by its name."""
+        found = [("", *option_for(f"{name}=0", self.metric, None)) for name in sorted(self.others)]
+        shapes: set[str] = set()
+        for line in reversed(self.recent):
+            shape = A_NUMBER.sub("0", line)
+            if shape not in shapes:
+                found.append((line, *option_for(line, self.metric, self.pattern)))
+            shapes.add(shape)
+        by_option: dict[str, str] = {}
+        for line, _, option in sorted(found, key=lambda way: -way[1]):
+            by_option.setdefault(option, line[:LONGEST_SHOWN])
+        return [[line, option] for option, line in by_option.items()][:MOST_WAYS]
+
+
+def named(name: str) -> re.Pattern[str]:
+    """The pattern of ``name=NUMBER``, as programs write it; the number may be an array's only
+    one."""
+    start = rf"{BEFORE_NAME}{re.escape(name)}[\"']?\s*[=:]\s*"
+    return re.compile(rf"{start}(?:[\w.]*[\[(]\s*(?={NUMBER}\s*[\])]))?({NUMBER}){AFTER_NUMBER}")
+
+
+def option_for(line: str, metric: str, pattern: re.Pattern[str] | None) -> tuple[float, str]:
+    """The option that reads a number of a line, and how much its name is like the metric's: the
+    one that is most alike, else the last one with decimals. Empty where no option reads one."""
+    best: tuple[float, bool] = (-1.0, False)
+    option, before = "", 0
+    for found in A_NUMBER.finditer(line):
+        text, before = line[before : found.start()], found.end()
+        name = NAME.search(text)
+        if name is None or len(name[1]) > LONGEST_READ or STEP.search(text + found[0]):
+            continue
+        alike = difflib.SequenceMatcher(None, name[1].lower(), metric.lower()).ratio()
+        rank = (alike, "." in found[0])
+        reads = _reads(line, text[name.start() :], name[1], found[0], bool(name[2]), pattern)
+        if reads and rank >= best:
+            best, option = rank, reads
+    return best[0], option
+
+
+def _reads(
+    line: str, text: str, name: str, value: str, sign: bool, pattern: re.Pattern[str] | None
+) -> str:
+    """The option that reads ``value`` behind ``text``, which is its ``name`` with perhaps a
+    sign."""
+    if sign and pattern is None and set(named(name).findall(line)) == {value}:
+        return f"--metric {shlex.quote(name)}"
+    for group in (r"\S+", r"[^\s,;)]+", r"[-+.\de]+"):
+        candidate = re.escape(text).replace("\\ ", " ") + f"(?P<value>{group})"
+        read = re.search(candidate, line)
+        if read is not None and read["value"] == value:
+            return f"--metric-pattern {shlex.quote(candidate)}"
+    return ""
+
+
+def is_kept(count: int) -> bool:
+    """True if the step that is the ``count``-th of a run is written down. The steps alone decide,
+    not the clock, so that runs which report alike have the same ones."""
+    stride: int = 1 << ((count - 1) // KEPT).bit_length()
+    return count % stride == 0
 
 
 def number(value: Any) -> float | None:
@@ -559,6 +712,7 @@ def look(question: dict[str, Any]) -> dict[str, Any]:
     wrong = wrong if wrong is not None else "it was stopped"
     wrong = wrong or told.outcome()[2]
     values = [[step, value] for step, value in sorted(told.values.items()) if math.isfinite(value)]
+    values = values[-MOST_TRIED:]
     seconds = round(time.monotonic() - began, 3)
     return {"wrong": wrong, "values": values, "source": told.source, "seconds": seconds}
 

@@ -4,6 +4,7 @@ keys, names of code, files. Each reference is resolved against what it names."""
 from __future__ import annotations
 
 import ast
+import builtins
 import contextlib
 import itertools
 import re
@@ -53,6 +54,8 @@ EXAMPLES = {
     "prepare.py",
     "results.json",
     "same.py",
+    "source/modified/relu_squared.py",
+    "studies/relu_squared-1/source/modified/relu_squared.py",
     "tests/test_gqa.py",
     "tests/test_rmsnorm.py",
     "tests/test_rope.py",
@@ -310,6 +313,36 @@ def stale_names(unit: Unit, passage: Passage) -> Iterator[Named]:
         yield match.start(), match[0], parts[1] not in defined().get(parts[0], ())
 
 
+def stale_identifiers(unit: Unit, passage: Passage) -> Iterator[Named]:
+    """Each ``name`` of a docstring that its module does not use, and that is neither a module, a
+    built-in, a key of the app, nor a word that the code spells out as a string."""
+    if passage.kind != "docstring" or not unit.code or not passage.file.startswith(CODE):
+        return
+    if match := re.fullmatch(r"([A-Za-z_]\w+)(?:\(.*\))?", unit.text):
+        is_known = (
+            match[1] in identifiers(passage.file)
+            or match[1] in literals()
+            or match[1] in defined()
+            or hasattr(builtins, match[1])
+        )
+        yield 0, match[1], not is_known
+
+
+@cache
+def identifiers(name: str) -> frozenset[str]:
+    """Every name that a module defines, takes, imports or reads, and the words of its strings."""
+    names: set[str] = set()
+    nodes = parsed(name) if (ROOT / name).exists() else []
+    docstrings = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    for node in nodes:
+        for field in ("id", "attr", "arg", "name"):
+            if isinstance(value := getattr(node, field, None), str):
+                names |= set(value.split("."))
+        if isinstance(node, ast.Constant) and id(node) not in docstrings:
+            names |= set(re.findall(r"\w+", str(node.value)[:60]))
+    return frozenset(names)
+
+
 @cache
 def literals() -> frozenset[str]:
     """Strings of the code that are one word: names of files that it writes, of keys, of fields."""
@@ -347,7 +380,12 @@ def references(passage: Passage) -> Iterator[tuple[str, str, bool]]:
         return
     whole = Unit(passage.line, passage.text, code=False)
     for unit in units(passage):
-        names_by_kind = stale_commands(unit), stale_names(unit, passage), stale_files(unit, passage)
+        names_by_kind = (
+            stale_commands(unit),
+            stale_names(unit, passage),
+            stale_identifiers(unit, passage),
+            stale_files(unit, passage),
+        )
         for at, name, stale in itertools.chain(*names_by_kind):
             yield _place(passage, unit, at), name, stale
     for at, name, stale in stale_keys(passage):
@@ -377,6 +415,7 @@ def test_everything_that_is_named_is_there() -> None:
         ("docs/x.md", "markdown", "It is\nin docs/gone.md.", "docs/gone.md"),
         ("q1lab/x.py", "message", "there is one;\nrestore it with --as NAME", "--as"),
         ("q1lab/x.py", "docstring", "What\n``telling.pace`` said.", "telling.pace"),
+        ("q1lab/x.py", "docstring", "First\n``gathered_all`` puts it.", "gathered_all"),
         (
             "q1lab/x.py",
             "docstring",

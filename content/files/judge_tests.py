@@ -104,7 +104,7 @@ def judge(
                 break
         for test, reason in outcomes.reason_by_test.items():
             sys.exit(
-                f"{tests} fails with a right {replaced}, too, and"
+                f"{tests} fails with a correct {replaced}, too, and"
                 f" judges nothing yet: {test}: {reason}"
             )
         if outcomes.skipped and not outcomes.passing:
@@ -115,9 +115,11 @@ def judge(
             )
         if not outcomes.passing:
             sys.exit(f"{tests} has no test: write a function test_…")
+        count = len(outcomes.passing)
+        passes = "passes" if count == 1 else "pass"
         print(
-            f"{tests}: {len(outcomes.passing)} of your tests pass on a"
-            f" right {replaced}"
+            f"{tests}: {count} of your tests {passes} with a correct"
+            f" {replaced}"
         )
         caught = [report(run(one, style), one) for one in mistakes]
     if not any(caught):

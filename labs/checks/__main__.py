@@ -38,8 +38,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--for", dest="for_", default="", help="a modification, several joined by +, or baseline"
     )
+    parser.add_argument("--source", type=Path, help="what the file was made from")
     parser.add_argument(
-        "--source", type=Path, help="what the file was made from; by default q1lab's baseline"
+        "--baseline",
+        type=Path,
+        help="another file to compare with; by default the source, else q1lab's baseline",
     )
     parser.add_argument(
         "--set",
@@ -51,7 +54,10 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--json", action="store_true")
     parser.add_argument(
-        "--step-seconds", type=float, default=20.0, help="the time limit of one check"
+        "--step-seconds",
+        type=float,
+        default=20.0,
+        help="the limit of one check, of processor time",
     )
     parser.add_argument(
         "--memory-mb",
@@ -82,16 +88,17 @@ def main(arguments: list[str] | None = None) -> int:
     path = options.file.absolute()
     try:
         settings = dict(parse(setting) for setting in options.settings)
+        source = options.source and ("what it was made from", options.source)
         return run(
             path,
-            options.source,
+            (options.baseline.name, options.baseline) if options.baseline else source,
             options.for_,
             settings,
             say,
             options.step_seconds,
             options.memory_mb,
         )
-    except Unusable as error:
+    except (Unusable, limits.TookTooLong) as error:
         say("unusable", message=str(error))
         return 2
 
@@ -107,7 +114,7 @@ def parse(setting: str) -> tuple[str, Any]:
 
 def run(
     path: Path,
-    source: Path | None,
+    source: tuple[str, Path] | None,
     for_: str,
     settings: dict[str, Any],
     say: Callable[..., None],
@@ -144,7 +151,7 @@ def run(
     try:
         with step("loading the file"):
             module = loading.load(path)
-    except (loading.ModelError, Unusable) as error:
+    except (loading.ModelError, Unusable, limits.TookTooLong) as error:
         full = "; it needs more memory than a check may use" * ("MemoryError" in str(error))
         raise Unusable(f"{interfaces.with_asserted_line(str(error))}{full}") from error
     with step("looking at the file"):
@@ -161,15 +168,20 @@ def run(
                     f"{path}: GPTConfig has no field {name} of its own; there is "
                     + (", ".join(own_fields) or "none")
                 )
-        for_ = for_ or suite.guess(subject)
+    note = None
+    if not for_:
+        for_ = suite.guess(subject, step)
+        note = suite.unmet_name(subject, for_)
     say("for", **{"for": for_})
+    if note:
+        say("check", **vars(note))
     passed, names = True, []
     for result in suite.run_all(subject, for_, lambda name: say("begin", name=name), step):
         say("check", **vars(result))
         passed = passed and not result.failed
         names.append(result.name)
     if names != [generic.interface.name]:  # else nothing was looked at
-        with step("looking at what was not checked"), contextlib.suppress(Exception):
+        with contextlib.suppress(Exception), step("looking at what was not checked"):
             say("scope", longest=LONG, not_looked_at=[*scope.not_looked_at(subject)])
     say("end", passed=passed)
     return 0 if passed else 1

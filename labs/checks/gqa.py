@@ -7,6 +7,8 @@ whether keys and values are repeated, expanded or never copied at all.
 
 from __future__ import annotations
 
+import contextlib
+import re
 from collections.abc import Iterator
 
 import torch
@@ -86,6 +88,11 @@ def groups(s: Subject) -> str:
         if keys is None:
             keys, unsure = values, True
         if len(set(keys)) == H and len(set(values)) == H:
+            if s.kv_field is not None and s.value_of(s.kv_field) is None:
+                raise Wrong(
+                    f"{where}: {s.kv_field} is None by default, so there are no groups: give it a "
+                    f"number, or check it with --set {s.kv_field}={H // 2}"
+                )
             few = s.kv_field is not None and s.n_params(**{s.kv_field: 1}) < s.n_params(
                 **{s.kv_field: H}
             )
@@ -116,7 +123,24 @@ def groups(s: Subject) -> str:
         if seen and now != seen:
             raise Wrong(f"{where} has {now}; the layers before it have {seen}")
         seen = now
+    if deaf := deaf_field(s):
+        raise Wrong(f"{seen}; {deaf}=1 and {deaf}={H} give the same model: is it used?")
     return Warned(f"{seen}; told by the values alone: no keys were seen") if unsure else seen
+
+
+def deaf_field(s: Subject) -> str:
+    """A field of the config that is called the number of groups, or of key and value heads, and
+    changes nothing; "" if there is none."""
+    if s.kv_field is not None:
+        return ""
+    for name in s.fields:
+        counts = re.search(r"kv|group", name) and not re.search(r"cache|size|norm", name)
+        if counts and not isinstance(s.value_of(name), bool):
+            with contextlib.suppress(Exception):  # a value that the field can't take
+                one, all_ = (s.with_field(name, value).logits for value in (1, H))
+                if torch.equal(one, all_):
+                    return name
+    return ""
 
 
 @check(
@@ -210,7 +234,8 @@ def mqa(s: Subject) -> str:
 
 @check(
     "gqa: a remainder is refused",
-    "n_head that is not a multiple of the number of key and value heads raises an error",
+    "n_head that is not a multiple of the number of key and value heads raises an error (else a "
+    "warning)",
     "Groups of different sizes would run, and be something else than GQA.",
 )
 def remainder(s: Subject) -> str:
@@ -226,7 +251,7 @@ def remainder(s: Subject) -> str:
     except Exception as error:  # late, but it doesn't go on
         late = "refused when the first batch comes; __init__ could say it"
         return f"{H} heads, {s.kv_field}=3: {late} ({type(error).__name__})"
-    raise Wrong(f"{H} heads with {s.kv_field}=3 are accepted")
+    return Warned(f"{H} heads with {s.kv_field}=3 are accepted: some groups are larger then")
 
 
 FILE_NAMES = ("gqa", "mqa", "grouped")

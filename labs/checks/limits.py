@@ -20,38 +20,42 @@ class Unusable(Exception):
     """The file can't be used; the message says where, why and what to do."""
 
 
-class TookTooLong(BaseException):
-    """A step went over its time. Not an Exception, so that a learner's `except Exception` doesn't
-    swallow it."""
+class TookTooLong(Exception):
+    """A step went over its time, which says nothing of the file but that it is slow."""
+
+
+class Late(BaseException):
+    """Ends a step that went over its time. Not an Exception, so that a learner's `except Exception`
+    doesn't swallow it."""
 
 
 class TimedSteps:
-    """Runs one step after another under a time limit, and turns unwanted ends into
-    messages."""
+    """Runs one step after another under a limit of processor time, and turns unwanted ends into
+    messages. On a busy machine a step may take longer; one that waits is for the parent to end."""
 
     def __init__(self, path: Path, seconds: float) -> None:
         self.path, self.seconds = path, seconds
-        signal.signal(signal.SIGALRM, self._late)
+        signal.signal(signal.SIGPROF, self._late)
 
     def _late(self, *_: object) -> None:
-        raise TookTooLong
+        raise Late
 
     @contextlib.contextmanager
     def __call__(self, name: str) -> Iterator[None]:
         # again and again, should the file catch it
-        signal.setitimer(signal.ITIMER_REAL, self.seconds, 0.5)
+        signal.setitimer(signal.ITIMER_PROF, self.seconds, 0.5)
         try:
             yield
-        except TookTooLong as late:
-            raise Unusable(
-                f"{self._at(late)}: no end after {self.seconds:g} s, while {name}"
+        except Late as late:
+            raise TookTooLong(
+                f"{self._at(late)}: took over {self.seconds:g} s of processor time, while {name}"
             ) from late
         except SystemExit as leaving:
             raise Unusable(f"{self._at(leaving)}: it calls exit, while {name}") from leaving
         except MemoryError as full:
             raise Unusable(f"{self._at(full)}: out of memory, while {name}") from full
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.setitimer(signal.ITIMER_PROF, 0)
 
     def _at(self, error: BaseException) -> str:
         lines = [

@@ -49,6 +49,8 @@ class Result:
     judged: bool = True
     """False if the check could not judge the file: it then neither passed nor failed, and `seen`
     says why."""
+    late: bool = False
+    """It was not judged, since it ran out of time."""
 
     @property
     def failed(self) -> bool:

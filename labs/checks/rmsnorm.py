@@ -117,8 +117,25 @@ def slip(module: nn.Module) -> str:
     name here."""
     gained_module, gains = with_gains(module)
     x = token_features().double()
-    words = slip_of(x, list(gains.values()), ask(gained_module, x))
+    out = ask(gained_module, x)
+    words = start_of_gains(module, x, list(gains.values()), out)
+    words = words or slip_of(x, list(gains.values()), out)
     return words and f": {words}"
+
+
+def start_of_gains(module: nn.Module, x: Tensor, gains: list[Tensor], out: Tensor) -> str:
+    """The gains with which a norm starts, where its formula is right; "" where it is not."""
+    base = x / rms(x)
+    for p, g in zip(module.parameters(), gains, strict=True):
+        low, high = (f"{value:.2g}" for value in (p.min().item(), p.max().item()))
+        start = f"at {low}" if low == high else f"between {low} and {high}"
+        for words, gain in (
+            (f"its gains start {start}, and have to start at 1", g),
+            (f"the gain is 1 + g, and g starts {start}, where 0 is needed", 1 + g),
+        ):
+            if torch.allclose(out, base * gain, rtol=2e-4, atol=2e-4):
+                return words
+    return ""
 
 
 @check(
@@ -450,7 +467,8 @@ def quiet(s: Subject) -> None:
         if abs(size - 1) > 0.1:
             raise Wrong(
                 f"before any training, what {reading.name} reads has a root mean square of "
-                f"{size:.3g}, not 1: a large eps, or a division by something else?"
+                f"{size:.3g}, not 1: a large eps, gains that don't start at 1, or a division by "
+                "something else?"
             )
 
 

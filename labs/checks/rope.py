@@ -435,6 +435,8 @@ def angles(s: Subject) -> str:
             raise Wrong(f"every angle is {LONG} times too small: are positions over the length?")
         for head in (profile.misfits(frequencies(10000.0)) > 2e-3).nonzero().flatten().tolist():
             notes.add(name_frequencies(profile, head))
+        if PARTLY in notes and profile.misfits([1.0, 0.0]).max() < 2e-3:
+            several_pairs_turn(s)
         for i in range(D // 2):
             rest = [f for j, f in enumerate(frequencies(10000.0)) if j != i]
             needed[i] = max(needed[i], profile.misfits(rest).max().item())
@@ -455,6 +457,11 @@ def angles(s: Subject) -> str:
     idle = [i for i, left in enumerate(needed) if left < IDLE]
     if len(idle) == D // 2 - 1:
         raise Wrong(NO_EXPONENT)
+    if idle == [*range(1, D // 2, 2)] and not notes:
+        raise Wrong(
+            f"the {D // 2} pairs have {D // 4} different angles, 10000^(−4i/head_dim): those of "
+            "half a head, each twice; is head_dim halved twice?"
+        )
     if idle and not notes:
         raise Wrong(
             f"no head's scores have the angle of pair {idle[0]}: are all its features rotated?"
@@ -465,6 +472,18 @@ def angles(s: Subject) -> str:
     return "; ".join(sorted(notes)) or (
         f"all {H} heads fit, head_dim = {D}: " + ", ".join(f"{f:.3g}" for f in frequencies(10000.0))
     )
+
+
+def several_pairs_turn(s: Subject) -> None:
+    """Raise Wrong where the first pair alone turns in wider heads, too: a quarter of them, as in
+    GPT-NeoX, is then several pairs."""
+    trace = s.watch(s.without_table(n_embd=2 * C, block_size=LONG), constant(1, LONG), 2 * C)
+    layers = scores_by_layer(trace)
+    if layers and Profile(layers[0].profile).misfits([1.0, 0.0]).max() < 2e-3:
+        raise Wrong(
+            "only pair 0 turns, the others by nearly nothing per position: is 2i in the exponent "
+            "divided by head_dim?"
+        )
 
 
 PARTLY = "only a part of each head's features rotates, as in GPT-NeoX; the paper rotates all"
@@ -549,6 +568,15 @@ def name_frequencies(profile: Profile, number: int) -> str:
         (
             [10000.0 ** (-2 * (i + 1) / D) for i in range(per_head)],
             "pairs count from 1: the first rotates by 10000^(−2/head_dim)",
+        ),
+        (
+            [10000.0 ** (-2 * (i - 1) / D) for i in range(per_head)],
+            "pairs count from −1: the first rotates by 10000^(2/head_dim)",
+        ),
+        (
+            [D * 10000.0 ** (-2 * i) for i in range(per_head)],
+            "the exponent is not divided, but what comes of it: 10000^(2i/head_dim) needs "
+            "brackets, theta ** (a / d)",
         ),
         (
             [2 * f for f in frequencies(10000.0)],

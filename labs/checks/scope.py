@@ -9,7 +9,7 @@ import dataclasses
 import inspect
 import re
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -102,7 +102,7 @@ def step_by_step(s: Subject, name: str, call: CachedCall) -> tuple[float, int]:
                 arguments[call.start] = at
             out = module(x[:, at : at + 1], **arguments)
             if isinstance(out, tuple | list):
-                store = out[-1] if len(out) > 1 and call.store else None
+                store = cache_among(out[1:]) if call.store else None
                 out = out[0]
             outputs.append(out.reshape(1, -1))
         if call.store and store is None:
@@ -111,6 +111,27 @@ def step_by_step(s: Subject, name: str, call: CachedCall) -> tuple[float, int]:
     if not call.store and not call.start and gaps[1:].min() > 5e-3:
         raise NotJudged("nothing seems to be kept from call to call")
     return gaps.max().item(), int(gaps.argmax())
+
+
+def cache_among(items: Sequence[Any]) -> Any:
+    """The one of a module's further outputs that holds keys and values, not a loss beside them.
+    NotJudged where none does, or several do."""
+    caches = [item for item in items if holds_rows(item)]
+    if len(caches) != 1:
+        raise NotJudged(f"{len(caches)} of its outputs can be a cache")
+    return caches[0]
+
+
+def holds_rows(item: Any) -> bool:
+    """True for tensors of three axes or more, in lists or not, and for a cache of a class of its
+    own."""
+    if isinstance(item, Tensor):
+        return item.dim() >= 3
+    if isinstance(item, Mapping):
+        item = [*item.values()]
+    if isinstance(item, tuple | list):
+        return any(map(holds_rows, item))
+    return item is not None and not isinstance(item, bool | int | float | str)
 
 
 def whole_row(s: Subject, name: str) -> tuple[Tensor, Tensor]:

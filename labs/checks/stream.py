@@ -198,10 +198,9 @@ class Stream:
             if readings and not readings[-1].outputs:
                 other = p.at not in once and not torch.equal(p.x, readings[-1].x) and self.best(p)
                 if other and (other[1] or other[2].plain):
-                    raise Wrong(
-                        f"{readings[-1].name} reads two different inputs, or its output is never "
-                        "added to the stream"
-                    )
+                    end = min((at for at in once if at > p.at), default=self.head.at)
+                    last = len(readings) - 1
+                    raise Wrong(self.two_inputs(last, readings[-1], p, other[1], end))
             else:
                 seen = self.best(p)
                 if seen is not None:
@@ -242,6 +241,19 @@ class Stream:
         self.parallel = bool(parallel_names)
         readings.append(Reading(self.head, final[0], final[1], name="the output layer"))
         return readings
+
+    def two_inputs(self, number: int, reading: Reading, p: Projection, norm: str, end: int) -> str:
+        """Say that what follows a sublayer's first projection reads something else than that; the
+        next output that is added to the stream is that of the operation `end`."""
+        heads = [head.at for head in self.trace.heads if reading.first.at < head.at < end]
+        if heads and p.at < heads[0] and not norm:
+            return (
+                f"the attention of layer {number // 2}: of queries, keys and values, some are made "
+                "of the stream without a norm"
+            )
+        return (
+            f"{reading.name} reads two different inputs, or its output is never added to the stream"
+        )
 
     def name(self, number: int, p: Projection) -> str:
         """The name of a sublayer, from its number and from whether it attends."""

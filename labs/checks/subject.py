@@ -13,6 +13,7 @@ import copy
 import dataclasses
 import functools
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -47,7 +48,7 @@ class Subject:
         self,
         module: ModuleType,
         path: Path,
-        source: Path | None = None,
+        source: tuple[str, Path] | None = None,
         values: Mapping[str, Any] | None = None,
     ) -> None:
         self.module = module
@@ -55,7 +56,8 @@ class Subject:
         """Fields of the config's own that are not at their defaults."""
         self.path = path
         self.source = source
-        """The file that it was made from, if that is known."""
+        """The file that it is compared with, if that is not q1lab's baseline: its name in
+        messages, and the file."""
         self.text = path.read_text(encoding="utf-8")
         self.fields = loading.fields(module)
         self.traces: dict[Any, Any] = {}
@@ -202,12 +204,20 @@ class Subject:
 
 
 class Undrawn(TorchFunctionMode):
-    """While active, no weights are drawn, which would take the longest of a wide model. They start
-    at 0, or where they are only counted they are left as they lie in memory."""
+    """While active, parameters are not drawn, which would take the longest of a wide model. They
+    start at 0, or where they are only counted they are left as they lie in memory.
+
+    Some code draws until all values fit (trunc_normal_, into tensors beside the parameter): other
+    tensors are drawn, and so is a parameter that is drawn again and again.
+    """
+
+    MOST = 8
+    """Draws of one parameter that are left out: nn.Linear's, the file's, one for its layer."""
 
     def __init__(self, zero: bool = False) -> None:
         super().__init__()
         self.zero = zero
+        self.draws: Counter[int] = Counter()
 
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
@@ -215,8 +225,10 @@ class Undrawn(TorchFunctionMode):
         kwargs = kwargs or {}
         if getattr(func, "__name__", "") in ("normal_", "uniform_", "kaiming_uniform_"):
             weight = kwargs["tensor"] if "tensor" in kwargs else args[0]
-            with torch.no_grad():
-                return torch.Tensor.zero_(weight) if self.zero else weight
+            self.draws[id(weight)] += 1
+            if isinstance(weight, nn.Parameter) and self.draws[id(weight)] <= self.MOST:
+                with torch.no_grad():
+                    return torch.Tensor.zero_(weight) if self.zero else weight
         return func(*args, **kwargs)
 
 

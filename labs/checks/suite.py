@@ -25,7 +25,7 @@ from typing import Any
 
 from labs import checks, models
 from labs.checks import generic, scope
-from labs.checks.limits import Unusable
+from labs.checks.limits import TookTooLong, Unusable
 from labs.checks.property_check import (
     Check,
     NotJudged,
@@ -54,6 +54,11 @@ OWN = {name: module for name, module in MODIFICATIONS.items() if PARTS[name] == 
 """Those that have checks of their own."""
 
 
+MOST_LATE = 3
+"""Checks that may run out of time; those after them are not run, or a slow file would take many
+minutes."""
+
+
 def split(for_: str) -> list[str]:
     """The modifications with checks of their own that a --for names: "rope", "rope+gqa", "llama"
     (its parts), "baseline" (none)."""
@@ -72,12 +77,12 @@ def run_check(check: Check, subject: Any, limit: Limit = contextlib.nullcontext)
     """Run one check under a limit. Only the learner's own errors fail it."""
     began = time.perf_counter()
     passed, judged, seen = False, True, ""
-    uncallable = False
+    uncallable = late = False
     try:
         with limit(check.name):
             passed, seen = True, check.run(subject)
-    except NotJudged as reason:
-        judged, seen = False, str(reason)
+    except (NotJudged, TookTooLong) as reason:
+        judged, late, seen = False, isinstance(reason, TookTooLong), str(reason)
     except (Wrong, Unusable) as wrong:
         seen = str(wrong)
     except Exception as error:
@@ -90,12 +95,14 @@ def run_check(check: Check, subject: Any, limit: Limit = contextlib.nullcontext)
         judged = uncallable or at is not None
     seconds = round(time.perf_counter() - began, 3)
     result = Result(
-        check.name, passed, check.expected, str(seen), check.why, seconds, judged=judged
+        check.name, passed, check.expected, str(seen), check.why, seconds, judged=judged, late=late
     )
     if passed or not judged:
         return replace(result, warning=isinstance(seen, Warned))
     if uncallable:
         return result
+    if check is generic.interface and not overrules(subject.text).get(check.name):
+        return result  # what it asks for is needed: advice to overrule it would be odd
     if reason := overrules(subject.text).get(check.name, ""):
         return replace(result, passed=True, warning=True, overruled=reason)
     doubt = "; ".join(words for words in (check.doubt, how_to_overrule(check.name)) if words)
@@ -110,21 +117,24 @@ def run_all(
 ) -> Iterator[Result]:
     """Run the checks one by one; `begin` hears each name first, and `limit` surrounds each. Ends
     after the interface check when that fails: nothing else could be told. A modification of which
-    no check could judge the file fails, too."""
+    no check could judge the file fails, too, unless there was no time for them."""
     due = checks_for(for_)
-    results = {}
+    results: dict[str, Result] = {}
     for check in due:
         begin(check.name)
+        if sum(result.late for result in results.values()) >= MOST_LATE:
+            check = replace(check, run=out_of_time)
         result = results[check.name] = run_check(check, subject, limit)
         yield result
         if check is generic.interface:
             if result.failed:
                 return
-            if scope.has_cache(subject):
-                due.append(scope.generation)
+            with contextlib.suppress(TookTooLong, Unusable), limit("looking for a cache"):
+                if scope.has_cache(subject):
+                    due.append(scope.generation)
     for variant in split(for_):
         own_results = [results[check.name] for check in OWN[variant].CHECKS]
-        if not any(result.judged for result in own_results):
+        if not any(result.judged or result.late for result in own_results):
             yield run_check(unseen(variant, own_results), subject)
     known_names = {check.name for module in OWN.values() for check in module.CHECKS}
     known_names |= {check.name for check in due} | {unseen(variant, []).name for variant in OWN}
@@ -139,6 +149,10 @@ def run_all(
             0.0,
             warning=True,
         )
+
+
+def out_of_time(subject: Any) -> str:
+    raise TookTooLong(f"not run, since {MOST_LATE} checks before it ran out of time")
 
 
 def unseen(variant: str, results: list[Result]) -> Check:
@@ -180,27 +194,52 @@ def first_line(error: BaseException) -> str:
     return next(iter(str(error).strip().splitlines()), "")[:300]
 
 
-def guess(subject: Any) -> str:
-    """Guess what a file modifies: by the line that `q1lab new` puts on top, by its name, else by
-    its behavior. "baseline" when no check recognizes it."""
+def guess(subject: Any, limit: Limit = contextlib.nullcontext) -> str:
+    """Tell what a file modifies: by the line that `q1lab new` puts on top, else by its behavior,
+    and by its name where that shows no modification. "baseline" when neither tells."""
+    if made_for := made_for_by_its_line(subject):
+        return made_for
+    present = []
+    for name, module in OWN.items():
+        # a file that fails here fails a check soon, with a better message
+        with contextlib.suppress(Exception), limit(f"looking for {name}"):
+            if module.recognizes(subject):
+                present.append(name)
+    return joined(present or named(subject)) or "baseline"
+
+
+def made_for_by_its_line(subject: Any) -> str:
     made_for = re.search(r"^# q1lab: (\w+), made from", subject.text[:2000], re.MULTILINE)
-    if made_for and made_for[1] in MODIFICATIONS:
-        return made_for[1]
+    return made_for[1] if made_for and made_for[1] in MODIFICATIONS else ""
+
+
+def unmet_name(subject: Any, guessed: str) -> Result | None:
+    """A warning where a file's name stands for more than it was seen to do."""
+    names = [] if made_for_by_its_line(subject) else named(subject)
+    wanted = joined([*names, *split(guessed)])
+    unseen_parts = [name for name in split(wanted) if name not in split(guessed)]
+    if not unseen_parts:
+        return None
+    return Result(
+        "file name",
+        True,
+        "the file does what its name says",
+        f"not seen in {subject.path.name}: {', '.join(unseen_parts)}; it is checked as {guessed} "
+        f"(--for {wanted} checks for all that its name says)",
+        "A file is judged by what it does: its name decides only where that shows no modification.",
+        0.0,
+        warning=True,
+    )
+
+
+def named(subject: Any) -> list[str]:
+    """The modifications that a file's name tells."""
     stem = subject.path.stem.lower()
-    by_name = [
+    return [
         name
         for name, module in MODIFICATIONS.items()
         if any(part in stem for part in module.FILE_NAMES)
     ]
-    if by_name:
-        return joined(by_name)
-    present = []
-    for name, module in OWN.items():
-        # a file that fails here fails a check soon, with a better message
-        with contextlib.suppress(Exception):
-            if module.recognizes(subject):
-                present.append(name)
-    return joined(present) or "baseline"
 
 
 def joined(names: list[str]) -> str:

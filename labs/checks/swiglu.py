@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from labs.checks.generic import baseline, layer_params
-from labs.checks.property_check import NotJudged, Wrong, another_kind, change, check
+from labs.checks.generic import baseline, baseline_too, layer_params
+from labs.checks.property_check import NotJudged, Warned, Wrong, another_kind, change, check
 from labs.checks.stream import is_norm
 from labs.checks.subject import LAYERS, C, H, Subject, shake, tokens
 from labs.checks.trace import Projection, Trace, first_alike
@@ -272,15 +272,19 @@ def silu(s: Subject) -> str:
 )
 def bias(s: Subject) -> str:
     for number, ff in enumerate(feed_forward_layers(s)):
-        if ff.biases and "bias" not in s.fields:
+        if not ff.biases:
+            continue
+        if baseline_too(s, lambda reference: any(f.biases for f in feed_forward_layers(reference))):
+            return f"feed-forward layer {number} has a bias, as its baseline has"
+        if "bias" not in s.fields:
             return another_kind(
                 f"feed-forward layer {number} has a bias, and GPTConfig has no field bias that "
                 "would turn it off; the paper has none"
             )
-        if ff.biases:
-            raise Wrong(
-                f"feed-forward layer {number} has a bias although the config says bias=False"
-            )
+        raise Wrong(
+            f"feed-forward layer {number} has a bias although the config says bias=False, and "
+            f"{baseline(s)[0]} has none (--baseline FILE names another)"
+        )
     return "none"
 
 
@@ -321,6 +325,8 @@ def hidden(s: Subject) -> str:
             f"{seen}; but a whole layer has {change(own_count / reference_count - 1)} parameters: "
             "do two of the three matrices share theirs?"
         )
+    if abs(more[128]) > 0.10:
+        return Warned(f"{seen}: at C = 128, as preset quick trains, the rounding makes it another")
     return seen
 
 

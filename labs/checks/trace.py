@@ -1,10 +1,11 @@
 """Watch one forward pass from below: the operations that PyTorch really executes, whatever calls a
 file makes to get there.
 
-`nn.Linear`, `x @ w`, `einsum`, `addmm`, a 1 × 1 convolution and `F.scaled_dot_product_attention`
-all end in the same few products. Each product is told apart by what depends on the tokens: one
-operand that does is a projection, two are attention. What an attention call or a layer computes is
-then found by values, so names, modules and layouts don't matter.
+`nn.Linear`, `x @ w`, `torch.einsum`, `torch.addmm`, a 1 × 1 convolution and
+`F.scaled_dot_product_attention` all end in the same few products. Each product is told apart by
+what depends on the tokens: one operand that does is a projection, two are attention. What an
+attention call or a layer computes is then found by values, so names, modules and layouts don't
+matter.
 
 A trace is of one row of T tokens. Shapes: T tokens, C features, D features per head; every tensor
 of a trace has the tokens on its first axis unless said otherwise.

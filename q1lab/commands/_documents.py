@@ -190,7 +190,7 @@ def ask_user(question: str, unanswered: Problem, answers: Sequence[str] = ("no",
     in_order = sorted(answers, key=lambda word: word != "yes")  # y/N, as everywhere
     choices = "/".join(word[0].upper() if word == answers[0] else word[0] for word in in_order)
     for _ in range(MAX_ATTEMPTS):
-        at_terminal = sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()
+        at_terminal = is_at_terminal()
         if at_terminal and not sys.stderr.isatty():
             raise unanswered
         click.echo(printable(f"{question} [{choices}] "), nl=False, err=True)
@@ -206,6 +206,11 @@ def ask_user(question: str, unanswered: Problem, answers: Sequence[str] = ("no",
             if typed in ("", word, word[0]):
                 return word
     raise Problem(f"nothing was changed: the answer is one of {', '.join(answers)}")
+
+
+def is_at_terminal() -> bool:
+    """True if what a person types in a terminal is read from stdin."""
+    return sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()
 
 
 def agrees_to_run(commands: str, otherwise: str, yes: bool = False) -> bool:

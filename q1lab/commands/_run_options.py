@@ -69,8 +69,8 @@ REQUEST_OPTIONS = (
     click.option(
         "--headline",
         type=click.Choice(["paired", "welch"]),
-        help="The interval that decides, declared before the first run. Default: paired; "
-        "welch for a command whose seed doesn't fix both arms' batches and start.",
+        help="The interval that decides, declared before the first run. Default: paired; for a "
+        "command welch, unless its --smoke runs show that a seed repeats to the bit.",
     ),
     click.option(
         "--wandb",
@@ -163,6 +163,14 @@ class TypedCommand:
     pattern: str | None
     smoke: str | None
 
+    @property
+    def corrections(self) -> dict[str, Any]:
+        """The typed options that say where the metric is read. One that is read by its name needs
+        no pattern."""
+        names = ("metric", "better", "pattern", "smoke")
+        typed = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        return {"pattern": "", **typed} if "metric" in typed else typed
+
     def loop(self, file: Path | None, floor_of: str | None = None) -> CommandSpec | None:
         """The training command as typed, or the one of a study.toml with the typed arms added; None
         where neither is given. The arm ``floor_of`` is compared with itself. Problem for options
@@ -176,7 +184,10 @@ class TypedCommand:
                 )
             return loops.parse_command_arms(self.command_, self.arms, floor_of, **settings)
         if any(value is not None for value in settings.values()):
-            raise Problem("--metric, --better, --metric-pattern and --smoke go with --command")
+            raise Problem(
+                "--metric, --better, --metric-pattern and --smoke go with --command, or with the "
+                "name of a study whose command has shown no number yet"
+            )
         if file is not None:
             return loops.read_study_toml(expand_user(file), loops.parse_arms(self.arms), floor_of)
         if self.arms:

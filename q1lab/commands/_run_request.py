@@ -12,7 +12,7 @@ from q1lab.commands._run_options import TypedCommand
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import expand_user
 from q1lab.planning import series_plan
-from q1lab.runner import series_members
+from q1lab.runner import first_number, series_members
 from q1lab.study import command_line, kept_folder, series, studies, variants
 from q1lab.study.command_arms import CommandSpec
 from q1lab.study.command_line import Request
@@ -52,6 +52,11 @@ def parse_run(
     value. Problem for arguments and options that don't go together; all that can be refused by
     their text alone is refused before any file is read."""
     names = [name for word in typed_names for name in _split(word)]
+    if len(names) == 1 and typed_command.corrections and typed_command.command_ is None:
+        study = _named(names[0])
+        alone = study is not None and study.origin.series is None
+        if study is not None and alone and first_number.silent_run(study) is not None:
+            return ParsedRun(_corrected(study, typed_command.corrections, options, typed), names)
     loop, names, baseline = _arms(names, typed_command, options["baseline"])
     _check_together(names, over, tune, detach)
     may_run = options["yes"] or loop is not None  # the learner typed the command, or named its file
@@ -136,6 +141,19 @@ def _named(name: str) -> Study | None:
     return study
 
 
+def _corrected(
+    study: Study, corrections: Mapping[str, str], options: Mapping[str, Any], typed: Set[str]
+) -> Request:
+    """The request of a study whose command has shown no number, with the metric read as typed.
+    Problem for any other option."""
+    engine, jobs = study.trainer.engine, study.trainer.jobs
+    request = command_line.request_from_options(variant=study.id, **options)
+    if request.engine is None and engine is not None:
+        request = replace(request, **command_line.engine_options(engine))
+    study = replace(study, trainer=study.trainer.reading_metric(corrections))
+    return replace(_going_on(study, request, typed), jobs=request.jobs or jobs)
+
+
 def _going_on(study: Study, request: Request, typed: Set[str]) -> Request:
     """The request that an existing study was planned by, with the seeds and the engine typed after
     its name. Problem for any other option."""
@@ -148,4 +166,6 @@ def _going_on(study: Study, request: Request, typed: Set[str]) -> Request:
     if "seeds" in typed:
         changes["seeds"] = request.seeds
     changes |= {"engine": request.engine, "engine_options": request.engine_options}
+    if study.origin.is_ours and first_number.silent_run(study) is not None:
+        changes["yes"] = True  # the learner's own command, with a file that they corrected
     return replace(study.trainer.request(study), **changes)

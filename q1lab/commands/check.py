@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Examples:
   q1lab check rope.py
   q1lab check mine.py --for rope --watch
+  q1lab check mine.py --baseline model.py
   q1lab check mine.py --set use_rope=true
   q1lab check model.py --json
 
@@ -36,7 +37,11 @@ Exit status: 0 all passed, 1 a check failed, 2 the file can't be used, 130 ended
     "for_",
     default=None,
     help=f"{', '.join(variants.checked_variants())}, or several joined by +; default: by the "
-    "file's name or behavior.",
+    "file's behavior, else by its name.",
+)
+@click.option(
+    "--baseline",
+    help="The model to compare with: a name or a file. Default: the one that FILE was made from.",
 )
 @click.option(
     "--set",
@@ -48,7 +53,12 @@ Exit status: 0 all passed, 1 a check failed, 2 the file can't be used, 130 ended
 @click.option("--watch", is_flag=True, help="Check again whenever the file is saved, until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON record on standard output.")
 def check(
-    file: Path, for_: str | None, overrides: tuple[str, ...], watch: bool, as_json: bool
+    file: Path,
+    for_: str | None,
+    baseline: str | None,
+    overrides: tuple[str, ...],
+    watch: bool,
+    as_json: bool,
 ) -> int:
     """Check the behavior of a model FILE: causality, gradients, and its modification's promises.
 
@@ -64,11 +74,11 @@ def check(
             "--watch shows checks as a file is saved; --json gives one record: ", next="choose one"
         )
     settings = _settings(overrides)
-    code = _check_once(file, for_, settings, as_json)
+    code = _check_once(file, for_, baseline, settings, as_json)
     if watch:
         for _ in _saves(file):
             click.echo(f"\n{file.name} was saved.")
-            code = _check_once(file, for_, settings, as_json)
+            code = _check_once(file, for_, baseline, settings, as_json)
     return code
 
 
@@ -87,11 +97,14 @@ def _settings(overrides: tuple[str, ...]) -> dict[str, Any]:
     return {key: presets.parse_value(key, text) for key, text in texts.items()}
 
 
-def _check_once(file: Path, for_: str | None, settings: dict[str, Any], as_json: bool) -> int:
+def _check_once(
+    file: Path, for_: str | None, baseline: str | None, settings: dict[str, Any], as_json: bool
+) -> int:
     from q1lab.week.own_model.run_checks import run_checks
 
     show = (lambda result: None) if as_json else print_result
-    report = run_checks(file, for_, settings=settings, on_result=show)
+    compared = variants.find_variant(baseline).path if baseline else None
+    report = run_checks(file, for_, baseline=compared, settings=settings, on_result=show)
     chosen = _note_passed(file, report)
     if as_json:
         click.echo(json.dumps(report.as_dict(), ensure_ascii=False))
@@ -107,7 +120,7 @@ def _check_once(file: Path, for_: str | None, settings: dict[str, Any], as_json:
         ways = "" if file.exists() or file.is_symlink() else f"; {ways_in_words(file, for_)}"
         sys.stderr.write(f"q1lab: {printable(report.unusable + ways)}\n")
         return USAGE
-    click.echo(check_summary(report, str(file), chosen, overrides_of(settings)))
+    click.echo(check_summary(report, str(file), chosen, baseline, overrides_of(settings)))
     return report.code
 
 
@@ -151,10 +164,15 @@ def overrides_of(settings: dict[str, Any]) -> str:
 
 
 def check_summary(
-    report: CheckReport, file: str, chosen: str | None = None, overrides: str = ""
+    report: CheckReport,
+    file: str,
+    chosen: str | None = None,
+    baseline: str | None = None,
+    overrides: str = "",
 ) -> str:
     """The outcome of the checks, with the modification that they checked for, and after success the
-    next command, with the ``overrides`` of this one. ``chosen`` is the week's modification."""
+    next command, with the ``baseline`` and ``overrides`` of this one. ``chosen`` is the week's
+    modification."""
     from q1lab.week.own_model.run_checks import command_after_checks
 
     outcome = f"\n{Path(report.file).name}, as {report.for_}: {report.summary}"
@@ -162,7 +180,7 @@ def check_summary(
         return outcome
     several = ", ".join(variants.modifications())
     choose = f"choose a modification ({several}), then q1lab new NAME"
-    following = command_after_checks(report, file, chosen)
+    following = command_after_checks(report, file, chosen, baseline)
     if following.startswith("q1lab run"):
         following += overrides
     return f"{outcome}\nNext: {following or choose}"

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from q1lab.commands import _documents as shared
-from q1lab.commands._output import print_json, print_paged, say_written
+from q1lab.commands._output import (
+    print_json,
+    print_paged,
+    print_text,
+    print_wrapped,
+    say_written,
+)
 from q1lab.commands._store import open_store
 from q1lab.commands.completion import study_argument
 from q1lab.ground.errors import OK
 from q1lab.index.store import Store
+from q1lab.runner import first_number
 from q1lab.study import studies
+from q1lab.study.events import has_ended
 from q1lab.study.studies import Study
 
 if TYPE_CHECKING:
     from q1lab.verdict.comparison import Comparison
     from q1lab.verdict.equal_budget import BudgetKind, EqualBudgetResult
+    from q1lab.verdict.series_table import SeriesResult
 
 
 @click.command(
@@ -91,7 +101,7 @@ def compare(
             if file is not None and not as_json:
                 click.echo()
                 say_written(file)
-        if full and not as_json:
+        if record is not None and full and not as_json:
             shared.note_comparison_read(store, record)
     return OK
 
@@ -103,14 +113,16 @@ def print_comparison(
     as_json: bool,
     full: bool = False,
     answer: EqualBudgetResult | None = None,
-) -> Comparison:
+) -> Comparison | None:
     """Print a study's comparison as JSON, in short or in ``full``, and below it ``answer``, the
-    comparison at equal FLOPs or wall clock."""
+    comparison at equal FLOPs or wall clock. None where a run that showed no number ended it."""
     from rich.console import Console
 
     from q1lab.verdict import comparison_record, equal_budget
     from q1lab.verdict.comparison_cache import compare as make_comparison
 
+    if not as_json and not full and print_silent_run(study):
+        return None
     record = make_comparison(store, study)
     if as_json:
         facts = comparison_record.comparison_json(record)
@@ -131,6 +143,33 @@ def print_comparison(
     return record
 
 
+def print_silent_run(study: Study) -> bool:
+    """Print why a study ended with a run that showed no number, and how it goes on. False, with
+    nothing printed, for any other study."""
+    silent = first_number.silent_run(study)
+    if silent is None:
+        return False
+    run, series = silent.run, study.origin.series
+    left = sum(not has_ended(study.files.run(other.name).events) for other in study.runs) - 1
+    why = silent.message.partition("; ")[0] if silent.ways else silent.message
+    print_text(f"\n{run.variant} seed {run.seed} failed: {why}")
+    print_text(f"(log: {study.files.run(run.name).log})")
+    whole = study.id if series is None else series.id
+    print_wrapped(
+        f"An arm's first run has to show its number: {whole} ended there, the other runs "
+        f"({left} of {study.id}) did not train, and this try costs nothing."
+    )
+    for line, option in silent.ways:
+        print_text(f"  {line}" if line else "  reported by name:")
+        if option:
+            print_text(f"      {option if series else f'q1lab run {study.id} {option}'}")
+    options = any(option for _, option in silent.ways)
+    one_of_these = "" if not options else "one of these, or with " if series is None else ""
+    also = " and one of these options" if options and series is not None else ""
+    print_wrapped(f"It goes on with {one_of_these}the whole command as you correct it{also}.")
+    return True
+
+
 def print_verdict(comparison: Comparison, *, full: bool) -> None:
     """Print a comparison in short, or in ``full`` through a pager where the terminal is too small;
     in colors where it has them."""
@@ -141,6 +180,14 @@ def print_verdict(comparison: Comparison, *, full: bool) -> None:
     console = Console(highlight=False)
     lines = rich_comparison_lines if full else rich_short_lines
     print_paged(console, *lines(comparison, min(console.width, 100)), soft_wrap=True)
+
+
+def print_series(result: SeriesResult) -> None:
+    """Print the table of a series, as wide as the terminal."""
+    from q1lab.verdict import series_table
+
+    width = min(shutil.get_terminal_size().columns, 100)
+    click.echo("\n".join(series_table.series_lines(result, width)))
 
 
 def write_picture(

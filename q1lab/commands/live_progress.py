@@ -18,6 +18,7 @@ from q1lab.index.store import Store
 from q1lab.index.study_view import RunView, StudyRow, StudyView, read_view, sparkline_points
 from q1lab.runner import alerts, launch
 from q1lab.study.liveness import is_alive
+from q1lab.study.metric import Metric
 from q1lab.study.run_states import ENDED, STATE_SYMBOLS, RunState
 from q1lab.study.studies import Study
 
@@ -118,20 +119,24 @@ def _print_lines(store: Store, study: Study) -> StudyView:
             if printed_progress.get(run.name) == progress:
                 continue
             printed_progress[run.name] = progress
-            sys.stdout.write(run_line(run, study.metric.name) + "\n")
+            told = run.state is not RunState.FAILED  # which is told once, at the end
+            sys.stdout.write(run_line(run, study.metric, told=told) + "\n")
             sys.stdout.flush()
         if not alive:
             return view
         time.sleep(POLL_SECONDS)
 
 
-def run_line(run: RunView, metric: str) -> str:
-    """The progress of one run as a plain line."""
+def run_line(run: RunView, metric: Metric, *, told: bool = True) -> str:
+    """The progress of one run as a plain line, with the reason for its end if it is to be
+    ``told``."""
     head = f"{run.variant} seed {run.seed}: {run.state}"
     if run.state is RunState.RUNNING:
-        loss = "" if run.eval_loss is None else f", {metric} {run.eval_loss:.3f}"
+        loss = (
+            "" if run.eval_loss is None else f", {metric.name} {metric.written(run.eval_loss, 3)}"
+        )
         if run.train_loss is not None:
-            loss = f", loss {run.train_loss:.3f}"
+            loss = f", loss {metric.written(run.train_loss, 3)}"
         pace = f", {token_rate(run.tokens_per_s)} tok/s" if run.tokens_per_s else ""
         message = f", {run.message}" if run.message else ""
         where = f"{run.iter}/{run.max_iters}" if run.max_iters else f"at iter {run.iter}"
@@ -139,8 +144,8 @@ def run_line(run: RunView, metric: str) -> str:
     if run.state is RunState.QUEUED:
         return f"{head}{', ' + run.message if run.message else ''}"
     if run.val_loss is not None:
-        return f"{head}, {metric} {run.val_loss:.4f}, {duration(run.seconds)}"
-    return f"{head} at iter {run.iter}{': ' + run.message if run.message else ''}"
+        return f"{head}, {metric.name} {metric.written(run.val_loss)}, {duration(run.seconds)}"
+    return f"{head} at iter {run.iter}{': ' + run.message if run.message and told else ''}"
 
 
 def follow_run_log(store: Store, study: Study, name: str | None) -> int:
@@ -205,9 +210,10 @@ def runs_grid(
     for run in view.runs:
         if run.name not in sparks:
             continue
-        val = f"{run.val_loss:.4f}" if run.val_loss is not None else ""
+        metric = view.study.metric
+        val = metric.written(run.val_loss) if run.val_loss is not None else ""
         if not val and run.eval_loss is not None:
-            val = f"{run.eval_loss:.2f}…"
+            val = f"{metric.written(run.eval_loss, 2)}…"
         cells = [
             Text(run.variant, style=ARM_STYLE[run.arm]),
             Text(str(view.study.design.run_number(run.seed))),

@@ -91,9 +91,9 @@ def new(
     if variant is not None:
         new_files.append(model_file.new_model_file(variant, folder, source, name))
         with open_store() as store:
-            label = shared.current_week().label
-            model_file.note_file(store, label, variant, new_files[-1])
-            chosen = learner_tables.chosen_variant(store, label)
+            week = shared.current_week()
+            model_file.note_file(store, week.label, variant, new_files[-1])
+            chosen = learner_tables.chosen_variant(store, week.label)
     if as_json:
         print_json(
             {"repository_made": created, "files": [vars(new_file) for new_file in new_files]}
@@ -109,10 +109,9 @@ def new(
     if variant is not None and chosen != variant:
         remark(f"your choice for the week is {chosen}; q1lab modification {variant} changes it")
     if variant is not None:
-        remark(
-            f"next: q1lab check {new_files[-1].path.name} --watch, and "
-            f"q1lab hint {variant} when stuck"
-        )
+        has_hints = variant in model_file.hint_files(week.root)
+        hints = f", and q1lab hint {variant} when stuck" if has_hints else ""
+        remark(f"next: q1lab check {new_files[-1].path.name} --watch{hints}")
     return OK
 
 

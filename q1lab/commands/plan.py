@@ -69,7 +69,7 @@ def plan(variant: str, detect: float | None, preset: str | None, as_json: bool) 
         print_json({**dataclasses.asdict(advice), "seeds": advice.seeds})
         return OK
     legend = pairs_needed.table_legend(advice)
-    again = f"{level_text.later_look_note()}." if alpha == intervals.ALPHA_LATER else ""
+    again = level_text.later_look_note() if alpha == intervals.ALPHA_LATER else ""
     again = again[:1].upper() + again[1:]
     for line in filter(None, (pairs_needed.spread_sentence(spread), reason, again, legend)):
         print_wrapped(line, 0)

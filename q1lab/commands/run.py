@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
-from collections.abc import Sequence
+import functools
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import click
 
-from q1lab.commands._documents import agrees_to_run
+from q1lab.commands._documents import (
+    agrees_to_run,
+    ask_user,
+    current_week,
+    is_at_terminal,
+)
 from q1lab.commands._output import print_json, print_wrapped, remark
 from q1lab.commands._run_options import TypedCommand, command_options, request_options
 from q1lab.commands._run_request import parse_run
 from q1lab.commands._store import open_store
 from q1lab.commands.completion import study_argument, variant_argument
 from q1lab.commands.live_progress import follow_run_log, watch_study
+from q1lab.ground import config
 from q1lab.ground.command_table import typed_fields
 from q1lab.ground.errors import EXIT_STATUS, FAILED, INTERRUPTED, OK, UNFINISHED, Problem
 from q1lab.ground.text_formats import duration
@@ -24,13 +31,14 @@ from q1lab.index import ingest_events, study_view
 from q1lab.index.store import Store
 from q1lab.planning import series_plan, study_plan
 from q1lab.planning.series_plan import DeclaredSeries
-from q1lab.runner import launch, series_members
+from q1lab.runner import first_number, launch, series_members
 from q1lab.study import command_line, kept_folder, series, studies, variants
 from q1lab.study.command_line import Request
 from q1lab.study.engine_choice import manual_command
 from q1lab.study.run_states import ENDED, RunState
 from q1lab.study.studies import Study
 from q1lab.verdict import scope_text
+from q1lab.week.lists import predictions
 
 
 @click.command(
@@ -100,28 +108,67 @@ def run(
         if parsed.series is not None:
             return _finish_series(store, parsed.series, as_json)
         request = parsed.request
+        ask = is_at_terminal() and sys.stderr.isatty()
+        ask = ask and not (as_json or detach or options["yes"])
+        names = () if request.loop is not None else parsed.variants
+        predicts_first = functools.partial(_wants_to_predict, store, names, ask=ask)
         subject = study_plan.trainer_class_for(request).preflight_subject
         remark(f"Looking at {subject} and this machine …", quiet=as_json)
         if tune:
-            tuned = _tune(store, request, tune, as_json)
+            tuned = _tune(store, request, tune, as_json, predicts_first)
             if isinstance(tuned, int):
                 return tuned
             request = tuned
         if parsed.axis is not None:
-            return _train_series(
-                store, series_plan.plan_axis(request, *parsed.axis, store), detach, as_json
-            )
-        if len(parsed.variants) > 1:
-            return _train_series(
-                store, series_plan.plan_sweep(request, parsed.variants, store), detach, as_json
-            )
-        return _train(store, request, detach, as_json)
+            declared = series_plan.plan_axis(request, *parsed.axis, store)
+        elif len(parsed.variants) > 1:
+            declared = series_plan.plan_sweep(request, parsed.variants, store)
+        else:
+            return _train(store, request, detach, as_json, predicts_first)
+        return OK if predicts_first() else _train_series(store, declared, detach, as_json)
 
 
-def _train(store: Store, request: Request, detach: bool, as_json: bool) -> int:
+def _wants_to_predict(store: Store, names: Sequence[str], *, ask: bool) -> bool:
+    """True if the learner, about to train modifications of the week for the first time, wants to
+    predict them before. They are asked once; without ``ask``, a line says what is missing."""
+    if not config.load_settings().week:
+        return False
+    offered: set[str] = set()
+    with contextlib.suppress(Problem):  # a week with a fault keeps no study from training
+        offered = {variant.name for variant in current_week().variants}
+    missing = predictions.unpredicted(store, (name for name in names if name in offered))
+    if not missing:
+        return False
+    nothing = f"no prediction for {', '.join(missing)} yet; after the runs it proves nothing"
+    if not ask:
+        remark(f"note: {nothing} (`q1lab predict {missing[0]}` writes one)")
+        return False
+    predictions.note_asked(store, missing)
+    unanswered = Problem("nothing trains: ", next="type it again; it does not ask twice")
+    if ask_user(f"There is {nothing}. Predict first?", unanswered) == "no":
+        return False
+    click.echo("Nothing trains yet. Say what you expect (lower, higher or same), and run again:")
+    for name in missing:
+        click.echo(
+            f"  q1lab predict {name} --direction DIRECTION --size NATS --matters NATS "
+            "--sure PERCENT"
+        )
+    return True
+
+
+def _train(
+    store: Store,
+    request: Request,
+    detach: bool,
+    as_json: bool,
+    predicts_first: Callable[[], bool],
+) -> int:
     """Train a study, and print its comparison."""
     try:
-        begun = study_plan.begin_study(request, store)
+        plan = study_plan.plan_study(request, store)
+        if predicts_first():
+            return OK
+        begun = study_plan.begin_study(request, store, plan)
     except study_plan.UnseenCommand as unseen:
         if not agrees_to_run(unseen.displayed_commands, "--yes runs it"):
             raise Problem("its command was not run") from None
@@ -156,10 +203,15 @@ def _print_detached(begun: study_plan.Plan, as_json: bool) -> int:
     return OK
 
 
-def _tune(store: Store, request: Request, key: str, as_json: bool) -> Request | int:
+def _tune(
+    store: Store, request: Request, key: str, as_json: bool, predicts_first: Callable[[], bool]
+) -> Request | int:
     """Tune ``key`` for each arm. Returns the request with each arm's chosen value, or an exit
-    status if the learner interrupted."""
-    begun = series_plan.begin_series(series_plan.plan_tuning(request, key, store), store)
+    status if the learner interrupted, or predicts first."""
+    declared = series_plan.plan_tuning(request, key, store)
+    if predicts_first():
+        return OK
+    begun = series_plan.begin_series(declared, store)
     exit_status = _watch_series(store, begun, as_json)
     if exit_status is not None:
         return exit_status
@@ -209,14 +261,18 @@ def _watch_series(store: Store, begun: DeclaredSeries, as_json: bool) -> int | N
 
 def _finish_series(store: Store, series_id: str, as_json: bool) -> int:
     """Print a series' table. Returns OK, FAILED if a run failed, UNFINISHED if some are missing."""
+    from q1lab.commands.compare import print_series, print_silent_run
     from q1lab.verdict import series_table
 
     table = series_table.read_series(store, series_id)
+    members = [member.study for member in table.members if member.study]
     if as_json:
         print_json(series_table.series_json(table))
+    elif any(print_silent_run(studies.load(member)) for member in members):
+        return FAILED
     else:
-        width = min(shutil.get_terminal_size().columns, 100)
-        click.echo("\n".join(["", *series_table.series_lines(table, width)]))
+        click.echo()
+        print_series(table)
     unfinished = [
         member.study for member in table.members if member.study and not member.is_complete
     ]
@@ -385,14 +441,19 @@ def _finish(store: Store, study: Study, as_json: bool) -> int:
 
     study = studies.load(study.id)  # a range that stopped early has another plan than it began with
     print_comparison(store, study, as_json=as_json)
+    if not as_json and first_number.silent_run(study) is not None:
+        return FAILED
     runs = study_view.read_view(store, study, new_events=False).runs
     bad = [
         run for run in runs if run.state in (RunState.FAILED, RunState.CRASHED, RunState.DIVERGED)
     ]
     unfinished = [run for run in runs if run.state not in ENDED]
+    runs_by_end: dict[str, list[str]] = {}
     for run in bad:
-        log = study.files.run(run.name).log
-        remark(f"q1lab: {run.name} {run.state}: {run.message or ''} (log: {log})")
+        runs_by_end.setdefault(f"{run.state}: {run.message or ''}", []).append(run.name)
+    for end, names in runs_by_end.items():
+        log = study.files.run(names[0]).log
+        remark(f"q1lab: {', '.join(names)} {end} (log: {log})")
     if unfinished:
         messages = {
             run.message.partition(";")[0] for run in unfinished if run not in bad and run.message

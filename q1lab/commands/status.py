@@ -193,7 +193,7 @@ def run_lines(view: StudyView) -> list[str]:
     runs = [run for run in view.runs if run.state not in (RunState.QUEUED, RunState.FINISHED)]
     runs.sort(key=lambda run: run.state is not RunState.RUNNING)
     more = len(runs) - MAX_RUNS
-    return [live_line(run, view.study.metric.name) for run in runs[:MAX_RUNS]] + (
+    return [live_line(run, view.study.metric) for run in runs[:MAX_RUNS]] + (
         [f"… and {more} more runs (--json lists them all)"] if more > 0 else []
     )
 
@@ -308,7 +308,7 @@ def study_record(view: StudyView, labels: Labels) -> dict[str, object]:
                 "seed": run.seed if study.design.has_seeds else None,
                 "state": str(run.state),
                 "iter": run.iter,
-                "max_iters": run.max_iters,
+                "max_iters": run.max_iters or None,
                 "train_loss": run.train_loss,
                 "latest": run.eval_loss,
                 "value": run.val_loss,

@@ -1,8 +1,8 @@
 """A change of the learner's files: shown first, then written and committed as shown, or else every
 file stays as it was.
 
-``propose`` makes the change that brings one document up to date: its template is rendered, its
-regions are refreshed, every other byte stays.
+``document_change`` makes the change that brings one document up to date: its template is rendered,
+its regions are refreshed, every other byte stays.
 """
 
 from __future__ import annotations

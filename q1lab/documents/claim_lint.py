@@ -112,7 +112,7 @@ def lint_draft(
 ) -> list[ClaimFinding]:
     """Everything in a draft that the data do not support, in line order.
 
-    ``verdict`` is the study's ("" before one), ``known`` the numbers that are in the store,
+    ``verdict`` is the study's ("" before one), ``known_numbers`` those that are in the store,
     ``pace`` what the clock showed (``table_text.faster_or_slower``), ``metric`` the name of the
     metric. Text that q1lab wrote itself and that is unchanged is passed over. Sections whose title
     holds ``experiment`` are read strictly.

@@ -15,6 +15,7 @@ from q1lab.index.store import Store
 from q1lab.study.studies import Study
 from q1lab.verdict import charts, comparison_cache, equal_budget, label_text
 from q1lab.verdict.comparison import Comparison
+from q1lab.verdict.published_names import with_published_names
 
 if TYPE_CHECKING:
     from q1lab.verdict.equal_budget import EqualBudgetResult
@@ -42,7 +43,7 @@ def comparison_document(
 
 def comparison_page(store: Store, study: Study, answer: EqualBudgetResult | None = None) -> str:
     """The page of a study's comparison as HTML; with the answer at an equal budget, if given."""
-    c = comparison_cache.compare(store, study)
+    c = with_published_names(comparison_cache.compare(store, study))
     reproduction = reproduce.reproduction_of(study, None, keeps=False)
     if reproduction.command and reproduce.trained_own_file(study):
         command = code_span(f"q1lab keep {study.id}")

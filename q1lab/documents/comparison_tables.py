@@ -64,8 +64,12 @@ class StudyFacts:
     pace: str
     """The pace by the clock: ``faster``, ``slower``, or nothing that is clear."""
     shared_and_measured: str
+    setting: str
+    """Size, budget, data and seeds in a few words, for texts with little room."""
+    finding: str
+    """The mean difference and its interval, likewise; empty where there is no verdict."""
     trained: str
-    """In the first person, as are the next three: ``I trained rope and model on …``"""
+    """In the first person, as are the next three: ``I trained RoPE and the baseline on …``"""
     result: str
     result_scope: str
     prediction: str
@@ -111,6 +115,8 @@ def study_facts(
         else number.size(analysis.detectable) + c.metric.suffix,
         pace=table_text.faster_or_slower(c),
         shared_and_measured=label_text.shared_and_measured(c),
+        setting=first_person_text.setting_text(c),
+        finding=first_person_text.finding(c),
         trained=first_person_text.trained_sentence(c),
         result=first_person_text.result_sentence(c),
         result_scope=first_person_text.scope_sentences(c),
@@ -191,7 +197,7 @@ def _reproduce(c: Comparison, commit: str | None, dirty: bool, versions: Mapping
             rows.append([title, value])
     shown = [
         f"{key} {value}"
-        for key, value in sorted(trainer.hyperparameters.items())
+        for key, value in sorted(trainer.known_hyperparameters.items())
         if isinstance(value, int | float | str)
     ]
     if shown:

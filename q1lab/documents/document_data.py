@@ -19,6 +19,7 @@ from q1lab.study.studies import Study
 from q1lab.verdict import comparison_cache
 from q1lab.verdict.comparison import Comparison
 from q1lab.verdict.comparison_cache import compare
+from q1lab.verdict.published_names import with_published_names
 from q1lab.week import chosen_variant, progress
 from q1lab.week.lists import predictions
 from q1lab.week.syllabus import Week
@@ -93,13 +94,13 @@ def answers(store: Store, week: Week, into: str, variant: str = "") -> tuple[Ans
 def ended_comparisons(
     store: Store, modification: ChosenModification | None = None
 ) -> list[tuple[Study, Comparison]]:
-    """All studies whose runs have ended, oldest first, with their comparison; those that trained
-    one modification, if given."""
+    """All studies whose runs have ended, oldest first, with their comparison under the names that
+    documents call its arms by; those that trained one modification, if given."""
     comparisons = []
     for study in studies.load_readable():
         if modification is not None and not modification.trained_by(study):
             continue
-        record = compare(store, study)
+        record = with_published_names(compare(store, study))
         if record.analysis.complete and (record.analysis.n or record.lost):
             comparisons.append((study, record))
     return comparisons

@@ -116,6 +116,22 @@ def listed(text: str) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
+def numbered(text: str) -> str:
+    """An answer of several points as a numbered list: a point is a paragraph, or a line where each
+    line is a sentence. A text of one point, or with lists or fences of its own, stays."""
+    lines = [line.strip() for line in text.strip().split("\n")]
+    if any(_OWN_BLOCK.match(line) for line in lines):
+        return text
+    points = re.split(r"\n{2,}", "\n".join(lines))
+    if len(points) == 1 and all(line.endswith((".", "!", "?")) for line in lines):
+        points = lines
+    if len(points) < 2:
+        return text
+    return "\n".join(
+        f"{at}. " + point.replace("\n", "\n   ") for at, point in enumerate(points, start=1)
+    )
+
+
 def sketched(text: str) -> str:
     """A sketch of code: each paragraph with a comment in it becomes a block of Python, so that a
     line that begins with ``#`` doesn't become a heading and every line stays a line. A sentence

@@ -1,7 +1,7 @@
 """MODIFICATION.md: one experiment from the choice to the verdict.
 
-``gather`` puts the record together from the store, the week and the studies; rendering is a pure
-function of the record.
+``gather_modification`` puts the record together from the store, the week and the studies; rendering
+is a pure function of the record.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The draft of the retrospective post.
 
-``gather`` puts the record together from the store, the week and the studies; rendering is a pure
-function of the record. What stands between region marks is filled from the runs.
+``gather_post`` puts the record together from the store, the week and the studies; rendering is a
+pure function of the record. What stands between region marks is filled from the runs.
 """
 
 from __future__ import annotations

@@ -226,6 +226,7 @@ def _runs(store: Store, study: Study, set_keys: Sequence[str]) -> Iterator[list[
             **_run_cells(study, row["seed"]),
             **{"metric": study.metric.key(), "unit": study.metric.unit},
             **{"better": study.metric.better, "value": row["val_loss"]},
+            "max_iters": row["max_iters"] or None,
             "command": study.trainer.command,
             "arguments": study.trainer.arguments(arm.variant),
             "tags": " ".join(noted.tags),
@@ -243,7 +244,8 @@ def _runs(store: Store, study: Study, set_keys: Sequence[str]) -> Iterator[list[
 def _points(store: Store, study: Study) -> Iterator[list[Any]]:
     for row in store.runs(study.id):
         run = [study.id, row["arm"], row["variant"], *_run_cells(study, row["seed"]).values()]
-        for name in store.metric_names(row["id"]):
+        repeated = {study.metric.key("final")} if study.trainer.repeats_its_end else set()
+        for name in [name for name in store.metric_names(row["id"]) if name not in repeated]:
             for iter_, value in store.curve(row["id"], name):
                 yield [*run, name, iter_, value]
 

@@ -1,7 +1,7 @@
 """Q1_RETRO.md: the results of the quarter.
 
-``gather`` puts the record together from the store, the week and the studies; rendering is a pure
-function of the record.
+``gather_retro`` puts the record together from the store, the week and the studies; rendering is a
+pure function of the record.
 """
 
 from __future__ import annotations
@@ -116,8 +116,8 @@ def not_counted(week: Week, done: progress.Progress) -> str:
     if question is None or place is None:
         return ""
     return (
-        f"{hours_minutes(question.seconds / 60)} of “{place[1].title}” are not counted: the timer "
-        "saw nobody at work and still asks about them."
+        f"{hours_minutes(question.seconds / 60)} of “{place[1].title}” are not counted: I have not "
+        "said yet whether I worked then."
     )
 
 
@@ -151,7 +151,7 @@ def calibration_words(scores: Sequence[Score], small: int = 0) -> str:
     if record.settled != 1:
         hand_scored = f" I scored {small} of them, the small ones, by hand." if small else ""
         return prediction_text.calibration_sentence(record, "I was") + hand_scored
-    outcome = "right" if record.hits else "wrong"
+    outcome = prediction_text.one_outcome(scores)
     tail = f" {record.still_open} still open." if record.still_open else ""
     return (
         f"One prediction is settled: I was {record.sure:.0%} sure, and {outcome}. How well I judge "
@@ -247,7 +247,7 @@ def _lead(
             f"I changed one thing in a small transformer: {title}.",
             *brief_sentences(main[1]),
         )
-    judged = prediction_text.judgment_sentence(calibrate(scores))
+    judged = prediction_text.judgment_sentence(scores)
     return tuple(filter(None, (*change, retro_parts.time_sentence(parts), judged)))
 
 

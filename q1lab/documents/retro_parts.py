@@ -109,7 +109,7 @@ def pace_sentence(parts: Sequence[PartRecord]) -> str:
     done = sum(part.finished for part in parts)
     pace = "I was behind" if word == "behind" else f"the pace was {word}"
     return (
-        f"By the timer {pace}: {hours_minutes(total.actual)} for parts planned for "
+        f"By the clock {pace}: {hours_minutes(total.actual)} for parts planned for "
         f"{hours_minutes(total.planned)}, and {done} of {len(parts)} parts finished."
     )
 
@@ -132,7 +132,7 @@ def undone_sentence(parts: Sequence[PartRecord]) -> str:
     whole, opened = together(parts), [part for part in parts if part.left]
     if not opened:
         return ""
-    text = f"Of the {plural(whole.steps, 'step')} up to this page I left {len(whole.left)} undone"
+    text = f"Of the {plural(whole.steps, 'step')} before this page I left {len(whole.left)} undone"
     if len(opened) > MOST_NAMED:
         where = "all" if len(opened) == len(parts) else f"{len(opened)} of the"
         return f"{text}, in {where} {len(parts)} parts."

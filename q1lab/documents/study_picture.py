@@ -23,6 +23,7 @@ def picture_files(store: Store, document: Path, text: bytes, study_id: str) -> d
     """The picture that goes with a document, by its path; none where the ``text`` shows none, as a
     learner may have taken it out. Problem for a file of that name that q1lab did not draw."""
     from q1lab.verdict import charts, comparison_cache
+    from q1lab.verdict.published_names import with_published_names
 
     if picture_path(study_id).encode() not in text:
         return {}
@@ -37,6 +38,6 @@ def picture_files(store: Store, document: Path, text: bytes, study_id: str) -> d
             file=path,
         )
     study = studies.load(study_id)
-    record = comparison_cache.compare(store, study)
+    record = with_published_names(comparison_cache.compare(store, study))
     curves = comparison_cache.read_curves(store, study)
     return {path: charts.draw_comparison(record, curves, "svg")}

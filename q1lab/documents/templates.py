@@ -98,6 +98,7 @@ def _environment(folders: tuple[Path, ...], finalize: Callable[[Any], str]) -> A
         loss=text_formats.loss,
         percent=text_formats.percent,
         quoted=lambda text: json.dumps(text, ensure_ascii=False),
+        numbered=markdown_escape.numbered,
         sentence=markdown_escape.sentence,
         shorten=text_formats.cut_at_word,
         sketched=markdown_escape.sketched,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from q1lab.doors.imports.judgment import JudgedNumbers, judge_table
-from q1lab.doors.imports.number_table import NumberTable
+from q1lab.doors.imports.number_table import NumberTable, runs_of_values
 from q1lab.ground.errors import Problem
 from q1lab.study.metric import Metric
 
@@ -30,7 +30,10 @@ def judge(
     (Welch). Nothing is kept, and nothing is known of runs that were left out. Raises Problem for
     numbers that can't be compared.
     """
-    arms = [_by_seed(arm) for arm in (baseline, modified)]
+    arms = [
+        runs_of_values(name, _by_seed(arm))
+        for name, arm in zip(names, (baseline, modified), strict=True)
+    ]
     seeded = isinstance(baseline, Mapping) and isinstance(modified, Mapping)
     if better not in ("lower", "higher"):
         raise Problem(f"better is {better!r}", next="give lower or higher")

@@ -140,21 +140,26 @@ class Slurm(Remote):
         return EngineCheck("shared home", good, f"nodes {see} {paths.home()}")
 
     def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        return self.ask_trainer(child_processes.probe_command(), question, 60)
+
+    def ask_trainer(
+        self, program: list[str], question: Mapping[str, Any], seconds: float
+    ) -> dict[str, Any]:
         try:
-            answer = json.loads(
-                self._run_on_node(child_processes.probe_command(), json.dumps(question))
-            )
+            answer = json.loads(self._run_on_node(program, json.dumps(question), seconds))
         except ValueError:
-            raise Refused("a node's probe ended without an answer") from None
+            raise Refused(f"{program[-1]} ended on a node without an answer") from None
         if "error" in answer:
             raise Refused(str(answer["error"]))
         return dict(answer)
 
-    def _run_on_node(self, command: list[str], stdin: str = "") -> str:
-        """Run a command on a node and return its output. Refused if no node is free within
-        ``NODE_SECONDS``."""
+    def _run_on_node(self, command: list[str], stdin: str = "", seconds: float = 60) -> str:
+        """Run a command on a node for at most ``seconds`` and return its output. Refused if no node
+        is free within ``NODE_SECONDS``."""
         flags = ["--quiet", "--ntasks=1", f"--immediate={NODE_SECONDS}", *self._option_flags()]
-        return self._run_slurm(["srun", *flags, *command], stdin=stdin, seconds=NODE_SECONDS + 60)
+        return self._run_slurm(
+            ["srun", *flags, *command], stdin=stdin, seconds=NODE_SECONDS + seconds
+        )
 
     def device(self, typed: str, preset: str | None) -> str:
         if typed != "auto":
@@ -360,7 +365,7 @@ def _minutes_needed(study: Study, cell: str, minutes: int) -> int:
 
 def minutes_of_limit(limit: str) -> int:
     """A time limit of Slurm's in whole minutes: ``15:30`` (min:s), ``2:00:00``, ``1-12:30:00``; 0
-    for ``UNLIMITED``."""
+    for UNLIMITED."""
     days, _, clock = limit.rpartition("-")
     parts = clock.split(":")
     if not all(part.isdigit() for part in (*parts, days or "0")):

@@ -2,8 +2,8 @@
 
 A record may come from another machine or another person, or from a bad disk. ``from_json``
 checks all of it, so later code need not check again; an error is a ValueError that names the place:
-``arms.baseline.n_params is a text, not a whole number``. ``Annotated[int, whole(1, 1025)]`` is a
-field with a rule. Unknown fields are ignored, so that a newer file still opens.
+``arms.baseline.n_params is a text, not a whole number``. ``Annotated[int, whole_number(1, 1025)]``
+is a field with a rule. Unknown fields are ignored, so that a newer file still opens.
 """
 
 from __future__ import annotations

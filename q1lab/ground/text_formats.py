@@ -5,6 +5,8 @@ A missing value becomes an empty text or a dash; each function's docstring says 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 MINUS, DASH, ELLIPSIS = "−", "–", "…"
 BARS = "▁▂▃▄▅▆▇█"
 IN_PANE = "Q1LAB_IN_PANE"
@@ -40,6 +42,12 @@ def as_typed(value: float | None, sign: bool = False) -> str:
 def loss(value: float | None, digits: int = 4) -> str:
     """A loss in nats, ``1.9090``; – without one."""
     return DASH if value is None else f"{value:.{digits}f}"
+
+
+def decimals_of(values: Iterable[float], most: int) -> int:
+    """The number of decimals, ``most`` at most, that shows all of these numbers in full."""
+    each = list(values)
+    return next((n for n in range(most) if all(round(one, n) == one for one in each)), most)
 
 
 def percent(value: float | None, digits: int = 0) -> str:
@@ -84,6 +92,12 @@ def byte_size(size: int) -> str:
 def plural(number: int, thing: str) -> str:
     """``1 run``, ``1,200 runs``."""
     return f"{number:,} {thing}" + ("" if number == 1 else "s")
+
+
+def first_names(names: Sequence[str], most: int = 3) -> str:
+    """The first of some names, and how many more there are: ``rope, gqa, swiglu and 2 more``."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def bar_characters(values: tuple[float, ...], low: float, high: float) -> str:

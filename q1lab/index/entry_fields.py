@@ -1,7 +1,7 @@
 """The fields that each kind of entry has: one place decides if a line of the journal makes sense.
 
 A line's hash says that it is as it was written, not that its writer knew what to write. Behind
-``checked`` nothing has to ask again.
+``check_body`` nothing has to ask again.
 """
 
 from __future__ import annotations
@@ -127,6 +127,7 @@ WRITTEN = {**WEEK, "path": str, "commit": NotRequired[Text]}
 SETTINGS: Mapping[str, Any] = {
     "data": CorpusSetting,
     "recall": dict[str, str],
+    "asked": list[str],
     "offered": dict[str, Number],
     "timer": Count,
     "empty": Count,

@@ -44,7 +44,7 @@ NEW_RUN: dict[str, Any] = {
     "reused_from": None,
     "attempts": "[]",
 }
-"""A run before its first event: the columns that ``fold`` changes."""
+"""A run before its first event: the columns that ``fold_events`` changes."""
 
 VANISHED = "the process ended without saying why (killed, or out of memory?)"
 
@@ -171,8 +171,8 @@ looked at has more; where it says so, the rest is left for the next look."""
 
 
 def _ingest_in_steps(store: Store, news: Iterator[News], step: Step, whole: int = 0) -> int | None:
-    """Take news in, in steps of about ``STEP`` seconds, but ``whole`` bytes of a study together;
-    returns how many events there were, None where some are left."""
+    """Take news in, in steps of about ``COMMIT_EVERY`` seconds, but ``whole`` bytes of a study
+    together; returns how many events there were, None where some are left."""
     events_read = 0
     item = next(news, None)
     while item is not None:

@@ -157,7 +157,8 @@ def read_entries(file: Path, after: Offset | None = None) -> NewEntries:
 
 
 def begins_with(file: Path, mark: Offset) -> bool:
-    """True if the file still begins with what was read up to ``mark``. OSError as ``read`` has."""
+    """True if the file still begins with what was read up to ``mark``. OSError as ``read_entries``
+    has."""
     try:
         read_entries(file, mark)
     except Rewritten:

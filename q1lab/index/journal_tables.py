@@ -1,8 +1,8 @@
 """The effect of each act in the journal on the tables: only this writes the learner's rows.
 
-``fold`` is given a body (see journal.py) and a connection inside a transaction. Folding all bodies
-into empty tables gives the same rows whenever it is done, so the tables can be thrown away. A body
-that makes no sense (entry_fields.py) raises; the reader counts it as damaged and goes on.
+``fold_act`` is given a body (see journal.py) and a connection inside a transaction. Folding all
+bodies into empty tables gives the same rows whenever it is done, so the tables can be thrown away.
+A body that makes no sense (entry_fields.py) raises; the reader counts it as damaged and goes on.
 """
 
 from __future__ import annotations

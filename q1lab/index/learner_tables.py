@@ -100,7 +100,7 @@ def _clocks(store: Store) -> dict[str, Any]:
 
 def modification_row(store: Store, week: str) -> Row | None:
     """The choice for the week: variant, file, base, chosen (when); None before a choice. That
-    of one that is not chosen now is under ``kept_under``."""
+    of one that is not chosen now is under its ``record_key``."""
     row: Row | None = store.db.execute(
         "SELECT * FROM modifications WHERE week = ?", (week,)
     ).fetchone()

@@ -52,7 +52,8 @@ class RunView:
     attempt: int
     iter: int
     max_iters: int
-    """Declared, or learned from a run that finished (``with_lengths``); 0 where it is not known."""
+    """Declared, or learned from a run that finished (``with_max_iters``); 0 where it is not
+    known."""
     train_loss: float | None
     eval_loss: float | None
     """The newest evaluation in mid-run."""

@@ -26,7 +26,7 @@ from q1lab.planning.command_draft import CommandDraft
 from q1lab.record import questions
 from q1lab.statistics import gate_rule
 from q1lab.statistics.gate_rule import GateRules, LossesSoFar
-from q1lab.study import studies
+from q1lab.study import imported_code, studies
 from q1lab.study.command_arms import CommandSpec
 from q1lab.study.command_line import Request
 from q1lab.study.design import TypedSeeds
@@ -164,6 +164,7 @@ class _Proposal:
             for study in self.budget.proposals
             if study.id not in self.budget.decided_ids
             and studies.identity_key(study) == studies.identity_key(self.draft.study)
+            and not study.trainer.changed_code()
         ]
         self.study = self.draft.study
         if undecided:
@@ -239,14 +240,21 @@ class _Proposal:
                 f"{recorded_args or 'no arguments'}",
                 next="give those again, and propose other arguments as an arm (--arm)",
             )
-        input_hashes = command_draft.hash_inputs(replace(loop, args={base: recorded_args}))
+        base_loop = replace(loop, args={base: recorded_args})
+        input_hashes = command_draft.hash_inputs(base_loop)
         names = {*command_draft.arm_words(loop, base), *loop.inputs}
-        for name, sha256 in recorded_loop.inputs.items():
-            if name in names and input_hashes.get(name) != sha256:
-                raise Problem(
-                    f"{name} has changed since {base} was judged with it",
-                    next="restore it, and propose the change in a file of its own",
-                )
+        changed = [
+            name
+            for name, sha256 in recorded_loop.inputs.items()
+            if name in names and input_hashes.get(name) != sha256
+        ]
+        imported = imported_code.hash_imports(base_loop)  # those of an idea alone may change
+        changed += [name for name in proposal.trainer.changed_code() if name in imported]
+        for name in changed:
+            raise Problem(
+                f"{name} has changed since {base} was judged with it",
+                next="restore it, and propose the change in a file of its own",
+            )
 
     def _plan(self, runs_needed: gate_rule.RunsNeeded) -> GateOutcome | None:
         """Put the needed runs on record before the first of them trains: the proposal, or its look,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import platform
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from q1lab import __version__
@@ -62,13 +64,14 @@ class OwnLoopDraft(Draft):
     @property
     def checks(self) -> Mapping[str, Callable[[], object]]:
         return {
-            f"{file.path} {settings}": partial(check_model_file, file, settings)
-            for file, settings in self._checked_files.items()
+            f"{file.path} {settings}": partial(check_model_file, file, settings, baseline)
+            for file, (settings, baseline) in self._checked_files.items()
         }
 
     @property
-    def _checked_files(self) -> dict[Variant, Settings]:
-        """The learner's files, each with the fields of its own at the values that will train."""
+    def _checked_files(self) -> dict[Variant, tuple[Settings, Path | None]]:
+        """The learner's files, each with the fields of its own at the values that will train, and
+        with the baseline that was asked for."""
         if self.request.unchecked:
             return {}
         config = self.study.trainer.hyperparameters
@@ -77,16 +80,17 @@ class OwnLoopDraft(Draft):
             for key in self.request.overrides
             if key in config and key not in presets.PRESETS[self.study.trainer.recipe]
         ]
+        asked = self.pair.baseline.path if self.request.baseline else None
         return {
-            file: tuple((key, config[key]) for key in own_fields if key in file.fields)
-            for file in (self.pair.baseline, self.pair.modified)
+            file: (tuple((key, config[key]) for key in own_fields if key in file.fields), compared)
+            for file, compared in ((self.pair.baseline, None), (self.pair.modified, asked))
             if file.is_learners
         }
 
     def preflight(self) -> OwnLoop:
         with ThreadPoolExecutor() as both:  # each is a process of its own, and seconds of wait
             files = self._checked_files
-            reports = [*both.map(check_model_file, files, files.values())]
+            reports = [*both.map(check_model_file, files, *zip(*files.values(), strict=True))]
         assert isinstance(self.study.trainer, OwnLoop)
         trainer = self.study.trainer
         overruled = [
@@ -298,14 +302,17 @@ def _with_threads_of(trainer: OwnLoop, kept_study: KeptStudy, request: Request) 
 
 
 @cache
-def check_model_file(file: Variant, settings: Settings = ()) -> CheckReport:
+def check_model_file(
+    file: Variant, settings: Settings = (), baseline: Path | None = None
+) -> CheckReport:
     """The report of the property checks of a learner's file, with fields of its own at these
-    values. Once a process: members of a sweep share their baseline.
+    values, compared with a baseline. Once a process: members of a sweep share their baseline.
     Problem when one fails: the study would not be about the modification."""
     from q1lab.week.own_model.run_checks import run_checks
 
-    report = run_checks(file.path, settings=dict(settings))
+    report = run_checks(file.path, baseline=baseline, settings=dict(settings))
     failed = [result.name for result in report.failed]
+    compared = f" --baseline {shlex.quote(str(baseline))}" if baseline else ""
     with_settings = "".join(f" --set {key}={str(value).lower()}" for key, value in settings)
     if report.unusable is not None:
         raise Problem(report.unusable)
@@ -314,8 +321,8 @@ def check_model_file(file: Variant, settings: Settings = ()) -> CheckReport:
             f"{file.path.name} fails {len(failed)} of {len(report.checks)} checks "
             f"({', '.join(failed[:3])}"
             f"{', …' if len(failed) > 3 else ''})",
-            next=f"see `q1lab check {file.origin}{with_settings}`, or train it anyway with "
-            "--unchecked",
+            next=f"see `q1lab check {file.origin}{compared}{with_settings}`, "
+            "or train it anyway with --unchecked",
         )
     return report
 

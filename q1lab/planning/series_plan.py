@@ -187,8 +187,9 @@ def begin_series(declared: DeclaredSeries, store: Store) -> DeclaredSeries:
             if not plan.is_new and launch.is_alive(plan.study.files):
                 raise launch.already_running(plan.study.id)
         begun = []
+        tries = study_plan.failed_tries([plan.study for plan in declared.plans if plan.is_new])
         for plan in declared.plans:
-            study = study_plan.save_plan(plan, store)
+            study = study_plan.save_plan(plan, store, tries)
             ingest_events.ingest_study(store, study)
             begun.append(replace(plan, study=study))
         for plan in begun:
@@ -325,7 +326,7 @@ def _find_same_series(
             continue
         record = study.origin.series
         members = series_members.load_members(record.id).items()
-        planned_studies = [drafts[name].study for name in record.members]
-        if all(study_plan.is_twin(member, planned_studies[place]) for place, member in members):
+        planned = [drafts[name] for name in record.members]
+        if all(study_plan.is_same(member, planned[place]) for place, member in members):
             return record
     return None

@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from itertools import count, islice
+from pathlib import Path
 
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import exclusive_lock, expand_user, remove_inside, sha256_text
+from q1lab.ground.text_formats import first_names
 from q1lab.index import ingest_events
 from q1lab.index.store import Store
-from q1lab.record import ledger, questions
+from q1lab.record import delete_restore, ledger, questions
 from q1lab.record.recorded_studies import RunEnd, pair_differences
-from q1lab.runner import finished_runs, launch, series_members
+from q1lab.runner import finished_runs, first_number, launch, series_members
 from q1lab.study import command_line, identity, kept_folder, part_registry, studies
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.command_line import Request
@@ -163,7 +166,8 @@ def plan_from_draft(
                 study = study.with_trainer(jobs=draft.study.trainer.jobs)
         study = study.with_trainer(engine=engine)
     else:
-        study = declare_design(with_preflight(draft).study, draft.seeds, store, seeds)
+        draft = with_preflight(draft)
+        study = declare_design(draft.study, draft.seeds, store, seeds)
         finished = _finished(study, draft, on_disk)
         ready = {run.name for run, _ in finished}
         missing = tuple(run.name for run in study.runs if run.name not in ready)
@@ -193,7 +197,7 @@ def plan_from_draft(
 def with_preflight(draft: Draft) -> Draft:
     """The draft after its preflight, with which a study may begin. A repeated preflight costs
     nothing."""
-    return replace(draft, study=replace(draft.study, trainer=draft.preflight()))
+    return draft.after_preflight()
 
 
 def resolve_request(typed_request: Request) -> tuple[Request, KeptStudy | None]:
@@ -249,6 +253,7 @@ def resume_study(study_id: str, store: Store) -> list[str]:
     with planning_lock(study_id, store):
         study = studies.load(study_id)
         prove_command_ran_here(study, study_id)
+        prove_same_code(study)
         ingest_events.ingest_study(store, study)
         missing = store.missing_runs(study)
         if not missing:
@@ -266,6 +271,7 @@ def train_run_again(study_id: str, run: str) -> None:
     with planning_lock(study_id):
         study = studies.load(study_id)
         prove_command_ran_here(study, study_id)
+        prove_same_code(study)
         launch.start_runner(_with_longer_limit(study), only=[run])
 
 
@@ -285,14 +291,15 @@ def stop_study(study_id: str) -> bool:
     return launch.stop_study(studies.load(study_id))
 
 
-def save_plan(plan: Plan, store: Store) -> Study:
-    """Make the study real: a folder of its own, copies of both model files, ``study.json``.
+def save_plan(plan: Plan, store: Store, tries: Mapping[str, Study] | None = None) -> Study:
+    """Make the study real: a folder of its own, copies of both model files, ``study.json``. A new
+    one takes the name of its variant's failed try (``failed_tries``; None: look for one).
 
     Call it inside ``planning_lock()``. Of an existing study, it writes the changes (seeds, jobs).
     """
     study = plan.study
     if plan.is_new:
-        return make_study(study, plan.draft, store, plan.finished)
+        return make_study(study, plan.draft, store, plan.finished, tries)
     questions.record_begin(store, study)
     if studies.load(study.id) != study:
         studies.save(study)
@@ -301,11 +308,23 @@ def save_plan(plan: Plan, store: Store) -> Study:
 
 
 def make_study(
-    study: Study, draft: Draft, store: Store, finished: finished_runs.RunCopies = ()
+    study: Study,
+    draft: Draft,
+    store: Store,
+    finished: finished_runs.RunCopies = (),
+    tries: Mapping[str, Study] | None = None,
 ) -> Study:
     """Make a new study of its plan and of the draft that it comes from, with the runs that others
     have ``finished``; as ``save_plan``."""
-    study = replace(study, id=studies.reserve_id(study.variant, questions.names_on_record(store)))
+    tries = failed_tries([study]) if tries is None else tries
+    failed_try = None if draft.request.fresh else tries.get(study.variant)
+    if failed_try is not None:
+        delete_restore.delete_study(store, failed_try.id)
+        ingest_events.ingest_all(store)  # its rows go before another study has its name
+        study = replace(study, created=_later(study.created, failed_try.created))
+    given_up = failed_try.id if failed_try is not None else None
+    taken_names = questions.names_on_record(store)
+    study = replace(study, id=studies.reserve_id(study.variant, taken_names, given_up))
     predicted = predictions.locked_prediction(
         store,
         study.variant,
@@ -325,6 +344,44 @@ def make_study(
     _mint(study)
     finished_runs.copy_runs(study, finished)
     return study
+
+
+def _later(time: str, other: str) -> str:
+    """``time``, or the second after ``other`` if it is no later: a name and a time are one
+    study."""
+    if time > other:
+        return time
+    return (datetime.fromisoformat(other) + timedelta(seconds=1)).isoformat(timespec="seconds")
+
+
+def failed_tries(drafts: Sequence[Study]) -> dict[str, Study]:
+    """The studies, by their variant, that ended with an arm's first run, which showed no number: a
+    corrected command goes on under their names. All members of a series end together."""
+    on_disk = StudiesOnDisk()
+    tries: dict[str, Study] = {}
+    for draft in drafts:
+        failed_try = _failed_try(draft, on_disk)
+        series = failed_try.origin.series if failed_try is not None else None
+        if series is not None:
+            members = series_members.load_members(series.id).values()
+            if not any(map(first_number.shows_number, members)):
+                tries = {**{member.variant: member for member in members}, **tries}
+        if failed_try is not None:
+            tries[draft.variant] = failed_try
+    return tries
+
+
+def _failed_try(draft: Study, on_disk: StudiesOnDisk) -> Study | None:
+    """The newest study of the same arms in the same folder, if it ended without a number."""
+    for study in on_disk:
+        same_arms = (study.baseline, study.variant) == (draft.baseline, draft.variant)
+        same_folder = study.trainer.start_folder == draft.trainer.start_folder
+        if not (draft.trainer.command and study.trainer.command and same_arms and same_folder):
+            continue
+        in_series = (study.origin.series is None) == (draft.origin.series is None)
+        is_over = in_series and study.origin.is_ours and not launch.is_alive(study.files)
+        return study if is_over and first_number.silent_run(study) is not None else None
+    return None
 
 
 def _mint(study: Study) -> None:
@@ -387,6 +444,11 @@ def is_twin(study: Study, draft: Study) -> bool:
     )
 
 
+def is_same(study: Study, draft: Draft) -> bool:
+    """True if a study is a draft's in everything but the seeds that a person named."""
+    return any(is_twin(study, drafted) for drafted in draft.same_studies)
+
+
 def find_same_study(
     draft: Draft, on_disk: StudiesOnDisk, series: Series | None = None
 ) -> Study | None:
@@ -394,11 +456,15 @@ def find_same_study(
     ``series``. Problem if the newest was declared with another range: a plan can't be changed once
     it has begun."""
     typed = draft.seeds
+    changed = None
     for study in on_disk:
-        if not is_twin(study, draft.study) or not study.origin.is_ours:
+        if not is_same(study, draft) or not study.origin.is_ours:
             continue
         its_series = study.origin.series
         if (its_series and its_series.question_key()) != (series and series.question_key()):
+            continue
+        if names := study.trainer.changed_code():
+            changed = changed or changed_code(study, names)
             continue
         if not study.design.is_sequential:
             return None if typed.is_sequential else study
@@ -410,7 +476,25 @@ def find_same_study(
             f"holds for that plan alone: ",
             next=f"go on with --seeds {study.design.typed()}, or ask again with --fresh",
         )
+    if changed is not None:
+        raise changed
     return None
+
+
+def changed_code(study: Study, names: Sequence[str]) -> Problem:
+    """The Problem of a study whose program imports other files now: their runs would be mixed."""
+    commit = (study.origin.repo or {}).get("commit") or ""
+    return Problem(
+        f"{first_names(names)} changed since {study.id} was planned"
+        f"{f' (commit {commit[:7]})' if commit else ''}, so that study does not go on",
+        next=f"--fresh starts another, and with the old code put back {study.id} goes on",
+    )
+
+
+def prove_same_code(study: Study) -> None:
+    """Problem where a study's program imports other files now than when it was planned."""
+    if names := study.trainer.changed_code():
+        raise changed_code(study, names)
 
 
 def _overruling_futility(study: Study, store: Store) -> Study:
@@ -482,6 +566,10 @@ def _notes(
         other = kept_folder.version_differences(kept_study, study.trainer.versions)
     if other:
         notes.append(f"the last digits may differ from then: {other}")
+    if kept_study is not None and study.trainer.start_folder:
+        here = kept_study.study.trainer.with_start_folder(Path(study.trainer.start_folder))
+        if names := here.changed_code():
+            notes.append(f"{first_names(names)} changed since these runs were kept")
     a, b = study.arms["baseline"].n_params, study.arms["modified"].n_params
     if abs(b - a) >= 0.01 * a > 0:
         notes.append(
@@ -490,6 +578,8 @@ def _notes(
     notes.append(scope_text.many_passes_warning(study.passes))
     if (series_place := study.origin.series) is not None:
         notes.append(level_text.series_share_sentence(series_place))
+    if existing is None:
+        notes.append(study.trainer.headline_note(study))
     if study.design.fresh_seeds:
         notes.append(verdict_text.drawn_seeds_note(study.seeds))
     if left_out := ledger.picks_in_draft(store, study):
@@ -514,8 +604,7 @@ def _notes(
         and len(study.design.batches) > 1
     ):
         notes.append(level_text.later_look_note())
-    name, on = study.variant.removesuffix("*"), study.data.name
-    spread = pairs_needed.known_spread(store, name, study.trainer.recipe, on_disk, on)
+    spread = pairs_needed.spread_for(store, study, on_disk)
     if spread is not None:
         little = "" if existing is not None else _sees_little(draft.study, study, spread, store)
         notes.append(little or pairs_needed.detectable_sentence(study, spread))

@@ -324,8 +324,9 @@ FEW_ITERS = 50
 
 
 def tenth_of(study: Study) -> int:
-    """The iters after which training losses tell how a run of a study will come out."""
-    return -(-study.max_iters // 10)
+    """The iters after which training losses tell how a run of a study will come out: a tenth, or
+    ``FEW_ITERS`` where nobody knows how long a run will be."""
+    return -(-study.max_iters // 10) or FEW_ITERS
 
 
 def telling_iters(studies: Sequence[Study]) -> list[int]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import utc_now
-from q1lab.runner import child_processes
+from q1lab.runner import child_processes, machine
 from q1lab.study.engine_state import CellStatus
 from q1lab.study.studies import Study
 
@@ -39,7 +39,7 @@ class EngineCheck:
 
 @dataclass(frozen=True)
 class JobNews:
-    """The news of a job since ``cursor``."""
+    """The news of a job since the last look."""
 
     cells: Mapping[str, CellStatus]
     lines: tuple[tuple[int, str, str], ...] = ()
@@ -67,8 +67,8 @@ class Crew(ABC):
 
 
 class Engine(ABC):
-    """The interface of an engine, with defaults. ``check``, ``ask`` and ``probe_for_plan`` raise
-    OutOfReach and Refused."""
+    """The interface of an engine, with defaults. ``check``, ``ask``, ``ask_trainer`` and
+    ``probe_for_plan`` raise OutOfReach and Refused."""
 
     usage: str
     """The form of ``--engine``: ``slurm``, or with an address ``ray=http://HOST:8265``."""
@@ -89,6 +89,14 @@ class Engine(ABC):
     def ask(self, question: Mapping[str, Any]) -> dict[str, Any] | None:
         """The probe's answer (labs/probe.py) from a machine that trains; None where none can be
         asked."""
+
+    def ask_trainer(
+        self, program: list[str], question: Mapping[str, Any], seconds: float
+    ) -> dict[str, Any]:
+        """The answer of a trainer's program from a machine that trains."""
+        return child_processes.ask_child(
+            program, dict(question), threads=machine.cores(), seconds=seconds
+        )
 
     def device(self, typed: str, preset: str | None) -> str:
         """The device to probe for this value of ``--device``. "auto": the probe decides."""

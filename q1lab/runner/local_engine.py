@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from q1lab.ground.files import open_private
-from q1lab.runner import child_processes, early_stopping, launch, machine
+from q1lab.runner import child_processes, early_stopping, first_number, launch, machine
 from q1lab.runner.engine import Crew, Engine, log
 from q1lab.study import engine_state
 from q1lab.study.events import has_ended
@@ -57,6 +57,7 @@ class LocalCrew(Crew):
         self.jobs = study.trainer.jobs
         self.workers: list[subprocess.Popen[bytes]] = []
         self.early_stopping = early_stopping.EarlyStopping(study)
+        self.first_number = first_number.FirstNumber(study)
 
     def run(self) -> None:
         engine_state.remove_status(self.files.root)  # of an engine that had an earlier launch
@@ -74,7 +75,7 @@ class LocalCrew(Crew):
                     log(f"a trainer was ended by signal {-worker.returncode}")
             self._end_when_known()
             left = 0 if self.stopping else len(self.runs_left())
-            while left and len(self.workers) < self.jobs and starts < most:
+            while left and len(self.workers) < self._most_at_once() and starts < most:
                 self.workers.append(self._start_trainer())
                 left -= 1
                 starts += 1
@@ -86,6 +87,10 @@ class LocalCrew(Crew):
             self._keep_logs_short()
             self.tick()
             time.sleep(0.1)
+
+    def _most_at_once(self) -> int:
+        """The trainers that may work now: one, until the study has shown its first number."""
+        return 1 if self.jobs > 1 and self.first_number.is_awaited else self.jobs
 
     def stop(self) -> None:
         """Stop the trainers that were started since the signal; the others got it with the process
@@ -115,7 +120,9 @@ class LocalCrew(Crew):
 
     def runs_left(self) -> list[str]:
         """Names of the runs that no trainer has claimed in this launch and that have not ended
-        before."""
+        before; none where an arm's first run showed no number."""
+        if first_number.is_over(self.study, self.launch):
+            return []
         return [
             run.name
             for run in self.study.runs

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from q1lab.ground.files import open_regular, utc_now
-from q1lab.runner import early_stopping, engine
+from q1lab.runner import early_stopping, engine, first_number
 from q1lab.runner.engine import Engine, JobNews, OutOfReach, Refused, log
 from q1lab.runner.engine_events import append_lines
 from q1lab.study import engine_state
@@ -283,13 +283,14 @@ class RemoteCrew(engine.Crew):
 
     def _next_batch(self, launch: int) -> tuple[str, ...]:
         """The cells to hand over now: all that the launch has to train, or those before a planned
-        range's next look."""
+        range's next look; one alone until the study has shown its first number."""
         seeds = set(self.early_stopping.trainable_seeds())
-        return tuple(
+        wanted = tuple(
             run.name
             for run in self.study.runs
             if run.seed in seeds and self._is_wanted(run.name, launch)
         )
+        return wanted[:1] if first_number.FirstNumber(self.study).is_awaited else wanted
 
     def _update_status(self, **changes: object) -> None:
         self.status = replace(self.status, **changes)  # type: ignore[arg-type]

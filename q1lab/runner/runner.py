@@ -17,7 +17,7 @@ from pathlib import Path
 from q1lab.ground import config
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import open_private
-from q1lab.runner import alerts, child_processes, launch, series_members
+from q1lab.runner import alerts, child_processes, first_number, launch, series_members
 from q1lab.runner.engine import log
 from q1lab.study import studies
 from q1lab.study.engine_choice import load_engine
@@ -131,7 +131,9 @@ def main() -> None:
     launch.record_launch(study.files, args.launch, os.getpid())
     runner = Runner(study, args.launch, args.lock)
     runner.run()
-    if not runner.crew.stopping:
+    if first_number.FirstNumber(study).is_awaited:
+        log("no run has shown a number")
+    elif not runner.crew.stopping:
         try:
             following = series_members.start_next(study)
         except Problem as problem:

@@ -22,8 +22,7 @@ def load_members(series_id: str) -> dict[int, Study]:
 
 
 def new_series_id(stem: str, taken_names: Iterable[str]) -> str:
-    """The next free ``sweep-N``, past the names that are ``taken`` and past studies of that
-    name."""
+    """The next free ``sweep-N``, past ``taken_names`` and past studies of that name."""
     on_disk = studies.load_each(studies.ids())[0]
     series_ids = (study.origin.series.id for study in on_disk if study.origin.series is not None)
     return f"{stem}-{studies.next_number(stem, [*studies.ids(), *series_ids, *taken_names])}"

@@ -28,6 +28,7 @@ NAMED_PATTERNS = ("nanogpt", "nanochat")
 """Patterns that labs/loop.py knows by name."""
 CommandText = Annotated[str, max_chars(10_000, "(?s).*")]
 FileHash = Annotated[str, max_chars(64, "[0-9a-f]{0,64}")]
+CodeHash = Annotated[str, max_chars(129, "[0-9a-f]{64}( [0-9a-f]{64})?")]
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,12 @@ class CommandSpec:
     """Arguments with which a run that was stopped goes on; empty: it begins again."""
     inputs: Annotated[dict[str, FileHash], max_items(1000)] = field(default_factory=dict)
     """Files that the command reads → SHA-256; no hash before the study is planned."""
+    imports: Annotated[dict[str, CodeHash], max_items(1000)] = field(default_factory=dict)
+    """Files that the command runs without naming them (imported_code.py) → their hashes; empty
+    before the study is planned, and where an older q1lab planned it."""
     smoke: CommandText | None = None
     """Arguments that make a run short, for the preflight; None: no preflight."""
-    reads: Annotated[str, one_of("", "file", "lines", "pattern")] = ""
+    reads: Annotated[str, one_of("", "file", "lines", "pattern", "output")] = ""
     """The place where the preflight found the metric; empty: the first one that reports it."""
     repeats: Annotated[str, one_of("", "bit", "1e-4", "no")] = ""
     """Agreement of two runs with the same seed in the preflight: to the bit, to 1e-4, or not at
@@ -112,6 +116,15 @@ def parse_arms(typed: Sequence[str]) -> dict[str, str]:
             raise Problem(f"--arm {name} is given twice")
         args[name] = words
     return args
+
+
+def with_reading(loop: CommandSpec, corrections: Mapping[str, Any]) -> CommandSpec:
+    """The command with its metric read otherwise (``metric``, ``pattern``, ``better``, ``smoke``).
+    Problem for a pattern that reads nothing."""
+    pattern = corrections.get("pattern", "")
+    if pattern and pattern not in NAMED_PATTERNS:
+        _check_pattern(pattern, "--metric-pattern")
+    return replace(loop, **corrections, reads="", repeats="")
 
 
 COMMAND_KEYS = ("run", "resume", "inputs", "metric", "better", "pattern", "take", "smoke")

@@ -42,6 +42,8 @@ class Request:
     dtype: str = "auto"
     jobs: int | None = None
     headline: str = DEFAULT_HEADLINE
+    may_be_paired: bool = False
+    """True if nobody typed the headline of a command: its preflight may make it paired."""
     overrides: Mapping[str, str] = field(default_factory=dict)
     """Hyperparameters that differ from the preset's: name to value, both as typed."""
     match: str | None = None
@@ -119,10 +121,13 @@ def request_from_options(
     **options: Any,
 ) -> Request:
     """Make a request from the parsed options of `q1lab run`."""
-    headline = headline or (DEFAULT_HEADLINE if loop is None else "welch")
-    parsed_overrides = parse_settings(overrides, max_iters)
     return Request(
-        data=data or "", overrides=parsed_overrides, headline=headline, loop=loop, **options
+        data=data or "",
+        overrides=parse_settings(overrides, max_iters),
+        headline=headline or (DEFAULT_HEADLINE if loop is None else "welch"),
+        may_be_paired=headline is None and loop is not None,
+        loop=loop,
+        **options,
     )
 
 

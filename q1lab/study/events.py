@@ -11,7 +11,7 @@
 
 ``val_loss`` is the study's metric, whatever that is called. ``numbers`` is anything else that a
 trainer measures, by name: ``{"lr": 0.001, "grad_norm": 0.4}``. All of them can be charted and
-exported; ``reported`` says under which names.
+exported; ``reported_numbers`` says under which names.
 
 ``t`` is seconds of this attempt by the monotonic clock, ``total`` those of all attempts so far.
 Unknown types and fields are ignored, so that an older viewer can watch a newer trainer. Any

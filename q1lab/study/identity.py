@@ -55,6 +55,7 @@ def run_fingerprint(study: Study, run: Run) -> str:
         study.trainer.number_format,
         study.trainer.threads,
         versions,
+        *filter(None, [study.trainer.imports]),
     ]
     return json.dumps(facts, sort_keys=True)
 

@@ -11,6 +11,7 @@ from typing import Annotated
 
 from q1lab.ground.files import printable
 from q1lab.ground.json_records import max_chars, one_of
+from q1lab.ground.text_formats import decimals_of
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,11 @@ class Metric:
     def favors(self, difference: float) -> bool:
         """True if the difference, modified − baseline, is an improvement."""
         return self.sign * difference < 0
+
+    def written(self, value: float, decimals: int = 4) -> str:
+        """The value of a run with so many decimals; of a metric whose unit is not known, such as a
+        command's, with no more than the value has: ``6.47``."""
+        return f"{value:.{decimals if self.unit else decimals_of([value], decimals)}f}"
 
     def key(self, kind: str = "") -> str:
         """Its column in a table of numbers: ``val_loss``; with a ``kind`` ``final_val_loss``, or

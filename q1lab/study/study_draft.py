@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from q1lab.study.command_line import Request
 from q1lab.study.design import TypedSeeds
@@ -33,6 +33,16 @@ class Draft(ABC):
         """The parts of the preflight that can run at once with those of other drafts, by unique
         names; each raises a Problem if it fails, and runs once a process."""
         return {}
+
+    @property
+    def same_studies(self) -> tuple[Study, ...]:
+        """The studies that the request may become: one on disk that is the same as any of them
+        goes on."""
+        return (self.study,)
+
+    def after_preflight(self) -> Draft:
+        """The draft with what its preflight found."""
+        return replace(self, study=replace(self.study, trainer=self.preflight()))
 
     @abstractmethod
     def preflight(self) -> Trainer:

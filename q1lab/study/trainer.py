@@ -91,6 +91,15 @@ class Trainer(StudyPart, ABC):
         until a run has ended."""
         return {"max_iters": 0}
 
+    @property
+    def known_hyperparameters(self) -> dict[str, Any]:
+        """The same as others are told of them, without what is unknown."""
+        return {
+            key: value
+            for key, value in self.hyperparameters.items()
+            if (key, value) != ("max_iters", 0)
+        }
+
     def arm_overrides(self, arm: str) -> dict[str, Any]:
         """The hyperparameters of one arm that differ from the study's."""
         return {}
@@ -134,6 +143,11 @@ class Trainer(StudyPart, ABC):
         """The seed that a run's weights and batches are drawn with."""
         return run.seed + self.seed_shift.get(run.arm, 0)
 
+    @property
+    def repeats_its_end(self) -> bool:
+        """True if a run's final value is one of its evaluations said again, and no other number."""
+        return False
+
     # ── what makes two studies, or two runs, the same
 
     @property
@@ -141,6 +155,16 @@ class Trainer(StudyPart, ABC):
         """The files of a person's own program, by the names that its command has for them, with
         their SHA-256 (empty where it is not known); no file where q1lab's own loop trains."""
         return {}
+
+    @property
+    def imports(self) -> Mapping[str, str]:
+        """The files that a person's own program imports, with the hashes of their syntax trees;
+        empty where they are not known."""
+        return {}
+
+    def changed_code(self) -> list[str]:
+        """The files of ``imports`` that are others now than when the study was planned."""
+        return []
 
     @property
     def command(self) -> str:
@@ -185,6 +209,15 @@ class Trainer(StudyPart, ABC):
     @abstractmethod
     def declared_budget(self) -> list[Any]:
         """The training budget as JSON, for the hash of a declaration."""
+
+    def headline_note(self, study: Study) -> str:
+        """A note on the way in which the runs of a new study will be compared; empty where it is as
+        always."""
+        return ""
+
+    def reading_metric(self, corrections: Mapping[str, str]) -> Self:
+        """The trainer with its command's metric read otherwise; as it is for any other trainer."""
+        return self
 
     # ── asking for it, once and again
 
@@ -255,6 +288,12 @@ class Trainer(StudyPart, ABC):
     def when_stopped(self) -> str:
         """A clause on the runs that are under way when a study is stopped."""
         return "a run that is under way begins again when the study goes on"
+
+    @property
+    def may_show_no_number(self) -> bool:
+        """True if nothing has proved that its program shows the metric: then the first run has to,
+        before another one trains."""
+        return False
 
     @property
     def has_model_files(self) -> bool:

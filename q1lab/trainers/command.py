@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from q1lab.ground import json_records
 from q1lab.ground.files import absolute_path, printable
-from q1lab.study.command_arms import CommandSpec, displayed_command
+from q1lab.study import imported_code
+from q1lab.study.command_arms import CommandSpec, displayed_command, with_reading
 from q1lab.study.metric import Metric
 from q1lab.study.trainer import Trainer
 from q1lab.study.trainer_description import Description
@@ -63,10 +64,22 @@ class Command(Trainer):
         return self.loop.measured_metric
 
     @property
+    def repeats_its_end(self) -> bool:
+        return True
+
+    @property
     def programs(self) -> Mapping[str, str]:
         words = shlex.split(self.loop.run)
         files = {name: sha256 for name, sha256 in self.loop.inputs.items() if name in words}
         return files or {self.loop.run: ""}
+
+    @property
+    def imports(self) -> Mapping[str, str]:
+        return {name: hashes.split()[-1] for name, hashes in self.loop.imports.items()}
+
+    def changed_code(self) -> list[str]:
+        there = Path(self.loop.folder).is_dir()  # else nothing is known of its files
+        return imported_code.changed_imports(self.loop.folder, self.loop.imports) if there else []
 
     @property
     def command(self) -> str:
@@ -131,12 +144,17 @@ class Command(Trainer):
     def describe(self, study: Study) -> Description:
         step_text = {"last": "at its last step", "best": f"at its best step ({self.metric.better})"}
         shares = (
-            "It was declared before the runs that a seed fixes the batches and the start of both "
-            "arms."
-            if study.design.headline == "paired"
-            else "What runs with the same seed share is not known, so the arms are compared as "
-            "wholes."
+            "What runs with the same seed share is not known, so the arms are compared as wholes."
         )
+        if study.design.headline == "paired" and self.repeats:
+            shares = (
+                "Runs with the same seed are compared as pairs, since a seed repeats to the bit."
+            )
+        elif study.design.headline == "paired":
+            shares = (
+                "It was declared before the runs that a seed fixes the batches and the start of "
+                "both arms."
+            )
         best = f"A run counts by the best {self.metric.name} of all its steps."
         return Description(
             within="with this command",
@@ -147,7 +165,8 @@ class Command(Trainer):
                 f"command reports "
                 f"it {step_text[self.loop.take]}; {self.metric.direction}. {shares}"
             ),
-            pair_shares="share their seed, and with it the batches and what both start from",
+            pair_shares="share their seed"
+            + ("" if self.repeats else ", and with it the batches and what both start from"),
             trains=f"the command `{printable(self.loop.run)}` in {printable(study.data.name)}",
             cautions=(
                 *([best] if self.loop.take == "best" else []),
@@ -174,6 +193,24 @@ class Command(Trainer):
         from q1lab.runner import child_processes
 
         return child_processes.python_module("labs.loop")
+
+    def headline_note(self, study: Study) -> str:
+        if study.design.headline == "paired":
+            why = "a short run with the same seed gave the same numbers to the bit"
+            return f"compared pair by pair: {why if self.repeats else '--headline paired says so'}"
+        if study.is_floor or len(study.seeds) < 2:  # there is nothing to choose
+            return ""
+        return (
+            "compared as two groups; --headline paired if the seed fixes the batches and the start "
+            "of both arms"
+        )
+
+    def reading_metric(self, corrections: Mapping[str, str]) -> Self:
+        return replace(self, loop=with_reading(self.loop, corrections))
+
+    @property
+    def may_show_no_number(self) -> bool:
+        return not self.loop.reads
 
     @property
     def when_stopped(self) -> str:

@@ -21,7 +21,7 @@ class WeekPage:
 
     id: str
     name: str
-    """``A2``; empty for the overview."""
+    """A2; empty for the overview."""
     title: str
     blocks: tuple[Block, ...]
     session: Session | None = None
@@ -39,7 +39,7 @@ def block_text(block: Block) -> str:
 
 
 def part_name(part: Part) -> str:
-    """A part's name on screen: ``A1``; an id that is a word stays as it is."""
+    """A part's name on screen: A1; an id that is a word stays as it is."""
     return part.id.upper() if len(part.id) <= 3 else part.id
 
 

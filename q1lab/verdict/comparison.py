@@ -149,7 +149,7 @@ def comparison_facts(c: Comparison) -> dict[str, Any]:
         "floor": None if c.floor is None else vars(c.floor),
         "seeds": study.seeds,
         "data": {"name": study.data.name, "sha256": study.data.sha256},
-        "config": trainer.hyperparameters,
+        "config": trainer.known_hyperparameters,
         "preset": trainer.recipe,
         "dtype": trainer.number_format,
         "device": trainer.device,
@@ -248,6 +248,8 @@ def build_comparison(
     )
     if not study.design.has_seeds:
         analysis = _without_pairs(analysis)
+    if not study.origin.is_ours:
+        analysis = _without_unfinished(study, analysis)
     if not study.design.has_verdict:
         analysis = replace(analysis, verdict="no verdict", reason=Reason.GATED)
     if question.changed:
@@ -294,9 +296,23 @@ def build_comparison(
 
 def _without_pairs(analysis: Analysis) -> Analysis:
     """The analysis of runs whose seeds are not known: none of them is a pair, or lacks one."""
-    of_pairs = (NoteKind.UNPAIRED, NoteKind.TEMPTING)
+    of_pairs = (NoteKind.UNPAIRED, NoteKind.TEMPTING, NoteKind.EQUAL)
     notes = tuple(note for note in analysis.notes if note.kind not in of_pairs)
     return replace(analysis, pairs={}, paired=None, notes=notes)
+
+
+def _without_unfinished(study: Study, analysis: Analysis) -> Analysis:
+    """The analysis without the note that a seed ran in one arm only, where it ran in both and one
+    of the runs has no number: another note names that run."""
+    asked = study.design.asks_for_run
+    notes = []
+    for note in analysis.notes:
+        if note.kind is NoteKind.UNPAIRED:
+            alone = [s for s in note.facts["seeds"] if not all(asked(arm, s) for arm in ARMS)]
+            notes += [replace(note, facts={"seeds": alone})] if alone else []
+        else:
+            notes.append(note)
+    return replace(analysis, notes=tuple(notes))
 
 
 def analyze_metric(
@@ -442,20 +458,24 @@ def start_conditions(study: Study, row: Row) -> dict[str, Any]:
     config = event.get("config")
     rate = config.get("learning_rate") if isinstance(config, dict) else None
     conditions = {key: event.get(key) for key in CONDITIONS if key != "learning_rate"}
-    return {key: value for key, value in {**conditions, "learning_rate": rate}.items() if value}
+    of_table = event.get("conditions")
+    said = of_table if isinstance(of_table, dict) else {}
+    return {
+        key: value for key, value in {**conditions, "learning_rate": rate, **said}.items() if value
+    }
 
 
 def _differences(
-    rows: list[Row], starts: Mapping[int, Mapping[str, Any]]
+    study: Study, rows: list[Row], starts: Mapping[int, Mapping[str, Any]]
 ) -> dict[str, dict[str, list[str]]]:
     """Conditions that are not the same in all runs: condition → value → runs."""
     differing: dict[str, dict[str, list[str]]] = {}
-    for key in CONDITIONS:
+    for key in dict.fromkeys((*CONDITIONS, *(key for start in starts.values() for key in start))):
         values: dict[str, list[str]] = {}
         for row in rows:
             value = starts.get(row["id"], {}).get(key)
             if value is not None and isinstance(value, str | int | float):
-                values.setdefault(printable(str(value))[:40], []).append(_name(row))
+                values.setdefault(printable(str(value))[:40], []).append(_title(study, row))
         if len(values) > 1:
             differing[key] = values
     return differing
@@ -506,14 +526,17 @@ def _notes(
         )
     if question.left_out and not question.picked:
         notes.append(Note(NoteKind.LEFT_OUT))
-    differ = _differences(rows, starts)
+    differ = _differences(study, rows, starts)
     if (chosen := study.trainer.tuned) is not None and not _began_with_other_rate(
         study, rows, starts
     ):
         differ.pop(chosen.key, None)
     ends = {row["iter"] for row in rows if row["state"] == RunState.FINISHED}
     if not study.max_iters and len(ends) > 1:
-        steps = {str(end): [_name(row) for row in rows if row["iter"] == end] for end in ends}
+        steps = {
+            str(end): [_title(study, row) for row in rows if row["iter"] == end]
+            for end in sorted(ends)
+        }
         differ["last step"] = steps
     if differ:
         notes.append(Note(NoteKind.CONDITIONS, {"differ": differ}))
@@ -522,12 +545,11 @@ def _notes(
     if study.origin.allowed:
         allowed = [condition[:60] for condition in study.origin.allowed]
         notes.append(Note(NoteKind.ALLOWED, {"what": allowed}))
-    silent = " (it doesn't say its final val loss)"
     open_rows = [row for row in rows if not _has_ended(row)]
     if still_falling is not None:
         fallen, lately = still_falling
         notes.append(Note(NoteKind.SHORT, {"fallen": fallen, "lately": lately}))
-    left = [_name(row) + silent * (row["state"] == RunState.FINISHED) for row in open_rows]
+    left = [f"{_title(study, row)}{_why_open(study, row)}" for row in open_rows]
     if left:
         notes.append(Note(NoteKind.UNFINISHED, {"runs": left, "of": len(rows)}))
     bad = sum(row["bad_lines"] for row in rows)
@@ -549,3 +571,17 @@ def _notes(
 
 def _name(row: Row) -> str:
     return run_name(row["arm"], row["seed"])
+
+
+def _title(study: Study, row: Row) -> str:
+    """A run for people: by its name here, or by the names that it had elsewhere."""
+    if study.origin.is_ours:
+        return _name(row)
+    return f"{study.arms[row['arm']].variant}, {study.design.run_label(row['seed'])}"
+
+
+def _why_open(study: Study, row: Row) -> str:
+    """The reason that a run has no result, in brackets; empty where its state says it."""
+    if row["state"] == RunState.FINISHED:
+        return " (it doesn't say its final val loss)"
+    return "" if study.origin.is_ours or not row["message"] else f" ({row['message']})"

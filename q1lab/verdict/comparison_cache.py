@@ -14,7 +14,7 @@ from q1lab.index import ingest_events, stored_results
 from q1lab.index.store import Row, Store
 from q1lab.record import ledger
 from q1lab.record.ledger import QuestionHistory, question_history
-from q1lab.statistics.intervals import MIN_FOR_VERDICT, Interval
+from q1lab.statistics.intervals import MIN_FOR_VERDICT, Interval, Note, NoteKind
 from q1lab.study import studies
 from q1lab.study.events import standard_names
 from q1lab.study.run_states import RunState
@@ -43,7 +43,8 @@ def compare(store: Store, study: Study) -> Comparison:
     question = question_history(store, study)
     starts = {row["id"]: start_conditions(study, row) for row in rows}
     floor = measured_floor(store, study)
-    fingerprint = _fingerprint(study, rows, question, list(starts.values()), floor)
+    changed = study.trainer.changed_code() if study.origin.is_ours else []
+    fingerprint = _fingerprint(study, rows, question, list(starts.values()), floor, changed)
     cached = stored_results.cached_row(store, study.id)
     result = None
     if (
@@ -59,6 +60,9 @@ def compare(store: Store, study: Study) -> Comparison:
     if result is None:
         ends = still_falling(store, study, rows), rise_from_lowest(store, study, rows)
         result = build_comparison(study, rows, question, starts, floor, *ends)
+        if changed:
+            notes = (Note(NoteKind.CODE, {"files": changed}), *result.analysis.notes)
+            result = replace(result, analysis=replace(result.analysis, notes=notes))
     text = json.dumps(to_record(result), allow_nan=False)
     stored_results.cache_record(store, study.id, f"{fingerprint} {sha256_text(text)}", text)
     return result
@@ -208,9 +212,11 @@ def _fingerprint(
     question: QuestionHistory,
     starts: Sequence[Mapping[str, Any]],
     floor: tuple[str, Interval] | None,
+    changed: Sequence[str],
 ) -> str:
     """A hash that changes whenever the record would: with the plan, with any run's state or
-    numbers, and with this code's version and its columns of costs."""
+    numbers, with the files that its program imports, and with this code's version and its columns
+    of costs."""
     parts = [
         [
             row[k]
@@ -228,6 +234,7 @@ def _fingerprint(
         history,
         list(starts),
         repr(floor),
+        *changed,
     ]
     return sha256_text(json.dumps(facts, sort_keys=True))
 

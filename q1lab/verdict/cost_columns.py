@@ -48,8 +48,8 @@ class CostColumn:
 
 
 COST_COLUMNS: tuple[CostColumn, ...] = (
-    CostColumn("n_params", "parameters", lambda arm, _: arm.n_params),
-    CostColumn("flops_per_token", "matmul FLOPs/token", lambda arm, _: arm.flops_per_token),
+    CostColumn("n_params", "parameters", lambda arm, _: arm.n_params or None),
+    CostColumn("flops_per_token", "matmul FLOPs/token", lambda arm, _: arm.flops_per_token or None),
     CostColumn(
         "tokens_per_s",
         "tokens/s",

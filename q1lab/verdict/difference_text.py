@@ -5,10 +5,10 @@ Pure."""
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from q1lab.ground.text_formats import DASH, MINUS, signed, unsigned
+from q1lab.ground.text_formats import DASH, MINUS, decimals_of, signed, unsigned
 from q1lab.statistics.intervals import ALPHA, Headline, Interval
 
 
@@ -70,11 +70,15 @@ class NumberWriter:
     def ends(self, interval: Interval) -> tuple[str, str]:
         return self.end(interval.low), self.end(interval.high)
 
-    def loss(self, value: float | None) -> str:
-        """A loss: never with fewer than four decimals."""
+    def loss(self, value: float | None, reported: Iterable[float] = ()) -> str:
+        """A loss: never with fewer than four decimals, unless it is one of those that runs
+        ``reported`` and they have fewer."""
         if value is None:
             return DASH
-        return (MINUS if value < 0 else "") + unsigned(value, max(4, self.decimals))
+        decimals = max(4, self.decimals)
+        if each := list(reported):
+            decimals = decimals_of(each, decimals)
+        return (MINUS if value < 0 else "") + unsigned(value, decimals)
 
 
 def number_writer(c: MeasuredDifference) -> NumberWriter:

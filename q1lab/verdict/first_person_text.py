@@ -28,16 +28,60 @@ if TYPE_CHECKING:
 
 
 def trained_sentence(c: Comparison) -> str:
-    """The runs: ``I trained rope and the baseline model on Tiny Shakespeare, 3 seeds each.``"""
+    """The runs: ``I trained RoPE and the baseline on Tiny Shakespeare, 3 seeds each.``"""
     base, modified = arm_names(c)
     base = f"the {base}" if base.startswith("baseline") else f"the baseline {base}"
-    program = c.study.description.trains
-    data = printable(corpora.describe_corpus(c.study.data.name or "the same data"))
-    where = f"with {program}" if program else f"on {data}"
-    seeds = plural(len({seed for arm in c.arms.values() for seed in arm.values}), "seed")
-    if not c.study.origin.is_ours:
-        return f"I compared runs of {modified} and {base} {where}, {seeds} each."
-    return f"I trained {modified} and {base} {where}, {seeds} each."
+    made = "trained" if c.study.origin.is_ours else "compared runs of"
+    return f"I {made} {modified} and {base} {_where(c) or 'on the same data'}, {_seeds(c)} each."
+
+
+def _where(c: Comparison) -> str:
+    """The data or the program: ``on Tiny Shakespeare``; empty if unknown."""
+    program, data = c.study.description.trains, c.study.data.name
+    if program:
+        return f"with {program}"
+    return f"on {printable(corpora.describe_corpus(data))}" if data else ""
+
+
+def _seeds(c: Comparison) -> str:
+    return plural(len({seed for arm in c.arms.values() for seed in arm.values}), "seed")
+
+
+def setting_text(c: Comparison) -> str:
+    """Size, budget, data and seeds, which belong beside every result: ``804 k and 796 k parameters,
+    2,000 iters on Tiny Shakespeare, 3 seeds each``."""
+    trained = " ".join(filter(None, (iters_text(c), _where(c))))
+    return ", ".join(filter(None, (sizes_text(c), trained, f"{_seeds(c)} each")))
+
+
+def finding(c: Comparison) -> str:
+    """The mean difference and its interval as a clause, for texts that have little room; empty
+    where there is no verdict."""
+    analysis, unit = c.analysis, c.metric.suffix
+    if analysis.reason is not None or analysis.ends is None or analysis.mean is None:
+        return ""
+    interval = f"{level_text(analysis)} interval"
+    if analysis.verdict in ("helps", "hurts"):
+        return (
+            f"{c.metric.name} {_mean_size(c)} {_side(c)} than the baseline's on average, "
+            f"{interval} {size_range_text(analysis)}"
+        )
+    text = (
+        f"{c.metric.name} differs by {mean_text(analysis)}{unit} on average, {interval} "
+        f"{interval_text(analysis)}"
+    )
+    if analysis.verdict == "too small to matter" and analysis.delta is not None:
+        return f"{text}, all within the ±{analysis.delta:g} that I had called too small to matter"
+    return f"{text}: these runs can't tell"
+
+
+def _mean_size(c: Comparison) -> str:
+    """The size of the mean difference, with its unit."""
+    return f"{number_writer(c.analysis).size(c.analysis.mean or 0.0)}{c.metric.suffix}"
+
+
+def _side(c: Comparison) -> str:
+    return "lower" if (c.analysis.mean or 0.0) < 0 else "higher"
 
 
 def brief_sentences(c: Comparison) -> tuple[str, ...]:
@@ -46,7 +90,7 @@ def brief_sentences(c: Comparison) -> tuple[str, ...]:
     return (
         trained_sentence(c),
         result_sentence(c),
-        *((f"This holds {_conditions(c)}; beyond it I don't know.",) if has_result else ()),
+        *((f"This holds {_size_and_budget(c)}; beyond it I don't know.",) if has_result else ()),
     )
 
 
@@ -59,21 +103,21 @@ def result_sentence(c: Comparison) -> str:
     unit = c.metric.suffix
     level = f"{level_text(analysis)} interval"
     if analysis.verdict in ("helps", "hurts"):
-        side = "lower" if analysis.ends.high < 0 else "higher"
         return (
-            f"On average, {modified} ended {size_range_text(analysis)}{unit} {side} "
-            f"in {c.metric.name} than the baseline ({level})."
+            f"On average {modified} ended {_mean_size(c)} {_side(c)} in {c.metric.name} than the "
+            f"baseline ({level}: {size_range_text(analysis)})."
         )
-    ends = f"{interval_text(analysis)}{unit}"
+    ends, mean = f"{interval_text(analysis)}{unit}", f"{mean_text(analysis)}{unit}"
     if analysis.verdict == "too small to matter" and analysis.delta is not None:
         return (
-            f"The difference between {modified} and the baseline in {c.metric.name} is {ends} "
-            f"({level}): all of that is within the ±{analysis.delta:g}{unit} (δ) that I had called "
-            "too small to matter before the runs."
+            f"The difference between {modified} and the baseline in {c.metric.name} is {mean} on "
+            f"average, and the {level} goes from {ends}: all of that is within the "
+            f"±{analysis.delta:g}{unit} (δ) that I had called too small to matter before the runs."
         )
     return (
-        f"I can't tell {modified} and the baseline apart by these runs: the true difference in "
-        f"{c.metric.name} may be anything from {ends} ({level})."
+        f"I can't tell {modified} and the baseline apart by these runs: the difference in "
+        f"{c.metric.name} is {mean} on average, and the true one may be anything from {ends} "
+        f"({level})."
     )
 
 
@@ -96,7 +140,12 @@ def scope_sentences(c: Comparison) -> str:
 
 
 def _conditions(c: Comparison) -> str:
-    """``at this size and budget (808 k and 800 k parameters, 1,000 iters)``."""
+    """``on Tiny Shakespeare at this size and budget (808 k and 800 k parameters, 1,000 iters)``."""
+    data = "" if c.study.description.trains else _where(c)
+    return " ".join(filter(None, (data, _size_and_budget(c))))
+
+
+def _size_and_budget(c: Comparison) -> str:
     facts = ", ".join(part for part in (sizes_text(c), iters_text(c)) if part)
     return f"{validity_text(c)} ({facts})" if facts else validity_text(c)
 

@@ -149,12 +149,26 @@ def sample_text(c: Comparison) -> str:
     if c.analysis.headline == "paired":
         return plural(c.analysis.n, "pair")
     thing = c.study.design.run_word
-    base, modified = (
-        sum(value is not None for value in c.arms[arm].values.values()) for arm in ARMS
-    )
+    base, modified = finished_runs(c)
     if base != modified and not c.study.origin.is_ours:
         return f"{base} and {plural(modified, thing)}"
     return f"{plural(c.analysis.n, thing)} per arm"
+
+
+def sample_number(c: Comparison) -> str:
+    """The sample in a column: ``3``, or ``4+8`` of arms of unequal size."""
+    base, modified = finished_runs(c)
+    if c.analysis.headline == "paired" or base == modified or c.study.origin.is_ours:
+        return str(c.analysis.n)
+    return f"{base}+{modified}"
+
+
+def finished_runs(c: Comparison) -> tuple[int, int]:
+    """The number of runs of each arm that have a number, baseline first."""
+    base, modified = (
+        sum(value is not None for value in c.arms[arm].values.values()) for arm in ARMS
+    )
+    return base, modified
 
 
 def verdict_word(c: Comparison) -> str:
@@ -169,7 +183,9 @@ def verdict_word(c: Comparison) -> str:
 
 def is_experiment(c: Comparison) -> bool:
     """True if a study has one pair: it draws curves, asks no question, and gets no verdict."""
-    return len(c.study.seeds) == 1 and c.analysis.reason is Reason.TOO_FEW
+    return (
+        len(c.study.seeds) == 1 and c.analysis.reason is Reason.TOO_FEW and c.study.design.has_seeds
+    )
 
 
 def comparison_title(c: Comparison) -> str:

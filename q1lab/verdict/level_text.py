@@ -18,12 +18,14 @@ from q1lab.statistics.intervals import (
     LOGNORMAL_FIXED,
     LOGNORMAL_PAIRS,
     LOGNORMAL_RANGE,
+    MIN_FOR_INTERVAL,
     NoteKind,
     Reason,
+    power_of,
 )
 from q1lab.study.series import SWEEP, Series
 from q1lab.verdict.difference_text import level_text, number_writer, percent_level, percent_text
-from q1lab.verdict.label_text import sample_text
+from q1lab.verdict.label_text import finished_runs, sample_text
 
 if TYPE_CHECKING:
     from q1lab.study.design import Design
@@ -54,7 +56,10 @@ def level_reason(c: Comparison) -> str:
         return f"{level} at each of {most - first + 1} planned looks: {spent} false claims in all."
     if c.study.origin.series is not None and c.asking.all_looks <= 1:
         many = len(c.study.origin.series.members)
-        return f"{level} instead of 95%: {many} studies declared together share the 5%."
+        what = f"{many} studies declared together"
+        if not c.study.origin.knows_other_runs:
+            what = f"{many} arms from one place"
+        return f"{level} instead of 95%: {what} share the 5%."
     if facts.get("could_be") and c.asking.all_looks <= 1:
         return f"{level} instead of 95%: results at other sets of seeds could be known."
     looks = plural(max(c.asking.all_looks, 2), "look")
@@ -68,8 +73,20 @@ def _rate(c: Comparison) -> str:
         share = percent_text(c.analysis.alpha / 2)
         return f"If it were {limit} or more, at most {share} of such studies would say this."
     if c.analysis.verdict in ("helps", "hurts"):
-        return "If nothing had changed, 5 in 100 such studies would claim a difference."
+        share = percent_text(claim_rate(c)).removesuffix("%")
+        return f"If nothing had changed, {share} in 100 such studies would claim a difference."
     return ""
+
+
+def claim_rate(c: Comparison) -> float:
+    """The share of such studies that claim a difference where nothing changed: more than the level
+    says where two groups of unequal size are compared (Welch), as few runs beside many tell little
+    of their own spread."""
+    alpha = c.analysis.alpha
+    base, modified = finished_runs(c)
+    if c.analysis.headline != "welch" or min(base, modified) < MIN_FOR_INTERVAL:
+        return alpha
+    return max(alpha, power_of(0.0, base, modified, "welch", alpha))
 
 
 # ── the full form
@@ -86,7 +103,8 @@ def level_sentence(c: Comparison) -> str:
     if design.is_sequential:
         sentences.append(planned_seeds_sentence(design, c.analysis.alpha))
     if series is not None:
-        sentences.append(series_share_sentence(series))
+        one_file = not c.study.origin.knows_other_runs
+        sentences.append(series_share_sentence(series, one_file=one_file))
     elif not design.is_sequential and abs(c.analysis.alpha - ALPHA) < 1e-9:
         sentences.append(_rate(c))
     sentences.append(asked_sentence(c, _asked_facts(c)) if _asked_facts(c) else "")
@@ -165,25 +183,36 @@ def _spent(first: int, most: int, alpha: float) -> float:
     return interim_analyses.chance_of_any_claim([(n, alpha) for n in range(first, most + 1)])
 
 
-def series_share_sentence(series: Series) -> str:
-    """The share of 5% that each study of a series may spend."""
+def series_share_sentence(series: Series, *, one_file: bool = False) -> str:
+    """The share of 5% that each study of a series may spend; its arms may be those of one file from
+    elsewhere."""
     many = len(series.members)
     members_text = (
         f"{many} modifications" if series.kind == SWEEP else f"{many} values of {series.axis}"
     )
+    together = f"{members_text} that were declared together ({printable(series.id)})"
+    if one_file:
+        together = f"{many} arms from one place that are compared with one baseline"
     return (
-        f"One of {members_text} that were declared together ({printable(series.id)}). "
+        f"One of {together}. "
         f"They share 5%: each may claim a difference in {100 * series.alpha:.3g}% of studies "
         f"where nothing changed ({100 * series.alpha * ALPHA_LATER / ALPHA:.3g}% if its "
         "question was asked before)."
     )
 
 
+SEEN_RULE = (
+    "A run is seen from its first number on: it ended with one, was evaluated, or logged 50 "
+    "training losses. A study of which no run was seen costs nothing."
+)
+"""The rule by which a study counts as an asking; the docs say it in the same words."""
+
+
 def later_look_note() -> str:
     """The notice before another look at a question that was asked without a planned range."""
     return (
-        "this question was asked before (a study counts as soon as it has begun), so another look "
-        f"is judged by a {percent_level(ALPHA_LATER)} interval instead of 95%"
+        "this question was asked before, so another look is judged by a "
+        f"{percent_level(ALPHA_LATER)} interval instead of 95%. {SEEN_RULE}"
     )
 
 

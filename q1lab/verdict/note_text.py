@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from q1lab.ground.files import printable
-from q1lab.ground.text_formats import MINUS, cut_middle, plural
+from q1lab.ground.text_formats import MINUS, cut_cells, cut_middle, first_names, plural
 from q1lab.statistics.intervals import Note, NoteKind
 from q1lab.study.studies import ARMS
 from q1lab.verdict import level_text
 from q1lab.verdict.difference_text import number_writer, percent_text, seed_list
 from q1lab.verdict.label_text import arm_names, brief_names, left_out_text, sample_text
 from q1lab.verdict.scope_text import iters_text
-from q1lab.verdict.table_text import cost_change
+from q1lab.verdict.table_text import cost_change, run_value
 
 if TYPE_CHECKING:
     from q1lab.verdict.comparison import Comparison
@@ -56,6 +56,8 @@ def note_sentence(note: Note, c: Comparison, *, published: bool = False) -> str:
             return OTHER_RUNS_SENTENCE
         case NoteKind.CONDITIONS:
             return _conditions_note(facts["differ"])
+        case NoteKind.CODE:
+            return "" if published else changed_code_sentence(facts["files"])
         case NoteKind.TRAINER:
             return (
                 "Some of these runs were trained after an upgrade of q1lab's trainer, which alone "
@@ -116,7 +118,8 @@ def note_sentence(note: Note, c: Comparison, *, published: bool = False) -> str:
             )
         case NoteKind.UNFINISHED:
             more = len(facts["runs"]) - MOST_NAMED
-            left = printable(", ".join(facts["runs"][:MOST_NAMED])) + (
+            comma = ", " if c.study.origin.is_ours else "; "
+            left = printable(comma.join(facts["runs"][:MOST_NAMED])) + (
                 f" and {more} more" if more > 0 else ""
             )
             planned = plural(facts["of"], "run")
@@ -161,6 +164,19 @@ def note_sentence(note: Note, c: Comparison, *, published: bool = False) -> str:
             )
 
 
+TRAIN_AGAIN = "Train again, then judge all: leaving runs out would be choosing the data."
+"""The advice where a run from elsewhere has no result."""
+EQUAL_LISTS = "Both arms have exactly the same numbers."
+"""The reason for no verdict where the runs' seeds are not known."""
+
+
+def without_number_line(c: Comparison) -> str:
+    """The number of runs from elsewhere without a result, and the first of them."""
+    facts = next(note.facts for note in c.analysis.notes if note.kind is NoteKind.UNFINISHED)
+    name = cut_cells(printable(facts["runs"][0]), 40)
+    return f"{len(facts['runs'])} of {plural(facts['of'], 'run')} did not finish: {name}."
+
+
 OTHER_RUNS_SENTENCE = "Which other runs there were is not known here."
 
 PLAN_PARTS = {
@@ -202,6 +218,12 @@ def _command_note(c: Comparison, facts: Mapping[str, Any]) -> str:
     return " ".join(parts)
 
 
+def changed_code_sentence(files: Sequence[str]) -> str:
+    """The imported files that are others now than when the runs were planned."""
+    names = [cut_middle(printable(name), LONGEST_FILE_NAME) for name in files]
+    return f"The code has changed since these runs: {first_names(names, 1)}."
+
+
 def outlier_sentence(c: Comparison, facts: Mapping[str, Any], *, published: bool = False) -> str:
     """The value that lies far from all others, what it decides, and, unless ``published``, the
     advice to look at it."""
@@ -223,7 +245,7 @@ def outlier_line(c: Comparison, facts: Mapping[str, Any]) -> str:
     which = f"The pair of seed {facts['seed']} ({number(facts['value'])})"
     if facts["arm"]:
         name = dict(zip(ARMS, brief_names(arm_names(c)), strict=True))[facts["arm"]]
-        which = f"Seed {facts['seed']} of {name} ({number.loss(facts['value'])})"
+        which = f"Seed {facts['seed']} of {name} ({run_value(c, facts['value'])})"
     if facts["without"] not in (c.analysis.verdict, "no verdict"):
         return f"{which} is an outlier, and it alone decides."
     return f"{which} is an outlier and widens the interval."
@@ -287,6 +309,9 @@ def _conditions_note(differ: Mapping[str, Mapping[str, Sequence[str]]]) -> str:
 
 OF_THE_LEVEL = frozenset({NoteKind.SERIES, NoteKind.ASKED})
 """Kinds of notes that explain the level of the interval."""
+
+LONGEST_FILE_NAME = 24
+"""Letters of a file's name in a note."""
 
 MOST_NAMED = 12
 """Runs that a note names one by one."""

@@ -111,9 +111,8 @@ def own_spread(
         was_timed_here = study.origin.is_ours and study.trainer.engine is None and all(times)
         seconds = sum(time for time in times if time) / at_once if was_timed_here else None
         sd = statistics.stdev(comparison.analysis.pairs.values())
-        source = (
-            f"{study.id} ({study.trainer.recipe}, {study.max_iters:,} iters on {study.data.name})"
-        )
+        size = f"{study.trainer.recipe}, {study.max_iters:,} iters on " if study.max_iters else ""
+        source = f"{study.id} ({size}{study.data.name})"
         return Spread(
             sd,
             pairs,
@@ -129,8 +128,8 @@ def own_spread(
 
 def shipped_spread(folder: Path, variant: str, preset: str, data: str = "") -> Spread | None:
     """The spread that the week's results file gives for a preset and a variant, if there is one:
-    one of enough pairs before others, then one on ``data``. The file says ``shakespeare`` where a
-    study has ``tinyshakespeare``."""
+    one of enough pairs before others, then one on ``data``. The file says shakespeare where a
+    study has tinyshakespeare."""
     try:
         figures = tomllib.loads(read_text(folder / SHIPPED))
     except (OSError, ValueError):
@@ -160,6 +159,20 @@ def known_spread(
     measured = own_spread(store, variant, preset, newest_first)
     usual = preset or presets.default_preset("cpu")
     return measured or shipped_spread(paths.content_dir(), variant, usual, data)
+
+
+def spread_for(store: Store, study: Study, newest_first: Iterable[Study]) -> Spread | None:
+    """The spread for a study being planned: of studies that train with the same program, or the
+    one that ships for q1lab's own loop. An arm of a command may have any name."""
+    name, program = study.variant.removesuffix("*"), _program(study)
+    alike = (other for other in newest_first if _program(other) == program)
+    if study.trainer.command:
+        return own_spread(store, name, study.trainer.recipe, alike)
+    return known_spread(store, name, study.trainer.recipe, alike, study.data.name)
+
+
+def _program(study: Study) -> tuple[object, ...]:
+    return study.trainer.command, study.trainer.start_folder, study.metric
 
 
 def detectable_sentence(study: Study, spread: Spread) -> str:

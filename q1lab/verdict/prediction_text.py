@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from q1lab.ground.files import printable
 from q1lab.ground.text_formats import plural
-from q1lab.statistics.prediction_score import Calibration, Score, predicted_difference
+from q1lab.statistics.prediction_score import (
+    Calibration,
+    Score,
+    calibrate,
+    predicted_difference,
+)
 from q1lab.study.metric import Metric
 from q1lab.verdict.difference_text import level_text, mean_text, number_writer
 
@@ -93,19 +98,33 @@ def calibration_sentence(all_of_them: Calibration, subject: str = "you were") ->
     )
 
 
-def judgment_sentence(all_of_them: Calibration) -> str:
+def judgment_sentence(scores: Sequence[Score]) -> str:
     """The learner's own confidence over all predictions, in one sentence; empty without any."""
-    many, hits = all_of_them.settled, all_of_them.hits
+    record = calibrate(scores)
+    many, hits = record.settled, record.hits
     if not many:
         return ""
     if many == 1:
-        return f"I was {all_of_them.sure:.0%} sure of my one prediction, and it was " + (
-            "right." if hits else "wrong."
-        )
-    judgment = (
-        f"I was {all_of_them.judgment}" if all_of_them.judgment else "that fits how sure I was"
-    )
+        return f"I was {record.sure:.0%} sure of my one prediction, and {one_outcome(scores)}."
+    judgment = f"I was {record.judgment}" if record.judgment else "that fits how sure I was"
+    only = _right_in_direction_alone(scores)
+    sizes = f" ({only} of them in direction, not in size)" if only else ""
     return (
-        f"Of {many} predictions, which I was {all_of_them.sure:.0%} sure of on average, {hits} "
-        f"came true: {judgment}."
+        f"Of {many} predictions, which I was {record.sure:.0%} sure of on average, {hits} came "
+        f"true{sizes}: {judgment}."
     )
+
+
+def one_outcome(scores: Sequence[Score]) -> str:
+    """The outcome of the only settled prediction. A hit on the direction says nothing about the
+    size: ``its direction was right, its size was not``."""
+    if not calibrate(scores).hits:
+        return "it was wrong"
+    if _right_in_direction_alone(scores):
+        return "its direction was right, its size was not"
+    return "it was right"
+
+
+def _right_in_direction_alone(scores: Sequence[Score]) -> int:
+    settled = [score for score in scores if score.confidence is not None]
+    return sum(score.outcome == "hit" and score.inside is False for score in settled)

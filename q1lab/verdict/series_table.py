@@ -30,6 +30,7 @@ from q1lab.verdict import (
     comparison_record,
     difference_text,
     label_text,
+    level_text,
     note_text,
     scope_text,
     verdict_text,
@@ -99,6 +100,15 @@ class SeriesResult:
         return next(of_members, VAL_LOSS)
 
     @property
+    def sample_word(self) -> str:
+        """The word for what is counted: ``pairs``, or ``seeds`` or ``runs`` where arms are no
+        pairs."""
+        found = [m.comparison for m in self.members if m.comparison is not None]
+        if all(c.analysis.headline == "paired" for c in found):
+            return "pairs"
+        return f"{found[0].study.design.run_word}s"
+
+    @property
     def any_claim_chance(self) -> float:
         """The largest share of such series that make any claim when nothing has changed."""
         return sum(self.spends(member) for member in self.members)
@@ -107,7 +117,7 @@ class SeriesResult:
         """The chance that a member claims something when nothing has changed."""
         c = member.comparison
         if c is None or self.pairs_planned is None:
-            return self.series.alpha if c is None else c.analysis.alpha
+            return self.series.alpha if c is None else level_text.claim_rate(c)
         return interim_analyses.chance_of_any_claim(
             [(n, c.analysis.alpha) for n in range(self.pairs_planned[0], self.pairs_planned[1] + 1)]
         )
@@ -178,7 +188,8 @@ def series_heading(result: SeriesResult) -> str:
     record = result.series
     base = label_text.short_name(result.baseline)
     counts = sorted({m.comparison.analysis.n for m in result.members if m.comparison is not None})
-    seeds = f"{' to '.join(map(str, counts[:1] + counts[-1:] * (len(counts) > 1)))} pairs each"
+    sizes = " to ".join(map(str, counts[:1] + counts[-1:] * (len(counts) > 1)))
+    seeds = f"{sizes} {result.sample_word} each"
     if result.pairs_planned is not None:
         fewest, most = result.pairs_planned
         seeds = f"{fewest} to {most} pairs each, stopping when known"
@@ -303,9 +314,17 @@ def _notes(result: SeriesResult) -> list[str]:
     for member in result.ranked:
         c = member.comparison
         for note in c.analysis.notes if c is not None else ():
-            if c is not None and note.kind is not NoteKind.SERIES:
+            if c is not None and not _is_said_elsewhere(note.kind, c):
                 members_by_note.setdefault(note_text.note_sentence(note, c), []).append(member.name)
     return [f"{', '.join(names)}: {text}" for text, names in members_by_note.items()]
+
+
+def _is_said_elsewhere(kind: NoteKind, c: Comparison) -> bool:
+    """True for a note that the table or its scope says: of runs from elsewhere which others there
+    were, and which did not finish."""
+    if kind is NoteKind.SERIES:
+        return True
+    return not c.study.origin.is_ours and kind in (NoteKind.OTHER_RUNS, NoteKind.UNFINISHED)
 
 
 def _prose(text: str, width: int) -> list[str]:
@@ -314,19 +333,26 @@ def _prose(text: str, width: int) -> list[str]:
 
 def _table(result: SeriesResult, width: int) -> list[str]:
     rows = [
-        ("", result.series.axis or "modification", "verdict", "difference", "interval", "pairs")
+        (
+            "",
+            result.series.axis or "modification",
+            "verdict",
+            "difference",
+            "interval",
+            result.sample_word,
+        )
     ]
     below = [""]
     for rank, member in enumerate(result.ranked, 1):
         c = member.comparison
         place = f"{rank}" if result.series.kind == SWEEP and not member.why else ""
-        cells = ("NO VERDICT", DASH, DASH, DASH if c is None else str(c.analysis.n))
+        cells = ("NO VERDICT", DASH, DASH, DASH if c is None else label_text.sample_number(c))
         if c is not None and not member.why:
             cells = (
                 c.analysis.verdict.upper(),
                 difference_text.mean_text(c.analysis),
                 difference_text.interval_text(c.analysis),
-                str(c.analysis.n),
+                label_text.sample_number(c),
             )
         rows.append((place, cut(printable(member.name), NAME), *cells))
         below.append(member.why)

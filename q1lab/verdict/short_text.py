@@ -8,6 +8,7 @@ written by the functions that write the full form. Pure, but for the look whethe
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from q1lab.ground.files import printable
@@ -89,7 +90,11 @@ def _no_verdict_line(c: Comparison) -> str:
             first, most = c.study.design.pairs
             if c.study.design.is_sequential:
                 return f"{plural(analysis.n, 'pair')} of {first} to {most}: not decided yet."
+            if not c.study.origin.is_ours:
+                return note_text.without_number_line(c)
             return "Not all planned runs have ended, and an early look decides nothing."
+        case Reason.EQUAL if not c.study.design.has_seeds:
+            return note_text.EQUAL_LISTS
         case Reason.EQUAL:
             pairs = plural(len(analysis.pairs), "pair")
             return (
@@ -119,6 +124,7 @@ def confidence_line(c: Comparison) -> str:
 
 CAVEAT_ORDER = (
     NoteKind.CONDITIONS,
+    NoteKind.CODE,
     NoteKind.TRAINER,
     NoteKind.ALLOWED,
     NoteKind.DAMAGED,
@@ -140,6 +146,8 @@ CAVEAT_ORDER = (
 
 def caveat_line(c: Comparison) -> str:
     """The caveat that matters most here: that of the weightiest note, else the scope."""
+    if c.analysis.reason is Reason.INCOMPLETE and not c.study.origin.is_ours:
+        return note_text.TRAIN_AGAIN
     if c.analysis.reason is not None and c.analysis.reason is not Reason.EQUAL:
         return ""
     notes = {note.kind: note for note in c.analysis.notes}
@@ -180,8 +188,12 @@ def _caveat(c: Comparison, note: Note) -> str:
     metric = cut_cells(printable(c.metric.name), METRIC_NAME)
     match note.kind:
         case NoteKind.CONDITIONS:
+            if early := _early_line(facts["differ"].get("last step", {})):
+                return early
             keys = " and ".join(key.replace("_", " ") for key in facts["differ"])
             return f"The runs differ in {keys}, which may be the reason instead."
+        case NoteKind.CODE:
+            return note_text.changed_code_sentence(facts["files"])
         case NoteKind.TRAINER:
             return "q1lab's trainer changed between the runs, which may be the reason instead."
         case NoteKind.ALLOWED:
@@ -223,6 +235,26 @@ def _caveat(c: Comparison, note: Note) -> str:
             return f"{alone[0].upper()}{alone[1:]} ran in one arm only, {end}."
         case _:
             return "The difference is smaller than what you said, before the runs, would matter."
+
+
+RUN_NAME = 24
+"""Columns of a run's name in a caveat."""
+
+
+def _early_line(runs_by_step: Mapping[str, Sequence[str]]) -> str:
+    """The run that ended before all others, or how many did; empty where most did."""
+    last = max(map(int, runs_by_step), default=0)
+    early = [
+        (int(step), run) for step, runs in runs_by_step.items() if int(step) < last for run in runs
+    ]
+    many = sum(map(len, runs_by_step.values()))
+    if not early or 2 * len(early) > many:
+        return ""
+    if len(early) > 1:
+        return f"{len(early)} of {many} runs ended before step {last:,}, which may be the reason."
+    step, run = early[0]
+    name = cut_cells(printable(run), RUN_NAME)
+    return f"{name} ended at step {step:,}, not {last:,}, which may be the reason."
 
 
 def settling_line(c: Comparison) -> str:

@@ -16,13 +16,23 @@ if TYPE_CHECKING:
 
 
 def loss_cell(c: Comparison, arm: str, seed: int) -> str:
-    """A run's final val loss, or ``diverged`` or ``no run``."""
+    """A run's final number, or ``diverged``, ``no run``, or (from elsewhere) ``no number``."""
     if seed in c.analysis.diverged.get(arm, []):
         return "diverged"
     if seed not in c.arms[arm].values:
-        return "no run"
+        is_there = not c.study.origin.is_ours and c.study.design.asks_for_run(arm, seed)
+        return "no number" if is_there else "no run"
     value = c.arms[arm].values[seed]
-    return "diverged" if value is None else number_writer(c.analysis).loss(value)
+    return "diverged" if value is None else run_value(c, value)
+
+
+def run_value(c: Comparison, value: float) -> str:
+    """The value that a run ended with, with as many decimals as all runs' values have where the
+    metric's unit is not known (metric.py)."""
+    if c.metric.unit:
+        return number_writer(c.analysis).loss(value)
+    ended = [one for arm in c.arms.values() for one in arm.values.values() if one is not None]
+    return number_writer(c.analysis).loss(value, ended)
 
 
 def difference_cell(c: Comparison, seed: int) -> str:

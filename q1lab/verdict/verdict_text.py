@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from q1lab.ground.text_formats import duration, plural
 from q1lab.statistics.intervals import ALPHA_LATER, MIN_FOR_VERDICT, NoteKind, Reason
 from q1lab.study.studies import ARMS
+from q1lab.verdict import note_text
 from q1lab.verdict.difference_text import (
     interval_text,
     is_near_the_edge,
@@ -135,8 +136,12 @@ def _reason_and_advice(c: Comparison) -> tuple[str, str]:
             "The study is not over.",
             "",
         )
+    if analysis.reason is Reason.INCOMPLETE and not c.study.origin.is_ours:
+        return note_text.without_number_line(c), note_text.TRAIN_AGAIN
     if analysis.reason is Reason.INCOMPLETE:
         return not_yet_sentence(), ""
+    if analysis.reason is Reason.EQUAL and not c.study.design.has_seeds:
+        return note_text.EQUAL_LISTS, "Check that the change reaches the run."
     if is_experiment(c):
         return (
             "One pair shows how two curves go, not what another seed would do. It is an "

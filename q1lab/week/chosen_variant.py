@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def study_trained(study: str, trained_variant: str, names: Collection[str], variant: str) -> bool:
-    """True if a study whose modified arm is called ``its_variant`` trained the modification
+    """True if a study whose modified arm is called ``trained_variant`` trained the modification
     ``variant``, whose studies run under ``names``. The first line of the file that trained is
     believed before its name: one file may have carried two modifications, one after the other."""
     return trained_variant in names and parents.variant_trained_by(study) in (None, variant)

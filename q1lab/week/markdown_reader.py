@@ -94,7 +94,7 @@ def line_in_file(numbers: Mapping[str, list[int]], file: str, line: int) -> int:
 
 class WeekReader:
     """Collects findings while the files of one folder are read, as they are with the course or
-    without it (``for_way``)."""
+    without it (``lines_for_audience``)."""
 
     def __init__(self, root: Path, course: bool) -> None:
         self.root = root

@@ -1,8 +1,8 @@
 """The learner's progress in the week: ticks, answers and minutes, in the database by ids.
 
-The pure part (Progress, Count, first_open …) knows no database; ``read`` and the functions that
-write take a Store. Content may change under kept progress: ids that a week no longer has are kept
-and counted nowhere.
+The pure part (Progress, Count, first_open …) knows no database; ``recorded_progress`` and the
+functions that write take a Store. Content may change under kept progress: ids that a week no longer
+has are kept and counted nowhere.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from q1lab.ground.text_formats import as_typed, cut, short_hours
 from q1lab.index import learner_tables
 from q1lab.index.store import Store
 from q1lab.verdict import comparison_cache, first_person_text
+from q1lab.verdict.published_names import with_published_names
 from q1lab.week import evidence, progress
 from q1lab.week.lists import kpis
 from q1lab.week.syllabus import Week
@@ -43,7 +44,7 @@ class ProgressCard:
     kpis: tuple[str, ...]
 
 
-HOW = "Only required steps count; I ticked some, others ticked themselves."
+HOW = "Only required steps count."
 """The note on what the card counts."""
 
 
@@ -76,11 +77,8 @@ def build_card(
         store,
         learner_tables.names_of_modification(learner_tables.modification_row(store, week.label)),
     )
-    study = (
-        f"{first_person_text.trained_sentence(newest)} {first_person_text.result_sentence(newest)}"
-        if newest
-        else ""
-    )
+    told = (first_person_text.trained_sentence, first_person_text.result_sentence)
+    study = " ".join(tell(with_published_names(newest)) for tell in told) if newest else ""
     return ProgressCard(week.name, printable(week.title), tuple(sessions), study, tuple(numbers))
 
 

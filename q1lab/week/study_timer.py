@@ -89,8 +89,7 @@ class Clock:
     last: ClockReading | None = None
     """The newest reading seen while counting."""
     question: TimerQuestion | None = None
-    """While one is open, nothing is credited, and `start`, `pause` and `switch` wait for its
-    answer."""
+    """While one is open, nothing is credited, and `start` and `pause` wait for its answer."""
     rules: TimerRules = TimerRules()
 
     # ── what time does

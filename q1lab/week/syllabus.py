@@ -35,8 +35,8 @@ MAX_BYTES = 2 << 20
 class ContentFinding:
     """Something wrong with the content: where, and what to do about it.
 
-    A `fatal` finding makes `load` refuse the week; the others are for the author (`check` names
-    them all).
+    A `fatal` finding makes `content.load_week` refuse the week; the others are for the author
+    (`content.check_week` names them all).
     """
 
     file: str

@@ -22,7 +22,7 @@ from q1lab.index.store import Store
 from q1lab.study import studies
 from q1lab.tui.progress_rows import part_rows
 from q1lab.week import content, evidence, progress, study_timer
-from tests.kit import commands, lab_home
+from tests.kit import commands, lab_home, places
 from tests.kit.repos import begun, git, of_its_own
 from tests.week.test_teaching import COURSE
 
@@ -165,7 +165,7 @@ def test_a_changed_mind_after_a_study_keeps_two_documents(
     document.write_text("My foreword on gates.\n\n" + document.read_text())
     git(repo, "commit", "-qam", "a foreword")
     first = document.read_text()
-    assert "## The result: hurts" in first
+    assert "## The result: it hurts" in first
     assert done("b2-run")
 
     for typed, code in (("", 2), ("n\n", 1)):
@@ -247,7 +247,7 @@ def test_from_the_choice_to_the_verdict(repo: Path, q1lab: Q1lab, fake_trainer: 
     study(fake_trainer)
     q1lab("modification")
     text = (repo / "MODIFICATION.md").read_text()
-    assert "## The result: helps" in text
+    assert "## The result: it helps" in text
     assert "so the direction was right" in text
     assert (
         "q1lab run rope --seeds 3 --preset quick --data stdlib --max-iters 20 --device cpu" in text
@@ -311,10 +311,10 @@ def test_an_experiment_of_one_seed_beside_the_study_is_not_the_verdict(
     assert "next: q1lab compare rope-1" in q1lab("status")[0]
     q1lab("modification")
     text = (repo / "MODIFICATION.md").read_text()
-    assert "## The result: helps" in text
+    assert "## The result: it helps" in text
     assert "| `rope-2` |" in text
     assert "rope-1" in q1lab("post", "new", "--dry-run")[0]
-    assert "I trained rope and the baseline on" in q1lab("course", "card")[0]
+    assert "I trained RoPE and the baseline on" in q1lab("course", "card")[0]
     retro = q1lab("retro", "--dry-run")[0]
     assert "| rope-1 | −0.0300 |" in retro
     assert "| rope-2 | −0.0300 |" not in retro  # nobody predicted that one
@@ -586,21 +586,20 @@ def test_the_retrospective(repo: Path, q1lab: Q1lab, fake_trainer: Fake) -> None
     for part in (
         "- transformer-from-scratch (1 notebook is mine)",
         "- [ml-from-scratch](https://example.org/ml): an MLP by hand",
-        "| Public repos | 5 | 1 | no | counted: repositories with a public address; 1 more has none |",
-        "| Papers read deeply | 8 | 9 | yes | set by hand (1 counted: "
-        "papers marked as read deeply) |",
+        "| Public repos | 5 | AI_EXPERT_ROADMAP.md | 1 |",
+        "| Papers read deeply | 8 | the course | 9, by my own count |",
         '- A "quoted" \\| paper',
         "1. Seeds vary.",
         "| 1 h 30 min | 2 h 00 min |",
         "“Read the paper” took 2 h 00 min instead of 1 h 30 min.",
-        "By the timer I was behind: ",
+        "By the clock I was behind: ",
         "I changed one thing in a small transformer: RoPE, rotary position embeddings. I trained ",
-        "I was 70% sure of my one prediction, and it was right.",
+        "I was 70% sure of my one prediction, and its direction was right, its size was not.",
         "- [x] I can implement attention from a blank file in 30 min",
         "- [ ] I can read any transformer paper",
         "| rope-1 | −0.0300 | 70% |",
-        "70% sure, and right",
-        "Q2 begins with week M04-W01.",
+        "70% sure, and its direction was right, its size was not.",
+        "- It starts with M04-W01",
     ):
         assert part in text, part
     assert work(repo) == work_before
@@ -615,6 +614,92 @@ def test_the_retrospective(repo: Path, q1lab: Q1lab, fake_trainer: Fake) -> None
         row = store.db.execute("SELECT * FROM evidence WHERE act = 'retro'").fetchone()
     assert row["sha"] == git(repo, "rev-parse", "HEAD").strip()
     assert "nothing would change" in q1lab("retro", "--dry-run")[1]
+
+
+def test_the_retrospective_has_the_order_that_the_course_asks_for(
+    repo: Path, q1lab: Q1lab, fake_trainer: Fake
+) -> None:
+    """What q1lab adds had come first, and what was shipped fifth."""
+    q1lab(*PREDICT)
+    study(fake_trainer)
+    answer("c3-insights", "Seeds vary.\n\nShapes first.\n\nBackprop is a walk.")
+    q1lab("retro")
+    text = (repo / "Q1_RETRO.md").read_text()
+    assert re.findall(r"(?m)^## (.+)$", text) == [
+        "Artifacts shipped (12 weeks)",
+        "KPIs against targets",
+        "Three biggest insights",
+        "What slipped",
+        "Pace check",
+        "The plan for Q2",
+        "Confidence calibration before Q2",
+        "The last week in short",
+    ]
+    assert "1. Seeds vary.\n2. Shapes first.\n3. Backprop is a walk.\n" in text
+    plan = text[text.index("## The plan for Q2") : text.index("<!-- q1lab:end plan")]
+    assert plan.split("\n")[2:5] == [
+        "- LLM application engineering, with a real project",
+        "- The anchor: an incident-triage and root-cause-analysis system",
+        "- It starts with M04-W01",
+    ]
+    boxes = text[text.index("## Confidence calibration") :]
+    assert [line[:5] for line in boxes.split("\n")[2:5]] == ["- [ ]"] * 3
+    assert re.search(r"\b(timer|counted:|rope|model)\b", strip_code(text)) is None
+    answer("c3-q2", "- a bot that reads logs")
+    q1lab("retro", "--yes")
+    text = (repo / "Q1_RETRO.md").read_text()
+    assert "- a bot that reads logs" in text
+    assert "incident-triage" not in text
+
+
+def strip_code(text: str) -> str:
+    """Running text and tables: no code spans, no comments, none of the sentence on the sources."""
+    text = text.replace("repositories, studies and\ntimer", "")
+    return re.sub(r"`[^`]*`|<!--.*?-->|rope-\d", "", text)
+
+
+def test_with_the_roadmaps_targets_the_heading_names_the_roadmap(repo: Path, q1lab: Q1lab) -> None:
+    kpis = "| KPI | Q1 |\n|---|---|\n| Public repos | 3 |\n| Blog posts | 1 |\n| Papers read deeply | 8 |\n"
+    (repo / "AI_EXPERT_ROADMAP.md").write_text(kpis)
+    out, _ = q1lab("retro", "--dry-run")
+    assert "+## KPIs against targets (per AI_EXPERT_ROADMAP.md)" in out
+    assert "+| KPI | target | actual |" in out
+    assert "+| Public repos | 3 | 0 |" in out
+
+
+@pytest.mark.parametrize("name", ["Q1_RETRO.md", "MODIFICATION.md"])
+def test_a_document_of_an_earlier_version_keeps_all_that_its_author_wrote(
+    repo: Path, q1lab: Q1lab, fake_trainer: Fake, name: str
+) -> None:
+    """Its sections stay where they are: sentences stand between them."""
+    earlier = (places.GOLDEN / "earlier" / name).read_text()
+    regions = [region.name for region in managed_regions.find_regions(earlier.encode(), name)]
+    own = {region: f"My own sentence below {region}.\n" for region in regions}
+    for region, sentence in own.items():
+        mark = f"<!-- q1lab:end {region} -->\n"
+        earlier = earlier.replace(mark, f"{mark}\n{sentence}")
+    edited = regions[-1]
+    inside = f"And one inside {edited}.\n"
+    earlier = earlier.replace(
+        f"<!-- q1lab:end {edited} -->", f"{inside}<!-- q1lab:end {edited} -->"
+    )
+    (repo / name).write_text(earlier)
+    git(repo, "add", name)
+    git(repo, "commit", "-qm", "by an earlier version", name)
+    q1lab(*PREDICT)
+    study(fake_trainer)
+    q1lab("retro" if name == "Q1_RETRO.md" else "modification", "--yes")
+    text = (repo / name).read_text()
+    marks = re.findall(r"<!-- q1lab:begin (\w+)|My own sentence below (\w+)\.", text)
+    assert marks == [pair for region in regions for pair in ((region, ""), ("", region))]
+    assert inside in text
+    assert "RoPE" in text
+    assert "| RoPE" in text or "RoPE |" in text  # the new words are in the old places
+    assert git(repo, "show", f"HEAD:{name}") == text
+    assert (
+        "nothing would change"
+        in q1lab("retro" if name == "Q1_RETRO.md" else "modification", "--dry-run")[1]
+    )
 
 
 def test_a_cloned_project_is_not_the_learners_work(
@@ -640,11 +725,11 @@ def test_a_cloned_project_is_not_the_learners_work(
     monkeypatch.chdir(folder)
     out, _ = q1lab("retro", "--dry-run")
     assert "- nanogpt (2 notebooks are mine)" in out
-    assert "| Public repos | 3 | 0 | no |" in out
+    assert "| Public repos | 3 | the course | 0 |" in out
     git(folder, "update-ref", "refs/remotes/origin/main", "HEAD")  # as after a push to one's fork
     out, _ = q1lab("retro", "--dry-run")
     assert "- [nanogpt](https://example.org/karpathy/nanogpt) (2 notebooks are mine)" in out
-    assert "| Public repos | 3 | 1 | no |" in out
+    assert "| Public repos | 3 | the course | 1 |" in out
 
 
 def test_the_retrospective_counts_steps_as_the_app_does(repo: Path, q1lab: Q1lab) -> None:
@@ -673,7 +758,7 @@ def test_the_retrospective_counts_steps_as_the_app_does(repo: Path, q1lab: Q1lab
     counts = [list(map(int, row.split(" of "))) for row in counts_by_title.values()]
     total = sum(of for _, of in counts)
     left = sum(of - done for done, of in counts)
-    assert f"Of the {total} steps up to this page I left {left} undone" in text
+    assert f"Of the {total} steps before this page I left {left} undone" in text
     for session in app.week.sessions:
         count = app.snapshot.progress.count(session.parts)
         assert f" {count.done}/{count.total} " in card
@@ -697,7 +782,9 @@ def test_minutes_that_the_timer_asks_about_are_said_and_not_counted(
     assert minutes in q1lab("retro")[1]
 
 
-@pytest.mark.parametrize(("effect", "outcome"), [(-0.1, "right"), (0.3, "wrong")])
+@pytest.mark.parametrize(
+    ("effect", "outcome"), [(-0.1, "its direction was right"), (0.3, "it was wrong")]
+)
 def test_one_settled_prediction_is_told_without_a_share(
     repo: Path, q1lab: Q1lab, fake_trainer: Fake, effect: float, outcome: str
 ) -> None:

@@ -35,7 +35,7 @@ def test_the_page_holds_verdict_tables_notes_figure_and_how_to_reproduce(
     assert f"wrote {target}" in capsys.readouterr().out
     page = target.read_text(encoding="utf-8")
     shown = unescape(re.sub(r"<[^>]+>", "", page))
-    assert "<title>HELPS: rope − baseline = " in page
+    assert "<title>HELPS: RoPE − baseline = " in page
     for words in ("95% interval (paired t)", "seed 2", "Scope: ", "How to reproduce", "q1lab run"):
         assert words in shown
     assert page.count("<img") == 1
@@ -81,6 +81,6 @@ def test_before_a_run_has_ended_there_is_no_figure(tmp_path: Path) -> None:
     target = tmp_path / "rope.html"
     assert run_command_line(["compare", planned.id, "--html", str(target)]) == 0
     page = target.read_text(encoding="utf-8")
-    assert "<title>NO VERDICT: rope against baseline" in page
+    assert "<title>NO VERDICT: RoPE against baseline" in page
     assert "No run has" in page
     assert "<img" not in page

@@ -139,6 +139,23 @@ def test_a_line_each_is_a_list_where_it_is_read() -> None:
         assert markdown_escape.listed(unchanged) == unchanged
 
 
+def test_several_points_are_numbered_where_they_are_read() -> None:
+    paragraphs = "Seeds vary,\nwhich I had not known.\n\nWrite shapes first."
+    numbered = "1. Seeds vary,\n   which I had not known.\n2. Write shapes first."
+    assert markdown_escape.numbered(paragraphs) == numbered
+    assert (
+        markdown_escape.numbered("Seeds vary.\nShapes first.") == "1. Seeds vary.\n2. Shapes first."
+    )
+    for unchanged in (
+        "One insight, told\nover two lines.",
+        "- a list\n\nand a sentence",
+        "1. so\n2. too",
+        "",
+        "```\na\n\nb\n```",
+    ):
+        assert markdown_escape.numbered(unchanged) == unchanged
+
+
 def test_comments_in_a_sketch_are_code_and_no_headings() -> None:
     text = "Two lines go.\n\n# mean of squares (B, T, 1)\nx * r  # (B, T, C) * (B, T, 1)\n\n## Count\n\n```py\n# kept\n```"
     assert answer(markdown_escape.sketched(text)) == (

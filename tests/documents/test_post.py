@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import re
 
 import pytest
 
@@ -247,11 +248,43 @@ def test_the_texts_say_the_result_where_readers_expect_it() -> None:
         name: channel_posts.channel_text(name, record, url).text for name in channel_posts.LIMITS
     }
     title = text["r-machinelearning"].split("\n")[0]
-    assert title.startswith("[P] RoPE in a small GPT, ")
-    assert "0.0266 to 0.0315 nats lower" in title
-    assert "I put RoPE into" in text["x"]
-    assert "804 k and 796 k parameters, Tiny Shakespeare, " in text["r-localllama"]
+    assert title.startswith("[P] RoPE in a small GPT (804 k and 796 k parameters, ")
+    assert "804 k and 796 k parameters, Tiny Shakespeare, " in text["r-localllama"].split("\n")[0]
     assert not any("q1lab run" in channel_text for channel_text in text.values())
+
+
+SETTING = "804 k and 796 k parameters, 2,000 iters on Tiny Shakespeare, 3 seeds each"
+FINDINGS = {
+    "helps": "val loss 0.0291 nats lower than the baseline's on average, 95% interval 0.0266 to 0.0315",
+    "hurts": "val loss 0.0291 nats higher than the baseline's on average, 95% interval 0.0266 to 0.0315",
+    "cannot tell": "val loss differs by −0.009 nats on average, 95% interval −0.033 to +0.015: these runs",
+    "too small to matter": "all within the ±0.01 that I had called too small to matter",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("outcome", FINDINGS)
+def test_a_result_that_goes_out_has_its_mean_its_interval_and_its_setting(outcome: str) -> None:
+    """“On average, rope ended 0.0266 to 0.0315 nats lower (95% interval)” was all that X got."""
+    record, url = records.post_record(outcome), "https://example.org"
+    on_x = channel_posts.channel_text("x", record, url).text
+    title = channel_posts.channel_text("r-machinelearning", record, url).text.split("\n")[0]
+    for text in (on_x, title):
+        assert f"RoPE in a small GPT ({SETTING}): val loss " in text
+        assert FINDINGS[outcome] in text
+        assert "…" not in text
+    for channel in ("r-machinelearning", "r-localllama", "linkedin"):
+        body = channel_posts.channel_text(channel, record, url).text
+        paragraph = next(part for part in body.split("\n") if "This holds on" in part)
+        assert "on Tiny Shakespeare at this size and budget (804 k and 796 k" in paragraph
+        assert "2,000 iters" in paragraph
+        assert re.search(r"\brope\b", body) is None
+        assert "led there" not in body
+
+
+def test_a_text_without_a_verdict_makes_no_claim() -> None:
+    for outcome in ("diverged", "no verdict"):
+        text = channel_posts.channel_text("x", records.post_record(outcome), "https://a.org").text
+        assert text == "Twelve weeks from no backprop to a modified transformer. https://a.org"
 
 
 def test_an_unknown_channel() -> None:

@@ -18,7 +18,7 @@ import pytest
 from q1lab.commands.cli import run_command_line as main
 from q1lab.documents import change as documents
 from q1lab.documents import post_page
-from q1lab.doors.imports import outside_runs
+from q1lab.doors.imports import number_table
 from q1lab.ground import config, paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import (
@@ -150,7 +150,7 @@ def test_every_reader_of_a_name_is_bounded(
         "run FILE": lambda: variants.find_variant(str(path)),
         "check FILE": lambda: run_checks(path, "rope").unusable,
         "--data FILE": lambda: corpora.prepare_corpus(str(path), 8),
-        "import FILE": lambda: outside_runs.from_csv(csv),
+        "import FILE": lambda: number_table.read_tables(str(csv), number_table.TableOptions()),
         "config.toml": lambda: config.load_settings(settings, {}),
         "config": lambda: config.save_setting("theme", "nord", settings),
         "study.json": lambda: studies.load(study.id),

@@ -13,10 +13,11 @@ from q1lab.documents.markdown_escape import Md
 from q1lab.documents.modification import Answer, Modification, shown_prediction
 from q1lab.documents.reproduce import Reproduction
 from q1lab.documents.retro_parts import PartRecord
-from q1lab.statistics.prediction_score import calibrate, small_predictions
+from q1lab.statistics.prediction_score import small_predictions
 from q1lab.verdict import prediction_text
 from q1lab.verdict.comparison import Comparison
 from q1lab.verdict.first_person_text import brief_sentences
+from q1lab.verdict.published_names import with_published_names
 from q1lab.week.lists import kpis
 from tests.kit import comparisons
 
@@ -51,16 +52,19 @@ def comparison(
     variant: str = "rope",
     study: str | None = None,
 ) -> Comparison:
-    """A comparison of three seeds (two for "no verdict") with a known outcome."""
+    """A comparison of three seeds (two for "no verdict") with a known outcome, under the names that
+    documents use."""
     base, mod = (dict(enumerate(values)) for values in LOSSES[outcome])
     delta = prediction["matters"] if prediction else None
-    compared = comparisons.make(
-        base,
-        mod,
-        delta=delta,
-        prediction=prediction,
-        variant=variant,
-        id=study or f"{variant}-1",
+    compared = with_published_names(
+        comparisons.make(
+            base,
+            mod,
+            delta=delta,
+            prediction=prediction,
+            variant=variant,
+            id=study or f"{variant}-1",
+        )
     )
     analysis = compared.analysis
     if analysis.bootstrap is None:
@@ -192,7 +196,7 @@ def retro_record(full: bool = True) -> retro.Retro:
             "I changed one thing in a small transformer: RoPE, rotary position embeddings.",
             *brief_sentences(study_comparisons[1]),
             retro_parts.time_sentence(parts),
-            prediction_text.judgment_sentence(calibrate(scores)),
+            prediction_text.judgment_sentence(scores),
         ),
         pace=retro_parts.pace_sentence(parts),
         undone=retro_parts.undone_sentence(parts),

@@ -252,10 +252,6 @@ MUTANTS = [
            "causality", "moved the logits at 0"),
     Mutant("heads and time mixed up on the way back", "gqa",
            [("y.transpose(1, 2).reshape(B, T, C)", "y.reshape(B, T, C)")], "causality", "moved"),
-    Mutant("a remainder is dropped", "gqa",
-           [('            raise ValueError(f"{self.n_head} heads don\'t split into {self.n_kv_head} groups")\n', "            pass\n"),
-            (REPEAT, "        k, v = (t.repeat_interleave(-(-self.n_head // self.n_kv_head), dim=2)[:, :, : self.n_head] for t in (k, v))\n")],
-           "gqa: a remainder is refused", "accepted"),
     Mutant("one key head for all", "gqa", [(REPEAT, REPEAT + "        k = k[:, :, :1].expand(-1, -1, self.n_head, -1)\n")],
            "gqa: groups share keys and values", "shares its keys"),
     Mutant("ordinary attention", "gqa",
@@ -415,7 +411,7 @@ RIGHT = [
            ("        self.c_fc = nn.Linear(config.n_embd, hidden, bias=config.bias)\n", "        self.w = nn.Parameter(torch.randn(config.n_embd, hidden) * 0.02)\n"),
            (GATE, "        x = F.silu(x @ self.w) * (x @ self.v)\n")]),
     Right("hidden size in multiples of 64", "swiglu",
-          [("round(2 / 3 * 4 * config.n_embd)", "(int(8 * config.n_embd / 3) + 63) // 64 * 64")], "swiglu: hidden size", "384"),
+          [("round(2 / 3 * 4 * config.n_embd)", "(int(8 * config.n_embd / 3) + 63) // 64 * 64")], "swiglu: hidden size", "the rounding makes it another"),
     Right("PyTorch's grouped call", "gqa", [(REPEAT, ""), ("is_causal=True)", "is_causal=True, enable_gqa=True)")],
           "gqa: groups share keys and values", "neighbors"),
     Right("the other order of heads", "gqa",
@@ -445,6 +441,10 @@ RIGHT = [
            ("        if idx.size(1) > self.config.block_size:\n            raise ValueError(f\"{idx.size(1)} tokens exceed block_size {self.config.block_size}\")\n", ""),
            ("config.n_embd // config.n_head, config.block_size)", "config.n_embd // config.n_head, 4 * config.block_size)")],
           "rope: every length", "1 to 33 agree"),
+    Right("a remainder is dropped", "gqa",
+          [('            raise ValueError(f"{self.n_head} heads don\'t split into {self.n_kv_head} groups")\n', "            pass\n"),
+           (REPEAT, "        k, v = (t.repeat_interleave(-(-self.n_head // self.n_kv_head), dim=2)[:, :, : self.n_head] for t in (k, v))\n")],
+          "gqa: a remainder is refused", "are accepted"),
     Right("another field name with a number as its default", "gqa",
           [("n_kv_head: int | None = None", "num_key_value_heads: int = 8"), ("config.n_kv_head", "config.num_key_value_heads")],
           "gqa: fewer parameters", "is 8 where nothing else is said"),
@@ -492,10 +492,36 @@ def test_what_a_file_modifies_is_told_without_seeing_its_attention(tmp_path: Pat
     assert suite.guess(Subject(loading.load(path), path)) == "gqa"
 
 
-def test_what_a_file_modifies_is_told_by_its_name(tmp_path: Path) -> None:
-    path = tmp_path / "my_rope.py"
-    path.write_text(edited("baseline", []), encoding="utf-8")
-    assert suite.guess(Subject(loading.load(path), path)) == "rope"
+def test_a_files_name_tells_what_it_modifies_only_where_its_behavior_shows_nothing(
+    tmp_path: Path,
+) -> None:
+    """Llama 1 has no groups: litllama.py is judged as lit.py is, and told so."""
+
+    def told(variant: str, name: str, on_top: str = "") -> tuple[str, Result | None]:
+        path = tmp_path / name
+        path.write_text(on_top + edited(variant, []), encoding="utf-8")
+        subject = Subject(loading.load(path), path)
+        guessed = suite.guess(subject)
+        return guessed, suite.unmet_name(subject, guessed)
+
+    assert told("baseline", "my_rope.py") == ("rope", None)
+    assert told("rope", "my_rope.py") == ("rope", None)
+    assert told("rope", "mine.py") == ("rope", None)
+    for variant, name, unmet, wanted in (
+        ("rope", "litllama.py", "rmsnorm, swiglu, gqa", "llama"),
+        ("rmsnorm", "rope.py", "rope", "rope+rmsnorm"),
+    ):
+        guessed, note = told(variant, name)
+        assert guessed == variant
+        assert note
+        assert note.warning
+        assert not note.failed
+        seen = note.seen.partition(": ")[2].partition(";")[0]
+        assert {*seen.split(", ")} == {*unmet.split(", ")}
+        assert f"checked as {variant} (--for " in note.seen
+        assert {*note.seen.split("--for ")[1].split(" ")[0].split("+")} == {*wanted.split("+")}
+    line = "# q1lab: gqa, made from model.py, sha256 0\n"
+    assert told("rmsnorm", "rope.py", line) == ("gqa", None)
 
 
 def test_what_a_file_modifies_is_told_by_the_line_on_top(tmp_path: Path) -> None:

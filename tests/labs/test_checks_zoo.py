@@ -71,6 +71,36 @@ def test_a_bias_is_no_mistake_of_a_config_that_has_no_field_for_it(tmp_path: Pat
     assert "has no field bias" in results["swiglu: no bias without bias"].seen
 
 
+SIDE_BY_SIDE = {
+    "block": "\n        return x + self.attn(self.norm1(x)) + self.ffn(self.norm2(x))\n"
+}
+
+
+@pytest.mark.parametrize(
+    ("case", "check"),
+    [
+        (OTHER_KINDS["first weights are larger than GPT-2's"], generic.start),
+        (Case("side by side", "baseline", SIDE_BY_SIDE), generic.residual),
+    ],
+    ids=["start", "side by side"],
+)
+def test_what_the_baseline_has_too_is_no_second_difference(
+    case: Case, check: Check, tmp_path: Path
+) -> None:
+    model = subject(case.text(), tmp_path)
+    alone = suite.run_check(check, model)
+    assert "a second difference" in alone.seen
+    same, plain = tmp_path / "same.py", tmp_path / "plain.py"
+    same.write_text(case.text())
+    plain.write_text(Case("as it is", "baseline").text())
+    model.source = ("same.py", same)
+    beside = suite.run_check(check, model)
+    assert beside.passed
+    assert not beside.warning
+    model.source, model.traces = ("plain.py", plain), {}
+    assert suite.run_check(check, model).seen == alone.seen
+
+
 @pytest.mark.parametrize("case", WRONG, ids=name)
 def test_the_first_message_about_a_wrong_file_does_not_mislead(case: Case, tmp_path: Path) -> None:
     """It names the mistake or shows a symptom of it, as the case declares, and speaks of no other
@@ -82,7 +112,7 @@ def test_the_first_message_about_a_wrong_file_does_not_mislead(case: Case, tmp_p
 
 def test_so_many_messages_name_the_mistake() -> None:
     kinds = Counter("symptom" if case.symptom else "names" for case in WRONG)
-    assert kinds == {"names": 164, "symptom": 3}
+    assert kinds == {"names": 173, "symptom": 3}
 
 
 MIXED = (
@@ -156,6 +186,7 @@ INIT = "def __init__(self, config):\n        super().__init__()\n        self.co
     [
         ("    n_head: int = 6\n", "", "GPTConfig has no field n_head"),
         ("return logits, F.cross", "return F.cross", "forward returned Tensor, not the pair"),
+        ("logits = self.head(x)", "logits = F.pad(self.head(x), (0, 3))", "padded, return logits[..., :vocab_size]"),
         ("idx, targets=None)", "idx)", "forward(self, idx) can't be called as forward(idx, targets): give forward a second"),
         ("idx, targets=None)", "idx, *, targets=None)", "a second argument targets=None"),
         ("idx, targets=None)", "idx, cache=None)", "forward's second argument is cache, and is given targets: give forward a second"),
@@ -181,6 +212,7 @@ def test_a_file_of_another_interface_is_told_what_is_missing(
     assert [r.name for r in results] == ["interface"]  # nothing else could be told
     assert results[0].failed
     assert says in results[0].seen
+    assert not results[0].doubt
 
 
 def test_a_modification_that_no_check_could_judge_fails(tmp_path: Path) -> None:
@@ -246,8 +278,13 @@ def cached(past: str, mask: str) -> Case:
         ("0", "do positions start again"),
     ],
 )
-def test_generation_with_a_cache_is_looked_at(start: str, seen: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("more", ["", ", x.mean()", ", (x.mean(), None)"])
+def test_generation_with_a_cache_is_looked_at(
+    start: str, seen: str, more: str, tmp_path: Path
+) -> None:
+    """Also where a loss of another kind is returned beside it, as a mixture of experts does."""
     text = cached(start, "past_kv is None").text()
+    text = text.replace("return (x, kept) if", f"return (x, kept{more}) if")
     text = text.replace("def forward(self, x):\n        B, T, C", "def forward(self, x, past_kv=None):\n        B, T, C")  # fmt: skip
     text = text.replace("def forward(self, x):\n        y, kept", "def forward(self, x, past_kv=None, use_cache=False):\n        y, kept")  # fmt: skip
     results = {r.name: r for r in suite.run_all(subject(text, tmp_path), "rope")}

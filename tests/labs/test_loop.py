@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import math
 import os
@@ -100,9 +101,86 @@ def test_however_it_ends_it_is_said(tmp_path: Path, trouble: str, state: str, wo
 def test_a_command_that_reports_nothing_has_failed(tmp_path: Path) -> None:
     last = ended(tmp_path, "--say=none")
     assert last["state"] == "failed"
-    assert re.search(r"without val/loss: .*no number.*`METRIC .*val/loss=", last["message"])
+    assert re.search(r"without val/loss: .*no number.*`step=250 val/loss=", last["message"])
     other = ended(tmp_path, "--metric=acc")
     assert "reported acc, train/loss" in other["message"]
+
+
+def read(metric: str, *lines: str, **more: Any) -> running.Told:
+    told = running.Told(lambda *_, **__: None, {"metric": metric, **more})
+    for line in lines:
+        told.line(line)
+    return told
+
+
+@pytest.mark.parametrize(
+    ("metric", "line", "values"),
+    [
+        ("eval/mse", "epoch 60: train_mse=0.1 eval/mse=0.12345", {60: 0.12345}),
+        ("val loss", "step 5: train loss: 2.3, val loss: 2.2", {5: 2.2}),
+        ("loss", "step 5: train loss: 2.3, val loss: 2.2", {}),
+        ("loss", "Epoch 3/9 - loss: 0.5 - val_loss: 0.6", {3: 0.5}),
+        ("val/loss", '{"step": 250, "val/loss": 2.31}', {250: 2.31}),
+        ("eval_loss", "{'eval_loss': 2.31, 'lr': 0.1}", {1: 2.31}),
+        ("episodic_return", "global_step=48, episodic_return=[12.]", {48: 12.0}),
+        ("acc", "acc: np.float64(0.97)", {1: 0.97}),
+        ("acc", "acc: 97.5%", {1: 97.5}),
+        ("loss", "loss: -1e-3;", {1: -0.001}),
+        ("loss", "loss=[0.1, 0.2]", {}),
+        ("loss", "loss=0.1 loss=0.2", {}),
+        ("acc", "acc: 3/10", {}),
+        ("acc", "acc: 1,234", {}),
+        ("acc", "acc: 12s", {}),
+        ("val_loss", "val_loss 1.98", {}),
+    ],
+)
+def test_a_line_that_names_the_metric_is_read_as_it_is(
+    metric: str, line: str, values: dict[int, float]
+) -> None:
+    assert read(metric, line).values == values
+
+
+def test_the_value_that_is_named_last_counts_though_steps_begin_anew() -> None:
+    told = read("loss", "epoch 1 step 100 loss=3", "epoch 2 step 50 loss=2", "loss=nan")
+    assert list(told.values) == [1, 2, 3]
+    assert math.isnan(told.outcome()[1])
+
+
+def test_what_a_program_says_to_q1lab_comes_before_what_it_prints() -> None:
+    told = read("loss", "loss=2.3", "METRIC step=7 loss=2.3123", "loss=2.3")
+    assert (told.values, told.source) == ({7: 2.3123}, "lines")
+
+
+@pytest.mark.parametrize(
+    ("metric", "line", "option"),
+    [
+        ("val_loss", "val_loss 1.98", r"--metric-pattern 'val_loss (?P<value>\S+)'"),
+        ("val", "train loss 2.3, val loss 2.2", r"--metric-pattern 'val loss (?P<value>\S+)'"),
+        ("train", "train loss 2.3, val 2", r"--metric-pattern 'train loss (?P<value>[^\s,;)]+)'"),
+        ("loss", "step 5: train loss: 2.3, val loss: 2.2", "--metric 'val loss'"),
+        ("val_loss", "METRIC step=3 valloss=2 lr=3", "--metric valloss"),
+        ("return", "global_step=48, episodic_return=[12.]", "--metric episodic_return"),
+        ("acc", "| 60 | 0.12 |", ""),
+    ],
+)
+def test_a_line_that_is_not_read_comes_with_the_option_that_reads_it(
+    metric: str, line: str, option: str
+) -> None:
+    ways = read(metric, line, "done").ways()
+    assert ways[0][1] == option
+    name, _, value = option.partition(" ")
+    if option:
+        more = {"pattern": shlex.split(value)[0]} if name == "--metric-pattern" else {}
+        metric = metric if more else shlex.split(value)[0]
+        assert read(metric, line, **more).values
+
+
+def test_a_million_lines_are_read_in_a_moment_and_few_are_kept() -> None:
+    told = read("loss", *(f"{n} it/s" for n in range(100_000)), "1" * 4095 + "x")
+    assert len(told.recent) == running.MOST_RECENT
+    many = read("loss", *(f"loss={n}" for n in range(100_000)))
+    assert many.outcome()[:2] == (100_000, 99_999.0)
+    assert not many.recent
 
 
 def test_a_number_that_is_said_twice_counts_as_it_was_said_last(tmp_path: Path) -> None:
@@ -272,6 +350,39 @@ def test_every_number_beside_the_metric_is_said_each_once_a_step() -> None:
     ((_, fields),) = events
     assert 50 < len(fields["numbers"]) < running.MOST_NUMBERS
     assert all(name == "e" or name.startswith("name ") for name in fields["numbers"])
-    for step in range(20, 3000):
-        output.record("lines", {"step": step, "loss": 1.0, "grad_norm": 1.0})
-    assert len(events) < 100, "not each of thousands of steps a second"
+
+
+def steps_kept(count: int, name: str) -> list[int]:
+    """The steps that are written down of a command that reports so many."""
+    events: list[tuple[str, int]] = []
+    output = running.Told(
+        lambda kind, **fields: events.append((kind, fields["iter"])), {"metric": "val/acc"}
+    )
+    for step in range(0, 5 * count, 5):
+        output.record("lines", {"step": step, name: 1.0})
+    assert {kind for kind, _ in events} == {"eval" if name == "val/acc" else "iter"}
+    return [step for _, step in events]
+
+
+@pytest.mark.parametrize("name", ["loss", "grad_norm", "val/acc"])
+def test_the_numbers_of_every_step_are_written_down(name: str) -> None:
+    """However fast they come: the clock would leave other steps in each run."""
+    assert steps_kept(3000, name) == list(range(0, 15_000, 5))
+
+
+@pytest.mark.parametrize("name", ["loss", "val/acc"])
+def test_of_many_steps_some_are_written_down_evenly(name: str) -> None:
+    kept = steps_kept(200_000, name)
+    assert 20_000 < len(kept) < 40_000
+    assert kept[:10_000] == list(range(0, 50_000, 5))
+    steps = [b - a for a, b in itertools.pairwise(kept)]
+    assert steps[9_999:] == sorted(steps[9_999:])
+    assert max(steps) == 5 * 32
+
+
+def test_a_long_curve_reaches_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last value of the metric is written down, whichever steps are left out."""
+    monkeypatch.setattr(running, "KEPT", 4)
+    evals = [event for event in trained(tmp_path, "--steps=7") if event["type"] == "eval"]
+    assert [event["iter"] for event in evals] == [1, 2, 3, 4, 6, 7, 7]
+    assert [event.get("final", False) for event in evals[-2:]] == [False, True]

@@ -98,6 +98,11 @@ class FeedForward(nn.Module):
     "last": """
         x = self.norm(x)
 """,
+    "first_weights": """
+        for p in self.parameters():
+            if p.dim() >= 2:
+                nn.init.normal_(p, std=0.02)
+""",
 }
 
 SHAPE = (
@@ -130,11 +135,7 @@ class GPT(nn.Module):
         super().__init__()
         self.config = config
         self.drop = nn.Dropout(config.dropout){gpt_init}{blocks}        self.head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
-        self.head.weight = self.tok.weight
-        for p in self.parameters():
-            if p.dim() >= 2:
-                nn.init.normal_(p, std=0.02)
-
+        self.head.weight = self.tok.weight{first_weights}
     def forward(self, idx, targets=None):
         B, T = idx.shape
         assert T <= self.config.block_size{embed}{run}{last}

@@ -64,6 +64,8 @@ IN_BLOCKS = """
         y = torch.cat(outs, dim=2)
 """
 PARTLY = "q, k = (torch.cat([rotate(t[..., :4], cos[:, :2], sin[:, :2]), t[..., 4:]], -1) for t in (q, k))"
+QUARTER = """n = max(1, self.head_dim // 8)
+        q, k = (torch.cat([rotate(t[..., :2 * n], *rope_tables(2 * n, T)), t[..., 2 * n :]], -1) for t in (q, k))"""
 OTHER_KINDS = {
     "a bias by distance": Case("ALiBi", "baseline", {"attend": ALIBI, **NO_TABLE}),
     "go through a norm before they meet": Case("a norm of queries and keys", "rope", {"heads": QK_NORM, "attn_init": QK_GAINS}),
@@ -72,16 +74,44 @@ OTHER_KINDS = {
     "layer 2 reaches 5 tokens": Case("a window in the last layer", "baseline", {"attend": MANUAL.replace(".tril() == 0", ".tril().triu(-4 if self.layer == 2 else -T) == 0")}),
     "reaches 200 tokens": Case("a wide window", "baseline", {"attend": MANUAL.replace(".tril() == 0", ".tril().triu(-199) == 0")}),
     "the slow pairs turn slower": Case("angles stretched as in Llama 3.1", "rope", {"helpers": STRETCHED}),
+    "only a part of each head's features rotates": Case("a quarter of each head", "rope", edits=(("rotate", ROPE["rotate"].splitlines()[2].strip(), QUARTER),)),
     "only a part of each head's features": Case("half of each head", "rope", edits=(("rotate", ROPE["rotate"].splitlines()[2].strip(), PARTLY),)),
     "Swish with β": Case("a learned β", "swiglu", edits=(
         ("mlp", "        self.drop =", "        self.beta = nn.Parameter(torch.ones(hidden))\n        self.drop ="),
         ("mlp", "F.silu(self.gate(x))", "(lambda z: z * torch.sigmoid(self.beta * z))(self.gate(x))"))),
+    "first weights are larger than GPT-2's": Case("logits of unit variance", "baseline", edits=(("first_weights", "0.02", "0.088"),)),
     "1024 hidden units at every width": Case("a fixed hidden size", "swiglu", edits=(("mlp", "int(8 * config.n_embd / 3)", "1024"),)),
 }  # fmt: skip
 """Right files of another kind than the paper's, by what is said of them."""
 
+DRAWN = "nn.init.normal_(p, std=0.02)"
+FIRST_WEIGHTS = {
+    "cut off": "nn.init.trunc_normal_(p, std=0.02, a=-0.06, b=0.06)",
+    "cut off, of data": "nn.init.trunc_normal_(p.data, std=0.02, a=-0.06, b=0.06)",
+    "cut off at one side": "nn.init.trunc_normal_(p, std=0.02, a=-0.06, b=0.0)",
+    "Xavier's": "nn.init.xavier_uniform_(p)",
+    "Kaiming's": "nn.init.kaiming_normal_(p)",
+    "orthogonal": "nn.init.orthogonal_(p)",
+    "of data": "p.data.normal_(0.0, 0.02)",
+    "drawn until they fit": "nn.init.normal_(p, std=0.02)\n                while not 0.01 < p.std() < 0.04:\n                    nn.init.normal_(p, std=0.02)",
+    "NumPy's": 'p.data.copy_(torch.from_numpy(__import__("numpy").random.default_rng(0).normal(0.0, 0.02, tuple(p.shape))))',
+}
+GAINS = """
+        for p in self.parameters():
+            if p.dim() >= 2:
+                nn.init.normal_(p, std=0.02)
+            else:
+                nn.init.trunc_normal_(p, mean=1.0, std=0.02, a=0.94, b=1.06)
+"""
+
 RIGHT = [
     *OTHER_KINDS.values(),
+    *(
+        Case(f"first weights: {kind}", variant, edits=(("first_weights", DRAWN, drawn),))
+        for kind, drawn in FIRST_WEIGHTS.items()
+        for variant in ("baseline", "swiglu")
+    ),
+    Case("first weights: gains cut off around 1", "baseline", {"first_weights": GAINS}),
     Case("attention in blocks", "baseline", {"attend": IN_BLOCKS}),
     Case("attention in blocks", "gqa", {"attend": IN_BLOCKS}),
     # ── the plain decoder

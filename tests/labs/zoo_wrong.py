@@ -41,8 +41,8 @@ def rope(name: str, *edits: Edit, **sections: str) -> Case:
     return Case(name, "rope", sections, edits)
 
 
-def rms(name: str, line: str) -> Case:
-    return Case(name, "rmsnorm", edits=(("norm", RMSLINE, line),))
+def rms(name: str, line: str, *edits: Edit) -> Case:
+    return Case(name, "rmsnorm", edits=(("norm", RMSLINE, line), *edits))
 
 
 def glu(name: str, line: str, *edits: Edit) -> Case:
@@ -165,6 +165,10 @@ TURNS = [
     names("cosines and sines added", rope("positions added to queries and keys", ("helpers", "a * cos - b * sin, a * sin + b * cos", "a + cos, b + sin"))),
     names("the exponent divides by n_embd", rope("the exponent by the width", ("attn_init", "rope_tables(self.head_dim, config.block_size)", "rope_tables(self.head_dim, config.block_size, 10000.0 ** (self.head_dim / config.n_embd))"))),
     names("is missing its factor 2", rope("the exponent without its 2", ("helpers", "torch.arange(0, dim, 2, dtype=torch.float32) / dim", "torch.arange(0, dim // 2, dtype=torch.float32) / dim"))),
+    names("only pair 0 turns", rope("the exponent without a division", ("helpers", " / dim)\n", ")\n"))),
+    names("needs brackets", rope("a division behind the power", ("helpers", "inv = 1.0 / base ** (torch.arange(0, dim, 2, dtype=torch.float32) / dim)", "inv = 1.0 / (base ** torch.arange(0, dim, 2, dtype=torch.float32) / dim)"))),
+    names("pairs count from −1", rope("the exponent of i − 1", ("helpers", "torch.arange(0, dim, 2, dtype=torch.float32) / dim", "torch.arange(-2, dim - 2, 2, dtype=torch.float32) / dim"))),
+    names("those of half a head, each twice", rope("half of the frequencies, twice", ("helpers", "torch.arange(0, dim, 2, dtype=torch.float32) / dim", "torch.arange(0, dim // 2, 2, dtype=torch.float32).repeat(2) / (dim // 2)"))),
     names("is missing its minus", rope("the exponent's sign", ("helpers", "1.0 / base **", "base **"))),
     names("one angle for all pairs", rope("one frequency", ("helpers", "torch.arange(0, dim, 2, dtype=torch.float32) / dim", "torch.zeros(dim // 2)"))),
     names("head 2: its scores don't depend on the distance", rope("some heads only", ("rotate", ROT, "q, k = (torch.cat([rotate(t[:, :2], cos, sin), t[:, 2:]], 1) for t in (q, k))"))),
@@ -246,8 +250,8 @@ GROUPS = [
     names("do they share their queries, too?", gqa("the mean over a group's queries", ("heads", "q = self.wq(x).view(B, T, self.n_head, self.head_dim).transpose(1, 2)",
         "q = self.wq(x).view(B, T, self.n_head, self.head_dim).transpose(1, 2)\n        q = q.unflatten(1, (self.n_kv, -1)).mean(2, keepdim=True).expand(-1, -1, self.n_head // self.n_kv, -1, -1).flatten(1, 2)"))),
     names("attn.wv.weight has none", gqa("keys for values", ("heads", "v = self.wv(x)", "v = self.wk(x)"))),
-    names("are accepted", gqa("a remainder accepted", ("attn_init", "        assert config.n_head % self.n_kv == 0\n", ""), ("repeat", "k = k.repeat_interleave(self.n_head // self.n_kv, dim=1)", "k = k.repeat_interleave(-(-self.n_head // self.n_kv), dim=1)[:, : self.n_head]"),
-        ("repeat", "v = v.repeat_interleave(self.n_head // self.n_kv, dim=1)", "v = v.repeat_interleave(-(-self.n_head // self.n_kv), dim=1)[:, : self.n_head]"))),
+    names("n_kv_head=1 and n_kv_head=4 give the same model", gqa("half of the heads, whatever the field says", ("attn_init", "self.n_kv = config.n_kv_head", "self.n_kv = config.n_head // 2"))),
+    names("n_kv_head is None by default, so there are no groups", gqa("no number of groups", ("config", "int = 2", "int | None = None"), ("attn_init", "config.n_kv_head\n", "config.n_kv_head or config.n_head\n"))),
     names("nothing is shared", gqa("the field is not used", ("attn_init", "self.n_kv = config.n_kv_head", "self.n_kv = config.n_head"))),
     names("a wrong view", gqa("the heads mixed up with time", ("back", "y.transpose(1, 2).contiguous()", "y.contiguous()"))),
     names("layer 1: 4 query heads", gqa("shared in the first layer only", ("attn_init", "self.n_kv = config.n_kv_head", "self.n_kv = config.n_kv_head if layer == 0 else config.n_head"), block_init=SECTIONS["block_init"].replace("Attention(config)", "Attention(config, layer)"))),
@@ -281,7 +285,21 @@ FUNCTION = {"norm": "\ndef rms(x, g):\n    return x * torch.rsqrt(x.pow(2).mean(
     "block_init": "\n        self.g1, self.g2 = (nn.Parameter(torch.ones(config.n_embd)) for _ in range(2))\n        self.attn = Attention(config)\n        self.ffn = FeedForward(config)\n",
     "block": "\n        x = x + self.attn(rms(x, self.g1))\n        return x + self.ffn(rms(x, self.g2))\n",
     "blocks": "\n        self.blocks = nn.ModuleList(Block(config, i) for i in range(config.n_layer))\n        self.g = nn.Parameter(torch.ones(config.n_embd))\n", "last": "\n        x = rms(x, self.g)\n"}  # fmt: skip
+RAW_INIT = """
+        self.q = nn.Linear(config.n_embd, config.n_embd, bias=False)
+        self.kv = nn.Linear(config.n_embd, 2 * config.n_embd, bias=False)
+        self.proj = nn.Linear(config.n_embd, config.n_embd, bias=False)
+"""
+RAW_HEADS = """
+        q, (k, v) = self.q(x), self.kv(self.raw).chunk(2, dim=-1)
+        q, k, v = (t.view(B, T, self.n_head, self.head_dim).transpose(1, 2) for t in (q, k, v))
+"""
 MET = [
+    names("its gains start between", rms("gains that are drawn", RMSLINE, ("norm", "torch.ones(dim)", "torch.randn(dim)"))),
+    names("its gains start at 0.5", rms("gains of a half", RMSLINE, ("norm", "torch.ones(dim)", "torch.full((dim,), 0.5)"))),
+    names("the gain is 1 + g, and g starts at 1", rms("1 + g, from ones", RMSLINE.replace("self.weight", "(1 + self.weight)"))),
+    names("of queries, keys and values, some are made of the stream without a norm", Case("keys and values of the raw stream", "baseline",
+        {"attn_init": RAW_INIT, "heads": RAW_HEADS, "block": SECTIONS["block"].replace("x = x + self.attn", "self.attn.raw = x\n        x = x + self.attn", 1)})),
     names("divided by √n_embd", Case("ALiBi, scaled by the width", "baseline", {**NO_TABLE, "attend": ALIBI.replace("k.size(-1))", "C)")})),
     names("divided by √n_embd", rope("a norm of queries and keys, scaled by the width", heads=QK_NORM, attn_init=QK_GAINS, attend=BY_WIDTH)),
     names("eps is 0.001", Case("eps 1e-3", "rmsnorm", edits=(("norm", "eps=1e-5", "eps=1e-3"),))),

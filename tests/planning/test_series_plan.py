@@ -139,7 +139,7 @@ def test_a_file_that_fails_its_checks_starts_nothing(
     slow.write_text(bad.read_text() + "SLOW = 1\n")
     let_go = threading.Event()
 
-    def check(file: Any, settings: Any) -> CheckReport:
+    def check(file: Any, settings: Any, baseline: Any) -> CheckReport:
         if file.path == bad:
             raise Problem("bad.py fails 1 of 9 checks")
         let_go.wait(60)

@@ -20,6 +20,7 @@ from q1lab.runner.remote_engine import RemoteCrew
 from q1lab.runner.runner import Runner
 from q1lab.study import engine_state, liveness, seed_range, studies
 from q1lab.study.engine_state import CellStatus, Job
+from q1lab.study.metric import VAL_LOSS
 from q1lab.study.run_states import RunState
 from q1lab.study.studies import Study
 from tests.kit.lab_home import make_study
@@ -113,7 +114,7 @@ def test_what_only_the_engine_knows_is_shown_in_its_words(
     assert (run.state, run.message) == (state, message)
     assert shown[0].row.state == "running"
     assert shown[0].engine == f"on gpu-box: {message} (1 run)"
-    assert live_progress.run_line(run, "val loss").endswith(f", {message}")
+    assert live_progress.run_line(run, VAL_LOSS).endswith(f", {message}")
     assert f"running on gpu-box: {message} (1 run), 0 of 2 runs done" in status.study_summary(
         shown[0]
     )

@@ -101,7 +101,7 @@ run ./wide.py --baseline baseline --match params --unchecked {SHORT}
 run ./mine.py --baseline ./model.py --unchecked {SHORT}
 run swiglu --engine notebook --seeds 3 --preset quick --data text.txt --detach
 run rmsnorm --engine slurm --engine-option partition=gpu --seeds 3 --data text.txt --detach
-run {ARM} --arm fast=--lr=2 --smoke --quick --seeds 3 --detach
+run {ARM} --arm fast=--lr=2 --smoke --quick --headline welch --seeds 3 --detach
 run study.toml --seeds 3 --detach
 run {ARM} --arm one=--one --arm two=--two --headline paired --seeds 3..4 --detach
 gate {ARM} --arm same=--same

@@ -527,7 +527,10 @@ def test_words() -> None:
     assert state_words(run(state=RunState.RUNNING, iter=61)) == "▶ 61%"
     assert state_words(run(state=RunState.RUNNING, iter=100)) == "▶ 99%"
     assert state_words(run(state=RunState.DIVERGED)) == "∞ diverged"
-    assert (loss_words(run()), loss_words(run(state=RunState.RUNNING))) == ("1.9000", "1.950…")
+    assert tuple(loss_words(one, VAL_LOSS) for one in (run(), run(state=RunState.RUNNING))) == (
+        "1.9000",
+        "1.950…",
+    )
     assert [token_rate(v) for v in (None, 0.0, 950.0, 22_140.0, 3.2e6)] == [
         "",
         "",

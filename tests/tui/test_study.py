@@ -847,7 +847,7 @@ async def test_folds_open_one_by_one_and_links_open(monkeypatch: pytest.MonkeyPa
     ("page", "title", "needed"),
     [
         ("a1", "What each one costs", '"Guess the order of the four"'),
-        ("c3", "since 2021", '"Is the modification helping? Answer in two sentences" in B3'),
+        ("c3", "from 2021", '"Is the modification helping? Answer in two sentences" in B3'),
     ],
 )
 async def test_a_locked_fold_names_the_step_that_opens_it(

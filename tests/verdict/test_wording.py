@@ -153,6 +153,7 @@ def test_notes_are_told_by_their_kind_and_each_kind_has_words() -> None:
             "differ": {"torch": {"2.9": ["baseline-seed0"], "2.10": ["modified-seed0"]}}
         },
         NoteKind.ALLOWED: {"what": ["max_iters"]},
+        NoteKind.CODE: {"files": ["model.py", "blocks/attention.py"]},
         NoteKind.CHANGED_PLAN: {"parts": ["seeds"]},
         NoteKind.SHORT: {"fallen": 0.3, "lately": 0.1},
         NoteKind.DIVERGED_OR_STUCK: {"arms": [["modified", 8, 1, 0], ["baseline", 9, 0, 2]]},
@@ -247,7 +248,8 @@ def test_every_teller_says_the_same(c: Comparison) -> None:
     for name in ("terminal", "short", "app"):
         # notes and predictions may name another verdict, but the first word is this one's
         assert text_by_teller[name].startswith(label_text.verdict_word(c)), name
-    assert f"The result: {c.analysis.verdict}" in text_by_teller["document"]
+    result = {"helps": "it helps", "hurts": "it hurts"}.get(c.analysis.verdict, c.analysis.verdict)
+    assert f"The result: {result}" in text_by_teller["document"]
     assert text_by_teller["page"].startswith(f"# {label_text.verdict_word(c)}: ")
     assert f"| {label_text.verdict_word(c).lower()} |" in text_by_teller["table"]
     assert f'"verdict": "{c.analysis.verdict}"' in text_by_teller["json"]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from q1lab.week.content import load_week
-from q1lab.week.lint import _lint_open_pages
+from q1lab.week.lint import _lint_open_pages, _places, _texts, _verdict_step
 from q1lab.week.result_leaks import ResultNumber, picture_text, result_numbers, written_results
+from q1lab.week.syllabus import Step
 from tests.kit.places import ROOT
 from tests.week.test_content import MIX, SHIPPED, TOML, edit, said
 
@@ -126,6 +128,60 @@ def card_numbers() -> list[ResultNumber]:
     return numbers
 
 
+OFFERED = re.compile(r"\b(?:llama|rope|rmsnorm|swiglu|gqa)\b", re.IGNORECASE)
+SIGNED = re.compile(r"(?<![\w.,])[+\u2212-]\d\.\d{2,}(?![\d%])|\d\.\d{2,} nats (?:below|above)")
+"""A difference of losses, by its form."""
+CITED = re.compile(
+    r"\]\(([^)#:\s]+)(?:#[^)]*)?\)|((?:docs|content|tools|benchmarks)/[\w./-]*\w|\b[A-Z]+\.md\b)"
+)
+"""The address of a link, or the path of a file that a sentence names."""
+
+
+def told_results(text: str) -> list[str]:
+    """The results of the four modifications that a text tells: lines that name one and have a
+    difference. A picture is one line."""
+    lines = [picture_text(text)] if text.startswith(("<svg", "<?xml")) else text.splitlines()
+    return [line[:100] for line in lines if OFFERED.search(line) and SIGNED.search(line)]
+
+
+def cited_pages(text: str, folder: Path) -> Iterator[tuple[Path, str]]:
+    """The files of the repository that a text links or names, each with the paragraph, or the row of
+    a table, that does."""
+    for paragraph in re.split(r"\n(?=\s*\n|\||- )", text):
+        for linked, named in CITED.findall(paragraph):
+            for page in {(folder / linked).resolve() if linked else ROOT / named, ROOT / named}:
+                if page.is_file() and page.is_relative_to(ROOT):
+                    yield page, paragraph
+                elif page.is_dir() and page.is_relative_to(ROOT / "docs"):
+                    yield from ((file, paragraph) for file in page.rglob("*") if file.is_file())
+
+
+def answer_pages() -> set[Path]:
+    """The files that README lists as those that hold the answers."""
+    readme = (ROOT / "README.md").read_text()
+    (paragraph,) = re.findall(r"(?s)The answers to the\s+four\s+are in.*?\n\n", readme)
+    return {page for page, _ in cited_pages(paragraph, ROOT)}
+
+
+def text_before_the_verdict() -> Iterator[tuple[str, str]]:
+    """What the week shows before one's own verdict, each with its place: to each of its learners,
+    with the glossary, hints and files."""
+    for course in (True, False):
+        week = load_week(SHIPPED, course)
+        for variant in week.variants:
+            for place, block in _places(week, variant.name):
+                for file, _, markdown in _texts(block):
+                    yield f"{file}, {place}", markdown
+                if isinstance(block, Step) and block.id == _verdict_step(week, variant.name):
+                    break
+    for file in (
+        SHIPPED / "glossary.md",
+        *SHIPPED.glob("files/*.*"),
+        *SHIPPED.glob("hints/*.md"),
+    ):
+        yield file.name, file.read_text(encoding="utf-8")
+
+
 def test_before_the_week_nothing_shows_a_result() -> None:
     """README with its pictures, every command's help, the glossary, hints and files."""
     week = load_week(SHIPPED)
@@ -144,6 +200,54 @@ def test_before_the_week_nothing_shows_a_result() -> None:
         for leak in written_results(text, numbers)
     ]
     assert leaks == []
+
+
+def test_no_page_with_answers_is_cited_before_the_verdict() -> None:
+    """The week's text and files, and every command's help."""
+    shown = [*text_before_the_verdict(), ("--help", (ROOT / "docs" / "commands.md").read_text())]
+    names = {page.name for page in answer_pages()}
+    assert "card.md" in names
+    assert [(place, name) for place, text in shown for name in names if name in text] == []
+    prose = [(place, text) for place, text in shown if not place.endswith(".svg")]
+    assert [(place, line) for place, text in prose for line in told_results(text)] == []
+
+
+def test_links_from_readme_help_and_week_lead_to_no_result() -> None:
+    """Link after link, but for those whose own line says that the page holds the answers."""
+    answers = answer_pages()
+    starts = [ROOT / "README.md", ROOT / "docs" / "commands.md"]
+    shown = [(start, start.parent, start.read_text()) for start in starts]
+    shown += [(SHIPPED, ROOT, text) for _, text in text_before_the_verdict()]
+    met = {*starts}
+    unflagged, leaks = set(), []
+    old_lines = ROOT / "CHANGELOG.md"  # they name pages, whose tops say what they hold
+    while shown:
+        source, folder, text = shown.pop()
+        for page, paragraph in cited_pages(text, folder):
+            if page in answers:
+                if "answers" not in paragraph and source != old_lines:
+                    unflagged.add(f"{source.relative_to(ROOT)} cites {page.relative_to(ROOT)}")
+            elif page not in met and page.suffix not in (".py", ".cast"):
+                met.add(page)
+                shown.append((page, page.parent, page.read_text(encoding="utf-8")))
+    assert unflagged == set()
+    assert len(met) > 30
+    for page in met:
+        leaks += [(page.name, line) for line in told_results(page.read_text(encoding="utf-8"))]
+    assert leaks == []
+
+
+def test_readme_lists_all_that_holds_the_answers() -> None:
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*"), *SHIPPED.glob("*.toml")]
+    texts = {".md", ".svg", ".html", ".txt", ".json", ".jsonl"}
+    telling = {page for page in pages if page.suffix in texts and told_results(page.read_text())}
+    results = SHIPPED / "results.toml"
+    answers = answer_pages()
+    assert telling | {results} <= answers
+    for page in answers:
+        if page.suffix in (".md", ".toml"):
+            top = page.read_text(encoding="utf-8")[:500]
+            assert "holds the answers" in top, page
 
 
 def test_the_first_run_is_of_a_change_that_the_week_does_not_offer() -> None:

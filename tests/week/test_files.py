@@ -204,7 +204,7 @@ def test_broken_files_are_caught_by_the_tests_that_the_answer_names(
     judge: Run, week: Week, variant: str
 ) -> None:
     output = judge(variant, written_tests(variant))
-    assert "3 of your tests pass on a right" in output
+    assert "3 of your tests pass with a correct" in output
     short = SHORT.get(variant, variant)
     answers = " ".join(fold(week.for_variant(variant), f"b1-{short}-broken").split())
     caught_by = []
@@ -241,7 +241,7 @@ OUTCOMES = {
     "no tests yet": ("rope", None, "there is no tests/test_rope.py here"),
     "an empty file": ("rope", "", "tests/test_rope.py has no test"),
     "a test of nothing": ("rope", "def test(): assert True", "no test catches any"),
-    "no Python": ("rope", "def test(:", "fails with a right apply_rotary_emb, too"),
+    "no Python": ("rope", "def test(:", "fails with a correct apply_rotary_emb, too"),
     "a wrong test": ("rmsnorm", "from rmsnorm import RMSNorm\ndef test(): assert 1 == 2", "test: assert 1 == 2"),
     "a name that is missing": ("swiglu", "from swiglu import Gate", "cannot import name 'Gate'"),
     "a skipped test": ("gqa", "import pytest\n\n@pytest.mark.skip\ndef test(): assert 0", "none of them judges: 1 skipped"),
@@ -263,6 +263,7 @@ def test_tests_that_judge_nothing_are_told_in_a_line(name: str, judge: Run) -> N
 def test_a_mistake_that_gets_through_is_shown(judge: Run) -> None:
     only_the_first = written_tests("rope").partition("from oracle_rope")[0]
     output = judge("rope", only_the_first)
+    assert "1 of your tests passes with a correct" in output
     assert output.count("your tests let this mistake through:") == 3
     assert "table.conj()" in output
 
@@ -407,10 +408,7 @@ def test_the_shares_of_the_gates_add_up_to_one(run: Run) -> None:
         assert sum(map(float, column)) == pytest.approx(100, abs=0.5)
 
 
-DIP = (
-    r"began at (\S+) to (\S+) and (\S+) to (\S+)\. At the last norm it dips to (\S+) or less within "
-    r"ten iters"
-)
+DIP = r"\| 0 \| (\S+) to (\S+) \| (\S+) to (\S+) \| \| 10 \| about the same \| (\S+) or less \|"
 
 
 def test_the_stream_is_looked_at_on_the_way(run: Run, week: Week) -> None:
@@ -429,7 +427,7 @@ def test_a_layernorm_model_is_an_rmsnorm_model_after_centering(run: Run, week: W
     output = run("centered.py")
     difference = output.split()[-1]
     assert float(difference) < 1e-12
-    guide = fold(week.for_variant("rmsnorm"), "b3-verdict", "since 2019")
+    guide = fold(week.for_variant("rmsnorm"), "b3-verdict", "from 2019")
     for number in (difference, output.split()[3]):
         assert number in guide, "the page shows what it prints"
 

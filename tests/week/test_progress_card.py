@@ -57,8 +57,9 @@ def test_numbers_follow_the_store(store: Store, week: Week) -> None:
 def test_the_verdict_is_said_as_it_is() -> None:
     comparison = records.comparison("cannot tell", None)
     assert first_person_text.result_sentence(comparison) == (
-        "I can't tell rope and the baseline apart by these runs: the true difference in val loss may be "
-        "anything from −0.033 to +0.015 nats (95% interval)."
+        "I can't tell RoPE and the baseline apart by these runs: the difference in val loss is "
+        "−0.009 nats on average, and the true one may be anything from −0.033 to +0.015 nats "
+        "(95% interval)."
     )
 
 

@@ -491,6 +491,34 @@ def test_every_block_of_python_runs(week: Week) -> None:
     assert len(week.code) > 20
 
 
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_what_changes_in_model_py_is_folded_until_the_learner_has_named_it(
+    week: Week, variant: str
+) -> None:
+    """A3 asks for the lines that change: the page must not show them beside the question."""
+    (sketch,) = (part for part in week.for_variant(variant).parts() if part.id == "a3")
+    folds = [block for block in sketch.blocks if isinstance(block, Fold)]
+    assert {"a3-lines", "a3-rms-places"} & {fold.needs for fold in folds}
+    open_text = [block.markdown for block in sketch.blocks if isinstance(block, Text)]
+    open_text += [f"{step.title} {step.heading} {step.detail}" for step in sketch.steps]
+    page = "\n".join(open_text)
+    shown = {name for name in changed_names(variant) if re.search(rf"\b{name}\b", page)}
+    assert shown == set()
+
+
+def changed_names(variant: str) -> set[str]:
+    """The baseline's layers that lines removed by a modification name, such as ``wpe``; for the
+    norm, the names of its places."""
+    base, modified = (
+        (ROOT / "labs" / "models" / f"{name}.py").read_text().splitlines()
+        for name in ("baseline", variant)
+    )
+    removed = [line for line in base if line not in modified]
+    layers = re.findall(r'self\.(\w+) = |"(\w+)": ', "\n".join(base))
+    names = {name for pair in layers for name in pair if name and name not in ("weight", "bias")}
+    return {name for name in names for line in removed if re.search(rf"\b{name}\b", line)}
+
+
 def test_the_blanks_filled_with_their_answers_run(week: Week) -> None:
     """Each path's pseudocode, with what the fold says belongs into its two blanks."""
     import torch
@@ -806,6 +834,37 @@ def test_a_guide_to_the_post_counts_its_sections_as_the_week_is_told(week: Week)
     texts = [block.markdown for block in post.blocks if isinstance(block, Text) and block.variant]
     sections = {number for text in texts for number in re.findall(r"section (\d)", text)}
     assert sections == {"6" if week.course else "4"}
+
+
+def test_an_answers_heading_in_the_document_names_what_was_trained(week: Week) -> None:
+    """The experiment with four key/value heads stood there as “All four changes”."""
+    headings = {step.id: step.heading for step in week.for_variant("gqa").steps()}
+    assert headings["b2-gqa-four"] == "Four key/value heads"
+    (train,) = (part for part in week.for_variant("gqa").parts() if part.id == "b2")
+    assert any("n_kv_head=4" in " ".join(action.argv()) for action in train.actions)
+
+
+def test_an_uncut_swiglu_layer_has_half_as_many_numbers_again() -> None:
+    guide = (SHIPPED / "guides" / "swiglu.md").read_text()
+    (answer,) = re.findall(r"(?s)<summary>Answer: the budget</summary>\n(.*?)</details>", guide)
+    assert 3 * 128 * 512 == 1.5 * (2 * 128 * 512)
+    assert "half as many numbers again" in " ".join(answer.split())
+
+
+def test_what_came_since_says_up_to_when_it_looked(week: Week) -> None:
+    """A page dated by the day it was written promised what it had not looked for."""
+    for variant in VARIANTS:
+        part = week.for_variant(variant).find_part("c3")
+        assert part
+        (since,) = (
+            block
+            for block in part[1].blocks
+            if isinstance(block, Fold)
+            and re.search(r" from (20\d\d) to (\w+ 20\d\d)$", block.title)
+        )
+        first, last = re.findall(r" from (20\d\d) to \w+ (20\d\d)$", since.title)[0]
+        years = set(re.findall(r"\b(20\d\d)\b", since.markdown)) | {first}
+        assert max(years) == last
 
 
 def test_the_first_step_asks_how_one_came_here(week: Week) -> None:

@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,12 +20,16 @@ from q1lab.doors.imports.table_options import table_options
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, OK, Problem
 from q1lab.ground.files import printable
+from q1lab.record.askings import series_id
 from q1lab.record.declarations import FirstChain
 from q1lab.runner import child_processes
 from q1lab.study import studies
 from q1lab.study.bundle import Bundle
 from q1lab.study.metric import Metric
-from q1lab.study.studies import Study
+
+if TYPE_CHECKING:
+    from q1lab.doors.imports.import_study import TakenIn
+    from q1lab.index.store import Store
 
 WANDB_PREFIX = "wandb:"
 """Prefix of a Weights & Biases project in place of a path."""
@@ -73,16 +77,16 @@ def import_(
     Arms come from `cfg` (baseline and one more), seeds from `seed`. Runs at W&B have both in their
     config or their name (`modified-seed0`), or under the key that --arm-key and --seed-key name: a
     key of the config, group, tags or job_type. Runs whose data, config or length differ are
-    refused. A table of final numbers is read as `q1lab judge` reads it.
+    refused. A table is read as `q1lab judge` reads it, with the same verdict.
     """
     from q1lab.doors.imports import outside_runs
     from q1lab.study import bundle
 
+    options = TableOptions(baseline, **columns)
     if str(path).startswith(WANDB_PREFIX):
         project = str(path).removeprefix(WANDB_PREFIX)
-        options = TableOptions(baseline, **columns)
-        study = _study_of_project(project, _read_project(project, group), options, allow)
-        return print_imported(study, as_json=as_json)
+        record = _read_project(project, group)
+        return _print_taken(_take_in_project(project, record, options, allow), as_json=as_json)
     if group is not None:
         raise Problem(f"--group needs a W&B project: {WANDB_PREFIX}ENTITY/PROJECT")
     if not path.exists():
@@ -99,19 +103,22 @@ def import_(
                 file=path,
             )
         return _import_bundle(bundle.read_bundle(path, str(path)), str(path), as_json=as_json)
-    if path.is_file() and (any(columns.values()) or path.suffix != ".csv"):
-        return _import_table(str(path), TableOptions(baseline, **columns), allow, as_json)
-    try:
-        runs = outside_runs.from_folder(path) if path.is_dir() else outside_runs.from_csv(path)
-    except outside_runs.OtherColumns:
-        return _import_table(str(path), TableOptions(baseline), allow, as_json)
-    return print_imported(study_of_runs(runs, str(path), baseline, allow), as_json=as_json)
+    if path.is_file():
+        if allow:
+            raise Problem(
+                f"--allow {allow[0]}: differences in a table are named with its verdict, not "
+                "refused",
+                next="leave --allow out",
+            )
+        return _print_taken(_take_in_table(str(path), options), as_json=as_json)
+    runs = outside_runs.from_folder(path)
+    return _print_taken(take_in_runs(runs, str(path), options, allow), as_json=as_json)
 
 
-def _study_of_project(
+def _take_in_project(
     project: str, record: dict[str, Any], options: TableOptions, allow: tuple[str, ...]
-) -> Study:
-    """Make a study of the runs of a W&B project, by the keys that a person named."""
+) -> list[TakenIn]:
+    """Make studies of the runs of a W&B project, by the keys that a person named."""
     from q1lab.doors.imports import number_table, outside_runs
 
     keys = outside_runs.RunKeys(options.arm_key, options.seed_key, options.metric)
@@ -119,27 +126,21 @@ def _study_of_project(
     if options.metric is not None:
         metric = number_table.named_metric(options.metric, options.better)
     runs = outside_runs.from_wandb(record, keys)
-    if options.modified is not None:
-        arms = (options.baseline or "baseline", options.modified)
-        runs = [run for run in runs if run.cfg in arms]
     identity_keys = [key for key in (options.arm_key, options.seed_key) if key is not None]
-    origin = f"W&B {project}"
-    return study_of_runs(runs, origin, options.baseline, allow, metric, identity_keys)
+    return take_in_runs(runs, f"W&B {project}", options, allow, metric, identity_keys)
 
 
-def _import_table(path: str, options: TableOptions, allow: tuple[str, ...], as_json: bool) -> int:
-    """Make a study of a table of final numbers."""
+def _take_in_table(path: str, options: TableOptions) -> list[TakenIn]:
+    """Make a study of each arm of a table that is compared with the baseline."""
     from q1lab.commands._store import open_store
     from q1lab.doors.imports import import_study, number_table
     from q1lab.record import questions
 
-    table = number_table.read_table(path, options)
-    runs = import_study.runs_of_table(table, path)
-    grouped = import_study.group_runs(runs, baseline=table.names[0], allow=allow, of_table=True)
+    tables = number_table.read_tables(path, options)
+    drafts = [import_study.draft_of_table(table, path) for table in tables]
     with open_store() as store:
-        taken_names = questions.names_on_record(store)
-        study = import_study.create_study(grouped, path, taken_names, table)
-    return print_imported(study, as_json=as_json)
+        names = questions.names_on_record(store)
+    return import_study.take_in(drafts, tables[0].candidates, names)
 
 
 def _import_bundle(received: Bundle, origin: str, *, as_json: bool) -> int:
@@ -161,7 +162,8 @@ def _import_bundle(received: Bundle, origin: str, *, as_json: bool) -> int:
                 return OK
             taken_names = questions.names_on_record(store)
             study = import_study.copy_study(received, origin, taken_names, first_chain)
-            return print_imported(study, first_chain, as_json=as_json)
+            taken = import_study.TakenIn(study)
+            return print_imported(taken, first_chain, as_json=as_json)
         filled = import_study.fill_planned(planned, received, origin)
         summary = f"{planned.id}: {len(filled)} runs taken in from {origin}"
         click.echo(summary if filled else f"{planned.id}: {origin} has no new runs", err=as_json)
@@ -169,47 +171,89 @@ def _import_bundle(received: Bundle, origin: str, *, as_json: bool) -> int:
     return OK
 
 
-def study_of_runs(
+def take_in_runs(
     runs: list[OutsideRun],
     origin: str,
-    baseline: str | None,
+    options: TableOptions,
     allow: tuple[str, ...],
     metric: Metric | None = None,
     identity_keys: Collection[str] = (),
-) -> Study:
-    """Group the runs and write the study. Problem, with nothing written, if they are not
+) -> list[TakenIn]:
+    """Group the runs and write the studies. Problem, with nothing written, if they are not
     comparable. ``metric`` is that of their final numbers; None for a val loss in nats."""
     from q1lab.commands._store import open_store
     from q1lab.doors.imports import import_study
     from q1lab.record import questions
 
-    grouped = import_study.group_runs(
-        runs, baseline=baseline, allow=allow, identity_keys=identity_keys
+    grouped, candidates = import_study.group_arms(
+        runs,
+        baseline=options.baseline,
+        modified=options.modified,
+        allow=allow,
+        identity_keys=identity_keys,
     )
-    table = None if metric is None else import_study.table_of_runs(grouped, metric)
+    drafts = [import_study.draft_of_runs(each, origin, metric) for each in grouped]
     with open_store() as store:
-        return import_study.create_study(grouped, origin, questions.names_on_record(store), table)
+        names = questions.names_on_record(store)
+    return import_study.take_in(drafts, candidates, names)
 
 
-def print_imported(study: Study, first_chain: FirstChain | None = None, *, as_json: bool) -> int:
+def _print_taken(taken: list[TakenIn], *, as_json: bool) -> int:
+    """Print what was taken in, and the comparison or the table of all."""
+    from q1lab.commands._output import print_json
+    from q1lab.commands._store import open_store
+    from q1lab.commands.compare import print_series
+    from q1lab.verdict import series_table
+
+    if len(taken) == 1:
+        return print_imported(taken[0], as_json=as_json)
+    with open_store() as store:
+        for each in taken:
+            _record_import(store, each, quiet=as_json)
+        result = series_table.read_series(store, series_id(taken[-1].study))
+    if as_json:
+        print_json(series_table.series_json(result))
+    else:
+        click.echo()
+        print_series(result)
+    return OK
+
+
+def print_imported(taken: TakenIn, first_chain: FirstChain | None = None, *, as_json: bool) -> int:
     """Print the number of runs taken in, the notes, and the comparison."""
     from q1lab.commands._store import open_store
     from q1lab.commands.compare import print_comparison
+
+    with open_store() as store:
+        _record_import(store, taken, first_chain, quiet=as_json)
+        print_comparison(store, taken.study, as_json=as_json)
+    return OK
+
+
+def _record_import(
+    store: Store,
+    taken: TakenIn,
+    first_chain: FirstChain | None = None,
+    *,
+    quiet: bool,
+) -> None:
+    """Put a new study on record, and say what was taken in."""
     from q1lab.record import questions, traveling_chains
     from q1lab.verdict import note_text
 
+    study = taken.study
+    if not taken.is_new:
+        click.echo(f"these are {study.id}'s runs, so nothing new is taken in", err=quiet)
+        return
     taken_in = f"{study.id}: {len(study.runs)} runs taken in from {study.origin.source}"
-    click.echo(taken_in, err=as_json)
+    click.echo(taken_in, err=quiet)
     for text in study.origin.notes:
-        click.echo(f"  note: {text}", err=as_json)
+        click.echo(f"  note: {text}", err=quiet)
     if first_chain is not None:
-        click.echo(f"  note: {traveling_chains.first_chain_line(first_chain, study)}", err=as_json)
+        click.echo(f"  note: {traveling_chains.first_chain_line(first_chain, study)}", err=quiet)
     if not study.origin.knows_other_runs:
-        click.echo(f"  note: {note_text.OTHER_RUNS_SENTENCE}", err=as_json)
-    with open_store() as store:
-        questions.record_begin(store, study, first_chain)
-        print_comparison(store, study, as_json=as_json)
-    return OK
+        click.echo(f"  note: {note_text.OTHER_RUNS_SENTENCE}", err=quiet)
+    questions.record_begin(store, study, first_chain)
 
 
 def _read_project(project: str, group: str | None) -> dict[str, Any]:

@@ -1,22 +1,23 @@
 """Runs that were trained elsewhere become a study: arms by ``cfg``, seeds by ``seed``.
 
-A study compares like with like. Runs that differ in data, hyperparameters or length are refused,
-and the Problem names the differences. The learner can allow a difference by its name (``allow``);
-the study's record keeps it. Paths are made from checked names and numbers only. outside_runs.py
-reads the runs."""
+A study compares like with like. Runs of W&B or of a folder that differ in data, hyperparameters or
+length are refused, and the Problem names the differences. The learner can allow a difference by its
+name (``allow``); the study's record keeps it. Runs of a table are compared as `q1lab judge` does,
+and the verdict names the differences. Paths are made from checked names and numbers only.
+outside_runs.py and number_table.py read the runs."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
 from q1lab.designs.fixed import Fixed
-from q1lab.doors.imports.number_table import NumberTable, design_of_table
+from q1lab.doors.imports.number_table import NumberTable, Runs, arms_series, study_of_table
 from q1lab.doors.imports.outside_runs import (
     SEED_KEYS,
     OutsideRun,
@@ -25,18 +26,19 @@ from q1lab.doors.imports.outside_runs import (
     run_from_events,
 )
 from q1lab.ground import paths
-from q1lab.ground.errors import Problem
+from q1lab.ground.errors import Problem, nearest
 from q1lab.ground.files import file_size, printable, read_bytes, utc_now, write_atomic
 from q1lab.ground.json_records import storable_text
 from q1lab.record.declarations import FirstChain
-from q1lab.runner import early_stopping
+from q1lab.runner import early_stopping, series_members
 from q1lab.study import bundle, liveness, studies
 from q1lab.study.bundle import Bundle
-from q1lab.study.events import LARGEST_COUNT, has_ended
+from q1lab.study.events import LARGEST_COUNT, has_ended, read_new_events
 from q1lab.study.hyperparameters import INTEGERS, NUMBERS, checked_value
 from q1lab.study.metric import Metric
 from q1lab.study.origin import Imported, ImportedRuns
 from q1lab.study.run_states import ENDED, RunState
+from q1lab.study.series import MOST_MEMBERS, SWEEP
 from q1lab.study.studies import ARMS, Arm, Data, Study, run_name
 from q1lab.study.trainer import is_version
 from q1lab.trainers.outside import Outside
@@ -85,20 +87,45 @@ class GroupedRuns:
     notes: tuple[str, ...]
 
 
+def group_arms(
+    runs: list[OutsideRun], *, baseline: str | None, modified: str | None, **how: Any
+) -> tuple[list[GroupedRuns], tuple[str, ...]]:
+    """Each cfg that is compared with the baseline: ``modified``, else all others; and all that
+    there are to compare."""
+    chosen = baseline or "baseline"
+    cfg_names = dict.fromkeys(run.cfg for run in runs)
+    others = tuple(cfg for cfg in cfg_names if cfg != chosen)
+    if chosen not in cfg_names or (len(others) < 2 and modified is None):
+        return [group_runs(runs, baseline=baseline, **how)], ()
+    if len(others) > MOST_MEMBERS:
+        raise Problem(
+            f"{len(others):,} cfgs besides {chosen}, and one level is shared by {MOST_MEMBERS} at "
+            "most",
+            next="choose runs with --group",
+        )
+    if modified is not None and modified not in others:
+        raise Problem(f"no run has the cfg {printable(modified)}", next=nearest(modified, others))
+    pairs = [[run for run in runs if run.cfg in (chosen, cfg)] for cfg in others]
+    grouped = [
+        group_runs(pair, baseline=baseline, **how)
+        for pair, cfg in zip(pairs, others, strict=True)
+        if modified in (None, cfg)
+    ]
+    return grouped, others
+
+
 def group_runs(
     runs: list[OutsideRun],
     *,
     baseline: str | None = None,
     allow: Iterable[str] = (),
     identity_keys: Collection[str] = (),
-    of_table: bool = False,
 ) -> GroupedRuns:
     """Sort runs into two arms. Problem if the arms are not clear, or the runs not comparable.
 
     ``baseline`` names the cfg of the baseline if it is not "baseline". ``allow`` names intended
     differences: config keys, ``iters`` (lengths differ), or ``seeds`` (leave out the seeds that
-    only one arm has). ``identity_keys`` are the config keys that say a run's arm and seed. Runs
-    ``of_table`` all stay, also those of a seed that only one arm has.
+    only one arm has). ``identity_keys`` are the config keys that say a run's arm and seed.
     """
     allowed = frozenset(allow)
     notes: list[str] = []
@@ -120,7 +147,7 @@ def group_runs(
         arm: _by_seed([run for run in runs if run.cfg == cfg], notes) for arm, cfg in names.items()
     }
     unpaired_seeds = sorted(set(arms["baseline"]) ^ set(arms["modified"]))
-    if unpaired_seeds and not of_table:
+    if unpaired_seeds:
         text = f"seed {', '.join(map(str, unpaired_seeds))} is in one arm only"
         if "seeds" not in allowed:
             raise Problem(text, next="`--allow seeds` compares the others")
@@ -211,18 +238,34 @@ def _first_names(names: list[str]) -> str:
 # ── writing
 
 
-def create_study(
-    grouped: GroupedRuns,
-    origin: str,
-    taken_names: Collection[str] = (),
-    table: NumberTable | None = None,
-) -> Study:
-    """Write the study: ``study.json`` and every run's events, as if it had been trained here.
+@dataclass(frozen=True)
+class ImportDraft:
+    """A study that is not written yet: without a name and a series."""
 
-    The folder appears complete or not at all. ``origin`` says where the runs came from, for people.
-    The study gets a name outside ``taken_names``. ``table`` is the table of final numbers that the
-    runs are of; None for runs with a val loss in nats.
-    """
+    study: Study
+    arms: Mapping[str, Runs]
+    modified: str
+    """The name that the modified arm had elsewhere."""
+
+
+@dataclass(frozen=True)
+class TakenIn:
+    """The study that runs were taken into."""
+
+    study: Study
+    is_new: bool = True
+    """False where it had these runs already."""
+
+
+def draft_of_table(table: NumberTable, origin: str) -> ImportDraft:
+    """The study of a table, which has the verdict that `q1lab judge` gives."""
+    arms = dict(zip(ARMS, table.runs, strict=True))
+    return ImportDraft(study_of_table(table, origin), arms, table.names[1])
+
+
+def draft_of_runs(grouped: GroupedRuns, origin: str, metric: Metric | None = None) -> ImportDraft:
+    """The study of runs of W&B or of a folder. ``origin`` says where they came from, for people.
+    ``metric`` is that of the final numbers; None for runs with a val loss in nats."""
     all_runs = [run for arm in grouped.arms.values() for run in arm.values()]
     config = clean_json(_shared_config(all_runs))
     notes = list(grouped.notes)
@@ -253,8 +296,8 @@ def create_study(
         created=began if re.fullmatch("[0-9T:.+Z -]{10,40}", began) else now,
         arms={arm: _arm_record(arm, grouped, origin) for arm in ARMS},
         data=_data_record(all_runs),
-        trainer=_outside_trainer(table)
-        if table is not None
+        trainer=Outside(device="elsewhere", jobs=1, threads=1, versions={}, measured=metric)
+        if metric is not None
         else OwnLoop(
             preset=str(config.get("preset") or "")[:60],
             config={
@@ -268,12 +311,8 @@ def create_study(
             threads=1,
             versions={"torch": torch} if is_version(torch := str(config.get("torch", ""))) else {},
         ),
-        design=design_of_table(table)
-        if table is not None
-        else Fixed(
-            batches=(tuple(sorted(grouped.arms["baseline"])),),
-            headline="paired" if all(_pairs_by_seed(run) for run in all_runs) else "welch",
-        ),
+        # both arms have the same seeds
+        design=Fixed(batches=(tuple(sorted(grouped.arms["baseline"])),), headline="paired"),
         origin=Imported(
             imported=ImportedRuns(
                 source=printable(origin),
@@ -284,14 +323,80 @@ def create_study(
             )
         ),
     )
-    runs = {
-        run_name(arm, seed): run
-        for arm, run_by_seed in grouped.arms.items()
-        for seed, run in run_by_seed.items()
+    return ImportDraft(study, grouped.arms, grouped.names["modified"])
+
+
+def take_in(
+    drafts: Sequence[ImportDraft],
+    candidates: tuple[str, ...] = (),
+    taken_names: Collection[str] = (),
+) -> list[TakenIn]:
+    """Write each study, unless one here has the same runs: ``study.json`` and the events of its
+    runs, as if it had been trained here. A folder appears complete or not at all, under a name
+    outside ``taken_names``.
+
+    Several ``candidates`` that were there to be compared with the baseline are one series, which
+    keeps its name where one of them was taken in before.
+    """
+    before = [same_runs(draft) for draft in drafts]
+    known = [study.origin.series for study in before if study is not None]
+    names = [series.id for series in known if series is not None and series.members == candidates]
+    name = names[0] if names else series_members.new_series_id(SWEEP, taken_names)
+    members = [
+        draft.study.with_origin(series=arms_series(name, candidates, draft.modified))
+        for draft in drafts
+    ]
+    for study in members:
+        _checked(study)  # all of them before the first is written
+    return [
+        TakenIn(_write(draft, study, taken_names)) if same is None else TakenIn(same, is_new=False)
+        for draft, study, same in zip(drafts, members, before, strict=True)
+    ]
+
+
+def _write(draft: ImportDraft, study: Study, taken_names: Collection[str]) -> Study:
+    stem = draft.modified if study.variant == "modified" else study.variant
+    return _publish(study, stem, _events(draft), {}, taken_names)
+
+
+def same_runs(draft: ImportDraft) -> Study | None:
+    """The study here that was imported before and has exactly these runs; None if there is none."""
+    results: dict[str, list[Any]] = {}
+    for other in studies.load_each(studies.ids())[0]:
+        if other.origin.is_ours or _subject(other) != _subject(draft.study):
+            continue
+        results = results or {name: _results(events) for name, events in _events(draft).items()}
+        if all(
+            _results(read_new_events(other.files.run(name).events)[0]) == result
+            for name, result in results.items()
+        ):
+            return other
+    return None
+
+
+def _subject(study: Study) -> tuple[Any, ...]:
+    """The arms, metric and runs of a study."""
+    metric = study.metric
+    names = [run.name for run in study.runs]
+    return study.baseline, study.variant, metric.key(), metric.better, names
+
+
+def _results(events: Iterable[Mapping[str, Any]]) -> list[Any]:
+    """The results that a run's events hold: each number with its iter, and the state."""
+    facts = ("type", "iter", "train_loss", "val_loss", "final", "state")
+    return [
+        [event[key] for key in facts if event.get(key) is not None]
+        for event in events
+        if event["type"] != "start"
+    ]
+
+
+def _events(draft: ImportDraft) -> dict[str, list[dict[str, Any]]]:
+    """The events of each run of a study."""
+    return {
+        run.name: trainer_events(draft.arms[run.arm][run.seed], run.arm, run.variant)
+        for run in draft.study.runs
     }
-    events = {run.name: trainer_events(runs[run.name], run.arm, run.variant) for run in study.runs}
-    stem = grouped.names["modified"] if study.variant == "modified" else study.variant
-    return _publish(study, stem, events, {}, taken_names)
 
 
 def copy_study(
@@ -416,14 +521,15 @@ def trainer_events(run: OutsideRun, arm: str, variant: str) -> list[dict[str, An
         "attempt": 1,
         "time": run.began,
         "config": run.config,
+        "conditions": run.conditions,
         "imported_from": run.where,
     }
     if isinstance(run.config.get("n_params"), int):
         start["n_params"] = run.config["n_params"]
     points: list[dict[str, Any]] = [
-        {"type": "iter", "iter": n, "train_loss": loss} for n, loss in run.train.items()
+        {"type": "iter", "iter": int(n), "train_loss": loss} for n, loss in run.train.items()
     ]
-    points += [{"type": "eval", "iter": n, "val_loss": loss} for n, loss in run.evals.items()]
+    points += [{"type": "eval", "iter": int(n), "val_loss": loss} for n, loss in run.evals.items()]
     points.sort(key=lambda point: (point["iter"], point["type"] == "eval"))
     final = finite_or_none(run.final)
     end: dict[str, Any] = {
@@ -439,40 +545,6 @@ def trainer_events(run: OutsideRun, arm: str, variant: str) -> list[dict[str, An
         if value is not None:
             end[key] = value
     return [start, *points, end]
-
-
-def _pairs_by_seed(run: OutsideRun) -> bool:
-    """True if the run is known to come from q1lab's trainer, with which runs of one seed start
-    alike and see the same batches. Other runs are compared without pairing."""
-    return run.events is not None or "model_sha256" in run.config
-
-
-def _outside_trainer(table: NumberTable) -> Outside:
-    return Outside(device="elsewhere", jobs=1, threads=1, versions={}, measured=table.metric)
-
-
-def table_of_runs(grouped: GroupedRuns, metric: Metric) -> NumberTable:
-    """The final numbers of grouped runs, in a metric that a person named."""
-    base, modified = (
-        {seed: finite_or_none(run.final) for seed, run in grouped.arms[arm].items()} for arm in ARMS
-    )
-    names = (grouped.names["baseline"], grouped.names["modified"])
-    return NumberTable(names, (base, modified), True, metric)
-
-
-def runs_of_table(table: NumberTable, origin: str) -> list[OutsideRun]:
-    """The runs behind a table of final numbers."""
-    return [
-        OutsideRun(
-            f"{run_name(name, seed)} of {origin}",
-            name,
-            seed,
-            final=value,
-            state=RunState.DIVERGED if value is None else RunState.FINISHED,
-        )
-        for name, values in zip(table.names, table.values, strict=True)
-        for seed, value in values.items()
-    ]
 
 
 def _shared_config(runs: list[OutsideRun]) -> dict[str, Any]:
@@ -531,17 +603,8 @@ def _publish(
 ) -> Study:
     """Write a study into the home under the next free name that starts with ``stem`` and is not in
     ``taken_names``.
-
-    The plan is read back from its JSON before anything is written: Problem if no viewer could open
-    the study.
     """
-    try:
-        study = studies.from_dict(json.loads(json.dumps(study.to_dict())))
-    except (ValueError, RecursionError) as error:
-        raise Problem(
-            f"{study.origin.source} can't become a study: {printable(str(error))[:200]}; "
-            f"nothing was taken in"
-        ) from None
+    study = _checked(study)
     files: dict[str, bundle.Content] = dict(sources)
     for name, records in events.items():
         lines = (
@@ -554,3 +617,14 @@ def _publish(
     names_on_disk = [path.name for path in folder.iterdir()] if folder.is_dir() else []
     first = studies.next_number(stem, [*names_on_disk, *taken_names])
     return bundle.adopt_study(study, files, (f"{stem}-{n}" for n in count(first)))
+
+
+def _checked(study: Study) -> Study:
+    """The plan as it is read back from its JSON: Problem if no viewer could open the study."""
+    try:
+        return studies.from_dict(json.loads(json.dumps(study.to_dict())))
+    except (ValueError, RecursionError) as error:
+        raise Problem(
+            f"{study.origin.source} can't become a study: {printable(str(error))[:200]}; "
+            f"nothing was taken in"
+        ) from None

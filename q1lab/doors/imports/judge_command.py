@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from q1lab.commands._output import print_json
-from q1lab.doors.imports.number_table import TableOptions
+from q1lab.commands.compare import print_series, print_verdict
+from q1lab.doors.imports.number_table import NumberTable, TableOptions
 from q1lab.doors.imports.table_options import table_options
 from q1lab.ground.errors import OK, Problem
+
+if TYPE_CHECKING:
+    from q1lab.verdict.series_table import SeriesResult
 
 
 @click.command(
@@ -15,6 +21,7 @@ from q1lab.ground.errors import OK, Problem
 Examples:
   q1lab judge --baseline 1.91,1.90,1.92 --modified 1.79,1.80,1.85
   q1lab judge runs.csv                          columns cfg, seed, val_loss
+  q1lab judge sweep.csv --baseline adamw        every other arm, in one table
   q1lab judge runs.tsv --baseline adam --arm-key optimizer --metric accuracy
   wandb-export | q1lab judge - --json"""
 )
@@ -39,30 +46,57 @@ def judge(
 
     It trains nothing and keeps nothing; `q1lab import` keeps the same numbers as a study, which
     `q1lab export --format latex` prints as a table. The arms are compared seed by seed if both have
-    the same seeds, else as two groups. A permutation test's p is in --json.
+    the same seeds, else as two groups. Several arms are ranked in one table, and their comparisons
+    with the baseline share 5%. A permutation test's p is in --json.
     """
-    from q1lab.commands.compare import print_verdict
     from q1lab.doors.imports import number_table
-    from q1lab.doors.imports.judgment import judge_table
+    from q1lab.doors.imports.judgment import judge_arms, judge_table
+    from q1lab.verdict import series_table
 
     options = TableOptions(baseline, modified, **columns)
     if file is not None:
-        table = number_table.read_table(file, options)
+        tables = number_table.read_tables(file, options)
         source = "standard input" if file == "-" else file
     elif baseline is None or modified is None:
         raise Problem(
             "nothing to judge", next="give a FILE, or --baseline 1.91,1.90 --modified 1.79,1.80"
         )
     else:
-        table = number_table.typed_numbers(baseline, modified, options)
+        tables = [number_table.typed_numbers(baseline, modified, options)]
         source = "the command line"
-    judgment = judge_table(table, source)
+    if len(tables) > 1:
+        arms = judge_arms(tables, source)
+        if as_json:
+            print_json(series_table.series_json(arms))
+            return OK
+        _print_guesses(tables[0])
+        print_series(arms)
+        if full:
+            _print_each(arms)
+        return OK
+    judgment = judge_table(tables[0], source)
     if as_json:
         print_json(judgment.to_dict())
         return OK
-    if table.guesses:
-        from rich.console import Console
-
-        Console(highlight=False).print(f"Read: {', '.join(table.guesses)}.", style="dim")
+    _print_guesses(tables[0])
     print_verdict(judgment.comparison, full=full)
     return OK
+
+
+def _print_guesses(table: NumberTable) -> None:
+    """Print the columns that were guessed, and what was left out on reading."""
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False)
+    if table.guesses:
+        console.print(f"Read: {', '.join(table.guesses)}.", style="dim")
+    for note in table.notes:
+        console.print(f"note: {note}", style="dim")
+
+
+def _print_each(arms: SeriesResult) -> None:
+    """Print each comparison of the table in full."""
+    for member in arms.ranked:
+        assert member.comparison is not None
+        click.echo()
+        print_verdict(member.comparison, full=True)

@@ -3,18 +3,18 @@ training."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
-from q1lab.doors.imports.number_table import NumberTable, design_of_table
-from q1lab.ground.files import sha256_text, utc_now
+from q1lab.doors.imports.number_table import NumberTable, arms_series, study_of_table
+from q1lab.doors.imports.outside_runs import OutsideRun
 from q1lab.index.store import Row
-from q1lab.study.origin import Imported, ImportedRuns
-from q1lab.study.run_states import RunState
-from q1lab.study.studies import ARMS, Arm, Data, Study
-from q1lab.trainers.outside import Outside
-from q1lab.verdict import comparison_record, terminal_text
+from q1lab.study.studies import ARMS
+from q1lab.verdict import comparison_record, terminal_text, verdict_text
 from q1lab.verdict.comparison import Comparison, build_comparison
+from q1lab.verdict.series_table import SeriesMember, SeriesResult
 
 
 @dataclass(frozen=True, repr=False)
@@ -65,40 +65,52 @@ def judge_table(table: NumberTable, source: str) -> JudgedNumbers:
     """Judge the numbers of a table. ``source`` says where they came from, for people.
 
     The arms are compared seed by seed if both have the same seeds, else as two groups (Welch).
+    Where a file has several arms, their comparisons share 5%.
     """
-    study = Study(
-        id="",
-        created=utc_now(),
-        arms={
-            arm: Arm(name, name, "", sha256_text(f"{arm} {name}"), name, 0, 0)
-            for arm, name in zip(ARMS, table.names, strict=True)
-        },
-        data=Data("", "", "", 0, 0, 0, 0),
-        trainer=Outside(device="", jobs=1, threads=1, versions={}, measured=table.metric),
-        design=design_of_table(table),
-        origin=Imported(imported=ImportedRuns(source=source, time=utc_now())),
+    series = arms_series(Path(source).name, table.candidates, table.names[1])
+    study = study_of_table(table, source).with_origin(series=series)
+    rows: list[Row] = []
+    starts: dict[int, Mapping[str, Any]] = {}
+    for planned in study.runs:
+        run = table.runs[ARMS.index(planned.arm)][planned.seed]
+        starts[len(rows)] = run.conditions
+        rows.append(_row(len(rows), planned.arm, planned.seed, run))
+    return JudgedNumbers(build_comparison(study, rows, starts=starts))
+
+
+def judge_arms(tables: Sequence[NumberTable], source: str) -> SeriesResult:
+    """Judge several arms of one file against its baseline."""
+    judged = [judge_table(table, source).comparison for table in tables]
+    series = judged[0].study.origin.series
+    assert series is not None, "one arm alone is no series"
+    members = (
+        SeriesMember(
+            at,
+            series.name(at),
+            comparison=comparison,
+            why=verdict_text.no_verdict_reason(comparison)
+            if comparison.analysis.reason is not None
+            else "",
+        )
+        for at, comparison in enumerate(judged)
     )
-    rows = [
-        _row(arm, seed, value)
-        for arm, values in zip(ARMS, table.values, strict=True)
-        for seed, value in values.items()
-    ]
-    return JudgedNumbers(build_comparison(study, rows))
+    return SeriesResult(series, judged[0].study.baseline, None, tuple(members))
 
 
-def _row(arm: str, seed: int, value: float | None) -> Row:
-    """A finished run as the index would have it."""
+def _row(row_id: int, arm: str, seed: int, run: OutsideRun) -> Row:
+    """A run as the index would have it."""
     row = {
-        "id": 0,
+        "id": row_id,
         "arm": arm,
         "seed": seed,
-        "state": RunState.DIVERGED if value is None else RunState.FINISHED,
-        "val_loss": value,
+        "state": run.state,
+        "val_loss": run.final,
         "attempt": 0,
-        "iter": 0,
+        "iter": run.last,
         "bad_lines": 0,
         "reused_from": "",
         "tokens_per_s": None,
         "seconds": None,
+        "message": run.message,
     }
     return cast(Row, row)

@@ -1,7 +1,8 @@
-"""A table of final numbers, one for each run: read from CSV, TSV or JSON, or typed.
+"""A table of runs: read from CSV, TSV or JSON, or typed. `judge` and `import` read it here.
 
-The columns of the arm, the seed and the metric are guessed by their names, or named by options.
-What is read is untrusted data: it is bounded and cleaned, and nothing in it is executed.
+The columns of the arm, the seed, the step and the metric are guessed by their names, or named by
+options. A row is a run, or with a column of steps a point of one. What is read is untrusted data:
+it is bounded and cleaned, and nothing in it is executed.
 """
 
 from __future__ import annotations
@@ -13,20 +14,50 @@ import math
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from q1lab.designs.given import Given, TableRuns
-from q1lab.doors.imports.outside_runs import FINAL, MAX_BYTES, MAX_ROWS, SEED_KEYS, STEP, VAL
+from q1lab.doors.imports.outside_runs import (
+    FINAL,
+    MAX_BYTES,
+    MAX_ROWS,
+    NAME,
+    SEED_KEYS,
+    STEP,
+    TRAIN,
+    VAL,
+    OutsideRun,
+    arm_name,
+    visible_text,
+)
 from q1lab.ground.errors import Problem, nearest
-from q1lab.ground.files import os_reason, printable, read_text
-from q1lab.study.events import LARGEST_LOSS
+from q1lab.ground.files import os_reason, printable, read_text, utc_now
+from q1lab.statistics.intervals import ALPHA
+from q1lab.study.events import LARGEST_COUNT, LARGEST_LOSS
 from q1lab.study.metric import Metric
-from q1lab.study.studies import ARMS, run_name
+from q1lab.study.origin import Imported, ImportedRuns
+from q1lab.study.run_states import ENDED, RunState
+from q1lab.study.series import MOST_MEMBERS, SWEEP, Series
+from q1lab.study.studies import ARMS, Arm, Data, Study, run_name
+from q1lab.trainers.outside import Outside
 
 ARM_KEYS = ("cfg", "arm", "variant", "group", "model", "method", "condition", "config", "optimizer")
+STATE_KEYS = ("state", "status", "run_state")
+UNFINISHED = (
+    *("abort", "cancel", "crash", "error", "fail", "interrupt", "kill", "oom", "out of memory"),
+    *("pending", "preempt", "queued", "running", "stopped", "timeout", "timed out"),
+)
+"""Beginnings of the states of a run that did not come to its end."""
+NO_NUMBER = frozenset({"", "-", "–", "—", "n/a", "na", "#n/a", "none", "null"})
+"""Cells that stand for no number. NaN is one: that of a run that diverged."""
+CONDITION_KEYS = (
+    *("data", "dataset", "corpus", "data_sha256"),
+    *("learning_rate", "lr", "batch_size"),
+)
+"""Columns of settings that both arms should share."""
 LOWER = ("loss", "error", "err", "perplexity", "ppl", "bpb", "bpc", "nll", "wer", "cer", "rmse")
 LOWER_TOO = ("mae", "mse", "fid", "time", "seconds", "latency")
 HIGHER = ("acc", "accuracy", "score", "f1", "bleu", "rouge", "reward", "return", "auc", "r2", "map")
@@ -34,45 +65,79 @@ HIGHER = ("acc", "accuracy", "score", "f1", "bleu", "rouge", "reward", "return",
 MOST_RUNS = 10_000
 """Runs of one arm."""
 
+Runs = Mapping[int, OutsideRun]
+"""An arm's runs by seed; by their place where no seed is known."""
+
 
 @dataclass(frozen=True)
 class NumberTable:
-    """The final numbers of two arms, baseline first."""
+    """The runs of two arms, baseline first."""
 
     names: tuple[str, str]
-    values: tuple[Mapping[int, float | None], Mapping[int, float | None]]
-    """Each arm's numbers by seed, by their place where no seed is known; None for a run that
-    diverged."""
+    runs: tuple[Runs, Runs]
     has_seeds: bool
     metric: Metric
     guesses: tuple[str, ...] = ()
     """The columns that were guessed, in words."""
+    notes: tuple[str, ...] = ()
+    candidates: tuple[str, ...] = ()
+    """Every arm of the file that was compared, or could be, with the baseline."""
 
     def __post_init__(self) -> None:
-        for name, values in zip(self.names, self.values, strict=True):
-            if len(values) > MOST_RUNS:
+        for name, runs in zip(self.names, self.runs, strict=True):
+            if len(runs) > MOST_RUNS:
                 raise Problem(too_many_runs(name))
 
     @property
     def is_paired(self) -> bool:
         """True if both arms ran with exactly the same seeds."""
-        return self.has_seeds and set(self.values[0]) == set(self.values[1])
+        return self.has_seeds and set(self.runs[0]) == set(self.runs[1])
+
+
+def arms_series(name: str, candidates: tuple[str, ...], arm: str) -> Series | None:
+    """The comparisons that share 5%: of each candidate with one baseline, and the place of ``arm``.
+    None for a single one."""
+    many = len(candidates)
+    return (
+        None if many < 2 else Series(name, SWEEP, candidates, candidates.index(arm), ALPHA / many)
+    )
 
 
 def design_of_table(table: NumberTable) -> Given:
     """The design of the study that a table makes: all of its runs, paired by seed where both arms
     have the same seeds."""
-    seeds = sorted({*table.values[0], *table.values[1]})
+    seeds = sorted({*table.runs[0], *table.runs[1]})
     absent = (
         run_name(arm, seed)
-        for arm, values in zip(ARMS, table.values, strict=True)
+        for arm, runs in zip(ARMS, table.runs, strict=True)
         for seed in seeds
-        if seed not in values
+        if seed not in runs
     )
     return Given(
         batches=(tuple(seeds),),
         headline="paired" if table.is_paired else "welch",
         table=TableRuns(tuple(absent), table.has_seeds),
+    )
+
+
+def study_of_table(table: NumberTable, source: str) -> Study:
+    """The study that a table makes, without a name. ``source`` says where it came from, for
+    people."""
+    now = utc_now()
+    runs = tuple(run.where for arm in table.runs for run in arm.values())
+    return Study(
+        id="",
+        created=now,
+        arms={
+            arm: Arm(name, name, "", "", printable(source), 0, 0)
+            for arm, name in zip(ARMS, table.names, strict=True)
+        },
+        data=Data("", "", "", 0, 0, 0, 0),
+        trainer=Outside(device="elsewhere", jobs=1, threads=1, versions={}, measured=table.metric),
+        design=design_of_table(table),
+        origin=Imported(
+            imported=ImportedRuns(printable(source), time=now, notes=table.notes, runs=runs),
+        ),
     )
 
 
@@ -135,8 +200,19 @@ class Rows:
     def is_numeric(self, column: str) -> bool:
         """True if the first cells of a column that hold something hold numbers."""
         at = self.columns.index(column)
-        cells = [cells[at] for _, cells in self._head if not _is_blank(cells[at])]
+        cells = [cells[at] for _, cells in self._head if not _has_no_number(cells[at])]
         return bool(cells) and all(_as_number(cell) is not None for cell in cells)
+
+
+def runs_of_values(name: str, values: Mapping[int, float | None]) -> dict[int, OutsideRun]:
+    """The runs behind final numbers; None is the number of one that diverged."""
+    return {seed: _ended(OutsideRun("", name, seed), value) for seed, value in values.items()}
+
+
+def _ended(run: OutsideRun, value: float | None) -> OutsideRun:
+    run.final = value
+    run.state = RunState.DIVERGED if value is None else RunState.FINISHED
+    return run
 
 
 def typed_numbers(baseline: str, modified: str, options: TableOptions) -> NumberTable:
@@ -147,16 +223,17 @@ def typed_numbers(baseline: str, modified: str, options: TableOptions) -> Number
         if not words:
             raise Problem(f"{option} is empty", next="give numbers, such as 1.91,1.90,1.92")
         try:
-            arms.append({place: _number(word) for place, word in enumerate(words)})
+            values = {place: _number(word) for place, word in enumerate(words)}
         except BadCell as error:
             raise Problem(f"{option}: {error}") from None
+        arms.append(runs_of_values(option.removeprefix("--"), values))
     metric = named_metric(options.metric or "loss", options.better)
     return NumberTable(("baseline", "modified"), (arms[0], arms[1]), False, metric)
 
 
-def read_table(source: str, options: TableOptions) -> NumberTable:
-    """The table in a file, or on standard input for ``-``. Problem, with the place, for a file that
-    can't be read or understood."""
+def read_tables(source: str, options: TableOptions) -> list[NumberTable]:
+    """The arms in a file, or on standard input for ``-``: a table for each arm that is compared
+    with the baseline. Problem, with the place, for a file that can't be read or understood."""
     name = "standard input" if source == "-" else source
     text = _read(source, name)
     if not text.strip():
@@ -194,9 +271,11 @@ def _delimited(text: str, name: str) -> Rows:
     head = text.lstrip().partition("\n")[0]
     delimiter = "\t" if "\t" in head else ";" if ";" in head and "," not in head else ","
     lines = _lines_of_cells(text, delimiter, name)
-    columns = [printable(cell).strip() for cell in next(lines, (0, []))[1]]
+    columns = [visible_text(cell) for cell in next(lines, (0, []))[1]]
     if len(set(columns)) < len(columns):
-        raise Problem(f"{name}: two columns have the same name")
+        raise Problem(
+            f"{name}: two columns have the same name", next="leave one header row, a name a column"
+        )
     rows = Rows(name, columns, _whole_rows(lines, columns, name), ":")
     if rows.is_empty():
         raise Problem(f"{name} has a header and no rows", next=FORMS)
@@ -221,14 +300,17 @@ def _whole_rows(
         if len(cells) != len(columns):
             raise Problem(
                 f"{name}:{line}: {len(cells)} cells where the header has {len(columns)}",
+                next="see that the file is whole, and that cells with a comma are quoted",
                 line=line,
             )
+        if [visible_text(cell) for cell in cells] == columns:
+            raise Problem(f"{name}:{line}: the header again", next="leave one of them", line=line)
         if place > MAX_ROWS:
             raise Problem(f"{name} has more than {MAX_ROWS:,} rows")
         yield line, cells
 
 
-def _from_json(text: str, name: str, options: TableOptions) -> NumberTable:
+def _from_json(text: str, name: str, options: TableOptions) -> list[NumberTable]:
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -236,167 +318,350 @@ def _from_json(text: str, name: str, options: TableOptions) -> NumberTable:
     if isinstance(content, list) and content and all(isinstance(row, dict) for row in content):
         keys = list(dict.fromkeys(key for record in content for key in record))
         records = ([record.get(key) for key in keys] for record in content)
-        columns = [printable(key) for key in keys]
+        columns = [visible_text(key) for key in keys]
         return _from_columns(Rows(name, columns, enumerate(records, 1), ", record "), options)
     if isinstance(content, dict) and all(isinstance(arm, list | dict) for arm in content.values()):
-        arms: dict[str, dict[int, float | None]] = {}
-        seeded = all(isinstance(arm, dict) for arm in content.values())
+        metric = named_metric(options.metric or "loss", options.better)
+        found = _Found(name, metric, all(isinstance(arm, dict) for arm in content.values()))
         for key, arm in content.items():
             items = arm.items() if isinstance(arm, dict) else enumerate(arm)
-            arm_name = printable(key)
             try:
-                arms[arm_name] = {_seed(seed): _number(value) for seed, value in items}
-            except BadCell as error:
-                raise Problem(f"{name}, {arm_name}: {error}") from None
-        metric = named_metric(options.metric or "loss", options.better)
-        return _two_arms(arms, seeded, metric, (), options, name)
+                label = arm_name(key, "an arm's name")
+                if label in found.arms:
+                    raise BadCell("this arm is there twice")
+                found.arms[label] = {}
+                for seed, value in items:
+                    found.add_run(label, _seed(seed), value)
+            except ValueError as error:
+                raise Problem(f"{name}, {printable(key)[:40]}: {error}") from None
+        return found.tables(options)
     raise Problem(f"{name}: this JSON is neither rows nor arms", next=FORMS)
 
 
-def _from_columns(rows: Rows, options: TableOptions) -> NumberTable:
+@dataclass
+class _Found:
+    """The runs that a file was found to hold, by arm and seed."""
+
+    name: str
+    """That of the file."""
+    metric: Metric
+    has_seeds: bool
+    guesses: tuple[str, ...] = ()
+    notes: list[str] = field(default_factory=list)
+    arms: dict[str, dict[int, OutsideRun]] = field(default_factory=dict)
+
+    def run(self, arm: str, seed: int) -> OutsideRun:
+        """The run of this arm and seed, which is new if it was not there."""
+        runs = self.arms.setdefault(arm, {})
+        if seed not in runs:
+            if len(runs) >= MOST_RUNS:
+                raise BadCell(too_many_runs(arm))
+            where = f"{run_name(arm, seed)} of {Path(self.name).name}"
+            # unfinished until there is a number
+            runs[seed] = OutsideRun(where, arm, seed, state=RunState.FAILED)
+        return runs[seed]
+
+    def add_run(self, arm: str, seed: int, cell: object, state: object = None) -> OutsideRun:
+        """Add a run by its one number. One that did not end makes room for one that did."""
+        before = self.arms.get(arm, {}).pop(seed, None)
+        run = self.run(arm, seed)
+        run.message = _unfinished(state)
+        if run.message is None and _has_diverged(state):
+            _ended(run, None)
+        elif run.message is None and not _has_no_number(cell):
+            _ended(run, _number(cell))
+        elif run.message is None:
+            run.message = f"no {self.metric.name}"
+        if before is None:
+            return run
+        if run.state in ENDED and before.state in ENDED:
+            raise BadCell(f"{arm} has seed {seed} twice")
+        kept, other = (before, run) if before.state in ENDED else (run, before)
+        self.arms[arm][seed] = kept
+        self.notes.append(f"{arm}, seed {seed}, is there twice: one is not used ({other.message})")
+        return kept
+
+    def tables(self, options: TableOptions) -> list[NumberTable]:
+        """Each arm that was asked for beside the baseline: that of --modified, else all."""
+        baseline, candidates = _arms_compared(list(self.arms), options, self.name)
+        for arm in (baseline, *candidates):
+            if not self.arms[arm]:  # an empty list
+                raise Problem(f"{self.name}: {arm} has no number")
+        chosen = candidates if options.modified is None else [_clean(options.modified)]
+        return [
+            NumberTable(
+                (baseline, arm),
+                (self.arms[baseline], self.arms[arm]),
+                self.has_seeds,
+                self.metric,
+                self.guesses,
+                tuple(self.notes),
+                tuple(candidates),
+            )
+            for arm in chosen
+        ]
+
+
+def _arms_compared(names: list[str], options: TableOptions, file: str) -> tuple[str, list[str]]:
+    """The baseline, and all arms that it can be compared with."""
+    baseline, modified = _clean(options.baseline), _clean(options.modified)
+    for option, arm in (("--baseline", baseline), ("--modified", modified)):
+        if arm:
+            _check_known(arm, names, f"{option} {arm}: {file} has no such arm")
+    if len(names) < 2:
+        raise Problem(f"{file} has one arm, {', '.join(names) or 'without numbers'}", next=FORMS)
+    baseline = baseline or next((arm for arm in names if arm.lower() == "baseline"), "")
+    if not baseline and len(names) == 2 and modified:
+        baseline = next(arm for arm in names if arm != modified)
+    if not baseline:
+        raise Problem(f"{file} has the arms {', '.join(names)[:200]}", next="say --baseline NAME")
+    if modified == baseline:
+        raise Problem("--baseline and --modified are the same arm")
+    candidates = [arm for arm in names if arm != baseline]
+    if len(candidates) > MOST_MEMBERS:
+        raise Problem(
+            f"{file} has {len(candidates):,} arms besides {baseline}, and one level is shared by "
+            f"{MOST_MEMBERS} at most",
+            next="leave only the rows of arms that you meant to compare",
+        )
+    return baseline, candidates
+
+
+def _clean(typed: str | None) -> str:
+    """An arm's name as typed, in the form of those in the file; empty for none."""
+    return "" if typed is None else visible_text(typed)
+
+
+def _from_columns(rows: Rows, options: TableOptions) -> list[NumberTable]:
+    if options.arm_key is None and any(map(_chart_column, rows.columns)):
+        rows = _chart_rows(rows)
     columns, name = rows.columns, rows.name
     seed_key = _column(options.seed_key, SEED_KEYS, columns, "--seed-key", name)
     if seed_key is not None and options.seed_key is None and rows.is_blank(seed_key):
         seed_key = None  # as `q1lab export` writes runs whose seeds are not known
     arm_key = _column(options.arm_key, ARM_KEYS, columns, "--arm-key", name)
-    step_key = next((column for column in columns if column.lower() in STEP), None)
+    named = (arm_key, seed_key, options.metric)
+    rest = [column for column in columns if column not in named]
+    state_key = _column(None, STATE_KEYS, rest, "", name)
+    step_key = _column(None, STEP, rest, "", name)
     guesses = [
         f"{label} from {column}"
         for label, column, typed_name in (
             ("arms", arm_key, options.arm_key),
             ("seeds", seed_key, options.seed_key),
+            ("states", state_key, None),
+            ("steps", step_key, None),
         )
         if column is not None and typed_name is None
     ]
     if arm_key is None:
-        return _from_two_columns(rows, seed_key, tuple(guesses), options)
-    others = [column for column in columns if column not in (arm_key, seed_key, step_key)]
-    metric_key = _metric_column(options.metric, others, rows)
-    if options.metric is None:
+        return _from_two_columns(rows, seed_key, state_key, tuple(guesses), options)
+    results = [column for column in rest if column != state_key and column.lower() not in STEP]
+    metric_key = options.metric
+    if metric_key is None:
+        metric_key = _metric_column(results, rows)
         guesses.append(f"metric {metric_key}")
-    arms = _last_numbers(rows, arm_key, seed_key, step_key, metric_key)
-    metric = named_metric(metric_key, options.better)
-    return _two_arms(arms, seed_key is not None, metric, tuple(guesses), options, name)
+    else:
+        message = f"--metric {printable(metric_key)}: {name} has no such column"
+        _check_known(metric_key, columns, message)
+    found = _Found(
+        name, named_metric(metric_key, options.better), seed_key is not None, tuple(guesses)
+    )
+    _read_rows(rows, found, arm_key, seed_key, state_key, step_key, metric_key)
+    return found.tables(options)
 
 
-def _last_numbers(
-    rows: Rows, arm_key: str, seed_key: str | None, step_key: str | None, metric_key: str
-) -> dict[str, dict[int, float | None]]:
-    """The number of each run, by arm and seed: that of its last step where rows have steps."""
-    arm_at, metric_at = rows.columns.index(arm_key), rows.columns.index(metric_key)
-    seed_at = None if seed_key is None else rows.columns.index(seed_key)
-    step_at = None if step_key is None else rows.columns.index(step_key)
-    last_steps: dict[tuple[str, int], float] = {}
-    arms: dict[str, dict[int, float | None]] = {}
+def _read_rows(
+    rows: Rows,
+    found: _Found,
+    arm_key: str,
+    seed_key: str | None,
+    state_key: str | None,
+    step_key: str | None,
+    metric_key: str,
+) -> None:
+    """Add the runs of the rows, each of which says its arm."""
+    at = rows.columns.index
+    of_arm, of_number = at(arm_key), at(metric_key)
+    of_seed, of_state, of_step, of_train = (
+        None if key is None else at(key)
+        for key in (seed_key, state_key, step_key, _train_column(rows, metric_key))
+    )
+    conditions = [
+        (column, place)
+        for place, column in enumerate(rows.columns)
+        if column.lower() in CONDITION_KEYS and column not in (arm_key, metric_key)
+    ]
     arm_names: dict[str, str] = {}
+    points = _Points(found, step_key or "")
     for line, cells in rows:
-        if _is_blank(cells[metric_at]):
-            continue
+        number, state = cells[of_number], None if of_state is None else cells[of_state]
         try:
-            label = str(cells[arm_at])
-            arm = arm_names.get(label)
-            if arm is None:
-                arm = arm_names[label] = _arm_name(cells[arm_at], arm_key)
-                arms.setdefault(arm, {})
-            values = arms[arm]
-            seed = len(values) if seed_at is None else _seed(cells[seed_at])
-            step = 0.0 if step_at is None else _number(cells[step_at]) or 0.0
-            if seed in values:
-                if step_at is None:
-                    raise Problem(
-                        f"{rows.place(line)}: {arm} has seed {seed} twice",
-                        next="leave one row of them, or say --arm-key and --seed-key",
-                    )
-                if step <= last_steps[arm, seed]:
-                    continue
-            last_steps[arm, seed] = step
-            values[seed] = _number(cells[metric_at])
-        except BadCell as error:
+            label = "" if cells[of_arm] is None else str(cells[of_arm])
+            if not label.strip() and _has_no_number(number):
+                continue  # of no run: a line below the table, say
+            if label not in arm_names:
+                arm_names[label] = arm_name(label, arm_key)
+            arm = arm_names[label]
+            seed = len(found.arms.get(arm, ())) if of_seed is None else _seed(cells[of_seed])
+            if of_step is None:
+                run = found.add_run(arm, seed, number, state)
+            else:
+                train = None if of_train is None else cells[of_train]
+                run = found.run(arm, seed)
+                points.add(run, cells[of_step], number, state, train)
+            for column, place in conditions:
+                if not _is_blank(cells[place]):
+                    run.conditions[column] = printable(str(cells[place]).strip())[:60]
+        except ValueError as error:
             raise Problem(f"{rows.place(line)}: {error}", line=line) from None
-        if len(values) > MOST_RUNS:
-            raise Problem(f"{rows.place(line)}: {too_many_runs(arm)}", line=line)
-    return arms
+    if of_step is not None:
+        points.end(seed_key is not None)
+
+
+def _train_column(rows: Rows, metric_key: str) -> str | None:
+    """The column of the train loss, which is drawn."""
+    return next((key for key in rows.columns if key in TRAIN and key != metric_key), None)
+
+
+class _Points:
+    """The points of runs, a row each, until all are read."""
+
+    def __init__(self, found: _Found, step_key: str) -> None:
+        self._found = found
+        self._step_key = step_key
+        self._twice: dict[tuple[str, int], float] = {}
+        """The latest step at which a run has two numbers that differ."""
+
+    def add(
+        self, run: OutsideRun, step_cell: object, cell: object, state: object, train: object
+    ) -> None:
+        step = _step(step_cell, self._step_key, _has_no_number(cell))
+        if run.ended_at is None or step >= run.ended_at:
+            run.ended_at, run.message = step, _unfinished(state)
+            run.state = RunState.DIVERGED if _has_diverged(state) else RunState.FAILED
+        if not _has_no_number(train):
+            run.train[step] = _number(train)
+        if _has_no_number(cell):
+            return
+        value = _number(cell)
+        if run.evals.get(step, value) != value:
+            key = run.cfg, run.seed
+            self._twice[key] = max(step, self._twice.get(key, 0.0))
+        run.evals[step] = value
+
+    def end(self, has_seeds: bool) -> None:
+        """Give each run its last number. Problem where it isn't clear which number is a run's."""
+        found = self._found
+        runs = [run for arm in found.arms.values() for run in arm.values()]
+        for run in runs:
+            if run.state is RunState.DIVERGED:
+                continue
+            if not run.evals and run.message is None:
+                run.message = f"no {found.metric.name}"
+            if run.message is not None:
+                continue
+            last = max(run.evals)
+            if self._twice.get((run.cfg, run.seed)) == last:
+                raise Problem(
+                    f"{found.name}: {run.cfg}, seed {run.seed}, ends at {self._step_key} {last:g} "
+                    "with two numbers",
+                    next="leave the rows of one run",
+                )
+            _ended(run, run.evals[last])
+        ended = [run for run in runs if run.evals and run.state in ENDED]
+        last_numbers = {max(run.evals) for run in ended}
+        if len(last_numbers) > 1:
+            for run in ended:  # what is compared was measured there
+                run.ended_at = max(run.evals)
+        if len(last_numbers) > 1 and not has_seeds:
+            raise Problem(
+                f"{found.name}: rows differ in {self._step_key}, and no column says which run a "
+                "row is of",
+                next="name the column of its number with --seed-key, or give a row per run",
+            )
+
+
+def _chart_column(column: str) -> re.Match[str] | None:
+    """The run in the name of a column as W&B exports a chart: ``modified-seed0 - val_loss``."""
+    head, dash, metric = column.partition(" - ")
+    is_band = metric.endswith(("__MIN", "__MAX"))
+    return NAME.fullmatch(head) if dash and not is_band else None
+
+
+def _chart_rows(rows: Rows) -> Rows:
+    """The rows of a chart that W&B exported, a column for each run, as a row for each point."""
+    step_key = _column(None, STEP, rows.columns, "", rows.name)
+    if step_key is None:
+        raise Problem(f"{rows.name}: no column iter or Step", next=FORMS)
+    runs = [
+        (place, found["cfg"], found["seed"], column.partition(" - ")[2])
+        for place, column in enumerate(rows.columns)
+        if (found := _chart_column(column))
+    ]
+    metrics = list(dict.fromkeys(metric for *_, metric in runs))
+    step_at = rows.columns.index(step_key)
+
+    def points() -> Iterator[tuple[int, Sequence[Any]]]:
+        silent = set(runs)
+        for line, cells in rows:
+            for run in runs:
+                place, arm, seed, metric = run
+                if not _has_no_number(cells[place]):
+                    silent.discard(run)
+                    numbers = [cells[place] if key == metric else None for key in metrics]
+                    yield line, [arm, seed, cells[step_at], *numbers]
+        for _, arm, seed, _ in silent:
+            yield line, [arm, seed, None, *(None for _ in metrics)]
+
+    return Rows(rows.name, ["cfg", "seed", step_key, *metrics], points(), ":")
 
 
 def _from_two_columns(
-    rows: Rows, seed_key: str | None, guesses: tuple[str, ...], options: TableOptions
-) -> NumberTable:
+    rows: Rows,
+    seed_key: str | None,
+    state_key: str | None,
+    guesses: tuple[str, ...],
+    options: TableOptions,
+) -> list[NumberTable]:
     """A column of numbers for each arm, a row for each seed."""
-    name = rows.name
+    name, at = rows.name, rows.columns.index
     numeric = [
         column
         for column in rows.columns
         if column != seed_key and column.lower() not in STEP and rows.is_numeric(column)
     ]
     chosen = [arm for arm in (options.baseline, options.modified) if arm is not None]
-    if len(numeric) < 2:
+    has_baseline = any(column.lower() == "baseline" for column in numeric)
+    if len(chosen) < 2 and not (has_baseline and len(numeric) == 2):
+        columns = ", ".join(rows.columns)[:200]
         raise Problem(
-            f"{name}: no column says which arm a row is of ({', '.join(rows.columns)[:200]})",
-            next=f"name it with --arm-key, or {FORMS}",
+            f"{name}: no column says which arm a row is of ({columns})",
+            next="name it with --arm-key COLUMN; where each arm is a column of numbers, name two "
+            "with --baseline COLUMN --modified COLUMN",
         )
-    if len(numeric) > 2 and len(chosen) < 2:
-        raise Problem(
-            f"{name}: {len(numeric)} columns of numbers ({', '.join(numeric)[:200]})",
-            next="name the arms' column with --arm-key, or two columns with --baseline and "
-            "--modified",
-        )
-    seed_at = None if seed_key is None else rows.columns.index(seed_key)
-    numbers_at = {column: rows.columns.index(column) for column in numeric}
-    arms: dict[str, dict[int, float | None]] = {column: {} for column in numeric}
-    for place, (line, cells) in enumerate(rows):
-        try:
-            seed = place if seed_at is None else _seed(cells[seed_at])
-            for column, at in numbers_at.items():
-                if _is_blank(cells[at]):
-                    continue
-                if seed in arms[column]:
-                    raise BadCell(f"{column} has seed {seed} twice")
-                arms[column][seed] = _number(cells[at])
-        except BadCell as error:
-            raise Problem(f"{rows.place(line)}: {error}", line=line) from None
-        if place >= MOST_RUNS:
-            raise Problem(f"{rows.place(line)}: {too_many_runs(numeric[0])}", line=line)
+    pair = chosen if len(chosen) == 2 else numeric
+    for option, column in zip(("--baseline", "--modified"), pair, strict=True):
+        _check_known(column, numeric, f"{option} {printable(column)}: {name} has no such numbers")
     metric = named_metric(options.metric or "loss", options.better)
     if options.metric is None:
         guesses = (*guesses, f"numbers as a loss ({metric.direction})")
-    return _two_arms(arms, seed_key is not None, metric, guesses, options, name)
-
-
-def _two_arms(
-    arms: Mapping[str, Mapping[int, float | None]],
-    has_seeds: bool,
-    metric: Metric,
-    guesses: tuple[str, ...],
-    options: TableOptions,
-    name: str,
-) -> NumberTable:
-    """The two arms that were named, or the only two: the one called baseline comes first."""
-    names = list(arms)
-    for option, arm in (("--baseline", options.baseline), ("--modified", options.modified)):
-        if arm is not None:
-            _check_known(arm, names, f"{option} {printable(arm)}: {name} has no such arm")
-    if len(names) < 2:
-        raise Problem(f"{name} has one arm, {', '.join(names) or 'without numbers'}", next=FORMS)
-    baseline = options.baseline or next((arm for arm in names if arm.lower() == "baseline"), None)
-    if baseline is None and len(names) == 2 and options.modified is not None:
-        baseline = next(arm for arm in names if arm != options.modified)
-    if baseline is None:
-        raise Problem(f"{name} has the arms {', '.join(names)[:200]}", next="say --baseline NAME")
-    rest = [arm for arm in names if arm != baseline]
-    modified = options.modified or (rest[0] if len(rest) == 1 else None)
-    if modified is None:
-        raise Problem(
-            f"{name} has {len(rest)} arms besides {baseline}: {', '.join(rest)[:200]}",
-            next="say --modified NAME",
-        )
-    if modified == baseline:
-        raise Problem("--baseline and --modified are the same arm")
-    for arm in (baseline, modified):
-        if not arms[arm]:
-            raise Problem(f"{name}: {arm} has no number")
-    return NumberTable(
-        (baseline, modified), (arms[baseline], arms[modified]), has_seeds, metric, guesses
-    )
+    found = _Found(name, metric, seed_key is not None, guesses)
+    waiting: dict[str, list[tuple[int, object, object]]] = {arm: [] for arm in pair}
+    for place, (line, cells) in enumerate(rows):
+        try:
+            seed = place if seed_key is None else _seed(cells[at(seed_key)])
+            state = None if state_key is None else cells[at(state_key)]
+            for arm in pair:
+                waiting[arm].append((seed, cells[at(arm)], state))
+                # without seeds the shorter of two lists has blanks at its end
+                if seed_key is not None or not _has_no_number(cells[at(arm)]):
+                    for run in waiting[arm]:
+                        found.add_run(arm, *run)
+                    waiting[arm].clear()
+        except ValueError as error:
+            raise Problem(f"{rows.place(line)}: {error}", line=line) from None
+    return found.tables(options)
 
 
 # ── columns and cells
@@ -421,17 +686,19 @@ def _column(
     return next((column for key in usual for column in columns if column.lower() == key), None)
 
 
-def _metric_column(metric_option: str | None, columns: Sequence[str], rows: Rows) -> str:
-    if metric_option is not None:
-        message = f"--metric {printable(metric_option)}: {rows.name} has no such column"
-        _check_known(metric_option, columns, message)
-        return metric_option
+def _metric_column(columns: Sequence[str], rows: Rows) -> str:
     for usual in (*FINAL, *VAL):
         if usual in columns:
             return usual
-    numeric = [column for column in columns if rows.is_numeric(column)]
-    if len(numeric) == 1:
-        return numeric[0]
+    numeric = [
+        column
+        for column in columns
+        if column.lower() not in CONDITION_KEYS
+        and not column.startswith("_")  # W&B's own: _runtime, _timestamp
+        and rows.is_numeric(column)
+    ]
+    if len(numeric) == 1 or (not numeric and len(columns) == 1):
+        return (numeric or columns)[0]
     shown = ", ".join(numeric or columns)[:200]
     raise Problem(f"{rows.name}: which column is the metric? ({shown})", next="say --metric COLUMN")
 
@@ -440,11 +707,27 @@ def _is_blank(cell: object) -> bool:
     return cell is None or cell == "" or (isinstance(cell, str) and cell.isspace())
 
 
-def _arm_name(cell: object, arm_key: str) -> str:
-    name = "" if cell is None else printable(str(cell)).strip()
-    if not name:
-        raise BadCell(f"{arm_key} is empty")
-    return name
+def _has_no_number(cell: object) -> bool:
+    return cell is None or (isinstance(cell, str) and cell.strip().lower() in NO_NUMBER)
+
+
+def _unfinished(state: object) -> str | None:
+    """The state of a run that did not come to its end; None for another state, and for none."""
+    word = printable(str(state or "")).strip()
+    return word[:40] if word.lower().startswith(UNFINISHED) else None
+
+
+def _has_diverged(state: object) -> bool:
+    return str(state or "").strip().lower().startswith(str(RunState.DIVERGED))
+
+
+def _step(cell: object, key: str, may_be_blank: bool) -> float:
+    if may_be_blank and _is_blank(cell):
+        return 0.0
+    value = _as_number(cell)
+    if value is None or not 0 <= value < LARGEST_COUNT:
+        raise BadCell(f"{key} {printable(str(cell))[:40]!r} is no number from 0 up, as a step is")
+    return value
 
 
 def _as_number(cell: object) -> float | None:
@@ -460,7 +743,7 @@ def _number(cell: object) -> float | None:
     """A cell as a number; None for NaN and the infinities, with which a run diverged."""
     value = _as_number(cell)
     if value is None:
-        raise BadCell(f"{printable(str(cell))[:40]!r} is not a number")
+        raise BadCell(f"{printable(str(cell))[:40]!r} is not a number; write it plain, as 1234.5")
     if not math.isfinite(value):
         return None
     if abs(value) >= LARGEST_LOSS:

@@ -1,35 +1,45 @@
-"""Runs that were trained elsewhere, read into one form: from W&B, from event files, from a CSV.
+"""Runs that were trained elsewhere, in one form, read from W&B and from event files;
+number_table.py reads them from tables.
 
 Everything read here is untrusted data: it is bounded, checked and stripped of control characters,
 and nothing in it is executed or used as a path."""
 
 from __future__ import annotations
 
-import csv
-import json
 import math
 import os
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from q1lab.ground.errors import FAILED, Problem
-from q1lab.ground.files import os_reason, printable, read_text
+from q1lab.ground.files import printable
 from q1lab.ground.json_records import storable_text
 from q1lab.study.events import LARGEST_COUNT, LARGEST_LOSS, cut_after_end, read_new_events
 from q1lab.study.run_states import RunState
-from q1lab.study.studies import run_name
 
 MAX_FILES, MAX_BYTES, MAX_ROWS = 4000, 64 << 20, 2_000_000
 """Bounds of an import: event files in a folder, bytes of one file, rows of a CSV."""
-MAX_RUNS = 20_000
-"""Runs of one import, of both arms together."""
+MOST_NAME = 200
+"""Characters of an arm's name."""
 
-STEP = ("iter", "iteration", "step", "global_step", "_step")
+STEP = (
+    "iter",
+    "iteration",
+    "step",
+    "global_step",
+    "trainer/global_step",
+    "train/global_step",
+    "_step",
+    "timestep",
+    "timesteps",
+    "update",
+    "epoch",
+)
 TRAIN = ("train_loss", "train/loss", "loss/train", "training_loss", "loss")
 VAL = (
     "val_loss",
@@ -48,11 +58,6 @@ SEED_KEYS = ("seed", "random_seed", "rng_seed", "global_seed")
 NAME = re.compile(r"(?P<cfg>.+?)[-_ ]seed[-_ ]?(?P<seed>\d{1,9})")
 
 
-class OtherColumns(Problem):
-    """A CSV without the columns of a curve: its final numbers may still be read by
-    ``number_table``."""
-
-
 @dataclass
 class OutsideRun:
     """One run that was trained elsewhere."""
@@ -62,11 +67,15 @@ class OutsideRun:
     cfg: str
     seed: int
     config: dict[str, Any] = field(default_factory=dict)
-    train: dict[int, float | None] = field(default_factory=dict)
-    evals: dict[int, float | None] = field(default_factory=dict)
-    """Loss by iter; None where it was not finite."""
+    conditions: dict[str, str] = field(default_factory=dict)
+    """Settings that a table says of it, which both arms should share."""
+    train: dict[float, float | None] = field(default_factory=dict)
+    evals: dict[float, float | None] = field(default_factory=dict)
+    """Train loss and the metric by iter; None where it was not finite."""
     final: float | None = None
-    """Val loss at the end."""
+    """The metric at the end."""
+    ended_at: float | None = None
+    """Its last iter; None where that is the last of its curves."""
     state: RunState = RunState.FINISHED
     message: str | None = None
     seconds: float | None = None
@@ -77,7 +86,9 @@ class OutsideRun:
 
     @property
     def last(self) -> int:
-        return max([*self.train, *self.evals], default=0)
+        if self.ended_at is not None:
+            return int(self.ended_at)
+        return int(max([*self.train, *self.evals], default=0))
 
 
 # ── reading: W&B
@@ -303,175 +314,7 @@ def run_from_events(file: Path, where: str) -> OutsideRun:
     return run
 
 
-# ── reading: CSV
-
-
-def from_csv(file: Path) -> list[OutsideRun]:
-    """Runs from a CSV, in one of three forms.
-
-    Long: columns ``cfg``, ``seed``, ``iter``, and ``train_loss`` or ``val_loss``, a row per point.
-    Short: ``cfg``, ``seed``, ``val_loss``, a row per run. Wide, as W&B exports a chart: ``iter``
-    (or ``Step``) and a column ``modified-seed0 - val_loss`` per run. Further columns of the first
-    two forms are config.
-    """
-    try:
-        text = read_text(file, MAX_BYTES, "utf-8-sig")
-    except UnicodeDecodeError:
-        raise Problem(
-            f"{file} is not UTF-8 text", next="export it again as UTF-8 CSV", file=file
-        ) from None
-    except OSError as error:
-        raise Problem(f"cannot read {file}: {os_reason(error)}", file=file) from None
-    reader = csv.DictReader(text.splitlines(), strict=True)
-    rows = _csv_rows(file, reader)
-    first_row = next(rows, None)
-    if first_row is None:
-        raise Problem(f"{file} has no rows", next=CSV_FORMS, file=file)
-    rows = chain([first_row], rows)
-    names = list(reader.fieldnames or [])
-    if {"cfg", "seed"} <= set(names):
-        return _runs_of_points(file, _long_points(file, names, rows))
-    if any(" - " in name and NAME.fullmatch(name.split(" - ")[0]) for name in names):
-        return _runs_of_points(file, _wide_points(file, names, [*rows]), wide=True)
-    raise OtherColumns(
-        f"{file}: columns {', '.join(map(printable, names))[:200]}", next=CSV_FORMS, file=file
-    )
-
-
-def _csv_rows(file: Path, reader: csv.DictReader[str]) -> Iterator[Row]:
-    try:
-        reader.fieldnames = [name.strip() for name in reader.fieldnames or []]
-        for count, row in enumerate(reader, 1):
-            if None in row or None in row.values():
-                raise Problem(
-                    f"{file}:{reader.line_num}: the row has more or fewer cells than the header",
-                    file=file,
-                    line=reader.line_num,
-                )
-            if count > MAX_ROWS:
-                raise Problem(f"{file} has more than {MAX_ROWS:,} rows", file=file)
-            yield reader.line_num, row
-    except csv.Error as error:
-        raise Problem(
-            f"{file}:{reader.line_num}: {error}", file=file, line=reader.line_num
-        ) from None
-
-
-CSV_FORMS = (
-    "it needs cfg, seed, iter, train_loss and/or val_loss (a row per point), "
-    "or cfg, seed, val_loss (a row per run), or a chart's export with columns like `modified-seed0 "
-    "- val_loss`"
-)
-
-
-Row = tuple[int, dict[str, Any]]
-"""The line of a row in the file, and its cells by column."""
-Point = tuple[str, tuple[str, int], dict[str, Any], dict[str, Any]]
-"""The place in the file, (cfg, seed), the point (iter and losses), and the run's config."""
-
-
-def _long_points(file: Path, names: list[str], rows: Iterable[Row]) -> Iterator[Point]:
-    step = next((name for name in STEP if name in names), None)
-    losses = [name for name in names if name in (*TRAIN, *VAL, *FINAL)]
-    if not losses:
-        raise Problem(f"{file}: no column train_loss or val_loss", next=CSV_FORMS, file=file)
-    known_columns = (*STEP, *TRAIN, *VAL, *FINAL, "cfg", "seed", "state")
-    for line, row in rows:
-        where = f"{file}:{line}"
-        config = {
-            name: _cell(row[name])
-            for name in names
-            if name not in known_columns and row[name] != ""
-        }
-        point = {
-            name: _number_cell(row[name], where, name) for name in losses if row[name].strip() != ""
-        }
-        if step:
-            point["iter"] = _iter_cell(row[step], where, step)
-        yield where, _identity(where, row, ""), point, config
-
-
-def _wide_points(file: Path, names: list[str], rows: list[Row]) -> Iterator[Point]:
-    step = next((name for name in names if name.lower() in STEP), None)
-    if step is None:
-        raise Problem(f"{file}: no column iter or Step", next=CSV_FORMS, file=file)
-    for name in names:
-        head, _, metric = name.partition(" - ")
-        run_id = NAME.fullmatch(head)
-        if not run_id or metric not in (*TRAIN, *VAL, *FINAL):
-            continue  # wandb adds __MIN and __MAX columns
-        for line, row in rows:
-            if row[name].strip() != "":
-                where = f"{file}:{line}"
-                n = _iter_cell(row[step], where, step)
-                point = {"iter": n, metric: _number_cell(row[name], where, name)}
-                yield where, (run_id["cfg"], int(run_id["seed"])), point, {}
-
-
-def _runs_of_points(file: Path, points: Iterable[Point], *, wide: bool = False) -> list[OutsideRun]:
-    """The runs of a CSV, from its points."""
-    runs: dict[tuple[str, int], OutsideRun] = {}
-    points_by_run: dict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
-    for where, (cfg, seed), point, config in points:
-        name = f"{run_name(printable(cfg), seed)} of {file.name}"
-        run = runs.setdefault((cfg, seed), OutsideRun(name, cfg, seed, config))
-        if len(runs) > MAX_RUNS:
-            raise Problem(f"{where}: more than {MAX_RUNS:,} runs, and more are not compared")
-        if config != run.config:
-            key = next(k for k in {*config, *run.config} if config.get(k) != run.config.get(k))
-            raise Problem(
-                f"{where}: {printable(key)} changes within {run.where}; a run has one config"
-            )
-        points_by_run[cfg, seed].append(point)
-    for run_key, run in runs.items():
-        rows = points_by_run[run_key]
-        if "iter" in rows[0]:
-            add_history_rows(run, rows)
-            run.final = run.final if run.final is not None else _last_loss(run.evals)
-        else:
-            value = next((name for name in (*FINAL, *VAL) if name in rows[0]), None)
-            if value is None or len(rows) != 1:
-                raise Problem(f"{run.where}: {len(rows)} rows but no iter column", next=CSV_FORMS)
-            run.final = rows[0][value]
-        if run.final is None and wide:
-            raise Problem(f"{run.where} has no val_loss", next="export the chart of val_loss")
-        if run.final is None:
-            run.state, run.message = RunState.FAILED, "no val_loss in the CSV"
-        elif not math.isfinite(run.final):
-            run.state = RunState.DIVERGED
-    return list(runs.values())
-
-
-def _cell(text: str) -> Any:
-    """A cell parsed as JSON if it is JSON, else as text."""
-    try:
-        return json.loads(text, parse_constant=str)
-    except (ValueError, RecursionError):
-        return printable(text)
-
-
-def _number_cell(text: str, where: str, name: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise Problem(
-            f"{where}: {printable(name)} is {printable(text)[:40]!r}, which is not a number"
-        ) from None
-    return _check_loss(value, where, name)
-
-
-def _iter_cell(text: str, where: str, name: str) -> int:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value < LARGEST_COUNT or value != int(value):
-        raise Problem(
-            f"{where}: {printable(name)} is {printable(text)[:40]!r}, no whole number "
-            f"from 0 up that an "
-            "iter can be"
-        )
-    return int(value)
+# ── reading: shared by all
 
 
 def _check_loss(value: float, where: str, name: str) -> float:
@@ -480,9 +323,6 @@ def _check_loss(value: float, where: str, name: str) -> float:
     if math.isfinite(value) and abs(value) >= LARGEST_LOSS:
         raise Problem(f"{where}: {printable(name)} is {value:g}; no loss is as large as that")
     return value
-
-
-# ── reading: shared by all
 
 
 def add_history_rows(run: OutsideRun, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -525,7 +365,7 @@ def finite_or_none(value: Any) -> float | None:
     return number if number is not None and math.isfinite(number) else None
 
 
-def _last_loss(curve: Mapping[int, float | None]) -> float | None:
+def _last_loss(curve: Mapping[float, float | None]) -> float | None:
     """The last loss of a curve; NaN if it was not finite; None if the curve is empty."""
     if not curve:
         return None
@@ -549,16 +389,38 @@ def _identity(where: str, config: Mapping[str, Any], name: str) -> tuple[str, in
         seed = int(seed)
     if isinstance(seed, float) and seed.is_integer():
         seed = int(seed)
-    if not isinstance(cfg, str) or not cfg.strip() or len(cfg) > 60:
+    if not isinstance(cfg, str) or not cfg.strip():
         raise Problem(
             f"{where} has no cfg: its config needs cfg and seed, or the name the form cfg-seed0"
         )
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 10**9:
         raise Problem(f"{where} has no seed: config needs seed, a whole number, 0 or more")
-    cfg = storable_text(cfg).strip()
-    if not cfg:
-        raise Problem(f"{where}: its cfg has no printable character")
-    return cfg, seed
+    try:
+        return arm_name(cfg, "its cfg"), seed
+    except ValueError as error:
+        raise Problem(f"{where}: {error}") from None
+
+
+def visible_text(text: str) -> str:
+    """``text`` without control characters and characters of no width."""
+    clean = storable_text(text)
+    if not clean.isascii():
+        clean = "".join(c for c in clean if unicodedata.category(c) != "Cf")
+    return clean.strip()
+
+
+def arm_name(text: str, source: str) -> str:
+    """The name of an arm without characters that nobody sees, by which equal names would differ.
+    ValueError, which names its ``source``, if nothing is left, and for a name that is too long."""
+    shown = visible_text(text)
+    if not shown:
+        raise ValueError(f"{source} is {'not printable' if text.strip() else 'empty'}")
+    if len(shown) > MOST_NAME:
+        raise ValueError(
+            f"{source} has {len(shown):,} characters, and the name of an arm has {MOST_NAME} at "
+            f"most ({shown[:24]}…)"
+        )
+    return shown
 
 
 def clean_json(value: Any, depth: int = 0) -> Any:

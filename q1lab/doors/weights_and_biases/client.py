@@ -155,8 +155,8 @@ def open_run(
 ) -> Any:
     """A wandb run under its minted id.
 
-    With ``resume`` the rows at W&B stay, and new rows are appended. Online, ``starting_step`` is
-    then the first row that W&B lacks; offline, the upload asks for it."""
+    With ``resume`` the rows at W&B stay, and new rows are appended. Online, ``count_uploaded_rows``
+    says which row is the first that W&B lacks; offline, the upload asks for it."""
     import wandb
 
     handle = wandb.init(

@@ -29,6 +29,7 @@ class RunHistory:
         self.rows: list[Row] = []
         self.config = run_config(study, run)
         self._metric = study.metric
+        self._left_out = {study.metric.key("final")} if study.trainer.repeats_its_end else set()
         self.started = False
         self.attempts = 0
         self.began: float | None = None
@@ -46,8 +47,8 @@ class RunHistory:
         self._best: float | None = None
 
     def feed(self, events: Iterable[Event]) -> None:
-        """Add events, as ``read_new`` gives them. Unknown types and malformed numbers are left
-        out."""
+        """Add events, as ``events.read_new_events`` gives them. Unknown types and malformed
+        numbers are left out."""
         for event in events:
             match event["type"]:
                 case "start":
@@ -88,7 +89,7 @@ class RunHistory:
         row: Row = {
             name: math.nan if value is None else value
             for name, value in numbers.items()
-            if not name.startswith("_")
+            if not name.startswith("_") and name not in self._left_out
         }
         speed = "tok_per_s" if event["type"] == "iter" else "tokens"
         if event.get(speed) is not None and not event.get("final"):
@@ -123,7 +124,7 @@ def run_config(study: Study, run: Run) -> dict[str, Any]:
     are compared."""
     arm = study.arms[run.arm]
     return {
-        **study.trainer.hyperparameters,
+        **study.trainer.known_hyperparameters,
         "cfg": run.arm,
         "seed": run.seed,
         **(
@@ -133,7 +134,7 @@ def run_config(study: Study, run: Run) -> dict[str, Any]:
         ),
         "variant": arm.variant,
         "model_sha256": arm.sha256,
-        "n_params": arm.n_params,
+        "n_params": arm.n_params or None,
         "preset": study.trainer.recipe,
         "metric": study.metric.name,
         "better": study.metric.better,

@@ -89,8 +89,9 @@ class RunLogScreen(FullScreen[None]):
         head.append(f"  {state_words(run)}", style=colors.state(run.state))
         if run.attempt > 1:
             head.append(f"  attempt {run.attempt}", style=colors.warning)
-        loss = loss_words(run)
-        head.append(f"  iter {run.iter_text}" + (f"  val loss {loss}" if loss else ""))
+        metric = self.study.metric
+        value = loss_words(run, metric)
+        head.append(f"  iter {run.iter_text}" + (f"  {metric.name} {value}" if value else ""))
         if run.message:
             head.append(f"\n {STATE_SYMBOLS[run.state]} {run.message}", style=colors.warning)
         head.append(f"\n {self._place()}", style=colors.muted)

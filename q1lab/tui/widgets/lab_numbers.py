@@ -4,6 +4,7 @@ Pure."""
 from __future__ import annotations
 
 from q1lab.index.study_view import RunView
+from q1lab.study.metric import Metric
 from q1lab.study.run_states import STATE_SYMBOLS, RunState
 
 WORDS = {RunState.FINISHED: "done"}
@@ -17,9 +18,9 @@ def state_words(run: RunView) -> str:
     return f"{STATE_SYMBOLS[run.state]} {WORDS.get(run.state, str(run.state))}"
 
 
-def loss_words(run: RunView) -> str:
+def loss_words(run: RunView, metric: Metric) -> str:
     """The exact val loss at the end (four digits), else the newest evaluation (three, with
     ``…``)."""
     if run.val_loss is not None:
-        return f"{run.val_loss:.4f}"
-    return "" if run.eval_loss is None else f"{run.eval_loss:.3f}…"
+        return metric.written(run.val_loss)
+    return "" if run.eval_loss is None else f"{metric.written(run.eval_loss, 3)}…"

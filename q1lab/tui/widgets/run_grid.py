@@ -197,7 +197,8 @@ class RunGrid(RowTable):
                 "loss": CurveCell(curves[run.name], columns["loss"], last, scale, arm),
                 "iter": _right(str(run.iter) if run.attempt else ""),
                 "val": _right(
-                    loss_words(run), "" if run.state is RunState.FINISHED else colors.muted
+                    loss_words(run, self.view.study.metric),
+                    "" if run.state is RunState.FINISHED else colors.muted,
                 ),
                 "speed": _right(token_rate(run.tokens_per_s), colors.muted),
                 "left": _right(time_left(run.seconds_left), colors.muted),

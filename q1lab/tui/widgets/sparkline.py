@@ -20,7 +20,7 @@ def sparkline(points: Sequence[Point], width: int, last: int, low: float, high: 
     """Bars for ``points`` (iter, value), by iter; always ``width`` characters.
 
     A run at 60% of ``last`` iters fills 60% of the width, so that the bars are the progress bar
-    too. ``low`` and ``high`` are the study's scale (see ``spanning``). A stretch without a point
+    too. ``low`` and ``high`` are the study's scale (``common_range``). A stretch without a point
     repeats the one before it; a value that is not finite is shown as a dot.
     """
     if width <= 0:

@@ -92,7 +92,7 @@ def is_out(post: Mapping[str, Any]) -> bool:
 
 
 def all_posts(store: Store) -> list[dict[str, Any]]:
-    """All weeks' posts, oldest first, as ``of_week`` gives them."""
+    """All weeks' posts, oldest first, as ``post_of_week`` gives them."""
     weeks = [row["week"] for row in store.db.execute("SELECT DISTINCT week FROM posts ORDER BY id")]
     return [post for week in weeks if (post := post_of_week(store, week))]
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from q1lab.ground.errors import Problem
 from q1lab.statistics.prediction_score import DIRECTIONS
+from q1lab.study import studies
 
 if TYPE_CHECKING:
     from q1lab.index.store import Store
@@ -33,7 +34,7 @@ def record_prediction(
     reasoning: str = "",
     amend: bool = False,
 ) -> dict[str, Any]:
-    """Record a prediction and return it (see ``newest``).
+    """Record a prediction and return it (see ``newest_prediction``).
 
     ``size`` and ``matters`` are in the metric's unit, ≥ 0; ``confidence`` is a probability.
     While the prediction is unlocked, it is replaced; once locked, Problem unless ``amend``, which
@@ -82,8 +83,8 @@ def record_prediction(
 
 def parse_prediction(typed: Mapping[str, str], names: Mapping[str, str]) -> dict[str, Any]:
     """A prediction as it was typed: ``direction``, ``size``, ``matters``, ``sure``, ``why``, as the
-    keywords of ``predict``. Problem naming the part that is wrong, or missing, as ``names`` calls
-    it."""
+    keywords of ``record_prediction``. Problem naming the part that is wrong, or missing, as
+    ``names`` calls it."""
     parts = {"size": _parse_difference, "matters": _parse_difference, "sure": _parse_percentage}
     values = {}
     for name, read in parts.items():
@@ -174,8 +175,9 @@ def locked_prediction(
     that was locked before results could be seen; the newest is locked from now on.
 
     ``seen_before(when)`` names a study whose results could be seen before a time. Returns plain
-    JSON types (the dict of ``newest``), or None when nothing was predicted. ``after`` names such a
-    study where there is no version from before; ``later`` is when a newer one was locked.
+    JSON types (the dict of ``newest_prediction``), or None when nothing was predicted. ``after``
+    names such a study where there is no version from before; ``later`` is when a newer one was
+    locked.
     """
     prediction = _locked(store, variant, by)
     if prediction is None:
@@ -200,6 +202,18 @@ def prediction_for(store: Store, variant: str) -> dict[str, Any] | None:
     None without one."""
     predicted_name = _predicted_name(store, variant)
     return None if predicted_name is None else newest_prediction(store, predicted_name)
+
+
+def unpredicted(store: Store, names: Iterable[str]) -> list[str]:
+    """Those modifications without a prediction that no study has trained, and that the learner was
+    not asked about yet (``note_asked``)."""
+    known = {study.variant for study in studies.load_readable()} | {*store.setting("asked", [])}
+    return [name for name in names if name not in known and prediction_for(store, name) is None]
+
+
+def note_asked(store: Store, names: Iterable[str]) -> None:
+    """Note that the learner was asked whether to predict these modifications before their runs."""
+    store.add("setting", key="asked", value=sorted({*store.setting("asked", []), *names}))
 
 
 def _predicted_name(store: Store, variant: str) -> str | None:

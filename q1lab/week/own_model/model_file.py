@@ -187,6 +187,12 @@ def hints_for(variant: str, content: Path | None = None) -> tuple[Hint, ...]:
     return tuple(hints)
 
 
+def hint_files(content: Path | None) -> dict[str, Path]:
+    """The hint files by modification: those of the week's folder before those that ship."""
+    folders = [folder for folder in (paths.content_dir(), content) if folder is not None]
+    return {file.stem: file for folder in folders for file in (folder / "hints").glob("*.md")}
+
+
 def notes_after_passing(variant: str, content: Path | None = None) -> str:
     """Markdown for learners who have passed, on right files that differ from the reference."""
     return _sections(variant, content).get("After", "")
@@ -248,16 +254,12 @@ def next_hint(
 
 def _sections(variant: str, content: Path | None) -> dict[str, str]:
     """The parts of a hint file, by their headings (##)."""
-    folders = [folder for folder in (content, paths.content_dir()) if folder is not None]
-    file = next(
-        (f for f in (folder / "hints" / f"{variant}.md" for folder in folders) if f.is_file()), None
-    )
-    with_hints = sorted({f.stem for folder in folders for f in (folder / "hints").glob("*.md")})
-    if variant not in variants.modifications() or file is None:
+    files = hint_files(content)
+    if variant not in variants.modifications() or variant not in files:
         raise Problem(
-            f"no hints for {variant!r}", next=f"there are some for {', '.join(with_hints)}"
+            f"no hints for {variant!r}", next=f"there are some for {', '.join(sorted(files))}"
         )
-    parts = re.split(r"^## (.+)$", _read(file).decode(), flags=re.MULTILINE)
+    parts = re.split(r"^## (.+)$", _read(files[variant]).decode(), flags=re.MULTILINE)
     return {
         title.strip(): text.strip() for title, text in zip(parts[1::2], parts[2::2], strict=True)
     }

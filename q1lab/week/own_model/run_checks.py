@@ -150,12 +150,17 @@ LOADING = "loading the file"
 """The step of `labs.checks` that imports the model file."""
 
 
-def command_after_checks(report: CheckReport, file: str, variant: str | None = None) -> str:
-    """The command that comes after success: train the file (as the learner named it), a change of
-    no week against the model.py beside it; or begin the chosen modification of a checked baseline;
-    "" before one is chosen, since naming one would be choosing it."""
+def command_after_checks(
+    report: CheckReport, file: str, variant: str | None = None, baseline: str | None = None
+) -> str:
+    """The command that comes after success: train the file (as the learner named it) against the
+    baseline that it was checked with, a change of no week against the model.py beside it; or begin
+    the chosen modification of a checked baseline; "" before one is chosen, since naming one would
+    be choosing it."""
     is_explicit_path = Path(file).is_absolute() or file.startswith(("./", "../"))
     train = f"q1lab run {shlex.quote(file if is_explicit_path else f'./{file}')}"
+    if baseline is not None:
+        return f"{train} --baseline {shlex.quote(baseline)}"
     if report.for_ != "baseline":
         return train
     model = Path(file).with_name("model.py")
@@ -166,10 +171,12 @@ def command_after_checks(report: CheckReport, file: str, variant: str | None = N
 
 @dataclass(frozen=True)
 class CheckLimits:
-    """Limits on a file's process: seconds for everything and for one check, megabytes of data
-    memory, bytes of output."""
+    """Limits on a file's process: seconds without a result, for one that waits; seconds of
+    processor time for one check; seconds for everything; megabytes of data memory; bytes of
+    output."""
 
-    seconds: float = 90.0
+    seconds: float = 180.0
+    seconds_in_all: float = 1200.0
     step_seconds: float = 20.0
     memory_mb: int = 4096
     printed: int = 8 * 2**20
@@ -242,6 +249,7 @@ def run_checks(
     file: Path | str,
     for_: str | None = None,
     *,
+    baseline: Path | None = None,
     settings: Mapping[str, Any] | None = None,
     on_result: Callable[[CheckResult], None] = lambda result: None,
     on_begin: Callable[[str], None] = lambda name: None,
@@ -251,8 +259,10 @@ def run_checks(
     """Check a model file and return the report; blocks until done, so an app calls it in a thread.
 
     ``settings``: fields of the file's own GPTConfig at other values than their defaults.
-    ``for_``: one of ``variants.checked_variants``, or several joined by "+"; None tells it by the
-    file's name, else by what the file does. ``on_begin(name)`` and ``on_result(result)`` are
+    ``baseline``: the file that it is compared with; None for what it was made from, as far as that
+    is known, else q1lab's.
+    ``for_``: one of ``variants.checked_variants``, or several joined by "+"; None tells it by what
+    the file does, else by its name. ``on_begin(name)`` and ``on_result(result)`` are
     called in this thread as checks start and end. ``cancel`` ends the run early. Nothing
     is raised for a bad file: the report says what is wrong in ``unusable``.
     """
@@ -273,12 +283,12 @@ def run_checks(
         f"--memory-mb={limits.memory_mb}",
     ]
     command += [f"--set={key}={json.dumps(value)}" for key, value in (settings or {}).items()]
-    source = parents.parent_or_baseline(path).variant.path
-    if source != paths.models_dir() / "baseline.py":
-        command.append(f"--source={source}")
+    compared = baseline or parents.parent_or_baseline(path).variant.path
+    if compared != paths.models_dir() / "baseline.py":
+        command.append(f"--{'baseline' if baseline else 'source'}={compared}")
     with child_processes.running_child(
         command,
-        seconds=limits.seconds,
+        seconds=limits.seconds_in_all,
         env=_environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -318,7 +328,7 @@ def _follow(
     """Read both pipes until the child is gone. Returns why it was stopped, or None."""
     assert child.stdout is not None
     assert child.stderr is not None
-    deadline = time.monotonic() + limits.seconds
+    began = heard = time.monotonic()
     gone_at: float | None = None
     with selectors.DefaultSelector() as selector, child.stdout, child.stderr:
         for pipe, feed in ((child.stdout, reading.feed), (child.stderr, printed.feed)):
@@ -330,6 +340,7 @@ def _follow(
                     data = os.read(key.fd, 2**16)
                     if data:
                         key.data(data)
+                        heard = time.monotonic() if key.fileobj is child.stdout else heard
                     else:
                         selector.unregister(key.fileobj)
             now = time.monotonic()
@@ -340,8 +351,9 @@ def _follow(
                     f"it printed more than {limits.printed // 2**20} MB, while {reading.step}: "
                     "is there a print in forward, or in a loop?"
                 )
-            if now > deadline:
-                return f"no end after {limits.seconds:g} s, while {reading.step}"
+            for since, most in ((heard, limits.seconds), (began, limits.seconds_in_all)):
+                if now > since + most:
+                    return f"no end after {most:g} s, while {reading.step}"
             if child.poll() is not None:
                 # a process that the file left behind may hold the pipes: half a second for what is
                 # in them

@@ -178,8 +178,11 @@ def test_a_usual_project_is_read_by_its_own_keys(
     assert "--arm-key" in message
     assert "group, optimizer.name, tags" in message
     keys = ["--arm-key", "optimizer.name", "--metric", "val/acc", "--better", "higher"]
-    assert run_command_line([*project, *keys, "--baseline", "adamw"]) == 2
-    assert "--modified" in capsys.readouterr().err
+    every = [*project, *keys[:4], "--baseline", "adamw", "--allow", "optimizer.name"]
+    assert run_command_line([*every, "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert [member["name"] for member in record["members"]] == ["lion", "sgd"]
+    assert {member["comparison"]["level"] for member in record["members"]} == {0.975}
     chosen = ["--baseline", "adamw", "--modified", "lion"]
     assert run_command_line([*project, *keys[:4], *chosen, "--json"]) == 0
     record = json.loads(capsys.readouterr().out)
@@ -204,6 +207,12 @@ def a_run(cfg: str = "baseline", seed: int = 0, **changes: Any) -> OutsideRun:
         "final": 2.1,
     }
     return OutsideRun(f"{cfg}-seed{seed}", cfg, seed, **{**values, **changes})
+
+
+def written(grouped: import_study.GroupedRuns, origin: str = "a test") -> studies.Study:
+    """The study that is made of such runs."""
+    (taken,) = import_study.take_in([import_study.draft_of_runs(grouped, origin)])
+    return taken.study
 
 
 def pair(**changes: Any) -> list[OutsideRun]:
@@ -246,7 +255,7 @@ def test_a_difference_that_is_meant_is_kept_in_the_record() -> None:
         [*pair(config={**CONFIG, "n_kv_head": 2}), a_run(seed=1)], allow=("n_kv_head", "seeds")
     )
     assert list(grouped.arms["baseline"]) == [0]
-    study = import_study.create_study(grouped, "a test")
+    study = written(grouped)
     origin = studies.load(study.id).origin
     assert origin is not None
     assert origin.allowed == ("n_kv_head", "seeds")
@@ -282,9 +291,7 @@ def test_diverged_runs_stay_diverged() -> None:
             for cfg in ("baseline", "modified")
         ]
     }
-    study = import_study.create_study(
-        import_study.group_runs(outside_runs.from_wandb(record)), "a test"
-    )
+    study = written(import_study.group_runs(outside_runs.from_wandb(record)))
     with Store() as store:
         ingest_events.ingest_study(store, study)
         assert [row["state"] for row in store.runs(study.id)] == ["finished", "diverged"]
@@ -374,20 +381,23 @@ def csv(tmp_path: Path, text: str) -> Path:
     return file
 
 
-def test_csv_a_row_per_point(tmp_path: Path) -> None:
+def test_csv_a_row_per_point(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = ["cfg,seed,iter,train_loss,val_loss,lr"]
-    for cfg in ("baseline", "modified"):
+    for cfg, gain in (("baseline", 0.0), ("modified", 0.2)):
         for seed in (0, 1):
             lines += [
-                f"{cfg},{seed},{i},{3 - i / 10},{3.1 - i / 10 if i % 5 == 0 else ''},0.001"
+                f"{cfg},{seed},{i},{3 - i / 10},{3.1 - gain - i / 10 if i % 5 == 0 else ''},0.001"
                 for i in range(11)
             ]
-    runs = outside_runs.from_csv(csv(tmp_path, "\n".join(lines)))
-    assert len(runs) == 4
-    assert runs[0].evals == {0: 3.1, 5: 2.6, 10: 2.1}
-    assert runs[0].final == 2.1
-    assert runs[0].config == {"lr": 0.001}
-    assert import_study.create_study(import_study.group_runs(runs), "x").max_iters == 10
+    assert run_command_line(["import", str(csv(tmp_path, "\n".join(lines))), "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["arms"]["baseline"]["values"] == {"0": 2.1, "1": 2.1}
+    assert not any(note["kind"] == "conditions" for note in record["notes"])
+    with Store() as store:
+        row = store.runs("modified-1")[0]
+        assert row["iter"] == 10
+        assert store.curve(row["id"], "val_loss") == [(0, 3.1), (5, 2.6), (10, 2.1)]
+        assert store.curve(row["id"], "train_loss")[3] == (3, pytest.approx(2.7))
 
 
 def test_csv_a_row_per_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -398,16 +408,15 @@ def test_csv_a_row_per_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert record["study"] == "rope-1"
 
 
-def test_of_runs_from_elsewhere_nothing_is_said_about_what_pairs_share(tmp_path: Path) -> None:
+def test_of_runs_from_elsewhere_nothing_is_said_about_what_pairs_share(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     arms = (("baseline", 0.0), ("rope", 0.01))
-    rows = [f"{cfg},{k},{2 + k / 9 + shift}" for k in range(4) for cfg, shift in arms]
+    rows = [f"{cfg},{k},{2 + k / 9 + shift * k}" for k in range(4) for cfg, shift in arms]
     file = csv(tmp_path, "\n".join(["cfg,seed,val_loss", *rows]))
-    study = import_study.create_study(
-        import_study.group_runs(outside_runs.from_csv(file)), "a test"
-    )
-    assert study.design.headline == "welch"
+    assert run_command_line(["import", str(file)]) == 0
     with Store() as store:
-        comparison = compare(store, study)
+        comparison = compare(store, studies.load("rope-1"))
     assert "the batches" not in label_text.floor_sentence(comparison)
 
 
@@ -425,7 +434,7 @@ def test_a_run_that_finished_without_saying_its_loss_did_not_diverge(
                 records = [event for event in records if evaluated or event["type"] != "eval"]
             file.write_text("".join(json.dumps(record) + "\n" for record in records))
     runs = outside_runs.from_folder(tmp_path)
-    study = import_study.create_study(import_study.group_runs(runs), "a test")
+    study = written(import_study.group_runs(runs))
     with Store() as store:
         comparison = compare(store, study)
     assert (study.design.headline, comparison.lost) == ("paired", 0)
@@ -433,35 +442,38 @@ def test_a_run_that_finished_without_saying_its_loss_did_not_diverge(
     assert evaluated or "final val loss" in " ".join(note_text.note_sentences(comparison))
 
 
-def test_csv_as_wandb_exports_a_chart(tmp_path: Path) -> None:
+def test_csv_as_wandb_exports_a_chart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = (
         '"Step","baseline-seed0 - val_loss","baseline-seed0 - val_loss__MIN","modified-seed0 - val_loss"\n'
         '"0","3.0","3.0",""\n"100","2.5","2.5","2.4"\n'
     )
-    runs = outside_runs.from_csv(csv(tmp_path, text))
-    assert [(r.cfg, r.seed, r.evals) for r in runs] == [
-        ("baseline", 0, {0: 3.0, 100: 2.5}),
-        ("modified", 0, {100: 2.4}),
-    ]
+    for command in ("judge", "import"):
+        assert run_command_line([command, str(csv(tmp_path, text)), "--json"]) == 0
+        arms = json.loads(capsys.readouterr().out)["arms"]
+        assert [arm["values"] for arm in arms.values()] == [{"0": 2.5}, {"0": 2.4}]
+    with Store() as store:
+        base, modified = store.runs("modified-1")
+        assert store.curve(base["id"], "val_loss") == [(0, 3.0), (100, 2.5)]
+        assert store.curve(modified["id"], "val_loss") == [(100, 2.4)]
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "no rows"),
-        ("a,b\n1,2\n", "columns a, b"),
-        ("cfg,seed,iter,val_loss\nbaseline,0,1,x\n", ":2: val_loss is 'x', which is not a number"),
-        ("cfg,seed,iter,val_loss\nbaseline,0,1.5,2\n", "no whole number"),
-        ("cfg,seed,iter,val_loss\nbaseline,-1,1,2\n", "has no seed"),
-        ("cfg,seed,iter,val_loss\nbaseline,0,1\n", ":2: the row has more or fewer cells"),
-        ("cfg,seed,iter,val_loss,lr\nbaseline,0,1,2,1\nbaseline,0,2,2,3\n", "lr changes within"),
-        ("cfg,seed,val_loss\nbaseline,0,1\nbaseline,0,2\n", "2 rows but no iter column"),
+        ("", "is empty"),
+        ("cfg,seed,iter,val_loss\nbaseline,0,1,x\n", ":2: 'x' is not a number"),
+        ("cfg,seed,iter,val_loss\nbaseline,0,-1,2\n", "iter '-1' is no number from 0 up"),
+        ("cfg,seed,iter,val_loss\nbaseline,-1,1,2\n", "seed '-1' is not a whole number"),
+        ("cfg,seed,iter,val_loss\nbaseline,0,1\n", ":2: 3 cells where the header has 4"),
+        ("cfg,seed,val_loss\nbaseline,0,1\nbaseline,0,2\n", "baseline has seed 0 twice"),
     ],
 )
-def test_a_csv_that_is_wrong_is_explained(tmp_path: Path, text: str, words: str) -> None:
-    with pytest.raises(Problem, match=r".") as caught:
-        outside_runs.from_csv(csv(tmp_path, text))
-    assert words in str(caught.value)
+def test_a_csv_that_is_wrong_is_explained(
+    tmp_path: Path, text: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command_line(["import", str(csv(tmp_path, text))]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert words in line
 
 
 def test_paths_that_are_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -499,9 +511,7 @@ def test_whatever_the_names_and_numbers_the_study_opens(
         ]
     }
     try:
-        study = import_study.create_study(
-            import_study.group_runs(outside_runs.from_wandb(record)), cfg
-        )
+        study = written(import_study.group_runs(outside_runs.from_wandb(record)), cfg)
     except Problem:
         return  # a name that is nothing once its control characters are gone, say
     assert studies.load(study.id).seeds == (0,)

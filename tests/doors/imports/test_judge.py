@@ -16,8 +16,7 @@ from scipy import stats
 
 import q1lab
 from q1lab.commands.cli import cli, run_command_line
-from q1lab.doors.imports.number_table import MOST_RUNS, TableOptions, read_table
-from q1lab.doors.imports.outside_runs import MAX_RUNS, from_csv
+from q1lab.doors.imports.number_table import MOST_RUNS, TableOptions, read_tables
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from tests.kit.places import ROOT
@@ -44,8 +43,8 @@ def judged(*words: str, text: str | None = None) -> dict[str, object]:
         (LONG, [], "paired"),
         (LONG.replace(",", "\t"), [], "paired"),
         (LONG.replace("cfg", "optimizer").replace("baseline", "adam"), ["--baseline", "adam"], "paired"),
-        ("a,b\n1.91,1.79\n1.90,1.80\n1.92,1.85\n", ["--baseline", "a"], "welch"),
-        ("seed,a,b\n7,1.91,1.79\n8,1.90,1.80\n9,1.92,1.85\n", ["--baseline", "a"], "paired"),
+        ("a,b\n1.91,1.79\n1.90,1.80\n1.92,1.85\n", ["--baseline", "a", "--modified", "b"], "welch"),
+        ("seed,baseline,b\n7,1.91,1.79\n8,1.90,1.80\n9,1.92,1.85\n", [], "paired"),
         (json.dumps({"baseline": BASE, "rope": MODIFIED}), [], "welch"),
         (json.dumps({"baseline": {"0": 1.91, "1": 1.9, "2": 1.92}, "r": {"2": 1.85, "0": 1.79, "1": 1.8}}), [], "paired"),
         ("arm,seed,step,bpb\n" + "".join(f"{a},{s},{i},{v + 9 - i}\n" for a, vs in (("baseline", BASE), ("x", MODIFIED)) for s, v in enumerate(vs) for i in (3, 9, 6)), [], "paired"),
@@ -141,14 +140,7 @@ def test_a_table_is_refused_at_the_row_that_it_is_refused_for(tmp_path: Path) ->
     rows = [f"baseline,{seed},3.28\n" for seed in range(MOST_RUNS + 1)]
     (tmp_path / "runs.csv").write_text("arm,seed,val_loss\n" + "".join(rows) + "not,read\n")
     with pytest.raises(Problem, match=f"runs.csv:{MOST_RUNS + 2}: baseline has more than"):
-        read_table(str(tmp_path / "runs.csv"), TableOptions())
-
-
-def test_import_refuses_as_many_runs_at_their_row(tmp_path: Path) -> None:
-    rows = [f"baseline,{seed},3.28\n" for seed in range(MAX_RUNS + 1)]
-    (tmp_path / "runs.csv").write_text("cfg,seed,val_loss\n" + "".join(rows) + "not,read\n")
-    with pytest.raises(Problem, match=f"runs.csv:{MAX_RUNS + 2}: more than"):
-        from_csv(tmp_path / "runs.csv")
+        read_tables(str(tmp_path / "runs.csv"), TableOptions())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")

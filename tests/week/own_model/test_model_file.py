@@ -129,6 +129,12 @@ def test_new_says_when_the_file_is_in_no_repository(
     assert re.search(r"no git repository .*`git init`", ok(new, "--baseline").output)
 
 
+def test_new_names_the_hints_of_a_modification_that_has_some(repo: Path) -> None:
+    assert "q1lab hint rope when stuck" in ok(new, "rope").output
+    output = ok(new, "relu_squared").output
+    assert "next: q1lab check relu_squared.py --watch\n" in output
+
+
 def test_new_never_overwrites(repo: Path) -> None:
     (repo / "rope.py").write_text("precious\n")
     assert "already there" in refused(new, "rope")

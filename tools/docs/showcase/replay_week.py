@@ -4,8 +4,10 @@ type.
     python tools/docs/showcase/replay_week.py OUT [--max-iters N] [--runs EARLIER] [--show]
 
 The learner's words and minutes are scripted (``script.toml`` beside this file); every run, number,
-commit and verdict is real. OUT gets ``home`` (q1lab's files) and ``transformer-from-scratch`` (the
-learner's repository). ``--show`` copies what came out into ``docs/showcase/week``. Without
+commit and verdict is real. The change is a squared ReLU, so that nobody reads the result of one of
+the four that the week asks them to predict; it has no guide. OUT gets ``content`` (the week, with
+this change as a fifth), ``home`` (q1lab's files) and ``transformer-from-scratch`` (the learner's
+repository). ``--show`` copies what came out into ``docs/showcase/week``. Without
 ``--max-iters`` the six runs take some minutes; ``--runs`` copies those of an earlier replay's OUT,
 for new words about the same runs.
 """
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 SHOWN = ROOT / "docs" / "showcase" / "week"
+CHANGE = "relu_squared"
 transcript: list[str] = []
 home_of_the_week = Path()
 
@@ -50,11 +53,15 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     script = tomllib.loads((HERE / "script.toml").read_text(encoding="utf-8"))
 
+    content = shutil.copytree(ROOT / "content", out / "content")
+    with (content / "week.toml").open("a", encoding="utf-8") as week:
+        week.write(script["variant"])
+    os.environ["Q1LAB_CONTENT"] = str(content)
     os.environ["Q1LAB_HOME"] = str(out / "home")
     os.environ["Q1LAB_ASK_BEFORE_COMMIT"] = "false"
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     if options.runs:
-        recorded = (options.runs / "home" / "studies" / "rope-1").resolve(strict=True)
+        recorded = (options.runs / "home" / "studies" / f"{CHANGE}-1").resolve(strict=True)
         os.environ["Q1LAB_RECORD"] = str(recorded)
         os.environ["Q1LAB_TRAINER"] = shlex.join(
             [sys.executable, str(HERE / "recorded_trainer.py")]
@@ -71,27 +78,28 @@ def main() -> None:
     # Session A: choose, read, sketch, predict.
     work(script, "a")
     q1lab(repo, "modification")
-    q1lab(repo, "paper", "add", "RoFormer", "--link", "https://arxiv.org/abs/2104.09864", "--done")
+    q1lab(repo, "paper", "add", "Primer", "--link", "https://arxiv.org/abs/2109.08668", "--done")
     for title in script["papers"]:
         q1lab(repo, "paper", "add", title, "--done")
     said_before = [(f"--{name}", words) for name, words in script["prediction"].items()]
-    q1lab(repo, "predict", "rope", *itertools.chain.from_iterable(said_before))
+    q1lab(repo, "predict", CHANGE, *itertools.chain.from_iterable(said_before))
     q1lab(repo, "modification")
 
     # Session B: implement, train and compare.
     q1lab(repo, "new", "--baseline")
     git(repo, "add", "model.py")
     git(repo, "commit", "-q", "-m", "feat: add the transformer")
-    q1lab(repo, "new", "rope")
-    implement(repo / "rope.py")
-    q1lab(repo, "check", "rope.py")
-    git(repo, "add", "rope.py")
-    git(repo, "commit", "-q", "-m", "feat: add RoPE")
+    q1lab(repo, "new", CHANGE)
+    file = f"{CHANGE}.py"
+    implement(repo / file)
+    q1lab(repo, "check", file)
+    git(repo, "add", file)
+    git(repo, "commit", "-q", "-m", "feat: add the squared ReLU")
     budget = ("--max-iters", str(options.max_iters)) if options.max_iters else ()
-    q1lab(repo, "run", "./rope.py", "--seeds", "3", "--preset", "quick", *budget)
+    q1lab(repo, "run", f"./{file}", "--seeds", "3", "--preset", "quick", *budget)
     work(script, "b")
     q1lab(repo, "modification")
-    q1lab(repo, "merge", "rope.py")
+    q1lab(repo, "merge", file)
 
     # Session C: write, publish, look back.
     work(script, "c")
@@ -174,16 +182,15 @@ def show(out: Path, repo: Path) -> None:
 
 def work(script: dict, session: str) -> None:  # type: ignore[type-arg]
     """What the learner does in the app: ticks, answers, minutes."""
-    from q1lab.ground import paths
     from q1lab.index import learner_tables
     from q1lab.index.store import Store
     from q1lab.week import content, progress
 
-    week = content.load_week(paths.content_dir()).for_variant("rope")
+    week = content.load_week(Path(os.environ["Q1LAB_CONTENT"])).for_variant(CHANGE)
     with Store() as store:
         answers_of_session = script[session]
         if session == "a":
-            progress.choose_modification(store, week, "rope")
+            progress.choose_modification(store, week, CHANGE)
         read_off = {} if session == "a" else numbers_of_the_study(store)
         for step, text in answers_of_session.get("answers", {}).items():
             for name, number in read_off.items():
