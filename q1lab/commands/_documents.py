@@ -25,6 +25,7 @@ from q1lab.week.syllabus import Week
 if TYPE_CHECKING:
     from q1lab.documents.change import Change, SavedChange
     from q1lab.index.store import Store
+    from q1lab.verdict.comparison import Comparison
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -108,11 +109,20 @@ def current_week() -> Week:
 
 def note_viewed(act: str, viewed: object, variant: str = "") -> None:
     """Note in the journal that the learner has seen ``viewed``: a step of the week may wait for it.
+    What is printed as JSON, a program reads, and nobody has seen it.
     A command that has shown its result does not fail because the note can't be written."""
     from q1lab.week import evidence
 
     with contextlib.suppress(Problem), open_store() as store:
         evidence.note_viewed(store, current_week().label, act, str(viewed), variant)
+
+
+def note_comparison_read(store: Store, comparison: Comparison) -> None:
+    """Note in the journal that the learner has read a comparison, as ``note_viewed``."""
+    from q1lab.week import evidence
+
+    with contextlib.suppress(Problem):
+        evidence.note_comparison_read(store, current_week().label, comparison)
 
 
 def repository_folder(typed: Path | None) -> Path:

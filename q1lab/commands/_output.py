@@ -14,6 +14,8 @@ from q1lab.ground.files import printable
 from q1lab.ground.text_formats import IN_PANE
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console, RenderableType
 
 
@@ -31,6 +33,14 @@ def remark(text: str, *, quiet: bool = False) -> None:
 def print_text(text: str) -> None:
     """Print text from outside on stdout, without its control characters."""
     click.echo(printable(text), nl=not text.endswith("\n"))
+
+
+def say_written(path: Path, after: str = "") -> None:
+    """Say that a file was written; not of standard output or a pipe, where its content went."""
+    from q1lab.ground.write_intents import is_stream
+
+    if not is_stream(path):
+        click.echo(f"wrote {printable(str(path))}{after}")
 
 
 def print_paged(console: Console, *contents: RenderableType, soft_wrap: bool = False) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from q1lab.commands import _documents as shared
+from q1lab.commands._output import say_written
 
 
 @click.command()
@@ -25,7 +26,7 @@ def card(output: Path | None, force: bool) -> None:
     """
     from q1lab.commands._store import open_store
     from q1lab.documents import kpi_sources
-    from q1lab.ground.write_intents import is_stream, write_output
+    from q1lab.ground.write_intents import write_output
     from q1lab.week import progress_card as cards
 
     week = shared.current_week()
@@ -36,4 +37,4 @@ def card(output: Path | None, force: bool) -> None:
         click.echo(cards.card_text(progress), nl=False)
         return
     write_output(output, cards.card_svg(progress), force=force)
-    click.echo(f"wrote {output}", err=is_stream(output))
+    say_written(output)

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from q1lab.commands import _documents as shared
-from q1lab.commands._output import print_json, print_paged, print_text, print_wrapped
+from q1lab.commands._output import (
+    print_json,
+    print_paged,
+    print_text,
+    print_wrapped,
+    say_written,
+)
 from q1lab.commands._store import open_store
 from q1lab.commands.completion import study_argument
 from q1lab.ground.errors import OK
@@ -90,12 +96,13 @@ def compare(
 
             html = comparison_page.comparison_page(store, chosen, answer)
             write_output(page, html, mode=public_mode(), force=force)
-        print_comparison(store, chosen, as_json=as_json, full=full, answer=answer)
-        if plot is not None and not as_json:
-            click.echo(f"\nwrote {plot}")
-        if page is not None and not as_json:
-            click.echo(f"\nwrote {page}")
-    shared.note_viewed("compare", chosen.id, chosen.variant)
+        record = print_comparison(store, chosen, as_json=as_json, full=full, answer=answer)
+        for file in (plot, page):
+            if file is not None and not as_json:
+                click.echo()
+                say_written(file)
+        if record is not None and full and not as_json:
+            shared.note_comparison_read(store, record)
     return OK
 
 
@@ -106,16 +113,16 @@ def print_comparison(
     as_json: bool,
     full: bool = False,
     answer: EqualBudgetResult | None = None,
-) -> None:
+) -> Comparison | None:
     """Print a study's comparison as JSON, in short or in ``full``, and below it ``answer``, the
-    comparison at equal FLOPs or wall clock."""
+    comparison at equal FLOPs or wall clock. None where a run that showed no number ended it."""
     from rich.console import Console
 
     from q1lab.verdict import comparison_record, equal_budget
     from q1lab.verdict.comparison_cache import compare as make_comparison
 
     if not as_json and not full and print_silent_run(study):
-        return
+        return None
     record = make_comparison(store, study)
     if as_json:
         facts = comparison_record.comparison_json(record)
@@ -125,7 +132,7 @@ def print_comparison(
                 "told": equal_budget.budget_sentences(answer, record),
             }
         print_json(facts)
-        return
+        return record
     click.echo()
     print_verdict(record, full=full)
     if answer is not None:
@@ -133,6 +140,7 @@ def print_comparison(
         width = min(Console().width, 100)
         for sentence in equal_budget.budget_sentences(answer, record):
             click.echo(click.wrap_text(sentence, width, "  ", "    "))
+    return record
 
 
 def print_silent_run(study: Study) -> bool:

@@ -41,8 +41,6 @@ def diff(variant: str, baseline: str | None, as_json: bool) -> int:
     new, old = pair.modified, pair.baseline
     text = printable(diffs.unified_diff(old.text, new.text, f"{old.name}.py", new.path.name))
     added, removed = diffs.count_changed_lines(text)
-    if text and new.is_learners:
-        shared.note_viewed("diff", new.path.absolute())
     if as_json:
         names = {"variant": new.name, "baseline": old.name, "note": pair.note}
         print_json({**names, "added": added, "removed": removed, "diff": text})
@@ -53,6 +51,8 @@ def diff(variant: str, baseline: str | None, as_json: bool) -> int:
         click.echo(f"{new.path.name} and {old.name}.py hold the same code.")
         return OK
     print_diff(text, paged=True)
+    if new.is_learners:
+        shared.note_viewed("diff", new.path.absolute())
     changed_name = new.path.name if new.is_learners else new.title
     sys.stderr.write(f"{changed_name} against {old.name}.py: +{added} −{removed} lines\n")
     return OK

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from q1lab.commands import _documents as shared
-from q1lab.commands._output import print_json
+from q1lab.commands._output import print_json, say_written
 from q1lab.commands.completion import study_argument
 from q1lab.documents.result_files import SUFFIXES
 from q1lab.ground.errors import FAILED, NOTICES, OK, Problem
@@ -78,8 +78,6 @@ def export(
     """
     from q1lab.commands._store import open_store
     from q1lab.documents.result_files import export_studies as write
-    from q1lab.ground.files import printable
-    from q1lab.ground.write_intents import is_stream
     from q1lab.index import study_labels
 
     if bool(study) + everything + (tag is not None) > 1:
@@ -108,8 +106,7 @@ def export(
         return OK
     back = {"notebook": "; back home: q1lab import", "archive": "; `q1lab restore` brings it back"}
     for path in written:
-        sentence = f"wrote {printable(str(path))}{back.get(form, '')}"
-        click.echo(sentence, err=is_stream(path))
+        say_written(path, back.get(form, ""))
     return OK
 
 

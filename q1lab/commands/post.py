@@ -164,7 +164,6 @@ def words_command(file: Path | None, as_json: bool) -> int:
     path, data = _read_draft(file)
     sections = word_count.draft_sections(data.decode("utf-8-sig", errors="replace"))
     total, budget = sum(item.words for item in sections), sum(item.budget or 0 for item in sections)
-    shared.note_viewed("post words", path.absolute())
     minutes = total / word_count.WORDS_PER_MINUTE
     if as_json:
         rows = [{**asdict(item), "state": item.state} for item in sections]
@@ -189,6 +188,7 @@ def words_command(file: Path | None, as_json: bool) -> int:
     aloud = f"{minutes:.0f} min read aloud"
     fits = len(total_row) + 2 + len(aloud) <= columns
     print_text(f"{total_row}  {aloud}" if fits else f"{total_row}\n{aloud}")
+    shared.note_viewed("post words", path.absolute())
     return OK
 
 
@@ -224,7 +224,7 @@ def lint_command(file: Path | None, as_json: bool) -> int:
             remark("no claim beyond the data")
         else:
             remark("\nOne that is right all the same: <!-- q1lab:allow the reason --> above it")
-    shared.note_viewed("post lint", path.absolute())
+        shared.note_viewed("post lint", path.absolute())
     return FAILED if findings else OK
 
 
@@ -278,13 +278,13 @@ def preview_command(
     note = f"A preview. {total:,} words, {minutes} min read aloud."
     page = post_page.html_page(text, path.parent, note)
     opens = sys.stdin.isatty() and sys.stderr.isatty() if opening is None else opening
-    shared.note_viewed("post preview", path.absolute())
     target = output or paths.home() / "preview" / f"{path.stem}.html"
     if output is not None:
         write_output(target, page, mode=public_mode(), force=force)
     else:
         write_atomic(target, page)
     print_text(str(target))
+    shared.note_viewed("post preview", path.absolute())
     if opens:
         click.launch(str(target))
     else:

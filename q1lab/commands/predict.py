@@ -72,7 +72,8 @@ def predict(
             missing = [option for option, value in typed_values.items() if value is None]
             if missing and (direction != "same" or missing != ["--size"]):
                 raise Problem(
-                    "a prediction has four parts", next=f"{', '.join(missing)} is missing"
+                    "a prediction has four parts",
+                    next=f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing",
                 )
             names = {option.removeprefix("--"): option for option in typed_values}
             typed = {name: typed_values[option] or "" for name, option in names.items()}

@@ -322,7 +322,7 @@ def attach(study: str | None, run: str | None, follow_log: bool, as_json: bool) 
 @study_argument(required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def stop(study: str | None, as_json: bool) -> int:
-    """Stop STUDY (default: the latest) so that it can go on: each run leaves a checkpoint."""
+    """Stop STUDY (default: the latest) so that it can go on later."""
     chosen = _study_or_latest(study)
     stopped = launch.stop_study(chosen)
     resume_command = command_line.resume_command(chosen)
@@ -424,7 +424,7 @@ def _follow(
                 quiet=as_json,
             )
             return INTERRUPTED
-        remark("\nStopping; each run leaves a checkpoint …", quiet=as_json)
+        remark(f"\nStopping; {current.trainer.when_stopped} …", quiet=as_json)
         with contextlib.suppress(KeyboardInterrupt):
             for study in members:
                 launch.stop_study(study)

@@ -108,7 +108,7 @@ def sample(
         )
     else:
         print_pair(chosen, pair)
-    shared.note_viewed("sample", chosen.id, chosen.variant)
+        shared.note_viewed("sample", chosen.id, chosen.variant)
     return OK
 
 

@@ -41,7 +41,7 @@ class Config:
     repo: Path | None = None
     """The learner's git repository, where documents are written and committed."""
     theme: str = "q1lab-dark"
-    """q1lab-dark, q1lab-light, or any theme that Textual ships."""
+    """q1lab-dark or q1lab-light."""
     animation: str = "none"
     """Moving pictures in the app: none, basic or full."""
     bell: bool = True
@@ -75,7 +75,7 @@ KEYS = tuple(f.name for f in fields(Config) if f.name != "sources")
 HELP = MappingProxyType(
     {
         "repo": "your git repository, where q1lab writes documents and commits them",
-        "theme": "q1lab-dark, q1lab-light, or any theme that Textual ships",
+        "theme": "q1lab-dark or q1lab-light",
         "animation": "none, basic or full",
         "bell": "true or false: ring when a part's minutes are spent or a watched study has ended",
         "ask_before_commit": "true or false: show every commit before it is made, and ask",

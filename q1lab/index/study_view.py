@@ -31,7 +31,7 @@ from q1lab.study.engine_state import (
 from q1lab.study.events import TRAIN_LOSS, standard_names
 from q1lab.study.liveness import is_alive
 from q1lab.study.run_states import ENDED, RunState, study_state
-from q1lab.study.studies import Study, run_name, tokens_per_iter
+from q1lab.study.studies import Study, iters_after_last, run_name, tokens_per_iter
 
 SPARK_POINTS = 24
 
@@ -67,6 +67,8 @@ class RunView:
     run_id: int = 0
     pace: float | None = None
     """Seconds per iter; None while nothing is known."""
+    iters_after_last: float = 0.0
+    """The work that follows its last iter, in iters (`Study.iters_after_last`)."""
     metrics: tuple[str, ...] = ()
     """Names of what it has reported, and of those that were asked for the ``curves``: (iter, value)
     by name (``with_curves``)."""
@@ -90,10 +92,16 @@ class RunView:
 
     @property
     def seconds_left(self) -> float | None:
-        """Seconds until this run has ended, while it trains and its pace is known."""
+        """Seconds until this run has ended, while it trains and its pace is known; None at the end
+        of a command, which may still evaluate."""
         if self.state is not RunState.RUNNING or self.pace is None or not self.max_iters:
             return None
-        return max(0, self.max_iters - self.iter) * self.pace
+        return self.iters_left * self.pace or None
+
+    @property
+    def iters_left(self) -> float:
+        """The work until it has ended, in iters."""
+        return max(0, self.max_iters - self.iter) + self.iters_after_last
 
 
 COPIED_COLUMNS = (
@@ -166,7 +174,8 @@ def read_view(store: Store, study: Study, *, new_events: bool = True) -> StudyVi
     """The picture of one study, without curves. ``new_events`` are taken in first."""
     if new_events:
         ingest_events.ingest_study(store, study)
-    return build_view(study, run_views(store.runs(study.id), study.tokens_per_iter))
+    rows = store.runs(study.id)
+    return build_view(study, run_views(rows, study.tokens_per_iter, study.iters_after_last))
 
 
 def build_view(study: Study, runs: tuple[RunView, ...]) -> StudyView:
@@ -271,11 +280,14 @@ def _fresh_line(store: Store, plan: Row, rows: list[Row]) -> StudyRow:
         return StudyRow(*about, study_state(states, alive=False), len(states), len(states), None)
     how = store.db.execute(
         "SELECT plan ->> '$.jobs' AS jobs, plan ->> '$.config.batch_size' AS batch_size, "
-        "plan ->> '$.config.block_size' AS block_size FROM studies WHERE id = ?",
+        "plan ->> '$.config.block_size' AS block_size, "
+        "plan ->> '$.config.eval_windows' AS eval_windows, "
+        "plan ->> '$.data.val_tokens' AS val_tokens FROM studies WHERE id = ?",
         (plan["id"],),
     ).fetchone()
-    config = {key: how[key] for key in ("batch_size", "block_size") if how[key]}
-    runs = with_max_iters(run_views(rows, tokens_per_iter(config)))
+    config = {key: how[key] for key in ("batch_size", "block_size", "eval_windows") if how[key]}
+    after_last = iters_after_last(config, how["val_tokens"] or 0)
+    runs = with_max_iters(run_views(rows, tokens_per_iter(config), after_last))
     return _line(about, runs, how["jobs"] or 1)
 
 
@@ -307,16 +319,22 @@ def _is_in_queue(status: EngineStatus | None, runs: Sequence[RunView]) -> bool:
 # ── runs
 
 
-def run_views(rows: Iterable[Row], tokens: int) -> tuple[RunView, ...]:
+def run_views(rows: Iterable[Row], tokens: int, after_last: float) -> tuple[RunView, ...]:
     """Rows of ``runs`` as they are shown, without curves."""
-    return tuple(run_view(row, tokens) for row in rows)
+    return tuple(run_view(row, tokens, after_last) for row in rows)
 
 
-def run_view(row: Row, tokens: int) -> RunView:
-    """One row of ``runs`` as it is shown, without curves."""
-    name, pace = run_name(row["arm"], row["seed"]), _pace(row, tokens)
-    same = {column: row[column] for column in COPIED_COLUMNS}
-    return RunView(name=name, state=RunState(row["state"]), run_id=row["id"], pace=pace, **same)
+def run_view(row: Row, tokens: int, after_last: float) -> RunView:
+    """One row of ``runs`` as it is shown, without curves; of its study, the tokens per iter and the
+    iters' worth of work after the last iter."""
+    return RunView(
+        name=run_name(row["arm"], row["seed"]),
+        state=RunState(row["state"]),
+        run_id=row["id"],
+        pace=_pace(row, tokens, after_last),
+        iters_after_last=after_last,
+        **{column: row[column] for column in COPIED_COLUMNS},
+    )
 
 
 def with_max_iters(runs: Sequence[RunView]) -> tuple[RunView, ...]:
@@ -360,11 +378,12 @@ def sparkline_points(store: Store, run: RunView) -> tuple[float, ...]:
 # ── the time left
 
 
-def _pace(row: Row, tokens: int) -> float | None:
+def _pace(row: Row, tokens: int, after_last: float) -> float | None:
     """Seconds per iter. A first attempt's clock includes evaluations; a later one's also includes
     the work that was lost, so there the trainer's own speed is used."""
     if row["attempt"] == 1 and row["iter"] > 0 and row["seconds"] > 0:
-        return float(row["seconds"] / row["iter"])
+        done = row["iter"] + (after_last if row["state"] == RunState.FINISHED else 0)
+        return float(row["seconds"] / done)
     speed = row["tokens_per_s"]
     return tokens / speed if speed else None
 
@@ -390,7 +409,8 @@ def waiting_runs(files: StudyPaths, runs: Iterable[RunView]) -> frozenset[str]:
 
 def seconds_left(runs: Sequence[RunView], jobs: int, waits: frozenset[str]) -> float | None:
     """Seconds until the runs under way and those in ``waits`` have ended, ``jobs`` at once, each
-    taken up in the order of the plan as soon as there is room. None: no pace is known yet.
+    taken up in the order of the plan as soon as there is room. None: no pace is known yet, or
+    nothing is left but what a command does at its end.
 
     A run's pace is its own, else that of its arm, else of any run; runs that train now count before
     those of earlier (another machine load), and those of other studies not at all: others may have
@@ -406,7 +426,7 @@ def seconds_left(runs: Sequence[RunView], jobs: int, waits: frozenset[str]) -> f
     def need(run: RunView) -> float:
         own_pace = run.pace if run.state is RunState.RUNNING else None
         pace = own_pace or paces[run.arm] or anyone
-        return max(0, run.max_iters - run.iter) * (pace or 0.0)
+        return run.iters_left * (pace or 0.0)
 
     busy = sorted(need(run) for run in under_way)
     busy += [0.0] * max(0, max(1, jobs) - len(busy))
@@ -414,7 +434,7 @@ def seconds_left(runs: Sequence[RunView], jobs: int, waits: frozenset[str]) -> f
     for run in runs:
         if run.name in waits:
             heapq.heapreplace(busy, busy[0] + need(run))
-    return max(busy)
+    return max(busy) or None
 
 
 def _mean_pace(runs: Sequence[RunView], arm: str | None) -> float | None:

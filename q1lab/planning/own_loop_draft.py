@@ -110,11 +110,11 @@ class OwnLoopDraft(Draft):
         paces = [arm.get("seconds_per_iter") for arm in arms]
         if None in paces:
             return None
-        # evaluations cost about a third of a training step's work a token
         config, val_tokens = study.trainer.hyperparameters, study.data.val_tokens
-        tokens_per_eval = min(val_tokens, config["eval_windows"] * config["block_size"])
-        evaluated = val_tokens + tokens_per_eval * (study.max_iters // config["eval_interval"])
-        work = sum(paces) * (study.max_iters + evaluated / 3 / study.tokens_per_iter)
+        per_eval = min(val_tokens, config["eval_windows"] * config["block_size"])
+        between = per_eval * ((study.max_iters - 1) // config["eval_interval"])
+        evaluated = between * studies.EVALUATION_WORK / study.tokens_per_iter
+        work = sum(paces) * (study.max_iters + evaluated + study.iters_after_last)
         at_once = max(1, min(study.trainer.jobs, len(missing)))
         work += STARTUP_SECONDS * min(at_once, len(missing))
         return float(work / min(at_once, load_engine(study.trainer.engine).runs_at_once(study)))

@@ -43,6 +43,20 @@ def tokens_per_iter(config: Mapping[str, Any]) -> int:
     return int(config.get("batch_size", 1) * config.get("block_size", 1))
 
 
+EVALUATION_WORK = 1 / 3
+"""Work of evaluating a token, in that of training on one."""
+
+
+def iters_after_last(config: Mapping[str, Any], val_tokens: int) -> float:
+    """The work that follows a run's last iter, in iters: the last evaluation of the curve, and that
+    of all validation tokens. 0 for a command, of which it is not known."""
+    if "batch_size" not in config:
+        return 0.0
+    of_curve = config.get("eval_windows", 0) * config.get("block_size", 1)
+    evaluated = val_tokens + min(val_tokens, of_curve)
+    return float(evaluated * EVALUATION_WORK / tokens_per_iter(config))
+
+
 Sha = Annotated[str, max_chars(64, "[0-9a-f]{0,64}")]
 Count = Annotated[int, whole_number()]
 Name = Annotated[str, max_chars(200)]
@@ -187,6 +201,10 @@ class Study:
     @property
     def tokens_per_iter(self) -> int:
         return tokens_per_iter(self.trainer.hyperparameters)
+
+    @property
+    def iters_after_last(self) -> float:
+        return iters_after_last(self.trainer.hyperparameters, self.data.val_tokens)
 
     @property
     def passes(self) -> float | None:

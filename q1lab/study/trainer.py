@@ -285,6 +285,11 @@ class Trainer(StudyPart, ABC):
         return str(self.versions.get("trainer", ""))
 
     @property
+    def when_stopped(self) -> str:
+        """A clause on the runs that are under way when a study is stopped."""
+        return "a run that is under way begins again when the study goes on"
+
+    @property
     def may_show_no_number(self) -> bool:
         """True if nothing has proved that its program shows the metric: then the first run has to,
         before another one trains."""

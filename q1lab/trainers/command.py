@@ -213,6 +213,10 @@ class Command(Trainer):
         return not self.loop.reads
 
     @property
+    def when_stopped(self) -> str:
+        return "each run keeps its folder" if self.loop.resume else super().when_stopped
+
+    @property
     def has_model_files(self) -> bool:
         return False
 

@@ -201,6 +201,10 @@ class OwnLoop(Trainer):
 
         return finished_runs.trainer_version()
 
+    @property
+    def when_stopped(self) -> str:
+        return "each run leaves a checkpoint"
+
     def program(self) -> list[str]:
         from q1lab.runner import child_processes
 

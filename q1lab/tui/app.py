@@ -15,7 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.screen import Screen
 
-from q1lab.ground import paths
+from q1lab.ground.errors import Problem
 from q1lab.ground.text_formats import plural
 from q1lab.tui import keys, theme
 from q1lab.tui.app_setup import AppSetup
@@ -87,8 +87,8 @@ class Q1Lab(TimerApp):
         self.config = setup.config
         for app_theme in theme.own_themes(self.console.color_system if setup.in_terminal else None):
             self.register_theme(app_theme)
-        is_available = setup.config.theme in self.available_themes
-        self.set_reactive(App.theme, setup.config.theme if is_available else theme.DARK.name)
+        is_own = setup.config.theme in theme.NAMES
+        self.set_reactive(App.theme, setup.config.theme if is_own else theme.DARK.name)
         # parsed once, with the right colors
         self.stylesheet.set_variables(self.get_css_variables())
         self.animation_level = setup.config.animation  # type: ignore[assignment]
@@ -101,10 +101,6 @@ class Q1Lab(TimerApp):
             file=setup.database,
         )
         self.init_timer()
-
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        """The arm colors, for every theme."""
-        return theme.arm_variables(self.current_theme.dark)
 
     def on_mount(self) -> None:
         loop = asyncio.get_running_loop()
@@ -129,9 +125,11 @@ class Q1Lab(TimerApp):
         elif self.config.week:
             put_away = "`q1lab config week off` puts it away"
             self.notify(f"The week is one key away: 1. {put_away}.", markup=False)
-        if self.setup.config.theme not in self.available_themes:
-            with self.errors_as_dialogs():
-                theme.check_theme_name(self.setup.config.theme, str(paths.config_file()))
+        try:
+            source = self.config.sources.get("theme", "theme")
+            theme.check_theme_name(self.config.theme, source.rpartition("/")[2])
+        except Problem as problem:
+            self.notify(str(problem), severity="warning", markup=False)
         if self.setup.notice:
             self.show_error(self.setup.notice, "Your records")
 

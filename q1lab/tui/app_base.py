@@ -39,6 +39,8 @@ class BaseApp(AppHooks):
     def __init__(self) -> None:
         super().__init__()
         self._quiet: Timer | None = None
+        self._notice_page: Screen[Any] | None = None
+        """The page that the notice is about; None for one about no page."""
         self._waiting: list[Callable[[], Any]] | None = []
         self._bursts = BurstFilter(self.CLICK_CHAIN_TIME_THRESHOLD)
         self._key: Message | None = None
@@ -52,6 +54,8 @@ class BaseApp(AppHooks):
 
     def _screen_came(self, _: object) -> None:
         self._bursts.screen_came()
+        if self._notice_page not in (None, self._page):
+            self.clear_notice()
         self._release_keys()
 
     def hold_keys(self) -> None:
@@ -144,6 +148,7 @@ class BaseApp(AppHooks):
         open. The app goes on."""
         if code_is_replaced():
             self.notify(text, severity="error", markup=False, timeout=30)
+            self._notice_page = None
             return
         from q1lab.tui.screens.error import ErrorScreen
 
@@ -162,17 +167,30 @@ class BaseApp(AppHooks):
         self.notice = (message, severity)
         seconds = options.get("timeout") or 4.0 + len(message) / 25
         self._quiet = self.set_timer(seconds, self.clear_notice)
+        self._notice_page = self._page
+
+    @property
+    def _page(self) -> Screen[Any]:
+        """The uppermost screen that is no dialog."""
+        return next(screen for screen in reversed(self.screen_stack) if not screen.is_modal)
+
+    def page_turned(self) -> None:
+        """Remove the message about what the open screen showed until now."""
+        if self._notice_page is not None:
+            self.clear_notice()
 
     def announce(self, text: str) -> None:
-        """Show a message here, and as a desktop notification if the terminal supports it."""
+        """Show a message here, whichever page is open, and as a desktop notification if the
+        terminal supports it."""
         from q1lab.tui.desktop import desktop_note
 
         self.notify(text, markup=False, timeout=30)
+        self._notice_page = None
         self.to_terminal(desktop_note(text))
 
     def clear_notice(self) -> None:
         """Remove the message at the foot."""
-        self.notice = ("", "")
+        self.notice, self._notice_page = ("", ""), None
 
     @contextlib.contextmanager
     def errors_as_dialogs(self) -> Iterator[None]:

@@ -12,6 +12,7 @@ from q1lab.ground.command_table import ACTS
 from q1lab.tui.keys import KEYS, key_names
 from q1lab.tui.screens import step_actions
 from q1lab.tui.screens.base import AppScreen
+from q1lab.tui.theme import NAMES
 
 if TYPE_CHECKING:
     from q1lab.tui.app import Q1Lab
@@ -56,10 +57,8 @@ class CommandProvider(Provider):
             if active_key is not None:
                 run = partial(app.run_action, key.action, active_key.node)
                 yield key.more or key.words, f"key {key_names(active_key.binding.key)}", run
-        for theme in sorted(
-            app.available_themes, key=lambda name: (not name.startswith("q1lab"), name)
-        ):
-            yield f"Theme: {theme}", "kept in config.toml", partial(set_theme, app, theme)
+        for name in NAMES:
+            yield f"Theme: {name}", "kept in config.toml", partial(set_theme, app, name)
         yield (
             "Show the welcome again",
             "the week at a glance, your repository",
@@ -68,8 +67,7 @@ class CommandProvider(Provider):
 
     async def discover(self) -> Hits:
         for title, text, run in self._all():
-            if not title.startswith("Theme: ") or "q1lab" in title or "ansi" in title:
-                yield DiscoveryHit(title, run, help=text)
+            yield DiscoveryHit(title, run, help=text)
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)

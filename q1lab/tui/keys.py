@@ -73,7 +73,7 @@ KEYS: dict[str, Key] = {
     # lab
     "lab.log": Key("enter", "log", "log", "Open the log of the run under the cursor", True),
     "lab.run": Key("r", "run", "run", "Plan a new study and start it", True),
-    "lab.stop": Key("s", "stop", "stop", "Stop the study; every run leaves a checkpoint", True),
+    "lab.stop": Key("s", "stop", "stop", "Stop the study, so that it can go on later", True),
     "lab.go_on": Key(
         "g", "go_on", "go on", "Train the missing runs: stopped, crashed or failed ones", True
     ),

@@ -224,7 +224,8 @@ class SnapshotReader:
             values = (*row, self.charted)
             cached = self._runs.get(row["id"])
             if cached is None or cached[0] != values:
-                run = study_view.run_view(row, study.tokens_per_iter)
+                after_last = study.iters_after_last
+                run = study_view.run_view(row, study.tokens_per_iter, after_last)
                 if run.attempt and room == 0:  # the next snapshot reads its curve
                     self._more = True
                     cached = ((), run)

@@ -2,8 +2,8 @@
 
 Color carries meaning: one color per arm, everywhere (table, sparkline, chart, forest plot). Blue
 and orange differ for all common kinds of color blindness; on every screen a word or a sign says the
-same without color. Other Textual themes work too: they get the arm colors for a dark or a light
-background.
+same without color. Textual's own themes are not offered: in some of them the row under the cursor
+can't be read.
 """
 
 from __future__ import annotations
@@ -75,6 +75,7 @@ LIGHT = Theme(
     variables={**_LIGHT, **OWN_LIGHT},
 )
 THEMES = (DARK, LIGHT)
+NAMES = tuple(theme.name for theme in THEMES)
 
 
 def _of_sixteen(theme: Theme, ground: str, text: str, muted: str, cursor: str) -> Theme:
@@ -137,16 +138,9 @@ def own_themes(color_system: str | None) -> tuple[Theme, Theme]:
 
 
 def check_theme_name(name: str, where: str) -> None:
-    """Problem, naming the nearest theme, if no theme is called ``name``."""
-    from textual.theme import BUILTIN_THEMES
-
-    theme_names = [*(theme.name for theme in THEMES), *BUILTIN_THEMES]
-    if name not in theme_names:
+    """Problem, naming the app's themes, if none of them is called ``name``."""
+    if name not in NAMES:
         raise Problem(
-            f"{where}: no theme is called {name!r}", next=nearest(name, sorted(theme_names))
+            f"{where}: no theme is called {name!r}",
+            next=nearest(name, NAMES, f"it is {' or '.join(NAMES)}"),
         )
-
-
-def arm_variables(dark: bool) -> dict[str, str]:
-    """The CSS variables of the arm colors, for themes that don't define them."""
-    return OWN_DARK if dark else OWN_LIGHT

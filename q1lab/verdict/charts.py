@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 MOST_ROWS = 12  # pairs with a row each; more share one
 MOST_NUMBERS = 12  # that have a small chart each; the others are named
 SMALL = (2.7, 1.9)  # inches of a small chart
+TITLE, NARROW_TITLE = 66, 48  # characters of a line of the title above curves, above differences
 MOST_POINTS = 300  # that a curve has in it
 FORMATS = ("svg", "png")
 CREATOR = "q1lab"
@@ -88,10 +89,7 @@ def draw_comparison(
         below = None
         if shown:
             figure, below = figure.subfigures(2, 1, height_ratios=[size[1], height])
-        if stacked:
-            left, right = figure.subplots(2, 1, height_ratios=[1.15, 1])
-        else:
-            left, right = figure.subplots(1, 2, width_ratios=[1.15, 1])
+        left, right = _two_axes(figure, stacked=stacked)
         _draw_curves(left, c, curves)
         if answer is not None:
             _mark_budget(left, answer)
@@ -106,6 +104,16 @@ def draw_comparison(
 
     whole = (size[0], size[1] + height)
     return _drawn(form, whole, "" if stacked else label_text.comparison_title(c), draw)
+
+
+def _two_axes(figure: Any, *, stacked: bool) -> tuple[Any, Any]:
+    """The axes of the curves and of the difference, side by side, or one above the other: then each
+    has a left edge of its own, since the rows of the difference have long names."""
+    if not stacked:
+        left, right = figure.subplots(1, 2, width_ratios=[1.15, 1])
+        return left, right
+    upper, lower = figure.subfigures(2, 1, height_ratios=[1.15, 1])
+    return upper.subplots(), lower.subplots()
 
 
 def is_drawn_by_q1lab(content: bytes) -> bool:
@@ -189,10 +197,8 @@ def _draw_curves(axes: Any, c: Comparison, curves: Curves) -> None:
                 label = label.removesuffix(")") + f", {lost} diverged: ×)"
             _draw_arm(axes, arm, [(at, loss) for _, at, loss in runs], label)
     faint = "; faint: training" if c.metric.is_loss else ""
-    axes.set_title(
-        f"{label_text.curve_name(c)}: each {c.study.design.run_word}, mean, range{faint}",
-        fontsize=9,
-    )
+    title = f"{label_text.curve_name(c)}: each {c.study.design.run_word}, mean, range{faint}"
+    axes.set_title(textwrap.fill(title, TITLE), fontsize=9)
     axes.set_xlabel("iter")
     axes.set_ylabel(c.metric.axis)
     axes.grid(True, color="#dddddd", lw=0.6)
@@ -400,7 +406,8 @@ def _draw_forest(axes: Any, c: Comparison) -> None:
             axes.plot([mean], [at], marker, color="black", mfc=fill, ms=7, zorder=4)
         rows.append(f"{interval.label}\n({interval.note})")
         reach.extend(ends)
-    axes.set_title(f"Difference in final {c.metric.name}", fontsize=9)
+    title = f"Difference in final {c.metric.name}"
+    axes.set_title(textwrap.fill(title, NARROW_TITLE), fontsize=9)
     base, modified = label_text.arm_names(c)
     unit = f" ({c.metric.unit})" if c.metric.unit else ""
     side = "left" if c.metric.favors(-1) else "right"

@@ -2,7 +2,7 @@
 
 It has the verdict, the size of the difference, how sure that is, the one caveat that matters most
 here, the command that would settle it, and the command that prints the rest. Every number in it is
-written by the functions that write the full form. Pure.
+written by the functions that write the full form. Pure, but for the look whether a study trains.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from q1lab.statistics.intervals import (
     NoteKind,
     Reason,
 )
+from q1lab.study.liveness import is_alive
 from q1lab.verdict import level_text, note_text
 from q1lab.verdict.difference_text import (
     interval_text,
@@ -267,6 +268,8 @@ def settling_line(c: Comparison) -> str:
     run_command = f"q1lab run {study.id}"
     match analysis.reason:
         case Reason.INCOMPLETE:
+            if is_alive(study.files):
+                return f"To watch it: `q1lab attach {study.id}`"
             return f"To go on: `{run_command}`"
         case Reason.TOO_FEW:
             return f"To get a verdict: `{run_command} --seeds {max(MIN_FOR_VERDICT, analysis.n)}`"

@@ -133,7 +133,7 @@ def _reason_and_advice(c: Comparison) -> tuple[str, str]:
         first, most = c.study.design.pairs
         return (
             f"After {plural(analysis.n, 'pair')} of {first} to {most} the answer is still open. "
-            "The study goes on.",
+            "The study is not over.",
             "",
         )
     if analysis.reason is Reason.INCOMPLETE and not c.study.origin.is_ours:

@@ -16,16 +16,20 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from q1lab.ground import command_table, paths
 from q1lab.ground.files import sha256_file
 from q1lab.index import learner_tables, stored_results
 from q1lab.index.store import Row, Store
+from q1lab.statistics.intervals import Reason
 from q1lab.week import progress
 from q1lab.week.lists import artifacts, papers, posts
 from q1lab.week.progress import Progress, StepState
 from q1lab.week.syllabus import Step, Week
+
+if TYPE_CHECKING:
+    from q1lab.verdict.comparison import Comparison
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,14 @@ def note_viewed(store: Store, week: str, act: str, subject: str, variant: str = 
     """Note that a person has seen something: ``act`` is the command (``compare``), ``subject``
     the study or file, and ``variant`` the modification that it belongs to."""
     store.add("look", week=week, command=act, what=subject, variant=variant)
+
+
+def note_comparison_read(store: Store, week: str, comparison: Comparison) -> None:
+    """Note that a person has opened a comparison with all of its values. One without a verdict does
+    not count, unless an arm diverged: that is an answer, too."""
+    if comparison.analysis.reason in (None, Reason.DIVERGED):
+        study = comparison.study
+        note_viewed(store, week, "compare", study.id, study.variant)
 
 
 def note_reference_shown(store: Store, week: str, variant: str) -> None:
@@ -396,11 +408,16 @@ class Facts:
         return StepEvidence(f"the post in {len(shares)} channels", times[posts.ENOUGH_CHANNELS - 1])
 
     def _compared(self, _: Step) -> StepEvidence | None:
-        ended = {row["id"] for row in self.ended}
+        """Opened after the study's last run had ended."""
+        ended = {row["id"]: str(row["ended"] or "") for row in self.ended}
         for row in self.rows("compare"):
             study = row["subject"]
-            if study in ended and self._trained(study, row["variant"], self.own_names):
+            if study not in ended or not self._trained(study, row["variant"], self.own_names):
+                continue
+            if ended[study] <= row["at"]:
+                self._why = ""
                 return StepEvidence(f"the comparison of {study}", row["at"])
+            self._why = f"runs of {study} have ended since its comparison was read"
         return None
 
     def _diff(self, step: Step) -> StepEvidence | None:
@@ -413,12 +430,15 @@ class Facts:
         return None
 
     def _seen(self, step: Step) -> StepEvidence | None:
-        """Something that an act has shown to the learner; for the post, the present draft."""
+        """Something that an act has shown to the learner; for the post, the present draft, for
+        passages, those of a study of the chosen modification."""
         action = step.ticking_action
         name = action.performed_act.name if action and action.performed_act else ""
         draft = self.post["path"] if self.post and name.startswith("post ") else None
         for row in self.rows(name):
             shown = Path(row["subject"])
+            if row["variant"] and not self._trained(shown.name, row["variant"], self.own_names):
+                continue
             if draft is None or shown == Path(draft):
                 return StepEvidence(f"`q1lab {name}` of {shown.name}", row["at"])
         return None

@@ -12,23 +12,26 @@ import shlex
 import shutil
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from q1lab.commands import run
 from q1lab.ground import paths
 from q1lab.index.store import Store
 from q1lab.index.study_view import read_view
 from q1lab.planning import command_draft, study_plan
 from q1lab.runner import launch
 from q1lab.study import studies
+from q1lab.trainers.command import Command
 from q1lab.tui.widgets.forest_plot import forest_lines
 from q1lab.tui.widgets.theme_colors import Palette
 from q1lab.verdict import comparison_cache, first_person_text, result_rows
 from q1lab.verdict.charts import draw_comparison
 from q1lab.verdict.figure import Figure, comparison_figure, progress_figure, side_by_side_figure
+from tests.kit import lab_home
 from tests.kit.commands import q1lab
 from tests.kit.waiting import wait_for
 
@@ -219,6 +222,34 @@ def test_killed_in_the_middle_it_goes_on(folder: Path) -> None:
     q1lab("stop", "fast-1")
     assert not launch.is_alive(studies.load("fast-1").files)
     assert json_of("run", "fast-1")["complete"]
+
+
+async def test_stopping_it_promises_no_checkpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that is stopped begins at its first step, unless it was said how it goes on."""
+    says = "begins again"
+    words = ("run", "--command", COMMAND.replace("{args}", "--pause=0.2 {args}"), *ARMS)
+    q1lab(*words, "--metric", "val/loss", "--detach")
+    study = studies.load("fast-1")
+    assert isinstance(study.trainer, Command)
+    resumable = replace(study.trainer.loop, resume="--resume")
+    assert "keeps its folder" in replace(study.trainer, loop=resumable).when_stopped
+    wait_for(lambda: events("fast-1", "baseline-seed0").exists())
+    async with lab_home.app().run_test(size=(120, 40)) as pilot:
+        screen = await lab_home.open_lab(pilot)
+        await lab_home.until(pilot, lambda: screen.view is not None and screen.view.alive)
+        await pilot.press("s")
+        await lab_home.until(pilot, lambda: "fast-1 stopped" in lab_home.notices(pilot.app))
+        assert "checkpoint" not in lab_home.notices(pilot.app)
+        assert says in lab_home.notices(pilot.app)
+    assert not launch.is_alive(study.files)
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "watch_study", interrupted)
+    said = q1lab(*words, "--metric", "val/loss", code=None).stderr
+    assert says in said
+    assert "checkpoint" not in said
 
 
 @pytest.mark.parametrize(

@@ -82,9 +82,9 @@ def test_a_value_that_is_refused_writes_nothing(home: Path) -> None:
 
 def test_the_commands(home: Path) -> None:
     run = CliRunner()
-    assert run.invoke(command, ["theme", "nord"], catch_exceptions=False).exit_code == 0
+    assert run.invoke(command, ["theme", "q1lab-light"], catch_exceptions=False).exit_code == 0
     output = run.invoke(command, []).output
-    assert "nord" in output
+    assert "q1lab-light" in output
     assert str(home / "config.toml") in output
     assert "study.tick" in run.invoke(command, ["--keys"]).output
     result = run.invoke(command, ["keymap.study.tik", "x"])

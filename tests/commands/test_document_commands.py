@@ -190,6 +190,12 @@ def test_a_changed_mind_after_a_study_keeps_two_documents(
         assert left not in text.lower()
     assert document.read_text() == first
     assert "No prediction for rope" in q1lab("predict")[0]
+    assert (
+        "--size, --matters, --sure are missing"
+        in q1lab("predict", "rope", "--direction", "lower", code=2)[1]
+    )
+    parts = ("--direction", "lower", "--size", "0.1", "--matters", "0.01")
+    assert "; --sure is missing" in q1lab("predict", "rope", *parts, code=2)[1]
     assert not done("b2-run")
 
     answers("")  # RoPE was not trained, and SwiGLU's document is as it was: nothing to ask
@@ -858,7 +864,8 @@ def test_the_post(repo: Path, q1lab: Q1lab, fake_trainer: Fake, tmp_path: Path) 
     _, message = q1lab("post", "preview", "--no-open", "--output", str(page))
     assert "your browser" in message
     assert "data:image/svg+xml;base64," in page.read_text()
-    q1lab("compare")
+    q1lab("compare", "--full")
+    q1lab("post", "words")
     q1lab("new", "rope", "--repo", str(tmp_path / "fresh"))
     model_file = tmp_path / "fresh" / "rope.py"
     model_file.write_text(model_file.read_text() + "CHANGED = True\n")

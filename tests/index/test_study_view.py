@@ -103,7 +103,7 @@ def test_a_later_attempt_does_not_count_the_time_that_was_lost() -> None:
     with Store() as store:
         run_view = study_view.read_view(store, study).run("baseline-seed0")
     assert lock
-    assert run_view.seconds_left == pytest.approx(1950 / 10)
+    assert run_view.seconds_left == pytest.approx((1950 + study.iters_after_last) / 10)
 
 
 def command_study() -> Study:
@@ -156,6 +156,36 @@ def test_how_long_a_command_trains_is_learned_from_its_first_run() -> None:
     assert snapshot.focus is not None
     assert (snapshot.studies, snapshot.focus.row) == ((seen.row,), seen.row)
     assert snapshot.focus.runs[1].seconds_left == pytest.approx(30)
+
+
+def test_the_evaluation_at_the_end_takes_time_too() -> None:
+    """ "99%, 0 s left" stood for half a minute a run: 111,540 tokens were still evaluated, at a
+    third of the work of training: 48.4 iters' worth, which a finished run has behind it."""
+    study = lab_home.make_study(seeds=(0,))
+    iters = 111_540 / 3 / 768
+    last = {"type": "iter", "iter": 2000, "train_loss": 1.9, "tok_per_s": 768, "t": 2000}
+    end = {"type": "exit", "state": "finished", "iter": 2000, "val_loss": 1.9, "t": 2000 + iters}
+    write_events(study, "baseline-seed0", last, end)
+    write_events(study, "modified-seed0", last)
+    locks = [lab_home.hold(study.files.lock)]
+    locks.append(lab_home.hold(study.files.run("modified-seed0").lock))
+    with Store() as store:
+        seen = study_view.read_view(store, study)
+        (row,) = SnapshotReader("week").read_snapshot(store).studies
+    assert locks
+    assert seen.run("baseline-seed0").pace == pytest.approx(1)
+    assert seen.run("modified-seed0").seconds_left == pytest.approx(iters)
+    assert seen.row.seconds_left == row.seconds_left
+    assert row.seconds_left == pytest.approx(iters)
+
+
+def test_a_run_at_its_end_has_no_known_time_left_rather_than_none_left() -> None:
+    """How long a command takes after its last report is not known."""
+    at_its_end = run("modified", 0, RunState.RUNNING, 100, pace=1.0)
+    assert at_its_end.seconds_left is None
+    assert seconds_left([at_its_end], 1, frozenset()) is None
+    others = [at_its_end, run("baseline", 0, RunState.RUNNING, 90, pace=1.0)]
+    assert seconds_left(others, 2, frozenset()) == 10
 
 
 def test_a_run_that_trains_on_beyond_the_others_has_no_known_end() -> None:

@@ -535,6 +535,20 @@ async def test_the_verdict_answers_at_equal_budgets_in_turn() -> None:
         assert [(row["act"], row["subject"]) for row in seen] == [("compare", study.id)]
 
 
+async def test_a_message_of_a_screen_above_the_lab_goes_with_it() -> None:
+    study = make_study()
+    finish(study)
+    compared(study)
+    async with app().run_test(size=(100, 30), notifications=True) as pilot:
+        await _to_verdict(pilot)
+        await until(pilot, lambda: isinstance(pilot.app.screen, VerdictScreen))
+        await pilot.press("c")
+        await until(pilot, lambda: "comparison as text" in words(pilot.app))
+        await pilot.press("escape")
+        assert isinstance(pilot.app.screen, LabScreen)
+        assert pilot.app.notice == ("", "")
+
+
 async def test_the_chart_stands_on_the_themes_ground_in_every_theme() -> None:
     study = make_study()
     finish(study)

@@ -468,7 +468,7 @@ async def test_the_first_start_asks_for_the_repository_once(tmp_path: Path, home
         assert app.screen.query_one(Input).value == str(tmp_path)
         app.screen.query_one(Input).value = "~nosuchuser/mine"
         await pilot.pause()
-        assert "isn't there yet" in words(app)
+        assert "~nosuchuser" in words(app)
         app.screen.query_one(Input).value = str(tmp_path)
         await pilot.press("enter")
         await settled(pilot)
@@ -476,6 +476,83 @@ async def test_the_first_start_asks_for_the_repository_once(tmp_path: Path, home
         assert stored().settings["welcomed"] is True
         assert str(tmp_path) in (home / "config.toml").read_text()
         assert stat.S_IMODE((home / "config.toml").stat().st_mode) == 0o600
+
+
+async def test_no_key_changes_the_repository_by_accident(tmp_path: Path, home: Path) -> None:
+    """`?`, promised "at any time", replaced the path, and Begin, or Esc, kept ".../?"."""
+    (tmp_path / ".git").mkdir()
+    app = prepared(lambda store, week: store.set_setting(f"welcomed:{week.label}", None))
+    object.__setattr__(app.setup, "cwd", tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, WelcomeScreen))
+        await until(pilot, lambda: app.screen.query(Input))
+        assert "? shows" not in words(app)
+        field = app.screen.query_one(Input)
+        await pilot.press("tab")
+        await until(pilot, lambda: field.has_focus)
+        await pilot.press("question_mark")
+        assert field.value == f"{tmp_path}?"  # beside the path, not in its place
+        await pilot.press("enter")
+        await until(pilot, lambda: "Begin again" in words(app))
+        assert isinstance(app.screen, WelcomeScreen)
+        await pilot.press("escape")
+        await settled(pilot)
+        assert isinstance(app.screen, WeekScreen)
+        assert stored().settings["welcomed"] is True
+        assert not (home / "config.toml").exists()
+
+
+@pytest.mark.parametrize(
+    ("typed", "asks"),
+    [
+        ("new", "isn't there"),
+        ("plain", "No git repository is there"),
+    ],
+)
+async def test_a_folder_without_a_repository_is_asked_about_once(
+    tmp_path: Path, home: Path, typed: str, asks: str
+) -> None:
+    (tmp_path / "plain").mkdir()
+    app = prepared(lambda store, week: store.set_setting(f"welcomed:{week.label}", None))
+    object.__setattr__(app.setup, "cwd", tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, WelcomeScreen))
+        await until(pilot, lambda: app.screen.query(Input))
+        app.screen.query_one(Input).value = str(tmp_path / typed)
+        await pilot.pause()
+        await pilot.press("enter")
+        await until(pilot, lambda: "Begin again" in words(app))
+        assert asks in words(app)
+        begin = app.screen.query_one("#begin")  # deaf for a moment, as every pressed button
+        await until(pilot, lambda: not begin.has_class("-active"))
+        await pilot.press("enter")
+        await settled(pilot)
+        assert isinstance(app.screen, WeekScreen)
+        assert str(tmp_path / typed) in (home / "config.toml").read_text()
+
+
+async def test_what_can_be_no_repository_is_refused(tmp_path: Path, home: Path) -> None:
+    (tmp_path / "model.py").write_text("")
+    app = prepared(lambda store, week: store.set_setting(f"welcomed:{week.label}", None))
+    object.__setattr__(app.setup, "cwd", tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, WelcomeScreen))
+        await until(pilot, lambda: app.screen.query(Input))
+        for typed, says in (
+            (str(tmp_path / "model.py"), "is a file"),
+            (f"{tmp_path}/{'n' * 300}", "too long"),
+            ("~nobody0/x", "nobody0"),
+        ):
+            app.screen.query_one(Input).value = typed
+            await pilot.pause()
+            for _ in range(2):
+                begin = app.screen.query_one("#begin")
+                await until(pilot, lambda begin=begin: not begin.has_class("-active"))
+                await pilot.press("enter")
+                await settled(pilot)
+                assert isinstance(app.screen, WelcomeScreen)
+                assert says in " ".join(words(app).split())
+        assert not (home / "config.toml").exists()
 
 
 async def test_the_first_start_says_nothing_of_a_course_before_it_asks(tmp_path: Path) -> None:
@@ -500,6 +577,34 @@ async def test_the_first_start_shows_all_of_itself_in_the_smallest_terminal(tmp_
         await until(pilot, lambda: "studies train" in words(app))
         assert app.week.title in words(app)
         assert " Begin " in words(app)
+
+
+async def test_a_message_goes_with_the_page_that_it_is_about() -> None:
+    """ "Kept as your answer. e goes on with it." stood below the pages after it."""
+    async with running(some_progress) as (app, pilot):
+        for leaves in ("n", "2", "u"):
+            app.action_go("study")
+            await go(pilot, "a2", "a2-skim")
+            await pilot.press("e", *"words", "escape")
+            await until(pilot, lambda: "e goes on with it" in words(app))
+            assert isinstance(app.screen, WeekScreen)  # it outlives the dialog that wrote it
+            await go(pilot, "a2", "a2-skim")
+            assert app.notice[0]  # the same page
+            if leaves == "u":
+                app.screen.open_page("b1")
+            else:
+                await pilot.press(leaves)
+            await settled(pilot)
+            assert "e goes on" not in words(app), leaves
+            assert app.notice == ("", "")
+
+
+async def test_news_of_a_study_stay_whichever_page_is_open() -> None:
+    async with running(some_progress) as (app, pilot):
+        app.announce("rope-1: 6 of 6 runs done.")
+        await pilot.press("n", "2", "3", "question_mark", "escape")
+        await settled(pilot)
+        assert app.notice[0] == "rope-1: 6 of 6 runs done."
 
 
 # ── the page as a reader

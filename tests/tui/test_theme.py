@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from rich.color import Color as RichColor
 from rich.color import ColorSystem
 from rich.console import Console
@@ -14,12 +13,14 @@ from textual.widgets import Static
 
 from q1lab.ground.config import Config
 from q1lab.tui import theme as themes
+from q1lab.tui.command_palette import CommandProvider
 from q1lab.tui.screens.help import HelpScreen
 from q1lab.tui.screens.pick_one import PickScreen
 from q1lab.tui.screens.run_log import RunLogScreen
+from q1lab.tui.screens.week_page import WeekScreen
 from q1lab.tui.widgets.diff_view import DiffView, diff_text
 from q1lab.tui.widgets.theme_colors import Palette, palette
-from tests.kit.lab_home import app, past, until
+from tests.kit.lab_home import app, past, until, words
 from tests.kit.tui_home import running, settled
 
 ROLES = ("foreground", "primary", "accent", "warning", "error", "success")
@@ -142,11 +143,18 @@ async def test_code_can_be_read_on_the_grounds_of_a_diff() -> None:
                     )
 
 
-@pytest.mark.parametrize("theme", ["ansi-dark", "ansi-light"])
-async def test_every_screen_can_be_drawn_in_the_terminals_own_colors(theme: str) -> None:
-    async with running(config=Config(theme=theme)) as (app, pilot):
-        for key in "1234?":
-            await pilot.press("question_mark" if key == "?" else key)
-            await settled(pilot)
-            lines = app.screen._compositor.render_strips()
-            assert any(segment.text.strip() for line in lines for segment in line)
+async def test_only_themes_that_can_be_read_are_offered() -> None:
+    """Of Textual's own, textual-light put black on navy into the row under the cursor."""
+    async with running() as (app, pilot):
+        await pilot.press("ctrl+p", *"Theme")
+        await until(pilot, lambda: "q1lab-light" in words(app))
+        offered = {title for title, *_ in CommandProvider(app.screen)._all() if "Theme" in title}
+        assert offered == {"Theme: q1lab-dark", "Theme: q1lab-light"}
+
+
+async def test_a_theme_that_is_not_q1labs_own_falls_back_in_one_line() -> None:
+    async with running(config=Config(theme="textual-light"), size=(120, 40)) as (app, pilot):
+        assert app.theme == "q1lab-dark"
+        await until(pilot, lambda: "no theme is called 'textual-light'" in words(app))
+        assert "q1lab-light" in app.notice[0]
+        assert isinstance(app.screen, WeekScreen)

@@ -10,10 +10,15 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import matplotlib as mpl
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
+from q1lab.documents.comparison_page import PORTRAIT
 from q1lab.ground.errors import Problem
-from q1lab.verdict import label_text
+from q1lab.study.command_arms import CommandSpec
+from q1lab.verdict import charts, label_text
 from q1lab.verdict.charts import draw_comparison, picture_format
 from q1lab.verdict.comparison import Comparison
 from q1lab.verdict.terminal_text import ARM_COLORS
@@ -69,6 +74,36 @@ def test_a_curve_that_ends_elsewhere_than_the_table_says_why() -> None:
         "val loss",
         "val loss on 64 windows",
     )
+
+
+LONG = CommandSpec("t.py {args}", {}, "/p", "loss on the questions that nobody saw before " * 2)
+
+
+@pytest.mark.parametrize("loop", [None, LONG], ids=["q1lab's own", "a long metric"])
+def test_no_title_is_cut_where_one_chart_is_above_the_other(loop: CommandSpec | None) -> None:
+    """The upper chart began at the lower one's labels, and its title lost its last words."""
+    record = make_record(HELPS, **({} if loop is None else {"loop": loop}))
+    if loop is None:
+        config = {**record.study.trainer.hyperparameters, "eval_windows": 64}
+        record = replace(record, study=changed(record.study, config=config))
+    curves = {
+        arm: {
+            seed: {record.metric.key(): points["val_loss"], "train_loss": points["train_loss"]}
+            for seed, points in runs.items()
+        }
+        for arm, runs in make_curves().items()
+    }
+    with mpl.rc_context({**mpl.rcParamsDefault, **charts.STYLE}):
+        figure = Figure(figsize=PORTRAIT, dpi=150, layout="constrained")
+        FigureCanvasAgg(figure)
+        upper, lower = charts._two_axes(figure, stacked=True)
+        charts._draw_curves(upper, record, curves)
+        charts._draw_forest(lower, record)
+        figure.draw_without_rendering()
+        assert record.metric.name.split()[0] in upper.get_title("left")
+        for axes in (upper, lower):
+            assert axes._left_title.get_window_extent().x1 <= figure.bbox.x1
+        assert upper.get_position().x0 < lower.get_position().x0
 
 
 def svg(record: Comparison, curves: Curves) -> str:

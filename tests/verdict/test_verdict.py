@@ -42,7 +42,8 @@ from q1lab.verdict.terminal_text import (
     short_lines,
 )
 from tests.kit import document_records as records
-from tests.kit import places
+from tests.kit import lab_home, places
+from tests.kit.commands import q1lab
 from tests.kit.comparisons import COSTS, SHA256, make, renamed
 
 GOLDEN = places.GOLDEN / "verdict"
@@ -50,6 +51,18 @@ BASE = {0: 1.9090, 1: 1.9055, 2: 1.9102}
 HELPS = {0: 1.8804, 1: 1.8760, 2: 1.8791}
 NEAR = {0: 1.9089, 1: 1.9060, 2: 1.9101}
 PREDICTION = {"direction": "lower", "size": 0.03, "matters": 0.01, "confidence": 0.7}
+
+
+def test_a_study_that_trains_is_to_be_watched_and_not_started() -> None:
+    """`compare` in another terminal said to go on by `q1lab run`, of a study under way."""
+    study = lab_home.make_study()
+    locks = lab_home.training(study)
+    said = [q1lab("compare", *more).stdout for more in ((), ("--json",))]
+    assert all("To watch it: `q1lab attach rope-1`" in text for text in said)
+    assert not any("To go on" in text for text in said)
+    for lock in locks:
+        os.close(lock)
+    assert "To go on: `q1lab run rope-1`" in q1lab("compare").stdout
 
 
 ACCURACY = {0: 0.9110, 1: 0.9092, 2: 0.9101, 3: 0.9088}

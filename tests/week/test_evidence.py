@@ -17,6 +17,8 @@ from q1lab.week import chosen_variant, content, evidence, progress, progress_car
 from q1lab.week.lists import artifacts, papers, posts, predictions
 from q1lab.week.own_model import model_file
 from q1lab.week.syllabus import Step, Week
+from tests.kit import lab_home
+from tests.kit.commands import q1lab
 
 LABEL = "M03-W04"
 
@@ -369,6 +371,47 @@ def test_what_was_looked_at_is_done(store: Store, week: Week, tmp_path: Path) ->
     progress.tick_step(store, LABEL, steps["compare"], False)
     assert not done(store, week, steps["compare"])
     assert done(store, week, steps["diff"])
+
+
+def test_a_comparison_is_read_once_a_person_has_opened_it_with_its_verdict(
+    store: Store, week: Week, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look at NO VERDICT after one pair, and the lab's own `compare --json`, ticked the step."""
+    step = step_of(week, "compare")
+    study = lab_home.make_study()
+    lab_home.train(study, "baseline", 0, val=1.9090)
+    lab_home.train(study, "modified", 0, val=1.8804)
+    q1lab("compare", study.id, "--full")
+    lab_home.finish(study, effect=-0.03)
+    lab_home.compared(study)
+    assert not done(store, week, step)  # what was seen was no verdict
+    q1lab("compare", study.id, "--json")
+    assert not done(store, week, step)  # a program's
+    q1lab("compare", study.id)
+    assert not done(store, week, step)  # six lines, and not every value
+    with monkeypatch.context() as earlier:  # as older versions noted a look at a study that trains
+        earlier.setattr(index_store, "utc_now", lambda: "2026-03-07T09:32:00+00:00")
+        evidence.note_viewed(store, LABEL, "compare", study.id, "rope")
+    assert not done(store, week, step)
+    q1lab("compare", study.id, "--full")
+    assert done(store, week, step)
+
+
+def test_that_an_arm_diverges_is_an_answer_to_read(store: Store, week: Week) -> None:
+    study = lab_home.make_study()
+    lab_home.finish(study)
+    lab_home.train(study, "modified", 1, 400, state="diverged", message="not a number")
+    q1lab("compare", study.id, "--full")
+    assert done(store, week, step_of(week, "compare"))
+
+
+def test_passages_of_another_modification_are_not_those_that_were_asked_for(
+    store: Store, week: Week
+) -> None:
+    for variant in ("gqa", "rope"):
+        a_study(store, f"{variant}-1", ["finished"] * 6, variant=variant)
+        evidence.note_viewed(store, LABEL, "sample", f"{variant}-1", variant)
+        assert done(store, week, "b2-sample") == (variant == "rope")
 
 
 def test_a_prediction_is_committed_once_it_is_in_the_committed_document(

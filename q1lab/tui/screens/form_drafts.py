@@ -64,11 +64,11 @@ class DraftForm(AppScreen):
 
     def action_back(self) -> None:
         values = field_values(cast(DOMNode, self))
+        self.dismiss(None)
         if self._opened not in (None, values):
             self.q1.drafts[self.heading] = values
             message = f"{self.heading}: kept as a draft. It opens as you left it."
             self.q1.notify(message, markup=False)
-        self.dismiss(None)
 
     def ended(self, result: Any) -> None:
         """Close with a result, and drop the draft."""

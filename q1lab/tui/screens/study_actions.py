@@ -59,11 +59,11 @@ class StudyActions(MainScreen):
         if self.view is None:
             return
         name = self.view.row.id
-        self.show_message(f"Stopping {name}; each run leaves a checkpoint.")
+        self.show_message(f"Stopping {name}; {self.view.study.trainer.when_stopped}.")
         self.run_once(
             f"stop {name}",
             lambda: _planning().stop_study(name),
-            lambda _: self.show_message(f"{name} stopped; g goes on."),
+            lambda _: self.show_message(f"{name} stopped; g in the lab goes on."),
         )
 
     def action_go_on(self) -> None:

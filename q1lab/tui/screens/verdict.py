@@ -81,12 +81,10 @@ class VerdictScreen(FullScreen[None]):
 
     def _note(self) -> None:
         """Record that the learner has viewed the comparison: it may complete a step."""
-        label, comparison, name = self.q1.week.label, self.comparison, self.study_id
+        label, comparison = self.q1.week.label, self.comparison
         if comparison is not None:
             self.q1.store_thread.submit(
-                lambda store: evidence.note_viewed(
-                    store, label, "compare", name, comparison.study.variant
-                )
+                lambda store: evidence.note_comparison_read(store, label, comparison)
             )
 
     def on_resize(self) -> None:

@@ -93,6 +93,8 @@ class WeekScreen(MainScreen):
 
     def open_page(self, page_id: str, at: str | None = None) -> None:
         """Show another page, with the cursor on step ``at``, else on its first open step."""
+        if page_id != self.q1.open_page_id:
+            self.q1.page_turned()
         self.q1.open_page_id = page_id
         if self.week.find_part(page_id) is not None:
             self.q1.part_id = page_id

@@ -15,7 +15,7 @@ from textual.widgets import Button, Input, Label, Static
 
 from q1lab.ground import config
 from q1lab.ground.errors import Problem
-from q1lab.ground.files import absolute_path
+from q1lab.ground.files import absolute_path, os_reason
 from q1lab.ground.text_formats import short_hours
 from q1lab.index.store import Store
 from q1lab.tui.screens.base import Dialog, ScrollingBox
@@ -58,13 +58,38 @@ def describe_machine(_: Store) -> str:
     return f"{count}, no GPU: studies train on the CPU"
 
 
+def describe_repository(text: str) -> tuple[str, bool]:
+    """The sentence about a typed folder, and True if it is a git repository, or nothing was typed.
+    Problem for what can't be a folder."""
+    if not text:
+        return "Documents are written and committed there. Later: `q1lab config repo FOLDER`.", True
+    folder = absolute_path(text)
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise Problem(f"{folder.name} is a file", next="give the folder of your repository")
+        is_there, repository = folder.is_dir(), repository_of(folder)
+    except OSError as error:  # it may not be read, or its name is too long
+        raise Problem(f"{text}: {os_reason(error)}", next="give another folder") from None
+    if not is_there:
+        return "It isn't there yet: `q1lab new --baseline` makes it, with a model.py in it.", False
+    if repository is None:
+        return (
+            "No git repository is there: documents are written, not committed, until `git init`.",
+            False,
+        )
+    return "Documents are written there; every commit is shown before it is made.", True
+
+
 class WelcomeScreen(Dialog[bool]):
-    """One screen, one question, one button."""
+    """One screen, one question, one button. Esc leaves the repository as it was."""
 
     AUTO_FOCUS = "#begin"
 
     kind, shape = ScrollingBox, "welcome"
-    keys = "Enter begins · ? shows all keys at any time"
+    keys = "Enter begins"
+    accepted = ""
+    """The folder that Begin takes without a question: the one that is offered, then the one that
+    was asked about."""
 
     @cached_property
     def week(self) -> Week:
@@ -88,8 +113,14 @@ class WelcomeScreen(Dialog[bool]):
         yield Static(Content.assemble(("this machine  ", "$muted"), "looking…"), id="machine")
         with Horizontal(classes="field"):
             yield Label("your repo   ")
-            repo = app.config.repo or repository_to_offer(app.setup.cwd)
-            yield Input(str(repo), placeholder="folder of your git repository", id="repo")
+            self.accepted = str(app.config.repo or repository_to_offer(app.setup.cwd))
+            # without select_on_focus: the first key after Tab would replace the path
+            yield Input(
+                self.accepted,
+                placeholder="folder of your git repository",
+                id="repo",
+                select_on_focus=False,
+            )
         yield Static(id="about", classes="muted", markup=False)
         with Horizontal(classes="buttons"):
             yield Button("Begin", variant="primary", id="begin")
@@ -118,40 +149,42 @@ class WelcomeScreen(Dialog[bool]):
         for line in self.query("#machine").results(Static):  # empty if the dialog has closed
             line.update(Content.assemble(("this machine  ", "$muted"), text))
 
+    @property
+    def typed(self) -> str:
+        return self.query_one(Input).value.strip()
+
     @on(Input.Changed)
     def _about(self) -> None:
         """Describe the folder in the field."""
-        text = self.query_one(Input).value.strip()
-        folder = Path(text)
-        with contextlib.suppress(Problem):  # `~m` may be the beginning of a name
-            folder = absolute_path(text)
-        if not text:
-            description = (
-                "Documents are written and committed there. Later: `q1lab config repo FOLDER`."
-            )
-        elif not folder.is_dir():
-            description = (
-                "It isn't there yet: `q1lab new --baseline` makes it, with a model.py in it."
-            )
-        elif repository_of(folder) is None:
-            description = (
-                "A folder without git: documents are written, not committed, until `git init`."
-            )
-        else:
-            description = "Documents are written there; every commit is shown before it is made."
+        try:
+            description, _ = describe_repository(self.typed)
+        except Problem as problem:
+            description = str(problem)
         self.query_one("#about", Static).update(description)
 
     @on(Button.Pressed)
     @on(Input.Submitted)
-    def action_back(self) -> None:
-        """Save the repository, and go to the first step."""
-        app = self.q1
-        text = self.query_one(Input).value.strip()
-        if text:
-            with app.errors_as_dialogs():
+    def _begin(self) -> None:
+        """Save the repository, and go to the first step. A folder that is no git repository is
+        asked about once, unless it is the one that was offered."""
+        app, text = self.q1, self.typed
+        try:
+            description, is_repository = describe_repository(text)
+            if not is_repository and text != self.accepted:
+                self.accepted = text
+                self.query_one("#about", Static).update(f"{description} Begin again to take it.")
+                return
+            if text:
                 folder = absolute_path(text)
                 config.save_setting("repo", str(folder))
                 app.config = replace(app.config, repo=folder)
+        except Problem as problem:
+            self.query_one("#about", Static).update(str(problem))
+            return
+        self.action_back()
+
+    def action_back(self) -> None:
+        app = self.q1
         app.store_thread.submit(
             lambda store: domain.save_week_setting(store, app.week.label, "welcomed", True)
         )

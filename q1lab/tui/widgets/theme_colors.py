@@ -8,17 +8,11 @@ from typing import Any
 
 from q1lab.study.run_states import RunState
 
-FALLBACK = {
-    "arm-baseline": "#6cb6ff",
-    "arm-modified": "#f2a65a",
-    "success": "#4ebf71",
-    "error": "#e06c75",
-    "warning": "#e5b567",
-    "accent": "#c3a6ff",
-    "foreground": "#e0e0e0",
-    "muted": "#9aa4b5",
-    "background": "#121212",
-}
+VARIABLES = (
+    *("arm-baseline", "arm-modified", "success", "error", "warning", "accent", "foreground"),
+    *("muted", "background"),
+)
+"""The theme's variables that a palette holds."""
 
 STATE_ROLES = {
     RunState.FINISHED: "success",
@@ -67,16 +61,9 @@ class Palette:
 
 def palette(app: Any) -> Palette:
     """The palette of a running app's theme."""
-    from textual.color import Color, ColorParseError
+    from textual.color import Color
 
-    variables = app.theme_variables
-
-    def take(name: str) -> str:
-        try:
-            color = Color.parse(variables[name])
-            return color.hex6 if color.ansi is None else FALLBACK[name]
-        except (KeyError, ColorParseError):
-            return FALLBACK[name]
-
-    values = {name.removeprefix("arm-"): take(name) for name in FALLBACK}
-    return Palette(**values, dark=app.current_theme.dark)
+    colors = {
+        name.removeprefix("arm-"): Color.parse(app.theme_variables[name]).hex6 for name in VARIABLES
+    }
+    return Palette(**colors, dark=app.current_theme.dark)
