@@ -28,6 +28,8 @@ _QUIET = {
     "SSH_ASKPASS": "true",
     "GPG_TTY": "",
 }
+# A repository can name a program here that git starts for each look at its files.
+_NO_WATCHER = ("-c", "core.fsmonitor=false")
 # Set by a caller (a hook, a wrapper), these point git at another repository than the one on disk.
 _MISLEADING = (
     "GIT_DIR",
@@ -63,7 +65,7 @@ def run(
     try:
         with interrupts_wait():
             process = subprocess.Popen(
-                ["git", *arguments],
+                ["git", *_NO_WATCHER, *arguments],
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

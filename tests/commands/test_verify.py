@@ -143,6 +143,19 @@ def test_the_document_and_the_commit_name_the_journal(trained: Path) -> None:
     assert f"`{committed_link}`" in text
 
 
+def test_a_hook_that_changes_a_kept_study_is_an_error(trained: Path) -> None:
+    """As a formatter does, which ends each file with one line break."""
+    hook = trained / ".git" / "hooks" / "pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\necho >> studies/rope-1/bundle.json\ngit add studies\n")
+    hook.chmod(0o755)
+    said = q1lab("keep", "rope-1", "--yes", code=1).stderr
+    assert "a hook of this repository changed studies/rope-1/bundle.json" in said
+    assert len(said.splitlines()) == 1
+    hook.unlink()
+    assert verify(kept_folder(), "--cells", "0", code=0)["unchecked"] == []
+
+
 def test_what_cannot_be_checked_is_said() -> None:
     file = archived()
     files = opened(file)
