@@ -103,6 +103,12 @@ def test_what_is_made_was_made(page: Path) -> None:
         assert text.strip(), f"{page.name}: {name} was never made"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_example_names_a_number_that_the_giver_of_a_bundle_would_know(page: Path) -> None:
+    """commands.md holds the examples of `q1lab verify --help`, too."""
+    assert not re.search(r"--number[ =][0-9]", page.read_text())
+
+
 def test_contributing_says_of_each_room_what_the_room_says_of_itself() -> None:
     rooms = dict(
         re.findall(r"^\| `(q1lab/\w+)` \| (.*) \|$", (ROOT / "CONTRIBUTING.md").read_text(), re.M)

@@ -18,7 +18,7 @@ from q1lab.ground.files import expand_user, printable
     epilog="""\b
 Examples:
   q1lab verify studies/rope-1
-  q1lab verify rope-1.q1lab.zip --cells 2 --number 4711
+  q1lab verify rope-1.q1lab.zip --cells 2
   q1lab verify rope-1.q1lab.zip --cells 0
 
 """
@@ -36,7 +36,7 @@ Examples:
     "--number",
     type=click.IntRange(0),
     metavar="N",
-    help="Any number of yours; it chooses the runs.",
+    help="Choose the runs by this number, not at random. The giver must not know it.",
 )
 @click.option(
     "--data",
@@ -58,9 +58,9 @@ def verify(
     """Check a study that another person gives you, as an archive or a folder of their repo.
 
     It checks every file and the journal (also against the commits of the repo), and computes the
-    verdict again. Then it trains one run again, chosen by a number of yours, and compares it with
-    the record. That runs the study's own files: read them first. A training command is shown, and
-    runs only if you agree.
+    verdict again. Then it trains one run again, chosen at random, and compares it with the record.
+    That runs the study's own files: read them first. A training command is shown, and runs only if
+    you agree.
     """
     from q1lab.verify import bundle_check
 
@@ -98,11 +98,6 @@ def verify(
         NOT_CHECKED: "could not be checked completely",
         OK: "verified",
     }
-    limit = ""
-    if code == OK and run_count == 0:
-        limit = ", without training"
-    elif code == OK and report.not_to_the_end:
-        limit = ", but for how its runs end"
-    ending = ends[code] + limit
+    ending = ends[code] + (", without training" if code == OK and run_count == 0 else "")
     click.echo(f"{report.study}: {ending}")
     return code

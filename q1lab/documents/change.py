@@ -20,6 +20,7 @@ from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import os_reason, prove_inside, read_bytes
 from q1lab.ground.git_command import interrupts_wait
 from q1lab.ground.git_repository import CommitResult, Repository
+from q1lab.ground.text_formats import plural
 from q1lab.index.store import Store
 from q1lab.study import kept_folder
 
@@ -105,7 +106,8 @@ class Change:
         )
 
     def save(self, store: Store, *, confirmed: bool = False, dry_run: bool = False) -> SavedChange:
-        """Write and commit, and note it. Raises NeedsYes and Problem as ``save_files`` does."""
+        """Write and commit, and note it. Raises NeedsYes and Problem as ``save_files`` does, and
+        Problem where a hook changed a kept study."""
         before: dict[Path, bytes | None] = {}
         copy = None
         if self.keep_copy is not None and not dry_run:
@@ -127,7 +129,23 @@ class Change:
         saved = replace(saved, copy=copy)
         if self.after is not None and not dry_run:
             self.after(store, saved)
+        if saved.commit is not None:
+            _refuse_changed_studies(saved.commit)
         return saved
+
+
+def _refuse_changed_studies(commit: CommitResult) -> None:
+    """Problem where a hook changed files of a kept study, whose hashes are in its list."""
+    folder = f"{kept_folder.STUDIES_FOLDER}/"
+    changed = [name for name in commit.changed_by_hook if name.startswith(folder)]
+    if changed:
+        more = f" and {plural(len(changed) - 1, 'more file')}" if len(changed) > 1 else ""
+        raise Problem(
+            f"a hook of this repository changed {changed[0]}{more} while commit "
+            f"{str(commit.sha)[:7]} was made, so the kept study is damaged",
+            FAILED,
+            next=f"keep the hook away from {folder}, and run the command again",
+        )
 
 
 def document_change(

@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from q1lab.ground import git_command
 from q1lab.ground.errors import FAILED, Problem
-from q1lab.ground.files import os_reason, read_bytes
-from q1lab.ground.git_command import error_line
+from q1lab.ground.files import MOST, os_reason, read_bytes
+from q1lab.ground.git_command import Limits, error_line
 
 _NO_SETTINGS = {
     "GIT_CONFIG_NOSYSTEM": "1",
@@ -28,14 +29,20 @@ _NO_SETTINGS = {
 """For a repository of q1lab's own that reads another's objects: git reads no settings, runs no
 programs and fetches nothing."""
 
+LOOK_SECONDS = 60.0
+"""Seconds that git may take for all looks at one repository."""
+
 
 @dataclass(frozen=True)
 class ForeignCommits:
     """The commits around a folder, in a repository that someone else may have set up. ``place`` is
-    the folder below the work tree, ``bare`` a repository of q1lab's own that reads the objects."""
+    the folder below the work tree, ``bare`` a repository of q1lab's own that reads the objects,
+    all looks within the same ``limits``: a file there may be a pipe that never ends, and a small
+    commit may hold any number of lines."""
 
     place: Path
     bare: Path
+    limits: Limits
 
     @classmethod
     @contextlib.contextmanager
@@ -61,9 +68,10 @@ class ForeignCommits:
             try:
                 tips = _tips(git_dirs)
                 form = "sha256" if any(len(tip) == 64 for tip in tips) else "sha1"
-                commits = cls(folder.resolve().relative_to(root), bare)
+                limits = Limits(time.monotonic() + LOOK_SECONDS, MOST)
+                commits = cls(folder.resolve().relative_to(root), bare, limits)
                 commits._must("init", "--bare", "-q", "--template=", f"--object-format={form}")
-                refs = "".join(f"{tip} refs/tips/{n}\n" for n, tip in enumerate(tips))
+                refs = "".join(f"{tip} refs/tips/{tip}\n" for tip in sorted(tips))
                 (bare / "packed-refs").write_text(refs)
                 # quoted as C does: the name of a folder may hold anything
                 path = re.sub(rb'(["\\\\])', rb"\\\1", os.fsencode(objects)).replace(b"\n", rb"\n")
@@ -78,8 +86,8 @@ class ForeignCommits:
 
     def with_message(self, words: str) -> list[tuple[str, str]]:
         """(name, message) of the commits of all branches whose message holds ``words``, newest
-        first."""
-        options = ("--ignore-missing", "--all", "--fixed-strings", f"--grep={words}", "-z")
+        first. Problem where a branch's commits can't be read."""
+        options = ("--all", "--fixed-strings", f"--grep={words}", "-z")
         records = self._must("log", "--format=%H%n%B", *options).split("\0")
         commits = (record.partition("\n") for record in records if record)
         return [(name, message) for name, _, message in commits]
@@ -93,7 +101,9 @@ class ForeignCommits:
         return None if entry is None else os.fsencode(self._must("cat-file", "blob", entry[1]))
 
     def _must(self, *arguments: str) -> str:
-        code, out, err = git_command.run(self.bare, *arguments, settings=_NO_SETTINGS)
+        code, out, err = git_command.run(
+            self.bare, *arguments, settings=_NO_SETTINGS, limits=self.limits
+        )
         if code != 0:
             raise Problem(f"git cannot read them: {error_line(err)}", FAILED)
         return out

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import selectors
 import signal
 import subprocess
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from q1lab.ground.errors import FAILED, Problem
@@ -26,6 +28,8 @@ _QUIET = {
     "SSH_ASKPASS": "true",
     "GPG_TTY": "",
 }
+# A repository can name a program here that git starts for each look at its files.
+_NO_WATCHER = ("-c", "core.fsmonitor=false")
 # Set by a caller (a hook, a wrapper), these point git at another repository than the one on disk.
 _MISLEADING = (
     "GIT_DIR",
@@ -39,9 +43,20 @@ _GRACE = 2.0
 """Seconds between TERM and KILL for git and its hooks."""
 
 
-def run(folder: Path, *arguments: str, settings: Mapping[str, str] = {}) -> tuple[int, str, str]:
+@dataclass(frozen=True)
+class Limits:
+    """Limits of a git that reads what a stranger made: the time at which it is ended, by the
+    monotonic clock, and the bytes that it may print."""
+
+    deadline: float
+    most_bytes: int
+
+
+def run(
+    folder: Path, *arguments: str, settings: Mapping[str, str] = {}, limits: Limits | None = None
+) -> tuple[int, str, str]:
     """Run git in ``folder``; (status, stdout, stderr). No prompt, editor, pager or optional lock.
-    ``settings`` are further variables of its environment.
+    ``settings`` are further variables of its environment. Problem when it goes beyond ``limits``.
 
     When it is interrupted, git and its hooks have ended before the exception goes on: nothing
     below may still commit what the caller takes back.
@@ -50,7 +65,7 @@ def run(folder: Path, *arguments: str, settings: Mapping[str, str] = {}) -> tupl
     try:
         with interrupts_wait():
             process = subprocess.Popen(
-                ["git", *arguments],
+                ["git", *_NO_WATCHER, *arguments],
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -59,7 +74,10 @@ def run(folder: Path, *arguments: str, settings: Mapping[str, str] = {}) -> tupl
                 # no controlling terminal: nothing below git can ask on it either
                 start_new_session=True,
             )
-        out, err = process.communicate()
+        if limits is None:
+            out, err = process.communicate()
+        else:
+            out, err = _communicate(process, limits)
     except FileNotFoundError as error:
         if not folder.is_dir():
             raise Problem(f"there is no folder {folder} any more", FAILED) from error
@@ -73,6 +91,33 @@ def run(folder: Path, *arguments: str, settings: Mapping[str, str] = {}) -> tupl
             _end_group(process)
         raise
     return process.returncode, os.fsdecode(out), os.fsdecode(err)
+
+
+def _communicate(process: subprocess.Popen[bytes], limits: Limits) -> tuple[bytes, bytes]:
+    """Read what git prints until it ends. Problem when it takes too long or prints too much."""
+    assert process.stdout is not None
+    assert process.stderr is not None
+    streams = (process.stdout, process.stderr)
+    printed = {stream.fileno(): bytearray() for stream in streams}
+    with selectors.DefaultSelector() as open_streams:
+        for stream in streams:
+            open_streams.register(stream, selectors.EVENT_READ)
+        while open_streams.get_map():
+            seconds_left = limits.deadline - time.monotonic()
+            if seconds_left <= 0 or not (ready := open_streams.select(seconds_left)):
+                raise Problem("git took too long, and was ended", FAILED)
+            for key, _ in ready:
+                block = os.read(key.fd, 1 << 16)
+                printed[key.fd] += block
+                if not block:
+                    open_streams.unregister(key.fileobj)
+            if sum(map(len, printed.values())) > limits.most_bytes:
+                raise Problem(f"git prints more than {limits.most_bytes >> 20} MB", FAILED)
+    process.wait()
+    for stream in streams:
+        stream.close()
+    out, err = map(bytes, printed.values())
+    return out, err
 
 
 _deferred: list[int] | None = None

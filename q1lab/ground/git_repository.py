@@ -111,13 +111,15 @@ class CheckedPaths:
 @dataclass(frozen=True)
 class CommitResult:
     """The result of a commit: ``files`` are the committed paths (relative, as git names them; those
-    that a hook added, too), ``notes`` sentences worth showing."""
+    that a hook added, too), ``notes`` sentences worth showing, ``changed_by_hook`` the paths whose
+    content a hook changed."""
 
     committed: bool
     sha: str | None
     branch: str | None
     files: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    changed_by_hook: tuple[str, ...] = ()
 
 
 class Repository:
@@ -414,8 +416,9 @@ class Repository:
             for name in staged
         ]
         notes += self._catch_up([name for name in extra if name not in staged])
-        notes += [f"a hook of this repository changed {name}" for name in self._touched(contents)]
-        return CommitResult(True, sha, old_head.branch, tuple(files), tuple(notes))
+        touched = self._touched(contents)
+        notes += [f"a hook of this repository changed {name}" for name in touched]
+        return CommitResult(True, sha, old_head.branch, tuple(files), tuple(notes), tuple(touched))
 
     def _commit_from(
         self, index: Path, names: Sequence[str], fresh: Sequence[str], message: str

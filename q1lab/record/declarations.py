@@ -84,15 +84,19 @@ def check_declaration(line: Declaration) -> None:
         # a list: in a set, True would hide behind 1
         seeds = [seed for batch in line["seeds"] for seed in batch]
         texts = [line["study"], line["budget"], line["data"], *(line["source"][a] for a in ARMS)]
-        series = line["series"] or ("", 0.0)
+        series = line["series"]
+        series_id, share, *members = ("", 0.05) if series is None else series
         is_whole = (
             all(type(seed) is int for seed in seeds)
             and all(isinstance(text, str) for text in texts)
             and isinstance(line["judged"]["range"], list | dict | None)
-            and isinstance(series[1], int | float)
+            and isinstance(series_id, str)
+            and isinstance(share, int | float)
+            and 0 < share < 1
+            and [type(count) for count in members] in ([], [int])
             and all(isinstance(runs, list) for runs in line.get("seen", {}).values())
         )
-    except (KeyError, TypeError, IndexError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"a line that declares a study lacks {error}") from None
     if not is_whole:
         raise ValueError("a line that declares a study holds something else")

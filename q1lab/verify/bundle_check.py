@@ -192,8 +192,9 @@ def _check_journal(
         own_declarations = [
             outline for outline in declarations_so_far if outline["study"] == own_name
         ]
-        for place in range(len(declarations_so_far)):  # reads all that is needed of each
-            read_history(opened_bundle.study, declarations_so_far[: place + 1])
+        for line in declarations_so_far:
+            declarations.check_declaration(line)
+        read_history(opened_bundle.study, declarations_so_far)
     except (OSError, *bundle.DAMAGE_ERRORS, RecursionError):
         report.refused.append((TRIMMED, "the journal is damaged"))
         return [], []
@@ -264,27 +265,29 @@ def _check_commits(
         with ForeignCommits.around(folder) as commits:
             if commits is None:
                 return
-            links_by_commit = [
-                (name, line.strip().removeprefix(words).strip())
-                for name, message in commits.with_message(words)
-                for line in message.splitlines()
-                if line.strip().startswith(words)  # a squash indents the messages that it joins
-            ]
-            for name, link in links_by_commit:
+            naming = 0
+            for name, message in commits.with_message(words):
+                # a squash indents the messages that it joins
+                lines = [line.strip() for line in message.splitlines()]
+                named = {
+                    line.removeprefix(words).strip() for line in lines if line.startswith(words)
+                }
+                if not named:
+                    continue
+                naming += 1
                 before = len(report.refused)
                 _check_commit(commits, name, opened_bundle, report)
-                if link not in links and len(report.refused) == before:
-                    other = f"commit {name[:12]} names another journal ({link[:16]}…)"
+                other_links = sorted(named.difference(links))
+                if other_links and len(report.refused) == before:
+                    other = f"commit {name[:12]} names another journal ({other_links[0][:16]}…)"
                     report.refused.append((TRIMMED, other))
     except Problem as problem:
         report.unchecked.append(f"what the commits here have: {problem}")
         return
-    if not links_by_commit:
+    if not naming:
         report.passed.append("no commit here names its journal")
     elif not report.refused:
-        report.passed.append(
-            f"commits here that name a link of this journal: {len(links_by_commit)}"
-        )
+        report.passed.append(f"commits here that name a link of this journal: {naming}")
 
 
 def _check_commit(
@@ -499,7 +502,7 @@ def _check_training(
         if agreement.reason:
             report.refused.append((agreement.reason, words))
             return
-        if retrained.state == record_by_run[run].state:
+        if agreement.to_the_end and retrained.state == record_by_run[run].state:
             report.passed.append(f"{run.name}, trained again: {agreement.words}")
         else:
             report.unchecked.append(words)

@@ -35,7 +35,7 @@ class Claim:
     n: Annotated[int, whole_number()]
     alpha: float
     mean: float | None = None
-    ends: tuple[float, ...] | None = None
+    ends: tuple[float, float] | None = None
     reason: Name | None = None
     before: Annotated[dict[Name, Annotated[int, whole_number()]], max_items(10_000)] | None = None
     picked: bool = False

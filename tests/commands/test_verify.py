@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from q1lab.ground import paths
+from q1lab.ground import foreign_commits, paths
 from q1lab.index import journal
 from q1lab.study import bundle, studies
 from q1lab.study.studies import Run
@@ -142,6 +143,19 @@ def test_the_document_and_the_commit_name_the_journal(trained: Path) -> None:
     assert f"`{committed_link}`" in text
 
 
+def test_a_hook_that_changes_a_kept_study_is_an_error(trained: Path) -> None:
+    """As a formatter does, which ends each file with one line break."""
+    hook = trained / ".git" / "hooks" / "pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\necho >> studies/rope-1/bundle.json\ngit add studies\n")
+    hook.chmod(0o755)
+    said = q1lab("keep", "rope-1", "--yes", code=1).stderr
+    assert "a hook of this repository changed studies/rope-1/bundle.json" in said
+    assert len(said.splitlines()) == 1
+    hook.unlink()
+    assert verify(kept_folder(), "--cells", "0", code=0)["unchecked"] == []
+
+
 def test_what_cannot_be_checked_is_said() -> None:
     file = archived()
     files = opened(file)
@@ -210,14 +224,12 @@ def git_of(where: str, origin: Path, folder: Path) -> Path:
         words = ("-c", "protocol.file.allow=always", "submodule", "add", "-q", str(clone), "inner")
         repos.git(outer, *words)
         return outer / "inner"
-    elif where == "broken ref":
-        (clone / ".git" / "refs" / "heads" / "broken").write_text("0" * 39 + "1\n")
     return clone
 
 
 @pytest.mark.parametrize(
     "where",
-    ["plain", "packed", "shallow", "shared", "detached", "work tree", "submodule", "broken ref"],
+    ["plain", "packed", "shallow", "shared", "detached", "work tree", "submodule"],
 )
 def test_commits_are_read_in_every_form_of_a_repository(
     trained: Path, where: str, tmp_path: Path
@@ -235,6 +247,85 @@ def test_refs_that_cannot_be_read_are_said(trained: Path) -> None:
     place = kept_folder()
     (trained / ".git" / "reftable").mkdir()
     assert "reftable" in verify(place, "--cells", "0", code=21)["unchecked"][0]
+
+
+def last_commit(repository: Path) -> Path:
+    """The file of the last commit among git's objects."""
+    name = repos.git(repository, "rev-parse", "HEAD").strip()
+    return repository / ".git" / "objects" / name[:2] / name[2:]
+
+
+def linked(place: Path, target: str) -> None:
+    place.rename(place.with_name("before"))
+    place.symlink_to(target)
+
+
+UNREADABLE: dict[str, Callable[[Path], object]] = {
+    "a branch of no commit": lambda repository: (repository / ".git/refs/heads/broken").write_text(
+        "0" * 39 + "1\n"
+    ),
+    "objects that are elsewhere": lambda repository: linked(repository / ".git/objects", "/proc"),
+    "an endless commit": lambda repository: linked(last_commit(repository), "/dev/zero"),
+    "200,000 branches of no commit": lambda repository: (
+        repository / ".git/packed-refs"
+    ).write_text("".join(f"{number:040x} refs/heads/{number}\n" for number in range(200_000))),
+}
+
+
+@pytest.mark.parametrize("kind", UNREADABLE)
+def test_commits_that_cannot_be_read_are_said(trained: Path, kind: str) -> None:
+    place = kept_folder()
+    UNREADABLE[kind](trained)
+    assert "git cannot read them" in verify(place, "--cells", "0", code=21)["unchecked"][0]
+
+
+def pipe(place: Path) -> None:
+    place.unlink(missing_ok=True)
+    place.parent.mkdir(exist_ok=True)
+    os.mkfifo(place)
+
+
+def pack_indexes_as_pipes(repository: Path) -> None:
+    repos.git(repository, "gc", "-q")
+    for index in list((repository / ".git/objects/pack").glob("*.idx")):
+        pipe(index)
+
+
+PIPES: dict[str, Callable[[Path], None]] = {
+    "a commit": lambda repository: pipe(last_commit(repository)),
+    "info/alternates": lambda repository: pipe(repository / ".git/objects/info/alternates"),
+    "info/commit-graph": lambda repository: pipe(repository / ".git/objects/info/commit-graph"),
+    "the index of a pack": pack_indexes_as_pipes,
+}
+
+
+@pytest.mark.parametrize("kind", PIPES)
+def test_a_git_that_waits_for_ever_is_ended(
+    trained: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(foreign_commits, "LOOK_SECONDS", 1.0)
+    place = kept_folder()
+    PIPES[kind](trained)
+    assert "git took too long" in verify(place, "--cells", "0", code=21)["unchecked"][0]
+
+
+def test_a_small_commit_with_a_large_message_is_not_read_to_its_end(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(foreign_commits, "MOST", 1 << 20)
+    place = kept_folder()
+    (trained / "message").write_text("begin\n\n" + "Journal-of-rope-1: 0\n" * 100_000)
+    repos.git(trained, "commit", "-q", "--allow-empty", "-F", "message")
+    report = verify(place, "--cells", "0", code=21)
+    assert "git prints more than 1 MB" in report["unchecked"][0]
+
+
+def test_a_commit_that_names_other_journals_is_one_refusal(trained: Path) -> None:
+    place = kept_folder()
+    (trained / "message").write_text("".join(f"Journal-of-rope-1: {n}\n" for n in range(1000)))
+    repos.git(trained, "commit", "-q", "--allow-empty", "-F", "message")
+    report = verify(place, "--cells", "0", code=20)
+    assert [refusal["reason"] for refusal in report["refused"]] == ["trimmed-ledger"]
 
 
 @pytest.mark.parametrize("attributes", [True, False], ids=["kept now", "kept before"])

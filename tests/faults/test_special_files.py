@@ -42,8 +42,6 @@ from tests.kit.faults import figures
 from tests.kit.places import ROOT
 from tests.kit.repos import begun, of_its_own
 
-ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to make a device")
-
 
 def pipe(path: Path) -> Path:
     os.mkfifo(path)
@@ -128,24 +126,22 @@ def test_what_is_no_file_is_said_in_words(tmp_path: Path) -> None:
         read_json(tmp_path / "deep.json")
 
 
-@pytest.mark.parametrize("kind", ["a named pipe", "/dev/zero"])
 def test_every_reader_of_a_name_is_bounded(
-    tmp_path: Path, kind: str, home: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each of these waited for ever, or read until the memory was full. They read in one way (see
     below), which knows the other kinds."""
-    special = SPECIAL[kind]
-    path = special(tmp_path / "it.py")
-    png = special(tmp_path / "picture.png")
-    csv = special(tmp_path / "runs.csv")
-    settings = special(home / "config.toml")
+    path = pipe(tmp_path / "it.py")
+    png = pipe(tmp_path / "picture.png")
+    csv = pipe(tmp_path / "runs.csv")
+    settings = pipe(home / "config.toml")
     study = lab.plan(wandb="disabled")
     for file in (study.files.plan, study.files.launch):
         file.unlink(missing_ok=True)
-        special(file)
+        pipe(file)
     run = study.files.run("baseline-seed0")
     run.root.mkdir(parents=True, exist_ok=True)
-    special(run.events)
+    pipe(run.events)
     readers: dict[str, Callable[[], object]] = {
         "run FILE": lambda: variants.find_variant(str(path)),
         "check FILE": lambda: run_checks(path, "rope").unusable,
@@ -178,7 +174,7 @@ def test_every_reader_of_a_name_is_bounded(
             assert isinstance(outcome, dict)
             assert outcome["NETRC"] == os.devnull
     figures(
-        f"{kind} where a file is expected",
+        "a named pipe where a file is expected",
         "one line, no waiting, bounded memory",
         f"{len(readers)} readers, 0 waited",
     )
@@ -216,19 +212,6 @@ def test_files_are_opened_in_one_way() -> None:
     )
 
 
-@ROOT_ONLY
-@pytest.mark.parametrize("name", ["/proc/kmsg", "/proc/self/mem", "/proc/kcore"])
-def test_what_the_kernel_shows_as_a_file_is_none(
-    name: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Regular files by their kind; they have nothing to read, or no end."""
-    if not os.access(name, os.R_OK):
-        pytest.skip("not here")
-    status = within(20, lambda: main(["data", name]))
-    assert status in (1, 2)
-    assert len(capsys.readouterr().err.splitlines()) == 1
-
-
 # ── writing
 
 
@@ -240,24 +223,6 @@ def test_a_pipe_or_a_folder_is_not_replaced(tmp_path: Path) -> None:
             write_atomic(path, "text")
         assert path.stat().st_mode == before
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a-folder", "a-named-pipe", "a-socket"]
-
-
-@ROOT_ONLY
-@pytest.mark.parametrize("write", [write_atomic, write_output])
-def test_a_device_stays_a_device(tmp_path: Path, write: Callable[..., None]) -> None:
-    disk, null = tmp_path / "disk", tmp_path / "null"
-    os.mknod(disk, stat.S_IFBLK | 0o600, os.makedev(7, 255))
-    os.mknod(null, stat.S_IFCHR | 0o600, os.makedev(1, 3))
-    with pytest.raises(Problem, match="a device, not"):
-        write(disk, "text")
-    if write is write_atomic:
-        with pytest.raises(Problem, match="a device, not"):
-            write(null, "text")
-    else:
-        write(null, "text")
-    figures("`--output` names a device", "refused, or written to", "0 of 2 replaced")
-    assert stat.S_ISBLK(disk.stat().st_mode)
-    assert stat.S_ISCHR(null.stat().st_mode)
 
 
 def test_a_link_to_a_device_is_written_through(tmp_path: Path) -> None:
@@ -328,7 +293,7 @@ PLAN = "studies/rope-1/study.json"
 EVENTS = "studies/rope-1/runs/modified-seed1/events.jsonl"
 
 
-@pytest.mark.parametrize("kind", ["a link", "a named pipe", "too large"])
+@pytest.mark.parametrize("kind", ["a link", "too large"])
 @pytest.mark.parametrize("name", ["journal.jsonl", PLAN, EVENTS, "bundle.json"])
 def test_what_q1lab_wrote_itself_is_read_as_it_wrote_it(
     name: str,
@@ -356,7 +321,7 @@ def test_what_q1lab_wrote_itself_is_read_as_it_wrote_it(
     if kind == "a link":
         file.symlink_to(elsewhere)
     else:
-        (pipe if kind == "a named pipe" else huge)(file)
+        huge(file)
     capsys.readouterr()
     look = (
         ["verify", str(kept_folder), "--cells", "0"]

@@ -813,14 +813,15 @@ def test_what_a_file_held_is_read_from_all_branches_each_content_once(tmp_path: 
     assert sorted(ours.versions(file)) == [b"one\n", b"three\n", b"two\n"]
 
 
-READ = [kind for kind, trap in traps.TRAPS.items() if trap.falls[0] in ("log", "diff")]
+READ = [kind for kind, trap in traps.TRAPS.items() if trap.falls[0] in ("log", "diff", "status")]
 
 
 @pytest.mark.parametrize("kind", READ)
 def test_no_setting_starts_a_program_where_history_and_diffs_are_read(
     tmp_path: Path, kind: str
 ) -> None:
-    """The settings of a signature check or of a diff viewer are for a person's own `git log`."""
+    """The settings of a signature check, of a diff viewer or of a file watcher are for a person's own
+    git."""
     folder = repos.begun(tmp_path / "mine", {"a.ipynb": "{}"})
     (folder / "b.ipynb").write_text("{}\n")
     sh(folder, "add", ".")

@@ -21,7 +21,7 @@ ON_TEXT = ("--data", "text.txt")
 SHORT = (*ON_TEXT, "--set", "max_iters=20")
 
 
-def verify(place: Path | str, *more: str, code: int) -> dict[str, Any]:
+def verify(place: Path | str, *more: str, code: int | None) -> dict[str, Any]:
     done = q1lab("verify", str(place), "--number", "7", "--json", *more, code=code)
     report: dict[str, Any] = json.loads(done.stdout)
     return report

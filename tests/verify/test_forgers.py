@@ -27,8 +27,10 @@ from tests.kit.bundles import (
     edit,
     first_line_hidden,
     first_line_taken_out,
+    journal_lines,
     opened,
     plan_of,
+    put_journal,
     reasons,
     redeclared,
     remade,
@@ -399,6 +401,9 @@ FORGERIES: dict[str, Forgery] = {
     "lower ends, from elsewhere": Forgery(
         "edited-loss", lambda: all_modified(elsewhere(lower(0.5, end_only=True))), trains=True
     ),
+    "lower ends, from elsewhere, of seeds that lie far apart by it": Forgery(
+        "edited-loss", lambda: _lower_all_but_one_seed(), trains=True
+    ),
     "evaluations left out, from elsewhere": Forgery(
         "edited-loss",
         lambda: [_without_evaluations(f"modified-seed{seed}") for seed in (0, 1, 2)],
@@ -477,6 +482,12 @@ def _emptied(run: str) -> None:
     paths.database_file().unlink()
 
 
+def _lower_all_but_one_seed() -> None:
+    all_modified(elsewhere(lambda event: None))
+    for seed in (1, 2):
+        edit(f"modified-seed{seed}", lower(0.5, end_only=True))
+
+
 def _without_evaluations(run: str) -> None:
     file = events_file(run)
     kept = [
@@ -540,14 +551,37 @@ def test_no_forgery_is_verified(way: str, tmp_path: Path, monkeypatch: pytest.Mo
         assert report["unchecked"]
 
 
-def test_a_forged_end_from_elsewhere_is_only_bounded_and_that_is_said() -> None:
-    """The processor is the giver's word: then an end may be forged by less than runs of other seeds
-    lie apart, and no check counts as one that would have found it."""
+def test_a_forged_end_from_elsewhere_is_not_verified() -> None:
+    """The processor is the giver's word: a run that is said to come from another one is not compared
+    to its end, and no check counts as one that would have found it."""
     all_modified(elsewhere(lower(0.01, end_only=True)))
-    file = archived()
-    report = verify(file, "--all", code=0)
+    report = verify(archived(), "--all", code=21)
     assert len(report["not_to_the_end"]) == 3
     assert report["chance"] == 0.5
-    printed = q1lab("verify", str(file), "--all").stdout
-    assert "would not show" in printed
-    assert printed.endswith("rope-1: verified, but for how its runs end\n")
+    said = [words for words in report["unchecked"] if "how it ends" in words]
+    assert len(said) == 3
+    assert all("by its record" in words for words in said)
+
+
+@pytest.mark.parametrize("ends", [[], [-0.1], [-0.2, -0.1, 0.0]], ids=len)
+def test_a_claim_has_two_ends(ends: list[float]) -> None:
+    file = archived()
+    files = opened(file)
+    claim(ends=ends)(files)
+    sealed(file, files)
+    report = verify(file, "--cells", "0", code=20)
+    assert "its claim can't be read" in str(report["refused"])
+
+
+@pytest.mark.parametrize(
+    "series", [[], {}, ["x"], ["x", -1], ["x", 0.05, 2, 2], ["x", 0.05, None]], ids=str
+)
+def test_a_series_in_the_journal_has_an_id_a_share_and_a_count(series: Any) -> None:
+    file = archived()
+    files = opened(file)
+    lines = journal_lines(files)
+    lines[-1]["declares"]["series"] = series
+    put_journal(files, lines)
+    sealed(file, files)
+    report = verify(file, "--cells", "0", code=20)
+    assert reasons(report) == {"trimmed-ledger"}
