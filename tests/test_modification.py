@@ -112,7 +112,7 @@ def test_the_lab_and_the_documents_know_it(q1lab: Callable[..., Done], tmp_path:
     document = (tmp_path / "mine" / "MODIFICATION.md").read_text(encoding="utf-8")
     assert document.startswith("# Modification: ReLU²")
     assert "2109.08668" in document
-    assert f"{NAME} " in q1lab("course", "card").stdout
+    assert "ReLU² " in q1lab("course", "card").stdout
     draft = tmp_path / "mine" / "draft.md"
     draft.write_text(f"Sleep is clearly deeper in winter.\n\nAs all know, {NAME} clearly leads.\n")
     report = json.loads(q1lab("post", "lint", "--file", str(draft), "--json", code=1).stdout)

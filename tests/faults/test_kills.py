@@ -327,7 +327,7 @@ def test_training_outlives_a_logout(faulty: Faulty, monkeypatch: pytest.MonkeyPa
     pause(monkeypatch, 0.05)
     master, slave = pty.openpty()
     with subprocess.Popen(
-        [*Q1LAB, "run", "rope", *SMALL, "--jobs", "2"],
+        [*Q1LAB, "run", "rope", *SMALL, "--jobs", "2", "--yes"],
         stdin=slave,
         stdout=slave,
         stderr=slave,

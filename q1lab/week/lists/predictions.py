@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from q1lab.ground.errors import Problem
 from q1lab.statistics.prediction_score import DIRECTIONS
-from q1lab.study import studies
 
 if TYPE_CHECKING:
     from q1lab.index.store import Store
@@ -207,6 +206,8 @@ def prediction_for(store: Store, variant: str) -> dict[str, Any] | None:
 def unpredicted(store: Store, names: Iterable[str]) -> list[str]:
     """Those modifications without a prediction that no study has trained, and that the learner was
     not asked about yet (``note_asked``)."""
+    from q1lab.study import studies
+
     known = {study.variant for study in studies.load_readable()} | {*store.setting("asked", [])}
     return [name for name in names if name not in known and prediction_for(store, name) is None]
 
