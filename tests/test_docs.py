@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import importlib
+import json
 import os
 import re
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -33,10 +35,52 @@ def test_a_generated_page_is_as_it_would_be_made_now(name: str) -> None:
 
 def test_the_page_of_looks_is_as_its_results_make_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(ROOT / "tools" / "docs"))
-    page = (ROOT / "docs" / "looks.md").read_text()
-    for block, text in importlib.import_module("looks").texts().items():
-        generated = f"<!-- made: {block} -->\n{text}\n<!-- /made -->"
-        assert generated in page, "run: python tools/docs/make.py looks"
+    looks = importlib.import_module("looks")
+    for name, made in (("looks", looks.texts()), ("statistics", looks.statistics_texts())):
+        page = (ROOT / "docs" / f"{name}.md").read_text()
+        for block, text in made.items():
+            generated = f"<!-- made: {block} -->\n{text}\n<!-- /made -->"
+            assert generated in page, "run: python tools/docs/make.py looks"
+
+
+def test_no_way_of_looking_claims_more_than_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Apart from three standard errors of the simulation."""
+    monkeypatch.syspath_prepend(str(ROOT / "tools" / "docs"))
+    page = importlib.import_module("looks")
+    for group, printed in page.PRINTED.items():
+        for row in page.rows(group):
+            rate, bound = page.share(row["answers"]) / 100, row[printed]
+            assert rate <= bound + 3 * (bound * (1 - bound) / row["weeks"]) ** 0.5, row["what"]
+
+
+def test_pairs_correlate_between_budgets_as_the_simulation_says() -> None:
+    losses: dict[tuple[str, int], dict[int, float]] = {}
+    for line in (ROOT / "docs" / "results" / "card.jsonl").read_text().splitlines():
+        if (run := json.loads(line))["kind"] == "run":
+            losses.setdefault((run["model"], run["iters"]), {})[run["seed"]] = run["val_loss"]
+
+    def differences(model: str, iters: int) -> list[float]:
+        base = losses["baseline", iters]
+        return [loss - base[seed] for seed, loss in sorted(losses[model, iters].items())]
+
+    found = [
+        statistics.correlation(differences(model, iters), differences(model, 2 * iters))
+        for model, iters in losses
+        if model != "baseline" and iters < 2000
+    ]
+    assert (len(found), round(statistics.fmean(found), 2), round(max(found), 2)) == (10, 0.26, 0.79)
+    page = (ROOT / "docs" / "statistics.md").read_text()
+    assert "correlate by 0.26" in page
+    assert "correlate by 0.79" in page
+
+
+def test_a_replication_finds_what_the_page_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "tools" / "docs"))
+    page = importlib.import_module("looks")
+    words = " ".join((ROOT / "docs" / "statistics.md").read_text().split())
+    first, second = (100 * page.claim_chance(2.0, alpha) for alpha in (0.05, page.SECOND_LOOK))
+    assert f"three fresh pairs claim something in {first:.0f} of 100" in words
+    assert f"not in the {second:.0f} of a second look" in words
 
 
 def test_all_four_are_held_against_their_sum(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,18 +94,20 @@ def test_all_four_are_held_against_their_sum(monkeypatch: pytest.MonkeyPatch) ->
         assert row in week
 
 
-def test_the_rates_of_skewed_differences_are_computed_again(
+def test_the_rates_of_broken_assumptions_are_computed_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.syspath_prepend(str(ROOT / "tools" / "docs"))
-    page = importlib.import_module("skewed")
+    page = importlib.import_module("assumed")
     assert page.text() in (ROOT / "docs" / "statistics.md").read_text(), (
-        "run: python tools/docs/make.py skewed"
+        "run: python tools/docs/make.py assumed"
     )
     for rate, claims in ((LOGNORMAL_FIXED, (3, 5, 8, 12)), (LOGNORMAL_RANGE, (8, 12))):
         for most in claims:
             first = most if rate == LOGNORMAL_FIXED else 3
-            assert page.claim_rate(first, most) == pytest.approx(rate, abs=0.006)
+            assert page.claim_rate("differences are lognormal", first, most) == pytest.approx(
+                rate, abs=0.006
+            )
 
 
 def test_what_a_page_says_was_measured_has_date_and_commit() -> None:

@@ -15,6 +15,7 @@ from q1lab.ground.errors import OK, Problem
 from q1lab.index import ingest_events
 from q1lab.index.store import Store
 from q1lab.planning import study_plan
+from q1lab.record import home_history
 from q1lab.statistics import intervals
 from q1lab.study import command_line, studies, variants
 from q1lab.study.command_line import Request
@@ -59,7 +60,7 @@ def plan(variant: str, detect: float | None, preset: str | None, as_json: bool) 
         ingest_events.ingest_all(store)
         spread = _spread(store, request)
         detect, reason = _difference(store, request, spread, detect)
-        alpha = intervals.ALPHA_LATER if _asks_again(spread) else intervals.ALPHA
+        alpha, again = _next_look(store, spread)
         advice = pairs_needed.advise(detect, spread, alpha)
         if spread.seconds is None:
             remark("Timing a few steps on this machine …", quiet=as_json)
@@ -69,8 +70,6 @@ def plan(variant: str, detect: float | None, preset: str | None, as_json: bool) 
         print_json({**dataclasses.asdict(advice), "seeds": advice.seeds})
         return OK
     legend = pairs_needed.table_legend(advice)
-    again = level_text.later_look_note() if alpha == intervals.ALPHA_LATER else ""
-    again = again[:1].upper() + again[1:]
     for line in filter(None, (pairs_needed.spread_sentence(spread), reason, again, legend)):
         print_wrapped(line, 0)
     click.echo("\n".join(("", *pairs_needed.designs_table(advice), "")))
@@ -101,9 +100,20 @@ def _spread(store: Store, request: Request) -> Spread:
     return spread
 
 
-def _asks_again(spread: Spread) -> bool:
-    """True if a study of these files is another look: the one that the spread is of asked first."""
-    return bool(spread.study) and studies.load(spread.study).counts_as_asking
+def _next_look(store: Store, spread: Spread) -> tuple[float, str]:
+    """The level of a study of these files, and a sentence where it is not a first look: the one
+    that the spread is of may have looked before."""
+    if not spread.study:
+        return intervals.ALPHA, ""
+    asked = home_history.study_history(store, studies.load(spread.study))
+    if not asked.looks:
+        return intervals.ALPHA, ""
+    if any(look.verdict in ("helps", "hurts") for look in asked.looks):
+        level, note = intervals.ALPHA, level_text.replication_note()
+    else:
+        level = intervals.later_level(min(look.level for look in asked.looks))
+        note = level_text.later_look_note(len(asked.looks), level)
+    return level, f"{note[0].upper()}{note[1:]}."
 
 
 def _difference(

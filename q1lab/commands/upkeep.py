@@ -14,8 +14,8 @@ from q1lab.commands.completion import study_argument
 from q1lab.ground import paths, text_formats
 from q1lab.ground.errors import FAILED, OK, Problem
 from q1lab.ground.files import printable
-from q1lab.index import study_labels
-from q1lab.record import delete_restore, questions, traveling_chains
+from q1lab.index import reclaimable, study_labels
+from q1lab.record import begin, delete_restore, on_record, traveling_lines
 from q1lab.study import bundle, studies
 
 yes_option = click.option("--yes", is_flag=True, help="Don't ask.")
@@ -109,19 +109,19 @@ def prune(models: bool, days: float, dry_run: bool, yes: bool, as_json: bool) ->
     Losses, verdicts and logs stay. Studies that are running are left alone.
     """
     paths.ensure_home()
-    items = delete_restore.list_reclaimable(models=models, days=days)
+    items = reclaimable.list_reclaimable(models=models, days=days)
     total = sum(item.bytes for item in items)
     for item in items:
         line = f"{item.kind:<12} {text_formats.byte_size(item.bytes):>9}  {item.description}"
         click.echo(printable(line), err=as_json)
     with open_store() as store:
-        warnings = delete_restore.reuse_warnings(store, items)
+        warnings = reclaimable.reuse_warnings(store, items)
     for sentence in warnings:
         click.echo(printable(sentence), err=as_json)
     done = bool(items) and not dry_run and _agrees(f"Free {text_formats.byte_size(total)}?", yes)
     if done:
         with open_store() as store:
-            delete_restore.delete_items(items)
+            reclaimable.delete_items(items)
     if as_json:
         rows = [{"kind": i.kind, "what": i.description, "bytes": i.bytes} for i in items]
         click.echo(json.dumps({"items": rows, "bytes": total, "freed": done}, indent=1))
@@ -198,17 +198,18 @@ def restore(file: Path, name: str | None, as_json: bool) -> int:
             FAILED,
             next="`q1lab prune --dry-run` lists the trash, `q1lab status` the studies",
         )
-    labels_record = first_chain = None
+    labels_record = came = None
+    is_received = place is None
     if place is not None:
         study = studies.load(delete_restore.restore_study(place, name))
     else:
         with bundle.unpacked(file) as received:
-            first_chain = traveling_chains.first_chain(received)
+            came = traveling_lines.came_with(received)
             labels_record = received.labels
             study = bundle.restore(received, file, name)
     with open_store() as store:
-        came_home = questions.study_key(study) in questions.begun_studies(store)[0]
-        questions.record_begin(store, study, first_chain)
+        came_home = on_record.begun_study(store, *on_record.study_key(study)) is not None
+        begin.record_begin(store, study, came)
         if labels_record is not None:
             study_labels.change_labels(
                 store, study.id, lambda _: study_labels.labels_from_json(labels_record)
@@ -217,6 +218,6 @@ def restore(file: Path, name: str | None, as_json: bool) -> int:
         click.echo(json.dumps({"study": study.id, "runs": len(study.runs)}, indent=1))
         return OK
     click.echo(printable(f"{study.id}: restored, {len(study.runs)} runs; q1lab compare {study.id}"))
-    if first_chain is not None and not came_home:
-        click.echo(traveling_chains.first_chain_line(first_chain, study))
+    if is_received and not came_home:
+        click.echo(traveling_lines.came_with_line(came))
     return OK

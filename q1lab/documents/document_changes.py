@@ -25,7 +25,6 @@ from q1lab.ground.files import utc_now
 from q1lab.ground.git_repository import Repository
 from q1lab.index import journal
 from q1lab.index.store import Store
-from q1lab.record import traveling_chains
 from q1lab.study import kept_folder, studies
 from q1lab.study.studies import Study
 from q1lab.verify import claim
@@ -68,9 +67,7 @@ def modification_change(
             )
             if folder and record.reproduce is not None:
                 reproduction = reproduce.reproduction_of(study, root, keeps=True)
-                record = replace(
-                    record, reproduce=replace(reproduction, journal=record.reproduce.journal)
-                )
+                record = replace(record, reproduce=reproduction)
     path = chosen_variant.document_path(
         store, week.label, record.variant, root / modifications.FILE
     )
@@ -104,23 +101,14 @@ def modification_change(
                 store, record.variant, modifications.LOCKED_BY_COMMIT, week.label
             )
 
-    journal_trailer = (
-        record.study and record.reproduce and _naming(record.study.id, record.reproduce.journal)
-    )
     return replace(
         change,
         files={**change.files, **pictures, **folder},
-        message=_modification_message(change, record, path.name) + (journal_trailer or ""),
+        message=_modification_message(change, record, path.name),
         diff=change.diff + _diff_of_files({**pictures, **folder}, root),
         claims=warnings,
         after=after,
     )
-
-
-def _naming(study_id: str, link: str) -> str:
-    """The trailer of a commit's message that names the journal's link, so that the journal can't be
-    rewritten afterwards."""
-    return f"\n\n{traveling_chains.commit_trailer(study_id, link)}" if link else ""
 
 
 def kept_study_change(store: Store, study: Study, root: Path, repo: Repository | None) -> Change:
@@ -129,7 +117,7 @@ def kept_study_change(store: Store, study: Study, root: Path, repo: Repository |
     folder, warnings = reproduce.bundle_files(study, root, proof)
     if not folder:
         raise Problem(warnings[0])
-    message = f"docs: keep the files of study {study.id}" + _naming(study.id, proof.link)
+    message = f"docs: keep the files of study {study.id}"
     return Change(folder, message, repo, _diff_of_files(folder, root), root)
 
 

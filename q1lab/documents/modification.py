@@ -21,7 +21,6 @@ from q1lab.documents.templates import Rendered, render_template
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import read_text
 from q1lab.index.store import Store
-from q1lab.record import traveling_chains
 from q1lab.study import studies
 from q1lab.study.metric import VAL_LOSS, Metric
 from q1lab.study.studies import Study
@@ -203,8 +202,7 @@ def _reproduction(
     store: Store, study: Study, root: Path | None, keeps: Collection[str]
 ) -> Reproduction:
     has_files = root is not None and (study.id in keeps or reproduce.keeps_bundle(study, root))
-    link = traveling_chains.last_link(traveling_chains.journal_outlines(store, study))
-    return replace(reproduce.reproduction_of(study, root, keeps=has_files), journal=link)
+    return reproduce.reproduction_of(study, root, keeps=has_files)
 
 
 def _file_name(origin: str) -> str:

@@ -25,8 +25,6 @@ class Reproduction:
     command: str = ""
     folder: str = ""
     notes: tuple[Md, ...] = ()
-    journal: str = ""
-    """The journal's link at what the study declared."""
 
 
 def trained_own_file(study: Study) -> bool:

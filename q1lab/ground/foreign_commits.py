@@ -84,13 +84,17 @@ class ForeignCommits:
                 raise Problem(f"cannot read {git_dirs[-1]}: {os_reason(error)}", FAILED) from None
             yield commits
 
-    def with_message(self, words: str) -> list[tuple[str, str]]:
-        """(name, message) of the commits of all branches whose message holds ``words``, newest
-        first. Problem where a branch's commits can't be read."""
-        options = ("--all", "--fixed-strings", f"--grep={words}", "-z")
-        records = self._must("log", "--format=%H%n%B", *options).split("\0")
-        commits = (record.partition("\n") for record in records if record)
-        return [(name, message) for name, _, message in commits]
+    def of_folder(self) -> list[str]:
+        """The commits of all branches that change the folder, newest first. Problem where a
+        branch's commits can't be read."""
+        options = ("--all", "--format=%H")
+        return self._must("log", *options, "--", self.place.as_posix()).split()
+
+    def versions_of(self, name: str) -> list[bytes]:
+        """Every version of every file of this name, in whatever folder and on whatever branch."""
+        listed = self._must("rev-list", "--all", "--objects").splitlines()
+        blobs = [line.split(" ", 1)[0] for line in listed if line.endswith(f"/{name}")]
+        return [os.fsencode(self._must("cat-file", "blob", blob)) for blob in blobs]
 
     def content_at(self, commit: str, name: str) -> bytes | None:
         """The content of a file of the folder in a commit; None if the commit lacks it. Problem

@@ -2,21 +2,16 @@
 
 One line is one act, as JSON::
 
-    {"v": 2, "prev": "<link>", "sha": "<hash_of the body>", "salt": "…", "body": {"act": "tick", …}}
+    {"v": 3, "body": {"act": "tick", …}}
 
-Lines are only ever appended, each written and synced before it counts. A line's *link* is the
-SHA-256 of ``prev`` and ``sha``, and ``prev`` is the link of the last whole line before it: whoever
-knows the last link can tell whether a line was changed, added or taken out. The chain runs over
-hashes of bodies, and a body's hash over that of what it shows (its act, and what a study declares)
-and that of the rest. So the chain can be handed out (``Entry.outline``) without what the learner
-wrote. The salt keeps a short rest, such as a tick, from being guessed by its hash.
+Lines are only ever appended, each written and synced before it counts. Lines of format 2, which
+also hold hashes, are read by their body.
 
 Who acted stands in each body as ``who``: ``person`` (at a terminal), ``agent NAME``, or ``no
 terminal``.
 
-Nothing that happens to the file takes more than the damaged line away. A line whose body doesn't
-match its ``sha`` is left out and counted; a line without an end (the machine went down) waits, and
-whoever appends next ends it first.
+Nothing that happens to the file takes more than the damaged line away: it is left out and counted.
+A line without an end (the machine went down) waits, and whoever appends next ends it first.
 """
 
 from __future__ import annotations
@@ -27,12 +22,11 @@ import hashlib
 import json
 import os
 import re
-import secrets
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import (
@@ -41,18 +35,12 @@ from q1lab.ground.files import (
     open_regular,
     os_errors_as_problems,
     printable,
-    sha256_json,
     sync_folder,
 )
 
-FORMAT = 2
-SHOWN_FIELDS = ("act", "declares")
-"""The fields of a body that are handed out with its line."""
+OLDEST_FORMAT, FORMAT = 2, 3
 LARGEST_LINE = 8 << 20
 """Bytes of one line at most: an answer has 200,000 characters."""
-START = ""
-"""``prev`` of the first line."""
-
 AGENT = "Q1LAB_AGENT"
 """The environment variable in which an agent that works for the learner gives its name."""
 LEARNER_ONLY = {
@@ -70,42 +58,36 @@ Body = dict[str, Any]
 
 @dataclass(frozen=True)
 class Entry:
-    """A whole line: its number in the file (from 1), the link before it, its own, its body (None
-    where a newer q1lab wrote it), and what it is handed out as."""
+    """A whole line: its number in the file (from 1), and its body, None where a newer q1lab wrote
+    it."""
 
     number: int
-    prev: str
-    link: str
     body: Body | None
-    outline: Mapping[str, Any]
-    """The fields that it shows, and the hash of the rest as ``hidden``; of a newer q1lab's line,
-    ``sha``."""
 
 
 @dataclass(frozen=True)
 class Offset:
-    """A reader's position: bytes and lines read, the hash of those bytes, and the link of the
-    last whole line."""
+    """A reader's position: bytes and lines read, and the hash of those bytes."""
 
     size: int = 0
     lines: int = 0
     sha256: str = hashlib.sha256().hexdigest()
-    link: str = START
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Self:
+        """The offset that an index keeps; that of an older q1lab holds more. KeyError where it is
+        not whole."""
+        return cls(record["size"], record["lines"], record["sha256"])
 
 
 @dataclass(frozen=True)
 class NewEntries:
-    """The lines after a reader's mark, and the mark after them.
-
-    ``damaged`` are numbers of lines that could not be read; ``broken`` of those whose ``prev`` is
-    not the link before them (a line is missing, or was changed); ``newer`` of those that a newer
-    q1lab wrote.
-    """
+    """The lines after a reader's mark, and the mark after them. ``damaged`` are numbers of lines
+    that could not be read, ``newer`` of those that a newer q1lab wrote."""
 
     lines: tuple[Entry, ...]
     mark: Offset
     damaged: tuple[int, ...] = ()
-    broken: tuple[int, ...] = ()
     newer: tuple[int, ...] = ()
 
 
@@ -171,8 +153,8 @@ def _read(stream: BinaryIO, mark: Offset) -> NewEntries:
     if stream.tell() != mark.size or digest.hexdigest() != mark.sha256:
         raise Rewritten
     lines: list[Entry] = []
-    damaged, broken, newer = [], [], []
-    size, number, link = mark.size, mark.lines, mark.link
+    damaged, newer = [], []
+    size, number = mark.size, mark.lines
     for raw in stream:
         if not raw.endswith(b"\n"):
             break
@@ -183,14 +165,11 @@ def _read(stream: BinaryIO, mark: Offset) -> NewEntries:
         if line is None:
             damaged.append(number)
             continue
-        if line.prev != link:
-            broken.append(number)
         if line.body is None:
             newer.append(number)
         lines.append(line)
-        link = line.link
-    after = Offset(size, number, digest.hexdigest(), link)
-    return NewEntries(tuple(lines), after, tuple(damaged), tuple(broken), tuple(newer))
+    after = Offset(size, number, digest.hexdigest())
+    return NewEntries(tuple(lines), after, tuple(damaged), tuple(newer))
 
 
 def _parsed(raw: bytes, number: int) -> Entry | None:
@@ -198,67 +177,22 @@ def _parsed(raw: bytes, number: int) -> Entry | None:
         return None
     try:
         record = json.loads(raw)
-        version, prev, body = (record[key] for key in ("v", "prev", "body"))
-        if (
-            type(version) is not int
-            or version < FORMAT
-            or not isinstance(prev, str)
-            or not isinstance(body, dict)
-        ):
-            return None
-        sha = str(record["sha"])
-        if version > FORMAT:  # how its hash is made is not known here
-            return Entry(number, prev, next_link(prev, sha), None, {"sha": sha})
-        outline = _redacted_body(body, record["salt"])
-        if sha != body_hash(outline):
-            return None
+        version, body = record["v"], record["body"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    return Entry(number, prev, next_link(prev, sha), body, outline)
+    if type(version) is not int or version < OLDEST_FORMAT or not isinstance(body, dict):
+        return None
+    return Entry(number, body if version <= FORMAT else None)
 
 
-def _redacted_body(body: Body, salt: str) -> Body:
-    """A line's body as it is handed out: the fields that may be shown, and one salted hash of the
-    rest."""
-    rest = {key: body[key] for key in body if key not in SHOWN_FIELDS}
-    return {
-        **{key: body[key] for key in SHOWN_FIELDS if key in body},
-        "hidden": sha256_json([salt, rest]),
-    }
-
-
-def body_hash(outline: Mapping[str, Any]) -> str:
-    """The hash of a line's body, from what the line is handed out as."""
-    return str(outline["sha"]) if "sha" in outline else sha256_json(outline)
-
-
-def next_link(prev: str, sha: str) -> str:
-    """The link of a line from the link before it and the hash of its body."""
-    return hashlib.sha256(f"{prev} {sha}".encode()).hexdigest()
-
-
-def chain_links(outlines: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """The link after each line of a journal that was handed out. KeyError or TypeError if one is
-    not a line of a journal."""
-    link = START
-    for outline in outlines:
-        shown = {key: outline[key] for key in outline if key != "prev"}
-        link = next_link(outline.get("prev", link), body_hash(shown))
-        yield link
-
-
-def encode_entries(bodies: Sequence[Body], prev: str) -> bytes:
-    """The lines that carry ``bodies`` after the link ``prev``."""
+def encode_entries(bodies: Sequence[Body]) -> bytes:
+    """The lines that carry ``bodies``."""
     out = []
     for body in bodies:
-        salt = secrets.token_hex(8)
-        sha = body_hash(_redacted_body(body, salt))
-        record = {"v": FORMAT, "prev": prev, "sha": sha, "salt": salt, "body": body}
-        line = json.dumps(record, ensure_ascii=False)
+        line = json.dumps({"v": FORMAT, "body": body}, ensure_ascii=False)
         # (half a character, from a terminal that speaks no UTF-8, is written as its escape)
         out.append(re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", line).encode())
         out.append(b"\n")
-        prev = next_link(prev, sha)
     return b"".join(out)
 
 
@@ -288,7 +222,7 @@ def append(file: Path, bodies: Sequence[Body], mark: Offset) -> Offset:
     """Append one line a body and sync them, all or none; returns the mark after them. The lock is
     held, and ``mark`` is that of the whole file. Problem when the disk refuses: then nothing was
     added."""
-    data = encode_entries(bodies, mark.link)
+    data = encode_entries(bodies)
     with _appending(file) as fd:
         if os.fstat(fd).st_size != mark.size:
             raise Problem(

@@ -29,6 +29,7 @@ JOURNAL_TABLES = (
     "hints",
     "evidence",
     "begun",
+    "levels",
     "gated",
     "deleted",
     "labels",
@@ -45,7 +46,7 @@ settings."""
 MOST_VIEWED = 50
 """Studies or files that are remembered for each kind of look."""
 
-MALFORMED_BODY = (KeyError, ValueError, sqlite3.Error)
+MALFORMED_BODY = (KeyError, ValueError, TypeError, sqlite3.Error)
 """The exceptions that a malformed body raises."""
 
 
@@ -348,6 +349,12 @@ def _begin(db: sqlite3.Connection, body: Body) -> None:
     _insert(db, "begun", {**row, **texts})
 
 
+def _levels(db: sqlite3.Connection, body: Body) -> None:
+    for study_id, created, level in body["levels"]:
+        row = {"study_id": str(study_id), "created": str(created), "level": float(level)}
+        _insert(db, "levels", row, replace=True)
+
+
 def _delete(db: sqlite3.Connection, body: Body) -> None:
     """``plan`` is None where it could not be read."""
     row = {"study_id": body["study"], "created": _name(body["plan"])[1], "at": body["at"]}
@@ -442,6 +449,7 @@ FOLDS: Mapping[str, str | Callable[[sqlite3.Connection, Body], None]] = {
     "publish": _publish,
     "share": _record_share,
     "begin": _begin,
+    "levels": _levels,
     "gate": _gate,
     "delete": _delete,
     "blind": _blind,

@@ -113,7 +113,7 @@ def _known(database: Path) -> KnownJournal | None:
                 )
             }
         value, until = rows[OFFSET]
-        mark = journal.Offset(**value)
+        mark = journal.Offset.from_record(value)
         more = rows[LOST][0] if LOST in rows else {}
     except (sqlite3.Error, OSError, ValueError, TypeError, KeyError):
         return None

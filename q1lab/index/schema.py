@@ -82,6 +82,10 @@ CREATE TABLE begun (
     id INTEGER PRIMARY KEY, study_id TEXT NOT NULL, created TEXT NOT NULL, at TEXT NOT NULL,
     plan TEXT, declares TEXT NOT NULL
 ) STRICT;
+CREATE TABLE levels (
+    study_id TEXT NOT NULL, created TEXT NOT NULL, level REAL NOT NULL,
+    PRIMARY KEY (study_id, created)
+) STRICT;
 CREATE TABLE deleted (
     study_id TEXT NOT NULL, created TEXT NOT NULL, at TEXT NOT NULL, plan TEXT,
     runs TEXT NOT NULL, PRIMARY KEY (study_id, created)

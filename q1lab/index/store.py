@@ -30,7 +30,7 @@ from q1lab.ground.files import (
     sync_folder,
     utc_now,
 )
-from q1lab.index import journal, journal_tables, lost_lines
+from q1lab.index import journal, journal_tables, lost_lines, old_levels
 from q1lab.index.entry_fields import FOLDED, OFFSET, UNREAD
 from q1lab.study.run_states import MISSING, RunState
 
@@ -38,8 +38,11 @@ if TYPE_CHECKING:  # a tick needs no study
     from q1lab.index.ingest_events import OnProgress
     from q1lab.study.studies import Study
 
-SCHEMA = 12
+SCHEMA = 13
 """The number of the schema in schema.py, kept in ``PRAGMA user_version``."""
+
+SCHEMA_WITH_LEVELS = 13
+"""The first schema whose journal says in the line of a study at which level it is judged."""
 
 APPLICATION_ID = 0x71316C00
 """The value of ``PRAGMA application_id`` before the schema's number is added: with both, a number
@@ -189,15 +192,27 @@ class Store:
                 create_index(db)
             fresh.chmod(0o600)
             self._give_notice(self._keep_what_it_lost())
+            journal.create_file(self.journal)
+            self._record_old_levels()
             # an unfinished transaction of the old file must not be rolled back into the new one
             _rollback(self.file).unlink(missing_ok=True)
-            journal.create_file(self.journal)
             fresh.replace(self.file)
             sync_folder(self.file.parent)
         except (OSError, sqlite3.Error) as error:
             raise Problem(
                 f"cannot write {self.file}: {_reason(error)}", FAILED, file=self.file
             ) from error
+
+    def _record_old_levels(self) -> None:
+        """Put the levels on record at which an older q1lab judged the studies, where the index
+        still has them: by today's rule they might be judged at others."""
+        if levels := old_levels.levels_of_older_index(self.file, SCHEMA_WITH_LEVELS):
+            with journal.hold_lock(self.journal):
+                mark = journal.read_entries(self.journal).mark
+                journal.end_torn_line(self.journal, mark)
+                mark = journal.read_entries(self.journal).mark
+                body = {"act": "levels", "at": utc_now(), "who": "q1lab", "levels": levels}
+                journal.append(self.journal, [body], mark)
 
     def refresh(self) -> None:
         """Open again when another q1lab has put a new database in the place of this one, or
@@ -280,14 +295,11 @@ class Store:
                 lost.append(line.number)
             db.execute("RELEASE act")
         self._keep_mark(db, news.mark)
-        # the line after a damaged one can't follow from it
-        missing = max(0, len(news.broken) - len(news.damaged))
-        unread = self.unread + len(lost) + len(newer) + missing
+        unread = self.unread + len(lost) + len(newer)
         journal_tables.write_setting(db, UNREAD, unread, utc_now())
         for numbers, words in (
             (lost, "can't be read: what it said is lost, the others are whole"),
             (newer, "is from a newer q1lab and is left out; upgrade q1lab to see it"),
-            (news.broken, "doesn't follow from the line before it: one is missing, or was changed"),
         ):
             fresh = [number for number in numbers if number > since]
             if fresh:
@@ -296,13 +308,13 @@ class Store:
 
     @property
     def unread(self) -> int:
-        """The number of lines of the journal that are missing or can't be read."""
+        """The number of lines of the journal that can't be read."""
         return int(self.setting(UNREAD, 0))
 
     def _journal_mark(self) -> journal.Offset:
         try:
-            return journal.Offset(**self.setting(OFFSET, {}))
-        except TypeError:
+            return journal.Offset.from_record(self.setting(OFFSET, {}))
+        except KeyError:
             return journal.Offset()
 
     def _keep_mark(self, db: sqlite3.Connection, mark: journal.Offset) -> None:

@@ -184,6 +184,7 @@ def study_from_request(
             vocab_size=0,
             train_tokens=0,
             val_tokens=0,
+            training=sha256_text(str(folder)),  # the question is the same for each metric
         ),
         trainer=trainer,
         design=Fixed(batches=(seeds.seeds,), headline=request.headline, fresh_seeds=seeds.fresh),

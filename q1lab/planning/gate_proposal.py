@@ -23,7 +23,7 @@ from q1lab.index import ingest_events
 from q1lab.index.store import Store
 from q1lab.planning import command_draft, study_plan
 from q1lab.planning.command_draft import CommandDraft
-from q1lab.record import questions
+from q1lab.record import begin, on_record
 from q1lab.statistics import gate_rule
 from q1lab.statistics.gate_rule import GateRules, LossesSoFar
 from q1lab.study import imported_code, studies
@@ -117,13 +117,12 @@ class GateBudget:
 
 def read_budget(store: Store, name: str) -> GateBudget:
     """The record of a gate's budget."""
-    begun = questions.begun_studies(store)[0].values()
     proposals = tuple(
-        study.study
-        for study in begun
-        if isinstance(study.study.design, Gate) and study.study.design.gate.budget == name
+        study
+        for study in on_record.begun_studies(store)
+        if isinstance(study.design, Gate) and study.design.gate.budget == name
     )
-    decided = questions.gate_decisions(store)
+    decided = on_record.gate_decisions(store)
     kept_ids = frozenset(study_id for study_id, was_kept in decided.items() if was_kept)
     return GateBudget(name, proposals, kept_ids, frozenset(decided))
 
@@ -292,7 +291,7 @@ class _Proposal:
 
     def _save(self, study: Study) -> None:
         with study_plan.planning_lock(study.id, self.store):
-            questions.record_begin(self.store, study)
+            begin.record_begin(self.store, study)
             studies.save(study)
         self.study = study
 

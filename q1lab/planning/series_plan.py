@@ -21,7 +21,7 @@ from q1lab.index import ingest_events
 from q1lab.index.store import Store
 from q1lab.planning import study_plan
 from q1lab.planning.study_plan import Plan
-from q1lab.record import questions
+from q1lab.record import on_record
 from q1lab.runner import launch, series_members
 from q1lab.runner.machine import cores
 from q1lab.statistics.intervals import ALPHA
@@ -242,9 +242,9 @@ def _find_or_make(series: Series, drafts: tuple[Draft, ...], store: Store) -> De
     on_disk = studies.StudiesOnDisk()
     record = None if first.request.fresh else _find_same_series(series, by_name, on_disk)
     members_on_disk = {} if record is None else series_members.load_members(record.id)
-    deleted = set() if record is None else questions.deleted_places(store, record.id)
+    deleted = set() if record is None else on_record.deleted_places(store, record.id)
     if record is None:
-        series_id = series_members.new_series_id(kind, questions.names_on_record(store))
+        series_id = series_members.new_series_id(kind, on_record.names_on_record(store))
         record = replace(series, id=series_id, seeds=_seeds(drafts, store))
     if kind == SWEEP:
         new = [by_name[name] for at, name in enumerate(record.members) if at not in members_on_disk]

@@ -22,8 +22,9 @@ from q1lab.ground.files import exclusive_lock, expand_user, remove_inside, sha25
 from q1lab.ground.text_formats import first_names
 from q1lab.index import ingest_events
 from q1lab.index.store import Store
-from q1lab.record import delete_restore, ledger, questions
-from q1lab.record.recorded_studies import RunEnd, pair_differences
+from q1lab.record import begin, delete_restore, home_history, on_record
+from q1lab.record.history import History
+from q1lab.record.seen import recorded_ends
 from q1lab.runner import finished_runs, first_number, launch, series_members
 from q1lab.study import command_line, identity, kept_folder, part_registry, studies
 from q1lab.study import wandb_runs as wandb_state
@@ -31,6 +32,7 @@ from q1lab.study.command_line import Request
 from q1lab.study.design import TypedSeeds
 from q1lab.study.engine_choice import manual_command
 from q1lab.study.kept_folder import KeptStudy
+from q1lab.study.run_ends import pair_differences
 from q1lab.study.series import Series
 from q1lab.study.studies import StudiesOnDisk, Study
 from q1lab.study.study_draft import Draft
@@ -153,6 +155,7 @@ def plan_from_draft(
     """
     request = draft.request
     finished: finished_runs.RunCopies = ()
+    ingest_events.ingest_all(store)
     if existing is not None:
         more = existing.seeds if existing.design.fresh_seeds else draft.study.seeds
         if draft.seeds.to_the_end:
@@ -300,7 +303,7 @@ def save_plan(plan: Plan, store: Store, tries: Mapping[str, Study] | None = None
     study = plan.study
     if plan.is_new:
         return make_study(study, plan.draft, store, plan.finished, tries)
-    questions.record_begin(store, study)
+    begin.record_begin(store, study)
     if studies.load(study.id) != study:
         studies.save(study)
         _mint(study)
@@ -323,17 +326,17 @@ def make_study(
         ingest_events.ingest_all(store)  # its rows go before another study has its name
         study = replace(study, created=_later(study.created, failed_try.created))
     given_up = failed_try.id if failed_try is not None else None
-    taken_names = questions.names_on_record(store)
+    taken_names = on_record.names_on_record(store)
     study = replace(study, id=studies.reserve_id(study.variant, taken_names, given_up))
     predicted = predictions.locked_prediction(
         store,
         study.variant,
         f"study {study.id}",
-        lambda when: ledger.seen_in_study(store, study, when),
+        lambda when: home_history.study_with_result(store, study, when),
     )
     study = replace(study, prediction=predicted)
     try:
-        questions.record_begin(store, study)
+        begin.record_begin(store, study)
         draft.write(study)
         studies.make_newest(study.files.source)
         studies.save(study)
@@ -409,8 +412,12 @@ def declare_design(
             seeds = unseen_seeds([study], len(typed.seeds), store)
         elif typed.fresh:
             seeds = draw_seeds(study, store)
+    with_seeds = study.with_design(batches=(seeds,))  # whether they are fresh decides the level
     design = typed.kind.declared(
-        typed, seeds, study.design.headline, lambda: ledger.allowed_alpha(store, study)
+        typed,
+        seeds,
+        study.design.headline,
+        lambda: home_history.planned_history(store, with_seeds).level,
     )
     return replace(study, design=design)
 
@@ -418,17 +425,15 @@ def declare_design(
 def unseen_seeds(drafts: Sequence[Study], most: int, store: Store) -> tuple[int, ...]:
     """The first seeds at which none of these studies has results yet."""
     ingest_events.ingest_all(store)
-    seen_seeds = set().union(*(ledger.ended_seeds(store, draft) for draft in drafts))
-    return tuple(islice((seed for seed in count() if seed not in seen_seeds), most))
+    used = set().union(*(home_history.planned_history(store, draft).used for draft in drafts))
+    return tuple(islice((seed for seed in count() if seed not in used), most))
 
 
 def draw_seeds(draft: Study, store: Store) -> tuple[int, ...]:
     """Seeds that no run has used, drawn from a hash of the declared question, so that nobody
     chooses them."""
     ingest_events.ingest_all(store)
-    used = ledger.used_seeds(store)
-    trainings = [identity.arm_training(draft, arm) for arm in studies.ARMS]
-    question = [[sorted(arm.text), arm.code, arm.settings] for arm in trainings]
+    used, question = home_history.used_seeds(store), identity.question_hash(draft)
     numbers = (
         int(sha256_text(json.dumps([question, len(draft.seeds), at])), 16) % 10**9 for at in count()
     )
@@ -500,12 +505,8 @@ def prove_same_code(study: Study) -> None:
 def _overruling_futility(study: Study, store: Store) -> Study:
     """The study without its stop for futility; as it is where it was over for another reason."""
     ingest_events.ingest_study(store, study)
-    ends = {
-        (row["arm"], row["seed"]): RunEnd(row["state"], row["val_loss"])
-        for row in store.runs(study.id)
-        if row["state"] in ("finished", "diverged")
-    }
-    differences, delta = pair_differences(study, ends), study.smallest_that_matters
+    differences = pair_differences(study, recorded_ends(store, study))
+    delta = study.smallest_that_matters
     over = study.design.over_after(differences, delta)
     if over is not None and not study.design.stopped_for_futility(differences, delta):
         return study
@@ -582,7 +583,8 @@ def _notes(
         notes.append(study.trainer.headline_note(study))
     if study.design.fresh_seeds:
         notes.append(verdict_text.drawn_seeds_note(study.seeds))
-    if left_out := ledger.picks_in_draft(store, study):
+    history = home_history.planned_history(store, study)
+    if history.picked:
         fresh_seeds = f"fresh:{len(study.seeds)}"
         command = f"`{command_line.command_text(replace(request, seeds=fresh_seeds))}`"
         if request.loop is not None:
@@ -591,24 +593,31 @@ def _notes(
             note_text.picked_seeds_note(
                 study.seeds,
                 "; ".join(
-                    f"{name} has {difference_text.seed_list(seeds)}" for name, seeds in left_out
+                    f"{name} has {difference_text.seed_list(seeds)}"
+                    for name, seeds in home_history.left_out_here(store, history)
                 ),
                 command,
             )
         )
     if study.design.level is not None:
         notes.append(level_text.planned_seeds_sentence(study.design, study.design.level))
-    elif (existing is None and ledger.is_later_look(store, study)) or (
-        existing is not None
-        and study.design.batches != existing.design.batches
-        and len(study.design.batches) > 1
-    ):
-        notes.append(level_text.later_look_note())
+    elif existing is None or study.design.batches != existing.design.batches:
+        notes.append(_look_note(study, history))
     spread = pairs_needed.spread_for(store, study, on_disk)
     if spread is not None:
         little = "" if existing is not None else _sees_little(draft.study, study, spread, store)
         notes.append(little or pairs_needed.detectable_sentence(study, spread))
     return notes
+
+
+def _look_note(study: Study, history: History) -> str:
+    """A notice where a study will not be judged as a first look at its question."""
+    if not study.counts_as_asking:
+        return ""
+    if history.is_replication:
+        return level_text.replication_note()
+    before = len(history.looks)
+    return level_text.later_look_note(before, history.level) if before else ""
 
 
 def _sees_little(drafted: Study, study: Study, spread: Spread, store: Store) -> str:
@@ -617,5 +626,6 @@ def _sees_little(drafted: Study, study: Study, spread: Spread, store: Store) -> 
     predicted = predictions.prediction_for(store, study.variant)
     if predicted is None or study.is_floor or not study.design.has_verdict:
         return ""
-    may_spend = ledger.allowed_alpha(store, drafted)
+    with_seeds = drafted.with_design(batches=study.design.batches)
+    may_spend = home_history.planned_history(store, with_seeds).level
     return pairs_needed.sees_little_sentence(study, spread, float(predicted["matters"]), may_spend)

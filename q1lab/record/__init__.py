@@ -1,4 +1,5 @@
-"""The questions that were asked, the ledger that says what they cost, and deleted studies.
+"""The public lines of the journal, the history that they give a study's question, and deleted
+studies.
 
 It imports the index and below.
 """

@@ -1,4 +1,4 @@
-"""Deleting studies, bringing them back, and freeing the room of files that are not needed any more.
+"""Deleting studies and bringing them back.
 
 Nothing here is done to a study that is alive. A study that is deleted is moved into the trash as a
 whole, and from there back, or away for good: so a kill leaves it here or there.
@@ -8,48 +8,26 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from q1lab.ground import paths
-from q1lab.ground.errors import FAILED, Problem, notice
+from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import (
-    PARTIAL_PREFIX,
-    file_size,
     is_locked,
-    os_errors_as_problems,
     private_folder,
     prove_inside,
     remove_inside,
-    sync_folder,
     try_lock,
     write_atomic,
 )
-from q1lab.index import ingest_events
+from q1lab.index import ingest_events, reclaimable
 from q1lab.index.store import Store
-from q1lab.record import questions
+from q1lab.record import seen
 from q1lab.study import studies
-from q1lab.study.events import has_ended
-from q1lab.study.identity import FIRST_LOSSES
 from q1lab.study.liveness import is_alive
-from q1lab.study.studies import Study
-
-OLD = 3600.0
-"""Seconds after which an unfinished folder is a leftover."""
-
-
-@dataclass(frozen=True)
-class Reclaimable:
-    """Something that can be freed: ``kind`` is trash, checkpoints, models, data or leftovers."""
-
-    kind: str
-    description: str
-    paths: tuple[Path, ...]
-    bytes: int
 
 
 @dataclass(frozen=True)
@@ -81,8 +59,8 @@ def preview_delete(store: Store, study_id: str) -> DeletePreview:
     """Preview the deletion of this study. Problem if there is no such study."""
     folder = _folder(study_id)
     unreadable = study_id in studies.load_each([study_id])[1]
-    takers = sorted(taker for taker, origin in _reused(store) if origin == study_id)
-    return DeletePreview(study_id, _size([folder]), tuple(takers), unreadable)
+    takers = sorted(taker for taker, origin in reclaimable.copied_runs(store) if origin == study_id)
+    return DeletePreview(study_id, reclaimable.size_of([folder]), tuple(takers), unreadable)
 
 
 def refuse_running(names: Iterable[str]) -> None:
@@ -122,19 +100,14 @@ def delete_study(store: Store, study_id: str) -> Path:
             for row in store.runs(study_id):
                 name = studies.run_name(row["arm"], row["seed"])
                 ended = {"state": row["state"], "val_loss": row["val_loss"]}
-                seen = questions.shows_result(row, questions.tenth_of(study))
-                iters = questions.farthest_iter(row)
-                runs[name] = {**ended, "seen": seen, "iter": iters, "first": {}}
-            for row in questions.read_first_losses(store, FIRST_LOSSES, study_id):
-                name = studies.run_name(row["arm"], row["seed"])
-                runs[name]["first"][row["iter"]] = row["value"]
+                runs[name] = {**ended, "seen": seen.shows_number(row)}
         store.add("delete", study=study_id, plan=plan, runs=runs)
         prove_inside(folder.parent, paths.home())
         private_folder(paths.trash_dir())
         place, number = paths.trash_dir() / study_id, 1
         while place.exists() or place.is_symlink():
             place, number = place.with_name(f"{study_id}.{number + 1}"), number + 1
-        _move(folder, place)
+        reclaimable.move_away(folder, place)
         return place
     finally:
         if lock is not None:
@@ -164,15 +137,8 @@ def restore_study(place: Path, name: str | None = None) -> str:
         write_atomic(plan, studies.encode_plan(replace(study, id=name)))
         remove_inside(place / "wandb")  # the runs there are those of the study with the old name
     private_folder(target.parent)
-    _move(place, target)
+    reclaimable.move_away(place, target)
     return name
-
-
-def _move(source: Path, target: Path) -> None:
-    with os_errors_as_problems(f"cannot move {source} to {target}"):
-        source.rename(target)
-        sync_folder(target.parent)
-        sync_folder(source.parent)
 
 
 def _folder(study_id: str) -> Path:
@@ -182,157 +148,3 @@ def _folder(study_id: str) -> Path:
     if not folder.is_dir():
         raise Problem(f"no study called {study_id!r}", next="`q1lab status` lists them")
     return folder
-
-
-# ── freeing room
-
-
-def list_reclaimable(*, models: bool = False, days: float = 30.0) -> list[Reclaimable]:
-    """The disk space that can be freed: the trash, checkpoints of runs that have ended, corpora
-    that no study trains on, and leftovers; on demand the weights of finished runs that are older
-    than ``days``. Studies that are alive are left out."""
-    items = [
-        Reclaimable("trash", f"{path.name} (deleted)", (path,), _size([path]))
-        for path in _entries(paths.trash_dir(), "")
-    ]
-    items += _leftovers()
-    needed: set[str] = set()
-    without_plan = studies.ids_without_plan()
-    for name in without_plan:
-        notice(
-            f"{name} has runs and no study.json: it is kept, and so are all texts. Put a good copy "
-            f"there, or give the study up: q1lab delete {name}"
-        )
-    all_readable = not without_plan
-    before = time.time() - days * 86_400
-    for study_id in studies.ids():
-        try:
-            study = studies.load(study_id)
-        except Problem:
-            all_readable = False
-            continue
-        needed.add(study.data.sha256)
-        if is_alive(study.files):
-            continue
-        ended = [run for run in study.runs if has_ended(study.files.run(run.name).events)]
-        folders = [study.files.run(run.name).checkpoints for run in ended]
-        files = [p for folder in folders if _is_ours(folder) for p in folder.glob("*.pt")]
-        if files:
-            items.append(
-                Reclaimable(
-                    "checkpoints", f"of ended runs of {study.id}", tuple(files), _size(files)
-                )
-            )
-        if models and _time_of(study) < before:
-            weights = [study.files.run(run.name).model for run in ended]
-            files = [file for file in weights if file.is_file() and _is_ours(file)]
-            if files:
-                items.append(
-                    Reclaimable("models", f"weights of {study.id}", tuple(files), _size(files))
-                )
-    if all_readable and paths.data_dir().is_dir() and _is_ours(paths.data_dir()):
-        for file in sorted(paths.data_dir().glob("*.txt")):
-            if file.stem not in needed and file.lstat().st_mtime < time.time() - OLD:
-                items.append(
-                    Reclaimable(
-                        "data", f"a text of no study ({file.name[:12]}…)", (file,), file_size(file)
-                    )
-                )
-    return items
-
-
-def delete_items(items: Iterable[Reclaimable]) -> None:
-    """Free the items. Problem if the disk refuses."""
-    for item in items:
-        for path in item.paths:
-            if path.parent == paths.trash_dir():  # half a study is not to be brought back
-                _move(path, path.with_name(".going"))
-                path = path.with_name(".going")
-            remove_inside(path)
-
-
-def reuse_warnings(store: Store, items: Iterable[Reclaimable]) -> list[str]:
-    """Sentences on what a later study took from studies whose weights are going."""
-    going = {
-        item.description.removeprefix("weights of ") for item in items if item.kind == "models"
-    }
-    pairs = sorted((origin, taker) for taker, origin in _reused(store) if origin in going)
-    return [f"{taker} reused runs of {origin}: it has copies of its own" for origin, taker in pairs]
-
-
-def _reused(store: Store) -> set[tuple[str, str]]:
-    """(a study, the study that one of its runs was copied from)."""
-    ingest_events.ingest_all(store)
-    rows = store.db.execute("SELECT study_id, reused_from FROM runs WHERE reused_from <> ''")
-    return {(row["study_id"], row["reused_from"].partition("/")[0]) for row in rows}
-
-
-def _leftovers() -> Iterator[Reclaimable]:
-    """The files that killed processes left: of writes, deletions, restores, imports, pulls, rescues
-    of the database, checks of a bundle or an engine, and what children wrote where they stood."""
-    old = time.time() - OLD
-    candidates = [*_entries(paths.scratch_dir(), ""), *_entries(paths.home() / "engine-check", "")]
-    for folder, prefixes in (
-        (paths.home(), (".take-in-", ".import-", ".pull-", ".rescue-")),
-        (paths.studies_dir(), (".deleted-", ".restore-")),
-    ):
-        candidates += [path for prefix in prefixes for path in _entries(folder, prefix)]
-    home = paths.home()
-    for folder in (home, paths.data_dir(), home / "bases", *_entries(paths.studies_dir(), "")):
-        candidates += _entries(folder, PARTIAL_PREFIX)
-    candidates += [
-        folder
-        for folder in _entries(paths.studies_dir(), "")
-        if studies.is_id(folder.name)
-        and folder.is_dir()
-        and not (folder / "study.json").exists()
-        and not studies.has_runs(folder)
-        and not is_alive(paths.StudyPaths(folder))
-    ]
-    for path in candidates:
-        with contextlib.suppress(OSError):
-            if path.lstat().st_mtime < old:
-                yield Reclaimable("leftovers", path.name, (path,), _size([path]))
-
-
-def _entries(folder: Path, prefix: str) -> list[Path]:
-    home = paths.home()
-    if not folder.is_dir() or (folder != home and not _is_ours(folder)):
-        return []
-    return sorted(path for path in folder.iterdir() if path.name.startswith(prefix))
-
-
-def _time_of(study: Study) -> float:
-    """The time at which it was planned or imported, in seconds since the epoch; now if it can't be
-    read."""
-    try:
-        moment = datetime.fromisoformat(study.origin.imported_at or study.created)
-    except ValueError:
-        return time.time()
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-
-def _size(files: Iterable[Path]) -> int:
-    """Bytes of files and of all that is in folders; links count as nothing."""
-    total = 0
-    for path in files:
-        if path.is_symlink():
-            continue
-        if path.is_dir():
-            for root, _, names in os.walk(path):
-                total += sum(
-                    file_size(Path(root, n)) for n in names if not Path(root, n).is_symlink()
-                )
-        else:
-            total += file_size(path)
-    return total
-
-
-def _is_ours(path: Path) -> bool:
-    """True if ``path`` may be deleted; a notice where a link is in the way."""
-    try:
-        prove_inside(path, paths.home())
-        return True
-    except Problem as problem:
-        notice(str(problem))
-        return False

@@ -165,7 +165,8 @@ class RangeSensitivity:
 
     detectable: float
     measured_sd: float
-    overstated: tuple[float, float]
+    overstated: tuple[float, float] | None
+    """None at a level so small that none of them claims anything."""
 
 
 PATHS = 20_000
@@ -275,8 +276,9 @@ def range_sensitivity(
     for effect in (1.0, 0.5):
         stop, claimed = stopping_looks(effect)
         size = np.abs(mean[rows, stop] + effect)[claimed]
-        overstated.append(float(size.mean() / effect))
-    return RangeSensitivity(detectable, measured_sd, (overstated[0], overstated[1]))
+        overstated.append(float(size.mean() / effect) if claimed.any() else math.inf)
+    known = None if math.inf in overstated else (overstated[0], overstated[1])
+    return RangeSensitivity(detectable, measured_sd, known)
 
 
 def chance_over_studies(totals: Sequence[float]) -> float:

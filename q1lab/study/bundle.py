@@ -8,7 +8,7 @@
     runs/<run>/events.jsonl       the runs' events; run.log, model.pt, checkpoints/ if wanted
     data/<sha256>.txt             the text, if wanted
     labels.json, wandb/runs.json  the learner's note and tags, the runs at W&B
-    journal.jsonl                 the journal as it is handed out, up to the study's own line
+    declarations.jsonl            what the journal shows of the studies up to its own line
 
 The list also holds the study's claim (verify/claim.py) and the versions that trained it.
 
@@ -61,13 +61,15 @@ from q1lab.study.liveness import is_alive
 from q1lab.study.studies import Study
 
 LIST_NAME = "bundle.json"
+DECLARATIONS = "declarations.jsonl"
+"""The public lines of the journal up to the study's own."""
 FORMAT = 1
 MOST_FILES, LARGEST_LIST, LARGEST_FILE = 50_000, 16 << 20, 256 << 20
 """Files of a bundle, bytes of its list, and of one file that is read in one piece."""
 
 _PART = r"(?!\.)[^/\\\x00-\x1f\x7f]{1,200}"
 FILE_NAMES = re.compile(
-    rf"study\.json|labels\.json|journal\.jsonl|wandb/runs\.json|source(?:/{_PART}){{1,3}}\.py|source/uncommitted\.diff|data/[0-9a-f]{{64}}\.txt"
+    rf"study\.json|labels\.json|declarations\.jsonl|journal\.jsonl|wandb/runs\.json|source(?:/{_PART}){{1,3}}\.py|source/uncommitted\.diff|data/[0-9a-f]{{64}}\.txt"
     rf"|runs/{_PART}/(?:events\.jsonl|run\.log|model\.pt|checkpoints/{_PART}\.pt)"
 )
 """Names that a bundle may hold. Locks, logs of processes and W&B's own folders stay behind."""
@@ -85,12 +87,10 @@ Content = Path | bytes
 @dataclass(frozen=True)
 class Provenance:
     """The facts by which a stranger checks a study, in addition to its files: more keys of the
-    list, and the journal."""
+    list, and the public lines of the journal."""
 
     about: Mapping[str, Any] = field(default_factory=dict)
-    journal: bytes = b""
-    link: str = ""
-    """The hash of the journal's last line."""
+    declarations: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -152,8 +152,8 @@ def all_files(study: Study, labels: Mapping[str, Any], evidence: Provenance) -> 
     }
     if labels:
         content_by_name["labels.json"] = json.dumps(labels, ensure_ascii=False).encode()
-    if evidence.journal:
-        content_by_name["journal.jsonl"] = evidence.journal
+    if evidence.declarations:
+        content_by_name[DECLARATIONS] = evidence.declarations
     text = paths.data_dir() / f"{study.data.sha256}.txt"
     if text.is_file():
         content_by_name[f"data/{text.name}"] = text
@@ -420,7 +420,7 @@ def adopt_study(
                 target = paths.data_dir() / Path(name).name
                 if target.exists():
                     continue
-            elif name in ("study.json", "labels.json", "journal.jsonl"):
+            elif name in ("study.json", "labels.json", DECLARATIONS, "journal.jsonl"):
                 continue
             else:
                 target = draft / name

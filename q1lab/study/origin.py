@@ -41,8 +41,8 @@ class ImportedRuns:
     notes: Lines = ()
     runs: Lines = ()
     journal: Annotated[str, max_chars(64)] = ""
-    """Of a whole study that was declared in another home: the last link of the journal that came
-    with it. Empty without one, and for a journal with lines that can't be read."""
+    """Of a whole study that was declared in another home: its declared name there, with whose lines
+    it came. Empty without them."""
 
 
 @dataclass(frozen=True, kw_only=True)

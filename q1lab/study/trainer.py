@@ -151,9 +151,9 @@ class Trainer(StudyPart, ABC):
     # ── what makes two studies, or two runs, the same
 
     @property
-    def programs(self) -> Mapping[str, str]:
-        """The files of a person's own program, by the names that its command has for them, with
-        their SHA-256 (empty where it is not known); no file where q1lab's own loop trains."""
+    def inputs(self) -> Mapping[str, str]:
+        """The files that a person's command reads, with their SHA-256 (empty where it is not
+        known); no file where q1lab's own loop trains."""
         return {}
 
     @property

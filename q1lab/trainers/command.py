@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -68,10 +67,8 @@ class Command(Trainer):
         return True
 
     @property
-    def programs(self) -> Mapping[str, str]:
-        words = shlex.split(self.loop.run)
-        files = {name: sha256 for name, sha256 in self.loop.inputs.items() if name in words}
-        return files or {self.loop.run: ""}
+    def inputs(self) -> Mapping[str, str]:
+        return self.loop.inputs
 
     @property
     def imports(self) -> Mapping[str, str]:

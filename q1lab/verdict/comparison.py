@@ -19,14 +19,15 @@ from q1lab.ground.errors import Problem
 from q1lab.ground.files import printable
 from q1lab.index.store import Row
 from q1lab.index.stored_results import RECORD_VERSION
-from q1lab.record.ledger import QuestionFamily, QuestionHistory
-from q1lab.record.recorded_studies import RunEnd, pair_differences
+from q1lab.record.history import NOTHING_ON_RECORD, History, LevelSum
+from q1lab.record.home_history import SeenLook, StudyHistory
 from q1lab.statistics import interim_analyses, intervals
 from q1lab.statistics.intervals import Analysis, Interval, Note, NoteKind, Reason
 from q1lab.statistics.prediction_score import Score, score_prediction
 from q1lab.study import command_line, studies
 from q1lab.study.events import first_start
 from q1lab.study.metric import Metric
+from q1lab.study.run_ends import RunEnd, pair_differences
 from q1lab.study.run_states import RunState
 from q1lab.study.studies import ARMS, Arm, Study, run_name
 from q1lab.verdict import cost_columns
@@ -61,20 +62,25 @@ class Floor(Interval):
 
 @dataclass(frozen=True)
 class QuestionCost:
-    """The number of times the question was asked, and the error rate over all of its looks."""
+    """The looks at the question, and what they and the other questions on record spend."""
 
-    looks: int = 1
-    """The number of looks at this study."""
-    studies: int = 1
-    """The number of studies that asked this question."""
-    all_looks: int = 1
-    """The number of looks at all of these studies."""
+    looks: tuple[SeenLook, ...] = ()
+    """Every look at the question, oldest first."""
     total: float = intervals.ALPHA
-    """The chance that all of them together claim something when nothing has changed."""
+    """The sum of their levels: if nothing had changed, at most so many would claim something."""
+    is_replication: bool = False
+    """True if it tests a claim with fresh pairs."""
+    is_rejudged: bool = False
+    """True if an older q1lab began it, and the level that it gave is lost."""
     left_out: tuple[tuple[str, tuple[int, ...]], ...] = ()
-    """(study, seeds) of runs that train the same and are not in here."""
-    family: QuestionFamily | None = None
-    """The other questions that the studies on record asked."""
+    """(study, seeds) of the results that picked seeds leave out."""
+    of_arm: LevelSum = NOTHING_ON_RECORD
+    """The questions about this modified arm."""
+    of_home: LevelSum = NOTHING_ON_RECORD
+    """All questions on record."""
+
+    def looks_at(self, study: str) -> tuple[SeenLook, ...]:
+        return tuple(look for look in self.looks if look.study == study)
 
 
 @dataclass(frozen=True)
@@ -162,14 +168,11 @@ def comparison_facts(c: Comparison) -> dict[str, Any]:
         "series": origin.series,
         "shared_at_start": trainer.shared_at_start,
         "tuned": trainer.tuned,
-        "looks": asking.looks,
-        "asked": {
-            "studies": asking.studies,
-            "looks": asking.all_looks,
-            "total": asking.total,
-        },
+        "looks": max(1, len(asking.looks_at(study.id))),
+        "asked": {"looks": asking.looks, "total": asking.total},
+        "replication": asking.is_replication,
         "left_out": [{"study": study_id, "seeds": seeds} for study_id, seeds in asking.left_out],
-        "family": asking.family,
+        "questions": {"of_arm": asking.of_arm, "in_all": asking.of_home},
         "timed": c.timed,
         "overstated": analysis.overstated,
         "imported": not origin.is_ours,
@@ -219,13 +222,13 @@ def from_record(record: Mapping[str, Any]) -> Comparison | None:
 def build_comparison(
     study: Study,
     rows: list[Row],
-    question: QuestionHistory | None = None,
+    question: StudyHistory | None = None,
     starts: Mapping[int, Mapping[str, Any]] | None = None,
     floor: tuple[str, Interval] | None = None,
     still_falling: tuple[float, float] | None = None,
     rises: tuple[int, float] | None = None,
 ) -> Comparison:
-    """The comparison, from a study's plan, its runs' rows, its question in the ledger (none: asked
+    """The comparison, from a study's plan, its runs' rows, its question's history (none: looked at
     this once), what each run said when it began (by the row's id), the study of its baseline
     against itself with its interval, and how its curves end where little is trained, or where
     they rise (the iter of the lowest val loss, and by how much from there)."""
@@ -235,16 +238,16 @@ def build_comparison(
     if question is None:
         share = study.origin.series
         alpha = share.alpha if share else intervals.ALPHA
-        alpha = study.design.level or alpha
-        question = QuestionHistory((), alpha, later=False, left_out=(), picked=False)
+        question = StudyHistory(History(level=alpha))
+    history, level = question.history, study.design.level or question.history.level
     analysis = analyze_metric(
         study.metric,
         values,
         headline="welch" if study.design.headline == "welch" else "paired",
-        alpha=question.alpha,
+        alpha=level,
         delta=delta,
         complete=complete,
-        picked=question.picked,
+        picked=history.picked,
     )
     if not study.design.has_seeds:
         analysis = _without_pairs(analysis)
@@ -255,12 +258,11 @@ def build_comparison(
     if question.changed:
         analysis = replace(analysis, verdict="no verdict", reason=Reason.CHANGED)
     sequential = study.design.is_sequential
-    looks = next((asking.looks for asking in question.askings if asking.study == study.id), ())
     seen = None
     if study.design.headline == "paired" and analysis.detectable is not None:
         first, most = study.design.pairs if sequential else (analysis.n, analysis.n)
         seen = interim_analyses.range_sensitivity(
-            first, most, question.alpha, study.design.futility_t(delta)
+            first, most, level, study.design.futility_t(delta)
         )
         if sequential:  # a study that stops early measured too small a spread
             sd = statistics.stdev(analysis.pairs.values()) / seen.measured_sd
@@ -281,12 +283,13 @@ def build_comparison(
         ),
         {arm: _arm(study, rows, arm) for arm in ARMS},
         QuestionCost(
-            looks=max(1, len(looks)),
-            studies=max(1, question.studies),
-            all_looks=max(1, question.looks),
-            total=question.total if question.askings else question.alpha,
-            left_out=question.left_out,
-            family=question.family,
+            question.looks,
+            history.total if question.looks else history.level,
+            history.is_replication,
+            question.is_rejudged,
+            question.left_out,
+            history.of_arm,
+            history.of_home,
         ),
         seen_or_own,
         _timed(study, rows),
@@ -500,7 +503,7 @@ def _notes(
     study: Study,
     rows: list[Row],
     analysis: Analysis,
-    question: QuestionHistory,
+    question: StudyHistory,
     starts: Mapping[int, Mapping[str, Any]],
     still_falling: tuple[float, float] | None,
 ) -> list[Note]:
@@ -512,20 +515,11 @@ def _notes(
         notes.append(Note(NoteKind.CHANGED_PLAN, {"parts": list(question.changed)}))
     if not study.origin.knows_other_runs:
         notes.append(Note(NoteKind.OTHER_RUNS))
-    if question.looks > 1 or question.later or question.could_be or question.restarted:
-        facts = {key: getattr(question, key) for key in ("later", "could_be", "unreadable")}
-        if question.restarted:
-            facts["restarted"] = [list(restart) for restart in question.restarted]
-        notes.append(Note(NoteKind.ASKED, facts))
-    if question.diverged_or_stuck:
-        notes.append(
-            Note(
-                NoteKind.DIVERGED_OR_STUCK,
-                {"arms": [list(arm_pair) for arm_pair in question.diverged_or_stuck]},
-            )
-        )
-    if question.left_out and not question.picked:
-        notes.append(Note(NoteKind.LEFT_OUT))
+    if len(question.looks) > 1 or question.history.is_replication:
+        notes.append(Note(NoteKind.ASKED))
+    if question.astray:
+        facts = {"arms": [list(arm_pair) for arm_pair in question.astray]}
+        notes.append(Note(NoteKind.DIVERGED_OR_STUCK, facts))
     differ = _differences(study, rows, starts)
     if (chosen := study.trainer.tuned) is not None and not _began_with_other_rate(
         study, rows, starts

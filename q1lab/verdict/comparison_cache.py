@@ -12,8 +12,9 @@ from weakref import WeakSet
 from q1lab.ground.files import sha256_text
 from q1lab.index import ingest_events, stored_results
 from q1lab.index.store import Row, Store
-from q1lab.record import ledger
-from q1lab.record.ledger import QuestionHistory, question_history
+from q1lab.record import on_record
+from q1lab.record.history import NOTHING_ON_RECORD
+from q1lab.record.home_history import StudyHistory, study_history
 from q1lab.statistics.intervals import MIN_FOR_VERDICT, Interval, Note, NoteKind
 from q1lab.study import studies
 from q1lab.study.events import standard_names
@@ -40,7 +41,7 @@ def compare(store: Store, study: Study) -> Comparison:
     ingest_events.verify_study(store, study)
     _take_in_the_others(store)
     rows = store.runs(study.id)
-    question = question_history(store, study)
+    question = study_history(store, study)
     starts = {row["id"]: start_conditions(study, row) for row in rows}
     floor = measured_floor(store, study)
     changed = study.trainer.changed_code() if study.origin.is_ours else []
@@ -52,11 +53,16 @@ def compare(store: Store, study: Study) -> Comparison:
         and cached["fingerprint"] == f"{fingerprint} {sha256_text(cached['record'])}"
     ):
         unchanged = from_record(json.loads(cached["record"]))
-        if unchanged is not None and unchanged.asking.family == question.family:
-            return unchanged
         result = unchanged and replace(
-            unchanged, asking=replace(unchanged.asking, family=question.family)
+            unchanged,
+            asking=replace(
+                unchanged.asking,
+                of_arm=question.history.of_arm,
+                of_home=question.history.of_home,
+            ),
         )
+        if result == unchanged is not None:
+            return unchanged
     if result is None:
         ends = still_falling(store, study, rows), rise_from_lowest(store, study, rows)
         result = build_comparison(study, rows, question, starts, floor, *ends)
@@ -105,7 +111,7 @@ def measured_floor(store: Store, study: Study) -> tuple[str, Interval] | None:
     and its interval; None if there is no such study, and for such a study itself."""
     if study.is_floor:
         return None
-    for floor_study in reversed(ledger.floor_studies(store, study)):
+    for floor_study in reversed(on_record.floor_studies(store, study)):
         floor = compare(store, floor_study)
         if floor.analysis.ends is not None and floor.analysis.reason is None:
             return floor_study.id, floor.analysis.ends
@@ -171,7 +177,7 @@ _up_to_date: WeakSet[Store] = WeakSet()
 
 
 def _take_in_the_others(store: Store) -> None:
-    """Once per store: the ledger counts studies that were not looked at through it."""
+    """Once per store: a history counts studies that were not looked at through it."""
     if store not in _up_to_date:
         ingest_events.ingest_all(store)
         _up_to_date.add(store)
@@ -209,7 +215,7 @@ def read_speeds(store: Store, study: Study) -> dict[str, list[float]]:
 def _fingerprint(
     study: Study,
     rows: list[Row],
-    question: QuestionHistory,
+    question: StudyHistory,
     starts: Sequence[Mapping[str, Any]],
     floor: tuple[str, Interval] | None,
     changed: Sequence[str],
@@ -224,7 +230,9 @@ def _fingerprint(
         ]
         for row in rows
     ]
-    history = repr(replace(question, family=None))  # what else was asked changes no number
+    # what else was asked changes no number
+    alone = replace(question.history, of_arm=NOTHING_ON_RECORD, of_home=NOTHING_ON_RECORD)
+    history = repr(replace(question, history=alone))
     columns = [column.key for column in cost_columns.COST_COLUMNS]
     facts = [
         stored_results.RECORD_VERSION,

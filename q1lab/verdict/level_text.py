@@ -5,27 +5,24 @@ Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+import itertools
+from typing import TYPE_CHECKING
 
 from q1lab.ground.files import printable
-from q1lab.ground.text_formats import plural
 from q1lab.statistics import interim_analyses
 from q1lab.statistics.futility import LEAST_CHANCE
 from q1lab.statistics.intervals import (
     ALPHA,
-    ALPHA_LATER,
     LOGNORMAL_FIXED,
     LOGNORMAL_PAIRS,
     LOGNORMAL_RANGE,
     MIN_FOR_INTERVAL,
-    NoteKind,
     Reason,
     power_of,
 )
 from q1lab.study.series import SWEEP, Series
 from q1lab.verdict.difference_text import level_text, number_writer, percent_level, percent_text
-from q1lab.verdict.label_text import finished_runs, sample_text
+from q1lab.verdict.label_text import arm_names, brief_names, finished_runs, sample_text
 
 if TYPE_CHECKING:
     from q1lab.study.design import Design
@@ -49,21 +46,17 @@ def level_reason(c: Comparison) -> str:
     if abs(analysis.alpha - ALPHA) < 1e-9:
         return ""
     level = level_text(analysis)
-    facts = _asked_facts(c)
     if design.is_sequential:
         first, most = design.pairs
         spent = percent_text(_spent(first, most, analysis.alpha))
         return f"{level} at each of {most - first + 1} planned looks: {spent} false claims in all."
-    if c.study.origin.series is not None and c.asking.all_looks <= 1:
+    if c.study.origin.series is not None and len(c.asking.looks) <= 1:
         many = len(c.study.origin.series.members)
         what = f"{many} studies declared together"
         if not c.study.origin.knows_other_runs:
             what = f"{many} arms from one place"
         return f"{level} instead of 95%: {what} share the 5%."
-    if facts.get("could_be") and c.asking.all_looks <= 1:
-        return f"{level} instead of 95%: results at other sets of seeds could be known."
-    looks = plural(max(c.asking.all_looks, 2), "look")
-    return f"{level} instead of 95%: this question was asked before ({looks} in all)."
+    return f"{level} instead of 95%: each look at a question has half the level of the one before."
 
 
 def _rate(c: Comparison) -> str:
@@ -107,41 +100,110 @@ def level_sentence(c: Comparison) -> str:
         sentences.append(series_share_sentence(series, one_file=one_file))
     elif not design.is_sequential and abs(c.analysis.alpha - ALPHA) < 1e-9:
         sentences.append(_rate(c))
-    sentences.append(asked_sentence(c, _asked_facts(c)) if _asked_facts(c) else "")
+    sentences += [looks_line(c), _later_look_sentence(c), _replication_sentence(c)]
+    sentences.append(_rejudged_sentence(c))
     sentences.append(_skew_sentence(c))
     return " ".join(filter(None, sentences))
 
 
-def asked_sentence(c: Comparison, facts: Mapping[str, Any]) -> str:
-    """The number of times that the question was asked, and the effect on this look."""
-    many, count = c.asking.studies, c.asking.all_looks
-    times = "once" if many == 1 else f"{many} times"
-    text = f"This question was asked {times}, with {plural(count, 'look')} in all. "
-    if facts.get("could_be"):
-        sets = plural(facts["could_be"], "other set") + " of seeds"
-        text += (
-            f"When these seeds were named, results at {sets} could be known; choosing among them "
-            "counts as asking with each. "
-        )
-    for run, times in facts.get("restarted", ()):
-        text += (
-            f"{printable(run)} began again {plural(times, 'time')} after it had shown a result, "
-            "and its seed gives other numbers each time. "
-        )
-    if facts.get("unreadable"):
-        lines = plural(facts["unreadable"], "line")
-        text += f"{lines} of the record can't be read, which may hide other looks. "
-    if facts.get("later"):
-        text += f"So this look is judged by a {level_text(c.analysis)} interval instead of 95%. "
+def looks_line(c: Comparison) -> str:
+    """Every look at the question with its verdict, and what all of them together would claim by
+    luck; empty for a first one."""
+    looks = c.asking.looks
+    if len(looks) < 2:
+        return ""
+    verdicts = [
+        (look.verdict or "not known").upper() + " (replication)" * look.replicates for look in looks
+    ]
+    shown = []
+    for verdict, same in itertools.groupby(verdicts):
+        many = len(list(same))
+        shown.append(verdict if many == 1 else f"{many} × {verdict}")
+    text = f"Looked at {len(looks)} times: {', '.join(shown)}."
+    if sum(not look.replicates for look in looks) > 1:
+        all_looks = "Both" if len(looks) == 2 else "Together"
+        text += f" {all_looks}: at most {in_hundred(c.asking.total)}."
+    return text
+
+
+def in_hundred(share: float) -> str:
+    """``7.5 in 100``."""
+    return f"{100 * share:.3g} in 100"
+
+
+def sum_line(c: Comparison) -> str:
+    """What ``sum_sentence`` says, in one line."""
+    arm, home = c.asking.of_arm, c.asking.of_home
+    if not _asked_more(c):
+        return ""
+    if arm.questions < 2:
+        return f"{home.questions:,} questions in all: by luck, {_odds(home.total)}."
+    name, more = brief_names(arm_names(c))[1], _in_all(c)
+    return f"{arm.questions:,} questions about {name}: by luck, {_odds(arm.total)}{more}."
+
+
+def sum_sentence(c: Comparison) -> str:
+    """The questions about this modified arm and in all, and how many of them would claim something
+    by luck; empty for a first question."""
+    arm, home = c.asking.of_arm, c.asking.of_home
+    if not _asked_more(c):
+        return ""
+    if arm.questions < 2:
+        return f"{home.questions:,} questions in all: if nothing ever helped, {_odds(home.total)}."
     return (
-        f"{text}If nothing had changed, one of these looks would claim a difference in up to "
-        f"{percent_text(c.asking.total)} of cases."
+        f"{arm.questions:,} questions about {arm_names(c)[1]}: if it never helped, "
+        f"{_odds(arm.total)}{_in_all(c)}."
     )
 
 
-def _asked_facts(c: Comparison) -> Mapping[str, Any]:
-    notes = c.analysis.notes
-    return next((note.facts for note in notes if note.kind is NoteKind.ASKED), {})
+def _asked_more(c: Comparison) -> bool:
+    is_asked = len(c.study.seeds) > 1 and not c.study.is_floor
+    return is_asked and c.asking.of_home.questions > 1
+
+
+def _in_all(c: Comparison) -> str:
+    home = c.asking.of_home
+    if home == c.asking.of_arm:
+        return ""
+    total = f"{100 * home.total:.3g}" if home.total < 1 else _odds(home.total)
+    return f"; {home.questions:,} in all: {total}"
+
+
+def _odds(total: float) -> str:
+    """``at most 15 in 100 claim``; of many questions the mean number of claims."""
+    if total < 1:
+        return f"at most {in_hundred(total)} claim"
+    return f"at most {total:.3g} {'claim' if total == 1 else 'claims'} on average"
+
+
+def _later_look_sentence(c: Comparison) -> str:
+    own, looks = c.asking.looks_at(c.study.id), c.asking.looks
+    if c.study.design.is_sequential or not own or own[-1].level >= looks[0].level:
+        return ""
+    text = (
+        "Each look at a question has half the level of the one before, so this one is judged by a "
+        f"{level_text(c.analysis)} interval."
+    )
+    if any(look.verdict in ("helps", "hurts") for look in own[:-1]):
+        text += " Adding pairs to a claim tests nothing new; fresh pairs would (`--fresh`)."
+    return text
+
+
+def _rejudged_sentence(c: Comparison) -> str:
+    if not c.asking.is_rejudged or len(c.asking.looks) < 2:
+        return ""
+    return (
+        "An older q1lab began this study, and the level that it gave is lost: today's rule judges."
+    )
+
+
+def _replication_sentence(c: Comparison) -> str:
+    if not c.asking.is_replication:
+        return ""
+    return (
+        "This is a replication: none of its pairs was in the claim that it tests, so it is judged "
+        "at 5%, and can't make a first false claim."
+    )
 
 
 def _skew_sentence(c: Comparison) -> str:
@@ -151,7 +213,7 @@ def _skew_sentence(c: Comparison) -> str:
     at_5_percent = design.is_sequential or abs(analysis.alpha - ALPHA) < 1e-9
     if analysis.verdict not in ("helps", "hurts") or analysis.headline != "paired":
         return ""
-    if not at_5_percent or not few or c.asking.total > 1.1 * ALPHA:
+    if not at_5_percent or not few or len(c.asking.looks) > 1:
         return ""
     rate = round(100 * (LOGNORMAL_RANGE if design.is_sequential else LOGNORMAL_FIXED))
     return (
@@ -196,8 +258,7 @@ def series_share_sentence(series: Series, *, one_file: bool = False) -> str:
     return (
         f"One of {together}. "
         f"They share 5%: each may claim a difference in {100 * series.alpha:.3g}% of studies "
-        f"where nothing changed ({100 * series.alpha * ALPHA_LATER / ALPHA:.3g}% if its "
-        "question was asked before)."
+        "where nothing changed (half of that if its question was looked at before)."
     )
 
 
@@ -205,15 +266,20 @@ SEEN_RULE = (
     "A run is seen from its first number on: it ended with one, was evaluated, or logged 50 "
     "training losses. A study of which no run was seen costs nothing."
 )
-"""The rule by which a study counts as an asking; the docs say it in the same words."""
+"""The rule by which a study counts as a look; the docs say it in the same words."""
 
 
-def later_look_note() -> str:
-    """The notice before another look at a question that was asked without a planned range."""
+def later_look_note(looks: int, level: float) -> str:
+    """The notice before another look at a question."""
     return (
-        "this question was asked before, so another look is judged by a "
-        f"{percent_level(ALPHA_LATER)} interval instead of 95%. {SEEN_RULE}"
+        f"this question was looked at {'once' if looks == 1 else f'{looks} times'} before, so this "
+        f"look is judged by a {percent_level(level)} interval. {SEEN_RULE}"
     )
+
+
+def replication_note() -> str:
+    """The notice before a study that tests a claim with fresh pairs."""
+    return "this replicates a claim with fresh pairs, so it is judged by a 95% interval"
 
 
 # ── the power

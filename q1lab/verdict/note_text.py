@@ -12,8 +12,8 @@ from q1lab.ground.text_formats import MINUS, cut_cells, cut_middle, first_names,
 from q1lab.statistics.intervals import Note, NoteKind
 from q1lab.study.studies import ARMS
 from q1lab.verdict import level_text
-from q1lab.verdict.difference_text import number_writer, percent_text, seed_list
-from q1lab.verdict.label_text import arm_names, brief_names, left_out_text, sample_text
+from q1lab.verdict.difference_text import number_writer, seed_list
+from q1lab.verdict.label_text import arm_names, brief_names, sample_text
 from q1lab.verdict.scope_text import iters_text
 from q1lab.verdict.table_text import cost_change, run_value
 
@@ -45,11 +45,9 @@ def note_sentence(note: Note, c: Comparison, *, published: bool = False) -> str:
             series = c.study.origin.series
             return "" if series is None else level_text.series_share_sentence(series)
         case NoteKind.ASKED:
-            return level_text.asked_sentence(c, facts)
+            return level_text.looks_line(c)
         case NoteKind.OUTLIER:
             return outlier_sentence(c, facts, published=published)
-        case NoteKind.LEFT_OUT:
-            return f"Left out: {left_out_text(c)}, which train the same."
         case NoteKind.CHANGED_PLAN:
             return changed_plan_sentence(facts["parts"])
         case NoteKind.OTHER_RUNS:
@@ -252,35 +250,18 @@ def outlier_line(c: Comparison, facts: Mapping[str, Any]) -> str:
 
 
 def record_sentence(c: Comparison, *, published: bool = False) -> str:
-    """The questions on record, and the claims to expect among them by luck; empty if unknown.
-    ``published``: for readers who did not ask them."""
-    family = c.asking.family
-    if family is None or len(c.study.seeds) < 2:
+    """The questions on record, and the claims to expect among them by luck; empty without a
+    verdict's level. ``published``: for readers of this study alone."""
+    if len(c.study.seeds) < 2 or c.study.is_floor or not c.asking.of_home.questions:
         return ""
-    if family.questions == 1 and published:  # to a reader of one study there is only this one
+    if c.asking.of_home.questions > 1:
+        return level_text.sum_sentence(c)
+    if published:  # to a reader of one study there is only this one
         return ""
-    if family.questions == 1:
-        share = percent_text(max(family.expected_false_claims, c.analysis.alpha))
-        place = "first" if c.asking.all_looks < 2 else "only"
-        return (
-            f"This is your {place} question. Even if no change ever helped, "
-            f"{share.removesuffix('%')} in 100 people would claim a difference here by luck."
-        )
-    each = percent_text(family.expected_false_claims / family.questions)
-    expected = _expected_claims(family.expected_false_claims)
-    claims_text = f"{family.claims} were made" if published else f"you have made {family.claims}"
-    if published and family.claims == 1:
-        claims_text = "1 was made"
     return (
-        f"{family.questions:,} questions at {each} each: about {expected} to be expected if "
-        f"nothing helps; {claims_text}."
+        "This is your only question so far. If nothing had changed, at most "
+        f"{level_text.in_hundred(c.asking.of_home.total)} people would claim a difference here."
     )
-
-
-def _expected_claims(number: float) -> str:
-    """``1 false claim is``, ``0.3 false claims are``."""
-    text = f"{number:.0f}" if number >= 2.95 else f"{number:.1f}".removesuffix(".0")
-    return f"{text} false claim is" if text == "1" else f"{text} false claims are"
 
 
 def _diverged_or_stuck_note(arms: Sequence[Sequence[Any]], names: Mapping[str, str]) -> str:

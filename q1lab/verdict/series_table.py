@@ -17,7 +17,7 @@ from q1lab.ground.files import printable
 from q1lab.ground.text_formats import DASH, cut
 from q1lab.index import ingest_events
 from q1lab.index.store import Store
-from q1lab.record import questions
+from q1lab.record import on_record
 from q1lab.runner import series_members
 from q1lab.statistics import interim_analyses
 from q1lab.statistics.intervals import NoteKind
@@ -131,7 +131,7 @@ def read_series(store: Store, series_id: str) -> SeriesResult:
         raise Problem(
             f"no sweep or axis called {series_id!r}", next="`q1lab status` lists the studies"
         )
-    gone = questions.deleted_places(store, series_id)
+    gone = on_record.deleted_places(store, series_id)
     members = []
     for at in range(len(record.members)):
         name = record.name(at)

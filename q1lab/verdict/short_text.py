@@ -42,8 +42,14 @@ if TYPE_CHECKING:
 
 def short_sentences(c: Comparison) -> tuple[str, ...]:
     """The lines below the headline, four at most."""
-    lines = (size_line(c), confidence_line(c), caveat_line(c), settling_line(c))
-    return tuple(line for line in lines if line)
+    looks, total = level_text.looks_line(c), level_text.sum_line(c)
+    if c.analysis.reason is not None or c.analysis.ends is None:
+        looks = total = ""
+    confidence = [looks or total or confidence_line(c)]
+    if looks and total:
+        confidence.append(total)
+    lines = [size_line(c), *confidence, caveat_line(c), settling_line(c)]
+    return tuple(filter(None, lines))[:4]
 
 
 SHORT_NAME = 12

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from q1lab.ground.text_formats import duration, plural
-from q1lab.statistics.intervals import ALPHA_LATER, MIN_FOR_VERDICT, NoteKind, Reason
+from q1lab.statistics.intervals import MIN_FOR_VERDICT, NoteKind, Reason, later_level
 from q1lab.study.studies import ARMS
 from q1lab.verdict import note_text
 from q1lab.verdict.difference_text import (
@@ -246,7 +246,7 @@ def power_sentence(c: Comparison, *, published: bool = False) -> str:
             text += f", about {duration(extra * sum(s for s in seconds if s))} of training"
     text += "."
     if analysis.verdict == "cannot tell" and not published:
-        later = percent_level(ALPHA_LATER)
+        later = percent_level(later_level(analysis.alpha))
         text += (
             f" If you add seeds now, the next look is judged by a {later} interval, because the "
             "result has been seen."

@@ -23,14 +23,15 @@ from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import printable, read_bytes, sha256_json
 from q1lab.ground.foreign_commits import ForeignCommits
 from q1lab.ground.text_formats import plural
-from q1lab.index import ingest_events, journal
+from q1lab.index import ingest_events
 from q1lab.index.store import Row, Store
-from q1lab.record import declarations, questions, traveling_chains
-from q1lab.record.declarations import Declaration
-from q1lab.record.declared_history import DeclaredHistory, level_faults, read_history
-from q1lab.record.recorded_studies import RunEnd, pair_differences
+from q1lab.record import declarations, traveling_lines
+from q1lab.record.history import Line, read_history
+from q1lab.statistics import interim_analyses
+from q1lab.statistics.intervals import ALPHA
 from q1lab.study import bundle, studies
 from q1lab.study.bundle import Bundle
+from q1lab.study.run_ends import RunEnd, pair_differences
 from q1lab.study.run_states import ENDED
 from q1lab.study.series import OVER, Series
 from q1lab.study.studies import ARMS, Run, Study, run_name
@@ -40,6 +41,8 @@ from q1lab.verify.retrain import DATA, SOURCE, Agree, Retraining, Tell, training
 from q1lab.verify.run_record import DAMAGED, LOSS, RunRecord, record_faults
 
 TRIMMED = "trimmed-ledger"
+LEVEL_TOLERANCE = 1e-4
+"""Relative: levels of a planned range are found numerically, and versions of SciPy may differ."""
 MOST_NAMED = 5
 """The most studies of a repository that a message names."""
 SEED, VERDICT, CHANGED = (declarations.DIFFERENCE_CODES[key] for key in ("seeds", "judged", "plan"))
@@ -105,10 +108,11 @@ def check_bundle(place: Path, options: CheckOptions, tell: Tell, agree: Agree) -
             )
         report = BundleReport(opened_bundle.study.id, number=options.number)
         _check_files(opened_bundle, report)
-        lines, links = _check_journal(opened_bundle, report)
-        history = _check_levels(opened_bundle.study, lines, report)
+        lines = _check_declarations(opened_bundle, report)
+        if lines:
+            _check_levels(opened_bundle.study, lines, report)
         if not packed and lines:
-            _check_commits(place, opened_bundle, links, report)
+            _check_commits(place, opened_bundle, lines, report)
         if report.refused:  # nothing of it would be worth training
             return report
         study = _as_declared(opened_bundle.study, lines)
@@ -118,7 +122,7 @@ def check_bundle(place: Path, options: CheckOptions, tell: Tell, agree: Agree) -
             record_by_run = retraining.records()
             rows = store.runs(study.id)
             _check_runs(study, rows, record_by_run, report)
-            _check_verdict(opened_bundle.about, study, rows, history, report)
+            _check_verdict(opened_bundle.about, study, rows, lines, report)
             if options.cells != 0 and not report.refused:
                 _check_training(retraining, record_by_run, options, report, tell, agree)
         return report
@@ -137,7 +141,7 @@ def _check_files(opened_bundle: Bundle, report: BundleReport) -> None:
             reason = DATA
         elif name.endswith("events.jsonl"):
             reason = SEED if "missing" in words else LOSS
-        elif name == "journal.jsonl":
+        elif name in (bundle.DECLARATIONS, traveling_lines.OLD_JOURNAL):
             reason = TRIMMED
         elif name == "study.json":
             continue
@@ -168,67 +172,52 @@ def _check_files(opened_bundle: Bundle, report: BundleReport) -> None:
         )
 
 
-def _check_journal(
-    opened_bundle: Bundle, report: BundleReport
-) -> tuple[list[Declaration], list[str]]:
-    """The declarations in the journal, the study's own last, and the hashes of its lines. Parts of
-    the plan that differ from the declaration are refused."""
+def _check_declarations(opened_bundle: Bundle, report: BundleReport) -> list[Line]:
+    """The lines of the bundle, the study's own last. Parts of the plan that differ from the
+    declaration are refused."""
     changed = "study.json" in opened_bundle.faults
-    own_name = declarations.declared_name(*questions.study_key(opened_bundle.study))
-    file = opened_bundle.files.get("journal.jsonl")
-    if file is None:
+    study = opened_bundle.study
+    own_name = declarations.declared_name(study.id, study.created)
+    try:
+        lines = traveling_lines.read_lines(opened_bundle)
+        if lines and "question" in lines[-1]:
+            read_history(lines, own_name)  # reads all that is needed of each
+    except (OSError, *bundle.DAMAGE_ERRORS, RecursionError):
+        report.refused.append((TRIMMED, "its declarations are damaged"))
+        return []
+    if not lines:
         report.unchecked.append(
-            "it has no journal: what was declared, and asked before, is unknown"
+            "it has no declarations: what was declared, and asked before, is unknown"
         )
         if changed:
             report.refused.append((DAMAGED, opened_bundle.faults["study.json"]))
-        return [], []
-    try:
-        outlines = [json.loads(line) for line in read_bytes(file, bundle.LARGEST_LIST).splitlines()]
-        links = list(journal.chain_links(outlines))
-        declarations_so_far = [
-            outline["declares"] for outline in outlines if outline.get("act") == "begin"
-        ]
-        own_declarations = [
-            outline for outline in declarations_so_far if outline["study"] == own_name
-        ]
-        for line in declarations_so_far:
-            declarations.check_declaration(line)
-        read_history(opened_bundle.study, declarations_so_far)
-    except (OSError, *bundle.DAMAGE_ERRORS, RecursionError):
-        report.refused.append((TRIMMED, "the journal is damaged"))
-        return [], []
-    if not own_declarations or outlines[-1].get("declares") is not own_declarations[-1]:
-        report.refused.append((TRIMMED, "the journal does not end with what the study declared"))
-        return [], []
-    broken = [number for number, outline in enumerate(outlines, 1) if "prev" in outline]
-    for number in broken:
-        report.unchecked.append(f"line {number} of the journal doesn't follow from the one before")
-    if "journal.jsonl" in opened_bundle.faults:  # a changed journal declares nothing
-        return [], []
-    declared = own_declarations[-1]
-    for earlier in own_declarations[:-1]:
+        return []
+    if lines[-1]["study"] != own_name:
+        report.refused.append((TRIMMED, "its declarations do not end with its own"))
+        return []
+    if {bundle.DECLARATIONS, traveling_lines.OLD_JOURNAL} & opened_bundle.faults.keys():
+        return []  # changed lines declare nothing
+    declared = lines[-1]
+    for earlier in (line for line in lines[:-1] if line["study"] == own_name):
         for key in declarations.disagreeing_fields(earlier, declared):
-            words = f"{PLAN_PARTS[key]}: not the same in all lines of the journal that declare it"
+            words = f"{PLAN_PARTS[key]}: not the same in all lines that declare it"
             report.refused.append((CHANGED, words))
-    differing_parts = declarations.differing_fields(declared, opened_bundle.study)
+    differing_parts = declarations.differing_fields(declared, study)
+    if "question" in declared and not differing_parts:
+        now = declarations.declaration_of(study)
+        if any(declared[key] != now[key] for key in ("question", "arms")):
+            report.refused.append((CHANGED, "the plan's question: not what was declared"))
     for key in differing_parts:
-        words = f"{PLAN_PARTS[key]}: not what the journal declares"
+        words = f"{PLAN_PARTS[key]}: not what was declared"
         report.refused.append((declarations.DIFFERENCE_CODES[key], words))
     if changed and not differing_parts:
         report.refused.append((DAMAGED, opened_bundle.faults["study.json"]))
     if "plan" not in declared:
         report.unchecked.append(
-            "names, versions and the prediction: a journal of an older q1lab does not declare them"
+            "names, versions and the prediction: an older q1lab does not declare them"
         )
-    if silent := sum("sha" in outline for outline in outlines):  # as q1lab wrote them once
-        words = f"{plural(silent, 'line')} of the journal that show nothing"
-        report.unchecked.append(f"whether the question was asked before: in {words}")
-    report.passed.append(
-        f"the plan is what line {len(outlines)} of the journal declares; up to there it is "
-        f"{links[-1][:16]}…"
-    )
-    return declarations_so_far, links
+    report.passed.append(f"the plan is what line {len(lines)} of its declarations says")
+    return lines
 
 
 PLAN_PARTS = {
@@ -242,52 +231,82 @@ PLAN_PARTS = {
 }
 
 
-def _check_levels(
-    study: Study, lines: Sequence[Declaration], report: BundleReport
-) -> DeclaredHistory:
-    """The history that the journal shows. Levels that it does not allow are refused."""
-    history = read_history(study, lines)
-    if history.unread:
-        words = f"in {plural(history.unread, 'line')} of the journal of its first home"
-        report.unchecked.append(f"whether the question was asked before: {words}")
-    if lines:
-        report.refused += [(VERDICT, fault) for fault in level_faults(study, lines, history)]
-    return history
+def _check_levels(study: Study, lines: Sequence[Line], report: BundleReport) -> None:
+    """Refuse levels that the lines before the study's own don't leave."""
+    own_line = lines[-1]
+    if "level" not in own_line:
+        report.unchecked.append(
+            "whether the question was asked before: an older q1lab declared it, by another rule"
+        )
+        return
+    bare = {key: own_line[key] for key in own_line if key != "level"}
+    # its level was given in its first home, by the lines there
+    before = [] if "earlier" in own_line else lines[:-1]
+    allowed = read_history([*before, bare], own_line["study"]).level
+    if own_line["level"] > (1 + LEVEL_TOLERANCE) * allowed:
+        words = f"its look has {own_line['level']:.3%}; the looks before it leave {allowed:.3%}"
+        report.refused.append((VERDICT, words))
+    report.refused += [(VERDICT, fault) for fault in _series_faults(study, lines)]
+    if study.design.level is not None:
+        first, most = study.design.pairs
+        look = interim_analyses.level_per_look(first, most, own_line["level"])
+        if study.design.level > (1 + LEVEL_TOLERANCE) * look:
+            words = f"looks after {first} to {most} pairs have {look:.3%} for each"
+            report.refused.append((VERDICT, words))
+        elif not study.design.limits_hold(LEVEL_TOLERANCE):
+            words = "its looks are not at the level that it declares"
+            report.refused.append((VERDICT, words))
+
+
+def _series_faults(study: Study, lines: Sequence[Line]) -> Iterator[str]:
+    """What is wrong with a study's share of its series: another series, or more than its part."""
+    declared, series = lines[-1]["series"], study.origin.series
+    if series is not None and (
+        not declared or declared[:2] != [sha256_json(series.id), series.alpha]
+    ):
+        yield "its series is not the one that was declared"
+    if declared:
+        members = {line["study"] for line in lines if (line["series"] or [""])[0] == declared[0]}
+        most = max([2, len(members), *declared[2:]])
+        if declared[1] > (1 + LEVEL_TOLERANCE) * ALPHA / most or len(members) > declared[2]:
+            yield f"a series of {most} studies has {ALPHA / most:.2%} for each"
 
 
 def _check_commits(
-    folder: Path, opened_bundle: Bundle, links: Sequence[str], report: BundleReport
+    folder: Path, opened_bundle: Bundle, lines: Sequence[Line], report: BundleReport
 ) -> None:
-    """Check the commits in the folder's repository that name the study: each names the journal's
-    hash at that time, and may hold the bundle of that time."""
-    words = traveling_chains.commit_trailer(opened_bundle.study.id, "")
+    """Check the commits of the folder's repository: those that changed the folder hold the plan and
+    the results of that time, and every version of the declarations of this home is the beginning of
+    the longest one."""
     try:
         with ForeignCommits.around(folder) as commits:
             if commits is None:
                 return
-            naming = 0
-            for name, message in commits.with_message(words):
-                # a squash indents the messages that it joins
-                lines = [line.strip() for line in message.splitlines()]
-                named = {
-                    line.removeprefix(words).strip() for line in lines if line.startswith(words)
-                }
-                if not named:
-                    continue
-                naming += 1
-                before = len(report.refused)
+            names = commits.of_folder()
+            for name in names:
                 _check_commit(commits, name, opened_bundle, report)
-                other_links = sorted(named.difference(links))
-                if other_links and len(report.refused) == before:
-                    other = f"commit {name[:12]} names another journal ({other_links[0][:16]}…)"
-                    report.refused.append((TRIMMED, other))
+            versions = [_decoded(text) for text in commits.versions_of(bundle.DECLARATIONS)]
     except Problem as problem:
         report.unchecked.append(f"what the commits here have: {problem}")
         return
-    if not naming:
-        report.passed.append("no commit here names its journal")
-    elif not report.refused:
-        report.passed.append(f"commits here that name a link of this journal: {naming}")
+    ours = [version for version in (*versions, list(lines)) if version[:1] == list(lines[:1])]
+    longest = max(ours, key=len)
+    if any(version != longest[: len(version)] for version in ours):
+        words = "a commit here has other declarations of the same home"
+        report.refused.append((TRIMMED, words))
+    elif names and not report.refused:
+        report.passed.append(f"commits here that hold it: {len(names)}, all with these results")
+
+
+def _decoded(text: bytes) -> list[Any]:
+    """The lines of a version of a declarations.jsonl; a line that can't be read is None."""
+    decoded: list[Any] = []
+    for line in text.splitlines():
+        try:
+            decoded.append(json.loads(line))
+        except (ValueError, RecursionError):
+            decoded.append(None)
+    return decoded
 
 
 def _check_commit(
@@ -322,7 +341,7 @@ def _check_commit(
             report.refused.append((LOSS, words))
 
 
-def _as_declared(study: Study, lines: Sequence[Declaration]) -> Study:
+def _as_declared(study: Study, lines: Sequence[Line]) -> Study:
     """The study with its share of its series' α, which a kept folder leaves out."""
     share = lines[-1]["series"] if lines else None
     if share is None or study.origin.series is not None:
@@ -390,12 +409,11 @@ def _check_verdict(
     about: Mapping[str, Any],
     study: Study,
     rows: Sequence[Row],
-    history: DeclaredHistory,
+    lines: Sequence[Line],
     report: BundleReport,
 ) -> None:
-    """Work the verdict out from the runs' numbers at the α that the journal allows, and compare the
-    claim with it. A claim may say less than that: its ledger may know more than its journal
-    shows."""
+    """Work the verdict out from the runs' numbers at the level that the study declares, and compare
+    the claim with it."""
     missing = f"declared, and not there: {', '.join(report.missing)}" if report.missing else ""
     if "claim" not in about:
         report.unchecked += [*filter(None, [missing]), "it claims no verdict"]
@@ -405,52 +423,35 @@ def _check_verdict(
     except ValueError as error:
         report.refused.append((VERDICT, f"its claim can't be read ({printable(str(error))[:100]})"))
         return
-    claimed_looks = claimed.before or {}
-    unclaimed = [
-        name for name, looks in history.paid_looks.items() if looks and not claimed_looks.get(name)
-    ]
-    if unclaimed:
-        words = f"{plural(len(unclaimed), 'earlier asking')} of the question in the journal"
-        report.refused.append((TRIMMED, f"{words}, and not in the claim"))
-        return
-
-    def claim_at(alpha: float, *, picked: bool) -> Claim:
-        return claims.recompute_claim(study, rows, history, alpha, picked=picked)
-
-    alpha = history.alpha(study)
-    allowed = claim_at(alpha, picked=history.picked)
-    later_alpha = min(alpha, history.look_alpha(later=True))
-    smaller = [(alpha, True), (later_alpha, history.picked), (later_alpha, True)]
-    earlier_askings = sum(map(bool, history.paid_looks.values()))
-    asked_text = f", asked {plural(earlier_askings, 'time')} before" if earlier_askings else ""
-    if allowed.agrees(claimed):
-        words = f"the verdict, worked out anew: {_describe_claim(allowed, study)}{asked_text}"
-    elif any(claim_at(level, picked=picked).agrees(claimed) for level, picked in smaller):
-        words = (
-            f"the verdict, worked out anew: {_describe_claim(claimed, study)}{asked_text}; by its "
-            f"journal it could claim more ({_describe_claim(allowed, study)})"
-        )
+    is_old = not lines or "level" not in lines[-1]
+    if is_old:  # its level was said above to be unchecked
+        level, picked = claimed.alpha, claimed.picked
+    else:
+        history = read_history(lines, lines[-1]["study"])
+        level, picked = study.design.level or history.level, history.picked
+    found = claims.recompute_claim(study, rows, level, picked=picked)
+    if found.agrees(claimed):
+        words = f"the verdict, worked out anew: {_describe_claim(found, study)}"
+        words += _looks_before(lines)
+        (report.unchecked if is_old else report.passed).append(words)
+        report.unchecked += [missing] if missing else []
     elif missing:
         report.refused.append((SEED, f"its claim hides what was {missing}"))
-        return
     else:
-        claimed_text, allowed_text = (_describe_claim(claim, study) for claim in (claimed, allowed))
-        words = f"it claims {claimed_text}; its runs say {allowed_text}"
-        if history.picked and not claimed.picked:
+        claimed_text, found_text = (_describe_claim(claim, study) for claim in (claimed, found))
+        words = f"it claims {claimed_text}; its runs say {found_text}"
+        if picked and not claimed.picked:
             words += ", since its seeds were picked among known ones"
-        larger = [(history.look_alpha(later=False), picked) for picked in (False, True)]
-        if not history.lists_seen_runs and any(
-            claim_at(level, picked=picked).agrees(claimed) for level, picked in larger
-        ):
-            report.unchecked.append(
-                f"{words}, unless earlier studies had shown nothing yet: its journal doesn't say"
-            )
-        else:
-            report.refused.append((VERDICT, words))
-        return
-    report.passed.append(words)
-    if missing:
-        report.unchecked.append(missing)
+        report.refused.append((VERDICT, words))
+
+
+def _looks_before(lines: Sequence[Line]) -> str:
+    """The number of looks at the question before the study's own, in words."""
+    if not lines or "question" not in lines[-1]:
+        return ""
+    looks = read_history(lines, lines[-1]["study"]).looks
+    before = sum(look.study != lines[-1]["study"] for look in looks)
+    return f", after {plural(before, 'earlier look')}" if before else ""
 
 
 def _describe_claim(claim: Claim, study: Study) -> str:

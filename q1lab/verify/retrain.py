@@ -20,7 +20,6 @@ from q1lab.record import declarations
 from q1lab.runner import child_processes
 from q1lab.study import corpora, kept_folder, studies
 from q1lab.study.bundle import Bundle
-from q1lab.study.identity import FIRST_LOSSES
 from q1lab.study.run_states import ENDED, RunState
 from q1lab.study.studies import Run, Study
 from q1lab.verify.run_record import (
@@ -32,6 +31,10 @@ from q1lab.verify.run_record import (
 )
 
 SOURCE, DATA, BUDGET = (declarations.DIFFERENCE_CODES[key] for key in ("source", "data", "budget"))
+
+FIRST_LOSSES = 8
+"""Number of iters at the beginning of a run whose training loss is always logged
+(labs/train.py)."""
 
 NEARLY = 1e-3
 """Relative: the distance that the same run's losses may have on another processor or with another

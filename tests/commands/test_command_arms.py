@@ -103,6 +103,14 @@ def test_a_metric_that_is_better_when_it_is_higher() -> None:
     assert "higher is better" in text
 
 
+def test_another_metric_of_the_same_command_is_another_look() -> None:
+    first = json_of(*FAST, "--seeds", "3", "--smoke", "")
+    other = ("run", "--command", COMMAND, *ARMS, "--metric", "train/loss")
+    second = json_of(*other, "--seeds", "3", "--smoke", "")
+    assert (first["alpha"], second["alpha"]) == (0.05, 0.025)
+    assert "Looked at 2 times" in q1lab("compare", second["study"]).stdout
+
+
 def test_every_place_names_the_metric_s_own_direction_and_no_unit(folder: Path) -> None:
     """An accuracy that its program calls ``val_loss``, in all that shows a study."""
     words = COMMAND.replace("{args}", "--rising --metric=val_loss {args}")

@@ -200,4 +200,4 @@ def test_one_rule_is_told_everywhere() -> None:
     for page in ("statistics.md", "verify.md"):
         words = " ".join((ROOT / "docs" / page).read_text().split())
         assert level_text.SEEN_RULE in words, page
-    assert level_text.SEEN_RULE in level_text.later_look_note()
+    assert level_text.SEEN_RULE in level_text.later_look_note(1, 0.025)

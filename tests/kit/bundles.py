@@ -14,6 +14,7 @@ from q1lab.ground import paths
 from q1lab.index import journal
 from q1lab.record.declarations import declaration_of
 from q1lab.study import bundle, studies
+from q1lab.study.bundle import DECLARATIONS
 from tests.kit.commands import q1lab
 
 TEXT = b"To be, or not to be, that is the question.\n" * 200
@@ -67,24 +68,12 @@ def plan_of(study: str) -> dict[str, Any]:
     return plan
 
 
-def journal_lines(files: dict[str, bytes]) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in files["journal.jsonl"].splitlines()]
+def declared_lines(files: dict[str, bytes]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in files[DECLARATIONS].splitlines()]
 
 
-def first_line_hidden(files: dict[str, bytes]) -> None:
-    """The first asking as a line of which only the hash is there, as of a newer q1lab."""
-    first, *others = journal_lines(files)
-    put_journal(files, [{"sha": journal.body_hash(first)}, *others])
-
-
-def first_line_taken_out(files: dict[str, bytes]) -> None:
-    first, second, *others = journal_lines(files)
-    link = next(journal.chain_links([first]))
-    put_journal(files, [{**second, "prev": link}, *others])
-
-
-def put_journal(files: dict[str, bytes], lines: list[dict[str, Any]]) -> None:
-    files["journal.jsonl"] = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+def put_lines(files: dict[str, bytes], lines: list[dict[str, Any]]) -> None:
+    files[DECLARATIONS] = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
 
 
 def edit(run: str, change: Callable[[dict[str, Any]], None], study: str = "rope-1") -> None:
@@ -100,7 +89,7 @@ def remade(change: Callable[[journal.Body], journal.Body | None]) -> None:
     """Write the journal anew: each body as ``change`` has it, left out where it is None."""
     bodies = [line.body for line in journal.read_entries(paths.journal_file()).lines if line.body]
     now = [changed for body in bodies if (changed := change(body)) is not None]
-    paths.journal_file().write_bytes(journal.encode_entries(now, journal.START))
+    paths.journal_file().write_bytes(journal.encode_entries(now))
 
 
 def redeclared(study: str, **changes: Any) -> None:

@@ -115,4 +115,4 @@ def renamed(c: Comparison, variant: str) -> Comparison:
 
 def times_asked(c: Comparison) -> tuple[int, int]:
     """The numbers of studies that asked a comparison's question, and of their looks in all."""
-    return c.asking.studies, c.asking.all_looks
+    return max(1, len({look.study for look in c.asking.looks})), max(1, len(c.asking.looks))

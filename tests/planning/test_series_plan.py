@@ -18,7 +18,7 @@ from q1lab.planning import own_loop_draft, series_plan, study_plan
 from q1lab.record import delete_restore
 from q1lab.runner import launch, series_members
 from q1lab.statistics import interim_analyses
-from q1lab.statistics.intervals import ALPHA, ALPHA_LATER, NoteKind
+from q1lab.statistics.intervals import ALPHA, NoteKind
 from q1lab.study import command_line, studies
 from q1lab.study.command_line import Request
 from q1lab.verdict import level_text, note_text, series_table
@@ -284,8 +284,8 @@ def test_the_ledger_counts_each_member(fake_trainer: Fake, store: Store) -> None
     assert study.id == "rope-2", "a study by itself is not the sweep's"
     c = compare(store, study)
     assert times_asked(c) == (2, 2)
-    assert c.analysis.alpha == ALPHA_LATER
-    assert c.asking.total == pytest.approx(1 - (1 - ALPHA / 3) * (1 - ALPHA_LATER))
+    assert c.analysis.alpha == ALPHA / 2
+    assert c.asking.total == pytest.approx(ALPHA / 3 + ALPHA / 2)
 
 
 def test_a_question_that_was_asked_before_pays_in_a_sweep_too(
@@ -297,11 +297,11 @@ def test_a_question_that_was_asked_before_pays_in_a_sweep_too(
     rope, rmsnorm = (member.comparison for member in result.members)
     assert rope is not None
     assert rmsnorm is not None
-    assert (rope.analysis.alpha, rmsnorm.analysis.alpha) == (ALPHA_LATER / 2, ALPHA / 2)
+    assert (rope.analysis.alpha, rmsnorm.analysis.alpha) == (ALPHA / 4, ALPHA / 2)
     assert times_asked(rope) == (2, 2)
-    assert result.any_claim_chance == pytest.approx((ALPHA_LATER + ALPHA) / 2)
+    assert result.any_claim_chance == pytest.approx(ALPHA / 4 + ALPHA / 2)
     third = swept(store, ("rope", "rmsnorm"), seeds="3,4,5", fresh=True)
-    assert third.any_claim_chance == pytest.approx(ALPHA_LATER), "to ask all of it again pays, too"
+    assert third.any_claim_chance == pytest.approx(ALPHA), "fresh pairs replicate claims"
 
 
 def test_another_range_in_mid_sweep_is_refused(fake_trainer: Fake, store: Store) -> None:
@@ -392,10 +392,9 @@ def test_an_axis_asks_the_same_at_each_value_and_shares_5_percent(
     assert [c.study.trainer.hyperparameters["max_iters"] for c in comparisons if c] == [20, 40]
     for c in comparisons:
         assert c is not None
-        assert (c.analysis.alpha, times_asked(c)[0]) == (ALPHA / 2, 2), (
-            "declared together: neither is a later look"
+        assert (c.analysis.alpha, times_asked(c)[0]) == (ALPHA / 2, 1), (
+            "each value is a question, and both share the 5%"
         )
-        assert NoteKind.LEFT_OUT not in [note.kind for note in c.analysis.notes]
     text = "\n".join(series_table.series_lines(result, 80))
     assert "same at all 2" in text
     assert "max_iters: HELPS" in text

@@ -17,6 +17,7 @@ import pytest
 
 from q1lab.ground import files, paths
 from q1lab.ground.errors import Problem
+from q1lab.index import ingest_events
 from q1lab.index.store import Store
 from q1lab.planning import study_plan
 from q1lab.runner import launch, machine
@@ -27,7 +28,7 @@ from q1lab.verdict import prediction_text
 from q1lab.verdict.comparison import Comparison
 from q1lab.verdict.comparison_cache import compare
 from q1lab.week.lists import predictions
-from tests.kit.lab_home import train
+from tests.kit.lab_home import finish, train
 from tests.kit.waiting import wait_for
 
 pytestmark = pytest.mark.sample
@@ -110,11 +111,13 @@ def test_runs_that_finished_since_the_estimate_are_not_trained_again(
     wait_for(lambda: not launch.is_alive(begun.files))
 
 
-def test_each_study_is_read_once_on_the_way_to_a_plan(
+def test_each_finished_study_is_read_once_on_the_way_to_a_plan(
     fake_trainer: Callable[..., None], store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for variant in ("gqa", "rmsnorm"):
-        study_plan.save_plan(study_plan.plan_study(replace(SMALL, variant=variant), store), store)
+        plan = study_plan.plan_study(replace(SMALL, variant=variant), store)
+        finish(study_plan.save_plan(plan, store))
+    ingest_events.ingest_all(store)
     load, reads = studies.load, Counter[str]()
 
     def counted(study_id: str) -> studies.Study:

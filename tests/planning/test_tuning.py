@@ -122,7 +122,7 @@ def test_the_command_tunes_then_trains_and_says_so(
             "to try values is no look"
         )
         kinds = [note.kind for note in comparison.analysis.notes]
-        assert not {NoteKind.LEFT_OUT, NoteKind.CONDITIONS, NoteKind.ASKED} & set(kinds)
+        assert not {NoteKind.CONDITIONS, NoteKind.ASKED} & set(kinds)
         assert "tuned for each" in scope_text.scope_sentence(comparison)
         assert "not tuned" not in scope_text.scope_sentence(comparison)
         assert comparison_record.comparison_json(comparison)["tuned"]["seeds"] == 2

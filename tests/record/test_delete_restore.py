@@ -21,11 +21,10 @@ from q1lab.commands.cli import run_command_line as main
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import sha256_file, utc_now
-from q1lab.index import study_labels
+from q1lab.index import reclaimable, study_labels
 from q1lab.index.store import Store
-from q1lab.record import declared_history, delete_restore, questions, traveling_chains
+from q1lab.record import begin, delete_restore, on_record
 from q1lab.runner import launch
-from q1lab.statistics.intervals import ALPHA_LATER
 from q1lab.study import bundle, studies
 from q1lab.study.origin import ImportedRuns
 from q1lab.verdict.comparison_cache import compare
@@ -83,9 +82,9 @@ def tree(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
-def away() -> list[questions.DeletedStudy]:
+def away() -> list[on_record.DeletedStudy]:
     with Store() as store:
-        return questions.absent_studies(store)
+        return on_record.absent_studies(store)
 
 
 def noted(name: str) -> study_labels.Labels:
@@ -172,14 +171,14 @@ def test_a_deletion_that_was_cut_off(trained: str, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(Path, "rename", real)
     delete(trained)
     assert studies.ids() == []
-    assert [item.kind for item in delete_restore.list_reclaimable()] == ["trash"]
+    assert [item.kind for item in reclaimable.list_reclaimable()] == ["trash"]
     with monkeypatch.context() as broken:
         broken.setattr(shutil, "rmtree", killed)
         with pytest.raises(KeyboardInterrupt):
-            delete_restore.delete_items(delete_restore.list_reclaimable())
+            reclaimable.delete_items(reclaimable.list_reclaimable())
     assert delete_restore.trashed_folder(trained) is None, "half a study does not come back"
-    delete_restore.delete_items(delete_restore.list_reclaimable())
-    assert delete_restore.list_reclaimable() == []
+    reclaimable.delete_items(reclaimable.list_reclaimable())
+    assert reclaimable.list_reclaimable() == []
     assert len(away()) == 1
 
 
@@ -320,25 +319,25 @@ def test_prune_keeps_what_can_go_on_or_is_running() -> None:
     files = study.files.run("baseline-seed0")
     files.checkpoints.mkdir()
     (files.checkpoints / "iter-1.pt").write_bytes(b"c")
-    assert delete_restore.list_reclaimable(models=True, days=0) == []
+    assert reclaimable.list_reclaimable(models=True, days=0) == []
     lab.train_all(study)
     with lab.alive(study):
-        assert delete_restore.list_reclaimable(models=True, days=0) == []
-    assert {item.kind for item in delete_restore.list_reclaimable()} == {"checkpoints"}
+        assert reclaimable.list_reclaimable(models=True, days=0) == []
+    assert {item.kind for item in reclaimable.list_reclaimable()} == {"checkpoints"}
 
 
 def test_prune_texts_of_no_study_and_weights_on_demand(
     trained: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name, age in (("0", 2 * delete_restore.OLD), ("1", 0)):
+    for name, age in (("0", 2 * reclaimable.OLD), ("1", 0)):
         text = paths.data_dir() / f"{name * 64}.txt"
         text.write_bytes(b"t" * 300)
         os.utime(text, (time.time() - age,) * 2)
     assert main(["run", "swiglu", *SMALL]) == 0
-    kinds = [item.kind for item in delete_restore.list_reclaimable(models=True, days=0)]
+    kinds = [item.kind for item in reclaimable.list_reclaimable(models=True, days=0)]
     assert sorted(set(kinds)) == ["checkpoints", "data", "models"]
     assert "models" not in [
-        item.kind for item in delete_restore.list_reclaimable(models=True, days=30)
+        item.kind for item in reclaimable.list_reclaimable(models=True, days=30)
     ]
     capsys.readouterr()
     assert main(["prune", "--models", "--older-than", "0", "--yes"]) == 0
@@ -357,7 +356,7 @@ def test_an_import_is_as_old_as_its_taking_in() -> None:
     long_ago = "2020-01-01T00:00:00+00:00"
     for time_, kinds in ((utc_now(), []), (long_ago, ["models"])):
         studies.save(changed(study, created=long_ago, imported=ImportedRuns("x", "", time_)))
-        assert [item.kind for item in delete_restore.list_reclaimable(models=True)] == kinds
+        assert [item.kind for item in reclaimable.list_reclaimable(models=True)] == kinds
 
 
 # ── notes and tags
@@ -615,7 +614,7 @@ def test_a_pattern_deletes_what_it_matches_and_restore_says_so_as_json(
     assert "no study matches 'quick-*'" in capsys.readouterr().err
 
 
-# ── the first chain
+# ── the lines that come with a study
 
 
 def archived_later_look(folder: Path, name: str = "rope-2") -> Path:
@@ -625,14 +624,14 @@ def archived_later_look(folder: Path, name: str = "rope-2") -> Path:
             study_name, seeds=seeds, created=f"2026-03-08T{10 + at}:00:00+00:00"
         )
         with Store() as store:
-            questions.record_begin(store, study)
+            begin.record_begin(store, study)
         lab_home.finish(study)
     assert main(["export", name, "--format", "archive", "--output", str(folder / "a.zip")]) == 0
     return folder / "a.zip"
 
 
 @pytest.mark.parametrize("command", ["restore", "import"])
-def test_an_archive_brings_its_questions_and_its_first_chain(
+def test_an_archive_brings_the_lines_of_its_home(
     command: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -645,13 +644,9 @@ def test_an_archive_brings_its_questions_and_its_first_chain(
     assert "asked 1 time before" in capsys.readouterr().out
     with Store() as store:
         comparison = compare(store, studies.load(*studies.ids()))
-    assert comparison.analysis.alpha == ALPHA_LATER
-    assert comparison.asking.studies == 2
-    with Store() as store:
-        chain = traveling_chains.journal_outlines(store, comparison.study)
-    lines = [line["declares"] for line in chain if line.get("act") == "begin"]
-    history = declared_history.read_history(comparison.study, lines)
-    assert (list(history.earlier_looks.values()), history.is_later) == ([1], True)
+    assert comparison.analysis.alpha == 0.025
+    assert len(comparison.asking.looks) == 2
+    assert comparison.asking.total == pytest.approx(0.075)
 
 
 def test_ones_own_archive_that_comes_home_is_the_same_study(
@@ -663,7 +658,7 @@ def test_ones_own_archive_that_comes_home_is_the_same_study(
     assert studies.ids() == ["rope-1", "rope-2"]
     with Store() as store:
         comparison = compare(store, studies.load("rope-2"))
-    assert (comparison.asking.studies, comparison.asking.all_looks) == (2, 2)
+    assert len(comparison.asking.looks) == 2
 
 
 def test_an_archive_whose_plan_is_not_its_journals_is_refused(
@@ -684,5 +679,5 @@ def test_an_archive_whose_plan_is_not_its_journals_is_refused(
     monkeypatch.setenv("Q1LAB_HOME", str(tmp_path / "elsewhere"))
     capsys.readouterr()
     assert main(["restore", str(changed_archive)]) == 1
-    assert "not what its journal declares" in capsys.readouterr().err
+    assert "not what was declared" in capsys.readouterr().err
     assert studies.ids() == []

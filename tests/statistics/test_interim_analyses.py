@@ -13,7 +13,7 @@ from scipy import stats as scipy_stats
 
 from q1lab.ground.errors import Problem
 from q1lab.statistics import interim_analyses
-from q1lab.statistics.intervals import ALPHA, ALPHA_LATER
+from q1lab.statistics.intervals import ALPHA
 from q1lab.study import seed_range
 
 STUDIES = 40_000
@@ -57,10 +57,9 @@ def test_a_range_makes_a_claim_in_5_percent_of_null_studies(first: int, most: in
     assert simulated(plan, 2) == pytest.approx(ALPHA, abs=4 * (0.0475 / STUDIES) ** 0.5)
     assert interim_analyses.chance_of_any_claim(plan) == pytest.approx(ALPHA, abs=1e-5)
     later = [
-        (n, interim_analyses.level_per_look(first, most, ALPHA_LATER))
-        for n in range(first, most + 1)
+        (n, interim_analyses.level_per_look(first, most, ALPHA / 2)) for n in range(first, most + 1)
     ]
-    assert interim_analyses.chance_of_any_claim(later) == pytest.approx(ALPHA_LATER, abs=1e-5)
+    assert interim_analyses.chance_of_any_claim(later) == pytest.approx(ALPHA / 2, abs=1e-5)
 
 
 # With many pairs the spread is as good as known, and the t statistics of the looks are jointly
@@ -144,7 +143,7 @@ def test_at_3_and_4_pairs_it_is_what_quadrature_finds(alpha: float) -> None:
     )
 
 
-@pytest.mark.parametrize("total", [ALPHA, ALPHA_LATER, ALPHA / 24])
+@pytest.mark.parametrize("total", [ALPHA, ALPHA / 2, ALPHA / 24])
 def test_one_look_more_costs(total: float) -> None:
     levels = [
         interim_analyses.level_per_look(3, most, total)
@@ -193,12 +192,18 @@ def test_a_diverged_run_ends_a_planned_study() -> None:
     assert seed_range.over_after(planned, [0.1, -0.2]) is None
 
 
+def test_at_a_level_that_nothing_passes_claims_overstate_nothing() -> None:
+    """The level of a twentieth look."""
+    assert interim_analyses.range_sensitivity(3, 3, 0.05 / 2**19).overstated is None
+
+
 def test_a_ranges_power_line_is_true_of_the_whole_plan() -> None:
     """Of studies in which the truth is what the line says, 80% claim something at some look; and
     what they claim is larger than the truth by what is said."""
     first, most = 3, 12
     alpha = interim_analyses.level_per_look(first, most)
     sensitivity = interim_analyses.range_sensitivity(first, most, alpha)
+    assert sensitivity.overstated is not None
     assert sensitivity.detectable == pytest.approx(1.1, abs=0.05), (
         "the last look alone would say 1.38"
     )

@@ -1,5 +1,5 @@
 """Plans of every kind, pinned to the byte, with what follows from them: identity, what repeats, the
-declaration_of, the journal's lines, levels, seeds, ids at W&B.
+declaration, levels, seeds, ids at W&B.
 
 ``tests/golden/pins`` holds a home as the program made it: each study's plan, the journal, how every
 run began and ended, and the values that were read off. One test types the commands again, and must get the same bytes. The other
@@ -37,7 +37,7 @@ from q1lab.ground.files import sha256_json, sha256_text
 from q1lab.index import ingest_events, journal
 from q1lab.index.store import Store
 from q1lab.planning import command_draft, own_loop_draft
-from q1lab.record import ledger, traveling_chains
+from q1lab.record import home_history, traveling_lines
 from q1lab.record.declarations import declaration_of
 from q1lab.runner import early_stopping, finished_runs, launch, series_members
 from q1lab.statistics import interim_analyses
@@ -124,43 +124,36 @@ def values_of(store: Store, root: str) -> dict[str, Any]:
     every = studies.load_readable()
     for study in every:
         ingest_events.ingest_study(store, study)
-    asks = identity.questions_of([identity.study_fingerprints(study) for study in every])
     return {
         study.id: {
             "identity": sha256_text(studies.identity_key(study)),
             "equal_bits": sha256_json([identity.run_fingerprint(study, run) for run in study.runs]),
-            "trains": {arm: sha256_json(_training(study, arm)) for arm in ARMS},
-            "asks": [question.text, question.baseline, question.modified],
             "declares": declaration_of(study),
             "drawn_with": [study.trainer.drawn_seed(run) for run in study.runs],
-            **_in_the_ledger(store, study),
+            **_on_record(store, study),
             "going_on": command_line.resume_command(study).replace(root, PLACE),
             "wandb": {run: relay.id for run, relay in wandb_state.read_relayed_runs(study).items()},
             "told_wandb": sha256_json([[run.name, run_config(study, run)] for run in study.runs]),
             "bundle": _bundle(study, Path(root)),
         }
-        for study, question in zip(every, asks, strict=True)
+        for study in every
     }
 
 
-def _training(study: Study, arm: str) -> list[Any]:
-    trains = identity.arm_training(study, arm)
-    return [sorted(trains.text), trains.code, trains.settings]
-
-
-def _in_the_ledger(store: Store, study: Study) -> dict[str, Any]:
-    history = ledger.question_history(store, study)
-    chain = traveling_chains.journal_outlines(store, study)
+def _on_record(store: Store, study: Study) -> dict[str, Any]:
+    asked = home_history.study_history(store, study)
+    history = asked.history
     levels = {
-        "alpha": history.alpha,
+        "level": history.level,
         "total": history.total,
-        "may_spend": ledger.allowed_alpha(store, study),
+        "of_arm": history.of_arm.total,
+        "of_home": history.of_home.total,
     }
     return {
         **{key: round(value, 6) for key, value in levels.items()},
-        "asked": [history.later, history.picked, history.could_be, history.studies, history.looks],
-        "left_out": sha256_json(history.left_out),
-        "journal": [len(chain), traveling_chains.last_link(chain)],
+        "looks": [[look.study, look.pairs, look.verdict] for look in asked.looks],
+        "left_out": [list(one) for one in asked.left_out],
+        "lines": len(traveling_lines.lines_until(store, study)),
     }
 
 

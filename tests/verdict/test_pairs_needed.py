@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from q1lab.commands.plan import plan as command
 from q1lab.ground import paths
 from q1lab.index.store import Store
+from q1lab.record import begin
 from q1lab.statistics import interim_analyses, intervals
 from q1lab.study import seed_range, studies, variants
 from q1lab.study.command_line import Request
@@ -32,8 +33,9 @@ def planned(*arguments: str) -> str:
 
 def compared_study() -> Study:
     study = make_study()
-    finish(study)
     with Store() as store:
+        begin.record_begin(store, study)
+        finish(study)
         compare(store, study)
     return study
 
@@ -49,9 +51,9 @@ def test_from_ones_own_runs_and_from_shipped_figures() -> None:
     assert f"about {record['needed']['mid']} pairs" in output
     assert record["spread"]["seconds"] > 0
     assert f"--seeds {record['seeds']}" in output
-    assert record["needed"]["alpha"] == intervals.ALPHA_LATER, "rope-1 has asked the question"
-    assert "98.94% interval instead of 95%" in " ".join(output.split())
-    assert "up to 1.1 where nothing changed" in " ".join(output.split())
+    assert record["needed"]["alpha"] == 0.025, "rope-1 has looked at the question"
+    assert "judged by a 97.5% interval" in " ".join(output.split())
+    assert "up to 2.5 where nothing changed" in " ".join(output.split())
 
 
 def test_the_command_is_for_the_files_and_the_budget_that_the_table_is_for(tmp_path: Path) -> None:

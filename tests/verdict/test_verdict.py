@@ -23,7 +23,8 @@ from rich.cells import cell_len
 
 from q1lab.commands import error_boundary
 from q1lab.documents import comparison_tables, modification
-from q1lab.record.ledger import QuestionFamily
+from q1lab.record.history import LevelSum
+from q1lab.record.home_history import SeenLook
 from q1lab.statistics import interim_analyses, intervals
 from q1lab.statistics.intervals import Note, NoteKind
 from q1lab.study.command_arms import CommandSpec
@@ -99,9 +100,17 @@ CASES: dict[str, Comparison] = {
     "added-seeds": make(
         {0: 1.470, 1: 1.475, 2: 1.468, 3: 1.471},
         {0: 1.452, 1: 1.466, 2: 1.477, 3: 1.462},
-        alpha=0.0106,
-        asking=QuestionCost(looks=2, all_looks=2, total=0.0544),
-        notes=(Note(NoteKind.ASKED, {"later": True}),),
+        alpha=0.025,
+        asking=QuestionCost(
+            (
+                SeenLook("rope-7", 3, 0.05, "cannot tell"),
+                SeenLook("rope-7", 4, 0.025, "cannot tell"),
+            ),
+            0.075,
+            of_arm=LevelSum(1, 0.075),
+            of_home=LevelSum(1, 0.075),
+        ),
+        notes=(Note(NoteKind.ASKED),),
     ),
     "two-seeds": make({0: 1.470, 1: 1.475}, {0: 1.452, 1: 1.466}),
     "one-seed": make({0: 1.470}, {0: 1.452}),
@@ -112,7 +121,7 @@ CASES: dict[str, Comparison] = {
     "thirty-pairs": make(
         {seed: 1.9 + 0.003 * math.sin(seed) for seed in range(30)},
         {seed: 1.897 + 0.004 * math.cos(3 * seed) for seed in range(30)},
-        asking=QuestionCost(family=QuestionFamily(20, 1.0, 6)),
+        asking=QuestionCost(of_arm=LevelSum(1, 0.05), of_home=LevelSum(20, 1.0)),
     ),
     "ties": make(dict.fromkeys(range(4), 1.91), {0: 1.90, 1: 1.90, 2: 1.91, 3: 1.90}, delta=0.05),
     "one-pair-of-four-differs": make(BASE | {3: 1.9081}, BASE | {3: 1.9181}),
@@ -126,7 +135,7 @@ CASES: dict[str, Comparison] = {
             dict.fromkeys(range(8), 1.9),
             (-0.005, -0.006, -0.004, -0.007, -0.005, -0.012, -0.003, -0.024),
         ),
-        asking=QuestionCost(family=QuestionFamily(1, 0.05, 1)),
+        asking=QuestionCost(of_arm=LevelSum(1, 0.05), of_home=LevelSum(1, 0.05)),
     ),
     "near-the-edge": make(BASE, shifted(BASE, (-0.008, -0.016, -0.010))),
     "accuracy-helps": make(ACCURACY, shifted(ACCURACY, (0.010, 0.012, 0.011, 0.009)), **BY_COMMAND),
@@ -155,9 +164,32 @@ CASES: dict[str, Comparison] = {
     "later-look": make(
         BASE,
         HELPS,
-        alpha=0.0106,
-        asking=QuestionCost(1, 2, 3, 0.0706, family=QuestionFamily(4, 0.2318, 1)),
-        notes=(Note(NoteKind.ASKED, {"later": True, "could_be": 2, "unreadable": 1}),),
+        alpha=0.0125,
+        asking=QuestionCost(
+            (
+                SeenLook("rope-1", 3, 0.05, "cannot tell"),
+                SeenLook("rope-1", 5, 0.025, "helps"),
+                SeenLook("rope-7", 3, 0.0125, "helps"),
+            ),
+            0.0875,
+            of_arm=LevelSum(2, 0.1375),
+            of_home=LevelSum(4, 0.2375),
+        ),
+        notes=(Note(NoteKind.ASKED),),
+    ),
+    "replication": make(
+        BASE,
+        HELPS,
+        asking=QuestionCost(
+            (
+                SeenLook("rope-1", 3, 0.05, "helps"),
+                SeenLook("rope-7", 3, 0.05, "helps", replicates=True),
+            ),
+            is_replication=True,
+            of_arm=LevelSum(1, 0.05),
+            of_home=LevelSum(1, 0.05),
+        ),
+        notes=(Note(NoteKind.ASKED),),
     ),
     "planned-range": make(
         BASE,
@@ -165,7 +197,7 @@ CASES: dict[str, Comparison] = {
         alpha=LEVEL,
         looks=(tuple(range(8)),),
         range=RANGE,
-        asking=QuestionCost(family=QuestionFamily(2, 0.1, 2)),
+        asking=QuestionCost(of_arm=LevelSum(1, 0.05), of_home=LevelSum(2, 0.1)),
     ),
     "planned-range-open": make(
         {0: 1.470, 1: 1.475, 2: 1.468},

@@ -22,6 +22,7 @@ from q1lab.ground.text_formats import signed
 from q1lab.index import ingest_events
 from q1lab.index.store import Store
 from q1lab.index.stored_results import RECORD_VERSION
+from q1lab.record.home_history import SeenLook
 from q1lab.statistics.intervals import Note, NoteKind, Reason
 from q1lab.study.series import Series
 from q1lab.tui.widgets import forest_plot
@@ -41,7 +42,7 @@ from q1lab.verdict import (
     verdict_text,
 )
 from q1lab.verdict.charts import draw_comparison
-from q1lab.verdict.comparison import Comparison, Floor, from_record, to_record
+from q1lab.verdict.comparison import Comparison, Floor, QuestionCost, from_record, to_record
 from q1lab.verdict.result_rows import ResultRow
 from q1lab.verdict.terminal_text import comparison_lines, short_lines
 from tests.kit import document_records as records
@@ -144,11 +145,11 @@ def test_without_a_spread_the_reason_is_the_true_one() -> None:
 
 def test_notes_are_told_by_their_kind_and_each_kind_has_words() -> None:
     series = Series("sweep-1", "sweep", ("rope", "gqa"), 0, 0.025)
-    comparison = make(BASE, HELPS, delta=0.5, series=series)
+    looks = (SeenLook("rope-1", 3, 0.05, "cannot tell"), SeenLook("rope-2", 3, 0.025, "helps"))
+    comparison = make(BASE, HELPS, delta=0.5, series=series, asking=QuestionCost(looks, 0.075))
     facts_of = {
         NoteKind.UNPAIRED: {"seeds": [3]},
         NoteKind.EQUAL: {"equal": 2, "pairs": 3},
-        NoteKind.ASKED: {"later": True},
         NoteKind.CONDITIONS: {
             "differ": {"torch": {"2.9": ["baseline-seed0"], "2.10": ["modified-seed0"]}}
         },

@@ -1,4 +1,4 @@
-"""A forger's ways, each with every hash, chain and claim made anew by q1lab itself: no forgery is
+"""A forger's ways, each with every hash and claim made anew by q1lab itself: no forgery is
 verified."""
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ import math
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -17,20 +17,21 @@ import pytest
 
 from q1lab.ground import paths
 from q1lab.index import journal
-from q1lab.record import ledger, questions
+from q1lab.index.store import Store
+from q1lab.record import begin
+from q1lab.record.home_history import StudyHistory, study_history
 from q1lab.statistics import interim_analyses
 from q1lab.study import bundle, studies
+from q1lab.study.bundle import DECLARATIONS
 from q1lab.verdict import comparison_cache
 from tests.kit.bundles import (
     SHORT,
     archived,
+    declared_lines,
     edit,
-    first_line_hidden,
-    first_line_taken_out,
-    journal_lines,
     opened,
     plan_of,
-    put_journal,
+    put_lines,
     reasons,
     redeclared,
     remade,
@@ -124,8 +125,8 @@ class Forgery:
     trains: bool = False
     before_it_moves: Callable[[dict[str, bytes]], object] | None = None
     """Changes an archive that is then restored in another home, and exported from there."""
-    history: dict[str, Any] = field(default_factory=dict)
-    """Changes in what the ledger says of the question when the bundle is made."""
+    says_not_picked: bool = False
+    """True if the verdict is made as if its seeds were not picked."""
 
 
 def claim(**changes: Any) -> Callable[[dict[str, bytes]], None]:
@@ -139,18 +140,12 @@ def claim(**changes: Any) -> Callable[[dict[str, bytes]], None]:
     return change
 
 
-def before(looks: int | None) -> Callable[[dict[str, bytes]], None]:
-    """Claim the first look's level, with the earlier askings at so many looks (None: no asking)."""
-
-    def change(files: dict[str, bytes]) -> None:
-        record = json.loads(files[bundle.LIST_NAME])
-        names = record["claim"]["before"]
-        other = json.loads(archive_files("rope-1")[bundle.LIST_NAME])["claim"]
-        record["claim"] |= {"alpha": 0.05, "mean": other["mean"], "ends": other["ends"]}
-        record["claim"]["before"] = None if looks is None else dict.fromkeys(names, looks)
-        files[bundle.LIST_NAME] = json.dumps(record).encode()
-
-    return change
+def at_the_first_level(files: dict[str, bytes]) -> None:
+    """Claim the level of a first look, with the numbers that it gives."""
+    record = json.loads(files[bundle.LIST_NAME])
+    other = json.loads(archive_files("rope-1")[bundle.LIST_NAME])["claim"]
+    record["claim"] |= {"alpha": 0.05, "mean": other["mean"], "ends": other["ends"]}
+    files[bundle.LIST_NAME] = json.dumps(record).encode()
 
 
 def own_line(study: str, key: str, changed: Callable[[Any], Any]) -> Callable[[], None]:
@@ -165,6 +160,11 @@ def own_line(study: str, key: str, changed: Callable[[Any], Any]) -> Callable[[]
     return lambda: remade(change)
 
 
+def not_picked(store: Store, study: studies.Study) -> StudyHistory:
+    found = study_history(store, study)
+    return replace(found, history=replace(found.history, picked=False))
+
+
 def archive_files(study: str) -> dict[str, bytes]:
     return opened(archived(study))
 
@@ -176,11 +176,6 @@ def without(*names: str) -> Callable[[], None]:
         paths.database_file().unlink()  # which knows the runs still
 
     return remove
-
-
-def with_runs_of_the_earlier_study_unseen() -> None:
-    for run in studies.load("rope-1").runs:
-        last_lines(run.name, 1)
 
 
 def widen_range(alpha: float, limits: tuple[float, ...] | None = None) -> Callable[[], None]:
@@ -211,7 +206,7 @@ def more_seeds_after(
         q1lab("run", "rmsnorm", *SHORT)
         change_plan("rmsnorm-1", change)
         headline = plan_of("rmsnorm-1")["headline"]
-        with patch.object(questions, "refuse_changed_plan"):
+        with patch.object(begin, "refuse_changed_plan"):
             q1lab("run", "rmsnorm", "--seeds", seeds, "--headline", headline, *SHORT)
 
     return tamper
@@ -230,18 +225,13 @@ def hide_pairs_in_a_gate(plan: dict[str, Any]) -> None:
     plan["gate"] = {"budget": "night", "proposal": 1, "cells": cells, "blind": False}
 
 
-HISTORY = ledger.question_history
-NOT_PICKED = {"picked": False}
-FIRST_LOOK = {"alpha": 0.05, "later": False}
-
 FORGERIES: dict[str, Forgery] = {
     # the level
-    "looks of an earlier asking set to 0": Forgery(
-        "trimmed-ledger", study="rope-2", reseal=before(0)
+    "the level of a first look in the claim": Forgery(
+        "edited-verdict", study="rope-2", reseal=at_the_first_level
     ),
-    "an earlier asking left out": Forgery("trimmed-ledger", study="rope-2", reseal=before(None)),
-    "an earlier asking's runs cut to their start": Forgery(
-        "trimmed-ledger", with_runs_of_the_earlier_study_unseen, "rope-2"
+    "the level of a first look in its own line": Forgery(
+        "edited-verdict", own_line("rope-2", "level", lambda level: 0.05), "rope-2"
     ),
     "another share of the series in the plan": Forgery(
         "edited-verdict",
@@ -260,7 +250,7 @@ FORGERIES: dict[str, Forgery] = {
     ),
     # the claim
     "seeds that were not picked, it says": Forgery(
-        "edited-verdict", study="rope-3", history=NOT_PICKED
+        "edited-verdict", study="rope-3", says_not_picked=True
     ),
     "another verdict": Forgery("edited-verdict", reseal=claim(verdict="too small")),
     "another mean": Forgery("edited-verdict", reseal=claim(mean=-0.5)),
@@ -280,9 +270,6 @@ FORGERIES: dict[str, Forgery] = {
     ),
     "seeds dropped": Forgery(
         "changed-plan", more_seeds_after(put("looks", value=[[0, 1]])), "rmsnorm-1"
-    ),
-    "a second look as part of the first": Forgery(
-        "edited-verdict", more_seeds_after(put("looks", value=[[0, 1, 2, 3]])), "rmsnorm-1"
     ),
     # what a page shows
     "a name": Forgery(
@@ -429,43 +416,25 @@ FORGERIES: dict[str, Forgery] = {
             {"study.json": files["study.json"].replace(b'"created": "2', b'"created": "1', 1)}
         ),
     ),
-    "a journal that ends before the study": Forgery(
+    "declarations that end before the study": Forgery(
         "trimmed-ledger",
         study="rope-2",
         reseal=lambda files: files.update(
-            {"journal.jsonl": b"".join(files["journal.jsonl"].splitlines(keepends=True)[:-1])}
+            {DECLARATIONS: b"".join(files[DECLARATIONS].splitlines(keepends=True)[:-1])}
         ),
     ),
-    "marks of another question in its own line": Forgery(
-        "other-source",
-        own_line("rope-2", "marks", lambda marks: {**marks, "modified": ["another"]}),
-        "rope-2",
+    "another question in its own line": Forgery(
+        "changed-plan", own_line("rope-2", "question", lambda question: "another"), "rope-2"
     ),
     "seeds declared as drawn": Forgery(
-        "edited-verdict", lambda: redeclared("rope-3", fresh_seeds=3), "rope-3", history=NOT_PICKED
+        "edited-verdict",
+        lambda: redeclared("rope-3", fresh_seeds=3),
+        "rope-3",
+        says_not_picked=True,
     ),
     # from home to home
-    "a journal taken out before it moves": Forgery(
-        "", study="rope-2", before_it_moves=lambda files: files.pop("journal.jsonl")
-    ),
-    "an asking taken out before it moves": Forgery(
-        "", study="rope-2", before_it_moves=first_line_taken_out
-    ),
-    "an asking hidden before it moves": Forgery(
-        "", study="rope-2", before_it_moves=first_line_hidden
-    ),
-    "looks set to 0 before it moves": Forgery(
-        "trimmed-ledger",
-        study="rope-2",
-        before_it_moves=claim(before=None),
-        history=FIRST_LOOK,
-        reseal=claim(before=None),
-    ),
-    "seeds that were not picked, it says before it moves": Forgery(
-        "edited-verdict", study="rope-4", before_it_moves=claim(picked=False), history=NOT_PICKED
-    ),
     "seeds that were picked elsewhere": Forgery(
-        "edited-verdict", study="rope-4", before_it_moves=lambda files: None, history=NOT_PICKED
+        "edited-verdict", study="rope-4", before_it_moves=lambda files: None, says_not_picked=True
     ),
 }
 
@@ -533,12 +502,8 @@ def test_no_forgery_is_verified(way: str, tmp_path: Path, monkeypatch: pytest.Mo
         sealed(file, files)
         monkeypatch.setenv("Q1LAB_HOME", str(tmp_path / "elsewhere"))
         q1lab("restore", str(file))
-    for module in (ledger, comparison_cache) if forgery.history else ():
-        monkeypatch.setattr(
-            module,
-            "question_history",
-            lambda store, study: replace(HISTORY(store, study), **forgery.history),
-        )
+    if forgery.says_not_picked:
+        monkeypatch.setattr(comparison_cache, "study_history", not_picked)
     file = archived(forgery.study)
     files = opened(file)
     forgery.reseal(files)
@@ -576,12 +541,12 @@ def test_a_claim_has_two_ends(ends: list[float]) -> None:
 @pytest.mark.parametrize(
     "series", [[], {}, ["x"], ["x", -1], ["x", 0.05, 2, 2], ["x", 0.05, None]], ids=str
 )
-def test_a_series_in_the_journal_has_an_id_a_share_and_a_count(series: Any) -> None:
+def test_a_declared_series_has_an_id_a_share_and_a_count(series: Any) -> None:
     file = archived()
     files = opened(file)
-    lines = journal_lines(files)
-    lines[-1]["declares"]["series"] = series
-    put_journal(files, lines)
+    lines = declared_lines(files)
+    lines[-1]["series"] = series
+    put_lines(files, lines)
     sealed(file, files)
     report = verify(file, "--cells", "0", code=20)
     assert reasons(report) == {"trimmed-ledger"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +10,19 @@ import pytest
 
 from q1lab.ground import paths
 from q1lab.index.store import Store
-from q1lab.statistics.intervals import ALPHA, ALPHA_LATER
 from q1lab.study import bundle, studies
+from q1lab.study.bundle import DECLARATIONS
 from q1lab.verdict.comparison_cache import compare
 from tests.kit import repos
 from tests.kit.bundles import (
     SHORT,
     archived,
+    declared_lines,
     edit,
-    first_line_hidden,
-    first_line_taken_out,
-    journal_lines,
     kept_folder,
     opened,
     plan_of,
-    put_journal,
+    put_lines,
     sealed,
     verify,
 )
@@ -71,7 +68,9 @@ def test_seeds_added_before_the_first_result_are_of_the_first_look() -> None:
 
 def test_an_earlier_asking_may_be_deleted() -> None:
     q1lab("delete", "rope-1", "--yes")
-    assert "asked 1 time" in str(verify(archived("rope-2"), "--cells", "0", code=0)["passed"])
+    assert "after 1 earlier look" in str(
+        verify(archived("rope-2"), "--cells", "0", code=0)["passed"]
+    )
 
 
 def test_a_diverged_run_is_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,7 +100,7 @@ def test_a_kept_folder_is_verified_renamed_and_after_a_squash(repository: Path) 
     repos.git(repository, "branch", "-q", "-D", "study")
     for name in ("rope-1", "rope-2"):
         report = verify(repository / "studies" / name, "--cells", "0", code=0)
-        assert "this journal: 1" in str(report["passed"])
+        assert "commits here that hold it: 1" in str(report["passed"])
     (repository / "studies" / "rope-1").rename(repository / "studies" / "first try")
     verify(repository / "studies" / "first try", code=0)
 
@@ -128,7 +127,7 @@ def test_a_study_keeps_its_claim_from_home_to_home(
 
 
 def total_of(study: str) -> float:
-    """The chance of a false claim in all askings of a study's question."""
+    """The sum of the levels of all looks at a study's question."""
     with Store() as store:
         return compare(store, studies.load(study)).asking.total
 
@@ -166,68 +165,54 @@ def test_a_study_that_was_edited_between_two_looks_does_not_go_on(
     assert "NO VERDICT" in q1lab("compare", "rmsnorm-1").stdout
 
 
-def journal_without_source(files: dict[str, bytes]) -> None:
-    first, *others = journal_lines(files)
-    del first["declares"]["source"]
-    put_journal(files, [first, *others])
+def without_source(files: dict[str, bytes]) -> None:
+    first, *others = declared_lines(files)
+    del first["source"]
+    put_lines(files, [first, *others])
 
 
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (first_line_taken_out, "1 line can't be read"),
-        (first_line_hidden, "1 line can't be read"),
-        (lambda files: files.pop("journal.jsonl"), "counts as one asking"),
-    ],
-)
-def test_a_journal_that_came_with_a_gap_costs_an_asking(
-    change: Callable[[dict[str, bytes]], object],
-    words: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    file = archived("rope-2")
-    files = opened(file)
-    change(files)
-    sealed(file, files)
-    monkeypatch.setenv("Q1LAB_HOME", str(tmp_path / "second"))
-    restored = q1lab("restore", str(file)).stdout.splitlines()
-    assert words in restored[1]
-    assert len(restored) == 2
-    assert "98.94% interval" in q1lab("compare", "rope-2").stdout
-    assert total_of("rope-2") >= 1 - (1 - ALPHA) * (1 - ALPHA_LATER) - 1e-9
-
-
-def test_a_journal_with_a_senseless_line_is_one_line(
+def test_what_was_asked_before_is_not_known_without_the_lines(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = archived("rope-2")
     files = opened(file)
-    journal_without_source(files)
+    del files[DECLARATIONS]
+    sealed(file, files)
+    monkeypatch.setenv("Q1LAB_HOME", str(tmp_path / "second"))
+    restored = q1lab("restore", str(file)).stdout.splitlines()
+    assert restored[1] == "whether its question was asked before is not known here"
+    assert len(restored) == 2
+    assert total_of("rope-2") == 0.05
+
+
+def test_a_senseless_line_that_came_with_a_study_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = archived("rope-2")
+    files = opened(file)
+    without_source(files)
     sealed(file, files)
     monkeypatch.setenv("Q1LAB_HOME", str(tmp_path / "second"))
     said = q1lab("restore", str(file), code=1).stderr
-    assert "the journal that came with rope-2 is damaged" in said
+    assert "the declarations that came with rope-2 are damaged" in said
     assert len(said.splitlines()) == 1
     assert studies.ids() == []
 
 
-@pytest.mark.parametrize("journal", ["whole", "gone"])
+@pytest.mark.parametrize("lines", ["whole", "gone"])
 def test_an_imported_study_is_exploratory_only_without_its_declaration(
-    journal: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lines: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = archived("rope-2")
-    if journal == "gone":
+    if lines == "gone":
         files = opened(file)
-        del files["journal.jsonl"]
+        del files[DECLARATIONS]
         sealed(file, files)
     monkeypatch.setenv("Q1LAB_HOME", str(tmp_path / "second"))
     for text in (q1lab("import", str(file)).stdout, q1lab("compare", "--full").stdout):
         said = " ".join(text.split())
-        assert ("Declared in another home: its journal came with it" in said) == (
-            journal == "whole"
-        )
-        assert ("Exploratory: no complete journal came" in said) == (journal == "gone")
+        assert ("Declared in another home: its journal came with it" in said) == (lines == "whole")
+        assert ("Exploratory: no complete journal came" in said) == (lines == "gone")
 
 
 def test_seeds_that_were_seen_in_the_first_home_are_known_in_the_second(

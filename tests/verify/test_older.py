@@ -44,7 +44,10 @@ def assert_honest(place: Path) -> None:
     assert report["refused"] == []
     assert report["code"] in (OK, NOT_CHECKED)
     assert len(report["trained"]) == 1
-    assert any(words.startswith("the verdict, worked out anew") for words in report["passed"])
+    assert any(
+        words.startswith("the verdict, worked out anew")
+        for words in (*report["passed"], *report["unchecked"])
+    )
 
 
 @pytest.mark.parametrize("file", ARCHIVES, ids=name_of)

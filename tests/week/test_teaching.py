@@ -272,6 +272,8 @@ def test_what_is_said_of_budgets_is_what_the_card_measured() -> None:
 @pytest.mark.parametrize(("preset", "iters"), [("quick", 1000), ("cpu", 2000)])
 def test_the_results_show_the_same_digits_as_the_card(preset: str, iters: int) -> None:
     """Rounded once: −0.09449 kept as −0.0945 would be shown as −0.095."""
+    from q1lab.statistics.intervals import analyze
+
     on_card = {r["variant"] for r in card("study")}
     rows = tomllib.loads((SHIPPED / "results.toml").read_text())["results"]
     shown = {
@@ -279,16 +281,16 @@ def test_the_results_show_the_same_digits_as_the_card(preset: str, iters: int) -
         for r in rows
         if (r["preset"], r["data"]) == (preset, "shakespeare") and r["variant"] in on_card
     }
-    card_shows = {
-        r["variant"]: [signed(r[name], 3) for name in ("mean", "low", "high")]
-        for r in card("study")
-        if r["iters"] == iters
-    }
-    # a question that was asked before gets a wider interval on the card
-    shows = slice(0, 1) if iters == 1000 else slice(None)
-    assert {v: row[shows] for v, row in shown.items()} == {
-        v: row[shows] for v, row in card_shows.items()
-    }
+    by_model: dict[str, dict[int, float]] = {}
+    for run in card("run"):
+        if run["iters"] == iters:
+            by_model.setdefault(run["model"], {})[run["seed"]] = run["val_loss"]
+    for variant, values in shown.items():
+        found = analyze(by_model["baseline"], by_model[variant], headline="paired")
+        assert found.ends is not None
+        assert found.mean is not None
+        numbers = (found.mean, found.ends.low, found.ends.high)
+        assert [signed(number, 3) for number in numbers] == values, variant
 
 
 def test_intervals_in_the_text_are_drawn_as_the_program_draws_them() -> None:
@@ -448,6 +450,23 @@ def test_looking_at_three_five_and_ten_is_wrong_one_time_in_eight() -> None:
         claimed |= t > stats.t.ppf(0.975, n - 1)
     assert claimed.mean() == pytest.approx(1 / 8, abs=0.01)
     assert "in eight" in " ".join((SHIPPED / "session-b.md").read_text().split())
+
+
+def test_what_looks_cost_is_what_the_program_charges() -> None:
+    from scipy import stats
+
+    from q1lab.record.history import ALPHA
+    from q1lab.statistics import interim_analyses
+    from q1lab.statistics.intervals import later_level
+
+    text = " ".join((SHIPPED / "session-b.md").read_text().split())
+    second = later_level(ALPHA)
+    both = interim_analyses.chance_of_any_claim([(3, ALPHA), (5, second)])
+    assert f"{1 - interim_analyses.level_per_look(3, 12):.2%} instead of 95%" in text
+    assert f"the second look by a {1 - second:.1%} interval" in text
+    assert f"claim something in {100 * both:.1f} of 100 such studies" in text
+    by_hand = (SHIPPED / "files" / "by_hand.py").read_text()
+    assert f"a second look's 97.5% it is {stats.t.isf(second / 2, 2):.4f}" in by_hand
 
 
 # ── code

@@ -1,8 +1,10 @@
-"""The tables of docs/looks.md, from docs/results/looks.jsonl (benchmarks/looks.py --write)."""
+"""The tables of docs/looks.md, and two of docs/statistics.md, from docs/results/looks.jsonl
+(benchmarks/looks.py --write)."""
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,15 +25,16 @@ def share(answers: str, letters: str = CLAIMS) -> float:
     return 100 * sum(letter in letters for letter in answers) / len(answers)
 
 
-def percent(answers: str, letters: str = CLAIMS) -> str:
-    """A share and twice its standard error."""
-    part = share(answers, letters)
+def percent(answers: str) -> str:
+    """The share of weeks with a claim, and twice its standard error."""
+    part = share(answers)
     error = 2 * (part * (100 - part) / len(answers)) ** 0.5
     return f"{part:.1f} ± {error:.1f}"
 
 
-def mean_pairs(row: Row) -> float:
-    return sum(int(pair, 36) for pair in row["pairs"]) / row["weeks"]
+def last(row: Row) -> str:
+    """The last answer of each week, as letters."""
+    return str(row.get("last", row["answers"]))
 
 
 def table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
@@ -40,101 +43,113 @@ def table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     )
 
 
-def counted(row: Row, printed: str = "total") -> list[str]:
+def counted(row: Row, answers: str, printed: str) -> list[str]:
     """A way of asking, the weeks, and the share of them with a claim, beside what q1lab prints of
-    the question (``total``) or of all that was asked in the home (``home``)."""
-    weeks = f"{row['weeks']:,}"
-    return [row["what"], weeks, percent(row["answers"]), f"{100 * row[printed]:.1f}"]
+    the ``question``, or of all that was asked in the ``home``."""
+    return [row["what"], f"{row['weeks']:,}", percent(answers), f"{100 * row[printed]:.3g}"]
 
 
-COUNTED = ["weeks", "false verdicts, %", "what q1lab prints, %"]
+PRINTED = {"planned": "home", "again": "question", "home": "home", "free": "question"}
+"""The sum of levels that is held against the claims of a group."""
+
+COUNTED = ["what a person does", "weeks", "false verdicts, %", "what q1lab prints, %"]
+
+
+def counted_text(group: str) -> str:
+    return table(COUNTED, [counted(row, row["answers"], PRINTED[group]) for row in rows(group)])
 
 
 def planned_text() -> str:
-    lines = [[*counted(row, "home"), f"{mean_pairs(row):.1f}"] for row in rows("planned")]
-    return table(["declared before the first run", *COUNTED, "mean pairs"], lines)
+    lines = []
+    for row in rows("planned"):
+        pairs = sum(int(pair, 36) for pair in row["pairs"]) / row["weeks"]
+        lines.append([*counted(row, row["answers"], PRINTED["planned"]), f"{pairs:.1f}"])
+    return table([*COUNTED, "mean pairs"], lines)
 
 
-def again_text() -> str:
-    return table(["what a person does", *COUNTED], [counted(row) for row in rows("again")])
-
-
-def home_text() -> str:
-    return table(["what a person does", *COUNTED], [counted(row, "home") for row in rows("home")])
-
-
-def honest_text() -> str:
-    lines = [
-        [*counted(row, "home"), f"{100 - share(row['answers'], 'n'):.1f}"] for row in rows("honest")
-    ]
-    return table(["what a person does", *COUNTED, "gets a verdict, %"], lines)
+def unknown_text() -> str:
+    """Answers on the runs that are on record alone, beside what is printed."""
+    return table(COUNTED, [counted(row, last(row), "question") for row in rows("unknown")])
 
 
 def chosen_text() -> str:
     """Answers on the chosen runs alone: whether there is a verdict, and a claim."""
     lines = [
-        [
-            row["what"],
-            f"{row['weeks']:,}",
-            *(f"{share(row['last'], of):.1f}" for of in ("n", CLAIMS)),
-        ]
+        [row["what"], f"{row['weeks']:,}", *(f"{share(last(row), of):.1f}" for of in ("n", CLAIMS))]
         for row in rows("chosen")
     ]
-    return table(
-        ["what a person does", "weeks", "no verdict, %", "false verdicts on the chosen runs, %"],
-        lines,
-    )
+    head = ["what a person does", "weeks", "no verdict, %", "false verdicts on the chosen runs, %"]
+    return table(head, lines)
 
 
-def unknown_text() -> str:
-    """Answers on the runs that are on record alone, beside what is printed."""
+REPLICATED, SECOND_LOOK = 3, 0.025
+"""Fresh pairs after a claim; the level that they would have as a second look."""
+
+
+def replication_text() -> str:
     lines = [
-        [row["what"], f"{row['weeks']:,}", percent(row["last"]), f"{100 * row['total']:.1f}"]
-        for row in rows("unknown")
+        [
+            f"{row['what']} sd",
+            f"{row['weeks']:,}",
+            percent(row["answers"]),
+            f"{100 * claim_chance(float(row['what']), SECOND_LOOK):.1f}",
+        ]
+        for row in rows("replication")
     ]
-    return table(["what a person does", *COUNTED], lines)
+    head = ["true effect", "weeks", "claims, %", "claims if it were a second look (2.5%), %"]
+    return table(head, lines)
 
 
-def errors_text() -> str:
-    """False verdicts by how the modified arm's losses scatter and by the plan."""
-    row_by_errors: dict[str, dict[str, Row]] = {}
-    for row in rows("errors"):
-        row_by_errors.setdefault(row["row"].partition("-")[0], {})[row["what"]] = row
-    plans = list(dict.fromkeys(plan for kind in row_by_errors.values() for plan in kind))
-    lines = [
-        [kind, *(percent(by_plan[plan]["answers"]) for plan in plans)]
-        for kind, by_plan in row_by_errors.items()
-    ]
-    return table(["the modified arm's losses", *plans], lines)
+def claim_chance(effect: float, alpha: float, pairs: int = REPLICATED) -> float:
+    """The chance that a paired comparison claims something, at a true effect in sds of a pair."""
+    from scipy import stats
+
+    limit, shift = stats.t.isf(alpha / 2, pairs - 1), effect * math.sqrt(pairs)
+    beyond = stats.nct.sf(limit, pairs - 1, shift) + stats.nct.cdf(-limit, pairs - 1, shift)
+    return float(beyond)
 
 
-def power_text() -> str:
-    """Verdicts in % and mean pairs, by plan and true effect."""
-    row_by_design = {(row["what"], row["effect"]): row for row in rows("power")}
-    plans = list(dict.fromkeys(plan for plan, _ in row_by_design))
-    effects = sorted({abs(effect) for _, effect in row_by_design})
+def levels_text() -> str:
+    """The table of docs/statistics.md: the chance of any claim where nothing changed, by ways to
+    look again, each time at 95% and at half the level of the look before; computed."""
+    from q1lab.statistics import interim_analyses
+    from q1lab.statistics.intervals import ALPHA
+
+    def nested(levels: Sequence[float], sizes: Sequence[int]) -> float:
+        return interim_analyses.chance_of_any_claim(list(zip(sizes, levels, strict=True)))
+
+    def apart(levels: Sequence[float], _: Sequence[int]) -> float:
+        return interim_analyses.chance_over_studies(levels)
+
     lines = []
-    for plan in plans:
-        cells = []
-        for effect in effects:
-            row = row_by_design.get((plan, -effect)) or row_by_design.get((plan, effect))
-            cells.append(
-                "" if row is None else f"{share(row['answers']):.1f} / {mean_pairs(row):.1f}"
-            )
-        lines.append([f"`{plan}`" if ".." in plan else plan, *cells])
-    return table(["plan", *(f"{effect:g}" for effect in effects)], lines)
+    for what, chance, sizes in (
+        ("looks at 3 and 5 pairs", nested, (3, 5)),
+        ("looks at 3, 5 and 10 pairs", nested, (3, 5, 10)),
+        ("a look after each pair from 3 to 12", nested, range(3, 13)),
+        ("two studies with fresh seeds", apart, range(2)),
+        ("five", apart, range(5)),
+        ("twenty", apart, range(20)),
+    ):
+        halved = [ALPHA / 2**looks for looks in range(len(sizes))]
+        each = chance([ALPHA] * len(sizes), sizes)
+        cells = (f"{100 * each:.1f}", f"{100 * chance(halved, sizes):.1f}")
+        lines.append([what, *cells, f"{100 * sum(halved):.3g}"])
+    head = ["nothing changed; a difference is claimed in % of cases", "95% each time"]
+    return table([*head, "each at half the level", "what q1lab prints, %"], lines)
 
 
 def texts() -> dict[str, str]:
-    """Each made block of the page, by name."""
-    maker_by_block = {
-        "planned": planned_text,
-        "again": again_text,
-        "home": home_text,
-        "chosen": chosen_text,
-        "honest": honest_text,
-        "unknown": unknown_text,
-        "errors": errors_text,
-        "power": power_text,
+    """Each made block of docs/looks.md, by name."""
+    return {
+        "planned": planned_text(),
+        "again": counted_text("again"),
+        "replication": replication_text(),
+        "home": counted_text("home"),
+        "free": counted_text("free"),
+        "chosen": chosen_text(),
     }
-    return {name: make() for name, make in maker_by_block.items()}
+
+
+def statistics_texts() -> dict[str, str]:
+    """The same of docs/statistics.md."""
+    return {"levels": levels_text(), "unknown": unknown_text()}

@@ -4,8 +4,9 @@
     python tools/docs/make.py film       README's moving picture: a range that really trains, some minutes
     python tools/docs/make.py keys       docs/keys.md, from the app's table of keys
     python tools/docs/make.py commands   docs/commands.md, from each command's --help
-    python tools/docs/make.py looks      docs/looks.md's tables, from docs/results/looks.jsonl
-    python tools/docs/make.py skewed     docs/statistics.md's table of skewed differences
+    python tools/docs/make.py looks      docs/looks.md's tables and two of docs/statistics.md, from
+                                         docs/results/looks.jsonl
+    python tools/docs/make.py assumed    docs/statistics.md's table of broken assumptions
     python tools/docs/make.py together   docs/card.md's table of all four against their sum
     python tools/docs/make.py gate       docs/gate.md's tables and picture: 2,000 nights a rival, some minutes
     python tools/docs/make.py floor      docs/floor.md's table of regrouped runs
@@ -165,12 +166,14 @@ def looks() -> None:
 
     for name, text in page.texts().items():
         put(DOCS / "looks.md", name, text)
+    for name, text in page.statistics_texts().items():
+        put(DOCS / "statistics.md", name, text)
 
 
-def skewed() -> None:
-    import skewed as page
+def assumed() -> None:
+    import assumed as page
 
-    put(DOCS / "statistics.md", "skewed", page.text())
+    put(DOCS / "statistics.md", "assumed", page.text())
 
 
 def floor() -> None:
@@ -242,8 +245,8 @@ if __name__ == "__main__":
             commands()
         case ["looks"]:
             looks()
-        case ["skewed"]:
-            skewed()
+        case ["assumed"]:
+            assumed()
         case ["floor"]:
             floor()
         case ["together"]:

@@ -20,8 +20,7 @@ from q1lab.doors.imports.table_options import table_options
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, OK, Problem
 from q1lab.ground.files import printable
-from q1lab.record.askings import series_id
-from q1lab.record.declarations import FirstChain
+from q1lab.record.traveling_lines import CameWith
 from q1lab.runner import child_processes
 from q1lab.study import studies
 from q1lab.study.bundle import Bundle
@@ -134,12 +133,12 @@ def _take_in_table(path: str, options: TableOptions) -> list[TakenIn]:
     """Make a study of each arm of a table that is compared with the baseline."""
     from q1lab.commands._store import open_store
     from q1lab.doors.imports import import_study, number_table
-    from q1lab.record import questions
+    from q1lab.record import on_record
 
     tables = number_table.read_tables(path, options)
     drafts = [import_study.draft_of_table(table, path) for table in tables]
     with open_store() as store:
-        names = questions.names_on_record(store)
+        names = on_record.names_on_record(store)
     return import_study.take_in(drafts, tables[0].candidates, names)
 
 
@@ -148,22 +147,22 @@ def _import_bundle(received: Bundle, origin: str, *, as_json: bool) -> int:
     from q1lab.commands._store import open_store
     from q1lab.commands.compare import print_comparison
     from q1lab.doors.imports import import_study
-    from q1lab.record import questions, traveling_chains
+    from q1lab.record import on_record, traveling_lines
     from q1lab.study import bundle
 
     planned = import_study.find_planned(received.study)
     with open_store() as store:
         if planned is None:
-            first_chain = traveling_chains.first_chain(received)
-            if traveling_chains.is_begun_here(store, received.study):
+            came = traveling_lines.came_with(received)
+            if traveling_lines.is_begun_here(store, received.study):
                 study = bundle.adopt_study(received.study, received.files, [received.study.id])
                 click.echo(f"{study.id}: it was begun here, and is back", err=as_json)
                 print_comparison(store, study, as_json=as_json)
                 return OK
-            taken_names = questions.names_on_record(store)
-            study = import_study.copy_study(received, origin, taken_names, first_chain)
+            taken_names = on_record.names_on_record(store)
+            study = import_study.copy_study(received, origin, taken_names, came)
             taken = import_study.TakenIn(study)
-            return print_imported(taken, first_chain, as_json=as_json)
+            return print_imported(taken, came, is_whole=True, as_json=as_json)
         filled = import_study.fill_planned(planned, received, origin)
         summary = f"{planned.id}: {len(filled)} runs taken in from {origin}"
         click.echo(summary if filled else f"{planned.id}: {origin} has no new runs", err=as_json)
@@ -183,7 +182,7 @@ def take_in_runs(
     comparable. ``metric`` is that of their final numbers; None for a val loss in nats."""
     from q1lab.commands._store import open_store
     from q1lab.doors.imports import import_study
-    from q1lab.record import questions
+    from q1lab.record import on_record
 
     grouped, candidates = import_study.group_arms(
         runs,
@@ -194,7 +193,7 @@ def take_in_runs(
     )
     drafts = [import_study.draft_of_runs(each, origin, metric) for each in grouped]
     with open_store() as store:
-        names = questions.names_on_record(store)
+        names = on_record.names_on_record(store)
     return import_study.take_in(drafts, candidates, names)
 
 
@@ -210,7 +209,9 @@ def _print_taken(taken: list[TakenIn], *, as_json: bool) -> int:
     with open_store() as store:
         for each in taken:
             _record_import(store, each, quiet=as_json)
-        result = series_table.read_series(store, series_id(taken[-1].study))
+        series = taken[-1].study.origin.series
+        assert series is not None
+        result = series_table.read_series(store, series.id)
     if as_json:
         print_json(series_table.series_json(result))
     else:
@@ -219,13 +220,16 @@ def _print_taken(taken: list[TakenIn], *, as_json: bool) -> int:
     return OK
 
 
-def print_imported(taken: TakenIn, first_chain: FirstChain | None = None, *, as_json: bool) -> int:
-    """Print the number of runs taken in, the notes, and the comparison."""
+def print_imported(
+    taken: TakenIn, came: CameWith | None = None, *, is_whole: bool = False, as_json: bool
+) -> int:
+    """Print the number of runs taken in, the notes, and the comparison. ``is_whole``: it is a study
+    of another home, which ``came`` with its lines or without."""
     from q1lab.commands._store import open_store
     from q1lab.commands.compare import print_comparison
 
     with open_store() as store:
-        _record_import(store, taken, first_chain, quiet=as_json)
+        _record_import(store, taken, came, is_whole=is_whole, quiet=as_json)
         print_comparison(store, taken.study, as_json=as_json)
     return OK
 
@@ -233,12 +237,13 @@ def print_imported(taken: TakenIn, first_chain: FirstChain | None = None, *, as_
 def _record_import(
     store: Store,
     taken: TakenIn,
-    first_chain: FirstChain | None = None,
+    came: CameWith | None = None,
     *,
+    is_whole: bool = False,
     quiet: bool,
 ) -> None:
     """Put a new study on record, and say what was taken in."""
-    from q1lab.record import questions, traveling_chains
+    from q1lab.record import begin, traveling_lines
     from q1lab.verdict import note_text
 
     study = taken.study
@@ -249,11 +254,11 @@ def _record_import(
     click.echo(taken_in, err=quiet)
     for text in study.origin.notes:
         click.echo(f"  note: {text}", err=quiet)
-    if first_chain is not None:
-        click.echo(f"  note: {traveling_chains.first_chain_line(first_chain, study)}", err=quiet)
+    if is_whole:
+        click.echo(f"  note: {traveling_lines.came_with_line(came)}", err=quiet)
     if not study.origin.knows_other_runs:
         click.echo(f"  note: {note_text.OTHER_RUNS_SENTENCE}", err=quiet)
-    questions.record_begin(store, study, first_chain)
+    begin.record_begin(store, study, came)
 
 
 def _read_project(project: str, group: str | None) -> dict[str, Any]:

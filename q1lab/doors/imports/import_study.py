@@ -29,12 +29,13 @@ from q1lab.ground import paths
 from q1lab.ground.errors import Problem, nearest
 from q1lab.ground.files import file_size, printable, read_bytes, utc_now, write_atomic
 from q1lab.ground.json_records import storable_text
-from q1lab.record.declarations import FirstChain
+from q1lab.record.traveling_lines import CameWith
 from q1lab.runner import early_stopping, series_members
 from q1lab.study import bundle, liveness, studies
 from q1lab.study.bundle import Bundle
 from q1lab.study.events import LARGEST_COUNT, has_ended, read_new_events
 from q1lab.study.hyperparameters import INTEGERS, NUMBERS, checked_value
+from q1lab.study.identity import code_hash
 from q1lab.study.metric import Metric
 from q1lab.study.origin import Imported, ImportedRuns
 from q1lab.study.run_states import ENDED, RunState
@@ -400,10 +401,10 @@ def _events(draft: ImportDraft) -> dict[str, list[dict[str, Any]]]:
 
 
 def copy_study(
-    received: Bundle, origin: str, taken_names: Collection[str], first_chain: FirstChain
+    received: Bundle, origin: str, taken_names: Collection[str], came: CameWith | None
 ) -> Study:
-    """Copy another q1lab's study (plan, model files and events) into a study of its own here, with
-    the journal that came with it. It gets none of the ``taken_names``."""
+    """Copy another q1lab's study (plan, model files and events) into a study of its own here. It
+    gets none of the ``taken_names``."""
     events = {name: run.events or [] for name, run in _read_runs(received, origin).items()}
     if not events:
         raise Problem(f"{origin} holds no events of the runs that its study.json plans")
@@ -415,9 +416,10 @@ def copy_study(
             source is not None and source.suffix == ".py" and file_size(source) < 1 << 20
         )
         if source is not None and is_model_file:
-            files[f"source/{name}.py"] = read_bytes(source)
+            text = files[f"source/{name}.py"] = read_bytes(source)
+            arm = replace(arm, code=arm.code or code_hash(text.decode(errors="replace")))
         arms[name] = replace(arm, source=f"source/{name}.py" if is_model_file else "")
-    declared = study.origin.is_ours and not first_chain.unread
+    declared = study.origin.is_ours and came is not None
     study = replace(
         study,
         arms=arms,
@@ -429,7 +431,7 @@ def copy_study(
                 source=origin,
                 study=printable(study.id),
                 time=utc_now(),
-                journal=first_chain.link if declared else "",
+                journal=came.own["study"] if came is not None and declared else "",
             ),
         ),
     )

@@ -1,0 +1,110 @@
+"""Putting a study on record before its first trainer starts: ``begin`` is an act of the journal,
+with the study's plan as it is then, and the level of its look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from q1lab.ground.errors import FAILED, Problem
+from q1lab.ground.paths import StudyPaths, study_dir
+from q1lab.index import ingest_events
+from q1lab.index.store import Store
+from q1lab.record import declarations, on_record, seen
+from q1lab.record.declarations import declaration_of, declared_name
+from q1lab.record.history import Line, read_history
+from q1lab.record.on_record import study_key
+from q1lab.record.traveling_lines import CameWith
+from q1lab.study import run_ends
+from q1lab.study.liveness import is_alive
+from q1lab.study.studies import Study
+
+
+def record_begin(store: Store, study: Study, came: CameWith | None = None) -> None:
+    """Put a study on record with the seeds that it has now, unless it is. Problem when that can't
+    be written: then nothing may train. ``came``: the lines of another home that came with it.
+
+    A study without a result is put on record again where others were begun since: its line says
+    what could be seen before its first result."""
+    ingest_events.ingest_all(store)
+    with store.act() as add:
+        lines = on_record.public_lines(store)
+        name = declared_name(*study_key(study))
+        recorded = on_record.begun_study(store, *study_key(study))
+        if recorded is not None:
+            refuse_changed_plan(recorded, study)
+            is_newest = lines[-1]["study"] == name
+            if set(study.seeds) <= set(recorded.seeds) and (
+                is_newest or name in seen.seen_runs(store, ()).seen
+            ):
+                return
+        declares = line_now(store, study, lines)
+        if came is not None:
+            declares |= _with_lines_of_another_home(declares, came)
+        declares.setdefault("level", read_history([*lines, declares], name).level)
+        add("begin", at=on_record.record_time(store), plan=study.to_dict(), declares=declares)
+
+
+def line_now(store: Store, study: Study, lines: Sequence[Line]) -> dict[str, Any]:
+    """The line that would put a study on record now, without its level."""
+    line: dict[str, Any] = declaration_of(study)
+    others = [other for other in lines if other["question"] == line["question"] and other["asks"]]
+    line |= seen.seen_runs(store, lines).news_since(lines)
+    line["claims"] = _new_claims(store, [*lines, line], others)
+    line["running"] = _running(store, others, line["study"])
+    return line
+
+
+def _with_lines_of_another_home(line: Line, came: CameWith) -> dict[str, Any]:
+    """What a study's line keeps of the lines that came with it: those before, the news that its own
+    one had, and its level."""
+    kept: dict[str, Any] = {"earlier": [*came.own.get("earlier", ()), *came.earlier]}
+    for key in ("seen", "diverged"):
+        kept[key] = {**came.own.get(key, {}), **line[key]}
+    kept["claims"] = [*came.own.get("claims", ()), *line["claims"]]
+    if "level" in came.own:
+        kept["level"] = came.own["level"]
+    return kept
+
+
+def refuse_changed_plan(declared: Study, study: Study) -> None:
+    """Problem where the plan of a study that goes on is not the one that was declared with more
+    seeds, or with the first ones of a range."""
+    line = declaration_of(declared)
+    grown = declarations.disagreeing_fields(line, declaration_of(study))
+    if changed := [key for key in declarations.differing_fields(line, study) if key in grown]:
+        raise Problem(
+            f"{study.id}: its study.json was changed after it was declared ({', '.join(changed)})",
+            FAILED,
+            next="put it back as it was, or ask anew with --fresh",
+        )
+
+
+def _running(store: Store, others: Sequence[Line], own_name: str) -> list[str]:
+    """The studies of a question that train now: each will be a look, even if it has shown nothing
+    yet."""
+    keys = on_record.study_keys(store)
+    names = {str(line["study"]) for line in others} - {own_name}
+    return sorted(
+        name for name in names & keys.keys() if is_alive(StudyPaths(study_dir(keys[name][0])))
+    )
+
+
+def _new_claims(store: Store, lines: Sequence[Line], others: Sequence[Line]) -> list[str]:
+    """The studies of a question that claim a difference now, and that no line names yet."""
+    claimed = {name for line in lines for name in line.get("claims", ())}
+    names = dict.fromkeys(str(line["study"]) for line in others)
+    return [
+        name for name in names if name not in claimed and _claims_difference(store, name, lines)
+    ]
+
+
+def _claims_difference(store: Store, name: str, lines: Sequence[Line]) -> bool:
+    """True if the verdict of a study is HELPS or HURTS, as its runs are now."""
+    study = on_record.begun_study(store, *on_record.study_keys(store)[name])
+    if study is None:
+        return False
+    history, ends = read_history(lines, name), seen.recorded_ends(store, study)
+    verdict = run_ends.verdict_after(study, ends, len(study.seeds), history.level)
+    return verdict in ("helps", "hurts") and not history.picked
