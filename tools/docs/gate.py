@@ -224,8 +224,8 @@ def picture(nights_by_rule: dict[tuple[str, float], list[Night]], file: Path) ->
             drawn.append(svg.text(side[0], y + 4, words, 10, "soft", side[1]))
         drawn.append(plot.line(points, color, 1, "1 3"))
         key = plot.top + 220 + 18 * at
-        drawn.append(svg.mark(250, key, mark, color, 4.5))
-        drawn.append(svg.text(262, key + 4, rule.replace("`", "")))
+        drawn.append(svg.mark(440, key, mark, color, 4.5))
+        drawn.append(svg.text(452, key + 4, rule.replace("`", "")))
     across = "nights of 100 ideas that do nothing in which one is kept, %"
     drawn.append(svg.text(plot.left + plot.width, 366, across, 12, "ink", svg.END))
     title = "ideas that do something and are kept, %"
