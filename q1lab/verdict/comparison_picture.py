@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -124,20 +124,10 @@ def _draw_curves(
     train, metric, _ = standard_names(c.metric)
     drawn: Runs = runs.get(metric, {})
     faint = _smoothed(runs.get(train, {})) if c.metric.is_loss else {}
-    lost = {
-        (arm, seed): points
-        for arm, each in drawn.items()
-        for seed, points in each.items()
-        if seed in c.analysis.diverged.get(arm, []) or not math.isfinite(points[-1][1])
-    }
-    lines = [
-        (points, (arm, seed) in lost)
-        for part in (drawn, faint)
-        for arm, each in part.items()
-        for seed, points in each.items()
-    ]
-    values = _finite(points for points, gone in lines if not gone)  # a diverged run may leave
-    values = values or _finite(points for points, _ in lines)
+    lost = _lost(c, drawn)
+    lines = [*_lines(drawn), *_lines(faint)]
+    kept = [points for at, points in lines if at not in lost]
+    values = _finite(kept) or _finite(points for _, points in lines)
     if not values:
         page.write("no curves were recorded")
         page.y += PAD
@@ -151,29 +141,42 @@ def _draw_curves(
             tail = f", {gone} diverged: ×)" if gone else ")"
             _draw_key(page, arm, name, f" ({plural(len(each), thing)}{tail}")
     page.write(c.metric.axis, most=1)
-    up = svg.reach(values)
+    up = svg.reach(values)  # a diverged run may leave it
     left = 8 + max(text_width(words, 11) for _, words in svg.ticks(*up, 6))
-    across = svg.reach(at for points, _ in lines for at, _ in points)
+    across = svg.reach(at for _, points in lines for at, _ in points)
     plot = Plot(PAD + left, page.y + 4, page.room - left, 0.4 * page.width, across, up)
     page.drawn += plot.grid()
-    for arm, each in faint.items():
-        page.drawn += [plot.line(points, arm, 0.6, opacity=0.3) for points in each.values()]
+    page.drawn += [plot.line(points, at[0], 0.6, opacity=0.3) for at, points in _lines(faint)]
     page.drawn += _arms(plot, drawn)
     for (arm, _), points in lost.items():
         ends = [point for point in points if math.isfinite(point[1])]
         page.drawn += [svg.mark(plot.x(x), plot.y(y), "cross", arm, 4.5) for x, y in ends[-1:]]
     _draw_inset(page, plot, drawn, c.metric.better)
-    label = "iter"
+    page.y += plot.height + 20
     if answer is not None:
         page.drawn.append(plot.line([(answer.budget, v) for v in plot.up], "ink", 1, "4 2"))
-        unit = "FLOPs" if answer.what == "flops" else "seconds, without evaluation"
-        name = BUDGET_NAMES[answer.what]
-        label = f"{name} ({unit}); line: equal {name}, {equal_budget_text(answer)} per run"
-    page.y += plot.height + 20
-    for line in svg.wrapped(label, 11, page.room, 2):
+    for line in svg.wrapped(_across(answer), 11, page.room, 2):
         page.y += 14
         page.drawn.append(text(page.width - PAD, page.y, line, 11, "soft", svg.END))
     page.y += 2 * PAD
+
+
+def _lost(c: Comparison, runs: Runs) -> dict[tuple[str, int], Sequence[Point]]:
+    """The runs that diverged."""
+    return {
+        (arm, seed): points
+        for (arm, seed), points in _lines(runs)
+        if seed in c.analysis.diverged.get(arm, []) or not math.isfinite(points[-1][1])
+    }
+
+
+def _across(answer: EqualBudgetResult | None) -> str:
+    """The label of the axis along which runs go on."""
+    if answer is None:
+        return "iter"
+    unit = "FLOPs" if answer.what == "flops" else "seconds, without evaluation"
+    name = BUDGET_NAMES[answer.what]
+    return f"{name} ({unit}); line: equal {name}, {equal_budget_text(answer)} per run"
 
 
 def _draw_key(page: _Page, arm: str, name: str, tail: str) -> None:
@@ -210,7 +213,7 @@ def _arms(plot: Plot, runs: Runs, scale: float = 1.0) -> list[str]:
 
 def _draw_inset(page: _Page, plot: Plot, runs: Runs, better: str) -> None:
     """The last quarter enlarged, where the arms differ by less than a line is thick."""
-    start = 0.75 * max(points[-1][0] for each in runs.values() for points in each.values())
+    start = 0.75 * max((points[-1][0] for _, points in _lines(runs)), default=0.0)
     tails = {
         arm: {
             seed: [point for point in points if point[0] >= start]
@@ -219,12 +222,12 @@ def _draw_inset(page: _Page, plot: Plot, runs: Runs, better: str) -> None:
         }
         for arm, each in runs.items()
     }
-    values = _finite(tail for each in tails.values() for tail in each.values())
+    values = _finite(tail for _, tail in _lines(tails))
     if len(values) < 4 or not 0 < max(values) - min(values) <= 0.2 * (plot.up[1] - plot.up[0]):
         return  # there is nothing to see, or it is easy to see as it is
     left, width, height = plot.left + 0.42 * plot.width, 0.56 * plot.width, 0.34 * plot.height
     top = plot.top + (0.12 if better == "lower" else 0.46) * plot.height
-    across = svg.reach(at for each in tails.values() for tail in each.values() for at, _ in tail)
+    across = svg.reach(at for _, tail in _lines(tails) for at, _ in tail)
     inset = Plot(left, top, width, height, across, svg.reach(values))
     page.drawn += [
         f'<rect class="q1-paper" x="{left - 50:.1f}" y="{top - 20:.1f}" width="{width + 56:.1f}" '
@@ -259,8 +262,9 @@ def _draw_forest(page: _Page, c: Comparison) -> None:
     plot = Plot(PAD + left, page.y, page.room - left - right, sum(heights), across, (0.0, 1.0))
     page.drawn += plot.grid(across=max(2, int(plot.width / 50)), up=0)
     for bar in bars:
-        edges = [[(value, 0.0), (value, 1.0)] for value in _values(bar)]
-        page.drawn += [plot.band(*edges, "soft")] if bar.kind == "delta" else []
+        if bar.kind == "delta":
+            low, high = ([(value, 0.0), (value, 1.0)] for value in _values(bar))
+            page.drawn.append(plot.band(low, high, "soft"))
     page.drawn.append(plot.line([(0.0, 0.0), (0.0, 1.0)], "ink", 1.2))
     for bar, number, height in zip(bars, told, heights, strict=True):
         y = page.y + height / 2
@@ -312,7 +316,7 @@ def _draw_small(page: _Page, c: Comparison, runs: Mapping[str, Runs], across: st
     for at, name in enumerate(names[:MOST_NUMBERS]):
         left, top = PAD + width * (at % columns), page.y + 150 * (at // columns)
         smooth = _smoothed(runs[name])
-        lines = [points for each in smooth.values() for points in each.values()]
+        lines = [points for _, points in _lines(smooth)]
         up = svg.reach(_finite(lines))
         numbers = 6 + max(text_width(words, 9) for _, words in svg.ticks(*up, 4))
         ends = svg.reach(i for points in lines for i, _ in points)
@@ -337,7 +341,7 @@ def _differs(runs: Runs) -> bool:
     ]
     if pairs:
         return any(one != other for one, other in pairs)
-    return bool(_finite(points for each in runs.values() for points in each.values()))
+    return bool(_finite(points for _, points in _lines(runs)))
 
 
 # ── points
@@ -357,6 +361,13 @@ def _runs_by_name(curves: Curves, costs: Mapping[str, float]) -> dict[str, Runs]
         }
         for name in names
     }
+
+
+def _lines(runs: Runs) -> Iterator[tuple[tuple[str, int], Sequence[Point]]]:
+    """Each run's points, by its arm and seed."""
+    for arm, each in runs.items():
+        for seed, points in each.items():
+            yield (arm, seed), points
 
 
 def _finite(lines: Iterable[Sequence[Point]]) -> list[float]:

@@ -210,6 +210,7 @@ def test_a_run_that_left_the_axis_does_not_flatten_the_others() -> None:
         {"baseline": {}, "modified": {}},
         {"baseline": {0: {}}},
         {"baseline": {0: {"val_loss": [(0, 4.2)]}}},
+        {"baseline": {0: {"train_loss": [(0, 4.2), (1, 4.1)]}}},
         {"baseline": {0: {"val_loss": [(0, math.nan), (1, math.inf)], "x": [(0, math.nan)]}}},
         {"baseline": {0: {"val_loss": [(0, 1e308), (1, -1e308), (2, 1e308)]}}},
         {
