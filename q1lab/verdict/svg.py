@@ -200,7 +200,7 @@ class Plot:
 
 
 def _share(value: float, low: float, high: float) -> float:
-    """How far along an axis a value lies, from 0 to 1; of halves, as a difference may overflow."""
+    """The place of a value along an axis, 0 to 1; from halves, as a difference may overflow."""
     return min(1.0, max(0.0, (value / 2 - low / 2) / (high / 2 - low / 2)))
 
 
