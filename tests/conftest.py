@@ -8,18 +8,15 @@ import gc
 import itertools
 import json
 import os
-import pickle
 import signal
 import sys
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from q1lab.ground import paths
 from q1lab.ground.errors import NOTICES
-from q1lab.verdict import charts
 from q1lab.week import content, week_builder
 from q1lab.week.syllabus import ContentFinding, Week
 from tests.kit.commands import without_torch
@@ -83,23 +80,6 @@ def the_week_that_ships_is_read_once() -> Iterator[None]:
     """It is frozen, and no test writes into its folder."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(content, "read_week", read)
-        yield
-
-
-@pytest.fixture(autouse=True, scope="session")
-def a_picture_is_drawn_once() -> Iterator[None]:
-    """The same record and curves give the same picture, as tests/verdict/test_charts.py shows;
-    matplotlib takes half a second for each, and a hundred tests write a document with one."""
-    draw, pictures = charts.draw_comparison, dict[bytes, bytes]()
-
-    def drawn_once(*arguments: Any, **options: Any) -> bytes:
-        key = pickle.dumps((arguments, options))
-        if key not in pictures:
-            pictures[key] = draw(*arguments, **options)
-        return pictures[key]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(charts, "draw_comparison", drawn_once)
         yield
 
 

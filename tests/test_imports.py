@@ -25,7 +25,7 @@ HEAVY = {
     "numpy",
     "wandb",
     "git",
-    "matplotlib",
+    "resvg_py",
     "textual",
     "sqlite_utils",
     "jinja2",

@@ -201,10 +201,10 @@ def write_picture(
     """Draw both arms' loss curves and the forest plot of the difference into ``path``. With
     ``answer`` the curves run over FLOPs or wall clock instead of iters."""
     from q1lab.ground.write_intents import write_output
-    from q1lab.verdict import charts, comparison_cache
+    from q1lab.verdict import comparison_cache, comparison_picture
 
-    form = charts.picture_format(path)
-    image = charts.draw_comparison(
+    form = comparison_picture.picture_format(path)
+    image = comparison_picture.draw_comparison(
         comparison_cache.compare(store, study),
         comparison_cache.read_curves(store, study),
         form,

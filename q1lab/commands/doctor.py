@@ -31,7 +31,7 @@ PACKAGES = (
     "sqlite-utils",
     "gitpython",
     "markdown-it-py",
-    "matplotlib",
+    "resvg-py",
 )
 
 

@@ -13,7 +13,7 @@ from q1lab.documents.reproduce import Reproduction
 from q1lab.documents.templates import Rendered, render_template
 from q1lab.index.store import Store
 from q1lab.study.studies import Study
-from q1lab.verdict import charts, comparison_cache, equal_budget, label_text
+from q1lab.verdict import comparison_cache, comparison_picture, equal_budget, label_text
 from q1lab.verdict.comparison import Comparison
 from q1lab.verdict.published_names import with_published_names
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 TEMPLATE = "comparison.md.j2"
 FIGURE = "figure.svg"
-PORTRAIT = (5.4, 7.6)
-"""Inches: letters stay as large as the text beside them, on a phone and on a wide screen."""
+NARROW = 480
+"""Pixels: letters stay as large as the text beside them, on a phone and on a wide screen."""
 
 
 def comparison_document(
@@ -57,6 +57,8 @@ def comparison_page(store: Store, study: Study, answer: EqualBudgetResult | None
         () if answer is None else equal_budget.budget_sentences(answer, c),
     ).text
     curves = comparison_cache.read_curves(store, study)
-    figure = charts.draw_comparison(c, curves, "svg", answer=answer, size=PORTRAIT, stacked=True)
+    figure = comparison_picture.draw_comparison(
+        c, curves, "svg", answer=answer, width=NARROW, titled=False
+    )
     note = f"Made by q1lab from the record of {study.id}."
     return post_page.html_page(text, study.files.root, note, {FIGURE: figure})

@@ -152,8 +152,7 @@ def _diff(code: str) -> str:
 def picture(source: str, alt: str, folder: Path, content: bytes | None = None) -> str:
     """A picture put into the page, or a sentence with the reason why it can't be. ``content``:
     the picture's bytes, for one that lies in no file."""
-
-    from q1lab.verdict import charts
+    from q1lab.documents import study_picture
 
     def missing(why: str) -> str:
         return f"<em>[picture {html.escape(source)}: {html.escape(why)}]</em>"
@@ -181,10 +180,11 @@ def picture(source: str, alt: str, folder: Path, content: bytes | None = None) -
             return missing(os_reason(error))
         return missing("no such file")
     shown = html.escape(alt)
-    # An SVG inside <img> runs no script, whatever it holds. A chart that q1lab drew is ink on
-    # white: on a dark page it may be turned over. A photo may not.
-    is_chart = kind == _TYPES[".svg"] and charts.is_drawn_by_q1lab(content)
-    classes = ["chart"] * is_chart + ["upright"] * upright
+    # An SVG inside <img> runs no script, whatever it holds. A chart of q1lab's has a dark form; one
+    # of an earlier q1lab's is ink on white, and may be turned over on a dark page. A photo may not.
+    is_chart = kind == _TYPES[".svg"] and study_picture.is_drawn_by_q1lab(content)
+    is_white = is_chart and study_picture.is_ink_on_white(content)
+    classes = ["ink" if is_white else "chart"] * is_chart + ["upright"] * upright
     marked = f' class="{" ".join(classes)}"' if classes else ""
     tag = f'<img{marked} src="data:{kind};base64,{data}" alt="{shown}">'
     if not alt:

@@ -257,9 +257,10 @@ def _run_cells(study: Study, seed: int) -> dict[str, int | str | None]:
 
 
 def _picture(store: Store, study: Study, file: Path, force: bool) -> Path:
-    from q1lab.verdict import charts
+    from q1lab.verdict import comparison_picture
 
-    form = charts.picture_format(file)
-    picture = charts.draw_comparison(compare(store, study), read_curves(store, study), form)
+    form = comparison_picture.picture_format(file)
+    curves = read_curves(store, study)
+    picture = comparison_picture.draw_comparison(compare(store, study), curves, form)
     write_output(file, picture, force=force)
     return file

@@ -3,7 +3,10 @@ document shows."""
 
 from __future__ import annotations
 
+import html
+import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from q1lab.documents.change import read_document
 from q1lab.ground import write_intents
@@ -11,7 +14,13 @@ from q1lab.ground.errors import Problem
 from q1lab.index.store import Store
 from q1lab.study import studies
 
+if TYPE_CHECKING:
+    from q1lab.verdict.comparison import Comparison
+    from q1lab.verdict.equal_budget import Curves
+
 FOLDER = "figures"
+HEAD = 4000
+"""Bytes at the beginning of a picture that say who drew it."""
 
 
 def picture_path(study_id: str) -> str:
@@ -21,17 +30,16 @@ def picture_path(study_id: str) -> str:
 
 def picture_files(store: Store, document: Path, text: bytes, study_id: str) -> dict[Path, bytes]:
     """The picture that goes with a document, by its path; none where the ``text`` shows none, as a
-    learner may have taken it out. Problem for a file of that name that q1lab did not draw."""
-    from q1lab.verdict import charts, comparison_cache
+    learner may have taken it out. One that shows the study as it is now stays as it was drawn.
+    Problem for a file of that name that q1lab did not draw."""
+    from q1lab.verdict import comparison_cache, comparison_picture
     from q1lab.verdict.published_names import with_published_names
 
     if picture_path(study_id).encode() not in text:
         return {}
     path = document.parent / picture_path(study_id)
     old = read_document(path)
-    if old is not None and not (
-        write_intents.is_last_written(path, old) or charts.is_drawn_by_q1lab(old)
-    ):
+    if old is not None and not (write_intents.is_last_written(path, old) or is_drawn_by_q1lab(old)):
         raise Problem(
             f"{path} is not a picture that q1lab drew",
             next=f"rename it: {document.name} shows its own picture of {study_id} there",
@@ -40,4 +48,35 @@ def picture_files(store: Store, document: Path, text: bytes, study_id: str) -> d
     study = studies.load(study_id)
     record = with_published_names(comparison_cache.compare(store, study))
     curves = comparison_cache.read_curves(store, study)
-    return {path: charts.draw_comparison(record, curves, "svg")}
+    if old is not None and _shows(old, record, curves):
+        return {path: old}
+    return {path: comparison_picture.draw_comparison(record, curves, "svg")}
+
+
+def is_drawn_by_q1lab(content: bytes) -> bool:
+    """True if an SVG is a picture of a study that q1lab drew."""
+    return b"<metadata>q1lab " in content[:HEAD] or is_ink_on_white(content)
+
+
+def is_ink_on_white(content: bytes) -> bool:
+    """True if an SVG is a picture that an earlier q1lab drew, by matplotlib."""
+    return b"<dc:title>q1lab</dc:title>" in content[:HEAD]
+
+
+def _shows(picture: bytes, c: Comparison, curves: Curves) -> bool:
+    """True if a picture shows this comparison, however it is drawn. In one that matplotlib drew,
+    comments hold the texts: its title, with the difference, and the interval's level."""
+    from q1lab.verdict import comparison_picture, label_text
+
+    if not is_ink_on_white(picture):
+        return comparison_picture.facts_mark(c, curves).encode() in picture[:HEAD]
+    comments = re.findall("<!-- (.*?) -->", picture.decode(errors="replace"))
+    told = [label_text.comparison_title(c)]
+    told += [label_text.interval_label(c.analysis)] if c.analysis.ends is not None else []
+    said = _letters(html.unescape("".join(comments)))
+    return all(_letters(words) in said for words in told)
+
+
+def _letters(text: str) -> str:
+    """The text without the spaces that a line's end may take or give."""
+    return "".join(text.split())

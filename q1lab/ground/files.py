@@ -326,17 +326,6 @@ def private_folder(folder: Path) -> None:
         new_folder.mkdir(mode=0o700, exist_ok=True)
 
 
-@contextlib.contextmanager
-def private_umask() -> Iterator[None]:
-    """Make all files that this process creates in the block private to the user: for libraries that
-    write caches of their own."""
-    before = os.umask(0o077)
-    try:
-        yield
-    finally:
-        os.umask(before)
-
-
 def open_private(path: Path) -> BinaryIO:
     """Open a log for appending; a new one is private to the user whatever the umask is."""
     prove_at_home(path)

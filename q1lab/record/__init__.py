@@ -1,5 +1,4 @@
-"""The public lines of the journal, the history that they give a study's question, and deleted
-studies.
+"""The journal's public lines, the history of each question, and deleted studies.
 
 It imports the index and below.
 """

@@ -229,8 +229,7 @@ def run_q1lab(arguments: list[str], *, seconds: float = CHILD_SECONDS) -> str:
     """Run a q1lab command in a child; returns its output. Problem with the child's own words when
     it fails.
 
-    The app does so with what needs scipy or matplotlib, which would cost its own process half a
-    second and 60 MB.
+    The app does so with what needs scipy, which would cost its own process half a second and 60 MB.
     """
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     try:

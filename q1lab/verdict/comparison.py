@@ -1,8 +1,8 @@
 """The comparison of a study: one frozen record that every screen, document and file tells from.
 
 Pure statistics are in intervals.py, sentences in verdict_text.py and its neighbors, the layout of
-the terminal in terminal_text.py, pictures in charts.py; comparison_cache.py makes it from the store
-and keeps it.
+the terminal in terminal_text.py, pictures in comparison_picture.py; comparison_cache.py makes it
+from the store and keeps it.
 Here is the record, and how it is put together from a plan and its runs. It is a dict only at the
 border: in the table ``results``, and in ``--json`` and ``export``.
 """

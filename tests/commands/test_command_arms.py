@@ -29,7 +29,7 @@ from q1lab.trainers.command import Command
 from q1lab.tui.widgets.forest_plot import forest_lines
 from q1lab.tui.widgets.theme_colors import Palette
 from q1lab.verdict import comparison_cache, first_person_text, result_rows
-from q1lab.verdict.charts import draw_comparison
+from q1lab.verdict.comparison_picture import draw_comparison
 from q1lab.verdict.figure import Figure, comparison_figure, progress_figure, side_by_side_figure
 from tests.kit import lab_home
 from tests.kit.commands import q1lab
@@ -142,7 +142,7 @@ def test_every_place_names_the_metric_s_own_direction_and_no_unit(folder: Path) 
         "series": q1lab("run", record["series"]).stdout,
         "compare": q1lab("compare", "more-1", "--full").stdout,
         "page": Path("page.html").read_text().split("<svg")[0],
-        "picture": " ".join(re.findall("<!--(.*?)-->", svg)),
+        "picture": " ".join(re.findall(">([^<]+)</text>", svg)),
         **{f"plot {n}": words_of(plot) for n, plot in enumerate(plots)},
     }
     for where, text in places.items():

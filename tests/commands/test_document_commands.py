@@ -21,6 +21,7 @@ from q1lab.index import learner_tables
 from q1lab.index.store import Store
 from q1lab.study import studies
 from q1lab.tui.progress_rows import part_rows
+from q1lab.verdict import svg
 from q1lab.week import content, evidence, progress, study_timer
 from tests.kit import commands, lab_home, places
 from tests.kit.repos import begun, git, of_its_own
@@ -825,6 +826,35 @@ def test_the_document_shows_the_picture_of_its_study(
     assert picture.exists()
 
 
+def test_a_picture_stays_as_it_was_drawn_until_its_study_changes(
+    repo: Path, q1lab: Q1lab, fake_trainer: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that an earlier q1lab drew by matplotlib (tests/golden/earlier, without its shapes), and
+    one of this q1lab's, drawn by a later one."""
+    q1lab("modification")
+    study(fake_trainer)
+    q1lab("modification", "--yes")
+    picture = repo / "figures" / "rope-1.svg"
+    new, earlier = picture.read_bytes(), (places.GOLDEN / "earlier" / "rope-1.svg").read_bytes()
+    picture.write_bytes(earlier)
+    git(repo, "commit", "--quiet", "-m", "as it was", str(picture))
+    assert "up to date" in q1lab("modification")[1]
+    assert picture.read_bytes() == earlier
+    other_level = earlier.replace(b"95% interval", b"97.5% interval")
+    for changed in (earlier.replace(b"0.1027 nats", b"0.1028 nats"), other_level):
+        picture.write_bytes(changed)
+        git(repo, "commit", "--quiet", "-m", "of another result", str(picture))
+        q1lab("modification", "--yes")
+        assert picture.read_bytes() == new, "it is drawn anew"
+    monkeypatch.setattr(svg, "FONTS", "serif")
+    assert "up to date" in q1lab("modification")[1]
+    assert picture.read_bytes() == new
+    picture.write_bytes(new.replace(b"<metadata>q1lab ", b"<metadata>q1lab 0"))
+    git(repo, "commit", "--quiet", "-m", "of other numbers", str(picture))
+    q1lab("modification", "--yes")
+    assert b'font-family="serif"' in picture.read_bytes()
+
+
 def test_the_post(repo: Path, q1lab: Q1lab, fake_trainer: Fake, tmp_path: Path) -> None:
     work_before = work(repo)
     q1lab("post", "new", "--dry-run")
@@ -844,7 +874,7 @@ def test_the_post(repo: Path, q1lab: Q1lab, fake_trainer: Fake, tmp_path: Path) 
     assert "excludes zero" in text
     assert "My model got better at nothing." in text
     assert "![" in text
-    assert (repo / "posts" / "figures" / "rope-1.svg").read_text().startswith("<?xml")
+    assert (repo / "posts" / "figures" / "rope-1.svg").read_text().startswith("<svg")
     assert git(repo, "show", "--name-only", "--format=", "HEAD").split() == [
         "posts/figures/rope-1.svg",
         "posts/m03-w04-retrospective.md",

@@ -10,6 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from q1lab.documents import post_page, typeset
+from q1lab.verdict import comparison_picture
+from tests.kit.document_records import comparison
+from tests.kit.places import GOLDEN
 
 
 def page(text: str, folder: Path = Path(__file__).parent) -> str:
@@ -77,10 +80,18 @@ def test_code_keeps_every_line() -> None:
     assert shown.count("\n") == text.count("\n")
 
 
-def test_a_chart_may_be_turned_dark_and_a_photo_not(tmp_path: Path) -> None:
-    from q1lab.verdict import charts
-
-    (tmp_path / "photo.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
-    assert 'class="chart"' not in page("![a](photo.svg)", tmp_path)
-    assert "img.chart" in post_page.style()
-    assert charts is not None
+def test_an_earlier_chart_is_turned_dark_and_what_has_a_dark_form_or_is_a_photo_is_not(
+    tmp_path: Path,
+) -> None:
+    earlier = (GOLDEN / "earlier" / "rope-1.svg").read_bytes()
+    new = comparison_picture.draw_comparison(comparison("helps"), {}, "svg")
+    photo = b"<svg xmlns='http://www.w3.org/2000/svg'/>"
+    for name, content, classes in (
+        ("earlier", earlier, ' class="ink"'),
+        ("new", new, ' class="chart"'),
+        ("photo", photo, ""),
+    ):
+        (tmp_path / f"{name}.svg").write_bytes(content)
+        assert f"<img{classes} src" in page(f"![]({name}.svg)", tmp_path)
+    dark = post_page.style().split("img.ink")[1].split("}")[0]
+    assert "invert" in dark

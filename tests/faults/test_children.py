@@ -110,7 +110,7 @@ SHADOWS = (
     "git",
     "click",
     "rich",
-    "matplotlib",
+    "resvg_py",
     "textual",
     "jinja2",
     "tomlkit",

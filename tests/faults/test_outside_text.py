@@ -269,24 +269,3 @@ def test_a_copied_studys_wandb_settings_are_not_read(home: Path) -> None:
         with lab.relay(study, env, "--sync") as child:
             assert child.wait(timeout=60) == 1
         assert server.requests == []
-
-
-def test_the_charts_cache_is_private_under_any_umask(
-    fake_trainer: Callable[..., None], tmp_path: Path
-) -> None:
-    q1lab(*RUN)
-    before = os.umask(0)
-    try:
-        done = call("export", "--format", "svg", "--output", str(tmp_path / "a.svg"))
-    finally:
-        os.umask(before)
-    assert done.returncode == 0, done.stderr
-    cache = paths.home() / "cache"
-    open_ones = [p for p in [cache, *cache.rglob("*")] if p.stat().st_mode & 0o077]
-    assert (cache / "matplotlib").is_dir()
-    assert open_ones == []
-    figures(
-        "matplotlib's cache under umask 000",
-        "nothing readable or writable by other users",
-        f"0 of {len(list(cache.rglob('*')))} files and folders",
-    )

@@ -13,7 +13,7 @@ HEAVY = (
     "wandb",
     "git",
     "importlib.metadata",
-    "matplotlib",
+    "resvg_py",
     "numpy",
     "sqlite_utils",
     "jinja2",

@@ -41,8 +41,8 @@ from q1lab.verdict import (
     short_text,
     verdict_text,
 )
-from q1lab.verdict.charts import draw_comparison
 from q1lab.verdict.comparison import Comparison, Floor, QuestionCost, from_record, to_record
+from q1lab.verdict.comparison_picture import draw_comparison
 from q1lab.verdict.result_rows import ResultRow
 from q1lab.verdict.terminal_text import comparison_lines, short_lines
 from tests.kit import document_records as records
@@ -328,13 +328,13 @@ def test_rows_of_the_figure_have_one_name_everywhere() -> None:
         "page": comparison_page.comparison_document(
             c, comparison_tables.study_facts(c), Reproduction()
         ).text,
-        "picture": " ".join(re.findall("<!--(.*?)-->", draw_comparison(c, {}, "svg").decode())),
+        "picture": " ".join(re.findall(">([^<]+)</text>", draw_comparison(c, {}, "svg").decode())),
     }
     rows = {
         "terminal": ("interval", "bootstrap", "floor", "delta"),
         "app": ("interval", "bootstrap", "pairs", "floor", "delta"),
         "page": ("interval", "bootstrap"),
-        "picture": ("interval", "bootstrap", "pairs", "delta"),
+        "picture": ("interval", "bootstrap", "pairs", "floor", "delta"),
     }
     for where, kinds in rows.items():
         for kind in kinds:  # a label may go on in the next line, below a drawing
@@ -347,7 +347,7 @@ def test_rows_of_the_figure_have_one_name_everywhere() -> None:
 @given(comparisons())
 def test_the_picture_says_the_same(c: Comparison) -> None:
     text = draw_comparison(c, {}, "svg").decode()
-    assert f"<!-- {label_text.verdict_word(c)}" in text
+    assert f">{label_text.verdict_word(c)}:" in text
     if c.analysis.ends is not None and c.analysis.pairs:
         assert label_text.interval_label(c.analysis) in text
 

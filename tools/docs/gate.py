@@ -14,10 +14,12 @@ import numpy as np
 
 from q1lab.statistics import intervals
 from q1lab.statistics.gate_rule import RULES_BY_NUMBER
+from q1lab.verdict import svg
 from tests.kit import many_nights
 from tests.kit.nights import IDEAS, Night, losses
 
 PLANTED, NIGHTS, NIGHTS_OF_GATE = 5, 2000, 20_000
+COLORS = ("modified", "baseline", "prediction", "soft")
 SIZES = (2.0, 3.0, 5.0)
 """Improvements of the ideas that do something, in sd of one run."""
 
@@ -204,30 +206,28 @@ def text(nights_by_rule: dict[tuple[str, float], list[Night]]) -> str:
 
 def picture(nights_by_rule: dict[tuple[str, float], list[Night]], file: Path) -> None:
     """Ideas found against nights with a false keep, a mark a rule and size; its runs beside it."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 3.6), layout="constrained")
-    left = figure.subplots()
-    for rule, mark in zip((GATE, *RIVALS), "os^D", strict=True):
+    plot = svg.Plot(50, 30, 640, 300, (-3, 105), (0, 106))
+    drawn = [*plot.grid(), plot.line([(5, 0), (5, 106)], "soft", 1, "5 3")]
+    styles = zip(("circle", "square", "cross", "diamond"), COLORS, strict=True)
+    for at, (rule, (mark, color)) in enumerate(zip((GATE, *RIVALS), styles, strict=True)):
         wrong = 100 * statistics.fmean(night.false > 0 for night in nights_by_rule[rule, 0])
-        hits = [
-            100 * statistics.fmean(n.true for n in nights_by_rule[rule, s]) / PLANTED for s in SIZES
-        ]
-        left.plot([wrong] * len(SIZES), hits, mark + ":", label=rule.replace("`", ""), ms=7)
-        for size, hit in zip(SIZES, hits, strict=True):
-            runs = statistics.fmean(night.runs for night in nights_by_rule[rule, size])
-            left.annotate(
-                f"{size:g} sd, {runs:.0f} runs",
-                (wrong, hit),
-                textcoords="offset points",
-                xytext=(8, -3) if wrong < 50 else (-8, -3),
-                ha="left" if wrong < 50 else "right",
-                fontsize=7,
-            )
-    left.axvline(5, color="#888888", lw=0.8, ls="--")
-    left.set_xlabel("nights of 100 ideas that do nothing in which one is kept, %")
-    left.set_ylabel("ideas that do something and are kept, %")
-    left.set_xlim(-3, 105)
-    left.set_ylim(0, 106)
-    left.legend(fontsize=8, loc="lower right")
-    figure.savefig(file, metadata={"Date": None})
+        points = []
+        for size in SIZES:
+            found = nights_by_rule[rule, size]
+            hit = 100 * statistics.fmean(night.true for night in found) / PLANTED
+            runs = statistics.fmean(night.runs for night in found)
+            points.append((wrong, hit))
+            x, y = plot.x(wrong), plot.y(hit)
+            side = (x - 9, svg.END) if wrong > 50 else (x + 9, "")
+            words = f"{size:g} sd, {runs:.0f} runs"
+            drawn.append(svg.mark(x, y, mark, color, 4.5))
+            drawn.append(svg.text(side[0], y + 4, words, 10, "soft", side[1]))
+        drawn.append(plot.line(points, color, 1, "1 3"))
+        key = plot.top + 220 + 18 * at
+        drawn.append(svg.mark(440, key, mark, color, 4.5))
+        drawn.append(svg.text(452, key + 4, rule.replace("`", "")))
+    across = "nights of 100 ideas that do nothing in which one is kept, %"
+    drawn.append(svg.text(plot.left + plot.width, 366, across, 12, "ink", svg.END))
+    title = "ideas that do something and are kept, %"
+    drawn.append(svg.text(14, 20, title))
+    file.write_text(svg.document(710, 380, f"{title}, against {across}", drawn))

@@ -55,10 +55,10 @@ class JudgedNumbers:
     def _repr_html_(self) -> str:
         from html import escape
 
-        from q1lab.verdict import charts
+        from q1lab.verdict import comparison_picture
 
-        figure = charts.draw_comparison(self.comparison, {}, "svg").decode()
-        return f"<pre>{escape(repr(self))}</pre>\n{figure[figure.index('<svg') :]}"
+        figure = comparison_picture.draw_comparison(self.comparison, {}, "svg").decode()
+        return f"<pre>{escape(repr(self))}</pre>\n{figure}"
 
 
 def judge_table(table: NumberTable, source: str) -> JudgedNumbers:
