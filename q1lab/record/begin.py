@@ -57,8 +57,8 @@ def line_now(store: Store, study: Study, lines: Sequence[Line]) -> dict[str, Any
 
 
 def _with_lines_of_another_home(line: Line, came: CameWith) -> dict[str, Any]:
-    """What a study's line keeps of the lines that came with it: those before, the news that its own
-    one had, and its level."""
+    """The part of a study's line that comes from another home: the lines before it, the news that
+    its own one had, and its level."""
     kept: dict[str, Any] = {"earlier": [*came.own.get("earlier", ()), *came.earlier]}
     for key in ("seen", "diverged"):
         kept[key] = {**came.own.get(key, {}), **line[key]}

@@ -159,7 +159,7 @@ class _Record:
                 self.whole_sets |= {study.seeds, study.seeds - earlier}
 
     def take_in(self, news: Line) -> None:
-        """What a line tells of the studies before it."""
+        """Take in the news that a line has of the studies before it."""
         for name, runs in news.get("seen", {}).items():
             self.seen.setdefault(name, set()).update(runs)
             if (study := self.studies.get(name)) is not None:

@@ -33,7 +33,7 @@ class SeenLook:
 
 @dataclass(frozen=True)
 class StudyHistory:
-    """What is on record about a study's question, for its verdict."""
+    """The record of a study's question, as far as its verdict needs it."""
 
     history: History
     looks: tuple[SeenLook, ...] = ()

@@ -47,7 +47,7 @@ def begun_study(store: Store, study_id: str, created: str) -> Study | None:
 
 
 def public_lines(store: Store) -> list[Line]:
-    """What the journal's lines show of the studies that were put on record, oldest first; one that
+    """The public part of each line that put a study on record, oldest first; one that
     can't be read is left out. A line of an older q1lab shows what its plan says now; the level at
     which that q1lab judged it is on record by itself."""
     levels = {

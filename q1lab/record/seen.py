@@ -1,5 +1,5 @@
-"""What could be seen of the studies on record: which of their runs showed a number, and how their
-runs ended.
+"""The numbers that could be seen of the studies on record: which of their runs showed one, and how
+their runs ended.
 
 A run is seen from its first number on: it ended with one, was evaluated, or logged 50 training
 losses. A study of which no run was seen costs nothing.
@@ -106,7 +106,7 @@ def _was_seen(facts: Mapping[str, Any]) -> bool:
 
 
 def recorded_ends(store: Store, study: Study) -> dict[tuple[str, int], RunEnd]:
-    """How the runs of a study ended, also of one that was deleted."""
+    """The ends of a study's runs, also of one that was deleted."""
     rows = store.runs(study.id) if paths.study_dir(study.id).exists() else []
     if rows:
         ended = [row for row in rows if row["state"] in ENDED]

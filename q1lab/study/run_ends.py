@@ -1,5 +1,5 @@
-"""How the runs of a study ended, and what these ends say: the differences of its pairs, the losses
-that count, and its verdict alone. Pure."""
+"""The ends of a study's runs, and what they say: the differences of its pairs, the losses that
+count, and its verdict alone. Pure."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ def in_hundred(share: float) -> str:
 
 
 def sum_line(c: Comparison) -> str:
-    """What ``sum_sentence`` says, in one line."""
+    """The same as ``sum_sentence`` in one line."""
     arm, home = c.asking.of_arm, c.asking.of_home
     if not _asked_more(c):
         return ""

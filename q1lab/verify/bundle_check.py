@@ -259,7 +259,7 @@ def _check_levels(study: Study, lines: Sequence[Line], report: BundleReport) -> 
 
 
 def _series_faults(study: Study, lines: Sequence[Line]) -> Iterator[str]:
-    """What is wrong with a study's share of its series: another series, or more than its part."""
+    """Faults of a study's share of its series: another series, or more than its part."""
     declared, series = lines[-1]["series"], study.origin.series
     if series is not None and (
         not declared or declared[:2] != [sha256_json(series.id), series.alpha]

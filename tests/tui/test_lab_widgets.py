@@ -20,6 +20,7 @@ from q1lab.index.study_view import RunView, StudyView, study_row
 from q1lab.statistics.intervals import Note, NoteKind
 from q1lab.study.metric import VAL_LOSS, Metric
 from q1lab.study.run_states import RunState
+from q1lab.tui import theme
 from q1lab.tui.snapshot_taker import StudyInFocus
 from q1lab.tui.widgets import forest_plot
 from q1lab.tui.widgets.braille import Canvas
@@ -59,6 +60,14 @@ COLORS = Palette(
     "#000000",
     "#ff00ff",
 )
+
+
+class Themed(App[None]):
+    """An app with q1lab's colors and nothing else."""
+
+    def on_mount(self) -> None:
+        self.register_theme(theme.DARK)
+        self.theme = theme.DARK.name
 
 
 def run(
@@ -220,7 +229,7 @@ async def test_a_command_that_reports_its_metric_has_a_curve_of_it() -> None:
     """Of a command that said its training loss once, the lab drew a solid bar."""
     runs = (run(train=((1, 4.2),), val=VAL), run(seed=1, val=VAL))
 
-    class Alone(App[None]):
+    class Alone(Themed):
         def compose(self) -> ComposeResult:
             yield RunGrid()
 
@@ -233,7 +242,7 @@ async def test_a_command_that_reports_its_metric_has_a_curve_of_it() -> None:
 
 
 async def test_the_grid_counts_runs_whose_seeds_are_not_known() -> None:
-    class Alone(App[None]):
+    class Alone(Themed):
         def compose(self) -> ComposeResult:
             yield RunGrid()
 
@@ -248,7 +257,7 @@ async def test_the_grid_counts_runs_whose_seeds_are_not_known() -> None:
 
 
 async def test_a_point_without_a_line_can_be_seen() -> None:
-    class Alone(App[None]):
+    class Alone(Themed):
         def compose(self) -> ComposeResult:
             yield LossChart()
 
@@ -271,7 +280,7 @@ async def test_losses_that_are_nearly_equal_have_labels_that_differ_and_fit() ->
         for arm, add in (("baseline", 0.0), ("modified", 0.00002))
     ]
 
-    class Alone(App[None]):
+    class Alone(Themed):
         def compose(self) -> ComposeResult:
             yield LossChart()
 
@@ -286,7 +295,7 @@ async def test_losses_that_are_nearly_equal_have_labels_that_differ_and_fit() ->
 
 
 async def test_a_rate_and_a_count_have_labels_that_fit() -> None:
-    class Alone(App[None]):
+    class Alone(Themed):
         def compose(self) -> ComposeResult:
             yield LossChart()
 
@@ -438,7 +447,7 @@ async def test_no_number_of_a_run_is_cut() -> None:
         for planned in study.runs
     )
 
-    class Host(App[None]):
+    class Host(Themed):
         def compose(self) -> ComposeResult:
             yield drawn
 
