@@ -14,7 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from q1lab.statistics.intervals import LOGNORMAL_FIXED, LOGNORMAL_RANGE
+from q1lab.statistics.intervals import (
+    ALPHA,
+    LOGNORMAL_FIXED,
+    LOGNORMAL_RANGE,
+    detectable_in_sd,
+)
 from tests.kit.places import ROOT
 
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "content" / "README.md"]
@@ -108,6 +113,16 @@ def test_the_rates_of_broken_assumptions_are_computed_again(
             assert page.claim_rate("differences are lognormal", first, most) == pytest.approx(
                 rate, abs=0.006
             )
+
+
+def test_the_factors_of_an_estimated_spread_are_computed_again() -> None:
+    page = " ".join((ROOT / "docs" / "statistics.md").read_text().split())
+    factors = [
+        detectable_in_sd(n, n, "paired", ALPHA, n - 1) / detectable_in_sd(n, n, "paired", ALPHA)
+        for n in (3, 5, 8, 12)
+    ]
+    *others, last = (f"{factor:.2f}" for factor in factors)
+    assert f"at 3, 5, 8 and 12 pairs that makes the figure {', '.join(others)} and {last}" in page
 
 
 def test_what_a_page_says_was_measured_has_date_and_commit() -> None:

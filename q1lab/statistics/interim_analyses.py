@@ -20,7 +20,7 @@ from functools import lru_cache
 from typing import Any
 
 from q1lab.ground.errors import Problem
-from q1lab.statistics.intervals import ALPHA, POWER, SEED, block_rows
+from q1lab.statistics.intervals import ALPHA, POWER, SEED, block_rows, estimated_sds
 
 FIRST_LEAST, FIRST_MOST, MOST_PAIRS = 3, 8, 24
 """Limits of planned ranges: the fewest and most pairs of the first look, the most of the last."""
@@ -156,21 +156,8 @@ def _bound(n: int, alpha: float) -> float:
     return t * math.sqrt(n) / math.sqrt(n - 1 + t * t)
 
 
-@dataclass(frozen=True)
-class RangeSensitivity:
-    """The sensitivity of a planned range, in sds of a pair's difference: the true difference
-    claimed in 80% of studies; the sd that such studies measure when they stop, as a multiple of the
-    true sd; and the factors by which claims overstate a true difference of one sd and of half an
-    sd."""
-
-    detectable: float
-    measured_sd: float
-    overstated: tuple[float, float] | None
-    """None at a level so small that none of them claims anything."""
-
-
 PATHS = 20_000
-"""Simulated studies in ``range_sensitivity``; their seed is fixed."""
+"""Simulated studies; their seed is fixed."""
 
 
 def _simulated_looks(first: int, most: int, alpha: float) -> tuple[Any, Any, Any]:
@@ -188,6 +175,14 @@ def _simulated_looks(first: int, most: int, alpha: float) -> tuple[Any, Any, Any
     mean, square = np.concatenate(sums) / n, np.concatenate(squares)
     sd = np.sqrt((square - n * mean**2) / (n - 1))
     return mean, sd, np.array(t_limits(first, most, alpha)) * sd / np.sqrt(n)
+
+
+def _estimates(df: int | None) -> Any:
+    """An estimate of the sd for each simulated study, in true sds; see ``estimated_sds``."""
+    import numpy as np
+
+    sds = np.array(estimated_sds(df, PATHS))
+    return np.random.default_rng(SEED + 1).permutation(sds)[:, None]
 
 
 @dataclass(frozen=True)
@@ -209,22 +204,25 @@ def verdict_chances(
     effect: float,
     delta: float,
     futility: tuple[tuple[float, float, float], ...] = (),
+    df: int | None = None,
 ) -> VerdictChances:
     """The chance of each verdict of a plan that stops when the answer is known, at a true
-    difference of ``effect`` and with δ = ``delta``, both in sds of a pair's difference; ``first`` =
-    ``most`` means a fixed number of pairs. ``futility`` are the limits of each look but the last
-    (futility.py). Simulated, good to about half a percent."""
+    difference of ``effect`` and with δ = ``delta``, both in sds of a pair's difference, which is an
+    estimate of ``df`` degrees of freedom (None: it is known); ``first`` = ``most`` means a fixed
+    number of pairs. ``futility`` are the limits of each look but the last (futility.py). Simulated,
+    good to about half a percent."""
     import numpy as np
 
     mean, _, bound = _simulated_looks(first, most, alpha)
-    distance = np.abs(mean + effect)
-    claims, too_small = distance > bound, distance + bound < delta
+    matters = delta * _estimates(df)
+    distance = np.abs(mean + effect * _estimates(df))
+    claims, too_small = distance > bound, distance + bound < matters
     over = claims | too_small
     if futility:
         standard_error = (bound / np.array(t_limits(first, most, alpha)))[:, :-1]
         _, t_limit, delta_limit = np.array(futility).T
         small_t = distance[:, :-1] < t_limit * standard_error
-        over[:, :-1] |= small_t & (delta < delta_limit * standard_error)
+        over[:, :-1] |= small_t & (matters < delta_limit * standard_error)
     over[:, -1] = True
     stop = over.argmax(axis=1)
     rows = np.arange(PATHS)
@@ -234,57 +232,88 @@ def verdict_chances(
     return VerdictChances(claim, small, unknown, float(first + stop.mean()))
 
 
-@lru_cache(maxsize=64)
-def range_sensitivity(
-    first: int, most: int, alpha: float, futility_t: tuple[float, ...] = ()
-) -> RangeSensitivity:
-    """The sensitivity of a plan that looks after each pair from ``first`` to ``most`` at this α,
-    and stops at a look but the last whose |t| is below ``futility_t``; ``first`` = ``most`` means
-    a fixed number of pairs. Simulated, good to about 2%, because there is no closed form for
-    studies that stop early."""
-    import numpy as np
-    from scipy import optimize
+class _SimulatedRange:
+    """Simulated studies that look after each pair from ``first`` to ``most`` at this α, and stop at
+    a look but the last whose |t| is below ``futility_t``; ``first`` = ``most`` means a fixed number
+    of pairs. There is no closed form for studies that stop early."""
 
-    mean, sd, bound = _simulated_looks(first, most, alpha)
-    standard_error = bound / np.array(t_limits(first, most, alpha))
-    futile_t = [*futility_t, 0.0] if futility_t else [0.0] * (most - first + 1)
-    futile_below = np.array(futile_t) * standard_error
+    def __init__(self, first: int, most: int, alpha: float, futility_t: tuple[float, ...]):
+        import numpy as np
 
-    def claims(effect: float) -> Any:
-        size = np.abs(mean + effect)
-        futile_before = np.cumsum(size < futile_below, axis=1) > 0
-        return (size > bound) & ~futile_before
+        self.mean, self.sd, self.bound = _simulated_looks(first, most, alpha)
+        futile_t = [*futility_t, 0.0] if futility_t else [0.0] * (most - first + 1)
+        limits = np.array(t_limits(first, most, alpha))
+        self.futile_below = np.array(futile_t) * self.bound / limits
 
-    def power_gap(effect: float) -> float:
-        return float(claims(effect).any(axis=1).mean()) - POWER
+    def sizes(self, effect: Any) -> Any:
+        """The size of the mean difference at each look where the true one is ``effect``."""
+        return abs(self.mean + effect)
 
-    top = 1.0
-    while power_gap(top) < 0:
-        top *= 2
-    detectable = float(optimize.brentq(power_gap, 0.0, top, xtol=1e-3))
+    def claims(self, effect: Any) -> Any:
+        """True at each look that would claim something, unless the study has stopped before."""
+        sizes = self.sizes(effect)
+        futile_before = (sizes < self.futile_below).cumsum(axis=1) > 0
+        return (sizes > self.bound) & ~futile_before
 
-    def stopping_looks(effect: float) -> tuple[Any, Any]:
-        """(index of the look at which each study stops, True where it stops by a claim)."""
-        claims_by_look = claims(effect)
-        over = claims_by_look | (np.abs(mean + effect) < futile_below)
+    def at_the_end(self, effect: float, values: Any) -> Any:
+        """Of ``values`` of each look, those of the look at which each study stops."""
+        over = self.claims(effect) | (self.sizes(effect) < self.futile_below)
         over[:, -1] = True
-        return over.argmax(axis=1), claims_by_look.any(axis=1)
+        return values[range(PATHS), over.argmax(axis=1)]
 
-    rows = np.arange(PATHS)
-    measured_sd = float(sd[rows, stopping_looks(detectable)[0]].mean())
-    overstated = []
+    def found_in_four_of_five(self, sds: Any) -> float:
+        """The true difference that 80% of studies claim, as a multiple of the sd that each
+        has."""
+        from scipy import optimize
+
+        def power_gap(effect: float) -> float:
+            return float(self.claims(effect * sds).any(axis=1).mean()) - POWER
+
+        top = 1.0
+        while power_gap(top) < 0:
+            top *= 2
+        return float(optimize.brentq(power_gap, 0.0, top, xtol=1e-3))
+
+
+@lru_cache(maxsize=64)
+def planned_detectable(
+    first: int, most: int, alpha: float, futility_t: tuple[float, ...] = (), df: int | None = None
+) -> float:
+    """The true difference that 80% of such plans claim, in sds of a pair's difference, which is an
+    estimate of ``df`` degrees of freedom (None: it is known). Good to about 2%."""
+    return _SimulatedRange(first, most, alpha, futility_t).found_in_four_of_five(_estimates(df))
+
+
+@lru_cache(maxsize=64)
+def measured_detectable(
+    first: int, most: int, alpha: float, futility_t: tuple[float, ...] = ()
+) -> float:
+    """The true difference that 80% of such plans claim on average, in the sds that other studies of
+    the plan measure when they stop, where there is such a difference: those that stop early
+    measure too small a spread. Good to about 2%."""
+    import numpy as np
+
+    looks = _SimulatedRange(first, most, alpha, futility_t)
+    effect = looks.found_in_four_of_five(1.0)
+    measured = looks.at_the_end(effect, looks.sd)
+    return looks.found_in_four_of_five(np.roll(measured, 1)[:, None])
+
+
+@lru_cache(maxsize=64)
+def overstatement(
+    first: int, most: int, alpha: float, futility_t: tuple[float, ...] = ()
+) -> tuple[float, float] | None:
+    """The factors by which claims of such a plan overstate a true difference of one sd of a pair's
+    difference and of half an sd; None at a level so small that none of them claims anything."""
+    looks = _SimulatedRange(first, most, alpha, futility_t)
+    factors = []
     for effect in (1.0, 0.5):
-        stop, claimed = stopping_looks(effect)
-        size = np.abs(mean[rows, stop] + effect)[claimed]
-        overstated.append(float(size.mean() / effect) if claimed.any() else math.inf)
-    known = None if math.inf in overstated else (overstated[0], overstated[1])
-    return RangeSensitivity(detectable, measured_sd, known)
-
-
-def chance_over_studies(totals: Sequence[float]) -> float:
-    """The chance of a false claim in at least one of several studies; exact if the studies share no
-    run, else an upper bound."""
-    return 1 - math.prod(1 - total for total in totals)
+        claimed = looks.claims(effect).any(axis=1)
+        if not claimed.any():
+            return None
+        sizes = looks.at_the_end(effect, looks.sizes(effect))
+        factors.append(float(sizes[claimed].mean() / effect))
+    return factors[0], factors[1]
 
 
 def t_limits(first: int, most: int, alpha: float) -> tuple[float, ...]:

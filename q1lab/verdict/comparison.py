@@ -258,15 +258,15 @@ def build_comparison(
     if question.changed:
         analysis = replace(analysis, verdict="no verdict", reason=Reason.CHANGED)
     sequential = study.design.is_sequential
-    seen = None
+    overstated = None
     if study.design.headline == "paired" and analysis.detectable is not None:
         first, most = study.design.pairs if sequential else (analysis.n, analysis.n)
-        seen = interim_analyses.range_sensitivity(
-            first, most, level, study.design.futility_t(delta)
-        )
-        if sequential:  # a study that stops early measured too small a spread
-            sd = statistics.stdev(analysis.pairs.values()) / seen.measured_sd
-            analysis = replace(analysis, detectable=seen.detectable * sd)
+        plan = first, most, level, study.design.futility_t(delta)
+        overstated = interim_analyses.overstatement(*plan)
+        if sequential:
+            sd = statistics.stdev(analysis.pairs.values())
+            detectable = interim_analyses.measured_detectable(*plan) * sd
+            analysis = replace(analysis, detectable=detectable)
     notes = _notes(study, rows, analysis, question, starts or {}, still_falling)
     if rises is not None:
         shorter = command_line.shorter_command(study, rises[0])
@@ -276,11 +276,7 @@ def build_comparison(
         seen_or_own = _floor(values["baseline"])
     return Comparison(
         study,
-        replace(
-            analysis,
-            notes=(*analysis.notes, *notes),
-            overstated=None if seen is None else seen.overstated,
-        ),
+        replace(analysis, notes=(*analysis.notes, *notes), overstated=overstated),
         {arm: _arm(study, rows, arm) for arm in ARMS},
         QuestionCost(
             question.looks,

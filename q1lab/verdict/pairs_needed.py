@@ -182,7 +182,9 @@ def detectable_sentence(study: Study, spread: Spread) -> str:
     if pairs < intervals.MIN_FOR_VERDICT or study.design.headline != "paired":
         return ""
     alpha = study.design.level or intervals.ALPHA
-    smallest = intervals.detectable_in_sd(pairs, pairs, "paired", alpha) * spread.sd
+    smallest = (
+        intervals.detectable_in_sd(pairs, pairs, "paired", alpha, spread.pairs - 1) * spread.sd
+    )
     return (
         f"with {pairs} pairs, a true difference of about {smallest:.2g}{study.metric.suffix} is "
         f"found in four studies out of five, if pairs spread like {spread.source}"
@@ -202,7 +204,7 @@ def sees_little_sentence(study: Study, spread: Spread, delta: float, may_spend: 
     first, most = study.design.pairs
     if first < intervals.MIN_FOR_VERDICT or study.design.headline != "paired":
         return ""
-    planned = _chances(first, most, delta, spread.sd, may_spend).planned_for.claim
+    planned = _chances(first, most, delta, spread, may_spend).planned_for.claim
     if planned >= LITTLE:
         return ""
     difference = f"a difference of {delta:g}{study.metric.suffix} (δ)"
@@ -243,33 +245,36 @@ def advise(effect: float, spread: Spread, may_spend: float = intervals.ALPHA) ->
     needed = intervals.seeds_needed(
         effect, spread.sd, headline="paired", alpha=may_spend, df=spread.pairs - 1
     )
-    designs = [_chances(*pairs, effect, spread.sd, may_spend) for pairs in USUAL_DESIGNS]
+    designs = [_chances(*pairs, effect, spread, may_spend) for pairs in USUAL_DESIGNS]
     advice = Advice(effect, spread, needed, tuple(designs))
     if advice.cheapest is not None:
         return advice
     least = max(math.ceil(1.25 * needed.mid), USUAL_DESIGNS[-1][1] + 1)
     for most in range(least, interim_analyses.MOST_PAIRS + 1):
-        longer = _chances(interim_analyses.FIRST_LEAST, most, effect, spread.sd, may_spend)
+        longer = _chances(interim_analyses.FIRST_LEAST, most, effect, spread, may_spend)
         if longer.planned_for.claim >= intervals.POWER:
             return replace(advice, designs=(*designs, longer))
     return advice
 
 
-def _chances(first: int, most: int, effect: float, sd: float, may_spend: float) -> DesignChances:
-    alpha = may_spend
+def _chances(
+    first: int, most: int, effect: float, spread: Spread, may_spend: float
+) -> DesignChances:
+    alpha, df = may_spend, spread.pairs - 1
     futile: futility.FutilityLimits = ()
     if first == most:
-        sees = intervals.detectable_in_sd(first, first, "paired", alpha)
+        sees = intervals.detectable_in_sd(first, first, "paired", alpha, df)
     else:
         alpha = interim_analyses.level_per_look(first, most, may_spend)
         futile = futility.futility_limits(first, most, alpha)
         beside_delta = tuple(limits[1] for limits in futile)
-        sees = interim_analyses.range_sensitivity(first, most, alpha, beside_delta).detectable
+        sees = interim_analyses.planned_detectable(first, most, alpha, beside_delta, df)
+    planned = effect / spread.sd
     nothing, planned_for = (
-        interim_analyses.verdict_chances(first, most, alpha, true, effect / sd, futile)
-        for true in (0.0, effect / sd)
+        interim_analyses.verdict_chances(first, most, alpha, true, planned, futile, df)
+        for true in (0.0, planned)
     )
-    return DesignChances(first, most, sees * sd, nothing, planned_for)
+    return DesignChances(first, most, sees * spread.sd, nothing, planned_for)
 
 
 # ── in words
@@ -308,7 +313,8 @@ def table_legend(advice: Advice) -> str:
     return (
         f"Of 100 studies with δ = {advice.effect:g}{unit}: a claim is HELPS or HURTS (up to "
         f"{by_luck} where nothing changed), small is TOO SMALL TO MATTER, can't is CANNOT TELL; "
-        "runs is their mean number, and sees the true difference that 80 of them claim."
+        "runs is their mean number, and sees the true difference that 80 of them claim. Each is a "
+        "mean over what the true spread may be."
     )
 
 

@@ -70,13 +70,10 @@ def make(
             costs=dict(zip(KEYS, costs[arm], strict=True)),
         )
     paired_n = analysis.n if headline == "paired" and analysis.detectable is not None else 0
-    sensitivity = (
-        interim_analyses.range_sensitivity(paired_n, paired_n, alpha) if paired_n else None
-    )
     analysis = replace(
         analysis,
         notes=(*analysis.notes, *notes),
-        overstated=None if sensitivity is None else sensitivity.overstated,
+        overstated=interim_analyses.overstatement(paired_n, paired_n, alpha) if paired_n else None,
     )
     return Comparison(study, analysis, arms, **parts)
 

@@ -119,7 +119,7 @@ def test_it_halves_the_pairs_of_a_null_study_and_costs_two_points_of_power() -> 
     assert found[0.0, True][1] == pytest.approx(5.9, abs=0.1)
     assert found[1.0, False][0] - found[1.0, True][0] == pytest.approx(0.02, abs=0.005)
     seen = [
-        interim_analyses.range_sensitivity(3, 12, planned.alpha, limits).detectable
+        interim_analyses.planned_detectable(3, 12, planned.alpha, limits)
         for limits in ((), tuple(limits[0] for limits in planned.futility))
     ]
     assert 0 < seen[1] - seen[0] < 0.06

@@ -4,6 +4,7 @@ one agrees in its terms."""
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -194,7 +195,33 @@ def test_a_diverged_run_ends_a_planned_study() -> None:
 
 def test_at_a_level_that_nothing_passes_claims_overstate_nothing() -> None:
     """The level of a twentieth look."""
-    assert interim_analyses.range_sensitivity(3, 3, 0.05 / 2**19).overstated is None
+    assert interim_analyses.overstatement(3, 3, 0.05 / 2**19) is None
+
+
+def test_four_ranges_out_of_five_find_what_a_range_says_that_they_find() -> None:
+    """A range that stopped prints a difference; another one, in which the true difference is that,
+    claims something in 80% on average."""
+    first, most = 3, 8
+    alpha = interim_analyses.level_per_look(first, most)
+    factor = interim_analyses.measured_detectable(first, most, alpha)
+    limits = [scipy_stats.t.ppf(1 - alpha / 2, n - 1) for n in range(first, most + 1)]
+    rng = np.random.default_rng(9)
+
+    def run(effect: Any) -> tuple[Any, Any]:
+        x = rng.standard_normal((STUDIES, most)) + effect
+        claims, sds = [], []
+        for n, limit in zip(range(first, most + 1), limits, strict=True):
+            sds.append(x[:, :n].std(axis=1, ddof=1))
+            claims.append(np.abs(x[:, :n].mean(axis=1)) > limit * sds[-1] / np.sqrt(n))
+        claims[-1] |= True
+        stop = np.argmax(claims, axis=0)
+        claims[-1] = np.abs(x.mean(axis=1)) > limits[-1] * sds[-1] / np.sqrt(most)
+        return np.any(claims, axis=0), np.array(sds)[stop, np.arange(STUDIES)]
+
+    effect = interim_analyses.planned_detectable(first, most, alpha)
+    claimed, measured = run(effect)
+    assert claimed.mean() == pytest.approx(0.8, abs=0.01)
+    assert run(factor * measured[:, None])[0].mean() == pytest.approx(0.8, abs=0.015)
 
 
 def test_a_ranges_power_line_is_true_of_the_whole_plan() -> None:
@@ -202,29 +229,25 @@ def test_a_ranges_power_line_is_true_of_the_whole_plan() -> None:
     what they claim is larger than the truth by what is said."""
     first, most = 3, 12
     alpha = interim_analyses.level_per_look(first, most)
-    sensitivity = interim_analyses.range_sensitivity(first, most, alpha)
-    assert sensitivity.overstated is not None
-    assert sensitivity.detectable == pytest.approx(1.1, abs=0.05), (
-        "the last look alone would say 1.38"
-    )
+    factors = interim_analyses.overstatement(first, most, alpha)
+    assert factors is not None
+    detectable = interim_analyses.planned_detectable(first, most, alpha)
+    assert detectable == pytest.approx(1.1, abs=0.05), "the last look alone would say 1.38"
     x = np.random.default_rng(7).standard_normal((STUDIES, most))
     for effect, claimed, overstated in (
-        (sensitivity.detectable, 0.8, None),
-        (1.0, None, sensitivity.overstated[0]),
-        (0.5, None, sensitivity.overstated[1]),
+        (detectable, 0.8, None),
+        (1.0, None, factors[0]),
+        (0.5, None, factors[1]),
     ):
         open_ = np.ones(STUDIES, dtype=bool)
-        means, sds = [], []
+        means = []
         for n in range(first, most + 1):
             mean, sd = (x[:, :n] + effect).mean(axis=1), x[:, :n].std(axis=1, ddof=1)
             t = np.abs(mean) / sd * np.sqrt(n)
             now = open_ & (t > scipy_stats.t.ppf(1 - alpha / 2, n - 1))
             means += list(np.abs(mean[now]))
-            sds += list(sd[now])
             open_ &= ~now
         if claimed is not None:
             assert 1 - open_.mean() == pytest.approx(claimed, abs=0.015)
-            sds += list(x[open_].std(axis=1, ddof=1))
-            assert np.mean(sds) == pytest.approx(sensitivity.measured_sd, rel=0.03)
         if overstated is not None:
             assert np.mean(means) / effect == pytest.approx(overstated, rel=0.03)

@@ -115,7 +115,7 @@ def test_one_table_of_designs_fits_into_the_apps_dialog() -> None:
 @pytest.mark.slow
 def test_the_design_that_is_proposed_can_be_planned_and_sees_the_difference() -> None:
     spread = pairs_needed.Spread(0.01, 8, "a test")
-    for effect in (0.1, 0.02, 0.01, 0.0075):
+    for effect in (0.1, 0.02, 0.01, 0.0085):
         cheapest = pairs_needed.advise(effect, spread).cheapest
         assert cheapest is not None
         assert Request("rope", seeds=cheapest.seeds).parsed_seeds.fewest == cheapest.first
@@ -165,7 +165,7 @@ def test_plan_rests_on_eight_pairs_where_there_are_so_many() -> None:
 
 
 def test_plan_says_what_three_pairs_can_say() -> None:
-    """RMSNorm on Tiny Shakespeare: at preset cpu 13 studies of 100 find nothing changed."""
+    """RMSNorm on Tiny Shakespeare: at preset cpu 14 studies of 100 find that nothing changed."""
     found = pairs_needed.shipped_spread(paths.content_dir(), "rmsnorm", "cpu", "shakespeare")
     assert found is not None
     advice = pairs_needed.advise(0.01, found)
@@ -174,7 +174,7 @@ def test_plan_says_what_three_pairs_can_say() -> None:
     assert three.nothing.claim == pytest.approx(0.05, abs=0.005)
     assert three.nothing.too_small == pytest.approx(0.13, abs=0.01)
     row = next(line for line in pairs_needed.designs_table(advice) if line.startswith("3 "))
-    assert row.split()[2:5] == ["0.023", "6", "13"]
+    assert row.split()[2:5] == ["0.025", "6", "14"]
 
 
 @pytest.mark.parametrize(

@@ -220,7 +220,7 @@ def test_a_spread_from_three_pairs_says_not_what_three_pairs_could_see() -> None
     )
     assert (three_pairs.field("three"), replace(three_pairs, pairs=8).field("three")) == (
         None,
-        "0.033",
+        "0.037",
     )
 
 
@@ -365,13 +365,13 @@ def test_every_interval_in_the_results_follows_from_its_spread() -> None:
 
 
 def test_what_three_pairs_could_see_is_what_the_comparison_computes() -> None:
-
-    # in sds of one run at rho = 0; a pair's difference then spreads by the root of 2 more
-    factor = intervals.detectable_in_sd(3, 3, "paired", 0.05)
-    assert (
-        min(abs(text_numbers.THREE_PAIRS - factor), abs(text_numbers.THREE_PAIRS - factor / 2**0.5))
-        < 0.01
-    )
+    shown = intervals.detectable_in_sd(3, 3, "paired", 0.05, intervals.SPREAD_PAIRS - 1)
+    assert pytest.approx(shown, abs=0.01) == text_numbers.THREE_PAIRS
+    text = (SHIPPED / "session-b.md").read_text()
+    for df, factor in ((None, "3.3 times the true spread"), (2, "5.1 times the spread")):
+        assert factor in " ".join(text.split())
+        computed = intervals.detectable_in_sd(3, 3, "paired", 0.05, df)
+        assert f"{computed:.1f}" == factor.split()[0]
 
 
 def test_what_to_expect_comes_from_the_results_file(week: Week) -> None:
