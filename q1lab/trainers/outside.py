@@ -46,7 +46,7 @@ class Outside(Trainer):
 
     def describe(self, study: Study) -> Description:
         return Description(
-            within="in these runs",
+            within="under the same conditions",
             measured=(
                 f"The metric is {self.metric.name} as it was given; {self.metric.direction}."
             ),

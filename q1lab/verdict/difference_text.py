@@ -32,16 +32,18 @@ class MeasuredDifference(Protocol):
 class NumberWriter:
     """Writes the differences of one comparison, all with the same number of decimals.
 
-    There are so many that the interval's half width keeps two digits, that no end of it that is not
-    0 shows as 0, and that each end shows on its own side of ±δ: else the reader would see another
-    verdict. Six decimals at most; an end that is closer to 0 is written as a power of ten.
+    There are so many that the interval's half width keeps two digits (below 100 also three decimals),
+    that no end of it that is not 0 shows as 0, and that each end shows on its own side
+    of ±δ: else the reader would see another verdict. Six decimals at most; an end that is closer to
+    0 is written as a power of ten.
     """
 
     def __init__(self, interval: Interval | None, delta: float | None = None, size: float = 0.0):
-        self.decimals = _decimals(size / 2) if size else 4
+        self.decimals = _decimals(size / 2, size) if size else 4
         if interval is None:
             return
-        self.decimals = _decimals((interval.high - interval.low) / 2)
+        largest = max(abs(interval.low), abs(interval.high))
+        self.decimals = _decimals((interval.high - interval.low) / 2, largest)
         limits = (0.0,) if delta is None else (0.0, delta, -delta)
         while self.decimals < 6 and not all(
             _same_side(end, limit, self.decimals)
@@ -72,10 +74,10 @@ class NumberWriter:
 
     def loss(self, value: float | None, reported: Iterable[float] = ()) -> str:
         """A loss: never with fewer than four decimals, unless it is one of those that runs
-        ``reported`` and they have fewer."""
+        ``reported`` and they have fewer; a large one has those of the differences."""
         if value is None:
             return DASH
-        decimals = max(4, self.decimals)
+        decimals = self.decimals if abs(value) >= LARGE else max(4, self.decimals)
         if each := list(reported):
             decimals = decimals_of(each, decimals)
         return (MINUS if value < 0 else "") + unsigned(value, decimals)
@@ -98,8 +100,16 @@ def _places(size: float) -> int:
     return math.ceil(-math.log10(size))
 
 
-def _decimals(size: float) -> int:
-    return min(max(1 - math.floor(math.log10(size)), 3), 6) if size > 0 else 4
+LARGE = 100
+"""From here on a number has no decimals that its interval can't tell."""
+
+
+def _decimals(size: float, largest: float = 0.0) -> int:
+    """Decimals that show two digits of ``size``; at least three beside numbers that are not
+    large."""
+    if size <= 0:
+        return 4
+    return min(max(1 - math.floor(math.log10(size)), 0 if largest >= LARGE else 3), 6)
 
 
 def _same_side(value: float, limit: float, decimals: int) -> bool:

@@ -17,6 +17,8 @@ from q1lab.statistics.intervals import (
     LOGNORMAL_PAIRS,
     LOGNORMAL_RANGE,
     MIN_FOR_INTERVAL,
+    SKEWED_FIXED,
+    SKEWED_RANGE,
     Reason,
     power_of,
 )
@@ -33,10 +35,12 @@ if TYPE_CHECKING:
 
 
 def error_rate_line(c: Comparison) -> str:
-    """The error rate of a verdict, with the reason for any level other than 95%; empty without a
+    """The error rate of a verdict, or the reason for a level other than 95%; empty without a
     verdict, and for one that claims nothing at 95%."""
     if c.analysis.reason is not None or c.analysis.ends is None:
         return ""
+    if c.study.design.is_sequential or c.analysis.verdict == "too small to matter":
+        return _rate(c) or level_reason(c)
     return level_reason(c) or _rate(c)
 
 
@@ -45,41 +49,51 @@ def level_reason(c: Comparison) -> str:
     analysis, design = c.analysis, c.study.design
     if abs(analysis.alpha - ALPHA) < 1e-9:
         return ""
-    level = level_text(analysis)
+    level = f"{level_text(analysis)} instead of 95%"
     if design.is_sequential:
         first, most = design.pairs
-        spent = percent_text(_spent(first, most, analysis.alpha))
-        return f"{level} at each of {most - first + 1} planned looks: {spent} false claims in all."
+        chance = percent_text(claim_rate(c))
+        looks = most - first + 1
+        return f"{level}: {looks} planned looks share a {chance} chance of a false claim."
     if c.study.origin.series is not None and len(c.asking.looks) <= 1:
         many = len(c.study.origin.series.members)
         what = f"{many} studies declared together"
         if not c.study.origin.knows_other_runs:
             what = f"{many} arms from one place"
-        return f"{level} instead of 95%: {what} share the 5%."
-    return f"{level} instead of 95%: each look at a question has half the level of the one before."
+        return f"{level}: {what} share the 5%."
+    return f"{level}: each look at a question has half the level of the one before."
 
 
 def _rate(c: Comparison) -> str:
-    """The rate of the error that the verdict could be, at 95%."""
+    """The rate of the error that the verdict could be; empty for one that claims nothing."""
     if c.analysis.verdict == "too small to matter" and c.analysis.delta is not None:
         limit = f"{c.analysis.delta:g}{c.metric.suffix}"
-        share = percent_text(c.analysis.alpha / 2)
-        return f"If it were {limit} or more, at most {share} of such studies would say this."
+        many = in_hundred(claim_rate(c) / 2)
+        return f"If it were {limit} or more, at most {many} such studies would say this."
     if c.analysis.verdict in ("helps", "hurts"):
-        share = percent_text(claim_rate(c)).removesuffix("%")
-        return f"If nothing had changed, {share} in 100 such studies would claim a difference."
+        studies = "ranges" if c.study.design.is_sequential else "studies"
+        many = in_hundred(claim_rate(c))
+        return f"If nothing had changed, at most {many} such {studies} would claim a difference."
     return ""
 
 
 def claim_rate(c: Comparison) -> float:
-    """The share of such studies that claim a difference where nothing changed: more than the level
-    says where two groups of unequal size are compared (Welch), as few runs beside many tell little
-    of their own spread."""
+    """The most such studies that claim a difference where nothing changed, a share: of a range at
+    any of its looks. It is more than the level says where two groups of unequal size are compared
+    (Welch), as few runs beside many tell little of their own spread."""
     alpha = c.analysis.alpha
+    if c.study.design.is_sequential:
+        return spent_by_looks(*c.study.design.pairs, alpha)
     base, modified = finished_runs(c)
     if c.analysis.headline != "welch" or min(base, modified) < MIN_FOR_INTERVAL:
         return alpha
     return max(alpha, power_of(0.0, base, modified, "welch", alpha))
+
+
+def spent_by_looks(first: int, most: int, alpha: float) -> float:
+    """The chance that a look after one of ``first`` to ``most`` pairs claims a difference where
+    there is none."""
+    return interim_analyses.chance_of_any_claim([(n, alpha) for n in range(first, most + 1)])
 
 
 # ── the full form
@@ -98,7 +112,8 @@ def level_sentence(c: Comparison) -> str:
     if series is not None:
         one_file = not c.study.origin.knows_other_runs
         sentences.append(series_share_sentence(series, one_file=one_file))
-    elif not design.is_sequential and abs(c.analysis.alpha - ALPHA) < 1e-9:
+    at_95_percent = series is None and abs(c.analysis.alpha - ALPHA) < 1e-9
+    if at_95_percent or c.analysis.verdict == "too small to matter":
         sentences.append(_rate(c))
     sentences += [looks_line(c), _later_look_sentence(c), _replication_sentence(c)]
     sentences.append(_rejudged_sentence(c))
@@ -208,17 +223,20 @@ def _replication_sentence(c: Comparison) -> str:
 
 def _skew_sentence(c: Comparison) -> str:
     """The rate where differences are skewed, beside a claim that says 5%."""
-    analysis, design = c.analysis, c.study.design
-    few = analysis.n <= LOGNORMAL_PAIRS
-    at_5_percent = design.is_sequential or abs(analysis.alpha - ALPHA) < 1e-9
+    analysis = c.analysis
     if analysis.verdict not in ("helps", "hurts") or analysis.headline != "paired":
         return ""
+    few, at_5_percent = analysis.n <= LOGNORMAL_PAIRS, abs(claim_rate(c) - ALPHA) < 0.001
     if not at_5_percent or not few or len(c.asking.looks) > 1:
         return ""
-    rate = round(100 * (LOGNORMAL_RANGE if design.is_sequential else LOGNORMAL_FIXED))
+    rates = LOGNORMAL_FIXED, SKEWED_FIXED
+    if c.study.design.is_sequential:
+        rates = LOGNORMAL_RANGE, SKEWED_RANGE
+    mild, strong = (round(100 * rate) for rate in rates)
     return (
         "That holds if pairs scatter evenly around their mean. If they are as skewed as lognormal "
-        f"numbers, it is {rate} in 100, and {sample_text(c)} are too few to show it."
+        f"numbers, it is about {mild} in 100 (σ 0.5) or {strong} in 100 (σ 1), and "
+        f"{sample_text(c)} are too few to show it."
     )
 
 
@@ -233,16 +251,10 @@ def planned_seeds_sentence(design: Design, alpha: float) -> str:
         )
     return (
         f"Planned: {first} to {most} pairs, stopping as soon as the answer is known{futile}. "
-        "Each of the "
-        f"{most - first + 1} looks uses a {percent_level(alpha)} interval, so together they claim "
-        f"a difference in {percent_text(_spent(first, most, alpha))} of studies where nothing "
-        "changed."
+        "Planned looks share this: if nothing had changed, at most "
+        f"{in_hundred(spent_by_looks(first, most, alpha))} such studies would claim a difference, "
+        f"so each look has a {percent_level(alpha)} interval."
     )
-
-
-def _spent(first: int, most: int, alpha: float) -> float:
-    """The chance that a planned range claims a difference where there is none."""
-    return interim_analyses.chance_of_any_claim([(n, alpha) for n in range(first, most + 1)])
 
 
 def series_share_sentence(series: Series, *, one_file: bool = False) -> str:

@@ -19,7 +19,6 @@ from q1lab.index import ingest_events
 from q1lab.index.store import Store
 from q1lab.record import on_record
 from q1lab.runner import series_members
-from q1lab.statistics import interim_analyses
 from q1lab.statistics.intervals import NoteKind
 from q1lab.study.liveness import is_alive
 from q1lab.study.metric import VAL_LOSS, Metric
@@ -116,11 +115,7 @@ class SeriesResult:
     def spends(self, member: SeriesMember) -> float:
         """The chance that a member claims something when nothing has changed."""
         c = member.comparison
-        if c is None or self.pairs_planned is None:
-            return self.series.alpha if c is None else level_text.claim_rate(c)
-        return interim_analyses.chance_of_any_claim(
-            [(n, c.analysis.alpha) for n in range(self.pairs_planned[0], self.pairs_planned[1] + 1)]
-        )
+        return self.series.alpha if c is None else level_text.claim_rate(c)
 
 
 def read_series(store: Store, series_id: str) -> SeriesResult:
@@ -289,9 +284,7 @@ def lead_sentence(comparisons: Sequence[tuple[str, Comparison]]) -> str:
 def correction_sentence(result: SeriesResult) -> str:
     """The Bonferroni correction for several comparisons, in a sentence."""
     many = len(result.series.members)
-    each = " or ".join(
-        sorted({difference_text.percent_text(result.spends(member)) for member in result.members})
-    )
+    each = " or ".join(sorted({f"{100 * result.spends(member):.3g}%" for member in result.members}))
     text = (
         f"Corrected for {many} comparisons (Bonferroni): each claims a difference in {each} of "
         "studies where nothing changed, so at most "
