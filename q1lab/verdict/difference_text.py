@@ -32,10 +32,10 @@ class MeasuredDifference(Protocol):
 class NumberWriter:
     """Writes the differences of one comparison, all with the same number of decimals.
 
-    There are so many that the interval's half width keeps two digits (below 100 also three decimals),
-    that no end of it that is not 0 shows as 0, and that each end shows on its own side
-    of ±δ: else the reader would see another verdict. Six decimals at most; an end that is closer to
-    0 is written as a power of ten.
+    There are so many that the interval's half width keeps two digits, and below 100 three decimals;
+    that no end of it that is not 0 shows as 0; and that each end shows on its own side of ±δ: else
+    the reader would see another verdict. Six decimals at most; an end that is closer to 0 is
+    written as a power of ten.
     """
 
     def __init__(self, interval: Interval | None, delta: float | None = None, size: float = 0.0):

@@ -193,7 +193,7 @@ def prediction_sentences(c: Comparison) -> str:
     if c.study.is_floor:
         return ""
     if not prediction:
-        return "I wrote down no prediction before these runs, so there is nothing to score."
+        return "I wrote down no prediction before the first of these runs, so nothing is scored."
     if c.score is None:
         return (
             f"I predicted {predicted_clause(c)}, but only when results could be seen "

@@ -24,7 +24,10 @@ def stopped_for_futility(c: Comparison) -> bool:
 
 
 def futility_line(c: Comparison) -> str:
-    """The line of the short form: the pairs that were saved, and the command that trains them."""
+    """The line of the short form: the pairs that were saved, and the command that trains them; a
+    series has one that is longer than a line."""
+    if c.study.origin.series is not None:
+        return f"Stopped, {_pairs_saved(c)} saved. --full has the command that goes to its end."
     return f"Stopped, {_pairs_saved(c)} saved. To its end: `{_full_range_command(c)}`"
 
 

@@ -23,7 +23,7 @@ from q1lab.statistics.intervals import (
     power_of,
 )
 from q1lab.study.series import SWEEP, Series
-from q1lab.verdict.difference_text import level_text, number_writer, percent_level, percent_text
+from q1lab.verdict.difference_text import level_text, number_writer, percent_level
 from q1lab.verdict.label_text import arm_names, brief_names, finished_runs, sample_text
 
 if TYPE_CHECKING:
@@ -52,8 +52,7 @@ def level_reason(c: Comparison) -> str:
     level = f"{level_text(analysis)} instead of 95%"
     if design.is_sequential:
         first, most = design.pairs
-        chance = percent_text(claim_rate(c))
-        looks = most - first + 1
+        looks, chance = most - first + 1, f"{100 * claim_rate(c):.3g}%"
         return f"{level}: {looks} planned looks share a {chance} chance of a false claim."
     if c.study.origin.series is not None and len(c.asking.looks) <= 1:
         many = len(c.study.origin.series.members)

@@ -32,7 +32,10 @@ def prediction_sentence(c: Comparison) -> str:
     if c.study.is_floor:
         return ""
     if not c.study.prediction:
-        return "No prediction was recorded before these runs, so there is nothing to score."
+        return (
+            "No prediction was recorded before the first of these runs, so there is nothing to "
+            "score: one that is written later could know a result."
+        )
     predicted = predicted_sentence(c.study.prediction, c.metric)
     if c.score is None:
         return (

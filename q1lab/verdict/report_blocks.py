@@ -101,9 +101,15 @@ def report_blocks(c: Comparison, *, published: bool = False) -> tuple[Block, ...
 
 
 def short_blocks(c: Comparison) -> tuple[Block, ...]:
-    """The short form, six lines at most: the headline, what decides, and where the rest is."""
+    """The short form, six lines at most: the headline, what decides, and where the rest is; below
+    it, for a study of model files, the mean and sd of each arm."""
     lines = (*short_text.short_sentences(c), short_text.rest_line(c))
-    return (_headline(c), *(Sentence("short", text) for text in lines))
+    blocks: list[Block] = [_headline(c), *(Sentence("short", text) for text in lines)]
+    if c.study.trainer.has_model_files and c.study.origin.is_ours and c.analysis.reason is None:
+        base, modified = label_text.arm_names(c)
+        heads = (c.metric.name, base, modified, "difference")
+        blocks.append(Table("losses", heads, _mean_and_sd(c)))
+    return tuple(blocks)
 
 
 def _headline(c: Comparison) -> HeadlineBlock:
@@ -137,7 +143,6 @@ def _floor(c: Comparison) -> str:
 
 def loss_table(c: Comparison, *, published: bool = False) -> Table:
     """The final value of every seed, and the means; the ends of many seeds unless ``published``."""
-    number = difference_text.number_writer(c.analysis)
     seeds = sorted({seed for arm in c.arms.values() for seed in arm.values})
     shown = seeds if published else table_text.seeds_shown(c, seeds)
     rows = []
@@ -147,13 +152,18 @@ def loss_table(c: Comparison, *, published: bool = False) -> Table:
         rows.append(TableRow(name, base, modified, table_text.difference_cell(c, seed)))
     arms = [c.arms[arm] for arm in ARMS]
     if len(seeds) > 1 and (published or any(arm.mean is not None for arm in arms)):
-        base, modified = (number.loss(arm.mean) for arm in arms)
-        rows.append(TableRow("mean", base, modified, difference_text.mean_text(c.analysis)))
-        base, modified = (number.loss(arm.std) for arm in arms)
-        rows.append(TableRow("sd", base, modified, ""))
+        rows += _mean_and_sd(c)
     foot = table_text.folded_note(c, len(shown), len(seeds)) if len(shown) < len(seeds) else ""
     base, modified = label_text.arm_names(c)
     return Table("losses", (c.metric.name, base, modified, "difference"), tuple(rows), foot)
+
+
+def _mean_and_sd(c: Comparison) -> tuple[TableRow, TableRow]:
+    number, arms = difference_text.number_writer(c.analysis), [c.arms[arm] for arm in ARMS]
+    base, modified = (number.loss(arm.mean) for arm in arms)
+    mean = TableRow("mean", base, modified, difference_text.mean_text(c.analysis))
+    base, modified = (number.loss(arm.std) for arm in arms)
+    return mean, TableRow("sd", base, modified, "")
 
 
 def cost_table(c: Comparison, *, published: bool = False) -> Table:

@@ -25,7 +25,7 @@ from q1lab.commands import error_boundary
 from q1lab.documents import comparison_tables, modification
 from q1lab.record.history import LevelSum
 from q1lab.record.home_history import SeenLook
-from q1lab.statistics import interim_analyses, intervals
+from q1lab.statistics import futility, interim_analyses, intervals
 from q1lab.statistics.intervals import Note, NoteKind
 from q1lab.study.command_arms import CommandSpec
 from q1lab.study.origin import ImportedRuns
@@ -74,6 +74,14 @@ BY_COMMAND = {
 }
 LEVEL = interim_analyses.level_per_look(3, 8)
 RANGE = SeedRange(3, 8, LEVEL, interim_analyses.t_limits(3, 8, LEVEL))
+SHARED_LEVEL = interim_analyses.level_per_look(3, 8, 0.0125)
+STOPS = SeedRange(
+    3,
+    8,
+    SHARED_LEVEL,
+    interim_analyses.t_limits(3, 8, SHARED_LEVEL),
+    futility.futility_limits(3, 8, SHARED_LEVEL),
+)
 SWEEP_OF_FOUR = Series("sweep-1", "sweep", ("rope", "rmsnorm", "swiglu", "gqa"), 0, 0.0125)
 LONG = "attention_with_" + "rotary_" * 9 + "positions_v2"
 
@@ -199,6 +207,24 @@ CASES: dict[str, Comparison] = {
         range=RANGE,
         asking=QuestionCost(of_arm=LevelSum(1, 0.05), of_home=LevelSum(2, 0.1)),
     ),
+    "range-too-small": make(
+        BASE, NEAR, alpha=LEVEL, delta=0.01, looks=(tuple(range(8)),), range=RANGE
+    ),
+    "sweeps-range-stopped": make(
+        dict.fromkeys(range(5), 1.9),
+        dict(enumerate((1.902, 1.899, 1.9005, 1.898, 1.9003))),
+        alpha=SHARED_LEVEL,
+        looks=(tuple(range(8)),),
+        range=STOPS,
+        series=SWEEP_OF_FOUR,
+        notes=(Note(NoteKind.SERIES),),
+    ),
+    "large-numbers": make(
+        {0: 21_900.0, 1: 22_000.0, 2: 22_200.0},
+        {0: 22_105.0, 1: 22_204.0, 2: 22_396.0},
+        "welch",
+        **BY_COMMAND,
+    ),
     "planned-range-open": make(
         {0: 1.470, 1: 1.475, 2: 1.468},
         {0: 1.452, 1: 1.466, 2: 1.457},
@@ -229,7 +255,13 @@ def test_golden(name: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     assert text == path.read_text(encoding="utf-8")
-    assert len(short) <= 6
+    sentences, *table = "\n".join(short).split("\n\n")
+    assert len(sentences.splitlines()) <= 6
+    has_table = CASES[name].study.trainer.has_model_files and CASES[name].analysis.reason is None
+    of_own_loop = has_table and CASES[name].study.origin.is_ours
+    assert [[row.split()[0] for row in rows.splitlines()[1:]] for rows in table] == (
+        [["mean", "sd"]] if of_own_loop else []
+    )
 
 
 @pytest.mark.parametrize("name", CASES)
