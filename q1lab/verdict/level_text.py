@@ -67,8 +67,8 @@ def _rate(c: Comparison) -> str:
     """The rate of the error that the verdict could be; empty for one that claims nothing."""
     if c.analysis.verdict == "too small to matter" and c.analysis.delta is not None:
         limit = f"{c.analysis.delta:g}{c.metric.suffix}"
-        many = in_hundred(claim_rate(c) / 2)
-        return f"If it were {limit} or more, at most {many} such studies would say this."
+        share = f"{100 * claim_rate(c) / 2:.3g}%"
+        return f"If it were {limit} or more, at most {share} of such studies would say this."
     if c.analysis.verdict in ("helps", "hurts"):
         studies = "ranges" if c.study.design.is_sequential else "studies"
         many = in_hundred(claim_rate(c))

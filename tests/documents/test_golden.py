@@ -72,7 +72,7 @@ SAYS = {
     ),
     "post-cannot-tell": (
         "That I can't tell the two apart is a finding",
-        "a difference of 0.031 nats or more would probably have shown",
+        "a difference of 0.049 nats or more would probably have shown",
     ),
     "post-too-small": (
         "within the ±0.01 nats (δ) that I had called too small to matter",
