@@ -18,10 +18,15 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from q1lab.ground.errors import Problem
+from q1lab.statistics import interim_analyses
 from q1lab.statistics.intervals import (
     ALPHA,
     COVERAGE,
+    LOGNORMAL_FIXED,
+    LOGNORMAL_RANGE,
     MAX_SEEDS,
+    SKEWED_FIXED,
+    SKEWED_RANGE,
     Analysis,
     Headline,
     Interval,
@@ -534,3 +539,18 @@ def test_equal_pairs_are_no_verdict_and_said_beside_any_other(headline: Headline
     assert (lost.reason, equal(lost)) == (Reason.DIVERGED, [{"equal": 3, "pairs": 3}])
     assert equal(analyze_with({1: 2.04})) == [{"equal": 3, "pairs": 4}]
     assert equal(analyze_with({1: 2.04, 2: 1.99})) == []
+
+
+@pytest.mark.parametrize(("first", "most"), [(3, 3), (8, 8), (3, 8), (3, 12)])
+def test_the_rates_of_skewed_differences_are_about_what_is_said(first: int, most: int) -> None:
+    fixed = first == most
+    alpha = ALPHA if fixed else interim_analyses.level_per_look(first, most)
+    said = (LOGNORMAL_FIXED, SKEWED_FIXED) if fixed else (LOGNORMAL_RANGE, SKEWED_RANGE)
+    for sigma, rate in zip((0.5, 1.0), said, strict=True):
+        differences = np.random.default_rng(3).lognormal(sigma=sigma, size=(40_000, most))
+        differences -= math.exp(sigma**2 / 2)
+        claims = [
+            stats.ttest_1samp(differences[:, :n], 0, axis=1).pvalue < alpha
+            for n in range(first, most + 1)
+        ]
+        assert np.any(claims, axis=0).mean() == pytest.approx(rate, abs=0.025)

@@ -329,7 +329,7 @@ def test_unequal_arms_are_said_to_claim_more_often(capsys: Out) -> None:
     out = capsys.readouterr().out
     rate = 100 * power_of(0.0, 3, 16, "welch", 0.05)
     assert 7 < rate < 7.5
-    assert f"If nothing had changed, {rate:.1f} in 100 such studies would claim" in out
+    assert f"If nothing had changed, at most {rate:.3g} in 100 such studies would claim" in out
     assert f"({rate:.1f}% with 3 and 16 runs)" in (ROOT / "docs" / "wandb.md").read_text()
     assert run_command_line(["judge", *lists, "8.01,8.0,8.02"]) == 0
     assert "If nothing had changed, 5 in 100" in capsys.readouterr().out
