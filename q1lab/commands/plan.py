@@ -113,7 +113,7 @@ def _next_look(store: Store, spread: Spread) -> tuple[float, str]:
     else:
         level = intervals.later_level(min(look.level for look in asked.looks))
         note = level_text.later_look_note(len(asked.looks), level)
-    return level, f"{note[0].upper()}{note[1:]}."
+    return level, f"{note[0].upper()}{note[1:].removesuffix('.')}."
 
 
 def _difference(

@@ -80,13 +80,17 @@ class Table:
 Block = HeadlineBlock | Sentence | Figure | Table
 
 
-def report_blocks(c: Comparison, *, published: bool = False) -> tuple[Block, ...]:
+def report_blocks(
+    c: Comparison, *, published: bool = False, means_first: bool = False
+) -> tuple[Block, ...]:
     """Everything that is told of a comparison. ``published``: for a document that others read, with
-    every seed, numbers in full, and nothing that is said to the learner alone."""
+    every seed, numbers in full, and nothing that is said to the learner alone. ``means_first``: for
+    a screen that is scrolled, with the mean and sd of each arm above the figure, too."""
     blocks: list[Block] = [
         _headline(c),
         Sentence("verdict", verdict_text.verdict_sentence(c, published=published)),
         Sentence("level", level_text.level_sentence(c)),
+        *(means_table(c) if means_first else ()),
         figure.comparison_figure(c, published=published),
         Sentence("power", verdict_text.power_sentence(c, published=published)),
         Sentence("floor", _floor(c)),
@@ -101,15 +105,21 @@ def report_blocks(c: Comparison, *, published: bool = False) -> tuple[Block, ...
 
 
 def short_blocks(c: Comparison) -> tuple[Block, ...]:
-    """The short form, six lines at most: the headline, what decides, and where the rest is; below
-    it, for a study of model files, the mean and sd of each arm."""
+    """The short form, six lines at most: the headline, what decides, and where the rest is."""
     lines = (*short_text.short_sentences(c), short_text.rest_line(c))
-    blocks: list[Block] = [_headline(c), *(Sentence("short", text) for text in lines)]
-    if c.study.trainer.has_model_files and c.study.origin.is_ours and c.analysis.reason is None:
-        base, modified = label_text.arm_names(c)
-        heads = (c.metric.name, base, modified, "difference")
-        blocks.append(Table("losses", heads, _mean_and_sd(c)))
-    return tuple(blocks)
+    return (_headline(c), *(Sentence("short", text) for text in lines))
+
+
+def means_table(c: Comparison) -> tuple[Table, ...]:
+    """The mean and sd of each arm of a study of model files that has a verdict."""
+    own_loop = c.study.trainer.has_model_files and c.study.origin.is_ours
+    if not own_loop or c.analysis.reason is not None:
+        return ()
+    return (Table("losses", _loss_heads(c), _mean_and_sd(c)),)
+
+
+def _loss_heads(c: Comparison) -> tuple[str, str, str, str]:
+    return (c.metric.name, *label_text.arm_names(c), "difference")
 
 
 def _headline(c: Comparison) -> HeadlineBlock:
@@ -154,8 +164,7 @@ def loss_table(c: Comparison, *, published: bool = False) -> Table:
     if len(seeds) > 1 and (published or any(arm.mean is not None for arm in arms)):
         rows += _mean_and_sd(c)
     foot = table_text.folded_note(c, len(shown), len(seeds)) if len(shown) < len(seeds) else ""
-    base, modified = label_text.arm_names(c)
-    return Table("losses", (c.metric.name, base, modified, "difference"), tuple(rows), foot)
+    return Table("losses", _loss_heads(c), tuple(rows), foot)
 
 
 def _mean_and_sd(c: Comparison) -> tuple[TableRow, TableRow]:

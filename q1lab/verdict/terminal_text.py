@@ -23,6 +23,7 @@ from q1lab.verdict.report_blocks import (
     HeadlineBlock,
     Sentence,
     Table,
+    means_table,
     report_blocks,
     short_blocks,
 )
@@ -70,7 +71,8 @@ def comparison_lines(c: Comparison, width: int = 80) -> list[str]:
 
 
 def short_lines(c: Comparison, width: int = 80) -> list[str]:
-    """The short form of the comparison as plain text: six lines at most at 80 columns."""
+    """The short form of the comparison as plain text: six lines at most at 80 columns, without the
+    table below them."""
     return _plain(_laid_out(short_blocks(c), width))
 
 
@@ -84,20 +86,25 @@ def _plain(lines: Sequence[Line]) -> list[str]:
 
 
 def rich_comparison_lines(
-    c: Comparison, width: int = 80, styles: Mapping[str, str] | None = None
+    c: Comparison,
+    width: int = 80,
+    styles: Mapping[str, str] | None = None,
+    *,
+    means_first: bool = False,
 ) -> list[Text]:
     """The same lines as Rich text: one color per arm, everywhere, and no meaning in color alone.
 
-    ``styles`` replaces STYLES, where a theme has colors of its own.
+    ``styles`` replaces STYLES, where a theme has colors of its own; for ``means_first`` see
+    ``report_blocks``.
     """
-    return _rich(_laid_out(report_blocks(c), width), styles)
+    return _rich(_laid_out(report_blocks(c, means_first=means_first), width), styles)
 
 
 def rich_short_lines(
     c: Comparison, width: int = 80, styles: Mapping[str, str] | None = None
 ) -> list[Text]:
-    """The short form as Rich text."""
-    return _rich(_laid_out(short_blocks(c), width), styles)
+    """The short form as Rich text, and below it the mean and sd of each arm (``means_table``)."""
+    return _rich(_laid_out((*short_blocks(c), *means_table(c)), width), styles)
 
 
 def _rich(lines: Sequence[Line], styles: Mapping[str, str] | None) -> list[Text]:

@@ -166,7 +166,9 @@ class VerdictScreen(FullScreen[None]):
             "dim": colors.muted,
             "prediction": colors.accent,
         }
-        shown = verdict.rich_comparison_lines(self.comparison, min(width, WIDEST), styles)
+        shown = verdict.rich_comparison_lines(
+            self.comparison, min(width, WIDEST), styles, means_first=True
+        )
         for k, sentence in enumerate(self.budget_answer):
             shown += [] if k else [Text()]
             shown += list(Text(sentence).wrap(Console(), min(width, WIDEST)))

@@ -332,7 +332,7 @@ def test_unequal_arms_are_said_to_claim_more_often(capsys: Out) -> None:
     assert f"If nothing had changed, at most {rate:.3g} in 100 such studies would claim" in out
     assert f"({rate:.1f}% with 3 and 16 runs)" in (ROOT / "docs" / "wandb.md").read_text()
     assert run_command_line(["judge", *lists, "8.01,8.0,8.02"]) == 0
-    assert "If nothing had changed, 5 in 100" in capsys.readouterr().out
+    assert "If nothing had changed, at most 5 in 100" in capsys.readouterr().out
 
 
 def test_lists_have_no_pairs(capsys: Out) -> None:
