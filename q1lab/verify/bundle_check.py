@@ -285,11 +285,13 @@ def _check_commits(
             names = commits.of_folder()
             for name in names:
                 _check_commit(commits, name, opened_bundle, report)
-            versions = [_decoded(text) for text in commits.versions_of(bundle.DECLARATIONS)]
+            versions = [_comparable(text) for text in commits.versions_of(bundle.DECLARATIONS)]
     except Problem as problem:
         report.unchecked.append(f"what the commits here have: {problem}")
         return
-    ours = [version for version in (*versions, list(lines)) if version[:1] == list(lines[:1])]
+    own = _comparable(traveling_lines.encode_lines(lines))
+    # no two homes share a line: what comes with a study lies inside its own
+    ours = [own, *(version for version in versions if not set(own).isdisjoint(version))]
     longest = max(ours, key=len)
     if any(version != longest[: len(version)] for version in ours):
         words = "a commit here has other declarations of the same home"
@@ -298,15 +300,16 @@ def _check_commits(
         report.passed.append(f"commits here that hold it: {len(names)}, all with these results")
 
 
-def _decoded(text: bytes) -> list[Any]:
-    """The lines of a version of a declarations.jsonl; a line that can't be read is None."""
-    decoded: list[Any] = []
+def _comparable(text: bytes) -> list[str | bytes]:
+    """The lines of a declarations.jsonl, each written in one way; one that can't be read as it
+    is."""
+    lines: list[str | bytes] = []
     for line in text.splitlines():
         try:
-            decoded.append(json.loads(line))
+            lines.append(json.dumps(json.loads(line), sort_keys=True))
         except (ValueError, RecursionError):
-            decoded.append(None)
-    return decoded
+            lines.append(line)
+    return lines
 
 
 def _check_commit(

@@ -25,6 +25,7 @@ from q1lab.index.study_view import read_view
 from q1lab.planning import command_draft, study_plan
 from q1lab.runner import launch
 from q1lab.study import studies
+from q1lab.study.bundle import DECLARATIONS
 from q1lab.trainers.command import Command
 from q1lab.tui.widgets.forest_plot import forest_lines
 from q1lab.tui.widgets.theme_colors import Palette
@@ -447,7 +448,7 @@ print("METRIC step=1 val/loss=" + sys.argv[1])
 
 
 def of_a_stranger(folder: Path, start: str | None = None) -> Path:
-    """A kept study of a command that writes down what it is given; without its journal, a plan that
+    """A kept study of a command that writes down what it is given; without its declarations, a plan that
     starts it elsewhere."""
     (folder / "probe.py").write_text(PROBE)
     command = f"{PYTHON} probe.py {{seed}} {{args}}"
@@ -457,12 +458,12 @@ def of_a_stranger(folder: Path, start: str | None = None) -> Path:
     (folder / "seen.json").unlink()
     place = folder / "studies" / "fast-1"
     if start is not None:
-        (place / "journal.jsonl").unlink()
+        (place / DECLARATIONS).unlink()
         plan = json.loads((place / "study.json").read_text())
         plan["loop"]["folder"] = start
         (place / "study.json").write_text(json.dumps(plan))
         record = json.loads((place / "bundle.json").read_text())
-        del record["files"]["journal.jsonl"]
+        del record["files"][DECLARATIONS]
         sha256 = hashlib.sha256((place / "study.json").read_bytes()).hexdigest()
         record["files"]["study.json"] = sha256
         (place / "bundle.json").write_text(json.dumps(record))
@@ -501,6 +502,7 @@ def test_a_strangers_command_is_asked_about_before_it_trains(
     if location == "fast-1":
         q1lab("restore", "fast-1.q1lab.zip")
         events("fast-1", "modified-seed1").unlink()
+        paths.database_file().unlink()  # the index would still know how the run ended
         with Store() as store, pytest.raises(study_plan.UnseenCommand):  # what `g` in the app does
             study_plan.resume_study("fast-1", store)
     monkeypatch.setattr(sys, "stdin", io.StringIO(answer))

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,8 +15,9 @@ from typing import Any
 import pytest
 
 from q1lab.ground import foreign_commits, paths
-from q1lab.index import journal
+from q1lab.record.declarations import declared_name
 from q1lab.study import bundle, studies
+from q1lab.study.bundle import DECLARATIONS
 from q1lab.study.studies import Run
 from q1lab.verify import retrain
 from tests.kit import repos, traps
@@ -35,6 +37,7 @@ from tests.kit.commands import q1lab, without_torch
 pytestmark = pytest.mark.sample
 
 TEXT = b"To be, or not to be, that is the question.\n" * 200
+HELD_ONCE = "commits here that hold it: 1, all with these results"
 RUNS = [f"{arm}-seed{seed}" for seed in (0, 1, 2) for arm in ("baseline", "modified")]
 
 
@@ -68,8 +71,8 @@ def test_an_honest_bundle_is_verified_and_leaves_nothing_behind() -> None:
     assert sorted(first["trained"]) == sorted(RUNS)
     assert sum("last bit" in words for words in first["passed"]) == 6
     output = q1lab("verify", str(folder), "--number", "7").stdout
-    assert "asked 1 time" in output
-    assert "this journal: 1" in output
+    assert "after 1 earlier look" in output
+    assert HELD_ONCE in output
     assert "found in 17%" in output
     assert output.endswith("rope-2: verified\n")
     assert q1lab("verify", "studies/rope-2", "--cells", "0").stdout.endswith("without training\n")
@@ -128,19 +131,17 @@ def test_every_kind_of_study_is_verified(kind: str) -> None:
     assert verify(kept_folder(name), code=0)["unchecked"] == []
 
 
-def test_the_document_and_the_commit_name_the_journal(trained: Path) -> None:
-    folder = kept_folder()
-    lines = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
-    link = list(journal.chain_links(lines))[-1]
-    assert f"Journal-of-rope-1: {link}" in repos.git(trained, "log", "-1", "--format=%B")
-    q1lab("keep", "rope-2", "--yes")
+def test_the_declarations_lie_in_the_folder_and_no_commit_names_them(trained: Path) -> None:
+    folder = kept_folder("rope-2")
+    lines = (folder / DECLARATIONS).read_text().splitlines()
+    declared = [json.loads(line)["study"] for line in lines]
+    plans = [studies.load(name) for name in ("rope-1", "rope-2")]
+    assert declared == [declared_name(plan.id, plan.created) for plan in plans]
     q1lab("modification", "rope", "--yes")
     text = (trained / "MODIFICATION.md").read_text()
     assert "`q1lab verify studies/rope-2`" in text
-    message = repos.git(trained, "log", "-1", "--format=%B")
-    committed_link = message.rpartition("Journal-of-rope-2: ")[2].strip()
-    assert len(committed_link) == 64
-    assert f"`{committed_link}`" in text
+    assert "ournal" not in text
+    assert not re.search("[0-9a-f]{64}|ournal", repos.git(trained, "log", "--format=%B"))
 
 
 def test_a_hook_that_changes_a_kept_study_is_an_error(trained: Path) -> None:
@@ -159,9 +160,9 @@ def test_a_hook_that_changes_a_kept_study_is_an_error(trained: Path) -> None:
 def test_what_cannot_be_checked_is_said() -> None:
     file = archived()
     files = opened(file)
-    del files["journal.jsonl"]
+    del files[DECLARATIONS]
     sealed(file, files)
-    assert "no journal" in verify(file, "--cells", "0", code=21)["unchecked"][0]
+    assert "no declarations" in verify(file, "--cells", "0", code=21)["unchecked"][0]
     place = kept_folder()
     for text_file in [*paths.data_dir().iterdir(), Path("text.txt")]:
         text_file.unlink()
@@ -201,7 +202,7 @@ def test_no_setting_of_a_foreign_repository_starts_a_program(
     if trap.partial:
         assert "git cannot read" in report["unchecked"][0]
     else:
-        assert any("this journal: 1" in words for words in report["passed"])
+        assert HELD_ONCE in report["passed"]
 
 
 def git_of(where: str, origin: Path, folder: Path) -> Path:
@@ -234,13 +235,23 @@ def git_of(where: str, origin: Path, folder: Path) -> Path:
 def test_commits_are_read_in_every_form_of_a_repository(
     trained: Path, where: str, tmp_path: Path
 ) -> None:
+    """Of rope-2, a commit in the middle has other results: only a shallow clone lacks it."""
     kept_folder()
-    q1lab("keep", "rope-2", "--yes")
+    events = kept_folder("rope-2") / EVENTS
+    true_text = events.read_bytes()
+    for text in (true_text.replace(b'"val_loss": 1.', b'"val_loss": 0.'), true_text):
+        events.write_bytes(text)
+        repos.git(trained, "commit", "-q", "-a", "-m", "results")
     clone = git_of(where, trained, tmp_path)
-    report = verify(clone / "studies" / "rope-1", "--cells", "0", code=0)
-    link_count = "no commit here" if where == "shallow" else "this journal: 1"
-    assert any(link_count in words for words in report["passed"])
-    assert verify(clone / "studies" / "rope-2", "--cells", "0", code=0)["passed"][-2].endswith("1")
+    assert HELD_ONCE in verify(clone / "studies/rope-1", "--cells", "0", code=0)["passed"]
+    is_shallow = where == "shallow"
+    report = verify(clone / "studies/rope-2", "--cells", "0", code=0 if is_shallow else 20)
+    assert (HELD_ONCE in report["passed"]) == is_shallow
+    if not is_shallow:
+        other = repos.git(trained, "rev-parse", "HEAD~").strip()
+        assert [refusal["what"] for refusal in report["refused"]] == [
+            f"{EVENTS}: not what commit {other[:12]} has"
+        ]
 
 
 def test_refs_that_cannot_be_read_are_said(trained: Path) -> None:
@@ -309,21 +320,38 @@ def test_a_git_that_waits_for_ever_is_ended(
     assert "git took too long" in verify(place, "--cells", "0", code=21)["unchecked"][0]
 
 
-def test_a_small_commit_with_a_large_message_is_not_read_to_its_end(
+def committed(repository: Path, texts: dict[str, bytes]) -> None:
+    """Commit these declarations, each in a folder of this name."""
+    for name, text in texts.items():
+        (repository / name).mkdir()
+        (repository / name / DECLARATIONS).write_bytes(text)
+    repos.git(repository, "add", "-A")
+    repos.git(repository, "commit", "-q", "-m", "declarations")
+
+
+def test_a_small_commit_of_a_large_file_is_not_read_to_its_end(
     trained: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(foreign_commits, "MOST", 1 << 20)
     place = kept_folder()
-    (trained / "message").write_text("begin\n\n" + "Journal-of-rope-1: 0\n" * 100_000)
-    repos.git(trained, "commit", "-q", "--allow-empty", "-F", "message")
+    committed(trained, {"large": b"{}\n" * 1_000_000})
     report = verify(place, "--cells", "0", code=21)
     assert "git prints more than 1 MB" in report["unchecked"][0]
 
 
-def test_a_commit_that_names_other_journals_is_one_refusal(trained: Path) -> None:
+def test_declarations_of_another_home_say_nothing(trained: Path) -> None:
     place = kept_folder()
-    (trained / "message").write_text("".join(f"Journal-of-rope-1: {n}\n" for n in range(1000)))
-    repos.git(trained, "commit", "-q", "--allow-empty", "-F", "message")
+    committed(trained, {"other": b'{"study": "another"}\n', "damaged": b"[\n", "empty": b""})
+    assert HELD_ONCE in verify(place, "--cells", "0", code=0)["passed"]
+
+
+@pytest.mark.parametrize("more", [b'{"n": %d}\n', b"[" * 100_000 + b"%d"], ids=["read", "damaged"])
+def test_commits_that_hold_other_declarations_of_the_home_are_one_refusal(
+    trained: Path, more: bytes
+) -> None:
+    place = kept_folder()
+    own = (place / DECLARATIONS).read_bytes()
+    committed(trained, {f"other-{n}": own + more % n for n in range(20)})
     report = verify(place, "--cells", "0", code=20)
     assert [refusal["reason"] for refusal in report["refused"]] == ["trimmed-ledger"]
 
@@ -359,7 +387,7 @@ EVENTS = "runs/modified-seed1/events.jsonl"
         ("study.json", b'"max_iters": 40', b'"max_iters": 400', "other-budget"),
         ("study.json", b'"threads": 1', b'"threads": 2', "other-budget"),
         ("study.json", b'"headline": "paired"', b'"headline": "welch"', "edited-verdict"),
-        ("journal.jsonl", b'"budget": "', b'"budget": "0', "trimmed-ledger"),
+        (DECLARATIONS, b'"budget": "', b'"budget": "0', "trimmed-ledger"),
         (EVENTS, b"", b"", "dropped-seed"),
         ("run.log", b"x", b"", "damaged"),
     ],
@@ -432,7 +460,7 @@ def test_the_final_evaluation_is_compared_too() -> None:
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        (f'"file": "data/{hashlib.sha256(TEXT).hexdigest()}.txt"', '"file": "journal.jsonl"'),
+        (f'"file": "data/{hashlib.sha256(TEXT).hexdigest()}.txt"', '"file": "declarations.jsonl"'),
         ('"torch": "', '"torch": "2.9 --extra-index-url http://example.org '),
     ],
 )
@@ -476,45 +504,21 @@ def test_a_verdict_that_the_runs_do_not_bear_out_is_refused() -> None:
         ).encode()
         sealed(file, files)
         assert reasons(verify(file, "--cells", "0", code=20)) == {"edited-verdict"}, changes
-    files[bundle.LIST_NAME] = json.dumps(
-        {**record, "claim": {**record["claim"], "alpha": 0.05, "before": None}}
-    ).encode()
-    sealed(file, files)
-    assert reasons(verify(file, "--cells", "0", code=20)) == {"trimmed-ledger"}
-
-
-def test_a_line_that_shows_nothing_may_have_been_an_asking() -> None:
-    """The link is the same, since a line of a newer q1lab is known by its hash alone."""
-    file = archived("rope-2")
-    files = opened(file)
-    lines = [json.loads(line) for line in files["journal.jsonl"].splitlines()]
-    hidden = [{"sha": journal.body_hash(lines[0])}, *lines[1:]]
-    assert [*journal.chain_links(hidden)] == [*journal.chain_links(lines)]
-    files["journal.jsonl"] = "".join(json.dumps(line) + "\n" for line in hidden).encode()
-    record = json.loads(files[bundle.LIST_NAME])
-    record["claim"]["before"] = None
-    files[bundle.LIST_NAME] = json.dumps(record).encode()
-    sealed(file, files)
-    report = verify(file, "--cells", "0", code=21)
-    assert "in 1 line" in report["unchecked"][0]
 
 
 HOSTILE = [
-    *("[]", "7", '"x"', '{"verdict": "helps"}', '{"n": 1e400}', '{"before": {"x": -1}}'),
+    *("[]", "7", '"x"', '{"verdict": "helps"}', '{"n": 1e400}', '{"study": [], "seeds": 3}'),
     '{"verdict": "helps", "headline": "paired", "n": 9007199254740999, "alpha": NaN}',
-    '{"act": "begin"}',
-    '{"act": "begin", "declares": {}, "hidden": 3}',
-    '{"act": "begin", "declares": {"study": [], "asks": 1, "marks": 5}, "hidden": ""}',
     "[" * 100_000,
 ]
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_a_claim_or_a_journal_that_makes_no_sense_is_refused(text: str) -> None:
+def test_a_claim_or_a_declaration_that_makes_no_sense_is_refused(text: str) -> None:
     file = archived()
     files = opened(file)
-    lines = files["journal.jsonl"] + text.encode() + b"\n"
-    sealed(file, {**files, "journal.jsonl": lines})
+    lines = files[DECLARATIONS] + text.encode() + b"\n"
+    sealed(file, {**files, DECLARATIONS: lines})
     assert reasons(verify(file, "--cells", "0", code=20)) == {"trimmed-ledger"}
     record = json.loads(files[bundle.LIST_NAME])
     whole = json.dumps({**record, "claim": "?"}).replace('"?"', text)
@@ -569,7 +573,7 @@ def test_runs_of_another_budget_are_refused() -> None:
     assert reasons(verify(archived(), "--all", code=20)) == {"other-budget"}
 
 
-def test_a_seed_that_was_dropped_is_refused_by_the_journal_or_by_the_commit(trained: Path) -> None:
+def test_a_seed_that_was_dropped_is_refused_by_the_commit() -> None:
     place = kept_folder()
     plan = json.loads((place / "study.json").read_text())
     q1lab("verify", str(place), "--cells", "0")
@@ -591,13 +595,17 @@ def test_a_seed_that_was_dropped_is_refused_by_the_journal_or_by_the_commit(trai
     assert reasons(verify(place, "--cells", "0", code=20)) == {"dropped-seed"}
 
 
-def test_a_ledger_that_was_trimmed_is_refused_by_the_commit(trained: Path) -> None:
+@pytest.mark.parametrize("then", [(), ("--seeds", "4")], ids=["as it was", "with more seeds"])
+def test_declarations_that_lack_an_earlier_study_are_refused_by_the_commit(
+    then: tuple[str, ...],
+) -> None:
     kept_folder("rope-2")
     remade(lambda body: None if body.get("plan", {}).get("id") == "rope-1" else body)
     q1lab("delete", "rope-1", "--yes")
     remade(lambda body: None if body["act"] == "delete" else body)
     paths.database_file().unlink()
+    if then:
+        q1lab("run", "rope", "--data", "text.txt", "--set", "max_iters=40", *then)
     q1lab("keep", "rope-2", "--no-commit", "--yes")
-    assert reasons(verify(trained / "studies" / "rope-2", "--cells", "0", code=20)) == {
-        "trimmed-ledger"
-    }
+    assert len(Path("studies/rope-2", DECLARATIONS).read_text().splitlines()) == (2 if then else 1)
+    assert "trimmed-ledger" in reasons(verify("studies/rope-2", "--cells", "0", code=20))
