@@ -609,3 +609,15 @@ def test_declarations_that_lack_an_earlier_study_are_refused_by_the_commit(
     q1lab("keep", "rope-2", "--no-commit", "--yes")
     assert len(Path("studies/rope-2", DECLARATIONS).read_text().splitlines()) == (2 if then else 1)
     assert "trimmed-ledger" in reasons(verify("studies/rope-2", "--cells", "0", code=20))
+
+
+@pytest.mark.parametrize("name", ["rope-1", "rope-2"])
+def test_a_study_that_is_kept_from_a_second_home_too_is_verified(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, file = kept_folder(name), archived(name)
+    monkeypatch.setenv("Q1LAB_HOME", str(tmp_path / "second"))
+    q1lab("restore", str(file))
+    q1lab("keep", name, "--yes")
+    report = verify(place, "--cells", "0", code=0)
+    assert "commits here that hold it: 2, all with these results" in report["passed"]
