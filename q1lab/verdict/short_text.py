@@ -42,14 +42,21 @@ if TYPE_CHECKING:
 
 def short_sentences(c: Comparison) -> tuple[str, ...]:
     """The lines below the headline, four at most."""
-    looks, total = level_text.looks_line(c), level_text.sum_line(c)
+    lines = [size_line(c), *_confidence_lines(c), caveat_line(c), settling_line(c)]
+    told = [line for line in lines if line]
+    if len(told) > 4 and not _weightiest_note(c):  # the scope goes before what settles it
+        told.remove(caveat_line(c))
+    return tuple(told[:4])
+
+
+def _confidence_lines(c: Comparison) -> tuple[str, ...]:
+    """The looks at the question, or the error rate of this one, and what all questions add up
+    to."""
     if c.analysis.reason is not None or c.analysis.ends is None:
-        looks = total = ""
-    confidence = [looks or total or confidence_line(c)]
-    if looks and total:
-        confidence.append(total)
-    lines = [size_line(c), *confidence, caveat_line(c), settling_line(c)]
-    return tuple(filter(None, lines))[:4]
+        return ()
+    looks, total = level_text.looks_line(c), level_text.sum_line(c)
+    why = looks or ("" if c.study.design.is_sequential else level_text.level_reason(c))
+    return (why or total or confidence_line(c), total if why else "")
 
 
 SHORT_NAME = 12
@@ -156,10 +163,8 @@ def caveat_line(c: Comparison) -> str:
         return note_text.TRAIN_AGAIN
     if c.analysis.reason is not None and c.analysis.reason is not Reason.EQUAL:
         return ""
-    notes = {note.kind: note for note in c.analysis.notes}
-    for kind in CAVEAT_ORDER:
-        if kind in notes:
-            return _caveat(c, notes[kind])
+    if (note := _weightiest_note(c)) is not None:
+        return _caveat(c, note)
     if c.analysis.reason is Reason.EQUAL:
         return "Check that the change reaches the run."
     if c.study.is_floor:
@@ -174,6 +179,11 @@ def caveat_line(c: Comparison) -> str:
     data = cut_cells(printable(c.study.data.name), DATA_NAME)
     budget = f"after {iters:,} iters on {data}" if iters else ""
     return f"This holds {budget or c.study.description.within}; elsewhere it may differ."
+
+
+def _weightiest_note(c: Comparison) -> Note | None:
+    notes = {note.kind: note for note in c.analysis.notes}
+    return next((notes[kind] for kind in CAVEAT_ORDER if kind in notes), None)
 
 
 def _floor_line(c: Comparison) -> str:
