@@ -108,7 +108,7 @@ def test_a_planned_sweep_stops_each_member_when_it_is_known(
         assert interim_analyses.chance_of_any_claim(
             [(n, c.analysis.alpha) for n in range(3, 7)]
         ) == pytest.approx(ALPHA / 3, abs=0.0001)
-        assert "1.7% of studies" in level_text.level_sentence(c)
+        assert "at most 1.67 in 100 such studies" in level_text.level_sentence(c)
 
 
 def test_everything_is_declared_before_the_first_run(

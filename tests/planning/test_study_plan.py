@@ -310,11 +310,11 @@ def test_seeds_that_nobody_chose_are_drawn_anew_for_each_asking(store: Store) ->
 def test_a_design_that_sees_little_of_the_predicted_difference_says_so(store: Store) -> None:
     request = replace(SMALL, preset="cpu")
     predict = {"size": 0.05, "confidence": 0.7}
-    predictions.record_prediction(store, "M03-W04", "rope", "lower", matters=0.01, **predict)
-    little = "would find a difference of 0.01 nats (δ) in"
+    predictions.record_prediction(store, "M03-W04", "rope", "lower", matters=0.012, **predict)
+    little = "would find a difference of 0.012 nats (δ) in"
     notes = study_plan.plan_study(request, store).notes
-    assert any(f"3 pairs {little} 14 of 100 studies; `--seeds 3..20`" in note for note in notes)
-    longer = study_plan.plan_study(replace(request, seeds="3..20"), store).notes
+    assert any(f"3 pairs {little} 18 of 100 studies; `--seeds 3..18`" in note for note in notes)
+    longer = study_plan.plan_study(replace(request, seeds="3..18"), store).notes
     assert not any(little in note for note in longer)
     predictions.record_prediction(store, "M03-W04", "rope", "lower", matters=0.05, **predict)
     assert not any("(δ)" in note for note in study_plan.plan_study(request, store).notes)
