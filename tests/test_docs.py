@@ -110,9 +110,9 @@ def test_the_rates_of_broken_assumptions_are_computed_again(
     for rate, claims in ((LOGNORMAL_FIXED, (3, 5, 8, 12)), (LOGNORMAL_RANGE, (8, 12))):
         for most in claims:
             first = most if rate == LOGNORMAL_FIXED else 3
-            assert page.claim_rate("differences are lognormal", first, most) == pytest.approx(
-                rate, abs=0.006
-            )
+            assert page.claim_rate(
+                "differences are lognormal, σ 0.5", first, most
+            ) == pytest.approx(rate, abs=0.006)
 
 
 def test_the_factors_of_an_estimated_spread_are_computed_again() -> None:

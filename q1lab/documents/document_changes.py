@@ -23,6 +23,7 @@ from q1lab.documents.managed_regions import document_diff, find_regions
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import utc_now
 from q1lab.ground.git_repository import Repository
+from q1lab.ground.text_formats import plural
 from q1lab.index import journal
 from q1lab.index.store import Store
 from q1lab.study import kept_folder, studies
@@ -137,9 +138,9 @@ def _diff_of_files(files: Mapping[Path, bytes], root: Path) -> str:
         if path.suffix == ".svg" and old is not None:
             return "" if old == data else f"--- {name}\n+++ {name} (drawn anew)\n"
         if old is None and path.name != kept_folder.PLAN_NAME:
-            lines = data.count(b"\n")
+            lines = plural(data.count(b"\n"), "line")
             note = {".py": ", the file as it trained", ".svg": ", a picture"}.get(path.suffix, "")
-            return f"--- /dev/null\n+++ {name} (new: {lines} lines{note})\n"
+            return f"--- /dev/null\n+++ {name} (new: {lines}{note})\n"
         return document_diff(old or b"", data, name)
 
     return "".join(starmap(shown, files.items()))

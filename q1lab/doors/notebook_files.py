@@ -17,6 +17,7 @@ from typing import Any
 
 from q1lab.ground import paths
 from q1lab.ground.files import read_bytes
+from q1lab.ground.text_formats import plural
 from q1lab.study import bundle, corpora, seed_range
 from q1lab.study.events import closing_exit
 from q1lab.study.run_states import ENDED
@@ -164,7 +165,7 @@ def notebook_zip(study: Study, runs: list[str]) -> bytes:
 
 def runs_text(study: Study, runs: list[str]) -> str:
     """The number of runs to train, in words; an upper bound for a planned range."""
-    return f"{'up to ' if study.design.is_sequential else ''}{len(runs)} runs"
+    return f"{'up to ' if study.design.is_sequential else ''}{plural(len(runs), 'run')}"
 
 
 def _ended(study: Study) -> dict[str, tuple[str, float | None]]:

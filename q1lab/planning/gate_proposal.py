@@ -19,6 +19,7 @@ from q1lab.designs.gate import Gate, Proposal
 from q1lab.ground import paths
 from q1lab.ground.errors import DISCARD, FAILED, KEEP, MORE, REFUSED, UNFINISHED, Problem
 from q1lab.ground.files import try_lock
+from q1lab.ground.text_formats import plural
 from q1lab.index import ingest_events
 from q1lab.index.store import Store
 from q1lab.planning import command_draft, study_plan
@@ -374,7 +375,10 @@ class _Proposal:
         return self._outcome(KEEP if kept else DISCARD, word, f"{word}: {judged.why}", facts)
 
     def _more(self, runs: int) -> GateOutcome:
-        words = f"the next step needs {runs} runs, more than --max-cost allows; nothing is decided"
+        words = (
+            f"the next step needs {plural(runs, 'run')}, more than --max-cost allows; "
+            "nothing is decided"
+        )
         return self._outcome(MORE, "more", words, {"needs": runs})
 
     def _refused(self) -> GateOutcome:

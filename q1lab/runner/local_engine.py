@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from q1lab.ground.files import open_private
+from q1lab.ground.text_formats import plural
 from q1lab.runner import child_processes, early_stopping, first_number, launch, machine
 from q1lab.runner.engine import Crew, Engine, log
 from q1lab.study import engine_state
@@ -61,8 +62,8 @@ class LocalCrew(Crew):
 
     def run(self) -> None:
         engine_state.remove_status(self.files.root)  # of an engine that had an earlier launch
-        count = len(self.runs_left())
-        log(f"launch {self.launch} of {self.study.id}: {count} runs, {self.jobs} at once")
+        count = plural(len(self.runs_left()), "run")
+        log(f"launch {self.launch} of {self.study.id}: {count}, {self.jobs} at once")
         # a trainer that dies at once isn't replaced forever
         starts, most = 0, self.jobs + len(self.study.runs)
         while True:

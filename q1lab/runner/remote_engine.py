@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from q1lab.ground.files import open_regular, utc_now
+from q1lab.ground.text_formats import plural
 from q1lab.runner import early_stopping, engine, first_number
 from q1lab.runner.engine import Engine, JobNews, OutOfReach, Refused, log
 from q1lab.runner.engine_events import append_lines
@@ -160,7 +161,7 @@ class RemoteCrew(engine.Crew):
                 return
             job = self.engine.submit(self.study, status.job)
             self._update_status(job=job, submitted=True, seen=utc_now(), reached=True, why="")
-            log(f"handed over {len(job.cells)} runs as {job.id or job.name}")
+            log(f"handed over {plural(len(job.cells), 'run')} as {job.id or job.name}")
         news = self.engine.poll(self.study, self.status.job, self.cursor)
         self.last_answer = utc_now()
         new = self._append_new(news.lines)
@@ -231,7 +232,7 @@ class RemoteCrew(engine.Crew):
             if cells[cell].state != CANCELLED and not cells[cell].next_time_limit
         ]
         if cells_to_repeat and self.status.tries < MOST_TRIES and not self.stopping:
-            log(f"{len(cells_to_repeat)} runs ended without a result; handing them over again")
+            log(f"{plural(len(cells_to_repeat), 'run')} ended without a result; handing over again")
             self._hand_over_next(tuple(cells_to_repeat), cells, self.status.tries + 1)
             return
         for cell in cells_without_end:

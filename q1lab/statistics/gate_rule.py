@@ -178,9 +178,9 @@ def proposal_steps(
     decision = decide_look(losses, base, [*modified, *more_modified], rules)
     outcome = "its look is clear" if decision.keeps else "its look is not clear"
     diverged = n - len(base)
-    return Judgment(
-        decision, outcome + (f"; {diverged} runs of the baseline diverged" if diverged else "")
-    )
+    if diverged:
+        outcome += f"; {diverged} run{'s' * (diverged > 1)} of the baseline diverged"
+    return Judgment(decision, outcome)
 
 
 def earns_look(losses: LossesSoFar, loss: float, rules: GateRules = RULES) -> bool:

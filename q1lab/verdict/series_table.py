@@ -14,7 +14,7 @@ from typing import Any
 
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import printable
-from q1lab.ground.text_formats import DASH, cut
+from q1lab.ground.text_formats import DASH, cut, plural
 from q1lab.index import ingest_events
 from q1lab.index.store import Store
 from q1lab.record import on_record
@@ -159,7 +159,7 @@ def _why(store: Store, study: Study, c: Comparison) -> str:
         return "trains now"
     if not c.analysis.complete:
         begun = any(state != RunState.QUEUED for state in states)
-        return f"{c.analysis.n} pairs so far" if begun else "waits for its turn"
+        return f"{plural(c.analysis.n, 'pair')} so far" if begun else "waits for its turn"
     return verdict_text.no_verdict_reason(c)
 
 

@@ -184,6 +184,7 @@ def test_a_copy_of_a_model_file_is_one_line_of_the_preview(study: Study, repo: P
     assert f"{copy} (new: {lines} lines, " in shown
     assert f"+++ studies/{study.id}/study.json (new)" in shown
     assert '+ "headline": "welch"' in shown
+    assert f"+++ studies/{study.id}/.gitattributes (new: 1 line)" in shown
     assert "+class GPT" not in shown
 
 

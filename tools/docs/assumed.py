@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from q1lab.statistics import interim_analyses
@@ -18,8 +18,6 @@ STUDIES = 200_000
 PLANS = ((3, 3), (5, 5), (8, 8), (12, 12), (3, 8), (3, 12))
 """Fewest and most pairs; a fixed number is one look."""
 
-SIGMA = 0.5
-"""Of the lognormal differences."""
 SKEWED, STUCK = 3.0, 8.0
 """An arm's spread where it is skewed, as a multiple of the other's; how many sds a stuck run ends
 above those of its arm that are not."""
@@ -30,10 +28,10 @@ Draw = Callable[["np.random.Generator", tuple[int, int]], "np.ndarray"]
 """Differences of pairs, 0 on average, of so many (studies, pairs)."""
 
 
-def lognormal(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+def lognormal(rng: np.random.Generator, shape: tuple[int, int], sigma: float) -> np.ndarray:
     import numpy as np
 
-    return np.exp(SIGMA * rng.standard_normal(shape)) - math.exp(SIGMA**2 / 2)
+    return np.exp(sigma * rng.standard_normal(shape)) - math.exp(sigma**2 / 2)
 
 
 def skewed_arm(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
@@ -52,7 +50,8 @@ def shared_luck(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
 
 
 DRAWS: dict[str, Draw] = {
-    "differences are lognormal": lognormal,
+    "differences are lognormal, σ 0.5": partial(lognormal, sigma=0.5),
+    "differences are lognormal, σ 1": partial(lognormal, sigma=1.0),
     "one arm is lognormal, and three times as wide": skewed_arm,
     "one run of five of an arm gets stuck, eight sds higher": stuck_runs,
     "a tenth of each arm's variance is shared by its seeds": shared_luck,

@@ -119,7 +119,7 @@ def levels_text() -> str:
         return interim_analyses.chance_of_any_claim(list(zip(sizes, levels, strict=True)))
 
     def apart(levels: Sequence[float], _: Sequence[int]) -> float:
-        return interim_analyses.chance_over_studies(levels)
+        return 1 - math.prod(1 - level for level in levels)
 
     lines = []
     for what, chance, sizes in (

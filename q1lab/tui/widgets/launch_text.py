@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from q1lab.ground.text_formats import passes_text, time_left
+from q1lab.ground.text_formats import passes_text, plural, time_left
 from q1lab.planning.study_plan import Plan
 from q1lab.statistics.intervals import MIN_FOR_VERDICT
 
@@ -54,7 +54,7 @@ def estimate(plan: Plan) -> str:
         some = (
             f"{len(missing)} of {len(study.runs)} runs are missing"
             if not plan.is_new
-            else f"{len(missing)} runs"
+            else plural(len(missing), "run")
         )
         head = f"{some}{minutes}; {study.trainer.jobs} at once."
         if not plan.is_new:
