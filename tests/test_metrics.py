@@ -82,7 +82,7 @@ def test_page_and_picture_draw_each_of_them_that_differs_between_the_arms(
         r"data:image/svg\+xml;base64,([^\"]+)", (tmp_path / "half.html").read_text()
     )
     for svg in (base64.b64decode(inside).decode(), (tmp_path / "half.svg").read_text()):
-        texts = re.findall("<!-- (.*?) -->", svg)
+        texts = re.findall("<text [^>]*>(.*?)</text>", svg)
         titles = [text for text in texts if text.split(":")[0] in TITLES]
         assert titles == ["val/acc: each seed, mean, range", "train loss", "grad norm"]
 
