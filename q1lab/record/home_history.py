@@ -3,8 +3,7 @@ with the lines on record and with what could be seen since."""
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from q1lab.index.store import Store
@@ -14,7 +13,6 @@ from q1lab.record.history import History, Look, read_history
 from q1lab.record.on_record import study_key
 from q1lab.study import run_ends
 from q1lab.study.identity import arm_fingerprint
-from q1lab.study.run_states import RunState
 from q1lab.study.studies import ARMS, Study
 
 
@@ -75,7 +73,7 @@ def study_history(store: Store, study: Study) -> StudyHistory:
         left_out_here(store, history),
         tuple(changed),
         "level" not in own_line,
-        _astray(ends.values()),
+        run_ends.astray_runs(ends.values()),
     )
 
 
@@ -102,34 +100,6 @@ def _seen_look(
         verdict = run_ends.verdict_after(plan, ends[look.study], look.pairs, look.level)
     study = names.get(look.study, "")
     return SeenLook(study, look.pairs, look.level, verdict, look.replicates)
-
-
-STUCK_FROM, STUCK = 5, 10.0
-"""Among at least STUCK_FROM runs, a run is stuck if its loss lies more than STUCK times the median
-absolute deviation above the median."""
-
-
-def _astray(ends: Iterable[run_ends.RunEnds]) -> tuple[tuple[str, int, int, int], ...]:
-    """Of each arm with runs that diverged or got stuck: its runs, and how many did."""
-    astray = []
-    all_ends = [run for of_study in ends for run in of_study.items()]
-    for arm in ARMS:
-        runs = [end for (of, _), end in all_ends if of == arm]
-        losses = [end.val_loss for end in runs if end.val_loss is not None]
-        diverged = sum(end.state == RunState.DIVERGED for end in runs)
-        stuck = len(_stuck_losses(losses))
-        if diverged or stuck:
-            astray.append((arm, len(runs), diverged, stuck))
-    return tuple(astray)
-
-
-def _stuck_losses(losses: Sequence[float]) -> list[float]:
-    """The losses of runs that ended far above all others."""
-    if len(losses) < STUCK_FROM:
-        return []
-    median = statistics.median(losses)
-    deviation = statistics.median(abs(loss - median) for loss in losses)
-    return [loss for loss in losses if loss - median > STUCK * deviation > 0]
 
 
 def planned_history(store: Store, draft: Study) -> History:

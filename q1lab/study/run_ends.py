@@ -3,7 +3,8 @@ count, and its verdict alone. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from q1lab.statistics import intervals
@@ -82,3 +83,31 @@ def verdict_after(study: Study, ends: RunEnds, pairs: int, level: float) -> str:
 
 def _counted(end: RunEnd) -> float | None:
     return end.val_loss if end.state == RunState.FINISHED else None
+
+
+STUCK_FROM, STUCK = 5, 10.0
+"""Among at least STUCK_FROM runs, a run is stuck if its loss lies more than STUCK times the median
+absolute deviation above the median."""
+
+
+def astray_runs(ends: Iterable[RunEnds]) -> tuple[tuple[str, int, int, int], ...]:
+    """Of each arm with runs that diverged or got stuck: its runs, and how many did."""
+    astray = []
+    all_ends = [run for of_study in ends for run in of_study.items()]
+    for arm in ARMS:
+        runs = [end for (of, _), end in all_ends if of == arm]
+        losses = [end.val_loss for end in runs if end.val_loss is not None]
+        diverged = sum(end.state == RunState.DIVERGED for end in runs)
+        stuck = len(_stuck_losses(losses))
+        if diverged or stuck:
+            astray.append((arm, len(runs), diverged, stuck))
+    return tuple(astray)
+
+
+def _stuck_losses(losses: Sequence[float]) -> list[float]:
+    """The losses of runs that ended far above all others."""
+    if len(losses) < STUCK_FROM:
+        return []
+    median = statistics.median(losses)
+    deviation = statistics.median(abs(loss - median) for loss in losses)
+    return [loss for loss in losses if loss - median > STUCK * deviation > 0]
