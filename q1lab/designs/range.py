@@ -60,10 +60,6 @@ class Range(Design):
         pairs = zip(limits, self.levels.limits, strict=True)
         return all(math.isclose(*pair, rel_tol=tolerance) for pair in pairs)
 
-    def looks_until(self, pairs: int) -> tuple[tuple[int, float], ...]:
-        last = min(max(pairs, self.levels.first), self.levels.most)
-        return tuple((n, self.levels.alpha) for n in range(self.levels.first, last + 1))
-
     def interval_at(self, differences: Sequence[float]) -> tuple[float, float] | None:
         return seed_range.interval_at_look(self.levels, differences)
 

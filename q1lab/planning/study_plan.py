@@ -605,7 +605,7 @@ def _notes(
         notes.append(_look_note(study, history))
     spread = pairs_needed.spread_for(store, study, on_disk)
     if spread is not None:
-        little = "" if existing is not None else _sees_little(draft.study, study, spread, store)
+        little = "" if existing else _sees_little(study, spread, history.level, store)
         notes.append(little or pairs_needed.detectable_sentence(study, spread))
     return notes
 
@@ -620,12 +620,10 @@ def _look_note(study: Study, history: History) -> str:
     return level_text.later_look_note(before, history.level) if before else ""
 
 
-def _sees_little(drafted: Study, study: Study, spread: Spread, store: Store) -> str:
-    """A sentence where a new study, as it was drafted and as it is declared, finds the δ that was
-    predicted in few of its like; else empty."""
+def _sees_little(study: Study, spread: Spread, level: float, store: Store) -> str:
+    """A sentence where a new study at this level finds the δ that was predicted in few of its like;
+    else empty."""
     predicted = predictions.prediction_for(store, study.variant)
     if predicted is None or study.is_floor or not study.design.has_verdict:
         return ""
-    with_seeds = drafted.with_design(batches=study.design.batches)
-    may_spend = home_history.planned_history(store, with_seeds).level
-    return pairs_needed.sees_little_sentence(study, spread, float(predicted["matters"]), may_spend)
+    return pairs_needed.sees_little_sentence(study, spread, float(predicted["matters"]), level)

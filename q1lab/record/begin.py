@@ -4,7 +4,7 @@ with the study's plan as it is then, and the level of its look.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from q1lab.ground.errors import FAILED, Problem
@@ -13,8 +13,8 @@ from q1lab.index import ingest_events
 from q1lab.index.store import Store
 from q1lab.record import declarations, on_record, seen
 from q1lab.record.declarations import declaration_of, declared_name
-from q1lab.record.history import Line, read_history
-from q1lab.record.on_record import study_key
+from q1lab.record.history import Line, Record
+from q1lab.record.on_record import StudyKey, study_key
 from q1lab.record.traveling_lines import CameWith
 from q1lab.study import run_ends
 from q1lab.study.liveness import is_alive
@@ -42,7 +42,7 @@ def record_begin(store: Store, study: Study, came: CameWith | None = None) -> No
         declares = line_now(store, study, lines)
         if came is not None:
             declares |= _with_lines_of_another_home(declares, came)
-        declares.setdefault("level", read_history([*lines, declares], name).level)
+        declares.setdefault("level", Record([*lines, declares]).level_of(name))
         add("begin", at=on_record.record_time(store), plan=study.to_dict(), declares=declares)
 
 
@@ -51,8 +51,9 @@ def line_now(store: Store, study: Study, lines: Sequence[Line]) -> dict[str, Any
     line: dict[str, Any] = declaration_of(study)
     others = [other for other in lines if other["question"] == line["question"] and other["asks"]]
     line |= seen.seen_runs(store, lines).news_since(lines)
-    line["claims"] = _new_claims(store, [*lines, line], others)
-    line["running"] = _running(store, others, line["study"])
+    keys = on_record.study_keys(store)
+    line["claims"] = _new_claims(store, keys, [*lines, line], others)
+    line["running"] = _running(keys, others, line["study"])
     return line
 
 
@@ -81,30 +82,31 @@ def refuse_changed_plan(declared: Study, study: Study) -> None:
         )
 
 
-def _running(store: Store, others: Sequence[Line], own_name: str) -> list[str]:
+def _running(keys: Mapping[str, StudyKey], others: Sequence[Line], own_name: str) -> list[str]:
     """The studies of a question that train now: each will be a look, even if it has shown nothing
     yet."""
-    keys = on_record.study_keys(store)
     names = {str(line["study"]) for line in others} - {own_name}
     return sorted(
         name for name in names & keys.keys() if is_alive(StudyPaths(study_dir(keys[name][0])))
     )
 
 
-def _new_claims(store: Store, lines: Sequence[Line], others: Sequence[Line]) -> list[str]:
-    """The studies of a question that claim a difference now, and that no line names yet."""
+def _new_claims(
+    store: Store,
+    keys: Mapping[str, StudyKey],
+    lines: Sequence[Line],
+    others: Sequence[Line],
+) -> list[str]:
+    """The studies of a question whose verdict is HELPS or HURTS, as their runs are now, and that no
+    line names yet."""
     claimed = {name for line in lines for name in line.get("claims", ())}
-    names = dict.fromkeys(str(line["study"]) for line in others)
-    return [
-        name for name in names if name not in claimed and _claims_difference(store, name, lines)
-    ]
-
-
-def _claims_difference(store: Store, name: str, lines: Sequence[Line]) -> bool:
-    """True if the verdict of a study is HELPS or HURTS, as its runs are now."""
-    study = on_record.begun_study(store, *on_record.study_keys(store)[name])
-    if study is None:
-        return False
-    history, ends = read_history(lines, name), seen.recorded_ends(store, study)
-    verdict = run_ends.verdict_after(study, ends, len(study.seeds), history.level)
-    return verdict in ("helps", "hurts") and not history.picked
+    record, claims = Record(lines), []
+    for name in dict.fromkeys(str(line["study"]) for line in others):
+        if name in claimed or record.is_picked(name):
+            continue
+        study = on_record.begun_study(store, *keys[name])
+        if study is not None:
+            ends, pairs = seen.recorded_ends(store, study), len(study.seeds)
+            verdict = run_ends.verdict_after(study, ends, pairs, record.level_of(name))
+            claims += [name] if verdict in ("helps", "hurts") else []
+    return claims

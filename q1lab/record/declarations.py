@@ -8,6 +8,7 @@ line, and see which other lines ask the same question, and reads nothing else of
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,7 @@ def _plan_hash(study: Study) -> str:
     return sha256_json(plan)
 
 
+@lru_cache(maxsize=8192)
 def declared_name(study_id: str, created: str) -> str:
     """The name of a study in a declaration: an id may be given again."""
     return sha256_json([study_id, created])

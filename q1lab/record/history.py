@@ -82,9 +82,7 @@ class History:
 def read_history(lines: Sequence[Line], study: str, news: Line | None = None) -> History:
     """Read the history of the study with this declared name. ``news`` is what could be seen since
     the last line. KeyError if no line declares the study."""
-    record = _Record()
-    for line in lines:
-        record.add(line)
+    record = Record(lines)
     if news is not None:
         record.take_in(news)
     return record.history_of(study)
@@ -110,10 +108,10 @@ class _Study:
         return frozenset(itertools.chain.from_iterable(self.line["seeds"]))
 
 
-class _Record:
+class Record:
     """The lines that were read so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, lines: Iterable[Line] = ()) -> None:
         self.studies: dict[str, _Study] = {}
         self.by_question: dict[str, list[_Study]] = {}
         self.seen: dict[str, set[str]] = {}
@@ -126,6 +124,8 @@ class _Record:
         """Studies that are known by the lines of another home alone."""
         self.whole_sets: set[Seeds] = set()
         """Sets of seeds that were declared, and were not themselves picked."""
+        for line in lines:
+            self.add(line)
 
     def add(self, line: Line) -> None:
         for earlier in line.get("earlier", ()):
@@ -169,16 +169,24 @@ class _Record:
         self.running = set(news.get("running", ()))
         self.claims.update(news.get("claims", ()))
 
+    def level_of(self, name: str) -> float:
+        """The level of a study's newest declared look."""
+        levels = self.studies[name].levels
+        return levels[max(levels)]
+
+    def is_picked(self, name: str) -> bool:
+        return bool(self.studies[name].left_out)
+
     def history_of(self, name: str) -> History:
         study = self.studies[name]
         same_question = self.by_question[str(study.line["question"])]
         looks = tuple(itertools.chain.from_iterable(map(self._looks, same_question)))
         modified = study.line["arms"]["modified"]
         return History(
-            study.levels[max(study.levels)],
+            self.level_of(name),
             looks if study.line["asks"] else (),
             study.is_replication,
-            bool(study.left_out),
+            self.is_picked(name),
             tuple((other, tuple(sorted(seeds))) for other, seeds in study.left_out.items()),
             self._used_by_others(study),
             self._sum(other for other in self._all() if other.line["arms"]["modified"] == modified),

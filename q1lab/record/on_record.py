@@ -15,7 +15,7 @@ from typing import Any
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import utc_now
-from q1lab.index.store import Store
+from q1lab.index.store import Row, Store
 from q1lab.record import declarations
 from q1lab.record.history import Line
 from q1lab.study import studies
@@ -114,15 +114,22 @@ class DeletedStudy:
 
 def deleted_studies(store: Store) -> list[DeletedStudy]:
     """Every study that was deleted, oldest first."""
-    deleted = []
-    for row in store.db.execute("SELECT * FROM deleted ORDER BY rowid"):
-        runs = {
-            name: facts if isinstance(facts, dict) else {}
-            for name, facts in json.loads(row["runs"]).items()
-        }
-        study = parse_plan(row["plan"])
-        deleted.append(DeletedStudy(row["study_id"], row["created"], study, runs))
-    return deleted
+    return [_deleted(row) for row in store.db.execute("SELECT * FROM deleted ORDER BY rowid")]
+
+
+def deleted_study(store: Store, study_id: str, created: str) -> DeletedStudy | None:
+    row = store.db.execute(
+        "SELECT * FROM deleted WHERE study_id = ? AND created = ?", (study_id, created)
+    ).fetchone()
+    return None if row is None else _deleted(row)
+
+
+def _deleted(row: Row) -> DeletedStudy:
+    runs = {
+        name: facts if isinstance(facts, dict) else {}
+        for name, facts in json.loads(row["runs"]).items()
+    }
+    return DeletedStudy(row["study_id"], row["created"], parse_plan(row["plan"]), runs)
 
 
 def absent_studies(store: Store) -> list[DeletedStudy]:

@@ -111,16 +111,15 @@ def recorded_ends(store: Store, study: Study) -> dict[tuple[str, int], RunEnd]:
     if rows:
         ended = [row for row in rows if row["state"] in ENDED]
         return {(r["arm"], r["seed"]): RunEnd(r["state"], r["val_loss"]) for r in ended}
-    key = on_record.study_key(study)
-    for deleted in on_record.deleted_studies(store):
-        if (deleted.id, deleted.created) == key:
-            facts_by_run = [(run, deleted.runs.get(run.name, {})) for run in study.runs]
-            return {
-                (run.arm, run.seed): RunEnd(str(facts["state"]), _number(facts.get("val_loss")))
-                for run, facts in facts_by_run
-                if facts.get("state") in ENDED
-            }
-    return {}
+    deleted = on_record.deleted_study(store, *on_record.study_key(study))
+    facts_by_run = (
+        [] if deleted is None else [(r, deleted.runs.get(r.name, {})) for r in study.runs]
+    )
+    return {
+        (run.arm, run.seed): RunEnd(str(facts["state"]), _number(facts.get("val_loss")))
+        for run, facts in facts_by_run
+        if facts.get("state") in ENDED
+    }
 
 
 def _number(value: Any) -> float | None:

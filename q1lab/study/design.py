@@ -136,11 +136,6 @@ class Design(StudyPart, ABC):
         """True if the limits that the plan holds are those of its level."""
         return True
 
-    def looks_until(self, pairs: int) -> tuple[tuple[int, float], ...]:
-        """(pairs, α) of each look by the time that this number of pairs has ended, for a design
-        that declares its levels; empty for the others."""
-        return ()
-
     def interval_at(self, differences: Sequence[float]) -> tuple[float, float] | None:
         """The interval that may be shown after these pairs while the study goes on; None if the
         design declares no look there."""

@@ -26,7 +26,7 @@ from q1lab.ground.text_formats import plural
 from q1lab.index import ingest_events
 from q1lab.index.store import Row, Store
 from q1lab.record import declarations, traveling_lines
-from q1lab.record.history import Line, read_history
+from q1lab.record.history import History, Line, read_history
 from q1lab.statistics import interim_analyses
 from q1lab.statistics.intervals import ALPHA
 from q1lab.study import bundle, studies
@@ -427,15 +427,16 @@ def _check_verdict(
         report.refused.append((VERDICT, f"its claim can't be read ({printable(str(error))[:100]})"))
         return
     is_old = not lines or "level" not in lines[-1]
+    before = ""
     if is_old:  # its level was said above to be unchecked
         level, picked = claimed.alpha, claimed.picked
     else:
         history = read_history(lines, lines[-1]["study"])
         level, picked = study.design.level or history.level, history.picked
+        before = _looks_before(history, lines[-1]["study"])
     found = claims.recompute_claim(study, rows, level, picked=picked)
     if found.agrees(claimed):
-        words = f"the verdict, worked out anew: {_describe_claim(found, study)}"
-        words += _looks_before(lines)
+        words = f"the verdict, worked out anew: {_describe_claim(found, study)}{before}"
         (report.unchecked if is_old else report.passed).append(words)
         report.unchecked += [missing] if missing else []
     elif missing:
@@ -448,12 +449,9 @@ def _check_verdict(
         report.refused.append((VERDICT, words))
 
 
-def _looks_before(lines: Sequence[Line]) -> str:
+def _looks_before(history: History, study: str) -> str:
     """The number of looks at the question before the study's own, in words."""
-    if not lines or "question" not in lines[-1]:
-        return ""
-    looks = read_history(lines, lines[-1]["study"]).looks
-    before = sum(look.study != lines[-1]["study"] for look in looks)
+    before = sum(look.study != study for look in history.looks)
     return f", after {plural(before, 'earlier look')}" if before else ""
 
 

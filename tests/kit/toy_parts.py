@@ -135,10 +135,6 @@ class Agreed(Design):
     def level(self) -> float | None:
         return 0.018
 
-    def looks_until(self, pairs: int) -> tuple[tuple[int, float], ...]:
-        last = min(max(pairs, self.fewest), 2 * self.fewest)
-        return tuple((n, 0.018) for n in range(self.fewest, last + 1))
-
     def over_after(self, differences: Sequence[float | None], delta: float | None) -> int | None:
         for n in range(self.fewest, len(differences) + 1):
             first = differences[:n]
