@@ -20,7 +20,7 @@ from q1lab.statistics import intervals
 from q1lab.study import command_line, studies, variants
 from q1lab.study.command_line import Request
 from q1lab.study.metric import VAL_LOSS
-from q1lab.verdict import level_text, pairs_needed
+from q1lab.verdict import pairs_needed
 from q1lab.verdict.pairs_needed import Spread
 from q1lab.week import progress
 from q1lab.week.lists import predictions
@@ -60,14 +60,18 @@ def plan(variant: str, detect: float | None, preset: str | None, as_json: bool) 
         ingest_events.ingest_all(store)
         spread = _spread(store, request)
         detect, reason = _difference(store, request, spread, detect)
-        alpha, again = _next_look(store, spread)
-        advice = pairs_needed.advise(detect, spread, alpha)
+        level, again, replicates = _next_look(store, spread)
+        advice = pairs_needed.advise(detect, spread, level)
         if spread.seconds is None:
             remark("Timing a few steps on this machine …", quiet=as_json)
             spread = dataclasses.replace(spread, seconds=_seconds_here(store, request))
             advice = dataclasses.replace(advice, spread=spread)
+    seeds, after_range = advice.seeds, _is_of_range(spread)
+    plans_range = not seeds.isdigit()
+    if not plans_range and (replicates or after_range):
+        seeds = f"fresh:{seeds}"  # else that study would go on, or refuse to
     if as_json:
-        print_json({**dataclasses.asdict(advice), "seeds": advice.seeds})
+        print_json({**dataclasses.asdict(advice), "seeds": seeds})
         return OK
     legend = pairs_needed.table_legend(advice)
     for line in filter(None, (pairs_needed.spread_sentence(spread), reason, again, legend)):
@@ -79,7 +83,7 @@ def plan(variant: str, detect: float | None, preset: str | None, as_json: bool) 
         print_wrapped("No planned range goes so far. A fixed number:", 0)
     else:
         print_wrapped(f"Of these designs, {cheapest.seeds} does it with the fewest runs:", 0)
-    click.echo(f"  {_command(request, spread, advice.seeds)}")
+    click.echo(f"  {_command(request, spread, seeds, fresh=plans_range and after_range)}")
     return OK
 
 
@@ -100,20 +104,18 @@ def _spread(store: Store, request: Request) -> Spread:
     return spread
 
 
-def _next_look(store: Store, spread: Spread) -> tuple[float, str]:
-    """The level of a study of these files, and a sentence where it is not a first look: the one
-    that the spread is of may have looked before."""
-    if not spread.study:
-        return intervals.ALPHA, ""
-    asked = home_history.study_history(store, studies.load(spread.study))
-    if not asked.looks:
-        return intervals.ALPHA, ""
-    if any(look.verdict in ("helps", "hurts") for look in asked.looks):
-        level, note = intervals.ALPHA, level_text.replication_note()
-    else:
-        level = intervals.later_level(min(look.level for look in asked.looks))
-        note = level_text.later_look_note(len(asked.looks), level)
-    return level, f"{note[0].upper()}{note[1:].removesuffix('.')}."
+def _next_look(store: Store, spread: Spread) -> tuple[float, str, bool]:
+    """The level of another study of the files that the spread is of, with pairs of its own; a
+    sentence where it is not a first look; and True where that holds for fresh pairs alone."""
+    if not spread.study or not (asked := studies.load(spread.study)).counts_as_asking:
+        return intervals.ALPHA, "", False
+    another = dataclasses.replace(asked, created="").with_origin(series=None)  # not planned yet
+    pairs = study_plan.unseen_seeds([another], len(asked.seeds), store)
+    another = another.with_design(batches=(pairs,))
+    history = home_history.planned_history(store, another)
+    note = study_plan.look_note(another, history)
+    sentence = f"{note[0].upper()}{note[1:].removesuffix('.')}." if note else ""
+    return history.level, sentence, history.is_replication
 
 
 def _difference(
@@ -156,13 +158,18 @@ def _is_name_of_own_file(variant: str) -> bool:
     return not variant.endswith(".py") and variant not in variants.variant_names()
 
 
-def _command(request: Request, spread: Spread, seeds: str) -> str:
-    """The command that begins a study of these seeds, at the conditions of the spread's study."""
+def _is_of_range(spread: Spread) -> bool:
+    return bool(spread.study) and studies.load(spread.study).design.is_sequential
+
+
+def _command(request: Request, spread: Spread, seeds: str, *, fresh: bool) -> str:
+    """The command that begins a study of these seeds, at the conditions of the spread's study;
+    ``fresh``, where that study would be continued else."""
     if not spread.study:
         return command_line.command_text(dataclasses.replace(request, seeds=seeds))
     study = studies.load(spread.study)
     if not study.trainer.has_model_files:
-        return f"the command of {spread.study}, with --seeds {seeds}"
+        return f"the command of {spread.study}, with --seeds {seeds}{' --fresh' * fresh}"
     if _is_name_of_own_file(request.variant):
         return f"q1lab run {study.id} --seeds {seeds}"
     asked = study.trainer.request(study)
@@ -170,6 +177,7 @@ def _command(request: Request, spread: Spread, seeds: str) -> str:
         dataclasses.replace(
             request,
             seeds=seeds,
+            fresh=fresh,
             baseline=asked.baseline,
             preset=asked.preset,
             data=asked.data,

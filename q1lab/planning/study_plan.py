@@ -602,7 +602,7 @@ def _notes(
     if study.design.level is not None:
         notes.append(level_text.planned_seeds_sentence(study.design, study.design.level))
     elif existing is None or study.design.batches != existing.design.batches:
-        notes.append(_look_note(study, history))
+        notes.append(look_note(study, history))
     spread = pairs_needed.spread_for(store, study, on_disk)
     if spread is not None:
         little = "" if existing else _sees_little(study, spread, history.level, store)
@@ -610,7 +610,7 @@ def _notes(
     return notes
 
 
-def _look_note(study: Study, history: History) -> str:
+def look_note(study: Study, history: History) -> str:
     """A notice where a study will not be judged as a first look at its question."""
     if not study.counts_as_asking:
         return ""

@@ -199,7 +199,10 @@ def _later_look_sentence(c: Comparison) -> str:
         f"{level_text(c.analysis)} interval."
     )
     if any(look.verdict in ("helps", "hurts") for look in own[:-1]):
-        text += " Adding pairs to a claim tests nothing new; fresh pairs would (`--fresh`)."
+        text += (
+            " Adding pairs to a claim tests nothing new; fresh ones would "
+            f"(`--seeds fresh:{len(c.study.seeds)}`)."
+        )
     return text
 
 

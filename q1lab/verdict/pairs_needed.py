@@ -112,7 +112,8 @@ def own_spread(
         seconds = sum(time for time in times if time) / at_once if was_timed_here else None
         sd = statistics.stdev(comparison.analysis.pairs.values())
         size = f"{study.trainer.recipe}, {study.max_iters:,} iters on " if study.max_iters else ""
-        source = f"{study.id} ({size}{study.data.name})"
+        setting = f"{size}{study.data.name}"
+        source = f"{study.id} ({setting})" if setting else study.id
         return Spread(
             sd,
             pairs,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -346,6 +347,32 @@ def test_the_setting_decides_about_wandb_unless_the_command_does(
     assert "W&B off" in q1lab("status", "--verbose").stdout
     record("run", "rope", *SMALL, "--fresh", "--wandb", "offline")
     assert studies.load("rope-2").trainer.wandb == "offline"
+
+
+def test_what_plan_says_of_the_next_look_is_so(fake_trainer: Fake) -> None:
+    """The command that it prints gets the level and the notes that it tells of."""
+    fake_trainer(effect=0.0, noise=0.01)
+    record("run", "rope", *SMALL)
+    shown = " ".join(q1lab("plan", "rope", "--detect", "0.1").stdout.split())
+    assert "looked at once before, so this look is judged by a 97.5% interval" in shown
+    fake_trainer(effect=-0.1, noise=0.001)
+    record("run", "gqa", *SMALL)
+    shown = q1lab("plan", "gqa", "--detect", "0.1").stdout
+    assert "replicates a claim" in shown
+    command = shlex.split(shown.rstrip().splitlines()[-1])
+    assert "fresh:" in " ".join(command), "the first pairs made the claim"
+    replication = record(*command[1:])
+    assert (replication["replication"], replication["level"]) == (True, 0.95)
+    record("run", "gqa", *SMALL, "--seeds", "4")
+    shown = " ".join(q1lab("compare", "gqa-1", "--full").stdout.split())
+    (option,) = re.findall(r"fresh ones would \(`(.*?)`\)", shown)
+    replication = record("run", "gqa", *SMALL, *option.split())
+    assert (replication["replication"], replication["level"]) == (True, 0.95)
+    record("run", "rmsnorm", *SMALL, "--seeds", "3..5")
+    command = shlex.split(
+        q1lab("plan", "rmsnorm", "--detect", "0.1").stdout.rstrip().splitlines()[-1]
+    )
+    assert record(*command[1:])["study"] == "rmsnorm-2", "a range is not continued with other pairs"
 
 
 def test_a_planned_range_stops_by_itself_when_it_knows(fake_trainer: Fake) -> None:
