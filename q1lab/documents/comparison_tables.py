@@ -8,13 +8,7 @@ from dataclasses import dataclass
 
 from q1lab.documents.markdown_escape import Md, code_span, inline, sentence, table
 from q1lab.ground.text_formats import DASH, MINUS, plural
-from q1lab.statistics.intervals import NoteKind
-from q1lab.statistics.prediction_score import Score
-from q1lab.study import corpora
-from q1lab.study.command_line import fewest_overrides
-from q1lab.study.metric import Metric
-from q1lab.study.presets import PRESETS
-from q1lab.verdict import (
+from q1lab.judgment import (
     difference_text,
     figure,
     first_person_text,
@@ -24,8 +18,14 @@ from q1lab.verdict import (
     short_text,
     table_text,
 )
+from q1lab.judgment.intervals import NoteKind
+from q1lab.judgment.metric import Metric
+from q1lab.judgment.prediction_score import Score
+from q1lab.judgment.report_blocks import Sentence, Table, report_blocks
+from q1lab.study import corpora
+from q1lab.study.command_line import fewest_overrides
+from q1lab.study.presets import PRESETS
 from q1lab.verdict.comparison import Comparison
-from q1lab.verdict.report_blocks import Sentence, Table, report_blocks
 
 KEEP_TOGETHER = "\u00a0"
 OTHER_INTERVAL = (NoteKind.DISAGREE, NoteKind.TEMPTING)

@@ -8,7 +8,7 @@ from typing import Literal
 from q1lab.doors.imports.judgment import JudgedNumbers, judge_table
 from q1lab.doors.imports.number_table import NumberTable, runs_of_values
 from q1lab.ground.errors import Problem
-from q1lab.study.metric import Metric
+from q1lab.judgment.metric import Metric
 
 __all__ = ["JudgedNumbers", "judge", "read_study"]
 

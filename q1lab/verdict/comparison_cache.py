@@ -12,15 +12,15 @@ from weakref import WeakSet
 from q1lab.ground.files import sha256_text
 from q1lab.index import ingest_events, stored_results
 from q1lab.index.store import Row, Store
+from q1lab.judgment import cost_columns
+from q1lab.judgment.intervals import MIN_FOR_VERDICT, Interval, Note, NoteKind
+from q1lab.judgment.records import NOTHING_ON_RECORD
 from q1lab.record import on_record
-from q1lab.record.history import NOTHING_ON_RECORD
 from q1lab.record.home_history import StudyHistory, study_history
-from q1lab.statistics.intervals import MIN_FOR_VERDICT, Interval, Note, NoteKind
 from q1lab.study import studies
 from q1lab.study.events import standard_names
 from q1lab.study.run_states import RunState
 from q1lab.study.studies import ARMS, Study
-from q1lab.verdict import cost_columns
 from q1lab.verdict.comparison import (
     Comparison,
     build_comparison,

@@ -17,15 +17,7 @@ from q1lab.ground.files import printable
 from q1lab.ground.text_formats import DASH, cut, plural
 from q1lab.index import ingest_events
 from q1lab.index.store import Store
-from q1lab.record import on_record
-from q1lab.runner import series_members
-from q1lab.statistics.intervals import NoteKind
-from q1lab.study.liveness import is_alive
-from q1lab.study.metric import VAL_LOSS, Metric
-from q1lab.study.run_states import RunState
-from q1lab.study.series import SWEEP, Series
-from q1lab.study.studies import Study
-from q1lab.verdict import (
+from q1lab.judgment import (
     comparison_record,
     difference_text,
     label_text,
@@ -34,10 +26,18 @@ from q1lab.verdict import (
     scope_text,
     verdict_text,
 )
+from q1lab.judgment.figure import Bar, Figure
+from q1lab.judgment.intervals import NoteKind
+from q1lab.judgment.metric import VAL_LOSS, Metric
+from q1lab.judgment.terminal_text import figure_lines
+from q1lab.record import on_record
+from q1lab.runner import series_members
+from q1lab.study.liveness import is_alive
+from q1lab.study.run_states import RunState
+from q1lab.study.series import SWEEP, Series
+from q1lab.study.studies import Study
 from q1lab.verdict.comparison import Comparison
 from q1lab.verdict.comparison_cache import compare
-from q1lab.verdict.figure import Bar, Figure
-from q1lab.verdict.terminal_text import figure_lines
 
 NAME = 16
 """Columns of a member's name."""

@@ -19,9 +19,9 @@ from q1lab.documents.channel_posts import LIMITS
 from q1lab.ground import paths
 from q1lab.index import learner_tables
 from q1lab.index.store import Store
+from q1lab.judgment import svg
 from q1lab.study import studies
 from q1lab.tui.progress_rows import part_rows
-from q1lab.verdict import svg
 from q1lab.week import content, evidence, progress, study_timer
 from tests.kit import commands, lab_home, places
 from tests.kit.repos import begun, git, of_its_own

@@ -21,9 +21,10 @@ from q1lab.ground.errors import Problem
 from q1lab.ground.files import sha256_file
 from q1lab.index import learner_tables
 from q1lab.index.store import Store
+from q1lab.judgment import note_text
 from q1lab.planning import own_loop_draft
 from q1lab.study import studies, variants
-from q1lab.verdict import comparison_cache, note_text
+from q1lab.verdict import comparison_cache
 from q1lab.week.own_model import origin_line
 from q1lab.week.own_model.run_checks import CheckLimits, CheckReport, CheckResult, run_checks
 from tests.kit import lab_home

@@ -14,14 +14,14 @@ import pytest
 from q1lab.commands.cli import run_command_line as q1lab
 from q1lab.ground.errors import Problem
 from q1lab.index.store import Store
+from q1lab.judgment import interim_analyses, level_text, note_text
+from q1lab.judgment.intervals import ALPHA, NoteKind
 from q1lab.planning import own_loop_draft, series_plan, study_plan
 from q1lab.record import delete_restore
 from q1lab.runner import launch, series_members
-from q1lab.statistics import interim_analyses
-from q1lab.statistics.intervals import ALPHA, NoteKind
 from q1lab.study import command_line, studies
 from q1lab.study.command_line import Request
-from q1lab.verdict import level_text, note_text, series_table
+from q1lab.verdict import series_table
 from q1lab.verdict.comparison_cache import compare
 from q1lab.week.own_model.run_checks import CheckReport
 from tests.kit.comparisons import make, times_asked

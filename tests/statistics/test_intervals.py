@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from q1lab.ground.errors import Problem
-from q1lab.statistics import interim_analyses
-from q1lab.statistics.intervals import (
+from q1lab.judgment import interim_analyses
+from q1lab.judgment.intervals import (
     ALPHA,
     COVERAGE,
     LOGNORMAL_FIXED,
@@ -40,7 +40,6 @@ from q1lab.statistics.intervals import (
     true_coverage,
     verdict_alone,
 )
-from q1lab.verdict.comparison import comparison_facts
 from tests.kit.comparisons import make
 from tests.kit.places import ROOT
 
@@ -477,7 +476,7 @@ def test_the_verdict_follows_from_the_interval(
         assert result.bootstrap is not None
         assert result.bootstrap.low <= result.mean + 1e-9
         assert result.mean - 1e-9 <= result.bootstrap.high
-    json.dumps(comparison_facts(make(arm(*study[0]), arm(*study[1]), headline)), allow_nan=False)
+    json.dumps(make(arm(*study[0]), arm(*study[1]), headline).facts(), allow_nan=False)
 
 
 @calm
@@ -489,7 +488,7 @@ def test_the_verdict_follows_from_the_interval(
 def test_any_numbers_at_all_give_an_answer(
     base: dict[int, float | None], mod: dict[int, float | None], headline: Headline
 ) -> None:
-    json.dumps(comparison_facts(make(base, mod, headline)), allow_nan=False)
+    json.dumps(make(base, mod, headline).facts(), allow_nan=False)
 
 
 # ── null studies

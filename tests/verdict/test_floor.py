@@ -9,15 +9,16 @@ from pathlib import Path
 import pytest
 
 from q1lab.index.store import Store
+from q1lab.judgment import comparison_record, prediction_text, terminal_text, verdict_text
+from q1lab.judgment.intervals import ALPHA, NoteKind
+from q1lab.judgment.records import Floor
 from q1lab.planning import study_plan
 from q1lab.runner import finished_runs, launch
-from q1lab.statistics.intervals import ALPHA, NoteKind
 from q1lab.study import command_line, kept_folder, studies
 from q1lab.study.command_line import Request
 from q1lab.study.studies import Run, Study
 from q1lab.study.trainer import SEED_OFFSET
-from q1lab.verdict import comparison_record, prediction_text, terminal_text, verdict_text
-from q1lab.verdict.comparison import Comparison, Floor
+from q1lab.verdict.comparison import Comparison
 from q1lab.verdict.comparison_cache import compare
 from tests.kit.comparisons import times_asked
 from tests.kit.lab_home import finish, make_study

@@ -23,25 +23,23 @@ from rich.cells import cell_len
 
 from q1lab.commands import error_boundary
 from q1lab.documents import comparison_tables, modification
-from q1lab.record.history import LevelSum
-from q1lab.record.home_history import SeenLook
-from q1lab.statistics import futility, interim_analyses, intervals
-from q1lab.statistics.intervals import Note, NoteKind
-from q1lab.study.command_arms import CommandSpec
-from q1lab.study.origin import ImportedRuns
-from q1lab.study.seed_range import SeedRange
-from q1lab.study.series import Series
-from q1lab.study.studies import ARMS, Arm, Data
-from q1lab.study.trainer import SEED_OFFSET
-from q1lab.verdict import cost_columns, table_text
-from q1lab.verdict.comparison import SIZE_MATTERS_FROM, Comparison, Floor, QuestionCost
-from q1lab.verdict.terminal_text import (
+from q1lab.judgment import cost_columns, futility, interim_analyses, intervals, table_text
+from q1lab.judgment.intervals import Note, NoteKind
+from q1lab.judgment.records import Floor, LevelSum, QuestionCost, SeenLook
+from q1lab.judgment.terminal_text import (
     ARM_COLORS,
     comparison_lines,
     rich_comparison_lines,
     rich_short_lines,
     short_lines,
 )
+from q1lab.study.command_arms import CommandSpec
+from q1lab.study.origin import ImportedRuns
+from q1lab.study.seed_range import SeedRange
+from q1lab.study.series import Series
+from q1lab.study.studies import ARMS, Arm, Data
+from q1lab.study.trainer import SEED_OFFSET
+from q1lab.verdict.comparison import SIZE_MATTERS_FROM, Comparison
 from tests.kit import document_records as records
 from tests.kit import lab_home, places
 from tests.kit.commands import q1lab

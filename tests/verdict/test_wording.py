@@ -22,29 +22,28 @@ from q1lab.ground.text_formats import signed
 from q1lab.index import ingest_events
 from q1lab.index.store import Store
 from q1lab.index.stored_results import RECORD_VERSION
-from q1lab.record.home_history import SeenLook
-from q1lab.statistics.intervals import Note, NoteKind, Reason
-from q1lab.study.series import Series
-from q1lab.tui.widgets import forest_plot
-from q1lab.tui.widgets.study_text import verdict_words
-from q1lab.tui.widgets.theme_colors import Palette
-from q1lab.verdict import (
-    comparison_cache,
+from q1lab.judgment import (
     comparison_record,
     difference_text,
     figure,
     first_person_text,
     label_text,
     note_text,
-    result_rows,
     scope_text,
     short_text,
     verdict_text,
 )
-from q1lab.verdict.comparison import Comparison, Floor, QuestionCost, from_record, to_record
+from q1lab.judgment.intervals import Note, NoteKind, Reason
+from q1lab.judgment.records import Floor, QuestionCost, SeenLook
+from q1lab.judgment.terminal_text import comparison_lines, short_lines
+from q1lab.study.series import Series
+from q1lab.tui.widgets import forest_plot
+from q1lab.tui.widgets.study_text import verdict_words
+from q1lab.tui.widgets.theme_colors import Palette
+from q1lab.verdict import comparison_cache, progress_figure, result_rows
+from q1lab.verdict.comparison import Comparison, from_record, to_record
 from q1lab.verdict.comparison_picture import draw_comparison
 from q1lab.verdict.result_rows import ResultRow
-from q1lab.verdict.terminal_text import comparison_lines, short_lines
 from tests.kit import document_records as records
 from tests.kit import lab_home
 from tests.kit.comparisons import make
@@ -93,7 +92,9 @@ def tellers(c: Comparison) -> dict[str, str]:
     )
     side_by_side = "\n".join(
         line.plain
-        for line in forest_plot.forest_lines(figure.side_by_side_figure([line_of(c)]), 110, COLORS)
+        for line in forest_plot.forest_lines(
+            progress_figure.side_by_side_figure([line_of(c)]), 110, COLORS
+        )
     )
     return {
         "terminal": flat("\n".join(comparison_lines(c, 110))),
@@ -356,13 +357,13 @@ def test_studies_side_by_side_name_another_number_of_threads() -> None:
     one_thread, two_threads = (replace(line_of(make(BASE, HELPS)), threads=many) for many in (1, 2))
     (note,) = (
         text
-        for text in figure.side_by_side_figure([one_thread, two_threads]).caveats
+        for text in progress_figure.side_by_side_figure([one_thread, two_threads]).caveats
         if "threads" in text
     )
     assert note.startswith("Their runs had 1 and 2 threads: ")
     assert not [
         text
-        for text in figure.side_by_side_figure([one_thread, one_thread]).caveats
+        for text in progress_figure.side_by_side_figure([one_thread, one_thread]).caveats
         if "threads" in text
     ]
 

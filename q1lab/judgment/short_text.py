@@ -2,7 +2,7 @@
 
 It has the verdict, the size of the difference, how sure that is, the one caveat that matters most
 here, the command that would settle it, and the command that prints the rest. Every number in it is
-written by the functions that write the full form. Pure, but for the look whether a study trains.
+written by the functions that write the full form. Pure.
 """
 
 from __future__ import annotations
@@ -13,16 +13,8 @@ from typing import TYPE_CHECKING
 
 from q1lab.ground.files import printable
 from q1lab.ground.text_formats import cut_cells, plural
-from q1lab.statistics.intervals import (
-    MAX_SEEDS,
-    MIN_FOR_VERDICT,
-    Note,
-    NoteKind,
-    Reason,
-)
-from q1lab.study.liveness import is_alive
-from q1lab.verdict import level_text, note_text
-from q1lab.verdict.difference_text import (
+from q1lab.judgment import level_text, note_text
+from q1lab.judgment.difference_text import (
     interval_text,
     is_near_the_edge,
     number_writer,
@@ -31,16 +23,23 @@ from q1lab.verdict.difference_text import (
     seed_list,
     size_range_text,
 )
-from q1lab.verdict.futility_text import futility_line, stopped_for_futility
-from q1lab.verdict.label_text import arm_names, brief_names, sample_text
-from q1lab.verdict.scope_text import origin_sentence
-from q1lab.verdict.table_text import cost_change
+from q1lab.judgment.futility_text import futility_line, stopped_for_futility
+from q1lab.judgment.intervals import (
+    MAX_SEEDS,
+    MIN_FOR_VERDICT,
+    Note,
+    NoteKind,
+    Reason,
+)
+from q1lab.judgment.label_text import arm_names, brief_names, sample_text
+from q1lab.judgment.scope_text import origin_sentence
+from q1lab.judgment.table_text import cost_change
 
 if TYPE_CHECKING:
-    from q1lab.verdict.comparison import Comparison
+    from q1lab.judgment.records import Judgment
 
 
-def short_sentences(c: Comparison) -> tuple[str, ...]:
+def short_sentences(c: Judgment) -> tuple[str, ...]:
     """The lines below the headline, four at most."""
     lines = [size_line(c), *_confidence_lines(c), caveat_line(c), settling_line(c)]
     told = [line for line in lines if line]
@@ -49,13 +48,13 @@ def short_sentences(c: Comparison) -> tuple[str, ...]:
     return tuple(told[:4])
 
 
-def _confidence_lines(c: Comparison) -> tuple[str, ...]:
+def _confidence_lines(c: Judgment) -> tuple[str, ...]:
     """The looks at the question, or the error rate of this one, and what all questions add up
     to."""
     if c.analysis.reason is not None or c.analysis.ends is None:
         return ()
     looks, total = level_text.looks_line(c), level_text.sum_line(c)
-    why = looks or ("" if c.study.design.is_sequential else level_text.level_reason(c))
+    why = looks or ("" if c.subject.plan.is_sequential else level_text.level_reason(c))
     return (why or total or confidence_line(c), total if why else "")
 
 
@@ -63,7 +62,7 @@ SHORT_NAME = 12
 """The most columns of a name in the line of the size; the headline shows longer names."""
 
 
-def size_line(c: Comparison) -> str:
+def size_line(c: Judgment) -> str:
     """The size of the difference with its interval; the reason, where there is no verdict."""
     analysis = c.analysis
     if analysis.reason is not None or analysis.ends is None:
@@ -71,7 +70,7 @@ def size_line(c: Comparison) -> str:
     modified = brief_names(arm_names(c))[1]
     unit = c.metric.suffix
     measured = f"({percent_level(analysis.alpha)} interval)"
-    if c.study.is_floor:
+    if c.subject.is_floor:
         ends = f"{interval_text(analysis)}{unit} {measured}"
         if analysis.ends.excludes_zero():
             return f"Even so the runs differ by {ends}."
@@ -87,7 +86,7 @@ def size_line(c: Comparison) -> str:
     return f"The true difference may be {interval_text(analysis)}{unit} {measured}."
 
 
-def _no_verdict_line(c: Comparison) -> str:
+def _no_verdict_line(c: Judgment) -> str:
     analysis = c.analysis
     match analysis.reason:
         case Reason.GATED:
@@ -100,13 +99,13 @@ def _no_verdict_line(c: Comparison) -> str:
         case Reason.CHOSEN:
             return "These seeds were picked when results were known, so they decide nothing."
         case Reason.INCOMPLETE:
-            first, most = c.study.design.pairs
-            if c.study.design.is_sequential:
+            first, most = c.subject.plan.pairs
+            if c.subject.plan.is_sequential:
                 return f"{plural(analysis.n, 'pair')} of {first} to {most}: not decided yet."
-            if not c.study.origin.is_ours:
+            if not c.subject.is_ours:
                 return note_text.without_number_line(c)
             return "Not all planned runs have ended, and an early look decides nothing."
-        case Reason.EQUAL if not c.study.design.has_seeds:
+        case Reason.EQUAL if not c.subject.plan.has_seeds:
             return note_text.EQUAL_LISTS
         case Reason.EQUAL:
             pairs = plural(len(analysis.pairs), "pair")
@@ -125,12 +124,12 @@ def _no_verdict_line(c: Comparison) -> str:
             return "The runs of each arm do not vary, so there is no interval."
 
 
-def confidence_line(c: Comparison) -> str:
+def confidence_line(c: Judgment) -> str:
     """The error rate of a verdict; for a study that can't tell, the difference that it would have
     found."""
     if c.analysis.reason is not None or c.analysis.ends is None:
         return ""
-    if c.study.is_floor:
+    if c.subject.is_floor:
         return _floor_line(c)
     return level_text.error_rate_line(c) or level_text.found_in_four_of_five(c)
 
@@ -157,9 +156,9 @@ CAVEAT_ORDER = (
 """Kinds of notes, the weightiest first; all others are in the full form alone."""
 
 
-def caveat_line(c: Comparison) -> str:
+def caveat_line(c: Judgment) -> str:
     """The caveat that matters most here: that of the weightiest note, else the scope."""
-    if c.analysis.reason is Reason.INCOMPLETE and not c.study.origin.is_ours:
+    if c.analysis.reason is Reason.INCOMPLETE and not c.subject.is_ours:
         return note_text.TRAIN_AGAIN
     if c.analysis.reason is not None and c.analysis.reason is not Reason.EQUAL:
         return ""
@@ -167,7 +166,7 @@ def caveat_line(c: Comparison) -> str:
         return _caveat(c, note)
     if c.analysis.reason is Reason.EQUAL:
         return "Check that the change reaches the run."
-    if c.study.is_floor:
+    if c.subject.is_floor:
         return ""
     if c.analysis.verdict in ("helps", "hurts") and is_near_the_edge(c.analysis):
         return "This is close to 0, and small studies exaggerate what they find."
@@ -175,18 +174,18 @@ def caveat_line(c: Comparison) -> str:
         return level_text.found_in_four_of_five(c)
     if c.analysis.verdict == "cannot tell":
         return "That is not the same as no effect."
-    iters = c.study.trainer.hyperparameters.get("max_iters")
-    data = cut_cells(printable(c.study.data.name), DATA_NAME)
+    iters = c.subject.settings.get("max_iters")
+    data = cut_cells(printable(c.subject.data_name), DATA_NAME)
     budget = f"after {iters:,} iters on {data}" if iters else ""
-    return f"This holds {budget or c.study.description.within}; elsewhere it may differ."
+    return f"This holds {budget or c.subject.description.within}; elsewhere it may differ."
 
 
-def _weightiest_note(c: Comparison) -> Note | None:
+def _weightiest_note(c: Judgment) -> Note | None:
     notes = {note.kind: note for note in c.analysis.notes}
     return next((notes[kind] for kind in CAVEAT_ORDER if kind in notes), None)
 
 
-def _floor_line(c: Comparison) -> str:
+def _floor_line(c: Judgment) -> str:
     """The meaning of a model's interval against itself."""
     analysis = c.analysis
     if analysis.ends is not None and analysis.ends.excludes_zero():
@@ -199,7 +198,7 @@ DATA_NAME, METRIC_NAME = 24, 24
 """Columns of such a name in a caveat."""
 
 
-def _caveat(c: Comparison, note: Note) -> str:
+def _caveat(c: Judgment, note: Note) -> str:
     analysis, facts = c.analysis, note.facts
     metric = cut_cells(printable(c.metric.name), METRIC_NAME)
     match note.kind:
@@ -273,37 +272,37 @@ def _early_line(runs_by_step: Mapping[str, Sequence[str]]) -> str:
     return f"{name} ended at step {step:,}, not {last:,}, which may be the reason."
 
 
-def settling_line(c: Comparison) -> str:
+def settling_line(c: Judgment) -> str:
     """The command that would settle the question; empty where it is settled. For runs that were
     trained elsewhere, the reason that nothing here can settle it."""
-    analysis, study = c.analysis, c.study
-    if not study.origin.is_ours:
+    analysis, subject = c.analysis, c.subject
+    if not subject.is_ours:
         return origin_sentence(c)
-    if study.is_floor:
+    if subject.is_floor:
         return ""
-    run_command = f"q1lab run {study.id}"
+    run_command = subject.run_command
     match analysis.reason:
         case Reason.INCOMPLETE:
-            if is_alive(study.files):
-                return f"To watch it: `q1lab attach {study.id}`"
+            if subject.is_training:
+                return f"To watch it: `q1lab attach {subject.id}`"
             return f"To go on: `{run_command}`"
         case Reason.TOO_FEW:
             return f"To get a verdict: `{run_command} --seeds {max(MIN_FOR_VERDICT, analysis.n)}`"
         case Reason.CHOSEN:
-            many = max(len(study.seeds), MIN_FOR_VERDICT)
+            many = max(len(subject.seeds), MIN_FOR_VERDICT)
             return f"To get a verdict: `{run_command} --seeds fresh:{many}`"
         case None:
             return _more_pairs_line(c, run_command) if analysis.verdict == "cannot tell" else ""
     return ""
 
 
-def _more_pairs_line(c: Comparison, run_command: str) -> str:
+def _more_pairs_line(c: Judgment, run_command: str) -> str:
     if any(note.kind is NoteKind.OUTLIER for note in c.analysis.notes):
         return ""  # the outlier's runs have to be examined first
     if stopped_for_futility(c):
         return futility_line(c)
     needed, unit = c.analysis.seeds_needed, c.metric.suffix
-    if needed is not None and not c.study.design.is_sequential:
+    if needed is not None and not c.subject.plan.is_sequential:
         size = f"{number_writer(c.analysis).size(needed.effect)}{unit}"
         if needed.mid >= MAX_SEEDS:
             thing = "pairs" if c.analysis.headline == "paired" else "seeds per arm"
@@ -311,15 +310,15 @@ def _more_pairs_line(c: Comparison, run_command: str) -> str:
         return (
             f"To settle {size}, about: `{run_command} --seeds {max(needed.mid, c.analysis.n + 1)}`"
         )
-    if not c.study.trainer.has_model_files or c.analysis.detectable is None:
+    if not c.subject.are_model_files or c.analysis.detectable is None:
         return ""
     smaller = float(f"{c.analysis.detectable / 2:.1g}")
-    command = shlex.join(("q1lab", "plan", c.study.variant, "--detect", f"{smaller:g}"))
+    command = shlex.join(("q1lab", "plan", c.subject.names[1], "--detect", f"{smaller:g}"))
     return f"To find a smaller difference: `{command}`"
 
 
-def rest_line(c: Comparison) -> str:
+def rest_line(c: Judgment) -> str:
     """The command that prints the full form; for numbers that were not kept, the option."""
-    if not c.study.id:
+    if not c.subject.id:
         return "Everything else: the same command with --full"
-    return f"Everything else: `q1lab compare {c.study.id} --full`"
+    return f"Everything else: `q1lab compare {c.subject.id} --full`"

@@ -9,26 +9,26 @@ from typing import TYPE_CHECKING, Any
 
 from q1lab.ground.files import printable
 from q1lab.ground.text_formats import MINUS, cut_cells, cut_middle, first_names, plural
-from q1lab.statistics.intervals import Note, NoteKind
-from q1lab.study.studies import ARMS
-from q1lab.verdict import level_text
-from q1lab.verdict.difference_text import number_writer, seed_list
-from q1lab.verdict.label_text import arm_names, brief_names, sample_text
-from q1lab.verdict.scope_text import iters_text
-from q1lab.verdict.table_text import cost_change, run_value
+from q1lab.judgment import level_text
+from q1lab.judgment.difference_text import number_writer, seed_list
+from q1lab.judgment.intervals import Note, NoteKind
+from q1lab.judgment.label_text import arm_names, brief_names, sample_text
+from q1lab.judgment.scope_text import iters_text
+from q1lab.judgment.subject import ARMS
+from q1lab.judgment.table_text import cost_change, run_value
 
 if TYPE_CHECKING:
-    from q1lab.verdict.comparison import Comparison
+    from q1lab.judgment.records import Judgment
 
 
-def note_sentences(c: Comparison, *, published: bool = False) -> list[str]:
+def note_sentences(c: Judgment, *, published: bool = False) -> list[str]:
     """The notes of a comparison, a sentence or two each; the reasons for its level stand with the
     verdict (level_text.py)."""
     notes = [note for note in c.analysis.notes if note.kind not in OF_THE_LEVEL]
     return [note_sentence(note, c, published=published) for note in notes]
 
 
-def note_sentence(note: Note, c: Comparison, *, published: bool = False) -> str:
+def note_sentence(note: Note, c: Judgment, *, published: bool = False) -> str:
     """One note in words; unless ``published``, with what the learner can do."""
     analysis = c.analysis
     facts = note.facts
@@ -42,8 +42,8 @@ def note_sentence(note: Note, c: Comparison, *, published: bool = False) -> str:
             text = f"{facts['equal']} of {pairs} ended equal, to the last bit"
             return f"{text}." if published else f"{text}: check that the change reaches every run."
         case NoteKind.SERIES:
-            series = c.study.origin.series
-            return "" if series is None else level_text.series_share_sentence(series)
+            share = c.subject.share
+            return "" if share is None else level_text.series_share_sentence(share)
         case NoteKind.ASKED:
             return level_text.looks_line(c)
         case NoteKind.OUTLIER:
@@ -116,7 +116,7 @@ def note_sentence(note: Note, c: Comparison, *, published: bool = False) -> str:
             )
         case NoteKind.UNFINISHED:
             more = len(facts["runs"]) - MOST_NAMED
-            comma = ", " if c.study.origin.is_ours else "; "
+            comma = ", " if c.subject.is_ours else "; "
             left = printable(comma.join(facts["runs"][:MOST_NAMED])) + (
                 f" and {more} more" if more > 0 else ""
             )
@@ -168,7 +168,7 @@ EQUAL_LISTS = "Both arms have exactly the same numbers."
 """The reason for no verdict where the runs' seeds are not known."""
 
 
-def without_number_line(c: Comparison) -> str:
+def without_number_line(c: Judgment) -> str:
     """The number of runs from elsewhere without a result, and the first of them."""
     facts = next(note.facts for note in c.analysis.notes if note.kind is NoteKind.UNFINISHED)
     name = cut_cells(printable(facts["runs"][0]), 40)
@@ -203,9 +203,9 @@ def picked_seeds_note(seeds: Sequence[int], left_out: str, command: str) -> str:
     )
 
 
-def _command_note(c: Comparison, facts: Mapping[str, Any]) -> str:
+def _command_note(c: Judgment, facts: Mapping[str, Any]) -> str:
     """Cautions about how the runs were made, and the correlation of the arms over the seeds."""
-    parts = list(c.study.description.cautions)
+    parts = list(c.subject.description.cautions)
     if (r := facts.get("correlation")) is not None:
         low, high = (f"{end:.2f}".replace("-", MINUS) for end in facts["between"])
         r = f"{r:.2f}".replace("-", MINUS)
@@ -222,7 +222,7 @@ def changed_code_sentence(files: Sequence[str]) -> str:
     return f"The code has changed since these runs: {first_names(names, 1)}."
 
 
-def outlier_sentence(c: Comparison, facts: Mapping[str, Any], *, published: bool = False) -> str:
+def outlier_sentence(c: Judgment, facts: Mapping[str, Any], *, published: bool = False) -> str:
     """The value that lies far from all others, what it decides, and, unless ``published``, the
     advice to look at it."""
     thing = "pairs" if not facts["arm"] else "runs"
@@ -237,7 +237,7 @@ def outlier_sentence(c: Comparison, facts: Mapping[str, Any], *, published: bool
     return f"{text} Look at its curves: if something broke there, the change is not to blame."
 
 
-def outlier_line(c: Comparison, facts: Mapping[str, Any]) -> str:
+def outlier_line(c: Judgment, facts: Mapping[str, Any]) -> str:
     """The outlier, and what it does to the interval."""
     number = number_writer(c.analysis)
     which = f"The pair of seed {facts['seed']} ({number(facts['value'])})"
@@ -249,10 +249,10 @@ def outlier_line(c: Comparison, facts: Mapping[str, Any]) -> str:
     return f"{which} is an outlier and widens the interval."
 
 
-def record_sentence(c: Comparison, *, published: bool = False) -> str:
+def record_sentence(c: Judgment, *, published: bool = False) -> str:
     """The questions on record, and the claims to expect among them by luck; empty without a
     verdict's level. ``published``: for readers of this study alone."""
-    if len(c.study.seeds) < 2 or c.study.is_floor or not c.asking.of_home.questions:
+    if len(c.subject.seeds) < 2 or c.subject.is_floor or not c.asking.of_home.questions:
         return ""
     if c.asking.of_home.questions > 1:
         return level_text.sum_sentence(c)
