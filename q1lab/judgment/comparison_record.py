@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from q1lab.judgment.difference_text import interval_text, level_text
 from q1lab.judgment.label_text import interval_label
-from q1lab.judgment.level_text import level_sentence
-from q1lab.judgment.note_text import CAVEATS, note_sentence, note_sentences, record_sentence
+from q1lab.judgment.level_text import level_sentence, record_sentence
+from q1lab.judgment.report_blocks import note_sentences
 from q1lab.judgment.short_text import short_sentences
 from q1lab.judgment.verdict_text import verdict_sentence
 
@@ -39,5 +39,5 @@ def comparison_json(c: Judgment) -> dict[str, Any]:
         "level_sentence": level_sentence(c),
         "record_sentence": record_sentence(c),
         "warnings": note_sentences(c),
-        "caveats": [note_sentence(note, c) for note in c.analysis.notes if note.kind in CAVEATS],
+        "caveats": [note.sentence(c) for note in c.notes if note.may_explain],
     }

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from q1lab.judgment import intervals
-from q1lab.judgment.intervals import ALPHA, Analysis, Headline, Interval, Note, NoteKind, Reason
+from q1lab.judgment.intervals import ALPHA, Analysis, Headline, Interval, Reason
 from q1lab.judgment.metric import VAL_LOSS, Metric
+from q1lab.judgment.notes import Note, Unpaired, number_notes
 from q1lab.judgment.records import ArmResult, Floor, Judgment, QuestionCost
 from q1lab.judgment.subject import ARMS, Subject
 
@@ -54,12 +55,20 @@ def judge(
         complete=complete,
         picked=picked,
     )
+    told = tuple(
+        number_notes(
+            analysis,
+            values["baseline"],
+            values["modified"],
+            metric.sign,
+            has_seeds=subject.plan.has_seeds,
+        )
+    )
     known = arms or {}
     results = {arm: _result(known.get(arm, ArmResult()), values[arm]) for arm in ARMS}
     if not subject.plan.has_seeds:
-        analysis = _without_pairs(analysis)
-    if not subject.is_ours:
-        analysis = _without_unfinished(analysis, results)
+        analysis = replace(analysis, pairs={}, paired=None)
+    noted = tuple(told if subject.is_ours else _without_unfinished(told, results))
     if undecided is not None:
         analysis = replace(analysis, verdict="no verdict", reason=undecided)
     if subject.plan.is_sequential and analysis.detectable is not None:
@@ -69,8 +78,9 @@ def judge(
     return Judgment(
         subject=subject,
         metric=metric,
-        analysis=replace(analysis, notes=(*analysis.notes, *notes)),
+        analysis=analysis,
         arms=results,
+        notes=(*noted, *notes),
         asking=asking or QuestionCost(),
         floor=floor,
         timed=timed,
@@ -121,25 +131,17 @@ def _floor_of(values: Values) -> Floor | None:
     return Floor(-widest, widest)
 
 
-def _without_pairs(analysis: Analysis) -> Analysis:
-    """The analysis of runs whose seeds are not known: none of them is a pair, or lacks one."""
-    of_pairs = (NoteKind.UNPAIRED, NoteKind.TEMPTING, NoteKind.EQUAL)
-    notes = tuple(note for note in analysis.notes if note.kind not in of_pairs)
-    return replace(analysis, pairs={}, paired=None, notes=notes)
-
-
-def _without_unfinished(analysis: Analysis, arms: Mapping[str, ArmResult]) -> Analysis:
-    """The analysis without the note that a seed ran in one arm only, where it ran in both and one
-    of the runs has no number: another note names that run."""
+def _without_unfinished(notes: Iterable[Note], arms: Mapping[str, ArmResult]) -> Iterator[Note]:
+    """The notes. A seed did not run in one arm only if it ran in both and one of the runs has no
+    number: another note names that run."""
     unfinished = {seed for result in arms.values() for seed in result.unfinished}
-    notes = []
-    for note in analysis.notes:
-        if note.kind is NoteKind.UNPAIRED:
-            alone = [seed for seed in note.facts["seeds"] if seed not in unfinished]
-            notes += [replace(note, facts={"seeds": alone})] if alone else []
+    for note in notes:
+        if isinstance(note, Unpaired):
+            alone = tuple(seed for seed in note.seeds if seed not in unfinished)
+            if alone:
+                yield Unpaired(alone)
         else:
-            notes.append(note)
-    return replace(analysis, notes=tuple(notes))
+            yield note
 
 
 def _turned(values: Values) -> dict[int, float | None]:
@@ -154,17 +156,7 @@ def _turned_back(analysis: Analysis) -> Analysis:
         analysis,
         pairs={seed: -value for seed, value in analysis.pairs.items()},
         mean=None if analysis.mean is None else -analysis.mean,
-        welch=_turned_interval(analysis.welch),
-        paired=_turned_interval(analysis.paired),
+        welch=None if analysis.welch is None else analysis.welch.times(-1),
+        paired=None if analysis.paired is None else analysis.paired.times(-1),
         bootstrap=None if boot is None else replace(boot, low=-boot.high, high=-boot.low),
-        notes=tuple(
-            replace(note, facts={**note.facts, "value": -note.facts["value"]})
-            if note.kind is NoteKind.OUTLIER
-            else note
-            for note in analysis.notes
-        ),
     )
-
-
-def _turned_interval(ends: Interval | None) -> Interval | None:
-    return None if ends is None else Interval(-ends.high, -ends.low)

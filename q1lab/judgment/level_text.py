@@ -169,6 +169,21 @@ def sum_sentence(c: Judgment) -> str:
     )
 
 
+def record_sentence(c: Judgment, *, published: bool = False) -> str:
+    """The questions on record, and the claims to expect among them by luck; empty without a
+    verdict's level. ``published``: for readers of this study alone."""
+    if len(c.subject.seeds) < 2 or c.subject.is_floor or not c.asking.of_home.questions:
+        return ""
+    if c.asking.of_home.questions > 1:
+        return sum_sentence(c)
+    if published:  # to a reader of one study there is only this one
+        return ""
+    return (
+        "This is your only question so far. If nothing had changed, at most "
+        f"{in_hundred(c.asking.of_home.total)} people would claim a difference here."
+    )
+
+
 def _asked_more(c: Judgment) -> bool:
     is_asked = len(c.subject.seeds) > 1 and not c.subject.is_floor
     return is_asked and c.asking.of_home.questions > 1

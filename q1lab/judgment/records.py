@@ -9,9 +9,11 @@ from typing import Any
 
 from q1lab.ground import json_records
 from q1lab.judgment import intervals
-from q1lab.judgment.intervals import Analysis, Interval, NoteKind
+from q1lab.judgment.intervals import Analysis, Interval
 from q1lab.judgment.metric import VAL_LOSS, Metric
+from q1lab.judgment.notes import Note
 from q1lab.judgment.prediction_score import Score, score_prediction
+from q1lab.judgment.run_notes import ShortBudget
 from q1lab.judgment.subject import Subject
 
 
@@ -100,6 +102,7 @@ class Judgment:
     arms: Mapping[str, ArmResult]
     asking: QuestionCost = QuestionCost()
     floor: Floor | None = None
+    notes: tuple[Note, ...] = ()
     timed: Mapping[str, Interval] | None = None
     """tokens_per_s, wall_s → how much more or less the modified arm's is (0.1: a tenth more), as a
     95% interval, where there are runs enough; None where single runs are not known."""
@@ -164,7 +167,7 @@ def _facts(j: Judgment) -> dict[str, Any]:
         "detectable": analysis.detectable,
         "seeds_needed": analysis.seeds_needed,
         "diverged": analysis.diverged,
-        "notes": [{"kind": note.kind, **note.facts} for note in analysis.notes],
+        "notes": [note.to_dict() for note in j.notes],
         "arms": {
             arm: {
                 "variant": name,
@@ -196,8 +199,7 @@ def _facts(j: Judgment) -> dict[str, Any]:
         "overstated": j.overstated,
         "imported": not subject.is_ours,
         "still_falling": next(
-            (list(note.facts.values()) for note in analysis.notes if note.kind is NoteKind.SHORT),
-            None,
+            ([note.fallen, note.lately] for note in j.notes if isinstance(note, ShortBudget)), None
         ),
         "passes": subject.passes,
         "description": subject.description,

@@ -18,7 +18,6 @@ from q1lab.judgment import (
     figure,
     label_text,
     level_text,
-    note_text,
     prediction_text,
     scope_text,
     short_text,
@@ -26,6 +25,7 @@ from q1lab.judgment import (
     verdict_text,
 )
 from q1lab.judgment.figure import Figure
+from q1lab.judgment.run_notes import OF_THE_LEVEL
 from q1lab.judgment.subject import ARMS
 
 if TYPE_CHECKING:
@@ -96,12 +96,18 @@ def report_blocks(
         Sentence("floor", _floor(c)),
         loss_table(c, published=published),
         cost_table(c, published=published),
-        *(Sentence("note", note) for note in note_text.note_sentences(c, published=published)),
+        *(Sentence("note", text) for text in note_sentences(c, published=published)),
         Sentence("prediction", prediction_text.prediction_sentence(c)),
-        Sentence("record", note_text.record_sentence(c, published=published)),
+        Sentence("record", level_text.record_sentence(c, published=published)),
         Sentence("scope", scope_text.scope_sentence(c)),
     ]
     return tuple(block for block in blocks if not _is_empty(block))
+
+
+def note_sentences(c: Judgment, *, published: bool = False) -> list[str]:
+    """The notes, a sentence or two each; the reasons for the level stand with the verdict."""
+    notes = [note for note in c.notes if not isinstance(note, OF_THE_LEVEL)]
+    return [note.sentence(c, published=published) for note in notes]
 
 
 def short_blocks(c: Judgment) -> tuple[Block, ...]:

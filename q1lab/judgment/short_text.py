@@ -8,32 +8,28 @@ written by the functions that write the full form. Pure.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from q1lab.ground.files import printable
 from q1lab.ground.text_formats import cut_cells, plural
-from q1lab.judgment import level_text, note_text
+from q1lab.judgment import level_text, verdict_text
 from q1lab.judgment.difference_text import (
     interval_text,
     is_near_the_edge,
     number_writer,
     percent_level,
     percent_text,
-    seed_list,
     size_range_text,
 )
 from q1lab.judgment.futility_text import futility_line, stopped_for_futility
 from q1lab.judgment.intervals import (
     MAX_SEEDS,
     MIN_FOR_VERDICT,
-    Note,
-    NoteKind,
     Reason,
 )
 from q1lab.judgment.label_text import arm_names, brief_names, sample_text
+from q1lab.judgment.notes import Outlier, heaviest
 from q1lab.judgment.scope_text import origin_sentence
-from q1lab.judgment.table_text import cost_change
 
 if TYPE_CHECKING:
     from q1lab.judgment.records import Judgment
@@ -43,7 +39,7 @@ def short_sentences(c: Judgment) -> tuple[str, ...]:
     """The lines below the headline, four at most."""
     lines = [size_line(c), *_confidence_lines(c), caveat_line(c), settling_line(c)]
     told = [line for line in lines if line]
-    if len(told) > 4 and not _weightiest_note(c):  # the scope goes before what settles it
+    if len(told) > 4 and not heaviest(c.notes):  # the scope goes before what settles it
         told.remove(caveat_line(c))
     return tuple(told[:4])
 
@@ -103,10 +99,10 @@ def _no_verdict_line(c: Judgment) -> str:
             if c.subject.plan.is_sequential:
                 return f"{plural(analysis.n, 'pair')} of {first} to {most}: not decided yet."
             if not c.subject.is_ours:
-                return note_text.without_number_line(c)
+                return verdict_text.without_number_line(c)
             return "Not all planned runs have ended, and an early look decides nothing."
         case Reason.EQUAL if not c.subject.plan.has_seeds:
-            return note_text.EQUAL_LISTS
+            return verdict_text.EQUAL_LISTS
         case Reason.EQUAL:
             pairs = plural(len(analysis.pairs), "pair")
             return (
@@ -134,36 +130,14 @@ def confidence_line(c: Judgment) -> str:
     return level_text.error_rate_line(c) or level_text.found_in_four_of_five(c)
 
 
-CAVEAT_ORDER = (
-    NoteKind.CONDITIONS,
-    NoteKind.CODE,
-    NoteKind.TRAINER,
-    NoteKind.ALLOWED,
-    NoteKind.DAMAGED,
-    NoteKind.EQUAL,
-    NoteKind.OUTLIER,
-    NoteKind.DIVERGED_OR_STUCK,
-    NoteKind.OVERRULED,
-    NoteKind.UNCHECKED,
-    NoteKind.RISING,
-    NoteKind.SIZE,
-    NoteKind.SHORT,
-    NoteKind.DISAGREE,
-    NoteKind.TEMPTING,
-    NoteKind.UNPAIRED,
-    NoteKind.BELOW_DELTA,
-)
-"""Kinds of notes, the weightiest first; all others are in the full form alone."""
-
-
 def caveat_line(c: Judgment) -> str:
     """The caveat that matters most here: that of the weightiest note, else the scope."""
     if c.analysis.reason is Reason.INCOMPLETE and not c.subject.is_ours:
-        return note_text.TRAIN_AGAIN
+        return verdict_text.TRAIN_AGAIN
     if c.analysis.reason is not None and c.analysis.reason is not Reason.EQUAL:
         return ""
-    if (note := _weightiest_note(c)) is not None:
-        return _caveat(c, note)
+    if (note := heaviest(c.notes)) is not None:
+        return note.short(c)
     if c.analysis.reason is Reason.EQUAL:
         return "Check that the change reaches the run."
     if c.subject.is_floor:
@@ -180,11 +154,6 @@ def caveat_line(c: Judgment) -> str:
     return f"This holds {budget or c.subject.description.within}; elsewhere it may differ."
 
 
-def _weightiest_note(c: Judgment) -> Note | None:
-    notes = {note.kind: note for note in c.analysis.notes}
-    return next((notes[kind] for kind in CAVEAT_ORDER if kind in notes), None)
-
-
 def _floor_line(c: Judgment) -> str:
     """The meaning of a model's interval against itself."""
     analysis = c.analysis
@@ -196,80 +165,6 @@ def _floor_line(c: Judgment) -> str:
 
 DATA_NAME, METRIC_NAME = 24, 24
 """Columns of such a name in a caveat."""
-
-
-def _caveat(c: Judgment, note: Note) -> str:
-    analysis, facts = c.analysis, note.facts
-    metric = cut_cells(printable(c.metric.name), METRIC_NAME)
-    match note.kind:
-        case NoteKind.CONDITIONS:
-            if early := _early_line(facts["differ"].get("last step", {})):
-                return early
-            keys = " and ".join(key.replace("_", " ") for key in facts["differ"])
-            return f"The runs differ in {keys}, which may be the reason instead."
-        case NoteKind.CODE:
-            return note_text.changed_code_sentence(facts["files"])
-        case NoteKind.TRAINER:
-            return "q1lab's trainer changed between the runs, which may be the reason instead."
-        case NoteKind.ALLOWED:
-            return "The runs were taken in although their settings differ."
-        case NoteKind.DAMAGED:
-            return f"{plural(facts['lines'], 'damaged line')} of the event files can't be read."
-        case NoteKind.EQUAL:
-            pairs = plural(facts["pairs"], "pair")
-            return f"{facts['equal']} of {pairs} ended equal to the last bit: check the change."
-        case NoteKind.OUTLIER:
-            return note_text.outlier_line(c, facts)
-        case NoteKind.DIVERGED_OR_STUCK:
-            return "Runs of these arms diverged or got stuck, which makes false claims likelier."
-        case NoteKind.OVERRULED:
-            return "The model file fails checks that were overruled."
-        case NoteKind.LEFT_OPEN:
-            return "The checks of the model files leave something open."
-        case NoteKind.UNCHECKED:
-            return "The model file was not checked."
-        case NoteKind.RISING:
-            return f"The {metric} rose from iter {facts['at']:,} on: the models overfit."
-        case NoteKind.SIZE:
-            return (
-                f"The parameters differ by {cost_change(c, 'n_params')}, "
-                "which may be the reason instead."
-            )
-        case NoteKind.SHORT:
-            return f"The {metric} still falls fast at the end: longer runs may say otherwise."
-        case NoteKind.DISAGREE:
-            return (
-                f"The bootstrap interval disagrees; the {percent_level(analysis.alpha)} t interval "
-                "decides."
-            )
-        case NoteKind.TEMPTING:
-            return f"The other interval would say {facts['verdict'].upper()}; it was not declared."
-        case NoteKind.UNPAIRED:
-            alone = seed_list(facts["seeds"])
-            end = "and do not count" if analysis.headline == "paired" else "so nothing is paired"
-            return f"{alone[0].upper()}{alone[1:]} ran in one arm only, {end}."
-        case _:
-            return "The difference is smaller than what you said, before the runs, would matter."
-
-
-RUN_NAME = 24
-"""Columns of a run's name in a caveat."""
-
-
-def _early_line(runs_by_step: Mapping[str, Sequence[str]]) -> str:
-    """The run that ended before all others, or how many did; empty where most did."""
-    last = max(map(int, runs_by_step), default=0)
-    early = [
-        (int(step), run) for step, runs in runs_by_step.items() if int(step) < last for run in runs
-    ]
-    many = sum(map(len, runs_by_step.values()))
-    if not early or 2 * len(early) > many:
-        return ""
-    if len(early) > 1:
-        return f"{len(early)} of {many} runs ended before step {last:,}, which may be the reason."
-    step, run = early[0]
-    name = cut_cells(printable(run), RUN_NAME)
-    return f"{name} ended at step {step:,}, not {last:,}, which may be the reason."
 
 
 def settling_line(c: Judgment) -> str:
@@ -297,7 +192,7 @@ def settling_line(c: Judgment) -> str:
 
 
 def _more_pairs_line(c: Judgment, run_command: str) -> str:
-    if any(note.kind is NoteKind.OUTLIER for note in c.analysis.notes):
+    if any(isinstance(note, Outlier) for note in c.notes):
         return ""  # the outlier's runs have to be examined first
     if stopped_for_futility(c):
         return futility_line(c)

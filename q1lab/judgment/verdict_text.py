@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from q1lab.ground.text_formats import duration, plural
-from q1lab.judgment import note_text
 from q1lab.judgment.difference_text import (
     interval_text,
     is_near_the_edge,
@@ -21,7 +20,7 @@ from q1lab.judgment.difference_text import (
     size_range_text,
 )
 from q1lab.judgment.futility_text import futility_sentence
-from q1lab.judgment.intervals import MIN_FOR_VERDICT, NoteKind, Reason, later_level
+from q1lab.judgment.intervals import MIN_FOR_VERDICT, Reason, later_level
 from q1lab.judgment.label_text import (
     arm_names,
     is_experiment,
@@ -30,7 +29,8 @@ from q1lab.judgment.label_text import (
     short_name,
 )
 from q1lab.judgment.level_text import found_in_four_of_five
-from q1lab.judgment.note_text import changed_plan_sentence
+from q1lab.judgment.notes import Outlier
+from q1lab.judgment.run_notes import ChangedPlan, UnfinishedRuns
 from q1lab.judgment.subject import ARMS
 
 if TYPE_CHECKING:
@@ -97,6 +97,10 @@ def _self_comparison_outcome(c: Judgment) -> str:
     )
 
 
+TRAIN_AGAIN = "Train again, then judge all: leaving runs out would be choosing the data."
+"""The advice where a run from elsewhere has no result."""
+EQUAL_LISTS = "Both arms have exactly the same numbers."
+"""The reason for no verdict where the runs' seeds are not known."""
 GATED = "A gate judges this proposal by its own rule, so there is no second verdict here."
 
 
@@ -114,9 +118,9 @@ def _reason_and_advice(c: Judgment) -> tuple[str, str]:
             "`q1lab gate` says what it decided.",
         )
     if analysis.reason is Reason.CHANGED:
-        parts = next(n.facts["parts"] for n in analysis.notes if n.kind is NoteKind.CHANGED_PLAN)
+        changed = next(note for note in c.notes if isinstance(note, ChangedPlan))
         return (
-            f"{changed_plan_sentence(parts)} What was declared decides, so there is no verdict.",
+            f"{changed.long(c)} What was declared decides, so there is no verdict.",
             "Put the file back as it was.",
         )
     if analysis.reason is Reason.DIVERGED:
@@ -137,11 +141,11 @@ def _reason_and_advice(c: Judgment) -> tuple[str, str]:
             "",
         )
     if analysis.reason is Reason.INCOMPLETE and not c.subject.is_ours:
-        return note_text.without_number_line(c), note_text.TRAIN_AGAIN
+        return without_number_line(c), TRAIN_AGAIN
     if analysis.reason is Reason.INCOMPLETE:
         return not_yet_sentence(), ""
     if analysis.reason is Reason.EQUAL and not c.subject.plan.has_seeds:
-        return note_text.EQUAL_LISTS, "Check that the change reaches the run."
+        return EQUAL_LISTS, "Check that the change reaches the run."
     if is_experiment(c):
         return (
             "One pair shows how two curves go, not what another seed would do. It is an "
@@ -219,7 +223,7 @@ def power_sentence(c: Judgment, *, published: bool = False) -> str:
     if claims and is_near_the_edge(analysis) and (factors := c.overstated) is not None:
         text += f" {_overstated_sentence(factors[0])}"
     settled = analysis.verdict not in ("cannot tell", "no verdict") or c.subject.is_floor
-    doubtful = any(note.kind is NoteKind.OUTLIER for note in analysis.notes)
+    doubtful = any(isinstance(note, Outlier) for note in c.notes)
     if settled or doubtful or not analysis.complete or c.subject.plan.is_sequential:
         return text
     thing = "pairs" if analysis.headline == "paired" else f"{c.subject.plan.run_word}s per arm"
@@ -260,6 +264,19 @@ def _overstated_sentence(factor: float) -> str:
         "Small studies that find something exaggerate it: here by "
         f"{percent_text(factor - 1)} on average if the true difference is as large as the spread "
         "(sd) of the pairs."
+    )
+
+
+def without_number_line(c: Judgment) -> str:
+    """The number of runs from elsewhere without a result, and the first of them."""
+    return next(note for note in c.notes if isinstance(note, UnfinishedRuns)).short(c)
+
+
+def picked_seeds_note(seeds: Sequence[int], left_out: str, command: str) -> str:
+    """The notice before a study that can get no verdict, since its seeds were picked."""
+    return (
+        f"no verdict will come of this: results at {seed_list(seeds)} could be seen, and others "
+        f"are left out ({left_out}). To get one: {command}"
     )
 
 

@@ -22,7 +22,7 @@ from q1lab.ground.files import exclusive_lock, expand_user, remove_inside, sha25
 from q1lab.ground.text_formats import first_names
 from q1lab.index import ingest_events
 from q1lab.index.store import Store
-from q1lab.judgment import difference_text, level_text, note_text, scope_text, verdict_text
+from q1lab.judgment import difference_text, level_text, scope_text, verdict_text
 from q1lab.record import begin, delete_restore, home_history, on_record
 from q1lab.record.history import History
 from q1lab.record.seen import recorded_ends
@@ -584,7 +584,7 @@ def _notes(
         if request.loop is not None:
             command = f"the same command with --seeds {fresh_seeds}"
         notes.append(
-            note_text.picked_seeds_note(
+            verdict_text.picked_seeds_note(
                 study.seeds,
                 "; ".join(
                     f"{name} has {difference_text.seed_list(seeds)}"

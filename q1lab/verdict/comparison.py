@@ -18,9 +18,10 @@ from q1lab.ground.errors import Problem
 from q1lab.ground.files import printable
 from q1lab.index.store import Row
 from q1lab.index.stored_results import RECORD_VERSION
-from q1lab.judgment import cost_columns, intervals
-from q1lab.judgment.intervals import Analysis, Interval, Note, NoteKind, Reason
+from q1lab.judgment import cost_columns, intervals, notes, run_notes
+from q1lab.judgment.intervals import Analysis, Interval, Reason
 from q1lab.judgment.judge import judge
+from q1lab.judgment.notes import Note
 from q1lab.judgment.records import ArmResult, Floor, Judgment, QuestionCost
 from q1lab.judgment.subject import Subject
 from q1lab.record.history import History
@@ -112,8 +113,13 @@ def subject_of(study: Study, analysis: Analysis | None = None) -> Subject:
 def to_record(c: Comparison) -> dict[str, Any]:
     """The comparison as the index keeps it; ``metric`` is there for its lists."""
     kept = [each.name for each in fields(c) if each.init]
-    parts = {name: json_records.to_json(getattr(c, name)) for name in kept}
-    return {"v": RECORD_VERSION, **parts, "metric": asdict(c.metric), "study": c.study.to_dict()}
+    return {
+        "v": RECORD_VERSION,
+        **{name: json_records.to_json(getattr(c, name)) for name in kept},
+        "metric": asdict(c.metric),
+        "notes": [note.to_dict() for note in c.notes],
+        "study": c.study.to_dict(),
+    }
 
 
 def from_record(record: Mapping[str, Any]) -> Comparison | None:
@@ -122,7 +128,9 @@ def from_record(record: Mapping[str, Any]) -> Comparison | None:
     if record.get("v") != RECORD_VERSION:
         return None
     try:
-        return json_records.from_json(Comparison, record, study=studies.from_dict(record["study"]))
+        study = studies.from_dict(record["study"])
+        told = tuple(map(notes.from_dict, record["notes"]))
+        return json_records.from_json(Comparison, record, study=study, notes=told)
     except (Problem, ValueError):
         return None
 
@@ -171,17 +179,17 @@ def build_comparison(
         floor=Floor(floor[1].low, floor[1].high, floor[0]) if floor else None,
         timed=_timed(study, rows),
     )
-    notes = _notes(study, rows, judged.analysis, question, starts or {}, still_falling)
+    told = _notes(study, rows, judged.analysis, question, starts or {}, still_falling)
     if rises is not None:
-        shorter = command_line.shorter_command(study, rises[0])
-        notes.append(Note(NoteKind.RISING, {"at": rises[0], "rise": rises[1], "command": shorter}))
+        told.append(run_notes.RisingLoss(*rises, command_line.shorter_command(study, rises[0])))
     return Comparison(
         study=study,
         metric=judged.metric,
-        analysis=replace(judged.analysis, notes=(*judged.analysis.notes, *notes)),
+        analysis=judged.analysis,
         arms=judged.arms,
         asking=judged.asking,
         floor=judged.floor,
+        notes=(*judged.notes, *told),
         timed=judged.timed,
         reused=tuple(_name(row) for row in rows if row["reused_from"]),
     )
@@ -195,20 +203,6 @@ def _undecided(study: Study, question: StudyHistory) -> Reason | None:
     if question.changed:
         return Reason.CHANGED
     return None if study.design.has_verdict else Reason.GATED
-
-
-def _going_together(values: Mapping[str, dict[int, float | None]]) -> dict[str, Any]:
-    """The correlation of the arms' values of one seed; empty where it can't be computed."""
-    facts: dict[str, Any] = {}
-    base, modified = (values[arm] for arm in ARMS)
-    pairs = [
-        (base_value, modified_value)
-        for seed, base_value in base.items()
-        if base_value is not None and (modified_value := modified.get(seed)) is not None
-    ]
-    if base != modified and (correlation := intervals.pair_correlation(pairs)) is not None:
-        facts |= {"correlation": correlation[0], "between": list(correlation[1:])}
-    return facts
 
 
 def _values(rows: list[Row], arm: str) -> dict[int, float | None]:
@@ -330,19 +324,52 @@ def _notes(
     starts: Mapping[int, Mapping[str, Any]],
     still_falling: tuple[float, float] | None,
 ) -> list[Note]:
-    notes = [] if study.origin.series is None else [Note(NoteKind.SERIES)]
+    told: list[Note] = [] if study.origin.series is None else [run_notes.OfSeries()]
     if study.description.cautions:
-        values = {arm: _values(rows, arm) for arm in ARMS}
-        notes.append(Note(NoteKind.COMMAND, _going_together(values)))
+        together = notes.correlation_of(*(_values(rows, arm) for arm in ARMS))
+        r, between = (together[0], together[1:]) if together else (None, None)
+        told.append(run_notes.CommandCautions(r, between))
     if question.changed:
-        notes.append(Note(NoteKind.CHANGED_PLAN, {"parts": list(question.changed)}))
+        told.append(run_notes.ChangedPlan(tuple(question.changed)))
     if not study.origin.knows_other_runs:
-        notes.append(Note(NoteKind.OTHER_RUNS))
+        told.append(run_notes.OtherRuns())
     if len(question.looks) > 1 or question.history.is_replication:
-        notes.append(Note(NoteKind.ASKED))
+        told.append(run_notes.LookedAgain())
     if question.astray:
-        facts = {"arms": [list(arm_pair) for arm_pair in question.astray]}
-        notes.append(Note(NoteKind.DIVERGED_OR_STUCK, facts))
+        told.append(run_notes.DivergedOrStuck(tuple(question.astray)))
+    if differ := _differing(study, rows, starts):
+        told.append(run_notes.Conditions(differ))
+    if study.trainer.later_versions:
+        told.append(run_notes.ChangedTrainer())
+    if study.origin.allowed:
+        allowed = tuple(condition[:60] for condition in study.origin.allowed)
+        told.append(run_notes.AllowedDifferences(allowed))
+    if still_falling is not None:
+        told.append(run_notes.ShortBudget(*still_falling))
+    if left := [
+        f"{_title(study, row)}{_why_open(study, row)}" for row in rows if not _has_ended(row)
+    ]:
+        told.append(run_notes.UnfinishedRuns(tuple(left), len(rows)))
+    if bad := sum(row["bad_lines"] for row in rows):
+        told.append(run_notes.DamagedLines(bad))
+    if study.trainer.unchecked:
+        told.append(run_notes.Unchecked())
+    if study.trainer.overruled:
+        told.append(run_notes.OverruledChecks(tuple(study.trainer.overruled)))
+    if study.trainer.left_open:
+        told.append(run_notes.LeftOpen(tuple(study.trainer.left_open)))
+    sizes = [study.arms[arm].n_params for arm in ARMS]
+    sizes_differ = all(sizes) and abs(sizes[1] / sizes[0] - 1) >= SIZE_MATTERS_FROM
+    # an arm that is smaller and wins (or larger and loses) did not do so by its size
+    if sizes_differ and (analysis.mean is None or (sizes[1] - sizes[0]) * analysis.mean < 0):
+        told.append(run_notes.DifferentSize())
+    return told
+
+
+def _differing(
+    study: Study, rows: list[Row], starts: Mapping[int, Mapping[str, Any]]
+) -> dict[str, dict[str, tuple[str, ...]]]:
+    """What the runs differ in besides the modification: condition → value → runs."""
     differ = _differences(study, rows, starts)
     if (chosen := study.trainer.tuned) is not None and not _began_with_other_rate(
         study, rows, starts
@@ -350,40 +377,14 @@ def _notes(
         differ.pop(chosen.key, None)
     ends = {row["iter"] for row in rows if row["state"] == RunState.FINISHED}
     if not study.max_iters and len(ends) > 1:
-        steps = {
+        differ["last step"] = {
             str(end): [_title(study, row) for row in rows if row["iter"] == end]
             for end in sorted(ends)
         }
-        differ["last step"] = steps
-    if differ:
-        notes.append(Note(NoteKind.CONDITIONS, {"differ": differ}))
-    if study.trainer.later_versions:
-        notes.append(Note(NoteKind.TRAINER))
-    if study.origin.allowed:
-        allowed = [condition[:60] for condition in study.origin.allowed]
-        notes.append(Note(NoteKind.ALLOWED, {"what": allowed}))
-    open_rows = [row for row in rows if not _has_ended(row)]
-    if still_falling is not None:
-        fallen, lately = still_falling
-        notes.append(Note(NoteKind.SHORT, {"fallen": fallen, "lately": lately}))
-    left = [f"{_title(study, row)}{_why_open(study, row)}" for row in open_rows]
-    if left:
-        notes.append(Note(NoteKind.UNFINISHED, {"runs": left, "of": len(rows)}))
-    bad = sum(row["bad_lines"] for row in rows)
-    if bad:
-        notes.append(Note(NoteKind.DAMAGED, {"lines": bad}))
-    if study.trainer.unchecked:
-        notes.append(Note(NoteKind.UNCHECKED))
-    if study.trainer.overruled:
-        notes.append(Note(NoteKind.OVERRULED, {"checks": list(study.trainer.overruled)}))
-    if study.trainer.left_open:
-        notes.append(Note(NoteKind.LEFT_OPEN, {"what": list(study.trainer.left_open)}))
-    sizes = [study.arms[arm].n_params for arm in ARMS]
-    sizes_differ = all(sizes) and abs(sizes[1] / sizes[0] - 1) >= SIZE_MATTERS_FROM
-    # an arm that is smaller and wins (or larger and loses) did not do so by its size
-    if sizes_differ and (analysis.mean is None or (sizes[1] - sizes[0]) * analysis.mean < 0):
-        notes.append(Note(NoteKind.SIZE))
-    return notes
+    return {
+        key: {value: tuple(runs) for value, runs in values.items()}
+        for key, values in differ.items()
+    }
 
 
 def _name(row: Row) -> str:

@@ -63,12 +63,12 @@ def make(
         subject=subject_of(study),
         arms={arm: ArmResult(costs=dict(zip(KEYS, costs[arm], strict=True))) for arm in ARMS},
     )
-    analysis = replace(judged.analysis, notes=(*judged.analysis.notes, *notes))
     return Comparison(
         study=study,
         metric=study.metric,
-        analysis=analysis,
+        analysis=judged.analysis,
         arms=judged.arms,
+        notes=(*judged.notes, *notes),
         **{"asking": QuestionCost(), **parts},
     )
 

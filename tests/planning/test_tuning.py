@@ -13,7 +13,7 @@ from q1lab.commands.cli import run_command_line as q1lab
 from q1lab.ground.errors import Problem
 from q1lab.index.store import Store
 from q1lab.judgment import comparison_record, scope_text
-from q1lab.judgment.intervals import ALPHA, NoteKind
+from q1lab.judgment.intervals import ALPHA
 from q1lab.judgment.subject import TunedValue
 from q1lab.planning import series_plan, study_plan
 from q1lab.study import command_line, studies, tuned_value
@@ -122,8 +122,8 @@ def test_the_command_tunes_then_trains_and_says_so(
         assert (comparison.analysis.alpha, times_asked(comparison)) == (ALPHA, (1, 1)), (
             "to try values is no look"
         )
-        kinds = [note.kind for note in comparison.analysis.notes]
-        assert not {NoteKind.CONDITIONS, NoteKind.ASKED} & set(kinds)
+        kinds = [note.kind for note in comparison.notes]
+        assert not {"conditions", "asked"} & set(kinds)
         assert "tuned for each" in scope_text.scope_sentence(comparison)
         assert "not tuned" not in scope_text.scope_sentence(comparison)
         assert comparison_record.comparison_json(comparison)["tuned"]["seeds"] == 2

@@ -17,9 +17,8 @@ from q1lab.designs.given import Given, TableRuns
 from q1lab.ground.log_tail import LogTail
 from q1lab.ground.text_formats import signed, time_left, token_rate
 from q1lab.index.study_view import RunView, StudyView, study_row
-from q1lab.judgment import difference_text, figure
+from q1lab.judgment import difference_text, figure, run_notes
 from q1lab.judgment.figure import Bar, Figure
-from q1lab.judgment.intervals import Note, NoteKind
 from q1lab.judgment.metric import VAL_LOSS, Metric
 from q1lab.judgment.records import Floor
 from q1lab.study.run_states import RunState
@@ -389,7 +388,7 @@ FOUND = make(
     {9: 1.897, 10: 1.9001, 11: 1.8951},
     delta=0.01,
     floor=Floor(-0.008, 0.008),
-    notes=(Note(NoteKind.UNCHECKED),),
+    notes=(run_notes.Unchecked(),),
 )
 
 

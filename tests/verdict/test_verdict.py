@@ -23,8 +23,14 @@ from rich.cells import cell_len
 
 from q1lab.commands import error_boundary
 from q1lab.documents import comparison_tables, modification
-from q1lab.judgment import cost_columns, futility, interim_analyses, intervals, table_text
-from q1lab.judgment.intervals import Note, NoteKind
+from q1lab.judgment import (
+    cost_columns,
+    futility,
+    interim_analyses,
+    intervals,
+    run_notes,
+    table_text,
+)
 from q1lab.judgment.records import Floor, LevelSum, QuestionCost, SeenLook
 from q1lab.judgment.terminal_text import (
     ARM_COLORS,
@@ -116,7 +122,7 @@ CASES: dict[str, Comparison] = {
             of_arm=LevelSum(1, 0.075),
             of_home=LevelSum(1, 0.075),
         ),
-        notes=(Note(NoteKind.ASKED),),
+        notes=(run_notes.LookedAgain(),),
     ),
     "two-seeds": make({0: 1.470, 1: 1.475}, {0: 1.452, 1: 1.466}),
     "one-seed": make({0: 1.470}, {0: 1.452}),
@@ -181,7 +187,7 @@ CASES: dict[str, Comparison] = {
             of_arm=LevelSum(2, 0.1375),
             of_home=LevelSum(4, 0.2375),
         ),
-        notes=(Note(NoteKind.ASKED),),
+        notes=(run_notes.LookedAgain(),),
     ),
     "replication": make(
         BASE,
@@ -195,7 +201,7 @@ CASES: dict[str, Comparison] = {
             of_arm=LevelSum(1, 0.05),
             of_home=LevelSum(1, 0.05),
         ),
-        notes=(Note(NoteKind.ASKED),),
+        notes=(run_notes.LookedAgain(),),
     ),
     "planned-range": make(
         BASE,
@@ -215,7 +221,7 @@ CASES: dict[str, Comparison] = {
         looks=(tuple(range(8)),),
         range=STOPS,
         series=SWEEP_OF_FOUR,
-        notes=(Note(NoteKind.SERIES),),
+        notes=(run_notes.OfSeries(),),
     ),
     "large-numbers": make(
         {0: 21_900.0, 1: 22_000.0, 2: 22_200.0},
@@ -232,7 +238,7 @@ CASES: dict[str, Comparison] = {
         range=RANGE,
     ),
     "series-share": make(
-        BASE, HELPS, alpha=0.0125, series=SWEEP_OF_FOUR, notes=(Note(NoteKind.SERIES),)
+        BASE, HELPS, alpha=0.0125, series=SWEEP_OF_FOUR, notes=(run_notes.OfSeries(),)
     ),
     "imported": make(BASE, HELPS, imported=ImportedRuns("runs.csv")),
     "picked-seeds": make(
@@ -386,13 +392,13 @@ def test_fairness_warning_from_one_percent_up(params: int, warns: bool) -> None:
         for arm, count in (("baseline", 100_000), ("modified", params))
     }
     assert (abs(params / 100_000 - 1) >= SIZE_MATTERS_FROM) == warns
-    notes = (Note(NoteKind.SIZE),) if warns else ()
+    notes = (run_notes.DifferentSize(),) if warns else ()
     comparison = make(BASE, HELPS, costs=size, notes=notes)
     assert any("⚠ The arms differ" in line for line in comparison_lines(comparison, 80)) == warns
 
 
 def test_text_from_outside_is_only_text() -> None:
-    note = Note(NoteKind.UNFINISHED, {"runs": ["[link=evil]note\x1b]0;t\x07"], "of": 6})
+    note = run_notes.UnfinishedRuns(("[link=evil]note\x1b]0;t\x07",), 6)
     record = renamed(make(BASE, HELPS, notes=(note,)), "[bold red]x")
     data = replace(record.study.data, name="a\x1b[2Jb\x07")
     record = replace(record, study=replace(record.study, data=data))

@@ -243,7 +243,7 @@ def _record_import(
     quiet: bool,
 ) -> None:
     """Put a new study on record, and say what was taken in."""
-    from q1lab.judgment import note_text
+    from q1lab.judgment import run_notes
     from q1lab.record import begin, traveling_lines
 
     study = taken.study
@@ -257,7 +257,7 @@ def _record_import(
     if is_whole:
         click.echo(f"  note: {traveling_lines.came_with_line(came)}", err=quiet)
     if not study.origin.knows_other_runs:
-        click.echo(f"  note: {note_text.OTHER_RUNS_SENTENCE}", err=quiet)
+        click.echo(f"  note: {run_notes.OTHER_RUNS_SENTENCE}", err=quiet)
     begin.record_begin(store, study, came)
 
 
