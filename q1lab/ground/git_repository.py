@@ -46,9 +46,6 @@ _UNTRACKED = "??"
 """The state of a file that git does not know, ignored or not. The state of another that is not as
 in the last commit are the two letters of git status: of the index, and of the file on disk."""
 
-_LAST_LINES = 6
-"""The lines that a message shows of what git and its hooks said."""
-
 
 class NoRepository(Problem):
     """The folder is in no git repository. ``git init`` could make one in ``folder``."""
@@ -88,7 +85,7 @@ class Head:
 class CommitResult:
     """The result of a commit: ``files`` are the committed paths (relative, as git names them; those
     that a hook added, too), ``notes`` sentences worth showing, ``changed_by_hook`` the paths whose
-    content a hook changed."""
+    content a hook changed, and those that it committed a change of."""
 
     committed: bool
     sha: str | None
@@ -129,8 +126,11 @@ class Repository:
             if code != 0 and "not a git repository" in err:
                 raise NoRepository(folder)
             if code != 0:
-                words = git_command.error_line(err)
-                raise Problem(f"git cannot use {folder}: {words}", FAILED, file=folder)
+                raise Problem(
+                    f"git cannot use {folder}: ",
+                    next=f"fix what it says, or choose another with --repo. It said: {_said(err)}",
+                    file=folder,
+                )
             places.append(Path(out.removesuffix("\n")))
         return cls(*places)
 
@@ -193,7 +193,10 @@ class Repository:
                 next="end it first (git status says how)",
                 file=self.root,
             )
-        head, states = self._look([self.name_of(path) for path in paths])
+        names = [self.name_of(path) for path in paths]
+        if confirmed:
+            return
+        head, states = self._look(names)
         our_names = {self.name_of(path) for path in ours}
         # an empty diff: only line ends differ, which git converts
         diffs = {
@@ -211,7 +214,7 @@ class Repository:
                 "HEAD is detached, so the commit would belong to no branch (git switch BRANCH "
                 "first)"
             )
-        if reasons and not confirmed:
+        if reasons:
             raise NeedsYes(reasons, "".join(diffs.values()))
 
     def commit(self, paths: Iterable[Path], message: str) -> CommitResult:
@@ -238,29 +241,30 @@ class Repository:
         except BaseException:
             self._reset(new)
             raise
-        options = ("--root", "-r", "-z", "--name-only", "--no-renames")
-        commit = self._output("diff-tree", *options, "HEAD")
-        sha, *files = git_command.names(commit)
+        options = ("--root", "-r", "-z", "--name-status", "--no-renames")
+        sha, *fields = git_command.names(self._output("diff-tree", *options, "HEAD"))
+        files = dict(zip(fields[1::2], fields[::2], strict=True))
         added = [name for name in files if name not in names]
         # Left alone, the learner's next commit would take back what a hook did to these files.
         self._reset([*names, *(set(added) - self._staged(added, head))])
         notes = [f"a hook of this repository also committed: {', '.join(added)}"] if added else []
         changed = self._changed(contents)
         notes += [f"a hook of this repository changed {name}" for name in changed]
-        return CommitResult(True, sha, head.branch, tuple(files), tuple(notes), changed)
+        changed += [name for name in added if files[name] != "A"]
+        return CommitResult(True, sha, head.branch, tuple(files), tuple(notes), tuple(changed))
 
     def _try(self, contents: dict[str, bytes | None], *arguments: str) -> None:
         """Run git. Problem with what it and its hooks say when it fails."""
         code, out, err = git_command.run(self.root, *arguments)
         if code == 0:
             return
-        lines = " / ".join(git_command.output_lines(out + err)[-_LAST_LINES:]) or "nothing"
-        changed = self._changed(contents)
-        and_changed = f" (but a hook changed {', '.join(changed)})" if changed else ""
+        changed = ", ".join(self._changed(contents))
         raise Problem(
-            f"git or a hook of {self.root} refused, so nothing was committed{and_changed}: ",
+            f"git or a hook of {self.root} refused, so nothing was committed"
+            + (f", and a hook changed {changed}: " if changed else ": "),
             FAILED,
-            next=f"mend what it says, or use --no-commit. It said: {lines}",
+            next=(f"keep the hook away from {changed}" if changed else "fix what it says")
+            + f", or use --no-commit. It said: {_said(out + err)}",
             file=self.root,
         )
 
@@ -314,13 +318,18 @@ class Repository:
             return read_bytes(self.root / name)
         return None
 
-    def _changed(self, contents: dict[str, bytes | None]) -> tuple[str, ...]:
-        return tuple(name for name, data in contents.items() if self._content(name) != data)
+    def _changed(self, contents: dict[str, bytes | None]) -> list[str]:
+        return [name for name, data in contents.items() if self._content(name) != data]
 
 
 def _is_as_written(state: str) -> bool:
     """True if nothing is staged of a file that differs from what q1lab wrote there."""
     return state[0] != "D" and (state[0] in ".?" or state[1] == ".")
+
+
+def _said(text: str, most: int = 8) -> str:
+    """The last lines of what git and its hooks printed, as one line."""
+    return " / ".join(git_command.output_lines(text)[-most:]) or "nothing"
 
 
 def _literal(name: str) -> str:
