@@ -426,7 +426,7 @@ def test_a_refused_commit_leaves_the_document_as_it_was(repo: Path, q1lab: Q1lab
     answer("a1-why", "a reason")
     q1lab(*PREDICT)
     _, err = q1lab("modification", code=1)
-    assert "pre-commit" in err
+    assert "nothing was committed" in err
     assert path.read_bytes() == before
     assert work(repo) == work_before
     assert "not locked yet" in q1lab("predict", "rope")[0]
