@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from scipy import optimize, special
 
-from q1lab.statistics import interim_analyses
+from q1lab.judgment import interim_analyses
 
 CARD = Path(__file__).resolve().parent.parent / "docs" / "results" / "card.jsonl"
 STUDIES = 200_000

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from q1lab.statistics import futility, interim_analyses
+from q1lab.judgment import futility, interim_analyses
 from q1lab.study import seed_range
 
 FLOOR = Path(__file__).resolve().parent.parent / "docs" / "results" / "floor.jsonl"

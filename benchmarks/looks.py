@@ -374,8 +374,8 @@ def sweep(times: int, models: Sequence[str], first: int, most: int | None = None
     ``most`` each has ``first`` pairs, other ones each time."""
 
     def ask(week: Week) -> list[Comparison]:
+        from q1lab.judgment.intervals import ALPHA
         from q1lab.planning import study_plan
-        from q1lab.statistics.intervals import ALPHA
         from q1lab.study.series import SWEEP, Series
 
         said = []
@@ -403,7 +403,7 @@ def sweep(times: int, models: Sequence[str], first: int, most: int | None = None
 
 def over_budgets(week: Week) -> list[Comparison]:
     """`--over max_iters=500,1000,2000`: one question at each of three budgets."""
-    from q1lab.statistics.intervals import ALPHA
+    from q1lab.judgment.intervals import ALPHA
     from q1lab.study.series import OVER, Series
 
     iters = ("500", "1000", "2000")

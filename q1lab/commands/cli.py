@@ -14,7 +14,6 @@ from q1lab import __version__
 from q1lab.commands.error_boundary import run_guarded
 from q1lab.ground import command_table
 from q1lab.ground.argument_checks import add_value_checks
-from q1lab.ground.config import Config, load_settings
 from q1lab.ground.errors import EXIT_STATUS, USAGE, Problem
 
 
@@ -40,6 +39,8 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from q1lab.ground.config import Config, load_settings
+
         settings = Config()
         with contextlib.suppress(Problem):  # settings that can't be read hide no help
             settings = load_settings()

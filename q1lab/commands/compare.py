@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,12 +10,12 @@ import click
 from q1lab.commands import _documents as shared
 from q1lab.commands._output import (
     print_json,
-    print_paged,
     print_text,
     print_wrapped,
     say_written,
 )
 from q1lab.commands._store import open_store
+from q1lab.commands._verdict import print_verdict
 from q1lab.commands.completion import study_argument
 from q1lab.ground.errors import OK
 from q1lab.index.store import Store
@@ -28,7 +27,6 @@ from q1lab.study.studies import Study
 if TYPE_CHECKING:
     from q1lab.verdict.comparison import Comparison
     from q1lab.verdict.equal_budget import BudgetKind, EqualBudgetResult
-    from q1lab.verdict.series_table import SeriesResult
 
 
 @click.command(
@@ -171,26 +169,6 @@ def print_silent_run(study: Study) -> bool:
     return True
 
 
-def print_verdict(comparison: Comparison, *, full: bool) -> None:
-    """Print a comparison in short, or in ``full`` through a pager where the terminal is too small;
-    in colors where it has them."""
-    from rich.console import Console
-
-    from q1lab.judgment.terminal_text import rich_comparison_lines, rich_short_lines
-
-    console = Console(highlight=False)
-    lines = rich_comparison_lines if full else rich_short_lines
-    print_paged(console, *lines(comparison, min(console.width, 100)), soft_wrap=True)
-
-
-def print_series(result: SeriesResult) -> None:
-    """Print the table of a series, as wide as the terminal."""
-    from q1lab.verdict import series_table
-
-    width = min(shutil.get_terminal_size().columns, 100)
-    click.echo("\n".join(series_table.series_lines(result, width)))
-
-
 def write_picture(
     store: Store,
     study: Study,
@@ -202,13 +180,14 @@ def write_picture(
     """Draw both arms' loss curves and the forest plot of the difference into ``path``. With
     ``answer`` the curves run over FLOPs or wall clock instead of iters."""
     from q1lab.ground.write_intents import write_output
-    from q1lab.verdict import comparison_cache, comparison_picture
+    from q1lab.judgment import picture
+    from q1lab.verdict import comparison_cache, equal_budget
 
-    form = comparison_picture.picture_format(path)
-    image = comparison_picture.draw_comparison(
+    form = picture.picture_format(path)
+    image = picture.draw_comparison(
         comparison_cache.compare(store, study),
         comparison_cache.read_curves(store, study),
         form,
-        answer=answer,
+        across=equal_budget.across_budget(answer),
     )
     write_output(path, image, force=force)

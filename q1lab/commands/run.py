@@ -261,10 +261,12 @@ def _watch_series(store: Store, begun: DeclaredSeries, as_json: bool) -> int | N
 
 def _finish_series(store: Store, series_id: str, as_json: bool) -> int:
     """Print a series' table. Returns OK, FAILED if a run failed, UNFINISHED if some are missing."""
-    from q1lab.commands.compare import print_series, print_silent_run
-    from q1lab.verdict import series_table
+    from q1lab.commands._verdict import print_series
+    from q1lab.commands.compare import print_silent_run
+    from q1lab.judgment import series_table
+    from q1lab.verdict import series_reader
 
-    table = series_table.read_series(store, series_id)
+    table = series_reader.read_series(store, series_id)
     members = [member.study for member in table.members if member.study]
     if as_json:
         print_json(series_table.series_json(table))
@@ -279,7 +281,7 @@ def _finish_series(store: Store, series_id: str, as_json: bool) -> int:
     if unfinished:
         line = command_line.resume_command(studies.load(unfinished[0]))
         remark(f"q1lab: {series_id} is not done; go on with: {line}")
-    return FAILED if series_table.failed_members(table) else UNFINISHED if unfinished else OK
+    return FAILED if series_reader.failed_members(table) else UNFINISHED if unfinished else OK
 
 
 @click.command(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Self
 
 from q1lab.designs.fixed import Fixed
-from q1lab.ground.json_records import max_items
+from q1lab.ground.json_rules import max_items
 from q1lab.statistics.gate_rule import RULES
 from q1lab.study.design import Count, Design, Name, seeds_text
 
@@ -45,8 +45,12 @@ class Gate(Design):
         return self.gate.blind
 
     @property
-    def has_verdict(self) -> bool:
-        return False
+    def decided_elsewhere(self) -> tuple[str, str, str]:
+        return (
+            "A gate judges this proposal by its own rule, so there is no second verdict here.",
+            "A gate judges this proposal; its answer is in `q1lab gate`.",
+            "`q1lab gate` says what it decided.",
+        )
 
     @property
     def alpha_elsewhere(self) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from q1lab.ground.json_records import max_items
+from q1lab.ground.json_rules import max_items
 from q1lab.study.design import Design, Name, seeds_text
 from q1lab.study.studies import run_name
 

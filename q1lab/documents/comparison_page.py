@@ -12,9 +12,9 @@ from q1lab.documents.markdown_escape import Md, code_span
 from q1lab.documents.reproduce import Reproduction
 from q1lab.documents.templates import Rendered, render_template
 from q1lab.index.store import Store
-from q1lab.judgment import label_text
+from q1lab.judgment import label_text, picture
 from q1lab.study.studies import Study
-from q1lab.verdict import comparison_cache, comparison_picture, equal_budget
+from q1lab.verdict import comparison_cache, equal_budget
 from q1lab.verdict.comparison import Comparison
 from q1lab.verdict.published_names import with_published_names
 
@@ -58,8 +58,8 @@ def comparison_page(store: Store, study: Study, answer: EqualBudgetResult | None
         () if answer is None else equal_budget.budget_sentences(answer, c),
     ).text
     curves = comparison_cache.read_curves(store, study)
-    figure = comparison_picture.draw_comparison(
-        c, curves, "svg", answer=answer, width=NARROW, titled=False
+    figure = picture.draw_comparison(
+        c, curves, "svg", across=equal_budget.across_budget(answer), width=NARROW, titled=False
     )
     note = f"Made by q1lab from the record of {study.id}."
     return post_page.html_page(text, study.files.root, note, {FIGURE: figure})

@@ -16,11 +16,12 @@ from q1lab.judgment import (
     scope_text,
     table_text,
 )
+from q1lab.judgment.blocks import Sentence, Table
 from q1lab.judgment.level_text import record_sentence
 from q1lab.judgment.metric import Metric
 from q1lab.judgment.notes import BootstrapDisagrees, OtherInterval
 from q1lab.judgment.prediction_score import Score
-from q1lab.judgment.report_blocks import Sentence, Table, report_blocks
+from q1lab.judgment.report_blocks import report_blocks
 from q1lab.judgment.run_notes import OF_THE_LEVEL
 from q1lab.study import corpora
 from q1lab.study.command_line import fewest_overrides

@@ -257,10 +257,10 @@ def _run_cells(study: Study, seed: int) -> dict[str, int | str | None]:
 
 
 def _picture(store: Store, study: Study, file: Path, force: bool) -> Path:
-    from q1lab.verdict import comparison_picture
+    from q1lab.judgment import picture as drawing
 
-    form = comparison_picture.picture_format(file)
+    form = drawing.picture_format(file)
     curves = read_curves(store, study)
-    picture = comparison_picture.draw_comparison(compare(store, study), curves, form)
+    picture = drawing.draw_comparison(compare(store, study), curves, form)
     write_output(file, picture, force=force)
     return file

@@ -15,8 +15,8 @@ from q1lab.index.store import Store
 from q1lab.study import studies
 
 if TYPE_CHECKING:
+    from q1lab.judgment.picture import Curves
     from q1lab.verdict.comparison import Comparison
-    from q1lab.verdict.equal_budget import Curves
 
 FOLDER = "figures"
 HEAD = 4000
@@ -32,7 +32,8 @@ def picture_files(store: Store, document: Path, text: bytes, study_id: str) -> d
     """The picture that goes with a document, by its path; none where the ``text`` shows none, as a
     learner may have taken it out. One that shows the study as it is now stays as it was drawn.
     Problem for a file of that name that q1lab did not draw."""
-    from q1lab.verdict import comparison_cache, comparison_picture
+    from q1lab.judgment import picture as drawing
+    from q1lab.verdict import comparison_cache
     from q1lab.verdict.published_names import with_published_names
 
     if picture_path(study_id).encode() not in text:
@@ -50,7 +51,7 @@ def picture_files(store: Store, document: Path, text: bytes, study_id: str) -> d
     curves = comparison_cache.read_curves(store, study)
     if old is not None and _shows(old, record, curves):
         return {path: old}
-    return {path: comparison_picture.draw_comparison(record, curves, "svg")}
+    return {path: drawing.draw_comparison(record, curves, "svg")}
 
 
 def is_drawn_by_q1lab(content: bytes) -> bool:
@@ -67,10 +68,10 @@ def _shows(picture: bytes, c: Comparison, curves: Curves) -> bool:
     """True if a picture shows this comparison, however it is drawn. In one that matplotlib drew,
     comments hold the texts: its title, with the difference, and the interval's level."""
     from q1lab.judgment import label_text
-    from q1lab.verdict import comparison_picture
+    from q1lab.judgment import picture as drawing
 
     if not is_ink_on_white(picture):
-        return comparison_picture.facts_mark(c, curves).encode() in picture[:HEAD]
+        return drawing.facts_mark(c, curves).encode() in picture[:HEAD]
     comments = re.findall("<!-- (.*?) -->", picture.decode(errors="replace"))
     told = [label_text.comparison_title(c)]
     told += [label_text.interval_label(c.analysis)] if c.analysis.ends is not None else []

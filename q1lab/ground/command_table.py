@@ -146,7 +146,7 @@ _ALL_ACTS = (
         "judge",
         "The verdict on final numbers that you have, from anywhere.",
         STUDIES,
-        "q1lab.doors.imports.judge_command:judge",
+        "q1lab.commands.judge:judge",
     ),
     Act(
         "sync",

@@ -18,25 +18,12 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from q1lab.ground.errors import FAILED, Problem
-
-_CONTROL = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|\x1b\[[0-?]*[ -/]*[@-~]"
-)
+from q1lab.ground.text_formats import printable as printable
 
 
 def utc_now() -> str:
     """The time in UTC as ISO text with seconds, e.g. ``2026-03-07T09:30:00+00:00``."""
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def printable(text: str) -> str:
-    """``text`` without escape sequences, control and bidi-override characters; tabs and newlines
-    stay."""
-    if text.isprintable():
-        return text
-    return _CONTROL.sub(
-        "", re.sub(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)", "", text)
-    )
 
 
 # ── reading what a person or a folder names

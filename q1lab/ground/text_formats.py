@@ -5,6 +5,7 @@ A missing value becomes an empty text or a dash; each function's docstring says 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 MINUS, DASH, ELLIPSIS = "−", "–", "…"
@@ -12,6 +13,26 @@ BARS = "▁▂▃▄▅▆▇█"
 IN_PANE = "Q1LAB_IN_PANE"
 """The environment variable of a command whose output is shown in a pane of the app: it breaks its
 lines as at a terminal."""
+
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|\x1b\[[0-?]*[ -/]*[@-~]"
+)
+
+
+def printable(text: str) -> str:
+    """``text`` without escape sequences, control and bidi-override characters; tabs and newlines
+    stay."""
+    if text.isprintable():
+        return text
+    return _CONTROL.sub(
+        "", re.sub(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)", "", text)
+    )
+
+
+def storable_text(text: str) -> str:
+    """``text`` without escape sequences and lone surrogates (UTF-8 can't encode them)."""
+    clean = printable(text)
+    return clean if clean.isascii() else clean.encode(errors="replace").decode()
 
 
 # ── numbers

@@ -12,7 +12,7 @@ from typing import Annotated, Any, NotRequired, get_args, get_origin
 
 from q1lab.ground import json_records
 from q1lab.ground.command_table import ACTS
-from q1lab.ground.json_records import INT_LIMIT, one_of, whole_number
+from q1lab.ground.json_rules import INT_LIMIT, one_of, whole_number
 from q1lab.index.journal import Body
 
 Text = str | None

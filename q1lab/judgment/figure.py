@@ -8,52 +8,16 @@ The terminal, the app, the pictures and the documents lay it out, and name nothi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from q1lab.ground.text_formats import MINUS, as_typed
 from q1lab.judgment import difference_text, label_text
+from q1lab.judgment.blocks import Bar, BarKind, Figure
 from q1lab.judgment.intervals import Interval
 from q1lab.judgment.prediction_score import predicted_difference
 
 if TYPE_CHECKING:
     from q1lab.judgment.records import Judgment
-
-BarKind = Literal["interval", "bootstrap", "pairs", "floor", "delta", "prediction", "study"]
-
-
-@dataclass(frozen=True)
-class Bar:
-    """A row: an interval, or points, on the axis of differences. ``ends`` are an interval's ends as
-    text; ``text`` is the number of a row without an interval."""
-
-    kind: BarKind
-    label: str
-    note: str = ""
-    low: float | None = None
-    high: float | None = None
-    points: tuple[float, ...] = ()
-    ends: tuple[str, str] | None = None
-    text: str = ""
-    parts: tuple[Bar, ...] = ()
-    """The pairs one by one, where a layout has room for a row each."""
-
-
-@dataclass(frozen=True)
-class Figure:
-    """Differences modified − baseline on one axis in which 0 is marked."""
-
-    bars: tuple[Bar, ...] = ()
-    axis: str = ""
-    """``difference in nats``"""
-    title: str = ""
-    """``rope − baseline = −0.012 nats``"""
-    basis: str = ""
-    """The pairs behind the rows, and the direction that is better: ``3 pairs, lower is better``."""
-    word: str = ""
-    """The verdict in capitals; empty where none is told."""
-    caveats: tuple[str, ...] = ()
-    """The sentences below the figure while the study goes on."""
 
 
 def comparison_figure(c: Judgment, *, published: bool = False) -> Figure:

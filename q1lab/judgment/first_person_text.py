@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from q1lab.ground.files import printable
-from q1lab.ground.text_formats import plural
+from q1lab.ground.text_formats import plural, printable
 from q1lab.judgment.difference_text import (
     interval_text,
     level_text,

@@ -13,11 +13,6 @@ if TYPE_CHECKING:
     from q1lab.judgment.records import Judgment
 
 
-def stopped_for_futility(c: Judgment) -> bool:
-    """True if a planned range is over because little was left to find."""
-    return c.analysis.reason is None and c.subject.stopped_for_futility
-
-
 def futility_line(c: Judgment) -> str:
     """The line of the short form: the pairs that were saved, and the command that trains them; a
     series has one that is longer than a line."""
@@ -29,7 +24,7 @@ def futility_line(c: Judgment) -> str:
 def futility_sentence(c: Judgment, *, published: bool = False) -> str:
     """The reason that a range stopped early without a claim, and, unless ``published``, the way to
     its end; empty where it did not."""
-    if not stopped_for_futility(c):
+    if not c.stopped_for_futility:
         return ""
     seconds = [arm.costs.get("wall_s") for arm in c.arms.values()]
     saved = c.subject.plan.pairs[1] - c.analysis.n

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from q1lab.ground.files import printable
-from q1lab.ground.text_formats import MINUS, cut_cells, plural
+from q1lab.ground.text_formats import MINUS, cut_cells, plural, printable
 from q1lab.judgment.difference_text import (
     MeasuredDifference,
     level_text,

@@ -8,10 +8,8 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from q1lab.ground.files import printable
-from q1lab.judgment import interim_analyses
+from q1lab.ground.text_formats import printable
 from q1lab.judgment.difference_text import level_text, number_writer, percent_level
-from q1lab.judgment.futility import LEAST_CHANCE
 from q1lab.judgment.intervals import (
     ALPHA,
     LOGNORMAL_FIXED,
@@ -24,7 +22,7 @@ from q1lab.judgment.intervals import (
     power_of,
 )
 from q1lab.judgment.label_text import arm_names, brief_names, finished_runs, sample_text
-from q1lab.judgment.subject import Plan, Share
+from q1lab.judgment.subject import SWEEP, Plan, Share
 
 if TYPE_CHECKING:
     from q1lab.judgment.records import Judgment
@@ -91,6 +89,8 @@ def claim_rate(c: Judgment) -> float:
 def spent_by_looks(first: int, most: int, alpha: float) -> float:
     """The chance that a look after one of ``first`` to ``most`` pairs claims a difference where
     there is none."""
+    from q1lab.judgment import interim_analyses
+
     return interim_analyses.chance_of_any_claim([(n, alpha) for n in range(first, most + 1)])
 
 
@@ -258,6 +258,8 @@ def _skew_sentence(c: Judgment) -> str:
 
 def planned_seeds_sentence(plan: Plan, alpha: float) -> str:
     """The meaning of a planned range, before the first run and after the last."""
+    from q1lab.judgment.futility import LEAST_CHANCE
+
     first, most = plan.pairs
     futile = ""
     if plan.futile_from is not None:
@@ -277,7 +279,8 @@ def series_share_sentence(share: Share, *, one_file: bool = False) -> str:
     """The share of 5% that each study of a series may spend; its arms may be those of one file from
     elsewhere."""
     many = share.many
-    members_text = f"{many} values of {share.axis}" if share.axis else f"{many} modifications"
+    is_sweep = share.kind == SWEEP
+    members_text = f"{many} modifications" if is_sweep else f"{many} values of {share.axis}"
     together = f"{members_text} that were declared together ({printable(share.id)})"
     if one_file:
         together = f"{many} arms from one place that are compared with one baseline"

@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from q1lab.ground.files import printable
-from q1lab.ground.json_records import max_chars, one_of
-from q1lab.ground.text_formats import decimals_of
+from q1lab.ground.json_rules import max_chars, one_of
+from q1lab.ground.text_formats import decimals_of, printable
 
 
 @dataclass(frozen=True)
@@ -78,6 +77,14 @@ class Metric:
         under which it was reported."""
         return self.name if name == self.key() else printable(name).replace("_", " ")
 
+
+LARGEST_LOSS = 1e9
+"""Nats; a loss as large as that counts as not finite."""
+LARGEST_COUNT = 1 << 53
+"""Whole numbers from here on don't count as iters or attempts."""
+
+TRAIN_LOSS = "train_loss"
+"""The column of training losses."""
 
 VAL_LOSS = Metric("val loss", "nats", "lower")
 """The metric of q1lab's own trainer: validation loss at the last iter, per token."""

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from q1lab.ground import json_records
 from q1lab.ground.text_formats import plural
 from q1lab.judgment import intervals
 from q1lab.judgment.difference_text import number_writer, percent_level, seed_list
@@ -60,6 +59,8 @@ class Note:
 
     def to_dict(self) -> dict[str, Any]:
         """The kind and the fields, in JSON's types."""
+        from q1lab.ground import json_records
+
         facts = {each.name: json_records.to_json(getattr(self, each.name)) for each in fields(self)}
         return {"kind": self.kind, **{key: fact for key, fact in facts.items() if fact is not None}}
 
@@ -67,6 +68,8 @@ class Note:
 def from_dict(record: Mapping[str, Any]) -> Note:
     """The note that ``to_dict`` wrote. ValueError if it is damaged, or of a kind that is not
     here."""
+    from q1lab.ground import json_records
+
     kind = Note.kinds.get(record["kind"])
     if kind is None:
         raise ValueError(f"no note is called {record['kind']!r}")
@@ -224,6 +227,19 @@ class BelowDelta(Note):
 
     def short(self, j: Judgment) -> str:
         return "The difference is smaller than what you said, before the runs, would matter."
+
+
+@dataclass(frozen=True)
+class OtherRuns(Note):
+    """Runs from elsewhere: nobody here knows which others there were."""
+
+    kind = "other runs"
+
+    def long(self, j: Judgment) -> str:
+        return OTHER_RUNS
+
+
+OTHER_RUNS = "Which other runs there were is not known here."
 
 
 def number_notes(

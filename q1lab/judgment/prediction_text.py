@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from q1lab.ground.files import printable
-from q1lab.ground.text_formats import plural
+from q1lab.ground.text_formats import plural, printable
 from q1lab.judgment.difference_text import level_text, mean_text, number_writer
 from q1lab.judgment.metric import Metric
 from q1lab.judgment.prediction_score import (

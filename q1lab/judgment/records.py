@@ -5,16 +5,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from html import escape
+from typing import TYPE_CHECKING, Any
 
-from q1lab.ground import json_records
 from q1lab.judgment import intervals
 from q1lab.judgment.intervals import Analysis, Interval
 from q1lab.judgment.metric import VAL_LOSS, Metric
 from q1lab.judgment.notes import Note
-from q1lab.judgment.prediction_score import Score, score_prediction
-from q1lab.judgment.run_notes import ShortBudget
 from q1lab.judgment.subject import Subject
+
+if TYPE_CHECKING:
+    from q1lab.judgment.prediction_score import Score
 
 
 @dataclass(frozen=True)
@@ -91,9 +92,10 @@ class QuestionCost:
         return tuple(look for look in self.looks if look.study == study)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Judgment:
-    """Two arms of numbers, compared. Screens, documents and files tell from it."""
+    """Two arms of numbers, compared. Screens, documents and files tell from it; for Python and
+    notebooks its ``repr`` is the short verdict, and a notebook shows the figure below it."""
 
     subject: Subject
     metric: Metric = VAL_LOSS
@@ -111,6 +113,8 @@ class Judgment:
     def score(self) -> Score | None:
         """The prediction against the outcome; None when nothing was predicted before results could
         be seen."""
+        from q1lab.judgment.prediction_score import score_prediction
+
         predicted = self.subject.prediction
         return (
             score_prediction(predicted, self.analysis)
@@ -124,6 +128,18 @@ class Judgment:
         return sum(len(seeds) for seeds in self.analysis.diverged.values())
 
     @property
+    def has_means(self) -> bool:
+        """True if the mean and sd of each arm are told in the short form, too: of a study of model
+        files that has a verdict."""
+        own_loop = self.subject.are_model_files and self.subject.is_ours
+        return own_loop and self.analysis.reason is None
+
+    @property
+    def stopped_for_futility(self) -> bool:
+        """True if a planned range is over because little was left to find."""
+        return self.analysis.reason is None and self.subject.stopped_for_futility
+
+    @property
     def overstated(self) -> tuple[float, float] | None:
         """The factors by which claims of such studies overstate a true difference of one sd of a
         pair's difference and of half an sd; None if unknown."""
@@ -135,8 +151,67 @@ class Judgment:
         pairs = plan.pairs if plan.is_sequential else (analysis.n, analysis.n)
         return interim_analyses.overstatement(*pairs, analysis.alpha, plan.futility_t)
 
+    @property
+    def verdict(self) -> str:
+        """``helps``, ``hurts``, ``too small to matter``, ``cannot tell`` or ``no verdict``."""
+        return self.analysis.verdict
+
+    @property
+    def difference(self) -> float | None:
+        """The mean of modified − baseline, in the metric's unit; None if a run diverged."""
+        return self.analysis.mean
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The interval that decides; None without one."""
+        ends = self.analysis.ends
+        return None if ends is None else (ends.low, ends.high)
+
+    @property
+    def level(self) -> float:
+        """The interval's coverage: 0.95."""
+        return self.analysis.level
+
+    def short(self, width: int = 80) -> str:
+        """The verdict in six lines at most."""
+        from q1lab.judgment.terminal_text import short_lines
+
+        return "\n".join(short_lines(self, width))
+
+    def full(self, width: int = 80) -> str:
+        """Everything that there is to say, as text."""
+        from q1lab.judgment.terminal_text import comparison_lines
+
+        return "\n".join(comparison_lines(self, width))
+
+    def svg(self) -> str:
+        """The figure."""
+        from q1lab.judgment.picture import draw_comparison
+
+        return draw_comparison(self, {}, "svg").decode()
+
+    def html(self) -> str:
+        """The figure and the full text as one page."""
+        from q1lab.judgment.page import judgment_page
+
+        return judgment_page(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything that ``q1lab compare --json`` prints."""
+        from q1lab.judgment.comparison_record import comparison_json
+
+        return comparison_json(self)
+
+    def __repr__(self) -> str:
+        return self.short()
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(self.short())}</pre>\n{self.svg()}"
+
     def facts(self) -> dict[str, Any]:
         """Every fact as programs get it, in JSON's own types; what is not finite is null."""
+        from q1lab.ground import json_records
+
         dumped: dict[str, Any] = json_records.to_json(_facts(self))
         return dumped
 
@@ -199,7 +274,8 @@ def _facts(j: Judgment) -> dict[str, Any]:
         "overstated": j.overstated,
         "imported": not subject.is_ours,
         "still_falling": next(
-            ([note.fallen, note.lately] for note in j.notes if isinstance(note, ShortBudget)), None
+            ([*note.to_dict().values()][1:] for note in j.notes if note.kind == "short budget"),
+            None,
         ),
         "passes": subject.passes,
         "description": subject.description,

@@ -8,8 +8,7 @@ Pure: plain text, nothing marked up.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from q1lab.ground.text_formats import DASH, grouped_number
 from q1lab.judgment import (
@@ -20,64 +19,16 @@ from q1lab.judgment import (
     level_text,
     prediction_text,
     scope_text,
-    short_text,
     table_text,
     verdict_text,
 )
-from q1lab.judgment.figure import Figure
+from q1lab.judgment.blocks import Block, Figure, Sentence, Table, TableRow
 from q1lab.judgment.run_notes import OF_THE_LEVEL
+from q1lab.judgment.short_text import headline_block
 from q1lab.judgment.subject import ARMS
 
 if TYPE_CHECKING:
     from q1lab.judgment.records import Judgment
-
-Part = Literal[
-    "short", "verdict", "level", "power", "floor", "note", "prediction", "record", "scope"
-]
-
-
-@dataclass(frozen=True)
-class HeadlineBlock:
-    """The verdict in capitals, the arms, and the mean difference with its unit (empty without
-    one)."""
-
-    word: str
-    verdict: str
-    names: tuple[str, str]
-    mean: str
-    seeds: str
-    better: str
-
-
-@dataclass(frozen=True)
-class Sentence:
-    """One thing that is said, a sentence or a few."""
-
-    part: Part
-    text: str
-
-
-@dataclass(frozen=True)
-class TableRow:
-    """A row of numbers: the baseline's, the modified arm's, and what lies between them."""
-
-    label: str
-    baseline: str
-    modified: str
-    change: str
-
-
-@dataclass(frozen=True)
-class Table:
-    """Numbers of both arms side by side, with a sentence below (empty without one)."""
-
-    kind: Literal["losses", "costs"]
-    heads: tuple[str, str, str, str]
-    rows: tuple[TableRow, ...]
-    foot: str = ""
-
-
-Block = HeadlineBlock | Sentence | Figure | Table
 
 
 def report_blocks(
@@ -87,10 +38,10 @@ def report_blocks(
     every seed, numbers in full, and nothing that is said to the learner alone. ``means_first``: for
     a screen that is scrolled, with the mean and sd of each arm above the figure, too."""
     blocks: list[Block] = [
-        _headline(c),
+        headline_block(c),
         Sentence("verdict", verdict_text.verdict_sentence(c, published=published)),
         Sentence("level", level_text.level_sentence(c)),
-        *(means_table(c) if means_first else ()),
+        *((means_table(c),) if means_first and c.has_means else ()),
         figure.comparison_figure(c, published=published),
         Sentence("power", verdict_text.power_sentence(c, published=published)),
         Sentence("floor", _floor(c)),
@@ -110,33 +61,13 @@ def note_sentences(c: Judgment, *, published: bool = False) -> list[str]:
     return [note.sentence(c, published=published) for note in notes]
 
 
-def short_blocks(c: Judgment) -> tuple[Block, ...]:
-    """The short form, six lines at most: the headline, what decides, and where the rest is."""
-    lines = (*short_text.short_sentences(c), short_text.rest_line(c))
-    return (_headline(c), *(Sentence("short", text) for text in lines))
-
-
-def means_table(c: Judgment) -> tuple[Table, ...]:
-    """The mean and sd of each arm of a study of model files that has a verdict."""
-    own_loop = c.subject.are_model_files and c.subject.is_ours
-    if not own_loop or c.analysis.reason is not None:
-        return ()
-    return (Table("losses", _loss_heads(c), _mean_and_sd(c)),)
+def means_table(c: Judgment) -> Table:
+    """The mean and sd of each arm."""
+    return Table("losses", _loss_heads(c), _mean_and_sd(c))
 
 
 def _loss_heads(c: Judgment) -> tuple[str, str, str, str]:
     return (c.metric.name, *label_text.arm_names(c), "difference")
-
-
-def _headline(c: Judgment) -> HeadlineBlock:
-    return HeadlineBlock(
-        label_text.verdict_word(c),
-        c.analysis.verdict,
-        label_text.arm_names(c),
-        "" if c.analysis.mean is None else difference_text.mean_text(c.analysis) + c.metric.suffix,
-        label_text.sample_text(c),
-        c.metric.direction,
-    )
 
 
 def _is_empty(block: Block) -> bool:

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from q1lab.ground.files import printable
-from q1lab.ground.text_formats import MINUS, cut_cells, cut_middle, first_names, plural
+from q1lab.ground.text_formats import MINUS, cut_cells, cut_middle, first_names, plural, printable
 from q1lab.judgment import level_text
 from q1lab.judgment.label_text import arm_names
 from q1lab.judgment.notes import Note
@@ -54,6 +53,35 @@ class Conditions(Note):
             return early
         keys = " and ".join(key.replace("_", " ") for key in self.differ)
         return f"The runs differ in {keys}, which may be the reason instead."
+
+
+def differing(
+    starts: Sequence[tuple[str, Mapping[str, object]]], first: Sequence[str] = ()
+) -> dict[str, dict[str, tuple[str, ...]]]:
+    """What is not the same in all runs, of the conditions that each run began with: condition →
+    value → runs, by their names. The ``first`` conditions come first."""
+    found: dict[str, dict[str, tuple[str, ...]]] = {}
+    for key in dict.fromkeys((*first, *(key for _, start in starts for key in start))):
+        values: dict[str, tuple[str, ...]] = {}
+        for name, start in starts:
+            value = start.get(key)
+            if value is not None and isinstance(value, str | int | float):
+                shown = printable(str(value))[:40]
+                values[shown] = (*values.get(shown, ()), name)
+        if len(values) > 1:
+            found[key] = values
+    return found
+
+
+def differing_steps(
+    lasts: Sequence[tuple[str, int | None]],
+) -> dict[str, dict[str, tuple[str, ...]]]:
+    """The last step of each run with a number, where they are not all the same."""
+    steps = {last for _, last in lasts if last is not None}
+    if len(steps) < 2:
+        return {}
+    runs = {str(at): tuple(name for name, last in lasts if last == at) for at in sorted(steps)}
+    return {"last step": runs}
 
 
 def _early_line(runs_by_step: Mapping[str, Sequence[str]]) -> str:
@@ -342,19 +370,6 @@ class ChangedPlan(Note):
         return (
             f"The plan (study.json) is not what was declared when the study was begun: {changed}."
         )
-
-
-@dataclass(frozen=True)
-class OtherRuns(Note):
-    """Runs from elsewhere: nobody here knows which others there were."""
-
-    kind = "other runs"
-
-    def long(self, j: Judgment) -> str:
-        return OTHER_RUNS_SENTENCE
-
-
-OTHER_RUNS_SENTENCE = "Which other runs there were is not known here."
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from q1lab.ground.files import printable
-from q1lab.ground.text_formats import passes_text, three_digits
+from q1lab.ground.text_formats import passes_text, printable, three_digits
 from q1lab.judgment.difference_text import percent_text
 from q1lab.judgment.label_text import arm_names
 from q1lab.judgment.subject import ARMS, TunedValue

@@ -10,29 +10,47 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from q1lab.ground.files import printable
-from q1lab.ground.text_formats import cut_cells, plural
-from q1lab.judgment import level_text, verdict_text
+from q1lab.ground.text_formats import cut_cells, printable
+from q1lab.judgment import level_text
+from q1lab.judgment.blocks import Block, HeadlineBlock, Sentence
 from q1lab.judgment.difference_text import (
     interval_text,
     is_near_the_edge,
+    mean_text,
     number_writer,
     percent_level,
     percent_text,
     size_range_text,
 )
-from q1lab.judgment.futility_text import futility_line, stopped_for_futility
 from q1lab.judgment.intervals import (
     MAX_SEEDS,
     MIN_FOR_VERDICT,
     Reason,
 )
-from q1lab.judgment.label_text import arm_names, brief_names, sample_text
+from q1lab.judgment.label_text import arm_names, brief_names, sample_text, verdict_word
 from q1lab.judgment.notes import Outlier, heaviest
 from q1lab.judgment.scope_text import origin_sentence
 
 if TYPE_CHECKING:
     from q1lab.judgment.records import Judgment
+
+
+def short_blocks(c: Judgment) -> tuple[Block, ...]:
+    """The short form, six lines at most: the headline, what decides, and where the rest is."""
+    lines = (*short_sentences(c), rest_line(c))
+    return (headline_block(c), *(Sentence("short", text) for text in lines))
+
+
+def headline_block(c: Judgment) -> HeadlineBlock:
+    """The verdict, and what it is of."""
+    return HeadlineBlock(
+        verdict_word(c),
+        c.analysis.verdict,
+        arm_names(c),
+        "" if c.analysis.mean is None else mean_text(c.analysis) + c.metric.suffix,
+        sample_text(c),
+        c.metric.direction,
+    )
 
 
 def short_sentences(c: Judgment) -> tuple[str, ...]:
@@ -62,7 +80,9 @@ def size_line(c: Judgment) -> str:
     """The size of the difference with its interval; the reason, where there is no verdict."""
     analysis = c.analysis
     if analysis.reason is not None or analysis.ends is None:
-        return _no_verdict_line(c)
+        from q1lab.judgment.reasons import no_verdict
+
+        return no_verdict(c).short
     modified = brief_names(arm_names(c))[1]
     unit = c.metric.suffix
     measured = f"({percent_level(analysis.alpha)} interval)"
@@ -82,44 +102,6 @@ def size_line(c: Judgment) -> str:
     return f"The true difference may be {interval_text(analysis)}{unit} {measured}."
 
 
-def _no_verdict_line(c: Judgment) -> str:
-    analysis = c.analysis
-    match analysis.reason:
-        case Reason.GATED:
-            return "A gate judges this proposal; its answer is in `q1lab gate`."
-        case Reason.DIVERGED:
-            total = max(sum(len(arm.values) for arm in c.arms.values()), c.lost)
-            return f"{c.lost} of {plural(total, 'run')} diverged. That is a result in itself."
-        case Reason.CHANGED:
-            return "Its plan is not what was declared before the runs, so they decide nothing."
-        case Reason.CHOSEN:
-            return "These seeds were picked when results were known, so they decide nothing."
-        case Reason.INCOMPLETE:
-            first, most = c.subject.plan.pairs
-            if c.subject.plan.is_sequential:
-                return f"{plural(analysis.n, 'pair')} of {first} to {most}: not decided yet."
-            if not c.subject.is_ours:
-                return verdict_text.without_number_line(c)
-            return "Not all planned runs have ended, and an early look decides nothing."
-        case Reason.EQUAL if not c.subject.plan.has_seeds:
-            return verdict_text.EQUAL_LISTS
-        case Reason.EQUAL:
-            pairs = plural(len(analysis.pairs), "pair")
-            return (
-                f"Both arms of all {pairs} ended with exactly the same "
-                f"{cut_cells(c.metric.name, METRIC_NAME)}."
-            )
-        case Reason.TOO_FEW:
-            return (
-                f"{sample_text(c)[0].upper()}{sample_text(c)[1:]}: a verdict needs at least "
-                f"{MIN_FOR_VERDICT}, to see how much seeds differ."
-            )
-        case _ if c.analysis.headline == "paired":
-            return "Every pair has exactly the same difference, so there is no interval."
-        case _:
-            return "The runs of each arm do not vary, so there is no interval."
-
-
 def confidence_line(c: Judgment) -> str:
     """The error rate of a verdict; for a study that can't tell, the difference that it would have
     found."""
@@ -133,13 +115,17 @@ def confidence_line(c: Judgment) -> str:
 def caveat_line(c: Judgment) -> str:
     """The caveat that matters most here: that of the weightiest note, else the scope."""
     if c.analysis.reason is Reason.INCOMPLETE and not c.subject.is_ours:
-        return verdict_text.TRAIN_AGAIN
+        from q1lab.judgment.reasons import TRAIN_AGAIN
+
+        return TRAIN_AGAIN
     if c.analysis.reason is not None and c.analysis.reason is not Reason.EQUAL:
         return ""
     if (note := heaviest(c.notes)) is not None:
         return note.short(c)
     if c.analysis.reason is Reason.EQUAL:
-        return "Check that the change reaches the run."
+        from q1lab.judgment.reasons import CHECK_THE_CHANGE
+
+        return CHECK_THE_CHANGE
     if c.subject.is_floor:
         return ""
     if c.analysis.verdict in ("helps", "hurts") and is_near_the_edge(c.analysis):
@@ -194,7 +180,9 @@ def settling_line(c: Judgment) -> str:
 def _more_pairs_line(c: Judgment, run_command: str) -> str:
     if any(isinstance(note, Outlier) for note in c.notes):
         return ""  # the outlier's runs have to be examined first
-    if stopped_for_futility(c):
+    if c.stopped_for_futility:
+        from q1lab.judgment.futility_text import futility_line
+
         return futility_line(c)
     needed, unit = c.analysis.seeds_needed, c.metric.suffix
     if needed is not None and not c.subject.plan.is_sequential:

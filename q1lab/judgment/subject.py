@@ -7,13 +7,16 @@ less. Each default means "not known".
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
-from q1lab.ground.json_records import max_chars, max_items
+from q1lab.ground.json_rules import max_chars, max_items
+from q1lab.judgment.metric import Metric
 
 ARMS = ("baseline", "modified")
 """The arms of a comparison; a difference is the second minus the first."""
+
+SWEEP = "sweep"
 
 Sentence = Annotated[str, max_chars(10_000)]
 
@@ -62,8 +65,10 @@ class Share:
     """The studies that share."""
     alpha: float
     """The share of each."""
+    kind: str = SWEEP
+    """``sweep``: the modification differs from study to study; else a setting, the ``axis``,
+    does."""
     axis: str = ""
-    """The setting that differs from study to study; empty if the modification does."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +100,23 @@ class Plan:
         return f"{self.run_word} {seed if self.has_seeds else seed + 1}"
 
 
+FULL_NAMES = {"val loss": "validation loss"}
+
+
+def described_elsewhere(description: Description, metric: Metric) -> Description:
+    """A description of runs as far as it holds where they were trained elsewhere."""
+    unit = f" in {metric.unit}" if metric.unit else ""
+    return replace(
+        description,
+        measured=(
+            "The runs were trained elsewhere: what the two runs of a pair share besides the number "
+            "of their seed is not known here. The metric is their final "
+            f"{FULL_NAMES.get(metric.name, metric.name)}{unit}; {metric.direction}."
+        ),
+        pair_shares="have one seed's number; whether they share anything by it is not known here",
+    )
+
+
 @dataclass(frozen=True)
 class Subject:
     """What was compared."""
@@ -115,6 +137,9 @@ class Subject:
     """True if the record says which other runs of the question there were."""
     has_declaration: bool = False
     """True if a journal shows that the study was declared before its runs."""
+    decided_elsewhere: tuple[str, str, str] | None = None
+    """Why another rule decides and there is no verdict here: in a sentence, in one line, and what
+    the learner can do."""
     share: Share | None = None
     description: Description = Description("", "", "")
     prediction: Mapping[str, Any] | None = None
@@ -139,3 +164,23 @@ class Subject:
     stopped_for_futility: bool = False
     """True if a planned range is over because little was left to find."""
     is_training: bool = False
+
+
+def outside_subject(
+    names: tuple[str, str],
+    metric: Metric,
+    seeds: tuple[int, ...],
+    *,
+    has_seeds: bool,
+    share: Share | None = None,
+) -> Subject:
+    """Numbers that were trained elsewhere, of which nothing else is known."""
+    description = Description("under the same conditions", "", "")
+    return Subject(
+        names=names,
+        seeds=seeds,
+        plan=Plan((len(seeds), len(seeds)), has_seeds=has_seeds),
+        share=share,
+        description=described_elsewhere(description, metric),
+        device="elsewhere",
+    )

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from html import escape
 
 from q1lab.ground.errors import FAILED, Problem
-from q1lab.ground.files import printable
-from q1lab.ground.text_formats import ELLIPSIS, MINUS
+from q1lab.ground.text_formats import ELLIPSIS, MINUS, printable
 from q1lab.judgment.terminal_text import ARM_COLORS
 
 Point = tuple[float, float]

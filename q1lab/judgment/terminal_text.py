@@ -15,26 +15,15 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from q1lab.ground.text_formats import MINUS, cut_cells
-from q1lab.judgment.character_axis import CharacterAxis
-from q1lab.judgment.figure import Bar, Figure
+from q1lab.judgment.blocks import Block, Figure, HeadlineBlock, Sentence, Table
 from q1lab.judgment.label_text import brief_names
-from q1lab.judgment.report_blocks import (
-    Block,
-    HeadlineBlock,
-    Sentence,
-    Table,
-    means_table,
-    report_blocks,
-    short_blocks,
-)
+from q1lab.judgment.lines import Line, cells_of, plain_lines
+from q1lab.judgment.short_text import short_blocks
 
 if TYPE_CHECKING:
     from rich.text import Text
 
     from q1lab.judgment.records import Judgment
-
-Piece = tuple[str, str]
-Line = list[Piece]
 
 ARM_COLORS = {"baseline": "#2b87c8", "modified": "#d55e00"}  # apart for color-blind eyes too
 STYLES = {
@@ -49,40 +38,20 @@ STYLES = {
     "warn": "yellow",
     "prediction": "magenta",
 }
-LABEL = 27  # columns of the labels beside the axis
-NARROW = 72  # below this the label gets a line of its own
-WIDEST_AXIS = 60
-BAR_STYLES = {
-    "interval": ("bold", "─", "●"),
-    "bootstrap": ("", "─", "●"),
-    "pairs": ("modified", "", "○"),
-    "floor": ("baseline", "╌", ""),
-    "delta": ("dim", "┄", ""),
-    "prediction": ("prediction", "", "◆"),
-    "study": ("bold", "─", "●"),
-}
-"""The style of a row of the figure: its role, what fills an interval, and how a point is marked."""
 
 
 def comparison_lines(c: Judgment, width: int = 80) -> list[str]:
     """The whole comparison as plain text, no line wider than ``width`` columns (60 to 120 are
     meant)."""
-    return _plain(_laid_out(report_blocks(c), width))
+    from q1lab.judgment.report_blocks import report_blocks
+
+    return plain_lines(_laid_out(report_blocks(c), width))
 
 
 def short_lines(c: Judgment, width: int = 80) -> list[str]:
     """The short form of the comparison as plain text: six lines at most at 80 columns, without the
     table below them."""
-    return _plain(_laid_out(short_blocks(c), width))
-
-
-def figure_lines(figure: Figure, width: int) -> list[str]:
-    """A figure by itself, as plain text."""
-    return _plain(_figure(figure, width))
-
-
-def _plain(lines: Sequence[Line]) -> list[str]:
-    return ["".join(piece for piece, _ in line).rstrip() for line in lines]
+    return plain_lines(_laid_out(short_blocks(c), width))
 
 
 def rich_comparison_lines(
@@ -97,6 +66,8 @@ def rich_comparison_lines(
     ``styles`` replaces STYLES, where a theme has colors of its own; for ``means_first`` see
     ``report_blocks``.
     """
+    from q1lab.judgment.report_blocks import report_blocks
+
     return _rich(_laid_out(report_blocks(c, means_first=means_first), width), styles)
 
 
@@ -104,7 +75,12 @@ def rich_short_lines(
     c: Judgment, width: int = 80, styles: Mapping[str, str] | None = None
 ) -> list[Text]:
     """The short form as Rich text, and below it the mean and sd of each arm (``means_table``)."""
-    return _rich(_laid_out((*short_blocks(c), *means_table(c)), width), styles)
+    blocks: list[Block] = [*short_blocks(c)]
+    if c.has_means:
+        from q1lab.judgment.report_blocks import means_table
+
+        blocks.append(means_table(c))
+    return _rich(_laid_out(blocks, width), styles)
 
 
 def _rich(lines: Sequence[Line], styles: Mapping[str, str] | None) -> list[Text]:
@@ -158,9 +134,14 @@ def _lines_of(block: Block, width: int) -> list[Line]:
         case HeadlineBlock():
             return _headline(block, width)
         case Figure():
-            return _figure(block, width)
+            from q1lab.judgment.terminal_figure import figure_pieces
+
+            return figure_pieces(block, width)
         case Table():
-            return _table(block, width) + _prose(block.foot, width, indent="  ", role="dim")
+            from q1lab.judgment.terminal_figure import table_pieces
+
+            rows = table_pieces(block, width)
+            return rows + _prose(block.foot, width, indent="  ", role="dim")
         case Sentence(part="note"):
             return _prose(block.text, width, indent="  ", first="⚠ ", role="warn")
         case Sentence():
@@ -180,94 +161,13 @@ def _headline(block: HeadlineBlock, width: int) -> list[Line]:
     ]
     lines: list[Line] = [[]]
     for part in parts:
-        if lines[-1] and sum(_cells(piece) for piece, _ in (*lines[-1], *part)) > width:
+        if lines[-1] and sum(cells_of(piece) for piece, _ in (*lines[-1], *part)) > width:
             lines.append([(" ", "")])
         lines[-1] += part
     return lines
 
 
-def _figure(block: Figure, width: int) -> list[Line]:
-    """Every row as a label, a bar or points on the one axis, and its numbers."""
-    narrow = width < NARROW
-    numbers = [
-        f"[{bar.ends[0]}, {bar.ends[1]}]" if bar.ends is not None else bar.text
-        for bar in block.bars
-    ]
-    columns = width - 2 if narrow else width - LABEL - max(map(_cells, numbers)) - 2
-    axis = _axis(block.bars, min(columns, WIDEST_AXIS))
-    result: list[Line] = [[(_fit(block.axis, LABEL) + axis.ticks(), "dim")]]
-    if narrow:
-        result = [[("  " + axis.ticks(), "dim")]]
-    for bar, text in zip(block.bars, numbers, strict=True):
-        role, fill, mark = BAR_STYLES[bar.kind]
-        bold = "bold" if role == "bold" else ""
-        note = bar.note
-        if bar.low is None or bar.high is None:
-            bar_text = axis.points(bar.points, mark)
-            if not all(map(axis.shows, bar.points)):
-                note = "off this axis"
-        else:
-            edges = "╌╌" if fill == "╌" else "├┤"
-            point = bar.points[0] if bar.points else None
-            bar_text = axis.bar(bar.low, bar.high, point, fill, edges, mark)
-        before, zero, after = axis.around_zero(bar_text)
-        bar_cells: Line = [(before, role), (zero, "dim"), (after, role)]
-        if narrow:
-            result.append([(_fit(" · ".join(filter(None, (bar.label, note))), width), "")])
-            result += [[("  " + text, bold)]] if text else []
-            result.append([("  ", ""), *bar_cells])
-            continue
-        result.append([(_fit(bar.label, LABEL), bold), *bar_cells, ("  " + text, "")])
-        if note:
-            empty = axis.draw_row(lambda cells: None)
-            result.append([(_fit("  " + note, LABEL), "dim"), (empty, "dim")])
-    return result
-
-
-def _axis(bars: Sequence[Bar], columns: int) -> CharacterAxis:
-    """An axis on which the measured values have room. A guest (the baseline against itself, δ, the
-    prediction) may stretch it by half; beyond that it is an arrow at the edge."""
-    solid, guests = [0.0], []
-    # always in the same order: each guest that comes may make room for the next one
-    for bar in sorted(bars, key=lambda bar: bar.kind, reverse=True):
-        values = [value for value in (*bar.points, bar.low, bar.high) if value is not None]
-        if bar.kind in ("prediction", "floor", "delta"):
-            guests += values
-        else:
-            solid += values
-    left, right = min(solid), max(solid)
-    span = (right - left) or abs(left) or 1e-3
-    for value in guests:
-        if left - span / 2 <= value <= right + span / 2:
-            left, right = min(left, value), max(right, value)
-    pad = (right - left or span) * 0.04
-    return CharacterAxis(left - pad, right + pad, columns)
-
-
 # ── small pieces
-
-
-def _table(block: Table, width: int) -> list[Line]:
-    """Four columns, numbers to the right; the arms' columns carry their names and colors."""
-    title, *arms, last = block.heads
-    names = brief_names(arms)
-    label = len("wall clock per run")
-    column = max(12 if width >= NARROW else 10, *(_cells(name) + 2 for name in names))
-    end = 14 if width >= NARROW else 12
-    column = min(column, (width - label - end) // 2)
-
-    def line(cells: Sequence[str], edge: str) -> Line:
-        first, base, modified, change = cells
-        return [
-            (_fit(first, label), edge),
-            (_right(base, column), "baseline"),
-            (_right(modified, column), "modified"),
-            (_right(change, end), edge),
-        ]
-
-    head = line((title, *names, last), "dim")
-    rows = [line((r.label, r.baseline, r.modified, r.change), "") for r in block.rows]
-    return [head, *rows]
 
 
 def _prose(
@@ -278,24 +178,8 @@ def _prose(
     room = min(width, 100)
     for word in text.split():
         blank = "" if line in (first, indent) else " "
-        if blank and _cells(line) + 1 + _cells(word) > room:
+        if blank and cells_of(line) + 1 + cells_of(word) > room:
             result.append([(line, role)])
             line, blank = indent, ""
-        line += blank + cut_cells(word, room - _cells(line) - len(blank))
+        line += blank + cut_cells(word, room - cells_of(line) - len(blank))
     return [*result, [(line, role)]] if text else []
-
-
-def _cells(text: str) -> int:
-    from rich.cells import cell_len
-
-    return cell_len(text)
-
-
-def _fit(text: str, cells: int) -> str:
-    text = cut_cells(text, cells)
-    return text + " " * (cells - _cells(text))
-
-
-def _right(text: str, cells: int) -> str:
-    text = cut_cells(text, cells - 1)
-    return " " * (cells - _cells(text)) + text

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from q1lab.ground.text_formats import duration, plural
+from q1lab.ground.text_formats import duration
 from q1lab.judgment.difference_text import (
     interval_text,
     is_near_the_edge,
@@ -20,18 +20,15 @@ from q1lab.judgment.difference_text import (
     size_range_text,
 )
 from q1lab.judgment.futility_text import futility_sentence
-from q1lab.judgment.intervals import MIN_FOR_VERDICT, Reason, later_level
+from q1lab.judgment.intervals import later_level
 from q1lab.judgment.label_text import (
     arm_names,
-    is_experiment,
-    left_out_text,
     sample_text,
     short_name,
 )
 from q1lab.judgment.level_text import found_in_four_of_five
 from q1lab.judgment.notes import Outlier
-from q1lab.judgment.run_notes import ChangedPlan, UnfinishedRuns
-from q1lab.judgment.subject import ARMS
+from q1lab.judgment.reasons import no_verdict_reason
 
 if TYPE_CHECKING:
     from q1lab.judgment.records import Judgment
@@ -97,115 +94,6 @@ def _self_comparison_outcome(c: Judgment) -> str:
     )
 
 
-TRAIN_AGAIN = "Train again, then judge all: leaving runs out would be choosing the data."
-"""The advice where a run from elsewhere has no result."""
-EQUAL_LISTS = "Both arms have exactly the same numbers."
-"""The reason for no verdict where the runs' seeds are not known."""
-GATED = "A gate judges this proposal by its own rule, so there is no second verdict here."
-
-
-def no_verdict_reason(c: Judgment, *, published: bool = False) -> str:
-    """The reason that there is no verdict; unless ``published``, with what the learner can do."""
-    reason, advice = _reason_and_advice(c)
-    return reason if published or not advice else f"{reason} {advice}"
-
-
-def _reason_and_advice(c: Judgment) -> tuple[str, str]:
-    analysis = c.analysis
-    if analysis.reason is Reason.GATED:
-        return (
-            GATED,
-            "`q1lab gate` says what it decided.",
-        )
-    if analysis.reason is Reason.CHANGED:
-        changed = next(note for note in c.notes if isinstance(note, ChangedPlan))
-        return (
-            f"{changed.long(c)} What was declared decides, so there is no verdict.",
-            "Put the file back as it was.",
-        )
-    if analysis.reason is Reason.DIVERGED:
-        return _diverged_sentences(c), "That an arm diverges is itself a result: report it."
-    if analysis.reason is Reason.CHOSEN:
-        return (
-            "These seeds were named when their results could already be known, and others were "
-            f"left out: {left_out_text(c)}. Seeds picked in this way show a difference by luck, so "
-            "there is no verdict.",
-            "Compare all seeds, the first ones, or new ones: --seeds fresh:"
-            f"{max(len(c.subject.seeds), MIN_FOR_VERDICT)} draws some.",
-        )
-    if analysis.reason is Reason.INCOMPLETE and c.subject.plan.is_sequential:
-        first, most = c.subject.plan.pairs
-        return (
-            f"After {plural(analysis.n, 'pair')} of {first} to {most} the answer is still open. "
-            "The study is not over.",
-            "",
-        )
-    if analysis.reason is Reason.INCOMPLETE and not c.subject.is_ours:
-        return without_number_line(c), TRAIN_AGAIN
-    if analysis.reason is Reason.INCOMPLETE:
-        return not_yet_sentence(), ""
-    if analysis.reason is Reason.EQUAL and not c.subject.plan.has_seeds:
-        return EQUAL_LISTS, "Check that the change reaches the run."
-    if is_experiment(c):
-        return (
-            "One pair shows how two curves go, not what another seed would do. It is an "
-            "experiment and does not count as a question. A verdict needs at least "
-            f"{MIN_FOR_VERDICT} pairs.",
-            "",
-        )
-    if analysis.reason is Reason.EQUAL:
-        base, modified = arm_names(c)
-        return (
-            f"{modified} and {base} ended with the same {c.metric.name} at each of "
-            f"{plural(len(analysis.pairs), 'seed')}, to the last bit: either what differs between "
-            "them does nothing, or the metric is too coarse to show it. There is no verdict.",
-            "Check that the change reaches the run.",
-        )
-    if analysis.reason is Reason.TOO_FEW:
-        thing = "pair" if analysis.headline == "paired" else c.subject.plan.run_word
-        return too_few_sentence(analysis.n, thing), ""
-    if analysis.headline == "paired":
-        cause = "Every pair has exactly the same difference"
-    else:
-        cause = "Neither arm varies between its seeds"
-    return (
-        f"{cause}. Without a spread there is no interval and no verdict.",
-        "Check that the seed reaches the run.",
-    )
-
-
-def _diverged_sentences(c: Judgment) -> str:
-    """The runs that diverged, and the reason that they leave no mean."""
-    arms = dict(zip(ARMS, arm_names(c), strict=True))
-    which = "; ".join(
-        f"{arms[arm]}, {seed_list(lost)}" for arm, lost in c.analysis.diverged.items() if lost
-    )
-    total = sum(len(arm.values) for arm in c.arms.values())
-    return (
-        f"{c.lost} of {plural(max(total, c.lost), 'run')} diverged ({which}). A mean "
-        "without the worst runs would flatter the arm, so there is no mean and no verdict."
-    )
-
-
-def not_yet_sentence(planned: int | None = None) -> str:
-    """The reason that there is no verdict while planned runs have not ended."""
-    when = "all planned runs have ended" if planned is None else f"all {planned} planned pairs"
-    return (
-        f"There is no verdict before {when}: stopping as soon as the result looks good makes false "
-        "verdicts more frequent."
-    )
-
-
-def too_few_sentence(n: int, thing: str = "pair") -> str:
-    """The reason that too few pairs (or seeds per arm) give no verdict."""
-    many = plural(n, thing) + ("" if thing == "pair" else " per arm")
-    says = "says" if n == 1 else "say"
-    return (
-        f"{many} {says} too little about the spread between seeds; "
-        f"a verdict needs at least {MIN_FOR_VERDICT}."
-    )
-
-
 def power_sentence(c: Judgment, *, published: bool = False) -> str:
     """The difference that these seeds could have seen, and the number that would settle it;
     empty if unknown. ``published``: without advice to the learner."""
@@ -264,19 +152,6 @@ def _overstated_sentence(factor: float) -> str:
         "Small studies that find something exaggerate it: here by "
         f"{percent_text(factor - 1)} on average if the true difference is as large as the spread "
         "(sd) of the pairs."
-    )
-
-
-def without_number_line(c: Judgment) -> str:
-    """The number of runs from elsewhere without a result, and the first of them."""
-    return next(note for note in c.notes if isinstance(note, UnfinishedRuns)).short(c)
-
-
-def picked_seeds_note(seeds: Sequence[int], left_out: str, command: str) -> str:
-    """The notice before a study that can get no verdict, since its seeds were picked."""
-    return (
-        f"no verdict will come of this: results at {seed_list(seeds)} could be seen, and others "
-        f"are left out ({left_out}). To get one: {command}"
     )
 
 

@@ -22,7 +22,7 @@ from q1lab.ground.files import exclusive_lock, expand_user, remove_inside, sha25
 from q1lab.ground.text_formats import first_names
 from q1lab.index import ingest_events
 from q1lab.index.store import Store
-from q1lab.judgment import difference_text, level_text, scope_text, verdict_text
+from q1lab.judgment import difference_text, level_text, reasons, scope_text, verdict_text
 from q1lab.record import begin, delete_restore, home_history, on_record
 from q1lab.record.history import History
 from q1lab.record.seen import recorded_ends
@@ -584,7 +584,7 @@ def _notes(
         if request.loop is not None:
             command = f"the same command with --seeds {fresh_seeds}"
         notes.append(
-            verdict_text.picked_seeds_note(
+            reasons.picked_seeds_note(
                 study.seeds,
                 "; ".join(
                     f"{name} has {difference_text.seed_list(seeds)}"
@@ -618,6 +618,6 @@ def _sees_little(study: Study, spread: Spread, level: float, store: Store) -> st
     """A sentence where a new study at this level finds the δ that was predicted in few of its like;
     else empty."""
     predicted = predictions.prediction_for(store, study.variant)
-    if predicted is None or study.is_floor or not study.design.has_verdict:
+    if predicted is None or study.is_floor or study.design.decided_elsewhere:
         return ""
     return pairs_needed.sees_little_sentence(study, spread, float(predicted["matters"]), level)

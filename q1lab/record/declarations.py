@@ -99,7 +99,8 @@ def declaration_of(study: Study) -> dict[str, Any]:
 def _has_named_seeds(study: Study) -> bool:
     """True if a person may have chosen the seeds: unknown ones, a gate's and those of a baseline
     against itself are never picked. (Of drawn ones no run had used any.)"""
-    return study.design.has_seeds and study.design.has_verdict and not study.is_floor
+    judged = study.design.has_seeds and study.design.decided_elsewhere is None
+    return judged and not study.is_floor
 
 
 def _plan_hash(study: Study) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar, Self
 
-from q1lab.ground.json_records import max_chars, one_of, stored_as, whole_number
+from q1lab.ground.json_records import stored_as
+from q1lab.ground.json_rules import max_chars, one_of, whole_number
 from q1lab.judgment.subject import Plan
 from q1lab.study.part_registry import StudyPart
 
@@ -110,9 +111,10 @@ class Design(StudyPart, ABC):
         return True
 
     @property
-    def has_verdict(self) -> bool:
-        """True if a comparison of the runs gives a verdict; a gate decides by a rule of its own."""
-        return True
+    def decided_elsewhere(self) -> tuple[str, str, str] | None:
+        """Why a comparison of the runs gives no verdict, if another rule decides: in a sentence, in
+        one line, and what the learner can do."""
+        return None
 
     @property
     def alpha_elsewhere(self) -> float | None:

@@ -28,7 +28,8 @@ from typing import Any
 
 from q1lab.ground.errors import notice
 from q1lab.ground.files import open_regular, os_reason, printable
-from q1lab.judgment.metric import Metric
+from q1lab.judgment.metric import LARGEST_COUNT, LARGEST_LOSS, Metric
+from q1lab.judgment.metric import TRAIN_LOSS as TRAIN_LOSS
 from q1lab.study.run_states import ENDED, RunState
 
 Event = dict[str, Any]
@@ -39,12 +40,6 @@ CHUNK_BYTES = 4 << 20
 NO_FILE = (errno.ENOENT, errno.ENOTDIR)
 NO_EVENTS = (*NO_FILE, errno.EISDIR, errno.EINVAL, errno.ELOOP)
 """Errors for a missing file, or something else in its place: then there are no events."""
-
-LARGEST_LOSS = 1e9
-"""Nats; a loss as large as that counts as not finite."""
-
-LARGEST_COUNT = 1 << 53
-"""Whole numbers from here on don't count as iters or attempts."""
 
 LONGEST_LINE = 4 << 20
 """Bytes of the longest line that can be an event."""
@@ -68,9 +63,6 @@ LONGEST_NAME = 100
 """Characters of such a name; a longer one, or one that can't be printed, is dropped."""
 
 LARGEST_NUMBER = 1e300
-
-TRAIN_LOSS = "train_loss"
-"""The name of the training loss among a run's metrics."""
 
 _STATES = {str(state) for state in RunState}
 _DECODER = json.JSONDecoder()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from q1lab.ground import json_records
+from q1lab.ground import json_records, json_rules
 
 INTEGERS = (
     *("max_iters", "batch_size", "block_size", "n_layer", "n_head", "n_embd"),
@@ -25,6 +25,6 @@ def checked_value(key: str, value: Any) -> Any:
         raise ValueError(f"{key} is {value}, and must be 1 or more")
     if key in NUMBERS:
         json_records.from_json(float, value, key)
-    if key in (*INTEGERS, *NUMBERS) and abs(value) >= json_records.INT_LIMIT:
+    if key in (*INTEGERS, *NUMBERS) and abs(value) >= json_rules.INT_LIMIT:
         raise ValueError(f"{key} is {value}, and is too large")
     return value

@@ -6,13 +6,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
-from q1lab.ground.json_records import max_chars, max_items, stored_as
+from q1lab.ground.json_records import stored_as
+from q1lab.ground.json_rules import max_chars, max_items
 from q1lab.judgment.metric import Metric
-from q1lab.judgment.subject import Description
+from q1lab.judgment.subject import Description, described_elsewhere
 from q1lab.study.part_registry import StudyPart
 from q1lab.study.series import Series
-
-FULL_NAMES = {"val loss": "validation loss"}
 
 Name = Annotated[str, max_chars(200)]
 Line = Annotated[str, max_chars(1000)]
@@ -146,18 +145,7 @@ class Imported(Origin):
         return self.imported.notes
 
     def describe(self, description: Description, metric: Metric) -> Description:
-        unit = f" in {metric.unit}" if metric.unit else ""
-        return replace(
-            description,
-            measured=(
-                "The runs were trained elsewhere: what the two runs of a pair share besides the "
-                "number of their seed is not known here. The metric is their final "
-                f"{FULL_NAMES.get(metric.name, metric.name)}{unit}; {metric.direction}."
-            ),
-            pair_shares=(
-                "have one seed's number; whether they share anything by it is not known here"
-            ),
-        )
+        return described_elsewhere(description, metric)
 
     def for_publication(self, typed: TypedOptions) -> Self:
         imported = replace(self.imported, source=Path(self.source).name)

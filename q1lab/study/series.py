@@ -49,8 +49,7 @@ class Series:
     @property
     def share(self) -> Share:
         """What a verdict tells of it."""
-        axis = "" if self.kind == SWEEP else self.axis
-        return Share(self.id, len(self.members), self.alpha, axis)
+        return Share(self.id, len(self.members), self.alpha, self.kind, self.axis)
 
     def with_place(self, place: int) -> Series:
         return replace(self, at=place)

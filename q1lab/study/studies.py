@@ -19,7 +19,7 @@ from q1lab.ground.files import (
     read_printable_json,
     write_atomic,
 )
-from q1lab.ground.json_records import inside_folder, max_chars, one_of, whole_number
+from q1lab.ground.json_rules import inside_folder, max_chars, one_of, whole_number
 from q1lab.judgment.metric import Metric
 from q1lab.judgment.subject import ARMS as ARMS
 from q1lab.judgment.subject import Description

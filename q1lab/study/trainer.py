@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
-from q1lab.ground.json_records import max_chars, max_items, one_of, stored_as, whole_number
+from q1lab.ground.json_records import stored_as
+from q1lab.ground.json_rules import max_chars, max_items, one_of, whole_number
 from q1lab.judgment.metric import Metric
 from q1lab.judgment.subject import Description, TunedValue
 from q1lab.study.engine_choice import EngineChoice

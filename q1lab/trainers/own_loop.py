@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
-from q1lab.ground.json_records import max_items
+from q1lab.ground.json_rules import max_items
 from q1lab.ground.text_formats import passes_text
 from q1lab.judgment.metric import VAL_LOSS, Metric
 from q1lab.judgment.subject import Description, TunedValue

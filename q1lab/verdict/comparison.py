@@ -15,7 +15,6 @@ from typing import Any
 
 from q1lab.ground import json_records
 from q1lab.ground.errors import Problem
-from q1lab.ground.files import printable
 from q1lab.index.store import Row
 from q1lab.index.stored_results import RECORD_VERSION
 from q1lab.judgment import cost_columns, intervals, notes, run_notes
@@ -37,7 +36,7 @@ SIZE_MATTERS_FROM = 0.01
 """A relative difference in parameters from which size may be the reason."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Comparison(Judgment):
     """The result of a study."""
 
@@ -86,6 +85,7 @@ def subject_of(study: Study, analysis: Analysis | None = None) -> Subject:
         is_ours=origin.is_ours,
         knows_other_runs=origin.knows_other_runs,
         has_declaration=origin.has_declaration,
+        decided_elsewhere=design.decided_elsewhere,
         share=None if origin.series is None else origin.series.share,
         description=study.description,
         prediction=study.prediction,
@@ -202,7 +202,7 @@ def _undecided(study: Study, question: StudyHistory) -> Reason | None:
     """The reason not to judge, whatever the numbers are."""
     if question.changed:
         return Reason.CHANGED
-    return None if study.design.has_verdict else Reason.GATED
+    return Reason.DECIDED_ELSEWHERE if study.design.decided_elsewhere else None
 
 
 def _values(rows: list[Row], arm: str) -> dict[int, float | None]:
@@ -285,22 +285,6 @@ def start_conditions(study: Study, row: Row) -> dict[str, Any]:
     }
 
 
-def _differences(
-    study: Study, rows: list[Row], starts: Mapping[int, Mapping[str, Any]]
-) -> dict[str, dict[str, list[str]]]:
-    """Conditions that are not the same in all runs: condition → value → runs."""
-    differing: dict[str, dict[str, list[str]]] = {}
-    for key in dict.fromkeys((*CONDITIONS, *(key for start in starts.values() for key in start))):
-        values: dict[str, list[str]] = {}
-        for row in rows:
-            value = starts.get(row["id"], {}).get(key)
-            if value is not None and isinstance(value, str | int | float):
-                values.setdefault(printable(str(value))[:40], []).append(_title(study, row))
-        if len(values) > 1:
-            differing[key] = values
-    return differing
-
-
 def _began_with_other_rate(
     study: Study, rows: list[Row], starts: Mapping[int, Mapping[str, Any]]
 ) -> bool:
@@ -332,7 +316,7 @@ def _notes(
     if question.changed:
         told.append(run_notes.ChangedPlan(tuple(question.changed)))
     if not study.origin.knows_other_runs:
-        told.append(run_notes.OtherRuns())
+        told.append(notes.OtherRuns())
     if len(question.looks) > 1 or question.history.is_replication:
         told.append(run_notes.LookedAgain())
     if question.astray:
@@ -370,21 +354,16 @@ def _differing(
     study: Study, rows: list[Row], starts: Mapping[int, Mapping[str, Any]]
 ) -> dict[str, dict[str, tuple[str, ...]]]:
     """What the runs differ in besides the modification: condition → value → runs."""
-    differ = _differences(study, rows, starts)
+    named = [(_title(study, row), starts.get(row["id"], {})) for row in rows]
+    differ = run_notes.differing(named, CONDITIONS)
     if (chosen := study.trainer.tuned) is not None and not _began_with_other_rate(
         study, rows, starts
     ):
         differ.pop(chosen.key, None)
-    ends = {row["iter"] for row in rows if row["state"] == RunState.FINISHED}
-    if not study.max_iters and len(ends) > 1:
-        differ["last step"] = {
-            str(end): [_title(study, row) for row in rows if row["iter"] == end]
-            for end in sorted(ends)
-        }
-    return {
-        key: {value: tuple(runs) for value, runs in values.items()}
-        for key, values in differ.items()
-    }
+    ended = [row for row in rows if row["state"] == RunState.FINISHED]
+    if not study.max_iters:
+        differ |= run_notes.differing_steps([(_title(study, row), row["iter"]) for row in ended])
+    return differ
 
 
 def _name(row: Row) -> str:

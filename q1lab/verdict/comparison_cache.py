@@ -74,6 +74,14 @@ def compare(store: Store, study: Study) -> Comparison:
     return result
 
 
+def read_study(name: str) -> Comparison:
+    """The comparison of a study in q1lab's home, by the study's name. Raises Problem if there is
+    none."""
+    planned = studies.load(name)
+    with Store() as store:
+        return compare(store, planned)
+
+
 def cached_comparison(store: Store, study_id: str) -> Comparison | None:
     """The comparison that was computed last for a study, if any; computes nothing."""
     row = stored_results.cached_row(store, study_id)

@@ -20,6 +20,7 @@ from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.text_formats import MINUS, duration, three_digits
 from q1lab.judgment import difference_text, intervals, label_text
 from q1lab.judgment.intervals import Interval
+from q1lab.judgment.picture import Across, Curves
 from q1lab.study.studies import ARMS, tokens_per_iter
 
 if TYPE_CHECKING:
@@ -40,9 +41,6 @@ BUSY_RATIO = 1.25
 
 Point = tuple[float, float]
 """An iter, and a number there."""
-
-Curves = Mapping[str, Mapping[int, Mapping[str, Sequence[Point]]]]
-"""Arm → seed → a number's name → its points, by iter; NaN where it was not finite."""
 
 
 @dataclass(frozen=True)
@@ -160,6 +158,16 @@ def read_at_budget(
         comparison_cache.read_curves(store, study),
         comparison_cache.read_speeds(store, study),
     )
+
+
+def across_budget(answer: EqualBudgetResult | None) -> Across:
+    """The axis of a picture at an equal budget; without an answer the iter."""
+    if answer is None:
+        return Across()
+    unit = "FLOPs" if answer.what == "flops" else "seconds, without evaluation"
+    name = BUDGET_NAMES[answer.what]
+    label = f"{name} ({unit}); line: equal {name}, {equal_budget_text(answer)} per run"
+    return Across(name, label, answer.costs, answer.budget)
 
 
 def budget_sentences(result: EqualBudgetResult, c: Comparison) -> list[str]:

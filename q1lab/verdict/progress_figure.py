@@ -7,8 +7,9 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from q1lab.ground.text_formats import MINUS, plural, signed
-from q1lab.judgment import difference_text, label_text, level_text, verdict_text
-from q1lab.judgment.figure import Bar, Figure, pairs_bar
+from q1lab.judgment import difference_text, label_text, level_text, reasons
+from q1lab.judgment.blocks import Bar, Figure
+from q1lab.judgment.figure import pairs_bar
 from q1lab.judgment.intervals import MIN_FOR_VERDICT
 from q1lab.study.run_states import RunState
 
@@ -41,8 +42,8 @@ def progress_figure(study: Study, runs: Sequence[RunView]) -> Figure:
 def _progress_caveats(study: Study, pairs: Mapping[int, float]) -> Iterator[str]:
     """The reasons that there is no verdict while the study goes on."""
     planned, design = len(study.seeds), study.design
-    if not design.has_verdict:
-        yield verdict_text.GATED
+    if design.decided_elsewhere is not None:
+        yield design.decided_elsewhere[0]
         return
     if planned >= MIN_FOR_VERDICT and len(pairs) == planned:
         yield "All pairs have finished; the comparison is being computed."
@@ -52,9 +53,9 @@ def _progress_caveats(study: Study, pairs: Mapping[int, float]) -> Iterator[str]
     if design.level is not None:
         yield level_text.planned_seeds_sentence(design.plan(), design.level)
     elif planned >= MIN_FOR_VERDICT:
-        yield verdict_text.not_yet_sentence(planned)
+        yield reasons.not_yet_sentence(planned)
     else:
-        yield verdict_text.too_few_sentence(planned)
+        yield reasons.too_few_sentence(planned)
 
 
 def finished_pairs(runs: Sequence[RunView]) -> dict[int, float]:

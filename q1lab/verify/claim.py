@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from q1lab.ground import json_records
-from q1lab.ground.json_records import max_chars, whole_number
+from q1lab.ground.json_rules import max_chars, whole_number
 from q1lab.index.store import Row, Store
 from q1lab.judgment.intervals import Reason
 from q1lab.record import traveling_lines

@@ -30,7 +30,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from q1lab.ground.json_records import from_json, one_of
+from q1lab.ground.json_records import from_json
+from q1lab.ground.json_rules import one_of
 
 _DRIFT = 120.0
 """Seconds by which the wall clock may drift from the uptime before two readings without a boot id

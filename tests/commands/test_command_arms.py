@@ -23,7 +23,9 @@ from q1lab.ground import paths
 from q1lab.index.store import Store
 from q1lab.index.study_view import read_view
 from q1lab.judgment import first_person_text
-from q1lab.judgment.figure import Figure, comparison_figure
+from q1lab.judgment.blocks import Figure
+from q1lab.judgment.figure import comparison_figure
+from q1lab.judgment.picture import draw_comparison
 from q1lab.planning import command_draft, study_plan
 from q1lab.runner import launch
 from q1lab.study import studies
@@ -32,7 +34,6 @@ from q1lab.trainers.command import Command
 from q1lab.tui.widgets.forest_plot import forest_lines
 from q1lab.tui.widgets.theme_colors import Palette
 from q1lab.verdict import comparison_cache, result_rows
-from q1lab.verdict.comparison_picture import draw_comparison
 from q1lab.verdict.progress_figure import progress_figure, side_by_side_figure
 from tests.kit import lab_home
 from tests.kit.commands import q1lab

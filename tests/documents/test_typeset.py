@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from q1lab.documents import post_page, typeset
-from q1lab.verdict import comparison_picture
+from q1lab.judgment import picture
 from tests.kit.document_records import comparison
 from tests.kit.places import GOLDEN
 
@@ -84,7 +84,7 @@ def test_an_earlier_chart_is_turned_dark_and_what_has_a_dark_form_or_is_a_photo_
     tmp_path: Path,
 ) -> None:
     earlier = (GOLDEN / "earlier" / "rope-1.svg").read_bytes()
-    new = comparison_picture.draw_comparison(comparison("helps"), {}, "svg")
+    new = picture.draw_comparison(comparison("helps"), {}, "svg")
     photo = b"<svg xmlns='http://www.w3.org/2000/svg'/>"
     for name, content, classes in (
         ("earlier", earlier, ' class="ink"'),

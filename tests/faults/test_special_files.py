@@ -18,7 +18,6 @@ import pytest
 from q1lab.commands.cli import run_command_line as main
 from q1lab.documents import change as documents
 from q1lab.documents import post_page
-from q1lab.doors.imports import number_table
 from q1lab.ground import config, paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import (
@@ -36,6 +35,7 @@ from q1lab.runner import launch
 from q1lab.study import corpora, studies, variants
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.events import last_event, read_new_events
+from q1lab.tables import number_table
 from q1lab.week.own_model.run_checks import run_checks
 from tests.kit import wandb_study as lab
 from tests.kit.faults import figures

@@ -18,7 +18,7 @@ from typing import Annotated, Any, ClassVar, Self
 from q1lab.designs.fixed import Fixed
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import sha256_text, utc_now
-from q1lab.ground.json_records import one_of
+from q1lab.ground.json_rules import one_of
 from q1lab.index.store import Store
 from q1lab.judgment.metric import Metric
 from q1lab.runner import child_processes

@@ -14,7 +14,7 @@ import pytest
 from q1lab.commands.cli import run_command_line as q1lab
 from q1lab.ground.errors import Problem
 from q1lab.index.store import Store
-from q1lab.judgment import interim_analyses, level_text
+from q1lab.judgment import interim_analyses, level_text, series_table
 from q1lab.judgment.intervals import ALPHA
 from q1lab.judgment.run_notes import OfSeries
 from q1lab.planning import own_loop_draft, series_plan, study_plan
@@ -22,7 +22,7 @@ from q1lab.record import delete_restore
 from q1lab.runner import launch, series_members
 from q1lab.study import command_line, studies
 from q1lab.study.command_line import Request
-from q1lab.verdict import series_table
+from q1lab.verdict import series_reader
 from q1lab.verdict.comparison_cache import compare
 from q1lab.week.own_model.run_checks import CheckReport
 from tests.kit.comparisons import make, times_asked
@@ -53,7 +53,7 @@ def swept(
         series_plan.plan_sweep(request(**changes), names, store), store
     )
     wait_for(lambda: over(begun.series.id))
-    return series_table.read_series(store, begun.series.id)
+    return series_reader.read_series(store, begun.series.id)
 
 
 def over(series_id: str) -> bool:
@@ -214,7 +214,7 @@ def test_the_same_command_goes_on_and_in_another_order(fake_trainer: Fake, store
     fake_trainer()
     series_plan.begin_series(resumed, store)
     wait_for(lambda: over("sweep-1"))
-    assert series_table.read_series(store, "sweep-1").complete
+    assert series_reader.read_series(store, "sweep-1").complete
     assert len(studies.ids()) == 3
 
 
@@ -231,7 +231,7 @@ def swept_once(store: Store) -> series_table.SeriesResult:
         )
 
     wait_for(ended)
-    return series_table.read_series(store, begun.series.id)
+    return series_reader.read_series(store, begun.series.id)
 
 
 def test_a_sweep_begins_though_another_study_was_planned_meanwhile(
@@ -257,11 +257,11 @@ def test_a_diverged_member_is_a_row_without_a_rank(fake_trainer: Fake, store: St
     lines = [json.loads(line) for line in lost.read_text().splitlines()]
     lines[-1] = {"type": "exit", "state": "diverged", "iter": 5, "time": lines[-1]["time"]}
     lost.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    result = series_table.read_series(store, "sweep-1")
+    result = series_reader.read_series(store, "sweep-1")
     assert [member.name for member in result.ranked] == ["rope", "rmsnorm"]
     text = "\n".join(series_table.series_lines(result))
     assert "1 of 6 runs diverged" in text
-    assert series_table.failed_members(result) == ["rmsnorm"]
+    assert series_reader.failed_members(result) == ["rmsnorm"]
 
 
 def test_a_deleted_member_stays_a_row_and_is_not_trained_again(
@@ -269,7 +269,7 @@ def test_a_deleted_member_stays_a_row_and_is_not_trained_again(
 ) -> None:
     swept(store, seeds="3")
     delete_restore.delete_study(store, "rope-1")
-    result = series_table.read_series(store, "sweep-1")
+    result = series_reader.read_series(store, "sweep-1")
     assert "was deleted" in "\n".join(series_table.series_lines(result))
     assert result.any_claim_chance == pytest.approx(ALPHA), "its share stays spent"
     resumed = series_plan.plan_sweep(request(seeds="3"), NAMES, store)
@@ -385,7 +385,7 @@ def test_an_axis_asks_the_same_at_each_value_and_shares_5_percent(
         series_plan.plan_axis(rope_request, "max_iters", ("20", "40"), store), store
     )
     wait_for(lambda: over(begun.series.id))
-    result = series_table.read_series(store, "over-1")
+    result = series_reader.read_series(store, "over-1")
     assert [member.name for member in result.ranked] == ["20", "40"]
     comparisons = [member.comparison for member in result.members]
     assert [c.study.trainer.hyperparameters["max_iters"] for c in comparisons if c] == [20, 40]

@@ -18,7 +18,7 @@ from q1lab.ground.log_tail import LogTail
 from q1lab.ground.text_formats import signed, time_left, token_rate
 from q1lab.index.study_view import RunView, StudyView, study_row
 from q1lab.judgment import difference_text, figure, run_notes
-from q1lab.judgment.figure import Bar, Figure
+from q1lab.judgment.blocks import Bar, Figure
 from q1lab.judgment.metric import VAL_LOSS, Metric
 from q1lab.judgment.records import Floor
 from q1lab.study.run_states import RunState

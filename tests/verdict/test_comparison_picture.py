@@ -15,11 +15,12 @@ import pytest
 
 from q1lab.ground.errors import Problem
 from q1lab.judgment import label_text, svg
+from q1lab.judgment.picture import draw_comparison, picture_format
 from q1lab.judgment.records import Floor
 from q1lab.judgment.svg import text_width
 from q1lab.judgment.terminal_text import ARM_COLORS
+from q1lab.verdict import equal_budget
 from q1lab.verdict.comparison import Comparison
-from q1lab.verdict.comparison_picture import draw_comparison, picture_format
 from q1lab.verdict.equal_budget import compare_at_budget
 from tests.kit.comparisons import make
 from tests.kit.document_records import PREDICTION
@@ -278,7 +279,7 @@ def test_a_number_at_every_iter_makes_no_large_picture() -> None:
 def test_curves_over_flops_have_a_line_at_the_equal_budget() -> None:
     record, curves = make_record(HELPS), make_curves()
     answer = compare_at_budget("flops", record, curves, {})
-    root = drawn(record, curves, answer=answer)
+    root = drawn(record, curves, across=equal_budget.across_budget(answer))
     assert "training FLOPs (FLOPs); line: equal training FLOPs, " in words(root)
     (line,) = paths(root, class_="q1-ink", stroke_dasharray="4 2")
     usual = drawn(record, curves)

@@ -29,14 +29,15 @@ from q1lab.judgment import (
     first_person_text,
     label_text,
     notes,
+    reasons,
     report_blocks,
     run_notes,
     scope_text,
     short_text,
-    verdict_text,
 )
 from q1lab.judgment.intervals import Reason
 from q1lab.judgment.notes import Note
+from q1lab.judgment.picture import draw_comparison
 from q1lab.judgment.records import Floor, QuestionCost, SeenLook
 from q1lab.judgment.terminal_text import comparison_lines, short_lines
 from q1lab.study.series import Series
@@ -45,7 +46,6 @@ from q1lab.tui.widgets.study_text import verdict_words
 from q1lab.tui.widgets.theme_colors import Palette
 from q1lab.verdict import comparison_cache, progress_figure, result_rows
 from q1lab.verdict.comparison import Comparison, from_record, to_record
-from q1lab.verdict.comparison_picture import draw_comparison
 from q1lab.verdict.result_rows import ResultRow
 from tests.kit import document_records as records
 from tests.kit import lab_home
@@ -175,7 +175,7 @@ def test_notes_are_told_by_their_kind_and_each_kind_has_words() -> None:
         run_notes.DifferentSize(),
         run_notes.OfSeries(),
         run_notes.LookedAgain(),
-        run_notes.OtherRuns(),
+        notes.OtherRuns(),
     ]
     assert {note.kind for note in told} == set(Note.kinds)
     assert [notes.from_dict(json.loads(json.dumps(note.to_dict()))) for note in told] == told
@@ -197,7 +197,7 @@ def test_the_reason_is_never_told_twice() -> None:
     ):
         assert comparison.analysis.reason is not None
         for name, text in tellers(comparison).items():
-            assert text.count(verdict_text.no_verdict_reason(comparison)[:60]) <= 2, (
+            assert text.count(reasons.no_verdict_reason(comparison)[:60]) <= 2, (
                 name
             )  # JSON and drafts quote it
         assert "\n".join(comparison_lines(comparison, 100)).count("⚠") == len(comparison.notes)
@@ -302,9 +302,9 @@ def test_every_teller_says_the_same(c: Comparison) -> None:
             assert label_text.sample_text(c) in text_by_teller[name], name
     if c.analysis.reason is not None:
         for name in ("terminal", "document", "page", "post", "json"):
-            assert (
-                flat(verdict_text.no_verdict_reason(c)).split(". ")[0][:50] in text_by_teller[name]
-            ), name
+            assert flat(reasons.no_verdict_reason(c)).split(". ")[0][:50] in text_by_teller[name], (
+                name
+            )
 
 
 @settings(max_examples=30, deadline=None)

@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from q1lab.doors.imports.number_table import TableOptions
-from q1lab.doors.imports.outside_runs import OutsideRun
-from q1lab.doors.imports.table_options import table_options
+from q1lab.commands._table_options import table_options
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, OK, Problem
 from q1lab.ground.files import printable
@@ -25,6 +23,8 @@ from q1lab.record.traveling_lines import CameWith
 from q1lab.runner import child_processes
 from q1lab.study import studies
 from q1lab.study.bundle import Bundle
+from q1lab.tables.number_table import TableOptions
+from q1lab.tables.outside_run import OutsideRun
 
 if TYPE_CHECKING:
     from q1lab.doors.imports.import_study import TakenIn
@@ -118,7 +118,8 @@ def _take_in_project(
     project: str, record: dict[str, Any], options: TableOptions, allow: tuple[str, ...]
 ) -> list[TakenIn]:
     """Make studies of the runs of a W&B project, by the keys that a person named."""
-    from q1lab.doors.imports import number_table, outside_runs
+    from q1lab.doors.imports import outside_runs
+    from q1lab.tables import number_table
 
     keys = outside_runs.RunKeys(options.arm_key, options.seed_key, options.metric)
     metric = None
@@ -132,8 +133,9 @@ def _take_in_project(
 def _take_in_table(path: str, options: TableOptions) -> list[TakenIn]:
     """Make a study of each arm of a table that is compared with the baseline."""
     from q1lab.commands._store import open_store
-    from q1lab.doors.imports import import_study, number_table
+    from q1lab.doors.imports import import_study
     from q1lab.record import on_record
+    from q1lab.tables import number_table
 
     tables = number_table.read_tables(path, options)
     drafts = [import_study.draft_of_table(table, path) for table in tables]
@@ -201,8 +203,9 @@ def _print_taken(taken: list[TakenIn], *, as_json: bool) -> int:
     """Print what was taken in, and the comparison or the table of all."""
     from q1lab.commands._output import print_json
     from q1lab.commands._store import open_store
-    from q1lab.commands.compare import print_series
-    from q1lab.verdict import series_table
+    from q1lab.commands._verdict import print_series
+    from q1lab.judgment import series_table
+    from q1lab.verdict import series_reader
 
     if len(taken) == 1:
         return print_imported(taken[0], as_json=as_json)
@@ -211,7 +214,7 @@ def _print_taken(taken: list[TakenIn], *, as_json: bool) -> int:
             _record_import(store, each, quiet=as_json)
         series = taken[-1].study.origin.series
         assert series is not None
-        result = series_table.read_series(store, series.id)
+        result = series_reader.read_series(store, series.id)
     if as_json:
         print_json(series_table.series_json(result))
     else:
@@ -243,7 +246,7 @@ def _record_import(
     quiet: bool,
 ) -> None:
     """Put a new study on record, and say what was taken in."""
-    from q1lab.judgment import run_notes
+    from q1lab.judgment import notes
     from q1lab.record import begin, traveling_lines
 
     study = taken.study
@@ -257,7 +260,7 @@ def _record_import(
     if is_whole:
         click.echo(f"  note: {traveling_lines.came_with_line(came)}", err=quiet)
     if not study.origin.knows_other_runs:
-        click.echo(f"  note: {run_notes.OTHER_RUNS_SENTENCE}", err=quiet)
+        click.echo(f"  note: {notes.OTHER_RUNS}", err=quiet)
     begin.record_begin(store, study, came)
 
 

@@ -17,10 +17,8 @@ from itertools import count
 from typing import Any
 
 from q1lab.designs.fixed import Fixed
-from q1lab.doors.imports.number_table import NumberTable, Runs, arms_series, study_of_table
+from q1lab.designs.given import Given, TableRuns
 from q1lab.doors.imports.outside_runs import (
-    SEED_KEYS,
-    OutsideRun,
     clean_json,
     finite_or_none,
     run_from_events,
@@ -28,20 +26,23 @@ from q1lab.doors.imports.outside_runs import (
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem, nearest
 from q1lab.ground.files import file_size, printable, read_bytes, utc_now, write_atomic
-from q1lab.ground.json_records import storable_text
-from q1lab.judgment.metric import Metric
+from q1lab.ground.text_formats import storable_text
+from q1lab.judgment.intervals import ALPHA
+from q1lab.judgment.metric import LARGEST_COUNT, Metric
 from q1lab.record.traveling_lines import CameWith
 from q1lab.runner import early_stopping, series_members
 from q1lab.study import bundle, liveness, studies
 from q1lab.study.bundle import Bundle
-from q1lab.study.events import LARGEST_COUNT, has_ended, read_new_events
+from q1lab.study.events import has_ended, read_new_events
 from q1lab.study.hyperparameters import INTEGERS, NUMBERS, checked_value
 from q1lab.study.identity import code_hash
 from q1lab.study.origin import Imported, ImportedRuns
 from q1lab.study.run_states import ENDED, RunState
-from q1lab.study.series import MOST_MEMBERS, SWEEP
+from q1lab.study.series import MOST_MEMBERS, SWEEP, Series
 from q1lab.study.studies import ARMS, Arm, Data, Study, run_name
 from q1lab.study.trainer import is_version
+from q1lab.tables.number_table import NumberTable, Runs
+from q1lab.tables.outside_run import SEED_KEYS, OutsideRun
 from q1lab.trainers.outside import Outside
 from q1lab.trainers.own_loop import OwnLoop
 
@@ -262,6 +263,53 @@ def draft_of_table(table: NumberTable, origin: str) -> ImportDraft:
     """The study of a table, which has the verdict that `q1lab judge` gives."""
     arms = dict(zip(ARMS, table.runs, strict=True))
     return ImportDraft(study_of_table(table, origin), arms, table.names[1])
+
+
+def arms_series(name: str, candidates: tuple[str, ...], arm: str) -> Series | None:
+    """The comparisons that share 5%: of each candidate with one baseline, and the place of ``arm``.
+    None for a single one."""
+    many = len(candidates)
+    return (
+        None if many < 2 else Series(name, SWEEP, candidates, candidates.index(arm), ALPHA / many)
+    )
+
+
+def design_of_table(table: NumberTable) -> Given:
+    """The design of the study that a table makes: all of its runs, paired by seed where both arms
+    have the same seeds."""
+    seeds = sorted({*table.runs[0], *table.runs[1]})
+    absent = (
+        run_name(arm, seed)
+        for arm, runs in zip(ARMS, table.runs, strict=True)
+        for seed in seeds
+        if seed not in runs
+    )
+    return Given(
+        batches=(tuple(seeds),),
+        headline="paired" if table.is_paired else "welch",
+        table=TableRuns(tuple(absent), table.has_seeds),
+    )
+
+
+def study_of_table(table: NumberTable, source: str) -> Study:
+    """The study that a table makes, without a name. ``source`` says where it came from, for
+    people."""
+    now = utc_now()
+    runs = tuple(run.where for arm in table.runs for run in arm.values())
+    return Study(
+        id="",
+        created=now,
+        arms={
+            arm: Arm(name, name, "", "", printable(source), 0, 0)
+            for arm, name in zip(ARMS, table.names, strict=True)
+        },
+        data=Data("", "", "", 0, 0, 0, 0),
+        trainer=Outside(device="elsewhere", jobs=1, threads=1, versions={}, measured=table.metric),
+        design=design_of_table(table),
+        origin=Imported(
+            imported=ImportedRuns(printable(source), time=now, notes=table.notes, runs=runs),
+        ),
+    )
 
 
 def draft_of_runs(grouped: GroupedRuns, origin: str, metric: Metric | None = None) -> ImportDraft:

@@ -11,9 +11,10 @@ from textual.widgets import Static
 
 from q1lab.ground.errors import Problem
 from q1lab.index.store import Store
+from q1lab.judgment import series_table
 from q1lab.judgment import terminal_text as verdict
-from q1lab.judgment.figure import Figure
-from q1lab.judgment.futility_text import stopped_for_futility
+from q1lab.judgment.blocks import Figure
+from q1lab.judgment.series_table import SeriesResult
 from q1lab.study import studies
 from q1lab.tui.desktop import copy_text
 from q1lab.tui.screens import launch_opener
@@ -25,9 +26,8 @@ from q1lab.tui.widgets.forest_plot import forest_lines
 from q1lab.tui.widgets.loss_chart import LossChart
 from q1lab.tui.widgets.study_text import final_comparison
 from q1lab.tui.widgets.theme_colors import palette
-from q1lab.verdict import equal_budget, progress_figure, series_table
+from q1lab.verdict import equal_budget, progress_figure, series_reader
 from q1lab.verdict.comparison import Comparison
-from q1lab.verdict.series_table import SeriesResult
 from q1lab.week import evidence
 
 WIDEST = 116
@@ -72,7 +72,7 @@ class VerdictScreen(FullScreen[None]):
 
     def _read_series(self, store: Store) -> SeriesResult | None:
         series = studies.load(self.study_id).origin.series
-        return series_table.read_series(store, series.id) if series is not None else None
+        return series_reader.read_series(store, series.id) if series is not None else None
 
     def _with_series(self, series: SeriesResult | None) -> None:
         self.series = series
@@ -141,7 +141,7 @@ class VerdictScreen(FullScreen[None]):
         that stopped since it was futile."""
         c = self.comparison
         needed = c.analysis.seeds_needed if c is not None else None
-        was_futile = c is not None and stopped_for_futility(c)
+        was_futile = c is not None and c.stopped_for_futility
         with self.q1.errors_as_dialogs():
             study = studies.load(self.study_id)
             self.dismiss()

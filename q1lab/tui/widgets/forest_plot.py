@@ -12,8 +12,8 @@ from textual.widget import Widget
 
 from q1lab.ground.text_formats import pad_cells
 from q1lab.judgment import table_text
+from q1lab.judgment.blocks import Bar, Figure
 from q1lab.judgment.character_axis import CharacterAxis
-from q1lab.judgment.figure import Bar, Figure
 from q1lab.tui.widgets.study_text import TONES
 from q1lab.tui.widgets.theme_colors import Palette, palette
 

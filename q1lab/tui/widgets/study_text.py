@@ -92,7 +92,7 @@ def _progress(view: StudyInFocus, room: int, colors: Palette) -> Text:
     if view.alive:
         left = view.row.time_left(time_left_words)
         return Text.assemble(("● ", colors.success), done + (f" · {left}" if left else ""))
-    if view.row.done == view.row.total and not view.study.design.has_verdict:
+    if view.row.done == view.row.total and view.study.design.decided_elsewhere:
         return Text("judged by a gate", style=colors.muted)
     if view.row.done == view.row.total:
         return Text("comparing …", style=colors.muted)

@@ -18,7 +18,6 @@ from hypothesis import strategies as some
 
 from q1lab.commands.cli import run_command_line
 from q1lab.doors.imports import import_study, outside_runs
-from q1lab.doors.imports.outside_runs import OutsideRun
 from q1lab.ground.errors import Problem
 from q1lab.index import ingest_events
 from q1lab.index.store import Store
@@ -26,6 +25,7 @@ from q1lab.judgment import label_text, report_blocks
 from q1lab.judgment.intervals import Reason
 from q1lab.study import studies
 from q1lab.study.run_states import RunState
+from q1lab.tables.outside_run import OutsideRun
 from q1lab.verdict.comparison_cache import compare
 from tests.kit import wandb_study as lab
 from tests.kit.wandb_server import ENTITY, KEY, Received, WandbServer

@@ -16,9 +16,9 @@ from scipy import stats
 
 import q1lab
 from q1lab.commands.cli import cli, run_command_line
-from q1lab.doors.imports.number_table import MOST_RUNS, TableOptions, read_tables
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
+from q1lab.tables.number_table import MOST_RUNS, TableOptions, read_tables
 from tests.kit.places import ROOT
 
 BASE, MODIFIED = [1.91, 1.90, 1.92], [1.79, 1.80, 1.85]

@@ -10,6 +10,7 @@ import json
 import math
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,15 +18,17 @@ from q1lab.ground.errors import Problem
 from q1lab.ground.files import sha256_text
 from q1lab.ground.text_formats import MINUS, plural
 from q1lab.judgment import label_text, svg
-from q1lab.judgment.figure import Bar, comparison_figure
+from q1lab.judgment.blocks import Bar
+from q1lab.judgment.figure import comparison_figure
+from q1lab.judgment.metric import TRAIN_LOSS
+from q1lab.judgment.subject import ARMS
 from q1lab.judgment.svg import Plot, Point, fit, text, text_width
-from q1lab.study.events import standard_names
-from q1lab.study.studies import ARMS
-from q1lab.verdict.equal_budget import BUDGET_NAMES, Curves, equal_budget_text
 
 if TYPE_CHECKING:
-    from q1lab.verdict.comparison import Comparison
-    from q1lab.verdict.equal_budget import EqualBudgetResult
+    from q1lab.judgment.records import Judgment
+
+Curves = Mapping[str, Mapping[int, Mapping[str, Sequence[Point]]]]
+"""Arm → seed → a number's name → its points, by iter; NaN where it was not finite."""
 
 Runs = Mapping[str, Mapping[int, Sequence[Point]]]
 """Arm → seed → the points of one number."""
@@ -48,37 +51,49 @@ BAR_STYLES = {
 """The style of a row of the figure: its role, the width of its line, its dashes and its mark."""
 
 
+@dataclass(frozen=True)
+class Across:
+    """What runs are drawn over: the iter, or what an iter costs."""
+
+    name: str = "iter"
+    label: str = "iter"
+    costs: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(ARMS, 1.0))
+    """Arm → the cost of an iter."""
+    line: float | None = None
+    """A place that a line marks."""
+
+
 def draw_comparison(
-    c: Comparison,
+    c: Judgment,
     curves: Curves,
     form: str,
     *,
-    answer: EqualBudgetResult | None = None,
+    across: Across | None = None,
     width: float = WIDTH,
     titled: bool = True,
 ) -> bytes:
     """The comparison as a picture, ``svg`` or ``png``, of ``width`` pixels.
 
-    ``curves`` are those of comparison_cache.curves; arms, seeds or numbers may be missing. With
-    ``answer`` they are drawn over what an iter costs. A picture without a title stands in a text
-    that has one.
+    In ``curves`` arms, seeds or numbers may be missing. They are drawn over ``across``, by default
+    over the iter. A picture without a title stands in a text that has one.
     """
     title, page = label_text.comparison_title(c), _Page(width)
     if titled:
         page.write(title, 15, most=3, more=svg.BOLD)
         page.y += 6
-    runs = _runs_by_name(curves, dict.fromkeys(ARMS, 1.0) if answer is None else answer.costs)
-    _draw_curves(page, c, runs, answer)
+    across = across or Across()
+    runs = _runs_by_name(curves, across.costs)
+    _draw_curves(page, c, runs, across)
     _draw_forest(page, c)
-    _draw_small(page, c, runs, "iter" if answer is None else BUDGET_NAMES[answer.what])
+    _draw_small(page, c, runs, across.name)
     picture = svg.document(width, page.y + PAD, title, page.drawn, facts_mark(c, curves))
     return picture.encode() if form == "svg" else svg.png(picture)
 
 
-def facts_mark(c: Comparison, curves: Curves) -> str:
+def facts_mark(c: Judgment, curves: Curves) -> str:
     """The mark of a picture of q1lab's: a hash of what it shows, however it is worded and drawn."""
     bars = [(b.kind, [f"{v:.6g}" for v in _values(b)]) for b in comparison_figure(c).bars]
-    facts = [c.study.id, label_text.arm_names(c), c.analysis.verdict, c.lost, bars, curves]
+    facts = [c.subject.id, label_text.arm_names(c), c.analysis.verdict, c.lost, bars, curves]
     return f"q1lab {sha256_text(json.dumps(facts))}"
 
 
@@ -116,12 +131,10 @@ class _Page:
 # ── the curves
 
 
-def _draw_curves(
-    page: _Page, c: Comparison, runs: Mapping[str, Runs], answer: EqualBudgetResult | None
-) -> None:
+def _draw_curves(page: _Page, c: Judgment, runs: Mapping[str, Runs], across: Across) -> None:
     """Each seed's metric thin, the mean thick, the range of the seeds as a band; training losses
     faint."""
-    train, metric, _ = standard_names(c.metric)
+    train, metric = TRAIN_LOSS, c.metric.key()
     drawn: Runs = runs.get(metric, {})
     faint = _smoothed(runs.get(train, {})) if c.metric.is_loss else {}
     lost = _lost(c, drawn)
@@ -132,7 +145,7 @@ def _draw_curves(
         page.write("no curves were recorded")
         page.y += PAD
         return
-    thing = c.study.design.run_word
+    thing = c.subject.plan.run_word
     more = "; faint: training" if faint else ""
     page.head(f"{label_text.curve_name(c)}: each {thing}, mean, range{more}")
     for arm, name in zip(ARMS, label_text.arm_names(c), strict=True):
@@ -143,8 +156,8 @@ def _draw_curves(
     page.write(c.metric.axis, most=1)
     up = svg.reach(values)  # a diverged run may leave it
     left = 8 + max(text_width(words, 11) for _, words in svg.ticks(*up, 6))
-    across = svg.reach(at for _, points in lines for at, _ in points)
-    plot = Plot(PAD + left, page.y + 4, page.room - left, 0.4 * page.width, across, up)
+    reach = svg.reach(at for _, points in lines for at, _ in points)
+    plot = Plot(PAD + left, page.y + 4, page.room - left, 0.4 * page.width, reach, up)
     page.drawn += plot.grid()
     page.drawn += [plot.line(points, at[0], 0.6, opacity=0.3) for at, points in _lines(faint)]
     page.drawn += _arms(plot, drawn)
@@ -153,30 +166,21 @@ def _draw_curves(
         page.drawn += [svg.mark(plot.x(x), plot.y(y), "cross", arm, 4.5) for x, y in ends[-1:]]
     _draw_inset(page, plot, drawn, c.metric.better)
     page.y += plot.height + 20
-    if answer is not None:
-        page.drawn.append(plot.line([(answer.budget, v) for v in plot.up], "ink", 1, "4 2"))
-    for line in svg.wrapped(_across(answer), 11, page.room, 2):
+    if across.line is not None:
+        page.drawn.append(plot.line([(across.line, v) for v in plot.up], "ink", 1, "4 2"))
+    for line in svg.wrapped(across.label, 11, page.room, 2):
         page.y += 14
         page.drawn.append(text(page.width - PAD, page.y, line, 11, "soft", svg.END))
     page.y += 2 * PAD
 
 
-def _lost(c: Comparison, runs: Runs) -> dict[tuple[str, int], Sequence[Point]]:
+def _lost(c: Judgment, runs: Runs) -> dict[tuple[str, int], Sequence[Point]]:
     """The runs that diverged."""
     return {
         (arm, seed): points
         for (arm, seed), points in _lines(runs)
         if seed in c.analysis.diverged.get(arm, []) or not math.isfinite(points[-1][1])
     }
-
-
-def _across(answer: EqualBudgetResult | None) -> str:
-    """The label of the axis along which runs go on."""
-    if answer is None:
-        return "iter"
-    unit = "FLOPs" if answer.what == "flops" else "seconds, without evaluation"
-    name = BUDGET_NAMES[answer.what]
-    return f"{name} ({unit}); line: equal {name}, {equal_budget_text(answer)} per run"
 
 
 def _draw_key(page: _Page, arm: str, name: str, tail: str) -> None:
@@ -227,8 +231,8 @@ def _draw_inset(page: _Page, plot: Plot, runs: Runs, better: str) -> None:
         return  # there is nothing to see, or it is easy to see as it is
     left, width, height = plot.left + 0.42 * plot.width, 0.56 * plot.width, 0.34 * plot.height
     top = plot.top + (0.12 if better == "lower" else 0.46) * plot.height
-    across = svg.reach(at for _, tail in _lines(tails) for at, _ in tail)
-    inset = Plot(left, top, width, height, across, svg.reach(values))
+    reach = svg.reach(at for _, tail in _lines(tails) for at, _ in tail)
+    inset = Plot(left, top, width, height, reach, svg.reach(values))
     page.drawn += [
         f'<rect class="q1-paper" x="{left - 50:.1f}" y="{top - 20:.1f}" width="{width + 56:.1f}" '
         f'height="{height + 38:.1f}" fill-opacity="0.9"/>',
@@ -241,7 +245,7 @@ def _draw_inset(page: _Page, plot: Plot, runs: Runs, better: str) -> None:
 # ── the difference
 
 
-def _draw_forest(page: _Page, c: Comparison) -> None:
+def _draw_forest(page: _Page, c: Judgment) -> None:
     """Each row of the comparison's figure on one axis, with 0, and ±δ if there is one."""
     page.head(f"Difference in final {c.metric.name}")
     bars = [
@@ -303,11 +307,11 @@ def _bar(plot: Plot, bar: Bar, y: float) -> list[str]:
 # ── small charts of the other numbers
 
 
-def _draw_small(page: _Page, c: Comparison, runs: Mapping[str, Runs], across: str) -> None:
+def _draw_small(page: _Page, c: Judgment, runs: Mapping[str, Runs], across: str) -> None:
     """A small chart for each number beside the metric, the training loss first, over what
     ``across`` says. A number that is the same in both arms, as a shared learning rate is, says
     nothing of them."""
-    train, metric, _ = standard_names(c.metric)
+    train, metric = TRAIN_LOSS, c.metric.key()
     drawn = {metric, train} if c.metric.is_loss else {metric}
     names = sorted(runs.keys() - drawn, key=lambda name: (name != train, name))
     names = [name for name in names if _differs(runs[name])]

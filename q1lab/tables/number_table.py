@@ -19,8 +19,12 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from q1lab.designs.given import Given, TableRuns
-from q1lab.doors.imports.outside_runs import (
+from q1lab.ground.errors import Problem, nearest
+from q1lab.ground.files import os_reason, printable, read_text
+from q1lab.judgment.metric import LARGEST_COUNT, LARGEST_LOSS, Metric
+from q1lab.study.run_states import ENDED, RunState
+from q1lab.study.series import MOST_MEMBERS
+from q1lab.tables.outside_run import (
     FINAL,
     MAX_BYTES,
     MAX_ROWS,
@@ -33,16 +37,6 @@ from q1lab.doors.imports.outside_runs import (
     arm_name,
     visible_text,
 )
-from q1lab.ground.errors import Problem, nearest
-from q1lab.ground.files import os_reason, printable, read_text, utc_now
-from q1lab.judgment.intervals import ALPHA
-from q1lab.judgment.metric import Metric
-from q1lab.study.events import LARGEST_COUNT, LARGEST_LOSS
-from q1lab.study.origin import Imported, ImportedRuns
-from q1lab.study.run_states import ENDED, RunState
-from q1lab.study.series import MOST_MEMBERS, SWEEP, Series
-from q1lab.study.studies import ARMS, Arm, Data, Study, run_name
-from q1lab.trainers.outside import Outside
 
 ARM_KEYS = ("cfg", "arm", "variant", "group", "model", "method", "condition", "config", "optimizer")
 STATE_KEYS = ("state", "status", "run_state")
@@ -92,53 +86,6 @@ class NumberTable:
     def is_paired(self) -> bool:
         """True if both arms ran with exactly the same seeds."""
         return self.has_seeds and set(self.runs[0]) == set(self.runs[1])
-
-
-def arms_series(name: str, candidates: tuple[str, ...], arm: str) -> Series | None:
-    """The comparisons that share 5%: of each candidate with one baseline, and the place of ``arm``.
-    None for a single one."""
-    many = len(candidates)
-    return (
-        None if many < 2 else Series(name, SWEEP, candidates, candidates.index(arm), ALPHA / many)
-    )
-
-
-def design_of_table(table: NumberTable) -> Given:
-    """The design of the study that a table makes: all of its runs, paired by seed where both arms
-    have the same seeds."""
-    seeds = sorted({*table.runs[0], *table.runs[1]})
-    absent = (
-        run_name(arm, seed)
-        for arm, runs in zip(ARMS, table.runs, strict=True)
-        for seed in seeds
-        if seed not in runs
-    )
-    return Given(
-        batches=(tuple(seeds),),
-        headline="paired" if table.is_paired else "welch",
-        table=TableRuns(tuple(absent), table.has_seeds),
-    )
-
-
-def study_of_table(table: NumberTable, source: str) -> Study:
-    """The study that a table makes, without a name. ``source`` says where it came from, for
-    people."""
-    now = utc_now()
-    runs = tuple(run.where for arm in table.runs for run in arm.values())
-    return Study(
-        id="",
-        created=now,
-        arms={
-            arm: Arm(name, name, "", "", printable(source), 0, 0)
-            for arm, name in zip(ARMS, table.names, strict=True)
-        },
-        data=Data("", "", "", 0, 0, 0, 0),
-        trainer=Outside(device="elsewhere", jobs=1, threads=1, versions={}, measured=table.metric),
-        design=design_of_table(table),
-        origin=Imported(
-            imported=ImportedRuns(printable(source), time=now, notes=table.notes, runs=runs),
-        ),
-    )
 
 
 @dataclass(frozen=True)
@@ -356,7 +303,7 @@ class _Found:
         if seed not in runs:
             if len(runs) >= MOST_RUNS:
                 raise BadCell(too_many_runs(arm))
-            where = f"{run_name(arm, seed)} of {Path(self.name).name}"
+            where = f"{arm}-seed{seed} of {Path(self.name).name}"
             # unfinished until there is a number
             runs[seed] = OutsideRun(where, arm, seed, state=RunState.FAILED)
         return runs[seed]

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from q1lab.commands._output import print_json
-from q1lab.commands.compare import print_series, print_verdict
-from q1lab.doors.imports.number_table import NumberTable, TableOptions
-from q1lab.doors.imports.table_options import table_options
+from q1lab.commands._table_options import table_options
+from q1lab.commands._verdict import print_series, print_verdict
 from q1lab.ground.errors import OK, Problem
+from q1lab.tables.number_table import NumberTable, TableOptions
 
 if TYPE_CHECKING:
-    from q1lab.verdict.series_table import SeriesResult
+    from q1lab.judgment.series_table import SeriesResult
 
 
 @click.command(
@@ -49,9 +49,8 @@ def judge(
     the same seeds, else as two groups. Several arms are ranked in one table, and their comparisons
     with the baseline share 5%. A permutation test's p is in --json.
     """
-    from q1lab.doors.imports import number_table
-    from q1lab.doors.imports.judgment import judge_arms, judge_table
-    from q1lab.verdict import series_table
+    from q1lab.tables import number_table
+    from q1lab.tables.judged_table import judge_table
 
     options = TableOptions(baseline, modified, **columns)
     if file is not None:
@@ -65,6 +64,9 @@ def judge(
         tables = [number_table.typed_numbers(baseline, modified, options)]
         source = "the command line"
     if len(tables) > 1:
+        from q1lab.judgment import series_table
+        from q1lab.tables.judged_arms import judge_arms
+
         arms = judge_arms(tables, source)
         if as_json:
             print_json(series_table.series_json(arms))
@@ -79,7 +81,7 @@ def judge(
         print_json(judgment.to_dict())
         return OK
     _print_guesses(tables[0])
-    print_verdict(judgment.comparison, full=full)
+    print_verdict(judgment, full=full)
     return OK
 
 

@@ -1,8 +1,8 @@
-"""Results of studies that were declared together, as one table: a sweep ranked by its differences,
-or one modification's difference over an axis.
+"""Judgments that share one level, as one table: several modifications ranked by their differences
+from one baseline, or one modification's difference over an axis.
 
 Nothing is left out: a member that diverged, failed, still trains, was deleted or can't be read is a
-row like the others. Words and numbers of one comparison come from the modules ``*_text``.
+row like the others. Words and numbers of one judgment come from the modules ``*_text``.
 """
 
 from __future__ import annotations
@@ -12,32 +12,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from q1lab.ground.errors import Problem
-from q1lab.ground.files import printable
-from q1lab.ground.text_formats import DASH, cut, plural
-from q1lab.index import ingest_events
-from q1lab.index.store import Store
+from q1lab.ground.text_formats import DASH, cut, printable
 from q1lab.judgment import (
     comparison_record,
     difference_text,
     label_text,
     level_text,
     scope_text,
-    verdict_text,
 )
-from q1lab.judgment.figure import Bar, Figure
+from q1lab.judgment.blocks import Bar, Figure
 from q1lab.judgment.metric import VAL_LOSS, Metric
-from q1lab.judgment.notes import Note
-from q1lab.judgment.run_notes import OfSeries, OtherRuns, UnfinishedRuns
-from q1lab.judgment.terminal_text import figure_lines
-from q1lab.record import on_record
-from q1lab.runner import series_members
-from q1lab.study.liveness import is_alive
-from q1lab.study.run_states import RunState
-from q1lab.study.series import SWEEP, Series
-from q1lab.study.studies import Study
-from q1lab.verdict.comparison import Comparison
-from q1lab.verdict.comparison_cache import compare
+from q1lab.judgment.notes import Note, OtherRuns
+from q1lab.judgment.records import Judgment
+from q1lab.judgment.run_notes import OfSeries, UnfinishedRuns
+from q1lab.judgment.subject import SWEEP, Share
+from q1lab.judgment.terminal_figure import figure_lines
 
 NAME = 16
 """Columns of a member's name."""
@@ -50,7 +39,7 @@ class SeriesMember:
     at: int
     name: str
     study: str | None = None
-    comparison: Comparison | None = None
+    comparison: Judgment | None = None
     why: str = ""
     """Why there is no verdict here; empty where there is one."""
 
@@ -68,7 +57,7 @@ class SeriesMember:
 class SeriesResult:
     """A series with all of its members, in the order of their turns."""
 
-    series: Series
+    share: Share
     baseline: str
     pairs_planned: tuple[int, int] | None
     members: tuple[SeriesMember, ...]
@@ -82,7 +71,7 @@ class SeriesResult:
     def ranked(self) -> list[SeriesMember]:
         """The best difference first, then those without one in the order of their turns; of an axis
         the order of its values."""
-        if self.series.kind != SWEEP:
+        if self.share.kind != SWEEP:
             return list(self.members)
         answered = [member for member in self.members if member.mean is not None and not member.why]
         rest = [member for member in self.members if member not in answered]
@@ -105,7 +94,7 @@ class SeriesResult:
         found = [m.comparison for m in self.members if m.comparison is not None]
         if all(c.analysis.headline == "paired" for c in found):
             return "pairs"
-        return f"{found[0].study.design.run_word}s"
+        return f"{found[0].subject.plan.run_word}s"
 
     @property
     def any_claim_chance(self) -> float:
@@ -115,52 +104,7 @@ class SeriesResult:
     def spends(self, member: SeriesMember) -> float:
         """The chance that a member claims something when nothing has changed."""
         c = member.comparison
-        return self.series.alpha if c is None else level_text.claim_rate(c)
-
-
-def read_series(store: Store, series_id: str) -> SeriesResult:
-    """A series as it stands now. Problem when there is none of that name."""
-    studies_by_place = series_members.load_members(series_id)
-    record = next((study.origin.series for study in studies_by_place.values()), None)
-    if record is None:
-        raise Problem(
-            f"no sweep or axis called {series_id!r}", next="`q1lab status` lists the studies"
-        )
-    gone = on_record.deleted_places(store, series_id)
-    members = []
-    for at in range(len(record.members)):
-        name = record.name(at)
-        study = studies_by_place.get(at)
-        if study is None:
-            why = "its study was deleted" if at in gone else "its study is not there"
-            members.append(SeriesMember(at, name, why=why))
-            continue
-        ingest_events.ingest_study(store, study)
-        comparison = compare(store, study)
-        members.append(SeriesMember(at, name, study.id, comparison, _why(store, study, comparison)))
-    first_study = next(iter(studies_by_place.values()))
-    plan = first_study.design.pairs if first_study.design.is_sequential else None
-    return SeriesResult(record, first_study.baseline, plan, tuple(members))
-
-
-def _why(store: Store, study: Study, c: Comparison) -> str:
-    """Why a member has no verdict, in a few words; empty where it has one."""
-    if c.analysis.reason is None and c.analysis.ends is not None:
-        return ""
-    states = [row["state"] for row in store.runs(study.id)]
-    bad = {
-        state: states.count(state)
-        for state in (RunState.DIVERGED, RunState.FAILED, RunState.CRASHED)
-        if state in states
-    }
-    if bad:
-        return ", ".join(f"{many} of {len(states)} runs {state}" for state, many in bad.items())
-    if is_alive(study.files):
-        return "trains now"
-    if not c.analysis.complete:
-        begun = any(state != RunState.QUEUED for state in states)
-        return f"{plural(c.analysis.n, 'pair')} so far" if begun else "waits for its turn"
-    return verdict_text.no_verdict_reason(c)
+        return self.share.alpha if c is None else level_text.claim_rate(c)
 
 
 # ── in words
@@ -180,7 +124,7 @@ def series_lines(series: SeriesResult, width: int = 80) -> list[str]:
 
 def series_heading(result: SeriesResult) -> str:
     """The series in one line: its members, baseline and seeds, as declared."""
-    record = result.series
+    share = result.share
     base = label_text.short_name(result.baseline)
     counts = sorted({m.comparison.analysis.n for m in result.members if m.comparison is not None})
     sizes = " to ".join(map(str, counts[:1] + counts[-1:] * (len(counts) > 1)))
@@ -188,22 +132,20 @@ def series_heading(result: SeriesResult) -> str:
     if result.pairs_planned is not None:
         fewest, most = result.pairs_planned
         seeds = f"{fewest} to {most} pairs each, stopping when known"
-    many = len(record.members)
-    if record.kind == SWEEP:
-        return f"{printable(record.id)}: {many} modifications against {base}, {seeds}"
+    many = share.many
+    if share.kind == SWEEP:
+        return f"{printable(share.id)}: {many} modifications against {base}, {seeds}"
     variant = next(
-        (m.comparison.study.variant for m in result.members if m.comparison is not None), ""
+        (m.comparison.subject.names[1] for m in result.members if m.comparison is not None), ""
     )
     name = label_text.short_name(variant)
-    return (
-        f"{printable(record.id)}: {name} against {base} at {many} values of {record.axis}, {seeds}"
-    )
+    return f"{printable(share.id)}: {name} against {base} at {many} values of {share.axis}, {seeds}"
 
 
 def series_sentences(result: SeriesResult) -> list[str]:
     """The sentences that a reader of the table needs."""
     sentences = [correction_sentence(result)]
-    if result.series.kind == SWEEP:
+    if result.share.kind == SWEEP:
         sentences.append(
             "Ranked by the mean difference, the best first. Each interval is against the baseline, "
             "so it does not show that neighbors in the table differ."
@@ -214,7 +156,7 @@ def series_sentences(result: SeriesResult) -> list[str]:
     comparisons = [member.comparison for member in result.members if member.comparison is not None]
     scope = (
         scope_text.scope_sentence(comparisons[0])
-        if comparisons and result.series.kind == SWEEP
+        if comparisons and result.share.kind == SWEEP
         else ""
     )
     return [*sentences, scope] if scope else sentences
@@ -225,7 +167,7 @@ def _over(result: SeriesResult) -> list[str]:
     comparisons = [(m.name, m.comparison) for m in result.members if m.comparison and not m.why]
     if len(comparisons) < 2:
         return []
-    axis = result.series.axis
+    axis = result.share.axis
     at: dict[str, list[str]] = {}
     for name, c in comparisons:
         at.setdefault(c.analysis.verdict.upper(), []).append(name)
@@ -239,7 +181,7 @@ def _over(result: SeriesResult) -> list[str]:
     return [*sentences, *([lead_sentence(comparisons)] if axis == "max_iters" else [])]
 
 
-def lead_sentence(comparisons: Sequence[tuple[str, Comparison]]) -> str:
+def lead_sentence(comparisons: Sequence[tuple[str, Judgment]]) -> str:
     """Say if the lead at the shortest budget shrinks as the budget grows, as a head start would."""
     (short, first), (long, last) = comparisons[0], comparisons[-1]
     base, modified = label_text.arm_names(first)
@@ -283,7 +225,7 @@ def lead_sentence(comparisons: Sequence[tuple[str, Comparison]]) -> str:
 
 def correction_sentence(result: SeriesResult) -> str:
     """The Bonferroni correction for several comparisons, in a sentence."""
-    many = len(result.series.members)
+    many = result.share.many
     each = " or ".join(sorted({f"{100 * result.spends(member):.3g}%" for member in result.members}))
     text = (
         f"Corrected for {many} comparisons (Bonferroni): each claims a difference in {each} of "
@@ -312,12 +254,12 @@ def _notes(result: SeriesResult) -> list[str]:
     return [f"{', '.join(names)}: {text}" for text, names in members_by_note.items()]
 
 
-def _is_said_elsewhere(note: Note, c: Comparison) -> bool:
+def _is_said_elsewhere(note: Note, c: Judgment) -> bool:
     """True for a note that the table or its scope says: of runs from elsewhere which others there
     were, and which did not finish."""
     if isinstance(note, OfSeries):
         return True
-    return not c.study.origin.is_ours and isinstance(note, OtherRuns | UnfinishedRuns)
+    return not c.subject.is_ours and isinstance(note, OtherRuns | UnfinishedRuns)
 
 
 def _prose(text: str, width: int) -> list[str]:
@@ -328,7 +270,7 @@ def _table(result: SeriesResult, width: int) -> list[str]:
     rows = [
         (
             "",
-            result.series.axis or "modification",
+            result.share.axis or "modification",
             "verdict",
             "difference",
             "interval",
@@ -338,7 +280,7 @@ def _table(result: SeriesResult, width: int) -> list[str]:
     below = [""]
     for rank, member in enumerate(result.ranked, 1):
         c = member.comparison
-        place = f"{rank}" if result.series.kind == SWEEP and not member.why else ""
+        place = f"{rank}" if result.share.kind == SWEEP and not member.why else ""
         cells = ("NO VERDICT", DASH, DASH, DASH if c is None else label_text.sample_number(c))
         if c is not None and not member.why:
             cells = (
@@ -382,17 +324,17 @@ def _drawing(result: SeriesResult, width: int) -> list[str]:
 def series_json(result: SeriesResult) -> dict[str, Any]:
     """Every fact, ranked; each member with the whole record of its comparison."""
     return {
-        "series": result.series.id,
-        "kind": result.series.kind,
-        "axis": result.series.axis or None,
+        "series": result.share.id,
+        "kind": result.share.kind,
+        "axis": result.share.axis or None,
         "baseline": result.baseline,
         "plan": None
         if result.pairs_planned is None
         else {"first": result.pairs_planned[0], "most": result.pairs_planned[1]},
         "correction": {
             "method": "Bonferroni",
-            "members": len(result.series.members),
-            "each": result.series.alpha,
+            "members": result.share.many,
+            "each": result.share.alpha,
             "total": result.any_claim_chance,
         },
         "complete": result.complete,
@@ -409,11 +351,3 @@ def series_json(result: SeriesResult) -> dict[str, Any]:
         ],
         "sentences": series_sentences(result),
     }
-
-
-def failed_members(result: SeriesResult) -> Sequence[str]:
-    """Members of which a run failed or diverged, or that are gone."""
-    ill = (RunState.FAILED, RunState.CRASHED, RunState.DIVERGED)
-    return [
-        m.name for m in result.members if m.comparison is None or any(word in m.why for word in ill)
-    ]

@@ -1,0 +1,30 @@
+"""Lines of (text, role) pieces, and texts that fill so many columns. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from q1lab.ground.text_formats import cut_cells
+
+Piece = tuple[str, str]
+Line = list[Piece]
+
+
+def plain_lines(lines: Sequence[Line]) -> list[str]:
+    return ["".join(piece for piece, _ in line).rstrip() for line in lines]
+
+
+def cells_of(text: str) -> int:
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def fitted(text: str, cells: int) -> str:
+    text = cut_cells(text, cells)
+    return text + " " * (cells - cells_of(text))
+
+
+def right_aligned(text: str, cells: int) -> str:
+    text = cut_cells(text, cells - 1)
+    return " " * (cells - cells_of(text)) + text

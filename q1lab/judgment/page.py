@@ -1,0 +1,59 @@
+"""A judgment as one HTML page: the figure, and the full form below it. Without scripts, and without
+anything from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+from typing import TYPE_CHECKING
+
+from q1lab.judgment.blocks import HeadlineBlock, Sentence, Table
+from q1lab.judgment.label_text import comparison_title
+from q1lab.judgment.picture import draw_comparison
+from q1lab.judgment.report_blocks import report_blocks
+
+if TYPE_CHECKING:
+    from q1lab.judgment.records import Judgment
+
+STYLE = """\
+:root { color-scheme: light dark; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 42em; margin: 2em auto; padding: 0 1em; }
+svg { max-width: 100%; height: auto; }
+table { border-collapse: collapse; }
+td, th { padding: 0.1em 0.8em 0.1em 0; text-align: right; }
+td:first-child, th:first-child { text-align: left; font-weight: normal; }
+"""
+
+
+def judgment_page(j: Judgment) -> str:
+    """The page, for a browser or a mail."""
+    title = escape(comparison_title(j))
+    figure = draw_comparison(j, {}, "svg", titled=False).decode()
+    body = "\n".join(_blocks(j, figure))
+    return (
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta name="viewport" content="width=device-width">\n<title>{title}</title>\n'
+        f"<style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n{body}\n</body>\n</html>\n"
+    )
+
+
+def _blocks(j: Judgment, figure: str) -> Iterator[str]:
+    for block in report_blocks(j, published=True):
+        match block:
+            case HeadlineBlock():
+                continue  # the title says it
+            case Sentence(text=text):
+                yield f"<p>{escape(text)}</p>"
+            case Table():
+                yield _table(block)
+            case _:
+                yield figure
+
+
+def _table(table: Table) -> str:
+    rows = [(row.label, row.baseline, row.modified, row.change) for row in table.rows]
+    cells = ["".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows]
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in table.heads)
+    body = "\n".join(f"<tr>{row}</tr>" for row in [head, *cells])
+    foot = f"\n<p>{escape(table.foot)}</p>" if table.foot else ""
+    return f"<table>\n{body}\n</table>{foot}"

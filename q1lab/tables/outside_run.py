@@ -1,0 +1,101 @@
+"""A run that was trained elsewhere, and the names that trainers give its numbers."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from typing import Any
+
+from q1lab.ground.text_formats import storable_text
+from q1lab.study.run_states import RunState
+
+MAX_FILES, MAX_BYTES, MAX_ROWS = 4000, 64 << 20, 2_000_000
+"""Bounds of an import: event files in a folder, bytes of one file, rows of a CSV."""
+MOST_NAME = 200
+"""Characters of an arm's name."""
+
+STEP = (
+    "iter",
+    "iteration",
+    "step",
+    "global_step",
+    "trainer/global_step",
+    "train/global_step",
+    "_step",
+    "timestep",
+    "timesteps",
+    "update",
+    "epoch",
+)
+TRAIN = ("train_loss", "train/loss", "loss/train", "training_loss", "loss")
+VAL = (
+    "val_loss",
+    "val/loss",
+    "loss/val",
+    "eval_loss",
+    "eval/loss",
+    "valid_loss",
+    "validation_loss",
+)
+FINAL = ("final_val_loss", "final/val_loss")
+"""Names that trainers give the same quantity. The first one present counts."""
+SEED_KEYS = ("seed", "random_seed", "rng_seed", "global_seed")
+"""Names of the seed, in a run's config or a table."""
+
+NAME = re.compile(r"(?P<cfg>.+?)[-_ ]seed[-_ ]?(?P<seed>\d{1,9})")
+
+
+@dataclass
+class OutsideRun:
+    """One run that was trained elsewhere."""
+
+    where: str
+    """Its name and id, or its file, for messages."""
+    cfg: str
+    seed: int
+    config: dict[str, Any] = field(default_factory=dict)
+    conditions: dict[str, str] = field(default_factory=dict)
+    """Settings that a table says of it, which both arms should share."""
+    train: dict[float, float | None] = field(default_factory=dict)
+    evals: dict[float, float | None] = field(default_factory=dict)
+    """Train loss and the metric by iter; None where it was not finite."""
+    final: float | None = None
+    """The metric at the end."""
+    ended_at: float | None = None
+    """Its last iter; None where that is the last of its curves."""
+    state: RunState = RunState.FINISHED
+    message: str | None = None
+    seconds: float | None = None
+    tok_per_s: float | None = None
+    began: str | None = None
+    events: list[dict[str, Any]] | None = None
+    """The events that came with the run; None if it has only numbers."""
+
+    @property
+    def last(self) -> int:
+        if self.ended_at is not None:
+            return int(self.ended_at)
+        return int(max([*self.train, *self.evals], default=0))
+
+
+def visible_text(text: str) -> str:
+    """``text`` without control characters and characters of no width."""
+    clean = storable_text(text)
+    if not clean.isascii():
+        clean = "".join(c for c in clean if unicodedata.category(c) != "Cf")
+    return clean.strip()
+
+
+def arm_name(text: str, source: str) -> str:
+    """The name of an arm without characters that nobody sees, by which equal names would differ.
+    ValueError, which names its ``source``, if nothing is left, and for a name that is too long."""
+    shown = visible_text(text)
+    if not shown:
+        raise ValueError(f"{source} is {'not printable' if text.strip() else 'empty'}")
+    if len(shown) > MOST_NAME:
+        raise ValueError(
+            f"{source} has {len(shown):,} characters, and the name of an arm has {MOST_NAME} at "
+            f"most ({shown[:24]}…)"
+        )
+    return shown
