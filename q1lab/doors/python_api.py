@@ -6,7 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from q1lab.doors.imports.judgment import JudgedNumbers, judge_table
-from q1lab.doors.imports.number_table import NumberTable, runs_of_values
+from q1lab.doors.imports.number_table import (
+    BadCell,
+    NumberTable,
+    number_of_cell,
+    runs_of_values,
+    seed_of_cell,
+)
 from q1lab.ground.errors import Problem
 from q1lab.study.metric import Metric
 
@@ -31,7 +37,7 @@ def judge(
     numbers that can't be compared.
     """
     arms = [
-        runs_of_values(name, _by_seed(arm))
+        runs_of_values(name, _by_seed(name, arm))
         for name, arm in zip(names, (baseline, modified), strict=True)
     ]
     seeded = isinstance(baseline, Mapping) and isinstance(modified, Mapping)
@@ -41,12 +47,18 @@ def judge(
     return judge_table(table, "Python")
 
 
-def _by_seed(arm: Numbers) -> dict[int, float | None]:
+def _by_seed(name: str, arm: Numbers) -> dict[int, float | None]:
     items = arm.items() if isinstance(arm, Mapping) else enumerate(arm)
-    values = {int(seed): None if value is None else float(value) for seed, value in items}
+    try:
+        values = {
+            seed_of_cell(seed): None if value is None else number_of_cell(value)
+            for seed, value in items
+        }
+    except BadCell as error:
+        raise Problem(f"{name}: {error}") from None
     if not values:
         raise Problem("an arm has no numbers")
-    return {seed: value if value == value else None for seed, value in values.items()}
+    return values
 
 
 def read_study(name: str) -> JudgedNumbers:

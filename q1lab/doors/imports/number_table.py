@@ -223,7 +223,7 @@ def typed_numbers(baseline: str, modified: str, options: TableOptions) -> Number
         if not words:
             raise Problem(f"{option} is empty", next="give numbers, such as 1.91,1.90,1.92")
         try:
-            values = {place: _number(word) for place, word in enumerate(words)}
+            values = {place: number_of_cell(word) for place, word in enumerate(words)}
         except BadCell as error:
             raise Problem(f"{option}: {error}") from None
         arms.append(runs_of_values(option.removeprefix("--"), values))
@@ -331,7 +331,7 @@ def _from_json(text: str, name: str, options: TableOptions) -> list[NumberTable]
                     raise BadCell("this arm is there twice")
                 found.arms[label] = {}
                 for seed, value in items:
-                    found.add_run(label, _seed(seed), value)
+                    found.add_run(label, seed_of_cell(seed), value)
             except ValueError as error:
                 raise Problem(f"{name}, {printable(key)[:40]}: {error}") from None
         return found.tables(options)
@@ -369,7 +369,7 @@ class _Found:
         if run.message is None and _has_diverged(state):
             _ended(run, None)
         elif run.message is None and not _has_no_number(cell):
-            _ended(run, _number(cell))
+            _ended(run, number_of_cell(cell))
         elif run.message is None:
             run.message = f"no {self.metric.name}"
         if before is None:
@@ -503,7 +503,7 @@ def _read_rows(
             if label not in arm_names:
                 arm_names[label] = arm_name(label, arm_key)
             arm = arm_names[label]
-            seed = len(found.arms.get(arm, ())) if of_seed is None else _seed(cells[of_seed])
+            seed = len(found.arms.get(arm, ())) if of_seed is None else seed_of_cell(cells[of_seed])
             if of_step is None:
                 run = found.add_run(arm, seed, number, state)
             else:
@@ -541,10 +541,10 @@ class _Points:
             run.ended_at, run.message = step, _unfinished(state)
             run.state = RunState.DIVERGED if _has_diverged(state) else RunState.FAILED
         if not _has_no_number(train):
-            run.train[step] = _number(train)
+            run.train[step] = number_of_cell(train)
         if _has_no_number(cell):
             return
-        value = _number(cell)
+        value = number_of_cell(cell)
         if run.evals.get(step, value) != value:
             key = run.cfg, run.seed
             self._twice[key] = max(step, self._twice.get(key, 0.0))
@@ -650,7 +650,7 @@ def _from_two_columns(
     waiting: dict[str, list[tuple[int, object, object]]] = {arm: [] for arm in pair}
     for place, (line, cells) in enumerate(rows):
         try:
-            seed = place if seed_key is None else _seed(cells[at(seed_key)])
+            seed = place if seed_key is None else seed_of_cell(cells[at(seed_key)])
             state = None if state_key is None else cells[at(state_key)]
             for arm in pair:
                 waiting[arm].append((seed, cells[at(arm)], state))
@@ -739,7 +739,7 @@ def _as_number(cell: object) -> float | None:
         return None
 
 
-def _number(cell: object) -> float | None:
+def number_of_cell(cell: object) -> float | None:
     """A cell as a number; None for NaN and the infinities, with which a run diverged."""
     value = _as_number(cell)
     if value is None:
@@ -751,7 +751,7 @@ def _number(cell: object) -> float | None:
     return value
 
 
-def _seed(cell: object) -> int:
+def seed_of_cell(cell: object) -> int:
     value = _as_number(cell)
     if value is None or not 0 <= value < 10**9 or value != int(value):
         raise BadCell(f"seed {printable(str(cell))[:40]!r} is not a whole number, 0 or more")
