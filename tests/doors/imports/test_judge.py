@@ -136,6 +136,13 @@ def test_more_runs_than_anybody_trains_are_refused() -> None:
         q1lab.judge([1.0] * (MOST_RUNS + 1), [1.0, 2.0])
 
 
+def test_lists_that_begin_alike_are_judged_by_all_of_their_runs() -> None:
+    judged = q1lab.judge([1.9, 1.91, 1.92], [1.9, 1.91, 1.92, 1.3, 1.2, 1.4, 1.3])
+    assert judged.interval is not None
+    assert "exactly the same" not in repr(judged)
+    assert q1lab.judge([1.9, 1.91, 1.92], [1.9, 1.91, 1.92]).verdict == "no verdict"
+
+
 @pytest.mark.parametrize("lost", [float("nan"), float("inf"), float("-inf"), None])
 def test_a_number_that_is_not_finite_is_a_run_that_diverged(lost: float | None) -> None:
     assert "1 of 6 runs diverged" in repr(q1lab.judge([1.9, lost, 1.92], MODIFIED))
