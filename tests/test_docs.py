@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from q1lab.statistics.intervals import (
+from q1lab.judgment.intervals import (
     ALPHA,
     LOGNORMAL_FIXED,
     LOGNORMAL_RANGE,

@@ -19,12 +19,13 @@ from q1lab.documents.comparison_tables import study_facts
 from q1lab.doors.weights_and_biases.history_rows import RunHistory
 from q1lab.index import ingest_events
 from q1lab.index.store import Store
+from q1lab.judgment import cost_columns
+from q1lab.judgment.metric import VAL_LOSS
 from q1lab.planning import command_draft
 from q1lab.study import studies
 from q1lab.study.events import MOST_NUMBERS, read_new_events, sanitize_event
-from q1lab.study.metric import VAL_LOSS
 from q1lab.tui.widgets.loss_chart import LossChart
-from q1lab.verdict import comparison_cache, cost_columns
+from q1lab.verdict import comparison_cache
 from tests.kit.commands import q1lab
 from tests.kit.lab_home import app, open_lab, until
 from tests.kit.toy_column import ITERS, PER_ITER

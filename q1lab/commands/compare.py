@@ -118,7 +118,8 @@ def print_comparison(
     comparison at equal FLOPs or wall clock. None where a run that showed no number ended it."""
     from rich.console import Console
 
-    from q1lab.verdict import comparison_record, equal_budget
+    from q1lab.judgment import comparison_record
+    from q1lab.verdict import equal_budget
     from q1lab.verdict.comparison_cache import compare as make_comparison
 
     if not as_json and not full and print_silent_run(study):
@@ -175,7 +176,7 @@ def print_verdict(comparison: Comparison, *, full: bool) -> None:
     in colors where it has them."""
     from rich.console import Console
 
-    from q1lab.verdict.terminal_text import rich_comparison_lines, rich_short_lines
+    from q1lab.judgment.terminal_text import rich_comparison_lines, rich_short_lines
 
     console = Console(highlight=False)
     lines = rich_comparison_lines if full else rich_short_lines

@@ -16,9 +16,9 @@ from q1lab.ground.log_tail import LogTail
 from q1lab.ground.text_formats import bar_characters, duration, token_rate
 from q1lab.index.store import Store
 from q1lab.index.study_view import RunView, StudyRow, StudyView, read_view, sparkline_points
+from q1lab.judgment.metric import Metric
 from q1lab.runner import alerts, launch
 from q1lab.study.liveness import is_alive
-from q1lab.study.metric import Metric
 from q1lab.study.run_states import ENDED, STATE_SYMBOLS, RunState
 from q1lab.study.studies import Study
 

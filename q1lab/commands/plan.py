@@ -14,12 +14,12 @@ from q1lab.commands.completion import variant_argument
 from q1lab.ground.errors import OK, Problem
 from q1lab.index import ingest_events
 from q1lab.index.store import Store
+from q1lab.judgment import intervals
+from q1lab.judgment.metric import VAL_LOSS
 from q1lab.planning import study_plan
 from q1lab.record import home_history
-from q1lab.statistics import intervals
 from q1lab.study import command_line, studies, variants
 from q1lab.study.command_line import Request
-from q1lab.study.metric import VAL_LOSS
 from q1lab.verdict import pairs_needed
 from q1lab.verdict.pairs_needed import Spread
 from q1lab.week import progress

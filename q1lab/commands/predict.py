@@ -11,7 +11,7 @@ from q1lab.commands._output import print_json, print_wrapped
 from q1lab.commands._store import open_store
 from q1lab.ground.errors import OK, Problem
 from q1lab.ground.files import printable
-from q1lab.study.metric import VAL_LOSS, Metric
+from q1lab.judgment.metric import VAL_LOSS, Metric
 
 
 @click.command(
@@ -108,7 +108,7 @@ def _arms_of_folder() -> dict[str, Metric]:
 
 def prediction_lines(prediction: dict[str, object], metric: Metric) -> list[str]:
     """A prediction of ``metric`` as lines of text, with the versions that it replaced."""
-    from q1lab.verdict.prediction_text import direction_text
+    from q1lab.judgment.prediction_text import direction_text
 
     def forecast(version: dict[str, object]) -> str:
         confidence = version["confidence"]

@@ -29,6 +29,7 @@ from q1lab.ground.errors import EXIT_STATUS, FAILED, INTERRUPTED, OK, UNFINISHED
 from q1lab.ground.text_formats import duration
 from q1lab.index import ingest_events, study_view
 from q1lab.index.store import Store
+from q1lab.judgment import scope_text
 from q1lab.planning import series_plan, study_plan
 from q1lab.planning.series_plan import DeclaredSeries
 from q1lab.runner import first_number, launch, series_members
@@ -37,7 +38,6 @@ from q1lab.study.command_line import Request
 from q1lab.study.engine_choice import manual_command
 from q1lab.study.run_states import ENDED, RunState
 from q1lab.study.studies import Study
-from q1lab.verdict import scope_text
 from q1lab.week.lists import predictions
 
 

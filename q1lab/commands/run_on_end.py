@@ -66,7 +66,7 @@ def _verdict_sentence(study: Study) -> tuple[str, str]:
         time.sleep(0.1)
     from q1lab.commands._store import open_store
     from q1lab.index import ingest_events
-    from q1lab.verdict import verdict_text
+    from q1lab.judgment import verdict_text
     from q1lab.verdict.comparison_cache import compare
 
     with open_store() as store:

@@ -18,12 +18,12 @@ from q1lab.index import ingest_events, lost_lines, stored_results, study_labels,
 from q1lab.index.store import Store
 from q1lab.index.study_labels import Labels
 from q1lab.index.study_view import StudyRow, StudyView
+from q1lab.judgment import difference_text
 from q1lab.runner import launch
 from q1lab.study import studies
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.run_states import STATE_SYMBOLS, RunState
 from q1lab.study.studies import Study
-from q1lab.verdict import difference_text
 from q1lab.verdict.result_rows import Night, ResultRow, fold_nights, read_result_rows
 
 MAX_STUDIES = 40
@@ -181,7 +181,7 @@ def _short_verdict(store: Store, newest: StudyView) -> list[str]:
     comparison = cached_comparison(store, newest.study.id)
     if comparison is None or comparison.study.seeds != newest.study.seeds:
         return []
-    from q1lab.verdict.terminal_text import short_lines
+    from q1lab.judgment.terminal_text import short_lines
 
     return short_lines(comparison, 76)
 

@@ -54,7 +54,7 @@ class Range(Design):
         return tuple(limits[delta is not None] for limits in self.rule.futility)
 
     def limits_hold(self, tolerance: float) -> bool:
-        from q1lab.statistics import interim_analyses
+        from q1lab.judgment import interim_analyses
 
         limits = interim_analyses.t_limits(self.levels.first, self.levels.most, self.levels.alpha)
         pairs = zip(limits, self.levels.limits, strict=True)
@@ -114,7 +114,7 @@ class Range(Design):
         if first >= most:
             example = f"{first}..{max(first + 5, 12)}"
             raise Problem(f"--seeds {text}: a range goes up, for example {example}")
-        from q1lab.statistics import interim_analyses
+        from q1lab.judgment import interim_analyses
 
         interim_analyses.prove_range(first, most)
         return TypedSeeds(cls, tuple(range(most)), first, to_the_end=match[1] is not None)
@@ -139,7 +139,7 @@ class Range(Design):
     ) -> Self:
         """The level is fixed here, before the first run: a question that was looked at before pays
         for that, and a study that was declared together with others has only its share."""
-        from q1lab.statistics import futility, interim_analyses
+        from q1lab.judgment import futility, interim_analyses
 
         first, most = typed.fewest, len(typed.seeds)
         alpha = interim_analyses.level_per_look(first, most, may_spend())

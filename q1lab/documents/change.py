@@ -18,7 +18,6 @@ from q1lab.documents.templates import Rendered
 from q1lab.ground import write_intents
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import os_reason, prove_inside, read_bytes
-from q1lab.ground.git_command import interrupts_wait
 from q1lab.ground.git_repository import CommitResult, Repository
 from q1lab.ground.text_formats import plural
 from q1lab.index.store import Store
@@ -137,14 +136,17 @@ class Change:
 def _refuse_changed_studies(commit: CommitResult) -> None:
     """Problem where a hook changed files of a kept study, whose hashes are in its list."""
     folder = f"{kept_folder.STUDIES_FOLDER}/"
-    changed = [name for name in commit.changed_by_hook if name.startswith(folder)]
+    changed = [
+        name for name in commit.changed_by_hook if name.startswith(folder) and name.count("/") > 1
+    ]
     if changed:
+        study = changed[0].split("/")[1]
         more = f" and {plural(len(changed) - 1, 'more file')}" if len(changed) > 1 else ""
         raise Problem(
             f"a hook of this repository changed {changed[0]}{more} while commit "
             f"{str(commit.sha)[:7]} was made, so the kept study is damaged",
             FAILED,
-            next=f"keep the hook away from {folder}, and run the command again",
+            next=f"keep the hook away from {folder}, then `q1lab keep {study}` writes it again",
         )
 
 
@@ -221,16 +223,17 @@ def save_files(
         before = {path: read_document(path) for path in files}
         _prove(files, repo, root)
         if repo is not None:
-            repo.check(files, confirmed=True, dry_run=True)
+            repo.check(files, confirmed=True)
         return SavedChange(tuple(path for path in files if before[path] != files[path]), None)
     git_dir = repo.git_dir if repo is not None else None
     with write_intents.single_writer(git_dir):
         before = {path: read_document(path) for path in files}
         _prove(files, repo, root)
         ours = [path for path in files if write_intents.is_last_written(path, before[path])]
-        checked = repo.check(files, confirmed=confirmed, ours=ours) if repo is not None else None
+        if repo is not None:
+            repo.check(files, confirmed=confirmed, ours=ours)
         changed = {path: data for path, data in files.items() if before[path] != data}
-        new_folders = [folder for path in changed for folder in _new_folders(path)]
+        new_folders = {folder for path in changed for folder in path.parents if not folder.exists()}
         written: list[Path] = []
         # Without a repository nobody asks whose the rest of an existing file is.
         q1labs_own = [path for path in files if repo or before[path] is None or path in ours]
@@ -246,20 +249,16 @@ def save_files(
                     )
                 write_intents.replace_file(path, data, mode=public_mode(), git_dir=git_dir)
                 written.append(path)
-            result = None
-            if repo is not None and checked is not None:
-                result = repo.commit(checked, message)
+            result = repo.commit(files, message) if repo is not None else None
         except BaseException:
-            with interrupts_wait():
-                moved = repo is not None and checked is not None and repo.head() != checked.head
-                if not (repo is not None and moved and all(map(repo.has_committed, written))):
-                    for path in written:
-                        _put_back(path, before[path], changed[path], git_dir)
-                    for folder in reversed(new_folders):
-                        with contextlib.suppress(OSError):
-                            folder.rmdir()
-                    write_intents.record_intent({path: before[path] or b"" for path in ours})
-                # else it was cut off after the commit, which has them
+            # else it was interrupted after the commit, which has them
+            if repo is None or not all(map(repo.has_committed, written)):
+                for path in written:
+                    _put_back(path, before[path], changed[path], git_dir)
+                for folder in sorted(new_folders, reverse=True):  # the innermost first
+                    with contextlib.suppress(OSError):
+                        folder.rmdir()
+                write_intents.record_intent({path: before[path] or b"" for path in ours})
             raise
         return SavedChange(tuple(changed), result)
 
@@ -280,16 +279,6 @@ def _put_back(path: Path, old: bytes | None, ours: bytes, git_dir: Path | None) 
             path.unlink()
         else:
             write_intents.replace_file(path, old, mode=public_mode(), git_dir=git_dir)
-
-
-def _new_folders(path: Path) -> list[Path]:
-    """The folders that writing ``path`` would make, outermost first."""
-    folders = []
-    folder = path.parent
-    while not folder.exists():
-        folders.append(folder)
-        folder = folder.parent
-    return folders[::-1]
 
 
 def public_mode() -> int:

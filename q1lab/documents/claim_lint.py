@@ -15,11 +15,11 @@ from typing import Any
 
 from q1lab.documents import managed_regions
 from q1lab.documents.word_count import lines_by_kind, split_lines
-from q1lab.statistics.prediction_score import predicted_difference
+from q1lab.judgment import cost_columns
+from q1lab.judgment.metric import VAL_LOSS
+from q1lab.judgment.prediction_score import predicted_difference
 from q1lab.study import variants
-from q1lab.study.metric import VAL_LOSS
-from q1lab.verdict import cost_columns
-from q1lab.verdict.comparison import Comparison, comparison_facts
+from q1lab.verdict.comparison import Comparison
 
 _BETTER = (
     r"improv(?:e|es|ed|ing|ement|ements)",
@@ -160,7 +160,7 @@ def numbers_in(value: Any) -> list[float]:
         return numbers
     if isinstance(value, Comparison):
         off = value.score.off if value.score is not None else None
-        return numbers_in(comparison_facts(value)) + ([] if off is None else [off])
+        return numbers_in(value.facts()) + ([] if off is None else [off])
     if isinstance(value, int | float):
         numbers.append(float(value))
     elif isinstance(value, Mapping):

@@ -12,8 +12,9 @@ from q1lab.documents.markdown_escape import Md, code_span
 from q1lab.documents.reproduce import Reproduction
 from q1lab.documents.templates import Rendered, render_template
 from q1lab.index.store import Store
+from q1lab.judgment import label_text
 from q1lab.study.studies import Study
-from q1lab.verdict import comparison_cache, comparison_picture, equal_budget, label_text
+from q1lab.verdict import comparison_cache, comparison_picture, equal_budget
 from q1lab.verdict.comparison import Comparison
 from q1lab.verdict.published_names import with_published_names
 

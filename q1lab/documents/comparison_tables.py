@@ -8,27 +8,27 @@ from dataclasses import dataclass
 
 from q1lab.documents.markdown_escape import Md, code_span, inline, sentence, table
 from q1lab.ground.text_formats import DASH, MINUS, plural
-from q1lab.statistics.intervals import NoteKind
-from q1lab.statistics.prediction_score import Score
-from q1lab.study import corpora
-from q1lab.study.command_line import fewest_overrides
-from q1lab.study.metric import Metric
-from q1lab.study.presets import PRESETS
-from q1lab.verdict import (
+from q1lab.judgment import (
     difference_text,
     figure,
     first_person_text,
     label_text,
-    note_text,
     scope_text,
-    short_text,
     table_text,
 )
+from q1lab.judgment.level_text import record_sentence
+from q1lab.judgment.metric import Metric
+from q1lab.judgment.notes import BootstrapDisagrees, OtherInterval
+from q1lab.judgment.prediction_score import Score
+from q1lab.judgment.report_blocks import Sentence, Table, report_blocks
+from q1lab.judgment.run_notes import OF_THE_LEVEL
+from q1lab.study import corpora
+from q1lab.study.command_line import fewest_overrides
+from q1lab.study.presets import PRESETS
 from q1lab.verdict.comparison import Comparison
-from q1lab.verdict.report_blocks import Sentence, Table, report_blocks
 
 KEEP_TOGETHER = "\u00a0"
-OTHER_INTERVAL = (NoteKind.DISAGREE, NoteKind.TEMPTING)
+OTHER_INTERVAL = (BootstrapDisagrees, OtherInterval)
 """Caveats about an interval that does not decide: they belong to how a result was judged."""
 
 
@@ -128,15 +128,11 @@ def _notes(c: Comparison) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The caveats, and the other notes, with the questions on record."""
     caveats: list[str] = []
     others: list[str] = []
-    for note in c.analysis.notes:
-        if note.kind in note_text.OF_THE_LEVEL:
-            continue  # told by the level's sentence
-        is_caveat = note.kind in short_text.CAVEAT_ORDER and note.kind not in OTHER_INTERVAL
-        group = caveats if is_caveat else others
-        group.append(note_text.note_sentence(note, c, published=True))
-    return tuple(caveats), tuple(
-        filter(None, (*others, note_text.record_sentence(c, published=True)))
-    )
+    for note in c.notes:
+        if not isinstance(note, OF_THE_LEVEL):
+            is_caveat = note.weight and not isinstance(note, OTHER_INTERVAL)
+            (caveats if is_caveat else others).append(note.sentence(c, published=True))
+    return tuple(caveats), tuple(filter(None, (*others, record_sentence(c, published=True))))
 
 
 def _introduction(c: Comparison) -> Md:

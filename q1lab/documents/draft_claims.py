@@ -10,7 +10,7 @@ from q1lab.documents import claim_lint, document_data, modification
 from q1lab.documents.change import read_document
 from q1lab.documents.claim_lint import ClaimFinding
 from q1lab.index.store import Store
-from q1lab.study.metric import VAL_LOSS
+from q1lab.judgment.metric import VAL_LOSS
 from q1lab.week.lists import posts
 from q1lab.week.syllabus import Week
 

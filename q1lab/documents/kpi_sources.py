@@ -10,6 +10,7 @@ from typing import Any
 from q1lab.documents import roadmap
 from q1lab.documents.document_data import quarter_of
 from q1lab.documents.post import count_empty_sections
+from q1lab.ground import git_history
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import read_bytes
 from q1lab.ground.git_repository import Repository
@@ -69,7 +70,7 @@ NOTEBOOKS = "*.ipynb"
 
 def _own_address(repo: Repository) -> str | None:
     """The public address of a repository; None for a clone of someone else's project."""
-    return repo.web_url() if repo.is_mine_at_origin() else None
+    return git_history.web_url(repo) if git_history.is_mine_at_origin(repo) else None
 
 
 def repositories(store: Store, repo: Repository | None) -> list[Repo]:
@@ -86,7 +87,9 @@ def repositories(store: Store, repo: Repository | None) -> list[Repo]:
             (recorded_address for recorded_address in addresses if "://" in recorded_address), None
         )
         about = next(filter(None, (_name_and_about(item)[1] for item in same_name)), "")
-        repos.append(Repo(repo.root.name, address, len(repo.added_by_me(NOTEBOOKS)), about))
+        repos.append(
+            Repo(repo.root.name, address, len(git_history.added_by_me(repo, NOTEBOOKS)), about)
+        )
         listed |= {name, (address or "").lower()}
     for item in recorded:
         name, about = _name_and_about(item)
@@ -96,7 +99,7 @@ def repositories(store: Store, repo: Repository | None) -> list[Repo]:
         if location and "://" not in location:
             try:
                 other = Repository.discover(location)
-                notebooks = len(other.added_by_me(NOTEBOOKS))
+                notebooks = len(git_history.added_by_me(other, NOTEBOOKS))
                 location = _own_address(other)
             except Problem:
                 location = None  # a folder of this machine is nobody else's address

@@ -11,12 +11,12 @@ from typing import NamedTuple
 from q1lab.documents.markdown_escape import Md, sentence, table
 from q1lab.ground.files import printable
 from q1lab.ground.text_formats import DASH, MINUS
+from q1lab.judgment.difference_text import interval_text, level_text, mean_text, number_writer
+from q1lab.judgment.label_text import arm_names, headline_method, sample_text
+from q1lab.judgment.scope_text import origin_sentence
+from q1lab.judgment.short_text import caveat_line, confidence_line, size_line
 from q1lab.study.studies import ARMS
 from q1lab.verdict.comparison import Comparison
-from q1lab.verdict.difference_text import interval_text, level_text, mean_text, number_writer
-from q1lab.verdict.label_text import arm_names, headline_method, sample_text
-from q1lab.verdict.scope_text import origin_sentence
-from q1lab.verdict.short_text import caveat_line, confidence_line, size_line
 
 
 @dataclass(frozen=True)

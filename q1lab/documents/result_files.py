@@ -24,9 +24,9 @@ from q1lab.ground.files import expand_user, utc_now
 from q1lab.ground.write_intents import write_output
 from q1lab.index import ingest_events, study_labels
 from q1lab.index.store import Store
+from q1lab.judgment import cost_columns as costs
 from q1lab.study import studies
 from q1lab.study.studies import Study
-from q1lab.verdict import cost_columns as costs
 from q1lab.verdict.comparison_cache import compare, read_curves
 
 SUFFIXES = {
@@ -134,7 +134,7 @@ def studies_json(
     """The comparisons as one JSON document: ``{"q1lab": version, "exported": time, "studies":
     [record, …], "curves": [point, …], "labels": {id: {"tags", "note"}}, "unreadable": {id: why}}``;
     a point has the ``POINT_COLUMNS``. The last three only where there are any."""
-    from q1lab.verdict.comparison_record import comparison_json
+    from q1lab.judgment.comparison_record import comparison_json
 
     records = [comparison_json(compare(store, study)) for study in chosen]
     document: dict[str, Any] = {
@@ -208,7 +208,7 @@ def _hyperparameter_names(chosen: Sequence[Study]) -> list[str]:
 
 
 def _runs(store: Store, study: Study, set_keys: Sequence[str]) -> Iterator[list[Any]]:
-    from q1lab.verdict.comparison_record import verdict_columns
+    from q1lab.judgment.comparison_record import verdict_columns
 
     verdict = list(verdict_columns(compare(store, study)).values())
     noted = study_labels.read_labels(store, study.id)

@@ -28,10 +28,10 @@ from q1lab.documents.templates import Rendered, render_template
 from q1lab.ground.git_repository import Repository
 from q1lab.ground.text_formats import grouped_number, hours_minutes
 from q1lab.index.store import Store
-from q1lab.statistics.intervals import MIN_FOR_VERDICT
-from q1lab.statistics.prediction_score import Score, calibrate, small_predictions
-from q1lab.verdict import prediction_text
-from q1lab.verdict.first_person_text import brief_sentences
+from q1lab.judgment import prediction_text
+from q1lab.judgment.first_person_text import brief_sentences
+from q1lab.judgment.intervals import MIN_FOR_VERDICT
+from q1lab.judgment.prediction_score import Score, calibrate, small_predictions
 from q1lab.week import evidence, progress, study_timer
 from q1lab.week.lists import artifacts, papers, posts
 from q1lab.week.lists.kpis import KpiRow

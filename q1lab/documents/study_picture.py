@@ -66,7 +66,8 @@ def is_ink_on_white(content: bytes) -> bool:
 def _shows(picture: bytes, c: Comparison, curves: Curves) -> bool:
     """True if a picture shows this comparison, however it is drawn. In one that matplotlib drew,
     comments hold the texts: its title, with the difference, and the interval's level."""
-    from q1lab.verdict import comparison_picture, label_text
+    from q1lab.judgment import label_text
+    from q1lab.verdict import comparison_picture
 
     if not is_ink_on_white(picture):
         return comparison_picture.facts_mark(c, curves).encode() in picture[:HEAD]

@@ -14,7 +14,7 @@ from q1lab.doors.imports.number_table import (
     seed_of_cell,
 )
 from q1lab.ground.errors import Problem
-from q1lab.study.metric import Metric
+from q1lab.judgment.metric import Metric
 
 __all__ = ["JudgedNumbers", "judge", "read_study"]
 

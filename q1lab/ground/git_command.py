@@ -63,7 +63,7 @@ def run(
     """
     process: subprocess.Popen[bytes] | None = None
     try:
-        with interrupts_wait():
+        with _interrupts_wait():
             process = subprocess.Popen(
                 ["git", *_NO_WATCHER, *arguments],
                 cwd=folder,
@@ -93,6 +93,19 @@ def run(
     return process.returncode, os.fsdecode(out), os.fsdecode(err)
 
 
+def output(folder: Path, *arguments: str) -> str:
+    """What git prints in ``folder``. Problem with git's own words when it fails."""
+    code, out, err = run(folder, *arguments)
+    if code != 0:
+        raise Problem(f"git failed in {folder}: {error_line(err or out)}", FAILED, file=folder)
+    return out
+
+
+def names(out: str) -> tuple[str, ...]:
+    """The items of git's output with -z."""
+    return tuple(filter(None, out.split("\0")))
+
+
 def _communicate(process: subprocess.Popen[bytes], limits: Limits) -> tuple[bytes, bytes]:
     """Read what git prints until it ends. Problem when it takes too long or prints too much."""
     assert process.stdout is not None
@@ -120,25 +133,18 @@ def _communicate(process: subprocess.Popen[bytes], limits: Limits) -> tuple[byte
     return out, err
 
 
-_deferred: list[int] | None = None
-"""SIGINTs deferred inside interrupts_wait(); None outside."""
-
-
 @contextlib.contextmanager
-def interrupts_wait() -> Iterator[None]:
-    """Defer Ctrl-C to the end of the block. Between the start of a process and the moment its id is
-    known, nothing could end that process; and a cleanup must not be cut short. A nested block joins
-    the outer one."""
-    global _deferred
-    if _deferred is not None or threading.current_thread() is not threading.main_thread():
+def _interrupts_wait() -> Iterator[None]:
+    """Defer Ctrl-C to the end of the block: between the start of a process and the moment its id is
+    known, nothing could end that process."""
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
-    deferred = _deferred = []
+    deferred: list[int] = []
     before = signal.signal(signal.SIGINT, lambda number, _: deferred.append(number))
     try:
         yield
     finally:
-        _deferred = None
         signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
     if deferred:
         raise KeyboardInterrupt

@@ -63,8 +63,8 @@ def to_json(record: Any) -> Any:
 
 @cache
 def _keys(kind: Any) -> tuple[tuple[dataclasses.Field[Any], str], ...]:
-    """Each field with its key in the file."""
-    return tuple((field, key_of(field)) for field in dataclasses.fields(kind))
+    """Each field that a file holds, with its key there."""
+    return tuple((field, key_of(field)) for field in dataclasses.fields(kind) if field.init)
 
 
 def _is_default(field: dataclasses.Field[Any], value: Any) -> bool:
@@ -225,6 +225,7 @@ def _fields(kind: Any) -> tuple[tuple[str, str, Loader, bool], ...]:
             field.default is field.default_factory is dataclasses.MISSING,
         )
         for field in dataclasses.fields(kind)
+        if field.init
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import file_size, kind_of_non_file
 from q1lab.index.store import Row, Store
+from q1lab.judgment.metric import Metric
 from q1lab.study import studies
 from q1lab.study.events import (
     Event,
@@ -25,7 +26,6 @@ from q1lab.study.events import (
     standard_names,
 )
 from q1lab.study.liveness import is_alive
-from q1lab.study.metric import Metric
 from q1lab.study.run_states import ENDED, RunState
 from q1lab.study.studies import Study, run_name
 

@@ -19,6 +19,7 @@ from q1lab.ground.errors import FAILED, OUT_OF_TOUCH, Problem
 from q1lab.ground.files import absolute_path, utc_now, write_atomic
 from q1lab.ground.git_repository import repository_facts
 from q1lab.index.store import Store
+from q1lab.judgment.subject import TunedValue
 from q1lab.runner import finished_runs
 from q1lab.runner.engine import OutOfReach, Refused
 from q1lab.runner.machine import cores, likely_device
@@ -33,7 +34,6 @@ from q1lab.study.origin import Planned, TypedOptions
 from q1lab.study.studies import ARMS, Arm, Data, Study
 from q1lab.study.study_draft import Draft
 from q1lab.study.trainer import SEED_OFFSET
-from q1lab.study.tuned_value import TunedValue
 from q1lab.study.variants import Variant
 from q1lab.trainers.own_loop import OwnLoop
 from q1lab.week import progress

@@ -19,12 +19,13 @@ from q1lab.designs.tuning import Tuning
 from q1lab.ground.errors import UNFINISHED, Problem
 from q1lab.index import ingest_events
 from q1lab.index.store import Store
+from q1lab.judgment.intervals import ALPHA
+from q1lab.judgment.subject import TunedValue
 from q1lab.planning import study_plan
 from q1lab.planning.study_plan import Plan
 from q1lab.record import on_record
 from q1lab.runner import launch, series_members
 from q1lab.runner.machine import cores
-from q1lab.statistics.intervals import ALPHA
 from q1lab.study import command_line, presets, series, studies, tuned_value
 from q1lab.study.command_line import Request
 from q1lab.study.design import TypedSeeds
@@ -109,7 +110,7 @@ def plan_tuning(request: Request, key: str, store: Store) -> DeclaredSeries:
     return _declare(TUNE, key, values, requests, store, request.seeds)
 
 
-def tuning_result(record: Series, store: Store) -> tuned_value.TunedValue:
+def tuning_result(record: Series, store: Store) -> TunedValue:
     """The value that each arm chose, once every value was tried. Problem while a run is missing,
     and if every value diverged."""
     members_on_disk = series_members.load_members(record.id)
@@ -138,7 +139,7 @@ def tuning_result(record: Series, store: Store) -> tuned_value.TunedValue:
                 f"every {record.axis} diverged in the {arm} arm", next="set a smaller value"
             )
         chosen[arm] = best
-    return tuned_value.TunedValue(
+    return TunedValue(
         record.axis,
         around=values[tuned_value.FACTORS.index(1.0)],
         values=values,

@@ -22,6 +22,7 @@ from q1lab.ground.files import exclusive_lock, expand_user, remove_inside, sha25
 from q1lab.ground.text_formats import first_names
 from q1lab.index import ingest_events
 from q1lab.index.store import Store
+from q1lab.judgment import difference_text, level_text, scope_text, verdict_text
 from q1lab.record import begin, delete_restore, home_history, on_record
 from q1lab.record.history import History
 from q1lab.record.seen import recorded_ends
@@ -37,14 +38,7 @@ from q1lab.study.series import Series
 from q1lab.study.studies import StudiesOnDisk, Study
 from q1lab.study.study_draft import Draft
 from q1lab.study.trainer import Trainer
-from q1lab.verdict import (
-    difference_text,
-    level_text,
-    note_text,
-    pairs_needed,
-    scope_text,
-    verdict_text,
-)
+from q1lab.verdict import pairs_needed
 from q1lab.verdict.pairs_needed import Spread
 from q1lab.week.lists import predictions
 
@@ -578,7 +572,7 @@ def _notes(
         )
     notes.append(scope_text.many_passes_warning(study.passes))
     if (series_place := study.origin.series) is not None:
-        notes.append(level_text.series_share_sentence(series_place))
+        notes.append(level_text.series_share_sentence(series_place.share))
     if existing is None:
         notes.append(study.trainer.headline_note(study))
     if study.design.fresh_seeds:
@@ -590,7 +584,7 @@ def _notes(
         if request.loop is not None:
             command = f"the same command with --seeds {fresh_seeds}"
         notes.append(
-            note_text.picked_seeds_note(
+            verdict_text.picked_seeds_note(
                 study.seeds,
                 "; ".join(
                     f"{name} has {difference_text.seed_list(seeds)}"
@@ -600,7 +594,7 @@ def _notes(
             )
         )
     if study.design.level is not None:
-        notes.append(level_text.planned_seeds_sentence(study.design, study.design.level))
+        notes.append(level_text.planned_seeds_sentence(study.design.plan(), study.design.level))
     elif existing is None or study.design.batches != existing.design.batches:
         notes.append(look_note(study, history))
     spread = pairs_needed.spread_for(store, study, on_disk)

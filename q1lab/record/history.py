@@ -16,7 +16,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from q1lab.statistics.intervals import ALPHA, MIN_FOR_VERDICT
+from q1lab.judgment.intervals import ALPHA, MIN_FOR_VERDICT
+from q1lab.judgment.records import NOTHING_ON_RECORD, LevelSum
 from q1lab.study.studies import ARMS, run_name
 
 Line = Mapping[str, Any]
@@ -39,18 +40,6 @@ class Look:
     """The chance of a false claim that it may have; all planned looks of a range share it."""
     replicates: bool = False
     """True if it looks at fresh pairs after a claim: it can't make a first false claim."""
-
-
-@dataclass(frozen=True)
-class LevelSum:
-    """Questions that were looked at, and the sum of the levels of all looks at them: if nothing
-    ever helped, at most so many would claim something."""
-
-    questions: int = 0
-    total: float = 0.0
-
-
-NOTHING_ON_RECORD = LevelSum()
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from q1lab.index.store import Store
+from q1lab.judgment.records import SeenLook
 from q1lab.record import begin, on_record, seen
 from q1lab.record.declarations import declaration_of, declared_name, differing_fields
 from q1lab.record.history import History, Look, read_history
@@ -14,19 +15,6 @@ from q1lab.record.on_record import study_key
 from q1lab.study import run_ends
 from q1lab.study.identity import arm_fingerprint
 from q1lab.study.studies import ARMS, Study
-
-
-@dataclass(frozen=True)
-class SeenLook:
-    """A look at a question, with its verdict."""
-
-    study: str
-    """The study's id; empty for one that is not of this home."""
-    pairs: int
-    level: float
-    verdict: str
-    """Empty where its numbers are not known here."""
-    replicates: bool = False
 
 
 @dataclass(frozen=True)

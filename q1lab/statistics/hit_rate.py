@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from q1lab.statistics.intervals import ALPHA
+from q1lab.judgment.intervals import ALPHA
 
 CHANCE = 0.5
 """The share that guessing gets right."""

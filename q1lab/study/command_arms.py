@@ -20,7 +20,7 @@ from q1lab.ground import json_records
 from q1lab.ground.errors import Problem, nearest
 from q1lab.ground.files import absolute_path, os_reason, printable, read_text
 from q1lab.ground.json_records import max_chars, max_items, one_of
-from q1lab.study.metric import Metric
+from q1lab.judgment.metric import Metric
 
 BASELINE = "baseline"
 LONGEST_ARM_NAME = 40

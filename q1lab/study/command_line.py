@@ -16,7 +16,8 @@ from typing import Any
 
 from q1lab.ground import command_table
 from q1lab.ground.errors import Problem
-from q1lab.study import engine_choice, engine_state, part_registry, presets, tuned_value
+from q1lab.judgment.subject import TunedValue
+from q1lab.study import engine_choice, engine_state, part_registry, presets
 from q1lab.study.command_arms import CommandSpec
 from q1lab.study.design import TypedSeeds
 from q1lab.study.engine_choice import EngineChoice
@@ -50,7 +51,7 @@ class Request:
     """``params``: give the modified model the width at which it has the baseline's parameters."""
     tune: str | None = None
     """The hyperparameter that each arm chooses for itself before the study."""
-    tuned: tuned_value.TunedValue | None = None
+    tuned: TunedValue | None = None
     """The tuned value (designs/tuning.py); not typed, but found before the study is planned."""
     fresh: bool = False
     unchecked: bool = False

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar, Self
 
 from q1lab.ground.json_records import max_chars, one_of, stored_as, whole_number
+from q1lab.judgment.subject import Plan
 from q1lab.study.part_registry import StudyPart
 
 MOST_SEEDS = 10_000
@@ -82,8 +83,12 @@ class Design(StudyPart, ABC):
 
     @property
     def run_word(self) -> str:
-        """``seed``, or ``run`` where seeds are not known: it stands before a run's number."""
-        return "seed" if self.has_seeds else "run"
+        """``seed``, or ``run`` where seeds are not known."""
+        return self.plan().run_word
+
+    def plan(self, delta: float | None = None) -> Plan:
+        """What a verdict tells of the design; ``delta`` is the smallest difference that matters."""
+        return Plan(self.pairs, self.futile_from, self.futility_t(delta), self.has_seeds)
 
     def run_number(self, seed: int) -> int:
         """The number of an arm's run as people read it: its seed; where seeds are not known, its
@@ -92,7 +97,7 @@ class Design(StudyPart, ABC):
 
     def run_label(self, seed: int) -> str:
         """``seed 0``; where seeds are not known, ``run 1``."""
-        return f"{self.run_word} {self.run_number(seed)}"
+        return self.plan().run_label(seed)
 
     @property
     def is_blind(self) -> bool:

@@ -28,7 +28,7 @@ from typing import Any
 
 from q1lab.ground.errors import notice
 from q1lab.ground.files import open_regular, os_reason, printable
-from q1lab.study.metric import Metric
+from q1lab.judgment.metric import Metric
 from q1lab.study.run_states import ENDED, RunState
 
 Event = dict[str, Any]

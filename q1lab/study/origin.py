@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
 from q1lab.ground.json_records import max_chars, max_items, stored_as
-from q1lab.study.metric import Metric
+from q1lab.judgment.metric import Metric
+from q1lab.judgment.subject import Description
 from q1lab.study.part_registry import StudyPart
 from q1lab.study.series import Series
-from q1lab.study.trainer_description import Description
 
 FULL_NAMES = {"val loss": "validation loss"}
 

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from q1lab.statistics import intervals
+from q1lab.judgment import intervals
 from q1lab.study.run_states import RunState
 from q1lab.study.studies import ARMS, Study
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Literal
 
+from q1lab.judgment.subject import Share
+
 SWEEP: Literal["sweep"] = "sweep"
 OVER: Literal["over"] = "over"
 TUNE: Literal["tune"] = "tune"
@@ -43,6 +45,12 @@ class Series:
         """A member's name for people: a file's by its last part."""
         name = self.members[place]
         return PurePath(name).stem if self.kind == SWEEP and name.endswith(".py") else name
+
+    @property
+    def share(self) -> Share:
+        """What a verdict tells of it."""
+        axis = "" if self.kind == SWEEP else self.axis
+        return Share(self.id, len(self.members), self.alpha, axis)
 
     def with_place(self, place: int) -> Series:
         return replace(self, at=place)

@@ -20,17 +20,17 @@ from q1lab.ground.files import (
     write_atomic,
 )
 from q1lab.ground.json_records import inside_folder, max_chars, one_of, whole_number
+from q1lab.judgment.metric import Metric
+from q1lab.judgment.subject import ARMS as ARMS
+from q1lab.judgment.subject import Description
 from q1lab.study import part_registry, seed_range
 from q1lab.study.design import Design
-from q1lab.study.metric import Metric
 from q1lab.study.origin import Origin
 from q1lab.study.trainer import Trainer
-from q1lab.study.trainer_description import Description
 
 FORMAT = 2
 MOST_PLAN_BYTES = 32 << 20
 """Bytes of a study.json at most: one of 1,000 runs has 100 KB."""
-ARMS = ("baseline", "modified")
 
 
 def run_name(arm: str, seed: int) -> str:

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from q1lab.ground.json_records import max_chars, max_items, one_of, stored_as, whole_number
+from q1lab.judgment.metric import Metric
+from q1lab.judgment.subject import Description, TunedValue
 from q1lab.study.engine_choice import EngineChoice
-from q1lab.study.metric import Metric
 from q1lab.study.part_registry import StudyPart
-from q1lab.study.trainer_description import Description
-from q1lab.study.tuned_value import TunedValue
 
 if TYPE_CHECKING:
     from q1lab.index.store import Store

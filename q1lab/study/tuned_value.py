@@ -7,8 +7,7 @@ the same few values on the same seeds, which no study uses.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 FACTORS = (0.5, 1.0, 2.0)
 """The values to try, as multiples of the study's own value."""
@@ -16,24 +15,6 @@ FACTORS = (0.5, 1.0, 2.0)
 TUNING_SEEDS = (2 * 10**9, 2 * 10**9 + 1)
 """The seeds to try them on: beyond all seeds that a person can type, and beyond those of a file
 against itself."""
-
-
-@dataclass(frozen=True)
-class TunedValue:
-    """The values tried and chosen. ``around`` is the value that the study would have had;
-    ``losses`` are mean val losses (nats) in the order of ``values``, None where a run diverged."""
-
-    key: str
-    around: float
-    values: tuple[float, ...]
-    seeds: int
-    chosen: Mapping[str, float]
-    losses: Mapping[str, tuple[float | None, ...]]
-    series: str
-
-    def __post_init__(self) -> None:
-        if set(self.chosen) != {"baseline", "modified"} or not self.values:
-            raise ValueError("is damaged")
 
 
 def best_value(values: Sequence[float], losses: Sequence[float | None]) -> float | None:

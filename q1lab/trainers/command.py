@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from q1lab.ground import json_records
 from q1lab.ground.files import absolute_path, printable
+from q1lab.judgment.metric import Metric
+from q1lab.judgment.subject import Description
 from q1lab.study import imported_code
 from q1lab.study.command_arms import CommandSpec, displayed_command, with_reading
-from q1lab.study.metric import Metric
 from q1lab.study.trainer import Trainer
-from q1lab.study.trainer_description import Description
 
 if TYPE_CHECKING:
     from q1lab.index.store import Store

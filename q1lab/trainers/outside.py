@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from q1lab.ground.errors import Problem
-from q1lab.study.metric import Metric
+from q1lab.judgment.metric import Metric
+from q1lab.judgment.subject import Description
 from q1lab.study.trainer import Trainer
-from q1lab.study.trainer_description import Description
 
 if TYPE_CHECKING:
     from q1lab.study.command_line import Request

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from q1lab.ground.json_records import max_items
 from q1lab.ground.text_formats import passes_text
+from q1lab.judgment.metric import VAL_LOSS, Metric
+from q1lab.judgment.subject import Description, TunedValue
 from q1lab.study import engine_choice, tuned_value
 from q1lab.study.design import seeds_text
 from q1lab.study.hyperparameters import checked_value
-from q1lab.study.metric import VAL_LOSS, Metric
 from q1lab.study.series import SWEEP, TUNE
 from q1lab.study.trainer import ArmName, Lines, Name, Trainer
-from q1lab.study.trainer_description import Description
-from q1lab.study.tuned_value import TunedValue
 
 if TYPE_CHECKING:
     from q1lab.index.store import Store

@@ -12,15 +12,16 @@ from weakref import WeakSet
 from q1lab.ground.files import sha256_text
 from q1lab.index import ingest_events, stored_results
 from q1lab.index.store import Row, Store
+from q1lab.judgment import cost_columns
+from q1lab.judgment.intervals import MIN_FOR_VERDICT, Interval
+from q1lab.judgment.records import NOTHING_ON_RECORD
+from q1lab.judgment.run_notes import ChangedCode
 from q1lab.record import on_record
-from q1lab.record.history import NOTHING_ON_RECORD
 from q1lab.record.home_history import StudyHistory, study_history
-from q1lab.statistics.intervals import MIN_FOR_VERDICT, Interval, Note, NoteKind
 from q1lab.study import studies
 from q1lab.study.events import standard_names
 from q1lab.study.run_states import RunState
 from q1lab.study.studies import ARMS, Study
-from q1lab.verdict import cost_columns
 from q1lab.verdict.comparison import (
     Comparison,
     build_comparison,
@@ -67,8 +68,7 @@ def compare(store: Store, study: Study) -> Comparison:
         ends = still_falling(store, study, rows), rise_from_lowest(store, study, rows)
         result = build_comparison(study, rows, question, starts, floor, *ends)
         if changed:
-            notes = (Note(NoteKind.CODE, {"files": changed}), *result.analysis.notes)
-            result = replace(result, analysis=replace(result.analysis, notes=notes))
+            result = replace(result, notes=(ChangedCode(tuple(changed)), *result.notes))
     text = json.dumps(to_record(result), allow_nan=False)
     stored_results.cache_record(store, study.id, f"{fingerprint} {sha256_text(text)}", text)
     return result

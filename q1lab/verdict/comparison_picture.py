@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import sha256_text
 from q1lab.ground.text_formats import MINUS, plural
+from q1lab.judgment import label_text, svg
+from q1lab.judgment.figure import Bar, comparison_figure
+from q1lab.judgment.svg import Plot, Point, fit, text, text_width
 from q1lab.study.events import standard_names
 from q1lab.study.studies import ARMS
-from q1lab.verdict import label_text, svg
 from q1lab.verdict.equal_budget import BUDGET_NAMES, Curves, equal_budget_text
-from q1lab.verdict.figure import Bar, comparison_figure
-from q1lab.verdict.svg import Plot, Point, fit, text, text_width
 
 if TYPE_CHECKING:
     from q1lab.verdict.comparison import Comparison

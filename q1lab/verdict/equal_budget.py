@@ -18,10 +18,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.text_formats import MINUS, duration, three_digits
-from q1lab.statistics import intervals
-from q1lab.statistics.intervals import Interval
+from q1lab.judgment import difference_text, intervals, label_text
+from q1lab.judgment.intervals import Interval
 from q1lab.study.studies import ARMS, tokens_per_iter
-from q1lab.verdict import difference_text, label_text
 
 if TYPE_CHECKING:
     from q1lab.index.store import Store

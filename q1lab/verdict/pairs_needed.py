@@ -15,11 +15,11 @@ from q1lab.ground.errors import Problem
 from q1lab.ground.files import read_text
 from q1lab.ground.text_formats import DASH, time_left
 from q1lab.index.store import Store
-from q1lab.statistics import futility, interim_analyses, intervals
-from q1lab.statistics.interim_analyses import VerdictChances
-from q1lab.statistics.intervals import SeedsNeeded
+from q1lab.judgment import futility, interim_analyses, intervals
+from q1lab.judgment.interim_analyses import VerdictChances
+from q1lab.judgment.intervals import SeedsNeeded
+from q1lab.judgment.metric import VAL_LOSS, Metric
 from q1lab.study import presets
-from q1lab.study.metric import VAL_LOSS, Metric
 from q1lab.study.studies import Study
 from q1lab.verdict import comparison_cache
 

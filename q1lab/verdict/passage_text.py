@@ -9,9 +9,9 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.text import Text
 
+from q1lab.judgment.terminal_text import STYLES
 from q1lab.runner.passages import PassagePair
 from q1lab.study.studies import Study
-from q1lab.verdict.terminal_text import STYLES
 
 TOKENS = 500
 """Characters of a passage, unless said otherwise."""

@@ -6,10 +6,10 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 
+from q1lab.judgment.label_text import short_name
 from q1lab.study import variants
 from q1lab.study.studies import Arm
 from q1lab.verdict.comparison import Comparison
-from q1lab.verdict.label_text import short_name
 
 
 def with_published_names(c: Comparison) -> Comparison:

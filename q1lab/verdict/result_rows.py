@@ -11,8 +11,8 @@ from typing import ClassVar
 
 from q1lab.index.store import Stamp, Store
 from q1lab.index.stored_results import list_results
-from q1lab.statistics.intervals import Headline, Interval
-from q1lab.study.metric import VAL_LOSS, Metric
+from q1lab.judgment.intervals import Headline, Interval
+from q1lab.judgment.metric import VAL_LOSS, Metric
 
 CANNOT_BE_READ = "can't be read"
 """Heading of the studies whose plan is damaged."""

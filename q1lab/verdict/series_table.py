@@ -17,27 +17,27 @@ from q1lab.ground.files import printable
 from q1lab.ground.text_formats import DASH, cut, plural
 from q1lab.index import ingest_events
 from q1lab.index.store import Store
-from q1lab.record import on_record
-from q1lab.runner import series_members
-from q1lab.statistics.intervals import NoteKind
-from q1lab.study.liveness import is_alive
-from q1lab.study.metric import VAL_LOSS, Metric
-from q1lab.study.run_states import RunState
-from q1lab.study.series import SWEEP, Series
-from q1lab.study.studies import Study
-from q1lab.verdict import (
+from q1lab.judgment import (
     comparison_record,
     difference_text,
     label_text,
     level_text,
-    note_text,
     scope_text,
     verdict_text,
 )
+from q1lab.judgment.figure import Bar, Figure
+from q1lab.judgment.metric import VAL_LOSS, Metric
+from q1lab.judgment.notes import Note
+from q1lab.judgment.run_notes import OfSeries, OtherRuns, UnfinishedRuns
+from q1lab.judgment.terminal_text import figure_lines
+from q1lab.record import on_record
+from q1lab.runner import series_members
+from q1lab.study.liveness import is_alive
+from q1lab.study.run_states import RunState
+from q1lab.study.series import SWEEP, Series
+from q1lab.study.studies import Study
 from q1lab.verdict.comparison import Comparison
 from q1lab.verdict.comparison_cache import compare
-from q1lab.verdict.figure import Bar, Figure
-from q1lab.verdict.terminal_text import figure_lines
 
 NAME = 16
 """Columns of a member's name."""
@@ -306,18 +306,18 @@ def _notes(result: SeriesResult) -> list[str]:
     members_by_note: dict[str, list[str]] = {}
     for member in result.ranked:
         c = member.comparison
-        for note in c.analysis.notes if c is not None else ():
-            if c is not None and not _is_said_elsewhere(note.kind, c):
-                members_by_note.setdefault(note_text.note_sentence(note, c), []).append(member.name)
+        for note in c.notes if c is not None else ():
+            if c is not None and not _is_said_elsewhere(note, c):
+                members_by_note.setdefault(note.sentence(c), []).append(member.name)
     return [f"{', '.join(names)}: {text}" for text, names in members_by_note.items()]
 
 
-def _is_said_elsewhere(kind: NoteKind, c: Comparison) -> bool:
+def _is_said_elsewhere(note: Note, c: Comparison) -> bool:
     """True for a note that the table or its scope says: of runs from elsewhere which others there
     were, and which did not finish."""
-    if kind is NoteKind.SERIES:
+    if isinstance(note, OfSeries):
         return True
-    return not c.study.origin.is_ours and kind in (NoteKind.OTHER_RUNS, NoteKind.UNFINISHED)
+    return not c.study.origin.is_ours and isinstance(note, OtherRuns | UnfinishedRuns)
 
 
 def _prose(text: str, width: int) -> list[str]:

@@ -25,10 +25,10 @@ from q1lab.ground.foreign_commits import ForeignCommits
 from q1lab.ground.text_formats import plural
 from q1lab.index import ingest_events
 from q1lab.index.store import Row, Store
+from q1lab.judgment import interim_analyses
+from q1lab.judgment.intervals import ALPHA
 from q1lab.record import declarations, traveling_lines
 from q1lab.record.history import History, Line, read_history
-from q1lab.statistics import interim_analyses
-from q1lab.statistics.intervals import ALPHA
 from q1lab.study import bundle, studies
 from q1lab.study.bundle import Bundle
 from q1lab.study.run_ends import RunEnd, pair_differences

@@ -11,10 +11,10 @@ from typing import Annotated, Any
 from q1lab.ground import json_records
 from q1lab.ground.json_records import max_chars, whole_number
 from q1lab.index.store import Row, Store
+from q1lab.judgment.intervals import Reason
 from q1lab.record import traveling_lines
 from q1lab.record.history import History
 from q1lab.record.home_history import StudyHistory
-from q1lab.statistics.intervals import Reason
 from q1lab.study.bundle import Provenance
 from q1lab.study.studies import Study
 from q1lab.verdict import comparison_cache

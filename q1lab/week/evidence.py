@@ -22,7 +22,7 @@ from q1lab.ground import command_table, paths
 from q1lab.ground.files import sha256_file
 from q1lab.index import learner_tables, stored_results
 from q1lab.index.store import Row, Store
-from q1lab.statistics.intervals import Reason
+from q1lab.judgment.intervals import Reason
 from q1lab.week import progress
 from q1lab.week.lists import artifacts, papers, posts
 from q1lab.week.progress import Progress, StepState

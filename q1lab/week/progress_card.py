@@ -10,7 +10,8 @@ from q1lab.ground.files import printable
 from q1lab.ground.text_formats import as_typed, cut, short_hours
 from q1lab.index import learner_tables
 from q1lab.index.store import Store
-from q1lab.verdict import comparison_cache, first_person_text
+from q1lab.judgment import first_person_text
+from q1lab.verdict import comparison_cache
 from q1lab.verdict.published_names import with_published_names
 from q1lab.week import evidence, progress
 from q1lab.week.lists import kpis

@@ -35,7 +35,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from q1lab.ground.text_formats import MINUS, signed
-from q1lab.statistics import intervals
+from q1lab.judgment import intervals
 from q1lab.study.corpora import DEFAULT_DATA, STDLIB_CHARACTERS, describe_corpus
 from q1lab.study.presets import PRESETS
 

@@ -10,7 +10,7 @@ import click
 import pytest
 
 from q1lab.commands.cli import run_command_line
-from q1lab.ground import paths
+from q1lab.ground import git_history, paths
 from q1lab.ground.git_repository import Repository
 from tests.kit import wandb_study as lab
 from tests.kit.commands import Words, commands
@@ -222,4 +222,4 @@ def test_an_address_that_is_none_is_refused(
 def test_a_remote_that_is_no_address_is_none(tmp_path: Path) -> None:
     folder = begun(tmp_path / "repo")
     git(folder, "remote", "add", "origin", "http://[::1")
-    assert Repository.discover(folder).web_url() is None
+    assert git_history.web_url(Repository.discover(folder)) is None

@@ -22,6 +22,8 @@ from q1lab.commands import run
 from q1lab.ground import paths
 from q1lab.index.store import Store
 from q1lab.index.study_view import read_view
+from q1lab.judgment import first_person_text
+from q1lab.judgment.figure import Figure, comparison_figure
 from q1lab.planning import command_draft, study_plan
 from q1lab.runner import launch
 from q1lab.study import studies
@@ -29,9 +31,9 @@ from q1lab.study.bundle import DECLARATIONS
 from q1lab.trainers.command import Command
 from q1lab.tui.widgets.forest_plot import forest_lines
 from q1lab.tui.widgets.theme_colors import Palette
-from q1lab.verdict import comparison_cache, first_person_text, result_rows
+from q1lab.verdict import comparison_cache, result_rows
 from q1lab.verdict.comparison_picture import draw_comparison
-from q1lab.verdict.figure import Figure, comparison_figure, progress_figure, side_by_side_figure
+from q1lab.verdict.progress_figure import progress_figure, side_by_side_figure
 from tests.kit import lab_home
 from tests.kit.commands import q1lab
 from tests.kit.waiting import wait_for

@@ -19,9 +19,9 @@ from q1lab.documents.channel_posts import LIMITS
 from q1lab.ground import paths
 from q1lab.index import learner_tables
 from q1lab.index.store import Store
+from q1lab.judgment import svg
 from q1lab.study import studies
 from q1lab.tui.progress_rows import part_rows
-from q1lab.verdict import svg
 from q1lab.week import content, evidence, progress, study_timer
 from tests.kit import commands, lab_home, places
 from tests.kit.repos import begun, git, of_its_own
@@ -426,7 +426,7 @@ def test_a_refused_commit_leaves_the_document_as_it_was(repo: Path, q1lab: Q1lab
     answer("a1-why", "a reason")
     q1lab(*PREDICT)
     _, err = q1lab("modification", code=1)
-    assert "pre-commit" in err
+    assert "nothing was committed" in err
     assert path.read_bytes() == before
     assert work(repo) == work_before
     assert "not locked yet" in q1lab("predict", "rope")[0]

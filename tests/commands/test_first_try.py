@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from q1lab.judgment import level_text
 from q1lab.planning import command_draft
 from q1lab.study import studies
-from q1lab.verdict import level_text
 from tests.kit.commands import q1lab
 from tests.kit.places import ROOT
 

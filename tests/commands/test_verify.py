@@ -144,17 +144,34 @@ def test_the_declarations_lie_in_the_folder_and_no_commit_names_them(trained: Pa
     assert not re.search("[0-9a-f]{64}|ournal", repos.git(trained, "log", "--format=%B"))
 
 
-def test_a_hook_that_changes_a_kept_study_is_an_error(trained: Path) -> None:
-    """As a formatter does, which ends each file with one line break."""
+@pytest.mark.parametrize("command", ["keep rope-1", "retro"])
+def test_a_hook_that_changes_a_kept_study_is_an_error(trained: Path, command: str) -> None:
+    """As a formatter does, which ends each file with one line break: the files that are committed,
+    or all that there are."""
+    if command == "retro":
+        kept_folder()
     hook = trained / ".git" / "hooks" / "pre-commit"
     hook.parent.mkdir(exist_ok=True)
     hook.write_text("#!/bin/sh\necho >> studies/rope-1/bundle.json\ngit add studies\n")
     hook.chmod(0o755)
-    said = q1lab("keep", "rope-1", "--yes", code=1).stderr
+    said = q1lab(*command.split(), "--yes", code=1).stderr
     assert "a hook of this repository changed studies/rope-1/bundle.json" in said
+    assert "`q1lab keep rope-1`" in said
     assert len(said.splitlines()) == 1
     hook.unlink()
     assert verify(kept_folder(), "--cells", "0", code=0)["unchecked"] == []
+
+
+def test_a_hook_that_changes_a_kept_study_and_refuses_is_named(trained: Path) -> None:
+    """As pre-commit's own fixers do."""
+    hook = trained / ".git" / "hooks" / "pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\necho >> studies/rope-1/bundle.json\necho fixed; exit 1\n")
+    hook.chmod(0o755)
+    said = q1lab("keep", "rope-1", "--yes", code=1).stderr
+    assert "keep the hook away from studies/rope-1/bundle.json" in said
+    assert "It said: fixed\n" in said
+    assert len(said.splitlines()) == 1
 
 
 def test_what_cannot_be_checked_is_said() -> None:

@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 
 from q1lab.documents.change import save_files
-from q1lab.ground import git_repository
 from q1lab.ground.git_repository import Repository
 from tests.kit.repos import begun, git, of_its_own
 from tests.kit.waiting import wait_for
@@ -131,61 +130,3 @@ def test_ctrl_c_at_any_process_leaves_both_or_neither(repo: Repository) -> None:
             break
     assert ends == {True, False}
     assert step > 10
-
-
-def test_ctrl_c_while_it_is_put_back_waits_for_that(
-    repo: Repository, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Another program holds git's index, so the commit fails; and then somebody loses patience."""
-    monkeypatch.setattr(git_repository, "_LOCK_TRIES", 1)
-    (repo.root / ".git" / "index.lock").touch()
-    path = repo.root / "DOC.md"
-    for step in (5, 6):  # the look at HEAD before the file is taken back
-        assert interrupted_at(step, lambda: save_files({path: b"new\n"}, "docs", repo))
-        assert not path.exists(), step
-
-
-def test_a_refusal_leaves_the_index_as_old_as_it_was(repo: Repository) -> None:
-    """With a newer index git would take an edit of the same tick for no edit."""
-    hook = repo.root / ".git" / "hooks" / "pre-commit"
-    hook.parent.mkdir(exist_ok=True)
-    hook.write_text("#!/bin/sh\nexit 1\n")
-    hook.chmod(0o755)
-    git(repo.root, "commit", "-q", "--no-verify", "-m", "all")
-    git(repo.root, "config", "core.trustctime", "false")  # in the same tick it is the same
-    index, model = repo.root / ".git" / "index", repo.root / "model.py"
-    then = (index.stat().st_mtime_ns // 10**9 - 100) * 10**9
-    os.utime(model, ns=(then, then))
-    git(repo.root, "update-index", "--refresh")
-    os.utime(index, ns=(then, then))
-    with pytest.raises(git_repository.Problem, match="refused the commit"):
-        save_files({repo.root / "new.md": b"x\n"}, "docs", repo)
-    model.write_text("Staged\n")
-    os.utime(model, ns=(then, then))
-    assert git(repo.root, "diff", "--name-only") == "model.py\n"
-
-
-@pytest.mark.parametrize("committed_before", [False, True])
-def test_a_commit_that_the_index_has_not_is_mended_by_the_next_command(
-    repo: Repository, tmp_path: Path, committed_before: bool
-) -> None:
-    """As a full disk leaves it when git can't write the index after it has moved HEAD."""
-    path, index = repo.root / "DOC.md", repo.root / ".git" / "index"
-    if committed_before:
-        save_files({path: b"old\n"}, "docs: old", repo)
-        before = index.read_bytes()
-    else:
-        path.write_bytes(b"new\n")
-        git(repo.root, "add", "-N", "DOC.md")
-        before = index.read_bytes()
-        git(repo.root, "rm", "-q", "--cached", "DOC.md")
-        path.unlink()
-    save_files({path: b"new\n"}, "docs: new", repo)
-    index.write_bytes(before)
-    head = git(repo.root, "rev-parse", "HEAD")
-    assert not save_files({path: b"new\n"}, "docs: new", repo).sha
-    assert git(repo.root, "status", "--porcelain") == "M  model.py\n"
-    assert git(repo.root, "rev-parse", "HEAD") == head
-    index.write_bytes(before)
-    assert save_files({path: b"newer\n"}, "docs: newer", repo).sha
-    assert git(repo.root, "status", "--porcelain") == "M  model.py\n"

@@ -19,10 +19,10 @@ from q1lab.documents.result_files import export_studies
 from q1lab.ground.errors import Problem
 from q1lab.index import study_labels
 from q1lab.index.store import Store
+from q1lab.judgment.difference_text import interval_text
+from q1lab.judgment.short_text import caveat_line
 from q1lab.study import studies
 from q1lab.verdict import comparison_cache
-from q1lab.verdict.difference_text import interval_text
-from q1lab.verdict.short_text import caveat_line
 from tests.kit.lab_home import finish, make_study, train
 
 

@@ -25,10 +25,10 @@ from q1lab.ground.errors import Problem
 from q1lab.index import ingest_events
 from q1lab.index.ingest_events import fold_events, reported_values
 from q1lab.index.store import Store
+from q1lab.judgment.metric import VAL_LOSS
 from q1lab.runner import launch
 from q1lab.study import studies
 from q1lab.study.events import LONGEST_LINE, read_new_events, sanitize_event
-from q1lab.study.metric import VAL_LOSS
 from q1lab.study.studies import Study
 from q1lab.week import progress
 from tests.kit import lab_home

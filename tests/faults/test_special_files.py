@@ -183,7 +183,7 @@ def test_every_reader_of_a_name_is_bounded(
 OTHER_READERS = {
     "q1lab/ground/files.py": "the one way",
     "q1lab/index/lost_lines.py": "a copy that it has just made",
-    "q1lab/ground/git_repository.py": "what git merged, in a folder of ours",
+    "q1lab/week/own_model/model_file.py": "what git merged, in a folder of ours",
     "q1lab/tui/editing.py": "a temporary file of ours",
     "q1lab/week/study_timer.py": "the kernel's boot id",
     "q1lab/week/code_runner.py": "standard input",

@@ -1,5 +1,5 @@
-"""q1lab.ground.git_repository on real repositories with the real git: what is committed, and what is left
-alone."""
+"""q1lab.ground.git_repository on real repositories with the real git: what is committed, and what
+is left alone."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from q1lab.ground import git_command, git_repository
+from q1lab.ground import git_command
 from q1lab.ground.errors import Problem
 from q1lab.ground.git_repository import (
     CommitResult,
@@ -25,7 +24,6 @@ from q1lab.ground.git_repository import (
     Repository,
     init_repository,
 )
-from tests.kit import repos, traps
 from tests.kit.places import ROOT
 from tests.kit.repos import of_its_own
 
@@ -66,10 +64,9 @@ def sh(folder: Path, *args: str, check: bool = True, **env: str) -> str:
 
 
 def state(folder: Path) -> dict[str, object]:
-    """Everything a refused act must leave as it was: index bytes, refs, status, and every work-tree
-    byte."""
+    """Everything a refused act must leave as it was: what is staged, refs, status, and every
+    work-tree byte."""
     git_dir = Path(sh(folder, "rev-parse", "--absolute-git-dir").strip())
-    index = git_dir / "index"
     head = (git_dir / "HEAD").read_bytes()
     files = {
         str(path.relative_to(folder)): path.read_bytes()
@@ -77,7 +74,7 @@ def state(folder: Path) -> dict[str, object]:
         if path.is_file() and ".git" not in path.relative_to(folder).parts
     }
     return {
-        "index": index.read_bytes() if index.exists() else None,
+        "staged": sh(folder, "ls-files", "-s", "-z"),
         "head": head,
         "refs": sh(folder, "for-each-ref"),
         "status": sh(folder, "status", "--porcelain=v2", "-z", GIT_OPTIONAL_LOCKS="0"),
@@ -101,7 +98,9 @@ def commit(ours: Repository, paths: list[Any], message: str, **how: Any) -> Comm
     """Commit files as they are; what git doesn't know yet is q1lab's own text."""
     tracked = [sh(ours.root, "ls-files", "--", f":(literal){path}", check=False) for path in paths]
     new = [Path(path) for path, entry in zip(paths, tracked, strict=True) if not entry]
-    return ours.commit(ours.check(paths, ours=new, **how), message)
+    paths = [Path(path) for path in paths]
+    ours.check(paths, ours=new, **how)
+    return ours.commit(paths, message)
 
 
 def refusal(ours: Repository, path: Path) -> NeedsYes:
@@ -176,16 +175,15 @@ def test_commits_a_tracked_file_that_q1lab_rewrote(repo: Path) -> None:
     doc = repo / "DOC.md"
     status = state(repo)["status"]
     ours = Repository.discover(repo)
-    checked = ours.check([doc])
+    ours.check([doc])
     doc.write_text("refreshed\n")
-    result = ours.commit(checked, "docs: refresh")
+    result = ours.commit([doc], "docs: refresh")
     assert result.committed
     assert state(repo)["status"] == status
     assert sh(repo, "show", "HEAD:DOC.md") == "refreshed\n"
-    checked = ours.check([doc])
-    assert not ours.commit(checked, "docs: refresh").committed
+    assert not ours.commit([doc], "docs: refresh").committed
     doc.write_bytes(b"refreshed\n")  # written, and as it was
-    assert not ours.commit(checked, "docs: refresh").committed
+    assert not ours.commit([doc], "docs: refresh").committed
 
 
 def test_several_files_at_once_and_one_unchanged(repo: Path) -> None:
@@ -259,7 +257,8 @@ def test_crlf_by_autocrlf_is_no_edit(repo: Path) -> None:
     doc = repo / "DOC.md"
     doc.write_bytes(b"DOC.md, first version\r\n")
     ours = Repository.discover(repo)
-    assert not ours.commit(ours.check([doc]), "docs").committed
+    ours.check([doc])
+    assert not ours.commit([doc], "docs").committed
 
 
 def test_looking_never_writes_the_index(repo: Path) -> None:
@@ -270,7 +269,7 @@ def test_looking_never_writes_the_index(repo: Path) -> None:
     ours.head()
     assert ours.has_committed("DOC.md")
     assert refusal(ours, repo / "train.py").diff
-    ours.commit(ours.check(["DOC.md"]), "docs")
+    commit(ours, ["DOC.md"], "docs")
     assert (repo / ".git" / "index").read_bytes() == before
 
 
@@ -315,7 +314,9 @@ def test_edits_of_the_learner_need_a_yes_and_are_shown(
 ) -> None:
     name = edit(repo)
     ours = Repository.discover(repo)
-    problem = refused(repo, lambda: ours.check([name]), f"{name} holds edits of yours", "--yes")
+    problem = refused(
+        repo, lambda: ours.check([repo / name]), f"{name} holds edits of yours", "--yes"
+    )
     assert isinstance(problem, NeedsYes)
     assert shown in problem.diff
     assert commit(ours, [name], "docs", confirmed=True).committed == (
@@ -338,7 +339,6 @@ def test_a_failing_hook_changes_nothing(repo: Path, which: str, name: str) -> No
     problem = refused(
         repo,
         lambda: commit(ours, [path], "docs", confirmed=True),
-        which,
         "the line is too long",
         "--no-commit",
     )
@@ -348,7 +348,7 @@ def test_a_failing_hook_changes_nothing(repo: Path, which: str, name: str) -> No
 def test_a_failing_hook_that_reformats_is_said(repo: Path) -> None:
     hook(repo, "pre-commit", "echo formatted > NEW.md; exit 1\n")
     (repo / "NEW.md").write_text("ours\n")
-    with pytest.raises(Problem, match=r"the hook changed NEW\.md"):
+    with pytest.raises(Problem, match=r"a hook changed NEW\.md"):
         commit(Repository.discover(repo), ["NEW.md"], "docs")
     assert "NEW.md" not in sh(repo, "ls-files")
 
@@ -375,16 +375,20 @@ def test_a_hook_that_adds_a_file_in_which_the_learner_staged_something(repo: Pat
     before = staged_lines(repo, {"NEW.md"})
     result = commit(Repository.discover(repo), ["NEW.md"], "docs")
     assert result.files == ("NEW.md", "train.py")
-    assert any("train.py has staged" in note for note in result.notes)
     assert staged_lines(repo, {"NEW.md"}) == before
 
 
-def test_a_hook_that_formats_our_file_is_said(repo: Path) -> None:
-    hook(repo, "pre-commit", "echo formatted > NEW.md; git add NEW.md\n")
-    (repo / "NEW.md").write_text("ours\n")
-    result = commit(Repository.discover(repo), ["NEW.md"], "docs")
-    assert any("a hook" in note and "NEW.md" in note for note in result.notes)
-    assert sh(repo, "show", "HEAD:NEW.md") == "formatted\n"
+@pytest.mark.parametrize("name", ["DOC.md", "NEW.md"])
+def test_a_hook_that_formats_our_file_is_said(repo: Path, name: str) -> None:
+    hook(repo, "pre-commit", f"echo formatted > {name}; git add {name}\n")
+    status = sh(repo, "status", "--porcelain=v2", "-z", "-uno")
+    (repo / name).write_text("ours\n")
+    result = commit(Repository.discover(repo), [name], "docs", confirmed=True)
+    assert result.notes == (f"a hook of this repository changed {name}",)
+    assert result.changed_by_hook == (name,)
+    assert sh(repo, "show", f"HEAD:{name}") == "formatted\n"
+    # Left alone, git would have the learner's next commit take back the formatting.
+    assert sh(repo, "status", "--porcelain=v2", "-z", "-uno") == status
 
 
 def test_the_commit_message_hook_sees_the_message(repo: Path) -> None:
@@ -395,18 +399,6 @@ def test_the_commit_message_hook_sees_the_message(repo: Path) -> None:
         sh(repo, "log", "-1", "--format=%B").rstrip()
         == "docs: one\n\n# not a comment\nbody\nSigned: hook"
     )
-
-
-def test_a_fresh_index_is_put_back_to_the_byte(tmp_path: Path) -> None:
-    """After a commit the index holds a cached tree, which `git rm --cached` would not restore."""
-    folder = tmp_path / "clean"
-    ours = init_repository(folder)
-    (folder / "a.md").write_text("a\n")
-    commit(ours, ["a.md"], "docs: a")
-    sh(folder, "read-tree", "HEAD")
-    hook(folder, "pre-commit", "exit 1\n")
-    (folder / "NEW.md").write_text("ours\n")
-    refused(folder, lambda: commit(ours, ["NEW.md"], "docs"), "pre-commit")
 
 
 def test_nothing_below_git_can_prompt(repo: Path) -> None:
@@ -425,7 +417,7 @@ def test_signing_that_fails_is_reported(repo: Path) -> None:
     sh(repo, "config", "gpg.program", shutil.which("false") or "/bin/false")
     (repo / "NEW.md").write_text("ours\n")
     ours = Repository.discover(repo)
-    refused(repo, lambda: commit(ours, ["NEW.md"], "docs"), "could not sign", "commit.gpgsign")
+    refused(repo, lambda: commit(ours, ["NEW.md"], "docs"), "failed to sign", "--no-commit")
 
 
 # ── states of the repository
@@ -455,27 +447,27 @@ def conflict(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("start", "operation"),
+    "start",
     [
-        (("merge", "side"), "a merge is"),
-        (("rebase", "side"), "a rebase is"),
-        (("rebase", "--apply", "side"), "a rebase is"),
-        (("cherry-pick", "side"), "a cherry-pick is"),
-        (("revert", "--no-edit", "HEAD~1", "HEAD"), "a revert is"),
-        (("bisect", "start"), "a bisect is"),
+        ("merge", "side"),
+        ("rebase", "side"),
+        ("rebase", "--apply", "side"),
+        ("cherry-pick", "side"),
+        ("revert", "--no-edit", "HEAD~1", "HEAD"),
+        ("bisect", "start"),
     ],
 )
-def test_an_operation_in_progress(repo: Path, start: tuple[str, ...], operation: str) -> None:
+def test_an_operation_in_progress(repo: Path, start: tuple[str, ...]) -> None:
     conflict(repo)
     if start[0] == "revert":
         (repo / "model.py").write_text("main again\n")
         sh(repo, "commit", "-q", "-am", "again")
         start = ("revert", "--no-edit", "HEAD~1")
     sh(repo, *start, check=False)
-    refused(repo, new_file(repo), operation, "git")
+    refused(repo, new_file(repo), "in the middle of", "git status")
     (repo / "model.py").write_text("resolved\n")
     sh(repo, "add", "model.py")
-    refused(repo, new_file(repo), operation, "git")
+    refused(repo, new_file(repo), "in the middle of", "git status")
 
 
 def test_patches_being_applied(repo: Path) -> None:
@@ -483,17 +475,25 @@ def test_patches_being_applied(repo: Path) -> None:
     patch = sh(repo, "format-patch", "--stdout", "main..side")
     (repo.parent / "p.patch").write_text(patch)
     sh(repo, "am", "-q", str(repo.parent / "p.patch"), check=False)
-    refused(repo, new_file(repo), "am (patches")
+    refused(repo, new_file(repo), "in the middle of")
 
 
-def test_conflicts_of_a_popped_stash(repo: Path) -> None:
+def test_conflicts_of_a_popped_stash_stay_for_the_learner(repo: Path) -> None:
     sh(repo, "reset", "-q", "--hard")
     (repo / "model.py").write_text("stashed\n")
     sh(repo, "stash", "-q")
     (repo / "model.py").write_text("committed\n")
     sh(repo, "commit", "-q", "-am", "other")
     sh(repo, "stash", "pop", "-q", check=False)
-    refused(repo, new_file(repo), "unresolved conflicts")
+    status = sh(repo, "status", "--porcelain=v2", "-z")
+    assert "UU" in status
+    act = new_file(repo)
+    hook(repo, "pre-commit", "exit 1\n")
+    refused(repo, act, "nothing was committed")
+    (repo / ".git" / "hooks" / "pre-commit").unlink()
+    act()
+    assert sh(repo, "show", "--name-only", "--format=") == "NEW.md\n"
+    assert sh(repo, "status", "--porcelain=v2", "-z") == status
 
 
 def test_detached_head_needs_a_yes(repo: Path) -> None:
@@ -507,14 +507,11 @@ def test_detached_head_needs_a_yes(repo: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["index.lock", "refs/heads/main.lock"])
-def test_a_lock_is_reported_and_never_deleted(
-    repo: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    monkeypatch.setattr(git_repository, "_LOCK_PAUSE_S", 0.01)
+def test_a_lock_is_reported_and_never_deleted(repo: Path, name: str) -> None:
     act = new_file(repo)
     lock = repo / ".git" / name
     lock.write_text("held")
-    problem = refused(repo, act, lock.name, "another git is at work")
+    problem = refused(repo, act, lock.name, "File exists")
     assert problem.code == 1
     assert lock.read_text() == "held"
 
@@ -549,28 +546,16 @@ def test_through_a_link_to_the_repository(repo: Path, tmp_path: Path) -> None:
     assert commit(ours, [tmp_path / "link" / "NEW.md"], "docs").files == ("NEW.md",)
 
 
-def test_a_lock_that_goes_away_is_waited_for(repo: Path) -> None:
-    act = new_file(repo)
-    lock = repo / ".git" / "index.lock"
-    lock.write_text("")
-    timer = threading.Timer(0.4, lock.unlink)
-    timer.start()
-    try:
-        assert act().committed  # type: ignore[attr-defined]
-    finally:
-        timer.join()
-
-
 def test_a_bare_repository_and_the_git_folder(repo: Path, tmp_path: Path) -> None:
     sh(tmp_path, "init", "-q", "--bare", "bare.git")
-    with pytest.raises(Problem, match="is a bare repository"):
+    with pytest.raises(Problem, match="must be run in a work tree"):
         Repository.discover(tmp_path / "bare.git")
-    with pytest.raises(Problem, match="inside git's own folder"):
+    with pytest.raises(Problem, match="must be run in a work tree"):
         Repository.discover(repo / ".git" / "hooks")
     refused(
         repo,
         lambda: commit(Repository.discover(repo), [".git/config"], "x"),
-        "inside git's own folder",
+        "no part of the repository",
     )
 
 
@@ -594,17 +579,16 @@ def test_a_file_in_a_submodule(repo: Path, submodule: Path) -> None:
         repo,
         lambda: commit(ours, ["library/lib.md"], "docs", confirmed=True),
         "is in library",
-        "submodule",
         "--repo",
     )
 
 
-def test_a_submodule_itself_needs_a_yes(submodule: Path) -> None:
+def test_a_submodule_is_a_repository(repo: Path, submodule: Path) -> None:
     (submodule / "NEW.md").write_text("x\n")
-    ours = Repository.discover(submodule)
+    ours, staged = Repository.discover(submodule), staged_lines(repo, set())
     assert ours.root == submodule
-    refused(submodule, lambda: commit(ours, ["NEW.md"], "docs"), "is a submodule of")
-    assert commit(ours, ["NEW.md"], "docs", confirmed=True).committed
+    assert commit(ours, ["NEW.md"], "docs").files == ("NEW.md",)
+    assert staged_lines(repo, set()) == staged
 
 
 def test_a_repository_inside_the_repository(repo: Path) -> None:
@@ -614,7 +598,7 @@ def test_a_repository_inside_the_repository(repo: Path) -> None:
     refused(
         repo,
         lambda: commit(Repository.discover(repo), ["inner/x.md"], "docs"),
-        "repository of its own",
+        "no part of the repository",
     )
 
 
@@ -625,34 +609,20 @@ def test_an_ignored_file(repo: Path) -> None:
     refused(
         repo,
         lambda: commit(ours, ["run.log.md"], "docs", confirmed=True),
-        ".gitignore:2:*.log.md",
-        "ignores",
+        ".gitignore",
+        "run.log.md",
     )
     sh(repo, "add", "-f", "run.log.md")
     assert commit(ours, ["run.log.md"], "docs", confirmed=True).files == ("run.log.md",)
 
 
-def test_paths_outside_links_folders_and_nothing(repo: Path, tmp_path: Path) -> None:
+def test_paths_outside(repo: Path, tmp_path: Path) -> None:
     outside = tmp_path / "outside.md"
     outside.write_text("x\n")
-    (repo / "link.md").symlink_to(outside)
     (repo / "linked").symlink_to(tmp_path)
-    (repo / "folder").mkdir()
-    (repo / "folder" / "x").write_text("x\n")
-    os.mkfifo(repo / "pipe.md")
     ours = Repository.discover(repo)
     for path in (outside, "../outside.md", repo, "linked/outside.md"):
         refused(repo, lambda path=path: commit(ours, [path], "docs"), "not a file inside")
-    for name, words in (
-        ("gone.md", "there is no file"),
-        ("link.md", "symbolic link"),
-        ("folder", "not a plain file"),
-        ("pipe.md", "not a plain file"),
-    ):
-        refused(repo, lambda name=name: commit(ours, [name], "docs"), words)
-    refused(repo, lambda: commit(ours, [], "docs"), "no file was named")
-    for message in ("  \n", "nul \0 in it"):
-        refused(repo, lambda m=message: commit(ours, ["DOC.md"], m), "needs a message")
 
 
 def test_no_repository_and_init(tmp_path: Path) -> None:
@@ -695,8 +665,8 @@ def test_where_a_file_system_ends_there_is_simply_no_repository() -> None:
 def test_a_repository_that_vanished(repo: Path) -> None:
     ours = Repository.discover(repo)
     shutil.rmtree(repo)
-    with pytest.raises(Problem, match="is gone"):
-        ours.check(["DOC.md"])
+    with pytest.raises(Problem, match="there is no folder"):
+        ours.check([repo / "DOC.md"])
     with pytest.raises(Problem, match="there is no folder"):
         Repository.discover(repo / "x")
 
@@ -739,7 +709,7 @@ def test_a_failed_add_and_a_concurrent_git_leave_the_others_work(repo: Path) -> 
 
     git_command.run = meddled
     try:
-        with pytest.raises(Problem, match="refused the commit"):
+        with pytest.raises(Problem, match="nothing was committed"):
             commit(ours, ["NEW.md"], "docs")
     finally:
         git_command.run = genuine
@@ -751,10 +721,11 @@ def test_a_failed_add_and_a_concurrent_git_leave_the_others_work(repo: Path) -> 
 def test_a_commit_of_another_git_at_the_same_time_stays(repo: Path, name: str) -> None:
     """The branch moves while our hooks run: ours is refused, and nothing of the other is reverted."""
     (repo / name).write_text("ours\n")
-    moves = "git update-ref HEAD $(git commit-tree -p HEAD -m other $(git write-tree --missing-ok))"
-    hook(repo, "pre-commit", f"unset GIT_INDEX_FILE; {moves}\n")
+    moves = "git update-ref HEAD $(git commit-tree -p HEAD -m other $(git write-tree))"
+    copied = "cp .git/index .git/other; export GIT_INDEX_FILE=.git/other"
+    hook(repo, "pre-commit", f"{copied}; {moves}\n")
     index = staged_lines(repo, set())
-    with pytest.raises(Problem, match="another git committed"):
+    with pytest.raises(Problem, match="cannot lock ref"):
         commit(Repository.discover(repo), [name], "docs", confirmed=True)
     assert sh(repo, "log", "-1", "--format=%s") == "other\n"
     assert "ours" not in sh(repo, "show", "HEAD")
@@ -762,89 +733,6 @@ def test_a_commit_of_another_git_at_the_same_time_stays(repo: Path, name: str) -
     (repo / ".git" / "hooks" / "pre-commit").unlink()
     assert commit(Repository.discover(repo), [name], "docs", confirmed=True).files == (name,)
     assert "new_staged.py" in sh(repo, "ls-tree", "--name-only", "HEAD"), "the other's"
-
-
-@pytest.mark.parametrize("first", [True, False])
-def test_what_was_cut_off_before_the_index_caught_up_is_mended(
-    repo: Path, tmp_path: Path, first: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = init_repository(tmp_path / "empty").root if first else repo
-    (folder / "NEW.md").write_text("ours\n")
-    ours = Repository.discover(folder)
-    with monkeypatch.context() as patch:
-        patch.setattr(Repository, "_catch_up", lambda *_: [])
-        commit(ours, ["NEW.md"], "docs")
-    assert sh(folder, "status", "--porcelain", "NEW.md").startswith("D "), "as a kill leaves it"
-    before = staged_lines(folder, {"NEW.md"})
-    assert not ours.commit(ours.check(["NEW.md"], ours=[folder / "NEW.md"]), "docs").committed
-    assert sh(folder, "status", "--porcelain", "NEW.md") == ""
-    assert staged_lines(folder, {"NEW.md"}) == before
-
-
-@pytest.mark.parametrize(
-    ("remote", "address"),
-    [
-        ("git@example.org:a/b.git", "https://example.org/a/b"),
-        ("https://user:secret@example.org/a/b.git", "https://example.org/a/b"),
-        ("ssh://git@example.org:2222/a/b", "https://example.org/a/b"),
-        ("/srv/git/b.git", None),
-    ],
-)
-def test_the_address_of_a_remote_holds_no_secret(
-    repo: Path, remote: str, address: str | None
-) -> None:
-    sh(repo, "remote", "add", "origin", remote)
-    assert Repository.discover(repo).web_url() == address
-
-
-def test_what_a_file_held_is_read_from_all_branches_each_content_once(tmp_path: Path) -> None:
-    ours = init_repository(tmp_path / "empty")
-    file = ours.root / "a[1] é.md"
-    assert [*ours.versions(file)] == [], "no commit yet"
-    for text in ("one\n", "two\n", "one\n"):
-        file.write_text(text)
-        commit(ours, [file], "docs", confirmed=True)
-    sh(ours.root, "switch", "-q", "-c", "other")
-    file.write_text("three\n")
-    commit(ours, [file], "docs", confirmed=True)
-    sh(ours.root, "switch", "-q", "-")
-    sh(ours.root, "rm", "-q", file.name)
-    sh(ours.root, "commit", "-q", "-m", "removed")
-    assert sorted(ours.versions(file)) == [b"one\n", b"three\n", b"two\n"]
-
-
-READ = [kind for kind, trap in traps.TRAPS.items() if trap.falls[0] in ("log", "diff", "status")]
-
-
-@pytest.mark.parametrize("kind", READ)
-def test_no_setting_starts_a_program_where_history_and_diffs_are_read(
-    tmp_path: Path, kind: str
-) -> None:
-    """The settings of a signature check, of a diff viewer or of a file watcher are for a person's own
-    git."""
-    folder = repos.begun(tmp_path / "mine", {"a.ipynb": "{}"})
-    (folder / "b.ipynb").write_text("{}\n")
-    sh(folder, "add", ".")
-    sh(folder, "commit", "-q", "-m", "another")
-    sprung = traps.armed(folder, traps.TRAPS[kind], tmp_path)
-    sh(folder, "config", "color.ui", "always")
-    sh(folder, "config", "log.showRoot", "false")
-    sh(folder, "update-ref", "refs/remotes/origin/main", "HEAD")
-    (folder / "b.ipynb").write_text("edited\n")
-    ours = Repository.discover(folder)
-    assert ours.added_by_me("*.ipynb") == ("a.ipynb", "b.ipynb")
-    assert ours.is_mine_at_origin()
-    assert ours.uncommitted_diff().startswith("diff --git a/b.ipynb b/b.ipynb\n")
-    assert [*ours.versions("b.ipynb")] == [b"{}\n"]
-    assert not sprung.exists()
-
-
-def test_tracked_counts_by_pattern(repo: Path) -> None:
-    (repo / "deep").mkdir()
-    for name in ("one.ipynb", "deep/two.ipynb", "not-added.ipynb"):
-        (repo / name).write_text("{}")
-    sh(repo, "add", "one.ipynb", "deep/two.ipynb")
-    assert Repository.discover(repo).tracked("*.ipynb") == ("deep/two.ipynb", "one.ipynb")
 
 
 def processes(act: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -862,15 +750,15 @@ def test_a_commit_starts_few_processes(repo: Path, monkeypatch: pytest.MonkeyPat
 
     def save(text: str) -> None:
         ours = Repository.discover(repo)
-        checked = ours.check(["NEW.md"])
+        ours.check([repo / "NEW.md"])
         (repo / "NEW.md").write_text(text)
-        ours.commit(checked, "docs: add")
+        ours.commit([repo / "NEW.md"], "docs: add")
 
     new = processes(lambda: save("one\n"), monkeypatch)
-    assert len(new) <= 7, new
+    assert len(new) <= 8, new
     same = processes(lambda: save("one\n"), monkeypatch)
-    assert len(same) <= 2, same
+    assert len(same) <= 4, same
     changed = processes(lambda: save("two\n"), monkeypatch)
-    assert len(changed) <= 7, changed
+    assert len(changed) <= 8, changed
     looks = [words for words in new + same + changed if words.startswith("status")]
     assert all(words.endswith("-- :(top,literal)NEW.md") for words in looks)

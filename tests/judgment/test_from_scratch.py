@@ -49,7 +49,7 @@ class Asked:
     def declared(base: Arm, modified: Arm, **how: Any) -> tuple[dict[str, Any], Any]:
         """The record and the score of a study with this headline, alpha, delta, complete, picked,
         prediction."""
-        from q1lab.verdict.comparison_record import comparison_json
+        from q1lab.judgment.comparison_record import comparison_json
         from tests.kit.comparisons import make
 
         comparison = make(base, modified, **how)
@@ -57,7 +57,7 @@ class Asked:
 
     @staticmethod
     def scored(predictions: Sequence[tuple[float, bool]]) -> tuple[float, ...]:
-        from q1lab.statistics.prediction_score import Score, calibrate
+        from q1lab.judgment.prediction_score import Score, calibrate
 
         scores = [
             Score("hit" if hit else "miss", None, None, None, None, sure)
@@ -69,7 +69,7 @@ class Asked:
     @staticmethod
     def plan(first: int, most: int, total: float) -> Any:
         """A range as it is declared."""
-        from q1lab.statistics import futility, interim_analyses
+        from q1lab.judgment import futility, interim_analyses
         from q1lab.study.seed_range import SeedRange
 
         level = interim_analyses.level_per_look(first, most, total)
@@ -90,7 +90,7 @@ class Asked:
     def range_powers(plan: Any, stops: bool) -> tuple[float, float, tuple[float, float]]:
         """What a range without a δ finds in four of five, in true and in measured sds; and by how
         much its claims overstate one sd and half of one."""
-        from q1lab.statistics import interim_analyses
+        from q1lab.judgment import interim_analyses
 
         futile = tuple(look[0] for look in plan.futility) if stops else ()
         how = plan.first, plan.most, plan.alpha, futile

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from q1lab.statistics import interim_analyses, intervals
+from q1lab.judgment import intervals
+from q1lab.judgment.judge import judge
+from q1lab.judgment.records import ArmResult, QuestionCost
 from q1lab.study.studies import ARMS, Arm, Data, Study
 from q1lab.trainers.command import EMPTY_SETTINGS
-from q1lab.verdict.comparison import ArmResult, Comparison, analyze_metric
+from q1lab.verdict.comparison import Comparison, subject_of
 from tests.kit.plans import of_keys
 
 SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
@@ -50,32 +51,26 @@ def make(
     notes = more.pop("notes", ())
     seeds = tuple(sorted({*base, *modified})) or (0,)
     study = planned(variant, baseline, seeds, headline, **more)
-    analysis = analyze_metric(
-        study.metric,
-        dict(zip(ARMS, (base, modified), strict=True)),
+    judged = judge(
+        base,
+        modified,
+        metric=study.metric,
         headline=headline,
-        alpha=alpha,
+        level=alpha,
         delta=delta,
         complete=complete,
         picked=picked,
+        subject=subject_of(study),
+        arms={arm: ArmResult(costs=dict(zip(KEYS, costs[arm], strict=True))) for arm in ARMS},
     )
-    arms = {}
-    for arm, values in zip(ARMS, (base, modified), strict=True):
-        ended = [value for value in values.values() if value is not None]
-        whole = bool(ended) and not analysis.diverged[arm]
-        arms[arm] = ArmResult(
-            values=dict(values),
-            mean=statistics.fmean(ended) if whole else None,
-            std=statistics.stdev(ended) if whole and len(ended) > 1 else None,
-            costs=dict(zip(KEYS, costs[arm], strict=True)),
-        )
-    paired_n = analysis.n if headline == "paired" and analysis.detectable is not None else 0
-    analysis = replace(
-        analysis,
-        notes=(*analysis.notes, *notes),
-        overstated=interim_analyses.overstatement(paired_n, paired_n, alpha) if paired_n else None,
+    return Comparison(
+        study=study,
+        metric=study.metric,
+        analysis=judged.analysis,
+        arms=judged.arms,
+        notes=(*judged.notes, *notes),
+        **{"asking": QuestionCost(), **parts},
     )
-    return Comparison(study, analysis, arms, **parts)
 
 
 def planned(

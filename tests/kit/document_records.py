@@ -13,10 +13,10 @@ from q1lab.documents.markdown_escape import Md
 from q1lab.documents.modification import Answer, Modification, shown_prediction
 from q1lab.documents.reproduce import Reproduction
 from q1lab.documents.retro_parts import PartRecord
-from q1lab.statistics.prediction_score import small_predictions
-from q1lab.verdict import prediction_text
+from q1lab.judgment import prediction_text
+from q1lab.judgment.first_person_text import brief_sentences
+from q1lab.judgment.prediction_score import small_predictions
 from q1lab.verdict.comparison import Comparison
-from q1lab.verdict.first_person_text import brief_sentences
 from q1lab.verdict.published_names import with_published_names
 from q1lab.week.lists import kpis
 from tests.kit import comparisons

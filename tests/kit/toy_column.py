@@ -1,6 +1,6 @@
 """A column of compare's table of both arms: the iters of each run, and how long one took."""
 
-from q1lab.verdict.cost_columns import CostColumn
+from q1lab.judgment.cost_columns import CostColumn
 
 ITERS = CostColumn("iters", "iters of a run", lambda _, run: run["iter"])
 PER_ITER = CostColumn(

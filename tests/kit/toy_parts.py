@@ -20,11 +20,11 @@ from q1lab.ground.errors import Problem
 from q1lab.ground.files import sha256_text, utc_now
 from q1lab.ground.json_records import one_of
 from q1lab.index.store import Store
+from q1lab.judgment.metric import Metric
 from q1lab.runner import child_processes
 from q1lab.study.command_line import Request
 from q1lab.study.design import Design, TypedSeeds
 from q1lab.study.kept_folder import KeptStudy
-from q1lab.study.metric import Metric
 from q1lab.study.origin import Planned, TypedOptions
 from q1lab.study.studies import ARMS, Arm, Data, Study
 from q1lab.study.study_draft import Draft

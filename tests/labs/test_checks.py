@@ -21,9 +21,10 @@ from q1lab.ground.errors import Problem
 from q1lab.ground.files import sha256_file
 from q1lab.index import learner_tables
 from q1lab.index.store import Store
+from q1lab.judgment import report_blocks
 from q1lab.planning import own_loop_draft
 from q1lab.study import studies, variants
-from q1lab.verdict import comparison_cache, note_text
+from q1lab.verdict import comparison_cache
 from q1lab.week.own_model import origin_line
 from q1lab.week.own_model.run_checks import CheckLimits, CheckReport, CheckResult, run_checks
 from tests.kit import lab_home
@@ -211,7 +212,9 @@ def test_a_file_overrules_a_check_with_a_reason(tmp_path: Path) -> None:
     study = lab_home.make_study(overruled=overruled)
     lab_home.finish(study)
     with Store() as store:
-        notes = note_text.note_sentences(comparison_cache.compare(store, studies.load(study.id)))
+        notes = report_blocks.note_sentences(
+            comparison_cache.compare(store, studies.load(study.id))
+        )
     assert any(note.startswith("2 checks") and "; ".join(reasons) in note for note in notes)
     report = run_checks(write(tmp_path, line.replace("causality", "causalty") + broken))
     assert not report.passed
@@ -265,7 +268,9 @@ def test_a_study_trains_only_what_was_checked_at_its_values(tmp_path: Path) -> N
     study = lab_home.make_study(left_open=report.left_open(longest=256))
     lab_home.finish(study)
     with Store() as store:
-        notes = note_text.note_sentences(comparison_cache.compare(store, studies.load(study.id)))
+        notes = report_blocks.note_sentences(
+            comparison_cache.compare(store, studies.load(study.id))
+        )
     assert "The checks of the model files leave open: late=True." in notes
 
 

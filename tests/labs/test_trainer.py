@@ -15,7 +15,7 @@ from torch import nn
 
 from labs import attention, checkpoint, data, flat, keyed, loading, report, train
 from q1lab.ground import paths
-from q1lab.statistics.intervals import Reason, analyze
+from q1lab.judgment.intervals import Reason, analyze
 from tests.kit.tiny_study import (
     CONFIG,
     TEXT,

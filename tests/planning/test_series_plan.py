@@ -14,14 +14,15 @@ import pytest
 from q1lab.commands.cli import run_command_line as q1lab
 from q1lab.ground.errors import Problem
 from q1lab.index.store import Store
+from q1lab.judgment import interim_analyses, level_text
+from q1lab.judgment.intervals import ALPHA
+from q1lab.judgment.run_notes import OfSeries
 from q1lab.planning import own_loop_draft, series_plan, study_plan
 from q1lab.record import delete_restore
 from q1lab.runner import launch, series_members
-from q1lab.statistics import interim_analyses
-from q1lab.statistics.intervals import ALPHA, NoteKind
 from q1lab.study import command_line, studies
 from q1lab.study.command_line import Request
-from q1lab.verdict import level_text, note_text, series_table
+from q1lab.verdict import series_table
 from q1lab.verdict.comparison_cache import compare
 from q1lab.week.own_model.run_checks import CheckReport
 from tests.kit.comparisons import make, times_asked
@@ -86,9 +87,7 @@ def test_each_of_a_sweep_has_its_share_of_5_percent(fake_trainer: Fake, store: S
         assert c is not None
         assert c.analysis.alpha == pytest.approx(ALPHA / 3)
         assert times_asked(c) == (1, 1)
-        assert "share 5%" in next(
-            note_text.note_sentence(n, c) for n in c.analysis.notes if n.kind is NoteKind.SERIES
-        )
+        assert "share 5%" in next(note.long(c) for note in c.notes if isinstance(note, OfSeries))
     assert result.any_claim_chance == pytest.approx(ALPHA)
     assert "Bonferroni" in series_table.correction_sentence(result)
     assert "98.33%" in series_table.correction_sentence(result)

@@ -19,12 +19,12 @@ from q1lab.ground import files, paths
 from q1lab.ground.errors import Problem
 from q1lab.index import ingest_events
 from q1lab.index.store import Store
+from q1lab.judgment import prediction_text
 from q1lab.planning import study_plan
 from q1lab.runner import launch, machine
 from q1lab.runner.local_engine import LocalCrew
 from q1lab.study import studies
 from q1lab.study.command_line import Request
-from q1lab.verdict import prediction_text
 from q1lab.verdict.comparison import Comparison
 from q1lab.verdict.comparison_cache import compare
 from q1lab.week.lists import predictions

@@ -12,12 +12,13 @@ import pytest
 from q1lab.commands.cli import run_command_line as q1lab
 from q1lab.ground.errors import Problem
 from q1lab.index.store import Store
+from q1lab.judgment import comparison_record, scope_text
+from q1lab.judgment.intervals import ALPHA
+from q1lab.judgment.subject import TunedValue
 from q1lab.planning import series_plan, study_plan
-from q1lab.statistics.intervals import ALPHA, NoteKind
 from q1lab.study import command_line, studies, tuned_value
 from q1lab.study.command_line import Request
 from q1lab.study.trainer import SEED_OFFSET
-from q1lab.verdict import comparison_record, scope_text
 from q1lab.verdict.comparison_cache import compare
 from tests.kit.comparisons import times_asked
 from tests.kit.lab_home import store_of_short_studies, train
@@ -30,7 +31,7 @@ REQUEST = Request("rope", preset="quick", overrides={"max_iters": "20"}, wandb="
 store = pytest.fixture(store_of_short_studies)
 
 
-def tried(store: Store, losses: dict[str, tuple[float | None, ...]]) -> tuned_value.TunedValue:
+def tried(store: Store, losses: dict[str, tuple[float | None, ...]]) -> TunedValue:
     """The choice when the three values came to these losses in each arm."""
     tuning = series_plan.plan_tuning(REQUEST, "learning_rate", store)
     for at, plan in enumerate(tuning.plans):
@@ -121,8 +122,8 @@ def test_the_command_tunes_then_trains_and_says_so(
         assert (comparison.analysis.alpha, times_asked(comparison)) == (ALPHA, (1, 1)), (
             "to try values is no look"
         )
-        kinds = [note.kind for note in comparison.analysis.notes]
-        assert not {NoteKind.CONDITIONS, NoteKind.ASKED} & set(kinds)
+        kinds = [note.kind for note in comparison.notes]
+        assert not {"conditions", "asked"} & set(kinds)
         assert "tuned for each" in scope_text.scope_sentence(comparison)
         assert "not tuned" not in scope_text.scope_sentence(comparison)
         assert comparison_record.comparison_json(comparison)["tuned"]["seeds"] == 2

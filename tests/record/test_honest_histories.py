@@ -13,8 +13,8 @@ import pytest
 
 from benchmarks.looks import Week, arm, more, stop_when_known
 from q1lab.index.store import Store
+from q1lab.judgment.intervals import Reason
 from q1lab.record import delete_restore, on_record
-from q1lab.statistics.intervals import Reason
 from q1lab.study.series import Series
 from q1lab.verdict.comparison import Comparison
 

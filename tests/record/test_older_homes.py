@@ -12,9 +12,9 @@ import pytest
 from benchmarks.looks import Week
 from q1lab.index import store as stores
 from q1lab.index.store import Store
+from q1lab.judgment import level_text
 from q1lab.record import on_record
 from q1lab.study import studies
-from q1lab.verdict import level_text
 from q1lab.verdict.comparison_cache import compare
 
 OLD_LEVEL = 0.0106

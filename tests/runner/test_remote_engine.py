@@ -14,13 +14,13 @@ from q1lab.commands import live_progress, status
 from q1lab.ground import config
 from q1lab.index import ingest_events, study_view
 from q1lab.index.store import Store
+from q1lab.judgment.metric import VAL_LOSS
 from q1lab.runner import alerts, remote_engine
 from q1lab.runner.engine import JobNews, OutOfReach, Refused
 from q1lab.runner.remote_engine import RemoteCrew
 from q1lab.runner.runner import Runner
 from q1lab.study import engine_state, liveness, seed_range, studies
 from q1lab.study.engine_state import CellStatus, Job
-from q1lab.study.metric import VAL_LOSS
 from q1lab.study.run_states import RunState
 from q1lab.study.studies import Study
 from tests.kit.lab_home import make_study

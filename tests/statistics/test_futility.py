@@ -12,7 +12,7 @@ import pytest
 from scipy import stats as scipy_stats
 
 from q1lab.ground.errors import Problem
-from q1lab.statistics import futility, interim_analyses
+from q1lab.judgment import futility, interim_analyses
 from q1lab.study import part_registry, seed_range
 from q1lab.study.command_line import Request
 from q1lab.study.design import Design

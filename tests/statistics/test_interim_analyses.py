@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
 from q1lab.ground.errors import Problem
-from q1lab.statistics import interim_analyses
-from q1lab.statistics.intervals import ALPHA
+from q1lab.judgment import interim_analyses
+from q1lab.judgment.intervals import ALPHA
 from q1lab.study import seed_range
 
 STUDIES = 40_000

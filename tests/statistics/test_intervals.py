@@ -7,7 +7,6 @@ import itertools
 import json
 import math
 import random
-from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -18,8 +17,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from q1lab.ground.errors import Problem
-from q1lab.statistics import interim_analyses
-from q1lab.statistics.intervals import (
+from q1lab.judgment import interim_analyses, notes
+from q1lab.judgment.intervals import (
     ALPHA,
     COVERAGE,
     LOGNORMAL_FIXED,
@@ -30,8 +29,6 @@ from q1lab.statistics.intervals import (
     Analysis,
     Headline,
     Interval,
-    Note,
-    NoteKind,
     Reason,
     analyze,
     find_outlier,
@@ -40,7 +37,8 @@ from q1lab.statistics.intervals import (
     true_coverage,
     verdict_alone,
 )
-from q1lab.verdict.comparison import comparison_facts
+from q1lab.judgment.judge import Values, judge
+from q1lab.judgment.notes import Note
 from tests.kit.comparisons import make
 from tests.kit.places import ROOT
 
@@ -52,8 +50,8 @@ def arm(*losses: float | None) -> dict[int, float | None]:
     return dict(enumerate(losses))
 
 
-def kinds(result: Analysis) -> list[NoteKind]:
-    return [note.kind for note in result.notes]
+def notes_of(base: Values, mod: Values, headline: Headline, **more: Any) -> tuple[Note, ...]:
+    return judge(base, mod, headline=headline, **more).notes
 
 
 def ends(interval: Interval | None) -> tuple[float, float]:
@@ -213,23 +211,23 @@ def test_verdicts(change: float, delta: float | None, verdict: str, headline: He
 
 
 def test_a_win_smaller_than_what_matters_says_so() -> None:
-    result = analyze(arm(1.5, 1.502, 1.504), arm(1.4, 1.402, 1.403), headline="paired", delta=1.0)
-    assert result.verdict == "helps"
-    assert NoteKind.BELOW_DELTA in kinds(result)
+    base, mod = arm(1.5, 1.502, 1.504), arm(1.4, 1.402, 1.403)
+    assert analyze(base, mod, headline="paired", delta=1.0).verdict == "helps"
+    assert notes.BelowDelta() in notes_of(base, mod, "paired", delta=1.0)
 
 
 def test_the_declared_headline_decides_and_the_other_is_named() -> None:
     base, mod = arm(1.0, 2.0, 3.0), arm(0.9, 1.9, 2.89)  # pairs agree, seeds spread widely
     paired, welch = analyze(base, mod, headline="paired"), analyze(base, mod, headline="welch")
     assert (paired.verdict, welch.verdict) == ("helps", "cannot tell")
-    assert Note(NoteKind.TEMPTING, {"verdict": "helps"}) in welch.notes
+    assert notes.OtherInterval("helps") in notes_of(base, mod, "welch")
 
 
 def test_bootstrap_that_disagrees_is_told() -> None:
     # three differences below 0: the bootstrap excludes 0, the t interval does not
-    result = analyze(arm(0, 0, 0), arm(-0.01, -0.02, -0.09), headline="paired")
-    assert result.verdict == "cannot tell"
-    assert Note(NoteKind.DISAGREE, {"bootstrap": True}) in result.notes
+    base, mod = arm(0, 0, 0), arm(-0.01, -0.02, -0.09)
+    assert analyze(base, mod, headline="paired").verdict == "cannot tell"
+    assert notes.BootstrapDisagrees(bootstrap=True) in notes_of(base, mod, "paired")
 
 
 def test_seeds_needed_aim_at_the_smallest_difference_that_matters_only() -> None:
@@ -272,12 +270,11 @@ def test_too_few_seeds() -> None:
 def test_an_outlier_is_named_with_the_verdict_of_the_others() -> None:
     base = arm(1.5, 1.52, 1.49, 1.51)
     mod = arm(1.47, 1.489, 8.49, 1.481)
-    facts = {"arm": "", "seed": 2, "value": pytest.approx(7.0), "without": "helps"}
-    assert Note(NoteKind.OUTLIER, facts) in analyze(base, mod, headline="paired").notes
-    facts = {"arm": "modified", "seed": 2, "value": 8.49, "without": "helps"}
-    assert Note(NoteKind.OUTLIER, facts) in analyze(base, mod, headline="welch").notes
-    ties = analyze(arm(1.5, 1.5, 1.5), arm(1.49, 1.49, 1.5), headline="paired")
-    assert NoteKind.OUTLIER not in kinds(ties), "rounded values are often equal"
+    pair = notes.Outlier("", 2, pytest.approx(7.0), "helps")
+    assert pair in notes_of(base, mod, "paired")
+    assert notes.Outlier("modified", 2, 8.49, "helps") in notes_of(base, mod, "welch")
+    ties = notes_of(arm(1.5, 1.5, 1.5), arm(1.49, 1.49, 1.5), "paired")
+    assert not any(isinstance(note, notes.Outlier) for note in ties), "rounded values are equal"
 
 
 @pytest.mark.parametrize("n", [3, 5, 12])
@@ -308,7 +305,7 @@ def test_only_common_seeds_are_paired() -> None:
     result = analyze(base, mod, headline="paired")
     assert result.n == 3
     assert result.mean == pytest.approx(-0.5)
-    assert Note(NoteKind.UNPAIRED, {"seeds": [7, 9]}) in result.notes
+    assert notes.Unpaired((7, 9)) in notes_of(base, mod, "paired")
     assert analyze(base, mod, headline="welch").n == 4
 
 
@@ -412,6 +409,7 @@ studies = st.integers(2, 5).flatmap(
 headlines = st.sampled_from(["paired", "welch"])
 
 
+@settings(deadline=None)
 @given(studies, headlines, st.sampled_from([ALPHA, ALPHA / 2]))
 def test_a_claim_alone_is_the_whole_analysis_s(
     arms: tuple[list[float], list[float]], headline: Headline, alpha: float
@@ -496,7 +494,7 @@ def test_the_verdict_follows_from_the_interval(
         assert result.bootstrap is not None
         assert result.bootstrap.low <= result.mean + 1e-9
         assert result.mean - 1e-9 <= result.bootstrap.high
-    json.dumps(comparison_facts(make(arm(*study[0]), arm(*study[1]), headline)), allow_nan=False)
+    json.dumps(make(arm(*study[0]), arm(*study[1]), headline).facts(), allow_nan=False)
 
 
 @calm
@@ -508,7 +506,7 @@ def test_the_verdict_follows_from_the_interval(
 def test_any_numbers_at_all_give_an_answer(
     base: dict[int, float | None], mod: dict[int, float | None], headline: Headline
 ) -> None:
-    json.dumps(comparison_facts(make(base, mod, headline)), allow_nan=False)
+    json.dumps(make(base, mod, headline).facts(), allow_nan=False)
 
 
 # ── null studies
@@ -549,15 +547,17 @@ def test_equal_pairs_are_no_verdict_and_said_beside_any_other(headline: Headline
     def analyze_with(change: dict[int, float | None]) -> Analysis:
         return analyze(base, {**base, **change}, headline=headline, delta=0.5)
 
-    def equal(analysis: Analysis) -> list[Mapping[str, Any]]:
-        return [note.facts for note in analysis.notes if note.kind is NoteKind.EQUAL]
+    def equal(change: dict[int, float | None]) -> list[Note]:
+        told = notes_of(base, {**base, **change}, headline, delta=0.5)
+        return [note for note in told if isinstance(note, notes.EqualPairs)]
 
     same = analyze_with({})
     assert (same.verdict, same.reason, same.ends) == ("no verdict", Reason.EQUAL, None)
     lost = analyze_with({1: None})
-    assert (lost.reason, equal(lost)) == (Reason.DIVERGED, [{"equal": 3, "pairs": 3}])
-    assert equal(analyze_with({1: 2.04})) == [{"equal": 3, "pairs": 4}]
-    assert equal(analyze_with({1: 2.04, 2: 1.99})) == []
+    assert lost.reason is Reason.DIVERGED
+    assert equal({1: None}) == [notes.EqualPairs(3, 3)]
+    assert equal({1: 2.04}) == [notes.EqualPairs(3, 4)]
+    assert equal({1: 2.04, 2: 1.99}) == []
 
 
 @pytest.mark.parametrize(("first", "most"), [(3, 3), (8, 8), (3, 8), (3, 12)])

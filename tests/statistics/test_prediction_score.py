@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from q1lab.statistics.prediction_score import (
+from q1lab.judgment import prediction_text
+from q1lab.judgment.prediction_score import (
     Outcome,
     Score,
     calibrate,
     score_prediction,
     small_predictions,
 )
-from q1lab.verdict import prediction_text
 from tests.kit import document_records as records
 
 

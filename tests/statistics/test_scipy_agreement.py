@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from q1lab.judgment.intervals import Headline, analyze, pair_correlation
 from q1lab.statistics import gate_rule
-from q1lab.statistics.intervals import Headline, analyze, pair_correlation
 
 
 def arms(n: int) -> tuple[dict[int, float], dict[int, float]]:
@@ -86,7 +86,7 @@ def test_sizes_of_a_gates_looks(df: int) -> None:
 def test_a_comparison_does_not_import_it() -> None:
     code = (
         "import sys\n"
-        "from q1lab.statistics.intervals import analyze\n"
+        "from q1lab.judgment.intervals import analyze\n"
         "analyze({0: 1.0, 1: 1.2, 2: 1.1}, {0: 1.1, 1: 1.1, 2: 1.3}, headline='paired', delta=0.1)\n"
         "print({'scipy.stats', 'scipy.optimize'} & set(sys.modules))"
     )

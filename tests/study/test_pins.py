@@ -36,11 +36,11 @@ from q1lab.ground.errors import DISCARD
 from q1lab.ground.files import sha256_json, sha256_text
 from q1lab.index import ingest_events, journal
 from q1lab.index.store import Store
+from q1lab.judgment import interim_analyses
 from q1lab.planning import command_draft, own_loop_draft
 from q1lab.record import home_history, traveling_lines
 from q1lab.record.declarations import declaration_of
 from q1lab.runner import early_stopping, finished_runs, launch, series_members
-from q1lab.statistics import interim_analyses
 from q1lab.study import command_line, identity, kept_folder, studies
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.events import closing_exit, first_start, has_ended

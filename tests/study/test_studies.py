@@ -17,9 +17,9 @@ import pytest
 
 from q1lab.index import ingest_events
 from q1lab.index.store import Store
+from q1lab.judgment import futility
 from q1lab.planning import study_plan
 from q1lab.runner import launch
-from q1lab.statistics import futility
 from q1lab.study import studies, variants
 from q1lab.study.command_line import Request
 from tests.kit.commands import q1lab

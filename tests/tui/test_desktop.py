@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from q1lab.ground.errors import Problem
-from q1lab.statistics.intervals import Interval
+from q1lab.judgment.intervals import Interval
 from q1lab.study import presets
 from q1lab.tui import desktop, theme
 from q1lab.tui.keys import key_names

@@ -17,8 +17,10 @@ from q1lab.designs.given import Given, TableRuns
 from q1lab.ground.log_tail import LogTail
 from q1lab.ground.text_formats import signed, time_left, token_rate
 from q1lab.index.study_view import RunView, StudyView, study_row
-from q1lab.statistics.intervals import Note, NoteKind
-from q1lab.study.metric import VAL_LOSS, Metric
+from q1lab.judgment import difference_text, figure, run_notes
+from q1lab.judgment.figure import Bar, Figure
+from q1lab.judgment.metric import VAL_LOSS, Metric
+from q1lab.judgment.records import Floor
 from q1lab.study.run_states import RunState
 from q1lab.tui import theme
 from q1lab.tui.snapshot_taker import StudyInFocus
@@ -42,9 +44,7 @@ from q1lab.tui.widgets.run_grid import RunGrid
 from q1lab.tui.widgets.sparkline import BARS, GAP, common_range, sparkline, value_range
 from q1lab.tui.widgets.study_text import study_heading
 from q1lab.tui.widgets.theme_colors import Palette
-from q1lab.verdict import difference_text, figure
-from q1lab.verdict.comparison import Floor
-from q1lab.verdict.figure import Bar, Figure
+from q1lab.verdict import progress_figure
 from tests.kit.comparisons import make
 from tests.kit.lab_home import make_study
 from tests.kit.plans import changed
@@ -353,7 +353,7 @@ def test_while_a_study_trains_only_pairs_are_shown() -> None:
         run("baseline", 1, val_loss=1.91),
         run("modified", 1, RunState.RUNNING),
     ]
-    plot = figure.progress_figure(make_study(), runs)
+    plot = progress_figure.progress_figure(make_study(), runs)
     assert plot.word == ""
     (pairs,) = plot.bars
     assert [(bar.label, bar.low, bar.high, round(bar.points[0], 3)) for bar in pairs.parts] == [
@@ -362,7 +362,8 @@ def test_while_a_study_trains_only_pairs_are_shown() -> None:
     text = "\n".join(line.plain for line in forest_plot.forest_lines(plot, 40, COLORS))
     assert "all 3 planned" in " ".join(text.split())
     assert (
-        "too little" in figure.progress_figure(make_study("rope-2", seeds=(0,)), runs).caveats[-1]
+        "too little"
+        in progress_figure.progress_figure(make_study("rope-2", seeds=(0,)), runs).caveats[-1]
     )
 
 
@@ -387,7 +388,7 @@ FOUND = make(
     {9: 1.897, 10: 1.9001, 11: 1.8951},
     delta=0.01,
     floor=Floor(-0.008, 0.008),
-    notes=(Note(NoteKind.UNCHECKED),),
+    notes=(run_notes.Unchecked(),),
 )
 
 
@@ -428,7 +429,9 @@ def test_wide_characters_are_broken_and_cut_by_their_cells() -> None:
     arms = study.to_dict()["arms"]
     arms["modified"]["variant"] = name
     study = changed(study, arms=arms)
-    plot = figure.progress_figure(study, [run("baseline", val_loss=1.9), run(val_loss=1.8)])
+    plot = progress_figure.progress_figure(
+        study, [run("baseline", val_loss=1.9), run(val_loss=1.8)]
+    )
     assert plot.title.startswith("日本語で書かれた… − baseline")
     bar = Bar("interval", name, "", -0.1, 0.1, (0.0,))
     lines = forest_plot.forest_lines(replace(plot, bars=(bar,), title=name * 3), 31, COLORS)

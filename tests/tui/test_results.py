@@ -12,7 +12,7 @@ from textual.widgets import Input, Select
 from q1lab.ground import paths
 from q1lab.index import ingest_events, study_labels
 from q1lab.index.store import Store
-from q1lab.statistics.intervals import Interval
+from q1lab.judgment.intervals import Interval
 from q1lab.study import studies
 from q1lab.tui.screens.form import FormScreen
 from q1lab.tui.screens.lab import LabScreen

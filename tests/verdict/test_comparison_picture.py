@@ -14,12 +14,13 @@ from xml.etree import ElementTree
 import pytest
 
 from q1lab.ground.errors import Problem
-from q1lab.verdict import label_text, svg
-from q1lab.verdict.comparison import Comparison, Floor
+from q1lab.judgment import label_text, svg
+from q1lab.judgment.records import Floor
+from q1lab.judgment.svg import text_width
+from q1lab.judgment.terminal_text import ARM_COLORS
+from q1lab.verdict.comparison import Comparison
 from q1lab.verdict.comparison_picture import draw_comparison, picture_format
 from q1lab.verdict.equal_budget import compare_at_budget
-from q1lab.verdict.svg import text_width
-from q1lab.verdict.terminal_text import ARM_COLORS
 from tests.kit.comparisons import make
 from tests.kit.document_records import PREDICTION
 from tests.kit.plans import changed

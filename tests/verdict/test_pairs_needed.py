@@ -14,14 +14,14 @@ from click.testing import CliRunner
 from q1lab.commands.plan import plan as command
 from q1lab.ground import paths
 from q1lab.index.store import Store
+from q1lab.judgment import interim_analyses, intervals
+from q1lab.judgment.short_text import settling_line
 from q1lab.record import begin
-from q1lab.statistics import interim_analyses, intervals
 from q1lab.study import seed_range, studies, variants
 from q1lab.study.command_line import Request
 from q1lab.study.studies import Study
-from q1lab.verdict import figure, pairs_needed
+from q1lab.verdict import pairs_needed, progress_figure
 from q1lab.verdict.comparison_cache import compare
-from q1lab.verdict.short_text import settling_line
 from q1lab.week.lists import predictions
 from tests.kit.lab_home import finish, make_study
 from tests.kit.plans import changed
@@ -239,6 +239,6 @@ def test_a_planned_range_shows_its_interval_narrow() -> None:
     with Store() as store:
         ingest_events.ingest_study(store, study)
         runs = study_view.read_view(store, study).runs
-    plot = figure.progress_figure(study, runs[:10])
+    plot = progress_figure.progress_figure(study, runs[:10])
     assert [bar.label for bar in plot.bars[1:]] == [f"after {n} pairs" for n in (3, 4, 5)]
     assert "Planned: 3 to 8 pairs" in plot.caveats[-1]

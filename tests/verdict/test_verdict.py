@@ -23,25 +23,29 @@ from rich.cells import cell_len
 
 from q1lab.commands import error_boundary
 from q1lab.documents import comparison_tables, modification
-from q1lab.record.history import LevelSum
-from q1lab.record.home_history import SeenLook
-from q1lab.statistics import futility, interim_analyses, intervals
-from q1lab.statistics.intervals import Note, NoteKind
-from q1lab.study.command_arms import CommandSpec
-from q1lab.study.origin import ImportedRuns
-from q1lab.study.seed_range import SeedRange
-from q1lab.study.series import Series
-from q1lab.study.studies import ARMS, Arm, Data
-from q1lab.study.trainer import SEED_OFFSET
-from q1lab.verdict import cost_columns, table_text
-from q1lab.verdict.comparison import SIZE_MATTERS_FROM, Comparison, Floor, QuestionCost
-from q1lab.verdict.terminal_text import (
+from q1lab.judgment import (
+    cost_columns,
+    futility,
+    interim_analyses,
+    intervals,
+    run_notes,
+    table_text,
+)
+from q1lab.judgment.records import Floor, LevelSum, QuestionCost, SeenLook
+from q1lab.judgment.terminal_text import (
     ARM_COLORS,
     comparison_lines,
     rich_comparison_lines,
     rich_short_lines,
     short_lines,
 )
+from q1lab.study.command_arms import CommandSpec
+from q1lab.study.origin import ImportedRuns
+from q1lab.study.seed_range import SeedRange
+from q1lab.study.series import Series
+from q1lab.study.studies import ARMS, Arm, Data
+from q1lab.study.trainer import SEED_OFFSET
+from q1lab.verdict.comparison import SIZE_MATTERS_FROM, Comparison
 from tests.kit import document_records as records
 from tests.kit import lab_home, places
 from tests.kit.commands import q1lab
@@ -118,7 +122,7 @@ CASES: dict[str, Comparison] = {
             of_arm=LevelSum(1, 0.075),
             of_home=LevelSum(1, 0.075),
         ),
-        notes=(Note(NoteKind.ASKED),),
+        notes=(run_notes.LookedAgain(),),
     ),
     "two-seeds": make({0: 1.470, 1: 1.475}, {0: 1.452, 1: 1.466}),
     "one-seed": make({0: 1.470}, {0: 1.452}),
@@ -183,7 +187,7 @@ CASES: dict[str, Comparison] = {
             of_arm=LevelSum(2, 0.1375),
             of_home=LevelSum(4, 0.2375),
         ),
-        notes=(Note(NoteKind.ASKED),),
+        notes=(run_notes.LookedAgain(),),
     ),
     "replication": make(
         BASE,
@@ -197,7 +201,7 @@ CASES: dict[str, Comparison] = {
             of_arm=LevelSum(1, 0.05),
             of_home=LevelSum(1, 0.05),
         ),
-        notes=(Note(NoteKind.ASKED),),
+        notes=(run_notes.LookedAgain(),),
     ),
     "planned-range": make(
         BASE,
@@ -217,7 +221,7 @@ CASES: dict[str, Comparison] = {
         looks=(tuple(range(8)),),
         range=STOPS,
         series=SWEEP_OF_FOUR,
-        notes=(Note(NoteKind.SERIES),),
+        notes=(run_notes.OfSeries(),),
     ),
     "large-numbers": make(
         {0: 21_900.0, 1: 22_000.0, 2: 22_200.0},
@@ -234,7 +238,7 @@ CASES: dict[str, Comparison] = {
         range=RANGE,
     ),
     "series-share": make(
-        BASE, HELPS, alpha=0.0125, series=SWEEP_OF_FOUR, notes=(Note(NoteKind.SERIES),)
+        BASE, HELPS, alpha=0.0125, series=SWEEP_OF_FOUR, notes=(run_notes.OfSeries(),)
     ),
     "imported": make(BASE, HELPS, imported=ImportedRuns("runs.csv")),
     "picked-seeds": make(
@@ -388,13 +392,13 @@ def test_fairness_warning_from_one_percent_up(params: int, warns: bool) -> None:
         for arm, count in (("baseline", 100_000), ("modified", params))
     }
     assert (abs(params / 100_000 - 1) >= SIZE_MATTERS_FROM) == warns
-    notes = (Note(NoteKind.SIZE),) if warns else ()
+    notes = (run_notes.DifferentSize(),) if warns else ()
     comparison = make(BASE, HELPS, costs=size, notes=notes)
     assert any("⚠ The arms differ" in line for line in comparison_lines(comparison, 80)) == warns
 
 
 def test_text_from_outside_is_only_text() -> None:
-    note = Note(NoteKind.UNFINISHED, {"runs": ["[link=evil]note\x1b]0;t\x07"], "of": 6})
+    note = run_notes.UnfinishedRuns(("[link=evil]note\x1b]0;t\x07",), 6)
     record = renamed(make(BASE, HELPS, notes=(note,)), "[bold red]x")
     data = replace(record.study.data, name="a\x1b[2Jb\x07")
     record = replace(record, study=replace(record.study, data=data))

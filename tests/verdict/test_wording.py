@@ -22,29 +22,31 @@ from q1lab.ground.text_formats import signed
 from q1lab.index import ingest_events
 from q1lab.index.store import Store
 from q1lab.index.stored_results import RECORD_VERSION
-from q1lab.record.home_history import SeenLook
-from q1lab.statistics.intervals import Note, NoteKind, Reason
-from q1lab.study.series import Series
-from q1lab.tui.widgets import forest_plot
-from q1lab.tui.widgets.study_text import verdict_words
-from q1lab.tui.widgets.theme_colors import Palette
-from q1lab.verdict import (
-    comparison_cache,
+from q1lab.judgment import (
     comparison_record,
     difference_text,
     figure,
     first_person_text,
     label_text,
-    note_text,
-    result_rows,
+    notes,
+    report_blocks,
+    run_notes,
     scope_text,
     short_text,
     verdict_text,
 )
-from q1lab.verdict.comparison import Comparison, Floor, QuestionCost, from_record, to_record
+from q1lab.judgment.intervals import Reason
+from q1lab.judgment.notes import Note
+from q1lab.judgment.records import Floor, QuestionCost, SeenLook
+from q1lab.judgment.terminal_text import comparison_lines, short_lines
+from q1lab.study.series import Series
+from q1lab.tui.widgets import forest_plot
+from q1lab.tui.widgets.study_text import verdict_words
+from q1lab.tui.widgets.theme_colors import Palette
+from q1lab.verdict import comparison_cache, progress_figure, result_rows
+from q1lab.verdict.comparison import Comparison, from_record, to_record
 from q1lab.verdict.comparison_picture import draw_comparison
 from q1lab.verdict.result_rows import ResultRow
-from q1lab.verdict.terminal_text import comparison_lines, short_lines
 from tests.kit import document_records as records
 from tests.kit import lab_home
 from tests.kit.comparisons import make
@@ -93,7 +95,9 @@ def tellers(c: Comparison) -> dict[str, str]:
     )
     side_by_side = "\n".join(
         line.plain
-        for line in forest_plot.forest_lines(figure.side_by_side_figure([line_of(c)]), 110, COLORS)
+        for line in forest_plot.forest_lines(
+            progress_figure.side_by_side_figure([line_of(c)]), 110, COLORS
+        )
     )
     return {
         "terminal": flat("\n".join(comparison_lines(c, 110))),
@@ -147,31 +151,38 @@ def test_notes_are_told_by_their_kind_and_each_kind_has_words() -> None:
     series = Series("sweep-1", "sweep", ("rope", "gqa"), 0, 0.025)
     looks = (SeenLook("rope-1", 3, 0.05, "cannot tell"), SeenLook("rope-2", 3, 0.025, "helps"))
     comparison = make(BASE, HELPS, delta=0.5, series=series, asking=QuestionCost(looks, 0.075))
-    facts_of = {
-        NoteKind.UNPAIRED: {"seeds": [3]},
-        NoteKind.EQUAL: {"equal": 2, "pairs": 3},
-        NoteKind.CONDITIONS: {
-            "differ": {"torch": {"2.9": ["baseline-seed0"], "2.10": ["modified-seed0"]}}
-        },
-        NoteKind.ALLOWED: {"what": ["max_iters"]},
-        NoteKind.CODE: {"files": ["model.py", "blocks/attention.py"]},
-        NoteKind.CHANGED_PLAN: {"parts": ["seeds"]},
-        NoteKind.SHORT: {"fallen": 0.3, "lately": 0.1},
-        NoteKind.DIVERGED_OR_STUCK: {"arms": [["modified", 8, 1, 0], ["baseline", 9, 0, 2]]},
-        NoteKind.DISAGREE: {"bootstrap": True},
-        NoteKind.TEMPTING: {"verdict": "helps"},
-        NoteKind.UNFINISHED: {"runs": ["modified-seed2"], "of": 6},
-        NoteKind.DAMAGED: {"lines": 1},
-        NoteKind.RISING: {"at": 1250, "rise": 0.23, "command": "q1lab run rope --max-iters 1250"},
-        NoteKind.OUTLIER: {"arm": "", "seed": 2, "value": 7.0, "without": "helps"},
-        NoteKind.COMMAND: {"correlation": 0.5, "between": [-0.2, 0.9]},
-        NoteKind.LEFT_OPEN: {"what": ["use_rope=True", "another kind: a window"]},
-        NoteKind.OVERRULED: {"checks": ["“rope: angles”, because the base grows with the layer"]},
-    }
-    sentences = [
-        note_text.note_sentence(Note(kind, facts_of.get(kind, {})), comparison) for kind in NoteKind
+    told: list[Note] = [
+        notes.Unpaired((3,)),
+        notes.EqualPairs(2, 3),
+        notes.Outlier("", 2, 7.0, "helps"),
+        notes.BootstrapDisagrees(bootstrap=True),
+        notes.OtherInterval("helps"),
+        notes.BelowDelta(),
+        run_notes.Conditions({"torch": {"2.9": ("baseline-seed0",), "2.10": ("modified-seed0",)}}),
+        run_notes.AllowedDifferences(("max_iters",)),
+        run_notes.ChangedCode(("model.py", "blocks/attention.py")),
+        run_notes.ChangedPlan(("seeds",)),
+        run_notes.ChangedTrainer(),
+        run_notes.ShortBudget(0.3, 0.1),
+        run_notes.DivergedOrStuck((("modified", 8, 1, 0), ("baseline", 9, 0, 2))),
+        run_notes.UnfinishedRuns(("modified-seed2",), 6),
+        run_notes.DamagedLines(1),
+        run_notes.RisingLoss(1250, 0.23, "q1lab run rope --max-iters 1250"),
+        run_notes.CommandCautions(0.5, (-0.2, 0.9)),
+        run_notes.LeftOpen(("use_rope=True", "another kind: a window")),
+        run_notes.OverruledChecks(("“rope: angles”, because the base grows with the layer",)),
+        run_notes.Unchecked(),
+        run_notes.DifferentSize(),
+        run_notes.OfSeries(),
+        run_notes.LookedAgain(),
+        run_notes.OtherRuns(),
     ]
-    assert len(set(sentences)) == len(NoteKind)
+    assert {note.kind for note in told} == set(Note.kinds)
+    assert [notes.from_dict(json.loads(json.dumps(note.to_dict()))) for note in told] == told
+    weights = [note.weight for note in told if note.weight]
+    assert len(set(weights)) == len(weights), "which of two is heavier would be left to chance"
+    sentences = [note.sentence(comparison) for note in told]
+    assert len(set(sentences)) == len(told)
     for sentence in sentences:
         assert sentence.endswith((".", ")", "--max-iters 1250")), sentence
         assert sentence[0].isupper() or sentence[0].isdigit(), sentence
@@ -189,9 +200,7 @@ def test_the_reason_is_never_told_twice() -> None:
             assert text.count(verdict_text.no_verdict_reason(comparison)[:60]) <= 2, (
                 name
             )  # JSON and drafts quote it
-        assert "\n".join(comparison_lines(comparison, 100)).count("⚠") == len(
-            comparison.analysis.notes
-        )
+        assert "\n".join(comparison_lines(comparison, 100)).count("⚠") == len(comparison.notes)
 
 
 def test_a_threshold_is_shown_on_the_side_where_it_is() -> None:
@@ -356,13 +365,13 @@ def test_studies_side_by_side_name_another_number_of_threads() -> None:
     one_thread, two_threads = (replace(line_of(make(BASE, HELPS)), threads=many) for many in (1, 2))
     (note,) = (
         text
-        for text in figure.side_by_side_figure([one_thread, two_threads]).caveats
+        for text in progress_figure.side_by_side_figure([one_thread, two_threads]).caveats
         if "threads" in text
     )
     assert note.startswith("Their runs had 1 and 2 threads: ")
     assert not [
         text
-        for text in figure.side_by_side_figure([one_thread, one_thread]).caveats
+        for text in progress_figure.side_by_side_figure([one_thread, one_thread]).caveats
         if "threads" in text
     ]
 
@@ -373,7 +382,7 @@ def test_a_budget_at_which_little_is_trained_is_called_short(iters: int, short: 
     comparison = with_curves(iters, lambda at: 1.9 + 2.2 * math.exp(-at / 300))
     assert comparison.analysis.verdict == "cannot tell"
     assert (comparison_record.comparison_json(comparison)["still_falling"] is not None) == short
-    assert ("have learned little" in " ".join(note_text.note_sentences(comparison))) == short
+    assert ("have learned little" in " ".join(report_blocks.note_sentences(comparison))) == short
 
 
 def with_curves(iters: int, loss: Callable[[int], float], name: str = "rope-1") -> Comparison:
@@ -401,14 +410,14 @@ def with_curves(iters: int, loss: Callable[[int], float], name: str = "rope-1") 
 def test_a_val_loss_that_rises_is_named_with_the_budget_of_its_minimum() -> None:
     """What is compared then is how fast the arms overfit."""
     comparison = with_curves(5000, lambda at: 1.47 + ((at - 1500) / 5000) ** 2)
-    (rising,) = [note for note in comparison.analysis.notes if note.kind is NoteKind.RISING]
-    assert rising.facts["at"] == 1500
-    text = note_text.note_sentence(rising, comparison)
+    (rising,) = [note for note in comparison.notes if isinstance(note, run_notes.RisingLoss)]
+    assert rising.at == 1500
+    text = rising.sentence(comparison)
     assert "lowest at iter 1,500 and rose by 0.49 nats" in text
     assert "--max-iters 1500" in text
     assert not any(
-        note.kind is NoteKind.RISING
-        for note in with_curves(5000, lambda at: 1.5, "rope-2").analysis.notes
+        isinstance(note, run_notes.RisingLoss)
+        for note in with_curves(5000, lambda at: 1.5, "rope-2").notes
     )
 
 

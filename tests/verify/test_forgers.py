@@ -18,9 +18,9 @@ import pytest
 from q1lab.ground import paths
 from q1lab.index import journal
 from q1lab.index.store import Store
+from q1lab.judgment import interim_analyses
 from q1lab.record import begin
 from q1lab.record.home_history import StudyHistory, study_history
-from q1lab.statistics import interim_analyses
 from q1lab.study import bundle, studies
 from q1lab.study.bundle import DECLARATIONS
 from q1lab.verdict import comparison_cache

@@ -14,7 +14,7 @@ from q1lab.commands.card import card as command
 from q1lab.ground import paths
 from q1lab.index import learner_tables
 from q1lab.index.store import Store
-from q1lab.verdict import first_person_text
+from q1lab.judgment import first_person_text
 from q1lab.week import content, progress, progress_card
 from q1lab.week.lists import artifacts
 from q1lab.week.syllabus import Week

@@ -22,7 +22,7 @@ import pytest
 from q1lab.commands.cli import cli, run_command_line
 from q1lab.ground.text_formats import signed
 from q1lab.index.store import Store
-from q1lab.statistics import intervals
+from q1lab.judgment import intervals
 from q1lab.study import command_line, studies
 from q1lab.study.command_line import request_from_argv
 from q1lab.tui.pages import block_text
@@ -272,7 +272,7 @@ def test_what_is_said_of_budgets_is_what_the_card_measured() -> None:
 @pytest.mark.parametrize(("preset", "iters"), [("quick", 1000), ("cpu", 2000)])
 def test_the_results_show_the_same_digits_as_the_card(preset: str, iters: int) -> None:
     """Rounded once: −0.09449 kept as −0.0945 would be shown as −0.095."""
-    from q1lab.statistics.intervals import analyze
+    from q1lab.judgment.intervals import analyze
 
     on_card = {r["variant"] for r in card("study")}
     rows = tomllib.loads((SHIPPED / "results.toml").read_text())["results"]
@@ -294,8 +294,8 @@ def test_the_results_show_the_same_digits_as_the_card(preset: str, iters: int) -
 
 
 def test_intervals_in_the_text_are_drawn_as_the_program_draws_them() -> None:
-    from q1lab.verdict.comparison import Floor
-    from q1lab.verdict.terminal_text import comparison_lines
+    from q1lab.judgment.records import Floor
+    from q1lab.judgment.terminal_text import comparison_lines
     from tests.verdict.test_verdict import CASES
 
     shown = comparison_lines(replace(CASES["helps"], floor=Floor(-0.01, 0.01)), 80)
@@ -422,7 +422,7 @@ def test_the_example_of_each_verdict_follows_from_its_pairs() -> None:
 def test_the_hand_worked_interval_is_that_of_the_program() -> None:
     from scipy import stats
 
-    from q1lab.statistics.intervals import analyze
+    from q1lab.judgment.intervals import analyze
 
     worked = by_hand()
     assert pytest.approx(stats.t.ppf(0.975, 2), abs=1e-4) == worked["T"]
@@ -455,9 +455,9 @@ def test_looking_at_three_five_and_ten_is_wrong_one_time_in_eight() -> None:
 def test_what_looks_cost_is_what_the_program_charges() -> None:
     from scipy import stats
 
+    from q1lab.judgment import interim_analyses
+    from q1lab.judgment.intervals import later_level
     from q1lab.record.history import ALPHA
-    from q1lab.statistics import interim_analyses
-    from q1lab.statistics.intervals import later_level
 
     text = " ".join((SHIPPED / "session-b.md").read_text().split())
     second = later_level(ALPHA)

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
-from q1lab.statistics import interim_analyses
-from q1lab.statistics.intervals import ALPHA, SEED
+from q1lab.judgment import interim_analyses
+from q1lab.judgment.intervals import ALPHA, SEED
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import q1lab
-from q1lab.verdict.difference_text import interval_text, number_writer
+from q1lab.judgment.difference_text import interval_text, number_writer
 
 PUBLIC = Path(__file__).parents[2] / "docs" / "results" / "public.json"
 

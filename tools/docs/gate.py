@@ -12,9 +12,8 @@ from pathlib import Path
 import looks
 import numpy as np
 
-from q1lab.statistics import intervals
+from q1lab.judgment import intervals, svg
 from q1lab.statistics.gate_rule import RULES_BY_NUMBER
-from q1lab.verdict import svg
 from tests.kit import many_nights
 from tests.kit.nights import IDEAS, Night, losses
 

@@ -112,8 +112,8 @@ def claim_chance(effect: float, alpha: float, pairs: int = REPLICATED) -> float:
 def levels_text() -> str:
     """The table of docs/statistics.md: the chance of any claim where nothing changed, by ways to
     look again, each time at 95% and at half the level of the look before; computed."""
-    from q1lab.statistics import interim_analyses
-    from q1lab.statistics.intervals import ALPHA
+    from q1lab.judgment import interim_analyses
+    from q1lab.judgment.intervals import ALPHA
 
     def nested(levels: Sequence[float], sizes: Sequence[int]) -> float:
         return interim_analyses.chance_of_any_claim(list(zip(sizes, levels, strict=True)))

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from q1lab.ground.text_formats import signed
-from q1lab.statistics import intervals
+from q1lab.judgment import intervals
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results" / "card.jsonl"
 ALONE = ("rmsnorm", "rope", "swiglu", "gqa")

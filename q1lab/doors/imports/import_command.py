@@ -20,11 +20,11 @@ from q1lab.doors.imports.table_options import table_options
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, OK, Problem
 from q1lab.ground.files import printable
+from q1lab.judgment.metric import Metric
 from q1lab.record.traveling_lines import CameWith
 from q1lab.runner import child_processes
 from q1lab.study import studies
 from q1lab.study.bundle import Bundle
-from q1lab.study.metric import Metric
 
 if TYPE_CHECKING:
     from q1lab.doors.imports.import_study import TakenIn
@@ -243,8 +243,8 @@ def _record_import(
     quiet: bool,
 ) -> None:
     """Put a new study on record, and say what was taken in."""
+    from q1lab.judgment import run_notes
     from q1lab.record import begin, traveling_lines
-    from q1lab.verdict import note_text
 
     study = taken.study
     if not taken.is_new:
@@ -257,7 +257,7 @@ def _record_import(
     if is_whole:
         click.echo(f"  note: {traveling_lines.came_with_line(came)}", err=quiet)
     if not study.origin.knows_other_runs:
-        click.echo(f"  note: {note_text.OTHER_RUNS_SENTENCE}", err=quiet)
+        click.echo(f"  note: {run_notes.OTHER_RUNS_SENTENCE}", err=quiet)
     begin.record_begin(store, study, came)
 
 

@@ -29,6 +29,7 @@ from q1lab.ground import paths
 from q1lab.ground.errors import Problem, nearest
 from q1lab.ground.files import file_size, printable, read_bytes, utc_now, write_atomic
 from q1lab.ground.json_records import storable_text
+from q1lab.judgment.metric import Metric
 from q1lab.record.traveling_lines import CameWith
 from q1lab.runner import early_stopping, series_members
 from q1lab.study import bundle, liveness, studies
@@ -36,7 +37,6 @@ from q1lab.study.bundle import Bundle
 from q1lab.study.events import LARGEST_COUNT, has_ended, read_new_events
 from q1lab.study.hyperparameters import INTEGERS, NUMBERS, checked_value
 from q1lab.study.identity import code_hash
-from q1lab.study.metric import Metric
 from q1lab.study.origin import Imported, ImportedRuns
 from q1lab.study.run_states import ENDED, RunState
 from q1lab.study.series import MOST_MEMBERS, SWEEP

@@ -11,8 +11,8 @@ from typing import Any, cast
 from q1lab.doors.imports.number_table import NumberTable, arms_series, study_of_table
 from q1lab.doors.imports.outside_runs import OutsideRun
 from q1lab.index.store import Row
+from q1lab.judgment import comparison_record, terminal_text, verdict_text
 from q1lab.study.studies import ARMS
-from q1lab.verdict import comparison_record, terminal_text, verdict_text
 from q1lab.verdict.comparison import Comparison, build_comparison
 from q1lab.verdict.series_table import SeriesMember, SeriesResult
 

@@ -35,9 +35,9 @@ from q1lab.doors.imports.outside_runs import (
 )
 from q1lab.ground.errors import Problem, nearest
 from q1lab.ground.files import os_reason, printable, read_text, utc_now
-from q1lab.statistics.intervals import ALPHA
+from q1lab.judgment.intervals import ALPHA
+from q1lab.judgment.metric import Metric
 from q1lab.study.events import LARGEST_COUNT, LARGEST_LOSS
-from q1lab.study.metric import Metric
 from q1lab.study.origin import Imported, ImportedRuns
 from q1lab.study.run_states import ENDED, RunState
 from q1lab.study.series import MOST_MEMBERS, SWEEP, Series

@@ -11,6 +11,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import DataTable, OptionList, Static
 
 from q1lab.index.study_view import RunView
+from q1lab.judgment import figure, short_text
 from q1lab.runner import child_processes
 from q1lab.study.run_states import ENDED, MISSING, RunState
 from q1lab.tui.screens import launch_opener
@@ -25,7 +26,7 @@ from q1lab.tui.widgets.run_grid import RunGrid
 from q1lab.tui.widgets.study_heading import StudyHeading
 from q1lab.tui.widgets.study_list import StudyLines, StudyList, search_text
 from q1lab.tui.widgets.study_text import final_comparison
-from q1lab.verdict import figure, short_text
+from q1lab.verdict import progress_figure
 from q1lab.verdict.result_rows import ResultRow, ResultRowReader
 
 SLIM = 78
@@ -141,7 +142,7 @@ class LabScreen(StudyActions, MainScreen):
         if record is not None:
             plot.figure = figure.comparison_figure(record)
         else:
-            plot.figure = figure.progress_figure(view.study, view.runs)
+            plot.figure = progress_figure.progress_figure(view.study, view.runs)
 
     def _compare_when_done(self, view: StudyInFocus) -> None:
         """Compute the comparison once the last run has ended, once per study and number of runs:

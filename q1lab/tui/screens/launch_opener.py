@@ -28,7 +28,7 @@ def open_form_with_more_seeds(
 ) -> None:
     """Open the launch form for the same study with ``n`` seeds per arm; None: twice as many, and
     as many as a verdict needs. A range that stopped since it was futile goes to its end instead."""
-    from q1lab.statistics.intervals import MIN_FOR_VERDICT
+    from q1lab.judgment.intervals import MIN_FOR_VERDICT
     from q1lab.study.command_line import resume_command
 
     many = n or max(2 * len(study.seeds), MIN_FOR_VERDICT)

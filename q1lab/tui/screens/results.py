@@ -15,7 +15,7 @@ from q1lab.tui.widgets.chart_data import ChartData, study_curves
 from q1lab.tui.widgets.forest_plot import ForestPlot
 from q1lab.tui.widgets.loss_chart import LossChart
 from q1lab.tui.widgets.results_table import ResultsTable
-from q1lab.verdict import figure, result_rows
+from q1lab.verdict import progress_figure, result_rows
 from q1lab.verdict.comparison_cache import cached_comparison
 from q1lab.verdict.result_rows import ResultRow
 
@@ -85,7 +85,7 @@ class ResultsScreen(StudyActions):
         table = self.query_one(ResultsTable)
         current = table.current
         compared = table.chosen or ([current] if current is not None else [])
-        self.query_one(ForestPlot).figure = figure.side_by_side_figure(compared)
+        self.query_one(ForestPlot).figure = progress_figure.side_by_side_figure(compared)
         self._labels(current)
         if current is not None and current.problem:
             self._charted, self.query_one(LossChart).data = None, ChartData()

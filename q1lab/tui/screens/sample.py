@@ -10,6 +10,7 @@ from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from q1lab.ground.errors import Problem
+from q1lab.judgment.terminal_text import STYLES
 from q1lab.runner import child_processes, passages
 from q1lab.runner.passages import PassagePair
 from q1lab.study.studies import Study
@@ -19,7 +20,6 @@ from q1lab.tui.screens.base import FullScreen
 from q1lab.tui.widgets.fitted_text import FittedText
 from q1lab.tui.widgets.theme_colors import palette
 from q1lab.verdict.passage_text import TOKENS, pair_lines
-from q1lab.verdict.terminal_text import STYLES
 from q1lab.week import evidence
 
 

@@ -16,7 +16,7 @@ from q1lab.tui.background import run_in_background
 from q1lab.tui.screens.base import MainScreen
 from q1lab.tui.snapshot_taker import StudyInFocus
 from q1lab.tui.widgets.study_text import final_comparison
-from q1lab.verdict import figure
+from q1lab.verdict import progress_figure
 
 T = TypeVar("T")
 
@@ -100,7 +100,7 @@ class StudyActions(MainScreen):
         from q1lab.tui.screens.verdict import VerdictScreen
 
         if self.view is not None:
-            plot = figure.progress_figure(self.view.study, self.view.runs)
+            plot = progress_figure.progress_figure(self.view.study, self.view.runs)
             self.app.push_screen(VerdictScreen(self.view.row.id, final_comparison(self.view), plot))
 
     def action_sample(self) -> None:

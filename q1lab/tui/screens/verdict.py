@@ -11,6 +11,9 @@ from textual.widgets import Static
 
 from q1lab.ground.errors import Problem
 from q1lab.index.store import Store
+from q1lab.judgment import terminal_text as verdict
+from q1lab.judgment.figure import Figure
+from q1lab.judgment.futility_text import stopped_for_futility
 from q1lab.study import studies
 from q1lab.tui.desktop import copy_text
 from q1lab.tui.screens import launch_opener
@@ -22,11 +25,8 @@ from q1lab.tui.widgets.forest_plot import forest_lines
 from q1lab.tui.widgets.loss_chart import LossChart
 from q1lab.tui.widgets.study_text import final_comparison
 from q1lab.tui.widgets.theme_colors import palette
-from q1lab.verdict import equal_budget, figure, series_table
-from q1lab.verdict import terminal_text as verdict
+from q1lab.verdict import equal_budget, progress_figure, series_table
 from q1lab.verdict.comparison import Comparison
-from q1lab.verdict.figure import Figure
-from q1lab.verdict.futility_text import stopped_for_futility
 from q1lab.verdict.series_table import SeriesResult
 from q1lab.week import evidence
 
@@ -100,7 +100,7 @@ class VerdictScreen(FullScreen[None]):
         if self.comparison is None and view is not None and view.row.id == self.study_id:
             self.comparison = final_comparison(view)
             self._note()
-            self.so_far = figure.progress_figure(view.study, view.runs)
+            self.so_far = progress_figure.progress_figure(view.study, view.runs)
             self._draw()
             self.refresh_bindings()
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from q1lab.index import study_view
 from q1lab.index.store import Store
 from q1lab.index.study_view import RunView
+from q1lab.judgment.character_axis import round_step
+from q1lab.judgment.metric import Metric
 from q1lab.study import studies
 from q1lab.study.events import TRAIN_LOSS, standard_names
-from q1lab.study.metric import Metric
 from q1lab.study.run_states import ENDED
 from q1lab.study.studies import ARMS
-from q1lab.verdict.character_axis import round_step
 
 Curve = tuple[tuple[int, float], ...]
 

@@ -11,11 +11,11 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from q1lab.ground.text_formats import pad_cells
+from q1lab.judgment import table_text
+from q1lab.judgment.character_axis import CharacterAxis
+from q1lab.judgment.figure import Bar, Figure
 from q1lab.tui.widgets.study_text import TONES
 from q1lab.tui.widgets.theme_colors import Palette, palette
-from q1lab.verdict import table_text
-from q1lab.verdict.character_axis import CharacterAxis
-from q1lab.verdict.figure import Bar, Figure
 
 LABEL = 16
 """Width of a row's label in cells; a longer one continues below, beside the line of 0."""

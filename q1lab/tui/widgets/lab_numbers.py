@@ -4,7 +4,7 @@ Pure."""
 from __future__ import annotations
 
 from q1lab.index.study_view import RunView
-from q1lab.study.metric import Metric
+from q1lab.judgment.metric import Metric
 from q1lab.study.run_states import STATE_SYMBOLS, RunState
 
 WORDS = {RunState.FINISHED: "done"}

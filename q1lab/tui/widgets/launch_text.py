@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from q1lab.ground.text_formats import passes_text, plural, time_left
+from q1lab.judgment.intervals import MIN_FOR_VERDICT
 from q1lab.planning.study_plan import Plan
-from q1lab.statistics.intervals import MIN_FOR_VERDICT
 
 
 def prediction_words(

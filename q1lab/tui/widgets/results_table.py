@@ -8,11 +8,11 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from q1lab.ground.text_formats import cut_name, day
+from q1lab.judgment import difference_text
+from q1lab.judgment.character_axis import CharacterAxis
 from q1lab.tui.widgets.run_grid import Column, RowTable
 from q1lab.tui.widgets.study_text import TONES
 from q1lab.tui.widgets.theme_colors import Palette, palette
-from q1lab.verdict import difference_text
-from q1lab.verdict.character_axis import CharacterAxis
 from q1lab.verdict.result_rows import ResultRow, group_by_data
 
 COLUMNS: tuple[Column, ...] = (

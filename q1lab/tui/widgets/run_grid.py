@@ -15,8 +15,8 @@ from textual.widgets.data_table import RowKey
 
 from q1lab.ground.text_formats import cut_cells, time_left, token_rate
 from q1lab.index.study_view import Points, RunView, StudyView
+from q1lab.judgment.metric import VAL_LOSS
 from q1lab.study.events import standard_names
-from q1lab.study.metric import VAL_LOSS
 from q1lab.study.run_states import RunState
 from q1lab.tui.widgets.choice_list import WALK, SingleClick
 from q1lab.tui.widgets.lab_numbers import (

@@ -13,11 +13,11 @@ from textual.widgets.option_list import Option
 
 from q1lab.ground.text_formats import MINUS, age, cut_name, pad_cells
 from q1lab.index.study_view import StudyRow
+from q1lab.judgment import difference_text
 from q1lab.study.run_states import STATE_SYMBOLS, RunState
 from q1lab.tui.widgets.choice_list import WALK, RefilledList
 from q1lab.tui.widgets.study_text import TONES
 from q1lab.tui.widgets.theme_colors import STATE_ROLES
-from q1lab.verdict import difference_text
 from q1lab.verdict.result_rows import Night, ResultRow, fold_nights
 
 AS_RUNS = {"planned": RunState.QUEUED, "unreadable": RunState.FAILED}

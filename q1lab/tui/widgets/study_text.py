@@ -6,11 +6,11 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from q1lab.ground.text_formats import cut_cells
+from q1lab.judgment import difference_text, label_text
 from q1lab.study.run_states import ENDED, RunState
 from q1lab.tui.snapshot_taker import StudyInFocus
 from q1lab.tui.widgets.theme_colors import Palette
 from q1lab.tui.widgets.top_line import time_left_words
-from q1lab.verdict import difference_text, label_text
 from q1lab.verdict.comparison import Comparison
 
 ARM_CELLS = 24

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from q1lab.ground.errors import Problem
-from q1lab.statistics.prediction_score import DIRECTIONS
+from q1lab.judgment.prediction_score import DIRECTIONS
 
 if TYPE_CHECKING:
     from q1lab.index.store import Store

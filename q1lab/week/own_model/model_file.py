@@ -15,7 +15,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from q1lab.ground import paths
+from q1lab.ground import git_command, paths
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import (
     os_errors_as_problems,
@@ -289,8 +289,6 @@ def merge_into(file: Path, into: Path, base: Path | None = None) -> ModelMerge:
     The base is the text that the file's header line names; ``base`` gives one by hand. Raises
     Problem when there is no base, or a file can't be read.
     """
-    from q1lab.ground.git_repository import merge_file
-
     if file.absolute() == into.absolute():
         raise Problem(
             f"{file.name} can't be merged into itself: ", next="say which file with --into"
@@ -338,6 +336,36 @@ def merge_into(file: Path, into: Path, base: Path | None = None) -> ModelMerge:
         code_only=False,
     )
     return ModelMerge(file, into, variant, old, merged, conflicts, diff)
+
+
+def merge_file(
+    ours: bytes,
+    base: bytes,
+    theirs: bytes,
+    names: tuple[str, str, str] = ("ours", "base", "theirs"),
+) -> tuple[bytes, int]:
+    """``base`` → ``theirs`` applied to ``ours``, three ways: (the result, how many conflicts it
+    has).
+
+    Conflicts stand in the result between git's markers, under ``names``. Works without any
+    repository.
+    """
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="q1lab-merge-") as folder:
+        files = [Path(folder) / name for name in ("ours", "base", "theirs")]
+        for file, content in zip(files, (ours, base, theirs), strict=True):
+            file.write_bytes(content)
+        labels = [part for name in names for part in ("-L", name)]
+        code, _, err = git_command.run(
+            Path(folder), "merge-file", "-q", *labels, *(file.name for file in files)
+        )
+        if not 0 <= code < 128:  # otherwise the number of conflicts, 127 at most
+            raise Problem(
+                f"git could not merge {names[2]} into {names[0]}: {git_command.error_line(err)}",
+                FAILED,
+            )
+        return files[0].read_bytes(), code
 
 
 def _base_of(file: Path, marker: origin_line.Marker) -> bytes:

@@ -210,10 +210,11 @@ def _marker_of(file: Path) -> origin_line.Marker | None:
 
 def _in_history(file: Path, sha: str) -> bytes | None:
     """The version of ``file`` with this hash, out of the commits of its repository."""
+    from q1lab.ground import git_history
     from q1lab.ground.git_repository import Repository
 
     try:
-        versions = Repository.discover(file).versions(file)
+        versions = git_history.versions(Repository.discover(file), file)
         return next((text for text in versions if _sha(text) == sha), None)
     except Problem:
         return None

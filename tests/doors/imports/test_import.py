@@ -22,10 +22,10 @@ from q1lab.doors.imports.outside_runs import OutsideRun
 from q1lab.ground.errors import Problem
 from q1lab.index import ingest_events
 from q1lab.index.store import Store
-from q1lab.statistics.intervals import Reason
+from q1lab.judgment import label_text, report_blocks
+from q1lab.judgment.intervals import Reason
 from q1lab.study import studies
 from q1lab.study.run_states import RunState
-from q1lab.verdict import label_text, note_text
 from q1lab.verdict.comparison_cache import compare
 from tests.kit import wandb_study as lab
 from tests.kit.wandb_server import ENTITY, KEY, Received, WandbServer
@@ -439,7 +439,7 @@ def test_a_run_that_finished_without_saying_its_loss_did_not_diverge(
         comparison = compare(store, study)
     assert (study.design.headline, comparison.lost) == ("paired", 0)
     assert (comparison.analysis.reason is Reason.INCOMPLETE) != evaluated
-    assert evaluated or "final val loss" in " ".join(note_text.note_sentences(comparison))
+    assert evaluated or "final val loss" in " ".join(report_blocks.note_sentences(comparison))
 
 
 def test_csv_as_wandb_exports_a_chart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

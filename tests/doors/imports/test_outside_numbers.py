@@ -12,7 +12,7 @@ import pytest
 
 from q1lab.commands.cli import run_command_line
 from q1lab.ground import paths
-from q1lab.statistics.intervals import power_of
+from q1lab.judgment.intervals import power_of
 from q1lab.study import studies
 from tests.doors.imports.test_judge import BASE, LONG, MODIFIED
 from tests.kit.places import ROOT

@@ -17,7 +17,6 @@ from click.testing import CliRunner, Result
 from q1lab.commands.own_model import hint, merge, new
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
-from q1lab.ground.git_repository import merge_file
 from q1lab.index.store import Store
 from q1lab.week.own_model import diffs, model_file, origin_line
 from tests.kit.places import MODELS, ROOT
@@ -292,11 +291,11 @@ def test_beside_a_file_from_other_code_comes_what_the_reference_changes(repo: Pa
 
 def test_merge_file_merges_and_counts_conflicts() -> None:
     base = b"one\ntwo\nthree\nfour\nfive\n"
-    assert merge_file(base.replace(b"one", b"1"), base, base.replace(b"five", b"5")) == (
+    assert model_file.merge_file(base.replace(b"one", b"1"), base, base.replace(b"five", b"5")) == (
         b"1\ntwo\nthree\nfour\n5\n",
         0,
     )
-    text, conflicts = merge_file(
+    text, conflicts = model_file.merge_file(
         base.replace(b"one", b"1"), base, base.replace(b"one", b"uno"), ("a", "b", "c")
     )
     assert conflicts == 1

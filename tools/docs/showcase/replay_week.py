@@ -208,8 +208,9 @@ def work(script: dict, session: str) -> None:  # type: ignore[type-arg]
 
 def numbers_of_the_study(store: Store) -> dict[str, str]:
     """What the learner reads off the comparison to write about it."""
+    from q1lab.judgment import difference_text, table_text
     from q1lab.study import studies
-    from q1lab.verdict import comparison_cache, difference_text, table_text
+    from q1lab.verdict import comparison_cache
 
     comparison = comparison_cache.compare(store, studies.load_readable()[-1])
     change = table_text.cost_change(comparison, "tokens_per_s")

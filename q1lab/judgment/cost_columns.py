@@ -9,14 +9,22 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from q1lab.ground.text_formats import duration, three_digits
-from q1lab.study.run_states import RunState
-from q1lab.study.studies import Arm
 
-if TYPE_CHECKING:
-    from q1lab.index.store import Row
+
+class PlannedArm(Protocol):
+    """What a plan knows of an arm's costs; 0 is not known."""
+
+    @property
+    def n_params(self) -> int: ...
+    @property
+    def flops_per_token(self) -> int: ...
+
+
+RunRow = Any
+"""A run: its tokens_per_s, seconds and iter, None where it doesn't say them."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +33,7 @@ class CostColumn:
 
     key: str
     label: str
-    of_run: Callable[[Arm, Row], float | None]
+    of_run: Callable[[PlannedArm, RunRow], float | None]
     """From the arm's plan and a run's row in the index; None where it is not known."""
     measured: bool = False
     """True if it varies from run to run: an arm has that of its finished runs, and a change is told
@@ -37,11 +45,13 @@ class CostColumn:
     unit: str = ""
     """The words that follow the label where every digit is written."""
 
-    def arm_cost(self, arm: Arm, rows: Sequence[Row]) -> float | None:
-        """The cost of an arm with these runs; None where it is not known."""
-        if self.measured:
-            rows = [row for row in rows if row["state"] == RunState.FINISHED]
-        values = [value for row in rows if (value := self.of_run(arm, row)) is not None]
+    def arm_cost(
+        self, arm: PlannedArm, rows: Sequence[RunRow], finished: Sequence[RunRow]
+    ) -> float | None:
+        """The cost of an arm with these runs, of which some have finished; None where it is not
+        known."""
+        counted = finished if self.measured else rows
+        values = [value for row in counted if (value := self.of_run(arm, row)) is not None]
         if not values:
             return None
         return self.of_arm(values) if self.measured else values[0]

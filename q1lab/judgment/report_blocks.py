@@ -12,24 +12,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from q1lab.ground.text_formats import DASH, grouped_number
-from q1lab.study.studies import ARMS
-from q1lab.verdict import (
+from q1lab.judgment import (
     cost_columns,
     difference_text,
     figure,
     label_text,
     level_text,
-    note_text,
     prediction_text,
     scope_text,
     short_text,
     table_text,
     verdict_text,
 )
-from q1lab.verdict.figure import Figure
+from q1lab.judgment.figure import Figure
+from q1lab.judgment.run_notes import OF_THE_LEVEL
+from q1lab.judgment.subject import ARMS
 
 if TYPE_CHECKING:
-    from q1lab.verdict.comparison import Comparison
+    from q1lab.judgment.records import Judgment
 
 Part = Literal[
     "short", "verdict", "level", "power", "floor", "note", "prediction", "record", "scope"
@@ -81,7 +81,7 @@ Block = HeadlineBlock | Sentence | Figure | Table
 
 
 def report_blocks(
-    c: Comparison, *, published: bool = False, means_first: bool = False
+    c: Judgment, *, published: bool = False, means_first: bool = False
 ) -> tuple[Block, ...]:
     """Everything that is told of a comparison. ``published``: for a document that others read, with
     every seed, numbers in full, and nothing that is said to the learner alone. ``means_first``: for
@@ -96,33 +96,39 @@ def report_blocks(
         Sentence("floor", _floor(c)),
         loss_table(c, published=published),
         cost_table(c, published=published),
-        *(Sentence("note", note) for note in note_text.note_sentences(c, published=published)),
+        *(Sentence("note", text) for text in note_sentences(c, published=published)),
         Sentence("prediction", prediction_text.prediction_sentence(c)),
-        Sentence("record", note_text.record_sentence(c, published=published)),
+        Sentence("record", level_text.record_sentence(c, published=published)),
         Sentence("scope", scope_text.scope_sentence(c)),
     ]
     return tuple(block for block in blocks if not _is_empty(block))
 
 
-def short_blocks(c: Comparison) -> tuple[Block, ...]:
+def note_sentences(c: Judgment, *, published: bool = False) -> list[str]:
+    """The notes, a sentence or two each; the reasons for the level stand with the verdict."""
+    notes = [note for note in c.notes if not isinstance(note, OF_THE_LEVEL)]
+    return [note.sentence(c, published=published) for note in notes]
+
+
+def short_blocks(c: Judgment) -> tuple[Block, ...]:
     """The short form, six lines at most: the headline, what decides, and where the rest is."""
     lines = (*short_text.short_sentences(c), short_text.rest_line(c))
     return (_headline(c), *(Sentence("short", text) for text in lines))
 
 
-def means_table(c: Comparison) -> tuple[Table, ...]:
+def means_table(c: Judgment) -> tuple[Table, ...]:
     """The mean and sd of each arm of a study of model files that has a verdict."""
-    own_loop = c.study.trainer.has_model_files and c.study.origin.is_ours
+    own_loop = c.subject.are_model_files and c.subject.is_ours
     if not own_loop or c.analysis.reason is not None:
         return ()
     return (Table("losses", _loss_heads(c), _mean_and_sd(c)),)
 
 
-def _loss_heads(c: Comparison) -> tuple[str, str, str, str]:
+def _loss_heads(c: Judgment) -> tuple[str, str, str, str]:
     return (c.metric.name, *label_text.arm_names(c), "difference")
 
 
-def _headline(c: Comparison) -> HeadlineBlock:
+def _headline(c: Judgment) -> HeadlineBlock:
     return HeadlineBlock(
         label_text.verdict_word(c),
         c.analysis.verdict,
@@ -142,7 +148,7 @@ def _is_empty(block: Block) -> bool:
     return False
 
 
-def _floor(c: Comparison) -> str:
+def _floor(c: Judgment) -> str:
     """Why the row of the baseline against itself may be wider than all pairs, where it is."""
     analysis = c.analysis
     if c.floor is None or analysis.headline != "paired" or len(analysis.pairs) < 2:
@@ -151,14 +157,14 @@ def _floor(c: Comparison) -> str:
     return label_text.floor_sentence(c) if c.floor.high - c.floor.low > pair_range else ""
 
 
-def loss_table(c: Comparison, *, published: bool = False) -> Table:
+def loss_table(c: Judgment, *, published: bool = False) -> Table:
     """The final value of every seed, and the means; the ends of many seeds unless ``published``."""
     seeds = sorted({seed for arm in c.arms.values() for seed in arm.values})
     shown = seeds if published else table_text.seeds_shown(c, seeds)
     rows = []
     for seed in shown:
         base, modified = (table_text.loss_cell(c, arm, seed) for arm in ARMS)
-        name = c.study.design.run_label(seed)
+        name = c.subject.plan.run_label(seed)
         rows.append(TableRow(name, base, modified, table_text.difference_cell(c, seed)))
     arms = [c.arms[arm] for arm in ARMS]
     if len(seeds) > 1 and (published or any(arm.mean is not None for arm in arms)):
@@ -167,7 +173,7 @@ def loss_table(c: Comparison, *, published: bool = False) -> Table:
     return Table("losses", _loss_heads(c), tuple(rows), foot)
 
 
-def _mean_and_sd(c: Comparison) -> tuple[TableRow, TableRow]:
+def _mean_and_sd(c: Judgment) -> tuple[TableRow, TableRow]:
     number, arms = difference_text.number_writer(c.analysis), [c.arms[arm] for arm in ARMS]
     base, modified = (number.loss(arm.mean) for arm in arms)
     mean = TableRow("mean", base, modified, difference_text.mean_text(c.analysis))
@@ -175,7 +181,7 @@ def _mean_and_sd(c: Comparison) -> tuple[TableRow, TableRow]:
     return mean, TableRow("sd", base, modified, "")
 
 
-def cost_table(c: Comparison, *, published: bool = False) -> Table:
+def cost_table(c: Judgment, *, published: bool = False) -> Table:
     """The cost of each arm; ``published``: to the last digit."""
     rows = []
     for column in cost_columns.COST_COLUMNS:

@@ -6,27 +6,27 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from q1lab.ground.text_formats import MINUS
-from q1lab.statistics.intervals import MIN_FOR_VERDICT
-from q1lab.study.studies import ARMS
-from q1lab.verdict import cost_columns as costs
-from q1lab.verdict.difference_text import number_writer, percent_change
+from q1lab.judgment import cost_columns as costs
+from q1lab.judgment.difference_text import number_writer, percent_change
+from q1lab.judgment.intervals import MIN_FOR_VERDICT
+from q1lab.judgment.subject import ARMS
 
 if TYPE_CHECKING:
-    from q1lab.verdict.comparison import Comparison
+    from q1lab.judgment.records import Judgment
 
 
-def loss_cell(c: Comparison, arm: str, seed: int) -> str:
+def loss_cell(c: Judgment, arm: str, seed: int) -> str:
     """A run's final number, or ``diverged``, ``no run``, or (from elsewhere) ``no number``."""
     if seed in c.analysis.diverged.get(arm, []):
         return "diverged"
     if seed not in c.arms[arm].values:
-        is_there = not c.study.origin.is_ours and c.study.design.asks_for_run(arm, seed)
+        is_there = not c.subject.is_ours and seed in c.arms[arm].unfinished
         return "no number" if is_there else "no run"
     value = c.arms[arm].values[seed]
     return "diverged" if value is None else run_value(c, value)
 
 
-def run_value(c: Comparison, value: float) -> str:
+def run_value(c: Judgment, value: float) -> str:
     """The value that a run ended with, with as many decimals as all runs' values have where the
     metric's unit is not known (metric.py)."""
     if c.metric.unit:
@@ -35,7 +35,7 @@ def run_value(c: Comparison, value: float) -> str:
     return number_writer(c.analysis).loss(value, ended)
 
 
-def difference_cell(c: Comparison, seed: int) -> str:
+def difference_cell(c: Judgment, seed: int) -> str:
     """Modified − baseline of one seed; empty where not both arms finished."""
     pairs = c.analysis.pairs
     return number_writer(c.analysis).end(pairs[seed]) if seed in pairs else ""
@@ -48,7 +48,7 @@ SEEDS_PER_END = 5
 """Seeds shown from either end of a folded table, and of those without a pair."""
 
 
-def seeds_shown(c: Comparison, seeds: Sequence[int]) -> list[int]:
+def seeds_shown(c: Judgment, seeds: Sequence[int]) -> list[int]:
     """The seeds that a table shows: all of them, or of many those with the lowest and the highest
     differences and those that are no pair, by seed."""
     if len(seeds) <= MOST_SEEDS:
@@ -65,9 +65,9 @@ def pairs_shown(pairs: Mapping[int, float]) -> list[int]:
     return sorted(by_difference)
 
 
-def folded_note(c: Comparison, shown: int, total: int) -> str:
+def folded_note(c: Judgment, shown: int, total: int) -> str:
     """The seeds that a folded table leaves out, and the place to find them."""
-    if not c.study.design.has_seeds:
+    if not c.subject.plan.has_seeds:
         return f"The first {shown} of {total:,} runs; `--json` and `q1lab export` have all."
     return (
         f"{shown} of {total:,} seeds: {_ENDS_TEXT}, and runs without a pair; `--json` and "
@@ -83,7 +83,7 @@ def folded_pairs_note(shown: int, total: int) -> str:
 _ENDS_TEXT = f"the {SEEDS_PER_END} lowest and the {SEEDS_PER_END} highest differences"
 
 
-def cost_change(c: Comparison, key: str) -> str:
+def cost_change(c: Judgment, key: str) -> str:
     """The modified arm's cost against the baseline's: ``−1.0%``; empty when one is not known, and
     no number where the interval over single runs contains 0, or runs are too few for one."""
     base, modified = (c.arms[arm].costs.get(key) for arm in ARMS)
@@ -102,13 +102,13 @@ BUSY_FROM = 0.1
 """Share by which one arm's runs differ in speed from which the machine did something else, too."""
 
 
-def faster_or_slower(c: Comparison) -> str:
+def faster_or_slower(c: Judgment) -> str:
     """``faster`` or ``slower``, as the modified arm trained; empty if that is not clear."""
     text = cost_change(c, "tokens_per_s")
     return "faster" if text.startswith("+") else "slower" if text.startswith(MINUS) else ""
 
 
-def timing_note(c: Comparison) -> str:
+def timing_note(c: Judgment) -> str:
     """The certainty of a change of speed or time; empty if unknown."""
     if c.timed is None and len(c.analysis.pairs) != 1:
         return ""

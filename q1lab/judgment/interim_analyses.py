@@ -20,7 +20,7 @@ from functools import lru_cache
 from typing import Any
 
 from q1lab.ground.errors import Problem
-from q1lab.statistics.intervals import ALPHA, POWER, SEED, block_rows, estimated_sds
+from q1lab.judgment.intervals import ALPHA, POWER, SEED, block_rows, estimated_sds
 
 FIRST_LEAST, FIRST_MOST, MOST_PAIRS = 3, 8, 24
 """Limits of planned ranges: the fewest and most pairs of the first look, the most of the last."""

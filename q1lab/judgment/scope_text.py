@@ -7,19 +7,17 @@ from typing import TYPE_CHECKING
 
 from q1lab.ground.files import printable
 from q1lab.ground.text_formats import passes_text, three_digits
-from q1lab.study import corpora
-from q1lab.study.studies import ARMS
-from q1lab.study.tuned_value import TunedValue
-from q1lab.verdict.difference_text import percent_text
-from q1lab.verdict.label_text import arm_names
+from q1lab.judgment.difference_text import percent_text
+from q1lab.judgment.label_text import arm_names
+from q1lab.judgment.subject import ARMS, TunedValue
 
 if TYPE_CHECKING:
-    from q1lab.verdict.comparison import Comparison
+    from q1lab.judgment.records import Judgment
 
 
-def iters_text(c: Comparison) -> str:
+def iters_text(c: Judgment) -> str:
     """The length of each run: ``2,000 iters``; empty if unknown."""
-    iters = c.study.trainer.hyperparameters.get("max_iters")
+    iters = c.subject.settings.get("max_iters")
     return f"{iters:,} iters" if iters else ""
 
 
@@ -37,21 +35,19 @@ def many_passes_warning(many: float | None) -> str:
     )
 
 
-def scale_text(c: Comparison) -> str:
+def scale_text(c: Judgment) -> str:
     """Size, data, iters and hardware, which a reader elsewhere asks first."""
-    device = {"cpu": "on a CPU", "cuda": "on a GPU"}.get(
-        c.study.trainer.device.partition(":")[0], ""
-    )
+    device = {"cpu": "on a CPU", "cuda": "on a GPU"}.get(c.subject.device.partition(":")[0], "")
     parts = (
         sizes_text(c),
-        corpora.describe_corpus(c.study.data.name or ""),
+        c.subject.data_title,
         _training_text(c),
         device,
     )
     return ", ".join(printable(part) for part in parts if part)
 
 
-def sizes_text(c: Comparison) -> str:
+def sizes_text(c: Judgment) -> str:
     """The parameters of both arms: ``808 k and 800 k parameters``; empty if unknown."""
     sizes = [arm.costs.get("n_params") for arm in c.arms.values()]
     if not all(sizes):
@@ -60,13 +56,14 @@ def sizes_text(c: Comparison) -> str:
     return f"{' and '.join(shown)} parameters"
 
 
-def _training_text(c: Comparison) -> str:
+def _training_text(c: Judgment) -> str:
     batch, block = (
-        c.study.trainer.hyperparameters.get("batch_size"),
-        c.study.trainer.hyperparameters.get("block_size"),
+        c.subject.settings.get("batch_size"),
+        c.subject.settings.get("block_size"),
     )
     windows = f" of {batch} × {block} tokens" if batch and block else ""
-    read = f", {passes_text(c.study.passes)} over the text" if c.study.passes is not None else ""
+    passes = c.subject.passes
+    read = "" if passes is None else f", {passes_text(passes)} over the text"
     return f"{trained}{windows}{read}" if (trained := iters_text(c)) else ""
 
 
@@ -85,45 +82,44 @@ DECLARED_ELSEWHERE = (
 """Of a whole study from another home: whoever owns a journal can write all of it anew."""
 
 
-def origin_sentence(c: Comparison) -> str:
+def origin_sentence(c: Judgment) -> str:
     """The limit of a verdict on runs from elsewhere; empty for a study of one's own."""
-    origin = c.study.origin
-    if origin.is_ours:
+    if c.subject.is_ours:
         return ""
-    if not origin.knows_other_runs:
+    if not c.subject.knows_other_runs:
         return EXPLORATORY
-    return DECLARED_ELSEWHERE if origin.has_declaration else NO_JOURNAL
+    return DECLARED_ELSEWHERE if c.subject.has_declaration else NO_JOURNAL
 
 
-def scope_sentence(c: Comparison) -> str:
+def scope_sentence(c: Judgment) -> str:
     """The scope of the verdict: data, size, iters, hyperparameters."""
     return " ".join(filter(None, (origin_sentence(c), _scope_of_runs(c))))
 
 
-def _scope_of_runs(c: Comparison) -> str:
-    trainer = c.study.trainer
-    config, trained = trainer.hyperparameters, iters_text(c)
+def _scope_of_runs(c: Judgment) -> str:
+    subject, trained = c.subject, iters_text(c)
+    config = subject.settings
     parts = []
-    if c.study.description.trains:
-        parts.append(c.study.description.trains)
-    elif c.study.data.name:
-        sha = f" (sha256 {c.study.data.sha256[:8]})" if c.study.data.sha256 else ""
-        parts.append(f"{printable(c.study.data.name)}{sha}")
+    if c.subject.description.trains:
+        parts.append(c.subject.description.trains)
+    elif c.subject.data_name:
+        sha = f" (sha256 {c.subject.data_sha256[:8]})" if c.subject.data_sha256 else ""
+        parts.append(f"{printable(c.subject.data_name)}{sha}")
     parts += [part for part in (sizes_text(c), _training_text(c)) if part]
-    if trainer.shared_at_start is not None:
+    if subject.shared_at_start is not None:
         parts.append(
-            f"{percent_text(trainer.shared_at_start)} of the baseline's weights shared at the start"
+            f"{percent_text(subject.shared_at_start)} of the baseline's weights shared at the start"
         )
-    if trainer.tuned is not None:
-        parts.append(tuned_text(trainer.tuned, dict(zip(ARMS, arm_names(c), strict=True))))
+    if subject.tuned is not None:
+        parts.append(tuned_text(subject.tuned, dict(zip(ARMS, arm_names(c), strict=True))))
     if config.get("learning_rate") and (
-        trainer.tuned is None or trainer.tuned.key != "learning_rate"
+        subject.tuned is None or subject.tuned.key != "learning_rate"
     ):
         parts.append(f"learning rate {config['learning_rate']:g} (not tuned for either arm)")
     if config.get("dropout") is not None:
         parts.append(f"dropout {config['dropout']:g}")
-    parts += [f"preset {trainer.recipe}"] if trainer.recipe else []
-    parts += [trainer.number_format] if trainer.number_format else []
+    parts += [f"preset {subject.preset}"] if subject.preset else []
+    parts += [subject.number_format] if subject.number_format else []
     setting = ", ".join(parts) or "the data, size, budget and hyperparameters of these runs"
     text = (
         f"Scope: {setting}. Other data, sizes, budgets or hyperparameters may give another answer."

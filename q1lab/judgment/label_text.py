@@ -10,28 +10,28 @@ from typing import TYPE_CHECKING
 
 from q1lab.ground.files import printable
 from q1lab.ground.text_formats import MINUS, cut_cells, plural
-from q1lab.statistics.intervals import Reason
-from q1lab.study.studies import ARMS
-from q1lab.verdict.difference_text import (
+from q1lab.judgment.difference_text import (
     MeasuredDifference,
     level_text,
     mean_text,
     seed_list,
 )
+from q1lab.judgment.intervals import Reason
+from q1lab.judgment.subject import ARMS
 
 if TYPE_CHECKING:
-    from q1lab.verdict.comparison import Comparison
+    from q1lab.judgment.records import Judgment
 
 
 COVERS_AS_NAMED_FROM = 94.5
 """A "95%" interval that covers at least this much (in %) is said to cover about 95%."""
 
 
-def arm_names(c: Comparison) -> tuple[str, str]:
+def arm_names(c: Judgment) -> tuple[str, str]:
     """The arms' names, baseline first: their variants, a model file's path by its last part, told
     apart when they are the same."""
-    name_of = _short_name if c.study.trainer.has_model_files else _one_line
-    base, modified = name_of(c.study.baseline, "baseline"), name_of(c.study.variant, "modified")
+    name_of = _short_name if c.subject.are_model_files else _one_line
+    base, modified = (name_of(name, arm) for name, arm in zip(c.subject.names, ARMS, strict=True))
     return (base, modified) if base != modified else (f"{base} A", f"{modified} B")
 
 
@@ -71,12 +71,12 @@ def headline_method(headline: str) -> str:
     return "paired t" if headline == "paired" else "Welch t"
 
 
-def interval_note(c: Comparison) -> str:
+def interval_note(c: Judgment) -> str:
     """The headline interval's coverage, and that it decides."""
     return f"covers {level_text(c.analysis)}{_decides(c)}"
 
 
-def _decides(c: Comparison) -> str:
+def _decides(c: Judgment) -> str:
     """The words that the headline interval decides; empty without a verdict."""
     return "" if c.analysis.verdict == "no verdict" else " and decides"
 
@@ -89,7 +89,7 @@ def pair_label(seed: int) -> str:
     return f"pair of seed {seed}"
 
 
-def bootstrap_note(c: Comparison, n: int | None = None) -> str:
+def bootstrap_note(c: Judgment, n: int | None = None) -> str:
     """The true coverage of the bootstrap CI, which calls itself 95%; at ``n`` seeds, if given.
 
     Drawn from each arm by itself it covers the more, the better the pairs go together: at three
@@ -105,30 +105,30 @@ def bootstrap_note(c: Comparison, n: int | None = None) -> str:
     return f"covers about {covers:.0f}%{at}, not 95%"
 
 
-def shared_and_measured(c: Comparison) -> str:
+def shared_and_measured(c: Judgment) -> str:
     """The seed and data that a pair's runs share, and the metric."""
-    return c.study.description.measured
+    return c.subject.description.measured
 
 
-def curve_name(c: Comparison) -> str:
+def curve_name(c: Judgment) -> str:
     """The number that the curves draw: ``val loss on 64 windows``. While a run trains, q1lab's own
     loop measures on some windows of the text; only the final value is over all of it."""
-    windows = c.study.trainer.hyperparameters.get("eval_windows")
+    windows = c.subject.settings.get("eval_windows")
     return f"{c.metric.name} on {windows} windows" if windows else c.metric.name
 
 
 FLOOR_LABEL = "baseline against itself"
 
 
-def floor_sentence(c: Comparison) -> str:
+def floor_sentence(c: Judgment) -> str:
     """The reason that the row of the baseline against itself may be wider than all pairs."""
     return (
         "The baseline against itself compares runs of different seeds; the two runs of a pair "
-        f"{c.study.description.pair_shares}."
+        f"{c.subject.description.pair_shares}."
     )
 
 
-def floor_note(c: Comparison) -> str:
+def floor_note(c: Judgment) -> str:
     """The source of the row of the baseline against itself."""
     if c.floor is None or c.floor.study is None:
         return "estimate from these runs"
@@ -138,32 +138,32 @@ def floor_note(c: Comparison) -> str:
 DELTA_LABEL = "too small to matter"
 
 
-def prediction_label(c: Comparison) -> str:
+def prediction_label(c: Judgment) -> str:
     """The row of the prediction."""
-    late = (c.study.prediction or {}).get("after")
+    late = (c.subject.prediction or {}).get("after")
     return "your prediction, later" if late else "your prediction"
 
 
-def sample_text(c: Comparison) -> str:
+def sample_text(c: Judgment) -> str:
     """The sample behind the verdict: ``3 pairs``, ``3 seeds per arm``, or ``4 and 8 runs``."""
     if c.analysis.headline == "paired":
         return plural(c.analysis.n, "pair")
-    thing = c.study.design.run_word
+    thing = c.subject.plan.run_word
     base, modified = finished_runs(c)
-    if base != modified and not c.study.origin.is_ours:
+    if base != modified and not c.subject.is_ours:
         return f"{base} and {plural(modified, thing)}"
     return f"{plural(c.analysis.n, thing)} per arm"
 
 
-def sample_number(c: Comparison) -> str:
+def sample_number(c: Judgment) -> str:
     """The sample in a column: ``3``, or ``4+8`` of arms of unequal size."""
     base, modified = finished_runs(c)
-    if c.analysis.headline == "paired" or base == modified or c.study.origin.is_ours:
+    if c.analysis.headline == "paired" or base == modified or c.subject.is_ours:
         return str(c.analysis.n)
     return f"{base}+{modified}"
 
 
-def finished_runs(c: Comparison) -> tuple[int, int]:
+def finished_runs(c: Judgment) -> tuple[int, int]:
     """The number of runs of each arm that have a number, baseline first."""
     base, modified = (
         sum(value is not None for value in c.arms[arm].values.values()) for arm in ARMS
@@ -171,24 +171,23 @@ def finished_runs(c: Comparison) -> tuple[int, int]:
     return base, modified
 
 
-def verdict_word(c: Comparison) -> str:
+def verdict_word(c: Judgment) -> str:
     """The verdict in capitals; ``ONE PAIR`` for a single pair and ``NOTHING CHANGED`` for a model
     against itself, which ask nothing that a verdict could answer."""
     if is_experiment(c):
         return "ONE PAIR"
-    if c.study.is_floor and c.analysis.reason is None:
+    if c.subject.is_floor and c.analysis.reason is None:
         return "NOTHING CHANGED"
     return c.analysis.verdict.upper()
 
 
-def is_experiment(c: Comparison) -> bool:
+def is_experiment(c: Judgment) -> bool:
     """True if a study has one pair: it draws curves, asks no question, and gets no verdict."""
-    return (
-        len(c.study.seeds) == 1 and c.analysis.reason is Reason.TOO_FEW and c.study.design.has_seeds
-    )
+    is_one = len(c.subject.seeds) == 1 and c.subject.plan.has_seeds
+    return is_one and c.analysis.reason is Reason.TOO_FEW
 
 
-def comparison_title(c: Comparison) -> str:
+def comparison_title(c: Judgment) -> str:
     """One line above a picture: verdict, difference, seeds, data."""
     base, modified = arm_names(c)
     title = f"{modified} against {base}"
@@ -197,13 +196,13 @@ def comparison_title(c: Comparison) -> str:
     many = f"{plural(c.lost, 'run')} diverged" if c.lost else sample_text(c)
     where = (
         many,
-        printable(c.study.data.name),
-        f"{c.study.trainer.recipe} preset" if c.study.trainer.recipe else "",
+        printable(c.subject.data_name),
+        f"{c.subject.preset} preset" if c.subject.preset else "",
     )
     return f"{verdict_word(c)}: {title} ({', '.join(part for part in where if part)})"
 
 
-def left_out_text(c: Comparison) -> str:
+def left_out_text(c: Judgment) -> str:
     """``seeds 0, 2, 4 (rmsnorm-1)``: finished or diverged pairs that are not in here."""
     return "; ".join(
         f"{seed_list(seeds)} ({printable(study)})" for study, seeds in c.asking.left_out

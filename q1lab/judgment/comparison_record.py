@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from q1lab.verdict.difference_text import interval_text, level_text
-from q1lab.verdict.label_text import interval_label
-from q1lab.verdict.level_text import level_sentence
-from q1lab.verdict.note_text import CAVEATS, note_sentence, note_sentences, record_sentence
-from q1lab.verdict.short_text import short_sentences
-from q1lab.verdict.verdict_text import verdict_sentence
+from q1lab.judgment.difference_text import interval_text, level_text
+from q1lab.judgment.label_text import interval_label
+from q1lab.judgment.level_text import level_sentence, record_sentence
+from q1lab.judgment.report_blocks import note_sentences
+from q1lab.judgment.short_text import short_sentences
+from q1lab.judgment.verdict_text import verdict_sentence
 
 if TYPE_CHECKING:
-    from q1lab.verdict.comparison import Comparison
+    from q1lab.judgment.records import Judgment
 
 
-def verdict_columns(c: Comparison) -> dict[str, Any]:
+def verdict_columns(c: Judgment) -> dict[str, Any]:
     """The comparison in a table of runs: one value per column, unrounded; None where there is
     none."""
     analysis = c.analysis
@@ -29,17 +29,15 @@ def verdict_columns(c: Comparison) -> dict[str, Any]:
     }
 
 
-def comparison_json(c: Comparison) -> dict[str, Any]:
+def comparison_json(c: Judgment) -> dict[str, Any]:
     """The record of ``compare --json``: every fact, and the sentences about them."""
-    from q1lab.verdict.comparison import comparison_facts
-
     return {
-        **comparison_facts(c),
+        **c.facts(),
         "sentence": verdict_sentence(c),
         "short": list(short_sentences(c)),
         "interval": {"name": interval_label(c.analysis), "between": interval_text(c.analysis)},
         "level_sentence": level_sentence(c),
         "record_sentence": record_sentence(c),
         "warnings": note_sentences(c),
-        "caveats": [note_sentence(note, c) for note in c.analysis.notes if note.kind in CAVEATS],
+        "caveats": [note.sentence(c) for note in c.notes if note.may_explain],
     }

@@ -15,10 +15,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from q1lab.ground.text_formats import MINUS, cut_cells
-from q1lab.verdict.character_axis import CharacterAxis
-from q1lab.verdict.figure import Bar, Figure
-from q1lab.verdict.label_text import brief_names
-from q1lab.verdict.report_blocks import (
+from q1lab.judgment.character_axis import CharacterAxis
+from q1lab.judgment.figure import Bar, Figure
+from q1lab.judgment.label_text import brief_names
+from q1lab.judgment.report_blocks import (
     Block,
     HeadlineBlock,
     Sentence,
@@ -31,7 +31,7 @@ from q1lab.verdict.report_blocks import (
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from q1lab.verdict.comparison import Comparison
+    from q1lab.judgment.records import Judgment
 
 Piece = tuple[str, str]
 Line = list[Piece]
@@ -64,13 +64,13 @@ BAR_STYLES = {
 """The style of a row of the figure: its role, what fills an interval, and how a point is marked."""
 
 
-def comparison_lines(c: Comparison, width: int = 80) -> list[str]:
+def comparison_lines(c: Judgment, width: int = 80) -> list[str]:
     """The whole comparison as plain text, no line wider than ``width`` columns (60 to 120 are
     meant)."""
     return _plain(_laid_out(report_blocks(c), width))
 
 
-def short_lines(c: Comparison, width: int = 80) -> list[str]:
+def short_lines(c: Judgment, width: int = 80) -> list[str]:
     """The short form of the comparison as plain text: six lines at most at 80 columns, without the
     table below them."""
     return _plain(_laid_out(short_blocks(c), width))
@@ -86,7 +86,7 @@ def _plain(lines: Sequence[Line]) -> list[str]:
 
 
 def rich_comparison_lines(
-    c: Comparison,
+    c: Judgment,
     width: int = 80,
     styles: Mapping[str, str] | None = None,
     *,
@@ -101,7 +101,7 @@ def rich_comparison_lines(
 
 
 def rich_short_lines(
-    c: Comparison, width: int = 80, styles: Mapping[str, str] | None = None
+    c: Judgment, width: int = 80, styles: Mapping[str, str] | None = None
 ) -> list[Text]:
     """The short form as Rich text, and below it the mean and sd of each arm (``means_table``)."""
     return _rich(_laid_out((*short_blocks(c), *means_table(c)), width), styles)

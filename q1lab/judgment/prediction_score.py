@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from q1lab.statistics.intervals import Analysis
+    from q1lab.judgment.intervals import Analysis
 
 Outcome = Literal["hit", "miss", "open"]
 

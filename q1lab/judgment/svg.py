@@ -16,7 +16,7 @@ from html import escape
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import printable
 from q1lab.ground.text_formats import ELLIPSIS, MINUS
-from q1lab.verdict.terminal_text import ARM_COLORS
+from q1lab.judgment.terminal_text import ARM_COLORS
 
 Point = tuple[float, float]
 

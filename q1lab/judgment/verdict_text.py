@@ -9,10 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from q1lab.ground.text_formats import duration, plural
-from q1lab.statistics.intervals import MIN_FOR_VERDICT, NoteKind, Reason, later_level
-from q1lab.study.studies import ARMS
-from q1lab.verdict import note_text
-from q1lab.verdict.difference_text import (
+from q1lab.judgment.difference_text import (
     interval_text,
     is_near_the_edge,
     level_text,
@@ -22,30 +19,33 @@ from q1lab.verdict.difference_text import (
     seed_list,
     size_range_text,
 )
-from q1lab.verdict.futility_text import futility_sentence
-from q1lab.verdict.label_text import (
+from q1lab.judgment.futility_text import futility_sentence
+from q1lab.judgment.intervals import MIN_FOR_VERDICT, Reason, later_level
+from q1lab.judgment.label_text import (
     arm_names,
     is_experiment,
     left_out_text,
     sample_text,
     short_name,
 )
-from q1lab.verdict.level_text import found_in_four_of_five
-from q1lab.verdict.note_text import changed_plan_sentence
+from q1lab.judgment.level_text import found_in_four_of_five
+from q1lab.judgment.notes import Outlier
+from q1lab.judgment.run_notes import ChangedPlan, UnfinishedRuns
+from q1lab.judgment.subject import ARMS
 
 if TYPE_CHECKING:
-    from q1lab.verdict.comparison import Comparison
+    from q1lab.judgment.records import Judgment
 
 
-def verdict_sentence(c: Comparison, *, published: bool = False) -> str:
+def verdict_sentence(c: Judgment, *, published: bool = False) -> str:
     """The verdict in one or two sentences that can be quoted on their own; the reason, if there is
     no verdict. ``published``: without advice to the learner."""
     analysis = c.analysis
     base, modified = arm_names(c)
     if analysis.reason is not None or analysis.ends is None:
         return no_verdict_reason(c, published=published)
-    if c.study.is_floor:
-        return f"{self_comparison_sentence(c.study.baseline)} {_self_comparison_outcome(c)}"
+    if c.subject.is_floor:
+        return f"{self_comparison_sentence(c.subject.names[0])} {_self_comparison_outcome(c)}"
     if analysis.verdict in ("helps", "hurts"):
         lower = "lower" if analysis.ends.high < 0 else "higher"
         where = validity_text(c)
@@ -67,9 +67,9 @@ def verdict_sentence(c: Comparison, *, published: bool = False) -> str:
     )
 
 
-def validity_text(c: Comparison) -> str:
+def validity_text(c: Judgment) -> str:
     """The conditions under which the verdict holds."""
-    return c.study.description.within
+    return c.subject.description.within
 
 
 def self_comparison_sentence(name: str) -> str:
@@ -80,7 +80,7 @@ def self_comparison_sentence(name: str) -> str:
     )
 
 
-def _self_comparison_outcome(c: Comparison) -> str:
+def _self_comparison_outcome(c: Judgment) -> str:
     """The result of a study of a file against itself."""
     analysis = c.analysis
     if analysis.ends is not None and analysis.ends.excludes_zero():
@@ -97,16 +97,20 @@ def _self_comparison_outcome(c: Comparison) -> str:
     )
 
 
+TRAIN_AGAIN = "Train again, then judge all: leaving runs out would be choosing the data."
+"""The advice where a run from elsewhere has no result."""
+EQUAL_LISTS = "Both arms have exactly the same numbers."
+"""The reason for no verdict where the runs' seeds are not known."""
 GATED = "A gate judges this proposal by its own rule, so there is no second verdict here."
 
 
-def no_verdict_reason(c: Comparison, *, published: bool = False) -> str:
+def no_verdict_reason(c: Judgment, *, published: bool = False) -> str:
     """The reason that there is no verdict; unless ``published``, with what the learner can do."""
     reason, advice = _reason_and_advice(c)
     return reason if published or not advice else f"{reason} {advice}"
 
 
-def _reason_and_advice(c: Comparison) -> tuple[str, str]:
+def _reason_and_advice(c: Judgment) -> tuple[str, str]:
     analysis = c.analysis
     if analysis.reason is Reason.GATED:
         return (
@@ -114,9 +118,9 @@ def _reason_and_advice(c: Comparison) -> tuple[str, str]:
             "`q1lab gate` says what it decided.",
         )
     if analysis.reason is Reason.CHANGED:
-        parts = next(n.facts["parts"] for n in analysis.notes if n.kind is NoteKind.CHANGED_PLAN)
+        changed = next(note for note in c.notes if isinstance(note, ChangedPlan))
         return (
-            f"{changed_plan_sentence(parts)} What was declared decides, so there is no verdict.",
+            f"{changed.long(c)} What was declared decides, so there is no verdict.",
             "Put the file back as it was.",
         )
     if analysis.reason is Reason.DIVERGED:
@@ -127,21 +131,21 @@ def _reason_and_advice(c: Comparison) -> tuple[str, str]:
             f"left out: {left_out_text(c)}. Seeds picked in this way show a difference by luck, so "
             "there is no verdict.",
             "Compare all seeds, the first ones, or new ones: --seeds fresh:"
-            f"{max(len(c.study.seeds), MIN_FOR_VERDICT)} draws some.",
+            f"{max(len(c.subject.seeds), MIN_FOR_VERDICT)} draws some.",
         )
-    if analysis.reason is Reason.INCOMPLETE and c.study.design.is_sequential:
-        first, most = c.study.design.pairs
+    if analysis.reason is Reason.INCOMPLETE and c.subject.plan.is_sequential:
+        first, most = c.subject.plan.pairs
         return (
             f"After {plural(analysis.n, 'pair')} of {first} to {most} the answer is still open. "
             "The study is not over.",
             "",
         )
-    if analysis.reason is Reason.INCOMPLETE and not c.study.origin.is_ours:
-        return note_text.without_number_line(c), note_text.TRAIN_AGAIN
+    if analysis.reason is Reason.INCOMPLETE and not c.subject.is_ours:
+        return without_number_line(c), TRAIN_AGAIN
     if analysis.reason is Reason.INCOMPLETE:
         return not_yet_sentence(), ""
-    if analysis.reason is Reason.EQUAL and not c.study.design.has_seeds:
-        return note_text.EQUAL_LISTS, "Check that the change reaches the run."
+    if analysis.reason is Reason.EQUAL and not c.subject.plan.has_seeds:
+        return EQUAL_LISTS, "Check that the change reaches the run."
     if is_experiment(c):
         return (
             "One pair shows how two curves go, not what another seed would do. It is an "
@@ -158,7 +162,7 @@ def _reason_and_advice(c: Comparison) -> tuple[str, str]:
             "Check that the change reaches the run.",
         )
     if analysis.reason is Reason.TOO_FEW:
-        thing = "pair" if analysis.headline == "paired" else c.study.design.run_word
+        thing = "pair" if analysis.headline == "paired" else c.subject.plan.run_word
         return too_few_sentence(analysis.n, thing), ""
     if analysis.headline == "paired":
         cause = "Every pair has exactly the same difference"
@@ -170,7 +174,7 @@ def _reason_and_advice(c: Comparison) -> tuple[str, str]:
     )
 
 
-def _diverged_sentences(c: Comparison) -> str:
+def _diverged_sentences(c: Judgment) -> str:
     """The runs that diverged, and the reason that they leave no mean."""
     arms = dict(zip(ARMS, arm_names(c), strict=True))
     which = "; ".join(
@@ -202,27 +206,27 @@ def too_few_sentence(n: int, thing: str = "pair") -> str:
     )
 
 
-def power_sentence(c: Comparison, *, published: bool = False) -> str:
+def power_sentence(c: Judgment, *, published: bool = False) -> str:
     """The difference that these seeds could have seen, and the number that would settle it;
     empty if unknown. ``published``: without advice to the learner."""
     analysis = c.analysis
     if analysis.detectable is None:
         return ""
     number = number_writer(analysis)
-    plan = "this plan" if c.study.design.is_sequential else sample_text(c)
+    plan = "this plan" if c.subject.plan.is_sequential else sample_text(c)
     detectable_text = found_in_four_of_five(c)
     text = f"With {plan}, {detectable_text[0].lower()}{detectable_text[1:]}"
     needed = analysis.seeds_needed
     if (futility := futility_sentence(c, published=published)) != "":
         text = f"{futility} {text}"
     claims = analysis.verdict in ("helps", "hurts")
-    if claims and analysis.overstated is not None and is_near_the_edge(analysis):
-        text += f" {_overstated_sentence(analysis.overstated[0])}"
-    settled = analysis.verdict not in ("cannot tell", "no verdict") or c.study.is_floor
-    doubtful = any(note.kind is NoteKind.OUTLIER for note in analysis.notes)
-    if settled or doubtful or not analysis.complete or c.study.design.is_sequential:
+    if claims and is_near_the_edge(analysis) and (factors := c.overstated) is not None:
+        text += f" {_overstated_sentence(factors[0])}"
+    settled = analysis.verdict not in ("cannot tell", "no verdict") or c.subject.is_floor
+    doubtful = any(isinstance(note, Outlier) for note in c.notes)
+    if settled or doubtful or not analysis.complete or c.subject.plan.is_sequential:
         return text
-    thing = "pairs" if analysis.headline == "paired" else f"{c.study.design.run_word}s per arm"
+    thing = "pairs" if analysis.headline == "paired" else f"{c.subject.plan.run_word}s per arm"
     if needed is None:
         if published:
             return text
@@ -260,6 +264,19 @@ def _overstated_sentence(factor: float) -> str:
         "Small studies that find something exaggerate it: here by "
         f"{percent_text(factor - 1)} on average if the true difference is as large as the spread "
         "(sd) of the pairs."
+    )
+
+
+def without_number_line(c: Judgment) -> str:
+    """The number of runs from elsewhere without a result, and the first of them."""
+    return next(note for note in c.notes if isinstance(note, UnfinishedRuns)).short(c)
+
+
+def picked_seeds_note(seeds: Sequence[int], left_out: str, command: str) -> str:
+    """The notice before a study that can get no verdict, since its seeds were picked."""
+    return (
+        f"no verdict will come of this: results at {seed_list(seeds)} could be seen, and others "
+        f"are left out ({left_out}). To get one: {command}"
     )
 
 

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from q1lab.ground.files import printable
 from q1lab.ground.text_formats import plural
-from q1lab.statistics.prediction_score import (
+from q1lab.judgment.difference_text import level_text, mean_text, number_writer
+from q1lab.judgment.metric import Metric
+from q1lab.judgment.prediction_score import (
     Calibration,
     Score,
     calibrate,
     predicted_difference,
 )
-from q1lab.study.metric import Metric
-from q1lab.verdict.difference_text import level_text, mean_text, number_writer
 
 if TYPE_CHECKING:
-    from q1lab.verdict.comparison import Comparison
+    from q1lab.judgment.records import Judgment
 
 
 OUTCOME_TEXT = {
@@ -27,23 +27,23 @@ OUTCOME_TEXT = {
 }
 
 
-def prediction_sentence(c: Comparison) -> str:
+def prediction_sentence(c: Judgment) -> str:
     """The recorded prediction against the outcome, or that there was none."""
-    if c.study.is_floor:
+    if c.subject.is_floor:
         return ""
-    if not c.study.prediction:
+    if not c.subject.prediction:
         return (
             "No prediction was recorded before the first of these runs, so there is nothing to "
             "score: one that is written later could know a result."
         )
-    predicted = predicted_sentence(c.study.prediction, c.metric)
+    predicted = predicted_sentence(c.subject.prediction, c.metric)
     if c.score is None:
         return (
             f"{predicted} It was locked after results could be seen "
-            f"({printable(str(c.study.prediction['after']))}), so it is not scored."
+            f"({printable(str(c.subject.prediction['after']))}), so it is not scored."
         )
     later = ""
-    if c.study.prediction.get("later"):
+    if c.subject.prediction.get("later"):
         later = " A later version, locked after results could be seen, is not scored."
     return f"{predicted} {score_sentence(c.score, c)}{later}"
 
@@ -70,7 +70,7 @@ def predicted_sentence(prediction: Mapping[str, Any], metric: Metric) -> str:
     return text + "."
 
 
-def score_sentence(score: Score, c: Comparison) -> str:
+def score_sentence(score: Score, c: Judgment) -> str:
     """The outcome of a prediction: ``Outcome: HELPS, as predicted. …``"""
     analysis = c.analysis
     number = number_writer(analysis)

@@ -16,7 +16,7 @@ import math
 from functools import lru_cache
 from typing import Any
 
-from q1lab.statistics.interim_analyses import t_limits
+from q1lab.judgment.interim_analyses import t_limits
 
 FUTILE_FROM = 5
 """The first number of pairs after which a range may stop for futility: with fewer, the spread is

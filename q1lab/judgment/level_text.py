@@ -9,9 +9,10 @@ import itertools
 from typing import TYPE_CHECKING
 
 from q1lab.ground.files import printable
-from q1lab.statistics import interim_analyses
-from q1lab.statistics.futility import LEAST_CHANCE
-from q1lab.statistics.intervals import (
+from q1lab.judgment import interim_analyses
+from q1lab.judgment.difference_text import level_text, number_writer, percent_level
+from q1lab.judgment.futility import LEAST_CHANCE
+from q1lab.judgment.intervals import (
     ALPHA,
     LOGNORMAL_FIXED,
     LOGNORMAL_PAIRS,
@@ -22,67 +23,65 @@ from q1lab.statistics.intervals import (
     Reason,
     power_of,
 )
-from q1lab.study.series import SWEEP, Series
-from q1lab.verdict.difference_text import level_text, number_writer, percent_level
-from q1lab.verdict.label_text import arm_names, brief_names, finished_runs, sample_text
+from q1lab.judgment.label_text import arm_names, brief_names, finished_runs, sample_text
+from q1lab.judgment.subject import Plan, Share
 
 if TYPE_CHECKING:
-    from q1lab.study.design import Design
-    from q1lab.verdict.comparison import Comparison
+    from q1lab.judgment.records import Judgment
 
 
 # ── one line of the short form
 
 
-def error_rate_line(c: Comparison) -> str:
+def error_rate_line(c: Judgment) -> str:
     """The error rate of a verdict, or the reason for a level other than 95%; empty without a
     verdict, and for one that claims nothing at 95%."""
     if c.analysis.reason is not None or c.analysis.ends is None:
         return ""
-    if c.study.design.is_sequential or c.analysis.verdict == "too small to matter":
+    if c.subject.plan.is_sequential or c.analysis.verdict == "too small to matter":
         return _rate(c) or level_reason(c)
     return level_reason(c) or _rate(c)
 
 
-def level_reason(c: Comparison) -> str:
+def level_reason(c: Judgment) -> str:
     """The reason that an interval is not a 95% interval; empty for one that is."""
-    analysis, design = c.analysis, c.study.design
+    analysis, plan = c.analysis, c.subject.plan
     if abs(analysis.alpha - ALPHA) < 1e-9:
         return ""
     level = f"{level_text(analysis)} instead of 95%"
-    if design.is_sequential:
-        first, most = design.pairs
+    if plan.is_sequential:
+        first, most = plan.pairs
         looks, chance = most - first + 1, f"{100 * claim_rate(c):.3g}%"
         return f"{level}: {looks} planned looks share a {chance} chance of a false claim."
-    if c.study.origin.series is not None and len(c.asking.looks) <= 1:
-        many = len(c.study.origin.series.members)
+    if c.subject.share is not None and len(c.asking.looks) <= 1:
+        many = c.subject.share.many
         what = f"{many} studies declared together"
-        if not c.study.origin.knows_other_runs:
+        if not c.subject.knows_other_runs:
             what = f"{many} arms from one place"
         return f"{level}: {what} share the 5%."
     return f"{level}: each look at a question has half the level of the one before."
 
 
-def _rate(c: Comparison) -> str:
+def _rate(c: Judgment) -> str:
     """The rate of the error that the verdict could be; empty for one that claims nothing."""
     if c.analysis.verdict == "too small to matter" and c.analysis.delta is not None:
         limit = f"{c.analysis.delta:g}{c.metric.suffix}"
         share = f"{100 * claim_rate(c) / 2:.3g}%"
         return f"If it were {limit} or more, at most {share} of such studies would say this."
     if c.analysis.verdict in ("helps", "hurts"):
-        studies = "ranges" if c.study.design.is_sequential else "studies"
+        studies = "ranges" if c.subject.plan.is_sequential else "studies"
         many = in_hundred(claim_rate(c))
         return f"If nothing had changed, at most {many} such {studies} would claim a difference."
     return ""
 
 
-def claim_rate(c: Comparison) -> float:
+def claim_rate(c: Judgment) -> float:
     """The most such studies that claim a difference where nothing changed, a share: of a range at
     any of its looks. It is more than the level says where two groups of unequal size are compared
     (Welch), as few runs beside many tell little of their own spread."""
     alpha = c.analysis.alpha
-    if c.study.design.is_sequential:
-        return spent_by_looks(*c.study.design.pairs, alpha)
+    if c.subject.plan.is_sequential:
+        return spent_by_looks(*c.subject.plan.pairs, alpha)
     base, modified = finished_runs(c)
     if c.analysis.headline != "welch" or min(base, modified) < MIN_FOR_INTERVAL:
         return alpha
@@ -98,20 +97,20 @@ def spent_by_looks(first: int, most: int, alpha: float) -> float:
 # ── the full form
 
 
-def level_sentence(c: Comparison) -> str:
+def level_sentence(c: Judgment) -> str:
     """The error rate of a verdict and what its level rests on, in a few sentences; empty where
     there is nothing to say of it."""
-    reason, design, series = c.analysis.reason, c.study.design, c.study.origin.series
-    open_range = reason is Reason.INCOMPLETE and design.is_sequential
-    if c.study.is_floor or (reason is not None and not open_range):
+    reason, plan, share = c.analysis.reason, c.subject.plan, c.subject.share
+    open_range = reason is Reason.INCOMPLETE and plan.is_sequential
+    if c.subject.is_floor or (reason is not None and not open_range):
         return ""
     sentences = []
-    if design.is_sequential:
-        sentences.append(planned_seeds_sentence(design, c.analysis.alpha))
-    if series is not None:
-        one_file = not c.study.origin.knows_other_runs
-        sentences.append(series_share_sentence(series, one_file=one_file))
-    at_95_percent = series is None and abs(c.analysis.alpha - ALPHA) < 1e-9
+    if plan.is_sequential:
+        sentences.append(planned_seeds_sentence(plan, c.analysis.alpha))
+    if share is not None:
+        one_file = not c.subject.knows_other_runs
+        sentences.append(series_share_sentence(share, one_file=one_file))
+    at_95_percent = share is None and abs(c.analysis.alpha - ALPHA) < 1e-9
     if at_95_percent or c.analysis.verdict == "too small to matter":
         sentences.append(_rate(c))
     sentences += [looks_line(c), _later_look_sentence(c), _replication_sentence(c)]
@@ -120,7 +119,7 @@ def level_sentence(c: Comparison) -> str:
     return " ".join(filter(None, sentences))
 
 
-def looks_line(c: Comparison) -> str:
+def looks_line(c: Judgment) -> str:
     """Every look at the question with its verdict, and what all of them together would claim by
     luck; empty for a first one."""
     looks = c.asking.looks
@@ -145,7 +144,7 @@ def in_hundred(share: float) -> str:
     return f"{100 * share:.3g} in 100"
 
 
-def sum_line(c: Comparison) -> str:
+def sum_line(c: Judgment) -> str:
     """The same as ``sum_sentence`` in one line."""
     arm, home = c.asking.of_arm, c.asking.of_home
     if not _asked_more(c):
@@ -156,7 +155,7 @@ def sum_line(c: Comparison) -> str:
     return f"{arm.questions:,} questions about {name}: by luck, {_odds(arm.total)}{more}."
 
 
-def sum_sentence(c: Comparison) -> str:
+def sum_sentence(c: Judgment) -> str:
     """The questions about this modified arm and in all, and how many of them would claim something
     by luck; empty for a first question."""
     arm, home = c.asking.of_arm, c.asking.of_home
@@ -170,12 +169,27 @@ def sum_sentence(c: Comparison) -> str:
     )
 
 
-def _asked_more(c: Comparison) -> bool:
-    is_asked = len(c.study.seeds) > 1 and not c.study.is_floor
+def record_sentence(c: Judgment, *, published: bool = False) -> str:
+    """The questions on record, and the claims to expect among them by luck; empty without a
+    verdict's level. ``published``: for readers of this study alone."""
+    if len(c.subject.seeds) < 2 or c.subject.is_floor or not c.asking.of_home.questions:
+        return ""
+    if c.asking.of_home.questions > 1:
+        return sum_sentence(c)
+    if published:  # to a reader of one study there is only this one
+        return ""
+    return (
+        "This is your only question so far. If nothing had changed, at most "
+        f"{in_hundred(c.asking.of_home.total)} people would claim a difference here."
+    )
+
+
+def _asked_more(c: Judgment) -> bool:
+    is_asked = len(c.subject.seeds) > 1 and not c.subject.is_floor
     return is_asked and c.asking.of_home.questions > 1
 
 
-def _in_all(c: Comparison) -> str:
+def _in_all(c: Judgment) -> str:
     home = c.asking.of_home
     if home == c.asking.of_arm:
         return ""
@@ -190,9 +204,9 @@ def _odds(total: float) -> str:
     return f"at most {total:.3g} {'claim' if total == 1 else 'claims'} on average"
 
 
-def _later_look_sentence(c: Comparison) -> str:
-    own, looks = c.asking.looks_at(c.study.id), c.asking.looks
-    if c.study.design.is_sequential or not own or own[-1].level >= looks[0].level:
+def _later_look_sentence(c: Judgment) -> str:
+    own, looks = c.asking.looks_at(c.subject.id), c.asking.looks
+    if c.subject.plan.is_sequential or not own or own[-1].level >= looks[0].level:
         return ""
     text = (
         "Each look at a question has half the level of the one before, so this one is judged by a "
@@ -201,12 +215,12 @@ def _later_look_sentence(c: Comparison) -> str:
     if any(look.verdict in ("helps", "hurts") for look in own[:-1]):
         text += (
             " Adding pairs to a claim tests nothing new; fresh ones would "
-            f"(`--seeds fresh:{len(c.study.seeds)}`)."
+            f"(`--seeds fresh:{len(c.subject.seeds)}`)."
         )
     return text
 
 
-def _rejudged_sentence(c: Comparison) -> str:
+def _rejudged_sentence(c: Judgment) -> str:
     if not c.asking.is_rejudged or len(c.asking.looks) < 2:
         return ""
     return (
@@ -214,7 +228,7 @@ def _rejudged_sentence(c: Comparison) -> str:
     )
 
 
-def _replication_sentence(c: Comparison) -> str:
+def _replication_sentence(c: Judgment) -> str:
     if not c.asking.is_replication:
         return ""
     return (
@@ -223,7 +237,7 @@ def _replication_sentence(c: Comparison) -> str:
     )
 
 
-def _skew_sentence(c: Comparison) -> str:
+def _skew_sentence(c: Judgment) -> str:
     """The rate where differences are skewed, beside a claim that says 5%."""
     analysis = c.analysis
     if analysis.verdict not in ("helps", "hurts") or analysis.headline != "paired":
@@ -232,7 +246,7 @@ def _skew_sentence(c: Comparison) -> str:
     if not at_5_percent or not few or len(c.asking.looks) > 1:
         return ""
     rates = LOGNORMAL_FIXED, SKEWED_FIXED
-    if c.study.design.is_sequential:
+    if c.subject.plan.is_sequential:
         rates = LOGNORMAL_RANGE, SKEWED_RANGE
     mild, strong = (round(100 * rate) for rate in rates)
     return (
@@ -242,13 +256,13 @@ def _skew_sentence(c: Comparison) -> str:
     )
 
 
-def planned_seeds_sentence(design: Design, alpha: float) -> str:
+def planned_seeds_sentence(plan: Plan, alpha: float) -> str:
     """The meaning of a planned range, before the first run and after the last."""
-    first, most = design.pairs
+    first, most = plan.pairs
     futile = ""
-    if design.futile_from is not None:
+    if plan.futile_from is not None:
         futile = (
-            f", or from pair {design.futile_from} on as soon as a claim at a later look has a "
+            f", or from pair {plan.futile_from} on as soon as a claim at a later look has a "
             f"chance below {LEAST_CHANCE:.0%}"
         )
     return (
@@ -259,19 +273,17 @@ def planned_seeds_sentence(design: Design, alpha: float) -> str:
     )
 
 
-def series_share_sentence(series: Series, *, one_file: bool = False) -> str:
+def series_share_sentence(share: Share, *, one_file: bool = False) -> str:
     """The share of 5% that each study of a series may spend; its arms may be those of one file from
     elsewhere."""
-    many = len(series.members)
-    members_text = (
-        f"{many} modifications" if series.kind == SWEEP else f"{many} values of {series.axis}"
-    )
-    together = f"{members_text} that were declared together ({printable(series.id)})"
+    many = share.many
+    members_text = f"{many} values of {share.axis}" if share.axis else f"{many} modifications"
+    together = f"{members_text} that were declared together ({printable(share.id)})"
     if one_file:
         together = f"{many} arms from one place that are compared with one baseline"
     return (
         f"One of {together}. "
-        f"They share 5%: each may claim a difference in {100 * series.alpha:.3g}% of studies "
+        f"They share 5%: each may claim a difference in {100 * share.alpha:.3g}% of studies "
         "where nothing changed (half of that if its question was looked at before)."
     )
 
@@ -299,7 +311,7 @@ def replication_note() -> str:
 # ── the power
 
 
-def found_in_four_of_five(c: Comparison) -> str:
+def found_in_four_of_five(c: Judgment) -> str:
     """The true difference that is found with a chance of 80%; empty if unknown."""
     if c.analysis.detectable is None:
         return ""

@@ -9,52 +9,51 @@ from typing import TYPE_CHECKING
 
 from q1lab.ground.files import printable
 from q1lab.ground.text_formats import plural
-from q1lab.statistics.prediction_score import predicted_difference
-from q1lab.study import corpora
-from q1lab.verdict.difference_text import (
+from q1lab.judgment.difference_text import (
     interval_text,
     level_text,
     mean_text,
     number_writer,
     size_range_text,
 )
-from q1lab.verdict.label_text import arm_names
-from q1lab.verdict.level_text import level_reason
-from q1lab.verdict.scope_text import iters_text, sizes_text
-from q1lab.verdict.verdict_text import validity_text, verdict_sentence
+from q1lab.judgment.label_text import arm_names
+from q1lab.judgment.level_text import level_reason
+from q1lab.judgment.prediction_score import predicted_difference
+from q1lab.judgment.scope_text import iters_text, sizes_text
+from q1lab.judgment.verdict_text import validity_text, verdict_sentence
 
 if TYPE_CHECKING:
-    from q1lab.verdict.comparison import Comparison
+    from q1lab.judgment.records import Judgment
 
 
-def trained_sentence(c: Comparison) -> str:
+def trained_sentence(c: Judgment) -> str:
     """The runs: ``I trained RoPE and the baseline on Tiny Shakespeare, 3 seeds each.``"""
     base, modified = arm_names(c)
     base = f"the {base}" if base.startswith("baseline") else f"the baseline {base}"
-    made = "trained" if c.study.origin.is_ours else "compared runs of"
+    made = "trained" if c.subject.is_ours else "compared runs of"
     return f"I {made} {modified} and {base} {_where(c) or 'on the same data'}, {_seeds(c)} each."
 
 
-def _where(c: Comparison) -> str:
+def _where(c: Judgment) -> str:
     """The data or the program: ``on Tiny Shakespeare``; empty if unknown."""
-    program, data = c.study.description.trains, c.study.data.name
+    program, data = c.subject.description.trains, c.subject.data_title
     if program:
         return f"with {program}"
-    return f"on {printable(corpora.describe_corpus(data))}" if data else ""
+    return f"on {printable(data)}" if data else ""
 
 
-def _seeds(c: Comparison) -> str:
+def _seeds(c: Judgment) -> str:
     return plural(len({seed for arm in c.arms.values() for seed in arm.values}), "seed")
 
 
-def setting_text(c: Comparison) -> str:
+def setting_text(c: Judgment) -> str:
     """Size, budget, data and seeds, which belong beside every result: ``804 k and 796 k parameters,
     2,000 iters on Tiny Shakespeare, 3 seeds each``."""
     trained = " ".join(filter(None, (iters_text(c), _where(c))))
     return ", ".join(filter(None, (sizes_text(c), trained, f"{_seeds(c)} each")))
 
 
-def finding(c: Comparison) -> str:
+def finding(c: Judgment) -> str:
     """The mean difference and its interval as a clause, for texts that have little room; empty
     where there is no verdict."""
     analysis, unit = c.analysis, c.metric.suffix
@@ -75,16 +74,16 @@ def finding(c: Comparison) -> str:
     return f"{text}: these runs can't tell"
 
 
-def _mean_size(c: Comparison) -> str:
+def _mean_size(c: Judgment) -> str:
     """The size of the mean difference, with its unit."""
     return f"{number_writer(c.analysis).size(c.analysis.mean or 0.0)}{c.metric.suffix}"
 
 
-def _side(c: Comparison) -> str:
+def _side(c: Judgment) -> str:
     return "lower" if (c.analysis.mean or 0.0) < 0 else "higher"
 
 
-def brief_sentences(c: Comparison) -> tuple[str, ...]:
+def brief_sentences(c: Judgment) -> tuple[str, ...]:
     """The runs, the result and its conditions, a sentence each."""
     has_result = c.analysis.reason is None and c.analysis.ends is not None
     return (
@@ -94,10 +93,10 @@ def brief_sentences(c: Comparison) -> tuple[str, ...]:
     )
 
 
-def result_sentence(c: Comparison) -> str:
+def result_sentence(c: Judgment) -> str:
     """The difference with its interval in one sentence; the reason, where there is no verdict."""
     analysis = c.analysis
-    if analysis.reason is not None or analysis.ends is None or c.study.is_floor:
+    if analysis.reason is not None or analysis.ends is None or c.subject.is_floor:
         return verdict_sentence(c, published=True)
     modified = arm_names(c)[1]
     unit = c.metric.suffix
@@ -121,7 +120,7 @@ def result_sentence(c: Comparison) -> str:
     )
 
 
-def scope_sentences(c: Comparison) -> str:
+def scope_sentences(c: Judgment) -> str:
     """The result against δ, its conditions, and the reason for a level other than 95%; empty where
     there is no result."""
     if c.analysis.reason is not None or c.analysis.ends is None:
@@ -139,23 +138,23 @@ def scope_sentences(c: Comparison) -> str:
     return " ".join(filter(None, sentences))
 
 
-def _conditions(c: Comparison) -> str:
+def _conditions(c: Judgment) -> str:
     """``on Tiny Shakespeare at this size and budget (808 k and 800 k parameters, 1,000 iters)``."""
-    data = "" if c.study.description.trains else _where(c)
+    data = "" if c.subject.description.trains else _where(c)
     return " ".join(filter(None, (data, _size_and_budget(c))))
 
 
-def _size_and_budget(c: Comparison) -> str:
+def _size_and_budget(c: Judgment) -> str:
     facts = ", ".join(part for part in (sizes_text(c), iters_text(c)) if part)
     return f"{validity_text(c)} ({facts})" if facts else validity_text(c)
 
 
-def matter_sentence(c: Comparison) -> str:
+def matter_sentence(c: Judgment) -> str:
     """The difference against δ, the smallest one that its author had said would matter; empty where
     none was named, and where the result is told by it."""
     analysis = c.analysis
     delta, ends = analysis.delta, analysis.ends
-    if not delta or ends is None or analysis.reason is not None or c.study.is_floor:
+    if not delta or ends is None or analysis.reason is not None or c.subject.is_floor:
         return ""
     lead = (
         "Before the runs I had said that a difference would matter from "
@@ -171,10 +170,10 @@ def matter_sentence(c: Comparison) -> str:
     return f"{lead}; part of this interval falls short of that."
 
 
-def predicted_clause(c: Comparison) -> str:
+def predicted_clause(c: Judgment) -> str:
     """The prediction as a clause after ``I predicted``: ``that the val loss would fall by 0.03
     nats``."""
-    prediction, unit = c.study.prediction or {}, c.metric.suffix
+    prediction, unit = c.subject.prediction or {}, c.metric.suffix
     direction = str(prediction.get("direction") or "no direction")
     verb = {"lower": "fall", "higher": "rise"}.get(direction)
     if verb is None:
@@ -186,11 +185,11 @@ def predicted_clause(c: Comparison) -> str:
     return f"that the {c.metric.name} would {verb}{by}"
 
 
-def prediction_sentences(c: Comparison) -> str:
+def prediction_sentences(c: Judgment) -> str:
     """The prediction against what was measured, told once; empty for a study of a file against
     itself."""
-    prediction = c.study.prediction
-    if c.study.is_floor:
+    prediction = c.subject.prediction
+    if c.subject.is_floor:
         return ""
     if not prediction:
         return "I wrote down no prediction before the first of these runs, so nothing is scored."
@@ -207,7 +206,7 @@ def prediction_sentences(c: Comparison) -> str:
     return text
 
 
-def _measured_clause(c: Comparison) -> str:
+def _measured_clause(c: Judgment) -> str:
     """The measured difference, and what of the prediction it bears out."""
     analysis, score = c.analysis, c.score
     assert score is not None

@@ -1,0 +1,3 @@
+"""The judge: numbers in, verdict out.
+
+It knows no study, no index and no disk."""

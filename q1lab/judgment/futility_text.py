@@ -1,0 +1,48 @@
+"""A stop for futility in words: what it saved, and the command that goes to the end all the same.
+
+Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from q1lab.ground.text_formats import duration, plural
+from q1lab.judgment.futility import LEAST_CHANCE
+
+if TYPE_CHECKING:
+    from q1lab.judgment.records import Judgment
+
+
+def stopped_for_futility(c: Judgment) -> bool:
+    """True if a planned range is over because little was left to find."""
+    return c.analysis.reason is None and c.subject.stopped_for_futility
+
+
+def futility_line(c: Judgment) -> str:
+    """The line of the short form: the pairs that were saved, and the command that trains them; a
+    series has one that is longer than a line."""
+    if c.subject.share is not None:
+        return f"Stopped, {_pairs_saved(c)} saved. --full has the command that goes to its end."
+    return f"Stopped, {_pairs_saved(c)} saved. To its end: `{c.subject.whole_range_command}`"
+
+
+def futility_sentence(c: Judgment, *, published: bool = False) -> str:
+    """The reason that a range stopped early without a claim, and, unless ``published``, the way to
+    its end; empty where it did not."""
+    if not stopped_for_futility(c):
+        return ""
+    seconds = [arm.costs.get("wall_s") for arm in c.arms.values()]
+    saved = c.subject.plan.pairs[1] - c.analysis.n
+    time = f", about {duration(saved * sum(s for s in seconds if s))}" if all(seconds) else ""
+    text = (
+        f"It stopped after {c.analysis.n} pairs, since the chance that any later look would claim "
+        f"something had fallen below {LEAST_CHANCE:.0%}. That saved {_pairs_saved(c)}{time}."
+    )
+    if published or not c.subject.is_ours:
+        return text
+    command = c.subject.whole_range_command
+    return f"{text} To train them all the same, at the same levels: `{command}`."
+
+
+def _pairs_saved(c: Judgment) -> str:
+    return plural(c.subject.plan.pairs[1] - c.analysis.n, "pair")

@@ -1,0 +1,206 @@
+"""The records of a judgment: each arm's numbers, the noise floor, what the looks at a question
+cost, and the judgment itself. All frozen, all plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from q1lab.ground import json_records
+from q1lab.judgment import intervals
+from q1lab.judgment.intervals import Analysis, Interval
+from q1lab.judgment.metric import VAL_LOSS, Metric
+from q1lab.judgment.notes import Note
+from q1lab.judgment.prediction_score import Score, score_prediction
+from q1lab.judgment.run_notes import ShortBudget
+from q1lab.judgment.subject import Subject
+
+
+@dataclass(frozen=True)
+class ArmResult:
+    """One arm's runs, in the comparison's metric; what is not known is None."""
+
+    values: Mapping[int, float | None] = field(default_factory=dict)
+    """The final value of each run, by seed: None for one that diverged; those that have not ended
+    are absent."""
+    mean: float | None = None
+    std: float | None = None
+    costs: Mapping[str, float | None] = field(default_factory=dict)
+    """By the keys of cost_columns.COST_COLUMNS."""
+    tokens_per_s_ends: tuple[float, float] | None = None
+    """The slowest and the fastest run, where two or more have ended."""
+    unfinished: tuple[int, ...] = ()
+    """The seeds of planned runs that have no value."""
+
+
+@dataclass(frozen=True)
+class Floor(Interval):
+    """The spread of baseline runs that differ in nothing but their seed."""
+
+    study: str | None = None
+    """The study of the baseline against itself whose interval this is; None: it is the widest
+    difference between this study's own baseline runs."""
+
+
+@dataclass(frozen=True)
+class SeenLook:
+    """A look at a question, with its verdict."""
+
+    study: str
+    """The study's id; empty for one that is not of this home."""
+    pairs: int
+    level: float
+    verdict: str
+    """Empty where its numbers are not known here."""
+    replicates: bool = False
+
+
+@dataclass(frozen=True)
+class LevelSum:
+    """Questions that were looked at, and the sum of the levels of all looks at them: if nothing
+    ever helped, at most so many would claim something."""
+
+    questions: int = 0
+    total: float = 0.0
+
+
+NOTHING_ON_RECORD = LevelSum()
+
+
+@dataclass(frozen=True)
+class QuestionCost:
+    """The looks at the question, and what they and the other questions on record spend."""
+
+    looks: tuple[SeenLook, ...] = ()
+    """Every look at the question, oldest first."""
+    total: float = intervals.ALPHA
+    """The sum of their levels: if nothing had changed, at most so many would claim something."""
+    is_replication: bool = False
+    """True if it tests a claim with fresh pairs."""
+    is_rejudged: bool = False
+    """True if an older q1lab began it, and the level that it gave is lost."""
+    left_out: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    """(study, seeds) of the results that picked seeds leave out."""
+    of_arm: LevelSum = NOTHING_ON_RECORD
+    """The questions about this modified arm."""
+    of_home: LevelSum = NOTHING_ON_RECORD
+    """All questions on record."""
+
+    def looks_at(self, study: str) -> tuple[SeenLook, ...]:
+        return tuple(look for look in self.looks if look.study == study)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgment:
+    """Two arms of numbers, compared. Screens, documents and files tell from it."""
+
+    subject: Subject
+    metric: Metric = VAL_LOSS
+    """The metric of the arms' values and of their differences."""
+    analysis: Analysis
+    arms: Mapping[str, ArmResult]
+    asking: QuestionCost = QuestionCost()
+    floor: Floor | None = None
+    notes: tuple[Note, ...] = ()
+    timed: Mapping[str, Interval] | None = None
+    """tokens_per_s, wall_s → how much more or less the modified arm's is (0.1: a tenth more), as a
+    95% interval, where there are runs enough; None where single runs are not known."""
+
+    @property
+    def score(self) -> Score | None:
+        """The prediction against the outcome; None when nothing was predicted before results could
+        be seen."""
+        predicted = self.subject.prediction
+        return (
+            score_prediction(predicted, self.analysis)
+            if predicted and not predicted.get("after")
+            else None
+        )
+
+    @property
+    def lost(self) -> int:
+        """The number of runs that diverged."""
+        return sum(len(seeds) for seeds in self.analysis.diverged.values())
+
+    @property
+    def overstated(self) -> tuple[float, float] | None:
+        """The factors by which claims of such studies overstate a true difference of one sd of a
+        pair's difference and of half an sd; None if unknown."""
+        from q1lab.judgment import interim_analyses
+
+        analysis, plan = self.analysis, self.subject.plan
+        if analysis.headline != "paired" or analysis.detectable is None:
+            return None
+        pairs = plan.pairs if plan.is_sequential else (analysis.n, analysis.n)
+        return interim_analyses.overstatement(*pairs, analysis.alpha, plan.futility_t)
+
+    def facts(self) -> dict[str, Any]:
+        """Every fact as programs get it, in JSON's own types; what is not finite is null."""
+        dumped: dict[str, Any] = json_records.to_json(_facts(self))
+        return dumped
+
+
+def _facts(j: Judgment) -> dict[str, Any]:
+    subject, analysis, asking = j.subject, j.analysis, j.asking
+    first, most = subject.plan.pairs
+    return {
+        "study": subject.id,
+        "variant": subject.names[1],
+        "baseline": subject.names[0],
+        "metric": asdict(j.metric),
+        "verdict": analysis.verdict,
+        "reason": analysis.reason,
+        "level": analysis.level,
+        "n": analysis.n,
+        "alpha": analysis.alpha,
+        "delta": analysis.delta,
+        "difference": {
+            "mean": analysis.mean,
+            "headline": analysis.headline,
+            "welch": analysis.welch,
+            "paired": analysis.paired,
+            "bootstrap": analysis.bootstrap,
+            "permutation_p": analysis.permutation_p,
+            "pairs": analysis.pairs,
+        },
+        "detectable": analysis.detectable,
+        "seeds_needed": analysis.seeds_needed,
+        "diverged": analysis.diverged,
+        "notes": [note.to_dict() for note in j.notes],
+        "arms": {
+            arm: {
+                "variant": name,
+                "values": result.values,
+                "mean": result.mean,
+                "std": result.std,
+                **result.costs,
+                "tokens_per_s_ends": result.tokens_per_s_ends,
+            }
+            for (arm, result), name in zip(j.arms.items(), subject.names, strict=True)
+        },
+        "floor": None if j.floor is None else vars(j.floor),
+        "seeds": subject.seeds,
+        "data": {"name": subject.data_name, "sha256": subject.data_sha256},
+        "preset": subject.preset,
+        "dtype": subject.number_format,
+        "device": subject.device,
+        "prediction": subject.prediction,
+        "complete": analysis.complete,
+        "plan": {"first": first, "most": most} if subject.plan.is_sequential else None,
+        "shared_at_start": subject.shared_at_start,
+        "tuned": subject.tuned,
+        "looks": max(1, len(asking.looks_at(subject.id))),
+        "asked": {"looks": asking.looks, "total": asking.total},
+        "replication": asking.is_replication,
+        "left_out": [{"study": study_id, "seeds": seeds} for study_id, seeds in asking.left_out],
+        "questions": {"of_arm": asking.of_arm, "in_all": asking.of_home},
+        "timed": j.timed,
+        "overstated": j.overstated,
+        "imported": not subject.is_ours,
+        "still_falling": next(
+            ([note.fallen, note.lately] for note in j.notes if isinstance(note, ShortBudget)), None
+        ),
+        "passes": subject.passes,
+        "description": subject.description,
+    }

@@ -1,0 +1,141 @@
+"""What was compared, in plain values: everything that words need to know beside the numbers.
+
+A study fills in what its plan knows (q1lab.verdict.comparison); numbers that somebody brings know
+less. Each default means "not known".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from q1lab.ground.json_records import max_chars, max_items
+
+ARMS = ("baseline", "modified")
+"""The arms of a comparison; a difference is the second minus the first."""
+
+Sentence = Annotated[str, max_chars(10_000)]
+
+
+@dataclass(frozen=True)
+class Description:
+    """Sentences and phrases for people, none of them markup."""
+
+    within: Sentence
+    """The scope of a verdict: ``at this size and budget``."""
+    measured: Sentence
+    """The shared part of a pair's runs, and the metric of each, in sentences."""
+    pair_shares: Sentence
+    """The common ground of a pair's two runs: they ``share their seed …``."""
+    trains: Sentence = ""
+    """The program that trains, for the scope, if it is not a model file on the study's text."""
+    cautions: Annotated[tuple[Sentence, ...], max_items(20)] = ()
+    """Cautions for readers about how the runs were made."""
+
+
+@dataclass(frozen=True)
+class TunedValue:
+    """The values tried and chosen. ``around`` is the value that the study would have had;
+    ``losses`` are mean val losses (nats) in the order of ``values``, None where a run diverged."""
+
+    key: str
+    around: float
+    values: tuple[float, ...]
+    seeds: int
+    chosen: Mapping[str, float]
+    losses: Mapping[str, tuple[float | None, ...]]
+    series: str
+
+    def __post_init__(self) -> None:
+        if set(self.chosen) != set(ARMS) or not self.values:
+            raise ValueError("is damaged")
+
+
+@dataclass(frozen=True)
+class Share:
+    """The share of a series' 5% that this study may spend."""
+
+    id: str
+    """The series' name."""
+    many: int
+    """The studies that share."""
+    alpha: float
+    """The share of each."""
+    axis: str = ""
+    """The setting that differs from study to study; empty if the modification does."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How many pairs there were to be, and which seeds are pairs."""
+
+    pairs: tuple[int, int] = (0, 0)
+    """The fewest and the most pairs after which the study can be over."""
+    futile_from: int | None = None
+    """The first number of pairs after which it may stop for futility; None if it never does."""
+    futility_t: tuple[float, ...] = ()
+    """The |t| below which each look but the last stops it for futility; empty if none does."""
+    has_seeds: bool = True
+    """True if the seeds are those that the runs were trained with, so that runs of one seed may be
+    a pair."""
+
+    @property
+    def is_sequential(self) -> bool:
+        """True if the study can be over before its last pair."""
+        return self.pairs[0] < self.pairs[1]
+
+    @property
+    def run_word(self) -> str:
+        """``seed``, or ``run`` where seeds are not known: it stands before a run's number."""
+        return "seed" if self.has_seeds else "run"
+
+    def run_label(self, seed: int) -> str:
+        """``seed 0``; where seeds are not known, the place in the arm: ``run 1``."""
+        return f"{self.run_word} {seed if self.has_seeds else seed + 1}"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What was compared."""
+
+    names: tuple[str, str] = ARMS
+    """The arms as planned or typed, baseline first: a name, or a model file's path."""
+    are_model_files: bool = False
+    is_floor: bool = False
+    """True if both arms are the same file or command: an A/A test."""
+    id: str = ""
+    """The study's name; empty for numbers that are not kept."""
+    seeds: tuple[int, ...] = ()
+    """The planned seeds."""
+    plan: Plan = Plan()
+    is_ours: bool = False
+    """True if q1lab planned the study and trained its runs."""
+    knows_other_runs: bool = False
+    """True if the record says which other runs of the question there were."""
+    has_declaration: bool = False
+    """True if a journal shows that the study was declared before its runs."""
+    share: Share | None = None
+    description: Description = Description("", "", "")
+    prediction: Mapping[str, Any] | None = None
+    data_name: str = ""
+    data_title: str = ""
+    """The text for people who don't know its short name."""
+    data_sha256: str = ""
+    passes: float | None = None
+    """Passes of a run over its training text."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """The hyperparameters of both arms."""
+    preset: str = ""
+    number_format: str = ""
+    device: str = ""
+    shared_at_start: float | None = None
+    """The share of the baseline's weights that both arms start from."""
+    tuned: TunedValue | None = None
+    run_command: str = ""
+    """The command that goes on with the study."""
+    whole_range_command: str = ""
+    """The command that overrules a stop for futility."""
+    stopped_for_futility: bool = False
+    """True if a planned range is over because little was left to find."""
+    is_training: bool = False
