@@ -81,7 +81,8 @@ def _interval_at_look(planned: SeedRange, values: tuple[float, ...]) -> tuple[fl
         return None
     mean = statistics.fmean(values)
     half = planned.limits[n - planned.first] * statistics.stdev(values) / math.sqrt(n)
-    if half <= 1e-12 * max(map(abs, values)):
+    # equal differences of losses that are 10,000 times as large vary by rounding, in the 12th digit
+    if half <= 1e-9 * max(map(abs, values)):
         return None
     return mean - half, mean + half
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,9 +20,17 @@ from typing import Any
 
 from q1lab.ground.errors import Problem, nearest
 from q1lab.ground.files import os_reason, printable, read_text
-from q1lab.judgment.metric import LARGEST_COUNT, LARGEST_LOSS, Metric
+from q1lab.judgment.metric import LARGEST_COUNT, Metric
 from q1lab.study.run_states import ENDED, RunState
 from q1lab.study.series import MOST_MEMBERS
+from q1lab.tables.cells import (
+    MOST_RUNS,
+    BadCell,
+    as_number,
+    number_of_cell,
+    seed_of_cell,
+    too_many_runs,
+)
 from q1lab.tables.outside_run import (
     FINAL,
     MAX_BYTES,
@@ -56,8 +63,6 @@ LOWER = ("loss", "error", "err", "perplexity", "ppl", "bpb", "bpc", "nll", "wer"
 LOWER_TOO = ("mae", "mse", "fid", "time", "seconds", "latency")
 HIGHER = ("acc", "accuracy", "score", "f1", "bleu", "rouge", "reward", "return", "auc", "r2", "map")
 """Words of a metric's name that say which direction is better."""
-MOST_RUNS = 10_000
-"""Runs of one arm."""
 
 Runs = Mapping[int, OutsideRun]
 """An arm's runs by seed; by their place where no seed is known."""
@@ -101,15 +106,6 @@ class TableOptions:
     better: str | None = None
 
 
-def too_many_runs(arm: str) -> str:
-    """The reason that an arm with more than ``MOST_RUNS`` runs is refused."""
-    return f"{arm} has more than {MOST_RUNS:,} runs, and more are not compared"
-
-
-class BadCell(ValueError):
-    """A cell that can't be used, in words; the caller knows its place."""
-
-
 HEAD_ROWS = 1000
 """Rows by which a column is told to be one of numbers."""
 
@@ -148,7 +144,7 @@ class Rows:
         """True if the first cells of a column that hold something hold numbers."""
         at = self.columns.index(column)
         cells = [cells[at] for _, cells in self._head if not _has_no_number(cells[at])]
-        return bool(cells) and all(_as_number(cell) is not None for cell in cells)
+        return bool(cells) and all(as_number(cell) is not None for cell in cells)
 
 
 def runs_of_values(name: str, values: Mapping[int, float | None]) -> dict[int, OutsideRun]:
@@ -170,7 +166,7 @@ def typed_numbers(baseline: str, modified: str, options: TableOptions) -> Number
         if not words:
             raise Problem(f"{option} is empty", next="give numbers, such as 1.91,1.90,1.92")
         try:
-            values = {place: _number(word) for place, word in enumerate(words)}
+            values = {place: number_of_cell(word) for place, word in enumerate(words)}
         except BadCell as error:
             raise Problem(f"{option}: {error}") from None
         arms.append(runs_of_values(option.removeprefix("--"), values))
@@ -278,7 +274,7 @@ def _from_json(text: str, name: str, options: TableOptions) -> list[NumberTable]
                     raise BadCell("this arm is there twice")
                 found.arms[label] = {}
                 for seed, value in items:
-                    found.add_run(label, _seed(seed), value)
+                    found.add_run(label, seed_of_cell(seed), value)
             except ValueError as error:
                 raise Problem(f"{name}, {printable(key)[:40]}: {error}") from None
         return found.tables(options)
@@ -316,7 +312,7 @@ class _Found:
         if run.message is None and _has_diverged(state):
             _ended(run, None)
         elif run.message is None and not _has_no_number(cell):
-            _ended(run, _number(cell))
+            _ended(run, number_of_cell(cell))
         elif run.message is None:
             run.message = f"no {self.metric.name}"
         if before is None:
@@ -450,7 +446,7 @@ def _read_rows(
             if label not in arm_names:
                 arm_names[label] = arm_name(label, arm_key)
             arm = arm_names[label]
-            seed = len(found.arms.get(arm, ())) if of_seed is None else _seed(cells[of_seed])
+            seed = len(found.arms.get(arm, ())) if of_seed is None else seed_of_cell(cells[of_seed])
             if of_step is None:
                 run = found.add_run(arm, seed, number, state)
             else:
@@ -488,10 +484,10 @@ class _Points:
             run.ended_at, run.message = step, _unfinished(state)
             run.state = RunState.DIVERGED if _has_diverged(state) else RunState.FAILED
         if not _has_no_number(train):
-            run.train[step] = _number(train)
+            run.train[step] = number_of_cell(train)
         if _has_no_number(cell):
             return
-        value = _number(cell)
+        value = number_of_cell(cell)
         if run.evals.get(step, value) != value:
             key = run.cfg, run.seed
             self._twice[key] = max(step, self._twice.get(key, 0.0))
@@ -597,7 +593,7 @@ def _from_two_columns(
     waiting: dict[str, list[tuple[int, object, object]]] = {arm: [] for arm in pair}
     for place, (line, cells) in enumerate(rows):
         try:
-            seed = place if seed_key is None else _seed(cells[at(seed_key)])
+            seed = place if seed_key is None else seed_of_cell(cells[at(seed_key)])
             state = None if state_key is None else cells[at(state_key)]
             for arm in pair:
                 waiting[arm].append((seed, cells[at(arm)], state))
@@ -671,38 +667,10 @@ def _has_diverged(state: object) -> bool:
 def _step(cell: object, key: str, may_be_blank: bool) -> float:
     if may_be_blank and _is_blank(cell):
         return 0.0
-    value = _as_number(cell)
+    value = as_number(cell)
     if value is None or not 0 <= value < LARGEST_COUNT:
         raise BadCell(f"{key} {printable(str(cell))[:40]!r} is no number from 0 up, as a step is")
     return value
-
-
-def _as_number(cell: object) -> float | None:
-    if isinstance(cell, bool):
-        return None
-    try:
-        return float(cell)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
-        return None
-
-
-def _number(cell: object) -> float | None:
-    """A cell as a number; None for NaN and the infinities, with which a run diverged."""
-    value = _as_number(cell)
-    if value is None:
-        raise BadCell(f"{printable(str(cell))[:40]!r} is not a number; write it plain, as 1234.5")
-    if not math.isfinite(value):
-        return None
-    if abs(value) >= LARGEST_LOSS:
-        raise BadCell(f"{value:g} is too large to be a metric")
-    return value
-
-
-def _seed(cell: object) -> int:
-    value = _as_number(cell)
-    if value is None or not 0 <= value < 10**9 or value != int(value):
-        raise BadCell(f"seed {printable(str(cell))[:40]!r} is not a whole number, 0 or more")
-    return int(value)
 
 
 def named_metric(name: str, better: str | None) -> Metric:

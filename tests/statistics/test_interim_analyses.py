@@ -187,6 +187,16 @@ def test_a_study_is_over_at_the_first_look_that_knows(
     )
 
 
+def test_pairs_that_differ_by_rounding_alone_do_not_end_a_range() -> None:
+    base, modified = (2.2083, 1.8514, 2.0744), (2.2084, 1.8515, 2.0745)
+    pairs = [b - a for a, b in zip(base, modified, strict=True)]
+    planned = seed_range.SeedRange(3, 5, 0.0228, interim_analyses.t_limits(3, 5, 0.0228))
+    assert len(set(pairs)) > 1
+    assert seed_range.interval_at_look(planned, pairs) is None
+    assert seed_range.over_after(planned, pairs) is None
+    assert seed_range.over_after(planned, [*pairs, 0.0003, 0.0001]) == 5
+
+
 def test_a_diverged_run_ends_a_planned_study() -> None:
     planned = seed_range.SeedRange(3, 5, 0.0228, interim_analyses.t_limits(3, 5, 0.0228))
     assert seed_range.over_after(planned, [0.1, None]) == 2

@@ -326,6 +326,25 @@ def test_no_spread_means_no_interval() -> None:
         assert result.reason is Reason.NO_SPREAD
 
 
+def test_a_spread_too_small_to_square_is_none() -> None:
+    tiny = analyze(arm(1e-200, 2e-200, 3e-200), arm(1.5e-200, 5e-200, 9e-200), headline="paired")
+    groups = analyze(arm(1e-320, 2e-320, 3e-320), arm(1e-320, 5e-320, 9e-320), headline="welch")
+    for result in (tiny, groups):
+        assert (result.verdict, result.reason, result.ends) == (
+            "no verdict",
+            Reason.NO_SPREAD,
+            None,
+        )
+
+
+def test_the_permutation_p_takes_ties_of_rounded_losses_as_ties() -> None:
+    # of the 16 ways to sign +2, +1, +3, −3 (in hundred thousandths), 12 are at least as far from 0
+    # as their sum, 3; as floats they differ from it in the tenth digit
+    base = (39.99958, 40.00006, 40.00025, 40.00035)
+    result = analyze(arm(*base), arm(39.9996, 40.00007, 40.00028, 40.00032), headline="paired")
+    assert result.permutation_p == 12 / 16
+
+
 def test_the_label_is_what_the_documentation_measured() -> None:
     """docs/statistics.md holds a measurement of its own, at 2, 3, 5 and 10 seeds."""
     page = (ROOT / "docs" / "statistics.md").read_text(encoding="utf-8")

@@ -23,7 +23,7 @@ def changes_table() -> str:
         baseline = table["baseline"]
         for name, losses in table["changes"].items():
             judged = q1lab.judge(baseline, losses, metric=table["metric"])
-            analysis = judged.comparison.analysis
+            analysis = judged.analysis
             single = number_writer(analysis).end(losses[0] - baseline[0])
             runs = f"{len(baseline)} + {len(losses)}"
             interval = interval_text(analysis)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from csv import DictReader
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -18,7 +19,8 @@ import q1lab
 from q1lab.commands.cli import cli, run_command_line
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
-from q1lab.tables.number_table import MOST_RUNS, TableOptions, read_tables
+from q1lab.tables.cells import MOST_RUNS
+from q1lab.tables.number_table import TableOptions, read_tables
 from tests.kit.places import ROOT
 
 BASE, MODIFIED = [1.91, 1.90, 1.92], [1.79, 1.80, 1.85]
@@ -133,6 +135,33 @@ def test_arms_of_other_seeds_are_compared_as_wholes() -> None:
 def test_more_runs_than_anybody_trains_are_refused() -> None:
     with pytest.raises(Problem, match=f"{MOST_RUNS:,}"):
         q1lab.judge([1.0] * (MOST_RUNS + 1), [1.0, 2.0])
+
+
+def test_lists_that_begin_alike_are_judged_by_all_of_their_runs() -> None:
+    judged = q1lab.judge([1.9, 1.91, 1.92], [1.9, 1.91, 1.92, 1.3, 1.2, 1.4, 1.3])
+    assert judged.interval is not None
+    assert "exactly the same" not in repr(judged)
+    assert q1lab.judge([1.9, 1.91, 1.92], [1.9, 1.91, 1.92]).verdict == "no verdict"
+
+
+@pytest.mark.parametrize("lost", [float("nan"), float("inf"), float("-inf"), None])
+def test_a_number_that_is_not_finite_is_a_run_that_diverged(lost: float | None) -> None:
+    assert "1 of 6 runs diverged" in repr(q1lab.judge([1.9, lost, 1.92], MODIFIED))
+
+
+@pytest.mark.parametrize(
+    ("baseline", "message"),
+    [
+        ([1.9, 1e308, 1.92], "baseline: 1e+308 is too large to be a metric"),
+        ([1.9, 10**400, 1.92], "is not a number"),
+        ([1.9, "fast", 1.92], "baseline: 'fast' is not a number"),
+        ({"a": 1.9, "b": 1.91, "c": 1.92}, "baseline: seed 'a' is not a whole number"),
+        ({0.1: 1.9, 0.2: 1.91, 0.3: 1.92}, "baseline: seed '0.1' is not a whole number"),
+    ],
+)
+def test_numbers_that_can_t_be_judged_are_named(baseline: Any, message: str) -> None:
+    with pytest.raises(Problem, match=re.escape(message)):
+        q1lab.judge(baseline, MODIFIED)
 
 
 def test_a_table_is_refused_at_the_row_that_it_is_refused_for(tmp_path: Path) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from q1lab.ground.errors import Problem
 from q1lab.judgment import notes
@@ -12,9 +11,7 @@ from q1lab.judgment.judge import judge as judge_values
 from q1lab.judgment.metric import Metric
 from q1lab.judgment.records import Judgment
 from q1lab.judgment.subject import outside_subject
-
-MOST_RUNS = 10_000
-"""Runs of one arm."""
+from q1lab.tables.cells import MOST_RUNS, BadCell, number_of_cell, seed_of_cell, too_many_runs
 
 Numbers = Mapping[int, float | None] | Sequence[float | None]
 
@@ -36,6 +33,8 @@ def judge(
     """
     if better not in ("lower", "higher"):
         raise Problem(f"better is {better!r}", next="give lower or higher")
+    if len(names) != 2:
+        raise Problem(f"names is {names!r}", next="give two names, the baseline's first")
     values = [_by_seed(name, arm) for name, arm in zip(names, (baseline, modified), strict=True)]
     has_seeds = isinstance(baseline, Mapping) and isinstance(modified, Mapping)
     measured = Metric(metric, unit, better)
@@ -50,22 +49,21 @@ def judge(
     )
 
 
-def _by_seed(name: str, arm: Numbers) -> dict[int, float | None]:
-    """The values of an arm by seed, in a list by their place; NaN is that of a run that
-    diverged."""
-    items = list(arm.items() if isinstance(arm, Mapping) else enumerate(arm))
-    if not items:
+def _by_seed(name: str, arm: Any) -> dict[int, float | None]:
+    """The values of an arm by seed, in a list by their place; a number that is not finite is that
+    of a run that diverged."""
+    if isinstance(arm, str) or not hasattr(arm, "__len__"):
+        raise Problem(f"{name} is {arm!r:.40}", next="give {seed: number}, or a list of numbers")
+    if len(arm) > MOST_RUNS:
+        raise Problem(too_many_runs(name))
+    items = arm.items() if isinstance(arm, Mapping) else enumerate(arm)
+    try:
+        values = {
+            seed_of_cell(seed): None if value is None else number_of_cell(value)
+            for seed, value in items
+        }
+    except BadCell as error:
+        raise Problem(f"{name}: {error}") from None
+    if not values:
         raise Problem("an arm has no numbers")
-    if len(items) > MOST_RUNS:
-        raise Problem(f"{name} has more than {MOST_RUNS:,} runs, and more are not compared")
-    values: dict[int, float | None] = {}
-    for seed, value in items:
-        try:
-            number = None if value is None else float(value)
-            values[int(seed)] = number if number is not None and math.isfinite(number) else None
-        except (TypeError, ValueError):
-            raise Problem(
-                f"{name}: {seed!r}: {value!r} is not a seed and its number",
-                next="give {seed: number}, or a list of numbers; None for a run that diverged",
-            ) from None
     return values

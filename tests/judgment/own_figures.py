@@ -1,0 +1,728 @@
+"""The figures of docs/statistics.md, worked out from their definitions with NumPy and SciPy alone.
+
+Nothing here imports q1lab: test_from_scratch.py compares the two. Where q1lab has a short cut (a
+table, a noncentral distribution, an interpolation) this has the plain way: an integral over what is
+random, all resamples with their weights, every path of a simulation. A difference is modified −
+baseline, in the metric's own sign.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import numpy as np
+from scipy import ndimage, special, stats
+
+Arm = Mapping[int, float | None]
+Ends = tuple[float, float]
+
+FEWEST = 3  # seeds of a verdict
+ALL_RESAMPLES = 100_000  # up to so many are all taken, and 9,999 drawn beyond
+RELABELLINGS = 9_999  # likewise of the permutation p
+DRAWS = 20_000  # of this file, where q1lab draws, too
+FUTILE_FROM, FUTILE_BELOW = 5, 0.10  # pairs, and the chance of a claim at any later look
+CUT = 0.9  # a range with a δ stops for futility only below this share of the |t| without one
+
+
+# ── two arms
+
+
+@dataclass
+class Figures:
+    """What a comparison of two arms has to say; None where it has to say nothing."""
+
+    headline: str
+    level: float
+    n: int
+    verdict: str
+    reason: str | None
+    pairs: dict[int, float]
+    mean: float | None = None
+    welch: Ends | None = None
+    paired: Ends | None = None
+    floor: Ends | None = None
+    notes: set[str] = field(default_factory=set)
+    outliers: dict[tuple[str, int], str] = field(default_factory=dict)
+    """(arm, seed) of a value far from all others → the verdict without it."""
+    sd: float | None = None
+    """The spread by which power is measured, and its degrees of freedom."""
+    df: int = 0
+
+    @property
+    def ends(self) -> Ends | None:
+        return self.paired if self.headline == "paired" else self.welch
+
+
+def compare_arms(
+    baseline: Arm,
+    modified: Arm,
+    *,
+    has_seeds: bool = True,
+    headline: str | None = None,
+    higher_is_better: bool = False,
+    level: float = 0.05,
+    delta: float | None = None,
+    complete: bool = True,
+    picked: bool = False,
+) -> Figures:
+    """The comparison of two arms, None for a run that diverged. Without a ``headline``, arms of the
+    same seeds are paired and others are two groups."""
+    if headline is None:
+        same = has_seeds and set(baseline) == set(modified)
+        headline = "paired" if same else "welch"
+    base, mod = _ended(baseline), _ended(modified)
+    common = sorted(base.keys() & mod.keys())
+    pairs = {seed: mod[seed] - base[seed] for seed in common}
+    n = len(pairs) if headline == "paired" else min(len(base), len(mod))
+    found = Figures(headline, level, n, "no verdict", None, pairs if has_seeds else {})
+    if len(base) > 1 and len(base) == len(baseline):
+        widest = max(base.values()) - min(base.values())
+        found.floor = (-widest, widest)
+    if has_seeds and set(baseline) != set(modified):
+        found.notes.add("unpaired")
+    lost = len(base) < len(baseline) or len(mod) < len(modified)
+    alone = len(pairs) < max(len(base), len(mod))
+    equal = len(pairs) > 1 and not any(pairs.values()) and not alone
+    if lost:
+        found.reason = "diverged"
+    elif n:
+        _fill(found, base, mod, equal)
+        found.paired = found.paired if has_seeds else None
+    if not lost:
+        if picked:
+            found.reason = "chosen"
+        elif not complete:
+            found.reason = "incomplete"
+        elif equal:
+            found.reason = "equal"
+        elif n < FEWEST:
+            found.reason = "too few"
+        elif found.ends is None:
+            found.reason = "no spread"
+        else:
+            sign = -1 if higher_is_better else 1
+            found.verdict = decide(found.ends, delta, sign)
+            _add_notes(found, base, mod, delta, sign)
+    zeros = sum(value == 0 for value in pairs.values())
+    if has_seeds and 2 * zeros > len(pairs) and found.reason != "equal":
+        found.notes.add("equal pairs")
+    return found
+
+
+def decide(ends: Ends, delta: float | None, sign: float = 1) -> str:
+    """The verdict of an interval; ``sign`` −1 where higher is better."""
+    low, high = ends
+    if low > 0 or high < 0:
+        return "helps" if (low + high) * sign < 0 else "hurts"
+    if delta is not None and -delta < low and high < delta:
+        return "too small to matter"
+    return "cannot tell"
+
+
+def t_interval(values: Sequence[float], level: float) -> Ends:
+    """Student's interval of a mean."""
+    n = len(values)
+    mean = math.fsum(values) / n
+    sd = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
+    half = float(stats.t.ppf(1 - level / 2, n - 1)) * sd / math.sqrt(n)
+    return mean - half, mean + half
+
+
+def welch_interval(a: Sequence[float], b: Sequence[float], level: float) -> Ends:
+    """Welch's interval of mean(b) − mean(a), with the degrees of freedom of Satterthwaite."""
+    means = [math.fsum(arm) / len(arm) for arm in (a, b)]
+    errors = [
+        math.fsum((value - mean) ** 2 for value in arm) / (len(arm) - 1) / len(arm)
+        for arm, mean in zip((a, b), means, strict=True)
+    ]
+    df = sum(errors) ** 2 / sum(
+        error**2 / (len(arm) - 1) for arm, error in zip((a, b), errors, strict=True)
+    )
+    half = float(stats.t.ppf(1 - level / 2, df)) * math.sqrt(sum(errors))
+    return means[1] - means[0] - half, means[1] - means[0] + half
+
+
+def varies(values: Sequence[float], scale: float) -> bool:
+    """True if values differ by more than the rounding of numbers of this size."""
+    return max(values) - min(values) > 1e-11 * scale
+
+
+def _ended(arm: Arm) -> dict[int, float]:
+    return {
+        seed: value
+        for seed, value in sorted(arm.items())
+        if value is not None and math.isfinite(value)
+    }
+
+
+def _fill(found: Figures, base: dict[int, float], mod: dict[int, float], equal: bool) -> None:
+    a, b, d = list(base.values()), list(mod.values()), [mod[s] - base[s] for s in base if s in mod]
+    if found.headline == "paired":
+        found.mean = math.fsum(d) / len(d)
+    else:
+        found.mean = math.fsum(b) / len(b) - math.fsum(a) / len(a)
+    if found.n < 2 or equal:
+        return
+    scale = max(map(abs, a + b))
+    if min(len(a), len(b)) > 1 and (varies(a, scale) or varies(b, scale)):
+        found.welch = welch_interval(a, b, found.level)
+    if len(d) > 1 and varies(d, scale):
+        found.paired = t_interval(d, found.level)
+    if found.ends is None:
+        return
+    if found.headline == "paired":
+        found.sd, found.df = float(np.std(d, ddof=1)), len(d) - 1
+    else:
+        squares = np.var(a) * len(a) + np.var(b) * len(b)
+        found.df = len(a) + len(b) - 2
+        found.sd = math.sqrt(squares / found.df)
+
+
+def _add_notes(
+    found: Figures,
+    base: dict[int, float],
+    mod: dict[int, float],
+    delta: float | None,
+    sign: float,
+) -> None:
+    assert found.ends is not None
+    other = found.welch if found.headline == "paired" else found.paired
+    claims = ("helps", "hurts")
+    if found.verdict == "cannot tell" and other and decide(other, delta, sign) in claims:
+        found.notes.add("other interval")
+    if found.verdict in claims and delta and -delta < found.ends[0] and found.ends[1] < delta:
+        found.notes.add("below delta")
+    scale = max(map(abs, [*base.values(), *mod.values()]))
+    if found.headline == "paired":
+        samples = {"": {seed: mod[seed] - base[seed] for seed in base if seed in mod}}
+    else:
+        samples = {"baseline": base, "modified": mod}
+    for arm, sample in samples.items():
+        far = grubbs(sample, scale)
+        if far is None:
+            continue
+        found.notes.add("outlier")
+        left = [
+            {seed: value for seed, value in each.items() if seed != far or name == spared}
+            for name, each, spared in (
+                ("baseline", base, "baseline" if arm == "modified" else ""),
+                ("modified", mod, "modified" if arm == "baseline" else ""),
+            )
+        ]
+        without = compare_arms(
+            left[0],
+            left[1],
+            headline=found.headline,
+            higher_is_better=sign < 0,
+            level=found.level,
+            delta=delta,
+        )
+        found.outliers[arm, far] = without.verdict
+
+
+def grubbs(sample: Mapping[int, float], scale: float) -> int | None:
+    """The seed of the value that Grubbs's test at 1% calls an outlier; None if there is none, and
+    where the others are all equal."""
+    n = len(sample)
+    if n < FEWEST:
+        return None
+    values = np.array([*sample.values()])
+    far = int(np.abs(values - values.mean()).argmax())
+    if not varies(np.delete(values, far).tolist(), scale):
+        return None
+    t2 = float(stats.t.ppf(1 - 0.01 / (2 * n), n - 2)) ** 2
+    limit = (n - 1) / math.sqrt(n) * math.sqrt(t2 / (n - 2 + t2))
+    distance = abs(values[far] - values.mean()) / values.std(ddof=1)
+    return [*sample][far] if distance > limit else None
+
+
+# ── resampling
+
+
+@cache
+def _multisets(n: int) -> tuple[Any, Any]:
+    """Every multiset of n draws from n values, as counts, and in how many orders it comes."""
+    rows = []
+    for drawn in itertools.combinations_with_replacement(range(n), n):
+        rows.append(np.bincount(drawn, minlength=n))
+    counts = np.array(rows)
+    orders = math.factorial(n) / special.factorial(counts).prod(axis=1)
+    return counts, orders.round().astype(np.int64)
+
+
+def all_resamples(groups: Sequence[Sequence[float]]) -> tuple[int, Ends] | None:
+    """How many ways there are to resample, and the percentile interval of them all: the smallest
+    resampled differences that 2.5% and 97.5% do not exceed. None where there are too many."""
+    ways = math.prod(len(group) ** len(group) for group in groups)
+    if ways > ALL_RESAMPLES:
+        return None
+    drawn = [_multisets(len(group)) for group in groups]
+    means = [
+        counts @ np.array(group) / len(group)
+        for (counts, _), group in zip(drawn, groups, strict=True)
+    ]
+    weights = [orders for _, orders in drawn]
+    if len(groups) == 1:
+        values, weight = means[0], weights[0]
+    else:
+        values = (means[1][:, None] - means[0][None, :]).ravel()
+        weight = (weights[1][:, None] * weights[0][None, :]).ravel()
+    order = values.argsort()
+    share = weight[order].cumsum() / ways
+    low, high = (float(values[order][np.searchsorted(share, p)]) for p in (0.025, 0.975))
+    return ways, (low, high)
+
+
+def drawn_shares(groups: Sequence[Sequence[float]], ends: Ends, rng: np.random.Generator) -> Any:
+    """For each end of an interval: the shares of resamples that lie below it, and not above it."""
+    sums = []
+    for group in groups:
+        values = np.array(group)
+        sums.append(values[rng.integers(0, len(values), (DRAWS, len(values)))].mean(axis=1))
+    differences = sums[0] if len(groups) == 1 else sums[1] - sums[0]
+    near = 1e-12 * max(max(map(abs, group)) for group in groups)
+    return [
+        (float((differences < end - near).mean()), float((differences <= end + near).mean()))
+        for end in ends
+    ]
+
+
+def permutation_p(groups: Sequence[Sequence[float]], rng: np.random.Generator) -> Ends:
+    """Two-sided p, by signs of the pairs (one group) or by labels of the runs (two), and how far
+    another draw may be from it; exact up to 9,999 relabellings."""
+    near = 1e-11 * max(max(map(abs, group)) for group in groups)
+    if len(groups) == 1:
+        values = np.array(groups[0])
+        if 2 ** len(values) <= RELABELLINGS:
+            sums = np.zeros(1)
+            for value in values:
+                sums = np.concatenate([sums - value, sums + value])
+        else:
+            sums = rng.choice([-1.0, 1.0], (DRAWS, len(values))) @ values
+        sizes, observed = np.abs(sums) / len(values), abs(values.mean())
+    else:
+        a, b = groups
+        runs = np.array([*a, *b])
+        if math.comb(len(runs), len(a)) <= RELABELLINGS:
+            firsts = np.array([*itertools.combinations(range(len(runs)), len(a))])
+        else:
+            firsts = rng.permuted(np.tile(np.arange(len(runs)), (DRAWS, 1)), axis=1)[:, : len(a)]
+        first = runs[firsts].sum(axis=1)
+        sizes = np.abs(first / len(a) - (runs.sum() - first) / len(b))
+        observed = abs(np.mean(a) - np.mean(b))
+    p = float((sizes >= observed - near).mean())
+    exact = len(sizes) != DRAWS
+    error = 0.0 if exact else 5 * math.sqrt(p * (1 - p) * (1 / DRAWS + 1 / RELABELLINGS)) + 1e-3
+    return p, error
+
+
+# ── power
+
+
+def _middles(many: int) -> Any:
+    return (np.arange(many) + 0.5) / many
+
+
+def _sds(df: int, many: int) -> Any:
+    """Equally likely estimates of an sd of 1."""
+    return np.sqrt(stats.chi2.ppf(_middles(many), df) / df)
+
+
+def estimated_sds(df: int, rng: np.random.Generator, many: int = 40_000) -> Any:
+    """Estimates of an sd of 1, in any order."""
+    return rng.permutation(_sds(df, many))
+
+
+@cache
+def paired_power(effect: float, n: int, level: float, df: int | None) -> float:
+    """The chance that the interval of n pairs excludes 0 at a true difference of ``effect`` sds, as
+    an earlier study with ``df`` degrees of freedom estimated the sd (None: it is known)."""
+    sds = _sds(n - 1, 300)[None, :]
+    true = (effect * (_sds(df, 200) if df else np.ones(1)) * math.sqrt(n))[:, None]
+    limit = float(stats.t.ppf(1 - level / 2, n - 1)) * sds
+    return float((special.ndtr(true - limit) + special.ndtr(-true - limit)).mean())
+
+
+@cache
+def welch_power(effect: float, n0: int, n1: int, level: float, df: int | None) -> float:
+    """The same for Welch's interval of arms of n0 and n1 runs that spread alike."""
+    many = 24
+    var0, var1 = (_sds(n - 1, many) ** 2 / n for n in (n0, n1))
+    var0, var1 = var0[:, None], var1[None, :]
+    error = np.sqrt(var0 + var1)
+    welch_df = (var0 + var1) ** 2 / (var0**2 / (n0 - 1) + var1**2 / (n1 - 1))
+    limit = (special.stdtrit(welch_df, 1 - level / 2) * error)[None, :, :]
+    spread = math.sqrt(1 / n0 + 1 / n1)
+    true = (effect * (_sds(df, 50) if df else np.ones(1)))[:, None, None]
+    chances = special.ndtr((true - limit) / spread) + special.ndtr((-true - limit) / spread)
+    return float(chances.mean())
+
+
+def power(figures: Figures, effect: float, sizes: Ends, level: float, known: bool = False) -> float:
+    """The power at ``effect``, in the unit of the metric."""
+    assert figures.sd
+    in_sd = effect / figures.sd
+    df = None if known else figures.df
+    n0, n1 = (int(size) for size in sizes)
+    if figures.headline == "paired":
+        return paired_power(in_sd, n0, level, df)
+    return welch_power(in_sd, n0, n1, level, df)
+
+
+def sd_ends(sd: float, df: int) -> Ends:
+    """The 95% interval of a true sd of which ``sd`` is an estimate."""
+    low, high = (float(stats.chi2.ppf(p, df)) for p in (0.975, 0.025))
+    return sd * math.sqrt(df / low), sd * math.sqrt(df / high)
+
+
+@cache
+def overstatement(n: int, level: float, effect: float) -> Ends | None:
+    """How much larger than ``effect`` (in sds of a pair's difference) the claims of n pairs are on
+    average, and the standard error of that in 20,000 simulated studies; None where they would
+    hold fewer than 20 claims."""
+    size = np.linspace(0, effect + 12 / math.sqrt(n), 20_001)
+    root = math.sqrt(n)
+    density = root * (
+        stats.norm.pdf((size - effect) * root) + stats.norm.pdf((size + effect) * root)
+    )
+    largest_sd = size * root / float(stats.t.ppf(1 - level / 2, n - 1))
+    weight = density * stats.chi2.cdf((n - 1) * largest_sd**2, n - 1)
+    total = np.trapezoid(weight, size)
+    mean = np.trapezoid(weight * size, size) / total
+    square = np.trapezoid(weight * size**2, size) / total
+    if 20_000 * total < 20:
+        return None
+    error = math.sqrt((square - mean**2) / (20_000 * total))
+    return float(mean / effect), float(error / effect)
+
+
+# ── planned ranges
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A range of ``first`` to ``most`` pairs whose looks have this level."""
+
+    first: int
+    most: int
+    level: float
+
+    def t(self, n: int) -> float:
+        """|t| beyond which n pairs claim something."""
+        return float(stats.t.ppf(1 - self.level / 2, n - 1))
+
+
+@cache
+def false_claims(plan: Plan) -> float:
+    """The chance that a null study claims something at any look of a range.
+
+    All that matters of n pairs is c, the cosine of the angle between them and the diagonal: t is
+    c √(n−1) / √(1−c²), and the next pair, in units of the length of those before, is Student's t
+    with n degrees of freedom over √n, whatever came before.
+    """
+    points, middles = 500, _middles(2000)
+
+    def edge(n: int) -> float:
+        t = plan.t(n)
+        return t / math.sqrt(n - 1 + t * t)
+
+    silent: Any = None
+    for n in range(plan.most - 1, plan.first - 1, -1):
+        c = np.linspace(0, edge(n), points)[:, None]
+        step = (stats.t.ppf(middles, n) / math.sqrt(n))[None, :]
+        after = np.abs(c * math.sqrt(n) + step) / np.sqrt((1 + step**2) * (n + 1))
+        inside = after <= edge(n + 1)
+        grid = np.linspace(0, edge(n + 1), points)
+        later = 1.0 if silent is None else np.interp(after, grid, silent)
+        silent = (inside * later).mean(axis=1)
+    t = np.abs(stats.t.ppf(_middles(20_000), plan.first - 1))
+    start = t / np.sqrt(plan.first - 1 + t**2)
+    none = (start <= edge(plan.first)) * np.interp(
+        start, np.linspace(0, edge(plan.first), points), silent
+    )
+    return float(1 - none.mean())
+
+
+@cache
+def later_claims(plan: Plan) -> dict[int, tuple[Any, Any]]:
+    """For each look from 5 pairs on but the last: |t|, and the chance at each that a later look
+    excludes 0, given these pairs and a flat prior: the next pair lies √(1 + 1/n) sds times Student's
+    t from their mean."""
+    middles, chances = _middles(2000), {}
+    later: tuple[Any, Any] | None = None
+    for n in range(plan.most - 1, max(plan.first, FUTILE_FROM) - 1, -1):
+        t = np.linspace(0, plan.t(n), 160)
+        mean = (t / math.sqrt(n))[:, None]
+        x = mean + math.sqrt(1 + 1 / n) * stats.t.ppf(middles, n - 1)[None, :]
+        after = _t_after(n, mean, x)[0]
+        chance = 0.0 if later is None else np.interp(after, *later)
+        later = t, np.where(after > plan.t(n + 1), 1.0, chance).mean(axis=1)
+        chances[n] = later
+    return chances
+
+
+def _t_after(n: int, mean: Any, x: Any) -> tuple[Any, Any]:
+    """|t| after one pair x more, where n pairs have this mean and an sd of 1; and the new sd."""
+    new_mean = (n * mean + x) / (n + 1)
+    squares = (n - 1) + n * mean**2 + x**2
+    sd = np.sqrt((squares - (n + 1) * new_mean**2) / n)
+    return np.abs(new_mean) * math.sqrt(n + 1) / sd, sd
+
+
+@cache
+def later_claims_or_small(plan: Plan) -> dict[int, Any]:
+    """As ``later_claims`` with a δ: a row for each |t|, a column for each δ in standard errors, both
+    from 0 to ``corner``; a later interval within ±δ counts, too."""
+    points, middles, tables = 41, _middles(240), {}
+    later = None
+    for n in range(plan.most - 1, max(plan.first, FUTILE_FROM) - 1, -1):
+        top_t, top_d = plan.t(n), 2 * plan.t(n)
+        mean = np.linspace(0, top_t / math.sqrt(n), points)[:, None, None]
+        delta = np.linspace(0, top_d / math.sqrt(n), points)[None, :, None]
+        x = mean + math.sqrt(1 + 1 / n) * stats.t.ppf(middles, n - 1)[None, None, :]
+        after, sd = _t_after(n, mean, x)
+        errors = delta * math.sqrt(n + 1) / sd
+        limit = plan.t(n + 1)
+        chance: Any = 0.0
+        if later is not None:
+            place = [
+                np.broadcast_to(after, errors.shape) * (points - 1) / limit,
+                errors * (points - 1) / (2 * limit),
+            ]
+            chance = ndimage.map_coordinates(later, place, order=3, mode="nearest")
+        later = np.where((after > limit) | (errors > after + limit), 1.0, chance).mean(axis=2)
+        tables[n] = later
+    return tables
+
+
+@cache
+def futile_t(plan: Plan, n: int) -> float:
+    """|t| below which a later claim is less likely than 10%; 0 where none is."""
+    t, chance = later_claims(plan)[n]
+    return float(np.interp(FUTILE_BELOW, chance, t)) if chance[0] < FUTILE_BELOW else 0.0
+
+
+@cache
+def _largest_chances(plan: Plan, n: int) -> tuple[Any, Any]:
+    """δ in standard errors, and the largest chance of a later claim at any |t| of a range that may
+    stop with a δ."""
+    table, top_t = later_claims_or_small(plan)[n], plan.t(n)
+    rows = np.linspace(0, CUT * futile_t(plan, n) / top_t * (len(table) - 1), 12)
+    columns = np.linspace(0, table.shape[1] - 1, 4 * table.shape[1])
+    places = [np.repeat(rows, len(columns)), np.tile(columns, len(rows))]
+    chances = ndimage.map_coordinates(table, places, order=3).reshape(len(rows), -1)
+    return np.linspace(0, 2 * top_t, len(columns)), chances.max(axis=0)
+
+
+@cache
+def futile_delta(plan: Plan, n: int) -> float:
+    """δ, in standard errors, below which the chance of a later claim is less than 10% at every |t|
+    of a range that may stop with a δ."""
+    deltas, chances = _largest_chances(plan, n)
+    return float(np.interp(FUTILE_BELOW, chances, deltas))
+
+
+@dataclass(frozen=True)
+class Stop:
+    """A look at which a range is over, and why."""
+
+    n: int
+    why: str
+
+
+def range_stops(
+    plan: Plan, pairs: Sequence[float | None], delta: float | None, to_the_end: bool
+) -> list[Stop]:
+    """Where a range is over: at the first look that claims something or leaves little to find. Before
+    it stand looks at which the chance of a later claim is so near 10% that the grids of two
+    programs may differ. Empty while the range has to go on."""
+    stops = []
+    values: list[float] = []
+    for n, value in enumerate(pairs, 1):
+        if value is None:
+            return [*stops, Stop(n, "diverged")]
+        values.append(value)
+        if n >= plan.first and varies(values, max(map(abs, values))):
+            low, high = t_interval(values, plan.level)
+            verdict, half = decide((low, high), delta), (high - low) / 2
+            if verdict != "cannot tell":
+                return [*stops, Stop(n, verdict)]
+            error = half / plan.t(n)
+            if n < plan.most and n >= FUTILE_FROM and not to_the_end:
+                in_errors = None if delta is None else delta / error
+                futile = _is_futile(plan, n, abs(low + high) / 2 / error, in_errors)
+                if futile != "no":
+                    stops.append(Stop(n, "futile"))
+                if futile == "yes":
+                    return stops
+        if n == plan.most:
+            return [*stops, Stop(n, "last")]
+    return stops if len(pairs) == plan.most else []
+
+
+def _is_futile(plan: Plan, n: int, t: float, delta: float | None) -> str:
+    """``yes``, ``no``, or ``near`` where the chance is 10% as good as the grids are. With a δ the
+    limits of a plan are a little too low rather than too high, which costs runs and no claim."""
+    at, chances = later_claims(plan)[n]
+    alone = float(np.interp(t if delta is None else t / CUT, at, chances))
+    near = abs(alone - FUTILE_BELOW) < 0.002
+    if alone > FUTILE_BELOW and not near:
+        return "no"
+    if delta is not None:
+        largest = float(np.interp(delta, *_largest_chances(plan, n)))
+        near = near or -0.018 < largest - FUTILE_BELOW < 0.005
+        near = near or abs(delta / futile_delta(plan, n) - 1) < 0.02
+        if largest > FUTILE_BELOW and not near:
+            return "no"
+    return "near" if near else "yes"
+
+
+@dataclass(frozen=True)
+class Chances:
+    """What a range comes to in simulated studies."""
+
+    claim: float
+    too_small: float
+    mean_pairs: float
+    measured_sd: Any
+    size: Any
+    """The size of the mean difference of the studies that claim something."""
+
+
+def simulate(
+    plan: Plan,
+    effect: Any,
+    delta: Any = None,
+    *,
+    stops: bool = True,
+    studies: int = 40_000,
+    seed: int = 1,
+) -> Chances:
+    """Studies of a range (or of a fixed number) whose pairs differ by ``effect`` ± 1, played out pair
+    by pair. ``effect`` and ``delta`` may be one for each study."""
+    rng = np.random.default_rng(seed)
+    total, squares = np.zeros(studies), np.zeros(studies)
+    over = np.zeros(studies, dtype=bool)
+    claims, small = over.copy(), over.copy()
+    pairs, sds, sizes = np.full(studies, plan.most), np.zeros(studies), np.zeros(studies)
+    for n in range(1, plan.most + 1):
+        x = effect + rng.standard_normal(studies)
+        total, squares = total + x, squares + x**2
+        if n < plan.first:
+            continue
+        size = np.abs(total) / n
+        sd = np.sqrt((squares - n * size**2) / (n - 1))
+        error = sd / math.sqrt(n)
+        claim = size > plan.t(n) * error
+        tiny = ~claim & (size + plan.t(n) * error < delta) if delta is not None else ~claim & claim
+        ends = claim | tiny
+        if stops and FUTILE_FROM <= n < plan.most and (limit := futile_t(plan, n)):
+            if delta is None:
+                ends = ends | (size < limit * error)
+            else:
+                within = delta < futile_delta(plan, n) * error
+                ends = ends | ((size < CUT * limit * error) & within)
+        ends = ends | (n == plan.most)
+        now = ends & ~over
+        claims |= now & claim
+        small |= now & tiny
+        pairs[now], sds[now], sizes[now] = n, sd[now], size[now]
+        over |= now
+    return Chances(
+        float(claims.mean()), float(small.mean()), float(pairs.mean()), sds, sizes[claims]
+    )
+
+
+def measured_power(plan: Plan, known: float, *, stops: bool) -> float:
+    """The power of a range, where the true difference is so many of the sds that other studies of
+    the same true difference measured when they stopped."""
+    low, high = 0.0, 10.0
+    while high - low > 1e-3:
+        middle = (low + high) / 2
+        found = simulate(plan, middle, stops=stops).claim
+        low, high = (low, middle) if found >= 0.8 else (middle, high)
+    measured = simulate(plan, high, stops=stops, seed=2).measured_sd
+    return simulate(plan, known * measured, stops=stops, seed=3).claim
+
+
+# ── predictions
+
+
+def score(direction: str, size: float | None, verdict: str, mean: float | None) -> tuple[Any, ...]:
+    """The outcome of a prediction, the predicted difference, and how far off it was."""
+    signs = {"lower": -1.0, "higher": 1.0}
+    predicted = 0.0 if direction == "same" else None
+    if direction in signs and size is not None:
+        predicted = signs[direction] * size
+    found = None
+    if verdict in ("helps", "hurts"):
+        found = "lower" if mean is not None and mean < 0 else "higher"
+    elif verdict == "too small to matter":
+        found = "same"
+    outcome = "open" if found is None else ("hit" if found == direction else "miss")
+    off = None if predicted is None or mean is None else abs(predicted - mean)
+    return outcome, predicted, off
+
+
+def calibration(settled: Sequence[tuple[float, bool]]) -> tuple[float, ...]:
+    """Hits, mean confidence and Brier score, and the chances of at most and at least so many hits:
+    all 2ⁿ ways in which the predictions could have come out."""
+    hits = sum(hit for _, hit in settled)
+    few = many = 0.0
+    for ways in itertools.product((True, False), repeat=len(settled)):
+        chance = math.prod(
+            sure if hit else 1 - sure for (sure, _), hit in zip(settled, ways, strict=True)
+        )
+        few += chance * (sum(ways) <= hits)
+        many += chance * (sum(ways) >= hits)
+    n = len(settled)
+    brier = sum((sure - hit) ** 2 for sure, hit in settled) / n
+    return hits, sum(sure for sure, _ in settled) / n, brier, few, many
+
+
+# ── equal budgets
+
+
+def at_budget(
+    curves: Mapping[str, Mapping[int, Sequence[tuple[float, float]]]], costs: Mapping[str, float]
+) -> tuple[float, dict[str, float], dict[str, dict[int, float]]] | None:
+    """The largest budget that every run of both arms was evaluated at, the iter at which each arm
+    has spent it, and the loss of each run there, on a straight line between two evaluations; None
+    if a run was not evaluated before."""
+    points = {
+        arm: {
+            seed: np.array(sorted(point for point in run if math.isfinite(point[1])))
+            for seed, run in runs.items()
+        }
+        for arm, runs in curves.items()
+    }
+    last = {arm: min(run[-1, 0] for run in runs.values()) for arm, runs in points.items()}
+    budget = min(last[arm] * costs[arm] for arm in curves)
+    iters = {arm: budget / costs[arm] for arm in curves}
+    losses: dict[str, dict[int, float]] = {arm: {} for arm in curves}
+    for arm, runs in points.items():
+        for seed, run in runs.items():
+            if iters[arm] < run[0, 0]:
+                return None
+            losses[arm][seed] = float(np.interp(iters[arm], run[:, 0], run[:, 1]))
+    return budget, iters, losses
+
+
+# ── numbers in sentences
+
+
+def printed_numbers(text: str) -> list[tuple[float, float]]:
+    """Each number of a text, and half of its last digit."""
+    found = []
+    for sign, number in re.findall(r"([−+]?)(\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?)", text):
+        mantissa, _, power_of_ten = number.replace(",", "").partition("e")
+        half = 0.5 * 10.0 ** (int(power_of_ten or 0) - len(mantissa.partition(".")[2]))
+        value = float(number.replace(",", ""))
+        found.append((-value if sign == "−" else value, half))
+    return found
