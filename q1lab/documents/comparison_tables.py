@@ -13,11 +13,12 @@ from q1lab.judgment import (
     figure,
     first_person_text,
     label_text,
+    level_text,
     scope_text,
     table_text,
+    verdict_text,
 )
 from q1lab.judgment.blocks import Sentence, Table
-from q1lab.judgment.level_text import record_sentence
 from q1lab.judgment.metric import Metric
 from q1lab.judgment.notes import BootstrapDisagrees, OtherInterval
 from q1lab.judgment.prediction_score import Score
@@ -117,10 +118,10 @@ def study_facts(
         pace=table_text.faster_or_slower(c),
         shared_and_measured=label_text.shared_and_measured(c),
         setting=first_person_text.setting_text(c),
-        finding=first_person_text.finding(c),
+        finding=_finding(c),
         trained=first_person_text.trained_sentence(c),
-        result=first_person_text.result_sentence(c),
-        result_scope=first_person_text.scope_sentences(c),
+        result=verdict_text.verdict_sentence(c, published=True),
+        result_scope=_result_scope(c),
         prediction=first_person_text.prediction_sentences(c),
     )
 
@@ -133,7 +134,27 @@ def _notes(c: Comparison) -> tuple[tuple[str, ...], tuple[str, ...]]:
         if not isinstance(note, OF_THE_LEVEL):
             is_caveat = note.weight and not isinstance(note, OTHER_INTERVAL)
             (caveats if is_caveat else others).append(note.sentence(c, published=True))
-    return tuple(caveats), tuple(filter(None, (*others, record_sentence(c, published=True))))
+    return tuple(caveats), tuple(
+        filter(None, (*others, level_text.record_sentence(c, published=True)))
+    )
+
+
+def _finding(c: Comparison) -> str:
+    """The verdict with its numbers, for texts that have little room; empty without one."""
+    if c.analysis.reason is not None or c.analysis.ends is None:
+        return ""
+    title = figure.comparison_figure(c).title
+    ends = difference_text.interval_text(c.analysis)
+    level = difference_text.level_text(c.analysis)
+    return f"{c.analysis.verdict}; {c.metric.name}: {title}, {level} interval {ends}"
+
+
+def _result_scope(c: Comparison) -> str:
+    """The result beside δ, where it was measured, and the reason for a level other than 95%."""
+    reason = level_text.level_reason(c) if c.analysis.reason is None else ""
+    at_level = f"The interval is at {reason}" if reason and c.analysis.ends is not None else ""
+    sentences = first_person_text.matter_sentence(c), scope_text.measured_sentence(c), at_level
+    return " ".join(filter(None, sentences))
 
 
 def _introduction(c: Comparison) -> Md:

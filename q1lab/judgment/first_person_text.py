@@ -1,5 +1,5 @@
-"""A comparison as the person who made it tells it, for their own documents: what they trained, what
-came out, what they had predicted.
+"""What is a person's own in their documents, in the first person: what they trained, what they had
+said would matter, what they had predicted. What came out is told in the words of everybody.
 
 Plain text; numbers and names are written by the modules that write them everywhere else. Pure."""
 
@@ -10,16 +10,13 @@ from typing import TYPE_CHECKING
 from q1lab.ground.text_formats import plural, printable
 from q1lab.judgment.difference_text import (
     interval_text,
-    level_text,
     mean_text,
     number_writer,
-    size_range_text,
 )
 from q1lab.judgment.label_text import arm_names
-from q1lab.judgment.level_text import level_reason
 from q1lab.judgment.prediction_score import predicted_difference
-from q1lab.judgment.scope_text import iters_text, sizes_text
-from q1lab.judgment.verdict_text import validity_text, verdict_sentence
+from q1lab.judgment.scope_text import iters_text, measured_sentence, sizes_text, where_text
+from q1lab.judgment.verdict_text import verdict_sentence
 
 if TYPE_CHECKING:
     from q1lab.judgment.records import Judgment
@@ -30,15 +27,9 @@ def trained_sentence(c: Judgment) -> str:
     base, modified = arm_names(c)
     base = f"the {base}" if base.startswith("baseline") else f"the baseline {base}"
     made = "trained" if c.subject.is_ours else "compared runs of"
-    return f"I {made} {modified} and {base} {_where(c) or 'on the same data'}, {_seeds(c)} each."
-
-
-def _where(c: Judgment) -> str:
-    """The data or the program: ``on Tiny Shakespeare``; empty if unknown."""
-    program, data = c.subject.description.trains, c.subject.data_title
-    if program:
-        return f"with {program}"
-    return f"on {printable(data)}" if data else ""
+    return (
+        f"I {made} {modified} and {base} {where_text(c) or 'on the same data'}, {_seeds(c)} each."
+    )
 
 
 def _seeds(c: Judgment) -> str:
@@ -48,104 +39,14 @@ def _seeds(c: Judgment) -> str:
 def setting_text(c: Judgment) -> str:
     """Size, budget, data and seeds, which belong beside every result: ``804 k and 796 k parameters,
     2,000 iters on Tiny Shakespeare, 3 seeds each``."""
-    trained = " ".join(filter(None, (iters_text(c), _where(c))))
+    trained = " ".join(filter(None, (iters_text(c), where_text(c))))
     return ", ".join(filter(None, (sizes_text(c), trained, f"{_seeds(c)} each")))
 
 
-def finding(c: Judgment) -> str:
-    """The mean difference and its interval as a clause, for texts that have little room; empty
-    where there is no verdict."""
-    analysis, unit = c.analysis, c.metric.suffix
-    if analysis.reason is not None or analysis.ends is None or analysis.mean is None:
-        return ""
-    interval = f"{level_text(analysis)} interval"
-    if analysis.verdict in ("helps", "hurts"):
-        return (
-            f"{c.metric.name} {_mean_size(c)} {_side(c)} than the baseline's on average, "
-            f"{interval} {size_range_text(analysis)}"
-        )
-    text = (
-        f"{c.metric.name} differs by {mean_text(analysis)}{unit} on average, {interval} "
-        f"{interval_text(analysis)}"
-    )
-    if analysis.verdict == "too small to matter" and analysis.delta is not None:
-        return f"{text}, all within the ±{analysis.delta:g} that I had called too small to matter"
-    return f"{text}: these runs can't tell"
-
-
-def _mean_size(c: Judgment) -> str:
-    """The size of the mean difference, with its unit."""
-    return f"{number_writer(c.analysis).size(c.analysis.mean or 0.0)}{c.metric.suffix}"
-
-
-def _side(c: Judgment) -> str:
-    return "lower" if (c.analysis.mean or 0.0) < 0 else "higher"
-
-
 def brief_sentences(c: Judgment) -> tuple[str, ...]:
-    """The runs, the result and its conditions, a sentence each."""
-    has_result = c.analysis.reason is None and c.analysis.ends is not None
-    return (
-        trained_sentence(c),
-        result_sentence(c),
-        *((f"This holds {_size_and_budget(c)}; beyond it I don't know.",) if has_result else ()),
-    )
-
-
-def result_sentence(c: Judgment) -> str:
-    """The difference with its interval in one sentence; the reason, where there is no verdict."""
-    analysis = c.analysis
-    if analysis.reason is not None or analysis.ends is None or c.subject.is_floor:
-        return verdict_sentence(c, published=True)
-    modified = arm_names(c)[1]
-    unit = c.metric.suffix
-    level = f"{level_text(analysis)} interval"
-    if analysis.verdict in ("helps", "hurts"):
-        return (
-            f"On average {modified} ended {_mean_size(c)} {_side(c)} in {c.metric.name} than the "
-            f"baseline ({level}: {size_range_text(analysis)})."
-        )
-    ends, mean = f"{interval_text(analysis)}{unit}", f"{mean_text(analysis)}{unit}"
-    if analysis.verdict == "too small to matter" and analysis.delta is not None:
-        return (
-            f"The difference between {modified} and the baseline in {c.metric.name} is {mean} on "
-            f"average, and the {level} goes from {ends}: all of that is within the "
-            f"±{analysis.delta:g}{unit} (δ) that I had called too small to matter before the runs."
-        )
-    return (
-        f"I can't tell {modified} and the baseline apart by these runs: the difference in "
-        f"{c.metric.name} is {mean} on average, and the true one may be anything from {ends} "
-        f"({level})."
-    )
-
-
-def scope_sentences(c: Judgment) -> str:
-    """The result against δ, its conditions, and the reason for a level other than 95%; empty where
-    there is no result."""
-    if c.analysis.reason is not None or c.analysis.ends is None:
-        return ""
-    sentences = [
-        "That is not the same as no effect." if c.analysis.verdict == "cannot tell" else "",
-        matter_sentence(c),
-        f"This holds {_conditions(c)}; other sizes, budgets or data may say otherwise.",
-    ]
-    if iters_text(c) and c.analysis.verdict in ("helps", "hurts"):
-        lead = "slower" if c.analysis.verdict == "hurts" else "faster"
-        sentences.append(f"At a short budget part of it may only be a {lead} start.")
-    if reason := level_reason(c):
-        sentences.append(f"The interval is at {reason}")
-    return " ".join(filter(None, sentences))
-
-
-def _conditions(c: Judgment) -> str:
-    """``on Tiny Shakespeare at this size and budget (808 k and 800 k parameters, 1,000 iters)``."""
-    data = "" if c.subject.description.trains else _where(c)
-    return " ".join(filter(None, (data, _size_and_budget(c))))
-
-
-def _size_and_budget(c: Judgment) -> str:
-    facts = ", ".join(part for part in (sizes_text(c), iters_text(c)) if part)
-    return f"{validity_text(c)} ({facts})" if facts else validity_text(c)
+    """The runs, the result and where it was measured, a sentence each."""
+    told = trained_sentence(c), verdict_sentence(c, published=True), measured_sentence(c)
+    return tuple(filter(None, told))
 
 
 def matter_sentence(c: Judgment) -> str:

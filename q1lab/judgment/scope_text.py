@@ -34,6 +34,35 @@ def many_passes_warning(many: float | None) -> str:
     )
 
 
+def where_text(c: Judgment) -> str:
+    """The data or the program: ``on Tiny Shakespeare``; empty if unknown."""
+    program, data = c.subject.description.trains, c.subject.data_title
+    if program:
+        return f"with {program}"
+    return f"on {printable(data)}" if data else ""
+
+
+def measured_sentence(c: Judgment) -> str:
+    """Where a verdict was measured, and that it may be another elsewhere; empty without one."""
+    if c.analysis.reason is not None or c.analysis.ends is None:
+        return ""
+    facts, where = ", ".join(filter(None, (sizes_text(c), iters_text(c)))), where_text(c)
+    if not facts and not where:
+        return ""
+    what = f"{where} ({facts})" if where and facts else where or f"with {facts}"
+    text = f"This was measured {what}; elsewhere it may differ"
+    if iters_text(c) and c.analysis.verdict in ("helps", "hurts"):
+        text += f", and in short runs {_head_start(c)}"
+    return f"{text}."
+
+
+def _head_start(c: Judgment) -> str:
+    """What a claim of short runs may be instead."""
+    if c.analysis.verdict == "hurts":
+        return "a gap may be no more than a slower start"
+    return "a lead may be no more than a head start"
+
+
 def scale_text(c: Judgment) -> str:
     """Size, data, iters and hardware, which a reader elsewhere asks first."""
     device = {"cpu": "on a CPU", "cuda": "on a GPU"}.get(c.subject.device.partition(":")[0], "")
@@ -125,12 +154,7 @@ def _scope_of_runs(c: Judgment) -> str:
     )
     if not trained:
         return text
-    only = (
-        "a gap may be no more than a slower start"
-        if c.analysis.verdict == "hurts"
-        else "a lead may be no more than a head start"
-    )
-    return f"{text} In short runs {only}, so look at the curves."
+    return f"{text} In short runs {_head_start(c)}, so look at the curves."
 
 
 def tuned_text(tuned: TunedValue, names: Mapping[str, str]) -> str:

@@ -10,7 +10,8 @@ from q1lab.ground.files import printable
 from q1lab.ground.text_formats import as_typed, cut, short_hours
 from q1lab.index import learner_tables
 from q1lab.index.store import Store
-from q1lab.judgment import first_person_text
+from q1lab.judgment.first_person_text import trained_sentence
+from q1lab.judgment.verdict_text import verdict_sentence
 from q1lab.verdict import comparison_cache
 from q1lab.verdict.published_names import with_published_names
 from q1lab.week import evidence, progress
@@ -78,8 +79,10 @@ def build_card(
         store,
         learner_tables.names_of_modification(learner_tables.modification_row(store, week.label)),
     )
-    told = (first_person_text.trained_sentence, first_person_text.result_sentence)
-    study = " ".join(tell(with_published_names(newest)) for tell in told) if newest else ""
+    study = ""
+    if newest is not None:
+        c = with_published_names(newest)
+        study = f"{trained_sentence(c)} {verdict_sentence(c, published=True)}"
     return ProgressCard(week.name, printable(week.title), tuple(sessions), study, tuple(numbers))
 
 

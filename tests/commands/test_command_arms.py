@@ -22,7 +22,7 @@ from q1lab.commands import run
 from q1lab.ground import paths
 from q1lab.index.store import Store
 from q1lab.index.study_view import read_view
-from q1lab.judgment import first_person_text
+from q1lab.judgment import verdict_text
 from q1lab.judgment.blocks import Figure
 from q1lab.judgment.figure import comparison_figure
 from q1lab.judgment.picture import draw_comparison
@@ -155,7 +155,7 @@ def test_every_place_names_the_metric_s_own_direction_and_no_unit(folder: Path) 
         assert "lower is better" not in flat, where
         assert "faster start" not in flat, where
     assert all("higher is better" in places[where] for where in ("compare", "plot 0", "picture"))
-    assert "higher in val_loss than" in first_person_text.result_sentence(comparison)
+    assert "a higher val_loss than" in verdict_text.verdict_sentence(comparison)
     rows = list(csv.DictReader(Path("runs.csv").read_text().splitlines()))
     assert {(row["metric"], row["unit"], row["better"]) for row in rows} == {
         ("val_loss", "", "higher")

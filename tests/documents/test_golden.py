@@ -51,7 +51,7 @@ SAYS = {
     ),
     "modification-cannot-tell": (
         "## The result: cannot tell",
-        "anything from −0.033 to +0.015 nats (95% interval). That is not the same as no effect.",
+        "goes from −0.033 to +0.015 nats, so the true val loss of RoPE may be lower, equal or higher.",
         "a difference would matter from 0.01 nats on (δ); these runs can't rule one out.",
         "which leaves open whether that is right.",
     ),
@@ -75,7 +75,7 @@ SAYS = {
         "a difference of 0.049 nats or more would probably have shown",
     ),
     "post-too-small": (
-        "within the ±0.01 nats (δ) that I had called too small to matter",
+        "lies within ±0.01 nats, declared before the runs as the smallest difference that matters.",
         "so I was wrong.",
     ),
     "post-hurts": ("The change made the val loss worse", "so I was wrong."),

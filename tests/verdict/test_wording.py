@@ -26,7 +26,6 @@ from q1lab.judgment import (
     comparison_record,
     difference_text,
     figure,
-    first_person_text,
     label_text,
     notes,
     reasons,
@@ -34,6 +33,7 @@ from q1lab.judgment import (
     run_notes,
     scope_text,
     short_text,
+    verdict_text,
 )
 from q1lab.judgment.intervals import Reason
 from q1lab.judgment.notes import Note
@@ -104,7 +104,7 @@ def tellers(c: Comparison) -> dict[str, str]:
         "short": flat("\n".join(short_lines(c, 110))),
         "app": flat("\n".join([plot, *short_text.short_sentences(c)])),
         "list": flat(side_by_side) if c.analysis.mean is not None else "",
-        "card": flat(first_person_text.result_sentence(c)),
+        "card": flat(verdict_text.verdict_sentence(c, published=True)),
         "document": flat(modification.modification_document(document).text),
         "post": flat(post.post_document(draft).text),
         "page": flat(comparison_page.comparison_document(c, facts, Reproduction()).text),

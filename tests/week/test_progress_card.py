@@ -14,11 +14,9 @@ from q1lab.commands.card import card as command
 from q1lab.ground import paths
 from q1lab.index import learner_tables
 from q1lab.index.store import Store
-from q1lab.judgment import first_person_text
 from q1lab.week import content, progress, progress_card
 from q1lab.week.lists import artifacts
 from q1lab.week.syllabus import Week
-from tests.kit import document_records as records
 
 
 @pytest.fixture
@@ -52,15 +50,6 @@ def test_numbers_follow_the_store(store: Store, week: Week) -> None:
     assert "1 h 05 of" in text
     assert f"1/{card.sessions[0].total}" in text
     assert any(line.startswith("1 of 3") for line in card.kpis)
-
-
-def test_the_verdict_is_said_as_it_is() -> None:
-    comparison = records.comparison("cannot tell", None)
-    assert first_person_text.result_sentence(comparison) == (
-        "I can't tell RoPE and the baseline apart by these runs: the difference in val loss is "
-        "−0.009 nats on average, and the true one may be anything from −0.033 to +0.015 nats "
-        "(95% interval)."
-    )
 
 
 def test_text_fits_its_width_and_the_svg_is_xml_whatever_the_titles_are() -> None:
