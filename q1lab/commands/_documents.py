@@ -38,9 +38,6 @@ repo_option = click.option(
 overwrite_option = click.option(
     "--overwrite", is_flag=True, help="Replace your edits between q1lab's markers."
 )
-force_option = click.option(
-    "--force", is_flag=True, help="Write over a file that q1lab did not write."
-)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 

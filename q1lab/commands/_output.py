@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 
+force_option = click.option(
+    "--force", is_flag=True, help="Write over a file that q1lab did not write."
+)
+
+
 def print_json(record: object) -> None:
     """Print a record on stdout, for programs. What JSON has no type for is printed as text."""
     click.echo(json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False, default=str))

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from q1lab.commands import _documents as shared
-from q1lab.commands._output import say_written
+from q1lab.commands._output import force_option, say_written
 
 
 @click.command()
@@ -17,7 +17,7 @@ from q1lab.commands._output import say_written
     metavar="FILE",
     help="Write it here, as an SVG.",
 )
-@shared.force_option
+@force_option
 def card(output: Path | None, force: bool) -> None:
     """Print where the week stands, or write it as an SVG.
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from q1lab.commands import _documents as shared
 from q1lab.commands._output import (
+    force_option,
     print_json,
     print_text,
     print_wrapped,
@@ -55,7 +55,7 @@ Examples:
     metavar="FILE",
     help="Write one self-contained page: text, figure, and how to reproduce it.",
 )
-@shared.force_option
+@force_option
 @click.option(
     "--at",
     "cost",
@@ -100,7 +100,9 @@ def compare(
                 click.echo()
                 say_written(file)
         if record is not None and full and not as_json:
-            shared.note_comparison_read(store, record)
+            from q1lab.commands._documents import note_comparison_read
+
+            note_comparison_read(store, record)
     return OK
 
 
@@ -117,7 +119,6 @@ def print_comparison(
     from rich.console import Console
 
     from q1lab.judgment import comparison_record
-    from q1lab.verdict import equal_budget
     from q1lab.verdict.comparison_cache import compare as make_comparison
 
     if not as_json and not full and print_silent_run(study):
@@ -126,6 +127,8 @@ def print_comparison(
     if as_json:
         facts = comparison_record.comparison_json(record)
         if answer is not None:
+            from q1lab.verdict import equal_budget
+
             facts["at"] = {
                 **answer.to_dict(),
                 "told": equal_budget.budget_sentences(answer, record),
@@ -135,6 +138,8 @@ def print_comparison(
     click.echo()
     print_verdict(record, full=full)
     if answer is not None:
+        from q1lab.verdict import equal_budget
+
         click.echo()
         width = min(Console().width, 100)
         for sentence in equal_budget.budget_sentences(answer, record):

@@ -69,6 +69,12 @@ def as_problem(error: Exception) -> Problem | None:
         return Problem(
             f"not UTF-8 text: {error.object!r}", FAILED, next="rename it, or leave it out"
         )
+    if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("q1lab"):
+        return Problem(
+            f"{error.name} is not installed here, and of q1lab only judge needs nothing of it",
+            FAILED,
+            next="pip install q1lab brings it",
+        )
     if not isinstance(error, OSError):
         return None
     from q1lab.ground.files import os_reason

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import click
 
-from q1lab.commands import _documents as shared
-from q1lab.commands._output import print_json, say_written
+from q1lab.commands._output import force_option, print_json, say_written
 from q1lab.commands.completion import study_argument
 from q1lab.documents.result_files import SUFFIXES
 from q1lab.ground.errors import FAILED, NOTICES, OK, Problem
@@ -50,7 +49,7 @@ Exit status: 0 written, 1 a file can't be written, 2 usage."""
     metavar="PATH",
     help="A file, a folder, or - for standard output. Default: this folder.",
 )
-@shared.force_option
+@force_option
 @click.option("--all", "everything", is_flag=True, help="All studies.")
 @click.option("--tag", metavar="TAG", help="All studies that have this tag.")
 @click.option(

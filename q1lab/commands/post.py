@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from q1lab.commands import _documents as shared
-from q1lab.commands._output import print_json, print_text, remark
+from q1lab.commands._output import force_option, print_json, print_text, remark
 from q1lab.commands._store import open_store
 from q1lab.ground import text_formats
 from q1lab.ground.argument_checks import SuggestedText
@@ -250,7 +250,7 @@ Examples:
     metavar="FILE",
     help="Write the page here.",
 )
-@shared.force_option
+@force_option
 @click.option(
     "--open/--no-open",
     "opening",
@@ -307,7 +307,7 @@ Examples:
     metavar="PATH",
     help="A file, or a folder: then the file is named after the title. Default: print it.",
 )
-@shared.force_option
+@force_option
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Instead of the usual tags.")
 @shared.json_option
 def export_command(

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from q1lab.commands import _documents as shared
-from q1lab.commands._output import print_json
+from q1lab.commands._output import force_option, print_json
 from q1lab.ground import command_table, paths
 from q1lab.ground.errors import EXIT_STATUS, GATE_STATUS, OK, Problem
 from q1lab.ground.files import prove_inside, read_text
@@ -33,7 +33,7 @@ Examples:
     metavar="DIR",
     help="Write it into DIR/q1lab, where DIR is an agent's folder of skills; made if missing.",
 )
-@shared.force_option
+@force_option
 @shared.json_option
 def skill(page: str | None, output: Path | None, force: bool, as_json: bool) -> int:
     """Print the instructions for an agent that helps here, or one page of them: how to run, check

@@ -1,0 +1,97 @@
+"""What judging loads: few lines of q1lab, and no library but those of a small environment."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.kit import lab_home
+
+SMALL = ("numpy", "scipy", "click", "rich", "platformdirs", "pygments", "markdown_it", "mdurl")
+"""Libraries of the small environment that README names, with what rich brings."""
+
+JUDGE = "import q1lab; print(q1lab.judge([1.49, 1.5, 1.47], [1.46, 1.46, 1.45]))"
+COMMAND = "from q1lab.commands.cli import run_command_line; assert run_command_line({}) == 0"
+
+ONLY_SMALL = f"""
+import sys
+
+class Small:
+    def find_spec(self, name, path=None, target=None):
+        top = name.partition(".")[0]
+        if top in sys.stdlib_module_names or top in {(*SMALL, "q1lab")!r} or top.startswith("_"):
+            return None
+        raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Small())
+sys.meta_path[1:] = [one for one in sys.meta_path[1:] if "editable" not in repr(one).lower()]
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+"""
+
+COUNT = """
+import sys
+files = {name: module.__file__ for name, module in sys.modules.items() if name.startswith("q1lab")}
+lines = sum(len(open(file, encoding="utf-8").readlines()) for file in files.values() if file)
+print(json.dumps([lines, sorted({name.partition(".")[0] for name in sys.modules})]))
+"""
+HEAVY = {"torch", "textual", "wandb", "git", "sqlite_utils", "jinja2"}
+
+
+def run(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def loaded_by(code: str) -> tuple[int, set[str]]:
+    """The lines of q1lab that code loads, and the libraries."""
+    lines, modules = json.loads(run(f"import json\n{code}\n{COUNT}").splitlines()[-1])
+    return lines, set(modules)
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "runs.csv"
+    rows = ["base,0,1.91", "base,1,1.90", "base,2,1.92", "new,0,1.79", "new,1,1.80", "new,2,1.85"]
+    path.write_text("cfg,seed,val_loss\n" + "\n".join(rows) + "\n")
+    return path
+
+
+def test_judging_loads_little(table: Path) -> None:
+    lines, modules = loaded_by(JUDGE)
+    assert lines <= 4000
+    assert not modules & (HEAVY | {"sqlite3"})
+    lines, modules = loaded_by(COMMAND.format(["judge", str(table), "--baseline", "base"]))
+    assert lines <= 7000
+    assert not modules & (HEAVY | {"sqlite3"})
+
+
+def test_comparing_a_study_loads_less_than_half_of_q1lab() -> None:
+    study = lab_home.make_study()
+    lab_home.finish(study)
+    command = COMMAND.format(["compare", study.id])
+    loaded_by(command)  # the index is made by sqlite_utils
+    lines, modules = loaded_by(command)
+    assert lines <= 15_000, lines
+    assert not modules & HEAVY
+
+
+def test_a_small_environment_judges_draws_and_writes_a_page(table: Path) -> None:
+    told = run(ONLY_SMALL + COMMAND.format(["judge", str(table), "--baseline", "base", "--full"]))
+    assert "HELPS" in told
+    page = run(f"{ONLY_SMALL}\nimport q1lab\nprint(q1lab.judge([1, 2, 3], [2, 3, 5]).html())")
+    assert page.count("<svg") == 1
+    assert "</html>" in page
+    code = f"{ONLY_SMALL}\nfrom q1lab.commands.cli import run_command_line\n"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}sys.exit(run_command_line(['status']))"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("q1lab: sqlite_utils is not installed here")
