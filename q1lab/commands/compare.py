@@ -118,13 +118,14 @@ def print_comparison(
     comparison at equal FLOPs or wall clock. None where a run that showed no number ended it."""
     from rich.console import Console
 
-    from q1lab.judgment import comparison_record
     from q1lab.verdict.comparison_cache import compare as make_comparison
 
     if not as_json and not full and print_silent_run(study):
         return None
     record = make_comparison(store, study)
     if as_json:
+        from q1lab.judgment import comparison_record
+
         facts = comparison_record.comparison_json(record)
         if answer is not None:
             from q1lab.verdict import equal_budget

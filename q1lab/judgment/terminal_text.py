@@ -77,7 +77,7 @@ def rich_short_lines(
     """The short form as Rich text, and below it the mean and sd of each arm (``means_table``)."""
     blocks: list[Block] = [*short_blocks(c)]
     if c.has_means:
-        from q1lab.judgment.report_blocks import means_table
+        from q1lab.judgment.arm_tables import means_table
 
         blocks.append(means_table(c))
     return _rich(_laid_out(blocks, width), styles)

@@ -5,7 +5,7 @@ with the study's plan as it is then, and the level of its look.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.paths import StudyPaths, study_dir
@@ -15,10 +15,12 @@ from q1lab.record import declarations, on_record, seen
 from q1lab.record.declarations import declaration_of, declared_name
 from q1lab.record.history import Line, Record
 from q1lab.record.on_record import StudyKey, study_key
-from q1lab.record.traveling_lines import CameWith
 from q1lab.study import run_ends
 from q1lab.study.liveness import is_alive
 from q1lab.study.studies import Study
+
+if TYPE_CHECKING:
+    from q1lab.record.traveling_lines import CameWith
 
 
 def record_begin(store: Store, study: Study, came: CameWith | None = None) -> None:
