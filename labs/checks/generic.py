@@ -15,6 +15,10 @@ from torch.nn import functional as F
 
 from labs import interfaces, loading
 from labs.checks.property_check import (
+    INTERFACE,
+    STREAM,
+    TOKENS,
+    TRAINING,
     NotJudged,
     Warned,
     Wrong,
@@ -49,6 +53,7 @@ from labs.checks.trace import Head, Projection, Trace, first_alike
     "GPT(GPTConfig(...)) gives (logits, loss): with targets (B, T, V) and their cross-entropy, "
     "without them None",
     "The trainer calls every model file this way, so that two files can be compared at all.",
+    rank=INTERFACE,
 )
 def interface(s: Subject) -> str:
     callable_as_trained(s)
@@ -60,57 +65,15 @@ def interface(s: Subject) -> str:
     notes = []
     for bias in (True, False):
         model = s.build(bias=bias)
-        x, y = tokens(), tokens(seed=4)
-        out = model(x, y)
-        if not isinstance(out, tuple | list) or len(out) != 2:
-            raise Wrong(f"forward returned {type(out).__name__}, not the pair (logits, loss)")
-        scores, loss = out
-        if not isinstance(scores, Tensor) or not isinstance(loss, Tensor):
-            raise Wrong(
-                f"with targets, forward returned ({type(scores).__name__}, {type(loss).__name__})"
-            )
-        if not torch.equal(scores, model(x, y)[0]):
-            raise Wrong(
-                "the same call twice gives other logits: is something kept between calls, or "
-                "dropped in evaluation?"
-            )
-        if tuple(scores.shape) == (B * T, VOCAB):
+        scores, loss = judge_call(model)
+        if scores.dim() == 2:
             notes = ["logits come flattened to (B·T, V)"]
-        elif tuple(scores.shape) != (B, T, VOCAB):
-            padded = scores.shape[-1] > VOCAB and scores.shape[:-1].numel() == B * T
-            raise Wrong(
-                f"logits have the shape {tuple(scores.shape)}, and (B, T, V) is {(B, T, VOCAB)}"
-                + "; of a vocabulary that is padded, return logits[..., :vocab_size]" * padded
-            )
-        if loss.dim() != 0 or not torch.isfinite(loss):
-            raise Wrong(f"the loss is {loss.tolist()}, not one finite number")
-        expected = F.cross_entropy(scores.reshape(-1, VOCAB), y.reshape(-1)).item()
-        if abs(loss.item() - expected) > 1e-3 * max(1.0, expected):
-            raise Wrong(
-                f"the loss is {loss.item():.4f}, the cross-entropy of its own logits "
-                f"{expected:.4f}: are targets shifted there, or logits scaled?"
-            )
-        last, none = model(x)
-        if none is not None:
-            raise Wrong("without targets, forward returned a loss")
-        last = last.reshape(B, -1, VOCAB)
-        if last.shape[1] not in (1, T):
-            raise Wrong(
-                f"without targets, logits have the shape {tuple(last.shape)}, "
-                f"where {(B, 1, VOCAB)} is expected"
-            )
-        if apart(scores.reshape(B, T, VOCAB)[:, -1], last[:, -1]) > 1e-3:
-            raise Wrong(
-                "the last position's logits differ between a call with targets and one without"
-            )
     ignored = tokens(seed=4)
     ignored[:, T // 2 :] = -1
     try:
         loss_of_half = model(tokens(), ignored)[1].item()
-        expected_loss = F.cross_entropy(
-            scores.reshape(B, T, VOCAB)[:, : T // 2].reshape(-1, VOCAB),
-            ignored[:, : T // 2].reshape(-1),
-        ).item()
+        kept = scores.reshape(B, T, VOCAB)[:, : T // 2].reshape(-1, VOCAB)
+        expected_loss = F.cross_entropy(kept, ignored[:, : T // 2].reshape(-1)).item()
         if abs(loss_of_half - expected_loss) > 1e-3 * expected_loss:
             notes.append("targets of −1 are not left out of the loss")
     except (IndexError, RuntimeError):
@@ -118,22 +81,62 @@ def interface(s: Subject) -> str:
     return "; ".join([f"logits {(B, T, VOCAB)}, loss {loss.item():.3f}", *notes])
 
 
+def judge_call(model: nn.Module) -> tuple[Tensor, Tensor]:
+    """The logits and the loss of a call with targets. Wrong where they, or those of one without
+    targets, are not what the trainer expects."""
+    x, y = tokens(), tokens(seed=4)
+    out = model(x, y)
+    if not isinstance(out, tuple | list) or len(out) != 2:
+        raise Wrong(f"forward returned {type(out).__name__}, not the pair (logits, loss)")
+    scores, loss = out
+    if not isinstance(scores, Tensor) or not isinstance(loss, Tensor):
+        raise Wrong(
+            f"with targets, forward returned ({type(scores).__name__}, {type(loss).__name__})"
+        )
+    if not torch.equal(scores, model(x, y)[0]):
+        raise Wrong(
+            "the same call twice gives other logits: is something kept between calls, or dropped "
+            "in evaluation?"
+        )
+    if tuple(scores.shape) not in ((B * T, VOCAB), (B, T, VOCAB)):
+        padded = scores.shape[-1] > VOCAB and scores.shape[:-1].numel() == B * T
+        raise Wrong(
+            f"logits have the shape {tuple(scores.shape)}, and (B, T, V) is {(B, T, VOCAB)}"
+            + "; of a vocabulary that is padded, return logits[..., :vocab_size]" * padded
+        )
+    if loss.dim() != 0 or not torch.isfinite(loss):
+        raise Wrong(f"the loss is {loss.tolist()}, not one finite number")
+    expected = F.cross_entropy(scores.reshape(-1, VOCAB), y.reshape(-1)).item()
+    if abs(loss.item() - expected) > 1e-3 * max(1.0, expected):
+        raise Wrong(
+            f"the loss is {loss.item():.4f}, the cross-entropy of its own logits {expected:.4f}: "
+            "are targets shifted there, or logits scaled?"
+        )
+    last, none = model(x)
+    if none is not None:
+        raise Wrong("without targets, forward returned a loss")
+    last = last.reshape(B, -1, VOCAB)
+    if last.shape[1] not in (1, T):
+        raise Wrong(
+            f"without targets, logits have the shape {tuple(last.shape)}, where {(B, 1, VOCAB)} "
+            "is expected"
+        )
+    if apart(scores.reshape(B, T, VOCAB)[:, -1], last[:, -1]) > 1e-3:
+        raise Wrong("the last position's logits differ between a call with targets and one without")
+    return scores, loss
+
+
 def lost_layers(s: Subject) -> str:
     """Say why more layers make no more parameters: one block that is called again and again, or
     blocks that the model does not know."""
 
     def calls(layers: int) -> int:
-        count = 0
-
-        def called(*_: object) -> None:
-            nonlocal count
-            count += 1
-
+        called: list[object] = []
         model = s.build(n_layer=layers)
         for module in model.modules():
-            module.register_forward_hook(called)
+            module.register_forward_hook(lambda *_: called.append(None))
         model(tokens(), tokens())
-        return count
+        return len(called)
 
     if calls(LAYERS + 1) > calls(LAYERS):
         return (
@@ -171,6 +174,7 @@ def callable_as_trained(s: Subject) -> None:
     "loss at the start",
     "near ln(vocab), to 0.5: nothing is known yet, so each token is as likely as any other",
     "A start far above it means that the first steps go into undoing the initial weights.",
+    rank=TOKENS,
 )
 def start(s: Subject) -> str:
     loss, even = start_loss(s), math.log(START_VOCAB)
@@ -204,8 +208,11 @@ def start_loss(s: Subject) -> float:
 
 @check(
     "causality",
-    "changing a token leaves the logits at all earlier positions as they were",
-    "A model that sees the next token has nothing to predict: its loss falls, and means nothing.",
+    "changing a token leaves the logits at all earlier positions as they were, and the first tokens "
+    "of a row get the same logits alone",
+    "A model that sees the next token has nothing to predict: its loss falls, and means nothing. "
+    "And text is written token by token: at another length it must be the same model.",
+    rank=TOKENS,
 )
 def causality(s: Subject) -> str:
     model, x = s.shared(), tokens()
@@ -226,36 +233,30 @@ def causality(s: Subject) -> str:
                     f"changing token {at} moved the logits at {position} by "
                     f"{moved[position]:.3g} sd: {which_mask(s, model, x)}"
                 )
-    trained(s)
-    return f"no logit before the changed token moved, for each of {T - 1} places"
+        every_length(s)
+        while_training(s)
+    return f"no logit before the changed token moved, for each of {T - 1} places; 1 to {T} tokens agree"
 
 
-@check(
-    "prefix",
-    "the first tokens of a row get the logits alone that they get in the whole row",
-    "Text is written token by token: a model that answers otherwise at another length is another "
-    "model then.",
-)
-def prefix(s: Subject) -> str:
+def every_length(s: Subject) -> None:
+    """Raise Wrong where the first tokens of a row, alone, get other logits than in the row."""
     model, x = s.shaken(), tokens()
-    with torch.no_grad():
-        whole = logits(model, x, x)
-        for length in range(1, T):
-            gap = apart(whole[:, :length], logits(model, x[:, :length]))
-            if gap > 2e-3:
-                fresh_gap = apart(whole[:, :length], logits(s.shaken(), x[:, :length]))
-                reason = (
-                    "a model that sees them first agrees, so something is kept from the calls "
-                    "before, such as a table for the first length"
-                    if fresh_gap < 2e-3
-                    else "something depends on how long the row is: do positions count from its "
-                    "start?"
-                )
-                raise Wrong(
-                    f"the first {length} of {T} tokens give other logits alone, {gap:.2g} sd "
-                    f"apart: {reason}"
-                )
-    return f"1 to {T} agree"
+    logits(model, x[:, :5])  # a table that is made for the first length shows in what follows
+    whole = logits(model, x)
+    for length in range(1, T):
+        gap = apart(whole[:, :length], logits(model, x[:, :length]))
+        if gap > 2e-3:
+            fresh_gap = apart(logits(s.shaken(), x)[:, :length], logits(s.shaken(), x[:, :length]))
+            reason = (
+                "a model that sees them first agrees, so something is kept from the calls before, "
+                "such as a table for the first length"
+                if fresh_gap < 2e-3
+                else "something depends on how long the row is: do positions count from its start?"
+            )
+            raise Wrong(
+                f"the first {length} of {T} tokens give other logits alone, {gap:.2g} sd apart: "
+                f"{reason}"
+            )
 
 
 def other(x: Tensor, at: int | slice, row: int | slice = slice(None)) -> Tensor:
@@ -289,14 +290,14 @@ def which_mask(s: Subject, model: nn.Module, x: Tensor) -> str:
     return "is the mask off by one?" if near else "which tokens mix?"
 
 
-def trained(s: Subject) -> None:
-    """The same while training, with dropout, whose draws a seed repeats."""
+def while_training(s: Subject) -> None:
+    """Raise Wrong where a later token is seen in training alone, with dropout, whose draws a seed
+    repeats."""
     model, x = s.shaken(dropout=0.2).train(), tokens()
     seen = []
     for idx in (x, other(x, T // 2)):
         seed_draws(9)
-        with torch.no_grad():
-            seen.append(logits(model, idx, x))
+        seen.append(logits(model, idx, x))
     moved = moves(*seen)
     if (moved[: T // 2] > 1e-4).any():
         position = int((moved > 1e-4).nonzero()[0])
@@ -311,6 +312,7 @@ def trained(s: Subject) -> None:
     "changing an earlier token changes the logits of every later position, also with one layer",
     "Attention that doesn't reach the earlier tokens, or mixes heads instead of tokens, still "
     "trains, and badly.",
+    rank=STREAM,
 )
 def context(s: Subject) -> str:
     windows = [(index // H, window(head, index)) for index, head in enumerate([*s.small().heads])]
@@ -356,6 +358,7 @@ def window(head: Head, index: int) -> int:
     "batch independence",
     "a row's logits don't depend on the other rows of the batch",
     "A statistic over the batch, or a wrong reshape, lets examples leak into each other.",
+    rank=TOKENS,
 )
 def batch(s: Subject) -> str:
     model, x = s.shared(), tokens()
@@ -384,6 +387,7 @@ def batch(s: Subject) -> str:
     "trains, only worse.",
     "The check assumes a pre-norm decoder in which each layer adds twice; another arrangement "
     "of norms and residuals can be right",
+    rank=STREAM,
 )
 def residual(s: Subject) -> str:
     residual_stream = s.stream()
@@ -406,6 +410,7 @@ def residual(s: Subject) -> str:
     "trains.",
     "The check looks for weights and scores among the products of a pass; scores that are changed "
     "on purpose (a norm of queries, a bias by distance) are another attention, and can be right",
+    rank=STREAM,
 )
 def attention(s: Subject) -> str:
     try:
@@ -557,6 +562,7 @@ def has_columns(pool: Tensor, columns: Tensor) -> bool:
     "order",
     "swapping two earlier tokens changes the last logits, with one layer",
     "Attention alone is blind to order; positions must come in somewhere.",
+    rank=TRAINING,
 )
 def order(s: Subject) -> str:
     return swapped(s.shared(n_layer=1), "no position is used")
@@ -579,23 +585,31 @@ def swapped(model: nn.Module, blind: str) -> str:
 
 @check(
     "training mode",
+    "in evaluation the same input gives the same output twice, whatever dropout the config has; "
     "without dropout, a model in training mode computes what it computes in evaluation",
-    "The validation loss is of the model that was trained only if both are the same function.",
+    "The validation loss is of the model that was trained only if both are the same function; "
+    "dropout that stays on there makes it noisy and too high.",
+    rank=TRAINING,
 )
 def training(s: Subject) -> str:
-    model, x, y = s.shaken(), tokens(), tokens(seed=4)
+    x, y = tokens(), tokens(seed=4)
     with torch.no_grad():
+        model = s.shaken(dropout=0.5)
+        gap = apart(logits(model, x, x), logits(model, x, x))
+        if gap:
+            raise Wrong(f"two calls differ by {gap:.3g} sd: is dropout_p given while not training?")
+        drops = apart(logits(model.train(), x, y), logits(model, x, y)) > 0
+        model = s.shaken()
         eval_logits, loss = model.eval()(x, y)
         train_logits, trained_loss = model.train()(x, y)
-    gap = apart(eval_logits.reshape(-1, VOCAB), train_logits.reshape(-1, VOCAB))
-    if gap > 1e-3:
-        with torch.no_grad():
-            drops = apart(train_logits, model(x, y)[0]) > 1e-3
-        raise Wrong(
-            f"logits differ by {gap:.2g} sd between model.eval() and model.train()"
-            + ", and between two calls while training: does a dropout not take its share from the "
-            "config, which has 0?" * drops
-        )
+        gap = apart(eval_logits.reshape(-1, VOCAB), train_logits.reshape(-1, VOCAB))
+        if gap > 1e-3:
+            fixed = apart(train_logits, model(x, y)[0]) > 1e-3
+            raise Wrong(
+                f"logits differ by {gap:.2g} sd between model.eval() and model.train()"
+                + ", and between two calls while training: does a dropout not take its share from "
+                "the config, which has 0?" * fixed
+            )
     if abs(loss.item() - trained_loss.item()) > 1e-3 * max(1.0, loss.item()):
         raise Wrong(
             f"the loss is {trained_loss.item():.4f} in training mode and {loss.item():.4f} in "
@@ -603,10 +617,7 @@ def training(s: Subject) -> str:
         )
     if "dropout" not in s.fields:
         return "equal; the config has no dropout"
-    model = s.shaken(dropout=0.5).train()
-    with torch.no_grad():
-        gap = apart(logits(model, x, y), logits(model, x, y))
-    if gap == 0.0:
+    if not drops:
         return Warned("equal; but dropout = 0.5 in the config drops nothing while training")
     return "equal without dropout; dropout in the config is felt"
 
@@ -620,6 +631,7 @@ ReLU that is idle in one of them works in another, one that is unused in none.""
     "gradients",
     "every parameter has a gradient, and so has every slice of it",
     "A parameter without one never learns: it is unused, or something detached it on the way.",
+    rank=TRAINING,
 )
 def gradients(s: Subject) -> str:
     largest: dict[str, Tensor] = {}
@@ -698,73 +710,67 @@ def slopes(s: Subject) -> None:
     x, y = tokens(2), tokens(2, seed=4)
     model = s.shaken(n_layer=2).double().train()
     try:
-        model(x, y)
+        loss = model(x, y)[1]
     except RuntimeError:  # it mixes in a dtype of its own, and trains in fp32
         model = s.shaken(n_layer=2).train()
-    weights = {name: p for name, p in model.named_parameters() if p.requires_grad}
+        loss = model(x, y)[1]
+    exact = loss.dtype == torch.float64 and all(b.dtype != torch.float32 for b in model.buffers())
+    weights = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     seed_draws(9)
-    loss = model(x, y)[1]
-    grads = grads_of(loss, list(weights.values()))
-    parts = [
-        (name, p, grad)
-        for (name, p), grad in zip(weights.items(), grads, strict=True)
-        if grad is not None
-    ]
-    # along the gradient itself, and along directions that part of it could miss
+    grads = grads_of(model(x, y)[1], [p for _, p in weights])
+    parts = [(*one, grad) for one, grad in zip(weights, grads, strict=True) if grad is not None]
     generator = torch.Generator().manual_seed(12)
-    along = [
-        [grad for _, _, grad in parts],
-        [torch.randn(p.shape, generator=generator).to(p.dtype) for _, p, _ in parts],
-    ]
-    exact = fine(model, x, y)
-    if exact and all(are_slopes_together(model, parts, to, x, y) for to in along):
-        return
-    step = 1e-3 if exact else 2e-2
-    for (name, p, grad), *directions in zip(parts, *along, strict=True):
-        for direction in directions:
-            size = direction.norm()
-            if not size > 0:
-                continue
-            ahead, behind = (
-                at_step(model, [(p, direction / size * h)], x, y) for h in (step, -step)
-            )
-            slope = (ahead - behind) / (2 * step)
-            claimed_slope = float((grad * direction).sum() / size)
-            scale = float(grad.norm()) * (1.0 if direction is grad else p.numel() ** -0.5)
-            if abs(slope - claimed_slope) > 0.05 * max(scale, abs(slope)) + 1e-4:
+
+    def unit(t: Tensor) -> Tensor:
+        return t / t.norm().clamp(min=1e-12)
+
+    # along the gradient itself, and along directions that part of it could miss
+    for along in (
+        [unit(grad) for _, _, grad in parts],
+        [unit(torch.randn(p.shape, generator=generator).to(p.dtype)) for _, p, _ in parts],
+    ):
+        # all at once, each by an amount of its own: wrong gradients would have to make up for each
+        # other to a hundredth of what one of them may be off
+        amounts = (0.5 + torch.rand(len(parts), generator=generator)).tolist()
+        together = [amount * to for amount, to in zip(amounts, along, strict=True)]
+        if exact and abs(slope_beside(model, parts, together, x, y, 3e-6)[2]) < 1e-6:
+            continue
+        for part, to in zip(parts, along, strict=True):
+            claimed, slope, off = slope_beside(model, [part], [to], x, y, 1e-3 if exact else 2e-2)
+            scale = float(part[2].norm()) * (1.0 if claimed > 0 else part[1].numel() ** -0.5)
+            if abs(off) > 0.05 * max(scale, abs(slope)) + 1e-4:
                 raise Wrong(
-                    f"{name}: its gradient says that the loss changes by {claimed_slope:.3g} per "
-                    f"unit along a direction, and it changes by {slope:.3g}: is something "
-                    "detached, or under no_grad?"
+                    f"{part[0]}: its gradient says that the loss changes by {claimed:.3g} per unit "
+                    f"along a direction, and it changes by {slope:.3g}: is something detached, or "
+                    "under no_grad?"
                 )
 
 
-def are_slopes_together(
+def slope_beside(
     model: nn.Module,
     parts: list[tuple[str, Tensor, Tensor]],
     directions: list[Tensor],
     x: Tensor,
     y: Tensor,
-) -> bool:
-    """True if the loss of an exact model changes as all its gradients together say, when each
-    parameter moves along a direction at once, by an amount of its own: gradients that are wrong
-    would have to make up for each other to a hundredth of what one of them may be off."""
-    generator, step = torch.Generator().manual_seed(13), 3e-6
-    amounts = (0.5 + torch.rand(len(parts), generator=generator)).tolist()
-    changes = [
-        amount * direction / direction.norm().clamp(min=1e-12)
-        for amount, direction in zip(amounts, directions, strict=True)
-    ]
-    ahead, behind = (
-        at_step(
-            model, [(p, change * h) for (_, p, _), change in zip(parts, changes, strict=True)], x, y
-        )
-        for h in (step, -step)
+    step: float,
+) -> tuple[float, float, float]:
+    """The slope of the loss, as parameters (with name and gradient) move along directions at once:
+    what their gradients say, what a step shows, and the difference."""
+    claimed = sum(
+        (grad * to).sum().item() for (*_, grad), to in zip(parts, directions, strict=True)
     )
-    claimed_slope = sum(
-        (grad * change).sum().item() for (_, _, grad), change in zip(parts, changes, strict=True)
-    )
-    return abs((ahead - behind) / (2 * step) - claimed_slope) < 1e-6
+    losses = []
+    with torch.no_grad():
+        originals = [p.clone() for _, p, _ in parts]
+        for h in (step, -step):
+            for (_, p, _), original, to in zip(parts, originals, directions, strict=True):
+                p.copy_(original + h * to)
+            seed_draws(9)  # a dropout that stays on drops the same
+            losses.append(model(x, y)[1].item())
+        for (_, p, _), original in zip(parts, originals, strict=True):
+            p.copy_(original)
+    slope = (losses[0] - losses[1]) / (2 * step)
+    return claimed, slope, slope - claimed
 
 
 def grads_of(loss: Tensor, weights: list[Tensor]) -> tuple[Tensor | None, ...]:
@@ -778,31 +784,12 @@ def grads_of(loss: Tensor, weights: list[Tensor]) -> tuple[Tensor | None, ...]:
         raise Wrong(f"the backward pass fails: {first}{kept}") from error
 
 
-def fine(model: nn.Module, x: Tensor, y: Tensor) -> bool:
-    """True if a float64 model computes in float64 all the way."""
-    return model(x, y)[1].dtype == torch.float64 and not any(
-        b.dtype == torch.float32 for b in model.buffers()
-    )
-
-
-def at_step(model: nn.Module, changes: list[tuple[Tensor, Tensor]], x: Tensor, y: Tensor) -> float:
-    """The loss with some parameters moved, each by its change."""
-    with torch.no_grad():
-        originals = [p.clone() for p, _ in changes]
-        for p, change in changes:
-            p.add_(change)
-        seed_draws(9)  # a dropout that stays on drops the same
-        loss = model(x, y)[1].item()
-        for (p, _), original in zip(changes, originals, strict=True):
-            p.copy_(original)
-    return float(loss)
-
-
 @check(
     "overfits one batch",
     "on one batch, seen again and again, the loss falls under a fifth of where it began",
     "A model that can't learn 64 tokens by heart has a broken path somewhere between input and "
     "loss.",
+    rank=TRAINING,
 )
 def overfit(s: Subject) -> str:
     model = s.build(n_layer=2, block_size=16).train()
@@ -839,6 +826,7 @@ def overfit(s: Subject) -> str:
     "each layer adds the same number of parameters; one layer's count, beside the baseline's",
     "Layers kept in a plain list are unknown to the optimizer; and a bigger model is not a fair "
     "comparison.",
+    rank=TRAINING,
 )
 def parameters(s: Subject) -> str:
     counts = [s.n_params(n_layer=n) for n in (1, 2, 3)]
@@ -866,27 +854,11 @@ def layer_params(s: Subject) -> int:
 
 
 @check(
-    "eval is repeatable",
-    "in eval mode the same input gives the same output twice, also with dropout in the config",
-    "Dropout that stays on in evaluation makes the validation loss noisy and too high.",
-)
-def repeatable(s: Subject) -> str:
-    model, x = s.shaken(dropout=0.5).eval(), tokens()
-    with torch.no_grad():
-        first_logits, second_logits = logits(model, x, x), logits(model, x, x)
-    if not torch.equal(first_logits, second_logits):
-        raise Wrong(
-            f"two calls differ by {apart(first_logits, second_logits):.3g} sd: is dropout_p given "
-            "while not training?"
-        )
-    return "bit-equal"
-
-
-@check(
     "device and dtype",
     "forward and backward run as a study runs them: on its device, in bf16 or fp16 as there",
     "Studies train in mixed precision; a file that fixes a dtype or a device fails there, or loses "
     "precision.",
+    rank=TRAINING,
 )
 def device_and_dtype(s: Subject) -> str:
     from labs import devices
@@ -935,16 +907,19 @@ def own_baseline() -> Subject:
     return Subject(reference, Path(reference.__file__ or ""))
 
 
-FIRST = [interface, start, causality, prefix, batch]
-LAST = [
-    context,
-    order,
+CHECKS = [
+    interface,
+    start,
+    causality,
+    batch,
     residual,
     attention,
+    context,
+    order,
     training,
     gradients,
-    repeatable,
     device_and_dtype,
     parameters,
     overfit,
 ]
+"""In the order in which causes are told from what follows from them, with a modification's own."""

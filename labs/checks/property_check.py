@@ -12,6 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 
+INTERFACE, TOKENS, GAINS, STREAM, IDEA, TRAINING = range(6)
+"""What a check looks at. Of checks that fail the lowest shows the cause, and the others, as a rule,
+what follows from it: a call, what the logits depend on, norms, the residual stream, the
+modification itself, and training."""
+
+
 @dataclass(frozen=True)
 class Check:
     """One property of a model file. `run` takes a Subject and returns what was seen (a Warned, if
@@ -23,6 +29,7 @@ class Check:
     run: Callable[[Any], str]
     doubt: str = ""
     """The cases in which the check can be wrong about right code."""
+    rank: int = IDEA
 
 
 def change(share: float) -> str:
@@ -51,6 +58,12 @@ class Result:
     says why."""
     late: bool = False
     """It was not judged, since it ran out of time."""
+    vague: bool = False
+    """It failed without a name for the mistake."""
+
+    follows: str = ""
+    """Of a failed check: the one that failed before it, from whose cause its failure follows as a
+    rule."""
 
     @property
     def failed(self) -> bool:
@@ -59,6 +72,10 @@ class Result:
 
 class Wrong(Exception):
     """A check failed; the message says what was seen."""
+
+
+class Vague(Wrong):
+    """The same, without a name for the mistake: a check after it can know one."""
 
 
 class NotJudged(Exception):
@@ -75,9 +92,9 @@ def another_kind(words: str) -> Warned:
 
 
 def check(
-    name: str, expected: str, why: str, doubt: str = ""
+    name: str, expected: str, why: str, doubt: str = "", rank: int = IDEA
 ) -> Callable[[Callable[[Any], str]], Check]:
-    return lambda run: Check(name, expected, why, run, doubt)
+    return lambda run: Check(name, expected, why, run, doubt, rank)
 
 
 def overrules(text: str) -> dict[str, str]:
