@@ -59,9 +59,8 @@ def interface(s: Subject) -> str:
     callable_as_trained(s)
     if deaf := loading.deaf_to(s.blank, SIZES):
         lost = f": {lost_layers(s)}" if "n_layer" in deaf else ""
-        raise Wrong(
-            f"whatever {' and '.join(deaf)} GPTConfig is given, the model stays the same{lost}"
-        )
+        raise Wrong(f"""whatever {" and ".join(deaf)} GPTConfig is given, the model stays the
+            same{lost}""")
     for bias in (True, False):
         scores, loss = judge_call(s.build(bias=bias))
     flat = "; logits come flattened to (B·T, V)" * (scores.dim() == 2)
@@ -80,10 +79,8 @@ def judge_call(model: nn.Module) -> tuple[Tensor, Tensor]:
         kinds = ", ".join(type(part).__name__ for part in out)
         raise Wrong(f"with targets, forward returned ({kinds})")
     if not torch.equal(scores, model(x, y)[0]):
-        raise Wrong(
-            "the same call twice gives other logits: is something kept between calls, or dropped "
-            "in evaluation?"
-        )
+        raise Wrong("""the same call twice gives other logits: is something kept between calls,
+            or dropped in evaluation?""")
     if tuple(scores.shape) not in ((B * T, VOCAB), (B, T, VOCAB)):
         padded = scores.shape[-1] > VOCAB and scores.shape[:-1].numel() == B * T
         raise Wrong(
@@ -94,10 +91,8 @@ def judge_call(model: nn.Module) -> tuple[Tensor, Tensor]:
         raise Wrong(f"the loss is {loss.tolist()}, not one finite number")
     expected = F.cross_entropy(scores.reshape(-1, VOCAB), y.reshape(-1)).item()
     if abs(loss.item() - expected) > 1e-3 * max(1.0, expected):
-        raise Wrong(
-            f"the loss is {loss.item():.4f}, the cross-entropy of its own logits {expected:.4f}: "
-            "are targets shifted there, or logits scaled?"
-        )
+        raise Wrong(f"""the loss is {loss.item():.4f}, the cross-entropy of its own logits
+            {expected:.4f}: are targets shifted there, or logits scaled?""")
     last, none = model(x)
     if none is not None:
         raise Wrong("without targets, forward returned a loss")
@@ -163,18 +158,14 @@ def start(s: Subject) -> str:
     loss, even = start_loss(s), math.log(START_VOCAB)
     seen = f"{loss:.3f}; ln({START_VOCAB}) = {even:.3f}"
     if not -0.5 <= loss - even <= 1.5:
-        raise Wrong(
-            f"{seen}; check the standard deviation of the initial weights (0.02), and the tied "
-            "embedding's"
-        )
+        raise Wrong(f"""{seen}; check the standard deviation of the initial weights (0.02), and
+            the tied embedding's""")
     if loss - even <= 0.5:  # logits of unit variance are 0.5 above
         return seen
     if baseline_too(s, lambda reference: start_loss(reference) - even > 0.5):
         return f"{seen}; the baseline starts as high"
-    return another_kind(
-        f"the first weights are larger than GPT-2's (0.02), so the loss starts at {seen}; a second "
-        "difference, unless the baseline has them too"
-    )
+    return another_kind(f"""the first weights are larger than GPT-2's (0.02), so the loss starts
+        at {seen}; a second difference, unless the baseline has them too""")
 
 
 START_VOCAB = 65
@@ -200,19 +191,15 @@ def causality(s: Subject) -> str:
         before = logits(model, x, x)
         if not torch.isfinite(before).all():
             first = (~torch.isfinite(before)).nonzero()[0].tolist()
-            raise Wrong(
-                f"logits[{first[0]}, {first[1]}] is not finite: does some position attend to "
-                "nothing?"
-            )
+            raise Wrong(f"""logits[{first[0]}, {first[1]}] is not finite: does some position
+                attend to nothing?""")
         for at in range(1, T):
             moved = moves(before, logits(model, other(x, at), x))
             early = (moved[:at] > 1e-4).nonzero()
             if len(early):
                 position = int(early[0])
-                raise Wrong(
-                    f"changing token {at} moved the logits at {position} by "
-                    f"{moved[position]:.3g} sd: {which_mask(s, model, x)}"
-                )
+                raise Wrong(f"""changing token {at} moved the logits at {position} by
+                    {moved[position]:.3g} sd: {which_mask(s, model, x)}""")
         every_length(s)
         while_training(s)
     return f"no logit before a changed token moved; rows of 1 to {T} tokens agree"
@@ -285,10 +272,9 @@ def while_training(s: Subject) -> None:
     moved = moves(*seen)
     if (moved[: T // 2] > 1e-4).any():
         position = int((moved > 1e-4).nonzero()[0])
-        raise Wrong(
-            f"in training mode, changing token {T // 2} moved the logits at {position} by "
-            f"{moved[position]:.3g} sd, where in evaluation it moves none: is the mask left out?"
-        )
+        raise Wrong(f"""in training mode, changing token {T // 2} moved the logits at {position}
+            by {moved[position]:.3g} sd, where in evaluation it moves none: is the mask left
+            out?""")
 
 
 @check(
@@ -313,10 +299,8 @@ def context(s: Subject) -> str:
     if reach in (T, LONG):
         return f"every position answers to itself and to all before it, up to {LONG} tokens"
     narrow = sorted({index // H for index, length in enumerate(lengths) if length == reach})
-    return another_kind(
-        f"a window: layer {', '.join(map(str, narrow))} reaches {reach} tokens and no further "
-        "back; a second difference, unless the baseline has it too"
-    )
+    return another_kind(f"""a window: layer {", ".join(map(str, narrow))} reaches {reach} tokens
+        and no further back; a second difference, unless the baseline has it too""")
 
 
 def window(head: Head, index: int) -> int:
@@ -348,16 +332,12 @@ def batch(s: Subject) -> str:
         before, after = logits(model, x, x), logits(model, other(x, slice(None), row=1), x)
         for row in (0, 2):
             if (gap := apart(before[row], after[row])) > 1e-3:
-                raise Wrong(
-                    f"changing row 1 moved the logits of row {row} by {gap:.3g} sd: does a mean, a "
-                    "roll or a view go over the rows of the batch?"
-                )
+                raise Wrong(f"""changing row 1 moved the logits of row {row} by {gap:.3g} sd:
+                    does a mean, a roll or a view go over the rows of the batch?""")
         gap = apart(before[2:], logits(model, x[2:], x[2:]))
     if gap > 1e-2:
-        raise Wrong(
-            f"row 2 alone gives other logits than in a batch: {gap:.3g} sd apart; does something "
-            "depend on a row's place in the batch?"
-        )
+        raise Wrong(f"""row 2 alone gives other logits than in a batch: {gap:.3g} sd apart; does
+            something depend on a row's place in the batch?""")
     return f"rows agree alone and in a batch of {B}"
 
 
@@ -375,10 +355,8 @@ def residual(s: Subject) -> str:
             raise Wrong(f"{reading.name} reads the stream without a norm")
     seen = f"{len(found.readings) - 1} sublayers in {LAYERS} layers, each added once"
     if found.parallel and not baseline_too(s, lambda reference: reference.stream().parallel):
-        return Warned(
-            f"{seen}; attention and feed-forward layer side by side, as in GPT-J and PaLM: a "
-            "second difference, unless the baseline has it too"
-        )
+        return Warned(f"""{seen}; attention and feed-forward layer side by side, as in GPT-J and
+            PaLM: a second difference, unless the baseline has it too""")
     return f"{seen} to what it read"
 
 
@@ -409,9 +387,8 @@ def check_attention(pass_trace: Trace) -> str:
     if not heads:
         raise NotJudged("no attention weights were seen among the operations")
     if len(layers) != LAYERS:
-        raise Wrong(
-            f"{len(heads)} heads were seen in {LAYERS} layers, where n_head = {H} makes {LAYERS * H}"
-        )
+        raise Wrong(f"""{len(heads)} heads were seen in {LAYERS} layers, where n_head = {H}
+            makes {LAYERS * H}""")
     ends = [*(layer[0].at for layer in layers[1:]), math.inf]
     scales = []
     for index, (layer, end) in enumerate(zip(layers, ends, strict=True)):
@@ -423,19 +400,15 @@ def check_attention(pass_trace: Trace) -> str:
         alike = first_alike([head.weights for head in layer])
         for at, head in enumerate(layer):
             if alike[at] != at:
-                raise Wrong(
-                    f"layer {index}: heads {alike[at]} and {at} have the same weights everywhere: "
-                    "do they share their queries, too?"
-                )
+                raise Wrong(f"""layer {index}: heads {alike[at]} and {at} have the same weights
+                    everywhere: do they share their queries, too?""")
             name, scale = head_name(index * H + at), whole_scale(head, lengths)
             scales += [] if scale is None else [scale]
             if scale is not None and abs(scale * math.sqrt(D) - 1) > 0.02:
                 raise Wrong(f"{name}: {wrong_scale(scale)}")
             if not has_columns(pool, head.out):
-                raise Wrong(
-                    f"{name}: its output, its weights times its values, is not among what goes "
-                    "back to the stream"
-                )
+                raise Wrong(f"""{name}: its output, its weights times its values, is not among
+                    what goes back to the stream""")
     if not scales and any(head.q is not None for head in heads):
         raise Unscaled("the lengths of queries and keys, as they meet, are those of no projection")
     if not scales:
@@ -577,10 +550,8 @@ def training(s: Subject) -> str:
                 "the config, which has 0?" * fixed
             )
     if abs(loss.item() - trained_loss.item()) > 1e-3 * max(1.0, loss.item()):
-        raise Wrong(
-            f"the loss is {trained_loss.item():.4f} in training mode and {loss.item():.4f} in "
-            "evaluation, of the same logits"
-        )
+        raise Wrong(f"""the loss is {trained_loss.item():.4f} in training mode and
+            {loss.item():.4f} in evaluation, of the same logits""")
     if "dropout" not in s.fields:
         return "equal; the config has no dropout"
     if not drops:
@@ -691,11 +662,9 @@ def slopes(s: Subject) -> None:
             claimed, slope, off = slope_beside(model, [part], [to], x, y, 1e-3 if exact else 2e-2)
             scale = float(part[2].norm()) * (1.0 if claimed > 0 else part[1].numel() ** -0.5)
             if abs(off) > 0.05 * max(scale, abs(slope)) + 1e-4:
-                raise Wrong(
-                    f"{part[0]}: its gradient says that the loss changes by {claimed:.3g} per unit "
-                    f"along a direction, and it changes by {slope:.3g}: is something detached, or "
-                    "under no_grad?"
-                )
+                raise Wrong(f"""{part[0]}: its gradient says that the loss changes by
+                    {claimed:.3g} per unit along a direction, and it changes by {slope:.3g}: is
+                    something detached, or under no_grad?""")
 
 
 def slope_beside(
@@ -807,10 +776,8 @@ def device_and_dtype(s: Subject) -> str:
 def parameters(s: Subject) -> str:
     counts = [s.n_params(n_layer=n) for n in (1, 2, 3)]
     if counts[1] - counts[0] != counts[2] - counts[1] or counts[1] <= counts[0]:
-        raise Wrong(
-            f"1, 2 and 3 layers have {', '.join(map(number, counts))} parameters: are layers in an "
-            "nn.ModuleList?"
-        )
+        raise Wrong(f"""1, 2 and 3 layers have {", ".join(map(number, counts))} parameters: are
+            layers in an nn.ModuleList?""")
     name, reference = baseline(s)
     own, others = layer_params(s), layer_params(reference)
     return (

@@ -24,10 +24,8 @@ def heads_by_layer(trace: Trace) -> list[list[Head]]:
     if not trace.heads:
         raise NotJudged("no attention weights were seen: attention in blocks, or of another kind")
     if not layer_heads or len(layer_heads) != LAYERS:
-        raise Wrong(
-            f"looked for {LAYERS} layers of {H} heads, products of causal weights (T, T) with "
-            f"values (T, D), and found {len(trace.heads)} heads"
-        )
+        raise Wrong(f"""looked for {LAYERS} layers of {H} heads, products of causal weights (T,
+            T) with values (T, D), and found {len(trace.heads)} heads""")
     return layer_heads
 
 
@@ -65,9 +63,8 @@ def groups(s: Subject) -> str:
     for n_kv in (H, 1):
         judge_setting(s, n_kv)
     if remainder_is_taken(s):
-        return Warned(
-            f"{seen}; {H} heads with {s.kv_field}=3 are accepted: some groups are larger then"
-        )
+        return Warned(f"""{seen}; {H} heads with {s.kv_field}=3 are accepted: some groups are
+            larger then""")
     return Warned(f"{seen}; told by the values alone: no keys were seen") if unsure else seen
 
 
@@ -75,10 +72,8 @@ def judge_groups(s: Subject, where: str, keys: list[int], values: list[int]) -> 
     """The groups of one layer, from the first head with the same keys (values) as each."""
     if len(set(keys)) == H and len(set(values)) == H:
         if s.kv_field is not None and s.value_of(s.kv_field) is None:
-            raise Wrong(
-                f"{where}: {s.kv_field} is None by default, so there are no groups: give it a "
-                f"number, or check it with --set {s.kv_field}={H // 2}"
-            )
+            raise Wrong(f"""{where}: {s.kv_field} is None by default, so there are no groups:
+                give it a number, or check it with --set {s.kv_field}={H // 2}""")
         few = s.kv_field is not None and saves(s, 1)
         raise Wrong(
             f"{where}: {H} query heads have {H} different key heads and {H} value heads: nothing "
@@ -118,10 +113,8 @@ def judge_setting(s: Subject, n_kv: int) -> None:
     for layer, heads in enumerate(heads_by_layer(trace)):
         for name, ids in (("key", keys_of(heads)), ("value", values_of(heads))):
             if ids is not None and len(set(ids)) != n_kv:
-                raise Wrong(
-                    f"layer {layer}: {len(set(ids))} different {name} heads, where {s.kv_field} "
-                    f"asks for {n_kv}"
-                )
+                raise Wrong(f"""layer {layer}: {len(set(ids))} different {name} heads, where
+                    {s.kv_field} asks for {n_kv}""")
     with contextlib.suppress(NotJudged):
         check_attention(trace)
 
@@ -173,18 +166,14 @@ def fewer(s: Subject) -> str:
     if full <= grouped:
         raise Wrong(f"{seen}: nothing was saved")
     if full - grouped < expected:
-        raise Wrong(
-            f"{seen}: {number(full - grouped)} fewer, and projections to 4 · 64 features save "
-            f"{number(expected)}"
-        )
+        raise Wrong(f"""{seen}: {number(full - grouped)} fewer, and projections to 4 · 64
+            features save {number(expected)}""")
     seen += f" ({change((grouped - full) / full)})"
     default = s.default_of(s.kv_field) if s.kv_field else None
     if default is not None and not saves(s, default):
-        return Warned(
-            f"{seen}. But {s.kv_field} is {default} where nothing else is said, which shares "
-            f"nothing among the {H} heads of presets quick and cpu: let None be the default, and "
-            "mean half of the heads"
-        )
+        return Warned(f"""{seen}. But {s.kv_field} is {default} where nothing else is said,
+            which shares nothing among the {H} heads of presets quick and cpu: let None be the
+            default, and mean half of the heads""")
     return seen
 
 

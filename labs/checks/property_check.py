@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-
 INTERFACE, TOKENS, GAINS, STREAM, IDEA, TRAINING = range(6)
 """What a check looks at. Of checks that fail the lowest shows the cause, and the others, as a rule,
 what follows from it: a call, what the logits depend on, norms, the residual stream, the
@@ -70,7 +69,18 @@ class Result:
         return self.judged and not self.passed
 
 
-class Wrong(Exception):
+class Words(Exception):
+    """Ends a check with words for a person, which may run over several lines of the code."""
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
+
+
+def one_line(words: str) -> str:
+    return " ".join(words.split())
+
+
+class Wrong(Words):
     """A check failed; the message says what was seen."""
 
 
@@ -78,12 +88,15 @@ class Vague(Wrong):
     """The same, without a name for the mistake: a check after it can know one."""
 
 
-class NotJudged(Exception):
+class NotJudged(Words):
     """The check can't judge this file; the message says why."""
 
 
 class Warned(str):
     """The observation of a check that passes with a warning."""
+
+    def __new__(cls, words: str) -> Warned:
+        return super().__new__(cls, one_line(words))
 
 
 def another_kind(words: str) -> Warned:

@@ -103,8 +103,7 @@ def with_gains(module: nn.Module) -> tuple[nn.Module, dict[str, Tensor]]:
 @check(
     "rmsnorm: the formula",
     "each norm is x / √(mean of x² + eps) · gain, of one token's features, and gains start at 1",
-    "LayerNorm takes the mean out, RMSNorm gives exactly that up. With gains of 1 many mistakes look "
-    "right, so they are tried at other values, too.",
+    "RMSNorm leaves the mean in. With gains of 1 many mistakes look right: others are tried, too.",
     rank=GAINS,
 )
 def formula(s: Subject) -> str:
@@ -140,10 +139,8 @@ def judge_norm(s: Subject, name: str, module: nn.Module) -> list[str]:
     if OFFSET in match and "bias" in s.fields:
         raise Wrong(f"{name}: {match}, although the config says bias=False: RMSNorm has a gain")
     if match == NO_GAIN and (fixed := fixed_gain(module)):
-        raise Wrong(
-            f"{name}.{fixed} is a tensor of {C} numbers and no parameter, so it never learns: "
-            "wrap it in nn.Parameter"
-        )
+        raise Wrong(f"""{name}.{fixed} is a tensor of {C} numbers and no parameter, so it never
+            learns: wrap it in nn.Parameter""")
     return [match, str(eps)]
 
 
@@ -261,11 +258,9 @@ def of_functions(s: Subject) -> str:
             is_norm(reading.x, reading.state, "RMS")
             and not ((gain - usual_gains).abs() < 5e-3 * (1 + usual_gains.abs())).all(-1).any()
         ):
-            raise Wrong(
-                f"{reading.name} reads the stream over its root mean square times "
-                f"{gain.mean():.4f} on average, and no gain of the model is that: is it applied "
-                "twice, or is something else divided by?"
-            )
+            raise Wrong(f"""{reading.name} reads the stream over its root mean square times
+                {gain.mean():.4f} on average, and no gain of the model is that: is it applied
+                twice, or is something else divided by?""")
         unmoved &= bool(((gain - 1).abs() < 5e-3).all())
     if unmoved:
         return Warned(f"in front of {len(readings)} projections: {NO_GAIN}")
@@ -361,20 +356,16 @@ def quiet(s: Subject) -> None:
             raise Wrong(f"in front of the first projection, {too_large(eps)}")
     size = rms(first.x).mean().item()
     if size < 0.9:
-        raise Wrong(
-            f"before any training, what the first layer reads has a root mean square of "
-            f"{size:.3g}, not 1: is eps larger than the mean square of an embedding, 0.0004?"
-        )
+        raise Wrong(f"""before any training, what the first layer reads has a root mean square
+            of {size:.3g}, not 1: is eps larger than the mean square of an embedding, 0.0004?""")
     model = s.build()
     residual_stream = stream.Stream(s.watch(shake(model, gains=False), tokens(1)), LAYERS)
     for reading in residual_stream.readings:
         size = rms(reading.x).mean().item()
         if abs(size - 1) > 0.1:
-            raise Wrong(
-                f"before any training, what {reading.name} reads has a root mean square of "
-                f"{size:.3g}, not 1: a large eps, gains that don't start at 1, or a division by "
-                "something else?"
-            )
+            raise Wrong(f"""before any training, what {reading.name} reads has a root mean
+                square of {size:.3g}, not 1: a large eps, gains that don't start at 1, or a
+                division by something else?""")
 
 
 def eps_between(before: Tensor, after: Tensor) -> Eps | None:

@@ -53,7 +53,9 @@ class LayerScores:
         where it is only rounding."""
         last = self.scores[:, -1]
         sds, sizes = last.std(-1).tolist(), last.abs().mean(-1).tolist()
-        return [sd if sd > max(1e-4 * size, 1e-4) else 0.0 for sd, size in zip(sds, sizes)]
+        return [
+            sd if sd > max(1e-4 * size, 1e-4) else 0.0 for sd, size in zip(sds, sizes, strict=True)
+        ]
 
     @property
     def spread(self) -> float:
@@ -132,10 +134,8 @@ def relative(s: Subject) -> str:
     out = s.long().logits
     moved = (out - out[:1]).abs().amax(dim=1) / out.std()
     if moved.max() > 2e-3:
-        raise Wrong(
-            f"logits at position {int((moved > 2e-3).nonzero()[0])} differ from those at 0 by "
-            f"{moved.max():.2g} sd, for one repeated token"
-        )
+        raise Wrong(f"""logits at position {int((moved > 2e-3).nonzero()[0])} differ from those
+            at 0 by {moved.max():.2g} sd, for one repeated token""")
     beyond(s)
     seen = f"scores at one distance agree to {gap:.1g} sd, in {len(layers)} layers of {H} heads"
     turned = [h.q for layer in layers for h in layer.heads if h.q is not None and moves(h.q)]
@@ -148,16 +148,12 @@ def judge_layer(s: Subject, number: int, layer: LayerScores) -> float:
     """The gap of a layer's scores in sd; Wrong where they depend on more than the distance, or not
     on it."""
     if not layer.varies:
-        raise Wrong(
-            f"layer {number}: its scores don't depend on positions, as those of other layers do: "
-            "is it rotated?"
-        )
+        raise Wrong(f"""layer {number}: its scores don't depend on positions, as those of other
+            layers do: is it rotated?""")
     if above := [h for h in s.long().heads[: number * H] if moves(h.v)]:
         layer_of_it = s.long().heads.index(above[0]) // H
-        raise Wrong(
-            f"layer {layer_of_it}: one token's values differ from position to position: are they "
-            "rotated, too? Only queries and keys are"
-        )
+        raise Wrong(f"""layer {layer_of_it}: one token's values differ from position to
+            position: are they rotated, too? Only queries and keys are""")
     spread = layer.spread or 1e-4 * layer.largest
     if layer.gap > 0.01 * spread:
         raise Wrong(
@@ -166,10 +162,8 @@ def judge_layer(s: Subject, number: int, layer: LayerScores) -> float:
         )
     for at, variation in enumerate(layer.variations):
         if not variation:
-            raise Wrong(
-                f"layer {number}, head {at}: its scores don't depend on the distance, as those of "
-                "other heads do: is it rotated?"
-            )
+            raise Wrong(f"""layer {number}, head {at}: its scores don't depend on the distance,
+                as those of other heads do: is it rotated?""")
     return layer.gap / spread
 
 
@@ -185,10 +179,8 @@ def beyond(s: Subject) -> None:
     except Exception:  # refusing is right, whatever the kind
         return
     if gap > 2e-3:
-        raise Wrong(
-            f"{idx.shape[1]} tokens at block_size {block} are accepted, and come out {gap:.2g} sd "
-            "wrong"
-        )
+        raise Wrong(f"""{idx.shape[1]} tokens at block_size {block} are accepted, and come out
+            {gap:.2g} sd wrong""")
 
 
 def in_bf16(s: Subject, exact: LayerScores, seen: str) -> str:
@@ -205,20 +197,15 @@ def in_bf16(s: Subject, exact: LayerScores, seen: str) -> str:
         for part in (off[:, 1:33], off[:, LONG - 128 :])
     )
     if far > 3 * near and far > 0.1:
-        raise Wrong(
-            f"in bf16, scores are {near:.2g} sd from those in fp32 up to position 32, and "
-            f"{far:.2g} sd from position {LONG - 128} on: are the angles computed under autocast?"
-        )
+        raise Wrong(f"""in bf16, scores are {near:.2g} sd from those in fp32 up to position 32,
+            and {far:.2g} sd from position {LONG - 128} on: are the angles computed under
+            autocast?""")
     if dtype := helpers_dtype(s):
-        return Warned(
-            f"{seen}; apply_rotary_emb casts bfloat16 into {dtype}, which costs memory: a cast "
-            "back would keep it"
-        )
+        return Warned(f"""{seen}; apply_rotary_emb casts bfloat16 into {dtype}, which costs
+            memory: a cast back would keep it""")
     if max(near, far) > 0.25:
-        return Warned(
-            f"{seen}; in bf16 they are within {max(near, far):.2g} sd of fp32: cosines and sines "
-            "in fp32 would be more exact"
-        )
+        return Warned(f"""{seen}; in bf16 they are within {max(near, far):.2g} sd of fp32:
+            cosines and sines in fp32 would be more exact""")
     return seen
 
 
@@ -452,10 +439,8 @@ def angles(s: Subject) -> str:
     bad = [note for note in notes if not note.startswith(("base", PARTLY, STRETCHED))]
     learned = [name for name, p in s.blank().named_parameters() if p.numel() == D // 2]
     if bad and learned:
-        raise Wrong(
-            f"{learned[0]}, of {D // 2} entries for {D} features, is learned: the paper's angles "
-            "are fixed"
-        )
+        raise Wrong(f"""{learned[0]}, of {D // 2} entries for {D} features, is learned: the
+            paper's angles are fixed""")
     if bad:
         raise Wrong(next((note for note in bad if "split" in note), bad[0]))
     if PARTLY in notes and all(
@@ -554,10 +539,8 @@ def several_pairs_turn(s: Subject) -> None:
     trace = s.watch(s.without_table(n_embd=2 * C, block_size=LONG), constant(1, LONG), 2 * C)
     turn = angles_of(trace.heads[0]) if trace.heads else None
     if turn is not None and same(turn.tolist(), [1.0, 0.0]):
-        raise Wrong(
-            "only pair 0 turns, the others by nearly nothing per position: is 2i in the exponent "
-            "divided by head_dim?"
-        )
+        raise Wrong("""only pair 0 turns, the others by nearly nothing per position: is 2i in
+            the exponent divided by head_dim?""")
 
 
 FILE_NAMES = ("rope", "rotary")

@@ -216,29 +216,21 @@ class Stream:
                     if late and late == [projection.at for projection in ahead]:
                         parallel_names.append(name)
                     elif late:
-                        raise Wrong(
-                            f"{name} reads the stream from before the sublayer ahead of it, whose "
-                            "output is missing in it"
-                        )
+                        raise Wrong(f"""{name} reads the stream from before the sublayer ahead
+                            of it, whose output is missing in it""")
                 elif not readings or (p.at not in once and p.x.shape[-1] == self.C):
-                    raise Vague(
-                        f"{self.name(len(readings), p)} reads something that is neither the stream "
-                        "nor a norm of it"
-                    )
+                    raise Vague(f"""{self.name(len(readings), p)} reads something that is
+                        neither the stream nor a norm of it""")
             if p.at in once:
                 readings[-1].outputs.append(p)
         if readings and not readings[-1].outputs:
             raise Wrong(f"the output of {readings[-1].name} is never added to the stream")
         if len(readings) != 2 * self.layers:
-            raise Wrong(
-                f"{self.layers} layers add to the stream {len(readings)} times; an attention and a "
-                f"feed-forward layer each make {2 * self.layers}"
-            )
+            raise Wrong(f"""{self.layers} layers add to the stream {len(readings)} times; an
+                attention and a feed-forward layer each make {2 * self.layers}""")
         if parallel_names and len(parallel_names) != self.layers:
-            raise Wrong(
-                f"{parallel_names[0]} reads the stream from before the attention ahead of it, as "
-                "in a parallel block, and those of other layers don't"
-            )
+            raise Wrong(f"""{parallel_names[0]} reads the stream from before the attention ahead
+                of it, as in a parallel block, and those of other layers don't""")
         self.parallel = bool(parallel_names)
         readings.append(Reading(self.head, final[0], final[1], name="the output layer"))
         return readings
@@ -284,15 +276,12 @@ class Stream:
                 words = self.words(state, fit, p, earlier, before, sublayer)
                 if words:
                     raise Wrong(words)
-                raise Vague(
-                    f"what {sublayer} reads is not a norm of a sum of the embedding and the "
-                    f"sublayers before it ({fit.left:.0%} is left over)"
-                )
+                raise Vague(f"""what {sublayer} reads is not a norm of a sum of the embedding
+                    and the sublayers before it ({fit.left:.0%} is left over)""")
             earlier.append(p)
             names.append(self.name(len(names), p))
-        raise Vague(
-            "the last norm gives no norm of the stream: is it there, and over the features?"
-        )
+        raise Vague("""the last norm gives no norm of the stream: is it there, and over the
+            features?""")
 
     def words(
         self,

@@ -78,10 +78,8 @@ def find(trace: Trace, width: int) -> list[FeedForward]:
         layers.append(recognize(u, before, any(p.biased for p in [*before[-2:], down])))
         since = at + 1
     if not layers:
-        raise Wrong(
-            "looked for projections back to the stream from a hidden layer of another width, and "
-            f"found none among {len(trace.projections)} products with weights"
-        )
+        raise Wrong(f"""looked for projections back to the stream from a hidden layer of another
+            width, and found none among {len(trace.projections)} products with weights""")
     return layers
 
 
@@ -183,10 +181,8 @@ def close(a: Tensor, b: Tensor) -> bool:
 def gate(s: Subject) -> str:
     layers = feed_forward_layers(s)
     if len(layers) == 2 * LAYERS and all(ff.combination == "alone" for ff in layers):
-        raise Wrong(
-            f"two projections back to the stream in each of {LAYERS} layers: gate and value are "
-            "projected back each by itself, where their product should be"
-        )
+        raise Wrong(f"""two projections back to the stream in each of {LAYERS} layers: gate and
+            value are projected back each by itself, where their product should be""")
     for number, ff in enumerate(layers):
         of = "" if ff.activation == "nothing" else f"{ff.activation} of "
         added = "gate and value are added, not multiplied"
@@ -260,13 +256,10 @@ def bias(s: Subject) -> str:
     if baseline_too(s, lambda reference: any(f.biases for f in feed_forward_layers(reference))):
         return f"{has}, as its baseline has"
     if "bias" not in s.fields:
-        return another_kind(
-            f"{has}, and GPTConfig has no field bias that would turn it off; the paper has none"
-        )
-    raise Wrong(
-        f"{has} although the config says bias=False, and {baseline(s)[0]} has none (--baseline "
-        "FILE names another)"
-    )
+        return another_kind(f"""{has}, and GPTConfig has no field bias that would turn it off;
+            the paper has none""")
+    raise Wrong(f"""{has} although the config says bias=False, and {baseline(s)[0]} has none
+        (--baseline FILE names another)""")
 
 
 @check(
@@ -303,10 +296,8 @@ def hidden(s: Subject) -> str:
         len({*first_alike([h.v for h in layer])}) < H for layer in s.small().layers(H)
     )
     if abs(share) > 0.10 and not heads_share:
-        raise Wrong(
-            f"{seen}; but a whole layer has {change(share)} parameters: do two of the three "
-            "matrices share theirs?"
-        )
+        raise Wrong(f"""{seen}; but a whole layer has {change(share)} parameters: do two of the
+            three matrices share theirs?""")
     if abs(more[128]) > 0.10:
         return Warned(f"{seen}: at C = 128, as preset quick trains, the rounding makes it another")
     return seen

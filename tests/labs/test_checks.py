@@ -93,17 +93,23 @@ def test_the_command_reports_json_and_exit_codes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code"),
-    [(["rmsnorm.py"], 0), (["baseline.py", "--for", "gqa"], 1), (["no.py"], 2)],
+    ("request_", "code"),
+    [
+        ({"file": "rmsnorm.py"}, 0),
+        ({"file": "baseline.py", "for": "gqa"}, 1),
+        ({"file": "no.py"}, 2),
+    ],
 )
-def test_the_checks_run_without_q1lab_too(arguments: list[str], code: int) -> None:
+def test_the_checks_run_without_q1lab_too(request_: dict[str, str], code: int) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "labs.checks", str(MODELS / arguments[0]), *arguments[1:]],
+        [sys.executable, "-m", "labs.checks", json.dumps(request_ | {"file": str(MODELS / request_["file"])})],
         cwd=MODELS.parent.parent, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == code
     assert "Traceback" not in done.stderr
-    assert ("FAIL  gqa: groups share" in done.stdout) == (code == 1)
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    failed = [e["name"] for e in events if e["event"] == "check" and not e["passed"]]
+    assert (failed[:1] == ["gqa: groups share keys and values"]) == (code == 1)
     assert ("no such file" in done.stdout) == (code == 2)
 
 
@@ -344,15 +350,13 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
         ("from torch import nn\ntext = open('input.txt').read()\nclass GPTLanguageModel(nn.Module):\n    def forward(self, idx):\n        pass\n", ["mine.py:2", "input.txt", "five steps"]),
         ("class GPTConfig:\n    pass\ntext = open('input.txt').read()\n", ["mine.py:3", "should read no data"]),
         ("assert 4 % 6 == 0\n", ["mine.py:1", "AssertionError: assert 4 % 6 == 0"]),
-        ("import os\nos.fork()\n", ["mine.py:2", "another process"]),
-        ("import subprocess\nsubprocess.run(['sleep', '60'])\n", ["mine.py:2", "another process"]),
         ("x = 0\nwhile True:\n    x += 1\n", ["mine.py:", "took over 3 s of processor time", "loading", "Take out line 2"]),
         ("while True:\n    try:\n        pass\n    except Exception:\n        pass\n", ["took over 3 s of processor time"]),
         ("line = 'x' * 1000\nwhile True:\n    print(line)\n", ["printed more than 1 MB"]),
         ("x = bytearray(3 << 30)\n", ["mine.py:1", "MemoryError", "more memory"]),
         ("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n", ["SIGSEGV"]),
     ],
-    ids=["import", "exit", "_exit", "raise", "GPT only", "config only", "video", "half of it", "assert", "fork", "subprocess", "loop", "loop that catches",
+    ids=["import", "exit", "_exit", "raise", "GPT only", "config only", "video", "half of it", "assert", "loop", "loop that catches",
          "print", "memory", "crash"],
 )  # fmt: skip
 def test_a_file_that_misbehaves_gets_one_clear_line(
@@ -361,7 +365,7 @@ def test_a_file_that_misbehaves_gets_one_clear_line(
     said(run_checks(write(tmp_path, text), limits=QUICK), *words)
 
 
-def test_a_library_may_start_a_process_while_it_is_imported(tmp_path: Path) -> None:
+def test_what_a_file_imports_may_start_a_process(tmp_path: Path) -> None:
     (tmp_path / "drawing.py").write_text("import subprocess\nsubprocess.run(['true'])\n")
     text = f"import sys\nsys.path.append({str(tmp_path)!r})\nimport drawing\n{baseline()}"
     assert run_checks(write(tmp_path, text), "baseline").passed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -158,7 +159,7 @@ def test_the_wrapper_makes_a_model_file_of_another(
     file = tmp_path / "mine.py"
     file.write_text(f"{own}\n{head.split('from torch.nn import functional as F')[0][head.index('from dataclasses'):]}\n{ending}")  # fmt: skip
     done = subprocess.run(
-        [sys.executable, "-m", "labs.checks", str(file), "--for", "baseline"],
+        [sys.executable, "-m", "labs.checks", json.dumps({"file": str(file), "for": "baseline"})],
         cwd=MODELS.parent.parent, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

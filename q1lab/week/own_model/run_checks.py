@@ -163,6 +163,8 @@ class CheckReport:
 
 LOADING = "loading the file"
 """The step of `labs.checks` that imports the model file."""
+MADE_FROM = "what it was made from"
+"""Its name for the file to compare with, where nobody named one."""
 INTERFACE = "interface"
 """Its check that the file can be called as the trainer does."""
 
@@ -296,18 +298,17 @@ def run_checks(
             str(path), for_ or "", False, (), f"{path}: {kind_of_path}, not a model file"
         )
     reading, printed = _Reading(path, on_result, on_begin), _Printed(limits.kept_bytes)
-    command = [
-        *child_processes.python_module("labs.checks"),
-        str(path),
-        "--json",
-        f"--for={for_ or ''}",
-        f"--step-seconds={limits.step_seconds}",
-        f"--memory-mb={limits.memory_mb}",
-    ]
-    command += [f"--set={key}={json.dumps(value)}" for key, value in (settings or {}).items()]
+    request = {
+        "file": str(path),
+        "for": for_,
+        "settings": dict(settings or {}),
+        "step_seconds": limits.step_seconds,
+        "memory_mb": limits.memory_mb,
+    }
     compared = baseline or parents.parent_or_baseline(path).variant.path
     if compared != paths.models_dir() / "baseline.py":
-        command.append(f"--{'baseline' if baseline else 'source'}={compared}")
+        request["compared"] = (compared.name if baseline else MADE_FROM, str(compared))
+    command = [*child_processes.python_module("labs.checks"), json.dumps(request)]
     with child_processes.running_child(
         command,
         seconds=limits.seconds_in_all,
