@@ -638,60 +638,45 @@ def slopes(s: Subject) -> None:
         model = s.shaken(n_layer=2).train()
         loss = model(x, y)[1]
     exact = loss.dtype == torch.float64 and all(b.dtype != torch.float32 for b in model.buffers())
-    weights = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    weights = {name: p for name, p in model.named_parameters() if p.requires_grad}
     seed_draws(9)
-    grads = grads_of(model(x, y)[1], [p for _, p in weights])
-    parts = [(*one, grad) for one, grad in zip(weights, grads, strict=True) if grad is not None]
+    grads = grads_of(model(x, y)[1], [*weights.values()])
     generator = torch.Generator().manual_seed(12)
+    steps: list[Step] = []
+    for p, grad in zip(weights.values(), grads, strict=True):
+        grad = torch.zeros_like(p) if grad is None else grad
+        # along the gradient, and aside, where a part that is missing in it can lie
+        aside = torch.randn(p.shape, generator=generator).to(p.dtype)
+        to = grad / grad.norm().clamp(min=1e-12) + aside / aside.norm()
+        steps.append((p, grad, to / to.norm()))
+    claimed, seen = slope_beside(model, steps, x, y, 3e-6)
+    if exact and abs(seen - claimed) < 1e-6:
+        return  # wrong gradients would have to make up for each other
+    for name, step in zip(weights, steps, strict=True):
+        claimed, seen = slope_beside(model, [step], x, y, 1e-3 if exact else 2e-2)
+        if abs(seen - claimed) > 0.05 * max(float(step[1].norm()), abs(seen)) + 1e-4:
+            raise Wrong(f"""{name}: its gradient says that the loss changes by {claimed:.3g} per
+                unit along a direction, and it changes by {seen:.3g}: is something detached, or
+                under no_grad?""")
 
-    def unit(t: Tensor) -> Tensor:
-        return t / t.norm().clamp(min=1e-12)
 
-    # along the gradient itself, and along directions that part of it could miss
-    for along in (
-        [unit(grad) for _, _, grad in parts],
-        [unit(torch.randn(p.shape, generator=generator).to(p.dtype)) for _, p, _ in parts],
-    ):
-        # all at once, each by an amount of its own: wrong gradients would have to make up for each
-        # other to a hundredth of what one of them may be off
-        amounts = (0.5 + torch.rand(len(parts), generator=generator)).tolist()
-        together = [amount * to for amount, to in zip(amounts, along, strict=True)]
-        if exact and abs(slope_beside(model, parts, together, x, y, 3e-6)[2]) < 1e-6:
-            continue
-        for part, to in zip(parts, along, strict=True):
-            claimed, slope, off = slope_beside(model, [part], [to], x, y, 1e-3 if exact else 2e-2)
-            scale = float(part[2].norm()) * (1.0 if claimed > 0 else part[1].numel() ** -0.5)
-            if abs(off) > 0.05 * max(scale, abs(slope)) + 1e-4:
-                raise Wrong(f"""{part[0]}: its gradient says that the loss changes by
-                    {claimed:.3g} per unit along a direction, and it changes by {slope:.3g}: is
-                    something detached, or under no_grad?""")
+Step = tuple[Tensor, Tensor, Tensor]
+"""A parameter, its gradient and a direction."""
 
 
 def slope_beside(
-    model: nn.Module,
-    parts: list[tuple[str, Tensor, Tensor]],
-    directions: list[Tensor],
-    x: Tensor,
-    y: Tensor,
-    step: float,
-) -> tuple[float, float, float]:
-    """The slope of the loss, as parameters (with name and gradient) move along directions at once:
-    what their gradients say, what a step shows, and the difference."""
-    claimed = sum(
-        (grad * to).sum().item() for (*_, grad), to in zip(parts, directions, strict=True)
-    )
+    model: nn.Module, steps: list[Step], x: Tensor, y: Tensor, size: float
+) -> tuple[float, float]:
+    """The slope of the loss as parameters move at once: as their gradients say, and as it is."""
     losses = []
     with torch.no_grad():
-        originals = [p.clone() for _, p, _ in parts]
-        for h in (step, -step):
-            for (_, p, _), original, to in zip(parts, originals, directions, strict=True):
-                p.copy_(original + h * to)
+        for h in (size, -2 * size, size):
+            for p, _, to in steps:
+                p.add_(h * to)
             seed_draws(9)  # a dropout that stays on drops the same
             losses.append(model(x, y)[1].item())
-        for (_, p, _), original in zip(parts, originals, strict=True):
-            p.copy_(original)
-    slope = (losses[0] - losses[1]) / (2 * step)
-    return claimed, slope, slope - claimed
+    claimed = sum((grad * to).sum().item() for _, grad, to in steps)
+    return claimed, (losses[0] - losses[1]) / (2 * size)
 
 
 def grads_of(loss: Tensor, weights: list[Tensor]) -> tuple[Tensor | None, ...]:

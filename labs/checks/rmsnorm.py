@@ -299,19 +299,24 @@ def too_large(eps: Eps) -> str:
 
 def eps_of(module: nn.Module) -> Eps:
     """The place and the size of a norm's eps, from two small inputs."""
-    felt = []
+    x = torch.tensor([1e-3, 1e-2])[None, :, None].expand(1, 2, C)
     with torch.no_grad():
         if not torch.isfinite(module(torch.zeros(1, 1, C))).all():
             return Eps(math.inf)
-        for size in (1e-3, 1e-2):
-            ratio = module(torch.full((1, 1, C), size))[0, 0, 0].item()
-            if not 0 < ratio < 1:
-                return Eps(0.0)
-            felt.append((size**2 * (1 / ratio**2 - 1), size * (1 / ratio - 1)))
-    for place, sizes in enumerate(zip(*felt, strict=True)):
-        if math.isclose(*sizes, rel_tol=0.05):
-            return Eps(float(f"{sizes[0]:.3g}"), inside=place == 0)
-    return Eps(0.0)
+        return eps_between(x, module(x)) or Eps(0.0)
+
+
+def eps_between(before: Tensor, after: Tensor) -> Eps | None:
+    """The eps with which an RMSNorm of gains 1 makes these rows (…, C) of others; None if no eps
+    does."""
+    similar = torch.cosine_similarity(before.double(), after.double(), dim=-1)
+    if torch.allclose(before, after) or (similar < 1 - 1e-5).any():
+        return None
+    size, out = rms(before), rms(after)
+    for inside, eps in ((True, (size / out) ** 2 - size**2), (False, size / out - size)):
+        if eps.std() < 0.03 * eps.mean():
+            return Eps(float(f"{eps.mean():.3g}"), inside)
+    return None
 
 
 @check(
@@ -354,32 +359,13 @@ def quiet(s: Subject) -> None:
     for at, row in start.rows:
         if at < first.at and (eps := eps_between(row, first.x)) and eps.far_off:
             raise Wrong(f"in front of the first projection, {too_large(eps)}")
-    size = rms(first.x).mean().item()
-    if size < 0.9:
-        raise Wrong(f"""before any training, what the first layer reads has a root mean square
-            of {size:.3g}, not 1: is eps larger than the mean square of an embedding, 0.0004?""")
-    model = s.build()
-    residual_stream = stream.Stream(s.watch(shake(model, gains=False), tokens(1)), LAYERS)
-    for reading in residual_stream.readings:
+    trace = s.watch(shake(s.build(), gains=False), tokens(1))
+    for reading in stream.Stream(trace, LAYERS).readings:
         size = rms(reading.x).mean().item()
         if abs(size - 1) > 0.1:
             raise Wrong(f"""before any training, what {reading.name} reads has a root mean
                 square of {size:.3g}, not 1: a large eps, gains that don't start at 1, or a
                 division by something else?""")
-
-
-def eps_between(before: Tensor, after: Tensor) -> Eps | None:
-    """The eps with which an RMSNorm of gains 1 makes these rows (T, C) of others; None if no eps
-    does."""
-    before, after = before.double(), after.double()
-    if (
-        torch.allclose(before, after)
-        or (torch.cosine_similarity(before, after, dim=-1) < 1 - 1e-5).any()
-    ):
-        return None
-    square = before.pow(2).mean(-1)
-    eps = square / after.pow(2).mean(-1) - square
-    return Eps(eps.mean().item()) if eps.std() < 0.02 * eps.mean() else None
 
 
 FILE_NAMES = ("rms",)

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from labs.checks.generic import swapped
 from labs.checks.property_check import NotJudged, Warned, Wrong, another_kind, check
-from labs.checks.subject import LONG, C, D, H, Subject, apart, constant, logits, tokens
+from labs.checks.subject import LONG, C, D, H, Subject, apart, constant
 from labs.checks.trace import Head, Trace
 
 LOW_PRECISION = "are positions, angles, cosines or sines kept in a low precision?"
@@ -136,7 +136,6 @@ def relative(s: Subject) -> str:
     if moved.max() > 2e-3:
         raise Wrong(f"""logits at position {int((moved > 2e-3).nonzero()[0])} differ from those
             at 0 by {moved.max():.2g} sd, for one repeated token""")
-    beyond(s)
     seen = f"scores at one distance agree to {gap:.1g} sd, in {len(layers)} layers of {H} heads"
     turned = [h.q for layer in layers for h in layer.heads if h.q is not None and moves(h.q)]
     if turned:
@@ -165,22 +164,6 @@ def judge_layer(s: Subject, number: int, layer: LayerScores) -> float:
             raise Wrong(f"""layer {number}, head {at}: its scores don't depend on the distance,
                 as those of other heads do: is it rotated?""")
     return layer.gap / spread
-
-
-def beyond(s: Subject) -> None:
-    """Raise Wrong where texts over block_size are accepted, and come out otherwise than in a model
-    that is made for them."""
-    block, idx = 24, tokens(2, 33)
-    model, long = s.shaken(block_size=block), s.undrawn(block_size=33)
-    try:
-        with torch.no_grad():
-            long.load_state_dict(model.state_dict(), strict=False)
-            gap = apart(logits(long, idx), logits(model, idx))
-    except Exception:  # refusing is right, whatever the kind
-        return
-    if gap > 2e-3:
-        raise Wrong(f"""{idx.shape[1]} tokens at block_size {block} are accepted, and come out
-            {gap:.2g} sd wrong""")
 
 
 def in_bf16(s: Subject, exact: LayerScores, seen: str) -> str:
