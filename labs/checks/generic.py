@@ -181,7 +181,7 @@ def start_loss(s: Subject) -> float:
 
 @check(
     "causality",
-    "changing a token leaves the logits at all earlier positions as they were; so do later tokens",
+    "changing later tokens, or leaving them out, leaves the logits before them as they were",
     "A model that sees the next token has nothing to predict: its loss falls, and means nothing.",
     rank=TOKENS,
 )
@@ -248,7 +248,8 @@ def which_mask(s: Subject, model: nn.Module, x: Tensor) -> str:
         )
     gap = (logits(model, other(x, -1), x) - logits(model, x, x)).abs()
     if heads and not any(head.weights.triu(1).any() for head in heads):
-        across = (logits(model, other(x, -1, row=1), x) - logits(model, x, x))[0].abs().max() > 1e-6
+        rows = logits(model, other(x, slice(None), row=1), x) - logits(model, x, x)
+        across = rows[0].abs().max() > 1e-6
         return (
             "attention weighs no later token; does a norm over time or a wrong view mix tokens"
             + (", and rows of the batch?" if across else "?")

@@ -298,7 +298,7 @@ def run_checks(
             str(path), for_ or "", False, (), f"{path}: {kind_of_path}, not a model file"
         )
     reading, printed = _Reading(path, on_result, on_begin), _Printed(limits.kept_bytes)
-    request = {
+    request: dict[str, Any] = {
         "file": str(path),
         "for": for_,
         "settings": dict(settings or {}),
