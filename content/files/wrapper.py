@@ -2,17 +2,19 @@
 
 q1lab calls GPT(GPTConfig(...)) and forward(idx, targets). Your file's
 classes stay as they are: give them to `Config` and `Model`, and their
-own words for nanoGPT's sizes in the two places marked 1 and 2. A
-file's own GPT gets another name first: `Model = GPT`. `q1lab check
-FILE` is the judge. What trains, reads data or generates has to go:
-importing the file must not do it. A size that your file fixes by
-itself (a hidden layer of 11008) is to follow n_embd, since studies
-train small models.
+own words for nanoGPT's sizes in the two places marked 1 and 2. Your
+model may return its logits alone or beside a loss, and may take
+targets. A file's own GPT gets another name first: `Model = GPT`.
+`q1lab check FILE` is the judge. What trains, reads data or generates
+has to go: importing the file must not do it. A size that your file
+fixes by itself (a hidden layer of 11008) is to follow n_embd, since
+studies train small models.
 
 `python wrapper.py` runs it with a stand-in.
 """
 
 from dataclasses import dataclass
+from inspect import signature
 
 import torch
 from torch import Tensor, nn
@@ -58,11 +60,18 @@ class GPT(nn.Module):
             vocab_size=config.vocab_size,
         )
         self.model = Model(own)
+        names = [*signature(self.model.forward).parameters]
+        self.takes_targets = names[1:2] in (["targets"], ["labels"])
 
     def forward(
         self, idx: Tensor, targets: Tensor | None = None
     ) -> tuple[Tensor, Tensor | None]:
-        logits = self.model(idx)
+        more = [targets] if self.takes_targets else []
+        out = self.model(idx, *more)
+        if not torch.is_tensor(out):  # a pair, in either order
+            parts = [part for part in out if torch.is_tensor(part)]
+            out = next(part for part in parts if part.dim() > 1)
+        logits = out.reshape(len(idx), -1, out.size(-1))
         if targets is None:
             return logits[:, [-1]], None
         loss = F.cross_entropy(

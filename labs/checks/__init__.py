@@ -8,13 +8,13 @@ modification needs and was not found is a failure that says what was looked for;
 a check with a reason.
 
     property_check.py   a check, its result, and how a file overrules one
-    limits.py           time, memory and processes of a file that is checked
+    limits.py           time and memory of a file that is checked
     trace.py            the operations of one pass: projections, heads, tensors of the stream
     stream.py           the residual stream of a trace
     subject.py          a model file under test: building models of it, and running them
     generic.py          the checks that every model file must pass
     NAME.py             the checks of modification NAME, for each that is a file of labs/models
     scope.py            generation with a cache, and what was not looked at
-    suite.py            the order of the checks, and the one loop that runs them
+    suite.py            the order of the checks, and the loop that tells a cause from what follows
     __main__.py         the process that q1lab starts
 """

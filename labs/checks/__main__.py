@@ -1,18 +1,19 @@
-"""The process that runs a learner's file: `python -m labs.checks FILE [--for rope] [--json]`.
+"""The process that runs a learner's file: `python -m labs.checks '{"file": "rope.py"}'`.
 
-Results go to standard output as they come, one JSON object per line with --json; whatever the file
-prints goes to standard error. Each step has a time limit, memory is limited, and the file may not
-start other processes (limits.py).
+The request, as JSON: "file"; "for", a modification, several joined by +, or "baseline";
+"compared", the name and the path of the file to compare with, if that is not q1lab's baseline;
+"settings", fields of the file's own GPTConfig at other values; "step_seconds", the limit of one
+check, of processor time; and "memory_mb", that of data memory, where the system has one.
+
+Results go to standard output as they come, one JSON object per line; whatever the file prints goes
+to standard error. Its lines, by "event": for {"for"}, begin {"name"}, check {the fields of
+property_check.Result}, scope {"longest", "not_looked_at"}, unusable {"message"}, end {"passed"}.
 
 Exit status: 0 all passed, 1 a check failed, 2 the file can't be used.
-
-Lines of --json, by "event": for {"for"}, begin {"name"}, check {the fields of
-property_check.Result}, scope {"longest", "not_looked_at"}, unusable {"message"}, end {"passed"}.
 """
 
 from __future__ import annotations
 
-import argparse
 import ast
 import contextlib
 import json
@@ -30,106 +31,30 @@ from labs.checks.property_check import Result
 MOST_MODEL_BYTES = 1_000_000  # bytes of a model file
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m labs.checks", description=(__doc__ or "").splitlines()[0]
-    )
-    parser.add_argument("file", type=Path)
-    parser.add_argument(
-        "--for", dest="for_", default="", help="a modification, several joined by +, or baseline"
-    )
-    parser.add_argument("--source", type=Path, help="what the file was made from")
-    parser.add_argument(
-        "--baseline",
-        type=Path,
-        help="another file to compare with; by default the source, else q1lab's baseline",
-    )
-    parser.add_argument(
-        "--set",
-        dest="settings",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="a field of the file's own GPTConfig at another value, as JSON or as text",
-    )
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument(
-        "--step-seconds",
-        type=float,
-        default=20.0,
-        help="the limit of one check, of processor time",
-    )
-    parser.add_argument(
-        "--memory-mb",
-        type=int,
-        default=4096,
-        help="the limit of data memory, where the system has one",
-    )
-    options = parser.parse_args(arguments)
+def main() -> int:
+    request = json.loads(sys.argv[1])
     out = limits.take_output()
 
     def say(event: str, **fields: Any) -> None:
-        if options.json:
-            line = json.dumps({"event": event, **fields}, ensure_ascii=False)
-        elif event == "check":
-            line = f"{'ok  ' if fields['passed'] else 'FAIL'}  {fields['name']}: {fields['seen']}"
-            if fields["doubt"]:
-                line += f" ({fields['doubt']})"
-        elif event in ("unusable", "for"):
-            line = fields.get("message") or f"checks for {fields['for']}"
-        elif event == "scope":
-            unseen = [f"texts over {fields['longest']} tokens", *fields["not_looked_at"]]
-            line = f"not looked at: {'; '.join(unseen)}"
-        else:
-            return
-        out.write(line + "\n")
+        out.write(json.dumps({"event": event, **fields}, ensure_ascii=False) + "\n")
         out.flush()
 
-    path = options.file.absolute()
     try:
-        settings = dict(parse(setting) for setting in options.settings)
-        source = options.source and ("what it was made from", options.source)
-        return run(
-            path,
-            (options.baseline.name, options.baseline) if options.baseline else source,
-            options.for_,
-            settings,
-            say,
-            options.step_seconds,
-            options.memory_mb,
-        )
+        return run(Path(request["file"]).absolute(), request, say)
     except (Unusable, limits.TookTooLong) as error:
         say("unusable", message=str(error))
         return 2
 
 
-def parse(setting: str) -> tuple[str, Any]:
-    """A field and its value from KEY=VALUE; the value as JSON where it is that, else as text."""
-    key, _, text = setting.partition("=")
-    try:
-        return key, json.loads(text)
-    except ValueError:
-        return key, text
-
-
-def run(
-    path: Path,
-    source: tuple[str, Path] | None,
-    for_: str,
-    settings: dict[str, Any],
-    say: Callable[..., None],
-    step_seconds: float,
-    memory_mb: int,
-) -> int:
+def run(path: Path, request: dict[str, Any], say: Callable[..., None]) -> int:
     """Read, load and check a file; the exit status."""
     began = time.perf_counter()
     say("begin", name="syntax")
-    lines = python_line_count(path)
     first = Result(
         "syntax",
         True,
         "a UTF-8 file that Python can parse",
-        f"{lines} lines",
+        f"{python_line_count(path)} lines",
         "Everything else needs it; this one costs no import.",
         round(time.perf_counter() - began, 3),
     )
@@ -145,18 +70,18 @@ def run(
 
     torch.set_num_threads(1)
     # CUDA maps gigabytes for itself
-    limits.limit_memory(memory_mb * (4 if torch.cuda.is_available() else 1))
-    limits.forbid_processes(path)
-    step = limits.TimedSteps(path, step_seconds)
+    limits.limit_memory(request.get("memory_mb", 4096) * (4 if torch.cuda.is_available() else 1))
+    step = limits.TimedSteps(path, request.get("step_seconds", 20.0))
     try:
         with step("loading the file"):
             module = loading.load(path)
     except (loading.ModelError, Unusable, limits.TookTooLong) as error:
         full = "; it needs more memory than a check may use" * ("MemoryError" in str(error))
         raise Unusable(f"{interfaces.with_asserted_line(str(error))}{full}") from error
+    settings, compared = request.get("settings", {}), request.get("compared")
     with step("looking at the file"):
         try:
-            subject = Subject(module, path, source, settings)
+            subject = Subject(module, path, compared and (compared[0], Path(compared[1])), settings)
         except (TypeError, ValueError) as error:
             raise Unusable(
                 f"{path}: GPTConfig takes no fields that can be read: {error}"
@@ -164,16 +89,13 @@ def run(
         own_fields = [name for name in subject.fields if name not in loading.STANDARD]
         for name in settings:
             if name not in own_fields and not loading.takes_any(module):
+                there = ", ".join(own_fields) or "none"
                 raise Unusable(
-                    f"{path}: GPTConfig has no field {name} of its own; there is "
-                    + (", ".join(own_fields) or "none")
+                    f"{path}: GPTConfig has no field {name} of its own; there is {there}"
                 )
-    note = None
-    if not for_:
-        for_ = suite.guess(subject, step)
-        note = suite.unmet_name(subject, for_)
+    for_ = request.get("for") or suite.guess(subject, step)
     say("for", **{"for": for_})
-    if note:
+    if not request.get("for") and (note := suite.unmet_name(subject, for_)):
         say("check", **vars(note))
     passed, names = True, []
     for result in suite.run_all(subject, for_, lambda name: say("begin", name=name), step):

@@ -15,6 +15,10 @@ from torch.nn import functional as F
 
 from labs import interfaces, loading
 from labs.checks.property_check import (
+    INTERFACE,
+    STREAM,
+    TOKENS,
+    TRAINING,
     NotJudged,
     Warned,
     Wrong,
@@ -49,73 +53,55 @@ from labs.checks.trace import Head, Projection, Trace, first_alike
     "GPT(GPTConfig(...)) gives (logits, loss): with targets (B, T, V) and their cross-entropy, "
     "without them None",
     "The trainer calls every model file this way, so that two files can be compared at all.",
+    rank=INTERFACE,
 )
 def interface(s: Subject) -> str:
     callable_as_trained(s)
     if deaf := loading.deaf_to(s.blank, SIZES):
         lost = f": {lost_layers(s)}" if "n_layer" in deaf else ""
-        raise Wrong(
-            f"whatever {' and '.join(deaf)} GPTConfig is given, the model stays the same{lost}"
-        )
-    notes = []
+        raise Wrong(f"""whatever {" and ".join(deaf)} GPTConfig is given, the model stays the
+            same{lost}""")
     for bias in (True, False):
-        model = s.build(bias=bias)
-        x, y = tokens(), tokens(seed=4)
-        out = model(x, y)
-        if not isinstance(out, tuple | list) or len(out) != 2:
-            raise Wrong(f"forward returned {type(out).__name__}, not the pair (logits, loss)")
-        scores, loss = out
-        if not isinstance(scores, Tensor) or not isinstance(loss, Tensor):
-            raise Wrong(
-                f"with targets, forward returned ({type(scores).__name__}, {type(loss).__name__})"
-            )
-        if not torch.equal(scores, model(x, y)[0]):
-            raise Wrong(
-                "the same call twice gives other logits: is something kept between calls, or "
-                "dropped in evaluation?"
-            )
-        if tuple(scores.shape) == (B * T, VOCAB):
-            notes = ["logits come flattened to (B·T, V)"]
-        elif tuple(scores.shape) != (B, T, VOCAB):
-            padded = scores.shape[-1] > VOCAB and scores.shape[:-1].numel() == B * T
-            raise Wrong(
-                f"logits have the shape {tuple(scores.shape)}, and (B, T, V) is {(B, T, VOCAB)}"
-                + "; of a vocabulary that is padded, return logits[..., :vocab_size]" * padded
-            )
-        if loss.dim() != 0 or not torch.isfinite(loss):
-            raise Wrong(f"the loss is {loss.tolist()}, not one finite number")
-        expected = F.cross_entropy(scores.reshape(-1, VOCAB), y.reshape(-1)).item()
-        if abs(loss.item() - expected) > 1e-3 * max(1.0, expected):
-            raise Wrong(
-                f"the loss is {loss.item():.4f}, the cross-entropy of its own logits "
-                f"{expected:.4f}: are targets shifted there, or logits scaled?"
-            )
-        last, none = model(x)
-        if none is not None:
-            raise Wrong("without targets, forward returned a loss")
-        last = last.reshape(B, -1, VOCAB)
-        if last.shape[1] not in (1, T):
-            raise Wrong(
-                f"without targets, logits have the shape {tuple(last.shape)}, "
-                f"where {(B, 1, VOCAB)} is expected"
-            )
-        if apart(scores.reshape(B, T, VOCAB)[:, -1], last[:, -1]) > 1e-3:
-            raise Wrong(
-                "the last position's logits differ between a call with targets and one without"
-            )
-    ignored = tokens(seed=4)
-    ignored[:, T // 2 :] = -1
-    try:
-        loss_of_half = model(tokens(), ignored)[1].item()
-        expected_loss = F.cross_entropy(
-            scores.reshape(B, T, VOCAB)[:, : T // 2].reshape(-1, VOCAB),
-            ignored[:, : T // 2].reshape(-1),
-        ).item()
-        if abs(loss_of_half - expected_loss) > 1e-3 * expected_loss:
-            notes.append("targets of −1 are not left out of the loss")
-    except (IndexError, RuntimeError):
-        notes.append("targets of −1 are not accepted")
-    return "; ".join([f"logits {(B, T, VOCAB)}, loss {loss.item():.3f}", *notes])
+        scores, loss = judge_call(s.build(bias=bias))
+    flat = "; logits come flattened to (B·T, V)" * (scores.dim() == 2)
+    return f"logits {(B, T, VOCAB)}, loss {loss.item():.3f}{flat}"
+
+
+def judge_call(model: nn.Module) -> tuple[Tensor, Tensor]:
+    """The logits and the loss of a call with targets. Wrong where they, or those of one without
+    targets, are not what the trainer expects."""
+    x, y = tokens(), tokens(seed=4)
+    out = model(x, y)
+    if not isinstance(out, tuple | list) or len(out) != 2:
+        raise Wrong(f"forward returned {type(out).__name__}, not the pair (logits, loss)")
+    scores, loss = out
+    if not isinstance(scores, Tensor) or not isinstance(loss, Tensor):
+        kinds = ", ".join(type(part).__name__ for part in out)
+        raise Wrong(f"with targets, forward returned ({kinds})")
+    if not torch.equal(scores, model(x, y)[0]):
+        raise Wrong("""the same call twice gives other logits: is something kept between calls,
+            or dropped in evaluation?""")
+    if tuple(scores.shape) not in ((B * T, VOCAB), (B, T, VOCAB)):
+        padded = scores.shape[-1] > VOCAB and scores.shape[:-1].numel() == B * T
+        raise Wrong(
+            f"logits have the shape {tuple(scores.shape)}, and (B, T, V) is {(B, T, VOCAB)}"
+            + "; of a vocabulary that is padded, return logits[..., :vocab_size]" * padded
+        )
+    if loss.dim() != 0 or not torch.isfinite(loss):
+        raise Wrong(f"the loss is {loss.tolist()}, not one finite number")
+    expected = F.cross_entropy(scores.reshape(-1, VOCAB), y.reshape(-1)).item()
+    if abs(loss.item() - expected) > 1e-3 * max(1.0, expected):
+        raise Wrong(f"""the loss is {loss.item():.4f}, the cross-entropy of its own logits
+            {expected:.4f}: are targets shifted there, or logits scaled?""")
+    last, none = model(x)
+    if none is not None:
+        raise Wrong("without targets, forward returned a loss")
+    if last.numel() not in (B * VOCAB, B * T * VOCAB):
+        shape = tuple(last.shape)
+        raise Wrong(f"without targets, logits have the shape {shape}, not {(B, 1, VOCAB)}")
+    if apart(scores.reshape(B, T, VOCAB)[:, -1], last.reshape(B, -1, VOCAB)[:, -1]) > 1e-3:
+        raise Wrong("the last position's logits differ between a call with targets and one without")
+    return scores, loss
 
 
 def lost_layers(s: Subject) -> str:
@@ -123,17 +109,12 @@ def lost_layers(s: Subject) -> str:
     blocks that the model does not know."""
 
     def calls(layers: int) -> int:
-        count = 0
-
-        def called(*_: object) -> None:
-            nonlocal count
-            count += 1
-
+        called: list[object] = []
         model = s.build(n_layer=layers)
         for module in model.modules():
-            module.register_forward_hook(called)
+            module.register_forward_hook(lambda *_: called.append(None))
         model(tokens(), tokens())
-        return count
+        return len(called)
 
     if calls(LAYERS + 1) > calls(LAYERS):
         return (
@@ -171,24 +152,20 @@ def callable_as_trained(s: Subject) -> None:
     "loss at the start",
     "near ln(vocab), to 0.5: nothing is known yet, so each token is as likely as any other",
     "A start far above it means that the first steps go into undoing the initial weights.",
+    rank=TOKENS,
 )
 def start(s: Subject) -> str:
     loss, even = start_loss(s), math.log(START_VOCAB)
-    seen, above = f"{loss:.3f}; ln({START_VOCAB}) = {even:.3f}", loss - even
-    if not -0.5 <= above <= 1.5:
-        raise Wrong(
-            f"{seen}; check the standard deviation of the initial weights (0.02), and the tied "
-            "embedding's"
-        )
-    if above > 0.5:  # logits of unit variance are 0.5 above
-        if baseline_too(s, lambda reference: start_loss(reference) - even > 0.5):
-            return f"{seen}; the baseline starts as high"
-        return another_kind(
-            f"the first weights are larger than GPT-2's (0.02), so the loss starts at {loss:.3f}, "
-            f"where ln({START_VOCAB}) = {even:.3f}; a second difference, unless the baseline has "
-            "them too"
-        )
-    return seen
+    seen = f"{loss:.3f}; ln({START_VOCAB}) = {even:.3f}"
+    if not -0.5 <= loss - even <= 1.5:
+        raise Wrong(f"""{seen}; check the standard deviation of the initial weights (0.02), and
+            the tied embedding's""")
+    if loss - even <= 0.5:  # logits of unit variance are 0.5 above
+        return seen
+    if baseline_too(s, lambda reference: start_loss(reference) - even > 0.5):
+        return f"{seen}; the baseline starts as high"
+    return another_kind(f"""the first weights are larger than GPT-2's (0.02), so the loss starts
+        at {seen}; a second difference, unless the baseline has them too""")
 
 
 START_VOCAB = 65
@@ -204,8 +181,9 @@ def start_loss(s: Subject) -> float:
 
 @check(
     "causality",
-    "changing a token leaves the logits at all earlier positions as they were",
+    "changing later tokens, or leaving them out, leaves the logits before them as they were",
     "A model that sees the next token has nothing to predict: its loss falls, and means nothing.",
+    rank=TOKENS,
 )
 def causality(s: Subject) -> str:
     model, x = s.shared(), tokens()
@@ -213,49 +191,39 @@ def causality(s: Subject) -> str:
         before = logits(model, x, x)
         if not torch.isfinite(before).all():
             first = (~torch.isfinite(before)).nonzero()[0].tolist()
-            raise Wrong(
-                f"logits[{first[0]}, {first[1]}] is not finite: does some position attend to "
-                "nothing?"
-            )
+            raise Wrong(f"""logits[{first[0]}, {first[1]}] is not finite: does some position
+                attend to nothing?""")
         for at in range(1, T):
             moved = moves(before, logits(model, other(x, at), x))
             early = (moved[:at] > 1e-4).nonzero()
             if len(early):
                 position = int(early[0])
-                raise Wrong(
-                    f"changing token {at} moved the logits at {position} by "
-                    f"{moved[position]:.3g} sd: {which_mask(s, model, x)}"
-                )
-    trained(s)
-    return f"no logit before the changed token moved, for each of {T - 1} places"
+                raise Wrong(f"""changing token {at} moved the logits at {position} by
+                    {moved[position]:.3g} sd: {which_mask(s, model, x)}""")
+        every_length(s)
+        while_training(s)
+    return f"no logit before a changed token moved; rows of 1 to {T} tokens agree"
 
 
-@check(
-    "prefix",
-    "the first tokens of a row get the logits alone that they get in the whole row",
-    "Text is written token by token: a model that answers otherwise at another length is another "
-    "model then.",
-)
-def prefix(s: Subject) -> str:
+def every_length(s: Subject) -> None:
+    """Raise Wrong where the first tokens of a row, alone, get other logits than in the row."""
     model, x = s.shaken(), tokens()
-    with torch.no_grad():
-        whole = logits(model, x, x)
-        for length in range(1, T):
-            gap = apart(whole[:, :length], logits(model, x[:, :length]))
-            if gap > 2e-3:
-                fresh_gap = apart(whole[:, :length], logits(s.shaken(), x[:, :length]))
-                reason = (
+    logits(model, x[:, :5])  # a table that is made for the first length shows in what follows
+    whole = logits(model, x)
+    for length in range(1, T):
+        gap = apart(whole[:, :length], logits(model, x[:, :length]))
+        if gap > 2e-3:
+            fresh = apart(logits(s.shaken(), x)[:, :length], logits(s.shaken(), x[:, :length]))
+            raise Wrong(
+                f"the first {length} of {T} tokens give other logits alone, {gap:.2g} sd apart: "
+                + (
                     "a model that sees them first agrees, so something is kept from the calls "
                     "before, such as a table for the first length"
-                    if fresh_gap < 2e-3
+                    if fresh < 2e-3
                     else "something depends on how long the row is: do positions count from its "
                     "start?"
                 )
-                raise Wrong(
-                    f"the first {length} of {T} tokens give other logits alone, {gap:.2g} sd "
-                    f"apart: {reason}"
-                )
-    return f"1 to {T} agree"
+            )
 
 
 def other(x: Tensor, at: int | slice, row: int | slice = slice(None)) -> Tensor:
@@ -278,10 +246,15 @@ def which_mask(s: Subject, model: nn.Module, x: Tensor) -> str:
             "each column of the attention weights sums to 1, where each row should: is the softmax "
             "over the keys, the last axis?"
         )
+    gap = (logits(model, other(x, -1), x) - logits(model, x, x)).abs()
     if heads and not any(head.weights.triu(1).any() for head in heads):
-        return "attention weighs no later token; does a norm over time or a wrong view mix tokens?"
-    gap = logits(model, other(x, -1), x) - logits(model, x, x)
-    early = gap.abs().amax(dim=(0, 2))[:-1] > 1e-6
+        rows = logits(model, other(x, slice(None), row=1), x) - logits(model, x, x)
+        across = rows[0].abs().max() > 1e-6
+        return (
+            "attention weighs no later token; does a norm over time or a wrong view mix tokens"
+            + (", and rows of the batch?" if across else "?")
+        )
+    early = gap.amax(dim=(0, 2))[:-1] > 1e-6
     if early.all():
         return "is there a mask, in every head and layer?"
     # each layer passes what it saw one position on
@@ -289,32 +262,31 @@ def which_mask(s: Subject, model: nn.Module, x: Tensor) -> str:
     return "is the mask off by one?" if near else "which tokens mix?"
 
 
-def trained(s: Subject) -> None:
-    """The same while training, with dropout, whose draws a seed repeats."""
+def while_training(s: Subject) -> None:
+    """Raise Wrong where a later token is seen in training alone, with dropout, whose draws a seed
+    repeats."""
     model, x = s.shaken(dropout=0.2).train(), tokens()
     seen = []
     for idx in (x, other(x, T // 2)):
         seed_draws(9)
-        with torch.no_grad():
-            seen.append(logits(model, idx, x))
+        seen.append(logits(model, idx, x))
     moved = moves(*seen)
     if (moved[: T // 2] > 1e-4).any():
         position = int((moved > 1e-4).nonzero()[0])
-        raise Wrong(
-            f"in training mode, changing token {T // 2} moved the logits at {position} by "
-            f"{moved[position]:.3g} sd, where in evaluation it moves none: is the mask left out?"
-        )
+        raise Wrong(f"""in training mode, changing token {T // 2} moved the logits at {position}
+            by {moved[position]:.3g} sd, where in evaluation it moves none: is the mask left
+            out?""")
 
 
 @check(
     "context",
     "changing an earlier token changes the logits of every later position, also with one layer",
-    "Attention that doesn't reach the earlier tokens, or mixes heads instead of tokens, still "
-    "trains, and badly.",
+    "Attention that doesn't reach the earlier tokens, or mixes heads instead, trains, and badly.",
+    rank=STREAM,
 )
 def context(s: Subject) -> str:
-    windows = [(index // H, window(head, index)) for index, head in enumerate([*s.small().heads])]
-    reach = min((width for _, width in windows), default=T)
+    lengths = [window(head, index) for index, head in enumerate(s.small().heads)]
+    reach = min(lengths, default=T)
     model, x = s.shared(n_layer=1), tokens()
     with torch.no_grad():
         before = logits(model, x, x)
@@ -323,15 +295,13 @@ def context(s: Subject) -> str:
             if len(deaf):
                 raise Wrong(f"changing token {at} moved nothing at position {at + int(deaf[0])}")
     if reach == T:
-        windows = [(index // H, window(head, index)) for index, head in enumerate(s.long().heads)]
-        reach = min((width for _, width in windows), default=LONG)
-    narrow = sorted({layer for layer, width in windows if width == reach})
-    if reach not in (T, LONG):
-        return another_kind(
-            f"a window: layer {', '.join(map(str, narrow))} reaches {reach} tokens and no further "
-            "back; a second difference, unless the baseline has it too"
-        )
-    return f"every position answers to itself and to all before it, up to {LONG} tokens"
+        lengths = [window(head, index) for index, head in enumerate(s.long().heads)]
+        reach = min(lengths, default=LONG)
+    if reach in (T, LONG):
+        return f"every position answers to itself and to all before it, up to {LONG} tokens"
+    narrow = sorted({index // H for index, length in enumerate(lengths) if length == reach})
+    return another_kind(f"""a window: layer {", ".join(map(str, narrow))} reaches {reach} tokens
+        and no further back; a second difference, unless the baseline has it too""")
 
 
 def window(head: Head, index: int) -> int:
@@ -343,10 +313,9 @@ def window(head: Head, index: int) -> int:
     if not len(missing):
         return length
     t, at = missing[0].tolist()
-    width = t - at
-    band = torch.ones(length, length).tril().triu(1 - width).bool()
+    band = torch.ones(length, length).tril().triu(1 - (t - at)).bool()
     if torch.equal(head.weights > 0, band) and head.weights[band].min() > 1e-20:
-        return width
+        return int(t - at)
     if length == LONG and head.weights[head.weights > 0].min() < 1e-20:
         return length
     raise Wrong(f"{head_name(index)}: position {t} gives position {at} no weight at all")
@@ -356,56 +325,49 @@ def window(head: Head, index: int) -> int:
     "batch independence",
     "a row's logits don't depend on the other rows of the batch",
     "A statistic over the batch, or a wrong reshape, lets examples leak into each other.",
+    rank=TOKENS,
 )
 def batch(s: Subject) -> str:
     model, x = s.shared(), tokens()
     with torch.no_grad():
         before, after = logits(model, x, x), logits(model, other(x, slice(None), row=1), x)
         for row in (0, 2):
-            if apart(before[row], after[row]) > 1e-3:
-                raise Wrong(
-                    f"changing row 1 moved the logits of row {row} by "
-                    f"{apart(before[row], after[row]):.3g} sd: does a mean, a roll or a view go "
-                    "over the rows of the batch?"
-                )
-        alone = logits(model, x[2:], x[2:])
-    if apart(before[2:], alone) > 1e-2:
-        raise Wrong(
-            f"row 2 alone gives other logits than in a batch: {apart(before[2:], alone):.3g} sd "
-            "apart; does something depend on a row's place in the batch?"
-        )
+            if (gap := apart(before[row], after[row])) > 1e-3:
+                raise Wrong(f"""changing row 1 moved the logits of row {row} by {gap:.3g} sd:
+                    does a mean, a roll or a view go over the rows of the batch?""")
+        gap = apart(before[2:], logits(model, x[2:], x[2:]))
+    if gap > 1e-2:
+        raise Wrong(f"""row 2 alone gives other logits than in a batch: {gap:.3g} sd apart; does
+            something depend on a row's place in the batch?""")
     return f"rows agree alone and in a batch of {B}"
 
 
 @check(
     "residual stream",
     "each sublayer reads a norm of the stream and adds its output once to what it read",
-    "The stream is the path that gradients take past each layer; a break or a second copy still "
-    "trains, only worse.",
-    "The check assumes a pre-norm decoder in which each layer adds twice; another arrangement "
-    "of norms and residuals can be right",
+    "Gradients take this path past each layer; a break or a second copy trains, only worse.",
+    "The check assumes a pre-norm decoder in which each layer adds twice; others can be right",
+    rank=STREAM,
 )
 def residual(s: Subject) -> str:
-    residual_stream = s.stream()
-    for reading in residual_stream.readings:
+    found = s.stream()
+    for reading in found.readings:
         if not reading.norm:
             raise Wrong(f"{reading.name} reads the stream without a norm")
-    seen = f"{len(residual_stream.readings) - 1} sublayers in {LAYERS} layers, each added once"
-    if residual_stream.parallel and not baseline_too(s, lambda b: b.stream().parallel):
-        return Warned(
-            f"{seen}; attention and feed-forward layer side by side, as in GPT-J and PaLM: a "
-            "second difference, unless the baseline has it too"
-        )
+    seen = f"{len(found.readings) - 1} sublayers in {LAYERS} layers, each added once"
+    if found.parallel and not baseline_too(s, lambda reference: reference.stream().parallel):
+        return Warned(f"""{seen}; attention and feed-forward layer side by side, as in GPT-J and
+            PaLM: a second difference, unless the baseline has it too""")
     return f"{seen} to what it read"
 
 
 @check(
     "attention",
     "each head's output is softmax(q kᵀ / √head_dim) v, and all of them go back side by side",
-    "The scale belongs to the size of one head; a head that is left out or scaled otherwise still "
-    "trains.",
+    "The scale belongs to the size of one head; a head that is left out, or scaled, still trains.",
     "The check looks for weights and scores among the products of a pass; scores that are changed "
-    "on purpose (a norm of queries, a bias by distance) are another attention, and can be right",
+    "on purpose are another attention, and can be right",
+    rank=STREAM,
 )
 def attention(s: Subject) -> str:
     try:
@@ -422,49 +384,38 @@ class Unscaled(NotJudged):
 
 def check_attention(pass_trace: Trace) -> str:
     """Check that the heads of a trace are softmax(q kᵀ / √head_dim) v, and that all go back."""
-    layers = pass_trace.layers(H)
-    if not pass_trace.heads:
+    layers, heads = pass_trace.layers(H), pass_trace.heads
+    if not heads:
         raise NotJudged("no attention weights were seen among the operations")
     if len(layers) != LAYERS:
-        raise Wrong(
-            f"{len(pass_trace.heads)} heads were seen in {LAYERS} layers, where n_head = {H} makes "
-            f"{LAYERS * H}"
-        )
+        raise Wrong(f"""{len(heads)} heads were seen in {LAYERS} layers, where n_head = {H}
+            makes {LAYERS * H}""")
     ends = [*(layer[0].at for layer in layers[1:]), math.inf]
-    judged = 0
+    scales = []
     for index, (layer, end) in enumerate(zip(layers, ends, strict=True)):
         before = [p for p in pass_trace.projections if p.at < layer[0].at][-3 * H :]
         after = [p.x for p in pass_trace.projections if layer[0].at < p.at < end]
         pool = torch.cat(after, dim=-1) if after else torch.zeros(T, 1)
-        lengths = {
-            width: part_lengths(before, width)
-            for width in {t.shape[-1] for head in layer for t in (head.q, head.k) if t is not None}
-        }
+        widths = {t.shape[-1] for head in layer for t in (head.q, head.k) if t is not None}
+        lengths = {width: part_lengths(before, width) for width in widths}
         alike = first_alike([head.weights for head in layer])
         for at, head in enumerate(layer):
             if alike[at] != at:
-                raise Wrong(
-                    f"layer {index}: heads {alike[at]} and {at} have the same weights everywhere: "
-                    "do they share their queries, too?"
-                )
-            name = head_name(index * H + at)
-            scale = whole_scale(head, lengths) if head.q is not None else None
-            if scale is not None:
-                judged += 1
-                if abs(scale * math.sqrt(D) - 1) > 0.02:
-                    raise Wrong(f"{name}: {wrong_scale(scale)}")
+                raise Wrong(f"""layer {index}: heads {alike[at]} and {at} have the same weights
+                    everywhere: do they share their queries, too?""")
+            name, scale = head_name(index * H + at), whole_scale(head, lengths)
+            scales += [] if scale is None else [scale]
+            if scale is not None and abs(scale * math.sqrt(D) - 1) > 0.02:
+                raise Wrong(f"{name}: {wrong_scale(scale)}")
             if not has_columns(pool, head.out):
-                raise Wrong(
-                    f"{name}: its output, its weights times its values, is not among what goes "
-                    "back to the stream"
-                )
-    biased = any(head.biased for head in pass_trace.heads)
-    if not judged and any(head.q is not None for head in pass_trace.heads):
+                raise Wrong(f"""{name}: its output, its weights times its values, is not among
+                    what goes back to the stream""")
+    if not scales and any(head.q is not None for head in heads):
         raise Unscaled("the lengths of queries and keys, as they meet, are those of no projection")
-    if not judged:
+    if not scales:
         raise NotJudged("no scores were seen to be products of queries and keys, and a bias")
-    seen = f"{len(pass_trace.heads)} heads in {LAYERS} layers, scaled by 1/√{D}"
-    if biased:
+    seen = f"{len(heads)} heads in {LAYERS} layers, scaled by 1/√{D}"
+    if any(head.biased for head in heads):
         return another_kind(f"{seen}, and a bias by distance is added to the scores (ALiBi, T5)")
     return seen
 
@@ -500,10 +451,9 @@ def wrong_scale(scale: float) -> str:
         1 / C: "divided by n_embd",
         D**0.5: "multiplied by √head_dim",
     }
-    words = next((w for value, w in name_by_scale.items() if abs(scale / value - 1) < 0.02), "")
-    return f"the scale of q kᵀ is {scale:.4g}, where 1/√head_dim = 1/√{D} is {D**-0.5:.4g}" + (
-        f": it is {words}" * bool(words)
-    )
+    words = [f": it is {w}" for value, w in name_by_scale.items() if abs(scale / value - 1) < 0.02]
+    right = f"1/√head_dim = 1/√{D} is {D**-0.5:.4g}"
+    return f"the scale of q kᵀ is {scale:.4g}, where {right}{''.join(words)}"
 
 
 def head_name(number: int) -> str:
@@ -519,10 +469,13 @@ def whole_scale(head: Head, lengths: dict[int, Tensor]) -> float | None:
     """
     factor = head.scale
     for met in (head.q, head.k):
-        ratio = None if met is None else length_ratio(met, lengths[met.shape[-1]])
-        if ratio is None:
+        if met is None:
             return None
-        factor *= ratio
+        ratios = met.float().norm(dim=-1)[:, None] / lengths[met.shape[-1]].clamp(min=1e-12)
+        fits = (ratios.std(0) / ratios.mean(0) < 1e-3).nonzero().flatten().tolist()
+        if not fits:
+            return None
+        factor *= float(ratios[:, fits[0]].mean())
     return factor
 
 
@@ -538,14 +491,6 @@ def part_lengths(projections: list[Projection], width: int) -> Tensor:
     return torch.cat(parts, dim=-1) if parts else torch.zeros(T, 0)
 
 
-def length_ratio(met: Tensor, lengths: Tensor) -> float | None:
-    """The ratio of the lengths of vectors (T, D) to those of the first parts (T, N) that fit; None
-    if none do."""
-    ratios = met.float().norm(dim=-1)[:, None] / lengths.clamp(min=1e-12)
-    good = (ratios.std(0) / ratios.mean(0) < 1e-3).nonzero().flatten().tolist()
-    return float(ratios[:, good[0]].mean()) if good else None
-
-
 def has_columns(pool: Tensor, columns: Tensor) -> bool:
     """True if each of the columns (T, D) is a column of pool (T, N)."""
     columns = columns.float()
@@ -557,6 +502,7 @@ def has_columns(pool: Tensor, columns: Tensor) -> bool:
     "order",
     "swapping two earlier tokens changes the last logits, with one layer",
     "Attention alone is blind to order; positions must come in somewhere.",
+    rank=TRAINING,
 )
 def order(s: Subject) -> str:
     return swapped(s.shared(n_layer=1), "no position is used")
@@ -579,34 +525,37 @@ def swapped(model: nn.Module, blind: str) -> str:
 
 @check(
     "training mode",
+    "in evaluation the same input gives the same output twice, whatever dropout the config has; "
     "without dropout, a model in training mode computes what it computes in evaluation",
-    "The validation loss is of the model that was trained only if both are the same function.",
+    "The validation loss is of the model that was trained only if both are the same function; "
+    "dropout that stays on there makes it noisy and too high.",
+    rank=TRAINING,
 )
 def training(s: Subject) -> str:
-    model, x, y = s.shaken(), tokens(), tokens(seed=4)
+    x, y = tokens(), tokens(seed=4)
     with torch.no_grad():
+        model = s.shaken(dropout=0.5)
+        gap = apart(logits(model, x, x), logits(model, x, x))
+        if gap:
+            raise Wrong(f"two calls differ by {gap:.3g} sd: is dropout_p given while not training?")
+        drops = apart(logits(model.train(), x, y), logits(model, x, y)) > 0
+        model = s.shaken()
         eval_logits, loss = model.eval()(x, y)
         train_logits, trained_loss = model.train()(x, y)
-    gap = apart(eval_logits.reshape(-1, VOCAB), train_logits.reshape(-1, VOCAB))
-    if gap > 1e-3:
-        with torch.no_grad():
-            drops = apart(train_logits, model(x, y)[0]) > 1e-3
-        raise Wrong(
-            f"logits differ by {gap:.2g} sd between model.eval() and model.train()"
-            + ", and between two calls while training: does a dropout not take its share from the "
-            "config, which has 0?" * drops
-        )
+        gap = apart(eval_logits.reshape(-1, VOCAB), train_logits.reshape(-1, VOCAB))
+        if gap > 1e-3:
+            fixed = apart(train_logits, model(x, y)[0]) > 1e-3
+            raise Wrong(
+                f"logits differ by {gap:.2g} sd between model.eval() and model.train()"
+                + ", and between two calls while training: does a dropout not take its share from "
+                "the config, which has 0?" * fixed
+            )
     if abs(loss.item() - trained_loss.item()) > 1e-3 * max(1.0, loss.item()):
-        raise Wrong(
-            f"the loss is {trained_loss.item():.4f} in training mode and {loss.item():.4f} in "
-            "evaluation, of the same logits"
-        )
+        raise Wrong(f"""the loss is {trained_loss.item():.4f} in training mode and
+            {loss.item():.4f} in evaluation, of the same logits""")
     if "dropout" not in s.fields:
         return "equal; the config has no dropout"
-    model = s.shaken(dropout=0.5).train()
-    with torch.no_grad():
-        gap = apart(logits(model, x, y), logits(model, x, y))
-    if gap == 0.0:
+    if not drops:
         return Warned("equal; but dropout = 0.5 in the config drops nothing while training")
     return "equal without dropout; dropout in the config is felt"
 
@@ -620,32 +569,27 @@ ReLU that is idle in one of them works in another, one that is unused in none.""
     "gradients",
     "every parameter has a gradient, and so has every slice of it",
     "A parameter without one never learns: it is unused, or something detached it on the way.",
+    rank=TRAINING,
 )
 def gradients(s: Subject) -> str:
-    largest: dict[str, Tensor] = {}
+    largest: dict[str, Tensor | None] = {}
     x = torch.arange(B * T).reshape(B, T) % VOCAB  # every token
     for seed in range(SHAKES):
         model = shake(s.build(), seed=2 + seed).train()
         weights = {name: p for name, p in model.named_parameters() if p.requires_grad}
         grads = grads_of(model(x, x.flip(1))[1], list(weights.values()))
         for name, grad in zip(weights, grads, strict=True):
+            known = largest.get(name)
             if grad is not None:  # maximum keeps what is not finite
-                largest[name] = torch.maximum(largest.get(name, grad.abs()), grad.abs())
-        bad = {
-            name: words
-            for name, p in weights.items()
-            if (words := dead(name, p, largest.get(name)))
-        }
+                largest[name] = grad.abs() if known is None else torch.maximum(known, grad.abs())
+        bad = {name: words for name in weights if (words := dead(name, largest.get(name)))}
         if not bad:
             break
         x = tokens(seed=seed)
     if bad:
+        more = f"; and {len(bad) - 3} more" if len(bad) > 3 else ""
         reason = reason_of_none(s, next(iter(bad)), largest.get(next(iter(bad))))
-        raise Wrong(
-            "; ".join([*bad.values()][:3])
-            + (f"; and {len(bad) - 3} more" if len(bad) > 3 else "")
-            + reason
-        )
+        raise Wrong("; ".join([*bad.values()][:3]) + more + reason)
     slopes(s)
     return f"all {sum(1 for _ in model.parameters())} parameters have one, and it is the slope"
 
@@ -665,30 +609,22 @@ def reason_of_none(s: Subject, name: str, largest: Tensor | None) -> str:
     return ". The loss does not depend on the first: is it used?"
 
 
-def dead(name: str, p: Tensor, largest: Tensor | None) -> str:
+def dead(name: str, largest: Tensor | None) -> str:
     """Name the part of a parameter that has no gradient, from the largest size of each entry over
-    some models and batches (None: it never had one); "" when each slice has one."""
+    some models and batches (None: it never had one); "" when each slice, along any axis, has one.
+    Single entries are let off: the bias of a key moves no weight."""
     if largest is None:
         return f"{name} has none"
     if not torch.isfinite(largest).all():
         return f"{name} has one that is not finite"
     if not largest.max() > 0:
         return f"{name} has all zeros"
-    where = dead_slice(largest)
-    return f"{name} {tuple(p.shape)} has none in {where}" if where else ""
-
-
-def dead_slice(grad: Tensor) -> str:
-    """The first slice of a gradient that is all zeros, along any of its axes: `row 3`, say. Single
-    entries are let off: the bias of a key moves no weight."""
-    for axis in range(grad.dim() if grad.dim() > 1 else 0):
-        others = [other for other in range(grad.dim()) if other != axis]
-        sizes = grad.abs().amax(dim=others)
-        dead = (sizes == 0).nonzero().flatten().tolist()
-        if dead:
-            axis_name = ("row", "column")[axis] if grad.dim() == 2 else f"index {axis} ="
-            more = f" and {len(dead) - 1} more" if len(dead) > 1 else ""
-            return f"{axis_name} {dead[0]}{more}"
+    for axis in range(largest.dim() if largest.dim() > 1 else 0):
+        sizes = largest.amax(dim=[other for other in range(largest.dim()) if other != axis])
+        if none := (sizes == 0).nonzero().flatten().tolist():
+            axis_name = ("row", "column")[axis] if largest.dim() == 2 else f"index {axis} ="
+            more = f" and {len(none) - 1} more" if len(none) > 1 else ""
+            return f"{name} {tuple(largest.shape)} has none in {axis_name} {none[0]}{more}"
     return ""
 
 
@@ -698,73 +634,50 @@ def slopes(s: Subject) -> None:
     x, y = tokens(2), tokens(2, seed=4)
     model = s.shaken(n_layer=2).double().train()
     try:
-        model(x, y)
+        loss = model(x, y)[1]
     except RuntimeError:  # it mixes in a dtype of its own, and trains in fp32
         model = s.shaken(n_layer=2).train()
+        loss = model(x, y)[1]
+    exact = loss.dtype == torch.float64 and all(b.dtype != torch.float32 for b in model.buffers())
     weights = {name: p for name, p in model.named_parameters() if p.requires_grad}
     seed_draws(9)
-    loss = model(x, y)[1]
-    grads = grads_of(loss, list(weights.values()))
-    parts = [
-        (name, p, grad)
-        for (name, p), grad in zip(weights.items(), grads, strict=True)
-        if grad is not None
-    ]
-    # along the gradient itself, and along directions that part of it could miss
+    grads = grads_of(model(x, y)[1], [*weights.values()])
     generator = torch.Generator().manual_seed(12)
-    along = [
-        [grad for _, _, grad in parts],
-        [torch.randn(p.shape, generator=generator).to(p.dtype) for _, p, _ in parts],
-    ]
-    exact = fine(model, x, y)
-    if exact and all(are_slopes_together(model, parts, to, x, y) for to in along):
-        return
-    step = 1e-3 if exact else 2e-2
-    for (name, p, grad), *directions in zip(parts, *along, strict=True):
-        for direction in directions:
-            size = direction.norm()
-            if not size > 0:
-                continue
-            ahead, behind = (
-                at_step(model, [(p, direction / size * h)], x, y) for h in (step, -step)
-            )
-            slope = (ahead - behind) / (2 * step)
-            claimed_slope = float((grad * direction).sum() / size)
-            scale = float(grad.norm()) * (1.0 if direction is grad else p.numel() ** -0.5)
-            if abs(slope - claimed_slope) > 0.05 * max(scale, abs(slope)) + 1e-4:
-                raise Wrong(
-                    f"{name}: its gradient says that the loss changes by {claimed_slope:.3g} per "
-                    f"unit along a direction, and it changes by {slope:.3g}: is something "
-                    "detached, or under no_grad?"
-                )
+    steps: list[Step] = []
+    for p, grad in zip(weights.values(), grads, strict=True):
+        grad = torch.zeros_like(p) if grad is None else grad
+        # along the gradient, and aside, where a part that is missing in it can lie
+        aside = torch.randn(p.shape, generator=generator).to(p.dtype)
+        to = grad / grad.norm().clamp(min=1e-12) + aside / aside.norm()
+        steps.append((p, grad, to / to.norm()))
+    claimed, seen = slope_beside(model, steps, x, y, 3e-6)
+    if exact and abs(seen - claimed) < 1e-6:
+        return  # wrong gradients would have to make up for each other
+    for name, step in zip(weights, steps, strict=True):
+        claimed, seen = slope_beside(model, [step], x, y, 1e-3 if exact else 2e-2)
+        if abs(seen - claimed) > 0.05 * max(float(step[1].norm()), abs(seen)) + 1e-4:
+            raise Wrong(f"""{name}: its gradient says that the loss changes by {claimed:.3g} per
+                unit along a direction, and it changes by {seen:.3g}: is something detached, or
+                under no_grad?""")
 
 
-def are_slopes_together(
-    model: nn.Module,
-    parts: list[tuple[str, Tensor, Tensor]],
-    directions: list[Tensor],
-    x: Tensor,
-    y: Tensor,
-) -> bool:
-    """True if the loss of an exact model changes as all its gradients together say, when each
-    parameter moves along a direction at once, by an amount of its own: gradients that are wrong
-    would have to make up for each other to a hundredth of what one of them may be off."""
-    generator, step = torch.Generator().manual_seed(13), 3e-6
-    amounts = (0.5 + torch.rand(len(parts), generator=generator)).tolist()
-    changes = [
-        amount * direction / direction.norm().clamp(min=1e-12)
-        for amount, direction in zip(amounts, directions, strict=True)
-    ]
-    ahead, behind = (
-        at_step(
-            model, [(p, change * h) for (_, p, _), change in zip(parts, changes, strict=True)], x, y
-        )
-        for h in (step, -step)
-    )
-    claimed_slope = sum(
-        (grad * change).sum().item() for (_, _, grad), change in zip(parts, changes, strict=True)
-    )
-    return abs((ahead - behind) / (2 * step) - claimed_slope) < 1e-6
+Step = tuple[Tensor, Tensor, Tensor]
+"""A parameter, its gradient and a direction."""
+
+
+def slope_beside(
+    model: nn.Module, steps: list[Step], x: Tensor, y: Tensor, size: float
+) -> tuple[float, float]:
+    """The slope of the loss as parameters move at once: as their gradients say, and as it is."""
+    losses = []
+    with torch.no_grad():
+        for h in (size, -2 * size, size):
+            for p, _, to in steps:
+                p.add_(h * to)
+            seed_draws(9)  # a dropout that stays on drops the same
+            losses.append(model(x, y)[1].item())
+    claimed = sum((grad * to).sum().item() for _, grad, to in steps)
+    return claimed, (losses[0] - losses[1]) / (2 * size)
 
 
 def grads_of(loss: Tensor, weights: list[Tensor]) -> tuple[Tensor | None, ...]:
@@ -778,31 +691,11 @@ def grads_of(loss: Tensor, weights: list[Tensor]) -> tuple[Tensor | None, ...]:
         raise Wrong(f"the backward pass fails: {first}{kept}") from error
 
 
-def fine(model: nn.Module, x: Tensor, y: Tensor) -> bool:
-    """True if a float64 model computes in float64 all the way."""
-    return model(x, y)[1].dtype == torch.float64 and not any(
-        b.dtype == torch.float32 for b in model.buffers()
-    )
-
-
-def at_step(model: nn.Module, changes: list[tuple[Tensor, Tensor]], x: Tensor, y: Tensor) -> float:
-    """The loss with some parameters moved, each by its change."""
-    with torch.no_grad():
-        originals = [p.clone() for p, _ in changes]
-        for p, change in changes:
-            p.add_(change)
-        seed_draws(9)  # a dropout that stays on drops the same
-        loss = model(x, y)[1].item()
-        for (p, _), original in zip(changes, originals, strict=True):
-            p.copy_(original)
-    return float(loss)
-
-
 @check(
     "overfits one batch",
     "on one batch, seen again and again, the loss falls under a fifth of where it began",
-    "A model that can't learn 64 tokens by heart has a broken path somewhere between input and "
-    "loss.",
+    "A model that can't learn 64 tokens by heart has a broken path between input and loss.",
+    rank=TRAINING,
 )
 def overfit(s: Subject) -> str:
     model = s.build(n_layer=2, block_size=16).train()
@@ -835,58 +728,10 @@ def overfit(s: Subject) -> str:
 
 
 @check(
-    "parameters",
-    "each layer adds the same number of parameters; one layer's count, beside the baseline's",
-    "Layers kept in a plain list are unknown to the optimizer; and a bigger model is not a fair "
-    "comparison.",
-)
-def parameters(s: Subject) -> str:
-    counts = [s.n_params(n_layer=n) for n in (1, 2, 3)]
-    steps = [counts[1] - counts[0], counts[2] - counts[1]]
-    if steps[0] != steps[1] or steps[0] <= 0:
-        raise Wrong(
-            f"1, 2 and 3 layers have {', '.join(map(number, counts))} parameters: are layers in an "
-            "nn.ModuleList?"
-        )
-    name, reference = baseline(s)
-    own_count, reference_count = layer_params(s), layer_params(reference)
-    return (
-        f"{number(own_count)} per layer at C = 768; {name} has {number(reference_count)} "
-        f"({change((own_count - reference_count) / reference_count)})"
-    )
-
-
-def layer_params(s: Subject) -> int:
-    """The parameters of one layer at GPT-2's width, where roundings that hide in a narrow model
-    show."""
-    one_layer, two_layers = (
-        s.n_params(n_layer=n, n_embd=768, n_head=12, block_size=16, vocab_size=16) for n in (1, 2)
-    )
-    return two_layers - one_layer
-
-
-@check(
-    "eval is repeatable",
-    "in eval mode the same input gives the same output twice, also with dropout in the config",
-    "Dropout that stays on in evaluation makes the validation loss noisy and too high.",
-)
-def repeatable(s: Subject) -> str:
-    model, x = s.shaken(dropout=0.5).eval(), tokens()
-    with torch.no_grad():
-        first_logits, second_logits = logits(model, x, x), logits(model, x, x)
-    if not torch.equal(first_logits, second_logits):
-        raise Wrong(
-            f"two calls differ by {apart(first_logits, second_logits):.3g} sd: is dropout_p given "
-            "while not training?"
-        )
-    return "bit-equal"
-
-
-@check(
     "device and dtype",
     "forward and backward run as a study runs them: on its device, in bf16 or fp16 as there",
-    "Studies train in mixed precision; a file that fixes a dtype or a device fails there, or loses "
-    "precision.",
+    "Studies train in mixed precision; a file that fixes a dtype or a device fails there.",
+    rank=TRAINING,
 )
 def device_and_dtype(s: Subject) -> str:
     from labs import devices
@@ -895,20 +740,43 @@ def device_and_dtype(s: Subject) -> str:
     # only a GPU trains in fp16; a CPU without bf16 still runs it, slowly
     short = devices.choose_dtype("auto", device) if device == "cuda" else "bf16"
     dtype = torch.float16 if short == "fp16" else torch.bfloat16
-    model = s.shaken().to(device).train()
-    x = tokens().to(device)
+    model, x = s.shaken().to(device), tokens().to(device)
     with torch.autocast(device, dtype):
-        loss = model(x, x)[1]
+        loss = model.train()(x, x)[1]
     grads_of(loss.float(), [p for p in model.parameters() if p.requires_grad])
     with torch.no_grad():  # in evaluation, so that no dropout comes between
         exact = model.eval()(x, x)[1].item()
         with torch.autocast(device, dtype):
-            loss = model(x, x)[1]
-    if not math.isclose(loss.item(), exact, rel_tol=0.05, abs_tol=0.05):
-        raise Wrong(
-            f"the loss is {exact:.4f} in fp32 and {loss.item():.4f} in {short}, on {device}"
-        )
-    return f"{device}: loss {exact:.4f} in fp32, {loss.item():.4f} in {short}"
+            rounded = model(x, x)[1].item()
+    if not math.isclose(rounded, exact, rel_tol=0.05, abs_tol=0.05):
+        raise Wrong(f"the loss is {exact:.4f} in fp32 and {rounded:.4f} in {short}, on {device}")
+    return f"{device}: loss {exact:.4f} in fp32, {rounded:.4f} in {short}"
+
+
+@check(
+    "parameters",
+    "each layer adds the same number of parameters; one layer's count, beside the baseline's",
+    "Layers in a plain list are unknown to the optimizer; a bigger model is no fair comparison.",
+    rank=TRAINING,
+)
+def parameters(s: Subject) -> str:
+    counts = [s.n_params(n_layer=n) for n in (1, 2, 3)]
+    if counts[1] - counts[0] != counts[2] - counts[1] or counts[1] <= counts[0]:
+        raise Wrong(f"""1, 2 and 3 layers have {", ".join(map(number, counts))} parameters: are
+            layers in an nn.ModuleList?""")
+    name, reference = baseline(s)
+    own, others = layer_params(s), layer_params(reference)
+    return (
+        f"{number(own)} per layer at C = 768; {name} has {number(others)} "
+        f"({change((own - others) / others)})"
+    )
+
+
+def layer_params(s: Subject) -> int:
+    """The parameters of one layer at GPT-2's width, where roundings that hide in a narrow model
+    show."""
+    wide = {"n_embd": 768, "n_head": 12, "block_size": 16, "vocab_size": 16}
+    return s.n_params(n_layer=2, **wide) - s.n_params(n_layer=1, **wide)
 
 
 def baseline(s: Subject) -> tuple[str, Subject]:
@@ -935,16 +803,19 @@ def own_baseline() -> Subject:
     return Subject(reference, Path(reference.__file__ or ""))
 
 
-FIRST = [interface, start, causality, prefix, batch]
-LAST = [
-    context,
-    order,
+CHECKS = [
+    interface,
+    start,
+    causality,
+    batch,
     residual,
     attention,
+    context,
+    order,
     training,
     gradients,
-    repeatable,
     device_and_dtype,
     parameters,
     overfit,
 ]
+"""In the order in which causes are told from what follows from them, with a modification's own."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
 
 import torch
 
@@ -18,12 +17,6 @@ from labs.checks.property_check import NotJudged, Warned, Wrong, change, check
 from labs.checks.subject import LAYERS, H, Subject, number, tokens
 from labs.checks.trace import Head, Trace, first_alike
 
-NO_FIELD = "no field of GPTConfig changes how many value heads there are"
-UNSEEN = (
-    "The check looks for attention weights, keys and values among the products of a pass; "
-    "attention that is computed in another way is not seen"
-)
-
 
 def heads_by_layer(trace: Trace) -> list[list[Head]]:
     """The heads of each layer. Wrong, with what was looked for, where they were not found."""
@@ -31,10 +24,8 @@ def heads_by_layer(trace: Trace) -> list[list[Head]]:
     if not trace.heads:
         raise NotJudged("no attention weights were seen: attention in blocks, or of another kind")
     if not layer_heads or len(layer_heads) != LAYERS:
-        raise Wrong(
-            f"looked for {LAYERS} layers of {H} heads, products of causal weights (T, T) with "
-            f"values (T, D), and found {len(trace.heads)} heads"
-        )
+        raise Wrong(f"""looked for {LAYERS} layers of {H} heads, products of causal weights (T,
+            T) with values (T, D), and found {len(trace.heads)} heads""")
     return layer_heads
 
 
@@ -47,93 +38,100 @@ def values_of(layer: list[Head]) -> list[int]:
     return first_alike([head.v for head in layer])
 
 
-def kinds(trace: Trace) -> Iterator[tuple[int, str, int]]:
-    """The number of different key and value heads of each layer, where they were seen."""
-    for layer, heads in enumerate(heads_by_layer(trace)):
-        for name, ids in (("key", keys_of(heads)), ("value", values_of(heads))):
-            if ids is not None:
-                yield layer, name, len(set(ids))
-
-
-def trace_with(s: Subject, n_kv: int) -> Trace:
-    """A shaken model's trace with n_kv key and value heads, whatever the config's field counts."""
-    return s.once(("gqa", n_kv), lambda: _trace_with(s, n_kv))
-
-
-def _trace_with(s: Subject, n_kv: int) -> Trace:
-    if s.kv_field is None:
-        raise NotJudged(NO_FIELD)
-    counts = []
-    for value in (n_kv, H // n_kv):  # key and value heads, or query heads per group
-        trace = s.with_field(s.kv_field, value)
-        counts.append(len(set(values_of(heads_by_layer(trace)[0]))))
-        if counts[-1] == n_kv:
-            return trace
-    raise Wrong(f"{s.kv_field}={n_kv} gives {counts[0]} different value heads, not {n_kv}")
-
-
 @check(
     "gqa: groups share keys and values",
     "query heads fall into equal groups, and the heads of a group share both their key and their "
-    "value head",
+    "value head: also in one group (MQA), and in as many as heads (ordinary attention)",
     "A head with the keys of one group and the values of another looks in one place and reads in "
     "another.",
-    UNSEEN,
+    "The check looks for attention weights, keys and values among the products of a pass; "
+    "attention that is computed in another way is not seen",
 )
 def groups(s: Subject) -> str:
     seen, unsure = "", False
     for number_, layer in enumerate(heads_by_layer(s.small())):
         keys, values = keys_of(layer), values_of(layer)
-        where = f"layer {number_}"
-        if keys is None:
-            keys, unsure = values, True
-        if len(set(keys)) == H and len(set(values)) == H:
-            if s.kv_field is not None and s.value_of(s.kv_field) is None:
-                raise Wrong(
-                    f"{where}: {s.kv_field} is None by default, so there are no groups: give it a "
-                    f"number, or check it with --set {s.kv_field}={H // 2}"
-                )
-            few = s.kv_field is not None and s.n_params(**{s.kv_field: 1}) < s.n_params(
-                **{s.kv_field: H}
-            )
-            raise Wrong(
-                f"{where}: {H} query heads have {H} different key heads and {H} value heads: "
-                "nothing is shared"
-                + ", though the projections are smaller: are whole heads repeated, not features "
-                "or tokens?" * few
-            )
-        if len(set(values)) == H:
-            raise Wrong(f"{where}: keys are shared, values are not")
-        if len(set(keys)) == H:
-            raise Wrong(f"{where}: values are shared, keys are not")
-        if keys != values:
-            j = next(j for j in range(H) if keys[j] != values[j])
-            key, value = (
-                next((f"head {i}" for i in range(H) if i != j and of[i] == of[j]), "no other head")
-                for of in (keys, values)
-            )
-            raise Wrong(f"{where}: head {j} shares its keys with {key}, its values with {value}")
-        sizes = {keys.count(k) for k in set(keys)}
-        if len(sizes) > 1:
-            raise Wrong(f"{where}: groups of different sizes, {keys}")
-        order = (
-            "neighbors form a group" if keys == sorted(keys) else "heads j and j + G form a group"
-        )
-        now = f"{len(set(keys))} groups of {sizes.pop()}: {order}"
+        unsure |= keys is None
+        now = judge_groups(s, f"layer {number_}", keys or values, values)
         if seen and now != seen:
-            raise Wrong(f"{where} has {now}; the layers before it have {seen}")
+            raise Wrong(f"layer {number_} has {now}; the layers before it have {seen}")
         seen = now
     if deaf := deaf_field(s):
         raise Wrong(f"{seen}; {deaf}=1 and {deaf}={H} give the same model: is it used?")
+    if s.kv_field is None:
+        return seen
+    for n_kv in (H, 1):
+        judge_setting(s, n_kv)
+    if remainder_is_taken(s):
+        return Warned(f"""{seen}; {H} heads with {s.kv_field}=3 are accepted: some groups are
+            larger then""")
     return Warned(f"{seen}; told by the values alone: no keys were seen") if unsure else seen
+
+
+def judge_groups(s: Subject, where: str, keys: list[int], values: list[int]) -> str:
+    """The groups of one layer, from the first head with the same keys (values) as each."""
+    if len(set(keys)) == H and len(set(values)) == H:
+        if s.kv_field is not None and s.value_of(s.kv_field) is None:
+            raise Wrong(f"""{where}: {s.kv_field} is None by default, so there are no groups:
+                give it a number, or check it with --set {s.kv_field}={H // 2}""")
+        few = s.kv_field is not None and saves(s, 1)
+        raise Wrong(
+            f"{where}: {H} query heads have {H} different key heads and {H} value heads: nothing "
+            "is shared"
+            + ", though the projections are smaller: are whole heads repeated, not features or "
+            "tokens?" * few
+        )
+    if len(set(values)) == H:
+        raise Wrong(f"{where}: keys are shared, values are not")
+    if len(set(keys)) == H:
+        raise Wrong(f"{where}: values are shared, keys are not")
+    if keys != values:
+        j = next(j for j in range(H) if keys[j] != values[j])
+        key, value = (
+            next((f"head {i}" for i in range(H) if i != j and of[i] == of[j]), "no other head")
+            for of in (keys, values)
+        )
+        raise Wrong(f"{where}: head {j} shares its keys with {key}, its values with {value}")
+    sizes = {keys.count(k) for k in set(keys)}
+    if len(sizes) > 1:
+        raise Wrong(f"{where}: groups of different sizes, {keys}")
+    order = "neighbors form a group" if keys == sorted(keys) else "heads j and j + G form a group"
+    return f"{len(set(keys))} groups of {sizes.pop()}: {order}"
+
+
+def judge_setting(s: Subject, n_kv: int) -> None:
+    """Raise Wrong where n_kv key and value heads, whatever the config's field counts, don't give
+    that many, or another attention than softmax(q kᵀ / √head_dim) v."""
+    counts = []
+    for value in (n_kv, H // n_kv):  # key and value heads, or query heads per group
+        trace = s.with_field(str(s.kv_field), value)
+        counts.append(len(set(values_of(heads_by_layer(trace)[0]))))
+        if counts[-1] == n_kv:
+            break
+    else:
+        raise Wrong(f"{s.kv_field}={n_kv} gives {counts[0]} different value heads, not {n_kv}")
+    for layer, heads in enumerate(heads_by_layer(trace)):
+        for name, ids in (("key", keys_of(heads)), ("value", values_of(heads))):
+            if ids is not None and len(set(ids)) != n_kv:
+                raise Wrong(f"""layer {layer}: {len(set(ids))} different {name} heads, where
+                    {s.kv_field} asks for {n_kv}""")
+    with contextlib.suppress(NotJudged):
+        check_attention(trace)
+
+
+def remainder_is_taken(s: Subject) -> bool:
+    """True if a number of groups that does not divide the heads runs, and is something else than
+    GQA."""
+    with contextlib.suppress(Exception), torch.no_grad():  # any refusal will do
+        s.build(**{str(s.kv_field): 3})(tokens(), tokens())
+        return True
+    return False
 
 
 def deaf_field(s: Subject) -> str:
     """A field of the config that is called the number of groups, or of key and value heads, and
     changes nothing; "" if there is none."""
-    if s.kv_field is not None:
-        return ""
-    for name in s.fields:
+    for name in s.fields if s.kv_field is None else ():
         counts = re.search(r"kv|group", name) and not re.search(r"cache|size|norm", name)
         if counts and not isinstance(s.value_of(name), bool):
             with contextlib.suppress(Exception):  # a value that the field can't take
@@ -154,104 +152,43 @@ def fewer(s: Subject) -> str:
     wide = {"n_embd": 768, "n_head": 12, "n_layer": 1, "block_size": 16, "vocab_size": 16}
     if s.kv_field is None:
         name, reference = baseline(s)
-        grouped_params, reference_params = s.n_params(**wide), reference.n_params(**wide)
+        grouped, full = s.n_params(**wide), reference.n_params(**wide)
+        expected = 1
+        seen = f"{number(grouped)} at C = 768 with one layer; {name} has {number(full)}"
+    else:
+        every, four = (12, 4) if values_count_kv(s) else (1, 3)  # 12 and 4 key and value heads
+        full, grouped = (s.n_params(**wide, **{s.kv_field: value}) for value in (every, four))
+        expected = 2 * 768 * (768 - 4 * 64)
         seen = (
-            f"{number(grouped_params)} at C = 768 with one layer; {name} has "
-            f"{number(reference_params)}"
+            f"C = 768, 12 heads, one layer: {number(full)} with 12 key and value heads, "
+            f"{number(grouped)} with 4"
         )
-        if grouped_params >= reference_params:
-            raise Wrong(f"{seen}: nothing was saved")
-        return f"{seen} ({change((grouped_params - reference_params) / reference_params)})"
-    every, four = (12, 4) if values_count_kv(s) else (1, 3)  # 12 and 4 key and value heads
-    full, grouped = (s.n_params(**wide, **{s.kv_field: value}) for value in (every, four))
-    saved, expected_saving = full - grouped, 2 * 768 * (768 - 4 * 64)
-    seen = (
-        f"C = 768, 12 heads, one layer: {number(full)} with 12 key and value heads, "
-        f"{number(grouped)} with 4"
-    )
-    if saved <= 0:
+    if full <= grouped:
         raise Wrong(f"{seen}: nothing was saved")
-    if saved < expected_saving:
-        raise Wrong(
-            f"{seen}: {number(saved)} fewer, and projections to 4 · 64 features save "
-            f"{number(expected_saving)}"
-        )
-    seen = f"{seen} ({change(-saved / full)})"
-    default = s.default_of(s.kv_field)
-    if default is not None and not _shares(s, s.kv_field, default):
-        return Warned(
-            f"{seen}. But {s.kv_field} is {default} where nothing else is said, which shares "
-            f"nothing among the {H} heads of presets quick and cpu: let None be the default, and "
-            "mean half of the heads"
-        )
+    if full - grouped < expected:
+        raise Wrong(f"""{seen}: {number(full - grouped)} fewer, and projections to 4 · 64
+            features save {number(expected)}""")
+    seen += f" ({change((grouped - full) / full)})"
+    default = s.default_of(s.kv_field) if s.kv_field else None
+    if default is not None and not saves(s, default):
+        return Warned(f"""{seen}. But {s.kv_field} is {default} where nothing else is said,
+            which shares nothing among the {H} heads of presets quick and cpu: let None be the
+            default, and mean half of the heads""")
     return seen
 
 
-def _shares(s: Subject, field: str, value: int) -> bool:
-    """True if the value of the field makes a model of H heads smaller than one without groups."""
-    try:
-        return s.n_params(**{field: value}) < s.n_params(**{field: H if values_count_kv(s) else 1})
-    except Exception:  # refused: H is no multiple of it
-        return False
+def saves(s: Subject, value: int) -> bool:
+    """True if this value of the field makes a model of H heads smaller than one without groups."""
+    with contextlib.suppress(Exception):  # refused: H is no multiple of it
+        full = H if values_count_kv(s) else 1
+        return s.n_params(**{str(s.kv_field): value}) < s.n_params(**{str(s.kv_field): full})
+    return False
 
 
 def values_count_kv(s: Subject) -> bool:
     """True if the config's field counts key and value heads (the usual way), not query heads per
     group."""
-    params_of_one_head = s.n_params(**{s.kv_field: 1})
-    return params_of_one_head <= s.n_params(**{s.kv_field: H})
-
-
-@check(
-    "gqa: as many groups as heads",
-    "with n_kv_head = n_head it is ordinary attention: each head has keys and values of its own, "
-    "and gives softmax(q kᵀ / √head_dim) v",
-    "The general case must contain the known one; that is the cheapest test of all the reshapes.",
-    UNSEEN,
-)
-def ordinary(s: Subject) -> str:
-    trace = trace_with(s, H)
-    for layer, name, many in kinds(trace):
-        if many != H:
-            raise Wrong(f"layer {layer}: with {H} groups, {name} heads are still shared")
-    return check_attention(trace)
-
-
-@check(
-    "gqa: one group is MQA",
-    "with one key and value head, all query heads share it",
-    "Multi-query attention is the other end of the scale, and must come out of the same code.",
-    UNSEEN,
-)
-def mqa(s: Subject) -> str:
-    trace = trace_with(s, 1)
-    for layer, name, many in kinds(trace):
-        if many != 1:
-            raise Wrong(f"layer {layer}: {many} different {name} heads, not 1")
-    check_attention(trace)
-    return f"{H} query heads, one key and value head"
-
-
-@check(
-    "gqa: a remainder is refused",
-    "n_head that is not a multiple of the number of key and value heads raises an error (else a "
-    "warning)",
-    "Groups of different sizes would run, and be something else than GQA.",
-)
-def remainder(s: Subject) -> str:
-    if s.kv_field is None:
-        raise NotJudged(NO_FIELD)
-    try:
-        model = s.build(**{s.kv_field: 3})
-    except Exception as error:  # any refusal will do
-        return f"{H} heads, {s.kv_field}=3: {type(error).__name__}"
-    try:
-        with torch.no_grad():
-            model(tokens(), tokens())
-    except Exception as error:  # late, but it doesn't go on
-        late = "refused when the first batch comes; __init__ could say it"
-        return f"{H} heads, {s.kv_field}=3: {late} ({type(error).__name__})"
-    return Warned(f"{H} heads with {s.kv_field}=3 are accepted: some groups are larger then")
+    return s.n_params(**{str(s.kv_field): 1}) <= s.n_params(**{str(s.kv_field): H})
 
 
 FILE_NAMES = ("gqa", "mqa", "grouped")
@@ -262,4 +199,4 @@ def recognizes(s: Subject) -> bool:
     return any(len(set(values_of(layer))) < H for layer in s.small().layers(H))
 
 
-CHECKS = [groups, fewer, ordinary, mqa, remainder]
+CHECKS = [groups, fewer]

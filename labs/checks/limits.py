@@ -1,19 +1,15 @@
-"""Limits for a model file while it is checked: time, memory, and no other processes.
-
-That is protection from accidents, not a sandbox: it stays the learner's own code, run with the
-learner's own rights.
-"""
+"""Limits for a model file while it is checked, of time and memory: protection from accidents, since
+it is the learner's own code, run with the learner's own rights. What it starts ends with it."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import signal
-import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 
 class Unusable(Exception):
@@ -58,11 +54,8 @@ class TimedSteps:
             signal.setitimer(signal.ITIMER_PROF, 0)
 
     def _at(self, error: BaseException) -> str:
-        lines = [
-            f.lineno
-            for f in traceback.extract_tb(error.__traceback__)
-            if f.filename == str(self.path)
-        ]
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [f.lineno for f in frames if f.filename == str(self.path)]
         return f"{self.path}:{lines[-1]}" if lines else str(self.path)
 
 
@@ -83,35 +76,9 @@ def limit_memory(megabytes: int) -> None:
     with contextlib.suppress(OSError, IndexError, ValueError):
         status = Path("/proc/self/status").read_text()
         used = int(status.split("VmData:")[1].split()[0]) * 1024
-    for kind, limit in (
-        (resource.RLIMIT_DATA, used + megabytes * 2**20),
-        (resource.RLIMIT_FSIZE, 64 * 2**20),
-    ):
+    data = used + megabytes * 2**20
+    for kind, limit in ((resource.RLIMIT_DATA, data), (resource.RLIMIT_FSIZE, 64 * 2**20)):
         with contextlib.suppress(OSError, ValueError):
             _, hard = resource.getrlimit(kind)
             capped = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
             resource.setrlimit(kind, (capped, hard))
-
-
-def forbid_processes(path: Path) -> None:
-    """Let a model file that starts another process fail on that line. A library that it imports
-    may."""
-    events = {
-        "os.fork",
-        "os.forkpty",
-        "os.system",
-        "os.exec",
-        "os.posix_spawn",
-        "subprocess.Popen",
-        "pty.spawn",
-    }
-
-    def watch(event: str, args: tuple[Any, ...]) -> None:
-        if event in events:
-            frame = sys._getframe(1)
-            while frame is not None and "importlib" not in frame.f_code.co_filename:
-                if frame.f_code.co_filename == str(path):
-                    raise RuntimeError(f"a model file must not start another process ({event})")
-                frame = frame.f_back  # type: ignore[assignment]
-
-    sys.addaudithook(watch)

@@ -11,6 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+INTERFACE, TOKENS, GAINS, STREAM, IDEA, TRAINING = range(6)
+"""What a check looks at. Of checks that fail the lowest shows the cause, and the others, as a rule,
+what follows from it: a call, what the logits depend on, norms, the residual stream, the
+modification itself, and training."""
+
 
 @dataclass(frozen=True)
 class Check:
@@ -23,6 +28,7 @@ class Check:
     run: Callable[[Any], str]
     doubt: str = ""
     """The cases in which the check can be wrong about right code."""
+    rank: int = IDEA
 
 
 def change(share: float) -> str:
@@ -51,22 +57,46 @@ class Result:
     says why."""
     late: bool = False
     """It was not judged, since it ran out of time."""
+    vague: bool = False
+    """It failed without a name for the mistake."""
+
+    follows: str = ""
+    """Of a failed check: the one that failed before it, from whose cause its failure follows as a
+    rule."""
 
     @property
     def failed(self) -> bool:
         return self.judged and not self.passed
 
 
-class Wrong(Exception):
+class Words(Exception):
+    """Ends a check with words for a person, which may run over several lines of the code."""
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
+
+
+def one_line(words: str) -> str:
+    return " ".join(words.split())
+
+
+class Wrong(Words):
     """A check failed; the message says what was seen."""
 
 
-class NotJudged(Exception):
+class Vague(Wrong):
+    """The same, without a name for the mistake: a check after it can know one."""
+
+
+class NotJudged(Words):
     """The check can't judge this file; the message says why."""
 
 
 class Warned(str):
     """The observation of a check that passes with a warning."""
+
+    def __new__(cls, words: str) -> Warned:
+        return super().__new__(cls, one_line(words))
 
 
 def another_kind(words: str) -> Warned:
@@ -75,9 +105,9 @@ def another_kind(words: str) -> Warned:
 
 
 def check(
-    name: str, expected: str, why: str, doubt: str = ""
+    name: str, expected: str, why: str, doubt: str = "", rank: int = IDEA
 ) -> Callable[[Callable[[Any], str]], Check]:
-    return lambda run: Check(name, expected, why, run, doubt)
+    return lambda run: Check(name, expected, why, run, doubt, rank)
 
 
 def overrules(text: str) -> dict[str, str]:

@@ -75,11 +75,9 @@ def generation(s: Subject) -> str:
         except Exception:  # it takes more arguments; a module inside it may take fewer
             continue
         if gap > 5e-3:
-            raise Wrong(
-                f"{name or 'the model'}, token by token with its cache: token {at} comes out "
-                f"{gap:.2g} sd from what it is in the whole row: do positions start again, or are "
-                "cached keys turned again?"
-            )
+            raise Wrong(f"""{name or "the model"}, token by token with its cache: token {at}
+                comes out {gap:.2g} sd from what it is in the whole row: do positions start
+                again, or are cached keys turned again?""")
         seen.append(name)
     if not seen:
         raise NotJudged("nothing that takes a cache could be called with one token at a time")

@@ -9,11 +9,12 @@ like. Constants per feature, such as biases, are left out of account.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 import torch
 from torch import Tensor
 
-from labs.checks.property_check import NotJudged, Wrong
+from labs.checks.property_check import NotJudged, Vague, Wrong
 from labs.checks.trace import Projection, Trace
 
 CLOSE = 2e-3  # what may be left over of a fit, as a share of what is fitted
@@ -190,7 +191,7 @@ class Stream:
         """The sublayers in order, and the output layer."""
         final = self.best(self.head)
         if final is None or not final[2].plain:
-            raise Wrong(self.explain())
+            self.explain()
         once = {at for (at, _), n in final[2].pieces.items() if whole(n, 1)}
         readings: list[Reading] = []
         parallel_names: list[str] = []
@@ -207,7 +208,7 @@ class Stream:
                     name = self.name(len(readings), p)
                     readings.append(Reading(p, seen[0], seen[1], name=name))
                     if not seen[2].plain:
-                        raise Wrong(self.explain())
+                        self.explain()
                     late = [
                         at for (at, _), n in seen[2].pieces.items() if at in once and whole(n, 0)
                     ]
@@ -215,29 +216,21 @@ class Stream:
                     if late and late == [projection.at for projection in ahead]:
                         parallel_names.append(name)
                     elif late:
-                        raise Wrong(
-                            f"{name} reads the stream from before the sublayer ahead of it, whose "
-                            "output is missing in it"
-                        )
+                        raise Wrong(f"""{name} reads the stream from before the sublayer ahead
+                            of it, whose output is missing in it""")
                 elif not readings or (p.at not in once and p.x.shape[-1] == self.C):
-                    raise Wrong(
-                        f"{self.name(len(readings), p)} reads something that is neither the stream "
-                        "nor a norm of it"
-                    )
+                    raise Vague(f"""{self.name(len(readings), p)} reads something that is
+                        neither the stream nor a norm of it""")
             if p.at in once:
                 readings[-1].outputs.append(p)
         if readings and not readings[-1].outputs:
             raise Wrong(f"the output of {readings[-1].name} is never added to the stream")
         if len(readings) != 2 * self.layers:
-            raise Wrong(
-                f"{self.layers} layers add to the stream {len(readings)} times; an attention and a "
-                f"feed-forward layer each make {2 * self.layers}"
-            )
+            raise Wrong(f"""{self.layers} layers add to the stream {len(readings)} times; an
+                attention and a feed-forward layer each make {2 * self.layers}""")
         if parallel_names and len(parallel_names) != self.layers:
-            raise Wrong(
-                f"{parallel_names[0]} reads the stream from before the attention ahead of it, as "
-                "in a parallel block, and those of other layers don't"
-            )
+            raise Wrong(f"""{parallel_names[0]} reads the stream from before the attention ahead
+                of it, as in a parallel block, and those of other layers don't""")
         self.parallel = bool(parallel_names)
         readings.append(Reading(self.head, final[0], final[1], name="the output layer"))
         return readings
@@ -266,8 +259,8 @@ class Stream:
             attends = number % 2 == 0
         return f"the {'attention' if attends else 'feed-forward layer'} of layer {number // 2}"
 
-    def explain(self) -> str:
-        """The first place where the stream is not a plain sum, in words."""
+    def explain(self) -> NoReturn:
+        """Raise Wrong, with the first place where the stream is not a plain sum."""
         earlier: list[Projection] = []
         names: list[str] = []
         for p in [*self.body, self.head]:
@@ -280,10 +273,15 @@ class Stream:
             if not fit.plain and kind:
                 before = names[-1] if names else "the first sublayer"
                 sublayer = "the output layer" if p is self.head else self.name(len(names), p)
-                return self.words(state, fit, p, earlier, before, sublayer)
+                words = self.words(state, fit, p, earlier, before, sublayer)
+                if words:
+                    raise Wrong(words)
+                raise Vague(f"""what {sublayer} reads is not a norm of a sum of the embedding
+                    and the sublayers before it ({fit.left:.0%} is left over)""")
             earlier.append(p)
             names.append(self.name(len(names), p))
-        return "the last norm gives no norm of the stream: is it there, and over the features?"
+        raise Vague("""the last norm gives no norm of the stream: is it there, and over the
+            features?""")
 
     def words(
         self,
@@ -337,7 +335,4 @@ class Stream:
                 f"the output of {before} is normalized before it is added: the norm belongs in "
                 "front of the sublayer"
             )
-        return (
-            f"what {sublayer} reads is not a norm of a sum of the embedding and the sublayers "
-            f"before it ({fit.left:.0%} is left over)"
-        )
+        return ""

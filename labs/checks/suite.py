@@ -27,9 +27,11 @@ from labs import checks, models
 from labs.checks import generic, scope
 from labs.checks.limits import TookTooLong, Unusable
 from labs.checks.property_check import (
+    TRAINING,
     Check,
     NotJudged,
     Result,
+    Vague,
     Warned,
     Wrong,
     how_to_overrule,
@@ -68,45 +70,43 @@ def split(for_: str) -> list[str]:
 
 
 def checks_for(for_: str) -> list[Check]:
-    """The checks for a --for value, the quick and basic ones first."""
+    """The checks for a --for value, in the order in which the first that fails shows the cause."""
     own_checks = [check for name in split(for_) for check in OWN[name].CHECKS]
-    return [*generic.FIRST, *own_checks, *generic.LAST]
+    return sorted([*generic.CHECKS, *own_checks], key=lambda check: check.rank)
 
 
 def run_check(check: Check, subject: Any, limit: Limit = contextlib.nullcontext) -> Result:
     """Run one check under a limit. Only the learner's own errors fail it."""
     began = time.perf_counter()
     passed, judged, seen = False, True, ""
-    uncallable = late = False
+    late = vague = False
+    is_interface = check is generic.interface
     try:
         with limit(check.name):
             passed, seen = True, check.run(subject)
     except (NotJudged, TookTooLong) as reason:
         judged, late, seen = False, isinstance(reason, TookTooLong), str(reason)
     except (Wrong, Unusable) as wrong:
-        seen = str(wrong)
+        seen, vague = str(wrong), isinstance(wrong, Vague)
     except Exception as error:
         at = own_line(error, subject.path)
         error_text = ": ".join(part for part in (type(error).__name__, first_line(error)) if part)
         seen = error_text + (f" at {at}{fields_in(at, subject)}" if at else "")
         # the interface check calls the file as the trainer does, and nothing else: what comes of it
         # stops a training, too. Any other check may be to blame itself where no line is met
-        uncallable = check is generic.interface
-        judged = uncallable or at is not None
+        judged = is_interface or at is not None
     seconds = round(time.perf_counter() - began, 3)
     result = Result(
         check.name, passed, check.expected, str(seen), check.why, seconds, judged=judged, late=late
     )
     if passed or not judged:
         return replace(result, warning=isinstance(seen, Warned))
-    if uncallable:
-        return result
-    if check is generic.interface and not overrules(subject.text).get(check.name):
+    if is_interface:
         return result  # what it asks for is needed: advice to overrule it would be odd
     if reason := overrules(subject.text).get(check.name, ""):
         return replace(result, passed=True, warning=True, overruled=reason)
     doubt = "; ".join(words for words in (check.doubt, how_to_overrule(check.name)) if words)
-    return replace(result, doubt=doubt)
+    return replace(result, doubt=doubt, vague=vague)
 
 
 def run_all(
@@ -117,15 +117,33 @@ def run_all(
 ) -> Iterator[Result]:
     """Run the checks one by one; `begin` hears each name first, and `limit` surrounds each. Ends
     after the interface check when that fails: nothing else could be told. A modification of which
-    no check could judge the file fails, too, unless there was no time for them."""
+    no check could judge the file fails, too, unless there was no time for them.
+
+    A failure that follows from one before it says so. One that is vague is held back until the
+    modification's checks, which may know its name, are through."""
     due = checks_for(for_)
     results: dict[str, Result] = {}
+    held: list[Result] = []
+
+    def told(some: list[Result]) -> Iterator[Result]:
+        for result in some:
+            if result.failed:
+                result = replace(result, follows=cause_of(result.name, results))
+            results[result.name] = result
+            yield result
+
     for check in due:
         begin(check.name)
+        if check.rank == TRAINING:
+            yield from told(held)
+            held = []
         if sum(result.late for result in results.values()) >= MOST_LATE:
             check = replace(check, run=out_of_time)
-        result = results[check.name] = run_check(check, subject, limit)
-        yield result
+        result = run_check(check, subject, limit)
+        if result.vague and check.rank < TRAINING:
+            held.append(result)
+            continue
+        yield from told([result])
         if check is generic.interface:
             if result.failed:
                 return
@@ -135,20 +153,40 @@ def run_all(
     for variant in split(for_):
         own_results = [results[check.name] for check in OWN[variant].CHECKS]
         if not any(result.judged or result.late for result in own_results):
-            yield run_check(unseen(variant, own_results), subject)
+            yield from told([run_check(unseen(variant, own_results), subject)])
     known_names = {check.name for module in OWN.values() for check in module.CHECKS}
     known_names |= {check.name for check in due} | {unseen(variant, []).name for variant in OWN}
     unknown = [name for name in overrules(subject.text) if name not in known_names]
     if unknown:
-        yield Result(
+        yield warning(
             "overrules",
-            True,
             "each overrule in the file names a check",
             f'no check is called "{unknown[0]}"',
             "A name with a slip overrules nothing.",
-            0.0,
-            warning=True,
         )
+
+
+def warning(name: str, expected: str, seen: str, why: str) -> Result:
+    return Result(name, True, expected, seen, why, 0.0, warning=True)
+
+
+def cause_of(name: str, results: dict[str, Result]) -> str:
+    """The check whose failure a later one follows from, as a rule; "" if there is none. The checks
+    of two modifications fail each for a cause of its own."""
+
+    def modification(check: str) -> str:
+        before, colon, _ = check.partition(": ")
+        return before if colon and before in OWN else ""
+
+    own = modification(name)
+    return next(
+        (
+            result.name
+            for result in results.values()
+            if result.failed and (not own or modification(result.name) in ("", own))
+        ),
+        "",
+    )
 
 
 def out_of_time(subject: Any) -> str:
@@ -220,15 +258,12 @@ def unmet_name(subject: Any, guessed: str) -> Result | None:
     unseen_parts = [name for name in split(wanted) if name not in split(guessed)]
     if not unseen_parts:
         return None
-    return Result(
+    return warning(
         "file name",
-        True,
         "the file does what its name says",
         f"not seen in {subject.path.name}: {', '.join(unseen_parts)}; it is checked as {guessed} "
         f"(--for {wanted} checks for all that its name says)",
         "A file is judged by what it does: its name decides only where that shows no modification.",
-        0.0,
-        warning=True,
     )
 
 

@@ -7,8 +7,10 @@ unit, where a and b are two outputs of projections of one input, in whatever ord
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,7 +18,7 @@ from torch.nn import functional as F
 
 from labs.checks.generic import baseline, baseline_too, layer_params
 from labs.checks.property_check import NotJudged, Warned, Wrong, another_kind, change, check
-from labs.checks.stream import is_norm
+from labs.checks.stream import KINDS, is_norm
 from labs.checks.subject import LAYERS, C, H, Subject, shake, tokens
 from labs.checks.trace import Projection, Trace, first_alike
 
@@ -64,47 +66,42 @@ def feed_forward_layers(s: Subject) -> list[FeedForward]:
 def find(trace: Trace, width: int) -> list[FeedForward]:
     """The feed-forward layers of one forward pass: the projections that come back to the stream's
     width from something that is not attention's."""
-    hidden_layers = []
-    pool = [head.out for head in trace.heads]
+    layers = []
     since = 0
     for at, down in enumerate(trace.projections):
         if all(part.shape[-1] != width for part in down.parts) or down.x.shape[-1] == width:
             continue
         u = down.x.float()
-        if any(torch.allclose(u[:, : out.shape[-1]], out, rtol=1e-2, atol=1e-4) for out in pool):
+        if any(close(u[:, : head.out.shape[-1]], head.out) for head in trace.heads):
             continue  # one head's output, on its way back
         before = [p for p in trace.projections[since:at] if p.x.shape[-1] == width]
-        hidden_layers.append(recognize(u, before, any(p.biased for p in [*before[-2:], down])))
+        layers.append(recognize(u, before, any(p.biased for p in [*before[-2:], down])))
         since = at + 1
-    if not hidden_layers:
-        raise Wrong(
-            "looked for projections back to the stream from a hidden layer of another width, and "
-            f"found none among {len(trace.projections)} products with weights"
-        )
-    return hidden_layers
+    if not layers:
+        raise Wrong(f"""looked for projections back to the stream from a hidden layer of another
+            width, and found none among {len(trace.projections)} products with weights""")
+    return layers
 
 
 def recognize(u: Tensor, before: list[Projection], biases: bool) -> FeedForward:
     """Find the combination of the projections before it that gives u (T, hidden)."""
-    hidden = u.shape[-1]
-    singles, pairs = [], []
-    for p in before:
-        out = p.out.float()
-        if out.shape[-1] == 2 * hidden:
-            first, second = out.chunk(2, dim=-1)
-            pairs += [
-                (first, second, "one fused projection, gate first"),
-                (second, first, "one fused projection, value first"),
-                (out[:, 0::2], out[:, 1::2], "one fused projection, gate and value in turns"),
-                (out[:, 1::2], out[:, 0::2], "one fused projection, value and gate in turns"),
-            ]
-        elif out.shape[-1] == hidden:
-            singles.append(out)
-    for i, a in enumerate(singles):
-        for j, b in enumerate(singles):
-            if i != j and not torch.equal(a, b):  # a projection that is called twice counts once
-                which = "gate first" if i < j else "value first"
-                pairs.append((a, b, f"two projections, {which}"))
+    hidden, outs = u.shape[-1], [p.out.float() for p in before]
+    singles = [out for out in outs if out.shape[-1] == hidden]
+    pairs = [
+        (*parts, f"one fused projection, {layout}")
+        for out in outs
+        if out.shape[-1] == 2 * hidden
+        for (a, b), (first, second) in (
+            (out.chunk(2, dim=-1), ("gate first", "value first")),
+            ((out[:, 0::2], out[:, 1::2]), ("gate and value in turns", "value and gate in turns")),
+        )
+        for *parts, layout in ((a, b, first), (b, a, second))
+    ]
+    pairs += [
+        (a, b, f"two projections, {'gate' if i < j else 'value'} first")
+        for (i, a), (j, b) in itertools.permutations(enumerate(singles), 2)
+        if not torch.equal(a, b)  # a projection that is called twice counts once
+    ]
     for a, b, layout in pairs:
         for combination, combine in COMBINATIONS.items():
             for activation, act in ACTIVATIONS.items():
@@ -115,10 +112,9 @@ def recognize(u: Tensor, before: list[Projection], biases: bool) -> FeedForward:
             if close(act(a), u):
                 return FeedForward(hidden, "alone", activation, "", biases)
     for a, b, layout in pairs:
-        beta = swish(u / b, a)
-        if beta is not None:
+        if (beta := swish(u / b, a)) is not None:
             return FeedForward(hidden, "product", f"{SWISH} {beta:.3g}", layout, biases)
-    columns = torch.cat([p.out.float() for p in before], dim=-1) if before else u[:, :0]
+    columns = torch.cat(outs, dim=-1) if outs else u[:, :0]
     for activation, act in ACTIVATIONS.items():
         if unit_by_unit(act(columns), columns, u):
             layout = "gate and value in an order of their own"
@@ -134,23 +130,19 @@ def swish(gated: Tensor, z: Tensor) -> float | None:
     no β fits."""
     share = (gated / z).double()
     usable = (share > 1e-4) & (share < 1 - 1e-4) & (z.abs() > 1e-2)
-    if usable.float().mean() < 0.5:
-        return None
-    logits = torch.where(usable, share.logit(), 0.0)
-    inputs = torch.where(usable, z.double(), 0.0)
+    logits, inputs = (torch.where(usable, t, 0.0) for t in (share.logit(), z.double()))
     beta = (logits * inputs).sum(0) / inputs.pow(2).sum(0).clamp(min=1e-12)
-    if (logits - beta * inputs).abs().max() > 1e-2 * logits.abs().max():
-        return None
-    return beta.mean().item()
+    fits = (logits - beta * inputs).abs().max() <= 1e-2 * logits.abs().max()
+    return beta.mean().item() if fits and usable.float().mean() >= 0.5 else None
 
 
-def slip_of(u: Tensor, pairs: list[tuple[Tensor, Tensor, str]]) -> str:
+def slip_of(u: Tensor, pairs: list[Any]) -> str:
     """Name the slip of a hidden layer (T, hidden) that is not a product of gate and value; "" if it
     has no name here."""
     for a, b, _ in pairs:
         for activation, act in ACTIVATIONS.items():
             product = act(a) * b
-            if any(is_norm(u, product, kind) for kind in ("LayerNorm", "RMS")):
+            if any(is_norm(u, product, kind) for kind in KINDS):
                 return f"a norm is between the product (of {activation}) and the projection back"
             right = (product - u).abs().amax(0) < 1e-3 * u.abs().max()
             # by chance, a unit or two
@@ -163,14 +155,13 @@ def unit_by_unit(gates: Tensor, values: Tensor, u: Tensor) -> bool:
     """True if each column of u (T, hidden) is a column of gates (T, N) times another of values."""
     if values.shape[-1] < 2 or values.shape[-1] > 1024:
         return False
-    size = u.abs().max()
     # a column that comes twice is one projection, called twice: a gate that is its own value
     other = (values[:, :, None] - values[:, None, :]).abs().amax(0) > 1e-6
     for unit in u.unbind(-1):
         left = other.clone()
-        for t in range(len(unit)):
-            gap = (gates[t][:, None] * values[t][None, :] - unit[t]).abs()
-            left &= gap < 1e-4 * size + 1e-3 * unit[t].abs()
+        for gate, value, target in zip(gates, values, unit, strict=True):
+            gap = (gate[:, None] * value[None, :] - target).abs()
+            left &= gap < 1e-4 * u.abs().max() + 1e-3 * target.abs()
             if not left.any():
                 return False
     return True
@@ -184,54 +175,49 @@ def close(a: Tensor, b: Tensor) -> bool:
     "swiglu: gate and value",
     "two projections of one input, multiplied with each other: (act(xW) * xV) W2",
     "The product is the idea: one branch scales the other, per token and per unit.",
-    "The check looks for the projection back to the stream, and for its input among the products "
-    "of the projections before it; a gate that is computed in another way is not seen",
+    "The check looks for gate and value among the projections before the one back to the stream; a "
+    "gate that is computed in another way is not seen",
 )
 def gate(s: Subject) -> str:
-    if len(feed_forward_layers(s)) == 2 * LAYERS and all(
-        ff.combination == "alone" for ff in feed_forward_layers(s)
-    ):
-        raise Wrong(
-            f"two projections back to the stream in each of {LAYERS} layers: gate and value are "
-            "projected back each by itself, where their product should be"
-        )
-    for number, ff in enumerate(feed_forward_layers(s)):
-        if ff.combination == "alone" and (slip := slip_of_layer(s.small(), C)):
-            raise Wrong(f"feed-forward layer {number}: {slip}")
-        if ff.combination != "product":
-            of = "" if ff.activation == "nothing" else f"{ff.activation} of "
-            added = "gate and value are added, not multiplied"
-            slips = {
-                "alone": f"only {of}one projection is projected back; no gate was found",
-                **dict.fromkeys(("sum", "difference", "act(sum)"), added),
-                "act(product)": "the activation is of the product, not of the gate",
-                "both": f"gate and value both go through {ff.activation}",
-                "": ff.slip or f"its {ff.hidden} hidden units are not a product of two projections",
-            }
-            raise Wrong(f"feed-forward layer {number}: {slips[ff.combination]}")
-    if len(feed_forward_layers(s)) != LAYERS:
-        raise Wrong(
-            f"{len(feed_forward_layers(s))} feed-forward layers were found in {LAYERS} layers"
-        )
-    return feed_forward_layers(s)[0].layout
+    layers = feed_forward_layers(s)
+    if len(layers) == 2 * LAYERS and all(ff.combination == "alone" for ff in layers):
+        raise Wrong(f"""two projections back to the stream in each of {LAYERS} layers: gate and
+            value are projected back each by itself, where their product should be""")
+    for number, ff in enumerate(layers):
+        of = "" if ff.activation == "nothing" else f"{ff.activation} of "
+        added = "gate and value are added, not multiplied"
+        slips = {
+            "alone": f"only {of}one projection is projected back; no gate was found",
+            **dict.fromkeys(("sum", "difference", "act(sum)"), added),
+            "act(product)": "the activation is of the product, not of the gate",
+            "both": f"gate and value both go through {ff.activation}",
+            "": ff.slip or f"its {ff.hidden} hidden units are not a product of two projections",
+        }
+        if ff.combination in slips:
+            elsewhere = slip_of_layer(s.small(), C) if ff.combination == "alone" else ""
+            raise Wrong(f"feed-forward layer {number}: {elsewhere or slips[ff.combination]}")
+    if len(layers) != LAYERS:
+        raise Wrong(f"{len(layers)} feed-forward layers were found in {LAYERS} layers")
+    return layers[0].layout
 
 
 def slip_of_layer(trace: Trace, width: int) -> str:
     """The place where a gate multiplies something else than the hidden units, if there is one."""
-    for p in trace.projections:
-        for gate in trace.projections:
-            if gate.at >= p.at or gate.out.shape[-1] != width or gate.x.shape != gate.out.shape:
+    for gate, p in itertools.permutations(trace.projections, 2):
+        if gate.out.shape[-1] != width:
+            continue
+        for activation, act in ACTIVATIONS.items():
+            if (
+                gate.at < p.at
+                and gate.x.shape == gate.out.shape
+                and close(act(gate.out) * gate.x, p.x)
+            ):
+                return "the gate multiplies the layer's input, not its hidden units"
+            if activation == "nothing" or p.out.shape[-1] != width:
                 continue
-            for act in ACTIVATIONS.values():
-                if close(act(gate.out) * gate.x, p.x):
-                    return "the gate multiplies the layer's input, not its hidden units"
-    for down in trace.projections:
-        for gate in trace.projections:
-            if down.out.shape[-1] == gate.out.shape[-1] == width and down is not gate:
-                for activation, act in ACTIVATIONS.items():
-                    gated = act(gate.out) * down.out
-                    if activation != "nothing" and any(close(gated, row) for _, row in trace.rows):
-                        return "the gate multiplies what is projected back, not the hidden units"
+            gated = act(gate.out) * p.out
+            if any(close(gated, row) for _, row in trace.rows):
+                return "the gate multiplies what is projected back, not the hidden units"
     return ""
 
 
@@ -242,26 +228,18 @@ def slip_of_layer(trace: Trace, width: int) -> str:
     "bilinear layer.",
 )
 def silu(s: Subject) -> str:
-    names = {
-        "sigmoid": "GLU",
-        "ReLU": "ReGLU",
-        "GELU": "GEGLU",
-        "GELU (tanh)": "GEGLU",
-        "nothing": "the bilinear layer",
-    }
+    names = {"sigmoid": "GLU", "ReLU": "ReGLU", "GELU": "GEGLU", "nothing": "the bilinear layer"}
     for number, ff in enumerate(feed_forward_layers(s)):
         if ff.activation.startswith(SWISH):
             return another_kind(f"the gate goes through {ff.activation}; SiLU has β = 1")
         if ff.combination == "product" and ff.activation != "SiLU":
-            which = names.get(ff.activation)
+            which = names.get(ff.activation.removesuffix(" (tanh)"))
             raise Wrong(
                 f"feed-forward layer {number}: the gate goes through {ff.activation}"
                 + (f": that is {which}" if which else "")
             )
-        if ff.combination != "product":
-            if ff.activation == "SiLU":
-                continue  # the gate's check says what else is wrong
-            raise NotJudged("no gate was found")
+        if ff.combination != "product" and ff.activation != "SiLU":
+            raise NotJudged("no gate was found")  # else the gate's check says what is wrong
     return f"SiLU in {len(feed_forward_layers(s))} layers"
 
 
@@ -271,21 +249,17 @@ def silu(s: Subject) -> str:
     "The paper has none, and a bias in one arm only would be a second difference.",
 )
 def bias(s: Subject) -> str:
-    for number, ff in enumerate(feed_forward_layers(s)):
-        if not ff.biases:
-            continue
-        if baseline_too(s, lambda reference: any(f.biases for f in feed_forward_layers(reference))):
-            return f"feed-forward layer {number} has a bias, as its baseline has"
-        if "bias" not in s.fields:
-            return another_kind(
-                f"feed-forward layer {number} has a bias, and GPTConfig has no field bias that "
-                "would turn it off; the paper has none"
-            )
-        raise Wrong(
-            f"feed-forward layer {number} has a bias although the config says bias=False, and "
-            f"{baseline(s)[0]} has none (--baseline FILE names another)"
-        )
-    return "none"
+    biased = [number for number, ff in enumerate(feed_forward_layers(s)) if ff.biases]
+    if not biased:
+        return "none"
+    has = f"feed-forward layer {biased[0]} has a bias"
+    if baseline_too(s, lambda reference: any(f.biases for f in feed_forward_layers(reference))):
+        return f"{has}, as its baseline has"
+    if "bias" not in s.fields:
+        return another_kind(f"""{has}, and GPTConfig has no field bias that would turn it off;
+            the paper has none""")
+    raise Wrong(f"""{has} although the config says bias=False, and {baseline(s)[0]} has none
+        (--baseline FILE names another)""")
 
 
 @check(
@@ -298,11 +272,9 @@ def hidden(s: Subject) -> str:
         raise NotJudged("no gate was found")
     sizes = {}
     for width, heads in ((128, 4), (768, 12)):
-        model = s.undrawn(
-            zero=True, n_embd=width, n_layer=1, n_head=heads, vocab_size=16, block_size=8
-        )
-        trace_of_width = s.watch(shake(model), tokens(1, 8, 16), width)
-        sizes[width] = find(trace_of_width, width)[0].hidden
+        small = {"n_layer": 1, "n_head": heads, "vocab_size": 16, "block_size": 8}
+        model = s.undrawn(zero=True, n_embd=width, **small)
+        sizes[width] = find(s.watch(shake(model), tokens(1, 8, 16), width), width)[0].hidden
     more = {width: 3 * h / (8 * width) - 1 for width, h in sizes.items()}
     seen = "; ".join(
         f"C = {w}: {h} (⅔ · 4C = {8 * w / 3:.1f}), {change(more[w])} feed-forward parameters"
@@ -319,12 +291,13 @@ def hidden(s: Subject) -> str:
         raise Wrong(cure)
     if abs(more[768]) > 0.10:
         raise Wrong(seen + uncut(more))
-    own_count, reference_count = layer_params(s), layer_params(baseline(s)[1])
-    if abs(own_count / reference_count - 1) > 0.10 and not shares_values(s.small()):
-        raise Wrong(
-            f"{seen}; but a whole layer has {change(own_count / reference_count - 1)} parameters: "
-            "do two of the three matrices share theirs?"
-        )
+    share = layer_params(s) / layer_params(baseline(s)[1]) - 1
+    heads_share = any(
+        len({*first_alike([h.v for h in layer])}) < H for layer in s.small().layers(H)
+    )
+    if abs(share) > 0.10 and not heads_share:
+        raise Wrong(f"""{seen}; but a whole layer has {change(share)} parameters: do two of the
+            three matrices share theirs?""")
     if abs(more[128]) > 0.10:
         return Warned(f"{seen}: at C = 128, as preset quick trains, the rounding makes it another")
     return seen
@@ -332,28 +305,15 @@ def hidden(s: Subject) -> str:
 
 def uncut(more: dict[int, float]) -> str:
     """The usual reason for a hidden layer that is larger or smaller by these shares, by width."""
-    reasons = {
+    for share, words in {
         0.5: "the hidden layer has 4C units, without the cut by ⅔",
         -0.25: "the hidden layer has 2C units, where ⅔ · 4C is 2.67 C",
         -1 / 3: "the cut by ⅔ is made twice",
         1.0: "the hidden layer has twice as many units",
-    }
-    return next(
-        (
-            f": {words}"
-            for share, words in reasons.items()
-            if all(abs(excess - share) < 0.03 for excess in more.values())
-        ),
-        "",
-    )
-
-
-def shares_values(trace: Trace) -> bool:
-    """True if heads of one layer share their values, which saves parameters elsewhere."""
-    return any(
-        len(set(first_alike([head.v for head in layer_heads]))) < H
-        for layer_heads in trace.layers(H)
-    )
+    }.items():
+        if all(abs(excess - share) < 0.03 for excess in more.values()):
+            return f": {words}"
+    return ""
 
 
 FILE_NAMES = ("glu",)

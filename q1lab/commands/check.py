@@ -100,7 +100,7 @@ def _settings(overrides: tuple[str, ...]) -> dict[str, Any]:
 def _check_once(
     file: Path, for_: str | None, baseline: str | None, settings: dict[str, Any], as_json: bool
 ) -> int:
-    from q1lab.week.own_model.run_checks import run_checks
+    from q1lab.week.own_model.run_checks import run_checks, words_for_following
 
     show = (lambda result: None) if as_json else print_result
     compared = variants.find_variant(baseline).path if baseline else None
@@ -109,6 +109,8 @@ def _check_once(
     if as_json:
         click.echo(json.dumps(report.as_dict(), ensure_ascii=False))
         return report.code
+    if following := words_for_following(report.checks):
+        click.echo(f"{click.style('✗', fg='red')} {wrapped(following, 2, None)}")
     # a print in __init__ is repeated for every model that is built
     printed = list(dict.fromkeys(report.printed.splitlines()))
     if printed:
@@ -144,6 +146,8 @@ def _note_passed(file: Path, report: CheckReport) -> str | None:
 def print_result(result: CheckResult) -> None:
     """Print one result: a line if it passed, else also the expectation, the observation and the
     reason."""
+    if result.follows:
+        return  # one line at the end is about all of them
     if not result.failed:
         symbol, color = ("✓", "green") if result.passed and not result.warning else ("!", "yellow")
         click.echo(f"{click.style(symbol, fg=color)} {wrapped(result.words, 2, None)}")

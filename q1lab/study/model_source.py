@@ -23,8 +23,10 @@ WRAPPER = "q1lab take wrapper.py"
 NANOGPT_FIELDS = ("block_size", "vocab_size", "n_layer", "n_head", "n_embd")
 """The fields of GPTConfig that every study sets."""
 
-OTHER_ARGUMENT = re.compile(r"cache|past|mask|pos|start", re.IGNORECASE)
-"""Second arguments of a forward that are not targets."""
+TARGETS = re.compile(r"targets?|labels?|y|tgt", re.IGNORECASE)
+"""Second arguments of a forward that are targets."""
+ON_PYPI = ("einops", "jaxtyping", "beartype", "rotary_embedding_torch", "x_transformers")
+"""Packages that model files use, and that are found under the name by which they are imported."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,17 @@ class MissingImport:
     is_beside: bool
     """True if a file or folder of that name lies beside the model file."""
 
+    @property
+    def is_installable(self) -> bool:
+        return not self.is_beside and self.module.split(".")[0] in ON_PYPI
+
     def __str__(self) -> str:
         used = f", used in {_lines(self.used_lines)}" if self.used_lines else ""
         where = "lies beside this file" if self.is_beside else "is not installed"
+        if self.is_installable:
+            where += (
+                f" (`pip install {self.module.split('.')[0]}`, in q1lab's environment, is enough)"
+            )
         return f"line {self.line} imports {self.module}, which {where}{used}"
 
 
@@ -59,7 +69,9 @@ class ModelSource:
     made_of: int
     """The number of arguments that the model class is made from."""
     takes_targets: bool
-    """True if the model's forward takes a second argument."""
+    """True if the model's forward takes targets as its second argument."""
+    own_words: tuple[str, ...]
+    """What the file's modules read of a config that nothing gives it."""
 
 
 def advice(text: str, path: Path) -> str:
@@ -92,9 +104,14 @@ def _steps(source: ModelSource) -> Iterator[str]:
         listed = "; ".join(map(str, source.missing_imports[:4]))
         more = len(source.missing_imports) - 4
         listed += f"; and {more} more" if more > 0 else ""
+        own = not all(missing.is_installable for missing in source.missing_imports)
         yield (
-            f"{listed}: a model file is complete in itself, so put in what the model needs of "
-            "that, and take out the rest"
+            listed
+            + (
+                ": a model file is complete in itself, so put in what the model needs of that, and "
+                "take out the rest"
+            )
+            * own
         )
     if source.runs_from is not None:
         if source.last_line_of_model and source.last_line_of_model < source.runs_from:
@@ -107,6 +124,11 @@ def _steps(source: ModelSource) -> Iterator[str]:
             yield (
                 "GPT.forward takes no targets; give it targets=None and let it return (logits, "
                 f"loss), as `{WRAPPER}` shows"
+            )
+        elif source.own_words:
+            yield (
+                f"GPT reads {', '.join(source.own_words)} of its config, where nanoGPT has "
+                f"{', '.join(NANOGPT_FIELDS)}: rename them, or use `{WRAPPER}`, which translates"
             )
         return
     if source.model_class is None:
@@ -129,7 +151,7 @@ def _steps(source: ModelSource) -> Iterator[str]:
     config = f"its config is {source.config_class} and " if source.config_class else ""
     yield (
         f"{config}its model is {source.model_class}; `{WRAPPER}` gives it the names and the call "
-        "that q1lab uses, in fifteen lines at the file's end"
+        "that q1lab uses, in a few lines at the file's end"
     )
 
 
@@ -156,7 +178,8 @@ def read_source(text: str, path: Path) -> ModelSource:
         model_class=model.name if model else None,
         config_fields=_fields(config),
         made_of=len(made_of),
-        takes_targets=not takes or any(not OTHER_ARGUMENT.search(name) for name in takes[1:2]),
+        takes_targets=not takes or any(TARGETS.fullmatch(name) for name in takes[1:2]),
+        own_words=_own_words(config, modules),
     )
 
 
@@ -253,10 +276,13 @@ def _called(call: ast.Call) -> str:
 def _is_module(node: ast.ClassDef, classes: dict[str, ast.ClassDef]) -> bool:
     """True if a class is a torch.nn.Module, directly or through classes of the file."""
     for base in node.bases:
-        name = base.attr if isinstance(base, ast.Attribute) else getattr(base, "id", "")
+        name = _name_of(base)
         if name.endswith("Module") or (
             name in classes and name != node.name and _is_module(classes[name], {})
         ):
+            return True
+        # a base from elsewhere, as those of a model hub, is one where there is a forward
+        if name not in classes and name != "object" and _method(node, "forward"):
             return True
     return False
 
@@ -303,6 +329,31 @@ def _fields(node: ast.ClassDef | None) -> tuple[str, ...]:
         for part in (node.body if node else ())
         if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name)
     )
+
+
+def _own_words(config: ast.ClassDef | None, modules: dict[str, ast.ClassDef]) -> tuple[str, ...]:
+    """The fields that modules read of something called config and that neither nanoGPT nor the
+    file's own config class has."""
+    if config is None or config.bases:
+        return ()
+    known = {*NANOGPT_FIELDS, "dropout", "bias"}
+    for part in ast.walk(config):
+        if isinstance(part, ast.FunctionDef):
+            known.add(part.name)
+        elif isinstance(part, ast.Name | ast.Attribute) and isinstance(part.ctx, ast.Store):
+            known.add(_name_of(part))
+    attributes = [
+        part
+        for node in modules.values()
+        for part in ast.walk(node)
+        if isinstance(part, ast.Attribute) and _name_of(part.value) == "config"
+    ]
+    known |= {part.attr for part in attributes if isinstance(part.ctx, ast.Store)}
+    return tuple(dict.fromkeys(part.attr for part in attributes if part.attr not in known))
+
+
+def _name_of(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
 def _method(node: ast.ClassDef | None, name: str) -> ast.FunctionDef | None:

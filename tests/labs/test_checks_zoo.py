@@ -105,9 +105,10 @@ def test_what_the_baseline_has_too_is_no_second_difference(
 def test_the_first_message_about_a_wrong_file_does_not_mislead(case: Case, tmp_path: Path) -> None:
     """It names the mistake or shows a symptom of it, as the case declares, and speaks of no other
     property."""
-    first = next(result for result in judged(case, tmp_path) if result.failed)
+    first, *others = (r for r in judged(case, tmp_path) if r.failed)
     assert case.says
     assert case.says in first.seen, f"misleads: {first.name}: {first.seen}"
+    assert [r.name for r in others if not r.follows] == []  # one mistake, one report
 
 
 def test_so_many_messages_name_the_mistake() -> None:

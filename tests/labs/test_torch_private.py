@@ -63,10 +63,12 @@ def labs_without(name: str | None, folder: Path) -> Path:
 
 
 def checked(at: Path) -> list[dict[str, Any]]:
-    limit = ["--step-seconds", "120"]  # a loaded machine
-    words = (str(MODELS / "rope.py"), "--for", "rope", "--json", *limit)
+    # long steps: a loaded machine
+    request = {"file": str(MODELS / "rope.py"), "for": "rope", "step_seconds": 120}
     log = at / "checks.log"
-    assert exit_status(start_module(at, "labs.checks", *words, log=log)) == 0, log.read_text()
+    assert exit_status(start_module(at, "labs.checks", json.dumps(request), log=log)) == 0, (
+        log.read_text()
+    )
     return [{**json.loads(line), "seconds": 0} for line in log.read_text().splitlines()]
 
 

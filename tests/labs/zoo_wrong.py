@@ -138,8 +138,8 @@ NORMS = [
     names("is something detached", rms("the statistics detached", RMSLINE.replace("x.pow(2)", "x.detach().pow(2)"))),
     names("between model.eval() and model.train()", rms("LayerNorm while training", f"F.layer_norm(x, x.shape[-1:], self.weight) if self.training else {RMSLINE}")),
     names("eps is 0.1", Case("a large eps", "rmsnorm", edits=(("norm", "eps=1e-5", "eps=0.1"),))),
-    names("norm: a shift of all features", Case("LayerNorm at the end", "rmsnorm", edits=(("blocks", "self.norm = Norm(config.n_embd, config.bias)", "self.norm = nn.LayerNorm(config.n_embd, bias=False)"),))),
-    names("blocks.2.norm2: a shift of all features", Case("LayerNorm in the last block", "rmsnorm", edits=(("block_init", "self.norm2 = Norm(config.n_embd, config.bias)", "self.norm2 = Norm(config.n_embd) if layer < 2 else nn.LayerNorm(config.n_embd, bias=False)"),))),
+    names("norm: the mean is still taken out", Case("LayerNorm at the end", "rmsnorm", edits=(("blocks", "self.norm = Norm(config.n_embd, config.bias)", "self.norm = nn.LayerNorm(config.n_embd, bias=False)"),))),
+    names("blocks.2.norm2: the mean is still taken out", Case("LayerNorm in the last block", "rmsnorm", edits=(("block_init", "self.norm2 = Norm(config.n_embd, config.bias)", "self.norm2 = Norm(config.n_embd) if layer < 2 else nn.LayerNorm(config.n_embd, bias=False)"),))),
     names("the mean is still taken out", Case("a function that is centered, no module", "rmsnorm", {"block_init": SECTIONS["block_init"], "norm": RMS.replace(
         "        return x", "        x = x - x.mean(-1, keepdim=True)\n        return x")})),
     names("the mean is still taken out", Case("nothing changed", "rmsnorm", {"norm": SECTIONS["norm"]})),
@@ -219,7 +219,7 @@ GATES = [
     names("layer 1: only GELU of one projection", Case("in the first layer only", "swiglu", {"mlp": Case("", "swiglu").text().split("class FeedForward")[1].split("class Block")[0].join(["class FeedForward", ""])
         + SECTIONS["mlp"].replace("class FeedForward", "class Plain"), "block_init": SECTIONS["block_init"].replace("self.ffn = FeedForward(config)", "self.ffn = FeedForward(config) if layer == 0 else Plain(config)")})),
     names("only GELU of one projection", Case("nothing changed", "swiglu", {"mlp": SECTIONS["mlp"]})),
-    names("from a hidden layer of another width, and found none", Case("no feed-forward layer at all", "swiglu", {"mlp": "", "block_init": "\n        self.norm1 = Norm(config.n_embd, config.bias)\n        self.attn = Attention(config)\n", "block": f"\n        {X1}\n        return x\n"})),
+    names("a feed-forward layer each make 6", Case("no feed-forward layer at all", "swiglu", {"mlp": "", "block_init": "\n        self.norm1 = Norm(config.n_embd, config.bias)\n        self.attn = Attention(config)\n", "block": f"\n        {X1}\n        return x\n"})),
     names("reads two different inputs", Case("the value reads the stream, not its norm", "swiglu", edits=(("mlp", "def forward(self, x)", "def forward(self, x, y)"), ("mlp", "self.up(x)", "self.up(y)"), ("block", "self.ffn(self.norm2(x))", "self.ffn(self.norm2(x), x)")))),
 ]  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -81,6 +82,39 @@ def test_a_file_of_one_fault_is_told_that_one(old: str, new: str, says: str) -> 
     assert bool(said) == bool(says)
 
 
+def test_a_package_of_pypi_is_installed_and_not_copied() -> None:
+    text = f"from einops import rearrange\nimport flax_of_mine\nclass GPTConfig:\n    {FIELDS}\n"
+    said = advice(text, Path("mine.py"))
+    assert "einops, which is not installed (`pip install einops`, in q1lab's environment" in said
+    assert "put in what the model needs of that" in said
+    said = advice(text.replace("import flax_of_mine\n", ""), Path("mine.py"))
+    assert "pip install einops" in said
+    assert "put in" not in said
+
+
+def test_words_of_a_files_own_for_sizes_are_named() -> None:
+    text = (MODELS / "baseline.py").read_text().replace("config.n_head", "config.heads")
+    said = advice(text, Path("mine.py"))
+    assert said.startswith("GPT reads heads of its config, where nanoGPT has block_size")
+    assert "q1lab take wrapper.py" in said
+    assert advice(text.replace("    n_layer: int", "    heads: int = 4\n    n_layer: int"), Path("mine.py")) == ""  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("targets=None", "max_seq_length", "its model is Whole; `q1lab take wrapper.py`"),
+        ("class Whole(nn.Module)", "class Whole(Hub)", "its model is Whole"),
+    ],
+)
+def test_no_alias_is_advised_where_another_call_is_needed(old: str, new: str, says: str) -> None:
+    body = SCRIPT[SCRIPT.index("class Block") : SCRIPT.index("for step")].replace(old, new)
+    config = FIELDS.replace("n_embd", "dim")
+    said = advice(f"class ModelArgs:\n    {config}\n{body}", Path("mine.py"))
+    assert says in said
+    assert "GPT = Whole" not in said
+
+
 def test_files_that_are_model_files_or_no_python_get_no_advice(tmp_path: Path) -> None:
     for file in MODELS.glob("*.py"):
         if file.stem != "__init__":
@@ -100,20 +134,32 @@ def test_a_study_of_such_a_file_says_the_same(tmp_path: Path) -> None:
     assert advice(SCRIPT, file) in str(refused.value)
 
 
-def test_the_wrapper_makes_a_model_file_of_another(tmp_path: Path) -> None:
-    """Its fifteen lines, below a file whose model has other names."""
+@pytest.mark.parametrize(
+    ("targets", "gives"),
+    [
+        ("", "self.lm_head(x)"),
+        ("", "(self.lm_head(x), x.mean())"),
+        (", targets=None", "(None, self.lm_head(x if targets is not None else x[:, [-1]]))"),
+        (", labels=None", "(self.lm_head(x if labels is not None else x[:, [-1]]).flatten(0, 1), {})"),
+    ],
+    ids=["logits", "a pair", "only the last without targets", "flattened"],
+)  # fmt: skip
+def test_the_wrapper_makes_a_model_file_of_another(
+    targets: str, gives: str, tmp_path: Path
+) -> None:
+    """Its lines, below a file whose model has other names."""
     wrapper = (CONTENT / "files" / "wrapper.py").read_text()
     head, rest = wrapper.split("# ── in place of this stand-in: your file\n")
     ending = rest.split("# ── from here on: the wrapper\n")[1]
     own = (MODELS / "baseline.py").read_text()
     own = own.replace("GPTConfig", "ModelArgs").replace("class GPT(", "class Transformer(")
-    own = own.replace(", targets: Tensor | None = None", "")
-    own = own.split("        if targets is None:")[0] + "        return self.lm_head(x)\n"
+    own = own.replace(", targets: Tensor | None = None", targets)
+    own = own.split("        if targets is None:")[0] + f"        return {gives}\n"
     ending = ending.replace("dim=config.n_embd,", "n_embd=config.n_embd, n_layer=config.n_layer, n_head=config.n_head, block_size=config.block_size, dropout=config.dropout,")  # fmt: skip
     file = tmp_path / "mine.py"
     file.write_text(f"{own}\n{head.split('from torch.nn import functional as F')[0][head.index('from dataclasses'):]}\n{ending}")  # fmt: skip
     done = subprocess.run(
-        [sys.executable, "-m", "labs.checks", str(file), "--for", "baseline"],
+        [sys.executable, "-m", "labs.checks", json.dumps({"file": str(file), "for": "baseline"})],
         cwd=MODELS.parent.parent, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

@@ -381,3 +381,26 @@ async def test_a_missing_file_is_offered_with_the_ways_to_make_it(tmp_path: Path
         await pilot.press("escape")
         (tmp_path / "model.py").write_text("class GPTConfig: ...\n")
         await until(pilot, lambda: "do it" not in words(app).splitlines()[-1])
+
+
+async def test_failures_that_follow_from_another_are_one_line_on_the_screen(repo: Path) -> None:
+    def run(file: Path, for_: str | None, **_: Any) -> CheckReport:
+        first = CheckResult("causality", False, "no leak", "logits moved", "it cheats", 0.1)
+        echoes = [
+            CheckResult(name, False, "", "an echo", "", 0.1, follows="causality")
+            for name in ("context", "attention")
+        ]
+        for check in (first, *echoes):
+            _["on_result"](check)
+        return CheckReport(str(file), "rope", False, (first, *echoes))
+
+    app_ = app(repo)
+    async with app_.run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot, run)
+        await until(pilot, lambda: screen.report is not None)
+        seen = words(app_)
+        assert "✗ causality" in seen
+        assert "✗ 2 more checks fail, as a rule for the" in seen
+        assert "context, attention" in seen
+        assert "an echo" not in seen
+        assert "1 of 3 checks failed, and 2 more for the same reason" in seen

@@ -280,7 +280,7 @@ class CheckScreen(FullScreen[None]):
             variant = self.target or model_file.variant_of_file(self.path) or week.variant
         except Problem:
             variant = week.variant
-        failing = [row for row in self.results.rows.values() if row.failed]
+        failing = [row for row in self.results.rows.values() if row.failed and not row.follows]
         about = failing[0].name.partition(":")[0] if failing else ""
         if about in variants.modifications():  # the failing part of a combined modification
             variant = about

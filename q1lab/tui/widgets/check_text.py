@@ -16,7 +16,12 @@ from q1lab.ground.files import open_regular, os_reason, printable
 from q1lab.study import variants
 from q1lab.week.own_model import diffs
 from q1lab.week.own_model.parents import Parent
-from q1lab.week.own_model.run_checks import CheckReport, CheckResult, command_after_checks
+from q1lab.week.own_model.run_checks import (
+    CheckReport,
+    CheckResult,
+    command_after_checks,
+    words_for_following,
+)
 
 MOST = 400_000
 """At most this many bytes of a file are compared."""
@@ -49,9 +54,18 @@ class CheckRows:
         lines = (
             line
             for name, row in self.rows.items()
+            if not row.follows
             for line in _lines(row, name in self.fresh, width)
         )
-        return Content("\n").join(lines)
+        following = textwrap.wrap(
+            printable(words_for_following(self.rows.values())), max(20, width - 2)
+        )
+        marks = ["✗ ", *["  "] * len(following)]
+        more = (
+            Content.assemble((mark, "bold $error"), part)
+            for mark, part in zip(marks, following, strict=False)
+        )
+        return Content("\n").join([*lines, *more])
 
 
 def _lines(check: CheckResult, fresh: bool, width: int) -> list[Content]:

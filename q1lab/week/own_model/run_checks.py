@@ -18,8 +18,8 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,9 @@ class CheckResult:
     judged: bool = True
     """False if it could not judge the file: it then neither passed nor failed, and ``seen`` says
     why."""
+    follows: str = ""
+    """Of a failed check: the one that failed before it, from whose cause this follows, as a
+    rule."""
 
     @property
     def failed(self) -> bool:
@@ -61,6 +64,15 @@ class CheckResult:
         """Its name and what was seen, in one line."""
         words = f"{self.name}: {'' if self.judged else 'not judged: '}{self.seen}"
         return words + (f"; overruled by the file, because {self.overruled}" * bool(self.overruled))
+
+
+def words_for_following(checks: Iterable[CheckResult]) -> str:
+    """One line for all failures that follow from another one; "" without any."""
+    names = [check.name for check in checks if check.follows]
+    if not names:
+        return ""
+    many = "1 more check fails" if len(names) == 1 else f"{len(names)} more checks fail"
+    return f"{many}, as a rule for the same reason: {', '.join(names)}"
 
 
 @dataclass(frozen=True)
@@ -90,7 +102,9 @@ class CheckReport:
         unseen += self.not_looked_at
         others += f"; not looked at: {', '.join(unseen)}." if unseen else "."
         if bad := len(self.failed):
-            return f"{bad} of {count} checks failed{others}"
+            following = sum(bool(result.follows) for result in self.checks)
+            echoes = f", and {following} more for the same reason" if following else ""
+            return f"{bad} of {count} checks failed{echoes}{others}"
         warned = sum(result.warning and not result.overruled for result in self.checks)
         more = [
             f"{number} {word}"
@@ -101,7 +115,8 @@ class CheckReport:
 
     @property
     def failed(self) -> tuple[CheckResult, ...]:
-        return tuple(result for result in self.checks if result.failed)
+        """The checks that failed, but for those that follow from another one."""
+        return tuple(result for result in self.checks if result.failed and not result.follows)
 
     @property
     def counted(self) -> str:
@@ -148,6 +163,10 @@ class CheckReport:
 
 LOADING = "loading the file"
 """The step of `labs.checks` that imports the model file."""
+MADE_FROM = "what it was made from"
+"""Its name for the file to compare with, where nobody named one."""
+INTERFACE = "interface"
+"""Its check that the file can be called as the trainer does."""
 
 
 def command_after_checks(
@@ -187,9 +206,12 @@ class _Reading:
     """The child's messages so far."""
 
     def __init__(
-        self, on_result: Callable[[CheckResult], None], on_begin: Callable[[str], None]
+        self,
+        path: Path,
+        on_result: Callable[[CheckResult], None],
+        on_begin: Callable[[str], None],
     ) -> None:
-        self.on_result, self.on_begin = on_result, on_begin
+        self.path, self.on_result, self.on_begin = path, on_result, on_begin
         self.buffer = b""
         self.results: list[CheckResult] = []
         self.for_ = ""
@@ -220,7 +242,7 @@ class _Reading:
         elif kind == "end":
             self.ended = True
         elif kind == "check":
-            texts = ("name", "expected", "seen", "why", "doubt", "overruled")
+            texts = ("name", "expected", "seen", "why", "doubt", "overruled", "follows")
             result = CheckResult(
                 passed=bool(event["passed"]),
                 seconds=float(event["seconds"]),
@@ -228,6 +250,8 @@ class _Reading:
                 judged=bool(event["judged"]),
                 **{key: printable(str(event[key])) for key in texts},
             )
+            if result.name == INTERFACE and result.failed:
+                result = replace(result, seen=with_advice(result.seen, self.path))
             self.results.append(result)
             self.on_result(result)
 
@@ -273,19 +297,18 @@ def run_checks(
         return CheckReport(
             str(path), for_ or "", False, (), f"{path}: {kind_of_path}, not a model file"
         )
-    reading, printed = _Reading(on_result, on_begin), _Printed(limits.kept_bytes)
-    command = [
-        *child_processes.python_module("labs.checks"),
-        str(path),
-        "--json",
-        f"--for={for_ or ''}",
-        f"--step-seconds={limits.step_seconds}",
-        f"--memory-mb={limits.memory_mb}",
-    ]
-    command += [f"--set={key}={json.dumps(value)}" for key, value in (settings or {}).items()]
+    reading, printed = _Reading(path, on_result, on_begin), _Printed(limits.kept_bytes)
+    request: dict[str, Any] = {
+        "file": str(path),
+        "for": for_,
+        "settings": dict(settings or {}),
+        "step_seconds": limits.step_seconds,
+        "memory_mb": limits.memory_mb,
+    }
     compared = baseline or parents.parent_or_baseline(path).variant.path
     if compared != paths.models_dir() / "baseline.py":
-        command.append(f"--{'baseline' if baseline else 'source'}={compared}")
+        request["compared"] = (compared.name if baseline else MADE_FROM, str(compared))
+    command = [*child_processes.python_module("labs.checks"), json.dumps(request)]
     with child_processes.running_child(
         command,
         seconds=limits.seconds_in_all,

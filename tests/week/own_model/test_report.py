@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from q1lab.ground.errors import FAILED, OK
-from q1lab.week.own_model.run_checks import CheckReport, CheckResult
+from q1lab.week.own_model.run_checks import CheckReport, CheckResult, words_for_following
 
 PASSED = CheckResult("batch", True, "", "rows agree", "", 0.1)
 FAILS = CheckResult("prefix", False, "", "logits move", "", 0.1)
+ECHO = replace(FAILS, name="context", follows="prefix")
 SKIPPED = CheckResult("attention", False, "", "no scores were seen", "", 0.1, judged=False)
 
 
@@ -18,6 +21,7 @@ SKIPPED = CheckResult("attention", False, "", "no scores were seen", "", 0.1, ju
         ((PASSED, PASSED), "All 2 checks passed.", OK),
         ((PASSED, SKIPPED), "All 1 checks passed; 1 could not judge this file.", OK),
         ((PASSED, FAILS, SKIPPED), "1 of 2 checks failed; 1 could not judge this file.", FAILED),
+        ((FAILS, ECHO, ECHO), "1 of 3 checks failed, and 2 more for the same reason.", FAILED),
     ],
 )
 def test_what_could_not_be_judged_is_counted_apart(
@@ -35,3 +39,11 @@ def test_it_is_said_with_the_check() -> None:
     assert not SKIPPED.failed
     report = CheckReport("mine.py", "baseline", True, (PASSED, SKIPPED))
     assert report.counted.startswith("1 checks")
+
+
+def test_failures_that_follow_from_another_are_one_line() -> None:
+    assert words_for_following([PASSED, FAILS]) == ""
+    assert words_for_following([FAILS, ECHO]).startswith("1 more check fails, ")
+    several = words_for_following([FAILS, ECHO, replace(ECHO, name="order")])
+    assert several.startswith("2 more checks fail, ")
+    assert several.endswith(": context, order")
