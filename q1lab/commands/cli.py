@@ -13,6 +13,7 @@ import click
 from q1lab import __version__
 from q1lab.commands.error_boundary import run_guarded
 from q1lab.ground import command_table
+from q1lab.ground.act import SECTIONS
 from q1lab.ground.argument_checks import add_value_checks
 from q1lab.ground.errors import EXIT_STATUS, USAGE, Problem
 
@@ -21,20 +22,17 @@ class Commands(click.Group):
     """A click group that imports a command's module only when that command is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(command_table.listed_acts())
+        return list(command_table.listed_acts(installed=True))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        return (
-            command_table.load_command(cmd_name)
-            if cmd_name in command_table.listed_acts()
-            else None
-        )
+        listed = command_table.listed_act(cmd_name)
+        return None if listed is None else command_table.load_command(cmd_name)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0] if args else ""
-        if name not in command_table.listed_acts() and not name.startswith("-"):
+        if not name.startswith("-") and command_table.listed_act(name) is None:
             raise command_table.unknown_command(name)
         return super().resolve_command(ctx, args)
 
@@ -44,11 +42,13 @@ class Commands(click.Group):
         settings = Config()
         with contextlib.suppress(Problem):  # settings that can't be read hide no help
             settings = load_settings()
-        sections: dict[str, list[tuple[str, str]]] = {}
-        for name, act in command_table.listed_acts().items():
+        sections: dict[str, list[tuple[str, str]]] = {title: [] for title in SECTIONS}
+        for name, act in command_table.listed_acts(installed=True).items():
             if act.on_help_page and act.is_shown(week=settings.week, course=settings.course):
-                sections.setdefault(act.section, []).append((name, act.about))
+                sections[act.section].append((name, act.about))
         for title, rows in sections.items():
+            if not rows:
+                continue
             with formatter.section(title):
                 formatter.write_dl(rows)
 

@@ -12,6 +12,7 @@ from q1lab.documents import document_changes, merge_change
 from q1lab.documents import roadmap as roadmaps
 from q1lab.documents.change import Change, read_document
 from q1lab.ground import command_table
+from q1lab.ground.act import Act
 from q1lab.ground.errors import Problem
 from q1lab.ground.git_repository import Repository
 from q1lab.index.store import Store
@@ -62,13 +63,13 @@ def preview_change(argv: Sequence[str], store: Store, week: Week, folder: Path) 
     return _maker(parsed.act)(store, week, root, repo, **options)
 
 
-def _maker(act: command_table.Act) -> Callable[..., Change]:
+def _maker(act: Act) -> Callable[..., Change]:
     module, _, function = act.commits.partition(":")
     make: Callable[..., Change] = getattr(importlib.import_module(module), function)
     return make
 
 
-def _fields(act: command_table.Act) -> set[str]:
+def _fields(act: Act) -> set[str]:
     """The fields of a command that its maker takes."""
     parameters = inspect.signature(_maker(act)).parameters.values()
     return {parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}

@@ -11,63 +11,15 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from q1lab.ground import hooks
+from q1lab.ground.act import AROUND, MODEL, STUDIES, WEEK, Act
 from q1lab.ground.errors import Problem, nearest
 
 if TYPE_CHECKING:
     import click
-
-STUDIES, MODEL, WEEK, AROUND = "Studies", "Your model", "The week", "Around it"
-
-
-class Act(NamedTuple):
-    """Something a person can do with `q1lab NAME`, in the app, or by a step of the week."""
-
-    name: str
-    about: str = ""
-    """A line of `q1lab --help`."""
-    section: str = ""
-    """Its heading in `q1lab --help`."""
-    code: str = ""
-    """``module:attribute``, in q1lab.commands where the module has no dot; by default
-    ``name:name``."""
-    palette: str = ""
-    """Its text in the app's palette; empty for an act that is not in the palette."""
-    form_labels: Mapping[str, str] = MappingProxyType({})
-    """The fields that the app asks for in a form, with their labels."""
-    form_button: str = "Keep"
-    """The verb on the form's button."""
-    action_fields: tuple[str, ...] = ()
-    """The fields that an action of this kind may set in a week's text: its required argument, then
-    options."""
-    done_when: tuple[str, ...] = ()
-    """The conditions that it fulfills; a step of the week names one of them, and week/evidence.py
-    checks it. For a document: first that it is written, then that it is committed."""
-    commits: str = ""
-    """``module:function`` that returns the files to write and commit in the learner's repository (a
-    `documents.change.Change`), given the store, the week, the folder and its repository. The app
-    previews the change for a command whose fields are all keywords of the function. After the
-    write, `evidence.note_written` records it under its name in the journal."""
-    adds_item: bool = False
-    """True if it adds to a list on the app's Progress page, where `a` offers it."""
-    in_course_only: bool = False
-    """True for a command that `q1lab --help` shows only to a learner who follows the course, as the
-    app's palette does its subcommands."""
-
-    on_help_page: bool = True
-    """False for a command that `q1lab --help` leaves out, for the few who come from a page about
-    it."""
-
-    def is_shown(self, *, week: bool, course: bool) -> bool:
-        """True if a list of commands shows it to a learner who has the week, and the course."""
-        return (week or self.section != WEEK) and ((week and course) or not self.in_course_only)
-
-    @property
-    def name_in_journal(self) -> str:
-        """The name of its entries: a journal outlives the group that a command stands in."""
-        return self.name.removeprefix("course ")
 
 
 class ParsedCommand(NamedTuple):
@@ -90,7 +42,7 @@ class ActReport(NamedTuple):
     notes: Sequence[str] = ()
 
 
-_ALL_ACTS = (
+CORE_ACTS = (
     Act(
         "run",
         "Train variants against a baseline over seeds, then compare.",
@@ -298,35 +250,50 @@ _ALL_ACTS = (
         palette="Check versions, device, disk and files",
     ),
 )
-ACTS: dict[str, Act] = {act.name: act for act in _ALL_ACTS}
+
+
+@cache
+def acts(*, installed: bool = False) -> Mapping[str, Act]:
+    """Every act by its name: the core's, those of the plug-ins that ship, and with ``installed``
+    those of other packages, which take a while to find."""
+    added = (act for plugin in hooks.plugins(installed=installed) for act in plugin.acts)
+    return {act.name: act for act in (*CORE_ACTS, *added)}
 
 
 def find_act(words: Sequence[str]) -> Act | None:
     """The act at the beginning of a command; ``words`` exclude ``q1lab``."""
     heads = (" ".join(words[:count]) for count in (3, 2, 1))
-    return next((ACTS[head] for head in heads if head in ACTS), None)
+    known = acts()
+    return next((known[head] for head in heads if head in known), None)
 
 
-def listed_acts() -> dict[str, Act]:
+def listed_acts(*, installed: bool = False) -> dict[str, Act]:
     """The acts that are commands of one word."""
-    return {name: act for name, act in ACTS.items() if act.section}
+    return {name: act for name, act in acts(installed=installed).items() if act.section}
+
+
+def listed_act(name: str) -> Act | None:
+    """The command of one word that has this name; other packages are asked last."""
+    return listed_acts().get(name) or listed_acts(installed=True).get(name)
 
 
 def fields_by_action() -> dict[str, tuple[str, ...]]:
     """The fields of each kind of action that a week's text may hold: acts, an address or a document
     to open, and any other command."""
-    kinds = {act.name: ("title", *act.action_fields) for act in ACTS.values() if act.action_fields}
+    kinds = {
+        act.name: ("title", *act.action_fields) for act in acts().values() if act.action_fields
+    }
     return {**kinds, "open": ("title", "document", "url"), "command": ("title", "command")}
 
 
 def step_conditions() -> list[str]:
     """All conditions that a step of a week may name."""
-    return list(dict.fromkeys(condition for act in ACTS.values() for condition in act.done_when))
+    return list(dict.fromkeys(condition for act in acts().values() for condition in act.done_when))
 
 
 def acts_for_condition(condition: str) -> list[Act]:
     """The acts that fulfill a condition."""
-    return [act for act in ACTS.values() if condition in act.done_when]
+    return [act for act in acts().values() if condition in act.done_when]
 
 
 USE_INSTEAD = {
@@ -342,7 +309,7 @@ USE_INSTEAD = {
 
 def unknown_command(name: str) -> Problem:
     """The Problem for an unknown command, with the one that does it or the nearest name."""
-    near = nearest(name, listed_acts(), "`q1lab --help` lists them")
+    near = nearest(name, listed_acts(installed=True), "`q1lab --help` lists them")
     return Problem(f"no command called {name!r}", next=USE_INSTEAD.get(name, near))
 
 
@@ -353,9 +320,10 @@ def load_command(name: str) -> click.Command:
     from q1lab.ground.argument_checks import add_value_checks
 
     family, *subcommands = name.split(" ")
-    if family not in listed_acts():
+    listed = listed_act(family)
+    if listed is None:
         raise unknown_command(family)
-    module, _, attribute = (ACTS[family].code or f"{family}:{family}").partition(":")
+    module, _, attribute = (listed.code or f"{family}:{family}").partition(":")
     place = module if "." in module else f"q1lab.commands.{module}"
     command = getattr(importlib.import_module(place), attribute)
     assert isinstance(command, click.Command)
@@ -379,7 +347,7 @@ def parse_command(words: Sequence[str]) -> ParsedCommand:
     while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
         name = f"{name} {rest.pop(0)}"
         command = load_command(name)
-    act = ACTS.get(name) or Act(name)
+    act = acts().get(name) or Act(name)
     if {"--help", "-h"} & set(rest):
         return ParsedCommand(act, {}, frozenset(), help=True)
     try:

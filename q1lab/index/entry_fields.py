@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, NotRequired, get_args, get_origin
 
 from q1lab.ground import json_records
-from q1lab.ground.command_table import ACTS
+from q1lab.ground.command_table import acts
 from q1lab.ground.json_rules import INT_LIMIT, one_of, whole_number
 from q1lab.index.journal import Body
 
@@ -144,7 +144,7 @@ what the journal had lost (lost_lines.py)."""
 
 def is_document(act: str) -> bool:
     """True if an entry of this kind says that a document of the week was written."""
-    documents = (each.name_in_journal for each in ACTS.values() if each.commits)
+    documents = (each.name_in_journal for each in acts().values() if each.commits)
     return act not in FIELDS and act in documents
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 
-from q1lab.ground.command_table import ACTS
+from q1lab.ground.command_table import acts
 from q1lab.tui.keys import KEYS, key_names
 from q1lab.tui.screens import step_actions
 from q1lab.tui.screens.base import AppScreen
@@ -41,8 +41,8 @@ class CommandProvider(Provider):
             if binding.binding.id
         }
         week, course = app.config.week, app.week.course
-        for act in ACTS.values():
-            group = ACTS[act.name.split()[0]]
+        for act in acts(installed=True).values():
+            group = acts()[act.name.split()[0]]
             if act.palette and group.is_shown(week=week, course=course):
                 do = partial(step_actions.run_command, app, ["q1lab", *act.name.split()])
                 yield act.palette, "a form" if act.form_labels else f"q1lab {act.name}", do

@@ -463,7 +463,7 @@ class Facts:
 
 
 PREDICTED = "prediction made"
-WRITTEN, COMMITTED = command_table.ACTS["modification"].done_when
+WRITTEN, COMMITTED = command_table.acts()["modification"].done_when
 
 CONDITIONS: Mapping[str, Callable[[Facts, Step], StepEvidence | None]] = {
     PREDICTED: Facts._predicted,

@@ -466,7 +466,7 @@ class MarkdownPage:
 def _option_problems(kind: str, options: dict[str, Any]) -> Iterator[str]:
     """The faults in an action's values. Content may name q1lab's own commands and files
     of the learner's repo; it can't reach outside, nor run another program."""
-    need = command_table.ACTS[kind].action_fields[0] if kind in command_table.ACTS else kind
+    need = command_table.acts()[kind].action_fields[0] if kind in command_table.acts() else kind
     if kind != "open" and need not in options:
         yield f"a {kind} action needs {need}"
     if kind == "open" and ("document" in options) == ("url" in options):
@@ -505,7 +505,7 @@ def _default_title(kind: str, options: dict[str, Any]) -> str:
         return f"Open {options.get('document') or options['url']}"
     if kind == "command":
         return str(options["command"])
-    return f"{kind.capitalize()} {options[command_table.ACTS[kind].action_fields[0]]}"
+    return f"{kind.capitalize()} {options[command_table.acts()[kind].action_fields[0]]}"
 
 
 def stays_inside(name: str) -> bool:

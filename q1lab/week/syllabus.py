@@ -14,7 +14,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from q1lab.ground.command_table import ACTS, Act, acts_for_condition, find_act
+from q1lab.ground.act import Act
+from q1lab.ground.command_table import acts, acts_for_condition, find_act
 from q1lab.ground.errors import Problem
 from q1lab.week.step_kinds import STEP_KINDS, StepKind
 from q1lab.week.text_numbers import ModelShape, TextNumbers
@@ -121,9 +122,9 @@ class Action:
             import shlex
 
             return tuple(shlex.split(str(options["command"])))
-        if self.kind not in ACTS:
+        if self.kind not in acts():
             return ()
-        first, *others = ACTS[self.kind].action_fields
+        first, *others = acts()[self.kind].action_fields
         more = [(f"--{key}", str(options[key])) for key in others if key in options]
         return ("q1lab", self.kind, str(options[first]), *chain.from_iterable(more))
 
@@ -132,7 +133,7 @@ class Action:
         """The act of the command table that pressing it performs. None for a typed command whose
         act has a kind of action of its own: `q1lab run`, typed, is an experiment of its own."""
         if self.kind != "command":
-            return ACTS.get(self.kind)
+            return acts().get(self.kind)
         act = find_act(self.argv()[1:])
         return None if act is None or act.action_fields else act
 

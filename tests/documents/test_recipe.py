@@ -39,7 +39,7 @@ TEXT = """# A
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setitem(sys.modules, "q1lab.commands.logbook", toy_document)
-    monkeypatch.setitem(command_table.ACTS, "logbook", toy_document.ACT)
+    monkeypatch.setitem(command_table.acts(), "logbook", toy_document.ACT)
     of_its_own(tmp_path, monkeypatch)
     root = tmp_path / "week"
     content.write_skeleton(root)

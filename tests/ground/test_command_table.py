@@ -43,7 +43,7 @@ WEEK = """# Session
 @pytest.fixture
 def toy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "q1lab.commands.toy", toy_act)
-    monkeypatch.setitem(command_table.ACTS, "toy", toy_act.ACT)
+    monkeypatch.setitem(command_table.acts(), "toy", toy_act.ACT)
 
 
 @pytest.fixture
@@ -59,13 +59,13 @@ def folder(tmp_path: Path) -> Path:
 
 def test_every_command_is_an_act_of_a_section() -> None:
     assert list(command_table.listed_acts()) == cli.list_commands(click.Context(cli))
-    for name, act in command_table.ACTS.items():
+    for name, act in command_table.acts().items():
         fields = {param.name for param in command_table.load_command(name).params}
         assert {*act.form_labels, *(key for key in act.action_fields if key != "for")} <= fields, (
             name
         )
     documents = {
-        step_id for act in command_table.ACTS.values() if act.commits for step_id in act.done_when
+        step_id for act in command_table.acts().values() if act.commits for step_id in act.done_when
     }
     assert (
         set(command_table.step_conditions()) - documents

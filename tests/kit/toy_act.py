@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from q1lab.commands import _documents as shared
-from q1lab.ground.command_table import AROUND, Act, ActReport
+from q1lab.ground.act import Act
+from q1lab.ground.command_table import AROUND, ActReport
 from q1lab.index.store import Store
 from q1lab.week import evidence
 from q1lab.week.syllabus import Week

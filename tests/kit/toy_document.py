@@ -11,7 +11,8 @@ from q1lab.commands import _documents as shared
 from q1lab.commands._store import open_store
 from q1lab.documents.change import Change, SavedChange, document_change
 from q1lab.documents.templates import render_template
-from q1lab.ground.command_table import WEEK, Act
+from q1lab.ground.act import Act
+from q1lab.ground.command_table import WEEK
 from q1lab.ground.git_repository import Repository
 from q1lab.index.store import Store
 from q1lab.week import evidence, progress

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from q1lab.ground import command_table
-from q1lab.ground.command_table import Act, ActReport
+from q1lab.ground.act import Act
+from q1lab.ground.command_table import ActReport
 from q1lab.ground.errors import Problem
 from q1lab.index.store import Store
 from q1lab.tui.screens.form import Field, FormScreen
@@ -39,7 +40,7 @@ def open_form(
     """Open the form of the act ``name``, and carry the act out. ``initial`` are the fields' first
     values (default: those that the act proposes); ``fixed`` computes the parameters that the form
     doesn't show from those that it does."""
-    act, command = command_table.ACTS[name], command_table.load_command(name)
+    act, command = command_table.acts()[name], command_table.load_command(name)
     prefill: Callable[[Store, Week], Mapping[str, str]] | None
     prefill = getattr(command.callback, "prefill", None)
     if initial is None and prefill is not None:

@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical
 from textual.widgets import OptionList
 
-from q1lab.ground.command_table import ACTS
+from q1lab.ground.command_table import acts
 from q1lab.ground.text_formats import short_hours
 from q1lab.index.store import Store
 from q1lab.tui import progress_rows as rows
@@ -149,7 +149,7 @@ class ProgressScreen(MainScreen):
     def action_add(self) -> None:
         """Offer to add a paper, an artifact, or the post's address; the focused list's act is
         first."""
-        rows = [(act.name, act.palette) for act in ACTS.values() if act.adds_item]
+        rows = [(act.name, act.palette) for act in acts().values() if act.adds_item]
         pane_id = str(self.pane.id)
         first = next((name for name, _ in rows if any(map(pane_id.startswith, name.split()))), "")
 

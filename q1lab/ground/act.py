@@ -1,0 +1,62 @@
+"""An act: something a person can do, with all that the command line, the app and the week know of
+it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+WEEK, STUDIES, MODEL, AROUND, MORE = "The week", "Studies", "Your model", "Around it", "Plug-ins"
+SECTIONS = (WEEK, STUDIES, MODEL, AROUND, MORE)
+"""The headings of `q1lab --help`, in their order; plug-ins have the last one."""
+
+
+class Act(NamedTuple):
+    """Something a person can do with `q1lab NAME`, in the app, or by a step of the week."""
+
+    name: str
+    about: str = ""
+    """A line of `q1lab --help`."""
+    section: str = ""
+    """Its heading in `q1lab --help`."""
+    code: str = ""
+    """``module:attribute``, in q1lab.commands where the module has no dot; by default
+    ``name:name``."""
+    palette: str = ""
+    """Its text in the app's palette; empty for an act that is not in the palette."""
+    form_labels: Mapping[str, str] = MappingProxyType({})
+    """The fields that the app asks for in a form, with their labels."""
+    form_button: str = "Keep"
+    """The verb on the form's button."""
+    action_fields: tuple[str, ...] = ()
+    """The fields that an action of this kind may set in a week's text: its required argument, then
+    options."""
+    done_when: tuple[str, ...] = ()
+    """The conditions that it fulfills; a step of the week names one of them, and week/evidence.py
+    checks it. For a document: first that it is written, then that it is committed."""
+    commits: str = ""
+    """``module:function`` that returns the files to write and commit in the learner's repository (a
+    `documents.change.Change`), given the store, the week, the folder and its repository. The app
+    previews the change for a command whose fields are all keywords of the function. After the
+    write, `evidence.note_written` records it under its name in the journal."""
+    adds_item: bool = False
+    """True if it adds to a list on the app's Progress page, where `a` offers it."""
+    in_course_only: bool = False
+    """True for a command that `q1lab --help` shows only to a learner who follows the course, as the
+    app's palette does its subcommands."""
+
+    on_help_page: bool = True
+    """False for a command that `q1lab --help` leaves out, for the few who come from a page about
+    it."""
+    statuses: Mapping[int, str] = MappingProxyType({})
+    """Exit statuses that it has beside those of all commands (errors.py), and what each means."""
+
+    def is_shown(self, *, week: bool, course: bool) -> bool:
+        """True if a list of commands shows it to a learner who has the week, and the course."""
+        return (week or self.section != WEEK) and ((week and course) or not self.in_course_only)
+
+    @property
+    def name_in_journal(self) -> str:
+        """The name of its entries: a journal outlives the group that a command stands in."""
+        return self.name.removeprefix("course ")

@@ -1,0 +1,209 @@
+"""Every seam of q1lab on one page: what a plug-in may add, and how plug-ins are found.
+
+A plug-in is all of one feature in one folder: ``q1lab/plugins/NAME``, whose module has ``PLUGIN``.
+Another package adds one by an entry point of the group ``q1lab.plugins`` that names its ``PLUGIN``.
+The core imports no plug-in, and a plug-in no other; each is reached through this page alone. A
+``Place`` is code by its address, ``module:attribute``, imported at its first use.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator, Mapping
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field
+from functools import cache
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+from q1lab.ground.act import Act
+from q1lab.ground.errors import NOTICES, Problem
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+Place = str
+VERSION = 1
+"""Of this page. A plug-in that names another one is left out, and said to be."""
+GROUP = "q1lab.plugins"
+
+
+@dataclass(frozen=True)
+class PartKind:
+    """A trainer or a design of a study."""
+
+    place: Place
+    """Its class: a q1lab.study.trainer.Trainer, or a q1lab.study.design.Design."""
+    sign: str = ""
+    """The key of study.json that only its plans have; without one a plan names the kind."""
+    draft: Place = ""
+    """Of a trainer: ``(Request, Store) -> Draft``, the study that `q1lab run` would make."""
+
+
+@dataclass(frozen=True)
+class EngineKind:
+    """A place where studies train."""
+
+    place: Place
+    """Its class, a q1lab.runner.engine.Engine."""
+    usage: str
+    """The form of ``--engine``: ``slurm``, or with an address ``ray=http://HOST:8265``."""
+    option: str = ""
+    """An example of ``--engine-option``: ``partition=gpu (Slurm)``."""
+
+
+@dataclass(frozen=True)
+class EntryKind:
+    """A kind of line in the journal."""
+
+    fields: Place
+    """``{field: kind}``, as q1lab.index.entry_fields reads kinds."""
+    fold: Place
+    """``(db, body) -> None``: takes a line into the plug-in's tables."""
+    learner_only: str = ""
+    """What the line records, if only the learner may do it: "a tick"."""
+
+
+@dataclass(frozen=True)
+class ExportFormat:
+    """A format of `q1lab export`."""
+
+    name: str
+    suffixes: tuple[str, ...]
+    """The endings of files of this format, the usual one first."""
+    write: Place
+    """``(Store, Study, suffix) -> bytes``: one study as a file."""
+    after: str = ""
+    """What to do with the file, said when it is written."""
+
+
+@dataclass(frozen=True)
+class StudyScreen:
+    """A screen that opens on a study, from the lab."""
+
+    name: str
+    """Its part of the app's table of keys: ``sample``."""
+    key: Place
+    """The q1lab.tui.keys.Key that opens it."""
+    screen: Place
+    """``(Study) -> Screen``."""
+    shows: Place
+    """``(StudyView) -> bool``: whether this study has one."""
+    keys: Place = ""
+    """``{action: Key}`` of the screen itself."""
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """What one feature adds. Everything has a default: a plug-in names what it has."""
+
+    about: str
+    """One line for `q1lab doctor`."""
+    version: int = VERSION
+    """The version of this page that it was written for."""
+    acts: tuple[Act, ...] = ()
+    """Commands, with their lines in `--help`, the palette, and the steps that they tick."""
+    trainers: Mapping[str, PartKind] = field(default_factory=dict)
+    """A trainer accepts a request of `q1lab run` (Trainer.accepts): the doors of run."""
+    designs: Mapping[str, PartKind] = field(default_factory=dict)
+    engines: Mapping[str, EngineKind] = field(default_factory=dict)
+    entries: Mapping[str, EntryKind] = field(default_factory=dict)
+    tables: Mapping[str, str] = field(default_factory=dict)
+    """Tables of the index that its entries fill: name → CREATE TABLE, parents first."""
+    row_groups: Place = ""
+    """``(Store) -> {study: q1lab.verdict.result_rows.RowGroup}``: studies that a list folds into
+    one line, with the answer that each has from elsewhere."""
+    study_screens: tuple[StudyScreen, ...] = ()
+    study_facts: Place = ""
+    """``(Store, Study) -> Iterator[str]``: sentences that documents tell of a study."""
+    formats: tuple[ExportFormat, ...] = ()
+    settings: Place = ""
+    """``(Mapping) -> Mapping``: checks the plug-in's table of config.toml, ``[NAME]``."""
+    skill_pages: Mapping[str, Place] = field(default_factory=dict)
+    """Pages of `q1lab skill`: name → ``() -> str``."""
+
+
+def load(place: Place) -> Any:
+    """What stands at a place."""
+    module, _, attribute = place.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+@cache
+def named_plugins(*, installed: bool = False) -> Mapping[str, Plugin]:
+    """The plug-ins that ship, by name; with ``installed`` those of other packages, too, which take
+    a tenth of a second to find."""
+    found: dict[str, Plugin] = {}
+    for name in _built_in():
+        found[name] = load(f"q1lab.plugins.{name}:PLUGIN")
+    for entry in _entry_points() if installed else ():
+        if entry.name in found:
+            _leave_out(entry, "another plug-in has this name")
+        elif (plugin := _of_other(entry)) is not None:
+            found[entry.name] = plugin
+    return found
+
+
+def plugins(*, installed: bool = False) -> Iterator[Plugin]:
+    """The same without their names."""
+    yield from named_plugins(installed=installed).values()
+
+
+def find(group: str, name: str) -> Any:
+    """What a plug-in adds under a name to a group such as ``engines``; None where none does. Other
+    packages are asked last."""
+    for installed in (False, True):
+        for plugin in plugins(installed=installed):
+            if name in getattr(plugin, group):
+                return getattr(plugin, group)[name]
+    return None
+
+
+def _built_in() -> list[str]:
+    """The folders of q1lab/plugins. One that is taken away is a feature less."""
+    try:
+        package = importlib.import_module("q1lab.plugins")
+    except ModuleNotFoundError:
+        return []
+    return sorted(module.name for module in pkgutil.iter_modules(package.__path__) if module.ispkg)
+
+
+def _entry_points() -> list[EntryPoint]:
+    from importlib import metadata
+
+    return sorted(metadata.entry_points(group=GROUP), key=lambda entry: entry.name)
+
+
+def _of_other(entry: EntryPoint) -> Plugin | None:
+    """The plug-in of another package; None, with one line said, for one that can't be used."""
+    said = StringIO()
+    try:
+        with redirect_stdout(said), redirect_stderr(said):
+            plugin = entry.load()
+    except Exception as error:
+        _leave_out(entry, f"{type(error).__name__}: {error}")
+        return None
+    if not isinstance(plugin, Plugin):
+        _leave_out(entry, f"{entry.value} is not a Plugin")
+        return None
+    if plugin.version != VERSION:
+        why = f"it is for version {plugin.version} of the seams, and this is {VERSION}"
+        _leave_out(entry, why)
+        return None
+    if said.getvalue():
+        NOTICES.append(f"the plug-in {entry.name} prints when it is imported; that is left out")
+    return plugin
+
+
+def _leave_out(entry: EntryPoint, why: str) -> None:
+    first = " ".join(why.split())[:200]
+    NOTICES.append(f"the plug-in {entry.name} is left out: {first}")
+
+
+def missing(what: str, name: str) -> Problem:
+    """The Problem where a study needs something of a plug-in that is not here."""
+    return Problem(
+        f"the {what} {name!r} is of a plug-in that is not here",
+        next="install it again; nothing of the study is lost",
+    )
