@@ -70,7 +70,7 @@ def skill_files() -> dict[str, str]:
         "EXIT_STATUS": EXIT_STATUS,
         "GATE_STATUS": GATE_STATUS,
         "AGENT": journal.AGENT,
-        "LEARNERS": "\n".join(f"- {act}" for act in journal.LEARNER_ONLY.values()),
+        "LEARNERS": "\n".join(f"- {act}" for act in journal.learner_only().values()),
     }
     pages = {}
     for name in names:

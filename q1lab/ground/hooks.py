@@ -18,7 +18,7 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from q1lab.ground.act import Act
-from q1lab.ground.errors import NOTICES, Problem
+from q1lab.ground.errors import NOTICES
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -35,8 +35,6 @@ class PartKind:
 
     place: Place
     """Its class: a q1lab.study.trainer.Trainer, or a q1lab.study.design.Design."""
-    sign: str = ""
-    """The key of study.json that only its plans have; without one a plan names the kind."""
     draft: Place = ""
     """Of a trainer: ``(Request, Store) -> Draft``, the study that `q1lab run` would make."""
 
@@ -124,6 +122,15 @@ class Plugin:
     """Pages of `q1lab skill`: name → ``() -> str``."""
 
 
+def signs(part: str) -> Mapping[str, str]:
+    """The kinds of a part that a key of study.json tells, with the key; also of plug-ins that are
+    away (q1lab/plugins)."""
+    try:
+        return dict(load("q1lab.plugins:SIGNS")[part])
+    except ModuleNotFoundError:
+        return {}
+
+
 def load(place: Place) -> Any:
     """What stands at a place."""
     module, _, attribute = place.partition(":")
@@ -199,11 +206,3 @@ def _of_other(entry: EntryPoint) -> Plugin | None:
 def _leave_out(entry: EntryPoint, why: str) -> None:
     first = " ".join(why.split())[:200]
     NOTICES.append(f"the plug-in {entry.name} is left out: {first}")
-
-
-def missing(what: str, name: str) -> Problem:
-    """The Problem where a study needs something of a plug-in that is not here."""
-    return Problem(
-        f"the {what} {name!r} is of a plug-in that is not here",
-        next="install it again; nothing of the study is lost",
-    )

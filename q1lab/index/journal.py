@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
+from q1lab.ground import hooks
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import (
     exclusive_lock,
@@ -103,11 +104,22 @@ def current_actor() -> str:
     return "person" if sys.stdin is not None and sys.stdin.isatty() else "no terminal"
 
 
+def learner_only() -> dict[str, str]:
+    """The acts that only the learner may do, and the result of each: the core's and plug-ins'."""
+    added = {
+        act: kind.learner_only
+        for plugin in hooks.plugins()
+        for act, kind in plugin.entries.items()
+        if kind.learner_only
+    }
+    return {**LEARNER_ONLY, **added}
+
+
 def refuse_agents(act: str) -> None:
     """Problem if an agent is about to do something that only the learner may do."""
-    if act in LEARNER_ONLY and (name := agent_name()):
+    if (name := agent_name()) and (what := learner_only().get(act)):
         raise Problem(
-            f"{LEARNER_ONLY[act]} is the learner's own, and {name} acts ({AGENT} is set)",
+            f"{what} is the learner's own, and {name} acts ({AGENT} is set)",
             FAILED,
             fixable_by="learner",
             next="ask the learner to do it",

@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from q1lab.ground import hooks
 from q1lab.index import entry_fields
 from q1lab.index.journal import Body
 
@@ -37,7 +38,14 @@ JOURNAL_TABLES = (
     "blind_tests",
     "settings",
 )
-"""The tables that come from the journal, children before parents."""
+"""The core's tables that come from the journal, children before parents."""
+
+
+def tables_of_journal() -> tuple[str, ...]:
+    """The tables that come from the journal, children before parents: plug-ins' first."""
+    added = [name for plugin in hooks.plugins() for name in plugin.tables]
+    return (*reversed(added), *JOURNAL_TABLES)
+
 
 PROGRESS_ACTS = frozenset({"tick", "answer", "recall", "time", "setting"})
 """Acts that change only what `progress.recorded_progress` reads: step_records, part_times and
@@ -45,6 +53,9 @@ settings."""
 
 MOST_VIEWED = 50
 """Studies or files that are remembered for each kind of look."""
+
+Fold = Callable[[sqlite3.Connection, Body], None]
+"""Takes a line of the journal into the tables."""
 
 MALFORMED_BODY = (KeyError, ValueError, TypeError, sqlite3.Error)
 """The exceptions that a malformed body raises."""
@@ -55,7 +66,12 @@ def fold_act(db: sqlite3.Connection, body: Body) -> bool:
     if not entry_fields.check_body(body):
         return False
     act = body["act"]
-    folded = _written if entry_fields.is_document(act) else FOLDS[act]
+    if entry_fields.is_document(act):
+        folded: str | Fold = _written
+    elif act in FOLDS:
+        folded = FOLDS[act]
+    else:
+        folded = hooks.load(hooks.find("entries", act).fold)
     if isinstance(folded, str):
         db.execute(folded, body)
     else:
@@ -210,7 +226,7 @@ def _predict(db: sqlite3.Connection, body: Body) -> None:
         columns = ", ".join(f"{name} = :{name}" for name in row)
         db.execute(f"UPDATE predictions SET {columns} WHERE id = :id", {**row, "id": before["id"]})
     else:
-        _insert(db, "predictions", {**row, "amends": before["id"] if before else None})
+        insert(db, "predictions", {**row, "amends": before["id"] if before else None})
 
 
 # ── what steps tick themselves by
@@ -230,7 +246,7 @@ def _evidence(
     """``file`` has to be there for it to count, ``sha`` is its text's or its commit's."""
     row = {"act": act, "subject": subject, "variant": variant, "file": file, "sha": sha}
     row |= _some(body, "week", "at") | {"facts": json.dumps(facts)}
-    _insert(db, "evidence", row, replace=True)
+    insert(db, "evidence", row, replace=True)
 
 
 def _check(db: sqlite3.Connection, body: Body) -> None:
@@ -280,7 +296,7 @@ def _paper(db: sqlite3.Connection, body: Body) -> None:
         db.execute("UPDATE papers SET title = :title WHERE title = :was", body)
         return
     row = _some(body, "title", "link", "week", "depth", "notes")
-    _insert(db, "papers", {**row, "added": body["at"]})
+    insert(db, "papers", {**row, "added": body["at"]})
 
 
 def _artifact(db: sqlite3.Connection, body: Body) -> None:
@@ -288,14 +304,14 @@ def _artifact(db: sqlite3.Connection, body: Body) -> None:
         db.execute("DELETE FROM artifacts WHERE kind = :kind AND title = :title", body)
         return
     row = _some(body, "kind", "title", "location", "week")
-    _insert(db, "artifacts", {**row, "added": body["at"]})
+    insert(db, "artifacts", {**row, "added": body["at"]})
 
 
 def _post(db: sqlite3.Connection, body: Body) -> None:
     post = _post_of(db, body["week"])
     if post is None:
         row = _some(body, "week", "title", "path")
-        _insert(db, "posts", {**row, "updated": body["at"]})
+        insert(db, "posts", {**row, "updated": body["at"]})
         return
     db.execute(
         "UPDATE posts SET title = :title, path = coalesce(:path, path), updated = :at "
@@ -346,26 +362,26 @@ def _begin(db: sqlite3.Connection, body: Body) -> None:
         db.execute("DELETE FROM labels WHERE study_id = ?", (study_id,))
     row = {"study_id": study_id, "created": created, "at": body["at"]}
     texts = {"plan": json.dumps(body["plan"]), "declares": json.dumps(body.get("declares"))}
-    _insert(db, "begun", {**row, **texts})
+    insert(db, "begun", {**row, **texts})
 
 
 def _levels(db: sqlite3.Connection, body: Body) -> None:
     for study_id, created, level in body["levels"]:
         row = {"study_id": str(study_id), "created": str(created), "level": float(level)}
-        _insert(db, "levels", row, replace=True)
+        insert(db, "levels", row, replace=True)
 
 
 def _delete(db: sqlite3.Connection, body: Body) -> None:
     """``plan`` is None where it could not be read."""
     row = {"study_id": body["study"], "created": _name(body["plan"])[1], "at": body["at"]}
     texts = {name: json.dumps(body[name]) for name in ("plan", "runs")}
-    _insert(db, "deleted", {**row, **texts}, replace=True)
+    insert(db, "deleted", {**row, **texts}, replace=True)
 
 
 def _gate(db: sqlite3.Connection, body: Body) -> None:
     row = {"study_id": body["study"], "created": body["created"], "at": body["at"]}
     facts = {"kept": int(bool(body["kept"])), "facts": json.dumps(body["facts"])}
-    _insert(db, "gated", {**row, **facts}, replace=True)
+    insert(db, "gated", {**row, **facts}, replace=True)
 
 
 def _name(plan: Mapping[str, Any] | None) -> tuple[str, str]:
@@ -374,7 +390,7 @@ def _name(plan: Mapping[str, Any] | None) -> tuple[str, str]:
 
 def _label(db: sqlite3.Connection, body: Body) -> None:
     row = {"study_id": body["study"], "note": body["note"], "tags": json.dumps(body["tags"])}
-    _insert(db, "labels", row, replace=True)
+    insert(db, "labels", row, replace=True)
 
 
 def _blind(db: sqlite3.Connection, body: Body) -> None:
@@ -386,7 +402,7 @@ def _blind(db: sqlite3.Connection, body: Body) -> None:
         "SELECT COUNT(*) FROM blind_tests WHERE study_id = :study_id AND created = :created", name
     ).fetchone()
     row = {**name, "number": before + 1, "passages": json.dumps(passages, ensure_ascii=False)}
-    _insert(db, "blind_tests", {**row, **_some(body, "seed", "key", "at")})
+    insert(db, "blind_tests", {**row, **_some(body, "seed", "key", "at")})
 
 
 def _guess(db: sqlite3.Connection, body: Body) -> None:
@@ -408,16 +424,17 @@ def _guess(db: sqlite3.Connection, body: Body) -> None:
 # ── the rest
 
 
-def _insert(
+def insert(
     db: sqlite3.Connection, table: str, row: Mapping[str, Any], *, replace: bool = False
 ) -> None:
+    """Put a row in."""
     how = "INSERT OR REPLACE" if replace else "INSERT"
     columns = ", ".join(row)
     values = ", ".join(f":{name}" for name in row)
     db.execute(f"{how} INTO {table} ({columns}) VALUES ({values})", row)
 
 
-FOLDS: Mapping[str, str | Callable[[sqlite3.Connection, Body], None]] = {
+FOLDS: Mapping[str, str | Fold] = {
     "tick": _tick,
     "answer": _answer,
     "recall": _recall,

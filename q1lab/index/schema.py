@@ -10,6 +10,8 @@ import sqlite3
 
 import sqlite_utils
 
+from q1lab.ground import hooks
+
 TABLES = """
 CREATE TABLE studies (
     id TEXT PRIMARY KEY, variant TEXT NOT NULL, baseline TEXT NOT NULL, preset TEXT NOT NULL,
@@ -136,7 +138,8 @@ VIEWS = {
 def create_schema(db: sqlite3.Connection) -> None:
     """Make all of it in an empty database."""
     index = sqlite_utils.Database(db, execute_plugins=False)
-    for table in TABLES.split(";")[:-1]:  # executescript would end the transaction
+    added = (table for plugin in hooks.plugins() for table in plugin.tables.values())
+    for table in (*TABLES.split(";")[:-1], *added):  # executescript would end the transaction
         index.execute(table)
     index.table("begun").create_index(["study_id", "created"])
     # one of the open runs alone, which create_index can't make

@@ -49,8 +49,12 @@ APPLICATION_ID = 0x71316C00
 that is just wrong is told from a newer one."""
 
 INDEX_TABLES = ("studies", "runs", "metrics", "results")
-TABLES = (*INDEX_TABLES, *journal_tables.JOURNAL_TABLES)
-"""Every table of the schema (a test says so)."""
+
+
+def all_tables() -> tuple[str, ...]:
+    """Every table of the schema (a test says so)."""
+    return (*INDEX_TABLES, *journal_tables.tables_of_journal())
+
 
 QUICK_CHECK_BYTES = 4 << 20
 """Bytes up to which opening a database checks its structure: 2 to 4 ms at most. In a larger one
@@ -148,7 +152,7 @@ class Store:
             is_numbered = application == APPLICATION_ID + version
             if is_numbered and version > SCHEMA:
                 raise self._newer(version)
-            if not is_numbered or not tables.issuperset(TABLES):
+            if not is_numbered or not tables.issuperset(all_tables()):
                 raise DamagedIndex("its tables are not those of q1lab")
             if size < QUICK_CHECK_BYTES:
                 check = db.execute("PRAGMA quick_check(1)").fetchone()[0]
@@ -259,7 +263,7 @@ class Store:
             since = 0 if news is None and not fold_all else offset.lines
             if news is None:
                 self._give_notice(self._keep_what_it_lost())
-                for table in journal_tables.JOURNAL_TABLES:
+                for table in journal_tables.tables_of_journal():
                     db.execute(f"DELETE FROM {table}")
                 news = self._news(journal.Offset())
                 assert news is not None

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from q1lab import __version__
 from q1lab.designs.fixed import Fixed
@@ -54,6 +54,9 @@ ShortRun = Mapping[str, Any]
 ``seconds``."""
 UNCOMMITTED_DIFF = "uncommitted.diff"
 """The file, next to a study's sources, with the uncommitted changes of the command's repository."""
+
+if TYPE_CHECKING:
+    from q1lab.index.store import Store
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,12 @@ class CommandDraft(Draft):
 
 
 def draft(
-    request: Request, seeds: TypedSeeds, kept_study: KeptStudy | None, wandb: str | None = None
+    request: Request,
+    seeds: TypedSeeds,
+    kept_study: KeptStudy | None,
+    store: Store | None = None,
+    *,
+    wandb: str | None = None,
 ) -> CommandDraft:
     """The study that a request for a command would be; ``wandb`` is where it logs, whatever the
     request says. Problem for anything that a person can fix."""

@@ -101,7 +101,8 @@ def draft_study(request: Request, store: Store) -> Draft:
     request, kept_study = resolve_request(request)
     if request.jobs is not None and request.jobs < 1:
         raise Problem(f"--jobs {request.jobs}: at least one run must train at a time")
-    draft = trainer_class_for(request).draft(request, request.parsed_seeds, kept_study, store)
+    kind = trainer_class_for(request).kind
+    draft: Draft = part_registry.draft_of(kind)(request, request.parsed_seeds, kept_study, store)
     if not request.yes:
         prove_command_ran_here(
             draft.study, str(kept_study.folder) if kept_study else draft.study.variant

@@ -1,23 +1,18 @@
 """The kinds of trainers, designs and origins: their table, and the one reader of them in a plan.
 
-Each kind is one class in one module, imported when a plan needs it. Another package adds one by an
-entry point of the group ``q1lab.trainers`` or ``q1lab.designs``, whose name is the kind. Nothing
-else in q1lab knows a kind by name.
+Each kind is one class in one module, imported when a plan needs it. A plug-in adds one
+(ground/hooks.py). Nothing else in q1lab knows a kind by name.
 """
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
-from q1lab.ground import json_records
+from q1lab.ground import hooks, json_records
 from q1lab.ground.errors import Problem
 from q1lab.study.series import TUNE
-
-if TYPE_CHECKING:
-    from importlib.metadata import EntryPoints
 
 
 def _has(key: str) -> Callable[[Mapping[str, Any]], bool]:
@@ -29,40 +24,67 @@ def _tries_a_value(record: Mapping[str, Any]) -> bool:
     return isinstance(series, dict) and series.get("kind") == TUNE
 
 
-class BuiltIn(NamedTuple):
-    """A built-in kind. ``is_in`` recognizes it in a plan's JSON before its class is loaded."""
+class Kind(NamedTuple):
+    """A kind of a part. ``is_in`` recognizes it in a plan's JSON before its class is loaded."""
 
-    place: str
-    """``module:class``."""
+    place: hooks.Place
+    """Its class."""
     is_in: Callable[[Mapping[str, Any]], bool] = lambda record: False
+    draft: hooks.Place = ""
+    """Of a trainer: what drafts the study of a request (hooks.PartKind)."""
 
 
-BUILT_IN: Mapping[str, Mapping[str, BuiltIn]] = {
+CORE: Mapping[str, Mapping[str, Kind]] = {
     "trainer": {
-        "own": BuiltIn("q1lab.trainers.own_loop:OwnLoop"),
-        "command": BuiltIn("q1lab.trainers.command:Command", _has("loop")),
-        "outside": BuiltIn("q1lab.trainers.outside:Outside", _has("measured")),
+        "own": Kind("q1lab.trainers.own_loop:OwnLoop", draft="q1lab.planning.own_loop_draft:draft"),
+        "command": Kind(
+            "q1lab.trainers.command:Command", _has("loop"), "q1lab.planning.command_draft:draft"
+        ),
+        "outside": Kind("q1lab.trainers.outside:Outside", _has("measured")),
     },
     "design": {
-        "fixed": BuiltIn("q1lab.designs.fixed:Fixed"),
-        "range": BuiltIn("q1lab.designs.range:Range", _has("range")),
-        "gate": BuiltIn("q1lab.designs.gate:Gate", _has("gate")),
-        "given": BuiltIn("q1lab.designs.given:Given", _has("table")),
-        "tuning": BuiltIn("q1lab.designs.tuning:Tuning", _tries_a_value),
+        "fixed": Kind("q1lab.designs.fixed:Fixed"),
+        "range": Kind("q1lab.designs.range:Range", _has("range")),
+        "given": Kind("q1lab.designs.given:Given", _has("table")),
+        "tuning": Kind("q1lab.designs.tuning:Tuning", _tries_a_value),
     },
     "origin": {
-        "planned": BuiltIn("q1lab.study.origin:Planned"),
-        "imported": BuiltIn("q1lab.study.origin:Imported", _has("imported")),
+        "planned": Kind("q1lab.study.origin:Planned"),
+        "imported": Kind("q1lab.study.origin:Imported", _has("imported")),
     },
 }
 """Part of a study → kind → its class. A plan without a sign of another kind has the first."""
 
 
+@cache
+def kinds_of(part: str, *, installed: bool = False) -> Mapping[str, Kind]:
+    """All kinds of a part: the core's, those of the plug-ins that ship, and with ``installed``
+    those of other packages."""
+    kinds = dict(CORE[part])
+    if part == "origin":
+        return kinds
+    signs = hooks.signs(part)
+    for plugin in hooks.plugins(installed=installed):
+        for name, kind in (plugin.trainers if part == "trainer" else plugin.designs).items():
+            kinds.setdefault(name, Kind(kind.place, _sign(signs.get(name)), kind.draft))
+    for name, key in signs.items():
+        kinds.setdefault(name, Kind(AWAY, _sign(key)))
+    return kinds
+
+
+AWAY = ""
+"""The place of a kind whose plug-in is not here."""
+
+
+def _sign(key: str | None) -> Callable[[Mapping[str, Any]], bool]:
+    return _has(key) if key else lambda record: False
+
+
 class StudyPart:
     """One part of a study: its trainer, its design, or its origin.
 
-    A part's fields are keys of ``study.json``. A kind of another package is recognized by the
-    part's own key there, such as ``"trainer": "toy"``; each built-in kind as ``BUILT_IN`` says.
+    A part's fields are keys of ``study.json``. A kind of a plug-in is named there by the part's own
+    key, such as ``"trainer": "toy"``; each of the core's is recognized as ``CORE`` says.
     """
 
     part: ClassVar[str]
@@ -76,51 +98,55 @@ class StudyPart:
 
     def dump(self) -> dict[str, Any]:
         """The part's keys of ``study.json``."""
-        kind = {} if self.kind in BUILT_IN[self.part] else {self.part: self.kind}
+        is_told = self.kind in CORE[self.part] or self.kind in hooks.signs(self.part)
+        kind = {} if is_told else {self.part: self.kind}
         return {**kind, **json_records.to_json(self)}
 
 
 def load_part(part: str, record: Mapping[str, Any]) -> Any:
     """The ``trainer``, ``design`` or ``origin`` of a plan. ValueError that names the field for an
     unknown kind, for a plan of two kinds at once, and for what doesn't fit."""
-    kinds = [kind for kind, kind_names in BUILT_IN[part].items() if kind_names.is_in(record)]
+    known = kinds_of(part)
+    kinds = [name for name, kind in known.items() if kind.is_in(record)]
     if (named_kind := record.get(part)) is not None:
-        kind_names = [*BUILT_IN[part], *_installed_kinds(part).names]
-        if not isinstance(named_kind, str) or named_kind not in kind_names:
+        if isinstance(named_kind, str) and named_kind not in known:
+            known = kinds_of(part, installed=True)
+        if not isinstance(named_kind, str) or named_kind not in known:
             raise ValueError(
-                f"{part} is {str(named_kind)[:60]!r}; this q1lab knows {', '.join(kind_names)}"
+                f"{part} is {str(named_kind)[:60]!r}; this q1lab knows {', '.join(known)}"
             )
         kinds = [named_kind, *(kind for kind in kinds if kind != named_kind)]
     if len(kinds) > 1:
         raise ValueError(f"{part} is of two kinds at once: {' and '.join(kinds)}")
-    return part_class(part, kinds[0] if kinds else next(iter(BUILT_IN[part]))).load(record)
+    if kinds and known[kinds[0]].place == AWAY:
+        raise ValueError(f"{part} is {kinds[0]!r}, of a plug-in that is not here")
+    return part_class(part, kinds[0] if kinds else next(iter(known))).load(record)
 
 
 def part_classes(part: str) -> Iterator[type[Any]]:
-    """The classes of all kinds, those of other packages first: a request goes to the first that
-    accepts it."""
-    for kind in (*_installed_kinds(part).names, *BUILT_IN[part]):
-        yield part_class(part, kind)
+    """The classes of all kinds, those of plug-ins first: a request goes to the first that accepts
+    it."""
+    added = [name for name in kinds_of(part, installed=True) if name not in CORE[part]]
+    for name in (*added, *CORE[part]):
+        if kinds_of(part, installed=True)[name].place != AWAY:
+            yield part_class(part, name)
 
 
 @cache
 def part_class(part: str, kind: str) -> type[StudyPart]:
-    """The class of a kind. Problem if another package's class can't be loaded."""
-    if (built_in := BUILT_IN[part].get(kind)) is not None:
-        module, name = built_in.place.split(":")
-        kind_class: type[StudyPart] = getattr(importlib.import_module(module), name)
-        return kind_class
-    (entry,) = _installed_kinds(part).select(name=kind)
+    """The class of a kind. Problem if a plug-in's class can't be loaded."""
+    place = kinds_of(part, installed=kind not in kinds_of(part))[kind].place
     try:
-        kind_class = entry.load()
+        kind_class: type[StudyPart] = hooks.load(place)
     except Exception as error:
+        if kind in CORE[part]:
+            raise
         raise Problem(f"the {part} {kind!r} can't be loaded: {error}") from error
     return kind_class
 
 
-@cache
-def _installed_kinds(part: str) -> EntryPoints:
-    """The kinds that other packages add. Looked up once: a form asks at every key."""
-    from importlib import metadata
-
-    return metadata.entry_points(group=f"q1lab.{part}s")
+def draft_of(kind: str) -> Callable[..., Any]:
+    """What drafts the study of a request for this kind of trainer."""
+    place = kinds_of("trainer", installed=kind not in kinds_of("trainer"))[kind].draft
+    drafted: Callable[..., Any] = hooks.load(place)
+    return drafted

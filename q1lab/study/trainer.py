@@ -17,12 +17,9 @@ from q1lab.study.engine_choice import EngineChoice
 from q1lab.study.part_registry import StudyPart
 
 if TYPE_CHECKING:
-    from q1lab.index.store import Store
     from q1lab.study.command_line import Request
-    from q1lab.study.design import TypedSeeds
     from q1lab.study.kept_folder import KeptStudy
     from q1lab.study.studies import Run, Study
-    from q1lab.study.study_draft import Draft
 
 Name = Annotated[str, max_chars(200)]
 Lines = Annotated[tuple[Annotated[str, max_chars(100_000)], ...], max_items(20_000)]
@@ -225,14 +222,6 @@ class Trainer(StudyPart, ABC):
     def accepts(cls, request: Request) -> bool:
         """True if a request is for this trainer."""
         return False
-
-    @classmethod
-    def draft(
-        cls, request: Request, seeds: TypedSeeds, kept_study: KeptStudy | None, store: Store
-    ) -> Draft:
-        """Draft the study of a request (see ``Draft``). Problem for mistakes that a person can
-        fix."""
-        raise NotImplementedError
 
     @abstractmethod
     def request(self, study: Study, spell: Callable[[str], str] = str) -> Request:

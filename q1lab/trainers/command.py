@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,12 +16,9 @@ from q1lab.study.command_arms import CommandSpec, displayed_command, with_readin
 from q1lab.study.trainer import Trainer
 
 if TYPE_CHECKING:
-    from q1lab.index.store import Store
     from q1lab.study.command_line import Request
-    from q1lab.study.design import TypedSeeds
     from q1lab.study.kept_folder import KeptStudy
     from q1lab.study.studies import Run, Study
-    from q1lab.study.study_draft import Draft
 
 EMPTY_SETTINGS: Mapping[str, Any] = {"preset": "", "config": {"max_iters": 0}, "dtype": ""}
 """The values in a plan in place of the settings of q1lab's own loop."""
@@ -109,15 +105,6 @@ class Command(Trainer):
     @classmethod
     def accepts(cls, request: Request) -> bool:
         return request.loop is not None
-
-    @classmethod
-    def draft(
-        cls, request: Request, seeds: TypedSeeds, kept_study: KeptStudy | None, store: Store
-    ) -> Draft:
-        # by its name: every command imports this module, and the drafting imports half of q1lab
-        planning = importlib.import_module("q1lab.planning.command_draft")
-        study_draft: Draft = planning.draft(request, seeds, kept_study)
-        return study_draft
 
     def request(self, study: Study, word: Callable[[str], str] = str) -> Request:
         from q1lab.study.command_line import Request

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import shlex
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,12 +18,9 @@ from q1lab.study.series import SWEEP, TUNE
 from q1lab.study.trainer import ArmName, Lines, Name, Trainer
 
 if TYPE_CHECKING:
-    from q1lab.index.store import Store
     from q1lab.study.command_line import Request
-    from q1lab.study.design import TypedSeeds
     from q1lab.study.kept_folder import KeptStudy
     from q1lab.study.studies import Study
-    from q1lab.study.study_draft import Draft
 
 
 def _config(value: dict[str, Any]) -> dict[str, Any]:
@@ -93,15 +89,6 @@ class OwnLoop(Trainer):
     @classmethod
     def accepts(cls, request: Request) -> bool:
         return request.loop is None
-
-    @classmethod
-    def draft(
-        cls, request: Request, seeds: TypedSeeds, kept_study: KeptStudy | None, store: Store
-    ) -> Draft:
-        # by its name: every command imports this module, and the drafting imports half of q1lab
-        planning = importlib.import_module("q1lab.planning.own_loop_draft")
-        study_draft: Draft = planning.draft(request, seeds, kept_study, store)
-        return study_draft
 
     def request(self, study: Study, word: Callable[[str], str] = str) -> Request:
         """Device and number format are always named: their defaults depend on the machine."""

@@ -37,9 +37,11 @@ TEXT = """# A
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Path:
     monkeypatch.setitem(sys.modules, "q1lab.commands.logbook", toy_document)
-    monkeypatch.setitem(command_table.acts(), "logbook", toy_document.ACT)
+    monkeypatch.setattr(command_table, "CORE_ACTS", (*command_table.CORE_ACTS, toy_document.ACT))
+    command_table.acts.cache_clear()
+    request.addfinalizer(command_table.acts.cache_clear)
     of_its_own(tmp_path, monkeypatch)
     root = tmp_path / "week"
     content.write_skeleton(root)

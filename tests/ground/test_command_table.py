@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -41,9 +42,13 @@ WEEK = """# Session
 
 
 @pytest.fixture
-def toy(monkeypatch: pytest.MonkeyPatch) -> None:
+def toy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setitem(sys.modules, "q1lab.commands.toy", toy_act)
-    monkeypatch.setitem(command_table.acts(), "toy", toy_act.ACT)
+    with monkeypatch.context() as patched:
+        patched.setattr(command_table, "CORE_ACTS", (*command_table.CORE_ACTS, toy_act.ACT))
+        command_table.acts.cache_clear()
+        yield
+    command_table.acts.cache_clear()
 
 
 @pytest.fixture

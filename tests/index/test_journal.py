@@ -126,7 +126,7 @@ def typed(index: Store) -> None:
 def rows(index: Store) -> dict[str, list[tuple[Any, ...]]]:
     """The learner's rows."""
     rows_by_table = {}
-    for table in journal_tables.JOURNAL_TABLES:
+    for table in journal_tables.tables_of_journal():
         where = "WHERE key NOT IN ('journal', 'folded', 'unread')" if table == "settings" else ""
         rows_by_table[table] = [
             tuple(row) for row in index.db.execute(f"SELECT * FROM {table} {where}")

@@ -111,7 +111,7 @@ def test_the_index_has_its_tables_and_views_for_a_person() -> None:
     with store.Store() as index:
         ingest_events.ingest_study(index, study)
         of = "SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' AND type = ?"
-        assert {name for (name,) in index.db.execute(of, ("table",))} == set(store.TABLES)
+        assert {name for (name,) in index.db.execute(of, ("table",))} == set(store.all_tables())
         pairs = index.db.execute("SELECT seed, difference FROM pairs ORDER BY seed").fetchall()
         by_run = {(run["arm"], run["seed"]): run["val_loss"] for run in index.runs(study.id)}
         assert [tuple(row) for row in pairs] == [

@@ -18,6 +18,7 @@ from typing import Annotated, Any, ClassVar, Self
 from q1lab.designs.fixed import Fixed
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import sha256_text, utc_now
+from q1lab.ground.hooks import PartKind, Plugin
 from q1lab.ground.json_rules import one_of
 from q1lab.index.store import Store
 from q1lab.judgment.metric import Metric
@@ -46,26 +47,6 @@ class Points(Trainer):
     @classmethod
     def accepts(cls, request: Request) -> bool:
         return request.variant.startswith("toy:")
-
-    @classmethod
-    def draft(
-        cls, request: Request, seeds: TypedSeeds, kept: KeptStudy | None, store: Store
-    ) -> Draft:
-        try:
-            by = float(request.variant.removeprefix("toy:"))
-        except ValueError:
-            raise Problem(f"{request.variant}: give a number, such as toy:2.5") from None
-        trainer = cls(device="cpu", jobs=1, threads=1, versions={"q1lab": "0"}, by=by)
-        study = Study(
-            id="",
-            created=utc_now(),
-            arms={arm: _arm(arm, by) for arm in ARMS},
-            data=Data("a game", sha256_text("a game"), "", 0, 0, 0, 0),
-            trainer=trainer,
-            design=Fixed(batches=(seeds.seeds,), headline=request.headline),
-            origin=Planned(typed=TypedOptions(wandb=request.wandb)),
-        )
-        return PointsDraft(request, seeds, kept, study)
 
     def request(self, study: Study, word: Callable[[str], str] = str) -> Request:
         return Request(f"toy:{self.by:g}", seeds=study.design.typed())
@@ -154,6 +135,35 @@ class Agreed(Design):
         return f"agreed:{self.fewest}"
 
 
+def draft_points(
+    request: Request, seeds: TypedSeeds, kept: KeptStudy | None, store: Store
+) -> Draft:
+    try:
+        by = float(request.variant.removeprefix("toy:"))
+    except ValueError:
+        raise Problem(f"{request.variant}: give a number, such as toy:2.5") from None
+    trainer = Points(device="cpu", jobs=1, threads=1, versions={"q1lab": "0"}, by=by)
+    study = Study(
+        id="",
+        created=utc_now(),
+        arms={arm: _arm(arm, by) for arm in ARMS},
+        data=Data("a game", sha256_text("a game"), "", 0, 0, 0, 0),
+        trainer=trainer,
+        design=Fixed(batches=(seeds.seeds,), headline=request.headline),
+        origin=Planned(typed=TypedOptions(wandb=request.wandb)),
+    )
+    return PointsDraft(request, seeds, kept, study)
+
+
+PLUGIN = Plugin(
+    about="a game, for tests",
+    trainers={
+        "points": PartKind("tests.kit.toy_parts:Points", draft="tests.kit.toy_parts:draft_points")
+    },
+    designs={"agreed": PartKind("tests.kit.toy_parts:Agreed")},
+)
+
+
 def install(folder: Path) -> None:
     """The metadata that pip would write into site-packages, for a ``folder`` that is on Python's
     path."""
@@ -161,8 +171,7 @@ def install(folder: Path) -> None:
     dist_info.mkdir()
     (dist_info / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-parts\nVersion: 1\n")
     (dist_info / "entry_points.txt").write_text(
-        "[q1lab.trainers]\npoints = tests.kit.toy_parts:Points\n"
-        "[q1lab.designs]\nagreed = tests.kit.toy_parts:Agreed\n"
+        "[q1lab.plugins]\ntoys = tests.kit.toy_parts:PLUGIN\n"
     )
 
 

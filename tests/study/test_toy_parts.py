@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from q1lab.ground import hooks
 from q1lab.study import part_registry
 from q1lab.tui.screens.verdict import VerdictScreen
 from q1lab.tui.widgets.run_grid import RunGrid
@@ -36,6 +37,11 @@ def folder(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     begun(folder, {"README.md": "mine\n"})
     monkeypatch.chdir(folder)
     return folder
+
+
+def forget_plugins() -> None:
+    for kept in (hooks.named_plugins, part_registry.kinds_of, part_registry.part_class):
+        kept.cache_clear()
 
 
 def q1lab(*words: str, code: int = 0) -> str:
@@ -82,7 +88,7 @@ async def test_the_lab_shows_its_runs_and_its_verdict(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(str(folder.parent / "site"))
-    part_registry._installed_kinds.cache_clear()
+    forget_plugins()
     q1lab("run", "toy:2.5", "--seeds", "agreed:3")
     opened = app()
     async with opened.run_test(size=(120, 40)) as pilot:
@@ -93,8 +99,7 @@ async def test_the_lab_shows_its_runs_and_its_verdict(
         await pilot.press("v")
         await until(pilot, lambda: isinstance(pilot.app.screen, VerdictScreen))
         await until(pilot, lambda: "HELPS" in words(opened))
-    part_registry._installed_kinds.cache_clear()
-    part_registry.part_class.cache_clear()
+    forget_plugins()
 
 
 def test_what_it_refuses_is_one_line(folder: Path) -> None:
