@@ -85,7 +85,7 @@ def test_a_floor_claims_nothing_about_a_modification() -> None:
     assert floor.endswith(": that is the floor.")
     unequal = make_study("baseline-2", "baseline")
     finish(unequal, effect=-0.2, noise=0.001)
-    assert re.search(r"a false HELPS\b.* 5% ", verdict_text.verdict_sentence(found(unequal)))
+    assert re.search(r"a false HELPS: at most 5 in 100 ", verdict_text.verdict_sentence(found(unequal)))
     assert "That is a false HELPS, which 5%" in "\n".join(terminal_text.short_lines(found(unequal)))
 
 
