@@ -47,6 +47,18 @@ def brief_names(names: Sequence[str]) -> tuple[str, str]:
     return cut_cells(base, NAME_CELLS), cut_cells(modified, NAME_CELLS)
 
 
+SENTENCE_CELLS = 40
+"""Columns of an arm's name in a sentence."""
+
+
+def names_in_text(c: Judgment) -> tuple[str, str]:
+    """The arms' names for a sentence: brief ones where one is so long that a line would cut it, and
+    with it what tells the two apart."""
+    names = arm_names(c)
+    is_long = any(name != cut_cells(name, SENTENCE_CELLS) for name in names)
+    return brief_names(names) if is_long else names
+
+
 def short_name(variant: str) -> str:
     """A variant's name for people, a path by its last part."""
     return _short_name(variant, "baseline")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from q1lab.ground.text_formats import printable
+from q1lab.ground.text_formats import cut_cells, printable
 from q1lab.judgment.difference_text import level_text, number_writer, percent_level
 from q1lab.judgment.intervals import (
     ALPHA,
@@ -21,7 +21,13 @@ from q1lab.judgment.intervals import (
     Reason,
     power_of,
 )
-from q1lab.judgment.label_text import arm_names, brief_names, finished_runs, sample_text
+from q1lab.judgment.label_text import (
+    arm_names,
+    brief_names,
+    finished_runs,
+    names_in_text,
+    sample_text,
+)
 from q1lab.judgment.subject import SWEEP, Plan, Share
 
 if TYPE_CHECKING:
@@ -67,10 +73,16 @@ def _rate(c: Judgment) -> str:
         share = f"{100 * claim_rate(c) / 2:.3g}%"
         return f"If it were {limit} or more, at most {share} of such studies would say this."
     if c.analysis.verdict in ("helps", "hurts"):
-        studies = "ranges" if c.subject.plan.is_sequential else "studies"
         many = in_hundred(claim_rate(c))
-        return f"If nothing had changed, at most {many} such {studies} would claim a difference."
+        return f"If nothing had changed, at most {many} such studies would claim a difference."
     return ""
+
+
+def false_claim_sentence(c: Judgment) -> str:
+    """The claim that a study of a file against itself makes, and how many make one."""
+    many = in_hundred(claim_rate(c))
+    word = c.analysis.verdict.upper()
+    return f"That is a false {word}: at most {many} such studies claim a difference."
 
 
 def claim_rate(c: Judgment) -> float:
@@ -113,30 +125,54 @@ def level_sentence(c: Judgment) -> str:
     at_95_percent = share is None and abs(c.analysis.alpha - ALPHA) < 1e-9
     if at_95_percent or c.analysis.verdict == "too small to matter":
         sentences.append(_rate(c))
-    sentences += [looks_line(c), _later_look_sentence(c), _replication_sentence(c)]
+    sentences += [looks_sentence(c), _later_look_sentence(c), _replication_sentence(c)]
     sentences.append(_rejudged_sentence(c))
     sentences.append(_skew_sentence(c))
     return " ".join(filter(None, sentences))
 
 
+LINE = 80
+"""Columns of a line of the short form, which a long name or a long list may not break."""
+
+
 def looks_line(c: Judgment) -> str:
+    """The same as ``looks_sentence`` in one line; without the verdicts where they are too many."""
+    looks = c.asking.looks
+    if len(looks) < 2:
+        return ""
+    rate = ""
+    if sum(not look.replicates for look in looks) > 1:
+        rate = f" By luck, at most {in_hundred(c.asking.total)} claim."
+    line = f"Looked at {len(looks)} times: {_looks_list(c)}.{rate}"
+    return line if len(line) <= LINE else f"Looked at {len(looks)} times.{rate}"
+
+
+def looks_sentence(c: Judgment) -> str:
     """Every look at the question with its verdict, and what all of them together would claim by
     luck; empty for a first one."""
     looks = c.asking.looks
     if len(looks) < 2:
         return ""
+    text = f"Looked at {len(looks)} times: {_looks_list(c)}."
+    if sum(not look.replicates for look in looks) > 1:
+        text += (
+            f" If nothing had changed, at most {in_hundred(c.asking.total)} people would claim a "
+            "difference at one of these looks."
+        )
+    return text
+
+
+def _looks_list(c: Judgment) -> str:
+    """The verdicts of all looks: ``CANNOT TELL, 2 × HELPS``."""
     verdicts = [
-        (look.verdict or "not known").upper() + " (replication)" * look.replicates for look in looks
+        (look.verdict or "not known").upper() + " (replication)" * look.replicates
+        for look in c.asking.looks
     ]
     shown = []
     for verdict, same in itertools.groupby(verdicts):
         many = len(list(same))
         shown.append(verdict if many == 1 else f"{many} × {verdict}")
-    text = f"Looked at {len(looks)} times: {', '.join(shown)}."
-    if sum(not look.replicates for look in looks) > 1:
-        all_looks = "Both" if len(looks) == 2 else "Together"
-        text += f" {all_looks}: at most {in_hundred(c.asking.total)}."
-    return text
+    return ", ".join(shown)
 
 
 def in_hundred(share: float) -> str:
@@ -152,7 +188,10 @@ def sum_line(c: Judgment) -> str:
     if arm.questions < 2:
         return f"{home.questions:,} questions in all: by luck, {_odds(home.total)}."
     name, more = brief_names(arm_names(c))[1], _in_all(c)
-    return f"{arm.questions:,} questions about {name}: by luck, {_odds(arm.total)}{more}."
+    rest = f"by luck, {_odds(arm.total)}{more}."
+    line = f"{arm.questions:,} questions about {name}: {rest}"
+    fits = cut_cells(line, LINE) == line
+    return line if fits else f"{arm.questions:,} questions about it: {rest}"
 
 
 def sum_sentence(c: Judgment) -> str:
@@ -162,11 +201,21 @@ def sum_sentence(c: Judgment) -> str:
     if not _asked_more(c):
         return ""
     if arm.questions < 2:
-        return f"{home.questions:,} questions in all: if nothing ever helped, {_odds(home.total)}."
+        return (
+            f"{home.questions:,} questions in all: if no change ever made a difference, "
+            f"{_would_claim(home.total)}."
+        )
     return (
-        f"{arm.questions:,} questions about {arm_names(c)[1]}: if it never helped, "
-        f"{_odds(arm.total)}{_in_all(c)}."
+        f"{arm.questions:,} questions about {names_in_text(c)[1]}: if it made no difference, "
+        f"{_would_claim(arm.total)}{_in_all(c)}."
     )
+
+
+def _would_claim(total: float) -> str:
+    """``at most 15 in 100 people would claim one``; of many questions the mean number of claims."""
+    if total < 1:
+        return f"at most {in_hundred(total)} people would claim one"
+    return _odds(total)
 
 
 def record_sentence(c: Judgment, *, published: bool = False) -> str:

@@ -93,6 +93,9 @@ class Unpaired(Note):
     seeds: tuple[int, ...]
 
     def long(self, j: Judgment) -> str:
+        if j.subject.is_ours and not j.analysis.complete:  # the other run may still come
+            have = "has" if len(self.seeds) == 1 else "have"
+            return f"{self._which()} {have} ended in one arm only so far."
         return f"{self._which()} ran in one arm only and can't be paired."
 
     def short(self, j: Judgment) -> str:
@@ -147,7 +150,7 @@ class Outlier(Note):
         return f"{self.short(j)} {others}, but leaving one out would be choosing the data."
 
     def advice(self, j: Judgment) -> str:
-        return "Look at its curves: if something broke there, the change is not to blame."
+        return "Look at its curves: if something broke there, the change is not the cause."
 
     def short(self, j: Judgment) -> str:
         which = f"The pair of seed {self.seed} ({number_writer(j.analysis)(self.value)})"
@@ -176,13 +179,16 @@ class BootstrapDisagrees(Note):
         does, does_not = "bootstrap CI", f"{headline} interval"
         if not self.bootstrap:
             does, does_not = does_not, does
-        covers = "less than 95%"
+        covers = "only less than 95%"
         if j.analysis.bootstrap:
-            covers = f"{j.analysis.bootstrap.true_coverage:.0f}%"
+            share = f"{j.analysis.bootstrap.true_coverage:.0f}%"
+            # of arms that share seeds it covers more, the better their pairs go together
+            is_least = j.analysis.headline == "welch" and j.analysis.pairs
+            covers = f"as few as {share}" if is_least else f"only about {share}"
         return (
             f"The {does} excludes 0, the {does_not} does not. The {headline} interval decides, "
-            f"because with {sample_text(j)} the bootstrap CI contains the truth in only about "
-            f"{covers} of studies."
+            f"because with {sample_text(j)} the bootstrap CI contains the truth in {covers} of "
+            "studies."
         )
 
     def short(self, j: Judgment) -> str:

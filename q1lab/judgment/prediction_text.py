@@ -63,7 +63,7 @@ def predicted_sentence(prediction: Mapping[str, Any], metric: Metric) -> str:
     if size is not None and direction != "same":
         text += f" by {abs(size):g}{metric.suffix}"
     if prediction.get("matters"):
-        text += f" ({abs(prediction['matters']):g} or more would matter)"
+        text += f" ({abs(prediction['matters']):g}{metric.suffix} or more would matter)"
     if prediction.get("confidence") is not None:
         text += f", {prediction['confidence']:.0%} sure"
     return text + "."

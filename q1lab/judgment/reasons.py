@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from q1lab.ground.text_formats import cut_cells, plural, printable
 from q1lab.judgment.difference_text import seed_list
 from q1lab.judgment.intervals import MIN_FOR_VERDICT, Reason
-from q1lab.judgment.label_text import arm_names, is_experiment, left_out_text, sample_text
+from q1lab.judgment.label_text import (
+    arm_names,
+    is_experiment,
+    left_out_text,
+    names_in_text,
+    sample_text,
+)
 from q1lab.judgment.run_notes import METRIC_CELLS, ChangedPlan, UnfinishedRuns
 from q1lab.judgment.subject import ARMS
 
@@ -96,7 +102,7 @@ def _chosen(c: Judgment) -> NoVerdict:
         "These seeds were named when their results could already be known, and others were left "
         f"out: {left_out_text(c)}. Seeds picked in this way show a difference by luck, so there is "
         "no verdict.",
-        "These seeds were picked when results were known, so they decide nothing.",
+        "These seeds were picked when results could be known, so they decide nothing.",
         f"Compare all seeds, the first ones, or new ones: --seeds fresh:{many} draws some.",
     )
 
@@ -111,7 +117,7 @@ def _range_open(c: Judgment) -> NoVerdict:
 
 
 def _equal(c: Judgment) -> NoVerdict:
-    base, modified = arm_names(c)
+    base, modified = names_in_text(c)
     many = len(c.analysis.pairs)
     metric = cut_cells(c.metric.name, METRIC_CELLS)
     return NoVerdict(

@@ -59,8 +59,8 @@ class SeenLook:
 
 @dataclass(frozen=True)
 class LevelSum:
-    """Questions that were looked at, and the sum of the levels of all looks at them: if nothing
-    ever helped, at most so many would claim something."""
+    """Questions that were looked at, and the sum of the levels of all looks at them: if no
+    change ever made a difference, at most so many would claim one."""
 
     questions: int = 0
     total: float = 0.0

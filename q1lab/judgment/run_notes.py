@@ -162,8 +162,8 @@ class DamagedLines(Note):
     lines: int
 
     def long(self, j: Judgment) -> str:
-        lines = plural(self.lines, "damaged line")
-        return f"{lines} in the event files could not be read and were left out."
+        lines, were = plural(self.lines, "damaged line"), "was" if self.lines == 1 else "were"
+        return f"{lines} in the event files could not be read and {were} left out."
 
     def short(self, j: Judgment) -> str:
         return f"{plural(self.lines, 'damaged line')} of the event files can't be read."
@@ -343,7 +343,7 @@ class LookedAgain(Note):
     kind = "asked"
 
     def long(self, j: Judgment) -> str:
-        return level_text.looks_line(j)
+        return level_text.looks_sentence(j)
 
 
 OF_THE_LEVEL = (OfSeries, LookedAgain)
@@ -385,7 +385,8 @@ class UnfinishedRuns(Note):
         comma = ", " if j.subject.is_ours else "; "
         named = printable(comma.join(self.runs[:MOST_NAMED]))
         left = named + (f" and {more} more" if more > 0 else "")
-        return f"{len(self.runs)} of {plural(self.of, 'run')} have not finished: {left}."
+        have = "has" if len(self.runs) == 1 else "have"
+        return f"{len(self.runs)} of {plural(self.of, 'run')} {have} not finished: {left}."
 
     def short(self, j: Judgment) -> str:
         name = cut_cells(printable(self.runs[0]), 40)

@@ -228,8 +228,8 @@ def correction_sentence(result: SeriesResult) -> str:
     many = result.share.many
     each = " or ".join(sorted({f"{100 * result.spends(member):.3g}%" for member in result.members}))
     text = (
-        f"Corrected for {many} comparisons (Bonferroni): each claims a difference in {each} of "
-        "studies where nothing changed, so at most "
+        f"Corrected for {many} comparisons (Bonferroni): each claims a difference in at most "
+        f"{each} of studies where nothing changed, so at most "
         f"{difference_text.percent_text(result.any_claim_chance)} of such series claim anything."
     )
     levels = {

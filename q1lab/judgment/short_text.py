@@ -10,7 +10,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from q1lab.ground.text_formats import cut_cells, printable
+from q1lab.ground.text_formats import MINUS, cut_cells, printable
 from q1lab.judgment import level_text
 from q1lab.judgment.blocks import Block, HeadlineBlock, Sentence
 from q1lab.judgment.difference_text import (
@@ -19,7 +19,6 @@ from q1lab.judgment.difference_text import (
     mean_text,
     number_writer,
     percent_level,
-    percent_text,
     size_range_text,
 )
 from q1lab.judgment.intervals import (
@@ -28,6 +27,7 @@ from q1lab.judgment.intervals import (
     Reason,
 )
 from q1lab.judgment.label_text import arm_names, brief_names, sample_text, verdict_word
+from q1lab.judgment.lines import cells_of
 from q1lab.judgment.notes import Outlier, heaviest
 from q1lab.judgment.scope_text import origin_sentence
 
@@ -54,19 +54,43 @@ def headline_block(c: Judgment) -> HeadlineBlock:
 
 
 def short_sentences(c: Judgment) -> tuple[str, ...]:
-    """The lines below the headline, four at most."""
-    lines = [size_line(c), *_confidence_lines(c), caveat_line(c), settling_line(c)]
-    told = [line for line in lines if line]
-    if len(told) > 4 and not heaviest(c.notes):  # the scope goes before what settles it
-        told.remove(caveat_line(c))
-    return tuple(told[:4])
+    """The lines below the headline: four at most, and fewer where names make one longer than a
+    line."""
+    size, (why, total), caveat, settling = (
+        size_line(c),
+        _confidence_lines(c),
+        caveat_line(c),
+        settling_line(c),
+    )
+    told = [line for line in (size, why, total, caveat, settling) if line]
+    # the scope goes first; what is unknown of other runs stays
+    first = ("" if heaviest(c.notes) else caveat, settling if c.subject.is_ours else "")
+    for line in (*first, total, why):
+        if _rows(_headline_text(c), *told, rest_line(c)) > MOST_ROWS and line in told:
+            told.remove(line)
+    return tuple(told)
 
 
-def _confidence_lines(c: Judgment) -> tuple[str, ...]:
+MOST_ROWS = 6
+
+
+def _rows(*texts: str) -> int:
+    """The rows that sentences take at 80 columns."""
+    return sum(-(-cells_of(text) // level_text.LINE) for text in texts)
+
+
+def _headline_text(c: Judgment) -> str:
+    block = headline_block(c)
+    base, modified = brief_names(block.names)
+    difference = f" = {block.mean} ({block.better}; {block.seeds})" if block.mean else ""
+    return f"{block.word}   {modified} {MINUS} {base}{difference}"
+
+
+def _confidence_lines(c: Judgment) -> tuple[str, str]:
     """The looks at the question, or the error rate of this one, and what all questions add up
     to."""
     if c.analysis.reason is not None or c.analysis.ends is None:
-        return ()
+        return "", ""
     looks, total = level_text.looks_line(c), level_text.sum_line(c)
     why = looks or ("" if c.subject.plan.is_sequential else level_text.level_reason(c))
     return (why or total or confidence_line(c), total if why else "")
@@ -144,8 +168,7 @@ def _floor_line(c: Judgment) -> str:
     """The meaning of a model's interval against itself."""
     analysis = c.analysis
     if analysis.ends is not None and analysis.ends.excludes_zero():
-        share = percent_text(1 - analysis.level)
-        return f"That is a false {analysis.verdict.upper()}, which {share} of such studies give."
+        return level_text.false_claim_sentence(c)
     return "The means of equal models may lie that far apart."
 
 

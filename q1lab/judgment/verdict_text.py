@@ -22,11 +22,11 @@ from q1lab.judgment.difference_text import (
 from q1lab.judgment.futility_text import futility_sentence
 from q1lab.judgment.intervals import later_level
 from q1lab.judgment.label_text import (
-    arm_names,
+    names_in_text,
     sample_text,
     short_name,
 )
-from q1lab.judgment.level_text import found_in_four_of_five
+from q1lab.judgment.level_text import false_claim_sentence, found_in_four_of_five
 from q1lab.judgment.notes import Outlier
 from q1lab.judgment.reasons import no_verdict_reason
 
@@ -38,7 +38,7 @@ def verdict_sentence(c: Judgment, *, published: bool = False) -> str:
     """The verdict in one or two sentences that can be quoted on their own; the reason, if there is
     no verdict. ``published``: without advice to the learner."""
     analysis = c.analysis
-    base, modified = arm_names(c)
+    base, modified = names_in_text(c)
     if analysis.reason is not None or analysis.ends is None:
         return no_verdict_reason(c, published=published)
     if c.subject.is_floor:
@@ -83,9 +83,7 @@ def _self_comparison_outcome(c: Judgment) -> str:
     if analysis.ends is not None and analysis.ends.excludes_zero():
         return (
             f"Even so, the {level_text(analysis)} interval, "
-            f"{interval_text(analysis)}{c.metric.suffix}, excludes 0. That is a false "
-            f"{analysis.verdict.upper()}, which {percent_text(1 - analysis.level)} of such studies "
-            "give."
+            f"{interval_text(analysis)}{c.metric.suffix}, excludes 0. {false_claim_sentence(c)}"
         )
     return (
         f"As it should, the {level_text(analysis)} interval contains 0: "

@@ -30,6 +30,7 @@ from q1lab.judgment import (
     intervals,
     run_notes,
     table_text,
+    verdict_text,
 )
 from q1lab.judgment.records import Floor, LevelSum, QuestionCost, SeenLook
 from q1lab.judgment.terminal_text import (
@@ -115,8 +116,8 @@ CASES: dict[str, Comparison] = {
         alpha=0.025,
         asking=QuestionCost(
             (
-                SeenLook("rope-7", 3, 0.05, "cannot tell"),
-                SeenLook("rope-7", 4, 0.025, "cannot tell"),
+                SeenLook("rope-1", 3, 0.05, "cannot tell"),
+                SeenLook("rope-1", 4, 0.025, "cannot tell"),
             ),
             0.075,
             of_arm=LevelSum(1, 0.075),
@@ -179,9 +180,9 @@ CASES: dict[str, Comparison] = {
         alpha=0.0125,
         asking=QuestionCost(
             (
-                SeenLook("rope-1", 3, 0.05, "cannot tell"),
-                SeenLook("rope-1", 5, 0.025, "helps"),
-                SeenLook("rope-7", 3, 0.0125, "helps"),
+                SeenLook("rope-7", 3, 0.05, "cannot tell"),
+                SeenLook("rope-7", 5, 0.025, "helps"),
+                SeenLook("rope-1", 3, 0.0125, "helps"),
             ),
             0.0875,
             of_arm=LevelSum(2, 0.1375),
@@ -194,8 +195,8 @@ CASES: dict[str, Comparison] = {
         HELPS,
         asking=QuestionCost(
             (
-                SeenLook("rope-1", 3, 0.05, "helps"),
-                SeenLook("rope-7", 3, 0.05, "helps", replicates=True),
+                SeenLook("rope-7", 3, 0.05, "helps"),
+                SeenLook("rope-1", 3, 0.05, "helps", replicates=True),
             ),
             is_replication=True,
             of_arm=LevelSum(1, 0.05),
@@ -242,7 +243,10 @@ CASES: dict[str, Comparison] = {
     ),
     "imported": make(BASE, HELPS, imported=ImportedRuns("runs.csv")),
     "picked-seeds": make(
-        BASE, HELPS, picked=True, asking=QuestionCost(left_out=(("rope-1", (3, 4, 7)),))
+        {3: 1.9090, 4: 1.9055, 7: 1.9102},
+        {3: 1.8804, 4: 1.8760, 7: 1.8791},
+        picked=True,
+        asking=QuestionCost(left_out=(("rope-7", (0, 1, 2)),)),
     ),
     "self-comparison": make(
         BASE, NEAR, variant="baseline", arms=SAME_FILE, seed_shift={"modified": SEED_OFFSET}
@@ -266,6 +270,75 @@ def test_golden(name: str) -> None:
     assert [[row.split()[0] for row in rows.splitlines()[1:]] for rows in table] == (
         [["mean", "sd"]] if of_own_loop else []
     )
+
+
+@pytest.mark.parametrize("looks", [1, 2, 3, 4])
+@pytest.mark.parametrize("variant", ["rope", "relu_squared", "attention_rotary", LONG])
+@pytest.mark.parametrize("base", [BASE, NEAR])
+def test_the_short_form_has_six_lines_however_long_names_and_records_are(
+    base: Mapping[int, float], variant: str, looks: int
+) -> None:
+    seen = [
+        SeenLook("rope-1", 3 + at, 0.05 / 2**at, verdict)
+        for at, verdict in enumerate(("cannot tell", "helps", "too small to matter", "helps"))
+    ]
+    comparison = make(
+        base,
+        HELPS if base is BASE else BASE,
+        alpha=seen[looks - 1].level,
+        variant=variant,
+        baseline="baseline_of_mine_with_a_name",
+        asking=QuestionCost(
+            tuple(seen[:looks]),
+            0.0875,
+            of_arm=LevelSum(12, 0.1375),
+            of_home=LevelSum(14, 0.2375),
+        ),
+        notes=(
+            run_notes.Conditions(
+                {key: {"1": ("a",), "2": ("b",)} for key in ("torch", "threads", "python", "gpu")}
+            ),
+        ),
+    )
+    lines = short_lines(comparison, 80)
+    assert len(lines) <= 6
+    assert lines[-1] == "Everything else: `q1lab compare rope-1 --full`"
+
+
+def test_arms_of_names_longer_than_a_line_are_told_apart_in_a_sentence() -> None:
+    sentence = verdict_text.verdict_sentence(CASES["long-names"])
+    assert "attention_with_… B ends with a lower val loss than attention_with_… A, by" in sentence
+
+
+def test_of_a_study_that_trains_no_seed_is_said_to_lack_its_pair_for_good() -> None:
+    (note,) = CASES["running"].notes
+    assert note.long(CASES["running"]) == "Seed 3 has ended in one arm only so far."
+    ended = make({**BASE, 3: 1.9081}, HELPS)
+    assert ended.notes[0].long(ended) == "Seed 3 ran in one arm only and can't be paired."
+
+
+def test_a_false_claim_of_a_model_against_itself_has_the_rate_of_either_claim() -> None:
+    """ "A false HELPS, which 5% give" was twice what they give: the other half say HURTS."""
+    alike = make(BASE, HELPS, variant="baseline", arms=SAME_FILE, seed_shift={"modified": 9})
+    said = "That is a false HELPS: at most 5 in 100 such studies claim a difference."
+    assert said in short_lines(alike)
+    assert said in verdict_text.verdict_sentence(alike)
+
+
+@pytest.mark.parametrize("name", ["cannot-tell", "large-numbers"])
+def test_the_note_on_the_bootstrap_has_the_coverage_of_its_row(name: str) -> None:
+    text = " ".join("\n".join(comparison_lines(CASES[name])).split())
+    assert "covers 81 to 98%" in text
+    assert "contains the truth in as few as 81% of studies" in text
+
+
+def test_one_of_a_thing_has_the_verb_of_one() -> None:
+    one, more = run_notes.DamagedLines(1), run_notes.DamagedLines(2)
+    assert one.long(CASES["helps"]).startswith("1 damaged line in the event files could not")
+    assert one.long(CASES["helps"]).endswith("was left out.")
+    assert more.long(CASES["helps"]).endswith("were left out.")
+    left = run_notes.UnfinishedRuns(("modified-seed2",), 6)
+    assert left.long(CASES["helps"]) == "1 of 6 runs has not finished: modified-seed2."
 
 
 @pytest.mark.parametrize("name", CASES)
