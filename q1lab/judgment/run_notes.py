@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from q1lab.ground.text_formats import MINUS, cut_cells, cut_middle, first_names, plural, printable
-from q1lab.judgment import level_text
+from q1lab.judgment import level_sentences
 from q1lab.judgment.label_text import arm_names
 from q1lab.judgment.notes import Note
 from q1lab.judgment.scope_text import iters_text
@@ -333,7 +333,7 @@ class OfSeries(Note):
 
     def long(self, j: Judgment) -> str:
         share = j.subject.share
-        return "" if share is None else level_text.series_share_sentence(share)
+        return "" if share is None else level_sentences.series_share_sentence(share)
 
 
 @dataclass(frozen=True)
@@ -343,7 +343,7 @@ class LookedAgain(Note):
     kind = "asked"
 
     def long(self, j: Judgment) -> str:
-        return level_text.looks_sentence(j)
+        return level_sentences.looks_sentence(j)
 
 
 OF_THE_LEVEL = (OfSeries, LookedAgain)

@@ -41,14 +41,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixt
     monkeypatch.setitem(sys.modules, "q1lab.commands.logbook", toy_document)
     monkeypatch.setattr(command_table, "CORE_ACTS", (*command_table.CORE_ACTS, toy_document.ACT))
     command_table.acts.cache_clear()
-    request.addfinalizer(command_table.acts.cache_clear)
     of_its_own(tmp_path, monkeypatch)
     root = tmp_path / "week"
     content.write_skeleton(root)
     (root / "session-a.md").write_text(TEXT)
     (root / "templates").mkdir()
     (root / "templates" / "logbook.md.j2").write_text(toy_document.TEMPLATE)
-    return root
+    yield root
+    command_table.acts.cache_clear()
 
 
 def ticked(week: Week) -> set[str]:
