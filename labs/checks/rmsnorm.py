@@ -291,10 +291,8 @@ class Eps:
 
 def too_large(eps: Eps) -> str:
     place = "inside" if eps.inside else "outside"
-    return (
-        f"eps is {eps.size:.2g}, {place} the root, where the baseline has 1e-5: at the start the "
-        "mean square of an embedding is 0.0004, and eps is to be nothing beside it"
-    )
+    return f"""eps is {eps.size:.2g}, {place} the root, where the baseline has 1e-5: at the start
+        the mean square of an embedding is 0.0004, and eps is to be nothing beside it"""
 
 
 def eps_of(module: nn.Module) -> Eps:
