@@ -171,7 +171,7 @@ def fixed_gain(module: nn.Module) -> str:
 
 
 def slip_of(module: nn.Module, x: Tensor, gains: list[Tensor], out: Tensor) -> str:
-    """What a norm does in place of x / RMS(x) · gain, in words where it can be named; all float64
+    """The slip of a norm that is not x / RMS(x) · gain, in words; all float64
     (…, C), each gain (C,)."""
     square = x.pow(2).mean(-1, keepdim=True)
     mean, half = x.mean(-1, keepdim=True), C // 2

@@ -167,9 +167,9 @@ def judge_layer(s: Subject, number: int, layer: LayerScores) -> float:
 
 
 def in_bf16(s: Subject, exact: LayerScores, seen: str) -> str:
-    """What was seen, with what is less exact under autocast, as studies train. Angles in bf16 have
-    8 bits: from position 256 on they belong to another position. Later layers see the rounding of
-    earlier ones, so only the first one is compared."""
+    """The words for what was seen, with what is less exact under autocast, as studies train. Angles
+    in bf16 have 8 bits: from position 256 on they belong to another position. Later layers see the
+    rounding of earlier ones, so only the first one is compared."""
     with torch.autocast("cpu", torch.bfloat16):
         rounded = scores_by_layer(s.watch(s.without_table(block_size=LONG), constant(1, LONG)))
     if not rounded or not exact.spread or rounded[0].scores.shape != exact.scores.shape:
