@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from q1lab.ground.text_formats import MINUS, cut_cells, cut_middle, first_names, plural, printable
-from q1lab.judgment import level_sentences
 from q1lab.judgment.label_text import arm_names
 from q1lab.judgment.notes import Note
 from q1lab.judgment.scope_text import iters_text
@@ -332,6 +331,8 @@ class OfSeries(Note):
     kind = "series"
 
     def long(self, j: Judgment) -> str:
+        from q1lab.judgment import level_sentences
+
         share = j.subject.share
         return "" if share is None else level_sentences.series_share_sentence(share)
 
@@ -343,6 +344,8 @@ class LookedAgain(Note):
     kind = "asked"
 
     def long(self, j: Judgment) -> str:
+        from q1lab.judgment import level_sentences
+
         return level_sentences.looks_sentence(j)
 
 

@@ -17,6 +17,8 @@ ARMS = ("baseline", "modified")
 """The arms of a comparison; a difference is the second minus the first."""
 
 SWEEP = "sweep"
+MOST_MEMBERS = 24
+"""Members of one series."""
 
 Sentence = Annotated[str, max_chars(10_000)]
 

@@ -12,14 +12,12 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Literal
 
-from q1lab.judgment.subject import Share
+from q1lab.judgment.subject import MOST_MEMBERS, Share
 
 SWEEP: Literal["sweep"] = "sweep"
 OVER: Literal["over"] = "over"
 TUNE: Literal["tune"] = "tune"
 SERIES_KINDS = (SWEEP, OVER, TUNE)
-MOST_MEMBERS = 24
-"""Members of one series."""
 
 
 @dataclass(frozen=True)
