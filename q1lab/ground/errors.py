@@ -30,29 +30,17 @@ GATE_STATUSES = {
 }
 """The exit statuses of `q1lab gate`, which report its decision."""
 
-REFUSED_BUNDLE, NOT_CHECKED = 20, 21
 
-VERIFY_STATUSES = {
-    OK: "verified",
-    FAILED: "not a bundle",
-    USAGE: "usage",
-    REFUSED_BUNDLE: "refused",
-    NOT_CHECKED: "could not be checked completely",
-    INTERRUPTED: "interrupted",
-}
-"""The exit statuses of `q1lab verify`."""
-
-
-def _listed(statuses: Mapping[int, str]) -> str:
+def listed_statuses(statuses: Mapping[int, str]) -> str:
+    """Exit statuses as help texts print them."""
     return (
         "Exit status: " + ", ".join(f"{code} {meaning}" for code, meaning in statuses.items()) + "."
     )
 
 
-EXIT_STATUS = _listed(STATUSES)
+EXIT_STATUS = listed_statuses(STATUSES)
 """The table as help texts print it."""
-GATE_STATUS = _listed(GATE_STATUSES)
-VERIFY_STATUS = _listed(VERIFY_STATUSES)
+GATE_STATUS = listed_statuses(GATE_STATUSES)
 
 NOTICES: list[str] = []
 """Warnings that stopped nothing, one line each; the command line prints them at the end."""

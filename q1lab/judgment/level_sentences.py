@@ -29,7 +29,7 @@ from q1lab.judgment.level_text import (
     spent_by_looks,
     would_claim,
 )
-from q1lab.judgment.subject import SWEEP, Plan, Share
+from q1lab.judgment.subject import SWEEP, PairPlan, Share
 
 if TYPE_CHECKING:
     from q1lab.judgment.records import Judgment
@@ -156,7 +156,7 @@ def _skew_sentence(c: Judgment) -> str:
     )
 
 
-def planned_seeds_sentence(plan: Plan, alpha: float) -> str:
+def planned_seeds_sentence(plan: PairPlan, alpha: float) -> str:
     """The meaning of a planned range, before the first run and after the last."""
     from q1lab.judgment.futility import LEAST_CHANCE
 

@@ -57,7 +57,7 @@ class Conditions(Note):
 def differing(
     starts: Sequence[tuple[str, Mapping[str, object]]], first: Sequence[str] = ()
 ) -> dict[str, dict[str, tuple[str, ...]]]:
-    """What is not the same in all runs, of the conditions that each run began with: condition →
+    """The conditions that are not the same in all runs, of those that each began with: condition →
     value → runs, by their names. The ``first`` conditions come first."""
     found: dict[str, dict[str, tuple[str, ...]]] = {}
     for key in dict.fromkeys((*first, *(key for _, start in starts for key in start))):
@@ -218,7 +218,7 @@ class OverruledChecks(Note):
 
 @dataclass(frozen=True)
 class LeftOpen(Note):
-    """What the checks of the model files could not decide."""
+    """Questions that the checks of the model files could not decide."""
 
     kind = "left open by the checks"
     what: tuple[str, ...]

@@ -46,7 +46,7 @@ class Series:
 
     @property
     def share(self) -> Share:
-        """What a verdict tells of it."""
+        """The part of it that a verdict tells."""
         return Share(self.id, len(self.members), self.alpha, self.kind, self.axis)
 
     def with_place(self, place: int) -> Series:

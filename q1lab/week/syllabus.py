@@ -37,7 +37,7 @@ class ContentFinding:
     """Something wrong with the content: where, and what to do about it.
 
     A `fatal` finding makes `content.load_week` refuse the week; the others are for the author
-    (`content.check_week` names them all).
+    (`weeks.check_week` names them all).
     """
 
     file: str

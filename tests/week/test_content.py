@@ -12,13 +12,14 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from q1lab.commands.content import content as command
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
+from q1lab.plugins.author.content_command import content as command
+from q1lab.plugins.author.weeks import check_week, write_skeleton
 from q1lab.study import variants
 from q1lab.tui.pages import block_text
 from q1lab.week import markdown_cuts
-from q1lab.week.content import check_week, load_week, write_skeleton
+from q1lab.week.content import load_week
 from q1lab.week.lists.kpis import COUNTERS
 from q1lab.week.step_kinds import STEP_KINDS
 from q1lab.week.syllabus import Action, ContentProblem, Fold, Part, Step, Text, Week

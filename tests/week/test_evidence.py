@@ -13,6 +13,7 @@ from q1lab.ground import paths
 from q1lab.index import learner_tables
 from q1lab.index import store as index_store
 from q1lab.index.store import Store
+from q1lab.plugins.author import weeks
 from q1lab.week import chosen_variant, content, evidence, progress, progress_card
 from q1lab.week.lists import artifacts, papers, posts, predictions
 from q1lab.week.own_model import model_file
@@ -145,7 +146,7 @@ def test_a_step_is_done_by_its_condition_and_by_no_word_of_its_text(
     tmp_path: Path,
 ) -> None:
     """A title with "commit" asked for a commit, and a command in backticks was what ticks it."""
-    content.write_skeleton(tmp_path / "week")
+    weeks.write_skeleton(tmp_path / "week")
     (tmp_path / "week" / "session-a.md").write_text(
         "# A\n\n## A {#a1 minutes=60}\n\n"
         '- [ ] Commit to a pace {#pace done_when="retro written"}\n'

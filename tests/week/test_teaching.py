@@ -23,12 +23,14 @@ from q1lab.commands.cli import cli, run_command_line
 from q1lab.ground.text_formats import signed
 from q1lab.index.store import Store
 from q1lab.judgment import intervals
+from q1lab.plugins.author import code_runner
+from q1lab.plugins.author.lint import table_minutes
+from q1lab.plugins.author.weeks import check_week
 from q1lab.study import command_line, studies
 from q1lab.study.command_line import request_from_argv
 from q1lab.tui.pages import block_text
-from q1lab.week import code_runner, progress, text_numbers
-from q1lab.week.content import check_week, load_week
-from q1lab.week.lint import table_minutes
+from q1lab.week import progress, text_numbers
+from q1lab.week.content import load_week
 from q1lab.week.syllabus import Fold, Step, Text, Week
 from tests.kit.places import ROOT
 from tests.week.test_content import MIX, TOML, edit, everything, said

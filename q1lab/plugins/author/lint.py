@@ -13,8 +13,8 @@ from q1lab.ground import command_table
 from q1lab.ground.command_table import acts_for_condition
 from q1lab.ground.errors import Problem, nearest
 from q1lab.ground.files import printable, read_text
+from q1lab.plugins.author.result_leaks import picture_text, result_numbers, written_results
 from q1lab.week.markdown_reader import FILES, is_path, lines_for_audience
-from q1lab.week.result_leaks import picture_text, result_numbers, written_results
 from q1lab.week.syllabus import (
     GLOSSARY,
     Action,
