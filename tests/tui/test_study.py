@@ -321,6 +321,26 @@ async def test_a_question_is_answered_from_memory_then_marked() -> None:
         assert app.week.session("b").parts[0].steps[0].repeat_of == "a2-rope-s1"
 
 
+async def test_each_question_of_a_card_has_a_grade_of_its_own() -> None:
+    """One slip in a card of five brought all five questions back."""
+    async with running(
+        lambda store, week: progress.choose_modification(store, week, "rope"), size=(100, 40)
+    ) as (app, pilot):
+        await go(pilot, "a2", "a2-rope-s1")
+        await pilot.press("e")
+        await settled(pilot)
+        await pilot.press("b", "enter", "b", "d", "c", "c")
+        await settled(pilot)
+        assert "missed: b d" in words(app)
+        await pilot.press("enter")
+        await until(pilot, lambda: stored().recall_grades == {"a2-rope-s1": "wrong bd"})
+        back = app.week.session("b").parts[0].steps[0]
+        assert back.repeat_of == "a2-rope-s1"
+        assert "(b) What do the earlier schemes have in common?" in back.detail
+        assert re.findall(r"\(([a-e])\)", back.detail) == ["b", "d"]
+        assert "§" not in back.detail
+
+
 async def test_a_key_typed_ahead_of_the_question_does_not_end_the_app() -> None:
     async with running(lambda store, week: progress.choose_modification(store, week, "rope")) as (
         app,

@@ -527,9 +527,7 @@ def test_the_picture_of_an_interval_is_that_of_its_differences() -> None:
     d = [value(m.start() + len("differences ")) for m in re.finditer("●", points)]
     _, _, low, high = by_hand()["interval"](d)
     assert shift == 3
-    assert [value(bar.index(mark) + start) for mark in "├┤"] == pytest.approx(
-        [low, high], abs=unit
-    )
+    assert [value(bar.index(mark) + start) for mark in "├┤"] == pytest.approx([low, high], abs=unit)
 
 
 # ── code
