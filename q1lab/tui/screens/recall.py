@@ -69,7 +69,8 @@ class RecallScreen(Dialog[None]):
         if self.missed:
             keys = f"missed: {' '.join(sorted(self.missed))} · Enter keeps that"
         elif self.letters:
-            keys = f"y  all right · {self.letters[0]} to {self.letters[-1]}  what I missed · x  none"
+            marks = f"{self.letters[0]} to {self.letters[-1]}"
+            keys = f"y  all right · {marks}  what I missed · x  none"
         else:
             keys = "y  I had it · x  I didn't"
         self.box.border_subtitle = f"{keys} · Esc closes"
