@@ -314,9 +314,9 @@ async def test_a_question_is_answered_from_memory_then_marked() -> None:
         assert not stored().recall_grades  # marked only after the answer was seen
         await pilot.press("enter")
         assert answer.display
-        await pilot.press("x")
+        await pilot.press(*"xxxxx")
         await settled(pilot)
-        assert stored().recall_grades == {"a2-rope-s1": "wrong"}
+        assert stored().recall_grades == {"a2-rope-s1": "wrong abcde"}
         assert stored().of("a2-rope-s1").done
         assert app.week.session("b").parts[0].steps[0].repeat_of == "a2-rope-s1"
 
@@ -329,10 +329,11 @@ async def test_each_question_of_a_card_has_a_grade_of_its_own() -> None:
         await go(pilot, "a2", "a2-rope-s1")
         await pilot.press("e")
         await settled(pilot)
-        await pilot.press("b", "enter", "b", "d", "c", "c")
+        await pilot.press("y", "enter", "y", "x", "y")
         await settled(pilot)
-        assert "missed: b d" in words(app)
-        await pilot.press("enter")
+        assert "(d)  y  I had it" in words(app)
+        assert not stored().recall_grades
+        await pilot.press("x", "y")
         await until(pilot, lambda: stored().recall_grades == {"a2-rope-s1": "wrong bd"})
         back = app.week.session("b").parts[0].steps[0]
         assert back.repeat_of == "a2-rope-s1"

@@ -28,14 +28,13 @@ def open_recall(app: Q1Lab, step: Step) -> None:
 
 
 class RecallScreen(Dialog[None]):
-    """Enter shows the answers; then y or x grades all of them, or letters mark those that were
-    missed and Enter keeps that. What was missed comes back at the start of the next session."""
+    """Enter shows the answers; then y or x grades them, one question after the other. What was
+    missed comes back at the start of the next session."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,space", "reveal", "answer"),
         Binding("y", "mark(True)", "yes"),
         Binding("x", "mark(False)", "no"),
-        *(Binding(letter, f"miss('{letter}')", "missed", show=False) for letter in "abcdefgh"),
     ]
 
     shape, keys = "hint", "A flashcard: answer, then Enter turns it · Esc closes"
@@ -46,7 +45,8 @@ class RecallScreen(Dialog[None]):
         self.heading = printable(step.title)
         self.open = False
         self.letters = domain.letters_of(step)
-        self.missed: set[str] = set()
+        self.grades = ""
+        """y or x for each question that has its grade."""
 
     def body(self) -> ComposeResult:
         with VerticalScroll():
@@ -57,37 +57,32 @@ class RecallScreen(Dialog[None]):
             yield hidden
 
     def action_reveal(self) -> None:
-        """Show the answers; with letters marked, keep the grade."""
-        if self.missed:
-            self.action_mark(False)
-            return
         self.open = True
         self.query_one("#answer").display = True
-        self._say_keys()
+        self._ask()
 
-    def _say_keys(self) -> None:
-        if self.missed:
-            keys = f"missed: {' '.join(sorted(self.missed))} · Enter keeps that"
-        elif self.letters:
-            marks = f"{self.letters[0]} to {self.letters[-1]}"
-            keys = f"y  all right · {marks}  what I missed · x  none"
-        else:
-            keys = "y  I had it · x  I didn't"
-        self.box.border_subtitle = f"{keys} · Esc closes"
-
-    def action_miss(self, letter: str) -> None:
-        """Mark one question as missed, or take the mark away."""
-        if self.open and letter in self.letters:
-            self.missed ^= {letter}
-            self._say_keys()
+    def _ask(self) -> None:
+        """Say which question is to be graded."""
+        letter = self.letters[len(self.grades) :][:1]
+        which = f"({letter})  " if letter else ""
+        self.box.border_subtitle = f"{which}y  I had it · x  I didn't · Esc closes"
 
     def action_mark(self, right: bool) -> None:
-        """Record the grade; ignored before the answers are shown."""
-        if self.open:
-            app, missed = self.q1, "" if right else "".join(sorted(self.missed))
-            app.store_thread.submit(
-                lambda store: domain.grade_recall(
-                    store, app.week.label, self.step.id, right, missed
-                )
+        """Take a question's grade, and record them with the last one; ignored before the answers
+        are shown."""
+        if not self.open:
+            return
+        self.grades += "y" if right else "x"
+        if len(self.grades) < len(self.letters):
+            self._ask()
+            return
+        missed = "".join(
+            letter for letter, grade in zip(self.letters, self.grades, strict=False) if grade == "x"
+        )
+        app, all_right = self.q1, "x" not in self.grades
+        app.store_thread.submit(
+            lambda store: domain.grade_recall(
+                store, app.week.label, self.step.id, all_right, missed
             )
-            self.dismiss()
+        )
+        self.dismiss()
