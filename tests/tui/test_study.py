@@ -1281,7 +1281,7 @@ async def test_what_one_answered_is_in_sight() -> None:
         assert isinstance(piece, StepPiece)
         end = piece.virtual_region.bottom - reader.size.height
         reader.scroll_to(y=end, animate=False, immediate=True)  # its last line is the screen's
-        await pilot.press("enter", "enter", "x")
+        await pilot.press("enter", "enter", *"xxxxx")
         await until(pilot, lambda: piece.record.done)
         await settled(pilot)
         assert piece.virtual_region.bottom <= reader.scroll_y + reader.size.height
