@@ -355,6 +355,23 @@ def test_a_fold_below_an_optional_step_takes_no_reading_time(
     assert any("a minute" in finding for finding in said(folder)) == counts
 
 
+def test_a_text_is_read_at_120_words_a_minute_and_a_fold_that_needs_no_step_is_extra(
+    folder: Path,
+) -> None:
+    page = folder / "mix.md"
+    edit(page, "First.", 100 * "word " + "\n\n- [ ] Read it {#knead-read kind=read minutes=1}")
+    edit(page, "{#knead-bake kind=run}", "{#knead-bake kind=run minutes=29}")
+    fold = "<details>\n<summary>More</summary>\n\n" + 200 * "word " + "\n\n</details>"
+    edit(page, "Text in between.", f"Text.\n\n{fold}")
+    edit(folder / "rye.md", "{#rye-wet}", "{#rye-wet optional=yes}")
+    assert said(folder) == []
+    edit(page, 100 * "word ", 130 * "word ")
+    assert any("a minute" in finding for finding in said(folder))
+    edit(page, 130 * "word ", 100 * "word ")
+    edit(page, "<details>\n<summary>More", "<details needs=knead-bake>\n<summary>More")
+    assert any("a minute" in finding for finding in said(folder))
+
+
 def test_a_word_that_is_never_said_needs_no_explanation(folder: Path) -> None:
     (folder / "glossary.md").write_text("# Words\n\n## crumb\n\nInside.\n\n## loaf\n\nBread.\n")
     edit(folder / "mix.md", "First.", "Two [loafs](glossary.md#loaf).")

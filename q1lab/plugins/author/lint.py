@@ -233,14 +233,15 @@ def _lint_minutes(week: Week, chosen: str | None) -> Iterator[ContentFinding]:
             yield ContentFinding(block.file, block.line + line, text, False)
 
 
-WORDS_A_MINUTE = 200
-"""Reading speed."""
+WORDS_A_MINUTE = 120
+"""Reading speed, for a text with formulas."""
 
 
 def _words(week: Week, part: Part, chosen: str | None) -> int:
-    """The words of a part's prose, with its answers and folds, but without code, comments and
-    addresses. What belongs to an optional step is optional, too: the folds that need it, and a fold
-    right below it that stays shut until another step is done."""
+    """The words of a part's prose, with its answers and the folds that need a step, but without
+    code, comments and addresses. A fold that needs none is there for who wants it. What belongs to
+    an optional step is optional, too: the folds that need it, and a fold right below it that stays
+    shut until another step is done."""
     blocks = list(_blocks(part, chosen))
     optional = {block.id for block in blocks if isinstance(block, Step) and block.optional}
     count = 0
@@ -250,8 +251,8 @@ def _words(week: Week, part: Part, chosen: str | None) -> int:
             below_optional = block.optional
             if block.optional:
                 continue
-        if isinstance(block, Fold) and block.needs:
-            if below_optional or block.needs in optional:
+        if isinstance(block, Fold):
+            if below_optional or not block.needs or block.needs in optional:
                 continue
         elif isinstance(block, Text):
             below_optional = False
