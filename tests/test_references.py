@@ -22,7 +22,7 @@ import pytest
 
 from q1lab.commands.cli import cli
 from q1lab.ground import command_table
-from q1lab.tui.keys import KEYS, key_name
+from q1lab.tui.keys import all_keys, key_name
 from tests.kit.places import ROOT
 
 CODE = ("q1lab/", "labs/", "tools/", "benchmarks/")
@@ -258,7 +258,7 @@ def pages_of_modules() -> dict[str, str]:
 def keys_of(page: str | None) -> frozenset[str]:
     return frozenset(
         key_name(key)
-        for name, row in KEYS.items()
+        for name, row in all_keys().items()
         if page is None or name.split(".")[0] in (page, "app")
         for key in row.keys.split(",")
     )

@@ -431,7 +431,7 @@ class Facts:
 
     def _seen(self, step: Step) -> StepEvidence | None:
         """Something that an act has shown to the learner; for the post, the present draft, for
-        passages, those of a study of the chosen modification."""
+        what tells of a study, one of the chosen modification."""
         action = step.ticking_action
         name = action.performed_act.name if action and action.performed_act else ""
         draft = self.post["path"] if self.post and name.startswith("post ") else None
