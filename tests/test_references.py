@@ -224,12 +224,13 @@ def _of_command(words: list[str]) -> Iterator[Named]:
 # ── keys
 
 
+APP = ("q1lab/tui/", "q1lab/plugins/sample/screen.py")
 KEY = r"[A-Za-z0-9?+/]|Ctrl\+[A-Z]|F\d"
 
 
 def stale_keys(passage: Passage) -> Iterator[Named]:
     """Each key that a text of the app, or a page about it, says does something."""
-    if passage.file.startswith("q1lab/tui/"):
+    if passage.file.startswith(APP):
         hint = r"(?:^|· |\. | {3})([A-Za-z]) (?=[a-z]+s\b)"  # as in "e opens it · c copies"
         pattern = hint if passage.kind == "message" else rf"``({KEY})`` [a-z]"
     elif passage.kind == "markdown":
@@ -247,7 +248,7 @@ def pages_of_modules() -> dict[str, str]:
     """The part of the table of keys that a screen's module uses, where it is one."""
     page_by_module = {}
     for name in tree():
-        if name.startswith("q1lab/tui/screens/") and name.endswith(".py"):
+        if name.startswith(("q1lab/tui/screens/", "q1lab/plugins/")) and name.endswith(".py"):
             pages = set(re.findall(r'(?m)^    screen_name = "(\w+)"', (ROOT / name).read_text()))
             if len(pages) == 1:
                 page_by_module[name] = pages.pop()

@@ -42,7 +42,7 @@ class Post:
     title: str
     modification: Modification
     facts: tuple[str, ...] = ()
-    """What plug-ins tell of the study, a sentence each."""
+    """The sentences that plug-ins tell of the study."""
     hook: str = ""
     surprises: tuple[Answer, ...] = ()
     plan: tuple[Answer, ...] = ()
@@ -123,7 +123,7 @@ def gather_post(store: Store, week: Week, *, title: str | None = None) -> Post:
 
 
 def _facts(store: Store, study: Study) -> Iterator[str]:
-    """What plug-ins tell of the study."""
+    """The sentences that plug-ins tell of a study."""
     for plugin in hooks.plugins(installed=True):
         if plugin.study_facts:
             yield from hooks.load(plugin.study_facts)(store, study)

@@ -1,4 +1,4 @@
-"""What both models of a study write from one prompt, and blind tests of it."""
+"""The passages that both models of a study write from one prompt, and blind tests of them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ PLUGIN = Plugin(
             "sample",
             "Text that both models of a study write from one prompt.",
             MORE,
-            f"{HERE}.command:sample",
+            f"{HERE}.sample_command:sample",
             done_when=("seen",),
         ),
     ),
     entries={
-        "blind": EntryKind(f"{HERE}.entries:BLIND", f"{HERE}.entries:fold_blind"),
+        "blind": EntryKind(f"{HERE}.blind_lines:BLIND", f"{HERE}.blind_lines:fold_blind"),
         "guess": EntryKind(
-            f"{HERE}.entries:GUESS",
-            f"{HERE}.entries:fold_guess",
+            f"{HERE}.blind_lines:GUESS",
+            f"{HERE}.blind_lines:fold_guess",
             learner_only="an answer of a blind test",
         ),
     },
@@ -45,10 +45,10 @@ CREATE TABLE blind_answers (
     study_screens=(
         StudyScreen(
             "sample",
-            key=f"{HERE}.keys:OPENS",
+            key=f"{HERE}.passage_keys:OPENS",
             screen=f"{HERE}.screen:SampleScreen",
-            shows=f"{HERE}.keys:has_passages",
-            keys=f"{HERE}.keys:KEYS",
+            shows=f"{HERE}.passage_keys:has_passages",
+            keys=f"{HERE}.passage_keys:KEYS",
         ),
     ),
     study_facts=f"{HERE}.blind_text:facts",

@@ -39,7 +39,7 @@ def rate_sentence(rate: HitRate) -> str:
 
 
 def facts(store: Store, study: Study) -> Iterator[str]:
-    """What documents tell of a study: the result of its blind tests, once one is finished."""
+    """The sentence that documents tell of a study: the result of its finished blind tests."""
     rate = total(read_tests(store, study))
     if rate is not None:
         yield rate_sentence(rate)

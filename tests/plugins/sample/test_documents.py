@@ -1,4 +1,4 @@
-"""What documents tell of blind tests."""
+"""The sentence of a draft about blind tests."""
 
 from __future__ import annotations
 
