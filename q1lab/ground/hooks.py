@@ -81,9 +81,9 @@ class StudyScreen:
     """A screen that opens on a study, from the lab."""
 
     name: str
-    """Its part of the app's table of keys: ``sample``."""
+    """Its part of the app's table of keys."""
     key: Place
-    """The q1lab.tui.keys.Key that opens it."""
+    """The q1lab.tui.keys.Key that opens it; its action is ``study_screen('NAME')``."""
     screen: Place
     """``(Study) -> Screen``."""
     shows: Place
@@ -155,6 +155,13 @@ def named_plugins(*, installed: bool = False) -> Mapping[str, Plugin]:
 def plugins(*, installed: bool = False) -> Iterator[Plugin]:
     """The same without their names."""
     yield from named_plugins(installed=installed).values()
+
+
+@cache
+def study_screens() -> Mapping[str, StudyScreen]:
+    """The screens that open on a study, by their names; also of other packages."""
+    found = plugins(installed=True)
+    return {screen.name: screen for plugin in found for screen in plugin.study_screens}
 
 
 def find(group: str, name: str) -> Any:

@@ -99,16 +99,6 @@ CREATE TABLE gated (
     study_id TEXT NOT NULL, created TEXT NOT NULL, at TEXT NOT NULL, kept INTEGER NOT NULL,
     facts TEXT NOT NULL, PRIMARY KEY (study_id, created)
 ) STRICT;
-CREATE TABLE blind_tests (
-    study_id TEXT NOT NULL, created TEXT NOT NULL, number INTEGER NOT NULL, seed INTEGER NOT NULL,
-    key TEXT NOT NULL, passages TEXT NOT NULL, at TEXT NOT NULL,
-    PRIMARY KEY (study_id, created, number)
-) STRICT;
-CREATE TABLE blind_answers (
-    study_id TEXT NOT NULL, created TEXT NOT NULL, number INTEGER NOT NULL, pair INTEGER NOT NULL,
-    choice INTEGER NOT NULL, at TEXT NOT NULL, PRIMARY KEY (study_id, created, number, pair),
-    FOREIGN KEY (study_id, created, number) REFERENCES blind_tests
-) STRICT;
 CREATE TABLE evidence (
     week TEXT NOT NULL, act TEXT NOT NULL, subject TEXT NOT NULL, variant TEXT NOT NULL,
     file TEXT, sha TEXT, facts TEXT NOT NULL, at TEXT NOT NULL,

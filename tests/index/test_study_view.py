@@ -254,7 +254,7 @@ def asks_tables(file: Path) -> list[int]:
     ]
 
 
-OWN_TABLES = ("index/", "record/", "week/lists/")
+OWN_TABLES = ("index/", "record/", "week/lists/", "plugins/")
 """Where tables are read: the index, the questions on record, and the learner's lists."""
 
 
