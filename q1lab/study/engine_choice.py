@@ -140,7 +140,10 @@ def load_engine(choice: EngineChoice | None) -> Engine:
         choice = EngineChoice(LOCAL, LOCAL)
     engine_type = engine_class(choice.kind)
     if engine_type is None:
-        raise Problem(f"the engine {choice.kind!r} is of a plug-in that is not here")
+        raise Problem(
+            f"the engine {choice.kind!r} is of a plug-in that is not here",
+            next="`--engine local` trains on this machine",
+        )
     return engine_type(choice.address, choice.options)
 
 

@@ -40,7 +40,7 @@ def test_a_study_keeps_its_choice() -> None:
         ("slurmm", (), "'slurm'"),
         ("ray", (), "there is gpu-box"),
         ("ray=", (), "there is gpu-box"),
-        ("kubernetes", (), "there is gpu-box, local, slurm"),
+        ("kubernetes", (), "there is gpu-box, local, .*slurm"),
         ("slurm", ("partition",), "NAME=VALUE"),
         ("local", ("gpus=1",), "goes with another engine"),
     ],

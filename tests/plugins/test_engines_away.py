@@ -14,10 +14,11 @@ import pytest
 
 from q1lab.study import studies
 from q1lab.study.engine_choice import EngineChoice, engine_usages
-from tests.kit.lab_home import finish, make_study, train
+from tests.kit.lab_home import finish, make_study
 from tests.kit.places import KIT, ROOT
 
 ADDRESS = {"ray": "http://127.0.0.1:8265"}
+RUN = ("run", "rope", "--seeds", "1", "--preset", "quick", "--max-iters", "20")
 NAMES = ("notebook", "ray", "slurm")
 
 
@@ -52,13 +53,16 @@ def q1lab(*words: str, code: int | None = 0) -> str:
     return " ".join(shown.split())
 
 
-def at(name: str, **made: object) -> studies.Study:
-    """A study that is planned for that engine."""
-    address = ADDRESS.get(name, "")
-    choice = EngineChoice(f"{name}={address}" if address else name, name, address)
-    study = make_study(**made)  # type: ignore[arg-type]
+def typed(name: str) -> str:
+    """The value of ``--engine``."""
+    return f"{name}={ADDRESS[name]}" if name in ADDRESS else name
+
+
+def at(name: str, study: studies.Study) -> studies.Study:
+    """The study, planned for that engine."""
+    choice = EngineChoice(typed(name), name, ADDRESS.get(name, ""))
     study = replace(study, trainer=replace(study.trainer, engine=choice))
-    studies.write(study)
+    studies.save(study)
     return study
 
 
@@ -72,7 +76,7 @@ def test_its_words_are_gone_and_everything_else_is_there(away: str) -> None:
 
 
 def test_a_study_that_was_trained_there_is_whole(away: str) -> None:
-    study = at(away)
+    study = at(away, make_study())
     finish(study)
     before = study.files.plan.read_bytes()
     assert study.id in q1lab("status")
@@ -81,11 +85,13 @@ def test_a_study_that_was_trained_there_is_whole(away: str) -> None:
 
 
 def test_what_needs_it_says_so_in_one_line(away: str) -> None:
-    study = at(away)
-    train(study, "baseline-seed0")
+    q1lab(*RUN, "--engine", "local")
+    study = at(away, studies.load("rope-1"))
+    shutil.rmtree(study.files.run("modified-seed0").root)
     assert study.id in q1lab("status")
     assert f"the engine {away!r} is of a plug-in that is not here" in q1lab("run", study.id, code=2)
-    address = ADDRESS.get(away)
-    typed = f"{away}={address}" if address else away
-    assert "there is no such engine" in q1lab("run", "rope", "--engine", typed, code=2)
-    assert "there is no such engine" in q1lab("doctor", "--engine", typed, code=2)
+    for command in (RUN, ("doctor",)):
+        shown = q1lab(*command, "--engine", typed(away), code=2)
+        assert f"--engine {typed(away)}: there is no such engine" in shown
+    assert '"complete": true' in q1lab(*RUN, "--engine", "local", "--json"), "it goes on here"
+    assert studies.ids() == ["rope-1"]
