@@ -50,7 +50,8 @@ class Act(NamedTuple):
     """False for a command that `q1lab --help` leaves out, for the few who come from a page about
     it."""
     statuses: Mapping[int, str] = MappingProxyType({})
-    """Exit statuses that it has beside those of all commands (errors.py), and what each means."""
+    """Its exit statuses, and what each means, where they are not those of all commands
+    (errors.py)."""
 
     def is_shown(self, *, week: bool, course: bool) -> bool:
         """True if a list of commands shows it to a learner who has the week, and the course."""

@@ -16,20 +16,6 @@ STATUSES = {
 }
 """The exit statuses of all commands."""
 
-KEEP, DISCARD, MORE, REFUSED = OK, 10, 11, 12
-
-GATE_STATUSES = {
-    KEEP: "keep",
-    FAILED: "failed",
-    USAGE: "usage",
-    UNFINISHED: "another proposal is being judged",
-    DISCARD: "discard",
-    MORE: "--max-cost allows too few runs",
-    REFUSED: "refused, the budget is spent",
-    INTERRUPTED: "interrupted",
-}
-"""The exit statuses of `q1lab gate`, which report its decision."""
-
 REFUSED_BUNDLE, NOT_CHECKED = 20, 21
 
 VERIFY_STATUSES = {
@@ -43,16 +29,15 @@ VERIFY_STATUSES = {
 """The exit statuses of `q1lab verify`."""
 
 
-def _listed(statuses: Mapping[int, str]) -> str:
+def status_line(statuses: Mapping[int, str]) -> str:
+    """A table of exit statuses as help texts print it."""
     return (
         "Exit status: " + ", ".join(f"{code} {meaning}" for code, meaning in statuses.items()) + "."
     )
 
 
-EXIT_STATUS = _listed(STATUSES)
-"""The table as help texts print it."""
-GATE_STATUS = _listed(GATE_STATUSES)
-VERIFY_STATUS = _listed(VERIFY_STATUSES)
+EXIT_STATUS = status_line(STATUSES)
+VERIFY_STATUS = status_line(VERIFY_STATUSES)
 
 NOTICES: list[str] = []
 """Warnings that stopped nothing, one line each; the command line prints them at the end."""

@@ -93,6 +93,16 @@ class StudyScreen:
 
 
 @dataclass(frozen=True)
+class SkillPage:
+    """A page of `q1lab skill`."""
+
+    about: str
+    """What it is for, in the list of pages."""
+    text: Place
+    """``() -> str``: its text."""
+
+
+@dataclass(frozen=True)
 class Plugin:
     """What one feature adds. Everything has a default: a plug-in names what it has."""
 
@@ -118,8 +128,7 @@ class Plugin:
     formats: tuple[ExportFormat, ...] = ()
     settings: Place = ""
     """``(Mapping) -> Mapping``: checks the plug-in's table of config.toml, ``[NAME]``."""
-    skill_pages: Mapping[str, Place] = field(default_factory=dict)
-    """Pages of `q1lab skill`: name → ``() -> str``."""
+    skill_pages: Mapping[str, SkillPage] = field(default_factory=dict)
 
 
 def signs(part: str) -> Mapping[str, str]:

@@ -106,7 +106,6 @@ FIELDS: Mapping[str, Mapping[str, Any]] = {
     "share": {**WEEK, "channel": str, "url": Text},
     "begin": {"plan": BegunPlan | None, "declares": NotRequired[dict | None]},
     "levels": {"levels": list[Any]},
-    "gate": {"study": str, "created": str, "kept": bool, "facts": dict},
     "delete": {"study": str, "plan": BegunPlan | None, "runs": Annotated[dict, _computable]},
     "blind": {
         **{"study": str, "created": str, "seed": Count, "key": str},

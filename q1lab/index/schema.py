@@ -95,10 +95,6 @@ CREATE TABLE deleted (
 CREATE TABLE labels (
     study_id TEXT PRIMARY KEY, note TEXT NOT NULL, tags TEXT NOT NULL
 ) STRICT;
-CREATE TABLE gated (
-    study_id TEXT NOT NULL, created TEXT NOT NULL, at TEXT NOT NULL, kept INTEGER NOT NULL,
-    facts TEXT NOT NULL, PRIMARY KEY (study_id, created)
-) STRICT;
 CREATE TABLE blind_tests (
     study_id TEXT NOT NULL, created TEXT NOT NULL, number INTEGER NOT NULL, seed INTEGER NOT NULL,
     key TEXT NOT NULL, passages TEXT NOT NULL, at TEXT NOT NULL,

@@ -1,4 +1,4 @@
-"""From a request to a study that trains: one study, a series, a proposal to a gate.
+"""From a request to a study that trains: one study, or a series.
 
 It imports the week and below.
 """

@@ -1,4 +1,4 @@
-"""Pure functions of numbers: intervals, repeated looks, the gate's rule, a prediction's score.
+"""Pure functions of numbers: intervals, repeated looks, a prediction's score.
 
 It reads and writes no files, and imports only the ground.
 """

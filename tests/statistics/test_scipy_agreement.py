@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from q1lab.judgment.intervals import Headline, analyze, pair_correlation
-from q1lab.statistics import gate_rule
+from q1lab.plugins.gate import gate_rule
 
 
 def arms(n: int) -> tuple[dict[int, float], dict[int, float]]:

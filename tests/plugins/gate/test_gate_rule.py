@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from q1lab.statistics import gate_rule
-from q1lab.statistics.gate_rule import RULES, LossesSoFar
+from q1lab.plugins.gate import gate_rule
+from q1lab.plugins.gate.gate_rule import RULES, LossesSoFar
 from tests.kit import many_nights
 from tests.kit.many_nights import Night, judge_nights
 from tests.kit.nights import IDEAS, by_gate
