@@ -18,7 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from q1lab.ground import paths
+from q1lab.ground import hooks, paths
 from q1lab.ground.errors import FAILED, Problem, notice
 from q1lab.ground.files import (
     exclusive_lock,
@@ -31,7 +31,7 @@ from q1lab.ground.files import (
     utc_now,
 )
 from q1lab.index import journal, journal_tables, lost_lines, old_levels
-from q1lab.index.entry_fields import FOLDED, OFFSET, UNREAD
+from q1lab.index.entry_fields import FOLDED, OFFSET, PLUGINS, UNREAD
 from q1lab.study.run_states import MISSING, RunState
 
 if TYPE_CHECKING:  # a tick needs no study
@@ -49,6 +49,7 @@ APPLICATION_ID = 0x71316C00
 that is just wrong is told from a newer one."""
 
 INDEX_TABLES = ("studies", "runs", "metrics", "results")
+CORE_TABLES = (*INDEX_TABLES, *journal_tables.JOURNAL_TABLES)
 
 
 def all_tables() -> tuple[str, ...]:
@@ -152,8 +153,10 @@ class Store:
             is_numbered = application == APPLICATION_ID + version
             if is_numbered and version > SCHEMA:
                 raise self._newer(version)
-            if not is_numbered or not tables.issuperset(all_tables()):
+            if not is_numbered or not tables.issuperset(CORE_TABLES):
                 raise DamagedIndex("its tables are not those of q1lab")
+            if not tables.issuperset(all_tables()):
+                raise OlderIndex("a plug-in is new")
             if size < QUICK_CHECK_BYTES:
                 check = db.execute("PRAGMA quick_check(1)").fetchone()[0]
                 if check != "ok":
@@ -246,13 +249,16 @@ class Store:
     def fold_journal(self, *, whole: bool = False) -> None:
         """Fold what was appended to the journal since the last look into the tables. Without
         ``whole``, a file that has not grown is taken for unchanged. Once a day all of it is folded
-        again, since SQLite doesn't notice a letter that the disk garbled."""
+        again, since SQLite doesn't notice a letter that the disk garbled; so it is when a plug-in
+        came or went."""
         if self.db.in_transaction:
             return
         offset = self._journal_mark()
         if not whole and file_size(self.journal) == offset.size:
             return
-        fold_all = whole and self.setting(FOLDED) != utc_now()[:10]
+        plugins = sorted(hooks.named_plugins())
+        are_same = self.setting(PLUGINS) == plugins
+        fold_all = whole and (self.setting(FOLDED) != utc_now()[:10] or not are_same)
         news = None if fold_all else self._news(offset)
         if news is not None and news.mark == offset:
             return
@@ -268,6 +274,9 @@ class Store:
                 news = self._news(journal.Offset())
                 assert news is not None
                 journal_tables.write_setting(db, FOLDED, utc_now()[:10], utc_now())
+                journal_tables.write_setting(db, PLUGINS, plugins, utc_now())
+                if not are_same:  # a plan that could be read may be of one that is away
+                    db.execute("UPDATE studies SET stamp = ''")
             self._fold(db, news, since)
 
     def _keep_what_it_lost(self) -> str | None:
@@ -303,7 +312,7 @@ class Store:
         journal_tables.write_setting(db, UNREAD, unread, utc_now())
         for numbers, words in (
             (lost, "can't be read: what it said is lost, the others are whole"),
-            (newer, "is from a newer q1lab and is left out; upgrade q1lab to see it"),
+            (newer, "is of a newer q1lab or of a plug-in that is not here, and is left out"),
         ):
             fresh = [number for number in numbers if number > since]
             if fresh:

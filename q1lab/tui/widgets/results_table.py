@@ -56,7 +56,7 @@ def matches_words(row: ResultRow, words: str) -> bool:
         row.created,
         *(f"#{tag}" for tag in row.tags),
         row.note,
-        "damaged" if row.problem else "",
+        "unreadable" if row.problem else "",
     )
     text = " ".join(parts).casefold()
     return all(word in text for word in words.casefold().split())
@@ -225,7 +225,7 @@ class ResultsTable(RowTable):
         study = Text(cut_name(row.id, name_cells), no_wrap=True, overflow="ellipsis")
         study.append("".join(f" #{tag}" for tag in row.tags), style=colors.muted)
         if row.problem:
-            verdict, tone = "✗ damaged", colors.error
+            verdict, tone = "✗ unreadable", colors.error
         plot = Text()
         if axis is not None:
             before, zero, after = axis.around_zero(_interval_bar(row, axis))

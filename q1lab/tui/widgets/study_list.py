@@ -64,7 +64,7 @@ class StudyLines:
         state = AS_RUNS.get(row.state) or RunState(row.state)
         sign = STATE_SYMBOLS[state], f"${STATE_ROLES[state]}"
         if row.problem is not None:
-            return self._line(sign, indent + row.id, ("damaged", "$error"), "", "")
+            return self._line(sign, indent + row.id, ("unreadable", "$error"), "", "")
         word = result.answer if result is not None else ""
         role = answer_role(result) if result is not None else "muted"
         answer = (word.removesuffix(" to matter"), f"${role}")
