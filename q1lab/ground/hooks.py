@@ -97,7 +97,7 @@ class SkillPage:
     """A page of `q1lab skill`."""
 
     about: str
-    """What it is for, in the list of pages."""
+    """Its line in the list of pages."""
     text: Place
     """``() -> str``: its text."""
 

@@ -29,7 +29,7 @@ class RowGroup:
     good_word: str
     """The word of a good answer, for the line's summary: ``1 of 40 kept``."""
     decided_by: str
-    """What decides, with its article."""
+    """The rule that decides, with its article."""
     answer: str = ""
     """``kept`` or ``discarded``; empty before it is decided."""
     is_good: bool = False

@@ -354,7 +354,7 @@ class _Proposal:
 
     # ── how it ends
 
-    def _decided(self, judged: gate_rule.Judgment) -> GateOutcome:
+    def _decided(self, judged: gate_rule.GateJudgment) -> GateOutcome:
         kept, look = judged.keeps, judged.decision
         facts: dict[str, Any] = {"why": judged.why}
         if look is not None:

@@ -129,7 +129,7 @@ class RunsNeeded:
 
 
 @dataclass(frozen=True)
-class Judgment:
+class GateJudgment:
     """The outcome of a proposal with its reason; without a decision the proposal was discarded
     before a look was complete."""
 
@@ -151,36 +151,36 @@ TOO_FEW = "too few of the baseline's runs ended with a number; propose it again"
 
 def proposal_steps(
     losses: LossesSoFar, rules: GateRules = RULES, look: int = 0
-) -> Generator[RunsNeeded, ArmLosses, Judgment]:
+) -> Generator[RunsNeeded, ArmLosses, GateJudgment]:
     """Judge one proposal: yield the runs to train next, take their losses, return the judgment.
     ``look``: the number of pairs of its look, if one is on record."""
     base, first_modified = yield RunsNeeded(max(0, rules.baseline_runs - len(losses.baseline)), 1)
     losses = LossesSoFar((*losses.baseline, *base), losses.others)
     if not losses.baseline or not losses.df:
-        return Judgment(None, TOO_FEW)
+        return GateJudgment(None, TOO_FEW)
     if not losses.sd:
-        return Judgment(None, "runs do not vary between seeds, so there is nothing to judge by")
+        return GateJudgment(None, "runs do not vary between seeds, so there is nothing to judge by")
     if not first_modified or not earns_look(losses, first_modified[0], rules):
-        return Judgment(None, "its first run was not good enough for a look")
+        return GateJudgment(None, "its first run was not good enough for a look")
     n = look or look_size(losses.df, rules)
     early = min(rules.early_pairs, n)
     base, modified = yield RunsNeeded(early, early, n)
     if len(modified) < early:
-        return Judgment(None, "a run diverged")
+        return GateJudgment(None, "a run diverged")
     if base and not continues_look(losses, base, modified, rules):
-        return Judgment(None, "the first pairs of its look were not good enough")
+        return GateJudgment(None, "the first pairs of its look were not good enough")
     more_base, more_modified = yield RunsNeeded(n - early, n - early, n)
     if len(more_modified) < n - early:
-        return Judgment(None, "a run diverged")
+        return GateJudgment(None, "a run diverged")
     base = [*base, *more_base]
     if len(base) < min(2, n):
-        return Judgment(None, TOO_FEW)
+        return GateJudgment(None, TOO_FEW)
     decision = decide_look(losses, base, [*modified, *more_modified], rules)
     outcome = "its look is clear" if decision.keeps else "its look is not clear"
     diverged = n - len(base)
     if diverged:
         outcome += f"; {diverged} run{'s' * (diverged > 1)} of the baseline diverged"
-    return Judgment(decision, outcome)
+    return GateJudgment(decision, outcome)
 
 
 def earns_look(losses: LossesSoFar, loss: float, rules: GateRules = RULES) -> bool:

@@ -146,7 +146,7 @@ def test_runs_that_do_not_vary_decide_nothing() -> None:
     assert "do not vary" in judge(LossesSoFar((1.0, 1.0, 1.0, 1.0)), [((), (0.5,))]).why
 
 
-def judge(losses: LossesSoFar, answers: Sequence[gate_rule.ArmLosses]) -> gate_rule.Judgment:
+def judge(losses: LossesSoFar, answers: Sequence[gate_rule.ArmLosses]) -> gate_rule.GateJudgment:
     """What comes of a proposal whose runs end so."""
     way = gate_rule.proposal_steps(losses)
     next(way)
@@ -154,7 +154,7 @@ def judge(losses: LossesSoFar, answers: Sequence[gate_rule.ArmLosses]) -> gate_r
         for answer in answers:
             way.send(answer)
     except StopIteration as end:
-        judged: gate_rule.Judgment = end.value
+        judged: gate_rule.GateJudgment = end.value
         return judged
     raise AssertionError("it asks for more runs")
 
