@@ -121,6 +121,8 @@ TASKS = {
     "5 power at 1 sd": (lambda: power(1.0), "32711f8a"),
     "5 power at 3.27 sds": (lambda: power(3.27), "5d74436f"),
 }
+TASK_2 = "2 upper end of the interval"
+USE_TASK_2 = ("4 coverage of the interval", "5 power")
 
 
 def digest(name: str, result: float) -> str:
@@ -147,7 +149,12 @@ def outcome(name: str) -> str:
         ]
         where = f" (line {lines[-1]})" if lines else ""
         return f"{type(error).__name__}: {error}{where}"
-    return f"{result:.4f}  {'right' if right else 'wrong'}"
+    if right:
+        return f"{result:.4f}  right"
+    cause = ""
+    if name.startswith(USE_TASK_2) and "wrong" in outcome(TASK_2):
+        cause = ": it uses task 2's interval, so mend task 2 first"
+    return f"{result:.4f}  wrong{cause}"
 
 
 if __name__ == "__main__":

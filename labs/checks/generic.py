@@ -117,10 +117,8 @@ def lost_layers(s: Subject) -> str:
         return len(called)
 
     if calls(LAYERS + 1) > calls(LAYERS):
-        return (
-            "one and the same block is called for every layer; build a new one for each, "
-            "nn.ModuleList(Block(config) for _ in range(config.n_layer))"
-        )
+        return """one and the same block is called for every layer; build a new one for each,
+            nn.ModuleList(Block(config) for _ in range(config.n_layer))"""
     return "are its layers in nn.ModuleList?"
 
 
@@ -242,10 +240,8 @@ def which_mask(s: Subject, model: nn.Module, x: Tensor) -> str:
     """Name the likely slip when a change of the last token reaches earlier positions."""
     heads = s.small().heads
     if s.small().over_queries:
-        return (
-            "each column of the attention weights sums to 1, where each row should: is the softmax "
-            "over the keys, the last axis?"
-        )
+        return """each column of the attention weights sums to 1, where each row should: is the
+            softmax over the keys, the last axis?"""
     gap = (logits(model, other(x, -1), x) - logits(model, x, x)).abs()
     if heads and not any(head.weights.triu(1).any() for head in heads):
         rows = logits(model, other(x, slice(None), row=1), x) - logits(model, x, x)

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 INTERFACE, TOKENS, GAINS, STREAM, IDEA, TRAINING = range(6)
-"""What a check looks at. Of checks that fail the lowest shows the cause, and the others, as a rule,
-what follows from it: a call, what the logits depend on, norms, the residual stream, the
-modification itself, and training."""
+"""The ranks of checks, by their subject: a call, what the logits depend on, norms, the residual
+stream, the modification itself, and training. Of checks that fail the lowest shows the cause, and
+the others, as a rule, what follows from it."""
 
 
 @dataclass(frozen=True)

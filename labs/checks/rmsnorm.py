@@ -171,7 +171,7 @@ def fixed_gain(module: nn.Module) -> str:
 
 
 def slip_of(module: nn.Module, x: Tensor, gains: list[Tensor], out: Tensor) -> str:
-    """What a norm does in place of x / RMS(x) · gain, in words where it can be named; all float64
+    """The slip of a norm that is not x / RMS(x) · gain, in words; all float64
     (…, C), each gain (C,)."""
     square = x.pow(2).mean(-1, keepdim=True)
     mean, half = x.mean(-1, keepdim=True), C // 2
@@ -291,10 +291,8 @@ class Eps:
 
 def too_large(eps: Eps) -> str:
     place = "inside" if eps.inside else "outside"
-    return (
-        f"eps is {eps.size:.2g}, {place} the root, where the baseline has 1e-5: at the start the "
-        "mean square of an embedding is 0.0004, and eps is to be nothing beside it"
-    )
+    return f"""eps is {eps.size:.2g}, {place} the root, where the baseline has 1e-5: at the start
+        the mean square of an embedding is 0.0004, and eps is to be nothing beside it"""
 
 
 def eps_of(module: nn.Module) -> Eps:

@@ -167,9 +167,9 @@ def judge_layer(s: Subject, number: int, layer: LayerScores) -> float:
 
 
 def in_bf16(s: Subject, exact: LayerScores, seen: str) -> str:
-    """What was seen, with what is less exact under autocast, as studies train. Angles in bf16 have
-    8 bits: from position 256 on they belong to another position. Later layers see the rounding of
-    earlier ones, so only the first one is compared."""
+    """The words for what was seen, with what is less exact under autocast, as studies train. Angles
+    in bf16 have 8 bits: from position 256 on they belong to another position. Later layers see the
+    rounding of earlier ones, so only the first one is compared."""
     with torch.autocast("cpu", torch.bfloat16):
         rounded = scores_by_layer(s.watch(s.without_table(block_size=LONG), constant(1, LONG)))
     if not rounded or not exact.spread or rounded[0].scores.shape != exact.scores.shape:
@@ -249,10 +249,8 @@ def describe_departure(heads: list[Head], scores: Tensor, gap: float) -> str:
         if of_q is None or of_k is None or of_q.shape != of_k.shape:
             continue
         if not torch.allclose(of_q, of_k, rtol=1e-2, atol=1e-5):
-            return (
-                f"the queries' pairs turn by {listed(of_q.tolist())} per position, the keys' by "
-                f"{listed(of_k.tolist())}: have both the same base and the same table?"
-            )
+            return f"""the queries' pairs turn by {listed(of_q.tolist())} per position, the keys'
+                by {listed(of_k.tolist())}: have both the same base and the same table?"""
     return f"no rule of m and n: {DIFFERENT_PAIRS}"
 
 
@@ -265,10 +263,8 @@ def describe_turn(t: Tensor) -> str:
     angle that grows by the same step from position to position; "" if they do."""
     for period in range(2, len(t) // 2 + 1):
         if torch.allclose(t[period:], t[:-period], rtol=1e-4, atol=1e-5):
-            return (
-                f"start again after {period} positions: do positions wrap, or is the table of "
-                "angles that short?"
-            )
+            return f"""start again after {period} positions: do positions wrap, or is the table
+                of angles that short?"""
     turns = steps(t)
     if turns is None:
         return no_rotation(t[:64])
@@ -280,11 +276,9 @@ def describe_turn(t: Tensor) -> str:
     if (turns[:, slow].mean() / usual[slow] - 1).abs() < 0.1 or len(turns[:, slow].unique()) < 16:
         return f"turn by uneven steps: {LOW_PRECISION}"
     at = int(off.argmax())
-    return (
-        f"don't turn by the same angle from each position to the next: pair {slow} by "
-        f"{turns[at, slow].item():.2g} from {at} to {at + 1}, and by {turns[-1, slow].item():.2g} "
-        "at the end; are the positions 0, 1, 2, …?"
-    )
+    return f"""don't turn by the same angle from each position to the next: pair {slow} by
+        {turns[at, slow].item():.2g} from {at} to {at + 1}, and by {turns[-1, slow].item():.2g}
+        at the end; are the positions 0, 1, 2, …?"""
 
 
 def steps(t: Tensor) -> Tensor | None:

@@ -240,13 +240,10 @@ class Stream:
         next output that is added to the stream is that of the operation `end`."""
         heads = [head.at for head in self.trace.heads if reading.first.at < head.at < end]
         if heads and p.at < heads[0] and not norm:
-            return (
-                f"the attention of layer {number // 2}: of queries, keys and values, some are made "
-                "of the stream without a norm"
-            )
-        return (
-            f"{reading.name} reads two different inputs, or its output is never added to the stream"
-        )
+            return f"""the attention of layer {number // 2}: of queries, keys and values, some
+                are made of the stream without a norm"""
+        return f"""{reading.name} reads two different inputs, or its output is never added to the
+            stream"""
 
     def name(self, number: int, p: Projection) -> str:
         """The name of a sublayer, from its number and from whether it attends."""
@@ -294,18 +291,14 @@ class Stream:
     ) -> str:
         if fit.exact:
             if whole(fit.start, 0):
-                return (
-                    f"the stream that {before} read is gone after it: its output is not added to "
-                    "what it read"
-                )
+                return f"""the stream that {before} read is gone after it: its output is not
+                    added to what it read"""
             if not whole(fit.start, 1):
                 if len(earlier) > 1 and all(
                     whole(n, 0) or whole(n, 1) for n in fit.pieces.values()
                 ):
-                    return (
-                        f"the embedding is in what {sublayer} reads a norm of {fit.start:.3g} "
-                        f"times: it is added again after {before}"
-                    )
+                    return f"""the embedding is in what {sublayer} reads a norm of
+                        {fit.start:.3g} times: it is added again after {before}"""
                 return f"{before} adds to {fit.start:.3g} times the stream that it read"
             odd = [n for n in fit.pieces.values() if not whole(n, 0) and not whole(n, 1)]
             return (
@@ -331,8 +324,6 @@ class Stream:
             for row in [self.start, *(s for at, s in self.trace.rows if at < p.at)]
             if not torch.equal(state, row)
         ):
-            return (
-                f"the output of {before} is normalized before it is added: the norm belongs in "
-                "front of the sublayer"
-            )
+            return f"""the output of {before} is normalized before it is added: the norm belongs
+                in front of the sublayer"""
         return ""

@@ -152,7 +152,7 @@ def _write_bundle(
 def _write_archive(store: Store, study: Study, path: Path, force: bool) -> None:
     from q1lab.index import study_labels
     from q1lab.study import bundle
-    from q1lab.verify import claim
+    from q1lab.verdict import claim
 
     labels = study_labels.read_labels(store, study.id)
     labels_record = asdict(labels) if labels != study_labels.Labels() else {}

@@ -13,6 +13,7 @@ from q1lab.judgment import (
     figure,
     first_person_text,
     label_text,
+    level_sentences,
     level_text,
     scope_text,
     table_text,
@@ -135,7 +136,7 @@ def _notes(c: Comparison) -> tuple[tuple[str, ...], tuple[str, ...]]:
             is_caveat = note.weight and not isinstance(note, OTHER_INTERVAL)
             (caveats if is_caveat else others).append(note.sentence(c, published=True))
     return tuple(caveats), tuple(
-        filter(None, (*others, level_text.record_sentence(c, published=True)))
+        filter(None, (*others, level_sentences.record_sentence(c, published=True)))
     )
 
 

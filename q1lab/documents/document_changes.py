@@ -28,7 +28,7 @@ from q1lab.index import journal
 from q1lab.index.store import Store
 from q1lab.study import kept_folder, studies
 from q1lab.study.studies import Study
-from q1lab.verify import claim
+from q1lab.verdict import claim
 from q1lab.week import chosen_variant, evidence, progress
 from q1lab.week.lists import posts as published
 from q1lab.week.lists import predictions

@@ -85,8 +85,9 @@ def answers(store: Store, week: Week, into: str, variant: str = "") -> tuple[Ans
     done = progress.progress_of_modification(store, week, variant)
     answers_of_steps = []
     for step in week.steps():
-        text = done.of(step.id).answer
-        if step.into == into and step.behavior.in_words and text and text.strip():
+        texts = [done.of(step_id).answer or "" for step_id in (*step.was, step.id)]
+        text = "\n\n".join(text for text in texts if text.strip())
+        if step.into == into and step.behavior.in_words and text:
             answers_of_steps.append(Answer(step.heading or step.title.rstrip("."), text))
     return tuple(answers_of_steps)
 

@@ -21,8 +21,8 @@ class Act(NamedTuple):
     section: str = ""
     """Its heading in `q1lab --help`."""
     code: str = ""
-    """``module:attribute``, in q1lab.commands where the module has no dot; by default
-    ``name:name``."""
+    """``module:attribute``. Of an act of the core in q1lab.commands, where the module has no dot,
+    and by default ``name:name``."""
     palette: str = ""
     """Its text in the app's palette; empty for an act that is not in the palette."""
     form_labels: Mapping[str, str] = MappingProxyType({})
@@ -50,8 +50,7 @@ class Act(NamedTuple):
     """False for a command that `q1lab --help` leaves out, for the few who come from a page about
     it."""
     statuses: Mapping[int, str] = MappingProxyType({})
-    """Its exit statuses, and what each means, where they are not those of all commands
-    (errors.py)."""
+    """All of its exit statuses, where they are not those of all commands (errors.py)."""
 
     def is_shown(self, *, week: bool, course: bool) -> bool:
         """True if a list of commands shows it to a learner who has the week, and the course."""

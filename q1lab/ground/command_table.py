@@ -79,7 +79,6 @@ CORE_ACTS = (
         STUDIES,
         commits="q1lab.documents.commit_previews:keep_study",
     ),
-    Act("verify", "Check a study that someone else gives you.", STUDIES),
     Act(
         "export",
         "Studies as files: results, charts, a notebook, an archive.",
@@ -238,7 +237,6 @@ CORE_ACTS = (
         AROUND,
         "upkeep:prune",
     ),
-    Act("content", "Check another week's content, or start one.", AROUND, on_help_page=False),
     Act("completion", "Completion of commands and studies for a shell.", AROUND),
     Act("config", "Settings, and where they are.", AROUND),
     Act("skill", "Instructions for an agent that helps here, as a SKILL.md.", AROUND),
@@ -323,7 +321,8 @@ def load_command(name: str) -> click.Command:
     if listed is None:
         raise unknown_command(family)
     module, _, attribute = (listed.code or f"{family}:{family}").partition(":")
-    place = module if "." in module else f"q1lab.commands.{module}"
+    short = "." not in module and listed in CORE_ACTS
+    place = f"q1lab.commands.{module}" if short else module
     command = getattr(importlib.import_module(place), attribute)
     assert isinstance(command, click.Command)
     command = add_value_checks(command)

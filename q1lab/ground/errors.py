@@ -16,28 +16,16 @@ STATUSES = {
 }
 """The exit statuses of all commands."""
 
-REFUSED_BUNDLE, NOT_CHECKED = 20, 21
 
-VERIFY_STATUSES = {
-    OK: "verified",
-    FAILED: "not a bundle",
-    USAGE: "usage",
-    REFUSED_BUNDLE: "refused",
-    NOT_CHECKED: "could not be checked completely",
-    INTERRUPTED: "interrupted",
-}
-"""The exit statuses of `q1lab verify`."""
-
-
-def status_line(statuses: Mapping[int, str]) -> str:
-    """A table of exit statuses as help texts print it."""
+def listed_statuses(statuses: Mapping[int, str]) -> str:
+    """Exit statuses as help texts print them."""
     return (
         "Exit status: " + ", ".join(f"{code} {meaning}" for code, meaning in statuses.items()) + "."
     )
 
 
-EXIT_STATUS = status_line(STATUSES)
-VERIFY_STATUS = status_line(VERIFY_STATUSES)
+EXIT_STATUS = listed_statuses(STATUSES)
+"""The table as help texts print it."""
 
 NOTICES: list[str] = []
 """Warnings that stopped nothing, one line each; the command line prints them at the end."""

@@ -94,7 +94,7 @@ def run(
 
 
 def output(folder: Path, *arguments: str) -> str:
-    """What git prints in ``folder``. Problem with git's own words when it fails."""
+    """The output of git in ``folder``. Problem with git's own words when it fails."""
     code, out, err = run(folder, *arguments)
     if code != 0:
         raise Problem(f"git failed in {folder}: {error_line(err or out)}", FAILED, file=folder)

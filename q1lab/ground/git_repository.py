@@ -40,7 +40,7 @@ _IN_PROGRESS = (
     *("rebase-merge", "rebase-apply", "MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD"),
     *("sequencer", "BISECT_LOG"),
 )
-"""What lies in git's folder in the middle of a rebase and its like."""
+"""Files of git's folder in the middle of a rebase and its like."""
 
 _UNTRACKED = "??"
 """The state of a file that git does not know, ignored or not. The state of another that is not as
@@ -305,7 +305,7 @@ class Repository:
         return git_command.output(self.root, *arguments)
 
     def _diff(self, name: str, state: str) -> str:
-        """What is staged of ``name``, and what is not. A new file is shown whole."""
+        """The staged changes of ``name``, and the others. A new file is shown whole."""
         if state == _UNTRACKED:
             new = ("--no-index", "--", "/dev/null", f"./{name}")
             return git_command.run(self.root, *_DIFF, *new)[1]

@@ -60,7 +60,7 @@ class EntryKind:
     fold: Place
     """``(db, body) -> None``: takes a line into the plug-in's tables."""
     learner_only: str = ""
-    """What the line records, if only the learner may do it: "a tick"."""
+    """The thing that the line records, if only the learner may do it: "a tick"."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class ExportFormat:
     write: Place
     """``(Store, Study, suffix) -> bytes``: one study as a file."""
     after: str = ""
-    """What to do with the file, said when it is written."""
+    """Advice on the file, said when it is written."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class SkillPage:
 
 @dataclass(frozen=True)
 class Plugin:
-    """What one feature adds. Everything has a default: a plug-in names what it has."""
+    """All that one feature adds. Everything has a default: a plug-in names what it has."""
 
     about: str
     """One line for `q1lab doctor`."""
@@ -141,7 +141,7 @@ def signs(part: str) -> Mapping[str, str]:
 
 
 def load(place: Place) -> Any:
-    """What stands at a place."""
+    """The object at a place."""
     module, _, attribute = place.partition(":")
     return getattr(importlib.import_module(module), attribute)
 
@@ -167,8 +167,8 @@ def plugins(*, installed: bool = False) -> Iterator[Plugin]:
 
 
 def find(group: str, name: str) -> Any:
-    """What a plug-in adds under a name to a group such as ``engines``; None where none does. Other
-    packages are asked last."""
+    """The thing that a plug-in adds under a name to a group such as ``engines``; None where none
+    does. Other packages are asked last."""
     for installed in (False, True):
         for plugin in plugins(installed=installed):
             if name in getattr(plugin, group):

@@ -65,7 +65,7 @@ STEP = {**WEEK, "step": str}
 FIELDS: Mapping[str, Mapping[str, Any]] = {
     "tick": {**STEP, "done": bool},
     "answer": {**STEP, "text": Text},
-    "recall": {**STEP, "right": bool},
+    "recall": {**STEP, "right": bool, "missed": NotRequired[str]},
     "time": {**WEEK, "seconds": dict[str, Number], "entry": Count},
     "choose": {**VARIANT, "shared": list[str]},
     "file": {**VARIANT, "file": str, "base": Text},

@@ -140,7 +140,7 @@ def _answer(db: sqlite3.Connection, body: Body) -> None:
 
 
 def _recall(db: sqlite3.Connection, body: Body) -> None:
-    grade = "right" if body["right"] else "wrong"
+    grade = "right" if body["right"] else f"wrong {body.get('missed', '')}".rstrip()
     _keep(db, body, "recall", {**_kept(db, body, "recall"), body["step"]: grade})
     _set_step(db, body, True, keep=True)
 

@@ -1,3 +1,3 @@
-"""The judge: numbers in, verdict out.
+"""The judge: numbers in, a verdict out, with its words, figure, picture and page.
 
 It knows no study, no index and no disk."""

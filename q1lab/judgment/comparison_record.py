@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from q1lab.judgment.difference_text import interval_text, level_text
 from q1lab.judgment.label_text import interval_label
-from q1lab.judgment.level_text import level_sentence, record_sentence
+from q1lab.judgment.level_sentences import level_sentence, record_sentence
 from q1lab.judgment.report_blocks import note_sentences
 from q1lab.judgment.short_text import short_sentences
 from q1lab.judgment.verdict_text import verdict_sentence

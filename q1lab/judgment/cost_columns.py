@@ -15,7 +15,7 @@ from q1lab.ground.text_formats import duration, three_digits
 
 
 class PlannedArm(Protocol):
-    """What a plan knows of an arm's costs; 0 is not known."""
+    """An arm's costs, as far as a plan knows them; 0 is not known."""
 
     @property
     def n_params(self) -> int: ...

@@ -1,5 +1,5 @@
-"""What is a person's own in their documents, in the first person: what they trained, what they had
-said would matter, what they had predicted. What came out is told in the words of everybody.
+"""The parts of a document that are a person's own, in the first person: what they trained, what
+they had said would matter, what they had predicted. The result is told in the words of everybody.
 
 Plain text; numbers and names are written by the modules that write them everywhere else. Pure."""
 

@@ -8,27 +8,18 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from q1lab.ground.text_formats import cut_cells, printable
-from q1lab.judgment.difference_text import level_text, number_writer, percent_level
+from q1lab.ground.text_formats import cut_cells
+from q1lab.judgment.difference_text import level_text, number_writer
 from q1lab.judgment.intervals import (
     ALPHA,
-    LOGNORMAL_FIXED,
-    LOGNORMAL_PAIRS,
-    LOGNORMAL_RANGE,
     MIN_FOR_INTERVAL,
-    SKEWED_FIXED,
-    SKEWED_RANGE,
-    Reason,
     power_of,
 )
 from q1lab.judgment.label_text import (
     arm_names,
     brief_names,
     finished_runs,
-    names_in_text,
-    sample_text,
 )
-from q1lab.judgment.subject import SWEEP, Plan, Share
 
 if TYPE_CHECKING:
     from q1lab.judgment.records import Judgment
@@ -43,8 +34,8 @@ def error_rate_line(c: Judgment) -> str:
     if c.analysis.reason is not None or c.analysis.ends is None:
         return ""
     if c.subject.plan.is_sequential or c.analysis.verdict == "too small to matter":
-        return _rate(c) or level_reason(c)
-    return level_reason(c) or _rate(c)
+        return rate_sentence(c) or level_reason(c)
+    return level_reason(c) or rate_sentence(c)
 
 
 def level_reason(c: Judgment) -> str:
@@ -66,7 +57,7 @@ def level_reason(c: Judgment) -> str:
     return f"{level}: each look at a question has half the level of the one before."
 
 
-def _rate(c: Judgment) -> str:
+def rate_sentence(c: Judgment) -> str:
     """The rate of the error that the verdict could be; empty for one that claims nothing."""
     if c.analysis.verdict == "too small to matter" and c.analysis.delta is not None:
         limit = f"{c.analysis.delta:g}{c.metric.suffix}"
@@ -106,31 +97,6 @@ def spent_by_looks(first: int, most: int, alpha: float) -> float:
     return interim_analyses.chance_of_any_claim([(n, alpha) for n in range(first, most + 1)])
 
 
-# ── the full form
-
-
-def level_sentence(c: Judgment) -> str:
-    """The error rate of a verdict and what its level rests on, in a few sentences; empty where
-    there is nothing to say of it."""
-    reason, plan, share = c.analysis.reason, c.subject.plan, c.subject.share
-    open_range = reason is Reason.INCOMPLETE and plan.is_sequential
-    if c.subject.is_floor or (reason is not None and not open_range):
-        return ""
-    sentences = []
-    if plan.is_sequential:
-        sentences.append(planned_seeds_sentence(plan, c.analysis.alpha))
-    if share is not None:
-        one_file = not c.subject.knows_other_runs
-        sentences.append(series_share_sentence(share, one_file=one_file))
-    at_95_percent = share is None and abs(c.analysis.alpha - ALPHA) < 1e-9
-    if at_95_percent or c.analysis.verdict == "too small to matter":
-        sentences.append(_rate(c))
-    sentences += [looks_sentence(c), _later_look_sentence(c), _replication_sentence(c)]
-    sentences.append(_rejudged_sentence(c))
-    sentences.append(_skew_sentence(c))
-    return " ".join(filter(None, sentences))
-
-
 LINE = 80
 """Columns of a line of the short form, which a long name or a long list may not break."""
 
@@ -143,26 +109,11 @@ def looks_line(c: Judgment) -> str:
     rate = ""
     if sum(not look.replicates for look in looks) > 1:
         rate = f" By luck, at most {in_hundred(c.asking.total)} claim."
-    line = f"Looked at {len(looks)} times: {_looks_list(c)}.{rate}"
+    line = f"Looked at {len(looks)} times: {looks_list(c)}.{rate}"
     return line if len(line) <= LINE else f"Looked at {len(looks)} times.{rate}"
 
 
-def looks_sentence(c: Judgment) -> str:
-    """Every look at the question with its verdict, and what all of them together would claim by
-    luck; empty for a first one."""
-    looks = c.asking.looks
-    if len(looks) < 2:
-        return ""
-    text = f"Looked at {len(looks)} times: {_looks_list(c)}."
-    if sum(not look.replicates for look in looks) > 1:
-        text += (
-            f" If nothing had changed, at most {in_hundred(c.asking.total)} people would claim a "
-            "difference at one of these looks."
-        )
-    return text
-
-
-def _looks_list(c: Judgment) -> str:
+def looks_list(c: Judgment) -> str:
     """The verdicts of all looks: ``CANNOT TELL, 2 × HELPS``."""
     verdicts = [
         (look.verdict or "not known").upper() + " (replication)" * look.replicates
@@ -183,62 +134,32 @@ def in_hundred(share: float) -> str:
 def sum_line(c: Judgment) -> str:
     """The same as ``sum_sentence`` in one line."""
     arm, home = c.asking.of_arm, c.asking.of_home
-    if not _asked_more(c):
+    if not is_asked_more(c):
         return ""
     if arm.questions < 2:
         return f"{home.questions:,} questions in all: by luck, {_odds(home.total)}."
-    name, more = brief_names(arm_names(c))[1], _in_all(c)
+    name, more = brief_names(arm_names(c))[1], in_all(c)
     rest = f"by luck, {_odds(arm.total)}{more}."
     line = f"{arm.questions:,} questions about {name}: {rest}"
     fits = cut_cells(line, LINE) == line
     return line if fits else f"{arm.questions:,} questions about it: {rest}"
 
 
-def sum_sentence(c: Judgment) -> str:
-    """The questions about this modified arm and in all, and how many of them would claim something
-    by luck; empty for a first question."""
-    arm, home = c.asking.of_arm, c.asking.of_home
-    if not _asked_more(c):
-        return ""
-    if arm.questions < 2:
-        return (
-            f"{home.questions:,} questions in all: if no change ever made a difference, "
-            f"{_would_claim(home.total)}."
-        )
-    return (
-        f"{arm.questions:,} questions about {names_in_text(c)[1]}: if it made no difference, "
-        f"{_would_claim(arm.total)}{_in_all(c)}."
-    )
-
-
-def _would_claim(total: float) -> str:
+def would_claim(total: float) -> str:
     """``at most 15 in 100 people would claim one``; of many questions the mean number of claims."""
     if total < 1:
         return f"at most {in_hundred(total)} people would claim one"
     return _odds(total)
 
 
-def record_sentence(c: Judgment, *, published: bool = False) -> str:
-    """The questions on record, and the claims to expect among them by luck; empty without a
-    verdict's level. ``published``: for readers of this study alone."""
-    if len(c.subject.seeds) < 2 or c.subject.is_floor or not c.asking.of_home.questions:
-        return ""
-    if c.asking.of_home.questions > 1:
-        return sum_sentence(c)
-    if published:  # to a reader of one study there is only this one
-        return ""
-    return (
-        "This is your only question so far. If nothing had changed, at most "
-        f"{in_hundred(c.asking.of_home.total)} people would claim a difference here."
-    )
-
-
-def _asked_more(c: Judgment) -> bool:
+def is_asked_more(c: Judgment) -> bool:
+    """True if other questions are on record, too."""
     is_asked = len(c.subject.seeds) > 1 and not c.subject.is_floor
     return is_asked and c.asking.of_home.questions > 1
 
 
-def _in_all(c: Judgment) -> str:
+def in_all(c: Judgment) -> str:
+    """The sum over all questions on record, where it is more than that of this arm."""
     home = c.asking.of_home
     if home == c.asking.of_arm:
         return ""
@@ -251,113 +172,6 @@ def _odds(total: float) -> str:
     if total < 1:
         return f"at most {in_hundred(total)} claim"
     return f"at most {total:.3g} {'claim' if total == 1 else 'claims'} on average"
-
-
-def _later_look_sentence(c: Judgment) -> str:
-    own, looks = c.asking.looks_at(c.subject.id), c.asking.looks
-    if c.subject.plan.is_sequential or not own or own[-1].level >= looks[0].level:
-        return ""
-    text = (
-        "Each look at a question has half the level of the one before, so this one is judged by a "
-        f"{level_text(c.analysis)} interval."
-    )
-    if any(look.verdict in ("helps", "hurts") for look in own[:-1]):
-        text += (
-            " Adding pairs to a claim tests nothing new; fresh ones would "
-            f"(`--seeds fresh:{len(c.subject.seeds)}`)."
-        )
-    return text
-
-
-def _rejudged_sentence(c: Judgment) -> str:
-    if not c.asking.is_rejudged or len(c.asking.looks) < 2:
-        return ""
-    return (
-        "An older q1lab began this study, and the level that it gave is lost: today's rule judges."
-    )
-
-
-def _replication_sentence(c: Judgment) -> str:
-    if not c.asking.is_replication:
-        return ""
-    return (
-        "This is a replication: none of its pairs was in the claim that it tests, so it is judged "
-        "at 5%, and can't make a first false claim."
-    )
-
-
-def _skew_sentence(c: Judgment) -> str:
-    """The rate where differences are skewed, beside a claim that says 5%."""
-    analysis = c.analysis
-    if analysis.verdict not in ("helps", "hurts") or analysis.headline != "paired":
-        return ""
-    few, at_5_percent = analysis.n <= LOGNORMAL_PAIRS, abs(claim_rate(c) - ALPHA) < 0.001
-    if not at_5_percent or not few or len(c.asking.looks) > 1:
-        return ""
-    rates = LOGNORMAL_FIXED, SKEWED_FIXED
-    if c.subject.plan.is_sequential:
-        rates = LOGNORMAL_RANGE, SKEWED_RANGE
-    mild, strong = (round(100 * rate) for rate in rates)
-    return (
-        "That holds if pairs scatter evenly around their mean. If they are as skewed as lognormal "
-        f"numbers, it is about {mild} in 100 (σ 0.5) or {strong} in 100 (σ 1), and "
-        f"{sample_text(c)} are too few to show it."
-    )
-
-
-def planned_seeds_sentence(plan: Plan, alpha: float) -> str:
-    """The meaning of a planned range, before the first run and after the last."""
-    from q1lab.judgment.futility import LEAST_CHANCE
-
-    first, most = plan.pairs
-    futile = ""
-    if plan.futile_from is not None:
-        futile = (
-            f", or from pair {plan.futile_from} on as soon as a claim at a later look has a "
-            f"chance below {LEAST_CHANCE:.0%}"
-        )
-    return (
-        f"Planned: {first} to {most} pairs, stopping as soon as the answer is known{futile}. "
-        "Planned looks share this: if nothing had changed, at most "
-        f"{in_hundred(spent_by_looks(first, most, alpha))} such studies would claim a difference, "
-        f"so each look has a {percent_level(alpha)} interval."
-    )
-
-
-def series_share_sentence(share: Share, *, one_file: bool = False) -> str:
-    """The share of 5% that each study of a series may spend; its arms may be those of one file from
-    elsewhere."""
-    many = share.many
-    is_sweep = share.kind == SWEEP
-    members_text = f"{many} modifications" if is_sweep else f"{many} values of {share.axis}"
-    together = f"{members_text} that were declared together ({printable(share.id)})"
-    if one_file:
-        together = f"{many} arms from one place that are compared with one baseline"
-    return (
-        f"One of {together}. "
-        f"They share 5%: each may claim a difference in {100 * share.alpha:.3g}% of studies "
-        "where nothing changed (half of that if its question was looked at before)."
-    )
-
-
-SEEN_RULE = (
-    "A run is seen from its first number on: it ended with one, was evaluated, or logged 50 "
-    "training losses. A study of which no run was seen costs nothing."
-)
-"""The rule by which a study counts as a look; the docs say it in the same words."""
-
-
-def later_look_note(looks: int, level: float) -> str:
-    """The notice before another look at a question."""
-    return (
-        f"this question was looked at {'once' if looks == 1 else f'{looks} times'} before, so this "
-        f"look is judged by a {percent_level(level)} interval. {SEEN_RULE}"
-    )
-
-
-def replication_note() -> str:
-    """The notice before a study that tests a claim with fresh pairs."""
-    return "this replicates a claim with fresh pairs, so it is judged by a 95% interval"
 
 
 # ── the power

@@ -46,7 +46,7 @@ class Note:
         raise NotImplementedError
 
     def advice(self, j: Judgment) -> str:
-        """What the learner can do; empty for nothing."""
+        """Advice to the learner; empty for none."""
         return ""
 
     def short(self, j: Judgment) -> str:

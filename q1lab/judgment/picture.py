@@ -53,7 +53,7 @@ BAR_STYLES = {
 
 @dataclass(frozen=True)
 class Across:
-    """What runs are drawn over: the iter, or what an iter costs."""
+    """The axis that runs are drawn over: the iter, or the cost of an iter."""
 
     name: str = "iter"
     label: str = "iter"

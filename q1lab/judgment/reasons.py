@@ -29,7 +29,7 @@ class NoVerdict(NamedTuple):
     short: str
     """In one line."""
     advice: str = ""
-    """What the learner can do."""
+    """Advice to the learner."""
 
 
 TRAIN_AGAIN = "Train again, then judge all: leaving runs out would be choosing the data."

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from q1lab.judgment import (
     figure,
     label_text,
-    level_text,
+    level_sentences,
     prediction_text,
     scope_text,
     verdict_text,
@@ -36,7 +36,7 @@ def report_blocks(
     blocks: list[Block] = [
         headline_block(c),
         Sentence("verdict", verdict_text.verdict_sentence(c, published=published)),
-        Sentence("level", level_text.level_sentence(c)),
+        Sentence("level", level_sentences.level_sentence(c)),
         *((means_table(c),) if means_first and c.has_means else ()),
         figure.comparison_figure(c, published=published),
         Sentence("power", verdict_text.power_sentence(c, published=published)),
@@ -45,7 +45,7 @@ def report_blocks(
         cost_table(c, published=published),
         *(Sentence("note", text) for text in note_sentences(c, published=published)),
         Sentence("prediction", prediction_text.prediction_sentence(c)),
-        Sentence("record", level_text.record_sentence(c, published=published)),
+        Sentence("record", level_sentences.record_sentence(c, published=published)),
         Sentence("scope", scope_text.scope_sentence(c)),
     ]
     return tuple(block for block in blocks if not _is_empty(block))

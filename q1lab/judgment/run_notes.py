@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from q1lab.ground.text_formats import MINUS, cut_cells, cut_middle, first_names, plural, printable
-from q1lab.judgment import level_text
 from q1lab.judgment.label_text import arm_names
 from q1lab.judgment.notes import Note
 from q1lab.judgment.scope_text import iters_text
@@ -58,7 +57,7 @@ class Conditions(Note):
 def differing(
     starts: Sequence[tuple[str, Mapping[str, object]]], first: Sequence[str] = ()
 ) -> dict[str, dict[str, tuple[str, ...]]]:
-    """What is not the same in all runs, of the conditions that each run began with: condition →
+    """The conditions that are not the same in all runs, of those that each began with: condition →
     value → runs, by their names. The ``first`` conditions come first."""
     found: dict[str, dict[str, tuple[str, ...]]] = {}
     for key in dict.fromkeys((*first, *(key for _, start in starts for key in start))):
@@ -219,7 +218,7 @@ class OverruledChecks(Note):
 
 @dataclass(frozen=True)
 class LeftOpen(Note):
-    """What the checks of the model files could not decide."""
+    """Questions that the checks of the model files could not decide."""
 
     kind = "left open by the checks"
     what: tuple[str, ...]
@@ -332,8 +331,10 @@ class OfSeries(Note):
     kind = "series"
 
     def long(self, j: Judgment) -> str:
+        from q1lab.judgment import level_sentences
+
         share = j.subject.share
-        return "" if share is None else level_text.series_share_sentence(share)
+        return "" if share is None else level_sentences.series_share_sentence(share)
 
 
 @dataclass(frozen=True)
@@ -343,7 +344,9 @@ class LookedAgain(Note):
     kind = "asked"
 
     def long(self, j: Judgment) -> str:
-        return level_text.looks_sentence(j)
+        from q1lab.judgment import level_sentences
+
+        return level_sentences.looks_sentence(j)
 
 
 OF_THE_LEVEL = (OfSeries, LookedAgain)

@@ -57,7 +57,7 @@ def measured_sentence(c: Judgment) -> str:
 
 
 def _head_start(c: Judgment) -> str:
-    """What a claim of short runs may be instead."""
+    """The other reason that a claim of short runs may have."""
     if c.analysis.verdict == "hurts":
         return "a gap may be no more than a slower start"
     return "a lead may be no more than a head start"

@@ -1,4 +1,4 @@
-"""What was compared, in plain values: everything that words need to know beside the numbers.
+"""The subject of a comparison, in plain values: all that words need to know beside the numbers.
 
 A study fills in what its plan knows (q1lab.verdict.comparison); numbers that somebody brings know
 less. Each default means "not known".
@@ -17,6 +17,8 @@ ARMS = ("baseline", "modified")
 """The arms of a comparison; a difference is the second minus the first."""
 
 SWEEP = "sweep"
+MOST_MEMBERS = 24
+"""Members of one series."""
 
 Sentence = Annotated[str, max_chars(10_000)]
 
@@ -72,8 +74,8 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How many pairs there were to be, and which seeds are pairs."""
+class PairPlan:
+    """The number of pairs that there were to be, and whether seeds are known."""
 
     pairs: tuple[int, int] = (0, 0)
     """The fewest and the most pairs after which the study can be over."""
@@ -132,7 +134,7 @@ class DecidedElsewhere(NamedTuple):
 
 @dataclass(frozen=True)
 class Subject:
-    """What was compared."""
+    """The subject of a comparison."""
 
     names: tuple[str, str] = ARMS
     """The arms as planned or typed, baseline first: a name, or a model file's path."""
@@ -143,7 +145,7 @@ class Subject:
     """The study's name; empty for numbers that are not kept."""
     seeds: tuple[int, ...] = ()
     """The planned seeds."""
-    plan: Plan = Plan()
+    plan: PairPlan = PairPlan()
     is_ours: bool = False
     """True if q1lab planned the study and trained its runs."""
     knows_other_runs: bool = False
@@ -191,7 +193,7 @@ def outside_subject(
     return Subject(
         names=names,
         seeds=seeds,
-        plan=Plan((len(seeds), len(seeds)), has_seeds=has_seeds),
+        plan=PairPlan((len(seeds), len(seeds)), has_seeds=has_seeds),
         share=share,
         description=described_elsewhere(description, metric),
         device="elsewhere",

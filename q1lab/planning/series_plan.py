@@ -20,13 +20,13 @@ from q1lab.ground.errors import UNFINISHED, Problem
 from q1lab.index import ingest_events
 from q1lab.index.store import Store
 from q1lab.judgment.intervals import ALPHA
-from q1lab.judgment.subject import TunedValue
+from q1lab.judgment.subject import MOST_MEMBERS, TunedValue
 from q1lab.planning import study_plan
 from q1lab.planning.study_plan import Plan
 from q1lab.record import on_record
 from q1lab.runner import launch, series_members
 from q1lab.runner.machine import cores
-from q1lab.study import command_line, presets, series, studies, tuned_value
+from q1lab.study import command_line, presets, studies, tuned_value
 from q1lab.study.command_line import Request
 from q1lab.study.design import TypedSeeds
 from q1lab.study.engine_choice import manual_command
@@ -207,8 +207,8 @@ def _declare(
     store: Store,
     then: str = "",
 ) -> DeclaredSeries:
-    if len(requests) > series.MOST_MEMBERS:
-        raise Problem(f"{len(requests)} studies in one series; {series.MOST_MEMBERS} at most")
+    if len(requests) > MOST_MEMBERS:
+        raise Problem(f"{len(requests)} studies in one series; {MOST_MEMBERS} at most")
     drafts = _drafts(requests, store)
     if kind == TUNE:
         seeds = TypedSeeds(Tuning, tuned_value.TUNING_SEEDS, len(tuned_value.TUNING_SEEDS))

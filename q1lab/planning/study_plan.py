@@ -22,7 +22,13 @@ from q1lab.ground.files import exclusive_lock, expand_user, remove_inside, sha25
 from q1lab.ground.text_formats import first_names
 from q1lab.index import ingest_events
 from q1lab.index.store import Store
-from q1lab.judgment import difference_text, level_text, reasons, scope_text, verdict_text
+from q1lab.judgment import (
+    difference_text,
+    level_sentences,
+    reasons,
+    scope_text,
+    verdict_text,
+)
 from q1lab.record import begin, delete_restore, home_history, on_record
 from q1lab.record.history import History
 from q1lab.record.seen import recorded_ends
@@ -573,7 +579,7 @@ def _notes(
         )
     notes.append(scope_text.many_passes_warning(study.passes))
     if (series_place := study.origin.series) is not None:
-        notes.append(level_text.series_share_sentence(series_place.share))
+        notes.append(level_sentences.series_share_sentence(series_place.share))
     if existing is None:
         notes.append(study.trainer.headline_note(study))
     if study.design.fresh_seeds:
@@ -595,7 +601,9 @@ def _notes(
             )
         )
     if study.design.level is not None:
-        notes.append(level_text.planned_seeds_sentence(study.design.plan(), study.design.level))
+        notes.append(
+            level_sentences.planned_seeds_sentence(study.design.plan(), study.design.level)
+        )
     elif existing is None or study.design.batches != existing.design.batches:
         notes.append(look_note(study, history))
     spread = pairs_needed.spread_for(store, study, on_disk)
@@ -610,9 +618,9 @@ def look_note(study: Study, history: History) -> str:
     if not study.counts_as_asking:
         return ""
     if history.is_replication:
-        return level_text.replication_note()
+        return level_sentences.replication_note()
     before = len(history.looks)
-    return level_text.later_look_note(before, history.level) if before else ""
+    return level_sentences.later_look_note(before, history.level) if before else ""
 
 
 def _sees_little(study: Study, spread: Spread, level: float, store: Store) -> str:

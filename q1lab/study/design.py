@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Self
 
 from q1lab.ground.json_records import stored_as
 from q1lab.ground.json_rules import max_chars, one_of, whole_number
-from q1lab.judgment.subject import DecidedElsewhere, Plan
+from q1lab.judgment.subject import DecidedElsewhere, PairPlan
 from q1lab.study.part_registry import StudyPart
 
 MOST_SEEDS = 10_000
@@ -90,9 +90,10 @@ class Design(StudyPart, ABC):
         """``seed``, or ``run`` where seeds are not known."""
         return self.plan().run_word
 
-    def plan(self, delta: float | None = None) -> Plan:
-        """What a verdict tells of the design; ``delta`` is the smallest difference that matters."""
-        return Plan(self.pairs, self.futile_from, self.futility_t(delta), self.has_seeds)
+    def plan(self, delta: float | None = None) -> PairPlan:
+        """The part of the design that a verdict tells; ``delta`` is the smallest difference that
+        matters."""
+        return PairPlan(self.pairs, self.futile_from, self.futility_t(delta), self.has_seeds)
 
     def run_number(self, seed: int) -> int:
         """The number of an arm's run as people read it: its seed; where seeds are not known, its

@@ -71,7 +71,7 @@ class ModelSource:
     takes_targets: bool
     """True if the model's forward takes targets as its second argument."""
     own_words: tuple[str, ...]
-    """What the file's modules read of a config that nothing gives it."""
+    """The fields of its config that the file's modules read and that nothing gives it."""
 
 
 def advice(text: str, path: Path) -> str:

@@ -150,7 +150,7 @@ def part_class(part: str, kind: str) -> type[StudyPart]:
 
 
 def draft_of(kind: str) -> Callable[..., Any]:
-    """What drafts the study of a request for this kind of trainer."""
+    """The function that drafts the study of a request for this kind of trainer."""
     place = kinds_of("trainer", installed=kind not in kinds_of("trainer"))[kind].draft
     drafted: Callable[..., Any] = hooks.load(place)
     return drafted

@@ -12,14 +12,12 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Literal
 
-from q1lab.judgment.subject import Share
+from q1lab.judgment.subject import MOST_MEMBERS, Share
 
 SWEEP: Literal["sweep"] = "sweep"
 OVER: Literal["over"] = "over"
 TUNE: Literal["tune"] = "tune"
 SERIES_KINDS = (SWEEP, OVER, TUNE)
-MOST_MEMBERS = 24
-"""Members of one series."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class Series:
 
     @property
     def share(self) -> Share:
-        """What a verdict tells of it."""
+        """The part of it that a verdict tells."""
         return Share(self.id, len(self.members), self.alpha, self.kind, self.axis)
 
     def with_place(self, place: int) -> Series:

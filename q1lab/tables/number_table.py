@@ -21,8 +21,8 @@ from typing import Any
 from q1lab.ground.errors import Problem, nearest
 from q1lab.ground.files import os_reason, printable, read_text
 from q1lab.judgment.metric import LARGEST_COUNT, Metric
+from q1lab.judgment.subject import MOST_MEMBERS
 from q1lab.study.run_states import ENDED, RunState
-from q1lab.study.series import MOST_MEMBERS
 from q1lab.tables.cells import (
     MOST_RUNS,
     BadCell,

@@ -1,4 +1,4 @@
-"""The comparison of a study: numbers, words and figure, as text, chart and file.
+"""The comparison of a study: its runs as numbers, judged at the level that its history allows.
 
 It imports the record and below.
 """

@@ -70,7 +70,7 @@ class Comparison(Judgment):
 
 
 def subject_of(study: Study, analysis: Analysis | None = None) -> Subject:
-    """What a verdict's words need to know of a study, and of how far it is."""
+    """The facts of a study that a verdict's words need, and how far it is."""
     pairs = {} if analysis is None else analysis.pairs
     is_open = analysis is not None and analysis.reason is Reason.INCOMPLETE
     trainer, origin, design = study.trainer, study.origin, study.design
@@ -353,7 +353,7 @@ def _notes(
 def _differing(
     study: Study, rows: list[Row], starts: Mapping[int, Mapping[str, Any]]
 ) -> dict[str, dict[str, tuple[str, ...]]]:
-    """What the runs differ in besides the modification: condition → value → runs."""
+    """The conditions that the runs differ in besides the modification: condition → value → runs."""
     named = [(_title(study, row), starts.get(row["id"], {})) for row in rows]
     differ = run_notes.differing(named, CONDITIONS)
     if (chosen := study.trainer.tuned) is not None and not _began_with_other_rate(

@@ -7,7 +7,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from q1lab.ground.text_formats import MINUS, plural, signed
-from q1lab.judgment import difference_text, label_text, level_text, reasons
+from q1lab.judgment import difference_text, label_text, level_sentences, reasons
 from q1lab.judgment.blocks import Bar, Figure
 from q1lab.judgment.figure import pairs_bar
 from q1lab.judgment.intervals import MIN_FOR_VERDICT
@@ -51,7 +51,7 @@ def _progress_caveats(study: Study, pairs: Mapping[int, float]) -> Iterator[str]
     if not pairs:
         yield "No pair has finished yet."
     if design.level is not None:
-        yield level_text.planned_seeds_sentence(design.plan(), design.level)
+        yield level_sentences.planned_seeds_sentence(design.plan(), design.level)
     elif planned >= MIN_FOR_VERDICT:
         yield reasons.not_yet_sentence(planned)
     else:

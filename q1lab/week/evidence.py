@@ -431,13 +431,18 @@ class Facts:
 
     def _seen(self, step: Step) -> StepEvidence | None:
         """Something that an act has shown to the learner; for the post, the present draft, for
-        passages, those of a study of the chosen modification."""
+        passages, those of the study that the step names or of the chosen modification."""
         action = step.ticking_action
         name = action.performed_act.name if action and action.performed_act else ""
+        named = set(action.argv()[1 + len(name.split()) :] if action else ())
+        study = named - {variant.name for variant in self.week.variants}
         draft = self.post["path"] if self.post and name.startswith("post ") else None
         for row in self.rows(name):
             shown = Path(row["subject"])
-            if row["variant"] and not self._trained(shown.name, row["variant"], self.own_names):
+            if study and shown.name not in study:
+                continue
+            own = study or self._trained(shown.name, row["variant"], self.own_names)
+            if row["variant"] and not own:
                 continue
             if draft is None or shown == Path(draft):
                 return StepEvidence(f"`q1lab {name}` of {shown.name}", row["at"])

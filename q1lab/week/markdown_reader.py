@@ -43,6 +43,7 @@ STEP_ATTRIBUTES = (
     "heading",
     "optional",
     "variant",
+    "was",
 )
 GUIDE_MARKER = "<!-- q1lab:guide -->"
 _WAYS = " q1lab:"
@@ -368,6 +369,7 @@ class MarkdownPage:
                 minutes=None if minutes is None else int(minutes),
                 needs=attributes.get("needs"),
                 done_when=done_when,
+                was=tuple(attributes.get("was", "").split()),
             )
         )
 

@@ -8,6 +8,7 @@ has are kept and counted nowhere.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -67,7 +68,8 @@ class Progress:
 
     @property
     def recall_grades(self) -> Mapping[str, str]:
-        """The learner's grades of their recall answers: ``right`` or ``wrong`` by step id."""
+        """The learner's grades of their recall answers by step id: ``right``, ``wrong``, or ``wrong
+        bd`` where they missed questions (b) and (d) only."""
         grades = self.settings.get("recall")
         return grades if isinstance(grades, Mapping) else {}
 
@@ -110,18 +112,30 @@ def learner_week(week: Week, progress: Progress) -> Week:
     A step that comes back is a copy with an id of its own (``a2-rope-s1@b`` in session b), so that
     the first try stays done. Marked wrong again, it comes back in the session after.
     """
-    grades = progress.recall_grades
-    wrong = frozenset(step_id for step_id, grade in grades.items() if grade == "wrong")
-    key = (progress.chosen, progress.data, wrong)
+    grades = progress.recall_grades.items()
+    wrong = {step: grade[5:].strip() for step, grade in grades if grade.startswith("wrong")}
+    key = (progress.chosen, progress.data, frozenset(wrong.items()))
     return week.cached_learner_week(key, lambda: _learner_week(week, progress, wrong))
 
 
 AGAIN = "Answer again, from memory"
 
 
-def _asked(step: Step) -> str:
-    """The question of a step that comes back, below its subject."""
-    return step.detail if step.repeat_of else f"*{step.title}*\n\n{step.detail}".rstrip()
+QUESTION = re.compile(r"\(([a-h])\)\s.*?(?=\s*(?:§\S+\s*)?\([a-h]\)\s|\Z)", re.DOTALL)
+"""One of a card's questions: ``(a) Why …?``, up to the next one."""
+
+
+def letters_of(step: Step) -> str:
+    """The letters of a card's questions, such as ``abc``; "" for a single question."""
+    letters = "".join(match[1] for match in QUESTION.finditer(step.detail))
+    return letters if letters == "abcdefgh"[: len(letters)] and len(letters) > 1 else ""
+
+
+def _asked(step: Step, missed: str) -> str:
+    """The question of a step that comes back, below its subject; only those that were missed."""
+    questions = [match[0] for match in QUESTION.finditer(step.detail) if match[1] in missed]
+    detail = "\n\n".join(questions) or step.detail
+    return detail if step.repeat_of else f"*{step.title}*\n\n{detail}".rstrip()
 
 
 def _unchosen(week: Week) -> Week:
@@ -138,7 +152,7 @@ def _unchosen(week: Week) -> Week:
     return replace(week, sessions=tuple(sessions))
 
 
-def _learner_week(week: Week, progress: Progress, wrong: frozenset[str]) -> Week:
+def _learner_week(week: Week, progress: Progress, wrong: Mapping[str, str]) -> Week:
     week = week.for_variant(progress.chosen, progress.data)
     if progress.chosen is None:
         week = _unchosen(week)
@@ -160,7 +174,7 @@ def _learner_week(week: Week, progress: Progress, wrong: frozenset[str]) -> Week
                     id=f"{step.repeat_of or step.id}@{session.id}",
                     repeat_of=step.repeat_of or step.id,
                     title=AGAIN,
-                    detail=_asked(step),
+                    detail=_asked(step, wrong[step.id]),
                     minutes=None,
                     needs=None,
                 )
@@ -269,9 +283,10 @@ def steps_of_modification(week: Week) -> frozenset[str]:
     steps = [step for part in parts[: max(ends, default=-1) + 1] for step in part.steps]
     after = itertools.dropwhile(lambda step: not step.behavior.chooses, steps)
     return frozenset(
-        step.id
+        step_id
         for step in itertools.islice(after, 1, None)
         if step.variant is None and step.into not in ANSWERS_ELSEWHERE
+        for step_id in (step.id, *step.was)
     )
 
 
@@ -299,10 +314,12 @@ def progress_of_modification(store: Store, week: Week, variant: str) -> Progress
     )
 
 
-def grade_recall(store: Store, week: str, step_id: str, right: bool) -> None:
-    """Note the learner's grade of their answer to a recall step. The step is done either way; a
-    wrong one comes back at the start of the next session (``learner_week``)."""
-    store.add("recall", week=week, step=step_id, right=right)
+def grade_recall(store: Store, week: str, step_id: str, right: bool, missed: str = "") -> None:
+    """Note the learner's grade of their answers to a recall step, with the letters of the questions
+    that they missed ("": all). The step is done either way; what is wrong comes back at the start
+    of the next session (``learner_week``)."""
+    letters = {} if right or not missed else {"missed": missed}
+    store.add("recall", week=week, step=step_id, right=right, **letters)
 
 
 def choose_data(store: Store, corpus: str, words: str, vocab: int) -> None:

@@ -32,7 +32,7 @@ class StepKind(NamedTuple):
     """Its answer is a text of the learner's, for their editor and for a document."""
     answer_below: bool = False
     """The <details> right below it is its answer: shown after the learner's own, which they grade.
-    A wrong one comes back at the start of the next session."""
+    What is wrong comes back at the start of the next session."""
     chooses: bool = False
     """It asks for one of the week's variants."""
     reads: bool = False
@@ -71,8 +71,8 @@ STEP_KINDS: Mapping[str, StepKind] = MappingProxyType(
             in_words=True,
         ),
         "recall": StepKind(
-            "a flashcard: a question to answer from memory; its answer is shown after, and "
-            "marked right or wrong",
+            "a flashcard: questions to answer from memory; their answers are shown after, and "
+            "marked right or wrong, one by one",
             form="q1lab.tui.screens.recall:open_recall",
             enter="answer",
             enter_again="read again",

@@ -37,7 +37,7 @@ class ContentFinding:
     """Something wrong with the content: where, and what to do about it.
 
     A `fatal` finding makes `content.load_week` refuse the week; the others are for the author
-    (`content.check_week` names them all).
+    (`weeks.check_week` names them all).
     """
 
     file: str
@@ -167,6 +167,7 @@ class Step:
     detail, then on a key the answer, then asks whether the learner had it, and calls
     progress.grade_recall.
     `repeat_of` is the id of the recall step that this one brings back (see progress.learner_week).
+    `was` holds the ids of steps that it took in: their answers stand in documents with its own.
     """
 
     id: str
@@ -185,6 +186,7 @@ class Step:
     answer: Fold | None = None
     repeat_of: str | None = None
     done_when: str = ""
+    was: tuple[str, ...] = ()
 
     @property
     def behavior(self) -> StepKind:

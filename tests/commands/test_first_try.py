@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from q1lab.judgment import level_text
+from q1lab.judgment import level_sentences
 from q1lab.planning import command_draft
 from q1lab.study import studies
 from tests.kit.commands import q1lab
@@ -199,5 +199,5 @@ def test_an_arm_of_a_command_does_not_take_the_figures_of_its_namesake() -> None
 def test_one_rule_is_told_everywhere() -> None:
     for page in ("statistics.md", "verify.md"):
         words = " ".join((ROOT / "docs" / page).read_text().split())
-        assert level_text.SEEN_RULE in words, page
-    assert level_text.SEEN_RULE in level_text.later_look_note(1, 0.025)
+        assert level_sentences.SEEN_RULE in words, page
+    assert level_sentences.SEEN_RULE in level_sentences.later_look_note(1, 0.025)

@@ -12,6 +12,7 @@ from q1lab.commands.cli import run_command_line
 from q1lab.documents import commit_previews
 from q1lab.ground import command_table, paths
 from q1lab.index.store import Store
+from q1lab.plugins.author import weeks
 from q1lab.week import content, evidence
 from q1lab.week.syllabus import Week
 from tests.kit import toy_document
@@ -41,14 +42,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixt
     monkeypatch.setitem(sys.modules, "q1lab.commands.logbook", toy_document)
     monkeypatch.setattr(command_table, "CORE_ACTS", (*command_table.CORE_ACTS, toy_document.ACT))
     command_table.acts.cache_clear()
-    request.addfinalizer(command_table.acts.cache_clear)
     of_its_own(tmp_path, monkeypatch)
     root = tmp_path / "week"
-    content.write_skeleton(root)
+    weeks.write_skeleton(root)
     (root / "session-a.md").write_text(TEXT)
     (root / "templates").mkdir()
     (root / "templates" / "logbook.md.j2").write_text(toy_document.TEMPLATE)
-    return root
+    yield root
+    command_table.acts.cache_clear()
 
 
 def ticked(week: Week) -> set[str]:
@@ -59,7 +60,7 @@ def ticked(week: Week) -> set[str]:
 def test_a_document_goes_from_its_row_to_a_commit_and_a_tick(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert content.check_week(folder) == []
+    assert weeks.check_week(folder) == []
     week, repo = content.load_week(folder), begun(tmp_path / "repo")
     typed = ["q1lab", "logbook", "--overwrite"]
     assert commit_previews.can_preview(typed)

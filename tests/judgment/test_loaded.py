@@ -63,7 +63,7 @@ def table(tmp_path: Path) -> Path:
 
 def test_judging_loads_little(table: Path) -> None:
     lines, modules = loaded_by(JUDGE)
-    assert lines <= 4100
+    assert lines <= 4000
     assert not modules & (HEAVY | {"sqlite3"})
     lines, modules = loaded_by(COMMAND.format(["judge", str(table), "--baseline", "base"]))
     assert lines <= 7000

@@ -14,7 +14,7 @@ import pytest
 from q1lab.commands.cli import run_command_line as q1lab
 from q1lab.ground.errors import Problem
 from q1lab.index.store import Store
-from q1lab.judgment import interim_analyses, level_text, series_table
+from q1lab.judgment import interim_analyses, level_sentences, series_table
 from q1lab.judgment.intervals import ALPHA
 from q1lab.judgment.run_notes import OfSeries
 from q1lab.planning import own_loop_draft, series_plan, study_plan
@@ -107,7 +107,7 @@ def test_a_planned_sweep_stops_each_member_when_it_is_known(
         assert interim_analyses.chance_of_any_claim(
             [(n, c.analysis.alpha) for n in range(3, 7)]
         ) == pytest.approx(ALPHA / 3, abs=0.0001)
-        assert "at most 1.67 in 100 such studies" in level_text.level_sentence(c)
+        assert "at most 1.67 in 100 such studies" in level_sentences.level_sentence(c)
 
 
 def test_everything_is_declared_before_the_first_run(

@@ -12,7 +12,7 @@ import pytest
 from benchmarks.looks import Week
 from q1lab.index import store as stores
 from q1lab.index.store import Store
-from q1lab.judgment import level_text
+from q1lab.judgment import level_sentences
 from q1lab.record import on_record
 from q1lab.study import studies
 from q1lab.verdict.comparison_cache import compare
@@ -65,5 +65,5 @@ def test_without_the_index_the_rule_of_today_judges(older_home: Path) -> None:
     (older_home / "q1lab.db").unlink()
     assert [level_of("rope-1"), level_of("rope-2")] == [0.05, 0.025]
     with Store() as store:
-        said = level_text.level_sentence(compare(store, studies.load("rope-2")))
+        said = level_sentences.level_sentence(compare(store, studies.load("rope-2")))
     assert "today's rule judges" in said

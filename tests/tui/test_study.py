@@ -193,7 +193,7 @@ async def test_the_form_of_an_answer_shows_the_question_as_the_page_does() -> No
         shown = app.screen.query_one(Prose)
         question = " ".join(shown.render().plain.split())
         assert any("[nats](" in step.detail for step in app.week.steps())
-        assert "size in nats" in question
+        assert "first is, in nats" in question
         lines = shown.render().plain.split("\n")
         row = next(k for k, line in enumerate(lines) if "nats" in line)
         await pilot.click(shown, offset=(lines[row].index("nats") + 1, row))
@@ -314,11 +314,32 @@ async def test_a_question_is_answered_from_memory_then_marked() -> None:
         assert not stored().recall_grades  # marked only after the answer was seen
         await pilot.press("enter")
         assert answer.display
-        await pilot.press("x")
+        await pilot.press(*"xxxxx")
         await settled(pilot)
-        assert stored().recall_grades == {"a2-rope-s1": "wrong"}
+        assert stored().recall_grades == {"a2-rope-s1": "wrong abcde"}
         assert stored().of("a2-rope-s1").done
         assert app.week.session("b").parts[0].steps[0].repeat_of == "a2-rope-s1"
+
+
+async def test_each_question_of_a_card_has_a_grade_of_its_own() -> None:
+    """One slip in a card of five brought all five questions back."""
+    async with running(
+        lambda store, week: progress.choose_modification(store, week, "rope"), size=(100, 40)
+    ) as (app, pilot):
+        await go(pilot, "a2", "a2-rope-s1")
+        await pilot.press("e")
+        await settled(pilot)
+        await pilot.press("y", "enter", "y", "x", "y")
+        await settled(pilot)
+        assert "(d)  y  I had it" in words(app)
+        assert not stored().recall_grades
+        await pilot.press("x", "y")
+        await until(pilot, lambda: stored().recall_grades == {"a2-rope-s1": "wrong bd"})
+        back = app.week.session("b").parts[0].steps[0]
+        assert back.repeat_of == "a2-rope-s1"
+        assert "(b) What do the earlier schemes have in common?" in back.detail
+        assert re.findall(r"\(([a-e])\)", back.detail) == ["b", "d"]
+        assert "§" not in back.detail
 
 
 async def test_a_key_typed_ahead_of_the_question_does_not_end_the_app() -> None:
@@ -369,7 +390,7 @@ async def test_parts_change_by_key_and_by_the_finder() -> None:
         assert app.part_id == "a3"
         await pilot.press("p")
         assert app.part_id == "a2"
-        await pilot.press("slash", *"six runs", "enter")
+        await pilot.press("slash", *"that you planned", "enter")
         await pilot.pause()
         assert app.part_id == "b2"
         assert getattr(app.screen.query_one(PageReader).current, "id", "") == "b2-run"
@@ -703,7 +724,7 @@ async def test_while_a_study_trains_u_goes_to_what_is_done_meanwhile() -> None:
             reader = pilot.app.screen.query_one(PageReader)
             await until(pilot, lambda: isinstance(reader.current, Step))
             assert isinstance(reader.current, Step)
-            assert reader.current.id == "b2-first"
+            assert reader.current.id == "b2-page"
     finally:
         for fd in locks:
             os.close(fd)
@@ -794,10 +815,11 @@ async def test_the_tree_and_reading_mode() -> None:
 
 
 async def test_a_page_starts_at_its_top_until_one_was_at_work_on_it() -> None:
-    def committed(store: Store, week: Week) -> None:
-        progress.tick_step(store, week.label, "b2-lock", True)  # by the commit at the end of A3
+    def begun(store: Store, week: Week) -> None:
+        for step in ("b2-first", "b2-run"):
+            progress.tick_step(store, week.label, step, True)
 
-    async with running(committed) as (app, pilot):
+    async with running(begun) as (app, pilot):
         reader = app.screen.query_one(PageReader)
         app.screen.open_page("b2")  # type: ignore[attr-defined]
         await until(pilot, lambda: reader.step)
@@ -847,7 +869,7 @@ async def test_folds_open_one_by_one_and_links_open(monkeypatch: pytest.MonkeyPa
     ("page", "title", "needed"),
     [
         ("a1", "What each one costs", '"Guess the order of the four"'),
-        ("c3", "from 2021", '"Is the modification helping? Answer in two sentences" in B3'),
+        ("c3", "from 2021", '"Is the modification helping? Answer in a few sentences" in B3'),
     ],
 )
 async def test_a_locked_fold_names_the_step_that_opens_it(
@@ -903,10 +925,10 @@ async def test_o_opens_the_paper_from_where_one_reads_it(monkeypatch: pytest.Mon
 
 async def test_e_only_writes_and_c_copies_the_command_or_says_so() -> None:
     async with running(size=(100, 30)) as (app, pilot):
-        await go(pilot, "c2", "c2-tag")
+        await go(pilot, "c2", "c2-aloud")
         await pilot.press("e")
         await settled(pilot)
-        assert not stored().of("c2-tag").done
+        assert not stored().of("c2-aloud").done
         assert "nothing to write" in app.notice[0]
         await pilot.press("c")
         assert app.clipboard == ""
@@ -1204,7 +1226,7 @@ async def test_enter_on_a_step_with_several_rows_goes_to_them() -> None:
         await go(pilot, "b2", "b2-rope-none")  # two rows, and something to write first
         says = {p.step.id: p.enter for p in reader.pieces if isinstance(p, StepPiece)}
         assert says["b2-rope-none"] == "write"
-        await go(pilot, "b2", "b2-first")
+        await go(pilot, "c2", "c2-aloud")
         piece = reader.piece
         assert isinstance(piece, StepPiece)
         assert piece.enter == "tick"
@@ -1259,7 +1281,7 @@ async def test_what_one_answered_is_in_sight() -> None:
         assert isinstance(piece, StepPiece)
         end = piece.virtual_region.bottom - reader.size.height
         reader.scroll_to(y=end, animate=False, immediate=True)  # its last line is the screen's
-        await pilot.press("enter", "enter", "x")
+        await pilot.press("enter", "enter", *"xxxxx")
         await until(pilot, lambda: piece.record.done)
         await settled(pilot)
         assert piece.virtual_region.bottom <= reader.scroll_y + reader.size.height

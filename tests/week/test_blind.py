@@ -9,9 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from q1lab.plugins.author.lint import _lint_open_pages, _places, _texts, _verdict_step
+from q1lab.plugins.author.result_leaks import (
+    ResultNumber,
+    picture_text,
+    result_numbers,
+    written_results,
+)
 from q1lab.week.content import load_week
-from q1lab.week.lint import _lint_open_pages, _places, _texts, _verdict_step
-from q1lab.week.result_leaks import ResultNumber, picture_text, result_numbers, written_results
 from q1lab.week.syllabus import Step
 from tests.kit.places import ROOT
 from tests.week.test_content import MIX, SHIPPED, TOML, edit, said

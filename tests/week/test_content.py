@@ -12,13 +12,14 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from q1lab.commands.content import content as command
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
+from q1lab.plugins.author.content_command import content as command
+from q1lab.plugins.author.weeks import check_week, write_skeleton
 from q1lab.study import variants
 from q1lab.tui.pages import block_text
 from q1lab.week import markdown_cuts
-from q1lab.week.content import check_week, load_week, write_skeleton
+from q1lab.week.content import load_week
 from q1lab.week.lists.kpis import COUNTERS
 from q1lab.week.step_kinds import STEP_KINDS
 from q1lab.week.syllabus import Action, ContentProblem, Fold, Part, Step, Text, Week
@@ -352,6 +353,23 @@ def test_a_fold_below_an_optional_step_takes_no_reading_time(
     )
     page.write_text(page.read_text() + f"\n- [ ] Guess {{#knead-guess {kind}}}\n\n{fold}\n")
     assert any("a minute" in finding for finding in said(folder)) == counts
+
+
+def test_a_text_is_read_at_120_words_a_minute_and_a_fold_that_needs_no_step_is_extra(
+    folder: Path,
+) -> None:
+    page = folder / "mix.md"
+    edit(page, "First.", 100 * "word " + "\n\n- [ ] Read it {#knead-read kind=read minutes=1}")
+    edit(page, "{#knead-bake kind=run}", "{#knead-bake kind=run minutes=29}")
+    fold = "<details>\n<summary>More</summary>\n\n" + 200 * "word " + "\n\n</details>"
+    edit(page, "Text in between.", f"Text.\n\n{fold}")
+    edit(folder / "rye.md", "{#rye-wet}", "{#rye-wet optional=yes}")
+    assert said(folder) == []
+    edit(page, 100 * "word ", 130 * "word ")
+    assert any("a minute" in finding for finding in said(folder))
+    edit(page, 130 * "word ", 100 * "word ")
+    edit(page, "<details>\n<summary>More", "<details needs=knead-bake>\n<summary>More")
+    assert any("a minute" in finding for finding in said(folder))
 
 
 def test_a_word_that_is_never_said_needs_no_explanation(folder: Path) -> None:

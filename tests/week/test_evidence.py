@@ -13,6 +13,7 @@ from q1lab.ground import paths
 from q1lab.index import learner_tables
 from q1lab.index import store as index_store
 from q1lab.index.store import Store
+from q1lab.plugins.author import weeks
 from q1lab.week import chosen_variant, content, evidence, progress, progress_card
 from q1lab.week.lists import artifacts, papers, posts, predictions
 from q1lab.week.own_model import model_file
@@ -108,6 +109,7 @@ def a_study(store: Store, study: str, states: list[str], variant: str = "rope") 
 
 CONDITIONS = {
     "a1-trains": "checks passed",
+    "a1-passage": "seen",
     "a1-document": "modification written",
     "a2-log": "paper read",
     "a3-predict": "prediction made",
@@ -115,7 +117,6 @@ CONDITIONS = {
     "b1-new": "file made",
     "b1-checks": "checks passed",
     "b1-diff": "diff seen",
-    "b2-lock": "modification committed",
     "b2-run": "runs ended",
     "b2-sample": "seen",
     "b3-compare": "comparison seen",
@@ -145,7 +146,7 @@ def test_a_step_is_done_by_its_condition_and_by_no_word_of_its_text(
     tmp_path: Path,
 ) -> None:
     """A title with "commit" asked for a commit, and a command in backticks was what ticks it."""
-    content.write_skeleton(tmp_path / "week")
+    weeks.write_skeleton(tmp_path / "week")
     (tmp_path / "week" / "session-a.md").write_text(
         "# A\n\n## A {#a1 minutes=60}\n\n"
         '- [ ] Commit to a pace {#pace done_when="retro written"}\n'
@@ -252,7 +253,7 @@ def test_a_document_counts_once_it_holds_what_was_asked_for(
 ) -> None:
     path = tmp_path / "MODIFICATION.md"
     path.write_text("x")
-    first, second, third = (step_of(week, "modification", number) for number in range(3))
+    first, second = (step_of(week, "modification", number) for number in range(2))
     steps = list(week.for_variant("rope").steps())
     ids = [step.id for step in steps]
     now = ["2046-03-07T10:00:00+00:00"]
@@ -268,14 +269,12 @@ def test_a_document_counts_once_it_holds_what_was_asked_for(
     write(store, path)
     assert done(store, week, first)
     assert not done(store, week, second)
-    assert not done(store, week, third)  # it asks for the prediction that the second one commits
     now[0] = "2046-03-07T11:00:00+00:00"
     answer_until(second)
     predict(store)
     assert not done(store, week, second)  # the document has not been written since
     write(store, path)
     assert done(store, week, second)
-    assert done(store, week, third)
     path.unlink()
     assert not done(store, week, first)
     assert "MODIFICATION.md can't" in evidence.find_evidence(store, week).gone[0]
@@ -414,13 +413,25 @@ def test_passages_of_another_modification_are_not_those_that_were_asked_for(
         assert done(store, week, "b2-sample") == (variant == "rope")
 
 
+def test_the_baselines_passage_is_that_of_its_own_study(store: Store, week: Week) -> None:
+    """The step of A1 names a study; the one of B2 stands for the chosen modification."""
+    a_study(store, "rope-1", ["finished"] * 6)
+    evidence.note_viewed(store, LABEL, "sample", "rope-1", "rope")
+    assert not done(store, week, "a1-passage")
+    progress.tick_step(store, LABEL, "b2-sample", False)
+    a_study(store, "baseline-1", ["finished"] * 2, variant="baseline")
+    evidence.note_viewed(store, LABEL, "sample", "baseline-1", "baseline")
+    assert done(store, week, "a1-passage")
+    assert not done(store, week, "b2-sample")
+
+
 def test_a_prediction_is_committed_once_it_is_in_the_committed_document(
     store: Store, week: Week, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Any commit of the document ticked "This locks the prediction", without a prediction."""
     path = tmp_path / "MODIFICATION.md"
     path.write_text("x")
-    steps = {step_of(week, "modification", 1), step_of(week, "modification", 2)}
+    steps = {step_of(week, "modification", 1)}
     now = ["2046-03-07T10:00:00+00:00"]
     monkeypatch.setattr(index_store, "utc_now", lambda: now[0])
 

@@ -112,6 +112,22 @@ def test_a_wrong_answer_of_the_noise_lab_is_called_wrong(run: Run) -> None:
     assert re.search(r"1 wins .* wrong", run("noise.py", source=filled_in_noise_lab("True")))
 
 
+def test_a_wrong_result_of_the_noise_lab_names_the_task_that_it_comes_from(run: Run) -> None:
+    """With the interval wrong, tasks 4 and 5 were wrong without a word why."""
+    inside, product = "low < 0 < high", "itertools.product(d, repeat=len(d))"
+    fills = ("mean(first) - mean(second) >= by", "stdev(d)", product, inside, f"not {inside}")
+    lines = run("noise.py", source=filled_in_noise_lab(*fills)).splitlines()
+    outcomes = {line[:30].strip(): line[30:] for line in lines[:7]}
+    blamed = [name for name, outcome in outcomes.items() if "mend task 2" in outcome]
+    assert blamed == ["4 coverage of the interval", "5 power at 1 sd", "5 power at 3.27 sds"]
+    assert outcomes["2 upper end of the interval"].endswith("wrong")
+    assert outcomes["4 coverage of the bootstrap"].endswith("right")
+    fills = (fills[0], "T * stdev(d) / math.sqrt(len(d))", product, "low < high", f"not {inside}")
+    output = run("noise.py", source=filled_in_noise_lab(*fills))
+    assert "mend task" not in output, "task 4's own blank is wrong"
+    assert output.count("wrong") == 2
+
+
 def test_no_answer_of_the_noise_lab_can_be_read_where_it_is_to_be_guessed(week: Week) -> None:
     shown = re.findall(r"\d\.\d+|\d+", (FILES / "noise.py").read_text())
     assert not {"0.152", "0.1518", "27", "0.957", "0.762", "0.168", "0.798"} & set(shown)

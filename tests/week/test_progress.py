@@ -142,13 +142,13 @@ def test_a_changed_mind_keeps_two_records(store: Store) -> None:
     week = content.load_week(paths.content_dir())
     label = week.label
     for_the_week = ("a1-guess", "b2-draft", "c1-outline", "c3-insights")
-    its_own = ("a1-why", "a2-skim", "a3-sketch", "a3-delta", "b2-numbers", "b3-verdict")
+    its_own = ("a1-why", "a2-skim", "a3-sketch", "a3-delta", "a2-claim", "b2-numbers", "b3-verdict")
     store.add(
         "file", week=label, variant="swiglu", file="/repo/swiglu.py", base="model.py"
     )  # this chooses it
     for step in (*for_the_week, *its_own, "a2-swiglu-s2"):
         progress.save_answer(store, label, step, f"swiglu: {step}")
-    for step in ("b1-write", "b3-merge", "c1-begin"):
+    for step in ("b2-first", "b3-merge", "c1-begin"):
         progress.tick_step(store, label, step, True)
     first, file = (
         progress.recorded_progress(store, label),
@@ -158,7 +158,7 @@ def test_a_changed_mind_keeps_two_records(store: Store) -> None:
 
     progress.choose_modification(store, week, "rope")
     now = progress.recorded_progress(store, label)
-    assert now.done & {*its_own, "b1-write", "b3-merge"} == set()
+    assert now.done & {*its_own, "b2-first", "b3-merge"} == set()
     assert now.done >= {*for_the_week, "c1-begin"}
     row = learner_tables.modification_row(store, label)
     assert row is not None
@@ -187,3 +187,21 @@ def test_a_changed_mind_keeps_two_records(store: Store) -> None:
     for name, sketch in (("rope", "rope"), ("gqa", None), ("swiglu", "swiglu: a3-sketch")):
         progress.choose_modification(store, week, name)
         assert progress.recorded_progress(store, label).of("a3-sketch").answer == sketch
+
+
+def test_the_answer_of_a_step_that_was_taken_in_stands_with_the_newer_one(store: Store) -> None:
+    """In a home of before, "The claim" was a step of its own."""
+    from q1lab.documents.document_data import answers
+
+    week = content.load_week(paths.content_dir())
+    progress.choose_modification(store, week, "rope")
+    progress.save_answer(store, week.label, "a2-claim", "It claims a lower loss.")
+
+    def notes() -> list[str]:
+        return [answer.text for answer in answers(store, week.for_variant("rope"), "notes")]
+
+    assert notes() == ["It claims a lower loss."]
+    progress.save_answer(store, week.label, "a2-limits", "One seed.")
+    assert notes() == ["It claims a lower loss.\n\nOne seed."]
+    progress.choose_modification(store, week, "gqa")
+    assert notes() == [], "it was RoPE's"

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from statistics import stdev
+from typing import Any
 
 import click
 import pytest
@@ -23,12 +24,14 @@ from q1lab.commands.cli import cli, run_command_line
 from q1lab.ground.text_formats import signed
 from q1lab.index.store import Store
 from q1lab.judgment import intervals
+from q1lab.plugins.author import code_runner
+from q1lab.plugins.author.lint import table_minutes
+from q1lab.plugins.author.weeks import check_week
 from q1lab.study import command_line, studies
 from q1lab.study.command_line import request_from_argv
 from q1lab.tui.pages import block_text
-from q1lab.week import code_runner, progress, text_numbers
-from q1lab.week.content import check_week, load_week
-from q1lab.week.lint import table_minutes
+from q1lab.week import progress, text_numbers
+from q1lab.week.content import load_week
 from q1lab.week.syllabus import Fold, Step, Text, Week
 from tests.kit.places import ROOT
 from tests.week.test_content import MIX, TOML, edit, everything, said
@@ -312,7 +315,7 @@ def test_model_py_is_committed_before_it_is_merged_into(week: Week) -> None:
     for variant in VARIANTS:
         steps = [step.id for step in week.for_variant(variant).steps()]
         adding = [s.id for s in week.for_variant(variant).steps() if "git add model.py" in s.detail]
-        assert adding == ["a1-trains", "b1-tests"]
+        assert adding == ["a1-trains", "b1-diff"]
         assert steps.index(adding[-1]) < steps.index("b3-merge")
 
 
@@ -469,6 +472,66 @@ def test_what_looks_cost_is_what_the_program_charges() -> None:
     assert f"a second look's 97.5% it is {stats.t.isf(second / 2, 2):.4f}" in by_hand
 
 
+def test_what_a_plan_finds_at_one_sd_is_what_its_looks_find() -> None:
+    """The rows of B2, counted in invented studies; that of 3..8 is a row of docs/looks.md, too."""
+    import numpy as np
+    from q1lab.statistics.intervals import later_level
+    from scipy import stats
+
+    from q1lab.record.history import ALPHA
+
+    def claims(draws: Any, n: int, alpha: float) -> Any:
+        some = draws[:, :n]
+        t = np.abs(some.mean(1)) / (some.std(1, ddof=1) / n**0.5)
+        return t > stats.t.ppf(1 - alpha / 2, n - 1)
+
+    rng = np.random.default_rng(0)
+    found: dict[str, list[float]] = {"3, then 8": [], "8": []}
+    for effect in (1.0, 0.0):
+        draws = rng.normal(effect, 1, (100_000, 8))
+        first, second = claims(draws, 3, ALPHA), claims(draws, 8, later_level(ALPHA))
+        found["3, then 8"] += [(first | second).mean(), np.where(first, 3, 8).mean()]
+        found["8"] += [claims(draws, 8, ALPHA).mean(), 8]
+    text = (SHIPPED / "session-b.md").read_text()
+    rows = {
+        name: [float(cell.strip(" %")) for cell in cells.split("|")]
+        for name, cells in re.findall(
+            r"(?m)^\| (3\.\.8|3, then 8|8)(?:,? [a-z ]+)? \|(.*?)\|$", text
+        )
+    }
+    for name, (power, pairs, false, _) in found.items():
+        assert rows[name] == pytest.approx([100 * power, pairs, 100 * false], abs=0.6), name
+    page = (ROOT / "docs" / "looks.md").read_text()
+    (row,) = re.findall(r"(?m)^\| `3\.\.8` with the stop \|(.*/.*)\|$", page)
+    null, _, one_sd, *_ = (cell.split("/") for cell in row.split("|"))
+    expected = [float(one_sd[0]), float(one_sd[1]), float(null[0])]
+    assert rows["3..8"] == pytest.approx(expected, abs=0.5)
+
+
+def test_the_picture_of_an_interval_is_that_of_its_differences() -> None:
+    """A3 draws three invented differences and the 95% interval that follows from them."""
+    text = (SHIPPED / "session-a.md").read_text()
+    points, bar, axis, labels = re.findall(
+        r"(?m)^differences (.*)\ninterval (.*)\n +(─.*)\n(.*nats)$", text
+    )[0]
+    start = len("interval ")
+    ticks = [match.start() for match in re.finditer("┼", axis)]
+    numbers = [float(n.replace("−", "-")) for n in re.findall(r"−?\d\.?\d*", labels)]
+    offset = re.search(r"(?m)^( +)─.*┼", text)
+    assert offset
+    ticks = [len(offset[1]) + tick for tick in ticks]
+    unit = (numbers[-1] - numbers[0]) / (ticks[-1] - ticks[0])
+
+    def value(column: int) -> float:
+        return numbers[0] + (column - ticks[0]) * unit
+
+    shift = len("differences ") - start
+    d = [value(m.start() + len("differences ")) for m in re.finditer("●", points)]
+    _, _, low, high = by_hand()["interval"](d)
+    assert shift == 3
+    assert [value(bar.index(mark) + start) for mark in "├┤"] == pytest.approx([low, high], abs=unit)
+
+
 # ── code
 
 
@@ -478,10 +541,8 @@ def test_a_first_test_that_is_written_out_is_not_asked_for(week: Week) -> None:
         assert b1
         text = " ".join(" ".join(map(block_text, b1[1].blocks)).split())
         assert "written out; the other two" in text
-        titles = [step.title for step in b1[1].steps]
-        assert sum(title.startswith("Write the test") for title in titles) == 2, titles
-        (first,) = (title for title in titles if "first test" in title)
-        assert f" tests/test_{variant}.py " in first
+        (first,) = (step.title for step in b1[1].steps if "first test" in step.title)
+        assert f" tests/test_{variant}.py, write two more" in first
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -799,8 +860,8 @@ def test_the_app_can_plan_every_training_of_the_week(week: Week, variant: str) -
 
 
 VERBS = (
-    "Answer Add Bring Check Choose Commit Compare Compute Count Cut Derive Differentiate Draft Edit Fill Find "
-    "Guess Judge Match List Log Look Make Merge Name Pool Predict Print Publish Put Read Record Refresh Say Tell Evaluate Score See Share Skim "
+    "Answer Add Bring Check Choose Commit Compare Compute Count Cut Derive Differentiate Draft Draw Edit Fill Find "
+    "Guess Judge Let Match List Log Look Make Merge Name Pool Predict Print Publish Put Read Record Refresh Say Tell Evaluate Score See Share Skim Try "
     "State Tag Take Tick Train Walk Work Write Is Enter Redraw Mark Open"
 )  # fmt: skip
 
@@ -812,7 +873,7 @@ def test_steps_are_short_and_begin_with_a_verb(week: Week, variant: str) -> None
             if step.optional:
                 continue
             assert step.minutes, step.id
-            assert step.minutes <= 25, step.id
+            assert step.minutes <= 45, step.id
             assert step.title.split()[0].rstrip(",") in VERBS.split(), step.title
         assert sum(s.minutes or 0 for s in part.steps if not s.optional) == part.minutes
 
@@ -1122,7 +1183,7 @@ def test_each_fold_answers_one_section(week: Week) -> None:
     for variant in VARIANTS:
         narrowed = week.for_variant(variant)
         questions = [step for step in narrowed.steps() if step.kind == "recall"]
-        assert len(questions) >= 5
+        assert len(questions) >= 4
         for step in questions:
             assert step.answer
             question_letters = set(re.findall(r"\(([a-f])\)", step.detail))

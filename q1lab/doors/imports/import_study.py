@@ -29,6 +29,7 @@ from q1lab.ground.files import file_size, printable, read_bytes, utc_now, write_
 from q1lab.ground.text_formats import storable_text
 from q1lab.judgment.intervals import ALPHA
 from q1lab.judgment.metric import LARGEST_COUNT, Metric
+from q1lab.judgment.subject import MOST_MEMBERS
 from q1lab.record.traveling_lines import CameWith
 from q1lab.runner import early_stopping, series_members
 from q1lab.study import bundle, liveness, studies
@@ -38,7 +39,7 @@ from q1lab.study.hyperparameters import INTEGERS, NUMBERS, checked_value
 from q1lab.study.identity import code_hash
 from q1lab.study.origin import Imported, ImportedRuns
 from q1lab.study.run_states import ENDED, RunState
-from q1lab.study.series import MOST_MEMBERS, SWEEP, Series
+from q1lab.study.series import SWEEP, Series
 from q1lab.study.studies import ARMS, Arm, Data, Study, run_name
 from q1lab.study.trainer import is_version
 from q1lab.tables.number_table import NumberTable, Runs

@@ -10,7 +10,7 @@ from q1lab.commands._output import remark
 from q1lab.commands._run_options import TypedCommand, command_options
 from q1lab.commands._store import open_store
 from q1lab.commands.live_progress import watch_study
-from q1lab.ground.errors import Problem, status_line
+from q1lab.ground.errors import Problem, listed_statuses
 from q1lab.ground.files import read_text
 from q1lab.ground.text_formats import plural, signed
 from q1lab.plugins.gate import STATUSES, gate_proposal
@@ -30,7 +30,7 @@ Examples:
   q1lab gate study.toml --arm idea-2='--warmup=50' --budget tonight --max-cost 15 --json
 
 """
-    + status_line(STATUSES)
+    + listed_statuses(STATUSES)
 )
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @command_options
@@ -106,4 +106,4 @@ def gate(
 def skill_page() -> str:
     """The gate's page of `q1lab skill`."""
     text = read_text(Path(__file__).with_name("skill.md"))
-    return text.replace("{{GATE_STATUS}}", status_line(STATUSES))
+    return text.replace("{{GATE_STATUS}}", listed_statuses(STATUSES))

@@ -1,6 +1,7 @@
-"""A recall step is a flashcard: the question, then on a key its answer, then the learner's grade.
+"""A recall step is a flashcard: its questions, then on a key their answers, then the learner's
+grade, one for each question.
 
-`step.title` and `step.detail` are the question, `step.answer.markdown` is the answer, and
+`step.title` and `step.detail` are the questions, `step.answer.markdown` the answers, and
 `progress.grade_recall` records the grade.
 """
 
@@ -27,8 +28,8 @@ def open_recall(app: Q1Lab, step: Step) -> None:
 
 
 class RecallScreen(Dialog[None]):
-    """Enter shows the answer; then y or x grades it. A wrong answer comes back at the start of the
-    next session."""
+    """Enter shows the answers; then y or x grades them, one question after the other. What was
+    missed comes back at the start of the next session."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,space", "reveal", "answer"),
@@ -43,6 +44,9 @@ class RecallScreen(Dialog[None]):
         self.step = step
         self.heading = printable(step.title)
         self.open = False
+        self.letters = domain.letters_of(step)
+        self.grades = ""
+        """y or x for each question that has its grade."""
 
     def body(self) -> ComposeResult:
         with VerticalScroll():
@@ -55,13 +59,30 @@ class RecallScreen(Dialog[None]):
     def action_reveal(self) -> None:
         self.open = True
         self.query_one("#answer").display = True
-        self.box.border_subtitle = "y  I had it · x  I didn't · Esc closes"
+        self._ask()
+
+    def _ask(self) -> None:
+        """Say which question is to be graded."""
+        letter = self.letters[len(self.grades) :][:1]
+        which = f"({letter})  " if letter else ""
+        self.box.border_subtitle = f"{which}y  I had it · x  I didn't · Esc closes"
 
     def action_mark(self, right: bool) -> None:
-        """Record the grade; ignored before the answer is shown."""
-        if self.open:
-            app = self.q1
-            app.store_thread.submit(
-                lambda store: domain.grade_recall(store, app.week.label, self.step.id, right)
+        """Take a question's grade, and record them with the last one; ignored before the answers
+        are shown."""
+        if not self.open:
+            return
+        self.grades += "y" if right else "x"
+        if len(self.grades) < len(self.letters):
+            self._ask()
+            return
+        missed = "".join(
+            letter for letter, grade in zip(self.letters, self.grades, strict=False) if grade == "x"
+        )
+        app, all_right = self.q1, "x" not in self.grades
+        app.store_thread.submit(
+            lambda store: domain.grade_recall(
+                store, app.week.label, self.step.id, all_right, missed
             )
-            self.dismiss()
+        )
+        self.dismiss()

@@ -22,7 +22,8 @@ from pathlib import Path
 
 import pytest
 
-from q1lab.ground.errors import NOT_CHECKED, OK
+from q1lab.ground.errors import OK
+from q1lab.plugins.verify import NOT_CHECKED
 from tests.kit import repos
 from tests.kit.bundles import verify
 from tests.kit.commands import q1lab

@@ -1,7 +1,8 @@
 """Run the Python blocks of a week's text, as a learner would who types them one after the other.
 
-`q1lab content check DIR --run` starts this as a child process (``python -m
-q1lab.week.code_runner``). Only an author asks for it: reading a week never executes anything. The
+`q1lab content check DIR --run` starts this as a child process
+(``python -m q1lab.plugins.author.code_runner``).
+Only an author asks for it: reading a week never executes anything. The
 blocks of one file share their names, in order; a function called test_… is called. Imports find the
 week's own files and the reference models, so that `from rope import apply_rotary_emb` works as it
 does in a learner's repo. A block with ____ in it has blanks to fill, and is skipped.
@@ -44,7 +45,7 @@ def run_blocks(
     python = [name for name in week.files if name.endswith(".py")]
     names = [name for name in python if scripts and f"{FILES}/{name}" not in shown]
     answer = child_processes.ask_child(
-        child_processes.python_module("q1lab.week.code_runner"),
+        child_processes.python_module("q1lab.plugins.author.code_runner"),
         {"folders": folders, "blocks": blocks, "scripts": names},
         threads=1,
         seconds=seconds,

@@ -37,8 +37,9 @@ def check_command(ctx: click.Context, folder: Path, running: bool, as_json: bool
     Exit status: 0 nothing is wrong, 1 something is, 2 DIR is not a folder.
     """
     from q1lab.ground.paths import models_dir
+    from q1lab.plugins.author.weeks import check_week
     from q1lab.study import variants
-    from q1lab.week.content import check_week, load_week
+    from q1lab.week.content import load_week
     from q1lab.week.lists.kpis import COUNTERS
 
     if not folder.is_dir():
@@ -47,7 +48,7 @@ def check_command(ctx: click.Context, folder: Path, running: bool, as_json: bool
         )
     findings = check_week(folder, variants.variant_names(), COUNTERS)
     if running and not any(finding.fatal for finding in findings):
-        from q1lab.week import code_runner
+        from q1lab.plugins.author import code_runner
 
         editions = [load_week(folder, course) for course in (True, False)]
         distinct_editions = {tuple(code.source for code in week.code): week for week in editions}
@@ -91,7 +92,7 @@ def new_command(folder: Path, label: str) -> None:
 
     Exit status: 0 written, 1 DIR can't be written, 2 there is a week in DIR already.
     """
-    from q1lab.week.content import write_skeleton
+    from q1lab.plugins.author.weeks import write_skeleton
 
     for path in write_skeleton(folder, label):
         click.echo(f"wrote {printable(str(path))}")

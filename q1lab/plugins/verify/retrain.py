@@ -16,19 +16,19 @@ from pathlib import Path
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import printable, read_bytes, sha256_json, write_atomic
-from q1lab.record import declarations
-from q1lab.runner import child_processes
-from q1lab.study import corpora, kept_folder, studies
-from q1lab.study.bundle import Bundle
-from q1lab.study.run_states import ENDED, RunState
-from q1lab.study.studies import Run, Study
-from q1lab.verify.run_record import (
+from q1lab.plugins.verify.run_record import (
     LOSS,
     RunRecord,
     largest_distance,
     read_record,
     relative_distance,
 )
+from q1lab.record import declarations
+from q1lab.runner import child_processes
+from q1lab.study import corpora, kept_folder, studies
+from q1lab.study.bundle import Bundle
+from q1lab.study.run_states import ENDED, RunState
+from q1lab.study.studies import Run, Study
 
 SOURCE, DATA, BUDGET = (declarations.DIFFERENCE_CODES[key] for key in ("source", "data", "budget"))
 

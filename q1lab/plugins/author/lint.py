@@ -13,8 +13,8 @@ from q1lab.ground import command_table
 from q1lab.ground.command_table import acts_for_condition
 from q1lab.ground.errors import Problem, nearest
 from q1lab.ground.files import printable, read_text
+from q1lab.plugins.author.result_leaks import picture_text, result_numbers, written_results
 from q1lab.week.markdown_reader import FILES, is_path, lines_for_audience
-from q1lab.week.result_leaks import picture_text, result_numbers, written_results
 from q1lab.week.syllabus import (
     GLOSSARY,
     Action,
@@ -233,14 +233,15 @@ def _lint_minutes(week: Week, chosen: str | None) -> Iterator[ContentFinding]:
             yield ContentFinding(block.file, block.line + line, text, False)
 
 
-WORDS_A_MINUTE = 200
-"""Reading speed."""
+WORDS_A_MINUTE = 120
+"""Reading speed, for a text with formulas."""
 
 
 def _words(week: Week, part: Part, chosen: str | None) -> int:
-    """The words of a part's prose, with its answers and folds, but without code, comments and
-    addresses. What belongs to an optional step is optional, too: the folds that need it, and a fold
-    right below it that stays shut until another step is done."""
+    """The words of a part's prose, with its answers and the folds that need a step, but without
+    code, comments and addresses. A fold that needs none is there for who wants it. What belongs to
+    an optional step is optional, too: the folds that need it, and a fold right below it that stays
+    shut until another step is done."""
     blocks = list(_blocks(part, chosen))
     optional = {block.id for block in blocks if isinstance(block, Step) and block.optional}
     count = 0
@@ -250,8 +251,8 @@ def _words(week: Week, part: Part, chosen: str | None) -> int:
             below_optional = block.optional
             if block.optional:
                 continue
-        if isinstance(block, Fold) and block.needs:
-            if below_optional or block.needs in optional:
+        if isinstance(block, Fold):
+            if below_optional or not block.needs or block.needs in optional:
                 continue
         elif isinstance(block, Text):
             below_optional = False

@@ -21,12 +21,14 @@ from typing import Any
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import printable, read_bytes, sha256_json
-from q1lab.ground.foreign_commits import ForeignCommits
 from q1lab.ground.text_formats import plural
 from q1lab.index import ingest_events
 from q1lab.index.store import Row, Store
 from q1lab.judgment import interim_analyses
 from q1lab.judgment.intervals import ALPHA
+from q1lab.plugins.verify.foreign_commits import ForeignCommits
+from q1lab.plugins.verify.retrain import DATA, SOURCE, Agree, Retraining, Tell, training_order
+from q1lab.plugins.verify.run_record import DAMAGED, LOSS, RunRecord, record_faults
 from q1lab.record import declarations, traveling_lines
 from q1lab.record.history import History, Line, read_history
 from q1lab.study import bundle, studies
@@ -35,10 +37,8 @@ from q1lab.study.run_ends import RunEnd, pair_differences
 from q1lab.study.run_states import ENDED
 from q1lab.study.series import OVER, Series
 from q1lab.study.studies import ARMS, Run, Study, run_name
-from q1lab.verify import claim as claims
-from q1lab.verify.claim import Claim
-from q1lab.verify.retrain import DATA, SOURCE, Agree, Retraining, Tell, training_order
-from q1lab.verify.run_record import DAMAGED, LOSS, RunRecord, record_faults
+from q1lab.verdict import claim as claims
+from q1lab.verdict.claim import Claim
 
 TRIMMED = "trimmed-ledger"
 LEVEL_TOLERANCE = 1e-4

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from q1lab.ground import foreign_commits, paths
+from q1lab.ground import paths
+from q1lab.plugins.verify import foreign_commits, retrain
 from q1lab.record.declarations import declared_name
 from q1lab.study import bundle, studies
 from q1lab.study.bundle import DECLARATIONS
 from q1lab.study.studies import Run
-from q1lab.verify import retrain
 from tests.kit import repos, traps
 from tests.kit.bundles import (
     archived,

@@ -1,4 +1,0 @@
-"""A stranger's check of a bundle: files, journal, claim, and runs that are trained again.
-
-It imports the verdict and below.
-"""
