@@ -32,6 +32,7 @@ PEOPLE = (
     "content/*.md",
     "content/*/*.md",
     "q1lab/commands/skill_pages/**/*.md",
+    "q1lab/plugins/*/*.md",
 )
 EXAMPLES = {
     "MODIFICATION-NAME.md",

@@ -1,4 +1,4 @@
-"""The options of `q1lab run` and `q1lab gate`: those of a `Request`, and those of a training
+"""The options of `q1lab run`: those of a `Request`, and those of a training
 command of the learner's own."""
 
 from __future__ import annotations

@@ -129,13 +129,13 @@ def _series_members(name: str) -> dict[int, Study]:
 
 def _named(name: str) -> Study | None:
     """The study with this name; None if the name is a model's, a file's, or no study's. Problem for
-    a gate's proposal, which `q1lab gate` continues."""
+    one that another command continues."""
     if name in variants.variant_names() or Path(name).exists() or name not in studies.ids():
         return None
     study = studies.load(name)
     if study.design.resume_instead(study.variant):
         raise Problem(
-            f"{name} is a proposal to a gate",
+            f"`q1lab run` does not continue {name}",
             next=f"go on with {command_line.resume_command(study)}",
         )
     return study

@@ -8,15 +8,19 @@ import click
 
 from q1lab.commands import _documents as shared
 from q1lab.commands._output import force_option, print_json
-from q1lab.ground import command_table, paths
-from q1lab.ground.errors import EXIT_STATUS, GATE_STATUS, OK, Problem
+from q1lab.ground import command_table, hooks, paths
+from q1lab.ground.errors import EXIT_STATUS, OK, Problem
 from q1lab.ground.files import prove_inside, read_text
 from q1lab.index import journal
 
 SKILL_NAME = "q1lab"
 """Name of the skill and of its folder."""
-PAGES = ("plan", "run", "look", "gate", "documents", "learner")
+PAGES = ("plan", "run", "look", "documents", "learner")
 """Pages of the skill, each a file in references/."""
+ADDED_PAGES = {
+    name: page for plugin in hooks.plugins() for name, page in plugin.skill_pages.items()
+}
+"""The pages of plug-ins."""
 
 
 @click.command(
@@ -26,7 +30,7 @@ Examples:
   q1lab skill run
   q1lab skill --output .claude/skills"""
 )
-@click.argument("page", required=False, type=click.Choice(PAGES))
+@click.argument("page", required=False, type=click.Choice((*PAGES, *ADDED_PAGES)))
 @click.option(
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
@@ -68,7 +72,9 @@ def skill_files() -> dict[str, str]:
             f"- `q1lab {a.name}`: {a.about}" for a in command_table.listed_acts().values()
         ),
         "EXIT_STATUS": EXIT_STATUS,
-        "GATE_STATUS": GATE_STATUS,
+        "ADDED_PAGES": "".join(
+            f"\n- `references/{name}.md`: {page.about}" for name, page in ADDED_PAGES.items()
+        ),
         "AGENT": journal.AGENT,
         "LEARNERS": "\n".join(f"- {act}" for act in journal.learner_only().values()),
     }
@@ -78,6 +84,8 @@ def skill_files() -> dict[str, str]:
         for key, value in replacements.items():
             text = text.replace("{{" + key + "}}", value)
         pages[name] = text
+    for name, page in ADDED_PAGES.items():
+        pages[f"references/{name}.md"] = hooks.load(page.text)()
     return pages
 
 

@@ -24,7 +24,7 @@ from q1lab.study import studies
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.run_states import STATE_SYMBOLS, RunState
 from q1lab.study.studies import Study
-from q1lab.verdict.result_rows import Night, ResultRow, fold_nights, read_result_rows
+from q1lab.verdict.result_rows import FoldedRows, ResultRow, fold_groups, read_result_rows
 
 MAX_STUDIES = 40
 """Studies that are listed; --json has all."""
@@ -101,7 +101,7 @@ def status(as_json: bool, tag: str | None, verbose: bool) -> int:
         ):
             click.echo(f"    {text}")
     listed = [results[name] for name in readable if name in results]
-    table_rows = [*listed] if verbose else fold_nights(listed)
+    table_rows = [*listed] if verbose else fold_groups(listed)
     if table_rows:
         click.echo()
         states = {name: row.state for name, row in row_by_id.items()}
@@ -123,18 +123,18 @@ def status(as_json: bool, tag: str | None, verbose: bool) -> int:
 
 
 def verdict_table(
-    rows: Sequence[ResultRow | Night], states: Mapping[str, str], width: int | None
+    rows: Sequence[ResultRow | FoldedRows], states: Mapping[str, str], width: int | None
 ) -> list[str]:
     """A line for each study, of ``width`` cells at most: its name, its verdict (or its state, by
-    id), the difference with its interval, the sample size, and its age. A gate's night is one
-    line."""
+    id), the difference with its interval, the sample size, and its age. A folded
+    group is one line."""
     from rich.cells import cell_len
 
     cells = [("study", "verdict", "difference", "interval", "n", "age")]
     levels = []
     for row in rows:
-        if isinstance(row, Night):
-            cells.append((f"gate {row.budget}", row.summary, "", "", "", age(row.created)))
+        if isinstance(row, FoldedRows):
+            cells.append((row.name, row.summary, "", "", "", age(row.created)))
             continue
         difference = between = ""
         answer = row.answer.upper()

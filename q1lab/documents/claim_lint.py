@@ -70,7 +70,7 @@ _ABOUT = (
     r"\b(?:loss(?:es)?|val(?:idation)?|modified|modification|variant|models?|transformers?|seeds?|runs?|nats|"
     r"perplexity|rotary|layernorm|attention)\b"
 )
-_NEGATED = re.compile(
+_NEGATION = re.compile(
     r"\b(?:not|no|never|neither|nor|without|cannot|can't|isn't|doesn't|didn't|don't|wasn't|won't|if|whether|would|could|"
     r"might|may|should|unclear|expect(?:ed)?|predict(?:ed)?|hop(?:e|ed|ing)|claim(?:s|ed)?|asks?|question)\b"
     r"(?:\W+\w+){0,6}\W*\Z",
@@ -283,7 +283,7 @@ def _claims(
             for match in re.finditer(rf"\b(?:{'|'.join(words)})\b", sentence, re.IGNORECASE):
                 if words is _BETTER and _DIRECTION.search(sentence[: match.start()]):
                     continue
-                if words is not _NOTHING and _NEGATED.search(sentence[: match.start()]):
+                if words is not _NOTHING and _NEGATION.search(sentence[: match.start()]):
                     continue
                 if words is _NOTHING and re.search(
                     r"\bnot\b[^.]{0,30}\Z", sentence[: match.start()], re.IGNORECASE

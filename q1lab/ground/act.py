@@ -21,8 +21,8 @@ class Act(NamedTuple):
     section: str = ""
     """Its heading in `q1lab --help`."""
     code: str = ""
-    """``module:attribute``. Of an act of the core in q1lab.commands, where the module has no dot, and
-    by default ``name:name``."""
+    """``module:attribute``. Of an act of the core in q1lab.commands, where the module has no dot,
+    and by default ``name:name``."""
     palette: str = ""
     """Its text in the app's palette; empty for an act that is not in the palette."""
     form_labels: Mapping[str, str] = MappingProxyType({})

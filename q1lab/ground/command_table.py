@@ -50,7 +50,6 @@ CORE_ACTS = (
         action_fields=("variant", "baseline", "seeds", "preset", "data", "max_iters"),
         done_when=("runs ended",),
     ),
-    Act("gate", "Keep or discard one proposal after the other, at 5% for all.", STUDIES),
     Act("plan", "The designs that a study may have, and the chance of each verdict.", STUDIES),
     Act("attach", "Watch a study that is running.", STUDIES, "run:attach"),
     Act("stop", "Stop a study so that it can go on later.", STUDIES, "run:stop"),

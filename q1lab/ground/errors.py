@@ -16,20 +16,6 @@ STATUSES = {
 }
 """The exit statuses of all commands."""
 
-KEEP, DISCARD, MORE, REFUSED = OK, 10, 11, 12
-
-GATE_STATUSES = {
-    KEEP: "keep",
-    FAILED: "failed",
-    USAGE: "usage",
-    UNFINISHED: "another proposal is being judged",
-    DISCARD: "discard",
-    MORE: "--max-cost allows too few runs",
-    REFUSED: "refused, the budget is spent",
-    INTERRUPTED: "interrupted",
-}
-"""The exit statuses of `q1lab gate`, which report its decision."""
-
 
 def listed_statuses(statuses: Mapping[int, str]) -> str:
     """Exit statuses as help texts print them."""
@@ -40,7 +26,6 @@ def listed_statuses(statuses: Mapping[int, str]) -> str:
 
 EXIT_STATUS = listed_statuses(STATUSES)
 """The table as help texts print it."""
-GATE_STATUS = listed_statuses(GATE_STATUSES)
 
 NOTICES: list[str] = []
 """Warnings that stopped nothing, one line each; the command line prints them at the end."""

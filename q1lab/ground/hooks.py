@@ -102,6 +102,16 @@ class StudyScreen:
 
 
 @dataclass(frozen=True)
+class SkillPage:
+    """A page of `q1lab skill`."""
+
+    about: str
+    """Its line in the list of pages."""
+    text: Place
+    """``() -> str``: its text."""
+
+
+@dataclass(frozen=True)
 class Plugin:
     """All that one feature adds. Everything has a default: a plug-in names what it has."""
 
@@ -127,8 +137,7 @@ class Plugin:
     formats: Mapping[str, ExportFormat] = field(default_factory=dict)
     settings: Place = ""
     """``(Mapping) -> Mapping``: checks the plug-in's table of config.toml, ``[NAME]``."""
-    skill_pages: Mapping[str, Place] = field(default_factory=dict)
-    """Pages of `q1lab skill`: name → ``() -> str``."""
+    skill_pages: Mapping[str, SkillPage] = field(default_factory=dict)
 
 
 def signs(part: str) -> Mapping[str, str]:

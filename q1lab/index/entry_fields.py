@@ -106,7 +106,6 @@ FIELDS: Mapping[str, Mapping[str, Any]] = {
     "share": {**WEEK, "channel": str, "url": Text},
     "begin": {"plan": BegunPlan | None, "declares": NotRequired[dict | None]},
     "levels": {"levels": list[Any]},
-    "gate": {"study": str, "created": str, "kept": bool, "facts": dict},
     "delete": {"study": str, "plan": BegunPlan | None, "runs": Annotated[dict, _computable]},
     "label": {"study": str, "note": str, "tags": list[str]},
     "setting": {"key": str, "value": Any},
@@ -128,10 +127,12 @@ SETTINGS: Mapping[str, Any] = {
 }
 """The kind of each setting that is read, by the part of its key before the first colon."""
 
-OWN_SETTINGS = OFFSET, FOLDED, UNREAD, LOST = "journal", "folded", "unread", "lost"
+FOLDED, PLUGINS, UNREAD = "folded", "plugins", "unread"
+OFFSET, LOST = "journal", "lost"
+OWN_SETTINGS = (OFFSET, FOLDED, PLUGINS, UNREAD, LOST)
 """Settings that the index keeps of itself, which no entry has: how far the journal is folded into
-the tables, on which day (UTC) all of it was, how many of its lines could not be read, and in a copy
-what the journal had lost (lost_lines.py)."""
+the tables, on which day (UTC) and by which plug-ins all of it was, how many of its lines could not
+be read, and in a copy what the journal had lost (lost_lines.py)."""
 
 
 def is_document(act: str) -> bool:

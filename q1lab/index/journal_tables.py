@@ -31,7 +31,6 @@ JOURNAL_TABLES = (
     "evidence",
     "begun",
     "levels",
-    "gated",
     "deleted",
     "labels",
     "settings",
@@ -376,12 +375,6 @@ def _delete(db: sqlite3.Connection, body: Body) -> None:
     insert(db, "deleted", {**row, **texts}, replace=True)
 
 
-def _gate(db: sqlite3.Connection, body: Body) -> None:
-    row = {"study_id": body["study"], "created": body["created"], "at": body["at"]}
-    facts = {"kept": int(bool(body["kept"])), "facts": json.dumps(body["facts"])}
-    insert(db, "gated", {**row, **facts}, replace=True)
-
-
 def _name(plan: Mapping[str, Any] | None) -> tuple[str, str]:
     return ("", "") if plan is None else (plan["id"], plan["created"])
 
@@ -437,7 +430,6 @@ FOLDS: Mapping[str, str | Fold] = {
     "share": _record_share,
     "begin": _begin,
     "levels": _levels,
-    "gate": _gate,
     "delete": _delete,
     "label": _label,
     "setting": lambda db, body: write_setting(db, body["key"], body["value"], body["at"]),

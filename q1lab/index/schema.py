@@ -95,10 +95,6 @@ CREATE TABLE deleted (
 CREATE TABLE labels (
     study_id TEXT PRIMARY KEY, note TEXT NOT NULL, tags TEXT NOT NULL
 ) STRICT;
-CREATE TABLE gated (
-    study_id TEXT NOT NULL, created TEXT NOT NULL, at TEXT NOT NULL, kept INTEGER NOT NULL,
-    facts TEXT NOT NULL, PRIMARY KEY (study_id, created)
-) STRICT;
 CREATE TABLE evidence (
     week TEXT NOT NULL, act TEXT NOT NULL, subject TEXT NOT NULL, variant TEXT NOT NULL,
     file TEXT, sha TEXT, facts TEXT NOT NULL, at TEXT NOT NULL,

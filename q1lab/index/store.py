@@ -18,7 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from q1lab.ground import paths
+from q1lab.ground import hooks, paths
 from q1lab.ground.errors import FAILED, Problem, notice
 from q1lab.ground.files import (
     exclusive_lock,
@@ -31,7 +31,7 @@ from q1lab.ground.files import (
     utc_now,
 )
 from q1lab.index import journal, journal_tables, lost_lines, old_levels
-from q1lab.index.entry_fields import FOLDED, OFFSET, UNREAD
+from q1lab.index.entry_fields import FOLDED, OFFSET, PLUGINS, UNREAD
 from q1lab.study.run_states import MISSING, RunState
 
 if TYPE_CHECKING:  # a tick needs no study
@@ -250,13 +250,16 @@ class Store:
     def fold_journal(self, *, whole: bool = False) -> None:
         """Fold what was appended to the journal since the last look into the tables. Without
         ``whole``, a file that has not grown is taken for unchanged. Once a day all of it is folded
-        again, since SQLite doesn't notice a letter that the disk garbled."""
+        again, since SQLite doesn't notice a letter that the disk garbled; so it is when a plug-in
+        came or went."""
         if self.db.in_transaction:
             return
         offset = self._journal_mark()
         if not whole and file_size(self.journal) == offset.size:
             return
-        fold_all = whole and self.setting(FOLDED) != utc_now()[:10]
+        plugins = sorted(hooks.named_plugins())
+        are_same = self.setting(PLUGINS) == plugins
+        fold_all = whole and (self.setting(FOLDED) != utc_now()[:10] or not are_same)
         news = None if fold_all else self._news(offset)
         if news is not None and news.mark == offset:
             return
@@ -272,6 +275,9 @@ class Store:
                 news = self._news(journal.Offset())
                 assert news is not None
                 journal_tables.write_setting(db, FOLDED, utc_now()[:10], utc_now())
+                journal_tables.write_setting(db, PLUGINS, plugins, utc_now())
+                if not are_same:  # a plan that could be read may be of one that is away
+                    db.execute("UPDATE studies SET stamp = ''")
             self._fold(db, news, since)
 
     def _keep_what_it_lost(self) -> str | None:

@@ -54,13 +54,13 @@ def cache_record(store: Store, study_id: str, fingerprint: str, text: str) -> No
 
 def list_results(store: Store) -> list[Row]:
     """A row per study, newest first: its plan in columns, note and tags (JSON; null where there are
-    none), the gate's budget and decision on it, how many runs have ended (done, total), and the
-    verdict and numbers of its comparison, null where there is none of this version."""
+    none), how many runs have ended (done, total), and the verdict and numbers of its comparison,
+    null where there is none of this version."""
     return store.db.execute(
         """
         SELECT s.id, s.variant, s.baseline, s.preset, s.data_name, s.data_sha256, s.dtype,
                s.created, s.headline, s.seeds AS planned, s.plan ->> '$.threads' AS threads,
-               s.plan ->> '$.gate.budget' AS budget, g.kept, l.note, l.tags,
+               l.note, l.tags,
                (SELECT count(*) FROM runs WHERE study_id = s.id) AS total,
                (SELECT count(*) FROM runs
                 WHERE study_id = s.id AND state IN ('finished', 'diverged')) AS done,
@@ -77,7 +77,6 @@ def list_results(store: Store) -> list[Row]:
                    AND r.record ->> '$.analysis.reason' IS NOT 'incomplete' AS of_all_runs
         FROM studies s LEFT JOIN results r ON r.study_id = s.id AND r.record ->> '$.v' = ?
         LEFT JOIN labels l ON l.study_id = s.id
-        LEFT JOIN gated g ON g.study_id = s.id AND g.created = s.created
         ORDER BY s.created DESC, s.rowid DESC
         """,
         (RECORD_VERSION,),

@@ -41,7 +41,8 @@ def no_verdict(c: Judgment) -> NoVerdict:
     analysis, plan = c.analysis, c.subject.plan
     match analysis.reason:
         case Reason.DECIDED_ELSEWHERE if c.subject.decided_elsewhere is not None:
-            return NoVerdict(*c.subject.decided_elsewhere)
+            why = c.subject.decided_elsewhere
+            return NoVerdict(why.long, why.short, why.advice)
         case Reason.CHANGED:
             return _changed(c)
         case Reason.DIVERGED:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from q1lab.ground.json_rules import max_chars, max_items
 from q1lab.judgment.metric import Metric
@@ -119,6 +119,19 @@ def described_elsewhere(description: Description, metric: Metric) -> Description
     )
 
 
+class DecidedElsewhere(NamedTuple):
+    """Why another rule decides on a study."""
+
+    long: str
+    """In a sentence."""
+    short: str
+    """In one line."""
+    advice: str
+    """What the learner can do."""
+    brief: str
+    """In few words, in a verdict's place: ``judged by …``."""
+
+
 @dataclass(frozen=True)
 class Subject:
     """The subject of a comparison."""
@@ -139,9 +152,8 @@ class Subject:
     """True if the record says which other runs of the question there were."""
     has_declaration: bool = False
     """True if a journal shows that the study was declared before its runs."""
-    decided_elsewhere: tuple[str, str, str] | None = None
-    """Why another rule decides and there is no verdict here: in a sentence, in one line, and what
-    the learner can do."""
+    decided_elsewhere: DecidedElsewhere | None = None
+    """Why another rule decides, and there is no verdict here."""
     share: Share | None = None
     description: Description = Description("", "", "")
     prediction: Mapping[str, Any] | None = None

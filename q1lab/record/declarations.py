@@ -97,15 +97,16 @@ def declaration_of(study: Study) -> dict[str, Any]:
 
 
 def _has_named_seeds(study: Study) -> bool:
-    """True if a person may have chosen the seeds: unknown ones, a gate's and those of a baseline
-    against itself are never picked. (Of drawn ones no run had used any.)"""
+    """True if a person may have chosen the seeds: unknown ones, those of a design that
+    another rule decides, and those of a baseline against itself are never picked. (Of drawn ones no
+    run had used any.)"""
     judged = study.design.has_seeds and study.design.decided_elsewhere is None
     return judged and not study.is_floor
 
 
 def _plan_hash(study: Study) -> str:
     """The hash of a plan, equal for the study on its machine and as it is published: without paths,
-    and without the runs that a gate asks for one after the other."""
+    and without what its design does not declare."""
     record = printable_json(study.to_dict())
     plan = {key: value for key, value in record.items() if key not in FREE_IN_PLAN}
     plan["arms"] = {
@@ -115,9 +116,8 @@ def _plan_hash(study: Study) -> str:
         plan.pop(key, None)
     if "imported" in plan:
         plan["imported"] = {**plan["imported"], "source": Path(study.origin.source).name}
-    if "gate" in plan:
-        gate = plan["gate"]
-        plan["gate"] = {key: gate[key] for key in gate if key not in ("cells", "blind")}
+    for key, inside in study.design.not_declared.items():
+        plan[key] = {name: value for name, value in plan[key].items() if name not in inside}
     return sha256_json(plan)
 
 

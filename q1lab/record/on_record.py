@@ -88,12 +88,6 @@ def study_keys(store: Store) -> dict[str, StudyKey]:
     return {declarations.declared_name(*key): (key[0], key[1]) for key in rows}
 
 
-def gate_decisions(store: Store) -> dict[str, bool]:
-    """The studies that a gate has decided on: True for a proposal that it kept."""
-    rows = store.db.execute("SELECT study_id, kept FROM gated")
-    return {row["study_id"]: bool(row["kept"]) for row in rows}
-
-
 def record_time(store: Store) -> str:
     """The time in UTC; where the clock was set back, the latest that is on record."""
     (latest,) = store.db.execute("SELECT coalesce(max(at), '') FROM begun").fetchone()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar, Self
 
 from q1lab.ground.json_records import stored_as
 from q1lab.ground.json_rules import max_chars, one_of, whole_number
-from q1lab.judgment.subject import PairPlan
+from q1lab.judgment.subject import DecidedElsewhere, PairPlan
 from q1lab.study.part_registry import StudyPart
 
 MOST_SEEDS = 10_000
@@ -55,6 +55,9 @@ class Design(StudyPart, ABC):
     """The seeds of a study, and the rule by which it is judged. Pure."""
 
     part: ClassVar[str] = "design"
+    not_declared: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """Keys of the plan → the keys inside of them that change while the study goes on: a declaration
+    leaves these out."""
 
     batches: Annotated[tuple[tuple[Count, ...], ...], _batches] = field(metadata=stored_as("looks"))
     """The seeds in the order in which they were declared: one batch means that n was fixed before
@@ -112,9 +115,8 @@ class Design(StudyPart, ABC):
         return True
 
     @property
-    def decided_elsewhere(self) -> tuple[str, str, str] | None:
-        """Why a comparison of the runs gives no verdict, if another rule decides: in a sentence, in
-        one line, and what the learner can do."""
+    def decided_elsewhere(self) -> DecidedElsewhere | None:
+        """Why a comparison of the runs gives no verdict, if another rule decides."""
         return None
 
     @property

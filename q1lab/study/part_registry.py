@@ -11,7 +11,8 @@ from functools import cache
 from typing import Any, ClassVar, NamedTuple, Self
 
 from q1lab.ground import hooks, json_records
-from q1lab.ground.errors import Problem
+from q1lab.ground.errors import FAILED, Problem
+from q1lab.ground.files import printable
 from q1lab.study.series import TUNE
 
 
@@ -104,22 +105,25 @@ class StudyPart:
 
 
 def load_part(part: str, record: Mapping[str, Any]) -> Any:
-    """The ``trainer``, ``design`` or ``origin`` of a plan. ValueError that names the field for an
-    unknown kind, for a plan of two kinds at once, and for what doesn't fit."""
+    """The ``trainer``, ``design`` or ``origin`` of a plan. Problem for a kind that is not here,
+    ValueError that names the field for a plan of two kinds at once, and for what doesn't fit."""
     known = kinds_of(part)
     kinds = [name for name, kind in known.items() if kind.is_in(record)]
     if (named_kind := record.get(part)) is not None:
         if isinstance(named_kind, str) and named_kind not in known:
             known = kinds_of(part, installed=True)
-        if not isinstance(named_kind, str) or named_kind not in known:
-            raise ValueError(
-                f"{part} is {str(named_kind)[:60]!r}; this q1lab knows {', '.join(known)}"
-            )
+        if not isinstance(named_kind, str):
+            raise ValueError(f"{part} is {str(named_kind)[:60]!r}, which is no name")
         kinds = [named_kind, *(kind for kind in kinds if kind != named_kind)]
     if len(kinds) > 1:
         raise ValueError(f"{part} is of two kinds at once: {' and '.join(kinds)}")
-    if kinds and known[kinds[0]].place == AWAY:
-        raise ValueError(f"{part} is {kinds[0]!r}, of a plug-in that is not here")
+    if kinds and (kinds[0] not in known or known[kinds[0]].place == AWAY):
+        name = printable(kinds[0])[:60]
+        raise Problem(
+            f"study.json has the {part} {name!r}, of a plug-in that is not here",
+            FAILED,
+            next="with the plug-in it opens again",
+        )
     return part_class(part, kinds[0] if kinds else next(iter(known))).load(record)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from q1lab.ground import json_records, paths
+from q1lab.ground import hooks, json_records, paths
 from q1lab.ground.errors import FAILED, Problem, notice
 from q1lab.ground.files import (
     os_reason,
@@ -255,7 +255,9 @@ ORDER = (
     *("threads", "headline", "versions", "prediction", "repo", "unchecked", "wandb", "asked"),
     *("engine", "range", "series", "tuned", "matched", "arm_config", "seed_shift", "fresh_seeds"),
     *("shared_at_start", "trainers", "overruled", "left_open", "imported", "loop"),
-    *("gate", "to_the_end", "untrained"),
+    *hooks.signs("trainer").values(),
+    *hooks.signs("design").values(),
+    *("to_the_end", "untrained"),
 )
 """The order of the keys in study.json: the same study is the same bytes."""
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from q1lab.ground import hooks
 from q1lab.index.store import Stamp, Store
 from q1lab.index.stored_results import list_results
 from q1lab.judgment.intervals import Headline, Interval
@@ -16,6 +17,23 @@ from q1lab.judgment.metric import VAL_LOSS, Metric
 
 CANNOT_BE_READ = "can't be read"
 """Heading of the studies whose plan is damaged."""
+
+
+@dataclass(frozen=True)
+class RowGroup:
+    """The studies that a study is listed with in one line, and its answer, which another rule than
+    a verdict gives."""
+
+    name: str
+    """Of the line."""
+    good_word: str
+    """The word of a good answer, for the line's summary: ``1 of 40 kept``."""
+    decided_by: str
+    """The rule that decides, with its article."""
+    answer: str = ""
+    """``kept`` or ``discarded``; empty before it is decided."""
+    is_good: bool = False
+    """True if the answer is a good one."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +66,8 @@ class ResultRow:
     tags: tuple[str, ...] = ()
     note: str = ""
     """The learner's own words on it (q1lab.index.study_labels)."""
-    budget: str = ""
-    """The gate's budget that the study is a proposal to; empty for any other study."""
-    kept: bool | None = None
-    """A gate's decision on the proposal; None before it, and for any other study."""
+    group: RowGroup | None = None
+    """The studies that it is listed with, if a plug-in makes them one line."""
     problem: str | None = None
     """Why its plan can't be read; nothing else is then known for sure."""
     pairs: ClassVar[Mapping[int, float]] = {}
@@ -63,10 +79,13 @@ class ResultRow:
 
     @property
     def answer(self) -> str:
-        """The verdict, or a gate's decision; empty as long as there is neither."""
-        if self.kept is not None:
-            return "kept" if self.kept else "discarded"
-        return self.verdict or ""
+        """The verdict, or the answer from elsewhere; empty as long as there is neither."""
+        return (self.group and self.group.answer) or self.verdict or ""
+
+    @property
+    def is_good(self) -> bool:
+        """True if the answer from elsewhere is a good one."""
+        return self.group is not None and self.group.is_good
 
     @property
     def sample(self) -> str:
@@ -79,8 +98,8 @@ class ResultRow:
     @property
     def why_no_verdict(self) -> str:
         """The reason that there is no verdict: ``3 of 6 done, no verdict yet``."""
-        if self.kept is not None:
-            return f"{self.answer} by a gate, which gives no other verdict"
+        if self.group is not None and self.group.answer:
+            return f"{self.answer} by {self.group.decided_by}, which gives no other verdict"
         return f"{self.progress_text}, no verdict yet"
 
     @property
@@ -88,45 +107,60 @@ class ResultRow:
         """The progress of a study without an answer."""
         if not self.complete:
             return f"{self.done} of {self.total} done"
-        return "not decided yet" if self.budget else "not compared yet"
+        return "not decided yet" if self.group else "not compared yet"
 
 
 @dataclass(frozen=True)
-class Night:
-    """The proposals to one budget of a gate, newest first."""
+class FoldedRows:
+    """The studies of a group as one line, newest first."""
 
-    budget: str
-    proposals: tuple[ResultRow, ...]
+    name: str
+    rows: tuple[ResultRow, ...]
 
     @property
     def created(self) -> str:
-        return self.proposals[0].created
+        return self.rows[0].created
+
+    @property
+    def any_good(self) -> bool:
+        return any(row.is_good for row in self.rows)
 
     @property
     def summary(self) -> str:
         """``1 of 40 kept``."""
-        return f"{sum(bool(row.kept) for row in self.proposals)} of {len(self.proposals)} kept"
+        word = self.rows[0].group.good_word if self.rows[0].group else ""
+        return f"{sum(row.is_good for row in self.rows)} of {len(self.rows)} {word}"
 
 
-def fold_nights(rows: Sequence[ResultRow]) -> list[ResultRow | Night]:
-    """The rows, with the proposals to each budget of a gate folded into one night in the place of
-    the newest. A single proposal stays a row."""
-    by_budget: dict[str, list[ResultRow]] = {}
+def fold_groups(rows: Sequence[ResultRow]) -> list[ResultRow | FoldedRows]:
+    """The rows, with those of each group folded into one line in the place of the newest. A single
+    study stays a row."""
+    by_group: dict[str, list[ResultRow]] = {}
     for row in rows:
-        by_budget.setdefault(row.budget, []).append(row)
-    folded: list[ResultRow | Night] = []
+        if row.group is not None:
+            by_group.setdefault(row.group.name, []).append(row)
+    folded: list[ResultRow | FoldedRows] = []
     for row in rows:
-        proposals = by_budget[row.budget]
-        if not row.budget or len(proposals) == 1:
+        group = [] if row.group is None else by_group[row.group.name]
+        if row.group is None or len(group) == 1:
             folded.append(row)
-        elif row is proposals[0]:
-            folded.append(Night(row.budget, tuple(proposals)))
+        elif row is group[0]:
+            folded.append(FoldedRows(row.group.name, tuple(group)))
     return folded
+
+
+def row_groups(store: Store) -> dict[str, RowGroup]:
+    """The studies that plug-ins fold into lines, by their id."""
+    places = (plugin.row_groups for plugin in hooks.plugins() if plugin.row_groups)
+    groups: dict[str, RowGroup] = {}
+    for place in places:
+        groups |= hooks.load(place)(store)
+    return groups
 
 
 def read_result_rows(store: Store) -> tuple[ResultRow, ...]:
     """Every study, newest first."""
-    rows = []
+    rows, groups = [], row_groups(store)
     for row in list_results(store):
         numbers = {}
         if row["done"] == row["total"] and row["of_all_runs"]:
@@ -152,8 +186,7 @@ def read_result_rows(store: Store) -> tuple[ResultRow, ...]:
                 tags=tuple(json.loads(row["tags"] or "[]")),
                 note=row["note"] or "",
                 threads=threads,
-                budget=row["budget"] or "",
-                kept=None if row["kept"] is None else bool(row["kept"]),
+                group=groups.get(row["id"]),
                 **numbers,
             )
         )

@@ -38,7 +38,6 @@ NOTHING = HELPS.replace("0.06", "0.0")
 COMMAND = f"{PYTHON} train.py --seed {{seed}} {{args}}"
 ARMS = ("--arm", "baseline=", "--arm", "big=--big")
 RUN = ("run", "--command", COMMAND, *ARMS, "--metric", "loss")
-GATE = ("gate", "--command", COMMAND, "--metric", "loss", "--arm", "baseline=")
 
 
 @pytest.fixture(autouse=True)
@@ -139,28 +138,6 @@ def test_a_plan_that_does_not_know_what_it_imported_goes_on(folder: Path) -> Non
     q1lab(*RUN, "--seeds", "4")
     assert studies.ids() == ["big-1"]
     assert "model.py" not in q1lab("compare", "big-1", "--full").stdout
-
-
-def test_a_gate_does_not_go_on_with_another_baseline(folder: Path) -> None:
-    q1lab(*GATE, "--arm", "same=--word=one", code=None)
-    (folder / "model.py").write_text(HELPS + "# a word\n")
-    assert "changed" not in q1lab(*GATE, "--arm", "again=--word=two", code=None).stderr
-    (folder / "model.py").write_text(HELPS.replace("else 0.0", "else 0.08"))
-    before = studies.ids()
-    line = refused(*GATE, "--arm", "big=--big")
-    assert "model.py has changed since baseline was judged with it" in line
-    assert studies.ids() == before
-
-
-def test_an_idea_of_a_gate_may_edit_what_it_alone_imports(folder: Path) -> None:
-    command = ("gate", "--command", f"{PYTHON} {{args}} --seed {{seed}}", "--metric", "loss")
-    base = (*command, "--arm", "baseline=train.py", "--arm")
-    (folder / "idea.py").write_text(TRAIN.replace("from model", "from change"))
-    (folder / "change.py").write_text(HELPS.replace("else 0.0", "else -0.5"))
-    q1lab(*base, "idea=idea.py", code=10)
-    (folder / "change.py").write_text(HELPS.replace("else 0.0", "else -0.4"))
-    q1lab(*base, "idea=idea.py", code=10)
-    assert len(studies.ids()) == 2
 
 
 def test_a_deleted_module_is_named(folder: Path) -> None:

@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from q1lab.commands import cli, doctor
-from q1lab.ground import paths
+from q1lab.ground import hooks, paths
 from q1lab.ground.errors import NOTICES, Problem
 from q1lab.index import journal, journal_tables, learner_tables, lost_lines, store
 from q1lab.index.journal import Offset
@@ -323,9 +323,9 @@ TICK = {"act": "tick", **AT, "week": WEEK, "step": "a", "done": True}
         (line({"act": "tick", **AT}), "line 1 can't be read"),
         (line({**TICK, "week": {"a": 1}}), "line 1 can't be read"),
         (line({"act": "share", **AT, "week": WEEK, "channel": "x", "url": "y"}), "can't be read"),
-        (line({"act": 7}), "is from a newer q1lab"),
-        (line({"act": "levitate", **AT}), "is from a newer q1lab"),
-        (line(TICK, v=4), "is from a newer q1lab"),
+        (line({"act": 7}), "is of a newer q1lab"),
+        (line({"act": "levitate", **AT}), "is of a newer q1lab"),
+        (line(TICK, v=4), "is of a newer q1lab"),
         (line(TICK, v=1), "line 1 can't be read"),
     ],
     ids=str.split("text deep bytes bare typed lone number unknown version older"),
@@ -446,6 +446,7 @@ def test_no_senseless_line_ends_a_command(home: Path, capsys: pytest.CaptureFixt
     """`"week": 2**64`, `"seconds": []` and `"entry": 1e400` did, until the line was gone."""
     assert {sample["act"] for sample in SAMPLES} == {
         *journal_tables.FOLDS,
+        *(act for plugin in hooks.plugins() for act in plugin.entries),
         "retro",
         "roadmap",
     }

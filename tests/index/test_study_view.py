@@ -255,7 +255,8 @@ def asks_tables(file: Path) -> list[int]:
 
 
 OWN_TABLES = ("index/", "record/", "week/lists/", "plugins/")
-"""Where tables are read: the index, the questions on record, and the learner's lists."""
+"""Where tables are read: the index, the questions on record, the learner's lists, and plug-ins,
+which have tables of their own."""
 
 
 def test_sql_stays_where_tables_are_read() -> None:

@@ -10,7 +10,6 @@ import pytest
 from scipy import stats
 
 from q1lab.judgment.intervals import Headline, analyze, pair_correlation
-from q1lab.statistics import gate_rule
 
 
 def arms(n: int) -> tuple[dict[int, float], dict[int, float]]:
@@ -68,19 +67,6 @@ def test_correlation(n: int) -> None:
     ends = found.confidence_interval(0.95)
     assert pair_correlation(pairs) == pytest.approx((found.statistic, ends.low, ends.high))
     assert pair_correlation([(x, 2 * x) for x, _ in pairs]) == pytest.approx((1, 1, 1))
-
-
-@pytest.mark.parametrize("df", [1, 2, 5, 30, 400])
-def test_sizes_of_a_gates_looks(df: int) -> None:
-    rules, n = gate_rule.RULES, gate_rule.look_size(df)
-
-    def power(n: int) -> float:
-        all_df = df + 2 * (n - 1)
-        critical = stats.t.isf(rules.alpha_per_look, all_df)
-        return float(stats.nct.sf(critical, all_df, rules.effect * (n / 2) ** 0.5))
-
-    assert n == rules.most_pairs or power(n) >= rules.power
-    assert n == rules.fewest_pairs or power(n - 1) < rules.power
 
 
 def test_a_comparison_does_not_import_it() -> None:

@@ -1,5 +1,5 @@
-"""Thousands of nights of ideas at once, judged by the gate's rule in numpy. tests/statistics compares
-each of its decisions with the gate's own code (statistics/gate_rule.py)."""
+"""Thousands of nights of ideas at once, judged by the gate's rule in numpy. tests/plugins/gate compares
+each of its decisions with the gate's own code (plugins/gate/gate_rule.py)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from q1lab.statistics import gate_rule
-from q1lab.statistics.gate_rule import RULES, GateRules
+from q1lab.plugins.gate import gate_rule
+from q1lab.plugins.gate.gate_rule import RULES, GateRules
 from tests.kit.nights import IDEAS
 
 Array = np.ndarray[Any, np.dtype[Any]]

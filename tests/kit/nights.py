@@ -1,13 +1,13 @@
 """Nights of ideas that are judged by the gate. A night's losses are drawn here; what is trained next
-and what is kept, the gate's own code says (statistics/gate_rule.py, which `q1lab gate` runs)."""
+and what is kept, the gate's own code says (plugins/gate/gate_rule.py, which `q1lab gate` runs)."""
 
 from __future__ import annotations
 
 import random
 from dataclasses import dataclass
 
-from q1lab.statistics import gate_rule
-from q1lab.statistics.gate_rule import RULES, LossesSoFar
+from q1lab.plugins.gate import gate_rule
+from q1lab.plugins.gate.gate_rule import RULES, LossesSoFar
 
 IDEAS = 100
 

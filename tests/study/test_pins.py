@@ -32,12 +32,12 @@ import pytest
 
 from q1lab.doors.weights_and_biases.history_rows import run_config
 from q1lab.ground import files, paths
-from q1lab.ground.errors import DISCARD
 from q1lab.ground.files import sha256_json, sha256_text
 from q1lab.index import ingest_events, journal
 from q1lab.index.store import Store
 from q1lab.judgment import interim_analyses
 from q1lab.planning import command_draft, own_loop_draft
+from q1lab.plugins.gate import DISCARD
 from q1lab.record import home_history, traveling_lines
 from q1lab.record.declarations import declaration_of
 from q1lab.runner import early_stopping, finished_runs, launch, series_members

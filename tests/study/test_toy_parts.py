@@ -120,7 +120,7 @@ def test_where_it_is_not_installed_any_more(folder: Path, monkeypatch: pytest.Mo
         [sys.executable, "-m", "q1lab", "compare"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
-    assert "trainer is 'points'; this q1lab knows own, command" in done.stderr
+    assert "study.json has the trainer 'points', of a plug-in that is not here" in done.stderr
 
 
 def test_no_file_of_q1lab_knows_them() -> None:

@@ -34,7 +34,6 @@ from q1lab.tui.snapshot_taker import SnapshotReader
 from q1lab.tui.widgets.forest_plot import ForestPlot
 from q1lab.tui.widgets.loss_chart import LossChart
 from q1lab.tui.widgets.run_grid import RunGrid
-from q1lab.tui.widgets.study_list import StudyList
 from q1lab.week import progress
 from q1lab.week.content import load_week
 from tests.kit.commands import q1lab
@@ -46,7 +45,6 @@ from tests.kit.lab_home import (
     make_study,
     notices,
     open_lab,
-    past,
     train,
     training,
     until,
@@ -345,45 +343,6 @@ async def test_several_studies_are_listed_and_filtered() -> None:
             assert screen.view.row.id == "swiglu-1"
 
 
-def proposals(budget: str, kept: str, *names: str) -> None:
-    """Studies that a gate has decided on, one of them kept."""
-    for number, name in enumerate(names):
-        study = make_study(
-            name,
-            created=f"2026-04-01T0{number}:00:00+00:00",
-            gate={"budget": budget, "proposal": number + 1, "cells": ("modified-seed0",)},
-        )
-        finish(study)
-        with Store() as store:
-            store.add("gate", study=name, created=study.created, kept=name == kept, facts={})
-
-
-async def test_the_list_has_verdict_sign_and_age_in_columns_and_a_night_is_one_line() -> None:
-    past()
-    proposals("tonight", "idea-2", "idea-1", "idea-2", "idea-3")
-    async with app().run_test(size=(120, 40)) as pilot:
-        screen = await open_lab(pilot)
-        listed = screen.query_one(StudyList)
-        await until(pilot, lambda: "1 of 3 kept" in words(pilot.app))
-        lines = [line[: listed.region.width] for line in words(pilot.app).splitlines()]
-        rows = [next(line for line in lines if name in line) for name in ("llama-1", "gqa-1")]
-        assert [row.index(word) for row, word in zip(rows, ("helps", "cannot"), strict=True)] == [
-            lines[1].index("1 of 3")
-        ] * 2
-        assert {row.rstrip(" │")[-1] for row in rows} == {"d"}
-        assert "idea-1" not in "".join(lines)
-        listed.focus()
-        listed.highlighted = 0
-        await pilot.press("enter")
-        await until(pilot, lambda: "idea-1" in words(pilot.app))
-        assert "discarded" in words(pilot.app)
-        await pilot.press("enter")
-        await until(pilot, lambda: "idea-1" not in words(pilot.app))
-        screen.q1.store_thread.watch_study("idea-1")
-        await until(pilot, lambda: "A gate judges" in words(pilot.app))
-        assert "no verdict before" not in words(pilot.app)
-
-
 async def test_who_came_for_the_studies_begins_in_the_lab_and_finds_the_week(
     tmp_path: Path,
 ) -> None:
@@ -574,7 +533,7 @@ async def test_a_study_that_cannot_be_read_is_a_marked_line_and_stops_no_other()
     async with app().run_test(size=(120, 40)) as pilot:
         screen = await open_lab(pilot)
         await until(
-            pilot, lambda: re.search(r"✗ bad-1 +damaged", words(pilot.app)), "no marked line"
+            pilot, lambda: re.search(r"✗ bad-1 +unreadable", words(pilot.app)), "no marked line"
         )
         assert screen.view is not None
         assert screen.view.row.id == "good-1"

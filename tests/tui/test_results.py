@@ -194,7 +194,7 @@ async def test_a_damaged_study_is_one_marked_line() -> None:
             await pilot.press(key)
             assert isinstance(pilot.app.screen, ResultsScreen)
         assert "is damaged" in notices(pilot.app)
-        await pilot.press("slash", *"damaged")
+        await pilot.press("slash", *"unreadable")
         assert [line.id for line in table.studies] == broken
 
 

@@ -13,7 +13,7 @@ import looks
 import numpy as np
 
 from q1lab.judgment import intervals, svg
-from q1lab.statistics.gate_rule import RULES_BY_NUMBER
+from q1lab.plugins.gate.gate_rule import RULES_BY_NUMBER
 from tests.kit import many_nights
 from tests.kit.nights import IDEAS, Night, losses
 

@@ -209,7 +209,7 @@ class LabScreen(StudyActions, MainScreen):
 
     @on(OptionList.OptionSelected, "#studies")
     def _picked(self, event: OptionList.OptionSelected) -> None:
-        if not self.query_one(StudyList).toggle_night(event.option_id or ""):
+        if not self.query_one(StudyList).toggle_group(event.option_id or ""):
             self._watch(event.option_id or "")
             self.query_one(RunGrid).focus()
 

@@ -11,7 +11,7 @@ from q1lab.ground.text_formats import cut_name, day
 from q1lab.judgment import difference_text
 from q1lab.judgment.character_axis import CharacterAxis
 from q1lab.tui.widgets.run_grid import Column, RowTable
-from q1lab.tui.widgets.study_text import TONES
+from q1lab.tui.widgets.study_text import answer_role
 from q1lab.tui.widgets.theme_colors import Palette, palette
 from q1lab.verdict.result_rows import ResultRow, group_by_data
 
@@ -56,7 +56,7 @@ def matches_words(row: ResultRow, words: str) -> bool:
         row.created,
         *(f"#{tag}" for tag in row.tags),
         row.note,
-        "damaged" if row.problem else "",
+        "unreadable" if row.problem else "",
     )
     text = " ".join(parts).casefold()
     return all(word in text for word in words.casefold().split())
@@ -221,11 +221,11 @@ class ResultsTable(RowTable):
         self, row: ResultRow, colors: Palette, axis: CharacterAxis | None, name_cells: int
     ) -> dict[str, Text]:
         verdict = row.answer or row.progress_text
-        tone = getattr(colors, TONES.get(row.answer, "muted"))
+        tone = getattr(colors, answer_role(row))
         study = Text(cut_name(row.id, name_cells), no_wrap=True, overflow="ellipsis")
         study.append("".join(f" #{tag}" for tag in row.tags), style=colors.muted)
         if row.problem:
-            verdict, tone = "✗ damaged", colors.error
+            verdict, tone = "✗ unreadable", colors.error
         plot = Text()
         if axis is not None:
             before, zero, after = axis.around_zero(_interval_bar(row, axis))

@@ -16,9 +16,9 @@ from q1lab.index.study_view import StudyRow
 from q1lab.judgment import difference_text
 from q1lab.study.run_states import STATE_SYMBOLS, RunState
 from q1lab.tui.widgets.choice_list import WALK, RefilledList
-from q1lab.tui.widgets.study_text import TONES
+from q1lab.tui.widgets.study_text import answer_role
 from q1lab.tui.widgets.theme_colors import STATE_ROLES
-from q1lab.verdict.result_rows import Night, ResultRow, fold_nights
+from q1lab.verdict.result_rows import FoldedRows, ResultRow, fold_groups
 
 AS_RUNS = {"planned": RunState.QUEUED, "unreadable": RunState.FAILED}
 """States of a study that share the sign of a run state of another name."""
@@ -26,8 +26,8 @@ AS_RUNS = {"planned": RunState.QUEUED, "unreadable": RunState.FAILED}
 MOST = 150
 """At most this many lines are listed: laying out a long list takes longer than reading it."""
 
-NIGHT = "night:"
-"""Before a gate's budget, the id of the line that its proposals are folded into."""
+GROUP = "group:"
+"""Before a group's name, the id of the line that its studies are folded into."""
 
 ANSWER, AGE, SIGN = 11, 6, 1
 """Widths in cells of the verdict, the age, and the sign alone of a difference."""
@@ -64,9 +64,10 @@ class StudyLines:
         state = AS_RUNS.get(row.state) or RunState(row.state)
         sign = STATE_SYMBOLS[state], f"${STATE_ROLES[state]}"
         if row.problem is not None:
-            return self._line(sign, indent + row.id, ("damaged", "$error"), "", "")
+            return self._line(sign, indent + row.id, ("unreadable", "$error"), "", "")
         word = result.answer if result is not None else ""
-        answer = (word.removesuffix(" to matter"), f"${TONES.get(word, 'muted')}")
+        role = answer_role(result) if result is not None else "muted"
+        answer = (word.removesuffix(" to matter"), f"${role}")
         difference = ""
         if not word:
             done = f"{row.done}/{row.total}"
@@ -77,15 +78,14 @@ class StudyLines:
         is_current = row.id == self.current
         return self._line(sign, indent + row.id, answer, difference, row.created, is_current)
 
-    def night(self, night: Night, is_open: bool) -> Content:
-        has_current = any(row.id == self.current for row in night.proposals)
-        any_kept = any(row.kept for row in night.proposals)
+    def group(self, group: FoldedRows, is_open: bool) -> Content:
+        has_current = any(row.id == self.current for row in group.rows)
         return self._line(
             ("▾" if is_open else "▹", "$muted"),
-            f"gate {night.budget}",
-            (night.summary, "$success" if any_kept else "$muted"),
+            group.name,
+            (group.summary, "$success" if group.any_good else "$muted"),
             "",
-            night.created,
+            group.created,
             has_current and not is_open,
         )
 
@@ -115,14 +115,14 @@ class StudyLines:
 
 
 class StudyList(RefilledList):
-    """The list of studies; an option's id is the study's id, or ``NIGHT`` and a gate's budget."""
+    """The list of studies; an option's id is the study's id, or ``GROUP`` and a group's name."""
 
     BINDINGS: ClassVar[list[BindingType]] = WALK
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 — Textual's own name
         super().__init__(id=id, markup=False, compact=True)
         self._opened: set[str] = set()
-        """The budgets whose nights are open."""
+        """The names of the groups that are open."""
         self._shown: tuple[Sequence[StudyRow], Mapping[str, ResultRow], str | None] = ((), {}, None)
         self.refill = self._fill
 
@@ -133,11 +133,11 @@ class StudyList(RefilledList):
         self._shown = studies, results, current
         self._fill()
 
-    def toggle_night(self, option_id: str) -> bool:
-        """Open or close the night that a line stands for; False for a study's line."""
-        if not option_id.startswith(NIGHT):
+    def toggle_group(self, option_id: str) -> bool:
+        """Open or close the group that a line stands for; False for a study's line."""
+        if not option_id.startswith(GROUP):
             return False
-        self._opened ^= {option_id.removeprefix(NIGHT)}
+        self._opened ^= {option_id.removeprefix(GROUP)}
         self._fill()
         return True
 
@@ -154,13 +154,13 @@ class StudyList(RefilledList):
                 line = layout.study(entry, results.get(entry.id))
                 options.append(Option(line, id=entry.id))
                 continue
-            is_open = entry.budget in self._opened
-            options.append(Option(layout.night(entry, is_open), id=NIGHT + entry.budget))
-            if any(row.id == current for row in entry.proposals):
+            is_open = entry.name in self._opened
+            options.append(Option(layout.group(entry, is_open), id=GROUP + entry.name))
+            if any(row.id == current for row in entry.rows):
                 line_of_current = len(options) - 1
             options += [
                 Option(layout.study(by_id[row.id], row, "  "), id=row.id)
-                for row in entry.proposals
+                for row in entry.rows
                 if is_open and row.id in by_id
             ]
         more = len(options) - MOST
@@ -177,14 +177,14 @@ class StudyList(RefilledList):
 
 def _entries(
     studies: Sequence[StudyRow], results: Mapping[str, ResultRow]
-) -> list[StudyRow | Night]:
-    """The studies in their order, with a gate's proposals folded into nights."""
-    folded = fold_nights([results[row.id] for row in studies if row.id in results])
-    nights = [entry for entry in folded if isinstance(entry, Night)]
-    night_by_newest = {night.proposals[0].id: night for night in nights}
-    in_a_night = {row.id for night in nights for row in night.proposals}
+) -> list[StudyRow | FoldedRows]:
+    """The studies in their order, with groups folded."""
+    folded = fold_groups([results[row.id] for row in studies if row.id in results])
+    groups = [entry for entry in folded if isinstance(entry, FoldedRows)]
+    group_by_newest = {group.rows[0].id: group for group in groups}
+    in_a_group = {row.id for group in groups for row in group.rows}
     return [
-        night_by_newest.get(row.id, row)
+        group_by_newest.get(row.id, row)
         for row in studies
-        if row.id in night_by_newest or row.id not in in_a_night
+        if row.id in group_by_newest or row.id not in in_a_group
     ]

@@ -12,6 +12,7 @@ from q1lab.tui.snapshot_taker import StudyInFocus
 from q1lab.tui.widgets.theme_colors import Palette
 from q1lab.tui.widgets.top_line import time_left_words
 from q1lab.verdict.comparison import Comparison
+from q1lab.verdict.result_rows import ResultRow
 
 ARM_CELLS = 24
 """Columns of an arm's name above runs and curves."""
@@ -21,13 +22,17 @@ LEAST_REASON = 16
 
 TONES = {
     "helps": "success",
-    "kept": "success",
     "hurts": "error",
     "cannot tell": "warning",
     "too small to matter": "foreground",
     "no verdict": "muted",
 }
-"""The role of a verdict's color, by the verdict or a gate's decision."""
+"""The role of a verdict's color, by the verdict."""
+
+
+def answer_role(row: ResultRow) -> str:
+    """The role of the color of a study's answer."""
+    return "success" if row.is_good else TONES.get(row.answer, "muted")
 
 
 def final_comparison(view: StudyInFocus) -> Comparison | None:
@@ -92,8 +97,8 @@ def _progress(view: StudyInFocus, room: int, colors: Palette) -> Text:
     if view.alive:
         left = view.row.time_left(time_left_words)
         return Text.assemble(("● ", colors.success), done + (f" · {left}" if left else ""))
-    if view.row.done == view.row.total and view.study.design.decided_elsewhere:
-        return Text("judged by a gate", style=colors.muted)
+    if view.row.done == view.row.total and (elsewhere := view.study.design.decided_elsewhere):
+        return Text(elsewhere.brief, style=colors.muted)
     if view.row.done == view.row.total:
         return Text("comparing …", style=colors.muted)
     tone = {"stopped": colors.warning, "planned": colors.muted}.get(view.row.state, colors.error)

@@ -15,18 +15,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from q1lab.designs.gate import Gate, Proposal
 from q1lab.ground import paths
-from q1lab.ground.errors import DISCARD, FAILED, KEEP, MORE, REFUSED, UNFINISHED, Problem
+from q1lab.ground.errors import FAILED, UNFINISHED, Problem
 from q1lab.ground.files import try_lock
 from q1lab.ground.text_formats import plural
 from q1lab.index import ingest_events
 from q1lab.index.store import Store
 from q1lab.planning import command_draft, study_plan
 from q1lab.planning.command_draft import CommandDraft
+from q1lab.plugins.gate import DISCARD, KEEP, MORE, REFUSED, gate_rule
+from q1lab.plugins.gate.gate_design import Gate, Proposal
+from q1lab.plugins.gate.gate_record import gate_decisions
+from q1lab.plugins.gate.gate_rule import GateRules, LossesSoFar
 from q1lab.record import begin, on_record
-from q1lab.statistics import gate_rule
-from q1lab.statistics.gate_rule import GateRules, LossesSoFar
 from q1lab.study import imported_code, studies
 from q1lab.study.command_arms import CommandSpec
 from q1lab.study.command_line import Request
@@ -123,7 +124,7 @@ def read_budget(store: Store, name: str) -> GateBudget:
         for study in on_record.begun_studies(store)
         if isinstance(study.design, Gate) and study.design.gate.budget == name
     )
-    decided = on_record.gate_decisions(store)
+    decided = gate_decisions(store)
     kept_ids = frozenset(study_id for study_id, was_kept in decided.items() if was_kept)
     return GateBudget(name, proposals, kept_ids, frozenset(decided))
 

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from q1lab.statistics import gate_rule
-from q1lab.statistics.gate_rule import RULES, LossesSoFar
+from q1lab.plugins.gate import gate_rule
+from q1lab.plugins.gate.gate_rule import RULES, LossesSoFar
 from tests.kit import many_nights
 from tests.kit.many_nights import Night, judge_nights
 from tests.kit.nights import IDEAS, by_gate
@@ -156,3 +157,16 @@ def judge(losses: LossesSoFar, answers: Sequence[gate_rule.ArmLosses]) -> gate_r
         judged: gate_rule.GateJudgment = end.value
         return judged
     raise AssertionError("it asks for more runs")
+
+
+@pytest.mark.parametrize("df", [1, 2, 5, 30, 400])
+def test_sizes_of_a_gates_looks(df: int) -> None:
+    rules, n = gate_rule.RULES, gate_rule.look_size(df)
+
+    def power(n: int) -> float:
+        all_df = df + 2 * (n - 1)
+        critical = stats.t.isf(rules.alpha_per_look, all_df)
+        return float(stats.nct.sf(critical, all_df, rules.effect * (n / 2) ** 0.5))
+
+    assert n == rules.most_pairs or power(n) >= rules.power
+    assert n == rules.fewest_pairs or power(n - 1) < rules.power

@@ -15,10 +15,9 @@ import pytest
 
 from q1lab.ground import paths
 from q1lab.index.store import Store
-from q1lab.planning import gate_proposal
+from q1lab.plugins.gate import gate_proposal, gate_rule
+from q1lab.plugins.gate.gate_rule import GateRules
 from q1lab.runner import launch
-from q1lab.statistics import gate_rule
-from q1lab.statistics.gate_rule import GateRules
 from q1lab.study import studies
 from q1lab.study.studies import Study
 from tests.commands.test_command_arms import (  # noqa: F401  (the fixture)
@@ -282,7 +281,7 @@ def test_what_makes_no_sense_is_one_line(words: tuple[str, ...], line: str) -> N
 
 def test_a_proposal_is_no_study_to_run_by_name() -> None:
     name = propose(NOTHING, code=10)["study"]
-    assert "to a gate" in q1lab("run", name, code=2).stderr
+    assert "the `q1lab gate` that proposed same" in q1lab("run", name, code=2).stderr
 
 
 def events(study: str) -> list[dict[str, Any]]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Self
 
 from q1lab.designs.fixed import Fixed
 from q1lab.ground.json_rules import max_items
-from q1lab.statistics.gate_rule import RULES
+from q1lab.judgment.subject import DecidedElsewhere
+from q1lab.plugins.gate.gate_rule import RULES
 from q1lab.study.design import Count, Design, Name, seeds_text
 
 
@@ -29,6 +31,8 @@ class Gate(Design):
     """The first batch of seeds is the first run's, the second one the look's."""
 
     kind: ClassVar[str] = "gate"
+    not_declared: ClassVar[Mapping[str, tuple[str, ...]]] = {"gate": ("cells", "blind")}
+    """The runs that it asks for one after the other."""
 
     gate: Proposal
 
@@ -45,11 +49,12 @@ class Gate(Design):
         return self.gate.blind
 
     @property
-    def decided_elsewhere(self) -> tuple[str, str, str]:
-        return (
+    def decided_elsewhere(self) -> DecidedElsewhere:
+        return DecidedElsewhere(
             "A gate judges this proposal by its own rule, so there is no second verdict here.",
             "A gate judges this proposal; its answer is in `q1lab gate`.",
             "`q1lab gate` says what it decided.",
+            "judged by a gate",
         )
 
     @property

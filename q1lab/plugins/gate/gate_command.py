@@ -10,10 +10,11 @@ from q1lab.commands._output import remark
 from q1lab.commands._run_options import TypedCommand, command_options
 from q1lab.commands._store import open_store
 from q1lab.commands.live_progress import watch_study
-from q1lab.ground.errors import GATE_STATUS, Problem
+from q1lab.ground.errors import Problem, listed_statuses
+from q1lab.ground.files import read_text
 from q1lab.ground.text_formats import plural, signed
-from q1lab.planning import gate_proposal
-from q1lab.planning.gate_proposal import GateRequest
+from q1lab.plugins.gate import STATUSES, gate_proposal
+from q1lab.plugins.gate.gate_proposal import GateRequest
 from q1lab.runner import launch
 from q1lab.study import command_arms as loops
 from q1lab.study.command_line import Request
@@ -30,7 +31,7 @@ Examples:
   q1lab gate study.toml --arm idea-2='--warmup=50' --budget tonight --max-cost 15 --json
 
 """
-    + GATE_STATUS
+    + listed_statuses(STATUSES)
 )
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @command_options
@@ -105,3 +106,9 @@ def gate(
             f"{plural(outcome.facts['runs'], 'run')} trained; baseline {outcome.facts['baseline']}"
         )
     return outcome.code
+
+
+def skill_page() -> str:
+    """The gate's page of `q1lab skill`."""
+    text = read_text(Path(__file__).with_name("skill.md"))
+    return text.replace("{{GATE_STATUS}}", listed_statuses(STATUSES))
