@@ -56,7 +56,7 @@ class EngineStatus:
     """The status that an engine last reported about one launch."""
 
     engine: str
-    """The value of ``--engine``: ``KIND``, ``KIND=ADDRESS``, or a name."""
+    """The value of ``--engine``: a kind, a kind and its address, or a name."""
     launch: int
     job: Job
     jobs: tuple[str, ...] = ()

@@ -323,9 +323,9 @@ TICK = {"act": "tick", **AT, "week": WEEK, "step": "a", "done": True}
         (line({"act": "tick", **AT}), "line 1 can't be read"),
         (line({**TICK, "week": {"a": 1}}), "line 1 can't be read"),
         (line({"act": "share", **AT, "week": WEEK, "channel": "x", "url": "y"}), "can't be read"),
-        (line({"act": 7}), "is of a newer q1lab"),
-        (line({"act": "levitate", **AT}), "is of a newer q1lab"),
-        (line(TICK, v=4), "is of a newer q1lab"),
+        (line({"act": 7}), "is from a newer q1lab"),
+        (line({"act": "levitate", **AT}), "is from a newer q1lab"),
+        (line(TICK, v=4), "is from a newer q1lab"),
         (line(TICK, v=1), "line 1 can't be read"),
     ],
     ids=str.split("text deep bytes bare typed lone number unknown version older"),
@@ -444,12 +444,9 @@ def kind_of(value: Any) -> str:
 
 def test_no_senseless_line_ends_a_command(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`"week": 2**64`, `"seconds": []` and `"entry": 1e400` did, until the line was gone."""
-    assert {sample["act"] for sample in SAMPLES} == {
-        *journal_tables.FOLDS,
-        *(act for plugin in hooks.plugins() for act in plugin.entries),
-        "retro",
-        "roadmap",
-    }
+    of_plugins = {act for plugin in hooks.plugins() for act in plugin.entries}
+    acts = {sample["act"] for sample in SAMPLES}
+    assert acts - of_plugins == {*journal_tables.FOLDS, "retro", "roadmap"}
     fields: dict[tuple[str, str], set[str]] = {}
     for sample in SAMPLES:
         for field, value in sample.items():
