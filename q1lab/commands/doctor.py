@@ -15,7 +15,7 @@ import click
 
 from q1lab import __version__
 from q1lab.commands._output import wrapped
-from q1lab.ground import paths
+from q1lab.ground import hooks, paths
 from q1lab.ground.errors import FAILED, OK, OUT_OF_TOUCH, Problem
 from q1lab.ground.files import printable
 from q1lab.runner import child_processes
@@ -109,6 +109,13 @@ def examine_engine(choice: EngineChoice) -> dict[str, Any]:
     return findings
 
 
+def plugin_findings() -> dict[str, Any]:
+    """The plug-ins that are here, and those that ship with q1lab and are away."""
+    gone = ", ".join(hooks.away())
+    here = ", ".join(hooks.named_plugins(installed=True))
+    return {"plug-ins": here, **({"plug-ins_away": gone} if gone else {})}
+
+
 def examine_machine() -> dict[str, Any]:
     """The findings about this machine, by name, with ``problems`` and ``ok``."""
     from q1lab.index import lost_lines
@@ -123,6 +130,7 @@ def examine_machine() -> dict[str, Any]:
         ),
         "packages": {name: _version(name) for name in PACKAGES},
     }
+    findings |= plugin_findings()
     problems += [
         f"{name} is not installed"
         for name, version in findings["packages"].items()

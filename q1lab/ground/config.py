@@ -67,11 +67,13 @@ class Config:
     engine: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Engines by name: ``[engine.gpu-box]`` with its kind (``engine_settings``), options, and
     ``presets``, the presets it is the default for."""
+    plugins: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """The tables of plug-ins, each by the plug-in's name and as it checked it."""
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
     """The source of each value that isn't a default."""
 
 
-KEYS = tuple(f.name for f in fields(Config) if f.name != "sources")
+KEYS = tuple(f.name for f in fields(Config) if f.name not in ("sources", "plugins"))
 HELP = MappingProxyType(
     {
         "repo": "your git repository, where q1lab writes documents and commits them",
@@ -107,8 +109,12 @@ def load_settings(file: Path | None = None, env: Mapping[str, str] = os.environ)
     file = file or paths.config_file()
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
+    of_plugins: dict[str, Mapping[str, Any]] = {}
     for key, value in _read(file).items():
         try:
+            if key not in KEYS and (check := _settings_of_plugin(key)):
+                of_plugins[key] = _checked_table(key, value, check, str(file))
+                continue
             _check_key(key, str(file))
             values[key] = _check_value(key, value, str(file), file.parent)
         except Problem as problem:
@@ -120,7 +126,22 @@ def load_settings(file: Path | None = None, env: Mapping[str, str] = os.environ)
         if key not in ("keymap", "engine") and env.get(variable):
             values[key] = _check_value(key, _from_text(key, env[variable]), variable, Path.cwd())
             sources[key] = variable
-    return Config(**values, sources=MappingProxyType(sources))
+    return Config(**values, plugins=MappingProxyType(of_plugins), sources=MappingProxyType(sources))
+
+
+def _settings_of_plugin(name: str) -> hooks.Place:
+    """The place of a plug-in's check of its own settings; empty where there is none."""
+    plugin = hooks.named_plugins().get(name) or hooks.named_plugins(installed=True).get(name)
+    return "" if plugin is None else plugin.settings
+
+
+def _checked_table(name: str, value: Any, check: hooks.Place, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise Problem(f"{where}: {name} is a table, [{name}]")
+    try:
+        return MappingProxyType(dict(hooks.load(check)(value)))
+    except ValueError as error:
+        raise Problem(f"{where}: [{name}]: {error}") from error
 
 
 def save_setting(key: str, text: str, file: Path | None = None) -> None:

@@ -126,6 +126,8 @@ class Plugin:
     designs: Mapping[str, PartKind] = field(default_factory=dict)
     engines: Mapping[str, EngineKind] = field(default_factory=dict)
     entries: Mapping[str, EntryKind] = field(default_factory=dict)
+    """Entries and tables are those of plug-ins that ship: every command reads the journal, and does
+    not look for other packages first."""
     tables: Mapping[str, str] = field(default_factory=dict)
     """Tables of the index that its entries fill: name → CREATE TABLE, parents first."""
     row_groups: Place = ""
@@ -136,7 +138,8 @@ class Plugin:
     """``(Store, Study) -> Iterator[str]``: sentences that documents tell of a study."""
     formats: Mapping[str, ExportFormat] = field(default_factory=dict)
     settings: Place = ""
-    """``(Mapping) -> Mapping``: checks the plug-in's table of config.toml, ``[NAME]``."""
+    """``(Mapping) -> Mapping``: checks the plug-in's table of config.toml, ``[NAME]``, which it
+    reads as ``load_settings().plugins["NAME"]``. ValueError for a value that doesn't fit."""
     skill_pages: Mapping[str, SkillPage] = field(default_factory=dict)
 
 
@@ -182,10 +185,19 @@ def study_screens() -> Mapping[str, StudyScreen]:
     return {screen.name: screen for plugin in found for screen in plugin.study_screens}
 
 
-def find(group: str, name: str) -> Any:
+def away() -> list[str]:
+    """The plug-ins that ship with q1lab and are not here."""
+    try:
+        shipped = load("q1lab.plugins:SHIPPED")
+    except ModuleNotFoundError:
+        return []
+    return [name for name in shipped if name not in named_plugins()]
+
+
+def find(group: str, name: str, *, shipped_alone: bool = False) -> Any:
     """The thing that a plug-in adds under a name to a group such as ``engines``; None where none
-    does. Other packages are asked last."""
-    for installed in (False, True):
+    does. Other packages are asked last, if at all."""
+    for installed in (False,) if shipped_alone else (False, True):
         for plugin in plugins(installed=installed):
             if name in getattr(plugin, group):
                 return getattr(plugin, group)[name]

@@ -146,7 +146,7 @@ def check_body(body: Body) -> bool:
     sense."""
     act = str(body.get("act", ""))
     fields = WRITTEN if is_document(act) else FIELDS.get(act)
-    if fields is None and (kind := hooks.find("entries", act)) is not None:
+    if fields is None and (kind := hooks.find("entries", act, shipped_alone=True)) is not None:
         fields = hooks.load(kind.fields)
     if fields is None:
         return False

@@ -68,7 +68,7 @@ def fold_act(db: sqlite3.Connection, body: Body) -> bool:
     elif act in FOLDS:
         folded = FOLDS[act]
     else:
-        folded = hooks.load(hooks.find("entries", act).fold)
+        folded = hooks.load(hooks.find("entries", act, shipped_alone=True).fold)
     if isinstance(folded, str):
         db.execute(folded, body)
     else:
