@@ -1,0 +1,87 @@
+"""How large each room is, in tokens: whoever makes one larger raises its number here, with a line
+in CHANGELOG.md that says what a user gets for it."""
+
+from __future__ import annotations
+
+import tokenize
+from pathlib import Path
+
+import pytest
+
+from tests.kit.places import ROOT
+
+NO_CODE = {
+    tokenize.NL,
+    tokenize.NEWLINE,
+    tokenize.INDENT,
+    tokenize.DEDENT,
+    tokenize.COMMENT,
+    tokenize.ENCODING,
+    tokenize.ENDMARKER,
+}
+
+BEGINNING = "The gate, samples and the blind test, notebooks, Ray, Slurm"
+"""The beginning of the line of CHANGELOG.md with which the rooms got their first numbers."""
+
+ROOMS: dict[str, tuple[int, str]] = {
+    "commands": (34_450, BEGINNING),
+    "designs": (1_750, BEGINNING),
+    "documents": (31_050, BEGINNING),
+    "doors": (15_900, BEGINNING),
+    "ground": (17_000, BEGINNING),
+    "index": (18_000, BEGINNING),
+    "judgment": (40_750, BEGINNING),
+    "labs": (59_500, BEGINNING),
+    "planning": (12_100, BEGINNING),
+    "plugins/author": (6_550, BEGINNING),
+    "plugins/gate": (6_100, BEGINNING),
+    "plugins/notebook": (1_250, BEGINNING),
+    "plugins/ray": (3_050, BEGINNING),
+    "plugins/sample": (5_600, BEGINNING),
+    "plugins/slurm": (2_800, BEGINNING),
+    "plugins/verify": (8_350, BEGINNING),
+    "record": (9_250, BEGINNING),
+    "runner": (11_750, BEGINNING),
+    "study": (30_100, BEGINNING),
+    "tables": (7_150, BEGINNING),
+    "trainers": (3_000, BEGINNING),
+    "tui": (74_650, BEGINNING),
+    "verdict": (12_400, BEGINNING),
+    "week": (33_000, BEGINNING),
+}
+"""Room → the most tokens that it has, and how the line of CHANGELOG.md begins that says why."""
+
+
+def tokens(folder: Path) -> int:
+    """The tokens of all modules in a folder, without comments."""
+    count = 0
+    for file in folder.rglob("*.py"):
+        with file.open("rb") as lines:
+            count += sum(token.type not in NO_CODE for token in tokenize.tokenize(lines.readline))
+    return count
+
+
+def rooms() -> dict[str, Path]:
+    plugins = ROOT / "q1lab" / "plugins"
+    folders = [folder for folder in (ROOT / "q1lab").iterdir() if folder.is_dir()]
+    folders += [folder for folder in plugins.iterdir() if folder.is_dir()]
+    named = {str(folder.relative_to(ROOT / "q1lab")): folder for folder in folders}
+    named["labs"] = ROOT / "labs"
+    return {
+        name: folder
+        for name, folder in named.items()
+        if name != "plugins" and "__pycache__" not in name
+    }
+
+
+def test_every_room_has_a_number() -> None:
+    assert set(ROOMS) == set(rooms())
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_is_no_larger_than_its_number(room: str) -> None:
+    most, why = ROOMS[room]
+    size = tokens(rooms()[room])
+    assert size <= most, f"{room} has {size:,} tokens: what does a user get for the growth?"
+    assert size >= 0.97 * most, f"{room} has {size:,} tokens: its number can be lowered"
+    assert f"- {why}" in (ROOT / "CHANGELOG.md").read_text(), "CHANGELOG.md says why it grew"
