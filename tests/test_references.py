@@ -22,7 +22,7 @@ import pytest
 
 from q1lab.commands.cli import cli
 from q1lab.ground import command_table
-from q1lab.tui.keys import KEYS, key_name
+from q1lab.tui.keys import all_keys, key_name
 from tests.kit.places import ROOT
 
 CODE = ("q1lab/", "labs/", "tools/", "benchmarks/")
@@ -225,12 +225,13 @@ def _of_command(words: list[str]) -> Iterator[Named]:
 # ── keys
 
 
+APP = ("q1lab/tui/", "q1lab/plugins/sample/screen.py")
 KEY = r"[A-Za-z0-9?+/]|Ctrl\+[A-Z]|F\d"
 
 
 def stale_keys(passage: Passage) -> Iterator[Named]:
     """Each key that a text of the app, or a page about it, says does something."""
-    if passage.file.startswith("q1lab/tui/"):
+    if passage.file.startswith(APP):
         hint = r"(?:^|· |\. | {3})([A-Za-z]) (?=[a-z]+s\b)"  # as in "e opens it · c copies"
         pattern = hint if passage.kind == "message" else rf"``({KEY})`` [a-z]"
     elif passage.kind == "markdown":
@@ -248,7 +249,7 @@ def pages_of_modules() -> dict[str, str]:
     """The part of the table of keys that a screen's module uses, where it is one."""
     page_by_module = {}
     for name in tree():
-        if name.startswith("q1lab/tui/screens/") and name.endswith(".py"):
+        if name.startswith(("q1lab/tui/screens/", "q1lab/plugins/")) and name.endswith(".py"):
             pages = set(re.findall(r'(?m)^    screen_name = "(\w+)"', (ROOT / name).read_text()))
             if len(pages) == 1:
                 page_by_module[name] = pages.pop()
@@ -259,7 +260,7 @@ def pages_of_modules() -> dict[str, str]:
 def keys_of(page: str | None) -> frozenset[str]:
     return frozenset(
         key_name(key)
-        for name, row in KEYS.items()
+        for name, row in all_keys().items()
         if page is None or name.split(".")[0] in (page, "app")
         for key in row.keys.split(",")
     )

@@ -16,6 +16,7 @@ from q1lab.ground.errors import Problem
 from q1lab.ground.files import expand_user
 from q1lab.study import command_arms as loops
 from q1lab.study.command_arms import CommandSpec
+from q1lab.study.engine_choice import engine_usages, option_examples
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -82,17 +83,14 @@ REQUEST_OPTIONS = (
     click.option(
         "--engine",
         metavar="ENGINE",
-        help=(
-            "Where it trains: local, slurm, ray=http://HOST:8265, notebook, or a name from "
-            "config.toml."
-        ),
+        help=f"Where it trains: {', '.join(engine_usages())}, or a name from config.toml.",
     ),
     click.option(
         "--engine-option",
         "engine_options",
         multiple=True,
         metavar="NAME=VALUE",
-        help="For the engine, such as gpus=0.5 (Ray) or partition=gpu (Slurm).",
+        help=f"For the engine{option_examples()}.",
     ),
     click.option(
         "--match",

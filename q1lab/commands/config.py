@@ -51,7 +51,7 @@ def config(key: str | None, value: str | None, keys: bool, as_json: bool) -> Non
     for name, is_now, source in rows:
         place = file.name if source == str(file) else source
         click.echo(printable(f"{name:<{width}} {is_now or '–':<28} {place}"))
-        click.echo(f"{'':<{width}} {wrapped(settings.HELP[name], width + 1)}")
+        click.echo(f"{'':<{width}} {wrapped(settings.setting_help(name), width + 1)}")
     click.echo(printable(f"They are kept in {paths.config_file()}"))
 
 
@@ -81,12 +81,14 @@ def _tick_step() -> None:
 
 
 def _print_keys(moved: dict[str, str], as_json: bool) -> None:
-    from q1lab.tui.keys import KEYS
+    from q1lab.tui.keys import all_keys
 
-    table = {name: moved.get(name, key.keys) for name, key in KEYS.items()}
+    known = all_keys()
+    table = {name: moved.get(name, key.keys) for name, key in known.items()}
     if as_json:
         click.echo(json.dumps(table, indent=1))
         return
     for name, keys in table.items():
         note = "  (moved)" if name in moved else ""
-        click.echo(printable(f"{name:<20} {keys:<28} {KEYS[name].more or KEYS[name].words}{note}"))
+        words = known[name].more or known[name].words
+        click.echo(printable(f"{name:<20} {keys:<28} {words}{note}"))

@@ -19,6 +19,7 @@ from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, OK, OUT_OF_TOUCH, Problem
 from q1lab.ground.files import printable
 from q1lab.runner import child_processes
+from q1lab.study.engine_choice import engine_kinds, engine_usages, option_examples
 
 if TYPE_CHECKING:
     from q1lab.study.engine_choice import EngineChoice
@@ -38,22 +39,25 @@ PACKAGES = (
 @click.command(
     epilog="""\b
 Examples:
-  q1lab doctor --json
-  q1lab doctor --engine ray=http://127.0.0.1:8265
-  q1lab doctor --engine slurm --engine-option partition=gpu"""
+  q1lab doctor --json"""
+    + "".join(
+        f"\n  q1lab doctor --engine {kind.usage} --engine-option {kind.option.split()[0]}"
+        for kind in engine_kinds().values()
+        if kind.option
+    )
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.option(
     "--engine",
     metavar="ENGINE",
-    help="Look at an engine instead: a name from config.toml, slurm, ray=http://HOST:8265.",
+    help=f"Look at an engine instead: a name from config.toml, {', '.join(engine_usages())}.",
 )
 @click.option(
     "--engine-option",
     "options",
     multiple=True,
     metavar="NAME=VALUE",
-    help="For the engine, such as gpus=0.5 (Ray) or partition=gpu (Slurm).",
+    help=f"For the engine{option_examples()}.",
 )
 def doctor(as_json: bool, engine: str | None, options: tuple[str, ...]) -> int:
     """Versions, device, bf16, git, disk, and where the files are."""

@@ -1,7 +1,8 @@
-"""`q1lab export`: write studies into files: results, charts, a notebook, or an archive."""
+"""`q1lab export`: write studies into files: results, charts, an archive, or a plug-in's format."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,14 +11,22 @@ import click
 from q1lab.commands._output import force_option, print_json, say_written
 from q1lab.commands.completion import study_argument
 from q1lab.documents.result_files import SUFFIXES
+from q1lab.ground import hooks
 from q1lab.ground.errors import FAILED, NOTICES, OK, Problem
+from q1lab.ground.hooks import ExportFormat
 from q1lab.index.store import Store
 from q1lab.study import studies
 from q1lab.study.studies import Study
 
-BUNDLE_FORMATS = {"notebook": ".ipynb", "archive": ".q1lab.zip"}
-"""Formats that contain one whole study, with their suffixes: to train it elsewhere, or to move
-it."""
+ARCHIVE = "archive"
+ARCHIVE_SUFFIX = ".q1lab.zip"
+ADDED: Mapping[str, ExportFormat] = {
+    name: form
+    for plugin in hooks.plugins(installed=True)
+    for name, form in plugin.formats.items()
+    if name not in (*SUFFIXES, ARCHIVE)
+}
+"""The formats of plug-ins. Each is of one study."""
 
 
 @click.command(
@@ -30,9 +39,9 @@ Examples:
   q1lab export rope-1 --format csv --curves
   q1lab export --tag draft --format csv
   q1lab export rope-1 --format archive     the whole study as rope-1.q1lab.zip
-  q1lab export rope-1 --format notebook    a planned study for Colab or Kaggle
-  q1lab export rope-1 --format notebook --output rope-1.zip   the same with one script
-
+"""
+    + "".join(f"  {line}\n" for form in ADDED.values() for line in form.examples)
+    + """
 \b
 Exit status: 0 written, 1 a file can't be written, 2 usage."""
 )
@@ -40,7 +49,7 @@ Exit status: 0 written, 1 a file can't be written, 2 usage."""
 @click.option(
     "--format",
     "form",
-    type=click.Choice((*SUFFIXES, *BUNDLE_FORMATS)),
+    type=click.Choice((*SUFFIXES, ARCHIVE, *ADDED)),
     help="Default: by --output's suffix, else json.",
 )
 @click.option(
@@ -92,20 +101,21 @@ def export(
             ids = [study_on_disk.id for study_on_disk in readable]
         else:
             ids = list(dict.fromkeys(study)) or [studies.latest()]
-        if form in BUNDLE_FORMATS:
-            written = [_write_bundle(store, ids, form, output, force)]
-        else:
+        if form in SUFFIXES:
             written = write(
                 store, ids, form, output, curves=curves, force=force, unreadable=unreadable
             )
+        else:
+            written = [_write_study(store, ids, form, output, force)]
     NOTICES.extend(f"{name} can't be read: {why}" for name, why in unreadable.items())
     if as_json:
         paths = [str(path) for path in written]
         print_json({"format": form, "studies": ids, "unreadable": unreadable, "written": paths})
         return OK
-    back = {"notebook": "; back home: q1lab import", "archive": "; `q1lab restore` brings it back"}
+    back = {ARCHIVE: "`q1lab restore` brings it back"}
+    after = ADDED[form].after if form in ADDED else back.get(form, "")
     for path in written:
-        say_written(path, back.get(form, ""))
+        say_written(path, f"; {after}" if after else "")
     return OK
 
 
@@ -114,8 +124,10 @@ def _format_of(output: Path | None) -> str:
     suffix of no format."""
     if output is None or output.is_dir() or not output.suffix:
         return "json"
-    by_suffix = {suffix: form for form, suffix in SUFFIXES.items()}
-    by_suffix |= {".ipynb": "notebook", ".zip": "archive"}
+    by_suffix = {suffix: form for form, suffix in SUFFIXES.items()} | {".zip": ARCHIVE}
+    for name, added in ADDED.items():
+        for suffix in added.suffixes:
+            by_suffix.setdefault(suffix, name)
     form = by_suffix.get(output.suffix.lower())
     if form is None:
         raise Problem(
@@ -126,26 +138,24 @@ def _format_of(output: Path | None) -> str:
     return form
 
 
-def _write_bundle(
-    store: Store, ids: list[str], form: str, output: Path | None, force: bool
-) -> Path:
-    """Write one study as an archive, or as a notebook (a script in a zip, by the output's
-    suffix)."""
+def _write_study(store: Store, ids: list[str], form: str, output: Path | None, force: bool) -> Path:
+    """Write one study as an archive, or in a plug-in's format."""
     if len(ids) != 1:
         raise Problem(f"--format {form} takes one study", next="name one")
     study = studies.load(ids[0])
+    added = ADDED.get(form)
     path = output or Path()
     if path.is_dir():
-        path /= f"{study.id}{BUNDLE_FORMATS[form]}"
-    fits = (".zip",) if form == "archive" else (".ipynb", ".zip")
+        path /= f"{study.id}{ARCHIVE_SUFFIX if added is None else added.suffixes[0]}"
+    fits = (".zip",) if added is None else added.suffixes
     if path.suffix not in fits:
         raise Problem(
             f"--output {path}: ", next=f"give a name that ends in {' or '.join(fits)}", file=path
         )
-    if form == "archive":
+    if added is None:
         _write_archive(store, study, path, force)
     else:
-        _write_notebook(store, study, path, force)
+        _write_added(store, study, added, path, force)
     return path
 
 
@@ -161,21 +171,13 @@ def _write_archive(store: Store, study: Study, path: Path, force: bool) -> None:
     )
 
 
-def _write_notebook(store: Store, study: Study, path: Path, force: bool) -> None:
+def _write_added(store: Store, study: Study, added: ExportFormat, path: Path, force: bool) -> None:
     from q1lab.ground.files import os_reason
     from q1lab.ground.write_intents import write_output
-    from q1lab.index import ingest_events
-    from q1lab.study.engine_choice import EngineChoice, load_engine
 
-    if not study.trainer.has_model_files:
-        raise Problem(f"{study.id} trains by a command, and a notebook can't run that")
-    ingest_events.ingest_study(store, study)
-    missing = store.missing_runs(study)
-    if not missing:
-        raise Problem(f"{study.id} is complete; there is nothing to train")
-    notebook = load_engine(EngineChoice("notebook", "notebook"))
     try:
-        write_output(path, notebook.portable_file(study, missing, path.suffix), force=force)
+        content = hooks.load(added.write)(store, study, path.suffix)
+        write_output(path, content, force=force)
     except OSError as error:
         raise Problem(
             f"{study.id} can't be exported: {error.filename}: {os_reason(error)}", FAILED

@@ -68,12 +68,6 @@ CORE_ACTS = (
         done_when=("diff seen",),
     ),
     Act(
-        "sample",
-        "Text that both models of a study write from one prompt.",
-        STUDIES,
-        done_when=("seen",),
-    ),
-    Act(
         "keep",
         "Keep a study's files in your repo, so that it can be trained again.",
         STUDIES,

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from q1lab.ground import paths
+from q1lab.ground import hooks, paths
 from q1lab.ground.errors import FAILED, Problem, nearest
 from q1lab.ground.files import (
     absolute_path,
@@ -65,8 +65,8 @@ class Config:
     keymap: Mapping[str, str] = field(default_factory=dict)
     """Other keys for actions, by action id."""
     engine: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Engines by name: ``[engine.gpu-box]`` with ``ray = "http://…"`` or ``slurm = true``, options,
-    and ``presets``, the presets it is the default for."""
+    """Engines by name: ``[engine.gpu-box]`` with its kind (``engine_settings``), options, and
+    ``presets``, the presets it is the default for."""
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
     """The source of each value that isn't a default."""
 
@@ -85,9 +85,20 @@ HELP = MappingProxyType(
         "week": "true or false: the week's commands in --help, its welcome and its clock",
         "course": "true or false: you follow the twelve-week course, or came here by yourself",
         "keymap": 'other keys by action id: [keymap] then "study.tick" = "x"',
-        "engine": 'where runs train, by name: [engine.gpu-box] then ray = "http://127.0.0.1:8265"',
+        "engine": "where runs train, by name: [engine.gpu-box] then {settings}",
     }
 )
+
+
+def engine_settings() -> str:
+    """The lines of which a table ``[engine.…]`` has one."""
+    kinds = [kind for plugin in hooks.plugins() for kind in plugin.engines.values()]
+    return " or ".join(kind.setting for kind in kinds) or "its kind"
+
+
+def setting_help(key: str) -> str:
+    """The line of help of a key."""
+    return HELP[key].format(settings=engine_settings()) if key == "engine" else HELP[key]
 
 
 def load_settings(file: Path | None = None, env: Mapping[str, str] = os.environ) -> Config:
@@ -208,8 +219,7 @@ def _check_value(key: str, value: Any, where: str, folder: Path) -> Any:
     if key == "engine":
         if not isinstance(value, dict) or not all(isinstance(v, dict) for v in value.values()):
             raise Problem(
-                f"{where}: engines are tables, such as [engine.gpu-box] with "
-                'ray = "http://127.0.0.1:8265"'
+                f"{where}: engines are tables, such as [engine.gpu-box] with {engine_settings()}"
             )
         return MappingProxyType(value)
     empty = isinstance(value, str) and not value.strip() and key != "on_end"

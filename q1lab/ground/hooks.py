@@ -46,9 +46,17 @@ class EngineKind:
     place: Place
     """Its class, a q1lab.runner.engine.Engine."""
     usage: str
-    """The form of ``--engine``: ``slurm``, or with an address ``ray=http://HOST:8265``."""
+    """The form of ``--engine``: its name alone, or with an address ``NAME=http://HOST:8265``."""
     option: str = ""
-    """An example of ``--engine-option``: ``partition=gpu (Slurm)``."""
+    """An example of ``--engine-option``, with whose it is: ``gpus=1 (Name)``."""
+    runs_commands: bool = False
+    """True if it trains where the learner's own folder is, so that a command finds its files."""
+
+    @property
+    def setting(self) -> str:
+        """Its line in a table ``[engine.…]`` of config.toml."""
+        name, _, address = self.usage.partition("=")
+        return f'{name} = "{address}"' if address else f"{name} = true"
 
 
 @dataclass(frozen=True)
@@ -67,13 +75,14 @@ class EntryKind:
 class ExportFormat:
     """A format of `q1lab export`."""
 
-    name: str
     suffixes: tuple[str, ...]
     """The endings of files of this format, the usual one first."""
     write: Place
     """``(Store, Study, suffix) -> bytes``: one study as a file."""
     after: str = ""
     """Advice on the file, said when it is written."""
+    examples: tuple[str, ...] = ()
+    """Command lines for `q1lab export --help`, each with what it does."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +90,9 @@ class StudyScreen:
     """A screen that opens on a study, from the lab."""
 
     name: str
-    """Its part of the app's table of keys: ``sample``."""
+    """Its part of the app's table of keys."""
     key: Place
-    """The q1lab.tui.keys.Key that opens it."""
+    """The q1lab.tui.keys.Key that opens it; its action is ``study_screen('NAME')``."""
     screen: Place
     """``(Study) -> Screen``."""
     shows: Place
@@ -125,7 +134,7 @@ class Plugin:
     study_screens: tuple[StudyScreen, ...] = ()
     study_facts: Place = ""
     """``(Store, Study) -> Iterator[str]``: sentences that documents tell of a study."""
-    formats: tuple[ExportFormat, ...] = ()
+    formats: Mapping[str, ExportFormat] = field(default_factory=dict)
     settings: Place = ""
     """``(Mapping) -> Mapping``: checks the plug-in's table of config.toml, ``[NAME]``."""
     skill_pages: Mapping[str, SkillPage] = field(default_factory=dict)
@@ -164,6 +173,13 @@ def named_plugins(*, installed: bool = False) -> Mapping[str, Plugin]:
 def plugins(*, installed: bool = False) -> Iterator[Plugin]:
     """The same without their names."""
     yield from named_plugins(installed=installed).values()
+
+
+@cache
+def study_screens() -> Mapping[str, StudyScreen]:
+    """The screens that open on a study, by their names; also of other packages."""
+    found = plugins(installed=True)
+    return {screen.name: screen for plugin in found for screen in plugin.study_screens}
 
 
 def find(group: str, name: str) -> Any:

@@ -107,14 +107,6 @@ FIELDS: Mapping[str, Mapping[str, Any]] = {
     "begin": {"plan": BegunPlan | None, "declares": NotRequired[dict | None]},
     "levels": {"levels": list[Any]},
     "delete": {"study": str, "plan": BegunPlan | None, "runs": Annotated[dict, _computable]},
-    "blind": {
-        **{"study": str, "created": str, "seed": Count, "key": str},
-        **dict.fromkeys(("prompts", "baseline", "modified"), list[str]),
-    },
-    "guess": {
-        **{"study": str, "created": str, "number": Count, "pair": Count},
-        "choice": Annotated[int, whole_number(1, 3)],
-    },
     "label": {"study": str, "note": str, "tags": list[str]},
     "setting": {"key": str, "value": Any},
 }

@@ -49,10 +49,9 @@ LEARNER_ONLY = {
     "answer": "an answer",
     "recall": "how a recall question went",
     "predict": "a prediction",
-    "guess": "an answer of a blind test",
     "roadmap": "a tick of the roadmap",
 }
-"""Acts that only the learner may do, and the result of each."""
+"""The core's acts that only the learner may do, and the result of each."""
 
 Body = dict[str, Any]
 

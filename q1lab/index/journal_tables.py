@@ -33,8 +33,6 @@ JOURNAL_TABLES = (
     "levels",
     "deleted",
     "labels",
-    "blind_answers",
-    "blind_tests",
     "settings",
 )
 """The core's tables that come from the journal, children before parents."""
@@ -386,34 +384,6 @@ def _label(db: sqlite3.Connection, body: Body) -> None:
     insert(db, "labels", row, replace=True)
 
 
-def _blind(db: sqlite3.Connection, body: Body) -> None:
-    passages = list(zip(body["prompts"], body["baseline"], body["modified"], strict=True))
-    if not passages:
-        raise ValueError("a blind test without passages")
-    name = {"study_id": body["study"], "created": body["created"]}
-    (before,) = db.execute(
-        "SELECT COUNT(*) FROM blind_tests WHERE study_id = :study_id AND created = :created", name
-    ).fetchone()
-    row = {**name, "number": before + 1, "passages": json.dumps(passages, ensure_ascii=False)}
-    insert(db, "blind_tests", {**row, **_some(body, "seed", "key", "at")})
-
-
-def _guess(db: sqlite3.Connection, body: Body) -> None:
-    """The first answer to a pair counts."""
-    pairs = db.execute(
-        "SELECT json_array_length(passages) FROM blind_tests "
-        "WHERE study_id = :study AND created = :created AND number = :number",
-        body,
-    ).fetchone()
-    if pairs is None or body["pair"] >= pairs[0]:
-        raise ValueError("an answer to no pair of a blind test")
-    db.execute(
-        "INSERT OR IGNORE INTO blind_answers "
-        "VALUES (:study, :created, :number, :pair, :choice, :at)",
-        body,
-    )
-
-
 # ── the rest
 
 
@@ -461,8 +431,6 @@ FOLDS: Mapping[str, str | Fold] = {
     "begin": _begin,
     "levels": _levels,
     "delete": _delete,
-    "blind": _blind,
-    "guess": _guess,
     "label": _label,
     "setting": lambda db, body: write_setting(db, body["key"], body["value"], body["at"]),
 }

@@ -95,16 +95,6 @@ CREATE TABLE deleted (
 CREATE TABLE labels (
     study_id TEXT PRIMARY KEY, note TEXT NOT NULL, tags TEXT NOT NULL
 ) STRICT;
-CREATE TABLE blind_tests (
-    study_id TEXT NOT NULL, created TEXT NOT NULL, number INTEGER NOT NULL, seed INTEGER NOT NULL,
-    key TEXT NOT NULL, passages TEXT NOT NULL, at TEXT NOT NULL,
-    PRIMARY KEY (study_id, created, number)
-) STRICT;
-CREATE TABLE blind_answers (
-    study_id TEXT NOT NULL, created TEXT NOT NULL, number INTEGER NOT NULL, pair INTEGER NOT NULL,
-    choice INTEGER NOT NULL, at TEXT NOT NULL, PRIMARY KEY (study_id, created, number, pair),
-    FOREIGN KEY (study_id, created, number) REFERENCES blind_tests
-) STRICT;
 CREATE TABLE evidence (
     week TEXT NOT NULL, act TEXT NOT NULL, subject TEXT NOT NULL, variant TEXT NOT NULL,
     file TEXT, sha TEXT, facts TEXT NOT NULL, at TEXT NOT NULL,

@@ -50,6 +50,7 @@ that is just wrong is told from a newer one."""
 
 INDEX_TABLES = ("studies", "runs", "metrics", "results")
 CORE_TABLES = (*INDEX_TABLES, *journal_tables.JOURNAL_TABLES)
+TABLE_NAMES = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
 
 
 def all_tables() -> tuple[str, ...]:
@@ -147,7 +148,7 @@ class Store:
             db.execute("PRAGMA journal_mode = DELETE")
             version = db.execute("PRAGMA user_version").fetchone()[0]
             application = db.execute("PRAGMA application_id").fetchone()[0]
-            tables = {row[0] for row in db.execute("SELECT name FROM sqlite_schema")}
+            tables = {row[0] for row in db.execute(TABLE_NAMES)}
             if 0 < version < SCHEMA:
                 raise OlderIndex(f"its schema is {version}")
             is_numbered = application == APPLICATION_ID + version
@@ -155,8 +156,8 @@ class Store:
                 raise self._newer(version)
             if not is_numbered or not tables.issuperset(CORE_TABLES):
                 raise DamagedIndex("its tables are not those of q1lab")
-            if not tables.issuperset(all_tables()):
-                raise OlderIndex("a plug-in is new")
+            if tables != set(all_tables()):
+                raise OlderIndex("other plug-ins were here")
             if size < QUICK_CHECK_BYTES:
                 check = db.execute("PRAGMA quick_check(1)").fetchone()[0]
                 if check != "ok":
@@ -312,7 +313,7 @@ class Store:
         journal_tables.write_setting(db, UNREAD, unread, utc_now())
         for numbers, words in (
             (lost, "can't be read: what it said is lost, the others are whole"),
-            (newer, "is of a newer q1lab or of a plug-in that is not here, and is left out"),
+            (newer, f"is from a newer q1lab or a plug-in that is away, and is left out: {SEEN_BY}"),
         ):
             fresh = [number for number in numbers if number > since]
             if fresh:
@@ -509,10 +510,13 @@ class DamagedIndex(Exception):
 
 
 class OlderIndex(DamagedIndex):
-    """An older q1lab made it."""
+    """An older q1lab made it, or one with other plug-ins: the lines of a plug-in that has come back
+    were left out."""
 
 
 REBUILDS = "run the command again: it is made again from journal.jsonl and the studies' files"
+
+SEEN_BY = "upgrade q1lab, or bring the plug-in back, to see it"
 
 _DAMAGE = {11, 24, 26}
 """SQLITE_CORRUPT, SQLITE_FORMAT, SQLITE_NOTADB."""

@@ -102,7 +102,7 @@ LINE = 80
 
 
 def looks_line(c: Judgment) -> str:
-    """The same as ``looks_sentence`` in one line; without the verdicts where they are too many."""
+    """Every look at the question in one line; without the verdicts where they are too many."""
     looks = c.asking.looks
     if len(looks) < 2:
         return ""
@@ -132,7 +132,7 @@ def in_hundred(share: float) -> str:
 
 
 def sum_line(c: Judgment) -> str:
-    """The same as ``sum_sentence`` in one line."""
+    """The questions on record and what they may claim by luck, in one line."""
     arm, home = c.asking.of_arm, c.asking.of_home
     if not is_asked_more(c):
         return ""

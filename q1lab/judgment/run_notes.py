@@ -54,35 +54,6 @@ class Conditions(Note):
         return f"The runs differ in {keys}, which may be the reason instead."
 
 
-def differing(
-    starts: Sequence[tuple[str, Mapping[str, object]]], first: Sequence[str] = ()
-) -> dict[str, dict[str, tuple[str, ...]]]:
-    """The conditions that are not the same in all runs, of those that each began with: condition →
-    value → runs, by their names. The ``first`` conditions come first."""
-    found: dict[str, dict[str, tuple[str, ...]]] = {}
-    for key in dict.fromkeys((*first, *(key for _, start in starts for key in start))):
-        values: dict[str, tuple[str, ...]] = {}
-        for name, start in starts:
-            value = start.get(key)
-            if value is not None and isinstance(value, str | int | float):
-                shown = printable(str(value))[:40]
-                values[shown] = (*values.get(shown, ()), name)
-        if len(values) > 1:
-            found[key] = values
-    return found
-
-
-def differing_steps(
-    lasts: Sequence[tuple[str, int | None]],
-) -> dict[str, dict[str, tuple[str, ...]]]:
-    """The last step of each run with a number, where they are not all the same."""
-    steps = {last for _, last in lasts if last is not None}
-    if len(steps) < 2:
-        return {}
-    runs = {str(at): tuple(name for name, last in lasts if last == at) for at in sorted(steps)}
-    return {"last step": runs}
-
-
 def _early_line(runs_by_step: Mapping[str, Sequence[str]]) -> str:
     """The run that ended before all others, or how many did; empty where most did."""
     last = max(map(int, runs_by_step), default=0)

@@ -127,7 +127,7 @@ class DecidedElsewhere(NamedTuple):
     short: str
     """In one line."""
     advice: str
-    """Advice for the learner."""
+    """Advice to the learner."""
     brief: str
     """In few words, in a verdict's place: ``judged by …``."""
 

@@ -33,7 +33,13 @@ from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.command_arms import CommandSpec, itself
 from q1lab.study.command_line import Request
 from q1lab.study.design import TypedSeeds
-from q1lab.study.engine_choice import EngineChoice, choose_engine, load_engine
+from q1lab.study.engine_choice import (
+    EngineChoice,
+    choose_engine,
+    engine_usages,
+    load_engine,
+    runs_commands,
+)
 from q1lab.study.kept_folder import KeptStudy
 from q1lab.study.origin import Planned, TypedOptions
 from q1lab.study.studies import Arm, Data, Study
@@ -130,8 +136,9 @@ def study_from_request(
     loop = request.loop
     assert loop is not None
     _refuse_own_loop_options(request)
-    if not load_engine(engine).runs_commands:
-        raise Problem(f"--engine {request.engine}: a command trains here or on Slurm")
+    if not runs_commands(engine):
+        where = " or ".join(engine_usages(for_commands=True))
+        raise Problem(f"--engine {request.engine}: a command trains with --engine {where}")
     names = {"baseline": request.baseline or loop.arms[0], "modified": request.variant}
     loop = replace(loop, args={name: loop.args[name] for name in names.values()})
     words = {arm: arm_words(loop, name) for arm, name in names.items()}

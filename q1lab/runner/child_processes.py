@@ -49,11 +49,6 @@ def probe_command() -> list[str]:
     return shlex.split(os.environ.get("Q1LAB_PROBE", "")) or python_module("labs.probe")
 
 
-def sampler_command() -> list[str]:
-    """The command of the sampler; ``Q1LAB_SAMPLER`` replaces it likewise."""
-    return shlex.split(os.environ.get("Q1LAB_SAMPLER", "")) or python_module("labs.sample")
-
-
 HARMLESS = re.compile(
     "PATH|HOME|USER|LOGNAME|LANG|LANGUAGE|LC_.*|TZ|TMPDIR|VIRTUAL_ENV|PYTHONPATH|LD_LIBRARY_PATH"
     "|(CUDA|NVIDIA|HIP|ROCR|OMP|GOMP|MKL|OPENBLAS|ONEDNN|DNNL|ATEN|PYTORCH|TORCH)_.*"

@@ -70,12 +70,6 @@ class Engine(ABC):
     """The interface of an engine, with defaults. ``check``, ``ask``, ``ask_trainer`` and
     ``probe_for_plan`` raise OutOfReach and Refused."""
 
-    usage: str
-    """The form of ``--engine``: ``slurm``, or with an address ``ray=http://HOST:8265``."""
-
-    runs_commands = False
-    """True if it trains where the learner's own folder is, so that a command finds its files."""
-
     def __init__(self, address: str, options: Mapping[str, str]) -> None:
         """Problem for an address or options that it doesn't take."""
         if options:
@@ -121,12 +115,6 @@ class Engine(ABC):
         """The command with which a person trains the study, for engines that only plan it; "" for
         those that train it."""
         return ""
-
-    @staticmethod
-    def portable_file(study: Study, runs: list[str], suffix: str) -> bytes | str:
-        """The file by which a person trains these runs where q1lab is not installed. ``suffix`` is
-        its name's end. OSError where the study's data is not here any more."""
-        raise Problem(f"{study.id} can't be taken along to this engine")
 
     @abstractmethod
     def crew(self, study: Study, launch: int, lock: int, tick: Callable[[], None]) -> Crew:

@@ -28,9 +28,6 @@ LARGEST_LOG, LOG_HEAD = 16 << 20, 1 << 20
 class Local(Engine):
     """The machine that q1lab runs on."""
 
-    usage = "local"
-    runs_commands = True
-
     def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
         return child_processes.ask_child(
             child_processes.probe_command(), dict(question), threads=question.get("threads", 1)

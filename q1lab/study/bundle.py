@@ -10,7 +10,7 @@
     labels.json, wandb/runs.json  the learner's note and tags, the runs at W&B
     declarations.jsonl            what the journal shows of the studies up to its own line
 
-The list also holds the study's claim (verify/claim.py) and the versions that trained it.
+The list also holds the study's claim (verdict/claim.py) and the versions that trained it.
 
 A bundle is a plain folder in a learner's repository (`q1lab keep`), or a zip (`q1lab export`, and a
 notebook's results). Reading trusts nothing: names, kinds, sizes and hashes are checked, and a study

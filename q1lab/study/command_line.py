@@ -57,8 +57,8 @@ class Request:
     unchecked: bool = False
     wandb: str = "auto"
     engine: str | None = None
-    """The engine: ``local``, ``slurm``, ``ray=…`` or a name; None: the engine that the study has,
-    or the one that the settings give for the preset."""
+    """The engine: ``local``, another kind, ``KIND=ADDRESS`` or a name; None: the engine that the
+    study has, or the one that the settings give for the preset."""
     engine_options: tuple[str, ...] = ()
     yes: bool = False
     """True if a command may run that never ran here: the person typed it, or has seen it."""

@@ -1,40 +1,32 @@
 """The choice of a study's engine, from --engine or a name in config.toml.
 
-``local`` is this machine; ``slurm``, ``ray=http://127.0.0.1:8265``, ``notebook`` (planned here,
-trained where a person takes it), or a name from the settings::
+``local`` is this machine; the other kinds come from plug-ins (ground/hooks.py). A name from the
+settings stands for a kind with its address and options::
 
     [engine.gpu-box]
-    ray = "http://127.0.0.1:8265"
+    toy = "http://127.0.0.1:8265"
     gpus = 0.5
     presets = ["gpu"]          # the default engine for these presets
-
-Another package adds one by an entry point of the group ``q1lab.engines`` whose name is its kind.
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from q1lab.ground import hooks
+from q1lab.ground.config import engine_settings
 from q1lab.ground.errors import Problem, nearest
+from q1lab.ground.hooks import EngineKind
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoints
-
     from q1lab.runner.engine import Engine
 
-LOCAL, ENTRY_POINT_GROUP = "local", "q1lab.engines"
-
-ENGINES = {
-    LOCAL: "q1lab.runner.local_engine:Local",
-    "slurm": "q1lab.doors.slurm_engine:Slurm",
-    "ray": "q1lab.doors.ray_engine:Ray",
-    "notebook": "q1lab.doors.notebook_engine:Notebook",
-}
-"""Each kind's module and class. Only the one that is used is imported."""
+LOCAL = "local"
+HERE = EngineKind("q1lab.runner.local_engine:Local", LOCAL, runs_commands=True)
+"""This machine, the one kind of the core."""
 
 
 @dataclass(frozen=True)
@@ -61,23 +53,16 @@ def choose_engine(
     kind, _, address = text.partition("=")
     if text in table_by_name:
         table = {key: value for key, value in table_by_name[text].items() if key != "presets"}
-        kinds = [key for key in table if key in _engine_kinds()]
+        kinds = [key for key in table if engine_kind(key) is not None]
         if len(kinds) != 1:
-            raise Problem(
-                f'config.toml: [engine.{text}] needs either ray = "http://…" or slurm = true'
-            )
+            raise Problem(f"config.toml: [engine.{text}] needs one of {engine_settings()}")
         kind, value = kinds[0], table.pop(kinds[0])
         address = "" if value is True else str(value)
         option_values = {**{key: str(value) for key, value in table.items()}, **option_values}
-    elif (engine_type := engine_class(kind)) is None or not (
-        ("=" in text) == bool(address) == ("=" in engine_type.usage)
+    elif (found := engine_kind(kind)) is None or not (
+        ("=" in text) == bool(address) == ("=" in found.usage)
     ):
-        usages = [
-            kind_type.usage
-            for kind in _engine_kinds()
-            if (kind_type := engine_class(kind)) is not None
-        ]
-        hint = nearest(text, [*table_by_name, *usages])
+        hint = nearest(text, [*table_by_name, *engine_usages(installed=True)])
         raise Problem(f"--engine {text}: there is no such engine", next=hint)
     choice = EngineChoice(text, kind, address.rstrip("/"), option_values)
     load_engine(choice)  # refuses an address or options that it can't use
@@ -97,48 +82,68 @@ def _parse_options(typed: Iterable[str]) -> dict[str, str]:
     for item in typed:
         key, sign, value = item.partition("=")
         if not sign or not key.replace("-", "").isalnum():
-            raise Problem(
-                f"--engine-option {item!r}: ", next="give NAME=VALUE, such as partition=gpu"
-            )
+            raise Problem(f"--engine-option {item!r}: ", next=f"give NAME=VALUE{option_examples()}")
         value_by_name[key] = value
     return value_by_name
 
 
-def engine_class(kind: str) -> type[Engine] | None:
-    """The class of that kind's engines; None if it isn't installed. Problem if another package's
-    class can't be loaded."""
-    engine_type: type[Engine]
-    if kind in ENGINES:
-        module, name = ENGINES[kind].split(":")
-        engine_type = getattr(importlib.import_module(module), name)
-        return engine_type
-    for entry in _installed_engines().select(name=kind):
-        try:
-            engine_type = entry.load()
-        except Exception as error:
-            raise Problem(f"the engine {kind!r} can't be loaded: {error}") from error
-        return engine_type
-    return None
+def engine_kinds(*, installed: bool = False) -> Mapping[str, EngineKind]:
+    """All kinds by name: this machine, those of the plug-ins that ship, and with ``installed``
+    those of other packages."""
+    kinds = {LOCAL: HERE}
+    for plugin in hooks.plugins(installed=installed):
+        for name, kind in plugin.engines.items():
+            kinds.setdefault(name, kind)
+    return kinds
 
 
-def _installed_engines() -> EntryPoints:
-    """The engines of other packages."""
-    from importlib import metadata
-
-    return metadata.entry_points(group=ENTRY_POINT_GROUP)
+def engine_kind(name: str) -> EngineKind | None:
+    """The kind of this name; None if no plug-in that is here has it."""
+    return engine_kinds().get(name) or engine_kinds(installed=True).get(name)
 
 
-def _engine_kinds() -> list[str]:
-    return [*ENGINES, *_installed_engines().names]
+def engine_usages(*, for_commands: bool = False, installed: bool = False) -> list[str]:
+    """The forms of ``--engine``, for help and messages; ``for_commands``: of engines that train a
+    command."""
+    kinds = engine_kinds(installed=installed).values()
+    return [kind.usage for kind in kinds if kind.runs_commands or not for_commands]
+
+
+def option_examples() -> str:
+    """Examples of ``--engine-option`` behind a comma; "" if no kind takes any."""
+    examples = [kind.option for kind in engine_kinds().values() if kind.option]
+    return f", such as {' or '.join(examples)}" if examples else ""
+
+
+def runs_commands(choice: EngineChoice | None) -> bool:
+    """True if the chosen engine trains a command of the learner's own."""
+    kind = HERE if choice is None else engine_kind(choice.kind)
+    return kind is not None and kind.runs_commands
+
+
+def engine_class(name: str) -> type[Engine] | None:
+    """The class of that kind's engines; None if it isn't here. Problem if the class of a plug-in
+    can't be loaded."""
+    kind = engine_kind(name)
+    if kind is None:
+        return None
+    try:
+        engine_type: type[Engine] = hooks.load(kind.place)
+    except Exception as error:
+        raise Problem(f"the engine {name!r} can't be loaded: {error}") from error
+    return engine_type
 
 
 def load_engine(choice: EngineChoice | None) -> Engine:
-    """Make the engine. Problem if it isn't installed, or refuses this address or these options."""
+    """Make the engine. Problem if it isn't here, or refuses this address or these options."""
     if choice is None:
         choice = EngineChoice(LOCAL, LOCAL)
     engine_type = engine_class(choice.kind)
     if engine_type is None:
-        raise Problem(f"the engine {choice.kind!r} is not installed here")
+        raise Problem(
+            f"the engine {choice.kind!r} is of a plug-in that is not here",
+            next="`--engine local` trains on this machine",
+        )
     return engine_type(choice.address, choice.options)
 
 

@@ -56,7 +56,7 @@ class EngineStatus:
     """The status that an engine last reported about one launch."""
 
     engine: str
-    """The value of ``--engine``: ``ray=http://127.0.0.1:8265``, ``slurm``, or a name."""
+    """The value of ``--engine``: a kind, a kind and its address, or a name."""
     launch: int
     job: Job
     jobs: tuple[str, ...] = ()

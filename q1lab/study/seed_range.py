@@ -1,9 +1,9 @@
 """A planned range: "3 to 12 pairs, stop when known", declared before the first run. Pure.
 
 After each pair from the first look on there is one interval, all at one level that was fixed when
-the range was declared (statistics/interim_analyses.py finds it). The study is over at the first
+the range was declared (judgment/interim_analyses.py finds it). The study is over at the first
 look whose interval excludes 0 or lies within ±δ, or that is futile: a claim at any later look has
-become unlikely (statistics/futility.py finds the limits). At the latest it is over after the last
+become unlikely (judgment/futility.py finds the limits). At the latest it is over after the last
 pair. The runner, which stops the study, and the comparison both ask this module.
 """
 

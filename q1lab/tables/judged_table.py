@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from q1lab.judgment import notes, run_notes
+from q1lab.judgment import notes
+from q1lab.judgment.conditions import differing, differing_steps
 from q1lab.judgment.intervals import ALPHA
 from q1lab.judgment.judge import Values, judge
 from q1lab.judgment.notes import Note
@@ -67,19 +68,25 @@ def _has_ended(run: OutsideRun) -> bool:
 
 def _notes(table: NumberTable) -> Iterator[Note]:
     """The notes in the order in which a study's are told."""
-    if len(table.candidates) > 1:
-        yield run_notes.OfSeries()
-    yield notes.OtherRuns()
     titled = list(_titled(table))
-    differ = run_notes.differing([(name, run.conditions) for name, run in titled])
-    differ |= run_notes.differing_steps(
+    differ = differing([(name, run.conditions) for name, run in titled])
+    differ |= differing_steps(
         [(name, run.last) for name, run in titled if run.state is RunState.FINISHED]
     )
-    if differ:
-        yield run_notes.Conditions(differ)
     left = [f"{name}{_why_open(run)}" for name, run in titled if not _has_ended(run)]
+    if len(table.candidates) > 1:
+        from q1lab.judgment.run_notes import OfSeries
+
+        yield OfSeries()
+    yield notes.OtherRuns()
+    if differ:
+        from q1lab.judgment.run_notes import Conditions
+
+        yield Conditions(differ)
     if left:
-        yield run_notes.UnfinishedRuns(tuple(left), len(titled))
+        from q1lab.judgment.run_notes import UnfinishedRuns
+
+        yield UnfinishedRuns(tuple(left), len(titled))
 
 
 def _titled(table: NumberTable) -> Iterator[tuple[str, OutsideRun]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 
 from q1lab.ground.command_table import acts
-from q1lab.tui.keys import KEYS, key_names
+from q1lab.tui.keys import all_keys, key_names
 from q1lab.tui.screens import step_actions
 from q1lab.tui.screens.base import AppScreen
 from q1lab.tui.theme import NAMES
@@ -52,7 +52,7 @@ class CommandProvider(Provider):
                 "a form",
                 partial(choose_boxes_to_tick, app),
             )
-        for name, key in KEYS.items():
+        for name, key in all_keys().items():
             active_key = active.get(name)
             if active_key is not None:
                 run = partial(app.run_action, key.action, active_key.node)

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from textual.binding import Binding
 from textual.keys import format_key
 
+from q1lab.ground import hooks
 from q1lab.ground.errors import Problem, nearest
 
 
@@ -36,7 +38,7 @@ class Key:
     """The key as the footer writes it, if not by its name."""
 
 
-KEYS: dict[str, Key] = {
+CORE_KEYS: dict[str, Key] = {
     # everywhere
     "app.study": Key("1", "app.go('study')", "study", "Go to the study screen"),
     "app.lab": Key("2", "app.go('lab')", "lab", "Go to the lab: studies and their training"),
@@ -79,9 +81,6 @@ KEYS: dict[str, Key] = {
     ),
     "lab.again": Key("R", "again", "run again", "Train the run under the cursor, and no other"),
     "lab.verdict": Key("v", "verdict", "verdict", "The whole comparison in words and bars", True),
-    "lab.sample": Key(
-        "H", "sample", "passages", "Read what both models write from one prompt", True
-    ),
     "lab.export": Key("o", "export", "export", "Write the chart or the numbers into a file"),
     "lab.wandb": Key("W", "wandb", "W&B", "The study at Weights & Biases; upload it"),
     "lab.filter": Key("slash", "filter", "find", "List the studies, and find one by its words"),
@@ -154,15 +153,6 @@ KEYS: dict[str, Key] = {
     ),
     "verdict.copy": Key("c", "copy", "copy", "Copy the comparison as text", True),
     "verdict.back": Key("escape", "back", "back", "Go back", True),
-    # what both models write
-    "sample.next": Key(
-        "n,right_square_bracket", "next(1)", "next", "Have both write another passage", True
-    ),
-    "sample.back_one": Key(
-        "p,left_square_bracket", "next(-1)", "previous", "Go to the passage before"
-    ),
-    "sample.copy": Key("c", "copy", "copy", "Copy both passages as text", True),
-    "sample.back": Key("escape", "back", "back", "Go back", True),
     # a run's log
     "log.top": Key("home", "top", "top", "Go to the log's beginning", True),
     "log.bottom": Key("end", "bottom", "follow", "Go to the log's end, and follow it", True),
@@ -181,6 +171,17 @@ NAMES = {
     "f1": "F1",
     "delete": "Del",
 }
+
+
+@cache
+def all_keys() -> Mapping[str, Key]:
+    """The table: the core's keys, then those of the plug-ins' screens."""
+    table = dict(CORE_KEYS)
+    for name, screen in hooks.study_screens().items():
+        table[f"lab.{name}"] = hooks.load(screen.key)
+        of_screen = hooks.load(screen.keys) if screen.keys else {}
+        table |= {f"{name}.{action}": key for action, key in of_screen.items()}
+    return table
 
 
 def key_name(key: str) -> str:
@@ -208,7 +209,7 @@ def bindings(where: str) -> list[Binding]:
             tooltip=key.more or key.words,
             system=False,
         )
-        for name, key in KEYS.items()
+        for name, key in all_keys().items()
         if name.split(".")[0] == where
     ]
 
@@ -217,8 +218,8 @@ def check_keymap(keymap: Mapping[str, str], where: str) -> dict[str, str]:
     """The remapping in Textual's form. Problem, naming file, key and the nearest action id, if it
     is not valid."""
     for name, keys in keymap.items():
-        if name not in KEYS:
-            hint = nearest(name, KEYS, "`q1lab config --keys` names all actions")
+        if name not in all_keys():
+            hint = nearest(name, all_keys(), "`q1lab config --keys` names all actions")
             raise Problem(f"{where}: keymap has no action {name!r}", next=hint)
         if not isinstance(keys, str) or not keys.strip():
             raise Problem(

@@ -1,10 +1,8 @@
-"""The comparison of a study: one frozen record that every screen, document and file tells from.
+"""The comparison of a study: its judgment and its plan, as one frozen record.
 
-Pure statistics are in intervals.py, sentences in verdict_text.py and its neighbors, the layout of
-the terminal in terminal_text.py, pictures in comparison_picture.py; comparison_cache.py makes it
-from the store and keeps it.
-Here is the record, and how it is put together from a plan and its runs. It is a dict only at the
-border: in the table ``results``, and in ``--json`` and ``export``.
+Here it is put together from the plan and the runs: they become numbers, and the judge
+(q1lab.judgment) does the rest. comparison_cache.py makes it from the store and keeps it. It is a
+dict only at the border: in the table ``results``, and in ``--json`` and ``export``.
 """
 
 from __future__ import annotations
@@ -17,7 +15,7 @@ from q1lab.ground import json_records
 from q1lab.ground.errors import Problem
 from q1lab.index.store import Row
 from q1lab.index.stored_results import RECORD_VERSION
-from q1lab.judgment import cost_columns, intervals, notes, run_notes
+from q1lab.judgment import conditions, cost_columns, intervals, notes, run_notes
 from q1lab.judgment.intervals import Analysis, Interval, Reason
 from q1lab.judgment.judge import judge
 from q1lab.judgment.notes import Note
@@ -355,14 +353,14 @@ def _differing(
 ) -> dict[str, dict[str, tuple[str, ...]]]:
     """The conditions that the runs differ in besides the modification: condition → value → runs."""
     named = [(_title(study, row), starts.get(row["id"], {})) for row in rows]
-    differ = run_notes.differing(named, CONDITIONS)
+    differ = conditions.differing(named, CONDITIONS)
     if (chosen := study.trainer.tuned) is not None and not _began_with_other_rate(
         study, rows, starts
     ):
         differ.pop(chosen.key, None)
     ended = [row for row in rows if row["state"] == RunState.FINISHED]
     if not study.max_iters:
-        differ |= run_notes.differing_steps([(_title(study, row), row["iter"]) for row in ended])
+        differ |= conditions.differing_steps([(_title(study, row), row["iter"]) for row in ended])
     return differ
 
 

@@ -431,7 +431,7 @@ class Facts:
 
     def _seen(self, step: Step) -> StepEvidence | None:
         """Something that an act has shown to the learner; for the post, the present draft, for
-        passages, those of the study that the step names or of the chosen modification."""
+        what tells of a study, that which the step names or one of the chosen modification."""
         action = step.ticking_action
         name = action.performed_act.name if action and action.performed_act else ""
         named = set(action.argv()[1 + len(name.split()) :] if action else ())

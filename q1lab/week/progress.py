@@ -126,7 +126,7 @@ QUESTION = re.compile(r"\(([a-h])\)\s.*?(?=\s*(?:§\S+\s*)?\([a-h]\)\s|\Z)", re.
 
 
 def letters_of(step: Step) -> str:
-    """The letters of a card's questions, such as ``abc``; "" for a single question."""
+    """The letters of a card's questions, such as a, b, c in one word; "" for a single question."""
     letters = "".join(match[1] for match in QUESTION.finditer(step.detail))
     return letters if letters == "abcdefgh"[: len(letters)] and len(letters) > 1 else ""
 

@@ -370,7 +370,7 @@ def test_a_seed_in_the_environment_has_to_be_proved() -> None:
         (("--command", "true", *ARMS, "--metric", "m", "--max-iters", "3"), "--set or --max-iters"),
         (
             ("--command", "true", *ARMS, "--metric", "m", "--engine", "notebook"),
-            "here or on Slurm",
+            "a command trains with --engine local",
         ),
     ],
 )

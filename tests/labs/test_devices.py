@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -10,6 +13,7 @@ from torch import nn
 
 from labs import data, devices, flat, keyed, loading
 from q1lab.ground import paths
+from tests.kit.places import ROOT
 
 
 def test_auto_takes_what_is_there_and_says_what_is_not() -> None:
@@ -120,3 +124,9 @@ def test_random_state_travels() -> None:
     a = torch.rand(3)
     devices.set_rng_state(torch.device("cpu"), state)
     assert torch.equal(torch.rand(3), a)
+
+
+def test_a_python_without_torch_is_named_with_its_path() -> None:
+    probe = [sys.executable, "-S", "-m", "labs.probe"]
+    done = subprocess.run(probe, cwd=ROOT, input="{}", capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["error"].startswith(f"{sys.executable} has no module torch")

@@ -16,7 +16,7 @@ import q1lab.tui
 from q1lab.index import learner_tables
 from q1lab.index.store import Store
 from q1lab.tui.app import Q1Lab
-from q1lab.tui.keys import KEYS, key_name
+from q1lab.tui.keys import all_keys, key_name
 from q1lab.tui.screens.answer import AnswerScreen
 from q1lab.tui.screens.confirm import ConfirmScreen
 from q1lab.tui.screens.form import FormScreen
@@ -230,7 +230,7 @@ async def test_a_click_on_a_key_presses_it_and_the_mouse_over_it_says_what_it_do
         line = app.screen.query_one(KeyLine)
         at = (line.render().plain.index("help"), 0)
         await pilot.hover(KeyLine, at)
-        assert line.tooltip == KEYS["app.help"].more
+        assert line.tooltip == all_keys()["app.help"].more
         await pilot.hover(KeyLine, (line.render().plain.index("palette") - 6, 0))
         assert line.tooltip is None
         await pilot.click(KeyLine, at)

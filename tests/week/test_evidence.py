@@ -404,27 +404,6 @@ def test_that_an_arm_diverges_is_an_answer_to_read(store: Store, week: Week) -> 
     assert done(store, week, step_of(week, "compare"))
 
 
-def test_passages_of_another_modification_are_not_those_that_were_asked_for(
-    store: Store, week: Week
-) -> None:
-    for variant in ("gqa", "rope"):
-        a_study(store, f"{variant}-1", ["finished"] * 6, variant=variant)
-        evidence.note_viewed(store, LABEL, "sample", f"{variant}-1", variant)
-        assert done(store, week, "b2-sample") == (variant == "rope")
-
-
-def test_the_baselines_passage_is_that_of_its_own_study(store: Store, week: Week) -> None:
-    """The step of A1 names a study; the one of B2 stands for the chosen modification."""
-    a_study(store, "rope-1", ["finished"] * 6)
-    evidence.note_viewed(store, LABEL, "sample", "rope-1", "rope")
-    assert not done(store, week, "a1-passage")
-    progress.tick_step(store, LABEL, "b2-sample", False)
-    a_study(store, "baseline-1", ["finished"] * 2, variant="baseline")
-    evidence.note_viewed(store, LABEL, "sample", "baseline-1", "baseline")
-    assert done(store, week, "a1-passage")
-    assert not done(store, week, "b2-sample")
-
-
 def test_a_prediction_is_committed_once_it_is_in_the_committed_document(
     store: Store, week: Week, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

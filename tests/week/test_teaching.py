@@ -475,9 +475,9 @@ def test_what_looks_cost_is_what_the_program_charges() -> None:
 def test_what_a_plan_finds_at_one_sd_is_what_its_looks_find() -> None:
     """The rows of B2, counted in invented studies; that of 3..8 is a row of docs/looks.md, too."""
     import numpy as np
-    from q1lab.statistics.intervals import later_level
     from scipy import stats
 
+    from q1lab.judgment.intervals import later_level
     from q1lab.record.history import ALPHA
 
     def claims(draws: Any, n: int, alpha: float) -> Any:

@@ -28,7 +28,7 @@ TESTS = {
         "tests/index/test_many_studies.py",
         "tests/doors/weights_and_biases/test_relay.py",
     ],
-    "engines": ["-m", "long", "tests/doors"],
+    "engines": ["-m", "long", "tests/plugins"],
 }
 PAGES = {"faults": DOCS / "reliability.md", "engines": DOCS / "engines.md"}
 

@@ -71,7 +71,7 @@ def commands_text() -> str:
 
 
 def keys_text() -> str:
-    from q1lab.tui.keys import KEYS, key_name
+    from q1lab.tui.keys import all_keys, key_name
 
     titles = {
         "app": "Everywhere",
@@ -99,7 +99,7 @@ def keys_text() -> str:
         return "\n".join(lines)
 
     letters: dict[str, tuple[str, list[str]]] = {}
-    for name, key in KEYS.items():
+    for name, key in all_keys().items():
         for letter in key.keys.split(","):
             if len(key_name(letter)) == 1:
                 letters.setdefault(letter, (key.words, []))[1].append(titles[name.split(".")[0]])
@@ -113,7 +113,7 @@ def keys_text() -> str:
     for where, title in titles.items():
         rows = [
             f"| `{name}` | {shown(key.keys)} | {key.more or key.words} |"
-            for name, key in KEYS.items()
+            for name, key in all_keys().items()
             if name.split(".")[0] == where
         ]
         parts.append(table(title, "action", "keys", "does", rows=rows))

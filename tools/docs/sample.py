@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from labs import data, sample
-from q1lab.index.blind_tests import TOKENS
-from q1lab.runner import passages
-from q1lab.statistics.hit_rate import hit_rate
+from q1lab.plugins.sample import passages
+from q1lab.plugins.sample.blind_tests import TOKENS
+from q1lab.plugins.sample.hit_rate import hit_rate
 from q1lab.study import corpora, studies
 from q1lab.study.events import final_loss
 from q1lab.study.studies import ARMS, Study, run_name

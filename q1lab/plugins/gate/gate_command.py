@@ -18,6 +18,7 @@ from q1lab.plugins.gate.gate_proposal import GateRequest
 from q1lab.runner import launch
 from q1lab.study import command_arms as loops
 from q1lab.study.command_line import Request
+from q1lab.study.engine_choice import engine_usages
 from q1lab.study.liveness import is_alive
 from q1lab.study.studies import Study
 
@@ -44,7 +45,11 @@ Examples:
     "--max-cost", type=click.IntRange(1), metavar="RUNS", help="The most runs to train now."
 )
 @click.option("--jobs", type=int, help="Runs that train at once. Default: 1.")
-@click.option("--engine", metavar="ENGINE", help="Where it trains: local or slurm.")
+@click.option(
+    "--engine",
+    metavar="ENGINE",
+    help=f"Where it trains: {' or '.join(engine_usages(for_commands=True))}.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as one line of JSON.")
 def gate(
     file: Path | None,

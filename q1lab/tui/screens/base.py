@@ -46,8 +46,8 @@ class AppScreen(ScreenHooks):
     takes_text: ClassVar[bool] = False
     """True for a form that opens in a text: what was typed on the way to it belongs there."""
     screen_name: ClassVar[str] = ""
-    """The screen's prefix in ``keys.KEYS``, from which it gets its bindings; a main screen's mode,
-    too."""
+    """The screen's prefix in the table of keys, from which it gets its bindings; a main screen's
+    mode, too."""
     _late: tuple[Any] | None = None
     """The result (in a tuple) to dismiss with once no screen is open above this one."""
 

@@ -14,7 +14,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Static
 
-from q1lab.tui.keys import KEYS, key_names
+from q1lab.tui.keys import all_keys, key_names
 from q1lab.tui.screens.base import Dialog
 from q1lab.tui.widgets.theme_colors import palette
 
@@ -103,7 +103,7 @@ def _tables(
     groups: dict[str, dict[str, tuple[list[str], str]]] = {SCREEN: {}, APP: {}, HERE: {}}
     for key, active in screen.active_bindings.items():
         binding = active.binding
-        key_info = KEYS.get(binding.id or "")
+        key_info = all_keys().get(binding.id or "")
         words = (
             (key_info.more or key_info.words)
             if key_info
@@ -120,7 +120,7 @@ def _tables(
     tables = []
     for title, rows in groups.items():
         if rows:
-            order = {name: index for index, name in enumerate(KEYS)}
+            order = {name: index for index, name in enumerate(all_keys())}
             names = sorted(rows, key=lambda name: order.get(name, len(order)))
             tables.append(
                 (title, [(key_names(",".join(rows[name][0])), rows[name][1]) for name in names])

@@ -10,10 +10,11 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import DataTable, OptionList, Static
 
+from q1lab.ground import hooks
 from q1lab.index.study_view import RunView
 from q1lab.judgment import figure, short_text
 from q1lab.runner import child_processes
-from q1lab.study.run_states import ENDED, MISSING, RunState
+from q1lab.study.run_states import ENDED, MISSING
 from q1lab.tui.screens import launch_opener
 from q1lab.tui.screens.base import MainScreen
 from q1lab.tui.screens.study_actions import StudyActions
@@ -168,13 +169,9 @@ class LabScreen(StudyActions, MainScreen):
                 and not view.alive
                 and any(run.state in MISSING for run in view.runs)
             )
-        if action == "sample":
-            return (
-                view is not None
-                and view.study.origin.is_ours
-                and view.study.trainer.has_model_files
-                and any(run.state is RunState.FINISHED for run in view.runs)
-            )
+        if action == "study_screen":
+            shows = hooks.load(hooks.study_screens()[str(parameters[0])].shows)
+            return view is not None and bool(shows(view))
         if action in NEED_A_STUDY:
             return view is not None
         return True

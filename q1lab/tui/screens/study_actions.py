@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
 
+from q1lab.ground import hooks
 from q1lab.ground.errors import Problem
 from q1lab.index.store import Store
 from q1lab.index.study_view import RunView
@@ -103,11 +104,11 @@ class StudyActions(MainScreen):
             plot = progress_figure.progress_figure(self.view.study, self.view.runs)
             self.app.push_screen(VerdictScreen(self.view.row.id, final_comparison(self.view), plot))
 
-    def action_sample(self) -> None:
-        from q1lab.tui.screens.sample import SampleScreen
-
+    def action_study_screen(self, name: str) -> None:
+        """Open a plug-in's screen on the study."""
         if self.view is not None:
-            self.app.push_screen(SampleScreen(self.view.study))
+            screen = hooks.load(hooks.study_screens()[name].screen)
+            self.app.push_screen(screen(self.view.study))
 
     def action_wandb(self) -> None:
         from q1lab.tui.screens.wandb import WandbScreen

@@ -1,5 +1,5 @@
 """A figure of differences as lines for the app: pair by pair while a study trains, then with
-interval and verdict. Layout only; rows, labels and caveats come from verdict/figure.py."""
+interval and verdict. Layout only; rows, labels and caveats come from judgment/figure.py."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 A prediction says which way the final metric will go, by how much, the smallest difference that
 would matter (δ), and how sure one is. It locks when it is committed or when the first study that
 carries it is planned. After that it can only be amended: the old one stays, the new one has its own
-date, and what a study carries is what is scored (statistics/prediction_score.py).
+date, and what a study carries is what is scored (judgment/prediction_score.py).
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from q1lab.ground import files
+from q1lab.ground.hooks import EngineKind, Plugin
 from q1lab.runner import child_processes
 from q1lab.runner.engine import EngineCheck, JobNews
 from q1lab.runner.remote_engine import Remote
@@ -26,8 +27,6 @@ from q1lab.study.studies import Study
 class Toy(Remote):
     """``FOLDER`` has a file with the process id of each job, which its worker holds locked: a
     process that has just begun may not show its command line yet, but its lock came before it."""
-
-    usage = "toy=FOLDER"
 
     def __init__(self, address: str, options: Mapping[str, str]) -> None:
         self.folder = Path(address)
@@ -72,6 +71,12 @@ class Toy(Remote):
             os.killpg(int(job.id), signal.SIGTERM)
 
 
+PLUGIN = Plugin(
+    about="an engine, for tests",
+    engines={"toy": EngineKind("tests.kit.engines.toy:Toy", "toy=FOLDER")},
+)
+
+
 def install(folder: Path) -> None:
     """The metadata that pip would write into site-packages, for a ``folder`` that is on Python's
     path."""
@@ -79,7 +84,7 @@ def install(folder: Path) -> None:
     dist_info.mkdir()
     (dist_info / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-engine\nVersion: 1\n")
     (dist_info / "entry_points.txt").write_text(
-        "[q1lab.engines]\ntoy = tests.kit.engines.toy:Toy\n"
+        "[q1lab.plugins]\ntoy = tests.kit.engines.toy:PLUGIN\n"
     )
 
 

@@ -266,7 +266,10 @@ def test_a_baseline_with_other_arguments_is_refused() -> None:
         ((*BASE[1:],), "two arms are compared"),
         ((*BASE[1:], "--arm", "a=--lr=1", "--arm", "b=--lr=2"), "one proposal"),
         (("--metric", "m"), "go with --command"),
-        ((*BASE[1:], "--arm", BETTER, "--engine", "notebook"), "here or on Slurm"),
+        (
+            (*BASE[1:], "--arm", BETTER, "--engine", "notebook"),
+            "a command trains with --engine local",
+        ),
         ((*BASE[1:], "--arm", BETTER, "--max-cost", "0"), "--max-cost"),
     ],
 )

@@ -3,6 +3,8 @@ with the same random numbers, by the saved weights of one seed."""
 
 from __future__ import annotations
 
+import os
+import shlex
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +49,12 @@ class UnseenModels(Problem):
             next=f"`q1lab sample {study.id}` names them and asks",
         )
         self.files = files
+
+
+def sampler_command() -> list[str]:
+    """The command of the sampler; ``Q1LAB_SAMPLER`` replaces it likewise."""
+    python = child_processes.python_module("labs.sample")
+    return shlex.split(os.environ.get("Q1LAB_SAMPLER", "")) or python
 
 
 def seeds_with_weights(study: Study) -> list[int]:
@@ -148,7 +156,7 @@ def write_passages(
         "threads": 1,
     }
     answer = child_processes.ask_child(
-        child_processes.sampler_command(),
+        sampler_command(),
         question,
         seconds=SECONDS_TO_START + SECONDS_PER_TOKEN * tokens * count,
         env=child_processes.stranger_environment(1),

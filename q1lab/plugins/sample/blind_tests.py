@@ -12,8 +12,8 @@ from typing import Any
 
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.index.store import Store
-from q1lab.runner.passages import PassagePair
-from q1lab.statistics.hit_rate import HitRate, hit_rate
+from q1lab.plugins.sample.hit_rate import HitRate, hit_rate
+from q1lab.plugins.sample.passages import PassagePair
 from q1lab.study.studies import Study
 
 PAIRS, TOKENS = 20, 200

@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from q1lab.doors.ray_engine import Ray, node_folder
 from q1lab.ground.errors import Problem
+from q1lab.plugins.ray.ray_engine import Ray, node_folder
 from q1lab.runner import launch
 from q1lab.runner.engine import OutOfReach, Refused
 from q1lab.study import studies

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from q1lab.index.blind_tests import BlindTest
-from q1lab.statistics.hit_rate import BlindVerdict, HitRate
+from collections.abc import Iterator
+
+from q1lab.index.store import Store
+from q1lab.plugins.sample.blind_tests import BlindTest, read_tests, total
+from q1lab.plugins.sample.hit_rate import BlindVerdict, HitRate
+from q1lab.study.studies import Study
 
 CONCLUSIONS = {
     BlindVerdict.CAN_TELL: "reading can tell the two models apart",
@@ -32,6 +36,13 @@ def rate_sentence(rate: HitRate) -> str:
         f"prompt, I picked the one that the modified model wrote {_share(rate)}. Guessing gets "
         f"50%, so {CONCLUSIONS[rate.verdict]}."
     )
+
+
+def facts(store: Store, study: Study) -> Iterator[str]:
+    """The sentence that documents tell of a study: the result of its finished blind tests."""
+    rate = total(read_tests(store, study))
+    if rate is not None:
+        yield rate_sentence(rate)
 
 
 def _share(rate: HitRate) -> str:

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from q1lab.doors.slurm_engine import Slurm
 from q1lab.ground import paths
+from q1lab.plugins.slurm.slurm_engine import Slurm
 from q1lab.runner import launch
 from q1lab.study import studies
 from q1lab.study.engine_state import Job
@@ -171,7 +171,7 @@ def test_the_same_submission_twice_is_one_array(cluster: kit.Slurm) -> None:
 def test_a_busy_queue_is_no_error(cluster: kit.Slurm, monkeypatch: pytest.MonkeyPatch) -> None:
     """A study is planned and handed over while no node is free, and trains when one is. A look at
     a node, which the doctor takes, says that none is."""
-    monkeypatch.setattr("q1lab.doors.slurm_engine.NODE_SECONDS", 2)
+    monkeypatch.setattr("q1lab.plugins.slurm.slurm_engine.NODE_SECONDS", 2)
     wide = ["sbatch", "--ntasks=2", "--output=/dev/null", "--job-name=wide", "--wrap=sleep 600"]
     subprocess.run(wide, env=cluster.env, capture_output=True, check=True)
     squeue = ["squeue", "-h", "-n", "wide", "-t", "R"]

@@ -1,8 +1,8 @@
 """The notebook engine: a study is planned here, and trained where a person takes its notebook or
 zip.
 
-``q1lab export --format notebook`` writes the file (q1lab.doors.notebook_files); ``q1lab import``
-takes the results.
+``q1lab export --format notebook`` writes the file (notebook_files); ``q1lab import`` takes the
+results.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from q1lab.study.studies import Study
 
 class Notebook(Engine):
     """Any machine with PyTorch to which a person takes the notebook."""
-
-    usage = "notebook"
 
     def check(self) -> list[EngineCheck]:
         message = "nothing is needed here; Colab, Kaggle or another machine has to have PyTorch"
@@ -37,13 +35,6 @@ class Notebook(Engine):
         return (
             f"q1lab export {study_id} --format notebook · then q1lab import {study_id}-results.zip"
         )
-
-    @staticmethod
-    def portable_file(study: Study, runs: list[str], suffix: str) -> bytes | str:
-        from q1lab.doors import notebook_files
-
-        make = notebook_files.notebook_zip if suffix == ".zip" else notebook_files.notebook_json
-        return make(study, runs)
 
     def crew(self, study: Study, launch: int, lock: int, tick: Callable[[], None]) -> Crew:
         raise Problem(f"{study.id} is trained by hand: {self.manual_command(study.id)}")

@@ -11,22 +11,23 @@ from textual.widgets import Static
 
 from q1lab.ground.errors import Problem
 from q1lab.judgment.terminal_text import STYLES
-from q1lab.runner import child_processes, passages
-from q1lab.runner.passages import PassagePair
+from q1lab.plugins.sample import passages
+from q1lab.plugins.sample.passage_text import TOKENS, pair_lines
+from q1lab.plugins.sample.passages import PassagePair
+from q1lab.runner import child_processes
 from q1lab.study.studies import Study
 from q1lab.tui.background import run_in_background
 from q1lab.tui.desktop import copy_text
 from q1lab.tui.screens.base import FullScreen
 from q1lab.tui.widgets.fitted_text import FittedText
 from q1lab.tui.widgets.theme_colors import palette
-from q1lab.verdict.passage_text import TOKENS, pair_lines
 from q1lab.week import evidence
 
 
 class SampleScreen(FullScreen[None]):
     """Esc goes back; ``n`` and ``p`` have another passage written, ``c`` copies the text."""
 
-    CSS_PATH = "../lab.tcss"
+    CSS_PATH = "sample.tcss"
     screen_name = "sample"
 
     def __init__(self, study: Study) -> None:

@@ -16,8 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from q1lab.ground import paths
+from q1lab.ground.errors import Problem
 from q1lab.ground.files import read_bytes
 from q1lab.ground.text_formats import plural
+from q1lab.index import ingest_events
+from q1lab.index.store import Store
 from q1lab.study import bundle, corpora, seed_range
 from q1lab.study.events import closing_exit
 from q1lab.study.run_states import ENDED
@@ -131,6 +134,20 @@ if __name__ == "__main__":
     pack()
     sys.exit(1 if any(codes) else 0)
 '''
+
+
+def export(store: Store, study: Study, suffix: str) -> bytes:
+    """The runs that a study lacks, as a notebook or, for ``.zip``, with one script. OSError if the
+    study's data is not here any more."""
+    if not study.trainer.has_model_files:
+        raise Problem(f"{study.id} trains by a command, and a notebook can't run that")
+    ingest_events.ingest_study(store, study)
+    missing = store.missing_runs(study)
+    if not missing:
+        raise Problem(f"{study.id} is complete; there is nothing to train")
+    if suffix == ".zip":
+        return notebook_zip(study, missing)
+    return notebook_json(study, missing).encode()
 
 
 def notebook_zip(study: Study, runs: list[str]) -> bytes:

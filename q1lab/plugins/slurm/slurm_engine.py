@@ -96,9 +96,6 @@ USABLE_NODE_STATES = ("idle", "mix", "alloc", "comp")
 class Slurm(Remote):
     """The Slurm cluster that this login node belongs to."""
 
-    usage = "slurm"
-    runs_commands = True
-
     def __init__(self, address: str, options: Mapping[str, str]) -> None:
         for key in options:
             if key in RESERVED_OPTIONS:

@@ -8,10 +8,10 @@ import pytest
 
 from q1lab.index import learner_tables
 from q1lab.index.store import Store
+from q1lab.plugins.sample.screen import SampleScreen
 from q1lab.study import corpora
 from q1lab.study.studies import Study
 from q1lab.tui.screens.lab import LabScreen
-from q1lab.tui.screens.sample import SampleScreen
 from tests.kit.lab_home import app, finish, make_study, open_lab, train, until, words
 from tests.kit.places import KIT
 from tests.kit.tiny_study import TEXT

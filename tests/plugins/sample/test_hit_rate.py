@@ -7,7 +7,7 @@ import math
 import pytest
 from scipy.stats import binomtest
 
-from q1lab.statistics.hit_rate import BlindVerdict, hit_rate
+from q1lab.plugins.sample.hit_rate import BlindVerdict, hit_rate
 
 
 @pytest.mark.parametrize("hits", range(21))

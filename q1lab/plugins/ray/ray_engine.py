@@ -50,8 +50,6 @@ MAX_LINES = 5000
 class Ray(Remote):
     """A Ray cluster, reached at its dashboard's address."""
 
-    usage = "ray=http://HOST:8265"
-
     def __init__(self, address: str, options: Mapping[str, str]) -> None:
         try:
             parts = urllib.parse.urlsplit(address)

@@ -96,9 +96,10 @@ def test_an_engine_that_is_not_installed_any_more(
 def test_an_engine_that_is_broken_is_one_line(engine: str) -> None:
     site = Path(os.environ["PYTHONPATH"])
     (site / "toy_engine-1.dist-info" / "entry_points.txt").write_text(
-        "[q1lab.engines]\ntoy = no_such_module:Toy\n"
+        "[q1lab.plugins]\ntoy = no_such_module:PLUGIN\n"
     )
     done = q1lab(*RUN, "--seeds", "1", "--engine", engine)
     assert done.returncode == 2
-    assert "'toy'" in done.stderr
+    assert "there is no such engine" in done.stderr
+    assert "the plug-in toy is left out: " in done.stderr
     assert "'no_such_module'" in done.stderr

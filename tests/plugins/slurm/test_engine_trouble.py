@@ -18,12 +18,12 @@ from pathlib import Path
 import pytest
 
 from q1lab.commands.cli import run_command_line as q1lab
-from q1lab.doors.slurm_engine import Slurm, _cell_state, minutes_of_limit
 from q1lab.ground import paths
 from q1lab.ground.errors import STATUSES
 from q1lab.index import study_view
 from q1lab.index.store import Store
 from q1lab.planning import study_plan
+from q1lab.plugins.slurm.slurm_engine import Slurm, _cell_state, minutes_of_limit
 from q1lab.runner import launch, remote_engine
 from q1lab.runner.engine import JobNews, OutOfReach, Refused
 from q1lab.runner.local_engine import Local
@@ -406,16 +406,3 @@ def test_the_next_time_limit_is_enough_for_what_is_left(
 )
 def test_a_time_limit_in_minutes(limit: str, minutes: int) -> None:
     assert minutes_of_limit(limit) == minutes
-
-
-def test_a_python_without_ray_is_named_with_its_path() -> None:
-    job = ROOT / "labs" / "engines" / "ray_job.py"
-    done = subprocess.run([sys.executable, "-S", job], capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert done.stderr.startswith(f"{sys.executable} runs this job and has no module ray")
-
-
-def test_a_python_without_torch_is_named_with_its_path() -> None:
-    probe = [sys.executable, "-S", "-m", "labs.probe"]
-    done = subprocess.run(probe, cwd=ROOT, input="{}", capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout)["error"].startswith(f"{sys.executable} has no module torch")

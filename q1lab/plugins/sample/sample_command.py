@@ -14,12 +14,12 @@ from q1lab.commands.completion import study_argument
 from q1lab.ground.errors import INTERRUPTED, OK, UNFINISHED, Problem
 from q1lab.index import journal
 from q1lab.index.store import Store
-from q1lab.runner import passages
+from q1lab.plugins.sample import passages
 from q1lab.study import studies
 from q1lab.study.studies import ARMS, Study
 
 if TYPE_CHECKING:
-    from q1lab.index.blind_tests import BlindTest
+    from q1lab.plugins.sample.blind_tests import BlindTest
 
 
 @click.command(
@@ -81,8 +81,8 @@ def sample(
     pairs of passages in random order, continues where you left off, and scores your answers once
     all are given.
     """
+    from q1lab.plugins.sample.passage_text import TOKENS
     from q1lab.verdict import comparison_cache
-    from q1lab.verdict.passage_text import TOKENS
 
     chosen = studies.load(comparison_cache.resolve_study_id(study))
     if new_test and not blind:
@@ -129,7 +129,7 @@ def print_pair(study: Study, pair: passages.PassagePair) -> None:
     """Print what both models wrote."""
     from rich.console import Console
 
-    from q1lab.verdict.passage_text import pair_lines
+    from q1lab.plugins.sample.passage_text import pair_lines
 
     console = Console(highlight=False)
     for line in pair_lines(study, pair, console.width):
@@ -148,7 +148,7 @@ def take_blind_test(
 ) -> int:
     """Begin a blind test, or go on with the one that was left; print the result once each pair has
     an answer. With ``as_json`` print where the tests stand, and ask nothing."""
-    from q1lab.index import blind_tests
+    from q1lab.plugins.sample import blind_tests
 
     tests = blind_tests.read_tests(store, study)
     if as_json:
@@ -185,8 +185,8 @@ def _ask_pairs(store: Store, study: Study, test: BlindTest) -> None:
     """Ask about each pair that has no answer yet. Problem where the learner leaves."""
     from rich.console import Console
 
-    from q1lab.index import blind_tests
-    from q1lab.verdict.passage_text import Passage, passage_lines, prompt_lines
+    from q1lab.plugins.sample import blind_tests
+    from q1lab.plugins.sample.passage_text import Passage, passage_lines, prompt_lines
 
     def left(code: int = UNFINISHED) -> Problem:
         answers = blind_tests.read_tests(store, study)[test.number - 1].answers
@@ -220,8 +220,7 @@ def _ask_pairs(store: Store, study: Study, test: BlindTest) -> None:
 
 
 def _print_result(study: Study, tests: Sequence[BlindTest]) -> None:
-    from q1lab.index import blind_tests
-    from q1lab.verdict import blind_text
+    from q1lab.plugins.sample import blind_tests, blind_text
 
     click.echo(f"{study.id}, blind:")
     for test in tests:

@@ -9,12 +9,11 @@ import pytest
 
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
-from q1lab.index import blind_tests
-from q1lab.index.blind_tests import BlindTest
 from q1lab.index.store import Store
-from q1lab.runner.passages import PassagePair
-from q1lab.statistics.hit_rate import BlindVerdict
-from q1lab.verdict import blind_text
+from q1lab.plugins.sample import blind_tests, blind_text
+from q1lab.plugins.sample.blind_tests import BlindTest
+from q1lab.plugins.sample.hit_rate import BlindVerdict
+from q1lab.plugins.sample.passages import PassagePair
 from tests.kit import lab_home
 
 PAIRS = [PassagePair(f"prompt {k}", f"old {k}", f"new {k}") for k in range(20)]
