@@ -50,7 +50,6 @@ that is just wrong is told from a newer one."""
 
 INDEX_TABLES = ("studies", "runs", "metrics", "results")
 CORE_TABLES = (*INDEX_TABLES, *journal_tables.JOURNAL_TABLES)
-TABLE_NAMES = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
 
 
 def all_tables() -> tuple[str, ...]:
@@ -148,7 +147,7 @@ class Store:
             db.execute("PRAGMA journal_mode = DELETE")
             version = db.execute("PRAGMA user_version").fetchone()[0]
             application = db.execute("PRAGMA application_id").fetchone()[0]
-            tables = {row[0] for row in db.execute(TABLE_NAMES)}
+            tables = {row[0] for row in db.execute("SELECT name FROM sqlite_schema")}
             if 0 < version < SCHEMA:
                 raise OlderIndex(f"its schema is {version}")
             is_numbered = application == APPLICATION_ID + version
@@ -156,8 +155,8 @@ class Store:
                 raise self._newer(version)
             if not is_numbered or not tables.issuperset(CORE_TABLES):
                 raise DamagedIndex("its tables are not those of q1lab")
-            if tables != set(all_tables()):
-                raise OlderIndex("other plug-ins were here")
+            if not tables.issuperset(all_tables()):
+                raise OlderIndex("a plug-in is new")
             if size < QUICK_CHECK_BYTES:
                 check = db.execute("PRAGMA quick_check(1)").fetchone()[0]
                 if check != "ok":
@@ -267,7 +266,8 @@ class Store:
             offset = self._journal_mark()  # another viewer may have been faster
             news = None if fold_all else self._news(offset)
             # what an earlier look could not read was said then
-            since = 0 if news is None and not fold_all else offset.lines
+            is_known = are_same and (news is not None or fold_all)
+            since = offset.lines if is_known else 0
             if news is None:
                 self._give_notice(self._keep_what_it_lost())
                 for table in journal_tables.tables_of_journal():

@@ -186,3 +186,4 @@ def test_an_outsiders_tables_are_no_damage(home: Path) -> None:
     db.close()
     with Store() as store:
         assert store.notice is None
+        assert store.db.execute("SELECT count(*) FROM mine").fetchone()[0] == 0

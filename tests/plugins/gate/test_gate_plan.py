@@ -10,7 +10,7 @@ from q1lab.ground import paths
 from q1lab.study import studies
 from tests.kit.commands import q1lab
 from tests.kit.lab_home import compared, finish, make_study
-from tests.kit.without_plugin import run_from, without_plugin
+from tests.kit.without import Without
 from tests.plugins.gate.test_gate_list import proposals
 from tests.study.test_parts import LEVELS, LOOP, NOT_KNOWN
 
@@ -31,34 +31,33 @@ def test_it_is_no_range() -> None:
 
 
 @pytest.fixture
-def away(tmp_path: Path) -> Path:
+def away(tmp_path: Path) -> Without:
     """A q1lab without the gate, and a home with a night of it and another study."""
     proposals("tonight", "idea-2", "idea-1", "idea-2")
     study = make_study("rope-1", created="2026-04-02T09:00:00+00:00")
     finish(study)
     compared(study)
-    return without_plugin("gate", tmp_path)
+    return Without("gate", tmp_path)
 
 
 @pytest.mark.parametrize("index", ["kept", "made again"])
 def test_without_the_plugin_its_studies_are_named_and_nothing_is_lost(
-    away: Path, index: str
+    away: Without, index: str
 ) -> None:
     before, answers = files(), q1lab("status", "--json").stdout
     assert "1 of 2 kept" in q1lab("status").stdout
     if index == "made again":
         paths.database_file().unlink()
 
-    shown = run_from(away, "status")
-    assert shown.returncode == 0, shown.stderr
+    shown = away.q1lab("status")
     for name in ("idea-1", "idea-2"):
         line = f"{name} can't be read: study.json has the design 'gate', of a plug-in that is not"
         assert line in shown.stdout
     assert shown.stdout.count("idea-") == 2, "each is one line, and no other design's"
-    assert run_from(away, "compare", "rope-1").stdout == q1lab("compare", "rope-1").stdout
-    assert "design 'gate'" in run_from(away, "compare", "idea-1").stderr
-    assert "gate" not in run_from(away, "--help").stdout
-    assert run_from(away, "gate").returncode == 2
+    assert away.q1lab("compare", "rope-1").stdout == q1lab("compare", "rope-1").stdout
+    assert "design 'gate'" in away.q1lab("compare", "idea-1", code=1).stderr
+    assert "gate" not in away.q1lab("--help").stdout
+    away.q1lab("gate", code=2)
 
     assert q1lab("status", "--json").stdout == answers
     assert "1 of 2 kept" in q1lab("status").stdout
@@ -66,10 +65,10 @@ def test_without_the_plugin_its_studies_are_named_and_nothing_is_lost(
 
 
 def test_a_proposal_that_was_deleted_without_the_plugin_comes_back_with_its_answer(
-    away: Path,
+    away: Without,
 ) -> None:
-    assert run_from(away, "delete", "idea-2", "--yes").returncode == 0
-    assert "design 'gate'" in run_from(away, "restore", "idea-2").stderr
+    away.q1lab("delete", "idea-2", "--yes")
+    assert "design 'gate'" in away.q1lab("restore", "idea-2", code=1).stderr
     assert "1 of 2 kept" in q1lab("status").stdout
 
 
