@@ -29,7 +29,7 @@ ROOMS: dict[str, tuple[int, str]] = {
     "documents": (31_050, BEGINNING),
     "doors": (15_900, BEGINNING),
     "ground": (17_000, BEGINNING),
-    "index": (18_000, BEGINNING),
+    "index": (18_050, BEGINNING),
     "judgment": (40_750, BEGINNING),
     "labs": (59_500, BEGINNING),
     "planning": (12_100, BEGINNING),

@@ -15,7 +15,7 @@ import click
 
 from q1lab import __version__
 from q1lab.commands._output import wrapped
-from q1lab.ground import hooks, paths
+from q1lab.ground import paths, plugin_finder
 from q1lab.ground.errors import FAILED, OK, OUT_OF_TOUCH, Problem
 from q1lab.ground.files import printable
 from q1lab.runner import child_processes
@@ -111,8 +111,8 @@ def examine_engine(choice: EngineChoice) -> dict[str, Any]:
 
 def plugin_findings() -> dict[str, Any]:
     """The plug-ins that are here, and those that ship with q1lab and are away."""
-    gone = ", ".join(hooks.away())
-    here = ", ".join(hooks.named_plugins(installed=True))
+    gone = ", ".join(plugin_finder.away())
+    here = ", ".join(plugin_finder.named_plugins(installed=True))
     return {"plug-ins": here, **({"plug-ins_away": gone} if gone else {})}
 
 

@@ -11,7 +11,7 @@ import click
 from q1lab.commands._output import force_option, print_json, say_written
 from q1lab.commands.completion import study_argument
 from q1lab.documents.result_files import SUFFIXES
-from q1lab.ground import hooks
+from q1lab.ground import plugin_finder
 from q1lab.ground.errors import FAILED, NOTICES, OK, Problem
 from q1lab.ground.hooks import ExportFormat
 from q1lab.index.store import Store
@@ -22,7 +22,7 @@ ARCHIVE = "archive"
 ARCHIVE_SUFFIX = ".q1lab.zip"
 ADDED: Mapping[str, ExportFormat] = {
     name: form
-    for plugin in hooks.plugins(installed=True)
+    for plugin in plugin_finder.plugins(installed=True)
     for name, form in plugin.formats.items()
     if name not in (*SUFFIXES, ARCHIVE)
 }
@@ -176,7 +176,7 @@ def _write_added(store: Store, study: Study, added: ExportFormat, path: Path, fo
     from q1lab.ground.write_intents import write_output
 
     try:
-        content = hooks.load(added.write)(store, study, path.suffix)
+        content = plugin_finder.load(added.write)(store, study, path.suffix)
         write_output(path, content, force=force)
     except OSError as error:
         raise Problem(

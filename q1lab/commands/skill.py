@@ -8,7 +8,7 @@ import click
 
 from q1lab.commands import _documents as shared
 from q1lab.commands._output import force_option, print_json
-from q1lab.ground import command_table, hooks, paths
+from q1lab.ground import command_table, paths, plugin_finder
 from q1lab.ground.errors import EXIT_STATUS, OK, Problem
 from q1lab.ground.files import prove_inside, read_text
 from q1lab.index import journal
@@ -18,7 +18,9 @@ SKILL_NAME = "q1lab"
 PAGES = ("plan", "run", "look", "documents", "learner")
 """Pages of the skill, each a file in references/."""
 ADDED_PAGES = {
-    name: page for plugin in hooks.plugins() for name, page in plugin.skill_pages.items()
+    name: page
+    for plugin in plugin_finder.plugins(installed=True)
+    for name, page in plugin.skill_pages.items()
 }
 """The pages of plug-ins."""
 
@@ -85,7 +87,7 @@ def skill_files() -> dict[str, str]:
             text = text.replace("{{" + key + "}}", value)
         pages[name] = text
     for name, page in ADDED_PAGES.items():
-        pages[f"references/{name}.md"] = hooks.load(page.text)()
+        pages[f"references/{name}.md"] = plugin_finder.load(page.text)()
     return pages
 
 

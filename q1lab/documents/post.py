@@ -18,7 +18,7 @@ from q1lab.documents.document_data import Answer, quarter_of
 from q1lab.documents.markdown_escape import Md
 from q1lab.documents.modification import Modification
 from q1lab.documents.templates import Rendered, render_template
-from q1lab.ground import hooks
+from q1lab.ground import plugin_finder
 from q1lab.index.store import Store
 from q1lab.study import studies
 from q1lab.study.studies import Study
@@ -124,6 +124,6 @@ def gather_post(store: Store, week: Week, *, title: str | None = None) -> Post:
 
 def _facts(store: Store, study: Study) -> Iterator[str]:
     """The sentences that plug-ins tell of a study."""
-    for plugin in hooks.plugins(installed=True):
+    for plugin in plugin_finder.plugins(installed=True):
         if plugin.study_facts:
-            yield from hooks.load(plugin.study_facts)(store, study)
+            yield from plugin_finder.load(plugin.study_facts)(store, study)

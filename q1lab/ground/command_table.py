@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from q1lab.ground import hooks
+from q1lab.ground import plugin_finder
 from q1lab.ground.act import AROUND, MODEL, STUDIES, WEEK, Act
 from q1lab.ground.errors import Problem, nearest
 
@@ -247,7 +247,7 @@ CORE_ACTS = (
 def acts(*, installed: bool = False) -> Mapping[str, Act]:
     """Every act by its name: the core's, those of the plug-ins that ship, and with ``installed``
     those of other packages, which take a while to find."""
-    added = (act for plugin in hooks.plugins(installed=installed) for act in plugin.acts)
+    added = (act for plugin in plugin_finder.plugins(installed=installed) for act in plugin.acts)
     return {act.name: act for act in (*CORE_ACTS, *added)}
 
 

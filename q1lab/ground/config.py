@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from q1lab.ground import hooks, paths
+from q1lab.ground import hooks, paths, plugin_finder
 from q1lab.ground.errors import FAILED, Problem, nearest
 from q1lab.ground.files import (
     absolute_path,
@@ -94,7 +94,7 @@ HELP = MappingProxyType(
 
 def engine_settings() -> str:
     """The lines of which a table ``[engine.…]`` has one."""
-    kinds = [kind for plugin in hooks.plugins() for kind in plugin.engines.values()]
+    kinds = [kind for plugin in plugin_finder.plugins() for kind in plugin.engines.values()]
     return " or ".join(kind.setting for kind in kinds) or "its kind"
 
 
@@ -131,7 +131,8 @@ def load_settings(file: Path | None = None, env: Mapping[str, str] = os.environ)
 
 def _settings_of_plugin(name: str) -> hooks.Place:
     """The place of a plug-in's check of its own settings; empty where there is none."""
-    plugin = hooks.named_plugins().get(name) or hooks.named_plugins(installed=True).get(name)
+    shipped = plugin_finder.named_plugins()
+    plugin = shipped.get(name) or plugin_finder.named_plugins(installed=True).get(name)
     return "" if plugin is None else plugin.settings
 
 
@@ -139,7 +140,7 @@ def _checked_table(name: str, value: Any, check: hooks.Place, where: str) -> Map
     if not isinstance(value, dict):
         raise Problem(f"{where}: {name} is a table, [{name}]")
     try:
-        return MappingProxyType(dict(hooks.load(check)(value)))
+        return MappingProxyType(dict(plugin_finder.load(check)(value)))
     except ValueError as error:
         raise Problem(f"{where}: [{name}]: {error}") from error
 

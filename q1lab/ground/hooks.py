@@ -1,32 +1,72 @@
-"""Every seam of q1lab on one page: what a plug-in may add, and how plug-ins are found.
+"""Every seam of q1lab on one page: what a plug-in may add.
 
-A plug-in is all of one feature in one folder: ``q1lab/plugins/NAME``, whose module has ``PLUGIN``.
-Another package adds one by an entry point of the group ``q1lab.plugins`` that names its ``PLUGIN``.
-The core imports no plug-in, and a plug-in no other; each is reached through this page alone. A
-``Place`` is code by its address, ``module:attribute``, imported at its first use.
+A plug-in is all of one feature in one folder: ``q1lab/plugins/NAME``, whose module has a Plugin as
+PLUGIN. Another package adds one by an entry point of the group ``q1lab.plugins`` that names its own;
+tests/plugins/test_other_package.py holds a whole one. The core imports no plug-in, and a plug-in
+no other: each is reached through this page alone. plugin_finder.py finds them.
+
+A ``Place`` is code by its address, ``module:attribute``, imported at its first use. The signatures
+below name ``Store`` (q1lab.index.store), ``Study`` (q1lab.study.studies), ``StudyView``
+(q1lab.index.study_view), ``Request`` and ``TypedSeeds`` (q1lab.study.command_line, design),
+``KeptStudy`` (q1lab.study.kept_folder) and ``Draft`` (q1lab.study.study_draft).
 """
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-from collections.abc import Iterator, Mapping
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from io import StringIO
-from typing import TYPE_CHECKING, Any
 
 from q1lab.ground.act import Act
-from q1lab.ground.errors import NOTICES
-
-if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
 
 Place = str
 VERSION = 1
-"""Of this page. A plug-in that names another one is left out, and said to be."""
-GROUP = "q1lab.plugins"
+"""The version of this page. A plug-in that names another one is left out, and said to be."""
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """All that one feature adds. Everything has a default: a plug-in names what it has."""
+
+    about: str
+    """One line that says what it is for."""
+    version: int = VERSION
+    """The version of this page that it was written for."""
+
+    # from any package
+
+    acts: tuple[Act, ...] = ()
+    """Commands: ``Act(name, about, MORE, "module:attribute")`` with the click command's place.
+    q1lab.ground.act says what else a row may hold; one without a section is no command."""
+    trainers: Mapping[str, PartKind] = field(default_factory=dict)
+    """Trainers by kind. `q1lab run` gives a request to the first that accepts it, plug-ins before
+    the core."""
+    designs: Mapping[str, PartKind] = field(default_factory=dict)
+    """Designs by kind. The first that can parse --seeds reads it, plug-ins before the core."""
+    engines: Mapping[str, EngineKind] = field(default_factory=dict)
+    """Places where studies train, by the word after ``--engine``."""
+    study_screens: tuple[StudyScreen, ...] = ()
+    """Screens of the app that open on a study."""
+    study_facts: Place = ""
+    """``(Store, Study) -> Iterator[str]``: sentences that documents tell of a study."""
+    formats: Mapping[str, ExportFormat] = field(default_factory=dict)
+    """Formats of `q1lab export`, by the word after ``--format``."""
+    settings: Place = ""
+    """``(Mapping) -> Mapping``: checks the plug-in's table of config.toml, ``[NAME]``, which it
+    reads as ``load_settings().plugins["NAME"]``. ValueError for a value that doesn't fit."""
+    skill_pages: Mapping[str, SkillPage] = field(default_factory=dict)
+    """Pages of `q1lab skill`, by the word after it."""
+
+    # from plug-ins that ship with q1lab alone: every command reads the journal, and does not look
+    # for other packages first
+
+    entries: Mapping[str, EntryKind] = field(default_factory=dict)
+    """Lines of the journal, by their ``act``. A command writes one by ``with store.act() as add:
+    add(ACT, …)``."""
+    tables: Mapping[str, str] = field(default_factory=dict)
+    """Tables of the index that its entries fill: name → CREATE TABLE, parents first."""
+    row_groups: Place = ""
+    """``(Store) -> {study: q1lab.verdict.result_rows.RowGroup}``: studies that a list folds into
+    one line, with each study's answer by the plug-in's own rule."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +76,8 @@ class PartKind:
     place: Place
     """Its class: a q1lab.study.trainer.Trainer, or a q1lab.study.design.Design."""
     draft: Place = ""
-    """Of a trainer: ``(Request, Store) -> Draft``, the study that `q1lab run` would make."""
+    """Of a trainer: ``(Request, TypedSeeds, KeptStudy | None, Store) -> Draft``, the study that
+    `q1lab run` would make."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +105,12 @@ class EntryKind:
     """A kind of line in the journal."""
 
     fields: Place
-    """``{field: kind}``, as q1lab.index.entry_fields reads kinds."""
+    """``{"study": str, "kept": bool}``: each field's kind; one that is ``NotRequired[…]`` may be
+    absent."""
     fold: Place
-    """``(db, body) -> None``: takes a line into the plug-in's tables."""
+    """``(sqlite3.Connection, Mapping) -> None``: takes a line into the plug-in's tables."""
     learner_only: str = ""
-    """The thing that the line records, if only the learner may do it: "a tick"."""
+    """The act that agents are refused, such as "a tick"; empty if they may."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +120,7 @@ class ExportFormat:
     suffixes: tuple[str, ...]
     """The endings of files of this format, the usual one first."""
     write: Place
-    """``(Store, Study, suffix) -> bytes``: one study as a file."""
+    """``(Store, Study, suffix) -> bytes``: one study as a file; the suffix has its dot."""
     after: str = ""
     """Advice on the file, said when it is written."""
     examples: tuple[str, ...] = ()
@@ -90,7 +132,7 @@ class StudyScreen:
     """A screen that opens on a study, from the lab."""
 
     name: str
-    """Its part of the app's table of keys."""
+    """Its name, as in ``study_screen('NAME')``; its keys begin with it in the app's table."""
     key: Place
     """The q1lab.tui.keys.Key that opens it; its action is ``study_screen('NAME')``."""
     screen: Place
@@ -109,137 +151,3 @@ class SkillPage:
     """Its line in the list of pages."""
     text: Place
     """``() -> str``: its text."""
-
-
-@dataclass(frozen=True)
-class Plugin:
-    """All that one feature adds. Everything has a default: a plug-in names what it has."""
-
-    about: str
-    """One line for `q1lab doctor`."""
-    version: int = VERSION
-    """The version of this page that it was written for."""
-    acts: tuple[Act, ...] = ()
-    """Commands, with their lines in `--help`, the palette, and the steps that they tick."""
-    trainers: Mapping[str, PartKind] = field(default_factory=dict)
-    """A trainer accepts a request of `q1lab run` (Trainer.accepts): the doors of run."""
-    designs: Mapping[str, PartKind] = field(default_factory=dict)
-    engines: Mapping[str, EngineKind] = field(default_factory=dict)
-    entries: Mapping[str, EntryKind] = field(default_factory=dict)
-    """Entries and tables are those of plug-ins that ship: every command reads the journal, and does
-    not look for other packages first."""
-    tables: Mapping[str, str] = field(default_factory=dict)
-    """Tables of the index that its entries fill: name → CREATE TABLE, parents first."""
-    row_groups: Place = ""
-    """``(Store) -> {study: q1lab.verdict.result_rows.RowGroup}``: studies that a list folds into
-    one line, with the answer that each has from elsewhere."""
-    study_screens: tuple[StudyScreen, ...] = ()
-    study_facts: Place = ""
-    """``(Store, Study) -> Iterator[str]``: sentences that documents tell of a study."""
-    formats: Mapping[str, ExportFormat] = field(default_factory=dict)
-    settings: Place = ""
-    """``(Mapping) -> Mapping``: checks the plug-in's table of config.toml, ``[NAME]``, which it
-    reads as ``load_settings().plugins["NAME"]``. ValueError for a value that doesn't fit."""
-    skill_pages: Mapping[str, SkillPage] = field(default_factory=dict)
-
-
-def signs(part: str) -> Mapping[str, str]:
-    """The kinds of a part that a key of study.json tells, with the key; also of plug-ins that are
-    away (q1lab/plugins)."""
-    try:
-        return dict(load("q1lab.plugins:SIGNS")[part])
-    except ModuleNotFoundError:
-        return {}
-
-
-def load(place: Place) -> Any:
-    """The object at a place."""
-    module, _, attribute = place.partition(":")
-    return getattr(importlib.import_module(module), attribute)
-
-
-@cache
-def named_plugins(*, installed: bool = False) -> Mapping[str, Plugin]:
-    """The plug-ins that ship, by name; with ``installed`` those of other packages, too, which take
-    a tenth of a second to find."""
-    found: dict[str, Plugin] = {}
-    for name in _built_in():
-        found[name] = load(f"q1lab.plugins.{name}:PLUGIN")
-    for entry in _entry_points() if installed else ():
-        if entry.name in found:
-            _leave_out(entry, "another plug-in has this name")
-        elif (plugin := _of_other(entry)) is not None:
-            found[entry.name] = plugin
-    return found
-
-
-def plugins(*, installed: bool = False) -> Iterator[Plugin]:
-    """The same without their names."""
-    yield from named_plugins(installed=installed).values()
-
-
-@cache
-def study_screens() -> Mapping[str, StudyScreen]:
-    """The screens that open on a study, by their names; also of other packages."""
-    found = plugins(installed=True)
-    return {screen.name: screen for plugin in found for screen in plugin.study_screens}
-
-
-def away() -> list[str]:
-    """The plug-ins that ship with q1lab and are not here."""
-    try:
-        shipped = load("q1lab.plugins:SHIPPED")
-    except ModuleNotFoundError:
-        return []
-    return [name for name in shipped if name not in named_plugins()]
-
-
-def find(group: str, name: str, *, shipped_alone: bool = False) -> Any:
-    """The thing that a plug-in adds under a name to a group such as ``engines``; None where none
-    does. Other packages are asked last, if at all."""
-    for installed in (False,) if shipped_alone else (False, True):
-        for plugin in plugins(installed=installed):
-            if name in getattr(plugin, group):
-                return getattr(plugin, group)[name]
-    return None
-
-
-def _built_in() -> list[str]:
-    """The folders of q1lab/plugins. One that is taken away is a feature less."""
-    try:
-        package = importlib.import_module("q1lab.plugins")
-    except ModuleNotFoundError:
-        return []
-    return sorted(module.name for module in pkgutil.iter_modules(package.__path__) if module.ispkg)
-
-
-def _entry_points() -> list[EntryPoint]:
-    from importlib import metadata
-
-    return sorted(metadata.entry_points(group=GROUP), key=lambda entry: entry.name)
-
-
-def _of_other(entry: EntryPoint) -> Plugin | None:
-    """The plug-in of another package; None, with one line said, for one that can't be used."""
-    said = StringIO()
-    try:
-        with redirect_stdout(said), redirect_stderr(said):
-            plugin = entry.load()
-    except Exception as error:
-        _leave_out(entry, f"{type(error).__name__}: {error}")
-        return None
-    if not isinstance(plugin, Plugin):
-        _leave_out(entry, f"{entry.value} is not a Plugin")
-        return None
-    if plugin.version != VERSION:
-        why = f"it is for version {plugin.version} of the seams, and this is {VERSION}"
-        _leave_out(entry, why)
-        return None
-    if said.getvalue():
-        NOTICES.append(f"the plug-in {entry.name} prints when it is imported; that is left out")
-    return plugin
-
-
-def _leave_out(entry: EntryPoint, why: str) -> None:
-    first = " ".join(why.split())[:200]
-    NOTICES.append(f"the plug-in {entry.name} is left out: {first}")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, NotRequired, get_args, get_origin
 
-from q1lab.ground import hooks, json_records
+from q1lab.ground import json_records, plugin_finder
 from q1lab.ground.command_table import acts
 from q1lab.ground.json_rules import INT_LIMIT, one_of, whole_number
 from q1lab.index.journal import Body
@@ -146,8 +146,11 @@ def check_body(body: Body) -> bool:
     sense."""
     act = str(body.get("act", ""))
     fields = WRITTEN if is_document(act) else FIELDS.get(act)
-    if fields is None and (kind := hooks.find("entries", act, shipped_alone=True)) is not None:
-        fields = hooks.load(kind.fields)
+    if (
+        fields is None
+        and (kind := plugin_finder.find("entries", act, shipped_alone=True)) is not None
+    ):
+        fields = plugin_finder.load(kind.fields)
     if fields is None:
         return False
     for name, kind in {**ANY_ACT, **fields}.items():

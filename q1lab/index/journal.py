@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
-from q1lab.ground import hooks
+from q1lab.ground import plugin_finder
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import (
     exclusive_lock,
@@ -107,7 +107,7 @@ def learner_only() -> dict[str, str]:
     """The acts that only the learner may do, and the result of each: the core's and plug-ins'."""
     added = {
         act: kind.learner_only
-        for plugin in hooks.plugins()
+        for plugin in plugin_finder.plugins()
         for act, kind in plugin.entries.items()
         if kind.learner_only
     }

@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from q1lab.ground import hooks
+from q1lab.ground import plugin_finder
 from q1lab.index import entry_fields
 from q1lab.index.journal import Body
 
@@ -40,7 +40,7 @@ JOURNAL_TABLES = (
 
 def tables_of_journal() -> tuple[str, ...]:
     """The tables that come from the journal, children before parents: plug-ins' first."""
-    added = [name for plugin in hooks.plugins() for name in plugin.tables]
+    added = [name for plugin in plugin_finder.plugins() for name in plugin.tables]
     return (*reversed(added), *JOURNAL_TABLES)
 
 
@@ -68,7 +68,7 @@ def fold_act(db: sqlite3.Connection, body: Body) -> bool:
     elif act in FOLDS:
         folded = FOLDS[act]
     else:
-        folded = hooks.load(hooks.find("entries", act, shipped_alone=True).fold)
+        folded = plugin_finder.load(plugin_finder.find("entries", act, shipped_alone=True).fold)
     if isinstance(folded, str):
         db.execute(folded, body)
     else:

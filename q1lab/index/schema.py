@@ -10,7 +10,7 @@ import sqlite3
 
 import sqlite_utils
 
-from q1lab.ground import hooks
+from q1lab.ground import plugin_finder
 
 TABLES = """
 CREATE TABLE studies (
@@ -124,7 +124,7 @@ VIEWS = {
 def create_schema(db: sqlite3.Connection) -> None:
     """Make all of it in an empty database."""
     index = sqlite_utils.Database(db, execute_plugins=False)
-    added = (table for plugin in hooks.plugins() for table in plugin.tables.values())
+    added = (table for plugin in plugin_finder.plugins() for table in plugin.tables.values())
     for table in (*TABLES.split(";")[:-1], *added):  # executescript would end the transaction
         index.execute(table)
     index.table("begun").create_index(["study_id", "created"])

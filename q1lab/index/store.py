@@ -18,7 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from q1lab.ground import hooks, paths
+from q1lab.ground import paths, plugin_finder
 from q1lab.ground.errors import FAILED, Problem, notice
 from q1lab.ground.files import (
     exclusive_lock,
@@ -256,7 +256,7 @@ class Store:
         offset = self._journal_mark()
         if not whole and file_size(self.journal) == offset.size:
             return
-        plugins = sorted(hooks.named_plugins())
+        plugins = sorted(plugin_finder.named_plugins())
         are_same = self.setting(PLUGINS) == plugins
         fold_all = whole and (self.setting(FOLDED) != utc_now()[:10] or not are_same)
         news = None if fold_all else self._news(offset)

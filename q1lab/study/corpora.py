@@ -20,6 +20,7 @@ from q1lab.ground.files import (
     sha256_file,
     write_atomic,
 )
+from q1lab.study.studies import CORPUS_TITLES
 
 if TYPE_CHECKING:
     from q1lab.study.studies import Data
@@ -32,9 +33,7 @@ SHAKESPEARE_URL = (
 )
 SHAKESPEARE_SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
 
-DESCRIPTIONS = {"stdlib": "Python's own source text", "shakespeare": "Tiny Shakespeare"}
-"""Names of the built-in corpora, with a description for people."""
-BUILT_IN = tuple(DESCRIPTIONS)
+BUILT_IN = tuple(CORPUS_TITLES)
 DEFAULT_DATA = "stdlib"
 """The corpus that runs train on until the learner chooses one: Python's own source text."""
 TRAIN_SHARE = 0.9  # as in labs/data.py, which cuts the text; here it only counts
@@ -43,7 +42,7 @@ LARGEST_CORPUS = 1 << 30
 
 def describe_corpus(name: str) -> str:
     """A corpus described for people who don't know its short name."""
-    return DESCRIPTIONS.get(name, name)
+    return CORPUS_TITLES.get(name, name)
 
 
 def prepare_corpus(name: str, block_size: int) -> Data:

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from q1lab.ground import hooks
+from q1lab.ground import plugin_finder
 from q1lab.ground.config import engine_settings
 from q1lab.ground.errors import Problem, nearest
 from q1lab.ground.hooks import EngineKind
@@ -91,7 +91,7 @@ def engine_kinds(*, installed: bool = False) -> Mapping[str, EngineKind]:
     """All kinds by name: this machine, those of the plug-ins that ship, and with ``installed``
     those of other packages."""
     kinds = {LOCAL: HERE}
-    for plugin in hooks.plugins(installed=installed):
+    for plugin in plugin_finder.plugins(installed=installed):
         for name, kind in plugin.engines.items():
             kinds.setdefault(name, kind)
     return kinds
@@ -128,7 +128,7 @@ def engine_class(name: str) -> type[Engine] | None:
     if kind is None:
         return None
     try:
-        engine_type: type[Engine] = hooks.load(kind.place)
+        engine_type: type[Engine] = plugin_finder.load(kind.place)
     except Exception as error:
         raise Problem(f"the engine {name!r} can't be loaded: {error}") from error
     return engine_type

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any, ClassVar, NamedTuple, Self
 
-from q1lab.ground import hooks, json_records
+from q1lab.ground import hooks, json_records, plugin_finder
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import printable
 from q1lab.study.series import TUNE
@@ -64,8 +64,8 @@ def kinds_of(part: str, *, installed: bool = False) -> Mapping[str, Kind]:
     kinds = dict(CORE[part])
     if part == "origin":
         return kinds
-    signs = hooks.signs(part)
-    for plugin in hooks.plugins(installed=installed):
+    signs = plugin_finder.signs(part)
+    for plugin in plugin_finder.plugins(installed=installed):
         for name, kind in (plugin.trainers if part == "trainer" else plugin.designs).items():
             kinds.setdefault(name, Kind(kind.place, _sign(signs.get(name)), kind.draft))
     for name, key in signs.items():
@@ -99,7 +99,7 @@ class StudyPart:
 
     def dump(self) -> dict[str, Any]:
         """The part's keys of ``study.json``."""
-        is_told = self.kind in CORE[self.part] or self.kind in hooks.signs(self.part)
+        is_told = self.kind in CORE[self.part] or self.kind in plugin_finder.signs(self.part)
         kind = {} if is_told else {self.part: self.kind}
         return {**kind, **json_records.to_json(self)}
 
@@ -141,7 +141,7 @@ def part_class(part: str, kind: str) -> type[StudyPart]:
     """The class of a kind. Problem if a plug-in's class can't be loaded."""
     place = kinds_of(part, installed=kind not in kinds_of(part))[kind].place
     try:
-        kind_class: type[StudyPart] = hooks.load(place)
+        kind_class: type[StudyPart] = plugin_finder.load(place)
     except Exception as error:
         if kind in CORE[part]:
             raise
@@ -152,5 +152,5 @@ def part_class(part: str, kind: str) -> type[StudyPart]:
 def draft_of(kind: str) -> Callable[..., Any]:
     """The function that drafts the study of a request for this kind of trainer."""
     place = kinds_of("trainer", installed=kind not in kinds_of("trainer"))[kind].draft
-    drafted: Callable[..., Any] = hooks.load(place)
+    drafted: Callable[..., Any] = plugin_finder.load(place)
     return drafted

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from q1lab.ground import hooks, json_records, paths
+from q1lab.ground import json_records, paths, plugin_finder
 from q1lab.ground.errors import FAILED, Problem, notice
 from q1lab.ground.files import (
     os_reason,
@@ -31,6 +31,10 @@ from q1lab.study.trainer import Trainer
 FORMAT = 2
 MOST_PLAN_BYTES = 32 << 20
 """Bytes of a study.json at most: one of 1,000 runs has 100 KB."""
+
+
+CORPUS_TITLES = {"stdlib": "Python's own source text", "shakespeare": "Tiny Shakespeare"}
+"""Names of the built-in corpora, with a description for people."""
 
 
 def run_name(arm: str, seed: int) -> str:
@@ -99,6 +103,11 @@ class Data:
     val_tokens: Count
     training: Sha = ""
     """Hash of the training part (identity.training_text_hash)."""
+
+    @property
+    def title(self) -> str:
+        """The text for people who don't know its short name."""
+        return CORPUS_TITLES.get(self.name, self.name)
 
     def __post_init__(self) -> None:
         if self.file not in ("", f"data/{self.sha256}.txt"):
@@ -255,8 +264,8 @@ ORDER = (
     *("threads", "headline", "versions", "prediction", "repo", "unchecked", "wandb", "asked"),
     *("engine", "range", "series", "tuned", "matched", "arm_config", "seed_shift", "fresh_seeds"),
     *("shared_at_start", "trainers", "overruled", "left_open", "imported", "loop"),
-    *hooks.signs("trainer").values(),
-    *hooks.signs("design").values(),
+    *plugin_finder.signs("trainer").values(),
+    *plugin_finder.signs("design").values(),
     *("to_the_end", "untrained"),
 )
 """The order of the keys in study.json: the same study is the same bytes."""

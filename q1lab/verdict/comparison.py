@@ -23,7 +23,7 @@ from q1lab.judgment.records import ArmResult, Floor, Judgment, QuestionCost
 from q1lab.judgment.subject import Subject
 from q1lab.record.history import History
 from q1lab.record.home_history import StudyHistory
-from q1lab.study import command_line, corpora, studies
+from q1lab.study import command_line, studies
 from q1lab.study.events import first_start
 from q1lab.study.liveness import is_alive
 from q1lab.study.run_ends import RunEnd, pair_differences
@@ -88,7 +88,7 @@ def subject_of(study: Study, analysis: Analysis | None = None) -> Subject:
         description=study.description,
         prediction=study.prediction,
         data_name=study.data.name,
-        data_title=corpora.describe_corpus(study.data.name),
+        data_title=study.data.title,
         data_sha256=study.data.sha256,
         passes=study.passes,
         settings=trainer.hyperparameters,

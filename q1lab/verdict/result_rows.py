@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from q1lab.ground import hooks
+from q1lab.ground import plugin_finder
 from q1lab.index.store import Stamp, Store
 from q1lab.index.stored_results import list_results
 from q1lab.judgment.intervals import Headline, Interval
@@ -151,10 +151,10 @@ def fold_groups(rows: Sequence[ResultRow]) -> list[ResultRow | FoldedRows]:
 
 def row_groups(store: Store) -> dict[str, RowGroup]:
     """The studies that plug-ins fold into lines, by their id."""
-    places = (plugin.row_groups for plugin in hooks.plugins() if plugin.row_groups)
+    places = (plugin.row_groups for plugin in plugin_finder.plugins() if plugin.row_groups)
     groups: dict[str, RowGroup] = {}
     for place in places:
-        groups |= hooks.load(place)(store)
+        groups |= plugin_finder.load(place)(store)
     return groups
 
 

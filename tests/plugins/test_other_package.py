@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from q1lab.commands import doctor
-from q1lab.ground import hooks
+from q1lab.ground import plugin_finder
 from q1lab.plugins import SHIPPED
 from tests.kit import lab_home
 from tests.kit.places import ROOT
@@ -130,8 +130,10 @@ def test_doctor_names_the_plug_ins_and_those_that_are_away(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert doctor.plugin_findings() == {"plug-ins": ", ".join(SHIPPED)}
-    here = {name: plugin for name, plugin in hooks.named_plugins().items() if name != "gate"}
-    monkeypatch.setattr(hooks, "named_plugins", lambda **_: here)
+    here = {
+        name: plugin for name, plugin in plugin_finder.named_plugins().items() if name != "gate"
+    }
+    monkeypatch.setattr(plugin_finder, "named_plugins", lambda **_: here)
     assert doctor.plugin_findings()["plug-ins_away"] == "gate"
 
 

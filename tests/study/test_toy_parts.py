@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from q1lab.ground import hooks
+from q1lab.ground import plugin_finder
 from q1lab.study import part_registry
 from q1lab.tui.screens.verdict import VerdictScreen
 from q1lab.tui.widgets.run_grid import RunGrid
@@ -40,7 +40,7 @@ def folder(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def forget_plugins() -> None:
-    for kept in (hooks.named_plugins, part_registry.kinds_of, part_registry.part_class):
+    for kept in (plugin_finder.named_plugins, part_registry.kinds_of, part_registry.part_class):
         kept.cache_clear()
 
 

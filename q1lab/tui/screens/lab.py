@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import DataTable, OptionList, Static
 
-from q1lab.ground import hooks
+from q1lab.ground import plugin_finder
 from q1lab.index.study_view import RunView
 from q1lab.judgment import figure, short_text
 from q1lab.runner import child_processes
@@ -170,7 +170,7 @@ class LabScreen(StudyActions, MainScreen):
                 and any(run.state in MISSING for run in view.runs)
             )
         if action == "study_screen":
-            shows = hooks.load(hooks.study_screens()[str(parameters[0])].shows)
+            shows = plugin_finder.load(plugin_finder.study_screens()[str(parameters[0])].shows)
             return view is not None and bool(shows(view))
         if action in NEED_A_STUDY:
             return view is not None
