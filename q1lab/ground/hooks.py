@@ -44,8 +44,6 @@ class Plugin:
     """Designs by kind. The first that can parse --seeds reads it, plug-ins before the core."""
     engines: Mapping[str, EngineKind] = field(default_factory=dict)
     """Places where studies train, by the word after ``--engine``."""
-    study_screens: tuple[StudyScreen, ...] = ()
-    """Screens of the app that open on a study."""
     study_facts: Place = ""
     """``(Store, Study) -> Iterator[str]``: sentences that documents tell of a study."""
     formats: Mapping[str, ExportFormat] = field(default_factory=dict)
@@ -56,14 +54,16 @@ class Plugin:
     skill_pages: Mapping[str, SkillPage] = field(default_factory=dict)
     """Pages of `q1lab skill`, by the word after it."""
 
-    # from plug-ins that ship with q1lab alone: every command reads the journal, and does not look
-    # for other packages first
+    # from plug-ins that ship with q1lab alone: every command reads the journal, and the app begins
+    # with its keys; neither looks for other packages first
 
     entries: Mapping[str, EntryKind] = field(default_factory=dict)
     """Lines of the journal, by their ``act``. A command writes one by ``with store.act() as add:
     add(ACT, …)``."""
     tables: Mapping[str, str] = field(default_factory=dict)
     """Tables of the index that its entries fill: name → CREATE TABLE, parents first."""
+    study_screens: tuple[StudyScreen, ...] = ()
+    """Screens of the app that open on a study."""
     row_groups: Place = ""
     """``(Store) -> {study: q1lab.verdict.result_rows.RowGroup}``: studies that a list folds into
     one line, with each study's answer by the plug-in's own rule."""

@@ -59,9 +59,8 @@ def plugins(*, installed: bool = False) -> Iterator[Plugin]:
 
 @cache
 def study_screens() -> Mapping[str, StudyScreen]:
-    """The screens that open on a study, by their names; also of other packages."""
-    found = plugins(installed=True)
-    return {screen.name: screen for plugin in found for screen in plugin.study_screens}
+    """The screens that open on a study, by their names."""
+    return {screen.name: screen for plugin in plugins() for screen in plugin.study_screens}
 
 
 def away() -> list[str]:

@@ -20,7 +20,7 @@ from q1lab.ground.files import (
     sha256_file,
     write_atomic,
 )
-from q1lab.study.studies import CORPUS_TITLES
+from q1lab.study.corpus_titles import CORPUS_TITLES
 
 if TYPE_CHECKING:
     from q1lab.study.studies import Data

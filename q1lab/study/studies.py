@@ -24,6 +24,7 @@ from q1lab.judgment.metric import Metric
 from q1lab.judgment.subject import ARMS as ARMS
 from q1lab.judgment.subject import Description
 from q1lab.study import part_registry, seed_range
+from q1lab.study.corpus_titles import CORPUS_TITLES
 from q1lab.study.design import Design
 from q1lab.study.origin import Origin
 from q1lab.study.trainer import Trainer
@@ -31,10 +32,6 @@ from q1lab.study.trainer import Trainer
 FORMAT = 2
 MOST_PLAN_BYTES = 32 << 20
 """Bytes of a study.json at most: one of 1,000 runs has 100 KB."""
-
-
-CORPUS_TITLES = {"stdlib": "Python's own source text", "shakespeare": "Tiny Shakespeare"}
-"""Names of the built-in corpora, with a description for people."""
 
 
 def run_name(arm: str, seed: int) -> str:

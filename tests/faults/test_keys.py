@@ -20,7 +20,7 @@ from textual.widget import Widget
 from textual.widgets import Button, DataTable, OptionList
 
 import q1lab.tui
-from q1lab.ground import paths
+from q1lab.ground import paths, plugin_finder
 from q1lab.ground.config import Config
 from q1lab.index.store import Store
 from q1lab.runner import launch
@@ -177,12 +177,14 @@ MORE: dict[str, Opener] = {
 def every_screen() -> Iterator[str]:
     for module in pkgutil.walk_packages(q1lab.tui.__path__, "q1lab.tui."):
         importlib.import_module(module.name)
+    for screen in plugin_finder.study_screens().values():
+        plugin_finder.load(screen.screen)
     classes = [Screen]
     for cls in classes:
         classes += cls.__subclasses__()
-        is_of_the_app = cls.__module__.startswith("q1lab.tui")
+        is_of_the_app = cls.__module__.startswith("q1lab.")
         if is_of_the_app and not any(
-            subclass.__module__.startswith("q1lab.tui") for subclass in cls.__subclasses__()
+            subclass.__module__.startswith("q1lab.") for subclass in cls.__subclasses__()
         ):
             yield cls.__name__
 

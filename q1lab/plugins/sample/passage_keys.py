@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from q1lab.index.study_view import StudyView
+from typing import TYPE_CHECKING
+
 from q1lab.study.run_states import RunState
 from q1lab.tui.keys import Key
+
+if TYPE_CHECKING:
+    from q1lab.index.study_view import StudyView
 
 OPENS = Key(
     "H", "study_screen('sample')", "passages", "Read what both models write from one prompt", True
