@@ -365,9 +365,9 @@ def test_a_text_is_read_at_120_words_a_minute_and_a_fold_that_needs_no_step_is_e
     edit(page, "Text in between.", f"Text.\n\n{fold}")
     edit(folder / "rye.md", "{#rye-wet}", "{#rye-wet optional=yes}")
     assert said(folder) == []
-    edit(page, 100 * "word ", 130 * "word ")
+    edit(page, 100 * "word ", 190 * "word ")
     assert any("a minute" in finding for finding in said(folder))
-    edit(page, 130 * "word ", 100 * "word ")
+    edit(page, 190 * "word ", 100 * "word ")
     edit(page, "<details>\n<summary>More", "<details needs=knead-bake>\n<summary>More")
     assert any("a minute" in finding for finding in said(folder))
 

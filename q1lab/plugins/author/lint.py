@@ -210,8 +210,8 @@ def _lint_minutes(week: Week, chosen: str | None) -> Iterator[ContentFinding]:
             yield _at(part, text)
         reading = sum(step.minutes or 0 for step in required_steps if step.behavior.reads)
         count = _words(week, part, chosen)
-        if step_minutes and count > WORDS_A_MINUTE * max(1, reading):  # a few words need no step
-            needed = -(-count // WORDS_A_MINUTE)
+        needed = round(count / WORDS_A_MINUTE)
+        if step_minutes and needed > max(1, reading):  # a few words need no step
             text = (
                 f"part {part.id} has {count:,} words{_for(chosen)}, {needed} minutes at "
                 f"{WORDS_A_MINUTE} a minute; its steps of kind=read give {reading}"
