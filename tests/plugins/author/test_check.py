@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from q1lab.plugins.author.lint import table_minutes
 from q1lab.tui.pages import block_text
 from q1lab.week.content import load_week
+from q1lab.week.syllabus import Fold
 from tests.kit.small_weeks import check_week, edit, said
 
 MISTAKES = [
@@ -149,3 +151,45 @@ def test_a_run_step_needs_its_run(folder: Path) -> None:
     edit(folder / "mix.md", "{#weigh-flour}", "{#weigh-flour kind=run}")
     (finding,) = said(folder)
     assert re.match(r"mix\.md:14: step 'weigh-flour' .*no run action", finding)
+
+
+def test_tables_of_minutes_are_summed() -> None:
+    table = "text\n\n| a | minutes | b |\n|---|---:|---|\n| x | 5 | 7 |\n| y | 10 min | |\n\n| minutes |"
+    assert list(table_minutes(table)) == [(2, 15)]
+
+
+def test_a_figure_below_a_recall_step_is_no_answer_to_it(folder: Path) -> None:
+    """Its pictures would not be shown, and turning them answers nothing."""
+    (folder / "files").mkdir(exist_ok=True)
+    (folder / "files" / "oven.py").write_text("print('cold')\n")
+    (folder / "files" / "oven.txt").write_text("cold\n")
+    edit(folder / "mix.md", "{#weigh-guess kind=predict into=guess}", "{#weigh-guess kind=recall}")
+    figure = "<details figure=oven>\n<summary>Figure</summary>\n</details>\n\n"
+    edit(folder / "mix.md", "<details>", figure + "<details>")
+    assert any(re.search(r"kind recall .*no answer", finding) for finding in said(folder))
+    edit(folder / "mix.md", figure, "")
+    edit(folder / "mix.md", "500** g.\n\n</details>", "500** g.\n\n</details>\n\n" + figure)
+    assert not any("recall" in finding for finding in said(folder))
+    part = load_week(folder).sessions[0].parts[0]
+    assert [b.title for b in part.blocks if isinstance(b, Fold) and b.frames] == ["Figure"]
+
+
+def test_a_file_that_the_week_has_not_is_named(folder: Path) -> None:
+    edit(
+        folder / "mix.md",
+        'q1lab open\ndocument = "LOAF.md"',
+        'q1lab command\ncommand = "q1lab take x.py"',
+    )
+    (finding,) = said(folder)
+    assert re.match(r"mix\.md:46: .*no file 'x\.py'", finding)
+
+
+def test_a_file_is_made_before_it_is_worked_on(folder: Path) -> None:
+    edit(
+        folder / "mix.md",
+        "First.",
+        '- [ ] Look {#look}\n\n```q1lab command\ncommand = "q1lab diff ./rye.py"\n```\n\n'
+        '- [ ] Make it {#make}\n\n```q1lab command\ncommand = "q1lab new rye"\n```',
+    )
+    (finding,) = said(folder)
+    assert re.match(r"mix\.md:33: rye\.py .*only after", finding)

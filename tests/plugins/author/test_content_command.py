@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from q1lab.commands.cli import run_command_line
 from q1lab.ground.errors import Problem
 from q1lab.plugins.author.content_command import content as command
 from q1lab.plugins.author.weeks import write_skeleton
@@ -71,3 +72,11 @@ def test_new_in_a_place_that_can_not_be_written(tmp_path: Path) -> None:
     with pytest.raises(Problem, match="can't write") as caught:
         write_skeleton(tmp_path / "file" / "week")
     assert caught.value.code == 1
+
+
+def test_without_a_command_its_page_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command_line(["content"]) == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert "Usage: q1lab content" in output.err.splitlines()[0]
+    assert "Commands:" in output.err.splitlines()
