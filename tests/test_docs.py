@@ -25,6 +25,7 @@ from tests.kit.places import ROOT
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "content" / "README.md"]
 
 
+@pytest.mark.needs_plugin
 @pytest.mark.parametrize("name", ["keys", "commands"])
 def test_a_generated_page_is_as_it_would_be_made_now(name: str) -> None:
     """In a process of its own: other tests leave commands imported and settings changed."""

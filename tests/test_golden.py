@@ -101,6 +101,7 @@ def masked(text: str, places_: dict[str, str]) -> str:
     return re.sub(r"(<time>|<date>)[^\n\"]*? ago", r"\1 ago", text)
 
 
+@pytest.mark.needs_plugin("author", "notebook", "ray", "slurm")
 def test_the_week_says_what_it_said(
     tmp_path: Path,
     home: Path,

@@ -117,7 +117,13 @@ def test_what_modifications_must_do_is_known_to_no_other_module_of_the_checks() 
         assert not graph.find_modules_that_directly_import(name)
 
 
-@pytest.mark.parametrize("folder", ["tools/docs", "benchmarks"])
+@pytest.mark.parametrize(
+    "folder",
+    [
+        pytest.param("tools/docs", marks=pytest.mark.needs_plugin("gate", "sample")),
+        "benchmarks",
+    ],
+)
 def test_the_names_that_scripts_import_are_there(
     folder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -398,6 +398,7 @@ def _place(passage: Passage, unit: Unit, at: int) -> str:
     return f"{passage.file}:{unit.line + unit.text.count(chr(10), 0, at)}"
 
 
+@pytest.mark.needs_plugin
 def test_everything_that_is_named_is_there() -> None:
     every_reference = [reference for passage in passages() for reference in references(passage)]
     assert [f"{place}: {name}" for place, name, stale in every_reference if stale] == []
@@ -435,6 +436,7 @@ def test_a_stale_reference_is_named_with_its_place(
     assert stale == [(f"{file}:{7 + text.count(chr(10)) - text.endswith('```')}", name, True)]
 
 
+@pytest.mark.needs_plugin("gate")
 def test_the_examples_are_still_named() -> None:
     everything = "\n".join(passage.text for passage in passages())
     assert [name for name in sorted(EXAMPLES) if name not in everything] == []

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from q1lab.ground import plugin_finder
 from tests.kit.places import ROOT
 
 NO_CODE = {
@@ -39,7 +40,7 @@ ROOMS: dict[str, tuple[int, str]] = {
     "plugins/ray": (3_050, BEGINNING),
     "plugins/sample": (5_600, BEGINNING),
     "plugins/slurm": (2_800, BEGINNING),
-    "plugins/verify": (8_350, BEGINNING),
+    "plugins/verify": (8_400, BEGINNING),
     "record": (9_250, BEGINNING),
     "runner": (11_750, BEGINNING),
     "study": (30_100, BEGINNING),
@@ -75,12 +76,16 @@ def rooms() -> dict[str, Path]:
 
 
 def test_every_room_has_a_number() -> None:
-    assert set(ROOMS) == set(rooms())
+    away = {f"plugins/{name}" for name in plugin_finder.away()}
+    assert set(ROOMS) - away == set(rooms())
 
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_a_room_is_no_larger_than_its_number(room: str) -> None:
     most, why = ROOMS[room]
+    _, _, plugin = room.partition("plugins/")
+    if plugin in plugin_finder.away():
+        pytest.skip(f"the plug-in {plugin} is away")
     size = tokens(rooms()[room])
     assert size <= most, f"{room} has {size:,} tokens: what does a user get for the growth?"
     assert size >= 0.97 * most, f"{room} has {size:,} tokens: its number can be lowered"

@@ -113,14 +113,14 @@ def test_the_commands_as_json(capsys: pytest.CaptureFixture[str]) -> None:
 def test_one_command_as_json_and_nothing_that_says_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    for name, option in (("gate", "--max-cost"), ("paper add", "--depth")):
+    for name, option in (("compare", "--full"), ("paper add", "--depth")):
         assert cli.run_command_line(["--spec", name]) == OK
         out = capsys.readouterr().out
         assert len(out) < 12_000
         assert option in [word for param in json.loads(out)["params"] for word in param["opts"]]
         assert not re.search(r":(null|false|\[\]|\{\}|\"\")[,}]", out)
-    assert cli.run_command_line(["--spec", "gat"]) == USAGE
-    assert "gate" in capsys.readouterr().err
+    assert cli.run_command_line(["--spec", "compar"]) == USAGE
+    assert "compare" in capsys.readouterr().err
 
 
 def test_a_studys_diff_is_of_the_files_that_trained(

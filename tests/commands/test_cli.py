@@ -61,17 +61,6 @@ def test_the_app_draws_itself_for_a_server_of_textual() -> None:
         child.communicate(timeout=20)
 
 
-@pytest.mark.parametrize("group", ["content"])
-def test_a_group_without_a_command_shows_its_page(
-    group: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run_command_line([group]) == 2
-    output = capsys.readouterr()
-    assert output.out == ""
-    assert f"Usage: q1lab {group}" in output.err.splitlines()[0]
-    assert "Commands:" in output.err.splitlines()
-
-
 def test_sentences_are_broken_between_words_on_a_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import sys
 from pathlib import Path
@@ -13,7 +12,6 @@ import pytest
 from q1lab.planning import command_draft
 from q1lab.study import studies
 from tests.kit.commands import q1lab
-from tests.kit.engines import fake_slurm
 
 KNN = """
 import random, sys
@@ -118,27 +116,3 @@ def test_a_number_that_is_nan_at_first_counts_as_it_ends() -> None:
     program = "import sys\nprint('loss=nan')\nprint(f'loss={sys.argv[1]}.{sys.argv[2]}71828')"
     record = json.loads(q1lab(*typed(program, "loss", "1", "2"), "--json").stdout)
     assert record["complete"]
-
-
-def test_on_slurm_the_short_runs_are_made_on_a_node(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The program needs what only a node has; jobs are handed over from where it lacks that."""
-    place = fake_slurm.put(tmp_path / "slurm")
-    monkeypatch.setenv("PATH", f"{place}:{os.environ['PATH']}")
-    srun = place / "srun"
-    srun.write_text(srun.read_text().replace("exec ", "GPU=1 exec "))
-    sbatch = place / "sbatch"
-    sbatch.write_text(sbatch.read_text().replace("exec ", "GPU=1 exec "))
-    program = "import os\nassert 'GPU' in os.environ, 'no GPU'\n" + PPO
-    words = typed(program, "episodic_return", "0.1", "0.2", "--engine", "slurm", "--json")
-    record = json.loads(q1lab(*words).stdout)
-    assert record["complete"]
-    loop = studies.load("other-1").to_dict()["loop"]
-    assert (loop["reads"], loop["repeats"]) == ("output", "bit")
-    srun.write_text("#!/bin/sh\necho 'srun: error: Unable to allocate resources' >&2; exit 1\n")
-    command_draft._ask.cache_clear()
-    shown = q1lab(*words[:-1], "--fresh")
-    assert "no node ran the short runs (srun: error: Unable" in shown.stdout
-    jobs = sorted((studies.load("other-2").files.root / "engine").glob("*.cells"))
-    assert sorted(len(job.read_text().split()) for job in jobs) == [1, 5], "the first one alone"

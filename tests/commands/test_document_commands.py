@@ -20,11 +20,10 @@ from q1lab.ground import paths
 from q1lab.index import learner_tables
 from q1lab.index.store import Store
 from q1lab.judgment import svg
-from q1lab.plugins.author import weeks
 from q1lab.study import studies
 from q1lab.tui.progress_rows import part_rows
 from q1lab.week import content, evidence, progress, study_timer
-from tests.kit import commands, lab_home, places
+from tests.kit import commands, lab_home, places, small_weeks
 from tests.kit.repos import begun, git, of_its_own
 from tests.week.test_teaching import COURSE
 
@@ -1044,7 +1043,7 @@ def test_a_study_of_ones_own_file_names_no_private_path(
 
 def test_another_week_has_its_own_words(repo: Path, q1lab: Q1lab, tmp_path: Path) -> None:
     week = tmp_path / "week"
-    weeks.write_skeleton(week, "M05-W02")
+    small_weeks.write_week(week, "M05-W02")
     out, _ = q1lab("--content", str(week), "retro", "--dry-run")
     assert "+# Q2 retrospective" in out
     q1lab("--content", str(week), "retro")

@@ -12,10 +12,9 @@ from q1lab.commands.cli import run_command_line
 from q1lab.documents import commit_previews
 from q1lab.ground import command_table, paths
 from q1lab.index.store import Store
-from q1lab.plugins.author import weeks
 from q1lab.week import content, evidence
 from q1lab.week.syllabus import Week
-from tests.kit import toy_document
+from tests.kit import small_weeks, toy_document
 from tests.kit.places import mentioned_in_code
 from tests.kit.repos import begun, git, of_its_own
 
@@ -44,7 +43,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixt
     command_table.acts.cache_clear()
     of_its_own(tmp_path, monkeypatch)
     root = tmp_path / "week"
-    weeks.write_skeleton(root)
+    small_weeks.write_week(root)
     (root / "session-a.md").write_text(TEXT)
     (root / "templates").mkdir()
     (root / "templates" / "logbook.md.j2").write_text(toy_document.TEMPLATE)
@@ -60,7 +59,7 @@ def ticked(week: Week) -> set[str]:
 def test_a_document_goes_from_its_row_to_a_commit_and_a_tick(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert weeks.check_week(folder) == []
+    assert small_weeks.check_week(folder) == []
     week, repo = content.load_week(folder), begun(tmp_path / "repo")
     typed = ["q1lab", "logbook", "--overwrite"]
     assert commit_previews.can_preview(typed)

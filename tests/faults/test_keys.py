@@ -160,7 +160,7 @@ OPEN: dict[str, Opener] = {
     "ResultsScreen": by("3"),
     "RunLogScreen": lab("enter"),
     "WeekScreen": by(),
-    "SampleScreen": lab("H"),
+    **({} if "sample" in plugin_finder.away() else {"SampleScreen": lab("H")}),
     "TooSmallScreen": too_small,
     "VerdictScreen": lab("v"),
     "WandbScreen": lab("W"),

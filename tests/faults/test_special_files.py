@@ -294,7 +294,13 @@ EVENTS = "studies/rope-1/runs/modified-seed1/events.jsonl"
 
 
 @pytest.mark.parametrize("kind", ["a link", "too large"])
-@pytest.mark.parametrize("name", ["journal.jsonl", PLAN, EVENTS, "bundle.json"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("journal.jsonl", PLAN, EVENTS),
+        pytest.param("bundle.json", marks=pytest.mark.needs_plugin("verify")),
+    ],
+)
 def test_what_q1lab_wrote_itself_is_read_as_it_wrote_it(
     name: str,
     kind: str,

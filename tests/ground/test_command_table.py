@@ -17,9 +17,8 @@ from q1lab.commands.cli import cli, run_command_line
 from q1lab.ground import command_table, config, paths
 from q1lab.ground.errors import Problem
 from q1lab.index.store import Store
-from q1lab.plugins.author import weeks
 from q1lab.week import content, evidence
-from tests.kit import toy_act
+from tests.kit import small_weeks, toy_act
 from tests.kit.places import mentioned_in_code
 from tests.kit.tui_home import prepared, settled, until
 
@@ -55,7 +54,7 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     root = tmp_path / "week"
-    weeks.write_skeleton(root)
+    small_weeks.write_week(root)
     week = (root / "week.toml").read_text()
     session = content.load_week(root).sessions[0]
     (root / session.file).write_text(WEEK)
@@ -92,9 +91,10 @@ def test_it_is_a_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert "'toy'" in capsys.readouterr().err
 
 
+@pytest.mark.needs_plugin("author")
 @pytest.mark.usefixtures("toy")
 def test_a_weeks_text_may_name_it_and_its_check_reads_the_command(folder: Path) -> None:
-    assert weeks.check_week(folder) == []
+    assert small_weeks.check_week(folder) == []
     actions = [action for part in content.load_week(folder).parts() for action in part.actions]
     assert [action.title for action in actions] == ["Toy duck", "q1lab toy ball"]
     assert actions[0].argv() == ("q1lab", "toy", "duck", "--color", "blue")
@@ -102,13 +102,13 @@ def test_a_weeks_text_may_name_it_and_its_check_reads_the_command(folder: Path) 
     text.write_text(
         WEEK.replace("color =", "colour =").replace("q1lab toy ball", "q1lab toy ball --colour red")
     )
-    field, fault = weeks.check_week(folder)
+    field, fault = small_weeks.check_week(folder)
     assert "'colour'" in field.message
     assert "'color'" in field.message
     assert "`q1lab toy ball --colour red`: No such option" in fault.message
     assert fault.line == WEEK[: WEEK.index("q1lab command")].count("\n") + 1
     text.write_text(WEEK.replace("q1lab toy ball", "q1lab toi ball"))
-    (fault,) = weeks.check_week(folder)
+    (fault,) = small_weeks.check_week(folder)
     assert "'toy'" in fault.message
 
 

@@ -37,7 +37,6 @@ from q1lab.index import ingest_events, journal
 from q1lab.index.store import Store
 from q1lab.judgment import interim_analyses
 from q1lab.planning import command_draft, own_loop_draft
-from q1lab.plugins.gate import DISCARD
 from q1lab.record import home_history, traveling_lines
 from q1lab.record.declarations import declaration_of
 from q1lab.runner import early_stopping, finished_runs, launch, series_members
@@ -48,6 +47,8 @@ from q1lab.study.studies import ARMS, Run, Study
 from tests.kit.commands import q1lab
 from tests.kit.places import GOLDEN
 from tests.kit.repos import begun, git, of_its_own
+
+pytestmark = pytest.mark.needs_plugin("gate", "notebook", "slurm")
 
 PINS = GOLDEN / "pins"
 UPDATE = "UPDATE_GOLDEN" in os.environ
@@ -321,6 +322,8 @@ def put(file: Path, text: str) -> None:
 def test_the_program_makes_this_home(
     home: Path, machine: Machine, fake_trainer: Callable[..., None]
 ) -> None:
+    from q1lab.plugins.gate import DISCARD
+
     folder = Path(machine.here)
     for line in WEEK.strip().splitlines():
         if line.startswith("import events"):

@@ -3,135 +3,32 @@ must."""
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
-from q1lab.plugins.author.content_command import content as command
-from q1lab.plugins.author.weeks import check_week, write_skeleton
 from q1lab.study import variants
 from q1lab.tui.pages import block_text
 from q1lab.week import markdown_cuts
 from q1lab.week.content import load_week
-from q1lab.week.lists.kpis import COUNTERS
 from q1lab.week.step_kinds import STEP_KINDS
 from q1lab.week.syllabus import Action, ContentProblem, Fold, Part, Step, Text, Week
 from tests.kit.places import ROOT
+from tests.kit.small_weeks import MIX, TOML, check_week, edit, said, write_baking
 
 SHIPPED = ROOT / "content"
 MODELS = variants.variant_names()
 
-TOML = """\
-format = 1
-label = "G01"
-title = "Sourdough"
-goal = "Bake two loaves and compare them."
-default = "rye"
-
-[[sessions]]
-id = "mix"
-file = "mix.md"
-title = "Mix"
-minutes = 40
-
-[[variants]]
-name = "rye"
-title = "With rye"
-guide = "rye.md"
-
-[[variants]]
-name = "spelt"
-title = "With spelt"
-
-[[kpis]]
-id = "loaves"
-title = "Loaves baked"
-target = 2
-"""
-MIX = """\
-# Mix
-
-Before the *first* part.
-
-## Weigh {#weigh minutes=10}
-
-Some text with {braces} and a `{variant}`.
-
-```text
-## not a heading {#no}
-- [ ] not a step
-```
-
-- [ ] Weigh the {variant} flour {#weigh-flour}
-  To the gram.
-
-  Twice.
-- [ ] Say what you expect {#weigh-guess kind=predict into=guess}
-
-<details>
-<summary>Answers</summary>
-
-About **500** g.
-
-</details>
-
-- [ ] Only for spelt {#weigh-spelt variant=spelt optional=yes}
-
-## Knead {#knead minutes=30}
-
-First.
-
-<!-- q1lab:guide -->
-
-Last.
-
-- [ ] Bake both {#knead-bake kind=run}
-
-```q1lab run
-variant = "{variant}"
-seeds = [0, 1]
-```
-
-Text in between.
-
-```q1lab open
-document = "LOAF.md"
-```
-"""
-RYE = """\
-# Rye
-
-## Rye is sticky {part=knead}
-
-### Wet hands
-
-- [ ] Wet your hands {#rye-wet}
-"""
-
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "week.toml").write_text(TOML)
-    (tmp_path / "mix.md").write_text(MIX)
-    (tmp_path / "rye.md").write_text(RYE)
+    write_baking(tmp_path)
     return tmp_path
-
-
-def edit(path: Path, old: str, new: str) -> None:
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new, 1))
-
-
-def said(folder: Path, models: list[str] | None = None) -> list[str]:
-    return [str(finding) for finding in check_week(folder, models, COUNTERS)]
 
 
 def open_text(part: Part) -> str:
@@ -275,25 +172,10 @@ MISTAKES = [
     ("mix.md", "kind=predict", "kind=predicts", "mix.md:18: unknown step kind 'predicts'; did you mean 'predict'"),
     ("mix.md", "{#weigh-flour}", "{#weigh-flour done_when=weighed}", "mix.md:14: unknown done_when 'weighed'; there is"),
     ("mix.md", "{#weigh-flour}", '{#weigh-flour done_when="retro writen"}', "mix.md:14: unknown done_when 'retro writen'; did you mean 'retro written'?"),
-    ("mix.md", "{#weigh-flour}", '{#weigh-flour done_when="diff seen"}', "mix.md:14: step 'weigh-flour' is done when 'diff seen'; put an action below it that does that: `q1lab diff`"),
-    ("mix.md", "kind=run}", 'kind=run done_when="checks passed"}', "mix.md:37: step 'knead-bake' is done when 'checks passed'; put an action"),
     ("mix.md", "kind=predict", "kind=", "mix.md:18: can't read 'kind='; write #id or key=value"),
     ("mix.md", "variant=spelt", "variant=spellt", "mix.md:27: unknown variant 'spellt'; did you mean 'spelt'?"),
     ("mix.md", "optional=yes", "optional=perhaps", "mix.md:27: optional must be yes or no, not 'perhaps'"),
-    ("mix.md", "minutes=10", "minutes=11", "week.toml:11: session mix plans 40 minutes, its parts add up to 11 + 30 = 41"),
-    ("mix.md", "kind=predict", "kind=write", "mix.md:39: a run with no prediction step before it"),
-    ("mix.md", "Some text", "{measured.quick.rye}", "mix.md:7: part 'weigh' shows {measured.quick.rye}, a result, before 'weigh-guess'; move it below"),
-    ("mix.md", "First.", "It has {small.rope.parms}.", "mix.md:31: there is no number {small.rope.parms}"),
-    ("mix.md", "First.", "It has {smal.rope.params}.", "mix.md:31: there is no number {smal.rope.params}"),
-    ("mix.md", "First.", "It rose by {measured.oven}.", "mix.md:31: there is no number {measured.oven}"),
-    ("mix.md", "First.", "It reads {pases.gpu} times.", "mix.md:31: there is no number {pases.gpu}"),
-    ("mix.md", "First.", "Of {vocb} characters.", "mix.md:31: there is no number {vocb}"),
-    ("mix.md", "Some text with {braces} and a `{variant}`.\n", "word " * 201 + "\n\n- [ ] Wait {#wait minutes=10}\n", "mix.md:5: part weigh has 2"),
-    ("mix.md", "kind=run}", "kind=run into=analysis}", "mix.md:37: nothing says what to make of it; put <details needs=knead-bake> below"),
-    ("mix.md", "First.", "See https://github.com/a/b.", "mix.md:31: https://github.com/a/b names no commit"),
-    ("mix.md", "First.", "(https://github.com/a/b/blob/main/x.md)", "mix.md:31: https://github.com/a/b/blob/main/x.md names no commit"),
     ("mix.md", 'variant = "{variant}"', 'varant = "rye"', "mix.md:39: a run action has no field 'varant'; did you mean 'variant'?"),
-    ("mix.md", 'variant = "{variant}"', 'variant = "ry"', "mix.md:39: unknown variant 'ry'; did you mean 'rye'?"),
     ("mix.md", 'variant = "{variant}"', "variant = ", "mix.md:40: not valid TOML"),
     ("mix.md", 'variant = "{variant}"', 'variant = "../x.py"', "mix.md:39: variant '../x.py' must be a name, or a plain path"),
     ("mix.md", 'variant = "{variant}"', 'variant = "--fresh"', "mix.md:39: variant can't start with a hyphen"),
@@ -318,81 +200,11 @@ MISTAKES = [
     ("week.toml", "format = 1", "format = 2", "week.toml:1: format 2 is unknown; a newer q1lab is needed"),
     ("week.toml", 'title = "Mix"', "title = Mix", "week.toml:10: not valid TOML"),
     ("week.toml", 'title = "Mix"', "title = 7", "week.toml:10: title must be text in quotes"),
-    ("week.toml", "target = 2", 'target = 2\ncounter = "repo"', "week.toml:26: unknown counter 'repo'; did you mean 'repos'?"),
     ("week.toml", "[[sessions]]", "[sessions]", "week.toml:1: sessions must be written as [[…]] tables"),
-    ("mix.md", "{#weigh-flour}", "{#weigh-flour kind=recall}", "mix.md:14: step 'weigh-flour' is of kind recall and has no answer"),
-    ("mix.md", "{#weigh-flour}", "{#weigh-flour needs=weigh-guess}", "mix.md:14: this needs step 'weigh-guess', which comes only after this"),
-    ("mix.md", "{#weigh-flour}", "{#weigh-flour needs=salt}", "mix.md:14: this needs step 'salt', which is not in the week"),
-    ("mix.md", "<details>", "<details needs=knead-bake>", "mix.md:20: this needs step 'knead-bake', which comes only after this"),
-    ("mix.md", "{#weigh-flour}", "{#weigh-flour minutes=7}", "mix.md:5: part weigh gives 10 minutes for rye, its steps add up to 7 = 7"),
     ("mix.md", "{#weigh-flour}", "{#weigh-flour minutes=soon}", "mix.md:14: minutes must be a whole number"),
-    ("mix.md", "Some text", "| what | minutes |\n|---|---|\n| flour | 3 |\n| salt | 4 |\n\nSome text", "mix.md:7: part weigh gives 10 minutes for rye, its table adds up to 7"),
-    ("mix.md", "First.", "First.\n\n```python\nx = 1\nif x\n```", "mix.md:35: this block of Python does not run: expected ':'"),
-    ("mix.md", "First.", "It rose by {measured.oven.rye}.", "mix.md:31: there is no number {measured.oven.rye}"),
-    ("mix.md", "First.", "First.\n\nIt is 0.031 nats better.", "mix.md:33: '0.031 nats' names no source"),
-    ("mix.md", "First.", "First.\n\nIt ended at 1.609 ± 0.008.", "mix.md:33: '1.609 ± 0.008' names no source"),
-    ("mix.md", "First.", "First.\n\nThe val loss\nis 1.9059 at the end.", "mix.md:34: '1.9059' names no source"),
-    ("mix.md", "First.", "{measured.oven.rye.mean}, and −0.04 after more.", "mix.md:31: '−0.04' names no source"),
-    ("mix.md", "First.", "First.\n\n```text\n" + 71 * "x" + "\n```", "mix.md:34: this line of code has 71 columns; 70 fit on a small screen"),
     ("mix.md", "First.", "First.\n\n<!-- q1lab:file oven.py -->", "mix.md:33: file 'files/oven.py' is not there"),
     ("mix.md", "<details>", "<details figure=oven>", "mix.md:20: file 'files/oven.txt' is not there"),
 ]  # fmt: skip
-
-
-@pytest.mark.parametrize(("kind", "counts"), [("optional=yes", False), ("minutes=20", True)])
-def test_a_fold_below_an_optional_step_takes_no_reading_time(
-    folder: Path, kind: str, counts: bool
-) -> None:
-    page = folder / "mix.md"
-    minutes = 10 if counts else 30
-    edit(page, "{#knead-bake kind=run}", f"{{#knead-bake kind=run minutes={minutes}}}")
-    fold = (
-        "<details needs=weigh-flour>\n<summary>More</summary>\n\n"
-        + 450 * "word "
-        + "\n\n</details>"
-    )
-    page.write_text(page.read_text() + f"\n- [ ] Guess {{#knead-guess {kind}}}\n\n{fold}\n")
-    assert any("a minute" in finding for finding in said(folder)) == counts
-
-
-def test_a_text_is_read_at_120_words_a_minute_and_a_fold_that_needs_no_step_is_extra(
-    folder: Path,
-) -> None:
-    page = folder / "mix.md"
-    edit(page, "First.", 100 * "word " + "\n\n- [ ] Read it {#knead-read kind=read minutes=1}")
-    edit(page, "{#knead-bake kind=run}", "{#knead-bake kind=run minutes=29}")
-    fold = "<details>\n<summary>More</summary>\n\n" + 200 * "word " + "\n\n</details>"
-    edit(page, "Text in between.", f"Text.\n\n{fold}")
-    edit(folder / "rye.md", "{#rye-wet}", "{#rye-wet optional=yes}")
-    assert said(folder) == []
-    edit(page, 100 * "word ", 190 * "word ")
-    assert any("a minute" in finding for finding in said(folder))
-    edit(page, 190 * "word ", 100 * "word ")
-    edit(page, "<details>\n<summary>More", "<details needs=knead-bake>\n<summary>More")
-    assert any("a minute" in finding for finding in said(folder))
-
-
-def test_a_word_that_is_never_said_needs_no_explanation(folder: Path) -> None:
-    (folder / "glossary.md").write_text("# Words\n\n## crumb\n\nInside.\n\n## loaf\n\nBread.\n")
-    edit(folder / "mix.md", "First.", "Two [loafs](glossary.md#loaf).")
-    (finding,) = said(folder)
-    assert re.match(r"glossary\.md:3: .*never says 'crumb'", finding)
-    assert [term.name for term in load_week(folder).terms_in("a Loaf")] == ["loaf"]
-
-
-def test_a_words_first_use_is_linked_on_each_path(folder: Path) -> None:
-    (folder / "glossary.md").write_text("# Words\n\n## oven loaf\n\nBread.\n")
-    edit(folder / "mix.md", "Last.", "`oven loaf`\n\nOne oven loaf, two oven loafs.")
-    link = "[oven loaf](glossary.md#oven-loaf)"
-    (finding,) = said(folder)
-    assert finding.startswith("mix.md:37: 'oven loaf' ")
-    assert finding.endswith(link)
-    edit(folder / "mix.md", "One oven loaf,", f"One {link},")
-    assert said(folder) == []
-    edit(folder / "rye.md", "### Wet", "Of [oven loafs](../glossary.md#oven-loaf).\n\n### Wet")
-    assert said(folder) == []
-    edit(folder / "rye.md", "#oven-loaf", "#oven-leaf")
-    assert re.match(r"rye\.md:5: .*\.\./glossary\.md#oven-leaf; did you mean", said(folder)[0])
 
 
 def test_threads_and_files_of_a_commit_may_be_linked_to(folder: Path) -> None:
@@ -427,41 +239,6 @@ def test_a_fatal_mistake_stops_loading_and_names_the_place(folder: Path) -> None
     assert caught.value.code == 2
 
 
-def test_what_only_authors_care_about_does_not_stop_loading(folder: Path) -> None:
-    edit(folder / "mix.md", "minutes=10", "minutes=11")
-    edit(folder / "mix.md", "kind=predict", "kind=write")
-    assert load_week(folder).minutes == 41
-    assert len(check_week(folder)) == 2
-
-
-def test_variants_are_held_against_the_models_there_are(folder: Path) -> None:
-    assert said(folder, ["rye", "spelt", "baseline"]) == []
-    unknown = "unknown variant 'spelt'; did you mean 'spelt2'?"
-    assert said(folder, ["rye", "spelt2", "baseline"]) == [
-        f"week.toml:18: {unknown}",
-        f"mix.md:39: {unknown}",
-    ]
-
-
-def test_a_row_stands_once_for_each_variant_whose_numbers_are_known(folder: Path) -> None:
-    sized = 'title = "With rye"\nshape = { kv_heads = "1/4" }\n'
-    edit(folder / "week.toml", 'title = "With rye"\n', sized)
-    rows = "| {each.short} | {each} |\n\n| {each} | {small.{each}.cache} |\n\n## Knead"
-    edit(folder / "mix.md", "## Knead", rows)
-    assert said(folder) == []
-    text = "\n".join(
-        block_text(block)
-        for part in load_week(folder).for_variant("rye").parts()
-        for block in part.blocks
-    )
-    assert "| With rye | rye |\n| With spelt | spelt |\n\n| rye | 256 |\n" in text
-    edit(folder / "mix.md", "{each.short}", "{each.shrt}")
-    edit(folder / "mix.md", ".cache}", ".cash}")
-    first, second = said(folder)
-    assert re.search(r"\{each\.shrt\}; .*'short'", first)
-    assert "no number {small.rye.cash}" in second
-
-
 @pytest.mark.parametrize(
     ("shape", "words"),
     [
@@ -478,12 +255,6 @@ def test_a_wrong_shape_is_one_line(folder: Path, shape: str, words: str) -> None
     (finding,) = said(folder)
     assert re.match(r"week\.toml:1[4-9]: ", finding), finding
     assert words in finding
-
-
-def test_a_run_step_needs_its_run(folder: Path) -> None:
-    edit(folder / "mix.md", "{#weigh-flour}", "{#weigh-flour kind=run}")
-    (finding,) = said(folder)
-    assert re.match(r"mix\.md:14: step 'weigh-flour' .*no run action", finding)
 
 
 @pytest.mark.parametrize(
@@ -552,58 +323,6 @@ def test_no_week_toml_makes_it_fall_over(
 # ── the commands
 
 
-def test_check_says_where_and_fails(folder: Path) -> None:
-    edit(folder / "mix.md", "{#weigh-flour}", "")
-    result = CliRunner().invoke(command, ["check", str(folder)])
-    assert result.exit_code == 1
-    assert re.search(r"mix\.md:14: .*no id\b", result.output)
-    record = json.loads(CliRunner().invoke(command, ["check", str(folder), "--json"]).output)
-    assert record["findings"][0]["file"] == "week.toml"
-    assert {"file", "line", "message", "fatal"} == set(record["findings"][0])
-
-
-def test_check_passes_the_shipped_week() -> None:
-    result = CliRunner().invoke(command, ["check", str(SHIPPED)])
-    assert result.exit_code == 0, result.output
-    assert "M03-W04 is fine: sessions 3, parts 9" in result.output
-
-
-def test_check_of_no_folder_is_a_usage_error(tmp_path: Path) -> None:
-    result = CliRunner().invoke(command, ["check", str(tmp_path / "none")])
-    assert isinstance(result.exception, Problem)
-    assert result.exception.code == 2
-
-
-def test_new_writes_a_week_that_passes_and_overwrites_nothing(tmp_path: Path) -> None:
-    target = tmp_path / "deep" / "week"
-    result = CliRunner().invoke(command, ["new", str(target), "--name", "M04-W01"])
-    assert result.exit_code == 0, result.output
-    assert check_week(target, MODELS) == []
-    assert load_week(target).label == "M04-W01"
-    before = {path: path.read_bytes() for path in target.iterdir()}
-    (target / "week.toml").unlink()
-    with pytest.raises(Problem, match="already there"):
-        write_skeleton(target)
-    assert not (target / "week.toml").exists()
-    assert {p: p.read_bytes() for p in target.iterdir()} == {
-        p: data for p, data in before.items() if p.name != "week.toml"
-    }
-
-
-@pytest.mark.parametrize("label", ["", 'a"b', "a\nb", "x" * 41, "\\u0000"])
-def test_new_refuses_a_label_that_would_break_the_file(tmp_path: Path, label: str) -> None:
-    with pytest.raises(Problem, match="label"):
-        write_skeleton(tmp_path / "w", label)
-    assert not (tmp_path / "w").exists()
-
-
-def test_new_in_a_place_that_can_not_be_written(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("x")
-    with pytest.raises(Problem, match="can't write") as caught:
-        write_skeleton(tmp_path / "file" / "week")
-    assert caught.value.code == 1
-
-
 # ── with the course, and without it
 
 
@@ -637,6 +356,7 @@ def test_a_week_is_told_with_its_course_and_alone(ways: Path) -> None:
     assert said(ways) == []
 
 
+@pytest.mark.needs_plugin("author")
 def test_a_mistake_of_one_way_has_its_line_in_the_file(ways: Path) -> None:
     def line_of(words: str) -> int:
         return 1 + (ways / "mix.md").read_text().partition(words)[0].count("\n")

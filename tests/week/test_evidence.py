@@ -13,12 +13,11 @@ from q1lab.ground import paths
 from q1lab.index import learner_tables
 from q1lab.index import store as index_store
 from q1lab.index.store import Store
-from q1lab.plugins.author import weeks
 from q1lab.week import chosen_variant, content, evidence, progress, progress_card
 from q1lab.week.lists import artifacts, papers, posts, predictions
 from q1lab.week.own_model import model_file
 from q1lab.week.syllabus import Step, Week
-from tests.kit import lab_home
+from tests.kit import lab_home, small_weeks
 from tests.kit.commands import q1lab
 
 LABEL = "M03-W04"
@@ -146,7 +145,7 @@ def test_a_step_is_done_by_its_condition_and_by_no_word_of_its_text(
     tmp_path: Path,
 ) -> None:
     """A title with "commit" asked for a commit, and a command in backticks was what ticks it."""
-    weeks.write_skeleton(tmp_path / "week")
+    small_weeks.write_week(tmp_path / "week")
     (tmp_path / "week" / "session-a.md").write_text(
         "# A\n\n## A {#a1 minutes=60}\n\n"
         '- [ ] Commit to a pace {#pace done_when="retro written"}\n'

@@ -10,12 +10,11 @@ import pytest
 
 from q1lab.documents import document_data
 from q1lab.index.store import Store
-from q1lab.plugins.author import weeks
 from q1lab.tui.screens.answer import AnswerScreen
 from q1lab.tui.screens.form import FormScreen
 from q1lab.tui.widgets.page_blocks import StepPiece
 from q1lab.week import content, step_kinds
-from tests.kit import toy_kind
+from tests.kit import small_weeks, toy_kind
 from tests.kit.places import mentioned_in_code
 from tests.kit.tui_home import prepared, settled, until
 
@@ -26,7 +25,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         rows = MappingProxyType({**step_kinds.STEP_KINDS, "haiku": toy_kind.HAIKU})
         monkeypatch.setattr(f"q1lab.week.{module}.STEP_KINDS", rows)
     root = tmp_path / "week"
-    weeks.write_skeleton(root)
+    small_weeks.write_week(root)
     (root / "session-a.md").write_text(
         "# A\n\n## A {#a1 minutes=60}\n\n- [ ] On noise {#a1-noise kind=haiku into=notes}\n"
     )
@@ -34,7 +33,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 async def test_a_kind_of_ones_own_goes_from_the_text_to_a_document(folder: Path) -> None:
-    assert weeks.check_week(folder) == []
+    assert small_weeks.check_week(folder) == []
     app = prepared(folder=folder)
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(pilot)
@@ -52,6 +51,7 @@ async def test_a_kind_of_ones_own_goes_from_the_text_to_a_document(folder: Path)
     assert mentioned_in_code("haiku") == []
 
 
+@pytest.mark.needs_plugin("author")
 def test_its_author_is_told_what_is_wrong(folder: Path) -> None:
     text = folder / "session-a.md"
     text.write_text(
@@ -60,7 +60,7 @@ def test_its_author_is_told_what_is_wrong(folder: Path) -> None:
     (folder / "week.toml").write_text(
         (folder / "week.toml").read_text().replace("minutes = 60", "minutes = 6")
     )
-    (finding,) = weeks.check_week(folder)
+    (finding,) = small_weeks.check_week(folder)
     assert "'a1-noise' is a haiku" in finding.message
 
 
@@ -69,12 +69,12 @@ async def test_enter_opens_the_form_that_makes_a_step_done_though_a_row_below_st
 ) -> None:
     """The text said so, and Enter went to the KPIs."""
     root = tmp_path / "week"
-    weeks.write_skeleton(root)
+    small_weeks.write_week(root)
     (root / "session-a.md").write_text(
         '# A\n\n## A {#a1 minutes=60}\n\n- [ ] Record it {#a1-record done_when="artifact added"}\n\n'
         '  ```q1lab command\n  command = "q1lab course kpi"\n  ```\n'
     )
-    assert weeks.check_week(root) == []
+    assert small_weeks.check_week(root) == []
     app = prepared(folder=root)
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(pilot)

@@ -24,9 +24,6 @@ from q1lab.commands.cli import cli, run_command_line
 from q1lab.ground.text_formats import signed
 from q1lab.index.store import Store
 from q1lab.judgment import intervals
-from q1lab.plugins.author import code_runner
-from q1lab.plugins.author.lint import table_minutes
-from q1lab.plugins.author.weeks import check_week
 from q1lab.study import command_line, studies
 from q1lab.study.command_line import request_from_argv
 from q1lab.tui.pages import block_text
@@ -34,7 +31,8 @@ from q1lab.week import progress, text_numbers
 from q1lab.week.content import load_week
 from q1lab.week.syllabus import Fold, Step, Text, Week
 from tests.kit.places import ROOT
-from tests.week.test_content import MIX, TOML, edit, everything, said
+from tests.kit.small_weeks import MIX, TOML, edit, said
+from tests.week.test_content import everything
 
 SHIPPED = ROOT / "content"
 Ran = Callable[..., tuple[int, str]]
@@ -564,13 +562,6 @@ def test_the_first_test_fails_before_the_change(
             names[name]()
 
 
-def test_every_block_of_python_runs(week: Week) -> None:
-    assert [
-        str(finding) for finding in code_runner.run_blocks(week, ROOT / "labs" / "models")
-    ] == []
-    assert len(week.code) > 20
-
-
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_what_changes_in_model_py_is_folded_until_the_learner_has_named_it(
     week: Week, variant: str
@@ -667,58 +658,6 @@ def _gqa(names: dict) -> None:  # type: ignore[type-arg]
 
 
 SAME = {"rope": _rope, "rmsnorm": _rmsnorm, "swiglu": _swiglu, "gqa": _gqa}
-
-
-def test_a_block_that_fails_is_named_with_its_line(folder: Path) -> None:
-    edit(folder / "mix.md", "First.", "First.\n\n```python\nx = 1\n1 / 0\n```")
-    assert said(folder) == []
-    failures = code_runner.run_blocks(load_week(folder), ROOT / "labs" / "models")
-    assert [str(failure) for failure in failures] == [
-        "mix.md:35: this block of Python fails: ZeroDivisionError: division by zero"
-    ]
-
-
-def test_a_script_whose_assertion_fails_is_named_with_its_line(folder: Path) -> None:
-    (folder / "files").mkdir(exist_ok=True)
-    head = "import sys\nfrom model import GPT\n"
-    (folder / "files" / "right.py").write_text(f"{head}sys.exit()\n")
-    (folder / "files" / "wrong.py").write_text(f"{head}import rope\nassert not rope.GPT, 'wrong'\n")
-    models = ROOT / "labs" / "models"
-    assert code_runner.run_blocks(load_week(folder), models) == []
-    assert [
-        str(failure) for failure in code_runner.run_blocks(load_week(folder), models, scripts=True)
-    ] == ["files/wrong.py:4: this script fails: AssertionError: wrong"]
-
-
-def test_a_figure_is_what_its_script_prints(folder: Path) -> None:
-    (folder / "files").mkdir(exist_ok=True)
-    (folder / "files" / "oven.py").write_text("print('cold\\n|\\n---\\nhot\\n||||')\n")
-    (folder / "files" / "oven.txt").write_text("cold\n|\n---\nhot\n||||\n")
-    edit(folder / "mix.md", "<details>", "<details figure=oven>")
-    week = load_week(folder)
-    figure = next(b for p in week.parts() for b in p.blocks if isinstance(b, Fold))
-    assert figure.frames == ("cold\n|", "hot\n||||")
-    assert code_runner.run_blocks(week, ROOT / "labs" / "models") == []
-    edit(folder / "files" / "oven.txt", "||||", "|||")
-    (failure,) = code_runner.run_blocks(load_week(folder), ROOT / "labs" / "models")
-    assert str(failure).startswith("files/oven.py:1: ")
-    assert "(.txt) is not" in str(failure)
-
-
-def test_a_figure_below_a_recall_step_is_no_answer_to_it(folder: Path) -> None:
-    """Its pictures would not be shown, and turning them answers nothing."""
-    (folder / "files").mkdir(exist_ok=True)
-    (folder / "files" / "oven.py").write_text("print('cold')\n")
-    (folder / "files" / "oven.txt").write_text("cold\n")
-    edit(folder / "mix.md", "{#weigh-guess kind=predict into=guess}", "{#weigh-guess kind=recall}")
-    figure = "<details figure=oven>\n<summary>Figure</summary>\n</details>\n\n"
-    edit(folder / "mix.md", "<details>", figure + "<details>")
-    assert any(re.search(r"kind recall .*no answer", finding) for finding in said(folder))
-    edit(folder / "mix.md", figure, "")
-    edit(folder / "mix.md", "500** g.\n\n</details>", "500** g.\n\n</details>\n\n" + figure)
-    assert not any("recall" in finding for finding in said(folder))
-    part = load_week(folder).sessions[0].parts[0]
-    assert [b.title for b in part.blocks if isinstance(b, Fold) and b.frames] == ["Figure"]
 
 
 @pytest.mark.parametrize("name", ["no_positions", "reglu", "bilinear", "swiglu_512", "big_eps"])
@@ -818,20 +757,14 @@ def quoted_commands(week: Week) -> set[str]:
     return commands
 
 
-def test_files_that_are_taken_are_there(week: Week, folder: Path) -> None:
+def test_files_that_are_taken_are_there(week: Week) -> None:
     for variant in VARIANTS:
         for line in quoted_commands(week.for_variant(variant)):
             if line.startswith("q1lab take ") and "NAME" not in line:
                 assert line.split()[2] in week.files
-    edit(
-        folder / "mix.md",
-        'q1lab open\ndocument = "LOAF.md"',
-        'q1lab command\ncommand = "q1lab take x.py"',
-    )
-    (finding,) = said(folder)
-    assert re.match(r"mix\.md:46: .*no file 'x\.py'", finding)
 
 
+@pytest.mark.needs_plugin("sample")
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_command_that_is_quoted_is_one(week: Week, variant: str) -> None:
     commands = quoted_commands(week.for_variant(variant, DATA[0]))
@@ -979,17 +912,6 @@ def test_the_fast_track_adds_up(week: Week) -> None:
     assert round(sum(planned.values()) / 60) == int(fast_track[0])
 
 
-def test_a_file_is_made_before_it_is_worked_on(folder: Path) -> None:
-    edit(
-        folder / "mix.md",
-        "First.",
-        '- [ ] Look {#look}\n\n```q1lab command\ncommand = "q1lab diff ./rye.py"\n```\n\n'
-        '- [ ] Make it {#make}\n\n```q1lab command\ncommand = "q1lab new rye"\n```',
-    )
-    (finding,) = said(folder)
-    assert re.match(r"mix\.md:33: rye\.py .*only after", finding)
-
-
 NO_LOSS = [
     "A spread of 0.010, and 1.942 against 1.944.",
     "The first factor is −0.2689, the second +0.7311.",
@@ -1021,23 +943,6 @@ def test_a_result_without_its_source_is_named(folder: Path) -> None:
     )
     assert said(folder) == []
     assert "It rose by +0.100 on x." in everything(load_week(folder).for_variant("rye"))
-
-
-def test_tables_of_minutes_are_summed() -> None:
-    table = "text\n\n| a | minutes | b |\n|---|---:|---|\n| x | 5 | 7 |\n| y | 10 min | |\n\n| minutes |"
-    assert list(table_minutes(table)) == [(2, 15)]
-
-
-def test_reading_a_week_runs_nothing(
-    folder: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    mark = tmp_path_factory.mktemp("mark") / "ran"
-    edit(folder / "mix.md", "First.", f"```python\nopen({str(mark)!r}, 'w')\n```")
-    check_week(folder)
-    load_week(folder)
-    assert not mark.exists()
-    code_runner.run_blocks(load_week(folder), ROOT / "labs" / "models")
-    assert mark.exists()
 
 
 # ── data and files

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from q1lab.ground.act import MORE, Act
 from q1lab.ground.errors import FAILED, INTERRUPTED, OK, USAGE
-from q1lab.ground.hooks import Plugin
+from q1lab.ground.hooks import Plugin, SkillPage
 
 REFUSED_BUNDLE, NOT_CHECKED = 20, 21
 
@@ -26,4 +26,10 @@ PLUGIN = Plugin(
             },
         ),
     ),
+    skill_pages={
+        "verify": SkillPage(
+            "check a study that another person made",
+            "q1lab.plugins.verify.verify_command:skill_page",
+        )
+    },
 )

@@ -19,8 +19,9 @@ from q1lab.plugins.author.result_leaks import (
 from q1lab.week.content import load_week
 from q1lab.week.syllabus import Step
 from tests.kit.places import ROOT
-from tests.week.test_content import MIX, SHIPPED, TOML, edit, said
+from tests.kit.small_weeks import MIX, TOML, edit, said
 
+SHIPPED = ROOT / "content"
 VARIANTS = ("rmsnorm", "rope", "swiglu", "gqa")
 
 RESULTS = """\
