@@ -127,7 +127,11 @@ def rows(index: Store) -> dict[str, list[tuple[Any, ...]]]:
     """The learner's rows."""
     rows_by_table = {}
     for table in journal_tables.tables_of_journal():
-        where = "WHERE key NOT IN ('journal', 'folded', 'unread')" if table == "settings" else ""
+        where = (
+            "WHERE key NOT IN ('journal', 'folded', 'unread', 'plugins')"
+            if table == "settings"
+            else ""
+        )
         rows_by_table[table] = [
             tuple(row) for row in index.db.execute(f"SELECT * FROM {table} {where}")
         ]
