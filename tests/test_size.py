@@ -40,7 +40,7 @@ ROOMS: dict[str, tuple[int, str]] = {
     "plugins/ray": (3_050, BEGINNING),
     "plugins/sample": (5_600, BEGINNING),
     "plugins/slurm": (2_800, BEGINNING),
-    "plugins/verify": (8_400, BEGINNING),
+    "plugins/verify": (8_400, "`q1lab skill verify` is a page of its own"),
     "record": (9_250, BEGINNING),
     "runner": (11_750, BEGINNING),
     "study": (30_100, BEGINNING),
