@@ -25,11 +25,11 @@ BEGINNING = "The gate, samples and the blind test, notebooks, Ray, Slurm"
 """The beginning of the line of CHANGELOG.md with which the rooms got their first numbers."""
 
 ROOMS: dict[str, tuple[int, str]] = {
-    "commands": (34_450, BEGINNING),
+    "commands": (34_500, "`--jobs` holds back Slurm's arrays"),
     "designs": (1_750, BEGINNING),
     "documents": (31_050, BEGINNING),
     "doors": (15_900, BEGINNING),
-    "ground": (17_000, BEGINNING),
+    "ground": (17_350, "`--jobs` holds back Slurm's arrays"),
     "index": (18_050, BEGINNING),
     "judgment": (40_750, BEGINNING),
     "labs": (59_500, BEGINNING),
@@ -39,7 +39,7 @@ ROOMS: dict[str, tuple[int, str]] = {
     "plugins/notebook": (1_250, BEGINNING),
     "plugins/ray": (3_050, BEGINNING),
     "plugins/sample": (5_600, BEGINNING),
-    "plugins/slurm": (2_800, BEGINNING),
+    "plugins/slurm": (3_000, "`--jobs` holds back Slurm's arrays"),
     "plugins/verify": (8_400, "`q1lab skill verify` is a page of its own"),
     "record": (9_250, BEGINNING),
     "runner": (11_750, BEGINNING),

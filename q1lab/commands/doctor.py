@@ -15,7 +15,7 @@ import click
 
 from q1lab import __version__
 from q1lab.commands._output import wrapped
-from q1lab.ground import paths, plugin_finder
+from q1lab.ground import file_systems, paths, plugin_finder
 from q1lab.ground.errors import FAILED, OK, OUT_OF_TOUCH, Problem
 from q1lab.ground.files import printable
 from q1lab.runner import child_processes
@@ -157,6 +157,7 @@ def examine_machine() -> dict[str, Any]:
         home = paths.ensure_home()
         free = shutil.disk_usage(home).free
         findings["home"] = str(home)
+        findings["file_system"] = _file_system_text(file_systems.mount_of(home))
         findings["journal"] = _journal_summary()
         problems += lost_lines.lost_line_warnings(paths.database_file(), paths.journal_file())
         findings["database"] = str(paths.database_file())
@@ -184,6 +185,15 @@ def _journal_summary() -> str:
     )
     counts = ", ".join(f"{name} {count}" for name, count in sorted(lines_by_author.items()))
     return f"{paths.journal_file()}: lines by {counts}" if counts else str(paths.journal_file())
+
+
+def _file_system_text(mount: file_systems.Mount | None) -> str:
+    """The file system of q1lab's home, and who sees its locks where others might."""
+    if mount is None:
+        return "not known here"
+    if mount.local_locks:
+        return f"{mount.kind}; its locks hold on this machine only ({mount.local_locks})"
+    return mount.kind
 
 
 def _torch_findings(answer: dict[str, Any]) -> dict[str, list[str]]:

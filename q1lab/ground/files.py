@@ -335,12 +335,19 @@ def sync_folder(folder: Path) -> None:
             os.close(fd)
 
 
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+"""Error codes of ``flock`` where a file system has no locks: NFS without lockd, Lustre without
+``-o flock``."""
+
+
 def os_reason(error: OSError) -> str:
     """The reason of an OSError in words, with what to do where that is known."""
     if error.errno == errno.ENOSPC:
         return "the disk is full; free some space and run the command again"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"{(error.strerror or '').lower()}; choose a folder you can write to (Q1LAB_HOME)"
+    if error.errno in NO_LOCKS:
+        return "its file system has no locks; choose a folder on one that has (Q1LAB_HOME)"
     if error.errno == errno.ELOOP:  # also the system's code for a link that may not be followed
         return "a link, not a file; put the file itself there"
     reason = error.strerror or str(error)
@@ -392,6 +399,17 @@ def sha256_json(value: Any) -> str:
 # which processes are alive.
 
 
+def _lock(fd: int, kind: int, path: Path) -> None:
+    """Take a lock on an open file. BlockingIOError if another process holds it; another OSError,
+    with the path, where there are no locks."""
+    try:
+        fcntl.flock(fd, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
 def try_lock(path: Path, *, wait: float = 0.0) -> int | None:
     """Take the exclusive lock on ``path``; returns its descriptor, or None when another process
     holds it.
@@ -405,7 +423,7 @@ def try_lock(path: Path, *, wait: float = 0.0) -> int | None:
     deadline = time.monotonic() + wait
     while True:
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(fd, fcntl.LOCK_EX, path)
             return fd
         except BlockingIOError:
             if time.monotonic() >= deadline:
@@ -421,7 +439,7 @@ def is_locked(path: Path) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        _lock(fd, fcntl.LOCK_SH, path)
         return False
     except BlockingIOError:
         return True

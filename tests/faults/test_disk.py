@@ -4,6 +4,8 @@ can be read."""
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import os
 import sqlite3
 import time
@@ -12,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from q1lab.commands.cli import run_command_line
 from q1lab.ground.errors import Problem
 from q1lab.index.store import APPLICATION_ID, Store
 from q1lab.runner import launch
@@ -19,6 +22,7 @@ from q1lab.study import studies
 from q1lab.week import progress
 from tests.kit.commands import q1lab
 from tests.kit.faults import faulty, figures, read, small_disk, tiny
+from tests.kit.lab_home import make_study
 from tests.kit.waiting import wait_for
 
 pytestmark = pytest.mark.sample
@@ -125,6 +129,30 @@ def test_a_full_disk_under_a_run(
         f"“{event['message'].partition(' (')[0]}”; the old checkpoint loads and resumes from iter "
         f"{second_start['resumed_from']}",
     )
+
+
+# ── a file system without locks
+
+
+@pytest.mark.parametrize("words", [("status",), ("run", "rope", *SMALL)])
+def test_a_home_without_locks_is_one_line(
+    home: Path,
+    faulty: Faulty,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+) -> None:
+    """NFS whose server has no lockd answers so. (None can be mounted here.)"""
+    faulty(fake=True)
+    make_study()
+
+    def flock(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    assert run_command_line([*words]) == 1
+    (line,) = capfd.readouterr().err.splitlines()
+    assert "its file system has no locks; choose a folder on one that has (Q1LAB_HOME)" in line
 
 
 # ── a damaged database (that it loses nothing is tests/index/test_journal.py's)

@@ -6,12 +6,14 @@ nothing has to be copied back, and the jobs go on without a process here: the ru
 
 from __future__ import annotations
 
+import fcntl
 import json
 import math
 import re
 import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -19,7 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from q1lab.ground import paths
+from q1lab.ground import file_systems, paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import printable, private_folder, write_atomic
 from q1lab.runner import child_processes
@@ -61,6 +63,19 @@ NO_ANSWER = (
 """Parts of the other commands' errors when Slurm did not answer. Other errors are refusals."""
 NODE_SECONDS = 60
 """Seconds to wait for a free node when a command is to run on one."""
+
+LOOK_AT_LOCK = """\
+import fcntl, sys
+try:
+    with open(sys.argv[1], "rb") as file:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    print("free")
+except FileNotFoundError:
+    print("missing")
+except BlockingIOError:
+    print("locked")
+"""
+"""A program that says what a node sees of a file that is locked here."""
 
 _WAITING = ("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT")
 _LOST = ("FAILED", "NODE_FAIL", "BOOT_FAIL", "OUT_OF_MEMORY", "TIMEOUT", "DEADLINE")
@@ -123,18 +138,21 @@ class Slurm(Remote):
         return findings
 
     def _check_shared_home(self) -> EngineCheck:
-        """A finding: a node sees a file that was written here, or does not."""
+        """A finding: a node sees a file that was written here, and that it is locked here."""
         folder = paths.ensure_home() / "engine-check"
         private_folder(folder)
         with tempfile.NamedTemporaryFile(dir=folder, prefix="seen-") as file:
-            ask = f"test -e {shlex.quote(file.name)} && echo yes || echo no"
+            fcntl.flock(file, fcntl.LOCK_EX)
             try:
-                answer = self._run_on_node(["sh", "-c", ask])
+                answer = self._run_on_node([sys.executable, "-P", "-c", LOOK_AT_LOCK, file.name])
             except Refused as error:
                 return EngineCheck("shared home", False, f"a node could not be asked: {error}")
-        good = answer.split()[-1:] == ["yes"]
-        see = "see" if good else "don't see"
-        return EngineCheck("shared home", good, f"nodes {see} {paths.home()}")
+        seen = answer.strip().splitlines()[-1:]
+        if seen == ["locked"]:
+            return EngineCheck("shared home", True, f"nodes see {paths.home()} and its locks")
+        if seen == ["missing"]:
+            return EngineCheck("shared home", False, f"nodes don't see {paths.home()}")
+        return EngineCheck("shared home", False, locks_not_shared("a node does not see them"))
 
     def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
         return self.ask_trainer(child_processes.probe_command(), question, 60)
@@ -170,7 +188,10 @@ class Slurm(Remote):
 
     def probe_for_plan(self, question: Mapping[str, Any]) -> dict[str, Any]:
         """Plan on this machine, since nodes may be busy for days. Refused if Slurm would refuse the
-        job."""
+        job, or nodes don't see the home's locks."""
+        mount = file_systems.mount_of(paths.home())
+        if mount is not None and mount.local_locks:
+            raise Refused(locks_not_shared(f"{mount.kind} is mounted with {mount.local_locks}"))
         try:
             self._run_slurm(
                 ["sbatch", "--test-only", "--quiet", *self._option_flags(), "--wrap=true"]
@@ -193,8 +214,9 @@ class Slurm(Remote):
         script = folder / f"{job.name}.sh"
         write_atomic(cells, "".join(f"{cell}\n" for cell in job.cells))
         write_atomic(script, self._job_script(study, cells), mode=0o700)
-        ids = []
-        most = self._max_array_size()
+        ids: list[str] = []
+        most, at_once = self._max_array_size(), study.trainer.jobs
+        is_held_back = at_once < len(job.cells)
         for first in range(0, len(job.cells), most):
             last = min(first + most, len(job.cells)) - 1
             text = self._run_slurm(
@@ -202,28 +224,31 @@ class Slurm(Remote):
                     "sbatch",
                     "--parsable",
                     f"--job-name={job.name}",
-                    f"--array=0-{last - first}",
+                    f"--array=0-{last - first}" + (f"%{at_once}" if is_held_back else ""),
                     f"--output={folder}/%A_%a.out",
                     "--open-mode=append",
                     "--requeue",
-                    f"--export=ALL,Q1LAB_FIRST={first}",
-                    *self._option_flags(),
+                    *self._option_flags(after=ids[-1] if ids and is_held_back else ""),
                     str(script),
+                    str(first),
                 ]
             )
-            ids.append(text.strip().splitlines()[-1].partition(";")[0] + f"+{first}")
-        return replace(job, id=",".join(ids))
+            ids.append(text.strip().splitlines()[-1].partition(";")[0])
+        return replace(
+            job, id=",".join(f"{number}+{place * most}" for place, number in enumerate(ids))
+        )
 
     def _job_script(self, study: Study, cells: Path) -> str:
-        """The script of a task. It ends with exec, so that the trainer gets Slurm's signals
-        itself."""
+        """The script of a task. Its argument is the place of its array's first cell: a task may
+        inherit no variable (``export=NONE``). It ends with exec, so that the trainer gets Slurm's
+        signals itself."""
         program = study.trainer.program()
         trainer = shlex.join([*program, str(study.files.root)])
         threads = study.trainer.threads
         listed = shlex.quote(str(cells))
         return (
             "#!/bin/bash\n"
-            f'CELL=$(sed -n "$((SLURM_ARRAY_TASK_ID + Q1LAB_FIRST + 1))p" {listed})\n'
+            f'CELL=$(sed -n "$((SLURM_ARRAY_TASK_ID + $1 + 1))p" {listed})\n'
             f"export OMP_NUM_THREADS={threads} MKL_NUM_THREADS={threads} PYTHONUNBUFFERED=1\n"
             f"cd {shlex.quote(str(study.files.root))} || exit 1\n"
             f'exec {trainer} --only "$CELL"\n'
@@ -292,8 +317,13 @@ class Slurm(Remote):
 
     # ── the commands
 
-    def _option_flags(self) -> list[str]:
-        return [f"--{key}={value}" if value else f"--{key}" for key, value in self.options.items()]
+    def _option_flags(self, after: str = "") -> list[str]:
+        """The options as they were typed. ``after``: the id of a job to begin after, too."""
+        options = dict(self.options)
+        if after:
+            others = [options["dependency"]] if "dependency" in options else []
+            options["dependency"] = ",".join([*others, f"afterany:{after}"])
+        return [f"--{key}={value}" if value else f"--{key}" for key, value in options.items()]
 
     def _find_job_ids(self, name: str) -> str:
         """The ids of this user's jobs with that name, each with the index of its first cell; empty
@@ -345,6 +375,15 @@ class Slurm(Remote):
                 raise OutOfReach(f"Slurm does not answer ({message})")
             raise Refused(message)
         raise OutOfReach(f"{command[0]} does not answer")
+
+
+def locks_not_shared(why: str) -> str:
+    """The message about a home whose locks hold on one machine only: nobody could tell whether a
+    run trains."""
+    return (
+        f"locks in {paths.home()} hold on this machine only ({why}); "
+        "put q1lab's home where all machines see them (Q1LAB_HOME)"
+    )
 
 
 def _minutes_needed(study: Study, cell: str, minutes: int) -> int:

@@ -1,10 +1,12 @@
 """Slurm's commands without Slurm: ``put`` lays them into a folder for the PATH. A job's tasks run
-here, all at once.
+here, as many at once as its array says (``%N``), and after the jobs that it depends on. ``peak`` in
+a job's folder has how many ran at once at most.
 
 ``hiccups`` in the folder has what the next calls say instead of an answer, a line each. ``hold``
 keeps tasks waiting, as on a busy cluster. ``deaf`` swallows one signal, as Slurm does while a node
 still prepares the task. With ``timeout`` in a job's folder, its time limit is what ends its tasks.
-``longest`` has the partition's longest limit; without it, that is three minutes.
+``longest`` has the partition's longest limit; without it, that is three minutes. ``arrays`` has the
+cluster's MaxArraySize, 1001 without it.
 """
 
 from __future__ import annotations
@@ -54,7 +56,8 @@ def main() -> int:
         rest = next(n for n, word in enumerate(words) if not word.startswith("--"))
         return subprocess.run(words[rest:], check=False).returncode
     if command == "scontrol":
-        print("MaxArraySize = 1001")
+        arrays = root / "arrays"
+        print(f"MaxArraySize = {arrays.read_text() if arrays.exists() else 1001}")
     elif words[-1] == "%l":
         longest = root / "longest"
         print(longest.read_text() if longest.exists() else "3:00")
@@ -69,7 +72,8 @@ def fail(message: str) -> int:
 
 
 def option(words: list[str], name: str) -> str:
-    return next((w.partition("=")[2] for w in words if w.startswith(f"--{name}=")), "")
+    """The value of an option; of one that is given twice, the last."""
+    return next((w.partition("=")[2] for w in reversed(words) if w.startswith(f"--{name}=")), "")
 
 
 def submit(jobs: Path, words: list[str]) -> int:
@@ -80,11 +84,14 @@ def submit(jobs: Path, words: list[str]) -> int:
     (job / "name").write_text(option(words, "job-name"))
     limit = option(words, "time")
     (job / "limit").write_text(f"{limit}:00" if limit else "UNLIMITED")
-    for index in range(1 + int(option(words, "array").rpartition("-")[2])):
+    tasks, _, at_once = option(words, "array").partition("%")
+    for index in range(1 + int(tasks.rpartition("-")[2])):
         (job / f"{index}.state").write_text("PENDING")
-    first = option(words, "export").rpartition("=")[2]
+    script = next(n for n, word in enumerate(words) if not word.startswith("--"))
+    exported = [word for word in option(words, "export").split(",") if "=" in word]
+    worker = [sys.executable, __file__, str(jobs.parent), "work", job.name]
     subprocess.Popen(
-        [sys.executable, __file__, str(jobs.parent), "work", job.name, words[-1], first],
+        ["env", *exported, *worker, at_once, option(words, "dependency"), *words[script:]],
         stdin=subprocess.DEVNULL,
         stdout=(job / "out").open("w"),
         stderr=subprocess.STDOUT,
@@ -95,22 +102,41 @@ def submit(jobs: Path, words: list[str]) -> int:
 
 
 def work(root: Path, job: Path, words: list[str]) -> int:
-    while (root / "hold").exists():
+    at_once, dependency, *command = words
+    while (root / "hold").exists() or any(map(is_under_way, awaited(job.parent, dependency))):
         time.sleep(0.05)
-    tasks = {}
-    for state in job.glob("*.state"):
-        if state.read_text() != "PENDING":
-            continue
-        env = {**os.environ, "SLURM_ARRAY_TASK_ID": state.stem, "Q1LAB_FIRST": words[1]}
-        tasks[state] = subprocess.Popen([words[0]], env=env)
-        (job / f"{state.stem}.pid").write_text(str(tasks[state].pid))
-        state.write_text("RUNNING")
-    for state, task in tasks.items():
-        code = task.wait()
-        if state.read_text() == "RUNNING":
-            timeout = (job / "timeout").exists()
-            state.write_text("TIMEOUT" if timeout else "FAILED" if code else "COMPLETED")
+    tasks: dict[Path, subprocess.Popen[bytes]] = {}
+    waiting, peak = sorted(job.glob("*.state")), 0
+    while waiting or tasks:
+        while waiting and len(tasks) < int(at_once or 1000):
+            state = waiting.pop(0)
+            if state.read_text() != "PENDING":
+                continue
+            env = {**os.environ, "SLURM_ARRAY_TASK_ID": state.stem}
+            tasks[state] = subprocess.Popen(command, env=env)
+            (job / f"{state.stem}.pid").write_text(str(tasks[state].pid))
+            state.write_text("RUNNING")
+        peak = max(peak, len(tasks))
+        (job / "peak").write_text(str(peak))
+        for state, task in list(tasks.items()):
+            if task.poll() is None:
+                continue
+            if state.read_text() == "RUNNING":
+                timeout = (job / "timeout").exists()
+                failed = "FAILED" if task.returncode else "COMPLETED"
+                state.write_text("TIMEOUT" if timeout else failed)
+            del tasks[state]
+        time.sleep(0.02)
     return 0
+
+
+def awaited(jobs: Path, dependency: str) -> list[Path]:
+    """The jobs that another one begins after: ``afterany:1,afterany:2``."""
+    return [jobs / word.rpartition(":")[2] for word in dependency.split(",") if word]
+
+
+def is_under_way(job: Path) -> bool:
+    return any(state.read_text() in ("PENDING", "RUNNING") for state in job.glob("*.state"))
 
 
 def queue(jobs: Path, words: list[str]) -> int:

@@ -3,6 +3,7 @@ they print to go on. Slurm's commands are stand-ins (tests/kit/engines/fake_slur
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -18,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from q1lab.commands.cli import run_command_line as q1lab
-from q1lab.ground import paths
+from q1lab.ground import file_systems, paths
 from q1lab.ground.errors import STATUSES
 from q1lab.index import study_view
 from q1lab.index.store import Store
@@ -42,6 +43,7 @@ pytestmark = pytest.mark.sample
 Fake = Callable[..., None]
 SMALL = ("--preset", "quick", "--max-iters", "20", "--wandb", "disabled")
 RUN = ("run", "rope", "--seeds", "1", *SMALL)
+THREE = ("run", "rope", "--seeds", "3", *SMALL)
 AT_SLURM = (*RUN, "--engine", "slurm", "--engine-option", "partition=main")
 
 
@@ -201,9 +203,8 @@ def test_a_study_that_comes_home_trains_as_many_at_once_as_there_is_room_for(
     slurm: Path, fake_trainer: Fake
 ) -> None:
     fake_trainer(pause=1.0)
-    three = ("run", "rope", "--seeds", "3", *SMALL)
     options = ("--engine", "slurm", "--engine-option", "cpus-per-task=4")
-    assert q1lab([*three, *options, "--detach"]) == 0
+    assert q1lab([*THREE, *options, "--detach"]) == 0
     trainer = studies.load("rope-1").trainer
     assert (trainer.jobs, trainer.threads) == (6, 4)
     assert q1lab(["stop"]) == 0
@@ -211,6 +212,97 @@ def test_a_study_that_comes_home_trains_as_many_at_once_as_there_is_room_for(
     assert q1lab(["run", "rope-1", "--engine", "local"]) == 0
     room, _ = Local("", {}).choose_slots("cpu", 6, 6, None)
     assert studies.load("rope-1").trainer.jobs == room
+
+
+def test_jobs_says_how_many_run_at_once(slurm: Path, fake_trainer: Fake) -> None:
+    """However many arrays the cluster's limit makes of the study: here three of two runs."""
+    fake_trainer(pause=0.1)
+    (slurm / "arrays").write_text("3")
+    assert q1lab([*THREE, "--engine", "slurm", "--jobs", "1"]) == 0
+    jobs = sorted((slurm / "jobs").iterdir())
+    assert [(job / "peak").read_text() for job in jobs] == ["1", "1", "1"]
+    runs = [events(studies.load("rope-1"), run.name) for run in studies.load("rope-1").runs]
+    spans = sorted((run[0]["time"], run[-1]["time"]) for run in runs)
+    assert all(end <= start for (_, end), (start, _) in itertools.pairwise(spans))
+
+
+def test_without_jobs_all_runs_may_start(slurm: Path, fake_trainer: Fake) -> None:
+    fake_trainer(pause=0.3)
+    assert q1lab([*THREE, "--engine", "slurm"]) == 0
+    (job,) = (slurm / "jobs").iterdir()
+    assert (job / "peak").read_text() == "6"
+
+
+@pytest.mark.parametrize("export", ["NONE", "OMP_PROC_BIND=true"])
+def test_each_cell_trains_once_whatever_a_task_inherits(
+    slurm: Path, fake_trainer: Fake, export: str
+) -> None:
+    """A study of three arrays, of whose tasks none inherits what q1lab's process has."""
+    fake_trainer()
+    (slurm / "arrays").write_text("3")
+    options = ("--engine", "slurm", "--engine-option", f"export={export}")
+    assert q1lab([*THREE, *options]) == 0
+    study = studies.load("rope-1")
+    assert [run.name for run in study.runs if not has_one_attempt(study, run.name)] == []
+    assert len(list((slurm / "jobs").iterdir())) == 3
+
+
+def has_one_attempt(study: Study, name: str) -> bool:
+    return [event["type"] for event in events(study, name)].count("start") == 1
+
+
+def test_a_node_sees_the_home_and_its_locks(slurm: Path) -> None:
+    last_check = Slurm("", {}).check()[-1]
+    assert (last_check.good, last_check.words) == (True, f"nodes see {paths.home()} and its locks")
+
+
+@pytest.mark.parametrize("node", ["has its own copy of the file", "has no such file"])
+def test_a_node_that_does_not_see_the_lock(
+    slurm: Path, node: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A copy shows what a lock of one machine shows elsewhere: the file is there, and free."""
+    make = 'cp "$file" "$file.node"' if "copy" in node else "true"
+    (slurm / "bin" / "srun").write_text(
+        "#!/bin/sh\nwhile [ $# -gt 5 ]; do shift; done\n"
+        f'file=$5; {make}; "$1" "$2" "$3" "$4" "$file.node"; rm -f "$file.node"\n'
+    )
+    assert q1lab(["doctor", "--engine", "slurm"]) == 1
+    said = " ".join(capfd.readouterr().out.split())
+    words = "hold on this machine only (a node does not see them)"
+    assert (words if "copy" in node else f"nodes don't see {paths.home()}") in said
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "is_refused"),
+    [
+        ("nfs4", "rw,relatime,vers=4.2,local_lock=none", False),
+        ("nfs", "rw,vers=3,nolock,local_lock=all", True),
+        ("nfs4", "rw,local_lock=flock", True),
+        ("lustre", "rw,localflock", True),
+        ("lustre", "rw,flock", False),
+        ("ext4", "rw", False),
+    ],
+)
+def test_a_home_whose_locks_other_machines_do_not_see_is_refused(
+    slurm: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    fake_trainer: Fake,
+    capfd: pytest.CaptureFixture[str],
+    kind: str,
+    options: str,
+    is_refused: bool,
+) -> None:
+    mounts = tmp_path / "mounts"
+    place = str(paths.home()).replace(" ", "\\040")
+    mounts.write_text(f"/dev/a / ext4 rw 0 0\nserver:/home {place} {kind} {options} 0 0\n")
+    monkeypatch.setattr(file_systems, "MOUNTS", mounts)
+    fake_trainer()
+    assert q1lab([*AT_SLURM]) == (1 if is_refused else 0)
+    if is_refused:
+        last = capfd.readouterr().err.splitlines()[-1]
+        assert f": locks in {paths.home()} hold on this machine only ({kind} is mounted" in last
+        assert studies.ids() == []
 
 
 def test_an_engine_out_of_touch_has_a_status_of_its_own(
