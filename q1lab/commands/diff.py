@@ -66,13 +66,14 @@ def _trained_pair(name: str, baseline: str | None) -> Pair | None:
     if not paths.StudyPaths(paths.study_dir(name)).plan.exists():
         return None
     study = studies.load(name)
-    if not (study.trainer.has_model_files and all(arm.source for arm in study.arms.values())):
+    files = study.model_files
+    if not files or not all(files.values()):
         raise Problem(
             f"{name} has no model files",
             next=f"`q1lab compare {name} --full` says what its arms are",
         )
     old, new = (
-        variants.read_variant(study.files.root / arm.source, arm.variant, name)
-        for arm in (study.arms["baseline"], study.arms["modified"])
+        variants.read_variant(study.files.root / file, study.arms[arm].variant, name)
+        for arm, file in files.items()
     )
     return Pair(variants.find_variant(baseline) if baseline else old, new)

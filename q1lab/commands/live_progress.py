@@ -195,7 +195,7 @@ def runs_grid(
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for title, justify in (
         ("arm", "left"),
-        (view.study.design.run_word, "right"),
+        (view.study.design.plan().run_word, "right"),
         ("state", "left"),
         ("loss", "left"),
         ("iter", "right"),
@@ -216,7 +216,7 @@ def runs_grid(
             val = f"{metric.written(run.eval_loss, 2)}…"
         cells = [
             Text(run.variant, style=ARM_STYLE[run.arm]),
-            Text(str(view.study.design.run_number(run.seed))),
+            Text(str(view.study.design.plan().run_number(run.seed))),
             Text(state_text(run), style=STATE_STYLE[run.state]),
             Text(
                 bar_characters(sparks[run.name], low, high).ljust(24 if width >= 90 else 12),

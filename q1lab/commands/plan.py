@@ -168,7 +168,7 @@ def _command(request: Request, spread: Spread, seeds: str, *, fresh: bool) -> st
     if not spread.study:
         return command_line.command_text(dataclasses.replace(request, seeds=seeds))
     study = studies.load(spread.study)
-    if not study.trainer.has_model_files:
+    if not study.model_files:
         return f"the command of {spread.study}, with --seeds {seeds}{' --fresh' * fresh}"
     if _is_name_of_own_file(request.variant):
         return f"q1lab run {study.id} --seeds {seeds}"

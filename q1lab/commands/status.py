@@ -305,7 +305,7 @@ def study_record(view: StudyView, labels: Labels) -> dict[str, object]:
             {
                 "run": run.name,
                 "arm": run.arm,
-                "seed": run.seed if study.design.has_seeds else None,
+                "seed": study.design.plan().known_seed(run.seed),
                 "state": str(run.state),
                 "iter": run.iter,
                 "max_iters": run.max_iters or None,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from q1lab.ground.json_rules import max_items
+from q1lab.judgment.subject import PairPlan
 from q1lab.study.design import Design, Name, seeds_text
 from q1lab.study.studies import run_name
 
@@ -33,9 +34,8 @@ class Given(Design):
     def asks_for_run(self, arm: str, seed: int) -> bool:
         return self.includes_run(run_name(arm, seed))
 
-    @property
-    def has_seeds(self) -> bool:
-        return self.table.has_seeds
+    def plan(self, delta: float | None = None) -> PairPlan:
+        return PairPlan(self.pairs, has_seeds=self.table.has_seeds)
 
     def typed(self) -> str:
         return seeds_text(self.seeds)

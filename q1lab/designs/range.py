@@ -11,6 +11,7 @@ from typing import ClassVar, Self
 
 from q1lab.ground.errors import Problem
 from q1lab.ground.json_records import stored_as
+from q1lab.judgment.subject import PairPlan
 from q1lab.study import seed_range
 from q1lab.study.design import Count, Design, TypedSeeds
 
@@ -33,10 +34,6 @@ class Range(Design):
         return self.levels.first, self.levels.most
 
     @property
-    def is_sequential(self) -> bool:
-        return True
-
-    @property
     def level(self) -> float | None:
         return self.levels.alpha
 
@@ -45,13 +42,11 @@ class Range(Design):
         """The rule by which the study is over."""
         return replace(self.levels, futility=()) if self.to_the_end else self.levels
 
-    @property
-    def futile_from(self) -> int | None:
-        looks = enumerate(self.rule.futility, self.levels.first)
-        return next((pairs for pairs, limits in looks if any(limits)), None)
-
-    def futility_t(self, delta: float | None) -> tuple[float, ...]:
-        return tuple(limits[delta is not None] for limits in self.rule.futility)
+    def plan(self, delta: float | None = None) -> PairPlan:
+        looks = self.rule.futility
+        futile = (pairs for pairs, limits in enumerate(looks, self.levels.first) if any(limits))
+        futility_t = tuple(limits[delta is not None] for limits in looks)
+        return PairPlan(self.pairs, next(futile, None), futility_t)
 
     def limits_hold(self, tolerance: float) -> bool:
         from q1lab.judgment import interim_analyses
@@ -72,12 +67,6 @@ class Range(Design):
         over = self.over_after(differences, delta)
         values = [value for value in differences[:over] if value is not None]
         return over == len(values) and seed_range.is_futile(self.rule, values, delta)
-
-    def counted_seeds(
-        self, differences: Sequence[float | None], delta: float | None
-    ) -> tuple[int, ...]:
-        """Of the pairs that have ended, in the order of the plan, those up to the deciding look."""
-        return self.seeds[: self.over_after(differences, delta) or len(differences)]
 
     def trainable_seeds(
         self, differences: Sequence[float | None], delta: float | None, places: int

@@ -244,16 +244,17 @@ def _runs(store: Store, study: Study, set_keys: Sequence[str]) -> Iterator[list[
 def _points(store: Store, study: Study) -> Iterator[list[Any]]:
     for row in store.runs(study.id):
         run = [study.id, row["arm"], row["variant"], *_run_cells(study, row["seed"]).values()]
-        repeated = {study.metric.key("final")} if study.trainer.repeats_its_end else set()
-        for name in [name for name in store.metric_names(row["id"]) if name not in repeated]:
+        for name in store.metric_names(row["id"]):
+            if name in study.trainer.repeated_numbers:
+                continue
             for iter_, value in store.curve(row["id"], name):
                 yield [*run, name, iter_, value]
 
 
 def _run_cells(study: Study, seed: int) -> dict[str, int | str | None]:
     """A run's seed, if it is known, and the run as it is called everywhere."""
-    design = study.design
-    return {"seed": seed if design.has_seeds else None, "run": design.run_label(seed)}
+    plan = study.design.plan()
+    return {"seed": plan.known_seed(seed), "run": plan.run_label(seed)}
 
 
 def _picture(store: Store, study: Study, file: Path, force: bool) -> Path:

@@ -97,9 +97,18 @@ class PairPlan:
         """``seed``, or ``run`` where seeds are not known: it stands before a run's number."""
         return "seed" if self.has_seeds else "run"
 
+    def run_number(self, seed: int) -> int:
+        """The number of an arm's run as people read it: its seed; where seeds are not known, its
+        place in the arm, from 1."""
+        return seed if self.has_seeds else seed + 1
+
     def run_label(self, seed: int) -> str:
         """``seed 0``; where seeds are not known, the place in the arm: ``run 1``."""
-        return f"{self.run_word} {seed if self.has_seeds else seed + 1}"
+        return f"{self.run_word} {self.run_number(seed)}"
+
+    def known_seed(self, seed: int) -> int | None:
+        """A run's seed for a record; None where seeds are not known."""
+        return seed if self.has_seeds else None
 
 
 FULL_NAMES = {"val loss": "validation loss"}

@@ -95,7 +95,7 @@ class CommandDraft(Draft):
         names = self.study.baseline, self.study.variant
         trainer, notes = preflight_command(self.trainer, *names)
         study = replace(self.study, trainer=trainer)
-        if self._may_be_paired and trainer.repeats:
+        if self._may_be_paired and trainer.loop.repeats == "bit":
             study = study.with_design(headline="paired")
         return replace(self, study=study, preflight_notes=notes or self.preflight_notes)
 

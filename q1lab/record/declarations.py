@@ -100,7 +100,7 @@ def _has_named_seeds(study: Study) -> bool:
     """True if a person may have chosen the seeds: unknown ones, those of a design that
     another rule decides, and those of a baseline against itself are never picked. (Of drawn ones no
     run had used any.)"""
-    judged = study.design.has_seeds and study.design.decided_elsewhere is None
+    judged = study.design.plan().has_seeds and study.design.decided_elsewhere is None
     return judged and not study.is_floor
 
 

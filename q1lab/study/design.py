@@ -79,30 +79,10 @@ class Design(StudyPart, ABC):
         """True if the declared seeds ask for this arm's run at this seed."""
         return True
 
-    @property
-    def has_seeds(self) -> bool:
-        """True if the seeds are those that the runs were trained with, so that runs of one seed
-        may be a pair."""
-        return True
-
-    @property
-    def run_word(self) -> str:
-        """``seed``, or ``run`` where seeds are not known."""
-        return self.plan().run_word
-
     def plan(self, delta: float | None = None) -> PairPlan:
         """The part of the design that a verdict tells; ``delta`` is the smallest difference that
         matters."""
-        return PairPlan(self.pairs, self.futile_from, self.futility_t(delta), self.has_seeds)
-
-    def run_number(self, seed: int) -> int:
-        """The number of an arm's run as people read it: its seed; where seeds are not known, its
-        place in the arm, from 1."""
-        return seed if self.has_seeds else seed + 1
-
-    def run_label(self, seed: int) -> str:
-        """``seed 0``; where seeds are not known, ``run 1``."""
-        return self.plan().run_label(seed)
+        return PairPlan(self.pairs)
 
     @property
     def is_blind(self) -> bool:
@@ -135,7 +115,7 @@ class Design(StudyPart, ABC):
     @property
     def is_sequential(self) -> bool:
         """True if the study can be over before its last pair."""
-        return False
+        return self.plan().is_sequential
 
     @property
     def level(self) -> float | None:
@@ -159,17 +139,6 @@ class Design(StudyPart, ABC):
         """
         return len(self.seeds) if len(differences) == len(self.seeds) else None
 
-    @property
-    def futile_from(self) -> int | None:
-        """The first number of pairs after which the study may stop for futility; None if it never
-        does."""
-        return None
-
-    def futility_t(self, delta: float | None) -> tuple[float, ...]:
-        """The |t| below which each look but the last stops the study for futility; empty if none
-        does."""
-        return ()
-
     def stopped_for_futility(
         self, differences: Sequence[float | None], delta: float | None
     ) -> bool:
@@ -179,8 +148,11 @@ class Design(StudyPart, ABC):
     def counted_seeds(
         self, differences: Sequence[float | None], delta: float | None
     ) -> tuple[int, ...]:
-        """The seeds whose runs count by now: all of them, unless a study may be over earlier."""
-        return self.seeds
+        """The seeds whose runs count by now: all of them, or where the study may be over earlier,
+        those of the pairs that have ended, up to the deciding look."""
+        if not self.is_sequential:
+            return self.seeds
+        return self.seeds[: self.over_after(differences, delta) or len(differences)]
 
     def trainable_seeds(
         self, differences: Sequence[float | None], delta: float | None, places: int

@@ -130,7 +130,7 @@ def load_kept_study(folder: Path) -> KeptStudy:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         reason = printable(f"{type(error).__name__}: {error}")[:300]
         raise Problem(f"{file} is damaged ({reason})", file=file) from None
-    for arm in ARMS if kept_study.study.trainer.has_model_files else ():
+    for arm in kept_study.study.model_files:
         path = kept_study.file(arm)
         text = variants.read_variant(path, path.stem, str(path)).text
         if sha256_text(text) != kept_study.study.arms[arm].sha256:

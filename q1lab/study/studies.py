@@ -178,6 +178,14 @@ class Study:
         return tuple(run for run in grid if self.design.includes_run(run.name))
 
     @property
+    def model_files(self) -> dict[str, str]:
+        """The copies of both model files that train, by arm and relative to the study's folder;
+        none for a trainer of something else."""
+        if not self.trainer.has_model_files:
+            return {}
+        return {arm: self.arms[arm].source for arm in ARMS}
+
+    @property
     def is_floor(self) -> bool:
         """True if both arms are the same file or command: a noise floor."""
         base, modified = (self.arms[arm].sha256 for arm in ARMS)

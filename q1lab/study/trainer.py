@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
@@ -17,6 +17,7 @@ from q1lab.study.engine_choice import EngineChoice
 from q1lab.study.part_registry import StudyPart
 
 if TYPE_CHECKING:
+    from q1lab.judgment.notes import Note
     from q1lab.study.command_line import Request
     from q1lab.study.kept_folder import KeptStudy
     from q1lab.study.studies import Run, Study
@@ -121,29 +122,18 @@ class Trainer(StudyPart, ABC):
         """The share of the weights that both arms start with, where that is known."""
         return None
 
-    @property
-    def unchecked(self) -> bool:
-        """True if the learner's model file trains without its checks."""
-        return False
-
-    @property
-    def overruled(self) -> tuple[str, ...]:
-        """Checks of the learner's file that failed and were overruled."""
-        return ()
-
-    @property
-    def left_open(self) -> tuple[str, ...]:
-        """Things that the checks of the learner's files did not look at, or call another kind."""
-        return ()
+    def notes(self) -> Iterator[Note]:
+        """Notes of a verdict on how the learner's files were checked."""
+        yield from ()
 
     def drawn_seed(self, run: Run) -> int:
         """The seed that a run's weights and batches are drawn with."""
         return run.seed + self.seed_shift.get(run.arm, 0)
 
     @property
-    def repeats_its_end(self) -> bool:
-        """True if a run's final value is one of its evaluations said again, and no other number."""
-        return False
+    def repeated_numbers(self) -> frozenset[str]:
+        """The names of a run's numbers that only say another one of its numbers again."""
+        return frozenset()
 
     # ── what makes two studies, or two runs, the same
 
@@ -173,13 +163,9 @@ class Trainer(StudyPart, ABC):
         return ""
 
     @property
-    def repeats(self) -> bool:
-        """True if a run that is trained again has the same numbers to the last bit."""
-        return True
-
-    @property
-    def repeat_tolerance(self) -> float:
-        """The relative distance within which a run that is trained again has the same numbers."""
+    def repeat_tolerance(self) -> float | None:
+        """The relative distance within which a run that is trained again has the same numbers: 0
+        for the same to the last bit, None where that is not known."""
         return 0.0
 
     @property

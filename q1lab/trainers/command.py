@@ -59,8 +59,8 @@ class Command(Trainer):
         return self.loop.measured_metric
 
     @property
-    def repeats_its_end(self) -> bool:
-        return True
+    def repeated_numbers(self) -> frozenset[str]:
+        return frozenset({self.metric.key("final")})
 
     @property
     def inputs(self) -> Mapping[str, str]:
@@ -82,12 +82,8 @@ class Command(Trainer):
         return self.loop.args.get(variant, "")
 
     @property
-    def repeats(self) -> bool:
-        return self.loop.repeats == "bit"
-
-    @property
-    def repeat_tolerance(self) -> float:
-        return 1e-4 if self.loop.repeats == "1e-4" else 0.0
+    def repeat_tolerance(self) -> float | None:
+        return {"bit": 0.0, "1e-4": 1e-4}.get(self.loop.repeats)
 
     @property
     def repeat_caveat(self) -> str:
@@ -127,10 +123,11 @@ class Command(Trainer):
 
     def describe(self, study: Study) -> Description:
         step_text = {"last": "at its last step", "best": f"at its best step ({self.metric.better})"}
+        repeats = self.loop.repeats == "bit"
         shares = (
             "What runs with the same seed share is not known, so the arms are compared as wholes."
         )
-        if study.design.headline == "paired" and self.repeats:
+        if study.design.headline == "paired" and repeats:
             shares = (
                 "Runs with the same seed are compared as pairs, since a seed repeats to the bit."
             )
@@ -150,7 +147,7 @@ class Command(Trainer):
                 f"it {step_text[self.loop.take]}; {self.metric.direction}. {shares}"
             ),
             pair_shares="share their seed"
-            + ("" if self.repeats else ", and with it the batches and what both start from"),
+            + ("" if repeats else ", and with it the batches and what both start from"),
             trains=f"the command `{printable(self.loop.run)}` in {printable(study.data.name)}",
             cautions=(
                 *([best] if self.loop.take == "best" else []),
@@ -181,8 +178,9 @@ class Command(Trainer):
     def headline_note(self, study: Study) -> str:
         if study.design.headline == "paired":
             why = "a short run with the same seed gave the same numbers to the bit"
-            return f"compared pair by pair: {why if self.repeats else '--headline paired says so'}"
-        if study.is_floor or len(study.seeds) < 2:  # there is nothing to choose
+            repeats = self.loop.repeats == "bit"
+            return f"compared pair by pair: {why if repeats else '--headline paired says so'}"
+        if not study.counts_as_asking:  # there is nothing to choose
             return ""
         return (
             "compared as two groups; --headline paired if the seed fixes the batches and the start "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
@@ -18,6 +18,7 @@ from q1lab.study.series import SWEEP, TUNE
 from q1lab.study.trainer import ArmName, Lines, Name, Trainer
 
 if TYPE_CHECKING:
+    from q1lab.judgment.notes import Note
     from q1lab.study.command_line import Request
     from q1lab.study.kept_folder import KeptStudy
     from q1lab.study.studies import Study
@@ -74,6 +75,16 @@ class OwnLoop(Trainer):
     @property
     def number_format(self) -> str:
         return self.dtype
+
+    def notes(self) -> Iterator[Note]:
+        from q1lab.judgment import run_notes
+
+        if self.unchecked:
+            yield run_notes.Unchecked()
+        if self.overruled:
+            yield run_notes.OverruledChecks(tuple(self.overruled))
+        if self.left_open:
+            yield run_notes.LeftOpen(tuple(self.left_open))
 
     def with_iters(self, iters: int) -> Self:
         return replace(self, config={**self.config, "max_iters": iters})

@@ -75,7 +75,7 @@ def subject_of(study: Study, analysis: Analysis | None = None) -> Subject:
     delta, whole = study.smallest_that_matters, design.going_to_the_end()
     return Subject(
         names=(study.baseline, study.variant),
-        are_model_files=trainer.has_model_files,
+        are_model_files=bool(study.model_files),
         is_floor=study.is_floor,
         id=study.id,
         seeds=study.seeds,
@@ -334,12 +334,7 @@ def _notes(
         told.append(run_notes.UnfinishedRuns(tuple(left), len(rows)))
     if bad := sum(row["bad_lines"] for row in rows):
         told.append(run_notes.DamagedLines(bad))
-    if study.trainer.unchecked:
-        told.append(run_notes.Unchecked())
-    if study.trainer.overruled:
-        told.append(run_notes.OverruledChecks(tuple(study.trainer.overruled)))
-    if study.trainer.left_open:
-        told.append(run_notes.LeftOpen(tuple(study.trainer.left_open)))
+    told += study.trainer.notes()
     sizes = [study.arms[arm].n_params for arm in ARMS]
     sizes_differ = all(sizes) and abs(sizes[1] / sizes[0] - 1) >= SIZE_MATTERS_FROM
     # an arm that is smaller and wins (or larger and loses) did not do so by its size
@@ -372,7 +367,7 @@ def _title(study: Study, row: Row) -> str:
     """A run for people: by its name here, or by the names that it had elsewhere."""
     if study.origin.is_ours:
         return _name(row)
-    return f"{study.arms[row['arm']].variant}, {study.design.run_label(row['seed'])}"
+    return f"{study.arms[row['arm']].variant}, {study.design.plan().run_label(row['seed'])}"
 
 
 def _why_open(study: Study, row: Row) -> str:

@@ -15,7 +15,7 @@ from q1lab.verdict.comparison import Comparison
 def with_published_names(c: Comparison) -> Comparison:
     """The comparison under these names. An arm that is no model file, or that no modification of
     q1lab's is called after, keeps its own."""
-    if not c.study.trainer.has_model_files:
+    if not c.study.model_files:
         return c
     arms = {name: _renamed(arm) for name, arm in c.study.arms.items()}
     return replace(c, study=replace(c.study, arms=arms))

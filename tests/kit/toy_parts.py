@@ -109,10 +109,6 @@ class Agreed(Design):
         return self.fewest, 2 * self.fewest
 
     @property
-    def is_sequential(self) -> bool:
-        return True
-
-    @property
     def level(self) -> float | None:
         return 0.018
 
@@ -122,11 +118,6 @@ class Agreed(Design):
             if n == 2 * self.fewest or None in first or len({d > 0 for d in first if d}) == 1:
                 return n
         return None
-
-    def counted_seeds(
-        self, differences: Sequence[float | None], delta: float | None
-    ) -> tuple[int, ...]:
-        return self.seeds[: self.over_after(differences, delta) or len(differences)]
 
     def declared_rule(self) -> list[float]:
         return [self.fewest]

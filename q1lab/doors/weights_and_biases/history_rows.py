@@ -29,7 +29,7 @@ class RunHistory:
         self.rows: list[Row] = []
         self.config = run_config(study, run)
         self._metric = study.metric
-        self._left_out = {study.metric.key("final")} if study.trainer.repeats_its_end else set()
+        self._left_out = study.trainer.repeated_numbers
         self.started = False
         self.attempts = 0
         self.began: float | None = None

@@ -139,7 +139,7 @@ if __name__ == "__main__":
 def export(store: Store, study: Study, suffix: str) -> bytes:
     """The runs that a study lacks, as a notebook or, for ``.zip``, with one script. OSError if the
     study's data is not here any more."""
-    if not study.trainer.has_model_files:
+    if not study.model_files:
         raise Problem(f"{study.id} trains by a command, and a notebook can't run that")
     ingest_events.ingest_study(store, study)
     missing = store.missing_runs(study)

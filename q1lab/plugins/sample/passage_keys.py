@@ -25,8 +25,7 @@ KEYS = {
 
 def has_passages(view: StudyView) -> bool:
     """True if a study may have models here that write."""
-    return (
-        view.study.origin.is_ours
-        and view.study.trainer.has_model_files
-        and any(run.state is RunState.FINISHED for run in view.runs)
-    )
+    from q1lab.plugins.sample.passages import why_no_weights
+
+    finished = any(run.state is RunState.FINISHED for run in view.runs)
+    return finished and not why_no_weights(view.study)

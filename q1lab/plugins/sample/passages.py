@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import shlex
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from q1lab.ground.errors import FAILED, Problem
@@ -66,15 +67,20 @@ def seeds_with_weights(study: Study) -> list[int]:
     ]
 
 
+def why_no_weights(study: Study) -> str:
+    """The reason that no study of this kind has weights that q1lab can load; empty if it may."""
+    if not study.origin.is_ours:
+        return "was imported: its runs have numbers here, and no weights"
+    if not study.model_files:
+        return "trains by a command: only your own program can load what it trained"
+    return ""
+
+
 def choose_seed(study: Study, seed: int | None) -> int:
     """The seed whose weights are used: ``seed``, or the first that has any. Problem, with the
     reason, where a study has none."""
-    if not study.origin.is_ours:
-        raise Problem(f"{study.id} was imported: its runs have numbers here, and no weights")
-    if not study.trainer.has_model_files:
-        raise Problem(
-            f"{study.id} trains by a command: only your own program can load what it trained"
-        )
+    if why := why_no_weights(study):
+        raise Problem(f"{study.id} {why}")
     if seed is not None and seed not in study.seeds:
         raise Problem(
             f"{study.id} has no seed {seed}", next=f"it has {', '.join(map(str, study.seeds))}"
@@ -95,6 +101,10 @@ def choose_seed(study: Study, seed: int | None) -> int:
     )
 
 
+def _model_files(study: Study) -> list[Path]:
+    return [study.files.root / name for name in study.model_files.values()]
+
+
 def prove_trained_here(study: Study) -> None:
     """UnseenModels unless each model file is one that ships, or one that trained on this
     machine."""
@@ -102,11 +112,11 @@ def prove_trained_here(study: Study) -> None:
         return
     hashes_trained_here = {sha256_file(file) for file in models_dir().glob("*.py")}
     for other in StudiesOnDisk():
-        if other.files.launch.exists() and other.trainer.has_model_files:
+        if other.files.launch.exists():
             hashes_trained_here |= {
-                sha256_file(file) for file in other.files.source.rglob("*.py") if file.is_file()
+                sha256_file(file) for file in _model_files(other) if file.is_file()
             }
-    files = [study.files.root / study.arms[arm].source for arm in ARMS]
+    files = _model_files(study)
     unseen = [
         str(file)
         for file in files

@@ -148,13 +148,10 @@ def _check_files(opened_bundle: Bundle, report: BundleReport) -> None:
         else:
             reason = DAMAGED
         report.refused.append((reason, words))
-    for arm in ARMS if opened_bundle.study.trainer.has_model_files else ():
-        arm_record = opened_bundle.study.arms[arm]
-        file = opened_bundle.files.get(arm_record.source)
-        if file is None or arm_record.sha256 not in bundle.possible_hashes(file):
-            report.refused.append(
-                (SOURCE, f"{arm_record.source} is not the file that the plan names")
-            )
+    for arm, name in opened_bundle.study.model_files.items():
+        file, sha256 = opened_bundle.files.get(name), opened_bundle.study.arms[arm].sha256
+        if file is None or sha256 not in bundle.possible_hashes(file):
+            report.refused.append((SOURCE, f"{name} is not the file that the plan names"))
     planned_runs = {run.name: run for run in opened_bundle.study.runs}
     for name, file in opened_bundle.files.items():
         if not name.startswith("runs/"):

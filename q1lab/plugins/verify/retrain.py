@@ -100,7 +100,7 @@ class Retraining:
         if trainer.start_folder and self.start is None:
             folder = printable(trainer.start_folder)[:200]
             return f"its command starts in {folder}, outside its repository"
-        if not trainer.has_model_files:
+        if not self.study.model_files:
             return ""
         if self.data is not None:
             text = read_bytes(self.data, corpora.LARGEST_CORPUS)
@@ -180,8 +180,9 @@ class Retraining:
     ) -> Agreement:
         """Compare a run that was trained again with its record."""
         recorded = record_by_run[run]
-        if not self.study.trainer.has_model_files:
-            return _compare_evaluations(retrained, recorded, self.study.trainer.repeat_tolerance)
+        if not self.study.model_files:
+            tolerance = self.study.trainer.repeat_tolerance or 0.0
+            return _compare_evaluations(retrained, recorded, tolerance)
         exact = _must_repeat(self.study, retrained, recorded)
         within = 0.0 if exact else NEARLY
         if not recorded.tokens <= retrained.tokens:

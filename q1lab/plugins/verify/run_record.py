@@ -91,7 +91,7 @@ def record_faults(file: Path, study: Study, run: Run) -> list[tuple[str, str]]:
         faults.append((DAMAGED, "a finished run without its final evaluation"))
     elif finished and run_events[-1].get("val_loss") != values[-1]:
         faults.append((LOSS, "it ends with another number than its final evaluation"))
-    if study.trainer.has_model_files:
+    if study.model_files:
         if None in (values if finished else values[:-1]):
             faults.append((DAMAGED, "an evaluation without a number"))
         if any(event["iter"] == 0 for event in evals):

@@ -131,7 +131,7 @@ class LabScreen(StudyActions, MainScreen):
         if curves != self._curves:
             self._curves = curves
             self.query_one(LossChart).data = chart_data(
-                view.runs, view.study.metric, name, view.study.design.run_word
+                view.runs, view.study.metric, name, view.study.design.plan().run_word
             )
 
     def _show_difference(self, view: StudyInFocus) -> None:

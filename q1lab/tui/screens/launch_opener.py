@@ -33,7 +33,7 @@ def open_form_with_more_seeds(
 
     many = n or max(2 * len(study.seeds), MIN_FOR_VERDICT)
     whole_range = study.design.going_to_the_end().typed()
-    if not study.trainer.has_model_files:  # the form is about model files
+    if not study.model_files:  # the form is about model files
         command = resume_command(study)
         more = (
             ""

@@ -85,7 +85,7 @@ class RunLogScreen(FullScreen[None]):
         run, colors = self.run_view, palette(self.app)
         head = Text(no_wrap=True, overflow="ellipsis")
         head.append(f" {run.variant}", style=f"bold {colors.arm(run.arm)}")
-        head.append(f" {self.study.design.run_label(run.seed)}", style="bold")
+        head.append(f" {self.study.design.plan().run_label(run.seed)}", style="bold")
         head.append(f"  {state_words(run)}", style=colors.state(run.state))
         if run.attempt > 1:
             head.append(f"  attempt {run.attempt}", style=colors.warning)

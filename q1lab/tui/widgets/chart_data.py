@@ -100,7 +100,7 @@ def study_curves(store: Store, study_id: str) -> ChartData:
     metric = view.study.metric
     names = standard_names(metric)[:2]
     runs = [study_view.with_curves(store, run, names) for run in view.runs]
-    return chart_data(runs, metric, run_word=view.study.design.run_word)
+    return chart_data(runs, metric, run_word=view.study.design.plan().run_word)
 
 
 def _curve(run: RunView, name: str, metric: Metric) -> Curve:

@@ -159,7 +159,7 @@ class RunGrid(RowTable):
         arm = min(longest, max(ARM_MOST, min(ARM_WIDE, room - SPARK_MOST)))
         widths = {"arm": arm, "loss": min(SPARK_MOST, max(SPARK_LEAST, room - arm))}
         metric = (VAL_LOSS if self.view is None else self.view.study.metric).name
-        titles = {"val": cut_cells(metric, 8), "seed": design.run_word if design else "seed"}
+        titles = {"val": cut_cells(metric, 8), "seed": design.plan().run_word if design else "seed"}
         return [
             (key, titles.get(key, title), cells or widths[key], right, least)
             for key, title, cells, right, least in shown
@@ -192,7 +192,7 @@ class RunGrid(RowTable):
             last, arm = run.max_iters or run.iter, colors.arm(run.arm)
             values: dict[str, Cell | CurveCell] = {
                 "arm": Cell(cut_cells(run.variant, columns["arm"]), style=arm),
-                "seed": _right(str(self.view.study.design.run_number(run.seed))),
+                "seed": _right(str(self.view.study.design.plan().run_number(run.seed))),
                 "state": Cell(state_words(run), style=colors.state(run.state)),
                 "loss": CurveCell(curves[run.name], columns["loss"], last, scale, arm),
                 "iter": _right(str(run.iter) if run.attempt else ""),
