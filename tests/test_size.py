@@ -38,7 +38,7 @@ ROOMS: dict[str, tuple[int, str]] = {
     "plugins/gate": (6_100, BEGINNING),
     "plugins/notebook": (1_250, BEGINNING),
     "plugins/ray": (3_050, BEGINNING),
-    "plugins/sample": (5_600, BEGINNING),
+    "plugins/sample": (6_650, "`q1lab sample STUDY --blind --html FILE` writes a blind test"),
     "plugins/slurm": (3_000, "`--jobs` holds back Slurm's arrays"),
     "plugins/verify": (8_400, "`q1lab skill verify` is a page of its own"),
     "record": (9_250, BEGINNING),

@@ -89,15 +89,20 @@ def total(tests: Sequence[BlindTest]) -> HitRate | None:
     return hit_rate(sum(test.hits for test in finished), sum(len(test.pairs) for test in finished))
 
 
-def begin_test(store: Store, study: Study, seed: int, pairs: Sequence[PassagePair]) -> BlindTest:
-    """Begin a test with these pairs; where another q1lab has begun one meanwhile, that one goes on.
-    Problem where no pair differs."""
+def prove_they_differ(study: Study, pairs: Sequence[PassagePair]) -> None:
+    """Problem where no pair differs."""
     if all(pair.baseline == pair.modified for pair in pairs):
         raise Problem(
             f"both models of {study.id} write the same {len(pairs)} passages: there is nothing to "
             "tell apart",
             FAILED,
         )
+
+
+def begin_test(store: Store, study: Study, seed: int, pairs: Sequence[PassagePair]) -> BlindTest:
+    """Begin a test with these pairs; where another q1lab has begun one meanwhile, that one goes on.
+    Problem where no pair differs."""
+    prove_they_differ(study, pairs)
     with store.act() as add:
         test = open_test(read_tests(store, study))
         if test is None:

@@ -24,16 +24,16 @@ def test_line(test: BlindTest) -> str:
     return f"test {test.number}, seed {test.seed}: {test.hits} of {pairs} right"
 
 
-def rate_line(rate: HitRate) -> str:
-    """The verdict of all finished tests."""
-    return f"{str(rate.verdict).upper()}: {_share(rate)}; guessing gets 50%"
+def result_line(rate: HitRate) -> str:
+    """The verdict of answers to pairs."""
+    return f"{str(rate.verdict).upper()}: {share_text(rate)}; guessing gets 50%"
 
 
 def rate_sentence(rate: HitRate) -> str:
     """The result in the first person, for the author's document."""
     return (
         "A sample is an anecdote, so I counted how often I was right: shown two passages from one "
-        f"prompt, I picked the one that the modified model wrote {_share(rate)}. Guessing gets "
+        f"prompt, I picked the one that the modified model wrote {share_text(rate)}. Guessing gets "
         f"50%, so {CONCLUSIONS[rate.verdict]}."
     )
 
@@ -45,7 +45,8 @@ def facts(store: Store, study: Study) -> Iterator[str]:
         yield rate_sentence(rate)
 
 
-def _share(rate: HitRate) -> str:
+def share_text(rate: HitRate) -> str:
+    """``14 times out of 20``, with the interval."""
     return (
         f"{rate.hits} times out of {rate.n} ({rate.share:.0%}; 95% interval "
         f"{rate.low:.0%} to {rate.high:.0%})"

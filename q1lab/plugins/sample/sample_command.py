@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from q1lab.commands import _documents as shared
-from q1lab.commands._output import print_json, remark
+from q1lab.commands._output import force_option, print_json, remark, say_written
 from q1lab.commands._store import open_store
 from q1lab.commands.completion import study_argument
 from q1lab.ground.errors import INTERRUPTED, OK, UNFINISHED, Problem
@@ -16,7 +18,7 @@ from q1lab.index import journal
 from q1lab.index.store import Store
 from q1lab.plugins.sample import passages
 from q1lab.study import studies
-from q1lab.study.studies import ARMS, Study
+from q1lab.study.studies import ARMS, Study, run_name
 
 if TYPE_CHECKING:
     from q1lab.plugins.sample.blind_tests import BlindTest
@@ -28,7 +30,8 @@ Examples:
   q1lab sample rope-1
   q1lab sample rope --prompt "ROMEO:" --tokens 300
   q1lab sample rope-1 --seed 2 --passage 4 --json
-  q1lab sample rope-1 --blind"""
+  q1lab sample rope-1 --blind
+  q1lab sample rope-1 --blind --html blind.html"""
 )
 @study_argument()
 @click.option(
@@ -55,6 +58,14 @@ Examples:
     help="Ask which of two passages the modified model wrote, 20 times; your answers are kept.",
 )
 @click.option(
+    "--html",
+    "page",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="With --blind: write another 20 pairs as one page to send round; it keeps no answers.",
+)
+@force_option
+@click.option(
     "--again", "new_test", is_flag=True, help="Begin another blind test after one that is finished."
 )
 @click.option(
@@ -68,6 +79,8 @@ def sample(
     seed: int | None,
     passage: int | None,
     blind: bool,
+    page: Path | None,
+    force: bool,
     new_test: bool,
     yes: bool,
     as_json: bool,
@@ -79,17 +92,24 @@ def sample(
 
     A sample is an anecdote. --blind counts how often you can tell the two models apart: it shows
     pairs of passages in random order, continues where you left off, and scores your answers once
-    all are given.
+    all are given. --html puts a blind test into a page for others: it asks, counts and scores by
+    itself, without a network. Its answers are lightly scrambled, not secret.
     """
     from q1lab.plugins.sample.passage_text import TOKENS
     from q1lab.verdict import comparison_cache
 
     chosen = studies.load(comparison_cache.resolve_study_id(study))
-    if new_test and not blind:
-        raise Problem("--again begins another blind test", next="give it with --blind")
+    if not blind and (new_test or page is not None):
+        what = "--again begins another" if new_test else "--html writes a"
+        raise Problem(f"{what} blind test", next="give it with --blind")
     if blind:
         if passage is not None:
             raise Problem("--passage is for one passage", next="leave it out, or leave --blind out")
+        if page is not None:
+            if new_test or as_json:
+                odd = "--again" if new_test else "--json"
+                raise Problem(f"{odd} is for the tests in a terminal", next="leave --html out")
+            return write_blind_page(chosen, page, prompt, tokens, seed, yes, force)
         with open_store() as store:
             return take_blind_test(store, chosen, prompt, tokens, seed, new_test, yes, as_json)
     seed = passages.choose_seed(chosen, seed)
@@ -157,17 +177,8 @@ def take_blind_test(
     test = blind_tests.open_test(tests)
     if test is None and (new_test or not tests):
         journal.refuse_agents("guess")
-        seed = passages.choose_seed(study, seed)
-        ask_about_models(study, yes)
-        remark(f"Both models of {study.id} write {blind_tests.PAIRS} passages, seed {seed} …")
-        pairs = passages.write_passages(
-            study,
-            seed,
-            prompt=prompt,
-            tokens=tokens or blind_tests.TOKENS,
-            first=blind_tests.FIRST_PASSAGE + blind_tests.PAIRS * len(tests),
-            count=blind_tests.PAIRS,
-        )
+        first = blind_tests.FIRST_PASSAGE + blind_tests.PAIRS * len(tests)
+        seed, pairs = write_pairs(study, seed, prompt, tokens, first, yes)
         test = blind_tests.begin_test(store, study, seed, pairs)
     elif new_test or prompt or tokens or seed is not None:
         raise Problem(
@@ -178,6 +189,53 @@ def take_blind_test(
         _ask_pairs(store, study, test)
         tests = blind_tests.read_tests(store, study)
     _print_result(study, tests)
+    return OK
+
+
+def write_pairs(
+    study: Study, seed: int | None, prompt: str | None, tokens: int | None, first: int, yes: bool
+) -> tuple[int, list[passages.PassagePair]]:
+    """The pairs of a new blind test, from the passage numbered ``first`` on, and the seed whose
+    weights wrote them."""
+    from q1lab.plugins.sample import blind_tests
+
+    if study.is_floor:
+        raise Problem(
+            f"both arms of {study.id} are the same model: there is no modified one to tell",
+            next="a blind test takes a study of a modification",
+        )
+    seed = passages.choose_seed(study, seed)
+    ask_about_models(study, yes)
+    remark(f"Both models of {study.id} write {blind_tests.PAIRS} passages, seed {seed} …")
+    count = blind_tests.PAIRS
+    return seed, passages.write_passages(
+        study, seed, prompt=prompt, tokens=tokens or blind_tests.TOKENS, first=first, count=count
+    )
+
+
+def write_blind_page(
+    study: Study,
+    page: Path,
+    prompt: str | None,
+    tokens: int | None,
+    seed: int | None,
+    yes: bool,
+    force: bool,
+) -> int:
+    """Write a blind test of other passages than those of the terminal's tests as a page."""
+    from q1lab.documents.change import public_mode
+    from q1lab.ground.write_intents import prove_writable, write_output
+    from q1lab.plugins.sample import blind_page, blind_tests
+    from q1lab.study.events import final_loss
+
+    prove_writable(page, force)
+    seed, pairs = write_pairs(study, seed, prompt, tokens, blind_page.FIRST_PASSAGE, yes)
+    blind_tests.prove_they_differ(study, pairs)
+    test = blind_tests.BlindTest(0, seed, secrets.token_hex(16), tuple(pairs), {})
+    base, modified = (final_loss(study.files.run(run_name(arm, seed)).events) for arm in ARMS)
+    losses = None if base is None or modified is None else (base, modified)
+    write_output(page, blind_page.blind_page(study, test, losses), mode=public_mode(), force=force)
+    say_written(page)
     return OK
 
 
@@ -227,4 +285,4 @@ def _print_result(study: Study, tests: Sequence[BlindTest]) -> None:
         click.echo(f"  {blind_text.test_line(test)}")
     rate = blind_tests.total(tests)
     if rate is not None:
-        click.echo(f"  {blind_text.rate_line(rate)}")
+        click.echo(f"  {blind_text.result_line(rate)}")
