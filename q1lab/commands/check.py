@@ -5,18 +5,19 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from q1lab.commands._output import wrapped
+from q1lab.commands._output import width_shown
 from q1lab.ground.errors import USAGE, Problem
 from q1lab.ground.files import printable
 from q1lab.study import variants
 
 if TYPE_CHECKING:
+    from q1lab.week.own_model.check_blocks import CheckBlock
     from q1lab.week.own_model.run_checks import CheckReport, CheckResult
 
 
@@ -100,29 +101,37 @@ def _settings(overrides: tuple[str, ...]) -> dict[str, Any]:
 def _check_once(
     file: Path, for_: str | None, baseline: str | None, settings: dict[str, Any], as_json: bool
 ) -> int:
-    from q1lab.week.own_model.run_checks import run_checks, words_for_following
+    from q1lab.week.own_model.check_blocks import (
+        following_block,
+        outcome_blocks,
+        printed_block,
+        result_block,
+    )
+    from q1lab.week.own_model.run_checks import run_checks
 
-    show = (lambda result: None) if as_json else print_result
+    def show(result: CheckResult) -> None:
+        if not (as_json or result.follows):  # one line at the end is about all that follow
+            _print([result_block(result)])
+
     compared = variants.find_variant(baseline).path if baseline else None
     report = run_checks(file, for_, baseline=compared, settings=settings, on_result=show)
     chosen = _note_passed(file, report)
     if as_json:
         click.echo(json.dumps(report.as_dict(), ensure_ascii=False))
         return report.code
-    if following := words_for_following(report.checks):
-        click.echo(f"{click.style('✗', fg='red')} {wrapped(following, 2, None)}")
-    # a print in __init__ is repeated for every model that is built
-    printed = list(dict.fromkeys(report.printed.splitlines()))
-    if printed:
-        more = f"\n  … and {len(printed) - 8} more lines" if len(printed) > 8 else ""
-        click.echo("\nthe file printed:\n  " + "\n  ".join(printed[:8]) + more)
+    _print(following_block(report.checks))
+    if printed := printed_block(report):
+        click.echo()
+        _print(printed)
     if report.unusable is not None:
         from q1lab.week.own_model.model_file import ways_in_words
 
         ways = "" if file.exists() or file.is_symlink() else f"; {ways_in_words(file, for_)}"
         sys.stderr.write(f"q1lab: {printable(report.unusable + ways)}\n")
         return USAGE
-    click.echo(check_summary(report, str(file), chosen, baseline, overrides_of(settings)))
+    click.echo()
+    choices, set_words = variants.modifications(), overrides_of(settings)
+    _print(outcome_blocks(report, str(file), chosen, baseline, set_words, choices))
     return report.code
 
 
@@ -143,19 +152,17 @@ def _note_passed(file: Path, report: CheckReport) -> str | None:
     return None
 
 
-def print_result(result: CheckResult) -> None:
-    """Print one result: a line if it passed, else also the expectation, the observation and the
-    reason."""
-    if result.follows:
-        return  # one line at the end is about all of them
-    if not result.failed:
-        symbol, color = ("✓", "green") if result.passed and not result.warning else ("!", "yellow")
-        click.echo(f"{click.style(symbol, fg=color)} {wrapped(result.words, 2, None)}")
-        return
-    click.echo(f"{click.style('✗', fg='red')} {result.name}")
-    for label in ("expected", "seen", "why", "doubt"):
-        if text := getattr(result, label):
-            click.echo(f"    {label + ':':<9} {wrapped(text, 14, None)}")
+COLORS = {"good": "green", "bad": "red", "warn": "yellow"}
+"""Colors on a terminal, by role; the other roles have none."""
+
+
+def _print(blocks: Iterable[CheckBlock]) -> None:
+    """Print blocks. One without a sign may hold a command to copy: its lines are not broken."""
+    from q1lab.week.own_model.check_blocks import lay_out
+
+    for block in blocks:
+        for line in lay_out(block, width_shown() if block.sign else None):
+            click.echo("".join(click.style(text, fg=COLORS.get(role)) for text, role in line))
 
 
 def overrides_of(settings: dict[str, Any]) -> str:
@@ -165,29 +172,6 @@ def overrides_of(settings: dict[str, Any]) -> str:
         for key, value in settings.items()
     }
     return "".join(f" --set {key}={text}" for key, text in texts.items())
-
-
-def check_summary(
-    report: CheckReport,
-    file: str,
-    chosen: str | None = None,
-    baseline: str | None = None,
-    overrides: str = "",
-) -> str:
-    """The outcome of the checks, with the modification that they checked for, and after success the
-    next command, with the ``baseline`` and ``overrides`` of this one. ``chosen`` is the week's
-    modification."""
-    from q1lab.week.own_model.run_checks import command_after_checks
-
-    outcome = f"\n{Path(report.file).name}, as {report.for_}: {report.summary}"
-    if not report.passed:
-        return outcome
-    several = ", ".join(variants.modifications())
-    choose = f"choose a modification ({several}), then q1lab new NAME"
-    following = command_after_checks(report, file, chosen, baseline)
-    if following.startswith("q1lab run"):
-        following += overrides
-    return f"{outcome}\nNext: {following or choose}"
 
 
 def _saves(file: Path) -> Iterator[None]:

@@ -48,8 +48,10 @@ CORE_KEYS: dict[str, Key] = {
     "app.help": Key("question_mark,f1", "app.help", "help", "All keys of this screen", True),
     "app.quit": Key("q", "app.leave", "leave", "Leave what is open; on a page, q1lab"),
     # study
+    "study.enter": Key(
+        "enter", "enter", "do it", "Do the row under the cursor; from a finished one, go on", True
+    ),
     "study.tick": Key("space", "tick", "tick", "Tick the step, or take the tick away", True),
-    "study.enter": Key("enter", "enter", "do it", "Do what the row under the cursor is for", True),
     "study.down": Key("j", "move(1)", "step", "Go to the next step or row", True, "j/k"),
     "study.up": Key("k", "move(-1)", "step back", "Go to the step or row before"),
     "study.zen": Key(
@@ -126,7 +128,9 @@ CORE_KEYS: dict[str, Key] = {
     "progress.copy": Key("c", "copy", "copy", "Copy the progress card as text"),
     "progress.remove": Key("delete", "remove", "remove", "Remove the artifact under the cursor"),
     # the check pane
-    "check.begin": Key("enter", "begin", "do it", "Make the file that is missing", True),
+    "check.begin": Key(
+        "enter", "begin", "do it", "Make a missing file; take a hint; go back once all pass", True
+    ),
     "check.again": Key("r", "again", "run", "Check the file now; saving it does the same", True),
     "check.edit": Key("e", "edit", "edit", "Open the file in your own editor", True),
     "check.hint": Key("h", "hint", "hints", "Choose a hint for the modification", True),

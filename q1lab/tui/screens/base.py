@@ -61,6 +61,11 @@ class AppScreen(ScreenHooks):
         """The app, typed."""
         return cast("Q1Lab", self.app)
 
+    @property
+    def enter_words(self) -> str:
+        """Enter's effect at this moment, for the foot; "" where its binding says it."""
+        return ""
+
     def body(self) -> ComposeResult:
         """The screen's own widgets."""
         yield from ()

@@ -1,5 +1,5 @@
-"""Property checks of the learner's file, run again at every save, with the file's diff beside
-them."""
+"""Property checks of the learner's file, run again at every save: what fails stands first, with the
+file's diff beside it."""
 
 from __future__ import annotations
 
@@ -9,24 +9,33 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
 from textual.widgets import Static
 
 from q1lab.ground.errors import Problem
-from q1lab.ground.files import os_reason, printable
+from q1lab.ground.files import open_regular, os_reason, printable
 from q1lab.study import variants
 from q1lab.tui import editing, pages
 from q1lab.tui.background import run_in_background
 from q1lab.tui.screens.base import FullScreen
 from q1lab.tui.screens.hint import HintScreen, offer_hints
-from q1lab.tui.widgets.check_text import CheckRows, diff_against_source, diff_heading, round_summary
-from q1lab.tui.widgets.diff_view import DiffView
+from q1lab.tui.widgets.diff_view import DiffView, diff_text
 from q1lab.tui.widgets.fitted_text import FittedText
 from q1lab.tui.widgets.page_reader import PageReader
+from q1lab.tui.widgets.theme_colors import palette
 from q1lab.week import evidence
 from q1lab.week import progress as domain
-from q1lab.week.own_model import model_file, parents
+from q1lab.week.own_model import diffs, model_file, parents
+from q1lab.week.own_model.check_blocks import (
+    CheckBlock,
+    check_blocks,
+    lay_out,
+    outcome_blocks,
+    printed_block,
+)
 from q1lab.week.own_model.model_file import WayToBegin
 from q1lab.week.own_model.run_checks import CheckReport, CheckResult, run_checks
 
@@ -47,6 +56,100 @@ def file_stamp(path: Path) -> tuple[Stamp | None, str]:
     except OSError as error:
         return None, f"Cannot read {path}: {os_reason(error)}."
     return (status.st_mtime_ns, status.st_size), ""
+
+
+MOST = 200_000
+"""A file with more bytes is not compared with its source: it is no model file."""
+
+STUCK = 3
+"""After so many red rounds in a row a hint is offered."""
+
+BAR_CELLS = 20
+TONES = {"good": "$success", "bad": "bold $error", "warn": "$warning", "name": "bold"}
+TONES |= {"words": "$muted", "label": "$muted"}
+"""Styles of the roles of `check_blocks`; the others have none."""
+
+
+class CheckRows:
+    """The results on screen by check name. A new round dims them, and each new result replaces the
+    old one."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, CheckResult] = {}
+        self.fresh: set[str] = set()
+
+    def begin(self) -> None:
+        self.fresh.clear()
+
+    def put(self, result: CheckResult) -> None:
+        self.rows[result.name] = result
+        self.fresh.add(result.name)
+
+    def end(self) -> None:
+        """Drop the results of checks that this round did not run."""
+        self.rows = {name: result for name, result in self.rows.items() if name in self.fresh}
+
+    @property
+    def failing(self) -> list[CheckResult]:
+        """Those that failed, but for those that follow from another one."""
+        return [result for result in self.rows.values() if result.failed and not result.follows]
+
+    def content(self, width: int, more: list[CheckBlock]) -> Content:
+        """All results and ``more``, for a widget that is ``width`` cells wide."""
+        old = set(map(printable, self.rows.keys() - self.fresh))
+        blocks = [*check_blocks([*self.rows.values()]), *more]
+        lines = (drawn(block, width, block.name in old) for block in blocks)
+        return Content("\n").join(lines)
+
+
+def drawn(block: CheckBlock, width: int, dimmed: bool = False) -> Content:
+    """A block in the app's colors; ``dimmed`` if it is of a round that is over."""
+    tones = TONES if block.rows else {**TONES, "name": ""}  # what failed stands out
+
+    def tone(role: str) -> str:
+        return "$muted" if dimmed else tones.get(role, "")
+
+    lines = lay_out(block, width)
+    return Content("\n").join(
+        Content.assemble(*((text, tone(role)) for text, role in line)) for line in lines
+    )
+
+
+def score_bar(passed: int, judged: int) -> Content:
+    """``━━━━━━━━━─── 19 of 22``: the checks that pass."""
+    full = BAR_CELLS * passed // max(1, judged)
+    tone = "$success" if passed == judged else "$warning"
+    return Content.assemble(
+        ("━" * full, tone), ("─" * (BAR_CELLS - full), "$muted"), f"  {passed} of {judged}"
+    )
+
+
+def diff_against_source(path: Path) -> tuple[str, str]:
+    """(heading, unified diff) from the file's source to the file; slow, as git may look for the
+    source. Problem if one can't be read."""
+    source = parents.parent_or_baseline(path)
+    old, new = (_text(file) for file in (source.variant.path, path))
+    diff = diffs.unified_diff(printable(old), printable(new), source.name, path.name)
+    return diff_heading(diff, source.name), diff
+
+
+def diff_heading(diff: str, against: str) -> str:
+    """``against model.py  +12 −3 lines``."""
+    added, removed = diffs.count_changed_lines(diff)
+    return (
+        f"against {against}  +{added} −{removed} lines" if diff else f"the same code as {against}"
+    )
+
+
+def _text(path: Path) -> str:
+    try:
+        with open_regular(path) as stream:
+            data = stream.read(MOST + 1)
+    except OSError as error:
+        raise Problem(f"cannot read {path}: {os_reason(error)}", file=path) from None
+    if len(data) > MOST:
+        raise Problem(f"{path.name} is too large for a diff", file=path)
+    return data.decode(errors="replace")
 
 
 class CheckScreen(FullScreen[None]):
@@ -72,9 +175,14 @@ class CheckScreen(FullScreen[None]):
         self.path, self._state = Path(file), ""
         self.results = CheckRows()
         self.report: CheckReport | None = None
+        self.reds = 0
+        """Red rounds in a row, each of another text of the file."""
+        self._score = (0, 0)
+        """(passed, judged) of the last round that ended."""
         self._cancelled = threading.Event()
         """Set to end the current round of checks; its later results are dropped."""
         self._checked_stamp: Stamp | None = None
+        self._red_stamp: Stamp | None = None
         self._offer = ""
         """The ways to make the file, while it is missing."""
 
@@ -84,7 +192,7 @@ class CheckScreen(FullScreen[None]):
             with Vertical(id="check-main"):
                 with VerticalScroll(id="check-scroll"):
                     yield FittedText(lambda: self._draw(self._state), id="checks")
-                yield Static(id="check-says", markup=False)
+                yield FittedText(self._draw_outcome, id="check-says")
             with Vertical(id="check-side"):
                 yield Static(id="check-against", markup=False)
                 with VerticalScroll(id="check-diff"):
@@ -113,27 +221,41 @@ class CheckScreen(FullScreen[None]):
         self.report = None
         self.results.begin()
         self._checked_stamp, missing = file_stamp(self.path)
-        if self._checked_stamp is None:
-            ways = [f"\n{' '.join(way.command)}\n  {way.purpose}" for way in self._ways()]
-            begin = "Enter makes it:" if len(ways) == 1 else "Enter makes it, in one of these ways:"
-            self._offer = printable("\n".join([begin, *ways]) if ways else "")
-            self._draw("not checked")
-            self._say(missing, bad=True)
-            self.refresh_bindings()
-            return
-        self._offer = ""
+        is_there = self._checked_stamp is not None
+        ways = [f"\n{' '.join(way.command)}\n  {way.purpose}" for way in self._ways()]
+        begin = "Enter makes it:" if len(ways) == 1 else "Enter makes it, in one of these ways:"
+        self._offer = printable("\n".join([begin, *ways]) if ways else "")
+        self._draw("checking …" if is_there else "not checked")
+        self._say(missing, bad=True)
         self.refresh_bindings()
-        self._draw("checking …")
-        self._say("")
-        self._show_diff()
-        self._round()
+        if is_there:
+            self._show_diff()
+            self._round()
 
     def _ways(self) -> list[WayToBegin]:
         """The ways to make the file; none where it is there."""
         missing = self._checked_stamp is None and not self.path.exists()
         return model_file.ways_to_begin(self.path, self.target) if missing else []
 
+    @property
+    def enter_words(self) -> str:
+        """Enter's effect now; "" for none."""
+        if self.report is not None and self.report.passed:
+            return "back to the week"
+        if self._ways():
+            return f"make {self.path.name}"
+        return "a hint" if self.stuck else ""
+
     def action_begin(self) -> None:
+        """Go back after success; make a missing file; offer a hint after several red rounds."""
+        if self.report is not None and self.report.passed:
+            self.action_back()
+        elif self._ways():
+            self._make()
+        else:
+            self.action_hint()
+
+    def _make(self) -> None:
         """Make the missing file, by the only way or by the one that the learner chooses."""
         from q1lab.tui.screens.pick_one import PickScreen
 
@@ -187,15 +309,13 @@ class CheckScreen(FullScreen[None]):
         self.report = report
         if report.unusable is None:
             self.results.end()
-        ended = (
-            "can't be used" if report.unusable else "all pass" if report.passed else "not all pass"
-        )
-        self._draw(f"{report.for_}: {ended}".removeprefix(": "))
-        chosen = self.q1.snapshot.progress.chosen
-        summary = round_summary(
-            report, self.file, chosen, hints=bool(self.check_action("hint", ()))
-        )
-        self.query_one("#check-says", Static).update(summary)
+            self._score = report.score
+            self._count_reds(report)
+        state = f"for {report.for_}" if report.for_ else ""
+        self._draw("can't be used" if report.unusable else state)
+        self._draw_outcome()
+        self.query_one("#check-scroll").scroll_home(animate=False)
+        self.refresh_bindings()
         step_id, week = self.step_id, self.q1.week.label
         if report.passed:
             file, name = self.path, report.for_
@@ -203,28 +323,73 @@ class CheckScreen(FullScreen[None]):
         if report.passed and step_id:
             self.q1.store_thread.submit(lambda store: domain.tick_step(store, week, step_id, True))
 
+    def _count_reds(self, report: CheckReport) -> None:
+        """Count red rounds in a row; the same text, checked again, is counted once."""
+        if report.passed:
+            self.reds = 0
+        elif self._checked_stamp != self._red_stamp:
+            self.reds, self._red_stamp = self.reds + 1, self._checked_stamp
+
     # ── what is shown
 
     def _draw(self, state: str) -> None:
-        self.query_one("#check-head", Static).update(f" {printable(self.file)}   {state}")
+        bar = score_bar(*self._score) if any(self._score) else ""
+        head = Content.assemble(f" {printable(self.file)}   ", bar, (f"   {state}", "$muted"))
+        self.query_one("#check-head", Static).update(head)
         self._state = state
-        rows = self.query_one(FittedText)
-        rows.update(self.results.content(rows.room) if self.results.rows else self._offer)
+        rows = self.query_one("#checks", FittedText)
+        more = [] if self.report is None else printed_block(self.report)
+        shown = self.results.content(rows.room, more) if self.results.rows or more else self._offer
+        rows.update(shown)
+
+    def _draw_outcome(self) -> None:
+        """Say what a round came to, and what is next."""
+        report, says = self.report, self.query_one("#check-says", FittedText)
+        if report is None:
+            return
+        chosen = self.q1.snapshot.progress.chosen
+        blocks = outcome_blocks(report, self.file, chosen)
+        lines = [drawn(block, says.room) for block in blocks]
+        hints = bool(self.check_action("hint", ()))
+        if self.stuck:
+            words = f"That was red {self.reds} times in a row. Enter offers a hint."
+            lines.append(Content.styled(words, "bold $accent"))
+        elif not report.passed and report.unusable is None:
+            helps = (
+                "h gives the hint that helps" if hints else "doubt says how it overrules a check"
+            )
+            lines.append(Content(f"Fix the file and save it; {helps}."))
+        if report.passed and report.for_ in variants.modifications():
+            lines.append(Content("^o compares it with the reference."))
+        says.set_class(False, "bad")
+        says.update(Content("\n").join(lines))
+
+    @property
+    def stuck(self) -> bool:
+        """True if the file was red so often that a hint is offered."""
+        return self.reds >= STUCK and bool(self.check_action("hint", ()))
 
     def _say(self, text: str, bad: bool = False) -> None:
-        message = self.query_one("#check-says", Static)
+        message = self.query_one("#check-says", FittedText)
         message.update(printable(text))
         message.set_class(bad, "bad")
 
     def _show_diff(self) -> None:
-        try:
-            self._side(*diff_against_source(self.path, parents.parent_or_baseline(self.path)))
-        except Problem as problem:
-            self._side(str(problem), "")
+        """Read and color the diff in a thread: git may look for the file's source."""
+        path, stamp, colors = self.path, self._checked_stamp, palette(self.app)
 
-    def _side(self, head: str, diff: str) -> None:
-        self.query_one("#check-against", Static).update(printable(head))
-        self.query_one(DiffView).show(printable(diff))
+        def read() -> tuple[str, str, Text]:
+            head, diff = diff_against_source(path)
+            return head, diff, diff_text(diff, colors)
+
+        def show(head: str, diff: str, colored: Text | None = None) -> None:
+            if stamp == self._checked_stamp:
+                self.query_one("#check-against", Static).update(printable(head))
+                self.query_one(DiffView).show(diff, colored)
+
+        run_in_background(
+            self, read, lambda shown: show(*shown), lambda problem: show(str(problem), "")
+        )
 
     def action_diff(self) -> None:
         """Show or hide the diff: beside the checks on a wide screen, in their place on a narrow
@@ -270,7 +435,7 @@ class CheckScreen(FullScreen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "begin":
-            return bool(self._ways())
+            return bool(self.enter_words)
         return action != "hint" or self.target != "baseline"  # the baseline has no hints
 
     def action_hint(self) -> None:
@@ -280,7 +445,7 @@ class CheckScreen(FullScreen[None]):
             variant = self.target or model_file.variant_of_file(self.path) or week.variant
         except Problem:
             variant = week.variant
-        failing = [row for row in self.results.rows.values() if row.failed and not row.follows]
+        failing = self.results.failing
         about = failing[0].name.partition(":")[0] if failing else ""
         if about in variants.modifications():  # the failing part of a combined modification
             variant = about

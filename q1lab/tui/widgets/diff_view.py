@@ -40,10 +40,10 @@ class DiffView(Static):
         if self._diff:
             self.show(self._diff)
 
-    def show(self, diff: str) -> None:
-        """Show the diff in place of any words."""
+    def show(self, diff: str, colored: Text | None = None) -> None:
+        """Show the diff in place of any words; ``colored``: what `diff_text` makes of it."""
         self._diff = diff
-        self.update(diff_text(diff, palette(self.app)))
+        self.update(colored or diff_text(diff, palette(self.app)))
 
     def show_words(self, words: str) -> None:
         """Show this prose in place of any diff."""

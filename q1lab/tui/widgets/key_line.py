@@ -13,6 +13,8 @@ from textual.screen import Screen
 from textual.style import Style
 from textual.widget import Widget
 
+from q1lab.ground.text_formats import cut_cells
+
 HELP = "app.help"
 
 
@@ -34,7 +36,8 @@ class KeyHint(NamedTuple):
 
 class KeyLine(Widget):
     """The footer. If not all keys fit, it leaves out those further right, but never the key that
-    goes back, nor help, which lists all keys. The palette's key is at the right edge.
+    goes back, nor help, which lists all keys, nor Enter where the screen says what that does now.
+    The palette's key is at the right edge.
 
     One widget draws all keys: Textual's footer mounts a widget per key, and mounts all of them
     again whenever one changes.
@@ -69,6 +72,8 @@ class KeyLine(Widget):
             # Textual's words, of an open list of choices
             words = "close" if binding.description == "Dismiss menu" else binding.description
             always = binding.action == HELP or "escape" in binding.key
+            if binding.key == "enter" and (now := getattr(screen, "enter_words", "")):
+                always, words = True, cut_cells(now, self.size.width * 3 // 8)
             hints[binding.action] = KeyHint(
                 binding.key, name, words, tooltip or words, always, enabled
             )

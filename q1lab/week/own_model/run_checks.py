@@ -18,7 +18,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -66,15 +66,6 @@ class CheckResult:
         return words + (f"; overruled by the file, because {self.overruled}" * bool(self.overruled))
 
 
-def words_for_following(checks: Iterable[CheckResult]) -> str:
-    """One line for all failures that follow from another one; "" without any."""
-    names = [check.name for check in checks if check.follows]
-    if not names:
-        return ""
-    many = "1 more check fails" if len(names) == 1 else f"{len(names)} more checks fail"
-    return f"{many}, as a rule for the same reason: {', '.join(names)}"
-
-
 @dataclass(frozen=True)
 class CheckReport:
     """All of a file's checks. ``unusable`` says why the file could not be used (to the end), else
@@ -117,6 +108,12 @@ class CheckReport:
     def failed(self) -> tuple[CheckResult, ...]:
         """The checks that failed, but for those that follow from another one."""
         return tuple(result for result in self.checks if result.failed and not result.follows)
+
+    @property
+    def score(self) -> tuple[int, int]:
+        """(checks that passed, checks that judged the file)."""
+        judged = [result for result in self.checks if result.judged]
+        return sum(result.passed for result in judged), len(judged)
 
     @property
     def counted(self) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from q1lab.ground.errors import FAILED, OK
-from q1lab.week.own_model.run_checks import CheckReport, CheckResult, words_for_following
+from q1lab.week.own_model.run_checks import CheckReport, CheckResult
 
 PASSED = CheckResult("batch", True, "", "rows agree", "", 0.1)
 FAILS = CheckResult("prefix", False, "", "logits move", "", 0.1)
@@ -39,11 +39,3 @@ def test_it_is_said_with_the_check() -> None:
     assert not SKIPPED.failed
     report = CheckReport("mine.py", "baseline", True, (PASSED, SKIPPED))
     assert report.counted.startswith("1 checks")
-
-
-def test_failures_that_follow_from_another_are_one_line() -> None:
-    assert words_for_following([PASSED, FAILS]) == ""
-    assert words_for_following([FAILS, ECHO]).startswith("1 more check fails, ")
-    several = words_for_following([FAILS, ECHO, replace(ECHO, name="order")])
-    assert several.startswith("2 more checks fail, ")
-    assert several.endswith(": context, order")

@@ -1,0 +1,82 @@
+"""Checks as blocks: in the order of one who repairs, and as the lines that both viewers lay."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from q1lab.week.own_model.check_blocks import (
+    LABELS,
+    check_blocks,
+    following_block,
+    lay_out,
+    outcome_blocks,
+    printed_block,
+    result_block,
+)
+from q1lab.week.own_model.run_checks import CheckReport, CheckResult
+
+PASSED = CheckResult("batch", True, "", "rows agree", "", 0.1)
+FAILS = CheckResult("prefix", False, "as before", "logits \x1b[31mmove", "it cheats", 0.1)
+ECHO = replace(FAILS, name="context", follows="prefix")
+SKIPPED = CheckResult("attention", False, "", "no scores were seen", "", 0.1, judged=False)
+
+
+def plain(blocks: list, width: int | None = None) -> list[str]:
+    return ["".join(text for text, _ in line) for block in blocks for line in lay_out(block, width)]
+
+
+def test_what_fails_stands_first_and_what_follows_from_it_below() -> None:
+    assert plain(check_blocks([PASSED, SKIPPED, FAILS, ECHO])) == [
+        "✗ prefix",
+        "    expected: as before",
+        "    seen:     logits move",
+        "    why:      it cheats",
+        "✗ 1 more check fails, as a rule for the same reason: context",
+        "! attention: not judged: no scores were seen",
+        "✓ batch: rows agree",
+    ]
+
+
+def test_failures_that_follow_from_another_are_one_line() -> None:
+    assert following_block([PASSED, FAILS]) == []
+    several = plain(following_block([FAILS, ECHO, replace(ECHO, name="order")]))
+    assert several == ["✗ 2 more checks fail, as a rule for the same reason: context, order"]
+
+
+def test_a_width_breaks_lines_and_loses_no_word() -> None:
+    words = {label: f"{label} " + "word " * 20 for label in LABELS}
+    block = result_block(replace(FAILS, **words))
+    for width in (30, 60, 100):
+        lines = plain([block], width)
+        assert max(map(len, lines)) <= max(width, 34)
+        assert " ".join(lines).split().count("word") == 80
+
+
+def test_an_outcome_names_the_file_and_the_next_command() -> None:
+    sound = CheckReport("/x/rope.py", "rope", True, (PASSED,))
+    said = plain(outcome_blocks(sound, "rope.py", overrides=" --set a=1"))
+    assert said == [
+        "rope.py, as rope: All 1 checks passed.",
+        "Next: q1lab run ./rope.py --set a=1",
+    ]
+    unusable = CheckReport("/x/rope.py", "rope", False, (), "rope.py:3: SyntaxError")
+    assert plain(outcome_blocks(unusable, "rope.py")) == ["rope.py:3: SyntaxError"]
+
+
+def test_a_sound_baseline_names_no_modification_before_one_is_chosen(tmp_path: Path) -> None:
+    """Page A1 asks for a choice after the check; the check must not make it."""
+    sound = CheckReport("model.py", "baseline", True, ())
+    unchosen = " ".join(plain(outcome_blocks(sound, "model.py")))
+    assert "choose a modification" in unchosen
+    assert "q1lab new" not in unchosen
+    assert "q1lab new swiglu" in " ".join(plain(outcome_blocks(sound, "model.py", "swiglu")))
+    named = plain(outcome_blocks(sound, "model.py", choices=("rope", "gqa")))
+    assert named[1] == "Next: choose a modification (rope, gqa), then q1lab new NAME"
+
+
+def test_what_a_file_prints_is_shown_once_and_cut() -> None:
+    report = CheckReport("model.py", "baseline", True, (), printed="4 params\n4 params\n")
+    assert plain(printed_block(report)) == ["the file printed:", "  4 params"]
+    many = replace(report, printed="\n".join(map(str, range(20))))
+    assert plain(printed_block(many))[-1] == "  … and 12 more lines"
