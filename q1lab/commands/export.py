@@ -20,9 +20,10 @@ from q1lab.study.studies import Study
 
 ARCHIVE = "archive"
 ARCHIVE_SUFFIX = ".q1lab.zip"
+PLUGINS = tuple(plugin_finder.plugins(installed=True))
 ADDED: Mapping[str, ExportFormat] = {
     name: form
-    for plugin in plugin_finder.plugins(installed=True)
+    for plugin in PLUGINS
     for name, form in plugin.formats.items()
     if name not in (*SUFFIXES, ARCHIVE)
 }
@@ -40,7 +41,7 @@ Examples:
   q1lab export --tag draft --format csv
   q1lab export rope-1 --format archive     the whole study as rope-1.q1lab.zip
 """
-    + "".join(f"  {line}\n" for form in ADDED.values() for line in form.examples)
+    + "".join(f"  {line}\n" for added in PLUGINS for line in added.export_examples)
     + """
 \b
 Exit status: 0 written, 1 a file can't be written, 2 usage."""
@@ -82,7 +83,7 @@ def export(
     """Write STUDY (several are fine; default: the latest) into files.
 
     An archive holds the whole study: plan, sources, events, logs, weights, labels, and its text.
-    `q1lab restore` brings it back, and anyone can check it with `q1lab verify`.
+    `q1lab restore` brings it back.
     """
     from q1lab.commands._store import open_store
     from q1lab.documents.result_files import export_studies as write

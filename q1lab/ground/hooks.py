@@ -51,6 +51,8 @@ class Plugin:
     settings: Place = ""
     """``(Mapping) -> Mapping``: checks the plug-in's table of config.toml, ``[NAME]``, which it
     reads as ``load_settings().plugins["NAME"]``. ValueError for a value that doesn't fit."""
+    export_examples: tuple[str, ...] = ()
+    """Command lines for `q1lab export --help`, each with what it does."""
     skill_pages: Mapping[str, SkillPage] = field(default_factory=dict)
     """Pages of `q1lab skill`, by the word after it."""
 
@@ -123,8 +125,6 @@ class ExportFormat:
     """``(Store, Study, suffix) -> bytes``: one study as a file; the suffix has its dot."""
     after: str = ""
     """Advice on the file, said when it is written."""
-    examples: tuple[str, ...] = ()
-    """Command lines for `q1lab export --help`, each with what it does."""
 
 
 @dataclass(frozen=True)

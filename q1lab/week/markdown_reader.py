@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any
 
-from q1lab.ground import command_table
+from q1lab.ground import command_table, plugin_finder
 from q1lab.ground.errors import nearest
 from q1lab.ground.files import printable, read_text
 from q1lab.week.markdown_cuts import Cut, Cuts
@@ -442,7 +442,9 @@ class MarkdownPage:
             return None
         options = {key: tuple(v) if isinstance(v, list) else v for key, v in options.items()}
         title = str(options.pop("title", "")) or _default_title(kind, options)
-        return Action(kind, title, MappingProxyType(options), self.file, at + 1, self.guide)
+        action = Action(kind, title, MappingProxyType(options), self.file, at + 1, self.guide)
+        is_away = kind == "command" and {*action.argv()[1:2]} & {*plugin_finder.away()}
+        return None if is_away else action  # nobody is offered the command of an absent plug-in
 
     def _attributes(
         self, line: str, allowed: tuple[str, ...], owner: str, at: int

@@ -203,9 +203,8 @@ def first_open(
     parts = list(session.parts if session else week.parts())
     if not parts:
         where = f"session {session.id.upper()}" if session else f"the week in {week.root}"
-        raise Problem(
-            f"{where} has no part", next=f"`q1lab content check {week.root}` says what is missing"
-        )
+        advice = f"`q1lab content check {week.root}` says what is missing"
+        raise Problem(f"{where} has no part", next=advice if find_act(("content",)) else "")
     waits = None
     for part in parts:
         for step in part.steps:

@@ -56,7 +56,8 @@ class ContentProblem(Problem):
     def __init__(self, root: Path, findings: list[ContentFinding]) -> None:
         self.findings = tuple(findings)
         more = len(findings) - 1
-        tail = f" (and {more} more; `q1lab content check {root}` lists them)" if more > 0 else ""
+        lists = f"; `q1lab content check {root}` lists them" if find_act(("content",)) else ""
+        tail = f" (and {more} more{lists})" if more > 0 else ""
         first = findings[0]
         super().__init__(f"{root}: {first}{tail}", file=root / first.file, line=first.line)
 

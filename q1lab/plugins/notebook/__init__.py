@@ -12,11 +12,10 @@ PLUGIN = Plugin(
             (".ipynb", ".zip"),
             "q1lab.plugins.notebook.notebook_files:export",
             after="back home: q1lab import",
-            examples=(
-                "q1lab export rope-1 --format notebook    a planned study for Colab or Kaggle",
-                "q1lab export rope-1 --format notebook --output rope-1.zip   "
-                "the same with one script",
-            ),
         )
     },
+    export_examples=(
+        "q1lab export rope-1 --format notebook    a planned study for Colab or Kaggle",
+        "q1lab export rope-1 --format notebook --output rope-1.zip   the same with one script",
+    ),
 )

@@ -26,6 +26,7 @@ PLUGIN = Plugin(
             },
         ),
     ),
+    export_examples=("q1lab verify rope-1.q1lab.zip            anyone can check that archive",),
     skill_pages={
         "verify": SkillPage(
             "check a study that another person made",
