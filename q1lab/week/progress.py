@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
+from q1lab.ground.command_table import find_act
 from q1lab.ground.errors import Problem
 from q1lab.index import learner_tables
 from q1lab.index.learner_tables import save_clock as save_clock
