@@ -130,14 +130,14 @@ NOISE = [0.004, -0.003, 0.001, -0.002, 0.0015, -0.001]
 
 def test_a_range_stops_at_the_first_look_with_little_left_to_find() -> None:
     design = declared("3..12")
-    assert design.futile_from == 5
+    assert design.plan().futile_from == 5
     assert design.over_after(NOISE[:4], None) is None
     assert design.over_after(NOISE, None) == 5
     assert design.stopped_for_futility(NOISE, None)
     assert not design.stopped_for_futility([1.0, 1.01, 1.02], None), "that is a claim"
     assert design.over_after(NOISE, 0.004) is None, "a δ that it may still prove"
     assert design.over_after(NOISE, 0.0001) == 5, "one that it can't"
-    assert declared("3..5").futile_from is None
+    assert declared("3..5").plan().futile_from is None
 
 
 def test_a_diverged_run_at_the_look_that_would_stop_ends_it_without_a_verdict() -> None:
@@ -184,7 +184,7 @@ def test_limits_that_do_not_fit_are_a_damaged_plan(damage: Callable[..., object]
 
 def test_full_is_a_range_that_never_stops_for_futility() -> None:
     assert declared("full:3..12").over_after(NOISE, None) is None
-    assert declared("full:3..12").futile_from is None
+    assert declared("full:3..12").plan().futile_from is None
     assert replace(declared("full:3..12"), to_the_end=False) == declared("3..12")  # type: ignore[call-arg]
     with pytest.raises(Problem, match=r"full:3\.\."):
         declared("full:3..")
