@@ -23,20 +23,20 @@ NO_CODE = {
 
 BEGINNING = "The gate, samples and the blind test, notebooks, Ray, Slurm"
 """The beginning of the line of CHANGELOG.md with which the rooms got their first numbers."""
-TWO_COMMANDS = "`q1lab run 'python train.py --seed={seed}'"
 
 ROOMS: dict[str, tuple[int, str]] = {
-    "commands": (35_350, TWO_COMMANDS),
+    "commands": (34_500, "`--jobs` holds back Slurm's arrays"),
     "designs": (1_750, BEGINNING),
     "documents": (31_050, BEGINNING),
     "doors": (15_900, BEGINNING),
-    "ground": (17_350, "`--jobs` holds back Slurm's arrays"),
+    "ground": (17_400, "`q1lab demo`, and a button of the welcome"),
     "index": (18_050, BEGINNING),
     "judgment": (40_800, BEGINNING),
-    "labs": (61_000, TWO_COMMANDS),
-    "planning": (13_050, TWO_COMMANDS),
+    "labs": (59_500, BEGINNING),
+    "planning": (12_100, BEGINNING),
     "plugins/author": (6_550, BEGINNING),
-    "plugins/gate": (6_110, TWO_COMMANDS),
+    "plugins/demo": (3_700, "`q1lab demo`, and a button of the welcome"),
+    "plugins/gate": (6_100, BEGINNING),
     "plugins/notebook": (1_250, BEGINNING),
     "plugins/ray": (3_050, BEGINNING),
     "plugins/sample": (6_650, "`q1lab sample STUDY --blind --html FILE` writes a blind test"),
@@ -44,10 +44,10 @@ ROOMS: dict[str, tuple[int, str]] = {
     "plugins/verify": (8_400, "`q1lab skill verify` is a page of its own"),
     "record": (9_250, BEGINNING),
     "runner": (11_750, BEGINNING),
-    "study": (32_500, TWO_COMMANDS),
+    "study": (30_050, BEGINNING),
     "tables": (7_150, BEGINNING),
     "trainers": (3_050, BEGINNING),
-    "tui": (74_800, "The check screen of the app shows what fails first"),
+    "tui": (74_900, "`q1lab demo`, and a button of the welcome"),
     "verdict": (12_300, BEGINNING),
     "week": (34_000, "The check screen of the app shows what fails first"),
 }

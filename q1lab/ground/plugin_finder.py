@@ -63,6 +63,11 @@ def study_screens() -> Mapping[str, StudyScreen]:
     return {screen.name: screen for plugin in plugins() for screen in plugin.study_screens}
 
 
+def welcome_screens() -> Mapping[str, Place]:
+    """The screens that the app's welcome offers, by the words on their buttons."""
+    return {words: place for plugin in plugins() for words, place in plugin.welcome_screens.items()}
+
+
 def away() -> list[str]:
     """The plug-ins that ship with q1lab and are not here."""
     try:

@@ -509,7 +509,7 @@ async def test_no_key_changes_the_repository_by_accident(tmp_path: Path, home: P
         await until(pilot, lambda: app.screen.query(Input))
         assert "? shows" not in words(app)
         field = app.screen.query_one(Input)
-        await pilot.press("tab")
+        await pilot.press("shift+tab")
         await until(pilot, lambda: field.has_focus)
         await pilot.press("question_mark")
         assert field.value == f"{tmp_path}?"  # beside the path, not in its place
