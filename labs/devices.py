@@ -157,12 +157,15 @@ class Precision:
     def backward(self, loss: Tensor) -> None:
         (self.scaler.scale(loss) if self.scaler else loss).backward()
 
-    def clip(self, grads: Tensor, limit: float, optimizer: torch.optim.Optimizer) -> None:
-        """Scale the whole gradient down to norm ``limit``; 0 leaves it as it is."""
+    def clip(self, grads: Tensor, limit: float, optimizer: torch.optim.Optimizer) -> Tensor:
+        """Scale the whole gradient down to norm ``limit``; 0 leaves it as it is. Returns the norm
+        that it had."""
         if self.scaler:
             self.scaler.unscale_(optimizer)
+        norm = torch.linalg.vector_norm(grads)
         if limit > 0:
-            grads.mul_((limit / (torch.linalg.vector_norm(grads) + 1e-6)).clamp(max=1.0))
+            grads.mul_((limit / (norm + 1e-6)).clamp(max=1.0))
+        return norm
 
     def step(self, optimizer: torch.optim.Optimizer) -> None:
         if self.scaler:

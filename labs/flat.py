@@ -60,3 +60,15 @@ def flatten(model: nn.Module) -> Flat:
         p.grad = grads[offset:end].view(p.shape)
         offset = end
     return Flat(weights, grads, split)
+
+
+def trained_names(model: nn.Module) -> set[str]:
+    """The names of the parameters that train."""
+    return {name for name, p in model.named_parameters() if p.requires_grad}
+
+
+def without_gradient(model: nn.Module) -> set[str]:
+    """The names of the trained parameters whose gradient is zero everywhere, as it stays where no
+    loss depends on them."""
+    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    return {name for name, p in trained.items() if p.grad is None or not p.grad.any()}

@@ -258,6 +258,8 @@ def train(
 
     model.train()
     total = torch.zeros((), device=device)  # sum of losses since the last report
+    largest = torch.zeros((), device=device)  # the largest gradient norm since the last report
+    silent = flat.trained_names(model)  # parameters that no gradient has reached yet
     since, mark = 0, time.perf_counter()
     for i in range(first, cfg["max_iters"]):
         if stop_asked:
@@ -273,10 +275,13 @@ def train(
             tell(f"loss before training {loss.item():.4f} nats: the first batch, no update yet")
         buffers.grads.zero_()
         precision.backward(loss)
-        precision.clip(buffers.grads, cfg["grad_clip"], adamw)
+        norm = precision.clip(buffers.grads, cfg["grad_clip"], adamw)
+        if i < FIRST:
+            silent &= flat.without_gradient(model)
         precision.step(adamw)
 
         total += loss.detach()
+        largest = torch.maximum(largest, norm)
         since += 1
         done = i + 1
         if done <= FIRST or done % cfg["log_interval"] == 0 or done == cfg["max_iters"]:
@@ -287,9 +292,9 @@ def train(
                 "iter",
                 iter=done,
                 train_loss=mean,
-                numbers={
-                    "lr": learning_rate(i, cfg)
-                },  # a chart has every number that is named here
+                # a chart has every number that is named here
+                numbers={"lr": learning_rate(i, cfg), "grad_norm": largest.item()},
+                **({"no_gradient": sorted(silent)} if silent and done == FIRST else {}),
                 tok_per_s=round(since * tokens_per_iter / (now - mark), 1),
             )
             tell(f"iter {done}: train loss {mean:.4f} nats")
@@ -299,6 +304,7 @@ def train(
                 say("exit", state="diverged", iter=done, message=why, tok_per_s=speed)
                 return "diverged"
             total.zero_()
+            largest.zero_()
             since = 0
             last = done == cfg["max_iters"]
             # the last one too: a curve is of one measure to its end

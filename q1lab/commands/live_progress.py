@@ -144,8 +144,10 @@ def run_line(run: RunView, metric: Metric, *, told: bool = True) -> str:
     if run.state is RunState.QUEUED:
         return f"{head}{', ' + run.message if run.message else ''}"
     if run.val_loss is not None:
-        return f"{head}, {metric.name} {metric.written(run.val_loss)}, {duration(run.seconds)}"
-    return f"{head} at iter {run.iter}{': ' + run.message if run.message and told else ''}"
+        value = f"{head}, {metric.name} {metric.written(run.val_loss)}, {duration(run.seconds)}"
+        return ": ".join((value, *run.why))
+    said = "; ".join(run.why or filter(None, [run.message]))
+    return f"{head} at iter {run.iter}{': ' + said if said and told else ''}"
 
 
 def follow_run_log(store: Store, study: Study, name: str | None) -> int:
@@ -172,6 +174,8 @@ def follow_run_log(store: Store, study: Study, name: str | None) -> int:
             sys.stdout.write(text)
             sys.stdout.flush()
             if not text and (state in ENDED or not alive):
+                for fault in next(run.why for run in view.runs if run.name == followed):
+                    remark(f"! {fault}")
                 return OK
             time.sleep(0 if text else POLL_SECONDS)
     except OSError as error:

@@ -452,7 +452,8 @@ def _finish(store: Store, study: Study, as_json: bool) -> int:
     unfinished = [run for run in runs if run.state not in ENDED]
     runs_by_end: dict[str, list[str]] = {}
     for run in bad:
-        runs_by_end.setdefault(f"{run.state}: {run.message or ''}", []).append(run.name)
+        why = "; ".join(run.why) or run.message or ""
+        runs_by_end.setdefault(f"{run.state}: {why}", []).append(run.name)
     for end, names in runs_by_end.items():
         log = study.files.run(names[0]).log
         remark(f"q1lab: {', '.join(names)} {end} (log: {log})")

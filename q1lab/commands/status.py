@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 import click
 
-from q1lab.commands._output import print_json, width_shown
+from q1lab.commands._output import print_json, width_shown, wrapped
 from q1lab.commands._store import open_store
 from q1lab.commands.live_progress import about_time_left
 from q1lab.commands.live_progress import run_line as live_line
@@ -31,6 +31,9 @@ MAX_STUDIES = 40
 
 SHORTEST_NAME, LONGEST_NAME = 12, 28
 """Cells that the name of a study in the list is cut to: the most that let its line fit."""
+
+MAX_FAULTS = 3
+"""Reasons why runs of one study ended badly that are printed; --json has all."""
 
 MAX_RUNS = 20
 """Runs of one study that are printed; --json has all."""
@@ -98,8 +101,9 @@ def status(as_json: bool, tag: str | None, verbose: bool) -> int:
             *label_lines(labels[name]),
             *(wandb_lines(view.study, newest=name == names[0]) if verbose else []),
             *run_lines(view),
+            *(f"! {line}" for line in study_view.fault_lines(view, MAX_FAULTS)),
         ):
-            click.echo(f"    {text}")
+            click.echo(f"    {wrapped(text, 6) if text.startswith('! ') else text}")
     listed = [results[name] for name in readable if name in results]
     table_rows = [*listed] if verbose else fold_groups(listed)
     if table_rows:
@@ -315,6 +319,7 @@ def study_record(view: StudyView, labels: Labels) -> dict[str, object]:
                 "tokens_per_s": run.tokens_per_s,
                 "attempt": run.attempt,
                 "message": run.message,
+                "why": list(run.why),
             }
             for run in view.runs
         ],

@@ -21,11 +21,13 @@ from q1lab.study.events import (
     Event,
     closing_exit,
     cut_after_end,
+    read_ended_run,
     read_new_events,
     reported_numbers,
     standard_names,
 )
 from q1lab.study.liveness import is_alive
+from q1lab.study.run_faults import read_trace, why_it_broke
 from q1lab.study.run_states import ENDED, RunState
 from q1lab.study.studies import Study, run_name
 
@@ -43,8 +45,12 @@ NEW_RUN: dict[str, Any] = {
     "message": None,
     "reused_from": None,
     "attempts": "[]",
+    "why": "[]",
 }
 """A run before its first event: the columns that ``fold_events`` changes."""
+
+HAS_FAULTS = (*ENDED, RunState.FAILED, RunState.CRASHED)
+"""The states of runs that are asked why they ended badly."""
 
 VANISHED = "the process ended without saying why (killed, or out of memory?)"
 
@@ -331,6 +337,10 @@ def _take_in_chunk(store: Store, study: Study, run_id: int) -> tuple[int, int, b
     fields = fold_events(dict(run), events)
     if lost:
         fields["state"], fields["message"] = str(RunState.CRASHED), VANISHED
+    if fields["state"] in HAS_FAULTS and offset >= size and not study.design.is_blind:
+        whole = new_events if not run["events_offset"] else read_ended_run(files.events)[0]
+        trace = read_trace(whole, study.metric, study.data.guess_loss)
+        fields["why"] = json.dumps(why_it_broke(trace))
     fields["events_offset"] = offset
     fields["bad_lines"] = run["bad_lines"] + bad
     _set(db, run_id, fields)
@@ -380,6 +390,7 @@ def fold_events(run: dict[str, Any], events: list[Event]) -> dict[str, Any]:
             out["attempt"] = event.get("attempt", out["attempt"] + 1)
             out["started"] = out["started"] or event.get("time")
             out["ended"] = out["message"] = None
+            out["why"] = "[]"
             out["iter"] = event.get("resumed_from") or 0
             out["reused_from"] = event.get("reused_from")
         elif kind == "iter":

@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import cast
 
 from q1lab.ground.paths import StudyPaths, study_dir
+from q1lab.ground.text_formats import plural
 from q1lab.index import ingest_events
 from q1lab.index.store import Row, Store
 from q1lab.runner import launch
@@ -64,6 +65,8 @@ class RunView:
     """Seconds that all of its attempts took."""
     message: str | None
     reused_from: str | None = None
+    why: tuple[str, ...] = ()
+    """Why it ended badly: the sentences of run_faults.py."""
     run_id: int = 0
     pace: float | None = None
     """Seconds per iter; None while nothing is known."""
@@ -331,6 +334,7 @@ def run_view(row: Row, tokens: int, after_last: float) -> RunView:
         name=run_name(row["arm"], row["seed"]),
         state=RunState(row["state"]),
         run_id=row["id"],
+        why=tuple(json.loads(row["why"])),
         pace=_pace(row, tokens, after_last),
         iters_after_last=after_last,
         **{column: row[column] for column in COPIED_COLUMNS},
@@ -373,6 +377,26 @@ def sparkline_points(store: Store, run: RunView) -> tuple[float, ...]:
         (run.run_id, TRAIN_LOSS, width),
     )
     return tuple(row["value"] for row in rows)
+
+
+def fault_lines(view: StudyView, most: int) -> list[str]:
+    """Why runs of a study ended badly: ``most`` lines, each with the runs that it is true of, and
+    how many more there are."""
+    runs_by_fault: dict[str, list[RunView]] = {}
+    for run in view.runs:
+        for fault in run.why:
+            runs_by_fault.setdefault(fault, []).append(run)
+    lines = [f"{_run_labels(view.study, runs)}: {fault}" for fault, runs in runs_by_fault.items()]
+    more = len(lines) - most
+    return lines[:most] + ([f"… and {more} more such lines"] if more > 0 else [])
+
+
+def _run_labels(study: Study, runs: Sequence[RunView]) -> str:
+    """``rope seed 0``; of many runs ``6 runs``."""
+    if len(runs) > 2:
+        return plural(len(runs), "run")
+    labels = study.design.plan().run_label
+    return ", ".join(f"{run.variant} {labels(run.seed)}" for run in runs)
 
 
 # ── the time left

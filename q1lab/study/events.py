@@ -3,7 +3,8 @@
 ============ =====================================================================================
 ``start``    v, arm, variant, seed, attempt, pid, time, resumed_from, config, n_params, device,
              processor, dtype, threads, torch
-``iter``     iter, train_loss (mean since the last one; null when not finite), numbers, tok_per_s, t
+``iter``     iter, train_loss (mean since the last one; null when not finite), numbers, tok_per_s,
+             t; once no_gradient, names of parameters that no gradient has reached
 ``eval``     iter, val_loss, numbers, tokens, t; ``final`` true for the exact one at the end
 ``note``     text: something a person should know (fewer at once after out of memory, say)
 ``exit``     state, and val_loss or message, iter, t
@@ -215,6 +216,8 @@ def sanitize_event(event: Any) -> Event | None:
                 unfit_keys.append(key)
         elif key == "numbers":
             event[key] = _sanitize_numbers(value)
+        elif key == "no_gradient":
+            event[key] = _sanitize_names(value)
         elif key in _TEXTS:
             if isinstance(value, str):
                 event[key] = printable(value[:LONGEST_TEXT]).encode(errors="replace").decode()
@@ -237,6 +240,12 @@ def _sanitize_numbers(value: Any) -> dict[str, float | None]:
         return {}
     names = [name for name in value if 0 < len(name) <= LONGEST_NAME and name.isprintable()]
     return {name: _finite_or_none(value[name]) for name in names[:MOST_NUMBERS]}
+
+
+def _sanitize_names(value: Any) -> list[str]:
+    names = value if isinstance(value, list) else []
+    sound = [name for name in names[:MOST_NUMBERS] if isinstance(name, str)]
+    return [printable(name[:LONGEST_NAME]) for name in sound]
 
 
 def _finite_or_none(value: Any) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -105,6 +106,12 @@ class Data:
     def title(self) -> str:
         """The text for people who don't know its short name."""
         return CORPUS_TITLES.get(self.name, self.name)
+
+    @property
+    def guess_loss(self) -> float | None:
+        """The loss of guessing each token of the vocabulary equally often, in nats; None where the
+        vocabulary is not known."""
+        return math.log(self.vocab_size) if self.vocab_size > 1 else None
 
     def __post_init__(self) -> None:
         if self.file not in ("", f"data/{self.sha256}.txt"):

@@ -594,3 +594,18 @@ async def test_the_comparison_of_a_sweep_shows_the_sweeps_table() -> None:
         text = "\n".join(line.plain for line in screen.lines(90))
         assert "sweep-1" in text
         assert all(name in text for name in members)
+
+
+async def test_a_run_that_ended_badly_says_why_in_the_lab_and_in_its_log() -> None:
+    study = make_study(seeds=(0,))
+    for run in study.runs:
+        file = train(study, run.arm, run.seed)
+        said = file.read_text().replace('"train_loss": ', '"train_loss": 4.4, "was": ')
+        file.write_text(said.replace('"val_loss": ', '"val_loss": 4.4, "was_val": '))
+    async with app().run_test(size=(80, 24)) as pilot:
+        await open_lab(pilot)
+        await until(pilot, lambda: "never below the loss of guessing" in words(pilot.app))
+        assert "! baseline seed 0, rope seed 0: never below" in words(pilot.app)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, RunLogScreen))
+        await until(pilot, lambda: "! never below the loss of guessing, 4.174" in words(pilot.app))

@@ -11,7 +11,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import DataTable, OptionList, Static
 
 from q1lab.ground import plugin_finder
-from q1lab.index.study_view import RunView
+from q1lab.index.study_view import RunView, fault_lines
 from q1lab.judgment import figure, short_text
 from q1lab.runner import child_processes
 from q1lab.study.run_states import ENDED, MISSING
@@ -78,6 +78,7 @@ class LabScreen(StudyActions, MainScreen):
             yield StudyList(id="studies")
             with Vertical(id="lab-main"):
                 yield StudyHeading()
+                yield Static(id="faults", markup=False)
                 yield Static(id="short-verdict", markup=False)
                 yield RunGrid(id="grid")
                 with Horizontal(id="lab-low"):
@@ -113,6 +114,7 @@ class LabScreen(StudyActions, MainScreen):
         self.query_one(RunGrid).show(view)
         if view is not None:
             self.query_one(StudyHeading).view = view
+            self._show_faults(view)
             self._show_curves(view)
             self._show_difference(view)
             if snapshot.ingest_progress is None:  # until then a newer study may take the focus
@@ -123,6 +125,12 @@ class LabScreen(StudyActions, MainScreen):
             or (before.row.id, before.row.state) != (view.row.id, view.row.state)
         ):
             self.refresh_bindings()
+
+    def _show_faults(self, view: StudyInFocus) -> None:
+        lines = fault_lines(view, most=2)
+        faults = self.query_one("#faults", Static)
+        faults.update("\n".join(f"! {line}" for line in lines))
+        faults.display = bool(lines)
 
     def _show_curves(self, view: StudyInFocus) -> None:
         name = self.metric if self.metric in view.metrics else ""

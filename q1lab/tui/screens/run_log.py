@@ -94,6 +94,8 @@ class RunLogScreen(FullScreen[None]):
         head.append(f"  iter {run.iter_text}" + (f"  {metric.name} {value}" if value else ""))
         if run.message:
             head.append(f"\n {STATE_SYMBOLS[run.state]} {run.message}", style=colors.warning)
+        for fault in run.why:
+            head.append(f"\n ! {fault}", style=colors.warning)
         head.append(f"\n {self._place()}", style=colors.muted)
         self.query_one("#log-head", Static).update(head)
 
