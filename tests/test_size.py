@@ -25,14 +25,14 @@ BEGINNING = "The gate, samples and the blind test, notebooks, Ray, Slurm"
 """The beginning of the line of CHANGELOG.md with which the rooms got their first numbers."""
 
 ROOMS: dict[str, tuple[int, str]] = {
-    "commands": (34_500, "`--jobs` holds back Slurm's arrays"),
+    "commands": (34_550, "A run that ended badly says why"),
     "designs": (1_750, BEGINNING),
     "documents": (31_050, BEGINNING),
     "doors": (15_900, BEGINNING),
     "ground": (17_400, "`q1lab demo`, and a button of the welcome"),
-    "index": (18_050, BEGINNING),
+    "index": (18_350, "A run that ended badly says why"),
     "judgment": (40_800, BEGINNING),
-    "labs": (59_500, BEGINNING),
+    "labs": (59_700, "A run that ended badly says why"),
     "planning": (12_100, BEGINNING),
     "plugins/author": (6_550, BEGINNING),
     "plugins/demo": (3_700, "`q1lab demo`, and a button of the welcome"),
@@ -44,10 +44,10 @@ ROOMS: dict[str, tuple[int, str]] = {
     "plugins/verify": (8_400, "`q1lab skill verify` is a page of its own"),
     "record": (9_250, BEGINNING),
     "runner": (11_750, BEGINNING),
-    "study": (30_050, BEGINNING),
+    "study": (31_150, "A run that ended badly says why"),
     "tables": (7_150, BEGINNING),
     "trainers": (3_050, BEGINNING),
-    "tui": (74_900, "`q1lab demo`, and a button of the welcome"),
+    "tui": (75_000, "A run that ended badly says why"),
     "verdict": (12_300, BEGINNING),
     "week": (34_000, "The check screen of the app shows what fails first"),
 }

@@ -44,7 +44,7 @@ class ChartData:
     other_metric: str = ""
     """The metric that this one stands in for, while that has too few points to draw."""
     run_word: str = "seed"
-    """The word for an arm's runs (``Design.run_word``)."""
+    """The word for an arm's runs (``PairPlan.run_word``)."""
 
     @property
     def empty(self) -> bool:
