@@ -47,7 +47,7 @@ ROOMS: dict[str, tuple[int, str]] = {
     "study": (31_150, "A run that ended badly says why"),
     "tables": (7_150, BEGINNING),
     "trainers": (3_050, BEGINNING),
-    "tui": (75_000, "A run that ended badly says why"),
+    "tui": (77_100, "The page of the week: Enter does the one next thing"),
     "verdict": (12_300, BEGINNING),
     "week": (34_000, "The check screen of the app shows what fails first"),
 }

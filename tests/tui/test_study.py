@@ -219,7 +219,7 @@ async def test_j_and_k_walk_the_choice_and_it_changes_the_text() -> None:
         await settled(pilot)
         assert stored().chosen == "gqa"
         await go(pilot, "a1", "a1-choose")
-        await pilot.press("enter", "home", "enter")
+        await pilot.press("e", "home", "enter")
         await settled(pilot)
         assert app.snapshot.progress.chosen == "rmsnorm"
         assert app.week.variant == "rmsnorm"
@@ -242,7 +242,7 @@ async def test_changing_what_was_trained_asks_first_and_keeps_both() -> None:
         ):
             await settled(pilot)
             await go(pilot, "a1", "a1-choose")
-            await pilot.press("enter", "home", "down", "enter")
+            await pilot.press("e", "home", "down", "enter")
             await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
             assert "(swiglu-1). Change to rope" in flat(words(app))
             await pilot.press(*keys)
@@ -250,7 +250,7 @@ async def test_changing_what_was_trained_asks_first_and_keeps_both() -> None:
             await settled(pilot)
             assert (stored().chosen, stored().of("a1-why").answer) == (chosen, why)
         await go(pilot, "a1", "a1-choose")
-        await pilot.press("enter", "home", "down", "down", "enter")  # RoPE was not trained
+        await pilot.press("e", "home", "down", "down", "enter")  # RoPE was not trained
         await settled(pilot)
         assert (stored().chosen, stored().of("a1-why").answer) == ("swiglu", "for the gate")
 
@@ -847,7 +847,7 @@ async def test_folds_open_one_by_one_and_links_open(monkeypatch: pytest.MonkeyPa
         await until(pilot, lambda: reader.query(FoldPiece))
         folds = [p for p in reader.stops if isinstance(p, FoldPiece) and not p.wants]
         await until(pilot, lambda: folds[0].virtual_region.y > 0)
-        reader._go(reader.stops.index(folds[0]))
+        reader._go(folds[0])
         reader.scroll_to_cursor()
         await until(pilot, lambda: reader.on_screen)
         await pilot.press("enter")
@@ -890,7 +890,7 @@ async def test_a_figure_is_turned_with_the_arrow_keys() -> None:
         await until(pilot, lambda: reader.query(FoldPiece))
         figure = next(p for p in reader.stops if isinstance(p, FoldPiece) and p.fold.frames)
         await until(pilot, lambda: figure.virtual_region.y > 0)
-        reader._go(reader.stops.index(figure))
+        reader._go(figure)
         reader.scroll_to_cursor()
         await until(pilot, lambda: reader.on_screen)
 
@@ -986,7 +986,7 @@ async def test_an_answer_that_waits_for_a_step_stays_folded_until_that_is_done()
     async with running() as (app, pilot):
         reader = app.screen.query_one(PageReader)
         fold = next(p for p in reader.stops if isinstance(p, FoldPiece) and p.fold.needs)
-        reader._go(reader.stops.index(fold))
+        reader._go(fold)
         reader.scroll_to_cursor()
         await pilot.press("enter", "f")
         assert not fold.open
@@ -1132,7 +1132,7 @@ async def test_publishing_and_sharing_have_forms_and_say_what_is_wrong() -> None
         assert post is not None
         assert post["url"] == "https://example.org/post"
         await until(pilot, lambda: app.snapshot.progress.of("c2-publish").done)
-        await pilot.press("enter")  # to correct it: Enter takes no tick away here
+        await pilot.press("e")  # to correct it
         await until(pilot, lambda: isinstance(app.screen, FormScreen))
         assert app.screen.query_one("#url", Input).value == "https://example.org/post"
 
@@ -1174,7 +1174,7 @@ async def test_publishing_over_open_claims_says_so(tmp_path: Path) -> None:
             assert posts.post_of_week(store, LABEL)["url"] == "https://example.org/post"  # type: ignore[index]
         await pilot.press("escape", "4")
         await until(pilot, lambda: "progress" in app.snapshot.pages)
-        await pilot.press("1", "enter")
+        await pilot.press("1", "e")
         await until(pilot, lambda: isinstance(app.screen, FormScreen))
         assert app.screen.query_one("#url", Input).value == "https://example.org/post"
 
@@ -1232,7 +1232,7 @@ async def test_enter_on_a_step_with_several_rows_goes_to_them() -> None:
         assert piece.enter == "tick"
         await pilot.press("enter")
         await until(pilot, lambda: piece.record.done)
-        assert piece.enter == "untick"
+        assert piece.enter == "go on"
 
 
 async def test_the_line_below_the_page_says_how_much_is_left_when_a_fold_opens() -> None:

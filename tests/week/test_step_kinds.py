@@ -44,7 +44,7 @@ async def test_a_kind_of_ones_own_goes_from_the_text_to_a_document(folder: Path)
         await until(pilot, lambda: isinstance(app.screen, AnswerScreen))
         await pilot.press(*"five", "ctrl+s")
         await until(pilot, lambda: app.snapshot.progress.of("a1-noise").done)
-        assert piece.enter == "recite"
+        assert (piece.enter, piece.edit) == ("go on", "recite")
     with Store() as store:
         (answer,) = document_data.answers(store, content.load_week(folder), "notes")
         assert (answer.heading, answer.text) == ("On noise", "five")

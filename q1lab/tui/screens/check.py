@@ -197,7 +197,7 @@ class CheckScreen(FullScreen[None]):
                 yield Static(id="check-against", markup=False)
                 with VerticalScroll(id="check-diff"):
                     yield DiffView()
-                yield PageReader()
+                yield PageReader(folds_finished=False)  # here it is for reading alone
 
     def on_mount(self) -> None:
         self.path = editing.learner_folder(self.q1) / self.file

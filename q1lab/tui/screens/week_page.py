@@ -12,7 +12,7 @@ from q1lab.tui.pages import WeekPage, block_text
 from q1lab.tui.screens import step_actions
 from q1lab.tui.screens.base import MainScreen
 from q1lab.tui.snapshot import Snapshot
-from q1lab.tui.widgets.page_blocks import FoldPiece, NextPiece
+from q1lab.tui.widgets.page_blocks import FoldPiece, NextPiece, StepPiece
 from q1lab.tui.widgets.page_reader import PageReader
 from q1lab.tui.widgets.part_line import PartLine
 from q1lab.tui.widgets.scroll_line import ScrollLine
@@ -29,6 +29,8 @@ class WeekScreen(MainScreen):
 
     screen_name = "study"
     AUTO_FOCUS = "#reader"
+    _enter_named = ""
+    """Enter's effect as the foot has it."""
 
     def body(self) -> ComposeResult:
         page = self.page
@@ -89,6 +91,7 @@ class WeekScreen(MainScreen):
         self.query_one(WeekTree).fill(self.week, progress, page.id, self.q1.timed_part)
         self.query_one(PartLine).fill(self.week, page, progress)
         self.reader.fill(page, progress, pages.page_after(self.week, page.id), at)
+        self._name_enter()
         self._ask()
 
     def open_page(self, page_id: str, at: str | None = None) -> None:
@@ -110,7 +113,8 @@ class WeekScreen(MainScreen):
     def _place(self) -> None:
         reader = self.reader
         end = reader.max_scroll_y
-        words = ""
+        self._name_enter()
+        words = reader.piece.command if reader.piece is not None else ""
         step = reader.step
         if step is not None and not reader.on_screen:
             below = reader.piece is not None and reader.piece.virtual_region.y > reader.scroll_y
@@ -119,6 +123,17 @@ class WeekScreen(MainScreen):
         on = "" if read == 1.0 else " · PgDn" if words else " · PgDn reads on"
         share = f"{round(100 * read)}%{on}" if end > 0 else "all of it"
         self.query_one(ScrollLine).place = (words, share)
+
+    @property
+    def enter_words(self) -> str:
+        reader = self.reader if self.is_mounted else None
+        return reader.enter_words if reader and reader.has_focus and reader.stops else ""
+
+    def _name_enter(self) -> None:
+        """Let the foot say what Enter does, where that has changed."""
+        if self.enter_words != self._enter_named:
+            self._enter_named = self.enter_words
+            self.refresh_bindings()
 
     def _ask(self) -> None:
         self.query_one(ScrollLine).ask = self.q1.timer_offer if self.page.part else ""
@@ -155,6 +170,10 @@ class WeekScreen(MainScreen):
             return
         if isinstance(step, Step):
             self._turn(step)
+        elif isinstance(self.reader.piece, StepPiece):
+            self.notify(
+                "These steps are finished. Enter unfolds them; then Space takes a tick away."
+            )
         else:
             self.notify("Space ticks a step: j and k go to one.")
 
@@ -164,8 +183,10 @@ class WeekScreen(MainScreen):
 
     @on(PageReader.Entered)
     def action_enter(self) -> None:
-        """Carry out the block under the cursor."""
-        if self.reader.scroll_to_cursor():
+        """Do the one next thing: what the block under the cursor is for; from a finished step, and
+        to one that is not in sight, go on."""
+        if self.reader.goes_on:
+            self.reader.go_on()
             return
         row = self.reader.current
         piece = self.reader.piece
@@ -174,11 +195,12 @@ class WeekScreen(MainScreen):
         elif isinstance(piece, FoldPiece):
             piece.toggle()
             self.reader.follow()
+            self._name_enter()
+        elif isinstance(piece, StepPiece) and piece.run:
+            self.reader.unfold_run()
         elif isinstance(row, Action):
             step_actions.start_action(self.q1, row, self.step)
-        elif isinstance(row, Step) and not step_actions.open_step_form(self.q1, row):
-            if step_actions.open_form_of_act(self.q1, row):
-                return
+        elif isinstance(row, Step) and not self._open_form(row):
             if len(row.actions) > 1:  # the learner chooses one
                 self.reader.move(1)
             elif row.actions:
@@ -186,10 +208,15 @@ class WeekScreen(MainScreen):
             else:
                 self._turn(row)
 
+    def _open_form(self, step: Step) -> bool:
+        return step_actions.open_step_form(self.q1, step) or step_actions.open_form_of_act(
+            self.q1, step
+        )
+
     def action_edit_step(self) -> None:
         """Open the step's own form: its answer, or what its act asks for."""
         step = self.reader.current
-        if not isinstance(step, Step) or not step_actions.open_step_form(self.q1, step):
+        if not isinstance(step, Step) or not self._open_form(step):
             self.notify("There is nothing to write here. Enter does it; Space ticks a step.")
 
     def action_editor(self) -> None:

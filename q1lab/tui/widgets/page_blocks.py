@@ -14,6 +14,7 @@ from textual.message import Message
 from textual.widget import Widget
 
 from q1lab.ground.files import printable
+from q1lab.ground.text_formats import cut_cells, plural
 from q1lab.tui.pages import WeekPage
 from q1lab.tui.widgets import markdown_layout
 from q1lab.week.progress import StepState
@@ -48,6 +49,21 @@ class Piece(Widget):
     def has_cursor(self) -> bool:
         """True if the cursor is on it."""
         return self.has_class("-here")
+
+    @property
+    def enter(self) -> str:
+        """Enter's effect here, in a word; "" for none."""
+        return ""
+
+    @property
+    def enter_words(self) -> str:
+        """Enter's effect here, for the foot: ``write: one paragraph``."""
+        return self.enter
+
+    @property
+    def command(self) -> str:
+        """The command, address or document that Enter carries out; "" without one."""
+        return ""
 
     def lines(self, width: int) -> Sequence[Content]:
         """The piece in lines of at most ``width`` cells."""
@@ -87,21 +103,28 @@ class Piece(Widget):
             self.post_message(self.Pressed(self, event.chain))
 
     def head(
-        self, sign: str, tone: str, words: str, right: str, width: int, bold: str
+        self,
+        sign: str,
+        tone: str,
+        words: str,
+        width: int,
+        bold: str,
+        note: str = "",
+        edit: str = "",
     ) -> list[Content]:
-        """The piece's heading: cursor, sign and words, and Enter's action at the right edge."""
+        """The piece's heading: cursor, sign and words, and ``note`` at the right edge; with the
+        cursor on it also the keys, which have their room anyway: no line breaks differently when
+        the cursor comes."""
+        keys = [f"{key} {does}" for key, does in (("e", edit), ("⏎", self.enter)) if does]
+        right = " · ".join(part for part in (note, *keys) if part)
         room = max(8, width - INDENT - cell_len(right) - 2)
         first, *rest = markdown_layout.wrap_content(Content.styled(words, bold), room)
+        right = right if self.has_cursor else note
         gap = " " * max(1, width - INDENT - first.cell_length - cell_len(right) - 1)
         lead = ("▸" if self.has_cursor else " ", "bold $primary")
+        tone_of_keys = "$foreground" if self.has_cursor else "$muted"
         line = Content.assemble(
-            " ",
-            lead,
-            " ",
-            (f"{sign} ", tone),
-            first,
-            gap,
-            (right, "$foreground" if self.has_cursor else "$muted"),
+            " ", lead, " ", (f"{sign} ", tone), first, gap, (right, tone_of_keys)
         )
         return [line, *(Content.assemble(" " * INDENT, line) for line in rest)]
 
@@ -144,16 +167,17 @@ class FoldPiece(Piece):
             self.at = at
             self.changed()
 
+    @property
+    def enter(self) -> str:
+        return "" if self.wants else "fold" if self.open else "unfold"
+
+    @property
+    def enter_words(self) -> str:
+        return f"{self.enter}: {self.fold.title}" if self.enter else f"locked: first {self.wants}"
+
     def lines(self, width: int) -> Sequence[Content]:
-        right = "locked" if self.wants else "enter  fold" if self.open else "enter  unfold"
-        head = self.head(
-            "−" if self.open else "+",
-            "$accent",
-            printable(self.fold.title),
-            right,
-            width,
-            "$accent",
-        )
+        sign, title = "−" if self.open else "+", printable(self.fold.title)
+        head = self.head(sign, "$accent", title, width, "$accent", "locked" if self.wants else "")
         if self.wants:
             reason = Content.styled(f"first {printable(self.wants)}", "$muted")
             head += [
@@ -173,40 +197,77 @@ class FoldPiece(Piece):
 
 
 class StepPiece(Piece):
-    """A step in full: its title, its detail, and the learner's answer."""
+    """A step in full: its title, its detail, and the learner's answer. With ``run`` it stands for
+    finished steps, itself the first, in one line."""
 
     def __init__(self, step: Step, record: StepState) -> None:
         super().__init__()
         self.step = step
         self.record = record
+        self.run: tuple[Step, ...] = ()
 
     def show(self, step: Step, record: StepState) -> None:
         if (step, record) != (self.step, self.record):
             self.step, self.record = step, record
             self.changed()
 
+    def fold(self, run: tuple[Step, ...]) -> None:
+        """Stand for these steps in one line; for none, stand in full."""
+        if run != self.run:
+            self.run = run
+            self.set_class(bool(run), "-run")
+            self.changed()
+
     @property
     def enter(self) -> str:
-        """Enter's action here, in a word."""
         step, kind = self.step, self.step.behavior
+        if self.run:
+            return "unfold"
+        if self.record.done:
+            return "go on"
         if kind.form:
-            return kind.enter_again if kind.enter_again and self.record.answer else kind.enter
+            return kind.enter
         if step.ticking_form is not None:
             return "fill in"
         if step.actions:
             several = len(step.actions) > 1
             return "to the rows" if several else STARTS.get(step.actions[0].kind, "do it")
-        return "untick" if self.record.done else kind.enter
+        return kind.enter
+
+    @property
+    def edit(self) -> str:
+        """The effect of ``e`` on a finished step, in a word; "" for none."""
+        kind = self.step.behavior
+        if kind.form:
+            return kind.enter_again if kind.enter_again and self.record.answer else kind.enter
+        return "fill in" if self.step.ticking_form is not None else ""
+
+    @property
+    def enter_words(self) -> str:
+        if self.run:
+            return f"unfold {plural(len(self.run), 'finished step')}"
+        if self.record.done or self.enter == "to the rows":
+            return self.enter
+        title = began(self.step.actions[0].title if self.command else self.step.title)
+        is_said = self.command or title.startswith(self.enter)
+        return title if is_said else f"{self.enter}: {title}"
+
+    @property
+    def command(self) -> str:
+        starts = not (self.step.behavior.form or self.step.ticking_form or self.record.done)
+        return (
+            text_of_action(self.step.actions[0]) if starts and len(self.step.actions) == 1 else ""
+        )
 
     def lines(self, width: int) -> Sequence[Content]:
+        if self.run:
+            return [self._run_line(width)]
         step, done = self.step, self.record.done
         words = printable(step.title) + (" (optional)" if step.optional else "")
-        plainly = self.enter in ("tick", "untick")
-        right = f"enter  {self.enter}" if self.has_cursor or not plainly else ""
-        if step.minutes and not done:
-            right = f"{step.minutes} min" + (f" · {right}" if right else "")
+        note = f"{step.minutes} min" if step.minutes and not done else ""
         tone = "$success" if done else ""
-        shown = self.head("✓" if done else "☐", tone, words, right, width, tone if done else "bold")
+        sign, bold = ("✓", tone) if done else ("☐", "bold")
+        shown = self.head(sign, tone, words, width, bold, note, self.edit if done else "")
         body = (
             list(markdown_layout.lay_out_markdown(printable(step.detail), width - INDENT - 1))
             if step.detail
@@ -219,6 +280,13 @@ class StepPiece(Piece):
         )
         below = [*(lost if self.record.lost and not done else ()), *body, *self._answer(width)]
         return shown + [Content.assemble(" " * INDENT, line) for line in below]
+
+    def _run_line(self, width: int) -> Content:
+        """``✓ 3 steps done: See that your own model learns · Choose one of the four …``"""
+        titles = " · ".join(printable(step.title) for step in self.run)
+        lead = "" if len(self.run) == 1 else f"{len(self.run)} steps done: "
+        room = width - INDENT - 2 - len("⏎ unfold")
+        return self.head("✓", "$success", cut_cells(lead + titles, room), width, "$success")[0]
 
     def _answer(self, width: int) -> list[Content]:
         if self.step.behavior.answer_below:
@@ -249,21 +317,20 @@ class ActionPiece(Piece):
             self.action = action
             self.changed()
 
+    @property
+    def enter(self) -> str:
+        return STARTS.get(self.action.kind, "do it")
+
+    @property
+    def enter_words(self) -> str:
+        return began(self.action.title)
+
+    @property
+    def command(self) -> str:
+        return text_of_action(self.action)
+
     def lines(self, width: int) -> Sequence[Content]:
-        right = f"enter  {STARTS.get(self.action.kind, 'do it')}"
-        lines = self.head("→", "$accent", printable(self.action.title), right, width, "$accent")
-        same = text_of_action(self.action)
-        if not same or same == self.action.title:
-            return lines
-        return [
-            *lines,
-            *(
-                Content.assemble(" " * INDENT, line)
-                for line in markdown_layout.wrap_content(
-                    Content.styled(same, "$muted"), width - INDENT - 1
-                )
-            ),
-        ]
+        return self.head("→", "$accent", printable(self.action.title), width, "$accent")
 
     def links(self) -> list[tuple[int, str, str]]:
         url = self.action.options.get("url")
@@ -278,12 +345,30 @@ class NextPiece(Piece):
         self.page = page
 
     def lines(self, width: int) -> Sequence[Content]:
+        return self.head("→", "$primary", f"Next: {self.title}", width, "$primary")
+
+    @property
+    def title(self) -> str:
+        """``A2 · Read the paper, 90 min``."""
         page = self.page
         words = " · ".join(part for part in (page.name, page.title) if part)
         minutes = f", {page.part.minutes} min" if page.part and page.part.minutes else ""
-        return self.head(
-            "→", "$primary", f"Next: {words}{minutes}", "enter  go on", width, "$primary"
-        )
+        return printable(words + minutes)
+
+    @property
+    def enter(self) -> str:
+        return "go on"
+
+    @property
+    def enter_words(self) -> str:
+        return f"go on to {self.title}"
+
+
+def began(title: str) -> str:
+    """A title as it goes on in a sentence: its first letter is small, unless the word is a name
+    such as GQA or RoPE."""
+    first = title.split(maxsplit=1)[0] if title.strip() else ""
+    return title if first[1:] != first[1:].lower() else title[:1].lower() + title[1:]
 
 
 def text_of_action(action: Action) -> str:

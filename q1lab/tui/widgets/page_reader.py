@@ -20,7 +20,7 @@ from q1lab.tui.widgets.page_blocks import (
     pieces_of,
 )
 from q1lab.week.progress import Progress
-from q1lab.week.syllabus import Action, Step
+from q1lab.week.syllabus import Step
 
 
 class PageReader(VerticalScroll):
@@ -39,14 +39,19 @@ class PageReader(VerticalScroll):
     class Entered(Message):
         """The piece under the cursor was clicked."""
 
-    def __init__(self) -> None:
+    def __init__(self, folds_finished: bool = True) -> None:
         super().__init__(id="reader")
+        self.folds_finished = folds_finished
         self.page: WeekPage | None = None
         self.pieces: list[Piece] = []
-        self.at = 0
+        self.piece: Piece | None = None
+        """The piece under the cursor."""
+        self._unfolded: set[str] = set()
+        """Ids of finished steps that the learner unfolded."""
         self._scrolled_to: Piece | None = None
         self._clicked = False  # True if the last click entered a piece
         self._showing = False  # True while the text scrolls to the cursor
+        self._reading = False  # True while Enter turns pages of text, the cursor out of sight
         self._laid_out_for = 0  # the width in cells
         self._visible_spot: tuple[Piece, float] | None = None
         self._progress = Progress()
@@ -62,6 +67,8 @@ class PageReader(VerticalScroll):
         """Keep the place in the text when a new width breaks the lines differently."""
         if self.size.width != self._laid_out_for:
             self.call_after_refresh(self._to_spot, self._visible_spot)
+        elif self._visible_spot and self._visible_spot[0] is self.piece and not self.on_screen:
+            self.follow()  # a message at the foot took the cursor's line
 
     # ── what is shown
 
@@ -84,6 +91,8 @@ class PageReader(VerticalScroll):
         position = (
             self._position() if at is None and self.page and page.id == self.page.id else None
         )
+        if self.page is None or page.id != self.page.id:
+            self._unfolded.clear()
         self.page = page
         for old in self.query(Piece):
             old.display = False
@@ -134,6 +143,8 @@ class PageReader(VerticalScroll):
                 piece.show(steps[piece.step.id], record)
                 if changed and piece is self.piece and self.on_screen:
                     self.follow()  # an answer or the reason for a lost tick appears below the title
+        if any(not self._progress.of(step.id).done for step in self._folded_steps):
+            self._fold_runs()
         self._lock_folds()
 
     def _lock_folds(self) -> None:
@@ -156,7 +167,9 @@ class PageReader(VerticalScroll):
         cursor's piece if it is visible, else the first visible one."""
         candidates = [self.piece] if self.on_screen else self.pieces
         for piece in candidates:
-            if piece is not None and piece.virtual_region.bottom > self.scroll_y:
+            if piece is None or not piece.display:
+                continue
+            if piece.virtual_region.bottom > self.scroll_y:
                 self._visible_spot = piece, piece.virtual_region.y - self.scroll_y
                 return
 
@@ -174,19 +187,20 @@ class PageReader(VerticalScroll):
 
     @property
     def stops(self) -> list[Piece]:
-        return [piece for piece in self.pieces if piece.stop]
+        return [piece for piece in self.pieces if piece.stop and piece.display]
 
     @property
-    def piece(self) -> Piece | None:
-        stops = self.stops
-        return stops[self.at] if 0 <= self.at < len(stops) else None
+    def at(self) -> int:
+        """The cursor's place among the stops."""
+        return self.stops.index(self.piece) if self.piece is not None else 0
 
     @property
     def current(self) -> CursorStop | None:
-        """The block under the cursor; None on the page's last row."""
+        """The block under the cursor; None on the page's last row, and on several finished steps in
+        one line."""
         piece = self.piece
         if isinstance(piece, StepPiece):
-            return piece.step
+            return None if len(piece.run) > 1 else piece.step
         if isinstance(piece, ActionPiece):
             return piece.action
         return piece.fold if isinstance(piece, FoldPiece) else None
@@ -194,17 +208,17 @@ class PageReader(VerticalScroll):
     @property
     def step(self) -> Step | None:
         """The step under the cursor, or the step of the action under it."""
-        current = self.current
-        if isinstance(current, Action):
+        if isinstance(self.piece, ActionPiece):
+            action = self.piece.action
             return next(
                 (
                     piece.step
                     for piece in self.pieces
-                    if isinstance(piece, StepPiece) and current in piece.step.actions
+                    if isinstance(piece, StepPiece) and action in piece.step.actions
                 ),
                 None,
             )
-        return current if isinstance(current, Step) else None
+        return self.piece.step if isinstance(self.piece, StepPiece) else None
 
     @property
     def on_screen(self) -> bool:
@@ -217,8 +231,66 @@ class PageReader(VerticalScroll):
 
     def move(self, by: int) -> None:
         """Move the cursor to the next or previous piece, and scroll to it."""
-        self._go(min(len(self.stops) - 1, max(0, self.at + by)))
+        stops = self.stops
+        if stops:
+            self._walk_to(stops[min(len(stops) - 1, max(0, self.at + by))])
+
+    @property
+    def enter_words(self) -> str:
+        """Enter's effect, for the foot."""
+        if self.piece is None or self.goes_on:
+            return "go on" if self._is_visible(self._next) else "read on"
+        return self.piece.enter_words
+
+    @property
+    def goes_on(self) -> bool:
+        """True if Enter goes on: from a finished step, and to one that is not in sight."""
+        piece = self.piece
+        is_done = isinstance(piece, StepPiece) and piece.record.done and not piece.run
+        return is_done or not self.on_screen
+
+    @property
+    def _next(self) -> Piece:
+        """The cursor's piece, if that is further down; else the next open step, or the page's
+        last row."""
+        piece, stops = self.piece, self.stops
+        if piece is not None and not self.on_screen and piece.virtual_region.y > self.scroll_y:
+            return piece
+        return next(filter(_is_open, stops[self.at + 1 :]), stops[-1])
+
+    def go_on(self) -> None:
+        """Move the cursor to the next open step, else to the page's last row; turn a page of text
+        if that is not in sight yet."""
+        if not self.stops:
+            self.scroll_page_down(animate=False)
+            return
+        following = self._next
+        if not self._is_visible(following):
+            top = following.virtual_region.y - 1
+            y = min(top, self.scroll_y + self.size.height - 2)
+            self._reading = self._showing = True
+            self.scroll_to(y=y, animate=False, immediate=True)
+            self._showing = False
+            self._note_spot()
+            self.post_message(self.Moved())
+        if self._is_visible(following):
+            self._walk_to(following)
+
+    def _walk_to(self, piece: Piece) -> None:
+        """Move the cursor, fold what is finished behind it, and scroll to it."""
+        below = piece.virtual_region.y - self.scroll_y
+        is_seen = self._is_visible(piece)
+        self._go(piece)
+        if self._fold_runs() and is_seen and self.is_attached:
+            self._showing = True  # until the layout is new, the cursor may be out of sight
+            self.call_after_refresh(self._hold, piece, below)
         self.follow()
+
+    def _hold(self, piece: Piece, below: float) -> None:
+        """Keep a piece ``below`` lines from the top of the screen when others above it folded."""
+        if piece.is_attached:
+            self.scroll_to(y=piece.virtual_region.y - below, animate=False, immediate=True)
+        self._showing = False
 
     def action_line(self, by: int) -> None:
         """Move the cursor to the next piece if that is visible; else scroll by a line."""
@@ -237,45 +309,45 @@ class PageReader(VerticalScroll):
     def action_scroll_home(self) -> None:
         """Go to the top of the page, with the cursor on its first stop."""
         self.scroll_home(animate=False, immediate=True)
-        self._go(0)
+        self._go(*self.stops[:1])
 
     def action_scroll_end(self) -> None:
         """Go to the end of the page, with the cursor on its last stop."""
         self.scroll_end(animate=False, immediate=True)
-        self._go(max(0, len(self.stops) - 1))
+        self._go(*self.stops[-1:])
 
     def _is_fully_visible(self, piece: Piece) -> bool:
         region = piece.virtual_region
         return region.y >= self.scroll_y and region.bottom <= self.scroll_y + self.size.height
 
-    def _go(self, index: int) -> None:
-        before, self.at = self.piece, index
-        after = self.piece
-        if before is not after:
-            for piece in (before, after):
-                if piece is not None:
-                    piece.set_class(piece is after, "-here")
-                    piece.changed()
+    def _go(self, piece: Piece | None = None) -> None:
+        before, self.piece, self._reading = self.piece, piece, False
+        if before is not piece:
+            for each in (before, piece):
+                if each is not None:
+                    each.set_class(each is piece, "-here")
+                    each.changed()
             self.call_after_refresh(self._note_spot)
         self.post_message(self.Moved())
 
     def _place(self, step_id: str | None, row: int = 0) -> None:
         """Put the cursor on a step (or on one of its action rows), or on the first open step."""
-        stops = self.stops
-        index = self._first_open(stops)
+        stops = [piece for piece in self.pieces if piece.stop]
+        found = self._first_open(stops)
         for number, piece in enumerate(stops):
             if isinstance(piece, StepPiece) and piece.step.id == step_id:
-                index = number + min(row, len(piece.step.actions))
-        for number, piece in enumerate(stops):
-            piece.set_class(number == index, "-here")
+                found = stops[number + min(row, len(piece.step.actions))]
+        for piece in stops:
+            piece.set_class(piece is found, "-here")
             piece.forget_lines()
-        self.at = index
+        self.piece = found
+        self._fold_runs()
 
-    def _first_open(self, stops: list[Piece]) -> int:
-        for number, piece in enumerate(stops):
-            if isinstance(piece, StepPiece) and not piece.record.done and not piece.step.optional:
-                return number
-        return max(0, len(stops) - 1) if any(isinstance(piece, StepPiece) for piece in stops) else 0
+    def _first_open(self, stops: list[Piece]) -> Piece | None:
+        if found := next(filter(_is_open, stops), None):
+            return found
+        has_steps = any(isinstance(piece, StepPiece) for piece in stops)
+        return next(iter(stops[-1:] if has_steps else stops), None)
 
     def _scroll_to_reading_place(self) -> None:
         """Scroll to where the learner reads on: below the last done step before the cursor. A page
@@ -320,7 +392,7 @@ class PageReader(VerticalScroll):
 
     def _rows_of(self, piece: Piece) -> list[Piece]:
         """The action rows of a step."""
-        if not isinstance(piece, StepPiece):
+        if not isinstance(piece, StepPiece) or piece.run:
             return []
         after = self.pieces[self.pieces.index(piece) + 1 :]
         return after[: len(piece.step.actions)]
@@ -330,6 +402,9 @@ class PageReader(VerticalScroll):
         piece = self.piece
         if piece is None or self.on_screen or piece is self._scrolled_to:
             return False
+        if self._reading:
+            self._go(self._nearest(down=True))
+            return True
         self._scrolled_to = piece  # the next key acts on it, even before the screen is redrawn
         self._show(piece)
         return True
@@ -351,39 +426,94 @@ class PageReader(VerticalScroll):
     def watch_virtual_size(self) -> None:
         self.post_message(self.Moved())  # how much there is to read has changed
 
-    def _nearest(self, down: bool) -> int:
-        """The index of a visible stop: the first when scrolling down, else the last; if none is
-        visible, of the next one below."""
+    def _nearest(self, down: bool) -> Piece | None:
+        """A visible stop: the first when scrolling down, else the last; if none is visible, the
+        next one below."""
         stops = self.stops
-        visible = [number for number, piece in enumerate(stops) if self._is_visible(piece)]
+        visible = [piece for piece in stops if self._is_visible(piece)]
         if visible:
             return visible[0] if down else visible[-1]
-        ahead = (n for n, piece in enumerate(stops) if piece.virtual_region.y >= self.scroll_y)
-        return next(ahead, len(stops) - 1)
+        ahead = (piece for piece in stops if piece.virtual_region.y >= self.scroll_y)
+        return next(ahead, stops[-1] if stops else None)
 
     def on_piece_pressed(self, event: Piece.Pressed) -> None:
         event.stop()
         if event.chain > 1 and self._clicked:  # a double click enters once
             return
-        self._clicked = event.piece is self.piece or isinstance(event.piece, FoldPiece)
-        self._go(self.stops.index(event.piece))
+        opens = isinstance(event.piece, FoldPiece) or bool(getattr(event.piece, "run", ()))
+        self._clicked = event.piece is self.piece or opens
+        self._go(event.piece)
         if self._clicked:
             self.post_message(self.Entered())
 
     # ── folds and links
 
+    def _fold_runs(self) -> bool:
+        """Fold steps that are finished and stand together to one line, but for the one under the
+        cursor and those that the learner unfolded. True if anything has changed."""
+        here, run, rows = self.piece, list[StepPiece](), 0
+        runs, hidden = dict[Piece, list[StepPiece]](), set[Piece]()
+        for piece in self.pieces:
+            if rows and isinstance(piece, ActionPiece):
+                rows -= 1
+                if run:
+                    hidden.add(piece)
+                continue
+            if not (isinstance(piece, StepPiece) and self._may_fold(piece)):
+                run = []
+            elif run:
+                hidden.add(piece)
+                run.append(piece)
+            else:
+                runs[piece] = run = [piece]
+            rows = len(piece.step.actions) if isinstance(piece, StepPiece) else 0
+        changed = False
+        for piece in self.pieces:
+            steps = tuple(each.step for each in runs.get(piece, ()))
+            shown = piece not in hidden
+            if isinstance(piece, StepPiece):
+                changed |= piece.run != steps
+                piece.fold(steps)
+            if piece.display != shown:
+                piece.display = shown
+        if here is not None and not here.display:  # its line folded into that of a step before
+            self._go(next((head for head, run in runs.items() if here in run), None))
+        return changed
+
+    def _may_fold(self, piece: StepPiece) -> bool:
+        if not (self.folds_finished and piece.record.done) or piece.step.id in self._unfolded:
+            return False
+        return bool(piece.run) or piece.step is not self.step
+
+    @property
+    def _folded_steps(self) -> list[Step]:
+        return [step for piece in self.pieces if isinstance(piece, StepPiece) for step in piece.run]
+
+    def unfold_run(self) -> None:
+        """Show the finished steps of the line under the cursor in full."""
+        if isinstance(self.piece, StepPiece):
+            self._unfolded |= {step.id for step in self.piece.run}
+            self._fold_runs()
+            self.follow()
+
     def unfold(self) -> None:
-        """Open all folds; when all are open, fold them again."""
+        """Open all folds and finished steps; when all are open, fold them again."""
         folds = [piece for piece in self.pieces if isinstance(piece, FoldPiece) and not piece.wants]
-        closed = any(not fold.open for fold in folds)
+        folded_steps = self._folded_steps
+        closed = bool(folded_steps) or any(not fold.open for fold in folds)
         for fold in folds:
             fold.open = closed
             fold.changed()
+        self._unfolded = self._unfolded | {step.id for step in folded_steps} if closed else set()
+        self._fold_runs()
+        self.follow()
 
     def links(self) -> list[tuple[str, str]]:
         """(words, address) of the links on screen, or of the whole page if none is on screen."""
         links: list[tuple[int, str, str]] = []
         for piece in self.pieces:
+            if not piece.display:
+                continue
             before = (-2, "")
             for line, words, url in piece.links():
                 if before == (line - 1, url):  # a link that wraps into the next line
@@ -395,6 +525,11 @@ class PageReader(VerticalScroll):
         bottom = self.scroll_y + self.size.height
         visible = [link for link in links if self.scroll_y <= link[0] < bottom] or links
         return list({url: (words, url) for _, words, url in visible}.values())
+
+
+def _is_open(piece: Piece) -> bool:
+    """True for a step that waits to be done."""
+    return isinstance(piece, StepPiece) and not piece.record.done and not piece.step.optional
 
 
 def _shape(page: WeekPage) -> tuple[object, ...]:

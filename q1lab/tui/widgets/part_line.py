@@ -29,7 +29,8 @@ class PartLine(Widget):
             return
         count = progress.count([page.part])
         ids = [part.id for part in page.session.parts]
-        spent = f"{round(count.seconds / 60)} of {page.part.minutes} min"
+        planned = f" of {page.part.minutes}" if page.part.minutes else ""
+        spent = f"{round(count.seconds / 60)}{planned} min"
         place = (
             f"session {page.session.id.upper()}, part {ids.index(page.part.id) + 1} of {len(ids)}"
         )

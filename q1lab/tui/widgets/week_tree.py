@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from functools import partial
 from typing import ClassVar
 
@@ -15,7 +16,7 @@ from textual.widgets.option_list import Option
 from q1lab.ground.text_formats import cut_cells, short_hours
 from q1lab.tui.pages import WeekPage, part_name, week_pages
 from q1lab.tui.widgets.choice_list import WALK, RefilledList
-from q1lab.week.progress import Progress
+from q1lab.week.progress import Progress, StepCount
 from q1lab.week.syllabus import Part, Week
 
 
@@ -27,6 +28,27 @@ def left_right_line(
     left = cut_cells(left, room)
     gap = " " * max(0, width - cell_len(left) - cell_len(right))
     return Content.assemble((left, tone), gap, (right, right_tone))
+
+
+BAR_CELLS = 5
+"""Cells of a part's bar."""
+
+
+def steps_bar(count: StepCount) -> list[tuple[str, str]]:
+    """``━━━──``: the required steps of a part that are done, of all; begun is at least a cell, and
+    full is finished."""
+    share = BAR_CELLS * count.done // max(1, count.total)
+    full = max(share, 1) if count.done else 0
+    return [("━" * full, "$success"), ("─" * (BAR_CELLS - full), "$border-blurred")]
+
+
+def _spent(progress: Progress, part: Part) -> int:
+    return round(progress.spent(part.id) / 60)
+
+
+def minutes_words(part: Part, spent: int) -> str:
+    """``104/90``: minutes spent of those planned; a part may have no plan."""
+    return f"{spent}/{part.minutes}" if spent and part.minutes else str(spent or part.minutes or "")
 
 
 class WeekTree(RefilledList):
@@ -46,6 +68,8 @@ class WeekTree(RefilledList):
         super().__init__(id="tree", classes="pane", markup=False)
         self.border_title = "Week"
         self._open_id = ""
+        self._column = 0
+        """Cells of the column of minutes."""
 
     def fill(self, week: Week, progress: Progress, open_id: str, timed: str | None) -> None:
         """Show the week; ``open_id`` is the id of the open page, ``timed`` of the part whose clock
@@ -56,7 +80,10 @@ class WeekTree(RefilledList):
             return
         total = progress.count(week.parts())
         self.border_title = week.name
-        self.border_subtitle = f"{short_hours(total.seconds)} of {short_hours(total.minutes * 60)}"
+        planned = f" of {short_hours(total.minutes * 60)}" if total.minutes else ""
+        self.border_subtitle = short_hours(total.seconds) + planned
+        minutes = (minutes_words(part, _spent(progress, part)) for part in week.parts())
+        self._column = max(map(len, minutes), default=0) + (2 if timed else 0)
         ids = [page.id for page in week_pages(week)]
         rows = (self._row(page, progress, width, open_id, timed) for page in week_pages(week))
         self.put([Option(row, id=name) for name, row in zip(ids, rows, strict=True)])
@@ -74,19 +101,22 @@ class WeekTree(RefilledList):
         tone = "bold $primary" if page.id == open_id else "bold"
         if page.session is None:
             sign = "▸" if page.id == open_id else " "
-            return left_right_line(
-                f"{sign} Overview", "", width, "$primary" if page.id == open_id else ""
-            )
+            columns = "done" + "min".rjust(self._column + 2)
+            tone = "$primary" if page.id == open_id else ""
+            return left_right_line(f"{sign} Overview", columns, width, tone)
         sign = "✓" if progress.count(page.session.parts).finished else "▾"
         sign = "▸" if page.id == open_id else sign
-        return left_right_line(f"{sign} {page.name}  {page.title}", "", width, tone)
+        lines = textwrap.wrap(page.title, max(8, width - 5)) or [""]
+        heads = [f"{sign} {page.name}  ", *["     "] * len(lines)]
+        text = "\n".join(head + line for head, line in zip(heads, lines, strict=False))
+        return Content.styled(text, tone)
 
     def _part(
         self, part: Part, progress: Progress, width: int, open_id: str, timed: str | None
     ) -> Content:
+        """``✓ A1 Pick the modification ━━━── 12/15``."""
         count = progress.count([part])
-        spent = round(count.seconds / 60)
-        right = f"{spent}/{part.minutes}" if spent else f"{part.minutes}"
+        spent = _spent(progress, part)
         sign = (
             "✓"
             if count.finished
@@ -97,11 +127,12 @@ class WeekTree(RefilledList):
             else "◦"
         )
         tone = "$success" if count.finished else "bold $primary" if part.id == open_id else ""
-        over = "$warning" if spent > part.minutes else "$muted"
+        over = "$warning" if spent > part.minutes > 0 else "$muted"
         clock = "▶ " if part.id == timed else ""
-        return left_right_line(
-            f"  {sign} {part_name(part)} {part.title}", clock + right, width, tone, over
-        )
+        name = f" {sign} {part_name(part)} {part.title}"
+        left = left_right_line(name, "", width - BAR_CELLS - self._column - 2, tone)
+        right = f"{clock}{minutes_words(part, spent)}".rjust(self._column + 1)
+        return Content.assemble(left, " ", *steps_bar(count), (right, over))
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()

@@ -1,0 +1,193 @@
+"""The page as one works through it: a line for an action, one for finished steps, and Enter, which
+does the one next thing."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from q1lab.index.store import Store
+from q1lab.tui.app import Q1Lab
+from q1lab.tui.screens.answer import AnswerScreen
+from q1lab.tui.widgets.page_blocks import ActionPiece, StepPiece, began
+from q1lab.tui.widgets.page_reader import PageReader
+from q1lab.tui.widgets.part_line import PartLine
+from q1lab.tui.widgets.week_tree import BAR_CELLS, minutes_words, steps_bar
+from q1lab.week import progress
+from q1lab.week.progress import StepCount
+from q1lab.week.syllabus import Week
+from tests.kit import small_weeks
+from tests.kit.lab_home import words
+from tests.kit.tui_home import running, settled, until
+
+
+def done(*steps: str) -> Any:
+    def fill(store: Store, week: Week) -> None:
+        for step in steps:
+            progress.tick_step(store, week.label, step, True)
+
+    return fill
+
+
+def foot(app: Q1Lab) -> str:
+    return words(app).splitlines()[-1]
+
+
+async def to(pilot: Pilot[Any], part: str, step: str | None = None) -> PageReader:
+    pilot.app.screen.open_page(part, step)  # type: ignore[attr-defined]
+    reader = pilot.app.screen.query_one(PageReader)
+    await settled(pilot)
+    await until(pilot, lambda: all(p.size.width for p in reader.pieces if p.display))
+    return reader
+
+
+def steps_of(app: Q1Lab, part: str) -> list[str]:
+    found = app.week.find_part(part)
+    assert found is not None
+    return [step.id for step in found[1].steps]
+
+
+async def test_an_action_is_one_line_and_its_key_stands_where_the_cursor_is() -> None:
+    async with running(size=(80, 24)) as (app, pilot):
+        reader = await to(pilot, "a1", "a1-data")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(reader.piece, ActionPiece))
+        rows = [piece for piece in reader.pieces if isinstance(piece, ActionPiece)]
+        assert {len(row.lines(74)) for row in rows} == {1}
+        assert [row for row in rows if "⏎" in str(row.lines(74)[0])] == [reader.piece]
+        await until(pilot, lambda: "⏎ use Tiny Shakespeare" in foot(app))
+        assert "─ q1lab data shakespeare ─" in words(app)  # the command, where there is room
+        heights = [len(piece.lines(74)) for piece in reader.pieces]
+        await pilot.press("j", "k")
+        assert [len(piece.lines(74)) for piece in reader.pieces] == heights
+
+
+async def test_finished_steps_are_a_line_that_unfolds_and_nothing_is_lost() -> None:
+    async with running(done("a1-page", "a1-choose", "a1-why")) as (app, pilot):
+        reader = await to(pilot, "a1")
+        heads = [p for p in reader.pieces if isinstance(p, StepPiece) and p.run]
+        assert sum(len(head.run) for head in heads) == 3
+        head = max(heads, key=lambda head: len(head.run))
+        assert len(head.run) > 1
+        assert len(head.lines(74)) == 1
+        reader._go(head)
+        reader.scroll_to_cursor()
+        await until(pilot, lambda: "unfold" in foot(app))
+        inside = [p for p in reader.pieces if isinstance(p, StepPiece) and p.step in head.run]
+        await pilot.press("space")  # takes no tick away from steps that are not in sight
+        await settled(pilot)
+        assert all(piece.record.done for piece in inside)
+        await pilot.press("enter")
+        await until(pilot, lambda: all(piece.display for piece in inside))
+        assert reader.piece is head
+        assert all(not piece.run for piece in inside)
+
+
+async def test_a_step_that_gets_finished_folds_when_the_cursor_goes_on() -> None:
+    """The row under the cursor neither folds nor moves."""
+    async with running(done("a1-trains"), size=(80, 24)) as (app, pilot):
+        reader = await to(pilot, "c3", steps_of(app, "c3")[0])
+        first, second, third = [p for p in reader.pieces if isinstance(p, StepPiece)][:3]
+        await pilot.press("space")
+        await until(pilot, lambda: first.record.done)
+        assert not first.run
+        assert reader.piece is first
+        await pilot.press("j")
+        while not isinstance(reader.piece, StepPiece):
+            await pilot.press("j")
+        await until(pilot, lambda: first.run)
+        assert reader.piece is second
+        await until(pilot, lambda: reader.on_screen)
+        await pilot.press("k")
+        while reader.piece is not first:
+            await pilot.press("k")
+        assert first.run  # walking over it leaves it folded
+        await pilot.press("space")
+        await until(pilot, lambda: not first.run)  # one step alone can be ticked, and unticked
+        assert not first.record.done
+        assert third.display
+
+
+async def test_what_a_tick_elsewhere_takes_away_is_in_full_again() -> None:
+    steps = ("a1-page", "a1-choose")
+    async with running(done(*steps)) as (app, pilot):
+        reader = await to(pilot, "a1")
+        head = next(p for p in reader.pieces if isinstance(p, StepPiece) and len(p.run) == 2)
+        label = app.week.label
+        app.store_thread.submit(lambda store: progress.tick_step(store, label, "a1-choose", False))
+        await settled(pilot)
+        await until(pilot, lambda: len(head.run) == 1)
+        after = next(
+            p for p in reader.pieces if isinstance(p, StepPiece) and p.step.id == "a1-choose"
+        )
+        assert after.display
+
+
+async def test_enter_reads_on_does_the_step_and_goes_on() -> None:
+    """From the top of a page to its end, by one key and what each step asks for."""
+    async with running(size=(80, 24)) as (app, pilot):
+        reader = await to(pilot, "a3")
+        assert reader.scroll_y == 0
+        asked: list[str] = []
+        for _ in range(60):
+            await settled(pilot)
+            if "go on to B" in foot(app):
+                break
+            await pilot.press("enter")
+            await pilot.pause()
+            if isinstance(app.screen, AnswerScreen):
+                asked.append(app.screen.step.id)
+                await pilot.press(*"mine", "ctrl+s")
+            elif len(app.screen_stack) > 1:
+                await pilot.press("escape")
+                await settled(pilot)
+                assert reader.step is not None
+                asked.append(reader.step.id)
+                await pilot.press("space")
+        required = [step.id for step in app.week.find_part("a3")[1].steps if not step.optional]  # type: ignore[index]
+        assert [step for step in required if not app.snapshot.progress.of(step).done] == []
+        assert asked == [step for step in required if step in asked]
+
+
+async def test_enter_twice_does_a_step_once() -> None:
+    async with running(size=(80, 24)) as (app, pilot):
+        reader = await to(pilot, "c2", "c2-aloud")
+        await pilot.press("enter")
+        await until(pilot, lambda: app.snapshot.progress.of("c2-aloud").done)
+        await pilot.press("enter")
+        await settled(pilot)
+        assert app.snapshot.progress.of("c2-aloud").done
+        assert reader.step is None or reader.step.id != "c2-aloud"
+
+
+@pytest.mark.parametrize(
+    ("count", "full"),
+    [((0, 8), 0), ((1, 8), 1), ((4, 8), 2), ((7, 8), 4), ((8, 8), 5), ((0, 0), 0)],
+)
+def test_a_bar_is_full_for_a_finished_part_alone(count: tuple[int, int], full: int) -> None:
+    bar = steps_bar(StepCount(*count, 0.0, 30))
+    assert [len(text) for text, _ in bar] == [full, BAR_CELLS - full]
+
+
+def test_a_name_keeps_its_first_letter() -> None:
+    assert began("Check rope.py") == "check rope.py"
+    assert began("RoPE, section by section") == "RoPE, section by section"
+    assert began("A look at it") == "a look at it"
+
+
+async def test_a_part_without_minutes_shows_none(tmp_path: Path) -> None:
+    session = re.sub(r"minutes=\d+", "minutes=0", small_weeks.SESSION, count=1)
+    folder = tmp_path / "week"
+    small_weeks.write_week(folder, session=session)
+    small_weeks.edit(folder / "week.toml", "minutes = 60\n", "minutes = 0\n")
+    async with running(size=(120, 40), folder=folder) as (app, _):
+        part = next(iter(app.week.parts()))
+        assert part.minutes == 0
+        assert app.screen.query_one(PartLine).values[1].endswith(" 0 min")
+        assert minutes_words(part, 0) == ""
+        assert minutes_words(part, 7) == "7"
+        assert "of 0" not in words(app)
