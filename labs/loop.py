@@ -10,13 +10,16 @@ A metric is read from the first of these that reports it:
 - ``$Q1LAB_METRICS``: a JSON object per line, ``{"step": 250, "val/loss": 2.31}``;
 - lines of the output: ``METRIC step=250 val/loss=2.31``;
 - the plan's pattern, a regular expression with a group ``value`` and perhaps ``step``, ``train``;
-- without a pattern, lines that name it as programs do: ``val/loss=2.31``, ``val/loss: 2.31``, JSON.
+- without a pattern, lines that name it as programs do (``labs/printed.py``): ``val/loss=2.31``,
+  ``val loss 2.31``, JSON, a table's column.
 
-Whatever else the first three report by name is written down beside it. Where an arm's first run
+Whatever else the first two report by name is written down beside it, and of other lines the
+training loss. Where an arm's first run
 shows no number, the others of the study would train in vain: the launch ends there.
 
-``--look`` is the short run beforehand: a JSON question on stdin, its answer on stdout. Standard
-library only.
+``--look`` is a run beforehand, a short one, or the study's first, of which every line is written
+down: a JSON question on stdin, its answer on stdout. The study then reads those lines instead of
+running the command again. Standard library only.
 """
 
 from __future__ import annotations
@@ -45,7 +48,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from labs import report
+from labs import printed, report
 from labs.sharing import engine_options, holding, leash, planned, take
 
 FINAL = ("finished", "diverged")
@@ -71,28 +74,18 @@ PATTERNS = {
 METRIC = re.compile(r"METRIC((?: +[^\s=]+=\S+)+)")
 """Numbers on a line of output, wherever in it: a progress bar may stand before them."""
 
-NUMBER = r"[-+]?(?:(?:\d++\.?+\d*+|\.\d++)(?:[eE][-+]?\d++)?+|[nN]a[nN]|[iI]nf(?:inity)?+)"
-AFTER_NUMBER = r"(?!\w|[.,/:]\d)"
-"""Behind a number there is no unit and no more digits: ``3/10``, ``1,234`` and ``12s`` are none."""
-A_NUMBER = re.compile(rf"(?<![\w./:]){NUMBER}{AFTER_NUMBER}")
-BEFORE_NAME = r"(?<![\w/.-])(?<![A-Za-z_][ ])"
-"""Before the metric's name there is no word: ``loss`` is not the loss of ``val loss: 2.31``."""
-STEP = re.compile(
-    r"\b(?:global_?)?(?:step|iter|iteration|epoch)s?\b[\"']?\s*[=:]?\s*(\d+)\b", re.IGNORECASE
-)
-
 TRAIN = ("train/loss", "train_loss", "loss")
 """Names under which a training loss is reported beside the metric."""
 
-NAME = re.compile(
-    r"((?:[A-Za-z_][\w/.@-]* )*[A-Za-z_][\w/.@-]*)[\"']?\s*(?:([=:])\s*(?:[\w.]*[\[(]\s*)?)?$"
-)
-"""The words before a number, with ``=`` or ``:`` behind them, and what begins an array."""
-MOST_WAYS, LONGEST_SHOWN, LONGEST_READ = 3, 100, 60
+MOST_WAYS, LONGEST_SHOWN = 3, 100
 """Lines of the output that a message quotes with the option that reads each, and characters of
-such a line and of a name in it."""
+such a line."""
 MOST_RECENT = 50
 """Lines with numbers among which those are looked for, at the output's end."""
+
+HEARD, MOST_HEARD, MOST_NAMES = "heard.jsonl", 20_000, 500
+"""The file with the lines of a run that was heard beforehand; its first lines, of which the numbers
+are counted, and the most names of numbers."""
 
 NO_NUMBER = "no-number"
 """The claim of a launch that ends since an arm's first run showed no number."""
@@ -115,7 +108,8 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     signal.signal(signal.SIGTERM, ask_to_stop)
     if args.look:
-        json.dump(look(json.load(sys.stdin)), sys.stdout)
+        question = json.load(sys.stdin)
+        json.dump(hear(question) if question.get("hear") else look(question), sys.stdout)
         return 0
     if args.leash:
         leash(ask_to_stop)
@@ -157,7 +151,7 @@ def attempt(
     """One attempt at one run, from its start event to its exit event; returns its state."""
     before = report.read(folder / "events.jsonl")
     number = number or 1 + sum(event.get("type") == "start" for event in before)
-    say = report.Report(folder / "events.jsonl", report.seconds(before))
+    say = Clock(folder / "events.jsonl", report.seconds(before))
     try:
         return train(say, plan, arm, seed, folder, number, before)
     except OSError as error:
@@ -169,7 +163,7 @@ def attempt(
 
 
 def train(
-    say: report.Report,
+    say: Clock,
     plan: dict[str, Any],
     arm: str,
     seed: int,
@@ -181,9 +175,11 @@ def train(
     loop, variant = plan["loop"], plan["arms"][arm]["variant"]
     out, metrics = folder / "out", folder / "metrics.jsonl"
     goes_on = bool(loop.get("resume")) and out.is_dir() and any(out.iterdir())
+    heard = folder / HEARD
     if not goes_on:
-        shutil.rmtree(out, ignore_errors=True)
         before = []
+        if not heard.exists():
+            shutil.rmtree(out, ignore_errors=True)
     out.mkdir(exist_ok=True, mode=0o700)
     metrics.unlink(missing_ok=True)
     # where an arm is compared with itself, one arm draws with other seeds (q1lab's trainer.py)
@@ -210,8 +206,12 @@ def train(
         say("exit", state="failed", message=changed)
         return "failed"
     told = Told(say, loop, evals)
-    with (folder / "run.log").open("ab") as log:
-        ended = run(words, loop, drawn, metrics, log, told, lambda: stop_asked)
+    if heard.exists():
+        ended: str | None = ""
+        tell_again(heard, told, say)
+    else:
+        with (folder / "run.log").open("ab") as log:
+            ended = run(words, loop, drawn, metrics, log, told, lambda: stop_asked)
     if ended is None:
         say("exit", state="stopped", message="stopped; the same command goes on")
         return "stopped"
@@ -238,12 +238,9 @@ def words_of(loop: Mapping[str, Any], variant: str, seed: int, out: Path, more: 
     args = [*shlex.split(loop["args"].get(variant, "")), *shlex.split(more)]
     words = []
     for word in shlex.split(loop["run"]):
-        if word == "{args}":
-            words += args
-        else:
-            word = word.replace("{seed}", str(seed)).replace("{out}", str(out))
-            words.append(word.replace("{args}", shlex.join(args)))
-    return words if "{args}" in loop["run"] else words + args
+        words += args if word == "{args}" else [word.replace("{args}", shlex.join(args))]
+    words += [] if "{args}" in loop["run"] else args
+    return [word.replace("{seed}", str(seed)).replace("{out}", str(out)) for word in words]
 
 
 def changed_input(loop: Mapping[str, Any]) -> str:
@@ -304,11 +301,16 @@ class Told:
         """Where the metric is read; empty until it was seen."""
         pattern = loop.get("pattern", "")
         self.pattern = re.compile(PATTERNS.get(pattern, pattern)) if pattern else None
-        self.named = None if pattern else named(self.metric)
+        self.printed = None if pattern else printed.Printed()
+        self.last_word = self.metric.split()[-1]
         self.recent: deque[str] = deque(maxlen=MOST_RECENT)
         """The last lines with numbers."""
         self.last_step = 0
         """The step of the last value that a line named, which never goes back."""
+        self.named_step = 0
+        """The step that the last line named."""
+        self.losses = 0
+        """Lines that had a loss, but not the metric."""
         self.values: dict[int, float] = {
             step: math.nan if value is None else value for step, value in (evals or {}).items()
         }
@@ -324,40 +326,52 @@ class Told:
 
     def line(self, text: str) -> None:
         """A line of the output."""
+        text = printed.plain(text)
         if said := METRIC.search(text):
-            pairs = (word.partition("=") for word in said[1].split())
-            self.record("lines", {key: value for key, _, value in pairs})
+            self.record("lines", numbers_said(said))
         elif self.pattern is not None and (found := self.pattern.search(text)):
-            said = found.groupdict() or dict(zip(("value", "step"), found.groups(), strict=False))
-            value = said.get("value", found[0])
+            groups = found.groupdict() or dict(zip(("value", "step"), found.groups(), strict=False))
+            value = groups.get("value", found[0])
             numbers = {
-                "step": said.get("step"),
-                "train/loss": said.get("train"),
+                "step": groups.get("step"),
+                "train/loss": groups.get("train"),
                 self.metric: value,  # which may have one of these names
             }
             self.record("pattern", {key: one for key, one in numbers.items() if one is not None})
-        elif self.named is not None and self.metric in text:
-            self._named_line(text)
-        if not self.values and A_NUMBER.search(text):
+        elif self.printed is not None and self._may_be_read(text, self.printed.columns):
+            self._printed_line(self.printed.numbers(text), printed.step_of(text))
+        if not self.values and printed.A_NUMBER.search(text):
             self.recent.append(text)
 
-    def _named_line(self, text: str) -> None:
-        """A line that names the metric as its program likes. The value that is named last counts:
-        a step that starts anew with each epoch is counted on."""
-        values = set(self.named.findall(text)) if self.named is not None else set()
-        if len(values) != 1:  # of two numbers nobody knows which one is meant
-            return
-        found = STEP.search(text)
-        step = int(found[1]) if found and len(found[1]) < 16 else 0
-        self.last_step = step if step > self.last_step else self.last_step + 1
-        self.record("output", {"step": self.last_step, self.metric: values.pop()})
+    def _may_be_read(self, text: str, columns: list[str]) -> bool:
+        """False for a line that has neither the metric nor a loss, nor is a row of a table with
+        one. Of many lines with a loss alone some are read."""
+        if self.last_word in text or self.metric in columns or self.metric == printed.ALONE:
+            return True
+        self.losses += "oss" in text
+        return "oss" in text and is_kept(self.losses)
+
+    def _printed_line(self, said: list[printed.Said], step: int | None) -> None:
+        """A line of numbers as the program likes them. The value that is named last counts: a step
+        that starts anew with each epoch is counted on."""
+        self.named_step = self.named_step if step is None else step
+        values = {one.value for one in said if self.metric in (one.name, one.full)}
+        losses = [one.value for one in said if printed.is_train_loss(one.full)]
+        is_told = len(values) == 1  # of two numbers nobody knows which one is meant
+        at = self.named_step
+        if is_told:
+            at = self.last_step = at if at > self.last_step else self.last_step + 1
+        if losses and at >= self.last_step and not values.intersection(losses):
+            self._write(at, number(losses[0]), {})
+        if is_told:
+            self.record("output", {"step": at, self.metric: values.pop()})
 
     def record(self, source: str, numbers: Mapping[str, Any]) -> None:
         """Numbers that were reported together, by name."""
         found = {key: one for key, text in numbers.items() if (one := number(text)) is not None}
         step, value = found.pop("step", None), found.pop(self.metric, None)
         if value is not None:
-            if self.source == "output" and self.named is not None and source != "output":
+            if self.source == "output" and self.printed is not None and source != "output":
                 self.values, self.fresh = {}, set()  # what a program says to q1lab comes first
                 self.source = source
             self.source = self.source or source
@@ -416,12 +430,12 @@ class Told:
         """[line, option] for the last lines of the output that hold numbers, each with the option
         that reads one of them, the name most like the metric's first; a line is empty where the
         number was reported by its name."""
-        found = [("", *option_for(f"{name}=0", self.metric, None)) for name in sorted(self.others)]
+        found = [("", *option_for(f"{name}=0", self.metric)) for name in sorted(self.others)]
         shapes: set[str] = set()
         for line in reversed(self.recent):
-            shape = A_NUMBER.sub("0", line)
+            shape = printed.A_NUMBER.sub("0", line)
             if shape not in shapes:
-                found.append((line, *option_for(line, self.metric, self.pattern)))
+                found.append((line, *option_for(line, self.metric)))
             shapes.add(shape)
         by_option: dict[str, str] = {}
         for line, _, option in sorted(found, key=lambda way: -way[1]):
@@ -429,44 +443,27 @@ class Told:
         return [[line, option] for option, line in by_option.items()][:MOST_WAYS]
 
 
-def named(name: str) -> re.Pattern[str]:
-    """The pattern of ``name=NUMBER``, as programs write it; the number may be an array's only
-    one."""
-    start = rf"{BEFORE_NAME}{re.escape(name)}[\"']?\s*[=:]\s*"
-    return re.compile(rf"{start}(?:[\w.]*[\[(]\s*(?={NUMBER}\s*[\])]))?({NUMBER}){AFTER_NUMBER}")
+def numbers_said(said: re.Match[str]) -> dict[str, str]:
+    """The numbers of a METRIC line, by name."""
+    pairs = (word.partition("=") for word in said[1].split())
+    return {key: value for key, _, value in pairs}
 
 
-def option_for(line: str, metric: str, pattern: re.Pattern[str] | None) -> tuple[float, str]:
+def option_for(line: str, metric: str) -> tuple[float, str]:
     """The option that reads a number of a line, and how much its name is like the metric's: the
     one that is most alike, else the last one with decimals. Empty where no option reads one."""
     best: tuple[float, bool] = (-1.0, False)
-    option, before = "", 0
-    for found in A_NUMBER.finditer(line):
-        text, before = line[before : found.start()], found.end()
-        name = NAME.search(text)
-        if name is None or len(name[1]) > LONGEST_READ or STEP.search(text + found[0]):
-            continue
-        alike = difflib.SequenceMatcher(None, name[1].lower(), metric.lower()).ratio()
-        rank = (alike, "." in found[0])
-        reads = _reads(line, text[name.start() :], name[1], found[0], bool(name[2]), pattern)
-        if reads and rank >= best:
-            best, option = rank, reads
+    option, said = "", printed.Printed().numbers(line)
+    values: dict[str, set[str]] = {}
+    for one in said:
+        values.setdefault(one.full, set()).add(one.value)
+    for one in said:
+        alike = difflib.SequenceMatcher(None, one.full.lower(), metric.lower()).ratio()
+        rank = (alike, "." in one.value)
+        is_step = printed.step_of(f"{one.name} {one.value}") is not None
+        if not is_step and len(values[one.full]) == 1 and rank >= best:
+            best, option = rank, f"--metric {shlex.quote(one.full)}"
     return best[0], option
-
-
-def _reads(
-    line: str, text: str, name: str, value: str, sign: bool, pattern: re.Pattern[str] | None
-) -> str:
-    """The option that reads ``value`` behind ``text``, which is its ``name`` with perhaps a
-    sign."""
-    if sign and pattern is None and set(named(name).findall(line)) == {value}:
-        return f"--metric {shlex.quote(name)}"
-    for group in (r"\S+", r"[^\s,;)]+", r"[-+.\de]+"):
-        candidate = re.escape(text).replace("\\ ", " ") + f"(?P<value>{group})"
-        read = re.search(candidate, line)
-        if read is not None and read["value"] == value:
-            return f"--metric-pattern {shlex.quote(candidate)}"
-    return ""
 
 
 def is_kept(count: int) -> bool:
@@ -486,6 +483,104 @@ def number(value: Any) -> float | None:
         return None
 
 
+# ── the study's first run, which is heard before the study is planned
+
+
+class Heard:
+    """Takes what a command reports while its metric is not known yet: writes every line down with
+    its second, and counts the numbers by name."""
+
+    def __init__(self, path: Path) -> None:
+        self.lines, self.began = path.open("w", encoding="utf-8"), time.monotonic()
+        self.names: dict[str, list[Any]] = {}
+        """Name → how often it was reported, and its last value."""
+        self.printed, self.count, self.size = printed.Printed(), 0, 0
+        self.latest: deque[str] = deque(maxlen=MOST_RECENT)
+
+    def line(self, text: str) -> None:
+        """A line of the output."""
+        text = printed.plain(text)
+        if said := METRIC.search(text):
+            self.record("lines", numbers_said(said))
+            return
+        self._write(text)
+        self.count += 1
+        if self.count <= MOST_HEARD:
+            self._count_printed(text)
+        else:
+            self.latest.append(text)
+
+    def _count_printed(self, text: str) -> None:
+        for one in self.printed.numbers(text):
+            if printed.step_of(f"{one.name} {one.value}") is None:
+                self._count(one.full, one.value)
+
+    def record(self, source: str, numbers: Mapping[str, Any]) -> None:
+        """Numbers that were reported together, by name."""
+        self._write({"source": source, "numbers": numbers})
+        for name, value in numbers.items():
+            if name != "step" and number(value) is not None and len(name) <= LONGEST_NAME:
+                self._count(name, str(value))
+
+    def _count(self, name: str, value: str) -> None:
+        if name in self.names or len(self.names) < MOST_NAMES:
+            count, _ = self.names.get(name, (0, ""))
+            self.names[name] = [count + 1, value]
+
+    def _write(self, said: Any) -> None:
+        line = json.dumps([round(time.monotonic() - self.began, 3), said]) + "\n"
+        self.size += len(line)
+        if self.size <= LOG_MOST:
+            self.lines.write(line)
+            self.lines.flush()
+
+    def end(self) -> bool:
+        """True if every line is written down."""
+        for text in self.latest:
+            self._count_printed(text)
+        self._write(None)
+        self.lines.close()
+        return self.size <= LOG_MOST
+
+
+def hear(question: dict[str, Any]) -> dict[str, Any]:
+    """A whole run of one arm, whose metric is not known: {names: {name: [count, value]}, whole,
+    seconds} or {wrong: words}. ``scratch`` keeps what ``HEARD`` names, for ``tell_again``."""
+    loop, scratch = question["loop"], Path(question["scratch"])
+    (scratch / "out").mkdir(parents=True, exist_ok=True)
+    heard = Heard(scratch / HEARD)
+    words = words_of(loop, question["variant"], question["seed"], scratch / "out", "")
+    metrics = scratch / "metrics.jsonl"
+    with (scratch / "run.log").open("wb") as log:
+        seed = question["seed"]
+        wrong = run(words, loop, seed, metrics, log, heard, lambda: stop_asked)
+    whole = heard.end()
+    wrong = "it was stopped" if wrong is None else wrong
+    seconds = round(time.monotonic() - heard.began, 3)
+    return {"wrong": wrong, "names": heard.names, "whole": whole, "seconds": seconds}
+
+
+def tell_again(heard: Path, told: Told, say: Clock) -> None:
+    """Have the lines of a run that was heard told, each at its second."""
+    with heard.open(encoding="utf-8") as lines:
+        for line in lines:
+            seconds, said = json.loads(line)
+            say.at(seconds)
+            if isinstance(said, str):
+                told.line(said)
+            elif said is not None:
+                told.record(said["source"], said["numbers"])
+    heard.unlink()
+
+
+class Clock(report.Report):
+    """A run's events, at seconds that have passed already."""
+
+    def at(self, seconds: float) -> None:
+        """The next events are of this second of the run."""
+        self._began = time.monotonic() - seconds
+
+
 # ── the command's process
 
 
@@ -495,7 +590,7 @@ def run(
     seed: int,
     metrics: Path,
     log: Any,
-    told: Told,
+    told: Told | Heard,
     stops: Callable[[], bool],
     until: float = math.inf,
 ) -> str | None:
@@ -609,7 +704,7 @@ class Output:
     """The output of the command: written into the log up to LOG_MOST, handed on line by line, its
     last lines kept for a message."""
 
-    def __init__(self, fd: int, log: Any, told: Told) -> None:
+    def __init__(self, fd: int, log: Any, told: Told | Heard) -> None:
         self.fd, self.log, self.told = fd, log, told
         self.rest, self.kept = b"", 0
         self.last: deque[str] = deque(maxlen=3)
@@ -652,7 +747,7 @@ class Output:
 class Numbers:
     """The file that the command writes numbers into."""
 
-    def __init__(self, path: Path, told: Told) -> None:
+    def __init__(self, path: Path, told: Told | Heard) -> None:
         self.path, self.told, self.at = path, told, 0
 
     def read(self, whole: bool = False) -> None:

@@ -23,20 +23,21 @@ NO_CODE = {
 
 BEGINNING = "The gate, samples and the blind test, notebooks, Ray, Slurm"
 """The beginning of the line of CHANGELOG.md with which the rooms got their first numbers."""
+TWO_COMMANDS = "`q1lab run 'python train.py --seed={seed}'"
 
 ROOMS: dict[str, tuple[int, str]] = {
-    "commands": (34_550, "A run that ended badly says why"),
+    "commands": (35_400, TWO_COMMANDS),
     "designs": (1_750, BEGINNING),
     "documents": (31_050, BEGINNING),
     "doors": (15_900, BEGINNING),
     "ground": (17_400, "`q1lab demo`, and a button of the welcome"),
     "index": (18_350, "A run that ended badly says why"),
     "judgment": (40_800, BEGINNING),
-    "labs": (59_700, "A run that ended badly says why"),
-    "planning": (12_100, BEGINNING),
+    "labs": (61_200, TWO_COMMANDS),
+    "planning": (13_050, TWO_COMMANDS),
     "plugins/author": (6_550, BEGINNING),
     "plugins/demo": (3_700, "`q1lab demo`, and a button of the welcome"),
-    "plugins/gate": (6_100, BEGINNING),
+    "plugins/gate": (6_110, TWO_COMMANDS),
     "plugins/notebook": (1_250, BEGINNING),
     "plugins/ray": (3_050, BEGINNING),
     "plugins/sample": (6_650, "`q1lab sample STUDY --blind --html FILE` writes a blind test"),
@@ -44,7 +45,7 @@ ROOMS: dict[str, tuple[int, str]] = {
     "plugins/verify": (8_400, "`q1lab skill verify` is a page of its own"),
     "record": (9_250, BEGINNING),
     "runner": (11_750, BEGINNING),
-    "study": (31_150, "A run that ended badly says why"),
+    "study": (33_600, TWO_COMMANDS),
     "tables": (7_150, BEGINNING),
     "trainers": (3_050, BEGINNING),
     "tui": (77_100, "The page of the week: Enter does the one next thing"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -15,6 +15,7 @@ import click
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import expand_user
 from q1lab.study import command_arms as loops
+from q1lab.study import two_commands
 from q1lab.study.command_arms import CommandSpec
 from q1lab.study.engine_choice import engine_usages, option_examples
 
@@ -131,8 +132,16 @@ COMMAND_OPTIONS = (
         metavar="NAME=ARGS",
         help="An arm of the command, and its arguments; the first, or baseline, is the baseline.",
     ),
-    click.option("--metric", help="The number to compare, by the name that the command reports."),
-    click.option("--better", type=click.Choice(["lower", "higher"]), help="Default: lower."),
+    click.option(
+        "--metric",
+        help="The number to compare, by the name that the command reports. Default: read off what "
+        "the first run prints.",
+    ),
+    click.option(
+        "--better",
+        type=click.Choice(["lower", "higher"]),
+        help="Default: by the metric's name, else lower.",
+    ),
     click.option(
         "--metric-pattern",
         "pattern",
@@ -148,6 +157,8 @@ COMMAND_OPTIONS = (
     ),
 )
 """The options that name a training command, which replaces q1lab's own loop."""
+SETTINGS = ("metric", "better", "pattern", "smoke")
+"""Those that say where the metric of the command is read."""
 
 
 @dataclass(frozen=True)
@@ -165,16 +176,25 @@ class TypedCommand:
     def corrections(self) -> dict[str, Any]:
         """The typed options that say where the metric is read. One that is read by its name needs
         no pattern."""
-        names = ("metric", "better", "pattern", "smoke")
-        typed = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        typed = {name: getattr(self, name) for name in SETTINGS if getattr(self, name) is not None}
         return {"pattern": "", **typed} if "metric" in typed else typed
+
+    def of_two(self, commands: Sequence[str]) -> CommandSpec:
+        """The training command of two commands that were typed whole. Problem for options that
+        don't go together."""
+        if self.command_ is not None or self.arms:
+            raise Problem(
+                "two commands are both arms: ",
+                next=f"leave {'--arm' if self.arms else '--command'} out",
+            )
+        settings = {name: getattr(self, name) for name in SETTINGS}
+        return two_commands.parse_two_commands(commands, **settings)
 
     def loop(self, file: Path | None, floor_of: str | None = None) -> CommandSpec | None:
         """The training command as typed, or the one of a study.toml with the typed arms added; None
         where neither is given. The arm ``floor_of`` is compared with itself. Problem for options
         that don't go together."""
-        names = ("metric", "better", "pattern", "smoke")
-        settings = {name: getattr(self, name) for name in names}
+        settings = {name: getattr(self, name) for name in SETTINGS}
         if self.command_ is not None:
             if file is not None:
                 raise Problem(

@@ -13,7 +13,7 @@ from q1lab.ground.errors import Problem
 from q1lab.ground.files import expand_user
 from q1lab.planning import series_plan
 from q1lab.runner import first_number, series_members
-from q1lab.study import command_line, kept_folder, series, studies, variants
+from q1lab.study import command_line, kept_folder, series, studies, two_commands, variants
 from q1lab.study.command_arms import CommandSpec
 from q1lab.study.command_line import Request
 from q1lab.study.studies import Study
@@ -24,6 +24,9 @@ WITH_KEPT_FOLDER = {"variant", *kept_folder.FREE_OPTIONS}
 """Those that may be typed with the folder of a kept study."""
 WITH_SERIES = {"variant", "yes", "as_json"}
 """All that may be typed with the name of a series, which is only shown."""
+
+RANGE = "3..8"
+"""The seeds of two commands, unless others were typed."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,8 @@ def parse_run(
     """Parse the arguments of `q1lab run`; ``typed`` are the options that were typed, with whatever
     value. Problem for arguments and options that don't go together; all that can be refused by
     their text alone is refused before any file is read."""
+    if two_commands.are_commands(typed_names):
+        return _two_commands(typed_names, typed_command, options, typed, over, tune, detach)
     names = [name for word in typed_names for name in _split(word)]
     if len(names) == 1 and typed_command.corrections and typed_command.command_ is None:
         study = _named(names[0])
@@ -82,6 +87,31 @@ def parse_run(
         kept_study = kept_folder.load_kept_study(expand_user(names[0]))
         raise kept_folder.another_study(kept_study, request)
     return ParsedRun(request, names, axis)
+
+
+def _two_commands(
+    commands: Sequence[str],
+    typed_command: TypedCommand,
+    options: Mapping[str, Any],
+    typed: Set[str],
+    over: str | None,
+    tune: str | None,
+    detach: bool,
+) -> ParsedRun:
+    """The request of two commands: the same as with --command and --arm, in pairs, and a range
+    unless seeds were typed."""
+    if options["baseline"]:
+        raise Problem("--baseline is for model files; the first command is the baseline")
+    loop = typed_command.of_two(commands)
+    baseline, (variant,) = loop.arms
+    _check_together([variant], over, tune, detach)
+    design = {} if "seeds" in typed else {"seeds": RANGE}
+    changes = {"baseline": baseline, "yes": True, "headline": options["headline"] or "paired"}
+    request = command_line.request_from_options(
+        variant=variant, loop=loop, **{**options, **changes, **design}
+    )
+    _ = request.parsed_seeds
+    return ParsedRun(request, [variant], series_plan.parse_axis(over) if over else None)
 
 
 def _split(word: str) -> list[str]:

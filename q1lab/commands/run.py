@@ -17,6 +17,7 @@ from q1lab.commands._documents import (
     current_week,
     is_at_terminal,
 )
+from q1lab.commands._first_run import with_metric
 from q1lab.commands._output import print_json, print_wrapped, remark
 from q1lab.commands._run_options import TypedCommand, command_options, request_options
 from q1lab.commands._run_request import parse_run
@@ -114,6 +115,9 @@ def run(
         predicts_first = functools.partial(_wants_to_predict, store, names, ask=ask)
         subject = study_plan.trainer_class_for(request).preflight_subject
         remark(f"Looking at {subject} and this machine …", quiet=as_json)
+        if request.loop is not None and not request.loop.metric:
+            study_plan.draft_study(request, store)  # what can be refused is refused at once
+            request = with_metric(request, typed, ask=ask, quiet=as_json)
         if tune:
             tuned = _tune(store, request, tune, as_json, predicts_first)
             if isinstance(tuned, int):

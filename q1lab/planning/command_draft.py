@@ -23,14 +23,15 @@ from q1lab.designs.fixed import Fixed
 from q1lab.ground import json_records, paths
 from q1lab.ground.config import load_settings
 from q1lab.ground.errors import FAILED, Problem
-from q1lab.ground.files import sha256_file, sha256_text, utc_now, write_atomic
+from q1lab.ground.files import sha256_text, utc_now, write_atomic
 from q1lab.ground.git_repository import Repository, repository_facts
+from q1lab.planning import first_run
 from q1lab.runner import child_processes, finished_runs
 from q1lab.runner.engine import OutOfReach, Refused
 from q1lab.runner.machine import cores
 from q1lab.study import imported_code
 from q1lab.study import wandb_runs as wandb_state
-from q1lab.study.command_arms import CommandSpec, itself
+from q1lab.study.command_arms import CommandSpec, arm_words, itself, takes_seed
 from q1lab.study.command_line import Request
 from q1lab.study.design import TypedSeeds
 from q1lab.study.engine_choice import (
@@ -103,12 +104,15 @@ class CommandDraft(Draft):
         return None
 
     def write(self, study: Study) -> None:
-        """Write the uncommitted changes of the command's repository into the study."""
+        """Write the uncommitted changes of the command's repository into the study, and move its
+        first run there, if it is trained."""
         prove_inputs(self.trainer.loop)
         if (study.origin.repo or {}).get("dirty"):
             with contextlib.suppress(Problem):
                 text = Repository.discover(self.trainer.loop.folder).uncommitted_diff()
                 write_atomic(study.files.source / UNCOMMITTED_DIFF, text)
+        if self.trainer.engine is None:
+            first_run.take_over(study, self.trainer.loop)
 
 
 def draft(
@@ -149,7 +153,7 @@ def study_from_request(
             next=f"the VARIANT {names['baseline']} compares {names['baseline']} with itself, on "
             "other seeds",
         )
-    inputs, imports = hash_inputs(loop), imported_code.hash_imports(loop)
+    inputs, imports = imported_code.hash_inputs(loop), imported_code.hash_imports(loop)
     if inputs != loop.inputs or imported_code.changed_imports(loop.folder, loop.imports):
         loop = replace(loop, reads="", repeats="")  # an earlier preflight ran other files
     loop = replace(loop, inputs=inputs, imports=imports)
@@ -242,7 +246,7 @@ def preflight_command(
 
 def _refuse_unproved_seed(loop: CommandSpec, why: str, advice: str) -> None:
     """Problem for a command that does not name its seed: nothing else proves that it takes one."""
-    if "{seed}" not in loop.run:
+    if not takes_seed(loop):
         raise Problem(why, next=advice)
 
 
@@ -308,7 +312,7 @@ class _ShortRuns:
         more_seeds = self.more_seeds(first)
         if any(_relative_difference(first, self.run(baseline, seed)) for seed in more_seeds):
             return ""
-        if not _is_coarse(first) or "{seed}" not in self.loop.run:
+        if not _is_coarse(first) or not takes_seed(self.loop):
             raise Problem(
                 f"seed 1 gives what seed 0 gave{_up_to(more_seeds)}: the command's seed does "
                 "nothing. Pass it on: {seed} in the command, or Q1LAB_SEED in its environment"
@@ -426,36 +430,9 @@ def _refuse_own_loop_options(request: Request) -> None:
             )
 
 
-def arm_words(loop: CommandSpec, name: str) -> list[str]:
-    """The command's words with this arm's arguments; seed and folder are still placeholders."""
-    words: list[str] = []
-    args = shlex.split(loop.args[name])
-    for word in shlex.split(loop.run):
-        words += args if word == "{args}" else [word.replace("{args}", shlex.join(args))]
-    return words if "{args}" in loop.run else words + args
-
-
-def hash_inputs(loop: CommandSpec) -> dict[str, str]:
-    """The hashes of the files that the command or its inputs name, by name."""
-    program, *words = shlex.split(loop.run)
-    words += [] if Path(program).is_absolute() else [program]
-    words += [word for args in loop.args.values() for word in shlex.split(args)]
-    files_in_command = [word for word in words if Path(loop.folder, word).is_file()]
-    hash_by_name = {}
-    for name in (*files_in_command, *loop.inputs):
-        file = Path(loop.folder, name)
-        try:
-            hash_by_name[name] = sha256_file(file)
-        except OSError as error:
-            raise Problem(
-                f"{file}: {error.strerror or error}; the command's inputs name it", file=file
-            ) from None
-    return hash_by_name
-
-
 def prove_inputs(loop: CommandSpec) -> None:
     """Problem for a file that has changed since the loop was planned: every run would fail."""
-    current_hashes = hash_inputs(loop)
+    current_hashes = imported_code.hash_inputs(loop)
     changed = [name for name, sha256 in loop.inputs.items() if current_hashes.get(name) != sha256]
     changed += imported_code.changed_imports(loop.folder, loop.imports)
     for name in changed:

@@ -33,7 +33,14 @@ from q1lab.record import begin, delete_restore, home_history, on_record
 from q1lab.record.history import History
 from q1lab.record.seen import recorded_ends
 from q1lab.runner import finished_runs, first_number, launch, series_members
-from q1lab.study import command_line, identity, kept_folder, part_registry, studies
+from q1lab.study import (
+    command_line,
+    identity,
+    kept_folder,
+    part_registry,
+    studies,
+    two_commands,
+)
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.command_line import Request
 from q1lab.study.design import TypedSeeds
@@ -328,7 +335,9 @@ def make_study(
         study = replace(study, created=_later(study.created, failed_try.created))
     given_up = failed_try.id if failed_try is not None else None
     taken_names = on_record.names_on_record(store)
-    study = replace(study, id=studies.reserve_id(study.variant, taken_names, given_up))
+    loop = draft.request.loop
+    stem = study.variant if loop is None else two_commands.study_name(loop, study.variant)
+    study = replace(study, id=studies.reserve_id(stem, taken_names, given_up))
     predicted = predictions.locked_prediction(
         store,
         study.variant,

@@ -21,6 +21,7 @@ from q1lab.ground.errors import Problem, nearest
 from q1lab.ground.files import absolute_path, os_reason, printable, read_text
 from q1lab.ground.json_rules import max_chars, max_items, one_of
 from q1lab.judgment.metric import Metric
+from q1lab.study.metric_names import direction
 
 BASELINE = "baseline"
 LONGEST_ARM_NAME = 40
@@ -78,29 +79,40 @@ def itself(baseline: str) -> str:
     return f"{baseline}*"
 
 
+def arm_words(loop: CommandSpec, name: str) -> list[str]:
+    """The command's words with this arm's arguments; seed and folder are still placeholders."""
+    words: list[str] = []
+    args = shlex.split(loop.args.get(name, ""))
+    for word in shlex.split(loop.run):
+        words += args if word == "{args}" else [word.replace("{args}", shlex.join(args))]
+    return words if "{args}" in loop.run else words + args
+
+
+def takes_seed(loop: CommandSpec) -> bool:
+    """True if every arm's command names its seed."""
+    return all("{seed}" in shlex.join(arm_words(loop, name)) for name in loop.args)
+
+
 def displayed_command(loop: CommandSpec, variant: str, seed: int) -> str:
     """The command of one run, for a person to read: ``OUT`` stands for the run's folder. Problem
     where its quotes don't end."""
     try:
-        words, args = shlex.split(loop.run), shlex.split(loop.args.get(variant, ""))
+        words = arm_words(loop, variant)
     except ValueError as error:
         raise Problem(f"its command can't be read: {error}") from None
-    shown_words: list[str] = []
-    for word in words if "{args}" in loop.run else [*words, "{args}"]:
-        word = word.replace("{seed}", str(seed)).replace("{out}", "OUT")
-        shown_words += args if word == "{args}" else [word.replace("{args}", shlex.join(args))]
-    return shlex.join(shown_words)
+    return shlex.join(word.replace("{seed}", str(seed)).replace("{out}", "OUT") for word in words)
 
 
 def parse_command_arms(
     run: str, arms: Sequence[str], floor_of: str | None = None, **typed_options: Any
 ) -> CommandSpec:
     """Parse the options of `q1lab run --command`: ``arms`` as typed, ``NAME=ARGUMENTS``; options
-    that are None were not typed. The arm ``floor_of`` is compared with itself. Problem for a
-    command that can't run."""
+    that are None were not typed; without a metric the spec's is empty, and the first run shows it.
+    The arm ``floor_of`` is compared with itself. Problem for a command that can't run."""
     args = parse_arms(arms)
     options = {key: value for key, value in typed_options.items() if value is not None}
-    return _check_spec({"run": run, "args": args, **options}, Path.cwd(), "--command", floor_of)
+    record = {"metric": "", "run": run, "args": args, **options}
+    return check_spec(record, Path.cwd(), "--command", floor_of)
 
 
 def parse_arms(typed: Sequence[str]) -> dict[str, str]:
@@ -165,45 +177,49 @@ def read_study_toml(
         raise Problem(f"{file}: [command] inputs is a list of files", file=file)
     record = {**command, "inputs": dict.fromkeys(inputs, ""), "args": {**args, **added_arms}}
     try:
-        return _check_spec(record, absolute_path(str(file)).parent, str(file), floor_of)
+        return check_spec(record, absolute_path(str(file)).parent, str(file), floor_of)
     except Problem as problem:
         problem.file = file
         raise
 
 
-def _check_spec(
-    record: Mapping[str, Any], folder: Path, where: str, floor_of: str | None
+def check_spec(
+    record: Mapping[str, Any], folder: Path, where: str, floor_of: str | None = None
 ) -> CommandSpec:
-    """Check the command and its arms, and return the spec. Problem that begins with ``where``."""
+    """Check the command and its arms, and return the spec. An empty metric is one that the first
+    run shows. Problem that begins with ``where``."""
     pattern = record.get("pattern", "")
-    if "metric" not in record and pattern:
+    if not record.get("metric") and pattern:
         record = {**record, "metric": "val loss"}
-    if not record.get("metric"):
+    if "metric" not in record:
         raise Problem(
             f"{where}: ",
-            next="say which number counts, with --metric val/loss (or metric in study.toml)",
+            next='say which number counts, such as metric = "val/loss"',
         )
     try:
-        loop = json_records.from_json(CommandSpec, {**record, "folder": str(folder)})
-        words = shlex.split(loop.run)
-        for arguments in (*loop.args.values(), loop.resume, loop.smoke or ""):
+        better = direction(str(record["metric"])) or "lower"
+        record = {"better": better, **record, "folder": str(folder)}
+        loop = json_records.from_json(CommandSpec, record)
+        programs = {name: arm_words(loop, name)[:1] for name in loop.args}
+        for arguments in (loop.resume, loop.smoke or ""):
             shlex.split(arguments)
     except ValueError as error:
         raise Problem(f"{where}: {error}") from None
-    if not words:
+    if not shlex.split(loop.run) or not all(programs.values()):
         raise Problem(f"{where}: the command is empty")
-    if not (shutil.which(words[0]) or (folder / words[0]).is_file()):
-        raise Problem(
-            f"{where}: {words[0]}: no such command",
-            next="name a program of PATH, or its whole path",
-        )
+    for (program,) in programs.values():
+        if not (shutil.which(program) or (folder / program).is_file()):
+            raise Problem(
+                f"{where}: {program}: no such command",
+                next="name a program of PATH, or its whole path",
+            )
     for name in loop.args:
         if len(name) > LONGEST_ARM_NAME:
             raise Problem(
                 f"{where}: an arm's name has at most {LONGEST_ARM_NAME} letters, and "
                 f"{name[:20]!r}… has {len(name)}"
             )
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.=+-]*", name):
             raise Problem(f"{where}: an arm's name is A to Z, digits, _ . - (not {name!r})")
     if pattern and pattern not in NAMED_PATTERNS:
         _check_pattern(pattern, where)

@@ -20,6 +20,7 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from q1lab.ground.errors import Problem
 from q1lab.ground.files import read_bytes, sha256_file
 from q1lab.ground.python_source import parse_python
 
@@ -52,6 +53,24 @@ def hash_imports(loop: CommandSpec) -> dict[str, str]:
         name = os.path.relpath(file, folder)
         if name not in named and str(file) not in named and (hashed := hash_file(file)):
             hash_by_name[name] = hashed
+    return hash_by_name
+
+
+def hash_inputs(loop: CommandSpec) -> dict[str, str]:
+    """The hashes of the files that the command or its inputs name, by name."""
+    program, *words = shlex.split(loop.run)
+    words += [] if Path(program).is_absolute() else [program]
+    words += [word for args in loop.args.values() for word in shlex.split(args)]
+    files_in_command = [word for word in words if Path(loop.folder, word).is_file()]
+    hash_by_name = {}
+    for name in (*files_in_command, *loop.inputs):
+        file = Path(loop.folder, name)
+        try:
+            hash_by_name[name] = sha256_file(file)
+        except OSError as error:
+            raise Problem(
+                f"{file}: {error.strerror or error}; the command's inputs name it", file=file
+            ) from None
     return hash_by_name
 
 

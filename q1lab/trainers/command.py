@@ -133,8 +133,8 @@ class Command(Trainer):
             )
         elif study.design.headline == "paired":
             shares = (
-                "It was declared before the runs that a seed fixes the batches and the start of "
-                "both arms."
+                "It was declared before the runs that those with the same seed are compared as "
+                "pairs, which is right whatever a seed fixes."
             )
         best = f"A run counts by the best {self.metric.name} of all its steps."
         return Description(
@@ -146,8 +146,7 @@ class Command(Trainer):
                 f"command reports "
                 f"it {step_text[self.loop.take]}; {self.metric.direction}. {shares}"
             ),
-            pair_shares="share their seed"
-            + ("" if repeats else ", and with it the batches and what both start from"),
+            pair_shares="share their seed",
             trains=f"the command `{printable(self.loop.run)}` in {printable(study.data.name)}",
             cautions=(
                 *([best] if self.loop.take == "best" else []),
@@ -178,8 +177,8 @@ class Command(Trainer):
     def headline_note(self, study: Study) -> str:
         if study.design.headline == "paired":
             why = "a short run with the same seed gave the same numbers to the bit"
-            repeats = self.loop.repeats == "bit"
-            return f"compared pair by pair: {why if repeats else '--headline paired says so'}"
+            declared = "the two runs of a seed are one, whether or not it fixes their batches"
+            return f"compared pair by pair: {why if self.loop.repeats == 'bit' else declared}"
         if not study.counts_as_asking:  # there is nothing to choose
             return ""
         return (

@@ -342,7 +342,6 @@ def test_a_seed_in_the_environment_has_to_be_proved() -> None:
         (("--command", "", *ARMS, "--metric", "m"), "'--command': it is empty"),
         (("--command", "''", *ARMS, "--metric", "m"), "no such command"),
         (("--command", "no-such x", *ARMS, "--metric", "m"), "--command: no-such: no such command"),
-        (("--command", "true", *ARMS), "which number"),
         (("--command", "true", "--arm", "a=", "--metric", "m"), "two arms are compared"),
         (("--command", "true", "--arm", "a", "--metric", "m"), "--arm 'a': give NAME=ARGUMENTS"),
         (("--command", "true", "--arm", "a b=", "--arm", "c=", "--metric", "m"), "an arm's name"),

@@ -119,7 +119,7 @@ def test_the_option_that_is_offered_goes_on_with_the_study_as_it_stands() -> Non
     form = "epoch {e}: train mse {t}, eval mse {v}"
     failed = q1lab(*typed("--metric", "eval/mse", "--jobs", "2", words=prints(form)), code=1)
     assert list(starts("gelu-1")) == ["baseline-seed0"], "with --jobs 2, too, one run comes first"
-    offered = re.search(r"q1lab (run gelu-1 --metric-pattern .*)", failed.stdout)
+    offered = re.search(r"q1lab (run gelu-1 --metric .*)", failed.stdout)
     assert offered is not None
     record = verdict_of(*shlex.split(offered[1]))
     assert (record["study"], record["verdict"]) == ("gelu-1", "helps")
@@ -150,7 +150,7 @@ def test_a_sweep_ends_with_the_first_run_that_shows_nothing() -> None:
     arms = ("--arm", "tanh=--act=tanh", "--metric", "eval/mse")
     failed = q1lab(*typed(*arms, words=prints("eval mse {v}")), code=1)
     assert (starts("gelu-1"), starts("tanh-1")) == ({"baseline-seed0": 1}, {})
-    assert "--metric-pattern 'eval mse" in failed.stdout
+    assert "--metric 'eval mse'" in failed.stdout
     right = json.loads(q1lab(*typed(*arms), "--json").stdout)
     assert [member["study"] for member in right["members"]] == ["gelu-1", "tanh-1"]
     assert sorted(studies.ids()) == ["gelu-1", "tanh-1"]
@@ -165,7 +165,7 @@ def test_a_study_toml_and_a_study_in_the_background_end_there_too(folder: Path) 
     q1lab("run", "study.toml", "--detach")
     attached = q1lab("attach", "gelu-1", code=1)
     assert list(starts("gelu-1")) == ["baseline-seed0"]
-    assert "q1lab run gelu-1 --metric-pattern 'eval mse" in attached.stdout
+    assert "q1lab run gelu-1 --metric 'eval mse'" in attached.stdout
 
 
 def test_how_the_runs_are_compared_is_said_before_any_of_them_trains() -> None:

@@ -131,7 +131,17 @@ def read(metric: str, *lines: str, **more: Any) -> running.Told:
         ("acc", "acc: 3/10", {}),
         ("acc", "acc: 1,234", {}),
         ("acc", "acc: 12s", {}),
-        ("val_loss", "val_loss 1.98", {}),
+        ("val_loss", "val_loss 1.98", {1: 1.98}),
+        ("val loss", "step 5: train loss 2.3, val loss 2.2", {5: 2.2}),
+        ("Accuracy", "Test set: Average loss: 0.05, Accuracy: 9832/10000 (98%)", {1: 98.0}),
+        ("Test Accuracy", "Test set: Average loss: 0.05, Accuracy: 9832/10000 (98%)", {1: 98.0}),
+        ("acc", "train loss 2.1, acc 0.5, val loss 2.2, acc 0.6", {}),
+        ("val acc", "train loss 2.1, acc 0.5, val loss 2.2, acc 0.6", {1: 0.6}),
+        ("ep_rew_mean", "|    ep_rew_mean     | 21.3     |", {1: 21.3}),
+        ("eval loss", "I1130 07:49:52.1 train.py:120] eval epoch: 4, loss: 0.2", {4: 0.2}),
+        ("val_loss", "loss: tensor(0.4, device='x') val_loss: tensor(0.3, device='x')", {1: 0.3}),
+        ("loss", "\x1b[32mINFO\x1b[0m loss: 0.4", {1: 0.4}),
+        ("number", "0.9533", {1: 0.9533}),
     ],
 )
 def test_a_line_that_names_the_metric_is_read_as_it_is(
@@ -154,9 +164,8 @@ def test_what_a_program_says_to_q1lab_comes_before_what_it_prints() -> None:
 @pytest.mark.parametrize(
     ("metric", "line", "option"),
     [
-        ("val_loss", "val_loss 1.98", r"--metric-pattern 'val_loss (?P<value>\S+)'"),
-        ("val", "train loss 2.3, val loss 2.2", r"--metric-pattern 'val loss (?P<value>\S+)'"),
-        ("train", "train loss 2.3, val 2", r"--metric-pattern 'train loss (?P<value>[^\s,;)]+)'"),
+        ("val", "train loss 2.3, val loss 2.2", "--metric 'val loss'"),
+        ("train", "train loss 2.3, val 2", "--metric 'train loss'"),
         ("loss", "step 5: train loss: 2.3, val loss: 2.2", "--metric 'val loss'"),
         ("val_loss", "METRIC step=3 valloss=2 lr=3", "--metric valloss"),
         ("return", "global_step=48, episodic_return=[12.]", "--metric episodic_return"),
@@ -168,11 +177,26 @@ def test_a_line_that_is_not_read_comes_with_the_option_that_reads_it(
 ) -> None:
     ways = read(metric, line, "done").ways()
     assert ways[0][1] == option
-    name, _, value = option.partition(" ")
     if option:
-        more = {"pattern": shlex.split(value)[0]} if name == "--metric-pattern" else {}
-        metric = metric if more else shlex.split(value)[0]
-        assert read(metric, line, **more).values
+        assert read(shlex.split(option)[1], line).values
+
+
+def test_a_tables_rows_are_read_by_its_header() -> None:
+    header = "epoch     train_loss  valid_loss  accuracy  time    "
+    rows = ("0  0.9  0.8  0.7  00:12", "1  0.8  0.7  0.8  00:12", "done in  3 s")
+    assert read("valid_loss", header, *rows).values == {1: 0.8, 2: 0.7}
+
+
+def test_training_losses_come_from_the_same_output() -> None:
+    events: list[dict[str, Any]] = []
+    told = running.Told(lambda kind, **fields: events.append(fields), {"metric": "val loss"})
+    for line in ("iter 10: loss 2.5, time 3ms", "step 20: train loss 2.4, val loss 2.6"):
+        told.line(line)
+    assert events == [
+        {"iter": 10, "train_loss": 2.5},
+        {"iter": 20, "train_loss": 2.4},
+        {"iter": 20, "val_loss": 2.6},
+    ]
 
 
 def test_a_million_lines_are_read_in_a_moment_and_few_are_kept() -> None:

@@ -72,6 +72,8 @@ def gate(
         Path("study.toml") if file is None and typed_command.command_ is None else file
     )
     assert loop is not None
+    if not loop.metric:
+        raise Problem("a gate takes no first look: ", next="say which number counts, with --metric")
     names = [name for name in loops.parse_arms(typed_command.arms) if name in loop.arms[1]]
     if len(names) != 1:
         raise Problem(f"a gate takes one proposal (--arm), not {', '.join(names) or 'none'}")

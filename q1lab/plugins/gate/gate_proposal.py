@@ -29,7 +29,7 @@ from q1lab.plugins.gate.gate_record import gate_decisions
 from q1lab.plugins.gate.gate_rule import GateRules, LossesSoFar
 from q1lab.record import begin, on_record
 from q1lab.study import imported_code, studies
-from q1lab.study.command_arms import CommandSpec
+from q1lab.study.command_arms import CommandSpec, arm_words
 from q1lab.study.command_line import Request
 from q1lab.study.design import TypedSeeds
 from q1lab.study.events import final_loss
@@ -242,8 +242,8 @@ class _Proposal:
                 next="give those again, and propose other arguments as an arm (--arm)",
             )
         base_loop = replace(loop, args={base: recorded_args})
-        input_hashes = command_draft.hash_inputs(base_loop)
-        names = {*command_draft.arm_words(loop, base), *loop.inputs}
+        input_hashes = imported_code.hash_inputs(base_loop)
+        names = {*arm_words(loop, base), *loop.inputs}
         changed = [
             name
             for name, sha256 in recorded_loop.inputs.items()

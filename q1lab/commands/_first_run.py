@@ -1,0 +1,96 @@
+"""The metric of a command that nobody named: guessed from its first run, named, and asked about
+where the first run leaves it open."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+from collections.abc import Sequence, Set
+from dataclasses import replace
+
+import click
+
+from q1lab.commands._documents import ask_user
+from q1lab.commands._output import remark
+from q1lab.ground.config import load_settings
+from q1lab.ground.errors import FAILED, Problem
+from q1lab.ground.files import printable
+from q1lab.planning import first_run
+from q1lab.planning.first_run import FirstRun
+from q1lab.study.command_line import Request
+from q1lab.study.engine_choice import choose_engine
+from q1lab.study.metric_names import direction
+
+MOST_LISTED = 8
+"""Names that are listed where several may be the metric."""
+
+
+def with_metric(request: Request, typed: Set[str], *, ask: bool, quiet: bool) -> Request:
+    """The request with the metric that its command measured before, else the one of its first run.
+    Problem where no one can say which number it is."""
+    loop = request.loop
+    assert loop is not None
+    better = loop.better if "better" in typed else ""
+    known = first_run.known_reading(loop)
+    if known is None:
+        if choose_engine(request.engine, None, request.engine_options, load_settings().engine):
+            raise Problem(
+                "on an engine nothing is tried before: ",
+                next="say which number counts, with --metric NAME",
+            )
+        remark(
+            f"First run: {loop.arms[0]}, seed {request.parsed_seeds.seeds[0]}; it shows which "
+            "number counts (--metric NAME says so beforehand) …",
+            quiet=quiet,
+        )
+        heard = first_run.hear(request, _show_line if sys.stderr.isatty() else lambda _: None)
+        name = _chosen(heard, ask)
+        better = better or direction(name) or _asked_direction(name, ask)
+        known = replace(loop, metric=name)
+    known = replace(known, better=better or known.better)
+    remark(
+        f"Metric: {known.metric}, {known.better} is better (--metric and --better say otherwise).",
+        quiet=quiet,
+    )
+    return replace(request, loop=known)
+
+
+def _show_line(line: str) -> None:
+    """Show the last line of a run that is heard, in place of the one before."""
+    width = shutil.get_terminal_size().columns - 1
+    click.echo("\r" + printable(line)[:width].ljust(width) + "\r", nl=False, err=True)
+
+
+def _chosen(heard: FirstRun, ask: bool) -> str:
+    names = heard.candidates
+    if not names:
+        raise Problem(f"the first run showed no metric: {first_run.NO_METRIC}", FAILED)
+    if len(names) == 1:
+        return names[0]
+    shown = [f"{name} ({heard.last_values[name]})" for name in names[:MOST_LISTED]]
+    more = f" and {len(names) - MOST_LISTED} more" * (len(names) > MOST_LISTED)
+    problem = Problem(
+        f"several numbers may be the metric: {', '.join(shown)}{more}",
+        next=f"the same command with --metric {shlex.quote(names[0])}, say; its first run is kept",
+    )
+    if not ask:
+        raise problem
+    remark("Which number counts? The last ones of the first run:")
+    for at, text in enumerate(shown, 1):
+        remark(f"  {at}  {text}")
+    return names[int(ask_user("Number", problem, _numbers(shown))) - 1]
+
+
+def _numbers(shown: Sequence[str]) -> list[str]:
+    return [str(at) for at in range(1, len(shown) + 1)]
+
+
+def _asked_direction(name: str, ask: bool) -> str:
+    problem = Problem(
+        f"{name} may be better lower or higher",
+        next="the same command with --better lower or --better higher; its first run is kept",
+    )
+    if not ask:
+        raise problem
+    return ask_user(f"Which {name} is better?", problem, ("lower", "higher"))

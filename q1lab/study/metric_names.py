@@ -1,0 +1,183 @@
+"""What the name of a number says: whether it measures a training, and which way is better.
+
+These are the rules by which q1lab guesses the metric of a command (docs/commands-as-arms.md).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+LOWER = frozenset(
+    [
+        "loss",
+        "losses",
+        "error",
+        "errors",
+        "err",
+        "ppl",
+        "perplexity",
+        "bpb",
+        "bpc",
+        "bpd",
+        "nll",
+        "mse",
+        "rmse",
+        "mae",
+        "mape",
+        "wer",
+        "cer",
+        "fid",
+        "logloss",
+        "crossentropy",
+        "regret",
+    ]
+)
+HIGHER = frozenset(
+    [
+        "acc",
+        "accuracy",
+        "f1",
+        "auc",
+        "auroc",
+        "auprc",
+        "roc",
+        "bleu",
+        "rouge",
+        "score",
+        "scores",
+        "precision",
+        "recall",
+        "r2",
+        "map",
+        "iou",
+        "miou",
+        "dice",
+        "psnr",
+        "ssim",
+        "mrr",
+        "ndcg",
+        "hits",
+        "top",
+        "success",
+        "win",
+        "winrate",
+    ]
+)
+RETURNS = frozenset(["return", "returns", "reward", "rewards", "rew"])
+"""What reinforcement learning is about: it comes before the losses on the way to it."""
+NO_MEASURE = frozenset(
+    [
+        "time",
+        "runtime",
+        "seconds",
+        "second",
+        "sec",
+        "eta",
+        "speed",
+        "fps",
+        "sps",
+        "lr",
+        "learning",
+        "weight",
+        "weights",
+        "coef",
+        "coefficient",
+        "scale",
+        "norm",
+        "grad",
+        "std",
+        "var",
+        "target",
+        "threshold",
+        "patience",
+        "smoothing",
+        "num",
+        "count",
+        "ratio",
+        "delta",
+        "steps",
+        "samples",
+        "seed",
+        "memory",
+        "mem",
+        "mfu",
+        "params",
+        "parameters",
+        "length",
+        "len",
+        "epoch",
+        "batch",
+    ]
+)
+"""Words of numbers that measure no result, whatever else their name says."""
+SUMMARIES = frozenset(["best", "min", "max", "lowest", "highest", "final"])
+"""Words of a number that repeats another."""
+HELD_OUT = frozenset(
+    [
+        "val",
+        "valid",
+        "validation",
+        "eval",
+        "evaluation",
+        "evaluate",
+        "test",
+        "testing",
+        "dev",
+        "heldout",
+        "holdout",
+    ]
+)
+TRAIN = frozenset(("train", "training"))
+
+
+def direction(name: str) -> str:
+    """``lower`` or ``higher``, as the last word of a name says that is known; empty for none."""
+    found = ""
+    for word in _words(name):
+        found = "lower" if word in LOWER else "higher" if word in HIGHER | RETURNS else found
+    return "higher" if found == "lower" and "neg" in _words(name) else found
+
+
+def likely_metrics(counts: Mapping[str, int]) -> list[str]:
+    """The names that may be the metric, of all that a run reported with how often: one, if it is
+    clear which. Names that measure something come first; of them those of held-out data, then
+    returns, then names without a part of the data, then those of the training data; of these
+    those that are no summary, and that repeat. Else any name that is not known to measure nothing,
+    those that repeat first."""
+    names = [name for name in counts if not NO_MEASURE.intersection(_words(name))]
+    measures = [name for name in names if direction(name)] or names
+    ranks = {name: _rank(name, counts[name]) for name in measures}
+    best = min(ranks.values(), default=None)
+    return [name for name, rank in ranks.items() if rank == best]
+
+
+def _rank(name: str, count: int) -> tuple[int, bool, bool]:
+    words = set(_words(name))
+    part = 2
+    if words & HELD_OUT:
+        part = 0
+    elif words & RETURNS:
+        part = 1
+    elif words & TRAIN:
+        part = 3
+    return part, bool(words & SUMMARIES), count < 2
+
+
+def _words(name: str) -> list[str]:
+    """The words of a name in lower case: ``valAcc@1`` is val, acc. Words that are written together
+    with a part of the data are two, as in "testacc"."""
+    words: list[str] = []
+    for piece in re.findall(r"[^\W_]+", name):
+        known = piece.lower() in LOWER | HIGHER
+        for part in [piece] if known else re.findall(r"[A-Z]+(?![a-z])\d*|[A-Z]?[^\WA-Z]+", piece):
+            words += _apart(part.lower())
+    return words
+
+
+def _apart(word: str) -> list[str]:
+    """Of "testacc" the words test and acc, of "acc1" the word acc; any other word as it is."""
+    word = word if word in HIGHER else word.rstrip("0123456789")
+    part = next((part for part in sorted(HELD_OUT | TRAIN) if word.startswith(part)), "")
+    rest = word.removeprefix(part)
+    return [part, rest] if part and rest in LOWER | HIGHER else [word]

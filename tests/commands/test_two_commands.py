@@ -1,0 +1,164 @@
+"""`q1lab run` of two commands: from what they print to a verdict."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from q1lab.ground import paths
+from q1lab.study import studies
+from q1lab.study.studies import Study
+from tests.kit.commands import q1lab
+
+TRAIN = """
+import argparse, random, sys
+from pathlib import Path
+parser = argparse.ArgumentParser()
+parser.add_argument("--seed", type=int)
+parser.add_argument("--lr", type=float, default=1.0)
+parser.add_argument("--last", default="step {s}: train loss {t}, val loss {v}")
+args = parser.parse_args()
+with Path(__file__).with_name("started").open("a") as started:
+    started.write(f"{args.seed} {args.lr}\\n")
+noise = random.Random(f"{args.seed} {args.lr}")
+for step in range(0, 60, 20):
+    value = round(1 / (step + 10) + noise.gauss(0, 0.001) - (0.02 if args.lr == 2 else 0), 5)
+    print(args.last.format(s=step, t=value / 2, v=value))
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder with somebody's train.py; commands are typed there."""
+    work = tmp_path / "proj"
+    work.mkdir()
+    (work / "train.py").write_text(TRAIN)
+    monkeypatch.chdir(work)
+    monkeypatch.setenv("Q1LAB_WANDB", "disabled")
+    return work
+
+
+def two(*options: str, last: str = "", file: str = "train.py") -> tuple[str, ...]:
+    first = f"{shlex.quote(sys.executable)} {file} --seed={{seed}}"
+    first += f" --last={shlex.quote(last)}" if last else ""
+    return ("run", first, f"{first} --lr=2", *options)
+
+
+def started(folder: Path) -> list[str]:
+    return (folder / "started").read_text().splitlines()
+
+
+def only_study() -> Study:
+    (study,) = studies.load_readable()
+    return study
+
+
+def test_two_commands_come_to_a_verdict(folder: Path) -> None:
+    done = q1lab(*two())
+    assert "HELPS   lr=2 − baseline = " in done.stdout
+    assert "Metric: val loss, lower is better" in done.stderr
+    study = only_study()
+    assert (study.id, study.design.pairs[0], study.design.headline) == ("train_lr_2-1", 3, "paired")
+    assert started(folder)[:3] == ["0 1.0", "0 2.0", "1 1.0"], "pairs are interleaved"
+    assert len(started(folder)) == len(set(started(folder))), "the first run is the study's"
+    events = [
+        json.loads(line)
+        for line in study.files.run("baseline-seed0").events.read_text().splitlines()
+    ]
+    assert [event["iter"] for event in events if event["type"] == "eval"] == [1, 20, 40, 40]
+    assert [event["train_loss"] for event in events if event["type"] == "iter"]
+    before = len(started(folder))
+    again = q1lab(*two())
+    assert "HELPS" in again.stdout
+    assert len(started(folder)) == before, "typed again, it prints the comparison"
+
+
+def test_an_arm_more_against_the_same_baseline_asks_nothing_again(folder: Path) -> None:
+    q1lab(*two("--seeds", "1"))
+    words = two("--seeds", "1")
+    q1lab("run", words[1], words[1] + " --lr=3", "--seeds", "1")
+    assert sorted(studies.ids()) == ["train_lr_2-1", "train_lr_3-1"]
+    assert started(folder).count("0 1.0") == 2, "no first run for the second study"
+
+
+BOTH = "epoch {s} val_loss={v} val_acc={t}"
+
+
+def test_several_numbers_are_named_and_the_first_run_waits(folder: Path) -> None:
+    refused = q1lab(*two("--seeds", "1", last=BOTH), code=2)
+    assert "several numbers may be the metric: val_loss (0.0" in refused.stderr
+    assert "with --metric val_loss, say; its first run is kept" in refused.stderr
+    assert studies.ids() == []
+    q1lab(*two("--seeds", "1", "--metric", "val_acc", last=BOTH))
+    assert started(folder) == ["0 1.0", "0 2.0"]
+    assert only_study().metric.better == "higher", "the name says so"
+
+
+def test_a_direction_that_no_name_shows_is_asked_about(folder: Path) -> None:
+    refused = q1lab(*two("--seeds", "1", last="{v}"), code=2)
+    assert "number may be better lower or higher" in refused.stderr
+    q1lab(*two("--seeds", "1", "--better", "higher", last="{v}"))
+    assert only_study().metric.better == "higher"
+    assert started(folder) == ["0 1.0", "0 2.0"]
+
+
+@pytest.mark.parametrize(
+    ("last", "says"),
+    [("done", "showed no metric: it printed no number with a name"), ("{v", "exit status 1")],
+)
+def test_a_first_run_without_a_number_leaves_nothing(last: str, says: str) -> None:
+    assert says in q1lab(*two(last=last), code=1).stderr
+    assert studies.ids() == []
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        "{{'eval_loss': {v}, 'epoch': 0.5}}",
+        "\x1b[32mINFO\x1b[0m | eval_loss | {v} |",
+        "10%|#\r100%|##| eval_loss={v} lr=1",
+        '{{"step": {s}, "eval_loss": {v}}}',
+    ],
+)
+def test_lines_of_many_kinds_are_read(last: str) -> None:
+    q1lab(*two("--seeds", "1", last=last))
+    assert (only_study().metric.name, only_study().metric.better) == ("eval_loss", "lower")
+
+
+def test_a_first_run_of_other_files_is_not_taken_over(folder: Path) -> None:
+    q1lab(*two("--seeds", "1", last=BOTH), code=2)
+    (folder / "train.py").write_text(TRAIN + "\nprint()\n")
+    q1lab(*two("--seeds", "1", "--metric", "val_acc", last=BOTH))
+    assert started(folder) == ["0 1.0", "0 1.0", "0 2.0"]
+    assert len(list(paths.scratch_dir().glob("first-*"))) == 1, "for a day"
+
+
+def test_options_that_do_not_go_with_two_commands() -> None:
+    assert "leave --arm out" in q1lab(*two("--arm", "a=b"), code=2).stderr
+    assert "leave --command out" in q1lab(*two("--command", "x"), code=2).stderr
+    assert "the first command is the baseline" in q1lab(*two("--baseline", "x"), code=2).stderr
+
+
+@pytest.mark.parametrize(("typed", "metric"), [("2\n", "val_acc"), ("\n", "val_loss")])
+def test_a_terminal_asks_which_number_counts(typed: str, metric: str) -> None:
+    person, terminal = pty.openpty()
+    os.write(person, typed.encode())
+    command: list[Any] = [Path(sys.executable).with_name("q1lab"), *two("--seeds", "1", last=BOTH)]
+    done = subprocess.run(
+        command, stdin=terminal, stderr=terminal, stdout=subprocess.PIPE, text=True, check=False
+    )
+    os.close(terminal)
+    shown = os.read(person, 65536).decode()
+    os.close(person)
+    assert done.returncode == 0, shown + done.stdout
+    assert "Which number counts?" in shown
+    assert "2  val_acc (0.0" in shown
+    assert only_study().metric.name == metric
