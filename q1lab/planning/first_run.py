@@ -38,7 +38,7 @@ NO_METRIC = "it printed no number with a name; have it print lines such as `step
 
 @dataclass(frozen=True)
 class FirstRun:
-    """What a first run reported: the name of each number, how often it came, and its last value."""
+    """The numbers of a first run by name: how often each came, and its last value."""
 
     counts: Mapping[str, int]
     last_values: Mapping[str, str]

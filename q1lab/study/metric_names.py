@@ -1,4 +1,4 @@
-"""What the name of a number says: whether it measures a training, and which way is better.
+"""The names of numbers: whether one measures a training, and which way is better.
 
 These are the rules by which q1lab guesses the metric of a command (docs/commands-as-arms.md).
 """
@@ -65,7 +65,7 @@ HIGHER = frozenset(
     ]
 )
 RETURNS = frozenset(["return", "returns", "reward", "rewards", "rew"])
-"""What reinforcement learning is about: it comes before the losses on the way to it."""
+"""The aim of reinforcement learning, which comes before the losses on the way to it."""
 NO_MEASURE = frozenset(
     [
         "time",
