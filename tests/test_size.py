@@ -21,6 +21,7 @@ NO_CODE = {
     tokenize.ENDMARKER,
 }
 
+JUDGE = "`q1lab judge SOURCE…` also reads the logs that trainers leave"
 BEGINNING = "The gate, samples and the blind test, notebooks, Ray, Slurm"
 """The beginning of the line of CHANGELOG.md with which the rooms got their first numbers."""
 TWO_COMMANDS = "`q1lab run 'python train.py --seed={seed}'"
@@ -29,7 +30,7 @@ ROOMS: dict[str, tuple[int, str]] = {
     "commands": (35_400, TWO_COMMANDS),
     "designs": (1_750, BEGINNING),
     "documents": (31_050, BEGINNING),
-    "doors": (15_900, BEGINNING),
+    "doors": (16_400, JUDGE),
     "ground": (17_400, "`q1lab demo`, and a button of the welcome"),
     "index": (18_350, "A run that ended badly says why"),
     "judgment": (40_800, BEGINNING),
@@ -46,7 +47,7 @@ ROOMS: dict[str, tuple[int, str]] = {
     "record": (9_250, BEGINNING),
     "runner": (11_750, BEGINNING),
     "study": (33_600, TWO_COMMANDS),
-    "tables": (7_150, BEGINNING),
+    "tables": (7_350, JUDGE),
     "trainers": (3_050, BEGINNING),
     "tui": (77_100, "The page of the week: Enter does the one next thing"),
     "verdict": (12_300, BEGINNING),

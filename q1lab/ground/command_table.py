@@ -90,7 +90,7 @@ CORE_ACTS = (
         "judge",
         "The verdict on final numbers that you have, from anywhere.",
         STUDIES,
-        "q1lab.commands.judge:judge",
+        "q1lab.doors.imports.judge_command:judge",
     ),
     Act(
         "sync",

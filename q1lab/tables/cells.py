@@ -11,6 +11,10 @@ MOST_RUNS = 10_000
 """Runs of one arm."""
 
 
+NO_NUMBER = frozenset({"", "-", "–", "—", "n/a", "na", "#n/a", "none", "null"})
+"""Cells that stand for no number. NaN is one: that of a run that diverged."""
+
+
 def too_many_runs(arm: str) -> str:
     """The reason that an arm with more than ``MOST_RUNS`` runs is refused."""
     return f"{arm} has more than {MOST_RUNS:,} runs, and more are not compared"
@@ -18,6 +22,14 @@ def too_many_runs(arm: str) -> str:
 
 class BadCell(ValueError):
     """A cell that can't be used, in words; the caller knows its place."""
+
+
+def is_blank(cell: object) -> bool:
+    return cell is None or cell == "" or (isinstance(cell, str) and cell.isspace())
+
+
+def has_no_number(cell: object) -> bool:
+    return cell is None or (isinstance(cell, str) and cell.strip().lower() in NO_NUMBER)
 
 
 def as_number(cell: object) -> float | None:

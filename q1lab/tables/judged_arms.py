@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from q1lab.judgment import reasons
 from q1lab.judgment.series_table import SeriesMember, SeriesResult
+from q1lab.tables.found_runs import NumberTable
 from q1lab.tables.judged_table import judge_table
-from q1lab.tables.number_table import NumberTable
 
 
 def judge_arms(tables: Sequence[NumberTable], source: str) -> SeriesResult:

@@ -14,7 +14,7 @@ from q1lab.judgment.notes import Note
 from q1lab.judgment.records import ArmResult, Judgment
 from q1lab.judgment.subject import ARMS, Share, outside_subject
 from q1lab.study.run_states import RunState
-from q1lab.tables.number_table import NumberTable, Runs
+from q1lab.tables.found_runs import NumberTable, Runs
 from q1lab.tables.outside_run import OutsideRun
 
 

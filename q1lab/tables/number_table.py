@@ -7,34 +7,38 @@ it is bounded and cleaned, and nothing in it is executed.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import chain, islice
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from q1lab.ground.errors import Problem, nearest
+from q1lab.ground.errors import Problem
 from q1lab.ground.files import os_reason, printable, read_text
-from q1lab.judgment.metric import LARGEST_COUNT, Metric
-from q1lab.judgment.subject import MOST_MEMBERS
+from q1lab.judgment.metric import LARGEST_COUNT
 from q1lab.study.run_states import ENDED, RunState
 from q1lab.tables.cells import (
-    MOST_RUNS,
     BadCell,
     as_number,
+    has_no_number,
+    is_blank,
     number_of_cell,
     seed_of_cell,
-    too_many_runs,
+)
+from q1lab.tables.found_runs import (
+    Found,
+    NumberTable,
+    TableOptions,
+    check_known,
+    has_diverged,
+    mark_ended,
+    named_metric,
+    unfinished_state,
 )
 from q1lab.tables.outside_run import (
     FINAL,
     MAX_BYTES,
-    MAX_ROWS,
     NAME,
     SEED_KEYS,
     STEP,
@@ -44,118 +48,20 @@ from q1lab.tables.outside_run import (
     arm_name,
     visible_text,
 )
+from q1lab.tables.table_rows import FORMS, Rows, delimited_rows
 
 ARM_KEYS = ("cfg", "arm", "variant", "group", "model", "method", "condition", "config", "optimizer")
 STATE_KEYS = ("state", "status", "run_state")
-UNFINISHED = (
-    *("abort", "cancel", "crash", "error", "fail", "interrupt", "kill", "oom", "out of memory"),
-    *("pending", "preempt", "queued", "running", "stopped", "timeout", "timed out"),
-)
-"""Beginnings of the states of a run that did not come to its end."""
-NO_NUMBER = frozenset({"", "-", "–", "—", "n/a", "na", "#n/a", "none", "null"})
-"""Cells that stand for no number. NaN is one: that of a run that diverged."""
 CONDITION_KEYS = (
     *("data", "dataset", "corpus", "data_sha256"),
     *("learning_rate", "lr", "batch_size"),
 )
 """Columns of settings that both arms should share."""
-LOWER = ("loss", "error", "err", "perplexity", "ppl", "bpb", "bpc", "nll", "wer", "cer", "rmse")
-LOWER_TOO = ("mae", "mse", "fid", "time", "seconds", "latency")
-HIGHER = ("acc", "accuracy", "score", "f1", "bleu", "rouge", "reward", "return", "auc", "r2", "map")
-"""Words of a metric's name that say which direction is better."""
-
-Runs = Mapping[int, OutsideRun]
-"""An arm's runs by seed; by their place where no seed is known."""
-
-
-@dataclass(frozen=True)
-class NumberTable:
-    """The runs of two arms, baseline first."""
-
-    names: tuple[str, str]
-    runs: tuple[Runs, Runs]
-    has_seeds: bool
-    metric: Metric
-    guesses: tuple[str, ...] = ()
-    """The columns that were guessed, in words."""
-    notes: tuple[str, ...] = ()
-    candidates: tuple[str, ...] = ()
-    """Every arm of the file that was compared, or could be, with the baseline."""
-
-    def __post_init__(self) -> None:
-        for name, runs in zip(self.names, self.runs, strict=True):
-            if len(runs) > MOST_RUNS:
-                raise Problem(too_many_runs(name))
-
-    @property
-    def is_paired(self) -> bool:
-        """True if both arms ran with exactly the same seeds."""
-        return self.has_seeds and set(self.runs[0]) == set(self.runs[1])
-
-
-@dataclass(frozen=True)
-class TableOptions:
-    """The columns and arms as a person names them; None to guess."""
-
-    baseline: str | None = None
-    """The baseline's name."""
-    modified: str | None = None
-    arm_key: str | None = None
-    seed_key: str | None = None
-    metric: str | None = None
-    better: str | None = None
-
-
-HEAD_ROWS = 1000
-"""Rows by which a column is told to be one of numbers."""
-
-
-class Rows:
-    """The rows of a table, read one by one: a refused table is refused at the row that it is
-    refused for."""
-
-    def __init__(
-        self, name: str, columns: list[str], lines: Iterator[tuple[int, Sequence[Any]]], word: str
-    ) -> None:
-        self.name = name
-        self.columns = columns
-        self._head = list(islice(lines, HEAD_ROWS))
-        self._lines = lines
-        self._word = word
-
-    def __iter__(self) -> Iterator[tuple[int, Sequence[Any]]]:
-        """Each row's line (or record), and its cells in the order of ``columns``."""
-        return chain(self._head, self._lines)
-
-    def place(self, line: int) -> str:
-        """A row's place, for messages."""
-        return f"{self.name}{self._word}{line}"
-
-    def is_empty(self) -> bool:
-        """True if there is no row."""
-        return not self._head
-
-    def is_blank(self, column: str) -> bool:
-        """True if the first cells of a column hold nothing."""
-        at = self.columns.index(column)
-        return all(_is_blank(cells[at]) for _, cells in self._head)
-
-    def is_numeric(self, column: str) -> bool:
-        """True if the first cells of a column that hold something hold numbers."""
-        at = self.columns.index(column)
-        cells = [cells[at] for _, cells in self._head if not _has_no_number(cells[at])]
-        return bool(cells) and all(as_number(cell) is not None for cell in cells)
 
 
 def runs_of_values(name: str, values: Mapping[int, float | None]) -> dict[int, OutsideRun]:
     """The runs behind final numbers; None is the number of one that diverged."""
-    return {seed: _ended(OutsideRun("", name, seed), value) for seed, value in values.items()}
-
-
-def _ended(run: OutsideRun, value: float | None) -> OutsideRun:
-    run.final = value
-    run.state = RunState.DIVERGED if value is None else RunState.FINISHED
-    return run
+    return {seed: mark_ended(OutsideRun("", name, seed), value) for seed, value in values.items()}
 
 
 def typed_numbers(baseline: str, modified: str, options: TableOptions) -> NumberTable:
@@ -183,13 +89,7 @@ def read_tables(source: str, options: TableOptions) -> list[NumberTable]:
         raise Problem(f"{name} is empty", next=FORMS)
     if text.lstrip()[0] in "{[":
         return _from_json(text, name, options)
-    return _from_columns(_delimited(text, name), options)
-
-
-FORMS = (
-    "give a row per run with an arm, a seed and a metric, two columns of numbers, or JSON such as "
-    '{"baseline": [1.91, 1.90], "modified": [1.79, 1.80]}'
-)
+    return _from_columns(delimited_rows(text, name), options)
 
 
 def _read(source: str, name: str) -> str:
@@ -210,49 +110,6 @@ def _read(source: str, name: str) -> str:
         raise Problem(f"cannot read {name}: {os_reason(error)}", file=file) from None
 
 
-def _delimited(text: str, name: str) -> Rows:
-    head = text.lstrip().partition("\n")[0]
-    delimiter = "\t" if "\t" in head else ";" if ";" in head and "," not in head else ","
-    lines = _lines_of_cells(text, delimiter, name)
-    columns = [visible_text(cell) for cell in next(lines, (0, []))[1]]
-    if len(set(columns)) < len(columns):
-        raise Problem(
-            f"{name}: two columns have the same name", next="leave one header row, a name a column"
-        )
-    rows = Rows(name, columns, _whole_rows(lines, columns, name), ":")
-    if rows.is_empty():
-        raise Problem(f"{name} has a header and no rows", next=FORMS)
-    return rows
-
-
-def _lines_of_cells(text: str, delimiter: str, name: str) -> Iterator[tuple[int, list[str]]]:
-    """The number and the cells of each line that is not blank, the header first."""
-    reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
-    try:
-        for cells in reader:
-            if any(map(str.strip, cells)):
-                yield reader.line_num, cells
-    except csv.Error as error:
-        raise Problem(f"{name}:{reader.line_num}: {error}", line=reader.line_num) from None
-
-
-def _whole_rows(
-    lines: Iterator[tuple[int, list[str]]], columns: list[str], name: str
-) -> Iterator[tuple[int, list[str]]]:
-    for place, (line, cells) in enumerate(lines, 1):
-        if len(cells) != len(columns):
-            raise Problem(
-                f"{name}:{line}: {len(cells)} cells where the header has {len(columns)}",
-                next="see that the file is whole, and that cells with a comma are quoted",
-                line=line,
-            )
-        if [visible_text(cell) for cell in cells] == columns:
-            raise Problem(f"{name}:{line}: the header again", next="leave one of them", line=line)
-        if place > MAX_ROWS:
-            raise Problem(f"{name} has more than {MAX_ROWS:,} rows")
-        yield line, cells
-
-
 def _from_json(text: str, name: str, options: TableOptions) -> list[NumberTable]:
     try:
         content = json.loads(text)
@@ -265,7 +122,7 @@ def _from_json(text: str, name: str, options: TableOptions) -> list[NumberTable]
         return _from_columns(Rows(name, columns, enumerate(records, 1), ", record "), options)
     if isinstance(content, dict) and all(isinstance(arm, list | dict) for arm in content.values()):
         metric = named_metric(options.metric or "loss", options.better)
-        found = _Found(name, metric, all(isinstance(arm, dict) for arm in content.values()))
+        found = Found(name, metric, all(isinstance(arm, dict) for arm in content.values()))
         for key, arm in content.items():
             items = arm.items() if isinstance(arm, dict) else enumerate(arm)
             try:
@@ -279,100 +136,6 @@ def _from_json(text: str, name: str, options: TableOptions) -> list[NumberTable]
                 raise Problem(f"{name}, {printable(key)[:40]}: {error}") from None
         return found.tables(options)
     raise Problem(f"{name}: this JSON is neither rows nor arms", next=FORMS)
-
-
-@dataclass
-class _Found:
-    """The runs that a file was found to hold, by arm and seed."""
-
-    name: str
-    """That of the file."""
-    metric: Metric
-    has_seeds: bool
-    guesses: tuple[str, ...] = ()
-    notes: list[str] = field(default_factory=list)
-    arms: dict[str, dict[int, OutsideRun]] = field(default_factory=dict)
-
-    def run(self, arm: str, seed: int) -> OutsideRun:
-        """The run of this arm and seed, which is new if it was not there."""
-        runs = self.arms.setdefault(arm, {})
-        if seed not in runs:
-            if len(runs) >= MOST_RUNS:
-                raise BadCell(too_many_runs(arm))
-            where = f"{arm}-seed{seed} of {Path(self.name).name}"
-            # unfinished until there is a number
-            runs[seed] = OutsideRun(where, arm, seed, state=RunState.FAILED)
-        return runs[seed]
-
-    def add_run(self, arm: str, seed: int, cell: object, state: object = None) -> OutsideRun:
-        """Add a run by its one number. One that did not end makes room for one that did."""
-        before = self.arms.get(arm, {}).pop(seed, None)
-        run = self.run(arm, seed)
-        run.message = _unfinished(state)
-        if run.message is None and _has_diverged(state):
-            _ended(run, None)
-        elif run.message is None and not _has_no_number(cell):
-            _ended(run, number_of_cell(cell))
-        elif run.message is None:
-            run.message = f"no {self.metric.name}"
-        if before is None:
-            return run
-        if run.state in ENDED and before.state in ENDED:
-            raise BadCell(f"{arm} has seed {seed} twice")
-        kept, other = (before, run) if before.state in ENDED else (run, before)
-        self.arms[arm][seed] = kept
-        self.notes.append(f"{arm}, seed {seed}, is there twice: one is not used ({other.message})")
-        return kept
-
-    def tables(self, options: TableOptions) -> list[NumberTable]:
-        """Each arm that was asked for beside the baseline: that of --modified, else all."""
-        baseline, candidates = _arms_compared(list(self.arms), options, self.name)
-        for arm in (baseline, *candidates):
-            if not self.arms[arm]:  # an empty list
-                raise Problem(f"{self.name}: {arm} has no number")
-        chosen = candidates if options.modified is None else [_clean(options.modified)]
-        return [
-            NumberTable(
-                (baseline, arm),
-                (self.arms[baseline], self.arms[arm]),
-                self.has_seeds,
-                self.metric,
-                self.guesses,
-                tuple(self.notes),
-                tuple(candidates),
-            )
-            for arm in chosen
-        ]
-
-
-def _arms_compared(names: list[str], options: TableOptions, file: str) -> tuple[str, list[str]]:
-    """The baseline, and all arms that it can be compared with."""
-    baseline, modified = _clean(options.baseline), _clean(options.modified)
-    for option, arm in (("--baseline", baseline), ("--modified", modified)):
-        if arm:
-            _check_known(arm, names, f"{option} {arm}: {file} has no such arm")
-    if len(names) < 2:
-        raise Problem(f"{file} has one arm, {', '.join(names) or 'without numbers'}", next=FORMS)
-    baseline = baseline or next((arm for arm in names if arm.lower() == "baseline"), "")
-    if not baseline and len(names) == 2 and modified:
-        baseline = next(arm for arm in names if arm != modified)
-    if not baseline:
-        raise Problem(f"{file} has the arms {', '.join(names)[:200]}", next="say --baseline NAME")
-    if modified == baseline:
-        raise Problem("--baseline and --modified are the same arm")
-    candidates = [arm for arm in names if arm != baseline]
-    if len(candidates) > MOST_MEMBERS:
-        raise Problem(
-            f"{file} has {len(candidates):,} arms besides {baseline}, and one level is shared by "
-            f"{MOST_MEMBERS} at most",
-            next="leave only the rows of arms that you meant to compare",
-        )
-    return baseline, candidates
-
-
-def _clean(typed: str | None) -> str:
-    """An arm's name as typed, in the form of those in the file; empty for none."""
-    return "" if typed is None else visible_text(typed)
 
 
 def _from_columns(rows: Rows, options: TableOptions) -> list[NumberTable]:
@@ -406,8 +169,8 @@ def _from_columns(rows: Rows, options: TableOptions) -> list[NumberTable]:
         guesses.append(f"metric {metric_key}")
     else:
         message = f"--metric {printable(metric_key)}: {name} has no such column"
-        _check_known(metric_key, columns, message)
-    found = _Found(
+        check_known(metric_key, columns, message)
+    found = Found(
         name, named_metric(metric_key, options.better), seed_key is not None, tuple(guesses)
     )
     _read_rows(rows, found, arm_key, seed_key, state_key, step_key, metric_key)
@@ -416,7 +179,7 @@ def _from_columns(rows: Rows, options: TableOptions) -> list[NumberTable]:
 
 def _read_rows(
     rows: Rows,
-    found: _Found,
+    found: Found,
     arm_key: str,
     seed_key: str | None,
     state_key: str | None,
@@ -441,7 +204,7 @@ def _read_rows(
         number, state = cells[of_number], None if of_state is None else cells[of_state]
         try:
             label = "" if cells[of_arm] is None else str(cells[of_arm])
-            if not label.strip() and _has_no_number(number):
+            if not label.strip() and has_no_number(number):
                 continue  # of no run: a line below the table, say
             if label not in arm_names:
                 arm_names[label] = arm_name(label, arm_key)
@@ -454,7 +217,7 @@ def _read_rows(
                 run = found.run(arm, seed)
                 points.add(run, cells[of_step], number, state, train)
             for column, place in conditions:
-                if not _is_blank(cells[place]):
+                if not is_blank(cells[place]):
                     run.conditions[column] = printable(str(cells[place]).strip())[:60]
         except ValueError as error:
             raise Problem(f"{rows.place(line)}: {error}", line=line) from None
@@ -470,7 +233,7 @@ def _train_column(rows: Rows, metric_key: str) -> str | None:
 class _Points:
     """The points of runs, a row each, until all are read."""
 
-    def __init__(self, found: _Found, step_key: str) -> None:
+    def __init__(self, found: Found, step_key: str) -> None:
         self._found = found
         self._step_key = step_key
         self._twice: dict[tuple[str, int], float] = {}
@@ -479,13 +242,13 @@ class _Points:
     def add(
         self, run: OutsideRun, step_cell: object, cell: object, state: object, train: object
     ) -> None:
-        step = _step(step_cell, self._step_key, _has_no_number(cell))
+        step = _step(step_cell, self._step_key, has_no_number(cell))
         if run.ended_at is None or step >= run.ended_at:
-            run.ended_at, run.message = step, _unfinished(state)
-            run.state = RunState.DIVERGED if _has_diverged(state) else RunState.FAILED
-        if not _has_no_number(train):
+            run.ended_at, run.message = step, unfinished_state(state)
+            run.state = RunState.DIVERGED if has_diverged(state) else RunState.FAILED
+        if not has_no_number(train):
             run.train[step] = number_of_cell(train)
-        if _has_no_number(cell):
+        if has_no_number(cell):
             return
         value = number_of_cell(cell)
         if run.evals.get(step, value) != value:
@@ -511,7 +274,7 @@ class _Points:
                     "with two numbers",
                     next="leave the rows of one run",
                 )
-            _ended(run, run.evals[last])
+            mark_ended(run, run.evals[last])
         ended = [run for run in runs if run.evals and run.state in ENDED]
         last_numbers = {max(run.evals) for run in ended}
         if len(last_numbers) > 1:
@@ -550,7 +313,7 @@ def _chart_rows(rows: Rows) -> Rows:
         for line, cells in rows:
             for run in runs:
                 place, arm, seed, metric = run
-                if not _has_no_number(cells[place]):
+                if not has_no_number(cells[place]):
                     silent.discard(run)
                     numbers = [cells[place] if key == metric else None for key in metrics]
                     yield line, [arm, seed, cells[step_at], *numbers]
@@ -585,11 +348,11 @@ def _from_two_columns(
         )
     pair = chosen if len(chosen) == 2 else numeric
     for option, column in zip(("--baseline", "--modified"), pair, strict=True):
-        _check_known(column, numeric, f"{option} {printable(column)}: {name} has no such numbers")
+        check_known(column, numeric, f"{option} {printable(column)}: {name} has no such numbers")
     metric = named_metric(options.metric or "loss", options.better)
     if options.metric is None:
         guesses = (*guesses, f"numbers as a loss ({metric.direction})")
-    found = _Found(name, metric, seed_key is not None, guesses)
+    found = Found(name, metric, seed_key is not None, guesses)
     waiting: dict[str, list[tuple[int, object, object]]] = {arm: [] for arm in pair}
     for place, (line, cells) in enumerate(rows):
         try:
@@ -598,7 +361,7 @@ def _from_two_columns(
             for arm in pair:
                 waiting[arm].append((seed, cells[at(arm)], state))
                 # without seeds the shorter of two lists has blanks at its end
-                if seed_key is not None or not _has_no_number(cells[at(arm)]):
+                if seed_key is not None or not has_no_number(cells[at(arm)]):
                     for run in waiting[arm]:
                         found.add_run(arm, *run)
                     waiting[arm].clear()
@@ -607,20 +370,11 @@ def _from_two_columns(
     return found.tables(options)
 
 
-# ── columns and cells
-
-
-def _check_known(word: str, names: Sequence[str], message: str) -> None:
-    """Raise a Problem, with the nearest name, if ``word`` is not among ``names``."""
-    if word not in names:
-        raise Problem(message, next=nearest(word, names))
-
-
 def _column(
     column_option: str | None, usual: Sequence[str], columns: Sequence[str], option: str, name: str
 ) -> str | None:
     if column_option is not None:
-        _check_known(
+        check_known(
             column_option,
             columns,
             f"{option} {printable(column_option)}: {name} has no such column",
@@ -646,46 +400,10 @@ def _metric_column(columns: Sequence[str], rows: Rows) -> str:
     raise Problem(f"{rows.name}: which column is the metric? ({shown})", next="say --metric COLUMN")
 
 
-def _is_blank(cell: object) -> bool:
-    return cell is None or cell == "" or (isinstance(cell, str) and cell.isspace())
-
-
-def _has_no_number(cell: object) -> bool:
-    return cell is None or (isinstance(cell, str) and cell.strip().lower() in NO_NUMBER)
-
-
-def _unfinished(state: object) -> str | None:
-    """The state of a run that did not come to its end; None for another state, and for none."""
-    word = printable(str(state or "")).strip()
-    return word[:40] if word.lower().startswith(UNFINISHED) else None
-
-
-def _has_diverged(state: object) -> bool:
-    return str(state or "").strip().lower().startswith(str(RunState.DIVERGED))
-
-
 def _step(cell: object, key: str, may_be_blank: bool) -> float:
-    if may_be_blank and _is_blank(cell):
+    if may_be_blank and is_blank(cell):
         return 0.0
     value = as_number(cell)
     if value is None or not 0 <= value < LARGEST_COUNT:
         raise BadCell(f"{key} {printable(str(cell))[:40]!r} is no number from 0 up, as a step is")
     return value
-
-
-def named_metric(name: str, better: str | None) -> Metric:
-    """The metric of this name. Problem if nobody said which direction is better and the name
-    doesn't tell."""
-    words = [word for word in re.split(r"[^a-z0-9]+", name.lower()) if word]
-    directions: Iterable[str] = (
-        "lower" if word in (*LOWER, *LOWER_TOO) else "higher"
-        for word in words
-        if word in (*LOWER, *LOWER_TOO, *HIGHER)
-    )
-    direction = better or next(iter(directions), None)
-    if direction is None:
-        raise Problem(
-            f"{printable(name)}: whether lower or higher is better can't be told by its name",
-            next="add --better lower, or --better higher",
-        )
-    return Metric(printable(name)[:100], "", direction)

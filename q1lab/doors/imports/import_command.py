@@ -23,7 +23,7 @@ from q1lab.record.traveling_lines import CameWith
 from q1lab.runner import child_processes
 from q1lab.study import studies
 from q1lab.study.bundle import Bundle
-from q1lab.tables.number_table import TableOptions
+from q1lab.tables.found_runs import TableOptions
 from q1lab.tables.outside_run import OutsideRun
 
 if TYPE_CHECKING:
@@ -119,12 +119,12 @@ def _take_in_project(
 ) -> list[TakenIn]:
     """Make studies of the runs of a W&B project, by the keys that a person named."""
     from q1lab.doors.imports import outside_runs
-    from q1lab.tables import number_table
+    from q1lab.tables import found_runs
 
     keys = outside_runs.RunKeys(options.arm_key, options.seed_key, options.metric)
     metric = None
     if options.metric is not None:
-        metric = number_table.named_metric(options.metric, options.better)
+        metric = found_runs.named_metric(options.metric, options.better)
     runs = outside_runs.from_wandb(record, keys)
     identity_keys = [key for key in (options.arm_key, options.seed_key) if key is not None]
     return take_in_runs(runs, f"W&B {project}", options, allow, metric, identity_keys)

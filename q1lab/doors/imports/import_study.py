@@ -42,7 +42,7 @@ from q1lab.study.run_states import ENDED, RunState
 from q1lab.study.series import SWEEP, Series
 from q1lab.study.studies import ARMS, Arm, Data, Study, run_name
 from q1lab.study.trainer import is_version
-from q1lab.tables.number_table import NumberTable, Runs
+from q1lab.tables.found_runs import NumberTable, Runs
 from q1lab.tables.outside_run import SEED_KEYS, OutsideRun
 from q1lab.trainers.outside import Outside
 from q1lab.trainers.own_loop import OwnLoop

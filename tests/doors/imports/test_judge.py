@@ -20,7 +20,8 @@ from q1lab.commands.cli import cli, run_command_line
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.tables.cells import MOST_RUNS
-from q1lab.tables.number_table import TableOptions, read_tables
+from q1lab.tables.found_runs import TableOptions
+from q1lab.tables.number_table import read_tables
 from tests.kit.places import ROOT
 
 BASE, MODIFIED = [1.91, 1.90, 1.92], [1.79, 1.80, 1.85]

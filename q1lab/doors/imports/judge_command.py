@@ -10,7 +10,7 @@ from q1lab.commands._output import print_json
 from q1lab.commands._table_options import table_options
 from q1lab.commands._verdict import print_series, print_verdict
 from q1lab.ground.errors import OK, Problem
-from q1lab.tables.number_table import NumberTable, TableOptions
+from q1lab.tables.found_runs import NumberTable, TableOptions
 
 if TYPE_CHECKING:
     from q1lab.judgment.series_table import SeriesResult

@@ -1,0 +1,203 @@
+"""The runs that were found, by arm and seed, and the arms that are compared."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from q1lab.ground.errors import Problem, nearest
+from q1lab.ground.files import printable
+from q1lab.judgment.metric import Metric
+from q1lab.judgment.subject import MOST_MEMBERS
+from q1lab.study.run_states import ENDED, RunState
+from q1lab.tables.cells import MOST_RUNS, BadCell, has_no_number, number_of_cell, too_many_runs
+from q1lab.tables.outside_run import OutsideRun, visible_text
+from q1lab.tables.table_rows import FORMS
+
+LOWER = ("loss", "error", "err", "perplexity", "ppl", "bpb", "bpc", "nll", "wer", "cer", "rmse")
+LOWER_TOO = ("mae", "mse", "fid", "time", "seconds", "latency")
+HIGHER = ("acc", "accuracy", "score", "f1", "bleu", "rouge", "reward", "return", "auc", "r2", "map")
+"""Words of a metric's name that say which direction is better."""
+Runs = Mapping[int, OutsideRun]
+"""An arm's runs by seed; by their place where no seed is known."""
+
+
+@dataclass(frozen=True)
+class NumberTable:
+    """The runs of two arms, baseline first."""
+
+    names: tuple[str, str]
+    runs: tuple[Runs, Runs]
+    has_seeds: bool
+    metric: Metric
+    guesses: tuple[str, ...] = ()
+    """The columns that were guessed, in words."""
+    notes: tuple[str, ...] = ()
+    candidates: tuple[str, ...] = ()
+    """Every arm of the file that was compared, or could be, with the baseline."""
+
+    def __post_init__(self) -> None:
+        for name, runs in zip(self.names, self.runs, strict=True):
+            if len(runs) > MOST_RUNS:
+                raise Problem(too_many_runs(name))
+
+    @property
+    def is_paired(self) -> bool:
+        """True if both arms ran with exactly the same seeds."""
+        return self.has_seeds and set(self.runs[0]) == set(self.runs[1])
+
+
+@dataclass(frozen=True)
+class TableOptions:
+    """The columns and arms as a person names them; None to guess."""
+
+    baseline: str | None = None
+    """The baseline's name."""
+    modified: str | None = None
+    arm_key: str | None = None
+    seed_key: str | None = None
+    metric: str | None = None
+    better: str | None = None
+
+
+UNFINISHED = (
+    *("abort", "cancel", "crash", "error", "fail", "interrupt", "kill", "oom", "out of memory"),
+    *("pending", "preempt", "queued", "running", "stopped", "timeout", "timed out"),
+)
+"""Beginnings of the states of a run that did not come to its end."""
+
+
+def unfinished_state(state: object) -> str | None:
+    """The state of a run that did not come to its end; None for another state, and for none."""
+    word = printable(str(state or "")).strip()
+    return word[:40] if word.lower().startswith(UNFINISHED) else None
+
+
+def has_diverged(state: object) -> bool:
+    return str(state or "").strip().lower().startswith(str(RunState.DIVERGED))
+
+
+def mark_ended(run: OutsideRun, value: float | None) -> OutsideRun:
+    run.final = value
+    run.state = RunState.DIVERGED if value is None else RunState.FINISHED
+    return run
+
+
+@dataclass
+class Found:
+    """The runs that a file was found to hold, by arm and seed."""
+
+    name: str
+    """That of the file."""
+    metric: Metric
+    has_seeds: bool
+    guesses: tuple[str, ...] = ()
+    notes: list[str] = field(default_factory=list)
+    arms: dict[str, dict[int, OutsideRun]] = field(default_factory=dict)
+
+    def run(self, arm: str, seed: int) -> OutsideRun:
+        """The run of this arm and seed, which is new if it was not there."""
+        runs = self.arms.setdefault(arm, {})
+        if seed not in runs:
+            if len(runs) >= MOST_RUNS:
+                raise BadCell(too_many_runs(arm))
+            where = f"{arm}-seed{seed} of {Path(self.name).name}"
+            # unfinished until there is a number
+            runs[seed] = OutsideRun(where, arm, seed, state=RunState.FAILED)
+        return runs[seed]
+
+    def add_run(self, arm: str, seed: int, cell: object, state: object = None) -> OutsideRun:
+        """Add a run by its one number. One that did not end makes room for one that did."""
+        before = self.arms.get(arm, {}).pop(seed, None)
+        run = self.run(arm, seed)
+        run.message = unfinished_state(state)
+        if run.message is None and has_diverged(state):
+            mark_ended(run, None)
+        elif run.message is None and not has_no_number(cell):
+            mark_ended(run, number_of_cell(cell))
+        elif run.message is None:
+            run.message = f"no {self.metric.name}"
+        if before is None:
+            return run
+        if run.state in ENDED and before.state in ENDED:
+            raise BadCell(f"{arm} has seed {seed} twice")
+        kept, other = (before, run) if before.state in ENDED else (run, before)
+        self.arms[arm][seed] = kept
+        self.notes.append(f"{arm}, seed {seed}, is there twice: one is not used ({other.message})")
+        return kept
+
+    def tables(self, options: TableOptions) -> list[NumberTable]:
+        """Each arm that was asked for beside the baseline: that of --modified, else all."""
+        baseline, candidates = _arms_compared(list(self.arms), options, self.name)
+        for arm in (baseline, *candidates):
+            if not self.arms[arm]:  # an empty list
+                raise Problem(f"{self.name}: {arm} has no number")
+        chosen = candidates if options.modified is None else [_clean(options.modified)]
+        return [
+            NumberTable(
+                (baseline, arm),
+                (self.arms[baseline], self.arms[arm]),
+                self.has_seeds,
+                self.metric,
+                self.guesses,
+                tuple(self.notes),
+                tuple(candidates),
+            )
+            for arm in chosen
+        ]
+
+
+def _arms_compared(names: list[str], options: TableOptions, file: str) -> tuple[str, list[str]]:
+    """The baseline, and all arms that it can be compared with."""
+    baseline, modified = _clean(options.baseline), _clean(options.modified)
+    for option, arm in (("--baseline", baseline), ("--modified", modified)):
+        if arm:
+            check_known(arm, names, f"{option} {arm}: {file} has no such arm")
+    if len(names) < 2:
+        raise Problem(f"{file} has one arm, {', '.join(names) or 'without numbers'}", next=FORMS)
+    baseline = baseline or next((arm for arm in names if arm.lower() == "baseline"), "")
+    if not baseline and len(names) == 2 and modified:
+        baseline = next(arm for arm in names if arm != modified)
+    if not baseline:
+        raise Problem(f"{file} has the arms {', '.join(names)[:200]}", next="say --baseline NAME")
+    if modified == baseline:
+        raise Problem("--baseline and --modified are the same arm")
+    candidates = [arm for arm in names if arm != baseline]
+    if len(candidates) > MOST_MEMBERS:
+        raise Problem(
+            f"{file} has {len(candidates):,} arms besides {baseline}, and one level is shared by "
+            f"{MOST_MEMBERS} at most",
+            next="leave only the rows of arms that you meant to compare",
+        )
+    return baseline, candidates
+
+
+def _clean(typed: str | None) -> str:
+    """An arm's name as typed, in the form of those in the file; empty for none."""
+    return "" if typed is None else visible_text(typed)
+
+
+def check_known(word: str, names: Sequence[str], message: str) -> None:
+    """Raise a Problem, with the nearest name, if ``word`` is not among ``names``."""
+    if word not in names:
+        raise Problem(message, next=nearest(word, names))
+
+
+def named_metric(name: str, better: str | None) -> Metric:
+    """The metric of this name. Problem if nobody said which direction is better and the name
+    doesn't tell."""
+    words = [word for word in re.split(r"[^a-z0-9]+", name.lower()) if word]
+    directions: Iterable[str] = (
+        "lower" if word in (*LOWER, *LOWER_TOO) else "higher"
+        for word in words
+        if word in (*LOWER, *LOWER_TOO, *HIGHER)
+    )
+    direction = better or next(iter(directions), None)
+    if direction is None:
+        raise Problem(
+            f"{printable(name)}: whether lower or higher is better can't be told by its name",
+            next="add --better lower, or --better higher",
+        )
+    return Metric(printable(name)[:100], "", direction)

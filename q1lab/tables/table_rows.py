@@ -1,0 +1,102 @@
+"""The rows of a table, read one by one."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
+from typing import Any
+
+from q1lab.ground.errors import Problem
+from q1lab.tables.cells import as_number, has_no_number, is_blank
+from q1lab.tables.outside_run import MAX_ROWS, visible_text
+
+HEAD_ROWS = 1000
+"""Rows by which a column is told to be one of numbers."""
+
+
+class Rows:
+    """The rows of a table, read one by one: a refused table is refused at the row that it is
+    refused for."""
+
+    def __init__(
+        self, name: str, columns: list[str], lines: Iterator[tuple[int, Sequence[Any]]], word: str
+    ) -> None:
+        self.name = name
+        self.columns = columns
+        self._head = list(islice(lines, HEAD_ROWS))
+        self._lines = lines
+        self._word = word
+
+    def __iter__(self) -> Iterator[tuple[int, Sequence[Any]]]:
+        """Each row's line (or record), and its cells in the order of ``columns``."""
+        return chain(self._head, self._lines)
+
+    def place(self, line: int) -> str:
+        """A row's place, for messages."""
+        return f"{self.name}{self._word}{line}"
+
+    def is_empty(self) -> bool:
+        """True if there is no row."""
+        return not self._head
+
+    def is_blank(self, column: str) -> bool:
+        """True if the first cells of a column hold nothing."""
+        at = self.columns.index(column)
+        return all(is_blank(cells[at]) for _, cells in self._head)
+
+    def is_numeric(self, column: str) -> bool:
+        """True if the first cells of a column that hold something hold numbers."""
+        at = self.columns.index(column)
+        cells = [cells[at] for _, cells in self._head if not has_no_number(cells[at])]
+        return bool(cells) and all(as_number(cell) is not None for cell in cells)
+
+
+FORMS = (
+    "give a row per run with an arm, a seed and a metric, two columns of numbers, or JSON such as "
+    '{"baseline": [1.91, 1.90], "modified": [1.79, 1.80]}'
+)
+
+
+def delimited_rows(text: str, name: str) -> Rows:
+    head = text.lstrip().partition("\n")[0]
+    delimiter = "\t" if "\t" in head else ";" if ";" in head and "," not in head else ","
+    lines = _lines_of_cells(text, delimiter, name)
+    columns = [visible_text(cell) for cell in next(lines, (0, []))[1]]
+    if len(set(columns)) < len(columns):
+        raise Problem(
+            f"{name}: two columns have the same name", next="leave one header row, a name a column"
+        )
+    rows = Rows(name, columns, _whole_rows(lines, columns, name), ":")
+    if rows.is_empty():
+        raise Problem(f"{name} has a header and no rows", next=FORMS)
+    return rows
+
+
+def _lines_of_cells(text: str, delimiter: str, name: str) -> Iterator[tuple[int, list[str]]]:
+    """The number and the cells of each line that is not blank, the header first."""
+    reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
+    try:
+        for cells in reader:
+            if any(map(str.strip, cells)):
+                yield reader.line_num, cells
+    except csv.Error as error:
+        raise Problem(f"{name}:{reader.line_num}: {error}", line=reader.line_num) from None
+
+
+def _whole_rows(
+    lines: Iterator[tuple[int, list[str]]], columns: list[str], name: str
+) -> Iterator[tuple[int, list[str]]]:
+    for place, (line, cells) in enumerate(lines, 1):
+        if len(cells) != len(columns):
+            raise Problem(
+                f"{name}:{line}: {len(cells)} cells where the header has {len(columns)}",
+                next="see that the file is whole, and that cells with a comma are quoted",
+                line=line,
+            )
+        if [visible_text(cell) for cell in cells] == columns:
+            raise Problem(f"{name}:{line}: the header again", next="leave one of them", line=line)
+        if place > MAX_ROWS:
+            raise Problem(f"{name} has more than {MAX_ROWS:,} rows")
+        yield line, cells
