@@ -48,6 +48,9 @@ class Plugin:
     """``(Store, Study) -> Iterator[str]``: sentences that documents tell of a study."""
     formats: Mapping[str, ExportFormat] = field(default_factory=dict)
     """Formats of `q1lab export`, by the word after ``--format``."""
+    logs: Mapping[str, LogForm] = field(default_factory=dict)
+    """Forms in which programs write down a run, which `q1lab judge` reads, by what they are called
+    in a sentence: ``an offline run of W&B``."""
     settings: Place = ""
     """``(Mapping) -> Mapping``: checks the plug-in's table of config.toml, ``[NAME]``, which it
     reads as ``load_settings().plugins["NAME"]``. ValueError for a value that doesn't fit."""
@@ -127,6 +130,21 @@ class ExportFormat:
     """``(Store, Study, suffix) -> bytes``: one study as a file; the suffix has its dot."""
     after: str = ""
     """Advice on the file, said when it is written."""
+
+
+@dataclass(frozen=True)
+class LogForm:
+    """A form in which a program writes down a run."""
+
+    names: tuple[str, ...]
+    """Patterns of its files' names: ``*.tfevents.*``."""
+    read: Place
+    """``(Sequence[Path], q1lab.tables.run_log.RunLog) -> None``: fills the log of one run from its
+    files. ValueError, in words, for a damaged one."""
+    by_folder: bool = False
+    """True if all of its files in one folder are one run."""
+    parts: str = ""
+    """The pattern of folders that are parts of the run in the folder above: ``checkpoint-*``."""
 
 
 @dataclass(frozen=True)

@@ -156,11 +156,14 @@ def prediction_label(c: Judgment) -> str:
 
 
 def sample_text(c: Judgment) -> str:
-    """The sample behind the verdict: ``3 pairs``, ``3 seeds per arm``, or ``4 and 8 runs``."""
+    """The sample behind the verdict: ``3 pairs``, ``3 seeds per arm``, ``4 and 8 seeds``, or where
+    no seeds are known ``two groups of 3``."""
     if c.analysis.headline == "paired":
         return plural(c.analysis.n, "pair")
     thing = c.subject.plan.run_word
     base, modified = finished_runs(c)
+    if not c.subject.plan.has_seeds:
+        return f"groups of {base} and {modified}" if base != modified else f"two groups of {base}"
     if base != modified and not c.subject.is_ours:
         return f"{base} and {plural(modified, thing)}"
     return f"{plural(c.analysis.n, thing)} per arm"

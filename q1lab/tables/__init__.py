@@ -1,4 +1,4 @@
-"""Tables of numbers from elsewhere: the bytes of a CSV or a JSON become two arms, and are judged.
+"""Runs from elsewhere: the bytes of a table or of a trainer's logs become arms, and are judged.
 
 They know no study of this home.
 """

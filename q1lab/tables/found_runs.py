@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from q1lab.ground.errors import Problem, nearest
@@ -14,7 +14,6 @@ from q1lab.judgment.subject import MOST_MEMBERS
 from q1lab.study.run_states import ENDED, RunState
 from q1lab.tables.cells import MOST_RUNS, BadCell, has_no_number, number_of_cell, too_many_runs
 from q1lab.tables.outside_run import OutsideRun, visible_text
-from q1lab.tables.table_rows import FORMS
 
 LOWER = ("loss", "error", "err", "perplexity", "ppl", "bpb", "bpc", "nll", "wer", "cer", "rmse")
 LOWER_TOO = ("mae", "mse", "fid", "time", "seconds", "latency")
@@ -60,6 +59,10 @@ class TableOptions:
     seed_key: str | None = None
     metric: str | None = None
     better: str | None = None
+    arms: tuple[tuple[str, str], ...] = ()
+    """Arms with the files of each, as --arm names them."""
+    pattern: str | None = None
+    """The pattern that reads the metric from printed lines."""
 
 
 UNFINISHED = (
@@ -103,15 +106,17 @@ class Found:
         if seed not in runs:
             if len(runs) >= MOST_RUNS:
                 raise BadCell(too_many_runs(arm))
-            where = f"{arm}-seed{seed} of {Path(self.name).name}"
-            # unfinished until there is a number
-            runs[seed] = OutsideRun(where, arm, seed, state=RunState.FAILED)
+            runs[seed] = self._new_run(arm, seed)
         return runs[seed]
 
-    def add_run(self, arm: str, seed: int, cell: object, state: object = None) -> OutsideRun:
-        """Add a run by its one number. One that did not end makes room for one that did."""
-        before = self.arms.get(arm, {}).pop(seed, None)
-        run = self.run(arm, seed)
+    def _new_run(self, arm: str, seed: int) -> OutsideRun:
+        """A run that is unfinished until there is a number."""
+        where = f"{arm}-seed{seed} of {Path(self.name).name}"
+        return OutsideRun(where, arm, seed, state=RunState.FAILED)
+
+    def add_number(self, arm: str, seed: int, cell: object, state: object = None) -> OutsideRun:
+        """Add a run by its one number."""
+        run = self._new_run(arm, seed)
         run.message = unfinished_state(state)
         if run.message is None and has_diverged(state):
             mark_ended(run, None)
@@ -119,17 +124,45 @@ class Found:
             mark_ended(run, number_of_cell(cell))
         elif run.message is None:
             run.message = f"no {self.metric.name}"
+        return self.add(run)
+
+    def add(self, run: OutsideRun) -> OutsideRun:
+        """Add a run, and return the one that is used: a run that did not end makes room for one of
+        the same seed that did."""
+        runs = self.arms.setdefault(run.cfg, {})
+        before = runs.get(run.seed)
         if before is None:
+            if len(runs) >= MOST_RUNS:
+                raise BadCell(too_many_runs(run.cfg))
+            runs[run.seed] = run
             return run
         if run.state in ENDED and before.state in ENDED:
-            raise BadCell(f"{arm} has seed {seed} twice")
+            also = f", also in {before.where}" if before.where != run.where else ""
+            raise BadCell(f"{run.cfg} has seed {run.seed} twice{also}")
         kept, other = (before, run) if before.state in ENDED else (run, before)
-        self.arms[arm][seed] = kept
-        self.notes.append(f"{arm}, seed {seed}, is there twice: one is not used ({other.message})")
+        runs[run.seed] = kept
+        self.notes.append(
+            f"{run.cfg}, seed {run.seed}, is there twice: one is not used ({other.message})"
+        )
         return kept
+
+    def align_ends(self) -> bool:
+        """Where the last numbers of the runs are of different steps, let each run end there: what
+        is compared was measured there. True if they are."""
+        ended = [
+            run
+            for runs in self.arms.values()
+            for run in runs.values()
+            if run.evals and run.state in ENDED
+        ]
+        differ = len({max(run.evals) for run in ended}) > 1
+        for run in ended if differ else ():
+            run.ended_at = max(run.evals)
+        return differ
 
     def tables(self, options: TableOptions) -> list[NumberTable]:
         """Each arm that was asked for beside the baseline: that of --modified, else all."""
+        options = _with_baseline(options)
         baseline, candidates = _arms_compared(list(self.arms), options, self.name)
         for arm in (baseline, *candidates):
             if not self.arms[arm]:  # an empty list
@@ -149,25 +182,39 @@ class Found:
         ]
 
 
+def _with_baseline(options: TableOptions) -> TableOptions:
+    """The options, in which the first --arm is the baseline unless one is called so."""
+    labels = [label for label, _ in options.arms]
+    if not labels or options.baseline or any(label.lower() == "baseline" for label in labels):
+        return options
+    return replace(options, baseline=labels[0])
+
+
 def _arms_compared(names: list[str], options: TableOptions, file: str) -> tuple[str, list[str]]:
     """The baseline, and all arms that it can be compared with."""
     baseline, modified = _clean(options.baseline), _clean(options.modified)
     for option, arm in (("--baseline", baseline), ("--modified", modified)):
         if arm:
-            check_known(arm, names, f"{option} {arm}: {file} has no such arm")
+            check_known(arm, names, f"{option} {arm}: there is no such arm in {file}")
     if len(names) < 2:
-        raise Problem(f"{file} has one arm, {', '.join(names) or 'without numbers'}", next=FORMS)
+        raise Problem(
+            f"{file}: there is one arm, {', '.join(names) or 'without numbers'}",
+            next="name the files of each arm with --arm NAME=PATTERN, or judge this one with "
+            "--against NUMBER",
+        )
     baseline = baseline or next((arm for arm in names if arm.lower() == "baseline"), "")
     if not baseline and len(names) == 2 and modified:
         baseline = next(arm for arm in names if arm != modified)
     if not baseline:
-        raise Problem(f"{file} has the arms {', '.join(names)[:200]}", next="say --baseline NAME")
+        raise Problem(
+            f"{file}: there are the arms {', '.join(names)[:200]}", next="say --baseline NAME"
+        )
     if modified == baseline:
         raise Problem("--baseline and --modified are the same arm")
     candidates = [arm for arm in names if arm != baseline]
     if len(candidates) > MOST_MEMBERS:
         raise Problem(
-            f"{file} has {len(candidates):,} arms besides {baseline}, and one level is shared by "
+            f"{file}: {len(candidates):,} arms besides {baseline}, and one level is shared by "
             f"{MOST_MEMBERS} at most",
             next="leave only the rows of arms that you meant to compare",
         )

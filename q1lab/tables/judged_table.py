@@ -35,7 +35,7 @@ def judge_table(table: NumberTable, source: str) -> Judgment:
     )
     runs = dict(zip(ARMS, table.runs, strict=True))
     unfinished = {
-        arm: ArmResult(unfinished=tuple(seed for seed, run in each.items() if not _has_ended(run)))
+        arm: ArmResult(unfinished=tuple(seed for seed, run in each.items() if not has_ended(run)))
         for arm, each in runs.items()
     }
     return judge(
@@ -52,14 +52,15 @@ def judge_table(table: NumberTable, source: str) -> Judgment:
 
 
 def _values(runs: Runs) -> Values:
-    return {
-        seed: run.final if run.state is RunState.FINISHED else None
-        for seed, run in runs.items()
-        if _has_ended(run)
-    }
+    return {seed: value_of(run) for seed, run in runs.items() if has_ended(run)}
 
 
-def _has_ended(run: OutsideRun) -> bool:
+def value_of(run: OutsideRun) -> float | None:
+    """The final number of a run that has ended; None if it diverged."""
+    return run.final if run.state is RunState.FINISHED else None
+
+
+def has_ended(run: OutsideRun) -> bool:
     """True if a run diverged, or finished with a number."""
     return run.state is RunState.DIVERGED or (
         run.state is RunState.FINISHED and run.final is not None
@@ -73,7 +74,7 @@ def _notes(table: NumberTable) -> Iterator[Note]:
     differ |= differing_steps(
         [(name, run.last) for name, run in titled if run.state is RunState.FINISHED]
     )
-    left = [f"{name}{_why_open(run)}" for name, run in titled if not _has_ended(run)]
+    left = [f"{name}{why_open(run)}" for name, run in titled if not has_ended(run)]
     if len(table.candidates) > 1:
         from q1lab.judgment.run_notes import OfSeries
 
@@ -98,7 +99,7 @@ def _titled(table: NumberTable) -> Iterator[tuple[str, OutsideRun]]:
                 yield f"{name}, {word} {seed + first}", runs[seed]
 
 
-def _why_open(run: OutsideRun) -> str:
+def why_open(run: OutsideRun) -> str:
     """The reason that a run has no result, in brackets; empty where its state says it."""
     if run.state is RunState.FINISHED:
         return " (it doesn't say its final val loss)"

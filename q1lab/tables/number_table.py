@@ -17,10 +17,11 @@ from typing import Any
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import os_reason, printable, read_text
 from q1lab.judgment.metric import LARGEST_COUNT
-from q1lab.study.run_states import ENDED, RunState
+from q1lab.study.run_states import RunState
 from q1lab.tables.cells import (
     BadCell,
     as_number,
+    flattened,
     has_no_number,
     is_blank,
     number_of_cell,
@@ -37,8 +38,10 @@ from q1lab.tables.found_runs import (
     unfinished_state,
 )
 from q1lab.tables.outside_run import (
+    ARM_KEYS,
     FINAL,
     MAX_BYTES,
+    MAX_ROWS,
     NAME,
     SEED_KEYS,
     STEP,
@@ -50,7 +53,6 @@ from q1lab.tables.outside_run import (
 )
 from q1lab.tables.table_rows import FORMS, Rows, delimited_rows
 
-ARM_KEYS = ("cfg", "arm", "variant", "group", "model", "method", "condition", "config", "optimizer")
 STATE_KEYS = ("state", "status", "run_state")
 CONDITION_KEYS = (
     *("data", "dataset", "corpus", "data_sha256"),
@@ -66,33 +68,41 @@ def runs_of_values(name: str, values: Mapping[int, float | None]) -> dict[int, O
 
 def typed_numbers(baseline: str, modified: str, options: TableOptions) -> NumberTable:
     """Two lists of numbers as typed after --baseline and --modified."""
-    arms = []
-    for option, text in (("--baseline", baseline), ("--modified", modified)):
-        words = [word for word in re.split(r"[,\s]+", text.strip()) if word]
-        if not words:
-            raise Problem(f"{option} is empty", next="give numbers, such as 1.91,1.90,1.92")
-        try:
-            values = {place: number_of_cell(word) for place, word in enumerate(words)}
-        except BadCell as error:
-            raise Problem(f"{option}: {error}") from None
-        arms.append(runs_of_values(option.removeprefix("--"), values))
+    arms = [runs_of_list("--baseline", baseline), runs_of_list("--modified", modified)]
     metric = named_metric(options.metric or "loss", options.better)
     return NumberTable(("baseline", "modified"), (arms[0], arms[1]), False, metric)
 
 
-def read_tables(source: str, options: TableOptions) -> list[NumberTable]:
-    """The arms in a file, or on standard input for ``-``: a table for each arm that is compared
-    with the baseline. Problem, with the place, for a file that can't be read or understood."""
-    name = "standard input" if source == "-" else source
-    text = _read(source, name)
+def runs_of_list(option: str, text: str) -> dict[int, OutsideRun]:
+    """A list of numbers as typed after an option."""
+    words = [word for word in re.split(r"[,\s]+", text.strip()) if word]
+    if not words:
+        raise Problem(f"{option} is empty", next="give numbers, such as 1.91,1.90,1.92")
+    try:
+        values = {place: number_of_cell(word) for place, word in enumerate(words)}
+    except BadCell as error:
+        raise Problem(f"{option}: {error}") from None
+    return runs_of_values(option.removeprefix("--"), values)
+
+
+def found_in_text(text: str, name: str, options: TableOptions) -> Found:
+    """The runs in the text of a file, by arm. Problem, with the place, for a text that can't be
+    understood."""
     if not text.strip():
         raise Problem(f"{name} is empty", next=FORMS)
-    if text.lstrip()[0] in "{[":
-        return _from_json(text, name, options)
-    return _from_columns(delimited_rows(text, name), options)
+    if text.lstrip()[0] not in "{[":
+        return found_in_rows(delimited_rows(text, name), options)
+    content = json_content(text, name)
+    if isinstance(content, Rows):
+        return found_in_rows(content, options)
+    if not all(isinstance(arm, list | dict) for arm in content.values()):
+        raise Problem(f"{name}: this JSON is neither rows nor arms", next=FORMS)
+    return _found_in_arms(content, name, options)
 
 
-def _read(source: str, name: str) -> str:
+def read(source: str) -> str:
+    """The text of a file, or of standard input for ``-``. Problem for one that can't be read."""
+    name = "standard input" if source == "-" else source
     if source == "-":
         data = sys.stdin.buffer.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
@@ -110,35 +120,104 @@ def _read(source: str, name: str) -> str:
         raise Problem(f"cannot read {name}: {os_reason(error)}", file=file) from None
 
 
-def _from_json(text: str, name: str, options: TableOptions) -> list[NumberTable]:
+def json_content(text: str, name: str) -> Rows | dict[str, Any]:
+    """The rows in a list of JSON objects, or in JSON lines, one object a line; else one object."""
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise Problem(f"{name} is not complete JSON: {str(error)[:80]}", next=FORMS) from None
+        content = _json_lines(text, name)
+        if content is None:
+            raise Problem(f"{name} is not complete JSON: {str(error)[:80]}", next=FORMS) from None
     if isinstance(content, list) and content and all(isinstance(row, dict) for row in content):
-        keys = list(dict.fromkeys(key for record in content for key in record))
-        records = ([record.get(key) for key in keys] for record in content)
-        columns = [visible_text(key) for key in keys]
-        return _from_columns(Rows(name, columns, enumerate(records, 1), ", record "), options)
-    if isinstance(content, dict) and all(isinstance(arm, list | dict) for arm in content.values()):
-        metric = named_metric(options.metric or "loss", options.better)
-        found = Found(name, metric, all(isinstance(arm, dict) for arm in content.values()))
-        for key, arm in content.items():
-            items = arm.items() if isinstance(arm, dict) else enumerate(arm)
-            try:
-                label = arm_name(key, "an arm's name")
-                if label in found.arms:
-                    raise BadCell("this arm is there twice")
-                found.arms[label] = {}
-                for seed, value in items:
-                    found.add_run(label, seed_of_cell(seed), value)
-            except ValueError as error:
-                raise Problem(f"{name}, {printable(key)[:40]}: {error}") from None
-        return found.tables(options)
-    raise Problem(f"{name}: this JSON is neither rows nor arms", next=FORMS)
+        return rows_of_records(content, name)
+    if not isinstance(content, dict):
+        raise Problem(f"{name}: this JSON is neither rows nor arms", next=FORMS)
+    return content
 
 
-def _from_columns(rows: Rows, options: TableOptions) -> list[NumberTable]:
+def _json_lines(text: str, name: str) -> list[Any] | None:
+    """The objects of JSON lines; None where the first line is none by itself."""
+    objects: list[Any] = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            objects.append(json.loads(line))
+        except (ValueError, RecursionError) as error:
+            if len(objects) < 2:
+                return None
+            raise Problem(f"{name}:{number}: not JSON: {str(error)[:80]}", line=number) from None
+        if len(objects) > MAX_ROWS:
+            raise Problem(f"{name} has more than {MAX_ROWS:,} rows")
+    return objects
+
+
+def rows_of_records(records: Sequence[Mapping[str, Any]], name: str) -> Rows:
+    """The rows of JSON objects; the keys of nested ones are joined by dots."""
+    flat = [_flat(record) for record in records]
+    keys = list(dict.fromkeys(key for record in flat for key in record))
+    cells = ([record.get(key) for key in keys] for record in flat)
+    return Rows(name, [visible_text(key) for key in keys], enumerate(cells, 1), ", record ")
+
+
+def _flat(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    is_nested = any(isinstance(value, dict) for value in record.values())
+    return dict(flattened(record)) if is_nested else record
+
+
+def _found_in_arms(content: Mapping[str, Any], name: str, options: TableOptions) -> Found:
+    """The runs of arms that are lists of numbers, or numbers by seed."""
+    metric = named_metric(options.metric or "loss", options.better)
+    found = Found(name, metric, all(isinstance(arm, dict) for arm in content.values()))
+    for key, arm in content.items():
+        items = arm.items() if isinstance(arm, dict) else enumerate(arm)
+        try:
+            label = arm_name(key, "an arm's name")
+            if label in found.arms:
+                raise BadCell("this arm is there twice")
+            found.arms[label] = {}
+            for seed, value in items:
+                found.add_number(label, seed_of_cell(seed), value)
+        except ValueError as error:
+            raise Problem(
+                f"{name}, {printable(key)[:40]}: {error}",
+                next="where these are the numbers of one run, name the files of each arm with "
+                "--arm NAME=PATTERN",
+            ) from None
+    return found
+
+
+def has_arms(rows: Rows, options: TableOptions) -> bool:
+    """True if each row of a table says its arm."""
+    if options.arm_key is None and any(map(_chart_column, rows.columns)):
+        return True
+    return _is_full(rows, options.arm_key, ARM_KEYS)
+
+
+def has_seeds(rows: Rows, options: TableOptions) -> bool:
+    """True if each row of a table says its seed."""
+    return _is_full(rows, options.seed_key, SEED_KEYS)
+
+
+def _is_full(rows: Rows, typed: str | None, usual: Sequence[str]) -> bool:
+    if typed is not None and typed not in rows.columns:
+        return False
+    column = _column(typed, usual, rows.columns, "", rows.name)
+    return column is not None and rows.is_full(column)
+
+
+def has_steps(rows: Rows) -> bool:
+    """True if a table has a column of steps."""
+    return _column(None, STEP, rows.columns, "", rows.name) is not None
+
+
+def conditions_of(facts: Mapping[str, str]) -> dict[str, str]:
+    """The settings of a run that both arms should share."""
+    return {key: value[:60] for key, value in facts.items() if key.lower() in CONDITION_KEYS}
+
+
+def found_in_rows(rows: Rows, options: TableOptions) -> Found:
+    """The runs in the rows of a table, by arm."""
     if options.arm_key is None and any(map(_chart_column, rows.columns)):
         rows = _chart_rows(rows)
     columns, name = rows.columns, rows.name
@@ -174,7 +253,7 @@ def _from_columns(rows: Rows, options: TableOptions) -> list[NumberTable]:
         name, named_metric(metric_key, options.better), seed_key is not None, tuple(guesses)
     )
     _read_rows(rows, found, arm_key, seed_key, state_key, step_key, metric_key)
-    return found.tables(options)
+    return found
 
 
 def _read_rows(
@@ -211,7 +290,7 @@ def _read_rows(
             arm = arm_names[label]
             seed = len(found.arms.get(arm, ())) if of_seed is None else seed_of_cell(cells[of_seed])
             if of_step is None:
-                run = found.add_run(arm, seed, number, state)
+                run = found.add_number(arm, seed, number, state)
             else:
                 train = None if of_train is None else cells[of_train]
                 run = found.run(arm, seed)
@@ -275,12 +354,8 @@ class _Points:
                     next="leave the rows of one run",
                 )
             mark_ended(run, run.evals[last])
-        ended = [run for run in runs if run.evals and run.state in ENDED]
-        last_numbers = {max(run.evals) for run in ended}
-        if len(last_numbers) > 1:
-            for run in ended:  # what is compared was measured there
-                run.ended_at = max(run.evals)
-        if len(last_numbers) > 1 and not has_seeds:
+        differ = found.align_ends()
+        if differ and not has_seeds:
             raise Problem(
                 f"{found.name}: rows differ in {self._step_key}, and no column says which run a "
                 "row is of",
@@ -329,7 +404,7 @@ def _from_two_columns(
     state_key: str | None,
     guesses: tuple[str, ...],
     options: TableOptions,
-) -> list[NumberTable]:
+) -> Found:
     """A column of numbers for each arm, a row for each seed."""
     name, at = rows.name, rows.columns.index
     numeric = [
@@ -343,8 +418,9 @@ def _from_two_columns(
         columns = ", ".join(rows.columns)[:200]
         raise Problem(
             f"{name}: no column says which arm a row is of ({columns})",
-            next="name it with --arm-key COLUMN; where each arm is a column of numbers, name two "
-            "with --baseline COLUMN --modified COLUMN",
+            next="name it with --arm-key COLUMN, or the files of each arm with --arm NAME=PATTERN; "
+            "where each arm is a column of numbers, name two with --baseline COLUMN --modified "
+            "COLUMN",
         )
     pair = chosen if len(chosen) == 2 else numeric
     for option, column in zip(("--baseline", "--modified"), pair, strict=True):
@@ -363,11 +439,11 @@ def _from_two_columns(
                 # without seeds the shorter of two lists has blanks at its end
                 if seed_key is not None or not has_no_number(cells[at(arm)]):
                     for run in waiting[arm]:
-                        found.add_run(arm, *run)
+                        found.add_number(arm, *run)
                     waiting[arm].clear()
         except ValueError as error:
             raise Problem(f"{rows.place(line)}: {error}", line=line) from None
-    return found.tables(options)
+    return found
 
 
 def _column(

@@ -43,6 +43,9 @@ FINAL = ("final_val_loss", "final/val_loss")
 SEED_KEYS = ("seed", "random_seed", "rng_seed", "global_seed")
 """Names of the seed, in a run's config or a table."""
 
+ARM_KEYS = ("cfg", "arm", "variant", "group", "model", "method", "condition", "config", "optimizer")
+"""Names of the arm, in a run's config or a table."""
+
 NAME = re.compile(r"(?P<cfg>.+?)[-_ ]seed[-_ ]?(?P<seed>\d{1,9})")
 
 

@@ -12,6 +12,8 @@ from q1lab.ground.errors import Problem
 from q1lab.tables.cells import as_number, has_no_number, is_blank
 from q1lab.tables.outside_run import MAX_ROWS, visible_text
 
+OF_FILE = "--arm"
+"""The column of arms in a table that is of one arm."""
 HEAD_ROWS = 1000
 """Rows by which a column is told to be one of numbers."""
 
@@ -37,6 +39,11 @@ class Rows:
         """A row's place, for messages."""
         return f"{self.name}{self._word}{line}"
 
+    def of_arm(self, arm: str) -> Rows:
+        """The same rows, all of this arm, whatever columns they have."""
+        lines = ((line, [arm, *cells]) for line, cells in self)
+        return Rows(self.name, [OF_FILE, *self.columns], lines, self._word)
+
     def is_empty(self) -> bool:
         """True if there is no row."""
         return not self._head
@@ -45,6 +52,11 @@ class Rows:
         """True if the first cells of a column hold nothing."""
         at = self.columns.index(column)
         return all(is_blank(cells[at]) for _, cells in self._head)
+
+    def is_full(self, column: str) -> bool:
+        """True if none of the first cells of a column is blank."""
+        at = self.columns.index(column)
+        return not any(is_blank(cells[at]) for _, cells in self._head)
 
     def is_numeric(self, column: str) -> bool:
         """True if the first cells of a column that hold something hold numbers."""

@@ -35,7 +35,7 @@ from q1lab.runner import launch
 from q1lab.study import corpora, studies, variants
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.events import last_event, read_new_events
-from q1lab.tables import found_runs, number_table
+from q1lab.tables import found_runs, sources
 from q1lab.week.own_model.run_checks import run_checks
 from tests.kit import wandb_study as lab
 from tests.kit.faults import figures
@@ -146,7 +146,9 @@ def test_every_reader_of_a_name_is_bounded(
         "run FILE": lambda: variants.find_variant(str(path)),
         "check FILE": lambda: run_checks(path, "rope").unusable,
         "--data FILE": lambda: corpora.prepare_corpus(str(path), 8),
-        "import FILE": lambda: number_table.read_tables(str(csv), found_runs.TableOptions()),
+        "import FILE": lambda: sources.found_in_sources(
+            [str(csv)], found_runs.TableOptions(), one_arm=False
+        ),
         "config.toml": lambda: config.load_settings(settings, {}),
         "config": lambda: config.save_setting("theme", "nord", settings),
         "study.json": lambda: studies.load(study.id),

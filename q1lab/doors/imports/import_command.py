@@ -1,5 +1,5 @@
-"""`q1lab import`: make a study of runs that were trained elsewhere, from a folder of events, a CSV
-or W&B."""
+"""`q1lab import`: make a study of what `q1lab judge` reads, of another home's study, or of runs at
+W&B."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from q1lab.commands._table_options import table_options
+from q1lab.commands._table_options import source_options, table_options
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, OK, Problem
 from q1lab.ground.files import printable
@@ -46,11 +46,10 @@ Examples:
   q1lab import export.csv --baseline gpt2  cfg, seed, iter, train_loss, val_loss
   q1lab import wandb:alice/q1-capstone     a project of Weights & Biases
   q1lab import wandb:alice/q1-capstone --group rope-1
-  q1lab import wandb:alice/lion --arm-key optimizer.name --baseline adamw --metric val/acc""",
+  q1lab import wandb:alice/lion --arm-key optimizer.name --baseline adamw --metric val/acc
+  q1lab import wandb/ --arm-key optimizer.name --baseline adamw     offline runs""",
 )
-@click.argument("path", type=click.Path(path_type=Path), metavar="PATH|wandb:ENTITY/PROJECT")
-@click.option("--baseline", metavar="CFG", help="The arm that is the baseline. Default: baseline.")
-@table_options
+@source_options
 @click.option(
     "--allow",
     multiple=True,
@@ -64,54 +63,74 @@ Examples:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison's record as JSON.")
 def import_(
-    path: Path,
-    baseline: str | None,
+    sources: tuple[str, ...],
     allow: tuple[str, ...],
     group: str | None,
     as_json: bool,
-    **columns: str | None,
+    **named: Any,
 ) -> int:
-    """Take in runs that were trained elsewhere, group them into a study, and compare.
+    """Take in runs that were trained elsewhere, make a study of them, and compare.
 
-    Arms come from `cfg` (baseline and one more), seeds from `seed`. Runs at W&B have both in their
-    config or their name (`modified-seed0`), or under the key that --arm-key and --seed-key name: a
-    key of the config, group, tags or job_type. Runs whose data, config or length differ are
-    refused. A table is read as `q1lab judge` reads it, with the same verdict.
+    It is `q1lab judge --keep`: the same sources, options and verdict. It also takes a whole study
+    (a folder or an archive), a folder of events, and a project of W&B. Of these two, arms come from
+    `cfg` and seeds from `seed` in the config, or from the keys of --arm-key and --seed-key, and
+    runs whose data, config or length differ are refused.
     """
-    from q1lab.doors.imports import outside_runs
-    from q1lab.study import bundle
+    return keep_sources(sources, table_options(**named), allow, group, as_json=as_json)
 
-    options = TableOptions(baseline, **columns)
-    if str(path).startswith(WANDB_PREFIX):
-        project = str(path).removeprefix(WANDB_PREFIX)
+
+def keep_sources(
+    sources: Sequence[str],
+    options: TableOptions,
+    allow: tuple[str, ...] = (),
+    group: str | None = None,
+    *,
+    as_json: bool,
+) -> int:
+    """Make studies of the runs in the sources, and print their comparison."""
+    if not sources and not options.arms:
+        raise Problem("nothing to take in", next="give a SOURCE, or --arm NAME=PATTERN")
+    alone = sources[0] if len(sources) == 1 and not options.arms else ""
+    if alone.startswith(WANDB_PREFIX):
+        project = alone.removeprefix(WANDB_PREFIX)
         record = _read_project(project, group)
         return _print_taken(_take_in_project(project, record, options, allow), as_json=as_json)
     if group is not None:
         raise Problem(f"--group needs a W&B project: {WANDB_PREFIX}ENTITY/PROJECT")
-    if not path.exists():
+    taken = _take_in_own(Path(alone), options, allow, as_json=as_json) if alone else None
+    if taken is not None:
+        return taken
+    if allow:
         raise Problem(
-            f"{path} doesn't exist", next="give a folder of events.jsonl or a CSV", file=path
+            f"--allow {allow[0]}: differences in a table or in logs are named with the verdict, "
+            "not refused",
+            next="leave --allow out",
         )
+    return _print_taken(_take_in_sources(sources, options), as_json=as_json)
+
+
+def _take_in_own(
+    path: Path, options: TableOptions, allow: tuple[str, ...], *, as_json: bool
+) -> int | None:
+    """Take in what q1lab itself wrote: a study's folder or archive, or a folder of events. None for
+    anything else."""
+    from q1lab.doors.imports import outside_runs
+    from q1lab.study import bundle
+
     if path.is_file() and path.suffix != ".csv" and bundle.is_archive(path):
         with bundle.unpacked(path) as unpacked:
             return _import_bundle(unpacked, str(path), as_json=as_json)
     if (path / "study.json").is_file():
-        if baseline or allow:
+        if options.baseline or allow:
             raise Problem(
                 f"{path} is a whole study with its own plan; --baseline and --allow don't apply",
                 file=path,
             )
         return _import_bundle(bundle.read_bundle(path, str(path)), str(path), as_json=as_json)
-    if path.is_file():
-        if allow:
-            raise Problem(
-                f"--allow {allow[0]}: differences in a table are named with its verdict, not "
-                "refused",
-                next="leave --allow out",
-            )
-        return _print_taken(_take_in_table(str(path), options), as_json=as_json)
-    runs = outside_runs.from_folder(path)
-    return _print_taken(take_in_runs(runs, str(path), options, allow), as_json=as_json)
+    if path.is_dir() and outside_runs.has_events(path):
+        runs = outside_runs.from_folder(path)
+        return _print_taken(take_in_runs(runs, str(path), options, allow), as_json=as_json)
+    return None
 
 
 def _take_in_project(
@@ -130,15 +149,16 @@ def _take_in_project(
     return take_in_runs(runs, f"W&B {project}", options, allow, metric, identity_keys)
 
 
-def _take_in_table(path: str, options: TableOptions) -> list[TakenIn]:
-    """Make a study of each arm of a table that is compared with the baseline."""
+def _take_in_sources(sources: Sequence[str], options: TableOptions) -> list[TakenIn]:
+    """Make a study of each arm that is compared with the baseline."""
     from q1lab.commands._store import open_store
     from q1lab.doors.imports import import_study
     from q1lab.record import on_record
-    from q1lab.tables import number_table
+    from q1lab.tables.sources import found_in_sources
 
-    tables = number_table.read_tables(path, options)
-    drafts = [import_study.draft_of_table(table, path) for table in tables]
+    found = found_in_sources(sources, options, one_arm=False)
+    tables = found.tables(options)
+    drafts = [import_study.draft_of_table(table, found.name) for table in tables]
     with open_store() as store:
         names = on_record.names_on_record(store)
     return import_study.take_in(drafts, tables[0].candidates, names)

@@ -1,19 +1,25 @@
-"""`q1lab judge`: the verdict on final numbers from elsewhere; it keeps nothing."""
+"""`q1lab judge`: the verdict on runs from elsewhere."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from q1lab.commands._output import print_json
-from q1lab.commands._table_options import table_options
+from q1lab.commands._table_options import source_options, table_options
 from q1lab.commands._verdict import print_series, print_verdict
-from q1lab.ground.errors import OK, Problem
-from q1lab.tables.found_runs import NumberTable, TableOptions
+from q1lab.ground.errors import FAILED, OK, UNFINISHED, Problem
+from q1lab.ground.text_formats import plural, printable
 
 if TYPE_CHECKING:
     from q1lab.judgment.series_table import SeriesResult
+    from q1lab.tables.found_runs import NumberTable, TableOptions
+
+OF_ARMS, OF_SAMPLE = ("helps", "hurts", "cannot-tell"), ("below", "above", "cannot-tell")
+"""The verdicts that --expect may name, of two arms and of one against a number."""
 
 
 @click.command(
@@ -22,78 +28,163 @@ Examples:
   q1lab judge --baseline 1.91,1.90,1.92 --modified 1.79,1.80,1.85
   q1lab judge runs.csv                          columns cfg, seed, val_loss
   q1lab judge sweep.csv --baseline adamw        every other arm, in one table
-  q1lab judge runs.tsv --baseline adam --arm-key optimizer --metric accuracy
-  wandb-export | q1lab judge - --json"""
+  q1lab judge wandb/ --arm-key optimizer.name --baseline adamw
+  q1lab judge runs/                             TensorBoard, Lightning, HF Trainer
+  q1lab judge --arm base='logs/base*.txt' --arm new='logs/new*.txt' --metric val_loss
+  q1lab judge 'logs/*.txt' --metric-pattern 'val_loss:(?P<value>[0-9.]+)' --against 3.28
+  q1lab judge runs.csv --expect helps           for CI: the exit status
+  q1lab judge runs.csv --keep                   also a study: list, compare, export"""
 )
-@click.argument("file", required=False, metavar="[FILE|-]")
+@source_options
+@click.option("--against", type=float, metavar="NUMBER", help="Judge one arm against a number.")
+@click.option("--keep", is_flag=True, help="Make a study of the runs, as `q1lab import` does.")
 @click.option(
-    "--baseline",
-    metavar="NUMBERS|ARM",
-    help="The baseline's numbers; with a FILE, the baseline's name in it.",
+    "--expect",
+    multiple=True,
+    type=click.Choice(dict.fromkeys((*OF_ARMS, *OF_SAMPLE))),
+    help="Exit with 0 if this is the verdict (of every arm), with 1 if another is, and with 3 if "
+    "there is none. Repeatable: any of them.",
 )
-@table_options
 @click.option("--full", is_flag=True, help="Print everything: figure, tables, notes, scope.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole record as JSON.")
 def judge(
-    file: str | None,
-    baseline: str | None,
-    modified: str | None,
+    sources: tuple[str, ...],
+    against: float | None,
+    keep: bool,
+    expect: tuple[str, ...],
     full: bool,
     as_json: bool,
-    **columns: str | None,
+    **named: Any,
 ) -> int:
-    """Judge final numbers that were trained elsewhere: a CSV, TSV or JSON file, or two lists.
+    """Judge runs that were trained elsewhere: final numbers, or the logs that trainers leave.
 
-    It trains nothing and keeps nothing; `q1lab import` keeps the same numbers as a study, which
-    `q1lab export --format latex` prints as a table. The arms are compared seed by seed if both have
-    the same seeds, else as two groups. Several arms are ranked in one table, and their comparisons
-    with the baseline share 5%. A permutation test's p is in --json.
+    A SOURCE is a file, a folder or a pattern. Tables are CSV, TSV, JSON or JSON lines, a row per
+    run or per step. Logs, one a run, are offline runs of W&B, TensorBoard events, HF's
+    trainer_state.json, Lightning's metrics.csv, JSON lines, a JSON file of one run's numbers, and
+    printed lines with NAME=NUMBER or a pattern. A dash is standard input.
+
+    The arm of a log is that of --arm or --arm-key, else told by its settings or its name, and
+    printed; its seed likewise. Arms are compared seed by seed if both have the same seeds, else as
+    two groups. Several arms are ranked in one table, and their comparisons with the baseline share
+    5%. It trains nothing, and keeps nothing without --keep.
     """
-    from q1lab.tables import number_table
-    from q1lab.tables.judged_table import judge_table
+    options = table_options(**named)
+    if against is not None:
+        return _judge_sample(sources, options, against, keep, expect, full, as_json)
+    _check_expected(expect, OF_ARMS, "--against is given for one arm")
+    if keep:
+        from q1lab.doors.imports.import_command import keep_sources
 
-    options = TableOptions(baseline, modified, **columns)
-    if file is not None:
-        tables = number_table.read_tables(file, options)
-        source = "standard input" if file == "-" else file
-    elif baseline is None or modified is None:
-        raise Problem(
-            "nothing to judge", next="give a FILE, or --baseline 1.91,1.90 --modified 1.79,1.80"
-        )
-    else:
-        tables = [number_table.typed_numbers(baseline, modified, options)]
-        source = "the command line"
-    if len(tables) > 1:
-        from q1lab.judgment import series_table
-        from q1lab.tables.judged_arms import judge_arms
+        if full or expect:
+            raise Problem("--keep prints the study's verdict; leave --full and --expect to judge")
+        return keep_sources(sources, options, as_json=as_json)
+    tables, source = _read(sources, options)
+    if len(tables) == 1:
+        from q1lab.tables.judged_table import judge_table
 
-        arms = judge_arms(tables, source)
+        judgment = judge_table(tables[0], source)
         if as_json:
-            print_json(series_table.series_json(arms))
-            return OK
-        _print_guesses(tables[0])
+            print_json(judgment.to_dict())
+        else:
+            _print_guesses(tables[0].guesses, tables[0].notes)
+            print_verdict(judgment, full=full)
+        return _status([judgment.verdict], expect)
+    from q1lab.judgment import series_table
+    from q1lab.tables.judged_arms import judge_arms
+
+    arms = judge_arms(tables, source)
+    if as_json:
+        print_json(series_table.series_json(arms))
+    else:
+        _print_guesses(tables[0].guesses, tables[0].notes)
         print_series(arms)
         if full:
             _print_each(arms)
-        return OK
-    judgment = judge_table(tables[0], source)
+    return _status([m.comparison.verdict for m in arms.ranked if m.comparison is not None], expect)
+
+
+def _read(sources: Sequence[str], options: TableOptions) -> tuple[list[NumberTable], str]:
+    """A table for each arm that is compared with the baseline, and where they came from."""
+    if sources or options.arms:
+        from q1lab.tables.sources import found_in_sources
+
+        found = found_in_sources(sources, options, one_arm=False)
+        return found.tables(options), found.name
+    if options.baseline is None or options.modified is None:
+        raise Problem(
+            "nothing to judge", next="give a SOURCE, or --baseline 1.91,1.90 --modified 1.79,1.80"
+        )
+    from q1lab.tables.number_table import typed_numbers
+
+    return [typed_numbers(options.baseline, options.modified, options)], "the command line"
+
+
+def _judge_sample(
+    sources: Sequence[str],
+    options: TableOptions,
+    against: float,
+    keep: bool,
+    expect: Sequence[str],
+    full: bool,
+    as_json: bool,
+) -> int:
+    """Judge one arm against a number."""
+    from q1lab.tables.judged_sample import judge_found, typed_sample
+
+    _check_expected(expect, OF_SAMPLE, "with --against the verdict is a side")
+    if not math.isfinite(against):
+        raise Problem("--against is not a finite number")
+    if keep:
+        raise Problem("--keep makes a study of two arms; one against a number is judged only")
+    if sources or options.arms:
+        from q1lab.tables.sources import found_in_sources
+
+        found = found_in_sources(sources, options, one_arm=True)
+    else:
+        found = typed_sample(options)
+    judged = judge_found(found, options, against)
     if as_json:
-        print_json(judgment.to_dict())
+        print_json(judged.to_dict())
+    else:
+        _print_guesses(found.guesses, tuple(found.notes))
+        click.echo(judged.full() if full else f"{judged.short()}\n{REST}")
+    return _status([judged.verdict], expect)
+
+
+REST = "Everything else: the same command with --full"
+
+
+def _check_expected(expect: Sequence[str], known: Sequence[str], why: str) -> None:
+    for word in expect:
+        if word not in known:
+            raise Problem(f"--expect {word}: {why}", next=f"expect {', '.join(known)}")
+
+
+def _status(verdicts: Sequence[str], expect: Sequence[str]) -> int:
+    """The exit status by what was expected, of all verdicts: OK if nothing was."""
+    wanted = {word.replace("-", " ") for word in expect}
+    others = [verdict for verdict in verdicts if verdict not in wanted]
+    if not expect or not others:
         return OK
-    _print_guesses(tables[0])
-    print_verdict(judgment, full=full)
-    return OK
+    shown = ", ".join(dict.fromkeys(verdict.upper() for verdict in others))
+    click.echo(f"q1lab: expected {' or '.join(expect)}, and got {shown}", err=True)
+    return UNFINISHED if "no verdict" in others else FAILED
 
 
-def _print_guesses(table: NumberTable) -> None:
-    """Print the columns that were guessed, and what was left out on reading."""
+def _print_guesses(guesses: Sequence[str], notes: Sequence[str]) -> None:
+    """Print what was guessed, and what was left out on reading."""
     from rich.console import Console
 
     console = Console(highlight=False, markup=False)
-    if table.guesses:
-        console.print(f"Read: {', '.join(table.guesses)}.", style="dim")
-    for note in table.notes:
-        console.print(f"note: {note}", style="dim")
+    if guesses:
+        console.print(f"Read: {', '.join(guesses)}.", style="dim")
+    for note in notes[:MOST_NOTES]:
+        console.print(f"note: {printable(note)}", style="dim")
+    if len(notes) > MOST_NOTES:
+        console.print(f"note: and {plural(len(notes) - MOST_NOTES, 'note')} more", style="dim")
+
+
+MOST_NOTES = 10
 
 
 def _print_each(arms: SeriesResult) -> None:

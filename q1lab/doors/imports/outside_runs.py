@@ -195,6 +195,11 @@ def from_folder(folder: Path) -> list[OutsideRun]:
     return [run_from_events(file, str(file.relative_to(folder))) for file in files]
 
 
+def has_events(folder: Path) -> bool:
+    """True if there is an ``events.jsonl`` below a folder."""
+    return next(_event_files(folder), None) is not None
+
+
 def _event_files(folder: Path) -> Iterator[Path]:
     count = 0
     for root, _, names in os.walk(folder, followlinks=False):

@@ -481,7 +481,7 @@ def test_paths_that_are_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "doesn't exist" in capsys.readouterr().err
     (tmp_path / "empty").mkdir()
     assert run_command_line(["import", str(tmp_path / "empty")]) == 2
-    assert "no events.jsonl" in capsys.readouterr().err
+    assert "no log that is known" in capsys.readouterr().err
     (tmp_path / "bytes.csv").write_bytes(b"\xff\xfe\x00")
     assert run_command_line(["import", str(tmp_path / "bytes.csv")]) == 2
     assert "UTF-8" in capsys.readouterr().err

@@ -21,7 +21,7 @@ from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.tables.cells import MOST_RUNS
 from q1lab.tables.found_runs import TableOptions
-from q1lab.tables.number_table import read_tables
+from q1lab.tables.sources import found_in_sources
 from tests.kit.places import ROOT
 
 BASE, MODIFIED = [1.91, 1.90, 1.92], [1.79, 1.80, 1.85]
@@ -169,7 +169,7 @@ def test_a_table_is_refused_at_the_row_that_it_is_refused_for(tmp_path: Path) ->
     rows = [f"baseline,{seed},3.28\n" for seed in range(MOST_RUNS + 1)]
     (tmp_path / "runs.csv").write_text("arm,seed,val_loss\n" + "".join(rows) + "not,read\n")
     with pytest.raises(Problem, match=f"runs.csv:{MOST_RUNS + 2}: baseline has more than"):
-        read_tables(str(tmp_path / "runs.csv"), TableOptions())
+        found_in_sources([str(tmp_path / "runs.csv")], TableOptions(), one_arm=False)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
@@ -213,7 +213,7 @@ def test_a_table_without_seeds_is_of_runs_and_import_keeps_each(home: Path, tmp_
     CliRunner().invoke(cli, ["export", "--format", "archive", "--output", archive])
     assert "hidden" not in CliRunner().invoke(cli, ["verify", archive, "--cells", "0"]).output
     full = CliRunner().invoke(cli, ["compare", "--full"]).output
-    assert "3 and 5 runs" in full
+    assert "groups of 3 and 5" in full
     assert "run 5" in full
     assert not re.search("seed [0-9]|each of|settings differ|although they differ", full)
 

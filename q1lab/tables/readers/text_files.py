@@ -1,0 +1,95 @@
+"""Reads text: a table (CSV, TSV, JSON, JSON lines), the log of one run in the same forms, one run's
+numbers as JSON, or what a program printed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from q1lab.tables import number_table
+from q1lab.tables.cells import as_number, flattened
+from q1lab.tables.found_runs import TableOptions
+from q1lab.tables.outside_run import VAL
+from q1lab.tables.readers import printed_log
+from q1lab.tables.run_log import RunLog
+from q1lab.tables.table_rows import Rows, delimited_rows
+
+JSON = frozenset({".json", ".jsonl", ".ndjson"})
+JSON_BEGINS = re.compile(r"""\s*(?:\{\s*["}]|\[\s*[\[{"])""")
+"""Printed lines begin otherwise, also with ``[INFO]`` and ``{'loss'``."""
+A_NUMBER = re.compile(r"(?:^|[\s:=])[-+]?\.?\d")
+"""In the cell of a first line: it is no header."""
+
+
+def read(file: Path, log: RunLog, label: str | None, options: TableOptions) -> Rows | RunLog:
+    """The rows of a table, or the log filled. A file with a ``label`` is of that arm."""
+    text, name = number_table.read(str(file)), str(file)
+    if options.pattern is not None:
+        pattern = printed_log.compiled(options.pattern)
+        metric = options.metric or printed_log.metric_of(options.pattern)
+        printed_log.read(iter(text.splitlines()), log, pattern, metric)
+        return log
+    if _is_json(file, text):
+        content = number_table.json_content(text, name)
+        if isinstance(content, Rows):
+            return _table_or_log(content, log, label, options)
+        by_seed = _by_seed(content)
+        if by_seed is not None:
+            return number_table.rows_of_records(by_seed, name)
+        log.tell(content)
+        log.end(content)
+        return log
+    if file.suffix.lower() in (".csv", ".tsv") or _has_header(text):
+        return _table_or_log(delimited_rows(text, name), log, label, options)
+    printed_log.read(iter(text.splitlines()), log, None, "")
+    return log
+
+
+def _table_or_log(
+    rows: Rows, log: RunLog, label: str | None, options: TableOptions
+) -> Rows | RunLog:
+    """Rows with steps and no seed are the log of one run."""
+    if label is None and number_table.has_arms(rows, options):
+        return rows
+    if number_table.has_seeds(rows, options) or not number_table.has_steps(rows):
+        return rows
+    for place, (_, cells) in enumerate(rows):
+        log.row(dict(zip(rows.columns, cells, strict=True)), place)
+    return log
+
+
+def _by_seed(content: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    """The runs of an arm by seed, ``{"0": 1.91}`` or ``{"0": {"val_loss": 1.91}}``, on their own or
+    under one key; None where there are none."""
+    for seeds in (content, *(value for value in content.values() if isinstance(value, dict))):
+        if seeds and all(str(seed).isdecimal() for seed in seeds):
+            return [
+                {"seed": seed, **(dict(flattened(one)) if isinstance(one, dict) else {VAL[0]: one})}
+                for seed, one in seeds.items()
+            ]
+    return None
+
+
+def is_printed(file: Path, text: str) -> bool:
+    """True for what a program printed: no table, no JSON, and a number with its name."""
+    if file.suffix.lower() in (".csv", ".tsv") or _is_json(file, text) or _has_header(text):
+        return False
+    return printed_log.NAMED.search(text[:20_000]) is not None
+
+
+def _is_json(file: Path, text: str) -> bool:
+    return file.suffix.lower() in JSON or JSON_BEGINS.match(text) is not None
+
+
+def _has_header(text: str) -> bool:
+    """True if the first line names columns, and the second has as many cells."""
+    lines = [line for line in text[:20_000].splitlines() if line.strip()][:2]
+    if len(lines) < 2:
+        return False
+    delimiter = next((one for one in "\t;," if one in lines[0]), None)
+    header, first = (line.split(delimiter) if delimiter else [line] for line in lines)
+    names = not any(A_NUMBER.search(cell) for cell in header)
+    numbers = any(as_number(cell) is not None for cell in first)
+    return names and numbers and len(header) == len(first)

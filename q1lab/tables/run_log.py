@@ -1,0 +1,128 @@
+"""One run as its log tells it: numbers by step, final numbers, settings, and how it ended.
+
+A reader of ``q1lab.tables.readers`` fills it. What a log says is untrusted data: it is bounded and
+cleaned here, whichever reader it comes from."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Collection, Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+from q1lab.ground.text_formats import printable
+from q1lab.judgment.metric import LARGEST_COUNT
+from q1lab.tables.cells import MOST_NAMES, as_number, flattened
+from q1lab.tables.outside_run import SEED_KEYS, STEP
+
+LONGEST_FACT = 200
+"""Characters of a setting's value."""
+MOST_NUMBERS = 10_000_000
+"""Numbers that are kept of one log."""
+
+
+class TooMuch(ValueError):
+    """A log that holds more than is read, in words."""
+
+
+class Curve:
+    """A number by step, in the order in which it was logged."""
+
+    def __init__(self) -> None:
+        self._steps, self._values = array("d"), array("d")
+
+    def add(self, step: float, value: float) -> None:
+        self._steps.append(step)
+        self._values.append(value)
+
+    def points(self) -> Iterator[tuple[float, float]]:
+        """Each step with its value; of a step that was logged twice, both."""
+        return zip(self._steps, self._values, strict=True)
+
+
+class RunLog:
+    """The log of one run. ``only`` are the names of the numbers that are wanted; None: all."""
+
+    def __init__(self, only: Collection[str] | None = None) -> None:
+        self.curves: dict[str, Curve] = {}
+        self.finals: dict[str, float] = {}
+        """Final numbers that the log says by themselves."""
+        self.names: dict[str, float | None] = {}
+        """All names of numbers, also of those that aren't wanted, each with its number if it never
+        changes."""
+        self._told: dict[str, str] = {}
+        self.last_step = 0.0
+        self.unfinished = ""
+        """Why the run did not come to its end, in words; empty where nothing says so."""
+        self._only, self._kept = only, 0
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """Settings and properties of the run, nested ones joined by dots. A number that never
+        changes is one, too."""
+        constant = ((name, value) for name, value in self.names.items() if value is not None)
+        return {**{name: f"{value:.12g}" for name, value in constant}, **self._told}
+
+    def add(self, name: str, step: float, value: float) -> None:
+        """Add a number of a step."""
+        if self._wants(name, value) and 0 <= step < LARGEST_COUNT:
+            self._count()
+            self.curves.setdefault(name, Curve()).add(step, value)
+        if 0 <= step < LARGEST_COUNT:
+            self.last_step = max(self.last_step, step)
+
+    def row(self, row: Mapping[str, Any], place: int) -> None:
+        """Add the numbers of one row, under the step that it names, else its ``place``. Texts and
+        a seed are settings."""
+        flat = dict(flattened(row))
+        step_key = next(
+            (key for key in STEP if key in flat and as_number(flat[key]) is not None), None
+        )
+        step = float(place if step_key is None else as_number(flat[step_key]) or 0.0)
+        for key, value in flat.items():
+            number = None if value is None or _is_seed(key) else as_number(value)
+            if number is None:
+                self._tell(key, value)
+            elif key not in STEP and not key.startswith("_"):  # W&B's own: _runtime, _timestamp
+                self.add(key, step, number)
+
+    def end(self, numbers: Mapping[str, Any]) -> None:
+        """Add final numbers."""
+        for key, value in flattened(numbers):
+            number = as_number(value)
+            if number is not None and not key.startswith("_") and self._wants(key, number):
+                self._count()
+                self.finals[key] = number
+
+    def tell(self, facts: Mapping[str, Any]) -> None:
+        """Add settings."""
+        for key, value in flattened(facts):
+            self._tell(key, value)
+
+    def _tell(self, key: str, value: Any) -> None:
+        shown = "" if value is None else printable(str(value)).strip()[:LONGEST_FACT]
+        if shown and (key in self._told or self._has_room(self._told)):
+            self._told[key] = shown
+
+    def _wants(self, name: str, value: float) -> bool:
+        if name not in self.names:
+            if not self._has_room(self.names):
+                raise TooMuch(f"it has numbers under more than {MOST_NAMES:,} names")
+            self.names[name] = value
+        elif self.names[name] != value:
+            self.names[name] = None
+        return self._only is None or name in self._only
+
+    def _count(self) -> None:
+        self._kept += 1
+        if self._kept > MOST_NUMBERS:
+            raise TooMuch(f"it has more than {MOST_NUMBERS:,} numbers; name one with --metric")
+
+    @staticmethod
+    def _has_room(known: Mapping[str, Any]) -> bool:
+        return len(known) < MOST_NAMES
+
+
+@lru_cache(maxsize=MOST_NAMES)
+def _is_seed(key: str) -> bool:
+    return key.rpartition(".")[2].lower() in SEED_KEYS

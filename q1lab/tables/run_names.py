@@ -1,0 +1,157 @@
+"""The arm and the seed of each log: as a person names them, else by its settings, else by its name
+and place."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from q1lab.ground.errors import Problem
+from q1lab.ground.files import printable
+from q1lab.ground.text_formats import first_names
+from q1lab.tables.cells import BadCell, seed_of_cell
+from q1lab.tables.outside_run import ARM_KEYS, NAME, SEED_KEYS, arm_name
+
+SEED = re.compile(r"(?<![A-Za-z])seed[-_=. ]*(\d{1,9})", re.IGNORECASE)
+"""A seed in the name of a file or a folder."""
+NUMBER_AT_END = re.compile(r"[-_. ]*\d+$")
+"""A number that tells the runs of an arm apart, behind its name."""
+AROUND = "-_. "
+"""Characters beside a seed that are no part of a name."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """A run with all that may name it."""
+
+    file: Path
+    label: str | None
+    """The arm that a person named."""
+    facts: Mapping[str, str]
+    """Its settings and properties."""
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Its name, if it has one, and the parts of its path, from the file up."""
+        names = (stem(self.file), *reversed(self.file.parts[:-1]))
+        return (self.facts["name"], *names) if "name" in self.facts else names
+
+
+def stem(file: Path) -> str:
+    """The name of a file without its ending."""
+    return file.name.partition(".")[0] or file.name
+
+
+def arms_of(runs: Sequence[Named], arm_key: str | None) -> tuple[list[str], str]:
+    """The arm of each run, and where it was found. Problem if it can't be told."""
+    if arm_key is not None:
+        found = _by_key(runs, arm_key), f"arms from {arm_key}"
+    elif all(run.label is not None for run in runs):
+        return [_checked(run, run.label or "") for run in runs], ""
+    elif key := _usual_key(runs):
+        found = [run.facts[key] for run in runs], f"arms from {key}"
+    elif names := _by_name(runs):
+        found = names, "arms from the runs' names"
+    else:
+        found = by_path([run.file for run in runs]), "arms from the files' names"
+    arms = [run.label or arm for run, arm in zip(runs, found[0], strict=True)]
+    if len(set(arms)) == len(runs):
+        bare = [NUMBER_AT_END.sub("", arm) for arm in arms]
+        arms = bare if 1 < len(set(bare)) < len(runs) and all(bare) else arms
+    if len(runs) > 2 and len(set(arms)) == len(runs):
+        raise Problem(
+            f"which of these {len(runs)} runs belong together is not clear ({first_names(arms)})",
+            next="name the files of each arm with --arm NAME='PATTERN', or the setting that is the "
+            f"arm with --arm-key; these differ: {_differing(runs)}",
+        )
+    return [_checked(run, arm) for run, arm in zip(runs, arms, strict=True)], found[1]
+
+
+def seeds_of(runs: Sequence[Named], seed_key: str | None) -> tuple[list[int] | None, str]:
+    """The seed of each run, and where it was found; None where any run's is not known."""
+    if seed_key is not None:
+        found, where = _by_key(runs, seed_key), seed_key
+    else:
+        settings = [_seed_setting(run) for run in runs]
+        named = [_seed_in_name(run) for run in runs]
+        found, where = ([*map(str, settings)], "the settings")
+        if None in settings:
+            found, where = ([*map(str, named)], "the names")
+        if None in settings and None in named:
+            return None, "no seeds"
+    try:
+        return [seed_of_cell(seed) for seed in found], f"seeds from {where}"
+    except BadCell as error:
+        raise Problem(f"{where}: {error}", next="name another --seed-key") from None
+
+
+def _by_key(runs: Sequence[Named], key: str) -> list[str]:
+    for run in runs:
+        if key not in run.facts:
+            raise Problem(
+                f"{printable(str(run.file))} has no {printable(key)}",
+                next=f"name another key (these differ: {_differing(runs)}), or give --arm",
+            )
+    return [run.facts[key] for run in runs]
+
+
+def _usual_key(runs: Sequence[Named]) -> str | None:
+    """The usual setting for an arm that all runs have and in which they differ."""
+    for key in ARM_KEYS:
+        values = {run.facts.get(key) for run in runs}
+        if len(values) > 1 and None not in values:
+            return key
+    return None
+
+
+def _by_name(runs: Sequence[Named]) -> list[str] | None:
+    """The arms by names such as ``modified-seed0``; None if a run is called otherwise."""
+    found = [next(filter(None, map(NAME.fullmatch, run.parts[:2])), None) for run in runs]
+    names = [match["cfg"] for match in found if match]
+    return names if len(names) == len(runs) else None
+
+
+def by_path(files: Sequence[Path]) -> list[str]:
+    """The arms by the first part, from the top, in which the paths differ beside their seeds; a
+    file alone is called by its name."""
+    paths = [[*file.parts[:-1], stem(file)] for file in files]
+    for parts in zip(*paths, strict=False):
+        bare = [SEED.sub("", part).strip(AROUND) for part in parts]
+        if len(set(bare)) > 1 and all(bare):
+            return bare
+    same = {SEED.sub("", parts[-1]).strip(AROUND) for parts in paths}
+    return [(same.pop() if len(same) == 1 else "") or "these runs"] * len(files)
+
+
+def _seed_setting(run: Named) -> str | None:
+    keys = [key for key in run.facts if key.rpartition(".")[2].lower() in SEED_KEYS]
+    return run.facts[keys[0]] if keys else None
+
+
+def _seed_in_name(run: Named) -> str | None:
+    found = filter(None, map(SEED.search, run.parts))
+    return next((match[1] for match in found), None)
+
+
+def _differing(runs: Sequence[Named]) -> str:
+    """The settings that could name an arm: more than one value among the runs, and not the seed."""
+    values: dict[str, set[str]] = defaultdict(set)
+    for run in runs:
+        for key, value in run.facts.items():
+            values[key].add(value)
+    names = [
+        key
+        for key, seen in values.items()
+        if 1 < len(seen) < len(runs) and key.rpartition(".")[2].lower() not in SEED_KEYS
+    ]
+    return printable(", ".join(sorted(names)))[:300] or "none"
+
+
+def _checked(run: Named, arm: str) -> str:
+    try:
+        return arm_name(arm, "an arm's name")
+    except ValueError as error:
+        raise Problem(f"{printable(str(run.file))}: {error}", next="name it with --arm") from None

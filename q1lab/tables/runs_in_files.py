@@ -1,0 +1,202 @@
+"""The runs in files: each file is a table of runs or the log of one, and all of them together are
+one set of runs, by arm and seed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from q1lab.ground.errors import Problem, nearest
+from q1lab.ground.files import printable
+from q1lab.ground.text_formats import first_names, plural
+from q1lab.study.run_states import RunState
+from q1lab.tables import number_table, run_names
+from q1lab.tables.cells import BadCell, number_of_cell
+from q1lab.tables.found_runs import Found, TableOptions, mark_ended, named_metric
+from q1lab.tables.outside_run import FINAL, STEP, TRAIN, VAL, OutsideRun
+from q1lab.tables.run_log import RunLog
+from q1lab.tables.run_names import Named
+from q1lab.tables.sources import RunFiles
+from q1lab.tables.table_rows import OF_FILE, Rows
+
+PRINTED = r"say how it is printed: --metric-pattern 'val loss (?P<value>\S+)'"
+RUNS = "these runs"
+"""The name of the one arm that is judged, where nobody named it."""
+NO_METRIC = frozenset({"lr", "learning_rate", "epoch", "grad_norm", "eval_runtime", *STEP, *TRAIN})
+"""Names of numbers that are not the metric."""
+
+
+def found_in_files(
+    name: str, pieces: list[RunFiles], options: TableOptions, *, one_arm: bool
+) -> Found:
+    is_named = options.arms or options.arm_key or options.modified or options.baseline
+    read = [_read(piece, options) for piece in pieces]
+    tables = [
+        (piece, each) for piece, each in zip(pieces, read, strict=True) if isinstance(each, Rows)
+    ]
+    logs = [
+        (piece, each) for piece, each in zip(pieces, read, strict=True) if isinstance(each, RunLog)
+    ]
+    if one_arm and not is_named:
+        logs = [(replace(piece, label=RUNS), log) for piece, log in logs]
+    if tables and logs:
+        raise Problem(
+            f"{tables[0][0].where} is a table of runs, and {logs[0][0].where} is the log of one",
+            next="judge them one after the other",
+        )
+    other = RUNS if one_arm else ""
+    return _of_tables(name, tables, options, other) if tables else _of_logs(name, logs, options)
+
+
+def _read(piece: RunFiles, options: TableOptions) -> Rows | RunLog:
+    """The rows of a table, or the log of a run. Problem, with the file, for a damaged one."""
+    only = None if options.metric is None else {options.metric, *TRAIN}
+    log = RunLog(only)
+    try:
+        if piece.form is None:
+            from q1lab.tables.readers import text_files
+
+            return text_files.read(piece.files[0], log, piece.label, options)
+        from q1lab.ground import plugin_finder
+
+        plugin_finder.load(piece.form.read)(piece.files, log)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise Problem(f"cannot read {piece.where}: {reason}", file=piece.files[0]) from None
+    except ValueError as error:
+        raise Problem(f"{piece.where}: {printable(str(error))}", file=piece.files[0]) from None
+    return log
+
+
+def _of_tables(
+    name: str, tables: Sequence[tuple[RunFiles, Rows]], options: TableOptions, otherwise: str
+) -> Found:
+    """The runs of several tables, each with a column of arms or of one arm, which is called
+    ``otherwise``, else as its file."""
+    whole: Found | None = None
+    by_path = run_names.by_path([piece.files[0] for piece, _ in tables])
+    for (piece, rows), name_of_file in zip(tables, by_path, strict=True):
+        each = _of_table(rows, piece.label, otherwise or name_of_file, options)
+        if whole is None:
+            whole, options = replace(each, name=name), replace(options, metric=each.metric.name)
+            continue
+        if each.has_seeds != whole.has_seeds:
+            raise Problem(
+                f"{piece.where} and {tables[0][0].where}: one has seeds, and the other has none",
+                next="judge them one after the other",
+            )
+        _join(whole, each, piece)
+    assert whole is not None, "there is one table at least"
+    return whole
+
+
+def _of_table(rows: Rows, label: str | None, otherwise: str, options: TableOptions) -> Found:
+    if label is None and number_table.has_arms(rows, options):
+        return number_table.found_in_rows(rows, options)
+    of_arm = rows.of_arm(label or otherwise)
+    return number_table.found_in_rows(of_arm, replace(options, arm_key=OF_FILE))
+
+
+def _join(whole: Found, each: Found, piece: RunFiles) -> None:
+    """Add the runs of a further table."""
+    for arm, runs in each.arms.items():
+        first = 0 if whole.has_seeds else len(whole.arms.get(arm, ()))
+        for seed, run in runs.items():
+            run.seed = seed + first
+            try:
+                whole.add(run)
+            except BadCell as error:
+                raise Problem(f"{piece.where}: {error}", file=piece.files[0]) from None
+    whole.notes.extend(each.notes)
+
+
+def _of_logs(name: str, logs: Sequence[tuple[RunFiles, RunLog]], options: TableOptions) -> Found:
+    """The runs of logs, each of which is of one run."""
+    named = [Named(piece.files[0], piece.label, log.facts) for piece, log in logs]
+    arms, arms_from = run_names.arms_of(named, options.arm_key)
+    seeds, seeds_from = run_names.seeds_of(named, options.seed_key)
+    metric = (
+        options.metric or _of_pattern(options.pattern) or _metric(name, [log for _, log in logs])
+    )
+    guesses = [plural(len(logs), "run"), *filter(None, (arms_from, seeds_from))]
+    if options.metric is None:
+        guesses.append(f"metric {metric}")
+    found = Found(name, named_metric(metric, options.better), seeds is not None, tuple(guesses))
+    _check_reported(metric, name, [log for _, log in logs])
+    for place, (piece, log) in enumerate(logs):
+        arm = arms[place]
+        seed = len(found.arms.get(arm, ())) if seeds is None else seeds[place]
+        try:
+            found.add(_run(piece.where, log, metric, arm, seed))
+        except BadCell as error:
+            raise Problem(f"{piece.where}: {error}", file=piece.files[0]) from None
+    found.align_ends()
+    return found
+
+
+def _run(where: str, log: RunLog, metric: str, arm: str, seed: int) -> OutsideRun:
+    """A run by its log: it counts by its final number, else by the last of its curve."""
+    run = OutsideRun(where, arm, seed, state=RunState.FAILED, message=log.unfinished or None)
+    run.evals = _points(log, metric)
+    trains = [_points(log, name) for name in TRAIN if name != metric and name in log.curves]
+    run.train = max(trains, key=len, default={})
+    run.conditions = number_table.conditions_of(log.facts)
+    run.config = {key: value for key, value in log.facts.items() if key in run.conditions}
+    run.ended_at = log.last_step
+    if run.message is not None:
+        return run
+    if metric in log.finals:
+        mark_ended(run, number_of_cell(log.finals[metric]))
+    elif run.evals:
+        last = run.evals[max(run.evals)]
+        mark_ended(run, None if last is None else number_of_cell(last))
+    else:
+        run.message = f"no {metric}"
+    return run
+
+
+def _points(log: RunLog, name: str) -> dict[float, float | None]:
+    """A curve by step; of a step that was logged twice, the later number. None for one that is not
+    finite."""
+    if name not in log.curves:
+        return {}
+    return {
+        step: value if math.isfinite(value) else None for step, value in log.curves[name].points()
+    }
+
+
+def _check_reported(metric: str, name: str, logs: Sequence[RunLog]) -> None:
+    """Raise a Problem, with the names there are, if no log has a number of this name."""
+    names = list(dict.fromkeys(key for log in logs for key in log.names))
+    if metric not in names:
+        known = nearest(metric, names)[:300] if names else PRINTED
+        raise Problem(f"{name}: no run reports {printable(metric)}", next=known)
+
+
+def _of_pattern(typed: str | None) -> str:
+    """The metric that a pattern reads; empty without a pattern."""
+    if typed is None:
+        return ""
+    from q1lab.tables.readers import printed_log
+
+    return printed_log.metric_of(typed)
+
+
+def _metric(name: str, logs: Sequence[RunLog]) -> str:
+    """The metric by its usual name, or the only number that all runs report."""
+    names = [key for key in logs[0].names if all(key in log.names for log in logs)] if logs else []
+    for usual in (*FINAL, *VAL):
+        for key in names:
+            if key.lower().replace(" ", "_") == usual:
+                return key
+    others = [key for key in names if key.lower() not in NO_METRIC]
+    if len(others) == 1:
+        return others[0]
+    if not others:
+        every = list(dict.fromkeys(key for log in logs for key in log.names))
+        told = f" ({first_names(every, 12)})" if every else ""
+        raise Problem(f"{name}: no number is in all runs{told}", next="" if every else PRINTED)
+    raise Problem(
+        f"{name}: which number is the metric? ({first_names(others, 12)})", next="say --metric NAME"
+    )

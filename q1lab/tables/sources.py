@@ -1,0 +1,168 @@
+"""Sources of runs: files, folders and patterns of files. Each file is read by the reader of its
+form, and all of them together are one set of runs, by arm and seed.
+
+Everything here is untrusted data: it is bounded, and links inside a folder are not followed.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from itertools import islice
+from pathlib import Path
+
+from q1lab.ground.errors import Problem
+from q1lab.ground.files import printable
+from q1lab.ground.hooks import LogForm
+from q1lab.ground.text_formats import plural
+from q1lab.tables import number_table
+from q1lab.tables.found_runs import Found, TableOptions
+from q1lab.tables.outside_run import MAX_FILES
+from q1lab.tables.readers import FORMS, fits, form_of, forms
+
+MOST_ENTRIES = 200_000
+"""Entries of a folder and all below it."""
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """The files of one run, or a file of text, which may hold several."""
+
+    files: tuple[Path, ...]
+    label: str | None
+    """The arm that a person named."""
+    form: LogForm | None = None
+    """None for text."""
+
+    @property
+    def where(self) -> str:
+        """Its place, for messages."""
+        first = self.files[0]
+        return printable(str(first if len(self.files) == 1 else first.parent))
+
+
+def found_in_sources(sources: Sequence[str], options: TableOptions, *, one_arm: bool) -> Found:
+    """All runs of the sources. ``one_arm``: they may all be of one arm. Problem, with the place,
+    for what can't be read or understood."""
+    named = [*((None, source) for source in sources), *options.arms]
+    if [source for _, source in named] == ["-"]:
+        return number_table.found_in_text(number_table.read("-"), "standard input", options)
+    pieces, notes = _once(piece for label, source in named for piece in _pieces(label, source))
+    name = named[0][1] if len(named) == 1 else plural(len(pieces), "file")
+    if len(pieces) == 1 and not one_arm and not options.arms and _is_table(pieces[0], options):
+        (file,) = pieces[0].files
+        return number_table.found_in_text(number_table.read(str(file)), str(file), options)
+    from q1lab.tables.runs_in_files import found_in_files
+
+    found = found_in_files(name, pieces, options, one_arm=one_arm)
+    found.notes[:0] = notes
+    return found
+
+
+# ── files
+
+
+def _pieces(label: str | None, source: str) -> list[RunFiles]:
+    """The runs and text files that a file, a folder or a pattern names."""
+    path = Path(source).expanduser()
+    if not os.path.lexists(path) and glob.has_magic(source):
+        found = glob.iglob(str(path), recursive=True)  # noqa: PTH207 (a pattern with its folder)
+        matches = list(islice(found, MAX_FILES + 1))
+        if not matches:
+            raise Problem(f"no file fits {printable(source)!r}")
+        if len(matches) > MAX_FILES:
+            raise Problem(f"more than {MAX_FILES:,} files fit {printable(source)!r}")
+        return _grouped([piece for match in sorted(matches) for piece in _at(label, Path(match))])
+    return _grouped(_at(label, path))
+
+
+def _at(label: str | None, path: Path) -> list[RunFiles]:
+    if str(path).startswith("wandb:"):
+        raise Problem(
+            f"{path} is not on this machine", next=f"`q1lab judge --keep {path}` reads it"
+        )
+    if not path.exists():
+        raise Problem(f"{path} doesn't exist", next="give a file, a folder or a pattern", file=path)
+    if path.is_dir():
+        return _in_folder(label, path)
+    form = form_of(path)
+    return [RunFiles((path,), label, None if form is None else form[1])]
+
+
+def _in_folder(label: str | None, folder: Path) -> list[RunFiles]:
+    """The runs below a folder, of the first form that any file there has."""
+    files = list(_files(folder))
+    for _, form in forms():
+        of_form = sorted(file for file in files if fits(form, file.name))
+        if len(of_form) > MAX_FILES:
+            raise Problem(f"{folder} holds more than {MAX_FILES:,} logs", file=folder)
+        if of_form:
+            return [RunFiles((file,), label, form) for file in of_form]
+    if any(file.name == "events.jsonl" for file in files):
+        raise Problem(f"{folder} holds runs of q1lab", next=f"`q1lab import {folder}`", file=folder)
+    raise Problem(
+        f"{folder} holds no log that is known by its name ({', '.join(FORMS)})",
+        next=f"name the files of each arm: --arm base='{folder}/base*' --arm new='{folder}/new*'",
+        file=folder,
+    )
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """The plain files below a folder."""
+    count = 0
+    for root, _, names in os.walk(folder, followlinks=False):
+        for name in names:
+            count += 1
+            if count > MOST_ENTRIES:
+                raise Problem(
+                    f"{folder} holds more than {MOST_ENTRIES:,} files",
+                    next="give the folder of the runs",
+                    file=folder,
+                )
+            file = Path(root, name)
+            if not file.is_symlink():
+                yield file
+
+
+def _grouped(pieces: Iterable[RunFiles]) -> list[RunFiles]:
+    """The same with the files of one run together."""
+    grouped: dict[object, RunFiles] = {}
+    for piece in pieces:
+        key: object = piece.files
+        if piece.form is not None and piece.form.by_folder:
+            folder = piece.files[0].parent
+            is_part = piece.form.parts and fnmatchcase(folder.name, piece.form.parts)
+            key = folder.parent if is_part else folder
+        before = grouped.get(key)
+        grouped[key] = (
+            piece if before is None else replace(before, files=(*before.files, *piece.files))
+        )
+    return list(grouped.values())
+
+
+def _once(pieces: Iterable[RunFiles]) -> tuple[list[RunFiles], list[str]]:
+    """Each run once, also where a link or a second pattern names it again."""
+    seen: dict[object, RunFiles] = {}
+    notes = []
+    for piece in pieces:
+        real = tuple(os.path.realpath(file) for file in piece.files)
+        other = seen.setdefault(real, piece)
+        if other.label != piece.label:
+            raise Problem(f"{piece.where} is of two arms, {other.label} and {piece.label}")
+        if other is not piece:
+            notes.append(f"{piece.where} is {other.where} once more, and is used once")
+    return list(seen.values()), notes
+
+
+def _is_table(piece: RunFiles, options: TableOptions) -> bool:
+    """True for a file of text that is not what a program printed."""
+    if piece.form is not None or options.pattern is not None:
+        return False
+    if piece.files[0].suffix.lower() in (".csv", ".tsv"):
+        return True
+    from q1lab.tables.readers import text_files
+
+    return not text_files.is_printed(piece.files[0], number_table.read(str(piece.files[0])))

@@ -1,0 +1,513 @@
+"""Runs as other libraries write them down: each form is read as it is, or refused with the cure."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import shutil
+import struct
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from q1lab.ground import paths, plugin_finder
+from q1lab.ground.hooks import LogForm, Plugin
+from q1lab.study import studies
+from q1lab.tables.readers import tfevents, wandb_run
+from q1lab.tables.readers.metrics_csv import SETTING
+from q1lab.tables.run_log import RunLog
+from tests.kit import outside_records
+from tests.kit.commands import q1lab
+from tests.kit.outside_records import FINAL
+
+RECORDS = Path(__file__).parent / "records"
+MEAN = sum(FINAL["new"]) / 3 - sum(FINAL["base"]) / 3
+FORMS = {
+    "offline": ["--arm-key", "optimizer.name"],
+    "tensorboard": [],
+    "tensorboardX": [],
+    "trainer": [],
+    "lightning": [],
+}
+
+
+@pytest.fixture(autouse=True)
+def where_one_stands(working_folder: None, tmp_path: Path) -> None:
+    os.chdir(tmp_path)
+
+
+def judged(*words: str) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads(q1lab("judge", *words, "--json").stdout)
+    return record
+
+
+def refused(*words: str) -> str:
+    (line,) = q1lab("judge", *words, code=2).stderr.splitlines()
+    return line
+
+
+def check_difference(record: dict[str, Any], headline: str = "paired") -> None:
+    assert record["difference"]["mean"] == pytest.approx(MEAN, abs=1e-6)
+    assert record["difference"]["headline"] == headline
+    assert (record["baseline"], record["variant"]) == ("base", "new")
+
+
+# ── the forms
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_gives_the_same_difference(form: str) -> None:
+    words = [str(RECORDS / form), *FORMS[form], "--baseline", "base"]
+    check_difference(judged(*words))
+    told = q1lab("judge", *words).stdout
+    assert told.startswith("Read: 6 runs, arms from ")
+    assert "seeds from " in told
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", FORMS)
+def test_the_installed_library_writes_what_is_read(form: str, tmp_path: Path) -> None:
+    library, write = outside_records.WRITERS[form]
+    try:
+        importlib.import_module(library)
+    except ModuleNotFoundError:
+        pytest.skip(f"{library} is not installed")
+    write(tmp_path / "runs")
+    check_difference(judged("runs", *FORMS[form], "--baseline", "base"))
+
+
+def test_wandb_s_records_are_those_of_its_own_messages() -> None:
+    messages = pytest.importorskip("wandb.proto.wandb_internal_pb2")
+    for file in sorted((RECORDS / "offline").rglob("*.wandb")):
+        rows, finals = [], {}
+        for data in wandb_run._records(file):
+            record = messages.Record.FromString(data)
+            if record.HasField("history"):
+                items = record.history.item
+                rows.append({item.nested_key[0]: json.loads(item.value_json) for item in items})
+            for item in record.summary.update:
+                finals[(item.nested_key or [item.key])[0]] = json.loads(item.value_json)
+        log = RunLog()
+        wandb_run.read([file], log)
+        assert [value for _, value in log.curves["val/loss"].points()] == [
+            row["val/loss"] for row in rows
+        ]
+        assert [step for step, _ in log.curves["val/loss"].points()] == [
+            row["iter"] for row in rows
+        ]
+        assert log.finals["val/loss"] == finals["val/loss"]
+
+
+@pytest.mark.slow
+def test_a_run_of_wandb_that_crashed_or_failed_leaves_no_verdict(tmp_path: Path) -> None:
+    pytest.importorskip("wandb")
+    shutil.copytree(RECORDS / "offline", tmp_path / "runs")
+    outside_records.wandb_run(tmp_path / "runs", "new", 4, 1.8, "fail")
+    cut(tmp_path / "runs", "new-2")
+    words = ["runs", "--arm-key", "optimizer.name", "--baseline", "base"]
+    record = judged(*words)
+    assert (record["verdict"], record["reason"]) == ("no verdict", "incomplete")
+    told = " ".join(q1lab("judge", *words, "--full").stdout.split())
+    assert "2 of 7 runs have not finished" in told
+    assert "new, seed 2 (no end on record: it crashed, or runs)" in told
+    assert "new, seed 4 (ended with status 1)" in told
+
+
+@pytest.mark.slow
+def test_a_run_of_wandb_that_was_killed_at_once_is_refused_by_name(tmp_path: Path) -> None:
+    pytest.importorskip("wandb")
+    outside_records.wandb_run(tmp_path / "runs", "new", 3, 1.8, "kill")
+    line = refused("runs", "--against", "1")
+    assert "its run was killed before the client wrote anything" in line
+    assert ".wandb" in line
+
+
+def cut(folder: Path, name: str) -> Path:
+    """Leave what a crash leaves of a run: the beginning of its file."""
+    (whole,) = (one for one in folder.rglob("*.wandb") if name.encode() in one.read_bytes())
+    whole.write_bytes(whole.read_bytes()[:900])
+    return whole
+
+
+def test_a_second_try_takes_the_place_of_a_run_that_crashed(tmp_path: Path) -> None:
+    shutil.copytree(RECORDS / "offline", tmp_path / "runs")
+    shutil.copytree(RECORDS / "offline", tmp_path / "runs" / "before")
+    crashed = cut(tmp_path / "runs" / "before", "new-2")
+    for run in (tmp_path / "runs" / "before").iterdir():
+        if run != crashed.parent:
+            shutil.rmtree(run)
+    words = ["judge", "runs", "--arm-key", "optimizer.name", "--baseline", "base"]
+    told = " ".join(q1lab(*words).stdout.split())
+    assert "new, seed 2, is there twice: one is not used (no end on record" in told
+    check_difference(judged(*words[1:]))
+
+
+def test_checkpoints_are_parts_of_their_run_and_one_that_stopped_is_told(tmp_path: Path) -> None:
+    shutil.copytree(RECORDS / "trainer", tmp_path / "runs")
+    for name in ("trainer_state.json", "checkpoint-30/trainer_state.json"):
+        (tmp_path / "runs" / "new-seed2" / name).unlink()
+    record = judged("runs", "--baseline", "base")
+    assert record["reason"] == "incomplete"
+    assert "new, seed 2 (stopped at step 20 of 30)" in " ".join(record["short"])
+    state = tmp_path / "runs" / "new-seed2" / "checkpoint-20" / "trainer_state.json"
+    told = json.loads(state.read_text())
+    told["stateful_callbacks"] = {"TrainerControl": {"args": {"should_training_stop": True}}}
+    state.write_text(json.dumps(told))
+    short = " ".join(judged("runs", "--baseline", "base")["short"])
+    assert "new, seed 2 ended at step 20, not 30" in short
+
+
+def test_what_hparams_yaml_says_in_nested_lines_is_left_out() -> None:
+    lines = {
+        "optimizer: adam": ("optimizer", "adam"),
+        "seed: 3": ("seed", "3"),
+        "name: 'a b'": ("name", "a b"),
+        "layers: [1, 2]": None,
+        "model: !!python/object:os.system": None,
+        "  nested: 1": None,
+        "text: |": None,
+    }
+    for line, expected in lines.items():
+        found = SETTING.fullmatch(line)
+        assert (found and found.groups()) == expected, line
+
+
+# ── damage
+
+
+def event_file(tmp_path: Path) -> Path:
+    (file,) = (RECORDS / "tensorboard" / "base_seed0").iterdir()
+    return Path(shutil.copy(file, tmp_path / file.name))
+
+
+def test_an_event_file_of_a_killed_writer_is_read_to_its_last_whole_event(tmp_path: Path) -> None:
+    file = event_file(tmp_path)
+    file.write_bytes(file.read_bytes()[:-7])
+    log = RunLog()
+    tfevents.read([file], log)
+    assert len([*log.curves["loss/val"].points()]) == 2
+
+
+@pytest.mark.parametrize("at", [3, 9, 40, -20])
+def test_a_damaged_event_file_is_refused_with_its_place(at: int, tmp_path: Path) -> None:
+    file = event_file(tmp_path)
+    data = bytearray(file.read_bytes())
+    data[at] ^= 0x41
+    file.write_bytes(data)
+    line = refused(str(file), "--against", "1")
+    assert file.name in line
+    assert "damaged" in line
+
+
+def test_pictures_and_histograms_in_an_event_file_are_passed_over(tmp_path: Path) -> None:
+    file = event_file(tmp_path)
+    size = struct.pack("<Q", tfevents.LARGEST + 1)
+    picture = size + struct.pack("<I", tfevents._masked(size)) + bytes(tfevents.LARGEST + 5)
+    file.write_bytes(picture + file.read_bytes() + picture)
+    log = RunLog()
+    tfevents.read([file], log)
+    assert len([*log.curves["loss/val"].points()]) == 3
+
+
+@pytest.mark.parametrize("at", [1, 9, 60, 500])
+def test_a_damaged_run_of_wandb_is_refused_with_its_place(at: int, tmp_path: Path) -> None:
+    file = Path(shutil.copy(next((RECORDS / "offline").rglob("*.wandb")), tmp_path))
+    data = bytearray(file.read_bytes())
+    data[at] ^= 0x41
+    file.write_bytes(data)
+    line = refused(str(file), "--against", "1")
+    assert file.name in line
+    assert "damaged" in line or "no file of W&B" in line
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("trainer_state.json", '{"log_history": 3}', "has no log_history"),
+        ("trainer_state.json", "[" * 10_000, "trainer_state.json"),
+        ("metrics.csv", 'step,val_loss\n1,"2', "metrics.csv"),
+        (
+            "runs.jsonl",
+            '{"step": 1, "val_loss": 2}\n{"step": 2, "val_loss": 1}\n{"st',
+            ":3: not JSON",
+        ),
+        ("log.txt", "val_loss=1e12\n", "too large to be a metric"),
+        ("log.txt", "val_loss=1.9\n", "1 run: a verdict needs at least 3"),
+        ("a.json", "[1, 2]", "neither rows nor arms"),
+        ("model.safetensors", "\x00\x01\x02\x80", "is not UTF-8 text"),
+    ],
+)
+def test_a_file_that_can_t_be_used_gets_one_line(
+    name: str, text: str, words: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(text.encode("latin-1"))
+    done = q1lab("judge", name, "--against", "1", code=None)
+    assert words in done.stdout + done.stderr
+    assert len(done.stderr.splitlines()) <= 1
+
+
+def test_pipes_folders_and_absent_files_get_one_line(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "run-1.wandb")
+    assert "a named pipe" in refused("run-1.wandb", "--against", "1")
+    assert "doesn't exist" in refused("nothing")
+    assert "no file fits 'nothing*'" in refused("nothing*")
+    (tmp_path / "empty").mkdir()
+    assert "TensorBoard events" in refused("empty")
+    assert "`q1lab judge --keep wandb:a/b` reads it" in refused("wandb:a/b")
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "events.jsonl").touch()
+    assert "`q1lab import own`" in refused("own")
+
+
+def test_a_folder_of_thousands_of_files_is_searched_up_to_a_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from q1lab.tables import sources
+
+    for number in range(50):
+        (tmp_path / f"{number}.pt").touch()
+    monkeypatch.setattr(sources, "MOST_ENTRIES", 49)
+    assert "more than 49 files" in refused(".")
+
+
+# ── arms and seeds
+
+
+def write_logs(tmp_path: Path, name: str = "{arm}_{seed}.txt", line: str = "") -> None:
+    line = line or "step:{step}/200 val_loss:{value:.4f} train_time:{step}ms\n"
+    for arm, finals in FINAL.items():
+        for seed, final in enumerate(finals):
+            file = tmp_path / name.format(arm=arm, seed=seed)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            points = [(step, final + 0.2 - step / 1000) for step in (0, 100, 200)]
+            file.write_text(
+                "".join(
+                    line.format(step=step, value=value, arm=arm, seed=seed)
+                    for step, value in points
+                )
+            )
+
+
+GLOBS = ["--arm", "base=base*", "--arm", "new=new*"]
+PATTERN = "--metric-pattern", r"val_loss:(?P<value>\S+)"
+
+
+def test_arms_are_patterns_of_files_and_the_first_is_the_baseline(tmp_path: Path) -> None:
+    write_logs(tmp_path)
+    for reading in ([], ["--metric", "val_loss"], PATTERN):
+        check_difference(judged(*GLOBS, *reading), "welch")
+    swapped = judged("--arm", "new=new*", "--arm", "base=base*")
+    assert swapped["baseline"] == "new"
+    assert judged("--arm", "new=new*", "--arm", "Baseline=base*")["baseline"] == "Baseline"
+    told = q1lab("judge", *GLOBS).stdout
+    assert "no seeds" in told
+    assert "(lower is better; two groups of 3)" in told
+
+
+def test_the_words_of_names_tell_the_arms_and_the_numbers_the_runs(tmp_path: Path) -> None:
+    write_logs(tmp_path)
+    check_difference(judged("*.txt", "--baseline", "base"), "welch")
+    write_logs(tmp_path, "runs/{arm}/seed_{seed}/out.log")
+    check_difference(judged("runs/*/*/*.log", "--baseline", "base"))
+
+
+def test_runs_whose_names_tell_no_arm_are_refused_with_the_settings_that_differ() -> None:
+    line = refused(str(RECORDS / "offline"))
+    assert "which of these 6 runs belong together is not clear" in line
+    assert line.endswith("these differ: optimizer.name")
+
+
+def test_a_key_that_no_run_has_is_refused_with_those_that_differ() -> None:
+    line = refused(str(RECORDS / "lightning"), "--arm-key", "optimiser")
+    assert "has no optimiser" in line
+    assert "these differ: optimizer" in line
+
+
+def test_json_lines_and_json_objects_are_runs_with_their_settings(tmp_path: Path) -> None:
+    for arm, finals in FINAL.items():
+        for seed, final in enumerate(finals):
+            config = {"config": {"optimizer": {"name": arm}, "seed": seed, "lr": 0.1}}
+            rows = [config, *({"step": n, "val": {"loss": final + 1 - n / 9}} for n in (0, 9))]
+            run = tmp_path / f"{arm}{seed}"
+            run.mkdir()
+            (run / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+            (run / "final.json").write_text(
+                json.dumps({"val_loss": final, "seed": seed, "arm": arm})
+            )
+    named = ["--arm-key", "config.optimizer.name", "--metric", "val.loss", "--baseline", "base"]
+    check_difference(judged("*/log.jsonl", *named))
+    check_difference(judged("*/final.json", "--baseline", "base"))
+
+
+def test_tables_are_arms_by_their_files(tmp_path: Path) -> None:
+    for arm, finals in FINAL.items():
+        rows = "".join(f"{seed},{final}\n" for seed, final in enumerate(finals))
+        (tmp_path / f"{arm}.csv").write_text(f"seed,val_loss\n{rows}")
+        by_seed = {
+            str(seed): {"val_loss": final, "val_bpb": 1} for seed, final in enumerate(finals)
+        }
+        record = {"author": "somebody", "seed_results": by_seed}
+        (tmp_path / f"{arm}.json").write_text(json.dumps(record))
+        lines = "".join(f"{final}\n" for final in finals)
+        (tmp_path / f"{arm}.txt").write_text(f"val_loss\n{lines}")
+    check_difference(judged("--arm", "base=base.csv", "--arm", "new=new.csv"))
+    check_difference(judged("base.csv", "new.csv", "--baseline", "base"))
+    check_difference(
+        judged("--arm", "base=base.json", "--arm", "new=new.json", "--metric", "val_loss")
+    )
+    check_difference(judged("--arm", "base=base.txt", "--arm", "new=new.txt"), "welch")
+    assert "one has seeds, and the other has none" in refused(
+        "base.csv", "new.txt", "--baseline", "base"
+    )
+
+
+def test_a_file_is_used_once_however_often_it_is_named(tmp_path: Path) -> None:
+    write_logs(tmp_path)
+    (tmp_path / "base_latest.txt").symlink_to("base_2.txt")
+    told = q1lab("judge", *GLOBS).stdout
+    assert "base_latest.txt is base_2.txt once more, and is used once" in " ".join(told.split())
+    check_difference(judged(*GLOBS), "welch")
+    assert "is of two arms, a and b" in refused("--arm", "a=base*", "--arm", "b=base_0.txt")
+    shutil.copy("base_0.txt", "base_seed0.txt")
+    shutil.copy("base_0.txt", "base_seed0_again.txt")
+    line = refused("base_seed0*", "new_0.txt", "--baseline", "base", "--arm-key", "x")
+    assert "has no x" in line
+
+
+def test_two_runs_of_one_seed_are_refused(tmp_path: Path) -> None:
+    write_logs(tmp_path, "{arm}_seed{seed}.txt")
+    shutil.copy("base_seed0.txt", "base_seed0b.txt")
+    assert "base has seed 0 twice, also in base_seed0.txt" in refused(*GLOBS)
+
+
+def test_links_inside_a_folder_are_not_followed(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    shutil.copytree(RECORDS / "tensorboard" / "new_seed2", outside)
+    shutil.copytree(RECORDS / "tensorboard", tmp_path / "runs")
+    (tmp_path / "runs" / "new_seed3").symlink_to(outside)
+    check_difference(judged("runs", "--baseline", "base"))
+
+
+def test_numbers_that_are_not_finite_and_runs_without_the_metric_leave_no_verdict(
+    tmp_path: Path,
+) -> None:
+    write_logs(tmp_path)
+    (tmp_path / "new_2.txt").write_text("step:100/200 val_loss:1.9\nstep:200/200 val_loss:nan\n")
+    assert judged(*GLOBS)["reason"] == "diverged"
+    (tmp_path / "new_2.txt").write_text("step:100/200 loss:1.9\nTraceback: killed\n")
+    record = judged(*GLOBS, "--metric", "val_loss")
+    assert record["reason"] == "incomplete"
+    assert "no val_loss" in " ".join(record["short"])
+    assert "no number is in all runs" in refused(*GLOBS)
+
+
+def test_runs_of_other_lengths_and_settings_are_told(tmp_path: Path) -> None:
+    write_logs(tmp_path)
+    text = (tmp_path / "new_2.txt").read_text()
+    (tmp_path / "new_2.txt").write_text("".join(text.splitlines(keepends=True)[:2]))
+    short = " ".join(judged(*GLOBS)["short"])
+    assert "new, run 3 ended at step 100, not 200" in short
+    words = [str(RECORDS / "lightning"), "--baseline", "base", "--arm-key", "optimizer"]
+    assert "learning rate" not in q1lab("judge", *words, "--full").stdout
+
+
+def test_rows_out_of_order_count_by_their_steps(tmp_path: Path) -> None:
+    write_logs(tmp_path)
+    for file in tmp_path.glob("*.txt"):
+        file.write_text("".join(reversed(file.read_text().splitlines(keepends=True))))
+    check_difference(judged(*GLOBS), "welch")
+
+
+def test_several_arms_share_one_level(tmp_path: Path) -> None:
+    write_logs(tmp_path)
+    write_logs(tmp_path, "third_{seed}.{arm}")
+    words = [*GLOBS, "--arm", "other=third_*.new"]
+    record = judged(*words)
+    assert record["correction"]["each"] == pytest.approx(0.025)
+    assert {member["name"] for member in record["members"]} == {"new", "other"}
+    assert "2 modifications against base" in q1lab("judge", *words).stdout
+
+
+def test_a_printed_log_is_read_by_its_names_or_by_a_pattern(tmp_path: Path) -> None:
+    lines = {
+        "step {step}: train loss 1.0, val loss {value:.4f} (best val loss 1.5)\n": [],
+        "iter {step} | val/loss={value:.6f} | lr=1e-3\n": [],
+        "{{'epoch': {step}, 'eval_loss': {value:.4f}}}\n": ["--metric", "eval_loss"],
+        "Step {step} | Validation bpb: {value:.4f}\n": ["--metric-pattern", "nanochat"],
+        "Epoch {step}: {value:.4f} is the loss\n": [
+            *("--metric-pattern", r"Epoch (?P<step>\d+): (?P<value>\S+) is the loss"),
+            *("--metric", "loss"),
+        ],
+    }
+    for line, words in lines.items():
+        write_logs(tmp_path, line=line)
+        check_difference(judged(*GLOBS, *words), "welch")
+    assert "no group for the number" in refused(*GLOBS, "--metric-pattern", "loss")
+    assert "matches everything" in refused(*GLOBS, "--metric-pattern", "(a*)")
+    assert "say --metric NAME" in refused(*GLOBS, "--metric-pattern", r"(?P<value>\d+\.\d+)")
+
+
+def test_the_patterns_by_name_are_those_of_run() -> None:
+    from labs.loop import PATTERNS
+    from q1lab.tables.readers import printed_log
+
+    assert printed_log.PATTERNS == PATTERNS
+
+
+@pytest.mark.parametrize("item", ["base", "=x", "base="])
+def test_an_arm_without_a_name_or_files_is_refused(item: str) -> None:
+    assert "NAME=PATTERN" in refused("--arm", item)
+
+
+# ── kept, and expected
+
+
+def test_keep_makes_the_study_that_import_makes(tmp_path: Path) -> None:
+    write_logs(tmp_path)
+    kept = q1lab("judge", *GLOBS, "--keep").stdout
+    assert "new-1: 6 runs taken in from 6 files" in kept
+    assert "HELPS   new − base = −0.097" in kept
+    study = studies.load("new-1")
+    events = study.files.run(study.runs[0].name).events.read_text()
+    assert '"iter": 100' in events, "its curve is kept"
+    again = q1lab("import", *GLOBS).stdout
+    assert "these are new-1's runs" in again
+    offline = q1lab(
+        "import", str(RECORDS / "offline"), "--arm-key", "optimizer.name", "--baseline", "base"
+    )
+    assert "new-2: 6 runs taken in" in offline.stdout
+    assert len([*paths.studies_dir().iterdir()]) == 2
+
+
+def test_the_exit_status_says_whether_the_verdict_is_the_expected_one(tmp_path: Path) -> None:
+    write_logs(tmp_path)
+    q1lab("judge", *GLOBS, "--expect", "helps")
+    q1lab("judge", *GLOBS, "--expect", "hurts", "--expect", "helps")
+    other = q1lab("judge", *GLOBS, "--expect", "hurts", code=1)
+    assert other.stderr == "q1lab: expected hurts, and got HELPS\n"
+    assert "HELPS   new − base" in other.stdout
+    q1lab("judge", *GLOBS, "--json", "--expect", "cannot-tell", code=1)
+    two = ["--baseline", "1,2", "--modified", "3,4"]
+    assert "NO VERDICT" in q1lab("judge", *two, "--expect", "helps", code=3).stderr
+    assert "--expect below" in refused(*two, "--expect", "below")
+    sample = ["--modified", "3.1,3.2,3.15", "--against"]
+    q1lab("judge", *sample, "3.28", "--expect", "below")
+    q1lab("judge", *sample, "3.1", "--expect", "below", code=1)
+    assert "expect below, above" in refused(*sample, "3", "--expect", "helps")
+
+
+# ── one more form
+
+
+def test_a_plug_in_adds_a_form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.kit import toy_form
+
+    plugin = Plugin("a toy", logs={"a toy's log": LogForm(("*.toy",), "tests.kit.toy_form:read")})
+    monkeypatch.setattr(plugin_finder, "plugins", lambda **_: iter([plugin]))
+    for arm, finals in FINAL.items():
+        for seed, final in enumerate(finals):
+            toy_form.write(tmp_path / "runs" / f"{arm}_seed{seed}.toy", final)
+    check_difference(judged("runs", "--baseline", "base"))
+    assert "a toy's log" not in refused(str(tmp_path / "nothing"))
