@@ -10,6 +10,7 @@
     python tools/docs/make.py together   docs/card.md's table of all four against their sum
     python tools/docs/make.py gate       docs/gate.md's tables and picture: 2,000 nights a rival, some minutes
     python tools/docs/make.py floor      docs/floor.md's table of regrouped runs
+    python tools/docs/make.py class      docs/class.md's tables of simulated classes, some minutes
     python tools/docs/make.py night      docs/night/README.md's log: an agent's night, some minutes
     python tools/docs/make.py examples   docs/examples.md's tables, from docs/results/public.json
 
@@ -182,6 +183,13 @@ def floor() -> None:
     put(DOCS / "floor.md", "regrouped", page.regrouped_text())
 
 
+def class_() -> None:
+    import class_coverage as page
+
+    for name, text in page.texts().items():
+        put(DOCS / "class.md", name, text)
+
+
 def together() -> None:
     import together as page
 
@@ -249,6 +257,8 @@ if __name__ == "__main__":
             assumed()
         case ["floor"]:
             floor()
+        case ["class"]:
+            class_()
         case ["together"]:
             together()
         case ["gate"]:

@@ -30,7 +30,7 @@ from q1lab.plugins.verify.foreign_commits import ForeignCommits
 from q1lab.plugins.verify.retrain import DATA, SOURCE, Agree, Retraining, Tell, training_order
 from q1lab.plugins.verify.run_record import DAMAGED, LOSS, RunRecord, record_faults
 from q1lab.record import declarations, traveling_lines
-from q1lab.record.history import History, Line, read_history
+from q1lab.record.history import Line, read_history
 from q1lab.study import bundle, studies
 from q1lab.study.bundle import Bundle
 from q1lab.study.run_ends import RunEnd, pair_differences
@@ -53,7 +53,9 @@ class BundleReport:
     """The result of a check: ``passed`` and ``unchecked`` in words, ``refused`` as (reason, words).
     ``missing`` are declared runs that are not there. ``of`` is the number of runs that could be
     trained again; ``not_to_the_end`` are those of the trained ones that could be compared at their
-    beginning alone; ``chance`` that the others catch a single forged run."""
+    beginning alone; ``chance`` that the others catch a single forged run. ``found`` is the verdict
+    as it was worked out here, after ``earlier_looks`` at its question; ``commits`` is the number of
+    commits of its repository that hold it, None where none could be read."""
 
     study: str
     passed: list[str] = field(default_factory=list)
@@ -64,6 +66,9 @@ class BundleReport:
     not_to_the_end: list[str] = field(default_factory=list)
     of: int = 0
     number: int = 0
+    found: Claim | None = None
+    earlier_looks: int | None = None
+    commits: int | None = None
 
     @property
     def chance(self) -> float:
@@ -290,6 +295,7 @@ def _check_commits(
     # no two homes share a line: what comes with a study lies inside its own
     ours = [own, *(version for version in versions if not set(own).isdisjoint(version))]
     longest = max(ours, key=len)
+    report.commits = len(names)
     if any(version != longest[: len(version)] for version in ours):
         words = "a commit here has other declarations of the same home"
         report.refused.append((TRIMMED, words))
@@ -430,8 +436,9 @@ def _check_verdict(
     else:
         history = read_history(lines, lines[-1]["study"])
         level, picked = study.design.level or history.level, history.picked
-        before = _looks_before(history, lines[-1]["study"])
-    found = claims.recompute_claim(study, rows, level, picked=picked)
+        report.earlier_looks = sum(look.study != lines[-1]["study"] for look in history.looks)
+        before = _looks_before(report.earlier_looks)
+    report.found = found = claims.recompute_claim(study, rows, level, picked=picked)
     if found.agrees(claimed):
         words = f"the verdict, worked out anew: {_describe_claim(found, study)}{before}"
         (report.unchecked if is_old else report.passed).append(words)
@@ -446,9 +453,8 @@ def _check_verdict(
         report.refused.append((VERDICT, words))
 
 
-def _looks_before(history: History, study: str) -> str:
+def _looks_before(before: int) -> str:
     """The number of looks at the question before the study's own, in words."""
-    before = sum(look.study != study for look in history.looks)
     return f", after {plural(before, 'earlier look')}" if before else ""
 
 
