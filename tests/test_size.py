@@ -24,18 +24,19 @@ NO_CODE = {
 JUDGE = "`q1lab judge SOURCE…` also reads the logs that trainers leave"
 BEGINNING = "The gate, samples and the blind test, notebooks, Ray, Slurm"
 """The beginning of the line of CHANGELOG.md with which the rooms got their first numbers."""
+ONE_SIDED = "**Does it help?** `q1lab run rope --seeds 3..8 --side better`"
 TWO_COMMANDS = "`q1lab run 'python train.py --seed={seed}'"
 
 ROOMS: dict[str, tuple[int, str]] = {
     "commands": (35_400, TWO_COMMANDS),
-    "designs": (1_750, BEGINNING),
+    "designs": (1_800, ONE_SIDED),
     "documents": (31_050, BEGINNING),
     "doors": (17_150, JUDGE),
     "ground": (17_450, JUDGE),
     "index": (18_350, "A run that ended badly says why"),
-    "judgment": (42_000, JUDGE),
+    "judgment": (42_800, ONE_SIDED),
     "labs": (61_200, TWO_COMMANDS),
-    "planning": (13_050, TWO_COMMANDS),
+    "planning": (13_250, ONE_SIDED),
     "plugins/author": (6_550, BEGINNING),
     "plugins/class_": (8_500, "`q1lab class FOLDER` makes one table"),
     "plugins/demo": (3_700, "`q1lab demo`, and a button of the welcome"),
@@ -47,10 +48,10 @@ ROOMS: dict[str, tuple[int, str]] = {
     "plugins/verify": (8_450, "`q1lab class FOLDER` makes one table"),
     "record": (9_250, BEGINNING),
     "runner": (11_750, BEGINNING),
-    "study": (33_600, TWO_COMMANDS),
+    "study": (33_800, ONE_SIDED),
     "tables": (17_750, JUDGE),
-    "trainers": (3_050, BEGINNING),
-    "tui": (77_100, "The page of the week: Enter does the one next thing"),
+    "trainers": (3_100, ONE_SIDED),
+    "tui": (77_200, ONE_SIDED),
     "verdict": (12_300, BEGINNING),
     "week": (34_000, "The check screen of the app shows what fails first"),
 }

@@ -31,6 +31,12 @@ REQUEST_OPTIONS = (
         "you (fresh:8).",
     ),
     click.option(
+        "--side",
+        type=click.Choice(["better"]),
+        help="For a range: ask only whether VARIANT helps, and stop as soon as it can't be shown. "
+        "It never says HURTS.",
+    ),
+    click.option(
         "--baseline",
         help="The model to compare with: a name or a file. Default: the one that VARIANT was made "
         "from.",

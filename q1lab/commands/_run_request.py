@@ -63,7 +63,7 @@ def parse_run(
         if study is not None and alone and first_number.silent_run(study) is not None:
             return ParsedRun(_corrected(study, typed_command.corrections, options, typed), names)
     loop, names, baseline = _arms(names, typed_command, options["baseline"])
-    _check_together(names, over, tune, detach)
+    _check_together(names, options["side"], over, tune, detach)
     may_run = options["yes"] or loop is not None  # the learner typed the command, or named its file
     request_options = {**options, "baseline": baseline, "yes": may_run}
     request = command_line.request_from_options(variant=names[0], loop=loop, **request_options)
@@ -104,7 +104,7 @@ def _two_commands(
         raise Problem("--baseline is for model files; the first command is the baseline")
     loop = typed_command.of_two(commands)
     baseline, (variant,) = loop.arms
-    _check_together([variant], over, tune, detach)
+    _check_together([variant], options["side"], over, tune, detach)
     design = {} if "seeds" in typed else {"seeds": RANGE}
     changes = {"baseline": baseline, "yes": True, "headline": options["headline"] or "paired"}
     request = command_line.request_from_options(
@@ -141,7 +141,12 @@ def _arms(
     return loop, others, first
 
 
-def _check_together(names: Sequence[str], over: str | None, tune: str | None, detach: bool) -> None:
+def _check_together(
+    names: Sequence[str], side: str | None, over: str | None, tune: str | None, detach: bool
+) -> None:
+    if side and (over or tune or len(names) > 1):
+        other = "--over" if over else "--tune" if tune else "several VARIANTs"
+        raise Problem(f"--side is for one study, and does not go with {other}")
     if len(names) > 1 and (over or tune):
         raise Problem(f"{'--over' if over else '--tune'} is for one VARIANT, and here are several")
     if tune and (over or detach):

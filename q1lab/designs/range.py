@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from q1lab.ground.errors import Problem
 from q1lab.ground.json_records import stored_as
@@ -46,7 +46,7 @@ class Range(Design):
         looks = self.rule.futility
         futile = (pairs for pairs, limits in enumerate(looks, self.levels.first) if any(limits))
         futility_t = tuple(limits[delta is not None] for limits in looks)
-        return PairPlan(self.pairs, next(futile, None), futility_t)
+        return PairPlan(self.pairs, next(futile, None), futility_t, side=self.levels.side)
 
     def limits_hold(self, tolerance: float) -> bool:
         from q1lab.judgment import interim_analyses
@@ -106,7 +106,7 @@ class Range(Design):
         from q1lab.judgment import interim_analyses
 
         interim_analyses.prove_range(first, most)
-        return TypedSeeds(cls, tuple(range(most)), first, to_the_end=match[1] is not None)
+        return TypedSeeds(cls, tuple(range(most)), first, to_the_end=match[1] is not None, side="")
 
     @classmethod
     def check_headline(cls, typed: TypedSeeds, headline: str) -> None:
@@ -130,15 +130,16 @@ class Range(Design):
         for that, and a study that was declared together with others has only its share."""
         from q1lab.judgment import futility, interim_analyses
 
-        first, most = typed.fewest, len(typed.seeds)
+        first, most, side = typed.fewest, len(typed.seeds), typed.side or ""
         alpha = interim_analyses.level_per_look(first, most, may_spend())
         limits = interim_analyses.t_limits(first, most, alpha)
-        futile = futility.futility_limits(first, most, alpha)
-        levels = seed_range.SeedRange(first, most, alpha, limits, futile)
+        futile = futility.futility_limits(first, most, alpha, one_sided=bool(side))
+        levels = seed_range.SeedRange(first, most, alpha, limits, futile, side)
         return cls(batches=(seeds,), headline=headline, levels=levels, to_the_end=typed.to_the_end)
 
-    def declared_rule(self) -> list[float] | None:
-        return [self.levels.first, self.levels.most, self.levels.alpha]
+    def declared_rule(self) -> list[Any] | None:
+        rule = [self.levels.first, self.levels.most, self.levels.alpha]
+        return [*rule, self.levels.side] if self.levels.side else rule
 
     def typed(self) -> str:
         if self.fresh_seeds:

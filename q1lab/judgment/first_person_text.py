@@ -13,6 +13,7 @@ from q1lab.judgment.difference_text import (
     mean_text,
     number_writer,
 )
+from q1lab.judgment.intervals import UNDECIDED
 from q1lab.judgment.label_text import arm_names
 from q1lab.judgment.prediction_score import predicted_difference
 from q1lab.judgment.scope_text import iters_text, measured_sentence, sizes_text, where_text
@@ -60,7 +61,7 @@ def matter_sentence(c: Judgment) -> str:
         "Before the runs I had said that a difference would matter from "
         f"{delta:g}{c.metric.suffix} on (δ)"
     )
-    if analysis.verdict == "cannot tell":
+    if analysis.verdict in UNDECIDED and not ends.inside(delta):
         return f"{lead}; these runs can't rule one out."
     small, large = sorted((abs(ends.low), abs(ends.high)))
     if analysis.verdict not in ("helps", "hurts") or large < delta:

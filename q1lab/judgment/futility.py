@@ -38,13 +38,15 @@ and δ in standard errors of the mean difference. Zeros for a look that never st
 
 
 @lru_cache(maxsize=256)
-def futility_limits(first: int, most: int, alpha: float) -> FutilityLimits:
-    """The limits of a range whose looks have the level ``alpha``; empty if none can stop it."""
-    from scipy import special
-
+def futility_limits(
+    first: int, most: int, alpha: float, *, one_sided: bool = False
+) -> FutilityLimits:
+    """The limits of a range whose looks have the level ``alpha``; empty if none can stop it. A
+    ``one_sided`` range may stop at its first look, and knows no δ."""
     limits = dict(zip(range(first, most + 1), t_limits(first, most, alpha), strict=True))
-    probabilities = [(at + 0.5) / QUANTILES for at in range(QUANTILES)]
-    next_pairs = {n: special.stdtrit(n - 1, probabilities) for n in limits if n >= FUTILE_FROM}
+    if one_sided:
+        return _one_sided_limits(limits)
+    next_pairs = {n: _next_pairs(n) for n in limits if n >= FUTILE_FROM}
     alone = _chances(limits, next_pairs, T_POINTS_ALONE, 1)
     beside_delta = _chances(limits, next_pairs, T_POINTS, DELTA_POINTS)
     limit_by_look = tuple(
@@ -52,6 +54,34 @@ def futility_limits(first: int, most: int, alpha: float) -> FutilityLimits:
         for n in range(first, most)
     )
     return limit_by_look if any(map(any, limit_by_look)) else ()
+
+
+def _next_pairs(pairs: int) -> Any:
+    """Equally likely distances of the next pair from the mean of the n before, in √(1 + 1/n)
+    sds."""
+    from scipy import special
+
+    return special.stdtrit(pairs - 1, [(at + 0.5) / QUANTILES for at in range(QUANTILES)])
+
+
+def _one_sided_limits(limits: dict[int, float]) -> FutilityLimits:
+    """The t, positive where the modified arm is better, below which the chance that a later look
+    says so is less than ``LEAST_CHANCE``. Before the last look that chance grows with t from about
+    0, at minus the look's limit."""
+    import numpy as np
+
+    limits_of_futility: list[tuple[float, float, float]] = []
+    t_shares = np.linspace(-1.0, 1.0, 2 * T_POINTS_ALONE - 1)
+    later: Any = np.zeros(len(t_shares))
+    for n in sorted(limits, reverse=True)[1:]:
+        mean, t = (t_shares * limits[n] / math.sqrt(n))[:, None], _next_pairs(n)[None, :]
+        next_error = np.sqrt((n - 1 + t**2) / n / (n + 1))
+        next_share = (mean + math.sqrt(1 + 1 / n) * t / (n + 1)) / next_error / limits[n + 1]
+        chance = np.where(next_share > 1, 1.0, np.interp(next_share, t_shares, later))
+        later = chance.mean(axis=1)
+        limit = _rounded_down(limits[n] * float(np.interp(LEAST_CHANCE, later, t_shares)))
+        limits_of_futility.insert(0, (limit, limit, 0.0))
+    return tuple(limits_of_futility)
 
 
 def _chances(

@@ -29,9 +29,10 @@ def futility_sentence(c: Judgment, *, published: bool = False) -> str:
     seconds = [arm.costs.get("wall_s") for arm in c.arms.values()]
     saved = c.subject.plan.pairs[1] - c.analysis.n
     time = f", about {duration(saved * sum(s for s in seconds if s))}" if all(seconds) else ""
+    claim = "say HELPS" if c.analysis.one_sided else "claim something"
     text = (
-        f"It stopped after {c.analysis.n} pairs, since the chance that any later look would claim "
-        f"something had fallen below {LEAST_CHANCE:.0%}. That saved {_pairs_saved(c)}{time}."
+        f"It stopped after {c.analysis.n} pairs, since the chance that any later look would "
+        f"{claim} had fallen below {LEAST_CHANCE:.0%}. That saved {_pairs_saved(c)}{time}."
     )
     if published or not c.subject.is_ours:
         return text

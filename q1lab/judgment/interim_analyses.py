@@ -205,24 +205,30 @@ def verdict_chances(
     delta: float,
     futility: tuple[tuple[float, float, float], ...] = (),
     df: int | None = None,
+    *,
+    one_sided: bool = False,
 ) -> VerdictChances:
     """The chance of each verdict of a plan that stops when the answer is known, at a true
     difference of ``effect`` and with δ = ``delta``, both in sds of a pair's difference, which is an
     estimate of ``df`` degrees of freedom (None: it is known); ``first`` = ``most`` means a fixed
-    number of pairs. ``futility`` are the limits of each look but the last (futility.py). Simulated,
-    good to about half a percent."""
+    number of pairs. ``futility`` are the limits of each look but the last (futility.py). A
+    ``one_sided`` plan claims HELPS alone, at an ``effect`` above 0, and says NOT SHOWN TO HELP
+    where others can't tell. Simulated, good to about half a percent."""
     import numpy as np
 
     mean, _, bound = _simulated_looks(first, most, alpha)
     matters = delta * _estimates(df)
-    distance = np.abs(mean + effect * _estimates(df))
-    claims, too_small = distance > bound, distance + bound < matters
+    distance = mean + effect * _estimates(df)
+    if not one_sided:
+        distance = np.abs(distance)
+    claims = distance > bound
+    too_small = (distance + bound < matters) & (not one_sided)
     over = claims | too_small
     if futility:
         standard_error = (bound / np.array(t_limits(first, most, alpha)))[:, :-1]
         _, t_limit, delta_limit = np.array(futility).T
         small_t = distance[:, :-1] < t_limit * standard_error
-        over[:, :-1] |= small_t & (matters < delta_limit * standard_error)
+        over[:, :-1] |= small_t & (one_sided | (matters < delta_limit * standard_error))
     over[:, -1] = True
     stop = over.argmax(axis=1)
     rows = np.arange(PATHS)
@@ -234,20 +240,24 @@ def verdict_chances(
 
 class _SimulatedRange:
     """Simulated studies that look after each pair from ``first`` to ``most`` at this α, and stop at
-    a look but the last whose |t| is below ``futility_t``; ``first`` = ``most`` means a fixed number
-    of pairs. There is no closed form for studies that stop early."""
+    a look but the last whose |t| (of a one-sided one: t) is below ``futility_t``; ``first`` =
+    ``most`` means a fixed number of pairs. There is no closed form for studies that stop early."""
 
-    def __init__(self, first: int, most: int, alpha: float, futility_t: tuple[float, ...]):
+    def __init__(
+        self, first: int, most: int, alpha: float, futility_t: tuple[float, ...], one_sided: bool
+    ):
         import numpy as np
 
+        self.one_sided = one_sided
         self.mean, self.sd, self.bound = _simulated_looks(first, most, alpha)
-        futile_t = [*futility_t, 0.0] if futility_t else [0.0] * (most - first + 1)
+        futile_t = [*(futility_t or [-math.inf] * (most - first)), -math.inf]
         limits = np.array(t_limits(first, most, alpha))
         self.futile_below = np.array(futile_t) * self.bound / limits
 
     def sizes(self, effect: Any) -> Any:
-        """The size of the mean difference at each look where the true one is ``effect``."""
-        return abs(self.mean + effect)
+        """The size of the mean difference at each look where the true one is ``effect``; of a
+        one-sided study below 0 where the modified arm looks worse."""
+        return self.mean + effect if self.one_sided else abs(self.mean + effect)
 
     def claims(self, effect: Any) -> Any:
         """True at each look that would claim something, unless the study has stopped before."""
@@ -277,23 +287,35 @@ class _SimulatedRange:
 
 @lru_cache(maxsize=64)
 def planned_detectable(
-    first: int, most: int, alpha: float, futility_t: tuple[float, ...] = (), df: int | None = None
+    first: int,
+    most: int,
+    alpha: float,
+    futility_t: tuple[float, ...] = (),
+    df: int | None = None,
+    *,
+    one_sided: bool = False,
 ) -> float:
     """The true difference that 80% of such plans claim, in sds of a pair's difference, which is an
     estimate of ``df`` degrees of freedom (None: it is known). Good to about 2%."""
-    return _SimulatedRange(first, most, alpha, futility_t).found_in_four_of_five(_estimates(df))
+    looks = _SimulatedRange(first, most, alpha, futility_t, one_sided)
+    return looks.found_in_four_of_five(_estimates(df))
 
 
 @lru_cache(maxsize=64)
 def measured_detectable(
-    first: int, most: int, alpha: float, futility_t: tuple[float, ...] = ()
+    first: int,
+    most: int,
+    alpha: float,
+    futility_t: tuple[float, ...] = (),
+    *,
+    one_sided: bool = False,
 ) -> float:
     """The true difference that 80% of such plans claim on average, in the sds that other studies of
     the plan measure when they stop, where there is such a difference: those that stop early
     measure too small a spread. Good to about 2%."""
     import numpy as np
 
-    looks = _SimulatedRange(first, most, alpha, futility_t)
+    looks = _SimulatedRange(first, most, alpha, futility_t, one_sided)
     effect = looks.found_in_four_of_five(1.0)
     measured = looks.at_the_end(effect, looks.sd)
     return looks.found_in_four_of_five(np.roll(measured, 1)[:, None])
@@ -301,11 +323,16 @@ def measured_detectable(
 
 @lru_cache(maxsize=64)
 def overstatement(
-    first: int, most: int, alpha: float, futility_t: tuple[float, ...] = ()
+    first: int,
+    most: int,
+    alpha: float,
+    futility_t: tuple[float, ...] = (),
+    *,
+    one_sided: bool = False,
 ) -> tuple[float, float] | None:
     """The factors by which claims of such a plan overstate a true difference of one sd of a pair's
     difference and of half an sd; None at a level so small that none of them claims anything."""
-    looks = _SimulatedRange(first, most, alpha, futility_t)
+    looks = _SimulatedRange(first, most, alpha, futility_t, one_sided)
     factors = []
     for effect in (1.0, 0.5):
         claimed = looks.claims(effect).any(axis=1)

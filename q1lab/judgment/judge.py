@@ -54,6 +54,7 @@ def judge(
         delta=delta,
         complete=complete,
         picked=picked,
+        one_sided=subject.plan.one_sided,
     )
     told = tuple(
         number_notes(
@@ -117,7 +118,9 @@ def _detectable_by_range(subject: Subject, analysis: Analysis) -> float:
     from q1lab.judgment import interim_analyses
 
     plan, sd = subject.plan, statistics.stdev(analysis.pairs.values())
-    in_sd = interim_analyses.measured_detectable(*plan.pairs, analysis.alpha, plan.futility_t)
+    in_sd = interim_analyses.measured_detectable(
+        *plan.pairs, analysis.alpha, plan.futility_t, one_sided=plan.one_sided
+    )
     return in_sd * sd
 
 

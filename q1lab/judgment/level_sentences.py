@@ -25,6 +25,7 @@ from q1lab.judgment.level_text import (
     in_hundred,
     is_asked_more,
     looks_list,
+    missed_by_looks,
     rate_sentence,
     spent_by_looks,
     would_claim,
@@ -142,16 +143,18 @@ def _skew_sentence(c: Judgment) -> str:
     analysis = c.analysis
     if analysis.verdict not in ("helps", "hurts") or analysis.headline != "paired":
         return ""
-    few, at_5_percent = analysis.n <= LOGNORMAL_PAIRS, abs(claim_rate(c) - ALPHA) < 0.001
+    sides = 2 if analysis.one_sided else 1
+    few, at_5_percent = analysis.n <= LOGNORMAL_PAIRS, abs(sides * claim_rate(c) - ALPHA) < 0.001
     if not at_5_percent or not few or len(c.asking.looks) > 1:
         return ""
     rates = LOGNORMAL_FIXED, SKEWED_FIXED
     if c.subject.plan.is_sequential:
         rates = LOGNORMAL_RANGE, SKEWED_RANGE
     mild, strong = (round(100 * rate) for rate in rates)
+    about = "up to about" if analysis.one_sided else "about"
     return (
         "That holds if pairs scatter evenly around their mean. If they are as skewed as lognormal "
-        f"numbers, it is about {mild} in 100 (σ 0.5) or {strong} in 100 (σ 1), and "
+        f"numbers, it is {about} {mild} in 100 (σ 0.5) or {strong} in 100 (σ 1), and "
         f"{sample_text(c)} are too few to show it."
     )
 
@@ -161,6 +164,22 @@ def planned_seeds_sentence(plan: PairPlan, alpha: float) -> str:
     from q1lab.judgment.futility import LEAST_CHANCE
 
     first, most = plan.pairs
+    spent = in_hundred(spent_by_looks(plan, alpha))
+    if plan.one_sided:
+        early = ""
+        if plan.futile_from is not None:
+            early = (
+                ", or at NOT SHOWN TO HELP as soon as a later HELPS has a chance below "
+                f"{LEAST_CHANCE:.0%}"
+            )
+        return (
+            f"Planned: {first} to {most} pairs, one-sided: it stops at HELPS{early}, and never "
+            f"says HURTS. Planned looks share this: if nothing had changed, at most {spent} such "
+            f"studies would say HELPS. Each look has a {percent_level(alpha)} interval, of which "
+            "one end alone decides; in at least "
+            f"{100 * (1 - missed_by_looks(plan, alpha)):.3g} of 100 studies the intervals of all "
+            "looks contain the true difference."
+        )
     futile = ""
     if plan.futile_from is not None:
         futile = (
@@ -170,7 +189,7 @@ def planned_seeds_sentence(plan: PairPlan, alpha: float) -> str:
     return (
         f"Planned: {first} to {most} pairs, stopping as soon as the answer is known{futile}. "
         "Planned looks share this: if nothing had changed, at most "
-        f"{in_hundred(spent_by_looks(first, most, alpha))} such studies would claim a difference, "
+        f"{spent} such studies would claim a difference, "
         f"so each look has a {percent_level(alpha)} interval."
     )
 

@@ -23,6 +23,7 @@ from q1lab.judgment.label_text import (
 
 if TYPE_CHECKING:
     from q1lab.judgment.records import Judgment
+    from q1lab.judgment.subject import PairPlan
 
 
 # ── one line of the short form
@@ -47,7 +48,8 @@ def level_reason(c: Judgment) -> str:
     if plan.is_sequential:
         first, most = plan.pairs
         looks, chance = most - first + 1, f"{100 * claim_rate(c):.3g}%"
-        return f"{level}: {looks} planned looks share a {chance} chance of a false claim."
+        claim = "HELPS" if plan.one_sided else "claim"
+        return f"{level}: {looks} planned looks share a {chance} chance of a false {claim}."
     if c.subject.share is not None and len(c.asking.looks) <= 1:
         many = c.subject.share.many
         what = f"{many} studies declared together"
@@ -65,7 +67,8 @@ def rate_sentence(c: Judgment) -> str:
         return f"If it were {limit} or more, at most {share} of such studies would say this."
     if c.analysis.verdict in ("helps", "hurts"):
         many = in_hundred(claim_rate(c))
-        return f"If nothing had changed, at most {many} such studies would claim a difference."
+        claim = "say HELPS" if c.analysis.one_sided else "claim a difference"
+        return f"If nothing had changed, at most {many} such studies would {claim}."
     return ""
 
 
@@ -82,18 +85,24 @@ def claim_rate(c: Judgment) -> float:
     (Welch), as few runs beside many tell little of their own spread."""
     alpha = c.analysis.alpha
     if c.subject.plan.is_sequential:
-        return spent_by_looks(*c.subject.plan.pairs, alpha)
+        return spent_by_looks(c.subject.plan, alpha)
     base, modified = finished_runs(c)
     if c.analysis.headline != "welch" or min(base, modified) < MIN_FOR_INTERVAL:
         return alpha
     return max(alpha, power_of(0.0, base, modified, "welch", alpha))
 
 
-def spent_by_looks(first: int, most: int, alpha: float) -> float:
-    """The chance that a look after one of ``first`` to ``most`` pairs claims a difference where
-    there is none."""
+def spent_by_looks(plan: PairPlan, alpha: float) -> float:
+    """The chance that a look of a planned range claims a difference where there is none: of a
+    one-sided range the half of it that says HELPS."""
+    return missed_by_looks(plan, alpha) / (2 if plan.one_sided else 1)
+
+
+def missed_by_looks(plan: PairPlan, alpha: float) -> float:
+    """The chance that the interval of any look of a planned range misses the true difference."""
     from q1lab.judgment import interim_analyses
 
+    first, most = plan.pairs
     return interim_analyses.chance_of_any_claim([(n, alpha) for n in range(first, most + 1)])
 
 
@@ -182,4 +191,5 @@ def found_in_four_of_five(c: Judgment) -> str:
     if c.analysis.detectable is None:
         return ""
     size = f"{number_writer(c.analysis).size(c.analysis.detectable)}{c.metric.suffix}"
-    return f"A true difference of about {size} is found in four studies out of five."
+    what = "improvement" if c.analysis.one_sided else "difference"
+    return f"A true {what} of about {size} is found in four studies out of five."

@@ -272,8 +272,8 @@ def _notes_on_intervals(analysis: Analysis, sign: float, *, has_seeds: bool) -> 
     if bootstrap_excludes != ends.excludes_zero():
         yield BootstrapDisagrees(bootstrap_excludes)
     other = analysis.welch if analysis.headline == "paired" else analysis.paired
-    if verdict == "cannot tell" and other is not None and has_seeds:
-        claim = intervals.decide(other.times(sign), delta)
+    if verdict in intervals.UNDECIDED and other is not None and has_seeds:
+        claim = intervals.decide(other.times(sign), delta, one_sided=analysis.one_sided)
         if claim in ("helps", "hurts"):
             yield OtherInterval(claim)
     if verdict in ("helps", "hurts") and delta is not None and ends.inside(delta):
@@ -299,7 +299,9 @@ def _outliers(
             )
             without: Verdict = "no verdict"
             if ends is not None:
-                without = intervals.decide(ends.times(sign), analysis.delta)
+                without = intervals.decide(
+                    ends.times(sign), analysis.delta, one_sided=analysis.one_sided
+                )
             yield Outlier(arm, seed, values[seed], without)
 
 

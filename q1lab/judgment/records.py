@@ -149,11 +149,14 @@ class Judgment:
         if analysis.headline != "paired" or analysis.detectable is None:
             return None
         pairs = plan.pairs if plan.is_sequential else (analysis.n, analysis.n)
-        return interim_analyses.overstatement(*pairs, analysis.alpha, plan.futility_t)
+        return interim_analyses.overstatement(
+            *pairs, analysis.alpha, plan.futility_t, one_sided=plan.one_sided
+        )
 
     @property
     def verdict(self) -> str:
-        """``helps``, ``hurts``, ``too small to matter``, ``cannot tell`` or ``no verdict``."""
+        """``helps``, ``hurts``, ``too small to matter``, ``cannot tell``, ``no verdict``, or of a
+        one-sided study ``not shown to help``."""
         return self.analysis.verdict
 
     @property
@@ -219,6 +222,7 @@ class Judgment:
 def _facts(j: Judgment) -> dict[str, Any]:
     subject, analysis, asking = j.subject, j.analysis, j.asking
     first, most = subject.plan.pairs
+    side = {"side": "better"} if subject.plan.one_sided else {}
     return {
         "study": subject.id,
         "variant": subject.names[1],
@@ -262,7 +266,7 @@ def _facts(j: Judgment) -> dict[str, Any]:
         "device": subject.device,
         "prediction": subject.prediction,
         "complete": analysis.complete,
-        "plan": {"first": first, "most": most} if subject.plan.is_sequential else None,
+        "plan": {"first": first, "most": most, **side} if subject.plan.is_sequential else None,
         "shared_at_start": subject.shared_at_start,
         "tuned": subject.tuned,
         "looks": max(1, len(asking.looks_at(subject.id))),

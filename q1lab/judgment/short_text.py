@@ -24,6 +24,7 @@ from q1lab.judgment.difference_text import (
 from q1lab.judgment.intervals import (
     MAX_SEEDS,
     MIN_FOR_VERDICT,
+    UNDECIDED,
     Reason,
 )
 from q1lab.judgment.label_text import arm_names, brief_names, sample_text, verdict_word
@@ -154,6 +155,8 @@ def caveat_line(c: Judgment) -> str:
         return ""
     if c.analysis.verdict in ("helps", "hurts") and is_near_the_edge(c.analysis):
         return "This is close to 0, and small studies exaggerate what they find."
+    if c.analysis.verdict == "not shown to help":
+        return "That is not the same as no effect, and whether it hurts was not asked."
     if c.analysis.verdict == "cannot tell" and level_text.level_reason(c):
         return level_text.found_in_four_of_five(c)
     if c.analysis.verdict == "cannot tell":
@@ -196,7 +199,7 @@ def settling_line(c: Judgment) -> str:
             many = max(len(subject.seeds), MIN_FOR_VERDICT)
             return f"To get a verdict: `{run_command} --seeds fresh:{many}`"
         case None:
-            return _more_pairs_line(c, run_command) if analysis.verdict == "cannot tell" else ""
+            return _more_pairs_line(c, run_command) if analysis.verdict in UNDECIDED else ""
     return ""
 
 

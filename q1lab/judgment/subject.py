@@ -86,6 +86,13 @@ class PairPlan:
     has_seeds: bool = True
     """True if the seeds are those that the runs were trained with, so that runs of one seed may be
     a pair."""
+    side: str = ""
+    """Of a one-sided study, which can only claim that the modified arm is better: the side that it
+    asks about, ``lower`` or ``higher``."""
+
+    @property
+    def one_sided(self) -> bool:
+        return bool(self.side)
 
     @property
     def is_sequential(self) -> bool:

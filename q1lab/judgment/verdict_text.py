@@ -5,7 +5,7 @@ Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from q1lab.ground.text_formats import duration
@@ -20,11 +20,12 @@ from q1lab.judgment.difference_text import (
     size_range_text,
 )
 from q1lab.judgment.futility_text import futility_sentence
-from q1lab.judgment.intervals import later_level
+from q1lab.judgment.intervals import UNDECIDED, later_level
 from q1lab.judgment.label_text import (
     names_in_text,
     sample_text,
     short_name,
+    worse_end,
 )
 from q1lab.judgment.level_text import false_claim_sentence, found_in_four_of_five
 from q1lab.judgment.notes import Outlier
@@ -57,11 +58,26 @@ def verdict_sentence(c: Judgment, *, published: bool = False) -> str:
             f"within ±{analysis.delta:g}{c.metric.suffix}, declared before the runs as the "
             "smallest difference that matters."
         )
+    if analysis.verdict == "not shown to help":
+        return " ".join(_not_shown_sentences(c, published=published))
     return (
         f"These runs can't tell {modified} and {base} apart: the {level_text(analysis)} interval "
         f"goes from {interval_text(analysis)}{c.metric.suffix}, so the true {c.metric.name} of "
         f"{modified} may be lower, equal or higher. That is not the same as no effect."
     )
+
+
+def _not_shown_sentences(c: Judgment, *, published: bool) -> Iterator[str]:
+    """A one-sided study that could not claim anything, and what it leaves open."""
+    modified, side = names_in_text(c)[1], "below" if c.metric.better == "lower" else "above"
+    yield (
+        f"These runs don't show that {modified} helps: for that the {worse_end(c)} end of the "
+        f"{level_text(c.analysis)} interval would lie {side} 0, and it goes from "
+        f"{interval_text(c.analysis)}{c.metric.suffix}. That is not the same as no effect."
+    )
+    yield "Whether it hurts was not asked (--side better), so no harm is claimed or excluded."
+    if not published:
+        yield "A study that asks both ways (--fresh, without --side) is a further look."
 
 
 def validity_text(c: Judgment) -> str:
@@ -108,7 +124,7 @@ def power_sentence(c: Judgment, *, published: bool = False) -> str:
     claims = analysis.verdict in ("helps", "hurts")
     if claims and is_near_the_edge(analysis) and (factors := c.overstated) is not None:
         text += f" {_overstated_sentence(factors[0])}"
-    settled = analysis.verdict not in ("cannot tell", "no verdict") or c.subject.is_floor
+    settled = analysis.verdict not in (*UNDECIDED, "no verdict") or c.subject.is_floor
     doubtful = any(isinstance(note, Outlier) for note in c.notes)
     if settled or doubtful or not analysis.complete or c.subject.plan.is_sequential:
         return text

@@ -25,6 +25,7 @@ from q1lab.index.store import Store
 from q1lab.judgment import (
     difference_text,
     level_sentences,
+    prediction_text,
     reasons,
     scope_text,
     verdict_text,
@@ -116,6 +117,11 @@ def draft_study(request: Request, store: Store) -> Draft:
         raise Problem(f"--jobs {request.jobs}: at least one run must train at a time")
     kind = trainer_class_for(request).kind
     draft: Draft = part_registry.draft_of(kind)(request, request.parsed_seeds, kept_study, store)
+    if request.side and draft.study.is_floor:
+        raise Problem(
+            f"--side {request.side}: {draft.study.baseline} against itself has no better side",
+            next="leave the option out",
+        )
     if not request.yes:
         prove_command_ran_here(
             draft.study, str(kept_study.folder) if kept_study else draft.study.variant
@@ -422,6 +428,8 @@ def declare_design(
             seeds = unseen_seeds([study], len(typed.seeds), store)
         elif typed.fresh:
             seeds = draw_seeds(study, store)
+    if typed.side:
+        typed = replace(typed, side=study.metric.better)
     with_seeds = study.with_design(batches=(seeds,))  # whether they are fresh decides the level
     design = typed.kind.declared(
         typed,
@@ -483,13 +491,14 @@ def find_same_study(
             continue
         if not study.design.is_sequential:
             return None if typed.is_sequential else study
-        fewest, most = study.design.pairs
-        if (fewest, most) == (typed.fewest, len(typed.seeds)):
+        plan = study.design.plan()
+        if plan.pairs == (typed.fewest, len(typed.seeds)) and plan.one_sided == bool(typed.side):
             return study
+        sides, option = ("one-sided, ", " --side better") if plan.one_sided else ("", "")
         raise Problem(
-            f"{study.id} was planned with {fewest} to {most} pairs, and its level "
-            f"holds for that plan alone: ",
-            next=f"go on with --seeds {study.design.typed()}, or ask again with --fresh",
+            f"{study.id} was planned {sides}with {plan.pairs[0]} to {plan.pairs[1]} pairs, and its "
+            "level holds for that plan alone: ",
+            next=f"go on with --seeds {study.design.typed()}{option}, or ask again with --fresh",
         )
     if changed is not None:
         raise changed
@@ -590,7 +599,7 @@ def _notes(
     if (series_place := study.origin.series) is not None:
         notes.append(level_sentences.series_share_sentence(series_place.share))
     if existing is None:
-        notes.append(study.trainer.headline_note(study))
+        notes += [study.trainer.headline_note(study), _other_side_note(study, store)]
     if study.design.fresh_seeds:
         notes.append(verdict_text.drawn_seeds_note(study.seeds))
     history = home_history.planned_history(store, study)
@@ -620,6 +629,16 @@ def _notes(
         little = "" if existing else _sees_little(study, spread, history.level, store)
         notes.append(little or pairs_needed.detectable_sentence(study, spread))
     return notes
+
+
+def _other_side_note(study: Study, store: Store) -> str:
+    """A notice where a one-sided study can't bear out what was predicted; else empty."""
+    predicted = predictions.prediction_for(store, study.variant)
+    is_other = predicted is not None and predicted["direction"] != study.metric.better
+    if predicted is None or not (is_other and study.design.plan().one_sided):
+        return ""
+    expected = prediction_text.direction_text(predicted["direction"], study.metric)
+    return f"you predicted: {expected}; a one-sided study can refute that, and never confirm it"
 
 
 def look_note(study: Study, history: History) -> str:

@@ -34,6 +34,8 @@ class Request:
 
     variant: str
     seeds: str = "3"
+    side: str | None = None
+    """``better`` for a one-sided range, which can only say that the variant helps."""
     baseline: str | None = None
     """The variant to compare with; None: the parent of the variant, else q1lab's baseline."""
     preset: str | None = None
@@ -73,7 +75,15 @@ class Request:
             typed: TypedSeeds | None = kind.parse_seeds(self.seeds)
             if typed is not None:
                 kind.check_headline(typed, self.headline)
-                return typed
+                if not self.side:
+                    return typed
+                if typed.side is None:
+                    raise Problem(
+                        f"--side {self.side} with --seeds {self.seeds}: a one-sided study is a "
+                        "planned range",
+                        next="give one, such as --seeds 3..8",
+                    )
+                return replace(typed, side=self.side)
         raise Problem(
             f"--seeds {self.seeds!r}: ",
             next=(
@@ -93,6 +103,7 @@ def argv(request: Request) -> tuple[str, ...]:
     options = {
         "baseline": request.baseline,
         "seeds": request.seeds,
+        "side": request.side,
         "preset": request.preset,
         "data": request.data,
         "max_iters": overrides.pop("max_iters", None),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from q1lab.ground.json_records import stored_as
 from q1lab.ground.json_rules import max_chars, one_of, whole_number
@@ -44,6 +44,9 @@ class TypedSeeds:
     """The number of seeds to draw that no run has used."""
     to_the_end: bool = False
     """True if the study shall not stop for futility."""
+    side: str | None = None
+    """Of a one-sided study, the better side of its metric, ``lower`` or ``higher`` (``better``
+    while the metric is not known); empty for a two-sided one, None where there is no choice."""
 
     @property
     def is_sequential(self) -> bool:
@@ -204,8 +207,8 @@ class Design(StudyPart, ABC):
     def check_headline(cls, typed: TypedSeeds, headline: str) -> None:
         """Raise a Problem if the design can't be judged by this interval."""
 
-    def declared_rule(self) -> list[float] | None:
-        """The numbers of the rule in a declaration; None where the seeds tell everything."""
+    def declared_rule(self) -> list[Any] | None:
+        """The rule in a declaration, in JSON's types; None where the seeds tell everything."""
         return None
 
     @abstractmethod

@@ -78,6 +78,7 @@ def verdict_after(study: Study, ends: RunEnds, pairs: int, level: float) -> str:
         headline="welch" if study.design.headline == "welch" else "paired",
         alpha=study.design.level or level,
         delta=study.smallest_that_matters,
+        one_sided=study.design.plan().one_sided,
     )
 
 

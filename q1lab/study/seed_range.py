@@ -4,7 +4,8 @@ After each pair from the first look on there is one interval, all at one level t
 the range was declared (judgment/interim_analyses.py finds it). The study is over at the first
 look whose interval excludes 0 or lies within ±δ, or that is futile: a claim at any later look has
 become unlikely (judgment/futility.py finds the limits). At the latest it is over after the last
-pair. The runner, which stops the study, and the comparison both ask this module.
+pair. A one-sided range asks only whether the modified arm is better: no other look ends it with an
+answer. The runner, which stops the study, and the comparison both ask this module.
 """
 
 from __future__ import annotations
@@ -22,13 +23,16 @@ class SeedRange:
     """``first`` to ``most`` pairs; ``alpha`` of each look; ``limits``: Student's t that a look must
     pass, for each number of pairs from ``first`` on; ``futility``: for each look but the last the
     |t| below which it is futile without a δ, and with a δ the |t|, and δ in standard errors of the
-    mean difference. Zeros, or no limits at all, stop nothing."""
+    mean difference. Zeros, or no limits at all, stop nothing. ``side`` is ``lower`` or ``higher``
+    for a one-sided range, which can only claim that the modified arm's metric is that, the better
+    one; its limits of futility are those of t, positive on that side, at every look."""
 
     first: int
     most: int
     alpha: float
     limits: tuple[float, ...]
     futility: tuple[tuple[float, float, float], ...] = ()
+    side: str = ""
 
     def __post_init__(self) -> None:
         # a plan's JSON has lists, and what a look says is kept by the range
@@ -37,7 +41,7 @@ class SeedRange:
         looks = self.most - self.first + 1
         if not 3 <= self.first < self.most or len(self.limits) != looks:
             raise ValueError("is damaged")
-        if len(self.futility) not in (0, looks - 1):
+        if len(self.futility) not in (0, looks - 1) or self.side not in ("", "lower", "higher"):
             raise ValueError("is damaged")
 
 
@@ -94,7 +98,10 @@ def is_futile(planned: SeedRange, values: Sequence[float], delta: float | None =
     if ends is None or look >= len(planned.futility):
         return False
     standard_error = (ends[1] - ends[0]) / 2 / planned.limits[look]
-    t = abs(statistics.fmean(values)) / standard_error
+    t = statistics.fmean(values) / standard_error
+    if planned.side:
+        return (-t if planned.side == "lower" else t) < planned.futility[look][0]
+    t = abs(t)
     without_delta, with_delta, delta_limit = planned.futility[look]
     if delta is None:
         return t < without_delta
@@ -106,4 +113,6 @@ def _is_known(planned: SeedRange, values: Sequence[float], delta: float | None) 
     if ends is None:
         return False
     low, high = ends
+    if planned.side:
+        return high < 0 if planned.side == "lower" else low > 0
     return low > 0 or high < 0 or (delta is not None and -delta < low and high < delta)

@@ -304,6 +304,8 @@ def from_dict(record: Any) -> Study:
     )
     if set(study.arms) != set(ARMS):
         raise ValueError(f"arms holds {', '.join(study.arms) or 'none'}, not {' and '.join(ARMS)}")
+    if (side := study.design.plan().side) not in ("", study.metric.better):
+        raise ValueError(f"range.side is {side}, and {study.metric.name} is better the other way")
     return study
 
 

@@ -108,6 +108,7 @@ class Command(Trainer):
         return Request(
             variant=study.variant,
             seeds=study.design.typed(),
+            side="better" if study.design.plan().one_sided else None,
             baseline=study.baseline,
             device=self.device or "auto",
             headline=study.design.headline,

@@ -110,6 +110,7 @@ class OwnLoop(Trainer):
         return Request(
             variant=word(study.arms["modified"].origin),
             seeds=study.design.typed(),
+            side="better" if study.design.plan().one_sided else None,
             baseline=None if _takes_its_baseline(study) else word(study.arms["baseline"].origin),
             preset=self.preset,
             data=word(typed.data if typed else study.data.name),
@@ -130,6 +131,7 @@ class OwnLoop(Trainer):
             "variant": str(kept_study.file("modified")),
             "baseline": str(kept_study.file("baseline")),
             "seeds": seeds_text(kept_study.study.seeds),
+            "side": None,
             "data": find_data(kept_study, options["data"]),
             "unchecked": options["unchecked"] or self.unchecked,
         }

@@ -423,6 +423,8 @@ class Plan:
     first: int
     most: int
     level: float
+    one_sided: bool = False
+    """True if only a difference below 0 can be claimed: lower is better."""
 
     def t(self, n: int) -> float:
         """|t| beyond which n pairs claim something."""
@@ -487,6 +489,24 @@ def _t_after(n: int, mean: Any, x: Any) -> tuple[Any, Any]:
 
 
 @cache
+def later_helps(plan: Plan) -> dict[int, tuple[Any, Any]]:
+    """For each look of a one-sided range but the last: t, above 0 where the modified arm is better,
+    and the chance at each that a later look says that it helps."""
+    middles, chances = _middles(2000), {}
+    later: tuple[Any, Any] | None = None
+    for n in range(plan.most - 1, plan.first - 1, -1):
+        t = np.linspace(-plan.t(n), plan.t(n), 321)
+        mean = (t / math.sqrt(n))[:, None]
+        x = mean + math.sqrt(1 + 1 / n) * stats.t.ppf(middles, n - 1)[None, :]
+        size = _t_after(n, mean, x)[0]
+        after = np.where(n * mean + x > 0, size, -size)
+        chance = 0.0 if later is None else np.interp(after, *later)
+        later = t, np.where(after > plan.t(n + 1), 1.0, chance).mean(axis=1)
+        chances[n] = later
+    return chances
+
+
+@cache
 def later_claims_or_small(plan: Plan) -> dict[int, Any]:
     """As ``later_claims`` with a δ: a row for each |t|, a column for each δ in standard errors, both
     from 0 to ``corner``; a later interval within ±δ counts, too."""
@@ -514,7 +534,11 @@ def later_claims_or_small(plan: Plan) -> dict[int, Any]:
 
 @cache
 def futile_t(plan: Plan, n: int) -> float:
-    """|t| below which a later claim is less likely than 10%; 0 where none is."""
+    """|t| (of a one-sided range: t) below which a later claim is less likely than 10%; 0 where none
+    is."""
+    if plan.one_sided:
+        t, chance = later_helps(plan)[n]
+        return float(np.interp(FUTILE_BELOW, chance, t))
     t, chance = later_claims(plan)[n]
     return float(np.interp(FUTILE_BELOW, chance, t)) if chance[0] < FUTILE_BELOW else 0.0
 
@@ -562,10 +586,19 @@ def range_stops(
         if n >= plan.first and varies(values, max(map(abs, values))):
             low, high = t_interval(values, plan.level)
             verdict, half = decide((low, high), delta), (high - low) / 2
+            if plan.one_sided:
+                verdict = "helps" if high < 0 else "cannot tell"
             if verdict != "cannot tell":
                 return [*stops, Stop(n, verdict)]
             error = half / plan.t(n)
-            if n < plan.most and n >= FUTILE_FROM and not to_the_end:
+            if plan.one_sided and n < plan.most and not to_the_end:
+                t, chances = later_helps(plan)[n]
+                chance = float(np.interp(-(low + high) / 2 / error, t, chances))
+                if chance < FUTILE_BELOW + 0.002:
+                    stops.append(Stop(n, "futile"))
+                if chance < FUTILE_BELOW - 0.002:
+                    return stops
+            elif n < plan.most and n >= FUTILE_FROM and not to_the_end:
                 in_errors = None if delta is None else delta / error
                 futile = _is_futile(plan, n, abs(low + high) / 2 / error, in_errors)
                 if futile != "no":
@@ -616,7 +649,8 @@ def simulate(
     seed: int = 1,
 ) -> Chances:
     """Studies of a range (or of a fixed number) whose pairs differ by ``effect`` ± 1, played out pair
-    by pair. ``effect`` and ``delta`` may be one for each study."""
+    by pair; of a one-sided range they are better by it. ``effect`` and ``delta`` may be one for each
+    study."""
     rng = np.random.default_rng(seed)
     total, squares = np.zeros(studies), np.zeros(studies)
     over = np.zeros(studies, dtype=bool)
@@ -627,13 +661,14 @@ def simulate(
         total, squares = total + x, squares + x**2
         if n < plan.first:
             continue
-        size = np.abs(total) / n
+        size = total / n if plan.one_sided else np.abs(total) / n
         sd = np.sqrt((squares - n * size**2) / (n - 1))
         error = sd / math.sqrt(n)
         claim = size > plan.t(n) * error
         tiny = ~claim & (size + plan.t(n) * error < delta) if delta is not None else ~claim & claim
         ends = claim | tiny
-        if stops and FUTILE_FROM <= n < plan.most and (limit := futile_t(plan, n)):
+        earliest = plan.first if plan.one_sided else FUTILE_FROM
+        if stops and earliest <= n < plan.most and (limit := futile_t(plan, n)):
             if delta is None:
                 ends = ends | (size < limit * error)
             else:

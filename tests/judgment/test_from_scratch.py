@@ -75,15 +75,15 @@ class Asked:
         return found.hits, found.sure, found.brier, found.so_few, found.so_many
 
     @staticmethod
-    def plan(first: int, most: int, total: float) -> Any:
-        """A range as it is declared."""
+    def plan(first: int, most: int, total: float, side: str = "") -> Any:
+        """A range as it is declared; ``side`` is the better one of a one-sided range."""
         from q1lab.judgment import futility, interim_analyses
         from q1lab.study.seed_range import SeedRange
 
         level = interim_analyses.level_per_look(first, most, total)
         limits = interim_analyses.t_limits(first, most, level)
-        futile = futility.futility_limits(first, most, level)
-        return SeedRange(first, most, level, limits, futile)
+        futile = futility.futility_limits(first, most, level, one_sided=bool(side))
+        return SeedRange(first, most, level, limits, futile, side)
 
     @staticmethod
     def range_over(plan: Any, pairs: Sequence[float | None], delta: float | None) -> Any:
@@ -101,12 +101,12 @@ class Asked:
         from q1lab.judgment import interim_analyses
 
         futile = tuple(look[0] for look in plan.futility) if stops else ()
-        how = plan.first, plan.most, plan.alpha, futile
-        overstated = interim_analyses.overstatement(*how)
+        how, one_sided = (plan.first, plan.most, plan.alpha, futile), bool(plan.side)
+        overstated = interim_analyses.overstatement(*how, one_sided=one_sided)
         assert overstated is not None
         return (
-            interim_analyses.planned_detectable(*how),
-            interim_analyses.measured_detectable(*how),
+            interim_analyses.planned_detectable(*how, one_sided=one_sided),
+            interim_analyses.measured_detectable(*how, one_sided=one_sided),
             overstated,
         )
 
@@ -521,7 +521,7 @@ RANGES = [
 
 
 def own_plan(plan: Any) -> Plan:
-    return Plan(plan.first, plan.most, plan.alpha)
+    return Plan(plan.first, plan.most, plan.alpha, bool(plan.side))
 
 
 @pytest.mark.parametrize(("first", "most", "total"), RANGES)
@@ -536,7 +536,7 @@ def test_where_a_range_is_over(hundreds: int) -> None:
     near = []
 
     def judge(case: Case) -> None:
-        plan = Asked.plan(*case.one_of(*RANGES))
+        plan = Asked.plan(*case.one_of(*RANGES), case.one_of("", "", "", "lower", "higher"))
         sd = float(case.one_of(1e-3, 0.02, 5.0))
         effect = sd * float(case.one_of(0, 0, 0.5, 1, 2, 4)) * case.one_of(-1, 1)
         values = case.rng.normal(effect, sd, plan.most)
@@ -551,7 +551,10 @@ def test_where_a_range_is_over(hundreds: int) -> None:
         to_the_end = case.chance(0.2)
         asked = replace(plan, futility=()) if to_the_end else plan
         n, interval = Asked.range_over(asked, pairs, delta)
-        stops = own.range_stops(own_plan(plan), pairs, delta, to_the_end)
+        better_below = [
+            -value if value is not None and plan.side == "higher" else value for value in pairs
+        ]
+        stops = own.range_stops(own_plan(plan), better_below, delta, to_the_end)
         near.append(len(stops) > 1)
         if n not in ([stop.n for stop in stops] or [None]):
             case.same(f"{own_plan(plan)}, {pairs}, δ {delta}, over after", n, stops)
@@ -567,13 +570,19 @@ def test_where_a_range_is_over(hundreds: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "most", "total", "stops"),
-    [(3, 8, 0.05, True), (3, 12, 0.05, True), (4, 9, 0.0125, False)],
+    ("first", "most", "total", "stops", "side"),
+    [
+        (3, 8, 0.05, True, ""),
+        (3, 12, 0.05, True, ""),
+        (4, 9, 0.0125, False, ""),
+        (3, 8, 0.05, True, "lower"),
+        (3, 12, 0.05, False, "higher"),
+    ],
 )
 def test_what_a_range_finds_and_overstates(
-    first: int, most: int, total: float, stops: bool
+    first: int, most: int, total: float, stops: bool, side: str
 ) -> None:
-    asked = Asked.plan(first, most, total)
+    asked = Asked.plan(first, most, total, side)
     plan = own_plan(asked)
     found, measured, overstated = Asked.range_powers(asked, stops)
     assert own.simulate(plan, found, stops=stops).claim == pytest.approx(0.8, abs=0.015)
@@ -581,6 +590,21 @@ def test_what_a_range_finds_and_overstates(
     for shown, effect in zip(overstated, (1.0, 0.5), strict=True):
         sizes = own.simulate(plan, effect, stops=stops).size
         assert shown == pytest.approx(float(sizes.mean()) / effect, rel=0.03)
+
+
+@pytest.mark.parametrize(("first", "most"), [(3, 8), (3, 12)])
+def test_a_one_sided_range_says_helps_by_luck_in_half_of_what_a_two_sided_one_claims(
+    first: int, most: int
+) -> None:
+    """Its looks are those of the two-sided range, so it never says it more often than that one."""
+    asked = Asked.plan(first, most, 0.05, "lower")
+    assert asked.limits == Asked.plan(first, most, 0.05).limits
+    by_luck = own.simulate(own_plan(asked), 0.0, studies=400_000).claim
+    assert by_luck == pytest.approx(0.025, abs=0.002)
+    assert by_luck < 0.025 + 0.0005
+    harmed = own.simulate(own_plan(asked), -1.0)
+    assert harmed.claim < 0.001
+    assert harmed.mean_pairs < first + 0.1
 
 
 # ── predictions, equal budgets

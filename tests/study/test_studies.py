@@ -453,7 +453,7 @@ def test_a_range_that_was_declared_without_a_stop_for_futility_goes_on_as_declar
     """As an earlier version planned it: without limits."""
     fake_trainer(effect=0.0, noise=0.05)
     with monkeypatch.context() as earlier, Store() as store:
-        earlier.setattr(futility, "futility_limits", lambda *_: ())
+        earlier.setattr(futility, "futility_limits", lambda *_, **__: ())
         request = Request("rope", seeds="3..8", preset="quick", overrides={"max_iters": "20"})
         study_plan.save_plan(study_plan.plan_study(request, store), store)
     went_on = record("run", "rope", *SMALL, "--seeds", "3..8")

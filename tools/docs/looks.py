@@ -1,11 +1,12 @@
 """The tables of docs/looks.md, and two of docs/statistics.md, from docs/results/looks.jsonl
-(benchmarks/looks.py --write)."""
+(benchmarks/looks.py --write); one of them is simulated here."""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,56 @@ def levels_text() -> str:
     return table([*head, "each at half the level", "what q1lab prints, %"], lines)
 
 
+STUDIES = 200_000
+SIDES = [(seeds, side) for seeds in ("3..8", "3..12") for side in (None, "better")]
+"""Ranges as they are typed: --seeds, and --side."""
+
+
+def sides_text() -> str:
+    """Ranges that ask both ways beside those that ask one: claims in % of simulated studies, and
+    mean pairs, by the true improvement in sds of a pair's difference."""
+    lines = []
+    for seeds, side in SIDES:
+        nothing, *improved, harmed = (simulated(seeds, side, at) for at in (0, 0.5, 1, -1))
+        lines.append(
+            [
+                f"`{seeds}{f' --side {side}' if side else ''}`",
+                *(f"{100 * share:.1f}" for share in (nothing[0], nothing[1])),
+                *(f"{100 * helps:.1f}" for helps, _, _ in improved),
+                *(f"{100 * share:.1f}" for share in harmed[:2]),
+                *(f"{pairs:.1f}" for _, _, pairs in (nothing, *improved, harmed)),
+            ]
+        )
+    head = ["range", "HELPS at 0", "HURTS at 0", "HELPS at 0.5", "at 1", "HELPS at −1", "HURTS"]
+    return table([*head, "pairs at 0", "at 0.5", "at 1", "at −1"], lines)
+
+
+def simulated(seeds: str, side: str | None, improvement: float) -> tuple[float, float, float]:
+    """The share of studies of a range that say HELPS and that say HURTS, and their mean number of
+    pairs, by the limits that `q1lab run` declares."""
+    import numpy as np
+
+    from q1lab.judgment.intervals import ALPHA, SEED
+    from q1lab.study.command_line import Request
+
+    typed = Request("", seeds=seeds).parsed_seeds
+    typed = replace(typed, side="lower" if side else "")
+    design: Any = typed.kind.declared(typed, typed.seeds, "paired", lambda: ALPHA)
+    planned = design.levels
+    differences = np.random.default_rng(SEED).standard_normal((STUDIES, planned.most))
+    differences -= improvement  # lower is better
+    n = np.arange(planned.first, planned.most + 1)
+    mean = differences.cumsum(axis=1)[:, planned.first - 1 :] / n
+    square = (differences**2).cumsum(axis=1)[:, planned.first - 1 :]
+    t = -mean / np.sqrt((square - n * mean**2) / (n - 1) / n)
+    helps, hurts = t > planned.limits, (t < -np.array(planned.limits)) & (not side)
+    futile_t = np.array([*(limits[0] for limits in planned.futility), np.inf])
+    over = helps | hurts | ((t if side else np.abs(t)) < futile_t)
+    look, studies = over.argmax(axis=1), np.arange(STUDIES)
+    shares = (float(said[studies, look].mean()) for said in (helps, hurts))
+    return *shares, float(n[look].mean())  # type: ignore[return-value]
+
+
 def texts() -> dict[str, str]:
     """Each made block of docs/looks.md, by name."""
     return {
@@ -147,6 +198,7 @@ def texts() -> dict[str, str]:
         "home": counted_text("home"),
         "free": counted_text("free"),
         "chosen": chosen_text(),
+        "sides": sides_text(),
     }
 
 

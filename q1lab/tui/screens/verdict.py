@@ -14,6 +14,7 @@ from q1lab.index.store import Store
 from q1lab.judgment import series_table
 from q1lab.judgment import terminal_text as verdict
 from q1lab.judgment.blocks import Figure
+from q1lab.judgment.intervals import UNDECIDED
 from q1lab.judgment.series_table import SeriesResult
 from q1lab.study import studies
 from q1lab.tui.desktop import copy_text
@@ -160,7 +161,7 @@ class VerdictScreen(FullScreen[None]):
             "modified": colors.modified,
             "helps": f"bold {colors.success}",
             "hurts": f"bold {colors.error}",
-            "cannot tell": f"bold {colors.warning}",
+            **dict.fromkeys(UNDECIDED, f"bold {colors.warning}"),
             "too small to matter": f"bold {colors.foreground}",
             "warn": colors.warning,
             "dim": colors.muted,

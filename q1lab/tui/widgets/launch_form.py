@@ -104,7 +104,8 @@ class LaunchForm(VerticalScroll, can_focus=False):
         )
         yield Static(KEPT, id="kept", classes=WHAT, markup=False)
         yield from self._field("baseline", "against", initial.baseline, "what it came from")
-        yield from self._field("seeds", "seeds", initial.seeds, "3, 3..12 or 0,1,2,7")
+        label = "one-sided" if initial.side else "seeds"
+        yield from self._field("seeds", label, initial.seeds, "3, 3..12 or 0,1,2,7")
         presets = tuple(PRESETS)
         yield from self._field("preset", "preset", initial.preset, "the device's", choices=presets)
         data = f"{Path(self.data).name}; or a file"

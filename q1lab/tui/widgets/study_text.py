@@ -7,6 +7,7 @@ from rich.text import Text
 
 from q1lab.ground.text_formats import cut_cells
 from q1lab.judgment import difference_text, label_text
+from q1lab.judgment.intervals import UNDECIDED
 from q1lab.study.run_states import ENDED, RunState
 from q1lab.tui.snapshot_taker import StudyInFocus
 from q1lab.tui.widgets.theme_colors import Palette
@@ -23,7 +24,7 @@ LEAST_REASON = 16
 TONES = {
     "helps": "success",
     "hurts": "error",
-    "cannot tell": "warning",
+    **dict.fromkeys(UNDECIDED, "warning"),
     "too small to matter": "foreground",
     "no verdict": "muted",
 }
