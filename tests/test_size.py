@@ -51,7 +51,7 @@ ROOMS: dict[str, tuple[int, str]] = {
     "study": (33_800, ONE_SIDED),
     "tables": (17_750, JUDGE),
     "trainers": (3_100, ONE_SIDED),
-    "tui": (77_200, ONE_SIDED),
+    "tui": (77_950, ONE_SIDED),
     "verdict": (12_300, BEGINNING),
     "week": (34_000, "The check screen of the app shows what fails first"),
 }

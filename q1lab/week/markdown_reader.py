@@ -44,6 +44,7 @@ STEP_ATTRIBUTES = (
     "optional",
     "variant",
     "was",
+    "beside",
 )
 GUIDE_MARKER = "<!-- q1lab:guide -->"
 _WAYS = " q1lab:"
@@ -370,6 +371,7 @@ class MarkdownPage:
                 needs=attributes.get("needs"),
                 done_when=done_when,
                 was=tuple(attributes.get("was", "").split()),
+                beside=attributes.get("beside"),
             )
         )
 

@@ -168,6 +168,7 @@ class Step:
     detail, then on a key the answer, then asks whether the learner had it, and calls
     progress.grade_recall.
     `repeat_of` is the id of the recall step that this one brings back (see progress.learner_week).
+    `beside` names a file of the learner's that a viewer shows while the answer is written.
     `was` holds the ids of steps that it took in: their answers stand in documents with its own.
     """
 
@@ -188,6 +189,7 @@ class Step:
     repeat_of: str | None = None
     done_when: str = ""
     was: tuple[str, ...] = ()
+    beside: str | None = None
 
     @property
     def behavior(self) -> StepKind:

@@ -14,6 +14,7 @@ from textual.widgets import Button, Static, TextArea
 from q1lab.ground.files import printable
 from q1lab.tui import editing
 from q1lab.tui.screens.base import Dialog
+from q1lab.tui.widgets.code_view import CodeView
 from q1lab.tui.widgets.page_blocks import Prose
 from q1lab.tui.widgets.text_box import TextBox
 from q1lab.week import progress as domain
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 WIDE = 10_000
 """Wider than any paragraph, in cells: the text box breaks the lines."""
+
+SHORT_KEYS = 76
+"""Below this width in cells the keys in the dialog's border are named in short."""
 
 AROUND = 14
 """Cells of the terminal's width that the title in the dialog's border can't use."""
@@ -39,6 +43,8 @@ class AnswerScreen(Dialog[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "back", "keep"),
         Binding("ctrl+e", "editor", "in $EDITOR", priority=True),
+        Binding("ctrl+g", "glossary", "words", priority=True),
+        Binding("ctrl+t", "code", "the file beside it", priority=True),
     ]
 
     shape, takes_text = "tall", True
@@ -55,7 +61,13 @@ class AnswerScreen(Dialog[None]):
             yield Static(self.step.title, classes="heading", markup=False)
         if self.step.detail:
             yield Prose(printable(self.step.detail))
-        yield TextBox(self.opened)
+        if self.step.beside is None:
+            yield TextBox(self.opened)
+        else:
+            self.box.add_class("beside")
+            with Horizontal(id="beside"):
+                yield TextBox(self.opened)
+                yield CodeView(editing.learner_folder(self.q1) / self.step.beside)
         with Horizontal(classes="buttons"):
             yield Button("Keep", variant="primary", id="keep")
             yield Button("Discard", id="discard")
@@ -72,7 +84,27 @@ class AnswerScreen(Dialog[None]):
     def _count(self) -> None:
         words = len(self.query_one(TextArea).text.split())
         count = f"{words} word{'s' if words != 1 else ''}"
-        self.box.border_subtitle = f"{count} · Esc keeps it · ^e in $EDITOR"
+        keys = ["Esc keeps it", "^e in $EDITOR", "^g words"]
+        keys += [f"^t {self.step.beside}"] if self.step.beside else []
+        if self.app.size.width < SHORT_KEYS:
+            keys[1] = "^e editor"
+        self.box.border_subtitle = " · ".join([count, *keys])
+
+    def action_glossary(self) -> None:
+        """Explain the words of the question."""
+        from q1lab.tui.screens.glossary import open_glossary
+
+        open_glossary(self.q1, f"{self.step.title}\n{self.step.detail}")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return action != "code" or self.step.beside is not None
+
+    def action_code(self) -> None:
+        """Go to the file beside the answer, to scroll it, and back; on a narrow screen it takes the
+        answer's place."""
+        self.box.toggle_class("code-shown")
+        shown = self.box.has_class("code-shown")
+        (self.query_one(CodeView) if shown else self.query_one(TextArea)).focus()
 
     def _keep(self) -> None:
         """Save the text; also called every few seconds, so that a crash loses a sentence at
@@ -89,7 +121,7 @@ class AnswerScreen(Dialog[None]):
     def action_back(self) -> None:
         self._keep()
         if self.saved_text != self.opened:
-            self.notify("Kept as your answer. e goes on with it.")
+            self.notify("Kept as your answer. e opens it again.")
         self.dismiss()
 
     @on(Button.Pressed, "#discard")

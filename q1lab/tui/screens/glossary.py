@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
@@ -13,6 +14,18 @@ from q1lab.tui.screens.base import Dialog
 from q1lab.tui.widgets.choice_list import ChoiceList
 from q1lab.tui.widgets.page_blocks import Prose
 from q1lab.week.syllabus import Term
+
+if TYPE_CHECKING:
+    from q1lab.tui.app import Q1Lab
+
+
+def open_glossary(app: Q1Lab, text: str) -> None:
+    """Open the glossary: the words of a text first, then all others."""
+    terms = list(dict.fromkeys([*app.week.terms_in(text), *app.week.terms]))
+    if terms:
+        app.push_screen(GlossaryScreen(terms))
+    else:
+        app.notify("This week has no glossary.")
 
 
 class GlossaryScreen(Dialog[None]):

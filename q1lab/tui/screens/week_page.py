@@ -275,16 +275,11 @@ class WeekScreen(MainScreen):
     def action_glossary(self) -> None:
         """Open the glossary: the words of the step under the cursor first, then those of the page,
         then all others."""
-        from q1lab.tui.screens.glossary import GlossaryScreen
+        from q1lab.tui.screens.glossary import open_glossary
 
         row = self.reader.current
         step_text = f"{row.title}\n{row.detail}" if isinstance(row, Step) else ""
-        page_text = "\n".join([step_text, *map(block_text, self.page.blocks)])
-        terms = list(dict.fromkeys([*self.week.terms_in(page_text), *self.week.terms]))
-        if terms:
-            self.app.push_screen(GlossaryScreen(terms))
-        else:
-            self.notify("This week has no glossary.")
+        open_glossary(self.q1, "\n".join([step_text, *map(block_text, self.page.blocks)]))
 
     def action_unfold(self) -> None:
         self.reader.unfold()

@@ -6,9 +6,11 @@ import contextlib
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Button, Input, Label, Static
@@ -80,13 +82,27 @@ def describe_repository(text: str) -> tuple[str, bool]:
     return "Documents are written there; every commit is shown before it is made.", True
 
 
+class FolderInput(Input):
+    """The field of the path. ``?`` is no letter of it: it shows the keys, as everywhere."""
+
+    def on_key(self, event: events.Key) -> None:
+        if event.character == "?":
+            event.prevent_default()
+            event.stop()
+            self.app.action_help()  # type: ignore[attr-defined]
+
+
 class WelcomeScreen(Dialog[bool]):
     """One screen, one question, one button. Esc leaves the repository as it was."""
 
     AUTO_FOCUS = "#begin"
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark,f1", "app.help", "help"),
+    ]
+
     kind, shape = ScrollingBox, "welcome"
-    keys = "Enter begins"
+    keys = "Enter begins · ? help"
     accepted = ""
     """The folder that Begin takes without a question: the one that is offered, then the one that
     was asked about."""
@@ -107,15 +123,14 @@ class WelcomeScreen(Dialog[bool]):
         self.box.set_class(tight, "-tight")
         self.box.border_title = f"q1lab · {week.name}"
         yield Static(Content.styled(week.title, "bold $primary"))
-        if not tight:
-            yield Static(week.goal, markup=False)
-        yield Static(self._glance(), id="glance")
+        yield Static(week.goal, markup=False)
+        yield Static(self._glance(tight), id="glance")
         yield Static(Content.assemble(("this machine  ", "$muted"), "looking…"), id="machine")
         with Horizontal(classes="field"):
             yield Label("your repo   ")
             self.accepted = str(app.config.repo or repository_to_offer(app.setup.cwd))
             # without select_on_focus: the first key after Tab would replace the path
-            yield Input(
+            yield FolderInput(
                 self.accepted,
                 placeholder="folder of your git repository",
                 id="repo",
@@ -127,7 +142,8 @@ class WelcomeScreen(Dialog[bool]):
             for words in plugin_finder.welcome_screens():
                 yield Button(words, classes="look")
 
-    def _glance(self) -> Content:
+    def _glance(self, tight: bool) -> Content:
+        """The sessions: what is done in each, and when, where there is room for that."""
         lines = []
         for session in self.week.sessions:
             minutes = [part.minutes for part in session.parts]
@@ -139,7 +155,8 @@ class WelcomeScreen(Dialog[bool]):
                     (f"{session.id.upper()}  ", "bold $primary"), (session.title, "bold")
                 )
             )
-            lines.append(Content.assemble(("   " + parts, "$muted")))
+            if not tight:
+                lines.append(Content.assemble(("   " + parts, "$muted")))
         return Content("\n").join(lines)
 
     def on_mount(self) -> None:

@@ -68,7 +68,7 @@ def diff_text(diff: str, colors: Palette, wrap_at: int | None = None) -> Text:
         "+": (f"bold {colors.success}", f"on {colors.tint(colors.success, share)}"),
     }
     if wrap_at is None:
-        painted = _painted("\n".join(spoken), colors)
+        painted = painted_python("\n".join(spoken), colors)
         width = min(WIDEST, 2 + max(map(cell_len, spoken), default=0))
     else:
         painted, width = [Text(line) for line in spoken], wrap_at
@@ -95,7 +95,7 @@ def diff_text(diff: str, colors: Palette, wrap_at: int | None = None) -> Text:
     return out
 
 
-def _painted(code: str, colors: Palette) -> list[Text]:
+def painted_python(code: str, colors: Palette) -> list[Text]:
     """Lines of Python in the colors of their syntax, mixed with the text's color: they are read on
     colored grounds. What a theme paints red or green is in the accent's color: here those say which
     line was removed, and which one was added."""
