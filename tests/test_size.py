@@ -28,12 +28,12 @@ ONE_SIDED = "**Does it help?** `q1lab run rope --seeds 3..8 --side better`"
 TWO_COMMANDS = "`q1lab run 'python train.py --seed={seed}'"
 
 ROOMS: dict[str, tuple[int, str]] = {
-    "commands": (35_400, TWO_COMMANDS),
+    "commands": (36_000, "`q1lab run --name NAME`"),
     "designs": (1_800, ONE_SIDED),
     "documents": (31_050, BEGINNING),
     "doors": (17_150, JUDGE),
     "ground": (17_450, JUDGE),
-    "index": (18_350, "A run that ended badly says why"),
+    "index": (18_950, "`q1lab run --name NAME`"),
     "judgment": (42_800, ONE_SIDED),
     "labs": (61_200, TWO_COMMANDS),
     "planning": (13_250, ONE_SIDED),
@@ -52,7 +52,7 @@ ROOMS: dict[str, tuple[int, str]] = {
     "tables": (17_750, JUDGE),
     "trainers": (3_100, ONE_SIDED),
     "tui": (77_950, ONE_SIDED),
-    "verdict": (12_300, BEGINNING),
+    "verdict": (12_450, "`q1lab run --name NAME`"),
     "week": (34_000, "The check screen of the app shows what fails first"),
 }
 """Room → the most tokens that it has, and how the line of CHANGELOG.md begins that says why."""

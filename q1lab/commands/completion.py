@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -41,9 +42,29 @@ def completion(shell: str) -> int:
     return OK
 
 
+class StudyName(click.types.StringParamType):
+    """The name of a study: its own, or one that the learner gave it, which becomes its own. Any
+    other text stays as it is."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from q1lab.study import studies, variants
+
+        name = str(super().convert(value, param, ctx))
+        if not studies.is_id(name) or name in variants.variant_names() or Path(name).exists():
+            return name
+        known = studies.ids()
+        if name in known or not known:
+            return name
+        from q1lab.commands._store import open_store
+        from q1lab.index.study_labels import study_named
+
+        with open_store() as store:
+            return study_named(store, name) or name
+
+
 def study_argument(name: str = "study", **attributes: Any) -> Callable[[F], F]:
     """An argument that takes the name of a study, which a shell can complete."""
-    return click.argument(name, shell_complete=_complete_study, **attributes)
+    return click.argument(name, type=StudyName(), shell_complete=_complete_study, **attributes)
 
 
 def variant_argument(
@@ -51,7 +72,8 @@ def variant_argument(
 ) -> Callable[[F], F]:
     """An argument that takes a variant's name, and ``or_study``, a study's."""
     complete = _complete_variant_or_study if or_study else _complete_variant
-    return click.argument(name, shell_complete=complete, **attributes)
+    kind = StudyName() if or_study else None
+    return click.argument(name, type=kind, shell_complete=complete, **attributes)
 
 
 def _complete_study(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

@@ -135,7 +135,7 @@ def run_line(run: RunView, metric: Metric, *, told: bool = True) -> str:
         loss = (
             "" if run.eval_loss is None else f", {metric.name} {metric.written(run.eval_loss, 3)}"
         )
-        if run.train_loss is not None:
+        if run.train_loss is not None and (metric.is_loss or not loss):
             loss = f", loss {metric.written(run.train_loss, 3)}"
         pace = f", {token_rate(run.tokens_per_s)} tok/s" if run.tokens_per_s else ""
         message = f", {run.message}" if run.message else ""

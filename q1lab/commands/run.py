@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,7 +28,7 @@ from q1lab.ground import config
 from q1lab.ground.command_table import typed_fields
 from q1lab.ground.errors import EXIT_STATUS, FAILED, INTERRUPTED, OK, UNFINISHED, Problem
 from q1lab.ground.text_formats import duration
-from q1lab.index import ingest_events, study_view
+from q1lab.index import ingest_events, study_labels, study_view
 from q1lab.index.store import Store
 from q1lab.judgment import scope_text
 from q1lab.planning import series_plan, study_plan
@@ -52,6 +52,7 @@ Examples:
   q1lab run swiglu --set learning_rate=3e-4 --detach
   q1lab run rope --over max_iters=500,1000,2000
   q1lab run rope --tune learning_rate
+  q1lab run rope --set dropout=0.1 --name rope-dropout
   q1lab run studies/rope-1
   q1lab run --command 'python train.py --seed={seed} --out_dir={out} {args}' \\
     --arm baseline= --arm fast='--learning_rate=2e-3' --metric-pattern nanogpt --seeds 8
@@ -77,12 +78,14 @@ The same command again trains only what is missing, and with nothing missing pri
     help="First tune a hyperparameter for each arm, such as learning_rate: 3 values, on other "
     "seeds.",
 )
+@click.option("--name", metavar="NAME", help="A name for the study, beside its own.")
 @click.option("--detach", is_flag=True, help="Start it and return at once.")
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
 def run(
     variant: tuple[str, ...],
     over: str | None,
     tune: str | None,
+    name: str | None,
     detach: bool,
     as_json: bool,
     typed_command: TypedCommand,
@@ -128,8 +131,26 @@ def run(
         elif len(parsed.variants) > 1:
             declared = series_plan.plan_sweep(request, parsed.variants, store)
         else:
-            return _train(store, request, detach, as_json, predicts_first)
-        return OK if predicts_first() else _train_series(store, declared, detach, as_json)
+            return _train(store, request, name, detach, as_json, predicts_first)
+        for member, plan in zip(_member_names(name, declared), declared.plans, strict=False):
+            study_labels.check_name(store, plan.study.id, member)
+        if predicts_first():
+            return OK
+        return _train_series(store, declared, name, detach, as_json)
+
+
+def _member_names(name: str | None, declared: DeclaredSeries) -> list[str]:
+    """The names of the studies of a series: the one that was typed, with the member's behind it."""
+    members = declared.series.members if name is not None else ()
+    shown = [declared.series.name(at) for at in range(len(members))]
+    return [f"{name}-{text if studies.is_id(text) else at}" for at, text in enumerate(shown, 1)]
+
+
+def _give_names(store: Store, named: Iterable[tuple[str, Study]]) -> None:
+    """Name studies, as ``q1lab note`` does."""
+    for name, study in named:
+        if study_labels.read_labels(store, study.id).name != name:
+            study_labels.change_labels(store, study.id, functools.partial(replace, name=name))
 
 
 def _wants_to_predict(store: Store, names: Sequence[str], *, ask: bool) -> bool:
@@ -163,6 +184,7 @@ def _wants_to_predict(store: Store, names: Sequence[str], *, ask: bool) -> bool:
 def _train(
     store: Store,
     request: Request,
+    name: str | None,
     detach: bool,
     as_json: bool,
     predicts_first: Callable[[], bool],
@@ -170,6 +192,7 @@ def _train(
     """Train a study, and print its comparison."""
     try:
         plan = study_plan.plan_study(request, store)
+        study_labels.check_name(store, plan.study.id, name or "")
         if predicts_first():
             return OK
         begun = study_plan.begin_study(request, store, plan)
@@ -178,6 +201,7 @@ def _train(
             raise Problem("its command was not run") from None
         begun = study_plan.begin_study(replace(request, yes=True), store)
     study = begun.study
+    _give_names(store, [(name, study)] if name else [])
     if not as_json:
         _announce(study.id, f"{study.variant} against {study.baseline}", [begun], _work_text(begun))
     if begun.missing and manual_command(study.trainer.engine, study.id):
@@ -228,9 +252,12 @@ def _tune(
     return replace(request, tune=tuned_values.key, tuned=tuned_values)
 
 
-def _train_series(store: Store, declared: DeclaredSeries, detach: bool, as_json: bool) -> int:
+def _train_series(
+    store: Store, declared: DeclaredSeries, name: str | None, detach: bool, as_json: bool
+) -> int:
     """Train the studies of a series, and print their table."""
     begun = series_plan.begin_series(declared, store)
+    _give_names(store, zip(_member_names(name, begun), begun.studies, strict=False))
     if not detach:
         exit_status = _watch_series(store, begun, as_json)
         return (

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 
 import click
 
 from q1lab.commands._output import print_json, width_shown, wrapped
 from q1lab.commands._store import open_store
+from q1lab.commands.completion import study_argument
 from q1lab.commands.live_progress import about_time_left
 from q1lab.commands.live_progress import run_line as live_line
 from q1lab.ground.errors import OK, Problem, notice
-from q1lab.ground.text_formats import age, cut_middle, cut_name
+from q1lab.ground.text_formats import age, cut_cells, cut_middle, cut_name
 from q1lab.index import ingest_events, lost_lines, stored_results, study_labels, study_view
 from q1lab.index.store import Store
 from q1lab.index.study_labels import Labels
@@ -43,23 +44,32 @@ MAX_RUNS = 20
     epilog="""\b
 Examples:
   q1lab status
+  q1lab status rope-1
+  q1lab status 'train.py lr=2e-3'
   q1lab status --verbose
-  q1lab status --json"""
+  q1lab status rope-1 --json"""
 )
+@study_argument("find", required=False, metavar="[STUDY|WORDS]")
 @click.option("--json", "as_json", is_flag=True, help="Every study and run as JSON.")
 @click.option("--tag", metavar="TAG", help="Only studies that have this tag.")
 @click.option("--verbose", "-v", is_flag=True, help="Also the notes, tags and W&B of every study.")
-def status(as_json: bool, tag: str | None, verbose: bool) -> int:
-    """Show your studies with their verdicts, newest first, and the next step."""
+def status(find: str | None, as_json: bool, tag: str | None, verbose: bool) -> int:
+    """Show your studies with their verdicts, newest first, and the next step.
+
+    The name of a STUDY shows that one. Other WORDS show the studies that have all of them in a
+    name, an argument, a setting, the program, the text, the metric, a tag or the note.
+    """
     with open_store() as store:
         for problem in lost_lines.lost_line_warnings(store.file, store.journal):
             notice(problem)
         unreadable = ingest_events.ingest_all(store)
         lines = study_view.read_study_rows(store, unreadable=unreadable)
         if tag is not None:
-            tagged = study_labels.studies_tagged(store, tag)
-            lines = tuple(line for line in lines if line.id in tagged)
-            unreadable = {line.id: unreadable[line.id] for line in lines if line.id in unreadable}
+            lines = _only(lines, study_labels.studies_tagged(store, tag))
+        if find is not None:
+            is_study = study_labels.has_plan(find)
+            lines = _only(lines, [find] if is_study else study_labels.find_studies(store, find))
+        unreadable = {line.id: unreadable[line.id] for line in lines if line.id in unreadable}
         # first comes the study that other commands take without a name
         readable = studies.oldest_first(line.id for line in lines if line.problem is None)[::-1]
         if as_json:
@@ -126,12 +136,16 @@ def status(as_json: bool, tag: str | None, verbose: bool) -> int:
     return OK
 
 
+def _only(lines: Iterable[StudyRow], names: Container[str]) -> tuple[StudyRow, ...]:
+    return tuple(line for line in lines if line.id in names)
+
+
 def verdict_table(
     rows: Sequence[ResultRow | FoldedRows], states: Mapping[str, str], width: int | None
 ) -> list[str]:
     """A line for each study, of ``width`` cells at most: its name, its verdict (or its state, by
     id), the difference with its interval, the sample size, and its age. A folded
-    group is one line."""
+    group is one line. Above studies that trained and measured the same, a line says what."""
     from rich.cells import cell_len
 
     cells = [("study", "verdict", "difference", "interval", "n", "age")]
@@ -153,7 +167,7 @@ def verdict_table(
         if between and level != "95%":
             levels.append(f"{row.id} {level}")
         n = row.sample if row.verdict is not None and row.n else ""
-        cells.append((row.id, answer, difference, between, n, age(row.created)))
+        cells.append((row.shown_name, answer, difference, between, n, age(row.created)))
     widths = [max(cell_len(line[at]) for line in cells) for at in range(len(cells[0]))]
     room = LONGEST_NAME if width is None else width - sum(widths[1:]) - 2 * len(widths[1:])
     widths[0] = min(widths[0], max(SHORTEST_NAME, min(LONGEST_NAME, room)))
@@ -168,10 +182,29 @@ def verdict_table(
         ).rstrip()
         for line in cells
     ]
+    lines = [lines[0], *_under_what_they_measure(rows, lines[1:], width)]
     if levels:
         shown = ", ".join(levels[:3]) + (f" and {len(levels) - 3} more" if len(levels) > 3 else "")
         lines.append(f"Intervals are 95%, but {shown}: `q1lab compare STUDY` gives the reason.")
     return lines
+
+
+def _under_what_they_measure(
+    rows: Sequence[ResultRow | FoldedRows], lines: Sequence[str], width: int | None
+) -> Iterator[str]:
+    """The lines of the rows, with what trained and was measured above the first of those that are
+    alike in that."""
+    from rich.cells import cell_len
+
+    before = ("", "")
+    for row, line in zip(rows, lines, strict=True):
+        one = row.rows[0] if isinstance(row, FoldedRows) else row
+        measured = one.trained_by, one.metric.axis
+        if measured != before:
+            room = 80 if width is None else width - cell_len(one.metric.axis) - 2
+            yield click.style(f"{cut_cells(one.trained_by, room)}: {one.metric.axis}", dim=True)
+        before = measured
+        yield line
 
 
 def _short_verdict(store: Store, newest: StudyView) -> list[str]:
@@ -230,8 +263,9 @@ def _chosen_variant() -> str:
 
 
 def label_lines(labels: Labels) -> list[str]:
-    """The learner's tags and note on a study, a line each; empty without them."""
+    """The learner's name, tags and note on a study, a line each; empty without them."""
     return [
+        *([f"called {labels.name}"] if labels.name else []),
         *([f"tags: {', '.join(labels.tags)}"] if labels.tags else []),
         *([f"note: {cut_middle(labels.note, 200)}"] if labels.note else []),
     ]
@@ -302,6 +336,7 @@ def study_record(view: StudyView, labels: Labels) -> dict[str, object]:
         "engine": view.engine or None,
         "done": view.row.done,
         "seconds_left": view.row.seconds_left,
+        "name": labels.name or None,
         "tags": list(labels.tags),
         "note": labels.note,
         "wandb": wandb_record(study),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
@@ -138,6 +138,7 @@ Examples:
   q1lab note rope-1 "same data as the paper; batch is half"
   q1lab note rope-1 --tag draft --tag long-context
   q1lab note rope-1 --untag draft
+  q1lab note rope-1 --name long-context
   q1lab note rope-1 ""
   q1lab status --tag long-context"""
 )
@@ -145,13 +146,20 @@ Examples:
 @click.argument("text", required=False, type=click.UNPROCESSED)  # an empty one is a text, too
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Put a tag on. Repeatable.")
 @click.option("--untag", multiple=True, metavar="TAG", help="Take a tag off. Repeatable.")
+@click.option("--name", metavar="NAME", help="A name beside its own; its own takes that name off.")
 @json_option
 def note(
-    study: str, text: str | None, tags: tuple[str, ...], untag: tuple[str, ...], as_json: bool
+    study: str,
+    text: str | None,
+    tags: tuple[str, ...],
+    untag: tuple[str, ...],
+    name: str | None,
+    as_json: bool,
 ) -> int:
-    """Write a note and tags on STUDY, or read them. An empty TEXT removes the note.
+    """Write a note and tags on STUDY, name it, or read all of it. An empty TEXT removes the note.
 
-    `status` and the app show them, and find studies by their tags.
+    `status` shows and searches them, and the app does. A name is taken wherever a study's own name
+    is; its own stays, too.
     """
     studies.load(study)
 
@@ -159,17 +167,22 @@ def note(
         if missing := [tag for tag in untag if tag not in before.tags]:
             raise Problem(f"{study} has no tag {missing[0]!r}")
         labels_tags = [tag for tag in dict.fromkeys((*before.tags, *tags)) if tag not in untag]
-        return study_labels.Labels(before.note if text is None else text, tuple(labels_tags))
+        return study_labels.Labels(
+            before.note if text is None else text,
+            tuple(labels_tags),
+            before.name if name is None else name * (name != study),
+        )
 
     with open_store() as store:
-        if text is not None or tags or untag:
+        if text is not None or tags or untag or name is not None:
             now = study_labels.change_labels(store, study, changed)
         else:
             now = study_labels.read_labels(store, study)
     if as_json:
         click.echo(json.dumps({"study": study, **asdict(now)}, indent=1))
         return OK
-    parts = [now.note or "no note"] * bool(now.note or not now.tags)
+    parts = [f"called {now.name}"] * bool(now.name)
+    parts += [now.note or "no note"] * bool(now.note or not (now.tags or now.name))
     parts += [f"tags: {', '.join(now.tags)}"] * bool(now.tags)
     click.echo(printable(f"{study}: " + "; ".join(parts)))
     return OK
@@ -211,9 +224,11 @@ def restore(file: Path, name: str | None, as_json: bool) -> int:
         came_home = on_record.begun_study(store, *on_record.study_key(study)) is not None
         begin.record_begin(store, study, came)
         if labels_record is not None:
-            study_labels.change_labels(
-                store, study.id, lambda _: study_labels.labels_from_json(labels_record)
-            )
+            labels = study_labels.labels_from_json(labels_record)
+            try:
+                study_labels.change_labels(store, study.id, lambda _: labels)
+            except Problem:  # another study has its name by now
+                study_labels.change_labels(store, study.id, lambda _: replace(labels, name=""))
     if as_json:
         click.echo(json.dumps({"study": study.id, "runs": len(study.runs)}, indent=1))
         return OK

@@ -107,7 +107,7 @@ FIELDS: Mapping[str, Mapping[str, Any]] = {
     "begin": {"plan": BegunPlan | None, "declares": NotRequired[dict | None]},
     "levels": {"levels": list[Any]},
     "delete": {"study": str, "plan": BegunPlan | None, "runs": Annotated[dict, _computable]},
-    "label": {"study": str, "note": str, "tags": list[str]},
+    "label": {"study": str, "note": str, "tags": list[str], "name": NotRequired[str]},
     "setting": {"key": str, "value": Any},
 }
 """The kind of each field of each act, as json_records.py reads kinds; NotRequired: it may be

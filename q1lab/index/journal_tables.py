@@ -381,7 +381,7 @@ def _name(plan: Mapping[str, Any] | None) -> tuple[str, str]:
 
 def _label(db: sqlite3.Connection, body: Body) -> None:
     row = {"study_id": body["study"], "note": body["note"], "tags": json.dumps(body["tags"])}
-    insert(db, "labels", row, replace=True)
+    insert(db, "labels", {**row, "name": body.get("name", "")}, replace=True)
 
 
 # ── the rest

@@ -94,7 +94,7 @@ CREATE TABLE deleted (
     runs TEXT NOT NULL, PRIMARY KEY (study_id, created)
 ) STRICT;
 CREATE TABLE labels (
-    study_id TEXT PRIMARY KEY, note TEXT NOT NULL, tags TEXT NOT NULL
+    study_id TEXT PRIMARY KEY, note TEXT NOT NULL, tags TEXT NOT NULL, name TEXT NOT NULL
 ) STRICT;
 CREATE TABLE evidence (
     week TEXT NOT NULL, act TEXT NOT NULL, subject TEXT NOT NULL, variant TEXT NOT NULL,

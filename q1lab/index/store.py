@@ -38,7 +38,7 @@ if TYPE_CHECKING:  # a tick needs no study
     from q1lab.index.ingest_events import OnProgress
     from q1lab.study.studies import Study
 
-SCHEMA = 14
+SCHEMA = 15
 """The number of the schema in schema.py, kept in ``PRAGMA user_version``."""
 
 SCHEMA_WITH_LEVELS = 13

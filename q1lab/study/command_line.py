@@ -177,7 +177,7 @@ def request_from_argv(words: Sequence[str]) -> Request | None:
 
 
 OTHER_OPTIONS = {
-    *("over", "detach", "as_json"),
+    *("over", "name", "detach", "as_json"),
     *("command_", "arms", "metric", "better", "pattern", "smoke"),
 }
 """Options of `q1lab run` that are not part of a request."""

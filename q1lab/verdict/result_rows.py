@@ -65,13 +65,27 @@ class ResultRow:
     """Of each run, as planned; with another number the last digits of a loss differ."""
     tags: tuple[str, ...] = ()
     note: str = ""
+    name: str = ""
     """The learner's own words on it (q1lab.index.study_labels)."""
+    program: str = ""
+    """The command that trains it; empty for q1lab's own loop."""
     group: RowGroup | None = None
     """The studies that it is listed with, if a plug-in makes them one line."""
     problem: str | None = None
     """Why its plan can't be read; nothing else is then known for sure."""
     pairs: ClassVar[Mapping[int, float]] = {}
     """Not read: a list shows none."""
+
+    @property
+    def shown_name(self) -> str:
+        """Its name, if the learner gave it one, else its own."""
+        return self.name or self.id
+
+    @property
+    def trained_by(self) -> str:
+        """The command that trained it, or ``cpu preset, shakespeare``."""
+        preset = self.preset and f"{self.preset} preset"
+        return self.program or ", ".join(filter(None, (preset, self.data)))
 
     @property
     def complete(self) -> bool:
@@ -166,10 +180,12 @@ def read_result_rows(store: Store) -> tuple[ResultRow, ...]:
         if row["done"] == row["total"] and row["of_all_runs"]:
             numbers = {key: row[key] for key in ("verdict", "n", "mean", "alpha", "delta")}
             numbers["runs_by_arm"] = row["baseline_runs"], row["modified_runs"]
-            if row["metric"] is not None:
-                numbers["metric"] = Metric(**json.loads(row["metric"]))
             if row["low"] is not None and row["high"] is not None:
                 numbers["ends"] = Interval(row["low"], row["high"])
+        if row["metric"] is not None:
+            numbers["metric"] = Metric(**json.loads(row["metric"]))
+        elif row["reports"]:
+            numbers["metric"] = Metric(row["reports"], "", row["better"] or "lower")
         plan = {
             key: row[key]
             for key in ("id", "variant", "baseline", "preset", "data_sha256", "dtype", "created")
@@ -185,6 +201,8 @@ def read_result_rows(store: Store) -> tuple[ResultRow, ...]:
                 headline=headline,
                 tags=tuple(json.loads(row["tags"] or "[]")),
                 note=row["note"] or "",
+                name=row["name"] or "",
+                program=row["program"] or "",
                 threads=threads,
                 group=groups.get(row["id"]),
                 **numbers,

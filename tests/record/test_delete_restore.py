@@ -381,7 +381,7 @@ def test_notes_and_tags_are_shown_and_filter(
     assert main(["note", trained, "--untag", "draft"]) == 0
     assert main(["note", trained, "", "--json"]) == 0
     labels = json.loads(capsys.readouterr().out.partition("\n")[2])
-    assert labels == {"study": trained, "note": "", "tags": ["long-context"]}
+    assert labels == {"study": trained, "note": "", "tags": ["long-context"], "name": ""}
     assert noted(trained) == study_labels.Labels("", ("long-context",))
     assert studies.load(trained) == identity, "labels are no part of the plan"
 

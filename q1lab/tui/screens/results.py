@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -213,7 +215,9 @@ class ResultsScreen(StudyActions):
 
         def save_labels(values: dict[str, str]) -> None:
             self.q1.store_thread.submit(
-                lambda store: study_labels.change_labels(store, name, lambda _: read_labels(values))
+                lambda store: study_labels.change_labels(
+                    store, name, lambda before: replace(read_labels(values), name=before.name)
+                )
             )
 
         self.app.push_screen(FormScreen(f"Tags and note of {name}", fields, says), save_labels)
