@@ -49,7 +49,7 @@ class DemoApp(BaseApp):
     def on_mount(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self.action_interrupt)
+            loop.add_signal_handler(number, self._end, 128 + number)
         self.push_screen(DemoScreen(), self._left)
 
     def _left(self, seen: tuple[Judgment | None]) -> None:
@@ -57,5 +57,8 @@ class DemoApp(BaseApp):
         self.exit()
 
     def action_interrupt(self) -> None:
-        self.status = INTERRUPTED
+        self._end(INTERRUPTED)
+
+    def _end(self, status: int) -> None:
+        self.status = status
         self.exit()

@@ -19,6 +19,7 @@ function answer(place) {
   if (right.length === test.pairs.length) return;
   right.push(placeOfModified(right.length) === place);
   show();
+  at("count").scrollIntoView?.(); // on a phone the passages reach below the screen
 }
 
 function end() {
@@ -36,7 +37,7 @@ function copy() {
   const said = (words) => () => (at("copied").textContent = words);
   const byHand = said("It is marked: copy it with your browser's own key.");
   if (navigator.clipboard) navigator.clipboard.writeText(at("line").value).then(said("Copied."), byHand);
-  else if (document.execCommand("copy")) said("Copied.")();
+  else if (document.execCommand?.("copy")) said("Copied.")();
   else byHand();
 }
 
@@ -46,8 +47,9 @@ document.addEventListener("keydown", (event) => {
   if (place) answer(place);
   else if (event.key === "c" && !at("result").hidden) copy();
 });
-at("first").addEventListener("click", () => answer(1));
-at("second").addEventListener("click", () => answer(2));
+// the second click of a double click would answer a pair that nobody has read
+at("first").addEventListener("click", (event) => event.detail > 1 || answer(1));
+at("second").addEventListener("click", (event) => event.detail > 1 || answer(2));
 at("copy").addEventListener("click", copy);
 at("asking").hidden = false;
 show();

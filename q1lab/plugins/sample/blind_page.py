@@ -39,8 +39,8 @@ def blind_page(study: Study, test: BlindTest, losses: tuple[float, float] | None
     record = json.dumps(_record(study, test, losses), ensure_ascii=False)
     question = (
         "Two small language models continued the same text with the same random numbers: "
-        f"{baseline}, and {modified}, which is the same model but for one change. Which passage "
-        f"did {modified} write? You are asked {len(test.pairs)} times; the score comes at the end."
+        f"{baseline}, and {modified}, a changed version of it. Which passage did {modified} "
+        f"write? You are asked {len(test.pairs)} times; the score comes at the end."
     )
     style, script = _file("css"), _file("js")
     page = Template(_file("html")).substitute(

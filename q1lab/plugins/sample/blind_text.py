@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from q1lab.ground.text_formats import plural
 from q1lab.index.store import Store
 from q1lab.plugins.sample.blind_tests import BlindTest, read_tests, total
 from q1lab.plugins.sample.hit_rate import BlindVerdict, HitRate
@@ -48,6 +49,6 @@ def facts(store: Store, study: Study) -> Iterator[str]:
 def share_text(rate: HitRate) -> str:
     """``14 times out of 20``, with the interval."""
     return (
-        f"{rate.hits} times out of {rate.n} ({rate.share:.0%}; 95% interval "
+        f"{plural(rate.hits, 'time')} out of {rate.n} ({rate.share:.0%}; 95% interval "
         f"{rate.low:.0%} to {rate.high:.0%})"
     )

@@ -85,6 +85,11 @@ def choose_seed(study: Study, seed: int | None) -> int:
         raise Problem(
             f"{study.id} has no seed {seed}", next=f"it has {', '.join(map(str, study.seeds))}"
         )
+    files = [study.files.root / study.arms[arm].source for arm in ARMS]
+    if gone := [file for file in files if not file.is_file()]:
+        raise Problem(
+            f"the model file {gone[0]} is gone", next="`q1lab run` with --fresh trains anew"
+        )
     seeds_here = seeds_with_weights(study)
     if seed in seeds_here or (seed is None and seeds_here):
         return seeds_here[0] if seed is None else seed

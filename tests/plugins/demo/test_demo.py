@@ -280,7 +280,7 @@ def test_a_verdict_stays_in_the_terminal(start: Callable[..., Terminal]) -> None
 def test_a_signal_ends_it(start: Callable[..., Terminal]) -> None:
     terminal = start("demo", columns=80, lines=24)
     terminal.sees("What does the change do?")
-    assert os.waitstatus_to_exitcode(terminal.end(signal.SIGTERM)) == 130
+    assert os.waitstatus_to_exitcode(terminal.end(signal.SIGTERM)) == 128 + signal.SIGTERM
 
 
 def test_a_terminal_that_is_too_small_gets_the_text(start: Callable[..., Terminal]) -> None:

@@ -99,6 +99,12 @@ def test_nothing_is_scored_before_the_last_answer(page: Path) -> None:
     assert (played["line"], played["copied"]) == ("", None)
 
 
+def test_one_press_answers_one_pair(page: Path) -> None:
+    played = play(page, "key:1", "held:1", "held:1", "click:second", "again:second", "key:x")
+    shown = [pair[0] for pair in played["seen"]]
+    assert shown == ["Pair 1 of 20", *["Pair 2 of 20"] * 3, *["Pair 3 of 20"] * 2]
+
+
 def test_a_passage_is_text_whatever_it_holds(study: Study, tmp_path: Path) -> None:
     pairs = tuple(PassagePair(HOSTILE, f"{HOSTILE} old", f"{HOSTILE} new") for _ in range(20))
     test = BlindTest(0, 0, "key", pairs, {})
@@ -218,10 +224,11 @@ def test_what_can_be_no_page_is_one_line(
     arms = answer.replace("{a: t for", "{a: [a + x for x in t] for")
     monkeypatch.setenv("Q1LAB_SAMPLER", f'{sys.executable} -c "{long}; {arms}"')
     assert "may have 200" in refusal(*blind, str(tmp_path / "long.html"), code=1)
-    study.files.run("modified-seed0").model.unlink()
-    study.files.run("modified-seed1").model.unlink()
-    study.files.run("modified-seed2").model.unlink()
+    for seed in study.seeds:
+        study.files.run(f"modified-seed{seed}").model.unlink()
     assert "prune --models" in refusal(*blind, str(tmp_path / "other.html"))
+    (study.files.root / study.arms["modified"].source).unlink()
+    assert "rope.py is gone" in refusal(*blind, str(tmp_path / "gone.html"))
     assert sorted(path.name for path in tmp_path.glob("*.html")) == ["blind.html"]
 
 
