@@ -92,6 +92,12 @@ def test_content_and_models_travel(installed: Path, tmp_path: Path) -> None:
     assert done.stdout.strip() == "3"
 
 
+def test_its_judge_reads_logs(installed: Path, tmp_path: Path) -> None:
+    records = str(ROOT / "tests" / "tables" / "records" / "tensorboardX")
+    out = run(installed, tmp_path, "judge", records, "--baseline", "base", "--expect", "helps")
+    assert "HELPS   new − base = −0.097" in out
+
+
 def test_a_real_study_runs_from_it(installed: Path, tmp_path: Path) -> None:
     out = run(
         installed,

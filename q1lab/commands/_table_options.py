@@ -18,7 +18,7 @@ def source_options(function: F) -> F:
     """Add the sources, and the options that name arms, seeds and the metric."""
     for option in reversed(
         (
-            click.argument("sources", nargs=-1, metavar="[SOURCE...]"),
+            click.argument("sources", nargs=-1, type=click.Path(), metavar="[SOURCE...]"),
             click.option(
                 "--baseline",
                 metavar="NUMBERS|ARM",

@@ -340,11 +340,12 @@ NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 ``-o flock``."""
 
 
-def os_reason(error: OSError) -> str:
-    """The reason of an OSError in words, with what to do where that is known."""
+def os_reason(error: OSError, *, reading: bool = False) -> str:
+    """The reason of an OSError in words, with what to do where that is known. ``reading``: what to
+    do is not to write elsewhere."""
     if error.errno == errno.ENOSPC:
         return "the disk is full; free some space and run the command again"
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+    if not reading and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"{(error.strerror or '').lower()}; choose a folder you can write to (Q1LAB_HOME)"
     if error.errno in NO_LOCKS:
         return "its file system has no locks; choose a folder on one that has (Q1LAB_HOME)"

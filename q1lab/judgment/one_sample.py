@@ -31,6 +31,8 @@ class SampleJudgment:
     """The final value of each run, by seed or place; None for one that diverged."""
     unfinished: tuple[str, ...]
     """Runs without a result, for people."""
+    steps: tuple[int, ...]
+    """The last steps of the runs, where these are not the same."""
     plan: PairPlan
     analysis: Analysis
     """Of the runs' distances from the number."""
@@ -90,6 +92,7 @@ class SampleJudgment:
             "permutation_p": self.analysis.permutation_p,
             "values": dict(self.values),
             "unfinished": list(self.unfinished),
+            "last_steps": list(self.steps),
             "short": self.short().split("\n"),
         }
 
@@ -101,6 +104,7 @@ def judge_sample(
     metric: Metric,
     name: str = "the runs",
     unfinished: tuple[str, ...] = (),
+    steps: tuple[int, ...] = (),
     has_seeds: bool = False,
 ) -> SampleJudgment:
     """Judge whether the true mean of runs lies below or above a number, by the t interval of their
@@ -113,6 +117,7 @@ def judge_sample(
         threshold=threshold,
         values=values,
         unfinished=unfinished,
+        steps=steps,
         plan=PairPlan(has_seeds=has_seeds),
         analysis=analysis,
     )
@@ -160,8 +165,13 @@ def _chance_sentence(j: SampleJudgment) -> str:
 
 def _cautions(j: SampleJudgment) -> tuple[str, ...]:
     known = f"{_number(j)} is taken as exact, and what else differs from these runs is not known."
+    steps = (
+        f"These runs end at different steps, {min(j.steps):,} to {max(j.steps):,}."
+        if j.steps
+        else ""
+    )
     last = "Exploratory: how many runs were left out is not known."
-    return (last,) if j.verdict == "no verdict" else (known, last)
+    return (steps, last) if j.verdict == "no verdict" else (known, steps, last)
 
 
 def _reason(j: SampleJudgment) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from q1lab.ground.errors import Problem, nearest
 from q1lab.judgment.one_sample import SampleJudgment, judge_sample
+from q1lab.study.run_states import RunState
 from q1lab.tables.found_runs import Found, TableOptions, named_metric
 from q1lab.tables.judged_table import has_ended, value_of, why_open
 from q1lab.tables.number_table import runs_of_list
@@ -33,6 +34,7 @@ def judge_found(found: Found, options: TableOptions, threshold: float) -> Sample
             next="say which with --modified NAME",
         )
     runs = found.arms[arm]
+    lasts = {run.last for run in runs.values() if run.state is RunState.FINISHED}
     word, first = ("seed", 0) if found.has_seeds else ("run", 1)
     return judge_sample(
         {seed: value_of(run) for seed, run in sorted(runs.items()) if has_ended(run)},
@@ -44,5 +46,6 @@ def judge_found(found: Found, options: TableOptions, threshold: float) -> Sample
             for seed, run in sorted(runs.items())
             if not has_ended(run)
         ),
+        steps=tuple(sorted(lasts)) if len(lasts) > 1 else (),
         has_seeds=found.has_seeds,
     )

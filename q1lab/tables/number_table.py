@@ -117,7 +117,7 @@ def read(source: str) -> str:
     except UnicodeDecodeError:
         raise Problem(f"{name} is not UTF-8 text", next="save it as UTF-8", file=file) from None
     except OSError as error:
-        raise Problem(f"cannot read {name}: {os_reason(error)}", file=file) from None
+        raise Problem(f"cannot read {name}: {os_reason(error, reading=True)}", file=file) from None
 
 
 def json_content(text: str, name: str) -> Rows | dict[str, Any]:

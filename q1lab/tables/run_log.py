@@ -54,7 +54,9 @@ class RunLog:
         self.last_step = 0.0
         self.unfinished = ""
         """Why the run did not come to its end, in words; empty where nothing says so."""
-        self._only, self._kept = only, 0
+        self.kept = 0
+        """Numbers that are kept."""
+        self._only = only
 
     @property
     def facts(self) -> dict[str, str]:
@@ -114,8 +116,8 @@ class RunLog:
         return self._only is None or name in self._only
 
     def _count(self) -> None:
-        self._kept += 1
-        if self._kept > MOST_NUMBERS:
+        self.kept += 1
+        if self.kept > MOST_NUMBERS:
             raise TooMuch(f"it has more than {MOST_NUMBERS:,} numbers; name one with --metric")
 
     @staticmethod

@@ -59,8 +59,7 @@ def arms_of(runs: Sequence[Named], arm_key: str | None) -> tuple[list[str], str]
         found = by_path([run.file for run in runs]), "arms from the files' names"
     arms = [run.label or arm for run, arm in zip(runs, found[0], strict=True)]
     if len(set(arms)) == len(runs):
-        bare = [NUMBER_AT_END.sub("", arm) for arm in arms]
-        arms = bare if 1 < len(set(bare)) < len(runs) and all(bare) else arms
+        arms = _without_numbers(arms)
     if len(runs) > 2 and len(set(arms)) == len(runs):
         raise Problem(
             f"which of these {len(runs)} runs belong together is not clear ({first_names(arms)})",
@@ -86,6 +85,19 @@ def seeds_of(runs: Sequence[Named], seed_key: str | None) -> tuple[list[int] | N
         return [seed_of_cell(seed) for seed in found], f"seeds from {where}"
     except BadCell as error:
         raise Problem(f"{where}: {error}", next="name another --seed-key") from None
+
+
+def _without_numbers(arms: list[str]) -> list[str]:
+    """Names such as ``base 0`` and ``new 0`` without their last numbers, where each arm has the
+    same ones; else the names as they are."""
+    numbers: dict[str, list[str]] = defaultdict(list)
+    for arm in arms:
+        bare = NUMBER_AT_END.sub("", arm)
+        numbers[bare].append(arm.removeprefix(bare).strip(AROUND))
+    each = [sorted(ends) for ends in numbers.values()]
+    is_counted = len(each) > 1 and len(each[0]) > 1 and all(ends == each[0] for ends in each)
+    are_names = all(any(map(str.isalpha, bare)) for bare in numbers)  # and no times of day
+    return [NUMBER_AT_END.sub("", arm) for arm in arms] if is_counted and are_names else arms
 
 
 def _by_key(runs: Sequence[Named], key: str) -> list[str]:

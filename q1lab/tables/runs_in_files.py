@@ -4,11 +4,11 @@ one set of runs, by arm and seed."""
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from q1lab.ground.errors import Problem, nearest
-from q1lab.ground.files import printable
+from q1lab.ground.files import os_reason, printable
 from q1lab.ground.text_formats import first_names, plural
 from q1lab.study.run_states import RunState
 from q1lab.tables import number_table, run_names
@@ -20,6 +20,8 @@ from q1lab.tables.run_names import Named
 from q1lab.tables.sources import RunFiles
 from q1lab.tables.table_rows import OF_FILE, Rows
 
+MOST_NUMBERS = 20_000_000
+"""Numbers that are kept of all logs."""
 PRINTED = r"say how it is printed: --metric-pattern 'val loss (?P<value>\S+)'"
 RUNS = "these runs"
 """The name of the one arm that is judged, where nobody named it."""
@@ -30,8 +32,16 @@ NO_METRIC = frozenset({"lr", "learning_rate", "epoch", "grad_norm", "eval_runtim
 def found_in_files(
     name: str, pieces: list[RunFiles], options: TableOptions, *, one_arm: bool
 ) -> Found:
+    """The runs in files, which are all tables or all logs."""
     is_named = options.arms or options.arm_key or options.modified or options.baseline
-    read = [_read(piece, options) for piece in pieces]
+    read, kept = [], 0
+    for piece in pieces:
+        read.append(_read(piece, options))
+        kept += 0 if isinstance(read[-1], Rows) else read[-1].kept
+        if kept > MOST_NUMBERS:
+            raise Problem(
+                f"{name}: more than {MOST_NUMBERS:,} numbers", next="name one with --metric NAME"
+            )
     tables = [
         (piece, each) for piece, each in zip(pieces, read, strict=True) if isinstance(each, Rows)
     ]
@@ -62,7 +72,7 @@ def _read(piece: RunFiles, options: TableOptions) -> Rows | RunLog:
 
         plugin_finder.load(piece.form.read)(piece.files, log)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = os_reason(error, reading=True)
         raise Problem(f"cannot read {piece.where}: {reason}", file=piece.files[0]) from None
     except ValueError as error:
         raise Problem(f"{piece.where}: {printable(str(error))}", file=piece.files[0]) from None
@@ -116,9 +126,10 @@ def _of_logs(name: str, logs: Sequence[tuple[RunFiles, RunLog]], options: TableO
     named = [Named(piece.files[0], piece.label, log.facts) for piece, log in logs]
     arms, arms_from = run_names.arms_of(named, options.arm_key)
     seeds, seeds_from = run_names.seeds_of(named, options.seed_key)
-    metric = (
-        options.metric or _of_pattern(options.pattern) or _metric(name, [log for _, log in logs])
-    )
+    by_arm: dict[str, list[RunLog]] = {}
+    for arm, (_, log) in zip(arms, logs, strict=True):
+        by_arm.setdefault(arm, []).append(log)
+    metric = options.metric or _of_pattern(options.pattern) or _metric(name, by_arm)
     guesses = [plural(len(logs), "run"), *filter(None, (arms_from, seeds_from))]
     if options.metric is None:
         guesses.append(f"metric {metric}")
@@ -183,9 +194,11 @@ def _of_pattern(typed: str | None) -> str:
     return printed_log.metric_of(typed)
 
 
-def _metric(name: str, logs: Sequence[RunLog]) -> str:
-    """The metric by its usual name, or the only number that all runs report."""
-    names = [key for key in logs[0].names if all(key in log.names for log in logs)] if logs else []
+def _metric(name: str, by_arm: Mapping[str, Sequence[RunLog]]) -> str:
+    """The metric by its usual name, or the only number that some run of each arm reports."""
+    of_arms = [dict.fromkeys(key for log in logs for key in log.names) for logs in by_arm.values()]
+    every = list(dict.fromkeys(key for names in of_arms for key in names))
+    names = [key for key in every if all(key in names for names in of_arms)]
     for usual in (*FINAL, *VAL):
         for key in names:
             if key.lower().replace(" ", "_") == usual:
@@ -194,9 +207,8 @@ def _metric(name: str, logs: Sequence[RunLog]) -> str:
     if len(others) == 1:
         return others[0]
     if not others:
-        every = list(dict.fromkeys(key for log in logs for key in log.names))
         told = f" ({first_names(every, 12)})" if every else ""
-        raise Problem(f"{name}: no number is in all runs{told}", next="" if every else PRINTED)
+        raise Problem(f"{name}: no number is in all arms{told}", next="" if every else PRINTED)
     raise Problem(
         f"{name}: which number is the metric? ({first_names(others, 12)})", next="say --metric NAME"
     )

@@ -50,7 +50,9 @@ def found_in_sources(sources: Sequence[str], options: TableOptions, *, one_arm: 
     named = [*((None, source) for source in sources), *options.arms]
     if [source for _, source in named] == ["-"]:
         return number_table.found_in_text(number_table.read("-"), "standard input", options)
-    pieces, notes = _once(piece for label, source in named for piece in _pieces(label, source))
+    notes: list[str] = []
+    every = [piece for label, source in named for piece in _pieces(label, source, notes)]
+    pieces = _once(_grouped(every), notes)
     name = named[0][1] if len(named) == 1 else plural(len(pieces), "file")
     if len(pieces) == 1 and not one_arm and not options.arms and _is_table(pieces[0], options):
         (file,) = pieces[0].files
@@ -65,8 +67,8 @@ def found_in_sources(sources: Sequence[str], options: TableOptions, *, one_arm: 
 # ── files
 
 
-def _pieces(label: str | None, source: str) -> list[RunFiles]:
-    """The runs and text files that a file, a folder or a pattern names."""
+def _pieces(label: str | None, source: str, notes: list[str]) -> list[RunFiles]:
+    """The files that a file, a folder or a pattern names."""
     path = Path(source).expanduser()
     if not os.path.lexists(path) and glob.has_magic(source):
         found = glob.iglob(str(path), recursive=True)  # noqa: PTH207 (a pattern with its folder)
@@ -75,11 +77,11 @@ def _pieces(label: str | None, source: str) -> list[RunFiles]:
             raise Problem(f"no file fits {printable(source)!r}")
         if len(matches) > MAX_FILES:
             raise Problem(f"more than {MAX_FILES:,} files fit {printable(source)!r}")
-        return _grouped([piece for match in sorted(matches) for piece in _at(label, Path(match))])
-    return _grouped(_at(label, path))
+        return [piece for match in sorted(matches) for piece in _at(label, Path(match), notes)]
+    return _at(label, path, notes)
 
 
-def _at(label: str | None, path: Path) -> list[RunFiles]:
+def _at(label: str | None, path: Path, notes: list[str]) -> list[RunFiles]:
     if str(path).startswith("wandb:"):
         raise Problem(
             f"{path} is not on this machine", next=f"`q1lab judge --keep {path}` reads it"
@@ -87,20 +89,26 @@ def _at(label: str | None, path: Path) -> list[RunFiles]:
     if not path.exists():
         raise Problem(f"{path} doesn't exist", next="give a file, a folder or a pattern", file=path)
     if path.is_dir():
-        return _in_folder(label, path)
+        return _in_folder(label, path, notes)
     form = form_of(path)
     return [RunFiles((path,), label, None if form is None else form[1])]
 
 
-def _in_folder(label: str | None, folder: Path) -> list[RunFiles]:
-    """The runs below a folder, of the first form that any file there has."""
+def _in_folder(label: str | None, folder: Path, notes: list[str]) -> list[RunFiles]:
+    """The logs below a folder, of the first form that any file there has. Those of another form may
+    be of the same runs."""
     files = list(_files(folder))
-    for _, form in forms():
-        of_form = sorted(file for file in files if fits(form, file.name))
+    by_form = [
+        (title, form, of_form)
+        for title, form in forms()
+        if (of_form := sorted(file for file in files if fits(form, file.name)))
+    ]
+    for title, _, of_form in by_form[1:]:
+        notes.append(f"{folder}: {plural(len(of_form), 'file')} with {title} not read")
+    for _, form, of_form in by_form[:1]:
         if len(of_form) > MAX_FILES:
             raise Problem(f"{folder} holds more than {MAX_FILES:,} logs", file=folder)
-        if of_form:
-            return [RunFiles((file,), label, form) for file in of_form]
+        return [RunFiles((file,), label, form) for file in of_form]
     if any(file.name == "events.jsonl" for file in files):
         raise Problem(f"{folder} holds runs of q1lab", next=f"`q1lab import {folder}`", file=folder)
     raise Problem(
@@ -131,22 +139,21 @@ def _grouped(pieces: Iterable[RunFiles]) -> list[RunFiles]:
     """The same with the files of one run together."""
     grouped: dict[object, RunFiles] = {}
     for piece in pieces:
-        key: object = piece.files
         if piece.form is not None and piece.form.by_folder:
             folder = piece.files[0].parent
             is_part = piece.form.parts and fnmatchcase(folder.name, piece.form.parts)
-            key = folder.parent if is_part else folder
-        before = grouped.get(key)
-        grouped[key] = (
-            piece if before is None else replace(before, files=(*before.files, *piece.files))
-        )
+            key = piece.label, folder.parent if is_part else folder
+            before = grouped.get(key, piece)
+            more = [file for file in piece.files if file not in before.files]
+            grouped[key] = replace(before, files=(*before.files, *more))
+        else:
+            grouped[len(grouped)] = piece
     return list(grouped.values())
 
 
-def _once(pieces: Iterable[RunFiles]) -> tuple[list[RunFiles], list[str]]:
+def _once(pieces: Iterable[RunFiles], notes: list[str]) -> list[RunFiles]:
     """Each run once, also where a link or a second pattern names it again."""
     seen: dict[object, RunFiles] = {}
-    notes = []
     for piece in pieces:
         real = tuple(os.path.realpath(file) for file in piece.files)
         other = seen.setdefault(real, piece)
@@ -154,7 +161,7 @@ def _once(pieces: Iterable[RunFiles]) -> tuple[list[RunFiles], list[str]]:
             raise Problem(f"{piece.where} is of two arms, {other.label} and {piece.label}")
         if other is not piece:
             notes.append(f"{piece.where} is {other.where} once more, and is used once")
-    return list(seen.values()), notes
+    return list(seen.values())
 
 
 def _is_table(piece: RunFiles, options: TableOptions) -> bool:

@@ -100,6 +100,30 @@ def test_wandb_s_records_are_those_of_its_own_messages() -> None:
         assert log.finals["val/loss"] == finals["val/loss"]
 
 
+@pytest.mark.parametrize("form", ["tensorboard", "tensorboardX"])
+def test_event_files_hold_what_tensorboard_reads(form: str) -> None:
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    for file in sorted(file for file in (RECORDS / form).rglob("*") if file.is_file()):
+        theirs = accumulator.EventAccumulator(
+            str(file), {accumulator.TENSORS: 0, accumulator.SCALARS: 0}
+        ).Reload()
+        tags = theirs.Tags()
+        log = RunLog()
+        tfevents.read([file], log)
+        assert set(log.curves) == {*tags["scalars"], *tags["tensors"]}
+        for tag, curve in log.curves.items():
+            if tag in tags["scalars"]:
+                points = [(event.step, event.value) for event in theirs.Scalars(tag)]
+            else:
+                from tensorboard.util import tensor_util
+
+                points = [
+                    (event.step, float(tensor_util.make_ndarray(event.tensor_proto)))
+                    for event in theirs.Tensors(tag)
+                ]
+            assert [*curve.points()] == points
+
+
 @pytest.mark.slow
 def test_a_run_of_wandb_that_crashed_or_failed_leaves_no_verdict(tmp_path: Path) -> None:
     pytest.importorskip("wandb")
@@ -363,6 +387,29 @@ def test_tables_are_arms_by_their_files(tmp_path: Path) -> None:
     )
 
 
+def test_numbers_of_names_are_dropped_only_where_each_arm_has_the_same(tmp_path: Path) -> None:
+    write_logs(tmp_path, "{arm}{seed}/log.txt")
+    check_difference(judged("*/log.txt", "--baseline", "base"), "welch")
+    shutil.copytree("base0", "base7")
+    assert "is not clear" in refused("*/log.txt", "--baseline", "base")
+    for time in ("12-00-01", "12-00-02", "13-00-01", "13-00-02"):
+        shutil.copytree("base0", f"runs/{time}")
+    assert "is not clear" in refused("runs/*/log.txt")
+
+
+def test_a_second_form_in_a_folder_may_be_of_the_same_runs_and_is_told(tmp_path: Path) -> None:
+    for form in ("tensorboard", "lightning"):
+        shutil.copytree(RECORDS / form, tmp_path / "runs" / form)
+    told = " ".join(q1lab("judge", "runs", "--baseline", "base").stdout.split())
+    assert "note: runs: 6 files with a metrics.csv not read" in told
+
+
+def test_files_of_one_run_are_one_run_however_they_are_named(tmp_path: Path) -> None:
+    shutil.copytree(RECORDS / "trainer", tmp_path / "runs")
+    files = sorted(str(file) for file in (tmp_path / "runs").rglob("trainer_state.json"))
+    check_difference(judged(*files, "--baseline", "base"))
+
+
 def test_a_file_is_used_once_however_often_it_is_named(tmp_path: Path) -> None:
     write_logs(tmp_path)
     (tmp_path / "base_latest.txt").symlink_to("base_2.txt")
@@ -397,10 +444,11 @@ def test_numbers_that_are_not_finite_and_runs_without_the_metric_leave_no_verdic
     (tmp_path / "new_2.txt").write_text("step:100/200 val_loss:1.9\nstep:200/200 val_loss:nan\n")
     assert judged(*GLOBS)["reason"] == "diverged"
     (tmp_path / "new_2.txt").write_text("step:100/200 loss:1.9\nTraceback: killed\n")
-    record = judged(*GLOBS, "--metric", "val_loss")
+    record = judged(*GLOBS)
     assert record["reason"] == "incomplete"
     assert "no val_loss" in " ".join(record["short"])
-    assert "no number is in all runs" in refused(*GLOBS)
+    mixed = ["--arm", "base=base*", "--arm", f"new={RECORDS / 'trainer'}/new*"]
+    assert "no number is in all arms" in refused(*mixed)
 
 
 def test_runs_of_other_lengths_and_settings_are_told(tmp_path: Path) -> None:
@@ -409,8 +457,19 @@ def test_runs_of_other_lengths_and_settings_are_told(tmp_path: Path) -> None:
     (tmp_path / "new_2.txt").write_text("".join(text.splitlines(keepends=True)[:2]))
     short = " ".join(judged(*GLOBS)["short"])
     assert "new, run 3 ended at step 100, not 200" in short
-    words = [str(RECORDS / "lightning"), "--baseline", "base", "--arm-key", "optimizer"]
-    assert "learning rate" not in q1lab("judge", *words, "--full").stdout
+    told = q1lab("judge", "new*", "--against", "1.7").stdout
+    assert "These runs end at different steps, 100 to 200." in told
+    for name, lr in (
+        ("base_0", 1),
+        ("base_1", 1),
+        ("base_2", 1),
+        ("new_0", 2),
+        ("new_1", 2),
+        ("new_2", 2),
+    ):
+        with (tmp_path / f"{name}.txt").open("a") as file:
+            file.write(f"lr = {lr}\n")
+    assert "The runs differ in lr" in q1lab("judge", *GLOBS, "--full").stdout
 
 
 def test_rows_out_of_order_count_by_their_steps(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def judge(
 
         judgment = judge_table(tables[0], source)
         if as_json:
-            print_json(judgment.to_dict())
+            print_json({**judgment.to_dict(), "read": tables[0].guesses})
         else:
             _print_guesses(tables[0].guesses, tables[0].notes)
             print_verdict(judgment, full=full)
@@ -94,7 +94,7 @@ def judge(
 
     arms = judge_arms(tables, source)
     if as_json:
-        print_json(series_table.series_json(arms))
+        print_json({**series_table.series_json(arms), "read": tables[0].guesses})
     else:
         _print_guesses(tables[0].guesses, tables[0].notes)
         print_series(arms)
@@ -144,7 +144,7 @@ def _judge_sample(
         found = typed_sample(options)
     judged = judge_found(found, options, against)
     if as_json:
-        print_json(judged.to_dict())
+        print_json({**judged.to_dict(), "read": found.guesses})
     else:
         _print_guesses(found.guesses, tuple(found.notes))
         click.echo(judged.full() if full else f"{judged.short()}\n{REST}")
