@@ -28,7 +28,7 @@ ONE_SIDED = "**Does it help?** `q1lab run rope --seeds 3..8 --side better`"
 TWO_COMMANDS = "`q1lab run 'python train.py --seed={seed}'"
 
 ROOMS: dict[str, tuple[int, str]] = {
-    "commands": (36_000, "`q1lab run --name NAME`"),
+    "commands": (36_050, JUDGE),
     "designs": (1_800, ONE_SIDED),
     "documents": (31_050, BEGINNING),
     "doors": (17_150, JUDGE),
@@ -49,7 +49,7 @@ ROOMS: dict[str, tuple[int, str]] = {
     "record": (9_250, BEGINNING),
     "runner": (11_750, BEGINNING),
     "study": (33_800, ONE_SIDED),
-    "tables": (17_750, JUDGE),
+    "tables": (18_150, JUDGE),
     "trainers": (3_100, ONE_SIDED),
     "tui": (77_950, ONE_SIDED),
     "verdict": (12_450, "`q1lab run --name NAME`"),
