@@ -39,6 +39,7 @@ from q1lab.ground.files import (
     utc_now,
     write_atomic,
 )
+from q1lab.study.events import final_loss
 from q1lab.study.studies import Study
 
 PROJECT = "q1-capstone"
@@ -221,6 +222,31 @@ def wandb_status(study: Study) -> WandbStatus:
     )
 
 
+MOST_LISTED = 24
+"""At most this many runs of a study are listed."""
+
+
+def run_lines(study: Study) -> list[str]:
+    """The study's runs as their page at W&B lists them: project and group, then a line for each
+    run, with its name, its config and the last value of what the study measures. Reads the files
+    here alone."""
+    status = wandb_status(study)
+    others = OFF if status.state == OFF else OFFLINE
+    rows = [("run", "cfg", "seed", study.metric.name, "state")]
+    for run in study.runs[:MOST_LISTED]:
+        value = final_loss(study.files.run(run.name).events)
+        state = status.runs[run.name].state if run.name in status.runs else others
+        last = "–" if value is None else f"{value:.4f}"
+        rows.append((run.name, run.arm, str(run.seed), last, state))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    left = len(study.runs) - MOST_LISTED
+    return [
+        f"project {PROJECT}, group {study.id}",
+        *("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows),
+        *([f"… and {left} more"] if left > 0 else []),
+    ]
+
+
 def pending_runs(study: Study) -> list[str]:
     """Names of the runs that have events which no sync has confirmed."""
     relayed_runs = read_relayed_runs(study)
@@ -259,6 +285,15 @@ def has_wandb_folders(study: Study) -> bool:
 def leet_command(study: Study) -> str:
     """The command that opens the study's runs in wandb's terminal viewer, ready to paste."""
     return wandb_command("leet", str(study.files.wandb))
+
+
+def where_to_look(study: Study) -> list[str]:
+    """Where the study's runs can be seen as W&B shows them, a line each: their page, and the viewer
+    in the terminal."""
+    url = wandb_status(study).url
+    there = [f"their page: {url}"] if url else []
+    here = [f"in a terminal: {leet_command(study)}"] if has_wandb_folders(study) else []
+    return [*there, *here] or ["W&B keeps nothing of it: this study trained with W&B off."]
 
 
 def wandb_command(*args: str) -> str:

@@ -23,6 +23,7 @@ from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.run_states import RunState
 from q1lab.study.series import SWEEP, Series
 from q1lab.tui.app import Q1Lab
+from q1lab.tui.screens import step_actions
 from q1lab.tui.screens.error import ErrorScreen
 from q1lab.tui.screens.lab import LabScreen
 from q1lab.tui.screens.pick_one import PickScreen
@@ -68,6 +69,25 @@ async def test_a_study_that_is_damaged_while_it_is_shown_makes_room_and_alone_sa
                 await until(pilot, lambda: screen.view and screen.view.row.id == "rope-1")
         await until(pilot, lambda: "is damaged" in " ".join(words(pilot.app).split()))
         assert "No study yet" not in words(pilot.app)
+
+
+def test_the_runs_are_listed_as_wandb_lists_them() -> None:
+    assert "no study yet" in q1lab("sync", "--show").stdout
+    study = make_study(wandb="offline")
+    finish(study)
+    for asked in (("rope",), ("rope-1",), ()):
+        said = q1lab("sync", *asked, "--show").stdout
+        assert "project q1-capstone, group rope-1" in said
+        listed = [line.split() for line in said.splitlines() if "-seed" in line]
+        assert [row[:3] for row in listed] == [
+            [run.name, run.arm, str(run.seed)] for run in study.runs
+        ]
+        assert all(re.fullmatch(r"\d\.\d{4}", row[3]) for row in listed)
+    many = make_study("rope-2", seeds=tuple(range(40)), wandb="disabled")
+    said = q1lab("sync", "rope-2", "--show").stdout
+    assert f"… and {len(many.runs) - wandb_state.MOST_LISTED} more" in said
+    assert "trained with W&B off" in said
+    assert "–" in said  # no run has a value yet
 
 
 async def test_an_empty_lab_says_what_to_do() -> None:
@@ -245,7 +265,9 @@ async def test_the_lab_says_how_the_study_stands_with_wandb() -> None:
         await until(pilot, lambda: "W&B offline" in words(pilot.app))
         await pilot.press("W")
         await until(pilot, lambda: "upload now" in words(pilot.app))
-        for run in study.runs:
+        assert "project q1-capstone, group rope-1" in words(pilot.app)
+        for run in study.runs:  # as the page at W&B lists them
+            assert re.search(rf"{run.name} +{run.arm} +{run.seed} +\d\.\d{{4}}", words(pilot.app))
             size = study.files.run(run.name).events.stat().st_size
             wandb_state.update_run(
                 study,
@@ -260,6 +282,8 @@ async def test_the_lab_says_how_the_study_stands_with_wandb() -> None:
         assert pilot.app.clipboard == "https://wandb.ai/me/q1-capstone"
         await pilot.press("escape")
         await until(pilot, lambda: "W&B synced" in words(pilot.app))
+        step_actions.run_command(pilot.app, ["q1lab", "sync", "rope", "--show"])  # a step's row
+        await until(pilot, lambda: "modified-seed2" in words(pilot.app))
 
 
 async def test_a_failed_upload_is_told_where_it_was_asked_for() -> None:

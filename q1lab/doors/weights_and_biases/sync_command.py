@@ -27,7 +27,8 @@ UPLOAD_SECONDS = 600.0
 Examples:
   q1lab sync
   q1lab sync rope-1
-  q1lab sync rope-1 --fresh"""
+  q1lab sync rope-1 --fresh
+  q1lab sync rope --show"""
 )
 @study_argument(required=False)
 @click.option(
@@ -35,8 +36,14 @@ Examples:
     is_flag=True,
     help="Upload STUDY as new runs, for example after its runs were deleted at W&B.",
 )
+@click.option(
+    "--show",
+    is_flag=True,
+    help="Upload nothing: list the runs of STUDY (or of a modification's study) as their page at "
+    "W&B does, and say where that page is.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def sync(study: str | None, fresh: bool, as_json: bool) -> int:
+def sync(study: str | None, fresh: bool, show: bool, as_json: bool) -> int:
     """Upload STUDY to W&B (default: every study that is not off).
 
     A study is done when each of its runs is confirmed: `wandb sync` succeeded and left its marker.
@@ -45,6 +52,8 @@ def sync(study: str | None, fresh: bool, as_json: bool) -> int:
     """
     if fresh and not study:
         raise Problem("--fresh needs the study's name", next="`q1lab status` lists them")
+    if show:
+        return _show(study)
     if study:
         chosen = [studies.load(study)]
     else:
@@ -88,6 +97,21 @@ def sync(study: str | None, fresh: bool, as_json: bool) -> int:
     if as_json:
         print_json([_status_record(synced_study) for synced_study in chosen])
     return code
+
+
+def _show(name: str | None) -> int:
+    """Print the runs of a study, by default of the newest, and where they can be seen at W&B."""
+    from q1lab.verdict.comparison_cache import resolve_study_id
+
+    names = [resolve_study_id(name)] if name else [s.id for s in studies.load_readable()][-1:]
+    if not names:
+        click.echo("no study yet: `q1lab run` trains one")
+        return OK
+    study = studies.load(names[0])
+    _print_status(study, False)
+    for line in (*wandb_state.run_lines(study), *wandb_state.where_to_look(study)):
+        click.echo(printable(line))
+    return OK
 
 
 def _wait_for_relay(study: Study) -> None:

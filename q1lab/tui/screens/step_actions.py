@@ -109,6 +109,9 @@ def run_command(app: Q1Lab, argv: list[str]) -> None:
     if argv[:2] == ["q1lab", "compare"]:
         open_verdict(app, argv[2] if len(argv) > 2 else None)
         return
+    if argv[:2] == ["q1lab", "sync"] and "--show" in argv:
+        open_wandb(app, argv[2] if argv[2] != "--show" else None)
+        return
     if argv == ["q1lab", "course", "kpi"]:
         app.action_go("progress")
         return
@@ -123,9 +126,9 @@ def run_command(app: Q1Lab, argv: list[str]) -> None:
     command_output.run_in_pane(app, argv, ("--dry-run",) if asks else ())
 
 
-def open_verdict(app: Q1Lab, name: str | None) -> None:
-    """Open the comparison of a study, or of a modification's foremost complete study; without a
-    name, of the newest complete study."""
+def find_study(app: Q1Lab, name: str | None) -> str | None:
+    """The id of a study, or of a modification's foremost complete study; without a name, of the
+    newest complete study. None, and a message, where there is none."""
     from q1lab.study.studies import ARMS
     from q1lab.verdict import comparison_cache
 
@@ -142,8 +145,27 @@ def open_verdict(app: Q1Lab, name: str | None) -> None:
         of = f" of {name}" if name else ""
         waits = f"No study{of} has ended yet; the lab (2) shows how far they are."
         app.notify(waits if studies else "No study yet: r in the lab (2) plans one.", markup=False)
+        return None
+    return row.id
+
+
+def open_wandb(app: Q1Lab, name: str | None) -> None:
+    """Open the runs of a study as W&B lists them."""
+    from q1lab.study import studies
+    from q1lab.tui.screens.wandb import WandbScreen
+
+    study_id = find_study(app, name)
+    if study_id is not None:
+        app.push_screen(WandbScreen(studies.load(study_id)))
+
+
+def open_verdict(app: Q1Lab, name: str | None) -> None:
+    """Open the comparison of a study that `find_study` finds."""
+    from q1lab.verdict import comparison_cache
+
+    study_id = find_study(app, name)
+    if study_id is None:
         return
-    study_id = row.id
 
     def show(record: Comparison | None) -> None:
         from q1lab.tui.screens.verdict import VerdictScreen

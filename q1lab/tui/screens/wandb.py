@@ -53,7 +53,7 @@ class WandbScreen(Dialog[None]):
         status = wandb_state.wandb_status(self.study)
         lines = [f"state    {status.words}", f"mode     {status.mode}"]
         lines += [f"url      {printable(status.url)}"] if status.url else []
-        lines += ["", ABOUT[status.state]]
+        lines += ["", *map(printable, wandb_state.run_lines(self.study)), "", ABOUT[status.state]]
         self.query_one("#standing", Static).update("\n".join(lines))
         acts = []
         if status.state not in (wandb_state.OFF, wandb_state.SYNCED) and wandb_state.pending_runs(
