@@ -56,8 +56,8 @@ def explanations(shipped: ShippedRuns) -> tuple[str, ...]:
         "A seed fixes the random numbers of a training, and another seed ends a little better or "
         "worse; so each model trains with "
         f"{len(shipped.study.seeds)} seeds, and the two runs of one seed are a pair.",
-        "An interval holds the true differences that the pairs leave possible: it narrows with "
-        "each pair, and once 0 lies outside it, the change did something.",
+        "An interval holds the true differences that the pairs leave possible: it narrows as pairs "
+        "come, and once 0 lies outside it, luck alone is hardly the reason.",
     )
 
 
