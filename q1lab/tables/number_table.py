@@ -85,6 +85,12 @@ def runs_of_list(option: str, text: str) -> dict[int, OutsideRun]:
     return runs_of_values(option.removeprefix("--"), values)
 
 
+OF_ONE = (
+    "where it holds one run, or one arm's runs by seed, name the files of each arm with --arm "
+    "NAME=PATTERN"
+)
+
+
 def found_in_text(text: str, name: str, options: TableOptions) -> Found:
     """The runs in the text of a file, by arm. Problem, with the place, for a text that can't be
     understood."""
@@ -96,7 +102,7 @@ def found_in_text(text: str, name: str, options: TableOptions) -> Found:
     if isinstance(content, Rows):
         return found_in_rows(content, options)
     if not all(isinstance(arm, list | dict) for arm in content.values()):
-        raise Problem(f"{name}: this JSON is neither rows nor arms", next=FORMS)
+        raise Problem(f"{name}: this JSON is neither rows nor arms", next=OF_ONE)
     return _found_in_arms(content, name, options)
 
 
@@ -115,7 +121,9 @@ def read(source: str) -> str:
     try:
         return read_text(file, MAX_BYTES, "utf-8-sig")
     except UnicodeDecodeError:
-        raise Problem(f"{name} is not UTF-8 text", next="save it as UTF-8", file=file) from None
+        raise Problem(
+            f"{name} is not UTF-8 text", next="export it as CSV, or save it as UTF-8", file=file
+        ) from None
     except OSError as error:
         raise Problem(f"cannot read {name}: {os_reason(error, reading=True)}", file=file) from None
 
@@ -181,8 +189,7 @@ def _found_in_arms(content: Mapping[str, Any], name: str, options: TableOptions)
         except ValueError as error:
             raise Problem(
                 f"{name}, {printable(key)[:40]}: {error}",
-                next="where these are the numbers of one run, name the files of each arm with "
-                "--arm NAME=PATTERN",
+                next=OF_ONE,
             ) from None
     return found
 

@@ -285,6 +285,14 @@ def test_pipes_folders_and_absent_files_get_one_line(tmp_path: Path) -> None:
     assert "`q1lab import own`" in refused("own")
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_may_not_be_read_is_named(tmp_path: Path) -> None:
+    file = event_file(tmp_path)
+    file.chmod(0)
+    line = refused(str(file), "--against", "1")
+    assert line == f"q1lab: cannot read {file}: permission denied"
+
+
 def test_a_folder_of_thousands_of_files_is_searched_up_to_a_bound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -382,6 +390,7 @@ def test_tables_are_arms_by_their_files(tmp_path: Path) -> None:
         judged("--arm", "base=base.json", "--arm", "new=new.json", "--metric", "val_loss")
     )
     check_difference(judged("--arm", "base=base.txt", "--arm", "new=new.txt"), "welch")
+    assert "name the files of each arm with --arm" in refused("base.json")
     assert "one has seeds, and the other has none" in refused(
         "base.csv", "new.txt", "--baseline", "base"
     )

@@ -76,7 +76,7 @@ def judge(
         from q1lab.doors.imports.import_command import keep_sources
 
         if full or expect:
-            raise Problem("--keep prints the study's verdict; leave --full and --expect to judge")
+            raise Problem("--keep goes with neither --full nor --expect", next="judge, then keep")
         return keep_sources(sources, options, as_json=as_json)
     tables, source = _read(sources, options)
     if len(tables) == 1:
