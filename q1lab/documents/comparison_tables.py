@@ -144,10 +144,12 @@ def _finding(c: Comparison) -> str:
     """The verdict with its numbers, for texts that have little room; empty without one."""
     if c.analysis.reason is not None or c.analysis.ends is None:
         return ""
-    title = figure.comparison_figure(c).title
+    base, modified = label_text.brief_names(label_text.arm_names(c))
+    mean = f"{difference_text.mean_text(c.analysis)}{c.metric.suffix}"
     ends = difference_text.interval_text(c.analysis)
     level = difference_text.level_text(c.analysis)
-    return f"{c.analysis.verdict}; {c.metric.name}: {title}, {level} interval {ends}"
+    found = f"{modified} {MINUS} {base} = {mean}"
+    return f"{c.analysis.verdict}; {c.metric.name}: {found}, {level} interval {ends}"
 
 
 def _result_scope(c: Comparison) -> str:

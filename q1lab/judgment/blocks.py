@@ -5,10 +5,14 @@ The terminal, the app, the documents, the page and the pictures lay them out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 BarKind = Literal["interval", "bootstrap", "pairs", "floor", "delta", "prediction", "study"]
+
+
+MOST_ROWS = 12
+"""Pairs that have a row each; more share one."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,11 @@ class Bar:
     parts: tuple[Bar, ...] = ()
     """The pairs one by one, where a layout has room for a row each."""
 
+    @property
+    def values(self) -> list[float]:
+        """Its ends and its points."""
+        return [value for value in (self.low, self.high, *self.points) if value is not None]
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -35,25 +44,33 @@ class Figure:
     bars: tuple[Bar, ...] = ()
     axis: str = ""
     """``difference in nats``"""
-    title: str = ""
-    """``rope − baseline = −0.012 nats``"""
-    basis: str = ""
-    """The pairs behind the rows, and the direction that is better: ``3 pairs, lower is better``."""
-    word: str = ""
-    """The verdict in capitals; empty where none is told."""
-    caveats: tuple[str, ...] = ()
-    """The sentences below the figure while the study goes on."""
+
+    def one_by_one(self) -> Figure:
+        """The figure with a row for each pair, while they are few."""
+        parts = (bar.parts if 0 < len(bar.parts) <= MOST_ROWS else (bar,) for bar in self.bars)
+        return replace(self, bars=tuple(bar for row in parts for bar in row))
 
 
 Part = Literal[
-    "short", "verdict", "level", "power", "floor", "note", "prediction", "record", "scope"
+    "short",
+    "verdict",
+    "level",
+    "power",
+    "floor",
+    "note",
+    "prediction",
+    "record",
+    "scope",
+    "caveat",
+    "budget",
+    "series",
 ]
 
 
 @dataclass(frozen=True)
 class HeadlineBlock:
-    """The verdict in capitals, the arms, and the mean difference with its unit (empty without
-    one)."""
+    """The verdict in capitals (empty where it stands elsewhere, or is not known yet), the arms, and
+    the mean difference with its unit (empty without one)."""
 
     word: str
     verdict: str
@@ -91,4 +108,13 @@ class Table:
     foot: str = ""
 
 
-Block = HeadlineBlock | Sentence | Figure | Table
+@dataclass(frozen=True)
+class Ranking:
+    """Several judgments, a row of cells each below the row of heads; the first three are words, the
+    others numbers. ``below`` has a text for below each row (empty without one)."""
+
+    rows: tuple[tuple[str, ...], ...]
+    below: tuple[str, ...]
+
+
+Block = HeadlineBlock | Sentence | Figure | Table | Ranking

@@ -1,5 +1,4 @@
-"""The differences of a comparison as one figure: its rows with their names, its axis, and the
-sentences below it.
+"""The differences of a comparison as one figure: its rows with their names, and its axis.
 
 A finished study, one that still trains, and several studies side by side are figures of one form.
 The terminal, the app, the pictures and the documents lay it out, and name nothing themselves. Pure.
@@ -10,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from q1lab.ground.text_formats import MINUS, as_typed
+from q1lab.ground.text_formats import as_typed
 from q1lab.judgment import difference_text, label_text
 from q1lab.judgment.blocks import Bar, BarKind, Figure
 from q1lab.judgment.intervals import Interval
@@ -23,18 +22,9 @@ if TYPE_CHECKING:
 def comparison_figure(c: Judgment, *, published: bool = False) -> Figure:
     """The figure of a comparison, without rows where it has neither a pair nor an interval.
     ``published``: for a document that others read, which names the number of seeds."""
-    analysis = c.analysis
-    base, modified = label_text.brief_names(label_text.arm_names(c))
-    title = f"{modified} {MINUS} {base}"
-    if analysis.mean is not None:
-        title += f" = {difference_text.mean_text(analysis)}{c.metric.suffix}"
-    return Figure(
-        tuple(_bars(c, published=published)) if analysis.pairs or analysis.ends is not None else (),
-        c.metric.difference,
-        title,
-        f"{label_text.sample_text(c)}, {c.metric.direction}",
-        label_text.verdict_word(c),
-    )
+    has_rows = bool(c.analysis.pairs) or c.analysis.ends is not None
+    bars = tuple(_bars(c, published=published)) if has_rows else ()
+    return Figure(bars, c.metric.difference)
 
 
 def _bars(c: Judgment, *, published: bool) -> Iterator[Bar]:

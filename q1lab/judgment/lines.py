@@ -28,3 +28,20 @@ def fitted(text: str, cells: int) -> str:
 def right_aligned(text: str, cells: int) -> str:
     text = cut_cells(text, cells - 1)
     return " " * (cells - cells_of(text)) + text
+
+
+def prose(
+    text: str, width: int, *, indent: str = "", first: str = "", role: str = ""
+) -> list[Line]:
+    """A text in lines of at most ``width`` columns, and never of more than 100; ``first`` stands
+    before it."""
+    result: list[Line] = []
+    line = first or indent
+    room = min(width, 100)
+    for word in text.split():
+        blank = "" if line in (first, indent) else " "
+        if blank and cells_of(line) + 1 + cells_of(word) > room:
+            result.append([(line, role)])
+            line, blank = indent, ""
+        line += blank + cut_cells(word, room - cells_of(line) - len(blank))
+    return [*result, [(line, role)]] if text else []

@@ -34,7 +34,6 @@ Runs = Mapping[str, Mapping[int, Sequence[Point]]]
 """Arm → seed → the points of one number."""
 
 WIDTH, PAD = 660, 14
-MOST_ROWS = 12  # pairs with a row each; more share one
 MOST_NUMBERS = 12  # that have a small chart each; the others are named
 MOST_POINTS = 300  # that a curve has in it
 FORMATS = ("svg", "png")
@@ -248,11 +247,7 @@ def _draw_inset(page: _Page, plot: Plot, runs: Runs, better: str) -> None:
 def _draw_forest(page: _Page, c: Judgment) -> None:
     """Each row of the comparison's figure on one axis, with 0, and ±δ if there is one."""
     page.head(f"Difference in final {c.metric.name}")
-    bars = [
-        bar
-        for row in comparison_figure(c).bars
-        for bar in (row.parts if 0 < len(row.parts) <= MOST_ROWS else (row,))
-    ]
+    bars = comparison_figure(c).one_by_one().bars
     if not bars:
         page.write("no seed has finished in both arms")
         page.y += PAD
@@ -289,8 +284,7 @@ def _draw_forest(page: _Page, c: Judgment) -> None:
 
 
 def _values(bar: Bar) -> list[float]:
-    values = (bar.low, bar.high, *bar.points)
-    return [value for value in values if value is not None and math.isfinite(value)]
+    return [value for value in bar.values if math.isfinite(value)]
 
 
 def _bar(plot: Plot, bar: Bar, y: float) -> list[str]:

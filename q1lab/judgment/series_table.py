@@ -7,7 +7,6 @@ row like the others. Words and numbers of one judgment come from the modules ``*
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,13 +19,14 @@ from q1lab.judgment import (
     level_text,
     scope_text,
 )
-from q1lab.judgment.blocks import Bar, Figure
+from q1lab.judgment.blocks import Bar, Block, Figure, Ranking, Sentence
+from q1lab.judgment.lines import plain_lines
 from q1lab.judgment.metric import VAL_LOSS, Metric
 from q1lab.judgment.notes import Note, OtherRuns
 from q1lab.judgment.records import Judgment
 from q1lab.judgment.run_notes import OfSeries, UnfinishedRuns
 from q1lab.judgment.subject import SWEEP, Share
-from q1lab.judgment.terminal_figure import figure_lines
+from q1lab.judgment.terminal_text import block_lines
 
 NAME = 16
 """Columns of a member's name."""
@@ -112,14 +112,18 @@ class SeriesResult:
 
 def series_lines(series: SeriesResult, width: int = 80) -> list[str]:
     """The series as text, no line wider than ``width`` columns (60 and more are meant)."""
-    width = max(width, 60)
-    lines = _prose(series_heading(series), width)
-    lines += ["", *_table(series, width)]
-    if drawing := _drawing(series, width):
-        lines += ["", *drawing]
-    for sentence in series_sentences(series):
-        lines += ["", *_prose(sentence, width)]
-    return lines
+    return plain_lines(block_lines(series_blocks(series), max(width, 60)))
+
+
+def series_blocks(series: SeriesResult) -> tuple[Block, ...]:
+    """The series: what it is, its table, each member's interval on one axis, and sentences."""
+    drawing = _drawing(series)
+    return (
+        Sentence("series", series_heading(series)),
+        _ranking(series),
+        *((drawing,) if drawing.bars else ()),
+        *(Sentence("series", text) for text in series_sentences(series)),
+    )
 
 
 def series_heading(result: SeriesResult) -> str:
@@ -262,11 +266,7 @@ def _is_said_elsewhere(note: Note, c: Judgment) -> bool:
     return not c.subject.is_ours and isinstance(note, OtherRuns | UnfinishedRuns)
 
 
-def _prose(text: str, width: int) -> list[str]:
-    return textwrap.wrap(text, min(width, 100), break_on_hyphens=False)
-
-
-def _table(result: SeriesResult, width: int) -> list[str]:
+def _ranking(result: SeriesResult) -> Ranking:
     rows = [
         (
             "",
@@ -291,17 +291,10 @@ def _table(result: SeriesResult, width: int) -> list[str]:
             )
         rows.append((place, cut(printable(member.name), NAME), *cells))
         below.append(member.why)
-    sizes = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for row, why in zip(rows, below, strict=True):
-        words = [cell.ljust(size) for cell, size in zip(row[:3], sizes, strict=False)]
-        numbers = [cell.rjust(size) for cell, size in zip(row[3:], sizes[3:], strict=True)]
-        lines.append("  ".join([*words, *numbers][0 if sizes[0] else 1 :]).rstrip())
-        lines += ["     " + line for line in _prose(why, width - 5)]
-    return lines
+    return Ranking(tuple(rows), tuple(below))
 
 
-def _drawing(result: SeriesResult, width: int) -> list[str]:
+def _drawing(result: SeriesResult) -> Figure:
     """Each member's interval on one axis."""
     bars = [
         Bar(
@@ -315,7 +308,7 @@ def _drawing(result: SeriesResult, width: int) -> list[str]:
         for m in result.ranked
         if (c := m.comparison) is not None and c.analysis.ends is not None and not m.why
     ]
-    return figure_lines(Figure(tuple(bars), result.metric.difference), width) if bars else []
+    return Figure(tuple(bars), result.metric.difference)
 
 
 # ── the border

@@ -75,11 +75,6 @@ def folded_note(c: Judgment, shown: int, total: int) -> str:
     )
 
 
-def folded_pairs_note(shown: int, total: int) -> str:
-    """The pairs that a folded plot leaves out; empty if it has all."""
-    return f"{shown} of {total:,} pairs are drawn: {_ENDS_TEXT}." if shown < total else ""
-
-
 _ENDS_TEXT = f"the {SEEDS_PER_END} lowest and the {SEEDS_PER_END} highest differences"
 
 

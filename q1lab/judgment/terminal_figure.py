@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from q1lab.judgment.blocks import Bar, Figure, Table
-from q1lab.judgment.character_axis import CharacterAxis
+from q1lab.judgment.blocks import Bar, Figure, Ranking, Table
+from q1lab.judgment.character_axis import CharacterAxis, can_be_drawn
 from q1lab.judgment.label_text import brief_names
-from q1lab.judgment.lines import Line, cells_of, fitted, plain_lines, right_aligned
+from q1lab.judgment.lines import Line, cells_of, fitted, prose, right_aligned
 
 LABEL = 27  # columns of the labels beside the axis
-NARROW = 72  # below this the label gets a line of its own
+SHORT_LABEL, LEAST_AXIS = 17, 16  # in a narrow place: labels beside the axis; less has no numbers
+NARROW = 72  # below this long labels, bars and numbers stand one below the other
 WIDEST_AXIS = 60
 BAR_STYLES = {
     "interval": ("bold", "─", "●"),
@@ -24,67 +25,107 @@ BAR_STYLES = {
 """The style of a row of the figure: its role, what fills an interval, and how a point is marked."""
 
 
-def figure_lines(figure: Figure, width: int) -> list[str]:
-    """A figure by itself, as plain text."""
-    return plain_lines(figure_pieces(figure, width))
-
-
 def figure_pieces(block: Figure, width: int) -> list[Line]:
-    """Every row as a label, a bar or points on the one axis, and its numbers."""
-    narrow = width < NARROW
+    """Every row as a label, a bar or points on the one axis, and its numbers: side by side, or one
+    below the other where it is narrow."""
     numbers = [
         f"[{bar.ends[0]}, {bar.ends[1]}]" if bar.ends is not None else bar.text
         for bar in block.bars
     ]
-    columns = width - 2 if narrow else width - LABEL - max(map(cells_of, numbers)) - 2
+    label_cells = LABEL
+    if width < NARROW:
+        label_cells = 1 + max(cells_of(bar.label) for bar in block.bars)
+        if label_cells > SHORT_LABEL or any(bar.note for bar in block.bars):
+            return _stacked_figure(block, numbers, width)
+        if width - label_cells - max(map(cells_of, numbers)) < LEAST_AXIS:
+            numbers = [""] * len(numbers)
+    columns = width - label_cells - max(map(cells_of, numbers)) - 2
     axis = _axis(block.bars, min(columns, WIDEST_AXIS))
-    result: list[Line] = [[(fitted(block.axis, LABEL) + axis.ticks(), "dim")]]
-    if narrow:
-        result = [[("  " + axis.ticks(), "dim")]]
-    for bar, text in zip(block.bars, numbers, strict=True):
-        role, fill, mark = BAR_STYLES[bar.kind]
-        bold = "bold" if role == "bold" else ""
-        note = bar.note
-        if bar.low is None or bar.high is None:
-            bar_text = axis.points(bar.points, mark)
-            if not all(map(axis.shows, bar.points)):
-                note = "off this axis"
-        else:
-            edges = "╌╌" if fill == "╌" else "├┤"
-            point = bar.points[0] if bar.points else None
-            bar_text = axis.bar(bar.low, bar.high, point, fill, edges, mark)
-        before, zero, after = axis.around_zero(bar_text)
-        barcells_of: Line = [(before, role), (zero, "dim"), (after, role)]
-        if narrow:
-            result.append([(fitted(" · ".join(filter(None, (bar.label, note))), width), "")])
-            result += [[("  " + text, bold)]] if text else []
-            result.append([("  ", ""), *barcells_of])
-            continue
-        result.append([(fitted(bar.label, LABEL), bold), *barcells_of, ("  " + text, "")])
-        if note:
-            empty = axis.draw_row(lambda cells: None)
-            result.append([(fitted("  " + note, LABEL), "dim"), (empty, "dim")])
+    has_room = cells_of(block.axis) < label_cells
+    result = [] if has_room else prose(block.axis, width, role="dim")
+    title = block.axis if has_room else ""
+    result.append([(fitted(title, label_cells) + axis.ticks(), "dim")])
+    empty = axis.draw_row(lambda cells: None)
+    for bar, number in zip(block.bars, numbers, strict=True):
+        drawn, note = _drawn(bar, axis)
+        label = bar.label
+        if cells_of(label) >= label_cells:
+            result.append([(fitted(label, width), _weight(bar))])
+            label = ""
+        result.append([(fitted(label, label_cells), _weight(bar)), *drawn, ("  " + number, "")])
+        if cells_of(note) + 2 > label_cells:
+            result += prose(note, width, indent="  ", role="dim")
+        elif note:
+            result.append([(fitted("  " + note, label_cells), "dim"), (empty, "dim")])
     return result
+
+
+def _stacked_figure(block: Figure, numbers: Sequence[str], width: int) -> list[Line]:
+    axis = _axis(block.bars, min(width - 2, WIDEST_AXIS))
+    result = [*prose(block.axis, width, role="dim"), [("  " + axis.ticks(), "dim")]]
+    for bar, number in zip(block.bars, numbers, strict=True):
+        drawn, note = _drawn(bar, axis)
+        room = width - cells_of(number)
+        if number and cells_of(bar.label) + 2 <= room:
+            result.append([(fitted(bar.label, room), _weight(bar)), (number, "")])
+        else:
+            result += prose(bar.label, width, role=_weight(bar))
+            note = " · ".join(filter(None, (number, note)))
+        result.append([("  ", ""), *drawn])
+        result += prose(note, width, indent="  ", role="dim")
+    return result
+
+
+def _weight(bar: Bar) -> str:
+    return "bold" if BAR_STYLES[bar.kind][0] == "bold" else ""
+
+
+def _drawn(bar: Bar, axis: CharacterAxis) -> tuple[Line, str]:
+    """A row on its axis, and its note."""
+    role, fill, mark = BAR_STYLES[bar.kind]
+    note = bar.note
+    if bar.low is None or bar.high is None:
+        row = axis.points(bar.points, mark)
+        if not all(map(axis.shows, bar.points)):
+            note = "off this axis"
+    else:
+        edges = "╌╌" if fill == "╌" else "├┤"
+        row = axis.bar(bar.low, bar.high, bar.points[0] if bar.points else None, fill, edges, mark)
+    before, zero, after = axis.around_zero(row)
+    return [(before, role), (zero, "dim"), (after, role)], note
 
 
 def _axis(bars: Sequence[Bar], columns: int) -> CharacterAxis:
     """An axis on which the measured values have room. A guest (the baseline against itself, δ, the
     prediction) may stretch it by half; beyond that it is an arrow at the edge."""
-    solid, guests = [0.0], []
+    solid: list[float] = [0.0]
+    guests: list[float] = []
     # always in the same order: each guest that comes may make room for the next one
     for bar in sorted(bars, key=lambda bar: bar.kind, reverse=True):
-        values = [value for value in (*bar.points, bar.low, bar.high) if value is not None]
-        if bar.kind in ("prediction", "floor", "delta"):
-            guests += values
-        else:
-            solid += values
+        is_guest = bar.kind in ("prediction", "floor", "delta")
+        (guests if is_guest else solid).extend(filter(can_be_drawn, bar.values))
     left, right = min(solid), max(solid)
     span = (right - left) or abs(left) or 1e-3
     for value in guests:
         if left - span / 2 <= value <= right + span / 2:
             left, right = min(left, value), max(right, value)
-    pad = (right - left or span) * 0.04
-    return CharacterAxis(left - pad, right + pad, columns)
+    return CharacterAxis.around((left, right), columns)
+
+
+def ranking_pieces(block: Ranking, width: int) -> list[Line]:
+    """A line for each row, the first three columns to the left and the others to the right."""
+    columns = list(zip(*block.rows, strict=True))
+    sizes = [max(map(cells_of, column)) for column in columns]
+    lines: list[Line] = []
+    for row, below in zip(block.rows, block.below, strict=True):
+        words = [fitted(cell, size) for cell, size in zip(row[:3], sizes, strict=False)]
+        numbers = [
+            right_aligned(cell, size + 1)[1:] for cell, size in zip(row[3:], sizes[3:], strict=True)
+        ]
+        shown = [*words, *numbers][0 if sizes[0] else 1 :]
+        lines.append([("  ".join(shown), "")])
+        lines += prose(below, width, indent="     ")
+    return lines
 
 
 def table_pieces(block: Table, width: int) -> list[Line]:

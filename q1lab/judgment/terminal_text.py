@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from q1lab.ground.text_formats import MINUS, cut_cells
-from q1lab.judgment.blocks import Block, Figure, HeadlineBlock, Sentence, Table
+from q1lab.ground.text_formats import MINUS
+from q1lab.judgment.blocks import Block, Figure, HeadlineBlock, Ranking, Sentence, Table
 from q1lab.judgment.label_text import brief_names
-from q1lab.judgment.lines import Line, cells_of, plain_lines
+from q1lab.judgment.lines import Line, cells_of, plain_lines, prose
 from q1lab.judgment.short_text import short_blocks
 
 if TYPE_CHECKING:
@@ -44,54 +44,47 @@ STYLES = {
 def comparison_lines(c: Judgment, width: int = 80) -> list[str]:
     """The whole comparison as plain text, no line wider than ``width`` columns (60 to 120 are
     meant)."""
-    from q1lab.judgment.report_blocks import report_blocks
-
-    return plain_lines(_laid_out(report_blocks(c), width))
+    return plain_lines(block_lines(_full_blocks(c), width))
 
 
 def short_lines(c: Judgment, width: int = 80) -> list[str]:
     """The short form of the comparison as plain text: six lines at most at 80 columns, without the
     table below them."""
-    return plain_lines(_laid_out(short_blocks(c), width))
+    return plain_lines(block_lines(short_blocks(c), width))
 
 
-def rich_comparison_lines(
-    c: Judgment,
-    width: int = 80,
-    styles: Mapping[str, str] | None = None,
-    *,
-    means_first: bool = False,
-) -> list[Text]:
-    """The same lines as Rich text: one color per arm, everywhere, and no meaning in color alone.
-
-    ``styles`` replaces STYLES, where a theme has colors of its own; for ``means_first`` see
-    ``report_blocks``.
-    """
-    from q1lab.judgment.report_blocks import report_blocks
-
-    return _rich(_laid_out(report_blocks(c, means_first=means_first), width), styles)
+def rich_comparison_lines(c: Judgment, width: int = 80) -> list[Text]:
+    """The same lines as Rich text: one color per arm, everywhere, and no meaning in color alone."""
+    return rich_lines(_full_blocks(c), width)
 
 
-def rich_short_lines(
-    c: Judgment, width: int = 80, styles: Mapping[str, str] | None = None
-) -> list[Text]:
+def rich_short_lines(c: Judgment, width: int = 80) -> list[Text]:
     """The short form as Rich text, and below it the mean and sd of each arm (``means_table``)."""
     blocks: list[Block] = [*short_blocks(c)]
     if c.has_means:
         from q1lab.judgment.arm_tables import means_table
 
         blocks.append(means_table(c))
-    return _rich(_laid_out(blocks, width), styles)
+    return rich_lines(blocks, width)
 
 
-def _rich(lines: Sequence[Line], styles: Mapping[str, str] | None) -> list[Text]:
+def _full_blocks(c: Judgment) -> Sequence[Block]:
+    from q1lab.judgment.report_blocks import report_blocks
+
+    return report_blocks(c)
+
+
+def rich_lines(
+    blocks: Sequence[Block], width: int, styles: Mapping[str, str] = STYLES
+) -> list[Text]:
+    """Blocks as Rich text; ``styles`` are those of a theme, where it has colors of its own."""
     from rich.text import Text
 
     result = []
-    for line in lines:
+    for line in block_lines(blocks, width):
         text = Text(no_wrap=True, overflow="crop")
         for piece, role in line:
-            text.append(piece, style=(styles or STYLES).get(role, ""))
+            text.append(piece, style=styles.get(role, ""))
         text.rstrip()
         result.append(text)
     return result
@@ -110,13 +103,14 @@ BELOW = {
 """Sentences that go on right below another block; before all others a line is blank."""
 
 
-def _laid_out(blocks: Sequence[Block], width: int) -> list[Line]:
-    width = max(width, 40)
+def block_lines(blocks: Sequence[Block], width: int) -> list[Line]:
+    """Blocks as lines of at most ``width`` columns; 24 at least, 40 where there is a table."""
+    width = max(width, 40 if any(isinstance(block, Table) for block in blocks) else 24)
     lines: list[Line] = []
     above = ""
     for block in blocks:
         group = _group(block)
-        if lines and (group != above or isinstance(block, Table)):
+        if lines and (group != above or group in ("Table", "series")):
             lines.append([])
         lines += _lines_of(block, width)
         above = group
@@ -138,27 +132,38 @@ def _lines_of(block: Block, width: int) -> list[Line]:
             from q1lab.judgment.terminal_figure import figure_pieces
 
             return figure_pieces(block, width)
+        case Ranking():
+            from q1lab.judgment.terminal_figure import ranking_pieces
+
+            return ranking_pieces(block, width)
         case Table():
             from q1lab.judgment.terminal_figure import table_pieces
 
             rows = table_pieces(block, width)
-            return rows + _prose(block.foot, width, indent="  ", role="dim")
+            return rows + prose(block.foot, width, indent="  ", role="dim")
         case Sentence(part="note"):
-            return _prose(block.text, width, indent="  ", first="⚠ ", role="warn")
+            return prose(block.text, width, indent="  ", first="⚠ ", role="warn")
         case Sentence():
-            return _prose(block.text, width, role="dim" if block.part in ("floor", "scope") else "")
+            is_dim = block.part in ("floor", "scope", "caveat")
+            return prose(block.text, width, role="dim" if is_dim else "")
 
 
 def _headline(block: HeadlineBlock, width: int) -> list[Line]:
     base, modified = brief_names(block.names)
-    first: Line = [(block.word, block.verdict), ("   ", ""), (modified, "modified")]
-    if not block.mean:
+    word: Line = [(block.word, block.verdict), ("   ", "")] if block.word else []
+    first: Line = [*word, (modified, "modified")]
+    if block.word and not block.mean:
         return [[*first, (" against ", ""), (base, "baseline")]]
+    sample = f" ({block.better}; {block.seeds})"
     parts: list[Line] = [
         first,
         [(f" {MINUS} ", ""), (base, "baseline")],
-        [(f" = {block.mean}", "bold")],
-        [(f" ({block.better}; {block.seeds})", "")],
+        [(f" = {block.mean}" if block.mean else "", "bold")],
+        *(
+            [[(sample, "")]]
+            if cells_of(sample) <= width
+            else [[(f" ({block.better};", "")], [(f" {block.seeds})", "")]]
+        ),
     ]
     lines: list[Line] = [[]]
     for part in parts:
@@ -166,21 +171,3 @@ def _headline(block: HeadlineBlock, width: int) -> list[Line]:
             lines.append([(" ", "")])
         lines[-1] += part
     return lines
-
-
-# ── small pieces
-
-
-def _prose(
-    text: str, width: int, *, indent: str = "", first: str = "", role: str = ""
-) -> list[Line]:
-    result: list[Line] = []
-    line = first or indent
-    room = min(width, 100)
-    for word in text.split():
-        blank = "" if line in (first, indent) else " "
-        if blank and cells_of(line) + 1 + cells_of(word) > room:
-            result.append([(line, role)])
-            line, blank = indent, ""
-        line += blank + cut_cells(word, room - cells_of(line) - len(blank))
-    return [*result, [(line, role)]] if text else []

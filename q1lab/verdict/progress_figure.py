@@ -1,4 +1,4 @@
-"""Figures of studies that go on, and of several studies side by side. Pure."""
+"""The blocks of studies that go on, and of several studies side by side. Pure."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from q1lab.ground.text_formats import MINUS, plural, signed
 from q1lab.judgment import difference_text, label_text, level_sentences, reasons
-from q1lab.judgment.blocks import Bar, Figure
+from q1lab.judgment.blocks import Bar, Block, Figure, HeadlineBlock, Sentence
 from q1lab.judgment.figure import pairs_bar
 from q1lab.judgment.intervals import MIN_FOR_VERDICT
 from q1lab.study.run_states import RunState
+from q1lab.verdict.result_rows import why_not_comparable
 
 if TYPE_CHECKING:
     from q1lab.index.study_view import RunView
@@ -20,23 +21,26 @@ if TYPE_CHECKING:
     from q1lab.verdict.result_rows import ResultRow
 
 
-def progress_figure(study: Study, runs: Sequence[RunView]) -> Figure:
-    """Finished pairs of ``runs`` while their study goes on. No mean and no interval: looking
-    early invites stopping early; but for a design that declares its looks, which are paid for, the
-    interval after each."""
-    design, pairs = study.design, finished_pairs(runs)
-    bars = [pairs_bar(pairs, signed)] if pairs else []
-    if design.level is not None:
-        bars += _narrowing(design, _first_pairs(runs, pairs))
+def progress_blocks(study: Study, runs: Sequence[RunView]) -> tuple[Block, ...]:
+    """Finished pairs of ``runs`` while their study goes on, and why there is no verdict yet."""
+    pairs, figure = finished_pairs(runs), pairs_figure(study, runs).one_by_one()
     names = label_text.short_name(study.baseline), label_text.short_name(study.variant)
-    base, modified = label_text.brief_names(names)
-    return Figure(
-        tuple(bars),
-        study.metric.difference,
-        f"{modified} {MINUS} {base}",
-        f"{len(pairs)} of {plural(len(study.seeds), 'pair')}, {study.metric.direction}",
-        caveats=tuple(_progress_caveats(study, pairs)),
+    sample = f"{len(pairs)} of {plural(len(study.seeds), 'pair')}"
+    return (
+        HeadlineBlock("", "", names, "", sample, study.metric.direction),
+        *((figure,) if figure.bars else ()),
+        *(Sentence("caveat", text) for text in _progress_caveats(study, pairs)),
     )
+
+
+def pairs_figure(study: Study, runs: Sequence[RunView]) -> Figure:
+    """The finished pairs in a row. No mean and no interval: looking early invites stopping early;
+    but for a design that declares its looks, which are paid for, the interval after each."""
+    pairs = finished_pairs(runs)
+    bars = [pairs_bar(pairs, signed)] if pairs else []
+    if study.design.level is not None:
+        bars += _narrowing(study.design, _first_pairs(runs, pairs))
+    return Figure(tuple(bars), study.metric.difference)
 
 
 def _progress_caveats(study: Study, pairs: Mapping[int, float]) -> Iterator[str]:
@@ -84,14 +88,17 @@ def _narrowing(design: Design, values: Sequence[float]) -> Iterator[Bar]:
             yield Bar("interval", f"after {n} pairs", "", *ends, (sum(values[:n]) / n,))
 
 
-def side_by_side_figure(lines: Sequence[ResultRow]) -> Figure:
-    """The chosen studies' headline intervals on one axis; they must be comparable
-    (``result_rows.why_not_comparable``)."""
+def side_by_side_blocks(lines: Sequence[ResultRow]) -> tuple[Block, ...]:
+    """The chosen studies' headline intervals on one axis; for studies that are not comparable
+    (``result_rows.why_not_comparable``) the reason, as they have no axis in common."""
     measured = [line for line in lines if line.mean is not None]
     if len(lines) == 1 and lines[0].problem:
-        return Figure(title=f"{lines[0].id} can't be read: {lines[0].problem}")
+        return (Sentence("short", f"{lines[0].id} can't be read: {lines[0].problem}"),)
     if not measured:
-        return Figure(title=f"{lines[0].id}: {lines[0].why_no_verdict}." if lines else "")
+        return tuple(Sentence("short", f"{line.id}: {line.why_no_verdict}.") for line in lines[:1])
+    if (reason := why_not_comparable(measured)) is not None:
+        return (Sentence("short", reason),)
+    metric = measured[0].metric
     caveats = []
     if len({line.preset for line in measured}) > 1:
         caveats.append(
@@ -113,30 +120,18 @@ def side_by_side_figure(lines: Sequence[ResultRow]) -> Figure:
         )
     else:
         caveats.append("Space marks studies; marked ones are shown here side by side.")
-    levels = sorted({difference_text.level_text(line) for line in measured})
-    metric = measured[0].metric
-    return Figure(
-        tuple(_of_line(line) for line in measured),
-        metric.difference,
-        basis=f"{' and '.join(levels)} intervals, {metric.direction}",
-        caveats=tuple(caveats),
+    return (
+        Figure(tuple(map(_of_line, measured)), f"{metric.difference}; {metric.direction}"),
+        *(Sentence("caveat", text) for text in caveats),
     )
 
 
 def _of_line(line: ResultRow) -> Bar:
-    mean = f"{difference_text.mean_text(line)}{line.metric.suffix}"
     base, modified = label_text.brief_names((line.baseline, line.variant))
-    parts = (
-        f"{modified} {MINUS} {base} = {mean}",
-        line.answer,
-        f"n {line.sample}",
-        line.preset,
-    )
-    note = " · ".join(part for part in parts if part)
+    mean = f"{modified} {MINUS} {base} = {difference_text.mean_text(line)}{line.metric.suffix}"
     points = () if line.mean is None else (line.mean,)
     if line.ends is None:
-        return Bar("study", line.id, note, points=points)
-    note = (
-        f"{difference_text.level_text(line)} interval {difference_text.interval_text(line)}\n{note}"
-    )
-    return Bar("study", line.id, note, line.ends.low, line.ends.high, points)
+        return Bar("study", line.id, mean, points=points)
+    note = f"{difference_text.level_text(line)} interval · {mean}"
+    ends = difference_text.number_writer(line).ends(line.ends)
+    return Bar("study", line.id, note, line.ends.low, line.ends.high, points, ends)

@@ -242,21 +242,20 @@ def with_unreadable(
 
 
 def group_by_data(lines: Sequence[ResultRow]) -> list[tuple[str, list[ResultRow]]]:
-    """Groups that may be compared: the same text and the same number format. The group with the
+    """Groups that may be compared: the same text, number format and metric. The group with the
     newest first."""
-    groups: dict[tuple[str, str, bool], list[ResultRow]] = {}
+    groups: dict[tuple[str, str, str, bool], list[ResultRow]] = {}
     for line in lines:
-        key = (line.data_sha256, line.dtype, line.problem is None)
+        key = (line.data_sha256, line.dtype, line.metric.axis, line.problem is None)
         groups.setdefault(key, []).append(line)
-    return [
-        (
-            CANNOT_BE_READ
-            if group[0].problem
-            else f"{group[0].data} ({group[0].data_sha256[:8]}), {group[0].dtype}",
-            group,
-        )
-        for group in groups.values()
-    ]
+    return [(_group_name(group[0]), group) for group in groups.values()]
+
+
+def _group_name(line: ResultRow) -> str:
+    if line.problem:
+        return CANNOT_BE_READ
+    metric = "" if line.metric == VAL_LOSS else f", {line.metric.axis}"
+    return f"{line.data} ({line.data_sha256[:8]}), {line.dtype}{metric}"
 
 
 def why_not_comparable(lines: Sequence[ResultRow]) -> str | None:

@@ -12,7 +12,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +23,17 @@ from q1lab.ground import paths
 from q1lab.index.store import Store
 from q1lab.index.study_view import read_view
 from q1lab.judgment import verdict_text
-from q1lab.judgment.blocks import Figure
-from q1lab.judgment.figure import comparison_figure
+from q1lab.judgment.lines import plain_lines
 from q1lab.judgment.picture import draw_comparison
+from q1lab.judgment.report_blocks import figure_blocks
+from q1lab.judgment.terminal_text import block_lines
 from q1lab.planning import command_draft, study_plan
 from q1lab.runner import launch
 from q1lab.study import studies
 from q1lab.study.bundle import DECLARATIONS
 from q1lab.trainers.command import Command
-from q1lab.tui.widgets.forest_plot import forest_lines
-from q1lab.tui.widgets.theme_colors import Palette
 from q1lab.verdict import comparison_cache, result_rows
-from q1lab.verdict.progress_figure import progress_figure, side_by_side_figure
+from q1lab.verdict.progress_figure import progress_blocks, side_by_side_blocks
 from tests.kit import lab_home
 from tests.kit.commands import q1lab
 from tests.kit.waiting import wait_for
@@ -138,16 +137,19 @@ def test_every_place_names_the_metric_s_own_direction_and_no_unit(folder: Path) 
             comparison, comparison_cache.read_curves(store, study), "svg"
         ).decode()
     plots = (
-        comparison_figure(comparison),
-        side_by_side_figure(lines),
-        progress_figure(study, view.runs),
+        figure_blocks(comparison),
+        side_by_side_blocks(lines),
+        progress_blocks(study, view.runs),
     )
     places = {
         "series": q1lab("run", record["series"]).stdout,
         "compare": q1lab("compare", "more-1", "--full").stdout,
         "page": Path("page.html").read_text().split("<svg")[0],
         "picture": " ".join(re.findall(">([^<]+)</text>", svg)),
-        **{f"plot {n}": words_of(plot) for n, plot in enumerate(plots)},
+        **{
+            f"plot {n}": " ".join(plain_lines(block_lines(plot, 80)))
+            for n, plot in enumerate(plots)
+        },
     }
     for where, text in places.items():
         flat = " ".join(text.split())
@@ -161,11 +163,6 @@ def test_every_place_names_the_metric_s_own_direction_and_no_unit(folder: Path) 
         ("val_loss", "", "higher")
     }
     assert all(float(row["value"]) > 0 for row in rows)
-
-
-def words_of(plot: Figure) -> str:
-    colors = Palette(**dict.fromkeys((each.name for each in fields(Palette)), "white"))
-    return " ".join(line.plain for line in forest_lines(plot, 80, colors))
 
 
 def test_pairs_and_ranges_where_the_seed_is_said_to_fix_them() -> None:

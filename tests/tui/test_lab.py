@@ -17,6 +17,7 @@ from q1lab.ground import config, paths
 from q1lab.ground.paths import content_dir
 from q1lab.index import learner_tables
 from q1lab.index.store import Store
+from q1lab.judgment.blocks import Figure, HeadlineBlock
 from q1lab.runner import alerts, launch
 from q1lab.study import seed_range, studies, variants
 from q1lab.study import wandb_runs as wandb_state
@@ -32,7 +33,7 @@ from q1lab.tui.screens.verdict import VerdictScreen
 from q1lab.tui.screens.welcome import WelcomeScreen
 from q1lab.tui.snapshot import studies_ended_between
 from q1lab.tui.snapshot_taker import SnapshotReader
-from q1lab.tui.widgets.forest_plot import ForestPlot
+from q1lab.tui.widgets.blocks_view import BlocksView
 from q1lab.tui.widgets.loss_chart import LossChart
 from q1lab.tui.widgets.run_grid import RunGrid
 from q1lab.week import progress
@@ -135,9 +136,11 @@ async def test_no_verdict_before_every_planned_run_has_ended() -> None:
         screen = await open_lab(pilot)
         assert screen.view is not None
         assert screen.view.comparison is not None
-        plot = screen.query_one(ForestPlot).figure
-        assert plot.word == ""
-        assert [bar.label for bar in plot.bars] == ["1 pair"]
+        head, plot, _ = screen.query_one(BlocksView).blocks
+        assert isinstance(head, HeadlineBlock)
+        assert head.word == ""
+        assert isinstance(plot, Figure)
+        assert [bar.label for bar in plot.bars] == ["pair of seed 0"]
         await pilot.press("v")
         assert isinstance(pilot.app.screen, VerdictScreen)
         shown = words(pilot.app)
@@ -172,17 +175,17 @@ async def test_the_comparison_comes_when_the_last_run_ends() -> None:
     last.write_text("".join(whole.splitlines(keepends=True)[:-1]))
     locks = [hold(study.files.lock), hold(study.files.run("modified-seed2").lock)]
     async with app().run_test(size=(120, 40)) as pilot:
-        screen = await open_lab(pilot)
+        await open_lab(pilot)
         assert "5 of 6 done" in words(pilot.app)
         last.write_text(whole)
         for fd in locks:
             os.close(fd)
         await until(
             pilot,
-            lambda: screen.query_one(ForestPlot).figure.word == "HELPS",
+            lambda: "95% interval (paired t)" in words(pilot.app),
             "no comparison came",
         )
-        assert "HELPS" in words(pilot.app)
+        assert words(pilot.app).count("HELPS") == 1, "the verdict is told once"
         await pilot.press("v")
         assert isinstance(pilot.app.screen, VerdictScreen)
         assert "95% interval (paired t)" in words(pilot.app)
@@ -219,7 +222,7 @@ async def test_stop_and_go_on(fake_trainer: Callable[..., None]) -> None:
         await until(
             pilot, lambda: screen.view.row.state == "finished", "it did not go on to its end"
         )
-        await until(pilot, lambda: screen.query_one(ForestPlot).figure.word != "")
+        await until(pilot, lambda: screen.query_one("#short-verdict").display)
 
 
 async def test_a_failed_cell_heals_alone(fake_trainer: Callable[..., None]) -> None:
@@ -494,7 +497,7 @@ async def test_the_verdict_answers_at_equal_budgets_in_turn() -> None:
         def text() -> str:
             screen = pilot.app.screen
             assert isinstance(screen, VerdictScreen)
-            return " ".join(line.plain for line in screen.lines(90))
+            return screen.query_one(BlocksView).plain_text(90).strip()
 
         seen = words(pilot.app).splitlines()
         await pilot.press("c")
@@ -614,8 +617,8 @@ async def test_the_comparison_of_a_sweep_shows_the_sweeps_table() -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, VerdictScreen))
         screen = pilot.app.screen
         assert isinstance(screen, VerdictScreen)
-        await until(pilot, lambda: screen.series is not None)
-        text = "\n".join(line.plain for line in screen.lines(90))
+        await until(pilot, lambda: screen.series)
+        text = screen.query_one(BlocksView).plain_text(90)
         assert "sweep-1" in text
         assert all(name in text for name in members)
 

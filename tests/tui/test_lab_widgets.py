@@ -1,5 +1,4 @@
-"""The lab's pure parts: sparkline, braille canvas, chart data, forest plot, words, diff, log
-tail."""
+"""The lab's pure parts: sparkline, canvas of lines, chart data, figures, words, diff, log tail."""
 
 from __future__ import annotations
 
@@ -17,20 +16,21 @@ from q1lab.designs.given import Given, TableRuns
 from q1lab.ground.log_tail import LogTail
 from q1lab.ground.text_formats import signed, time_left, token_rate
 from q1lab.index.study_view import RunView, StudyView, study_row
-from q1lab.judgment import difference_text, figure, run_notes
-from q1lab.judgment.blocks import Bar, Figure
+from q1lab.judgment import figure, label_text, run_notes
+from q1lab.judgment.blocks import Bar, Figure, HeadlineBlock, Sentence
+from q1lab.judgment.lines import plain_lines
 from q1lab.judgment.metric import VAL_LOSS, Metric
 from q1lab.judgment.records import Floor
+from q1lab.judgment.report_blocks import figure_blocks
+from q1lab.judgment.terminal_text import block_lines
 from q1lab.study.run_states import RunState
 from q1lab.tui import theme
 from q1lab.tui.snapshot_taker import StudyInFocus
-from q1lab.tui.widgets import forest_plot
-from q1lab.tui.widgets.braille import Canvas
 from q1lab.tui.widgets.chart_data import (
     ArmCurves,
     chart_data,
     log_ticks,
-    mean_and_band,
+    mean_curve,
     short_count,
     ticks,
 )
@@ -39,7 +39,8 @@ from q1lab.tui.widgets.lab_numbers import (
     loss_words,
     state_words,
 )
-from q1lab.tui.widgets.loss_chart import GUTTER, LossChart, drawn_seeds
+from q1lab.tui.widgets.line_canvas import HEAVY, LIGHT, Canvas
+from q1lab.tui.widgets.loss_chart import GUTTER, LossChart, _labels, drawn_seeds
 from q1lab.tui.widgets.run_grid import RunGrid
 from q1lab.tui.widgets.sparkline import BARS, GAP, common_range, sparkline, value_range
 from q1lab.tui.widgets.study_text import study_heading
@@ -149,48 +150,58 @@ def text_of(canvas: Canvas) -> list[str]:
 
 def test_dots_become_braille() -> None:
     canvas = Canvas(2, 1)
-    canvas.line(0, 0, 3, 3, pen=0)
+    canvas.thin([(0, 0), (3, 3)], pen=0)
     assert text_of(canvas) == ["⠑⢄"]
 
 
-def test_a_higher_rank_takes_the_cell_and_equal_ranks_take_turns() -> None:
-    canvas = Canvas(2, 1)
-    for x in range(4):
-        canvas.dot(x, 0, pen=0, rank=1)
-        canvas.dot(x, 3, pen=1, rank=1)
-    assert [piece.pen for piece in canvas.rows()[0]] == [0, 1]
-    canvas.dot(0, 1, pen=5, rank=2)
-    assert canvas.rows()[0][0].text == "⠂"
+def test_a_solid_line_hides_dots_and_lines_along_the_same_cells_take_turns() -> None:
+    canvas = Canvas(4, 1)
+    canvas.thin([(0, 0), (7, 0)], pen=0)
+    canvas.thin([(0, 3), (7, 3)], pen=1)
+    assert [piece.pen for piece in canvas.rows()[0]] == [0, 1, 0, 1]
+    canvas.solid([(0, 1), (7, 1)], 0, LIGHT)
+    canvas.solid([(0, 2), (7, 2)], 1, HEAVY)
+    assert text_of(canvas) == ["─━─━"]
+    assert [piece.pen for piece in canvas.rows()[0]] == [0, 1, 0, 1]
 
 
-def test_dashes_leave_gaps_and_bands_tint() -> None:
-    canvas = Canvas(6, 1)
-    canvas.line(0, 0, 11, 0, pen=0, dash=(4, 4))
-    assert text_of(canvas) == ["⠉⠉  ⠉⠉"]
-    canvas.band(2, 0, 3, tint=1)
-    assert [(piece.text, piece.tint) for piece in canvas.rows()[0]] == [
-        ("⠉⠉", frozenset()),
-        (" ", {1}),
-        (" ", frozenset()),
-        ("⠉⠉", frozenset()),
-    ]
+def test_where_two_solid_lines_meet_both_go_on() -> None:
+    canvas = Canvas(3, 3)
+    canvas.solid([(0, 1), (3, 1), (4, 9), (5, 9)], 0, LIGHT)
+    canvas.solid([(0, 9), (1, 5), (5, 5)], 1, HEAVY)
+    assert text_of(canvas) == ["──┐", "━━┿", "  └"]
 
 
-def test_bands_have_fine_edges_and_one_color_where_they_overlap() -> None:
-    canvas = Canvas(3, 2)
-    for column in range(3):
-        canvas.band(column, 2, 7, tint=0)
-        canvas.band(column, 4, 5, tint=1)
-    upper, lower = ([(run.text, run.tint, run.block) for run in row] for row in canvas.rows())
-    assert upper == [("▄▄▄", frozenset(), {0})]
-    assert lower == [("▄▄▄", {0, 1}, {0})]
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 39), st.integers(0, 31)), min_size=2, unique_by=lambda dot: dot[0]
+    ),
+    st.sampled_from([LIGHT, HEAVY]),
+)
+@settings(deadline=None)
+def test_a_solid_line_has_no_gap(dots: list[tuple[int, int]], weight: int) -> None:
+    """What leaves a cell to the right or down arrives in the next one."""
+    canvas = Canvas(20, 8)
+    canvas.solid(sorted(dots), 0, weight)
+    columns = list(zip(*text_of(canvas), strict=True))
+    first, last = min(dots)[0] >> 1, max(dots)[0] >> 1
+    for at, column in enumerate(columns):
+        assert any(cell != " " for cell in column) == (first <= at <= last)
+        downs = [cell in "│┐┌┃┓┏" for cell in column]
+        ups = [cell in "│┘└┃┛┗" for cell in column]
+        assert downs[:-1] == ups[1:]
+        if first < at:
+            rights = [cell in "─└┌━┗┏" for cell in columns[at - 1]]
+            assert at > last or rights == [cell in "─┘┐━┛┓" for cell in column]
 
 
 @given(st.integers(-50, 50), st.integers(-50, 50), st.integers(-50, 50), st.integers(-50, 50))
 @settings(deadline=None)
 def test_lines_outside_are_cut(x0: int, y0: int, x1: int, y1: int) -> None:
     canvas = Canvas(5, 3)
-    canvas.line(x0, y0, x1, y1, pen=0)
+    canvas.thin([(x0, y0), (x1, y1)], pen=0)
+    canvas.solid(sorted([(x0, y0), (x1, y1)]), 1, HEAVY)
+    canvas.solid([(x0, y0)], 1, HEAVY)
     assert [cell_len(row) for row in text_of(canvas)] == [5, 5, 5]
 
 
@@ -203,7 +214,7 @@ def test_the_mean_is_over_finished_seeds_as_soon_as_there_is_one() -> None:
     (arm,) = chart_data(
         [under_way, run(seed=2, state=RunState.RUNNING, val=((0, 4.0),))], VAL_LOSS
     ).arms
-    assert (arm.n, arm.mean, arm.band) == (2, ((0, 6.0),), ((0, 4.0, 8.0),))
+    assert (arm.n, arm.mean) == (2, ((0, 6.0),))
 
 
 def test_the_training_loss_stands_in_until_two_evaluations_make_a_line() -> None:
@@ -320,9 +331,9 @@ def test_the_exact_loss_at_the_end_closes_a_val_curve() -> None:
 
 
 def test_a_mean_only_stands_where_every_seed_has_a_point() -> None:
-    mean, band = mean_and_band([((0, 1.0), (10, 3.0), (20, 5.0)), ((0, 3.0), (20, 7.0))])
-    assert mean == ((0, 2.0), (20, 6.0))
-    assert band == ((0, 1.0, 3.0), (20, 5.0, 7.0))
+    group = [((0, 1.0), (10, 3.0), (20, 5.0)), ((0, 3.0), (20, 7.0))]
+    assert mean_curve(group) == ((0, 2.0), (20, 6.0))
+    assert mean_curve([]) == ()
 
 
 @pytest.mark.parametrize(
@@ -340,10 +351,39 @@ def test_ticks_are_round(low: float, high: float, most: int, expected: list[floa
 def test_log_ticks_and_short_numbers() -> None:
     assert log_ticks(10, 2000, 9) == [10, 20, 50, 100, 200, 500, 1000, 2000]
     assert log_ticks(10, 2000, 4) == [10, 100, 1000]
-    assert [short_count(v) for v in (5, 500, 1000, 1500, 2e6)] == ["5", "500", "1k", "1.5k", "2M"]
+    counts = [short_count(v) for v in (0.5, 500, 1000, 15_000, 150_000, 2e6)]
+    assert counts == ["0.5", "500", "1,000", "15,000", "150k", "2M"]
 
 
-# ── forest
+@pytest.mark.parametrize("rows", [4, 6, 8, 12, 25])
+@given(low=st.floats(-1e3, 1e3), span=st.floats(0.01, 100))
+@settings(deadline=None)
+def test_the_axis_of_a_chart_has_several_numbers(rows: int, low: float, span: float) -> None:
+    assert len(_labels(low, low + span, rows)) >= (3 if rows >= 6 else 2)
+
+
+async def test_a_chart_names_the_unit_of_its_iters_and_dots_are_no_rounding() -> None:
+    """Three seeds in the cells of their mean are no dots beside it; seeds apart from it are."""
+
+    class Alone(Themed):
+        def compose(self) -> ComposeResult:
+            yield LossChart()
+
+    app = Alone()
+    async with app.run_test(size=(46, 12)):
+        chart = app.query_one(LossChart)
+        for apart, has_dots in ((0.0001, False), (0.5, True)):
+            points = [((1, 4.0), (50, 3.0 + apart * seed), (100, 1.9)) for seed in range(3)]
+            chart.data = chart_data(
+                [run(seed=k, val=val) for k, val in enumerate(points)], VAL_LOSS
+            )
+            lines = [line.plain for line in chart._draw(COLORS)]
+            assert lines[-1].endswith("100 iters")
+            assert any(0x2800 < ord(mark) < 0x2900 for mark in "".join(lines)) == has_dots
+            assert sum("┤" in line for line in lines) >= 3
+
+
+# ── figures
 
 
 def test_while_a_study_trains_only_pairs_are_shown() -> None:
@@ -353,33 +393,18 @@ def test_while_a_study_trains_only_pairs_are_shown() -> None:
         run("baseline", 1, val_loss=1.91),
         run("modified", 1, RunState.RUNNING),
     ]
-    plot = progress_figure.progress_figure(make_study(), runs)
-    assert plot.word == ""
-    (pairs,) = plot.bars
-    assert [(bar.label, bar.low, bar.high, round(bar.points[0], 3)) for bar in pairs.parts] == [
+    head, plot, caveat = progress_figure.progress_blocks(make_study(), runs)
+    assert isinstance(head, HeadlineBlock)
+    assert (head.word, head.mean, head.seeds) == ("", "", "1 of 3 pairs")
+    assert isinstance(plot, Figure)
+    assert [(bar.label, bar.low, bar.high, round(bar.points[0], 3)) for bar in plot.bars] == [
         ("pair of seed 0", None, None, -0.02)
     ]
-    text = "\n".join(line.plain for line in forest_plot.forest_lines(plot, 40, COLORS))
+    text = "\n".join(plain_lines(block_lines((head, plot, caveat), 40)))
     assert "all 3 planned" in " ".join(text.split())
-    assert (
-        "too little"
-        in progress_figure.progress_figure(make_study("rope-2", seeds=(0,)), runs).caveats[-1]
-    )
-
-
-def test_of_many_pairs_the_plot_draws_the_ends_and_says_so() -> None:
-    values = {seed: 0.001 * (seed % 37) - 0.1 for seed in range(200)}
-    record = make(dict.fromkeys(values, 2.0), {s: 2.0 + v for s, v in values.items()})
-    lines = [
-        line.plain
-        for line in forest_plot.forest_lines(figure.comparison_figure(record), 80, COLORS)
-    ]
-    pair_lines = [line for line in lines if line.startswith("pair of seed ")]
-    assert len(pair_lines) == 10
-    number = difference_text.number_writer(record.analysis)
-    for end in (min(values.values()), max(values.values())):
-        assert any(line.endswith(number(end)) for line in pair_lines)
-    assert "10 of 200 pairs are drawn: the 5 lowest and the 5 highest differences." in lines
+    *_, caveat = progress_figure.progress_blocks(make_study("rope-2", seeds=(0,)), runs)
+    assert isinstance(caveat, Sentence)
+    assert "too little" in caveat.text
 
 
 BASE = {9: 1.909, 10: 1.9055, 11: 1.9102}
@@ -392,10 +417,10 @@ FOUND = make(
 )
 
 
-def test_of_many_seeds_some_are_drawn_and_the_band_is_of_all() -> None:
+def test_of_many_seeds_some_are_drawn() -> None:
     for n, n_bars in ((1, 1), (3, 3), (24, 24), (25, 13), (500, 24)):
         seeds = tuple(((0, 4.0), (100, 2.0 + k)) for k in range(n))
-        arm = ArmCurves("modified", "rope", seeds, (), (), n)
+        arm = ArmCurves("modified", "rope", seeds, (), n)
         assert len(drawn_seeds(arm)) == n_bars
         assert drawn_seeds(arm)[0] == seeds[0]
 
@@ -410,17 +435,19 @@ def test_the_declared_interval_is_the_one_shown() -> None:
     assert FOUND.analysis.paired is not None
     assert bars["interval"].low == FOUND.analysis.paired.low
     assert bars["bootstrap"].note == "covers about 75%, not 95%"
-    assert not plot.caveats, "the short verdict has them"
     welch = make(BASE, {9: 1.897, 10: 1.9001, 11: 1.8951}, "welch")
     assert welch.analysis.welch is not None
     assert figure.comparison_figure(welch).bars[0].low == welch.analysis.welch.low
 
 
-def test_the_difference_is_whole_beside_long_names() -> None:
-    plot = replace(figure.comparison_figure(FOUND), title="no_positions − baseline = +0.123 nats")
-    lines = [line.plain for line in forest_plot.forest_lines(plot, 31, COLORS)]
-    assert "no_positions − baseline = +0.123" in " ".join(lines)
-    assert max(map(len, lines)) <= 31
+def test_beside_the_verdict_the_figure_names_its_difference_and_tells_no_verdict() -> None:
+    for width in (24, 31, 50, 80):
+        lines = plain_lines(block_lines(figure_blocks(FOUND), width))
+        text = " ".join(" ".join(lines).split())
+        assert "rope − baseline in nats; lower is better" in text
+        assert "95% interval (paired t)" in text
+        assert max(map(cell_len, lines)) <= width
+        assert label_text.verdict_word(FOUND) not in text
 
 
 def test_wide_characters_are_broken_and_cut_by_their_cells() -> None:
@@ -429,14 +456,14 @@ def test_wide_characters_are_broken_and_cut_by_their_cells() -> None:
     arms = study.to_dict()["arms"]
     arms["modified"]["variant"] = name
     study = changed(study, arms=arms)
-    plot = progress_figure.progress_figure(
+    blocks = progress_figure.progress_blocks(
         study, [run("baseline", val_loss=1.9), run(val_loss=1.8)]
     )
-    assert plot.title.startswith("日本語で書かれた… − baseline")
+    assert plain_lines(block_lines(blocks, 60))[0].startswith("日本語で書かれた… − baseline")
     bar = Bar("interval", name, "", -0.1, 0.1, (0.0,))
-    lines = forest_plot.forest_lines(replace(plot, bars=(bar,), title=name * 3), 31, COLORS)
-    assert max(line.cell_len for line in lines) <= 31
-    assert name * 3 in "".join(line.plain.strip() for line in lines)
+    for width in (31, 80):
+        lines = plain_lines(block_lines((*blocks, Figure((bar,), name)), width))
+        assert max(map(cell_len, lines)) <= width
     view = StudyInFocus(study, study_row(study, ()), ())
     assert study_heading(view, 80, COLORS).plain.startswith(" 日本語で書かれたとても… against ")
 
@@ -462,34 +489,35 @@ async def test_no_number_of_a_run_is_cut() -> None:
 
 
 def test_a_diverged_study_has_no_mean_and_still_draws() -> None:
-    plot = figure.comparison_figure(make(BASE, {9: 1.9, 10: None, 11: 1.91}))
-    lines = [line.plain for line in forest_plot.forest_lines(plot, 40, COLORS)]
-    assert lines[0] == "NO VERDICT"
-    assert any("pair of seed 9" in line for line in lines)
+    record = make(BASE, {9: 1.9, 10: None, 11: 1.91})
+    lines = plain_lines(block_lines(figure_blocks(record), 40))
+    assert any("each of 2 pairs" in line for line in lines)
 
 
 @given(
     st.integers(24, 130),
-    st.lists(st.floats(-5, 5), min_size=1, max_size=6),
-    st.tuples(st.floats(-5, 5), st.floats(-5, 5)).map(sorted),
+    st.lists(st.floats(-5, 5), min_size=1, max_size=14),
+    st.tuples(st.floats(allow_nan=False), st.floats(allow_nan=False)).map(sorted),
 )
 @example(24, [-4.0], [0.0625, 0.0625])
+@example(80, [-4.0], [-math.inf, math.inf])
+@example(31, [0.0], [1e-300, 2e-300])
 @settings(deadline=None)
-def test_the_forest_never_leaves_its_width(
+def test_a_figure_never_leaves_its_width(
     width: int, points: list[float], ends: list[float]
 ) -> None:
-    parts = [Bar("pairs", f"pair of seed {10**k}", points=(v,)) for k, v in enumerate(points)]
+    parts = tuple(Bar("pairs", f"pair of seed {10**k}", points=(v,)) for k, v in enumerate(points))
     note = "it decides, and this is long " * 3
     low, high = ends
-    bars = (
-        Bar("pairs", "pairs", points=tuple(points), parts=tuple(parts)),
-        Bar("interval", "95% interval (paired t)", note, low, high, (sum(ends) / 2,)),
-    )
-    plot = Figure(bars, "", "t " * 40, "s " * 60, "HELPS", ("note " * 30,))
-    lines = forest_plot.forest_lines(plot, width, COLORS)
-    assert max(line.cell_len for line in lines) <= width
-    text = " ".join(" ".join(line.plain for line in lines).split())
-    assert "(paired t)" in text, "a label is never cut"
+    pairs = Bar("pairs", "pairs", points=tuple(points), parts=parts)
+    told = ("[−0.0123", "+0.0123]")
+    interval = Bar("interval", "95% interval (paired t)", note, low, high, (points[0],), told)
+    plot = Figure((pairs, interval), "difference in nats; lower is better").one_by_one()
+    lines = plain_lines(block_lines((plot, Sentence("caveat", "note " * 30)), width))
+    assert max(map(cell_len, lines)) <= width
+    text = " ".join(" ".join(lines).split())
+    assert "95% interval (paired t)" in text, "a label is never cut"
+    assert "lower is better" in text
 
 
 # ── words, diff, tail

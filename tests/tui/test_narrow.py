@@ -13,6 +13,7 @@ from textual.screen import Screen
 from textual.widgets import Button, Input, Select, Static
 
 from q1lab.index.store import Store
+from q1lab.judgment.terminal_text import rich_lines
 from q1lab.tui.app import Q1Lab
 from q1lab.tui.screens import forms
 from q1lab.tui.screens.choose_variant import open_variant_choice
@@ -21,7 +22,9 @@ from q1lab.tui.screens.commit import CommitScreen
 from q1lab.tui.screens.form import FormScreen
 from q1lab.tui.screens.pick_one import PickScreen
 from q1lab.tui.screens.verdict import VerdictScreen
+from q1lab.tui.widgets.blocks_view import BlocksView
 from q1lab.tui.widgets.page_reader import PageReader
+from q1lab.tui.widgets.theme_colors import palette
 from q1lab.tui.widgets.titled_rows import TitledRows
 from q1lab.tui.widgets.week_tree import WeekTree
 from q1lab.week import progress
@@ -247,12 +250,15 @@ async def test_a_filter_names_its_way_out() -> None:
 
 
 async def test_a_verdict_has_the_themes_own_colors_whatever_it_is() -> None:
+    make_study()
     async with running(some_progress, size=SMALLEST) as (app, pilot):
         for outcome in ("helps", "hurts", "cannot tell", "too small to matter", "no verdict"):
             screen = VerdictScreen("rope-1", comparison(outcome))
             app.push_screen(screen)
             await shown(pilot, VerdictScreen)
-            styles = {str(span.style) for line in screen.lines(56) for span in line.spans}
+            await until(pilot, lambda screen=screen: screen.query_one(BlocksView).blocks)
+            lines = rich_lines(screen.query_one(BlocksView).blocks, 56, palette(app).styles)
+            styles = {str(span.style) for line in lines for span in line.spans}
             color_styles = {
                 style for style in styles if any(color in style for color in ("cyan", "green"))
             }

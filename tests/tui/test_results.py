@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +14,17 @@ from textual.widgets import Input, Select
 from q1lab.ground import paths
 from q1lab.index import ingest_events, study_labels
 from q1lab.index.store import Store
+from q1lab.judgment.blocks import Figure, Sentence
 from q1lab.judgment.intervals import Interval
+from q1lab.judgment.metric import Metric
 from q1lab.study import studies
 from q1lab.tui.screens.form import FormScreen
 from q1lab.tui.screens.lab import LabScreen
 from q1lab.tui.screens.results import ResultsScreen
 from q1lab.tui.screens.verdict import VerdictScreen
-from q1lab.tui.widgets.forest_plot import ForestPlot
-from q1lab.tui.widgets.results_table import ResultsTable, _interval_bar, group_axis
-from q1lab.verdict import result_rows
+from q1lab.tui.widgets.blocks_view import BlocksView
+from q1lab.tui.widgets.results_table import ResultsTable, _interval_bar, axes_by_metric
+from q1lab.verdict import progress_figure, result_rows
 from q1lab.verdict.result_rows import ResultRow
 from tests.kit.lab_home import (
     app,
@@ -78,18 +82,22 @@ async def test_studies_on_different_data_never_stand_side_by_side() -> None:
     past()
     async with app().run_test(size=(120, 40)) as pilot:
         screen = await open_results(pilot)
-        plot = screen.query_one(ForestPlot)
+
+        def shown() -> list[str]:
+            figures = (b for b in screen.query_one(BlocksView).blocks if isinstance(b, Figure))
+            return [bar.label for figure in figures for bar in figure.bars]
+
         go(screen, "llama-1")
         await pilot.press("space")
         go(screen, "gqa-1")
         await pilot.press("space")
         assert "different data" in notices(pilot.app)
-        assert [bar.label for bar in plot.figure.bars] == ["llama-1"]
+        assert shown() == ["llama-1"]
         go(screen, "swiglu-1")
         await pilot.press("space")
-        assert [bar.label for bar in plot.figure.bars] == ["llama-1", "swiglu-1"]
+        assert shown() == ["llama-1", "swiglu-1"]
         await pilot.press("space")
-        assert [bar.label for bar in plot.figure.bars] == ["llama-1"]
+        assert shown() == ["llama-1"]
         await pilot.press("escape")
         assert screen.query_one(ResultsTable).chosen == []
 
@@ -286,14 +294,40 @@ def a_line(study: str, low: float, high: float) -> ResultRow:
     )
 
 
-def test_one_wide_study_does_not_squeeze_the_others() -> None:
+def test_one_scale_shows_every_interval_whole() -> None:
     near = [a_line(f"s-{k}", -0.03, 0.01) for k in range(3)]
     wide = a_line("wide", -0.5, 0.52)
-    axis = group_axis([*near, wide], 40)
-    assert (axis.low, axis.high) == pytest.approx((-0.032, 0.012))
-    bar = _interval_bar(wide, axis)
-    assert (bar[0], bar[-1]) == ("◂", "▸")
-    assert "├" in _interval_bar(near[0], axis)
+    endless = replace(a_line("endless", -math.inf, math.inf), mean=0.0)
+    (axis,) = axes_by_metric([*near, wide, endless], 40).values()
+    assert axis.low < -0.5
+    assert axis.high > 0.52
+    for row in (*near, wide):
+        assert not set("◂▸") & set(_interval_bar(row, axis))
+    assert _interval_bar(endless, axis)[0::39] == "◂▸", "an interval without an end has none here"
+
+
+def test_studies_that_measure_something_else_have_a_scale_and_a_group_of_their_own() -> None:
+    loss = a_line("loss", -0.03, 0.01)
+    speed = replace(a_line("speed", -300.0, 200.0), metric=Metric("speed", "ms", "lower"))
+    scales = axes_by_metric([loss, speed], 40)
+    assert [round(axis.high, 2) for axis in scales.values()] == [0.01, 220.0]
+    groups = result_rows.group_by_data([loss, speed])
+    assert len({name for name, _ in groups}) == 2
+    (said,) = progress_figure.side_by_side_blocks([loss, speed])
+    assert isinstance(said, Sentence)
+    assert "Measured differently" in said.text
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_list_figure_and_curves_fill_the_screen(size: tuple[int, int]) -> None:
+    past()
+    async with app().run_test(size=size) as pilot:
+        screen = await open_results(pilot)
+        table, low = screen.query_one(ResultsTable), screen.query_one("#results-low")
+        await until(pilot, lambda: screen.query_one(BlocksView).region.height)
+        assert low.region.bottom == size[1] - 1, "down to the line of keys"
+        assert low.region.y - table.region.bottom <= 1, "no gap below the list"
+        assert screen.query_one("#results-chart").display == (size[0] >= 78)
 
 
 async def test_one_long_name_costs_no_row_its_interval() -> None:

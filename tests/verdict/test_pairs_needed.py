@@ -15,6 +15,7 @@ from q1lab.commands.plan import plan as command
 from q1lab.ground import paths
 from q1lab.index.store import Store
 from q1lab.judgment import interim_analyses, intervals
+from q1lab.judgment.blocks import Figure, Sentence
 from q1lab.judgment.short_text import settling_line
 from q1lab.record import begin
 from q1lab.study import seed_range, studies, variants
@@ -239,6 +240,8 @@ def test_a_planned_range_shows_its_interval_narrow() -> None:
     with Store() as store:
         ingest_events.ingest_study(store, study)
         runs = study_view.read_view(store, study).runs
-    plot = progress_figure.progress_figure(study, runs[:10])
-    assert [bar.label for bar in plot.bars[1:]] == [f"after {n} pairs" for n in (3, 4, 5)]
-    assert "Planned: 3 to 8 pairs" in plot.caveats[-1]
+    _, plot, caveat = progress_figure.progress_blocks(study, runs[:10])
+    assert isinstance(plot, Figure)
+    assert [bar.label for bar in plot.bars[5:]] == [f"after {n} pairs" for n in (3, 4, 5)]
+    assert isinstance(caveat, Sentence)
+    assert "Planned: 3 to 8 pairs" in caveat.text

@@ -35,13 +35,14 @@ from q1lab.judgment import (
     short_text,
     verdict_text,
 )
+from q1lab.judgment.blocks import Sentence
 from q1lab.judgment.intervals import Reason
+from q1lab.judgment.lines import plain_lines
 from q1lab.judgment.notes import Note
 from q1lab.judgment.picture import draw_comparison
 from q1lab.judgment.records import Floor, QuestionCost, SeenLook
-from q1lab.judgment.terminal_text import comparison_lines, short_lines
+from q1lab.judgment.terminal_text import block_lines, comparison_lines, short_lines
 from q1lab.study.series import Series
-from q1lab.tui.widgets import forest_plot
 from q1lab.tui.widgets.study_text import verdict_words
 from q1lab.tui.widgets.theme_colors import Palette
 from q1lab.verdict import comparison_cache, progress_figure, result_rows
@@ -90,20 +91,17 @@ def tellers(c: Comparison) -> dict[str, str]:
     document = replace(records.modification(None), study=facts)
     draft = records.post_record(None)
     draft = replace(draft, modification=replace(draft.modification, study=facts))
-    plot = "\n".join(
-        line.plain for line in forest_plot.forest_lines(figure.comparison_figure(c), 110, COLORS)
-    )
-    side_by_side = "\n".join(
-        line.plain
-        for line in forest_plot.forest_lines(
-            progress_figure.side_by_side_figure([line_of(c)]), 110, COLORS
-        )
-    )
+    plot = "\n".join(plain_lines(block_lines(report_blocks.figure_blocks(c), 40)))
+    side_by_side = progress_figure.side_by_side_blocks([line_of(c)])
     return {
         "terminal": flat("\n".join(comparison_lines(c, 110))),
         "short": flat("\n".join(short_lines(c, 110))),
-        "app": flat("\n".join([plot, *short_text.short_sentences(c)])),
-        "list": flat(side_by_side) if c.analysis.mean is not None else "",
+        "app": flat(
+            "\n".join([verdict_words(c, COLORS).plain, plot, *short_text.short_sentences(c)])
+        ),
+        "list": flat("\n".join(plain_lines(block_lines(side_by_side, 110))))
+        if c.analysis.mean is not None
+        else "",
         "card": flat(verdict_text.verdict_sentence(c, published=True)),
         "document": flat(modification.modification_document(document).text),
         "post": flat(post.post_document(draft).text),
@@ -263,12 +261,12 @@ def test_every_teller_says_the_same(c: Comparison) -> None:
     assert text_by_teller["page"].startswith(f"# {label_text.verdict_word(c)}: ")
     assert f"| {label_text.verdict_word(c).lower()} |" in text_by_teller["table"]
     assert f'"verdict": "{c.analysis.verdict}"' in text_by_teller["json"]
-    assert c.analysis.mean is None or f"· {c.analysis.verdict} ·" in text_by_teller["list"]
     if c.analysis.ends is not None and c.analysis.mean is not None:
         low, high = difference_text.number_writer(c.analysis).ends(c.analysis.ends)
-        for name in ("list", "document", "page", "post", "table", "json", "app"):
+        for name in ("document", "page", "post", "table", "json"):
             assert f"{low} to {high}" in text_by_teller[name], (name, text_by_teller[name])
-        assert f"[{low}, {high}]" in text_by_teller["terminal"]
+        for name in ("terminal", "list", "app"):
+            assert f"[{low}, {high}]" in text_by_teller[name], (name, text_by_teller[name])
         with_level = ["terminal", "document", "page", "post", "json", "table"]
         for name in (*with_level, *([] if c.analysis.reason else ["short", "card"])):
             assert difference_text.level_text(c.analysis) in text_by_teller[name], name
@@ -333,7 +331,7 @@ def test_rows_of_the_figure_have_one_name_everywhere() -> None:
     labels = {bar.kind: bar.label for bar in shown.bars} | {"pairs": pairs.parts[0].label}
     texts = {
         "terminal": "\n".join(comparison_lines(c, 110)),
-        "app": "\n".join(line.plain for line in forest_plot.forest_lines(shown, 40, COLORS)),
+        "app": "\n".join(plain_lines(block_lines(report_blocks.figure_blocks(c), 40))),
         "page": comparison_page.comparison_document(
             c, comparison_tables.study_facts(c), Reproduction()
         ).text,
@@ -341,15 +339,13 @@ def test_rows_of_the_figure_have_one_name_everywhere() -> None:
     }
     rows = {
         "terminal": ("interval", "bootstrap", "floor", "delta"),
-        "app": ("interval", "bootstrap", "pairs", "floor", "delta"),
+        "app": ("interval", "bootstrap", "floor", "delta"),
         "page": ("interval", "bootstrap"),
         "picture": ("interval", "bootstrap", "pairs", "floor", "delta"),
     }
     for where, kinds in rows.items():
         for kind in kinds:  # a label may go on in the next line, below a drawing
             assert letters(labels[kind]) in letters(texts[where]), (where, labels[kind])
-    narrow = [line.plain for line in forest_plot.forest_lines(shown, 24, COLORS)]
-    assert any("pair of seed 0" in line for line in narrow)
 
 
 @settings(max_examples=5, deadline=None)
@@ -363,17 +359,10 @@ def test_the_picture_says_the_same(c: Comparison) -> None:
 
 def test_studies_side_by_side_name_another_number_of_threads() -> None:
     one_thread, two_threads = (replace(line_of(make(BASE, HELPS)), threads=many) for many in (1, 2))
-    (note,) = (
-        text
-        for text in progress_figure.side_by_side_figure([one_thread, two_threads]).caveats
-        if "threads" in text
-    )
-    assert note.startswith("Their runs had 1 and 2 threads: ")
-    assert not [
-        text
-        for text in progress_figure.side_by_side_figure([one_thread, one_thread]).caveats
-        if "threads" in text
-    ]
+    for rows, many in (([one_thread, two_threads], 1), ([one_thread, one_thread], 0)):
+        blocks = progress_figure.side_by_side_blocks(rows)
+        told = [block.text for block in blocks if isinstance(block, Sentence)]
+        assert len([text for text in told if "Their runs had 1 and 2 threads: " in text]) == many
 
 
 @pytest.mark.parametrize(("iters", "short"), [(60, True), (2000, False)])

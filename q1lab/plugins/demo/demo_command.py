@@ -72,7 +72,7 @@ def _has_screen() -> bool:
 def _told(shipped: ShippedRuns) -> Iterator[str]:
     """The demo as plain lines, up to the verdict."""
     from q1lab.plugins.demo import demo_text
-    from q1lab.verdict.progress_figure import progress_figure
+    from q1lab.verdict.progress_figure import pairs_figure
 
     yield demo_text.question(shipped)
     yield ""
@@ -80,7 +80,7 @@ def _told(shipped: ShippedRuns) -> Iterator[str]:
     yield ""
     yield demo_text.looks_sentence(shipped)
     yield ""
-    figure = progress_figure(shipped.study, shipped.at(len(shipped.study.seeds)))
+    figure = pairs_figure(shipped.study, shipped.at(len(shipped.study.seeds)))
     (pairs,) = (bar.parts for bar in figure.bars if bar.parts)
     looks = {bar.label: bar for bar in figure.bars if bar.kind == "interval"}
     for place, pair in enumerate(pairs, 1):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from time import monotonic
 from typing import ClassVar
 
@@ -23,13 +22,13 @@ from q1lab.plugins.demo import demo_text
 from q1lab.plugins.demo.shipped_runs import read_runs
 from q1lab.tui.background import run_in_background
 from q1lab.tui.screens.base import FullScreen
+from q1lab.tui.widgets.blocks_view import BlocksView
 from q1lab.tui.widgets.chart_data import chart_data
 from q1lab.tui.widgets.choice_list import ChoiceList
-from q1lab.tui.widgets.forest_plot import ForestPlot
 from q1lab.tui.widgets.loss_chart import LossChart
 from q1lab.tui.widgets.study_text import TONES
 from q1lab.tui.widgets.theme_colors import palette
-from q1lab.verdict.progress_figure import progress_figure
+from q1lab.verdict.progress_figure import pairs_figure
 
 READING_SECONDS, PAIR_SECONDS, FRAME_SECONDS = 20.0, 3.5, 1 / 12
 """The time for the three sentences, for a pair's training, and for a picture of it."""
@@ -73,7 +72,7 @@ class DemoScreen(FullScreen[tuple[Judgment | None]]):
         with Horizontal(id="demo-low"):
             yield LossChart()
             with VerticalScroll(can_focus=False):
-                yield ForestPlot()
+                yield BlocksView(id="demo-figure")
 
     def on_mount(self) -> None:
         self.query_one(LossChart).can_focus = False
@@ -145,11 +144,10 @@ class DemoScreen(FullScreen[tuple[Judgment | None]]):
         """Both arms' curves, and the differences with their intervals, as in the lab."""
         study, runs = self.shipped.study, self.shipped.at(pairs)
         self.query_one(LossChart).data = chart_data(runs, study.metric)
-        figure = progress_figure(study, runs)
-        bars = figure.bars
-        if self._is_over:  # then the pairs share a row, and the narrowing intervals have room
-            bars = tuple(replace(bar, parts=()) for bar in bars)
-        self.query_one(ForestPlot).figure = replace(figure, title="", bars=bars, caveats=())
+        figure = pairs_figure(study, runs)
+        if not self._is_over:  # then the pairs share a row, and the narrowing intervals have room
+            figure = figure.one_by_one()
+        self.query_one(BlocksView).show((figure,) if figure.bars else ())
 
     def _tell(self) -> None:
         """The verdict, once the judge has it."""

@@ -12,7 +12,7 @@ from textual.widgets import DataTable, OptionList, Static
 
 from q1lab.ground import plugin_finder
 from q1lab.index.study_view import RunView, fault_lines
-from q1lab.judgment import figure, short_text
+from q1lab.judgment import report_blocks, short_text
 from q1lab.runner import child_processes
 from q1lab.study.run_states import ENDED, MISSING
 from q1lab.tui.screens import launch_opener
@@ -20,8 +20,8 @@ from q1lab.tui.screens.base import MainScreen
 from q1lab.tui.screens.study_actions import StudyActions
 from q1lab.tui.snapshot import Snapshot
 from q1lab.tui.snapshot_taker import StudyInFocus
+from q1lab.tui.widgets.blocks_view import BlocksView
 from q1lab.tui.widgets.chart_data import chart_data
-from q1lab.tui.widgets.forest_plot import ForestPlot
 from q1lab.tui.widgets.loss_chart import LossChart
 from q1lab.tui.widgets.run_grid import RunGrid
 from q1lab.tui.widgets.study_heading import StudyHeading
@@ -84,7 +84,7 @@ class LabScreen(StudyActions, MainScreen):
                 with Horizontal(id="lab-low"):
                     yield LossChart(id="chart")
                     with VerticalScroll(id="difference", can_focus=False):
-                        yield ForestPlot()
+                        yield BlocksView(id="difference-blocks")
             yield Static(EMPTY, id="lab-empty", markup=False)
 
     def on_resize(self) -> None:
@@ -147,11 +147,11 @@ class LabScreen(StudyActions, MainScreen):
         sentences = short_text.short_sentences(record) if record is not None else ()
         self.query_one("#short-verdict", Static).update("\n".join(sentences))
         self.query_one("#lab").set_class(record is not None, "-compared")
-        plot = self.query_one(ForestPlot)
-        if record is not None:
-            plot.figure = figure.comparison_figure(record)
-        else:
-            plot.figure = progress_figure.progress_figure(view.study, view.runs)
+        self.query_one(BlocksView).show(
+            report_blocks.figure_blocks(record)
+            if record is not None
+            else progress_figure.progress_blocks(view.study, view.runs)
+        )
 
     def _compare_when_done(self, view: StudyInFocus) -> None:
         """Compute the comparison once the last run has ended, once per study and number of runs:

@@ -13,8 +13,8 @@ from q1lab.ground.text_formats import cut_middle
 from q1lab.index import study_labels
 from q1lab.tui.screens.study_actions import StudyActions
 from q1lab.tui.snapshot import Snapshot
+from q1lab.tui.widgets.blocks_view import BlocksView
 from q1lab.tui.widgets.chart_data import ChartData, study_curves
-from q1lab.tui.widgets.forest_plot import ForestPlot
 from q1lab.tui.widgets.loss_chart import LossChart
 from q1lab.tui.widgets.results_table import ResultsTable
 from q1lab.verdict import progress_figure, result_rows
@@ -27,8 +27,8 @@ A study shows up here as soon as it is planned, its verdict when every planned r
 The lab (2) starts one."""
 
 
-BESIDE = 120
-"""From this width in cells, the curves of the study under the cursor are beside the table."""
+BESIDE = 78
+"""From this width in cells, the curves of the study under the cursor are beside its figure."""
 
 
 class ResultsScreen(StudyActions):
@@ -47,14 +47,14 @@ class ResultsScreen(StudyActions):
             id="results-filter",
             compact=True,
         )
-        with Horizontal(id="results-main"):
-            with Vertical(id="results-left"):
-                yield Static("No study has these words.", id="results-none", markup=False)
-                yield ResultsTable(id="results")
+        with Vertical(id="results-main"):
+            yield Static("No study has these words.", id="results-none", markup=False)
+            yield ResultsTable(id="results")
+            yield Static(id="results-labels", markup=False)
+            with Horizontal(id="results-low"):
+                yield LossChart(id="results-chart")
                 with VerticalScroll(id="side", can_focus=False):
-                    yield Static(id="results-labels", markup=False)
-                    yield ForestPlot()
-            yield LossChart(id="results-chart")
+                    yield BlocksView(id="results-blocks")
         yield Static(EMPTY, id="results-empty", markup=False)
 
     def on_mount(self) -> None:
@@ -87,7 +87,7 @@ class ResultsScreen(StudyActions):
         table = self.query_one(ResultsTable)
         current = table.current
         compared = table.chosen or ([current] if current is not None else [])
-        self.query_one(ForestPlot).figure = progress_figure.side_by_side_figure(compared)
+        self.query_one(BlocksView).show(progress_figure.side_by_side_blocks(compared))
         self._labels(current)
         if current is not None and current.problem:
             self._charted, self.query_one(LossChart).data = None, ChartData()

@@ -101,8 +101,9 @@ class StudyActions(MainScreen):
         from q1lab.tui.screens.verdict import VerdictScreen
 
         if self.view is not None:
-            plot = progress_figure.progress_figure(self.view.study, self.view.runs)
-            self.app.push_screen(VerdictScreen(self.view.row.id, final_comparison(self.view), plot))
+            so_far = progress_figure.progress_blocks(self.view.study, self.view.runs)
+            record = final_comparison(self.view)
+            self.app.push_screen(VerdictScreen(self.view.row.id, record, so_far))
 
     def action_study_screen(self, name: str) -> None:
         """Open a plug-in's screen on the study."""

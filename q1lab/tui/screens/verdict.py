@@ -3,35 +3,29 @@ complete, the pairs so far."""
 
 from __future__ import annotations
 
-from rich.console import Console
-from rich.text import Text
+from collections.abc import Sequence
+
 from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Static
 
 from q1lab.ground.errors import Problem
 from q1lab.index.store import Store
-from q1lab.judgment import series_table
-from q1lab.judgment import terminal_text as verdict
-from q1lab.judgment.blocks import Figure
-from q1lab.judgment.intervals import UNDECIDED
-from q1lab.judgment.series_table import SeriesResult
+from q1lab.judgment import report_blocks, series_table
+from q1lab.judgment.blocks import Block, Sentence
 from q1lab.study import studies
 from q1lab.tui.desktop import copy_text
 from q1lab.tui.screens import launch_opener
 from q1lab.tui.screens.base import FullScreen
 from q1lab.tui.snapshot import Snapshot
+from q1lab.tui.widgets.blocks_view import BlocksView
 from q1lab.tui.widgets.chart_data import ChartData, study_curves
-from q1lab.tui.widgets.fitted_text import FittedText
-from q1lab.tui.widgets.forest_plot import forest_lines
 from q1lab.tui.widgets.loss_chart import LossChart
 from q1lab.tui.widgets.study_text import final_comparison
-from q1lab.tui.widgets.theme_colors import palette
 from q1lab.verdict import equal_budget, progress_figure, series_reader
 from q1lab.verdict.comparison import Comparison
 from q1lab.week import evidence
 
-WIDEST = 116
 BESIDE = 150
 """From this width in cells, the curves are beside the words."""
 
@@ -44,14 +38,14 @@ class VerdictScreen(FullScreen[None]):
     screen_name = "verdict"
 
     def __init__(
-        self, study_id: str, record: Comparison | None, so_far: Figure | None = None
+        self, study_id: str, record: Comparison | None, so_far: Sequence[Block] = ()
     ) -> None:
         super().__init__()
         self.study_id = study_id
         self.comparison = record
-        self.so_far = so_far or Figure()
-        self.series: SeriesResult | None = None
-        """The sweep or axis that the study belongs to."""
+        self.so_far = so_far
+        self.series: Sequence[Block] = ()
+        """The table of the sweep or axis that the study belongs to."""
         self.budget_answer: list[str] = []
         """The answer at an equal budget, if the learner has requested it."""
         self._shown_budgets = 0
@@ -61,7 +55,7 @@ class VerdictScreen(FullScreen[None]):
         yield Static(f" {self.study_id}", id="verdict-head", markup=False)
         with Horizontal(id="verdict-body"):
             with VerticalScroll(id="verdict"):
-                yield FittedText(self._draw, id="verdict-text")
+                yield BlocksView(id="verdict-text")
             yield LossChart(id="verdict-chart")
 
     def on_mount(self) -> None:
@@ -70,14 +64,16 @@ class VerdictScreen(FullScreen[None]):
         self.q1.run_job(lambda store: study_curves(store, self.study_id), self._chart)
         self.q1.run_job(self._read_series, self._with_series)
         self._note()
+        self._draw()
 
-    def _read_series(self, store: Store) -> SeriesResult | None:
-        series = studies.load(self.study_id).origin.series
-        return series_reader.read_series(store, series.id) if series is not None else None
+    def _read_series(self, store: Store) -> Sequence[Block]:
+        of = studies.load(self.study_id).origin.series
+        series = series_reader.read_series(store, of.id) if of is not None else None
+        return series_table.series_blocks(series) if series is not None else ()
 
-    def _with_series(self, series: SeriesResult | None) -> None:
+    def _with_series(self, series: Sequence[Block]) -> None:
         self.series = series
-        if series is not None and self.is_mounted:
+        if self.is_mounted:
             self._draw()
 
     def _note(self) -> None:
@@ -101,13 +97,14 @@ class VerdictScreen(FullScreen[None]):
         if self.comparison is None and view is not None and view.row.id == self.study_id:
             self.comparison = final_comparison(view)
             self._note()
-            self.so_far = progress_figure.progress_figure(view.study, view.runs)
+            self.so_far = progress_figure.progress_blocks(view.study, view.runs)
             self._draw()
             self.refresh_bindings()
 
     def _draw(self) -> None:
-        text = self.query_one(FittedText)
-        text.update(Text("\n").join(self.lines(text.room)))
+        c, answer = self.comparison, (Sentence("budget", text) for text in self.budget_answer)
+        told = self.so_far if c is None else report_blocks.report_blocks(c, means_first=True)
+        self.query_one(BlocksView).show((*told, *answer, *self.series))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return self.comparison is not None if action in ("export", "more", "next_budget") else True
@@ -150,40 +147,9 @@ class VerdictScreen(FullScreen[None]):
                 self.q1, study, needed.mid if needed is not None else None, was_futile=was_futile
             )
 
-    def lines(self, width: int) -> list[Text]:
-        """The screen's text, laid out for ``width`` cells."""
-        colors = palette(self.app)
-        if self.comparison is None:
-            return [*forest_lines(self.so_far, min(width, 72), colors), *self._table(width)]
-        styles = {
-            **verdict.STYLES,
-            "baseline": colors.baseline,
-            "modified": colors.modified,
-            "helps": f"bold {colors.success}",
-            "hurts": f"bold {colors.error}",
-            **dict.fromkeys(UNDECIDED, f"bold {colors.warning}"),
-            "too small to matter": f"bold {colors.foreground}",
-            "warn": colors.warning,
-            "dim": colors.muted,
-            "prediction": colors.accent,
-        }
-        shown = verdict.rich_comparison_lines(
-            self.comparison, min(width, WIDEST), styles, means_first=True
-        )
-        for k, sentence in enumerate(self.budget_answer):
-            shown += [] if k else [Text()]
-            shown += list(Text(sentence).wrap(Console(), min(width, WIDEST)))
-        return [*shown, *self._table(width)]
-
-    def _table(self, width: int) -> list[Text]:
-        """The table of the study's sweep or axis, as `q1lab run` prints it."""
-        if self.series is None:
-            return []
-        return [Text(), *map(Text, series_table.series_lines(self.series, min(width, WIDEST)))]
-
     def action_copy(self) -> None:
-        text = "\n".join(line.plain for line in self.lines(min(100, self.size.width - 6)))
-        copy_text(self.app, text + "\n", "the comparison as text")
+        text = self.query_one(BlocksView).plain_text(min(100, self.size.width - 6))
+        copy_text(self.app, text, "the comparison as text")
 
     def action_export(self) -> None:
         from q1lab.tui.screens.forms import open_export_form

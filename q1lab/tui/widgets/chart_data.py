@@ -1,5 +1,4 @@
-"""The chart's data, computed from a study's runs: each seed's curve, each arm's mean and band.
-Pure."""
+"""The chart's data, computed from a study's runs: each seed's curve, each arm's mean. Pure."""
 
 from __future__ import annotations
 
@@ -22,13 +21,12 @@ Curve = tuple[tuple[int, float], ...]
 
 @dataclass(frozen=True)
 class ArmCurves:
-    """One arm: ``band`` is (iter, lowest, highest) over the seeds that the mean is over."""
+    """One arm."""
 
     arm: str
     variant: str
     seeds: tuple[Curve, ...]
     mean: Curve
-    band: tuple[tuple[int, float, float], ...]
     n: int
     """The number of seeds in the mean."""
 
@@ -84,12 +82,8 @@ def chart_data(
         group = [curve for run, curve in begun if run.state in ENDED] or [
             curve for _, curve in begun
         ]
-        mean, band = mean_and_band(group)
-        arms.append(
-            ArmCurves(
-                arm, arm_runs[0][0].variant, tuple(c for _, c in begun), mean, band, len(group)
-            )
-        )
+        seeds = tuple(curve for _, curve in begun)
+        arms.append(ArmCurves(arm, arm_runs[0][0].variant, seeds, mean_curve(group), len(group)))
     other_metric = "" if name == own_name else metric.title(own_name)
     return ChartData(tuple(arms), last, metric.title(name), other_metric, run_word)
 
@@ -117,19 +111,11 @@ def finite_points(points: Sequence[tuple[int, float | None]]) -> Curve:
     return tuple((i, v) for i, v in points if v is not None and math.isfinite(v))
 
 
-def mean_and_band(group: Sequence[Curve]) -> tuple[Curve, tuple[tuple[int, float, float], ...]]:
-    """Mean and range at the iters that every curve of ``group`` has."""
-    if not group:
-        return (), ()
+def mean_curve(group: Sequence[Curve]) -> Curve:
+    """The mean at the iters that every curve of ``group`` has."""
     tables = [dict(curve) for curve in group]
-    shared = sorted(set(tables[0]).intersection(*tables[1:]))
-    mean: list[tuple[int, float]] = []
-    band: list[tuple[int, float, float]] = []
-    for iter_ in shared:
-        values = [table[iter_] for table in tables]
-        mean.append((iter_, sum(values) / len(values)))
-        band.append((iter_, min(values), max(values)))
-    return tuple(mean), tuple(band)
+    shared = sorted(set[int]().union(*tables).intersection(*tables))
+    return tuple((at, sum(table[at] for table in tables) / len(tables)) for at in shared)
 
 
 def ticks(low: float, high: float, most: int) -> list[float]:
@@ -157,8 +143,8 @@ def log_ticks(low: float, high: float, most: int) -> list[float]:
 
 
 def short_count(value: float) -> str:
-    """An iter count for an axis: 500, 1k, 1.5k, 2M."""
+    """An iter count for an axis: 500, 1,500, 100k, 2M."""
     for size, letter in ((1e6, "M"), (1e3, "k")):
-        if abs(value) >= size:
+        if abs(value) >= max(size, 1e5):
             return f"{value / size:.4g}{letter}"
-    return f"{value:.4g}"
+    return f"{value:,.0f}" if value == round(value) else f"{value:.4g}"

@@ -1,36 +1,32 @@
-"""Loss against iters in braille: both arms' mean and band, each seed thin; zoom, pan, log axes."""
+"""Loss against iters: both arms' mean as a solid line, each seed thin; zoom, pan, log axes."""
 
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 from typing import ClassVar
 
 from rich.style import Style
 from rich.text import Text
 from textual import events
-from textual.color import Color
 from textual.reactive import reactive
 from textual.widget import Widget
 
 from q1lab.ground.text_formats import cut_cells, plural
-from q1lab.tui.widgets.braille import NO_PEN, Canvas
 from q1lab.tui.widgets.chart_data import ArmCurves, ChartData, Curve, log_ticks, short_count, ticks
+from q1lab.tui.widgets.line_canvas import HEAVY, LIGHT, NO_PEN, Canvas
 from q1lab.tui.widgets.study_text import ARM_CELLS
 from q1lab.tui.widgets.theme_colors import Palette, palette
 
 GUTTER = 7
 """Columns of the loss labels."""
-THIN, MEAN = 1, 2
-THINNEST = 2.0
-"""A band of fewer dots is not drawn: the lines that bound it fill it."""
-DASH = {"baseline": None, "modified": (4, 2)}
-LOOK = {"baseline": "───", "modified": "╌╌╌"}
+WEIGHTS = {"baseline": LIGHT, "modified": HEAVY}
+SIGNS = {"baseline": "───", "modified": "━━━"}
+"""The arms' lines in the title."""
 MOST_ZOOM = 64.0
 
 
 class LossChart(Widget, can_focus=True):
-    """Draws ``data`` into its size. One color per arm; the modified mean is dashed.
+    """Draws ``data`` into its size. One color per arm; the modified mean is the heavier line.
 
     ``span`` is the shown part of the iter axis, as shares of it (0 to 1); the loss axis always fits
     the shown curves, so zooming in on the end separates the arms.
@@ -128,27 +124,28 @@ class LossChart(Widget, can_focus=True):
             blank = [Text()] * ((rows - 1) // 2)
             return [*lines, *blank, Text(words.center(width)[:width], colors.muted)]
         y_low, y_high = min(values), max(values)
-        most = max(2, rows // 3)
         unit = _unit(max(abs(y_low), abs(y_high)))
         lines[0] = self._title(colors, width, unit)
         room = max(0, GUTTER - 3 - len(f"{y_high / unit:.0f}"))  # decimals that a label has
         # the axis spans at least what its labels can resolve; smaller differences look equal
-        pad = max((y_high - y_low) * 0.04, (most * unit * 10.0**-room - (y_high - y_low)) / 2)
+        least = max(MOST_LABELS, rows // 3) * unit * 10.0**-room
+        pad = max((y_high - y_low) * 0.04, (least - (y_high - y_low)) / 2)
         log_loss = self.log_loss and y_low > 0
         y_low, y_high = (y_low / 1.01, y_high * 1.01) if log_loss else (y_low - pad, y_high + pad)
         x_axis = _Axis(x_low, x_high, 2 * self._columns - 1, self.log_iter)
         y_axis = _Axis(y_high, y_low, 4 * rows - 1, log_loss)
         canvas = Canvas(self._columns, rows)
         for pen, arm in enumerate(self.data.arms):
-            _draw_arm(canvas, arm, pen, x_axis, y_axis)
+            for curve in _beside_the_mean(arm, y_axis):
+                canvas.thin(_dots(curve, x_axis, y_axis), pen)
+            canvas.solid(_dots(arm.mean, x_axis, y_axis), pen, WEIGHTS[arm.arm])
         tick_values = (
-            log_ticks(y_low, y_high, rows // 2) if log_loss else ticks(y_low, y_high, most)
+            log_ticks(y_low, y_high, rows // 2) if log_loss else _labels(y_low, y_high, rows)
         )
         labels = {y_axis.at(value) >> 2: value for value in tick_values}
         digits = min(room, _digits([value / unit for value in tick_values]))
-        pens = [Style(color=colors.arm(a.arm), bold=True) for a in self.data.arms]
+        solid = [Style(color=colors.arm(a.arm), bold=True) for a in self.data.arms]
         thin = [Style(color=colors.faint(colors.arm(a.arm))) for a in self.data.arms]
-        grounds = self._grounds(colors)
         muted = Style(color=colors.muted)
         for row, pieces in enumerate(canvas.rows()):
             value = labels.get(row)
@@ -156,25 +153,11 @@ class LossChart(Widget, can_focus=True):
             line = Text.assemble((f"{label:>{GUTTER - 2}} {'┤' if label else '│'}", muted))
             for piece in pieces:
                 style = Style()
-                if piece.block is not None:
-                    style = Style(color=grounds[piece.block])
-                elif piece.pen != NO_PEN:
-                    style = (thin if piece.pen < 2 else pens)[piece.pen % 2]
-                if piece.tint:
-                    style += Style(bgcolor=grounds[piece.tint])
+                if piece.pen != NO_PEN:
+                    style = (solid if piece.is_solid else thin)[piece.pen]
                 line.append(piece.text, style)
             lines.append(line)
         return [*lines, self._iter_labels(x_axis, x_low, x_high, muted)]
-
-    def _grounds(self, colors: Palette) -> dict[frozenset[int], str]:
-        """The color of each set of bands: an arm's own, both arms' mixed where they overlap."""
-        arm_tints = [colors.tint(colors.arm(arm.arm), 0.22) for arm in self.data.arms]
-        grounds = {frozenset({k}): color for k, color in enumerate(arm_tints)}
-        grounds[frozenset()] = self.background_colors[1].hex6
-        if len(arm_tints) == 2:
-            both = Color.parse(arm_tints[0]).blend(Color.parse(arm_tints[1]), 0.5)
-            grounds[frozenset({0, 1})] = both.lighten(0.06).hex6 if colors.dark else both.hex6
-        return grounds
 
     def _iters(self) -> tuple[float, float]:
         """The shown part of the iter axis, which begins at the first iter with a point."""
@@ -189,7 +172,7 @@ class LossChart(Widget, can_focus=True):
         line = Text.assemble((f" {self.data.name}", f"bold {colors.foreground}"))
         line.append("" if unit == 1 else f" (×1e{math.log10(unit):.0f})", colors.muted)
         for arm in self.data.arms:
-            line.append(f"  {LOOK[arm.arm]} ", f"bold {colors.arm(arm.arm)}")
+            line.append(f"  {SIGNS[arm.arm]} ", f"bold {colors.arm(arm.arm)}")
             seeds = f" ({plural(arm.n, self.data.run_word)})" if arm.n and width >= 70 else ""
             line.append(cut_cells(arm.variant, ARM_CELLS) + seeds, colors.muted)
         logs = [name for name, on in (("value", self.log_loss), ("iter", self.log_iter)) if on]
@@ -205,14 +188,14 @@ class LossChart(Widget, can_focus=True):
     def _iter_labels(self, axis: _Axis, low: float, high: float, muted: Style) -> Text:
         cells = [" "] * self._columns
         most = max(2, self._columns // 14)
-        for value in log_ticks(low, high, most) if self.log_iter else ticks(low, high, most):
+        values = log_ticks(low, high, most) if self.log_iter else ticks(low, high, most)
+        for value in reversed(values):
             text = short_count(value)
-            start = min(max(0, (axis.at(value) >> 1) - len(text) // 2), self._columns - len(text))
+            start = max(0, (axis.at(value) >> 1) - len(text) // 2)
+            text += " iters" if value == values[-1] else ""
+            start = max(0, min(start, self._columns - len(text)))
             if all(cell == " " for cell in cells[max(0, start - 1) : start + len(text) + 1]):
                 cells[start : start + len(text)] = list(text)
-        tail = "iter"
-        if all(cell == " " for cell in cells[-len(tail) - 1 :]):
-            cells[-len(tail) :] = list(tail)
         return Text(" " * (GUTTER - 1) + "└" + "".join(cells), muted)
 
 
@@ -230,7 +213,7 @@ class _Axis:
 
 
 SINGLE = 24
-"""At most this many seeds are drawn one by one: more can't be told apart. The band covers all."""
+"""At most this many seeds are drawn one by one: more can't be told apart."""
 
 
 def drawn_seeds(arm: ArmCurves) -> tuple[Curve, ...]:
@@ -239,23 +222,29 @@ def drawn_seeds(arm: ArmCurves) -> tuple[Curve, ...]:
     return arm.seeds[::step]
 
 
-def _draw_arm(canvas: Canvas, arm: ArmCurves, pen: int, x_axis: _Axis, y_axis: _Axis) -> None:
-    """Band as tinted cells, seeds as thin lines (pens 0 and 1), the mean above them (pens 2 and
-    3)."""
-    edges = [(x_axis.at(i), y_axis.at(high), y_axis.at(low)) for i, low, high in arm.band]
-    if arm.n > 1:
-        for (x0, top0, bottom0), (x1, top1, bottom1) in pairwise(edges):
-            for column in range(max(0, x0 >> 1), min(canvas.width - 1, x1 >> 1) + 1):
-                share = min(1.0, max(0.0, (2 * column + 1 - x0) / max(1, x1 - x0)))
-                top, bottom = top0 + (top1 - top0) * share, bottom0 + (bottom1 - bottom0) * share
-                if bottom - top >= THINNEST:
-                    canvas.band(column, top, bottom, pen)
-    for curve in drawn_seeds(arm):
-        canvas.path(_dots(curve, x_axis, y_axis), pen, THIN)
-    if arm.n > 1 or not arm.seeds:
-        canvas.path(_dots(arm.mean, x_axis, y_axis), pen + 2, MEAN, dash=DASH[arm.arm])
-    else:  # one seed: the curve is the mean
-        canvas.path(_dots(arm.seeds[0], x_axis, y_axis), pen + 2, MEAN, dash=DASH[arm.arm])
+def _beside_the_mean(arm: ArmCurves, y_axis: _Axis) -> tuple[Curve, ...]:
+    """The seeds' curves, or only what goes on after the mean where they never leave its cells:
+    their dots would stand beside it by rounding alone."""
+    curves, shared = drawn_seeds(arm), {at for at, _ in arm.mean}
+    dots_by_iter: dict[int, list[int]] = {}
+    for curve in curves:
+        for at, value in curve:
+            dots_by_iter.setdefault(at, []).append(y_axis.at(value))
+    spread = max((max(ys) - min(ys) for at, ys in dots_by_iter.items() if at in shared), default=0)
+    last = arm.mean[-1][0] if arm.mean and spread < 4 else 0
+    return tuple(tuple(point for point in curve if point[0] >= last) for curve in curves)
+
+
+MOST_LABELS = 8
+"""Labels of the value's axis that are tried: so many always give three."""
+
+
+def _labels(low: float, high: float, rows: int) -> list[float]:
+    """The numbers beside the axis: about one for three rows, and three at least where there is
+    room, else two."""
+    most, wanted = max(2, rows // 3), 3 if rows >= 6 else 2
+    tried = (ticks(low, high, many) for many in range(most, MOST_LABELS + 1))
+    return next((found for found in tried if len(found) >= wanted), ticks(low, high, most))
 
 
 def _dots(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 from rich.text import Text
 
-from q1lab.ground.text_formats import cut_name, day
+from q1lab.ground.text_formats import cut_cells, cut_name, day
 from q1lab.judgment import difference_text
 from q1lab.judgment.character_axis import CharacterAxis
 from q1lab.tui.widgets.run_grid import Column, RowTable
@@ -36,7 +36,6 @@ STUDY_LEAST, STUDY_MOST, STUDY_WIDE = 14, 16, 24
 ``STUDY_WIDE`` on a wide table."""
 TAGGED = 8
 """Cells added to the study's column if a study has tags."""
-FAR = 3.0
 GROUP = "group:"
 MORE = "more:"
 MOST = 150
@@ -62,24 +61,14 @@ def matches_words(row: ResultRow, words: str) -> bool:
     return all(word in text for word in words.casefold().split())
 
 
-def group_axis(rows: Sequence[ResultRow], columns: int) -> CharacterAxis:
-    """One axis for the studies of a group, including 0. An interval much wider than the others may
-    extend beyond it (shown by an arrow): else one study of two seeds would squeeze the rest."""
-    means = [row.mean for row in rows if row.mean is not None]
-    if not means:
-        return CharacterAxis(-0.01, 0.01, columns)
-    low = min(0.0, *means, -_extent([-row.ends.low for row in rows if row.ends]))
-    high = max(0.0, *means, _extent([row.ends.high for row in rows if row.ends]))
-    pad = (high - low) * 0.05 or 0.005
-    return CharacterAxis(low - pad, high + pad, columns)
-
-
-def _extent(ends: Sequence[float]) -> float:
-    """The axis's extent: the farthest of the ends, leaving out the farthest tenth, and one more end
-    if it is more than `FAR` times as far as the next."""
-    beyond = len(ends) // 10
-    far, *others = sorted(ends, reverse=True)[beyond:] or [0.0]
-    return others[0] if others and 0 < FAR * others[0] < far else far
+def axes_by_metric(rows: Sequence[ResultRow], columns: int) -> dict[str, CharacterAxis]:
+    """One axis for all studies that measure the same, on which every interval is whole."""
+    values: dict[str, list[float]] = {}
+    for row in rows:
+        ends = (row.ends.low, row.ends.high) if row.ends is not None else ()
+        means = () if row.mean is None else (row.mean,)
+        values.setdefault(row.metric.axis, []).extend((*means, *ends))
+    return {name: CharacterAxis.around(each, columns) for name, each in values.items()}
 
 
 def _interval_bar(row: ResultRow, axis: CharacterAxis) -> str:
@@ -175,10 +164,12 @@ class ResultsTable(RowTable):
         ]
         self.head(visible)
         self._order = []
+        axes = axes_by_metric(sound[:MOST], room) if room else {}
         for name, group in group_by_data([*sound[:MOST], *broken[:MOST]]):
-            axis = group_axis(group, room) if room else None
+            axis = None if group[0].problem else axes.get(group[0].metric.axis)
             self._order.append(GROUP + name)
-            heading = self._heading(name, axis, [column[0] for column in visible], colors)
+            unit = group[0].metric.unit or group[0].metric.name if axis else ""
+            heading = self._heading(name, unit, axis, [column[0] for column in visible], colors)
             self.add_row(*heading, key=GROUP + name)
             for row in group:
                 cells = self._cells(row, colors, axis, study - cut)
@@ -202,14 +193,14 @@ class ResultsTable(RowTable):
         return min(most, max([STUDY_LEAST, *names])) + tags
 
     def _heading(
-        self, name: str, axis: CharacterAxis | None, keys: Sequence[str], colors: Palette
+        self, name: str, unit: str, axis: CharacterAxis | None, keys: Sequence[str], colors: Palette
     ) -> list[Text]:
         data, _, rest = name.partition(" (")
         words = {
             "study": data,
             "variant": "",
             "plot": axis.ticks() if axis else "",
-            "mean": "",
+            "mean": cut_cells(unit, 10).rjust(10),
             "verdict": rest.strip("(), ").replace(")", ""),
         }
         tone = f"italic {colors.muted}"

@@ -6,6 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from q1lab.judgment.intervals import UNDECIDED
+from q1lab.judgment.terminal_text import STYLES
 from q1lab.study.run_states import RunState
 
 VARIABLES = (
@@ -41,6 +43,22 @@ class Palette:
     accent: str
     dark: bool = True
     """True if the background is dark."""
+
+    @property
+    def styles(self) -> dict[str, str]:
+        """The styles of the roles that a text about a comparison has."""
+        return {
+            **STYLES,
+            "baseline": self.baseline,
+            "modified": self.modified,
+            "helps": f"bold {self.success}",
+            "hurts": f"bold {self.error}",
+            **dict.fromkeys(UNDECIDED, f"bold {self.warning}"),
+            "too small to matter": f"bold {self.foreground}",
+            "warn": self.warning,
+            "dim": self.muted,
+            "prediction": self.accent,
+        }
 
     def arm(self, arm: str) -> str:
         return self.baseline if arm == "baseline" else self.modified
