@@ -23,8 +23,8 @@ STEP = re.compile(
 )
 ESCAPE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
 """Colors and backspaces, which progress bars print."""
-RATIO = re.compile(r"\b\d+/\d+(?=\s*\()")
-"""The counts before a share: ``9500/10000 (95%)`` is 95."""
+RATIO = re.compile(r"\b\d+/\d+\s*(?:=|(?=\())")
+"""The counts before a share: ``95/100 (95%)`` and ``95/100 = 95%`` are 95."""
 NAME = re.compile(
     r"((?:[^\W\d][\w/.@^-]* )*[^\W\d][\w/.@^-]*)[\"']?(?:\s*\([^()\d]*\))?"
     r"(?:\s*(?:[=:|│┃]|->|\b(?:is|of)\b)\s*(?:[\w.]*([\[(])\s*)?|\s+)$"

@@ -8,127 +8,31 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-LOWER = frozenset(
-    [
-        "loss",
-        "losses",
-        "error",
-        "errors",
-        "err",
-        "ppl",
-        "perplexity",
-        "bpb",
-        "bpc",
-        "bpd",
-        "nll",
-        "mse",
-        "rmse",
-        "mae",
-        "mape",
-        "wer",
-        "cer",
-        "fid",
-        "logloss",
-        "crossentropy",
-        "regret",
-    ]
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+LOWER = _set(
+    "loss losses error errors err ppl perplexity bpb bpc bpd nll mse rmse mae mape wer cer fid "
+    "logloss crossentropy regret"
 )
-HIGHER = frozenset(
-    [
-        "acc",
-        "accuracy",
-        "f1",
-        "auc",
-        "auroc",
-        "auprc",
-        "roc",
-        "bleu",
-        "rouge",
-        "score",
-        "scores",
-        "precision",
-        "recall",
-        "r2",
-        "map",
-        "iou",
-        "miou",
-        "dice",
-        "psnr",
-        "ssim",
-        "mrr",
-        "ndcg",
-        "hits",
-        "top",
-        "success",
-        "win",
-        "winrate",
-    ]
+HIGHER = _set(
+    "acc accuracy f1 auc auroc auprc roc bleu rouge score scores precision recall r2 map iou miou "
+    "dice psnr ssim mrr ndcg hits top success win winrate"
 )
-RETURNS = frozenset(["return", "returns", "reward", "rewards", "rew"])
+RETURNS = _set("return returns reward rewards rew")
 """The aim of reinforcement learning, which comes before the losses on the way to it."""
-NO_MEASURE = frozenset(
-    [
-        "time",
-        "runtime",
-        "seconds",
-        "second",
-        "sec",
-        "eta",
-        "speed",
-        "fps",
-        "sps",
-        "lr",
-        "learning",
-        "weight",
-        "weights",
-        "coef",
-        "coefficient",
-        "scale",
-        "norm",
-        "grad",
-        "std",
-        "var",
-        "target",
-        "threshold",
-        "patience",
-        "smoothing",
-        "num",
-        "count",
-        "ratio",
-        "delta",
-        "steps",
-        "samples",
-        "seed",
-        "memory",
-        "mem",
-        "mfu",
-        "params",
-        "parameters",
-        "length",
-        "len",
-        "epoch",
-        "batch",
-    ]
+NO_MEASURE = _set(
+    "time runtime seconds second sec eta speed fps sps lr learning weight weights coef coefficient "
+    "scale norm grad std var target threshold patience smoothing num count ratio delta steps "
+    "samples seed memory mem mfu params parameters length len epoch batch"
 )
 """Words of numbers that measure no result, whatever else their name says."""
-SUMMARIES = frozenset(["best", "min", "max", "lowest", "highest", "final"])
-"""Words of a number that repeats another."""
-HELD_OUT = frozenset(
-    [
-        "val",
-        "valid",
-        "validation",
-        "eval",
-        "evaluation",
-        "evaluate",
-        "test",
-        "testing",
-        "dev",
-        "heldout",
-        "holdout",
-    ]
-)
-TRAIN = frozenset(("train", "training"))
+SUMMARIES = _set("best min max lowest highest last final")
+"""Words of a number that is picked out of others."""
+HELD_OUT = _set("val valid validation eval evaluation evaluate test testing dev heldout holdout")
+TRAIN = _set("train training")
 
 
 def direction(name: str) -> str:

@@ -142,6 +142,7 @@ def read(metric: str, *lines: str, **more: Any) -> running.Told:
         ("val_loss", "loss: tensor(0.4, device='x') val_loss: tensor(0.3, device='x')", {1: 0.3}),
         ("loss", "\x1b[32mINFO\x1b[0m loss: 0.4", {1: 0.4}),
         ("number", "0.9533", {1: 0.9533}),
+        ("test final score", "test final score: 9/10 = 90.00% correct", {1: 90.0}),
     ],
 )
 def test_a_line_that_names_the_metric_is_read_as_it_is(

@@ -32,6 +32,7 @@ def test_a_name_says_which_way_is_better(name: str, better: str) -> None:
         ({"ep_len_mean": 3, "ep_rew_mean": 3, "loss": 3, "value_loss": 3}, ["ep_rew_mean"]),
         ({"loss": 5, "Test Accuracy": 1}, ["Test Accuracy"]),
         ({"val_loss": 5, "best val loss": 5, "test loss": 1}, ["val_loss"]),
+        ({"Last reward": 6, "Average reward": 6}, ["Average reward"]),
         ({"val_loss": 5, "val_acc": 5, "train_acc": 5}, ["val_loss", "val_acc"]),
         ({"loss_weight": 9, "seed": 1, "train loss": 9}, ["train loss"]),
         ({"elapsed": 1, "speedup": 4, "lr": 4}, ["speedup"]),
