@@ -15,7 +15,7 @@ LONGEST_NAME = 60
 NUMBER = r"[-+]?(?:(?:\d++\.?+\d*+|\.\d++)(?:[eE][-+]?\d++)?+|[nN]a[nN]|[iI]nf(?:inity)?+)"
 AFTER_NUMBER = r"(?!\w|[.,/:]\d)"
 """Behind a number there is no unit and no more digits: ``3/10``, ``1,234`` and ``12s`` are none."""
-A_NUMBER = re.compile(rf"(?<![\w./:]){NUMBER}{AFTER_NUMBER}")
+A_NUMBER = re.compile(rf"(?<![\w./])(?<!\d:){NUMBER}{AFTER_NUMBER}")
 STEP = re.compile(
     r"\b(?:global_?)?(?:step|iter|iteration|epoch|episode|update)s?\b[\"']?"
     r"\s*[=:]?\s*\[?\s*(\d+)\b",

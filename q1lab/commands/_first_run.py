@@ -40,8 +40,8 @@ def with_metric(request: Request, typed: Set[str], *, ask: bool, quiet: bool) ->
                 next="say which number counts, with --metric NAME",
             )
         remark(
-            f"First run: {loop.arms[0]}, seed {request.parsed_seeds.seeds[0]}; it shows which "
-            "number counts (--metric NAME says so beforehand) …",
+            f"First run ({loop.arms[0]}, seed {request.parsed_seeds.seeds[0]}): it shows which "
+            "number counts; --metric NAME says so beforehand …",
             quiet=quiet,
         )
         heard = first_run.hear(request, _show_line if sys.stderr.isatty() else lambda _: None)

@@ -21,8 +21,39 @@ from q1lab.study.engine_choice import engine_usages, option_examples
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+EVERY_DAY, YOUR_COMMAND, EXPERTS = "Every day", "Your command", "Experts"
+"""The groups of options in `q1lab run --help`, in their order."""
+
+
+class GroupedOption(click.Option):
+    """An option that stands in a group of its command's help."""
+
+    def __init__(self, *args: Any, group: str, **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self.group = group
+
+
+class GroupedCommand(click.Command):
+    """A command whose help has its options in groups; one without a group is of every day."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for group in (EVERY_DAY, YOUR_COMMAND, EXPERTS):
+            in_group = (
+                param
+                for param in self.get_params(ctx)
+                if isinstance(param, click.Option) and getattr(param, "group", EVERY_DAY) == group
+            )
+            records = filter(None, (param.get_help_record(ctx) for param in in_group))
+            with formatter.section(group):
+                formatter.write_dl(list(records))
+
+
+every_day = functools.partial(click.option, cls=GroupedOption, group=EVERY_DAY)
+of_command = functools.partial(click.option, cls=GroupedOption, group=YOUR_COMMAND)
+expert = functools.partial(click.option, cls=GroupedOption, group=EXPERTS)
+
 REQUEST_OPTIONS = (
-    click.option(
+    every_day(
         "--seeds",
         default="3",
         show_default=True,
@@ -30,89 +61,87 @@ REQUEST_OPTIONS = (
         "full:3..12 stops only when known), a list (0,1,2,7), or a number of new seeds, drawn for "
         "you (fresh:8).",
     ),
-    click.option(
+    expert(
         "--side",
         type=click.Choice(["better"]),
         help="For a range: ask only whether VARIANT helps, and stop as soon as it can't be shown. "
         "It never says HURTS.",
     ),
-    click.option(
+    every_day(
         "--baseline",
         help="The model to compare with: a name or a file. Default: the one that VARIANT was made "
         "from.",
     ),
-    click.option(
+    every_day(
         "--preset",
         type=click.Choice(["quick", "cpu", "gpu"]),
         help="Size and budget. Default: by device.",
     ),
-    click.option(
+    every_day(
         "--data",
         help="stdlib, shakespeare, or a UTF-8 text file. Default: as `q1lab data` says, else "
         "stdlib.",
     ),
-    click.option("--max-iters", type=int, help="Optimizer updates per run."),
-    click.option(
+    every_day("--max-iters", type=int, help="Optimizer updates per run."),
+    expert(
         "--set",
         "overrides",
         multiple=True,
         metavar="KEY=VALUE",
         help="Any other hyperparameter; repeatable.",
     ),
-    click.option(
+    expert(
         "--device",
         type=click.Choice(["auto", "cpu", "cuda", "mps"]),
         default="auto",
         show_default=True,
     ),
-    click.option(
+    expert(
         "--dtype", type=click.Choice(["auto", "fp32", "bf16"]), default="auto", show_default=True
     ),
-    click.option(
+    expert(
         "--jobs",
         type=int,
         help="Runs that train at once. Default: one per core, or one per GPU; on an engine all "
         "runs, or those of a range's first look.",
     ),
-    click.option(
+    expert(
         "--headline",
         type=click.Choice(["paired", "welch"]),
         help="The interval that decides, declared before the first run. Default: paired; for a "
         "command welch, unless its --smoke runs show that a seed repeats to the bit.",
     ),
-    click.option(
+    expert(
         "--wandb",
         type=click.Choice(["auto", "online", "offline", "disabled"]),
         default="auto",
         show_default=True,
         help="Weights & Biases; auto is online where a key is configured, else offline.",
     ),
-    click.option(
+    expert(
         "--engine",
         metavar="ENGINE",
         help=f"Where it trains: {', '.join(engine_usages())}, or a name from config.toml.",
     ),
-    click.option(
+    expert(
         "--engine-option",
         "engine_options",
         multiple=True,
         metavar="NAME=VALUE",
         help=f"For the engine{option_examples()}.",
     ),
-    click.option(
+    expert(
         "--match",
         type=click.Choice(["params"]),
         help="Give your file the width at which both arms have the same number of parameters.",
     ),
-    click.option("--fresh", is_flag=True, help="Start a new study even if this one exists."),
-    click.option(
+    expert("--fresh", is_flag=True, help="Start a new study even if this one exists."),
+    expert(
         "--unchecked",
         is_flag=True,
         help="Train your own file without its checks; the verdict says so.",
     ),
-    click.option(
-        "--yes", is_flag=True, help="Run the command of another person's study without asking."
-    ),
+    expert("--yes", is_flag=True, help="Run the command of another person's study without asking."),
 )
 """The options of a `Request`: the seeds, the baseline, the data, the machine that trains."""
 
@@ -125,36 +154,36 @@ def request_options(function: F) -> F:
 
 
 COMMAND_OPTIONS = (
-    click.option(
+    of_command(
         "--command",
         "command_",
         metavar="WORDS",
         help="Train with your own command; {seed}, {out} and {args} are filled in for each run.",
     ),
-    click.option(
+    of_command(
         "--arm",
         "arms",
         multiple=True,
         metavar="NAME=ARGS",
         help="An arm of the command, and its arguments; the first, or baseline, is the baseline.",
     ),
-    click.option(
+    of_command(
         "--metric",
         help="The number to compare, by the name that the command reports. Default: read off what "
         "the first run prints.",
     ),
-    click.option(
+    of_command(
         "--better",
         type=click.Choice(["lower", "higher"]),
         help="Default: by the metric's name, else lower.",
     ),
-    click.option(
+    of_command(
         "--metric-pattern",
         "pattern",
         metavar="REGEX",
         help="Read the number from the output: nanogpt, nanochat, or a pattern with (?P<value>…).",
     ),
-    click.option(
+    of_command(
         "--smoke",
         metavar="ARGS",
         type=click.UNPROCESSED,  # '' is a value: the command is short already

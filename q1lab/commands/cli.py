@@ -42,15 +42,27 @@ class Commands(click.Group):
         settings = Config()
         with contextlib.suppress(Problem):  # settings that can't be read hide no help
             settings = load_settings()
+        everything = ALL_HELP in ctx.meta
         sections: dict[str, list[tuple[str, str]]] = {title: [] for title in SECTIONS}
-        for name, act in command_table.listed_acts(installed=True).items():
-            if act.on_help_page and act.is_shown(week=settings.week, course=settings.course):
+        for name, act in command_table.listed_acts(installed=everything).items():
+            on_page = everything or act.is_frequent
+            if on_page and act.is_shown(week=settings.week, course=settings.course):
                 sections[act.section].append((name, act.about))
         for title, rows in sections.items():
             if not rows:
                 continue
             with formatter.section(title):
                 formatter.write_dl(rows)
+        if not everything:
+            formatter.write_paragraph()
+            formatter.write_text("More commands, in the same groups: q1lab --help-all")
+
+
+def _print_all_help(ctx: click.Context, param: click.Parameter, typed: bool) -> None:
+    if typed and not ctx.resilient_parsing:
+        ctx.meta[ALL_HELP] = True
+        click.echo(ctx.get_help())
+        ctx.exit()
 
 
 def _print_spec(ctx: click.Context, param: click.Parameter, name: str | None) -> None:
@@ -78,6 +90,8 @@ def _without_defaults(value: Any) -> Any:
     return value
 
 
+ALL_HELP = "q1lab.all_help"
+"""The mark of a context whose page of help has all commands."""
 ALL_COMMANDS = "all"
 """The value of --spec without a command."""
 EPILOG = f"Example: q1lab run rope --seeds 3\n\n{EXIT_STATUS}"
@@ -103,6 +117,14 @@ EPILOG = f"Example: q1lab run rope --seeds 3\n\n{EXIT_STATUS}"
     expose_value=False,
     callback=_print_spec,
     help="Print COMMAND, or all commands, as JSON; null, false and empty values are left out.",
+)
+@click.option(
+    "--help-all",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_all_help,
+    help="Show all commands, and exit.",
 )
 @click.pass_context
 def cli(ctx: click.Context, session: str | None, content: Path | None) -> None:

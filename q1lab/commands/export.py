@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -29,6 +30,21 @@ ADDED: Mapping[str, ExportFormat] = {
 }
 """The formats of plug-ins. Each is of one study."""
 
+BY_SUFFIX: Mapping[str, str] = {
+    **{suffix: name for name, added in ADDED.items() for suffix in added.suffixes},
+    **{suffix: name for name, suffix in SUFFIXES.items()},
+    ".zip": ARCHIVE,
+}
+"""Suffix → format."""
+
+
+class Format(click.Choice[str]):
+    """A format, by its name or by the suffix of its files, with or without the dot."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        suffix = f".{str(value).lower().removeprefix('.')}"
+        return super().convert(BY_SUFFIX.get(suffix, value), param, ctx)
+
 
 @click.command(
     epilog="""\b
@@ -50,8 +66,8 @@ Exit status: 0 written, 1 a file can't be written, 2 usage."""
 @click.option(
     "--format",
     "form",
-    type=click.Choice((*SUFFIXES, ARCHIVE, *ADDED)),
-    help="Default: by --output's suffix, else json.",
+    type=Format((*SUFFIXES, ARCHIVE, *ADDED)),
+    help="Or a suffix, such as md, tex or zip. Default: by --output's suffix, else json.",
 )
 @click.option(
     "--output",
@@ -125,15 +141,11 @@ def _format_of(output: Path | None) -> str:
     suffix of no format."""
     if output is None or output.is_dir() or not output.suffix:
         return "json"
-    by_suffix = {suffix: form for form, suffix in SUFFIXES.items()} | {".zip": ARCHIVE}
-    for name, added in ADDED.items():
-        for suffix in added.suffixes:
-            by_suffix.setdefault(suffix, name)
-    form = by_suffix.get(output.suffix.lower())
+    form = BY_SUFFIX.get(output.suffix.lower())
     if form is None:
         raise Problem(
             f"{output}: nothing is exported as {output.suffix}",
-            next=f"give a name that ends in {', '.join(by_suffix)}, or a --format",
+            next=f"give a name that ends in {', '.join(BY_SUFFIX)}, or a --format",
             file=output,
         )
     return form

@@ -19,7 +19,13 @@ from q1lab.commands._documents import (
 )
 from q1lab.commands._first_run import with_metric
 from q1lab.commands._output import print_json, print_wrapped, remark
-from q1lab.commands._run_options import TypedCommand, command_options, request_options
+from q1lab.commands._run_options import (
+    GroupedCommand,
+    TypedCommand,
+    command_options,
+    expert,
+    request_options,
+)
 from q1lab.commands._run_request import parse_run
 from q1lab.commands._store import open_store
 from q1lab.commands.completion import study_argument, variant_argument
@@ -43,9 +49,11 @@ from q1lab.week.lists import predictions
 
 
 @click.command(
+    cls=GroupedCommand,
     epilog="""\b
 Examples:
   q1lab run rope --seeds 3
+  q1lab run 'python train.py --seed={seed}' 'python train.py --seed={seed} --lr=2e-3'
   q1lab run rope --seeds 3..12
   q1lab run rmsnorm rope swiglu --seeds 3..8
   q1lab run ./my_rope.py --baseline ./model.py --seeds 0,1,2,7 --preset quick
@@ -55,24 +63,24 @@ Examples:
   q1lab run rope --set dropout=0.1 --name rope-dropout
   q1lab run studies/rope-1
   q1lab run --command 'python train.py --seed={seed} --out_dir={out} {args}' \\
-    --arm baseline= --arm fast='--learning_rate=2e-3' --metric-pattern nanogpt --seeds 8
+    --arm baseline= --arm fast='--lr=2e-3' --arm slow='--lr=5e-4' --metric 'val loss' --seeds 8
   q1lab run study.toml --seeds 8
 
 The same command again trains only what is missing, and with nothing missing prints the comparison.
 
 """
     + f"Variants: {', '.join(variants.variant_names())}.\n\n"
-    + EXIT_STATUS
+    + EXIT_STATUS,
 )
 @variant_argument(or_study=True, nargs=-1)
 @request_options
 @command_options
-@click.option(
+@expert(
     "--over",
     metavar="KEY=VALUE,VALUE",
     help="A study at each value of a hyperparameter, such as max_iters=500,1000,2000.",
 )
-@click.option(
+@expert(
     "--tune",
     metavar="KEY",
     help="First tune a hyperparameter for each arm, such as learning_rate: 3 values, on other "
@@ -99,8 +107,10 @@ def run(
     The VARIANT baseline compares the baseline with itself on other seeds, which shows the noise.
     The name of a study continues it, with more pairs where --seeds says so.
 
-    Your own command trains with --command, or a study.toml: docs/commands-as-arms.md. With it, the
-    VARIANT baseline (or another of its arms) is compared with itself.
+    Two commands in quotes are compared with each other: {seed} stands where the seed goes, and the
+    number that counts is read off what they print. More arms share one --command, or a study.toml:
+    docs/commands-as-arms.md. With it, the VARIANT baseline (or another of its arms) is compared
+    with itself.
 
     Several VARIANTs share the baseline's runs, are declared together before the first one begins,
     share the 5% of false verdicts between them, and are ranked in one table. The name of such a

@@ -17,9 +17,9 @@ class Act(NamedTuple):
 
     name: str
     about: str = ""
-    """A line of `q1lab --help`."""
+    """Its line in `q1lab --help`, or --help-all."""
     section: str = ""
-    """Its heading in `q1lab --help`."""
+    """Its heading there."""
     code: str = ""
     """``module:attribute``. Of an act of the core in q1lab.commands, where the module has no dot,
     and by default ``name:name``."""
@@ -46,9 +46,9 @@ class Act(NamedTuple):
     """True for a command that `q1lab --help` shows only to a learner who follows the course, as the
     app's palette does its subcommands."""
 
-    on_help_page: bool = True
-    """False for a command that `q1lab --help` leaves out, for the few who come from a page about
-    it."""
+    is_frequent: bool = False
+    """True for a command on the first page of `q1lab --help`, which has twenty at most; the others
+    are on that of --help-all."""
     statuses: Mapping[int, str] = MappingProxyType({})
     """All of its exit statuses, where they are not those of all commands (errors.py)."""
 

@@ -49,17 +49,21 @@ CORE_ACTS = (
         STUDIES,
         action_fields=("variant", "baseline", "seeds", "preset", "data", "max_iters"),
         done_when=("runs ended",),
+        is_frequent=True,
     ),
     Act("plan", "The designs that a study may have, and the chance of each verdict.", STUDIES),
-    Act("attach", "Watch a study that is running.", STUDIES, "run:attach"),
-    Act("stop", "Stop a study so that it can go on later.", STUDIES, "run:stop"),
-    Act("status", "Your studies with their verdicts, and the next step.", STUDIES),
+    Act("attach", "Watch a study that is running.", STUDIES, "run:attach", is_frequent=True),
+    Act("stop", "Stop a study so that it can go on later.", STUDIES, "run:stop", is_frequent=True),
+    Act(
+        "status", "Your studies with their verdicts, and the next step.", STUDIES, is_frequent=True
+    ),
     Act(
         "compare",
         "The comparison of a study, with its verdict.",
         STUDIES,
         palette="See the newest comparison",
         done_when=("comparison seen",),
+        is_frequent=True,
     ),
     Act(
         "diff",
@@ -72,6 +76,7 @@ CORE_ACTS = (
         "Keep a study's files in your repo, so that it can be trained again.",
         STUDIES,
         commits="q1lab.documents.commit_previews:keep_study",
+        is_frequent=True,
     ),
     Act(
         "export",
@@ -79,6 +84,7 @@ CORE_ACTS = (
         STUDIES,
         form_labels={"form": "format", "output": "file or folder", "curves": "curves (CSV)"},
         form_button="Export",
+        is_frequent=True,
     ),
     Act(
         "import",
@@ -91,6 +97,7 @@ CORE_ACTS = (
         "The verdict on final numbers that you have, from anywhere.",
         STUDIES,
         "q1lab.doors.imports.judge_command:judge",
+        is_frequent=True,
     ),
     Act(
         "sync",
@@ -118,6 +125,7 @@ CORE_ACTS = (
         MODEL,
         "own_model:new",
         done_when=("file made",),
+        is_frequent=True,
     ),
     Act(
         "check",
@@ -125,8 +133,9 @@ CORE_ACTS = (
         MODEL,
         action_fields=("file", "for"),
         done_when=("checks passed",),
+        is_frequent=True,
     ),
-    Act("hint", "The next hint for your modification.", MODEL, "own_model:hint"),
+    Act("hint", "The next hint for your modification.", MODEL, "own_model:hint", is_frequent=True),
     Act(
         "merge",
         "Merge the modification into your model.py.",
@@ -134,6 +143,7 @@ CORE_ACTS = (
         "own_model:merge",
         done_when=("modification merged",),
         commits="q1lab.documents.commit_previews:merge_file",
+        is_frequent=True,
     ),
     Act(
         "data",
@@ -148,6 +158,7 @@ CORE_ACTS = (
         "Record what you expect, before the runs.",
         WEEK,
         done_when=("prediction made",),
+        is_frequent=True,
     ),
     Act(
         "modification",
@@ -156,8 +167,9 @@ CORE_ACTS = (
         palette="Write MODIFICATION.md, and see the commit first",
         done_when=("modification written", "modification committed"),
         commits="q1lab.documents.document_changes:modification_change",
+        is_frequent=True,
     ),
-    Act("post", "The blog post: draft, words, claims, preview, sharing.", WEEK),
+    Act("post", "The blog post: draft, words, claims, preview, sharing.", WEEK, is_frequent=True),
     Act(
         "retro",
         "Write or refresh Q1_RETRO.md.",
@@ -165,6 +177,7 @@ CORE_ACTS = (
         palette="Write Q1_RETRO.md, and see the commit first",
         done_when=("retro written", "retro committed"),
         commits="q1lab.documents.document_changes:retro_change",
+        is_frequent=True,
     ),
     Act(
         "post new",
@@ -232,13 +245,14 @@ CORE_ACTS = (
         "upkeep:prune",
     ),
     Act("completion", "Completion of commands and studies for a shell.", AROUND),
-    Act("config", "Settings, and where they are.", AROUND),
+    Act("config", "Settings, and where they are.", AROUND, is_frequent=True),
     Act("skill", "Instructions for an agent that helps here, as a SKILL.md.", AROUND),
     Act(
         "doctor",
         "Versions, device, disk, and where the files are.",
         AROUND,
         palette="Check versions, device, disk and files",
+        is_frequent=True,
     ),
 )
 
@@ -300,7 +314,7 @@ USE_INSTEAD = {
 
 def unknown_command(name: str) -> Problem:
     """The Problem for an unknown command, with the one that does it or the nearest name."""
-    near = nearest(name, listed_acts(installed=True), "`q1lab --help` lists them")
+    near = nearest(name, listed_acts(installed=True), "`q1lab --help-all` lists them")
     return Problem(f"no command called {name!r}", next=USE_INSTEAD.get(name, near))
 
 

@@ -47,13 +47,14 @@ def likely_metrics(counts: Mapping[str, int]) -> list[str]:
     """The names that may be the metric, of all that a run reported with how often: one, if it is
     clear which. Names that measure something come first; of them those of held-out data, then
     returns, then names without a part of the data, then those of the training data; of these
-    those that are no summary, and that repeat. Else any name that is not known to measure nothing,
-    those that repeat first."""
+    those that are no summary, and that repeat; of names with the same words the last. Else any name
+    that is not known to measure nothing, those that repeat first."""
     names = [name for name in counts if not NO_MEASURE.intersection(_words(name))]
     measures = [name for name in names if direction(name)] or names
     ranks = {name: _rank(name, counts[name]) for name in measures}
     best = min(ranks.values(), default=None)
-    return [name for name, rank in ranks.items() if rank == best]
+    by_words = {tuple(_words(name)): name for name, rank in ranks.items() if rank == best}
+    return list(by_words.values())
 
 
 def _rank(name: str, count: int) -> tuple[int, bool, bool]:

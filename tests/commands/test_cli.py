@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pty
 import re
@@ -23,7 +24,26 @@ from q1lab.commands.cli import cli, run_command_line
 from q1lab.ground.command_table import listed_acts, load_command
 from q1lab.index.store import Store
 from q1lab.week.lists import papers
+from tests.kit.commands import q1lab
 from tests.kit.lab_home import make_study
+
+
+def test_the_first_page_of_help_has_twenty_commands_and_names_the_other() -> None:
+    first, everything = (
+        set(re.findall(r"^  ([a-z]+)  ", q1lab(word).stdout, re.MULTILINE))
+        for word in ("--help", "--help-all")
+    )
+    assert len(first) <= 20
+    assert first < everything == set(listed_acts())
+    assert "q1lab --help-all" in q1lab("--help").stdout
+
+
+def test_the_options_of_run_stand_in_three_groups() -> None:
+    page = q1lab("run", "--help").stdout
+    places = [page.index(f"{word}:\n") for word in ("Every day", "Your command", "Experts")]
+    places += [page.index("  --engine "), page.index("Examples:")]
+    assert places == sorted(places)
+    assert places[0] < page.index("  --seeds ") < places[1] < page.index("  --metric ") < places[2]
 
 
 @pytest.mark.parametrize("name", listed_acts())
@@ -121,6 +141,18 @@ def test_an_export_in_a_format_that_there_is_not_is_refused(
     assert run_command_line(["export", "rope-1", "--output", str(tmp_path / name)]) == 2
     assert Path(name).suffix in capsys.readouterr().err
     assert not (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize(
+    ("typed", "form"), [("md", "markdown"), (".tex", "latex"), ("CSV", "csv"), ("zip", "archive")]
+)
+def test_a_format_is_what_its_suffix_is(
+    typed: str, form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_study()
+    monkeypatch.chdir(tmp_path)
+    done = q1lab("export", "rope-1", "--format", typed, "--json")
+    assert json.loads(done.stdout)["format"] == form
 
 
 def test_an_export_goes_to_standard_output(

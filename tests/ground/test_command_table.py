@@ -81,7 +81,7 @@ def test_every_command_is_an_act_of_a_section() -> None:
 
 @pytest.mark.usefixtures("toy")
 def test_it_is_a_command(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_command_line(["--help"]) == 0
+    assert run_command_line(["--help-all"]) == 0
     assert re.search("toy +A toy to play with.", capsys.readouterr().out)
     assert run_command_line(["toy", "duck", "--color", "blue"]) == 0
     assert capsys.readouterr().err == "the duck is blue\n"
@@ -163,7 +163,7 @@ def test_who_came_alone_is_not_shown_the_course(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def commands_shown() -> list[str]:
-        assert run_command_line(["--help"]) == 0
+        assert run_command_line(["--help-all"]) == 0
         return re.findall(r"^  ([a-z]+)  ", capsys.readouterr().out, re.MULTILINE)
 
     with_the_course = commands_shown()

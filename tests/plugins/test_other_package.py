@@ -110,7 +110,7 @@ def test_it_is_no_longer_than_a_page() -> None:
 
 def test_its_command_its_format_and_its_setting_work(site: Path, home: Path) -> None:
     assert q1lab(site, "hello").stdout == "hello, learner\n"
-    assert "Say hello." in q1lab(site, "--help").stdout
+    assert "Say hello." in q1lab(site, "--help-all").stdout
     (home / "config.toml").write_text('[hello]\nname = "Ada"\n')
     assert q1lab(site, "hello").stdout == "hello, Ada\n"
     study = lab_home.make_study()

@@ -67,7 +67,7 @@ def test_a_command_of_another_package_is_listed_and_runs(site: Path) -> None:
     install(site, "toy_hello", HELLO)
     done = q1lab("hello")
     assert (done.stdout, done.stderr, done.returncode) == ("hello\n", "", 0)
-    page = q1lab("--help").stdout
+    page = q1lab("--help-all").stdout
     assert page.index("Plug-ins:") < page.index("hello")
     assert page.index("The week:") < page.index("Studies:") < page.index("Plug-ins:")
 
@@ -76,7 +76,7 @@ def test_a_command_of_another_package_is_listed_and_runs(site: Path) -> None:
 def test_one_that_cant_be_used_is_one_line_and_the_rest_goes_on(site: Path, why: str) -> None:
     source, said = BROKEN[why]
     install(site, "toy_hello", source)
-    done = q1lab("--help")
+    done = q1lab("--help-all")
     assert done.returncode == 0
     assert "Studies:" in done.stdout
     (line,) = done.stderr.splitlines()
@@ -89,7 +89,7 @@ def test_one_that_cant_be_used_is_one_line_and_the_rest_goes_on(site: Path, why:
 def test_of_two_with_one_name_the_first_counts(site: Path) -> None:
     install(site, "toy_hello", HELLO)
     install(site, "toy_other", HELLO.replace("toy_hello", "toy_other"))
-    done = q1lab("--help")
+    done = q1lab("--help-all")
     assert done.stdout.count("Say hello.") == 1
     (line,) = done.stderr.splitlines()
     assert "the plug-in toys is left out: another plug-in has this name" in line

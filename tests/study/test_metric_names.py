@@ -36,6 +36,7 @@ def test_a_name_says_which_way_is_better(name: str, better: str) -> None:
         ({"val_loss": 5, "val_acc": 5, "train_acc": 5}, ["val_loss", "val_acc"]),
         ({"loss_weight": 9, "seed": 1, "train loss": 9}, ["train loss"]),
         ({"elapsed": 1, "speedup": 4, "lr": 4}, ["speedup"]),
+        ({"accuracy": 1, "Accuracy": 1}, ["Accuracy"]),
         ({"lr": 4}, []),
         ({}, []),
     ],

@@ -13,7 +13,6 @@ PLUGIN = Plugin(
             "Check another week's content, or start one.",
             MORE,
             "q1lab.plugins.author.content_command:content",
-            on_help_page=False,
         ),
     ),
 )

@@ -15,6 +15,7 @@ PLUGIN = Plugin(
             "A first verdict in a minute: eight pairs of runs, replayed.",
             MORE,
             f"{HERE}.demo_command:demo",
+            is_frequent=True,
         ),
     ),
     welcome_screens={"A first verdict in a minute": f"{HERE}.demo_screen:DemoScreen"},

@@ -16,6 +16,7 @@ PLUGIN = Plugin(
             "Check a study that someone else gives you.",
             MORE,
             "q1lab.plugins.verify.verify_command:verify",
+            is_frequent=True,
             statuses={
                 OK: "verified",
                 FAILED: "not a bundle",

@@ -56,7 +56,7 @@ def test_without_the_plugin_its_studies_are_named_and_nothing_is_lost(
     assert shown.stdout.count("idea-") == 2, "each is one line, and no other design's"
     assert away.q1lab("compare", "rope-1").stdout == q1lab("compare", "rope-1").stdout
     assert "design 'gate'" in away.q1lab("compare", "idea-1", code=1).stderr
-    assert "gate" not in away.q1lab("--help").stdout
+    assert "gate" not in away.q1lab("--help-all").stdout
     away.q1lab("gate", code=2)
 
     assert q1lab("status", "--json").stdout == answers

@@ -57,7 +57,7 @@ def kept(study: Study) -> tuple[list[BlindTest], int]:
 
 
 def test_the_commands_and_the_app_work(study: Study, away: Without) -> None:
-    assert "sample" not in away.q1lab("--help").stdout
+    assert "sample" not in away.q1lab("--help-all").stdout
     assert study.id in away.q1lab("status").stdout
     assert "cannot tell" in away.q1lab("compare", study.id).stdout.lower()
     assert "no command called 'sample'" in away.q1lab("sample", study.id, code=2).stderr
