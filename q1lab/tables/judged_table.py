@@ -25,7 +25,7 @@ def judge_table(table: NumberTable, source: str) -> Judgment:
     Where a file has several arms, their comparisons share 5%.
     """
     many = len(table.candidates)
-    share = Share(Path(source).name, many, ALPHA / many) if many > 1 else None
+    share = Share(Path(source).absolute().name, many, ALPHA / many) if many > 1 else None
     subject = outside_subject(
         table.names,
         table.metric,

@@ -53,7 +53,8 @@ def found_in_sources(sources: Sequence[str], options: TableOptions, *, one_arm: 
     notes: list[str] = []
     every = [piece for label, source in named for piece in _pieces(label, source, notes)]
     pieces = _once(_grouped(every), notes)
-    name = named[0][1] if len(named) == 1 else plural(len(pieces), "file")
+    is_path = len(named) == 1 and os.path.lexists(named[0][1])
+    name = named[0][1] if is_path else plural(len(pieces), "file")
     if len(pieces) == 1 and not one_arm and not options.arms and _is_table(pieces[0], options):
         (file,) = pieces[0].files
         return number_table.found_in_text(number_table.read(str(file)), str(file), options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from q1lab.ground import paths, plugin_finder
 from q1lab.ground.hooks import LogForm, Plugin
@@ -233,6 +236,20 @@ def test_pictures_and_histograms_in_an_event_file_are_passed_over(tmp_path: Path
     log = RunLog()
     tfevents.read([file], log)
     assert len([*log.curves["loss/val"].points()]) == 3
+
+
+@given(st.binary(max_size=200))
+@settings(max_examples=300, deadline=None)
+def test_no_message_of_a_stranger_breaks_a_reader(message: bytes) -> None:
+    log = RunLog()
+    for take in (
+        lambda: tfevents._take(message, 1, log),
+        lambda: tfevents._tell_settings(b"\x0a\x0b\x0a\x07hparams" + message, log),
+        lambda: wandb_run._tell_run(message, log),
+        lambda: log.row(dict(wandb_run._items(message)), 0),
+    ):
+        with contextlib.suppress(ValueError):
+            take()
 
 
 @pytest.mark.parametrize("at", [1, 9, 60, 500])
@@ -535,6 +552,7 @@ def test_an_arm_without_a_name_or_files_is_refused(item: str) -> None:
 def test_keep_makes_the_study_that_import_makes(tmp_path: Path) -> None:
     write_logs(tmp_path)
     kept = q1lab("judge", *GLOBS, "--keep").stdout
+    assert kept.startswith("Read: 6 runs, no seeds, metric val_loss.")
     assert "new-1: 6 runs taken in from 6 files" in kept
     assert "HELPS   new − base = −0.097" in kept
     study = studies.load("new-1")

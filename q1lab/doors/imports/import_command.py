@@ -106,7 +106,8 @@ def keep_sources(
             "not refused",
             next="leave --allow out",
         )
-    return _print_taken(_take_in_sources(sources, options), as_json=as_json)
+    taken_in = _take_in_sources(sources, options, quiet=as_json)
+    return _print_taken(taken_in, as_json=as_json)
 
 
 def _take_in_own(
@@ -149,8 +150,10 @@ def _take_in_project(
     return take_in_runs(runs, f"W&B {project}", options, allow, metric, identity_keys)
 
 
-def _take_in_sources(sources: Sequence[str], options: TableOptions) -> list[TakenIn]:
-    """Make a study of each arm that is compared with the baseline."""
+def _take_in_sources(
+    sources: Sequence[str], options: TableOptions, *, quiet: bool
+) -> list[TakenIn]:
+    """Make a study of each arm that is compared with the baseline, and say what was guessed."""
     from q1lab.commands._store import open_store
     from q1lab.doors.imports import import_study
     from q1lab.record import on_record
@@ -159,6 +162,8 @@ def _take_in_sources(sources: Sequence[str], options: TableOptions) -> list[Take
     found = found_in_sources(sources, options, one_arm=False)
     tables = found.tables(options)
     drafts = [import_study.draft_of_table(table, found.name) for table in tables]
+    if found.guesses:
+        click.echo(f"Read: {', '.join(found.guesses)}.", err=quiet)
     with open_store() as store:
         names = on_record.names_on_record(store)
     return import_study.take_in(drafts, tables[0].candidates, names)

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from q1lab.ground.files import open_regular
-from q1lab.tables.readers.wire_format import fields, of_number, text_of
+from q1lab.tables.readers.wire_format import fields, float_of, of_number, text_of
 from q1lab.tables.run_log import RunLog
 
 STEP, SUMMARY = 2, 5
@@ -42,7 +42,7 @@ def _take(value: bytes, step: int, log: RunLog) -> None:
             continue
         scalar = None
         if number == SIMPLE_VALUE:
-            (scalar,) = struct.unpack("<f", content)
+            scalar = float_of(content)
         elif number == TENSOR:
             scalar = _scalar(content)
         elif number == METADATA:
@@ -55,8 +55,7 @@ def _scalar(tensor: bytes) -> float | None:
     """The number of a tensor of one float or double; None for another one."""
     for number, content in fields(tensor):
         if number in (CONTENT, FLOATS, DOUBLES) and isinstance(content, bytes):
-            form = {4: "<f", 8: "<d"}.get(len(content))
-            return None if form is None else float(struct.unpack(form, content)[0])
+            return float_of(content)
     return None
 
 
@@ -75,8 +74,8 @@ def _setting(value: bytes) -> object:
     """A value of a setting: a number, a text or a truth value."""
     for number, content in fields(value):
         if number == 2 and isinstance(content, bytes):
-            amount = float(struct.unpack("<d", content)[0])
-            return int(amount) if amount.is_integer() else amount
+            amount = float_of(content)
+            return f"{amount:.12g}" if amount is not None else None
         if number == 3 and isinstance(content, bytes):
             return content.decode(errors="replace")
         if number == 4:

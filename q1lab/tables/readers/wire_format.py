@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 
 VARINT, EIGHT, BYTES, FOUR = 0, 1, 2, 5
@@ -42,6 +43,12 @@ def of_number(message: bytes, wanted: int) -> Iterator[bytes]:
 def text_of(message: bytes, wanted: int) -> str:
     """A field that is a text; empty if it is absent."""
     return next(of_number(message, wanted), b"").decode(errors="replace")
+
+
+def float_of(value: bytes) -> float | None:
+    """A float or a double; None for other bytes."""
+    form = {4: "<f", 8: "<d"}.get(len(value))
+    return None if form is None else float(struct.unpack(form, value)[0])
 
 
 def _varint(message: bytes, at: int) -> tuple[int, int]:
