@@ -28,13 +28,13 @@ ONE_SIDED = "**Does it help?** `q1lab run rope --seeds 3..8 --side better`"
 TWO_COMMANDS = "`q1lab run 'python train.py --seed={seed}'"
 
 ROOMS: dict[str, tuple[int, str]] = {
-    "commands": (36_400, TWO_COMMANDS),
+    "commands": (36_750, "`q1lab compare A B C`"),
     "designs": (1_800, ONE_SIDED),
     "documents": (31_050, BEGINNING),
     "doors": (17_300, JUDGE),
     "ground": (17_550, TWO_COMMANDS),
-    "index": (18_950, "`q1lab run --name NAME`"),
-    "judgment": (43_400, "Lab, Results and Verdict show the blocks that the terminal prints"),
+    "index": (19_000, "`q1lab compare A B C`"),
+    "judgment": (44_750, "`q1lab compare A B C`"),
     "labs": (61_200, TWO_COMMANDS),
     "planning": (13_250, ONE_SIDED),
     "plugins/author": (6_550, BEGINNING),

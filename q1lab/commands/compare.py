@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from q1lab.commands._output import (
 from q1lab.commands._store import open_store
 from q1lab.commands._verdict import print_verdict
 from q1lab.commands.completion import study_argument
-from q1lab.ground.errors import OK
+from q1lab.ground.errors import OK, Problem
 from q1lab.index.store import Store
 from q1lab.runner import first_number
 from q1lab.study import studies
@@ -37,9 +38,10 @@ Examples:
   q1lab compare rope-1 --json
   q1lab compare rope-1 --at flops
   q1lab compare rope-1 --plot rope.svg
-  q1lab compare rope-1 --html rope.html"""
+  q1lab compare rope-1 --html rope.html
+  q1lab compare rope-1 swiglu-1 gqa-1 --plot three.svg"""
 )
-@study_argument(required=False)
+@study_argument(nargs=-1)
 @click.option("--full", is_flag=True, help="Print everything: figure, tables, notes, scope.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole record as JSON.")
 @click.option(
@@ -63,7 +65,7 @@ Examples:
     help="Also compare at equal training FLOPs or equal wall clock, read off the curves.",
 )
 def compare(
-    study: str | None,
+    study: tuple[str, ...],
     full: bool,
     as_json: bool,
     plot: Path | None,
@@ -74,11 +76,16 @@ def compare(
     """Show the verdict of STUDY in at most six lines; with --full, everything.
 
     A modification's name takes its newest study with three pairs or more; without STUDY it is the
-    latest study of all.
+    latest study of all. Several stand in one table and one chart, each at its own level.
     """
     from q1lab.verdict import comparison_cache
 
-    chosen = studies.load(comparison_cache.resolve_study_id(study) if study else studies.latest())
+    if len(study) > 1:
+        if full or page or cost:
+            raise Problem("--full, --html and --at are of one study", next="name one")
+        return _compare_several(study, as_json, plot, force=force)
+    name = comparison_cache.resolve_study_id(study[0]) if study else studies.latest()
+    chosen = studies.load(name)
     with open_store() as store:
         answer = None
         if cost is not None:
@@ -103,6 +110,42 @@ def compare(
             from q1lab.commands._documents import note_comparison_read
 
             note_comparison_read(store, record)
+    return OK
+
+
+def _compare_several(names: Sequence[str], as_json: bool, plot: Path | None, *, force: bool) -> int:
+    """Print several studies side by side, and draw their intervals into ``plot``."""
+    import shutil
+
+    from q1lab.index import study_labels
+    from q1lab.judgment import picture, side_by_side
+    from q1lab.judgment.comparison_record import comparison_json
+    from q1lab.verdict import comparison_cache
+
+    ids = dict.fromkeys(map(comparison_cache.resolve_study_id, names))
+    chosen = [studies.load(study_id) for study_id in ids]
+    form = None if plot is None else picture.picture_format(plot)
+    with open_store() as store:
+        judged = {
+            study_labels.read_labels(store, study.id).name or study.id: comparison_cache.compare(
+                store, study
+            )
+            for study in chosen
+        }
+    if plot is not None and form is not None:
+        from q1lab.ground.write_intents import write_output
+
+        drawn = side_by_side.figures(judged)
+        title = f"{len(judged)} studies: differences with their intervals"
+        write_output(plot, picture.draw_figures(drawn, title, form), force=force)
+    if as_json:
+        print_json({"studies": [comparison_json(comparison) for comparison in judged.values()]})
+        return OK
+    width = min(shutil.get_terminal_size().columns, 100)
+    click.echo("\n".join(["", *side_by_side.side_by_side_lines(judged, width)]))
+    if plot is not None:
+        click.echo()
+        say_written(plot)
     return OK
 
 

@@ -3,9 +3,11 @@ nothing."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from q1lab.ground.errors import Problem
 from q1lab.ground.files import utc_now
 from q1lab.index.store import Row, Store
 
@@ -44,8 +46,9 @@ def newest_record(store: Store, pairs: int, names: Collection[str]) -> str | Non
 
 
 def cache_record(store: Store, study_id: str, fingerprint: str, text: str) -> None:
-    """Keep a comparison's record (JSON) in the place of the one before."""
-    with store.transaction() as db:
+    """Keep a comparison's record (JSON) in the place of the one before. Where the database can't be
+    written now, it is computed again the next time: no command ends for a cache."""
+    with contextlib.suppress(Problem), store.transaction() as db:
         db.execute(
             "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?)",
             (study_id, utc_now(), fingerprint, text),

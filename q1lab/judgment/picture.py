@@ -18,7 +18,7 @@ from q1lab.ground.errors import Problem
 from q1lab.ground.files import sha256_text
 from q1lab.ground.text_formats import MINUS, plural
 from q1lab.judgment import label_text, svg
-from q1lab.judgment.blocks import Bar
+from q1lab.judgment.blocks import Bar, Figure
 from q1lab.judgment.figure import comparison_figure
 from q1lab.judgment.metric import TRAIN_LOSS
 from q1lab.judgment.subject import ARMS
@@ -46,6 +46,7 @@ BAR_STYLES = {
     "delta": ("soft", 1.2, "2 2", "circle"),
     "pairs": ("modified", 1.2, "", "circle"),
     "prediction": ("prediction", 1.2, "", "diamond"),
+    "study": ("ink", 2.0, "", "square"),
 }
 """The style of a row of the figure: its role, the width of its line, its dashes and its mark."""
 
@@ -86,6 +87,23 @@ def draw_comparison(
     _draw_forest(page, c)
     _draw_small(page, c, runs, across.name)
     picture = svg.document(width, page.y + PAD, title, page.drawn, facts_mark(c, curves))
+    return picture.encode() if form == "svg" else svg.png(picture)
+
+
+def draw_figures(figures: Mapping[str, Figure], title: str, form: str) -> bytes:
+    """Figures one below the other, each under its heading, as a picture: ``svg`` or ``png``."""
+    page = _Page(WIDTH)
+    page.write(title, 15, most=3, more=svg.BOLD)
+    for heading, figure in figures.items():
+        page.y += PAD
+        page.head(heading)
+        _draw_bars(page, figure.bars)
+        page.write(figure.axis)
+    if not figures:
+        page.write("no interval yet")
+    facts = [[bar.label, _values(bar)] for figure in figures.values() for bar in figure.bars]
+    mark = f"q1lab {sha256_text(json.dumps([title, facts]))}"
+    picture = svg.document(WIDTH, page.y + PAD, title, page.drawn, mark)
     return picture.encode() if form == "svg" else svg.png(picture)
 
 
@@ -252,6 +270,17 @@ def _draw_forest(page: _Page, c: Judgment) -> None:
         page.write("no seed has finished in both arms")
         page.y += PAD
         return
+    _draw_bars(page, bars)
+    base, modified = (fit(name, 11, page.room / 3) for name in label_text.arm_names(c))
+    unit = f" ({c.metric.unit})" if c.metric.unit else ""
+    page.write(f"{modified} {MINUS} {base}{unit}")
+    side = "left" if c.metric.favors(-1) else "right"
+    page.write(f"{side} of 0: {c.metric.better}, so better")
+    page.y += PAD
+
+
+def _draw_bars(page: _Page, bars: Sequence[Bar]) -> None:
+    """Rows on one axis, with their names and numbers."""
     told = [f"{bar.ends[0]} to {bar.ends[1]}" if bar.ends else bar.text for bar in bars]
     labels = [(bar.label, 12.0) for bar in bars] + [(bar.note, 10.5) for bar in bars]
     left = min(0.37 * page.width, 8 + max(text_width(*label) for label in labels))
@@ -275,12 +304,6 @@ def _draw_forest(page: _Page, c: Judgment) -> None:
         ]
         page.y += height
     page.y += 20
-    base, modified = (fit(name, 11, page.room / 3) for name in label_text.arm_names(c))
-    unit = f" ({c.metric.unit})" if c.metric.unit else ""
-    page.write(f"{modified} {MINUS} {base}{unit}")
-    side = "left" if c.metric.favors(-1) else "right"
-    page.write(f"{side} of 0: {c.metric.better}, so better")
-    page.y += PAD
 
 
 def _values(bar: Bar) -> list[float]:

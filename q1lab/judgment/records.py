@@ -12,7 +12,7 @@ from q1lab.judgment import intervals
 from q1lab.judgment.intervals import Analysis, Interval
 from q1lab.judgment.metric import VAL_LOSS, Metric
 from q1lab.judgment.notes import Note
-from q1lab.judgment.subject import Subject
+from q1lab.judgment.subject import ARMS, Subject
 
 if TYPE_CHECKING:
     from q1lab.judgment.prediction_score import Score
@@ -204,6 +204,28 @@ class Judgment:
         from q1lab.judgment.comparison_record import comparison_json
 
         return comparison_json(self)
+
+    def to_frame(self) -> Any:
+        """A pandas DataFrame with a row for each run: study, arm (``baseline`` or ``modified``),
+        name (the arm's own), seed, metric, value (NaN for a run that diverged) and difference (of
+        its pair, in both rows; NaN without one). ImportError without pandas."""
+        try:
+            import pandas as pd  # type: ignore[import-not-found, import-untyped, unused-ignore]
+        except ImportError:
+            raise ImportError("to_frame needs pandas: pip install pandas") from None
+        nan = float("nan")
+        columns = ("study", "arm", "name", "seed", "metric", "value", "difference")
+        names = dict(zip(ARMS, self.subject.names, strict=True))
+        rows = [
+            (
+                *(self.subject.id, arm, names[arm], seed, self.metric.name),
+                nan if value is None else value,
+                self.analysis.pairs.get(seed, nan),
+            )
+            for arm, result in self.arms.items()
+            for seed, value in result.values.items()
+        ]
+        return pd.DataFrame(rows, columns=columns)
 
     def __repr__(self) -> str:
         return self.short()

@@ -1,0 +1,125 @@
+"""Several studies side by side: one table, and their intervals on one axis for each metric. Each
+keeps the level that it is judged at by itself."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+
+from q1lab.ground.text_formats import DASH, MINUS, cut_cells, printable
+from q1lab.judgment import difference_text, label_text
+from q1lab.judgment.blocks import Bar, Figure
+from q1lab.judgment.lines import cells_of, fitted, plain_lines
+from q1lab.judgment.records import Judgment
+from q1lab.judgment.terminal_figure import figure_pieces
+
+Studies = Mapping[str, Judgment]
+"""Name → its judgment, in the order in which they stand."""
+
+LONGEST = 26
+"""Cells of a study's name, and of its arms."""
+
+LEAST = 8
+"""Cells that each of them keeps where the table is wider than the terminal."""
+
+TO_THE_RIGHT = (3, 4, 5, 6)
+"""The columns of numbers."""
+
+
+def side_by_side_lines(studies: Studies, width: int = 80) -> list[str]:
+    """The table, a figure for each metric, and what a reader of both needs."""
+    lines = [*_table(studies, width)]
+    for axis, figure in figures(studies).items():
+        lines += ["", axis, *plain_lines(figure_pieces(figure, width))]
+    for sentence in sentences(studies):
+        lines += ["", *textwrap.wrap(sentence, min(width, 100), break_on_hyphens=False)]
+    return lines
+
+
+def by_metric(studies: Studies) -> dict[str, dict[str, Judgment]]:
+    """The studies that measure the same, by the metric's axis; no two metrics share one."""
+    groups: dict[str, dict[str, Judgment]] = {}
+    for name, c in studies.items():
+        groups.setdefault(c.metric.axis, {})[name] = c
+    return groups
+
+
+def figures(studies: Studies) -> dict[str, Figure]:
+    """The intervals of the studies: a figure for each metric, by the metric's axis."""
+    drawn = {}
+    for axis, group in by_metric(studies).items():
+        bars = tuple(_bar(name, c) for name, c in group.items() if c.analysis.ends is not None)
+        metric = next(iter(group.values())).metric
+        if bars:
+            drawn[axis] = Figure(bars, metric.difference)
+    return drawn
+
+
+def _bar(name: str, c: Judgment) -> Bar:
+    ends, mean = c.analysis.ends, c.analysis.mean
+    assert ends is not None
+    number = difference_text.number_writer(c.analysis)
+    points = () if mean is None else (mean,)
+    label = cut_cells(printable(name), LONGEST)
+    return Bar("study", label, "", ends.low, ends.high, points, number.ends(ends))
+
+
+def _table(studies: Studies, width: int) -> list[str]:
+    """A row for each study, under the metric that it measures."""
+    head = ("study", "difference of", "verdict", "difference", "interval", "level", "n")
+    rows = {name: _cells(name, c) for name, c in studies.items()}
+    sizes = [max(map(cells_of, column)) for column in zip(head, *rows.values(), strict=True)]
+    over = sum(sizes) + 2 * (len(sizes) - 1) - width
+    for column in (1, 0):  # what has to give way, in this order
+        less = max(0, min(over, sizes[column] - LEAST))
+        sizes[column], over = sizes[column] - less, over - less
+
+    def line(cells: tuple[str, ...]) -> str:
+        shown = [
+            " " * (size - cells_of(cell)) + cell
+            if at in TO_THE_RIGHT
+            else fitted(cut_cells(cell, size), size)
+            for at, (cell, size) in enumerate(zip(cells, sizes, strict=True))
+        ]
+        return "  ".join(shown).rstrip()
+
+    lines = [line(head)]
+    groups = by_metric(studies)
+    for axis, group in groups.items():
+        lines += [axis] if len(groups) > 1 else []
+        lines += [line(rows[name]) for name in group]
+    return lines
+
+
+def _cells(name: str, c: Judgment) -> tuple[str, ...]:
+    base, modified = label_text.brief_names(label_text.arm_names(c))
+    arms = f"{modified} {MINUS} {base}"
+    words = cut_cells(printable(name), LONGEST), cut_cells(printable(arms), LONGEST)
+    if c.analysis.mean is None:
+        return (*words, c.analysis.verdict.upper(), DASH, DASH, DASH, label_text.sample_number(c))
+    between = difference_text.interval_text(c.analysis)
+    return (
+        *words,
+        c.analysis.verdict.upper(),
+        difference_text.mean_text(c.analysis),
+        between or DASH,
+        difference_text.level_text(c.analysis) if between else DASH,
+        label_text.sample_number(c),
+    )
+
+
+def sentences(studies: Studies) -> list[str]:
+    """The sentences that a reader of the table needs."""
+    told = [
+        "Each interval is at its own study's level, as if it stood alone: read together, the "
+        "chances of a false claim add up. Neighbors whose intervals overlap are not shown to be "
+        "alike, and none of these studies compares two of the changes."
+    ]
+    for group in by_metric(studies).values():
+        texts = {c.subject.data_name for c in group.values()}
+        if len({c.subject.data_sha256 for c in group.values()}) > 1:
+            told.append(
+                f"Trained on different data ({', '.join(sorted(texts))}): "
+                "a result on one says nothing about the other."
+            )
+    return told
