@@ -17,6 +17,7 @@ from q1lab.ground.files import expand_user
 from q1lab.study import command_arms as loops
 from q1lab.study import two_commands
 from q1lab.study.command_arms import CommandSpec
+from q1lab.study.command_line import CHOICES
 from q1lab.study.engine_choice import engine_usages, option_examples
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -74,7 +75,7 @@ REQUEST_OPTIONS = (
     ),
     every_day(
         "--preset",
-        type=click.Choice(["quick", "cpu", "gpu"]),
+        type=click.Choice(CHOICES["preset"]),
         help="Size and budget. Default: by device.",
     ),
     every_day(
@@ -92,13 +93,11 @@ REQUEST_OPTIONS = (
     ),
     expert(
         "--device",
-        type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+        type=click.Choice(CHOICES["device"]),
         default="auto",
         show_default=True,
     ),
-    expert(
-        "--dtype", type=click.Choice(["auto", "fp32", "bf16"]), default="auto", show_default=True
-    ),
+    expert("--dtype", type=click.Choice(CHOICES["dtype"]), default="auto", show_default=True),
     expert(
         "--jobs",
         type=int,
@@ -113,7 +112,7 @@ REQUEST_OPTIONS = (
     ),
     expert(
         "--wandb",
-        type=click.Choice(["auto", "online", "offline", "disabled"]),
+        type=click.Choice(CHOICES["wandb"]),
         default="auto",
         show_default=True,
         help="Weights & Biases; auto is online where a key is configured, else offline.",

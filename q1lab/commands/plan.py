@@ -19,7 +19,7 @@ from q1lab.judgment.metric import VAL_LOSS
 from q1lab.planning import study_plan
 from q1lab.record import home_history
 from q1lab.study import command_line, studies, variants
-from q1lab.study.command_line import Request
+from q1lab.study.command_line import CHOICES, Request
 from q1lab.verdict import pairs_needed
 from q1lab.verdict.pairs_needed import Spread
 from q1lab.week import progress
@@ -42,7 +42,7 @@ Examples:
     metavar="NATS",
     help="The difference you want to see (default: δ of your newest prediction, else 0.01).",
 )
-@click.option("--preset", type=click.Choice(["quick", "cpu", "gpu"]), help="Size and budget.")
+@click.option("--preset", type=click.Choice(CHOICES["preset"]), help="Size and budget.")
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
 def plan(variant: str, detect: float | None, preset: str | None, as_json: bool) -> int:
     """Show the designs that a study of VARIANT may have: 3, 4, 5 or 8 pairs, 3 to 8 and 3 to 12.

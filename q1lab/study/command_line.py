@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from q1lab.ground import command_table
+from q1lab.ground import command_table, config
 from q1lab.ground.errors import Problem
 from q1lab.judgment.subject import TunedValue
 from q1lab.study import engine_choice, engine_state, part_registry, presets
@@ -26,6 +26,15 @@ from q1lab.study.studies import Study
 DEFAULT_HEADLINE = "paired"
 """The interval that decides unless a study declares the other. Chosen from measured pair
 correlations: docs/pairing.md."""
+
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "preset": tuple(presets.PRESETS),
+    "device": ("auto", "cpu", "cuda", "mps"),
+    "dtype": ("auto", "fp32", "bf16"),
+    "wandb": config.CHOICES["wandb"],
+}
+"""The values of a request's fields that have few: for the flags and their help and completion, and
+for the app's form."""
 
 
 @dataclass(frozen=True)

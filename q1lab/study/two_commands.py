@@ -139,6 +139,7 @@ def arm_names(baseline: Words, modified: Words) -> tuple[str, str]:
         _name([flag] * bool(flag) + [word for word in own if word not in other or flag])
         for own, other in (middles, reversed(middles))
     ]
+    names = [f"{_program(modified)}-{name}" if name[:1].isdigit() else name for name in names]
     if not names[1] and names[0]:
         names = ["", f"no-{names[0]}"[:LONGEST_ARM_NAME]]
     if not names[1] or names[1] in (names[0], BASELINE):

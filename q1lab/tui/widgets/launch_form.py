@@ -16,7 +16,7 @@ from textual.widgets.option_list import Option
 
 from q1lab.ground.errors import Problem
 from q1lab.study import kept_folder, variants
-from q1lab.study.command_line import Request
+from q1lab.study.command_line import CHOICES, Request
 from q1lab.study.corpora import DEFAULT_DATA
 from q1lab.study.engine_choice import LOCAL
 from q1lab.study.presets import PRESETS
@@ -30,12 +30,8 @@ WHAT, HOW = "what", "how"
 """The form's two steps: modification, seeds and size; and everything else, which has defaults."""
 KEPT = "Its folder says everything else: model files, seeds, size and device."
 EngineTables = Mapping[str, Mapping[str, Any]]
-PICKS = {
-    "device": ("device", ("cpu", "cuda", "mps")),
-    "dtype": ("dtype", ("fp32", "bf16")),
-    "wandb": ("W&B", ("online", "offline", "disabled")),
-}
-"""Fields with a fixed choice: label and choices."""
+LABELS = {"device": "device", "dtype": "dtype", "wandb": "W&B"}
+"""The labels of fields with few values."""
 
 
 def default_values(engines: EngineTables) -> dict[str, str]:
@@ -112,7 +108,8 @@ class LaunchForm(VerticalScroll, can_focus=False):
         yield from self._field("data", "data", initial.data, data, HOW)
         iters = initial.overrides.get("max_iters")
         yield from self._field("iters", "iters", iters, "the preset's", HOW)
-        for name, (label, choices) in PICKS.items():
+        for name, label in LABELS.items():
+            choices = [choice for choice in CHOICES[name] if choice != AUTO]
             yield from self._field(name, label, getattr(initial, name), "…", HOW, choices)
         yield from self._field("engine", "engine", initial.engine, "…", HOW, self.engines)
         more = " ".join(f"{k}={v}" for k, v in initial.overrides.items() if k != "max_iters")
