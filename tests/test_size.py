@@ -38,7 +38,7 @@ ROOMS: dict[str, tuple[int, str]] = {
     "labs": (61_200, TWO_COMMANDS),
     "planning": (13_250, ONE_SIDED),
     "plugins/author": (6_550, BEGINNING),
-    "plugins/class_": (8_500, "`q1lab class FOLDER` makes one table"),
+    "plugins/class_": (8_950, "`q1lab class FOLDER` makes one table"),
     "plugins/demo": (3_750, "`q1lab demo`, and a button of the welcome"),
     "plugins/gate": (6_110, TWO_COMMANDS),
     "plugins/notebook": (1_250, BEGINNING),

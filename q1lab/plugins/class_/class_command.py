@@ -11,12 +11,12 @@ import click
 
 from q1lab.commands._output import force_option, print_json, remark, say_written
 from q1lab.ground import plugin_finder
-from q1lab.ground.errors import FAILED, OK, Problem, listed_statuses
+from q1lab.ground.errors import FAILED, OK, Problem, listed_statuses, nearest
 from q1lab.ground.files import expand_user
 from q1lab.plugins.class_ import HAND_IN_UNCHECKED, PLUGIN, REFUSED_HAND_IN
 
 if TYPE_CHECKING:
-    from q1lab.plugins.class_ import hand_in_results
+    from q1lab.plugins.class_.hand_in_results import HandInResult, Wanted
 
 
 @click.command(
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     epilog="""\b
 Examples:
   q1lab class hand-ins
-  q1lab class hand-ins --checks --output class.csv --output class.html
+  q1lab class hand-ins --checks --for rope --output class.csv --output class.html
   q1lab class hand-ins --cells 1
   q1lab class names.txt --handout seeds.html
 
@@ -33,6 +33,12 @@ Examples:
 )
 @click.argument("place", metavar="FOLDER", type=click.Path(path_type=Path))
 @click.option("--checks", is_flag=True, help="Run `q1lab check` on each model file, which runs it.")
+@click.option(
+    "--for",
+    "checks_for",
+    metavar="NAME",
+    help="Check for this modification. Default: by what each file does.",
+)
 @click.option(
     "--cells",
     type=click.IntRange(0),
@@ -61,6 +67,7 @@ Examples:
 def class_(
     place: Path,
     checks: bool,
+    checks_for: str | None,
     cells: int,
     outputs: tuple[Path, ...],
     handout: Path | None,
@@ -78,12 +85,17 @@ def class_(
     """
     if handout is not None:
         return _write_handout(expand_user(place), handout, force)
+    from q1lab.plugins.class_.hand_in_results import Wanted
+
     if "verify" in plugin_finder.away():
         raise Problem("the plug-in verify is away, and `q1lab class` needs it", FAILED)
     for output in outputs:
         if output.suffix.lower() not in (".csv", ".html"):
             raise Problem(f"{output}: the table is written as .csv or .html")
-    return _judge_class(expand_user(place), checks, cells, outputs, force, as_json)
+    if checks_for is not None:
+        _prove_checked(checks_for, checks)
+    wanted = Wanted(checks, checks_for, cells, secrets.randbelow(10**6))
+    return _judge_class(expand_user(place), wanted, outputs, force, as_json)
 
 
 def _write_handout(names: Path, page: Path, force: bool) -> int:
@@ -95,15 +107,24 @@ def _write_handout(names: Path, page: Path, force: bool) -> int:
     return OK
 
 
+def _prove_checked(name: str, checks: bool) -> None:
+    """Problem if ``q1lab check --for`` would not take this name, or no check runs."""
+    from q1lab.study import variants
+
+    if not checks:
+        raise Problem("--for says what --checks looks for: ", next="give both")
+    if unknown := set(name.replace(",", "+").split("+")) - set(variants.checked_variants()):
+        raise Problem(f"--for {name}: ", next=nearest(min(unknown), variants.checked_variants()))
+
+
 def _judge_class(
-    place: Path, checks: bool, cells: int, outputs: tuple[Path, ...], force: bool, as_json: bool
+    place: Path, wanted: Wanted, outputs: tuple[Path, ...], force: bool, as_json: bool
 ) -> int:
     from q1lab.ground.write_intents import write_output
     from q1lab.plugins.class_ import class_table, hand_in_results, hand_ins
     from q1lab.plugins.class_.class_lines import class_lines
 
     folder = hand_ins.find_hand_ins(place)
-    wanted = hand_in_results.Wanted(checks, cells, secrets.randbelow(10**6))
     with hand_in_results.borrowed_home() as own_data:
         results = hand_in_results.judge_hand_ins(
             folder.hand_ins, wanted, own_data, lambda text: remark(text, quiet=as_json)
@@ -112,7 +133,7 @@ def _judge_class(
     if as_json:
         print_json(
             {"lines": [asdict(line) for line in lines], "without": folder.without}
-            | ({"number": wanted.number} if cells else {})
+            | ({"number": wanted.number} if wanted.cells else {})
         )
     else:
         click.echo(class_table.table_text(lines, folder), nl=False)
@@ -125,7 +146,7 @@ def _judge_class(
     return _status([result for line in lines for result in line.results])
 
 
-def _status(results: list[hand_in_results.HandInResult]) -> int:
+def _status(results: list[HandInResult]) -> int:
     from q1lab.plugins.class_.hand_in_results import FAILED_CHECK, REFUSED, UNCHECKED, UNUSABLE
 
     if any(r.verified == REFUSED or r.checks in (FAILED_CHECK, UNUSABLE) for r in results):

@@ -140,12 +140,12 @@ def table_page(lines: Sequence[ClassLine], folder: ClassFolder) -> str:
     return html_page("Hand-ins of a class", "\n".join(body))
 
 
-def html_page(title: str, body: str) -> str:
-    """A page that stands alone."""
+def html_page(title: str, body: str, style: str = "") -> str:
+    """A page that stands alone; ``style`` is added to that of a judgment's page."""
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width">\n<title>{escape(title)}</title>\n'
-        f"<style>\n{STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
+        f"<style>\n{STYLE}{style}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
     )
 
 

@@ -14,21 +14,30 @@ import subprocess
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
-from q1lab.ground.files import printable, read_bytes, sha256_file, sha256_json, sha256_text
+from q1lab.ground.files import (
+    os_reason,
+    printable,
+    read_bytes,
+    sha256_file,
+    sha256_json,
+    sha256_text,
+)
+from q1lab.ground.text_formats import plural
 from q1lab.judgment.intervals import Interval
 from q1lab.judgment.metric import Metric
 from q1lab.plugins.class_.hand_ins import ARCHIVE, MODEL, HandIn
 from q1lab.runner import child_processes
 from q1lab.study import bundle, events, identity
 from q1lab.study.bundle import Bundle
+from q1lab.study.model_source import LARGEST_MODEL_FILE
 from q1lab.study.studies import ARMS, run_name
+from q1lab.week.own_model import parents
 
 VERIFIED, REFUSED, UNCHECKED, NO_STUDY = "yes", "no", "in part", "no study"
 _ANSWERS = {0: VERIFIED, 20: REFUSED, 21: UNCHECKED}
@@ -104,6 +113,8 @@ class Wanted:
     """The parts of strangers' files that may run: checks, and a number of runs of each study."""
 
     checks: bool = False
+    checks_for: str | None = None
+    """The modification that files are checked for; None leaves it to what each file does."""
     cells: int = 0
     number: int = 0
 
@@ -128,15 +139,13 @@ def judge_hand_ins(
 ) -> list[HandInResult]:
     """Judge each hand-in, in order. Nothing of theirs runs but what is ``wanted``; ``data`` holds
     texts to train on."""
-    runs_theirs = wanted.checks or wanted.cells > 0
-    workers = 1 if runs_theirs else min(4, os.cpu_count() or 1)
-    results: list[HandInResult] = []
-    with ThreadPoolExecutor(workers) as pool:
-        each = pool.map(lambda hand_in: _judge(hand_in, wanted, data), hand_ins)
-        for number, result in enumerate(each, 1):
-            results.append(result)
-            if runs_theirs:
-                tell(f"{number} of {len(hand_ins)}: {result.who}")
+    is_slow = wanted.checks or wanted.cells > 0
+    tell(f"{plural(len(hand_ins), 'hand-in')}, {'one by one' if is_slow else 'a second each'}")
+    results = []
+    for number, hand_in in enumerate(hand_ins, 1):
+        if is_slow:
+            tell(f"{number} of {len(hand_ins)}: {hand_in.who}")
+        results.append(_judge(hand_in, wanted, data))
     left = _without_trained_files(results, hand_ins)
     counts = Counter(result.who for result in left)
     return [replace(result, is_only=counts[result.who] == 1) for result in left]
@@ -168,24 +177,23 @@ def _source_hash(file: Path) -> str:
 def _judge(hand_in: HandIn, wanted: Wanted, data: Path) -> HandInResult:
     result = HandInResult(hand_in.who, str(hand_in.place), hand_in.kind)
     if hand_in.kind == MODEL:
-        return _checked(result, hand_in.place) if wanted.checks else result
+        return _model_checked(result, hand_in.place, wanted) if wanted.checks else result
     try:
         with _opened(hand_in) as opened:
             study = opened.study
             result = replace(result, study=_facts(opened))
             text = data / f"{study.data.sha256}.txt"
             result = _verified(result, hand_in, wanted, text)
-            modified = opened.files.get(study.arms["modified"].source)
+            base, modified = (opened.files.get(study.arms[arm].source) for arm in ARMS)
             if wanted.checks and modified is not None and study.trainer.has_model_files:
-                result = _checked(result, modified)
+                result = _checked(result, modified, base, wanted)
     except Problem as problem:
         words = (
             str(problem).replace(f"{hand_in.place} ", "", 1).replace(f"{hand_in.place}: ", "", 1)
         )
         return replace(result, verified=REFUSED, why=(printable(words),))
-    except (OSError, *bundle.DAMAGE_ERRORS) as error:
-        words = f"damaged ({type(error).__name__})"
-        return replace(result, verified=REFUSED, why=(words,))
+    except OSError as error:
+        return replace(result, verified=REFUSED, why=(f"can't be read ({os_reason(error)})",))
     return result
 
 
@@ -266,13 +274,30 @@ def _no_verdict(found: Mapping[str, Any]) -> tuple[str, ...]:
     return (f"no verdict: {reason}",) if reason else ()
 
 
-def _checked(result: HandInResult, file: Path) -> HandInResult:
-    """Ask `q1lab check` about a model file, which runs it."""
-    code, report, words = _ask("check", [str(file.absolute()), "--json"], RUNNING_SECONDS)
+def _model_checked(result: HandInResult, file: Path, wanted: Wanted) -> HandInResult:
+    """Check a model file that was handed in, against the one beside it that it was made from."""
+    try:
+        marker = parents.origin_of(file)
+        beside = file.with_name(Path(marker.source).name) if marker is not None else file
+        baseline = beside if beside != file and beside.is_file() else None
+        return _checked(result, file, baseline, wanted)
+    except OSError as error:
+        return replace(result, checks=UNUSABLE, why=(f"can't be read ({os_reason(error)})",))
+
+
+def _checked(
+    result: HandInResult, file: Path, baseline: Path | None, wanted: Wanted
+) -> HandInResult:
+    """Ask `q1lab check` about a model file, which runs it, compared with its ``baseline`` (None:
+    q1lab's own). Both lie alone meanwhile: nothing looks into a stranger's repository."""
+    with tempfile.TemporaryDirectory(dir=paths.ensure_home()) as folder:
+        copied = _copied(file, Path(folder) / "file")
+        compared = "baseline" if baseline is None else _copied(baseline, Path(folder) / "baseline")
+        options = ["--baseline", str(compared), "--json"]
+        options += ["--for", wanted.checks_for] if wanted.checks_for else []
+        code, report, words = _ask("check", [str(copied), *options], RUNNING_SECONDS)
     if "checks" not in report or "unusable" in report:
-        words = printable(str(report.get("unusable", words))).replace(
-            str(file.absolute()), file.name
-        )
+        words = printable(str(report.get("unusable", words))).replace(str(copied), file.name)
         return replace(result, checks=UNUSABLE, why=(*result.why, f"checks: {words}"))
     judged = [check for check in report["checks"] if check["judged"]]
     wrong = [check for check in judged if not check["passed"] and not check["follows"]]
@@ -284,6 +309,12 @@ def _checked(result: HandInResult, file: Path) -> HandInResult:
         checks_words=counted,
         why=(*result.why, *map(printable, why)),
     )
+
+
+def _copied(file: Path, into: Path) -> Path:
+    into.mkdir()
+    (into / file.name).write_bytes(read_bytes(file, LARGEST_MODEL_FILE, refuse_link=True))
+    return into / file.name
 
 
 def _ask(command: str, arguments: list[str], seconds: int) -> tuple[int, dict[str, Any], str]:

@@ -15,7 +15,8 @@ FIRST_SEED = 100
 SEEDS_EACH = 3
 MOST_NAMES = 1000
 
-STYLE = "pre { overflow-x: auto; padding: 0.6em; border: 1px solid; } h2 { margin-top: 1.6em; }"
+TITLE = "Your seeds, and what to type"
+STYLE = "pre { overflow-x: auto; padding: 0.6em; border: 1px solid; }\nh2 { margin-top: 1.6em; }\n"
 
 
 def read_names(file: Path) -> list[str]:
@@ -45,8 +46,7 @@ def seeds_of(number: int) -> list[int]:
 def handout_page(names: list[str]) -> str:
     """The page, for a browser or a printer."""
     parts = [
-        f"<style>{STYLE}</style>",
-        "<h1>Your seeds, and what to type</h1>",
+        f"<h1>{TITLE}</h1>",
         "<p>Each of you trains with seeds that nobody else has: then the results of the class are "
         "independent, and can be put together. Your model file is <code>mine.py</code>; the "
         "baseline is q1lab's own.</p>",
@@ -64,4 +64,4 @@ def handout_page(names: list[str]) -> str:
         "<p>Hand in <code>mine.py</code> and the archive, or push the repository into which "
         "<code>q1lab keep</code> put the study: its commits show when it was declared.</p>"
     )
-    return html_page("Your seeds, and what to type", "\n".join(parts))
+    return html_page(TITLE, "\n".join(parts), STYLE)

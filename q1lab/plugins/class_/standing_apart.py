@@ -5,10 +5,10 @@ others is set aside, then the next, a quarter of them at most. The last one that
 all that were set aside before it, stand apart. So several wrong files don't hide each other.
 
 What is compared are the hand-ins' mean differences. Where people share seeds, each seed's mean over
-the hand-ins is taken out first; a hand-in that shares only some of its seeds is not judged. How far
-one is, is the smaller of two studentized distances, with and without weights for the number of
-seeds: the first is right where people differ by their seeds alone, the second where their files
-differ more. docs/class.md has the rate of false alarms. Pure.
+the hand-ins is taken out first, and seeds that nobody else has are left out. How far one is, is the
+smaller of two studentized distances, with and without weights for the number of seeds: the first is
+right where people differ by their seeds alone, the second where their files differ more.
+docs/class.md has the rate of false alarms. Pure.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 FEWEST = 5
 """Fewest hand-ins that are compared."""
+FEWEST_SEEDS = 2
+"""Fewest seeds by which a hand-in is compared: the same ones as others, or ones of its own with
+those of all others who have that."""
 LEVEL = 0.025
 """The level of each step. All steps together name an honest hand-in in at most 5% of classes."""
 
@@ -40,16 +43,26 @@ def stands_apart(hand_ins: Sequence[Differences]) -> list[int]:
             sums[sample] += value
     named: list[int] = []
     for is_shared in (True, False):
-        members = [
-            number
+        parts = {
+            number: part
             for number, hand_in in enumerate(hand_ins)
-            if hand_in and all((counts[sample] > 1) is is_shared for sample in hand_in)
-        ]
-        means = [_mean(hand_ins[number], counts, sums) for number in members]
-        sizes = [len(hand_ins[number]) for number in members]
-        found = _extreme(np.array(means), np.array(sizes, float), len(hand_ins))
-        named += [members[place] for place in found]
+            if len(part := _part(hand_in, counts, is_shared)) >= FEWEST_SEEDS
+        }
+        means = [_mean(part, counts, sums) for part in parts.values()]
+        sizes = [float(len(part)) for part in parts.values()]
+        found = _extreme(np.array(means), np.array(sizes), len(hand_ins))
+        named += [list(parts)[place] for place in found]
     return sorted(named)
+
+
+def _part(hand_in: Differences, counts: Mapping[Hashable, int], is_shared: bool) -> Differences:
+    """The seeds of a hand-in that others have, too; or those of its own, if it shares fewer than
+    two."""
+    shared = {sample: value for sample, value in hand_in.items() if counts[sample] > 1}
+    if is_shared:
+        return shared
+    own = {sample: value for sample, value in hand_in.items() if counts[sample] == 1}
+    return own if len(shared) < FEWEST_SEEDS else {}
 
 
 def _mean(

@@ -268,6 +268,9 @@ def test_one_study_is_for_verify(hand_ins: Path) -> None:
     said = q1lab("class", "hand-ins/ben/studies/rope-1", code=2).stderr
     assert "`q1lab verify hand-ins/ben/studies/rope-1`" in said
     assert ".csv or .html" in q1lab("class", "hand-ins", "--output", "t.xlsx", code=2).stderr
+    said = q1lab("class", "hand-ins", "--checks", "--for", "ropee", code=2).stderr
+    assert said == "q1lab: --for ropee: did you mean 'rope'?\n"
+    assert "give both" in q1lab("class", "hand-ins", "--for", "rope", code=2).stderr
 
 
 # ── the page to hand out
