@@ -83,6 +83,10 @@ def test_comparing_a_study_loads_less_than_half_of_q1lab() -> None:
 def test_a_small_environment_judges_draws_and_writes_a_page(table: Path) -> None:
     told = run(ONLY_SMALL + COMMAND.format(["judge", str(table), "--baseline", "base", "--full"]))
     assert "HELPS" in told
+    records = Path(__file__).parents[1] / "tables" / "records"
+    for form, key in (("offline", "optimizer.name"), ("lightning", "optimizer")):
+        words = ["judge", str(records / form), "--arm-key", key, "--baseline", "base"]
+        assert "HELPS" in run(ONLY_SMALL + COMMAND.format([*words, "--expect", "helps"]))
     page = run(f"{ONLY_SMALL}\nimport q1lab\nprint(q1lab.judge([1, 2, 3], [2, 3, 5]).html())")
     assert page.count("<svg") == 1
     assert "</html>" in page

@@ -21,6 +21,7 @@ from q1lab.ground.text_formats import storable_text
 from q1lab.judgment.metric import LARGEST_COUNT, LARGEST_LOSS
 from q1lab.study.events import cut_after_end, read_new_events
 from q1lab.study.run_states import RunState
+from q1lab.tables.cells import flattened
 from q1lab.tables.outside_run import (
     FINAL,
     MAX_BYTES,
@@ -68,7 +69,7 @@ def from_wandb(record: Mapping[str, Any], keys: RunKeys = USUAL_KEYS) -> list[Ou
     for pulled in pulled_runs:
         name = str(pulled.get("name") or "")
         where = printable(f"{name} ({pulled.get('id')})")
-        config = _flat(pulled.get("config") or {})
+        config = dict(flattened(pulled.get("config") or {}))
         summary = dict(pulled.get("summary") or {})
         cfg, seed = _identity(where, _with_named_keys(where, pulled, keys, pulled_runs), name)
         run = OutsideRun(where, cfg, seed, config, began=_text_or_none(pulled.get("created")))
@@ -90,22 +91,11 @@ def from_wandb(record: Mapping[str, Any], keys: RunKeys = USUAL_KEYS) -> list[Ou
     return runs
 
 
-def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A config without nested ones: their keys are joined by dots, as W&B shows them."""
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        if isinstance(value, dict) and value and prefix.count(".") < 6:
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
-
-
 def _fields(pulled: Mapping[str, Any]) -> dict[str, str]:
     """Everything of a pulled run that may name its arm, as text."""
     tags = " ".join(sorted(map(str, pulled.get("tags") or ())))
     properties = {name: pulled.get(name) for name in WANDB_FIELDS} | {"tags": tags}
-    fields = {**properties, **_flat(pulled.get("config") or {})}
+    fields = {**properties, **dict(flattened(pulled.get("config") or {}))}
     return {key: str(value) for key, value in fields.items() if value not in (None, "")}
 
 
@@ -113,7 +103,7 @@ def _with_named_keys(
     where: str, pulled: Mapping[str, Any], keys: RunKeys, all_pulled: Iterable[Mapping[str, Any]]
 ) -> dict[str, Any]:
     """A run's config, in which ``cfg`` and ``seed`` hold what the keys name."""
-    config, fields = _flat(pulled.get("config") or {}), _fields(pulled)
+    config, fields = dict(flattened(pulled.get("config") or {})), _fields(pulled)
     for key, source_key, option in (
         ("cfg", keys.arm, "--arm-key"),
         ("seed", keys.seed, "--seed-key"),
