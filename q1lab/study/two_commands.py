@@ -16,6 +16,8 @@ from q1lab.study.command_arms import BASELINE, LONGEST_ARM_NAME, CommandSpec, ar
 SHELL_WORD = re.compile(r"\|\|?|&&?|;|[<>]{1,2}|\d?>&\d|.+;")
 """Words that only a shell understands."""
 SCRIPT = re.compile(r".+\.(?:py|sh|jl|R|js|pl)")
+PLAIN = re.compile(r"[\w@%+=:,./{}-]+")
+"""A word that needs no quotes."""
 Words = Sequence[str]
 
 
@@ -56,7 +58,7 @@ def parse_two_commands(typed: Sequence[str], **options: str | None) -> CommandSp
     shared = [*baseline[:before], "{args}", *baseline[len(baseline) - after :]]
     args = (words[before : len(words) - after] for words in commands)
     names = arm_names(baseline, modified)
-    run = " ".join(word if word == "{args}" else shlex.quote(word) for word in shared)
+    run = " ".join(word if PLAIN.fullmatch(word) else shlex.quote(word) for word in shared)
     record = {"run": run, "args": dict(zip(names, map(shlex.join, args), strict=True))}
     given = {key: value for key, value in options.items() if value is not None}
     return check_spec({"metric": "", **record, **given}, Path.cwd(), "the command")
