@@ -54,6 +54,7 @@ def matches_words(row: ResultRow, words: str) -> bool:
         row.verdict or "",
         row.created,
         *(f"#{tag}" for tag in row.tags),
+        row.name,
         row.note,
         "unreadable" if row.problem else "",
     )
