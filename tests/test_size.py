@@ -28,7 +28,7 @@ ONE_SIDED = "**Does it help?** `q1lab run rope --seeds 3..8 --side better`"
 TWO_COMMANDS = "`q1lab run 'python train.py --seed={seed}'"
 
 ROOMS: dict[str, tuple[int, str]] = {
-    "commands": (36_750, "`q1lab compare A B C`"),
+    "commands": (36_850, "`q1lab compare A B C`"),
     "designs": (1_800, ONE_SIDED),
     "documents": (31_050, BEGINNING),
     "doors": (17_300, JUDGE),
@@ -52,7 +52,7 @@ ROOMS: dict[str, tuple[int, str]] = {
     "tables": (18_150, JUDGE),
     "trainers": (3_100, ONE_SIDED),
     "tui": (76_750, ONE_SIDED),
-    "verdict": (12_550, "Lab, Results and Verdict show the blocks that the terminal prints"),
+    "verdict": (12_650, "Lab, Results and Verdict show the blocks that the terminal prints"),
     "week": (34_000, "The check screen of the app shows what fails first"),
 }
 """Room → the most tokens that it has, and how the line of CHANGELOG.md begins that says why."""

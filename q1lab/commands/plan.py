@@ -33,7 +33,8 @@ HUNDREDTH = 0.01
     epilog="""\b
 Examples:
   q1lab plan rope
-  q1lab plan rmsnorm --detect 0.005 --preset cpu"""
+  q1lab plan rmsnorm --detect 0.005 --preset cpu
+  q1lab plan rope --side better"""
 )
 @variant_argument()
 @click.option(
@@ -43,8 +44,15 @@ Examples:
     help="The difference you want to see (default: δ of your newest prediction, else 0.01).",
 )
 @click.option("--preset", type=click.Choice(CHOICES["preset"]), help="Size and budget.")
+@click.option(
+    "--side",
+    type=click.Choice(["better"]),
+    help="Show one-sided ranges, which ask only whether VARIANT helps.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
-def plan(variant: str, detect: float | None, preset: str | None, as_json: bool) -> int:
+def plan(
+    variant: str, detect: float | None, preset: str | None, side: str | None, as_json: bool
+) -> int:
     """Show the designs that a study of VARIANT may have: 3, 4, 5 or 8 pairs, 3 to 8 and 3 to 12.
 
     For each design the table shows its runs and their time on this machine, the smallest difference
@@ -55,13 +63,13 @@ def plan(variant: str, detect: float | None, preset: str | None, as_json: bool) 
     The figures rest on your newest study of VARIANT, or on those that ship with q1lab; the command
     says which.
     """
-    request = Request(variant, preset=preset)
+    request = Request(variant, preset=preset, side=side)
     with open_store() as store:
         ingest_events.ingest_all(store)
         spread = _spread(store, request)
         detect, reason = _difference(store, request, spread, detect)
         level, again, replicates = _next_look(store, spread)
-        advice = pairs_needed.advise(detect, spread, level)
+        advice = pairs_needed.advise(detect, spread, level, side)
         if spread.seconds is None:
             remark("Timing a few steps on this machine …", quiet=as_json)
             spread = dataclasses.replace(spread, seconds=_seconds_here(store, request))
@@ -79,6 +87,9 @@ def plan(variant: str, detect: float | None, preset: str | None, as_json: bool) 
     click.echo("\n".join(("", *pairs_needed.designs_table(advice), "")))
     print_wrapped(pairs_needed.needed_sentence(advice), 0)
     cheapest = advice.cheapest
+    if cheapest is None and side:
+        print_wrapped("No planned range goes so far.", 0)
+        return OK
     if cheapest is None:
         print_wrapped("No planned range goes so far. A fixed number:", 0)
     else:
@@ -169,13 +180,16 @@ def _command(request: Request, spread: Spread, seeds: str, *, fresh: bool) -> st
         return command_line.command_text(dataclasses.replace(request, seeds=seeds))
     study = studies.load(spread.study)
     if not study.model_files:
-        return f"the command of {spread.study}, with --seeds {seeds}{' --fresh' * fresh}"
-    if _is_name_of_own_file(request.variant):
+        option = f" --side {request.side}" if request.side else ""
+        return f"the command of {spread.study}, with --seeds {seeds}{option}{' --fresh' * fresh}"
+    own = _is_name_of_own_file(request.variant)
+    if own and not request.side:
         return f"q1lab run {study.id} --seeds {seeds}"
     asked = study.trainer.request(study)
     return command_line.command_text(
         dataclasses.replace(
             request,
+            variant=asked.variant if own else request.variant,
             seeds=seeds,
             fresh=fresh,
             baseline=asked.baseline,

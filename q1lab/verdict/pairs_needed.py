@@ -75,6 +75,8 @@ class Advice:
     spread: Spread
     needed: SeedsNeeded
     designs: tuple[DesignChances, ...]
+    side: str | None = None
+    """``better`` for one-sided ranges, and for an improvement of ``effect``."""
 
     @property
     def cheapest(self) -> DesignChances | None:
@@ -205,7 +207,8 @@ def sees_little_sentence(study: Study, spread: Spread, delta: float, may_spend: 
     first, most = study.design.pairs
     if first < intervals.MIN_FOR_VERDICT or study.design.headline != "paired":
         return ""
-    planned = _chances(first, most, delta, spread, may_spend).planned_for.claim
+    one_sided = study.design.plan().one_sided
+    planned = _chances(first, most, delta, spread, may_spend, one_sided).planned_for.claim
     if planned >= LITTLE:
         return ""
     difference = f"a difference of {delta:g}{study.metric.suffix} (δ)"
@@ -234,10 +237,15 @@ USUAL_DESIGNS = ((3, 3), (4, 4), (5, 5), (8, 8), (3, 8), (3, 12))
 """The designs that are always shown: (fewest pairs, most pairs)."""
 
 
-def advise(effect: float, spread: Spread, may_spend: float = intervals.ALPHA) -> Advice:
-    """The usual designs for a difference of ``effect``. If none of them finds it in 80% of studies,
-    a longer range that does is added, if there is one: it has a quarter more pairs than the fixed
-    number would take, since its looks cost some power.
+def advise(
+    effect: float,
+    spread: Spread,
+    may_spend: float = intervals.ALPHA,
+    side: str | None = None,
+) -> Advice:
+    """The usual designs for a difference of ``effect``; with a ``side`` the ranges alone. If none
+    of them finds it in 80% of studies, a longer range that does is added, if there is one: it has a
+    quarter more pairs than the fixed number would take, since its looks cost some power.
 
     Problem if the effect is 0.
     """
@@ -246,20 +254,22 @@ def advise(effect: float, spread: Spread, may_spend: float = intervals.ALPHA) ->
     needed = intervals.seeds_needed(
         effect, spread.sd, headline="paired", alpha=may_spend, df=spread.pairs - 1
     )
-    designs = [_chances(*pairs, effect, spread, may_spend) for pairs in USUAL_DESIGNS]
-    advice = Advice(effect, spread, needed, tuple(designs))
+    usual = [pairs for pairs in USUAL_DESIGNS if side is None or pairs[0] < pairs[1]]
+    designs = [_chances(*pairs, effect, spread, may_spend, bool(side)) for pairs in usual]
+    advice = Advice(effect, spread, needed, tuple(designs), side)
     if advice.cheapest is not None:
         return advice
     least = max(math.ceil(1.25 * needed.mid), USUAL_DESIGNS[-1][1] + 1)
     for most in range(least, interim_analyses.MOST_PAIRS + 1):
-        longer = _chances(interim_analyses.FIRST_LEAST, most, effect, spread, may_spend)
+        first = interim_analyses.FIRST_LEAST
+        longer = _chances(first, most, effect, spread, may_spend, bool(side))
         if longer.planned_for.claim >= intervals.POWER:
             return replace(advice, designs=(*designs, longer))
     return advice
 
 
 def _chances(
-    first: int, most: int, effect: float, spread: Spread, may_spend: float
+    first: int, most: int, effect: float, spread: Spread, may_spend: float, one_sided: bool
 ) -> DesignChances:
     alpha, df = may_spend, spread.pairs - 1
     futile: futility.FutilityLimits = ()
@@ -267,12 +277,16 @@ def _chances(
         sees = intervals.detectable_in_sd(first, first, "paired", alpha, df)
     else:
         alpha = interim_analyses.level_per_look(first, most, may_spend)
-        futile = futility.futility_limits(first, most, alpha)
+        futile = futility.futility_limits(first, most, alpha, one_sided=one_sided)
         beside_delta = tuple(limits[1] for limits in futile)
-        sees = interim_analyses.planned_detectable(first, most, alpha, beside_delta, df)
+        sees = interim_analyses.planned_detectable(
+            first, most, alpha, beside_delta, df, one_sided=one_sided
+        )
     planned = effect / spread.sd
     nothing, planned_for = (
-        interim_analyses.verdict_chances(first, most, alpha, true, planned, futile, df)
+        interim_analyses.verdict_chances(
+            first, most, alpha, true, planned, futile, df, one_sided=one_sided
+        )
         for true in (0.0, planned)
     )
     return DesignChances(first, most, sees * spread.sd, nothing, planned_for)
@@ -310,12 +324,20 @@ def designs_table(advice: Advice) -> tuple[str, ...]:
 
 def table_legend(advice: Advice) -> str:
     """The meaning of the table's columns, in a sentence."""
-    unit, by_luck = advice.spread.metric.suffix, f"{100 * advice.needed.alpha:.2g}"
-    return (
+    unit, by_luck = advice.spread.metric.suffix, advice.needed.alpha
+    verdicts = (
         f"Of 100 studies with δ = {advice.effect:g}{unit}: a claim is HELPS or HURTS (up to "
-        f"{by_luck} where nothing changed), small is TOO SMALL TO MATTER, can't is CANNOT TELL; "
-        "runs is their mean number, and sees the true difference that 80 of them claim. Each is a "
-        "mean over what the true spread may be."
+        f"{100 * by_luck:.2g} where nothing changed), small is TOO SMALL TO MATTER, can't is "
+        "CANNOT TELL"
+    )
+    if advice.side:
+        verdicts = (
+            f"Of 100 studies that ask whether it helps, by {advice.effect:g}{unit}: a claim is "
+            f"HELPS (up to {50 * by_luck:.2g} where nothing changed), can't is NOT SHOWN TO HELP"
+        )
+    return (
+        f"{verdicts}; runs is their mean number, and sees the true difference that 80 of them "
+        "claim. Each is a mean over what the true spread may be."
     )
 
 

@@ -114,6 +114,19 @@ def test_a_side_where_none_is_to_be_chosen_is_one_line(
     assert studies.ids() == []
 
 
+def test_plan_shows_one_sided_ranges_and_their_command(fake_trainer: Fake) -> None:
+    designs = record("plan", "rope", "--detect", "0.03", "--side", "better")["designs"]
+    assert [design["first"] for design in designs] == [3] * len(designs)
+    for design in designs:
+        assert design["nothing"]["claim"] == pytest.approx(0.025, abs=0.003)
+        assert design["nothing"]["too_small"] == design["planned_for"]["too_small"] == 0
+        assert design["nothing"]["mean_pairs"] < design["planned_for"]["mean_pairs"]
+    text = " ".join(q1lab("plan", "rope", "--detect", "0.03", "--side", "better").stdout.split())
+    assert "a claim is HELPS (up to 2.5 where nothing changed)" in text
+    assert "q1lab run rope --seeds 3.." in text
+    assert text.endswith("--side better")
+
+
 def test_it_goes_on_by_its_name_and_keeps_its_side(fake_trainer: Fake) -> None:
     fake_trainer(effect=0.0, noise=0.05)
     record("run", "rope", *SMALL, *ONE_SIDED)
