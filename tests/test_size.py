@@ -51,7 +51,7 @@ ROOMS: dict[str, tuple[int, str]] = {
     "study": (34_050, ONE_SIDED),
     "tables": (18_150, JUDGE),
     "trainers": (3_100, ONE_SIDED),
-    "tui": (76_750, ONE_SIDED),
+    "tui": (76_850, ONE_SIDED),
     "verdict": (12_650, "Lab, Results and Verdict show the blocks that the terminal prints"),
     "week": (34_000, "The check screen of the app shows what fails first"),
 }

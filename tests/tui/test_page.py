@@ -153,6 +153,28 @@ async def test_enter_reads_on_does_the_step_and_goes_on() -> None:
         assert asked == [step for step in required if step in asked]
 
 
+async def test_from_the_row_that_finished_a_step_enter_goes_on() -> None:
+    async with running(size=(80, 24)) as (app, pilot):
+        reader = await to(pilot, "a1", "a1-data")
+        label = app.week.label
+        await pilot.press("enter", "enter")  # to the rows, and the first of them
+        await until(pilot, lambda: len(app.screen_stack) > 1)
+        app.store_thread.submit(lambda store: progress.tick_step(store, label, "a1-data", True))
+        await settled(pilot)
+        await until(pilot, lambda: app.snapshot.progress.of("a1-data").done)
+        while len(app.screen_stack) > 1:
+            await pilot.press("escape")
+            await settled(pilot)
+        assert isinstance(reader.piece, ActionPiece)
+        await until(pilot, lambda: "⏎ go on" in foot(app) or "⏎ read on" in foot(app))
+        await pilot.press("enter")
+        await settled(pilot)
+        assert len(app.screen_stack) == 1
+        assert reader.step is None or reader.step.id != "a1-data"
+        reader._go(next(p for p in reader.pieces if isinstance(p, ActionPiece)))
+        assert not reader.goes_on or not reader.on_screen  # a row one walks to starts again
+
+
 async def test_enter_twice_does_a_step_once() -> None:
     async with running(size=(80, 24)) as (app, pilot):
         reader = await to(pilot, "c2", "c2-aloud")

@@ -196,9 +196,10 @@ class WeekScreen(MainScreen):
             piece.toggle()
             self.reader.follow()
             self._name_enter()
-        elif isinstance(piece, StepPiece) and piece.run:
+        elif self.reader.folded:
             self.reader.unfold_run()
         elif isinstance(row, Action):
+            self.reader.started = piece
             step_actions.start_action(self.q1, row, self.step)
         elif isinstance(row, Step) and not self._open_form(row):
             if len(row.actions) > 1:  # the learner chooses one

@@ -46,6 +46,8 @@ class PageReader(VerticalScroll):
         self.pieces: list[Piece] = []
         self.piece: Piece | None = None
         """The piece under the cursor."""
+        self.started: Piece | None = None
+        """The row that was started with the cursor on it."""
         self._unfolded: set[str] = set()
         """Ids of finished steps that the learner unfolded."""
         self._scrolled_to: Piece | None = None
@@ -244,10 +246,17 @@ class PageReader(VerticalScroll):
 
     @property
     def goes_on(self) -> bool:
-        """True if Enter goes on: from a finished step, and to one that is not in sight."""
-        piece = self.piece
-        is_done = isinstance(piece, StepPiece) and piece.record.done and not piece.run
-        return is_done or not self.on_screen
+        """True if Enter goes on: from a finished step, from its row that was just started, and to
+        what is not in sight."""
+        piece, step = self.piece, self.step
+        is_through = piece is self.started if isinstance(piece, ActionPiece) else True
+        is_done = step is not None and self._progress.of(step.id).done and not self.folded
+        return (is_done and is_through) or not self.on_screen
+
+    @property
+    def folded(self) -> bool:
+        """True if the cursor is on finished steps in one line."""
+        return isinstance(self.piece, StepPiece) and bool(self.piece.run)
 
     @property
     def _next(self) -> Piece:
@@ -325,6 +334,7 @@ class PageReader(VerticalScroll):
         if before is not piece:
             for each in (before, piece):
                 if each is not None:
+                    self.started = None
                     each.set_class(each is piece, "-here")
                     each.changed()
             self.call_after_refresh(self._note_spot)
