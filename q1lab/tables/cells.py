@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from functools import lru_cache
-from typing import Any
 
 from q1lab.ground.text_formats import printable
 from q1lab.judgment.metric import LARGEST_LOSS
 
 MOST_RUNS = 10_000
 """Runs of one arm."""
-MOST_NAMES, LONGEST_NAME, DEEPEST = 2000, 200, 6
-"""Names in one log, characters of a name, and levels of nested ones."""
 
 
 NO_NUMBER = frozenset({"", "-", "–", "—", "n/a", "na", "#n/a", "none", "null"})
@@ -65,18 +60,3 @@ def seed_of_cell(cell: object) -> int:
     if value is None or not 0 <= value < 10**9 or value != int(value):
         raise BadCell(f"seed {printable(str(cell))[:40]!r} is not a whole number, 0 or more")
     return int(value)
-
-
-def flattened(nested: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """The keys and values of a mapping, those of a nested one joined by dots, as W&B shows them."""
-    for key, value in nested.items():
-        name = _clean_name(prefix, str(key))
-        if isinstance(value, dict) and value and prefix.count(".") < DEEPEST:
-            yield from flattened(value, f"{name}.")
-        else:
-            yield name, value
-
-
-@lru_cache(maxsize=MOST_NAMES)
-def _clean_name(prefix: str, key: str) -> str:
-    return printable(f"{prefix}{key}")[:LONGEST_NAME]

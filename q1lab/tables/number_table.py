@@ -21,7 +21,6 @@ from q1lab.study.run_states import RunState
 from q1lab.tables.cells import (
     BadCell,
     as_number,
-    flattened,
     has_no_number,
     is_blank,
     number_of_cell,
@@ -37,6 +36,7 @@ from q1lab.tables.found_runs import (
     named_metric,
     unfinished_state,
 )
+from q1lab.tables.nested_names import flattened
 from q1lab.tables.outside_run import (
     ARM_KEYS,
     FINAL,

@@ -12,7 +12,8 @@ from typing import Any
 
 from q1lab.ground.text_formats import printable
 from q1lab.judgment.metric import LARGEST_COUNT
-from q1lab.tables.cells import MOST_NAMES, as_number, flattened
+from q1lab.tables.cells import as_number
+from q1lab.tables.nested_names import MOST_NAMES, flattened
 from q1lab.tables.outside_run import SEED_KEYS, STEP
 
 LONGEST_FACT = 200

@@ -21,7 +21,7 @@ from q1lab.ground.text_formats import storable_text
 from q1lab.judgment.metric import LARGEST_COUNT, LARGEST_LOSS
 from q1lab.study.events import cut_after_end, read_new_events
 from q1lab.study.run_states import RunState
-from q1lab.tables.cells import flattened
+from q1lab.tables.nested_names import flattened
 from q1lab.tables.outside_run import (
     FINAL,
     MAX_BYTES,

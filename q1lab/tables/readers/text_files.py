@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from q1lab.tables import number_table
-from q1lab.tables.cells import as_number, flattened
+from q1lab.tables.cells import as_number
 from q1lab.tables.found_runs import TableOptions
+from q1lab.tables.nested_names import flattened
 from q1lab.tables.outside_run import VAL
 from q1lab.tables.readers import printed_log
 from q1lab.tables.run_log import RunLog
