@@ -34,7 +34,7 @@ ROOMS: dict[str, tuple[int, str]] = {
     "doors": (17_300, JUDGE),
     "ground": (17_550, TWO_COMMANDS),
     "index": (19_000, "`q1lab compare A B C`"),
-    "judgment": (44_750, "`q1lab compare A B C`"),
+    "judgment": (44_850, "Lab, Results and Verdict show the blocks that the terminal prints"),
     "labs": (61_200, TWO_COMMANDS),
     "planning": (13_250, ONE_SIDED),
     "plugins/author": (6_550, BEGINNING),
@@ -51,8 +51,8 @@ ROOMS: dict[str, tuple[int, str]] = {
     "study": (34_050, ONE_SIDED),
     "tables": (18_150, JUDGE),
     "trainers": (3_100, ONE_SIDED),
-    "tui": (76_850, ONE_SIDED),
-    "verdict": (12_650, "Lab, Results and Verdict show the blocks that the terminal prints"),
+    "tui": (76_750, ONE_SIDED),
+    "verdict": (12_750, "Lab, Results and Verdict show the blocks that the terminal prints"),
     "week": (34_000, "The check screen of the app shows what fails first"),
 }
 """Room → the most tokens that it has, and how the line of CHANGELOG.md begins that says why."""

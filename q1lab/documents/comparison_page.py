@@ -12,7 +12,7 @@ from q1lab.documents.markdown_escape import Md, code_span
 from q1lab.documents.reproduce import Reproduction
 from q1lab.documents.templates import Rendered, render_template
 from q1lab.index.store import Store
-from q1lab.judgment import label_text, picture
+from q1lab.judgment import picture, title_text
 from q1lab.study.studies import Study
 from q1lab.verdict import comparison_cache, equal_budget
 from q1lab.verdict.comparison import Comparison
@@ -23,17 +23,15 @@ if TYPE_CHECKING:
 
 TEMPLATE = "comparison.md.j2"
 FIGURE = "figure.svg"
-NARROW = 480
-"""Pixels: letters stay as large as the text beside them, on a phone and on a wide screen."""
 
 
 def comparison_document(
     c: Comparison, study: StudyFacts, reproduction: Reproduction, answer: Sequence[str] = ()
 ) -> Rendered:
     """The page as Markdown; ``answer`` are sentences about an equal budget."""
-    title = label_text.comparison_title(c)
     record = {
-        "title": title,
+        "title": title_text.brief_title(c),
+        "sample": title_text.comparison_sample(c),
         "study": study,
         "answer": answer,
         "again": reproduction,
@@ -59,7 +57,12 @@ def comparison_page(store: Store, study: Study, answer: EqualBudgetResult | None
     ).text
     curves = comparison_cache.read_curves(store, study)
     figure = picture.draw_comparison(
-        c, curves, "svg", across=equal_budget.across_budget(answer), width=NARROW, titled=False
+        c,
+        curves,
+        "svg",
+        across=equal_budget.across_budget(answer),
+        width=picture.IN_A_PAGE,
+        titled=False,
     )
     note = f"Made by q1lab from the record of {study.id}."
     return post_page.html_page(text, study.files.root, note, {FIGURE: figure})

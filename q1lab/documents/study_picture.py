@@ -67,13 +67,13 @@ def is_ink_on_white(content: bytes) -> bool:
 def _shows(picture: bytes, c: Comparison, curves: Curves) -> bool:
     """True if a picture shows this comparison, however it is drawn. In one that matplotlib drew,
     comments hold the texts: its title, with the difference, and the interval's level."""
-    from q1lab.judgment import label_text
+    from q1lab.judgment import label_text, title_text
     from q1lab.judgment import picture as drawing
 
     if not is_ink_on_white(picture):
         return drawing.facts_mark(c, curves).encode() in picture[:HEAD]
     comments = re.findall("<!-- (.*?) -->", picture.decode(errors="replace"))
-    told = [label_text.comparison_title(c)]
+    told = [title_text.comparison_title(c)]
     told += [label_text.interval_label(c.analysis)] if c.analysis.ends is not None else []
     said = _letters(html.unescape("".join(comments)))
     return all(_letters(words) in said for words in told)

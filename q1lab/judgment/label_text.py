@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from q1lab.ground.text_formats import MINUS, cut_cells, plural, printable
+from q1lab.ground.text_formats import cut_cells, plural, printable
 from q1lab.judgment.difference_text import (
     MeasuredDifference,
     level_text,
-    mean_text,
     seed_list,
 )
 from q1lab.judgment.intervals import Reason
@@ -206,21 +205,6 @@ def is_experiment(c: Judgment) -> bool:
     """True if a study has one pair: it draws curves, asks no question, and gets no verdict."""
     is_one = len(c.subject.seeds) == 1 and c.subject.plan.has_seeds
     return is_one and c.analysis.reason is Reason.TOO_FEW
-
-
-def comparison_title(c: Judgment) -> str:
-    """One line above a picture: verdict, difference, seeds, data."""
-    base, modified = arm_names(c)
-    title = f"{modified} against {base}"
-    if c.analysis.mean is not None:
-        title = f"{modified} {MINUS} {base} = {mean_text(c.analysis)}{c.metric.suffix}"
-    many = f"{plural(c.lost, 'run')} diverged" if c.lost else sample_text(c)
-    where = (
-        many,
-        printable(c.subject.data_name),
-        f"{c.subject.preset} preset" if c.subject.preset else "",
-    )
-    return f"{verdict_word(c)}: {title} ({', '.join(part for part in where if part)})"
 
 
 def left_out_text(c: Judgment) -> str:

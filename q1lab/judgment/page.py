@@ -8,9 +8,9 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from q1lab.judgment.blocks import HeadlineBlock, Sentence, Table
-from q1lab.judgment.label_text import comparison_title
-from q1lab.judgment.picture import draw_comparison
+from q1lab.judgment.picture import IN_A_PAGE, draw_comparison
 from q1lab.judgment.report_blocks import report_blocks
+from q1lab.judgment.title_text import brief_title, comparison_sample
 
 if TYPE_CHECKING:
     from q1lab.judgment.records import Judgment
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 STYLE = """\
 :root { color-scheme: light dark; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 42em; margin: 2em auto; padding: 0 1em; }
-svg { max-width: 100%; height: auto; }
+h1 { font-size: 1.6em; line-height: 1.2; margin: 0 0 0.6em; overflow-wrap: anywhere; }
+svg { width: 100%; height: auto; }
+@media (max-width: 34em) { h1 { font-size: 1.3em; } body { margin-top: 1em; } }
 table { border-collapse: collapse; }
 td, th { padding: 0.1em 0.8em 0.1em 0; text-align: right; }
 td:first-child, th:first-child { text-align: left; font-weight: normal; }
@@ -27,13 +29,13 @@ td:first-child, th:first-child { text-align: left; font-weight: normal; }
 
 def judgment_page(j: Judgment) -> str:
     """The page, for a browser or a mail."""
-    title = escape(comparison_title(j))
-    figure = draw_comparison(j, {}, "svg", titled=False).decode()
+    title, sample = escape(brief_title(j)), escape(comparison_sample(j))
+    figure = draw_comparison(j, {}, "svg", width=IN_A_PAGE, titled=False).decode()
     body = "\n".join(_blocks(j, figure))
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width">\n<title>{title}</title>\n'
-        f"<style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n{body}\n</body>\n</html>\n"
+        f"<style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n<p>{sample}</p>\n{body}\n</body>\n</html>\n"
     )
 
 

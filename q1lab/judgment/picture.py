@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import sha256_text
 from q1lab.ground.text_formats import MINUS, plural
-from q1lab.judgment import label_text, svg
+from q1lab.judgment import label_text, svg, title_text
 from q1lab.judgment.blocks import Bar, Figure
 from q1lab.judgment.figure import comparison_figure
 from q1lab.judgment.metric import TRAIN_LOSS
@@ -34,6 +34,7 @@ Runs = Mapping[str, Mapping[int, Sequence[Point]]]
 """Arm → seed → the points of one number."""
 
 WIDTH, PAD = 660, 14
+IN_A_PAGE = 480  # pixels: letters are as large as the text beside it, as wide as a page's column
 MOST_NUMBERS = 12  # that have a small chart each; the others are named
 MOST_POINTS = 300  # that a curve has in it
 FORMATS = ("svg", "png")
@@ -77,7 +78,7 @@ def draw_comparison(
     In ``curves`` arms, seeds or numbers may be missing. They are drawn over ``across``, by default
     over the iter. A picture without a title stands in a text that has one.
     """
-    title, page = label_text.comparison_title(c), _Page(width)
+    title, page = title_text.comparison_title(c), _Page(width)
     if titled:
         page.write(title, 15, most=3, more=svg.BOLD)
         page.y += 6
@@ -141,7 +142,7 @@ class _Page:
             self.y += round(1.35 * size)
 
     def head(self, words: str) -> None:
-        self.write(words, 12, more=svg.BOLD)
+        self.write(words, 12, most=4, more=svg.BOLD)
         self.y += 3
 
 

@@ -8,10 +8,8 @@ Pure: plain text, nothing marked up.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from q1lab.ground.text_formats import MINUS
 from q1lab.judgment import (
     figure,
     label_text,
@@ -51,16 +49,6 @@ def report_blocks(
         Sentence("scope", scope_text.scope_sentence(c)),
     ]
     return tuple(block for block in blocks if not _is_empty(block))
-
-
-def figure_blocks(c: Judgment) -> tuple[Block, ...]:
-    """The figure beside a place that tells the verdict: its axis says what the difference is of."""
-    base, modified = label_text.brief_names(label_text.arm_names(c))
-    unit = f" in {c.metric.unit}" if c.metric.unit else ""
-    sample = label_text.sample_text(c)
-    axis = f"{modified} {MINUS} {base}{unit}; {c.metric.direction}; {sample}"
-    drawn = replace(figure.comparison_figure(c), axis=axis)
-    return (drawn,) if drawn.bars else ()
 
 
 def note_sentences(c: Judgment, *, published: bool = False) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from q1lab.judgment.blocks import Bar, Figure, Ranking, Table
+from q1lab.judgment.blocks import Bar, Figure, Table
 from q1lab.judgment.character_axis import CharacterAxis, can_be_drawn
 from q1lab.judgment.label_text import brief_names
 from q1lab.judgment.lines import Line, cells_of, fitted, prose, right_aligned
@@ -110,22 +110,6 @@ def _axis(bars: Sequence[Bar], columns: int) -> CharacterAxis:
         if left - span / 2 <= value <= right + span / 2:
             left, right = min(left, value), max(right, value)
     return CharacterAxis.around((left, right), columns)
-
-
-def ranking_pieces(block: Ranking, width: int) -> list[Line]:
-    """A line for each row, the first three columns to the left and the others to the right."""
-    columns = list(zip(*block.rows, strict=True))
-    sizes = [max(map(cells_of, column)) for column in columns]
-    lines: list[Line] = []
-    for row, below in zip(block.rows, block.below, strict=True):
-        words = [fitted(cell, size) for cell, size in zip(row[:3], sizes, strict=False)]
-        numbers = [
-            right_aligned(cell, size + 1)[1:] for cell, size in zip(row[3:], sizes[3:], strict=True)
-        ]
-        shown = [*words, *numbers][0 if sizes[0] else 1 :]
-        lines.append([("  ".join(shown), "")])
-        lines += prose(below, width, indent="     ")
-    return lines
 
 
 def table_pieces(block: Table, width: int) -> list[Line]:

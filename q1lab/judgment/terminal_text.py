@@ -133,7 +133,7 @@ def _lines_of(block: Block, width: int) -> list[Line]:
 
             return figure_pieces(block, width)
         case Ranking():
-            from q1lab.judgment.terminal_figure import ranking_pieces
+            from q1lab.judgment.terminal_ranking import ranking_pieces
 
             return ranking_pieces(block, width)
         case Table():

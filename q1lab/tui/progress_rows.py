@@ -65,22 +65,17 @@ def kpi_row(kpi: kpis.KpiRow) -> ListRow:
 
 
 def part_rows(week: Week, progress: Progress) -> list[ListRow]:
-    """A row for each part: steps done and minutes spent, with bars on one scale."""
-    longest = max(
-        (max(part.minutes, progress.count([part]).seconds / 60) for part in week.parts()), default=1
-    )
-    rows, widest = [], max((len(f"{part.minutes}") for part in week.parts()), default=0)
+    """A row for each part: the steps done, as a bar, and the minutes spent on them."""
+    rows = []
     for part in week.parts():
         count = progress.count([part])
         sign = "✓" if count.finished else "·" if not count.done else "◦"
         tone = "$success" if count.finished else ""
         spent = round(count.seconds / 60)
-        minutes = f"{spent} of {part.minutes}"
-        if not spent and count.done:
-            minutes = "not timed"
+        minutes = f"{spent} of {part.minutes} min" if spent else f"{part.minutes} min"
         over = "$warning" if spent > part.minutes else "$muted"
-        words = f"{count.done}/{count.total} · {minutes:>{2 * widest + 4}}"
-        bar = (float(spent), float(part.minutes), float(longest))
+        words = f"{count.done} of {count.total} steps · {minutes}"
+        bar = (float(count.done), float(count.total), float(count.total))
         title = f"{sign} {part_name(part)} {part.title}"
         rows.append(ListRow(title, words, tone, over, part.id, bar))
     return rows

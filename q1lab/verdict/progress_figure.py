@@ -1,24 +1,36 @@
-"""The blocks of studies that go on, and of several studies side by side. Pure."""
+"""The blocks of studies that go on, beside a verdict, and of several studies side by side. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from q1lab.ground.text_formats import MINUS, plural, signed
 from q1lab.judgment import difference_text, label_text, level_sentences, reasons
 from q1lab.judgment.blocks import Bar, Block, Figure, HeadlineBlock, Sentence
-from q1lab.judgment.figure import pairs_bar
+from q1lab.judgment.figure import comparison_figure, pairs_bar
 from q1lab.judgment.intervals import MIN_FOR_VERDICT
 from q1lab.study.run_states import RunState
 from q1lab.verdict.result_rows import why_not_comparable
 
 if TYPE_CHECKING:
     from q1lab.index.study_view import RunView
+    from q1lab.judgment.records import Judgment
     from q1lab.study.design import Design
     from q1lab.study.studies import Study
     from q1lab.verdict.result_rows import ResultRow
+
+
+def figure_blocks(c: Judgment) -> tuple[Block, ...]:
+    """The figure beside a place that tells the verdict: its axis says what the difference is of."""
+    base, modified = label_text.brief_names(label_text.arm_names(c))
+    unit = f" in {c.metric.unit}" if c.metric.unit else ""
+    sample = label_text.sample_text(c)
+    axis = f"{modified} {MINUS} {base}{unit}; {c.metric.direction}; {sample}"
+    drawn = replace(comparison_figure(c), axis=axis)
+    return (drawn,) if drawn.bars else ()
 
 
 def progress_blocks(study: Study, runs: Sequence[RunView]) -> tuple[Block, ...]:

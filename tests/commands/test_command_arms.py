@@ -25,7 +25,6 @@ from q1lab.index.study_view import read_view
 from q1lab.judgment import verdict_text
 from q1lab.judgment.lines import plain_lines
 from q1lab.judgment.picture import draw_comparison
-from q1lab.judgment.report_blocks import figure_blocks
 from q1lab.judgment.terminal_text import block_lines
 from q1lab.planning import command_draft, study_plan
 from q1lab.runner import launch
@@ -33,7 +32,7 @@ from q1lab.study import studies
 from q1lab.study.bundle import DECLARATIONS
 from q1lab.trainers.command import Command
 from q1lab.verdict import comparison_cache, result_rows
-from q1lab.verdict.progress_figure import progress_blocks, side_by_side_blocks
+from q1lab.verdict.progress_figure import figure_blocks, progress_blocks, side_by_side_blocks
 from tests.kit import lab_home
 from tests.kit.commands import q1lab
 from tests.kit.waiting import wait_for

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from html import unescape
@@ -84,3 +85,23 @@ def test_before_a_run_has_ended_there_is_no_figure(tmp_path: Path) -> None:
     assert "<title>NO VERDICT: RoPE against baseline" in page
     assert "No run has" in page
     assert "<img" not in page
+
+
+def test_the_title_is_short_and_the_figure_as_wide_as_the_text(
+    study: studies.Study, tmp_path: Path
+) -> None:
+    plan = study.files.root / "study.json"
+    record = json.loads(plan.read_text(encoding="utf-8"))
+    record["variant"] = "a_modification_with_a_name_of_forty_chars"
+    plan.write_text(json.dumps(record), encoding="utf-8")
+    target = tmp_path / "page.html"
+    assert run_command_line(["compare", study.id, "--html", str(target)]) == 0
+    page = target.read_text(encoding="utf-8")
+    (title,) = re.findall("<h1>(.*?)</h1>", page)
+    assert len(unescape(title)) <= 66, "two lines of the column"
+    assert "<p>3 pairs, shakespeare, cpu preset</p>" in page
+    assert "max-width: 34rem; }" not in page.split("@media (max-width")[0], "no empty margin"
+    (drawing,) = re.findall(r"image/svg\+xml;base64,([^\"]+)", page)
+    heads = re.findall('font-weight="bold">([^<]+)<', base64.b64decode(drawing).decode())
+    assert heads
+    assert not [head for head in heads if head.endswith("…")], "no title is cut"

@@ -11,16 +11,13 @@ from pathlib import Path
 import pytest
 
 from q1lab.ground.errors import Problem
-from q1lab.judgment.intervals import Interval
 from q1lab.study import presets
 from q1lab.tui import desktop, theme
 from q1lab.tui.keys import key_names
 from q1lab.tui.screens.hint import HintScreen
 from q1lab.tui.screens.welcome import repository_to_offer
 from q1lab.tui.timekeeper import clock_text as line_of_time
-from q1lab.tui.widgets.results_table import _interval_bar, group_axis
 from q1lab.tui.widgets.titled_rows import ListRow, progress_bar, render_row
-from q1lab.verdict.result_rows import ResultRow
 from q1lab.week.own_model.run_checks import CheckResult
 from q1lab.week.study_timer import Clock
 from q1lab.week.syllabus import Part
@@ -124,40 +121,6 @@ def test_a_failing_check_comes_before_the_hint() -> None:
         assert words in shown
 
 
-def line(name: str, mean: float, low: float, high: float) -> ResultRow:
-    return ResultRow(
-        name,
-        name,
-        "baseline",
-        "cpu",
-        "d",
-        "0",
-        "fp32",
-        "2026-01-01",
-        6,
-        6,
-        verdict="helps",
-        n=3,
-        mean=mean,
-        ends=Interval(low, high),
-        alpha=0.05,
-    )
-
-
-def test_all_studies_are_on_one_axis_and_one_wide_interval_squeezes_none() -> None:
-    lines = [line(f"s{k}", -0.02 * k, -0.02 * k - 0.01, -0.02 * k + 0.01) for k in range(1, 11)]
-    wide = line("wide", -0.05, -5.0, 5.0)
-    axis = group_axis([*lines, wide], 40)
-    assert axis.low > -1
-    places = [_interval_bar(row, axis).index("●") for row in lines]
-    assert places == sorted(places, reverse=True), "further left is lower"
-    drawn_wide = _interval_bar(wide, axis)
-    assert len(drawn_wide) == 40
-    assert "◂" in drawn_wide
-    assert "▸" in drawn_wide
-    assert {_interval_bar(row, axis).find("│") for row in lines[2:]} == {axis.column_of(0.0)}
-
-
 @pytest.mark.parametrize(
     ("done", "planned"), [(0, 90), (45, 90), (90, 90), (91, 90), (130, 90), (5, 0)]
 )
@@ -174,10 +137,15 @@ def test_bars_have_one_length_and_say_what_is_over(done: float, planned: float) 
 
 @pytest.mark.parametrize("width", [20, 40, 54, 74, 110])
 def test_rows_with_bars_fit_their_width(width: int) -> None:
-    row = ListRow("· A2 Read the paper and more words", "0/11 ·  104 of 90", bar=(104, 90, 130))
-    shown = render_row(row, width, 34, 18)
-    assert shown.cell_length <= width
-    assert row.right in shown.plain
+    row = ListRow(
+        "· A2 Read the paper and more words", "4 of 11 steps · 104 of 90 min", bar=(4, 11, 11)
+    )
+    lines = render_row(row, width, 34, 29).plain.split("\n")
+    assert max(map(len, lines)) <= width
+    assert lines[0].endswith(row.right if width > 20 else "…")
+    assert len(lines) == (1 if width == 110 else 2), "it is below where it has no room"
+    filled, empty = (lines[-1].count(cell) for cell in "█░")
+    assert round(11 * filled / (filled + empty)) == 4
 
 
 def test_a_long_title_beside_a_value_goes_on_below() -> None:

@@ -21,7 +21,6 @@ from q1lab.judgment.blocks import Bar, Figure, HeadlineBlock, Sentence
 from q1lab.judgment.lines import plain_lines
 from q1lab.judgment.metric import VAL_LOSS, Metric
 from q1lab.judgment.records import Floor
-from q1lab.judgment.report_blocks import figure_blocks
 from q1lab.judgment.terminal_text import block_lines
 from q1lab.study.run_states import RunState
 from q1lab.tui import theme
@@ -442,7 +441,7 @@ def test_the_declared_interval_is_the_one_shown() -> None:
 
 def test_beside_the_verdict_the_figure_names_its_difference_and_tells_no_verdict() -> None:
     for width in (24, 31, 50, 80):
-        lines = plain_lines(block_lines(figure_blocks(FOUND), width))
+        lines = plain_lines(block_lines(progress_figure.figure_blocks(FOUND), width))
         text = " ".join(" ".join(lines).split())
         assert "rope − baseline in nats; lower is better" in text
         assert "95% interval (paired t)" in text
@@ -490,7 +489,7 @@ async def test_no_number_of_a_run_is_cut() -> None:
 
 def test_a_diverged_study_has_no_mean_and_still_draws() -> None:
     record = make(BASE, {9: 1.9, 10: None, 11: 1.91})
-    lines = plain_lines(block_lines(figure_blocks(record), 40))
+    lines = plain_lines(block_lines(progress_figure.figure_blocks(record), 40))
     assert any("each of 2 pairs" in line for line in lines)
 
 

@@ -91,7 +91,7 @@ def tellers(c: Comparison) -> dict[str, str]:
     document = replace(records.modification(None), study=facts)
     draft = records.post_record(None)
     draft = replace(draft, modification=replace(draft.modification, study=facts))
-    plot = "\n".join(plain_lines(block_lines(report_blocks.figure_blocks(c), 40)))
+    plot = "\n".join(plain_lines(block_lines(progress_figure.figure_blocks(c), 40)))
     side_by_side = progress_figure.side_by_side_blocks([line_of(c)])
     return {
         "terminal": flat("\n".join(comparison_lines(c, 110))),
@@ -331,7 +331,7 @@ def test_rows_of_the_figure_have_one_name_everywhere() -> None:
     labels = {bar.kind: bar.label for bar in shown.bars} | {"pairs": pairs.parts[0].label}
     texts = {
         "terminal": "\n".join(comparison_lines(c, 110)),
-        "app": "\n".join(plain_lines(block_lines(report_blocks.figure_blocks(c), 40))),
+        "app": "\n".join(plain_lines(block_lines(progress_figure.figure_blocks(c), 40))),
         "page": comparison_page.comparison_document(
             c, comparison_tables.study_facts(c), Reproduction()
         ).text,

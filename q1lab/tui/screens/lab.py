@@ -12,7 +12,7 @@ from textual.widgets import DataTable, OptionList, Static
 
 from q1lab.ground import plugin_finder
 from q1lab.index.study_view import RunView, fault_lines
-from q1lab.judgment import report_blocks, short_text
+from q1lab.judgment import short_text
 from q1lab.runner import child_processes
 from q1lab.study.run_states import ENDED, MISSING
 from q1lab.tui.screens import launch_opener
@@ -148,7 +148,7 @@ class LabScreen(StudyActions, MainScreen):
         self.query_one("#short-verdict", Static).update("\n".join(sentences))
         self.query_one("#lab").set_class(record is not None, "-compared")
         self.query_one(BlocksView).show(
-            report_blocks.figure_blocks(record)
+            progress_figure.figure_blocks(record)
             if record is not None
             else progress_figure.progress_blocks(view.study, view.runs)
         )

@@ -46,9 +46,7 @@ class ProgressScreen(MainScreen):
                 yield TitledRows(
                     f"{counted} against targets", "This week names no target.", id="kpis"
                 )
-                yield TitledRows(
-                    "The week: steps, minutes spent and planned", "No part yet.", id="minutes"
-                )
+                yield TitledRows("The week: steps done, and minutes", "No part yet.", id="minutes")
             with Container(id="more-lists"):
                 with Vertical():
                     yield TitledRows(

@@ -16,9 +16,9 @@ from q1lab.ground.text_formats import cut_cells
 from q1lab.tui.widgets.choice_list import RefilledList
 from q1lab.tui.widgets.week_tree import left_right_line
 
-SHORTEST, LONGEST = 6, 60
-"""Least and most width of a bar in cells; with less there is no bar."""
-DONE, OPEN = "█", "─"
+SHORTEST, LONGEST = 12, 60
+"""Least and most width of a bar beside its row's texts, in cells; with less room it is below."""
+DONE, OPEN = "█", "░"
 
 
 @dataclass(frozen=True)
@@ -57,21 +57,22 @@ def render_row(row: ListRow, width: int, names: int, numbers: int) -> Content:
     if row.bar is None and not row.right:
         text = "\n".join(textwrap.wrap(row.left, max(8, width), subsequent_indent="  "))
         return Content.styled(text, row.tone)
-    cells = min(LONGEST, max(min(SHORTEST, (width - numbers) // 3), width - names - numbers - 2))
-    if row.bar is None or cells < SHORTEST:
-        most = max(width - cell_len(row.left) - 2, 2 * width // 5)
-        right = row.right if row.bar else cut_cells(row.right, most)  # numbers stay whole
-        if row.bar is not None:
-            return left_right_line(row.left, right, width, row.tone, row.right_tone)
+    if row.bar is None:
+        right = cut_cells(row.right, max(width - cell_len(row.left) - 2, 2 * width // 5))
         room = max(8, width - cell_len(right) - 2)
         first, *rest = textwrap.wrap(row.left, room, subsequent_indent="  ") or [""]
         below = (Content.styled(line, row.tone) for line in rest)
         return Content("\n").join(
             [left_right_line(first, right, width, row.tone, row.right_tone), *below]
         )
+    tones = row.tone or "$primary", "$warning"
+    cells = min(LONGEST, width - names - numbers - 2)
+    if cells < SHORTEST:
+        right = cut_cells(row.right, width - 2)
+        texts = left_right_line(row.left, right, width, row.tone, row.right_tone)
+        return Content.assemble(texts, "\n  ", *progress_bar(*row.bar, max(4, width - 2), *tones))
     left = left_right_line(row.left, "", width - cells - numbers - 2, row.tone)
     right = row.right.rjust(numbers)
-    tones = row.tone or "$primary", "$warning" if row.right_tone == "$warning" else "$success"
     return Content.assemble(
         left, " ", *progress_bar(*row.bar, cells, *tones), " ", (right, row.right_tone)
     )
