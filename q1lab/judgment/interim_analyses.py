@@ -17,10 +17,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from q1lab.ground.errors import Problem
 from q1lab.judgment.intervals import ALPHA, POWER, SEED, block_rows, estimated_sds
+
+if TYPE_CHECKING:
+    from q1lab.judgment.subject import PairPlan
 
 FIRST_LEAST, FIRST_MOST, MOST_PAIRS = 3, 8, 24
 """Limits of planned ranges: the fewest and most pairs of the first look, the most of the last."""
@@ -65,6 +68,18 @@ def chance_of_any_claim(looks: Sequence[tuple[int, float]]) -> float:
     Pairs are at least 2 and increase. Good to 0.00002.
     """
     return _any_claim(tuple(looks))
+
+
+def missed_by_looks(plan: PairPlan, alpha: float) -> float:
+    """The chance that the interval of any look of a planned range misses the true difference."""
+    first, most = plan.pairs
+    return chance_of_any_claim([(n, alpha) for n in range(first, most + 1)])
+
+
+def spent_by_looks(plan: PairPlan, alpha: float) -> float:
+    """The chance that a look of a planned range claims a difference where there is none: of a
+    one-sided range the half of it that says HELPS."""
+    return missed_by_looks(plan, alpha) / (2 if plan.one_sided else 1)
 
 
 @lru_cache(maxsize=1024)

@@ -83,14 +83,11 @@ def headline_method(headline: str) -> str:
 
 def interval_note(c: Judgment) -> str:
     """The headline interval's coverage, and that it decides; of a one-sided study, which end."""
-    if c.analysis.verdict != "no verdict" and c.analysis.one_sided:
+    if c.analysis.verdict == "no verdict":
+        return f"covers {level_text(c.analysis)}"
+    if c.analysis.one_sided:
         return f"its {worse_end(c)} end decides"
-    return f"covers {level_text(c.analysis)}{_decides(c)}"
-
-
-def _decides(c: Judgment) -> str:
-    """The words that the headline interval decides; empty without a verdict."""
-    return "" if c.analysis.verdict == "no verdict" else " and decides"
+    return f"covers {level_text(c.analysis)} and decides"
 
 
 def worse_end(c: Judgment) -> str:

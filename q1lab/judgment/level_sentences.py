@@ -25,9 +25,7 @@ from q1lab.judgment.level_text import (
     in_hundred,
     is_asked_more,
     looks_list,
-    missed_by_looks,
     rate_sentence,
-    spent_by_looks,
     would_claim,
 )
 from q1lab.judgment.subject import SWEEP, PairPlan, Share
@@ -162,6 +160,7 @@ def _skew_sentence(c: Judgment) -> str:
 def planned_seeds_sentence(plan: PairPlan, alpha: float) -> str:
     """The meaning of a planned range, before the first run and after the last."""
     from q1lab.judgment.futility import LEAST_CHANCE
+    from q1lab.judgment.interim_analyses import missed_by_looks, spent_by_looks
 
     first, most = plan.pairs
     spent = in_hundred(spent_by_looks(plan, alpha))

@@ -23,7 +23,6 @@ from q1lab.judgment.label_text import (
 
 if TYPE_CHECKING:
     from q1lab.judgment.records import Judgment
-    from q1lab.judgment.subject import PairPlan
 
 
 # ── one line of the short form
@@ -85,25 +84,13 @@ def claim_rate(c: Judgment) -> float:
     (Welch), as few runs beside many tell little of their own spread."""
     alpha = c.analysis.alpha
     if c.subject.plan.is_sequential:
+        from q1lab.judgment.interim_analyses import spent_by_looks
+
         return spent_by_looks(c.subject.plan, alpha)
     base, modified = finished_runs(c)
     if c.analysis.headline != "welch" or min(base, modified) < MIN_FOR_INTERVAL:
         return alpha
     return max(alpha, power_of(0.0, base, modified, "welch", alpha))
-
-
-def spent_by_looks(plan: PairPlan, alpha: float) -> float:
-    """The chance that a look of a planned range claims a difference where there is none: of a
-    one-sided range the half of it that says HELPS."""
-    return missed_by_looks(plan, alpha) / (2 if plan.one_sided else 1)
-
-
-def missed_by_looks(plan: PairPlan, alpha: float) -> float:
-    """The chance that the interval of any look of a planned range misses the true difference."""
-    from q1lab.judgment import interim_analyses
-
-    first, most = plan.pairs
-    return interim_analyses.chance_of_any_claim([(n, alpha) for n in range(first, most + 1)])
 
 
 LINE = 80

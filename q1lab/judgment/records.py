@@ -155,8 +155,7 @@ class Judgment:
 
     @property
     def verdict(self) -> str:
-        """``helps``, ``hurts``, ``too small to matter``, ``cannot tell``, ``no verdict``, or of a
-        one-sided study ``not shown to help``."""
+        """``helps``, ``hurts``, ``cannot tell`` … (``intervals.Verdict``)."""
         return self.analysis.verdict
 
     @property
