@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from q1lab.ground.text_formats import DASH, cut_cells, plural, printable
+from q1lab.ground.text_formats import DASH, cut_cells, first_names, plural, printable
 from q1lab.judgment.difference_text import NumberWriter, percent_text
 from q1lab.judgment.page import STYLE
 from q1lab.plugins.class_.class_lines import ClassLine, line_sentences
@@ -54,7 +54,10 @@ def why_sentences(lines: Sequence[ClassLine]) -> Iterator[tuple[str, str]]:
     for line in lines:
         for result in line.results:
             if result.same_as:
-                yield result.label, f"the same runs, byte for byte, as {', '.join(result.same_as)}"
+                yield (
+                    result.label,
+                    f"the same runs, byte for byte, as {first_names(result.same_as)}",
+                )
             for sentence in result.why:
                 yield result.label, " ".join(printable(sentence).split())
 

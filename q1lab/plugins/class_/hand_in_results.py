@@ -28,7 +28,7 @@ from q1lab.ground.files import (
     sha256_json,
     sha256_text,
 )
-from q1lab.ground.text_formats import plural
+from q1lab.ground.text_formats import plural, storable_text
 from q1lab.judgment.intervals import Interval
 from q1lab.judgment.metric import Metric
 from q1lab.plugins.class_.hand_ins import ARCHIVE, MODEL, HandIn
@@ -175,7 +175,7 @@ def _source_hash(file: Path) -> str:
 
 
 def _judge(hand_in: HandIn, wanted: Wanted, data: Path) -> HandInResult:
-    result = HandInResult(hand_in.who, str(hand_in.place), hand_in.kind)
+    result = HandInResult(hand_in.who, storable_text(str(hand_in.place)), hand_in.kind)
     if hand_in.kind == MODEL:
         return _model_checked(result, hand_in.place, wanted) if wanted.checks else result
     try:
@@ -191,7 +191,7 @@ def _judge(hand_in: HandIn, wanted: Wanted, data: Path) -> HandInResult:
         words = (
             str(problem).replace(f"{hand_in.place} ", "", 1).replace(f"{hand_in.place}: ", "", 1)
         )
-        return replace(result, verified=REFUSED, why=(printable(words),))
+        return replace(result, verified=REFUSED, why=(storable_text(words),))
     except OSError as error:
         return replace(result, verified=REFUSED, why=(f"can't be read ({os_reason(error)})",))
     return result

@@ -201,8 +201,12 @@ def test_names_are_data(hand_ins: Path) -> None:
     names = ["\x1b[31mred\x1b[0m", "two\nlines", "=cmd|'calc'!A0", "<b>bold", "王" * 60]
     for name in [*names, "x" * 200]:
         shutil.copy(archive_of(hand_ins, "dan"), hand_ins / f"{name[:80]}.q1lab.zip")
-    (hand_ins / os.fsdecode(b"not utf \xff")).mkdir()
-    done = q1lab("class", "hand-ins", "--output", "t.csv", "--output", "t.html")
+    for name in (b"not utf \xff", b"nor \xff utf"):
+        (hand_ins / os.fsdecode(name)).mkdir()
+        shutil.copy(archive_of(hand_ins, "dan"), hand_ins / os.fsdecode(name + b"/\xfe.zip"))
+    (hand_ins / os.fsdecode(b"nor \xff utf/\xfe.zip")).write_bytes(b"PK damaged")
+    done = q1lab("class", "hand-ins", "--output", "t.csv", "--output", "t.html", code=20)
+    assert len(judged(20)) == 13
     assert "\x1b" not in done.stdout
     assert "two lines" in done.stdout
     assert max(map(cell_len, done.stdout.splitlines())) <= 80
