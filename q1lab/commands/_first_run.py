@@ -40,8 +40,8 @@ def with_metric(request: Request, typed: Set[str], *, ask: bool, quiet: bool) ->
                 next="say which number counts, with --metric NAME",
             )
         remark(
-            f"First run ({loop.arms[0]}, seed {request.parsed_seeds.seeds[0]}): it shows which "
-            "number counts; --metric NAME says so beforehand …",
+            f"First run ({loop.arms[0]}, seed {request.parsed_seeds.seeds[0]}), to see which "
+            "number counts (or --metric NAME) …",
             quiet=quiet,
         )
         heard = first_run.hear(request, _show_line if sys.stderr.isatty() else lambda _: None)
@@ -76,7 +76,7 @@ def _chosen(heard: FirstRun, ask: bool) -> str:
     )
     if not ask:
         raise problem
-    remark("Which number counts? The last ones of the first run:")
+    remark("Which number counts? (Enter: 1) The last ones of the first run:")
     for at, text in enumerate(shown, 1):
         remark(f"  {at}  {text}")
     return names[int(ask_user("Number", problem, _numbers(shown))) - 1]
