@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from subprocess import PIPE, TimeoutExpired
 
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, Problem
-from q1lab.ground.files import private_folder, sha256_text
+from q1lab.ground.files import private_folder, read_json, sha256_text
 from q1lab.ground.log_tail import LogTail
 from q1lab.runner import child_processes
 from q1lab.runner.machine import cores
@@ -71,7 +71,7 @@ def hear(request: Request, say: Callable[[str], object]) -> FirstRun:
     folder = _folder(loop, loop.arms[0], seed)
     if not (folder / ANSWER).exists():
         _train(loop, seed, request.jobs or 1, folder, say)
-    answer = json.loads((folder / ANSWER).read_text())
+    answer = read_json(folder / ANSWER)
     return FirstRun(
         {name: count for name, (count, _) in answer["names"].items()},
         {name: value for name, (_, value) in answer["names"].items()},
@@ -109,14 +109,19 @@ def _ask(
     program = [*child_processes.python_module("labs.loop"), "--look"]
     output, line = LogTail(scratch / "run.log"), ""
     with child_processes.running_child(
-        program, seconds=LONGEST_RUN, threads=threads, stdin=PIPE, stdout=PIPE, text=True
+        program,
+        seconds=LONGEST_RUN,
+        threads=threads,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as child:
         sent: str | None = json.dumps(question)
         while True:
             try:
                 out, _ = child.communicate(sent, timeout=0.5)
                 break
-            except TimeoutExpired:
+            except subprocess.TimeoutExpired:
                 sent = None
                 line = next(reversed(output.read_new()[0].split("\n")[:-1]), line)
                 say(line)
@@ -148,7 +153,7 @@ def take_over(study: Study, loop: CommandSpec) -> None:
     run = study.runs[0]
     folder = _folder(loop, run.variant, run.seed)
     try:
-        answer = json.loads((folder / ANSWER).read_text())
+        answer = read_json(folder / ANSWER)
     except (OSError, ValueError):
         return
     if answer["whole"] and loop.metric in answer["names"]:

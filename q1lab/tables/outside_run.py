@@ -1,14 +1,19 @@
-"""A run that was trained elsewhere, and the names that trainers give its numbers."""
+"""A run that was trained elsewhere, its files, and the names that trainers give its numbers."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from q1lab.ground.files import printable
 from q1lab.ground.text_formats import storable_text
 from q1lab.study.run_states import RunState
+
+if TYPE_CHECKING:
+    from q1lab.ground.hooks import LogForm
 
 MAX_FILES, MAX_BYTES, MAX_ROWS = 4000, 64 << 20, 2_000_000
 """Bounds of an import: event files in a folder, bytes of one file, rows of a CSV."""
@@ -47,6 +52,23 @@ ARM_KEYS = ("cfg", "arm", "variant", "group", "model", "method", "condition", "c
 """Names of the arm, in a run's config or a table."""
 
 NAME = re.compile(r"(?P<cfg>.+?)[-_ ]seed[-_ ]?(?P<seed>\d{1,9})")
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """The files of one run, or a file of text, which may hold several."""
+
+    files: tuple[Path, ...]
+    label: str | None
+    """The arm that a person named."""
+    form: LogForm | None = None
+    """None for text."""
+
+    @property
+    def where(self) -> str:
+        """Its place, for messages."""
+        first = self.files[0]
+        return printable(str(first if len(self.files) == 1 else first.parent))
 
 
 @dataclass

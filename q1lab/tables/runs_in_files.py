@@ -14,10 +14,9 @@ from q1lab.study.run_states import RunState
 from q1lab.tables import number_table, run_names
 from q1lab.tables.cells import BadCell, number_of_cell
 from q1lab.tables.found_runs import Found, TableOptions, mark_ended, named_metric
-from q1lab.tables.outside_run import FINAL, STEP, TRAIN, VAL, OutsideRun
+from q1lab.tables.outside_run import FINAL, STEP, TRAIN, VAL, OutsideRun, RunFiles
 from q1lab.tables.run_log import RunLog
 from q1lab.tables.run_names import Named
-from q1lab.tables.sources import RunFiles
 from q1lab.tables.table_rows import OF_FILE, Rows
 
 MOST_NUMBERS = 20_000_000

@@ -9,39 +9,21 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from itertools import islice
 from pathlib import Path
 
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import printable
-from q1lab.ground.hooks import LogForm
 from q1lab.ground.text_formats import plural
 from q1lab.tables import number_table
 from q1lab.tables.found_runs import Found, TableOptions
-from q1lab.tables.outside_run import MAX_FILES
+from q1lab.tables.outside_run import MAX_FILES, RunFiles
 from q1lab.tables.readers import FORMS, fits, form_of, forms
 
 MOST_ENTRIES = 200_000
 """Entries of a folder and all below it."""
-
-
-@dataclass(frozen=True)
-class RunFiles:
-    """The files of one run, or a file of text, which may hold several."""
-
-    files: tuple[Path, ...]
-    label: str | None
-    """The arm that a person named."""
-    form: LogForm | None = None
-    """None for text."""
-
-    @property
-    def where(self) -> str:
-        """Its place, for messages."""
-        first = self.files[0]
-        return printable(str(first if len(self.files) == 1 else first.parent))
 
 
 def found_in_sources(sources: Sequence[str], options: TableOptions, *, one_arm: bool) -> Found:

@@ -125,7 +125,7 @@ def test_tags_and_notes_are_exported_and_a_tag_chooses(tmp_path: Path) -> None:
     }
     document = json.loads((tmp_path / "draft.json").read_text())
     assert document["labels"] == {
-        "gqa-1": {"note": 'half the "batch", again', "tags": ["draft", "long-context"]}
+        "gqa-1": {"note": 'half the "batch", again', "tags": ["draft", "long-context"], "name": ""}
     }
 
 

@@ -116,7 +116,14 @@ def test_no_event_stops_the_fold(events: list[dict[str, Any]]) -> None:
             "reused_from",
         )
     )
-    row |= {"state": "queued", "attempt": 0, "iter": 0, "seconds": 0.0, "attempts": "[]"}
+    row |= {
+        "state": "queued",
+        "attempt": 0,
+        "iter": 0,
+        "seconds": 0.0,
+        "attempts": "[]",
+        "why": "[]",
+    }
     good = [
         event for event in map(sanitize_event, json.loads(json.dumps(events))) if event is not None
     ]

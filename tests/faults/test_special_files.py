@@ -188,6 +188,7 @@ OTHER_READERS = {
     "q1lab/week/own_model/model_file.py": "what git merged, in a folder of ours",
     "q1lab/tui/editing.py": "a temporary file of ours",
     "q1lab/week/study_timer.py": "the kernel's boot id",
+    "q1lab/ground/file_systems.py": "the kernel's list of mounts",
     "q1lab/plugins/author/code_runner.py": "standard input",
     "q1lab/study/corpora.py": "Python's own library",
     "q1lab/study/bundle.py": "what it has just received, into a folder of ours",

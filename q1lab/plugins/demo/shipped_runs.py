@@ -3,13 +3,13 @@ moment. Nothing of it is put on record."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from q1lab.ground.files import read_json
 from q1lab.index.study_view import RunView
 from q1lab.judgment.records import Judgment
 from q1lab.study import studies
@@ -88,7 +88,7 @@ class ShippedRuns:
 
 def read_runs() -> ShippedRuns:
     """The study that ships."""
-    record = json.loads(FILE.read_text(encoding="utf-8"))
+    record = read_json(FILE)
     return ShippedRuns(
         studies.from_dict(record["plan"]),
         tuple(record["iters"]),

@@ -17,6 +17,7 @@ from string import Template
 from typing import TYPE_CHECKING, Any
 
 from q1lab.ground.errors import FAILED, Problem
+from q1lab.ground.files import read_text
 from q1lab.ground.text_formats import signed
 from q1lab.judgment.label_text import short_name
 from q1lab.plugins.sample.blind_text import CONCLUSIONS, result_line, share_text
@@ -99,7 +100,7 @@ def _told(study: Study, test: BlindTest, losses: tuple[float, float] | None) -> 
 
 @cache
 def _file(suffix: str) -> str:
-    return Path(__file__).with_suffix(f".{suffix}").read_text(encoding="utf-8").strip()
+    return read_text(Path(__file__).with_suffix(f".{suffix}")).strip()
 
 
 def _policy(style: str, script: str) -> str:

@@ -13,7 +13,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -144,7 +143,7 @@ class Slurm(Remote):
         with tempfile.NamedTemporaryFile(dir=folder, prefix="seen-") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             try:
-                answer = self._run_on_node([sys.executable, "-P", "-c", LOOK_AT_LOCK, file.name])
+                answer = self._run_on_node([*child_processes.python_code(LOOK_AT_LOCK), file.name])
             except Refused as error:
                 return EngineCheck("shared home", False, f"a node could not be asked: {error}")
         seen = answer.strip().splitlines()[-1:]
