@@ -178,7 +178,7 @@ class Command(Trainer):
     def headline_note(self, study: Study) -> str:
         if study.design.headline == "paired":
             why = "a short run with the same seed gave the same numbers to the bit"
-            declared = "the two runs of a seed are one, whether or not it fixes their batches"
+            declared = "the runs of one seed are a pair, valid even if the seed fixes nothing"
             return f"compared pair by pair: {why if self.loop.repeats == 'bit' else declared}"
         if not study.counts_as_asking:  # there is nothing to choose
             return ""

@@ -130,6 +130,11 @@ async def stopped_study(pilot: Pilot[Any], repo: Path) -> None:
     await by("2")(pilot, repo)
 
 
+def demo(app: Q1Lab, _: Path) -> object:
+    (place,) = plugin_finder.welcome_screens().values()
+    return app.push_screen(plugin_finder.load(place)())
+
+
 OPEN: dict[str, Opener] = {
     "AnswerScreen": form("write"),
     "ConfirmScreen": doing(
@@ -161,6 +166,7 @@ OPEN: dict[str, Opener] = {
     "RunLogScreen": lab("enter"),
     "WeekScreen": by(),
     **({} if "sample" in plugin_finder.away() else {"SampleScreen": lab("H")}),
+    **({} if "demo" in plugin_finder.away() else {"DemoScreen": doing(demo)}),
     "TooSmallScreen": too_small,
     "VerdictScreen": lab("v"),
     "WandbScreen": lab("W"),
@@ -179,6 +185,8 @@ def every_screen() -> Iterator[str]:
         importlib.import_module(module.name)
     for screen in plugin_finder.study_screens().values():
         plugin_finder.load(screen.screen)
+    for place in plugin_finder.welcome_screens().values():
+        plugin_finder.load(place)
     classes = [Screen]
     for cls in classes:
         classes += cls.__subclasses__()

@@ -368,7 +368,8 @@ def began(title: str) -> str:
     """A title as it goes on in a sentence: its first letter is small, unless the word is a name
     such as GQA or RoPE."""
     first = title.split(maxsplit=1)[0] if title.strip() else ""
-    return title if first[1:] != first[1:].lower() else title[:1].lower() + title[1:]
+    is_a_name = first == "I" or first[1:] != first[1:].lower()
+    return title if is_a_name else title[:1].lower() + title[1:]
 
 
 def text_of_action(action: Action) -> str:
