@@ -753,7 +753,7 @@ def test_the_retrospective_counts_steps_as_the_app_does(repo: Path, q1lab: Q1lab
     counts_by_title = dict(re.findall(r"^\+\| (.+?) \| (\d+ of \d+) \|", text, re.MULTILINE))
     for part in app.week.parts():
         count = app.snapshot.progress.count([part])
-        assert f"{count.done}/{count.total} " in rows[part.title].right
+        assert f"{count.done} of {count.total} " in rows[part.title].right
         if part.id != "c3":
             assert counts_by_title[part.title] == f"{count.done} of {count.total}"
     counts = [list(map(int, row.split(" of "))) for row in counts_by_title.values()]
