@@ -824,7 +824,7 @@ def test_who_came_by_themselves_is_asked_nothing_of_a_course(variant: str) -> No
     alone, course = (
         load_week(SHIPPED, course=in_course).for_variant(variant) for in_course in (False, True)
     )
-    offer = "The week belongs to a course of twelve weeks, and stands alone as well."
+    offer = "The week is part of a twelve-week course, and works on its own as well."
     for text in (everything(alone), "\n".join(quoted_commands(alone))):
         course_word = COURSE.search(text.replace(offer, "").replace("a thread of twelve posts", ""))
         assert course_word is None, text[course_word.start() - 60 : course_word.end() + 60]
