@@ -36,7 +36,7 @@ def with_metric(request: Request, typed: Set[str], *, ask: bool, quiet: bool) ->
     if known is None:
         if choose_engine(request.engine, None, request.engine_options, load_settings().engine):
             raise Problem(
-                "on an engine nothing is tried before: ",
+                "on an engine q1lab does not guess the metric: ",
                 next="say which number counts, with --metric NAME",
             )
         remark(
@@ -50,7 +50,7 @@ def with_metric(request: Request, typed: Set[str], *, ask: bool, quiet: bool) ->
         known = replace(loop, metric=name)
     known = replace(known, better=better or known.better)
     remark(
-        f"Metric: {known.metric}, {known.better} is better (--metric and --better say otherwise).",
+        f"Metric: {known.metric}, {known.better} is better (--metric and --better change that).",
         quiet=quiet,
     )
     return replace(request, loop=known)
@@ -72,11 +72,12 @@ def _chosen(heard: FirstRun, ask: bool) -> str:
     more = f" and {len(names) - MOST_LISTED} more" * (len(names) > MOST_LISTED)
     problem = Problem(
         f"several numbers may be the metric: {', '.join(shown)}{more}",
-        next=f"the same command with --metric {shlex.quote(names[0])}, say; its first run is kept",
+        next=f"repeat the command with one, such as --metric {shlex.quote(names[0])}; its first "
+        "run is kept",
     )
     if not ask:
         raise problem
-    remark("Which number counts? (Enter: 1) The last ones of the first run:")
+    remark("Which number counts? (Enter: 1) The last values of the first run:")
     for at, text in enumerate(shown, 1):
         remark(f"  {at}  {text}")
     return names[int(ask_user("Number", problem, _numbers(shown))) - 1]
@@ -88,8 +89,8 @@ def _numbers(shown: Sequence[str]) -> list[str]:
 
 def _asked_direction(name: str, ask: bool) -> str:
     problem = Problem(
-        f"{name} may be better lower or higher",
-        next="the same command with --better lower or --better higher; its first run is kept",
+        f"whether {name} is better lower or higher is not clear",
+        next="repeat the command with --better lower or --better higher; its first run is kept",
     )
     if not ask:
         raise problem

@@ -218,7 +218,7 @@ class TypedCommand:
         don't go together."""
         if self.command_ is not None or self.arms:
             raise Problem(
-                "two commands are both arms: ",
+                "the two commands are already the arms: ",
                 next=f"leave {'--arm' if self.arms else '--command'} out",
             )
         settings = {name: getattr(self, name) for name in SETTINGS}

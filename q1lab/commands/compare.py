@@ -75,14 +75,14 @@ def compare(
 ) -> int:
     """Show the verdict of STUDY in at most six lines; with --full, everything.
 
-    A modification's name takes its newest study with three pairs or more; without STUDY it is the
-    latest study of all. Several stand in one table and one chart, each at its own level.
+    A modification's name stands for its newest study with three pairs or more; without STUDY, the
+    newest study of all is shown. Several share one table and one chart, each at its own level.
     """
     from q1lab.verdict import comparison_cache
 
     if len(study) > 1:
         if full or page or cost:
-            raise Problem("--full, --html and --at are of one study", next="name one")
+            raise Problem("--full, --html and --at are for one study", next="name one")
         return _compare_several(study, as_json, plot, force=force)
     name = comparison_cache.resolve_study_id(study[0]) if study else studies.latest()
     chosen = studies.load(name)

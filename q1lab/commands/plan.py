@@ -88,10 +88,10 @@ def plan(
     print_wrapped(pairs_needed.needed_sentence(advice), 0)
     cheapest = advice.cheapest
     if cheapest is None and side:
-        print_wrapped("No planned range goes so far.", 0)
+        print_wrapped("No planned range goes that far.", 0)
         return OK
     if cheapest is None:
-        print_wrapped("No planned range goes so far. A fixed number:", 0)
+        print_wrapped("No planned range goes that far. A fixed number:", 0)
     else:
         print_wrapped(f"Of these designs, {cheapest.seeds} does it with the fewest runs:", 0)
     click.echo(f"  {_command(request, spread, seeds, fresh=plans_range and after_range)}")

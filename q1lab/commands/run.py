@@ -86,7 +86,7 @@ The same command again trains only what is missing, and with nothing missing pri
     help="First tune a hyperparameter for each arm, such as learning_rate: 3 values, on other "
     "seeds.",
 )
-@click.option("--name", metavar="NAME", help="A name for the study, beside its own.")
+@click.option("--name", metavar="NAME", help="A name for the study, in addition to its own.")
 @click.option("--detach", is_flag=True, help="Start it and return at once.")
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
 def run(

@@ -146,7 +146,11 @@ Examples:
 @click.argument("text", required=False, type=click.UNPROCESSED)  # an empty one is a text, too
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Put a tag on. Repeatable.")
 @click.option("--untag", multiple=True, metavar="TAG", help="Take a tag off. Repeatable.")
-@click.option("--name", metavar="NAME", help="A name beside its own; its own takes that name off.")
+@click.option(
+    "--name",
+    metavar="NAME",
+    help="A name in addition to its own; give its own to remove the name.",
+)
 @json_option
 def note(
     study: str,
@@ -156,10 +160,10 @@ def note(
     name: str | None,
     as_json: bool,
 ) -> int:
-    """Write a note and tags on STUDY, name it, or read all of it. An empty TEXT removes the note.
+    """Write a note and tags on STUDY, name it, or show what it has. An empty TEXT removes the note.
 
-    `status` shows and searches them, and the app does. A name is taken wherever a study's own name
-    is; its own stays, too.
+    `q1lab status` and the app show and search them. The name works wherever the study's own name
+    does, and its own name still works, too.
     """
     studies.load(study)
 

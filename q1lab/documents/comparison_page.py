@@ -1,4 +1,4 @@
-"""A comparison as one HTML page that can be sent round: the same text as in the documents, with its
+"""A comparison as one HTML page for others: the same text as in the documents, with its
 figure, and nothing that has to be loaded."""
 
 from __future__ import annotations

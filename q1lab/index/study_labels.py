@@ -148,7 +148,7 @@ def check_name(store: Store, study_id: str, name: str) -> None:
     taken = name if has_plan(name) else study_named(store, name)
     if taken not in (None, study_id):
         also = "" if taken == name else f": {taken}"
-        raise Problem(f"a study is called {name} already{also}", next="give another name")
+        raise Problem(f"a study is already called {name}{also}", next="give another name")
 
 
 def has_plan(study_id: str) -> bool:

@@ -45,7 +45,7 @@ def parse_two_commands(typed: Sequence[str], **options: str | None) -> CommandSp
     if len(commands) < 2:
         raise Problem(
             "one command has nothing to be compared with: ",
-            next=f"type a second one behind it, such as {shlex.quote(typed[0] + ' --lr=2e-3')}",
+            next=f"type a second one after it, such as {shlex.quote(typed[0] + ' --lr=2e-3')}",
         )
     baseline, modified = commands
     if baseline == modified:

@@ -142,7 +142,7 @@ class Found:
         kept, other = (before, run) if before.state in ENDED else (run, before)
         runs[run.seed] = kept
         self.notes.append(
-            f"{run.cfg}, seed {run.seed}, is there twice: one is not used ({other.message})"
+            f"{run.cfg}, seed {run.seed}, appears twice: one is not used ({other.message})"
         )
         return kept
 

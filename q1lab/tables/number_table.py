@@ -182,7 +182,7 @@ def _found_in_arms(content: Mapping[str, Any], name: str, options: TableOptions)
         try:
             label = arm_name(key, "an arm's name")
             if label in found.arms:
-                raise BadCell("this arm is there twice")
+                raise BadCell("this arm appears twice")
             found.arms[label] = {}
             for seed, value in items:
                 found.add_number(label, seed_of_cell(seed), value)

@@ -134,8 +134,8 @@ class Command(Trainer):
             )
         elif study.design.headline == "paired":
             shares = (
-                "It was declared before the runs that those with the same seed are compared as "
-                "pairs, which is right whatever a seed fixes."
+                "It was declared before the runs that runs of the same seed are compared as "
+                "pairs, which is valid whatever a seed fixes."
             )
         best = f"A run counts by the best {self.metric.name} of all its steps."
         return Description(

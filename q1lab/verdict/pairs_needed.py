@@ -326,18 +326,19 @@ def table_legend(advice: Advice) -> str:
     """The meaning of the table's columns, in a sentence."""
     unit, by_luck = advice.spread.metric.suffix, advice.needed.alpha
     verdicts = (
-        f"Of 100 studies with δ = {advice.effect:g}{unit}: a claim is HELPS or HURTS (up to "
-        f"{100 * by_luck:.2g} where nothing changed), small is TOO SMALL TO MATTER, can't is "
+        f"Of 100 studies with δ = {advice.effect:g}{unit}, claim is how many say HELPS or HURTS "
+        f"(up to {100 * by_luck:.2g} where nothing changed), small TOO SMALL TO MATTER, and can't "
         "CANNOT TELL"
     )
     if advice.side:
         verdicts = (
-            f"Of 100 studies that ask whether it helps, by {advice.effect:g}{unit}: a claim is "
-            f"HELPS (up to {50 * by_luck:.2g} where nothing changed), can't is NOT SHOWN TO HELP"
+            f"Of 100 studies that ask whether it helps, by {advice.effect:g}{unit}, claim is "
+            f"how many say HELPS (up to {50 * by_luck:.2g} where nothing changed), and can't NOT "
+            "SHOWN TO HELP"
         )
     return (
-        f"{verdicts}; runs is their mean number, and sees the true difference that 80 of them "
-        "claim. Each is a mean over what the true spread may be."
+        f"{verdicts}; runs is the mean number of runs, and sees the true difference that 80 of "
+        "them claim. Each figure is a mean over what the true spread may be."
     )
 
 

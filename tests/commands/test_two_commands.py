@@ -95,7 +95,7 @@ BOTH = "epoch {s} val_loss={v} val_acc={t}"
 def test_several_numbers_are_named_and_the_first_run_waits(folder: Path) -> None:
     refused = q1lab(*two("--seeds", "1", last=BOTH), code=2)
     assert "several numbers may be the metric: val_loss (0.0" in refused.stderr
-    assert "with --metric val_loss, say; its first run is kept" in refused.stderr
+    assert "such as --metric val_loss; its first run is kept" in refused.stderr
     assert studies.ids() == []
     q1lab(*two("--seeds", "1", "--metric", "val_acc", last=BOTH))
     assert started(folder) == ["0 1.0", "0 2.0"]
@@ -104,7 +104,7 @@ def test_several_numbers_are_named_and_the_first_run_waits(folder: Path) -> None
 
 def test_a_direction_that_no_name_shows_is_asked_about(folder: Path) -> None:
     refused = q1lab(*two("--seeds", "1", last="{v}"), code=2)
-    assert "number may be better lower or higher" in refused.stderr
+    assert "whether number is better lower or higher is not clear" in refused.stderr
     q1lab(*two("--seeds", "1", "--better", "higher", last="{v}"))
     assert only_study().metric.better == "higher"
     assert started(folder) == ["0 1.0", "0 2.0"]

@@ -56,8 +56,8 @@ def test_a_name_can_be_changed_and_taken_off(two: None, capsys: Capture) -> None
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("swiglu-1", "a study is called swiglu-1 already"),
-        ("taken", "a study is called taken already: swiglu-1"),
+        ("swiglu-1", "a study is already called swiglu-1"),
+        ("taken", "a study is already called taken: swiglu-1"),
         ("rope", "rope names something else here"),
         ("sweep-1", "sweep-1 names something else here"),
         ("two words", "'two words' is not a name"),

@@ -167,7 +167,7 @@ def test_a_second_try_takes_the_place_of_a_run_that_crashed(tmp_path: Path) -> N
             shutil.rmtree(run)
     words = ["judge", "runs", "--arm-key", "optimizer.name", "--baseline", "base"]
     told = " ".join(q1lab(*words).stdout.split())
-    assert "new, seed 2, is there twice: one is not used (no end on record" in told
+    assert "new, seed 2, appears twice: one is not used (no end on record" in told
     check_difference(judged(*words[1:]))
 
 
@@ -572,7 +572,7 @@ def test_the_exit_status_says_whether_the_verdict_is_the_expected_one(tmp_path: 
     q1lab("judge", *GLOBS, "--expect", "helps")
     q1lab("judge", *GLOBS, "--expect", "hurts", "--expect", "helps")
     other = q1lab("judge", *GLOBS, "--expect", "hurts", code=1)
-    assert other.stderr == "q1lab: expected hurts, and got HELPS\n"
+    assert other.stderr == "q1lab: expected hurts, but got HELPS\n"
     assert "HELPS   new − base" in other.stdout
     q1lab("judge", *GLOBS, "--json", "--expect", "cannot-tell", code=1)
     two = ["--baseline", "1,2", "--modified", "3,4"]

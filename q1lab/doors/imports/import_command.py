@@ -72,9 +72,9 @@ def import_(
     """Take in runs that were trained elsewhere, make a study of them, and compare.
 
     It is `q1lab judge --keep`: the same sources, options and verdict. It also takes a whole study
-    (a folder or an archive), a folder of events, and a project of W&B. Of these two, arms come from
-    `cfg` and seeds from `seed` in the config, or from the keys of --arm-key and --seed-key, and
-    runs whose data, config or length differ are refused.
+    (a folder or an archive), a folder of events, and a project of W&B. In the last two, arms come
+    from `cfg` and seeds from `seed` in the config, or from the keys of --arm-key and --seed-key,
+    and runs whose data, config or length differ are refused.
     """
     return keep_sources(sources, table_options(**named), allow, group, as_json=as_json)
 
@@ -89,7 +89,7 @@ def keep_sources(
 ) -> int:
     """Make studies of the runs in the sources, and print their comparison."""
     if not sources and not options.arms:
-        raise Problem("nothing to take in", next="give a SOURCE, or --arm NAME=PATTERN")
+        raise Problem("nothing to import", next="give a SOURCE, or --arm NAME=PATTERN")
     alone = sources[0] if len(sources) == 1 and not options.arms else ""
     if alone.startswith(WANDB_PREFIX):
         project = alone.removeprefix(WANDB_PREFIX)

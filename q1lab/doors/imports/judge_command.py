@@ -63,10 +63,10 @@ def judge(
     trainer_state.json, Lightning's metrics.csv, JSON lines, a JSON file of one run's numbers, and
     printed lines with NAME=NUMBER or a pattern. A dash is standard input.
 
-    The arm of a log is that of --arm or --arm-key, else told by its settings or its name, and
-    printed; its seed likewise. Arms are compared seed by seed if both have the same seeds, else as
-    two groups. Several arms are ranked in one table, and their comparisons with the baseline share
-    5%. It trains nothing, and keeps nothing without --keep.
+    The arm of a log is the one that --arm or --arm-key gives it; without these it is guessed from
+    the log's settings or name, and printed. So is its seed. Arms are compared seed by seed if both
+    have the same seeds, else as two groups. Several arms are ranked in one table, and share the 5%
+    of false claims. It trains nothing, and keeps nothing without --keep.
     """
     options = table_options(**named)
     if against is not None:
@@ -135,7 +135,9 @@ def _judge_sample(
     if not math.isfinite(against):
         raise Problem("--against is not a finite number")
     if keep:
-        raise Problem("--keep makes a study of two arms; one against a number is judged only")
+        raise Problem(
+            "--keep makes a study of two arms; one arm against a number can only be judged"
+        )
     if sources or options.arms:
         from q1lab.tables.sources import found_in_sources
 
@@ -167,7 +169,7 @@ def _status(verdicts: Sequence[str], expect: Sequence[str]) -> int:
     if not expect or not others:
         return OK
     shown = ", ".join(dict.fromkeys(verdict.upper() for verdict in others))
-    click.echo(f"q1lab: expected {' or '.join(expect)}, and got {shown}", err=True)
+    click.echo(f"q1lab: expected {' or '.join(expect)}, but got {shown}", err=True)
     return UNFINISHED if "no verdict" in others else FAILED
 
 

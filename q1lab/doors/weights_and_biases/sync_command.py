@@ -39,12 +39,12 @@ Examples:
 @click.option(
     "--show",
     is_flag=True,
-    help="Upload nothing: list the runs of STUDY (or of a modification's study) as their page at "
-    "W&B does, and say where that page is.",
+    help="Upload nothing: list the runs of STUDY (or of a modification's study) as their W&B "
+    "page does, and say where that page is.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def sync(study: str | None, fresh: bool, show: bool, as_json: bool) -> int:
-    """Upload STUDY to W&B (default: every study that is not off).
+    """Upload STUDY to W&B (default: all but those with W&B off).
 
     A study is done when each of its runs is confirmed: `wandb sync` succeeded and left its marker.
     Partly uploaded runs and broken folders are made again from the events. The exit

@@ -53,7 +53,7 @@ Examples:
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write the table, too: a .csv or .html file; repeatable.",
+    help="Also write the table to a .csv or .html file; repeatable.",
 )
 @click.option(
     "--handout",
@@ -74,7 +74,7 @@ def class_(
     force: bool,
     as_json: bool,
 ) -> int:
-    """One table of what a class hands in: who, checks, verified, the verdict, and why not.
+    """Make one table of what a class hands in: who, checks, verified, the verdict, and why not.
 
     FOLDER holds an entry for each person: a folder with archives, kept studies or model files, or
     one such file. Each study is verified, and judged at the level of its own history. Studies of

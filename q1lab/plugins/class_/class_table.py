@@ -27,8 +27,8 @@ WHY = "Why not, and what to look at"
 MOST_CHARACTERS = 600
 """Characters of a sentence in the text; the page and the CSV have all."""
 NO_GIT = (
-    "Earlier looks can't be seen where no commit holds a study: its declarations are then all that "
-    "its giver shows. Of these hand-ins that is so for {}."
+    "If no commit holds a study, its earlier looks can't be seen: only the declarations that its "
+    "giver shows are known. That is so for {} studies."
 )
 
 

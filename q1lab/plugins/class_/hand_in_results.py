@@ -338,7 +338,7 @@ def _ask(command: str, arguments: list[str], seconds: int) -> tuple[int, dict[st
     except (ValueError, RecursionError):
         return -1, {}, f"`q1lab {command}` ended with status {child.returncode} and said nothing"
     if not isinstance(report, dict):
-        return -1, {}, f"`q1lab {command}` said something else"
+        return -1, {}, f"`q1lab {command}` did not print a JSON object"
     return child.returncode, report, _message(report)
 
 

@@ -29,10 +29,10 @@ def read_names(file: Path) -> list[str]:
     names = [name for line in text.splitlines() if (name := " ".join(printable(line).split()))]
     if not 0 < len(names) <= MOST_NAMES:
         raise Problem(
-            f"{file} has {len(names):,} names", next=f"1 to {MOST_NAMES:,} fit, one a line"
+            f"{file} has {len(names):,} names", next=f"give 1 to {MOST_NAMES:,}, one a line"
         )
     if twice := [name for name, count in Counter(names).items() if count > 1]:
-        raise Problem(f"{file}: {twice[0]!r} is there twice", next="tell them apart")
+        raise Problem(f"{file}: {twice[0]!r} is there twice", next="make the names differ")
     return names
 
 

@@ -27,13 +27,13 @@ Examples:
   q1lab demo --full
   q1lab demo | less"""
 )
-@click.option("--full", is_flag=True, help="Print the whole verdict below: figure, seeds, scope.")
+@click.option("--full", is_flag=True, help="Then print the whole verdict: figure, seeds, scope.")
 def demo(full: bool) -> int:
     """Watch a first verdict come, in about a minute.
 
     Eight trainings of a small transformer and eight with a squared ReLU, which ship with q1lab, are
-    replayed at speed, and judged as they come. You are asked first what you expect. Any key goes
-    on, Esc leaves. Without a terminal it is plain text, without a question.
+    replayed at speed, and judged as they come. You are asked first what you expect. Any key
+    moves on; Esc leaves. Without a terminal, it prints plain text and asks nothing.
 
     It trains nothing and keeps nothing: no study, no line in your journal, no file.
     """

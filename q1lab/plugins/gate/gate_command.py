@@ -73,7 +73,9 @@ def gate(
     )
     assert loop is not None
     if not loop.metric:
-        raise Problem("a gate takes no first look: ", next="say which number counts, with --metric")
+        raise Problem(
+            "a gate does not guess the metric: ", next="say which number counts, with --metric"
+        )
     names = [name for name in loops.parse_arms(typed_command.arms) if name in loop.arms[1]]
     if len(names) != 1:
         raise Problem(f"a gate takes one proposal (--arm), not {', '.join(names) or 'none'}")

@@ -35,7 +35,7 @@ function end() {
 function copy() {
   at("line").select();
   const said = (words) => () => (at("copied").textContent = words);
-  const byHand = said("It is marked: copy it with your browser's own key.");
+  const byHand = said("The line is selected: copy it with your browser.");
   if (navigator.clipboard) navigator.clipboard.writeText(at("line").value).then(said("Copied."), byHand);
   else if (document.execCommand?.("copy")) said("Copied.")();
   else byHand();

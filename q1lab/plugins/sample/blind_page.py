@@ -1,4 +1,4 @@
-"""A blind test as one HTML page that can be sent round: pairs of passages, a score, a line to copy.
+"""A blind test as one HTML page for others: pairs of passages, a score, a line to copy.
 
 Nothing is loaded and nothing is sent. All results are in the page, worded as the terminal's blind
 test words them; the script only counts.
@@ -55,7 +55,7 @@ def blind_page(study: Study, test: BlindTest, losses: tuple[float, float] | None
     data = f"{page}\n".encode()
     if len(data) > MOST_BYTES:
         raise Problem(
-            f"the page has {len(data) // 1000:,} kB, and may have {MOST_BYTES // 1000}",
+            f"the page would be {len(data) // 1000:,} kB; the most is {MOST_BYTES // 1000:,} kB",
             FAILED,
             next="shorter passages (--tokens) make it smaller",
         )

@@ -62,7 +62,7 @@ Examples:
     "page",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="With --blind: write another 20 pairs as one page to send round; it keeps no answers.",
+    help="With --blind: write another 20 pairs as one page for others; it keeps no answers.",
 )
 @force_option
 @click.option(
@@ -201,7 +201,7 @@ def write_pairs(
 
     if study.is_floor:
         raise Problem(
-            f"both arms of {study.id} are the same model: there is no modified one to tell",
+            f"both arms of {study.id} are the same model, so there is nothing to tell apart",
             next="a blind test takes a study of a modification",
         )
     seed = passages.choose_seed(study, seed)

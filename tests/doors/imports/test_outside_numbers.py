@@ -99,7 +99,7 @@ def test_a_crashed_run_that_was_trained_again_counts_once_and_is_said(capsys: Ou
     for command in ("judge", "import"):
         short = said(capsys, command, "--baseline", "adamw", text=text)
         assert "NO VERDICT" not in short
-        assert "note: lion, seed 3, is there twice: one is not used (crashed)" in short
+        assert "note: lion, seed 3, appears twice: one is not used (crashed)" in short
 
 
 def test_a_column_of_states_may_say_diverged(capsys: Out) -> None:

@@ -223,7 +223,7 @@ def test_what_can_be_no_page_is_one_line(
     long = same.replace("['a']*n", "[str(k) * 9000 for k in range(n)]")
     arms = answer.replace("{a: t for", "{a: [a + x for x in t] for")
     monkeypatch.setenv("Q1LAB_SAMPLER", f'{sys.executable} -c "{long}; {arms}"')
-    assert "may have 200" in refusal(*blind, str(tmp_path / "long.html"), code=1)
+    assert "the most is 200 kB" in refusal(*blind, str(tmp_path / "long.html"), code=1)
     for seed in study.seeds:
         study.files.run(f"modified-seed{seed}").model.unlink()
     assert "prune --models" in refusal(*blind, str(tmp_path / "other.html"))
