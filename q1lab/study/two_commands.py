@@ -77,7 +77,7 @@ def _words(text: str) -> list[str]:
     if shell := next((word for word in words if SHELL_WORD.fullmatch(word)), ""):
         raise Problem(
             f"{shell!r} is for a shell, and a command starts without one: ",
-            next=f"write bash -c {shlex.quote(text)}, and the other one so, too",
+            next=f"write bash -c {shlex.quote(text)}, and the other command the same way",
         )
     return words
 

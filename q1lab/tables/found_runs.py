@@ -214,8 +214,8 @@ def _arms_compared(names: list[str], options: TableOptions, file: str) -> tuple[
     candidates = [arm for arm in names if arm != baseline]
     if len(candidates) > MOST_MEMBERS:
         raise Problem(
-            f"{file}: {len(candidates):,} arms besides {baseline}, and one level is shared by "
-            f"{MOST_MEMBERS} at most",
+            f"{file}: {len(candidates):,} arms besides {baseline}, and at most {MOST_MEMBERS} "
+            "can share one level",
             next="leave only the rows of arms that you meant to compare",
         )
     return baseline, candidates
@@ -244,7 +244,7 @@ def named_metric(name: str, better: str | None) -> Metric:
     direction = better or next(iter(directions), None)
     if direction is None:
         raise Problem(
-            f"{printable(name)}: whether lower or higher is better can't be told by its name",
+            f"{printable(name)}: whether lower or higher is better can't be told from its name",
             next="add --better lower, or --better higher",
         )
     return Metric(printable(name)[:100], "", direction)

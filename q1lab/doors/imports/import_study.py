@@ -102,8 +102,8 @@ def group_arms(
         return [group_runs(runs, baseline=baseline, **how)], ()
     if len(others) > MOST_MEMBERS:
         raise Problem(
-            f"{len(others):,} cfgs besides {chosen}, and one level is shared by {MOST_MEMBERS} at "
-            "most",
+            f"{len(others):,} cfgs besides {chosen}, and at most {MOST_MEMBERS} can share one "
+            "level",
             next="choose runs with --group",
         )
     if modified is not None and modified not in others:
