@@ -51,7 +51,7 @@ ROOMS: dict[str, tuple[int, str]] = {
     "study": (34_050, ONE_SIDED),
     "tables": (18_200, JUDGE),
     "trainers": (3_100, ONE_SIDED),
-    "tui": (76_900, ONE_SIDED),
+    "tui": (77_100, ONE_SIDED),
     "verdict": (12_750, "Lab, Results and Verdict show the blocks that the terminal prints"),
     "week": (34_000, "The check screen of the app shows what fails first"),
 }

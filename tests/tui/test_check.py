@@ -425,6 +425,26 @@ async def test_a_missing_file_is_offered_with_the_ways_to_make_it(tmp_path: Path
         await until(pilot, lambda: "do it" not in words(app).splitlines()[-1])
 
 
+async def test_a_file_made_in_a_new_repository_is_checked_there(tmp_path: Path) -> None:
+    """The first check of the week may come before the repository: the app looks where it was
+    started, until `q1lab new` has made the repository that the learner named."""
+
+    def sound(file: Path, for_: str | None, **options: Any) -> CheckReport:
+        return CheckReport(str(file), "baseline", True, ())
+
+    new = tmp_path / "transformer-from-scratch"
+    app = prepared(config=Config(repo=new))
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = CheckScreen("model.py", "baseline", None, sound)
+        await app.push_screen(screen)
+        await until(pilot, lambda: "q1lab new --baseline" in words(app))
+        new.mkdir()
+        model_file.new_baseline(new)
+        await until(pilot, lambda: screen.report is not None, words(app))
+        assert screen.report is not None
+        assert screen.report.file == str(new / "model.py")
+
+
 async def test_failures_that_follow_from_another_are_one_line_on_the_screen(repo: Path) -> None:
     def run(file: Path, for_: str | None, **_: Any) -> CheckReport:
         first = CheckResult("causality", False, "no leak", "logits moved", "it cheats", 0.1)

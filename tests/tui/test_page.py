@@ -4,6 +4,7 @@ does the one next thing."""
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from q1lab.tui.widgets.part_line import PartLine
 from q1lab.tui.widgets.week_tree import BAR_CELLS, minutes_words, steps_bar
 from q1lab.week import progress
 from q1lab.week.progress import StepCount
-from q1lab.week.syllabus import Week
+from q1lab.week.syllabus import Text, Week
 from tests.kit import small_weeks
 from tests.kit.lab_home import words
 from tests.kit.tui_home import running, settled, until
@@ -167,12 +168,37 @@ async def test_from_the_row_that_finished_a_step_enter_goes_on() -> None:
             await settled(pilot)
         assert isinstance(reader.piece, ActionPiece)
         await until(pilot, lambda: "⏎ go on" in foot(app) or "⏎ read on" in foot(app))
+        assert "⏎ go on" in next(line for line in words(app).splitlines() if "▸" in line)
         await pilot.press("enter")
         await settled(pilot)
         assert len(app.screen_stack) == 1
         assert reader.step is None or reader.step.id != "a1-data"
         reader._go(next(p for p in reader.pieces if isinstance(p, ActionPiece)))
         assert not reader.goes_on or not reader.on_screen  # a row one walks to starts again
+
+
+async def test_from_the_row_that_changed_the_page_s_words_enter_goes_on() -> None:
+    """The page names the text that was chosen: it is laid out anew once the row has run."""
+    async with running(size=(80, 24)) as (app, pilot):
+        reader = await to(pilot, "a1", "a1-data")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(reader.piece, ActionPiece))
+        before = reader.piece
+        assert before is not None
+        assert reader.page is not None
+        reader.start()
+        label = app.week.label
+        app.store_thread.submit(lambda store: progress.tick_step(store, label, "a1-data", True))
+        await until(pilot, lambda: "⏎ go on" in foot(app) or "⏎ read on" in foot(app))
+        first, *rest = reader.page.blocks
+        assert isinstance(first, Text)
+        named = replace(first, markdown=f"{first.markdown} It is Python's own source text.")
+        reader.fill(replace(reader.page, blocks=(named, *rest)), app.snapshot.progress)
+        await settled(pilot)
+        assert reader.piece is not before
+        assert reader.goes_on
+        assert reader.piece is not None
+        assert reader.piece.enter == "go on"
 
 
 async def test_enter_twice_does_a_step_once() -> None:

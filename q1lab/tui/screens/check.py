@@ -200,7 +200,6 @@ class CheckScreen(FullScreen[None]):
                 yield PageReader(folds_finished=False)  # here it is for reading alone
 
     def on_mount(self) -> None:
-        self.path = editing.learner_folder(self.q1) / self.file
         self.query_one("#check-scroll").focus()
         self.action_again()
         self.set_interval(POLL, self.poll)
@@ -210,9 +209,14 @@ class CheckScreen(FullScreen[None]):
 
     # ── the file, and a round of checks
 
+    def _place(self) -> Path:
+        """The file's path now: `q1lab new` may have made the learner's repository since."""
+        return editing.learner_folder(self.q1) / self.file
+
     def poll(self) -> None:
-        """Start a round if the file has changed since the last one: saved, deleted or restored."""
-        if file_stamp(self.path)[0] != self._checked_stamp:
+        """Start a round if the file has changed since the last one: saved, deleted or restored, or
+        made in a repository that was not there."""
+        if file_stamp(self._place())[0] != self._checked_stamp:
             self.action_again()
 
     def action_again(self) -> None:
@@ -220,6 +224,7 @@ class CheckScreen(FullScreen[None]):
         self._cancelled.set()
         self.report = None
         self.results.begin()
+        self.path = self._place()
         self._checked_stamp, missing = file_stamp(self.path)
         is_there = self._checked_stamp is not None
         ways = [f"\n{' '.join(way.command)}\n  {way.purpose}" for way in self._ways()]

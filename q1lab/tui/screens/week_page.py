@@ -199,7 +199,7 @@ class WeekScreen(MainScreen):
         elif self.reader.folded:
             self.reader.unfold_run()
         elif isinstance(row, Action):
-            self.reader.started = piece
+            self.reader.start()
             step_actions.start_action(self.q1, row, self.step)
         elif isinstance(row, Step) and not self._open_form(row):
             if len(row.actions) > 1:  # the learner chooses one

@@ -311,15 +311,22 @@ class ActionPiece(Piece):
     def __init__(self, action: Action) -> None:
         super().__init__()
         self.action = action
+        self._goes_on = False
 
     def show(self, action: Action) -> None:
         if action != self.action:
             self.action = action
             self.changed()
 
+    def go_on(self, goes_on: bool) -> None:
+        """Say that Enter goes on from here, as the row was started and its step is done; or not."""
+        if goes_on != self._goes_on:
+            self._goes_on = goes_on
+            self.changed()
+
     @property
     def enter(self) -> str:
-        return STARTS.get(self.action.kind, "do it")
+        return "go on" if self._goes_on else STARTS.get(self.action.kind, "do it")
 
     @property
     def enter_words(self) -> str:

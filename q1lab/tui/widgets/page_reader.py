@@ -95,6 +95,7 @@ class PageReader(VerticalScroll):
         )
         if self.page is None or page.id != self.page.id:
             self._unfolded.clear()
+        was_started = position is not None and self.started is self.piece
         self.page = page
         for old in self.query(Piece):
             old.display = False
@@ -102,6 +103,8 @@ class PageReader(VerticalScroll):
         self.pieces = pieces_of(page, progress.records, following)
         step_id, row = (at, 0) if position is None else position[:2]
         self._place(step_id, row)
+        self.started = self.piece if was_started else None
+        self._name_started()
         self._lock_folds()
         if self.is_attached:
             self.mount(*self.pieces)
@@ -148,6 +151,18 @@ class PageReader(VerticalScroll):
         if any(not self._progress.of(step.id).done for step in self._folded_steps):
             self._fold_runs()
         self._lock_folds()
+        self._name_started()
+
+    def start(self) -> None:
+        """Note that the row under the cursor was started: once its step is done, Enter goes on."""
+        self.started = self.piece
+        self._name_started()
+
+    def _name_started(self) -> None:
+        """Have the started row say what Enter does there."""
+        if isinstance(self.started, ActionPiece) and self.started is self.piece:
+            step = self.step
+            self.started.go_on(step is not None and self._progress.of(step.id).done)
 
     def _lock_folds(self) -> None:
         """Lock folds whose step is not done yet, and unlock the others."""
@@ -335,6 +350,8 @@ class PageReader(VerticalScroll):
             for each in (before, piece):
                 if each is not None:
                     self.started = None
+                    if isinstance(each, ActionPiece):
+                        each.go_on(False)
                     each.set_class(each is piece, "-here")
                     each.changed()
             self.call_after_refresh(self._note_spot)
