@@ -123,8 +123,7 @@ class Q1Lab(TimerApp):
         if not self.setup.starts_in_lab:
             self._welcome()
         elif self.config.week:
-            put_away = "`q1lab config week off` puts it away"
-            self.notify(f"The week is one key away: 1. {put_away}.", markup=False)
+            self.notify("Press 1 for the week; `q1lab config week off` hides it.", markup=False)
         try:
             source = self.config.sources.get("theme", "theme")
             theme.check_theme_name(self.config.theme, source.rpartition("/")[2])
@@ -230,10 +229,10 @@ class Q1Lab(TimerApp):
         if getattr(self.screen, "is_form", False):  # leaving it saves a draft first
             self.action_leave()
             return
-        ends = [f"{name} is a draft, and it is lost." for name in self.drafts]
+        ends = [f"The draft of {name} is lost." for name in self.drafts]
         part = self.time.keeps_time and self._part(self.timed_part)
         if part:
-            ends.insert(0, f"The timer of {part_name(part)} runs, and it stops.")
+            ends.insert(0, f"The timer of {part_name(part)} is running, and stops.")
         if not ends:
             self.exit()
             return

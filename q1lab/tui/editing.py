@@ -67,9 +67,7 @@ def edit_file(app: Q1Lab, file: Path) -> int | None:
         with app.suspend():
             return subprocess.run(argv, check=False).returncode
     except SuspendNotSupported:
-        app.notify(
-            "An editor can't open from here: there is no terminal of its own.", severity="warning"
-        )
+        app.notify("No editor can open here: q1lab has no terminal of its own.", severity="warning")
     except OSError as error:
         app.show_error(
             f"cannot start {argv[0]!r}: {error.strerror}; set EDITOR to your editor's command"

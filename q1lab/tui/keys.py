@@ -46,26 +46,26 @@ CORE_KEYS: dict[str, Key] = {
     "app.progress": Key("4", "app.go('progress')", "progress", "Go to KPIs, papers and artifacts"),
     "app.timer": Key("T", "app.timer", "timer", "Start or pause the timer of the part"),
     "app.help": Key("question_mark,f1", "app.help", "help", "All keys of this screen", True),
-    "app.quit": Key("q", "app.leave", "leave", "Leave what is open; on a page, q1lab"),
+    "app.quit": Key("q", "app.leave", "leave", "Close what is open; on a page, leave q1lab"),
     # study
     "study.enter": Key(
         "enter", "enter", "do it", "Do the row under the cursor; from a finished one, go on", True
     ),
-    "study.tick": Key("space", "tick", "tick", "Tick the step, or take the tick away", True),
+    "study.tick": Key("space", "tick", "tick", "Tick the step, or untick it", True),
     "study.down": Key("j", "move(1)", "step", "Go to the next step or row", True, "j/k"),
-    "study.up": Key("k", "move(-1)", "step back", "Go to the step or row before"),
+    "study.up": Key("k", "move(-1)", "step back", "Go to the previous step or row"),
     "study.zen": Key(
         "z", "zen", "reading mode", "Give the whole screen to the text, and back", True
     ),
     "study.week": Key("t", "week", "week", "Show or hide the week's pages", True),
     "study.write": Key("e", "edit_step", "edit", "Write the step's answer; open its form"),
     "study.editor": Key("E", "editor", "in $EDITOR", "Write the answer in your own editor"),
-    "study.act": Key("r", "act", "run", "Start what the row carries: a study, a check …"),
+    "study.act": Key("r", "act", "run", "Run the row: a study, a check …"),
     "study.hint": Key("h", "hint", "hints", "Choose a hint for the modification"),
     "study.link": Key("l", "link", "link", "Open a link of the text, such as the paper"),
     "study.unfold": Key("f", "unfold", "unfold", "Open or fold all answers of the page"),
     "study.next": Key("n,right_square_bracket", "next(1)", "next", "Go to the next page"),
-    "study.back": Key("p,left_square_bracket", "next(-1)", "previous", "Go to the page before"),
+    "study.back": Key("p,left_square_bracket", "next(-1)", "previous", "Go to the previous page"),
     "study.open": Key("u", "first_unfinished", "unfinished", "Go to the first unfinished step"),
     "study.timer": Key("T", "timer", "timer", "Start the timer for this part, or pause it"),
     "study.yes": Key("y", "yes", "yes", "Start the timer that is offered"),
@@ -89,8 +89,8 @@ CORE_KEYS: dict[str, Key] = {
     "lab.next": Key("n,right_square_bracket", "next(1)", "next", "Go to the next older study"),
     "lab.back": Key("p,left_square_bracket", "next(-1)", "previous", "Go to the next newer study"),
     "lab.metric": Key("m", "metric", "next number", "Chart the next number that the runs report"),
-    "lab.zoom_in": Key("plus,equals_sign", "zoom(1.5)", "zoom in", "Show less of the iters"),
-    "lab.zoom_out": Key("minus", "zoom(0.6667)", "zoom out", "Show more of the iters"),
+    "lab.zoom_in": Key("plus,equals_sign", "zoom(1.5)", "zoom in", "Show fewer iters"),
+    "lab.zoom_out": Key("minus", "zoom(0.6667)", "zoom out", "Show more iters"),
     "lab.pan_back": Key(
         "comma,less_than_sign", "pan(-0.25)", "earlier", "Move the chart to earlier iters"
     ),
@@ -106,9 +106,7 @@ CORE_KEYS: dict[str, Key] = {
     ),
     # results
     "results.open": Key("enter", "open_in_lab", "open", "Open the study in the lab", True),
-    "results.mark": Key(
-        "space", "mark", "compare", "Put the study beside the other marked ones", True
-    ),
+    "results.mark": Key("space", "mark", "compare", "Mark the study, to compare marked ones", True),
     "results.verdict": Key(
         "v", "verdict", "verdict", "The whole comparison in words and bars", True
     ),
@@ -116,15 +114,13 @@ CORE_KEYS: dict[str, Key] = {
         "o", "export", "export", "Write results into a file: JSON, CSV, SVG, PNG", True
     ),
     "results.filter": Key("slash", "filter", "find", "Show only studies with these words"),
-    "results.all": Key("escape", "all", "back", "Leave the filter, and take all marks away", True),
+    "results.all": Key("escape", "all", "back", "Clear the filter and all marks", True),
     "results.label": Key("e", "label", "edit", "Write tags and a note on the study", True),
-    "results.delete": Key("delete", "delete", "remove", "Delete the study, after a look at it"),
+    "results.delete": Key("delete", "delete", "remove", "Delete the study, once you confirm it"),
     # progress
     "progress.edit": Key("e,enter", "edit", "edit", "Change the value under the cursor", True),
-    "progress.add": Key("a", "add", "add", "Add a paper, an artifact, or where the post is", True),
-    "progress.tick": Key(
-        "space", "mark", "tick", "Tick the statement, or take the tick away", True
-    ),
+    "progress.add": Key("a", "add", "add", "Add a paper, an artifact, or the post's address", True),
+    "progress.tick": Key("space", "mark", "tick", "Tick the statement, or untick it", True),
     "progress.copy": Key("c", "copy", "copy", "Copy the progress card as text"),
     "progress.remove": Key("delete", "remove", "remove", "Remove the artifact under the cursor"),
     # the check pane
@@ -141,12 +137,12 @@ CORE_KEYS: dict[str, Key] = {
     ),
     "check.back": Key("escape", "back", "back", "Go back", True),
     # a new study
-    "launch.start": Key("ctrl+s", "start", "start", "Start the study as it is planned", True),
-    "launch.how": Key("ctrl+n", "how", "how", "Go to how it trains: data, device, dtype …", True),
+    "launch.start": Key("ctrl+s", "start", "start", "Start the study as planned", True),
+    "launch.how": Key("ctrl+n", "how", "how", "Choose how it trains: data, device, dtype …", True),
     "launch.reference": Key(
         "ctrl+o", "reference", "reference", "Show the diff of q1lab's own implementation", True
     ),
-    "launch.back": Key("escape", "back", "back", "Go back; what was typed is a draft", True),
+    "launch.back": Key("escape", "back", "back", "Go back, and keep a draft", True),
     # the comparison
     "verdict.export": Key(
         "o", "export", "export", "Write the chart or the numbers into a file", True
@@ -160,7 +156,7 @@ CORE_KEYS: dict[str, Key] = {
     # a run's log
     "log.top": Key("home", "top", "top", "Go to the log's beginning", True),
     "log.bottom": Key("end", "bottom", "follow", "Go to the log's end, and follow it", True),
-    "log.copy": Key("c", "copy", "copy", "Copy where the log lies", True),
+    "log.copy": Key("c", "copy", "copy", "Copy the log's path", True),
     "log.back": Key("escape", "back", "back", "Go back", True),
 }
 NAMES = {

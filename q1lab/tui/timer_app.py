@@ -148,7 +148,7 @@ class TimerApp(BaseApp):
         )
         other = self._part(clock.part) if clock.running else None
         asks = (
-            f"The timer of {part_name(other)} waits. Count for {part_name(part)} from now on?"
+            f"The timer of {part_name(other)} is paused. Time {part_name(part)} from now on?"
             if other
             else f"Start the timer for {part_name(part)}?"
         )
@@ -164,7 +164,7 @@ class TimerApp(BaseApp):
         if not self.time.keeps_time:
             self.time.restore(self.snapshot.progress.settings.get("clock"))
         if not self.time.keeps_time:
-            self.notify("Another q1lab window keeps the time.", severity="warning")
+            self.notify("The timer runs in another q1lab window.", severity="warning")
             return
         if self.time.clock.question is not None:
             self.ask_time()

@@ -302,7 +302,7 @@ def test_one_mistake_is_one_report_and_one_line_about_the_rest(tmp_path: Path) -
     red = [line for line in run.output.splitlines() if line.startswith("✗")]
     assert len(red) == 2
     assert red[0] == "✗ causality"
-    assert red[1].startswith("✗ 2 more checks fail, as a rule for the same reason: attention, con")
+    assert red[1].startswith("✗ 2 more checks fail, usually for the same reason: attention, con")
     assert "1 of 14 checks failed, and 2 more for the same reason" in run.output
     with pytest.raises(Problem, match=r"fails 1 of 14 checks \(causality\)"):
         own_loop_draft.check_model_file(variants.find_variant(str(path)))
@@ -406,7 +406,7 @@ def test_a_check_that_runs_out_of_time_is_not_judged(tmp_path: Path) -> None:
 
 def test_a_file_that_waits_comes_to_an_end(tmp_path: Path) -> None:
     path = write(tmp_path, "import time\ntime.sleep(1000)\n")
-    said(run_checks(path, limits=CheckLimits(seconds=5)), "no end after 5 s")
+    said(run_checks(path, limits=CheckLimits(seconds=5)), "it did not end within 5 s")
 
 
 ENDLESS = "        while True:\n            pass\n"

@@ -462,7 +462,7 @@ async def test_failures_that_follow_from_another_are_one_line_on_the_screen(repo
         await until(pilot, lambda: screen.report is not None)
         seen = words(app_)
         assert "✗ causality" in seen
-        assert "✗ 2 more checks fail, as a rule for the" in seen
+        assert "✗ 2 more checks fail, usually for the" in seen
         assert "context, attention" in seen
         assert "an echo" not in seen
         assert "0 of 3" in seen

@@ -132,7 +132,7 @@ async def test_the_table_is_walked_and_filtered_and_a_heading_offers_nothing_to_
         assert table.has_focus
         await pilot.press("slash", *" zzz")
         assert table.studies == ()
-        await until(pilot, lambda: "No study has" in words(pilot.app))
+        await until(pilot, lambda: "No study matches" in words(pilot.app))
         await pilot.press("escape")
         assert len(table.studies) == 5
         assert not screen.query_one("#results-filter", Input).display

@@ -61,7 +61,7 @@ async def test_it_counts_for_a_part_while_that_part_is_open() -> None:
             await pilot.press("down")
         run_for(app, clocks, 2400)
         assert app.clock_line[0].startswith("A1 ‖ 13:59 left of 15")
-        assert "The timer of A1 waits. Count for A2 from now on?" in words(app)
+        assert "The timer of A1 is paused. Time A2 from now on?" in words(app)
         assert "▶" not in words(app), "the list of pages says what the clock says"
         study.open_page("a1")
         await pilot.pause()

@@ -125,7 +125,7 @@ class DemoScreen(FullScreen[tuple[Judgment | None]]):
             text = Text(sentence)
             text.highlight_words([word], style)
             yield text
-        yield Text("It goes on by itself; any key goes on now.", palette(self.app).muted)
+        yield Text("It goes on by itself; any key skips ahead.", palette(self.app).muted)
 
     def _replay(self) -> None:
         self.set_class(True, "-replays")

@@ -57,7 +57,7 @@ def explanations(shipped: ShippedRuns) -> tuple[str, ...]:
         "worse; so each model trains with "
         f"{len(shipped.study.seeds)} seeds, and the two runs of one seed are a pair.",
         "An interval holds the true differences that the pairs leave possible: it narrows as pairs "
-        "come, and once 0 lies outside it, luck alone is hardly the reason.",
+        "come, and once 0 lies outside it, luck alone hardly explains the difference.",
     )
 
 
@@ -67,9 +67,9 @@ def looks_sentence(shipped: ShippedRuns) -> str:
     level = shipped.study.design.level
     assert level is not None
     return (
-        f"From pair {first} on there is an interval after each pair. It is a {1 - level:.2%} "
-        f"interval: of a range of {first} to {most} pairs, all {most - first + 1} looks together "
-        "share the 5% of false claims."
+        f"From pair {first} on, each pair gives a {1 - level:.2%} interval: the "
+        f"{most - first + 1} looks (interim analyses) of a range of {first} to {most} pairs share "
+        "the 5% of false claims."
     )
 
 

@@ -133,7 +133,7 @@ def _fields(param: click.Parameter, label: str, value: str) -> Iterator[Field]:
         titles = param.type.titles
         choices = (*titles, ANOTHER)
         yield replace(field, choices=choices, titles=lambda choice: titles.get(choice, choice))
-        yield Field(OTHER, f"another {label}", hint="its name, when it is another")
+        yield Field(OTHER, f"another {label}", hint="its name, if it is not listed")
     elif isinstance(param, click.Option) and param.is_flag:
         yield replace(field, value=value or "no", choices=FLAG)
     else:
@@ -205,8 +205,8 @@ def open_prediction_form(app: Q1Lab, step: Step) -> None:
             initial |= {"direction": newest["direction"], "why": newest["reasoning"] or ""}
             if newest["locked"]:
                 about = (
-                    f"Locked on {newest['locked'][:10]} by {newest['locked_by']}. Keeping a change "
-                    "adds a dated amendment; studies that began keep the first one."
+                    f"Locked on {newest['locked'][:10]} by {newest['locked_by']}. A change "
+                    "is added as a dated amendment; started studies keep the first one."
                 )
         _ask(
             app,
@@ -236,7 +236,7 @@ PREDICTION = (
         titles=lambda way: WAYS[way],
     ),
     Field("size", "by (nats)", hint="such as 0.03"),
-    Field("matters", "too small to matter below (nats)", hint="such as 0.01"),
+    Field("matters", "smallest that matters (nats)", hint="such as 0.01"),
     Field("sure", "how sure of the direction, in %", hint="such as 70"),
     Field("why", "because", lines=True),
 )

@@ -77,7 +77,9 @@ def offer_hints(app: Q1Lab, variant: str | None, failing: Sequence[CheckResult] 
             )
             app.push_screen(HintScreen.of(hint, next(iter((*helped, *failing)), None)))
 
-        app.push_screen(PickScreen(f"Hints for {variant}: the week notes what you saw", rows), show)
+        app.push_screen(
+            PickScreen(f"Hints for {variant}: the week records what you saw", rows), show
+        )
 
     names = [check.name for check in failing]
     app.run_job(

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 SPOILER = """This is q1lab's own implementation.
 
-Its diff is the solution of the file that you write, so it is shown once that passes its checks. \
+Its diff gives away the solution, so it is shown once your own file passes its checks. \
 Ctrl+O shows it now."""
 
 PAUSE = 0.7

@@ -35,7 +35,7 @@ class PickScreen(Dialog[str | None]):
         title: str,
         rows: Sequence[tuple[str, VisualType]],
         first: str = "",
-        empty: str = "nothing has these words",
+        empty: str = "nothing matches",
         find: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()

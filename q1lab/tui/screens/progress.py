@@ -44,7 +44,7 @@ class ProgressScreen(MainScreen):
             with Vertical():
                 counted = "KPIs" if self.q1.week.course else "Counts"
                 yield TitledRows(
-                    f"{counted} against targets", "This week names no target.", id="kpis"
+                    f"{counted} against targets", "This week sets no target.", id="kpis"
                 )
                 yield TitledRows("The week: steps done, and minutes", "No part yet.", id="minutes")
             with Container(id="more-lists"):
@@ -133,8 +133,8 @@ class ProgressScreen(MainScreen):
             self.q1.store_thread.submit(lambda store: domain.tick_step(store, label, row.key, done))
         elif self.pane.id == "papers" and not row.key["done"]:
             self._ask(
-                f"Did you read {row.key['title']}? The log keeps the day.",
-                "It is read",
+                f"Did you read {row.key['title']}? The date is kept.",
+                "I read it",
                 lambda store: papers.finish_paper(store, str(row.key["id"])),
             )
 

@@ -48,7 +48,7 @@ class ResultsScreen(StudyActions):
             compact=True,
         )
         with Vertical(id="results-main"):
-            yield Static("No study has these words.", id="results-none", markup=False)
+            yield Static("No study matches.", id="results-none", markup=False)
             yield ResultsTable(id="results")
             yield Static(id="results-labels", markup=False)
             with Horizontal(id="results-low"):
@@ -200,7 +200,7 @@ class ResultsScreen(StudyActions):
                 "note",
                 "note",
                 row.note,
-                hint="what you want to remember of it",
+                hint="what you want to remember about it",
                 most=study_labels.LONGEST_NOTE,
             ),
         ]

@@ -63,7 +63,7 @@ class RunLogScreen(FullScreen[None]):
             log.write(text, scroll_end=follow)
             self.empty = False
         self._say(
-            "There is no log of this run. Its losses are in grid and chart."
+            "There is no log of this run. The grid and the chart have its losses."
             if self.run_view.state in ENDED
             else "Nothing printed yet. The first lines come when the training starts."
             if self.run_view.state is RunState.QUEUED

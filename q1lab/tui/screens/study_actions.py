@@ -64,7 +64,7 @@ class StudyActions(MainScreen):
         self.run_once(
             f"stop {name}",
             lambda: _planning().stop_study(name),
-            lambda _: self.show_message(f"{name} stopped; g in the lab goes on."),
+            lambda _: self.show_message(f"{name} stopped; g in the lab resumes it."),
         )
 
     def action_go_on(self) -> None:
@@ -95,7 +95,7 @@ class StudyActions(MainScreen):
         elif run.state is RunState.DIVERGED:
             self.show_message("A diverged run is a result. It stays, and the verdict says so.")
         else:
-            self.show_message(f"{run.name} is {run.state}; there is nothing to do again.")
+            self.show_message(f"{run.name} is {run.state}; there is nothing to run again.")
 
     def action_verdict(self) -> None:
         from q1lab.tui.screens.verdict import VerdictScreen

@@ -42,14 +42,14 @@ class TimerQuestionScreen(Dialog[TimerAnswer | None]):
         length = ("" if question.sure else "about ") + duration_words(question.seconds)
         if question.kind == "idle":
             self.heading = "Still working?"
-            self.text = f"The timer of {part} runs, and nothing was pressed for {length}."
+            self.text = f"The timer of {part} is running, but no key was pressed for {length}."
         else:
             self.heading = "The timer is paused"
             self.text = f"It was running for {part} when you left. You were away for {length}."
 
     def body(self) -> ComposeResult:
         yield Static(
-            f"{self.text}\nHow much of it did you work? What you don't count is not counted.",
+            f"{self.text}\nHow much of it did you work? Only that is counted.",
             markup=False,
         )
         with Horizontal(classes="field"):

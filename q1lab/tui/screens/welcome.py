@@ -196,7 +196,9 @@ class WelcomeScreen(Dialog[bool]):
             description, is_repository = describe_repository(text)
             if not is_repository and text != self.accepted:
                 self.accepted = text
-                self.query_one("#about", Static).update(f"{description} Begin again to take it.")
+                self.query_one("#about", Static).update(
+                    f"{description} Press Begin again to use it."
+                )
                 return
             if text:
                 folder = absolute_path(text)

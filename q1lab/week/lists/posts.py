@@ -113,7 +113,7 @@ def published_post(store: Store, week: str) -> dict[str, Any]:
     post = post_of_week(store, week)
     if post is None or not post["url"]:
         raise Problem(
-            "the canonical address comes first, which channels link to: ",
+            "first give the canonical address, which channels link to: ",
             next="`q1lab post publish URL`",
         )
     return post

@@ -59,7 +59,7 @@ def following_block(results: Iterable[CheckResult]) -> list[CheckBlock]:
     if not names:
         return []
     many = "1 more check fails" if len(names) == 1 else f"{len(names)} more checks fail"
-    words = f"{many}, as a rule for the same reason: {', '.join(names)}"
+    words = f"{many}, usually for the same reason: {', '.join(names)}"
     return [CheckBlock("✗", "bad", words=words)]
 
 

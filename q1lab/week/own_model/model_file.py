@@ -375,7 +375,7 @@ def _base_of(file: Path, marker: origin_line.Marker) -> bytes:
         assert parent is not None
     except Problem:
         raise Problem(
-            f"the text that {file.name} was made from ({marker.source}) is kept nowhere any more",
+            f"there is no copy of the text that {file.name} was made from ({marker.source})",
             next="name it with --base",
         ) from None
     return _read(parent.variant.path)

@@ -103,13 +103,13 @@ def parent_of(file: Path) -> Parent | None:
             change = "has changed" if now is not None else "is gone"
             source_name = "q1lab's baseline" if is_baseline else name
             raise Problem(
-                f"{source_name} {change} since {file.name} was made from it, and the text "
-                f"of then is kept nowhere: ",
+                f"{source_name} {change} since {file.name} was made from it, and there "
+                f"is no copy of the earlier text: ",
                 next="say what to compare with, --baseline FILE or --baseline baseline",
             )
         save_base(past)
     if is_baseline:
-        note = "q1lab's baseline is another one by now; compared with the one of then"
+        note = "q1lab's baseline has changed since; compared with the earlier one"
     elif now is None:
         note = f"{name} is gone; compared with what it was when {file.name} was made from it"
     else:

@@ -373,7 +373,7 @@ def _follow(
                 )
             for since, most in ((heard, limits.seconds), (began, limits.seconds_in_all)):
                 if now > since + most:
-                    return f"no end after {most:g} s, while {reading.step}"
+                    return f"it did not end within {most:g} s, while {reading.step}"
             if child.poll() is not None:
                 # a process that the file left behind may hold the pipes: half a second for what is
                 # in them

@@ -188,7 +188,7 @@ async def test_any_key_skips_ahead_and_no_guess_is_scored_where_none_was_made() 
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: app.screen.query(OptionList))
         await pilot.press("up", "enter")
-        await until(pilot, lambda: "any key goes on now" in words(app))
+        await until(pilot, lambda: "any key skips ahead" in words(app))
         await pilot.press("2")
         await until(pilot, lambda: not app.screen.query_one(LossChart).data.empty)
         await pilot.press("a")

@@ -242,10 +242,10 @@ def test_artifacts(store: Store) -> None:
 
 
 def test_canonical_first_then_each_channel_once(store: Store) -> None:
-    with pytest.raises(Problem, match="canonical address comes first"):
+    with pytest.raises(Problem, match="first give the canonical address"):
         posts.share_post(store, WEEK, "hn", "https://example.org/1")
     posts.save_post(store, WEEK, "A title", "/repo/post.md")
-    with pytest.raises(Problem, match="canonical address comes first"):
+    with pytest.raises(Problem, match="first give the canonical address"):
         posts.share_post(store, WEEK, "hn", "https://example.org/1")
     posts.publish_post(store, WEEK, "https://example.org/post")
     posts.share_post(store, WEEK, "Show HN", "https://example.org/1")

@@ -32,7 +32,7 @@ def test_what_fails_stands_first_and_what_follows_from_it_below() -> None:
         "    expected: as before",
         "    seen:     logits move",
         "    why:      it cheats",
-        "✗ 1 more check fails, as a rule for the same reason: context",
+        "✗ 1 more check fails, usually for the same reason: context",
         "! attention: not judged: no scores were seen",
         "✓ batch: rows agree",
     ]
@@ -41,7 +41,7 @@ def test_what_fails_stands_first_and_what_follows_from_it_below() -> None:
 def test_failures_that_follow_from_another_are_one_line() -> None:
     assert following_block([PASSED, FAILS]) == []
     several = plain(following_block([FAILS, ECHO, replace(ECHO, name="order")]))
-    assert several == ["✗ 2 more checks fail, as a rule for the same reason: context, order"]
+    assert several == ["✗ 2 more checks fail, usually for the same reason: context, order"]
 
 
 def test_a_width_breaks_lines_and_loses_no_word() -> None:

@@ -427,7 +427,7 @@ def test_merge_refuses_what_it_cannot_know(repo: Path) -> None:
     for base in (paths.home() / "bases").iterdir():
         base.unlink()
     (repo / "old.py").unlink()
-    assert "kept nowhere" in refused(merge, "gqa.py")
+    assert "there is no copy" in refused(merge, "gqa.py")
 
 
 def test_a_target_that_changes_meanwhile_is_left_alone(repo: Path) -> None:
