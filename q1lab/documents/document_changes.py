@@ -136,7 +136,7 @@ def _diff_of_files(files: Mapping[Path, bytes], root: Path) -> str:
     def shown(path: Path, data: bytes) -> str:
         name, old = str(path.relative_to(root)), read_document(path)
         if path.suffix == ".svg" and old is not None:
-            return "" if old == data else f"--- {name}\n+++ {name} (drawn anew)\n"
+            return "" if old == data else f"--- {name}\n+++ {name} (drawn again)\n"
         if old is None and path.name != kept_folder.PLAN_NAME:
             lines = plural(data.count(b"\n"), "line")
             note = {".py": ", the file as it trained", ".svg": ", a picture"}.get(path.suffix, "")

@@ -120,7 +120,7 @@ class AllowedDifferences(Note):
         return f"The runs were imported although they differ: {printable(', '.join(self.what))}."
 
     def short(self, j: Judgment) -> str:
-        return "The runs were taken in although their settings differ."
+        return "The runs were imported although their settings differ."
 
 
 @dataclass(frozen=True)

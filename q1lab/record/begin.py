@@ -80,7 +80,7 @@ def refuse_changed_plan(declared: Study, study: Study) -> None:
         raise Problem(
             f"{study.id}: its study.json was changed after it was declared ({', '.join(changed)})",
             FAILED,
-            next="put it back as it was, or ask anew with --fresh",
+            next="put it back as it was, or ask again with --fresh",
         )
 
 

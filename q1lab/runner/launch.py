@@ -183,7 +183,7 @@ def stop_study(study: Study, *, grace: float = GRACE) -> bool:
                     f"{study.id} was stopped, but a process that it started left its group and "
                     "lives on",
                     FAILED,
-                    next="end it by hand, or start anew with --fresh",
+                    next="end it by hand, or start again with --fresh",
                 )
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)

@@ -553,7 +553,7 @@ def test_keep_makes_the_study_that_import_makes(tmp_path: Path) -> None:
     write_logs(tmp_path)
     kept = q1lab("judge", *GLOBS, "--keep").stdout
     assert kept.startswith("Read: 6 runs, no seeds, metric val_loss.")
-    assert "new-1: 6 runs taken in from 6 files" in kept
+    assert "new-1: 6 runs imported from 6 files" in kept
     assert "HELPS   new − base = −0.097" in kept
     study = studies.load("new-1")
     events = study.files.run(study.runs[0].name).events.read_text()
@@ -563,7 +563,7 @@ def test_keep_makes_the_study_that_import_makes(tmp_path: Path) -> None:
     offline = q1lab(
         "import", str(RECORDS / "offline"), "--arm-key", "optimizer.name", "--baseline", "base"
     )
-    assert "new-2: 6 runs taken in" in offline.stdout
+    assert "new-2: 6 runs imported" in offline.stdout
     assert len([*paths.studies_dir().iterdir()]) == 2
 
 

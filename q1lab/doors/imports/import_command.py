@@ -106,8 +106,8 @@ def keep_sources(
             "not refused",
             next="leave --allow out",
         )
-    taken_in = _take_in_sources(sources, options, quiet=as_json)
-    return _print_taken(taken_in, as_json=as_json)
+    imported = _take_in_sources(sources, options, quiet=as_json)
+    return _print_taken(imported, as_json=as_json)
 
 
 def _take_in_own(
@@ -191,7 +191,7 @@ def _import_bundle(received: Bundle, origin: str, *, as_json: bool) -> int:
             taken = import_study.TakenIn(study)
             return print_imported(taken, came, is_whole=True, as_json=as_json)
         filled = import_study.fill_planned(planned, received, origin)
-        summary = f"{planned.id}: {len(filled)} runs taken in from {origin}"
+        summary = f"{planned.id}: {len(filled)} runs imported from {origin}"
         click.echo(summary if filled else f"{planned.id}: {origin} has no new runs", err=as_json)
         print_comparison(store, studies.load(planned.id), as_json=as_json)
     return OK
@@ -225,7 +225,7 @@ def take_in_runs(
 
 
 def _print_taken(taken: list[TakenIn], *, as_json: bool) -> int:
-    """Print what was taken in, and the comparison or the table of all."""
+    """Print what was imported, and the comparison or the table of all."""
     from q1lab.commands._output import print_json
     from q1lab.commands._store import open_store
     from q1lab.commands._verdict import print_series
@@ -251,7 +251,7 @@ def _print_taken(taken: list[TakenIn], *, as_json: bool) -> int:
 def print_imported(
     taken: TakenIn, came: CameWith | None = None, *, is_whole: bool = False, as_json: bool
 ) -> int:
-    """Print the number of runs taken in, the notes, and the comparison. ``is_whole``: it is a study
+    """Print the number of runs imported, the notes, and the comparison. ``is_whole``: it is a study
     of another home, which ``came`` with its lines or without."""
     from q1lab.commands._store import open_store
     from q1lab.commands.compare import print_comparison
@@ -270,16 +270,16 @@ def _record_import(
     is_whole: bool = False,
     quiet: bool,
 ) -> None:
-    """Put a new study on record, and say what was taken in."""
+    """Put a new study on record, and say what was imported."""
     from q1lab.judgment import notes
     from q1lab.record import begin, traveling_lines
 
     study = taken.study
     if not taken.is_new:
-        click.echo(f"these are {study.id}'s runs, so nothing new is taken in", err=quiet)
+        click.echo(f"these are {study.id}'s runs, so nothing new is imported", err=quiet)
         return
-    taken_in = f"{study.id}: {len(study.runs)} runs taken in from {study.origin.source}"
-    click.echo(taken_in, err=quiet)
+    imported = f"{study.id}: {len(study.runs)} runs imported from {study.origin.source}"
+    click.echo(imported, err=quiet)
     for text in study.origin.notes:
         click.echo(f"  note: {text}", err=quiet)
     if is_whole:

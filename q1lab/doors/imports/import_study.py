@@ -253,7 +253,7 @@ class ImportDraft:
 
 @dataclass(frozen=True)
 class TakenIn:
-    """The study that runs were taken into."""
+    """The study that runs were imported into."""
 
     study: Study
     is_new: bool = True
@@ -386,7 +386,7 @@ def take_in(
     outside ``taken_names``.
 
     Several ``candidates`` that were there to be compared with the baseline are one series, which
-    keeps its name where one of them was taken in before.
+    keeps its name where one of them was imported before.
     """
     before = [same_runs(draft) for draft in drafts]
     known = [study.origin.series for study in before if study is not None]
@@ -502,7 +502,8 @@ def _read_runs(received: Bundle, origin: str) -> dict[str, OutsideRun]:
         if (outside_run.cfg, outside_run.seed) != (run.arm, run.seed):
             raise Problem(
                 f"{outside_run.where} is the run "
-                f"{run_name(outside_run.cfg, outside_run.seed)}, not {run.name}; nothing was taken"
+                f"{run_name(outside_run.cfg, outside_run.seed)}, not {run.name}; "
+                "nothing was imported"
             )
         runs[run.name] = outside_run
     return runs
@@ -677,5 +678,5 @@ def _checked(study: Study) -> Study:
     except (ValueError, RecursionError) as error:
         raise Problem(
             f"{study.origin.source} can't become a study: {printable(str(error))[:200]}; "
-            f"nothing was taken in"
+            f"nothing was imported"
         ) from None

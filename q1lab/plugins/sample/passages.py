@@ -88,7 +88,8 @@ def choose_seed(study: Study, seed: int | None) -> int:
     files = [study.files.root / study.arms[arm].source for arm in ARMS]
     if gone := [file for file in files if not file.is_file()]:
         raise Problem(
-            f"the model file {gone[0]} is gone", next="`q1lab run` with --fresh trains anew"
+            f"the model file {gone[0]} is gone",
+            next="`q1lab run` with --fresh trains the study again",
         )
     seeds_here = seeds_with_weights(study)
     if seed in seeds_here or (seed is None and seeds_here):
@@ -102,7 +103,7 @@ def choose_seed(study: Study, seed: int | None) -> int:
     raise Problem(
         f"{which} here: they were freed (`q1lab prune --models`), are on the machine that trained, "
         "or its runs diverged",
-        next="`q1lab run` with --fresh trains it anew",
+        next="`q1lab run` with --fresh trains the study again",
     )
 
 

@@ -440,7 +440,7 @@ def _check_verdict(
         before = _looks_before(report.earlier_looks)
     report.found = found = claims.recompute_claim(study, rows, level, picked=picked)
     if found.agrees(claimed):
-        words = f"the verdict, worked out anew: {_describe_claim(found, study)}{before}"
+        words = f"the verdict, computed again: {_describe_claim(found, study)}{before}"
         (report.unchecked if is_old else report.passed).append(words)
         report.unchecked += [missing] if missing else []
     elif missing:

@@ -230,7 +230,7 @@ def test_the_same_file_imported_twice_is_said(capsys: Out) -> None:
     options = ["import", "--baseline", "adamw"]
     first = record(capsys, *options, text=two)
     again = said(capsys, *options, text=two, name="copy.csv")
-    assert "these are muon-1's runs, so nothing new is taken in" in again
+    assert "these are muon-1's runs, so nothing new is imported" in again
     assert studies.ids() == ["muon-1"]
     assert "95% interval" in again
     assert record(capsys, *options, text=two)["difference"] == first["difference"]

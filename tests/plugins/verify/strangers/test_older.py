@@ -46,7 +46,7 @@ def assert_honest(place: Path) -> None:
     assert report["code"] in (OK, NOT_CHECKED)
     assert len(report["trained"]) == 1
     assert any(
-        words.startswith("the verdict, worked out anew")
+        words.startswith("the verdict, computed again")
         for words in (*report["passed"], *report["unchecked"])
     )
 
