@@ -146,7 +146,8 @@ def run_line(run: RunView, metric: Metric, *, told: bool = True) -> str:
     if run.val_loss is not None:
         value = f"{head}, {metric.name} {metric.written(run.val_loss)}, {duration(run.seconds)}"
         return ": ".join((value, *run.why))
-    said = "; ".join(run.why or filter(None, [run.message]))
+    by_hand = run.state is RunState.STOPPED and (run.message or "").startswith("stopped")
+    said = "; ".join(run.why or filter(None, ["" if by_hand else run.message]))
     return f"{head} at iter {run.iter}{': ' + said if said and told else ''}"
 
 

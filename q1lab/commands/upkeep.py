@@ -192,6 +192,13 @@ def note(
     return OK
 
 
+def _trashed(name: str) -> Path | None:
+    """The place of a deleted study, by its own name or the learner's; None without one."""
+    with open_store() as store:
+        names = name, *study_labels.all_named(store, name)
+    return next(filter(None, map(delete_restore.trashed_folder, names)), None)
+
+
 @click.command(
     epilog="""\b
 Examples:
@@ -208,7 +215,7 @@ def restore(file: Path, name: str | None, as_json: bool) -> int:
     """Bring back a study from FILE, an archive, or a deleted STUDY from the trash, completely or
     not at all."""
     paths.ensure_home()
-    place = None if file.exists() else delete_restore.trashed_folder(str(file))
+    place = None if file.exists() else _trashed(str(file))
     if place is None and not file.exists():
         raise Problem(
             f"{file}: no such archive, and no study of that name in the trash",

@@ -54,9 +54,14 @@ def read_labels(store: Store, study_id: str) -> Labels:
 
 def study_named(store: Store, name: str) -> str | None:
     """The study that a learner named so; None where none is, or it is in the trash."""
+    return next(filter(has_plan, all_named(store, name)), None)
+
+
+def all_named(store: Store, name: str) -> list[str]:
+    """The studies that a learner named so, also those in the trash."""
     store.refresh()
     rows = store.db.execute("SELECT study_id FROM labels WHERE name = ?", (name,))
-    return next((row["study_id"] for row in rows if has_plan(row["study_id"])), None)
+    return [row["study_id"] for row in rows]
 
 
 def find_studies(store: Store, text: str) -> list[str]:
@@ -140,8 +145,8 @@ def check_name(store: Store, study_id: str, name: str) -> None:
         return
     if not studies.is_id(name) or len(name) > LONGEST_NAME:
         raise Problem(
-            f"{printable(name)!r} is not a name: letters, digits, dots, hyphens, {LONGEST_NAME} at "
-            "most"
+            f"{printable(name)!r} is not a name: letters a to z, digits, dots, hyphens, "
+            f"{LONGEST_NAME} at most"
         )
     if name in variants.variant_names() or name.partition("-")[0] in (series.SWEEP, series.OVER):
         raise Problem(f"{name} names something else here", next="give the study another name")

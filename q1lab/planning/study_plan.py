@@ -495,10 +495,13 @@ def find_same_study(
         if plan.pairs == (typed.fewest, len(typed.seeds)) and plan.one_sided == bool(typed.side):
             return study
         sides, option = ("one-sided, ", " --side better") if plan.one_sided else ("", "")
+        go_on = f"with --seeds {study.design.typed()}{option}"
+        if plan.pairs == (typed.fewest, len(typed.seeds)) and typed.side:
+            go_on = "without --side"
         raise Problem(
             f"{study.id} was planned {sides}with {plan.pairs[0]} to {plan.pairs[1]} pairs, and its "
             "level holds for that plan alone: ",
-            next=f"go on with --seeds {study.design.typed()}{option}, or ask again with --fresh",
+            next=f"go on {go_on}, or ask again with --fresh",
         )
     if changed is not None:
         raise changed

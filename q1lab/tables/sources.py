@@ -141,7 +141,8 @@ def _once(pieces: Iterable[RunFiles], notes: list[str]) -> list[RunFiles]:
         real = tuple(os.path.realpath(file) for file in piece.files)
         other = seen.setdefault(real, piece)
         if other.label != piece.label:
-            raise Problem(f"{piece.where} is of two arms, {other.label} and {piece.label}")
+            one, two = other.label or "no arm", piece.label or "no arm"
+            raise Problem(f"{piece.where} is named for {one} and for {two}", next="leave one out")
         if other is not piece:
             notes.append(f"{piece.where} is {other.where} once more, and is used once")
     return list(seen.values())

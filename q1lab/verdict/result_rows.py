@@ -83,9 +83,11 @@ class ResultRow:
 
     @property
     def trained_by(self) -> str:
-        """The command that trained it, or ``cpu preset, shakespeare``."""
+        """The command that trained it, or ``cpu preset, shakespeare``; of runs that were taken in,
+        neither may be known."""
         preset = self.preset and f"{self.preset} preset"
-        return self.program or ", ".join(filter(None, (preset, self.data)))
+        own_loop = ", ".join(filter(None, (preset, self.data)))
+        return self.program or own_loop or "trained elsewhere"
 
     @property
     def complete(self) -> bool:

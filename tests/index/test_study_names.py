@@ -13,6 +13,8 @@ from q1lab.commands.cli import run_command_line as q1lab
 from q1lab.ground import paths
 from q1lab.index import study_labels
 from q1lab.index.store import Store
+from q1lab.record import begin
+from q1lab.study import studies
 from tests.kit.lab_home import finish, make_study
 from tests.kit.places import KIT
 
@@ -45,6 +47,18 @@ def test_a_name_is_taken_wherever_a_studys_own_is(
     assert record["studies"] == ["rope-1"]
 
 
+def test_a_deleted_study_comes_back_by_the_name_that_it_was_given(
+    two: None, home: Path, capsys: Capture
+) -> None:
+    with Store() as store:
+        begin.record_begin(store, studies.load("rope-1"))
+    out(capsys, "note", "rope-1", "--name", "warm")
+    out(capsys, "delete", "warm", "--yes")
+    assert "rope-1: restored" in out(capsys, "restore", "warm")
+    assert "called warm" in out(capsys, "note", "warm")
+    assert "warm: no such archive" in out(capsys, "restore", "warm", code=1)
+
+
 def test_a_name_can_be_changed_and_taken_off(two: None, capsys: Capture) -> None:
     out(capsys, "note", "rope-1", "--name", "warm")
     out(capsys, "note", "warm", "--name", "warmer")
@@ -63,7 +77,7 @@ def test_a_name_can_be_changed_and_taken_off(two: None, capsys: Capture) -> None
         ("two words", "'two words' is not a name"),
         ("../up", "'../up' is not a name"),
         ("\x1b[2Jx", "is not a name"),
-        ("n" * 41, "is not a name: letters, digits, dots, hyphens, 40 at most"),
+        ("n" * 41, "is not a name: letters a to z, digits, dots, hyphens, 40 at most"),
     ],
 )
 def test_a_name_that_says_something_else_is_refused(

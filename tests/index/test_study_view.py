@@ -134,8 +134,9 @@ def test_a_run_that_reports_nothing_but_its_metric_is_where_that_was_measured() 
     for lock in locks:
         os.close(lock)
     with study.files.run("baseline-seed0").events.open("a") as events:
-        events.write('{"type": "exit", "state": "stopped"}\n')
-    assert "baseline seed 0: stopped at iter 150" in q1lab("status").stdout
+        events.write('{"type": "exit", "state": "stopped", "message": "stopped; it goes on"}\n')
+    shown = q1lab("status").stdout
+    assert "baseline seed 0: stopped at iter 150\n" in shown, "the line next: says how it goes on"
 
 
 def test_how_long_a_command_trains_is_learned_from_its_first_run() -> None:

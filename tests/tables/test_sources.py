@@ -442,7 +442,11 @@ def test_a_file_is_used_once_however_often_it_is_named(tmp_path: Path) -> None:
     told = q1lab("judge", *GLOBS).stdout
     assert "base_latest.txt is base_2.txt once more, and is used once" in " ".join(told.split())
     check_difference(judged(*GLOBS), "welch")
-    assert "is of two arms, a and b" in refused("--arm", "a=base*", "--arm", "b=base_0.txt")
+    assert "is named for a and for b; leave one out" in refused(
+        "--arm", "a=base*", "--arm", "b=base_0.txt"
+    )
+    both = refused("base_0.txt", "--arm", "base=base*", "--arm", "new=new*")
+    assert "base_0.txt is named for no arm and for base; leave one out" in both
     shutil.copy("base_0.txt", "base_seed0.txt")
     shutil.copy("base_0.txt", "base_seed0_again.txt")
     line = refused("base_seed0*", "new_0.txt", "--baseline", "base", "--arm-key", "x")

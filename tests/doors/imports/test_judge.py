@@ -186,6 +186,13 @@ def test_thousands_of_runs_fit_in_a_small_memory() -> None:
     assert int(kilobytes) < 400_000
 
 
+def other_numbers(file: Path) -> Path:
+    """The same runs with other numbers, in a file beside it."""
+    other = file.with_name("other.tsv")
+    other.write_text(file.read_text().replace("1.", "2."))
+    return other
+
+
 def test_import_keeps_what_judge_says(home: Path, tmp_path: Path) -> None:
     file = tmp_path / "runs.tsv"
     file.write_text(LONG.replace(",", "\t").replace("val_loss", "accuracy"))
@@ -196,6 +203,10 @@ def test_import_keeps_what_judge_says(home: Path, tmp_path: Path) -> None:
     for key in ("verdict", "difference", "metric", "level"):
         assert kept[key] == once[key], key
     assert repr(q1lab.read_study("rope-1")).startswith("HURTS")
+    add = CliRunner().invoke(cli, ["import", str(other_numbers(file)), "--json"])
+    assert add.exit_code == 0, add.output
+    listed = CliRunner().invoke(cli, ["status"]).stdout
+    assert "\ntrained elsewhere: accuracy (higher is better)\n" in listed
 
 
 def test_a_table_without_seeds_is_of_runs_and_import_keeps_each(home: Path, tmp_path: Path) -> None:
