@@ -1,4 +1,4 @@
-"""The demo as a screen: two questions, three sentences, eight pairs at speed, the verdict."""
+"""The demo as a screen: two questions, three explanations, eight pairs at speed, the verdict."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from q1lab.tui.widgets.theme_colors import palette
 from q1lab.verdict.progress_figure import pairs_figure
 
 READING_SECONDS, PAIR_SECONDS, FRAME_SECONDS = 20.0, 3.5, 1 / 12
-"""The time for the three sentences, for a pair's training, and for a picture of it."""
+"""The time for the three explanations, for a pair's training, and for a picture of it."""
 
 TALL = 30
 """From this height in cells, the verdict's paragraphs stand apart."""

@@ -1,4 +1,4 @@
-"""The words of the demo: a question, three sentences, and what to do next."""
+"""The words of the demo: a question, three explanations, and what to do next."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from q1lab.judgment.records import Judgment
 from q1lab.plugins.demo.shipped_runs import ShippedRuns
 
 WORDS = ("val loss", "seed", "interval")
-"""The words that the three sentences explain; each is in the week's glossary."""
+"""The words that the three explanations explain; each is in the week's glossary."""
 
 DIRECTIONS = {
     "lower": "It helps: the loss ends lower",
@@ -49,14 +49,14 @@ def size_question(shipped: ShippedRuns) -> str:
 
 
 def explanations(shipped: ShippedRuns) -> tuple[str, ...]:
-    """A sentence on each of WORDS."""
+    """A few words on each of WORDS."""
     return (
         "The val loss says how badly a model predicts the next character of text that it did not "
         "train on, in nats: lower is better.",
-        "A seed fixes the random numbers of a training, and another seed ends a little better or "
-        "worse; so each model trains with "
-        f"{len(shipped.study.seeds)} seeds, and the two runs of one seed are a pair.",
-        "An interval holds the true differences that the pairs leave possible: it narrows as pairs "
+        "A seed fixes the random numbers of a training. Another seed ends a little better or "
+        f"worse, so each model trains with {len(shipped.study.seeds)} seeds. The two runs of one "
+        "seed are a pair.",
+        "An interval holds the true differences that the pairs leave possible. It narrows as pairs "
         "come, and once 0 lies outside it, luck alone hardly explains the difference.",
     )
 
