@@ -153,6 +153,9 @@ async def test_a_commands_output_is_shown_as_plain_text_and_esc_ends_it(tmp_path
         await app.push_screen(screen)
         await until(pilot, lambda: "one" in str(screen.query_one("#printed", Static).content))
         assert str(screen.query_one("#printed", Static).content) == "one [bold]two "
+        await pilot.press("enter")  # a second Enter must not end what the first one began
+        await settled(pilot)
+        assert app.screen is screen
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is not screen)
         done = CommandOutputScreen(
@@ -160,7 +163,7 @@ async def test_a_commands_output_is_shown_as_plain_text_and_esc_ends_it(tmp_path
         )
         await app.push_screen(done)
         await until(pilot, lambda: "status 3" in str(done.query_one(".dialog").border_subtitle))
-        await pilot.press("escape")
+        await pilot.press("enter")
         await until(pilot, lambda: app.screen is not done)
         missing = CommandOutputScreen("a third", [str(tmp_path / "nothing")], tmp_path)
         await app.push_screen(missing)
@@ -168,3 +171,5 @@ async def test_a_commands_output_is_shown_as_plain_text_and_esc_ends_it(tmp_path
             pilot,
             lambda: "cannot run" in str(missing.query_one("#printed", Static).content),
         )
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen is not missing)

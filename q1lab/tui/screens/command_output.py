@@ -46,13 +46,14 @@ def run_in_pane(app: Q1Lab, argv: list[str], preview_options: tuple[str, ...] = 
 
 
 class CommandOutputScreen(Dialog[None]):
-    """Runs one command without input. Esc ends the command, but not a training that it started. If
-    the command asks for ``--yes``, ``y`` runs it again with that. With ``preview_options``, the
-    command first runs with these options to show what it would do, and ``y`` then does it. The
-    output starts at its top; once scrolled to the end, the dialog follows it."""
+    """Runs one command without input. Esc ends the command, but not a training that it started;
+    Enter, often pressed twice, closes only what has ended. If the command asks for ``--yes``, ``y``
+    runs it again with that. With ``preview_options``, the command first runs with these options to
+    show what it would do, and ``y`` then does it. The output starts at its top; once scrolled to
+    the end, the dialog follows it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "back", "back"),
+        Binding("enter", "leave", "back"),
         Binding("c", "copy", "copy"),
         Binding("y", "yes", "yes"),
     ]
@@ -71,6 +72,7 @@ class CommandOutputScreen(Dialog[None]):
         """Environment that tells the command that the learner has confirmed its commit here."""
         self.printed = ""
         self.code: int | None = None
+        self.has_ended = False
         self._due: Timer | None = None
 
     def body(self) -> ComposeResult:
@@ -85,7 +87,7 @@ class CommandOutputScreen(Dialog[None]):
         self.run_worker(self._run(), exit_on_error=False)
 
     async def _run(self) -> None:
-        self.code, self.printed = None, ""
+        self.code, self.printed, self.has_ended = None, "", False
         self._show()
         self.box.border_subtitle = self.running
         try:
@@ -104,6 +106,7 @@ class CommandOutputScreen(Dialog[None]):
                 },
             )
         except OSError as error:
+            self.has_ended = True
             self._show(f"cannot run {self.argv[0]}: {error.strerror}")
             return
         assert child.stdout is not None
@@ -123,6 +126,7 @@ class CommandOutputScreen(Dialog[None]):
         self._ended(self.code)
 
     def _ended(self, code: int) -> None:
+        self.has_ended = True
         words = "done" if code == 0 else f"it did not work (status {code})"
         if self.asks:
             words = "it asks first"
@@ -133,6 +137,10 @@ class CommandOutputScreen(Dialog[None]):
         self._show("" if self.printed.strip() else "It printed nothing.")
         asks = " · y does it" if self.would else " · y runs it with --yes" if self.asks else ""
         self.box.border_subtitle = f"{words} · Esc closes · c copies{asks}"
+
+    def action_leave(self) -> None:
+        if self.has_ended:
+            self.action_back()
 
     def _show(self, instead: str = "") -> None:
         """Show the output so far (or ``instead``); at its end, keep following."""
