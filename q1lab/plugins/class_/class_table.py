@@ -14,7 +14,6 @@ from q1lab.judgment.page import STYLE
 from q1lab.plugins.class_.class_lines import ClassLine, line_sentences
 from q1lab.plugins.class_.hand_in_results import (
     FAILED_CHECK,
-    NO_STUDY,
     NOT_RUN,
     HandInResult,
 )
@@ -65,7 +64,7 @@ def why_sentences(lines: Sequence[ClassLine]) -> Iterator[tuple[str, str]]:
 def closing_sentences(lines: Sequence[ClassLine], folder: ClassFolder) -> list[str]:
     """The sentences below all tables."""
     results = [result for line in lines for result in line.results]
-    studies = [result for result in results if result.verified != NO_STUDY]
+    studies = [result for result in results if result.study is not None]
     unseen = sum(not result.commits for result in studies)
     sentences = []
     if studies:

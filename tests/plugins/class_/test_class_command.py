@@ -157,6 +157,7 @@ def test_what_is_no_hand_in_is_counted_and_a_broken_one_stops_nobody(hand_ins: P
     assert "holiday: can't be unpacked (it holds 'beach.png', not a file of a study)" in text
     assert "Nothing handed in: nobody." in text
     assert "other files in the folder: not looked at." in text
+    assert "so for 3 of 4 studies." in text, "an archive that can't be opened isn't counted"
     rows = judged(20)
     assert [row["who"] for row in rows if row["verified"] == "yes"] == ["anna", "ben", "dan", "eve"]
 
