@@ -74,7 +74,7 @@ def test_asking_both_ways_afterwards_is_a_further_look_and_so_is_the_reverse(
     second = record("run", "rope", *SMALL, *RANGE, "--fresh")
     assert (second["study"], len(second["asked"]["looks"])) == ("rope-2", 2)
     assert second["asked"]["total"] == pytest.approx(0.075)
-    assert "go on with --seeds 3..8, or ask again" in one_line("run", "rope", *SMALL, *ONE_SIDED)
+    assert "go on without --side, or ask again" in one_line("run", "rope", *SMALL, *ONE_SIDED)
     third = record("run", "rope", *SMALL, *ONE_SIDED, "--fresh")
     assert third["asked"]["total"] == pytest.approx(0.0875)
     assert {look["verdict"] for look in third["asked"]["looks"][::2]} == {"not shown to help"}
@@ -122,7 +122,7 @@ def test_plan_shows_one_sided_ranges_and_their_command(fake_trainer: Fake) -> No
         assert design["nothing"]["too_small"] == design["planned_for"]["too_small"] == 0
         assert design["nothing"]["mean_pairs"] < design["planned_for"]["mean_pairs"]
     text = " ".join(q1lab("plan", "rope", "--detect", "0.03", "--side", "better").stdout.split())
-    assert "a claim is HELPS (up to 2.5 where nothing changed)" in text
+    assert "claim is how many say HELPS (up to 2.5 where nothing changed)" in text
     assert "q1lab run rope --seeds 3.." in text
     assert text.endswith("--side better")
 

@@ -55,7 +55,7 @@ async def test_choose_estimate_start_and_watch(fake_trainer: Callable[..., None]
     async with app().run_test(size=(100, 30)) as pilot:
         screen = await open_launch(pilot)
         assert screen.query_one(LaunchForm)._picked() == "rope"  # which the week recommends
-        await until(pilot, lambda: "Its diff is" in words(pilot.app))
+        await until(pilot, lambda: "Its diff gives" in words(pilot.app))
         assert "def apply_rotary_emb" not in words(pilot.app)
         await pilot.press("ctrl+o")
         await until(
@@ -278,7 +278,7 @@ async def test_in_the_smallest_terminal_no_line_of_a_new_study_is_cut(
         for field in screen.query(Input):
             assert len(field.placeholder) <= max(field.size.width, 19), field.placeholder
         screen.query_one("#variant", OptionList).highlighted = 0
-        await until(pilot, lambda: "Its diff is" in words(pilot.app))
+        await until(pilot, lambda: "Its diff gives" in words(pilot.app))
         shown = " ".join(line.rpartition("│")[2].strip() for line in words(pilot.app).split("\n"))
         assert "passes its checks" in shown
 

@@ -103,7 +103,7 @@ def test_what_is_of_one_study_is_refused_for_several(
     three: None, capsys: Capture, option: list[str]
 ) -> None:
     assert q1lab(["compare", "rope-1", "gqa-1", *option]) == 2
-    assert "of one study; name one" in capsys.readouterr().err
+    assert "for one study; name one" in capsys.readouterr().err
 
 
 def test_the_same_study_twice_is_one_row(three: None, capsys: Capture) -> None:
