@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from q1lab.ground.errors import Problem, nearest
 from q1lab.judgment.one_sample import SampleJudgment, judge_sample
+from q1lab.judgment.subject import PairPlan
 from q1lab.study.run_states import RunState
 from q1lab.tables.found_runs import Found, TableOptions, named_metric
 from q1lab.tables.judged_table import has_ended, value_of, why_open
@@ -35,14 +36,14 @@ def judge_found(found: Found, options: TableOptions, threshold: float) -> Sample
         )
     runs = found.arms[arm]
     lasts = {run.last for run in runs.values() if run.state is RunState.FINISHED}
-    word, first = ("seed", 0) if found.has_seeds else ("run", 1)
+    plan = PairPlan(has_seeds=found.has_seeds)
     return judge_sample(
         {seed: value_of(run) for seed, run in sorted(runs.items()) if has_ended(run)},
         threshold,
         metric=found.metric,
         name=arm,
         unfinished=tuple(
-            f"{arm}, {word} {seed + first}{why_open(run)}"
+            f"{arm}, {plan.run_label(seed)}{why_open(run)}"
             for seed, run in sorted(runs.items())
             if not has_ended(run)
         ),

@@ -12,7 +12,7 @@ from q1lab.judgment.intervals import ALPHA
 from q1lab.judgment.judge import Values, judge
 from q1lab.judgment.notes import Note
 from q1lab.judgment.records import ArmResult, Judgment
-from q1lab.judgment.subject import ARMS, Share, outside_subject
+from q1lab.judgment.subject import ARMS, PairPlan, Share, outside_subject
 from q1lab.study.run_states import RunState
 from q1lab.tables.found_runs import NumberTable, Runs
 from q1lab.tables.outside_run import OutsideRun
@@ -92,11 +92,11 @@ def _notes(table: NumberTable) -> Iterator[Note]:
 
 def _titled(table: NumberTable) -> Iterator[tuple[str, OutsideRun]]:
     """Each run with a name for people, seed by seed."""
-    word, first = ("seed", 0) if table.has_seeds else ("run", 1)
+    plan = PairPlan(has_seeds=table.has_seeds)
     for seed in sorted({*table.runs[0], *table.runs[1]}):
         for name, runs in zip(table.names, table.runs, strict=True):
             if seed in runs:
-                yield f"{name}, {word} {seed + first}", runs[seed]
+                yield f"{name}, {plan.run_label(seed)}", runs[seed]
 
 
 def why_open(run: OutsideRun) -> str:
