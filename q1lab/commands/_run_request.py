@@ -54,15 +54,20 @@ def parse_run(
     """Parse the arguments of `q1lab run`; ``typed`` are the options that were typed, with whatever
     value. Problem for arguments and options that don't go together; all that can be refused by
     their text alone is refused before any file is read."""
+    loop: CommandSpec | None
+    baseline: str | None
     if two_commands.are_commands(typed_names):
-        return _two_commands(typed_names, typed_command, options, typed, over, tune, detach)
-    names = [name for word in typed_names for name in _split(word)]
-    if len(names) == 1 and typed_command.corrections and typed_command.command_ is None:
-        study = _named(names[0])
-        alone = study is not None and study.origin.series is None
-        if study is not None and alone and first_number.silent_run(study) is not None:
-            return ParsedRun(_corrected(study, typed_command.corrections, options, typed), names)
-    loop, names, baseline = _arms(names, typed_command, options["baseline"])
+        loop, options = _two_commands(typed_names, typed_command, options, typed)
+        baseline, names = loop.arms
+    else:
+        names = [name for word in typed_names for name in _split(word)]
+        if len(names) == 1 and typed_command.corrections and typed_command.command_ is None:
+            study = _named(names[0])
+            alone = study is not None and study.origin.series is None
+            if study is not None and alone and first_number.silent_run(study) is not None:
+                corrected = _corrected(study, typed_command.corrections, options, typed)
+                return ParsedRun(corrected, names)
+        loop, names, baseline = _arms(names, typed_command, options["baseline"])
     _check_together(names, options["side"], over, tune, detach)
     may_run = options["yes"] or loop is not None  # the learner typed the command, or named its file
     request_options = {**options, "baseline": baseline, "yes": may_run}
@@ -94,24 +99,14 @@ def _two_commands(
     typed_command: TypedCommand,
     options: Mapping[str, Any],
     typed: Set[str],
-    over: str | None,
-    tune: str | None,
-    detach: bool,
-) -> ParsedRun:
-    """The request of two commands: the same as with --command and --arm, in pairs, and a range
+) -> tuple[CommandSpec, dict[str, Any]]:
+    """The training command of two commands, and the options of its request: in pairs, and a range
     unless seeds were typed."""
     if options["baseline"]:
         raise Problem("--baseline is for model files; the first command is the baseline")
-    loop = typed_command.of_two(commands)
-    baseline, (variant,) = loop.arms
-    _check_together([variant], options["side"], over, tune, detach)
-    design = {} if "seeds" in typed else {"seeds": RANGE}
-    changes = {"baseline": baseline, "yes": True, "headline": options["headline"] or "paired"}
-    request = command_line.request_from_options(
-        variant=variant, loop=loop, **{**options, **changes, **design}
-    )
-    _ = request.parsed_seeds
-    return ParsedRun(request, [variant], series_plan.parse_axis(over) if over else None)
+    seeds = options["seeds"] if "seeds" in typed else RANGE
+    in_pairs = {"seeds": seeds, "headline": options["headline"] or "paired"}
+    return typed_command.of_two(commands), {**options, **in_pairs}
 
 
 def _split(word: str) -> list[str]:
