@@ -170,7 +170,7 @@ def _without_trained_files(
 
 def _source_hash(file: Path) -> str:
     with contextlib.suppress(OSError, ValueError):
-        return sha256_text(read_bytes(file).decode().replace("\r\n", "\n"))
+        return sha256_text(bundle.with_git_line_ends(read_bytes(file)).decode())
     return ""
 
 
@@ -184,9 +184,10 @@ def _judge(hand_in: HandIn, wanted: Wanted, data: Path) -> HandInResult:
             result = replace(result, study=_facts(opened))
             text = data / f"{study.data.sha256}.txt"
             result = _verified(result, hand_in, wanted, text)
-            base, modified = (opened.files.get(study.arms[arm].source) for arm in ARMS)
-            if wanted.checks and modified is not None and study.trainer.has_model_files:
-                result = _checked(result, modified, base, wanted)
+            sources = {arm: opened.files.get(name) for arm, name in study.model_files.items()}
+            modified = sources.get("modified")
+            if wanted.checks and modified is not None:
+                result = _checked(result, modified, sources["baseline"], wanted)
     except Problem as problem:
         words = (
             str(problem).replace(f"{hand_in.place} ", "", 1).replace(f"{hand_in.place}: ", "", 1)

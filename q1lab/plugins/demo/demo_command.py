@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from q1lab.commands._documents import is_at_terminal
 from q1lab.commands._output import print_wrapped
 from q1lab.commands._verdict import print_verdict
 from q1lab.ground.errors import OK
@@ -60,7 +61,7 @@ def _has_screen() -> bool:
 
     columns, lines = shutil.get_terminal_size()
     return (
-        sys.stdin.isatty()
+        is_at_terminal()
         and sys.stdout.isatty()
         and os.environ.get("TERM") != "dumb"
         and IN_PANE not in os.environ
