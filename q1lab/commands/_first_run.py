@@ -18,8 +18,8 @@ from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import printable
 from q1lab.planning import first_run
 from q1lab.planning.first_run import FirstRun
+from q1lab.runner.engine import choose_engine
 from q1lab.study.command_line import Request
-from q1lab.study.engine_choice import choose_engine
 from q1lab.study.metric_names import direction
 
 MOST_LISTED = 8

@@ -64,7 +64,8 @@ def doctor(as_json: bool, engine: str | None, options: tuple[str, ...]) -> int:
     choice = None
     if engine or options:
         from q1lab.ground.config import load_settings
-        from q1lab.study.engine_choice import LOCAL, choose_engine
+        from q1lab.runner.engine import choose_engine
+        from q1lab.study.engine_choice import LOCAL
 
         choice = choose_engine(engine or LOCAL, None, options, load_settings().engine)
     findings = examine_machine() if choice is None else examine_engine(choice)
@@ -84,8 +85,7 @@ def doctor(as_json: bool, engine: str | None, options: tuple[str, ...]) -> int:
 
 def examine_engine(choice: EngineChoice) -> dict[str, Any]:
     """The findings about an engine, by name, with ``problems``, ``reached`` and ``ok``."""
-    from q1lab.runner.engine import OutOfReach, Refused
-    from q1lab.study.engine_choice import load_engine
+    from q1lab.runner.engine import OutOfReach, Refused, load_engine
 
     findings: dict[str, Any] = {"engine": choice.text}
     problems, reached = [], True

@@ -99,6 +99,9 @@ class EngineKind:
     """An example of ``--engine-option``, with whose it is: ``gpus=1 (Name)``."""
     runs_commands: bool = False
     """True if it trains where the learner's own folder is, so that a command finds its files."""
+    by_hand: str = ""
+    """The command with which a person trains a ``{study}``, for an engine that only plans it; empty
+    for one that trains it."""
 
     @property
     def setting(self) -> str:

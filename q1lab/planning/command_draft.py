@@ -27,7 +27,7 @@ from q1lab.ground.files import sha256_text, utc_now, write_atomic
 from q1lab.ground.git_repository import Repository, repository_facts
 from q1lab.planning import first_run
 from q1lab.runner import child_processes, finished_runs
-from q1lab.runner.engine import OutOfReach, Refused
+from q1lab.runner.engine import OutOfReach, Refused, choose_engine, load_engine
 from q1lab.runner.machine import cores
 from q1lab.study import imported_code
 from q1lab.study import wandb_runs as wandb_state
@@ -36,9 +36,7 @@ from q1lab.study.command_line import Request
 from q1lab.study.design import TypedSeeds
 from q1lab.study.engine_choice import (
     EngineChoice,
-    choose_engine,
     engine_usages,
-    load_engine,
     runs_commands,
 )
 from q1lab.study.kept_folder import KeptStudy

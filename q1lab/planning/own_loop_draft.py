@@ -21,13 +21,13 @@ from q1lab.ground.git_repository import repository_facts
 from q1lab.index.store import Store
 from q1lab.judgment.subject import TunedValue
 from q1lab.runner import finished_runs
-from q1lab.runner.engine import OutOfReach, Refused
+from q1lab.runner.engine import OutOfReach, Refused, choose_engine, load_engine
 from q1lab.runner.machine import cores, likely_device
 from q1lab.study import corpora, identity, kept_folder, presets, studies, variants
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.command_line import Request
 from q1lab.study.design import TypedSeeds
-from q1lab.study.engine_choice import EngineChoice, choose_engine, load_engine
+from q1lab.study.engine_choice import EngineChoice
 from q1lab.study.kept_folder import KeptStudy
 from q1lab.study.model_source import with_advice
 from q1lab.study.origin import Planned, TypedOptions

@@ -1,4 +1,4 @@
-"""Engines: the places where a study trains. Only ``engine_choice`` knows which one a study has.
+"""Engines: the places where a study trains, and the one that a request or a study names.
 
 An engine on other machines (``remote_engine.Remote``) is handed cells of the grid arm × seed, which
 it starts, counts and restarts with its own means; q1lab asks how they stand, and takes the events
@@ -9,13 +9,23 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from q1lab.ground.errors import Problem
+from q1lab.ground import plugin_finder
+from q1lab.ground.config import engine_settings
+from q1lab.ground.errors import Problem, nearest
 from q1lab.ground.files import utc_now
 from q1lab.runner import child_processes, machine
+from q1lab.study.engine_choice import (
+    LOCAL,
+    EngineChoice,
+    default_engine,
+    engine_kind,
+    engine_usages,
+    option_examples,
+)
 from q1lab.study.engine_state import CellStatus
 from q1lab.study.studies import Study
 
@@ -110,16 +120,67 @@ class Engine(ABC):
         """The number of a study's runs that train at once without taking time from each other."""
         return study.trainer.jobs
 
-    @staticmethod
-    def manual_command(study_id: str) -> str:
-        """The command with which a person trains the study, for engines that only plan it; "" for
-        those that train it."""
-        return ""
-
     @abstractmethod
     def crew(self, study: Study, launch: int, lock: int, tick: Callable[[], None]) -> Crew:
         """The crew for one launch. ``lock`` is the study's, for processes that keep it alive; the
         crew calls ``tick`` after every poll."""
+
+
+def choose_engine(
+    text: str | None,
+    preset: str | None,
+    options: Iterable[str],
+    table_by_name: Mapping[str, Mapping[str, Any]],
+) -> EngineChoice | None:
+    """The engine for a request; None for this machine. ``table_by_name`` holds config.toml's
+    ``[engine.…]`` tables. Problem for an unknown engine, and for options that it doesn't take."""
+    if text is None:
+        text = default_engine(preset, table_by_name)
+    option_values = _parse_options(options)
+    kind, _, address = text.partition("=")
+    if text in table_by_name:
+        table = {key: value for key, value in table_by_name[text].items() if key != "presets"}
+        kinds = [key for key in table if engine_kind(key) is not None]
+        if len(kinds) != 1:
+            raise Problem(f"config.toml: [engine.{text}] needs one of {engine_settings()}")
+        kind, value = kinds[0], table.pop(kinds[0])
+        address = "" if value is True else str(value)
+        option_values = {**{key: str(value) for key, value in table.items()}, **option_values}
+    elif (found := engine_kind(kind)) is None or not (
+        ("=" in text) == bool(address) == ("=" in found.usage)
+    ):
+        hint = nearest(text, [*table_by_name, *engine_usages(installed=True)])
+        raise Problem(f"--engine {text}: there is no such engine", next=hint)
+    choice = EngineChoice(text, kind, address.rstrip("/"), option_values)
+    load_engine(choice)  # refuses an address or options that it can't use
+    return None if kind == LOCAL else choice
+
+
+def _parse_options(typed: Iterable[str]) -> dict[str, str]:
+    value_by_name = {}
+    for item in typed:
+        key, sign, value = item.partition("=")
+        if not sign or not key.replace("-", "").isalnum():
+            raise Problem(f"--engine-option {item!r}: ", next=f"give NAME=VALUE{option_examples()}")
+        value_by_name[key] = value
+    return value_by_name
+
+
+def load_engine(choice: EngineChoice | None) -> Engine:
+    """Make the engine. Problem if it isn't here, or refuses this address or these options."""
+    if choice is None:
+        choice = EngineChoice(LOCAL, LOCAL)
+    kind = engine_kind(choice.kind)
+    if kind is None:
+        raise Problem(
+            f"the engine {choice.kind!r} is of a plug-in that is not here",
+            next="`--engine local` trains on this machine",
+        )
+    try:
+        engine_type: type[Engine] = plugin_finder.load(kind.place)
+    except Exception as error:
+        raise Problem(f"the engine {choice.kind!r} can't be loaded: {error}") from error
+    return engine_type(choice.address, choice.options)
 
 
 def probe_here(question: Mapping[str, Any]) -> dict[str, Any]:

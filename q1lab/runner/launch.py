@@ -27,8 +27,9 @@ from q1lab.ground.files import (
 )
 from q1lab.ground.paths import StudyPaths
 from q1lab.runner import child_processes
+from q1lab.runner.engine import load_engine
 from q1lab.study import engine_state
-from q1lab.study.engine_choice import load_engine, manual_command
+from q1lab.study.engine_choice import manual_command
 from q1lab.study.liveness import has_runner
 from q1lab.study.liveness import is_alive as is_alive
 from q1lab.study.studies import Study

@@ -18,9 +18,8 @@ from q1lab.ground import config
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import open_private
 from q1lab.runner import alerts, child_processes, first_number, launch, series_members
-from q1lab.runner.engine import log
+from q1lab.runner.engine import load_engine, log
 from q1lab.study import studies
-from q1lab.study.engine_choice import load_engine
 from q1lab.study.studies import Study
 
 RELAY_LIVED, RELAY_PAUSE = 60.0, 60.0

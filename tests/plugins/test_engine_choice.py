@@ -6,7 +6,8 @@ import pytest
 
 from q1lab.ground import json_records
 from q1lab.ground.errors import Problem
-from q1lab.study.engine_choice import EngineChoice, choose_engine
+from q1lab.runner.engine import choose_engine
+from q1lab.study.engine_choice import EngineChoice
 from tests.kit.engines.client import q1lab
 
 NAMED = {"gpu-box": {"ray": "http://127.0.0.1:8265", "gpus": 0.5, "presets": ["gpu"]}}

@@ -6,7 +6,14 @@ from q1lab.ground.hooks import EngineKind, ExportFormat, Plugin
 
 PLUGIN = Plugin(
     about="--engine notebook: train in Colab, Kaggle, or wherever you take it",
-    engines={"notebook": EngineKind("q1lab.plugins.notebook.notebook_engine:Notebook", "notebook")},
+    engines={
+        "notebook": EngineKind(
+            "q1lab.plugins.notebook.notebook_engine:Notebook",
+            "notebook",
+            by_hand="q1lab export {study} --format notebook · then q1lab import "
+            "{study}-results.zip",
+        )
+    },
     formats={
         "notebook": ExportFormat(
             (".ipynb", ".zip"),

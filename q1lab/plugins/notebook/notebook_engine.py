@@ -30,11 +30,5 @@ class Notebook(Engine):
             return typed
         return "cuda" if preset in (None, "gpu") else "cpu"
 
-    @staticmethod
-    def manual_command(study_id: str) -> str:
-        return (
-            f"q1lab export {study_id} --format notebook · then q1lab import {study_id}-results.zip"
-        )
-
     def crew(self, study: Study, launch: int, lock: int, tick: Callable[[], None]) -> Crew:
-        raise Problem(f"{study.id} is trained by hand: {self.manual_command(study.id)}")
+        raise Problem(f"{study.id} is trained by hand")

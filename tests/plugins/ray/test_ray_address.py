@@ -9,7 +9,8 @@ import pytest
 
 from q1lab.ground.errors import Problem
 from q1lab.plugins.ray.ray_engine import Ray
-from q1lab.study.engine_choice import EngineChoice, load_engine
+from q1lab.runner.engine import load_engine
+from q1lab.study.engine_choice import EngineChoice
 from tests.kit.places import ROOT
 
 
