@@ -49,7 +49,7 @@ ROOMS: dict[str, tuple[int, str]] = {
     "record": (9_250, BEGINNING),
     "runner": (12_250, "`--jobs` also limits Slurm's arrays"),
     "study": (33_450, ONE_SIDED),
-    "tables": (18_200, JUDGE),
+    "tables": (18_950, JUDGE),
     "trainers": (3_100, ONE_SIDED),
     "tui": (77_100, ONE_SIDED),
     "verdict": (12_750, "Lab, Results and Verdict show the blocks that the terminal prints"),

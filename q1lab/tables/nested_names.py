@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -20,6 +20,21 @@ def flattened(nested: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
             yield from flattened(value, f"{name}.")
         else:
             yield name, value
+
+
+def usual_names(names: Iterable[str], usual: Sequence[str]) -> list[str]:
+    """Those of ``names`` that are usual ones, in the order of ``usual``. A nested name counts by
+    its last part, behind all that are less nested."""
+    return sorted(
+        (name for name in names if last_part(name) in usual),
+        key=lambda name: (name.count("."), usual.index(last_part(name))),
+    )
+
+
+@lru_cache(maxsize=MOST_NAMES)
+def last_part(name: str) -> str:
+    """The last part of a nested name, in lower case."""
+    return name.rpartition(".")[2].lower()
 
 
 @lru_cache(maxsize=MOST_NAMES)

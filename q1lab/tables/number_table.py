@@ -36,7 +36,7 @@ from q1lab.tables.found_runs import (
     named_metric,
     unfinished_state,
 )
-from q1lab.tables.nested_names import flattened
+from q1lab.tables.nested_names import flattened, last_part, usual_names
 from q1lab.tables.outside_run import (
     ARM_KEYS,
     FINAL,
@@ -194,33 +194,33 @@ def _found_in_arms(content: Mapping[str, Any], name: str, options: TableOptions)
     return found
 
 
-def has_arms(rows: Rows, options: TableOptions) -> bool:
-    """True if each row of a table says its arm."""
-    if options.arm_key is None and any(map(_chart_column, rows.columns)):
-        return True
-    return _is_full(rows, options.arm_key, ARM_KEYS)
+def arms_named(rows: Rows, options: TableOptions) -> set[str]:
+    """The arms that the first rows of a table name; none where a row names none."""
+    charts = [match for match in map(_chart_column, rows.columns) if match]
+    if options.arm_key is None and charts:
+        return {match["cfg"] for match in charts}
+    if options.arm_key is not None and options.arm_key not in rows.columns:
+        return set()
+    column = _arm_column(rows, options)
+    return rows.texts(column) if column is not None and rows.is_full(column) else set()
 
 
 def has_seeds(rows: Rows, options: TableOptions) -> bool:
     """True if each row of a table says its seed."""
-    return _is_full(rows, options.seed_key, SEED_KEYS)
-
-
-def _is_full(rows: Rows, typed: str | None, usual: Sequence[str]) -> bool:
-    if typed is not None and typed not in rows.columns:
+    if options.seed_key is not None and options.seed_key not in rows.columns:
         return False
-    column = _column(typed, usual, rows.columns, "", rows.name)
+    column = _seed_column(rows, options)
     return column is not None and rows.is_full(column)
 
 
 def has_steps(rows: Rows) -> bool:
     """True if a table has a column of steps."""
-    return _column(None, STEP, rows.columns, "", rows.name) is not None
+    return _flat_column(rows.columns, STEP) is not None
 
 
 def conditions_of(facts: Mapping[str, str]) -> dict[str, str]:
     """The settings of a run that both arms should share."""
-    return {key: value[:60] for key, value in facts.items() if key.lower() in CONDITION_KEYS}
+    return {key: value[:60] for key, value in facts.items() if last_part(key) in CONDITION_KEYS}
 
 
 def found_in_rows(rows: Rows, options: TableOptions) -> Found:
@@ -228,14 +228,14 @@ def found_in_rows(rows: Rows, options: TableOptions) -> Found:
     if options.arm_key is None and any(map(_chart_column, rows.columns)):
         rows = _chart_rows(rows)
     columns, name = rows.columns, rows.name
-    seed_key = _column(options.seed_key, SEED_KEYS, columns, "--seed-key", name)
+    seed_key = _seed_column(rows, options)
     if seed_key is not None and options.seed_key is None and rows.is_blank(seed_key):
         seed_key = None  # as `q1lab export` writes runs whose seeds are not known
-    arm_key = _column(options.arm_key, ARM_KEYS, columns, "--arm-key", name)
+    arm_key = _arm_column(rows, options)
     named = (arm_key, seed_key, options.metric)
     rest = [column for column in columns if column not in named]
-    state_key = _column(None, STATE_KEYS, rest, "", name)
-    step_key = _column(None, STEP, rest, "", name)
+    state_key = _flat_column(rest, STATE_KEYS)
+    step_key = _flat_column(rest, STEP)
     guesses = [
         f"{label} from {column}"
         for label, column, typed_name in (
@@ -254,8 +254,7 @@ def found_in_rows(rows: Rows, options: TableOptions) -> Found:
         metric_key = _metric_column(results, rows)
         guesses.append(f"metric {metric_key}")
     else:
-        message = f"--metric {printable(metric_key)}: {name} has no such column"
-        check_known(metric_key, columns, message)
+        _check_column("--metric", metric_key, rows)
     found = Found(
         name, named_metric(metric_key, options.better), seed_key is not None, tuple(guesses)
     )
@@ -282,7 +281,7 @@ def _read_rows(
     conditions = [
         (column, place)
         for place, column in enumerate(rows.columns)
-        if column.lower() in CONDITION_KEYS and column not in (arm_key, metric_key)
+        if last_part(column) in CONDITION_KEYS and column not in (arm_key, metric_key)
     ]
     arm_names: dict[str, str] = {}
     points = _Points(found, step_key or "")
@@ -379,7 +378,7 @@ def _chart_column(column: str) -> re.Match[str] | None:
 
 def _chart_rows(rows: Rows) -> Rows:
     """The rows of a chart that W&B exported, a column for each run, as a row for each point."""
-    step_key = _column(None, STEP, rows.columns, "", rows.name)
+    step_key = _flat_column(rows.columns, STEP)
     if step_key is None:
         raise Problem(f"{rows.name}: no column iter or Step", next=FORMS)
     runs = [
@@ -453,16 +452,29 @@ def _from_two_columns(
     return found
 
 
-def _column(
-    column_option: str | None, usual: Sequence[str], columns: Sequence[str], option: str, name: str
-) -> str | None:
-    if column_option is not None:
-        check_known(
-            column_option,
-            columns,
-            f"{option} {printable(column_option)}: {name} has no such column",
-        )
-        return column_option
+def _check_column(option: str, typed: str, rows: Rows) -> None:
+    message = f"{option} {printable(typed)}: {rows.name} has no such column"
+    check_known(typed, rows.columns, message)
+
+
+def _arm_column(rows: Rows, options: TableOptions) -> str | None:
+    """The column of the arms: the first usual one in which rows differ, else the first."""
+    if options.arm_key is not None:
+        _check_column("--arm-key", options.arm_key, rows)
+        return options.arm_key
+    usual = usual_names(rows.columns, ARM_KEYS)
+    differing = (column for column in usual if len(rows.texts(column)) > 1)
+    return next(differing, usual[0] if usual else None)
+
+
+def _seed_column(rows: Rows, options: TableOptions) -> str | None:
+    if options.seed_key is not None:
+        _check_column("--seed-key", options.seed_key, rows)
+        return options.seed_key
+    return next(iter(usual_names(rows.columns, SEED_KEYS)), None)
+
+
+def _flat_column(columns: Sequence[str], usual: Sequence[str]) -> str | None:
     return next((column for key in usual for column in columns if column.lower() == key), None)
 
 
@@ -473,7 +485,7 @@ def _metric_column(columns: Sequence[str], rows: Rows) -> str:
     numeric = [
         column
         for column in columns
-        if column.lower() not in CONDITION_KEYS
+        if last_part(column) not in CONDITION_KEYS
         and not column.startswith("_")  # W&B's own: _runtime, _timestamp
         and rows.is_numeric(column)
     ]

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Collection, Iterator, Mapping
-from functools import lru_cache
 from typing import Any
 
 from q1lab.ground.text_formats import printable
 from q1lab.judgment.metric import LARGEST_COUNT
 from q1lab.tables.cells import as_number
-from q1lab.tables.nested_names import MOST_NAMES, flattened
+from q1lab.tables.nested_names import MOST_NAMES, flattened, last_part
 from q1lab.tables.outside_run import SEED_KEYS, STEP
 
 LONGEST_FACT = 200
@@ -83,7 +82,7 @@ class RunLog:
         )
         step = float(place if step_key is None else as_number(flat[step_key]) or 0.0)
         for key, value in flat.items():
-            number = None if value is None or _is_seed(key) else as_number(value)
+            number = None if value is None or last_part(key) in SEED_KEYS else as_number(value)
             if number is None:
                 self._tell(key, value)
             elif key not in STEP and not key.startswith("_"):  # W&B's own: _runtime, _timestamp
@@ -124,8 +123,3 @@ class RunLog:
     @staticmethod
     def _has_room(known: Mapping[str, Any]) -> bool:
         return len(known) < MOST_NAMES
-
-
-@lru_cache(maxsize=MOST_NAMES)
-def _is_seed(key: str) -> bool:
-    return key.rpartition(".")[2].lower() in SEED_KEYS

@@ -12,12 +12,13 @@ from pathlib import Path
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import printable
 from q1lab.ground.text_formats import first_names
-from q1lab.tables.cells import BadCell, seed_of_cell
+from q1lab.tables.cells import BadCell, as_number, seed_of_cell
+from q1lab.tables.nested_names import last_part, usual_names
 from q1lab.tables.outside_run import ARM_KEYS, NAME, SEED_KEYS, arm_name
 
 SEED = re.compile(r"(?<![A-Za-z])seed[-_=. ]*(\d{1,9})", re.IGNORECASE)
 """A seed in the name of a file or a folder."""
-NUMBER_AT_END = re.compile(r"[-_. ]*\d+$")
+NUMBER_AT_END = re.compile(r"(?:[-_. ]+s)?[-_. ]*\d+$")
 """A number that tells the runs of an arm apart, behind its name."""
 AROUND = "-_. "
 """Characters beside a seed that are no part of a name."""
@@ -56,17 +57,26 @@ def arms_of(runs: Sequence[Named], arm_key: str | None) -> tuple[list[str], str]
     elif names := _by_name(runs):
         found = names, "arms from the runs' names"
     else:
-        found = by_path([run.file for run in runs]), "arms from the files' names"
+        found = _grouped_by_path(runs), "arms from the files' names"
+        if _each_differs(found[0]) and (key := _only_key(runs)):
+            found = [run.facts[key] for run in runs], f"arms from {key}"
     arms = [run.label or arm for run, arm in zip(runs, found[0], strict=True)]
-    if len(set(arms)) == len(runs):
-        arms = _without_numbers(arms)
-    if len(runs) > 2 and len(set(arms)) == len(runs):
+    if len(runs) > 2 and _each_differs(arms):
         raise Problem(
             f"which of these {len(runs)} runs belong together is not clear ({first_names(arms)})",
             next="name the files of each arm with --arm NAME='PATTERN', or the setting that is the "
-            f"arm with --arm-key; these differ: {_differing(runs)}",
+            f"arm with --arm-key; {_differ(runs)}",
         )
     return [_checked(run, arm) for run, arm in zip(runs, arms, strict=True)], found[1]
+
+
+def are_runs(runs: Sequence[Named]) -> bool:
+    """True if names or settings say that several of these files are of one arm."""
+    return not _each_differs(_grouped_by_path(runs)) or _only_key(runs) is not None
+
+
+def _each_differs(arms: Sequence[str]) -> bool:
+    return len(set(arms)) == len(arms)
 
 
 def seeds_of(runs: Sequence[Named], seed_key: str | None) -> tuple[list[int] | None, str]:
@@ -105,18 +115,25 @@ def _by_key(runs: Sequence[Named], key: str) -> list[str]:
         if key not in run.facts:
             raise Problem(
                 f"{printable(str(run.file))} has no {printable(key)}",
-                next=f"name another key (these differ: {_differing(runs)}), or give --arm",
+                next=f"name another key ({_differ(runs)}), or give --arm",
             )
     return [run.facts[key] for run in runs]
 
 
 def _usual_key(runs: Sequence[Named]) -> str | None:
     """The usual setting for an arm that all runs have and in which they differ."""
-    for key in ARM_KEYS:
+    for key in usual_names(runs[0].facts, ARM_KEYS):
         values = {run.facts.get(key) for run in runs}
         if len(values) > 1 and None not in values:
             return key
     return None
+
+
+def _only_key(runs: Sequence[Named]) -> str | None:
+    """The one setting that tells groups of runs apart, if it is a text that all have."""
+    keys = _differing(runs)
+    values = [run.facts.get(keys[0]) for run in runs] if len(keys) == 1 else [None]
+    return keys[0] if all(value and as_number(value) is None for value in values) else None
 
 
 def _by_name(runs: Sequence[Named]) -> list[str] | None:
@@ -138,8 +155,14 @@ def by_path(files: Sequence[Path]) -> list[str]:
     return [(same.pop() if len(same) == 1 else "") or "these runs"] * len(files)
 
 
+def _grouped_by_path(runs: Sequence[Named]) -> list[str]:
+    """The arms by path, without the numbers that tell an arm's runs apart."""
+    arms = by_path([run.file for run in runs])
+    return _without_numbers(arms) if _each_differs(arms) else arms
+
+
 def _seed_setting(run: Named) -> str | None:
-    keys = [key for key in run.facts if key.rpartition(".")[2].lower() in SEED_KEYS]
+    keys = usual_names(run.facts, SEED_KEYS)
     return run.facts[keys[0]] if keys else None
 
 
@@ -148,18 +171,22 @@ def _seed_in_name(run: Named) -> str | None:
     return next((match[1] for match in found), None)
 
 
-def _differing(runs: Sequence[Named]) -> str:
+def _differing(runs: Sequence[Named]) -> list[str]:
     """The settings that could name an arm: more than one value among the runs, and not the seed."""
     values: dict[str, set[str]] = defaultdict(set)
     for run in runs:
         for key, value in run.facts.items():
             values[key].add(value)
-    names = [
+    return [
         key
-        for key, seen in values.items()
-        if 1 < len(seen) < len(runs) and key.rpartition(".")[2].lower() not in SEED_KEYS
+        for key, seen in sorted(values.items())
+        if 1 < len(seen) < len(runs) and last_part(key) not in SEED_KEYS
     ]
-    return printable(", ".join(sorted(names)))[:300] or "none"
+
+
+def _differ(runs: Sequence[Named]) -> str:
+    """The settings that could name an arm, for the end of a message."""
+    return f"these differ: {printable(', '.join(_differing(runs)))[:300] or 'none'}"
 
 
 def _checked(run: Named, arm: str) -> str:

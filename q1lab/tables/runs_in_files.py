@@ -4,7 +4,8 @@ one set of runs, by arm and seed."""
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from q1lab.ground.errors import Problem, nearest
@@ -47,6 +48,8 @@ def found_in_files(
     logs = [
         (piece, each) for piece, each in zip(pieces, read, strict=True) if isinstance(each, RunLog)
     ]
+    if runs := _runs_of_rows(tables, options):
+        tables, logs = [], [*logs, *runs]
     if one_arm and not is_named:
         logs = [(replace(piece, label=RUNS), log) for piece, log in logs]
     if tables and logs:
@@ -58,11 +61,34 @@ def found_in_files(
     return _of_tables(name, tables, options, other) if tables else _of_logs(name, logs, options)
 
 
+def _runs_of_rows(
+    tables: Sequence[tuple[RunFiles, Rows]], options: TableOptions
+) -> list[tuple[RunFiles, RunLog]]:
+    """Tables as logs of one run each, a row a step; none where the tables say their runs, or are an
+    arm each."""
+    if len(tables) < 3 or any(
+        number_table.has_seeds(rows, options) or len(number_table.arms_named(rows, options)) > 1
+        for _, rows in tables
+    ):
+        return []
+    named = [Named(piece.files[0], piece.label, rows.constants()) for piece, rows in tables]
+    return [(piece, _log_of(piece, rows)) for piece, rows in tables if run_names.are_runs(named)]
+
+
+def _log_of(piece: RunFiles, rows: Rows) -> RunLog:
+    from q1lab.tables.readers import text_files
+
+    log = RunLog()
+    with _place_named(piece):
+        text_files.fill_by_rows(log, rows)
+    return log
+
+
 def _read(piece: RunFiles, options: TableOptions) -> Rows | RunLog:
     """The rows of a table, or the log of a run. Problem, with the file, for a damaged one."""
     only = None if options.metric is None else {options.metric, *TRAIN}
     log = RunLog(only)
-    try:
+    with _place_named(piece):
         if piece.form is None:
             from q1lab.tables.readers import text_files
 
@@ -70,12 +96,19 @@ def _read(piece: RunFiles, options: TableOptions) -> Rows | RunLog:
         from q1lab.ground import plugin_finder
 
         plugin_finder.load(piece.form.read)(piece.files, log)
+    return log
+
+
+@contextmanager
+def _place_named(piece: RunFiles) -> Iterator[None]:
+    """Make an error of a reader one line with the file."""
+    try:
+        yield
     except OSError as error:
         reason = os_reason(error, reading=True)
         raise Problem(f"cannot read {piece.where}: {reason}", file=piece.files[0]) from None
     except ValueError as error:
         raise Problem(f"{piece.where}: {printable(str(error))}", file=piece.files[0]) from None
-    return log
 
 
 def _of_tables(
@@ -85,8 +118,14 @@ def _of_tables(
     ``otherwise``, else as its file."""
     whole: Found | None = None
     by_path = run_names.by_path([piece.files[0] for piece, _ in tables])
-    for (piece, rows), name_of_file in zip(tables, by_path, strict=True):
-        each = _of_table(rows, piece.label, otherwise or name_of_file, options)
+    named = [number_table.arms_named(rows, options) for _, rows in tables]
+    is_shared = options.arm_key is None and len(tables) > 1 and len(set().union(*named)) == 1
+    for (piece, rows), name_of_file, arms in zip(tables, by_path, named, strict=True):
+        if piece.label is None and arms and not is_shared:
+            each = number_table.found_in_rows(rows, options)
+        else:
+            of_arm = rows.of_arm(piece.label or otherwise or name_of_file)
+            each = number_table.found_in_rows(of_arm, replace(options, arm_key=OF_FILE))
         if whole is None:
             whole, options = replace(each, name=name), replace(options, metric=each.metric.name)
             continue
@@ -98,13 +137,6 @@ def _of_tables(
         _join(whole, each, piece)
     assert whole is not None, "there is one table at least"
     return whole
-
-
-def _of_table(rows: Rows, label: str | None, otherwise: str, options: TableOptions) -> Found:
-    if label is None and number_table.has_arms(rows, options):
-        return number_table.found_in_rows(rows, options)
-    of_arm = rows.of_arm(label or otherwise)
-    return number_table.found_in_rows(of_arm, replace(options, arm_key=OF_FILE))
 
 
 def _join(whole: Found, each: Found, piece: RunFiles) -> None:

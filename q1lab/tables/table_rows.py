@@ -58,6 +58,16 @@ class Rows:
         at = self.columns.index(column)
         return not any(is_blank(cells[at]) for _, cells in self._head)
 
+    def texts(self, column: str) -> set[str]:
+        """The texts in the first cells of a column."""
+        at = self.columns.index(column)
+        return {str(cells[at]).strip() for _, cells in self._head if not is_blank(cells[at])}
+
+    def constants(self) -> dict[str, str]:
+        """The columns of which all first rows say the same, each with that."""
+        texts = {column: self.texts(column) for column in self.columns}
+        return {column: same.pop() for column, same in texts.items() if len(same) == 1}
+
     def is_numeric(self, column: str) -> bool:
         """True if the first cells of a column that hold something hold numbers."""
         at = self.columns.index(column)

@@ -21,7 +21,7 @@ from q1lab.ground.text_formats import storable_text
 from q1lab.judgment.metric import LARGEST_COUNT, LARGEST_LOSS
 from q1lab.study.events import cut_after_end, read_new_events
 from q1lab.study.run_states import RunState
-from q1lab.tables.nested_names import flattened
+from q1lab.tables.nested_names import flattened, usual_names
 from q1lab.tables.outside_run import (
     FINAL,
     MAX_BYTES,
@@ -116,9 +116,8 @@ def _with_named_keys(
             )
         if source_key is not None:
             config[key] = fields[source_key]
-    usual_seeds = [config[key] for key in SEED_KEYS if key in config]
-    if usual_seeds:
-        config.setdefault("seed", usual_seeds[0])
+    if seed_keys := usual_names(config, SEED_KEYS):
+        config.setdefault("seed", config[seed_keys[0]])
     if not config.get("cfg") and not NAME.fullmatch(fields.get("name", "")):
         raise Problem(
             f"{where} has no cfg",

@@ -52,13 +52,18 @@ def _table_or_log(
     rows: Rows, log: RunLog, label: str | None, options: TableOptions
 ) -> Rows | RunLog:
     """Rows with steps and no seed are the log of one run."""
-    if label is None and number_table.has_arms(rows, options):
+    if label is None and len(number_table.arms_named(rows, options)) > 1:
         return rows
     if number_table.has_seeds(rows, options) or not number_table.has_steps(rows):
         return rows
+    fill_by_rows(log, rows)
+    return log
+
+
+def fill_by_rows(log: RunLog, rows: Rows) -> None:
+    """Fill the log of one run with the rows of a table, in their order."""
     for place, (_, cells) in enumerate(rows):
         log.row(dict(zip(rows.columns, cells, strict=True)), place)
-    return log
 
 
 def _by_seed(content: Mapping[str, Any]) -> list[dict[str, Any]] | None:
