@@ -31,7 +31,7 @@ from q1lab.week.syllabus import (
 )
 from q1lab.week.text_numbers import TextNumbers
 
-PART_ATTRIBUTES = ("id", "minutes")
+PART_ATTRIBUTES = ("id", "minutes", "reading")
 GUIDE_ATTRIBUTES = ("part",)
 STEP_ATTRIBUTES = (
     "id",

@@ -35,8 +35,6 @@ class StepKind(NamedTuple):
     What is wrong comes back at the start of the next session."""
     chooses: bool = False
     """It asks for one of the week's variants."""
-    reads: bool = False
-    """Its minutes are the time for the part's text."""
     fault: Callable[[Step, Week], str] = _nothing
     """The fault of such a step in its week; "" for a good one."""
 
@@ -62,7 +60,7 @@ def _without_variants(step: Step, week: Week) -> str:
 STEP_KINDS: Mapping[str, StepKind] = MappingProxyType(
     {
         "tick": StepKind("done when it is ticked"),
-        "read": StepKind("something to read; done when it is ticked", reads=True),
+        "read": StepKind("something to read; done when it is ticked"),
         "write": StepKind(
             "asks for an answer in words; done when there is one",
             form="q1lab.tui.screens.answer:open_answer_form",

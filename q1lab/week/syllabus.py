@@ -212,12 +212,13 @@ Block = Text | Fold | Step | Action
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A stretch of a session with a budget in minutes. `blocks` keeps text, steps and actions in
-    order."""
+    """A stretch of a session with a budget in minutes; `reading` of them are for its text. `blocks`
+    keeps text, steps and actions in order."""
 
     id: str
     title: str
     minutes: int
+    reading: int
     blocks: tuple[Block, ...]
     session: str
     file: str

@@ -317,13 +317,17 @@ def _session(toml: TomlFile, row: dict[str, Any], at: int, variants: list[str]) 
     page = MarkdownPage(reader, file, text or "", variants)
     parts = []
     for section in page.sections:
-        minutes = section.attributes.get("minutes", "")
-        if not re.fullmatch(r"[0-9]{1,5}", minutes):
+        given = {"reading": "0", **section.attributes}
+        numbers = [given.get(key, "") for key in ("minutes", "reading")]
+        if not all(re.fullmatch(r"[0-9]{1,5}", number) for number in numbers):
             message = "a part needs its minutes, for example {#a1 minutes=15}"
             reader.add(file, section.line, message)
-            minutes = "0"
+            numbers = ["0", "0"]
+        minutes, reading = map(int, numbers)
         blocks = tuple(section.blocks)
-        parts.append(Part(section.id, section.title, int(minutes), blocks, id_, file, section.line))
+        parts.append(
+            Part(section.id, section.title, minutes, reading, blocks, id_, file, section.line)
+        )
     if not parts and text is not None:
         reader.add(file, 1, "the session has no parts; open one with ## Title {#a1 minutes=15}")
     intro = "\n\n".join(block.markdown for block in page.before if isinstance(block, Text))

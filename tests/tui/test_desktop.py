@@ -76,7 +76,7 @@ def test_keys_are_named_as_they_are_written() -> None:
 def test_the_clock_counts_down_and_over_in_the_unit_of_its_plan(
     seconds: float, planned: int, text: str, tone: str
 ) -> None:
-    part = Part("a1", "Read", planned, (), "a", "a.md", 1)
+    part = Part("a1", "Read", planned, 0, (), "a", "a.md", 1)
     assert line_of_time("A1", part, seconds, Clock(), keeps_time=True) == (text, tone)
 
 

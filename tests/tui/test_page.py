@@ -68,7 +68,7 @@ async def test_an_action_is_one_line_and_its_key_stands_where_the_cursor_is() ->
 
 
 async def test_finished_steps_are_a_line_that_unfolds_and_nothing_is_lost() -> None:
-    async with running(done("a1-page", "a1-choose", "a1-why")) as (app, pilot):
+    async with running(done("a1-guess", "a1-choose", "a1-why")) as (app, pilot):
         reader = await to(pilot, "a1")
         heads = [p for p in reader.pieces if isinstance(p, StepPiece) and p.run]
         assert sum(len(head.run) for head in heads) == 3
@@ -114,16 +114,16 @@ async def test_a_step_that_gets_finished_folds_when_the_cursor_goes_on() -> None
 
 
 async def test_what_a_tick_elsewhere_takes_away_is_in_full_again() -> None:
-    steps = ("a1-page", "a1-choose")
+    steps = ("a1-data", "a1-passage")
     async with running(done(*steps)) as (app, pilot):
         reader = await to(pilot, "a1")
         head = next(p for p in reader.pieces if isinstance(p, StepPiece) and len(p.run) == 2)
         label = app.week.label
-        app.store_thread.submit(lambda store: progress.tick_step(store, label, "a1-choose", False))
+        app.store_thread.submit(lambda store: progress.tick_step(store, label, "a1-passage", False))
         await settled(pilot)
         await until(pilot, lambda: len(head.run) == 1)
         after = next(
-            p for p in reader.pieces if isinstance(p, StepPiece) and p.step.id == "a1-choose"
+            p for p in reader.pieces if isinstance(p, StepPiece) and p.step.id == "a1-passage"
         )
         assert after.display
 

@@ -204,17 +204,18 @@ def _lint_minutes(week: Week, chosen: str | None) -> Iterator[ContentFinding]:
             b for b in _blocks(part, chosen) if isinstance(b, Step) and not b.optional
         ]
         step_minutes = [step.minutes for step in required_steps if step.minutes is not None]
-        if step_minutes and sum(step_minutes) != part.minutes:
-            sums = f"its steps add up to {' + '.join(map(str, step_minutes))} = {sum(step_minutes)}"
+        all_minutes = [*step_minutes, *([part.reading] if part.reading else [])]
+        if step_minutes and sum(all_minutes) != part.minutes:
+            of = "its steps and its reading add" if part.reading else "its steps add"
+            sums = f"{of} up to {' + '.join(map(str, all_minutes))} = {sum(all_minutes)}"
             text = f"part {part.id} gives {part.minutes} minutes{_for(chosen)}, {sums}"
             yield _at(part, text)
-        reading = sum(step.minutes or 0 for step in required_steps if step.behavior.reads)
         count = _words(week, part, chosen)
         needed = round(count / WORDS_A_MINUTE)
-        if step_minutes and needed > max(1, reading):  # a few words need no step
+        if step_minutes and needed > max(1, part.reading):  # a few words need no minutes
             text = (
                 f"part {part.id} has {count:,} words{_for(chosen)}, {needed} minutes at "
-                f"{WORDS_A_MINUTE} a minute; its steps of kind=read give {reading}"
+                f"{WORDS_A_MINUTE} a minute; it gives {part.reading}, say reading={needed}"
             )
             yield _at(part, text)
         tables = [

@@ -76,7 +76,8 @@ def test_a_text_is_read_at_120_words_a_minute_and_a_fold_that_needs_no_step_is_e
     folder: Path,
 ) -> None:
     page = folder / "mix.md"
-    edit(page, "First.", 100 * "word " + "\n\n- [ ] Read it {#knead-read kind=read minutes=1}")
+    edit(page, "{#knead minutes=30}", "{#knead minutes=30 reading=1}")
+    edit(page, "First.", 100 * "word ")
     edit(page, "{#knead-bake kind=run}", "{#knead-bake kind=run minutes=29}")
     fold = "<details>\n<summary>More</summary>\n\n" + 200 * "word " + "\n\n</details>"
     edit(page, "Text in between.", f"Text.\n\n{fold}")
