@@ -77,15 +77,19 @@ METRIC = re.compile(r"METRIC((?: +[^\s=]+=\S+)+)")
 TRAIN = ("train/loss", "train_loss", "loss")
 """Names under which a training loss is reported beside the metric."""
 
-MOST_WAYS, LONGEST_SHOWN = 3, 100
-"""Lines of the output that a message quotes with the option that reads each, and characters of
-such a line."""
+MOST_WAYS, LONGEST_SHOWN = 8, 100
+"""Numbers of the output that a message names with the option that reads each, and characters of a
+line that it quotes."""
 MOST_RECENT = 50
 """Lines with numbers among which those are looked for, at the output's end."""
 
 HEARD, MOST_HEARD, MOST_NAMES = "heard.jsonl", 20_000, 500
 """The file with the lines of a run that was heard beforehand; its first lines, of which the numbers
 are counted, and the most names of numbers."""
+
+Rank = tuple[float, bool]
+NOT_READ: Rank = (-1.0, False)
+"""The rank of a line of which no option reads a number."""
 
 NO_NUMBER = "no-number"
 """The claim of a launch that ends since an arm's first run showed no number."""
@@ -427,20 +431,33 @@ class Told:
         return f"have it print lines such as `step=250 {self.metric}=2.31`"
 
     def ways(self) -> list[list[str]]:
-        """[line, option] for the last lines of the output that hold numbers, each with the option
-        that reads one of them, the name most like the metric's first; a line is empty where the
-        number was reported by its name."""
-        found = [("", *option_for(f"{name}=0", self.metric)) for name in sorted(self.others)]
+        """[line, option] for each number of the output's last lines, with the option that reads it,
+        the name most like the metric's first; a line is empty where the number was reported by its
+        name, and an option where none reads a number of the line."""
+        found = [("", way) for name in sorted(self.others) for way in self._options(f"{name}=0")]
         shapes: set[str] = set()
         for line in reversed(self.recent):
             shape = printed.A_NUMBER.sub("0", line)
             if shape not in shapes:
-                found.append((line, *option_for(line, self.metric)))
+                found += [(line, way) for way in self._options(line) or [(NOT_READ, "")]]
             shapes.add(shape)
         by_option: dict[str, str] = {}
-        for line, _, option in sorted(found, key=lambda way: -way[1]):
+        for line, (_, option) in sorted(found, key=lambda one: one[1][0], reverse=True):
             by_option.setdefault(option, line[:LONGEST_SHOWN])
         return [[line, option] for option, line in by_option.items()][:MOST_WAYS]
+
+    def _options(self, line: str) -> list[tuple[Rank, str]]:
+        """The options that read a number of a line, each with the likeness of its name to the
+        metric's, and with whether the number has decimals."""
+        values: dict[str, set[str]] = {}
+        for one in printed.Printed().numbers(line):
+            if printed.step_of(f"{one.name} {one.value}") is None:
+                values.setdefault(one.full, set()).add(one.value)
+        single = {name: same.pop() for name, same in values.items() if len(same) == 1}
+        return [
+            ((likeness(name, self.metric), "." in value), f"--metric {shlex.quote(name)}")
+            for name, value in reversed(single.items())
+        ]
 
 
 def numbers_said(said: re.Match[str]) -> dict[str, str]:
@@ -449,21 +466,9 @@ def numbers_said(said: re.Match[str]) -> dict[str, str]:
     return {key: value for key, _, value in pairs}
 
 
-def option_for(line: str, metric: str) -> tuple[float, str]:
-    """The option that reads a number of a line, and how much its name is like the metric's: the
-    one that is most alike, else the last one with decimals. Empty where no option reads one."""
-    best: tuple[float, bool] = (-1.0, False)
-    option, said = "", printed.Printed().numbers(line)
-    values: dict[str, set[str]] = {}
-    for one in said:
-        values.setdefault(one.full, set()).add(one.value)
-    for one in said:
-        alike = difflib.SequenceMatcher(None, one.full.lower(), metric.lower()).ratio()
-        rank = (alike, "." in one.value)
-        is_step = printed.step_of(f"{one.name} {one.value}") is not None
-        if not is_step and len(values[one.full]) == 1 and rank >= best:
-            best, option = rank, f"--metric {shlex.quote(one.full)}"
-    return best[0], option
+def likeness(name: str, metric: str) -> float:
+    """The likeness of two names, from 0 to 1."""
+    return difflib.SequenceMatcher(None, name.lower(), metric.lower()).ratio()
 
 
 def is_kept(count: int) -> bool:

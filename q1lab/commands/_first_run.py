@@ -32,8 +32,10 @@ def with_metric(request: Request, typed: Set[str], *, ask: bool, quiet: bool) ->
     loop = request.loop
     assert loop is not None
     better = loop.better if "better" in typed else ""
-    known = first_run.known_reading(loop)
-    if known is None:
+    measured = first_run.known_reading(loop)
+    if measured is not None:
+        known, source = measured[0], f", as in {measured[1]}"
+    else:
         if choose_engine(request.engine, None, request.engine_options, load_settings().engine):
             raise Problem(
                 "on an engine q1lab does not guess the metric: ",
@@ -47,10 +49,11 @@ def with_metric(request: Request, typed: Set[str], *, ask: bool, quiet: bool) ->
         heard = first_run.hear(request, _show_line if sys.stderr.isatty() else lambda _: None)
         name = _chosen(heard, ask)
         better = better or direction(name) or _asked_direction(name, ask)
-        known = replace(loop, metric=name)
+        known, source = replace(loop, metric=name), ""
     known = replace(known, better=better or known.better)
     remark(
-        f"Metric: {known.metric}, {known.better} is better (--metric and --better change that).",
+        f"Metric: {known.metric}{source}, {known.better} is better (--metric and --better change "
+        "that).",
         quiet=quiet,
     )
     return replace(request, loop=known)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -207,9 +208,9 @@ def print_silent_run(study: Study) -> bool:
         f"An arm's first run has to show its number: {whole} ended there, the other runs "
         f"({left} of {study.id}) did not train, and this try costs nothing."
     )
-    for line, option in silent.ways:
+    for line, ways in itertools.groupby(silent.ways, key=lambda way: way[0]):
         print_text(f"  {line}" if line else "  reported by name:")
-        if option:
+        for option in filter(None, (option for _, option in ways)):
             print_text(f"      {option if series else f'q1lab run {study.id} {option}'}")
     options = any(option for _, option in silent.ways)
     one_of_these = "" if not options else "one of these, or with " if series is None else ""

@@ -126,11 +126,11 @@ def run(
         ask = ask and not (as_json or detach or options["yes"])
         names = () if request.loop is not None else parsed.variants
         predicts_first = functools.partial(_wants_to_predict, store, names, ask=ask)
-        subject = study_plan.trainer_class_for(request).preflight_subject
-        remark(f"Looking at {subject} and this machine …", quiet=as_json)
         if request.loop is not None and not request.loop.metric:
             study_plan.draft_study(request, store)  # what can be refused is refused at once
             request = with_metric(request, typed, ask=ask, quiet=as_json)
+        subject = study_plan.trainer_class_for(request).preflight_subject
+        remark(f"Looking at {subject} and this machine …", quiet=as_json)
         if tune:
             tuned = _tune(store, request, tune, as_json, predicts_first)
             if isinstance(tuned, int):

@@ -22,6 +22,7 @@ from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import private_folder, read_json, sha256_text
 from q1lab.ground.log_tail import LogTail
 from q1lab.runner import child_processes
+from q1lab.runner.first_number import silent_run
 from q1lab.runner.machine import cores
 from q1lab.study import imported_code, metric_names
 from q1lab.study.command_arms import CommandSpec, arm_words
@@ -49,17 +50,19 @@ class FirstRun:
         return metric_names.likely_metrics(self.counts)
 
 
-def known_reading(loop: CommandSpec) -> CommandSpec | None:
-    """The command with the metric that the newest study of the same baseline measures; None if
-    there is none."""
+def known_reading(loop: CommandSpec) -> tuple[CommandSpec, str] | None:
+    """The command with the metric that the newest study of the same baseline measures, and the
+    study's id; None if there is none. A study whose metric was not found is passed over."""
     words = arm_words(loop, loop.arms[0])
     for study in StudiesOnDisk():
         if not study.trainer.command or not study.origin.is_ours:
             continue
         other = study.trainer.request(study).loop
         assert other is not None
-        if other.folder == loop.folder and arm_words(other, study.baseline) == words:
-            return replace(loop, metric=other.metric, better=other.better, pattern=other.pattern)
+        is_same = other.folder == loop.folder and arm_words(other, study.baseline) == words
+        if is_same and silent_run(study) is None:
+            metric, better, pattern = other.metric, other.better, other.pattern
+            return replace(loop, metric=metric, better=better, pattern=pattern), study.id
     return None
 
 

@@ -14,7 +14,7 @@ from q1lab.study import events
 from q1lab.study.run_states import RunState
 from q1lab.study.studies import ARMS, Run, Study
 
-NO_NUMBER, MOST_WAYS = "no-number", 3
+NO_NUMBER, MOST_WAYS = "no-number", 8
 
 
 class FirstNumber:
@@ -48,8 +48,8 @@ class FirstNumber:
 
 @dataclass(frozen=True)
 class SilentRun:
-    """A run of a command that failed before any run of its arm showed a number; ``ways`` are lines
-    of its output, each with the option that reads a number of it (empty where none does)."""
+    """A run of a command that failed before any run of its arm showed a number; ``ways`` are the
+    numbers of its output: a line, and the option that reads one (empty where none does)."""
 
     run: Run
     message: str

@@ -104,6 +104,26 @@ def test_several_numbers_are_named_and_the_first_run_waits(folder: Path) -> None
     assert only_study().metric.better == "higher", "the name says so"
 
 
+def test_a_metric_that_is_not_printed_is_answered_with_all_that_are(folder: Path) -> None:
+    three = f"{BOTH} val_f1={{t}}"
+    refused = q1lab(*two("--seeds", "1", "--metric", "f1", last=three), code=1).stdout
+    offered = [line.partition("--metric ")[2] for line in refused.splitlines()]
+    assert list(filter(None, offered)) == ["val_f1", "val_acc", "val_loss"]
+    assert refused.count("epoch 40 val_loss=") == 1, "the line stands once above them"
+
+
+def test_a_metric_that_another_study_measures_is_named_with_it(folder: Path) -> None:
+    q1lab(*two("--seeds", "1", "--metric", "accuracy", last=BOTH), code=1)
+    asked = q1lab(*two("--seeds", "1", last=BOTH), code=2).stderr
+    assert "several numbers may be the metric" in asked, "that study has measured nothing"
+    q1lab(*two("--seeds", "1", "--metric", "val_acc", last=BOTH))
+    first = q1lab(*two("--seeds", "1", last=BOTH)).stderr.splitlines()[0]
+    name = studies.ids()[-1]
+    assert first == (
+        f"Metric: val_acc, as in {name}, higher is better (--metric and --better change that)."
+    )
+
+
 def test_a_direction_that_no_name_shows_is_asked_about(folder: Path) -> None:
     refused = q1lab(*two("--seeds", "1", last="{v}"), code=2)
     assert "whether number is better lower or higher is not clear" in refused.stderr

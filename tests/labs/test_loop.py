@@ -184,6 +184,18 @@ def test_a_line_that_is_not_read_comes_with_the_option_that_reads_it(
         assert read(shlex.split(option)[1], line).values
 
 
+def test_every_number_of_the_last_lines_is_offered_and_the_closest_name_first() -> None:
+    ways = read("f1", "step 1: val_loss=2 acc=0.1", "step 2: val_f1=0.3 val_f2=0.4", "2").ways()
+    assert [option.removeprefix("--metric ") for _, option in ways[:2]] == ["val_f1", "val_f2"]
+    assert {option for _, option in ways[2:]} == {
+        "--metric acc",
+        "--metric val_loss",
+        "--metric number",
+    }
+    many = " ".join(f"m{n}=1" for n in range(100))
+    assert len(read("f1", many).ways()) == running.MOST_WAYS
+
+
 def test_a_tables_rows_are_read_by_its_header() -> None:
     header = "epoch     train_loss  valid_loss  accuracy  time    "
     rows = ("0  0.9  0.8  0.7  00:12", "1  0.8  0.7  0.8  00:12", "done in  3 s")
