@@ -66,13 +66,14 @@ def _bar(name: str, c: Judgment) -> Bar:
 
 def _table(studies: Studies, width: int) -> list[str]:
     """A row for each study, under the metric that it measures."""
-    head = ("study", "difference of", "verdict", "difference", "interval", "level", "n")
+    head = ("study", "arms", "verdict", "difference", "interval", "level", "n")
     rows = {name: _cells(name, c) for name, c in studies.items()}
     sizes = [max(map(cells_of, column)) for column in zip(head, *rows.values(), strict=True)]
-    over = sum(sizes) + 2 * (len(sizes) - 1) - width
-    for column in (1, 0):  # what has to give way, in this order
-        less = max(0, min(over, sizes[column] - LEAST))
-        sizes[column], over = sizes[column] - less, over - less
+    room = width - sum(sizes[2:]) - 2 * (len(sizes) - 1)
+    name, arms = sizes[:2]
+    if name + arms > room:
+        sizes[0] = max(LEAST, min(name, room // 2), room - arms)
+        sizes[1] = max(LEAST, min(arms, room - sizes[0]))
 
     def line(cells: tuple[str, ...]) -> str:
         shown = [

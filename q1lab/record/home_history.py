@@ -61,7 +61,7 @@ def study_history(store: Store, study: Study) -> StudyHistory:
         left_out_here(store, history),
         tuple(changed),
         "level" not in own_line,
-        run_ends.astray_runs(ends.values()),
+        run_ends.astray_runs(ends.values(), study.metric),
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from q1lab.judgment import intervals
+from q1lab.judgment.metric import Metric
 from q1lab.study.run_states import RunState
 from q1lab.study.studies import ARMS, Study
 
@@ -87,28 +88,29 @@ def _counted(end: RunEnd) -> float | None:
 
 
 STUCK_FROM, STUCK = 5, 10.0
-"""Among at least STUCK_FROM runs, a run is stuck if its loss lies more than STUCK times the median
-absolute deviation above the median."""
+"""Among at least STUCK_FROM runs, a run is stuck if its value is worse than the median by more than
+STUCK times the median absolute deviation."""
 
 
-def astray_runs(ends: Iterable[RunEnds]) -> tuple[tuple[str, int, int, int], ...]:
+def astray_runs(ends: Iterable[RunEnds], metric: Metric) -> tuple[tuple[str, int, int, int], ...]:
     """Of each arm with runs that diverged or got stuck: its runs, and how many did."""
     astray = []
     all_ends = [run for of_study in ends for run in of_study.items()]
     for arm in ARMS:
         runs = [end for (of, _), end in all_ends if of == arm]
-        losses = [end.val_loss for end in runs if end.val_loss is not None]
+        losses = [metric.sign * end.val_loss for end in runs if end.val_loss is not None]
         diverged = sum(end.state == RunState.DIVERGED for end in runs)
-        stuck = len(_stuck_losses(losses))
+        stuck = _stuck_runs(losses)
         if diverged or stuck:
             astray.append((arm, len(runs), diverged, stuck))
     return tuple(astray)
 
 
-def _stuck_losses(losses: Sequence[float]) -> list[float]:
-    """The losses of runs that ended far above all others."""
+def _stuck_runs(losses: Sequence[float]) -> int:
+    """The number of runs that ended far above all others; of a metric of which more is better, the
+    losses are its negatives."""
     if len(losses) < STUCK_FROM:
-        return []
+        return 0
     median = statistics.median(losses)
     deviation = statistics.median(abs(loss - median) for loss in losses)
-    return [loss for loss in losses if loss - median > STUCK * deviation > 0]
+    return sum(loss - median > STUCK * deviation > 0 for loss in losses)

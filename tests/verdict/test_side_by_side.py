@@ -77,6 +77,8 @@ def test_the_table_fits_the_terminal(width: int) -> None:
     lines = side_by_side.side_by_side_lines(long, width)
     assert max(map(len, lines)) <= max(width, 70)
     assert any("+" in line or "−" in line for line in lines)
+    assert "…" not in lines[0], "no word of the head is cut"
+    assert width == 60 or all("modified − " in line for line in lines[1:4])
 
 
 def test_a_study_without_a_number_is_a_row_like_the_others() -> None:
