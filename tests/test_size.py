@@ -30,9 +30,9 @@ TWO_COMMANDS = "`q1lab run 'python train.py --seed={seed}'"
 ROOMS: dict[str, tuple[int, str]] = {
     "commands": (36_850, "`q1lab compare A B C`"),
     "designs": (1_800, ONE_SIDED),
-    "documents": (31_050, BEGINNING),
+    "documents": (30_900, BEGINNING),
     "doors": (17_300, JUDGE),
-    "ground": (17_550, TWO_COMMANDS),
+    "ground": (17_100, TWO_COMMANDS),
     "index": (19_000, "`q1lab compare A B C`"),
     "judgment": (44_850, "Lab, Results and Verdict show the blocks that the terminal prints"),
     "labs": (61_200, TWO_COMMANDS),

@@ -1,5 +1,4 @@
-"""A change of the learner's files: shown first, then written and committed as shown, or else every
-file stays as it was.
+"""A change of the learner's files: shown first, then written and committed as shown.
 
 ``document_change`` makes the change that brings one document up to date: its template is rendered,
 its regions are refreshed, every other byte stays.
@@ -7,7 +6,6 @@ its regions are refreshed, every other byte stays.
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -215,10 +213,9 @@ def save_files(
     dry_run: bool = False,
 ) -> SavedChange:
     """Write ``files``, which lie below ``root`` (by default the repository's, else where each one
-    is), and with a repository commit exactly them. One act: when the commit is
-    refused, the files are put back as they were; when it is cut off by a kill, the next call knows
-    q1lab's own bytes from the learner's edits. NeedsYes (before anything is written) where only a
-    person's yes is missing."""
+    is), and with a repository commit exactly them. Where the commit is refused or cut off, what was
+    written stays, and the next call knows q1lab's own bytes from the learner's edits. NeedsYes
+    (before anything is written) where only a person's yes is missing."""
     if dry_run:
         before = {path: read_document(path) for path in files}
         _prove(files, repo, root)
@@ -233,33 +230,19 @@ def save_files(
         if repo is not None:
             repo.check(files, confirmed=confirmed, ours=ours)
         changed = {path: data for path, data in files.items() if before[path] != data}
-        new_folders = {folder for path in changed for folder in path.parents if not folder.exists()}
-        written: list[Path] = []
         # Without a repository nobody asks whose the rest of an existing file is.
         q1labs_own = [path for path in files if repo or before[path] is None or path in ours]
         write_intents.record_intent({path: files[path] for path in q1labs_own})
-        try:
-            for path, data in changed.items():
-                if read_document(path) != before[path]:
-                    raise Problem(
-                        f"{path} changed while q1lab worked on it",
-                        FAILED,
-                        next="run the command again",
-                        file=path,
-                    )
-                write_intents.replace_file(path, data, mode=public_mode(), git_dir=git_dir)
-                written.append(path)
-            result = repo.commit(files, message) if repo is not None else None
-        except BaseException:
-            # else it was interrupted after the commit, which has them
-            if repo is None or not all(map(repo.has_committed, written)):
-                for path in written:
-                    _put_back(path, before[path], changed[path], git_dir)
-                for folder in sorted(new_folders, reverse=True):  # the innermost first
-                    with contextlib.suppress(OSError):
-                        folder.rmdir()
-                write_intents.record_intent({path: before[path] or b"" for path in ours})
-            raise
+        for path, data in changed.items():
+            if read_document(path) != before[path]:
+                raise Problem(
+                    f"{path} changed while q1lab worked on it",
+                    FAILED,
+                    next="run the command again",
+                    file=path,
+                )
+            write_intents.replace_file(path, data, mode=public_mode(), git_dir=git_dir)
+        result = repo.commit(files, message) if repo is not None else None
         return SavedChange(tuple(changed), result)
 
 
@@ -268,17 +251,6 @@ def _prove(files: Mapping[Path, bytes], repo: Repository | None, root: Path | No
     root = root if repo is None else repo.root
     for path in files:
         prove_inside(path, path.parent if root is None else root)
-
-
-def _put_back(path: Path, old: bytes | None, ours: bytes, git_dir: Path | None) -> None:
-    """Undo our writing, unless someone (a hook) has changed the file since."""
-    with contextlib.suppress(OSError, Problem):
-        if read_bytes(path) != ours:
-            return
-        if old is None:
-            path.unlink()
-        else:
-            write_intents.replace_file(path, old, mode=public_mode(), git_dir=git_dir)
 
 
 def public_mode() -> int:

@@ -39,8 +39,10 @@ def passed_words(merge: model_file.ModelMerge, report: CheckReport) -> str:
 
 
 def nothing_to_merge(merge: model_file.ModelMerge) -> str:
-    """A sentence that the merge changes nothing; "" if it changes something."""
-    if merge.new != merge.old:
+    """A sentence that the merge changes nothing; "" if it changes something, or its result is
+    still to be committed."""
+    repo = Repository.around(merge.into.parent)
+    if merge.new != merge.old or (repo is not None and not repo.has_committed(merge.into)):
         return ""
     return f"{merge.into.name} already has what {merge.file.name} changes"
 

@@ -25,9 +25,8 @@ from q1lab.ground.files import expand_user, read_bytes
 # rewriting the index on the way.
 _DIFF = (
     *("-c", "diff.autoRefreshIndex=false"),
-    *("-c", "diff.noprefix=false"),
-    *("-c", "diff.mnemonicPrefix=false"),
     *("diff", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames"),
+    *("--src-prefix=a/", "--dst-prefix=b/"),
 )
 _STATUS = (
     *("status", "--porcelain=v2", "--branch", "--no-ahead-behind", "-z", "--no-renames"),
@@ -108,10 +107,8 @@ class Repository:
         yet).
 
         Raises NoRepository when there is none; Problem where git finds no work tree (a bare
-        repository, a place inside ``.git``, a folder that git does not trust), and for a
-        ``GIT_DIR`` and its like in the environment.
+        repository, a place inside ``.git``, a folder that git does not trust).
         """
-        git_command.refuse_misleading_environment()
         location = expand_user(path).absolute()
         folder = location if location.is_dir() else location.parent
         if not folder.is_dir():
@@ -119,20 +116,18 @@ class Repository:
                 f"there is no folder {location}: ",
                 next="check --repo, or the configured repository",
             )
-        places = []
-        for question in ("--show-toplevel", "--absolute-git-dir"):
-            english = {"LC_ALL": "C"}
-            code, out, err = git_command.run(folder, "rev-parse", question, settings=english)
-            if code != 0 and "not a git repository" in err:
-                raise NoRepository(folder)
-            if code != 0:
-                raise Problem(
-                    f"git cannot use {folder}: ",
-                    next=f"fix what it says, or choose another with --repo. It said: {_said(err)}",
-                    file=folder,
-                )
-            places.append(Path(out.removesuffix("\n")))
-        return cls(*places)
+        code, out, err = git_command.run(
+            folder, "rev-parse", "--show-toplevel", "--absolute-git-dir", settings={"LC_ALL": "C"}
+        )
+        if code != 0 and "not a git repository" in err:
+            raise NoRepository(folder)
+        if code != 0:
+            raise Problem(
+                f"git cannot use {folder} ({git_command.said(err)}): ",
+                next="fix what it says, or choose another with --repo",
+                file=folder,
+            )
+        return cls(*map(Path, out.split("\n")[:2]))
 
     @classmethod
     def around(cls, path: Path | str) -> Repository | None:
@@ -233,6 +228,7 @@ class Repository:
         )
         if not differ:
             return CommitResult(False, head.sha, head.branch)
+        staged = set(git_command.names(self._output(*_DIFF, "--cached", "--name-only", "-z")))
         contents = {name: self._content(name) for name in names}
         try:
             if new:
@@ -246,7 +242,7 @@ class Repository:
         files = dict(zip(fields[1::2], fields[::2], strict=True))
         added = [name for name in files if name not in names]
         # Left alone, the learner's next commit would take back what a hook did to these files.
-        self._reset([*names, *(set(added) - self._staged(added, head))])
+        self._reset([*names, *(set(added) - staged)])
         notes = [f"a hook of this repository also committed: {', '.join(added)}"] if added else []
         changed = self._changed(contents)
         notes += [f"a hook of this repository changed {name}" for name in changed]
@@ -260,11 +256,11 @@ class Repository:
             return
         changed = ", ".join(self._changed(contents))
         raise Problem(
-            f"git or a hook of {self.root} refused, so nothing was committed"
+            f"git or a hook of {self.root} refused: all is written, but nothing was committed"
             + (f", and a hook changed {changed}: " if changed else ": "),
             FAILED,
             next=(f"keep the hook away from {changed}" if changed else "fix what it says")
-            + f", or use --no-commit. It said: {_said(out + err)}",
+            + f" and try again, or use --no-commit. It said: {git_command.said(out + err)}",
             file=self.root,
         )
 
@@ -272,15 +268,6 @@ class Repository:
         """Let the index have these files as the last commit has them."""
         if names:
             git_command.run(self.root, "reset", "-q", "--", *map(_literal, names))
-
-    def _staged(self, names: Sequence[str], before: Head) -> set[str]:
-        """Those of ``names`` in which the learner had something staged before the commit."""
-        if not names:
-            return set()
-        no_file = ("hash-object", "-t", "tree", "--stdin")  # the empty tree, before any commit
-        base = before.sha or self._output(*no_file).strip()
-        options = ("--cached", "--name-only", "-z", base, "--", *map(_literal, names))
-        return set(git_command.names(self._output(*_DIFF, *options)))
 
     def _look(self, names: Sequence[str]) -> tuple[Head, dict[str, str]]:
         """HEAD, and the states of those of ``names`` that are not as in the last commit."""
@@ -325,11 +312,6 @@ class Repository:
 def _is_as_written(state: str) -> bool:
     """True if nothing is staged of a file that differs from what q1lab wrote there."""
     return state[0] != "D" and (state[0] in ".?" or state[1] == ".")
-
-
-def _said(text: str, most: int = 8) -> str:
-    """The last lines of what git and its hooks printed, as one line."""
-    return " / ".join(git_command.output_lines(text)[-most:]) or "nothing"
 
 
 def _literal(name: str) -> str:

@@ -188,14 +188,12 @@ def of_command(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[dict[st
 
 
 def test_what_to_do_is_told_apart_whatever_sign_stands_before_it(
-    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("GIT_DIR", str(tmp_path))
-    record, line = of_command(capsys, "modification", "--repo", str(tmp_path))
-    assert str(record["what"]).startswith("GIT_DIR is set")
-    assert "unset" in str(record["next"])
+    record, line = of_command(capsys, "modification", "--repo", str(tmp_path / "no" / "such"))
+    assert str(record["what"]).startswith("there is no folder")
+    assert "check --repo" in str(record["next"])
     assert line == f"{record['what']}: {record['next']}"
-    monkeypatch.delenv("GIT_DIR")
     record, line = of_command(capsys, "compare", "rope-9")
     assert line == f"{record['what']}; {record['next']}"
 

@@ -416,10 +416,11 @@ def shared_umask() -> int:
     return mask
 
 
-def test_a_refused_commit_leaves_the_document_as_it_was(repo: Path, q1lab: Q1lab) -> None:
+def test_what_a_refused_commit_leaves_is_committed_by_the_next_try(
+    repo: Path, q1lab: Q1lab
+) -> None:
     q1lab("modification")
-    path = repo / "MODIFICATION.md"
-    before, work_before = path.read_bytes(), work(repo)
+    work_before = work(repo)
     hook = repo / ".git" / "hooks" / "pre-commit"
     hook.write_text("#!/bin/sh\necho no >&2\nexit 1\n")
     hook.chmod(0o755)
@@ -427,11 +428,16 @@ def test_a_refused_commit_leaves_the_document_as_it_was(repo: Path, q1lab: Q1lab
     q1lab(*PREDICT)
     _, err = q1lab("modification", code=1)
     assert "nothing was committed" in err
-    assert path.read_bytes() == before
-    assert work(repo) == work_before
+    assert "a reason" in (repo / "MODIFICATION.md").read_text()
     assert "not locked yet" in q1lab("predict", "rope")[0]
     q1lab("post", "new", code=1)
-    assert not (repo / "posts").exists()
+    (post,) = (repo / "posts").glob("*.md")
+    hook.unlink()
+    q1lab("modification")
+    assert "not locked yet" not in q1lab("predict", "rope")[0]
+    q1lab("post", "refresh")
+    assert list((repo / "posts").glob("*.md")) == [post]
+    assert work(repo) == work_before
 
 
 def test_no_repository_is_refused_or_made(

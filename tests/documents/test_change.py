@@ -1,4 +1,4 @@
-"""Documents on disk: written whole or not at all, and put back when git refuses."""
+"""Documents on disk: each is written whole or not at all, and stays when git refuses."""
 
 from __future__ import annotations
 
@@ -47,22 +47,18 @@ def test_several_files_are_one_act(repo: Repository) -> None:
     assert done.commit.files == ("posts/a.md",)
 
 
-def test_a_refusal_puts_everything_back(repo: Repository) -> None:
+def test_what_git_refused_is_committed_by_the_next_try_without_a_question(repo: Repository) -> None:
     old = repo.root / "old.md"
     save_files({old: b"old\n"}, "docs: old", repo)
     hook(repo, "exit 1\n")
-    before = files(repo.root)
-    with pytest.raises(Problem, match="nothing was committed"):
-        save_files({old: b"new\n", repo.root / "deep" / "er" / "new.md": b"new\n"}, "docs", repo)
-    assert files(repo.root) == before
-    assert not (repo.root / "deep").exists()
-
-
-def test_what_a_hook_wrote_is_not_undone(repo: Repository) -> None:
-    hook(repo, "echo formatted > new.md; exit 1\n")
-    with pytest.raises(Problem, match=r"a hook changed new\.md"):
-        save_files({repo.root / "new.md": b"ours\n"}, "docs", repo)
-    assert (repo.root / "new.md").read_bytes() == b"formatted\n"
+    both = {old: b"new\n", repo.root / "deep" / "er" / "new.md": b"new\n"}
+    with pytest.raises(Problem, match="all is written, but nothing was committed"):
+        save_files(both, "docs", repo)
+    assert {path: path.read_bytes() for path in both} == both
+    (repo.root / ".git" / "hooks" / "pre-commit").unlink()
+    done = save_files(both, "docs", repo)
+    assert done.commit is not None
+    assert done.commit.files == ("deep/er/new.md", "old.md")
 
 
 def test_a_missing_yes_is_found_before_anything_is_written(repo: Repository) -> None:

@@ -672,9 +672,13 @@ def test_a_repository_that_vanished(repo: Path) -> None:
 
 
 def test_a_misleading_environment(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GIT_DIR", "/nowhere")
-    with pytest.raises(Problem, match="GIT_DIR is set"):
-        Repository.discover(repo)
+    """Such as a hook's, when it calls q1lab: the repository on disk counts."""
+    act = new_file(repo)
+    with monkeypatch.context() as patch:
+        for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY"):
+            patch.setenv(name, "/nowhere")
+        act()
+    assert sh(repo, "show", "--name-only", "--format=") == "NEW.md\n"
 
 
 def test_git_is_not_installed(repo: Path, tmp_path: Path) -> None:

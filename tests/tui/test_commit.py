@@ -138,7 +138,7 @@ async def test_without_a_repository_it_is_written_and_said(tmp_path: Path) -> No
     assert (tmp_path / "MODIFICATION.md").exists()
 
 
-async def test_a_refusal_is_one_line_and_changes_nothing(repo: Path) -> None:
+async def test_a_refusal_is_one_line_and_commits_nothing(repo: Path) -> None:
     hook = repo / ".git" / "hooks" / "pre-commit"
     hook.parent.mkdir(exist_ok=True)
     hook.write_text("#!/bin/sh\necho too long; exit 1\n")
@@ -153,7 +153,7 @@ async def test_a_refusal_is_one_line_and_changes_nothing(repo: Path) -> None:
         assert not screen.query_one("#commit", Button).display
         await pilot.press("escape")
         await until(pilot, lambda: not isinstance(app.screen, CommitScreen))
-    assert not (repo / "MODIFICATION.md").exists()
+    assert git(repo, "status", "--porcelain") == "?? MODIFICATION.md\n"
 
 
 @pytest.mark.cold

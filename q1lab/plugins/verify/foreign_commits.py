@@ -13,7 +13,7 @@ from pathlib import Path
 from q1lab.ground import git_command
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import MOST, os_reason, read_bytes
-from q1lab.ground.git_command import Limits, error_line
+from q1lab.ground.git_command import Limits, said
 
 _NO_SETTINGS = {
     "GIT_CONFIG_NOSYSTEM": "1",
@@ -56,7 +56,6 @@ class ForeignCommits:
         """
         import tempfile
 
-        git_command.refuse_misleading_environment()
         git_folders = _git_folders(folder)
         if git_folders is None:
             yield None
@@ -109,7 +108,7 @@ class ForeignCommits:
             self.bare, *arguments, settings=_NO_SETTINGS, limits=self.limits
         )
         if code != 0:
-            raise Problem(f"git cannot read them: {error_line(err)}", FAILED)
+            raise Problem(f"git cannot read them: {said(err)}", FAILED)
         return out
 
 

@@ -226,4 +226,4 @@ class CommitScreen(Dialog[bool]):
             self.query_one("#commit", Button).label = "Go on"
             self._show_diff(problem.diff)
             return
-        self._nothing(printable(str(problem)), "nothing was changed · Esc closes")
+        self._nothing(printable(str(problem)), "Esc closes")

@@ -362,7 +362,7 @@ def merge_file(
         )
         if not 0 <= code < 128:  # otherwise the number of conflicts, 127 at most
             raise Problem(
-                f"git could not merge {names[2]} into {names[0]}: {git_command.error_line(err)}",
+                f"git could not merge {names[2]} into {names[0]}: {git_command.said(err)}",
                 FAILED,
             )
         return files[0].read_bytes(), code

@@ -329,6 +329,21 @@ def test_merge_applies_checks_and_commits_one_file(repo: Path, home: Path) -> No
     assert "already has" in second_merge.output
 
 
+def test_a_merge_that_a_hook_refused_is_committed_by_the_next_one(repo: Path) -> None:
+    ok(new, "rope")
+    implement(repo, "rope")
+    hook = repo / ".git" / "hooks" / "pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    assert "nothing was committed" in refused(merge, "rope.py", "--yes")
+    assert "def apply_rotary_emb" in (repo / "model.py").read_text()
+    hook.unlink()
+    record = json.loads(ok(merge, "rope.py", "--json").stdout)
+    assert record["commit"] == git(repo, "rev-parse", "HEAD").strip()
+    assert "already has" in ok(merge, "rope.py").output
+
+
 def test_two_modifications_one_after_the_other(repo: Path) -> None:
     ok(new, "rmsnorm")
     ok(new, "swiglu")
