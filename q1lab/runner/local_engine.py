@@ -1,5 +1,6 @@
 """This machine: trainers are children of the runner. They take their runs from the plan by
-themselves, so they go on when the runner is killed."""
+themselves, so they go on when the runner is killed; those of a range end with it, since only the
+runner knows when the range is over."""
 
 from __future__ import annotations
 
@@ -106,8 +107,8 @@ class LocalCrew(Crew):
             return
         log(f"known after {end} of {len(self.study.seeds)} pairs")
         seeds = self.study.seeds[:end]
-        rest = [run for run in self.study.runs if run.seed not in seeds]
-        launch.exclude_runs(self.study, self.launch, [run.name for run in rest])
+        rest = [run.name for run in self.study.runs if run.seed not in seeds]
+        launch.exclude_runs(self.study, self.launch, rest)
         for worker in self.workers:
             worker.terminate()
         for worker in self.workers:
@@ -137,6 +138,9 @@ class LocalCrew(Crew):
         ]
         if self.jobs == 1:
             command.append("--alone")
+        ends_with_us = self.study.design.is_sequential
+        if ends_with_us:
+            command.append("--leash")
         env = child_processes.child_environment(self.study.trainer.threads)
         if self.study.trainer.device == "cuda":
             env["CUDA_VISIBLE_DEVICES"] = gpu_for(
@@ -144,7 +148,7 @@ class LocalCrew(Crew):
             )
         return subprocess.Popen(
             command,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if ends_with_us else subprocess.DEVNULL,
             cwd=self.files.root,
             env=env,
             pass_fds=[self.lock],

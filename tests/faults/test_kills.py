@@ -256,6 +256,29 @@ def test_a_deaf_trainer_and_its_child_are_gone(
     assert not launch.is_alive(study.files)
 
 
+@pytest.mark.parametrize(("seeds", "goes_on"), [("4", True), ("3..8", False)])
+def test_trainers_of_a_killed_runner_train_what_is_planned_and_no_range_without_its_end(
+    faulty: Faulty, monkeypatch: pytest.MonkeyPatch, seeds: str, goes_on: bool
+) -> None:
+    faulty(fake=True)
+    pause(monkeypatch, 0.05)
+    words = ["run", "rope", *SMALL, "--seeds", seeds, "--jobs", "1"]
+    q1lab(*words, "--detach")
+    study = studies.load("rope-1")
+    wait_for(lambda: len(read(study, "modified-seed0")) > 10)
+    kill(group(study)[0])
+    before = read(study, "baseline-seed0")
+    wait_for(lambda: not group(study))
+    assert not launch.is_alive(study.files)
+    assert bool(unfinished(study)) != goes_on
+    stopped = json.loads(q1lab("status", "--json").stdout)["studies"][0]
+    assert stopped["state"] == ("finished" if goes_on else "stopped")
+    resumed = json.loads(q1lab(*words, "--json").stdout)
+    assert (resumed["complete"], resumed["verdict"]) == (True, "helps")
+    assert len(studies.load("rope-1").seeds) == (4 if goes_on else 3)
+    assert read(study, "baseline-seed0") == before, "what had ended is not trained again"
+
+
 @pytest.mark.parametrize("trials", [3, pytest.param(50, marks=LONG)])
 def test_two_viewers_at_once_never_launch_twice(
     faulty: Faulty, monkeypatch: pytest.MonkeyPatch, trials: int
