@@ -19,11 +19,18 @@ STYLE = """\
 :root { color-scheme: light dark; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 42em; margin: 2em auto; padding: 0 1em; }
 h1 { font-size: 1.6em; line-height: 1.2; margin: 0 0 0.6em; overflow-wrap: anywhere; }
+h2 { font-size: 1.2em; line-height: 1.3; margin: 1.4em 0 0.4em; overflow-wrap: anywhere; }
 svg { width: 100%; height: auto; }
-@media (max-width: 34em) { h1 { font-size: 1.3em; } body { margin-top: 1em; } }
 table { border-collapse: collapse; }
-td, th { padding: 0.1em 0.8em 0.1em 0; text-align: right; }
-td:first-child, th:first-child { text-align: left; font-weight: normal; }
+td, th { padding: 0.1em 0.8em 0.1em 0; text-align: right; white-space: nowrap; }
+td { vertical-align: top; }
+td:first-child, th:first-child { text-align: left; font-weight: normal; white-space: normal; }
+@media (max-width: 34em) {
+  h1 { font-size: 1.3em; }
+  h2 { font-size: 1.1em; }
+  body { margin-top: 1em; }
+  table { display: block; overflow-x: auto; }
+}
 """
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-import shutil
 import subprocess
 import zlib
 from html.parser import HTMLParser
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from q1lab.documents import post, post_page
+from tests.kit import browser as chromium
 from tests.kit import document_records as records
 
 EVIL = """# Evil <script>document.title='ran'</script>
@@ -140,18 +140,9 @@ def test_title_bom_and_crlf(tmp_path: Path) -> None:
 
 @pytest.fixture
 def browser(tmp_path: Path) -> list[str]:
-    name = (
-        shutil.which("chromium")
-        or shutil.which("chromium-browser")
-        or shutil.which("google-chrome")
-    )
-    if name is None:
-        pytest.skip("needs chromium (on Debian: apt-get install chromium)")
     return [
-        name,
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
+        chromium.program(),
+        *chromium.FLAGS,
         f"--user-data-dir={tmp_path / 'profile'}",
     ]
 

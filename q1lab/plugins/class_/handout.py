@@ -16,7 +16,7 @@ SEEDS_EACH = 3
 MOST_NAMES = 1000
 
 TITLE = "Your seeds, and what to type"
-STYLE = "pre { overflow-x: auto; padding: 0.6em; border: 1px solid; }\nh2 { margin-top: 1.6em; }\n"
+STYLE = "pre { white-space: pre-wrap; padding: 0.6em; border: 1px solid; break-inside: avoid; }\n"
 
 
 def read_names(file: Path) -> list[str]:

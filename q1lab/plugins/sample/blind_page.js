@@ -28,7 +28,7 @@ function end() {
   at("result").hidden = false;
   at("score").textContent = test.results[hits];
   at("line").value = test.lines[hits];
-  at("which").textContent = right.map((hit, k) => `${k + 1} ${hit ? "right" : "wrong"}`).join(", ");
+  at("which").textContent = right.map((hit, k) => `${k + 1}\u00a0${hit ? "right" : "wrong"}`).join(", ");
   at("copy").focus();
 }
 

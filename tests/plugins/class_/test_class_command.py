@@ -16,6 +16,7 @@ from rich.cells import cell_len
 
 from q1lab.ground import paths
 from q1lab.plugins.class_ import handout
+from tests.kit.browser import Browser
 from tests.kit.bundles import opened, sealed
 from tests.kit.class_folders import Person, hand_in
 from tests.kit.commands import q1lab
@@ -279,6 +280,20 @@ def test_one_study_is_for_verify(hand_ins: Path) -> None:
 
 
 # ── the page to hand out
+
+
+def test_the_pages_fit_a_phone(hand_ins: Path, tmp_path: Path) -> None:
+    """A table wider than that is moved in its place; a command is read whole."""
+    q1lab("class", "hand-ins", "--output", "t.html")
+    Path("names.txt").write_text("anna\n")
+    q1lab("class", "names.txt", "--handout", "page.html")
+    with Browser(tmp_path / "profile") as browser:
+        for name, part in (("t.html", "table"), ("page.html", "pre")):
+            browser.open(tmp_path / name, 320, phone=True)
+            assert browser.value("document.documentElement.scrollWidth") == 320
+            at = f"document.querySelector('{part}')"
+            is_cut = browser.value(f"{at}.scrollWidth > {at}.clientWidth")
+            assert is_cut == (part == "table")
 
 
 def test_everybody_gets_seeds_of_their_own(

@@ -286,7 +286,7 @@ def test_no_hiccup_ends_a_watch(cluster: kit.Ray) -> None:
     """Between here and the dashboard is a gateway that has bad moments."""
     gateway = Board(cluster.url)
     engine = ("--engine", f"ray={gateway.url}", "--seeds", "1", "--detach")
-    assert q1lab(*RUN, *engine, pause=2.0).returncode == 0
+    assert q1lab(*RUN, *engine, pause=4.0).returncode == 0
     study = studies.load("rope-1")
     wait_for(lambda: events(study, "baseline-seed0"))
     for gateway.hiccup in HICCUPS:
@@ -351,7 +351,7 @@ def test_a_trainer_that_dies_runs_again(cluster: kit.Ray) -> None:
 @pytest.mark.xdist_group("ray")
 def test_stop_and_go_on(cluster: kit.Ray) -> None:
     """A stopped study keeps its checkpoints on the node; a finished one leaves nothing there."""
-    q1lab(*ray_command(cluster, "--seeds", "1", "--detach"), pause=0.5)
+    q1lab(*ray_command(cluster, "--seeds", "1", "--detach"), pause=3.0)
     study = studies.load("rope-1")
     wait_for(lambda: any(event["type"] == "iter" for event in events(study, "baseline-seed0")))
     on_node = (

@@ -1,5 +1,5 @@
-"""`q1lab sample --blind --html`: a blind test as a page. Its script is played by node where there is
-one; what the page is made of is looked at everywhere."""
+"""`q1lab sample --blind --html`: a blind test as a page. Its script is played by node, and the page by
+chromium, where there is one; what the page is made of is looked at everywhere."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from q1lab.plugins.sample.hit_rate import hit_rate
 from q1lab.plugins.sample.passages import PassagePair
 from q1lab.study import corpora
 from q1lab.study.studies import Study
+from tests.kit.browser import Browser
 from tests.kit.commands import q1lab
 from tests.kit.lab_home import finish, make_study
 from tests.kit.places import KIT
@@ -72,6 +73,8 @@ def play(page: Path, *steps: str) -> dict[str, Any]:
     return json.loads(done.stdout)  # type: ignore[no-any-return]
 
 
+COUNT, SCORE = "at('count').textContent", "at('score').textContent"
+
 KEYS = {
     1: ("key:1", "key:ArrowLeft", "click:first"),
     2: ("key:2", "key:ArrowRight", "click:second"),
@@ -91,6 +94,36 @@ def test_it_scores_as_the_terminal_does(page: Path, hits: int, by: int) -> None:
     assert played["copied"] == played["line"]
     assert played["shown"]["asking"] is None, "the pairs are gone"
     assert played["shown"]["which"].count("right") == hits
+
+
+def test_in_a_browser_by_keys(page: Path, tmp_path: Path) -> None:
+    right = places(record_of(page.read_text()))
+    with Browser(tmp_path / "profile") as browser:
+        browser.open(page)
+        browser.value("at('text1').textContent = 'line\\n'.repeat(9)")
+        tops = browser.value("['text1', 'text2'].map((id) => at(id).getBoundingClientRect().top)")
+        assert tops[0] == tops[1], "a short passage begins beside a long one"
+        for pair, place in enumerate(right):
+            assert browser.value(COUNT) == f"Pair {pair + 1} of 20"
+            browser.press(("1", "2", "ArrowLeft", "ArrowRight")[place - 1 + 2 * (pair % 2)])
+        assert browser.value(SCORE).startswith(blind_text.result_line(hit_rate(20, 20)))
+        assert browser.value("at('asking').checkVisibility()") is False
+        browser.press("c")
+        assert browser.value("getSelection().toString()") == browser.value("at('line').value")
+        assert (browser.complaints(), browser.requests()) == ([], [page.as_uri()])
+
+
+def test_in_a_browser_by_touch_on_a_small_phone(page: Path, tmp_path: Path) -> None:
+    with Browser(tmp_path / "profile") as browser:
+        browser.open(page, 320, phone=True)
+        assert browser.value("document.documentElement.scrollWidth") == 320
+        browser.tap("#second")
+        assert browser.value(COUNT) == "Pair 2 of 20"
+        browser.value("Array.from({length: 19}, () => answer(1))")
+        assert browser.value("at('line').scrollHeight <= at('line').clientHeight"), "all is seen"
+        browser.tap("#copy")
+        assert browser.value("getSelection().toString()") == browser.value("at('line').value")
+        assert browser.complaints() == []
 
 
 def test_nothing_is_scored_before_the_last_answer(page: Path) -> None:
