@@ -25,10 +25,11 @@ JUDGE = "`q1lab judge SOURCE…` also reads the logs that trainers leave"
 BEGINNING = "The gate, samples and the blind test, notebooks, Ray, Slurm"
 """The beginning of the line of CHANGELOG.md with which the rooms got their first numbers."""
 ONE_SIDED = "**Does it help?** `q1lab run rope --seeds 3..8 --side better`"
+FAILED = "The `next:` line of a study that failed"
 TWO_COMMANDS = "`q1lab run 'python train.py --seed={seed}'"
 
 ROOMS: dict[str, tuple[int, str]] = {
-    "commands": (36_850, "`q1lab compare A B C`"),
+    "commands": (36_910, FAILED),
     "designs": (1_800, ONE_SIDED),
     "documents": (30_900, BEGINNING),
     "doors": (17_300, JUDGE),
@@ -48,7 +49,7 @@ ROOMS: dict[str, tuple[int, str]] = {
     "plugins/verify": (8_450, "`q1lab class FOLDER` makes one table"),
     "record": (9_250, BEGINNING),
     "runner": (12_250, "`--jobs` also limits Slurm's arrays"),
-    "study": (33_450, ONE_SIDED),
+    "study": (33_530, FAILED),
     "tables": (18_950, JUDGE),
     "trainers": (3_100, ONE_SIDED),
     "tui": (77_100, ONE_SIDED),

@@ -20,9 +20,10 @@ from q1lab.commands._store import open_store
 from q1lab.commands._verdict import print_verdict
 from q1lab.commands.completion import study_argument
 from q1lab.ground.errors import OK, Problem
+from q1lab.ground.text_formats import first_names
 from q1lab.index.store import Store
 from q1lab.runner import first_number
-from q1lab.study import studies
+from q1lab.study import imported_code, studies
 from q1lab.study.events import has_ended
 from q1lab.study.studies import Study
 
@@ -212,10 +213,15 @@ def print_silent_run(study: Study) -> bool:
         print_text(f"  {line}" if line else "  reported by name:")
         for option in filter(None, (option for _, option in ways)):
             print_text(f"      {option if series else f'q1lab run {study.id} {option}'}")
-    options = any(option for _, option in silent.ways)
-    one_of_these = "" if not options else "one of these, or with " if series is None else ""
-    also = " and one of these options" if options and series is not None else ""
-    print_wrapped(f"It goes on with {one_of_these}the whole command as you correct it{also}.")
+    if missing := imported_code.missing_inputs(study):
+        names = first_names(missing)
+        print_wrapped(f"Put {names} back; then it goes on with q1lab run {study.id}.")
+        return True
+    command = "the whole command as you correct it"
+    if any(option for _, option in silent.ways):
+        with_options = f"{command} and one of these options"
+        command = f"one of these, or with {command}" if series is None else with_options
+    print_wrapped(f"It goes on with {command}.")
     return True
 
 

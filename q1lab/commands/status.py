@@ -14,14 +14,14 @@ from q1lab.commands.completion import study_argument
 from q1lab.commands.live_progress import about_time_left
 from q1lab.commands.live_progress import run_line as live_line
 from q1lab.ground.errors import OK, Problem, notice
-from q1lab.ground.text_formats import age, cut_cells, cut_middle, cut_name
+from q1lab.ground.text_formats import age, cut_cells, cut_middle, cut_name, first_names
 from q1lab.index import ingest_events, lost_lines, stored_results, study_labels, study_view
 from q1lab.index.store import Store
 from q1lab.index.study_labels import Labels
 from q1lab.index.study_view import StudyRow, StudyView
 from q1lab.judgment import difference_text
 from q1lab.runner import launch
-from q1lab.study import studies
+from q1lab.study import imported_code, studies
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.run_states import STATE_SYMBOLS, RunState
 from q1lab.study.studies import Study
@@ -132,7 +132,7 @@ def status(find: str | None, as_json: bool, tag: str | None, verbose: bool) -> i
         following = next_command(newest, [row_by_id[name] for name in names])
         if short_verdict and following == f"q1lab compare {newest.study.id}":
             following += " --full"  # without it, the lines above would be printed again
-        click.echo(f"next: {following}")
+        click.echo(f"next: {_before(newest)}{following}")
     return OK
 
 
@@ -319,6 +319,15 @@ def next_command(newest: StudyView, rows: Sequence[StudyRow]) -> str:
 
     leading = leading_study(same_variant, lambda row: row.total // 2) or newest.row
     return f"q1lab compare {leading.id}"
+
+
+def _before(newest: StudyView) -> str:
+    """The beginning of the line of ``next_command`` for a study that failed: it would fail
+    again."""
+    if newest.alive or newest.row.state != RunState.FAILED:
+        return ""
+    missing = first_names(imported_code.missing_inputs(newest.study))
+    return f"put {missing} back, then " if missing else "correct the cause above, then "
 
 
 def study_record(view: StudyView, labels: Labels) -> dict[str, object]:

@@ -26,6 +26,7 @@ from q1lab.ground.python_source import parse_python
 
 if TYPE_CHECKING:
     from q1lab.study.command_arms import CommandSpec
+    from q1lab.study.studies import Study
 
 MOST_FILES = 500
 """Files that are followed and hashed; those behind them are not known."""
@@ -69,9 +70,19 @@ def hash_inputs(loop: CommandSpec) -> dict[str, str]:
             hash_by_name[name] = sha256_file(file)
         except OSError as error:
             raise Problem(
-                f"{file}: {error.strerror or error}; the command's inputs name it", file=file
+                f"{file}: {error.strerror or error}, and the command needs it",
+                next="put it back",
+                file=file,
             ) from None
     return hash_by_name
+
+
+def missing_inputs(study: Study) -> list[str]:
+    """The names of files that a study's command needs, and that are gone; none of q1lab's loop."""
+    loop = study.trainer.request(study).loop
+    if loop is None:
+        return []
+    return [name for name in (*loop.inputs, *loop.imports) if not Path(loop.folder, name).exists()]
 
 
 def changed_imports(folder: Path | str, hash_by_name: Mapping[str, str]) -> list[str]:

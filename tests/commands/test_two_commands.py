@@ -124,6 +124,23 @@ def test_a_metric_that_another_study_measures_is_named_with_it(folder: Path) -> 
     )
 
 
+def test_a_study_that_failed_says_what_to_do_first(folder: Path) -> None:
+    conf = folder / "conf.yaml"
+    conf.touch()
+    words = two("--seeds", "1", "--metric", "val loss", file="train.py --last conf.yaml")
+    q1lab(*words, code=1)  # it prints no number
+    command = f"q1lab run {only_study().id}"
+    said = q1lab("status").stdout.splitlines()[-1]
+    assert said == f"next: correct the cause above, then {command}"
+    conf.unlink()
+    assert q1lab("status").stdout.splitlines()[-1] == f"next: put conf.yaml back, then {command}"
+    assert json.loads(q1lab("status", "--json").stdout)["next"] == command
+    assert "Put conf.yaml back; then it goes on" in " ".join(q1lab("compare").stdout.split())
+    assert q1lab("run", only_study().id, code=2).stderr.endswith(
+        "No such file or directory, and the command needs it; put it back\n"
+    )
+
+
 def test_a_direction_that_no_name_shows_is_asked_about(folder: Path) -> None:
     refused = q1lab(*two("--seeds", "1", last="{v}"), code=2)
     assert "whether number is better lower or higher is not clear" in refused.stderr
