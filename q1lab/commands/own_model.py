@@ -89,9 +89,12 @@ def new(
     elif baseline or variant is None:
         new_files.append(model_file.new_baseline(folder, name or "model.py"))
     if variant is not None:
-        new_files.append(model_file.new_model_file(variant, folder, source, name))
         with open_store() as store:
             week = shared.current_week()
+            key = learner_tables.record_key(store, week.label, variant)
+            row = learner_tables.modification_row(store, key)
+            noted = str(row["file"]) if row else ""
+            new_files.append(model_file.new_model_file(variant, folder, source, name, noted))
             model_file.note_file(store, week.label, variant, new_files[-1])
             chosen = learner_tables.chosen_variant(store, week.label)
     if as_json:
@@ -106,9 +109,9 @@ def new(
     ):  # the file has been written; git's view of the folder is only a remark
         if Repository.around(folder) is None:
             remark(f"{folder} is in no git repository yet; `git init` there makes it one")
-    if variant is not None and chosen != variant:
-        remark(f"your choice for the week is {chosen}; q1lab modification {variant} changes it")
     if variant is not None:
+        if chosen != variant:
+            remark(f"your choice for the week is {chosen}; q1lab modification {variant} changes it")
         has_hints = variant in model_file.hint_files(week.root)
         hints = f", and q1lab hint {variant} when stuck" if has_hints else ""
         remark(f"next: q1lab check {new_files[-1].path.name} --watch{hints}")

@@ -62,12 +62,17 @@ class NewFile:
 
 
 def new_model_file(
-    variant: str, folder: Path, source: Path | None = None, name: str | None = None
+    variant: str,
+    folder: Path,
+    source: Path | None = None,
+    name: str | None = None,
+    noted: str = "",
 ) -> NewFile:
     """Put ``<variant>.py`` (or ``name``) into ``folder``: a copy of ``source`` under a header line.
 
     ``source`` None means the folder's model.py where there is one, else the baseline. Raises
-    Problem for an unknown variant, a source that can't be read, and a file that is already there.
+    Problem for an unknown variant, a source that can't be read, and a file that is already there,
+    unless a killed call left it: it is of this variant, and not the file that is ``noted``.
     """
     require_modification(variant)
     if source is None and (folder / "model.py").is_file():
@@ -80,7 +85,12 @@ def new_model_file(
     header = origin_line.marker_line(marker).encode() + newline
     first, rest = _after_shebang(text)
     path = folder / (name or f"{variant}.py")
-    _create(path, first + header + rest)
+    is_unnoted = path.is_file() and str(path.absolute()) != noted
+    left = parents.origin_of(path) if is_unnoted else None
+    if left and left.variant == variant:
+        marker = left
+    else:
+        _create(path, first + header + rest)
     parents.remember_origin(path, marker)
     return NewFile(path, str(source.absolute()) if source else "baseline", marker.sha256)
 

@@ -14,11 +14,14 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from q1lab.commands._documents import current_week
 from q1lab.commands.own_model import hint, merge, new
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
+from q1lab.index import learner_tables
 from q1lab.index.store import Store
 from q1lab.week.own_model import diffs, model_file, origin_line
+from tests.kit.faults import killed_at
 from tests.kit.places import MODELS, ROOT
 from tests.kit.repos import begun, git, of_its_own
 
@@ -144,6 +147,35 @@ def test_new_never_overwrites(repo: Path) -> None:
     assert "`q1lab check model.py --for base" in output
     assert "already there" in refused(new, "--baseline", "--name", "rope2.py")
     assert (repo / "model.py").read_bytes() == baseline()
+
+
+def test_new_that_was_killed_is_finished_by_the_second_call(repo: Path) -> None:
+    step, killed = 0, True
+    while killed:
+        step += 1
+        (repo / "rope.py").unlink(missing_ok=True)
+        with Store() as store:
+            store.add(
+                "file", week=current_week().label, variant="rope", file="elsewhere", base="baseline"
+            )
+        killed = killed_at(step, lambda: call(new, "rope"))
+        if killed and (repo / "rope.py").is_file():
+            (repo / "rope.py").write_bytes((repo / "rope.py").read_bytes() + b"# mine\n")
+        noted = chosen_file() == repo / "rope.py"
+        if noted:
+            assert "already there" in refused(new, "rope")
+        else:
+            assert "rope.py: a copy of" in ok(new, "rope").output
+        assert chosen_file() == repo / "rope.py"
+    assert step > 4
+    assert "already there" in refused(new, "rope")
+
+
+def chosen_file() -> Path:
+    with Store() as store:
+        row = learner_tables.modification_row(store, current_week().label)
+    assert row is not None
+    return Path(row["file"])
 
 
 def test_new_without_git_makes_the_folder(tmp_path: Path) -> None:
