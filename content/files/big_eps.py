@@ -1,7 +1,7 @@
 """RMSNorm with ε = 1 instead of 0.00001.
 
-Small inputs are then no longer scaled up. Train it with `q1lab run
-./big_eps.py --baseline rmsnorm --unchecked`: does this model mind?
+Small inputs then stay small. Train it with `q1lab run ./big_eps.py
+--baseline rmsnorm --unchecked`: does its loss suffer?
 """
 
 import torch

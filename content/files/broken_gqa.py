@@ -1,8 +1,9 @@
 """Four attentions. Which of your tests catches which?
 
-Read (a) to (d), write down for each the tests that fail, then run `python
-broken_gqa.py`: it puts each one in the place of CausalSelfAttention,
-in a copy of this folder, and runs your tests/test_gqa.py on it.
+Read (a) to (d), and write down which tests fail for each. Then run
+`python broken_gqa.py`: it puts each one in place of
+CausalSelfAttention, in a copy of this folder, and runs your
+tests/test_gqa.py there.
 """
 
 from judge_tests import judge

@@ -1,8 +1,8 @@
 """Four wrong norms. Which of your tests catches which?
 
-Read A to D, write down for each the tests that fail, then run `python
-broken_rmsnorm.py`: it puts each one in the place of RMSNorm, in a
-copy of this folder, and runs your tests/test_rmsnorm.py on it.
+Read A to D, and write down which tests fail for each. Then run
+`python broken_rmsnorm.py`: it puts each one in place of RMSNorm, in a
+copy of this folder, and runs your tests/test_rmsnorm.py there.
 """
 
 import torch

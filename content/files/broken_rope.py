@@ -1,8 +1,9 @@
 """Four wrong rotations. Which of your tests catches which?
 
-Read a to d, write down for each the tests that fail, then run `python
-broken_rope.py`: it puts each one in the place of apply_rotary_emb, in
-a copy of this folder, and runs your tests/test_rope.py on it.
+Read a to d, and write down which tests fail for each. Then run
+`python broken_rope.py`: it puts each one in place of
+apply_rotary_emb, in a copy of this folder, and runs your
+tests/test_rope.py there.
 """
 
 import torch

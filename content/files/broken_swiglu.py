@@ -1,8 +1,8 @@
 """Four wrong gated layers. Which of your tests catches which?
 
-Read A to D, write down for each the tests that fail, then run `python
-broken_swiglu.py`: it puts each one in the place of MLP, in a copy of
-this folder, and runs your tests/test_swiglu.py on it.
+Read A to D, and write down which tests fail for each. Then run
+`python broken_swiglu.py`: it puts each one in place of MLP, in a copy
+of this folder, and runs your tests/test_swiglu.py there.
 """
 
 import torch

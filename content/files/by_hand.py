@@ -1,7 +1,7 @@
 """The interval of your own six numbers, step by step.
 
-Put your six losses in and run `python by_hand.py`. It also lists
-every resample of the bootstrap. Nothing here is hidden in a library.
+Put your six losses in and run `python by_hand.py`. It also makes
+every resample of the bootstrap. No library hides anything here.
 """
 
 import itertools
@@ -35,7 +35,7 @@ def resamples(differences: list[float]) -> list[float]:
 
 def coverage() -> float:
     """How often the range of 3 differences holds their true center:
-    always, unless all three fall on the same side of it."""
+    whenever they don't all fall on the same side of it."""
     signs = list(itertools.product((-1, 1), repeat=3))
     return sum(len(set(three)) > 1 for three in signs) / len(signs)
 
@@ -50,4 +50,6 @@ if __name__ == "__main__":
     print(f"interval            {low:+.4f} to {high:+.4f}")
     means = resamples(d)
     print(f"27 resampled means  {means[0]:+.4f} to {means[-1]:+.4f}")
-    print(f"a range of three covers the truth in {coverage():.0%}")
+    print(
+        f"such a range covers the truth in {coverage():.0%} of cases"
+    )

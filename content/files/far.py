@@ -1,9 +1,9 @@
-"""Beyond the trained length, and who looks how far.
+"""Beyond the trained length, and how far attention looks.
 
 `python far.py` takes rope.py from this folder and trains it on
 windows of 64 characters. Then it measures on held-out text: the loss
-of the same characters in windows of 64 and behind 64 others, and how
-much attention goes to each distance, before and after training.
+of the same characters in windows of 64 and behind 64 others, and the
+share of attention at each distance, before and after training.
 """
 
 import itertools

@@ -1,28 +1,28 @@
 """From the gpt.py of Karpathy's video to a model.py for q1lab.
 
-Five changes, about 20 minutes; `q1lab check model.py --for baseline`
-is the judge after each.
+Make five changes, in about 20 minutes. After each of them, `q1lab
+check model.py --for baseline` says what is still missing.
 
-1  Globals become fields of GPTConfig, below. What read a global reads
-   config.NAME: block_size, vocab_size, n_layer, n_head, n_embd,
-   dropout, bias. `device` goes: q1lab moves the model.
+1  Globals become fields of GPTConfig, below. Code that read a global
+   now reads config.NAME: block_size, vocab_size, n_layer, n_head,
+   n_embd, dropout, bias. Take `device` out: q1lab moves the model.
 2  n Heads and the layer that joins them become one attention, below.
    One product makes q, k and v of all heads: faster, and the place
-   where RoPE and GQA change a line. Scores are divided by
-   head_size**0.5: C**-0.5, as the lecture was typed at first, was
-   its slip, and mending that changes your numbers.
+   where RoPE and GQA change a line. Divide the scores by
+   head_size**0.5. The lecture typed C**-0.5 at first, a slip; to
+   correct it changes your numbers.
 3  The feed-forward layer takes the config, too. nanoGPT has GELU where
    the video has ReLU (`q1lab check` takes either), and calls its two
    layers c_fc and c_proj.
 4  The model is called GPT and takes a GPTConfig. forward(idx, targets)
    returns (logits, loss); with targets the logits are (B, T, V), not
    flattened; without targets the loss is None.
-5  Positions are torch.arange(T, device=idx.device). Training loop,
-   data and generate() at the file's end go: importing the file must
-   not train anything.
+5  Positions are torch.arange(T, device=idx.device). Take out the
+   training loop, the data and generate() at the file's end: an import
+   of the file must not train anything.
 
-`python from_the_video.py` shows that change 2 changes no number where
-heads were scaled by head_size**-0.5.
+`python from_the_video.py` shows that change 2 changes no number if
+the heads were scaled by head_size**-0.5.
 """
 
 from dataclasses import dataclass

@@ -1,8 +1,8 @@
 """What do the gates do? A histogram.
 
 `python gates.py` takes swiglu.py from this folder and trains it for a
-short while. It shows how the gates SiLU(xW) of held-out text are
-spread in the first and the last layer, before and after training.
+short while. It shows how the gates SiLU(xW) are spread on held-out
+text, in the first and the last layer, before and after training.
 """
 
 import itertools

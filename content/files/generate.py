@@ -1,10 +1,10 @@
 """Write text with a key/value cache, and time it.
 
-`python generate.py` takes gqa.py from this folder (untrained: speed
-needs no training). It checks that the cached scores are those of the
-whole window, then writes 200 tokens with 4, 2 and 1 K/V heads.
-step() uses nanoGPT's names; where yours differ, write yours there and
-in NAMES.
+`python generate.py` takes gqa.py from this folder (untrained, which
+is enough to measure speed). It checks that the scores with a cache
+equal those of the whole window, then writes 200 tokens with 4, 2 and
+1 K/V heads. step() uses nanoGPT's names; where yours differ, write
+yours there and in NAMES.
 """
 
 import sys
@@ -53,7 +53,7 @@ def step(model, token, cache):
         if cache[i] is not None:
             k = torch.cat([cache[i][0], k], dim=2)
             v = torch.cat([cache[i][1], v], dim=2)
-        cache[i] = (k, v)  # this is all that is kept of the past
+        cache[i] = (k, v)  # all that it keeps of the past
         k, v = (z.repeat_interleave(H // G, dim=1) for z in (k, v))
         y = F.scaled_dot_product_attention(q, k, v)
         x = x + block.attn.c_proj(y.transpose(1, 2).reshape(B, 1, C))
@@ -106,6 +106,6 @@ if __name__ == "__main__":
         kept = sum(z.numel() for layer in cache for z in layer) * 4
         print(
             f"{kv_heads} K/V heads: {kept:7,} bytes kept,",
-            f"{per_second:5.0f} tokens/s, off the whole window",
-            f"by {apart:.0e}",
+            f"{per_second:5.0f} tokens/s, scores within {apart:.0e}",
+            "of the whole window's",
         )

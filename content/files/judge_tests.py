@@ -1,8 +1,8 @@
-"""Your tests, judged: does one of them catch each mistake?
+"""Judge your tests: do they catch every mistake?
 
-The broken_… files import this. It puts a mistake in the place of your
-code in a copy of this folder, and runs your tests on the copy. Your
-own files stay as they are.
+The broken_… files import this. It copies this folder, puts a mistake
+in place of your code in the copy, and runs your tests there. Your own
+files stay as they are.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ import torch
 
 
 class Outcomes:
-    """The tests that pass, and a reason for each that does not; pytest
+    """The tests that pass, and a reason for each that fails; pytest
     fills it in."""
 
     def __init__(self) -> None:
@@ -104,13 +104,13 @@ def judge(
                 break
         for test, reason in outcomes.reason_by_test.items():
             sys.exit(
-                f"{tests} fails with a correct {replaced}, too, and"
+                f"{tests} fails with a correct {replaced}, too, so it"
                 f" judges nothing yet: {test}: {reason}"
             )
         if outcomes.skipped and not outcomes.passing:
             count = len(outcomes.skipped)
             sys.exit(
-                f"{tests} has tests, and none of them judges: {count}"
+                f"{tests} has tests, but none of them judges: {count}"
                 " skipped or allowed to fail"
             )
         if not outcomes.passing:
@@ -123,7 +123,9 @@ def judge(
         )
         caught = [report(run(one, style), one) for one in mistakes]
     if not any(caught):
-        print(f"no test catches any: do they call {replaced}?")
+        print(
+            f"no test catches any mistake: do they call {replaced}?"
+        )
 
 
 def report(outcomes: Outcomes, mistake) -> bool:
@@ -149,7 +151,7 @@ def own_source(variant: str) -> str:
             except SyntaxError as error:
                 sys.exit(
                     f"{file}, line {error.lineno}: {error.msg};"
-                    " mend it first"
+                    " fix it first"
                 )
             return source
     return ""

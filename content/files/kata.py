@@ -1,9 +1,9 @@
 """Attention from a blank file, timed.
 
-`python kata.py` writes an empty attention.py and starts the clock.
-Write in it a class CausalSelfAttention(n_embd, n_head) that maps
-(B, T, C) to (B, T, C). `python kata.py` again checks it, and says how
-many minutes it took. Nothing but torch may be imported.
+`python kata.py` makes an empty attention.py and starts the clock.
+Write a class CausalSelfAttention(n_embd, n_head) there that maps
+(B, T, C) to (B, T, C). Run `python kata.py` again: it checks the
+class, and says how many minutes you took. Import nothing but torch.
 """
 
 import importlib
@@ -29,13 +29,13 @@ def problems(kind) -> list[str]:
         return ["the output has NaN: is a token left with no weight?"]
     if not torch.equal(made(x), y):
         return [
-            "equal inputs differ in eval mode: is dropout still on?"
+            "one input gives two outputs in eval mode: is dropout on?"
         ]
     found = []
     later = x.clone()
     later[:, 5:] += 1.0
     if not torch.allclose(made(later)[:, :5], y[:, :5], atol=1e-5):
-        found.append("an earlier output changed with a later token")
+        found.append("a later token changed an earlier output")
     if torch.allclose(made(later)[:, 6], y[:, 6], atol=1e-5):
         found.append("the last output ignores its own token")
     earlier = x.clone()
@@ -44,7 +44,7 @@ def problems(kind) -> list[str]:
         found.append("the last output ignores the first token")
     swapped = x[:, [1, 0, *range(2, 7)]]
     if not torch.allclose(made(swapped)[:, 6], y[:, 6], atol=1e-4):
-        found.append("the order of earlier tokens matters to it")
+        found.append("the order of earlier tokens changes the output")
     other = torch.cat([x[:1], torch.randn(1, 7, 32)])
     if not torch.allclose(made(other)[0], y[0], atol=1e-5):
         found.append("examples of a batch see each other")
@@ -114,7 +114,7 @@ def scores(made, n_head: int) -> list[str]:
             f"each score is {times[0]:.3g} times q · k / √{head_dim}"
             f" of {n_head} heads"
         ]
-    return ["the weights are no softmax of q · k"]
+    return ["the weights are not a softmax of q · k"]
 
 
 def heads(kind) -> list[str]:
@@ -140,7 +140,7 @@ def heads(kind) -> list[str]:
 def main() -> None:
     if not FILE.exists():
         FILE.write_text(f"{CLOCK}{int(time.time())}\n")
-        print(f"{FILE} is there and empty. The clock runs.")
+        print(f"Write into {FILE}, which is empty. The clock runs.")
         return
     first = FILE.read_text(encoding="utf-8").split("\n", 1)[0]
     for line in (wrong := judged()):
@@ -157,7 +157,7 @@ def judged() -> list[str]:
     try:
         written = importlib.import_module("attention")
         if not hasattr(written, "CausalSelfAttention"):
-            return ["there is no such class yet"]
+            return ["there is no class CausalSelfAttention yet"]
         return problems(written.CausalSelfAttention)
     except (Exception, SystemExit) as error:
         calls = traceback.extract_tb(error.__traceback__)

@@ -1,9 +1,9 @@
-"""Noise in your own hands: five small tasks.
+"""What seeds alone do: five small tasks.
 
-Eight runs of one model that differ in nothing but the seed. Fill in
-each ____ and run `python noise.py`: it checks every task, and draws
-what three pairs do when nothing has changed. Guess before you run it:
-the answers are kept as hashes.
+Eight runs of one model differ in nothing but the seed. Fill in each
+____ and run `python noise.py`: it checks every task, and draws what
+three pairs do when nothing has changed. Guess before you run it. The
+file holds the answers only as hashes.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ T = 4.303  # Student's t: 95%, three pairs
 
 
 class NotYetError(Exception):
-    """A task came upon a blank."""
+    """A task met a blank."""
 
 
 class Blank:
@@ -90,7 +90,8 @@ def power(true: float) -> float:
 
 
 def histogram(values: list[float]) -> None:
-    """Bars for the values from -7 to 7; a dot where the bell ends."""
+    """Bars for the values from -7 to 7; a dot where the bell, the
+    normal distribution, would end."""
     for low in range(-7, 7):
         inside = sum(low <= v < low + 1 for v in values)
         share = math.erf((low + 1) / 2**0.5) - math.erf(low / 2**0.5)
@@ -132,8 +133,8 @@ def digest(name: str, result: float) -> str:
 
 
 def outcome(name: str) -> str:
-    """A task's result and whether it is right, "not yet" where it has
-    a blank, or the error that a line of it raises."""
+    """A task's result and whether it is right, "not yet" if it has a
+    blank, or the error that one of its lines raises."""
     task, wanted = TASKS[name]
     try:
         result = task()
@@ -153,7 +154,7 @@ def outcome(name: str) -> str:
         return f"{result:.4f}  right"
     cause = ""
     if name.startswith(USE_TASK_2) and "wrong" in outcome(TASK_2):
-        cause = ": it uses task 2's interval, so mend task 2 first"
+        cause = ": it uses task 2's interval, so fix task 2 first"
     return f"{result:.4f}  wrong{cause}"
 
 
@@ -161,7 +162,8 @@ if __name__ == "__main__":
     for name in TASKS:
         print(f"{name:30} {outcome(name)}")
     print(
-        "\nmean / (sd / √3) of 1,000 studies of nothing; · the bell"
+        "\nt = mean / (sd / √3) in 1,000 studies of no change;"
+        " · the bell"
     )
     ratios = [mean(d) / (stdev(d) / 3**0.5) for d in studies(0)]
     histogram(ratios)

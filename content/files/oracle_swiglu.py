@@ -27,10 +27,11 @@ def swiglu(
     w: Matrix,
     v: Matrix,
     w2: Matrix,
-    bend: Callable[[float], float] = silu,
+    activation: Callable[[float], float] = silu,
 ) -> list[float]:
-    """(bend(x W) ⊗ x V) W2, for one token."""
-    gate, value = [bend(z) for z in times(x, w)], times(x, v)
+    """(activation(x W) ⊗ x V) W2, for one token."""
+    gate = [activation(z) for z in times(x, w)]
+    value = times(x, v)
     return times(
         [g * u for g, u in zip(gate, value, strict=True)], w2
     )

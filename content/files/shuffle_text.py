@@ -1,10 +1,10 @@
 """Shuffle the characters of a text.
 
-Nothing is then left to learn but how often each occurs. `python
+A model can then learn only how often each one occurs. `python
 shuffle_text.py` writes the characters of model.py into shuffled.txt,
-repeated until there is enough to train on, and prints the loss that
-no model can beat on it: the entropy of the counts. (Two other names
-may follow.)
+repeated until there is enough to train on. It prints the loss that no
+model can beat on this text: the entropy of the counts. (To use other
+files: `python shuffle_text.py SOURCE TARGET`.)
 """
 
 import math

@@ -1,8 +1,8 @@
 """Your model, small, and a text whose last tenth is held out.
 
 far.py, gates.py, stream.py and generate.py import this. The text is
-the source of Python's own library. As q1lab's trainer does, they
-train on its first 90%, and measure on the rest.
+the source of Python's own library. Like q1lab's trainer they train on
+its first 90% and measure on the rest.
 """
 
 import importlib
@@ -33,8 +33,8 @@ def source_text() -> str:
 
 
 def tokens() -> tuple[Tensor, Tensor, int]:
-    """The part that trains, the part that is held out, and the number
-    of different characters."""
+    """The training part, the held-out part, and the number of
+    different characters."""
     text = source_text()
     number = {letter: i for i, letter in enumerate(sorted(set(text)))}
     whole = torch.tensor([number[letter] for letter in text])
@@ -57,7 +57,9 @@ def made(file: str, vocab_size: int, block_size: int, **more):
     name = file.removesuffix(".py")
     sys.path.insert(0, str(Path.cwd()))
     if not Path(file).is_file():
-        sys.exit(f"there is no {file} here: run this beside yours")
+        sys.exit(
+            f"there is no {file} here: run this in the folder of yours"
+        )
     try:
         module = importlib.import_module(name)
         config = module.GPTConfig(

@@ -1,10 +1,10 @@
 """How far is the mean of the residual stream from zero?
 
 `python stream.py` takes model.py from this folder and trains it for a
-short while. On the way it prints, on held-out text, |mean| as a share
-of the RMS of what goes into the first and the last norm, and at the
-end both for every norm. RMSNorm differs from LayerNorm by exactly
-that mean: RMS² = σ² + μ².
+short while. On the way it looks at what goes into the first and the
+last norm, on held-out text, and prints |mean| as a share of the RMS.
+At the end it prints both for every norm. RMSNorm differs from
+LayerNorm by exactly that mean: RMS² = σ² + μ².
 """
 
 import sys

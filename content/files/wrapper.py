@@ -1,14 +1,13 @@
-"""nanoGPT's names for a model that has others: put this at its file's end.
+"""Give nanoGPT's names to a model with others: put this at its end.
 
-q1lab calls GPT(GPTConfig(...)) and forward(idx, targets). Your file's
-classes stay as they are: give them to `Config` and `Model`, and their
-own words for nanoGPT's sizes in the two places marked 1 and 2. Your
-model may return its logits alone or beside a loss, and may take
-targets. A file's own GPT gets another name first: `Model = GPT`.
-`q1lab check FILE` is the judge. What trains, reads data or generates
-has to go: importing the file must not do it. A size that your file
-fixes by itself (a hidden layer of 11008) is to follow n_embd, since
-studies train small models.
+q1lab calls GPT(GPTConfig(...)) and forward(idx, targets). The classes
+of your file stay as they are. At 1, name them; at 2, pass each size
+under the name that your file has for it. Your model may return its
+logits alone or beside a loss, and may take targets. If its class is
+called GPT, write `Model = GPT` at 1. Take out what trains, reads data
+or generates: an import of the file must do none of it. A size that
+your file fixes (a hidden layer of 11008) has to follow n_embd, since
+studies train small models. `q1lab check FILE` says what is missing.
 
 `python wrapper.py` runs it with a stand-in.
 """
@@ -39,7 +38,7 @@ class Transformer(nn.Module):
 
 
 # ── from here on: the wrapper
-Config, Model = ModelArgs, Transformer  # 1  your file's own classes
+Config, Model = ModelArgs, Transformer  # 1  your file's classes
 
 
 @dataclass
@@ -55,7 +54,7 @@ class GPTConfig:
 class GPT(nn.Module):
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
-        own = Config(  # 2  on the left: your file's words for a size
+        own = Config(  # 2  on the left: your file's name for a size
             dim=config.n_embd,
             vocab_size=config.vocab_size,
         )

@@ -62,7 +62,7 @@ SAYS = {
     ),
     "retro-empty": (
         "I have nothing to show yet.",
-        "I have not written down yet what I learned.",
+        "I have not yet written down what I learned.",
         "I did not time the week.",
         "No prediction has been settled by a comparison yet.",
     ),
@@ -71,7 +71,7 @@ SAYS = {
         "*(Written before the result, in case the runs can't tell the two apart.",
     ),
     "post-cannot-tell": (
-        "That I can't tell the two apart is a finding",
+        "I can't tell the two apart. That is a finding",
         "a difference of 0.049 nats or more would probably have shown",
     ),
     "post-too-small": (

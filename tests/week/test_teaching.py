@@ -464,8 +464,8 @@ def test_what_looks_cost_is_what_the_program_charges() -> None:
     second = later_level(ALPHA)
     both = interim_analyses.chance_of_any_claim([(3, ALPHA), (5, second)])
     assert f"{1 - interim_analyses.level_per_look(3, 12):.2%} instead of 95%" in text
-    assert f"the second look by a {1 - second:.1%} interval" in text
-    assert f"claim something in {100 * both:.1f} of 100 such studies" in text
+    assert f"q1lab judges it by a {1 - second:.1%} interval" in text
+    assert f"claim something in {100 * both:.1f} of 100 studies where nothing" in text
     by_hand = (SHIPPED / "files" / "by_hand.py").read_text()
     assert f"a second look's 97.5% it is {stats.t.isf(second / 2, 2):.4f}" in by_hand
 
@@ -538,7 +538,7 @@ def test_a_first_test_that_is_written_out_is_not_asked_for(week: Week) -> None:
         b1 = week.for_variant(variant).find_part("b1")
         assert b1
         text = " ".join(" ".join(map(block_text, b1[1].blocks)).split())
-        assert "written out; the other two" in text
+        assert "the other two are yours" in text
         (first,) = (step.title for step in b1[1].steps if "first test" in step.title)
         assert f" tests/test_{variant}.py, write two more" in first
 
