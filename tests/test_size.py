@@ -27,13 +27,14 @@ BEGINNING = "The gate, samples and the blind test, notebooks, Ray, Slurm"
 ONE_SIDED = "**Does it help?** `q1lab run rope --seeds 3..8 --side better`"
 FAILED = "The `next:` line of a study that failed"
 TWO_COMMANDS = "`q1lab run 'python train.py --seed={seed}'"
+WRONG_VALUE = "A wrong value of an option is refused in the same words"
 
 ROOMS: dict[str, tuple[int, str]] = {
-    "commands": (36_945, FAILED),
+    "commands": (36_450, FAILED),
     "designs": (1_800, ONE_SIDED),
     "documents": (30_900, BEGINNING),
     "doors": (17_300, JUDGE),
-    "ground": (17_100, TWO_COMMANDS),
+    "ground": (17_750, WRONG_VALUE),
     "index": (19_000, "`q1lab compare A B C`"),
     "judgment": (44_850, "Lab, Results and Verdict show the blocks that the terminal prints"),
     "labs": (61_200, TWO_COMMANDS),
@@ -49,10 +50,10 @@ ROOMS: dict[str, tuple[int, str]] = {
     "plugins/verify": (8_450, "`q1lab class FOLDER` makes one table"),
     "record": (9_250, BEGINNING),
     "runner": (12_250, "`--jobs` also limits Slurm's arrays"),
-    "study": (33_530, FAILED),
-    "tables": (18_950, JUDGE),
+    "study": (34_100, WRONG_VALUE),
+    "tables": (19_050, WRONG_VALUE),
     "trainers": (3_100, ONE_SIDED),
-    "tui": (77_100, ONE_SIDED),
+    "tui": (76_800, ONE_SIDED),
     "verdict": (12_750, "Lab, Results and Verdict show the blocks that the terminal prints"),
     "week": (34_085, "`q1lab new rope`, typed again after it was killed"),
 }

@@ -11,17 +11,14 @@ from typing import Any
 from q1lab.commands._run_options import TypedCommand
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import expand_user
+from q1lab.ground.options import KEPT_FOLDER, STUDY_NAME
 from q1lab.planning import series_plan
 from q1lab.runner import first_number, series_members
 from q1lab.study import command_line, kept_folder, series, studies, two_commands, variants
 from q1lab.study.command_arms import CommandSpec
-from q1lab.study.command_line import Request
+from q1lab.study.command_line import OPTIONS, Request, options_with
 from q1lab.study.studies import Study
 
-WITH_STUDY = {"variant", "seeds", "engine", "engine_options", "yes", "tune"}
-"""The options of a request that may be typed with the name of a study, which decides the others."""
-WITH_KEPT_FOLDER = {"variant", *kept_folder.FREE_OPTIONS}
-"""Those that may be typed with the folder of a kept study."""
 WITH_SERIES = {"variant", "yes", "as_json"}
 """All that may be typed with the name of a series, which is only shown."""
 
@@ -47,8 +44,6 @@ def parse_run(
     options: Mapping[str, Any],
     typed: Set[str],
     *,
-    over: str | None,
-    tune: str | None,
     detach: bool,
 ) -> ParsedRun:
     """Parse the arguments of `q1lab run`; ``typed`` are the options that were typed, with whatever
@@ -68,12 +63,12 @@ def parse_run(
                 corrected = _corrected(study, typed_command.corrections, options, typed)
                 return ParsedRun(corrected, names)
         loop, names, baseline = _arms(names, typed_command, options["baseline"])
-    _check_together(names, options["side"], over, tune, detach)
+    _check_together(names, options, detach)
     may_run = options["yes"] or loop is not None  # the learner typed the command, or named its file
     request_options = {**options, "baseline": baseline, "yes": may_run}
     request = command_line.request_from_options(variant=names[0], loop=loop, **request_options)
     _ = request.parsed_seeds  # raises Problem for bad ones, at once
-    axis = series_plan.parse_axis(over) if over else None
+    axis = series_plan.parse_axis(request.over) if request.over else None
     if len(names) > 1 or loop is not None:
         return ParsedRun(request, names, axis)
     if members := _series_members(names[0]):
@@ -87,7 +82,7 @@ def parse_run(
     if (study := _named(names[0])) is not None:
         request = _going_on(study, request, typed)
     elif kept_folder.is_kept_folder(names[0]) and (
-        typed - WITH_KEPT_FOLDER - command_line.OTHER_OPTIONS
+        typed & OPTIONS.keys() - options_with(KEPT_FOLDER)
     ):
         kept_study = kept_folder.load_kept_study(expand_user(names[0]))
         raise kept_folder.another_study(kept_study, request)
@@ -136,9 +131,8 @@ def _arms(
     return loop, others, first
 
 
-def _check_together(
-    names: Sequence[str], side: str | None, over: str | None, tune: str | None, detach: bool
-) -> None:
+def _check_together(names: Sequence[str], options: Mapping[str, Any], detach: bool) -> None:
+    side, over, tune = (options[name] for name in ("side", "over", "tune"))
     if side and (over or tune or len(names) > 1):
         other = "--over" if over else "--tune" if tune else "several VARIANTs"
         raise Problem(f"--side is for one study, and does not go with {other}")
@@ -177,25 +171,23 @@ def _corrected(
     """The request of a study whose command has shown no number, with the metric read as typed.
     Problem for any other option."""
     engine, jobs = study.trainer.engine, study.trainer.jobs
-    request = command_line.request_from_options(variant=study.id, **options)
+    typed_request = command_line.request_from_options(variant=study.id, **options)
+    study = replace(study, trainer=study.trainer.reading_metric(corrections))
+    request = replace(_going_on(study, typed_request, typed), jobs=jobs)
     if request.engine is None and engine is not None:
         request = replace(request, **command_line.engine_options(engine))
-    study = replace(study, trainer=study.trainer.reading_metric(corrections))
-    return replace(_going_on(study, request, typed), jobs=request.jobs or jobs)
+    return request
 
 
 def _going_on(study: Study, request: Request, typed: Set[str]) -> Request:
     """The request that an existing study was planned by, with the seeds and the engine typed after
     its name. Problem for any other option."""
-    if typed - WITH_STUDY - command_line.OTHER_OPTIONS:
+    if typed & OPTIONS.keys() - options_with(STUDY_NAME):
         raise Problem(
             f"{study.id} says what it trains: ",
             next="leave all options but --seeds and --engine out",
         )
-    changes: dict[str, Any] = {"yes": request.yes}
-    if "seeds" in typed:
-        changes["seeds"] = request.seeds
-    changes |= {"engine": request.engine, "engine_options": request.engine_options}
+    changes = {name: getattr(request, name) for name in typed & OPTIONS.keys()}
     if study.origin.is_ours and first_number.silent_run(study) is not None:
         changes["yes"] = True  # the learner's own command, with a file that they corrected
     return replace(study.trainer.request(study), **changes)

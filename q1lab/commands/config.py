@@ -51,7 +51,7 @@ def config(key: str | None, value: str | None, keys: bool, as_json: bool) -> Non
     for name, is_now, source in rows:
         place = file.name if source == str(file) else source
         click.echo(printable(f"{name:<{width}} {is_now or '–':<28} {place}"))
-        click.echo(f"{'':<{width}} {wrapped(settings.setting_help(name), width + 1)}")
+        click.echo(f"{'':<{width}} {wrapped(settings.SETTINGS[name].help_text, width + 1)}")
     click.echo(printable(f"They are kept in {paths.config_file()}"))
 
 

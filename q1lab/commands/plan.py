@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from q1lab.commands._flags import flag
 from q1lab.commands._output import print_json, print_wrapped, remark
 from q1lab.commands._store import open_store
 from q1lab.commands.completion import variant_argument
@@ -19,7 +20,7 @@ from q1lab.judgment.metric import VAL_LOSS
 from q1lab.planning import study_plan
 from q1lab.record import home_history
 from q1lab.study import command_line, studies, variants
-from q1lab.study.command_line import CHOICES, Request
+from q1lab.study.command_line import Request
 from q1lab.verdict import pairs_needed
 from q1lab.verdict.pairs_needed import Spread
 from q1lab.week import progress
@@ -43,12 +44,8 @@ Examples:
     metavar="NATS",
     help="The difference you want to see (default: δ of your newest prediction, else 0.01).",
 )
-@click.option("--preset", type=click.Choice(CHOICES["preset"]), help="Size and budget.")
-@click.option(
-    "--side",
-    type=click.Choice(["better"]),
-    help="Show one-sided ranges, which ask only whether VARIANT helps.",
-)
+@flag(Request, "preset", "Size and budget.")
+@flag(Request, "side", "Show one-sided ranges, which ask only whether VARIANT helps.")
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
 def plan(
     variant: str, detect: float | None, preset: str | None, side: str | None, as_json: bool

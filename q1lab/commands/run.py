@@ -18,14 +18,9 @@ from q1lab.commands._documents import (
     is_at_terminal,
 )
 from q1lab.commands._first_run import with_metric
+from q1lab.commands._flags import GroupedCommand, flags
 from q1lab.commands._output import print_json, print_wrapped, remark
-from q1lab.commands._run_options import (
-    GroupedCommand,
-    TypedCommand,
-    command_options,
-    expert,
-    request_options,
-)
+from q1lab.commands._run_options import TypedCommand, command_options
 from q1lab.commands._run_request import parse_run
 from q1lab.commands._store import open_store
 from q1lab.commands.completion import study_argument, variant_argument
@@ -73,26 +68,13 @@ The same command again trains only what is missing, and with nothing missing pri
     + EXIT_STATUS,
 )
 @variant_argument(or_study=True, nargs=-1)
-@request_options
+@flags(Request)
 @command_options
-@expert(
-    "--over",
-    metavar="KEY=VALUE,VALUE",
-    help="A study at each value of a hyperparameter, such as max_iters=500,1000,2000.",
-)
-@expert(
-    "--tune",
-    metavar="KEY",
-    help="First tune a hyperparameter for each arm, such as learning_rate: 3 values, on other "
-    "seeds.",
-)
 @click.option("--name", metavar="NAME", help="A name for the study, in addition to its own.")
 @click.option("--detach", is_flag=True, help="Start it and return at once.")
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
 def run(
     variant: tuple[str, ...],
-    over: str | None,
-    tune: str | None,
     name: str | None,
     detach: bool,
     as_json: bool,
@@ -117,7 +99,7 @@ def run(
     sweep, or of a series (--over), prints its table again.
     """
     typed = typed_fields(click.get_current_context())
-    parsed = parse_run(variant, typed_command, options, typed, over=over, tune=tune, detach=detach)
+    parsed = parse_run(variant, typed_command, options, typed, detach=detach)
     with open_store() as store:
         if parsed.series is not None:
             return _finish_series(store, parsed.series, as_json)
@@ -131,8 +113,8 @@ def run(
             request = with_metric(request, typed, ask=ask, quiet=as_json)
         subject = study_plan.trainer_class_for(request).preflight_subject
         remark(f"Looking at {subject} and this machine …", quiet=as_json)
-        if tune:
-            tuned = _tune(store, request, tune, as_json, predicts_first)
+        if request.tune and "tune" in typed:
+            tuned = _tune(store, request, request.tune, as_json, predicts_first)
             if isinstance(tuned, int):
                 return tuned
             request = tuned

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from q1lab.ground.errors import Problem, not_a_choice
 from q1lab.ground.files import expand_user
 
 TOO_LARGE = 1 << 53
@@ -45,7 +46,14 @@ def _converted(
         kind.fail("it is empty; give a value, or leave it out", param, ctx)
     if isinstance(kind, click.Path):
         value = str(expand_user(value))
-    converted = kind.convert(value, param, ctx)
+    try:
+        converted = kind.convert(value, param, ctx)
+    except click.BadParameter:
+        if param is None or not isinstance(kind, click.Choice):
+            raise
+        what, cure = not_a_choice(str(value), kind.choices)
+        name = param.opts[-1] if param.opts[-1].startswith("-") else param.human_readable_name
+        raise Problem(f"{name} {what}", next=cure) from None
     if isinstance(converted, float) and not math.isfinite(converted):
         kind.fail(f"{value!r} is not a finite number", param, ctx)
     if isinstance(converted, int) and abs(converted) >= TOO_LARGE:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from q1lab.ground import hooks, paths, plugin_finder
-from q1lab.ground.errors import FAILED, Problem, nearest
+from q1lab.ground.errors import FAILED, Problem, nearest, not_a_choice
 from q1lab.ground.files import (
     absolute_path,
     expand_user,
@@ -24,47 +24,57 @@ from q1lab.ground.files import (
     read_text,
     write_atomic,
 )
+from q1lab.ground.options import declare, option, options_of
 
 MOST_CONFIG_BYTES = 1 << 20
 """The most bytes of a config.toml."""
 
-CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"wandb": ("auto", "online", "offline", "disabled"), "animation": ("none", "basic", "full")}
-)
-SWITCHES = ("bell", "ask_before_commit", "week", "course")
-
 
 @dataclass(frozen=True)
 class Config:
-    """All settings with their defaults. The fields are the known keys."""
+    """All settings with their defaults. Each one is declared at its field."""
 
-    repo: Path | None = None
-    """The learner's git repository, where documents are written and committed."""
-    theme: str = "q1lab-dark"
-    """q1lab-dark or q1lab-light."""
-    animation: str = "none"
-    """Moving pictures in the app: none, basic or full."""
-    bell: bool = True
-    """Ring the terminal's bell when a part's minutes are spent, and when a watched study has
-    ended."""
-    ask_before_commit: bool = True
-    """Show every commit before it is made, and ask."""
-    wandb: str = "auto"
-    """Weights & Biases: online, offline, disabled, or auto: online where a key is configured, else
-    offline."""
-    on_end: str = ""
-    """A command of the learner's own, run when a study has ended, a run has diverged or
-    no event has come for long (see ``commands/run_on_end.py``)."""
-    content: Path | None = None
-    """The folder of another week; None opens the week that ships with q1lab."""
-    week: bool = True
-    """True to have the week: its commands in `q1lab --help`, and the app's welcome and clock. False
-    for who came for the studies alone."""
-    course: bool = True
-    """True if the learner follows the whole course; False shows the week by itself."""
-    keymap: Mapping[str, str] = field(default_factory=dict)
-    """Other keys for actions, by action id."""
-    engine: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    repo: Path | None = option(
+        None, "your git repository, where q1lab writes documents and commits them"
+    )
+    theme: str = option("q1lab-dark", "q1lab-dark or q1lab-light")
+    animation: str = option("none", "none, basic or full", choices=("none", "basic", "full"))
+    """Moving pictures in the app."""
+    bell: bool = option(
+        True, "true or false: ring when a part's minutes are spent or a watched study has ended"
+    )
+    ask_before_commit: bool = option(
+        True, "true or false: show every commit before it is made, and ask"
+    )
+    wandb: str = option(
+        "auto",
+        "auto (online where a key is configured), online, offline or disabled",
+        choices=("auto", "online", "offline", "disabled"),
+    )
+    on_end: str = option(
+        "", 'a command to run when a study has ended: notify-send "$Q1LAB_SENTENCE"'
+    )
+    """It also runs when a run has diverged or no event has come for long
+    (``commands/run_on_end.py``)."""
+    content: Path | None = option(None, "folder of another week")
+    """None opens the week that ships with q1lab."""
+    week: bool = option(
+        True, "true or false: the week's commands in --help, its welcome and its clock"
+    )
+    """False for who came for the studies alone."""
+    course: bool = option(
+        True, "true or false: you follow the twelve-week course, or came here by yourself"
+    )
+    keymap: Mapping[str, str] = field(
+        default_factory=dict,
+        metadata=declare('other keys by action id: [keymap] then "study.tick" = "x"'),
+    )
+    engine: Mapping[str, Mapping[str, Any]] = field(
+        default_factory=dict,
+        metadata=declare(
+            lambda: f"where runs train, by name: [engine.gpu-box] then {engine_settings()}"
+        ),
+    )
     """Engines by name: ``[engine.gpu-box]`` with its kind (``engine_settings``), options, and
     ``presets``, the presets it is the default for."""
     plugins: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -73,34 +83,14 @@ class Config:
     """The source of each value that isn't a default."""
 
 
-KEYS = tuple(f.name for f in fields(Config) if f.name not in ("sources", "plugins"))
-HELP = MappingProxyType(
-    {
-        "repo": "your git repository, where q1lab writes documents and commits them",
-        "theme": "q1lab-dark or q1lab-light",
-        "animation": "none, basic or full",
-        "bell": "true or false: ring when a part's minutes are spent or a watched study has ended",
-        "ask_before_commit": "true or false: show every commit before it is made, and ask",
-        "wandb": "auto (online where a key is configured), online, offline or disabled",
-        "on_end": 'a command to run when a study has ended: notify-send "$Q1LAB_SENTENCE"',
-        "content": "folder of another week",
-        "week": "true or false: the week's commands in --help, its welcome and its clock",
-        "course": "true or false: you follow the twelve-week course, or came here by yourself",
-        "keymap": 'other keys by action id: [keymap] then "study.tick" = "x"',
-        "engine": "where runs train, by name: [engine.gpu-box] then {settings}",
-    }
-)
+SETTINGS = options_of(Config)
+"""The settings by their keys, in the order of `q1lab config`."""
 
 
 def engine_settings() -> str:
     """The lines of which a table ``[engine.…]`` has one."""
     kinds = [kind for plugin in plugin_finder.plugins() for kind in plugin.engines.values()]
     return " or ".join(kind.setting for kind in kinds) or "its kind"
-
-
-def setting_help(key: str) -> str:
-    """The line of help of a key."""
-    return HELP[key].format(settings=engine_settings()) if key == "engine" else HELP[key]
 
 
 def load_settings(file: Path | None = None, env: Mapping[str, str] = os.environ) -> Config:
@@ -112,7 +102,7 @@ def load_settings(file: Path | None = None, env: Mapping[str, str] = os.environ)
     of_plugins: dict[str, Mapping[str, Any]] = {}
     for key, value in _read(file).items():
         try:
-            if key not in KEYS and (check := _settings_of_plugin(key)):
+            if key not in SETTINGS and (check := _settings_of_plugin(key)):
                 of_plugins[key] = _checked_table(key, value, check, str(file))
                 continue
             _check_key(key, str(file))
@@ -121,7 +111,7 @@ def load_settings(file: Path | None = None, env: Mapping[str, str] = os.environ)
             problem.file = file
             raise
         sources[key] = str(file)
-    for key in KEYS:
+    for key in SETTINGS:
         variable = f"Q1LAB_{key.upper()}"
         if key not in ("keymap", "engine") and env.get(variable):
             values[key] = _check_value(key, _from_text(key, env[variable]), variable, Path.cwd())
@@ -179,7 +169,7 @@ def save_setting(key: str, text: str, file: Path | None = None) -> None:
 def as_rows(config: Config) -> list[tuple[str, str, str]]:
     """(key, value as text, where it came from) for every setting, in order."""
     rows = []
-    for key in KEYS:
+    for key in SETTINGS:
         value = getattr(config, key)
         if key == "engine":
             text = ", ".join(value)
@@ -213,14 +203,18 @@ def _read(file: Path) -> dict[str, Any]:
         ) from None
 
 
+def _is_switch(key: str) -> bool:
+    return isinstance(getattr(Config, key, None), bool)
+
+
 def _check_key(key: str, where: str) -> str:
-    if key in KEYS:
+    if key in SETTINGS:
         return key
-    raise Problem(f"{where}: there is no setting {key!r}", next=nearest(key, KEYS))
+    raise Problem(f"{where}: there is no setting {key!r}", next=nearest(key, SETTINGS))
 
 
 def _from_text(key: str, text: str) -> Any:
-    if key in SWITCHES:
+    if _is_switch(key):
         words = {True: ("true", "on", "yes", "1"), False: ("false", "off", "no", "0")}
         return next((value for value in words if text.lower() in words[value]), text)
     return text
@@ -228,7 +222,7 @@ def _from_text(key: str, text: str) -> Any:
 
 def _check_value(key: str, value: Any, where: str, folder: Path) -> Any:
     """The value as the Config holds it; Problem when it has the wrong form."""
-    if key in SWITCHES:
+    if _is_switch(key):
         if not isinstance(value, bool):
             raise Problem(f"{where}: {key} must be true or false, not {value!r}")
         return value
@@ -247,11 +241,10 @@ def _check_value(key: str, value: Any, where: str, folder: Path) -> Any:
     empty = isinstance(value, str) and not value.strip() and key != "on_end"
     if not isinstance(value, str) or empty or "\0" in value:
         raise Problem(f"{where}: {key} must be text, not {value!r}")
-    if key in CHOICES and value not in CHOICES[key]:
-        one_of = f"it is one of {', '.join(CHOICES[key])}"
-        raise Problem(
-            f"{where}: {key} can't be {value!r}", next=nearest(value, CHOICES[key], one_of)
-        )
+    choices = SETTINGS[key].choices
+    if choices and value not in choices:
+        what, cure = not_a_choice(value, choices)
+        raise Problem(f"{where}: {key} {what}", next=cure)
     if key in ("repo", "content"):
         return absolute_path(folder / expand_user(value))
     return value

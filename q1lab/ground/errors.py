@@ -81,3 +81,10 @@ def nearest(word: str, candidates: Iterable[str], otherwise: str = "") -> str:
     if near:
         return f"did you mean {near[0]!r}?"
     return otherwise or f"there is {', '.join(names) or 'none'}"
+
+
+def not_a_choice(value: str, choices: Iterable[str]) -> tuple[str, str]:
+    """The words about a value that is none of a few, after its name, and what to do."""
+    names = list(choices)
+    one_of = f"it is one of {', '.join(names)}" if len(names) > 1 else f"it takes {names[0]} alone"
+    return f"can't be {value[:60]!r}", nearest(value, names, one_of)

@@ -18,6 +18,7 @@ from functools import cache, partial
 from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin
 from typing import get_type_hints as hints_of
 
+from q1lab.ground.errors import not_a_choice
 from q1lab.ground.json_rules import INT_LIMIT, Rule
 from q1lab.ground.text_formats import storable_text
 
@@ -131,7 +132,7 @@ def _optional(load: Loader, is_optional: bool) -> Loader:
 
 def _literal(words: tuple[str, ...], value: Any, where: str) -> Any:
     if value not in words:
-        raise ValueError(f"{where} is {str(value)[:60]!r}; it is one of {', '.join(words)}")
+        raise ValueError(f"{where} {'; '.join(not_a_choice(str(value), words))}")
     return value
 
 

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import PurePath
 from typing import Any
 
+from q1lab.ground.errors import not_a_choice
+
 Rule = Callable[[Any], Any]
 """Returns the value to use, or raises ValueError with the reason in words."""
 
@@ -45,7 +47,7 @@ def one_of(*words: str) -> Rule:
 
     def rule(value: str) -> str:
         if value not in words:
-            raise ValueError(f"is {value[:60]!r}; it is one of {', '.join(words)}")
+            raise ValueError("; ".join(not_a_choice(value, words)))
         return value
 
     return rule

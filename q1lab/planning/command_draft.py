@@ -25,6 +25,7 @@ from q1lab.ground.config import load_settings
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import sha256_text, utc_now, write_atomic
 from q1lab.ground.git_repository import Repository, repository_facts
+from q1lab.ground.options import COMMAND
 from q1lab.planning import first_run
 from q1lab.runner import child_processes, finished_runs
 from q1lab.runner.engine import OutOfReach, Refused, choose_engine, load_engine
@@ -32,7 +33,7 @@ from q1lab.runner.machine import cores
 from q1lab.study import imported_code
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.command_arms import CommandSpec, arm_words, itself, takes_seed
-from q1lab.study.command_line import Request
+from q1lab.study.command_line import OPTIONS, Request, option_values
 from q1lab.study.design import TypedSeeds
 from q1lab.study.engine_choice import (
     EngineChoice,
@@ -418,12 +419,11 @@ def _steps_text(reported: ShortRun) -> str:
 
 def _refuse_own_loop_options(request: Request) -> None:
     """Problem for an option of q1lab's own loop."""
-    defaults = Request(request.variant)
-    for key in ("preset", "data", "dtype", "overrides", "match", "tune", "unchecked"):
-        if getattr(request, key) != getattr(defaults, key):
-            option = "--set or --max-iters" if key == "overrides" else f"--{key}"
+    values, defaults = map(option_values, (request, Request(request.variant)))
+    for name, option in OPTIONS.items():
+        if COMMAND not in option.goes_with and values[name] != defaults[name]:
             raise Problem(
-                f"{option} is for q1lab's own loop",
+                f"{option.flag} is for q1lab's own loop",
                 next="give a command its settings in its own arguments",
             )
 

@@ -78,7 +78,10 @@ def plan_axis(request: Request, axis: str, values: Sequence[str], store: Store) 
     ``plan_sweep``."""
     if axis in request.overrides:
         raise Problem(f"{axis} is given to --over and to --set", next="leave one of them out")
-    requests = [replace(request, overrides={**request.overrides, axis: value}) for value in values]
+    requests = [
+        replace(request, over=None, overrides={**request.overrides, axis: value})
+        for value in values
+    ]
     return _declare(OVER, axis, tuple(values), requests, store)
 
 

@@ -113,8 +113,6 @@ def _finished(study: Study, draft: Draft, on_disk: StudiesOnDisk) -> finished_ru
 def draft_study(request: Request, store: Store) -> Draft:
     """The first half of ``plan_study``: everything that does not depend on other studies."""
     request, kept_study = resolve_request(request)
-    if request.jobs is not None and request.jobs < 1:
-        raise Problem(f"--jobs {request.jobs}: at least one run must train at a time")
     kind = trainer_class_for(request).kind
     draft: Draft = part_registry.draft_of(kind)(request, request.parsed_seeds, kept_study, store)
     if request.side and draft.study.is_floor:

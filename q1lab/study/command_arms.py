@@ -12,7 +12,7 @@ import shlex
 import shutil
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +20,7 @@ from q1lab.ground import json_records
 from q1lab.ground.errors import Problem, nearest
 from q1lab.ground.files import absolute_path, os_reason, printable, read_text
 from q1lab.ground.json_rules import max_chars, max_items, one_of
+from q1lab.ground.options import YOUR_COMMAND, declare, option, options_of
 from q1lab.judgment.metric import Metric
 from q1lab.study.metric_names import direction
 
@@ -36,17 +37,52 @@ CodeHash = Annotated[str, max_chars(129, "[0-9a-f]{64}( [0-9a-f]{64})?")]
 class CommandSpec:
     """The command that trains one run, and where its metric is read."""
 
-    run: CommandText
+    run: CommandText = field(
+        metadata=declare(
+            "Train with your own command; {seed}, {out} and {args} are filled in for each run.",
+            YOUR_COMMAND,
+            flag="--command",
+            metavar="WORDS",
+            name="command_",
+        )
+    )
     """With ``{seed}``, ``{out}`` and ``{args}`` as placeholders for each run."""
-    args: Annotated[dict[str, CommandText], max_items(64)]
-    """Each arm's own arguments, by the arm's name."""
+    args: Annotated[dict[str, CommandText], max_items(64)] = field(
+        metadata=declare(
+            "An arm of the command, and its arguments; the first, or baseline, is the baseline.",
+            YOUR_COMMAND,
+            flag="--arm",
+            metavar="NAME=ARGS",
+            is_list=True,
+            name="arms",
+        )
+    )
     folder: CommandText
     """The folder in which the command starts."""
-    metric: Annotated[str, max_chars(100)]
-    better: Annotated[str, one_of("lower", "higher")] = "lower"
+    metric: Annotated[str, max_chars(100)] = field(
+        metadata=declare(
+            "The number to compare, by the name that the command reports. Default: read off "
+            "what the first run prints.",
+            YOUR_COMMAND,
+        )
+    )
+    better: Annotated[str, one_of("lower", "higher")] = field(
+        default="lower",
+        metadata=declare(
+            "Default: by the metric's name, else lower.",
+            YOUR_COMMAND,
+            choices=("lower", "higher"),
+        ),
+    )
     take: Annotated[str, one_of("last", "best")] = "last"
     """The value that counts: that of the last step, or the best of all."""
-    pattern: Annotated[str, max_chars(1000)] = ""
+    pattern: Annotated[str, max_chars(1000)] = option(
+        "",
+        "Read the number from the output: nanogpt, nanochat, or a pattern with (?P<value>…).",
+        YOUR_COMMAND,
+        flag="--metric-pattern",
+        metavar="REGEX",
+    )
     resume: CommandText = ""
     """Arguments with which a run that was stopped goes on; empty: it begins again."""
     inputs: Annotated[dict[str, FileHash], max_items(1000)] = field(default_factory=dict)
@@ -54,8 +90,14 @@ class CommandSpec:
     imports: Annotated[dict[str, CodeHash], max_items(1000)] = field(default_factory=dict)
     """Files that the command runs without naming them (imported_code.py) → their hashes; empty
     before the study is planned, and where an older q1lab planned it."""
-    smoke: CommandText | None = None
-    """Arguments that make a run short, for the preflight; None: no preflight."""
+    smoke: CommandText | None = option(
+        None,
+        "Arguments that make a run short, to try each arm before the study; '' if the command is "
+        "short already.",
+        YOUR_COMMAND,
+        metavar="ARGS",
+        may_be_empty=True,
+    )
     reads: Annotated[str, one_of("", "file", "lines", "pattern", "output")] = ""
     """The place where the preflight found the metric; empty: the first one that reports it."""
     repeats: Annotated[str, one_of("", "bit", "1e-4", "no")] = ""
@@ -72,6 +114,16 @@ class CommandSpec:
         """The baseline's name, and those of the others."""
         first = BASELINE if BASELINE in self.args else next(iter(self.args))
         return first, [name for name in self.args if name != first]
+
+
+COMMAND_OPTIONS = options_of(CommandSpec)
+"""The options of `q1lab run` that name a command, by name."""
+COMMAND_KEYS = tuple(
+    item.name
+    for item in fields(CommandSpec)
+    if item.name not in ("args", "folder", "imports", "reads", "repeats")
+)
+"""The keys that the table [command] of a study.toml may have."""
 
 
 def itself(baseline: str) -> str:
@@ -104,14 +156,13 @@ def displayed_command(loop: CommandSpec, variant: str, seed: int) -> str:
 
 
 def parse_command_arms(
-    run: str, arms: Sequence[str], floor_of: str | None = None, **typed_options: Any
+    run: str, arms: Sequence[str], floor_of: str | None = None, **settings: str
 ) -> CommandSpec:
-    """Parse the options of `q1lab run --command`: ``arms`` as typed, ``NAME=ARGUMENTS``; options
-    that are None were not typed; without a metric the spec's is empty, and the first run shows it.
+    """Parse the options of `q1lab run --command`: ``arms`` as typed, ``NAME=ARGUMENTS``;
+    without a metric the spec's is empty, and the first run shows it.
     The arm ``floor_of`` is compared with itself. Problem for a command that can't run."""
     args = parse_arms(arms)
-    options = {key: value for key, value in typed_options.items() if value is not None}
-    record = {"metric": "", "run": run, "args": args, **options}
+    record = {"metric": "", "run": run, "args": args, **settings}
     return check_spec(record, Path.cwd(), "--command", floor_of)
 
 
@@ -137,9 +188,6 @@ def with_reading(loop: CommandSpec, corrections: Mapping[str, Any]) -> CommandSp
     if pattern and pattern not in NAMED_PATTERNS:
         _check_pattern(pattern, "--metric-pattern")
     return replace(loop, **corrections, reads="", repeats="")
-
-
-COMMAND_KEYS = ("run", "resume", "inputs", "metric", "better", "pattern", "take", "smoke")
 
 
 def read_study_toml(

@@ -16,63 +16,186 @@ from typing import Any
 
 from q1lab.ground import command_table, config
 from q1lab.ground.errors import Problem
+from q1lab.ground.options import (
+    COMMAND,
+    EVERY_DAY,
+    KEPT_FOLDER,
+    STUDY_NAME,
+    Option,
+    declare,
+    option,
+    options_of,
+)
 from q1lab.judgment.subject import TunedValue
 from q1lab.study import engine_choice, engine_state, part_registry, presets
 from q1lab.study.command_arms import CommandSpec
 from q1lab.study.design import TypedSeeds
-from q1lab.study.engine_choice import EngineChoice
+from q1lab.study.engine_choice import EngineChoice, engine_usages, option_examples
 from q1lab.study.studies import Study
 
 DEFAULT_HEADLINE = "paired"
 """The interval that decides unless a study declares the other. Chosen from measured pair
 correlations: docs/pairing.md."""
 
-CHOICES: Mapping[str, tuple[str, ...]] = {
-    "preset": tuple(presets.PRESETS),
-    "device": ("auto", "cpu", "cuda", "mps"),
-    "dtype": ("auto", "fp32", "bf16"),
-    "wandb": config.CHOICES["wandb"],
-}
-"""The values of a request's fields that have few: for the flags and their help and completion, and
-for the app's form."""
-
 
 @dataclass(frozen=True)
 class Request:
-    """A request for a study, with the options as typed."""
+    """A request for a study, with the options of `q1lab run` as typed. Each option is declared at
+    its field: a new one needs a field here, and the code that uses its value."""
 
     variant: str
-    seeds: str = "3"
-    side: str | None = None
-    """``better`` for a one-sided range, which can only say that the variant helps."""
-    baseline: str | None = None
-    """The variant to compare with; None: the parent of the variant, else q1lab's baseline."""
-    preset: str | None = None
-    data: str = ""
-    """A name or a file; empty: the choice of `q1lab data`, else stdlib."""
-    device: str = "auto"
-    dtype: str = "auto"
-    jobs: int | None = None
-    headline: str = DEFAULT_HEADLINE
+    seeds: str = option(
+        "3",
+        "A number (3), a range that stops when the answer is known or out of reach (3..12; "
+        "full:3..12 stops only when known), a list (0,1,2,7), or a number of new seeds, drawn for "
+        "you (fresh:8).",
+        EVERY_DAY,
+        goes_with=(STUDY_NAME, COMMAND),
+        label="seeds",
+        hint="3, 3..12 or 0,1,2,7",
+        on_first_page=True,
+    )
+    side: str | None = option(
+        None,
+        "For a range: ask only whether VARIANT helps, and stop as soon as it can't be shown. It "
+        "never says HURTS.",
+        choices=("better",),
+        goes_with=(COMMAND,),
+    )
+    baseline: str | None = option(
+        None,
+        "The model to compare with: a name or a file. Default: the one that VARIANT was made from.",
+        EVERY_DAY,
+        goes_with=(COMMAND,),
+        label="against",
+        hint="what it came from",
+        on_first_page=True,
+    )
+    preset: str | None = option(
+        None,
+        "Size and budget. Default: by device.",
+        EVERY_DAY,
+        choices=tuple(presets.PRESETS),
+        label="preset",
+        hint="the device's",
+        on_first_page=True,
+    )
+    data: str = option(
+        "",
+        "stdlib, shakespeare, or a UTF-8 text file. Default: as `q1lab data` says, else stdlib.",
+        EVERY_DAY,
+        goes_with=(KEPT_FOLDER,),
+        label="data",
+    )
+    overrides: Mapping[str, str] = field(
+        default_factory=dict,
+        metadata={
+            "max_iters": Option(
+                "Optimizer updates per run.",
+                EVERY_DAY,
+                is_number=True,
+                label="iters",
+                hint="the preset's",
+            ),
+            "overrides": Option(
+                "Any other hyperparameter; repeatable.",
+                flag="--set",
+                is_list=True,
+                metavar="KEY=VALUE",
+                label="set",
+                hint="such as dropout=0.1",
+            ),
+        },
+    )
+    """Hyperparameters that differ from the preset's: name to value, both as typed."""
+    device: str = option(
+        "auto",
+        choices=("auto", "cpu", "cuda", "mps"),
+        goes_with=(COMMAND,),
+        label="device",
+    )
+    dtype: str = option("auto", choices=("auto", "fp32", "bf16"), label="dtype")
+    jobs: int | None = option(
+        None,
+        "Runs that train at once. Default: one per core, or one per GPU; on an engine all runs, or "
+        "those of a range's first look.",
+        is_number=True,
+        goes_with=(KEPT_FOLDER, COMMAND),
+        label="at once",
+        hint="one per core or GPU",
+    )
+    headline: str = field(
+        default=DEFAULT_HEADLINE,
+        metadata=declare(
+            "The interval that decides, declared before the first run. Default: paired; for a "
+            "command welch, unless its --smoke runs show that a seed repeats to the bit.",
+            choices=("paired", "welch"),
+            goes_with=(COMMAND,),
+        ),
+    )
     may_be_paired: bool = False
     """True if nobody typed the headline of a command: its preflight may make it paired."""
-    overrides: Mapping[str, str] = field(default_factory=dict)
-    """Hyperparameters that differ from the preset's: name to value, both as typed."""
-    match: str | None = None
-    """``params``: give the modified model the width at which it has the baseline's parameters."""
-    tune: str | None = None
-    """The hyperparameter that each arm chooses for itself before the study."""
-    tuned: TunedValue | None = None
-    """The tuned value (designs/tuning.py); not typed, but found before the study is planned."""
-    fresh: bool = False
-    unchecked: bool = False
-    wandb: str = "auto"
-    engine: str | None = None
+    wandb: str = option(
+        "auto",
+        "Weights & Biases; auto is online where a key is configured, else offline.",
+        choices=config.SETTINGS["wandb"].choices,
+        goes_with=(KEPT_FOLDER, COMMAND),
+        label="W&B",
+    )
+    engine: str | None = option(
+        None,
+        lambda: f"Where it trains: {', '.join(engine_usages())}, or a name from config.toml.",
+        metavar="ENGINE",
+        goes_with=(STUDY_NAME, KEPT_FOLDER, COMMAND),
+        label="engine",
+    )
     """The engine: ``local``, another kind, ``KIND=ADDRESS`` or a name; None: the engine that the
     study has, or the one that the settings give for the preset."""
-    engine_options: tuple[str, ...] = ()
-    yes: bool = False
+    engine_options: tuple[str, ...] = option(
+        (),
+        lambda: f"For the engine{option_examples()}.",
+        flag="--engine-option",
+        is_list=True,
+        metavar="NAME=VALUE",
+        goes_with=(STUDY_NAME, KEPT_FOLDER, COMMAND),
+    )
+    match: str | None = option(
+        None,
+        "Give your file the width at which both arms have the same number of parameters.",
+        choices=("params",),
+    )
+    fresh: bool = option(
+        False,
+        "Start a new study even if this one exists.",
+        goes_with=(KEPT_FOLDER, COMMAND),
+    )
+    unchecked: bool = option(
+        False,
+        "Train your own file without its checks; the verdict says so.",
+        goes_with=(KEPT_FOLDER,),
+    )
+    yes: bool = option(
+        False,
+        "Run the command of another person's study without asking.",
+        goes_with=(STUDY_NAME, KEPT_FOLDER, COMMAND),
+    )
     """True if a command may run that never ran here: the person typed it, or has seen it."""
+    over: str | None = option(
+        None,
+        "A study at each value of a hyperparameter, such as max_iters=500,1000,2000.",
+        metavar="KEY=VALUE,VALUE",
+        goes_with=(STUDY_NAME,),
+    )
+    """The axis of a series, with its values; None: a single study."""
+    tune: str | None = option(
+        None,
+        "First tune a hyperparameter for each arm, such as learning_rate: 3 values, on other "
+        "seeds.",
+        metavar="KEY",
+        goes_with=(STUDY_NAME,),
+    )
+    tuned: TunedValue | None = None
+    """The tuned value (designs/tuning.py); not typed, but found before the study is planned."""
     loop: CommandSpec | None = None
     """The command that trains, where that is not q1lab's own loop; ``variant`` and ``baseline`` are
     then names of its arms."""
@@ -102,53 +225,53 @@ class Request:
         )
 
 
+OPTIONS = options_of(Request)
+"""The options of a request, by name, in the order of `q1lab run --help`."""
+IN_COMMANDS = tuple(sorted(OPTIONS, key=lambda name: name != "baseline"))
+"""Their names, with the pair that is compared first, as commands and the form have it."""
+
+
+def options_with(other: str) -> frozenset[str]:
+    """The options that may be typed with something else than a variant, such as STUDY_NAME."""
+    return frozenset(name for name, option in OPTIONS.items() if other in option.goes_with)
+
+
+def option_values(request: Request) -> dict[str, Any]:
+    """The values by which a request would be typed, by option."""
+    overrides = dict(request.overrides)
+    values: dict[str, Any] = {name: getattr(request, name, None) for name in IN_COMMANDS}
+    values["max_iters"] = overrides.pop("max_iters", None)
+    values["overrides"] = tuple(f"{key}={value}" for key, value in overrides.items())
+    return values
+
+
 def argv(request: Request) -> tuple[str, ...]:
     """The command of a request, program name first. Defaults are left out."""
     # a file whose name begins with a hyphen would be read as an option
     variant = f"./{request.variant}" if request.variant.startswith("-") else request.variant
     words = ["q1lab", "run", variant]
-    default = Request(request.variant, seeds="")
-    overrides = dict(request.overrides)
-    options = {
-        "baseline": request.baseline,
-        "seeds": request.seeds,
-        "side": request.side,
-        "preset": request.preset,
-        "data": request.data,
-        "max_iters": overrides.pop("max_iters", None),
-    }
-    for key, value in options.items():
-        if value is not None and value != getattr(default, key, None):
-            words += [f"--{key.replace('_', '-')}", str(value)]
-    for key, value in overrides.items():
-        words += ["--set", f"{key}={value}"]
-    for key in ("device", "dtype", "jobs", "headline", "wandb", "match", "tune", "engine"):
-        value = getattr(request, key)
-        if value != getattr(default, key):
-            words += [f"--{key}", str(value)]
-    for option in request.engine_options:
-        words += ["--engine-option", option]
-    words += [f"--{key}" for key in ("fresh", "unchecked") if getattr(request, key)]
+    default = option_values(Request(request.variant, seeds=""))
+    for name, value in option_values(request).items():
+        if value != default[name] and value is not None:
+            words += OPTIONS[name].words(value)
     return tuple(words)
 
 
 def request_from_options(
     *,
-    data: str | None,
-    max_iters: int | None,
-    overrides: tuple[str, ...],
+    max_iters: int | None = None,
+    overrides: tuple[str, ...] = (),
     headline: str | None = None,
     loop: CommandSpec | None = None,
     **options: Any,
 ) -> Request:
-    """Make a request from the parsed options of `q1lab run`."""
+    """Make a request from the parsed options of `q1lab run`; None is one that was not typed."""
     return Request(
-        data=data or "",
         overrides=parse_settings(overrides, max_iters),
         headline=headline or (DEFAULT_HEADLINE if loop is None else "welch"),
         may_be_paired=headline is None and loop is not None,
         loop=loop,
-        **options,
+        **{name: value for name, value in options.items() if value is not None},
     )
 
 
@@ -158,13 +281,9 @@ def parse_settings(typed: tuple[str, ...], max_iters: int | None = None) -> dict
     for item in typed:
         key, sign, value = item.partition("=")
         if not sign or not key.strip():
-            raise Problem(
-                f"--set {item!r}: ", next="give KEY=VALUE, for example --set learning_rate=3e-4"
-            )
+            raise Problem(f"--set {item!r}: ", next="give KEY=VALUE, such as learning_rate=3e-4")
         value_by_key[key.strip()] = value.strip()
     if max_iters is not None:
-        if max_iters < 1:
-            raise Problem(f"--max-iters {max_iters}: a run needs at least 1 iter")
         value_by_key["max_iters"] = str(max_iters)
     return value_by_key
 
@@ -176,20 +295,13 @@ def request_from_argv(words: Sequence[str]) -> Request | None:
         return None
     try:
         parsed = command_table.parse_command(words[1:])
-        if parsed.help or parsed.typed & OTHER_OPTIONS:
+        if parsed.help or parsed.typed - {"variant", *OPTIONS} or "over" in parsed.typed:
             return None
-        values = {key: parsed.values[key] for key in parsed.values if key not in OTHER_OPTIONS}
-        (variant,) = values.pop("variant")
+        (variant,) = parsed.values["variant"]
+        values = {name: parsed.values[name] for name in OPTIONS}
         return request_from_options(variant=variant, **values)
     except (Problem, ValueError):  # such as two variants: a sweep
         return None
-
-
-OTHER_OPTIONS = {
-    *("over", "name", "detach", "as_json"),
-    *("command_", "arms", "metric", "better", "pattern", "smoke"),
-}
-"""Options of `q1lab run` that are not part of a request."""
 
 
 def command_text(request: Request) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import expand_user, os_reason, printable, read_bytes, sha256_text
+from q1lab.ground.options import KEPT_FOLDER
 from q1lab.ground.paths import StudyPaths
 from q1lab.study import bundle, command_line, corpora, studies, variants
 from q1lab.study.bundle import Provenance
@@ -30,9 +31,6 @@ PLAN_NAME = "study.json"
 GIT_ATTRIBUTES = b"* -text\n"
 """The folder's ``.gitattributes``: git must not change line ends, since the list has hashes of
 bytes."""
-
-FREE_OPTIONS = ("data", "jobs", "fresh", "unchecked", "wandb", "engine", "engine_options", "yes")
-"""Options of a request that may go with a kept study, since they don't change its training."""
 
 
 @dataclass(frozen=True)
@@ -147,9 +145,10 @@ def load_kept_study(folder: Path) -> KeptStudy:
 
 
 def retraining_request(kept_study: KeptStudy, request: Request) -> Request:
-    """The request that trains the study again. Problem for options other than ``FREE_OPTIONS``:
-    with them it would be another study."""
-    free_options = {name: getattr(request, name) for name in FREE_OPTIONS}
+    """The request that trains the study again. Problem for options that would make another study of
+    it."""
+    free = command_line.options_with(KEPT_FOLDER)
+    free_options = {name: getattr(request, name) for name in free}
     if request != replace(Request(request.variant), **free_options):
         raise another_study(kept_study, request)
     return kept_study.study.trainer.request_for_kept(kept_study, free_options)

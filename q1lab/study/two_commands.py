@@ -29,9 +29,9 @@ def are_commands(typed: Sequence[str]) -> bool:
     )
 
 
-def parse_two_commands(typed: Sequence[str], **options: str | None) -> CommandSpec:
-    """The study's command and arms. ``options`` are metric, better, pattern and smoke; None was not
-    typed. Without a metric the spec's is empty, and its first run shows it. Problem for commands
+def parse_two_commands(typed: Sequence[str], **settings: str) -> CommandSpec:
+    """The study's command and arms. ``settings`` are metric, better, pattern and smoke.
+    Without a metric the spec's is empty, and its first run shows it. Problem for commands
     that can't be compared."""
     if len(typed) > 2:
         raise Problem(
@@ -60,8 +60,7 @@ def parse_two_commands(typed: Sequence[str], **options: str | None) -> CommandSp
     names = arm_names(baseline, modified)
     run = " ".join(word if PLAIN.fullmatch(word) else shlex.quote(word) for word in shared)
     record = {"run": run, "args": dict(zip(names, map(shlex.join, args), strict=True))}
-    given = {key: value for key, value in options.items() if value is not None}
-    return check_spec({"metric": "", **record, **given}, Path.cwd(), "the command")
+    return check_spec({"metric": "", **record, **settings}, Path.cwd(), "the command")
 
 
 def _words(text: str) -> list[str]:

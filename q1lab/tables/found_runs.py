@@ -9,6 +9,7 @@ from pathlib import Path
 
 from q1lab.ground.errors import Problem, nearest
 from q1lab.ground.files import printable
+from q1lab.ground.options import option
 from q1lab.judgment.metric import Metric
 from q1lab.judgment.subject import MOST_MEMBERS
 from q1lab.study.run_states import ENDED, RunState
@@ -52,17 +53,37 @@ class NumberTable:
 class TableOptions:
     """The columns and arms as a person names them; None to guess."""
 
-    baseline: str | None = None
-    """The baseline's name."""
-    modified: str | None = None
-    arm_key: str | None = None
-    seed_key: str | None = None
-    metric: str | None = None
-    better: str | None = None
-    arms: tuple[tuple[str, str], ...] = ()
-    """Arms with the files of each, as --arm names them."""
-    pattern: str | None = None
-    """The pattern that reads the metric from printed lines."""
+    baseline: str | None = option(
+        None,
+        "The baseline's name (default: baseline, else the first --arm), or its numbers.",
+        metavar="NUMBERS|ARM",
+    )
+    modified: str | None = option(
+        None, "The arm to compare with it, or its numbers.", metavar="NUMBERS|ARM"
+    )
+    arms: tuple[tuple[str, str], ...] = option(
+        (),
+        "An arm with its files: base='logs/base*.txt'. Repeatable.",
+        flag="--arm",
+        is_list=True,
+        metavar="NAME=PATTERN",
+    )
+    arm_key: str | None = option(
+        None, "The column or the setting with the arm's name.", metavar="KEY"
+    )
+    seed_key: str | None = option(None, "The column or the setting with the seed.", metavar="KEY")
+    metric: str | None = option(None, "The name of the number to compare.", metavar="NAME")
+    pattern: str | None = option(
+        None,
+        "Read the number from printed lines: nanogpt, nanochat, or a pattern with (?P<value>…).",
+        flag="--metric-pattern",
+        metavar="PATTERN",
+    )
+    better: str | None = option(
+        None,
+        "The better direction, if the metric's name doesn't tell.",
+        choices=("lower", "higher"),
+    )
 
 
 UNFINISHED = (
@@ -193,9 +214,9 @@ def _with_baseline(options: TableOptions) -> TableOptions:
 def _arms_compared(names: list[str], options: TableOptions, file: str) -> tuple[str, list[str]]:
     """The baseline, and all arms that it can be compared with."""
     baseline, modified = _clean(options.baseline), _clean(options.modified)
-    for option, arm in (("--baseline", baseline), ("--modified", modified)):
+    for flag, arm in (("--baseline", baseline), ("--modified", modified)):
         if arm:
-            check_known(arm, names, f"{option} {arm}: there is no such arm in {file}")
+            check_known(arm, names, f"{flag} {arm}: there is no such arm in {file}")
     if len(names) < 2:
         raise Problem(
             f"{file}: there is one arm, {', '.join(names) or 'without numbers'}",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
@@ -165,7 +164,7 @@ class OwnLoop(Trainer):
             return command_line.command_text(request)
         request = replace(request, overrides=_without(request.overrides, (series.axis,)))
         axis = f"{series.axis}={','.join(series.members)}"
-        return shlex.join((*command_line.argv(request), "--over", axis))
+        return command_line.command_text(replace(request, over=axis))
 
     def _engine_options(self, study: Study) -> dict[str, Any]:
         """The options that name the engine; empty where it is this machine, and that is the

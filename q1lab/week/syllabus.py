@@ -140,19 +140,12 @@ class Action:
 
     def request(self) -> Request:
         """The request for a study that a run action makes."""
-        from q1lab.study.command_line import Request
+        from q1lab.study.command_line import request_from_options
 
-        options = self.options
-        request = Request(str(options["variant"]))
-        preset = options.get("preset")
-        return replace(
-            request,
-            seeds=_seeds_words(options.get("seeds", request.seeds)),
-            baseline=str(options["baseline"]) if "baseline" in options else None,
-            preset=None if preset is None else str(preset),
-            data=str(options.get("data", request.data)),
-            overrides={"max_iters": str(options["max_iters"])} if "max_iters" in options else {},
-        )
+        options = dict(self.options)
+        if "seeds" in options:
+            options["seeds"] = _seeds_words(options["seeds"])
+        return request_from_options(**options)
 
 
 @dataclass(frozen=True, slots=True)

@@ -354,7 +354,7 @@ def test_a_seed_in_the_environment_has_to_be_proved() -> None:
             ("--command", "true", "--arm", "a=", "--arm", "速い=x", "--metric", "m"),
             "A to Z, digits",
         ),
-        (("rope", "--metric", "m"), "go with --command"),
+        (("rope", "--metric", "m"), "can only go with --command"),
         (
             ("--command", "true", *ARMS, "--metric", "m", "--baseline", "x"),
             "--baseline is for model",
@@ -362,7 +362,7 @@ def test_a_seed_in_the_environment_has_to_be_proved() -> None:
         (("rope", "--command", "true", *ARMS, "--metric", "m"), "named by --arm"),
         ((), "a VARIANT, "),
         (("--command", "true", *ARMS, "--metric", "m", "--preset", "cpu"), "--preset is for"),
-        (("--command", "true", *ARMS, "--metric", "m", "--max-iters", "3"), "--set or --max-iters"),
+        (("--command", "true", *ARMS, "--metric", "m", "--max-iters", "3"), "--max-iters is for"),
         (
             ("--command", "true", *ARMS, "--metric", "m", "--engine", "notebook"),
             "a command trains with --engine local",

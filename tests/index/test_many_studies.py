@@ -42,7 +42,7 @@ def damage(name: str, **changes: Any) -> None:
 
 NONSENSE: list[tuple[str, Any, str]] = [
     ("headline", None, "headline is null, not a text"),
-    ("headline", "x", "headline is 'x'; it is one of paired, welch"),
+    ("headline", "x", "headline can't be 'x'; it is one of paired, welch"),
     ("data__sha256", None, "data.sha256 is null, not a text"),
     ("data__name", None, "data.name is null, not a text"),
     ("arms__modified__variant", None, "arms.modified.variant is null, not a text"),

@@ -23,15 +23,13 @@ from q1lab.study.studies import Study
 from q1lab.week.syllabus import Action
 from tests.kit.places import ROOT
 
-NOT_OF_THE_STUDY = (*command_line.OTHER_OPTIONS, "tune", "plot", "force")
-
 
 def parsed(words: tuple[str, ...]) -> Request:
     """The request that `q1lab run` makes of the words."""
     assert words[:2] == ("q1lab", "run")
-    options = dict(run.make_context("run", list(words[2:])).params)
-    (variant,) = options.pop("variant")
-    options = {key: value for key, value in options.items() if key not in NOT_OF_THE_STUDY}
+    values = run.make_context("run", list(words[2:])).params
+    (variant,) = values["variant"]
+    options = {name: values[name] for name in command_line.OPTIONS}
     return command_line.request_from_options(variant=variant, **options)
 
 

@@ -371,7 +371,7 @@ async def test_a_command_that_trains_opens_the_form_too(repo: Path) -> None:
         line = "q1lab run gqa --set n_kv_head=1 --preset quick --seeds 1"
         step_actions.run_command(app_, line.split())
         await until(pilot, lambda: isinstance(app_.screen, LaunchScreen) and app_.screen.is_mounted)
-        assert app_.screen.query_one("#more", Input).value == "n_kv_head=1"
+        assert app_.screen.query_one("#overrides", Input).value == "n_kv_head=1"
         assert app_.screen.query_one("#seeds", Input).value == "1"
         assert app_.screen.request().preset == "quick"  # type: ignore[attr-defined]
 

@@ -64,7 +64,7 @@ async def test_choose_estimate_start_and_watch(fake_trainer: Callable[..., None]
         screen.query_one("#seeds", Input).value = "1"
         await until(pilot, lambda: "Fewer than 3" in words(pilot.app))
         screen.query_one("#seeds", Input).value = "3"
-        screen.query_one("#iters", Input).value = "40"
+        screen.query_one("#max_iters", Input).value = "40"
         await until(pilot, lambda: screen.draft is not None, "no estimate came")
         assert estimate(screen).startswith("6 runs, about ")
         assert "No prediction for" in words(pilot.app)
@@ -120,7 +120,7 @@ async def test_steps_that_are_tried_for_another_choice_end_with_it(
     async with app().run_test(size=(100, 30)) as pilot:
         screen = await open_launch(pilot)
         await until(pilot, lambda: len(pids()) == 1)
-        screen.query_one("#iters", Input).value = "40"
+        screen.query_one("#max_iters", Input).value = "40"
         await until(pilot, lambda: len(pids()) == 2)
         await until(pilot, lambda: not Path(f"/proc/{pids()[0]}").exists())
         screen.action_back()
@@ -166,7 +166,7 @@ async def test_a_running_study_is_offered_to_watch(fake_trainer: Callable[..., N
     async with app().run_test(size=(100, 30)) as pilot:
         for expected in ("Start", "Watch it"):
             screen = await open_launch(pilot)
-            screen.query_one("#iters", Input).value = "40"
+            screen.query_one("#max_iters", Input).value = "40"
             start = screen.query_one("#start", Button)
             await until(pilot, lambda screen=screen: screen.draft is not None, "no estimate came")
             assert str(start.label) == expected
@@ -188,7 +188,7 @@ async def test_the_prediction_is_shown_and_locks_with_the_start(
         screen = await open_launch(pilot)
         await until(pilot, lambda: "You predict: higher by 0.02 nats" in words(pilot.app))
         assert "Starting locks it." in words(pilot.app)
-        screen.query_one("#iters", Input).value = "40"
+        screen.query_one("#max_iters", Input).value = "40"
         await until(pilot, lambda: not screen.query_one("#start", Button).disabled)
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, LabScreen))
@@ -205,7 +205,7 @@ async def test_what_is_wrong_is_said_under_the_form(fake_trainer: Callable[..., 
         for name, text, why in (
             ("seeds", "1,1", "seed 1 is listed twice"),
             ("seeds", "", "give how many"),
-            ("iters", "-4", "give a whole number from 1 up"),
+            ("max_iters", "-4", "give a whole number from 1 up"),
             ("baseline", "basline", "did you mean 'baseline'?"),
             ("data", "no/such/file.txt", "no such file"),
         ):
@@ -371,10 +371,10 @@ async def test_what_then_how_with_the_values_that_fields_come_to(
         await until(pilot, lambda: screen.draft is not None, "no estimate came")
         assert "1 of 2: what" in words(pilot.app)
         assert screen.query_one("#seeds").is_on_screen
-        assert not screen.query_one("#iters").is_on_screen
+        assert not screen.query_one("#max_iters").is_on_screen
         await pilot.press("enter")
         await until(pilot, lambda: "2 of 2: how" in words(pilot.app))
-        await until(pilot, lambda: screen.query_one("#iters").is_on_screen)
+        await until(pilot, lambda: screen.query_one("#max_iters").is_on_screen)
         assert not screen.query_one("#seeds").is_on_screen
         assert screen.draft is not None
         study = screen.draft.study
@@ -385,12 +385,12 @@ async def test_what_then_how_with_the_values_that_fields_come_to(
             "this machine",
         ):
             assert value in words(pilot.app)
-        screen.query_one("#iters", Input).value = "4x"
+        screen.query_one("#max_iters", Input).value = "4x"
         await until(pilot, lambda: "iters '4x'" in estimate(screen))
         await pilot.press("escape")
         await until(pilot, lambda: "1 of 2: what" in words(pilot.app))
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, LabScreen))
-        assert pilot.app.drafts["A new study"]["iters"] == "4x"
+        assert pilot.app.drafts["A new study"]["max_iters"] == "4x"
         screen = await open_launch(pilot)
-        await until(pilot, lambda: screen.query_one("#iters", Input).value == "4x")
+        await until(pilot, lambda: screen.query_one("#max_iters", Input).value == "4x")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from q1lab.commands._flags import flag
 from q1lab.commands._output import remark
 from q1lab.commands._run_options import TypedCommand, command_options
 from q1lab.commands._store import open_store
@@ -44,12 +45,8 @@ Examples:
 @click.option(
     "--max-cost", type=click.IntRange(1), metavar="RUNS", help="The most runs to train now."
 )
-@click.option("--jobs", type=int, help="Runs that train at once. Default: 1.")
-@click.option(
-    "--engine",
-    metavar="ENGINE",
-    help=f"Where it trains: {' or '.join(engine_usages(for_commands=True))}.",
-)
+@flag(Request, "jobs", "Runs that train at once. Default: 1.")
+@flag(Request, "engine", f"Where it trains: {' or '.join(engine_usages(for_commands=True))}.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as one line of JSON.")
 def gate(
     file: Path | None,

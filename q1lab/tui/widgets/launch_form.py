@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,16 @@ from textual.widgets import Input, Label, OptionList, Select, Static
 from textual.widgets.option_list import Option
 
 from q1lab.ground.errors import Problem
+from q1lab.ground.options import KEPT_FOLDER
 from q1lab.study import kept_folder, variants
-from q1lab.study.command_line import CHOICES, Request
+from q1lab.study.command_line import (
+    IN_COMMANDS,
+    OPTIONS,
+    Request,
+    option_values,
+    options_with,
+    request_from_options,
+)
 from q1lab.study.corpora import DEFAULT_DATA
 from q1lab.study.engine_choice import LOCAL
 from q1lab.study.presets import PRESETS
@@ -30,8 +37,8 @@ WHAT, HOW = "what", "how"
 """The form's two steps: modification, seeds and size; and everything else, which has defaults."""
 KEPT = "Its folder says everything else: model files, seeds, size and device."
 EngineTables = Mapping[str, Mapping[str, Any]]
-LABELS = {"device": "device", "dtype": "dtype", "wandb": "W&B"}
-"""The labels of fields with few values."""
+ROWS = [name for name in IN_COMMANDS if OPTIONS[name].label]
+"""The options that have a row in the form."""
 
 
 def default_values(engines: EngineTables) -> dict[str, str]:
@@ -47,7 +54,7 @@ def default_values(engines: EngineTables) -> dict[str, str]:
     engine = default_engine(preset, engines)
     return {
         "preset": preset,
-        "iters": f"{PRESETS[preset]['max_iters']:,}",
+        "max_iters": f"{PRESETS[preset]['max_iters']:,}",
         "device": device,
         "dtype": "the fastest",
         "wandb": wandb_mode(AUTO),
@@ -99,50 +106,33 @@ class LaunchForm(VerticalScroll, can_focus=False):
             own_file, placeholder="path to your model file", id="file", classes=WHAT, compact=True
         )
         yield Static(KEPT, id="kept", classes=WHAT, markup=False)
-        yield from self._field("baseline", "against", initial.baseline, "what it came from")
-        label = "one-sided" if initial.side else "seeds"
-        yield from self._field("seeds", label, initial.seeds, "3, 3..12 or 0,1,2,7")
-        presets = tuple(PRESETS)
-        yield from self._field("preset", "preset", initial.preset, "the device's", choices=presets)
-        data = f"{Path(self.data).name}; or a file"
-        yield from self._field("data", "data", initial.data, data, HOW)
-        iters = initial.overrides.get("max_iters")
-        yield from self._field("iters", "iters", iters, "the preset's", HOW)
-        for name, label in LABELS.items():
-            choices = [choice for choice in CHOICES[name] if choice != AUTO]
-            yield from self._field(name, label, getattr(initial, name), "…", HOW, choices)
-        yield from self._field("engine", "engine", initial.engine, "…", HOW, self.engines)
-        more = " ".join(f"{k}={v}" for k, v in initial.overrides.items() if k != "max_iters")
-        jobs = str(initial.jobs or "")
-        yield from self._field("jobs", "at once", jobs, "one per core or GPU", HOW)
-        yield from self._field("more", "set", more, "such as dropout=0.1", HOW)
+        values = option_values(initial)
+        for name in ROWS:
+            yield from self._row(name, values[name])
 
-    def _field(
-        self,
-        name: str,
-        label: str,
-        value: str | None,
-        hint: str,
-        step: str = WHAT,
-        choices: Sequence[str] = (),
-    ) -> Iterable[Widget]:
-        """A field with its label: a choice if there are ``choices``, else text."""
-        decided = "" if name in kept_folder.FREE_OPTIONS else " decided"
-        with Horizontal(classes=f"pick {step}{decided}"):
-            yield Label(label)
+    def _row(self, name: str, value: Any) -> Iterable[Widget]:
+        """The row of an option: its label, and a choice if it has ``choices``, else text."""
+        option = OPTIONS[name]
+        page = WHAT if option.on_first_page else HOW
+        decided = "" if KEPT_FOLDER in option.goes_with else " decided"
+        hint = f"{Path(self.data).name}; or a file" if name == "data" else option.hint
+        choices = self.engines if name == "engine" else option.choices
+        with Horizontal(classes=f"pick {page}{decided}"):
+            yield Label("one-sided" if name == "seeds" and self.initial.side else option.label)
             if choices:
-                picked = value if value in choices else Select.NULL
-                options = [(choice, choice) for choice in choices]
+                options = [(choice, choice) for choice in choices if choice != AUTO]
+                picked = value if (value, value) in options else Select.NULL
                 yield Select(options, prompt=hint, value=picked, id=name, compact=True)
             else:
-                yield Input(value or "", placeholder=hint, id=name, compact=True)
+                text = " ".join(value) if option.is_list else str(value or "")
+                yield Input(text, placeholder=hint, id=name, compact=True)
 
     def show_plan_values(self, study: Study) -> None:
         """Show the plan's values as the placeholders of empty fields."""
         values = {
             "baseline": study.baseline,
             "data": f"{study.data.name}; or a file",
-            "iters": f"{study.max_iters:,}",
+            "max_iters": f"{study.max_iters:,}",
             "jobs": str(study.trainer.jobs),
             "preset": study.trainer.recipe,
             "device": study.trainer.device,
@@ -209,51 +199,26 @@ class LaunchForm(VerticalScroll, can_focus=False):
         field: Any = self.query_one(f"#{name}")
         return field.value.strip() if isinstance(field.value, str) else ""
 
-    def _number(self, name: str, otherwise: str) -> str:
-        """The text of a field for a whole number, or empty. Problem if it is not one."""
-        text = self._field_value(name)
-        if text and (not text.isascii() or not text.isdigit() or int(text) < 1):
-            label = "at once" if name == "jobs" else name
-            raise Problem(
-                f"{label} {text!r}: ",
-                next=f"give a whole number from 1 up, or nothing for {otherwise}",
-            )
-        return text
+    def _typed(self, name: str) -> Any:
+        """The value of an option as typed; None if its row is empty. Problem for a number that is
+        none."""
+        option, text = OPTIONS[name], self._field_value(name)
+        if option.is_list:
+            return tuple(text.replace(",", " ").split())
+        if option.is_number and text:
+            return option.whole_number(text, option.label)
+        return text if text or name == "seeds" else None  # no seeds at all are a mistake
 
     def request(self) -> Request:
         """The form's request. Problem for errors that show without reading a file."""
         variant = self._file() if self._picked() == OTHER else self._picked()
         if not variant:
             raise Problem("Give the path to your model file.")
-        jobs = self._number("jobs", "one per core, or one per GPU")
-        open_: dict[str, Any] = {
-            "data": self._field_value("data"),
-            "wandb": self._field_value("wandb") or AUTO,
-            "jobs": int(jobs) if jobs else None,
-            "engine": self._field_value("engine") or None,
-        }
         if (folder := self._chosen_kept_folder()) is not None:
-            return replace(Request(str(folder)), **open_)
-        overrides = {}
-        for item in self._field_value("more").replace(",", " ").split():
-            key, sign, value = item.partition("=")
-            if not sign or not key or not value:
-                raise Problem(
-                    f"set {item!r}: ", next="give KEY=VALUE, for example learning_rate=3e-4"
-                )
-            overrides[key] = value
-        if iters := self._number("iters", "the preset's"):
-            overrides["max_iters"] = iters
-        request = replace(
-            self.initial,
-            variant=variant,
-            seeds=self._field_value("seeds"),
-            baseline=self._field_value("baseline") or None,
-            preset=self._field_value("preset") or None,
-            device=self._field_value("device") or AUTO,
-            dtype=self._field_value("dtype") or AUTO,
-            overrides=overrides,
-            **open_,
-        )
+            free = options_with(KEPT_FOLDER).intersection(ROWS)
+            typed = {name: self._typed(name) for name in free}
+            return request_from_options(variant=str(folder), **typed)
+        values = {**option_values(self.initial), **{name: self._typed(name) for name in ROWS}}
+        request = request_from_options(variant=variant, tuned=self.initial.tuned, **values)
         _ = request.parsed_seeds  # raises a Problem for invalid seeds at once
         return request

@@ -265,7 +265,7 @@ def test_a_baseline_with_other_arguments_is_refused() -> None:
         ((), "study.toml: no such file"),
         ((*BASE[1:],), "two arms are compared"),
         ((*BASE[1:], "--arm", "a=--lr=1", "--arm", "b=--lr=2"), "one proposal"),
-        (("--metric", "m"), "go with --command"),
+        (("--metric", "m"), "can only go with --command"),
         (
             (*BASE[1:], "--arm", BETTER, "--engine", "notebook"),
             "a command trains with --engine local",
