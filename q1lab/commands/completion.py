@@ -47,13 +47,15 @@ class StudyName(click.types.StringParamType):
     other text stays as it is."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        from q1lab.study import studies, variants
+        from q1lab.study import studies
 
         name = str(super().convert(value, param, ctx))
-        if not studies.is_id(name) or name in variants.variant_names() or Path(name).exists():
+        known = studies.ids() if studies.is_id(name) else ()
+        if not known or name in known or Path(name).exists():
             return name
-        known = studies.ids()
-        if name in known or not known:
+        from q1lab.study import variants
+
+        if name in variants.variant_names():
             return name
         from q1lab.commands._store import open_store
         from q1lab.index.study_labels import study_named

@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from q1lab.ground import plugin_finder
 from q1lab.ground.act import AROUND, MODEL, STUDIES, WEEK, Act
 from q1lab.ground.errors import Problem, nearest
 
@@ -261,6 +260,8 @@ CORE_ACTS = (
 def acts(*, installed: bool = False) -> Mapping[str, Act]:
     """Every act by its name: the core's, those of the plug-ins that ship, and with ``installed``
     those of other packages, which take a while to find."""
+    from q1lab.ground import plugin_finder
+
     added = (act for plugin in plugin_finder.plugins(installed=installed) for act in plugin.acts)
     return {act.name: act for act in (*CORE_ACTS, *added)}
 
@@ -278,7 +279,10 @@ def listed_acts(*, installed: bool = False) -> dict[str, Act]:
 
 
 def listed_act(name: str) -> Act | None:
-    """The command of one word that has this name; other packages are asked last."""
+    """The command of one word that has this name; plug-ins are asked last."""
+    for act in CORE_ACTS:
+        if act.name == name and act.section:
+            return act
     return listed_acts().get(name) or listed_acts(installed=True).get(name)
 
 

@@ -17,7 +17,6 @@ from q1lab.judgment.difference_text import number_writer, percent_level, seed_li
 from q1lab.judgment.intervals import Analysis, Reason, Verdict
 from q1lab.judgment.label_text import arm_names, brief_names, headline_method, sample_text
 from q1lab.judgment.subject import ARMS
-from q1lab.judgment.table_text import run_value
 
 if TYPE_CHECKING:
     from q1lab.judgment.judge import Values
@@ -155,6 +154,8 @@ class Outlier(Note):
     def short(self, j: Judgment) -> str:
         which = f"The pair of seed {self.seed} ({number_writer(j.analysis)(self.value)})"
         if self.arm:
+            from q1lab.judgment.table_text import run_value
+
             name = dict(zip(ARMS, brief_names(arm_names(j)), strict=True))[self.arm]
             which = f"Seed {self.seed} of {name} ({run_value(j, self.value)})"
         if self._decides(j):

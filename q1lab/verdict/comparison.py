@@ -23,7 +23,7 @@ from q1lab.judgment.records import ArmResult, Floor, Judgment, QuestionCost
 from q1lab.judgment.subject import Subject
 from q1lab.record.history import History
 from q1lab.record.home_history import StudyHistory
-from q1lab.study import command_line, studies
+from q1lab.study import studies
 from q1lab.study.events import first_start
 from q1lab.study.liveness import is_alive
 from q1lab.study.run_ends import RunEnd, pair_differences
@@ -73,6 +73,11 @@ def subject_of(study: Study, analysis: Analysis | None = None) -> Subject:
     is_open = analysis is not None and analysis.reason is Reason.INCOMPLETE
     trainer, origin, design = study.trainer, study.origin, study.design
     delta, whole = study.smallest_that_matters, design.going_to_the_end()
+    whole_range = f"q1lab run {study.id} --seeds {whole.typed()}"
+    if origin.series:  # its members go on together
+        from q1lab.study import command_line
+
+        whole_range = command_line.resume_command(replace(study, design=whole))
     return Subject(
         names=(study.baseline, study.variant),
         are_model_files=bool(study.model_files),
@@ -98,9 +103,7 @@ def subject_of(study: Study, analysis: Analysis | None = None) -> Subject:
         shared_at_start=trainer.shared_at_start,
         tuned=trainer.tuned,
         run_command=f"q1lab run {study.id}",
-        whole_range_command=command_line.resume_command(replace(study, design=whole))
-        if origin.series is not None  # its members go on together
-        else f"q1lab run {study.id} --seeds {whole.typed()}",
+        whole_range_command=whole_range,
         stopped_for_futility=design.stopped_for_futility(
             [pairs[seed] for seed in study.seeds if seed in pairs], delta
         ),
@@ -178,7 +181,9 @@ def build_comparison(
         timed=_timed(study, rows),
     )
     told = _notes(study, rows, judged.analysis, question, starts or {}, still_falling)
-    if rises is not None:
+    if rises:
+        from q1lab.study import command_line
+
         told.append(run_notes.RisingLoss(*rises, command_line.shorter_command(study, rises[0])))
     return Comparison(
         study=study,

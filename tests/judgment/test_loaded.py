@@ -66,7 +66,7 @@ def test_judging_loads_little(table: Path) -> None:
     assert lines <= 4000
     assert not modules & (HEAVY | {"sqlite3"})
     lines, modules = loaded_by(COMMAND.format(["judge", str(table), "--baseline", "base"]))
-    assert lines <= 7800
+    assert lines <= 7300
     assert not modules & (HEAVY | {"sqlite3"})
 
 
@@ -76,7 +76,7 @@ def test_comparing_a_study_loads_less_than_half_of_q1lab() -> None:
     command = COMMAND.format(["compare", study.id])
     loaded_by(command)  # the index is made by sqlite_utils
     lines, modules = loaded_by(command)
-    assert lines <= 16_000, lines
+    assert lines <= 14_700, lines
     assert not modules & HEAVY
 
 
