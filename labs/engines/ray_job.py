@@ -11,6 +11,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import fcntl
+import itertools
 import json
 import os
 import pathlib
@@ -151,7 +152,7 @@ def train(cell, mail, how):
         fcntl.flock(lock, fcntl.LOCK_EX)
         begun = ray.get(mail.begin.remote(cell, node))
         if begun is None:
-            return 0
+            return
         attempt, offset = begun
         if not how["attempts"].get(cell) and attempt == 1:
             with contextlib.suppress(FileNotFoundError):
@@ -161,9 +162,8 @@ def train(cell, mail, how):
         threads = str(how["threads"])
         env = dict(os.environ, PYTHONPATH=str(scratch), PYTHONUNBUFFERED="1")
         env.update(OMP_NUM_THREADS=threads, MKL_NUM_THREADS=threads)
-        arguments = [str(study), "--only", cell, "--attempt", str(attempt), "--leash"]
         child = subprocess.Popen(
-            [*how["trainer"], *arguments],
+            [*how["trainer"], study, "--only", cell, "--attempt", str(attempt), "--leash"],
             stdin=subprocess.PIPE,
             cwd=scratch,
             env=env,
@@ -188,14 +188,13 @@ def train(cell, mail, how):
             time.sleep(0.2)
         if child.returncode and not stop_sent and b'"exit"' not in last:
             raise Died(f"the trainer ended with status {child.returncode} and no result")
-        return child.returncode
 
 
 def keeping_its_place(cell, mail, how):
     """``train`` beside the main thread: while that one waits for an answer Ray takes the task's CPU
     back, and starts another run on it."""
     with concurrent.futures.ThreadPoolExecutor(1) as executor:
-        return executor.submit(train, cell, mail, how).result()
+        executor.submit(train, cell, mail, how).result()
 
 
 def probe(how):
@@ -237,17 +236,18 @@ def place_for_a_look(how):
 def main():
     cells, how = sys.argv[1:], json.loads(os.environ["Q1LAB_HOW"])
     ray.init(log_to_driver=False, logging_level="warning")
-    needs = {"num_cpus": how["cpus"], "num_gpus": how["gpus"]}
     if cells == ["probe"]:
         answer = ray.get(ray.remote(**place_for_a_look(how))(probe).remote(how))
         print(json.dumps({"n": 1, "cell": "", "answer": answer}), flush=True)
         return
-    own_node = ray.get_runtime_context().get_node_id()
-    with_me = NodeAffinitySchedulingStrategy(own_node, soft=False)
-    post = ray.remote(num_cpus=0)(Mail).options(scheduling_strategy=with_me)
+    with_me = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    post = ray.remote(num_cpus=0, scheduling_strategy=with_me)(Mail)
     mail = post.remote(how["attempts"], cells)
 
+    held_back, waiting = iter(cells), {}
+
     def stop(*_):
+        list(held_back)  # none of them begins any more
         mail.stop.remote()
 
     def say():
@@ -255,16 +255,23 @@ def main():
             print(line, flush=True)
 
     signal.signal(signal.SIGTERM, stop)
-    task = ray.remote(max_retries=how["retries"], retry_exceptions=[Died], **needs)(
-        keeping_its_place
-    )
-    waiting = {task.options(name=cell).remote(cell, mail, how): cell for cell in cells}
-    while waiting:
+    task = ray.remote(
+        num_cpus=how["cpus"],
+        num_gpus=how["gpus"],
+        max_retries=how["retries"],
+        retry_exceptions=[Died],
+    )(keeping_its_place)
+    while True:
+        for cell in itertools.islice(held_back, how["at_once"] - len(waiting)):
+            waiting[task.options(name=cell).remote(cell, mail, how)] = cell
+        if not waiting:
+            break
         done, _ = ray.wait(list(waiting), timeout=0.3)
         for ref in done:
             cell = waiting.pop(ref)
             try:
-                ray.get(mail.say.remote(cell, state="ended", code=ray.get(ref)))
+                ray.get(ref)
+                ray.get(mail.say.remote(cell, state="ended"))
             except Exception as error:
                 why = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"[:300]
                 ray.get(mail.say.remote(cell, state="lost", why=why))

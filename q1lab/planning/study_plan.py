@@ -524,7 +524,6 @@ def prove_same_code(study: Study) -> None:
 
 def _overruling_futility(study: Study, store: Store) -> Study:
     """The study without its stop for futility; as it is where it was over for another reason."""
-    ingest_events.ingest_study(store, study)
     differences = pair_differences(study, recorded_ends(store, study))
     delta = study.smallest_that_matters
     over = study.design.over_after(differences, delta)
@@ -538,12 +537,13 @@ def _go_on(
 ) -> tuple[Study, tuple[str, ...]]:
     """The study with the requested seeds. Those that it didn't have become a new look, since its
     first results may be known."""
-    ingest_events.ingest_study(store, study)
     new = tuple(seed for seed in seeds if seed not in study.seeds)
     if new and not study.design.is_sequential:
-        started = any(row["attempt"] for row in store.runs(study.id))
-        study = replace(study, design=study.design.with_more_seeds(new, begun=started))
-    if jobs is not None:
+        if study.trainer.engine and study.trainer.jobs == len(study.runs):
+            jobs = jobs or 2 * len(study.seeds + new)  # as none was held back, none is
+        begun = any(row["attempt"] for row in store.runs(study.id))
+        study = replace(study, design=study.design.with_more_seeds(new, begun=begun))
+    if jobs:
         study = study.with_trainer(jobs=jobs)
     done = {
         studies.run_name(r["arm"], r["seed"])

@@ -175,6 +175,7 @@ class Ray(Remote):
             "cpus": self.cpus,
             "gpus": self.gpus,
             "retries": self.retries,
+            "at_once": study.trainer.jobs,
             "study": node_folder(study),
             "storage": self.storage,
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import sys
@@ -10,7 +11,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -232,7 +233,12 @@ def test_no_address_of_a_dashboard(address: str) -> None:
 
 
 PROGRAM = Path(os.environ.get("RAY", "") or Path(sys.executable).with_name("ray"))
-real = pytest.mark.skipif(not PROGRAM.is_file(), reason="Ray is not installed (RAY names it)")
+absent = pytest.mark.skipif(not PROGRAM.is_file(), reason="Ray is not installed (RAY names it)")
+
+
+def real(test: Callable[..., None]) -> Callable[..., None]:
+    """On a real cluster, by `make test-engines`: other runs don't depend on what is installed."""
+    return pytest.mark.long(pytest.mark.xdist_group("ray")(absent(test)))
 
 
 @pytest.fixture(scope="module")
@@ -249,7 +255,6 @@ def ray_command(cluster: kit.Ray, *more: str) -> tuple[str, ...]:
 
 
 @real
-@pytest.mark.xdist_group("ray")
 def test_a_study_from_plan_to_verdict(cluster: kit.Ray) -> None:
     done = q1lab(*ray_command(cluster, "--seeds", "2", "--json"))
     assert done.returncode == 0, done.stderr
@@ -258,7 +263,6 @@ def test_a_study_from_plan_to_verdict(cluster: kit.Ray) -> None:
 
 
 @real
-@pytest.mark.xdist_group("ray")
 def test_a_runner_killed_at_many_moments_loses_and_doubles_nothing(cluster: kit.Ray) -> None:
     done = q1lab(*ray_command(cluster, "--seeds", "2", "--detach"), pause=0.25)
     assert done.returncode == 0, done.stderr
@@ -281,7 +285,6 @@ def test_a_runner_killed_at_many_moments_loses_and_doubles_nothing(cluster: kit.
 
 
 @real
-@pytest.mark.xdist_group("ray")
 def test_no_hiccup_ends_a_watch(cluster: kit.Ray) -> None:
     """Between here and the dashboard is a gateway that has bad moments."""
     gateway = Board(cluster.url)
@@ -301,7 +304,6 @@ def test_no_hiccup_ends_a_watch(cluster: kit.Ray) -> None:
 
 
 @real
-@pytest.mark.xdist_group("ray")
 def test_a_planned_range_is_given_more_cells(cluster: kit.Ray) -> None:
     done = q1lab(*ray_command(cluster, "--seeds", "3..4", "--json"), effect=0.0, noise=0.5)
     assert done.returncode == 0, done.stderr
@@ -315,14 +317,26 @@ def test_a_planned_range_is_given_more_cells(cluster: kit.Ray) -> None:
 
 
 @real
-@pytest.mark.long  # as a sweep on Slurm, which CI tries
-@pytest.mark.xdist_group("ray")
 def test_a_ladder_trains_each_of_its_values(cluster: kit.Ray) -> None:
     ladder(*ray_command(cluster))
 
 
 @real
-@pytest.mark.xdist_group("ray")
+def test_jobs_says_how_many_train_at_once(cluster: kit.Ray) -> None:
+    """One, where there is room for two; when the study is stopped, none of the others begins."""
+    command = ray_command(cluster, "--seeds", "2", "--jobs", "1")
+    assert q1lab(*command, "--detach", pause=3.0).returncode == 0
+    study = studies.load("rope-1")
+    wait_for(lambda: is_running(study, 1))
+    assert q1lab("stop").returncode == 0
+    assert len(list(study.files.root.glob("runs/*/events.jsonl"))) == 1
+    assert q1lab("run", "rope-1").returncode == 0
+    runs = [events(study, run.name) for run in study.runs]
+    spans = sorted((run[0]["time"], run[-1]["time"]) for run in runs)
+    assert all(end <= start for (_, end), (start, _) in itertools.pairwise(spans))
+
+
+@real
 def test_a_full_cluster_is_no_error(cluster: kit.Ray) -> None:
     """A study is planned and handed over while each CPU is taken, and trains when one is free."""
     assert q1lab(*ray_command(cluster, "--seeds", "1", "--detach"), pause=60.0).returncode == 0
@@ -339,7 +353,6 @@ def test_a_full_cluster_is_no_error(cluster: kit.Ray) -> None:
 
 
 @real
-@pytest.mark.xdist_group("ray")
 def test_a_trainer_that_dies_runs_again(cluster: kit.Ray) -> None:
     done = q1lab(*ray_command(cluster, "--seeds", "1", "--json"), crash=["modified-seed0"])
     assert done.returncode == 0, done.stderr
@@ -348,7 +361,6 @@ def test_a_trainer_that_dies_runs_again(cluster: kit.Ray) -> None:
 
 
 @real
-@pytest.mark.xdist_group("ray")
 def test_stop_and_go_on(cluster: kit.Ray) -> None:
     """A stopped study keeps its checkpoints on the node; a finished one leaves nothing there."""
     q1lab(*ray_command(cluster, "--seeds", "1", "--detach"), pause=3.0)
@@ -368,7 +380,6 @@ def test_stop_and_go_on(cluster: kit.Ray) -> None:
 
 
 @real
-@pytest.mark.xdist_group("ray")
 def test_the_doctor_and_what_is_not_there(
     cluster: kit.Ray, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -233,6 +233,16 @@ def test_without_jobs_all_runs_may_start(slurm: Path, fake_trainer: Fake) -> Non
     assert (job / "peak").read_text() == "6"
 
 
+@pytest.mark.parametrize(("jobs", "peak"), [((), "4"), (("--jobs", "1"), "1")])
+def test_more_seeds_are_held_back_only_where_the_first_ones_were(
+    slurm: Path, fake_trainer: Fake, jobs: tuple[str, ...], peak: str
+) -> None:
+    fake_trainer(pause=0.3)
+    assert q1lab([*RUN, "--engine", "slurm", *jobs]) == 0
+    assert q1lab([*THREE, "--engine", "slurm"]) == 0
+    assert (slurm / "jobs" / "2" / "peak").read_text() == peak
+
+
 @pytest.mark.parametrize("export", ["NONE", "OMP_PROC_BIND=true"])
 def test_each_cell_trains_once_whatever_a_task_inherits(
     slurm: Path, fake_trainer: Fake, export: str
@@ -498,3 +508,28 @@ def test_the_next_time_limit_is_enough_for_what_is_left(
 )
 def test_a_time_limit_in_minutes(limit: str, minutes: int) -> None:
     assert minutes_of_limit(limit) == minutes
+
+
+@pytest.mark.parametrize(
+    ("options", "device_and_preset", "device"),
+    [
+        ({}, ("auto", "cpu"), "cpu"),
+        ({}, ("auto", "gpu"), "cuda"),
+        ({}, ("cpu", "gpu"), "cpu"),
+        ({"gres": "gpu:1"}, ("auto", None), "cuda"),
+        ({"gpus-per-task": "1"}, ("auto", "quick"), "cuda"),
+    ],
+)
+def test_the_device_is_planned_by_what_is_asked_for(
+    options: dict[str, str], device_and_preset: tuple[str, str | None], device: str
+) -> None:
+    assert Slurm("", options).device(*device_and_preset) == device
+
+
+def test_without_slurm_one_line_says_so(
+    fake_trainer: Fake, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    fake_trainer()
+    monkeypatch.setenv("PATH", "/nonexistent")
+    assert q1lab(AT_SLURM) == 1
+    assert "login node" in capfd.readouterr().err.splitlines()[-1]

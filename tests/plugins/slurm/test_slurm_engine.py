@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -23,6 +24,7 @@ from q1lab.study.studies import Study
 from tests.kit.engines import slurm as kit
 from tests.kit.engines.client import (
     RUN,
+    events,
     is_running,
     is_submitted,
     ladder,
@@ -35,7 +37,7 @@ from tests.kit.places import KIT
 from tests.kit.waiting import wait_for
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.long,  # `make test-engines` runs them; other runs don't depend on what is installed
     pytest.mark.skipif(bool(kit.missing()), reason=f"Slurm is not installed: {kit.missing()}"),
     pytest.mark.xdist_group("slurm"),
 ]
@@ -91,7 +93,6 @@ def test_a_planned_range_goes_on_by_the_same_command() -> None:
     assert lost_and_doubled(study) == (1, 0, 0)
 
 
-@pytest.mark.long  # as a range, which CI tries
 def test_a_sweep_trains_its_baseline_once() -> None:
     """Two modifications, declared together: the second takes over the first one's baseline."""
     command = ("run", "rope", "swiglu", "--seeds", "3", *SLURM[2:], "--json")
@@ -135,10 +136,22 @@ def read(file: Path) -> bytes:
     return file.read_bytes() if file.is_file() else b""
 
 
-@pytest.mark.long  # as a range, which CI tries
 def test_a_ladder_trains_each_of_its_values() -> None:
     """The same at several values of a hyperparameter: each of them is an array of its own."""
     ladder(*SLURM)
+
+
+@pytest.mark.parametrize("export", ["", "export=NONE"])
+def test_jobs_hold_back_every_array(export: str) -> None:
+    """Two arrays, one run at a time, each of them once, whatever a task inherits."""
+    options = ("--engine-option", export) if export else ()
+    done = q1lab(*SLURM, "--seeds", "3", "--jobs", "1", *options, "--json")
+    assert done.returncode == 0, done.stderr
+    assert status_of().job.id.count("+") == 2
+    runs = [events(studies.load("rope-1"), run.name) for run in studies.load("rope-1").runs]
+    assert [[event["type"] for event in run].count("start") for run in runs] == [1] * 6
+    spans = sorted((run[0]["time"], run[-1]["time"]) for run in runs)
+    assert all(end <= start for (_, end), (start, _) in itertools.pairwise(spans))
 
 
 @pytest.mark.parametrize("then", ["slurm", "local"])
@@ -195,7 +208,6 @@ def set_node(cluster: kit.Slurm, node: str, state: str) -> None:
     subprocess.run(update, env=cluster.env, check=True)
 
 
-@pytest.mark.long  # a busy queue, which CI tries, is waited for in the same way
 def test_a_drained_node_is_waited_for(cluster: kit.Slurm) -> None:
     """Its runs end there; a run that waits says why, and trains when the node is back."""
 
@@ -214,7 +226,6 @@ def test_a_drained_node_is_waited_for(cluster: kit.Slurm) -> None:
     assert json.loads(done.stdout)["complete"]
 
 
-@pytest.mark.long  # what is put back into the queue waits there for two minutes
 @pytest.mark.timeout(600)
 def test_of_two_nodes_one_goes_down(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
@@ -242,7 +253,6 @@ def has_begun(study: Study) -> bool:
     return all(read(study.files.run(run.name).events) for run in study.runs)
 
 
-@pytest.mark.long  # CI tries what a limit does by a stand-in; a real one is a minute at least
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("end", ["its limit", "an urgent job"])
 def test_slurm_ends_a_study_that_goes_on(cluster: kit.Slurm, end: str) -> None:
@@ -264,22 +274,6 @@ def test_slurm_ends_a_study_that_goes_on(cluster: kit.Slurm, end: str) -> None:
     assert re.search(r"time=[2-9]$" if end == "its limit" else f"{options}$", line)
     assert q1lab(*line.split()).returncode == 0
     assert lost_and_doubled(study)[1:] == (0, 0)
-
-
-@pytest.mark.parametrize(
-    ("options", "device_and_preset", "device"),
-    [
-        ({}, ("auto", "cpu"), "cpu"),
-        ({}, ("auto", "gpu"), "cuda"),
-        ({}, ("cpu", "gpu"), "cpu"),
-        ({"gres": "gpu:1"}, ("auto", None), "cuda"),
-        ({"gpus-per-task": "1"}, ("auto", "quick"), "cuda"),
-    ],
-)
-def test_the_device_is_planned_by_what_is_asked_for(
-    options: dict[str, str], device_and_preset: tuple[str, str | None], device: str
-) -> None:
-    assert Slurm("", options).device(*device_and_preset) == device
 
 
 def test_nodes_that_do_not_see_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -333,7 +327,6 @@ def test_cancelled_by_somebody_else(cluster: kit.Slurm) -> None:
     assert len(status_of().job.cells) == 2
 
 
-@pytest.mark.long  # Slurm takes half a minute to give up and to come back
 def test_a_controller_that_dies_ends_no_watch(cluster: kit.Slurm) -> None:
     """The watch says that it is out of touch, waits, and takes the study up where it is."""
     assert q1lab(*SLURM, "--seeds", "1", "--detach", pause=0.6).returncode == 0
@@ -365,17 +358,9 @@ def test_the_doctor_says_what_is_there() -> None:
     assert "nodes see" in done.stdout
 
 
-@pytest.mark.long  # Slurm itself looks for a cluster for a minute
 def test_a_machine_of_no_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Slurm is installed and knows no controller: its last word is enough."""
     monkeypatch.setenv("SLURM_CONF", str(tmp_path / "none"))
     done = q1lab("doctor", "--engine", "slurm")
     assert done.returncode == 1
     assert len(next(x for x in done.stdout.splitlines() if x.startswith("problem"))) < 160
-
-
-def test_without_slurm_one_line_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "/nonexistent")
-    done = q1lab(*SLURM, "--seeds", "1")
-    assert done.returncode == 1
-    assert "login node" in done.stderr
