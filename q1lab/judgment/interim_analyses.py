@@ -20,7 +20,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from q1lab.ground.errors import Problem
-from q1lab.judgment.intervals import ALPHA, POWER, SEED, block_rows, estimated_sds
+from q1lab.judgment.intervals import ALPHA, POWER, SEED, estimated_sds
 
 if TYPE_CHECKING:
     from q1lab.judgment.subject import PairPlan
@@ -177,17 +177,20 @@ PATHS = 20_000
 
 def _simulated_looks(first: int, most: int, alpha: float) -> tuple[Any, Any, Any]:
     """The mean, the sd and the half width of the interval at each look of simulated studies whose
-    pairs differ by 0 ± 1."""
+    pairs differ by 0 ± 1. Where the first look comes later than a planned range may end, the pairs
+    up to it are drawn as one: their mean, and χ² for the squares around it."""
     import numpy as np
 
     rng = np.random.default_rng(SEED)
     n = np.arange(first, most + 1)
-    sums, squares = [], []
-    for paths in block_rows(PATHS, most):
-        x = rng.standard_normal((paths, most))
-        sums.append(x.cumsum(axis=1)[:, first - 1 :].copy())
-        squares.append((x**2).cumsum(axis=1)[:, first - 1 :].copy())
-    mean, square = np.concatenate(sums) / n, np.concatenate(squares)
+    as_one = first if first > MOST_PAIRS else 1
+    x = rng.standard_normal((PATHS, most - as_one + 1))
+    squares = x**2
+    if as_one > 1:
+        squares[:, 0] += rng.chisquare(as_one - 1, PATHS)
+        x[:, 0] *= math.sqrt(as_one)
+    mean, square = (each.cumsum(axis=1)[:, first - as_one :] for each in (x, squares))
+    mean /= n
     sd = np.sqrt((square - n * mean**2) / (n - 1))
     return mean, sd, np.array(t_limits(first, most, alpha)) * sd / np.sqrt(n)
 

@@ -16,6 +16,7 @@ from q1lab.ground.errors import Problem
 from q1lab.judgment import interim_analyses
 from q1lab.judgment.intervals import ALPHA
 from q1lab.study import seed_range
+from tests.judgment import own_figures
 
 STUDIES = 40_000
 
@@ -261,3 +262,13 @@ def test_a_ranges_power_line_is_true_of_the_whole_plan() -> None:
             assert 1 - open_.mean() == pytest.approx(claimed, abs=0.015)
         if overstated is not None:
             assert np.mean(means) / effect == pytest.approx(overstated, rel=0.03)
+
+
+@pytest.mark.parametrize("pairs", [2, 24, 25, 10_000])
+def test_claims_of_a_fixed_number_of_pairs_overstate_as_an_exact_integral_says(pairs: int) -> None:
+    factors = interim_analyses.overstatement(pairs, pairs, 0.05)
+    assert factors is not None
+    for effect, factor in zip((1.0, 0.5), factors, strict=True):
+        exact = own_figures.overstatement(pairs, 0.05, effect)
+        assert exact is not None
+        assert factor == pytest.approx(exact[0], abs=5 * exact[1])
