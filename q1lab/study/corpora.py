@@ -162,22 +162,23 @@ def read_shakespeare() -> bytes:
 
 def download_shakespeare(url: str, timeout: float = 30.0) -> bytes:
     """Fetch a small file over HTTP. Problem (exit 1) when that fails, with what to do instead."""
+    import http.client
     import urllib.error
     import urllib.request
 
     try:
         with urllib.request.urlopen(url, timeout=timeout) as answer:
             data: bytes = answer.read(LARGEST_CORPUS)
-    except (OSError, urllib.error.URLError, ValueError) as error:
+    except (OSError, http.client.HTTPException, ValueError) as error:
         reason = getattr(error, "reason", error)
         if isinstance(error, urllib.error.HTTPError):
             error.close()  # an HTTPError is an open response
         raise Problem(
-            f"cannot download Tiny Shakespeare ({reason})",
+            f"cannot download {url} ({getattr(reason, 'strerror', None) or reason})",
             FAILED,
             next=(
-                "without a network: `q1lab data stdlib` takes Python's own source text, and "
-                "`q1lab data FILE` a text of yours"
+                "without a network: `q1lab data stdlib` takes Python's own source text, "
+                "`q1lab data FILE` a text of yours; Q1LAB_DATA names a copy that you have"
             ),
         ) from None
     return data

@@ -80,9 +80,25 @@ def test_a_download_that_fails_says_what_to_do(
     ) as raised:
         corpora.prepare_corpus("shakespeare", 64)
     assert raised.value.code == 1
-    monkeypatch.setenv("Q1LAB_SHAKESPEARE_URL", "http://127.0.0.1:9/input.txt")
-    with pytest.raises(Problem, match="cannot download"):
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("http://127.0.0.1:9/input.txt", "Connection refused"),
+        ("http://nowhere.invalid/input.txt", "Name or service not known"),
+        ("nowhere", "unknown url type: 'nowhere'"),
+    ],
+)
+def test_no_network_is_one_line_with_its_place_and_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, url: str, why: str
+) -> None:
+    monkeypatch.delenv("Q1LAB_DATA", raising=False)
+    monkeypatch.setenv("Q1LAB_SHAKESPEARE_URL", url)
+    with pytest.raises(Problem) as raised:
         corpora.prepare_corpus("shakespeare", 64)
+    assert str(raised.value).startswith(f"cannot download {url} ({why}); without")
+    assert "Q1LAB_DATA names a copy that you have" in str(raised.value)
 
 
 def test_a_refused_download_leaves_no_connection_open(server: str) -> None:
