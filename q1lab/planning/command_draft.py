@@ -41,7 +41,7 @@ from q1lab.study.engine_choice import (
     runs_commands,
 )
 from q1lab.study.kept_folder import KeptStudy
-from q1lab.study.origin import Planned, TypedOptions
+from q1lab.study.origin import Origin, TypedOptions
 from q1lab.study.studies import Arm, Data, Study
 from q1lab.study.study_draft import Draft
 from q1lab.study.trainer import SEED_OFFSET
@@ -206,7 +206,7 @@ def study_from_request(
         ),
         trainer=trainer,
         design=Fixed(batches=(seeds.seeds,), headline=request.headline, fresh_seeds=seeds.fresh),
-        origin=Planned(
+        origin=Origin(
             typed=TypedOptions(wandb=request.wandb, baseline=request.baseline),
             repo=repository_facts(folder, lambda repo: bool(repo.uncommitted_diff())),
         ),

@@ -30,7 +30,7 @@ from q1lab.study.design import TypedSeeds
 from q1lab.study.engine_choice import EngineChoice
 from q1lab.study.kept_folder import KeptStudy
 from q1lab.study.model_source import with_advice
-from q1lab.study.origin import Planned, TypedOptions
+from q1lab.study.origin import Origin, TypedOptions
 from q1lab.study.studies import ARMS, Arm, Data, Study
 from q1lab.study.study_draft import Draft
 from q1lab.study.trainer import SEED_OFFSET
@@ -231,7 +231,7 @@ def draft(
         data=data,
         trainer=trainer,
         design=Fixed(batches=(seeds.seeds,), headline=request.headline, fresh_seeds=seeds.fresh),
-        origin=Planned(
+        origin=Origin(
             typed=TypedOptions(
                 # so that it works from any folder
                 data=text if text in corpora.BUILT_IN else str(absolute_path(text)),

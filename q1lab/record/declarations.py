@@ -115,7 +115,7 @@ def _plan_hash(study: Study) -> str:
     for key in ("series", "loop"):  # declared apart
         plan.pop(key, None)
     if "imported" in plan:
-        plan["imported"] = {**plan["imported"], "source": Path(study.origin.source).name}
+        plan["imported"] = {**plan["imported"], "source": Path(study.origin.came.source).name}
     for key, inside in study.design.not_declared.items():
         plan[key] = {name: value for name, value in plan[key].items() if name not in inside}
     return sha256_json(plan)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any
 
 from q1lab.ground.json_records import stored_as
 from q1lab.ground.json_rules import max_chars, max_items
 from q1lab.judgment.metric import Metric
 from q1lab.judgment.subject import Description, described_elsewhere
-from q1lab.study.part_registry import StudyPart
 from q1lab.study.series import Series
 
 Name = Annotated[str, max_chars(200)]
@@ -45,108 +44,43 @@ class ImportedRuns:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Origin(StudyPart):
-    """The origin of a study."""
-
-    part: ClassVar[str] = "origin"
+class Origin:
+    """The origin of a study: planned here, or ``imported`` from a file, a folder or W&B."""
 
     typed: TypedOptions | None = field(default=None, metadata=stored_as("asked"))
     repo: dict[str, Any] | None = None
     """The git repository of the modified file, its commit, and whether it was dirty."""
     series: Series | None = None
     """The series that the study was declared in, and its place there."""
+    imported: ImportedRuns | None = None
+    """None: declared here, before its first run."""
 
     @property
     def is_ours(self) -> bool:
         """True if q1lab planned the study and trained its runs."""
-        return True
+        return self.imported is None
 
     @property
-    def imported_at(self) -> str:
-        """The time at which the runs were imported (UTC); empty for a study planned here."""
-        return ""
-
-    @property
-    def source(self) -> str:
-        """The file or address that the runs came from; empty for a study planned here."""
-        return ""
+    def came(self) -> ImportedRuns:
+        """The import; with nothing in it for a study planned here."""
+        return self.imported or ImportedRuns()
 
     @property
     def knows_other_runs(self) -> bool:
-        """True if the record says which other runs of the question there were."""
-        return True
+        """True if the record says which other runs of the question there were: of imported runs
+        only a whole study of q1lab does."""
+        return self.is_ours or bool(self.came.study)
 
     @property
     def has_declaration(self) -> bool:
         """True if a journal shows that the study was declared before its runs."""
-        return True
-
-    @property
-    def allowed(self) -> tuple[str, ...]:
-        """The differences that had to be allowed to compare the runs."""
-        return ()
+        return self.is_ours or bool(self.came.journal)
 
     def describe(self, description: Description, metric: Metric) -> Description:
         """The trainer's description of the runs, as far as it holds for this origin."""
-        return description
+        return description if self.is_ours else described_elsewhere(description, metric)
 
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Notes for people about the import."""
-        return ()
-
-    def for_publication(self, typed: TypedOptions) -> Self:
+    def for_publication(self, typed: TypedOptions) -> Origin:
         """The origin without facts about this machine: the repository, paths, the series."""
-        return replace(self, typed=typed, repo=None, series=None)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Planned(Origin):
-    """Declared here, before its first run."""
-
-    kind: ClassVar[str] = "planned"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Imported(Origin):
-    """Imported from a file, a folder or W&B. Which other runs there were is not known here, unless
-    it is a whole study of q1lab."""
-
-    kind: ClassVar[str] = "imported"
-
-    imported: ImportedRuns
-
-    @property
-    def is_ours(self) -> bool:
-        return False
-
-    @property
-    def imported_at(self) -> str:
-        return self.imported.time
-
-    @property
-    def source(self) -> str:
-        return self.imported.source
-
-    @property
-    def knows_other_runs(self) -> bool:
-        return bool(self.imported.study)
-
-    @property
-    def has_declaration(self) -> bool:
-        return bool(self.imported.journal)
-
-    @property
-    def allowed(self) -> tuple[str, ...]:
-        return self.imported.allowed
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        return self.imported.notes
-
-    def describe(self, description: Description, metric: Metric) -> Description:
-        return described_elsewhere(description, metric)
-
-    def for_publication(self, typed: TypedOptions) -> Self:
-        imported = replace(self.imported, source=Path(self.source).name)
-        return replace(super().for_publication(typed), imported=imported)
+        came = self.imported and replace(self.imported, source=Path(self.imported.source).name)
+        return Origin(typed=typed, imported=came)

@@ -1,4 +1,4 @@
-"""The kinds of trainers, designs and origins: their table, and the one reader of them in a plan.
+"""The kinds of trainers and designs: their table, and the one reader of them in a plan.
 
 Each kind is one class in one module, imported when a plan needs it. A plug-in adds one
 (ground/hooks.py). Nothing else in q1lab knows a kind by name.
@@ -49,10 +49,6 @@ CORE: Mapping[str, Mapping[str, Kind]] = {
         "given": Kind("q1lab.designs.given:Given", _has("table")),
         "tuning": Kind("q1lab.designs.tuning:Tuning", _tries_a_value),
     },
-    "origin": {
-        "planned": Kind("q1lab.study.origin:Planned"),
-        "imported": Kind("q1lab.study.origin:Imported", _has("imported")),
-    },
 }
 """Part of a study → kind → its class. A plan without a sign of another kind has the first."""
 
@@ -62,8 +58,6 @@ def kinds_of(part: str, *, installed: bool = False) -> Mapping[str, Kind]:
     """All kinds of a part: the core's, those of the plug-ins that ship, and with ``installed``
     those of other packages."""
     kinds = dict(CORE[part])
-    if part == "origin":
-        return kinds
     signs = plugin_finder.signs(part)
     for plugin in plugin_finder.plugins(installed=installed):
         for name, kind in (plugin.trainers if part == "trainer" else plugin.designs).items():
@@ -82,14 +76,14 @@ def _sign(key: str | None) -> Callable[[Mapping[str, Any]], bool]:
 
 
 class StudyPart:
-    """One part of a study: its trainer, its design, or its origin.
+    """One part of a study: its trainer, or its design.
 
     A part's fields are keys of ``study.json``. A kind of a plug-in is named there by the part's own
     key, such as ``"trainer": "toy"``; each of the core's is recognized as ``CORE`` says.
     """
 
     part: ClassVar[str]
-    """``trainer``, ``design`` or ``origin``."""
+    """``trainer`` or ``design``."""
     kind: ClassVar[str]
 
     @classmethod
@@ -105,7 +99,7 @@ class StudyPart:
 
 
 def load_part(part: str, record: Mapping[str, Any]) -> Any:
-    """The ``trainer``, ``design`` or ``origin`` of a plan. Problem for a kind that is not here,
+    """The ``trainer`` or ``design`` of a plan. Problem for a kind that is not here,
     ValueError that names the field for a plan of two kinds at once, and for what doesn't fit."""
     known = kinds_of(part)
     kinds = [name for name, kind in known.items() if kind.is_in(record)]

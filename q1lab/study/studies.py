@@ -261,7 +261,7 @@ class Study:
             "data": json_records.to_json(self.data),
             **self.trainer.dump(),
             **self.design.dump(),
-            **self.origin.dump(),
+            **json_records.to_json(self.origin),
             **(
                 {}
                 if self.prediction is None
@@ -300,7 +300,7 @@ def from_dict(record: Any) -> Study:
         record,
         trainer=part_registry.load_part("trainer", record),
         design=part_registry.load_part("design", record),
-        origin=part_registry.load_part("origin", record),
+        origin=json_records.from_json(Origin, record),
     )
     if set(study.arms) != set(ARMS):
         raise ValueError(f"arms holds {', '.join(study.arms) or 'none'}, not {' and '.join(ARMS)}")

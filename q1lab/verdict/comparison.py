@@ -328,8 +328,8 @@ def _notes(
         told.append(run_notes.Conditions(differ))
     if study.trainer.later_versions:
         told.append(run_notes.ChangedTrainer())
-    if study.origin.allowed:
-        allowed = tuple(condition[:60] for condition in study.origin.allowed)
+    if study.origin.came.allowed:
+        allowed = tuple(condition[:60] for condition in study.origin.came.allowed)
         told.append(run_notes.AllowedDifferences(allowed))
     if still_falling is not None:
         told.append(run_notes.ShortBudget(*still_falling))

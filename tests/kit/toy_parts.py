@@ -26,7 +26,7 @@ from q1lab.runner import child_processes
 from q1lab.study.command_line import Request
 from q1lab.study.design import Design, TypedSeeds
 from q1lab.study.kept_folder import KeptStudy
-from q1lab.study.origin import Planned, TypedOptions
+from q1lab.study.origin import Origin, TypedOptions
 from q1lab.study.studies import ARMS, Arm, Data, Study
 from q1lab.study.study_draft import Draft
 from q1lab.study.trainer import Trainer
@@ -141,7 +141,7 @@ def draft_points(
         data=Data("a game", sha256_text("a game"), "", 0, 0, 0, 0),
         trainer=trainer,
         design=Fixed(batches=(seeds.seeds,), headline=request.headline),
-        origin=Planned(typed=TypedOptions(wandb=request.wandb)),
+        origin=Origin(typed=TypedOptions(wandb=request.wandb)),
     )
     return PointsDraft(request, seeds, kept, study)
 

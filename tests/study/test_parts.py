@@ -22,21 +22,21 @@ NOT_KNOWN = {"preset": "", "config": {"max_iters": 0}, "dtype": ""}
 @pytest.mark.parametrize(
     ("keys", "kinds"),
     [
-        ({}, ("own", "fixed", "planned")),
-        ({"range": LEVELS}, ("own", "range", "planned")),
-        ({"loop": LOOP, **NOT_KNOWN}, ("command", "fixed", "planned")),
-        ({"imported": {"source": "runs.csv"}}, ("own", "fixed", "imported")),
+        ({}, ("own", "fixed")),
+        ({"range": LEVELS}, ("own", "range")),
+        ({"loop": LOOP, **NOT_KNOWN}, ("command", "fixed")),
+        ({"imported": {"source": "runs.csv"}}, ("own", "fixed")),
         (
             {"series": {"id": "tune-1", "kind": "tune", "members": ["1", "2"], "at": 0,
                         "alpha": 0.01}},
-            ("own", "tuning", "planned"),
+            ("own", "tuning"),
         ),
     ],
 )  # fmt: skip
-def test_a_plan_says_its_kinds(keys: dict[str, Any], kinds: tuple[str, str, str]) -> None:
+def test_a_plan_says_its_kinds(keys: dict[str, Any], kinds: tuple[str, str]) -> None:
     plan = {**lab_home.make_study().to_dict(), **keys}
     study = studies.from_dict(plan)
-    assert (study.trainer.kind, study.design.kind, study.origin.kind) == kinds
+    assert (study.trainer.kind, study.design.kind) == kinds
     assert json.dumps(study.to_dict()) == json.dumps(studies.from_dict(study.to_dict()).to_dict())
 
 
@@ -45,7 +45,6 @@ def test_a_plan_says_its_kinds(keys: dict[str, Any], kinds: tuple[str, str, str]
     [
         ({"trainer": "rocket"}, ("trainer", "rocket")),
         ({"design": "guess"}, ("design", "guess")),
-        ({"origin": ["found"]}, ("origin", "found")),
         ({"loop": LOOP}, ("preset", "command")),
         ({"design": "fixed", "range": LEVELS}, ("design", "fixed and range")),
         ({"looks": [[0, 1], [1]]}, ("looks", "twice")),
@@ -79,9 +78,7 @@ def test_every_built_in_kind_is_there() -> None:
 
 
 def test_only_its_own_seam_asks_which_kind_a_part_is() -> None:
-    asks = re.compile(
-        r"\b(trainer|design|origin)\.kind\b|isinstance\([^()]*\.(trainer|design|origin)\b"
-    )
+    asks = re.compile(r"\b(trainer|design)\.kind\b|isinstance\([^()]*\.(trainer|design)\b")
     seams = {"own_loop_draft.py", "command_draft.py"}
     places = [
         f"{file.relative_to(ROOT)}:{number}"

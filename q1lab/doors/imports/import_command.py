@@ -278,9 +278,9 @@ def _record_import(
     if not taken.is_new:
         click.echo(f"these are {study.id}'s runs, so nothing new is imported", err=quiet)
         return
-    imported = f"{study.id}: {len(study.runs)} runs imported from {study.origin.source}"
+    imported = f"{study.id}: {len(study.runs)} runs imported from {study.origin.came.source}"
     click.echo(imported, err=quiet)
-    for text in study.origin.notes:
+    for text in study.origin.came.notes:
         click.echo(f"  note: {text}", err=quiet)
     if is_whole:
         click.echo(f"  note: {traveling_lines.came_with_line(came)}", err=quiet)

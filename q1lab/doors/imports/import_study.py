@@ -37,7 +37,7 @@ from q1lab.study.bundle import Bundle
 from q1lab.study.events import has_ended, read_new_events
 from q1lab.study.hyperparameters import INTEGERS, NUMBERS, checked_value
 from q1lab.study.identity import code_hash
-from q1lab.study.origin import Imported, ImportedRuns
+from q1lab.study.origin import ImportedRuns, Origin
 from q1lab.study.run_states import ENDED, RunState
 from q1lab.study.series import SWEEP, Series
 from q1lab.study.studies import ARMS, Arm, Data, Study, run_name
@@ -307,7 +307,7 @@ def study_of_table(table: NumberTable, source: str) -> Study:
         data=Data("", "", "", 0, 0, 0, 0),
         trainer=Outside(device="elsewhere", jobs=1, threads=1, versions={}, measured=table.metric),
         design=design_of_table(table),
-        origin=Imported(
+        origin=Origin(
             imported=ImportedRuns(printable(source), time=now, notes=table.notes, runs=runs),
         ),
     )
@@ -363,7 +363,7 @@ def draft_of_runs(grouped: GroupedRuns, origin: str, metric: Metric | None = Non
         ),
         # both arms have the same seeds
         design=Fixed(batches=(tuple(sorted(grouped.arms["baseline"])),), headline="paired"),
-        origin=Imported(
+        origin=Origin(
             imported=ImportedRuns(
                 source=printable(origin),
                 time=now,
@@ -473,7 +473,7 @@ def copy_study(
         study,
         arms=arms,
         trainer=replace(study.trainer, wandb="disabled"),
-        origin=Imported(
+        origin=Origin(
             typed=study.origin.typed,
             series=study.origin.series,
             imported=ImportedRuns(
@@ -677,6 +677,6 @@ def _checked(study: Study) -> Study:
         return studies.from_dict(json.loads(json.dumps(study.to_dict())))
     except (ValueError, RecursionError) as error:
         raise Problem(
-            f"{study.origin.source} can't become a study: {printable(str(error))[:200]}; "
+            f"{study.origin.came.source} can't become a study: {printable(str(error))[:200]}; "
             f"nothing was imported"
         ) from None

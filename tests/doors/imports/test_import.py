@@ -257,9 +257,8 @@ def test_a_difference_that_is_meant_is_kept_in_the_record() -> None:
     assert list(grouped.arms["baseline"]) == [0]
     study = written(grouped)
     origin = studies.load(study.id).origin
-    assert origin is not None
-    assert origin.allowed == ("n_kv_head", "seeds")
-    assert any("n_kv_head differs" in note for note in origin.notes)
+    assert origin.came.allowed == ("n_kv_head", "seeds")
+    assert any("n_kv_head differs" in note for note in origin.came.notes)
 
 
 def test_a_rerun_replaces_the_run_that_failed() -> None:
