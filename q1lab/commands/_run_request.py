@@ -15,7 +15,7 @@ from q1lab.ground.options import KEPT_FOLDER, STUDY_NAME
 from q1lab.planning import series_plan
 from q1lab.runner import first_number, series_members
 from q1lab.study import command_line, kept_folder, series, studies, two_commands, variants
-from q1lab.study.command_arms import CommandSpec
+from q1lab.study.command_arms import CommandSpec, with_reading
 from q1lab.study.command_line import OPTIONS, Request, options_with
 from q1lab.study.studies import Study
 
@@ -172,7 +172,7 @@ def _corrected(
     Problem for any other option."""
     engine, jobs = study.trainer.engine, study.trainer.jobs
     typed_request = command_line.request_from_options(variant=study.id, **options)
-    study = replace(study, trainer=study.trainer.reading_metric(corrections))
+    study = study.with_trainer(loop=with_reading(study.trainer.loop, corrections))
     request = replace(_going_on(study, typed_request, typed), jobs=jobs)
     if request.engine is None and engine is not None:
         request = replace(request, **command_line.engine_options(engine))

@@ -227,8 +227,8 @@ def _runs(store: Store, study: Study, set_keys: Sequence[str]) -> Iterator[list[
             **{"metric": study.metric.key(), "unit": study.metric.unit},
             **{"better": study.metric.better, "value": row["val_loss"]},
             "max_iters": row["max_iters"] or None,
-            "command": study.trainer.command,
-            "arguments": study.trainer.arguments(arm.variant),
+            "command": study.trainer.loop.run,
+            "arguments": study.trainer.loop.args.get(arm.variant, ""),
             "tags": " ".join(noted.tags),
             "note": noted.note,
         }

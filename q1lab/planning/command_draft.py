@@ -44,7 +44,7 @@ from q1lab.study.kept_folder import KeptStudy
 from q1lab.study.origin import Origin, TypedOptions
 from q1lab.study.studies import Arm, Data, Study
 from q1lab.study.study_draft import Draft
-from q1lab.study.trainer import SEED_OFFSET
+from q1lab.study.trainer import SEED_OFFSET, Trainer
 from q1lab.trainers.command import Command
 
 PREFLIGHT_SECONDS = 600.0
@@ -67,19 +67,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CommandDraft(Draft):
-    @property
-    def trainer(self) -> Command:
-        assert isinstance(self.study.trainer, Command)
-        return self.study.trainer
-
     preflight_notes: tuple[str, ...] = ()
 
     @property
     def note(self) -> str:
         return "; ".join(self.preflight_notes)
 
-    def preflight(self) -> Command:
-        return preflight_command(self.trainer, self.study.baseline, self.study.variant)[0]
+    def preflight(self) -> Trainer:
+        return preflight_command(self.study.trainer, self.study.baseline, self.study.variant)[0]
 
     @property
     def same_studies(self) -> tuple[Study, ...]:
@@ -93,7 +88,7 @@ class CommandDraft(Draft):
 
     def after_preflight(self) -> CommandDraft:
         names = self.study.baseline, self.study.variant
-        trainer, notes = preflight_command(self.trainer, *names)
+        trainer, notes = preflight_command(self.study.trainer, *names)
         study = replace(self.study, trainer=trainer)
         if self._may_be_paired and trainer.loop.repeats == "bit":
             study = study.with_design(headline="paired")
@@ -105,13 +100,13 @@ class CommandDraft(Draft):
     def write(self, study: Study) -> None:
         """Write the uncommitted changes of the command's repository into the study, and move its
         first run there, if it is trained."""
-        prove_inputs(self.trainer.loop)
+        prove_inputs(self.study.trainer.loop)
         if (study.origin.repo or {}).get("dirty"):
             with contextlib.suppress(Problem):
-                text = Repository.discover(self.trainer.loop.folder).uncommitted_diff()
+                text = Repository.discover(self.study.trainer.loop.folder).uncommitted_diff()
                 write_atomic(study.files.source / UNCOMMITTED_DIFF, text)
-        if self.trainer.engine is None:
-            first_run.take_over(study, self.trainer.loop)
+        if self.study.trainer.engine is None:
+            first_run.take_over(study, self.study.trainer.loop)
 
 
 def draft(
@@ -217,8 +212,8 @@ def study_from_request(
 
 
 def preflight_command(
-    trainer: Command, baseline: str, modified: str
-) -> tuple[Command, tuple[str, ...]]:
+    trainer: Trainer, baseline: str, modified: str
+) -> tuple[Trainer, tuple[str, ...]]:
     """The trainer with the results of a short run of each arm (the place of the metric, and how
     exactly a seed repeats), and notes on what they could not show. Problem where the command can't
     be compared: it fails, reports no metric, takes no seed, or its arms do the same."""

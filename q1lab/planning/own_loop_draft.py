@@ -33,7 +33,7 @@ from q1lab.study.model_source import with_advice
 from q1lab.study.origin import Origin, TypedOptions
 from q1lab.study.studies import ARMS, Arm, Data, Study
 from q1lab.study.study_draft import Draft
-from q1lab.study.trainer import SEED_OFFSET
+from q1lab.study.trainer import SEED_OFFSET, Trainer
 from q1lab.study.variants import Variant
 from q1lab.trainers.own_loop import OwnLoop
 from q1lab.week import progress
@@ -87,22 +87,20 @@ class OwnLoopDraft(Draft):
             if file.is_learners
         }
 
-    def preflight(self) -> OwnLoop:
+    def preflight(self) -> Trainer:
         with ThreadPoolExecutor() as both:  # each is a process of its own, and seconds of wait
             files = self._checked_files
             reports = [*both.map(check_model_file, files, *zip(*files.values(), strict=True))]
-        assert isinstance(self.study.trainer, OwnLoop)
-        trainer = self.study.trainer
         overruled = [
             f"“{result.name}”, because {result.overruled}"
             for report in reports
             for result in report.overruled
         ]
-        longest = trainer.config["block_size"]
+        longest = self.study.trainer.hyperparameters["block_size"]
         left_open = [words for report in reports for words in report.left_open(longest)]
-        return replace(
-            trainer, overruled=tuple(overruled), left_open=tuple(dict.fromkeys(left_open))
-        )
+        return self.study.with_trainer(
+            overruled=tuple(overruled), left_open=tuple(dict.fromkeys(left_open))
+        ).trainer
 
     def seconds(self, study: Study, missing: Sequence[str]) -> float | None:
         """From the seconds of an iter on this machine."""

@@ -14,7 +14,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import count, islice
-from pathlib import Path
 
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
@@ -37,6 +36,7 @@ from q1lab.runner import finished_runs, first_number, launch, series_members
 from q1lab.study import (
     command_line,
     identity,
+    imported_code,
     kept_folder,
     part_registry,
     studies,
@@ -141,7 +141,7 @@ class UnseenCommand(Problem):
 
 def prove_command_ran_here(study: Study, name: str) -> None:
     """UnseenCommand where a study would run a command that never ran here."""
-    shown = study.displayed_commands(study.runs[: len(studies.ARMS)], study.trainer.start_folder)
+    shown = study.displayed_commands(study.runs[: len(studies.ARMS)], study.trainer.loop.folder)
     if shown and not any(
         is_twin(other, study) and other.files.launch.exists() for other in StudiesOnDisk()
     ):
@@ -181,7 +181,7 @@ def plan_from_draft(
                 study = study.with_trainer(jobs=draft.study.trainer.jobs)
         study = study.with_trainer(engine=engine)
     else:
-        draft = with_preflight(draft)
+        draft = draft.after_preflight()
         study = declare_design(draft.study, draft.seeds, store, seeds)
         finished = _finished(study, draft, on_disk)
         ready = {run.name for run, _ in finished}
@@ -209,12 +209,6 @@ def plan_from_draft(
     )
 
 
-def with_preflight(draft: Draft) -> Draft:
-    """The draft after its preflight, with which a study may begin. A repeated preflight costs
-    nothing."""
-    return draft.after_preflight()
-
-
 def resolve_request(typed_request: Request) -> tuple[Request, KeptStudy | None]:
     """The request to plan: as typed, or, if it names the folder of a kept study, with everything
     that the folder says."""
@@ -236,7 +230,7 @@ def begin_study(request: Request, store: Store, shown_plan: Plan | None = None) 
     else:
         draft, on_disk = shown_plan.draft, shown_plan.on_disk.refreshed()
     if _study_to_continue(draft, on_disk) is None:
-        draft = with_preflight(draft)
+        draft = draft.after_preflight()
     with planning_lock(draft.study.variant, store):
         on_disk = on_disk.refreshed()
         if shown_plan is not None and shown_plan.is_current:  # though runs may have finished since
@@ -390,10 +384,9 @@ def failed_tries(drafts: Sequence[Study]) -> dict[str, Study]:
 
 def _failed_try(draft: Study, on_disk: StudiesOnDisk) -> Study | None:
     """The newest study of the same arms in the same folder, if it ended without a number."""
+    wanted = draft.baseline, draft.variant, draft.trainer.loop.folder
     for study in on_disk:
-        same_arms = (study.baseline, study.variant) == (draft.baseline, draft.variant)
-        same_folder = study.trainer.start_folder == draft.trainer.start_folder
-        if not (draft.trainer.command and study.trainer.command and same_arms and same_folder):
+        if (study.baseline, study.variant, study.trainer.loop.folder) != wanted:
             continue
         in_series = (study.origin.series is None) == (draft.origin.series is None)
         is_over = in_series and study.origin.is_ours and not launch.is_alive(study.files)
@@ -582,14 +575,11 @@ def _notes(
     notes = []
     if study.is_floor:
         notes.append(verdict_text.self_comparison_sentence(study.baseline))
-    other = ""
     if kept_study is not None:
-        other = kept_folder.version_differences(kept_study, study.trainer.versions)
-    if other:
-        notes.append(f"the last digits may differ from then: {other}")
-    if kept_study is not None and study.trainer.start_folder:
-        here = kept_study.study.trainer.with_start_folder(Path(study.trainer.start_folder))
-        if names := here.changed_code():
+        if other := kept_folder.version_differences(kept_study, study.trainer.versions):
+            notes.append(f"the last digits may differ from then: {other}")
+        imports = kept_study.study.trainer.loop.imports
+        if names := imported_code.changed_imports(study.trainer.loop.folder, imports):
             notes.append(f"{first_names(names)} changed since these runs were kept")
     a, b = study.arms["baseline"].n_params, study.arms["modified"].n_params
     if abs(b - a) >= 0.01 * a > 0:

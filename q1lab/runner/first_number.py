@@ -22,7 +22,8 @@ class FirstNumber:
 
     def __init__(self, study: Study) -> None:
         self.study = study
-        self._is_awaited = study.trainer.may_show_no_number
+        loop = study.trainer.loop
+        self._is_awaited = bool(loop.run) and not loop.reads
         self._read_up_to: dict[str, int] = {}
 
     @property
@@ -58,7 +59,7 @@ class SilentRun:
 
 def silent_run(study: Study) -> SilentRun | None:
     """The run with which a command's study ended, since it showed no number."""
-    if not study.trainer.command:
+    if not study.trainer.loop.run:
         return None
     numbers = FirstNumber(study)
     for arm in ARMS:

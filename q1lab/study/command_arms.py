@@ -110,6 +110,11 @@ class CommandSpec:
         return Metric(printable(self.metric), "", self.better)
 
     @property
+    def imported_trees(self) -> dict[str, str]:
+        """The files of ``imports``, with the hashes of their syntax trees."""
+        return {name: hashes.split()[-1] for name, hashes in self.imports.items()}
+
+    @property
     def arms(self) -> tuple[str, list[str]]:
         """The baseline's name, and those of the others."""
         first = BASELINE if BASELINE in self.args else next(iter(self.args))
@@ -124,6 +129,7 @@ COMMAND_KEYS = tuple(
     if item.name not in ("args", "folder", "imports", "reads", "repeats")
 )
 """The keys that the table [command] of a study.toml may have."""
+NO_COMMAND = CommandSpec(run="", args={}, folder="", metric="")
 
 
 def itself(baseline: str) -> str:

@@ -37,7 +37,7 @@ def run_fingerprint(study: Study, run: Run) -> str:
         study.trainer.number_format,
         study.trainer.threads,
         versions,
-        *filter(None, [study.trainer.imports]),
+        *filter(None, [study.trainer.loop.imported_trees]),
     ]
     return json.dumps(facts, sort_keys=True)
 
@@ -71,7 +71,8 @@ def arm_fingerprint(study: Study, arm: str) -> str:
     """The fingerprint of an arm: of its file's syntax tree, or of its command with the files that
     it reads and imports."""
     code = arm_code_hash(study, arm)
-    inputs = sorted({**study.trainer.inputs, **study.trainer.imports}.items())
+    loop = study.trainer.loop
+    inputs = sorted({**loop.inputs, **loop.imported_trees}.items())
     return sha256_json([code, inputs] if inputs else code)
 
 

@@ -41,7 +41,8 @@ class Draft(ABC):
         return (self.study,)
 
     def after_preflight(self) -> Draft:
-        """The draft with what its preflight found."""
+        """The draft with what its preflight found, with which a study may begin. A repeated
+        preflight costs nothing."""
         return replace(self, study=replace(self.study, trainer=self.preflight()))
 
     @abstractmethod

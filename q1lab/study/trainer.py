@@ -13,6 +13,7 @@ from q1lab.ground.json_records import stored_as
 from q1lab.ground.json_rules import max_chars, max_items, one_of, whole_number
 from q1lab.judgment.metric import Metric
 from q1lab.judgment.subject import Description, TunedValue
+from q1lab.study.command_arms import NO_COMMAND, CommandSpec
 from q1lab.study.engine_choice import EngineChoice
 from q1lab.study.part_registry import StudyPart
 
@@ -68,6 +69,8 @@ class Trainer(StudyPart, ABC):
     later_versions: Lines = field(default=(), metadata=stored_as("trainers"))
     """Versions of the trainer's code that later runs trained with."""
     wandb: Annotated[str, one_of("disabled", "offline", "online")] = "disabled"
+    loop: CommandSpec = NO_COMMAND
+    """The person's own command; with nothing in it where another program trains."""
     engine: EngineChoice | None = None
     """The engine; None for this machine."""
     seed_shift: Annotated[
@@ -137,30 +140,12 @@ class Trainer(StudyPart, ABC):
 
     # ── what makes two studies, or two runs, the same
 
-    @property
-    def inputs(self) -> Mapping[str, str]:
-        """The files that a person's command reads, with their SHA-256 (empty where it is not
-        known); no file where q1lab's own loop trains."""
-        return {}
-
-    @property
-    def imports(self) -> Mapping[str, str]:
-        """The files that a person's own program imports, with the hashes of their syntax trees;
-        empty where they are not known."""
-        return {}
-
     def changed_code(self) -> list[str]:
-        """The files of ``imports`` that are others now than when the study was planned."""
-        return []
+        """The imports of the command that are others now than when the study was planned."""
+        from q1lab.study import imported_code
 
-    @property
-    def command(self) -> str:
-        """A person's own command, as it was typed; empty where q1lab's own loop trains."""
-        return ""
-
-    def arguments(self, variant: str) -> str:
-        """The arguments that a person's own command has for an arm; empty without one."""
-        return ""
+        there = Path(self.loop.folder).is_dir()  # else nothing is known of its files
+        return imported_code.changed_imports(self.loop.folder, self.loop.imports) if there else []
 
     @property
     def repeat_tolerance(self) -> float | None:
@@ -197,10 +182,6 @@ class Trainer(StudyPart, ABC):
         """A note on the way in which the runs of a new study will be compared; empty where it is as
         always."""
         return ""
-
-    def reading_metric(self, corrections: Mapping[str, str]) -> Self:
-        """The trainer with its command's metric read otherwise; as it is for any other trainer."""
-        return self
 
     # ── asking for it, once and again
 
@@ -265,24 +246,9 @@ class Trainer(StudyPart, ABC):
         return "a run that is under way begins again when the study goes on"
 
     @property
-    def may_show_no_number(self) -> bool:
-        """True if nothing has proved that its program shows the metric: then the first run has to,
-        before another one trains."""
-        return False
-
-    @property
     def has_model_files(self) -> bool:
         """True if the study's folder holds a model file for each arm."""
         return True
-
-    @property
-    def start_folder(self) -> str:
-        """The learner's folder that the training starts in; empty where it needs none."""
-        return ""
-
-    def with_start_folder(self, folder: Path) -> Self:
-        """The trainer as it starts in another folder."""
-        return self
 
     def with_iters(self, iters: int) -> Self:
         """The trainer with only the first iters of each run."""

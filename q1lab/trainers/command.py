@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -11,8 +11,7 @@ from q1lab.ground import json_records
 from q1lab.ground.files import absolute_path, printable
 from q1lab.judgment.metric import Metric
 from q1lab.judgment.subject import Description
-from q1lab.study import imported_code
-from q1lab.study.command_arms import CommandSpec, displayed_command, with_reading
+from q1lab.study.command_arms import CommandSpec, displayed_command
 from q1lab.study.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ class Command(Trainer):
     kind: ClassVar[str] = "command"
     preflight_subject: ClassVar[str] = "the command"
 
-    loop: CommandSpec
+    loop: CommandSpec = field()
 
     @classmethod
     def load(cls, record: Mapping[str, Any]) -> Self:
@@ -61,25 +60,6 @@ class Command(Trainer):
     @property
     def repeated_numbers(self) -> frozenset[str]:
         return frozenset({self.metric.key("final")})
-
-    @property
-    def inputs(self) -> Mapping[str, str]:
-        return self.loop.inputs
-
-    @property
-    def imports(self) -> Mapping[str, str]:
-        return {name: hashes.split()[-1] for name, hashes in self.loop.imports.items()}
-
-    def changed_code(self) -> list[str]:
-        there = Path(self.loop.folder).is_dir()  # else nothing is known of its files
-        return imported_code.changed_imports(self.loop.folder, self.loop.imports) if there else []
-
-    @property
-    def command(self) -> str:
-        return self.loop.run
-
-    def arguments(self, variant: str) -> str:
-        return self.loop.args.get(variant, "")
 
     @property
     def repeat_tolerance(self) -> float | None:
@@ -118,9 +98,10 @@ class Command(Trainer):
 
     def request_for_kept(self, kept_study: KeptStudy, options: Mapping[str, Any]) -> Request:
         root = kept_study.folder.absolute().parent.parent
-        trainer = self.with_start_folder(absolute_path(str(root / self.loop.folder)))
+        folder = str(absolute_path(str(root / self.loop.folder)))
         options = {name: value for name, value in options.items() if name != "data"}
-        return replace(trainer.request(kept_study.study), **options)
+        loop = replace(self.loop, folder=folder)
+        return replace(self.request(kept_study.study), loop=loop, **options)
 
     def describe(self, study: Study) -> Description:
         step_text = {"last": "at its last step", "best": f"at its best step ({self.metric.better})"}
@@ -187,13 +168,6 @@ class Command(Trainer):
             "of both arms"
         )
 
-    def reading_metric(self, corrections: Mapping[str, str]) -> Self:
-        return replace(self, loop=with_reading(self.loop, corrections))
-
-    @property
-    def may_show_no_number(self) -> bool:
-        return not self.loop.reads
-
     @property
     def when_stopped(self) -> str:
         return "each run keeps its folder" if self.loop.resume else super().when_stopped
@@ -201,13 +175,6 @@ class Command(Trainer):
     @property
     def has_model_files(self) -> bool:
         return False
-
-    @property
-    def start_folder(self) -> str:
-        return self.loop.folder
-
-    def with_start_folder(self, folder: Path) -> Self:
-        return replace(self, loop=replace(self.loop, folder=str(folder)))
 
     def for_publication(self, root: Path) -> Self:
         folder = Path(self.loop.folder)

@@ -169,13 +169,13 @@ def spread_for(store: Store, study: Study, newest_first: Iterable[Study]) -> Spr
     one that ships for q1lab's own loop. An arm of a command may have any name."""
     name, program = study.variant.removesuffix("*"), _program(study)
     alike = (other for other in newest_first if _program(other) == program)
-    if study.trainer.command:
+    if study.trainer.loop.run:
         return own_spread(store, name, study.trainer.recipe, alike)
     return known_spread(store, name, study.trainer.recipe, alike, study.data.name)
 
 
 def _program(study: Study) -> tuple[object, ...]:
-    return study.trainer.command, study.trainer.start_folder, study.metric
+    return study.trainer.loop.run, study.trainer.loop.folder, study.metric
 
 
 def detectable_sentence(study: Study, spread: Spread) -> str:

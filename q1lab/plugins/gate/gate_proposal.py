@@ -35,7 +35,6 @@ from q1lab.study.design import TypedSeeds
 from q1lab.study.events import final_loss
 from q1lab.study.run_states import ENDED
 from q1lab.study.studies import ARMS, Study, run_name
-from q1lab.trainers.command import Command
 
 SEEDS = 10**9
 """Seeds are drawn below this number."""
@@ -203,12 +202,12 @@ class _Proposal:
 
     def _draft(self, request: GateRequest) -> CommandDraft:
         loop, name = request.loop, request.arm
-        first = _loop_of(self.budget.proposals[0]) if self.budget.proposals else None
+        first = self.budget.proposals[0].trainer.loop if self.budget.proposals else None
         kept_study = self.budget.baseline
         base, _ = loop.arms
         if kept_study is not None:
             base = kept_study.variant
-            base_args = _loop_of(kept_study).args[base]
+            base_args = kept_study.trainer.loop.args[base]
             loop = replace(loop, args={base: base_args, name: loop.args[name]})
         if name == base:
             raise Problem(f"{name} is the baseline of budget {self.budget.name} now")
@@ -233,7 +232,7 @@ class _Proposal:
         proposal = self.budget.baseline or next(iter(self.budget.proposals), None)
         if proposal is None:
             return
-        recorded_loop = _loop_of(proposal)
+        recorded_loop = proposal.trainer.loop
         recorded_args = recorded_loop.args[base if self.budget.baseline else proposal.baseline]
         if shlex.split(recorded_args) != shlex.split(loop.args[base]):
             raise Problem(
@@ -403,7 +402,7 @@ class _Proposal:
             "runs": self.trained,
             "looks": {"used": budget.looks, "of": budget.rules.looks},
             "baseline": baseline,
-            "baseline_args": _loop_of(budget.baseline or self.study).args[baseline],
+            "baseline_args": (budget.baseline or self.study).trainer.loop.args[baseline],
             **facts,
         }
         return GateOutcome(code, words, all_facts)
@@ -417,12 +416,6 @@ def _number(study: Study) -> int:
 def _gate_of(study: Study) -> Gate:
     assert isinstance(study.design, Gate)
     return study.design
-
-
-def _loop_of(study: Study) -> CommandSpec:
-    """The command that a proposal trains with."""
-    assert isinstance(study.trainer, Command)
-    return study.trainer.loop
 
 
 def json_line(outcome: GateOutcome) -> str:

@@ -97,8 +97,8 @@ class Retraining:
         data, trainer = self.study.data, self.study.trainer
         if why := trainer.why_not_retrainable():
             return why
-        if trainer.start_folder and self.start is None:
-            folder = printable(trainer.start_folder)[:200]
+        if trainer.loop.folder and self.start is None:
+            folder = printable(trainer.loop.folder)[:200]
             return f"its command starts in {folder}, outside its repository"
         if not self.study.model_files:
             return ""
@@ -117,13 +117,13 @@ class Retraining:
         """The folder in which the study's command starts: a folder of the repository that keeps the
         study, or the current folder for an archive, which has none of the command's files. None for
         a folder outside, and for a trainer that needs no folder of the learner's."""
-        if not self.study.trainer.start_folder:
+        if not self.study.trainer.loop.folder:
             return None
         if self.folder is None:
             return Path.cwd()
         folder = self.folder.resolve()
         root = folder.parent.parent if folder.parent.name == kept_folder.STUDIES_FOLDER else folder
-        start = (root / self.study.trainer.start_folder).resolve()
+        start = (root / self.study.trainer.loop.folder).resolve()
         return start if start.is_relative_to(root) else None
 
     def displayed_commands(self, runs: Sequence[Run]) -> str:
@@ -158,7 +158,7 @@ class Retraining:
         if iters is not None:
             trainer = trainer.with_iters(iters)
         if self.start is not None:
-            trainer = trainer.with_start_folder(self.start)
+            trainer = replace(trainer, loop=replace(trainer.loop, folder=str(self.start)))
         retrained_study = replace(
             study, id=name, data=data, trainer=trainer, design=study.design.whole()
         )
