@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 
 from q1lab.ground.errors import Problem
 from q1lab.ground.json_records import stored_as
-from q1lab.judgment.subject import PairPlan
+from q1lab.judgment.subject import Headline, PairPlan
 from q1lab.study import seed_range
 from q1lab.study.design import Count, Design, TypedSeeds
 
@@ -109,7 +109,7 @@ class Range(Design):
         return TypedSeeds(cls, tuple(range(most)), first, to_the_end=match[1] is not None, side="")
 
     @classmethod
-    def check_headline(cls, typed: TypedSeeds, headline: str) -> None:
+    def check_headline(cls, typed: TypedSeeds, headline: Headline) -> None:
         if headline != "paired":
             raise Problem(
                 f"--seeds {typed.fewest}..{len(typed.seeds)}: the levels of a range hold for the "
@@ -123,7 +123,7 @@ class Range(Design):
         cls,
         typed: TypedSeeds,
         seeds: tuple[int, ...],
-        headline: str,
+        headline: Headline,
         may_spend: Callable[[], float],
     ) -> Self:
         """The level is fixed here, before the first run: a question that was looked at before pays

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from q1lab.ground.text_formats import DASH, MINUS, decimals_of, signed, unsigned
-from q1lab.judgment.intervals import ALPHA, Headline, Interval
+from q1lab.judgment.intervals import ALPHA, Interval
+from q1lab.judgment.subject import Headline
 
 
 class MeasuredDifference(Protocol):

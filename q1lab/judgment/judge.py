@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from q1lab.judgment import intervals
-from q1lab.judgment.intervals import ALPHA, Analysis, Headline, Interval, Reason
+from q1lab.judgment.intervals import ALPHA, Analysis, Interval, Reason
 from q1lab.judgment.metric import VAL_LOSS, Metric
 from q1lab.judgment.notes import Note, Unpaired, number_notes
 from q1lab.judgment.records import ArmResult, Floor, Judgment, QuestionCost
-from q1lab.judgment.subject import ARMS, Subject
+from q1lab.judgment.subject import ARMS, Headline, Subject
 
 Values = Mapping[int, float | None]
 """The final value of each run, by seed; None for one that diverged."""

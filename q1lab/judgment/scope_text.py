@@ -126,23 +126,20 @@ def scope_sentence(c: Judgment) -> str:
 
 def _scope_of_runs(c: Judgment) -> str:
     subject, trained = c.subject, iters_text(c)
-    config = subject.settings
+    config, made, tuned = subject.settings, subject.description, subject.description.tuned
     parts = []
-    if c.subject.description.trains:
-        parts.append(c.subject.description.trains)
+    if made.trains:
+        parts.append(made.trains)
     elif c.subject.data_name:
         sha = f" (sha256 {c.subject.data_sha256[:8]})" if c.subject.data_sha256 else ""
         parts.append(f"{printable(c.subject.data_name)}{sha}")
     parts += [part for part in (sizes_text(c), _training_text(c)) if part]
-    if subject.shared_at_start is not None:
-        parts.append(
-            f"{percent_text(subject.shared_at_start)} of the baseline's weights shared at the start"
-        )
-    if subject.tuned is not None:
-        parts.append(tuned_text(subject.tuned, dict(zip(ARMS, arm_names(c), strict=True))))
-    if config.get("learning_rate") and (
-        subject.tuned is None or subject.tuned.key != "learning_rate"
-    ):
+    if made.shared_at_start is not None:
+        shared = percent_text(made.shared_at_start)
+        parts.append(f"{shared} of the baseline's weights shared at the start")
+    if tuned is not None:
+        parts.append(tuned_text(tuned, dict(zip(ARMS, arm_names(c), strict=True))))
+    if config.get("learning_rate") and (tuned is None or tuned.key != "learning_rate"):
         parts.append(f"learning rate {config['learning_rate']:g} (not tuned for either arm)")
     if config.get("dropout") is not None:
         parts.append(f"dropout {config['dropout']:g}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from q1lab.ground.json_rules import max_chars, max_items
 from q1lab.judgment.metric import Metric
@@ -20,23 +20,8 @@ SWEEP = "sweep"
 MOST_MEMBERS = 24
 """Members of one series."""
 
+Headline = Literal["paired", "welch"]
 Sentence = Annotated[str, max_chars(10_000)]
-
-
-@dataclass(frozen=True)
-class Description:
-    """Sentences and phrases for people, none of them markup."""
-
-    within: Sentence
-    """The scope of a verdict: ``at this size and budget``."""
-    measured: Sentence
-    """The shared part of a pair's runs, and the metric of each, in sentences."""
-    pair_shares: Sentence
-    """The common ground of a pair's two runs: they ``share their seed …``."""
-    trains: Sentence = ""
-    """The program that trains, for the scope, if it is not a model file on the study's text."""
-    cautions: Annotated[tuple[Sentence, ...], max_items(20)] = ()
-    """Cautions for readers about how the runs were made."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +40,26 @@ class TunedValue:
     def __post_init__(self) -> None:
         if set(self.chosen) != set(ARMS) or not self.values:
             raise ValueError("is damaged")
+
+
+@dataclass(frozen=True)
+class Description:
+    """A description of the runs for people: sentences and phrases, none of them markup."""
+
+    within: Sentence
+    """The scope of a verdict: ``at this size and budget``."""
+    measured: Sentence
+    """The shared part of a pair's runs, and the metric of each, in sentences."""
+    pair_shares: Sentence
+    """The common ground of a pair's two runs: they ``share their seed …``."""
+    trains: Sentence = ""
+    """The program that trains, for the scope, if it is not a model file on the study's text."""
+    cautions: Annotated[tuple[Sentence, ...], max_items(20)] = ()
+    """Cautions for readers about how the runs were made."""
+    shared_at_start: float | None = None
+    """The share of the baseline's weights that both arms start from."""
+    tuned: TunedValue | None = None
+    """The hyperparameter that each arm chose for itself before the study."""
 
 
 @dataclass(frozen=True)
@@ -184,9 +189,6 @@ class Subject:
     preset: str = ""
     number_format: str = ""
     device: str = ""
-    shared_at_start: float | None = None
-    """The share of the baseline's weights that both arms start from."""
-    tuned: TunedValue | None = None
     run_command: str = ""
     """The command that goes on with the study."""
     whole_range_command: str = ""

@@ -72,7 +72,7 @@ def check_declaration(line: Declaration) -> None:
 
 def declaration_of(study: Study) -> dict[str, Any]:
     """The fields of a study that a line of the journal shows."""
-    series = study.origin.series
+    series, elsewhere = study.origin.series, study.design.alpha_elsewhere
     return {
         "study": declared_name(study.id, study.created),
         "seeds": [list(batch) for batch in study.design.batches],
@@ -85,10 +85,8 @@ def declaration_of(study: Study) -> dict[str, Any]:
             "matters": study.smallest_that_matters,
         },
         "series": series and [sha256_json(series.id), series.alpha, len(series.members)],
-        "asks": study.counts_as_asking
-        and study.origin.has_declaration
-        and study.design.alpha_elsewhere is None,
-        "spends": study.design.alpha_elsewhere or 0.0,
+        "asks": study.counts_as_asking and study.origin.has_declaration and elsewhere is None,
+        "spends": elsewhere or 0.0,
         "named": _has_named_seeds(study),
         "question": question_hash(study),
         "arms": {arm: arm_fingerprint(study, arm) for arm in ARMS},
@@ -100,8 +98,8 @@ def _has_named_seeds(study: Study) -> bool:
     """True if a person may have chosen the seeds: unknown ones, those of a design that
     another rule decides, and those of a baseline against itself are never picked. (Of drawn ones no
     run had used any.)"""
-    judged = study.design.plan().has_seeds and study.design.decided_elsewhere is None
-    return judged and not study.is_floor
+    design = study.design
+    return design.plan().has_seeds and not (design.decided_elsewhere or study.is_floor)
 
 
 def _plan_hash(study: Study) -> str:

@@ -24,16 +24,13 @@ class EarlyStopping:
     def over_before_plan(self) -> int | None:
         """The number of pairs after which the study is over, if it is over before its last one;
         None while it has to go on, and when it ends with its plan."""
-        if not self.study.design.is_sequential:
-            return None
         self._add_ended_pairs()
         end = self.study.design.over_after(self.pairs, self.study.smallest_that_matters)
         return end if end is not None and end < len(self.study.seeds) else None
 
     def trainable_seeds(self) -> tuple[int, ...]:
         """The seeds that may train before the next look."""
-        if self.study.design.is_sequential:
-            self._add_ended_pairs()
+        self._add_ended_pairs()
         return self.study.design.trainable_seeds(
             self.pairs, self.study.smallest_that_matters, max(1, self.study.trainer.jobs // 2)
         )

@@ -140,7 +140,7 @@ def choose_engine(
     kind, _, address = text.partition("=")
     if text in table_by_name:
         table = {key: value for key, value in table_by_name[text].items() if key != "presets"}
-        kinds = [key for key in table if engine_kind(key) is not None]
+        kinds = [key for key in table if engine_kind(key)]
         if len(kinds) != 1:
             raise Problem(f"config.toml: [engine.{text}] needs one of {engine_settings()}")
         kind, value = kinds[0], table.pop(kinds[0])
@@ -168,8 +168,7 @@ def _parse_options(typed: Iterable[str]) -> dict[str, str]:
 
 def load_engine(choice: EngineChoice | None) -> Engine:
     """Make the engine. Problem if it isn't here, or refuses this address or these options."""
-    if choice is None:
-        choice = EngineChoice(LOCAL, LOCAL)
+    choice = choice or EngineChoice(LOCAL, LOCAL)
     kind = engine_kind(choice.kind)
     if kind is None:
         raise Problem(

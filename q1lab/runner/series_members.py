@@ -24,7 +24,7 @@ def load_members(series_id: str) -> dict[int, Study]:
 def new_series_id(stem: str, taken_names: Iterable[str]) -> str:
     """The next free ``sweep-N``, past ``taken_names`` and past studies of that name."""
     on_disk = studies.load_each(studies.ids())[0]
-    series_ids = (study.origin.series.id for study in on_disk if study.origin.series is not None)
+    series_ids = (study.origin.series.id for study in on_disk if study.origin.series)
     return f"{stem}-{studies.next_number(stem, [*studies.ids(), *series_ids, *taken_names])}"
 
 
@@ -52,11 +52,9 @@ def start_member(member: Study) -> bool:
     """Copy the runs that are finished elsewhere and train the rest; False if nothing was left to
     train."""
     series = member.origin.series
-    fresh = series is not None and series.fresh
-    # newest first, as those on disk
-    others = (
-        reversed(load_members(series.id).values()) if series and fresh else studies.StudiesOnDisk()
-    )
+    others: Iterable[Study] = studies.StudiesOnDisk()
+    if series and series.fresh:  # newest first, as those on disk
+        others = reversed(load_members(series.id).values())
     finished_runs.copy_runs(member, finished_runs.find_copies(member, others))
     if not has_runs_left(member):
         return False

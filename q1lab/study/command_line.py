@@ -26,14 +26,14 @@ from q1lab.ground.options import (
     option,
     options_of,
 )
-from q1lab.judgment.subject import TunedValue
+from q1lab.judgment.subject import Headline, TunedValue
 from q1lab.study import engine_choice, engine_state, part_registry, presets
 from q1lab.study.command_arms import CommandSpec
 from q1lab.study.design import TypedSeeds
 from q1lab.study.engine_choice import EngineChoice, engine_usages, option_examples
 from q1lab.study.studies import Study
 
-DEFAULT_HEADLINE = "paired"
+DEFAULT_HEADLINE: Headline = "paired"
 """The interval that decides unless a study declares the other. Chosen from measured pair
 correlations: docs/pairing.md."""
 
@@ -124,7 +124,7 @@ class Request:
         label="at once",
         hint="one per core or GPU",
     )
-    headline: str = field(
+    headline: Headline = field(
         default=DEFAULT_HEADLINE,
         metadata=declare(
             "The interval that decides, declared before the first run. Default: paired; for a "
@@ -261,7 +261,7 @@ def request_from_options(
     *,
     max_iters: int | None = None,
     overrides: tuple[str, ...] = (),
-    headline: str | None = None,
+    headline: Headline | None = None,
     loop: CommandSpec | None = None,
     **options: Any,
 ) -> Request:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar, Self
 
 from q1lab.ground.json_records import stored_as
-from q1lab.ground.json_rules import max_chars, one_of, whole_number
-from q1lab.judgment.subject import DecidedElsewhere, PairPlan
+from q1lab.ground.json_rules import max_chars, whole_number
+from q1lab.judgment.subject import DecidedElsewhere, Headline, PairPlan
 from q1lab.study.part_registry import StudyPart
 
 MOST_SEEDS = 10_000
@@ -65,7 +65,7 @@ class Design(StudyPart, ABC):
     batches: Annotated[tuple[tuple[Count, ...], ...], _batches] = field(metadata=stored_as("looks"))
     """The seeds in the order in which they were declared: one batch means that n was fixed before
     the first run."""
-    headline: Annotated[str, one_of("paired", "welch")]
+    headline: Headline
     """The interval that decides."""
     fresh_seeds: Annotated[int, whole_number(0, 1001)] = 0
     """The number of seeds that were drawn unused; 0: the seeds were named or counted."""
@@ -196,7 +196,7 @@ class Design(StudyPart, ABC):
         cls,
         typed: TypedSeeds,
         seeds: tuple[int, ...],
-        headline: str,
+        headline: Headline,
         may_spend: Callable[[], float],
     ) -> Self:
         """Declare the design over these seeds. ``may_spend`` returns the chance of a false claim
@@ -204,7 +204,7 @@ class Design(StudyPart, ABC):
         return cls(batches=(seeds,), headline=headline, fresh_seeds=typed.fresh)
 
     @classmethod
-    def check_headline(cls, typed: TypedSeeds, headline: str) -> None:
+    def check_headline(cls, typed: TypedSeeds, headline: Headline) -> None:
         """Raise a Problem if the design can't be judged by this interval."""
 
     def declared_rule(self) -> list[Any] | None:

@@ -76,7 +76,7 @@ def verdict_after(study: Study, ends: RunEnds, pairs: int, level: float) -> str:
     return intervals.verdict_alone(
         base,
         modified,
-        headline="welch" if study.design.headline == "welch" else "paired",
+        headline=study.design.headline,
         alpha=study.design.level or level,
         delta=study.smallest_that_matters,
         one_sided=study.design.plan().one_sided,

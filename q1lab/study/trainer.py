@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 from q1lab.ground.json_records import stored_as
 from q1lab.ground.json_rules import max_chars, max_items, one_of, whole_number
 from q1lab.judgment.metric import Metric
-from q1lab.judgment.subject import Description, TunedValue
+from q1lab.judgment.subject import Description
 from q1lab.study.command_arms import NO_COMMAND, CommandSpec
 from q1lab.study.engine_choice import EngineChoice
 from q1lab.study.part_registry import StudyPart
@@ -115,16 +115,6 @@ class Trainer(StudyPart, ABC):
         """``fp32``, ``bf16`` …; empty where it is not known."""
         return ""
 
-    @property
-    def tuned(self) -> TunedValue | None:
-        """The hyperparameter that each arm chose for itself before the study."""
-        return None
-
-    @property
-    def shared_at_start(self) -> float | None:
-        """The share of the weights that both arms start with, where that is known."""
-        return None
-
     def notes(self) -> Iterator[Note]:
         """Notes of a verdict on how the learner's files were checked."""
         yield from ()
@@ -152,12 +142,6 @@ class Trainer(StudyPart, ABC):
         """The relative distance within which a run that is trained again has the same numbers: 0
         for the same to the last bit, None where that is not known."""
         return 0.0
-
-    @property
-    def repeat_caveat(self) -> str:
-        """The reason why a run that differs when it is trained again proves nothing; empty if it
-        does."""
-        return ""
 
     def why_not_retrainable(self) -> str:
         """The reason why no run can be trained again to check it; empty if it can."""

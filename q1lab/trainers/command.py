@@ -65,10 +65,6 @@ class Command(Trainer):
     def repeat_tolerance(self) -> float | None:
         return {"bit": 0.0, "1e-4": 1e-4}.get(self.loop.repeats)
 
-    @property
-    def repeat_caveat(self) -> str:
-        return "" if self.loop.repeats else "no short run showed whether its command repeats"
-
     def why_not_retrainable(self) -> str:
         if self.loop.repeats == "no":
             return "its command does not give the same numbers twice"

@@ -187,6 +187,8 @@ class OwnLoop(Trainer):
                 f"iter, over the whole validation set; {self.metric.direction}."
             ),
             pair_shares="share their seed, and with it the batches and what both start from",
+            shared_at_start=self.shared_at_start,
+            tuned=self.tuned,
         )
 
     def conditions(self, study: Study) -> str:

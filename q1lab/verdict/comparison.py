@@ -100,8 +100,6 @@ def subject_of(study: Study, analysis: Analysis | None = None) -> Subject:
         preset=trainer.recipe,
         number_format=trainer.number_format,
         device=trainer.device,
-        shared_at_start=trainer.shared_at_start,
-        tuned=trainer.tuned,
         run_command=f"q1lab run {study.id}",
         whole_range_command=whole_range,
         stopped_for_futility=design.stopped_for_futility(
@@ -160,7 +158,7 @@ def build_comparison(
         _values(rows, "baseline"),
         _values(rows, "modified"),
         metric=study.metric,
-        headline="welch" if study.design.headline == "welch" else "paired",
+        headline=study.design.headline,
         level=level,
         delta=delta,
         complete=complete,
@@ -354,7 +352,7 @@ def _differing(
     """The conditions that the runs differ in besides the modification: condition → value → runs."""
     named = [(_title(study, row), starts.get(row["id"], {})) for row in rows]
     differ = conditions.differing(named, CONDITIONS)
-    if (chosen := study.trainer.tuned) is not None and not _began_with_other_rate(
+    if (chosen := study.description.tuned) is not None and not _began_with_other_rate(
         study, rows, starts
     ):
         differ.pop(chosen.key, None)

@@ -12,8 +12,9 @@ from typing import ClassVar
 from q1lab.ground import plugin_finder
 from q1lab.index.store import Stamp, Store
 from q1lab.index.stored_results import list_results
-from q1lab.judgment.intervals import Headline, Interval
+from q1lab.judgment.intervals import Interval
 from q1lab.judgment.metric import VAL_LOSS, Metric
+from q1lab.judgment.subject import Headline
 
 CANNOT_BE_READ = "can't be read"
 """Heading of the studies whose plan is damaged."""

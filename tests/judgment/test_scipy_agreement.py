@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from q1lab.judgment.intervals import Headline, analyze, pair_correlation
+from q1lab.judgment.intervals import analyze, pair_correlation
+from q1lab.judgment.subject import Headline
 
 
 def arms(n: int) -> tuple[dict[int, float], dict[int, float]]:

@@ -498,8 +498,8 @@ def _check_training(
             return
         agreement = retraining.compare_run(run, retrained, record_by_run)
         words = f"{run.name}: {agreement.words}"
-        if agreement.reason and (doubt := retraining.study.trainer.repeat_caveat):
-            report.unchecked.append(f"{words}; {doubt}")
+        if agreement.reason and retraining.study.trainer.repeat_tolerance is None:
+            report.unchecked.append(f"{words}; no short run showed whether its command repeats")
             return
         report.trained.append(run.name)
         if not agreement.to_the_end:
