@@ -14,13 +14,13 @@ from textual.pilot import Pilot
 from q1lab.index.store import Store
 from q1lab.tui.app import Q1Lab
 from q1lab.tui.screens.answer import AnswerScreen
-from q1lab.tui.widgets.page_blocks import ActionPiece, StepPiece, began
+from q1lab.tui.widgets.page_blocks import ActionPiece, FoldPiece, StepPiece, began
 from q1lab.tui.widgets.page_reader import PageReader
 from q1lab.tui.widgets.part_line import PartLine
 from q1lab.tui.widgets.week_tree import BAR_CELLS, minutes_words, steps_bar
 from q1lab.week import progress
 from q1lab.week.progress import StepCount
-from q1lab.week.syllabus import Text, Week
+from q1lab.week.syllabus import Step, Text, Week
 from tests.kit import small_weeks
 from tests.kit.lab_home import words
 from tests.kit.tui_home import running, settled, until
@@ -148,7 +148,8 @@ async def test_enter_reads_on_does_the_step_and_goes_on() -> None:
                 await settled(pilot)
                 assert reader.step is not None
                 asked.append(reader.step.id)
-                await pilot.press("space")
+                if "⏎ tick" not in foot(app):  # what a command would have shown
+                    await pilot.press("space")
         required = [step.id for step in app.week.find_part("a3")[1].steps if not step.optional]  # type: ignore[index]
         assert [step for step in required if not app.snapshot.progress.of(step).done] == []
         assert asked == [step for step in required if step in asked]
@@ -199,6 +200,73 @@ async def test_from_the_row_that_changed_the_page_s_words_enter_goes_on() -> Non
         assert reader.goes_on
         assert reader.piece is not None
         assert reader.piece.enter == "go on"
+
+
+async def test_what_a_row_was_started_for_is_ticked_by_enter_where_a_hand_ticks_it() -> None:
+    """Enter does it, then ticks it: no command runs twice, and the last key is no other one."""
+    async with running(size=(80, 24)) as (app, pilot):
+        reader = await to(pilot, "b3", "b3-hand")  # one row, which takes a file
+        piece = reader.piece
+        await pilot.press("enter")
+        await until(pilot, lambda: len(app.screen_stack) > 1)
+        await pilot.press("escape")
+        await until(pilot, lambda: "⏎ tick: work out" in foot(app))
+        await until(pilot, lambda: "q1lab take" not in words(app).splitlines()[-2])
+        await pilot.press("enter")
+        await until(pilot, lambda: app.snapshot.progress.of("b3-hand").done)
+        assert reader.piece is piece
+        reader = await to(pilot, "b2", "b2-wandb")  # several rows: the one that was chosen
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(reader.piece, ActionPiece))
+        reader.start()
+        await until(pilot, lambda: "⏎ tick: look at the six" in foot(app).lower())
+        await pilot.press("enter")
+        await until(pilot, lambda: app.snapshot.progress.of("b2-wandb").done)
+        await until(pilot, lambda: "⏎ go on" in foot(app) or "⏎ read on" in foot(app))
+
+
+async def test_the_cursor_stays_on_the_step_that_u_finds_when_another_folds() -> None:
+    """The step that u leaves folds to a line: the text below gets shorter, and moves."""
+    async with running(size=(80, 24)) as (app, pilot):
+        others = [step for step in steps_of(app, "a1") if step != "a1-passage"]
+    async with running(done(*others), size=(80, 24)) as (app, pilot):
+        reader = await to(pilot, "a1", others[-1])
+        next(p for p in reader.pieces if isinstance(p, FoldPiece) and not p.wants).toggle()
+        await settled(pilot)
+        await pilot.press("end", "k")
+        await until(pilot, lambda: reader.step is not None and reader.step.id == others[-1])
+        await pilot.press("u")
+        await settled(pilot)
+        await until(pilot, lambda: reader.on_screen)
+        assert reader.step is not None
+        assert reader.step.id == "a1-passage"
+
+
+async def test_j_and_k_start_from_the_text_on_screen() -> None:
+    """Whatever is out of sight: a page that was read before opens at its top, the cursor below."""
+    async with running(size=(80, 24)) as (app, pilot):
+        steps = steps_of(app, "a1")
+    async with running(done(*steps), size=(80, 24)) as (app, pilot):
+        reader = await to(pilot, "a1")
+        await pilot.press("n", "p")
+        await settled(pilot)
+        assert not reader.on_screen
+        top = reader.scroll_y
+        await pilot.press("k")
+        await settled(pilot)
+        assert reader.scroll_y <= top
+        await pilot.press("j")
+        await until(pilot, lambda: reader.on_screen)
+        assert reader.piece is reader.stops[0]
+
+
+def test_an_answer_keeps_its_lines_and_names_the_key_that_shows_it() -> None:
+    step = Step("a1-x", "write", "Sketch", "", (), "a.md", 1)
+    answer = "q (B, T, H, D)\n  k (B, T, H, D)\n\n" + "one more line\n" * 4
+    piece = StepPiece(step, progress.StepState(True, answer))
+    shown = [str(line).strip() for line in piece.lines(74)]
+    assert shown[1:3] == ["yours: q (B, T, H, D)", "k (B, T, H, D)"]
+    assert shown[-1] == "… 22 words in all; e shows them"
 
 
 async def test_enter_twice_does_a_step_once() -> None:

@@ -159,14 +159,13 @@ class WeekScreen(MainScreen):
         return self.reader.step
 
     def action_move(self, by: int) -> None:
-        """Move the cursor to the next or previous block; if it is out of sight, scroll to it
-        first."""
-        if not self.reader.scroll_to_cursor():
+        """Move the cursor to the next or previous block; from out of sight, to the nearest one."""
+        if not self.reader.scroll_to_cursor(by):
             self.reader.move(by)
 
     def action_tick(self) -> None:
         step = self.reader.current
-        if self.reader.scroll_to_cursor():
+        if self.reader.scroll_to_cursor(1):
             return
         if isinstance(step, Step):
             self._turn(step)
@@ -198,6 +197,8 @@ class WeekScreen(MainScreen):
             self._name_enter()
         elif self.reader.folded:
             self.reader.unfold_run()
+        elif piece is not None and piece.then == "tick" and self.step is not None:
+            self._turn(self.step)
         elif isinstance(row, Action):
             self.reader.start()
             step_actions.start_action(self.q1, row, self.step)
@@ -205,6 +206,7 @@ class WeekScreen(MainScreen):
             if len(row.actions) > 1:  # the learner chooses one
                 self.reader.move(1)
             elif row.actions:
+                self.reader.start()
                 step_actions.start_action(self.q1, row.actions[0], row)
             else:
                 self._turn(row)

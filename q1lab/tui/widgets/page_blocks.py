@@ -43,6 +43,8 @@ class Piece(Widget):
             self.piece = piece
             self.chain = chain
 
+    then = ""
+    """Enter's effect now that the row was started: ``tick`` or ``go on``; "" if it was not."""
     _laid_out: tuple[int, list[Content]] | None = None
 
     @property
@@ -227,6 +229,8 @@ class StepPiece(Piece):
             return "go on"
         if kind.form:
             return kind.enter
+        if self.then:
+            return self.then
         if step.ticking_form is not None:
             return "fill in"
         if step.actions:
@@ -254,10 +258,9 @@ class StepPiece(Piece):
 
     @property
     def command(self) -> str:
-        starts = not (self.step.behavior.form or self.step.ticking_form or self.record.done)
-        return (
-            text_of_action(self.step.actions[0]) if starts and len(self.step.actions) == 1 else ""
-        )
+        step = self.step
+        starts = not (step.behavior.form or step.ticking_form or self.record.done or self.then)
+        return text_of_action(step.actions[0]) if starts and len(step.actions) == 1 else ""
 
     def lines(self, width: int) -> Sequence[Content]:
         if self.run:
@@ -299,11 +302,12 @@ class StepPiece(Piece):
         answer = (self.record.answer or "").strip()
         if not answer or self.step.behavior.chooses:
             return [Content.assemble(("yours: ", "$success"), answer)] if answer else []
-        words = Content.assemble(("yours: ", "$success"), " ".join(printable(answer).split()))
+        rows = filter(None, (" ".join(row.split()) for row in printable(answer).splitlines()))
+        words = Content.assemble(("yours: ", "$success"), "\n".join(rows))
         lines = markdown_layout.wrap_content(words, width - INDENT - 1)
         if len(lines) <= ANSWER_LINES:
             return lines
-        more = f"… {len(answer.split())} words in all; Enter shows them"
+        more = f"… {len(answer.split())} words in all; e shows them"
         return [*lines[: ANSWER_LINES - 1], Content.styled(more, "$muted")]
 
 
@@ -311,26 +315,19 @@ class ActionPiece(Piece):
     def __init__(self, action: Action) -> None:
         super().__init__()
         self.action = action
-        self._goes_on = False
 
     def show(self, action: Action) -> None:
         if action != self.action:
             self.action = action
             self.changed()
 
-    def go_on(self, goes_on: bool) -> None:
-        """Say that Enter goes on from here, as the row was started and its step is done; or not."""
-        if goes_on != self._goes_on:
-            self._goes_on = goes_on
-            self.changed()
-
     @property
     def enter(self) -> str:
-        return "go on" if self._goes_on else STARTS.get(self.action.kind, "do it")
+        return self.then or STARTS.get(self.action.kind, "do it")
 
     @property
     def enter_words(self) -> str:
-        return began(self.action.title)
+        return f"{self.then}: {self.action.title}" if self.then else began(self.action.title)
 
     @property
     def command(self) -> str:

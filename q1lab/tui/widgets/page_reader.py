@@ -53,7 +53,6 @@ class PageReader(VerticalScroll):
         self._scrolled_to: Piece | None = None
         self._clicked = False  # True if the last click entered a piece
         self._showing = False  # True while the text scrolls to the cursor
-        self._reading = False  # True while Enter turns pages of text, the cursor out of sight
         self._laid_out_for = 0  # the width in cells
         self._visible_spot: tuple[Piece, float] | None = None
         self._progress = Progress()
@@ -154,15 +153,22 @@ class PageReader(VerticalScroll):
         self._name_started()
 
     def start(self) -> None:
-        """Note that the row under the cursor was started: once its step is done, Enter goes on."""
+        """Note that the row under the cursor was started: Enter then ticks a step that is done by
+        hand, and goes on once it is done."""
         self.started = self.piece
         self._name_started()
 
     def _name_started(self) -> None:
         """Have the started row say what Enter does there."""
-        if isinstance(self.started, ActionPiece) and self.started is self.piece:
-            step = self.step
-            self.started.go_on(step is not None and self._progress.of(step.id).done)
+        step, piece = self.step, self.started
+        if step and piece is not None and piece is self.piece:
+            by_evidence = step.done_when or step.behavior.form
+            is_done = self._progress.of(step.id).done
+            then = "go on" if is_done else "" if by_evidence else "tick"
+            if then != piece.then:
+                piece.then = then
+                piece.changed()
+                self.post_message(self.Moved())
 
     def _lock_folds(self) -> None:
         """Lock folds whose step is not done yet, and unlock the others."""
@@ -292,7 +298,7 @@ class PageReader(VerticalScroll):
         if not self._is_visible(following):
             top = following.virtual_region.y - 1
             y = min(top, self.scroll_y + self.size.height - 2)
-            self._reading = self._showing = True
+            self._showing = True
             self.scroll_to(y=y, animate=False, immediate=True)
             self._showing = False
             self._note_spot()
@@ -345,13 +351,12 @@ class PageReader(VerticalScroll):
         return region.y >= self.scroll_y and region.bottom <= self.scroll_y + self.size.height
 
     def _go(self, piece: Piece | None = None) -> None:
-        before, self.piece, self._reading = self.piece, piece, False
+        before, self.piece = self.piece, piece
         if before is not piece:
             for each in (before, piece):
                 if each is not None:
                     self.started = None
-                    if isinstance(each, ActionPiece):
-                        each.go_on(False)
+                    each.then = ""
                     each.set_class(each is piece, "-here")
                     each.changed()
             self.call_after_refresh(self._note_spot)
@@ -403,12 +408,13 @@ class PageReader(VerticalScroll):
         """Scroll to the cursor's piece after the next layout."""
         piece = self.piece
         if piece is not None:
+            self._showing = True  # what folded may move the text first; the cursor must not move
             self.call_after_refresh(self._show, piece)
 
     def _show(self, piece: Piece) -> None:
-        if not piece.is_attached:
+        self._showing = piece.is_attached  # while it scrolls, the cursor may be out of sight
+        if not self._showing:
             return
-        self._showing = True  # while scrolling, the cursor may be out of sight; it must not move
         for row in self._rows_of(piece)[-1:]:  # show the step's action rows, too
             self.scroll_to_widget(row, animate=False, immediate=True)
         tall = piece.virtual_region.height > self.size.height - 2
@@ -424,14 +430,20 @@ class PageReader(VerticalScroll):
         after = self.pieces[self.pieces.index(piece) + 1 :]
         return after[: len(piece.step.actions)]
 
-    def scroll_to_cursor(self) -> bool:
-        """Scroll to the cursor if it is out of sight. True if that was needed."""
+    def scroll_to_cursor(self, by: int = 0) -> bool:
+        """Scroll to the cursor if it is out of sight; with ``by``, move it first to the nearest
+        stop in that direction from the text on screen. True if that was needed."""
         piece = self.piece
         if piece is None or self.on_screen or piece is self._scrolled_to:
             return False
-        if self._reading:
-            self._go(self._nearest(down=True))
-            return True
+        if by:
+            end = self.scroll_y + self.size.height
+            passed = [stop for stop in self.stops if stop.virtual_region.y < end]
+            if by < 0 and not passed:
+                self.scroll_page_up(animate=False)
+                return True
+            piece = passed[-1] if by < 0 else self._nearest(down=True) or piece
+            self._go(piece)
         self._scrolled_to = piece  # the next key acts on it, even before the screen is redrawn
         self._show(piece)
         return True
