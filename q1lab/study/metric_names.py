@@ -15,7 +15,7 @@ def _set(words: str) -> frozenset[str]:
 
 LOWER = _set(
     "loss losses error errors err ppl perplexity bpb bpc bpd nll mse rmse mae mape wer cer fid "
-    "logloss crossentropy regret"
+    "logloss crossentropy regret time seconds latency"
 )
 HIGHER = _set(
     "acc accuracy f1 auc auroc auprc roc bleu rouge score scores precision recall r2 map iou miou "

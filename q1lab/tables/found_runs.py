@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,14 +11,11 @@ from q1lab.ground.files import printable
 from q1lab.ground.options import option
 from q1lab.judgment.metric import Metric
 from q1lab.judgment.subject import MOST_MEMBERS
+from q1lab.study import metric_names
 from q1lab.study.run_states import ENDED, RunState
 from q1lab.tables.cells import MOST_RUNS, BadCell, has_no_number, number_of_cell, too_many_runs
 from q1lab.tables.outside_run import OutsideRun, visible_text
 
-LOWER = ("loss", "error", "err", "perplexity", "ppl", "bpb", "bpc", "nll", "wer", "cer", "rmse")
-LOWER_TOO = ("mae", "mse", "fid", "time", "seconds", "latency")
-HIGHER = ("acc", "accuracy", "score", "f1", "bleu", "rouge", "reward", "return", "auc", "r2", "map")
-"""Words of a metric's name that say which direction is better."""
 Runs = Mapping[int, OutsideRun]
 """An arm's runs by seed; by their place where no seed is known."""
 
@@ -256,14 +252,8 @@ def check_known(word: str, names: Sequence[str], message: str) -> None:
 def named_metric(name: str, better: str | None) -> Metric:
     """The metric of this name. Problem if nobody said which direction is better and the name
     doesn't tell."""
-    words = [word for word in re.split(r"[^a-z0-9]+", name.lower()) if word]
-    directions: Iterable[str] = (
-        "lower" if word in (*LOWER, *LOWER_TOO) else "higher"
-        for word in words
-        if word in (*LOWER, *LOWER_TOO, *HIGHER)
-    )
-    direction = better or next(iter(directions), None)
-    if direction is None:
+    direction = better or metric_names.direction(name)
+    if not direction:
         raise Problem(
             f"{printable(name)}: whether lower or higher is better can't be told from its name",
             next="add --better lower, or --better higher",

@@ -1,4 +1,4 @@
-"""A table of runs: read from CSV, TSV or JSON, or typed. `judge` and `import` read it here.
+"""A table of runs: its text, its rows, or two typed lists. `judge` and `import` read it here.
 
 The columns of the arm, the seed, the step and the metric are guessed by their names, or named by
 options. A row is a run, or with a column of steps a point of one. What is read is untrusted data:
@@ -7,12 +7,11 @@ it is bounded and cleaned, and nothing in it is executed.
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import os_reason, printable, read_text
@@ -36,12 +35,11 @@ from q1lab.tables.found_runs import (
     named_metric,
     unfinished_state,
 )
-from q1lab.tables.nested_names import flattened, last_part, usual_names
+from q1lab.tables.nested_names import last_part, usual_names
 from q1lab.tables.outside_run import (
     ARM_KEYS,
     FINAL,
     MAX_BYTES,
-    MAX_ROWS,
     NAME,
     SEED_KEYS,
     STEP,
@@ -49,9 +47,8 @@ from q1lab.tables.outside_run import (
     VAL,
     OutsideRun,
     arm_name,
-    visible_text,
 )
-from q1lab.tables.table_rows import FORMS, Rows, delimited_rows
+from q1lab.tables.table_rows import FORMS, OF_FILE, Rows, delimited_rows
 
 STATE_KEYS = ("state", "status", "run_state")
 CONDITION_KEYS = (
@@ -85,12 +82,6 @@ def runs_of_list(option: str, text: str) -> dict[int, OutsideRun]:
     return runs_of_values(option.removeprefix("--"), values)
 
 
-OF_ONE = (
-    "where it holds one run, or one arm's runs by seed, name the files of each arm with --arm "
-    "NAME=PATTERN"
-)
-
-
 def found_in_text(text: str, name: str, options: TableOptions) -> Found:
     """The runs in the text of a file, by arm. Problem, with the place, for a text that can't be
     understood."""
@@ -98,12 +89,12 @@ def found_in_text(text: str, name: str, options: TableOptions) -> Found:
         raise Problem(f"{name} is empty", next=FORMS)
     if text.lstrip()[0] not in "{[":
         return found_in_rows(delimited_rows(text, name), options)
-    content = json_content(text, name)
+    from q1lab.tables import json_text
+
+    content = json_text.parse(text, name)
     if isinstance(content, Rows):
         return found_in_rows(content, options)
-    if not all(isinstance(arm, list | dict) for arm in content.values()):
-        raise Problem(f"{name}: this JSON is neither rows nor arms", next=OF_ONE)
-    return _found_in_arms(content, name, options)
+    return json_text.found_in_arms(content, name, options)
 
 
 def read(source: str) -> str:
@@ -126,72 +117,6 @@ def read(source: str) -> str:
         ) from None
     except OSError as error:
         raise Problem(f"cannot read {name}: {os_reason(error, reading=True)}", file=file) from None
-
-
-def json_content(text: str, name: str) -> Rows | dict[str, Any]:
-    """The rows in a list of JSON objects, or in JSON lines, one object a line; else one object."""
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        content = _json_lines(text, name)
-        if content is None:
-            raise Problem(f"{name} is not complete JSON: {str(error)[:80]}", next=FORMS) from None
-    if isinstance(content, list) and content and all(isinstance(row, dict) for row in content):
-        return rows_of_records(content, name)
-    if not isinstance(content, dict):
-        raise Problem(f"{name}: this JSON is neither rows nor arms", next=FORMS)
-    return content
-
-
-def _json_lines(text: str, name: str) -> list[Any] | None:
-    """The objects of JSON lines; None where the first line is none by itself."""
-    objects: list[Any] = []
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            objects.append(json.loads(line))
-        except (ValueError, RecursionError) as error:
-            if len(objects) < 2:
-                return None
-            raise Problem(f"{name}:{number}: not JSON: {str(error)[:80]}", line=number) from None
-        if len(objects) > MAX_ROWS:
-            raise Problem(f"{name} has more than {MAX_ROWS:,} rows")
-    return objects
-
-
-def rows_of_records(records: Sequence[Mapping[str, Any]], name: str) -> Rows:
-    """The rows of JSON objects; the keys of nested ones are joined by dots."""
-    flat = [_flat(record) for record in records]
-    keys = list(dict.fromkeys(key for record in flat for key in record))
-    cells = ([record.get(key) for key in keys] for record in flat)
-    return Rows(name, [visible_text(key) for key in keys], enumerate(cells, 1), ", record ")
-
-
-def _flat(record: Mapping[str, Any]) -> Mapping[str, Any]:
-    is_nested = any(isinstance(value, dict) for value in record.values())
-    return dict(flattened(record)) if is_nested else record
-
-
-def _found_in_arms(content: Mapping[str, Any], name: str, options: TableOptions) -> Found:
-    """The runs of arms that are lists of numbers, or numbers by seed."""
-    metric = named_metric(options.metric or "loss", options.better)
-    found = Found(name, metric, all(isinstance(arm, dict) for arm in content.values()))
-    for key, arm in content.items():
-        items = arm.items() if isinstance(arm, dict) else enumerate(arm)
-        try:
-            label = arm_name(key, "an arm's name")
-            if label in found.arms:
-                raise BadCell("this arm appears twice")
-            found.arms[label] = {}
-            for seed, value in items:
-                found.add_number(label, seed_of_cell(seed), value)
-        except ValueError as error:
-            raise Problem(
-                f"{name}, {printable(key)[:40]}: {error}",
-                next=OF_ONE,
-            ) from None
-    return found
 
 
 def arms_named(rows: Rows, options: TableOptions) -> set[str]:
@@ -247,44 +172,50 @@ def found_in_rows(rows: Rows, options: TableOptions) -> Found:
         if column is not None and typed_name is None
     ]
     if arm_key is None:
-        return _from_two_columns(rows, seed_key, state_key, tuple(guesses), options)
-    results = [column for column in rest if column != state_key and column.lower() not in STEP]
-    metric_key = options.metric
-    if metric_key is None:
-        metric_key = _metric_column(results, rows)
-        guesses.append(f"metric {metric_key}")
+        metric = named_metric(options.metric or "loss", options.better)
+        guesses += [f"numbers as a loss ({metric.direction})"] * (options.metric is None)
+        keys = _Keys(OF_FILE, NUMBER, seed_key, state_key)
+        rows = _row_per_number(rows, keys, options)
     else:
-        _check_column("--metric", metric_key, rows)
-    found = Found(
-        name, named_metric(metric_key, options.better), seed_key is not None, tuple(guesses)
-    )
-    _read_rows(rows, found, arm_key, seed_key, state_key, step_key, metric_key)
+        results = [column for column in rest if column != state_key and column.lower() not in STEP]
+        metric_key = options.metric
+        if metric_key is None:
+            metric_key = _metric_column(results, rows)
+            guesses.append(f"metric {metric_key}")
+        else:
+            _check_column("--metric", metric_key, rows)
+        metric = named_metric(metric_key, options.better)
+        keys = _Keys(arm_key, metric_key, seed_key, state_key, step_key)
+    found = Found(name, metric, seed_key is not None, tuple(guesses))
+    _read_rows(rows, found, keys)
     return found
 
 
-def _read_rows(
-    rows: Rows,
-    found: Found,
-    arm_key: str,
-    seed_key: str | None,
-    state_key: str | None,
-    step_key: str | None,
-    metric_key: str,
-) -> None:
+class _Keys(NamedTuple):
+    """The columns of a table that are read; None for one that it hasn't."""
+
+    arm: str
+    number: str
+    seed: str | None
+    state: str | None
+    step: str | None = None
+
+
+def _read_rows(rows: Rows, found: Found, keys: _Keys) -> None:
     """Add the runs of the rows, each of which says its arm."""
     at = rows.columns.index
-    of_arm, of_number = at(arm_key), at(metric_key)
+    of_arm, of_number = at(keys.arm), at(keys.number)
     of_seed, of_state, of_step, of_train = (
         None if key is None else at(key)
-        for key in (seed_key, state_key, step_key, _train_column(rows, metric_key))
+        for key in (keys.seed, keys.state, keys.step, _train_column(rows, keys.number))
     )
     conditions = [
         (column, place)
         for place, column in enumerate(rows.columns)
-        if last_part(column) in CONDITION_KEYS and column not in (arm_key, metric_key)
+        if last_part(column) in CONDITION_KEYS and column not in (keys.arm, keys.number)
     ]
     arm_names: dict[str, str] = {}
-    points = _Points(found, step_key or "")
+    points = _Points(found, keys.step or "")
     for line, cells in rows:
         number, state = cells[of_number], None if of_state is None else cells[of_state]
         try:
@@ -292,7 +223,7 @@ def _read_rows(
             if not label.strip() and has_no_number(number):
                 continue  # of no run: a line below the table, say
             if label not in arm_names:
-                arm_names[label] = arm_name(label, arm_key)
+                arm_names[label] = arm_name(label, keys.arm)
             arm = arm_names[label]
             seed = len(found.arms.get(arm, ())) if of_seed is None else seed_of_cell(cells[of_seed])
             if of_step is None:
@@ -307,7 +238,7 @@ def _read_rows(
         except ValueError as error:
             raise Problem(f"{rows.place(line)}: {error}", line=line) from None
     if of_step is not None:
-        points.end(seed_key is not None)
+        points.end(keys.seed is not None)
 
 
 def _train_column(rows: Rows, metric_key: str) -> str | None:
@@ -401,22 +332,20 @@ def _chart_rows(rows: Rows) -> Rows:
         for _, arm, seed, _ in silent:
             yield line, [arm, seed, None, *(None for _ in metrics)]
 
-    return Rows(rows.name, ["cfg", "seed", step_key, *metrics], points(), ":")
+    return rows.reshaped(["cfg", "seed", step_key, *metrics], points())
 
 
-def _from_two_columns(
-    rows: Rows,
-    seed_key: str | None,
-    state_key: str | None,
-    guesses: tuple[str, ...],
-    options: TableOptions,
-) -> Found:
-    """A column of numbers for each arm, a row for each seed."""
+NUMBER = "--number"
+"""The column of numbers in a table that had a column of them for each arm."""
+
+
+def _row_per_number(rows: Rows, keys: _Keys, options: TableOptions) -> Rows:
+    """A row for each number of a table with a column of numbers for each of two arms."""
     name, at = rows.name, rows.columns.index
     numeric = [
         column
         for column in rows.columns
-        if column != seed_key and column.lower() not in STEP and rows.is_numeric(column)
+        if column != keys.seed and column.lower() not in STEP and rows.is_numeric(column)
     ]
     chosen = [arm for arm in (options.baseline, options.modified) if arm is not None]
     has_baseline = any(column.lower() == "baseline" for column in numeric)
@@ -431,25 +360,19 @@ def _from_two_columns(
     pair = chosen if len(chosen) == 2 else numeric
     for option, column in zip(("--baseline", "--modified"), pair, strict=True):
         check_known(column, numeric, f"{option} {printable(column)}: {name} has no such numbers")
-    metric = named_metric(options.metric or "loss", options.better)
-    if options.metric is None:
-        guesses = (*guesses, f"numbers as a loss ({metric.direction})")
-    found = Found(name, metric, seed_key is not None, guesses)
-    waiting: dict[str, list[tuple[int, object, object]]] = {arm: [] for arm in pair}
-    for place, (line, cells) in enumerate(rows):
-        try:
-            seed = place if seed_key is None else seed_of_cell(cells[at(seed_key)])
-            state = None if state_key is None else cells[at(state_key)]
+    others = [key for key in (keys.seed, keys.state) if key is not None]
+
+    def numbers() -> Iterator[tuple[int, Sequence[Any]]]:
+        waiting: dict[str, list[tuple[int, Sequence[Any]]]] = {arm: [] for arm in pair}
+        for line, cells in rows:
             for arm in pair:
-                waiting[arm].append((seed, cells[at(arm)], state))
+                waiting[arm].append((line, [arm, *(cells[at(key)] for key in (arm, *others))]))
                 # without seeds the shorter of two lists has blanks at its end
-                if seed_key is not None or not has_no_number(cells[at(arm)]):
-                    for run in waiting[arm]:
-                        found.add_number(arm, *run)
+                if keys.seed is not None or not has_no_number(cells[at(arm)]):
+                    yield from waiting[arm]
                     waiting[arm].clear()
-        except ValueError as error:
-            raise Problem(f"{rows.place(line)}: {error}", line=line) from None
-    return found
+
+    return rows.reshaped([OF_FILE, NUMBER, *others], numbers())
 
 
 def _check_column(option: str, typed: str, rows: Rows) -> None:

@@ -20,7 +20,7 @@ from q1lab.ground.text_formats import plural
 from q1lab.tables import number_table
 from q1lab.tables.found_runs import Found, TableOptions
 from q1lab.tables.outside_run import MAX_FILES, RunFiles
-from q1lab.tables.readers import FORMS, fits, form_of, forms
+from q1lab.tables.readers import DELIMITED, FORMS, fits, form_of, forms
 
 MOST_ENTRIES = 200_000
 """Entries of a folder and all below it."""
@@ -37,14 +37,22 @@ def found_in_sources(sources: Sequence[str], options: TableOptions, *, one_arm: 
     pieces = _once(_grouped(every), notes)
     is_path = len(named) == 1 and os.path.lexists(named[0][1])
     name = named[0][1] if is_path else plural(len(pieces), "file")
-    if len(pieces) == 1 and not one_arm and not options.arms and _is_table(pieces[0], options):
+    if len(pieces) == 1 and not (one_arm or options.arms or options.pattern or pieces[0].form):
         (file,) = pieces[0].files
-        return number_table.found_in_text(number_table.read(str(file)), str(file), options)
+        text = number_table.read(str(file))
+        if file.suffix.lower() in DELIMITED or not _is_printed(file, text):
+            return number_table.found_in_text(text, str(file), options)
     from q1lab.tables.runs_in_files import found_in_files
 
     found = found_in_files(name, pieces, options, one_arm=one_arm)
     found.notes[:0] = notes
     return found
+
+
+def _is_printed(file: Path, text: str) -> bool:
+    from q1lab.tables.readers import text_files
+
+    return text_files.is_printed(file, text)
 
 
 # ── files
@@ -146,14 +154,3 @@ def _once(pieces: Iterable[RunFiles], notes: list[str]) -> list[RunFiles]:
         if other is not piece:
             notes.append(f"{piece.where} is {other.where} once more, and is used once")
     return list(seen.values())
-
-
-def _is_table(piece: RunFiles, options: TableOptions) -> bool:
-    """True for a file of text that is not what a program printed."""
-    if piece.form is not None or options.pattern is not None:
-        return False
-    if piece.files[0].suffix.lower() in (".csv", ".tsv"):
-        return True
-    from q1lab.tables.readers import text_files
-
-    return not text_files.is_printed(piece.files[0], number_table.read(str(piece.files[0])))

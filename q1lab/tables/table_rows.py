@@ -42,7 +42,11 @@ class Rows:
     def of_arm(self, arm: str) -> Rows:
         """The same rows, all of this arm, whatever columns they have."""
         lines = ((line, [arm, *cells]) for line, cells in self)
-        return Rows(self.name, [OF_FILE, *self.columns], lines, self._word)
+        return self.reshaped([OF_FILE, *self.columns], lines)
+
+    def reshaped(self, columns: list[str], lines: Iterator[tuple[int, Sequence[Any]]]) -> Rows:
+        """Rows with other columns, whose places are those of these."""
+        return Rows(self.name, columns, lines, self._word)
 
     def is_empty(self) -> bool:
         """True if there is no row."""

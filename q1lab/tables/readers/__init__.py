@@ -28,7 +28,8 @@ FORMS = {
     "a metrics.csv": LogForm(("metrics.csv",), "q1lab.tables.readers.metrics_csv:read"),
 }
 """Forms by name; a folder is searched for them in this order."""
-TEXT = frozenset({".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".txt", ".log", ".out", ""})
+DELIMITED = frozenset({".csv", ".tsv"})
+TEXT = frozenset({*DELIMITED, ".json", ".jsonl", ".ndjson", ".txt", ".log", ".out", ""})
 """Endings of plain text, which belong to no form of another package."""
 
 

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from q1lab.tables import number_table
+from q1lab.tables import json_text, number_table
 from q1lab.tables.cells import as_number
 from q1lab.tables.found_runs import TableOptions
 from q1lab.tables.nested_names import flattened
 from q1lab.tables.outside_run import VAL
-from q1lab.tables.readers import printed_log
+from q1lab.tables.readers import DELIMITED, printed_log
 from q1lab.tables.run_log import RunLog
 from q1lab.tables.table_rows import Rows, delimited_rows
 
@@ -33,16 +33,16 @@ def read(file: Path, log: RunLog, label: str | None, options: TableOptions) -> R
         printed_log.read(iter(text.splitlines()), log, pattern, metric)
         return log
     if _is_json(file, text):
-        content = number_table.json_content(text, name)
+        content = json_text.parse(text, name)
         if isinstance(content, Rows):
             return _table_or_log(content, log, label, options)
         by_seed = _by_seed(content)
         if by_seed is not None:
-            return number_table.rows_of_records(by_seed, name)
+            return json_text.rows_of_records(by_seed, name)
         log.tell(content)
         log.end(content)
         return log
-    if file.suffix.lower() in (".csv", ".tsv") or _has_header(text):
+    if file.suffix.lower() in DELIMITED or _has_header(text):
         return _table_or_log(delimited_rows(text, name), log, label, options)
     printed_log.read(iter(text.splitlines()), log, None, "")
     return log
@@ -80,7 +80,7 @@ def _by_seed(content: Mapping[str, Any]) -> list[dict[str, Any]] | None:
 
 def is_printed(file: Path, text: str) -> bool:
     """True for what a program printed: no table, no JSON, and a number with its name."""
-    if file.suffix.lower() in (".csv", ".tsv") or _is_json(file, text) or _has_header(text):
+    if _is_json(file, text) or _has_header(text):
         return False
     return printed_log.NAMED.search(text[:20_000]) is not None
 
