@@ -265,7 +265,7 @@ def _claims(
     groups: list[tuple[Sequence[str], bool, str]] = [
         (_BETTER, verdict == "helps", f"says that it helps, {result}"),
         (_WORSE, verdict == "hurts", f"says that it hurts, {result}"),
-        (_NOTHING, verdict == "too small to matter", f"says that there is nothing, {result}"),
+        (_NOTHING, verdict == "too small to matter", f"says that there is no difference, {result}"),
         (_PROOF, False, "says more than an interval can: name the interval instead"),
         (_FASTER, pace == "faster", f"says that it is faster, {clock}"),
         (_SLOWER, pace == "slower", f"says that it is slower, {clock}"),
@@ -338,7 +338,7 @@ def _seeds(paragraph: _Paragraph) -> list[ClaimFinding]:
         ClaimFinding(
             paragraph.line_at(match.start()),
             "seeds",
-            "a bootstrap CI needs its seeds beside it: how many, "
+            "say beside a bootstrap CI how many seeds it has, "
             "and that at three it covers about 74 to 80%",
         )
     ]

@@ -46,7 +46,7 @@ def comparison_page(store: Store, study: Study, answer: EqualBudgetResult | None
     reproduction = reproduce.reproduction_of(study, None, keeps=False)
     if reproduction.command and reproduce.trained_own_file(study):
         command = code_span(f"q1lab keep {study.id}")
-        keep = f"{command} writes them into a folder that can be sent along."
+        keep = f"{command} writes them into a folder that you can send along."
         files = Md(f"The model files as they trained are not in this page: {keep}")
         reproduction = Reproduction(reproduction.command, notes=(files, *reproduction.notes[1:]))
     text = comparison_document(

@@ -44,13 +44,13 @@ def export_post(
     notes = []
     pictures = re.findall(r"!\[[^\]]*\]\(<?([^)>\s]+)", prose)
     if near := [name for name in pictures if "://" not in name]:
-        notes.append(f"copy beside it, or upload and put the address in: {', '.join(near)}")
+        notes.append(f"copy next to it, or upload and put in the address: {', '.join(near)}")
     if math:
-        notes.append("math stands between dollar signs; the page has to load KaTeX or MathJax")
+        notes.append("math is between dollar signs; the page has to load KaTeX or MathJax")
     if "<details>" in prose:
-        notes.append("it folds with <details>; a place that drops HTML shows that part open")
+        notes.append("it folds a part with <details>; a site that drops HTML shows that part open")
     if "{{" in body or "{%" in body:
-        notes.append("it holds {{ or {%: where a place reads templates, tell it to leave them")
+        notes.append("it has {{ or {%; if your site reads templates, tell it to leave them alone")
     record = {"title": title, "date": date, "url": url, "tags": list(tags), "math": math}
     slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60].strip("-") or "post"
     front = render_template(TEMPLATE, record, root).text

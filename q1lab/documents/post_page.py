@@ -162,7 +162,7 @@ def picture(source: str, alt: str, folder: Path, content: bytes | None = None) -
     except ValueError:  # http://[
         return missing("no address and no path")
     if parts.scheme or parts.netloc:
-        return missing("it lies elsewhere; put a copy beside the post")
+        return missing("it is elsewhere; put a copy beside the post")
     name = unquote(parts.path)
     kind = _TYPES.get(Path(name).suffix.lower())
     if kind is None:
@@ -171,7 +171,7 @@ def picture(source: str, alt: str, folder: Path, content: bytes | None = None) -
         root = folder.resolve()
         file = (root / name).resolve()
         if not file.is_relative_to(root):
-            return missing("it lies outside the post's folder")
+            return missing("it is outside the post's folder")
         upright = content is not None  # the page's own, drawn for it
         content = read_bytes(file, MAX_IMAGE) if content is None else content
         data = base64.b64encode(content).decode()

@@ -51,8 +51,8 @@ def bundle_files(
     if edited:
         edited_names = ", ".join(str(path.relative_to(root)) for path in edited)
         return {}, (
-            f"{edited_names}: no longer what trained in {study.id}, and left as it is. Delete it, "
-            f"and `q1lab keep {study.id}` writes it again.",
+            f"{edited_names}: no longer what trained in {study.id}; q1lab leaves it as it is. "
+            f"Delete it, and `q1lab keep {study.id}` writes it again.",
         )
     return files, ()
 
@@ -99,8 +99,8 @@ def _data_notes(study: Study, root: Path | None) -> tuple[Md, ...]:
         release = ".".join(study.trainer.versions.get("python", "").split(".")[:2])
         return (
             inline(
-                f"The data are the source text of Python {release}'s standard library, so it takes "
-                "a Python of the same release (the hash below tells)."
+                f"The data are the source text of Python {release}'s standard library, so you need "
+                "a Python of the same release (compare the hash below)."
             ),
         )
     origin = study.origin.typed.data if study.origin.typed else ""

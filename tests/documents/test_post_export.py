@@ -39,7 +39,7 @@ def test_names_and_notes() -> None:
     export = export_post(TEXT, date=DATE)
     assert export.name == "twelve-weeks-a-deep-dive.md"
     for part, note in zip(
-        ("copy beside it", "dollar signs", "{{ or {%"), export.notes, strict=True
+        ("copy next to it", "dollar signs", "{{ or {%"), export.notes, strict=True
     ):
         assert part in note
 

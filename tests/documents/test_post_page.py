@@ -95,7 +95,7 @@ def test_nothing_of_the_learner_is_html(folder: Path) -> None:
     assert "never closed" not in page
     assert "a comment" not in page
     assert "&lt;i&gt;note" in page
-    for why in ("lies elsewhere", "outside the post", "no such file", "not a picture"):
+    for why in ("is elsewhere", "outside the post", "no such file", "not a picture"):
         assert why in page
     assert base64.b64encode(b"secret").decode() not in page
 

@@ -119,7 +119,7 @@ def test_what_a_look_does_not_read_again_is_what_a_fresh_one_reads(
 
     def elsewhere() -> None:
         with Store() as other:
-            progress.tick_step(other, label, "a2-rope-derive", True)
+            progress.tick_step(other, label, "a1-document", False)
             posts.publish_post(other, label, "https://example.org/q1")
 
     def predict() -> None:
@@ -130,6 +130,7 @@ def test_what_a_look_does_not_read_again_is_what_a_fresh_one_reads(
     acts: list[Callable[[], object]] = [
         lambda: progress.choose_modification(store, week, "rope"),
         lambda: progress.save_answer(store, label, "a1-why", "words"),
+        write,
         predict,
         write,
         lambda: progress.tick_step(store, label, "a3-predict", True),

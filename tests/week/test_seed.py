@@ -70,7 +70,7 @@ ROWS: dict[str, list[str]] = {
     "B: a seeded loop": ["torch.manual_seed(seed)"],
     "B: pulling from W&B": ["`q1lab import wandb:ENTITY/q1-capstone` takes in"],
     "C: the longest": ["the longest and most substantive post you have written so far"],
-    "C: three posts, ten papers": ["the quarter's two earlier posts", "some nine earlier papers"],
+    "C: three posts, ten papers": ["the quarter's two earlier posts", "about nine earlier ones"],
     "end: self-assessment": ["I can tell Q1's change in 30 seconds", "I have shipped artifacts that prove the work",
                              "I am ready to go from building models to building with models"],
     "end: failures": ["The change is too ambitious", "A negative result is hidden", "The post is not published", "this post does the most for you"],
