@@ -153,12 +153,12 @@ def _draw_curves(page: _Page, c: Judgment, runs: Mapping[str, Runs], across: Acr
     """Each seed's metric thin, the mean thick, the range of the seeds as a band; training losses
     faint."""
     train, metric = TRAIN_LOSS, c.metric.key()
-    drawn: Runs = runs.get(metric, {})
+    curves: Runs = runs.get(metric, {})
     faint = _smoothed(runs.get(train, {})) if c.metric.is_loss else {}
-    lost = _lost(c, drawn)
-    lines = [*_lines(drawn), *_lines(faint)]
-    kept = [points for at, points in lines if at not in lost]
-    values = _finite(kept) or _finite(points for _, points in lines)
+    lost = _lost(c, curves)
+    lines = [*_lines(curves), *_lines(faint)]
+    finished = [points for at, points in lines if at not in lost]
+    values = _finite(finished) or _finite(points for _, points in lines)
     if not values:
         page.write("no curves were recorded")
         page.y += PAD
@@ -168,7 +168,7 @@ def _draw_curves(page: _Page, c: Judgment, runs: Mapping[str, Runs], across: Acr
     page.head(f"{label_text.curve_name(c)}: each {thing}, mean, range{more}")
     for arm, name in zip(ARMS, label_text.arm_names(c), strict=True):
         gone = sum(at[0] == arm for at in lost)
-        if each := drawn.get(arm):
+        if each := curves.get(arm):
             tail = f", {gone} diverged: ×)" if gone else ")"
             _draw_key(page, arm, name, f" ({plural(len(each), thing)}{tail}")
     page.write(c.metric.axis, most=1)
@@ -178,11 +178,11 @@ def _draw_curves(page: _Page, c: Judgment, runs: Mapping[str, Runs], across: Acr
     plot = Plot(PAD + left, page.y + 4, page.room - left, 0.4 * page.width, reach, up)
     page.drawn += plot.grid()
     page.drawn += [plot.line(points, at[0], 0.6, opacity=0.3) for at, points in _lines(faint)]
-    page.drawn += _arms(plot, drawn)
+    page.drawn += _arms(plot, curves)
     for (arm, _), points in lost.items():
         ends = [point for point in points if math.isfinite(point[1])]
         page.drawn += [svg.mark(plot.x(x), plot.y(y), "cross", arm, 4.5) for x, y in ends[-1:]]
-    _draw_inset(page, plot, drawn, c.metric.better)
+    _draw_inset(page, plot, curves, c.metric.better)
     page.y += plot.height + 20
     if across.line is not None:
         page.drawn.append(plot.line([(across.line, v) for v in plot.up], "ink", 1, "4 2"))
@@ -221,9 +221,9 @@ def _arms(plot: Plot, runs: Runs, scale: float = 1.0) -> list[str]:
     out = []
     for arm, each in runs.items():
         thin = [_thinned(points) for points in each.values()]
-        known = [{at: value for at, value in run if math.isfinite(value)} for run in thin]
-        shared = sorted(set.intersection(*map(set, known))) if known else []
-        rows = [(at, [run[at] for run in known]) for at in shared]
+        finite = [{at: value for at, value in run if math.isfinite(value)} for run in thin]
+        shared = sorted(set.intersection(*map(set, finite))) if finite else []
+        rows = [(at, [run[at] for run in finite]) for at in shared]
         low, high = ([(at, end(values)) for at, values in rows] for end in (min, max))
         mean = [(at, statistics.fmean(values)) for at, values in rows]
         out.append(plot.band(low, high, arm) if len(thin) > 1 else "")
@@ -282,10 +282,10 @@ def _draw_forest(page: _Page, c: Judgment) -> None:
 
 def _draw_bars(page: _Page, bars: Sequence[Bar]) -> None:
     """Rows on one axis, with their names and numbers."""
-    told = [f"{bar.ends[0]} to {bar.ends[1]}" if bar.ends else bar.text for bar in bars]
+    texts = [f"{bar.ends[0]} to {bar.ends[1]}" if bar.ends else bar.text for bar in bars]
     labels = [(bar.label, 12.0) for bar in bars] + [(bar.note, 10.5) for bar in bars]
     left = min(0.37 * page.width, 8 + max(text_width(*label) for label in labels))
-    right = min(0.35 * page.width, 8 + max(text_width(words, 12) for words in told))
+    right = min(0.35 * page.width, 8 + max(text_width(words, 12) for words in texts))
     across = svg.reach([0.0, *(value for bar in bars for value in _values(bar))])
     heights = [36 if bar.note else 23 for bar in bars]
     plot = Plot(PAD + left, page.y, page.room - left - right, sum(heights), across, (0.0, 1.0))
@@ -295,7 +295,7 @@ def _draw_bars(page: _Page, bars: Sequence[Bar]) -> None:
             low, high = ([(value, 0.0), (value, 1.0)] for value in _values(bar))
             page.drawn.append(plot.band(low, high, "soft"))
     page.drawn.append(plot.line([(0.0, 0.0), (0.0, 1.0)], "ink", 1.2))
-    for bar, number, height in zip(bars, told, heights, strict=True):
+    for bar, number, height in zip(bars, texts, heights, strict=True):
         y = page.y + height / 2
         page.drawn += [
             text(PAD, y - 3 if bar.note else y + 4, fit(bar.label, 12, left - 4)),
@@ -330,8 +330,8 @@ def _draw_small(page: _Page, c: Judgment, runs: Mapping[str, Runs], across: str)
     ``across`` says. A number that is the same in both arms, as a shared learning rate is, says
     nothing of them."""
     train, metric = TRAIN_LOSS, c.metric.key()
-    drawn = {metric, train} if c.metric.is_loss else {metric}
-    names = sorted(runs.keys() - drawn, key=lambda name: (name != train, name))
+    metrics = {metric, train} if c.metric.is_loss else {metric}
+    names = sorted(runs.keys() - metrics, key=lambda name: (name != train, name))
     names = [name for name in names if _differs(runs[name])]
     columns = int(page.width // 210)
     width = page.room / columns
@@ -356,13 +356,13 @@ def _differs(runs: Runs) -> bool:
     """True if the arms have other values of a number in the runs of one seed."""
     base, modified = (runs[arm] for arm in ARMS)
     pairs = [
-        (one[1], other[1])
+        (point[1], other[1])
         for seed in base.keys() & modified.keys()
-        for one, other in zip(base[seed], modified[seed], strict=False)
-        if math.isfinite(one[1]) and math.isfinite(other[1])
+        for point, other in zip(base[seed], modified[seed], strict=False)
+        if math.isfinite(point[1]) and math.isfinite(other[1])
     ]
     if pairs:
-        return any(one != other for one, other in pairs)
+        return any(point != other for point, other in pairs)
     return bool(_finite(points for _, points in _lines(runs)))
 
 

@@ -91,22 +91,22 @@ def text(
 END, MIDDLE, BOLD = ' text-anchor="end"', ' text-anchor="middle"', ' font-weight="bold"'
 
 
-def stroke(drawn: str, role: str, width: float = 1, dashes: str = "", opacity: float = 1) -> str:
+def stroke(path: str, role: str, width: float = 1, dashes: str = "", opacity: float = 1) -> str:
     """A line of SVG's path commands."""
     more = f' stroke-dasharray="{dashes}"' if dashes else ""
     more += f' stroke-opacity="{opacity:g}"' if opacity < 1 else ""
-    shape = f'<path class="q1-{role}" d="{drawn}" fill="none" stroke="currentColor"'
+    shape = f'<path class="q1-{role}" d="{path}" fill="none" stroke="currentColor"'
     return f'{shape} stroke-width="{width:g}"{more}/>'
 
 
 def mark(x: float, y: float, shape: str, role: str, r: float = 3.5, *, hollow: bool = False) -> str:
     """A mark at a point; a hollow one has the paper's color in it."""
     names = {"x": x, "y": y, "r": r, "d": 2 * r, "w": x - r, "e": x + r, "n": y - r, "s": y + r}
-    drawn = MARKS[shape].format(**{name: f"{value:.1f}" for name, value in names.items()})
+    path = MARKS[shape].format(**{name: f"{value:.1f}" for name, value in names.items()})
     if shape == "cross":
-        return stroke(drawn, role, 2)
-    filled = f'<path class="q1-{"paper" if hollow else role}" d="{drawn}"/>'
-    return filled + (stroke(drawn, role, 1.2) if hollow else "")
+        return stroke(path, role, 2)
+    filled = f'<path class="q1-{"paper" if hollow else role}" d="{path}"/>'
+    return filled + (stroke(path, role, 1.2) if hollow else "")
 
 
 def reach(values: Iterable[float]) -> tuple[float, float]:
@@ -170,12 +170,12 @@ class Plot:
         opacity: float = 1,
     ) -> str:
         """A line through the points, with a gap where a value is not finite."""
-        drawn, pen = "", "M"
+        path, pen = "", "M"
         for at, value in points:
             if math.isfinite(value):
-                drawn += f"{pen}{self.x(at):.1f} {self.y(value):.1f}"
+                path += f"{pen}{self.x(at):.1f} {self.y(value):.1f}"
             pen = "L" if math.isfinite(value) else "M"
-        return stroke(drawn, role, width, dashes, opacity)
+        return stroke(path, role, width, dashes, opacity)
 
     def band(self, edge: Sequence[Point], other: Sequence[Point], role: str) -> str:
         """The area between two lines."""
@@ -203,7 +203,9 @@ def _share(value: float, low: float, high: float) -> float:
     return min(1.0, max(0.0, (value / 2 - low / 2) / (high / 2 - low / 2)))
 
 
-def document(width: float, height: float, title: str, drawn: Iterable[str], note: str = "") -> str:
+def document(
+    width: float, height: float, title: str, elements: Iterable[str], note: str = ""
+) -> str:
     """The whole SVG; ``title`` is read out, ``note`` is for programs."""
     light, dark = (
         "".join(f".q1-{role}{{color:{pair[at]}}}" for role, pair in COLORS.items()) for at in (0, 1)
@@ -216,7 +218,7 @@ def document(width: float, height: float, title: str, drawn: Iterable[str], note
     )
     style = f"<style>{light}\n@media (prefers-color-scheme: dark){{{dark}}}</style>"
     paper = '<rect class="q1-paper" width="100%" height="100%"/>'
-    return "\n".join([head, f"<metadata>{note}</metadata>", style, paper, *drawn, "</svg>\n"])
+    return "\n".join([head, f"<metadata>{note}</metadata>", style, paper, *elements, "</svg>\n"])
 
 
 def png(svg: str) -> bytes:

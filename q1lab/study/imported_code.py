@@ -48,11 +48,11 @@ def hash_imports(loop: CommandSpec) -> dict[str, str]:
     """The hash (``hash_file``) of each file that the command runs without naming it, by its name
     as seen from the command's folder."""
     folder = Path(loop.folder)
-    named = {os.path.normpath(name) for name in (*_words(loop), *loop.inputs)}
+    inputs = {os.path.normpath(name) for name in (*_words(loop), *loop.inputs)}
     hash_by_name: dict[str, str] = {}
     for file in _files_run(loop, folder):
         name = os.path.relpath(file, folder)
-        if name not in named and str(file) not in named and (hashed := hash_file(file)):
+        if name not in inputs and str(file) not in inputs and (hashed := hash_file(file)):
             hash_by_name[name] = hashed
     return hash_by_name
 
@@ -135,12 +135,12 @@ def _is_docstring(node: ast.AST) -> bool:
 def _files_run(loop: CommandSpec, folder: Path) -> Iterator[Path]:
     """The scripts of a command, and all that they import from its folder; each once."""
     text = "\n".join((loop.run, *loop.args.values()))
-    named = [folder / word for word in _words(loop) if os.path.isfile(folder / word)]  # noqa: PTH113
-    to_read = deque((file, file.parent) for file in named)
+    inputs = [folder / word for word in _words(loop) if os.path.isfile(folder / word)]  # noqa: PTH113
+    to_read = deque((file, file.parent) for file in inputs)
     to_read += _scripts_in(text, folder)
     read: set[tuple[Path, Path]] = set()
     files: set[Path] = set()
-    while to_read and len(files) < MOST_FILES + len(named):
+    while to_read and len(files) < MOST_FILES + len(inputs):
         file, start = to_read.popleft()
         if (file, start) in read:
             continue
@@ -154,7 +154,7 @@ def _files_run(loop: CommandSpec, folder: Path) -> Iterator[Path]:
             continue
         first_line = source.partition(b"\n")[0]
         if file.suffix == ".py" or (first_line.startswith(b"#!") and b"python" in first_line):
-            to_read += ((found, start) for found in _imported_by(source, file, start, folder))
+            to_read += ((module, start) for module in _imported_by(source, file, start, folder))
         elif file.suffix == ".sh" or first_line.startswith(b"#!"):
             to_read += _scripts_in(source.decode("utf-8", "replace"), folder)
 
@@ -167,11 +167,11 @@ def _scripts_in(text: str, folder: Path) -> list[tuple[Path, Path]]:
     """The scripts that a command or a shell script names, each with the folder that Python then
     imports from first."""
     scripts = [folder / name for name in NAMED_SCRIPT.findall(text)]
-    found = [(file, file.parent) for file in scripts if os.path.isfile(file)]  # noqa: PTH113
+    sources = [(file, file.parent) for file in scripts if os.path.isfile(file)]  # noqa: PTH113
     for module in NAMED_MODULE.findall(text):
         for name in (module, f"{module}.__main__"):
-            found += [(file, folder) for file in _find_module(name, _roots(folder, folder))]
-    return found
+            sources += [(file, folder) for file in _find_module(name, _roots(folder, folder))]
+    return sources
 
 
 def _roots(start: Path, folder: Path) -> list[Path]:
@@ -203,9 +203,9 @@ def _imported_by(source: bytes, file: Path, start: Path, folder: Path) -> Iterat
 
 def _imported_by_call(call: ast.Call) -> str:
     """The module of ``importlib.import_module("model")``; empty for any other call."""
-    called = getattr(call.func, "attr", getattr(call.func, "id", ""))
+    function = getattr(call.func, "attr", getattr(call.func, "id", ""))
     first = call.args[0] if call.args else None
-    if called not in ("import_module", "__import__") or not isinstance(first, ast.Constant):
+    if function not in ("import_module", "__import__") or not isinstance(first, ast.Constant):
         return ""
     return first.value if isinstance(first.value, str) else ""
 

@@ -156,12 +156,12 @@ class Found:
         if run.state in ENDED and before.state in ENDED:
             also = f", also in {before.where}" if before.where != run.where else ""
             raise BadCell(f"{run.cfg} has seed {run.seed} twice{also}")
-        kept, other = (before, run) if before.state in ENDED else (run, before)
-        runs[run.seed] = kept
+        winner, other = (before, run) if before.state in ENDED else (run, before)
+        runs[run.seed] = winner
         self.notes.append(
             f"{run.cfg}, seed {run.seed}, appears twice: one is not used ({other.message})"
         )
-        return kept
+        return winner
 
     def align_ends(self) -> bool:
         """Where the last numbers of the runs are of different steps, let each run end there: what

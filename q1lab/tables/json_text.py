@@ -70,16 +70,16 @@ def found_in_arms(content: Mapping[str, Any], name: str, options: TableOptions) 
     if not all(isinstance(arm, list | dict) for arm in content.values()):
         raise Problem(f"{name}: this JSON is neither rows nor arms", next=OF_ONE)
     metric = named_metric(options.metric or "loss", options.better)
-    found = Found(name, metric, all(isinstance(arm, dict) for arm in content.values()))
+    result = Found(name, metric, all(isinstance(arm, dict) for arm in content.values()))
     for key, arm in content.items():
         items = arm.items() if isinstance(arm, dict) else enumerate(arm)
         try:
             label = arm_name(key, "an arm's name")
-            if label in found.arms:
+            if label in result.arms:
                 raise BadCell("this arm appears twice")
-            found.arms[label] = {}
+            result.arms[label] = {}
             for seed, value in items:
-                found.add_number(label, seed_of_cell(seed), value)
+                result.add_number(label, seed_of_cell(seed), value)
         except ValueError as error:
             raise Problem(f"{name}, {printable(key)[:40]}: {error}", next=OF_ONE) from None
-    return found
+    return result

@@ -17,30 +17,32 @@ def typed_sample(options: TableOptions) -> Found:
     if typed is None:
         raise Problem("nothing to judge", next="give a SOURCE, or --modified 3.276,3.279,3.277")
     option = "--modified" if options.modified else "--baseline"
-    found = Found("the command line", named_metric(options.metric or "loss", options.better), False)
-    found.arms["the runs"] = runs_of_list(option, typed)
-    return found
+    result = Found(
+        "the command line", named_metric(options.metric or "loss", options.better), False
+    )
+    result.arms["the runs"] = runs_of_list(option, typed)
+    return result
 
 
-def judge_found(found: Found, options: TableOptions, threshold: float) -> SampleJudgment:
+def judge_found(source: Found, options: TableOptions, threshold: float) -> SampleJudgment:
     """Judge the one arm that was found, or that of --modified or --baseline."""
     typed = options.modified or options.baseline
-    names = list(found.arms)
-    if found.name != "the command line" and typed is not None and typed not in names:
-        raise Problem(f"{found.name} has no arm {typed}", next=nearest(typed, names))
+    names = list(source.arms)
+    if source.name != "the command line" and typed is not None and typed not in names:
+        raise Problem(f"{source.name} has no arm {typed}", next=nearest(typed, names))
     arm = typed if typed in names else names[0]
     if len(names) > 1 and arm != typed:
         raise Problem(
-            f"--against judges one arm, and {found.name} has {', '.join(names)[:200]}",
+            f"--against judges one arm, and {source.name} has {', '.join(names)[:200]}",
             next="say which with --modified NAME",
         )
-    runs = found.arms[arm]
+    runs = source.arms[arm]
     lasts = {run.last for run in runs.values() if run.state is RunState.FINISHED}
-    plan = PairPlan(has_seeds=found.has_seeds)
+    plan = PairPlan(has_seeds=source.has_seeds)
     return judge_sample(
         {seed: value_of(run) for seed, run in sorted(runs.items()) if has_ended(run)},
         threshold,
-        metric=found.metric,
+        metric=source.metric,
         name=arm,
         unfinished=tuple(
             f"{arm}, {plan.run_label(seed)}{why_open(run)}"
@@ -48,5 +50,5 @@ def judge_found(found: Found, options: TableOptions, threshold: float) -> Sample
             if not has_ended(run)
         ),
         steps=tuple(sorted(lasts)) if len(lasts) > 1 else (),
-        has_seeds=found.has_seeds,
+        has_seeds=source.has_seeds,
     )

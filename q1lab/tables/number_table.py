@@ -157,8 +157,8 @@ def found_in_rows(rows: Rows, options: TableOptions) -> Found:
     if seed_key is not None and options.seed_key is None and rows.is_blank(seed_key):
         seed_key = None  # as `q1lab export` writes runs whose seeds are not known
     arm_key = _arm_column(rows, options)
-    named = (arm_key, seed_key, options.metric)
-    rest = [column for column in columns if column not in named]
+    used_keys = (arm_key, seed_key, options.metric)
+    rest = [column for column in columns if column not in used_keys]
     state_key = _flat_column(rest, STATE_KEYS)
     step_key = _flat_column(rest, STEP)
     guesses = [
@@ -186,9 +186,9 @@ def found_in_rows(rows: Rows, options: TableOptions) -> Found:
             _check_column("--metric", metric_key, rows)
         metric = named_metric(metric_key, options.better)
         keys = _Keys(arm_key, metric_key, seed_key, state_key, step_key)
-    found = Found(name, metric, seed_key is not None, tuple(guesses))
-    _read_rows(rows, found, keys)
-    return found
+    result = Found(name, metric, seed_key is not None, tuple(guesses))
+    _read_rows(rows, result, keys)
+    return result
 
 
 class _Keys(NamedTuple):
@@ -201,7 +201,7 @@ class _Keys(NamedTuple):
     step: str | None = None
 
 
-def _read_rows(rows: Rows, found: Found, keys: _Keys) -> None:
+def _read_rows(rows: Rows, result: Found, keys: _Keys) -> None:
     """Add the runs of the rows, each of which says its arm."""
     at = rows.columns.index
     of_arm, of_number = at(keys.arm), at(keys.number)
@@ -215,7 +215,7 @@ def _read_rows(rows: Rows, found: Found, keys: _Keys) -> None:
         if last_part(column) in CONDITION_KEYS and column not in (keys.arm, keys.number)
     ]
     arm_names: dict[str, str] = {}
-    points = _Points(found, keys.step or "")
+    points = _Points(result, keys.step or "")
     for line, cells in rows:
         number, state = cells[of_number], None if of_state is None else cells[of_state]
         try:
@@ -225,12 +225,14 @@ def _read_rows(rows: Rows, found: Found, keys: _Keys) -> None:
             if label not in arm_names:
                 arm_names[label] = arm_name(label, keys.arm)
             arm = arm_names[label]
-            seed = len(found.arms.get(arm, ())) if of_seed is None else seed_of_cell(cells[of_seed])
+            seed = (
+                len(result.arms.get(arm, ())) if of_seed is None else seed_of_cell(cells[of_seed])
+            )
             if of_step is None:
-                run = found.add_number(arm, seed, number, state)
+                run = result.add_number(arm, seed, number, state)
             else:
                 train = None if of_train is None else cells[of_train]
-                run = found.run(arm, seed)
+                run = result.run(arm, seed)
                 points.add(run, cells[of_step], number, state, train)
             for column, place in conditions:
                 if not is_blank(cells[place]):
@@ -249,8 +251,8 @@ def _train_column(rows: Rows, metric_key: str) -> str | None:
 class _Points:
     """The points of runs, a row each, until all are read."""
 
-    def __init__(self, found: Found, step_key: str) -> None:
-        self._found = found
+    def __init__(self, result: Found, step_key: str) -> None:
+        self._found = result
         self._step_key = step_key
         self._twice: dict[tuple[str, int], float] = {}
         """The latest step at which a run has two numbers that differ."""
@@ -274,27 +276,27 @@ class _Points:
 
     def end(self, has_seeds: bool) -> None:
         """Give each run its last number. Problem where it isn't clear which number is a run's."""
-        found = self._found
-        runs = [run for arm in found.arms.values() for run in arm.values()]
+        result = self._found
+        runs = [run for arm in result.arms.values() for run in arm.values()]
         for run in runs:
             if run.state is RunState.DIVERGED:
                 continue
             if not run.evals and run.message is None:
-                run.message = f"no {found.metric.name}"
+                run.message = f"no {result.metric.name}"
             if run.message is not None:
                 continue
             last = max(run.evals)
             if self._twice.get((run.cfg, run.seed)) == last:
                 raise Problem(
-                    f"{found.name}: {run.cfg}, seed {run.seed}, ends at {self._step_key} {last:g} "
+                    f"{result.name}: {run.cfg}, seed {run.seed}, ends at {self._step_key} {last:g} "
                     "with two numbers",
                     next="leave the rows of one run",
                 )
             mark_ended(run, run.evals[last])
-        differ = found.align_ends()
+        differ = result.align_ends()
         if differ and not has_seeds:
             raise Problem(
-                f"{found.name}: rows differ in {self._step_key}, and no column says which run a "
+                f"{result.name}: rows differ in {self._step_key}, and no column says which run a "
                 "row is of",
                 next="name the column of its number with --seed-key, or give a row per run",
             )
@@ -313,9 +315,9 @@ def _chart_rows(rows: Rows) -> Rows:
     if step_key is None:
         raise Problem(f"{rows.name}: no column iter or Step", next=FORMS)
     runs = [
-        (place, found["cfg"], found["seed"], column.partition(" - ")[2])
+        (place, match["cfg"], match["seed"], column.partition(" - ")[2])
         for place, column in enumerate(rows.columns)
-        if (found := _chart_column(column))
+        if (match := _chart_column(column))
     ]
     metrics = list(dict.fromkeys(metric for *_, metric in runs))
     step_at = rows.columns.index(step_key)

@@ -121,5 +121,5 @@ class RunLog:
             raise TooMuch(f"it has more than {MOST_NUMBERS:,} numbers; name one with --metric")
 
     @staticmethod
-    def _has_room(known: Mapping[str, Any]) -> bool:
-        return len(known) < MOST_NAMES
+    def _has_room(names: Mapping[str, Any]) -> bool:
+        return len(names) < MOST_NAMES

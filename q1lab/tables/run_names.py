@@ -49,25 +49,25 @@ def stem(file: Path) -> str:
 def arms_of(runs: Sequence[Named], arm_key: str | None) -> tuple[list[str], str]:
     """The arm of each run, and where it was found. Problem if it can't be told."""
     if arm_key is not None:
-        found = _by_key(runs, arm_key), f"arms from {arm_key}"
+        guess = _by_key(runs, arm_key), f"arms from {arm_key}"
     elif all(run.label is not None for run in runs):
         return [_checked(run, run.label or "") for run in runs], ""
     elif key := _usual_key(runs):
-        found = [run.facts[key] for run in runs], f"arms from {key}"
+        guess = [run.facts[key] for run in runs], f"arms from {key}"
     elif names := _by_name(runs):
-        found = names, "arms from the runs' names"
+        guess = names, "arms from the runs' names"
     else:
-        found = _grouped_by_path(runs), "arms from the files' names"
-        if _each_differs(found[0]) and (key := _only_key(runs)):
-            found = [run.facts[key] for run in runs], f"arms from {key}"
-    arms = [run.label or arm for run, arm in zip(runs, found[0], strict=True)]
+        guess = _grouped_by_path(runs), "arms from the files' names"
+        if _each_differs(guess[0]) and (key := _only_key(runs)):
+            guess = [run.facts[key] for run in runs], f"arms from {key}"
+    arms = [run.label or arm for run, arm in zip(runs, guess[0], strict=True)]
     if len(runs) > 2 and _each_differs(arms):
         raise Problem(
             f"which of these {len(runs)} runs belong together is not clear ({first_names(arms)})",
             next="name the files of each arm with --arm NAME='PATTERN', or the setting that is the "
             f"arm with --arm-key; {_differ(runs)}",
         )
-    return [_checked(run, arm) for run, arm in zip(runs, arms, strict=True)], found[1]
+    return [_checked(run, arm) for run, arm in zip(runs, arms, strict=True)], guess[1]
 
 
 def are_runs(runs: Sequence[Named]) -> bool:
@@ -82,17 +82,17 @@ def _each_differs(arms: Sequence[str]) -> bool:
 def seeds_of(runs: Sequence[Named], seed_key: str | None) -> tuple[list[int] | None, str]:
     """The seed of each run, and where it was found; None where any run's is not known."""
     if seed_key is not None:
-        found, where = _by_key(runs, seed_key), seed_key
+        seeds, where = _by_key(runs, seed_key), seed_key
     else:
         settings = [_seed_setting(run) for run in runs]
-        named = [_seed_in_name(run) for run in runs]
-        found, where = ([*map(str, settings)], "the settings")
+        by_name = [_seed_in_name(run) for run in runs]
+        seeds, where = ([*map(str, settings)], "the settings")
         if None in settings:
-            found, where = ([*map(str, named)], "the names")
-        if None in settings and None in named:
+            seeds, where = ([*map(str, by_name)], "the names")
+        if None in settings and None in by_name:
             return None, "no seeds"
     try:
-        return [seed_of_cell(seed) for seed in found], f"seeds from {where}"
+        return [seed_of_cell(seed) for seed in seeds], f"seeds from {where}"
     except BadCell as error:
         raise Problem(f"{where}: {error}", next="name another --seed-key") from None
 
@@ -138,8 +138,8 @@ def _only_key(runs: Sequence[Named]) -> str | None:
 
 def _by_name(runs: Sequence[Named]) -> list[str] | None:
     """The arms by names such as ``modified-seed0``; None if a run is called otherwise."""
-    found = [next(filter(None, map(NAME.fullmatch, run.parts[:2])), None) for run in runs]
-    names = [match["cfg"] for match in found if match]
+    matches = [next(filter(None, map(NAME.fullmatch, run.parts[:2])), None) for run in runs]
+    names = [match["cfg"] for match in matches if match]
     return names if len(names) == len(runs) else None
 
 
@@ -167,8 +167,8 @@ def _seed_setting(run: Named) -> str | None:
 
 
 def _seed_in_name(run: Named) -> str | None:
-    found = filter(None, map(SEED.search, run.parts))
-    return next((match[1] for match in found), None)
+    matches = filter(None, map(SEED.search, run.parts))
+    return next((match[1] for match in matches), None)
 
 
 def _differing(runs: Sequence[Named]) -> list[str]:

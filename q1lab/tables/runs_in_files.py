@@ -34,11 +34,11 @@ def found_in_files(
 ) -> Found:
     """The runs in files, which are all tables or all logs."""
     is_named = options.arms or options.arm_key or options.modified or options.baseline
-    read, kept = [], 0
+    read, count = [], 0
     for piece in pieces:
         read.append(_read(piece, options))
-        kept += 0 if isinstance(read[-1], Rows) else read[-1].kept
-        if kept > MOST_NUMBERS:
+        count += 0 if isinstance(read[-1], Rows) else read[-1].kept
+        if count > MOST_NUMBERS:
             raise Problem(
                 f"{name}: more than {MOST_NUMBERS:,} numbers", next="name one with --metric NAME"
             )
@@ -71,8 +71,10 @@ def _runs_of_rows(
         for _, rows in tables
     ):
         return []
-    named = [Named(piece.files[0], piece.label, rows.constants()) for piece, rows in tables]
-    return [(piece, _log_of(piece, rows)) for piece, rows in tables if run_names.are_runs(named)]
+    identities = [Named(piece.files[0], piece.label, rows.constants()) for piece, rows in tables]
+    return [
+        (piece, _log_of(piece, rows)) for piece, rows in tables if run_names.are_runs(identities)
+    ]
 
 
 def _log_of(piece: RunFiles, rows: Rows) -> RunLog:
@@ -118,9 +120,11 @@ def _of_tables(
     ``otherwise``, else as its file."""
     whole: Found | None = None
     by_path = run_names.by_path([piece.files[0] for piece, _ in tables])
-    named = [number_table.arms_named(rows, options) for _, rows in tables]
-    is_shared = options.arm_key is None and len(tables) > 1 and len(set().union(*named)) == 1
-    for (piece, rows), name_of_file, arms in zip(tables, by_path, named, strict=True):
+    arms_by_table = [number_table.arms_named(rows, options) for _, rows in tables]
+    is_shared = (
+        options.arm_key is None and len(tables) > 1 and len(set().union(*arms_by_table)) == 1
+    )
+    for (piece, rows), name_of_file, arms in zip(tables, by_path, arms_by_table, strict=True):
         if piece.label is None and arms and not is_shared:
             each = number_table.found_in_rows(rows, options)
         else:
@@ -154,9 +158,9 @@ def _join(whole: Found, each: Found, piece: RunFiles) -> None:
 
 def _of_logs(name: str, logs: Sequence[tuple[RunFiles, RunLog]], options: TableOptions) -> Found:
     """The runs of logs, each of which is of one run."""
-    named = [Named(piece.files[0], piece.label, log.facts) for piece, log in logs]
-    arms, arms_from = run_names.arms_of(named, options.arm_key)
-    seeds, seeds_from = run_names.seeds_of(named, options.seed_key)
+    identities = [Named(piece.files[0], piece.label, log.facts) for piece, log in logs]
+    arms, arms_from = run_names.arms_of(identities, options.arm_key)
+    seeds, seeds_from = run_names.seeds_of(identities, options.seed_key)
     by_arm: dict[str, list[RunLog]] = {}
     for arm, (_, log) in zip(arms, logs, strict=True):
         by_arm.setdefault(arm, []).append(log)
@@ -164,17 +168,17 @@ def _of_logs(name: str, logs: Sequence[tuple[RunFiles, RunLog]], options: TableO
     guesses = [plural(len(logs), "run"), *filter(None, (arms_from, seeds_from))]
     if options.metric is None:
         guesses.append(f"metric {metric}")
-    found = Found(name, named_metric(metric, options.better), seeds is not None, tuple(guesses))
+    result = Found(name, named_metric(metric, options.better), seeds is not None, tuple(guesses))
     _check_reported(metric, name, [log for _, log in logs])
     for place, (piece, log) in enumerate(logs):
         arm = arms[place]
-        seed = len(found.arms.get(arm, ())) if seeds is None else seeds[place]
+        seed = len(result.arms.get(arm, ())) if seeds is None else seeds[place]
         try:
-            found.add(_run(piece.where, log, metric, arm, seed))
+            result.add(_run(piece.where, log, metric, arm, seed))
         except BadCell as error:
             raise Problem(f"{piece.where}: {error}", file=piece.files[0]) from None
-    found.align_ends()
-    return found
+    result.align_ends()
+    return result
 
 
 def _run(where: str, log: RunLog, metric: str, arm: str, seed: int) -> OutsideRun:
@@ -212,8 +216,8 @@ def _check_reported(metric: str, name: str, logs: Sequence[RunLog]) -> None:
     """Raise a Problem, with the names there are, if no log has a number of this name."""
     names = list(dict.fromkeys(key for log in logs for key in log.names))
     if metric not in names:
-        known = nearest(metric, names)[:300] if names else PRINTED
-        raise Problem(f"{name}: no run reports {printable(metric)}", next=known)
+        hint = nearest(metric, names)[:300] if names else PRINTED
+        raise Problem(f"{name}: no run reports {printable(metric)}", next=hint)
 
 
 def _of_pattern(typed: str | None) -> str:
@@ -238,8 +242,8 @@ def _metric(name: str, by_arm: Mapping[str, Sequence[RunLog]]) -> str:
     if len(others) == 1:
         return others[0]
     if not others:
-        told = f" ({first_names(every, 12)})" if every else ""
-        raise Problem(f"{name}: no number is in all arms{told}", next="" if every else PRINTED)
+        listed = f" ({first_names(every, 12)})" if every else ""
+        raise Problem(f"{name}: no number is in all arms{listed}", next="" if every else PRINTED)
     raise Problem(
         f"{name}: which number is the metric? ({first_names(others, 12)})", next="say --metric NAME"
     )

@@ -29,14 +29,14 @@ MOST_ENTRIES = 200_000
 def found_in_sources(sources: Sequence[str], options: TableOptions, *, one_arm: bool) -> Found:
     """All runs of the sources. ``one_arm``: they may all be of one arm. Problem, with the place,
     for what can't be read or understood."""
-    named = [*((None, source) for source in sources), *options.arms]
-    if [source for _, source in named] == ["-"]:
+    patterns = [*((None, source) for source in sources), *options.arms]
+    if [source for _, source in patterns] == ["-"]:
         return number_table.found_in_text(number_table.read("-"), "standard input", options)
     notes: list[str] = []
-    every = [piece for label, source in named for piece in _pieces(label, source, notes)]
+    every = [piece for label, source in patterns for piece in _pieces(label, source, notes)]
     pieces = _once(_grouped(every), notes)
-    is_path = len(named) == 1 and os.path.lexists(named[0][1])
-    name = named[0][1] if is_path else plural(len(pieces), "file")
+    is_path = len(patterns) == 1 and os.path.lexists(patterns[0][1])
+    name = patterns[0][1] if is_path else plural(len(pieces), "file")
     if len(pieces) == 1 and not (one_arm or options.arms or options.pattern or pieces[0].form):
         (file,) = pieces[0].files
         text = number_table.read(str(file))
@@ -44,9 +44,9 @@ def found_in_sources(sources: Sequence[str], options: TableOptions, *, one_arm: 
             return number_table.found_in_text(text, str(file), options)
     from q1lab.tables.runs_in_files import found_in_files
 
-    found = found_in_files(name, pieces, options, one_arm=one_arm)
-    found.notes[:0] = notes
-    return found
+    result = found_in_files(name, pieces, options, one_arm=one_arm)
+    result.notes[:0] = notes
+    return result
 
 
 def _is_printed(file: Path, text: str) -> bool:
@@ -62,8 +62,8 @@ def _pieces(label: str | None, source: str, notes: list[str]) -> list[RunFiles]:
     """The files that a file, a folder or a pattern names."""
     path = Path(source).expanduser()
     if not os.path.lexists(path) and glob.has_magic(source):
-        found = glob.iglob(str(path), recursive=True)  # noqa: PTH207 (a pattern with its folder)
-        matches = list(islice(found, MAX_FILES + 1))
+        paths = glob.iglob(str(path), recursive=True)  # noqa: PTH207 (a pattern with its folder)
+        matches = list(islice(paths, MAX_FILES + 1))
         if not matches:
             raise Problem(f"no file fits {printable(source)!r}")
         if len(matches) > MAX_FILES:
@@ -149,8 +149,10 @@ def _once(pieces: Iterable[RunFiles], notes: list[str]) -> list[RunFiles]:
         real = tuple(os.path.realpath(file) for file in piece.files)
         other = seen.setdefault(real, piece)
         if other.label != piece.label:
-            one, two = other.label or "no arm", piece.label or "no arm"
-            raise Problem(f"{piece.where} is named for {one} and for {two}", next="leave one out")
+            first, second = other.label or "no arm", piece.label or "no arm"
+            raise Problem(
+                f"{piece.where} is named for {first} and for {second}", next="leave one out"
+            )
         if other is not piece:
             notes.append(f"{piece.where} is {other.where} once more, and is used once")
     return list(seen.values())

@@ -48,7 +48,7 @@ class Comparison(Judgment):
         object.__setattr__(self, "subject", subject_of(self.study, self.analysis))
 
     def facts(self) -> dict[str, Any]:
-        study, known = self.study, super().facts()
+        study, of_numbers = self.study, super().facts()
         record = {
             "v": RECORD_VERSION,
             "created": study.created,
@@ -63,8 +63,8 @@ class Comparison(Judgment):
             for name, arm in study.arms.items()
         }
         added: dict[str, Any] = json_records.to_json(record)
-        merged = {name: {**known["arms"][name], **facts} for name, facts in arms.items()}
-        return {**known, **added, "arms": merged}
+        merged = {name: {**of_numbers["arms"][name], **facts} for name, facts in arms.items()}
+        return {**of_numbers, **added, "arms": merged}
 
 
 def subject_of(study: Study, analysis: Analysis | None = None) -> Subject:
@@ -111,10 +111,10 @@ def subject_of(study: Study, analysis: Analysis | None = None) -> Subject:
 
 def to_record(c: Comparison) -> dict[str, Any]:
     """The comparison as the index keeps it; ``metric`` is there for its lists."""
-    kept = [each.name for each in fields(c) if each.init]
+    names = [each.name for each in fields(c) if each.init]
     return {
         "v": RECORD_VERSION,
-        **{name: json_records.to_json(getattr(c, name)) for name in kept},
+        **{name: json_records.to_json(getattr(c, name)) for name in names},
         "metric": asdict(c.metric),
         "notes": [note.to_dict() for note in c.notes],
         "study": c.study.to_dict(),
@@ -128,8 +128,8 @@ def from_record(record: Mapping[str, Any]) -> Comparison | None:
         return None
     try:
         study = studies.from_dict(record["study"])
-        told = tuple(map(notes.from_dict, record["notes"]))
-        return json_records.from_json(Comparison, record, study=study, notes=told)
+        all_notes = tuple(map(notes.from_dict, record["notes"]))
+        return json_records.from_json(Comparison, record, study=study, notes=all_notes)
     except (Problem, ValueError):
         return None
 
@@ -178,11 +178,13 @@ def build_comparison(
         floor=Floor(floor[1].low, floor[1].high, floor[0]) if floor else None,
         timed=_timed(study, rows),
     )
-    told = _notes(study, rows, judged.analysis, question, starts or {}, still_falling)
+    all_notes = _notes(study, rows, judged.analysis, question, starts or {}, still_falling)
     if rises:
         from q1lab.study import command_line
 
-        told.append(run_notes.RisingLoss(*rises, command_line.shorter_command(study, rises[0])))
+        all_notes.append(
+            run_notes.RisingLoss(*rises, command_line.shorter_command(study, rises[0]))
+        )
     return Comparison(
         study=study,
         metric=judged.metric,
@@ -190,7 +192,7 @@ def build_comparison(
         arms=judged.arms,
         asking=judged.asking,
         floor=judged.floor,
-        notes=(*judged.notes, *told),
+        notes=(*judged.notes, *all_notes),
         timed=judged.timed,
         reused=tuple(_name(row) for row in rows if row["reused_from"]),
     )
@@ -280,9 +282,11 @@ def start_conditions(study: Study, row: Row) -> dict[str, Any]:
     rate = config.get("learning_rate") if isinstance(config, dict) else None
     conditions = {key: event.get(key) for key in CONDITIONS if key != "learning_rate"}
     of_table = event.get("conditions")
-    said = of_table if isinstance(of_table, dict) else {}
+    table_conditions = of_table if isinstance(of_table, dict) else {}
     return {
-        key: value for key, value in {**conditions, "learning_rate": rate, **said}.items() if value
+        key: value
+        for key, value in {**conditions, "learning_rate": rate, **table_conditions}.items()
+        if value
     }
 
 
@@ -309,49 +313,49 @@ def _notes(
     starts: Mapping[int, Mapping[str, Any]],
     still_falling: tuple[float, float] | None,
 ) -> list[Note]:
-    told: list[Note] = [] if study.origin.series is None else [run_notes.OfSeries()]
+    result: list[Note] = [] if study.origin.series is None else [run_notes.OfSeries()]
     if study.description.cautions:
-        together = notes.correlation_of(*(_values(rows, arm) for arm in ARMS))
-        r, between = (together[0], together[1:]) if together else (None, None)
-        told.append(run_notes.CommandCautions(r, between))
+        correlation = notes.correlation_of(*(_values(rows, arm) for arm in ARMS))
+        r, between = (correlation[0], correlation[1:]) if correlation else (None, None)
+        result.append(run_notes.CommandCautions(r, between))
     if question.changed:
-        told.append(run_notes.ChangedPlan(tuple(question.changed)))
+        result.append(run_notes.ChangedPlan(tuple(question.changed)))
     if not study.origin.knows_other_runs:
-        told.append(notes.OtherRuns())
+        result.append(notes.OtherRuns())
     if len(question.looks) > 1 or question.history.is_replication:
-        told.append(run_notes.LookedAgain())
+        result.append(run_notes.LookedAgain())
     if question.astray:
-        told.append(run_notes.DivergedOrStuck(tuple(question.astray)))
+        result.append(run_notes.DivergedOrStuck(tuple(question.astray)))
     if differ := _differing(study, rows, starts):
-        told.append(run_notes.Conditions(differ))
+        result.append(run_notes.Conditions(differ))
     if study.trainer.later_versions:
-        told.append(run_notes.ChangedTrainer())
+        result.append(run_notes.ChangedTrainer())
     if study.origin.came.allowed:
         allowed = tuple(condition[:60] for condition in study.origin.came.allowed)
-        told.append(run_notes.AllowedDifferences(allowed))
+        result.append(run_notes.AllowedDifferences(allowed))
     if still_falling is not None:
-        told.append(run_notes.ShortBudget(*still_falling))
+        result.append(run_notes.ShortBudget(*still_falling))
     if left := [
         f"{_title(study, row)}{_why_open(study, row)}" for row in rows if not _has_ended(row)
     ]:
-        told.append(run_notes.UnfinishedRuns(tuple(left), len(rows)))
+        result.append(run_notes.UnfinishedRuns(tuple(left), len(rows)))
     if bad := sum(row["bad_lines"] for row in rows):
-        told.append(run_notes.DamagedLines(bad))
-    told += study.trainer.notes()
+        result.append(run_notes.DamagedLines(bad))
+    result += study.trainer.notes()
     sizes = [study.arms[arm].n_params for arm in ARMS]
     sizes_differ = all(sizes) and abs(sizes[1] / sizes[0] - 1) >= SIZE_MATTERS_FROM
     # an arm that is smaller and wins (or larger and loses) did not do so by its size
     if sizes_differ and (analysis.mean is None or (sizes[1] - sizes[0]) * analysis.mean < 0):
-        told.append(run_notes.DifferentSize())
-    return told
+        result.append(run_notes.DifferentSize())
+    return result
 
 
 def _differing(
     study: Study, rows: list[Row], starts: Mapping[int, Mapping[str, Any]]
 ) -> dict[str, dict[str, tuple[str, ...]]]:
     """The conditions that the runs differ in besides the modification: condition → value → runs."""
-    named = [(_title(study, row), starts.get(row["id"], {})) for row in rows]
-    differ = conditions.differing(named, CONDITIONS)
+    titled = [(_title(study, row), starts.get(row["id"], {})) for row in rows]
+    differ = conditions.differing(titled, CONDITIONS)
     if (chosen := study.description.tuned) is not None and not _began_with_other_rate(
         study, rows, starts
     ):

@@ -67,7 +67,7 @@ def import_(
     allow: tuple[str, ...],
     group: str | None,
     as_json: bool,
-    **named: Any,
+    **typed: Any,
 ) -> int:
     """Take in runs that were trained elsewhere, make a study of them, and compare.
 
@@ -76,7 +76,7 @@ def import_(
     from `cfg` and seeds from `seed` in the config, or from the keys of --arm-key and --seed-key,
     and runs whose data, config or length differ are refused.
     """
-    return keep_sources(sources, table_options(**named), allow, group, as_json=as_json)
+    return keep_sources(sources, table_options(**typed), allow, group, as_json=as_json)
 
 
 def keep_sources(
@@ -97,9 +97,9 @@ def keep_sources(
         return _print_taken(_take_in_project(project, record, options, allow), as_json=as_json)
     if group is not None:
         raise Problem(f"--group needs a W&B project: {WANDB_PREFIX}ENTITY/PROJECT")
-    taken = _take_in_own(Path(alone), options, allow, as_json=as_json) if alone else None
-    if taken is not None:
-        return taken
+    result = _take_in_own(Path(alone), options, allow, as_json=as_json) if alone else None
+    if result is not None:
+        return result
     if allow:
         raise Problem(
             f"--allow {allow[0]}: differences in a table or in logs are named with the verdict, "
@@ -159,11 +159,11 @@ def _take_in_sources(
     from q1lab.record import on_record
     from q1lab.tables.sources import found_in_sources
 
-    found = found_in_sources(sources, options, one_arm=False)
-    tables = found.tables(options)
-    drafts = [import_study.draft_of_table(table, found.name) for table in tables]
-    if found.guesses:
-        click.echo(f"Read: {', '.join(found.guesses)}.", err=quiet)
+    result = found_in_sources(sources, options, one_arm=False)
+    tables = result.tables(options)
+    drafts = [import_study.draft_of_table(table, result.name) for table in tables]
+    if result.guesses:
+        click.echo(f"Read: {', '.join(result.guesses)}.", err=quiet)
     with open_store() as store:
         names = on_record.names_on_record(store)
     return import_study.take_in(drafts, tables[0].candidates, names)
@@ -188,8 +188,8 @@ def _import_bundle(received: Bundle, origin: str, *, as_json: bool) -> int:
                 return OK
             taken_names = on_record.names_on_record(store)
             study = import_study.copy_study(received, origin, taken_names, came)
-            taken = import_study.TakenIn(study)
-            return print_imported(taken, came, is_whole=True, as_json=as_json)
+            imported = import_study.TakenIn(study)
+            return print_imported(imported, came, is_whole=True, as_json=as_json)
         filled = import_study.fill_planned(planned, received, origin)
         summary = f"{planned.id}: {len(filled)} runs imported from {origin}"
         click.echo(summary if filled else f"{planned.id}: {origin} has no new runs", err=as_json)
@@ -224,7 +224,7 @@ def take_in_runs(
     return import_study.take_in(drafts, candidates, names)
 
 
-def _print_taken(taken: list[TakenIn], *, as_json: bool) -> int:
+def _print_taken(imported: list[TakenIn], *, as_json: bool) -> int:
     """Print what was imported, and the comparison or the table of all."""
     from q1lab.commands._output import print_json
     from q1lab.commands._store import open_store
@@ -232,12 +232,12 @@ def _print_taken(taken: list[TakenIn], *, as_json: bool) -> int:
     from q1lab.judgment import series_table
     from q1lab.verdict import series_reader
 
-    if len(taken) == 1:
-        return print_imported(taken[0], as_json=as_json)
+    if len(imported) == 1:
+        return print_imported(imported[0], as_json=as_json)
     with open_store() as store:
-        for each in taken:
+        for each in imported:
             _record_import(store, each, quiet=as_json)
-        series = taken[-1].study.origin.series
+        series = imported[-1].study.origin.series
         assert series is not None
         result = series_reader.read_series(store, series.id)
     if as_json:
@@ -249,7 +249,7 @@ def _print_taken(taken: list[TakenIn], *, as_json: bool) -> int:
 
 
 def print_imported(
-    taken: TakenIn, came: CameWith | None = None, *, is_whole: bool = False, as_json: bool
+    imported: TakenIn, came: CameWith | None = None, *, is_whole: bool = False, as_json: bool
 ) -> int:
     """Print the number of runs imported, the notes, and the comparison. ``is_whole``: it is a study
     of another home, which ``came`` with its lines or without."""
@@ -257,14 +257,14 @@ def print_imported(
     from q1lab.commands.compare import print_comparison
 
     with open_store() as store:
-        _record_import(store, taken, came, is_whole=is_whole, quiet=as_json)
-        print_comparison(store, taken.study, as_json=as_json)
+        _record_import(store, imported, came, is_whole=is_whole, quiet=as_json)
+        print_comparison(store, imported.study, as_json=as_json)
     return OK
 
 
 def _record_import(
     store: Store,
-    taken: TakenIn,
+    result: TakenIn,
     came: CameWith | None = None,
     *,
     is_whole: bool = False,
@@ -274,8 +274,8 @@ def _record_import(
     from q1lab.judgment import notes
     from q1lab.record import begin, traveling_lines
 
-    study = taken.study
-    if not taken.is_new:
+    study = result.study
+    if not result.is_new:
         click.echo(f"these are {study.id}'s runs, so nothing new is imported", err=quiet)
         return
     imported = f"{study.id}: {len(study.runs)} runs imported from {study.origin.came.source}"

@@ -389,8 +389,12 @@ def take_in(
     keeps its name where one of them was imported before.
     """
     before = [same_runs(draft) for draft in drafts]
-    known = [study.origin.series for study in before if study is not None]
-    names = [series.id for series in known if series is not None and series.members == candidates]
+    earlier_series = [study.origin.series for study in before if study is not None]
+    names = [
+        series.id
+        for series in earlier_series
+        if series is not None and series.members == candidates
+    ]
     name = names[0] if names else series_members.new_series_id(SWEEP, taken_names)
     members = [
         draft.study.with_origin(series=arms_series(name, candidates, draft.modified))

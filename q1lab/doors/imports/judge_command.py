@@ -54,7 +54,7 @@ def judge(
     expect: tuple[str, ...],
     full: bool,
     as_json: bool,
-    **named: Any,
+    **typed: Any,
 ) -> int:
     """Judge runs that were trained elsewhere: final numbers, or the logs that trainers leave.
 
@@ -68,7 +68,7 @@ def judge(
     have the same seeds, else as two groups. Several arms are ranked in one table, and share the 5%
     of false claims. It trains nothing, and keeps nothing without --keep.
     """
-    options = table_options(**named)
+    options = table_options(**typed)
     if against is not None:
         return _judge_sample(sources, options, against, keep, expect, full, as_json)
     _check_expected(expect, OF_ARMS, "--against is given for one arm")
@@ -108,8 +108,8 @@ def _read(sources: Sequence[str], options: TableOptions) -> tuple[list[NumberTab
     if sources or options.arms:
         from q1lab.tables.sources import found_in_sources
 
-        found = found_in_sources(sources, options, one_arm=False)
-        return found.tables(options), found.name
+        result = found_in_sources(sources, options, one_arm=False)
+        return result.tables(options), result.name
     if options.baseline is None or options.modified is None:
         raise Problem(
             "nothing to judge", next="give a SOURCE, or --baseline 1.91,1.90 --modified 1.79,1.80"
@@ -141,14 +141,14 @@ def _judge_sample(
     if sources or options.arms:
         from q1lab.tables.sources import found_in_sources
 
-        found = found_in_sources(sources, options, one_arm=True)
+        result = found_in_sources(sources, options, one_arm=True)
     else:
-        found = typed_sample(options)
-    judged = judge_found(found, options, against)
+        result = typed_sample(options)
+    judged = judge_found(result, options, against)
     if as_json:
-        print_json({**judged.to_dict(), "read": found.guesses})
+        print_json({**judged.to_dict(), "read": result.guesses})
     else:
-        _print_guesses(found.guesses, tuple(found.notes))
+        _print_guesses(result.guesses, tuple(result.notes))
         click.echo(judged.full() if full else f"{judged.short()}\n{REST}")
     return _status([judged.verdict], expect)
 
@@ -156,16 +156,16 @@ def _judge_sample(
 REST = "Everything else: the same command with --full"
 
 
-def _check_expected(expect: Sequence[str], known: Sequence[str], why: str) -> None:
+def _check_expected(expect: Sequence[str], choices: Sequence[str], why: str) -> None:
     for word in expect:
-        if word not in known:
-            raise Problem(f"--expect {word}: {why}", next=f"expect {', '.join(known)}")
+        if word not in choices:
+            raise Problem(f"--expect {word}: {why}", next=f"expect {', '.join(choices)}")
 
 
 def _status(verdicts: Sequence[str], expect: Sequence[str]) -> int:
     """The exit status by what was expected, of all verdicts: OK if nothing was."""
-    wanted = {word.replace("-", " ") for word in expect}
-    others = [verdict for verdict in verdicts if verdict not in wanted]
+    expected = {word.replace("-", " ") for word in expect}
+    others = [verdict for verdict in verdicts if verdict not in expected]
     if not expect or not others:
         return OK
     shown = ", ".join(dict.fromkeys(verdict.upper() for verdict in others))

@@ -94,8 +94,8 @@ def class_(
             raise Problem(f"{output}: the table is written as .csv or .html")
     if checks_for is not None:
         _prove_checked(checks_for, checks)
-    wanted = Wanted(checks, checks_for, cells, secrets.randbelow(10**6))
-    return _judge_class(expand_user(place), wanted, outputs, force, as_json)
+    settings = Wanted(checks, checks_for, cells, secrets.randbelow(10**6))
+    return _judge_class(expand_user(place), settings, outputs, force, as_json)
 
 
 def _write_handout(names: Path, page: Path, force: bool) -> int:
@@ -118,7 +118,7 @@ def _prove_checked(name: str, checks: bool) -> None:
 
 
 def _judge_class(
-    place: Path, wanted: Wanted, outputs: tuple[Path, ...], force: bool, as_json: bool
+    place: Path, settings: Wanted, outputs: tuple[Path, ...], force: bool, as_json: bool
 ) -> int:
     from q1lab.ground.write_intents import write_output
     from q1lab.plugins.class_ import class_table, hand_in_results, hand_ins
@@ -127,13 +127,13 @@ def _judge_class(
     folder = hand_ins.find_hand_ins(place)
     with hand_in_results.borrowed_home() as own_data:
         results = hand_in_results.judge_hand_ins(
-            folder.hand_ins, wanted, own_data, lambda text: remark(text, quiet=as_json)
+            folder.hand_ins, settings, own_data, lambda text: remark(text, quiet=as_json)
         )
     lines = class_lines(results)
     if as_json:
         print_json(
             {"lines": [asdict(line) for line in lines], "without": folder.without}
-            | ({"number": wanted.number} if wanted.cells else {})
+            | ({"number": settings.number} if settings.cells else {})
         )
     else:
         click.echo(class_table.table_text(lines, folder), nl=False)

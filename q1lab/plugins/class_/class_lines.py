@@ -88,15 +88,15 @@ def _line(results: Sequence[HandInResult]) -> ClassLine:
     counted = [result for result in results if _counts(result)]
     units = _units(counted)
     all_differences = [differences for _, differences in units]
-    apart = stands_apart(all_differences)
-    named = {id(result) for number in apart for result in units[number][0]}
-    others = [each for number, each in enumerate(all_differences) if number not in apart]
+    outliers = stands_apart(all_differences)
+    outlier_ids = {id(result) for number in outliers for result in units[number][0]}
+    others = [each for number, each in enumerate(all_differences) if number not in outliers]
     return ClassLine(
         title,
-        tuple(replace(result, apart=id(result) in named) for result in results),
+        tuple(replace(result, apart=id(result) in outlier_ids) for result in results),
         study.metric,
         pool(all_differences) if len(results) > 1 else "",
-        pool(others) if apart else "",
+        pool(others) if outliers else "",
         equal=len(counted) - len(units),
         left_out=len(results) - len(counted),
     )
@@ -140,8 +140,8 @@ def line_sentences(line: ClassLine) -> list[str]:
         )
     if line.left_out:
         sentences.append(f"Not in the mean: {line.left_out}, refused or without a verdict.")
-    if apart := [result.label for result in line.results if result.apart]:
-        sentences.append(f"Stands apart from the others (◆): {', '.join(apart)}.")
+    if outliers := [result.label for result in line.results if result.apart]:
+        sentences.append(f"Stands apart from the others (◆): {', '.join(outliers)}.")
         sentences.append(
             f"Without what stands apart: {_mean_text(line, line.rest)}. Leaving it out is a choice "
             "made on the results: say so, or say why its file is wrong."

@@ -92,11 +92,15 @@ def table_text(lines: Sequence[ClassLine], folder: ClassFolder, columns: int = 8
     for line in lines:
         head = f"{line.title}: {plural(len(line.results), 'hand-in')}"
         rows = [HEADS, *map(cells, line.results)]
-        below = [part for said in line_sentences(line) for part in _wrapped(said, columns, "  ")]
+        below = [
+            part
+            for lines_of_why in line_sentences(line)
+            for part in _wrapped(lines_of_why, columns, "  ")
+        ]
         parts.append([cut_cells(head, columns), *_aligned(rows), *below])
     if why := list(why_sentences(lines)):
-        said = [part for pair in why for part in _wrapped(": ".join(pair), columns, "  ")]
-        parts.append([WHY, *said])
+        lines_of_why = [part for pair in why for part in _wrapped(": ".join(pair), columns, "  ")]
+        parts.append([WHY, *lines_of_why])
     closing = closing_sentences(lines, folder)
     parts.append([part for sentence in closing for part in _wrapped(sentence, columns)])
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
@@ -134,11 +138,11 @@ def table_page(lines: Sequence[ClassLine], folder: ClassFolder) -> str:
         rows = "".join(_row("td", cells(result)) for result in line.results)
         body.append(f"<h2>{escape(line.title)}</h2>")
         body.append(f"<table>\n{_row('th', HEADS)}{rows}</table>")
-        body += [f"<p>{escape(said)}</p>" for said in line_sentences(line)]
+        body += [f"<p>{escape(text)}</p>" for text in line_sentences(line)]
     if why := list(why_sentences(lines)):
-        items = "".join(f"<li>{escape(f'{label}: {said}')}</li>\n" for label, said in why)
+        items = "".join(f"<li>{escape(f'{label}: {text}')}</li>\n" for label, text in why)
         body.append(f"<h2>{WHY}</h2>\n<ul>\n{items}</ul>")
-    body += [f"<p>{escape(said)}</p>" for said in closing_sentences(lines, folder)]
+    body += [f"<p>{escape(text)}</p>" for text in closing_sentences(lines, folder)]
     return html_page("Hand-ins of a class", "\n".join(body))
 
 

@@ -135,17 +135,17 @@ def borrowed_home() -> Iterator[Path]:
 
 
 def judge_hand_ins(
-    hand_ins: Sequence[HandIn], wanted: Wanted, data: Path, tell: Callable[[str], None]
+    hand_ins: Sequence[HandIn], settings: Wanted, data: Path, tell: Callable[[str], None]
 ) -> list[HandInResult]:
-    """Judge each hand-in, in order. Nothing of theirs runs but what is ``wanted``; ``data`` holds
+    """Judge each hand-in, in order. Nothing of theirs runs but what is ``settings``; ``data`` holds
     texts to train on."""
-    is_slow = wanted.checks or wanted.cells > 0
+    is_slow = settings.checks or settings.cells > 0
     tell(f"{plural(len(hand_ins), 'hand-in')}, {'one by one' if is_slow else 'a second each'}")
     results = []
     for number, hand_in in enumerate(hand_ins, 1):
         if is_slow:
             tell(f"{number} of {len(hand_ins)}: {hand_in.who}")
-        results.append(_judge(hand_in, wanted, data))
+        results.append(_judge(hand_in, settings, data))
     left = _without_trained_files(results, hand_ins)
     counts = Counter(result.who for result in left)
     return [replace(result, is_only=counts[result.who] == 1) for result in left]
@@ -174,20 +174,20 @@ def _source_hash(file: Path) -> str:
     return ""
 
 
-def _judge(hand_in: HandIn, wanted: Wanted, data: Path) -> HandInResult:
+def _judge(hand_in: HandIn, settings: Wanted, data: Path) -> HandInResult:
     result = HandInResult(hand_in.who, storable_text(str(hand_in.place)), hand_in.kind)
     if hand_in.kind == MODEL:
-        return _model_checked(result, hand_in.place, wanted) if wanted.checks else result
+        return _model_checked(result, hand_in.place, settings) if settings.checks else result
     try:
         with _opened(hand_in) as opened:
             study = opened.study
             result = replace(result, study=_facts(opened))
             text = data / f"{study.data.sha256}.txt"
-            result = _verified(result, hand_in, wanted, text)
+            result = _verified(result, hand_in, settings, text)
             sources = {arm: opened.files.get(name) for arm, name in study.model_files.items()}
             modified = sources.get("modified")
-            if wanted.checks and modified is not None:
-                result = _checked(result, modified, sources["baseline"], wanted)
+            if settings.checks and modified is not None:
+                result = _checked(result, modified, sources["baseline"], settings)
     except Problem as problem:
         words = (
             str(problem).replace(f"{hand_in.place} ", "", 1).replace(f"{hand_in.place}: ", "", 1)
@@ -213,9 +213,9 @@ def _facts(opened: Bundle) -> HandInStudy:
     hashes: dict[str, str] = {}
     for seed in study.seeds:
         names = [f"runs/{run_name(arm, seed)}/events.jsonl" for arm in ARMS]
-        there = {name: opened.files[name] for name in names if name in opened.files}
-        hashes |= {name: sha256_file(file) for name, file in there.items()}
-        values = [events.final_loss(there[name]) if name in there else None for name in names]
+        present = {name: opened.files[name] for name in names if name in opened.files}
+        hashes |= {name: sha256_file(file) for name, file in present.items()}
+        values = [events.final_loss(present[name]) if name in present else None for name in names]
         if values[0] is not None and values[1] is not None:
             pairs[seed] = SeedPair(values[0], values[1])
     overrides = [study.trainer.arm_overrides(arm) for arm in ARMS]
@@ -238,17 +238,17 @@ def _facts(opened: Bundle) -> HandInStudy:
     )
 
 
-def _verified(result: HandInResult, hand_in: HandIn, wanted: Wanted, text: Path) -> HandInResult:
+def _verified(result: HandInResult, hand_in: HandIn, settings: Wanted, text: Path) -> HandInResult:
     """Ask `q1lab verify` about a study."""
-    options = ["--cells", str(wanted.cells), "--number", str(wanted.number), "--json"]
-    if wanted.cells and text.is_file():
+    options = ["--cells", str(settings.cells), "--number", str(settings.number), "--json"]
+    if settings.cells and text.is_file():
         options += ["--data", str(text)]
-    seconds = RUNNING_SECONDS if wanted.cells else WITHOUT_RUNNING_SECONDS
+    seconds = RUNNING_SECONDS if settings.cells else WITHOUT_RUNNING_SECONDS
     code, report, words = _ask("verify", [str(hand_in.place.absolute()), *options], seconds)
     if code not in _ANSWERS:
         return replace(result, verified=REFUSED, why=(words,))
     refused = [f"{each['reason']}: {each['what']}" for each in report["refused"]]
-    found, why = report["found"], [*refused, *report["unchecked"]]
+    verdict, why = report["found"], [*refused, *report["unchecked"]]
     result = replace(
         result,
         verified=_ANSWERS[code],
@@ -256,38 +256,38 @@ def _verified(result: HandInResult, hand_in: HandIn, wanted: Wanted, text: Path)
         commits=report["commits"],
         looks_before=report["earlier_looks"],
     )
-    if found is None or code == 20:
+    if verdict is None or code == 20:
         return result
-    ends = found["ends"]
+    ends = verdict["ends"]
     return replace(
         result,
-        verdict=found["verdict"],
-        level=found["alpha"],
-        mean=found["mean"],
+        verdict=verdict["verdict"],
+        level=verdict["alpha"],
+        mean=verdict["mean"],
         interval=None if ends is None else Interval(*ends),
-        pairs=found["n"],
-        why=result.why + _no_verdict(found),
+        pairs=verdict["n"],
+        why=result.why + _no_verdict(verdict),
     )
 
 
-def _no_verdict(found: Mapping[str, Any]) -> tuple[str, ...]:
-    reason = found["reason"] if found["verdict"] == "no verdict" else None
+def _no_verdict(verdict: Mapping[str, Any]) -> tuple[str, ...]:
+    reason = verdict["reason"] if verdict["verdict"] == "no verdict" else None
     return (f"no verdict: {reason}",) if reason else ()
 
 
-def _model_checked(result: HandInResult, file: Path, wanted: Wanted) -> HandInResult:
+def _model_checked(result: HandInResult, file: Path, settings: Wanted) -> HandInResult:
     """Check a model file that was handed in, against the one beside it that it was made from."""
     try:
         marker = parents.origin_of(file)
-        beside = file.with_name(Path(marker.source).name) if marker is not None else file
-        baseline = beside if beside != file and beside.is_file() else None
-        return _checked(result, file, baseline, wanted)
+        neighbor = file.with_name(Path(marker.source).name) if marker is not None else file
+        baseline = neighbor if neighbor != file and neighbor.is_file() else None
+        return _checked(result, file, baseline, settings)
     except OSError as error:
         return replace(result, checks=UNUSABLE, why=(f"can't be read ({os_reason(error)})",))
 
 
 def _checked(
-    result: HandInResult, file: Path, baseline: Path | None, wanted: Wanted
+    result: HandInResult, file: Path, baseline: Path | None, settings: Wanted
 ) -> HandInResult:
     """Ask `q1lab check` about a model file, which runs it, compared with its ``baseline`` (None:
     q1lab's own). Both lie alone meanwhile: nothing looks into a stranger's repository."""
@@ -295,7 +295,7 @@ def _checked(
         copied = _copied(file, Path(folder) / "file")
         compared = "baseline" if baseline is None else _copied(baseline, Path(folder) / "baseline")
         options = ["--baseline", str(compared), "--json"]
-        options += ["--for", wanted.checks_for] if wanted.checks_for else []
+        options += ["--for", settings.checks_for] if settings.checks_for else []
         code, report, words = _ask("check", [str(copied), *options], RUNNING_SECONDS)
     if "checks" not in report or "unusable" in report:
         words = printable(str(report.get("unusable", words))).replace(str(copied), file.name)
@@ -321,8 +321,8 @@ def _copied(file: Path, into: Path) -> Path:
 def _ask(command: str, arguments: list[str], seconds: int) -> tuple[int, dict[str, Any], str]:
     """(exit status, JSON, the message of an error) of a q1lab command in a child that gets no keys
     of the person's own."""
-    own = {name: value for name, value in os.environ.items() if name.startswith("Q1LAB_")}
-    env = {**child_processes.stranger_environment(1), **own}
+    variables = {name: value for name, value in os.environ.items() if name.startswith("Q1LAB_")}
+    env = {**child_processes.stranger_environment(1), **variables}
     with child_processes.running_child(
         [*child_processes.python_module("q1lab"), command, *arguments],
         seconds=seconds,
@@ -344,5 +344,5 @@ def _ask(command: str, arguments: list[str], seconds: int) -> tuple[int, dict[st
 
 
 def _message(report: Mapping[str, Any]) -> str:
-    what, following = str(report.get("what") or ""), str(report.get("next") or "")
-    return printable("; ".join(filter(None, (what, following))))
+    problem, following = str(report.get("what") or ""), str(report.get("next") or "")
+    return printable("; ".join(filter(None, (problem, following))))

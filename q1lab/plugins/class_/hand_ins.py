@@ -49,22 +49,22 @@ def find_hand_ins(folder: Path) -> ClassFolder:
     """Find the hand-ins below a folder. Problem for what is no folder of hand-ins."""
     kind = kind_of_non_file(folder)
     if kind != "a folder":
-        what = (
+        reason = (
             "no such folder" if not os.path.lexists(folder) else f"{kind or 'a file'}, not a folder"
         )
-        raise Problem(f"{folder}: {what}", next="give a folder with a folder for each person")
+        raise Problem(f"{folder}: {reason}", next="give a folder with a folder for each person")
     if _is_study(folder):
         raise Problem(f"{folder} is one study", next=f"`q1lab verify {folder}` checks it")
     with os_errors_as_problems(f"cannot read {folder}"):
         entries = sorted(entry.name for entry in folder.iterdir())
-    found: list[HandIn] = []
+    hand_ins: list[HandIn] = []
     without: list[str] = []
     others = looked_at = 0
     for name in entries:
-        who, before = name_of(name), len(found)
+        who, before = name_of(name), len(hand_ins)
         for path in _files_below(folder / name):
             looked_at += 1
-            if looked_at > MOST_ENTRIES or len(found) > MOST_HAND_INS:
+            if looked_at > MOST_ENTRIES or len(hand_ins) > MOST_HAND_INS:
                 raise Problem(
                     f"{folder} holds more than a class: over {MOST_ENTRIES:,} files, "
                     f"or {MOST_HAND_INS:,} hand-ins",
@@ -74,16 +74,16 @@ def find_hand_ins(folder: Path) -> ClassFolder:
             if kind_of is None:
                 others += 1
             else:
-                found.append(HandIn(who, path, kind_of))
-        if len(found) == before and _is_plain_folder(folder / name):
+                hand_ins.append(HandIn(who, path, kind_of))
+        if len(hand_ins) == before and _is_plain_folder(folder / name):
             without.append(who)
-    if not found:
+    if not hand_ins:
         raise Problem(
             f"{folder} holds no hand-in",
             FAILED,
             next="put in archives (`q1lab export --format archive`), kept folders or model files",
         )
-    return ClassFolder(tuple(found), tuple(without), others)
+    return ClassFolder(tuple(hand_ins), tuple(without), others)
 
 
 def name_of(entry: str) -> str:

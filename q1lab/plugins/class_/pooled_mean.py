@@ -135,14 +135,14 @@ class Layout:
         in_person = of_people.sum(-1) / (rows - people)
         in_sample = of_samples.sum(-1) / (rows - len(per_sample))
         other_pairs = rows**2 - (per_person**2).sum() - (per_sample**2).sum() + rows
-        apart = (
+        excluded = (
             rows * rows * d.var(-1) - of_people @ per_person - of_samples @ per_sample
         ) / other_pairs
         weights = (self.people / (people * per_person)).sum(-1)
         of_sample, of_one = ((weights @ self.samples) ** 2).sum(), (weights**2).sum()
-        shared = (apart - in_sample) * of_sample + (in_person + in_sample - apart) * of_one
+        shared = (excluded - in_sample) * of_sample + (in_person + in_sample - excluded) * of_one
         shared = np.maximum(shared, in_person * of_one)
-        personal = np.maximum((apart - in_person) / people, 0)
+        personal = np.maximum((excluded - in_person) / people, 0)
         freedom = _satterthwaite(personal, people - 1, shared, 1 / of_sample - 1)
         return mean, personal + shared, freedom
 

@@ -41,7 +41,7 @@ def stands_apart(hand_ins: Sequence[Differences]) -> list[int]:
     for hand_in in hand_ins:
         for sample, value in hand_in.items():
             sums[sample] += value
-    named: list[int] = []
+    outliers: list[int] = []
     for is_shared in (True, False):
         parts = {
             number: part
@@ -50,9 +50,9 @@ def stands_apart(hand_ins: Sequence[Differences]) -> list[int]:
         }
         means = [_mean(part, counts, sums) for part in parts.values()]
         sizes = [float(len(part)) for part in parts.values()]
-        found = _extreme(np.array(means), np.array(sizes), len(hand_ins))
-        named += [list(parts)[place] for place in found]
-    return sorted(named)
+        extremes = _extreme(np.array(means), np.array(sizes), len(hand_ins))
+        outliers += [list(parts)[place] for place in extremes]
+    return sorted(outliers)
 
 
 def _part(hand_in: Differences, counts: Mapping[Hashable, int], is_shared: bool) -> Differences:
@@ -61,8 +61,8 @@ def _part(hand_in: Differences, counts: Mapping[Hashable, int], is_shared: bool)
     shared = {sample: value for sample, value in hand_in.items() if counts[sample] > 1}
     if is_shared:
         return shared
-    own = {sample: value for sample, value in hand_in.items() if counts[sample] == 1}
-    return own if len(shared) < FEWEST_SEEDS else {}
+    own_seeds = {sample: value for sample, value in hand_in.items() if counts[sample] == 1}
+    return own_seeds if len(shared) < FEWEST_SEEDS else {}
 
 
 def _mean(

@@ -30,5 +30,5 @@ def read(files: Sequence[Path], log: RunLog) -> None:
     settings = file.with_name("hparams.yaml")
     if settings.is_file():
         for line in read_text(settings, MAX_BYTES).splitlines():
-            if found := SETTING.fullmatch(line):
-                log.tell({found[1]: found[2]})
+            if match := SETTING.fullmatch(line):
+                log.tell({match[1]: match[2]})

@@ -36,18 +36,18 @@ def read(lines: Iterator[str], log: RunLog, pattern: re.Pattern[str] | None, met
     for place, whole in enumerate(lines):
         line = whole[:LONGEST_LINE]
         if pattern is None:
-            found = [(match["name"], match["value"]) for match in NAMED.finditer(line)]
+            pairs = [(match["name"], match["value"]) for match in NAMED.finditer(line)]
             counted = STEP.search(line)
-            step = float(counted[1]) if counted else max(step, 0.0) if found else step
+            step = float(counted[1]) if counted else max(step, 0.0) if pairs else step
         elif match := pattern.search(line):
-            said = match.groupdict() or dict(zip(("value", "step"), match.groups(), strict=False))
-            named = {metric: said.get("value", match[0]), TRAIN[0]: said.get("train")}
-            found = [(name, text) for name, text in named.items() if text is not None]
-            counted_step = as_number(said.get("step"))
+            groups = match.groupdict() or dict(zip(("value", "step"), match.groups(), strict=False))
+            values = {metric: groups.get("value", match[0]), TRAIN[0]: groups.get("train")}
+            pairs = [(name, text) for name, text in values.items() if text is not None]
+            counted_step = as_number(groups.get("step"))
             step = float(place) if counted_step is None else counted_step
         else:
             continue
-        for name, text in found:
+        for name, text in pairs:
             number = as_number(text)
             if number is not None and STEP.fullmatch(f"{name} 0") is None:
                 log.add(name, step, number)

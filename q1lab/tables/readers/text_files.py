@@ -72,8 +72,11 @@ def _by_seed(content: Mapping[str, Any]) -> list[dict[str, Any]] | None:
     for seeds in (content, *(value for value in content.values() if isinstance(value, dict))):
         if seeds and all(str(seed).isdecimal() for seed in seeds):
             return [
-                {"seed": seed, **(dict(flattened(one)) if isinstance(one, dict) else {VAL[0]: one})}
-                for seed, one in seeds.items()
+                {
+                    "seed": seed,
+                    **(dict(flattened(number)) if isinstance(number, dict) else {VAL[0]: number}),
+                }
+                for seed, number in seeds.items()
             ]
     return None
 
@@ -94,7 +97,7 @@ def _has_header(text: str) -> bool:
     lines = [line for line in text[:20_000].splitlines() if line.strip()][:2]
     if len(lines) < 2:
         return False
-    delimiter = next((one for one in "\t;," if one in lines[0]), None)
+    delimiter = next((character for character in "\t;," if character in lines[0]), None)
     header, first = (line.split(delimiter) if delimiter else [line] for line in lines)
     names = not any(A_NUMBER.search(cell) for cell in header)
     numbers = any(as_number(cell) is not None for cell in first)

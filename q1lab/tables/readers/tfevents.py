@@ -32,8 +32,8 @@ def read(files: Sequence[Path], log: RunLog) -> None:
                 if number == STEP and isinstance(value, int):
                     step = value
                 elif number == SUMMARY and isinstance(value, bytes):
-                    for one in of_number(value, 1):
-                        _take(one, step, log)
+                    for item in of_number(value, 1):
+                        _take(item, step, log)
 
 
 def _take(value: bytes, step: int, log: RunLog) -> None:

@@ -34,7 +34,7 @@ def _state(file: Path) -> dict[str, Any]:
 
 def _was_told_to(state: dict[str, Any]) -> bool:
     """True if the trainer was told to stop, by early stopping for example."""
-    told: Any = state.get("stateful_callbacks")
+    callbacks: Any = state.get("stateful_callbacks")
     for key in ("TrainerControl", "args", "should_training_stop"):
-        told = told.get(key) if isinstance(told, dict) else None
-    return bool(told)
+        callbacks = callbacks.get(key) if isinstance(callbacks, dict) else None
+    return bool(callbacks)

@@ -33,16 +33,16 @@ def fields(message: bytes) -> Iterator[Field]:
         at += size
 
 
-def of_number(message: bytes, wanted: int) -> Iterator[bytes]:
+def of_number(message: bytes, field: int) -> Iterator[bytes]:
     """The values of one field, each of them bytes."""
     for number, value in fields(message):
-        if number == wanted and isinstance(value, bytes):
+        if number == field and isinstance(value, bytes):
             yield value
 
 
-def text_of(message: bytes, wanted: int) -> str:
+def text_of(message: bytes, field: int) -> str:
     """A field that is a text; empty if it is absent."""
-    return next(of_number(message, wanted), b"").decode(errors="replace")
+    return next(of_number(message, field), b"").decode(errors="replace")
 
 
 def float_of(value: bytes) -> float | None:
