@@ -83,7 +83,7 @@ OF_ROPE: dict[str, list[str]] = {
     "helpers": ["`precompute_freqs_cis(dim, end, theta=10000.0)`", "`(end, dim/2)`", "once per run",
                 "`apply_rotary_emb(xq, xk, freqs_cis)`", "(B, T, n_head, head_dim)", "computes in float32 and casts back"],
     "pseudocode": ["def precompute_freqs_cis(dim, end, theta=10000.0):", "def apply_rotary_emb(xq, xk, freqs_cis):"],
-    "before the product": ["Attention calls the second one before the dot product"],
+    "before the product": ["Attention calls the second helper before the dot product"],
     "norm test": ["atol=1e-4", "(2, 8, 4, 64)"],
     "downstream, with care": ["2.759", "ahead in three and behind in three", "There isn't a very strong trend"],
 }  # fmt: skip
