@@ -44,6 +44,12 @@ def _parser() -> Any:
     return MarkdownIt("commonmark").enable(["table", "strikethrough"])
 
 
+_COLUMN = re.compile("^ *|  +")
+"""The blanks before a column of a drawing, or before a line of code."""
+LEAST_COLUMN = 12
+"""A column that has less room, in cells, goes on at the line's beginning."""
+
+
 def wrap_content(content: Content, width: int) -> list[Content]:
     """Lines of at most ``width`` cells. Works around Textual: after a word that it had to fold, it
     may begin a line with the space that follows, or leave that space alone on a line."""
@@ -118,8 +124,20 @@ def _code(text: str, info: Sequence[str], width: int) -> list[Content]:
         if [line.plain for line in colored[: len(lines)]] == lines:
             shown = colored[: len(lines)]
     room = width - 2
-    folded = [part for line in shown for part in (line.fold(room) if line.plain else [line])]
-    return [Content.assemble("  ", line) for line in folded]
+    return [Content.assemble("  ", part) for line in shown for part in _folded(line, room)]
+
+
+def _folded(line: Content, room: int) -> list[Content]:
+    """A line of code or of a drawing in lines of ``room`` cells: it breaks between two words, and
+    goes on below the beginning of its column."""
+    if line.cell_length <= room:
+        return [line]
+    text = line.plain
+    column = max(match.end() for match in _COLUMN.finditer(text[: max(0, room - LEAST_COLUMN)]))
+    end = text.rfind(" ", column + 1, room + 1)
+    if end < 0 or line[:end].cell_length > room:
+        return line.fold(room)
+    return [line[:end], *_folded(Content.assemble(" " * column, line[end + 1 :]), room)]
 
 
 def _table(node: SyntaxTreeNode, width: int) -> list[Content]:
