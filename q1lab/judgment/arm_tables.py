@@ -18,7 +18,7 @@ def means_table(c: Judgment) -> Table:
     return Table("losses", _loss_heads(c), _mean_and_sd(c))
 
 
-def loss_table(c: Judgment, *, published: bool = False) -> Table:
+def loss_table(c: Judgment, *, published: bool = False, has_means: bool = True) -> Table:
     """The final value of every seed, and the means; the ends of many seeds unless ``published``."""
     seeds = sorted({seed for arm in c.arms.values() for seed in arm.values})
     shown = seeds if published else table_text.seeds_shown(c, seeds)
@@ -28,7 +28,7 @@ def loss_table(c: Judgment, *, published: bool = False) -> Table:
         name = c.subject.plan.run_label(seed)
         rows.append(TableRow(name, base, modified, table_text.difference_cell(c, seed)))
     arms = [c.arms[arm] for arm in ARMS]
-    if len(seeds) > 1 and (published or any(arm.mean is not None for arm in arms)):
+    if has_means and len(seeds) > 1 and (published or any(arm.mean is not None for arm in arms)):
         rows += _mean_and_sd(c)
     foot = table_text.folded_note(c, len(shown), len(seeds)) if len(shown) < len(seeds) else ""
     return Table("losses", _loss_heads(c), tuple(rows), foot)

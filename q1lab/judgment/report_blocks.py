@@ -32,16 +32,17 @@ def report_blocks(
 ) -> tuple[Block, ...]:
     """Everything that is told of a comparison. ``published``: for a document that others read, with
     every seed, numbers in full, and nothing that is said to the learner alone. ``means_first``: for
-    a screen that is scrolled, with the mean and sd of each arm above the figure, too."""
+    a screen that is scrolled, with the mean and sd of each arm above the figure."""
+    means = (means_table(c),) if means_first and c.has_means else ()
     blocks: list[Block] = [
         headline_block(c),
         Sentence("verdict", verdict_text.verdict_sentence(c, published=published)),
         Sentence("level", level_sentences.level_sentence(c)),
-        *((means_table(c),) if means_first and c.has_means else ()),
+        *means,
         figure.comparison_figure(c, published=published),
         Sentence("power", verdict_text.power_sentence(c, published=published)),
         Sentence("floor", _floor(c)),
-        loss_table(c, published=published),
+        loss_table(c, published=published, has_means=not means),
         cost_table(c, published=published),
         *(Sentence("note", text) for text in note_sentences(c, published=published)),
         Sentence("prediction", prediction_text.prediction_sentence(c)),

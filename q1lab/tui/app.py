@@ -172,9 +172,11 @@ class Q1Lab(TimerApp):
             self.announce(text)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Disable the digits that switch screens while a form is open: a digit typed beside a
-        field must not close the form."""
-        return not (action == "go" and getattr(self.screen, "is_form", False))
+        """Disable the digits that switch screens while a form or the welcome is open: a digit typed
+        beside a field must not close it."""
+        return action != "go" or not any(
+            getattr(screen, "keeps_digits", False) for screen in self.screen_stack
+        )
 
     def run_command(self, argv: Sequence[str]) -> None:
         """Carry out a command line inside the app."""
@@ -201,6 +203,11 @@ class Q1Lab(TimerApp):
         self.switch_mode(page)
         if page == "study" and self.setup.starts_in_lab and self.config.week:
             self._welcome()
+
+    def open_study(self, study_id: str) -> None:
+        """Show a study in the lab."""
+        self.store_thread.watch_study(study_id)
+        self.action_go("lab")
 
     def action_command_palette(self) -> None:
         self.push_screen(_late("command_palette", "AppCommandPalette")()())

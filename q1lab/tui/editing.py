@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from textual.app import SuspendNotSupported
 
+from q1lab.ground.errors import Problem
+from q1lab.ground.files import os_errors_as_problems, printable, read_bytes
 from q1lab.week import progress as domain
 from q1lab.week.syllabus import Step
 
@@ -18,11 +20,23 @@ if TYPE_CHECKING:
     from q1lab.tui.app import Q1Lab
 
 
+MOST = 256 << 10
+"""Bytes of a file that is shown: nobody reads a longer one on a screen."""
+
+
 def learner_folder(app: Q1Lab) -> Path:
     """The folder where commands run and documents are: the learner's repository if it exists, else
     the folder in which the app was started."""
     repo = app.config.repo
     return repo if repo is not None and repo.is_dir() else app.setup.cwd
+
+
+def shown_text(file: Path) -> str:
+    """A file's text, to be shown. Problem if it can't be read, or is too large for that."""
+    if not file.exists():
+        raise Problem(f"There is no {file.name} in your folder yet.", file=file)
+    with os_errors_as_problems(f"cannot read {file.name}"):
+        return printable(read_bytes(file, MOST).decode(errors="replace"))
 
 
 def editor_command() -> list[str]:

@@ -118,7 +118,7 @@ CORE_KEYS: dict[str, Key] = {
     "results.label": Key("e", "label", "edit", "Write tags and a note on the study", True),
     "results.delete": Key("delete", "delete", "remove", "Delete the study, once you confirm it"),
     # progress
-    "progress.edit": Key("e,enter", "edit", "edit", "Change the value under the cursor", True),
+    "progress.edit": Key("e", "edit", "edit", "Change the value under the cursor", True),
     "progress.add": Key("a", "add", "add", "Add a paper, an artifact, or the post's address", True),
     "progress.tick": Key("space", "mark", "tick", "Tick the statement, or untick it", True),
     "progress.copy": Key("c", "copy", "copy", "Copy the progress card as text"),

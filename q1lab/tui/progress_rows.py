@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from q1lab.ground.errors import Problem
 from q1lab.index.store import Store
+from q1lab.judgment import difference_text
 from q1lab.tui.pages import part_name
+from q1lab.tui.widgets.study_text import answer_role
 from q1lab.tui.widgets.titled_rows import ListRow
+from q1lab.tui.widgets.week_tree import part_columns
+from q1lab.verdict.result_rows import ResultRow, ResultRowReader
 from q1lab.week.lists import artifacts, kpis, papers, posts
-from q1lab.week.progress import Progress
-from q1lab.week.syllabus import Week
+from q1lab.week.progress import Progress, first_open
+from q1lab.week.syllabus import Part, Week
 
 if TYPE_CHECKING:  # both cost the app more than its first paint may
     from q1lab.documents.kpi_sources import KpiSources
@@ -22,6 +26,9 @@ if TYPE_CHECKING:  # both cost the app more than its first paint may
 REPOSITORY_EVERY = 20.0
 """Seconds between two readings of the learner's repository: git is too slow for every poll."""
 
+SAYS = ("assessment", "confidence")
+"""Steps whose ``into`` is one of these are self-assessments."""
+
 
 class ProgressReader:
     """A job for the store thread. It counts KPIs as `q1lab course kpi` does, from the roadmap and
@@ -29,6 +36,7 @@ class ProgressReader:
 
     def __init__(self, week: Week, repo: Path | None) -> None:
         self.week, self.repo = week, repo
+        self._results = ResultRowReader()
         self._around: KpiSources | None = None
         self._when = 0.0
 
@@ -43,6 +51,7 @@ class ProgressReader:
             "papers": papers.all_papers(store),
             "artifacts": artifacts.all_artifacts(store),
             "post": posts.post_of_week(store, self.week.label),
+            "results": self._results(store),
         }
 
     def _repository(self) -> Repository | None:
@@ -59,31 +68,69 @@ def kpi_row(kpi: kpis.KpiRow) -> ListRow:
     target = f" of {kpi.target:g}" if kpi.target is not None else ""
     actual = "–" if kpi.actual is None else f"{kpi.actual:g}"
     tone = "$success" if kpi.met else ""
-    bar = (kpi.actual or 0.0, kpi.target, kpi.target) if kpi.target else None
+    bar = ((kpi.actual or 0.0) / kpi.target, 1.0) if kpi.target else None
     source = "" if kpi.source == "counted" else f"{kpi.source}   "
     return ListRow(sign + kpi.title, f"{source}{actual}{target}", tone, tone or "$muted", kpi, bar)
 
 
-def part_rows(week: Week, progress: Progress) -> list[ListRow]:
-    """A row for each part: the steps done, as a bar, and the minutes spent on them."""
-    rows = []
-    for part in week.parts():
-        count = progress.count([part])
-        sign = "✓" if count.finished else "·" if not count.done else "◦"
-        tone = "$success" if count.finished else ""
-        spent = round(count.seconds / 60)
-        minutes = f"{spent} of {part.minutes} min" if spent else f"{part.minutes} min"
-        over = "$warning" if spent > part.minutes else "$muted"
-        words = f"{count.done} of {count.total} steps · {minutes}"
-        bar = (float(count.done), float(count.total), float(count.total))
-        title = f"{sign} {part_name(part)} {part.title}"
-        rows.append(ListRow(title, words, tone, over, part.id, bar))
+def part_rows(week: Week, progress: Progress, training: bool) -> list[ListRow]:
+    """The next step, then a row for each part: its bar is as long as the minutes planned for it,
+    and full as far as its steps are done."""
+    longest = max((part.minutes for part in week.parts()), default=0)
+    rows = [_part_row(part, progress, longest) for part in week.parts()]
+    part, step = first_open(week, progress, training=training) if rows else (None, None)
+    if part is not None and step is not None:
+        title = f"→ Next: {part_name(part)} · {step.title}"
+        minutes = f"{step.minutes} min" if step.minutes else ""
+        rows.insert(0, ListRow(title, minutes, "$primary", key=(part.id, step.id)))
     return rows
 
 
+def _part_row(part: Part, progress: Progress, longest: int) -> ListRow:
+    count = progress.count([part])
+    sign, share, spent, over = part_columns(part, progress)
+    minutes = f"{spent} of {part.minutes}" if spent else str(part.minutes)
+    return ListRow(
+        f"{sign} {part_name(part)} {part.title}",
+        f"{count.done} of {count.total} · {minutes} min",
+        "$success" if count.finished else "",
+        over,
+        (part.id, None),
+        (share, (part.minutes or longest) / longest if longest else 1.0),
+    )
+
+
+def recall_rows(week: Week, progress: Progress) -> list[ListRow]:
+    """The questions that the learner marked wrong, each with the part in which it comes back."""
+    titles = {step.id: step.title for step in week.steps()}
+    return [
+        ListRow(f"☐ {titles[step.repeat_of]}", part_name(part), key=(part.id, step.id))
+        for part in week.parts()
+        for step in part.steps
+        if step.repeat_of in titles and not progress.of(step.id).done
+    ]
+
+
+def statement_rows(week: Week, progress: Progress) -> list[ListRow]:
+    """The statements of the learner's self-assessment."""
+    steps = [step for step in week.steps() if step.into in SAYS]
+    return [_tickable(step.title, progress.of(step.id).done, key=step.id) for step in steps]
+
+
+def _tickable(title: str, done: bool, right: str = "", key: Any = None) -> ListRow:
+    sign, tone = ("✓", "$success") if done else ("☐", "")
+    return ListRow(f"{sign} {title}", right, tone, key=key)
+
+
+def result_row(row: ResultRow) -> ListRow:
+    """A study with its difference and verdict, or how far it has got."""
+    mean = "" if row.mean is None or row.problem else difference_text.mean_text(row)
+    answer = row.problem or row.answer or row.progress_text
+    return ListRow(row.shown_name, f"{mean}  {answer:<11}", "", f"${answer_role(row)}", key=row.id)
+
+
 def paper_row(paper: dict[str, Any]) -> ListRow:
-    sign, tone = ("✓ ", "$success") if paper["done"] else ("☐ ", "")
-    return ListRow(sign + paper["title"], paper["depth"] or "", tone, key=paper)
+    return _tickable(paper["title"], bool(paper["done"]), paper["depth"] or "", key=paper)
 
 
 def artifact_row(artifact: dict[str, Any]) -> ListRow:

@@ -34,14 +34,15 @@ def figure_blocks(c: Judgment) -> tuple[Block, ...]:
 
 
 def progress_blocks(study: Study, runs: Sequence[RunView]) -> tuple[Block, ...]:
-    """Finished pairs of ``runs`` while their study goes on, and why there is no verdict yet."""
-    pairs, figure = finished_pairs(runs), pairs_figure(study, runs).one_by_one()
+    """Why there is no verdict while a study goes on, and the finished pairs of ``runs``: last, so
+    that nothing moves when one more finishes."""
+    pairs, figure = finished_pairs(runs), pairs_figure(study, runs)
     names = label_text.short_name(study.baseline), label_text.short_name(study.variant)
     sample = f"{len(pairs)} of {plural(len(study.seeds), 'pair')}"
     return (
         HeadlineBlock("", "", names, "", sample, study.metric.direction),
-        *((figure,) if figure.bars else ()),
         *(Sentence("caveat", text) for text in _progress_caveats(study, pairs)),
+        *((figure,) if figure.bars else ()),
     )
 
 
@@ -64,8 +65,6 @@ def _progress_caveats(study: Study, pairs: Mapping[int, float]) -> Iterator[str]
     if planned >= MIN_FOR_VERDICT and len(pairs) == planned:
         yield "All pairs have finished; the comparison is being computed."
         return
-    if not pairs:
-        yield "No pair has finished yet."
     if design.level is not None:
         yield level_sentences.planned_seeds_sentence(design.plan(), design.level)
     elif planned >= MIN_FOR_VERDICT:

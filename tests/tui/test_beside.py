@@ -10,9 +10,10 @@ from textual.pilot import Pilot
 from textual.widgets import TextArea
 
 from q1lab.ground.config import Config
+from q1lab.tui.editing import MOST
 from q1lab.tui.screens.answer import AnswerScreen
 from q1lab.tui.screens.glossary import GlossaryScreen
-from q1lab.tui.widgets.code_view import MOST, CodeView
+from q1lab.tui.widgets.code_view import CodeView
 from q1lab.week.own_model import model_file
 from tests.kit.lab_home import words
 from tests.kit.tui_home import running, settled, until
@@ -69,6 +70,17 @@ async def test_on_a_narrow_screen_one_key_turns_to_it_and_back(tmp_path: Path) -
             assert app.focused is area
 
 
+async def test_no_key_is_cut_in_the_smallest_terminal(tmp_path: Path) -> None:
+    model_file.new_baseline(tmp_path)
+    async with running(size=(80, 24), config=Config(repo=tmp_path)) as (app, pilot):
+        await sketch(pilot, "a3-lines")
+        await pilot.press(*"one two")
+        await until(pilot, lambda: "2 words · Esc" in words(app))
+        await pilot.resize_terminal(60, 20)
+        await settled(pilot)
+        assert "Esc keeps it · ^e editor · ^g words · ^t model.py ─╯" in words(app)
+
+
 async def test_a_model_that_is_not_there_or_is_no_text_is_said_in_a_line(tmp_path: Path) -> None:
     file = tmp_path / "model.py"
     async with running(size=(120, 40), config=Config(repo=tmp_path)) as (app, pilot):
@@ -77,7 +89,7 @@ async def test_a_model_that_is_not_there_or_is_no_text_is_said_in_a_line(tmp_pat
             (file.mkdir, "cannot read"),
             (
                 lambda: (file.rmdir(), file.write_bytes(b"x\x1b[31m\xff = 1\n" * MOST)),
-                "the rest is not shown",
+                "larger than",
             ),
         ):
             make()

@@ -256,7 +256,7 @@ async def test_whatever_becomes_of_the_file_the_screen_says_so_and_goes_on(repo:
         await until(pilot, lambda: "SyntaxError" in said())
         file.write_text("x = 1\n" * 2_000_000)
         await until(pilot, lambda: "larger than 1 MB" in said())
-        await until(pilot, lambda: "too large for a diff" in words(app_))
+        await until(pilot, lambda: "larger than 256 KB" in words(app_))
         file.unlink()
         file.mkdir()
         await until(pilot, lambda: "not a model file" in said())

@@ -17,7 +17,8 @@ from q1lab.tui.keys import key_names
 from q1lab.tui.screens.hint import HintScreen
 from q1lab.tui.screens.welcome import repository_to_offer
 from q1lab.tui.timekeeper import clock_text as line_of_time
-from q1lab.tui.widgets.titled_rows import ListRow, progress_bar, render_row
+from q1lab.tui.widgets.bars import BELOW, BESIDE
+from q1lab.tui.widgets.titled_rows import ListRow, render_row
 from q1lab.week.own_model.run_checks import CheckResult
 from q1lab.week.study_timer import Clock
 from q1lab.week.syllabus import Part
@@ -121,30 +122,16 @@ def test_a_failing_check_comes_before_the_hint() -> None:
         assert words in shown
 
 
-@pytest.mark.parametrize(
-    ("done", "planned"), [(0, 90), (45, 90), (90, 90), (91, 90), (130, 90), (5, 0)]
-)
-def test_bars_have_one_length_and_say_what_is_over(done: float, planned: float) -> None:
-    parts = progress_bar(done, planned, 130, 26, "$primary", "$warning")
-    text = "".join(words for words, _ in parts)
-    assert len(text) == 26
-    over = sum(len(words) for words, tone in parts if tone == "$warning")
-    assert bool(over) == (done > planned)
-    least = round(planned / 5) + 1 if done > planned else 1 if done else 0
-    assert text.count("█") == max(round(done / 5), least)
-    assert all(tone != "$success" for _, tone in parts), "minutes that are spent are no success"
-
-
 @pytest.mark.parametrize("width", [20, 40, 54, 74, 110])
 def test_rows_with_bars_fit_their_width(width: int) -> None:
     row = ListRow(
-        "· A2 Read the paper and more words", "4 of 11 steps · 104 of 90 min", bar=(4, 11, 11)
+        "· A2 Read the paper and more words", "4 of 11 steps · 104 of 90 min", bar=(4 / 11, 1.0)
     )
     lines = render_row(row, width, 34, 29).plain.split("\n")
     assert max(map(len, lines)) <= width
     assert lines[0].endswith(row.right if width > 20 else "…")
     assert len(lines) == (1 if width == 110 else 2), "it is below where it has no room"
-    filled, empty = (lines[-1].count(cell) for cell in "█░")
+    filled, empty = (lines[-1].count(cell) for cell in (BESIDE if width == 110 else BELOW))
     assert round(11 * filled / (filled + empty)) == 4
 
 

@@ -79,6 +79,21 @@ async def open_step(app: Q1Lab, part: str, step: str) -> None:
     app.screen.open_page(part, step)
 
 
+async def test_below_a_dialog_the_foot_offers_no_key_that_does_nothing() -> None:
+    def foot() -> str:
+        return words(app).splitlines()[-1].strip()
+
+    async with running(size=(100, 30)) as (app, pilot):
+        await until(pilot, lambda: "space tick" in foot())
+        await pilot.press("w")
+        await until(pilot, lambda: not foot())
+        await pilot.press("question_mark")  # a dialog over it
+        await settled(pilot)
+        assert not foot()
+        await pilot.press("escape", "escape")
+        await until(pilot, lambda: "space tick" in foot())
+
+
 async def test_a_prediction_that_was_left_is_a_draft_and_is_discarded_on_purpose() -> None:
     async with running(size=(100, 40)) as (app, pilot):
         await open_step(app, "a3", "a3-predict")

@@ -36,6 +36,7 @@ from q1lab.tui.snapshot_taker import SnapshotReader
 from q1lab.tui.widgets.blocks_view import BlocksView
 from q1lab.tui.widgets.loss_chart import LossChart
 from q1lab.tui.widgets.run_grid import RunGrid
+from q1lab.tui.widgets.study_text import final_comparison
 from q1lab.week import progress
 from q1lab.week.content import load_week
 from tests.kit.commands import q1lab
@@ -136,11 +137,11 @@ async def test_no_verdict_before_every_planned_run_has_ended() -> None:
         screen = await open_lab(pilot)
         assert screen.view is not None
         assert screen.view.comparison is not None
-        head, plot, _ = screen.query_one(BlocksView).blocks
+        head, _, plot = screen.query_one(BlocksView).blocks
         assert isinstance(head, HeadlineBlock)
         assert head.word == ""
         assert isinstance(plot, Figure)
-        assert [bar.label for bar in plot.bars] == ["pair of seed 0"]
+        assert [bar.label for bar in plot.bars] == ["1 pair"]
         await pilot.press("v")
         assert isinstance(pilot.app.screen, VerdictScreen)
         shown = words(pilot.app)
@@ -159,12 +160,12 @@ async def test_an_open_verdict_of_a_planned_range_keeps_to_its_plan() -> None:
         await pilot.press("v")
         screen = pilot.app.screen
         assert isinstance(screen, VerdictScreen)
-        opened = screen.so_far
+        opened = screen.told
         assert "Planned: 3 to 12 pairs" in words(pilot.app)
         with study.files.run("modified-seed1").events.open("a") as events:
             events.write('{"type": "iter", "iter": 1500, "train_loss": 1.9, "t": 60}\n')
-        await until(pilot, lambda: screen.so_far is not opened)
-        assert screen.so_far == opened
+        await until(pilot, lambda: screen.told is not opened)
+        assert screen.told == opened
 
 
 async def test_the_comparison_comes_when_the_last_run_ends() -> None:
@@ -222,7 +223,7 @@ async def test_stop_and_go_on(fake_trainer: Callable[..., None]) -> None:
         await until(
             pilot, lambda: screen.view.row.state == "finished", "it did not go on to its end"
         )
-        await until(pilot, lambda: screen.query_one("#short-verdict").display)
+        await until(pilot, lambda: final_comparison(screen.view) is not None)
 
 
 async def test_a_failed_cell_heals_alone(fake_trainer: Callable[..., None]) -> None:
@@ -474,16 +475,16 @@ async def _to_verdict(pilot: Any) -> None:
     await pilot.press("v")
 
 
-async def test_a_verdict_is_whole_beside_its_curves() -> None:
+async def test_a_verdict_tells_every_number_once() -> None:
+    """The mean and sd of each arm stood above the figure, and below it again."""
     study = make_study()
     finish(study)
     compared(study)
-    async with app().run_test(size=(200, 50)) as pilot:
-        await open_lab(pilot)
-        await pilot.press("v")
-        await until(pilot, lambda: isinstance(pilot.app.screen, VerdictScreen))
+    async with app().run_test(size=(160, 60)) as pilot:
+        await _to_verdict(pilot)
         await until(pilot, lambda: "wall clock per run" in words(pilot.app))
-        assert pilot.app.screen.query_one("#verdict-chart").display
+        begun = [line.split()[:1] for line in words(pilot.app).splitlines()]
+        assert [begun.count([word]) for word in ("mean", "sd", "seed")] == [1, 1, 3]
 
 
 async def test_the_verdict_answers_at_equal_budgets_in_turn() -> None:
@@ -617,7 +618,7 @@ async def test_the_comparison_of_a_sweep_shows_the_sweeps_table() -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, VerdictScreen))
         screen = pilot.app.screen
         assert isinstance(screen, VerdictScreen)
-        await until(pilot, lambda: screen.series)
+        await until(pilot, lambda: screen.later["series"])
         text = screen.query_one(BlocksView).plain_text(90)
         assert "sweep-1" in text
         assert all(name in text for name in members)

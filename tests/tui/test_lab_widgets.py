@@ -23,6 +23,8 @@ from q1lab.judgment.metric import VAL_LOSS, Metric
 from q1lab.judgment.records import Floor
 from q1lab.judgment.terminal_text import block_lines
 from q1lab.study.run_states import RunState
+from q1lab.study.studies import ARMS
+from q1lab.study.trainer import SEED_OFFSET
 from q1lab.tui import theme
 from q1lab.tui.snapshot_taker import StudyInFocus
 from q1lab.tui.widgets.chart_data import (
@@ -266,6 +268,24 @@ async def test_the_grid_counts_runs_whose_seeds_are_not_known() -> None:
         assert [row[1] for row in rows] == ["run", "1", "2"]
 
 
+async def test_the_grid_shows_the_seeds_that_the_runs_are_drawn_with() -> None:
+    """Of a baseline against itself no two runs share a seed, and both rows said 0."""
+
+    class Alone(Themed):
+        def compose(self) -> ComposeResult:
+            yield RunGrid()
+
+    app, runs = Alone(), (run("baseline"), run())
+    study = make_study()
+    shifted = replace(study.trainer, seed_shift={"modified": SEED_OFFSET})
+    study = replace(study, trainer=shifted)
+    async with app.run_test(size=(80, 12)) as pilot:
+        app.query_one(RunGrid).show(StudyView(study, study_row(study, runs), runs))
+        await pilot.pause()
+        rows = [strip.text.split() for strip in app.screen._compositor.render_strips()[1:3]]
+        assert [row[1] for row in rows] == ["0", str(SEED_OFFSET)]
+
+
 async def test_a_point_without_a_line_can_be_seen() -> None:
     class Alone(Themed):
         def compose(self) -> ComposeResult:
@@ -392,18 +412,33 @@ def test_while_a_study_trains_only_pairs_are_shown() -> None:
         run("baseline", 1, val_loss=1.91),
         run("modified", 1, RunState.RUNNING),
     ]
-    head, plot, caveat = progress_figure.progress_blocks(make_study(), runs)
+    head, caveat, plot = progress_figure.progress_blocks(make_study(), runs)
     assert isinstance(head, HeadlineBlock)
     assert (head.word, head.mean, head.seeds) == ("", "", "1 of 3 pairs")
     assert isinstance(plot, Figure)
     assert [(bar.label, bar.low, bar.high, round(bar.points[0], 3)) for bar in plot.bars] == [
-        ("pair of seed 0", None, None, -0.02)
+        ("1 pair", None, None, -0.02)
     ]
     text = "\n".join(plain_lines(block_lines((head, plot, caveat), 40)))
     assert "all 3 planned" in " ".join(text.split())
-    *_, caveat = progress_figure.progress_blocks(make_study("rope-2", seeds=(0,)), runs)
+    _, caveat, _ = progress_figure.progress_blocks(make_study("rope-2", seeds=(0,)), runs)
     assert isinstance(caveat, Sentence)
     assert "too little" in caveat.text
+
+
+def test_no_line_moves_when_a_pair_finishes() -> None:
+    study, runs = make_study(), [run(arm, seed) for seed in range(3) for arm in ARMS]
+    seen = []
+    for done in range(3):
+        now = [
+            replace(each, state=RunState.FINISHED, val_loss=1.9) if each.seed < done else each
+            for each in runs
+        ]
+        blocks = progress_figure.progress_blocks(study, now)
+        seen.append(plain_lines(block_lines(blocks, 33)))
+    before, first, second = seen
+    assert [line.replace("0 of 3", "1 of 3") for line in before] == first[: len(before)]
+    assert len(first) == len(second) <= 13, "all of it beside the chart at 80 columns, 24 lines"
 
 
 BASE = {9: 1.909, 10: 1.9055, 11: 1.9102}

@@ -171,7 +171,7 @@ async def test_progress_offers_what_its_list_can_do() -> None:
 
     app = prepared(fill)
     async with app.run_test(size=SMALLEST) as pilot:
-        await pilot.press("4")
+        await pilot.press("4", "tab")
         await until(pilot, lambda: "e edit" in last(app) and "space tick" not in last(app))
         app.screen.query_one("#says", TitledRows).focus()
         await until(pilot, lambda: "space tick" in last(app) and "e edit" not in last(app))

@@ -14,12 +14,12 @@ from textual.pilot import Pilot
 from q1lab.index.store import Store
 from q1lab.tui.app import Q1Lab
 from q1lab.tui.screens.answer import AnswerScreen
+from q1lab.tui.widgets.bars import bar
 from q1lab.tui.widgets.page_blocks import ActionPiece, FoldPiece, StepPiece, began
 from q1lab.tui.widgets.page_reader import PageReader
 from q1lab.tui.widgets.part_line import PartLine
-from q1lab.tui.widgets.week_tree import BAR_CELLS, minutes_words, steps_bar
+from q1lab.tui.widgets.week_tree import minutes_words
 from q1lab.week import progress
-from q1lab.week.progress import StepCount
 from q1lab.week.syllabus import Step, Text, Week
 from tests.kit import small_weeks
 from tests.kit.lab_home import words
@@ -128,7 +128,7 @@ async def test_what_a_tick_elsewhere_takes_away_is_in_full_again() -> None:
         assert after.display
 
 
-async def test_enter_reads_on_does_the_step_and_goes_on() -> None:
+async def test_enter_turns_pages_does_the_step_and_goes_on() -> None:
     """From the top of a page to its end, by one key and what each step asks for."""
     async with running(size=(80, 24)) as (app, pilot):
         reader = await to(pilot, "a3")
@@ -168,7 +168,7 @@ async def test_from_the_row_that_finished_a_step_enter_goes_on() -> None:
             await pilot.press("escape")
             await settled(pilot)
         assert isinstance(reader.piece, ActionPiece)
-        await until(pilot, lambda: "⏎ go on" in foot(app) or "⏎ read on" in foot(app))
+        await until(pilot, lambda: "⏎ go on" in foot(app))
         assert "⏎ go on" in next(line for line in words(app).splitlines() if "▸" in line)
         await pilot.press("enter")
         await settled(pilot)
@@ -190,7 +190,7 @@ async def test_from_the_row_that_changed_the_page_s_words_enter_goes_on() -> Non
         reader.start()
         label = app.week.label
         app.store_thread.submit(lambda store: progress.tick_step(store, label, "a1-data", True))
-        await until(pilot, lambda: "⏎ go on" in foot(app) or "⏎ read on" in foot(app))
+        await until(pilot, lambda: "⏎ go on" in foot(app))
         first, *rest = reader.page.blocks
         assert isinstance(first, Text)
         named = replace(first, markdown=f"{first.markdown} It is Python's own source text.")
@@ -222,7 +222,7 @@ async def test_what_a_row_was_started_for_is_ticked_by_enter_where_a_hand_ticks_
         await until(pilot, lambda: "⏎ tick: look at the six" in foot(app).lower())
         await pilot.press("enter")
         await until(pilot, lambda: app.snapshot.progress.of("b2-wandb").done)
-        await until(pilot, lambda: "⏎ go on" in foot(app) or "⏎ read on" in foot(app))
+        await until(pilot, lambda: "⏎ go on" in foot(app))
 
 
 async def test_the_cursor_stays_on_the_step_that_u_finds_when_another_folds() -> None:
@@ -280,13 +280,9 @@ async def test_enter_twice_does_a_step_once() -> None:
         assert reader.step is None or reader.step.id != "c2-aloud"
 
 
-@pytest.mark.parametrize(
-    ("count", "full"),
-    [((0, 8), 0), ((1, 8), 1), ((4, 8), 2), ((7, 8), 4), ((8, 8), 5), ((0, 0), 0)],
-)
-def test_a_bar_is_full_for_a_finished_part_alone(count: tuple[int, int], full: int) -> None:
-    bar = steps_bar(StepCount(*count, 0.0, 30))
-    assert [len(text) for text, _ in bar] == [full, BAR_CELLS - full]
+@pytest.mark.parametrize(("done", "full"), [(0, 0), (1, 1), (4, 2), (7, 4), (8, 5), (9, 5)])
+def test_a_bar_is_full_for_a_finished_part_alone(done: int, full: int) -> None:
+    assert [len(text) for text, _ in bar(done / 8, 5, "$success")] == [full, 5 - full]
 
 
 def test_a_name_keeps_its_first_letter() -> None:

@@ -4,6 +4,7 @@ open."""
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from git import Repo
@@ -14,13 +15,17 @@ from q1lab.ground import paths
 from q1lab.ground.config import Config
 from q1lab.index.store import Store
 from q1lab.tui.app import Q1Lab
+from q1lab.tui.progress_rows import part_rows
 from q1lab.tui.screens.command_output import CommandOutputScreen
 from q1lab.tui.screens.document import DocumentScreen
 from q1lab.tui.screens.form import FormScreen
+from q1lab.tui.screens.lab import LabScreen
+from q1lab.tui.screens.week_page import WeekScreen
 from q1lab.tui.widgets.titled_rows import TitledRows
 from q1lab.week import content, progress
 from q1lab.week.lists import papers
-from tests.kit.lab_home import words
+from q1lab.week.syllabus import Week
+from tests.kit.lab_home import compared, finish, make_study, words
 from tests.kit.tui_home import prepared, running, settled, some_progress, until
 
 LABEL = "M03-W04"
@@ -37,7 +42,7 @@ async def test_a_kpi_is_set_by_hand_and_counted_again() -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("4")
         await until(pilot, lambda: " of " in rows_of(app, "kpis"))
-        await pilot.press("e")
+        await pilot.press("tab", "e")
         await until(pilot, lambda: isinstance(app.screen, FormScreen))
         app.screen.query_one("#actual", Input).value = "7"
         app.screen.query_one("#target", Input).value = "9"
@@ -56,9 +61,68 @@ async def test_every_parts_title_is_whole_where_there_is_room() -> None:
         await until(pilot, lambda: "A1" in rows_of(app, "minutes"))
         shown = rows_of(app, "minutes")
         assert all(f"{part.title} " in shown for part in app.week.parts())
-        assert "██" in shown
-        assert "░░" in shown
+        assert "▀▀" in shown
+        assert "▔▔" in shown
         assert "of 15 min" in shown
+
+
+def missed_one(store: Store, week: Week) -> None:
+    """Session A is done; the answer to one of its cards was wrong."""
+    progress.choose_modification(store, week, "rope")
+    now = progress.learner_week(week, progress.recorded_progress(store, week.label))
+    for step in (step for part in now.sessions[0].parts for step in part.steps):
+        progress.tick_step(store, week.label, step.id, True)
+    progress.grade_recall(store, week.label, "a2-rope-s1", False)
+
+
+async def test_the_whole_screen_is_used_and_says_what_comes_next() -> None:
+    finish(study := make_study())
+    compared(study)
+    async with running(missed_one, size=(120, 40)) as (app, pilot):
+        await pilot.press("4")
+        await until(pilot, lambda: "rope-1" in rows_of(app, "verdicts"))
+        body = app.screen.query_one("#body").region
+        for name in ("again", "artifacts"):
+            assert app.screen.query_one(f"#{name}").region.bottom == body.bottom
+        assert rows_of(app, "minutes").startswith("→ Next: B1 · Answer again, from memory")
+        assert "−0.012  cannot tell" in rows_of(app, "verdicts")
+        card = next(step for step in app.week.steps() if step.id == "a2-rope-s1")
+        again = app.screen.query_one("#again", TitledRows)
+        assert [(row.left, row.right) for row in again.rows] == [(f"☐ {card.title}", "B1")]
+        again.focus()
+        await until(pilot, lambda: "⏎ go to it" in words(app).splitlines()[-1])
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, WeekScreen))
+        await until(pilot, lambda: app.screen.reader.step)  # type: ignore[attr-defined]
+        assert app.screen.reader.step.repeat_of == card.id  # type: ignore[attr-defined]
+        await pilot.press("4")
+        app.screen.query_one("#verdicts").focus()
+        await until(pilot, lambda: "⏎ open" in words(app).splitlines()[-1])
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, LabScreen))
+        await until(pilot, lambda: "CANNOT TELL" in words(app))
+
+
+async def test_a_bar_is_as_long_as_its_part_and_full_as_far_as_its_steps(tmp_path: Path) -> None:
+    week = content.load_week(paths.content_dir())
+    with Store() as store:
+        some_progress(store, week)
+        rows = part_rows(week, progress.recorded_progress(store, week.label), training=False)
+    bars = {row.key[0]: row.bar for row in rows if row.bar is not None}
+    longest = max(part.minutes for part in week.parts())
+    lengths = {part.id: part.minutes / longest for part in week.parts()}
+    assert {name: length for name, (_, length) in bars.items()} == lengths
+    assert bars["a1"][0] > 0 == bars["a2"][0]
+    planless = replace(
+        week,
+        sessions=tuple(
+            replace(each, parts=tuple(replace(part, minutes=0) for part in each.parts))
+            for each in week.sessions
+        ),
+    )
+    with Store() as store:
+        rows = part_rows(planless, progress.recorded_progress(store, week.label), training=False)
+    assert {row.bar[1] for row in rows if row.bar} == {1.0}
 
 
 async def test_targets_are_those_that_the_learners_roadmap_states(tmp_path: Path) -> None:

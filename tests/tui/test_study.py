@@ -497,6 +497,17 @@ async def test_the_first_start_asks_for_the_repository_once(tmp_path: Path, home
         assert stat.S_IMODE((home / "config.toml").stat().st_mode) == 0o600
 
 
+async def test_a_digit_goes_past_no_question_of_the_first_start(tmp_path: Path) -> None:
+    """It led to an empty lab, and the repository was not asked for again until the next start."""
+    app = prepared(lambda store, week: store.set_setting(f"welcomed:{week.label}", None))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, WelcomeScreen))
+        await settled(pilot)
+        await pilot.press("2")
+        await settled(pilot)
+        assert isinstance(app.screen, WelcomeScreen)
+
+
 async def test_no_key_changes_the_repository_by_accident(tmp_path: Path, home: Path) -> None:
     """`?` replaced the path, and Begin, or Esc, kept ".../?"; it shows the keys."""
     (tmp_path / ".git").mkdir()
@@ -883,6 +894,26 @@ async def test_a_locked_fold_names_the_step_that_opens_it(
         assert f"first {needed}" in " ".join(str(line).strip() for line in fold.lines(60))
 
 
+@pytest.mark.parametrize(
+    ("page", "step", "to"), [("a1", "a1-guess", "a1"), ("c3", "b3-verdict", "b3")]
+)
+async def test_enter_on_a_locked_fold_goes_to_its_step(page: str, step: str, to: str) -> None:
+    async with running(size=(80, 24)) as (app, pilot):
+        app.screen.open_page(page)  # type: ignore[attr-defined]
+        reader = app.screen.query_one(PageReader)
+        await until(pilot, lambda: reader.page is not None and reader.page.id == page)
+        fold = next(p for p in reader.pieces if isinstance(p, FoldPiece) and p.fold.needs == step)
+        reader._walk_to(fold)
+        await until(pilot, lambda: reader.on_screen)
+        await until(pilot, lambda: "⏎ go to it" in words(app))
+        assert "⏎ go to " in last_line(app)
+        await pilot.press("enter")
+        await until(pilot, lambda: reader.step is not None and reader.step.id == step)
+        await until(pilot, lambda: reader.on_screen)
+        assert reader.page is not None
+        assert reader.page.id == to
+
+
 async def test_a_figure_is_turned_with_the_arrow_keys() -> None:
     async with running(size=(80, 24)) as (app, pilot):
         app.screen.open_page("a2")  # type: ignore[attr-defined]
@@ -988,11 +1019,15 @@ async def test_an_answer_that_waits_for_a_step_stays_folded_until_that_is_done()
         fold = next(p for p in reader.stops if isinstance(p, FoldPiece) and p.fold.needs)
         reader._go(fold)
         reader.scroll_to_cursor()
-        await pilot.press("enter", "f")
+        await pilot.press("enter", "f")  # Enter goes to the step
         assert not fold.open
         needs = fold.fold.needs
+        assert reader.step is not None
+        assert reader.step.id == needs
         app.store_thread.submit(lambda store: progress.tick_step(store, LABEL, str(needs), True))
         await settled(pilot)
+        reader._go(fold)
+        reader.scroll_to_cursor()
         await pilot.press("enter")
         assert fold.open
 

@@ -12,6 +12,7 @@ from textual.containers import Horizontal
 from textual.widgets import Button, Static, TextArea
 
 from q1lab.ground.files import printable
+from q1lab.ground.text_formats import plural
 from q1lab.tui import editing
 from q1lab.tui.screens.base import Dialog
 from q1lab.tui.widgets.code_view import CodeView
@@ -26,11 +27,10 @@ if TYPE_CHECKING:
 WIDE = 10_000
 """Wider than any paragraph, in cells: the text box breaks the lines."""
 
-SHORT_KEYS = 76
-"""Below this width in cells the keys in the dialog's border are named in short."""
-
 AROUND = 14
 """Cells of the terminal's width that the title in the dialog's border can't use."""
+AROUND_KEYS = 8
+"""Those that the keys in its lower border can't use."""
 
 
 def open_answer_form(app: Q1Lab, step: Step) -> None:
@@ -81,14 +81,17 @@ class AnswerScreen(Dialog[None]):
     def on_text_area_changed(self) -> None:
         self._count()
 
+    def on_resize(self) -> None:
+        self._count()
+
     def _count(self) -> None:
-        words = len(self.query_one(TextArea).text.split())
-        count = f"{words} word{'s' if words != 1 else ''}"
-        keys = ["Esc keeps it", "^e in $EDITOR", "^g words"]
-        keys += [f"^t {self.step.beside}"] if self.step.beside else []
-        if self.app.size.width < SHORT_KEYS:
-            keys[1] = "^e editor"
-        self.box.border_subtitle = " · ".join([count, *keys])
+        """Count the words, where the keys leave room for that."""
+        count = plural(len(self.query_one(TextArea).text.split()), "word")
+        keys = "Esc keeps it · ^e editor · ^g words"
+        keys += f" · ^t {self.step.beside}" if self.step.beside else ""
+        both = f"{count} · {keys}"
+        fits = cell_len(both) <= self.app.size.width - AROUND_KEYS
+        self.box.border_subtitle = both if fits else keys
 
     def action_glossary(self) -> None:
         """Explain the words of the question."""

@@ -43,6 +43,8 @@ class AppScreen(ScreenHooks):
 
     app: Any
     least = LEAST
+    keeps_digits: ClassVar[bool] = False
+    """True while no digit may lead to a main screen: it would close this one unanswered."""
     takes_text: ClassVar[bool] = False
     """True for a form that opens in a text: what was typed on the way to it belongs there."""
     screen_name: ClassVar[str] = ""

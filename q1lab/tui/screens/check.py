@@ -16,12 +16,13 @@ from textual.content import Content
 from textual.widgets import Static
 
 from q1lab.ground.errors import Problem
-from q1lab.ground.files import open_regular, os_reason, printable
+from q1lab.ground.files import os_reason, printable
 from q1lab.study import variants
 from q1lab.tui import editing, pages
 from q1lab.tui.background import run_in_background
 from q1lab.tui.screens.base import FullScreen
 from q1lab.tui.screens.hint import HintScreen, offer_hints
+from q1lab.tui.widgets.bars import bar
 from q1lab.tui.widgets.diff_view import DiffView, diff_text
 from q1lab.tui.widgets.fitted_text import FittedText
 from q1lab.tui.widgets.page_reader import PageReader
@@ -57,9 +58,6 @@ def file_stamp(path: Path) -> tuple[Stamp | None, str]:
         return None, f"Cannot read {path}: {os_reason(error)}."
     return (status.st_mtime_ns, status.st_size), ""
 
-
-MOST = 200_000
-"""A file with more bytes is not compared with its source: it is no model file."""
 
 STUCK = 3
 """After so many red rounds in a row a hint is offered."""
@@ -117,19 +115,17 @@ def drawn(block: CheckBlock, width: int, dimmed: bool = False) -> Content:
 
 def score_bar(passed: int, judged: int) -> Content:
     """``━━━━━━━━━─── 19 of 22``: the checks that pass."""
-    full = BAR_CELLS * passed // max(1, judged)
     tone = "$success" if passed == judged else "$warning"
-    return Content.assemble(
-        ("━" * full, tone), ("─" * (BAR_CELLS - full), "$muted"), f"  {passed} of {judged}"
-    )
+    parts = bar(passed / max(1, judged), BAR_CELLS, tone, empty="$muted")
+    return Content.assemble(*parts, f"  {passed} of {judged}")
 
 
 def diff_against_source(path: Path) -> tuple[str, str]:
     """(heading, unified diff) from the file's source to the file; slow, as git may look for the
     source. Problem if one can't be read."""
     source = parents.parent_or_baseline(path)
-    old, new = (_text(file) for file in (source.variant.path, path))
-    diff = diffs.unified_diff(printable(old), printable(new), source.name, path.name)
+    old, new = map(editing.shown_text, (source.variant.path, path))
+    diff = diffs.unified_diff(old, new, source.name, path.name)
     return diff_heading(diff, source.name), diff
 
 
@@ -139,17 +135,6 @@ def diff_heading(diff: str, against: str) -> str:
     return (
         f"against {against}  +{added} −{removed} lines" if diff else f"the same code as {against}"
     )
-
-
-def _text(path: Path) -> str:
-    try:
-        with open_regular(path) as stream:
-            data = stream.read(MOST + 1)
-    except OSError as error:
-        raise Problem(f"cannot read {path}: {os_reason(error)}", file=path) from None
-    if len(data) > MOST:
-        raise Problem(f"{path.name} is too large for a diff", file=path)
-    return data.decode(errors="replace")
 
 
 class CheckScreen(FullScreen[None]):

@@ -52,7 +52,7 @@ def fill_fields(form: DOMNode, values: FieldValues) -> None:
 class DraftForm(AppScreen):
     """A form that saves a draft on Esc, under its ``heading``."""
 
-    is_form = True
+    is_form = keeps_digits = True
     heading: str
     _opened: FieldValues | None = None
 

@@ -3,8 +3,10 @@ runs have ended."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 
+from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -22,11 +24,13 @@ from q1lab.tui.snapshot import Snapshot
 from q1lab.tui.snapshot_taker import StudyInFocus
 from q1lab.tui.widgets.blocks_view import BlocksView
 from q1lab.tui.widgets.chart_data import chart_data
+from q1lab.tui.widgets.fitted_text import FittedText
 from q1lab.tui.widgets.loss_chart import LossChart
 from q1lab.tui.widgets.run_grid import RunGrid
-from q1lab.tui.widgets.study_heading import StudyHeading
 from q1lab.tui.widgets.study_list import StudyLines, StudyList, search_text
-from q1lab.tui.widgets.study_text import final_comparison
+from q1lab.tui.widgets.study_text import final_comparison, study_heading
+from q1lab.tui.widgets.theme_colors import palette
+from q1lab.tui.widgets.top_line import TopLine
 from q1lab.verdict import progress_figure
 from q1lab.verdict.result_rows import ResultRow, ResultRowReader
 
@@ -77,9 +81,7 @@ class LabScreen(StudyActions, MainScreen):
         with Horizontal(id="lab"):
             yield StudyList(id="studies")
             with Vertical(id="lab-main"):
-                yield StudyHeading()
-                yield Static(id="faults", markup=False)
-                yield Static(id="short-verdict", markup=False)
+                yield FittedText(self._draw_head, id="lab-head")
                 yield RunGrid(id="grid")
                 with Horizontal(id="lab-low"):
                     yield LossChart(id="chart")
@@ -103,6 +105,8 @@ class LabScreen(StudyActions, MainScreen):
     def show(self, snapshot: Snapshot) -> None:
         before, self.view = self.view, snapshot.focus
         view = self.view
+        if view is not None and view.alive:
+            self.query_one(TopLine).training = None  # the heading below says the same
         self.query_one("#lab").set_class(view is None, "-empty")
         damaged = next((row.problem for row in snapshot.studies if row.problem), None)
         self.query_one("#lab-empty", Static).update(EMPTY if damaged is None else damaged)
@@ -113,8 +117,7 @@ class LabScreen(StudyActions, MainScreen):
         )
         self.query_one(RunGrid).show(view)
         if view is not None:
-            self.query_one(StudyHeading).view = view
-            self._show_faults(view)
+            self._draw_head()
             self._show_curves(view)
             self._show_difference(view)
             if snapshot.ingest_progress is None:  # until then a newer study may take the focus
@@ -126,11 +129,21 @@ class LabScreen(StudyActions, MainScreen):
         ):
             self.refresh_bindings()
 
-    def _show_faults(self, view: StudyInFocus) -> None:
-        lines = fault_lines(view, most=2)
-        faults = self.query_one("#faults", Static)
-        faults.update("\n".join(f"! {line}" for line in lines))
-        faults.display = bool(lines)
+    def _draw_head(self) -> None:
+        """The study in a line, what went wrong in it, and its verdict in short."""
+        view, head, colors = self.view, self.query_one("#lab-head", FittedText), palette(self.app)
+        if view is None or not head.room:
+            return
+        lines = [study_heading(view, head.room, colors)]
+        for line in fault_lines(view, most=2):
+            fault = Text(f" ! {line}", style=colors.warning)
+            fault.truncate(head.room, overflow="ellipsis")
+            lines.append(fault)
+        record = final_comparison(view)
+        sentences = short_text.short_sentences(record) if record is not None else ()
+        told = (textwrap.fill(words, head.room - 2) for words in sentences)
+        lines += [Text(textwrap.indent(words, " ")) for words in told]
+        head.update(Text("\n").join(lines))
 
     def _show_curves(self, view: StudyInFocus) -> None:
         name = self.metric if self.metric in view.metrics else ""
@@ -144,9 +157,6 @@ class LabScreen(StudyActions, MainScreen):
 
     def _show_difference(self, view: StudyInFocus) -> None:
         record = final_comparison(view)
-        sentences = short_text.short_sentences(record) if record is not None else ()
-        self.query_one("#short-verdict", Static).update("\n".join(sentences))
-        self.query_one("#lab").set_class(record is not None, "-compared")
         self.query_one(BlocksView).show(
             progress_figure.figure_blocks(record)
             if record is not None

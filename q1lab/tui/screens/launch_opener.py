@@ -16,11 +16,7 @@ def open_launch_form(app: Q1Lab, request: Request | None = None) -> None:
     """Open the launch form; once the study has started, show it in the lab."""
     from q1lab.tui.screens.launch import LaunchScreen
 
-    def launched(study_id: str) -> None:
-        app.store_thread.watch_study(study_id)
-        app.action_go("lab")
-
-    app.push_screen(LaunchScreen(request), launched)
+    app.push_screen(LaunchScreen(request), app.open_study)
 
 
 def open_form_with_more_seeds(

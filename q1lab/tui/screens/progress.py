@@ -1,11 +1,14 @@
-"""The quarter on one screen: KPIs, papers, artifacts, and the week's self-assessment."""
+"""The week and the quarter on one screen: what comes next, KPIs, questions to answer again,
+studies, papers, artifacts, and the week's self-assessment."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import chain
+from typing import Any
 
 from textual.app import ComposeResult
-from textual.containers import Container, Horizontal, Vertical
+from textual.containers import Horizontal, Vertical
 from textual.widgets import OptionList
 
 from q1lab.ground.command_table import acts
@@ -18,50 +21,52 @@ from q1lab.tui.screens import forms
 from q1lab.tui.screens.base import MainScreen
 from q1lab.tui.screens.confirm import ConfirmScreen
 from q1lab.tui.screens.pick_one import PickScreen
+from q1lab.tui.screens.week_page import WeekScreen
 from q1lab.tui.snapshot import Snapshot
 from q1lab.tui.widgets.titled_rows import ListRow, TitledRows
 from q1lab.week import progress as domain
 from q1lab.week.lists import artifacts, papers
-from q1lab.week.syllabus import Step
 
 DOES = {"edit": ("kpis",), "mark": ("says", "papers"), "remove": ("artifacts",)}
 """The lists on which an action works."""
-BROAD = 150
-"""From this width in cells, the lists are in three columns."""
-SAYS = ("assessment", "confidence")
-"""Steps whose ``into`` is one of these are self-assessments."""
 
 
 class ProgressScreen(MainScreen):
-    """Five lists whose rows are edited in place."""
+    """Lists, whose rows are edited in place or lead to what they name."""
 
     screen_name = "progress"
-    AUTO_FOCUS = "#kpis"
+    AUTO_FOCUS = "#minutes"
     CSS_PATH = "../progress.tcss"
 
     def body(self) -> ComposeResult:
         with Horizontal(id="lists"):
             with Vertical():
+                yield TitledRows(
+                    "The week: steps and minutes", "No part yet.", "go to it", id="minutes"
+                )
                 counted = "KPIs" if self.q1.week.course else "Counts"
                 yield TitledRows(
-                    f"{counted} against targets", "This week sets no target.", id="kpis"
+                    f"{counted} against targets", "This week sets no target.", "edit", id="kpis"
                 )
-                yield TitledRows("The week: steps done, and minutes", "No part yet.", id="minutes")
-            with Container(id="more-lists"):
-                with Vertical():
-                    yield TitledRows(
-                        "I can say", "This week asks for no self-assessment.", id="says"
-                    )
-                with Vertical():
-                    yield TitledRows("Papers", "None yet. a adds the first.", id="papers")
-                    yield TitledRows(
-                        "Artifacts",
-                        "None yet. a adds the first: repo, post, notebook …",
-                        id="artifacts",
-                    )
-
-    def on_resize(self) -> None:
-        self.set_class(self.size.width >= BROAD, "-broad")
+                yield TitledRows(
+                    "To answer again",
+                    "What you mark wrong comes back in the next session.",
+                    "go to it",
+                    id="again",
+                )
+            with Vertical():
+                yield TitledRows(
+                    "I can say", "This week asks for no self-assessment.", "tick", id="says"
+                )
+                yield TitledRows(
+                    "Studies", "None yet. The lab (2) plans one.", "open", id="verdicts"
+                )
+                yield TitledRows("Papers", "None yet. a adds the first.", "tick", id="papers")
+                yield TitledRows(
+                    "Artifacts",
+                    "None yet. a adds the first: repo, post, notebook …",
+                    id="artifacts",
+                )
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -70,37 +75,28 @@ class ProgressScreen(MainScreen):
         )
 
     def show(self, snapshot: Snapshot) -> None:
-        week = self.q1.week
-        self.query_one("#says", TitledRows).fill(
-            [self._statement(step, snapshot) for step in self._statements()]
-        )
-        pane = self.query_one("#minutes", TitledRows)
-        total = snapshot.progress.count(week.parts())
+        week, done = self.q1.week, snapshot.progress
+        total = done.count(week.parts())
         planned = short_hours(total.minutes * 60)
-        spent = (
+        self.query_one("#minutes").border_subtitle = (
             f"{short_hours(total.seconds)} of {planned}" if total.seconds else f"{planned} planned"
         )
-        pane.border_subtitle = spent
-        pane.fill(rows.part_rows(week, snapshot.progress))
-        data = snapshot.pages.get("progress")
-        if data is None:
-            return
-        self.query_one("#kpis", TitledRows).fill([rows.kpi_row(kpi) for kpi in data["kpis"]])
-        self.query_one("#papers", TitledRows).fill(
-            [rows.paper_row(paper) for paper in data["papers"]]
-        )
-        self.query_one("#artifacts", TitledRows).fill(
-            [*rows.post_rows(data["post"]), *map(rows.artifact_row, data["artifacts"])]
-        )
-
-    def _statements(self) -> list[Step]:
-        return [step for step in self.q1.week.steps() if step.into in SAYS]
-
-    def _statement(self, step: Step, snapshot: Snapshot) -> ListRow:
-        done = snapshot.progress.of(step.id).done
-        return ListRow(
-            f"{'✓' if done else '☐'} {step.title}", "", "$success" if done else "", key=step.id
-        )
+        filled: dict[str, Iterable[ListRow]] = {
+            "minutes": rows.part_rows(week, done, snapshot.training is not None),
+            "again": rows.recall_rows(week, done),
+            "says": rows.statement_rows(week, done),
+        }
+        if data := snapshot.pages.get("progress"):
+            filled |= {
+                "kpis": map(rows.kpi_row, data["kpis"]),
+                "verdicts": map(rows.result_row, data["results"]),
+                "papers": map(rows.paper_row, data["papers"]),
+                "artifacts": chain(
+                    rows.post_rows(data["post"]), map(rows.artifact_row, data["artifacts"])
+                ),
+            }
+        for name, shown in filled.items():
+            self.query_one(f"#{name}", TitledRows).fill([*shown])
 
     # ── what keys do
 
@@ -114,14 +110,27 @@ class ProgressScreen(MainScreen):
         focused = self.focused
         return focused if isinstance(focused, TitledRows) else self.query(TitledRows).first()
 
+    @property
+    def enter_words(self) -> str:
+        return self.pane.enter
+
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        if self.pane.id in ("says", "papers"):
+        if self.pane.id in DOES["mark"]:
             self.action_mark()
-        elif self.pane.id == "minutes" and self.pane.current:
-            self.q1.part_id = self.q1.open_page_id = self.pane.current.key
-            self.q1.action_go("study")
-        else:
+        elif self.pane.id in DOES["edit"]:
             self.action_edit()
+        elif self.pane.current is not None:
+            self._open(self.pane.current.key)
+
+    def _open(self, key: Any) -> None:
+        """Go to a study, by its id, or to the week, by (part, step)."""
+        if self.pane.id == "verdicts":
+            self.q1.open_study(key)
+            return
+        self.q1.part_id = self.q1.open_page_id = key[0]
+        self.q1.action_go("study")
+        if isinstance(self.q1.screen, WeekScreen) and self.q1.screen.is_mounted:
+            self.q1.screen.open_page(*key)
 
     def action_mark(self) -> None:
         row = self.pane.current

@@ -11,6 +11,7 @@ from textual.widgets import DataTable, Input, Static
 
 from q1lab.ground.text_formats import cut_middle
 from q1lab.index import study_labels
+from q1lab.judgment.blocks import Sentence
 from q1lab.tui.screens.study_actions import StudyActions
 from q1lab.tui.snapshot import Snapshot
 from q1lab.tui.widgets.blocks_view import BlocksView
@@ -50,7 +51,6 @@ class ResultsScreen(StudyActions):
         with Vertical(id="results-main"):
             yield Static("No study matches.", id="results-none", markup=False)
             yield ResultsTable(id="results")
-            yield Static(id="results-labels", markup=False)
             with Horizontal(id="results-low"):
                 yield LossChart(id="results-chart")
                 with VerticalScroll(id="side", can_focus=False):
@@ -87,21 +87,13 @@ class ResultsScreen(StudyActions):
         table = self.query_one(ResultsTable)
         current = table.current
         compared = table.chosen or ([current] if current is not None else [])
-        self.query_one(BlocksView).show(progress_figure.side_by_side_blocks(compared))
-        self._labels(current)
+        said = [] if current is None else _labels(current)
+        self.query_one(BlocksView).show((*said, *progress_figure.side_by_side_blocks(compared)))
         if current is not None and current.problem:
             self._charted, self.query_one(LossChart).data = None, ChartData()
         else:
             self._chart(current.id if current is not None else None)
         self.refresh_bindings()
-
-    def _labels(self, row: ResultRow | None) -> None:
-        text = " ".join(f"#{tag}" for tag in row.tags) if row is not None else ""
-        if row is not None and row.note:
-            text += f"{'  ' if text else ''}{cut_middle(row.note, 300)}"
-        shown = self.query_one("#results-labels", Static)
-        shown.display = bool(text)
-        shown.update(text)
 
     def _chart(self, study_id: str | None) -> None:
         """Draw the curves of the study under the cursor."""
@@ -145,8 +137,7 @@ class ResultsScreen(StudyActions):
     def action_open_in_lab(self) -> None:
         row = self._readable_current()
         if row is not None:
-            self.q1.store_thread.watch_study(row.id)
-            self.q1.switch_mode("lab")
+            self.q1.open_study(row.id)
 
     def action_mark(self) -> None:
         table = self.query_one(ResultsTable)
@@ -252,3 +243,9 @@ class ResultsScreen(StudyActions):
             self._side()
         table.focus()
         self.refresh_bindings()
+
+
+def _labels(row: ResultRow) -> list[Sentence]:
+    """The learner's tags and note on a study."""
+    texts = " ".join(f"#{tag}" for tag in row.tags), cut_middle(row.note, 300)
+    return [Sentence("short", text) for text in texts if text]

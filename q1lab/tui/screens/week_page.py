@@ -120,7 +120,7 @@ class WeekScreen(MainScreen):
             below = reader.piece is not None and reader.piece.virtual_region.y > reader.scroll_y
             words = f"{'↓' if below else '↑'} {step.title}"
         read = min(1.0, reader.scroll_y / end) if end > 0 else 1.0
-        on = "" if read == 1.0 else " · PgDn" if words else " · PgDn reads on"
+        on = "" if read == 1.0 else " · PgDn"
         share = f"{round(100 * read)}%{on}" if end > 0 else "all of it"
         self.query_one(ScrollLine).place = (words, share)
 
@@ -191,6 +191,8 @@ class WeekScreen(MainScreen):
         piece = self.reader.piece
         if isinstance(piece, NextPiece):
             self.open_page(piece.page.id)
+        elif isinstance(piece, FoldPiece) and piece.wants:
+            self._go_to(piece.fold.needs)
         elif isinstance(piece, FoldPiece):
             piece.toggle()
             self.reader.follow()
@@ -268,12 +270,13 @@ class WeekScreen(MainScreen):
                 rows.append((step.id, Content.assemble((f"   {sign} ", "$muted"), step.title)))
                 about[step.id] = f"{name} {step.title} {step.id}"
 
-        def chosen(row_id: str) -> None:
-            for part in self.week.parts():
-                if row_id in (part.id, *(step.id for step in part.steps)):
-                    self.open_page(part.id, None if row_id == part.id else row_id)
+        self.app.push_screen(PickScreen("Find a part or a step", rows, find=about), self._go_to)
 
-        self.app.push_screen(PickScreen("Find a part or a step", rows, find=about), chosen)
+    def _go_to(self, row_id: str | None) -> None:
+        """Go to the part or the step with this id."""
+        for part in self.week.parts():
+            if row_id in (part.id, *(step.id for step in part.steps)):
+                self.open_page(part.id, None if row_id == part.id else row_id)
 
     def action_glossary(self) -> None:
         """Open the glossary: the words of the step under the cursor first, then those of the page,

@@ -96,6 +96,7 @@ class WelcomeScreen(Dialog[bool]):
     """One screen, one question, one button. Esc leaves the repository as it was."""
 
     AUTO_FOCUS = "#begin"
+    keeps_digits = True
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark,f1", "app.help", "help"),

@@ -9,14 +9,11 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from q1lab.ground.errors import Problem
-from q1lab.ground.files import open_regular, os_reason, printable
+from q1lab.ground.files import printable
 from q1lab.tui.background import run_in_background
+from q1lab.tui.editing import shown_text
 from q1lab.tui.widgets.diff_view import painted_python
 from q1lab.tui.widgets.theme_colors import Palette, palette
-
-MOST = 200_000
-"""At most this many bytes of a file are shown."""
 
 
 class CodeView(VerticalScroll):
@@ -47,19 +44,10 @@ class CodeView(VerticalScroll):
 
 def numbered_python(file: Path, colors: Palette) -> Text:
     """The file's lines, colored, each behind its number. Problem if it can't be read."""
-    try:
-        with open_regular(file) as stream:
-            data = stream.read(MOST + 1)
-    except FileNotFoundError:
-        raise Problem(f"There is no {file.name} in your folder yet.", file=file) from None
-    except OSError as error:
-        raise Problem(f"cannot read {file.name}: {os_reason(error)}", file=file) from None
-    code = printable(data[:MOST].decode(errors="replace")).expandtabs(4)
+    code = shown_text(file).expandtabs(4)
     out = Text(no_wrap=True, overflow="crop")
     for number, line in enumerate(painted_python(code.rstrip("\n"), colors), 1):
         line.style = colors.foreground
         line.stylize(f"on {colors.background}")  # the syntax's own is that of the terminal
         out.append(f"{number:>4} ", style=colors.muted).append_text(line).append("\n")
-    if len(data) > MOST:
-        out.append("     … the rest is not shown\n", style=colors.muted)
     return out

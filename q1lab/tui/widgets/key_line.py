@@ -7,6 +7,7 @@ from typing import NamedTuple
 from rich.cells import cell_len
 from textual import events
 from textual.app import App
+from textual.binding import Binding
 from textual.content import Content
 from textual.reactive import reactive
 from textual.screen import Screen
@@ -37,7 +38,7 @@ class KeyHint(NamedTuple):
 class KeyLine(Widget):
     """The footer. If not all keys fit, it leaves out those further right, but never the key that
     goes back, nor help, which lists all keys, nor Enter where the screen says what that does now.
-    The palette's key is at the right edge.
+    The palette's key is at the right edge. Below a dialog it is blank: no key of its screen works.
 
     One widget draws all keys: Textual's footer mounts a widget per key, and mounts all of them
     again whenever one changes.
@@ -51,6 +52,7 @@ class KeyLine(Widget):
 
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, self._read)
+        self.app.screen_change_signal.subscribe(self, lambda _: self.refresh())
 
     def on_resize(self) -> None:
         self._read(self.screen)  # the first frame has its keys
@@ -63,30 +65,24 @@ class KeyLine(Widget):
             return
         active = screen.active_bindings
         hints: dict[str, KeyHint] = {}
-        for _, binding, enabled, tooltip in active.values():
+        for _, binding, enabled, _ in active.values():
             if not binding.show or binding.action in hints:
                 continue
-            name = self.app.get_key_display(binding)
-            if binding.key == "f1":  # a field with the focus takes ? as a letter
-                name = "F1"
             # Textual's words, of an open list of choices
-            words = "close" if binding.description == "Dismiss menu" else binding.description
+            words = "close" if binding.description == "Dismiss menu" else ""
             always = binding.action == HELP or "escape" in binding.key
             if binding.key == "enter" and (now := getattr(screen, "enter_words", "")):
                 always, words = True, cut_cells(now, self.size.width * 3 // 8)
-            hints[binding.action] = KeyHint(
-                binding.key, name, words, tooltip or words, always, enabled
-            )
+            hints[binding.action] = self._hint(binding, enabled, always, words)
         self.hints = tuple(hints.values())
         palette = active.get(App.COMMAND_PALETTE_BINDING)
-        if palette is None:
-            self.palette = None
-        else:
-            _, binding, enabled, _ = palette
-            name, words = self.app.get_key_display(binding), binding.description
-            self.palette = KeyHint(
-                binding.key, name, words, binding.tooltip or words, True, enabled
-            )
+        self.palette = palette and self._hint(palette.binding, palette.enabled, always=True)
+
+    def _hint(self, binding: Binding, enabled: bool, always: bool, words: str = "") -> KeyHint:
+        # with a field in focus, which takes ? as a letter, help is at F1
+        name = "F1" if binding.key == "f1" else self.app.get_key_display(binding)
+        words = words or binding.description
+        return KeyHint(binding.key, name, words, binding.tooltip or words, always, enabled)
 
     def _fitting(self) -> list[KeyHint]:
         room = self.size.width - sum(hint.cells for hint in self.hints if hint.always)
@@ -100,6 +96,8 @@ class KeyLine(Widget):
         return shown
 
     def render(self) -> Content:
+        if self.app.screen is not self.screen:
+            return Content("")
         left = Content("").join(map(self._hint_text, self._fitting()))
         if self.palette is None:
             return left

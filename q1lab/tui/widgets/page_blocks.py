@@ -171,11 +171,11 @@ class FoldPiece(Piece):
 
     @property
     def enter(self) -> str:
-        return "" if self.wants else "fold" if self.open else "unfold"
+        return "go to it" if self.wants else "fold" if self.open else "unfold"
 
     @property
     def enter_words(self) -> str:
-        return f"{self.enter}: {self.fold.title}" if self.enter else f"locked: first {self.wants}"
+        return f"go to {self.wants}" if self.wants else f"{self.enter}: {self.fold.title}"
 
     def lines(self, width: int) -> Sequence[Content]:
         sign, title = "−" if self.open else "+", printable(self.fold.title)

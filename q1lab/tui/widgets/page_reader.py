@@ -262,7 +262,7 @@ class PageReader(VerticalScroll):
     def enter_words(self) -> str:
         """Enter's effect, for the foot."""
         if self.piece is None or self.goes_on:
-            return "go on" if self._is_visible(self._next) else "read on"
+            return "go on"
         return self.piece.enter_words
 
     @property

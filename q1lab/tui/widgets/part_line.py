@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from rich.cells import cell_len
 from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from q1lab.ground.text_formats import cut_cells, short_hours
+from q1lab.ground.text_formats import short_hours
 from q1lab.tui.pages import WeekPage
+from q1lab.tui.widgets.week_tree import left_right_line
 from q1lab.week.progress import Progress
 from q1lab.week.syllabus import Week
 
@@ -44,8 +44,5 @@ class PartLine(Widget):
         right = f"{place} · {counts}" if narrow and width >= 76 + len(title) - 20 else counts
         if done:
             right = "✓ " + right
-        title = cut_cells(title, width - cell_len(right) - 2)
-        gap = " " * max(1, width - cell_len(title) - cell_len(right))
-        return Content.assemble(
-            (title, "bold $primary"), gap, (right, "$success" if done else "$muted")
-        )
+        tone = "$success" if done else "$muted"
+        return left_right_line(title, right, width, "bold $primary", tone)

@@ -40,10 +40,11 @@ COLUMNS: tuple[Column, ...] = (
     ("speed", "tok/s", 6, True, 68),
     ("left", "left", 6, True, 74),
 )
-SPARK_LEAST, SPARK_MOST = 8, 28
+SPARK_LEAST, SPARK_ROOM = 8, 28
+"""Least cells of a sparkline, and those that are left to it before names grow."""
 ARM_LEAST, ARM_MOST, ARM_WIDE = 8, 13, 26
 """Width of an arm's name in cells: as long as the longest, between least and most; up to
-``ARM_WIDE`` while the sparklines have all their room."""
+``ARM_WIDE`` while the sparklines have their room."""
 
 
 class Cell(Text):
@@ -146,7 +147,7 @@ class RunGrid(RowTable):
         runs = self.view.runs if self.view is not None else ()
         design = None if self.view is None else self.view.study.design
         numbers = {
-            "seed": max((len(str(run.seed + 1)) for run in runs), default=0),
+            "seed": max((len(self._number(run)) for run in runs), default=0),
             "iter": max((len(str(run.max_iters or run.iter)) for run in runs), default=0),
         }
         shown = [
@@ -156,14 +157,21 @@ class RunGrid(RowTable):
         ]
         room = self.rest(shown)  # for the names and the sparklines
         longest = max([ARM_LEAST, *(cell_len(run.variant) for run in runs)])
-        arm = min(longest, max(ARM_MOST, min(ARM_WIDE, room - SPARK_MOST)))
-        widths = {"arm": arm, "loss": min(SPARK_MOST, max(SPARK_LEAST, room - arm))}
+        arm = min(longest, max(ARM_MOST, min(ARM_WIDE, room - SPARK_ROOM)))
+        widths = {"arm": arm, "loss": max(SPARK_LEAST, room - arm)}
         metric = (VAL_LOSS if self.view is None else self.view.study.metric).name
         titles = {"val": cut_cells(metric, 8), "seed": design.plan().run_word if design else "seed"}
         return [
             (key, titles.get(key, title), cells or widths[key], right, least)
             for key, title, cells, right, least in shown
         ]
+
+    def _number(self, run: RunView) -> str:
+        """The seed that a run is drawn with, or its number in its arm."""
+        assert self.view is not None
+        study = self.view.study
+        shift = study.trainer.seed_shift.get(run.arm, 0)
+        return str(study.design.plan().run_number(run.seed) + shift)
 
     def _rebuild(self, keep: bool) -> None:
         row = self.cursor_row if keep else 0
@@ -192,7 +200,7 @@ class RunGrid(RowTable):
             last, arm = run.max_iters or run.iter, colors.arm(run.arm)
             values: dict[str, Cell | CurveCell] = {
                 "arm": Cell(cut_cells(run.variant, columns["arm"]), style=arm),
-                "seed": _right(str(self.view.study.design.plan().run_number(run.seed))),
+                "seed": _right(self._number(run)),
                 "state": Cell(state_words(run), style=colors.state(run.state)),
                 "loss": CurveCell(curves[run.name], columns["loss"], last, scale, arm),
                 "iter": _right(str(run.iter) if run.attempt else ""),

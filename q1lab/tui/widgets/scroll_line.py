@@ -16,7 +16,7 @@ class ScrollLine(Widget):
     """``ask`` is a question with its keys, shown on a line of its own; empty if there is none."""
 
     place: reactive[tuple[str, str]] = reactive(("", ""))
-    """(text at the left, scroll position such as ``41% · PgDn reads on``)."""
+    """(text at the left, scroll position such as ``41% · PgDn``)."""
     ask: reactive[str] = reactive("", layout=True)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:

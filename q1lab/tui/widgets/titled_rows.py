@@ -6,19 +6,20 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from rich.cells import cell_len
+from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets.option_list import Option
 
 from q1lab.ground.text_formats import cut_cells
+from q1lab.tui.widgets.bars import BELOW, BESIDE, bar
 from q1lab.tui.widgets.choice_list import RefilledList
 from q1lab.tui.widgets.week_tree import left_right_line
 
 SHORTEST, LONGEST = 12, 60
 """Least and most width of a bar beside its row's texts, in cells; with less room it is below."""
-DONE, OPEN = "█", "░"
 
 
 @dataclass(frozen=True)
@@ -30,67 +31,63 @@ class ListRow:
     tone: str = ""
     right_tone: str = "$muted"
     key: Any = None
-    bar: tuple[float, float, float] | None = None
-    """(done, planned, the longest bar's length), in one unit: drawn where there is room."""
-
-
-def progress_bar(
-    done: float, planned: float, longest: float, cells: int, tone: str, over_tone: str
-) -> list[tuple[str, str]]:
-    """``done`` against ``planned`` in ``cells`` cells: the done part in ``tone``, the open part,
-    and the excess over ``planned``, which gets at least one cell."""
-    scale = cells / max(longest, planned, done, 1e-9)
-    over = max(1, round(done * scale) - round(planned * scale)) if done > planned else 0
-    full_cells = min(round(planned * scale), cells - over)
-    inside = min(max(round(done * scale), 1 if done > 0 else 0), full_cells)
-    return [
-        (DONE * inside, tone),
-        (OPEN * (full_cells - inside), "$muted"),
-        (DONE * over, over_tone),
-        (" " * max(0, cells - full_cells - over), ""),
-    ]
+    bar: tuple[float, float] | None = None
+    """(the share that is done, the bar's length as a share of the longest one)."""
 
 
 def render_row(row: ListRow, width: int, names: int, numbers: int) -> Content:
     """A row in ``width`` cells; ``names`` and ``numbers`` are the widths of the widest left and
     right texts, so that all bars begin in one column."""
-    if row.bar is None and not row.right:
-        text = "\n".join(textwrap.wrap(row.left, max(8, width), subsequent_indent="  "))
-        return Content.styled(text, row.tone)
     if row.bar is None:
         right = cut_cells(row.right, max(width - cell_len(row.left) - 2, 2 * width // 5))
-        room = max(8, width - cell_len(right) - 2)
+        room = max(8, width - cell_len(right) - 2 * bool(right))
         first, *rest = textwrap.wrap(row.left, room, subsequent_indent="  ") or [""]
         below = (Content.styled(line, row.tone) for line in rest)
         return Content("\n").join(
             [left_right_line(first, right, width, row.tone, row.right_tone), *below]
         )
-    tones = row.tone or "$primary", "$warning"
-    cells = min(LONGEST, width - names - numbers - 2)
+    share, length = row.bar
+    tone, cells = row.tone or "$primary", min(LONGEST, width - names - numbers - 2)
     if cells < SHORTEST:
-        right = cut_cells(row.right, width - 2)
-        texts = left_right_line(row.left, right, width, row.tone, row.right_tone)
-        return Content.assemble(texts, "\n  ", *progress_bar(*row.bar, max(4, width - 2), *tones))
+        texts = left_right_line(
+            row.left, cut_cells(row.right, width - 2), width, row.tone, row.right_tone
+        )
+        full = max(1, round(length * (width - 2)))
+        return Content.assemble(texts, "\n  ", *bar(share, full, tone, BELOW, "$muted"))
+    full = max(1, round(length * cells))
     left = left_right_line(row.left, "", width - cells - numbers - 2, row.tone)
-    right = row.right.rjust(numbers)
+    right = row.right.rjust(numbers + cells - full + 1)
     return Content.assemble(
-        left, " ", *progress_bar(*row.bar, cells, *tones), " ", (right, row.right_tone)
+        left, " ", *bar(share, full, tone, BESIDE, "$muted"), (right, row.right_tone)
     )
 
 
 class TitledRows(RefilledList):
-    """A pane of rows. ``empty`` is its text while there are no rows."""
+    """A pane of rows. ``empty`` is its text while there are no rows; ``enter`` is what Enter does
+    to one, in a word or two: nothing if it is empty."""
 
-    def __init__(self, title: str, empty: str, *, id: str) -> None:  # noqa: A002  (Textual's name)
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "select", "do it")]
+
+    def __init__(
+        self,
+        title: str,
+        empty: str,
+        enter: str = "",
+        *,
+        id: str,  # noqa: A002  (Textual's name)
+    ) -> None:
         super().__init__(id=id, classes="pane", markup=False)
         self.border_title = title
-        self.empty = empty
+        self.empty, self.enter = empty, enter
         self.rows: tuple[ListRow, ...] = ()
 
     @property
     def current(self) -> ListRow | None:
         index = self.highlighted
         return self.rows[index] if index is not None and index < len(self.rows) else None
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return action != "select" or bool(self.enter and self.rows)
 
     def fill(self, rows: Sequence[ListRow]) -> None:
         """Show these rows; the cursor stays on its line."""
@@ -100,8 +97,9 @@ class TitledRows(RefilledList):
             return
         at = self.highlighted or 0
         self.rows = tuple(rows)
-        numbers = max((cell_len(row.right) for row in rows), default=0)
-        names = max((cell_len(row.left) for row in rows), default=0)
+        barred = [row for row in rows if row.bar is not None]
+        numbers = max((cell_len(row.right) for row in barred), default=0)
+        names = max((cell_len(row.left) for row in barred), default=0)
         shown = [
             Option(render_row(row, width, names, numbers), id=str(k)) for k, row in enumerate(rows)
         ]

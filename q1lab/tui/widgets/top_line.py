@@ -53,8 +53,8 @@ class TopLine(Widget):
         tabs = self._tabs(width >= ROOM)
         clock = Content.styled(self.clock[0], TONES.get(self.clock[1], ""))
         middle = self._middle(width - len(tabs) - cell_len(self.clock[0]) - 3)
-        gap = max(1, width - tabs.cell_length - middle.cell_length - clock.cell_length - 3)
-        return Content.assemble(tabs, " " * gap, middle, "  " if middle.plain else "", clock, " ")
+        gap = max(1, width - tabs.cell_length - middle.cell_length - clock.cell_length - 1)
+        return Content.assemble(tabs, " " * gap, middle, clock, " ")
 
     def _tabs(self, named_all: bool) -> Content:
         cells = []
@@ -71,7 +71,7 @@ class TopLine(Widget):
             now = self.ingest_progress
             texts = (f"reading {now.message}", f"reading {now.studies:,}/{now.of:,}", "reading …")
             fit = next((text for text in texts if cell_len(text) <= room), "")
-            return Content.styled(fit, "$muted")
+            return Content.styled(f"{fit}  ", "$muted")
         row = self.training
         if row is None:
             return Content("")
@@ -80,8 +80,6 @@ class TopLine(Widget):
         short = f"{row.variant} {row.done}/{row.total}"
         for text in (full, short, f"{row.done}/{row.total}"):
             if cell_len(text) + 2 <= room:
-                dot = Content.styled("● ", "$success")
-                return Content.assemble(dot, text).stylize(
-                    Style.from_meta({"@click": "app.go('lab')"})
-                )
+                link = Style.from_meta({"@click": "app.go('lab')"})
+                return Content.assemble(("● ", "$success"), Content(text).stylize(link), "  ")
         return Content("")

@@ -15,8 +15,9 @@ from textual.widgets.option_list import Option
 
 from q1lab.ground.text_formats import cut_cells, short_hours
 from q1lab.tui.pages import WeekPage, part_name, week_pages
+from q1lab.tui.widgets.bars import bar
 from q1lab.tui.widgets.choice_list import WALK, RefilledList
-from q1lab.week.progress import Progress, StepCount
+from q1lab.week.progress import Progress
 from q1lab.week.syllabus import Part, Week
 
 
@@ -34,16 +35,14 @@ BAR_CELLS = 5
 """Cells of a part's bar."""
 
 
-def steps_bar(count: StepCount) -> list[tuple[str, str]]:
-    """``━━━──``: the required steps of a part that are done, of all; begun is at least a cell, and
-    full is finished."""
-    share = BAR_CELLS * count.done // max(1, count.total)
-    full = max(share, 1) if count.done else 0
-    return [("━" * full, "$success"), ("─" * (BAR_CELLS - full), "$border-blurred")]
-
-
-def _spent(progress: Progress, part: Part) -> int:
-    return round(progress.spent(part.id) / 60)
+def part_columns(part: Part, progress: Progress) -> tuple[str, float, int, str]:
+    """A part's sign, the share of its steps that are done, the minutes spent on it, and their
+    color."""
+    count = progress.count([part])
+    sign = "✓" if count.finished else "◦" if count.done else "·"
+    spent = round(count.seconds / 60)
+    over = "$warning" if spent > part.minutes > 0 else "$muted"
+    return sign, count.done / max(1, count.total), spent, over
 
 
 def minutes_words(part: Part, spent: int) -> str:
@@ -82,7 +81,7 @@ class WeekTree(RefilledList):
         self.border_title = week.name
         planned = f" of {short_hours(total.minutes * 60)}" if total.minutes else ""
         self.border_subtitle = short_hours(total.seconds) + planned
-        minutes = (minutes_words(part, _spent(progress, part)) for part in week.parts())
+        minutes = (minutes_words(part, part_columns(part, progress)[2]) for part in week.parts())
         self._column = max(map(len, minutes), default=0) + (2 if timed else 0)
         ids = [page.id for page in week_pages(week)]
         rows = (self._row(page, progress, width, open_id, timed) for page in week_pages(week))
@@ -115,24 +114,15 @@ class WeekTree(RefilledList):
         self, part: Part, progress: Progress, width: int, open_id: str, timed: str | None
     ) -> Content:
         """``✓ A1 Pick the modification ━━━── 12/15``."""
-        count = progress.count([part])
-        spent = _spent(progress, part)
-        sign = (
-            "✓"
-            if count.finished
-            else "▸"
-            if part.id == open_id
-            else "·"
-            if count.done == 0
-            else "◦"
-        )
-        tone = "$success" if count.finished else "bold $primary" if part.id == open_id else ""
-        over = "$warning" if spent > part.minutes > 0 else "$muted"
+        sign, share, spent, over = part_columns(part, progress)
+        is_open = part.id == open_id
+        tone = "$success" if sign == "✓" else "bold $primary" if is_open else ""
+        sign = "▸" if is_open and sign != "✓" else sign
         clock = "▶ " if part.id == timed else ""
         name = f" {sign} {part_name(part)} {part.title}"
         left = left_right_line(name, "", width - BAR_CELLS - self._column - 2, tone)
         right = f"{clock}{minutes_words(part, spent)}".rjust(self._column + 1)
-        return Content.assemble(left, " ", *steps_bar(count), (right, over))
+        return Content.assemble(left, " ", *bar(share, BAR_CELLS, "$success"), (right, over))
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()

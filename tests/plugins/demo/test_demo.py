@@ -217,6 +217,9 @@ async def test_the_welcome_opens_it_and_it_writes_nothing(home: Path) -> None:
         before = record(home)
         await pilot.press("right", "enter")
         await until(pilot, lambda: isinstance(app.screen, DemoScreen))
+        await until(pilot, lambda: app.screen.query(OptionList))
+        await pilot.press("2")
+        assert isinstance(app.screen, DemoScreen), "the lab is empty, and the welcome was lost"
         await pilot.press("enter", "enter", "x", "x")
         await until(pilot, lambda: "HELPS" in words(app))
         await pilot.press("enter")
