@@ -60,8 +60,11 @@ def predicted_difference(predicted: Mapping[str, Any]) -> float | None:
     }.get(str(predicted.get("direction")))
 
 
-SMALL = re.compile(r"^(?:.*\D)?(\d{1,2}|100) *%.*?\b(right|wrong)\b", re.I | re.M)
-"""A small prediction as its learner scored it: ``order of the four, 60%: wrong``."""
+SMALL = re.compile(
+    r"^(?:.*\D)?(\d{1,2}|100) *%.*?\b(?<!half[ -])(?<!not )(?<!partly )(right|wrong)\b", re.I | re.M
+)
+"""A small prediction as its learner scored it: ``order of the four, 60%: wrong``. What is half
+right has no score."""
 
 
 def small_predictions(text: str) -> list[Score]:

@@ -108,6 +108,8 @@ the first loss: 100% sure, right
 (b) of the broken files, 55%, wrong; it was tied
 no number: right
 70%: not yet
+80%: half right (the first, not the last), half wrong
+85%: not right
 """
     scores = [(score.outcome, score.confidence) for score in small_predictions(text)]
     assert scores == [("miss", 0.6), ("hit", 0.9), ("hit", 1.0), ("miss", 0.55)]

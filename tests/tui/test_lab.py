@@ -290,6 +290,20 @@ async def test_the_lab_says_how_the_study_stands_with_wandb() -> None:
         await until(pilot, lambda: "modified-seed2" in words(pilot.app))
 
 
+async def test_the_runs_of_the_study_that_trains_are_listed_not_those_of_an_earlier_try() -> None:
+    finish(make_study("rope-1", seeds=(0,), wandb="offline"))
+    locks = training(make_study("rope-2", created="2026-03-08T09:30:00+00:00", wandb="offline"))
+    try:
+        async with app().run_test(size=(100, 30)) as pilot:
+            await open_lab(pilot)
+            step_actions.run_command(pilot.app, ["q1lab", "sync", "rope", "--show"])  # type: ignore[arg-type]
+            await until(pilot, lambda: "group rope-2" in words(pilot.app))
+            assert "modified-seed2" in words(pilot.app)
+    finally:
+        for lock in locks:
+            os.close(lock)
+
+
 async def test_a_failed_upload_is_told_where_it_was_asked_for() -> None:
     study = make_study(wandb="offline")
     finish(study)

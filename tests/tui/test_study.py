@@ -1172,6 +1172,25 @@ async def test_publishing_and_sharing_have_forms_and_say_what_is_wrong() -> None
         assert app.screen.query_one("#url", Input).value == "https://example.org/post"
 
 
+async def test_a_channel_that_is_not_listed_is_the_one_that_was_typed() -> None:
+    """Whichever the list above it shows."""
+    async with running() as (app, pilot):
+        app.run_job(lambda store: posts.publish_post(store, LABEL, "https://example.org/p"))
+        await settled(pilot)
+        for channel in ("blogroll", "lobste.rs"):
+            await go(pilot, "c2", "c2-share")
+            await pilot.press("e")
+            await until(pilot, lambda: isinstance(app.screen, FormScreen))
+            app.screen.query_one("#other", Input).value = channel
+            app.screen.query_one("#url", Input).value = f"https://example.org/{channel}"
+            await pilot.press("ctrl+s")
+            await settled(pilot)
+        await until(pilot, lambda: not isinstance(app.screen, FormScreen))
+        with Store() as store:
+            shared = posts.counted_shares(posts.post_of_week(store, LABEL))
+        assert [share["channel"] for share in shared] == ["blogroll", "lobste.rs"]
+
+
 async def test_boxes_of_the_roadmap_are_ticked_without_leaving(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from q1lab.week.lists.kpis import KpiRow
     from q1lab.week.syllabus import Step
 
-ANOTHER, OTHER = "another", "other"
+OTHER = "other"
 """The choice for a value that is not in the list, and the name of the field for that value."""
 FLAG = ("yes", "no")
 Values = dict[str, Any]
@@ -131,8 +131,7 @@ def _fields(param: click.Parameter, label: str, value: str) -> Iterator[Field]:
         yield replace(field, choices=tuple(param.type.choices))
     elif isinstance(param.type, SuggestedText):
         titles = param.type.titles
-        choices = (*titles, ANOTHER)
-        yield replace(field, choices=choices, titles=lambda choice: titles.get(choice, choice))
+        yield replace(field, choices=tuple(titles), titles=titles.__getitem__)
         yield Field(OTHER, f"another {label}", hint="its name, if it is not listed")
     elif isinstance(param, click.Option) and param.is_flag:
         yield replace(field, value=value or "no", choices=FLAG)
@@ -151,7 +150,7 @@ def _values(act: Act, params: Mapping[str, click.Parameter], typed: Mapping[str,
         if isinstance(param, click.Option) and param.is_flag:
             values[name] = text == "yes"
             continue
-        if text == ANOTHER:
+        if hasattr(param.type, "titles") and typed[OTHER]:  # SuggestedText
             values[OTHER], text = True, typed[OTHER]
         try:
             values[name] = param.type.convert(text, param, None) if text else None

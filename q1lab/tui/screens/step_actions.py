@@ -126,21 +126,18 @@ def run_command(app: Q1Lab, argv: list[str]) -> None:
     command_output.run_in_pane(app, argv, ("--dry-run",) if asks else ())
 
 
-def find_study(app: Q1Lab, name: str | None) -> str | None:
-    """The id of a study, or of a modification's foremost complete study; without a name, of the
-    newest complete study. None, and a message, where there is none."""
+def find_study(app: Q1Lab, name: str | None, complete: bool = True) -> str | None:
+    """The id of a study, or of a modification's foremost study; without a name, of the newest.
+    With ``complete``, of those that have ended. None, and a message, where there is none."""
     from q1lab.study.studies import ARMS
     from q1lab.verdict import comparison_cache
 
     studies = app.snapshot.studies
-    ended = [row for row in reversed(studies) if row.done == row.total]
-    if name is None:
-        row = ended[-1] if ended else None
-    else:
-        of_variant = [row for row in ended if row.variant == name]
-        row = next(
-            (row for row in studies if row.id == name), None
-        ) or comparison_cache.leading_study(of_variant, lambda row: row.total // len(ARMS))
+    ended = [row for row in reversed(studies) if not complete or row.done == row.total]
+    asked = ended[-1:] if name is None else [row for row in ended if row.variant == name]
+    row = next((row for row in studies if row.id == name), None) or comparison_cache.leading_study(
+        asked, lambda row: row.total // len(ARMS)
+    )
     if row is None:
         of = f" of {name}" if name else ""
         waits = f"No study{of} has ended yet; the lab (2) shows how far they are."
@@ -154,7 +151,7 @@ def open_wandb(app: Q1Lab, name: str | None) -> None:
     from q1lab.study import studies
     from q1lab.tui.screens.wandb import WandbScreen
 
-    study_id = find_study(app, name)
+    study_id = find_study(app, name, complete=False)
     if study_id is not None:
         app.push_screen(WandbScreen(studies.load(study_id)))
 
