@@ -17,7 +17,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def source_options(function: F) -> F:
     """Add the sources, and the options that name arms, seeds and the metric."""
-    sources = click.argument("sources", nargs=-1, type=click.Path(), metavar="[SOURCE...]")
+    sources = click.argument(
+        "sources", nargs=-1, type=click.Path(readable=False), metavar="[SOURCE...]"
+    )
     return sources(flags(TableOptions)(function))
 
 

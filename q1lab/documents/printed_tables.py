@@ -150,20 +150,25 @@ def latex_text(text: str) -> str:
     return _LATEX.sub(lambda match: LATEX_CHARACTERS[match[0]], " ".join(line.splitlines()))
 
 
+# a smaller table rather than one whose verdicts lie beyond the paper
+_NO_WIDER_THAN_THE_TEXT = r"  \resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
+
+
 def _latex(printed: PrintedTable) -> str:
     columns = "".join("l" if head in WORDS else "r" for head in printed.heads)
     lines = [" & ".join(map(latex_text, row)) + r" \\" for row in (printed.heads, *printed.rows)]
     body = "\n".join(f"    {line}" for line in (r"\toprule", lines[0], r"\midrule", *lines[1:]))
     caption = " ".join(map(latex_text, printed.notes))
     label = re.sub(r"[^a-z0-9-]", "-", printed.name.lower())
-    needs = "% It needs \\usepackage{booktabs}.\n"
+    needs = "% It needs \\usepackage{booktabs,graphicx}.\n"
     if foreign := "".join(dict.fromkeys(_NOT_IN_PDFLATEX.findall(f"{body}{caption}"))):
         needs += (
             f"% pdflatex can't print {foreign}: use lualatex or xelatex, and a font with them.\n"
         )
     return (
         f"{needs}\\begin{{table}}\n  \\centering\n"
-        f"  \\begin{{tabular}}{{{columns}}}\n{body}\n    \\bottomrule\n  \\end{{tabular}}\n"
+        f"{_NO_WIDER_THAN_THE_TEXT}\n"
+        f"  \\begin{{tabular}}{{{columns}}}\n{body}\n    \\bottomrule\n  \\end{{tabular}}}}\n"
         f"  \\caption{{{caption}}}\n  \\label{{tab:{label}}}\n\\end{{table}}\n"
     )
 

@@ -195,13 +195,15 @@ def test_pdflatex_prints_odd_names(tmp_path: Path) -> None:
         "β2 → Ω ± é ß “q” …",
     ]
     rows = tuple((name, "5") for name in names)
-    table = PRINTED_FORMS["latex"].write(PrintedTable("odd", ("arm", "n"), rows, tuple(names)))
+    notes = tuple(names[1:])  # no line of text has room for the first
+    table = PRINTED_FORMS["latex"].write(PrintedTable("odd", ("arm", "n"), rows, notes))
     assert "pdflatex" not in table
-    head = "\\documentclass{article}\\usepackage{booktabs}\\begin{document}\n"
+    head = "\\documentclass{article}\\usepackage{booktabs,graphicx}\\begin{document}\n"
     (tmp_path / "odd.tex").write_text(f"{head}{table}\\end{{document}}\n", encoding="utf-8")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "odd.tex"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace")
     assert done.returncode == 0, done.stdout[-1500:]
+    assert "Overfull" not in done.stdout, "it is as wide as the text at most"
 
 
 def test_a_spreadsheet_runs_no_name(tmp_path: Path) -> None:

@@ -97,7 +97,12 @@ def whole(study: Study, attempts: int | None = None) -> dict[str, int]:
     assert (lost, doubled) == (0, 0)
     if attempts is not None:
         assert most == attempts
-    return {"runs": len(study.runs), "attempts": most, "lost": lost, "doubled": doubled}
+    return {
+        "runs": len(study.runs),
+        "attempts_at_most": most,
+        "events_lost": lost,
+        "events_doubled": doubled,
+    }
 
 
 def starts(study: Study, run: str) -> list[dict[str, Any]]:
@@ -126,7 +131,7 @@ def test_a_worker_is_killed(cluster: ray_kit.Ray) -> None:
     seconds = round(time.monotonic() - began, 1)
     assert starts(study, "modified-seed0")[1]["resumed_from"] > 0
     wait_for(lambda: is_over(study), seconds=180)
-    figure("Ray: a worker killed", again=seconds, **whole(study, 2))
+    figure("Ray: a worker killed", seen_again_after_s=seconds, **whole(study, 2))
 
 
 @with_ray
@@ -138,7 +143,7 @@ def test_a_trainer_is_killed(cluster: ray_kit.Ray) -> None:
     wait_for(lambda: len(starts(study, "modified-seed0")) == 2, seconds=60)
     seconds = round(time.monotonic() - began, 1)
     wait_for(lambda: is_over(study), seconds=180)
-    figure("Ray: a trainer killed", again=seconds, **whole(study, 2))
+    figure("Ray: a trainer killed", seen_again_after_s=seconds, **whole(study, 2))
 
 
 @with_ray
@@ -160,7 +165,12 @@ def test_a_node_is_killed(cluster: ray_kit.Ray, tmp_path: Path, shared: bool) ->
     wait_for(lambda: is_over(study), seconds=180)
     where = ", storage shared" if shared else ""
     iters = second["resumed_from"]
-    figure(f"Ray: a node killed{where}", again=seconds, goes_on_at=iters, **whole(study, 2))
+    figure(
+        f"Ray: a node killed{where}",
+        seen_again_after_s=seconds,
+        resumed_at_iter=iters,
+        **whole(study, 2),
+    )
 
 
 @with_ray
@@ -189,7 +199,7 @@ def test_the_driver_is_killed(cluster: ray_kit.Ray) -> None:
     wait_for(lambda: all(len(starts(study, run.name)) == 2 for run in study.runs), seconds=120)
     seconds = round(time.monotonic() - began, 1)
     wait_for(lambda: is_over(study), seconds=180)
-    figure("Ray: the driver killed", again=seconds, **whole(study, 2))
+    figure("Ray: the driver killed", seen_again_after_s=seconds, **whole(study, 2))
 
 
 @with_ray
@@ -235,8 +245,8 @@ def test_a_thousand_cells(cluster: ray_kit.Ray) -> None:
     wait_for(lambda: is_over(study), seconds=300)
     figure(
         "Ray: 1,000 cells",
-        took=round(took),
-        again=round(time.monotonic() - began, 1),
+        took_s=round(took),
+        caught_up_after_s=round(time.monotonic() - began, 1),
         **cell_states,
     )
     whole(study)
@@ -260,14 +270,19 @@ def test_a_task_is_requeued(slurm: slurm_kit.Slurm) -> None:
     assert second["resumed_from"] > 0
     wait_for(lambda: is_over(study), seconds=180)
     iters = second["resumed_from"]
-    figure("Slurm: a task requeued", again=seconds, goes_on_at=iters, **whole(study, 2))
+    figure(
+        "Slurm: a task requeued",
+        seen_again_after_s=seconds,
+        resumed_at_iter=iters,
+        **whole(study, 2),
+    )
 
 
 @with_slurm
 def test_the_runner_is_killed_again_and_again(slurm: slurm_kit.Slurm) -> None:
     study = begin("slurm", "--seeds", "3", pause=0.8)
     kills = kill_the_runner(study, 20)
-    figure("Slurm: the runner killed", kills=kills, **whole(study, 1))
+    figure("Slurm: the runner killed", times=kills, **whole(study, 1))
 
 
 def kill_the_runner(study: Study, most: int) -> int:
@@ -299,7 +314,7 @@ def test_values_are_equal_to_the_bit(
         values[engine.partition("=")[0].capitalize()] = losses(study)
     values["Notebook"] = losses(away(tmp_path))
     assert len({json.dumps(run_losses) for run_losses in values.values()}) == 1, values
-    figure("equal", where=list(values), losses=sum(map(len, values["Local"].values())))
+    figure(f"equal losses: {', '.join(values)}", losses=sum(map(len, values["Local"].values())))
 
 
 @with_ray
@@ -326,10 +341,10 @@ def test_what_an_engine_adds(cluster: ray_kit.Ray, slurm: slurm_kit.Slurm) -> No
         until_first, until_end = statistics.median(first[name]), statistics.median(total[name])
         more = until_end - statistics.median(total["local"])
         figure(
-            f"time {name}",
-            first=round(until_first, 1),
-            total=round(until_end, 1),
-            more=round(more, 1),
+            f"two runs of no time: {name}",
+            first_event_after_s=round(until_first, 1),
+            over_after_s=round(until_end, 1),
+            more_than_here_s=round(more, 1),
         )
 
 

@@ -67,11 +67,12 @@ def commit() -> str:
 
 def table(figures: Sequence[tuple[str, str, str]]) -> str:
     """One row for each thing that was done. Where a test ran more than once, its last run counts:
-    the long version."""
+    the long version. A column without a word is left out."""
     rows = {fault: (passes_when, measured) for fault, passes_when, measured in figures}
-    columns = ["what was done", "passes when", "measured"]
-    lines = [columns, ["---"] * len(columns), *([fault, *rest] for fault, rest in rows.items())]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    lines = [("what was done", "passes when", "measured"), ("---",) * 3]
+    lines += [(fault, *rest) for fault, rest in rows.items()]
+    kept = [n for n in range(3) if any(line[n] for line in lines[2:])]
+    return "\n".join(f"| {' | '.join(line[n] for n in kept)} |" for line in lines)
 
 
 if __name__ == "__main__":
