@@ -356,7 +356,8 @@ async def test_a_run_action_fills_the_form(repo: Path) -> None:
         }
         assert values == {"file": "./rope.py", "baseline": str(repo / "model.py")}
         assert [
-            app_.screen.query_one(f"#{name}", Input).value for name in ("data", "seeds", "iters")
+            app_.screen.query_one(f"#{name}", Input).value
+            for name in ("data", "seeds", "max_iters")
         ] == [
             "shakespeare",
             "2",

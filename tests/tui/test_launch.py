@@ -206,12 +206,14 @@ async def test_what_is_wrong_is_said_under_the_form(fake_trainer: Callable[..., 
             ("seeds", "1,1", "seed 1 is listed twice"),
             ("seeds", "", "give how many"),
             ("max_iters", "-4", "give a whole number from 1 up"),
+            ("overrides", "droput=1", "did you mean 'dropout'?"),
             ("baseline", "basline", "did you mean 'baseline'?"),
             ("data", "no/such/file.txt", "no such file"),
         ):
             field = screen.query_one(f"#{name}", Input)
             right, field.value = field.value, text
             await until(pilot, lambda: why in estimate(screen), f"not said: {why}")  # noqa: B023
+            assert not estimate(screen).startswith("-")
             assert screen.query_one("#start", Button).disabled
             await pilot.press("ctrl+s")
             assert isinstance(pilot.app.screen, LaunchScreen)

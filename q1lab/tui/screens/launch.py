@@ -154,7 +154,7 @@ class LaunchScreen(DraftForm, FullScreen[str | None]):
             request = self.request()
             self._show_diff(request)
         except Problem as problem:
-            self._say(str(problem).removeprefix("--"), bad=True)
+            self._say(str(problem), bad=True)
             self._diff = ""
             self._pair = ""
             self._head()
@@ -282,7 +282,7 @@ class LaunchScreen(DraftForm, FullScreen[str | None]):
 
     def _say(self, text: str, bad: bool = False) -> None:
         estimate_text = self.query_one("#estimate", Static)
-        estimate_text.update(text)
+        estimate_text.update(text.removeprefix("--"))
         estimate_text.set_class(bad, "bad")
 
     @on(Button.Pressed)
