@@ -132,10 +132,12 @@ class Trainer(StudyPart, ABC):
 
     def changed_code(self) -> list[str]:
         """The imports of the command that are others now than when the study was planned."""
+        folder, imports = self.loop.folder, self.loop.imports
+        if not imports or not Path(folder).is_dir():  # nothing is known of its files
+            return []
         from q1lab.study import imported_code
 
-        there = Path(self.loop.folder).is_dir()  # else nothing is known of its files
-        return imported_code.changed_imports(self.loop.folder, self.loop.imports) if there else []
+        return imported_code.changed_imports(folder, imports)
 
     @property
     def repeat_tolerance(self) -> float | None:
