@@ -23,7 +23,7 @@ from q1lab.ground.errors import OK, Problem
 from q1lab.ground.text_formats import first_names
 from q1lab.index.store import Store
 from q1lab.runner import first_number
-from q1lab.study import imported_code, studies
+from q1lab.study import studies
 from q1lab.study.events import has_ended
 from q1lab.study.studies import Study
 
@@ -213,6 +213,8 @@ def print_silent_run(study: Study) -> bool:
         print_text(f"  {line}" if line else "  reported by name:")
         for option in filter(None, (option for _, option in ways)):
             print_text(f"      {option if series else f'q1lab run {study.id} {option}'}")
+    from q1lab.study import imported_code
+
     if missing := imported_code.missing_inputs(study):
         names = first_names(missing)
         print_wrapped(f"Put {names} back; then it goes on with q1lab run {study.id}.")
