@@ -213,9 +213,7 @@ def print_silent_run(study: Study) -> bool:
         print_text(f"  {line}" if line else "  reported by name:")
         for option in filter(None, (option for _, option in ways)):
             print_text(f"      {option if series else f'q1lab run {study.id} {option}'}")
-    from q1lab.study import imported_code
-
-    if missing := imported_code.missing_inputs(study):
+    if missing := study.trainer.loop.missing_files():
         names = first_names(missing)
         print_wrapped(f"Put {names} back; then it goes on with q1lab run {study.id}.")
         return True

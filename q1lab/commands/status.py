@@ -21,7 +21,7 @@ from q1lab.index.study_labels import Labels
 from q1lab.index.study_view import StudyRow, StudyView
 from q1lab.judgment import difference_text
 from q1lab.runner import launch
-from q1lab.study import imported_code, studies
+from q1lab.study import studies
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.run_states import STATE_SYMBOLS, RunState
 from q1lab.study.studies import Study
@@ -326,7 +326,7 @@ def _before(newest: StudyView) -> str:
     again."""
     if newest.alive or newest.row.state != RunState.FAILED:
         return ""
-    missing = first_names(imported_code.missing_inputs(newest.study))
+    missing = first_names(newest.study.trainer.loop.missing_files())
     return f"put {missing} back, then " if missing else "correct the cause above, then "
 
 

@@ -109,6 +109,11 @@ class CommandSpec:
         """The metric that the command reports; its unit is not known."""
         return Metric(printable(self.metric), "", self.better)
 
+    def missing_files(self) -> list[str]:
+        """The names of files that it needs, and that are gone."""
+        needed = (*self.inputs, *self.imports)
+        return [name for name in needed if not Path(self.folder, name).exists()]
+
     @property
     def imported_trees(self) -> dict[str, str]:
         """The files of ``imports``, with the hashes of their syntax trees."""

@@ -26,7 +26,6 @@ from q1lab.ground.python_source import parse_python
 
 if TYPE_CHECKING:
     from q1lab.study.command_arms import CommandSpec
-    from q1lab.study.studies import Study
 
 MOST_FILES = 500
 """Files that are followed and hashed; those behind them are not known."""
@@ -75,14 +74,6 @@ def hash_inputs(loop: CommandSpec) -> dict[str, str]:
                 file=file,
             ) from None
     return hash_by_name
-
-
-def missing_inputs(study: Study) -> list[str]:
-    """The names of files that a study's command needs, and that are gone; none of q1lab's loop."""
-    loop = study.trainer.request(study).loop
-    if loop is None:
-        return []
-    return [name for name in (*loop.inputs, *loop.imports) if not Path(loop.folder, name).exists()]
 
 
 def changed_imports(folder: Path | str, hash_by_name: Mapping[str, str]) -> list[str]:
