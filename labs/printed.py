@@ -1,7 +1,7 @@
 """The numbers that a program prints, by name: what ``labs/loop.py`` reads of a command's output.
 
 A number's name is the words before it: ``val loss`` of ``step 5: train loss 2.3, val loss 2.2``. A
-name without a part of the data also goes by the part that the line named last: the ``acc`` of
+name without a part of the data also goes by the part that the line named last: the second one of
 ``Test: loss 0.4, acc 0.9`` is ``Test acc``, too. Standard library only.
 """
 
