@@ -159,8 +159,8 @@ def attempt(
     try:
         return train(say, plan, arm, seed, folder, number, before)
     except OSError as error:
-        what = f"{error.strerror or error} ({error.filename or folder})"
-        say("exit", state="failed", message=what)
+        reason = f"{error.strerror or error} ({error.filename or folder})"
+        say("exit", state="failed", message=reason)
         return "failed"
     finally:
         say.close()
@@ -187,8 +187,8 @@ def train(
     out.mkdir(exist_ok=True, mode=0o700)
     metrics.unlink(missing_ok=True)
     # where an arm is compared with itself, one arm draws with other seeds (q1lab's trainer.py)
-    drawn = seed + plan.get("seed_shift", {}).get(arm, 0)
-    words = words_of(loop, variant, drawn, out, loop.get("resume", "") if goes_on else "")
+    drawn_seed = seed + plan.get("seed_shift", {}).get(arm, 0)
+    words = words_of(loop, variant, drawn_seed, out, loop.get("resume", "") if goes_on else "")
     evals = {
         event["iter"]: event.get("val_loss")
         for event in before
@@ -200,7 +200,7 @@ def train(
         arm=arm,
         variant=variant,
         seed=seed,
-        **({} if drawn == seed else {"drawn_with": drawn}),
+        **({} if drawn_seed == seed else {"drawn_with": drawn_seed}),
         attempt=number,
         pid=os.getpid(),
         resumed_from=max(evals, default=0),
@@ -209,30 +209,30 @@ def train(
     if changed := changed_input(loop):
         say("exit", state="failed", message=changed)
         return "failed"
-    told = Told(say, loop, evals)
+    reader = Told(say, loop, evals)
     if heard.exists():
         ended: str | None = ""
-        tell_again(heard, told, say)
+        tell_again(heard, reader, say)
     else:
         with (folder / "run.log").open("ab") as log:
-            ended = run(words, loop, drawn, metrics, log, told, lambda: stop_asked)
+            ended = run(words, loop, drawn_seed, metrics, log, reader, lambda: stop_asked)
     if ended is None:
         say("exit", state="stopped", message="stopped; the same command goes on")
         return "stopped"
-    if told.twice:
-        say("note", text=told.twice)
-    step, value, wrong = told.outcome()
+    if reader.twice:
+        say("note", text=reader.twice)
+    step, value, wrong = reader.outcome()
     if ended or wrong:
-        ways = [] if ended else told.ways()
+        ways = [] if ended else reader.ways()
         say("exit", state="failed", message=ended or wrong, **({"ways": ways} if ways else {}))
         return "failed"
-    if not is_kept(len(told.fresh)) and step in told.fresh:  # the curve reaches its end
-        say("eval", iter=step, val_loss=told.values[step])
+    if not is_kept(len(reader.fresh)) and step in reader.fresh:  # the curve reaches its end
+        say("eval", iter=step, val_loss=reader.values[step])
     say("eval", iter=step, val_loss=value, final=True)
     if not math.isfinite(value):
         say("exit", state="diverged", iter=step, message=f"{loop['metric']} ended as {value}")
         return "diverged"
-    say("exit", state="finished", iter=step, val_loss=value, metric_from=told.source)
+    say("exit", state="finished", iter=step, val_loss=value, metric_from=reader.source)
     return "finished"
 
 
@@ -331,11 +331,11 @@ class Told:
     def line(self, text: str) -> None:
         """A line of the output."""
         text = printed.plain(text)
-        if said := METRIC.search(text):
-            self.record("lines", numbers_said(said))
-        elif self.pattern is not None and (found := self.pattern.search(text)):
-            groups = found.groupdict() or dict(zip(("value", "step"), found.groups(), strict=False))
-            value = groups.get("value", found[0])
+        if match := METRIC.search(text):
+            self.record("lines", numbers_said(match))
+        elif self.pattern is not None and (hit := self.pattern.search(text)):
+            groups = hit.groupdict() or dict(zip(("value", "step"), hit.groups(), strict=False))
+            value = groups.get("value", hit[0])
             numbers = {
                 "step": groups.get("step"),
                 "train/loss": groups.get("train"),
@@ -355,12 +355,12 @@ class Told:
         self.losses += "oss" in text
         return "oss" in text and is_kept(self.losses)
 
-    def _printed_line(self, said: list[printed.Said], step: int | None) -> None:
+    def _printed_line(self, numbers: list[printed.Said], step: int | None) -> None:
         """A line of numbers as the program likes them. The value that is named last counts: a step
         that starts anew with each epoch is counted on."""
         self.named_step = self.named_step if step is None else step
-        values = {one.value for one in said if self.metric in (one.name, one.full)}
-        losses = [one.value for one in said if printed.is_train_loss(one.full)]
+        values = {one.value for one in numbers if self.metric in (one.name, one.full)}
+        losses = [one.value for one in numbers if printed.is_train_loss(one.full)]
         is_told = len(values) == 1  # of two numbers nobody knows which one is meant
         at = self.named_step
         if is_told:
@@ -372,8 +372,8 @@ class Told:
 
     def record(self, source: str, numbers: Mapping[str, Any]) -> None:
         """Numbers that were reported together, by name."""
-        found = {key: one for key, text in numbers.items() if (one := number(text)) is not None}
-        step, value = found.pop("step", None), found.pop(self.metric, None)
+        values = {key: one for key, text in numbers.items() if (one := number(text)) is not None}
+        step, value = values.pop("step", None), values.pop(self.metric, None)
         if value is not None:
             if self.source == "output" and self.printed is not None and source != "output":
                 self.values, self.fresh = {}, set()  # what a program says to q1lab comes first
@@ -381,13 +381,13 @@ class Told:
             self.source = self.source or source
             value = value if source == self.source else None
         at = int(step) if step is not None and 0 <= step < 1 << 53 else len(self.fresh) + 1
-        for name in found:
+        for name in values:
             sound = 0 < len(name) <= LONGEST_NAME and name.isprintable()
             if sound and len(self.others) < MOST_NUMBERS:
                 self.others.add(name)
-        train = next((found.pop(name) for name in TRAIN if name in found), None)
-        beside = {name: one for name, one in found.items() if name in self.others}
-        self._write(at, train, beside if value is None else {})
+        train = next((values.pop(name) for name in TRAIN if name in values), None)
+        extras = {name: one for name, one in values.items() if name in self.others}
+        self._write(at, train, extras if value is None else {})
         if value is None:
             return
         if at in self.fresh and not self.twice:
@@ -395,7 +395,7 @@ class Told:
         self.values[at] = value
         self.fresh.add(at)
         if is_kept(len(self.fresh)):
-            self.say("eval", iter=at, val_loss=value, **({"numbers": beside} if beside else {}))
+            self.say("eval", iter=at, val_loss=value, **({"numbers": extras} if extras else {}))
 
     def _write(self, at: int, train: float | None, numbers: Mapping[str, float]) -> None:
         """Write down what was reported of a step without the metric, each name once: a step may
@@ -413,9 +413,9 @@ class Told:
         """(step, value, what is wrong): the value that counts, at the step that it is of."""
         if not self.values:  # a run that was stopped behind its last step has them from before
             seen = ", ".join(sorted(self.others)[:6])
-            what = "it reported no number" if self.recent else "its output holds no number"
-            what = f"it reported {seen}" if seen else what
-            return 0, math.nan, f"the command ended without {self.metric}: {what}; {self._remedy()}"
+            why = "it reported no number" if self.recent else "its output holds no number"
+            why = f"it reported {seen}" if seen else why
+            return 0, math.nan, f"the command ended without {self.metric}: {why}; {self._remedy()}"
         last = max(self.values)
         if self.takes == "best":
             finite = [one for one in self.values.values() if math.isfinite(one)]
@@ -434,15 +434,15 @@ class Told:
         """[line, option] for each number of the output's last lines, with the option that reads it,
         the name most like the metric's first; a line is empty where the number was reported by its
         name, and an option where none reads a number of the line."""
-        found = [("", way) for name in sorted(self.others) for way in self._options(f"{name}=0")]
+        pairs = [("", way) for name in sorted(self.others) for way in self._options(f"{name}=0")]
         shapes: set[str] = set()
         for line in reversed(self.recent):
             shape = printed.A_NUMBER.sub("0", line)
             if shape not in shapes:
-                found += [(line, way) for way in self._options(line) or [(NOT_READ, "")]]
+                pairs += [(line, way) for way in self._options(line) or [(NOT_READ, "")]]
             shapes.add(shape)
         by_option: dict[str, str] = {}
-        for line, (_, option) in sorted(found, key=lambda one: one[1][0], reverse=True):
+        for line, (_, option) in sorted(pairs, key=lambda one: one[1][0], reverse=True):
             by_option.setdefault(option, line[:LONGEST_SHOWN])
         return [[line, option] for option, line in by_option.items()][:MOST_WAYS]
 
@@ -460,9 +460,9 @@ class Told:
         ]
 
 
-def numbers_said(said: re.Match[str]) -> dict[str, str]:
+def numbers_said(match: re.Match[str]) -> dict[str, str]:
     """The numbers of a METRIC line, by name."""
-    pairs = (word.partition("=") for word in said[1].split())
+    pairs = (word.partition("=") for word in match[1].split())
     return {key: value for key, _, value in pairs}
 
 
@@ -505,8 +505,8 @@ class Heard:
     def line(self, text: str) -> None:
         """A line of the output."""
         text = printed.plain(text)
-        if said := METRIC.search(text):
-            self.record("lines", numbers_said(said))
+        if match := METRIC.search(text):
+            self.record("lines", numbers_said(match))
             return
         self._write(text)
         self.count += 1
@@ -532,8 +532,8 @@ class Heard:
             count, _ = self.names.get(name, (0, ""))
             self.names[name] = [count + 1, value]
 
-    def _write(self, said: Any) -> None:
-        line = json.dumps([round(time.monotonic() - self.began, 3), said]) + "\n"
+    def _write(self, content: Any) -> None:
+        line = json.dumps([round(time.monotonic() - self.began, 3), content]) + "\n"
         self.size += len(line)
         if self.size <= LOG_MOST:
             self.lines.write(line)
@@ -565,16 +565,16 @@ def hear(question: dict[str, Any]) -> dict[str, Any]:
     return {"wrong": wrong, "names": heard.names, "whole": whole, "seconds": seconds}
 
 
-def tell_again(heard: Path, told: Told, say: Clock) -> None:
+def tell_again(heard: Path, reader: Told, say: Clock) -> None:
     """Have the lines of a run that was heard told, each at its second."""
     with heard.open(encoding="utf-8") as lines:
         for line in lines:
-            seconds, said = json.loads(line)
+            seconds, content = json.loads(line)
             say.at(seconds)
-            if isinstance(said, str):
-                told.line(said)
-            elif said is not None:
-                told.record(said["source"], said["numbers"])
+            if isinstance(content, str):
+                reader.line(content)
+            elif content is not None:
+                reader.record(content["source"], content["numbers"])
     heard.unlink()
 
 
@@ -595,7 +595,7 @@ def run(
     seed: int,
     metrics: Path,
     log: Any,
-    told: Told | Heard,
+    reader: Told | Heard,
     stops: Callable[[], bool],
     until: float = math.inf,
 ) -> str | None:
@@ -625,8 +625,8 @@ def run(
         return f"{words[0]}: {error.strerror}"
     finally:
         os.close(guard)
-    output = Output(child.stdout.fileno() if child.stdout else -1, log, told)
-    numbers = Numbers(metrics, told)
+    output = Output(child.stdout.fileno() if child.stdout else -1, log, reader)
+    numbers = Numbers(metrics, reader)
     told_to_stop, deadline, began = False, math.inf, time.monotonic()
     over_time = False
     try:
@@ -661,8 +661,8 @@ def run(
     if status < 0:
         with contextlib.suppress(ValueError):
             return f"ended by signal {-status} ({signal.Signals(-status).name})"
-    said = " | ".join(output.last)[-400:]
-    return f"exit status {status}" + (f": {said}" if said else "")
+    last_lines = " | ".join(output.last)[-400:]
+    return f"exit status {status}" + (f": {last_lines}" if last_lines else "")
 
 
 def tie(guard: int) -> None:
@@ -709,8 +709,8 @@ class Output:
     """The output of the command: written into the log up to LOG_MOST, handed on line by line, its
     last lines kept for a message."""
 
-    def __init__(self, fd: int, log: Any, told: Told | Heard) -> None:
-        self.fd, self.log, self.told = fd, log, told
+    def __init__(self, fd: int, log: Any, reader: Told | Heard) -> None:
+        self.fd, self.log, self.told = fd, log, reader
         self.rest, self.kept = b"", 0
         self.last: deque[str] = deque(maxlen=3)
         os.set_blocking(fd, False)
@@ -752,8 +752,8 @@ class Output:
 class Numbers:
     """The file that the command writes numbers into."""
 
-    def __init__(self, path: Path, told: Told | Heard) -> None:
-        self.path, self.told, self.at = path, told, 0
+    def __init__(self, path: Path, reader: Told | Heard) -> None:
+        self.path, self.told, self.at = path, reader, 0
 
     def read(self, whole: bool = False) -> None:
         """Take the lines that are new. ``whole``: a last line without its end is one, too."""
@@ -778,9 +778,9 @@ class Numbers:
 
     def _line(self, line: bytes) -> None:
         with contextlib.suppress(ValueError, RecursionError):
-            found = json.loads(line)
-            if isinstance(found, dict):
-                self.told.record("file", found)
+            record = json.loads(line)
+            if isinstance(record, dict):
+                self.told.record("file", record)
 
 
 # ── the look beforehand
@@ -795,7 +795,7 @@ def look(question: dict[str, Any]) -> dict[str, Any]:
     loop, scratch = question["loop"], Path(question["scratch"])
     out = scratch / "out"
     out.mkdir(parents=True, exist_ok=True)
-    told = Told(lambda *_, **__: None, loop)
+    reader = Told(lambda *_, **__: None, loop)
     began = time.monotonic()
     words = words_of(loop, question["variant"], question["seed"], out, question["more"])
     with (scratch / "log").open("wb") as log:
@@ -805,16 +805,18 @@ def look(question: dict[str, Any]) -> dict[str, Any]:
             question["seed"],
             scratch / "metrics.jsonl",
             log,
-            told,
+            reader,
             lambda: stop_asked,
             question["seconds"],
         )
     wrong = wrong if wrong is not None else "it was stopped"
-    wrong = wrong or told.outcome()[2]
-    values = [[step, value] for step, value in sorted(told.values.items()) if math.isfinite(value)]
+    wrong = wrong or reader.outcome()[2]
+    values = [
+        [step, value] for step, value in sorted(reader.values.items()) if math.isfinite(value)
+    ]
     values = values[-MOST_TRIED:]
     seconds = round(time.monotonic() - began, 3)
-    return {"wrong": wrong, "values": values, "source": told.source, "seconds": seconds}
+    return {"wrong": wrong, "values": values, "source": reader.source, "seconds": seconds}
 
 
 if __name__ == "__main__":

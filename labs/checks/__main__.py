@@ -89,9 +89,9 @@ def run(path: Path, request: dict[str, Any], say: Callable[..., None]) -> int:
         own_fields = [name for name in subject.fields if name not in loading.STANDARD]
         for name in settings:
             if name not in own_fields and not loading.takes_any(module):
-                there = ", ".join(own_fields) or "none"
+                fields_there = ", ".join(own_fields) or "none"
                 raise Unusable(
-                    f"{path}: GPTConfig has no field {name} of its own; there is {there}"
+                    f"{path}: GPTConfig has no field {name} of its own; there is {fields_there}"
                 )
     for_ = request.get("for") or suite.guess(subject, step)
     say("for", **{"for": for_})

@@ -109,12 +109,12 @@ def lost_layers(s: Subject) -> str:
     blocks that the model does not know."""
 
     def calls(layers: int) -> int:
-        called: list[object] = []
+        called_layers: list[object] = []
         model = s.build(n_layer=layers)
         for module in model.modules():
-            module.register_forward_hook(lambda *_: called.append(None))
+            module.register_forward_hook(lambda *_: called_layers.append(None))
         model(tokens(), tokens())
-        return len(called)
+        return len(called_layers)
 
     if calls(LAYERS + 1) > calls(LAYERS):
         return """one and the same block is called for every layer; build a new one for each,
@@ -346,12 +346,12 @@ def batch(s: Subject) -> str:
     rank=STREAM,
 )
 def residual(s: Subject) -> str:
-    found = s.stream()
-    for reading in found.readings:
+    stream = s.stream()
+    for reading in stream.readings:
         if not reading.norm:
             raise Wrong(f"{reading.name} reads the stream without a norm")
-    seen = f"{len(found.readings) - 1} sublayers in {LAYERS} layers, each added once"
-    if found.parallel and not baseline_too(s, lambda reference: reference.stream().parallel):
+    seen = f"{len(stream.readings) - 1} sublayers in {LAYERS} layers, each added once"
+    if stream.parallel and not baseline_too(s, lambda reference: reference.stream().parallel):
         return Warned(f"""{seen}; attention and feed-forward layer side by side, as in GPT-J and
             PaLM: a second difference, unless the baseline has it too""")
     return f"{seen} to what it read"
@@ -575,9 +575,9 @@ def gradients(s: Subject) -> str:
         weights = {name: p for name, p in model.named_parameters() if p.requires_grad}
         grads = grads_of(model(x, x.flip(1))[1], list(weights.values()))
         for name, grad in zip(weights, grads, strict=True):
-            known = largest.get(name)
+            prior = largest.get(name)
             if grad is not None:  # maximum keeps what is not finite
-                largest[name] = grad.abs() if known is None else torch.maximum(known, grad.abs())
+                largest[name] = grad.abs() if prior is None else torch.maximum(prior, grad.abs())
         bad = {name: words for name in weights if (words := dead(name, largest.get(name)))}
         if not bad:
             break
@@ -683,8 +683,8 @@ def grads_of(loss: Tensor, weights: list[Tensor]) -> tuple[Tensor | None, ...]:
         return torch.autograd.grad(loss, weights, allow_unused=True)
     except RuntimeError as error:
         first = str(error).split(". ")[0].splitlines()[0][:200]
-        kept = "; something of an earlier call is kept: a cache?" * ("second time" in first)
-        raise Wrong(f"the backward pass fails: {first}{kept}") from error
+        note = "; something of an earlier call is kept: a cache?" * ("second time" in first)
+        raise Wrong(f"the backward pass fails: {first}{note}") from error
 
 
 @check(
@@ -761,10 +761,10 @@ def parameters(s: Subject) -> str:
         raise Wrong(f"""1, 2 and 3 layers have {", ".join(map(number, counts))} parameters: are
             layers in an nn.ModuleList?""")
     name, reference = baseline(s)
-    own, others = layer_params(s), layer_params(reference)
+    own_params, others = layer_params(s), layer_params(reference)
     return (
-        f"{number(own)} per layer at C = 768; {name} has {number(others)} "
-        f"({change((own - others) / others)})"
+        f"{number(own_params)} per layer at C = 768; {name} has {number(others)} "
+        f"({change((own_params - others) / others)})"
     )
 
 

@@ -135,8 +135,8 @@ def deaf_field(s: Subject) -> str:
         counts = re.search(r"kv|group", name) and not re.search(r"cache|size|norm", name)
         if counts and not isinstance(s.value_of(name), bool):
             with contextlib.suppress(Exception):  # a value that the field can't take
-                one, all_ = (s.with_field(name, value).logits for value in (1, H))
-                if torch.equal(one, all_):
+                with_one, all_ = (s.with_field(name, value).logits for value in (1, H))
+                if torch.equal(with_one, all_):
                     return name
     return ""
 

@@ -411,8 +411,8 @@ def angles(s: Subject) -> str:
     turns = [angles_of(head) for head in heads]
     if not turns or any(turn is None or not turn.max() > 1e-6 for turn in turns):
         raise NotJudged("no rotation of queries and keys was seen")
-    found = [name_angles(turn.tolist(), at) for at, turn in enumerate(turns) if turn is not None]
-    notes = [*dict.fromkeys(note for note in found if note)]
+    names = [name_angles(turn.tolist(), at) for at, turn in enumerate(turns) if turn is not None]
+    notes = [*dict.fromkeys(note for note in names if note)]
     bad = [note for note in notes if not note.startswith(("base", PARTLY, STRETCHED))]
     learned = [name for name, p in s.blank().named_parameters() if p.numel() == D // 2]
     if bad and learned:

@@ -123,7 +123,7 @@ def run_all(
     modification's checks, which may know its name, are through."""
     due = checks_for(for_)
     results: dict[str, Result] = {}
-    held: list[Result] = []
+    pending: list[Result] = []
 
     def told(some: list[Result]) -> Iterator[Result]:
         for result in some:
@@ -135,13 +135,13 @@ def run_all(
     for check in due:
         begin(check.name)
         if check.rank == TRAINING:
-            yield from told(held)
-            held = []
+            yield from told(pending)
+            pending = []
         if sum(result.late for result in results.values()) >= MOST_LATE:
             check = replace(check, run=out_of_time)
         result = run_check(check, subject, limit)
         if result.vague and check.rank < TRAINING:
-            held.append(result)
+            pending.append(result)
             continue
         yield from told([result])
         if check is generic.interface:
@@ -178,12 +178,12 @@ def cause_of(name: str, results: dict[str, Result]) -> str:
         before, colon, _ = check.partition(": ")
         return before if colon and before in OWN else ""
 
-    own = modification(name)
+    own_check = modification(name)
     return next(
         (
             result.name
             for result in results.values()
-            if result.failed and (not own or modification(result.name) in ("", own))
+            if result.failed and (not own_check or modification(result.name) in ("", own_check))
         ),
         "",
     )
@@ -254,15 +254,15 @@ def made_for_by_its_line(subject: Any) -> str:
 def unmet_name(subject: Any, guessed: str) -> Result | None:
     """A warning where a file's name stands for more than it was seen to do."""
     names = [] if made_for_by_its_line(subject) else named(subject)
-    wanted = joined([*names, *split(guessed)])
-    unseen_parts = [name for name in split(wanted) if name not in split(guessed)]
+    needed = joined([*names, *split(guessed)])
+    unseen_parts = [name for name in split(needed) if name not in split(guessed)]
     if not unseen_parts:
         return None
     return warning(
         "file name",
         "the file does what its name says",
         f"not seen in {subject.path.name}: {', '.join(unseen_parts)}; it is checked as {guessed} "
-        f"(--for {wanted} checks for all that its name says)",
+        f"(--for {needed} checks for all that its name says)",
         "A file is judged by what it does: its name decides only where that shows no modification.",
     )
 

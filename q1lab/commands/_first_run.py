@@ -34,7 +34,7 @@ def with_metric(request: Request, typed: Set[str], *, ask: bool, quiet: bool) ->
     better = loop.better if "better" in typed else ""
     measured = first_run.known_reading(loop)
     if measured is not None:
-        known, source = measured[0], f", as in {measured[1]}"
+        spec, source = measured[0], f", as in {measured[1]}"
     else:
         if choose_engine(request.engine, None, request.engine_options, load_settings().engine):
             raise Problem(
@@ -49,14 +49,14 @@ def with_metric(request: Request, typed: Set[str], *, ask: bool, quiet: bool) ->
         heard = first_run.hear(request, _show_line if sys.stderr.isatty() else lambda _: None)
         name = _chosen(heard, ask)
         better = better or direction(name) or _asked_direction(name, ask)
-        known, source = replace(loop, metric=name), ""
-    known = replace(known, better=better or known.better)
+        spec, source = replace(loop, metric=name), ""
+    spec = replace(spec, better=better or spec.better)
     remark(
-        f"Metric: {known.metric}{source}, {known.better} is better (--metric and --better change "
+        f"Metric: {spec.metric}{source}, {spec.better} is better (--metric and --better change "
         "that).",
         quiet=quiet,
     )
-    return replace(request, loop=known)
+    return replace(request, loop=spec)
 
 
 def _show_line(line: str) -> None:

@@ -23,7 +23,7 @@ def source_options(function: F) -> F:
     return sources(flags(TableOptions)(function))
 
 
-def table_options(arms: tuple[str, ...], **named: str | None) -> TableOptions:
+def table_options(arms: tuple[str, ...], **typed: str | None) -> TableOptions:
     """The options as typed. Problem for an --arm without a name or a pattern."""
     pairs = []
     for item in arms:
@@ -33,4 +33,4 @@ def table_options(arms: tuple[str, ...], **named: str | None) -> TableOptions:
                 f"--arm {item!r}", next="give NAME=PATTERN, such as base='logs/base*.txt'"
             )
         pairs.append((name, pattern))
-    return TableOptions(**named, arms=tuple(pairs))
+    return TableOptions(**typed, arms=tuple(pairs))

@@ -137,9 +137,9 @@ def _compare_several(names: Sequence[str], as_json: bool, plot: Path | None, *, 
     if plot is not None and form is not None:
         from q1lab.ground.write_intents import write_output
 
-        drawn = side_by_side.figures(judged)
+        figures = side_by_side.figures(judged)
         title = f"{len(judged)} studies: differences with their intervals"
-        write_output(plot, picture.draw_figures(drawn, title, form), force=force)
+        write_output(plot, picture.draw_figures(figures, title, form), force=force)
     if as_json:
         print_json({"studies": [comparison_json(comparison) for comparison in judged.values()]})
         return OK

@@ -50,8 +50,8 @@ class StudyName(click.types.StringParamType):
         from q1lab.study import studies
 
         name = str(super().convert(value, param, ctx))
-        known = studies.ids() if studies.is_id(name) else ()
-        if not known or name in known or Path(name).exists():
+        ids = studies.ids() if studies.is_id(name) else ()
+        if not ids or name in ids or Path(name).exists():
             return name
         from q1lab.study import variants
 

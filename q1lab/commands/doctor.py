@@ -112,8 +112,8 @@ def examine_engine(choice: EngineChoice) -> dict[str, Any]:
 def plugin_findings() -> dict[str, Any]:
     """The plug-ins that are here, and those that ship with q1lab and are away."""
     gone = ", ".join(plugin_finder.away())
-    here = ", ".join(plugin_finder.named_plugins(installed=True))
-    return {"plug-ins": here, **({"plug-ins_away": gone} if gone else {})}
+    names = ", ".join(plugin_finder.named_plugins(installed=True))
+    return {"plug-ins": names, **({"plug-ins_away": gone} if gone else {})}
 
 
 def examine_machine() -> dict[str, Any]:

@@ -119,8 +119,8 @@ def _print_lines(store: Store, study: Study) -> StudyView:
             if printed_progress.get(run.name) == progress:
                 continue
             printed_progress[run.name] = progress
-            told = run.state is not RunState.FAILED  # which is told once, at the end
-            sys.stdout.write(run_line(run, study.metric, told=told) + "\n")
+            with_reason = run.state is not RunState.FAILED  # which is told once, at the end
+            sys.stdout.write(run_line(run, study.metric, told=with_reason) + "\n")
             sys.stdout.flush()
         if not alive:
             return view
@@ -147,8 +147,8 @@ def run_line(run: RunView, metric: Metric, *, told: bool = True) -> str:
         value = f"{head}, {metric.name} {metric.written(run.val_loss)}, {duration(run.seconds)}"
         return ": ".join((value, *run.why))
     by_hand = run.state is RunState.STOPPED and (run.message or "").startswith("stopped")
-    said = "; ".join(run.why or filter(None, ["" if by_hand else run.message]))
-    return f"{head} at iter {run.iter}{': ' + said if said and told else ''}"
+    reason = "; ".join(run.why or filter(None, ["" if by_hand else run.message]))
+    return f"{head} at iter {run.iter}{': ' + reason if reason and told else ''}"
 
 
 def follow_run_log(store: Store, study: Study, name: str | None) -> int:

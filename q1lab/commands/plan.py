@@ -65,7 +65,7 @@ def plan(
         ingest_events.ingest_all(store)
         spread = _spread(store, request)
         detect, reason = _difference(store, request, spread, detect)
-        level, again, replicates = _next_look(store, spread)
+        level, is_later_look, replicates = _next_look(store, spread)
         advice = pairs_needed.advise(detect, spread, level, side)
         if spread.seconds is None:
             remark("Timing a few steps on this machine …", quiet=as_json)
@@ -79,7 +79,7 @@ def plan(
         print_json({**dataclasses.asdict(advice), "seeds": seeds})
         return OK
     legend = pairs_needed.table_legend(advice)
-    for line in filter(None, (pairs_needed.spread_sentence(spread), reason, again, legend)):
+    for line in filter(None, (pairs_needed.spread_sentence(spread), reason, is_later_look, legend)):
         print_wrapped(line, 0)
     click.echo("\n".join(("", *pairs_needed.designs_table(advice), "")))
     print_wrapped(pairs_needed.needed_sentence(advice), 0)
@@ -115,10 +115,10 @@ def _spread(store: Store, request: Request) -> Spread:
 def _next_look(store: Store, spread: Spread) -> tuple[float, str, bool]:
     """The level of another study of the files that the spread is of, with pairs of its own; a
     sentence where it is not a first look; and True where that holds for fresh pairs alone."""
-    if not spread.study or not (asked := studies.load(spread.study)).counts_as_asking:
+    if not spread.study or not (study := studies.load(spread.study)).counts_as_asking:
         return intervals.ALPHA, "", False
-    another = dataclasses.replace(asked, created="").with_origin(series=None)  # not planned yet
-    pairs = study_plan.unseen_seeds([another], len(asked.seeds), store)
+    another = dataclasses.replace(study, created="").with_origin(series=None)  # not planned yet
+    pairs = study_plan.unseen_seeds([another], len(study.seeds), store)
     another = another.with_design(batches=(pairs,))
     history = home_history.planned_history(store, another)
     note = study_plan.look_note(another, history)
@@ -179,19 +179,19 @@ def _command(request: Request, spread: Spread, seeds: str, *, fresh: bool) -> st
     if not study.model_files:
         option = f" --side {request.side}" if request.side else ""
         return f"the command of {spread.study}, with --seeds {seeds}{option}{' --fresh' * fresh}"
-    own = _is_name_of_own_file(request.variant)
-    if own and not request.side:
+    is_own_file = _is_name_of_own_file(request.variant)
+    if is_own_file and not request.side:
         return f"q1lab run {study.id} --seeds {seeds}"
-    asked = study.trainer.request(study)
+    request_of_study = study.trainer.request(study)
     return command_line.command_text(
         dataclasses.replace(
             request,
-            variant=asked.variant if own else request.variant,
+            variant=request_of_study.variant if is_own_file else request.variant,
             seeds=seeds,
             fresh=fresh,
-            baseline=asked.baseline,
-            preset=asked.preset,
-            data=asked.data,
-            overrides=asked.overrides,
+            baseline=request_of_study.baseline,
+            preset=request_of_study.preset,
+            data=request_of_study.data,
+            overrides=request_of_study.overrides,
         )
     )

@@ -138,9 +138,9 @@ def _member_names(name: str | None, declared: DeclaredSeries) -> list[str]:
     return [f"{name}-{text if studies.is_id(text) else at}" for at, text in enumerate(shown, 1)]
 
 
-def _give_names(store: Store, named: Iterable[tuple[str, Study]]) -> None:
+def _give_names(store: Store, studies_by_name: Iterable[tuple[str, Study]]) -> None:
     """Name studies, as ``q1lab note`` does."""
-    for name, study in named:
+    for name, study in studies_by_name:
         if study_labels.read_labels(store, study.id).name != name:
             study_labels.change_labels(store, study.id, functools.partial(replace, name=name))
 

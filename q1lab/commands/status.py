@@ -198,11 +198,11 @@ def _under_what_they_measure(
 
     before = ("", "")
     for row, line in zip(rows, lines, strict=True):
-        one = row.rows[0] if isinstance(row, FoldedRows) else row
-        measured = one.trained_by, one.metric.axis
+        first = row.rows[0] if isinstance(row, FoldedRows) else row
+        measured = first.trained_by, first.metric.axis
         if measured != before:
-            room = 80 if width is None else width - cell_len(one.metric.axis) - 2
-            yield click.style(f"{cut_cells(one.trained_by, room)}: {one.metric.axis}", dim=True)
+            room = 80 if width is None else width - cell_len(first.metric.axis) - 2
+            yield click.style(f"{cut_cells(first.trained_by, room)}: {first.metric.axis}", dim=True)
         before = measured
         yield line
 

@@ -148,8 +148,8 @@ def _finding(c: Comparison) -> str:
     mean = f"{difference_text.mean_text(c.analysis)}{c.metric.suffix}"
     ends = difference_text.interval_text(c.analysis)
     level = difference_text.level_text(c.analysis)
-    found = f"{modified} {MINUS} {base} = {mean}"
-    return f"{c.analysis.verdict}; {c.metric.name}: {found}, {level} interval {ends}"
+    text = f"{modified} {MINUS} {base} = {mean}"
+    return f"{c.analysis.verdict}; {c.metric.name}: {text}, {level} interval {ends}"
 
 
 def _result_scope(c: Comparison) -> str:

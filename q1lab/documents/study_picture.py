@@ -73,10 +73,10 @@ def _shows(picture: bytes, c: Comparison, curves: Curves) -> bool:
     if not is_ink_on_white(picture):
         return drawing.facts_mark(c, curves).encode() in picture[:HEAD]
     comments = re.findall("<!-- (.*?) -->", picture.decode(errors="replace"))
-    told = [title_text.comparison_title(c)]
-    told += [label_text.interval_label(c.analysis)] if c.analysis.ends is not None else []
-    said = _letters(html.unescape("".join(comments)))
-    return all(_letters(words) in said for words in told)
+    texts = [title_text.comparison_title(c)]
+    texts += [label_text.interval_label(c.analysis)] if c.analysis.ends is not None else []
+    letters = _letters(html.unescape("".join(comments)))
+    return all(_letters(words) in letters for words in texts)
 
 
 def _letters(text: str) -> str:

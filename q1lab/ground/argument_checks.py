@@ -51,9 +51,9 @@ def _converted(
     except click.BadParameter:
         if param is None or not isinstance(kind, click.Choice):
             raise
-        what, cure = not_a_choice(str(value), kind.choices)
+        reason, cure = not_a_choice(str(value), kind.choices)
         name = param.opts[-1] if param.opts[-1].startswith("-") else param.human_readable_name
-        raise Problem(f"{name} {what}", next=cure) from None
+        raise Problem(f"{name} {reason}", next=cure) from None
     if isinstance(converted, float) and not math.isfinite(converted):
         kind.fail(f"{value!r} is not a finite number", param, ctx)
     if isinstance(converted, int) and abs(converted) >= TOO_LARGE:

@@ -269,8 +269,8 @@ def acts(*, installed: bool = False) -> Mapping[str, Act]:
 def find_act(words: Sequence[str]) -> Act | None:
     """The act at the beginning of a command; ``words`` exclude ``q1lab``."""
     heads = (" ".join(words[:count]) for count in (3, 2, 1))
-    known = acts()
-    return next((known[head] for head in heads if head in known), None)
+    acts_by_name = acts()
+    return next((acts_by_name[head] for head in heads if head in acts_by_name), None)
 
 
 def listed_acts(*, installed: bool = False) -> dict[str, Act]:

@@ -243,8 +243,8 @@ def _check_value(key: str, value: Any, where: str, folder: Path) -> Any:
         raise Problem(f"{where}: {key} must be text, not {value!r}")
     choices = SETTINGS[key].choices
     if choices and value not in choices:
-        what, cure = not_a_choice(value, choices)
-        raise Problem(f"{where}: {key} {what}", next=cure)
+        reason, cure = not_a_choice(value, choices)
+        raise Problem(f"{where}: {key} {reason}", next=cure)
     if key in ("repo", "content"):
         return absolute_path(folder / expand_user(value))
     return value

@@ -32,12 +32,12 @@ class Mount(NamedTuple):
 
 def mount_of(folder: Path) -> Mount | None:
     """The file system that a folder is on; None where that is not known."""
-    found, place = None, Path()
+    mount, place = None, Path()
     with contextlib.suppress(OSError, UnicodeDecodeError):
         folder = folder.resolve()
         for line in MOUNTS.read_text().splitlines():
             _, point, kind, options, *_ = [*line.split(" "), *[""] * 3]
             at = Path(re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), point))
             if folder.is_relative_to(at) and len(at.parts) >= len(place.parts):
-                found, place = Mount(kind, frozenset(options.split(","))), at
-    return found
+                mount, place = Mount(kind, frozenset(options.split(","))), at
+    return mount

@@ -219,12 +219,12 @@ class Repository:
         Problem with git's own words when git or a hook refuses. What was staged stays so.
         """
         names = [self.name_of(path) for path in paths]
-        named = ("--", *map(_literal, names))
+        pathspec = ("--", *map(_literal, names))
         head, states = self._look(names)
         # a commit takes only what the index names; .A: a command was cut off here
         new = [name for name, state in states.items() if state in (_UNTRACKED, ".A", "D.")]
         differ = (
-            new or not head.sha or (states and self._output(*_DIFF, "--numstat", "HEAD", *named))
+            new or not head.sha or (states and self._output(*_DIFF, "--numstat", "HEAD", *pathspec))
         )
         if not differ:
             return CommitResult(False, head.sha, head.branch)
@@ -233,7 +233,7 @@ class Repository:
         try:
             if new:
                 self._try(contents, "add", "-N", "--", *map(_literal, new))
-            self._try(contents, *_COMMIT, f"--message={message}", *named)
+            self._try(contents, *_COMMIT, f"--message={message}", *pathspec)
         except BaseException:
             self._reset(new)
             raise
@@ -297,8 +297,8 @@ class Repository:
             new = ("--no-index", "--", "/dev/null", f"./{name}")
             return git_command.run(self.root, *_DIFF, *new)[1]
         sides = (("--cached",), ())
-        named = ("--", _literal(name))
-        return "".join(self._output(*_DIFF, *side, *named) for side in sides)
+        pathspec = ("--", _literal(name))
+        return "".join(self._output(*_DIFF, *side, *pathspec) for side in sides)
 
     def _content(self, name: str) -> bytes | None:
         with contextlib.suppress(OSError):

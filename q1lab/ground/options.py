@@ -59,7 +59,7 @@ class Option:
         if self.default is False:
             return [self.flag]
         values = value if self.is_list else [value]
-        return [word for one in values for word in (self.flag, str(one))]
+        return [word for item in values for word in (self.flag, str(item))]
 
     def whole_number(self, text: str, name: str = "") -> int:
         """The number that was typed at ``name``, else its flag. Problem unless it is a whole number

@@ -41,15 +41,15 @@ def load(place: Place) -> Any:
 def named_plugins(*, installed: bool = False) -> Mapping[str, Plugin]:
     """The plug-ins that ship, by name; with ``installed`` those of other packages, too, which take
     a tenth of a second to find."""
-    found: dict[str, Plugin] = {}
+    plugins_by_name: dict[str, Plugin] = {}
     for name in _built_in():
-        found[name] = load(f"q1lab.plugins.{name}:PLUGIN")
+        plugins_by_name[name] = load(f"q1lab.plugins.{name}:PLUGIN")
     for entry in _entry_points() if installed else ():
-        if entry.name in found:
+        if entry.name in plugins_by_name:
             _leave_out(entry, "another plug-in has this name")
         elif (plugin := _of_other(entry)) is not None:
-            found[entry.name] = plugin
-    return found
+            plugins_by_name[entry.name] = plugin
+    return plugins_by_name
 
 
 def plugins(*, installed: bool = False) -> Iterator[Plugin]:
@@ -104,9 +104,9 @@ def _entry_points() -> list[EntryPoint]:
 
 def _of_other(entry: EntryPoint) -> Plugin | None:
     """The plug-in of another package; None, with one line said, for one that can't be used."""
-    said = StringIO()
+    output = StringIO()
     try:
-        with redirect_stdout(said), redirect_stderr(said):
+        with redirect_stdout(output), redirect_stderr(output):
             plugin = entry.load()
     except Exception as error:
         _leave_out(entry, f"{type(error).__name__}: {error}")
@@ -118,7 +118,7 @@ def _of_other(entry: EntryPoint) -> Plugin | None:
         why = f"it is for version {plugin.version} of the seams, and this is {VERSION}"
         _leave_out(entry, why)
         return None
-    if said.getvalue():
+    if output.getvalue():
         NOTICES.append(f"the plug-in {entry.name} prints when it is imported; that is left out")
     return plugin
 

@@ -68,7 +68,7 @@ def loss(value: float | None, digits: int = 4) -> str:
 def decimals_of(values: Iterable[float], most: int) -> int:
     """The number of decimals, ``most`` at most, that shows all of these numbers in full."""
     each = list(values)
-    return next((n for n in range(most) if all(round(one, n) == one for one in each)), most)
+    return next((n for n in range(most) if all(round(value, n) == value for value in each)), most)
 
 
 def percent(value: float | None, digits: int = 0) -> str:

@@ -116,9 +116,9 @@ def learner_only() -> dict[str, str]:
 
 def refuse_agents(act: str) -> None:
     """Problem if an agent is about to do something that only the learner may do."""
-    if (name := agent_name()) and (what := learner_only().get(act)):
+    if (name := agent_name()) and (act_name := learner_only().get(act)):
         raise Problem(
-            f"{what} is the learner's own, and {name} acts ({AGENT} is set)",
+            f"{act_name} is the learner's own, and {name} acts ({AGENT} is set)",
             FAILED,
             fixable_by="learner",
             next="ask the learner to do it",

@@ -73,16 +73,16 @@ def find_studies(store: Store, text: str) -> list[str]:
         "SELECT s.id, s.plan, l.note, l.tags, l.name "
         "FROM studies s LEFT JOIN labels l ON l.study_id = s.id"
     )
-    found = [
+    matches = [
         row["id"] for row in rows if all(word in _searched_text(row).casefold() for word in words)
     ]
-    if not found:
+    if not matches:
         raise Problem(
             f"no study has {printable(text)!r} in its name, arguments, program, metric, tags or "
             "note",
             next="`q1lab status` lists them",
         )
-    return found
+    return matches
 
 
 def _searched_text(row: Row) -> str:
@@ -120,8 +120,8 @@ def change_labels(store: Store, study_id: str, to: Callable[[Labels], Labels]) -
         labels = check_labels(to(before))
         if labels.name != before.name:
             check_name(store, study_id, labels.name)
-        named = {"name": labels.name} if labels.name or before.name else {}
-        add("label", study=study_id, note=labels.note, tags=list(labels.tags), **named)
+        name_field = {"name": labels.name} if labels.name or before.name else {}
+        add("label", study=study_id, note=labels.note, tags=list(labels.tags), **name_field)
     return labels
 
 
@@ -150,9 +150,9 @@ def check_name(store: Store, study_id: str, name: str) -> None:
         )
     if name in variants.variant_names() or name.partition("-")[0] in (series.SWEEP, series.OVER):
         raise Problem(f"{name} names something else here", next="give the study another name")
-    taken = name if has_plan(name) else study_named(store, name)
-    if taken not in (None, study_id):
-        also = "" if taken == name else f": {taken}"
+    holder = name if has_plan(name) else study_named(store, name)
+    if holder not in (None, study_id):
+        also = "" if holder == name else f": {holder}"
         raise Problem(f"a study is already called {name}{also}", next="give another name")
 
 

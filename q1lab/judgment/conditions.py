@@ -12,7 +12,7 @@ def differing(
 ) -> dict[str, dict[str, tuple[str, ...]]]:
     """The conditions that are not the same in all runs, of those that each began with: condition →
     value → runs, by their names. The ``first`` conditions come first."""
-    found: dict[str, dict[str, tuple[str, ...]]] = {}
+    values_by_name: dict[str, dict[str, tuple[str, ...]]] = {}
     for key in dict.fromkeys((*first, *(key for _, start in starts for key in start))):
         values: dict[str, tuple[str, ...]] = {}
         for name, start in starts:
@@ -21,8 +21,8 @@ def differing(
                 shown = printable(str(value))[:40]
                 values[shown] = (*values.get(shown, ()), name)
         if len(values) > 1:
-            found[key] = values
-    return found
+            values_by_name[key] = values
+    return values_by_name
 
 
 def differing_steps(

@@ -27,9 +27,9 @@ def trained_sentence(c: Judgment) -> str:
     """The runs: ``I trained RoPE and the baseline on Tiny Shakespeare, 3 seeds each.``"""
     base, modified = arm_names(c)
     base = f"the {base}" if base.startswith("baseline") else f"the baseline {base}"
-    made = "trained" if c.subject.is_ours else "compared runs of"
+    verb = "trained" if c.subject.is_ours else "compared runs of"
     return (
-        f"I {made} {modified} and {base} {where_text(c) or 'on the same data'}, {_seeds(c)} each."
+        f"I {verb} {modified} and {base} {where_text(c) or 'on the same data'}, {_seeds(c)} each."
     )
 
 
@@ -46,8 +46,8 @@ def setting_text(c: Judgment) -> str:
 
 def brief_sentences(c: Judgment) -> tuple[str, ...]:
     """The runs, the result and where it was measured, a sentence each."""
-    told = trained_sentence(c), verdict_sentence(c, published=True), measured_sentence(c)
-    return tuple(filter(None, told))
+    sentences = trained_sentence(c), verdict_sentence(c, published=True), measured_sentence(c)
+    return tuple(filter(None, sentences))
 
 
 def matter_sentence(c: Judgment) -> str:

@@ -56,7 +56,7 @@ def judge(
         picked=picked,
         one_sided=subject.plan.one_sided,
     )
-    told = tuple(
+    all_notes = tuple(
         number_notes(
             analysis,
             values["baseline"],
@@ -65,11 +65,11 @@ def judge(
             has_seeds=subject.plan.has_seeds,
         )
     )
-    known = arms or {}
-    results = {arm: _result(known.get(arm, ArmResult()), values[arm]) for arm in ARMS}
+    results_by_arm = arms or {}
+    results = {arm: _result(results_by_arm.get(arm, ArmResult()), values[arm]) for arm in ARMS}
     if not subject.plan.has_seeds:
         analysis = replace(analysis, pairs={}, paired=None)
-    noted = tuple(told if subject.is_ours else _without_unfinished(told, results))
+    noted = tuple(all_notes if subject.is_ours else _without_unfinished(all_notes, results))
     if undecided is not None:
         analysis = replace(analysis, verdict="no verdict", reason=undecided)
     if subject.plan.is_sequential and analysis.detectable is not None:
@@ -102,11 +102,11 @@ def _known(values: Values) -> dict[int, float | None]:
     return {seed: finite.get(seed) for seed in sorted(values)}
 
 
-def _result(known: ArmResult, values: Values) -> ArmResult:
+def _result(result: ArmResult, values: Values) -> ArmResult:
     finished = [value for value in values.values() if value is not None]
     whole = len(finished) == len(values)
     return replace(
-        known,
+        result,
         values=values,
         mean=statistics.fmean(finished) if finished and whole else None,
         std=statistics.stdev(finished) if len(finished) > 1 and whole else None,

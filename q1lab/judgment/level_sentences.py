@@ -104,14 +104,14 @@ def record_sentence(c: Judgment, *, published: bool = False) -> str:
 
 
 def _later_look_sentence(c: Judgment) -> str:
-    own, looks = c.asking.looks_at(c.subject.id), c.asking.looks
-    if c.subject.plan.is_sequential or not own or own[-1].level >= looks[0].level:
+    own_looks, looks = c.asking.looks_at(c.subject.id), c.asking.looks
+    if c.subject.plan.is_sequential or not own_looks or own_looks[-1].level >= looks[0].level:
         return ""
     text = (
         "Each look at a question has half the level of the one before, so this one is judged by a "
         f"{level_text(c.analysis)} interval."
     )
-    if any(look.verdict in ("helps", "hurts") for look in own[:-1]):
+    if any(look.verdict in ("helps", "hurts") for look in own_looks[:-1]):
         text += (
             " Adding pairs to a claim tests nothing new; fresh ones would "
             f"(`--seeds fresh:{len(c.subject.seeds)}`)."
@@ -199,11 +199,11 @@ def series_share_sentence(share: Share, *, one_file: bool = False) -> str:
     many = share.many
     is_sweep = share.kind == SWEEP
     members_text = f"{many} modifications" if is_sweep else f"{many} values of {share.axis}"
-    together = f"{members_text} that were declared together ({printable(share.id)})"
+    members = f"{members_text} that were declared together ({printable(share.id)})"
     if one_file:
-        together = f"{many} arms from one place that are compared with one baseline"
+        members = f"{many} arms from one place that are compared with one baseline"
     return (
-        f"One of {together}. "
+        f"One of {members}. "
         f"They share 5%: each may claim a difference in {100 * share.alpha:.3g}% of studies "
         "where nothing changed (half of that if its question was looked at before)."
     )

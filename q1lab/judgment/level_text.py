@@ -51,10 +51,10 @@ def level_reason(c: Judgment) -> str:
         return f"{level}: {looks} planned looks share a {chance} chance of a false {claim}."
     if c.subject.share is not None and len(c.asking.looks) <= 1:
         many = c.subject.share.many
-        what = f"{many} studies declared together"
+        reason = f"{many} studies declared together"
         if not c.subject.knows_other_runs:
-            what = f"{many} arms from one place"
-        return f"{level}: {what} share the 5%."
+            reason = f"{many} arms from one place"
+        return f"{level}: {reason} share the 5%."
     return f"{level}: each look at a question has half the level of the one before."
 
 
@@ -178,5 +178,5 @@ def found_in_four_of_five(c: Judgment) -> str:
     if c.analysis.detectable is None:
         return ""
     size = f"{number_writer(c.analysis).size(c.analysis.detectable)}{c.metric.suffix}"
-    what = "improvement" if c.analysis.one_sided else "difference"
-    return f"A true {what} of about {size} is found in four studies out of five."
+    noun = "improvement" if c.analysis.one_sided else "difference"
+    return f"A true {noun} of about {size} is found in four studies out of five."

@@ -60,8 +60,13 @@ class SampleJudgment:
 
     def short(self, width: int = 80) -> str:
         """The verdict in a few lines."""
-        told = (_headline(self), _mean_sentence(self), _chance_sentence(self), *_cautions(self))
-        return "\n".join(line for text in told if text for line in textwrap.wrap(text, width))
+        sentences = (
+            _headline(self),
+            _mean_sentence(self),
+            _chance_sentence(self),
+            *_cautions(self),
+        )
+        return "\n".join(line for text in sentences if text for line in textwrap.wrap(text, width))
 
     def full(self, width: int = 80) -> str:
         """The same with every run."""
@@ -164,14 +169,14 @@ def _chance_sentence(j: SampleJudgment) -> str:
 
 
 def _cautions(j: SampleJudgment) -> tuple[str, ...]:
-    known = f"{_number(j)} is taken as exact, and what else differs from these runs is not known."
+    exact = f"{_number(j)} is taken as exact, and what else differs from these runs is not known."
     steps = (
         f"These runs end at different steps, {min(j.steps):,} to {max(j.steps):,}."
         if j.steps
         else ""
     )
     last = "Exploratory: how many runs were left out is not known."
-    return (steps, last) if j.verdict == "no verdict" else (known, steps, last)
+    return (steps, last) if j.verdict == "no verdict" else (exact, steps, last)
 
 
 def _reason(j: SampleJudgment) -> str:

@@ -201,8 +201,8 @@ class LeftOpen(Note):
 def _listed(items: Sequence[str], longest: int) -> str:
     """The first items, each cut, and how many more there are."""
     more = len(items) - MOST_NAMED
-    named = "; ".join(cut_middle(printable(item), longest) for item in items[:MOST_NAMED])
-    return named + (f"; and {more} more" if more > 0 else "")
+    listed = "; ".join(cut_middle(printable(item), longest) for item in items[:MOST_NAMED])
+    return listed + (f"; and {more} more" if more > 0 else "")
 
 
 @dataclass(frozen=True)
@@ -357,8 +357,8 @@ class UnfinishedRuns(Note):
     def long(self, j: Judgment) -> str:
         more = len(self.runs) - MOST_NAMED
         comma = ", " if j.subject.is_ours else "; "
-        named = printable(comma.join(self.runs[:MOST_NAMED]))
-        left = named + (f" and {more} more" if more > 0 else "")
+        listed = printable(comma.join(self.runs[:MOST_NAMED]))
+        left = listed + (f" and {more} more" if more > 0 else "")
         have = "has" if len(self.runs) == 1 else "have"
         return f"{len(self.runs)} of {plural(self.of, 'run')} {have} not finished: {left}."
 

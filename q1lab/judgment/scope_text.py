@@ -49,8 +49,8 @@ def measured_sentence(c: Judgment) -> str:
     facts, where = ", ".join(filter(None, (sizes_text(c), iters_text(c)))), where_text(c)
     if not facts and not where:
         return ""
-    what = f"{where} ({facts})" if where and facts else where or f"with {facts}"
-    text = f"This was measured {what}; elsewhere it may differ"
+    conditions = f"{where} ({facts})" if where and facts else where or f"with {facts}"
+    text = f"This was measured {conditions}; elsewhere it may differ"
     if iters_text(c) and c.analysis.verdict in ("helps", "hurts"):
         text += f", and in short runs {_head_start(c)}"
     return f"{text}."
@@ -126,16 +126,16 @@ def scope_sentence(c: Judgment) -> str:
 
 def _scope_of_runs(c: Judgment) -> str:
     subject, trained = c.subject, iters_text(c)
-    config, made, tuned = subject.settings, subject.description, subject.description.tuned
+    config, description, tuned = subject.settings, subject.description, subject.description.tuned
     parts = []
-    if made.trains:
-        parts.append(made.trains)
+    if description.trains:
+        parts.append(description.trains)
     elif c.subject.data_name:
         sha = f" (sha256 {c.subject.data_sha256[:8]})" if c.subject.data_sha256 else ""
         parts.append(f"{printable(c.subject.data_name)}{sha}")
     parts += [part for part in (sizes_text(c), _training_text(c)) if part]
-    if made.shared_at_start is not None:
-        shared = percent_text(made.shared_at_start)
+    if description.shared_at_start is not None:
+        shared = percent_text(description.shared_at_start)
         parts.append(f"{shared} of the baseline's weights shared at the start")
     if tuned is not None:
         parts.append(tuned_text(tuned, dict(zip(ARMS, arm_names(c), strict=True))))

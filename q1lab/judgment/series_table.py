@@ -91,10 +91,10 @@ class SeriesResult:
     def sample_word(self) -> str:
         """The word for what is counted: ``pairs``, or ``seeds`` or ``runs`` where arms are no
         pairs."""
-        found = [m.comparison for m in self.members if m.comparison is not None]
-        if all(c.analysis.headline == "paired" for c in found):
+        comparisons = [m.comparison for m in self.members if m.comparison is not None]
+        if all(c.analysis.headline == "paired" for c in comparisons):
             return "pairs"
-        return f"{found[0].subject.plan.run_word}s"
+        return f"{comparisons[0].subject.plan.run_word}s"
 
     @property
     def any_claim_chance(self) -> float:

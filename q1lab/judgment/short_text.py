@@ -63,13 +63,13 @@ def short_sentences(c: Judgment) -> tuple[str, ...]:
         caveat_line(c),
         settling_line(c),
     )
-    told = [line for line in (size, why, total, caveat, settling) if line]
+    sentences = [line for line in (size, why, total, caveat, settling) if line]
     # the scope goes first; what is unknown of other runs stays
     first = ("" if heaviest(c.notes) else caveat, settling if c.subject.is_ours else "")
     for line in (*first, total, why):
-        if _rows(_headline_text(c), *told, rest_line(c)) > MOST_ROWS and line in told:
-            told.remove(line)
-    return tuple(told)
+        if _rows(_headline_text(c), *sentences, rest_line(c)) > MOST_ROWS and line in sentences:
+            sentences.remove(line)
+    return tuple(sentences)
 
 
 MOST_ROWS = 6

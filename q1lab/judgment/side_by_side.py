@@ -46,13 +46,13 @@ def by_metric(studies: Studies) -> dict[str, dict[str, Judgment]]:
 
 def figures(studies: Studies) -> dict[str, Figure]:
     """The intervals of the studies: a figure for each metric, by the metric's axis."""
-    drawn = {}
+    figures_by_axis = {}
     for axis, group in by_metric(studies).items():
         bars = tuple(_bar(name, c) for name, c in group.items() if c.analysis.ends is not None)
         metric = next(iter(group.values())).metric
         if bars:
-            drawn[axis] = Figure(bars, metric.difference)
-    return drawn
+            figures_by_axis[axis] = Figure(bars, metric.difference)
+    return figures_by_axis
 
 
 def _bar(name: str, c: Judgment) -> Bar:
@@ -111,7 +111,7 @@ def _cells(name: str, c: Judgment) -> tuple[str, ...]:
 
 def sentences(studies: Studies) -> list[str]:
     """The sentences that a reader of the table needs."""
-    told = [
+    result = [
         "Each interval is at its own study's level, as if it stood alone: read together, the "
         "chances of a false claim add up. Neighbors whose intervals overlap are not shown to be "
         "alike, and none of these studies compares two of the changes."
@@ -119,8 +119,8 @@ def sentences(studies: Studies) -> list[str]:
     for group in by_metric(studies).values():
         texts = {c.subject.data_name for c in group.values()}
         if len({c.subject.data_sha256 for c in group.values()}) > 1:
-            told.append(
+            result.append(
                 f"Trained on different data ({', '.join(sorted(texts))}): "
                 "a result on one says nothing about the other."
             )
-    return told
+    return result

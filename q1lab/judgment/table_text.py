@@ -31,7 +31,7 @@ def run_value(c: Judgment, value: float) -> str:
     metric's unit is not known (metric.py)."""
     if c.metric.unit:
         return number_writer(c.analysis).loss(value)
-    ended = [one for arm in c.arms.values() for one in arm.values.values() if one is not None]
+    ended = [loss for arm in c.arms.values() for loss in arm.values.values() if loss is not None]
     return number_writer(c.analysis).loss(value, ended)
 
 

@@ -47,12 +47,12 @@ def figure_pieces(block: Figure, width: int) -> list[Line]:
     result.append([(fitted(title, label_cells) + axis.ticks(), "dim")])
     empty = axis.draw_row(lambda cells: None)
     for bar, number in zip(block.bars, numbers, strict=True):
-        drawn, note = _drawn(bar, axis)
+        line, note = _drawn(bar, axis)
         label = bar.label
         if cells_of(label) >= label_cells:
             result.append([(fitted(label, width), _weight(bar))])
             label = ""
-        result.append([(fitted(label, label_cells), _weight(bar)), *drawn, ("  " + number, "")])
+        result.append([(fitted(label, label_cells), _weight(bar)), *line, ("  " + number, "")])
         if cells_of(note) + 2 > label_cells:
             result += prose(note, width, indent="  ", role="dim")
         elif note:
@@ -64,14 +64,14 @@ def _stacked_figure(block: Figure, numbers: Sequence[str], width: int) -> list[L
     axis = _axis(block.bars, min(width - 2, WIDEST_AXIS))
     result = [*prose(block.axis, width, role="dim"), [("  " + axis.ticks(), "dim")]]
     for bar, number in zip(block.bars, numbers, strict=True):
-        drawn, note = _drawn(bar, axis)
+        line, note = _drawn(bar, axis)
         room = width - cells_of(number)
         if number and cells_of(bar.label) + 2 <= room:
             result.append([(fitted(bar.label, room), _weight(bar)), (number, "")])
         else:
             result += prose(bar.label, width, role=_weight(bar))
             note = " · ".join(filter(None, (number, note)))
-        result.append([("  ", ""), *drawn])
+        result.append([("  ", ""), *line])
         result += prose(note, width, indent="  ", role="dim")
     return result
 

@@ -24,10 +24,10 @@ def brief_title(c: Judgment) -> str:
 
 def _finding(c: Judgment, names: tuple[str, str]) -> str:
     base, modified = names
-    found = f"{modified} against {base}"
+    text = f"{modified} against {base}"
     if c.analysis.mean is not None:
-        found = f"{modified} {MINUS} {base} = {mean_text(c.analysis)}{c.metric.suffix}"
-    return f"{verdict_word(c)}: {found}"
+        text = f"{modified} {MINUS} {base} = {mean_text(c.analysis)}{c.metric.suffix}"
+    return f"{verdict_word(c)}: {text}"
 
 
 def comparison_sample(c: Judgment) -> str:

@@ -258,24 +258,24 @@ class _ShortRuns:
         first = self.run(baseline, 0)
         if not first["values"]:
             raise Problem(f"a short run of {baseline}, seed 0: {metric} was never a finite number")
-        found = replace(self, loop=replace(self.loop, reads=str(first["source"])))
-        repeated, other_seed = found.run(baseline, 0, repeat=True), found.run(baseline, 1)
+        result = replace(self, loop=replace(self.loop, reads=str(first["source"])))
+        repeated, other_seed = result.run(baseline, 0, repeat=True), result.run(baseline, 1)
         repeat_difference = _relative_difference(first, repeated)
         repeats = (
             "bit" if repeat_difference == 0 else "1e-4" if repeat_difference <= ALIKE else "no"
         )
-        notes = [found.seed_note(baseline, first, other_seed, repeats, repeat_difference)]
+        notes = [result.seed_note(baseline, first, other_seed, repeats, repeat_difference)]
         if modified != itself(baseline):
-            modified_run = found.run(modified, 0)
+            modified_run = result.run(modified, 0)
             if _steps(first) != _steps(modified_run):
                 counts = "best" if self.loop.take == "best" else "last"
                 notes.append(
                     f"{baseline} reports {metric} at steps {_steps_text(first)}, {modified} at "
                     f"{_steps_text(modified_run)}: the {counts} number of each run counts"
                 )
-            elif _is_same(first, modified_run) and _is_same(other_seed, found.run(modified, 1)):
-                notes.append(found.equal_note(baseline, modified, first))
-        return replace(found.loop, repeats=repeats), list(filter(None, notes))
+            elif _is_same(first, modified_run) and _is_same(other_seed, result.run(modified, 1)):
+                notes.append(result.equal_note(baseline, modified, first))
+        return replace(result.loop, repeats=repeats), list(filter(None, notes))
 
     def seed_note(
         self,

@@ -80,10 +80,10 @@ class OwnLoopDraft(Draft):
             for key in self.request.overrides
             if key in config and key not in presets.PRESETS[self.study.trainer.recipe]
         ]
-        asked = self.pair.baseline.path if self.request.baseline else None
+        baseline = self.pair.baseline.path if self.request.baseline else None
         return {
             file: (tuple((key, config[key]) for key in own_fields if key in file.fields), compared)
-            for file, compared in ((self.pair.baseline, None), (self.pair.modified, asked))
+            for file, compared in ((self.pair.baseline, None), (self.pair.modified, baseline))
             if file.is_learners
         }
 

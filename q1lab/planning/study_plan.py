@@ -384,9 +384,9 @@ def failed_tries(drafts: Sequence[Study]) -> dict[str, Study]:
 
 def _failed_try(draft: Study, on_disk: StudiesOnDisk) -> Study | None:
     """The newest study of the same arms in the same folder, if it ended without a number."""
-    wanted = draft.baseline, draft.variant, draft.trainer.loop.folder
+    command = draft.baseline, draft.variant, draft.trainer.loop.folder
     for study in on_disk:
-        if (study.baseline, study.variant, study.trainer.loop.folder) != wanted:
+        if (study.baseline, study.variant, study.trainer.loop.folder) != command:
             continue
         in_series = (study.origin.series is None) == (draft.origin.series is None)
         is_over = in_series and study.origin.is_ours and not launch.is_alive(study.files)

@@ -62,13 +62,13 @@ def line_now(store: Store, study: Study, lines: Sequence[Line]) -> dict[str, Any
 def _with_lines_of_another_home(line: Line, came: CameWith) -> dict[str, Any]:
     """The part of a study's line that comes from another home: the lines before it, the news that
     its own one had, and its level."""
-    kept: dict[str, Any] = {"earlier": [*came.own.get("earlier", ()), *came.earlier]}
+    fields: dict[str, Any] = {"earlier": [*came.own.get("earlier", ()), *came.earlier]}
     for key in ("seen", "diverged"):
-        kept[key] = {**came.own.get(key, {}), **line[key]}
-    kept["claims"] = [*came.own.get("claims", ()), *line["claims"]]
+        fields[key] = {**came.own.get(key, {}), **line[key]}
+    fields["claims"] = [*came.own.get("claims", ()), *line["claims"]]
     if "level" in came.own:
-        kept["level"] = came.own["level"]
-    return kept
+        fields["level"] = came.own["level"]
+    return fields
 
 
 def refuse_changed_plan(declared: Study, study: Study) -> None:

@@ -272,14 +272,14 @@ class Record:
             return {}
         known_by_study: dict[str, set[int]] = {}
         for arm in ARMS:
-            for name, known in self.known.get(line["arms"][arm], {}).items():
-                known_by_study.setdefault(name, set()).update(known)
+            for name, its_seeds in self.known.get(line["arms"][arm], {}).items():
+                known_by_study.setdefault(name, set()).update(its_seeds)
         known_seeds = set().union(*known_by_study.values())
         if not (new & known_seeds and known_seeds - seeds):
             return {}
         left_out: dict[str, Seeds] = {}
-        for name, known in known_by_study.items():
-            missing = known - seeds - set().union(*left_out.values())
+        for name, its_seeds in known_by_study.items():
+            missing = its_seeds - seeds - set().union(*left_out.values())
             if missing:
                 left_out[name] = frozenset(missing)
         return left_out

@@ -69,7 +69,7 @@ class SeenRuns:
 def seen_runs(store: Store, lines: Iterable[Line]) -> SeenRuns:
     """The runs that could be seen of the studies that these lines put on record. Of a folder that
     was removed by hand all of them could."""
-    found = SeenRuns()
+    result = SeenRuns()
     folders = dict(store.db.execute("SELECT id, created FROM studies"))
     for row in store.db.execute(
         "SELECT study_id, arm, seed, state, iter, eval_loss, attempts FROM runs "
@@ -77,22 +77,22 @@ def seen_runs(store: Store, lines: Iterable[Line]) -> SeenRuns:
     ):
         name = declarations.declared_name(row["study_id"], folders[row["study_id"]])
         is_seen = shows_number(row)
-        found.add(name, run_name(row["arm"], row["seed"]), row["state"], is_seen)
-    known = {declarations.declared_name(*key) for key in folders.items()}
+        result.add(name, run_name(row["arm"], row["seed"]), row["state"], is_seen)
+    declared = {declarations.declared_name(*key) for key in folders.items()}
     for deleted in on_record.deleted_studies(store):
         name = declarations.declared_name(deleted.id, deleted.created)
-        if name not in known:
-            known.add(name)
+        if name not in declared:
+            declared.add(name)
             for run, facts in deleted.runs.items():
-                found.add(name, run, str(facts.get("state")), _was_seen(facts))
+                result.add(name, run, str(facts.get("state")), _was_seen(facts))
     keys = on_record.study_keys(store)
     for line in lines:
         name = line["study"]
-        if name in keys and name not in known and not paths.study_dir(keys[name][0]).exists():
-            found.seen[name] = [
+        if name in keys and name not in declared and not paths.study_dir(keys[name][0]).exists():
+            result.seen[name] = [
                 run_name(arm, seed) for batch in line["seeds"] for seed in batch for arm in ARMS
             ]
-    return found
+    return result
 
 
 def _was_seen(facts: Mapping[str, Any]) -> bool:

@@ -113,6 +113,6 @@ def came_with_line(came: CameWith | None) -> str:
     if came is None or came.is_old:
         return "whether its question was asked before is not known here"
     question = came.own["question"]
-    asked = {line["study"] for line in came.earlier if line["question"] == question}
-    asked_text = f"asked {plural(len(asked), 'time')} before" if asked else "asked first"
+    looks = {line["study"] for line in came.earlier if line["question"] == question}
+    asked_text = f"asked {plural(len(looks), 'time')} before" if looks else "asked first"
     return f"its question was {asked_text} in its first home; that is kept on record"

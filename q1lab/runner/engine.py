@@ -146,8 +146,8 @@ def choose_engine(
         kind, value = kinds[0], table.pop(kinds[0])
         address = "" if value is True else str(value)
         option_values = {**{key: str(value) for key, value in table.items()}, **option_values}
-    elif (found := engine_kind(kind)) is None or not (
-        ("=" in text) == bool(address) == ("=" in found.usage)
+    elif (engine := engine_kind(kind)) is None or not (
+        ("=" in text) == bool(address) == ("=" in engine.usage)
     ):
         hint = nearest(text, [*table_by_name, *engine_usages(installed=True)])
         raise Problem(f"--engine {text}: there is no such engine", next=hint)

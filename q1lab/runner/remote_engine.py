@@ -286,12 +286,12 @@ class RemoteCrew(engine.Crew):
         """The cells to hand over now: all that the launch has to train, or those before a planned
         range's next look; one alone until the study has shown its first number."""
         seeds = set(self.early_stopping.trainable_seeds())
-        wanted = tuple(
+        batch = tuple(
             run.name
             for run in self.study.runs
             if run.seed in seeds and self._is_wanted(run.name, launch)
         )
-        return wanted[:1] if first_number.FirstNumber(self.study).is_awaited else wanted
+        return batch[:1] if first_number.FirstNumber(self.study).is_awaited else batch
 
     def _update_status(self, **changes: object) -> None:
         self.status = replace(self.status, **changes)  # type: ignore[arg-type]

@@ -37,10 +37,10 @@ TRAIN = _set("train training")
 
 def direction(name: str) -> str:
     """``lower`` or ``higher``, as the last word of a name says that is known; empty for none."""
-    found = ""
+    result = ""
     for word in _words(name):
-        found = "lower" if word in LOWER else "higher" if word in HIGHER | RETURNS else found
-    return "higher" if found == "lower" and "neg" in _words(name) else found
+        result = "lower" if word in LOWER else "higher" if word in HIGHER | RETURNS else result
+    return "higher" if result == "lower" and "neg" in _words(name) else result
 
 
 def likely_metrics(counts: Mapping[str, int]) -> list[str]:
@@ -74,8 +74,10 @@ def _words(name: str) -> list[str]:
     with a part of the data are two, as in "testacc"."""
     words: list[str] = []
     for piece in re.findall(r"[^\W_]+", name):
-        known = piece.lower() in LOWER | HIGHER
-        for part in [piece] if known else re.findall(r"[A-Z]+(?![a-z])\d*|[A-Z]?[^\WA-Z]+", piece):
+        is_known = piece.lower() in LOWER | HIGHER
+        for part in (
+            [piece] if is_known else re.findall(r"[A-Z]+(?![a-z])\d*|[A-Z]?[^\WA-Z]+", piece)
+        ):
             words += _apart(part.lower())
     return words
 

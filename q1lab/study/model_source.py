@@ -104,14 +104,14 @@ def _steps(source: ModelSource) -> Iterator[str]:
         listed = "; ".join(map(str, source.missing_imports[:4]))
         more = len(source.missing_imports) - 4
         listed += f"; and {more} more" if more > 0 else ""
-        own = not all(missing.is_installable for missing in source.missing_imports)
+        is_own = not all(missing.is_installable for missing in source.missing_imports)
         yield (
             listed
             + (
                 ": a model file is complete in itself, so put in what the model needs of that, and "
                 "take out the rest"
             )
-            * own
+            * is_own
         )
     if source.runs_from is not None:
         if source.last_line_of_model and source.last_line_of_model < source.runs_from:
@@ -336,20 +336,20 @@ def _own_words(config: ast.ClassDef | None, modules: dict[str, ast.ClassDef]) ->
     file's own config class has."""
     if config is None or config.bases:
         return ()
-    known = {*NANOGPT_FIELDS, "dropout", "bias"}
+    fields = {*NANOGPT_FIELDS, "dropout", "bias"}
     for part in ast.walk(config):
         if isinstance(part, ast.FunctionDef):
-            known.add(part.name)
+            fields.add(part.name)
         elif isinstance(part, ast.Name | ast.Attribute) and isinstance(part.ctx, ast.Store):
-            known.add(_name_of(part))
+            fields.add(_name_of(part))
     attributes = [
         part
         for node in modules.values()
         for part in ast.walk(node)
         if isinstance(part, ast.Attribute) and _name_of(part.value) == "config"
     ]
-    known |= {part.attr for part in attributes if isinstance(part.ctx, ast.Store)}
-    return tuple(dict.fromkeys(part.attr for part in attributes if part.attr not in known))
+    fields |= {part.attr for part in attributes if isinstance(part.ctx, ast.Store)}
+    return tuple(dict.fromkeys(part.attr for part in attributes if part.attr not in fields))
 
 
 def _name_of(node: ast.expr) -> str:

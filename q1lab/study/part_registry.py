@@ -101,24 +101,24 @@ class StudyPart:
 def load_part(part: str, record: Mapping[str, Any]) -> Any:
     """The ``trainer`` or ``design`` of a plan. Problem for a kind that is not here,
     ValueError that names the field for a plan of two kinds at once, and for what doesn't fit."""
-    known = kinds_of(part)
-    kinds = [name for name, kind in known.items() if kind.is_in(record)]
+    kinds_of_part = kinds_of(part)
+    kinds = [name for name, kind in kinds_of_part.items() if kind.is_in(record)]
     if (named_kind := record.get(part)) is not None:
-        if isinstance(named_kind, str) and named_kind not in known:
-            known = kinds_of(part, installed=True)
+        if isinstance(named_kind, str) and named_kind not in kinds_of_part:
+            kinds_of_part = kinds_of(part, installed=True)
         if not isinstance(named_kind, str):
             raise ValueError(f"{part} is {str(named_kind)[:60]!r}, which is no name")
         kinds = [named_kind, *(kind for kind in kinds if kind != named_kind)]
     if len(kinds) > 1:
         raise ValueError(f"{part} is of two kinds at once: {' and '.join(kinds)}")
-    if kinds and (kinds[0] not in known or known[kinds[0]].place == AWAY):
+    if kinds and (kinds[0] not in kinds_of_part or kinds_of_part[kinds[0]].place == AWAY):
         name = printable(kinds[0])[:60]
         raise Problem(
             f"study.json has the {part} {name!r}, of a plug-in that is not here",
             FAILED,
             next="with the plug-in it opens again",
         )
-    return part_class(part, kinds[0] if kinds else next(iter(known))).load(record)
+    return part_class(part, kinds[0] if kinds else next(iter(kinds_of_part))).load(record)
 
 
 def part_classes(part: str) -> Iterator[type[Any]]:

@@ -112,12 +112,12 @@ def _without_seed(words: Words) -> str:
     return text.replace(seed[0], "") if seed else text
 
 
-def _shared(one: Words, other: Words) -> tuple[int, int]:
+def _shared(words: Words, other: Words) -> tuple[int, int]:
     """The number of words that both begin with, and of those that both end with behind them."""
-    shorter = min(len(one), len(other))
-    before = next((at for at in range(shorter) if one[at] != other[at]), shorter)
+    shorter = min(len(words), len(other))
+    before = next((at for at in range(shorter) if words[at] != other[at]), shorter)
     most = shorter - before
-    after = next((at for at in range(most) if one[-1 - at] != other[-1 - at]), most)
+    after = next((at for at in range(most) if words[-1 - at] != other[-1 - at]), most)
     return before, after
 
 

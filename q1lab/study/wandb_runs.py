@@ -291,9 +291,9 @@ def where_to_look(study: Study) -> list[str]:
     """Where the study's runs can be seen as W&B shows them, a line each: their page, and the viewer
     in the terminal."""
     url = wandb_status(study).url
-    there = [f"their page: {url}"] if url else []
-    here = [f"in a terminal: {leet_command(study)}"] if has_wandb_folders(study) else []
-    return [*there, *here] or ["W&B keeps nothing of it: this study trained with W&B off."]
+    online = [f"their page: {url}"] if url else []
+    offline = [f"in a terminal: {leet_command(study)}"] if has_wandb_folders(study) else []
+    return [*online, *offline] or ["W&B keeps nothing of it: this study trained with W&B off."]
 
 
 def wandb_command(*args: str) -> str:

@@ -29,8 +29,8 @@ def figure_blocks(c: Judgment) -> tuple[Block, ...]:
     unit = f" in {c.metric.unit}" if c.metric.unit else ""
     sample = label_text.sample_text(c)
     axis = f"{modified} {MINUS} {base}{unit}; {c.metric.direction}; {sample}"
-    drawn = replace(comparison_figure(c), axis=axis)
-    return (drawn,) if drawn.bars else ()
+    figure = replace(comparison_figure(c), axis=axis)
+    return (figure,) if figure.bars else ()
 
 
 def progress_blocks(study: Study, runs: Sequence[RunView]) -> tuple[Block, ...]:

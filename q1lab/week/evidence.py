@@ -434,15 +434,15 @@ class Facts:
         what tells of a study, that which the step names or one of the chosen modification."""
         action = step.ticking_action
         name = action.performed_act.name if action and action.performed_act else ""
-        named = set(action.argv()[1 + len(name.split()) :] if action else ())
-        study = named - {variant.name for variant in self.week.variants}
+        arguments = set(action.argv()[1 + len(name.split()) :] if action else ())
+        study = arguments - {variant.name for variant in self.week.variants}
         draft = self.post["path"] if self.post and name.startswith("post ") else None
         for row in self.rows(name):
             shown = Path(row["subject"])
             if study and shown.name not in study:
                 continue
-            own = study or self._trained(shown.name, row["variant"], self.own_names)
-            if row["variant"] and not own:
+            is_own = study or self._trained(shown.name, row["variant"], self.own_names)
+            if row["variant"] and not is_own:
                 continue
             if draft is None or shown == Path(draft):
                 return StepEvidence(f"`q1lab {name}` of {shown.name}", row["at"])

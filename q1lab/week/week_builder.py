@@ -317,8 +317,8 @@ def _session(toml: TomlFile, row: dict[str, Any], at: int, variants: list[str]) 
     page = MarkdownPage(reader, file, text or "", variants)
     parts = []
     for section in page.sections:
-        given = {"reading": "0", **section.attributes}
-        numbers = [given.get(key, "") for key in ("minutes", "reading")]
+        attributes = {"reading": "0", **section.attributes}
+        numbers = [attributes.get(key, "") for key in ("minutes", "reading")]
         if not all(re.fullmatch(r"[0-9]{1,5}", number) for number in numbers):
             message = "a part needs its minutes, for example {#a1 minutes=15}"
             reader.add(file, section.line, message)

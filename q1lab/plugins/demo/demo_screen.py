@@ -167,12 +167,12 @@ class DemoScreen(FullScreen[tuple[Judgment | None]]):
         head = Text.assemble(
             (block.word, f"bold {tone}"), f"   {block.names[1]} − {block.names[0]} = {block.mean}"
         )
-        told = [
+        texts = [
             "\n".join(short_sentences(judgment)),
             demo_text.guess_sentence(judgment),
             demo_text.stop_sentence(self.shipped),
         ]
-        lines = [head, *(Text(line) for line in told if line), Text(demo_text.NEXT, "bold")]
+        lines = [head, *(Text(line) for line in texts if line), Text(demo_text.NEXT, "bold")]
         return Text("\n\n" if self.size.height >= TALL else "\n").join(lines)
 
     # ── keys

@@ -354,7 +354,7 @@ class _Proposal:
     # ── how it ends
 
     def _decided(self, judged: gate_rule.GateJudgment) -> GateOutcome:
-        kept, look = judged.keeps, judged.decision
+        keeps, look = judged.keeps, judged.decision
         facts: dict[str, Any] = {"why": judged.why}
         if look is not None:
             sign = self.study.metric.sign
@@ -365,14 +365,14 @@ class _Proposal:
                 "pairs": look.n,
             }
         with self.store.act() as add:
-            add("gate", study=self.study.id, created=self.study.created, kept=kept, facts=facts)
+            add("gate", study=self.study.id, created=self.study.created, kept=keeps, facts=facts)
         if look is not None:
             studies.save(replace(self.study, design=_gate_of(self.study).shown()))
             self.study = studies.load(self.study.id)
             ingest_events.clear_runs(self.store, self.study)
             ingest_events.ingest_study(self.store, self.study)
-        word = "keep" if kept else "discard"
-        return self._outcome(KEEP if kept else DISCARD, word, f"{word}: {judged.why}", facts)
+        word = "keep" if keeps else "discard"
+        return self._outcome(KEEP if keeps else DISCARD, word, f"{word}: {judged.why}", facts)
 
     def _more(self, runs: int) -> GateOutcome:
         words = (

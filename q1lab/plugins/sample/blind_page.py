@@ -67,16 +67,17 @@ def _record(study: Study, test: BlindTest, losses: tuple[float, float] | None) -
     count = len(test.pairs)
     texts = [(test.pairs[pair].prompt, *test.passages(pair)) for pair in range(count)]
     rates = [hit_rate(hits, count) for hits in range(count + 1)]
-    told = _told(study, test, losses)
+    notes = _told(study, test, losses)
     arms = f"{short_name(study.variant)} against {short_name(study.baseline)}"
     return {
         "pairs": texts,
         "code": "".join(_code(test.place_of_modified(pair)) for pair in range(count)),
         "results": [
-            f"{result_line(rate)}, so {CONCLUSIONS[rate.verdict]}. {told}".strip() for rate in rates
+            f"{result_line(rate)}, so {CONCLUSIONS[rate.verdict]}. {notes}".strip()
+            for rate in rates
         ],
         "lines": [
-            f"{TITLE} {arms}, blind: right {share_text(rate)}, so {rate.verdict}. {told}".strip()
+            f"{TITLE} {arms}, blind: right {share_text(rate)}, so {rate.verdict}. {notes}".strip()
             for rate in rates
         ],
     }

@@ -37,7 +37,7 @@ class PassagePair:
         """The number of characters before the two part."""
         pairs = zip(self.baseline, self.modified, strict=False)
         shortest = min(len(self.baseline), len(self.modified))
-        return next((k for k, (one, other) in enumerate(pairs) if one != other), shortest)
+        return next((k for k, (first, other) in enumerate(pairs) if first != other), shortest)
 
 
 class UnseenModels(Problem):

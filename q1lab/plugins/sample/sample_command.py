@@ -100,8 +100,8 @@ def sample(
 
     chosen = studies.load(comparison_cache.resolve_study_id(study))
     if not blind and (new_test or page is not None):
-        what = "--again begins another" if new_test else "--html writes a"
-        raise Problem(f"{what} blind test", next="give it with --blind")
+        option = "--again begins another" if new_test else "--html writes a"
+        raise Problem(f"{option} blind test", next="give it with --blind")
     if blind:
         if passage is not None:
             raise Problem("--passage is for one passage", next="leave it out, or leave --blind out")

@@ -291,9 +291,9 @@ def _check_commits(
     except Problem as problem:
         report.unchecked.append(f"what the commits here have: {problem}")
         return
-    own = _comparable(traveling_lines.encode_lines(lines))
+    own_lines = _comparable(traveling_lines.encode_lines(lines))
     # no two homes share a line: what comes with a study lies inside its own
-    ours = [own, *(version for version in versions if not set(own).isdisjoint(version))]
+    ours = [own_lines, *(version for version in versions if not set(own_lines).isdisjoint(version))]
     longest = max(ours, key=len)
     report.commits = len(names)
     if any(version != longest[: len(version)] for version in ours):

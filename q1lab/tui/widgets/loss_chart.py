@@ -242,9 +242,9 @@ MOST_LABELS = 8
 def _labels(low: float, high: float, rows: int) -> list[float]:
     """The numbers beside the axis: about one for three rows, and three at least where there is
     room, else two."""
-    most, wanted = max(2, rows // 3), 3 if rows >= 6 else 2
+    most, fewest = max(2, rows // 3), 3 if rows >= 6 else 2
     tried = (ticks(low, high, many) for many in range(most, MOST_LABELS + 1))
-    return next((found for found in tried if len(found) >= wanted), ticks(low, high, most))
+    return next((labels for labels in tried if len(labels) >= fewest), ticks(low, high, most))
 
 
 def _dots(

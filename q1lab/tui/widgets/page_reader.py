@@ -365,19 +365,19 @@ class PageReader(VerticalScroll):
     def _place(self, step_id: str | None, row: int = 0) -> None:
         """Put the cursor on a step (or on one of its action rows), or on the first open step."""
         stops = [piece for piece in self.pieces if piece.stop]
-        found = self._first_open(stops)
+        target = self._first_open(stops)
         for number, piece in enumerate(stops):
             if isinstance(piece, StepPiece) and piece.step.id == step_id:
-                found = stops[number + min(row, len(piece.step.actions))]
+                target = stops[number + min(row, len(piece.step.actions))]
         for piece in stops:
-            piece.set_class(piece is found, "-here")
+            piece.set_class(piece is target, "-here")
             piece.forget_lines()
-        self.piece = found
+        self.piece = target
         self._fold_runs()
 
     def _first_open(self, stops: list[Piece]) -> Piece | None:
-        if found := next(filter(_is_open, stops), None):
-            return found
+        if stop := next(filter(_is_open, stops), None):
+            return stop
         has_steps = any(isinstance(piece, StepPiece) for piece in stops)
         return next(iter(stops[-1:] if has_steps else stops), None)
 
@@ -490,7 +490,7 @@ class PageReader(VerticalScroll):
     def _fold_runs(self) -> bool:
         """Fold steps that are finished and stand together to one line, but for the one under the
         cursor and those that the learner unfolded. True if anything has changed."""
-        here, run, rows = self.piece, list[StepPiece](), 0
+        at, run, rows = self.piece, list[StepPiece](), 0
         runs, hidden = dict[Piece, list[StepPiece]](), set[Piece]()
         for piece in self.pieces:
             if rows and isinstance(piece, ActionPiece):
@@ -515,8 +515,8 @@ class PageReader(VerticalScroll):
                 piece.fold(steps)
             if piece.display != shown:
                 piece.display = shown
-        if here is not None and not here.display:  # its line folded into that of a step before
-            self._go(next((head for head, run in runs.items() if here in run), None))
+        if at is not None and not at.display:  # its line folded into that of a step before
+            self._go(next((head for head, run in runs.items() if at in run), None))
         return changed
 
     def _may_fold(self, piece: StepPiece) -> bool:

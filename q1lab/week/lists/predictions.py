@@ -208,8 +208,8 @@ def unpredicted(store: Store, names: Iterable[str]) -> list[str]:
     not asked about yet (``note_asked``)."""
     from q1lab.study import studies
 
-    known = {study.variant for study in studies.load_readable()} | {*store.setting("asked", [])}
-    return [name for name in names if name not in known and prediction_for(store, name) is None]
+    settled = {study.variant for study in studies.load_readable()} | {*store.setting("asked", [])}
+    return [name for name in names if name not in settled and prediction_for(store, name) is None]
 
 
 def note_asked(store: Store, names: Iterable[str]) -> None:

@@ -115,8 +115,8 @@ def lay_out(block: CheckBlock, width: int | None) -> list[Line]:
     indent = 2 if block.sign else 0
     first, *rest = _wrapped(block.name + block.words, indent, width)
     role = "words" if block.sign else block.role
-    named = len(block.name) if first.startswith(block.name) else len(first)
-    lines: list[Line] = [((first[:named], "name"), (first[named:], role))]
+    name_length = len(block.name) if first.startswith(block.name) else len(first)
+    lines: list[Line] = [((first[:name_length], "name"), (first[name_length:], role))]
     if block.sign:
         lines = [((f"{block.sign} ", block.role), *lines[0])]
     lines += [((" " * indent + part, role),) for part in rest]
