@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 MOUNTS = Path("/proc/self/mounts")
+_NFS = {"local_lock=all", "local_lock=flock", "nolock"}
 
 
 class Mount(NamedTuple):
@@ -22,12 +23,12 @@ class Mount(NamedTuple):
     @property
     def local_locks(self) -> str:
         """The option by which locks are not seen by other machines (``local_lock=all`` of NFS,
-        ``localflock`` of Lustre); empty where no such option is known."""
-        if self.kind in ("nfs", "nfs4"):
-            local = self.options & {"local_lock=all", "local_lock=flock", "nolock"}
-        else:
-            local = self.options & {"localflock"} if self.kind == "lustre" else frozenset()
-        return min(local, default="")
+        ``localflock`` of Lustre), or words for a kind of which none are; empty where neither is
+        known."""
+        if self.kind == "fuse.sshfs":
+            return "no shared locks"
+        options = {"lustre": {"localflock"}, "nfs": _NFS, "nfs4": _NFS}.get(self.kind, set())
+        return min(self.options & options, default="")
 
 
 def mount_of(folder: Path) -> Mount | None:

@@ -290,6 +290,7 @@ def test_a_node_that_does_not_see_the_lock(
         ("nfs4", "rw,local_lock=flock", True),
         ("lustre", "rw,localflock", True),
         ("lustre", "rw,flock", False),
+        ("fuse.sshfs", "rw", True),
         ("ext4", "rw", False),
     ],
 )
