@@ -119,12 +119,8 @@ class Found:
 
     def run(self, arm: str, seed: int) -> OutsideRun:
         """The run of this arm and seed, which is new if it was not there."""
-        runs = self.arms.setdefault(arm, {})
-        if seed not in runs:
-            if len(runs) >= MOST_RUNS:
-                raise BadCell(too_many_runs(arm))
-            runs[seed] = self._new_run(arm, seed)
-        return runs[seed]
+        run = self.arms.get(arm, {}).get(seed)
+        return self.add(self._new_run(arm, seed)) if run is None else run
 
     def _new_run(self, arm: str, seed: int) -> OutsideRun:
         """A run that is unfinished until there is a number."""

@@ -124,7 +124,7 @@ def arms_named(rows: Rows, options: TableOptions) -> set[str]:
     charts = [match for match in map(_chart_column, rows.columns) if match]
     if options.arm_key is None and charts:
         return {match["cfg"] for match in charts}
-    if options.arm_key is not None and options.arm_key not in rows.columns:
+    if options.arm_key not in (None, *rows.columns):
         return set()
     column = _arm_column(rows, options)
     return rows.texts(column) if column is not None and rows.is_full(column) else set()
@@ -132,7 +132,7 @@ def arms_named(rows: Rows, options: TableOptions) -> set[str]:
 
 def has_seeds(rows: Rows, options: TableOptions) -> bool:
     """True if each row of a table says its seed."""
-    if options.seed_key is not None and options.seed_key not in rows.columns:
+    if options.seed_key not in (None, *rows.columns):
         return False
     column = _seed_column(rows, options)
     return column is not None and rows.is_full(column)
@@ -153,10 +153,7 @@ def found_in_rows(rows: Rows, options: TableOptions) -> Found:
     if options.arm_key is None and any(map(_chart_column, rows.columns)):
         rows = _chart_rows(rows)
     columns, name = rows.columns, rows.name
-    seed_key = _seed_column(rows, options)
-    if seed_key is not None and options.seed_key is None and rows.is_blank(seed_key):
-        seed_key = None  # as `q1lab export` writes runs whose seeds are not known
-    arm_key = _arm_column(rows, options)
+    arm_key, seed_key = _arm_column(rows, options), _seed_column(rows, options)
     used_keys = (arm_key, seed_key, options.metric)
     rest = [column for column in columns if column not in used_keys]
     state_key = _flat_column(rest, STATE_KEYS)
@@ -178,12 +175,10 @@ def found_in_rows(rows: Rows, options: TableOptions) -> Found:
         rows = _row_per_number(rows, keys, options)
     else:
         results = [column for column in rest if column != state_key and column.lower() not in STEP]
-        metric_key = options.metric
+        metric_key = _typed_column("--metric", options.metric, rows)
         if metric_key is None:
             metric_key = _metric_column(results, rows)
             guesses.append(f"metric {metric_key}")
-        else:
-            _check_column("--metric", metric_key, rows)
         metric = named_metric(metric_key, options.better)
         keys = _Keys(arm_key, metric_key, seed_key, state_key, step_key)
     result = Found(name, metric, seed_key is not None, tuple(guesses))
@@ -377,26 +372,29 @@ def _row_per_number(rows: Rows, keys: _Keys, options: TableOptions) -> Rows:
     return rows.reshaped([OF_FILE, NUMBER, *others], numbers())
 
 
-def _check_column(option: str, typed: str, rows: Rows) -> None:
-    message = f"{option} {printable(typed)}: {rows.name} has no such column"
-    check_known(typed, rows.columns, message)
+def _typed_column(option: str, typed: str | None, rows: Rows) -> str | None:
+    """The column that a person named; None where nobody did. Problem if there is no such column."""
+    if typed is not None:
+        message = f"{option} {printable(typed)}: {rows.name} has no such column"
+        check_known(typed, rows.columns, message)
+    return typed
 
 
 def _arm_column(rows: Rows, options: TableOptions) -> str | None:
     """The column of the arms: the first usual one in which rows differ, else the first."""
-    if options.arm_key is not None:
-        _check_column("--arm-key", options.arm_key, rows)
-        return options.arm_key
     usual = usual_names(rows.columns, ARM_KEYS)
-    differing = (column for column in usual if len(rows.texts(column)) > 1)
-    return next(differing, usual[0] if usual else None)
+    differing = [column for column in usual if len(rows.texts(column)) > 1]
+    return _typed_column("--arm-key", options.arm_key, rows) or next(
+        iter((*differing, *usual)), None
+    )
 
 
 def _seed_column(rows: Rows, options: TableOptions) -> str | None:
-    if options.seed_key is not None:
-        _check_column("--seed-key", options.seed_key, rows)
-        return options.seed_key
-    return next(iter(usual_names(rows.columns, SEED_KEYS)), None)
+    """The column of the seeds. `q1lab export` writes it blank where they are not known."""
+    usual = usual_names(rows.columns, SEED_KEYS)
+    return _typed_column("--seed-key", options.seed_key, rows) or next(
+        filter(rows.texts, usual), None
+    )
 
 
 def _flat_column(columns: Sequence[str], usual: Sequence[str]) -> str | None:

@@ -52,20 +52,17 @@ class Rows:
         """True if there is no row."""
         return not self._head
 
-    def is_blank(self, column: str) -> bool:
-        """True if the first cells of a column hold nothing."""
+    def _first_cells(self, column: str) -> list[Any]:
         at = self.columns.index(column)
-        return all(is_blank(cells[at]) for _, cells in self._head)
+        return [cells[at] for _, cells in self._head]
 
     def is_full(self, column: str) -> bool:
         """True if none of the first cells of a column is blank."""
-        at = self.columns.index(column)
-        return not any(is_blank(cells[at]) for _, cells in self._head)
+        return not any(map(is_blank, self._first_cells(column)))
 
     def texts(self, column: str) -> set[str]:
         """The texts in the first cells of a column."""
-        at = self.columns.index(column)
-        return {str(cells[at]).strip() for _, cells in self._head if not is_blank(cells[at])}
+        return {str(cell).strip() for cell in self._first_cells(column) if not is_blank(cell)}
 
     def constants(self) -> dict[str, str]:
         """The columns of which all first rows say the same, each with that."""
@@ -74,8 +71,7 @@ class Rows:
 
     def is_numeric(self, column: str) -> bool:
         """True if the first cells of a column that hold something hold numbers."""
-        at = self.columns.index(column)
-        cells = [cells[at] for _, cells in self._head if not has_no_number(cells[at])]
+        cells = [cell for cell in self._first_cells(column) if not has_no_number(cell)]
         return bool(cells) and all(as_number(cell) is not None for cell in cells)
 
 
