@@ -12,30 +12,15 @@ import re
 
 import torch
 
-from labs.checks.generic import baseline, check_attention
+from labs.checks.generic import baseline, check_attention, heads_by_layer
 from labs.checks.property_check import NotJudged, Warned, Wrong, change, check
-from labs.checks.subject import LAYERS, H, Subject, number, tokens
-from labs.checks.trace import Head, Trace, first_alike
-
-
-def heads_by_layer(trace: Trace) -> list[list[Head]]:
-    """The heads of each layer. Wrong, with what was looked for, where they were not found."""
-    layer_heads = trace.layers(H)
-    if not trace.heads:
-        raise NotJudged("no attention weights were seen: attention in blocks, or of another kind")
-    if not layer_heads or len(layer_heads) != LAYERS:
-        raise Wrong(f"""looked for {LAYERS} layers of {H} heads, products of causal weights (T,
-            T) with values (T, D), and found {len(trace.heads)} heads""")
-    return layer_heads
+from labs.checks.subject import WIDE, H, Subject, number, tokens
+from labs.checks.trace import Head, alike_values, first_alike
 
 
 def keys_of(layer: list[Head]) -> list[int] | None:
-    keys = [head.k for head in layer if head.k is not None]
+    keys = [head.origin.k for head in layer if head.origin]
     return first_alike(keys) if len(keys) == len(layer) else None
-
-
-def values_of(layer: list[Head]) -> list[int]:
-    return first_alike([head.v for head in layer])
 
 
 @check(
@@ -50,7 +35,7 @@ def values_of(layer: list[Head]) -> list[int]:
 def groups(s: Subject) -> str:
     seen, unsure = "", False
     for number_, layer in enumerate(heads_by_layer(s.small())):
-        keys, values = keys_of(layer), values_of(layer)
+        keys, values = keys_of(layer), alike_values(layer)
         unsure |= keys is None
         now = judge_groups(s, f"layer {number_}", keys or values, values)
         if seen and now != seen:
@@ -100,21 +85,15 @@ def judge_groups(s: Subject, where: str, keys: list[int], values: list[int]) -> 
 
 
 def judge_setting(s: Subject, n_kv: int) -> None:
-    """Raise Wrong where n_kv key and value heads, whatever the config's field counts, don't give
-    that many, or another attention than softmax(q kᵀ / √head_dim) v."""
-    counts = []
-    for value in (n_kv, H // n_kv):  # key and value heads, or query heads per group
-        trace = s.with_field(str(s.kv_field), value)
-        counts.append(len(set(values_of(heads_by_layer(trace)[0]))))
-        if counts[-1] == n_kv:
-            break
-    else:
-        raise Wrong(f"{s.kv_field}={n_kv} gives {counts[0]} different value heads, not {n_kv}")
+    """Raise Wrong where n_kv key and value heads, or as many query heads per group as make that,
+    don't give that many, or another attention than softmax(q kᵀ / √head_dim) v."""
+    value = n_kv if values_count_kv(s) else H // n_kv
+    trace = s.with_field(str(s.kv_field), value)
     for layer, heads in enumerate(heads_by_layer(trace)):
-        for name, ids in (("key", keys_of(heads)), ("value", values_of(heads))):
+        for name, ids in (("value", alike_values(heads)), ("key", keys_of(heads))):
             if ids is not None and len(set(ids)) != n_kv:
-                raise Wrong(f"""layer {layer}: {len(set(ids))} different {name} heads, where
-                    {s.kv_field} asks for {n_kv}""")
+                raise Wrong(f"""{s.kv_field}={value} gives {len(set(ids))} different {name} heads,
+                    not {n_kv}, in layer {layer}""")
     with contextlib.suppress(NotJudged):
         check_attention(trace)
 
@@ -122,7 +101,7 @@ def judge_setting(s: Subject, n_kv: int) -> None:
 def remainder_is_taken(s: Subject) -> bool:
     """True if a number of groups that does not divide the heads runs, and is something else than
     GQA."""
-    with contextlib.suppress(Exception), torch.no_grad():  # any refusal will do
+    with contextlib.suppress(Exception):  # any refusal will do
         s.build(**{str(s.kv_field): 3})(tokens(), tokens())
         return True
     return False
@@ -149,7 +128,7 @@ def deaf_field(s: Subject) -> str:
     "save nothing.",
 )
 def fewer(s: Subject) -> str:
-    wide = {"n_embd": 768, "n_head": 12, "n_layer": 1, "block_size": 16, "vocab_size": 16}
+    wide = {**WIDE, "n_layer": 1}
     if s.kv_field is None:
         name, reference = baseline(s)
         grouped, full = s.n_params(**wide), reference.n_params(**wide)
@@ -196,7 +175,7 @@ FILE_NAMES = ("gqa", "mqa", "grouped")
 
 def recognizes(s: Subject) -> bool:
     """True if some query heads share their values."""
-    return any(len(set(values_of(layer))) < H for layer in s.small().layers(H))
+    return any(len(set(alike_values(layer))) < H for layer in s.small().layers(H))
 
 
 CHECKS = [groups, fewer]

@@ -9,10 +9,7 @@ the map that takes a head's queries and keys from each position to the next is i
 from __future__ import annotations
 
 import functools
-import itertools
 import math
-from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,18 +17,18 @@ from torch.nn import functional as F
 
 from labs.checks.generic import swapped
 from labs.checks.property_check import NotJudged, Warned, Wrong, another_kind, check
-from labs.checks.subject import LONG, C, D, H, Subject, apart, constant
+from labs.checks.subject import LONG, REPEATED, C, D, H, Subject, apart, watch
 from labs.checks.trace import Head, Trace
 
 LOW_PRECISION = "are positions, angles, cosines or sines kept in a low precision?"
 DIFFERENT_PAIRS = "do cosines, sines and pairs belong together, within one head?"
 
 
-@dataclass
 class LayerScores:
     """The scores of one layer's heads on a constant sequence, beside their distances."""
 
-    heads: list[Head]
+    def __init__(self, heads: list[Head]) -> None:
+        self.heads = heads
 
     @functools.cached_property
     def scores(self) -> Tensor:
@@ -48,27 +45,25 @@ class LayerScores:
         return of_distance.sub_(self.scores).tril_().abs_().nan_to_num_(0.0).amax().item()
 
     @functools.cached_property
-    def variations(self) -> list[float]:
+    def variations(self) -> Tensor:
         """For each head the sd of its scores over distances, all of which the last row sees; 0
         where it is only rounding."""
         last = self.scores[:, -1]
-        sds, sizes = last.std(-1).tolist(), last.abs().mean(-1).tolist()
-        return [
-            sd if sd > max(1e-4 * size, 1e-4) else 0.0 for sd, size in zip(sds, sizes, strict=True)
-        ]
+        rounding = (1e-4 * last.abs().mean(-1)).clamp(min=1e-4)
+        return torch.where(last.std(-1) > rounding, last.std(-1), 0.0)
 
-    @property
+    @functools.cached_property
     def spread(self) -> float:
-        return sum(self.variations) / len(self.variations)
+        return self.variations.mean().item()
+
+    @functools.cached_property
+    def rounding(self) -> float:
+        return 1e-4 * self.scores.tril().abs().amax().item()
 
     @property
     def varies(self) -> bool:
         """True if the scores depend on positions at all."""
-        return self.spread > 0 or self.gap > max(1e-4 * self.largest, 1e-4)
-
-    @functools.cached_property
-    def largest(self) -> float:
-        return self.scores.tril().abs().amax().item()
+        return self.spread > 0 or self.gap > max(self.rounding, 1e-4)
 
 
 def scores_by_layer(trace: Trace) -> list[LayerScores]:
@@ -137,9 +132,10 @@ def relative(s: Subject) -> str:
         raise Wrong(f"""logits at position {int((moved > 2e-3).nonzero()[0])} differ from those
             at 0 by {moved.max():.2g} sd, for one repeated token""")
     seen = f"scores at one distance agree to {gap:.1g} sd, in {len(layers)} layers of {H} heads"
-    turned = [h.q for layer in layers for h in layer.heads if h.q is not None and moves(h.q)]
+    origins = [head.origin for layer in layers for head in layer.heads if head.origin]
+    turned = [origin.q for origin in origins if moves(origin.q)]
     if turned:
-        seen += f"; {pairing(turned[0])}"
+        seen += f"; pairs are {pairs_of(turned[0])[0]}"
     return in_bf16(s, layers[0], seen)
 
 
@@ -153,17 +149,14 @@ def judge_layer(s: Subject, number: int, layer: LayerScores) -> float:
         layer_of_it = s.long().heads.index(above[0]) // H
         raise Wrong(f"""layer {layer_of_it}: one token's values differ from position to
             position: are they rotated, too? Only queries and keys are""")
-    spread = layer.spread or 1e-4 * layer.largest
-    if layer.gap > 0.01 * spread:
-        raise Wrong(
-            f"layer {number}: scores at one distance differ by {layer.gap / spread:.2g} sd; "
-            + describe_departure(layer.heads, layer.scores, layer.gap / spread)
-        )
-    for at, variation in enumerate(layer.variations):
-        if not variation:
-            raise Wrong(f"""layer {number}, head {at}: its scores don't depend on the distance,
-                as those of other heads do: is it rotated?""")
-    return layer.gap / spread
+    gap = layer.gap / (layer.spread or layer.rounding)
+    if gap > 0.01:
+        words = describe_departure(layer.heads, layer.scores, gap)
+        raise Wrong(f"layer {number}: scores at one distance differ by {gap:.2g} sd; {words}")
+    if still := (layer.variations == 0).nonzero().flatten().tolist():
+        raise Wrong(f"""layer {number}, head {still[0]}: its scores don't depend on the distance,
+            as those of other heads do: is it rotated?""")
+    return gap
 
 
 def in_bf16(s: Subject, exact: LayerScores, seen: str) -> str:
@@ -171,7 +164,7 @@ def in_bf16(s: Subject, exact: LayerScores, seen: str) -> str:
     in bf16 have 8 bits: from position 256 on they belong to another position. Later layers see the
     rounding of earlier ones, so only the first one is compared."""
     with torch.autocast("cpu", torch.bfloat16):
-        rounded = scores_by_layer(s.watch(s.without_table(block_size=LONG), constant(1, LONG)))
+        rounded = scores_by_layer(watch(s.without_table(block_size=LONG), REPEATED))
     if not rounded or not exact.spread or rounded[0].scores.shape != exact.scores.shape:
         return seen
     off = (rounded[0].scores - exact.scores).tril()
@@ -195,25 +188,49 @@ def in_bf16(s: Subject, exact: LayerScores, seen: str) -> str:
 def helpers_dtype(s: Subject) -> str:
     """The dtype into which a file's helpers cast queries in bf16; "" if they keep it, if there are
     none, or if they take other arguments than the suggested ones."""
-    make, apply = (
-        getattr(s.module, name, None) for name in ("precompute_freqs_cis", "apply_rotary_emb")
-    )
     try:
-        q: Any = torch.zeros(2, 8, 4, 64, dtype=torch.bfloat16)
-        out = apply(q, q, make(64, 8))[0]  # type: ignore[misc]
+        q = torch.zeros(2, 8, 4, 64, dtype=torch.bfloat16)
+        out = s.module.apply_rotary_emb(q, q, s.module.precompute_freqs_cis(64, 8))[0]
         return "" if out.dtype == q.dtype else str(out.dtype).removeprefix("torch.")
     except Exception:
         return ""
 
 
-def pairing(q: Tensor) -> str:
-    """Tell which features of queries (T, D) rotate together, from the pairs that keep their
-    length."""
-    if keeps_lengths(q.unflatten(-1, (-1, 2)).norm(dim=-1), q):
-        return "pairs are neighbors, (2i, 2i + 1)"
-    if keeps_lengths(q.unflatten(-1, (2, -1)).norm(dim=-2), q):
-        return "pairs are halves, (i, i + D/2)"
-    return "pairs are neither neighbors nor halves"
+PAIRS = {"neighbors, (2i, 2i + 1)": -1, "halves, (i, i + D/2)": -2}
+"""The usual layouts of features that rotate together, by the axis on which ``cut`` finds them."""
+
+
+def cut(t: Tensor, axis: int) -> tuple[Tensor, ...]:
+    """The first and the second features (…, D / 2) of all pairs of (…, D)."""
+    return t.unflatten(-1, (-1, 2) if axis == -1 else (2, -1)).unbind(axis)
+
+
+def join(a: Tensor, b: Tensor, axis: int) -> Tensor:
+    """The features of which a and b were cut."""
+    return torch.stack([a, b], axis).flatten(-2)
+
+
+def pairs_of(t: Tensor) -> tuple[str, Tensor | None]:
+    """The pairs of queries or keys (T, D) that keep their lengths, in words and as complex numbers
+    (T, D / 2)."""
+    for words, axis in PAIRS.items():
+        pairs = torch.complex(*cut(t.double(), axis))
+        if keeps_lengths(pairs.abs(), t):
+            return words, pairs
+    return "neither neighbors nor halves", None
+
+
+def keeps_lengths(sizes: Tensor, t: Tensor) -> bool:
+    """True if the sizes (T, N) of parts of t (T, D) are the same at every position."""
+    spread = (sizes.amax(0) - sizes.amin(0)).max()
+    return bool(spread < 1e-3 * t.double().norm(dim=-1).mean())
+
+
+def steps(t: Tensor) -> Tensor | None:
+    """The angles by which the pairs of queries or keys (T, D) turn from each position to the next,
+    (T − 1, D / 2); None if no pairs keep their lengths."""
+    _, turned = pairs_of(t)
+    return None if turned is None else torch.angle(turned[1:] / turned[:-1])
 
 
 # ── what else it knows
@@ -227,7 +244,7 @@ def describe_departure(heads: list[Head], scores: Tensor, gap: float) -> str:
     S = scores.double()[:, :n, :n]
     causal = torch.ones(n, n, dtype=torch.bool).tril()
     spread = S[:, causal].std().item() or 1.0
-    m, at = (index.expand(n, n) for index in (torch.arange(n)[:, None], torch.arange(n)[None, :]))
+    m, at = torch.meshgrid(torch.arange(n), torch.arange(n), indexing="ij")
     for index, words in (
         (m + at, "the sum of the positions: do the keys rotate the other way?"),
         (m, "the query's position alone: are the keys rotated at all?"),
@@ -238,24 +255,22 @@ def describe_departure(heads: list[Head], scores: Tensor, gap: float) -> str:
             return f"they depend on {words}"
     if gap < 0.2:
         return f"nearly a rule of m − n: {LOW_PRECISION}"
-    turned = [(head.q, head.k) for head in heads if head.q is not None and head.k is not None]
+    turned = [(head.origin.q, head.origin.k) for head in heads if head.origin]
     for q, k in turned:
         for name, t in (("queries", q), ("keys", k)):
             if words := describe_turn(t.double()):
                 return f"the {name} {words}"
-    for pair in turned:
-        usual = [None if (a := steps(t)) is None else a.abs().median(0).values for t in pair]
-        of_q, of_k = usual
-        if of_q is None or of_k is None or of_q.shape != of_k.shape:
+    for turns in ((steps(q), steps(k)) for q, k in turned):
+        of_q, of_k = (None if t is None else t.abs().median(0).values for t in turns)
+        if of_q is None or of_k is None or torch.allclose(of_q, of_k, rtol=1e-2, atol=1e-5):
             continue
-        if not torch.allclose(of_q, of_k, rtol=1e-2, atol=1e-5):
-            return f"""the queries' pairs turn by {listed(of_q.tolist())} per position, the keys'
-                by {listed(of_k.tolist())}: have both the same base and the same table?"""
+        return f"""the queries' pairs turn by {listed(of_q)} per position, the keys'
+            by {listed(of_k)}: have both the same base and the same table?"""
     return f"no rule of m and n: {DIFFERENT_PAIRS}"
 
 
-def listed(angles: list[float]) -> str:
-    return ", ".join(f"{angle:.3g}" for angle in angles)
+def listed(angles: Tensor) -> str:
+    return ", ".join(f"{angle:.3g}" for angle in angles.tolist())
 
 
 def describe_turn(t: Tensor) -> str:
@@ -281,61 +296,35 @@ def describe_turn(t: Tensor) -> str:
         at the end; are the positions 0, 1, 2, …?"""
 
 
-def steps(t: Tensor) -> Tensor | None:
-    """The angles by which the pairs of queries or keys (T, D) turn from each position to the next,
-    (T − 1, D / 2); None if no pairs keep their lengths."""
-    for pairs in (t.double().unflatten(-1, (-1, 2)), t.double().unflatten(-1, (2, -1)).mT):
-        if keeps_lengths(pairs.norm(dim=-1), t):
-            turned = torch.view_as_complex(pairs.contiguous())
-            return torch.angle(turned[1:] / turned[:-1])
-    return None
-
-
-def keeps_lengths(sizes: Tensor, t: Tensor) -> bool:
-    """True if the sizes (T, N) of parts of t (T, D) are the same at every position."""
-    spread = (sizes.amax(0) - sizes.amin(0)).max()
-    return bool(spread < 1e-3 * t.double().norm(dim=-1).mean())
-
-
 def no_rotation(t: Tensor) -> str:
     """The formula by which one token's queries or keys (T, D) change with the position, where that
     is not a rotation; "" if it has no name here."""
-    angle = torch.arange(len(t), dtype=torch.float64)[:, None] * torch.tensor(frequencies(10000.0))
+    angle = torch.arange(len(t), dtype=torch.float64)[:, None] * usual_angles()
     c, s = angle.cos(), angle.sin()
     x = torch.eye(D, dtype=torch.float64)[:, None]  # each feature by itself: (D, 1, D)
-
-    def neighbors(a: Tensor, b: Tensor) -> Tensor:
-        return torch.stack([a, b], -1).flatten(-2)
-
-    def halves(a: Tensor, b: Tensor) -> Tensor:
-        return torch.cat([a, b], -1)
-
-    for join, other in ((neighbors, halves), (halves, neighbors)):
-        a, b = x.chunk(2, -1) if join is halves else (x[..., 0::2], x[..., 1::2])
-        layout, tables_of = join.__name__, other.__name__
+    for axis, layout, other in ((-1, "neighbors", "halves"), (-2, "halves", "neighbors")):
+        a, b = cut(x, axis)
+        mixed = [join(table, table, -3 - axis) for table in (c, s)]
         slips = {
             "a · cos ± b · sin and a · sin ± b · cos have the same sign, where one is − and the "
-            "other +": join(a * c + b * s, a * s + b * c),
-            "times cos alone: sin is missing": join(a * c, b * c),
-            "times sin alone: cos is missing": join(a * s, b * s),
+            "other +": join(a * c + b * s, a * s + b * c, axis),
+            "times cos alone: sin is missing": join(a * c, b * c, axis),
+            "times sin alone: cos is missing": join(a * s, b * s, axis),
             "x · (cos + sin): no feature meets its partner, so nothing rotates": join(
-                a * (c + s), b * (c + s)
+                a * (c + s), b * (c + s), axis
             ),
-            f"pairs that are {layout}, with tables laid out for {tables_of}": x * other(c, c)
-            + join(-b, a) * other(s, s),
+            f"pairs that are {layout}, with tables laid out for {other}": x * mixed[0]
+            + join(-b, a, axis) * mixed[1],
         }
         for words, out in slips.items():
-            if explains(out.expand(D, len(t), D), t):
+            if explains(out, t):
                 return f"are no rotation: {words}"
-        if explains(torch.cat([join(c, s)[None], x.expand(D, len(t), D)]), t):
+        if explains(torch.cat([join(c, s, axis)[None], x.expand(D, len(t), D)]), t):
             return "have cosines and sines added to them, instead of being rotated"
     sizes = t.norm(dim=-1)
     varies = ((sizes.max() - sizes.min()) / sizes.mean()).item()
-    return (
-        f"are no rotation: their length varies by {varies:.0%} over positions: {DIFFERENT_PAIRS}"
-        if varies > 1e-3
-        else ""
-    )
+    lengths = f"their length varies by {varies:.0%} over positions: {DIFFERENT_PAIRS}"
+    return f"are no rotation: {lengths}" if varies > 1e-3 else ""
 
 
 def explains(parts: Tensor, t: Tensor) -> bool:
@@ -348,54 +337,38 @@ def explains(parts: Tensor, t: Tensor) -> bool:
 # ── how fast pairs turn
 
 
-def powers(exponent: Any, factor: float = 1.0) -> list[float]:
-    """Each pair's angle per position: 10000 to the exponent of pair i, times a factor."""
-    return [factor * 10000.0 ** exponent(i) for i in range(D // 2)]
+PAIR = torch.arange(D // 2, dtype=torch.float64)  # i
 
 
-def frequencies(base: float) -> list[float]:
-    return [base ** (-2 * i / D) for i in range(D // 2)]
+def usual_angles(base: float = 10000.0) -> Tensor:
+    """Each pair's angle per position, (D / 2,)."""
+    return base ** (-2 * PAIR / D)
 
 
+USUAL = usual_angles()
 ONE_ANGLE = "one angle for all pairs"
 PARTLY = "only a part of each head's features rotates, as in GPT-NeoX; the paper rotates all"
-SLIPS = [
-    ([1.0], f"{ONE_ANGLE}: every pair rotates by 1 per position; does the exponent depend on i?"),
-    (
-        powers(lambda i: -2 * i / D, 1 / LONG),
-        f"every angle is {LONG} times too small: are positions over the length?",
-    ),
-    (
-        powers(lambda i: -2 * i / C),
-        "the exponent divides by n_embd, not by the size of a head: 10000^(−2i/n_embd)",
-    ),
-    (powers(lambda i: -i / D), "the exponent is missing its factor 2: 10000^(−i/head_dim)"),
-    (powers(lambda i: -4 * i / D), "the exponent has a factor 2 too many: 10000^(−4i/head_dim)"),
-    (powers(lambda i: 2 * i / D), "the exponent is missing its minus: 10000^(+2i/head_dim)"),
-    (
-        powers(lambda i: -2 * (i + 1) / D),
-        "pairs count from 1: the first rotates by 10000^(−2/head_dim)",
-    ),
-    (
-        powers(lambda i: -2 * (i - 1) / D),
-        "pairs count from −1: the first rotates by 10000^(2/head_dim)",
-    ),
-    (
-        powers(lambda i: -2 * i, D),
-        "the exponent is not divided, but what comes of it: 10000^(2i/head_dim) needs brackets, "
-        "theta ** (a / d)",
-    ),
-    (
-        powers(lambda i: -2 * i / D, 2.0),
-        "every angle is twice as large: are queries and keys rotated twice?",
-    ),
-    (
-        frequencies(10000.0)[::2],
-        f"the {D // 2} pairs have {D // 4} different angles, 10000^(−4i/head_dim): those of half a "
-        "head, each twice; is head_dim halved twice?",
-    ),
-]
-"""Wrong angles per position, with the slip that gives them."""
+SLIPS = {
+    f"{ONE_ANGLE}: every pair rotates by 1 per position; does the exponent depend on i?": PAIR**0,
+    f"every angle is {LONG} times too small: are positions over the length?": USUAL / LONG,
+    "the exponent divides by n_embd, not by the size of a head: 10000^(−2i/n_embd)": 1e4
+    ** (-2 * PAIR / C),
+    "the exponent is missing its factor 2: 10000^(−i/head_dim)": USUAL**0.5,
+    "the exponent has a factor 2 too many: 10000^(−4i/head_dim)": USUAL**2,
+    "the exponent is missing its minus: 10000^(+2i/head_dim)": 1 / USUAL,
+    "pairs count from 1: the first rotates by 10000^(−2/head_dim)": USUAL * USUAL[1],
+    "pairs count from −1: the first rotates by 10000^(2/head_dim)": USUAL / USUAL[1],
+    "the exponent is not divided, but what comes of it: 10000^(2i/head_dim) needs brackets, "
+    "theta ** (a / d)": D * USUAL**D,
+    "every angle is twice as large: are queries and keys rotated twice?": 2 * USUAL,
+    f"the {D // 2} pairs have {D // 4} different angles, 10000^(−4i/head_dim): those of half a "
+    "head, each twice; is head_dim halved twice?": USUAL[::2],
+}
+"""Wrong angles per position, by the slip that gives them."""
+STILL = torch.zeros(1, dtype=torch.float64)
+PARTIAL = [torch.cat([USUAL[:k], STILL]) for k in range(1, D // 2)]
+PARTIAL += [torch.cat([10000.0 ** (-PAIR[:k] / k), STILL]) for k in range(2, D // 2)]
+"""The angles of heads that rotate in part."""
 
 
 @check(
@@ -405,14 +378,15 @@ SLIPS = [
 )
 def angles(s: Subject) -> str:
     layers = long_scores(s)
-    heads = [head for layer in layers[:1] for head in layer.heads]
     if layers and layers[0].gap > 0.01 * layers[0].spread:
         raise NotJudged("scores are not a function of the distance")
-    turns = [angles_of(head) for head in heads]
-    if not turns or any(turn is None or not turn.max() > 1e-6 for turn in turns):
+    heads = layers[0].heads if layers else []
+    turns = [turn for head in heads if (turn := angles_of(head)) is not None]
+    if not turns or len(turns) < len(heads) or any(turn.max() <= 1e-6 for turn in turns):
         raise NotJudged("no rotation of queries and keys was seen")
-    names = [name_angles(turn.tolist(), at) for at, turn in enumerate(turns) if turn is not None]
-    notes = [*dict.fromkeys(note for note in names if note)]
+    notes = [
+        *dict.fromkeys(note for at, turn in enumerate(turns) if (note := name_angles(turn, at)))
+    ]
     bad = [note for note in notes if not note.startswith(("base", PARTLY, STRETCHED))]
     learned = [name for name, p in s.blank().named_parameters() if p.numel() == D // 2]
     if bad and learned:
@@ -420,22 +394,21 @@ def angles(s: Subject) -> str:
             paper's angles are fixed""")
     if bad:
         raise Wrong(next((note for note in bad if "split" in note), bad[0]))
-    if PARTLY in notes and all(
-        same(turn.tolist(), [1.0, 0.0]) for turn in turns if turn is not None
-    ):
+    if PARTLY in notes and all(same(turn, PARTIAL[0]) for turn in turns):
         several_pairs_turn(s)
     for note in notes:
         return note if note.startswith("base") else another_kind(note)
-    return f"all {H} heads fit, head_dim = {D}: {listed(frequencies(10000.0))}"
+    return f"all {H} heads fit, head_dim = {D}: {listed(USUAL)}"
 
 
 def angles_of(head: Head) -> Tensor | None:
     """The angles, the largest first, by which a head's queries and keys (of one repeated token)
     turn from each position to the next: those of the matrix that takes them there. None if there is
     no such matrix."""
-    if head.q is None or head.k is None:
+    if head.origin is None:
         return None
-    now, then = (torch.cat([t[rows].double() for t in (head.q, head.k)]) for rows in NOW_THEN)
+    met = torch.stack([head.origin.q, head.origin.k]).double()
+    now, then = met[:, :-1].flatten(0, 1), met[:, 1:].flatten(0, 1)
     turn = torch.linalg.lstsq(now, then, rcond=1e-5, driver="gelsd").solution
     if (then - now @ turn).norm() > 1e-3 * then.norm():
         return None
@@ -444,78 +417,64 @@ def angles_of(head: Head) -> Tensor | None:
     return values[values.abs() > 0.9].angle().abs().sort(descending=True).values
 
 
-NOW_THEN = (slice(None, -1), slice(1, None))
-
-
-def same(seen: list[float], thetas: list[float]) -> bool:
-    """True if the angles that were seen, each perhaps several times, are these. Over a long row,
+def near(seen: Tensor, thetas: Tensor) -> Tensor:
+    """True where an angle that was seen, (N,), is one of others, (M,): (N, M). Over a long row,
     angles near 0 can't be told, and whole turns don't show."""
-
-    def each_in(some: list[float], others: list[float]) -> bool:
-        return all(any(abs(a - b) < 2e-3 * b + 0.02 / LONG for b in others) for a in some)
-
-    wrapped = [abs(math.remainder(theta, 2 * math.pi)) for theta in thetas]
-    return each_in(seen, wrapped) and each_in(wrapped, seen)
+    wrapped = (torch.remainder(thetas + math.pi, math.tau) - math.pi).abs()
+    return (seen[:, None] - wrapped).abs() < 2e-3 * wrapped + 0.02 / LONG
 
 
-def name_angles(seen: list[float], head: int) -> str:
-    """Name the angles of a head, "" where they are the paper's."""
-    usual = frequencies(10000.0)
-    if same(seen, usual):
+def same(seen: Tensor, thetas: Tensor) -> bool:
+    """True if the angles that were seen, each perhaps several times, are these."""
+    fits = near(seen, thetas)
+    return bool(fits.any(0).all() and fits.any(1).all())
+
+
+def name_angles(seen: Tensor, head: int) -> str:
+    """Name the angles of a head, the largest first; "" where they are the paper's."""
+    if same(seen, USUAL):
         return ""
-    parts = [([*usual[:k], 0.0], PARTLY) for k in range(1, D // 2)]
-    parts += [([*(10000.0 ** (-i / k) for i in range(k)), 0.0], PARTLY) for k in range(2, D // 2)]
-    of_whole = powers(lambda i: -2 * (head * D // 2 + i) / C)
-    for thetas, words in (
-        *SLIPS,
-        *parts,
-        (
-            of_whole,
-            "the rotation runs over all of n_embd before the split into heads: each head gets "
-            "other angles",
-        ),
-    ):
+    if any(same(seen, part) for part in PARTIAL):
+        return PARTLY
+    of_whole = {
+        "the rotation runs over all of n_embd before the split into heads: each head gets other "
+        "angles": 10000.0 ** (-2 * (head * D // 2 + PAIR) / C)
+    }
+    for words, thetas in (SLIPS | of_whole).items():
         if same(seen, thetas):
             return words
     if len(seen) > 1 and seen[-1] > 0 and seen[0] / seen[-1] < 1.002:
         return f"{ONE_ANGLE}: {seen[0]:.3g} per position"
-    return name_base(sorted({float(f"{theta:.5g}") for theta in seen}, reverse=True))
+    return name_base(seen[torch.cat([seen[:-1] > 1.002 * seen[1:], seen[-1:] > 0])])
 
 
 STRETCHED = "the slow pairs turn slower than their base says"
 
 
-def name_base(seen: list[float]) -> str:
+def name_base(distinct: Tensor) -> str:
     """Name the base of angles that are not 10000's, the largest first, or list them."""
-    distinct = [a for a, b in itertools.pairwise([*seen, 0.0]) if a > 1.002 * b]
-    usual = frequencies(10000.0)
-    base = distinct[1] ** (-D / 2) if len(distinct) > 1 and distinct[1] > 0 else 0.0
-    if base and same(distinct, frequencies(base)):
+    base = distinct[1].item() ** (-D / 2) if len(distinct) > 1 else 0.0
+    if base and same(distinct, usual_angles(base)):
         if base > 10000:
             return f"base {base:.4g}, where the paper has 10000"
         return f"the angles fall as {base:.4g}^(−2i/head_dim), not as 10000^(−2i/head_dim)"
-    far = [theta for theta in distinct if theta * LONG > 0.1]
-    slower = [base ** (-2 * i / D) / theta for i, theta in enumerate(far)]
-    grows = all(ratio <= 1.05 * following for ratio, following in itertools.pairwise(slower))
-    if slower and abs(slower[0] - 1) < 0.01 and grows and slower[-1] > 1.1:
+    far = distinct[distinct * LONG > 0.1][: len(PAIR)]
+    slower = usual_angles(base)[: len(far)] / far
+    grows = bool((slower[:-1] <= 1.05 * slower[1:]).all())
+    if len(far) and abs(slower[0] - 1) < 0.01 and grows and slower[-1] > 1.1:
         return f"{STRETCHED}, {base:.2g}, as where a context was stretched (Llama 3.1)"
-    missing = [i for i, theta in enumerate(usual) if not any(same([theta], [a]) for a in distinct)]
-    if missing and all(any(same([a], [theta]) for theta in usual) for a in distinct):
-        return (
-            f"no head's scores have the angle of pair {missing[0]}: are all its features rotated?"
-        )
     return (
         f"the pairs turn by {listed(distinct)} per position, where 10000^(−2i/head_dim) is "
-        f"{listed(usual)}"
+        f"{listed(USUAL)}"
     )
 
 
 def several_pairs_turn(s: Subject) -> None:
     """Raise Wrong where the first pair alone turns in wider heads, too: a quarter of them, as in
     GPT-NeoX, is then several pairs."""
-    trace = s.watch(s.without_table(n_embd=2 * C, block_size=LONG), constant(1, LONG), 2 * C)
+    trace = watch(s.without_table(n_embd=2 * C, block_size=LONG), REPEATED, width=2 * C)
     turn = angles_of(trace.heads[0]) if trace.heads else None
-    if turn is not None and same(turn.tolist(), [1.0, 0.0]):
+    if turn is not None and same(turn, PARTIAL[0]):
         raise Wrong("""only pair 0 turns, the others by nearly nothing per position: is 2i in
             the exponent divided by head_dim?""")
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from labs import loading
 from labs.checks.property_check import NotJudged, Wrong, check
 from labs.checks.stream import Stream
-from labs.checks.subject import VOCAB, C, Subject, T, apart, logits, loud, tokens
+from labs.checks.subject import VOCAB, C, Subject, T, apart, loud, tokens
 
 FLAG = re.compile(r"(use|return|with)_?\w*(cache|kv|past|present)\w*", re.IGNORECASE)
 STORE = re.compile(r"\w*(cache|past|layer_kv|kv_state)\w*", re.IGNORECASE)
@@ -51,11 +51,6 @@ def cached_calls(model: nn.Module) -> dict[str, CachedCall]:
         if flags or stores:
             calls[name] = CachedCall(flags, next(iter(stores), None), next(iter(starts), None))
     return calls
-
-
-def has_cache(s: Subject) -> bool:
-    """True if some module of the file's model takes a cache."""
-    return bool(cached_calls(s.blank()))
 
 
 @check(
@@ -91,20 +86,19 @@ def step_by_step(s: Subject, name: str, call: CachedCall) -> tuple[float, int]:
     x, whole = whole_row(s, name)
     module = dict(s.shaken().named_modules())[name]
     outputs, store = [], None
-    with torch.no_grad():
-        for at in range(T):
-            arguments: dict[str, Any] = dict.fromkeys(call.flags, True)
-            if call.store:
-                arguments[call.store] = store
-            if call.start:
-                arguments[call.start] = at
-            out = module(x[:, at : at + 1], **arguments)
-            if isinstance(out, tuple | list):
-                store = cache_among(out[1:]) if call.store else None
-                out = out[0]
-            outputs.append(out.reshape(1, -1))
-        if call.store and store is None:
-            raise NotJudged("no cache was returned")
+    for at in range(T):
+        arguments: dict[str, Any] = dict.fromkeys(call.flags, True)
+        if call.store:
+            arguments[call.store] = store
+        if call.start:
+            arguments[call.start] = at
+        out = module(x[:, at : at + 1], **arguments)
+        if isinstance(out, tuple | list):
+            store = cache_among(out[1:]) if call.store else None
+            out = out[0]
+        outputs.append(out.reshape(1, -1))
+    if call.store and store is None:
+        raise NotJudged("no cache was returned")
     gaps = (torch.cat(outputs) - whole).abs().amax(-1) / whole.std()
     if not call.store and not call.start and gaps[1:].min() > 5e-3:
         raise NotJudged("nothing seems to be kept from call to call")
@@ -135,17 +129,13 @@ def holds_rows(item: Any) -> bool:
 def whole_row(s: Subject, name: str) -> tuple[Tensor, Tensor]:
     """The input and output of a module in a pass over one row: (1, T, …) and (T, …)."""
     model, idx = s.shaken(), tokens(1)
-    if not name:
-        with torch.no_grad():
-            return idx, logits(model, idx)[0]
     calls: list[tuple[Tensor, Tensor]] = []
 
     def note(module: nn.Module, args: Any, out: Any) -> None:
         calls.append((args[0], out[0] if isinstance(out, tuple | list) else out))
 
     dict(model.named_modules())[name].register_forward_hook(note)
-    with torch.no_grad():
-        model(idx, idx)
+    model(idx, idx)
     x, out = calls[0]
     return x, out.reshape(T, -1)
 
@@ -153,6 +143,7 @@ def whole_row(s: Subject, name: str) -> tuple[Tensor, Tensor]:
 # ── what was not looked at
 
 
+@torch.no_grad()
 def not_looked_at(s: Subject) -> Iterator[str]:
     """Name everything that the checks of a file did not look at, except for long texts."""
     for name, others in switches(s).items():

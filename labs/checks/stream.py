@@ -8,6 +8,7 @@ like. Constants per feature, such as biases, are left out of account.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
 
@@ -20,22 +21,6 @@ from labs.checks.trace import Projection, Trace
 CLOSE = 2e-3  # what may be left over of a fit, as a share of what is fitted
 KINDS = ("LayerNorm", "RMS")
 WHOLE = 0.02  # how far a coefficient may be from a whole number
-
-
-@dataclass
-class Reading:
-    """One sublayer, or the output layer (the last one), with its input and outputs."""
-
-    first: Projection
-    state: Tensor  # (T, C), the stream
-    norm: str  # "LayerNorm", "RMS", or "" where it reads the stream as it is
-    outputs: list[Projection] = field(default_factory=list)
-    name: str = ""
-
-    @property
-    def x(self) -> Tensor:
-        """The input of the projection, (T, C)."""
-        return self.first.x
 
 
 def normalized(x: Tensor, kind: str) -> Tensor:
@@ -92,6 +77,23 @@ class Fit:
         )
 
 
+@dataclass
+class Reading:
+    """One sublayer, or the output layer (the last one), with its input and outputs."""
+
+    first: Projection
+    state: Tensor  # (T, C), the stream
+    norm: str  # "LayerNorm", "RMS", or "" where it reads the stream as it is
+    fit: Fit  # the state as a sum
+    outputs: list[Projection] = field(default_factory=list)
+    name: str = ""
+
+    @property
+    def x(self) -> Tensor:
+        """The input of the projection, (T, C)."""
+        return self.first.x
+
+
 class Stream:
     """Reads a trace's stream. Wrong, with what was seen, when there is no stream."""
 
@@ -111,116 +113,102 @@ class Stream:
         """Each kind of norm of each row of the trace, (rows, T, C)."""
         if len(self.body) < 2:
             raise NotJudged("no sublayers were seen among the operations")
-        self.start = self.find_start()
+        self.find_start()
         self.readings = self.read()
 
     # ── fitting
 
-    def pieces(self, before: int) -> dict[tuple[int, int], Tensor]:
-        """The parts (T, C) of the projections before an operation."""
-        return {
+    def fit(self, state: Tensor, before: int, further: Sequence[Tensor] = ()) -> Fit:
+        """A state as a sum of the start, the parts (T, C) of the projections before an operation,
+        and what else there may be."""
+        pieces = {
             (p.at, n): part
             for p in self.body
             if p.at < before
             for n, part in enumerate(p.parts)
             if part.shape[-1] == self.C
         }
-
-    def fit(self, state: Tensor, start: Tensor, before: int, further: list[Tensor]) -> Fit:
-        pieces = self.pieces(before)
-        columns = [start, *pieces.values(), *further]
+        columns = [self.start, *pieces.values(), *further]
         matrix = torch.stack([centered(c).flatten() for c in columns], dim=1)
         sizes = matrix.norm(dim=0).clamp(min=1e-12)
         target = centered(state).flatten()
-        coefficients = torch.linalg.lstsq(matrix / sizes, target[:, None], driver="gelsd").solution[
-            :, 0
-        ]
-        left = (target - (matrix / sizes) @ coefficients).norm() / target.norm().clamp(min=1e-12)
-        start_, *numbers = (coefficients / sizes).tolist()
+        solution = torch.linalg.lstsq(matrix / sizes, target[:, None], driver="gelsd").solution
+        coefficients = solution[:, 0] / sizes
+        left = (target - matrix @ coefficients).norm() / target.norm().clamp(min=1e-12)
+        start_, *numbers = coefficients.tolist()
         return Fit(start_, dict(zip(pieces, numbers, strict=False)), left.item())
 
     def candidates(self, p: Projection) -> list[tuple[Tensor, str]]:
         """The tensors of which a projection's input can be a norm, the earliest first; last the
         input itself."""
         earlier = [row for at, row in self.trace.rows if at < p.at]
-        fits = {
-            kind: (per_feature(p.x, norms[: len(earlier)]) < CLOSE).tolist()
-            for kind, norms in self.norms.items()
-        }
-        norm_inputs = [
-            (row, kind)
-            for number, row in enumerate(earlier)
+        norms = [
+            (number, kind)
             for kind in KINDS
-            if fits[kind][number]
+            for number, left in enumerate(per_feature(p.x, self.norms[kind][: len(earlier)]))
+            if left < CLOSE
         ]
-        return [*norm_inputs, (p.x, "")]
+        return [*((earlier[number], kind) for number, kind in sorted(norms)), (p.x, "")]
 
-    def find_start(self) -> Tensor:
+    def find_start(self) -> None:
         """Find the tensor that the stream starts with: the one before all sublayers that the last
         norm's input holds once."""
         first = self.body[0].at
         starts = [row for at, row in self.trace.rows if at < first]
         if not starts:
             raise NotJudged("no embedding was seen before the first sublayer")
-        last = self.candidates(self.head)
-        for state, _ in last:
+        for state, _ in self.candidates(self.head):
             for start in starts:
-                if self.fit(state, start, self.head.at, []).plain:
-                    return start
-        for state, kind in self.candidates(self.body[0]):
-            if kind:
-                return state
-        return starts[-1]
+                self.start = start
+                if self.fit(state, self.head.at).plain:
+                    return
+        read = [state for state, kind in self.candidates(self.body[0]) if kind]
+        self.start = read[0] if read else starts[-1]
 
     # ── the sublayers
 
-    def best(self, p: Projection) -> tuple[Tensor, str, Fit] | None:
-        """The state that a projection reads (normalized or as it is), and the terms of its sum."""
+    def best(self, p: Projection) -> Reading | None:
+        """The state that a projection reads, normalized or as it is: the first that is a plain sum,
+        else the first that it reads a norm of."""
         if p.x.shape[-1] != self.C:
             return None
         first_norm = None
         for state, kind in self.candidates(p):
-            fit = self.fit(state, self.start, p.at, [])
-            if fit.plain:
-                return state, kind, fit
+            reading = Reading(p, state, kind, self.fit(state, p.at))
+            if reading.fit.plain:
+                return reading
             if first_norm is None and kind:
-                first_norm = state, kind, fit
+                first_norm = reading
         return first_norm
 
     def read(self) -> list[Reading]:
         """The sublayers in order, and the output layer."""
         final = self.best(self.head)
-        if final is None or not final[2].plain:
+        if final is None or not final.fit.plain:
             self.explain()
-        once = {at for (at, _), n in final[2].pieces.items() if whole(n, 1)}
+        final.name = "the output layer"
+        once = {at for (at, _), n in final.fit.pieces.items() if whole(n, 1)}
         readings: list[Reading] = []
         parallel_names: list[str] = []
         for p in self.body:
             if readings and not readings[-1].outputs:
-                other = p.at not in once and not torch.equal(p.x, readings[-1].x) and self.best(p)
-                if other and (other[1] or other[2].plain):
-                    end = min((at for at in once if at > p.at), default=self.head.at)
-                    last = len(readings) - 1
-                    raise Wrong(self.two_inputs(last, readings[-1], p, other[1], end))
-            else:
-                seen = self.best(p)
-                if seen is not None:
-                    name = self.name(len(readings), p)
-                    readings.append(Reading(p, seen[0], seen[1], name=name))
-                    if not seen[2].plain:
-                        self.explain()
-                    late = [
-                        at for (at, _), n in seen[2].pieces.items() if at in once and whole(n, 0)
-                    ]
-                    ahead = readings[-2].outputs if len(readings) % 2 == 0 else []
-                    if late and late == [projection.at for projection in ahead]:
-                        parallel_names.append(name)
-                    elif late:
-                        raise Wrong(f"""{name} reads the stream from before the sublayer ahead
-                            of it, whose output is missing in it""")
-                elif not readings or (p.at not in once and p.x.shape[-1] == self.C):
-                    raise Vague(f"""{self.name(len(readings), p)} reads something that is
-                        neither the stream nor a norm of it""")
+                if p.at not in once and not torch.equal(p.x, readings[-1].x):
+                    self.same_input(len(readings) - 1, readings[-1], p, once)
+            elif seen := self.best(p):
+                seen.name = self.name(len(readings), p)
+                readings.append(seen)
+                if not seen.fit.plain:
+                    self.explain()
+                late = [at for (at, _), n in seen.fit.pieces.items() if at in once and whole(n, 0)]
+                ahead = readings[-2].outputs if len(readings) % 2 == 0 else []
+                if late and late == [projection.at for projection in ahead]:
+                    parallel_names.append(seen.name)
+                elif late:
+                    raise Wrong(f"""{seen.name} reads the stream from before the sublayer ahead of
+                        it, whose output is missing in it""")
+            elif not readings or (p.at not in once and p.x.shape[-1] == self.C):
+                raise Vague(f"""{self.name(len(readings), p)} reads something that is neither the
+                    stream nor a norm of it""")
             if p.at in once:
                 readings[-1].outputs.append(p)
         if readings and not readings[-1].outputs:
@@ -232,18 +220,21 @@ class Stream:
             raise Wrong(f"""{parallel_names[0]} reads the stream from before the attention ahead
                 of it, as in a parallel block, and those of other layers don't""")
         self.parallel = bool(parallel_names)
-        readings.append(Reading(self.head, final[0], final[1], name="the output layer"))
-        return readings
+        return [*readings, final]
 
-    def two_inputs(self, number: int, reading: Reading, p: Projection, norm: str, end: int) -> str:
-        """Say that what follows a sublayer's first projection reads something else than that; the
-        next output that is added to the stream is that of the operation `end`."""
+    def same_input(self, number: int, reading: Reading, p: Projection, once: set[int]) -> None:
+        """Raise Wrong where a projection inside a sublayer reads the stream, or a norm of it that
+        is not the sublayer's. The operations ``once`` are those that add to the stream."""
+        other = self.best(p)
+        if not other or not (other.norm or other.fit.plain):
+            return
+        end = min((at for at in once if at > p.at), default=self.head.at)
         heads = [head.at for head in self.trace.heads if reading.first.at < head.at < end]
-        if heads and p.at < heads[0] and not norm:
-            return f"""the attention of layer {number // 2}: of queries, keys and values, some
-                are made of the stream without a norm"""
-        return f"""{reading.name} reads two different inputs, or its output is never added to the
-            stream"""
+        if heads and p.at < heads[0] and not other.norm:
+            raise Wrong(f"""the attention of layer {number // 2}: of queries, keys and values, some
+                are made of the stream without a norm""")
+        raise Wrong(f"""{reading.name} reads two different inputs, or its output is never added to
+            the stream""")
 
     def name(self, number: int, p: Projection) -> str:
         """The name of a sublayer, from its number and from whether it attends."""
@@ -259,71 +250,49 @@ class Stream:
     def explain(self) -> NoReturn:
         """Raise Wrong, with the first place where the stream is not a plain sum."""
         earlier: list[Projection] = []
-        names: list[str] = []
+        before = "the first sublayer"
         for p in [*self.body, self.head]:
-            if p.x.shape[-1] != self.C or any(torch.equal(p.x, q.x) for q in earlier):
-                continue
-            seen = self.best(p)
+            seen = None if any(torch.equal(p.x, q.x) for q in earlier) else self.best(p)
             if seen is None:
                 continue
-            state, kind, fit = seen
-            if not fit.plain and kind:
-                before = names[-1] if names else "the first sublayer"
-                sublayer = "the output layer" if p is self.head else self.name(len(names), p)
-                words = self.words(state, fit, p, earlier, before, sublayer)
-                if words:
-                    raise Wrong(words)
-                raise Vague(f"""what {sublayer} reads is not a norm of a sum of the embedding
-                    and the sublayers before it ({fit.left:.0%} is left over)""")
+            seen.name = "the output layer" if p is self.head else self.name(len(earlier), p)
+            if not seen.fit.plain and seen.norm:
+                raise self.slip(seen, earlier, before)
             earlier.append(p)
-            names.append(self.name(len(names), p))
+            before = seen.name
         raise Vague("""the last norm gives no norm of the stream: is it there, and over the
             features?""")
 
-    def words(
-        self,
-        state: Tensor,
-        fit: Fit,
-        p: Projection,
-        earlier: list[Projection],
-        before: str,
-        sublayer: str,
-    ) -> str:
+    def slip(self, reading: Reading, earlier: list[Projection], before: str) -> Wrong:
+        """The slip of a state that is no plain sum, behind the sublayer ``before``."""
+        state, fit, end, at = reading.state, reading.fit, reading.first.at, reading.name
+        odd = [n for n in fit.pieces.values() if not whole(n, 0) and not whole(n, 1)]
+        if fit.exact and whole(fit.start, 0):
+            return Wrong(f"""the stream that {before} read is gone after it: its output is not
+                added to what it read""")
+        if fit.exact and not whole(fit.start, 1) and len(earlier) > 1 and not odd:
+            return Wrong(f"""the embedding is in what {at} reads a norm of {fit.start:.3g} times: it
+                is added again after {before}""")
+        if fit.exact and not whole(fit.start, 1):
+            return Wrong(f"{before} adds to {fit.start:.3g} times the stream that it read")
         if fit.exact:
-            if whole(fit.start, 0):
-                return f"""the stream that {before} read is gone after it: its output is not
-                    added to what it read"""
-            if not whole(fit.start, 1):
-                if len(earlier) > 1 and all(
-                    whole(n, 0) or whole(n, 1) for n in fit.pieces.values()
-                ):
-                    return f"""the embedding is in what {sublayer} reads a norm of
-                        {fit.start:.3g} times: it is added again after {before}"""
-                return f"{before} adds to {fit.start:.3g} times the stream that it read"
-            odd = [n for n in fit.pieces.values() if not whole(n, 0) and not whole(n, 1)]
-            return (
-                f"the output of {before} is added {odd[-1]:.3g} times"
-                if odd
-                else f"before {sublayer}"
-            )
-        more = self.fit(state, self.start, p.at, [q.x for q in earlier])
-        if more.exact:
-            return f"{before} adds to its normalized input, not to the stream that it read"
-        states = [row for at, row in self.trace.rows if at < p.at]
+            return Wrong(f"the output of {before} is added {odd[-1]:.3g} times")
+        if self.fit(state, end, [q.x for q in earlier]).exact:
+            return Wrong(f"{before} adds to its normalized input, not to the stream that it read")
+        states = [row for made, row in self.trace.rows if made < end]
         for row in states:
-            if (
-                any(is_norm(state, row, kind) for kind in KINDS)
-                and self.fit(row, self.start, p.at, []).plain
-            ):
-                return f"{sublayer} reads a norm of a norm of the stream: one norm is enough"
-        outputs = [q.out for q in self.body if q.at < p.at and q.out.shape[-1] == self.C]
+            plain = any(is_norm(state, row, kind) for kind in KINDS)
+            if plain and self.fit(row, end).plain:
+                return Wrong(f"{at} reads a norm of a norm of the stream: one norm is enough")
+        outputs = [q.out for q in self.body if q.at < end and q.out.shape[-1] == self.C]
         if earlier and any(
             is_norm(state - row, out, kind)
             for out in outputs[-2:]
             for kind in KINDS
-            for row in [self.start, *(s for at, s in self.trace.rows if at < p.at)]
+            for row in [self.start, *states]
             if not torch.equal(state, row)
         ):
-            return f"""the output of {before} is normalized before it is added: the norm belongs
-                in front of the sublayer"""
-        return ""
+            return Wrong(f"""the output of {before} is normalized before it is added: the norm
+                belongs in front of the sublayer""")
+        return Vague(f"""what {at} reads is not a norm of a sum of the embedding and the sublayers
+            before it ({fit.left:.0%} is left over)""")

@@ -30,6 +30,8 @@ B, T, H, D, LAYERS, VOCAB = 3, 11, 4, 8, 3, 29
 C = H * D
 LONG = 512
 """Tokens of a long row: enough that a wrong frequency can't hide behind the right ones."""
+REPEATED = torch.full((1, LONG), 2)
+"""A long row of one token, so that only a position can tell one place from another."""
 SIZES = {
     "block_size": T,
     "vocab_size": VOCAB,
@@ -39,6 +41,10 @@ SIZES = {
     "dropout": 0.0,
     "bias": False,
 }
+watch = functools.partial(trace.watch, width=C)
+"""Runs a model of the checks' width on one row, and reports what was seen."""
+WIDE = {"n_embd": 768, "n_head": 12, "block_size": 16, "vocab_size": 16}
+"""GPT-2's width, where roundings that hide in a narrow model show."""
 
 
 class Subject:
@@ -65,39 +71,30 @@ class Subject:
     @functools.cached_property
     def kv_field(self) -> str | None:
         """The config's field for the number of key and value heads (or of groups), if it has one:
-        the one that changes how many different value heads a layer has, whatever its name."""
-        for name in self.fields:
-            if name not in loading.STANDARD:
+        the one that changes how many different value heads a layer has, whatever its name; of
+        attention that can't be watched, the number of parameters."""
+
+        def value_heads(name: str, value: int) -> int:
+            return len({*trace.alike_values(self.with_field(name, value).layers(H)[0])})
+
+        def parameters(name: str, value: int) -> int:
+            return sum(p.numel() for p in self._build(**{name: value}).parameters())
+
+        own_fields = [name for name in self.fields if name not in loading.STANDARD]
+        kv_fields = [name for name in own_fields if re.search(r"kv|group", name)]
+        for count, names in ((value_heads, own_fields), (parameters, kv_fields)):
+            for name in names:
                 with contextlib.suppress(Exception):  # a value that the field can't take
-                    counts = {self._value_heads(name, value) for value in (1, H)}
-                    if len(counts) == 2:
-                        return name
-        # of attention that can't be watched, the parameters tell
-        for name in self.fields:
-            if name not in loading.STANDARD and re.search(r"kv|group", name):
-                with contextlib.suppress(Exception):
-                    if len({self._params(**{name: value}) for value in (1, H)}) == 2:
+                    if count(name, 1) != count(name, H):
                         return name
         return None
 
-    def _params(self, **sizes: Any) -> int:
-        model = loading.build(self.module, {**SIZES, **self.values, **sizes}, VOCAB)
-        return sum(p.numel() for p in model.parameters())
-
-    def _value_heads(self, name: str, value: int) -> int:
-        """The number of different values among the heads of a first layer."""
-        heads = self.with_field(name, value).layers(H)[0]
-        return len(set(trace.first_alike([head.v for head in heads])))
-
     def with_field(self, name: str, value: int) -> trace.Trace:
         """The trace of a shaken model with a value of one of the config's own fields."""
-
-        def make() -> trace.Trace:
-            seed_draws(1)
-            model = loading.build(self.module, {**SIZES, **self.values, name: value}, VOCAB)
-            return self.watch(shake(model.eval()), tokens(1))
-
-        return self.once(("field", name, value), make)
+        return self.once(
+            ("field", name, value),
+            lambda: watch(shake(self._build(**{name: value})), tokens(1)),
+        )
 
     def default_of(self, name: str) -> Any:
         if dataclasses.is_dataclass(self.module.GPTConfig):
@@ -123,10 +120,13 @@ class Subject:
         if self.kv_field and fixed and self.kv_field not in sizes:
             # a fixed default (8, say) need not divide the few heads here, nor "half of them" a
             # single one
-            values[self.kv_field] = max(values["n_head"] // 2, 1)
+            sizes[self.kv_field] = max(values["n_head"] // 2, 1)
+        return self._build(**sizes)
+
+    def _build(self, **sizes: Any) -> nn.Module:
         seed_draws(1)
-        model = loading.build(self.module, values, values["vocab_size"])
-        return model.eval()
+        values = {**SIZES, **self.values, **sizes}
+        return loading.build(self.module, values, values["vocab_size"]).eval()
 
     def shaken(self, **sizes: Any) -> nn.Module:
         """A model with every parameter well away from its start: gains are not 1, scores are not
@@ -160,10 +160,6 @@ class Subject:
 
         return self.once(("n_params", *sorted(sizes.items())), count)
 
-    def watch(self, model: nn.Module, idx: Tensor, width: int = C) -> trace.Trace:
-        """Run a model with n_embd = width on one row idx (1, T), and report what was seen."""
-        return trace.watch(model, idx, width)
-
     def once(self, key: Any, make: Callable[[], Any]) -> Any:
         """make(), the first time; its result again, later."""
         if key not in self.traces:
@@ -172,13 +168,11 @@ class Subject:
 
     def small(self) -> trace.Trace:
         """The trace of a shaken model on random tokens, bias off."""
-        return self.once("small", lambda: self.watch(loud(self.shaken()), tokens(1)))
+        return self.once("small", lambda: watch(loud(self.shaken()), tokens(1)))
 
     def long(self) -> trace.Trace:
         """The trace of a shaken model on one token, 512 times."""
-        return self.once(
-            "long", lambda: self.watch(self.without_table(block_size=LONG), constant(1, LONG))
-        )
+        return self.once("long", lambda: watch(self.without_table(block_size=LONG), REPEATED))
 
     def tables(self) -> dict[str, tuple[int, ...]]:
         """The parameters whose shape grows with block_size, with their shapes at 24."""
@@ -186,16 +180,16 @@ class Subject:
         many = {name: p.shape for name, p in self.blank(block_size=24).named_parameters()}
         return {name: tuple(shape) for name, shape in many.items() if shape != few.get(name)}
 
+    @torch.no_grad()
     def without_table(self, **sizes: int) -> nn.Module:
         """A shaken model in which all positions of a learned table, if it still has one, are alike:
         a check then looks past it. (They are not 0: the table can be the gain of a norm.)"""
         model = self.shaken(**sizes)
         tables, usual = self.tables(), dict(self.blank().named_parameters())
-        with torch.no_grad():
-            for name, p in model.named_parameters():
-                for axis, size in enumerate(tables.get(name, ())):
-                    if size != usual[name].shape[axis]:
-                        p.copy_(p.mean(axis, keepdim=True).expand_as(p))
+        for name, p in model.named_parameters():
+            for axis, size in enumerate(tables.get(name, ())):
+                if size != usual[name].shape[axis]:
+                    p.copy_(p.mean(axis, keepdim=True).expand_as(p))
         return model
 
     def stream(self) -> stream.Stream:
@@ -238,33 +232,28 @@ def seed_draws(seed: int) -> None:
     torch.default_generator.manual_seed(seed)
 
 
+@torch.no_grad()
 def loud(model: nn.Module) -> nn.Module:
     """The model with embeddings four times as large: beside them a norm's eps is nothing."""
-    with torch.no_grad():
-        for p in model.parameters():
-            if VOCAB in p.shape:
-                p.mul_(4)
+    for p in model.parameters():
+        if VOCAB in p.shape:
+            p.mul_(4)
     return model
 
 
+@torch.no_grad()
 def shake(model: nn.Module, gains: bool = True, seed: int = 2) -> nn.Module:
     """Add noise to each parameter: 0.15 to matrices, and (with gains) 0.2 to gains and offsets."""
     generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for p in model.parameters():
-            noise = torch.randn(p.shape, generator=generator, dtype=torch.float32)
-            if p.dim() >= 2 or gains:
-                p.add_(noise.mul_(0.15 if p.dim() >= 2 else 0.2).to(p.dtype))
+    for p in model.parameters():
+        noise = torch.randn(p.shape, generator=generator, dtype=torch.float32)
+        if p.dim() >= 2 or gains:
+            p.add_(noise.mul_(0.15 if p.dim() >= 2 else 0.2).to(p.dtype))
     return model
 
 
 def tokens(rows: int = B, length: int = T, vocab: int = VOCAB, seed: int = 3) -> Tensor:
     return torch.randint(vocab, (rows, length), generator=torch.Generator().manual_seed(seed))
-
-
-def constant(rows: int = B, length: int = T) -> Tensor:
-    """Rows that repeat one token each, so that only a position can tell one place from another."""
-    return (torch.arange(rows) * 7 + 2)[:, None].expand(rows, length).contiguous()
 
 
 def logits(model: nn.Module, idx: Tensor, targets: Tensor | None = None) -> Tensor:

@@ -23,6 +23,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import torch
+
 from labs import checks, models
 from labs.checks import generic, scope
 from labs.checks.limits import TookTooLong, Unusable
@@ -75,40 +77,41 @@ def checks_for(for_: str) -> list[Check]:
     return sorted([*generic.CHECKS, *own_checks], key=lambda check: check.rank)
 
 
+@torch.no_grad()
 def run_check(check: Check, subject: Any, limit: Limit = contextlib.nullcontext) -> Result:
     """Run one check under a limit. Only the learner's own errors fail it."""
     began = time.perf_counter()
-    passed, judged, seen = False, True, ""
-    late = vague = False
     is_interface = check is generic.interface
+    facts: dict[str, Any] = {"passed": False}
     try:
         with limit(check.name):
-            passed, seen = True, check.run(subject)
+            seen = check.run(subject)
+        facts = {"passed": True, "warning": isinstance(seen, Warned)}
     except (NotJudged, TookTooLong) as reason:
-        judged, late, seen = False, isinstance(reason, TookTooLong), str(reason)
+        seen, facts["judged"], facts["late"] = str(reason), False, isinstance(reason, TookTooLong)
     except (Wrong, Unusable) as wrong:
-        seen, vague = str(wrong), isinstance(wrong, Vague)
+        seen, facts["vague"] = str(wrong), isinstance(wrong, Vague)
     except Exception as error:
         at = own_line(error, subject.path)
-        error_text = ": ".join(part for part in (type(error).__name__, first_line(error)) if part)
-        seen = error_text + (f" at {at}{fields_in(at, subject)}" if at else "")
+        seen = ": ".join(part for part in (type(error).__name__, first_line(error)) if part)
+        seen += f" at {at}{fields_in(at, subject)}" if at else ""
         # the interface check calls the file as the trainer does, and nothing else: what comes of it
         # stops a training, too. Any other check may be to blame itself where no line is met
-        judged = is_interface or at is not None
+        facts["judged"] = is_interface or at is not None
     seconds = round(time.perf_counter() - began, 3)
     result = Result(
-        check.name, passed, check.expected, str(seen), check.why, seconds, judged=judged, late=late
+        check.name, expected=check.expected, seen=str(seen), why=check.why, seconds=seconds, **facts
     )
-    if passed or not judged:
-        return replace(result, warning=isinstance(seen, Warned))
-    if is_interface:
-        return result  # what it asks for is needed: advice to overrule it would be odd
+    if not result.failed or is_interface:  # what the interface asks for can't be overruled
+        return result
     if reason := overrules(subject.text).get(check.name, ""):
-        return replace(result, passed=True, warning=True, overruled=reason)
-    doubt = "; ".join(words for words in (check.doubt, how_to_overrule(check.name)) if words)
-    return replace(result, doubt=doubt, vague=vague)
+        return replace(result, passed=True, warning=True, vague=False, overruled=reason)
+    return replace(
+        result, doubt="; ".join(filter(None, (check.doubt, how_to_overrule(check.name))))
+    )
 
 
+@torch.no_grad()
 def run_all(
     subject: Any,
     for_: str,
@@ -148,7 +151,7 @@ def run_all(
             if result.failed:
                 return
             with contextlib.suppress(TookTooLong, Unusable), limit("looking for a cache"):
-                if scope.has_cache(subject):
+                if scope.cached_calls(subject.blank()):
                     due.append(scope.generation)
     for variant in split(for_):
         own_results = [results[check.name] for check in OWN[variant].CHECKS]
@@ -232,6 +235,7 @@ def first_line(error: BaseException) -> str:
     return next(iter(str(error).strip().splitlines()), "")[:300]
 
 
+@torch.no_grad()
 def guess(subject: Any, limit: Limit = contextlib.nullcontext) -> str:
     """Tell what a file modifies: by the line that `q1lab new` puts on top, else by its behavior,
     and by its name where that shows no modification. "baseline" when neither tells."""

@@ -8,7 +8,7 @@ unit, where a and b are two outputs of projections of one input, in whatever ord
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +19,8 @@ from torch.nn import functional as F
 from labs.checks.generic import baseline, baseline_too, layer_params
 from labs.checks.property_check import NotJudged, Warned, Wrong, another_kind, change, check
 from labs.checks.stream import KINDS, is_norm
-from labs.checks.subject import LAYERS, C, H, Subject, shake, tokens
-from labs.checks.trace import Projection, Trace, first_alike
+from labs.checks.subject import LAYERS, WIDE, C, H, Subject, shake, tokens, watch
+from labs.checks.trace import Projection, Trace, alike_values
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "SiLU": F.silu,
@@ -51,10 +51,10 @@ class FeedForward:
     """The function that a feed-forward layer was seen to compute."""
 
     hidden: int
-    combination: str  # a key of COMBINATIONS, "alone" (one projection), or "" (not recognized)
-    activation: str
-    layout: str
     biases: bool
+    combination: str = ""  # a key of COMBINATIONS, "alone" (one projection), or "": not recognized
+    activation: str = ""
+    layout: str = ""
     slip: str = ""  # of combination "": in words, what is seen instead
 
 
@@ -102,24 +102,31 @@ def recognize(u: Tensor, before: list[Projection], biases: bool) -> FeedForward:
         for (i, a), (j, b) in itertools.permutations(enumerate(singles), 2)
         if not torch.equal(a, b)  # a projection that is called twice counts once
     ]
-    for a, b, layout in pairs:
-        for combination, combine in COMBINATIONS.items():
-            for activation, act in ACTIVATIONS.items():
-                if close(combine(act, a, b), u):
-                    return FeedForward(hidden, combination, activation, layout, biases)
-    for a in [*singles, *(a for a, _, _ in pairs)]:
-        for activation, act in ACTIVATIONS.items():
-            if close(act(a), u):
-                return FeedForward(hidden, "alone", activation, "", biases)
+    for seen, out in combinations(singles, pairs):
+        if close(out, u):
+            return FeedForward(hidden, biases, *seen)
     for a, b, layout in pairs:
         if (beta := swish(u / b, a)) is not None:
-            return FeedForward(hidden, "product", f"{SWISH} {beta:.3g}", layout, biases)
+            return FeedForward(hidden, biases, "product", f"{SWISH} {beta:.3g}", layout)
     columns = torch.cat(outs, dim=-1) if outs else u[:, :0]
     for activation, act in ACTIVATIONS.items():
         if unit_by_unit(act(columns), columns, u):
             layout = "gate and value in an order of their own"
-            return FeedForward(hidden, "product", activation, layout, biases)
-    return FeedForward(hidden, "", "", "", biases, slip_of(u, pairs))
+            return FeedForward(hidden, biases, "product", activation, layout)
+    return FeedForward(hidden, biases, slip=slip_of(u, pairs))
+
+
+def combinations(
+    singles: list[Tensor], pairs: list[Any]
+) -> Iterator[tuple[tuple[str, str, str], Tensor]]:
+    """Combinations of projections (T, hidden), each by its name, activation and layout."""
+    for a, b, layout in pairs:
+        for combination, combine in COMBINATIONS.items():
+            for activation, act in ACTIVATIONS.items():
+                yield (combination, activation, layout), combine(act, a, b)
+    for a in [*singles, *(a for a, _, _ in pairs)]:
+        for activation, act in ACTIVATIONS.items():
+            yield ("alone", activation, ""), act(a)
 
 
 SWISH = "Swish with β ="
@@ -185,17 +192,18 @@ def gate(s: Subject) -> str:
             value are projected back each by itself, where their product should be""")
     for number, ff in enumerate(layers):
         of = "" if ff.activation == "nothing" else f"{ff.activation} of "
-        added = "gate and value are added, not multiplied"
         slips = {
             "alone": f"only {of}one projection is projected back; no gate was found",
-            **dict.fromkeys(("sum", "difference", "act(sum)"), added),
+            **dict.fromkeys(
+                ("sum", "difference", "act(sum)"), "gate and value are added, not multiplied"
+            ),
             "act(product)": "the activation is of the product, not of the gate",
             "both": f"gate and value both go through {ff.activation}",
             "": ff.slip or f"its {ff.hidden} hidden units are not a product of two projections",
         }
-        if ff.combination in slips:
+        if slip := slips.get(ff.combination):
             elsewhere = slip_of_layer(s.small(), C) if ff.combination == "alone" else ""
-            raise Wrong(f"feed-forward layer {number}: {elsewhere or slips[ff.combination]}")
+            raise Wrong(f"feed-forward layer {number}: {elsewhere or slip}")
     if len(layers) != LAYERS:
         raise Wrong(f"{len(layers)} feed-forward layers were found in {LAYERS} layers")
     return layers[0].layout
@@ -232,14 +240,13 @@ def silu(s: Subject) -> str:
     for number, ff in enumerate(feed_forward_layers(s)):
         if ff.activation.startswith(SWISH):
             return another_kind(f"the gate goes through {ff.activation}; SiLU has β = 1")
-        if ff.combination == "product" and ff.activation != "SiLU":
-            which = names.get(ff.activation.removesuffix(" (tanh)"))
-            raise Wrong(
-                f"feed-forward layer {number}: the gate goes through {ff.activation}"
-                + (f": that is {which}" if which else "")
-            )
-        if ff.combination != "product" and ff.activation != "SiLU":
+        if ff.activation == "SiLU":
+            continue
+        if ff.combination != "product":
             raise NotJudged("no gate was found")  # else the gate's check says what is wrong
+        which = names.get(ff.activation.removesuffix(" (tanh)"))
+        that = f": that is {which}" * bool(which)
+        raise Wrong(f"feed-forward layer {number}: the gate goes through {ff.activation}{that}")
     return f"SiLU in {len(feed_forward_layers(s))} layers"
 
 
@@ -272,9 +279,9 @@ def hidden(s: Subject) -> str:
         raise NotJudged("no gate was found")
     sizes = {}
     for width, heads in ((128, 4), (768, 12)):
-        small = {"n_layer": 1, "n_head": heads, "vocab_size": 16, "block_size": 8}
-        model = s.undrawn(zero=True, n_embd=width, **small)
-        sizes[width] = find(s.watch(shake(model), tokens(1, 8, 16), width), width)[0].hidden
+        small = {**WIDE, "n_layer": 1, "n_embd": width, "n_head": heads}
+        model = shake(s.undrawn(zero=True, **small))
+        sizes[width] = find(watch(model, tokens(1, 8, 16), width=width), width)[0].hidden
     more = {width: 3 * h / (8 * width) - 1 for width, h in sizes.items()}
     seen = "; ".join(
         f"C = {w}: {h} (⅔ · 4C = {8 * w / 3:.1f}), {change(more[w])} feed-forward parameters"
@@ -292,9 +299,7 @@ def hidden(s: Subject) -> str:
     if abs(more[768]) > 0.10:
         raise Wrong(seen + uncut(more))
     share = layer_params(s) / layer_params(baseline(s)[1]) - 1
-    heads_share = any(
-        len({*first_alike([h.v for h in layer])}) < H for layer in s.small().layers(H)
-    )
+    heads_share = any(len({*alike_values(layer)}) < H for layer in s.small().layers(H))
     if abs(share) > 0.10 and not heads_share:
         raise Wrong(f"""{seen}; but a whole layer has {change(share)} parameters: do two of the
             three matrices share theirs?""")

@@ -88,22 +88,6 @@ class Head:
             None,
         )
 
-    @property
-    def q(self) -> Tensor | None:
-        return self.origin.q if self.origin else None
-
-    @property
-    def k(self) -> Tensor | None:
-        return self.origin.k if self.origin else None
-
-    @property
-    def scale(self) -> float:
-        return self.origin.scale if self.origin else 1.0
-
-    @property
-    def biased(self) -> bool:
-        return self.origin is not None and self.origin.biased
-
     @functools.cached_property
     def scores(self) -> Tensor:
         """The scaled scores, (T, T); up to a constant per row where they are no product of queries
@@ -135,7 +119,7 @@ class Watch(OperationMode):  # type: ignore[misc]
     def __init__(self, idx: Tensor, width: int) -> None:
         super().__init__()
         self.length, self.width = idx.shape[-1], width
-        self.depends = {idx.untyped_storage().data_ptr()}
+        self.depends = {address(idx)}
         self.kept: list[Any] = [idx]  # a freed storage's address could be handed out again
         self.at = 0
         self.projections: list[Projection] = []
@@ -149,8 +133,7 @@ class Watch(OperationMode):  # type: ignore[misc]
         inputs, results = leaves([*args, *kwargs.values()]), leaves(out)
         if any(self.tainted(t) for t in inputs):
             self.at += 1
-            for t in results:
-                self.depends.add(t.untyped_storage().data_ptr())
+            self.depends |= {address(t) for t in results}
             self.kept += results
             # what can't be recorded goes unseen; the file is not to blame
             with contextlib.suppress(Exception):
@@ -158,7 +141,7 @@ class Watch(OperationMode):  # type: ignore[misc]
         return out
 
     def tainted(self, t: Tensor) -> bool:
-        return t.untyped_storage().data_ptr() in self.depends
+        return address(t) in self.depends
 
     def record(
         self, func: Any, args: Any, kwargs: Any, inputs: list[Tensor], results: list[Tensor]
@@ -166,9 +149,7 @@ class Watch(OperationMode):  # type: ignore[misc]
         name = name_of(func)
         result = results[0]
         # neither a view of what was given nor the thing itself, unless it was written to
-        fresh = any(result is t for t in inputs) or result.untyped_storage().data_ptr() not in {
-            t.untyped_storage().data_ptr() for t in inputs
-        }
+        fresh = any(result is t for t in inputs) or address(result) not in map(address, inputs)
         if fresh and result.is_floating_point() and result.numel() == self.length * self.width:
             row = self.with_tokens_first(result, self.width)
             if row is not None:
@@ -218,7 +199,7 @@ class Watch(OperationMode):  # type: ignore[misc]
                 [part.clone() for part in raw],
                 # an addend that depends on the tokens is the stream, not a bias
                 biased=added is not None and not self.tainted(added) and added.numel() > 0,
-                storages={out.untyped_storage().data_ptr()},
+                storages={address(out)},
             )
         )
 
@@ -230,22 +211,16 @@ class Watch(OperationMode):  # type: ignore[misc]
 
     def bias(self, addends: list[Tensor], result: Tensor) -> None:
         """An addition of something that no token changes to what a projection made."""
-        from_tokens = [t for t in addends if self.tainted(t)]
-        if len(from_tokens) != 1 or len(addends) != 2:
+        if len(addends) != 2 or self.tainted(addends[0]) == self.tainted(addends[1]):
             return
-        for p in reversed(self.projections[-6:]):
-            if (
-                from_tokens[0].untyped_storage().data_ptr() in p.storages
-                and result.numel() == p.out.numel()
-            ):
-                other = next(t for t in addends if t is not from_tokens[0])
-                if other.numel() <= p.out.shape[-1]:
-                    shift = (result - from_tokens[0]).reshape(-1)
-                    out = self.with_tokens_first(result, p.out.shape[-1])
-                    if out is not None and shift.numel():
-                        p.out, p.biased = out.clone(), True
-                        p.storages.add(result.untyped_storage().data_ptr())
-                return
+        added, other = sorted(addends, key=self.tainted, reverse=True)
+        made = [p for p in self.projections[-6:] if address(added) in p.storages]
+        if made and result.numel() == made[-1].out.numel() and other.numel():
+            p = made[-1]
+            out = self.with_tokens_first(result, p.out.shape[-1])
+            if out is not None and other.numel() <= p.out.shape[-1]:
+                p.out, p.biased = out.clone(), True
+                p.storages.add(address(result))
 
     def by_hand(self, a: Tensor, b: Tensor, out: Tensor) -> None:
         """A product that is written as a multiplication and a sum: scores (…, T, T, D) of queries
@@ -299,6 +274,11 @@ class Watch(OperationMode):  # type: ignore[misc]
                         for r in range(normal.shape[1])
                     ]
         return []
+
+
+def address(t: Tensor) -> int:
+    """Where a tensor's numbers lie: views of one tensor share it."""
+    return t.untyped_storage().data_ptr()
 
 
 def cut(a: Tensor, length: int) -> list[Tensor]:
@@ -406,3 +386,7 @@ def first_alike(tensors: list[Tensor]) -> list[int]:
         next(i for i in range(j + 1) if torch.allclose(tensors[i], t, rtol=1e-4, atol=1e-6))
         for j, t in enumerate(tensors)
     ]
+
+
+def alike_values(heads: list[Head]) -> list[int]:
+    return first_alike([head.v for head in heads])

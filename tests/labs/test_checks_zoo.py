@@ -113,7 +113,7 @@ def test_the_first_message_about_a_wrong_file_does_not_mislead(case: Case, tmp_p
 
 def test_so_many_messages_name_the_mistake() -> None:
     kinds = Counter("symptom" if case.symptom else "names" for case in WRONG)
-    assert kinds == {"names": 173, "symptom": 3}
+    assert kinds == {"names": 174, "symptom": 3}
 
 
 MIXED = (
@@ -175,7 +175,7 @@ GPT.__init__ = make_frozen
 """
     model = subject(Case("as it is", "baseline").text() + frozen, tmp_path)
     failed = {r.name: r.seen for r in suite.run_all(model, "baseline") if r.failed}
-    assert {*failed} == {"gradients", "device and dtype", "overfits one batch"}
+    assert {*failed} == {"gradients", "device and dtype"}
     assert all(seen.startswith("the backward pass fails") for seen in failed.values())
 
 

@@ -81,6 +81,13 @@ STREAM = [
         for _ in self.blocks:
             x = self.blocks[0](x)
 """})),
+    names("something of an earlier call is kept", Case("a cache that keeps the graph", "baseline", {
+        "attn_init": SECTIONS["attn_init"] + """        self.register_buffer("kept", torch.zeros(64, config.n_head, config.block_size, self.head_dim), persistent=False)
+""",
+        "rotate": """
+        self.kept[:B, :, :T] = k
+        k = self.kept[:B, :, :T]
+"""})),
     names("inplace operation", Case("the residual in place, before the norm's gradient", "baseline", {"block": """
         x += self.attn(self.norm1(x))
         x += self.ffn(self.norm2(x))
