@@ -111,6 +111,7 @@ async def test_a_killed_app_comes_back_paused_and_asks(home: Path) -> None:
         app.screen.query_one(Input).value = "90"
         app.screen.query_one(Input).focus()
         await pilot.press("enter")
+        await until(pilot, lambda: words(app).count("went by.") == 1)  # once, over the foot
         assert isinstance(app.screen, TimerQuestionScreen), "more than went by is not taken"
         app.screen.query_one(Input).value = "10"
         await pilot.press("enter")
