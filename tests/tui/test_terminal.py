@@ -178,7 +178,7 @@ def test_a_killed_app_finds_everything_and_asks_about_the_time_away(
     second.sees("timer is paused", "A1 ?")
     second.press("\t\r")  # None of it
     second.until(lambda: "timer is paused" not in second.text, "the study screen")
-    second.sees("A1 ‖", "1 of 8 done")
+    second.sees("A1 ‖", "1 of 7 done")
     second.press("q")
     second.drain()
     assert os.waitstatus_to_exitcode(second.end(0)) == 0
