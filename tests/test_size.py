@@ -51,7 +51,7 @@ ROOMS: dict[str, tuple[int, str]] = {
     "record": (9_250, BEGINNING),
     "runner": (12_250, "`--jobs` also limits Slurm's arrays"),
     "study": (33_750, WRONG_VALUE),
-    "tables": (19_050, WRONG_VALUE),
+    "tables": (18_950, WRONG_VALUE),
     "trainers": (2_850, ONE_SIDED),
     "tui": (77_200, "Progress says what comes next"),
     "verdict": (12_750, "Lab, Results and Verdict show the blocks that the terminal prints"),
