@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import statistics
 import subprocess
@@ -67,7 +68,8 @@ TINY = (
 
 def figure(title: str, **numbers: Any) -> None:
     counts = {**numbers, "load": round(os.getloadavg()[0])}
-    measured = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in counts.items())
+    numbered = [f"{name.replace('_', ' ')} {value}" for name, value in counts.items()]
+    measured = ", ".join(re.sub(r" s ([\d.]+)$", r" \1 s", number) for number in numbered)
     figures(title, "", measured)
 
 
@@ -246,7 +248,7 @@ def test_a_thousand_cells(cluster: ray_kit.Ray) -> None:
     figure(
         "Ray: 1,000 cells",
         took_s=round(took),
-        caught_up_after_s=round(time.monotonic() - began, 1),
+        caught_up_by_a_fresh_process_after_s=round(time.monotonic() - began, 1),
         **cell_states,
     )
     whole(study)
