@@ -111,7 +111,11 @@ async def test_red_then_saved_then_green_and_it_waits(repo: Path) -> None:
             "positions blur",
         ):
             assert part in seen
-        assert "code as model.py" in seen
+        await until(
+            pilot, lambda: screen.query_one("#reader").display
+        )  # there is nothing to compare
+        await until(pilot, lambda: screen.query("#reader Prose"))
+        assert not screen.query(".-here"), "no row of the text says what Enter does not do here"
         await settled(pilot)
         assert not app_.snapshot.progress.of(step).done
         save(repo / "rope.py", "FIXED = 1  # [red]mine[/red]\n")

@@ -182,7 +182,7 @@ class CheckScreen(FullScreen[None]):
                 yield Static(id="check-against", markup=False)
                 with VerticalScroll(id="check-diff"):
                     yield DiffView()
-                yield PageReader(folds_finished=False)  # here it is for reading alone
+                yield PageReader(to_read=True)
 
     def on_mount(self) -> None:
         self.query_one("#check-scroll").focus()
@@ -376,6 +376,8 @@ class CheckScreen(FullScreen[None]):
             if stamp == self._checked_stamp:
                 self.query_one("#check-against", Static).update(printable(head))
                 self.query_one(DiffView).show(diff, colored)
+                is_same = colored is not None and not diff
+                self.set_class(is_same and self._has_text(), "-same")
 
         run_in_background(
             self, read, lambda shown: show(*shown), lambda problem: show(str(problem), "")
@@ -389,13 +391,17 @@ class CheckScreen(FullScreen[None]):
     def action_text(self) -> None:
         """Show or hide the part's text: in place of the diff on a wide screen, of the checks on a
         narrow one."""
-        self.toggle_class("-text")
-        reader, page = self.query_one(PageReader), pages.find_page(self.q1.week, self.q1.part_id)
-        if self.has_class("-text") and page is not None:
-            reader.fill(page, self.q1.snapshot.progress)
-            reader.focus()
-        else:
-            self.query_one("#check-scroll").focus()
+        shown = bool(self.classes & ({"-text", "-same"} if self.has_class("-wide") else {"-text"}))
+        self.remove_class("-same")
+        self.set_class(not shown and self._has_text(), "-text")
+        self.query_one("#reader" if self.has_class("-text") else "#check-scroll").focus()
+
+    def _has_text(self) -> bool:
+        """Fill in the part's text; False if the week has none."""
+        page = pages.find_page(self.q1.week, self.q1.part_id)
+        if page is not None:
+            self.query_one(PageReader).fill(page, self.q1.snapshot.progress)
+        return page is not None
 
     def action_edit(self) -> None:
         editing.edit_file(self.q1, self.path)

@@ -39,9 +39,10 @@ class PageReader(VerticalScroll):
     class Entered(Message):
         """The piece under the cursor was clicked."""
 
-    def __init__(self, folds_finished: bool = True) -> None:
+    def __init__(self, to_read: bool = False) -> None:
         super().__init__(id="reader")
-        self.folds_finished = folds_finished
+        self.to_read = to_read
+        """True where the page is read and no more: no cursor is seen, and nothing folds."""
         self.page: WeekPage | None = None
         self.pieces: list[Piece] = []
         self.piece: Piece | None = None
@@ -357,7 +358,7 @@ class PageReader(VerticalScroll):
                 if each is not None:
                     self.started = None
                     each.then = ""
-                    each.set_class(each is piece, "-here")
+                    each.set_class(each is piece and not self.to_read, "-here")
                     each.changed()
             self.call_after_refresh(self._note_spot)
         self.post_message(self.Moved())
@@ -370,7 +371,7 @@ class PageReader(VerticalScroll):
             if isinstance(piece, StepPiece) and piece.step.id == step_id:
                 target = stops[number + min(row, len(piece.step.actions))]
         for piece in stops:
-            piece.set_class(piece is target, "-here")
+            piece.set_class(piece is target and not self.to_read, "-here")
             piece.forget_lines()
         self.piece = target
         self._fold_runs()
@@ -520,7 +521,7 @@ class PageReader(VerticalScroll):
         return changed
 
     def _may_fold(self, piece: StepPiece) -> bool:
-        if not (self.folds_finished and piece.record.done) or piece.step.id in self._unfolded:
+        if self.to_read or not piece.record.done or piece.step.id in self._unfolded:
             return False
         return bool(piece.run) or piece.step is not self.step
 
