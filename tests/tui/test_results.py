@@ -65,8 +65,7 @@ async def test_verdicts_are_listed_and_an_unfinished_study_has_none() -> None:
         assert "3 of 6 done" in shown
         assert "cannot tell" in shown
         go(screen, "rope-1")
-        await pilot.press("v")
-        assert "3 of 6 done, no verdict yet" in notices(pilot.app)
+        await until(pilot, lambda: "3 of 6 done, no verdict yet" in words(pilot.app))
         go(screen, "llama-1")
         await pilot.press("v")
         await until(pilot, lambda: isinstance(pilot.app.screen, VerdictScreen))
@@ -147,6 +146,20 @@ def note() -> None:
 def noted(name: str) -> study_labels.Labels:
     with Store() as store:
         return study_labels.read_labels(store, name)
+
+
+async def test_the_foot_offers_what_can_be_done_with_the_study_under_the_cursor() -> None:
+    def foot() -> str:
+        return words(pilot.app).splitlines()[-1]
+
+    past()
+    async with app().run_test(size=(120, 30)) as pilot:
+        screen = await open_results(pilot)
+        go(screen, "llama-1")
+        await until(pilot, lambda: "space compare" in foot() and "v verdict" in foot())
+        go(screen, "rope-1")  # it trains
+        await until(pilot, lambda: "space compare" not in foot() and "v verdict" not in foot())
+        assert "open" in foot()
 
 
 async def test_tags_and_notes_are_shown_written_and_filtered_by() -> None:

@@ -111,10 +111,15 @@ class ResultsScreen(StudyActions):
         if action == "all":
             any_chosen = any(table.chosen_ids for table in self.query(ResultsTable))
             return any_chosen or any(box.display for box in self.query("#results-filter"))
-        if action in ("open_in_lab", "mark", "verdict", "export", "label", "delete"):
-            table = next(iter(self.query(ResultsTable)), None)
-            chosen = table is not None and table.current is not None
-            return chosen or (action == "export" and table is not None and bool(table.chosen))
+        table = next(iter(self.query(ResultsTable)), None)
+        row = table.current if table is not None else None
+        if action == "mark":
+            return row is not None and row.mean is not None
+        if action == "verdict":
+            return row is not None and row.verdict is not None
+        if action in ("open_in_lab", "export", "label", "delete"):
+            any_chosen = table is not None and bool(table.chosen)
+            return row is not None or (action == "export" and any_chosen)
         return True
 
     @on(DataTable.RowHighlighted)
@@ -144,9 +149,6 @@ class ResultsScreen(StudyActions):
         row = self._readable_current()
         if row is None:
             return
-        if row.mean is None:
-            self.show_message(f"{row.id} has no mean difference to compare yet.")
-            return
         reason = result_rows.why_not_comparable([*table.chosen, row])
         if reason is not None and row.id not in table.chosen_ids:
             self.notify(reason, markup=False, severity="warning")
@@ -159,9 +161,6 @@ class ResultsScreen(StudyActions):
 
         row = self._readable_current()
         if row is None:
-            return
-        if row.verdict is None:
-            self.show_message(f"{row.id}: {row.why_no_verdict}. Enter opens it.")
             return
         name = row.id
         self.q1.run_job(
