@@ -31,7 +31,7 @@ WRONG_VALUE = "A wrong value of an option is refused in the same words"
 
 ROOMS: dict[str, tuple[int, str]] = {
     "commands": (36_450, FAILED),
-    "designs": (1_800, ONE_SIDED),
+    "designs": (1_750, ONE_SIDED),
     "documents": (30_900, BEGINNING),
     "doors": (17_300, JUDGE),
     "ground": (17_750, WRONG_VALUE),

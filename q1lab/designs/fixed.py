@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from q1lab.ground.errors import Problem
-from q1lab.study.design import Design, TypedSeeds, seeds_text
+from q1lab.study.design import Design, TypedSeeds
 
 MOST_TYPED, MOST_FRESH = 1000, 100
 
@@ -17,9 +17,6 @@ class Fixed(Design):
     """All pairs count, and the study is over after the last one."""
 
     kind: ClassVar[str] = "fixed"
-
-    def typed(self) -> str:
-        return f"fresh:{self.fresh_seeds}" if self.fresh_seeds else seeds_text(self.seeds)
 
     @classmethod
     def parse_seeds(cls, text: str) -> TypedSeeds | None:

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 from q1lab.ground.json_rules import max_items
 from q1lab.judgment.subject import PairPlan
-from q1lab.study.design import Design, Name, seeds_text
+from q1lab.study.design import Design, Name
 from q1lab.study.studies import run_name
 
 
@@ -36,6 +36,3 @@ class Given(Design):
 
     def plan(self, delta: float | None = None) -> PairPlan:
         return PairPlan(self.pairs, has_seeds=self.table.has_seeds)
-
-    def typed(self) -> str:
-        return seeds_text(self.seeds)

@@ -142,6 +142,4 @@ class Range(Design):
         return [*rule, self.levels.side] if self.levels.side else rule
 
     def typed(self) -> str:
-        if self.fresh_seeds:
-            return f"fresh:{self.fresh_seeds}"
         return f"{'full:' * self.to_the_end}{self.levels.first}..{self.levels.most}"

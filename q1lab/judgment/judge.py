@@ -56,19 +56,13 @@ def judge(
         picked=picked,
         one_sided=subject.plan.one_sided,
     )
-    all_notes = tuple(
-        number_notes(
-            analysis,
-            values["baseline"],
-            values["modified"],
-            metric.sign,
-            has_seeds=subject.plan.has_seeds,
-        )
-    )
+    has_seeds = subject.plan.has_seeds
+    if not has_seeds:
+        analysis = replace(analysis, pairs={}, paired=None)
+    base, mod = values["baseline"], values["modified"]
+    all_notes = tuple(number_notes(analysis, base, mod, metric.sign, has_seeds=has_seeds))
     results_by_arm = arms or {}
     results = {arm: _result(results_by_arm.get(arm, ArmResult()), values[arm]) for arm in ARMS}
-    if not subject.plan.has_seeds:
-        analysis = replace(analysis, pairs={}, paired=None)
     noted = tuple(all_notes if subject.is_ours else _without_unfinished(all_notes, results))
     if undecided is not None:
         analysis = replace(analysis, verdict="no verdict", reason=undecided)

@@ -258,14 +258,14 @@ def number_notes(
     if alone and has_seeds:
         yield Unpaired(alone)
     if analysis.verdict != "no verdict":
-        yield from _notes_on_intervals(analysis, sign, has_seeds=has_seeds)
+        yield from _notes_on_intervals(analysis, sign)
         yield from _outliers(analysis, baseline, modified, sign)
     equal, pairs = list(analysis.pairs.values()).count(0.0), len(analysis.pairs)
-    if 2 * equal > pairs and analysis.reason is not Reason.EQUAL and has_seeds:
+    if 2 * equal > pairs and analysis.reason is not Reason.EQUAL:
         yield EqualPairs(equal, pairs)
 
 
-def _notes_on_intervals(analysis: Analysis, sign: float, *, has_seeds: bool) -> Iterator[Note]:
+def _notes_on_intervals(analysis: Analysis, sign: float) -> Iterator[Note]:
     ends, delta, verdict = analysis.ends, analysis.delta, analysis.verdict
     assert ends is not None
     assert analysis.bootstrap is not None
@@ -273,7 +273,7 @@ def _notes_on_intervals(analysis: Analysis, sign: float, *, has_seeds: bool) -> 
     if bootstrap_excludes != ends.excludes_zero():
         yield BootstrapDisagrees(bootstrap_excludes)
     other = analysis.welch if analysis.headline == "paired" else analysis.paired
-    if verdict in intervals.UNDECIDED and other is not None and has_seeds:
+    if verdict in intervals.UNDECIDED and other is not None:
         claim = intervals.decide(other.times(sign), delta, one_sided=analysis.one_sided)
         if claim in ("helps", "hurts"):
             yield OtherInterval(claim)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar, Self
@@ -54,7 +53,7 @@ class TypedSeeds:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Design(StudyPart, ABC):
+class Design(StudyPart):
     """The seeds of a study, and the rule by which it is judged. Pure."""
 
     part: ClassVar[str] = "design"
@@ -211,9 +210,9 @@ class Design(StudyPart, ABC):
         """The rule in a declaration, in JSON's types; None where the seeds tell everything."""
         return None
 
-    @abstractmethod
     def typed(self) -> str:
         """The value of --seeds that plans this design."""
+        return f"fresh:{self.fresh_seeds}" if self.fresh_seeds else seeds_text(self.seeds)
 
     def resume_instead(self, variant: str) -> str:
         """The command that goes on with a study of this design, if it is not `q1lab run`; else

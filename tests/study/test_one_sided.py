@@ -99,7 +99,7 @@ def test_a_plan_whose_side_was_edited_has_no_verdict(fake_trainer: Fake) -> None
     [
         (("rope", "--seeds", "5", "--side", "better"), "a one-sided study is a planned range"),
         (("rope", "--side", "better"), "give one, such as --seeds 3..8"),
-        (("rope", *RANGE, "--side", "worse"), "'worse' is not 'better'"),
+        (("rope", *RANGE, "--side", "worse"), "can't be 'worse'; it takes better alone"),
         (("rope", "gqa", *ONE_SIDED), "several VARIANTs"),
         (("rope", *ONE_SIDED, "--over", "max_iters=10,20"), "--over"),
         (("rope", *ONE_SIDED, "--tune", "learning_rate"), "--tune"),

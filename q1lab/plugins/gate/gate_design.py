@@ -10,7 +10,7 @@ from q1lab.designs.fixed import Fixed
 from q1lab.ground.json_rules import max_items
 from q1lab.judgment.subject import DecidedElsewhere
 from q1lab.plugins.gate.gate_rule import RULES
-from q1lab.study.design import Count, Design, Name, seeds_text
+from q1lab.study.design import Count, Design, Name
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,6 @@ class Gate(Design):
 
     def whole(self) -> Design:
         return Fixed(batches=self.batches, headline=self.headline)
-
-    def typed(self) -> str:
-        return seeds_text(self.seeds)
 
     def resume_instead(self, variant: str) -> str:
         return f"the `q1lab gate` that proposed {variant}"

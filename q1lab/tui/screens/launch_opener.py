@@ -26,6 +26,7 @@ def open_form_with_more_seeds(
     as many as a verdict needs. A range that stopped since it was futile goes to its end instead."""
     from q1lab.judgment.intervals import MIN_FOR_VERDICT
     from q1lab.study.command_line import resume_command
+    from q1lab.study.design import seeds_text
 
     many = n or max(2 * len(study.seeds), MIN_FOR_VERDICT)
     whole_range = study.design.going_to_the_end().typed()
@@ -43,7 +44,5 @@ def open_form_with_more_seeds(
         return
     n_seeds = max(many, len(study.seeds) + 1)
     fresh = (seed for seed in count() if seed not in study.seeds)
-    seeds = [*study.seeds, *islice(fresh, n_seeds - len(study.seeds))]
-    consecutive = seeds == list(range(n_seeds))
-    seeds_text = str(n_seeds) if consecutive else ",".join(map(str, seeds))
-    open_launch_form(app, replace(study.trainer.request(study), seeds=seeds_text))
+    seeds = seeds_text((*study.seeds, *islice(fresh, n_seeds - len(study.seeds))))
+    open_launch_form(app, replace(study.trainer.request(study), seeds=seeds))
