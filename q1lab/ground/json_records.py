@@ -131,6 +131,7 @@ def _optional(load: Loader, is_optional: bool) -> Loader:
 
 
 def _literal(words: tuple[str, ...], value: Any, where: str) -> Any:
+    _check(str, value, where)
     if value not in words:
         raise ValueError(f"{where} {'; '.join(not_a_choice(str(value), words))}")
     return value
