@@ -14,6 +14,7 @@ from textual.pilot import Pilot
 from q1lab.index.store import Store
 from q1lab.tui.app import Q1Lab
 from q1lab.tui.screens.answer import AnswerScreen
+from q1lab.tui.screens.welcome import WelcomeScreen
 from q1lab.tui.widgets.bars import bar
 from q1lab.tui.widgets.page_blocks import ActionPiece, FoldPiece, StepPiece, began
 from q1lab.tui.widgets.page_reader import PageReader
@@ -296,10 +297,14 @@ async def test_a_part_without_minutes_shows_none(tmp_path: Path) -> None:
     folder = tmp_path / "week"
     small_weeks.write_week(folder, session=session)
     small_weeks.edit(folder / "week.toml", "minutes = 60\n", "minutes = 0\n")
-    async with running(size=(120, 40), folder=folder) as (app, _):
+    async with running(size=(120, 40), folder=folder) as (app, pilot):
         part = next(iter(app.week.parts()))
         assert part.minutes == 0
         assert app.screen.query_one(PartLine).values[1].endswith(" 0 min")
         assert minutes_words(part, 0) == ""
         assert minutes_words(part, 7) == "7"
         assert "of 0" not in words(app)
+        welcome = WelcomeScreen()
+        app.push_screen(welcome)
+        await until(pilot, lambda: "The first session" in words(app))
+        assert " min" not in welcome._glance(tight=False).plain

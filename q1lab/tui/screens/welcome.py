@@ -147,9 +147,9 @@ class WelcomeScreen(Dialog[bool]):
         """The sessions: what is done in each, and when, where there is room for that."""
         lines = []
         for session in self.week.sessions:
-            minutes = [part.minutes for part in session.parts]
-            parts = session.when or short_hours(60 * sum(minutes))
-            if self.q1.size.width >= 72:
+            minutes = [part.minutes for part in session.parts if part.minutes]
+            parts = session.when or (short_hours(60 * sum(minutes)) if minutes else "")
+            if minutes and self.q1.size.width >= 72:
                 parts += ": " + " + ".join(str(count) for count in minutes) + " min"
             lines.append(
                 Content.assemble(
