@@ -979,7 +979,9 @@ async def test_the_timer_is_offered_once_at_the_first_key_in_a_part() -> None:
         assert not app.timer_offer
         await pilot.press("j")
         await until(pilot, lambda: "timer for A1" in words(app))
-        assert words(app).splitlines()[-2].lstrip().startswith("───"), "the place is said, too"
+        place, question = words(app).splitlines()[-3:-1]
+        assert place.lstrip().startswith("───"), "a rule is between the text and the question"
+        assert "timer for A1" in question
         await pilot.press("x", "k", "j")
         await settled(pilot)
         assert not app.timer_offer

@@ -1,4 +1,4 @@
-"""The line below a page: the scroll position, and the title of a step out of sight; above it a
+"""The line below a page: the scroll position, and the title of a step out of sight; below it a
 question, while there is one."""
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class ScrollLine(Widget):
         place = self._place(width)
         if not self.ask:
             return place
-        return Content("\n").join([Content.styled(cut_cells(self.ask, width), "$warning"), place])
+        return Content("\n").join([place, Content.styled(cut_cells(self.ask, width), "$warning")])
 
     def _place(self, width: int) -> Content:
         words, share = self.place
