@@ -5,25 +5,31 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
 
 from q1lab.ground.errors import Problem
 from q1lab.tui import editing
-from q1lab.tui.screens.hint import HintScreen
+from q1lab.tui.screens.base import Dialog
 from q1lab.tui.widgets.page_blocks import Prose
 
 
-class DocumentScreen(HintScreen):
+class DocumentScreen(Dialog[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("e", "edit", "edit"),
     ]
 
     keys = "e opens it in $EDITOR · Esc closes"
+    shape = "tall"
 
     def __init__(self, file: Path) -> None:
-        self.file = file
-        super().__init__(file.name, self._text())
-        self.shape = "tall"
+        super().__init__()
+        self.file, self.heading = file, file.name
+
+    def body(self) -> ComposeResult:
+        with VerticalScroll():
+            yield Prose(self._text())
 
     def _text(self) -> str:
         try:
