@@ -201,7 +201,8 @@ def gather_retro(
         quarter=quarter,
         next_quarter=following,
         next_week=week.next or following,
-        repositories=tuple(kpi_sources.repositories(store, repo)),
+        # what has no public address is shipped to nobody
+        repositories=tuple(item for item in kpi_sources.repositories(store, repo) if item.location),
         posts=tuple(map(_post, posts.all_posts(store))),
         studies=comparison_tables.studies_table([record for _, record in comparisons])
         if comparisons

@@ -151,8 +151,8 @@ def _skew_sentence(c: Judgment) -> str:
     mild, strong = (round(100 * rate) for rate in rates)
     about = "up to about" if analysis.one_sided else "about"
     return (
-        "That holds if pairs scatter evenly around their mean. If they are as skewed as lognormal "
-        f"numbers, it is {about} {mild} in 100 (σ 0.5) or {strong} in 100 (σ 1), and "
+        "That holds if the differences are normally distributed. If they are as skewed as "
+        f"lognormal numbers, it is {about} {mild} in 100 (σ 0.5) or {strong} in 100 (σ 1), and "
         f"{sample_text(c)} are too few to show it."
     )
 

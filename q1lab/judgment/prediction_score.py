@@ -61,7 +61,9 @@ def predicted_difference(predicted: Mapping[str, Any]) -> float | None:
 
 
 SMALL = re.compile(
-    r"^(?:.*\D)?(\d{1,2}|100) *%.*?\b(?<!half[ -])(?<!not )(?<!partly )(right|wrong)\b", re.I | re.M
+    r"^(?:.*\D)?(\d{1,2}|100) *%(?!.*\b(?:half|partly)[ -](?:right|wrong)\b)"
+    r".*?\b(?<!not )(right|wrong)\b",
+    re.I | re.M,
 )
 """A small prediction as its learner scored it: ``order of the four, 60%: wrong``. What is half
 right has no score."""

@@ -108,7 +108,9 @@ def judgment_sentence(scores: Sequence[Score]) -> str:
         return ""
     if many == 1:
         return f"I was {record.sure:.0%} sure of my one prediction, and {one_outcome(scores)}."
-    judgment = f"I was {record.judgment}" if record.judgment else "that fits how sure I was"
+    judgment = "I can't tell from these if I was too sure"
+    if record.judgment:
+        judgment = f"I was {record.judgment}"
     only = _right_in_direction_alone(scores)
     sizes = f" ({only} of them in direction, not in size)" if only else ""
     return (

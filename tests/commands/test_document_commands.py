@@ -586,14 +586,15 @@ def test_the_retrospective(repo: Path, q1lab: Q1lab, fake_trainer: Fake) -> None
         "--at",
         "https://example.org/ml",
     )
+    q1lab("course", "artifact", "add", "repo", repo.name, "--at", "https://example.org/tfs")
     q1lab("paper", "add", 'A "quoted" | paper', "--done")
     q1lab("course", "kpi", "papers_read", "--actual", "9")
     q1lab("retro")
     text = (repo / "Q1_RETRO.md").read_text()
     for part in (
-        "- transformer-from-scratch (1 notebook is mine)",
+        "- [transformer-from-scratch](https://example.org/tfs) (1 notebook is mine)",
         "- [ml-from-scratch](https://example.org/ml): an MLP by hand",
-        "| Public repos | 5 | AI_EXPERT_ROADMAP.md | 1 |",
+        "| Public repos | 5 | AI_EXPERT_ROADMAP.md | 2 |",
         "| Papers read deeply | 8 | the course | 9, by my own count |",
         '- A "quoted" \\| paper',
         "1. Seeds vary.",
@@ -754,7 +755,8 @@ def test_the_retrospective_counts_steps_as_the_app_does(repo: Path, q1lab: Q1lab
     card = q1lab("course", "card")[0]
     app = lab_home.app()
     rows = {
-        str(row.left).split(" ", 2)[2]: row for row in part_rows(app.week, app.snapshot.progress)
+        str(row.left).split(" ", 2)[2]: row
+        for row in part_rows(app.week, app.snapshot.progress, training=False)
     }
     counts_by_title = dict(re.findall(r"^\+\| (.+?) \| (\d+ of \d+) \|", text, re.MULTILINE))
     for part in app.week.parts():
@@ -1200,8 +1202,8 @@ def test_the_retrospective_says_what_it_will_claim_and_contradicts_nothing(
     assert "published at https://example.org/q1" in err
     assert "did not time" in err
     assert "; 1 more has none" in err
-    assert "transformer-from-scratch: no line says what it is" in err
     text = (repo / "Q1_RETRO.md").read_text()
+    assert "- transformer-from-scratch" not in text  # shipped to nobody: it has no address
     slipped = text.split("## What slipped")[1].split("## ")[0]
     assert "Publish, and record" not in slipped
     assert "did not time" in text
@@ -1215,6 +1217,7 @@ def test_a_repository_without_a_remote_has_the_address_on_record(repo: Path, q1l
     _, err = q1lab("retro")
     assert "Public repos: 1" in err
     assert "has none" not in err
+    assert f"{repo.name}: no line says what it is" in err
     assert f"[{repo.name}](https://example.org/mine)" in (repo / "Q1_RETRO.md").read_text()
 
 

@@ -109,6 +109,7 @@ the first loss: 100% sure, right
 no number: right
 70%: not yet
 80%: half right (the first, not the last), half wrong
+75%: partly right (the second number was wrong)
 85%: not right
 """
     scores = [(score.outcome, score.confidence) for score in small_predictions(text)]
