@@ -68,7 +68,7 @@ CORE_ACTS = (
         "diff",
         "The difference between a variant and its baseline.",
         STUDIES,
-        done_when=("diff seen",),
+        done_when=("diff seen", "diff committed"),
     ),
     Act(
         "keep",

@@ -19,6 +19,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from q1lab.ground import command_table, paths
+from q1lab.ground.errors import Problem
 from q1lab.ground.files import sha256_file
 from q1lab.index import learner_tables, stored_results
 from q1lab.index.store import Row, Store
@@ -287,9 +288,8 @@ class Facts:
     def _check(self, step: Step) -> StepEvidence | None:
         action = step.ticking_action
         name = Path(str(action.options["file"])).name if action else ""
-        checks_own_file = (
-            self.file is not None and name == f"{self.variant}.py"
-        )  # under whatever name it is
+        # under whatever name it is
+        checks_own_file = self.file is not None and name == f"{self.variant}.py"
         wanted_variant = str(action.options.get("for", "")) if action else ""
         for row in self.rows("check"):
             path = Path(row["file"])
@@ -332,16 +332,12 @@ class Facts:
         """The document counts if it is newer than every answer of the steps before it. Some of
         these may still be open, but not all since the last step that had the document written. A
         step that needs the prediction needs it in the document."""
-        own_rows = (
-            row for row in self.rows("modification") if row["variant"] == (self.variant or "")
-        )
-        row = next(own_rows, None)
+        rows = self.rows("modification")
+        row = next((row for row in rows if row["variant"] == (self.variant or "")), None)
         if row is None:
             return None
-        facts, written_document = (
-            json.loads(row["facts"]),
-            StepEvidence(Path(row["file"]).name, row["at"]),
-        )
+        facts = json.loads(row["facts"])
+        written_document = StepEvidence(Path(row["file"]).name, row["at"])
         needed = next((earlier for earlier in before if earlier.id == step.needs), None)
         if needed and not ((since := self._when(needed, done)) and since <= written_document.since):
             self._why = f"{written_document.words} was written before “{needed.title}” was done"
@@ -349,13 +345,13 @@ class Facts:
         if step.done_when == COMMITTED and not facts["committed"]:
             self._why = f"{written_document.words} is written and not committed"
             return None
-        number = self.prediction["id"] if self.prediction else None
-        if needed and needed.done_when == PREDICTED and facts["prediction"] != number:
+        made = self.prediction and self.prediction["id"]
+        if needed and needed.done_when == PREDICTED and facts["prediction"] != made:
             self._why = f"{written_document.words} was written without the prediction"
             return None
         document_steps = (s for s in before if s.into and s.into not in progress.ANSWERS_ELSEWHERE)
         answers = [s for s in document_steps if not s.optional and (s.behavior.form or s.done_when)]
-        written = [answer for answer in answers if self._when(answer, done) is not None]
+        written = [answer for answer in answers if self._when(answer, done)]
         if any(str(self._when(answer, done)) > written_document.since for answer in written):
             self._why = f"an answer is newer than {written_document.words}"
             return None
@@ -426,8 +422,21 @@ class Facts:
         for row in self.rows("diff"):
             path = Path(row["subject"])
             if path.name == name or path == self.file:
+                if step.done_when == "diff committed" and not self._is_committed(path):
+                    self._why = f"{path.name} as it is now is not committed"
+                    return None
                 return StepEvidence(f"the diff of {path.name}", row["at"])
         return None
+
+    def _is_committed(self, path: Path) -> bool:
+        from q1lab.ground.git_repository import Repository
+
+        try:
+            repo = Repository.discover(path)
+            self._is_there(repo.git_dir / "logs/HEAD")  # every commit adds a line to it
+            return repo.has_committed(path)
+        except Problem:
+            return False
 
     def _seen(self, step: Step) -> StepEvidence | None:
         """Something that an act has shown to the learner; for the post, the present draft, for
@@ -477,6 +486,7 @@ CONDITIONS: Mapping[str, Callable[[Facts, Step], StepEvidence | None]] = {
     "runs ended": Facts._run,
     "comparison seen": Facts._compared,
     "diff seen": Facts._diff,
+    "diff committed": Facts._diff,
     "modification merged": Facts._merge,
     "post drafted": Facts._draft,
     "post published": Facts._published,

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.sample
 
 Fake = Callable[..., None]
 LOOKED = ("b1-diff", "b3-compare", "c1-words", "c2-lint", "c2-preview")
-"""Steps that are done once something was looked at."""
+"""Steps that are done once something was looked at; the first of them also wants a commit."""
 ROADMAP = (
     b"\xef\xbb\xbf# R\r\n| KPI | Q1 |\r\n|---|---|\r\n| Public repos | 5 |\r\n"
     b"\r\n## M03-W04\r\n- [ ] post\r\n- [ ] retro"
@@ -908,6 +908,8 @@ def test_the_post(repo: Path, q1lab: Q1lab, fake_trainer: Fake, tmp_path: Path) 
     model_file = tmp_path / "fresh" / "rope.py"
     model_file.write_text(model_file.read_text() + "CHANGED = True\n")
     q1lab("diff", str(model_file))
+    git(tmp_path / "fresh", "add", "rope.py")
+    git(tmp_path / "fresh", "commit", "-q", "-m", "A change")
     week = content.load_week(paths.content_dir())
     with Store() as store:
         done = evidence.read_progress(store, week).done

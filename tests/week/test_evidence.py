@@ -19,6 +19,7 @@ from q1lab.week.own_model import model_file
 from q1lab.week.syllabus import Step, Week
 from tests.kit import lab_home, small_weeks
 from tests.kit.commands import q1lab
+from tests.kit.repos import begun, git, of_its_own
 
 LABEL = "M03-W04"
 
@@ -115,7 +116,7 @@ CONDITIONS = {
     "a3-commit": "modification committed",
     "b1-new": "file made",
     "b1-checks": "checks passed",
-    "b1-diff": "diff seen",
+    "b1-diff": "diff committed",
     "b2-run": "runs ended",
     "b2-sample": "seen",
     "b3-compare": "comparison seen",
@@ -353,22 +354,52 @@ def test_the_card_counts_what_happened(store: Store, week: Week) -> None:
 
 
 def test_what_was_looked_at_is_done(store: Store, week: Week, tmp_path: Path) -> None:
-    """The retrospective listed the comparison, the claims and the diff as left undone."""
-    acts = ("compare", "diff", "post words", "post lint", "post preview")
+    """The retrospective listed the comparison and the claims as left undone."""
+    acts = ("compare", "post words", "post lint", "post preview")
     steps = {act: step_of(week, act) for act in acts}
     evidence.note_viewed(store, LABEL, "compare", "gqa-1", "gqa")  # another modification's
-    evidence.note_viewed(store, LABEL, "diff", "/elsewhere/gqa.py")
     assert not any(done(store, week, step) for step in steps.values())
     evidence.note_viewed(store, LABEL, "compare", "rope-1", "rope*")
     assert not done(store, week, steps["compare"])  # its runs have not ended
     a_study(store, "rope-1", ["finished"] * 6)
-    evidence.note_viewed(store, LABEL, "diff", str(tmp_path / "rope.py"))
     for act in ("post words", "post lint", "post preview"):
         evidence.note_viewed(store, LABEL, act, str(tmp_path / "q1.md"))
     assert all(done(store, week, step) for step in steps.values())
     progress.tick_step(store, LABEL, steps["compare"], False)
     assert not done(store, week, steps["compare"])
-    assert done(store, week, steps["diff"])
+    assert done(store, week, steps["post lint"])
+
+
+def test_a_diff_is_read_and_committed_once_the_last_commit_has_the_file(
+    store: Store, week: Week, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The step "Read your diff ..., then commit" was ticked with nothing committed."""
+    of_its_own(tmp_path, monkeypatch)
+    folder = begun(tmp_path / "repo", {"model.py": "first\n"})
+    step, file = step_of(week, "diff"), folder / "rope.py"
+    evidence.note_viewed(store, LABEL, "diff", "/elsewhere/gqa.py")
+    file.write_text("new\n")
+    found = evidence.find_evidence(store, week)
+    assert step not in found.by_step
+    evidence.note_viewed(store, LABEL, "diff", str(file))
+    found = evidence.find_evidence(store, week, before=found)
+    assert step not in found.by_step
+    assert found.facts.why[step] == "rope.py as it is now is not committed"
+    git(folder, "add", "rope.py")
+    assert not done(store, week, step)
+    git(folder, "commit", "-q", "-m", "Rotate q and k")
+    found = evidence.find_evidence(store, week, before=found)  # as the open app looks
+    assert step in found.by_step
+    file.write_text("newer\n")
+    assert "not committed" in evidence.find_evidence(store, week, before=found).lost[step]
+
+
+def test_a_diff_outside_a_repository_is_not_committed(
+    store: Store, week: Week, tmp_path: Path
+) -> None:
+    (tmp_path / "rope.py").write_text("new\n")
+    evidence.note_viewed(store, LABEL, "diff", str(tmp_path / "rope.py"))
+    assert not done(store, week, step_of(week, "diff"))
 
 
 def test_a_comparison_is_read_once_a_person_has_opened_it_with_its_verdict(

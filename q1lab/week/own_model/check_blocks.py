@@ -100,7 +100,8 @@ def outcome_blocks(
         return [CheckBlock(role="text", words=outcome)]
     following = command_after_checks(report, file, chosen, baseline)
     if following.startswith("q1lab run"):
-        following += overrides
+        first = "commit it if you haven't yet; then " if report.for_ == chosen else ""
+        following = f"{first}{following}{overrides}"
     choose = "commit it if you haven't yet; then go back and choose a modification"
     if choices:
         choose = f"choose a modification ({', '.join(choices)}), then q1lab new NAME"

@@ -60,6 +60,8 @@ def test_an_outcome_names_the_file_and_the_next_command() -> None:
         "rope.py, as rope: All 1 checks passed.",
         "Next: q1lab run ./rope.py --set a=1",
     ]
+    in_the_week = plain(outcome_blocks(sound, "rope.py", "rope"))  # the week's next step commits
+    assert in_the_week[1] == "Next: commit it if you haven't yet; then q1lab run ./rope.py"
     unusable = CheckReport("/x/rope.py", "rope", False, (), "rope.py:3: SyntaxError")
     assert plain(outcome_blocks(unusable, "rope.py")) == ["rope.py:3: SyntaxError"]
 
