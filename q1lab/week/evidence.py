@@ -213,8 +213,8 @@ class Facts:
 
     def hold(self, store: Store, week: Week) -> bool:
         """True if reading everything again would find the same."""
-        same = self.store is store and self.week is week
-        return same and self.stamp == store.stamp().without_progress and not self.changed_files
+        same = self.store is store and self.week is week and not self.changed_files
+        return same and self.stamp == store.stamp().without_progress
 
     @property
     def changed_files(self) -> bool:
@@ -263,7 +263,7 @@ class Facts:
         return {
             step: step_evidence
             for step, step_evidence in self._evidence_by_step.items()
-            if step_evidence is not None
+            if step_evidence
         }
 
     def _trained(self, study: str, its_variant: str, names: frozenset[str]) -> bool:
