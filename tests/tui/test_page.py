@@ -270,15 +270,40 @@ def test_an_answer_keeps_its_lines_and_names_the_key_that_shows_it() -> None:
     assert shown[-1] == "… 22 words in all; e shows them"
 
 
+async def test_enter_pressed_to_read_on_does_not_tick_what_comes_into_sight() -> None:
+    """One Enter too many ticked work that was not done, its text unread."""
+    async with running(size=(80, 24)) as (app, pilot):
+        reader = await to(pilot, "b1")
+        await pilot.press("home")
+        await settled(pilot)
+        piece = next(
+            p for p in reader.pieces if isinstance(p, StepPiece) and p.step.id == "b1-rope-norm"
+        )
+        reader._go(piece)  # where a page opens that was not read yet: its first open step, below
+        while not reader.on_screen:
+            await until(pilot, lambda: "⏎ go on" in foot(app))
+            await pilot.press("enter")
+            await settled(pilot)
+        assert reader.piece is piece
+        await until(pilot, lambda: "⏎ go on" in foot(app))
+        assert "⏎ go on" in str(piece.lines(74)[0])
+        await pilot.press("enter")
+        await until(pilot, lambda: "⏎ tick" in foot(app))
+        assert not app.snapshot.progress.of("b1-rope-norm").done
+        assert reader._is_fully_visible(piece)
+        await pilot.press("enter")
+        await until(pilot, lambda: app.snapshot.progress.of("b1-rope-norm").done)
+
+
 async def test_enter_twice_does_a_step_once() -> None:
     async with running(size=(80, 24)) as (app, pilot):
-        reader = await to(pilot, "c2", "c2-aloud")
+        reader = await to(pilot, "b1", "b1-rope-norm")
         await pilot.press("enter")
-        await until(pilot, lambda: app.snapshot.progress.of("c2-aloud").done)
+        await until(pilot, lambda: app.snapshot.progress.of("b1-rope-norm").done)
         await pilot.press("enter")
         await settled(pilot)
-        assert app.snapshot.progress.of("c2-aloud").done
-        assert reader.step is None or reader.step.id != "c2-aloud"
+        assert app.snapshot.progress.of("b1-rope-norm").done
+        assert reader.step is None or reader.step.id != "b1-rope-norm"
 
 
 @pytest.mark.parametrize(("done", "full"), [(0, 0), (1, 1), (4, 2), (7, 4), (8, 5), (9, 5)])

@@ -269,11 +269,16 @@ class PageReader(VerticalScroll):
     @property
     def goes_on(self) -> bool:
         """True if Enter goes on: from a finished step, from its row that was just started, and to
-        what is not in sight."""
+        what is not in sight, or was not before Enter led to it."""
         piece, step = self.piece, self.step
         is_through = piece is self.started if isinstance(piece, ActionPiece) else True
         is_done = step is not None and self._progress.of(step.id).done and not self.folded
-        return (is_done and is_through) or not self.on_screen
+        return (is_done and is_through) or not self.on_screen or self._is_new
+
+    @property
+    def _is_new(self) -> bool:
+        """True on a step that a hand ticks while Enter, which led to it, may not tick it yet."""
+        return self.piece is not None and _is_open(self.piece) and self.piece.then == "go on"
 
     @property
     def folded(self) -> bool:
@@ -285,7 +290,8 @@ class PageReader(VerticalScroll):
         """The cursor's piece, if that is further down; else the next open step, or the page's
         last row."""
         piece, stops = self.piece, self.stops
-        if piece is not None and not self.on_screen and piece.virtual_region.y > self.scroll_y:
+        is_below = not self.on_screen and piece and piece.virtual_region.y > self.scroll_y
+        if piece is not None and (is_below or self._is_new):
             return piece
         return next(filter(_is_open, stops[self.at + 1 :]), stops[-1])
 
@@ -296,6 +302,7 @@ class PageReader(VerticalScroll):
             self.scroll_page_down(animate=False)
             return
         following = self._next
+        is_new = following.enter == "tick" and not self._is_fully_visible(following)
         if not self._is_visible(following):
             top = following.virtual_region.y - 1
             y = min(top, self.scroll_y + self.size.height - 2)
@@ -305,6 +312,9 @@ class PageReader(VerticalScroll):
             self._note_spot()
             self.post_message(self.Moved())
         if self._is_visible(following):
+            if is_new or self._is_new:
+                following.then = "go on" if is_new else ""
+                following.changed()
             self._walk_to(following)
 
     def _walk_to(self, piece: Piece) -> None:
