@@ -190,7 +190,7 @@ def test_a_changed_mind_keeps_two_records(store: Store) -> None:
 
 
 def test_the_answer_of_a_step_that_was_taken_in_stands_with_the_newer_one(store: Store) -> None:
-    """In a home of before, "The claim" was a step of its own."""
+    """In a home of before, the claim after a closer reading was a step of its own."""
     from q1lab.documents.document_data import answers
 
     week = content.load_week(paths.content_dir())
@@ -201,7 +201,7 @@ def test_the_answer_of_a_step_that_was_taken_in_stands_with_the_newer_one(store:
         return [answer.text for answer in answers(store, week.for_variant("rope"), "notes")]
 
     assert notes() == ["It claims a lower loss."]
-    progress.save_answer(store, week.label, "a2-limits", "One seed.")
-    assert notes() == ["It claims a lower loss.\n\nOne seed."]
+    progress.save_answer(store, week.label, "a2-skim", "A lower loss, at 125M.")
+    assert notes() == ["It claims a lower loss.\n\nA lower loss, at 125M."]
     progress.choose_modification(store, week, "gqa")
     assert notes() == [], "it was RoPE's"
