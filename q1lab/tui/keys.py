@@ -85,7 +85,9 @@ CORE_KEYS: dict[str, Key] = {
     "lab.verdict": Key("v", "verdict", "verdict", "The whole comparison in words and bars", True),
     "lab.export": Key("o", "export", "export", "Write the chart or the numbers into a file"),
     "lab.wandb": Key("W", "wandb", "W&B", "The study at Weights & Biases; upload it"),
-    "lab.filter": Key("slash", "filter", "find", "List the studies, and find one by its words"),
+    "lab.filter": Key(
+        "slash", "filter", "find", "List the studies, and find one by its words", True
+    ),
     "lab.next": Key("n,right_square_bracket", "next(1)", "next", "Go to the next older study"),
     "lab.back": Key("p,left_square_bracket", "next(-1)", "previous", "Go to the next newer study"),
     "lab.metric": Key("m", "metric", "next number", "Chart the next number that the runs report"),

@@ -154,11 +154,6 @@ class TimerApp(BaseApp):
         )
         self.timer_offer = f"{asks}   y starts it · x not now"
 
-    def answer_offer(self, start: bool) -> None:
-        self.timer_offer = ""
-        if start:
-            self.action_timer_here(pause=False)
-
     def action_timer(self) -> None:
         """Start the timer for the open part, pause it, or show its open question again."""
         if not self.time.keeps_time:

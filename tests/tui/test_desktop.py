@@ -17,7 +17,6 @@ from q1lab.tui.keys import key_names
 from q1lab.tui.screens.hint import HintScreen
 from q1lab.tui.screens.welcome import repository_to_offer
 from q1lab.tui.timekeeper import clock_text as line_of_time
-from q1lab.tui.widgets.bars import BELOW, BESIDE
 from q1lab.tui.widgets.titled_rows import ListRow, render_row
 from q1lab.week.own_model.run_checks import CheckResult
 from q1lab.week.study_timer import Clock
@@ -131,8 +130,19 @@ def test_rows_with_bars_fit_their_width(width: int) -> None:
     assert max(map(len, lines)) <= width
     assert lines[0].endswith(row.right if width > 20 else "…")
     assert len(lines) == (1 if width == 110 else 2), "it is below where it has no room"
-    filled, empty = (lines[-1].count(cell) for cell in (BESIDE if width == 110 else BELOW))
+    filled, empty = (lines[-1].count(cell) for cell in "━─")
     assert round(11 * filled / (filled + empty)) == 4
+
+
+@pytest.mark.parametrize("width", [54, 110])
+def test_minutes_over_their_plan_are_marked_and_the_steps_beside_them_are_not(width: int) -> None:
+    row = ListRow("✓ A2 Read", "6 of 6 · 104 of 90 min", "$success", "$warning", bar=(0.5, 1.0))
+    shown = render_row(row, width, 40, 22)
+    tones = {shown.plain[span.start : span.end]: str(span.style) for span in shown.spans}
+    assert tones["104 of 90 min"] == "$warning"
+    assert tones["6 of 6 · "] == "$muted"
+    track = next(tone for text, tone in tones.items() if set(text) == {"─"})
+    assert track == "$border-blurred", "an empty track is no underline"
 
 
 def test_a_long_title_beside_a_value_goes_on_below() -> None:

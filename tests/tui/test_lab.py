@@ -48,6 +48,7 @@ from tests.kit.lab_home import (
     make_study,
     notices,
     open_lab,
+    past,
     train,
     training,
     until,
@@ -92,6 +93,20 @@ def test_the_runs_are_listed_as_wandb_lists_them() -> None:
     assert "–" in said  # no run has a value yet
 
 
+async def test_what_trains_has_one_sign_beside_the_mark_and_the_time_left_goes_at_the_end() -> None:
+    past()
+    async with app().run_test(size=(120, 40)) as pilot:
+        screen = await open_lab(pilot)
+        shown = words(pilot.app)
+        assert "▸● rope-1" in shown
+        assert "left" in [column.key for column in screen.query_one(RunGrid).ordered_columns]
+        assert "v verdict" not in shown.splitlines()[-1]
+        await pilot.press("n")
+        await until(pilot, lambda: screen.view.row.id == "llama-1")
+        await until(pilot, lambda: "v verdict" in words(pilot.app).splitlines()[-1])
+        assert "left" not in [column.key for column in screen.query_one(RunGrid).ordered_columns]
+
+
 async def test_an_empty_lab_says_what_to_do() -> None:
     async with app().run_test(size=(80, 24)) as pilot:
         await open_lab(pilot)
@@ -133,7 +148,7 @@ async def test_no_verdict_before_every_planned_run_has_ended() -> None:
     study = make_study()
     training(study)
     compared(study)  # somebody asked for a comparison half-way: it is in the database
-    async with app().run_test(size=(120, 40)) as pilot:
+    async with app().run_test(size=(70, 30)) as pilot:
         screen = await open_lab(pilot)
         assert screen.view is not None
         assert screen.view.comparison is not None
@@ -155,7 +170,7 @@ async def test_an_open_verdict_of_a_planned_range_keeps_to_its_plan() -> None:
     planned = seed_range.SeedRange(3, 12, 0.02, (4.0,) * 10)
     study = make_study(seeds=tuple(range(12)), range=planned)
     training(study)
-    async with app().run_test(size=(120, 40)) as pilot:
+    async with app().run_test(size=(70, 30)) as pilot:
         await open_lab(pilot)
         await pilot.press("v")
         screen = pilot.app.screen
@@ -371,6 +386,9 @@ async def test_several_studies_are_listed_and_filtered() -> None:
             await pilot.resize_terminal(*size)
             screen._watch("rope-1")
             await until(pilot, lambda: screen.view.row.id == "rope-1")
+            beside = size == (120, 40)
+            await until(pilot, lambda: ("study 1 of 3" in words(pilot.app)) != beside)  # noqa: B023
+            assert "/ find" in words(pilot.app).splitlines()[-1]
             screen.query_one(RunGrid).focus()
             await pilot.press("n")
             await until(pilot, lambda: screen.view.row.id == "rmsnorm-1")

@@ -61,8 +61,8 @@ async def test_every_parts_title_is_whole_where_there_is_room() -> None:
         await until(pilot, lambda: "A1" in rows_of(app, "minutes"))
         shown = rows_of(app, "minutes")
         assert all(f"{part.title} " in shown for part in app.week.parts())
-        assert "▀▀" in shown
-        assert "▔▔" in shown
+        assert "━━" in shown
+        assert "length = planned minutes, fill = steps done" in words(app)
         assert "of 15 min" in shown
 
 

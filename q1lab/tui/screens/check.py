@@ -116,7 +116,7 @@ def drawn(block: CheckBlock, width: int, dimmed: bool = False) -> Content:
 def score_bar(passed: int, judged: int) -> Content:
     """``━━━━━━━━━─── 19 of 22``: the checks that pass."""
     tone = "$success" if passed == judged else "$warning"
-    parts = bar(passed / max(1, judged), BAR_CELLS, tone, empty="$muted")
+    parts = bar(passed / max(1, judged), BAR_CELLS, tone)
     return Content.assemble(*parts, f"  {passed} of {judged}")
 
 

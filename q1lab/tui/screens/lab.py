@@ -41,6 +41,8 @@ LISTED = 110
 
 NEED_A_STUDY = (
     "log",
+    "stop",
+    "go_on",
     "again",
     "verdict",
     "export",
@@ -51,6 +53,8 @@ NEED_A_STUDY = (
     "pan",
     "whole",
     "log_scale",
+    "study_screen",
+    "filter",
 )
 
 RESULTS = "lab results"
@@ -109,7 +113,7 @@ class LabScreen(StudyActions, MainScreen):
             self.query_one(TopLine).training = None  # the heading below says the same
         self.query_one("#lab").set_class(view is None, "-empty")
         damaged = next((row.problem for row in snapshot.studies if row.problem), None)
-        self.query_one("#lab-empty", Static).update(EMPTY if damaged is None else damaged)
+        self.query_one("#lab-empty", Static).update(damaged or EMPTY)
         self.query_one("#lab").set_class(len(snapshot.studies) > 1, "-several")
         self._results = {row.id: row for row in snapshot.pages.get(RESULTS, ())} or self._results
         self.query_one(StudyList).show(
@@ -122,19 +126,18 @@ class LabScreen(StudyActions, MainScreen):
             self._show_difference(view)
             if snapshot.ingest_progress is None:  # until then a newer study may take the focus
                 self._compare_when_done(view)
-        if (
-            before is None
-            or view is None
-            or (before.row.id, before.row.state) != (view.row.id, view.row.state)
-        ):
-            self.refresh_bindings()
+        if before is None or view is None or before.row != view.row:
+            self.call_after_refresh(self.refresh_bindings)
 
     def _draw_head(self) -> None:
         """The study in a line, what went wrong in it, and its verdict in short."""
         view, head, colors = self.view, self.query_one("#lab-head", FittedText), palette(self.app)
         if view is None or not head.room:
             return
-        lines = [study_heading(view, head.room, colors)]
+        ids = [] if self.has_class("-listed") else self._ids
+        shown = len(ids) > 1 and view.row.id in ids
+        place = f" · study {ids.index(view.row.id) + 1} of {len(ids)}" if shown else ""
+        lines = [study_heading(view, head.room, colors, place)]
         for line in fault_lines(view, most=2):
             fault = Text(f" ! {line}", style=colors.warning)
             fault.truncate(head.room, overflow="ellipsis")
@@ -179,19 +182,21 @@ class LabScreen(StudyActions, MainScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         view = self.view
+        if view is None:
+            return action not in NEED_A_STUDY
         if action == "stop":
-            return view is not None and view.alive
+            return view.alive
         if action == "go_on":
-            return (
-                view is not None
-                and not view.alive
-                and any(run.state in MISSING for run in view.runs)
-            )
+            return not view.alive and any(run.state in MISSING for run in view.runs)
+        if action == "filter":
+            return len(self.q1.snapshot.studies) > 1
+        if action == "verdict":
+            beside = self.query_one("#difference")
+            shown = beside.display and not beside.max_scroll_y
+            return not shown or final_comparison(view) is not None
         if action == "study_screen":
             shows = plugin_finder.load(plugin_finder.study_screens()[str(parameters[0])].shows)
-            return view is not None and bool(shows(view))
-        if action in NEED_A_STUDY:
-            return view is not None
+            return bool(shows(view))
         return True
 
     @on(DataTable.RowSelected)
@@ -214,6 +219,11 @@ class LabScreen(StudyActions, MainScreen):
         launch_opener.open_launch_form(self.q1)
 
     # ── which study, which part of it
+
+    @property
+    def _ids(self) -> list[str]:
+        """The ids of all studies that can be read, newest first."""
+        return [row.id for row in self.q1.snapshot.studies if row.problem is None]
 
     def action_filter(self) -> None:
         from q1lab.tui.screens.pick_one import PickScreen
@@ -240,10 +250,9 @@ class LabScreen(StudyActions, MainScreen):
             self.q1.store_thread.watch_study(study_id)
 
     def action_next(self, by: int) -> None:
-        ids = [row.id for row in self.q1.snapshot.studies if row.problem is None]
-        if self.view is not None and self.view.row.id in ids:
-            index = min(len(ids) - 1, max(0, ids.index(self.view.row.id) + by))
-            self.q1.store_thread.watch_study(ids[index])
+        if self.view is not None and self.view.row.id in self._ids:
+            index = max(0, self._ids.index(self.view.row.id) + by)
+            self.q1.store_thread.watch_study(self._ids[min(len(self._ids) - 1, index)])
 
     def action_metric(self) -> None:
         if self.view is not None:

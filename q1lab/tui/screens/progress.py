@@ -42,7 +42,10 @@ class ProgressScreen(MainScreen):
         with Horizontal(id="lists"):
             with Vertical():
                 yield TitledRows(
-                    "The week: steps and minutes", "No part yet.", "go to it", id="minutes"
+                    "The week: length = planned minutes, fill = steps done",
+                    "No part yet.",
+                    "go to it",
+                    id="minutes",
                 )
                 counted = "KPIs" if self.q1.week.course else "Counts"
                 yield TitledRows(
@@ -140,7 +143,7 @@ class ProgressScreen(MainScreen):
         if self.pane.id == "says":
             done = not self.q1.snapshot.progress.of(row.key).done
             self.q1.store_thread.submit(lambda store: domain.tick_step(store, label, row.key, done))
-        elif self.pane.id == "papers" and not row.key["done"]:
+        elif not row.key["done"]:
             self._ask(
                 f"Did you read {row.key['title']}? The date is kept.",
                 "I read it",
@@ -149,9 +152,8 @@ class ProgressScreen(MainScreen):
 
     def action_edit(self) -> None:
         row = self.pane.current
-        if self.pane.id != "kpis" or row is None:
-            return
-        forms.open_kpi_form(self.q1, row.key)
+        if row is not None:
+            forms.open_kpi_form(self.q1, row.key)
 
     def action_add(self) -> None:
         """Offer to add a paper, an artifact, or the post's address; the focused list's act is

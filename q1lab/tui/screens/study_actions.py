@@ -17,7 +17,6 @@ from q1lab.tui.background import run_in_background
 from q1lab.tui.screens.base import MainScreen
 from q1lab.tui.snapshot_taker import StudyInFocus
 from q1lab.tui.widgets.study_text import final_comparison
-from q1lab.verdict import progress_figure
 
 T = TypeVar("T")
 
@@ -101,9 +100,7 @@ class StudyActions(MainScreen):
         from q1lab.tui.screens.verdict import VerdictScreen
 
         if self.view is not None:
-            so_far = progress_figure.progress_blocks(self.view.study, self.view.runs)
-            record = final_comparison(self.view)
-            self.app.push_screen(VerdictScreen(self.view.row.id, record, so_far))
+            self.app.push_screen(VerdictScreen(self.view.row.id, final_comparison(self.view)))
 
     def action_study_screen(self, name: str) -> None:
         """Open a plug-in's screen on the study."""

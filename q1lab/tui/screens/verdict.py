@@ -33,12 +33,9 @@ class VerdictScreen(FullScreen[None]):
     CSS_PATH = "../lab.tcss"
     screen_name = "verdict"
 
-    def __init__(
-        self, study_id: str, record: Comparison | None, so_far: Sequence[Block] = ()
-    ) -> None:
+    def __init__(self, study_id: str, record: Comparison | None) -> None:
         super().__init__()
-        self.study_id = study_id
-        self.comparison, self.told = record, so_far
+        self.study_id, self.comparison = study_id, record
         self.later: dict[str, Sequence[Block]] = {"budget": (), "series": ()}
         """The answer at an equal budget, if the learner has asked for it, and the table of the
         sweep or axis that the study belongs to."""
@@ -54,7 +51,8 @@ class VerdictScreen(FullScreen[None]):
         self.query_one("#verdict").focus()
         self.watch(self.q1, "snapshot", self._arrived, init=False)
         self.q1.run_job(self._read_series, partial(self._tell, "series"))
-        self._compare(self.comparison, self.told)
+        self._compare(self.comparison)
+        self._arrived(self.q1.snapshot)
 
     def _read_series(self, store: Store) -> Sequence[Block]:
         of = studies.load(self.study_id).origin.series
@@ -68,7 +66,7 @@ class VerdictScreen(FullScreen[None]):
             if place == "budget":
                 self.query_one("#verdict", VerticalScroll).scroll_end(animate=False)
 
-    def _compare(self, record: Comparison | None, so_far: Sequence[Block]) -> None:
+    def _compare(self, record: Comparison | None, so_far: Sequence[Block] = ()) -> None:
         """Show the comparison, and record that the learner has seen it: it may complete a step.
         Without one, show the pairs so far."""
         self.comparison, self.told = record, so_far

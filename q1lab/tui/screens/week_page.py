@@ -329,10 +329,10 @@ class WeekScreen(MainScreen):
         self.q1.action_timer_here()
 
     def action_yes(self) -> None:
-        self.q1.answer_offer(True)
+        self.q1.action_timer_here(pause=False)
 
     def action_no(self) -> None:
-        self.q1.answer_offer(False)
+        self.q1.timer_offer = ""
 
     def action_hint(self) -> None:
         from q1lab.tui.screens.hint import offer_hints

@@ -125,7 +125,9 @@ class RunGrid(RowTable):
             return
         same = before is not None and before.row.id == view.row.id
         names = [run.name for run in view.runs]
-        if not same or self._width != self.size.width or list(self._shown) != names:
+        trained = before is not None and before.alive
+        alike = same and trained == view.alive
+        if not alike or self._width != self.size.width or list(self._shown) != names:
             self._rebuild(keep=same)
             return
         for name, cells in self._cells(palette(self.app)).items():
@@ -153,7 +155,7 @@ class RunGrid(RowTable):
         shown = [
             (key, title, max(width, numbers.get(key, 0)), right, least)
             for key, title, width, right, least in COLUMNS
-            if self._width >= least
+            if self._width >= least and (key != "left" or (self.view and self.view.alive))
         ]
         room = self.rest(shown)  # for the names and the sparklines
         longest = max([ARM_LEAST, *(cell_len(run.variant) for run in runs)])

@@ -62,7 +62,8 @@ class StudyLines:
 
     def study(self, row: StudyRow, result: ResultRow | None, indent: str = "") -> Content:
         state = AS_RUNS.get(row.state) or RunState(row.state)
-        sign = STATE_SYMBOLS[state], f"${STATE_ROLES[state]}"
+        symbol = "●" if state is RunState.RUNNING else STATE_SYMBOLS[state]  # ▶ is too like ▸
+        sign = symbol, f"${STATE_ROLES[state]}"
         if row.problem is not None:
             return self._line(sign, indent + row.id, ("unreadable", "$error"), "", "")
         word = result.answer if result is not None else ""

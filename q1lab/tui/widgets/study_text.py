@@ -56,8 +56,9 @@ def verdict_words(c: Comparison, colors: Palette) -> Text:
     return text
 
 
-def study_heading(view: StudyInFocus, width: int, colors: Palette) -> Text:
-    """The lab's first line: arms in their colors to the left, progress or verdict to the right."""
+def study_heading(view: StudyInFocus, width: int, colors: Palette, place: str = "") -> Text:
+    """The lab's first line: arms in their colors and the study's ``place`` among all to the left,
+    progress or verdict to the right."""
     left = Text(" ")
     left.append(cut_cells(view.study.variant, ARM_CELLS), style=f"bold {colors.modified}")
     left.append(" against ", style=colors.muted)
@@ -69,6 +70,7 @@ def study_heading(view: StudyInFocus, width: int, colors: Palette) -> Text:
         else _progress(view, width - left.cell_len - 3, colors)
     )
     details = [
+        place,
         f" · {view.study.trainer.recipe} preset" if view.study.trainer.recipe else "",
         f" · {cut_cells(view.study.data.name, 20)}",
         f" · {view.row.id}",
@@ -76,7 +78,7 @@ def study_heading(view: StudyInFocus, width: int, colors: Palette) -> Text:
     if view.study.trainer.device not in ("", "cpu"):
         details.append(f" · {view.study.trainer.device}")
     if view.wandb is not None and view.wandb.state != "off":
-        details.insert(2, f" · W&B {view.wandb.state}")
+        details.insert(3, f" · W&B {view.wandb.state}")
     if view.engine:  # its words may be long, and matter more than the rest
         room = width - left.cell_len - right.cell_len - 3
         engine = Text(f" · {view.engine}", style=colors.muted)

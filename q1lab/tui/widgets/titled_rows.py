@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.widgets.option_list import Option
 
 from q1lab.ground.text_formats import cut_cells
-from q1lab.tui.widgets.bars import BELOW, BESIDE, bar
+from q1lab.tui.widgets.bars import bar
 from q1lab.tui.widgets.choice_list import RefilledList
 from q1lab.tui.widgets.week_tree import left_right_line
 
@@ -47,19 +47,18 @@ def render_row(row: ListRow, width: int, names: int, numbers: int) -> Content:
             [left_right_line(first, right, width, row.tone, row.right_tone), *below]
         )
     share, length = row.bar
-    tone, cells = row.tone or "$primary", min(LONGEST, width - names - numbers - 2)
-    if cells < SHORTEST:
-        texts = left_right_line(
-            row.left, cut_cells(row.right, width - 2), width, row.tone, row.right_tone
-        )
-        full = max(1, round(length * (width - 2)))
-        return Content.assemble(texts, "\n  ", *bar(share, full, tone, BELOW, "$muted"))
-    full = max(1, round(length * cells))
+    counts, dot, last = cut_cells(row.right, width - 2).rpartition(" · ")
+    values = (counts + dot, "$muted"), (last, row.right_tone)
+    cells = min(LONGEST, width - names - numbers - 2)
+    is_below = cells < SHORTEST
+    full = max(1, round(length * (width - 2 if is_below else cells)))
+    drawn = bar(share, full, row.tone or "$primary")
+    if is_below:
+        left = left_right_line(row.left, "", width - cell_len(counts + dot + last), row.tone)
+        return Content.assemble(left, *values, "\n  ", *drawn)
     left = left_right_line(row.left, "", width - cells - numbers - 2, row.tone)
-    right = row.right.rjust(numbers + cells - full + 1)
-    return Content.assemble(
-        left, " ", *bar(share, full, tone, BESIDE, "$muted"), (right, row.right_tone)
-    )
+    gap = " " * (numbers + cells - full + 1 - cell_len(row.right))
+    return Content.assemble(left, " ", *drawn, gap, *values)
 
 
 class TitledRows(RefilledList):
