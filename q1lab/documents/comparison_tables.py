@@ -212,7 +212,8 @@ def _reproduce(c: Comparison, commit: str | None, dirty: bool, versions: Mapping
     for title, value in (
         ("preset", trainer.recipe),
         ("device", trainer.device),
-        ("number type", trainer.number_format),
+        ("number format", trainer.number_format),
+        ("threads of each run", trainer.threads),
     ):
         if value:
             rows.append([title, value])

@@ -3,6 +3,7 @@ repository that makes this possible."""
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -75,10 +76,10 @@ def reproduction_of(study: Study, root: Path | None, *, keeps: bool) -> Reproduc
     hold, the study's folder."""
     if not study.origin.is_ours and not keeps:
         return Reproduction(notes=(Md("The runs were trained elsewhere and imported."),))
+    data, notes = _data_option(study, root)
     if keeps:
         folder = kept_folder.folder_name(study)
-        return Reproduction(f"q1lab run {folder}", folder, _data_notes(study, root))
-    notes = _data_notes(study, root)
+        return Reproduction(f"q1lab run {folder}{data}", folder, notes)
     if trained_own_file(study):
         notes = (
             Md(
@@ -93,11 +94,11 @@ def reproduction_of(study: Study, root: Path | None, *, keeps: bool) -> Reproduc
     return Reproduction(rerun_command(study), "", notes)
 
 
-def _data_notes(study: Study, root: Path | None) -> tuple[Md, ...]:
-    """Notes for a stranger on the data."""
+def _data_option(study: Study, root: Path | None) -> tuple[str, tuple[Md, ...]]:
+    """(the option that gives the data, where a stranger has to give them; notes on the data)."""
     if study.data.name == "stdlib":
         release = ".".join(study.trainer.versions.get("python", "").split(".")[:2])
-        return (
+        return "", (
             inline(
                 f"The data are the source text of Python {release}'s standard library, so you need "
                 "a Python of the same release (compare the hash below)."
@@ -105,10 +106,10 @@ def _data_notes(study: Study, root: Path | None) -> tuple[Md, ...]:
         )
     origin = study.origin.typed.data if study.origin.typed else ""
     if origin in corpora.BUILT_IN or study.data.name in corpora.BUILT_IN:
-        return ()
+        return "", ()
     if root is not None and _committed(Path(origin), study.data.sha256, root):
-        return (Md(f"The data are {code_span(str(Path(origin).relative_to(root)))}."),)
-    return (
+        return "", (Md(f"The data are {code_span(str(Path(origin).relative_to(root)))}."),)
+    return f" --data {shlex.quote(study.data.name)}", (
         Md(
             f"The data, {code_span(study.data.name)} (the hash is below), are not in this "
             f"repository: give the file with {code_span('--data')}."

@@ -154,7 +154,7 @@ def calibration_words(scores: Sequence[Score], small: int = 0) -> str:
     outcome = prediction_text.one_outcome(scores)
     tail = f" {record.still_open} still open." if record.still_open else ""
     return (
-        f"One prediction is settled: I was {record.sure:.0%} sure, and {outcome}. It takes more "
+        f"One prediction is scored: I was {record.sure:.0%} sure, and {outcome}. It takes more "
         f"of them to say how well I judge.{tail}"
     )
 

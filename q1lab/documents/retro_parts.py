@@ -109,7 +109,7 @@ def pace_sentence(parts: Sequence[PartRecord]) -> str:
     done = sum(part.finished for part in parts)
     pace = "I was behind" if word == "behind" else f"the pace was {word}"
     return (
-        f"By the clock {pace}: {hours_minutes(total.actual)} for parts planned for "
+        f"By the timer {pace}: {hours_minutes(total.actual)} for parts planned for "
         f"{hours_minutes(total.planned)}, and {done} of {len(parts)} parts finished."
     )
 
@@ -120,10 +120,10 @@ def time_sentence(parts: Sequence[PartRecord]) -> str:
     if not worked:
         return ""
     total = together(worked)
-    took = "The week" if len(worked) == len(parts) else f"The {plural(len(worked), 'part')} I timed"
+    which = "the week" if len(worked) == len(parts) else plural(len(worked), "part")
     return (
-        f"{took} took me {hours_minutes(total.actual)}; {hours_minutes(total.planned)} were "
-        "planned."
+        f"The timer recorded {hours_minutes(total.actual)} of {which}; "
+        f"{hours_minutes(total.planned)} were planned."
     )
 
 

@@ -58,17 +58,17 @@ def matter_sentence(c: Judgment) -> str:
     if not delta or ends is None or analysis.reason is not None or c.subject.is_floor:
         return ""
     lead = (
-        "Before the runs I had said that a difference would matter from "
-        f"{delta:g}{c.metric.suffix} on (δ)"
+        f"Before the runs I had set {delta:g}{c.metric.suffix} as the smallest difference "
+        "that matters (δ)"
     )
     if analysis.verdict in UNDECIDED and not ends.inside(delta):
-        return f"{lead}; these runs can't rule one out."
+        return f"{lead}; these runs can't rule out one of that size."
     small, large = sorted((abs(ends.low), abs(ends.high)))
     if analysis.verdict not in ("helps", "hurts") or large < delta:
         return ""  # the sentence of the result, or a note, says it
     if small >= delta:
-        return f"{lead}; all of this interval lies beyond that."
-    return f"{lead}; part of this interval falls short of that."
+        return f"{lead}; the whole interval lies beyond it."
+    return f"{lead}; part of the interval falls short of it."
 
 
 def predicted_clause(c: Judgment) -> str:

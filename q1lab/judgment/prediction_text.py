@@ -91,10 +91,10 @@ def calibration_sentence(all_of_them: Calibration, subject: str = "you were") ->
     tail = f" {all_of_them.still_open} still open." if all_of_them.still_open else ""
     many = all_of_them.settled
     if not many:
-        return "No prediction has been settled by a comparison yet." + tail
+        return "No prediction has been scored by a comparison yet." + tail
     judgment = f", so {all_of_them.judgment}" if all_of_them.judgment else ""
     return (
-        f"Over {plural(many, 'settled prediction')} {subject} {all_of_them.sure:.0%} sure on "
+        f"Over {plural(many, 'scored prediction')} {subject} {all_of_them.sure:.0%} sure on "
         f"average and right in {all_of_them.hits} ({all_of_them.hits / many:.0%}){judgment}; Brier "
         f"score {all_of_them.brier:.2f} (0 is perfect, 0.25 is a coin).{tail}"
     )
@@ -120,7 +120,7 @@ def judgment_sentence(scores: Sequence[Score]) -> str:
 
 
 def one_outcome(scores: Sequence[Score]) -> str:
-    """The outcome of the only settled prediction. A hit on the direction says nothing about the
+    """The outcome of the only scored prediction. A hit on the direction says nothing about the
     size: ``its direction was right, its size was not``."""
     if not calibrate(scores).hits:
         return "it was wrong"

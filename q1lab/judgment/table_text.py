@@ -94,7 +94,7 @@ def cost_change(c: Judgment, key: str) -> str:
 UNCLEAR = "not clear"
 
 BUSY_FROM = 0.1
-"""Share by which one arm's runs differ in speed from which the machine did something else, too."""
+"""Share by which one arm's runs differ in speed from which other work was probably running."""
 
 
 def faster_or_slower(c: Judgment) -> str:
@@ -123,8 +123,8 @@ def timing_note(c: Judgment) -> str:
     shares = [high / low - 1 for low, high in (pair for pair in spans if pair) if low > 0]
     if shares and max(shares) >= BUSY_FROM:
         parts.append(
-            f"within an arm tokens/s vary by up to {max(shares):.0%}, so the machine did something "
-            "else, too"
+            f"within an arm tokens/s vary by up to {max(shares):.0%}, so other work was probably "
+            "running"
         )
     text = "; ".join(parts)
     return f"{text[0].upper()}{text[1:]}." if text else ""

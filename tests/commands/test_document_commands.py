@@ -600,7 +600,7 @@ def test_the_retrospective(repo: Path, q1lab: Q1lab, fake_trainer: Fake) -> None
         "1. Seeds vary.",
         "| 1 h 30 min | 2 h 00 min |",
         "“Read the paper” took 2 h 00 min instead of 1 h 30 min.",
-        "By the clock I was behind: ",
+        "By the timer I was behind: ",
         "I changed one thing in a small transformer: RoPE, rotary position embeddings. I trained ",
         "I was 70% sure of my one prediction, and its direction was right, its size was not.",
         "- [x] I can implement attention from a blank file in 30 min",
@@ -732,12 +732,12 @@ def test_a_cloned_project_is_not_the_learners_work(
     git(folder, "remote", "set-url", "origin", "https://example.org/karpathy/nanogpt")
     monkeypatch.chdir(folder)
     out, _ = q1lab("retro", "--dry-run")
-    assert "- nanogpt (2 notebooks are mine)" in out
-    assert "| Public repos | 3 | the course | 0 |" in out
+    assert "nanogpt" not in out
+    assert "| Public repos | 3 | 0 |" in out
     git(folder, "update-ref", "refs/remotes/origin/main", "HEAD")  # as after a push to one's fork
     out, _ = q1lab("retro", "--dry-run")
     assert "- [nanogpt](https://example.org/karpathy/nanogpt) (2 notebooks are mine)" in out
-    assert "| Public repos | 3 | the course | 1 |" in out
+    assert "| Public repos | 3 | 1 |" in out
 
 
 def test_the_retrospective_counts_steps_as_the_app_does(repo: Path, q1lab: Q1lab) -> None:

@@ -52,7 +52,7 @@ SAYS = {
     "modification-cannot-tell": (
         "## The result: cannot tell",
         "goes from −0.033 to +0.015 nats, so the true val loss of RoPE may be lower, equal or higher.",
-        "a difference would matter from 0.01 nats on (δ); these runs can't rule one out.",
+        "I had set 0.01 nats as the smallest difference that matters (δ); these runs can't rule out one of that size.",
         "which leaves open whether that is right.",
     ),
     "modification-diverged": (
@@ -64,7 +64,7 @@ SAYS = {
         "I have nothing to show yet.",
         "I have not yet written down what I learned.",
         "I did not time the week.",
-        "No prediction has been settled by a comparison yet.",
+        "No prediction has been scored by a comparison yet.",
     ),
     "post-before": (
         "What I expect, written before them: the val loss falls, by 0.03 nats. I am 70% sure.",

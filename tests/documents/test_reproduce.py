@@ -352,15 +352,16 @@ def test_data_of_ones_own(study: Study, repo: Path, tmp_path: Path) -> None:
     assert planned(private, data=str(outside)).study.data.sha256 == study_of[outside].data.sha256
     shutil.rmtree(paths.data_dir())
     assert planned(shared).study.data.sha256 == study_of[inside].data.sha256
-    notes = reproduce.reproduction_of(study_of[outside], repo, keeps=True).notes
-    assert any("not in this" in note for note in notes)
+    elsewhere = reproduce.reproduction_of(study_of[outside], repo, keeps=True)
+    assert any("not in this" in note for note in elsewhere.notes)
+    assert elsewhere.command == f"q1lab run {elsewhere.folder} --data {outside.name}"
     (note,) = reproduce.reproduction_of(study_of[inside], repo, keeps=True).notes
     assert "not in this" in note
     git(repo, "add", "own.txt")
     git(repo, "commit", "-qm", "data")
-    assert reproduce.reproduction_of(study_of[inside], repo, keeps=True).notes == (
-        "The data are `own.txt`.",
-    )
+    here = reproduce.reproduction_of(study_of[inside], repo, keeps=True)
+    assert here.notes == ("The data are `own.txt`.",)
+    assert here.command == f"q1lab run {here.folder}"
     inside.write_text(words + "?")
     git(repo, "commit", "-qam", "other data")
     (note,) = reproduce.reproduction_of(study_of[inside], repo, keeps=True).notes

@@ -78,7 +78,7 @@ def test_calibration_over_the_weeks() -> None:
     line = prediction_text.calibration_sentence(
         calibrate([score("hit", 0.9), score("miss", 0.7), score("open", 0.5)])
     )
-    for part in ("2 settled", "80% sure", "1 (50%)", "Brier score 0.25", "1 still open"):
+    for part in ("2 scored", "80% sure", "1 (50%)", "Brier score 0.25", "1 still open"):
         assert part in line
 
 

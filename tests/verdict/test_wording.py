@@ -256,7 +256,9 @@ def test_every_teller_says_the_same(c: Comparison) -> None:
     for name in ("terminal", "short", "app"):
         # notes and predictions may name another verdict, but the first word is this one's
         assert text_by_teller[name].startswith(label_text.verdict_word(c)), name
-    result = {"helps": "it helps", "hurts": "it hurts"}.get(c.analysis.verdict, c.analysis.verdict)
+    result = {"helps": "it helps in this setting", "hurts": "it hurts in this setting"}.get(
+        c.analysis.verdict, c.analysis.verdict
+    )
     assert f"The result: {result}" in text_by_teller["document"]
     assert text_by_teller["page"].startswith(f"# {label_text.verdict_word(c)}: ")
     assert f"| {label_text.verdict_word(c).lower()} |" in text_by_teller["table"]
