@@ -110,7 +110,8 @@ def pace_sentence(parts: Sequence[PartRecord]) -> str:
     pace = "I was behind" if word == "behind" else f"the pace was {word}"
     return (
         f"By the timer {pace}: {hours_minutes(total.actual)} for parts planned for "
-        f"{hours_minutes(total.planned)}, and {done} of {len(parts)} parts finished."
+        f"{hours_minutes(total.planned)}, and {done} of {len(parts)} parts finished, counting the "
+        "steps before this page."
     )
 
 

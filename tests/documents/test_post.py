@@ -203,6 +203,14 @@ def test_the_shipped_draft_passes_its_own_lint_with_the_marks_taken_out(
     assert lint_draft(text.encode(), record.verdict, measured) == []
 
 
+def test_a_post_without_a_verdict_says_so_before_it_says_that_every_run_is_shown() -> None:
+    """After a small try the section began with "I show every run all the same"."""
+    section = post.post_document(records.post_record("no verdict")).text
+    section = section.split("### What this shows", 1)[1]
+    claims, shows = (section.index(words) for words in ("no verdict on these runs", "every run"))
+    assert claims < shows
+
+
 @pytest.mark.parametrize("channel", channel_posts.LIMITS)
 @pytest.mark.parametrize("outcome", ["cannot tell", "helps", "diverged", None])
 @pytest.mark.parametrize(

@@ -80,8 +80,9 @@ def passage_lines(
 
 
 def prompt_lines(prompt: str, width: int, styles: Mapping[str, str] = STYLES) -> Iterator[Text]:
-    """The prompt that passages go on from."""
-    yield from Text(f"after {prompt!r}", styles["dim"]).wrap(Console(), min(width, BESIDE))
+    """The prompt that passages go on from, as it was written."""
+    shown = prompt.expandtabs(4).strip("\n") or "(a new line)"
+    yield from Text(f"after:\n{shown}", styles["dim"]).wrap(Console(), min(width, BESIDE))
     yield Text()
 
 

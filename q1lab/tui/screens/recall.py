@@ -37,7 +37,7 @@ class RecallScreen(Dialog[None]):
         Binding("x", "mark(False)", "no"),
     ]
 
-    shape, keys = "hint", "A flashcard: answer, then Enter turns it · Esc closes"
+    shape, keys = "hint", "Answer aloud or on paper, then Enter turns it · Esc closes"
 
     def __init__(self, step: Step) -> None:
         super().__init__()

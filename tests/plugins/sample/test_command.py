@@ -12,6 +12,7 @@ import pytest
 
 from q1lab.ground import paths
 from q1lab.ground.files import printable
+from q1lab.plugins.sample.passage_text import prompt_lines
 from q1lab.study import corpora, studies
 from q1lab.study.studies import Study
 from tests.kit import lab_home
@@ -168,3 +169,10 @@ def test_a_blind_test_survives_kill_9_and_is_reported_at_its_end(
     assert blind(monkeypatch, "", code=0) in out
     assert "--again begins" in blind(monkeypatch, "", "--tokens", "9", code=2)
     assert "prune --models" in blind(monkeypatch, "", "--again", code=2)
+
+
+def test_a_prompt_is_shown_as_text() -> None:
+    """It was printed as Python writes it: with \\n for the end of a line, in quotation marks."""
+    lines = [line.plain for line in prompt_lines("\nPETRUCHIO:\nI say 'no'", 80)]
+    assert lines == ["after:", "PETRUCHIO:", "I say 'no'", ""]
+    assert [line.plain for line in prompt_lines("\n", 80)] == ["after:", "(a new line)", ""]
