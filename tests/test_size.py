@@ -53,7 +53,7 @@ ROOMS: dict[str, tuple[int, str]] = {
     "study": (33_750, WRONG_VALUE),
     "tables": (18_950, WRONG_VALUE),
     "trainers": (2_850, ONE_SIDED),
-    "tui": (77_405, 'Lab says "study 1 of 5"'),
+    "tui": (77_431, "A curve of Lab's chart"),
     "verdict": (12_750, "Lab, Results and Verdict show the blocks that the terminal prints"),
     "week": (34_085, "`q1lab new rope`, typed again after it was killed"),
 }

@@ -381,6 +381,20 @@ def test_the_axis_of_a_chart_has_several_numbers(rows: int, low: float, span: fl
     assert len(_labels(low, low + span, rows)) >= (3 if rows >= 6 else 2)
 
 
+def test_a_line_that_is_a_dot_beyond_its_cell_stays_in_it() -> None:
+    """A step down and up again would read as an effect."""
+    canvas = Canvas(12, 3)
+    canvas.solid([(0, 6), (7, 6), (8, 8), (14, 8), (15, 6), (23, 3)], 0, LIGHT)
+    assert ["".join(cell.text for cell in row).strip() for row in canvas.rows()] == [
+        "",
+        "─" * 12,
+        "",
+    ]
+    canvas = Canvas(12, 3)
+    canvas.solid([(0, 6), (23, 9)], 0, LIGHT)
+    assert "└" in "".join(cell.text for cell in canvas.rows()[2]), "two dots beyond are a step"
+
+
 async def test_a_chart_names_the_unit_of_its_iters_and_dots_are_no_rounding() -> None:
     """Three seeds in the cells of their mean are no dots beside it; seeds apart from it are."""
 
