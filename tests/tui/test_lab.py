@@ -111,7 +111,11 @@ async def test_an_empty_lab_says_what_to_do() -> None:
     async with app().run_test(size=(80, 24)) as pilot:
         await open_lab(pilot)
         assert "No study yet." in words(pilot.app)
-        assert "Press r" in words(pilot.app)
+        assert "Press r to run one" in words(pilot.app), "the foot's word"
+        text, room = (
+            pilot.app.screen.query_one(f"#{name}").region for name in ("lab-empty", "lab")
+        )
+        assert abs(text.y - room.y - (room.bottom - text.bottom)) <= 1, "in the middle"
         # nothing to act on: nothing happens
         for key in ("s", "g", "v", "a", "enter", "o", "m", "n"):
             await pilot.press(key)

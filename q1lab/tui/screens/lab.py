@@ -62,7 +62,7 @@ RESULTS = "lab results"
 
 EMPTY = """No study yet.
 
-Press r to plan one: choose a variant, see its diff, and get an estimate in minutes before \
+Press r to run one: choose a variant, see its diff, and get an estimate in minutes before \
 anything trains.
 Training goes on when you leave the lab, and when you close q1lab."""
 
