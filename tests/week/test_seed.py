@@ -79,13 +79,13 @@ ROWS: dict[str, list[str]] = {
 }  # fmt: skip
 OF_ROPE: dict[str, list[str]] = {
     "rotation": ["(x0, x1) → (x0 cos φ − x1 sin φ, x0 sin φ + x1 cos φ)", "10000^(−2i/d)"],
-    "relative": ["It cancels only in the product", "only their difference is left"],
+    "relative": ["The absolute position cancels only in the product", "only their difference is left"],
     "helpers": ["`precompute_freqs_cis(dim, end, theta=10000.0)`", "`(end, dim/2)`", "once per run",
                 "`apply_rotary_emb(xq, xk, freqs_cis)`", "(B, T, n_head, head_dim)", "computes in float32 and casts back"],
     "pseudocode": ["def precompute_freqs_cis(dim, end, theta=10000.0):", "def apply_rotary_emb(xq, xk, freqs_cis):"],
     "before the product": ["Attention calls the second helper before the dot product"],
     "norm test": ["atol=1e-4", "(2, 8, 4, 64)"],
-    "downstream, with care": ["2.759", "ahead in three and behind in three", "There isn't a very strong trend"],
+    "downstream, with care": ["2.759", "ahead of BERT in three and behind in three", "There isn't a very strong trend"],
 }  # fmt: skip
 OF: dict[str, dict[str, list[str]]] = {
     "rope": OF_ROPE,
