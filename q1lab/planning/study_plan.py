@@ -169,6 +169,7 @@ def plan_from_draft(
     finished: finished_runs.RunCopies = ()
     ingest_events.ingest_all(store)
     if existing is not None:
+        ingest_events.ingest_study(store, existing)  # one that has ended was passed over just now
         more = existing.seeds if existing.design.fresh_seeds else draft.study.seeds
         if draft.seeds.to_the_end:
             existing = _overruling_futility(existing, store)
