@@ -533,10 +533,11 @@ def _go_on(
     first results may be known."""
     new = tuple(seed for seed in seeds if seed not in study.seeds)
     if new and not study.design.is_sequential:
-        if study.trainer.engine and study.trainer.jobs == len(study.runs):
-            jobs = jobs or 2 * len(study.seeds + new)  # as none was held back, none is
+        none_held_back = study.trainer.engine and study.trainer.jobs == len(study.runs)
         begun = any(row["attempt"] for row in store.runs(study.id))
         study = replace(study, design=study.design.with_more_seeds(new, begun=begun))
+        if none_held_back:
+            jobs = jobs or len(study.runs)
     if jobs:
         study = study.with_trainer(jobs=jobs)
     done = {
