@@ -277,7 +277,7 @@ async def test_enter_pressed_to_read_on_does_not_tick_what_comes_into_sight() ->
         await pilot.press("home")
         await settled(pilot)
         piece = next(
-            p for p in reader.pieces if isinstance(p, StepPiece) and p.step.id == "b1-rope-norm"
+            p for p in reader.pieces if isinstance(p, StepPiece) and p.step.id == "b1-rope-code"
         )
         reader._go(piece)  # where a page opens that was not read yet: its first open step, below
         while not reader.on_screen:
@@ -289,21 +289,21 @@ async def test_enter_pressed_to_read_on_does_not_tick_what_comes_into_sight() ->
         assert "⏎ go on" in str(piece.lines(74)[0])
         await pilot.press("enter")
         await until(pilot, lambda: "⏎ tick" in foot(app))
-        assert not app.snapshot.progress.of("b1-rope-norm").done
+        assert not app.snapshot.progress.of("b1-rope-code").done
         assert reader._is_fully_visible(piece)
         await pilot.press("enter")
-        await until(pilot, lambda: app.snapshot.progress.of("b1-rope-norm").done)
+        await until(pilot, lambda: app.snapshot.progress.of("b1-rope-code").done)
 
 
 async def test_enter_twice_does_a_step_once() -> None:
     async with running(size=(80, 24)) as (app, pilot):
-        reader = await to(pilot, "b1", "b1-rope-norm")
+        reader = await to(pilot, "b1", "b1-rope-code")
         await pilot.press("enter")
-        await until(pilot, lambda: app.snapshot.progress.of("b1-rope-norm").done)
+        await until(pilot, lambda: app.snapshot.progress.of("b1-rope-code").done)
         await pilot.press("enter")
         await settled(pilot)
-        assert app.snapshot.progress.of("b1-rope-norm").done
-        assert reader.step is None or reader.step.id != "b1-rope-norm"
+        assert app.snapshot.progress.of("b1-rope-code").done
+        assert reader.step is None or reader.step.id != "b1-rope-code"
 
 
 @pytest.mark.parametrize(("done", "full"), [(0, 0), (1, 1), (4, 2), (7, 4), (8, 5), (9, 5)])
