@@ -123,7 +123,7 @@ def study_facts(
         trained=first_person_text.trained_sentence(c),
         result=verdict_text.verdict_sentence(c, published=True),
         result_scope=_result_scope(c),
-        prediction=first_person_text.prediction_sentences(c),
+        prediction=first_person_text.prediction_sentences(c) if "prediction" in sentences else "",
     )
 
 

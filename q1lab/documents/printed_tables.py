@@ -13,7 +13,6 @@ from q1lab.ground.files import printable
 from q1lab.ground.text_formats import DASH, MINUS
 from q1lab.judgment.difference_text import interval_text, level_text, mean_text, number_writer
 from q1lab.judgment.label_text import arm_names, headline_method, sample_text
-from q1lab.judgment.scope_text import origin_sentence
 from q1lab.judgment.short_text import caveat_line, confidence_line, size_line
 from q1lab.study.studies import ARMS
 from q1lab.verdict.comparison import Comparison
@@ -82,7 +81,7 @@ def _limiting_sentences(c: Comparison) -> Iterable[str]:
         if has_verdict
         else size_line(c)
     )
-    yield from filter(None, (confidence_line(c), caveat_line(c), origin_sentence(c)))
+    yield from filter(None, (confidence_line(c), caveat_line(c), c.subject.limit))
 
 
 def _capitalized(text: str) -> str:

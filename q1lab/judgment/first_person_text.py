@@ -27,7 +27,7 @@ def trained_sentence(c: Judgment) -> str:
     """The runs: ``I trained RoPE and the baseline on Tiny Shakespeare, 3 seeds each.``"""
     base, modified = arm_names(c)
     base = f"the {base}" if base.startswith("baseline") else f"the baseline {base}"
-    verb = "trained" if c.subject.is_ours else "compared runs of"
+    verb = "compared runs of" if c.subject.limit else "trained"
     return (
         f"I {verb} {modified} and {base} {where_text(c) or 'on the same data'}, {_seeds(c)} each."
     )
@@ -55,7 +55,7 @@ def matter_sentence(c: Judgment) -> str:
     none was named, and where the result is told by it."""
     analysis = c.analysis
     delta, ends = analysis.delta, analysis.ends
-    if not delta or ends is None or analysis.reason is not None or c.subject.is_floor:
+    if not delta or ends is None or c.instead is not None:
         return ""
     lead = (
         f"Before the runs I had set {delta:g}{c.metric.suffix} as the smallest difference "
@@ -87,11 +87,8 @@ def predicted_clause(c: Judgment) -> str:
 
 
 def prediction_sentences(c: Judgment) -> str:
-    """The prediction against what was measured, told once; empty for a study of a file against
-    itself."""
+    """The prediction against what was measured, told once."""
     prediction = c.subject.prediction
-    if c.subject.is_floor:
-        return ""
     if not prediction:
         return "I wrote down no prediction before the first of these runs, so nothing is scored."
     if c.score is None:

@@ -34,9 +34,9 @@ def futility_sentence(c: Judgment, *, published: bool = False) -> str:
         f"It stopped after {c.analysis.n} pairs, since the chance that any later look would "
         f"{claim} had fallen below {LEAST_CHANCE:.0%}. That saved {_pairs_saved(c)}{time}."
     )
-    if published or not c.subject.is_ours:
-        return text
     command = c.subject.whole_range_command
+    if published or not command:
+        return text
     return f"{text} To train them all the same, at the same levels: `{command}`."
 
 

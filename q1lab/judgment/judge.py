@@ -63,7 +63,7 @@ def judge(
     all_notes = tuple(number_notes(analysis, base, mod, metric.sign, has_seeds=has_seeds))
     results_by_arm = arms or {}
     results = {arm: _result(results_by_arm.get(arm, ArmResult()), values[arm]) for arm in ARMS}
-    noted = tuple(all_notes if subject.is_ours else _without_unfinished(all_notes, results))
+    noted = tuple(_without_unfinished(all_notes, results) if subject.limit else all_notes)
     if undecided is not None:
         analysis = replace(analysis, verdict="no verdict", reason=undecided)
     if subject.plan.is_sequential and analysis.detectable is not None:

@@ -14,7 +14,6 @@ from q1lab.judgment.difference_text import (
     level_text,
     seed_list,
 )
-from q1lab.judgment.intervals import Reason
 from q1lab.judgment.subject import ARMS
 
 if TYPE_CHECKING:
@@ -167,7 +166,7 @@ def sample_text(c: Judgment) -> str:
     base, modified = finished_runs(c)
     if not c.subject.plan.has_seeds:
         return f"groups of {base} and {modified}" if base != modified else f"two groups of {base}"
-    if base != modified and not c.subject.is_ours:
+    if base != modified and c.subject.limit:
         return f"{base} and {plural(modified, thing)}"
     return f"{plural(c.analysis.n, thing)} per arm"
 
@@ -175,7 +174,7 @@ def sample_text(c: Judgment) -> str:
 def sample_number(c: Judgment) -> str:
     """The sample in a column: ``3``, or ``4+8`` of arms of unequal size."""
     base, modified = finished_runs(c)
-    if c.analysis.headline == "paired" or base == modified or c.subject.is_ours:
+    if c.analysis.headline == "paired" or base == modified or not c.subject.limit:
         return str(c.analysis.n)
     return f"{base}+{modified}"
 
@@ -189,19 +188,8 @@ def finished_runs(c: Judgment) -> tuple[int, int]:
 
 
 def verdict_word(c: Judgment) -> str:
-    """The verdict in capitals; ``ONE PAIR`` for a single pair and ``NOTHING CHANGED`` for a model
-    against itself, which ask nothing that a verdict could answer."""
-    if is_experiment(c):
-        return "ONE PAIR"
-    if c.subject.is_floor and c.analysis.reason is None:
-        return "NOTHING CHANGED"
-    return c.analysis.verdict.upper()
-
-
-def is_experiment(c: Judgment) -> bool:
-    """True if a study has one pair: it draws curves, asks no question, and gets no verdict."""
-    is_one = len(c.subject.seeds) == 1 and c.subject.plan.has_seeds
-    return is_one and c.analysis.reason is Reason.TOO_FEW
+    """The verdict in capitals, or what stands in its place."""
+    return c.analysis.verdict.upper() if c.instead is None else c.instead.word
 
 
 def left_out_text(c: Judgment) -> str:

@@ -39,7 +39,7 @@ def level_sentence(c: Judgment) -> str:
     there is nothing to say of it."""
     reason, plan, share = c.analysis.reason, c.subject.plan, c.subject.share
     open_range = reason is Reason.INCOMPLETE and plan.is_sequential
-    if c.subject.is_floor or (reason is not None and not open_range):
+    if not c.subject.is_question or (reason is not None and not open_range):
         return ""
     sentences = []
     if plan.is_sequential:
@@ -91,7 +91,7 @@ def sum_sentence(c: Judgment) -> str:
 def record_sentence(c: Judgment, *, published: bool = False) -> str:
     """The questions on record, and the claims to expect among them by luck; empty without a
     verdict's level. ``published``: for readers of this study alone."""
-    if len(c.subject.seeds) < 2 or c.subject.is_floor or not c.asking.of_home.questions:
+    if not c.subject.is_question or not c.asking.of_home.questions:
         return ""
     if c.asking.of_home.questions > 1:
         return sum_sentence(c)

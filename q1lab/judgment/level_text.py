@@ -150,8 +150,7 @@ def would_claim(total: float) -> str:
 
 def is_asked_more(c: Judgment) -> bool:
     """True if other questions are on record, too."""
-    is_asked = len(c.subject.seeds) > 1 and not c.subject.is_floor
-    return is_asked and c.asking.of_home.questions > 1
+    return c.subject.is_question and c.asking.of_home.questions > 1
 
 
 def in_all(c: Judgment) -> str:

@@ -92,7 +92,7 @@ class Unpaired(Note):
     seeds: tuple[int, ...]
 
     def long(self, j: Judgment) -> str:
-        if j.subject.is_ours and not j.analysis.complete:  # the other run may still come
+        if j.subject.run_command and not j.analysis.complete:  # the other run may still come
             have = "has" if len(self.seeds) == 1 else "have"
             return f"{self._which()} {have} ended in one arm only so far."
         return f"{self._which()} ran in one arm only and can't be paired."

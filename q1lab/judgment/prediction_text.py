@@ -28,8 +28,6 @@ OUTCOME_TEXT = {
 
 def prediction_sentence(c: Judgment) -> str:
     """The recorded prediction against the outcome, or that there was none."""
-    if c.subject.is_floor:
-        return ""
     if not c.subject.prediction:
         return (
             "No prediction was recorded before the first of these runs, so there is nothing to "

@@ -1,19 +1,22 @@
-"""Why there is no verdict: each reason in one place, in a sentence or two and in one line."""
+"""The words in a verdict's place: each reason to have none, and a model against itself, which asks
+nothing that a verdict could answer."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
 from q1lab.ground.text_formats import cut_cells, plural, printable
-from q1lab.judgment.difference_text import seed_list
-from q1lab.judgment.intervals import MIN_FOR_VERDICT, Reason
+from q1lab.judgment.difference_text import interval_text, level_text, seed_list
+from q1lab.judgment.intervals import MIN_FOR_VERDICT, Interval, Reason
 from q1lab.judgment.label_text import (
     arm_names,
-    is_experiment,
     left_out_text,
     names_in_text,
     sample_text,
+    short_name,
 )
+from q1lab.judgment.level_text import false_claim_sentence
+from q1lab.judgment.notes import heaviest
 from q1lab.judgment.run_notes import METRIC_CELLS, ChangedPlan, UnfinishedRuns
 from q1lab.judgment.subject import ARMS
 
@@ -21,8 +24,8 @@ if TYPE_CHECKING:
     from q1lab.judgment.records import Judgment
 
 
-class NoVerdict(NamedTuple):
-    """A reason for having no verdict."""
+class Instead(NamedTuple):
+    """The words in a verdict's place."""
 
     long: str
     """For every reader."""
@@ -30,19 +33,31 @@ class NoVerdict(NamedTuple):
     """In one line."""
     advice: str = ""
     """Advice to the learner."""
+    word: str = "NO VERDICT"
+    confidence: str = ""
+    """Of the short form, as are the next two: how often such a result comes by luck."""
+    caveat: str = ""
+    command: str = ""
+    """The line with the command that leads to a verdict."""
+
+    def sentence(self, *, published: bool = False) -> str:
+        """The long form; unless ``published``, with what the learner can do."""
+        return " ".join(filter(None, (self.long, "" if published else self.advice)))
 
 
 TRAIN_AGAIN = "Train again, then judge all: leaving runs out would be choosing the data."
 CHECK_THE_CHANGE = "Check that the change reaches the run."
 
 
-def no_verdict(c: Judgment) -> NoVerdict:
-    """The reason that a judgment has no verdict."""
+def told_instead(c: Judgment) -> Instead:
+    """The words in the place of a judgment's verdict (``Judgment.instead``)."""
     analysis, plan = c.analysis, c.subject.plan
     match analysis.reason:
+        case None if analysis.ends is not None:
+            return _nothing_changed(c, analysis.ends)
         case Reason.DECIDED_ELSEWHERE if c.subject.decided_elsewhere is not None:
             why = c.subject.decided_elsewhere
-            return NoVerdict(why.long, why.short, why.advice)
+            return Instead(why.long, why.short, why.advice)
         case Reason.CHANGED:
             return _changed(c)
         case Reason.DIVERGED:
@@ -51,15 +66,15 @@ def no_verdict(c: Judgment) -> NoVerdict:
             return _chosen(c)
         case Reason.INCOMPLETE if plan.is_sequential:
             return _range_open(c)
-        case Reason.INCOMPLETE if not c.subject.is_ours:
-            unfinished = next(note for note in c.notes if isinstance(note, UnfinishedRuns))
-            return NoVerdict(unfinished.short(c), unfinished.short(c), TRAIN_AGAIN)
+        case Reason.INCOMPLETE if not c.subject.run_command:
+            short = next(note for note in c.notes if isinstance(note, UnfinishedRuns)).short(c)
+            return Instead(short, short, TRAIN_AGAIN, caveat=TRAIN_AGAIN)
         case Reason.INCOMPLETE:
             early = "Not all planned runs have ended, and an early look decides nothing."
-            return NoVerdict(not_yet_sentence(), early)
+            return Instead(not_yet_sentence(), early, command=_going_on(c))
         case Reason.EQUAL if not plan.has_seeds:
             same = "Both arms have exactly the same numbers."
-            return NoVerdict(same, same, CHECK_THE_CHANGE)
+            return Instead(same, same, CHECK_THE_CHANGE, caveat=_note(c) or CHECK_THE_CHANGE)
         case Reason.EQUAL:
             return _equal(c)
         case Reason.TOO_FEW:
@@ -67,29 +82,69 @@ def no_verdict(c: Judgment) -> NoVerdict:
     return _no_spread(c)
 
 
-def no_verdict_reason(c: Judgment, *, published: bool = False) -> str:
-    """The reason that there is no verdict; unless ``published``, with what the learner can do."""
-    reason = no_verdict(c)
-    return " ".join(filter(None, (reason.long, "" if published else reason.advice)))
+def _nothing_changed(c: Judgment, ends: Interval) -> Instead:
+    level, unit = level_text(c.analysis), c.metric.suffix
+    interval = f"{interval_text(c.analysis)}{unit}"
+    long, measured = self_comparison_sentence(c.subject.names[0]), f"{interval} ({level} interval)"
+    if ends.excludes_zero():
+        false_claim = false_claim_sentence(c)
+        return Instead(
+            f"{long} Even so, the {level} interval, {interval}, excludes 0. {false_claim}",
+            f"Even so the runs differ by {measured}.",
+            word="NOTHING CHANGED",
+            confidence=false_claim,
+            caveat=_note(c),
+        )
+    return Instead(
+        f"{long} As it should, the {level} interval contains 0: {interval}. That is how far apart "
+        "seeds alone put the means of such runs.",
+        f"Seeds alone give {measured}: that is the floor.",
+        word="NOTHING CHANGED",
+        confidence="The means of equal models may lie that far apart.",
+        caveat=_note(c),
+    )
 
 
-def _changed(c: Judgment) -> NoVerdict:
+def self_comparison_sentence(name: str) -> str:
+    """The explanation of a study of a file against itself."""
+    return (
+        f"Both arms are {short_name(name)}, and no two runs share a seed: nothing was "
+        "changed, so nothing is claimed about a modification."
+    )
+
+
+def _note(c: Judgment) -> str:
+    note = heaviest(c.notes)
+    return "" if note is None else note.short(c)
+
+
+def _going_on(c: Judgment) -> str:
+    if c.subject.is_training:
+        return f"To watch it: `q1lab attach {c.subject.id}`"
+    return f"To go on: `{c.subject.run_command}`"
+
+
+def _to_a_verdict(c: Judgment, seeds: str) -> str:
+    return f"To get a verdict: `{c.subject.run_command} --seeds {seeds}`"
+
+
+def _changed(c: Judgment) -> Instead:
     changed = next(note for note in c.notes if isinstance(note, ChangedPlan))
-    return NoVerdict(
+    return Instead(
         f"{changed.long(c)} What was declared decides, so there is no verdict.",
         "Its plan is not what was declared before the runs, so they decide nothing.",
         "Put the file back as it was.",
     )
 
 
-def _diverged(c: Judgment) -> NoVerdict:
+def _diverged(c: Judgment) -> Instead:
     arms = dict(zip(ARMS, arm_names(c), strict=True))
     which = "; ".join(
         f"{arms[arm]}, {seed_list(lost)}" for arm, lost in c.analysis.diverged.items() if lost
     )
     total = max(sum(len(arm.values) for arm in c.arms.values()), c.lost)
     lost = f"{c.lost} of {plural(total, 'run')} diverged"
-    return NoVerdict(
+    return Instead(
         f"{lost} ({which}). A mean without the worst runs would flatter the arm, so there is no "
         "mean and no verdict.",
         f"{lost}. That is a result in itself.",
@@ -97,63 +152,69 @@ def _diverged(c: Judgment) -> NoVerdict:
     )
 
 
-def _chosen(c: Judgment) -> NoVerdict:
+def _chosen(c: Judgment) -> Instead:
     many = max(len(c.subject.seeds), MIN_FOR_VERDICT)
-    return NoVerdict(
+    return Instead(
         "These seeds were named when their results could already be known, and others were left "
         f"out: {left_out_text(c)}. Seeds picked in this way show a difference by luck, so there is "
         "no verdict.",
         "These seeds were picked when results could be known, so they decide nothing.",
         f"Compare all seeds, the first ones, or new ones: --seeds fresh:{many} draws some.",
+        command=_to_a_verdict(c, f"fresh:{many}"),
     )
 
 
-def _range_open(c: Judgment) -> NoVerdict:
+def _range_open(c: Judgment) -> Instead:
     first, most = c.subject.plan.pairs
     so_far = f"{plural(c.analysis.n, 'pair')} of {first} to {most}"
-    return NoVerdict(
+    return Instead(
         f"After {so_far} the answer is still open. The study is not over.",
         f"{so_far}: not decided yet.",
+        command=_going_on(c),
     )
 
 
-def _equal(c: Judgment) -> NoVerdict:
+def _equal(c: Judgment) -> Instead:
     base, modified = names_in_text(c)
     many = len(c.analysis.pairs)
     metric = cut_cells(c.metric.name, METRIC_CELLS)
-    return NoVerdict(
+    return Instead(
         f"{modified} and {base} ended with the same {c.metric.name} at each of "
         f"{plural(many, 'seed')}, to the last bit: either what differs between them does nothing, "
         "or the metric is too coarse to show it. There is no verdict.",
         f"Both arms of all {plural(many, 'pair')} ended with exactly the same {metric}.",
         CHECK_THE_CHANGE,
+        caveat=_note(c) or CHECK_THE_CHANGE,
     )
 
 
-def _too_few(c: Judgment) -> NoVerdict:
+def _too_few(c: Judgment) -> Instead:
     sample = sample_text(c)
     short = (
         f"{sample[0].upper()}{sample[1:]}: a verdict needs at least {MIN_FOR_VERDICT}, to see how "
         "much seeds differ."
     )
-    if is_experiment(c):
-        return NoVerdict(
+    command = _to_a_verdict(c, str(max(MIN_FOR_VERDICT, c.analysis.n)))
+    if len(c.subject.seeds) == len(c.analysis.pairs) == 1:
+        return Instead(
             "One pair shows how two curves go, not what another seed would do. It is an experiment "
             f"and does not count as a question. A verdict needs at least {MIN_FOR_VERDICT} pairs.",
             short,
+            word="ONE PAIR",
+            command=command,
         )
     thing = "pair" if c.analysis.headline == "paired" else c.subject.plan.run_word
-    return NoVerdict(too_few_sentence(c.analysis.n, thing), short)
+    return Instead(too_few_sentence(c.analysis.n, thing), short, command=command)
 
 
-def _no_spread(c: Judgment) -> NoVerdict:
+def _no_spread(c: Judgment) -> Instead:
     if c.analysis.headline == "paired":
         cause = "Every pair has exactly the same difference"
         short = f"{cause}, so there is no interval."
     else:
         cause = "Neither arm varies between its seeds"
         short = "The runs of each arm do not vary, so there is no interval."
-    return NoVerdict(
+    return Instead(
         f"{cause}. Without a spread there is no interval and no verdict.",
         short,
         "Check that the seed reaches the run.",

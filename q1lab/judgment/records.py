@@ -16,6 +16,7 @@ from q1lab.judgment.subject import ARMS, Subject
 
 if TYPE_CHECKING:
     from q1lab.judgment.prediction_score import Score
+    from q1lab.judgment.reasons import Instead
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,16 @@ class Judgment:
         )
 
     @property
+    def instead(self) -> Instead | None:
+        """The words in a verdict's place; None where there is a verdict on a change."""
+        analysis = self.analysis
+        if analysis.reason is None and analysis.ends is not None and not self.subject.is_floor:
+            return None
+        from q1lab.judgment.reasons import told_instead
+
+        return told_instead(self)
+
+    @property
     def lost(self) -> int:
         """The number of runs that diverged."""
         return sum(len(seeds) for seeds in self.analysis.diverged.values())
@@ -131,7 +142,7 @@ class Judgment:
     def has_means(self) -> bool:
         """True if the mean and sd of each arm are told in the short form, too: of a study of model
         files that has a verdict."""
-        own_loop = self.subject.are_model_files and self.subject.is_ours
+        own_loop = self.subject.are_model_files and not self.subject.limit
         return own_loop and self.analysis.reason is None
 
     @property
@@ -297,7 +308,7 @@ def _facts(j: Judgment) -> dict[str, Any]:
         "questions": {"of_arm": asking.of_arm, "in_all": asking.of_home},
         "timed": j.timed,
         "overstated": j.overstated,
-        "imported": not subject.is_ours,
+        "imported": bool(subject.limit),
         "still_falling": next(
             ([*note.to_dict().values()][1:] for note in j.notes if note.kind == "short budget"),
             None,

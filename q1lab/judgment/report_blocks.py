@@ -45,7 +45,7 @@ def report_blocks(
         loss_table(c, published=published, has_means=not means),
         cost_table(c, published=published),
         *(Sentence("note", text) for text in note_sentences(c, published=published)),
-        Sentence("prediction", prediction_text.prediction_sentence(c)),
+        Sentence("prediction", _prediction(c)),
         Sentence("record", level_sentences.record_sentence(c, published=published)),
         Sentence("scope", scope_text.scope_sentence(c)),
     ]
@@ -56,6 +56,11 @@ def note_sentences(c: Judgment, *, published: bool = False) -> list[str]:
     """The notes, a sentence or two each; the reasons for the level stand with the verdict."""
     notes = [note for note in c.notes if not isinstance(note, OF_THE_LEVEL)]
     return [note.sentence(c, published=published) for note in notes]
+
+
+def _prediction(c: Judgment) -> str:
+    """The prediction against the outcome; of an A/A test there is none to make."""
+    return "" if c.subject.is_floor else prediction_text.prediction_sentence(c)
 
 
 def _is_empty(block: Block) -> bool:

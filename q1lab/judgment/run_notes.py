@@ -356,7 +356,7 @@ class UnfinishedRuns(Note):
 
     def long(self, j: Judgment) -> str:
         more = len(self.runs) - MOST_NAMED
-        comma = ", " if j.subject.is_ours else "; "
+        comma = "; " if any("," in run for run in self.runs) else ", "
         listed = printable(comma.join(self.runs[:MOST_NAMED]))
         left = listed + (f" and {more} more" if more > 0 else "")
         have = "has" if len(self.runs) == 1 else "have"

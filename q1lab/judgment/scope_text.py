@@ -95,33 +95,9 @@ def _training_text(c: Judgment) -> str:
     return f"{trained}{windows}{read}" if (trained := iters_text(c)) else ""
 
 
-EXPLORATORY = "Exploratory: how many runs were left out is not known."
-"""Of runs that were trained elsewhere."""
-
-NO_JOURNAL = (
-    "Exploratory: no complete journal came with it, so how many runs were left out is not known."
-)
-"""Of a whole study from another home, without proof that it was declared."""
-
-DECLARED_ELSEWHERE = (
-    "Declared in another home: its journal came with it, and nobody here can tell whether that "
-    "is complete."
-)
-"""Of a whole study from another home: whoever owns a journal can write all of it anew."""
-
-
-def origin_sentence(c: Judgment) -> str:
-    """The limit of a verdict on runs from elsewhere; empty for a study of one's own."""
-    if c.subject.is_ours:
-        return ""
-    if not c.subject.knows_other_runs:
-        return EXPLORATORY
-    return DECLARED_ELSEWHERE if c.subject.has_declaration else NO_JOURNAL
-
-
 def scope_sentence(c: Judgment) -> str:
     """The scope of the verdict: data, size, iters, hyperparameters."""
-    return " ".join(filter(None, (origin_sentence(c), _scope_of_runs(c))))
+    return " ".join(filter(None, (c.subject.limit, _scope_of_runs(c))))
 
 
 def _scope_of_runs(c: Judgment) -> str:

@@ -261,9 +261,9 @@ def _notes(result: SeriesResult) -> list[str]:
 def _is_said_elsewhere(note: Note, c: Judgment) -> bool:
     """True for a note that the table or its scope says: of runs from elsewhere which others there
     were, and which did not finish."""
-    if isinstance(note, OfSeries):
-        return True
-    return not c.subject.is_ours and isinstance(note, OtherRuns | UnfinishedRuns)
+    if isinstance(note, UnfinishedRuns):
+        return not c.subject.run_command
+    return isinstance(note, OfSeries | OtherRuns)
 
 
 def _ranking(result: SeriesResult) -> Ranking:

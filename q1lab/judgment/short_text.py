@@ -21,16 +21,10 @@ from q1lab.judgment.difference_text import (
     percent_level,
     size_range_text,
 )
-from q1lab.judgment.intervals import (
-    MAX_SEEDS,
-    MIN_FOR_VERDICT,
-    UNDECIDED,
-    Reason,
-)
+from q1lab.judgment.intervals import MAX_SEEDS, UNDECIDED
 from q1lab.judgment.label_text import arm_names, brief_names, sample_text, verdict_word
 from q1lab.judgment.lines import cells_of
 from q1lab.judgment.notes import Outlier, heaviest
-from q1lab.judgment.scope_text import origin_sentence
 
 if TYPE_CHECKING:
     from q1lab.judgment.records import Judgment
@@ -65,7 +59,7 @@ def short_sentences(c: Judgment) -> tuple[str, ...]:
     )
     sentences = [line for line in (size, why, total, caveat, settling) if line]
     # the scope goes first; what is unknown of other runs stays
-    first = ("" if heaviest(c.notes) else caveat, settling if c.subject.is_ours else "")
+    first = ("" if heaviest(c.notes) else caveat, "" if c.subject.limit else settling)
     for line in (*first, total, why):
         if _rows(_headline_text(c), *sentences, rest_line(c)) > MOST_ROWS and line in sentences:
             sentences.remove(line)
@@ -104,18 +98,12 @@ SHORT_NAME = 12
 def size_line(c: Judgment) -> str:
     """The size of the difference with its interval; the reason, where there is no verdict."""
     analysis = c.analysis
-    if analysis.reason is not None or analysis.ends is None:
-        from q1lab.judgment.reasons import no_verdict
-
-        return no_verdict(c).short
+    if c.instead is not None:
+        return c.instead.short
+    assert analysis.ends is not None
     modified = brief_names(arm_names(c))[1]
     unit = c.metric.suffix
     measured = f"({percent_level(analysis.alpha)} interval)"
-    if c.subject.is_floor:
-        ends = f"{interval_text(analysis)}{unit} {measured}"
-        if analysis.ends.excludes_zero():
-            return f"Even so the runs differ by {ends}."
-        return f"Seeds alone give {ends}: that is the floor."
     if analysis.verdict in ("helps", "hurts"):
         side = "below" if analysis.ends.high < 0 else "above"
         ends = f"{size_range_text(analysis)}{unit}"
@@ -130,29 +118,17 @@ def size_line(c: Judgment) -> str:
 def confidence_line(c: Judgment) -> str:
     """The error rate of a verdict; for a study that can't tell, the difference that it would have
     found."""
-    if c.analysis.reason is not None or c.analysis.ends is None:
-        return ""
-    if c.subject.is_floor:
-        return _floor_line(c)
+    if c.instead is not None:
+        return c.instead.confidence
     return level_text.error_rate_line(c) or level_text.found_in_four_of_five(c)
 
 
 def caveat_line(c: Judgment) -> str:
     """The caveat that matters most here: that of the weightiest note, else the scope."""
-    if c.analysis.reason is Reason.INCOMPLETE and not c.subject.is_ours:
-        from q1lab.judgment.reasons import TRAIN_AGAIN
-
-        return TRAIN_AGAIN
-    if c.analysis.reason is not None and c.analysis.reason is not Reason.EQUAL:
-        return ""
+    if c.instead is not None:
+        return c.instead.caveat
     if (note := heaviest(c.notes)) is not None:
         return note.short(c)
-    if c.analysis.reason is Reason.EQUAL:
-        from q1lab.judgment.reasons import CHECK_THE_CHANGE
-
-        return CHECK_THE_CHANGE
-    if c.subject.is_floor:
-        return ""
     if c.analysis.verdict in ("helps", "hurts") and is_near_the_edge(c.analysis):
         return "This is close to 0, and small studies exaggerate what they find."
     if c.analysis.verdict == "not shown to help":
@@ -167,43 +143,23 @@ def caveat_line(c: Judgment) -> str:
     return f"This holds {budget or c.subject.description.within}; elsewhere it may differ."
 
 
-def _floor_line(c: Judgment) -> str:
-    """The meaning of a model's interval against itself."""
-    analysis = c.analysis
-    if analysis.ends is not None and analysis.ends.excludes_zero():
-        return level_text.false_claim_sentence(c)
-    return "The means of equal models may lie that far apart."
-
-
-DATA_NAME, METRIC_NAME = 24, 24
-"""Columns of such a name in a caveat."""
+DATA_NAME = 24
+"""Columns of the data's name in a caveat."""
 
 
 def settling_line(c: Judgment) -> str:
     """The command that would settle the question; empty where it is settled. For runs that were
     trained elsewhere, the reason that nothing here can settle it."""
-    analysis, subject = c.analysis, c.subject
-    if not subject.is_ours:
-        return origin_sentence(c)
-    if subject.is_floor:
+    if c.subject.limit:
+        return c.subject.limit
+    if c.subject.is_floor:
         return ""
-    run_command = subject.run_command
-    match analysis.reason:
-        case Reason.INCOMPLETE:
-            if subject.is_training:
-                return f"To watch it: `q1lab attach {subject.id}`"
-            return f"To go on: `{run_command}`"
-        case Reason.TOO_FEW:
-            return f"To get a verdict: `{run_command} --seeds {max(MIN_FOR_VERDICT, analysis.n)}`"
-        case Reason.CHOSEN:
-            many = max(len(subject.seeds), MIN_FOR_VERDICT)
-            return f"To get a verdict: `{run_command} --seeds fresh:{many}`"
-        case None:
-            return _more_pairs_line(c, run_command) if analysis.verdict in UNDECIDED else ""
-    return ""
+    if c.instead is not None:
+        return c.instead.command
+    return _more_pairs_line(c) if c.analysis.verdict in UNDECIDED else ""
 
 
-def _more_pairs_line(c: Judgment, run_command: str) -> str:
+def _more_pairs_line(c: Judgment) -> str:
     if any(isinstance(note, Outlier) for note in c.notes):
         return ""  # the outlier's runs have to be examined first
     if c.stopped_for_futility:
@@ -216,9 +172,8 @@ def _more_pairs_line(c: Judgment, run_command: str) -> str:
         if needed.mid >= MAX_SEEDS:
             thing = "pairs" if c.analysis.headline == "paired" else "seeds per arm"
             return f"To settle {size} would take {MAX_SEEDS:,} {thing} or more."
-        return (
-            f"To settle {size}, about: `{run_command} --seeds {max(needed.mid, c.analysis.n + 1)}`"
-        )
+        many = max(needed.mid, c.analysis.n + 1)
+        return f"To settle {size}, about: `{c.subject.run_command} --seeds {many}`"
     if not c.subject.are_model_files or c.analysis.detectable is None:
         return ""
     smaller = float(f"{c.analysis.detectable / 2:.1g}")

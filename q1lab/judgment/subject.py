@@ -123,6 +123,20 @@ class PairPlan:
         return seed if self.has_seeds else None
 
 
+EXPLORATORY = "Exploratory: how many runs were left out is not known."
+"""The limit of runs that were trained elsewhere."""
+
+NO_JOURNAL = (
+    "Exploratory: no complete journal came with it, so how many runs were left out is not known."
+)
+"""That of a whole study from another home, without proof that it was declared."""
+
+DECLARED_ELSEWHERE = (
+    "Declared in another home: its journal came with it, and nobody here can tell whether that "
+    "is complete."
+)
+"""That of a whole study from another home: whoever owns a journal can write all of it anew."""
+
 FULL_NAMES = {"val loss": "validation loss"}
 
 
@@ -167,12 +181,11 @@ class Subject:
     seeds: tuple[int, ...] = ()
     """The planned seeds."""
     plan: PairPlan = PairPlan()
-    is_ours: bool = False
-    """True if q1lab planned the study and trained its runs."""
+    limit: str = EXPLORATORY
+    """The limit of a verdict on runs that were trained elsewhere, in a sentence; empty for those
+    that q1lab planned and trained."""
     knows_other_runs: bool = False
     """True if the record says which other runs of the question there were."""
-    has_declaration: bool = False
-    """True if a journal shows that the study was declared before its runs."""
     decided_elsewhere: DecidedElsewhere | None = None
     """Why another rule decides, and there is no verdict here."""
     share: Share | None = None
@@ -190,12 +203,17 @@ class Subject:
     number_format: str = ""
     device: str = ""
     run_command: str = ""
-    """The command that goes on with the study."""
+    """The command that goes on with the study; empty where no more runs can come."""
     whole_range_command: str = ""
-    """The command that overrules a stop for futility."""
+    """The command that overrules a stop for futility; empty likewise."""
     stopped_for_futility: bool = False
     """True if a planned range is over because little was left to find."""
     is_training: bool = False
+
+    @property
+    def is_question(self) -> bool:
+        """True if it asks a question, which a single pair and an A/A test don't."""
+        return len(self.seeds) > 1 and not self.is_floor
 
 
 def outside_subject(

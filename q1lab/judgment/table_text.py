@@ -20,7 +20,7 @@ def loss_cell(c: Judgment, arm: str, seed: int) -> str:
     if seed in c.analysis.diverged.get(arm, []):
         return "diverged"
     if seed not in c.arms[arm].values:
-        is_there = not c.subject.is_ours and seed in c.arms[arm].unfinished
+        is_there = c.subject.limit and seed in c.arms[arm].unfinished
         return "no number" if is_there else "no run"
     value = c.arms[arm].values[seed]
     return "diverged" if value is None else run_value(c, value)

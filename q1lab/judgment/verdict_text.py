@@ -24,12 +24,10 @@ from q1lab.judgment.intervals import UNDECIDED, later_level
 from q1lab.judgment.label_text import (
     names_in_text,
     sample_text,
-    short_name,
     worse_end,
 )
-from q1lab.judgment.level_text import false_claim_sentence, found_in_four_of_five
+from q1lab.judgment.level_text import found_in_four_of_five
 from q1lab.judgment.notes import Outlier
-from q1lab.judgment.reasons import no_verdict_reason
 
 if TYPE_CHECKING:
     from q1lab.judgment.records import Judgment
@@ -40,10 +38,9 @@ def verdict_sentence(c: Judgment, *, published: bool = False) -> str:
     no verdict. ``published``: without advice to the learner."""
     analysis = c.analysis
     base, modified = names_in_text(c)
-    if analysis.reason is not None or analysis.ends is None:
-        return no_verdict_reason(c, published=published)
-    if c.subject.is_floor:
-        return f"{self_comparison_sentence(c.subject.names[0])} {_self_comparison_outcome(c)}"
+    if c.instead is not None:
+        return c.instead.sentence(published=published)
+    assert analysis.ends is not None
     if analysis.verdict in ("helps", "hurts"):
         lower = "lower" if analysis.ends.high < 0 else "higher"
         where = validity_text(c)
@@ -85,29 +82,6 @@ def validity_text(c: Judgment) -> str:
     return c.subject.description.within
 
 
-def self_comparison_sentence(name: str) -> str:
-    """The explanation of a study of a file against itself."""
-    return (
-        f"Both arms are {short_name(name)}, and no two runs share a seed: nothing was "
-        "changed, so nothing is claimed about a modification."
-    )
-
-
-def _self_comparison_outcome(c: Judgment) -> str:
-    """The result of a study of a file against itself."""
-    analysis = c.analysis
-    if analysis.ends is not None and analysis.ends.excludes_zero():
-        return (
-            f"Even so, the {level_text(analysis)} interval, "
-            f"{interval_text(analysis)}{c.metric.suffix}, excludes 0. {false_claim_sentence(c)}"
-        )
-    return (
-        f"As it should, the {level_text(analysis)} interval contains 0: "
-        f"{interval_text(analysis)}{c.metric.suffix}. That is how far apart seeds alone put the "
-        "means of such runs."
-    )
-
-
 def power_sentence(c: Judgment, *, published: bool = False) -> str:
     """The difference that these seeds could have seen, and the number that would settle it;
     empty if unknown. ``published``: without advice to the learner."""
@@ -124,7 +98,7 @@ def power_sentence(c: Judgment, *, published: bool = False) -> str:
     claims = analysis.verdict in ("helps", "hurts")
     if claims and is_near_the_edge(analysis) and (factors := c.overstated) is not None:
         text += f" {_overstated_sentence(factors[0])}"
-    settled = analysis.verdict not in (*UNDECIDED, "no verdict") or c.subject.is_floor
+    settled = analysis.verdict not in (*UNDECIDED, "no verdict") or not c.subject.is_question
     doubtful = any(isinstance(note, Outlier) for note in c.notes)
     if settled or doubtful or not analysis.complete or c.subject.plan.is_sequential:
         return text

@@ -9,7 +9,13 @@ from typing import Annotated, Any
 from q1lab.ground.json_records import stored_as
 from q1lab.ground.json_rules import max_chars, max_items
 from q1lab.judgment.metric import Metric
-from q1lab.judgment.subject import Description, described_elsewhere
+from q1lab.judgment.subject import (
+    DECLARED_ELSEWHERE,
+    EXPLORATORY,
+    NO_JOURNAL,
+    Description,
+    described_elsewhere,
+)
 from q1lab.study.series import Series
 
 Name = Annotated[str, max_chars(200)]
@@ -75,6 +81,15 @@ class Origin:
     def has_declaration(self) -> bool:
         """True if a journal shows that the study was declared before its runs."""
         return self.is_ours or bool(self.came.journal)
+
+    @property
+    def limit(self) -> str:
+        """The limit of a verdict on imported runs, in a sentence; empty for those trained here."""
+        if self.is_ours:
+            return ""
+        if not self.knows_other_runs:
+            return EXPLORATORY
+        return DECLARED_ELSEWHERE if self.has_declaration else NO_JOURNAL
 
     def describe(self, description: Description, metric: Metric) -> Description:
         """The trainer's description of the runs, as far as it holds for this origin."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from q1lab.judgment import reasons
 from q1lab.judgment.series_table import SeriesMember, SeriesResult
 from q1lab.tables.found_runs import NumberTable
 from q1lab.tables.judged_table import judge_table
@@ -20,7 +19,7 @@ def judge_arms(tables: Sequence[NumberTable], source: str) -> SeriesResult:
             at,
             table.names[1],
             comparison=judgment,
-            why=reasons.no_verdict_reason(judgment) if judgment.analysis.reason is not None else "",
+            why="" if judgment.instead is None else judgment.instead.sentence(),
         )
         for at, (table, judgment) in enumerate(zip(tables, judged, strict=True))
     )

@@ -72,12 +72,7 @@ def subject_of(study: Study, analysis: Analysis | None = None) -> Subject:
     pairs = {} if analysis is None else analysis.pairs
     is_open = analysis is not None and analysis.reason is Reason.INCOMPLETE
     trainer, origin, design = study.trainer, study.origin, study.design
-    delta, whole = study.smallest_that_matters, design.going_to_the_end()
-    whole_range = f"q1lab run {study.id} --seeds {whole.typed()}"
-    if origin.series:  # its members go on together
-        from q1lab.study import command_line
-
-        whole_range = command_line.resume_command(replace(study, design=whole))
+    delta, limit = study.smallest_that_matters, origin.limit
     return Subject(
         names=(study.baseline, study.variant),
         are_model_files=bool(study.model_files),
@@ -85,9 +80,8 @@ def subject_of(study: Study, analysis: Analysis | None = None) -> Subject:
         id=study.id,
         seeds=study.seeds,
         plan=design.plan(delta),
-        is_ours=origin.is_ours,
+        limit=limit,
         knows_other_runs=origin.knows_other_runs,
-        has_declaration=origin.has_declaration,
         decided_elsewhere=design.decided_elsewhere,
         share=None if origin.series is None else origin.series.share,
         description=study.description,
@@ -100,13 +94,22 @@ def subject_of(study: Study, analysis: Analysis | None = None) -> Subject:
         preset=trainer.recipe,
         number_format=trainer.number_format,
         device=trainer.device,
-        run_command=f"q1lab run {study.id}",
-        whole_range_command=whole_range,
+        run_command="" if limit else f"q1lab run {study.id}",
+        whole_range_command="" if limit else _whole_range_command(study),
         stopped_for_futility=design.stopped_for_futility(
             [pairs[seed] for seed in study.seeds if seed in pairs], delta
         ),
         is_training=is_open and is_alive(study.files),
     )
+
+
+def _whole_range_command(study: Study) -> str:
+    whole = study.design.going_to_the_end()
+    if study.origin.series:  # its members go on together
+        from q1lab.study import command_line
+
+        return command_line.resume_command(replace(study, design=whole))
+    return f"q1lab run {study.id} --seeds {whole.typed()}"
 
 
 def to_record(c: Comparison) -> dict[str, Any]:

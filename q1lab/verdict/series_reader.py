@@ -8,7 +8,6 @@ from q1lab.ground.errors import Problem
 from q1lab.ground.text_formats import plural
 from q1lab.index import ingest_events
 from q1lab.index.store import Store
-from q1lab.judgment import reasons
 from q1lab.judgment.series_table import SeriesMember, SeriesResult
 from q1lab.record import on_record
 from q1lab.runner import series_members
@@ -46,7 +45,7 @@ def read_series(store: Store, series_id: str) -> SeriesResult:
 
 def _why(store: Store, study: Study, c: Comparison) -> str:
     """Why a member has no verdict, in a few words; empty where it has one."""
-    if c.analysis.reason is None and c.analysis.ends is not None:
+    if c.instead is None:
         return ""
     states = [row["state"] for row in store.runs(study.id)]
     bad = {
@@ -61,7 +60,7 @@ def _why(store: Store, study: Study, c: Comparison) -> str:
     if not c.analysis.complete:
         begun = any(state != RunState.QUEUED for state in states)
         return f"{plural(c.analysis.n, 'pair')} so far" if begun else "waits for its turn"
-    return reasons.no_verdict_reason(c)
+    return c.instead.sentence()
 
 
 def failed_members(result: SeriesResult) -> Sequence[str]:

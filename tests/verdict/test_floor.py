@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from q1lab.index.store import Store
-from q1lab.judgment import comparison_record, prediction_text, terminal_text, verdict_text
+from q1lab.judgment import comparison_record, terminal_text, verdict_text
+from q1lab.judgment.blocks import Sentence
 from q1lab.judgment.intervals import ALPHA
 from q1lab.judgment.records import Floor
+from q1lab.judgment.report_blocks import report_blocks
 from q1lab.planning import study_plan
 from q1lab.runner import finished_runs, launch
 from q1lab.study import command_line, kept_folder, studies
@@ -77,7 +79,8 @@ def test_a_floor_claims_nothing_about_a_modification() -> None:
     comparison = found(floor_of_baseline())
     assert "nothing is claimed" in verdict_text.verdict_sentence(comparison)
     assert "95% interval contains 0" in verdict_text.verdict_sentence(comparison)
-    assert prediction_text.prediction_sentence(comparison) == ""
+    parts = {block.part for block in report_blocks(comparison) if isinstance(block, Sentence)}
+    assert not parts & {"level", "prediction", "record"}
     first, floor, *_ = terminal_text.short_lines(comparison, 120)
     assert first.startswith("NOTHING CHANGED ")
     assert floor.startswith("Seeds alone give ")

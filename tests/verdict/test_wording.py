@@ -28,7 +28,6 @@ from q1lab.judgment import (
     figure,
     label_text,
     notes,
-    reasons,
     report_blocks,
     run_notes,
     scope_text,
@@ -193,11 +192,10 @@ def test_the_reason_is_never_told_twice() -> None:
         make({**BASE, 3: 1.9}, HELPS, complete=False),
         make(BASE, BASE),
     ):
-        assert comparison.analysis.reason is not None
+        assert comparison.instead is not None
         for name, text in tellers(comparison).items():
-            assert text.count(reasons.no_verdict_reason(comparison)[:60]) <= 2, (
-                name
-            )  # JSON and drafts quote it
+            # JSON and drafts quote it
+            assert text.count(comparison.instead.sentence()[:60]) <= 2, name
         assert "\n".join(comparison_lines(comparison, 100)).count("⚠") == len(comparison.notes)
 
 
@@ -300,11 +298,9 @@ def test_every_teller_says_the_same(c: Comparison) -> None:
     for name in ("terminal", "app", "table"):
         if c.analysis.mean is not None:
             assert label_text.sample_text(c) in text_by_teller[name], name
-    if c.analysis.reason is not None:
+    if c.instead is not None:
         for name in ("terminal", "document", "page", "post", "json"):
-            assert flat(reasons.no_verdict_reason(c)).split(". ")[0][:50] in text_by_teller[name], (
-                name
-            )
+            assert flat(c.instead.sentence()).split(". ")[0][:50] in text_by_teller[name], name
 
 
 @settings(max_examples=30, deadline=None)

@@ -80,7 +80,7 @@ class ShippedRuns:
         study = replace(self.study, prediction=guess)
         arms = ({seed: self.ends[run_name(arm, seed)] for seed in study.seeds} for arm in ARMS)
         # without an id: `q1lab compare` knows no such study
-        subject = replace(subject_of(study), id="", knows_other_runs=True)
+        subject = replace(subject_of(study), id="")
         level = study.design.level
         assert level is not None
         return judge(*arms, metric=study.metric, level=level, subject=subject)
