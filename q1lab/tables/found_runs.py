@@ -3,46 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from q1lab.ground.errors import Problem, nearest
 from q1lab.ground.files import printable
 from q1lab.ground.options import option
 from q1lab.judgment.metric import Metric
-from q1lab.judgment.subject import MOST_MEMBERS
+from q1lab.judgment.subject import MOST_MEMBERS, PairPlan
 from q1lab.study import metric_names
 from q1lab.study.run_states import ENDED, RunState
-from q1lab.tables.cells import MOST_RUNS, BadCell, has_no_number, number_of_cell, too_many_runs
+from q1lab.tables.cells import MOST_RUNS, BadCell, seed_of_cell, too_many_runs
 from q1lab.tables.outside_run import OutsideRun, visible_text
-
-Runs = Mapping[int, OutsideRun]
-"""An arm's runs by seed; by their place where no seed is known."""
-
-
-@dataclass(frozen=True)
-class NumberTable:
-    """The runs of two arms, baseline first."""
-
-    names: tuple[str, str]
-    runs: tuple[Runs, Runs]
-    has_seeds: bool
-    metric: Metric
-    guesses: tuple[str, ...] = ()
-    """The columns that were guessed, in words."""
-    notes: tuple[str, ...] = ()
-    candidates: tuple[str, ...] = ()
-    """Every arm of the file that was compared, or could be, with the baseline."""
-
-    def __post_init__(self) -> None:
-        for name, runs in zip(self.names, self.runs, strict=True):
-            if len(runs) > MOST_RUNS:
-                raise Problem(too_many_runs(name))
-
-    @property
-    def is_paired(self) -> bool:
-        """True if both arms ran with exactly the same seeds."""
-        return self.has_seeds and set(self.runs[0]) == set(self.runs[1])
 
 
 @dataclass(frozen=True)
@@ -82,66 +55,69 @@ class TableOptions:
     )
 
 
-UNFINISHED = (
-    *("abort", "cancel", "crash", "error", "fail", "interrupt", "kill", "oom", "out of memory"),
-    *("pending", "preempt", "queued", "running", "stopped", "timeout", "timed out"),
-)
-"""Beginnings of the states of a run that did not come to its end."""
-
-
-def unfinished_state(state: object) -> str | None:
-    """The state of a run that did not come to its end; None for another state, and for none."""
-    word = printable(str(state or "")).strip()
-    return word[:40] if word.lower().startswith(UNFINISHED) else None
-
-
-def has_diverged(state: object) -> bool:
-    return str(state or "").strip().lower().startswith(str(RunState.DIVERGED))
-
-
-def mark_ended(run: OutsideRun, value: float | None) -> OutsideRun:
-    run.final = value
-    run.state = RunState.DIVERGED if value is None else RunState.FINISHED
-    return run
+Runs = Mapping[int, OutsideRun]
+"""An arm's runs by seed; by their place where no seed is known."""
 
 
 @dataclass
 class Found:
-    """The runs that a file was found to hold, by arm and seed."""
+    """The runs that were found, by arm and seed. Every reader adds its runs here."""
 
     name: str
-    """That of the file."""
+    """Where they came from, for people."""
     metric: Metric
-    has_seeds: bool
     guesses: tuple[str, ...] = ()
+    """The columns and settings that were guessed, in words."""
     notes: list[str] = field(default_factory=list)
+    has_seeds: bool = True
+    """False if a run was added without its seed."""
     arms: dict[str, dict[int, OutsideRun]] = field(default_factory=dict)
+    two_arms: str = (
+        "name the files of each arm with --arm NAME=PATTERN, or judge this one with "
+        "--against NUMBER"
+    )
+    """Advice where only one arm was found."""
 
-    def run(self, arm: str, seed: int) -> OutsideRun:
-        """The run of this arm and seed, which is new if it was not there."""
-        run = self.arms.get(arm, {}).get(seed)
-        return self.add(self._new_run(arm, seed)) if run is None else run
+    @property
+    def plan(self) -> PairPlan:
+        """The plan by which a run is called by its seed, or by its place."""
+        return PairPlan(has_seeds=self.has_seeds)
 
-    def _new_run(self, arm: str, seed: int) -> OutsideRun:
-        """A run that is unfinished until there is a number."""
-        where = f"{arm}-seed{seed} of {Path(self.name).name}"
-        return OutsideRun(where, arm, seed, state=RunState.FAILED)
+    def place(self, arm: str, seed: int | None) -> int:
+        """The key of a run: its seed; the next place in its arm where that is not known."""
+        self.has_seeds = self.has_seeds and seed is not None
+        return len(self.arms.get(arm, ())) if seed is None else seed
 
-    def add_number(self, arm: str, seed: int, cell: object, state: object = None) -> OutsideRun:
+    def new(self, arm: str, seed: int | None) -> OutsideRun:
+        """A run that is unfinished until there is a number, and is not added yet."""
+        key = self.place(arm, seed)
+        where = f"{arm}-seed{key} of {Path(self.name).name}"
+        return OutsideRun(where, arm, key, state=RunState.FAILED)
+
+    def curve(self, arm: str, seed: int | None) -> OutsideRun:
+        """The run of this arm and seed, which is added if it was not there."""
+        known = None if seed is None else self.arms.get(arm, {}).get(seed)
+        return self.add(self.new(arm, seed)) if known is None else known
+
+    def number(self, arm: str, seed: int | None, cell: object, state: object = None) -> OutsideRun:
         """Add a run by its one number."""
-        run = self._new_run(arm, seed)
-        run.message = unfinished_state(state)
-        if run.message is None and has_diverged(state):
-            mark_ended(run, None)
-        elif run.message is None and not has_no_number(cell):
-            mark_ended(run, number_of_cell(cell))
-        elif run.message is None:
-            run.message = f"no {self.metric.name}"
-        return self.add(run)
+        run = self.new(arm, seed)
+        run.take_state(state)
+        return self.add(run.end(self.metric.name, cell))
+
+    def add_numbers(self, arm: str, numbers: Mapping[Any, object] | Sequence[object]) -> None:
+        """Add the runs of an arm by their numbers, by seed or as a list."""
+        self.arms.setdefault(arm, {})
+        if isinstance(numbers, Mapping):
+            for seed, cell in numbers.items():
+                self.number(arm, seed_of_cell(seed), cell)
+        else:
+            for cell in numbers:
+                self.number(arm, None, cell)
 
     def add(self, run: OutsideRun) -> OutsideRun:
         """Add a run, and return the one that is used: a run that did not end makes room for one of
-        the same seed that did."""
+        the same seed that did. BadCell where both did, and for more runs than are compared."""
         runs = self.arms.setdefault(run.cfg, {})
         before = runs.get(run.seed)
         if before is None:
@@ -154,10 +130,18 @@ class Found:
             raise BadCell(f"{run.cfg} has seed {run.seed} twice{also}")
         winner, other = (before, run) if before.state in ENDED else (run, before)
         runs[run.seed] = winner
-        self.notes.append(
-            f"{run.cfg}, seed {run.seed}, appears twice: one is not used ({other.message})"
-        )
+        why = other.message or other.state
+        self.notes.append(f"{run.cfg}, seed {run.seed}, appears twice: one is not used ({why})")
         return winner
+
+    def join(self, other: Found) -> None:
+        """Add all runs of another source."""
+        for arm, runs in other.arms.items():
+            self.arms.setdefault(arm, {})
+            for seed, run in runs.items():
+                run.seed = self.place(arm, seed if other.has_seeds else None)
+                self.add(run)
+        self.notes.extend(other.notes)
 
     def align_ends(self) -> bool:
         """Where the last numbers of the runs are of different steps, let each run end there: what
@@ -175,63 +159,70 @@ class Found:
 
     def tables(self, options: TableOptions) -> list[NumberTable]:
         """Each arm that was asked for beside the baseline: that of --modified, else all."""
-        options = _with_baseline(options)
-        baseline, candidates = _arms_compared(list(self.arms), options, self.name)
+        baseline, candidates = self._compared(options)
         for arm in (baseline, *candidates):
             if not self.arms[arm]:  # an empty list
                 raise Problem(f"{self.name}: {arm} has no number")
         chosen = candidates if options.modified is None else [_clean(options.modified)]
-        return [
-            NumberTable(
-                (baseline, arm),
-                (self.arms[baseline], self.arms[arm]),
-                self.has_seeds,
-                self.metric,
-                self.guesses,
-                tuple(self.notes),
-                tuple(candidates),
+        return [NumberTable(self, (baseline, arm), tuple(candidates)) for arm in chosen]
+
+    def _compared(self, options: TableOptions) -> tuple[str, list[str]]:
+        """The baseline, and all arms that it can be compared with."""
+        names, file = list(self.arms), self.name
+        baseline, modified = _clean(_baseline(options)), _clean(options.modified)
+        for flag, arm in (("--baseline", baseline), ("--modified", modified)):
+            if arm:
+                check_known(arm, names, f"{flag} {arm}: there is no such arm in {file}")
+        if len(names) < 2:
+            raise Problem(
+                f"{file}: there is one arm, {', '.join(names) or 'without numbers'}",
+                next=self.two_arms,
             )
-            for arm in chosen
-        ]
+        baseline = baseline or next((arm for arm in names if arm.lower() == "baseline"), "")
+        if not baseline and len(names) == 2 and modified:
+            baseline = next(arm for arm in names if arm != modified)
+        if not baseline:
+            raise Problem(
+                f"{file}: there are the arms {', '.join(names)[:200]}", next="say --baseline NAME"
+            )
+        if modified == baseline:
+            raise Problem("--baseline and --modified are the same arm")
+        candidates = [arm for arm in names if arm != baseline]
+        if len(candidates) > MOST_MEMBERS:
+            raise Problem(
+                f"{file}: {len(candidates):,} arms besides {baseline}, and at most {MOST_MEMBERS} "
+                "can share one level",
+                next="leave only the rows of arms that you meant to compare",
+            )
+        return baseline, candidates
 
 
-def _with_baseline(options: TableOptions) -> TableOptions:
-    """The options, in which the first --arm is the baseline unless one is called so."""
+@dataclass(frozen=True)
+class NumberTable:
+    """Two arms of the runs that were found, baseline first."""
+
+    found: Found
+    names: tuple[str, str]
+    candidates: tuple[str, ...]
+    """Every arm that was compared, or could be, with the baseline."""
+
+    @property
+    def runs(self) -> tuple[Runs, Runs]:
+        baseline, modified = (self.found.arms[name] for name in self.names)
+        return baseline, modified
+
+    @property
+    def is_paired(self) -> bool:
+        """True if both arms ran with exactly the same seeds."""
+        return self.found.has_seeds and set(self.runs[0]) == set(self.runs[1])
+
+
+def _baseline(options: TableOptions) -> str | None:
+    """The baseline as typed, else the first --arm unless one is called so."""
     labels = [label for label, _ in options.arms]
     if not labels or options.baseline or any(label.lower() == "baseline" for label in labels):
-        return options
-    return replace(options, baseline=labels[0])
-
-
-def _arms_compared(names: list[str], options: TableOptions, file: str) -> tuple[str, list[str]]:
-    """The baseline, and all arms that it can be compared with."""
-    baseline, modified = _clean(options.baseline), _clean(options.modified)
-    for flag, arm in (("--baseline", baseline), ("--modified", modified)):
-        if arm:
-            check_known(arm, names, f"{flag} {arm}: there is no such arm in {file}")
-    if len(names) < 2:
-        raise Problem(
-            f"{file}: there is one arm, {', '.join(names) or 'without numbers'}",
-            next="name the files of each arm with --arm NAME=PATTERN, or judge this one with "
-            "--against NUMBER",
-        )
-    baseline = baseline or next((arm for arm in names if arm.lower() == "baseline"), "")
-    if not baseline and len(names) == 2 and modified:
-        baseline = next(arm for arm in names if arm != modified)
-    if not baseline:
-        raise Problem(
-            f"{file}: there are the arms {', '.join(names)[:200]}", next="say --baseline NAME"
-        )
-    if modified == baseline:
-        raise Problem("--baseline and --modified are the same arm")
-    candidates = [arm for arm in names if arm != baseline]
-    if len(candidates) > MOST_MEMBERS:
-        raise Problem(
-            f"{file}: {len(candidates):,} arms besides {baseline}, and at most {MOST_MEMBERS} "
-            "can share one level",
-            next="leave only the rows of arms that you meant to compare",
-        )
-    return baseline, candidates
+        return options.baseline
+    return labels[0]
 
 
 def _clean(typed: str | None) -> str:

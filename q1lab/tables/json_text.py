@@ -8,7 +8,7 @@ from typing import Any
 
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import printable
-from q1lab.tables.cells import BadCell, seed_of_cell
+from q1lab.tables.cells import BadCell
 from q1lab.tables.found_runs import Found, TableOptions, named_metric
 from q1lab.tables.nested_names import flattened
 from q1lab.tables.outside_run import MAX_ROWS, arm_name, visible_text
@@ -69,17 +69,13 @@ def found_in_arms(content: Mapping[str, Any], name: str, options: TableOptions) 
     """The runs of arms that are lists of numbers, or numbers by seed."""
     if not all(isinstance(arm, list | dict) for arm in content.values()):
         raise Problem(f"{name}: this JSON is neither rows nor arms", next=OF_ONE)
-    metric = named_metric(options.metric or "loss", options.better)
-    result = Found(name, metric, all(isinstance(arm, dict) for arm in content.values()))
+    found = Found(name, named_metric(options.metric or "loss", options.better))
     for key, arm in content.items():
-        items = arm.items() if isinstance(arm, dict) else enumerate(arm)
         try:
             label = arm_name(key, "an arm's name")
-            if label in result.arms:
+            if label in found.arms:
                 raise BadCell("this arm appears twice")
-            result.arms[label] = {}
-            for seed, value in items:
-                result.add_number(label, seed_of_cell(seed), value)
+            found.add_numbers(label, arm)
         except ValueError as error:
             raise Problem(f"{name}, {printable(key)[:40]}: {error}", next=OF_ONE) from None
-    return result
+    return found

@@ -31,6 +31,12 @@ def usual_names(names: Iterable[str], usual: Sequence[str]) -> list[str]:
     )
 
 
+def flat_name(names: Iterable[str], usual: Sequence[str]) -> str | None:
+    """The first of ``usual`` that is among ``names``; None for none."""
+    by_name = {name.lower(): name for name in reversed([*names])}
+    return next((by_name[key] for key in usual if key in by_name), None)
+
+
 @lru_cache(maxsize=MOST_NAMES)
 def last_part(name: str) -> str:
     """The last part of a nested name, in lower case."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from q1lab.ground.files import printable
 from q1lab.ground.text_formats import storable_text
 from q1lab.study.run_states import RunState
+from q1lab.tables.cells import has_no_number, number_of_cell
 
 if TYPE_CHECKING:
     from q1lab.ground.hooks import LogForm
@@ -52,6 +53,12 @@ ARM_KEYS = ("cfg", "arm", "variant", "group", "model", "method", "condition", "c
 """Names of the arm, in a run's config or a table."""
 
 NAME = re.compile(r"(?P<cfg>.+?)[-_ ]seed[-_ ]?(?P<seed>\d{1,9})")
+
+UNFINISHED = (
+    *("abort", "cancel", "crash", "error", "fail", "interrupt", "kill", "oom", "out of memory"),
+    *("pending", "preempt", "queued", "running", "stopped", "timeout", "timed out"),
+)
+"""Beginnings of the states of a run that did not come to its end."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +109,42 @@ class OutsideRun:
         if self.ended_at is not None:
             return int(self.ended_at)
         return int(max([*self.train, *self.evals], default=0))
+
+    @property
+    def has_ended(self) -> bool:
+        """True if it diverged, or finished with a number."""
+        return self.state is RunState.DIVERGED or self.value is not None
+
+    @property
+    def value(self) -> float | None:
+        """Its final number; None if it diverged."""
+        return self.final if self.state is RunState.FINISHED else None
+
+    @property
+    def why_open(self) -> str:
+        """The reason that it has no result, in brackets; empty where its state says it."""
+        if self.state is RunState.FINISHED:
+            return " (it doesn't say its final val loss)"
+        return f" ({self.message})" if self.message else ""
+
+    def take_state(self, cell: object) -> None:
+        """Take in a state: it diverged, it did not come to its end, or it may end with a number."""
+        word = printable(str(cell or "")).strip()
+        self.message = word[:40] if word.lower().startswith(UNFINISHED) else None
+        diverged = word.lower().startswith(str(RunState.DIVERGED))
+        self.state = RunState.DIVERGED if diverged else RunState.FAILED
+
+    def end(self, metric: str, cell: object = None) -> OutsideRun:
+        """Let it end with the number of a cell, else with the last of its curve. Without both, or
+        where its state says so, it stays unfinished. ValueError for a cell that is no number."""
+        if self.message is not None or self.state is RunState.DIVERGED:
+            return self
+        if has_no_number(cell) and not self.evals:
+            self.message = f"no {metric}"
+            return self
+        self.final = self.evals[max(self.evals)] if has_no_number(cell) else number_of_cell(cell)
+        self.state = RunState.DIVERGED if self.final is None else RunState.FINISHED
+        return self
 
 
 def visible_text(text: str) -> str:

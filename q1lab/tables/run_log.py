@@ -5,6 +5,7 @@ cleaned here, whichever reader it comes from."""
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
@@ -72,6 +73,12 @@ class RunLog:
             self.curves.setdefault(name, Curve()).add(step, value)
         if 0 <= step < LARGEST_COUNT:
             self.last_step = max(self.last_step, step)
+
+    def points(self, name: str) -> dict[float, float | None]:
+        """A curve by step; of a step that was logged twice, the later number. None for one that is
+        not finite."""
+        points = self.curves[name].points() if name in self.curves else ()
+        return {step: value if math.isfinite(value) else None for step, value in points}
 
     def row(self, row: Mapping[str, Any], place: int) -> None:
         """Add the numbers of one row, under the step that it names, else its ``place``. Texts and

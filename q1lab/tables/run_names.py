@@ -131,7 +131,7 @@ def _usual_key(runs: Sequence[Named]) -> str | None:
 
 def _only_key(runs: Sequence[Named]) -> str | None:
     """The one setting that tells groups of runs apart, if it is a text that all have."""
-    keys = _differing(runs)
+    keys = differing([run.facts for run in runs])
     values = [run.facts.get(keys[0]) for run in runs] if len(keys) == 1 else [None]
     return keys[0] if all(value and as_number(value) is None for value in values) else None
 
@@ -171,22 +171,26 @@ def _seed_in_name(run: Named) -> str | None:
     return next((match[1] for match in matches), None)
 
 
-def _differing(runs: Sequence[Named]) -> list[str]:
+def differing(settings: Sequence[Mapping[str, str]]) -> list[str]:
     """The settings that could name an arm: more than one value among the runs, and not the seed."""
     values: dict[str, set[str]] = defaultdict(set)
-    for run in runs:
-        for key, value in run.facts.items():
+    for facts in settings:
+        for key, value in facts.items():
             values[key].add(value)
     return [
         key
         for key, seen in sorted(values.items())
-        if 1 < len(seen) < len(runs) and last_part(key) not in SEED_KEYS
+        if 1 < len(seen) < len(settings) and last_part(key) not in SEED_KEYS
     ]
 
 
+def differ_text(settings: Sequence[Mapping[str, str]]) -> str:
+    """The settings that could name an arm, for a message."""
+    return f"these differ: {printable(', '.join(differing(settings)))[:300] or 'none'}"
+
+
 def _differ(runs: Sequence[Named]) -> str:
-    """The settings that could name an arm, for the end of a message."""
-    return f"these differ: {printable(', '.join(_differing(runs)))[:300] or 'none'}"
+    return differ_text([run.facts for run in runs])
 
 
 def _checked(run: Named, arm: str) -> str:

@@ -3,18 +3,17 @@ one set of runs, by arm and seed."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import repeat
 
 from q1lab.ground.errors import Problem, nearest
 from q1lab.ground.files import os_reason, printable
 from q1lab.ground.text_formats import first_names, plural
 from q1lab.study.run_states import RunState
 from q1lab.tables import number_table, run_names
-from q1lab.tables.cells import BadCell, number_of_cell
-from q1lab.tables.found_runs import Found, TableOptions, mark_ended, named_metric
+from q1lab.tables.found_runs import Found, TableOptions, named_metric
 from q1lab.tables.outside_run import FINAL, STEP, TRAIN, VAL, OutsideRun, RunFiles
 from q1lab.tables.run_log import RunLog
 from q1lab.tables.run_names import Named
@@ -138,22 +137,10 @@ def _of_tables(
                 f"{piece.where} and {tables[0][0].where}: one has seeds, and the other has none",
                 next="judge them one after the other",
             )
-        _join(whole, each, piece)
+        with _place_named(piece):
+            whole.join(each)
     assert whole is not None, "there is one table at least"
     return whole
-
-
-def _join(whole: Found, each: Found, piece: RunFiles) -> None:
-    """Add the runs of a further table."""
-    for arm, runs in each.arms.items():
-        first = 0 if whole.has_seeds else len(whole.arms.get(arm, ()))
-        for seed, run in runs.items():
-            run.seed = seed + first
-            try:
-                whole.add(run)
-            except BadCell as error:
-                raise Problem(f"{piece.where}: {error}", file=piece.files[0]) from None
-    whole.notes.extend(each.notes)
 
 
 def _of_logs(name: str, logs: Sequence[tuple[RunFiles, RunLog]], options: TableOptions) -> Found:
@@ -168,48 +155,26 @@ def _of_logs(name: str, logs: Sequence[tuple[RunFiles, RunLog]], options: TableO
     guesses = [plural(len(logs), "run"), *filter(None, (arms_from, seeds_from))]
     if options.metric is None:
         guesses.append(f"metric {metric}")
-    result = Found(name, named_metric(metric, options.better), seeds is not None, tuple(guesses))
+    found = Found(name, named_metric(metric, options.better), tuple(guesses))
     _check_reported(metric, name, [log for _, log in logs])
-    for place, (piece, log) in enumerate(logs):
-        arm = arms[place]
-        seed = len(result.arms.get(arm, ())) if seeds is None else seeds[place]
-        try:
-            result.add(_run(piece.where, log, metric, arm, seed))
-        except BadCell as error:
-            raise Problem(f"{piece.where}: {error}", file=piece.files[0]) from None
-    result.align_ends()
-    return result
+    for arm, seed, (piece, log) in zip(arms, seeds or repeat(None), logs, strict=False):
+        with _place_named(piece):
+            found.add(_run(OutsideRun(piece.where, arm, found.place(arm, seed)), log, metric))
+    found.align_ends()
+    return found
 
 
-def _run(where: str, log: RunLog, metric: str, arm: str, seed: int) -> OutsideRun:
+def _run(run: OutsideRun, log: RunLog, metric: str) -> OutsideRun:
     """A run by its log: it counts by its final number, else by the last of its curve."""
-    run = OutsideRun(where, arm, seed, state=RunState.FAILED, message=log.unfinished or None)
-    run.evals = _points(log, metric)
-    trains = [_points(log, name) for name in TRAIN if name != metric and name in log.curves]
+    run.state, run.message = RunState.FAILED, log.unfinished or None
+    run.evals = log.points(metric)
+    trains = [log.points(name) for name in TRAIN if name != metric and name in log.curves]
     run.train = max(trains, key=len, default={})
     run.conditions = number_table.conditions_of(log.facts)
     run.config = {key: value for key, value in log.facts.items() if key in run.conditions}
     run.ended_at = log.last_step
-    if run.message is not None:
-        return run
-    if metric in log.finals:
-        mark_ended(run, number_of_cell(log.finals[metric]))
-    elif run.evals:
-        last = run.evals[max(run.evals)]
-        mark_ended(run, None if last is None else number_of_cell(last))
-    else:
-        run.message = f"no {metric}"
-    return run
-
-
-def _points(log: RunLog, name: str) -> dict[float, float | None]:
-    """A curve by step; of a step that was logged twice, the later number. None for one that is not
-    finite."""
-    if name not in log.curves:
-        return {}
-    return {
-        step: value if math.isfinite(value) else None for step, value in log.curves[name].points()
-    }
+    last = run.evals[max(run.evals)] if run.evals else None
+    return run.end(metric, log.finals.get(metric, last))
 
 
 def _check_reported(metric: str, name: str, logs: Sequence[RunLog]) -> None:

@@ -21,6 +21,7 @@ from q1lab.tables import number_table
 from q1lab.tables.found_runs import Found, TableOptions
 from q1lab.tables.outside_run import MAX_FILES, RunFiles
 from q1lab.tables.readers import DELIMITED, FORMS, fits, form_of, forms
+from q1lab.tables.table_rows import read
 
 MOST_ENTRIES = 200_000
 """Entries of a folder and all below it."""
@@ -31,7 +32,7 @@ def found_in_sources(sources: Sequence[str], options: TableOptions, *, one_arm: 
     for what can't be read or understood."""
     patterns = [*((None, source) for source in sources), *options.arms]
     if [source for _, source in patterns] == ["-"]:
-        return number_table.found_in_text(number_table.read("-"), "standard input", options)
+        return number_table.found_in_text(read("-"), "standard input", options)
     notes: list[str] = []
     every = [piece for label, source in patterns for piece in _pieces(label, source, notes)]
     pieces = _once(_grouped(every), notes)
@@ -39,7 +40,7 @@ def found_in_sources(sources: Sequence[str], options: TableOptions, *, one_arm: 
     name = patterns[0][1] if is_path else plural(len(pieces), "file")
     if len(pieces) == 1 and not (one_arm or options.arms or options.pattern or pieces[0].form):
         (file,) = pieces[0].files
-        text = number_table.read(str(file))
+        text = read(str(file))
         if file.suffix.lower() in DELIMITED or not _is_printed(file, text):
             return number_table.found_in_text(text, str(file), options)
     from q1lab.tables.runs_in_files import found_in_files

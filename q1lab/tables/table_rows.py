@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+import sys
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from q1lab.ground.errors import Problem
+from q1lab.ground.files import os_reason, read_text
 from q1lab.tables.cells import as_number, has_no_number, is_blank
-from q1lab.tables.outside_run import MAX_ROWS, visible_text
+from q1lab.tables.outside_run import MAX_BYTES, MAX_ROWS, NAME, visible_text
 
 OF_FILE = "--arm"
 """The column of arms in a table that is of one arm."""
@@ -75,10 +79,49 @@ class Rows:
         return bool(cells) and all(as_number(cell) is not None for cell in cells)
 
 
+class Keys(NamedTuple):
+    """The columns of a table that are read; None for one that it hasn't."""
+
+    arm: str
+    number: str
+    seed: str | None
+    state: str | None
+    step: str | None = None
+
+
+def chart_column(column: str) -> re.Match[str] | None:
+    """The run in the name of a column as W&B exports a chart: ``modified-seed0 - val_loss``."""
+    head, dash, metric = column.partition(" - ")
+    is_band = metric.endswith(("__MIN", "__MAX"))
+    return NAME.fullmatch(head) if dash and not is_band else None
+
+
 FORMS = (
     "give a row per run with an arm, a seed and a metric, two columns of numbers, or JSON such as "
     '{"baseline": [1.91, 1.90], "modified": [1.79, 1.80]}'
 )
+
+
+def read(source: str) -> str:
+    """The text of a file, or of standard input for ``-``. Problem for one that can't be read."""
+    name = "standard input" if source == "-" else source
+    if source == "-":
+        data = sys.stdin.buffer.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise Problem(f"{name} is larger than {MAX_BYTES >> 20} MB")
+        try:
+            return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+        except UnicodeDecodeError:
+            raise Problem(f"{name} is not UTF-8 text") from None
+    file = Path(source)
+    try:
+        return read_text(file, MAX_BYTES, "utf-8-sig")
+    except UnicodeDecodeError:
+        raise Problem(
+            f"{name} is not UTF-8 text", next="export it as CSV, or save it as UTF-8", file=file
+        ) from None
+    except OSError as error:
+        raise Problem(f"cannot read {name}: {os_reason(error, reading=True)}", file=file) from None
 
 
 def delimited_rows(text: str, name: str) -> Rows:

@@ -8,7 +8,7 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,16 +18,14 @@ from q1lab.commands._table_options import source_options, table_options
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, OK, Problem
 from q1lab.ground.files import printable
-from q1lab.judgment.metric import Metric
 from q1lab.record.traveling_lines import CameWith
 from q1lab.runner import child_processes
 from q1lab.study import studies
 from q1lab.study.bundle import Bundle
-from q1lab.tables.found_runs import TableOptions
-from q1lab.tables.outside_run import OutsideRun
+from q1lab.tables.found_runs import Found, TableOptions
 
 if TYPE_CHECKING:
-    from q1lab.doors.imports.import_study import TakenIn
+    from q1lab.doors.imports.import_study import ImportDraft, TakenIn
     from q1lab.index.store import Store
 
 WANDB_PREFIX = "wandb:"
@@ -93,8 +91,10 @@ def keep_sources(
     alone = sources[0] if len(sources) == 1 and not options.arms else ""
     if alone.startswith(WANDB_PREFIX):
         project = alone.removeprefix(WANDB_PREFIX)
-        record = _read_project(project, group)
-        return _print_taken(_take_in_project(project, record, options, allow), as_json=as_json)
+        from q1lab.doors.imports import outside_runs
+
+        found = outside_runs.from_wandb(project, _read_project(project, group), options)
+        return _print_taken(_take_in_runs(found, options, allow), as_json=as_json)
     if group is not None:
         raise Problem(f"--group needs a W&B project: {WANDB_PREFIX}ENTITY/PROJECT")
     result = _take_in_own(Path(alone), options, allow, as_json=as_json) if alone else None
@@ -129,44 +129,42 @@ def _take_in_own(
             )
         return _import_bundle(bundle.read_bundle(path, str(path)), str(path), as_json=as_json)
     if path.is_dir() and outside_runs.has_events(path):
-        runs = outside_runs.from_folder(path)
-        return _print_taken(take_in_runs(runs, str(path), options, allow), as_json=as_json)
+        found = outside_runs.from_folder(path)
+        return _print_taken(_take_in_runs(found, options, allow), as_json=as_json)
     return None
 
 
-def _take_in_project(
-    project: str, record: dict[str, Any], options: TableOptions, allow: tuple[str, ...]
-) -> list[TakenIn]:
-    """Make studies of the runs of a W&B project, by the keys that a person named."""
-    from q1lab.doors.imports import outside_runs
-    from q1lab.tables import found_runs
+def _take_in_runs(found: Found, options: TableOptions, allow: tuple[str, ...]) -> list[TakenIn]:
+    """Make studies of runs that must be alike. Problem, with nothing written, if they are not."""
+    from q1lab.doors.imports import import_study
 
-    keys = outside_runs.RunKeys(options.arm_key, options.seed_key, options.metric)
-    metric = None
-    if options.metric is not None:
-        metric = found_runs.named_metric(options.metric, options.better)
-    runs = outside_runs.from_wandb(record, keys)
     identity_keys = [key for key in (options.arm_key, options.seed_key) if key is not None]
-    return take_in_runs(runs, f"W&B {project}", options, allow, metric, identity_keys)
+    tables = found.tables(options)
+    return _take_in([import_study.draft_of_runs(table, allow, identity_keys) for table in tables])
 
 
 def _take_in_sources(
     sources: Sequence[str], options: TableOptions, *, quiet: bool
 ) -> list[TakenIn]:
     """Make a study of each arm that is compared with the baseline, and say what was guessed."""
+    from q1lab.doors.imports import import_study
+    from q1lab.tables.sources import found_in_sources
+
+    found = found_in_sources(sources, options, one_arm=False)
+    drafts = [import_study.draft_of_table(table) for table in found.tables(options)]
+    if found.guesses:
+        click.echo(f"Read: {', '.join(found.guesses)}.", err=quiet)
+    return _take_in(drafts)
+
+
+def _take_in(drafts: Sequence[ImportDraft]) -> list[TakenIn]:
     from q1lab.commands._store import open_store
     from q1lab.doors.imports import import_study
     from q1lab.record import on_record
-    from q1lab.tables.sources import found_in_sources
 
-    result = found_in_sources(sources, options, one_arm=False)
-    tables = result.tables(options)
-    drafts = [import_study.draft_of_table(table, result.name) for table in tables]
-    if result.guesses:
-        click.echo(f"Read: {', '.join(result.guesses)}.", err=quiet)
     with open_store() as store:
         names = on_record.names_on_record(store)
-    return import_study.take_in(drafts, tables[0].candidates, names)
+    return import_study.take_in(drafts, names)
 
 
 def _import_bundle(received: Bundle, origin: str, *, as_json: bool) -> int:
@@ -195,33 +193,6 @@ def _import_bundle(received: Bundle, origin: str, *, as_json: bool) -> int:
         click.echo(summary if filled else f"{planned.id}: {origin} has no new runs", err=as_json)
         print_comparison(store, studies.load(planned.id), as_json=as_json)
     return OK
-
-
-def take_in_runs(
-    runs: list[OutsideRun],
-    origin: str,
-    options: TableOptions,
-    allow: tuple[str, ...],
-    metric: Metric | None = None,
-    identity_keys: Collection[str] = (),
-) -> list[TakenIn]:
-    """Group the runs and write the studies. Problem, with nothing written, if they are not
-    comparable. ``metric`` is that of their final numbers; None for a val loss in nats."""
-    from q1lab.commands._store import open_store
-    from q1lab.doors.imports import import_study
-    from q1lab.record import on_record
-
-    grouped, candidates = import_study.group_arms(
-        runs,
-        baseline=options.baseline,
-        modified=options.modified,
-        allow=allow,
-        identity_keys=identity_keys,
-    )
-    drafts = [import_study.draft_of_runs(each, origin, metric) for each in grouped]
-    with open_store() as store:
-        names = on_record.names_on_record(store)
-    return import_study.take_in(drafts, candidates, names)
 
 
 def _print_taken(imported: list[TakenIn], *, as_json: bool) -> int:

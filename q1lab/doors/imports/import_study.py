@@ -24,12 +24,11 @@ from q1lab.doors.imports.outside_runs import (
     run_from_events,
 )
 from q1lab.ground import paths
-from q1lab.ground.errors import Problem, nearest
+from q1lab.ground.errors import Problem
 from q1lab.ground.files import file_size, printable, read_bytes, utc_now, write_atomic
 from q1lab.ground.text_formats import storable_text
 from q1lab.judgment.intervals import ALPHA
-from q1lab.judgment.metric import LARGEST_COUNT, Metric
-from q1lab.judgment.subject import MOST_MEMBERS
+from q1lab.judgment.metric import LARGEST_COUNT, VAL_LOSS, Metric
 from q1lab.record.traveling_lines import CameWith
 from q1lab.runner import early_stopping, series_members
 from q1lab.study import bundle, liveness, studies
@@ -38,7 +37,7 @@ from q1lab.study.events import has_ended, read_new_events
 from q1lab.study.hyperparameters import INTEGERS, NUMBERS, checked_value
 from q1lab.study.identity import code_hash
 from q1lab.study.origin import ImportedRuns, Origin
-from q1lab.study.run_states import ENDED, RunState
+from q1lab.study.run_states import RunState
 from q1lab.study.series import SWEEP, Series
 from q1lab.study.studies import ARMS, Arm, Data, Study, run_name
 from q1lab.study.trainer import is_version
@@ -76,115 +75,38 @@ ARM_KEYS = frozenset(
 """Config keys by which the arms are meant to differ: each is equal within an arm only."""
 
 
-# ── grouping
+# ── comparing like with like
 
 
-@dataclass(frozen=True)
-class GroupedRuns:
-    """Comparable runs by arm and seed, with notes for the study's record."""
+def alike(
+    table: NumberTable, allow: Collection[str] = (), identity_keys: Collection[str] = ()
+) -> NumberTable:
+    """The same two arms, by seed. Problem if their runs are not comparable.
 
-    arms: dict[str, dict[int, OutsideRun]]
-    names: dict[str, str]
-    """Arm → its cfg."""
-    allowed: tuple[str, ...]
-    notes: tuple[str, ...]
-
-
-def group_arms(
-    runs: list[OutsideRun], *, baseline: str | None, modified: str | None, **how: Any
-) -> tuple[list[GroupedRuns], tuple[str, ...]]:
-    """Each cfg that is compared with the baseline: ``modified``, else all others; and all that
-    there are to compare."""
-    chosen = baseline or "baseline"
-    cfg_names = dict.fromkeys(run.cfg for run in runs)
-    others = tuple(cfg for cfg in cfg_names if cfg != chosen)
-    if chosen not in cfg_names or (len(others) < 2 and modified is None):
-        return [group_runs(runs, baseline=baseline, **how)], ()
-    if len(others) > MOST_MEMBERS:
-        raise Problem(
-            f"{len(others):,} cfgs besides {chosen}, and at most {MOST_MEMBERS} can share one "
-            "level",
-            next="choose runs with --group",
-        )
-    if modified is not None and modified not in others:
-        raise Problem(f"no run has the cfg {printable(modified)}", next=nearest(modified, others))
-    pairs = [[run for run in runs if run.cfg in (chosen, cfg)] for cfg in others]
-    grouped = [
-        group_runs(pair, baseline=baseline, **how)
-        for pair, cfg in zip(pairs, others, strict=True)
-        if modified in (None, cfg)
-    ]
-    return grouped, others
-
-
-def group_runs(
-    runs: list[OutsideRun],
-    *,
-    baseline: str | None = None,
-    allow: Iterable[str] = (),
-    identity_keys: Collection[str] = (),
-) -> GroupedRuns:
-    """Sort runs into two arms. Problem if the arms are not clear, or the runs not comparable.
-
-    ``baseline`` names the cfg of the baseline if it is not "baseline". ``allow`` names intended
-    differences: config keys, ``iters`` (lengths differ), or ``seeds`` (leave out the seeds that
-    only one arm has). ``identity_keys`` are the config keys that say a run's arm and seed.
+    ``allow`` names intended differences: config keys, ``iters`` (lengths differ), or ``seeds``
+    (leave out the seeds that only one arm has). ``identity_keys`` are the config keys that say a
+    run's arm and seed.
     """
-    allowed = frozenset(allow)
-    notes: list[str] = []
-    cfg_names = sorted({run.cfg for run in runs})
-    chosen = baseline or "baseline"
-    if chosen not in cfg_names or len(cfg_names) != 2:
-        cfgs = ", ".join(cfg_names[:8])
-        if len(cfg_names) == 2 and baseline is None:
-            raise Problem(
-                f"neither cfg is called baseline: {cfgs}", next="say which one is, with --baseline"
-            )
-        raise Problem(
-            f"two cfgs are compared, {chosen} and one more; these runs have: {cfgs}",
-            next="choose them with --baseline and --modified",
-        )
-    modified = next(kind for kind in cfg_names if kind != chosen)
-    names = {"baseline": chosen, "modified": modified}
-    arms = {
-        arm: _by_seed([run for run in runs if run.cfg == cfg], notes) for arm, cfg in names.items()
-    }
-    unpaired_seeds = sorted(set(arms["baseline"]) ^ set(arms["modified"]))
-    if unpaired_seeds:
-        text = f"seed {', '.join(map(str, unpaired_seeds))} is in one arm only"
-        if "seeds" not in allowed:
+    notes, (baseline, modified) = list(table.found.notes), table.runs
+    seeds = sorted({*baseline} & {*modified})
+    if unpaired := sorted({*baseline} ^ {*modified}):
+        text = f"seed {', '.join(map(str, unpaired))} is in one arm only"
+        if "seeds" not in allow:
             raise Problem(text, next="`--allow seeds` compares the others")
         notes.append(f"{text}; left out")
-        for arm in ARMS:
-            arms[arm] = {seed: run for seed, run in arms[arm].items() if seed not in unpaired_seeds}
-    if not arms["baseline"]:
+    if not seeds:
         raise Problem("no seed is in both arms, so there is nothing to compare")
-    _refuse_differences(arms, allowed, notes, {*RUN_KEYS, *identity_keys})
-    return GroupedRuns(arms, names, tuple(sorted(allowed)), tuple(notes))
-
-
-def _by_seed(runs: list[OutsideRun], notes: list[str]) -> dict[int, OutsideRun]:
-    run_by_seed: dict[int, OutsideRun] = {}
-    for run in runs:
-        other = run_by_seed.get(run.seed)
-        if other is None:
-            run_by_seed[run.seed] = run
-            continue
-        ended = [candidate for candidate in (other, run) if candidate.state in ENDED]
-        if len(ended) != 1:
-            raise Problem(
-                f"{run.cfg}, seed {run.seed}, appears twice: {other.where} and {run.where}",
-                next="choose with --group, or import them separately",
-            )
-        run_by_seed[run.seed] = ended[0]
-        unused = other if ended[0] is run else run
-        notes.append(f"{unused.where} did not finish; {ended[0].where} is used")
-    return dict(sorted(run_by_seed.items()))
+    arms = {
+        name: {seed: runs[seed] for seed in seeds}
+        for name, runs in zip(table.names, table.runs, strict=True)
+    }
+    _refuse_differences(arms, allow, notes, {*RUN_KEYS, *identity_keys})
+    return replace(table, found=replace(table.found, arms=arms, notes=notes))
 
 
 def _refuse_differences(
     arms: dict[str, dict[int, OutsideRun]],
-    allowed: frozenset[str],
+    allowed: Collection[str],
     notes: list[str],
     may_differ: Collection[str],
 ) -> None:
@@ -246,9 +168,11 @@ class ImportDraft:
     """A study that is not written yet: without a name and a series."""
 
     study: Study
-    arms: Mapping[str, Runs]
-    modified: str
-    """The name that the modified arm had elsewhere."""
+    table: NumberTable
+
+    @property
+    def arms(self) -> Mapping[str, Runs]:
+        return dict(zip(ARMS, self.table.runs, strict=True))
 
 
 @dataclass(frozen=True)
@@ -258,12 +182,6 @@ class TakenIn:
     study: Study
     is_new: bool = True
     """False where it had these runs already."""
-
-
-def draft_of_table(table: NumberTable, origin: str) -> ImportDraft:
-    """The study of a table, which has the verdict that `q1lab judge` gives."""
-    arms = dict(zip(ARMS, table.runs, strict=True))
-    return ImportDraft(study_of_table(table, origin), arms, table.names[1])
 
 
 def arms_series(name: str, candidates: tuple[str, ...], arm: str) -> Series | None:
@@ -288,37 +206,33 @@ def design_of_table(table: NumberTable) -> Given:
     return Given(
         batches=(tuple(seeds),),
         headline="paired" if table.is_paired else "welch",
-        table=TableRuns(tuple(absent), table.has_seeds),
+        table=TableRuns(tuple(absent), table.found.has_seeds),
     )
 
 
-def study_of_table(table: NumberTable, source: str) -> Study:
-    """The study that a table makes, without a name. ``source`` says where it came from, for
-    people."""
-    now = utc_now()
-    runs = tuple(run.where for arm in table.runs for run in arm.values())
-    return Study(
+def draft_of_table(table: NumberTable) -> ImportDraft:
+    """The study of a table or of logs, which has the verdict that `q1lab judge` gives."""
+    arms = (Arm(name, name, "", "", printable(table.found.name), 0, 0) for name in table.names)
+    study = Study(
         id="",
-        created=now,
-        arms={
-            arm: Arm(name, name, "", "", printable(source), 0, 0)
-            for arm, name in zip(ARMS, table.names, strict=True)
-        },
+        created=utc_now(),
+        arms=dict(zip(ARMS, arms, strict=True)),
         data=Data("", "", "", 0, 0, 0, 0),
-        trainer=Outside(device="elsewhere", jobs=1, threads=1, versions={}, measured=table.metric),
+        trainer=_outside(table.found.metric),
         design=design_of_table(table),
-        origin=Origin(
-            imported=ImportedRuns(printable(source), time=now, notes=table.notes, runs=runs),
-        ),
+        origin=_origin(table),
     )
+    return ImportDraft(study, table)
 
 
-def draft_of_runs(grouped: GroupedRuns, origin: str, metric: Metric | None = None) -> ImportDraft:
-    """The study of runs of W&B or of a folder. ``origin`` says where they came from, for people.
-    ``metric`` is that of the final numbers; None for runs with a val loss in nats."""
-    all_runs = [run for arm in grouped.arms.values() for run in arm.values()]
+def draft_of_runs(
+    table: NumberTable, allow: Collection[str] = (), identity_keys: Collection[str] = ()
+) -> ImportDraft:
+    """The study of runs of W&B or of a folder, which must be alike."""
+    table = alike(table, allow, identity_keys)
+    all_runs = [run for arm in table.runs for run in arm.values()]
     config = clean_json(_shared_config(all_runs))
-    notes = list(grouped.notes)
+    notes = table.found.notes
     for key in (*INTEGERS, *NUMBERS):
         value = config.get(key)
         if isinstance(value, float) and value.is_integer():
@@ -339,55 +253,60 @@ def draft_of_runs(grouped: GroupedRuns, origin: str, metric: Metric | None = Non
             f"{_first_names(lossless_runs)}: finished, but no final val loss is said, "
             "so it is left open"
         )
-    now = utc_now()
-    began = min((run.began for run in all_runs if run.began), default=now)
+    began = min((run.began for run in all_runs if run.began), default="")
     study = Study(
         id="",
-        created=began if re.fullmatch("[0-9T:.+Z -]{10,40}", began) else now,
-        arms={arm: _arm_record(arm, grouped, origin) for arm in ARMS},
+        created=began if re.fullmatch("[0-9T:.+Z -]{10,40}", began) else utc_now(),
+        arms={
+            arm: _arm_record(name, runs, table.found.name)
+            for arm, name, runs in zip(ARMS, table.names, table.runs, strict=True)
+        },
         data=_data_record(all_runs),
-        trainer=Outside(device="elsewhere", jobs=1, threads=1, versions={}, measured=metric)
-        if metric is not None
-        else OwnLoop(
-            preset=str(config.get("preset") or "")[:60],
-            config={
-                key: value
-                for key, value in config.items()
-                if key not in {*DATA_KEYS, *ARM_KEYS, *RUN_KEYS, *STUDY_KEYS}
-            },
-            device=str(config.get("device") or "elsewhere")[:60],
-            dtype=str(config.get("dtype") or "")[:60],
-            jobs=1,
-            threads=1,
-            versions={"torch": torch} if is_version(torch := str(config.get("torch", ""))) else {},
-        ),
+        trainer=_own_loop(config)
+        if table.found.metric == VAL_LOSS
+        else _outside(table.found.metric),
         # both arms have the same seeds
-        design=Fixed(batches=(tuple(sorted(grouped.arms["baseline"])),), headline="paired"),
-        origin=Origin(
-            imported=ImportedRuns(
-                source=printable(origin),
-                time=now,
-                allowed=tuple(grouped.allowed),
-                notes=tuple(note[:2000] for note in notes),
-                runs=tuple(run.where for run in all_runs),
-            )
-        ),
+        design=Fixed(batches=(tuple(table.runs[0]),), headline="paired"),
+        origin=_origin(table, tuple(sorted({*allow}))),
     )
-    return ImportDraft(study, grouped.arms, grouped.names["modified"])
+    return ImportDraft(study, table)
 
 
-def take_in(
-    drafts: Sequence[ImportDraft],
-    candidates: tuple[str, ...] = (),
-    taken_names: Collection[str] = (),
-) -> list[TakenIn]:
+def _outside(metric: Metric) -> Outside:
+    return Outside(device="elsewhere", jobs=1, threads=1, versions={}, measured=metric)
+
+
+def _own_loop(config: Mapping[str, Any]) -> OwnLoop:
+    torch = str(config.get("torch", ""))
+    left_out = {*DATA_KEYS, *ARM_KEYS, *RUN_KEYS, *STUDY_KEYS}
+    return OwnLoop(
+        preset=str(config.get("preset") or "")[:60],
+        config={key: value for key, value in config.items() if key not in left_out},
+        device=str(config.get("device") or "elsewhere")[:60],
+        dtype=str(config.get("dtype") or "")[:60],
+        jobs=1,
+        threads=1,
+        versions={"torch": torch} if is_version(torch) else {},
+    )
+
+
+def _origin(table: NumberTable, allowed: tuple[str, ...] = ()) -> Origin:
+    runs = tuple(run.where for arm in table.runs for run in arm.values())
+    notes = tuple(note[:2000] for note in table.found.notes)
+    source = printable(table.found.name)
+    imported = ImportedRuns(source, time=utc_now(), allowed=allowed, notes=notes, runs=runs)
+    return Origin(imported=imported)
+
+
+def take_in(drafts: Sequence[ImportDraft], taken_names: Collection[str] = ()) -> list[TakenIn]:
     """Write each study, unless one here has the same runs: ``study.json`` and the events of its
     runs, as if it had been trained here. A folder appears complete or not at all, under a name
     outside ``taken_names``.
 
-    Several ``candidates`` that were there to be compared with the baseline are one series, which
-    keeps its name where one of them was imported before.
+    Several arms that were there to be compared with the baseline are one series, which keeps its
+    name where one of them was imported before.
     """
+    candidates = drafts[0].table.candidates
     before = [same_runs(draft) for draft in drafts]
     earlier_series = [study.origin.series for study in before if study is not None]
     names = [
@@ -397,7 +316,7 @@ def take_in(
     ]
     name = names[0] if names else series_members.new_series_id(SWEEP, taken_names)
     members = [
-        draft.study.with_origin(series=arms_series(name, candidates, draft.modified))
+        draft.study.with_origin(series=arms_series(name, candidates, draft.table.names[1]))
         for draft in drafts
     ]
     for study in members:
@@ -409,7 +328,7 @@ def take_in(
 
 
 def _write(draft: ImportDraft, study: Study, taken_names: Collection[str]) -> Study:
-    stem = draft.modified if study.variant == "modified" else study.variant
+    stem = draft.table.names[1] if study.variant == "modified" else study.variant
     return _publish(study, stem, _events(draft), {}, taken_names)
 
 
@@ -613,10 +532,10 @@ def _shared_config(runs: list[OutsideRun]) -> dict[str, Any]:
     }
 
 
-def _arm_record(arm: str, grouped: GroupedRuns, origin: str) -> Arm:
-    run = next(iter(grouped.arms[arm].values()))
+def _arm_record(name: str, runs: Runs, origin: str) -> Arm:
+    run = next(iter(runs.values()))
     variant = run.config.get("variant")
-    name = printable(variant)[:60] if isinstance(variant, str) and variant else grouped.names[arm]
+    name = printable(variant)[:60] if isinstance(variant, str) and variant else name
     sha, n, flops = (run.config.get(key) for key in ("model_sha256", "n_params", "flops_per_token"))
     return Arm(
         variant=name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,7 +17,7 @@ from q1lab.ground.text_formats import plural, printable
 
 if TYPE_CHECKING:
     from q1lab.judgment.series_table import SeriesResult
-    from q1lab.tables.found_runs import NumberTable, TableOptions
+    from q1lab.tables.found_runs import Found, NumberTable, TableOptions
 
 OF_ARMS, OF_SAMPLE = ("helps", "hurts", "cannot-tell"), ("below", "above", "cannot-tell")
 """The verdicts that --expect may name, of two arms and of one against a number."""
@@ -78,45 +79,41 @@ def judge(
         if full or expect:
             raise Problem("--keep goes with neither --full nor --expect", next="judge, then keep")
         return keep_sources(sources, options, as_json=as_json)
-    tables, source = _read(sources, options)
-    if len(tables) == 1:
-        from q1lab.tables.judged_table import judge_table
+    from q1lab.tables import judged_table
 
-        judgment = judge_table(tables[0], source)
+    tables = _read(sources, options)
+    found = tables[0].found
+    if len(tables) == 1:
+        judgment = judged_table.judge_table(tables[0])
         if as_json:
-            print_json({**judgment.to_dict(), "read": tables[0].guesses})
+            print_json({**judgment.to_dict(), "read": found.guesses})
         else:
-            _print_guesses(tables[0].guesses, tables[0].notes)
+            _print_guesses(found)
             print_verdict(judgment, full=full)
         return _status([judgment.verdict], expect)
     from q1lab.judgment import series_table
-    from q1lab.tables.judged_arms import judge_arms
 
-    arms = judge_arms(tables, source)
+    arms = judged_table.judge_arms(tables)
     if as_json:
-        print_json({**series_table.series_json(arms), "read": tables[0].guesses})
+        print_json({**series_table.series_json(arms), "read": found.guesses})
     else:
-        _print_guesses(tables[0].guesses, tables[0].notes)
+        _print_guesses(found)
         print_series(arms)
         if full:
             _print_each(arms)
     return _status([m.comparison.verdict for m in arms.ranked if m.comparison is not None], expect)
 
 
-def _read(sources: Sequence[str], options: TableOptions) -> tuple[list[NumberTable], str]:
-    """A table for each arm that is compared with the baseline, and where they came from."""
+def _read(sources: Sequence[str], options: TableOptions) -> list[NumberTable]:
+    """A table for each arm that is compared with the baseline."""
     if sources or options.arms:
         from q1lab.tables.sources import found_in_sources
 
-        result = found_in_sources(sources, options, one_arm=False)
-        return result.tables(options), result.name
-    if options.baseline is None or options.modified is None:
-        raise Problem(
-            "nothing to judge", next="give a SOURCE, or --baseline 1.91,1.90 --modified 1.79,1.80"
-        )
-    from q1lab.tables.number_table import typed_numbers
+        return found_in_sources(sources, options, one_arm=False).tables(options)
+    from q1lab.tables import typed_numbers
 
-    return [typed_numbers(options.baseline, options.modified, options)], "the command line"
+    names_alone = replace(options, baseline=None, modified=None)
+    return typed_numbers.two_lists(options).tables(names_alone)
 
 
 def _judge_sample(
@@ -129,7 +126,7 @@ def _judge_sample(
     as_json: bool,
 ) -> int:
     """Judge one arm against a number."""
-    from q1lab.tables.judged_sample import judge_found, typed_sample
+    from q1lab.tables.judged_sample import judge_found
 
     _check_expected(expect, OF_SAMPLE, "with --against the verdict is a side")
     if not math.isfinite(against):
@@ -141,14 +138,17 @@ def _judge_sample(
     if sources or options.arms:
         from q1lab.tables.sources import found_in_sources
 
-        result = found_in_sources(sources, options, one_arm=True)
+        found = found_in_sources(sources, options, one_arm=True)
+        judged = judge_found(found, options.modified or options.baseline, against)
     else:
-        result = typed_sample(options)
-    judged = judge_found(result, options, against)
+        from q1lab.tables import typed_numbers
+
+        found = typed_numbers.one_list(options)
+        judged = judge_found(found, None, against)
     if as_json:
-        print_json({**judged.to_dict(), "read": result.guesses})
+        print_json({**judged.to_dict(), "read": found.guesses})
     else:
-        _print_guesses(result.guesses, tuple(result.notes))
+        _print_guesses(found)
         click.echo(judged.full() if full else f"{judged.short()}\n{REST}")
     return _status([judged.verdict], expect)
 
@@ -173,13 +173,13 @@ def _status(verdicts: Sequence[str], expect: Sequence[str]) -> int:
     return UNFINISHED if "no verdict" in others else FAILED
 
 
-def _print_guesses(guesses: Sequence[str], notes: Sequence[str]) -> None:
+def _print_guesses(found: Found) -> None:
     """Print what was guessed, and what was left out on reading."""
     from rich.console import Console
 
-    console = Console(highlight=False, markup=False)
-    if guesses:
-        console.print(f"Read: {', '.join(guesses)}.", style="dim")
+    console, notes = Console(highlight=False, markup=False), found.notes
+    if found.guesses:
+        console.print(f"Read: {', '.join(found.guesses)}.", style="dim")
     for note in notes[:MOST_NOTES]:
         console.print(f"note: {printable(note)}", style="dim")
     if len(notes) > MOST_NOTES:

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import math
 import os
-import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import printable
 from q1lab.ground.text_formats import storable_text
-from q1lab.judgment.metric import LARGEST_COUNT, LARGEST_LOSS
+from q1lab.judgment.metric import VAL_LOSS, Metric
 from q1lab.study.events import cut_after_end, read_new_events
-from q1lab.study.run_states import RunState
+from q1lab.study.run_states import ENDED, MISSING, RunState
+from q1lab.tables.cells import as_number, seed_of_cell
+from q1lab.tables.found_runs import Found, TableOptions, named_metric
 from q1lab.tables.nested_names import flattened, usual_names
 from q1lab.tables.outside_run import (
     FINAL,
@@ -28,67 +28,59 @@ from q1lab.tables.outside_run import (
     MAX_FILES,
     NAME,
     SEED_KEYS,
-    STEP,
     TRAIN,
     VAL,
     OutsideRun,
     arm_name,
 )
+from q1lab.tables.run_log import RunLog
+from q1lab.tables.run_names import differ_text
 
 # ── reading: W&B
 
 
-@dataclass(frozen=True)
-class RunKeys:
-    """The keys of a W&B run that hold its arm, its seed and its final number, as a person names
-    them; None: the usual ones."""
-
-    arm: str | None = None
-    """A key of the config (of a nested one with dots), or one of ``WANDB_FIELDS``."""
-    seed: str | None = None
-    metric: str | None = None
-    """A key of the run's summary."""
+WANDB_FIELDS = ("group", "job_type", "name")
+"""Properties of a W&B run, outside its config, that may name its arm, as its tags may."""
+TWO_ARMS = "choose runs of two arms"
 
 
-WANDB_FIELDS = ("group", "tags", "job_type", "name")
-"""Properties of a W&B run, outside its config, that may name its arm."""
-
-
-USUAL_KEYS = RunKeys()
-
-
-def from_wandb(record: Mapping[str, Any], keys: RunKeys = USUAL_KEYS) -> list[OutsideRun]:
+def from_wandb(project: str, record: Mapping[str, Any], options: TableOptions) -> Found:
     """The runs of a pull (``q1lab.doors.weights_and_biases.relay --pull``).
 
-    With a metric in ``keys`` a run counts by that number, and has no curve of it. Problem for a run
-    whose arm or seed can't be told, and for a metric that no run has."""
-    pulled_runs = record["runs"]
-    if keys.metric is not None:
-        _check_reported(keys.metric, pulled_runs)
-    runs = []
-    for pulled in pulled_runs:
-        name = str(pulled.get("name") or "")
-        where = printable(f"{name} ({pulled.get('id')})")
-        config = dict(flattened(pulled.get("config") or {}))
-        summary = dict(pulled.get("summary") or {})
-        cfg, seed = _identity(where, _with_named_keys(where, pulled, keys, pulled_runs), name)
-        run = OutsideRun(where, cfg, seed, config, began=_text_or_none(pulled.get("created")))
-        add_history_rows(run, pulled.get("history") or [])
-        for key in (*FINAL, *VAL) if keys.metric is None else (keys.metric,):
-            if key in summary and (value := parse_number(summary[key])) is not None:
-                run.final = _check_loss(value, where, key)
-                break
-        else:
-            run.final = _last_loss(run.evals) if keys.metric is None else None
-        if keys.metric is not None:
-            run.evals.clear()
-        run.seconds = finite_or_none(summary.get("seconds")) or finite_or_none(
-            summary.get("_runtime")
-        )
-        run.tok_per_s = finite_or_none(summary.get("tok_per_s"))
-        run.state, run.message = _wandb_state(pulled.get("state"), summary, run)
-        runs.append(run)
-    return runs
+    With --metric a run counts by that number of its summary, and has no curve of it. Problem for a
+    run whose arm or seed can't be told, and for a metric that no run has."""
+    every = record["runs"]
+    metric, wanted = VAL_LOSS, [*FINAL, *VAL]
+    if options.metric is not None:
+        metric, wanted = named_metric(options.metric, options.better), [options.metric]
+        _check_reported(options.metric, every)
+    found = Found(f"W&B {project}", metric, two_arms=TWO_ARMS)
+    for pulled in every:
+        where = printable(f"{pulled.get('name') or ''} ({pulled.get('id')})")
+        arm, seed = _pulled_identity(where, pulled, options, every)
+        with _named(where, "choose with --group, or import them separately"):
+            found.add(_pulled_run(OutsideRun(where, arm, seed), pulled, wanted, metric))
+    return found
+
+
+def _pulled_run(
+    run: OutsideRun, pulled: Mapping[str, Any], wanted: Sequence[str], metric: Metric
+) -> OutsideRun:
+    summary, log = pulled.get("summary") or {}, RunLog()
+    run.config = dict(flattened(pulled.get("config") or {}))
+    run.began = _text_or_none(pulled.get("created"))
+    run.seconds = finite_or_none(summary.get("seconds")) or finite_or_none(summary.get("_runtime"))
+    run.tok_per_s = finite_or_none(summary.get("tok_per_s"))
+    for place, row in enumerate(pulled.get("history") or ()):
+        log.row(row, place)
+    log.end({key: summary[key] for key in wanted if key in summary})
+    run.train = next(filter(None, map(log.points, TRAIN)), {})
+    if metric == VAL_LOSS:
+        run.evals = next(filter(None, map(log.points, VAL)), {})
+    _take_state(run, pulled.get("state"), summary)
+    if run.state is RunState.FINISHED:
+        run.end(metric.name, next((log.finals[key] for key in wanted if key in log.finals), None))
+    return run
 
 
 def _fields(pulled: Mapping[str, Any]) -> dict[str, str]:
@@ -99,49 +91,35 @@ def _fields(pulled: Mapping[str, Any]) -> dict[str, str]:
     return {key: str(value) for key, value in fields.items() if value not in (None, "")}
 
 
-def _with_named_keys(
-    where: str, pulled: Mapping[str, Any], keys: RunKeys, all_pulled: Iterable[Mapping[str, Any]]
-) -> dict[str, Any]:
-    """A run's config, in which ``cfg`` and ``seed`` hold what the keys name."""
-    config, fields = dict(flattened(pulled.get("config") or {})), _fields(pulled)
-    for key, source_key, option in (
-        ("cfg", keys.arm, "--arm-key"),
-        ("seed", keys.seed, "--seed-key"),
-    ):
-        if source_key is not None and source_key not in fields:
+def _pulled_identity(
+    where: str, pulled: Mapping[str, Any], options: TableOptions, every: Sequence[Mapping[str, Any]]
+) -> tuple[str, int]:
+    """The arm and the seed of a run, by the keys that a person named, else by the usual ones."""
+    fields, name = _fields(pulled), str(pulled.get("name") or "")
+    for key, option in ((options.arm_key, "--arm-key"), (options.seed_key, "--seed-key")):
+        if key is not None and key not in fields:
             raise Problem(
-                f"{where} has no {printable(source_key)}",
-                next=f"name another {option} (these differ: {_differing_keys(all_pulled)}), or a "
-                "--group whose runs all have it",
+                f"{where} has no {printable(key)}",
+                next=f"name another {option} ({_differ(every)}), or a --group whose runs all have "
+                "it",
             )
-        if source_key is not None:
-            config[key] = fields[source_key]
-    if seed_keys := usual_names(config, SEED_KEYS):
-        config.setdefault("seed", config[seed_keys[0]])
-    if not config.get("cfg") and not NAME.fullmatch(fields.get("name", "")):
+    cfg = fields.get(options.arm_key or "cfg")
+    if cfg is None and not NAME.fullmatch(name):
         raise Problem(
             f"{where} has no cfg",
-            next="say which key holds the arm with --arm-key; these differ: "
-            f"{_differing_keys(all_pulled)}",
+            next=f"say which key holds the arm with --arm-key; {_differ(every)}",
         )
-    return config
+    seed_keys = [options.seed_key] if options.seed_key else usual_names(fields, SEED_KEYS)
+    return _identity(where, cfg, fields[seed_keys[0]] if seed_keys else None, name)
 
 
-def _differing_keys(all_pulled: Iterable[Mapping[str, Any]]) -> str:
-    """The keys that could name an arm: more than one value among the runs, and not the seed."""
-    values: dict[str, set[str]] = defaultdict(set)
-    for pulled in all_pulled:
-        for key, value in _fields(pulled).items():
-            values[key].add(value)
-    names = [
-        key for key, seen in values.items() if len(seen) > 1 and key not in (*SEED_KEYS, "name")
-    ]
-    return printable(", ".join(sorted(names)))[:300] or "none"
+def _differ(every: Iterable[Mapping[str, Any]]) -> str:
+    return differ_text([{**_fields(pulled), "name": ""} for pulled in every])
 
 
-def _check_reported(metric: str, all_pulled: Iterable[Mapping[str, Any]]) -> None:
+def _check_reported(metric: str, every: Iterable[Mapping[str, Any]]) -> None:
     """Raise a Problem, with the metrics there are, if no run reported this one."""
-    reported = {key for pulled in all_pulled for key in pulled.get("summary") or {}}
+    reported = {key for pulled in every for key in pulled.get("summary") or {}}
     if metric not in reported:
         names = ", ".join(sorted(key for key in reported if not key.startswith("_")))
         raise Problem(
@@ -149,30 +127,24 @@ def _check_reported(metric: str, all_pulled: Iterable[Mapping[str, Any]]) -> Non
         )
 
 
-def _wandb_state(
-    state_at_wandb: Any, summary: Mapping[str, Any], run: OutsideRun
-) -> tuple[RunState, str | None]:
-    message = _text_or_none(summary.get("message"))
-    summary_state = summary.get("state")
-    if summary_state in set(RunState) and RunState(summary_state) not in (
-        RunState.QUEUED,
-        RunState.RUNNING,
-    ):
-        return RunState(summary_state), message
-    if state_at_wandb in ("running", "pending", "preempting"):
+def _take_state(run: OutsideRun, at_wandb: Any, summary: Mapping[str, Any]) -> None:
+    """Take in the end of a run: as q1lab wrote it down, else as W&B says."""
+    told = summary.get("state")
+    if told in {*ENDED, *MISSING} - {RunState.QUEUED}:
+        run.state = RunState(told)
+    elif at_wandb in ("running", "pending", "preempting"):
         raise Problem(f"{run.where} is still running at W&B", FAILED, next="pull when it has ended")
-    if state_at_wandb != "finished":
-        return RunState.FAILED, message or f"{printable(str(state_at_wandb))} at W&B"
-    if run.final is not None and not math.isfinite(run.final):
-        return RunState.DIVERGED, message
-    return RunState.FINISHED, message
+    elif at_wandb != "finished":
+        run.state, run.message = RunState.FAILED, f"{printable(str(at_wandb))} at W&B"
+    if run.state is not RunState.FINISHED:
+        run.message = _text_or_none(summary.get("message")) or run.message
 
 
 # ── reading: events
 
 
-def from_folder(folder: Path) -> list[OutsideRun]:
-    """Runs from all ``events.jsonl`` below ``folder``; links are not followed. Problem if there
+def from_folder(folder: Path) -> Found:
+    """The runs of all ``events.jsonl`` below ``folder``; links are not followed. Problem if there
     are none."""
     files = sorted(_event_files(folder))
     if not files:
@@ -181,7 +153,12 @@ def from_folder(folder: Path) -> list[OutsideRun]:
             next="give the folder of a study or of its runs",
             file=folder,
         )
-    return [run_from_events(file, str(file.relative_to(folder))) for file in files]
+    found = Found(str(folder), VAL_LOSS, two_arms=TWO_ARMS)
+    for file in files:
+        where = str(file.relative_to(folder))
+        with _named(where, "import them separately"):
+            found.add(run_from_events(file, where))
+    return found
 
 
 def has_events(folder: Path) -> bool:
@@ -218,9 +195,7 @@ def run_from_events(file: Path, where: str) -> OutsideRun:
     for key in ("variant", "n_params", "device", "dtype", "torch"):
         if key in start:
             config.setdefault(key, start[key])
-    cfg, seed = _identity(
-        where, {**config, "cfg": start.get("arm"), "seed": start.get("seed")}, file.parent.name
-    )
+    cfg, seed = _identity(where, start.get("arm"), start.get("seed"), file.parent.name)
     run = OutsideRun(
         where,
         cfg,
@@ -244,8 +219,8 @@ def run_from_events(file: Path, where: str) -> OutsideRun:
             run.state = RunState(event["state"])
             if run.state is RunState.FINISHED and loss is not None:
                 run.final = loss
-    if run.state is RunState.FINISHED and run.final is None:
-        run.final = _last_loss(run.evals)
+    if run.state is RunState.FINISHED and run.final is None and run.evals:
+        run.final = run.evals[max(run.evals)]
     if bad := bad + after_exit:
         run.message = f"{bad} damaged lines were passed over"
     return run
@@ -254,88 +229,38 @@ def run_from_events(file: Path, where: str) -> OutsideRun:
 # ── reading: shared by all
 
 
-def _check_loss(value: float, where: str, name: str) -> float:
-    """``value`` unchanged. Problem if it is finite and too large for a loss; inf and NaN are
-    allowed, as losses of a run that diverged."""
-    if math.isfinite(value) and abs(value) >= LARGEST_LOSS:
-        raise Problem(f"{where}: {printable(name)} is {value:g}; no loss is as large as that")
-    return value
-
-
-def add_history_rows(run: OutsideRun, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Add the losses in history rows to ``run``, under whichever names the trainer gave them."""
-    rows = list(rows)
-    keys = {key for row in rows for key in row}
-    step = next((key for key in STEP if key in keys), None)
-    train = next((key for key in TRAIN if key in keys), None)
-    val = next((key for key in VAL if key in keys), None)
-    final = next((key for key in FINAL if key in keys), None)
-    if step is None:
-        return
-    for row in rows:
-        n = parse_number(row.get(step))
-        if n is None or not 0 <= n < LARGEST_COUNT:
-            continue
-        for key, curve in ((train, run.train), (val, run.evals)):
-            if key is not None and key in row and (value := parse_number(row[key])) is not None:
-                value = _check_loss(value, run.where, key)
-                curve[int(n)] = value if math.isfinite(value) else None
-        if final is not None and (value := parse_number(row.get(final))) is not None:
-            run.final = _check_loss(value, run.where, final)
-
-
-def parse_number(value: Any) -> float | None:
-    """``value`` as a float if it is a number, or the text "NaN" or "Infinity", which W&B writes for
-    numbers that JSON lacks; else None."""
-    if isinstance(value, str):
-        return {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}.get(value)
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return None
+@contextmanager
+def _named(where: str, cure: str = "") -> Iterator[None]:
+    """Make what is refused one line with the run."""
     try:
-        return float(value)
-    except OverflowError:  # a whole number of 309 digits
-        return math.inf if value > 0 else -math.inf
+        yield
+    except ValueError as error:
+        raise Problem(f"{where}: {error}", next=cure) from None
 
 
 def finite_or_none(value: Any) -> float | None:
-    number = parse_number(value)
+    number = None if isinstance(value, str) else as_number(value)
     return number if number is not None and math.isfinite(number) else None
-
-
-def _last_loss(curve: Mapping[float, float | None]) -> float | None:
-    """The last loss of a curve; NaN if it was not finite; None if the curve is empty."""
-    if not curve:
-        return None
-    value = curve[max(curve)]
-    return math.nan if value is None else value
 
 
 def _text_or_none(value: Any) -> str | None:
     return printable(value)[:500] if isinstance(value, str) and value else None
 
 
-def _identity(where: str, config: Mapping[str, Any], name: str) -> tuple[str, int]:
-    """(cfg, seed) from the config, else from a name like ``modified-seed0``. Problem if one is
-    missing."""
-    cfg, seed = config.get("cfg"), config.get("seed")
-    name_match = NAME.fullmatch(name)
-    if name_match:
-        cfg = cfg if cfg not in (None, "") else name_match["cfg"]
-        seed = seed if seed not in (None, "") else name_match["seed"]
-    if isinstance(seed, str) and re.fullmatch(r"\d{1,9}", seed.strip()):
-        seed = int(seed)
-    if isinstance(seed, float) and seed.is_integer():
-        seed = int(seed)
+def _identity(where: str, cfg: object, seed: object, name: str) -> tuple[str, int]:
+    """The arm and the seed of a run as it says them, else from a name like ``modified-seed0``.
+    Problem if one is missing."""
+    if match := NAME.fullmatch(name):
+        cfg = match["cfg"] if cfg in (None, "") else cfg
+        seed = match["seed"] if seed in (None, "") else seed
     if not isinstance(cfg, str) or not cfg.strip():
         raise Problem(
             f"{where} has no cfg: its config needs cfg and seed, or the name the form cfg-seed0"
         )
-    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 10**9:
+    if seed in (None, ""):
         raise Problem(f"{where} has no seed: config needs seed, a whole number, 0 or more")
-    try:
-        return arm_name(cfg, "its cfg"), seed
-    except ValueError as error:
-        raise Problem(f"{where}: {error}") from None
+    with _named(where):
+        return arm_name(cfg, "its cfg"), seed_of_cell(seed)
 
 
 def clean_json(value: Any, depth: int = 0) -> Any:

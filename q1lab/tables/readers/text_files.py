@@ -16,6 +16,7 @@ from q1lab.tables.outside_run import VAL
 from q1lab.tables.readers import DELIMITED, printed_log
 from q1lab.tables.run_log import RunLog
 from q1lab.tables.table_rows import Rows, delimited_rows
+from q1lab.tables.table_rows import read as read_source
 
 JSON = frozenset({".json", ".jsonl", ".ndjson"})
 JSON_BEGINS = re.compile(r"""\s*(?:\{\s*["}]|\[\s*[\[{"])""")
@@ -26,7 +27,7 @@ A_NUMBER = re.compile(r"(?:^|[\s:=])[-+]?\.?\d")
 
 def read(file: Path, log: RunLog, label: str | None, options: TableOptions) -> Rows | RunLog:
     """The rows of a table, or the log filled. A file with a ``label`` is of that arm."""
-    text, name = number_table.read(str(file)), str(file)
+    text, name = read_source(str(file)), str(file)
     if options.pattern is not None:
         pattern = printed_log.compiled(options.pattern)
         metric = options.metric or printed_log.metric_of(options.pattern)

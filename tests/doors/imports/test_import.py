@@ -23,8 +23,10 @@ from q1lab.index import ingest_events
 from q1lab.index.store import Store
 from q1lab.judgment import label_text, report_blocks
 from q1lab.judgment.intervals import Reason
+from q1lab.judgment.metric import VAL_LOSS
 from q1lab.study import studies
 from q1lab.study.run_states import RunState
+from q1lab.tables.found_runs import Found, NumberTable, TableOptions
 from q1lab.tables.outside_run import OutsideRun
 from q1lab.verdict.comparison_cache import compare
 from tests.kit import wandb_study as lab
@@ -209,9 +211,23 @@ def a_run(cfg: str = "baseline", seed: int = 0, **changes: Any) -> OutsideRun:
     return OutsideRun(f"{cfg}-seed{seed}", cfg, seed, **{**values, **changes})
 
 
-def written(grouped: import_study.GroupedRuns, origin: str = "a test") -> studies.Study:
+def found(runs: list[OutsideRun]) -> Found:
+    every = Found("a test", VAL_LOSS, two_arms=outside_runs.TWO_ARMS)
+    for run in runs:
+        every.add(run)
+    return every
+
+
+def alike(runs: list[OutsideRun], allow: tuple[str, ...] = ()) -> NumberTable:
+    """Two arms of such runs, if they may be compared."""
+    (table,) = found(runs).tables(TableOptions())
+    return import_study.alike(table, allow)
+
+
+def written(every: Found, allow: tuple[str, ...] = ()) -> studies.Study:
     """The study that is made of such runs."""
-    (taken,) = import_study.take_in([import_study.draft_of_runs(grouped, origin)])
+    (table,) = every.tables(TableOptions())
+    (taken,) = import_study.take_in([import_study.draft_of_runs(table, allow)])
     return taken.study
 
 
@@ -222,9 +238,8 @@ def pair(**changes: Any) -> list[OutsideRun]:
 @pytest.mark.parametrize(
     ("runs", "words"),
     [
-        ([a_run()], "two cfgs"),
-        ([a_run(), a_run("rope"), a_run("gqa")], "baseline, gqa, rope"),
-        ([a_run("rope"), a_run("gqa")], "--baseline"),
+        ([a_run()], "there is one arm, baseline; choose runs of two arms"),
+        ([a_run("rope"), a_run("gqa")], "there are the arms rope, gqa; say --baseline NAME"),
         (pair(config={**CONFIG, "dataset": "other"}), 'dataset: "shakespeare_char"'),
         (
             pair(config={k: v for k, v in CONFIG.items() if k != "dataset"}),
@@ -232,7 +247,6 @@ def pair(**changes: Any) -> list[OutsideRun]:
         ),
         (pair(evals={20: 2.0}), "iters: 10 (baseline-seed0), 20 (modified-seed0)"),
         ([*pair(), a_run(seed=1)], "seed 1 is in"),
-        ([*pair(), a_run()], "appears twice"),
         (
             [
                 a_run(),
@@ -246,34 +260,29 @@ def pair(**changes: Any) -> list[OutsideRun]:
 )
 def test_what_is_not_alike_is_refused(runs: list[OutsideRun], words: str) -> None:
     with pytest.raises(Problem, match=r".") as caught:
-        import_study.group_runs(runs)
+        alike(runs)
     assert words in str(caught.value)
 
 
 def test_a_difference_that_is_meant_is_kept_in_the_record() -> None:
-    grouped = import_study.group_runs(
-        [*pair(config={**CONFIG, "n_kv_head": 2}), a_run(seed=1)], allow=("n_kv_head", "seeds")
-    )
-    assert list(grouped.arms["baseline"]) == [0]
-    study = written(grouped)
+    runs = [*pair(config={**CONFIG, "n_kv_head": 2}), a_run(seed=1)]
+    study = written(found(runs), ("seeds", "n_kv_head"))
+    assert study.seeds == (0,)
     origin = studies.load(study.id).origin
     assert origin.came.allowed == ("n_kv_head", "seeds")
     assert any("n_kv_head differs" in note for note in origin.came.notes)
 
 
 def test_a_rerun_replaces_the_run_that_failed() -> None:
-    failed = a_run(where_state := "baseline", final=None, state=RunState.FAILED)
-    failed.where = f"{where_state}-seed0 (first)"
-    grouped = import_study.group_runs([failed, *pair()])
-    assert grouped.arms["baseline"][0].state is RunState.FINISHED
-    assert "first" in grouped.notes[0]
+    failed = a_run(final=None, state=RunState.FAILED)
+    table = alike([failed, *pair()])
+    assert table.runs[0][0].state is RunState.FINISHED
+    assert table.found.notes[0] == "baseline, seed 0, appears twice: one is not used (failed)"
 
 
 def test_runs_that_say_nothing_of_their_data_are_marked() -> None:
-    assert any(
-        "which data" in note
-        for note in import_study.group_runs([a_run(config={}), a_run("m", config={})]).notes
-    )
+    table = alike([a_run(config={}), a_run("m", config={})])
+    assert any("which data" in note for note in table.found.notes)
 
 
 def test_diverged_runs_stay_diverged() -> None:
@@ -290,13 +299,27 @@ def test_diverged_runs_stay_diverged() -> None:
             for cfg in ("baseline", "modified")
         ]
     }
-    study = written(import_study.group_runs(outside_runs.from_wandb(record)))
+    study = written(outside_runs.from_wandb("a/b", record, TableOptions()))
     with Store() as store:
         ingest_events.ingest_study(store, study)
         assert [row["state"] for row in store.runs(study.id)] == ["finished", "diverged"]
 
 
 # ── files
+
+
+def test_two_runs_of_one_seed_are_refused_with_both_places(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, arm in (("baseline", "baseline"), ("modified", "modified"), ("again", "modified")):
+        file = tmp_path / "runs" / f"{name}-seed0" / "events.jsonl"
+        file.parent.mkdir(parents=True)
+        file.write_text("".join(json.dumps(event) + "\n" for event in lab.events(0, arm=arm)))
+    assert run_command_line(["import", str(tmp_path / "runs")]) == 2
+    assert capsys.readouterr().err == (
+        "q1lab: modified-seed0/events.jsonl: modified has seed 0 twice, also in "
+        "again-seed0/events.jsonl; import them separately\n"
+    )
 
 
 def test_a_folder_of_events(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -432,8 +455,7 @@ def test_a_run_that_finished_without_saying_its_loss_did_not_diverge(
                 del records[-1]["val_loss"]
                 records = [event for event in records if evaluated or event["type"] != "eval"]
             file.write_text("".join(json.dumps(record) + "\n" for record in records))
-    runs = outside_runs.from_folder(tmp_path)
-    study = written(import_study.group_runs(runs))
+    study = written(outside_runs.from_folder(tmp_path))
     with Store() as store:
         comparison = compare(store, study)
     assert (study.design.headline, comparison.lost) == ("paired", 0)
@@ -510,7 +532,7 @@ def test_whatever_the_names_and_numbers_the_study_opens(
         ]
     }
     try:
-        study = written(import_study.group_runs(outside_runs.from_wandb(record)), cfg)
+        study = written(outside_runs.from_wandb(cfg, record, TableOptions()))
     except Problem:
         return  # a name that is nothing once its control characters are gone, say
     assert studies.load(study.id).seeds == (0,)
