@@ -99,7 +99,7 @@ CORE_KEYS: dict[str, Key] = {
     "lab.pan_on": Key(
         "full_stop,greater_than_sign", "pan(0.25)", "later", "Move the chart to later iters"
     ),
-    "lab.whole": Key("0", "whole", "whole", "Show all iters again"),
+    "lab.whole": Key("0", "whole", "whole", "Show all iters; once more: where the runs end"),
     "lab.log_scale": Key(
         "L",
         "log_scale",

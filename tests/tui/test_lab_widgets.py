@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,7 @@ from q1lab.tui.widgets.lab_numbers import (
     state_words,
 )
 from q1lab.tui.widgets.line_canvas import HEAVY, LIGHT, Canvas
-from q1lab.tui.widgets.loss_chart import GUTTER, LossChart, _labels, drawn_seeds
+from q1lab.tui.widgets.loss_chart import GUTTER, LossChart, _even_labels, drawn_seeds
 from q1lab.tui.widgets.run_grid import RunGrid
 from q1lab.tui.widgets.sparkline import BARS, GAP, common_range, sparkline, value_range
 from q1lab.tui.widgets.study_text import study_heading
@@ -207,10 +208,10 @@ def test_lines_outside_are_cut(x0: int, y0: int, x1: int, y1: int) -> None:
 
 
 def test_the_mean_is_over_finished_seeds_as_soon_as_there_is_one() -> None:
-    done = run(seed=0, val=((0, 4.0), (50, 2.0), (100, 1.0)))
+    done = run(seed=0, val=((0, 4.0), (50, 2.0), (100, 1.9)))
     under_way = run(seed=1, state=RunState.RUNNING, val=((0, 8.0), (50, 6.0)))
     (arm,) = chart_data([done, under_way], VAL_LOSS).arms
-    assert (arm.n, arm.mean) == (1, ((0, 4.0), (50, 2.0), (100, 1.0)))
+    assert (arm.n, arm.mean) == (1, ((0, 4.0), (50, 2.0), (100, 1.9)))
     assert len(arm.seeds) == 2
     (arm,) = chart_data(
         [under_way, run(seed=2, state=RunState.RUNNING, val=((0, 4.0),))], VAL_LOSS
@@ -346,7 +347,7 @@ def test_the_exact_loss_at_the_end_closes_a_val_curve() -> None:
     (arm,) = chart_data([run(val=((50, 2.0),), iter=100, val_loss=1.9)], VAL_LOSS).arms
     assert arm.mean == ((50, 2.0), (100, 1.9))
     (arm,) = chart_data([run(val=((50, 2.0), (100, 1.95)), iter=100, val_loss=1.9)], VAL_LOSS).arms
-    assert arm.mean == ((50, 2.0), (100, 1.95))
+    assert arm.mean == ((50, 2.0), (100, 1.9)), "as the table and the verdict have it"
 
 
 def test_a_mean_only_stands_where_every_seed_has_a_point() -> None:
@@ -374,11 +375,82 @@ def test_log_ticks_and_short_numbers() -> None:
     assert counts == ["0.5", "500", "1,000", "15,000", "150k", "2M"]
 
 
-@pytest.mark.parametrize("rows", [4, 6, 8, 12, 25])
+@pytest.mark.parametrize("rows", [4, 6, 10, 12, 25])
 @given(low=st.floats(-1e3, 1e3), span=st.floats(0.01, 100))
 @settings(deadline=None)
 def test_the_axis_of_a_chart_has_several_numbers(rows: int, low: float, span: float) -> None:
-    assert len(_labels(low, low + span, rows)) >= (3 if rows >= 6 else 2)
+    new_low, new_high, labels = _even_labels(low, low + span, rows)
+    assert len(labels) >= 2
+    assert new_low - 1e-6 * span <= min(low, labels[0])
+    assert new_high + 1e-6 * span >= max(low + span, labels[-1])
+    waste = (new_high - new_low) / span - 1
+    assert waste <= (0.34 if rows >= 10 else 0.51), "the curves use the chart"
+
+
+def drawn(chart: LossChart, runs: list[RunView]) -> list[str]:
+    chart.data = chart_data(runs, VAL_LOSS)
+    return [line.plain for line in chart._draw(COLORS)]
+
+
+LONG: dict[str, object] = {"iter": 2000, "max_iters": 2000}
+
+
+class AloneChart(Themed):
+    def compose(self) -> ComposeResult:
+        yield LossChart()
+
+
+async def test_the_numbers_beside_a_chart_are_equally_many_rows_apart() -> None:
+    app = AloneChart()
+    async with app.run_test(size=(60, 12)) as pilot:
+        chart = app.query_one(LossChart)
+        for height in (10, 11, 12, 13, 17, 24, 33):
+            await pilot.resize_terminal(60, height)
+            for last in (1.9, 2.7, 3.86):
+                for fall in (0.3, 2.4):
+                    points = tuple((at, last + fall / at) for at in range(1, 101))
+                    lines = drawn(chart, [run(val=points)])
+                    at = [row for row, line in enumerate(lines) if "┤" in line]
+                    assert len({below - row for row, below in pairwise(at)}) == 1, lines
+
+
+async def test_the_end_of_training_is_seen_where_the_arms_are_compared() -> None:
+    """0.03 nats at the end are two lines, also where the loss fell by more than 2."""
+    app = AloneChart()
+    async with app.run_test(size=(46, 12)):
+        chart = app.query_one(LossChart)
+        curves = {
+            arm: tuple((at, end + 2.4 * math.exp(-at / 250)) for at in range(0, 2001, 50))
+            for arm, end in (("baseline", 1.92), ("modified", 1.89))
+        }
+        lines = drawn(
+            chart,
+            [
+                run(arm=arm, val=curve, val_loss=curve[-1][1], **LONG)
+                for arm, curve in curves.items()
+            ],
+        )
+        assert sum(line[-1] in "─━" for line in lines[1:-1]) == 2, lines
+        assert lines[-1].split() == ["└1,000", "1,500", "2,000", "iters"]
+        chart.show_all()
+        assert chart._draw(COLORS)[-1].plain.split()[0] == "└0"
+        chart.show_all()
+        assert chart.shown == (0.5, 1.0)
+        trains = run(state=RunState.RUNNING, val=curves["baseline"], **LONG)
+        assert drawn(chart, [trains])[-1].split()[0] == "└0", "a study that trains is seen whole"
+
+
+async def test_values_far_above_the_chart_cost_no_time() -> None:
+    """A step of a billion rows is drawn as the rows that are seen."""
+    app = AloneChart()
+    async with app.run_test(size=(46, 12)):
+        chart = app.query_one(LossChart)
+        runs = [
+            run(seed=seed, val=((45, 1e13 * (seed + 1)), (50, 2.0), (100, 1.9 + seed / 10)))
+            for seed in range(3)
+        ]
+        lines = drawn(chart, runs)
+        assert len(lines) == 12
 
 
 def test_a_line_that_is_a_dot_beyond_its_cell_stays_in_it() -> None:

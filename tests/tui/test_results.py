@@ -287,8 +287,8 @@ async def test_no_results_say_what_to_do() -> None:
     async with app().run_test(size=(80, 24)) as pilot:
         await pilot.press("3")
         await until(pilot, lambda: pilot.app.screen.has_class("-empty"))
-        assert "No results yet." in words(pilot.app)
-        assert "The lab (2) starts one." in words(pilot.app)
+        assert "─ No results yet ─" in words(pilot.app)
+        assert "Press 2 for the lab" in words(pilot.app)
 
 
 def a_line(study: str, low: float, high: float) -> ResultRow:

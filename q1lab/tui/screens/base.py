@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+ROOMY = 24
+"""From this height in lines, blank lines stand between a screen's parts."""
 LEAST = Size(60, 20)
 """The smallest terminal, in columns and lines."""
 
@@ -137,6 +139,13 @@ class Dialog(AppScreen, ModalScreen[T]):
         message.set_class(bad, "bad")
 
 
+def card(title: str, text: str, id: str) -> Static:  # noqa: A002  (Textual's own name)
+    """The text in the middle of an empty main screen."""
+    words = Static(text, id=id, classes="pane card")
+    words.border_title = title
+    return words
+
+
 class MainScreen(FullScreen[None]):
     """A main screen. Subclasses define ``screen_name``, ``body()`` and ``show(snapshot)``."""
 
@@ -155,6 +164,9 @@ class MainScreen(FullScreen[None]):
 
     def action_back(self) -> None:
         self.q1.action_end()
+
+    def on_resize(self) -> None:
+        self.set_class(self.size.height < ROOMY, "-dense")
 
     def on_mount(self) -> None:
         self.watch(self.q1, "snapshot", self._arrived, init=False)

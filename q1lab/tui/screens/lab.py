@@ -4,13 +4,14 @@ runs have ended."""
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.widgets import DataTable, OptionList, Static
+from textual.content import Content
+from textual.widgets import DataTable, Static
 
 from q1lab.ground import plugin_finder
 from q1lab.index.study_view import RunView, fault_lines
@@ -18,7 +19,7 @@ from q1lab.judgment import short_text
 from q1lab.runner import child_processes
 from q1lab.study.run_states import ENDED, MISSING
 from q1lab.tui.screens import launch_opener
-from q1lab.tui.screens.base import MainScreen
+from q1lab.tui.screens.base import MainScreen, card
 from q1lab.tui.screens.study_actions import StudyActions
 from q1lab.tui.snapshot import Snapshot
 from q1lab.tui.snapshot_taker import StudyInFocus
@@ -27,17 +28,16 @@ from q1lab.tui.widgets.chart_data import chart_data
 from q1lab.tui.widgets.fitted_text import FittedText
 from q1lab.tui.widgets.loss_chart import LossChart
 from q1lab.tui.widgets.run_grid import RunGrid
-from q1lab.tui.widgets.study_list import StudyLines, StudyList, search_text
-from q1lab.tui.widgets.study_text import final_comparison, study_heading
+from q1lab.tui.widgets.study_text import final_comparison, search_text, study_heading, study_line
 from q1lab.tui.widgets.theme_colors import palette
 from q1lab.tui.widgets.top_line import TopLine
 from q1lab.verdict import progress_figure
-from q1lab.verdict.result_rows import ResultRow, ResultRowReader
+from q1lab.verdict.result_rows import ResultRow, read_result_rows
 
 SLIM = 78
 """Below this width in cells, the chart takes the whole width; ``v`` shows the difference."""
-LISTED = 110
-"""From this width in cells, the list of studies is beside the runs; ``/`` shows it, too."""
+TALL = 30
+"""From this height in lines, the verdict's sentences are above the runs."""
 
 NEED_A_STUDY = (
     "log",
@@ -57,14 +57,15 @@ NEED_A_STUDY = (
     "filter",
 )
 
-RESULTS = "lab results"
-"""The store thread's job that reads the verdicts while the lab is open."""
+EMPTY = """\
+A study trains the baseline and your change with the same seeds, and judges the difference.
 
-EMPTY = """No study yet.
+1  Choose a variant, and see what it changes.
+2  Read the estimate: so many runs, so many minutes.
+3  Watch the runs here. They go on when you leave or close q1lab.
+4  Get the verdict, once every planned run has ended.
 
-Press r to run one: choose a variant, see its diff, and get an estimate in minutes before \
-anything trains.
-Training goes on when you leave the lab, and when you close q1lab."""
+Press [bold $footer-key-foreground]r[/] to run one."""
 
 
 class LabScreen(StudyActions, MainScreen):
@@ -78,12 +79,9 @@ class LabScreen(StudyActions, MainScreen):
     """The name of the charted metric; if empty or not in the study, its own metric is charted."""
     _comparing: tuple[str, int] | None = None
     _curves: tuple[object, ...] | None = None
-    _results: Mapping[str, ResultRow] = {}
-    """The studies' verdicts by id, as read last."""
 
     def body(self) -> ComposeResult:
         with Horizontal(id="lab"):
-            yield StudyList(id="studies")
             with Vertical(id="lab-main"):
                 yield FittedText(self._draw_head, id="lab-head")
                 yield RunGrid(id="grid")
@@ -91,18 +89,10 @@ class LabScreen(StudyActions, MainScreen):
                     yield LossChart(id="chart")
                     with VerticalScroll(id="difference", can_focus=False):
                         yield BlocksView(id="difference-blocks")
-            yield Static(EMPTY, id="lab-empty", markup=False)
+            yield card("No study yet", EMPTY, id="lab-empty")
 
     def on_resize(self) -> None:
         self.set_class(self.size.width < SLIM, "-slim")
-        self.set_class(self.size.width >= LISTED, "-listed")
-
-    def on_screen_resume(self) -> None:
-        self.q1.store_thread.set_page_job(RESULTS, ResultRowReader())
-        super().on_screen_resume()
-
-    def on_screen_suspend(self) -> None:
-        self.q1.store_thread.set_page_job(RESULTS, None)
 
     # ── showing
 
@@ -113,12 +103,7 @@ class LabScreen(StudyActions, MainScreen):
             self.query_one(TopLine).training = None  # the heading below says the same
         self.query_one("#lab").set_class(view is None, "-empty")
         damaged = next((row.problem for row in snapshot.studies if row.problem), None)
-        self.query_one("#lab-empty", Static).update(damaged or EMPTY)
-        self.query_one("#lab").set_class(len(snapshot.studies) > 1, "-several")
-        self._results = {row.id: row for row in snapshot.pages.get(RESULTS, ())} or self._results
-        self.query_one(StudyList).show(
-            snapshot.studies, self._results, view.row.id if view else None
-        )
+        self.query_one("#lab-empty", Static).update(Content(damaged) if damaged else EMPTY)
         self.query_one(RunGrid).show(view)
         if view is not None:
             self._draw_head()
@@ -134,7 +119,7 @@ class LabScreen(StudyActions, MainScreen):
         view, head, colors = self.view, self.query_one("#lab-head", FittedText), palette(self.app)
         if view is None or not head.room:
             return
-        ids = [] if self.has_class("-listed") else self._ids
+        ids = self._ids
         shown = len(ids) > 1 and view.row.id in ids
         place = f" · study {ids.index(view.row.id) + 1} of {len(ids)}" if shown else ""
         lines = [study_heading(view, head.room, colors, place)]
@@ -144,6 +129,8 @@ class LabScreen(StudyActions, MainScreen):
             lines.append(fault)
         record = final_comparison(view)
         sentences = short_text.short_sentences(record) if record is not None else ()
+        if self.size.height < TALL and not self.has_class("-slim"):
+            sentences = sentences[:1]  # the figure below the runs and the verdict say the others
         told = (textwrap.fill(words, head.room - 2) for words in sentences)
         lines += [Text(textwrap.indent(words, " ")) for words in told]
         head.update(Text("\n").join(lines))
@@ -229,17 +216,17 @@ class LabScreen(StudyActions, MainScreen):
         from q1lab.tui.screens.pick_one import PickScreen
 
         current = self.view.row.id if self.view else ""
-        studies = self.q1.snapshot.studies
-        lines = StudyLines(min(62, self.size.width - 16), current)
-        rows = [(study.id, lines.study(study, self._results.get(study.id))) for study in studies]
-        words = {study.id: search_text(study) for study in studies}
-        self.app.push_screen(PickScreen("Which study?", rows, current, find=words), self._watch)
+        room = min(62, self.size.width - 16)
 
-    @on(OptionList.OptionSelected, "#studies")
-    def _picked(self, event: OptionList.OptionSelected) -> None:
-        if not self.query_one(StudyList).toggle_group(event.option_id or ""):
-            self._watch(event.option_id or "")
-            self.query_one(RunGrid).focus()
+        def show(results: Sequence[ResultRow]) -> None:
+            result_by_id = {row.id: row for row in results}
+            studies = self.q1.snapshot.studies
+            rows = [(row.id, study_line(row, result_by_id.get(row.id), room)) for row in studies]
+            words = {row.id: search_text(row) for row in studies}
+            self.app.push_screen(PickScreen("Which study?", rows, current, find=words), self._watch)
+
+        self.q1.hold_keys()
+        self.q1.run_job(read_result_rows, show)
 
     def _watch(self, study_id: str) -> None:
         """Put another study in focus; if it can't be read, say why."""
@@ -269,7 +256,7 @@ class LabScreen(StudyActions, MainScreen):
         self.query_one(LossChart).pan(share)
 
     def action_whole(self) -> None:
-        self.query_one(LossChart).show_all_iters()
+        self.query_one(LossChart).show_all()
 
     def action_log_scale(self) -> None:
         """Step through: log scale for the value, for the iters, for both, for neither."""

@@ -12,6 +12,7 @@ from textual.widgets import DataTable, Input, Static
 from q1lab.ground.text_formats import cut_middle
 from q1lab.index import study_labels
 from q1lab.judgment.blocks import Sentence
+from q1lab.tui.screens.base import card
 from q1lab.tui.screens.study_actions import StudyActions
 from q1lab.tui.snapshot import Snapshot
 from q1lab.tui.widgets.blocks_view import BlocksView
@@ -22,11 +23,10 @@ from q1lab.verdict import progress_figure, result_rows
 from q1lab.verdict.comparison_cache import cached_comparison
 from q1lab.verdict.result_rows import ResultRow
 
-EMPTY = """No results yet.
-
+EMPTY = """\
 A study shows up here as soon as it is planned, its verdict when every planned run has ended.
-The lab (2) starts one."""
 
+Press [bold $footer-key-foreground]2[/] for the lab, which runs one."""
 
 BESIDE = 78
 """From this width in cells, the curves of the study under the cursor are beside its figure."""
@@ -55,7 +55,7 @@ class ResultsScreen(StudyActions):
                 yield LossChart(id="results-chart")
                 with VerticalScroll(id="side", can_focus=False):
                     yield BlocksView(id="results-blocks")
-        yield Static(EMPTY, id="results-empty", markup=False)
+        yield card("No results yet", EMPTY, id="results-empty")
 
     def on_mount(self) -> None:
         super().on_mount()

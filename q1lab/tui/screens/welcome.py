@@ -103,7 +103,7 @@ class WelcomeScreen(Dialog[bool]):
     ]
 
     kind, shape = ScrollingBox, "welcome"
-    keys = "Enter begins · ? help"
+    keys = "Enter begins · Tab goes to the folder and the buttons · ? help"
     accepted = ""
     """The folder that Begin takes without a question: the one that is offered, then the one that
     was asked about."""

@@ -17,6 +17,7 @@ from q1lab.study.run_states import ENDED
 from q1lab.study.studies import ARMS
 
 Curve = tuple[tuple[int, float], ...]
+LEAST_POINTS = 6
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class ChartData:
     """The metric that this one stands in for, while that has too few points to draw."""
     run_word: str = "seed"
     """The word for an arm's runs (``PairPlan.run_word``)."""
+    ended: bool = False
+    """True once all runs have ended, with curves of ``LEAST_POINTS`` or more."""
 
     @property
     def empty(self) -> bool:
@@ -85,7 +88,10 @@ def chart_data(
         seeds = tuple(curve for _, curve in begun)
         arms.append(ArmCurves(arm, arm_runs[0][0].variant, seeds, mean_curve(group), len(group)))
     other_metric = "" if name == own_name else metric.title(own_name)
-    return ChartData(tuple(arms), last, metric.title(name), other_metric, run_word)
+    ended = (
+        all(run.state in ENDED for run in runs) and max(map(len, curves), default=0) >= LEAST_POINTS
+    )
+    return ChartData(tuple(arms), last, metric.title(name), other_metric, run_word, ended)
 
 
 def study_curves(store: Store, study_id: str) -> ChartData:
@@ -98,13 +104,12 @@ def study_curves(store: Store, study_id: str) -> ChartData:
 
 
 def _curve(run: RunView, name: str, metric: Metric) -> Curve:
-    """The points of a metric. The study's own metric also gets the exact final value as its last
-    point, if no evaluation was made there."""
+    """The points of a metric. The study's own metric ends in the exact value that is compared."""
     points = finite_points(run.curve(name))
     end = run.val_loss if name == metric.key() else None
-    if end is not None and (not points or points[-1][0] < run.iter):
-        return (*points, (run.iter, end))
-    return points
+    if end is None:
+        return points
+    return (*(point for point in points if point[0] < run.iter), (run.iter, end))
 
 
 def finite_points(points: Sequence[tuple[int, float | None]]) -> Curve:
@@ -122,9 +127,13 @@ def ticks(low: float, high: float, most: int) -> list[float]:
     """At most ``most`` round numbers (steps of 1, 2 or 5) within [low, high]."""
     if not high > low or most < 1:
         return []
-    step = round_step((high - low) / most)
-    first = math.ceil(low / step - 1e-9)
-    return [(first + k) * step for k in range(most + 2) if (first + k) * step <= high + step * 1e-9]
+    return multiples(round_step((high - low) / most), low, high)
+
+
+def multiples(step: float, low: float, high: float) -> list[float]:
+    """The multiples of ``step`` within [low, high]."""
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [k * step for k in range(first, last + 1)]
 
 
 def log_ticks(low: float, high: float, most: int) -> list[float]:

@@ -52,7 +52,15 @@ class Canvas:
     def thin(self, dots: Dots, pen: int) -> None:
         """Straight lines of dots."""
         for (x0, y0), (x1, y1) in pairwise(dots):
-            self._line(x0, y0, x1, y1, pen)
+            before = y0
+            for x in range(x0, x1 + 1):
+                y = round(y0 + (y1 - y0) * (x - x0) / ((x1 - x0) or 1))
+                top, bottom = min(y, before + 1), max(y, before - 1)
+                seen = 0 <= x < 2 * self.width
+                for dot in range(max(0, top), min(4 * self.height, bottom + 1)) if seen else ():
+                    cell = self._dots.setdefault((dot >> 2) * self.width + (x >> 1), {})
+                    cell[pen] = cell.get(pen, 0) | _DOT_BITS[dot & 3][x & 1]
+                before = y
 
     def solid(self, dots: Dots, pen: int, weight: int) -> None:
         """A line without a gap, one cell wide; a single point is lone."""
@@ -67,7 +75,7 @@ class Canvas:
             start = row if before is None else before
             self._add(column, start, pen, _LEFT, weight)
             self._add(column, row, pen, _RIGHT, weight)
-            for upper in range(min(start, row), max(start, row)):
+            for upper in range(max(-1, min(start, row)), min(self.height, max(start, row))):
                 self._add(column, upper, pen, _DOWN, weight)
                 self._add(column, upper + 1, pen, _UP, weight)
             before = row
@@ -88,25 +96,6 @@ class Canvas:
         if 0 <= column < self.width and 0 <= row < self.height:
             cell = self._solid.setdefault(row * self.width + column, {})
             cell.setdefault(pen, {})[way] = weight
-
-    def _line(self, x0: int, y0: int, x1: int, y1: int, pen: int) -> None:
-        """A straight line (Bresenham)."""
-        dx, dy = abs(x1 - x0), -abs(y1 - y0)
-        step_x, step_y = (1 if x0 < x1 else -1), (1 if y0 < y1 else -1)
-        error = dx + dy
-        while True:
-            if 0 <= x0 < 2 * self.width and 0 <= y0 < 4 * self.height:
-                cell = self._dots.setdefault((y0 >> 2) * self.width + (x0 >> 1), {})
-                cell[pen] = cell.get(pen, 0) | _DOT_BITS[y0 & 3][x0 & 1]
-            if x0 == x1 and y0 == y1:
-                return
-            doubled = 2 * error
-            if doubled >= dy:
-                error += dy
-                x0 += step_x
-            if doubled <= dx:
-                error += dx
-                y0 += step_y
 
     def rows(self) -> list[list[CellRun]]:
         """Each row as runs of cells of one color."""

@@ -12,7 +12,15 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from q1lab.ground.text_formats import cut_cells, plural
-from q1lab.tui.widgets.chart_data import ArmCurves, ChartData, Curve, log_ticks, short_count, ticks
+from q1lab.tui.widgets.chart_data import (
+    ArmCurves,
+    ChartData,
+    Curve,
+    log_ticks,
+    multiples,
+    short_count,
+    ticks,
+)
 from q1lab.tui.widgets.line_canvas import HEAVY, LIGHT, NO_PEN, Canvas
 from q1lab.tui.widgets.study_text import ARM_CELLS
 from q1lab.tui.widgets.theme_colors import Palette, palette
@@ -23,13 +31,15 @@ WEIGHTS = {"baseline": LIGHT, "modified": HEAVY}
 SIGNS = {"baseline": "───", "modified": "━━━"}
 """The arms' lines in the title."""
 MOST_ZOOM = 64.0
+ALL = 0.0, 1.0
 
 
 class LossChart(Widget, can_focus=True):
     """Draws ``data`` into its size. One color per arm; the modified mean is the heavier line.
 
-    ``span`` is the shown part of the iter axis, as shares of it (0 to 1); the loss axis always fits
-    the shown curves, so zooming in on the end separates the arms.
+    ``span`` is the shown part of the iter axis, as shares of it (0 to 1); None: the second half,
+    where the arms are compared, once all runs have ended. The loss axis always fits the shown
+    curves, so zooming in on the end separates the arms.
     """
 
     ALLOW_SELECT: ClassVar[bool] = False
@@ -37,7 +47,7 @@ class LossChart(Widget, can_focus=True):
     data: reactive[ChartData] = reactive(ChartData(), layout=False)
     log_loss: reactive[bool] = reactive(False)
     log_iter: reactive[bool] = reactive(False)
-    span: reactive[tuple[float, float]] = reactive((0.0, 1.0))
+    span: reactive[tuple[float, float] | None] = reactive(None)
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 — Textual's own name
         super().__init__(id=id)
@@ -45,13 +55,17 @@ class LossChart(Widget, can_focus=True):
 
     # ── zoom and pan
 
+    @property
+    def shown(self) -> tuple[float, float]:
+        return self.span or ((0.5, 1.0) if self.data.ended else ALL)
+
     def zoom(self, factor: float, about: float | None = None) -> None:
         """Show 1/``factor`` of the present stretch, keeping ``about`` (a share of it) where it is.
 
         Without ``about`` the end stays in view when it is in view: that is where the arms are
         compared.
         """
-        low, high = self.span
+        low, high = self.shown
         if about is None:
             about = 1.0 if high >= 0.999 else 0.5
         size = min(1.0, max(1 / MOST_ZOOM, (high - low) / factor))
@@ -60,11 +74,12 @@ class LossChart(Widget, can_focus=True):
 
     def pan(self, share: float) -> None:
         """Move by ``share`` of the shown stretch; stops at the ends."""
-        low, high = self.span
+        low, high = self.shown
         self._show(low + (high - low) * share, high - low)
 
-    def show_all_iters(self) -> None:
-        self.span = (0.0, 1.0)
+    def show_all(self) -> None:
+        """Show all iters; where they are shown, what is shown at first."""
+        self.span = None if self.shown == ALL else ALL
 
     def _show(self, start: float, size: float) -> None:
         start = min(max(0.0, start), 1.0 - size)
@@ -129,9 +144,13 @@ class LossChart(Widget, can_focus=True):
         room = max(0, GUTTER - 3 - len(f"{y_high / unit:.0f}"))  # decimals that a label has
         # the axis spans at least what its labels can resolve; smaller differences look equal
         least = max(MOST_LABELS, rows // 3) * unit * 10.0**-room
-        pad = max((y_high - y_low) * 0.04, (least - (y_high - y_low)) / 2)
+        pad = max(0.0, (least - (y_high - y_low)) / 2)
         log_loss = self.log_loss and y_low > 0
-        y_low, y_high = (y_low / 1.01, y_high * 1.01) if log_loss else (y_low - pad, y_high + pad)
+        if log_loss:
+            y_low, y_high = y_low / 1.01, y_high * 1.01
+            tick_values = log_ticks(y_low, y_high, rows // 2)
+        else:
+            y_low, y_high, tick_values = _even_labels(y_low - pad, y_high + pad, rows)
         x_axis = _Axis(x_low, x_high, 2 * self._columns - 1, self.log_iter)
         y_axis = _Axis(y_high, y_low, 4 * rows - 1, log_loss)
         canvas = Canvas(self._columns, rows)
@@ -139,17 +158,13 @@ class LossChart(Widget, can_focus=True):
             for curve in _beside_the_mean(arm, y_axis):
                 canvas.thin(_dots(curve, x_axis, y_axis), pen)
             canvas.solid(_dots(arm.mean, x_axis, y_axis), pen, WEIGHTS[arm.arm])
-        tick_values = (
-            log_ticks(y_low, y_high, rows // 2) if log_loss else _labels(y_low, y_high, rows)
-        )
-        labels = {y_axis.at(value) >> 2: value for value in tick_values}
         digits = min(room, _digits([value / unit for value in tick_values]))
+        labels = {y_axis.at(value) >> 2: f"{value / unit:.{digits}f}" for value in tick_values}
         solid = [Style(color=colors.arm(a.arm), bold=True) for a in self.data.arms]
         thin = [Style(color=colors.faint(colors.arm(a.arm))) for a in self.data.arms]
         muted = Style(color=colors.muted)
         for row, pieces in enumerate(canvas.rows()):
-            value = labels.get(row)
-            label = "" if value is None else f"{value / unit:.{digits}f}"
+            label = labels.get(row, "")
             line = Text.assemble((f"{label:>{GUTTER - 2}} {'┤' if label else '│'}", muted))
             for piece in pieces:
                 style = Style()
@@ -164,9 +179,10 @@ class LossChart(Widget, can_focus=True):
         first = min((c[0][0] for arm in self.data.arms for c in arm.seeds), default=0)
         first = max(1, first) if self.log_iter else first
         last = max(first + 1, self.data.last)
+        low, high = self.shown
         if self.log_iter:
-            return first * (last / first) ** self.span[0], first * (last / first) ** self.span[1]
-        return first + (last - first) * self.span[0], first + (last - first) * self.span[1]
+            return first * (last / first) ** low, first * (last / first) ** high
+        return first + (last - first) * low, first + (last - first) * high
 
     def _title(self, colors: Palette, width: int, unit: float = 1.0) -> Text:
         line = Text.assemble((f" {self.data.name}", f"bold {colors.foreground}"))
@@ -177,8 +193,9 @@ class LossChart(Widget, can_focus=True):
             line.append(cut_cells(arm.variant, ARM_CELLS) + seeds, colors.muted)
         logs = [name for name, on in (("value", self.log_loss), ("iter", self.log_iter)) if on]
         notes = [f"log {' and '.join(logs)}"] if logs else []
-        if self.span != (0.0, 1.0):
-            notes.append(f"zoom {1 / (self.span[1] - self.span[0]):.3g}×")
+        low, high = self.shown
+        if (low, high) != ALL:
+            notes.append(f"zoom {1 / (high - low):.3g}×")
         right = " · ".join(notes)
         if right and line.cell_len + len(right) + 3 <= width:
             line.append(f"{right:>{width - line.cell_len - 1}} ", colors.muted)
@@ -209,7 +226,8 @@ class _Axis:
     def at(self, value: float) -> int:
         if self.log:
             value = math.log(max(value, 1e-12))
-        return round((value - self.first) / ((self.last - self.first) or 1.0) * self.dots)
+        share = (value - self.first) / ((self.last - self.first) or 1.0)
+        return round(share * self.dots + 1e-6)  # halves all to one side: labels keep their distance
 
 
 SINGLE = 24
@@ -236,15 +254,33 @@ def _beside_the_mean(arm: ArmCurves, y_axis: _Axis) -> tuple[Curve, ...]:
 
 
 MOST_LABELS = 8
-"""Labels of the value's axis that are tried: so many always give three."""
+"""Labels of the value's axis that its digits must tell apart."""
+STEPS = (5, 2, 1, 4, 3, 6, 8)
+"""Distances of labels, times a power of ten; of those that waste equally little, the first one."""
+ENOUGH = 1.12
+"""An axis so many times as long as its curves need wastes nothing."""
+FEW = 0.2
+"""So much of the axis may be wasted for a third label."""
 
 
-def _labels(low: float, high: float, rows: int) -> list[float]:
-    """The numbers beside the axis: about one for three rows, and three at least where there is
-    room, else two."""
-    most, fewest = max(2, rows // 3), 3 if rows >= 6 else 2
-    tried = (ticks(low, high, many) for many in range(most, MOST_LABELS + 1))
-    return next((labels for labels in tried if len(labels) >= fewest), ticks(low, high, most))
+def _even_labels(low: float, high: float, rows: int) -> tuple[float, float, list[float]]:
+    """The ends of an axis that holds ``low`` and ``high`` and wastes as little of its rows as it
+    can while its labels are equally many rows apart; and the labels."""
+    span, cells = high - low, rows - 0.25
+    power = 10.0 ** math.floor(math.log10(span))
+    best, least = (low, high, [low]), math.inf
+    for step in (step * unit for step in STEPS for unit in (power, power / 10)):
+        apart = int(cells * step / span)
+        if not max(1, rows // 5) <= apart <= rows // 2:
+            continue
+        length = cells * step / apart
+        for share in (0.5, 0, 1):
+            start = low - (length - span) * share
+            labels = multiples(step, start, start + length)
+            waste = max(length, ENOUGH * span) + span * FEW * (len(labels) < 3)
+            if waste < least and len(labels) > 1:
+                best, least = (start, start + length, labels), waste
+    return best
 
 
 def _dots(

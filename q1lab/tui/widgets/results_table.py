@@ -13,7 +13,7 @@ from q1lab.judgment.character_axis import CharacterAxis
 from q1lab.tui.widgets.run_grid import Column, RowTable
 from q1lab.tui.widgets.study_text import answer_role
 from q1lab.tui.widgets.theme_colors import Palette, palette
-from q1lab.verdict.result_rows import ResultRow, group_by_data
+from q1lab.verdict.result_rows import CANNOT_BE_READ, ResultRow, group_by_data
 
 COLUMNS: tuple[Column, ...] = (
     # key, title, width, to the right, and the widget width from which it is shown
@@ -60,6 +60,16 @@ def matches_words(row: ResultRow, words: str) -> bool:
     )
     text = " ".join(parts).casefold()
     return all(word in text for word in words.casefold().split())
+
+
+def group_title(row: ResultRow, rows: Sequence[ResultRow]) -> str:
+    """The data of a row, with what tells its group from the others of this name."""
+    if row.problem:
+        return CANNOT_BE_READ
+    same = [other for other in rows if other.data == row.data and not other.problem]
+    dtype = row.dtype if len({other.dtype for other in same}) > 1 else ""
+    sha = row.data_sha256[:4] if len({other.data_sha256 for other in same}) > 1 else ""
+    return " ".join(filter(None, (row.data, dtype, sha)))
 
 
 def axes_by_metric(rows: Sequence[ResultRow], columns: int) -> dict[str, CharacterAxis]:
@@ -170,7 +180,8 @@ class ResultsTable(RowTable):
             axis = None if group[0].problem else axes.get(group[0].metric.axis)
             self._order.append(GROUP + name)
             unit = group[0].metric.unit or group[0].metric.name if axis else ""
-            heading = self._heading(name, unit, axis, [column[0] for column in visible], colors)
+            title = group_title(group[0], self.studies)
+            heading = self._heading(title, unit, axis, [column[0] for column in visible], colors)
             self.add_row(*heading, key=GROUP + name)
             for row in group:
                 cells = self._cells(row, colors, axis, study - cut)
@@ -188,7 +199,7 @@ class ResultsTable(RowTable):
             )
 
     def _study_width(self, rows: Sequence[ResultRow]) -> int:
-        names = [cell_len(name) for row in rows for name in (row.id, row.data)]
+        names = [cell_len(name) for row in rows for name in (row.id, group_title(row, rows))]
         most = STUDY_WIDE if self.size.width >= 96 else STUDY_MOST
         tags = TAGGED if any(row.tags for row in rows) else 0
         return min(most, max([STUDY_LEAST, *names])) + tags
@@ -196,13 +207,10 @@ class ResultsTable(RowTable):
     def _heading(
         self, name: str, unit: str, axis: CharacterAxis | None, keys: Sequence[str], colors: Palette
     ) -> list[Text]:
-        data, _, rest = name.partition(" (")
         words = {
-            "study": data,
-            "variant": "",
+            "study": name,
             "plot": axis.ticks() if axis else "",
             "mean": cut_cells(unit, 10).rjust(10),
-            "verdict": rest.strip("(), ").replace(")", ""),
         }
         tone = f"italic {colors.muted}"
         return [

@@ -37,7 +37,7 @@ COLUMNS: tuple[Column, ...] = (
     ("loss", "loss", 0, False, 0),
     ("iter", "iter", 6, True, 52),
     ("val", "val loss", 8, True, 0),
-    ("speed", "tok/s", 6, True, 68),
+    ("speed", "tok/s", 6, True, 90),
     ("left", "left", 6, True, 74),
 )
 SPARK_LEAST, SPARK_ROOM = 8, 28

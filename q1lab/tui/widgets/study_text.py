@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from rich.cells import cell_len
 from rich.text import Text
+from textual.content import Content
 
-from q1lab.ground.text_formats import cut_cells
+from q1lab.ground.text_formats import age, cut_cells
+from q1lab.index.study_view import StudyRow
 from q1lab.judgment import difference_text, label_text
 from q1lab.judgment.intervals import UNDECIDED
 from q1lab.study.run_states import ENDED, RunState
 from q1lab.tui.snapshot_taker import StudyInFocus
 from q1lab.tui.widgets.theme_colors import Palette
 from q1lab.tui.widgets.top_line import time_left_words
+from q1lab.tui.widgets.week_tree import left_right_line
 from q1lab.verdict.comparison import Comparison
 from q1lab.verdict.result_rows import ResultRow
 
@@ -34,6 +37,22 @@ TONES = {
 def answer_role(row: ResultRow) -> str:
     """The role of the color of a study's answer."""
     return "success" if row.is_good else TONES.get(row.answer, "muted")
+
+
+def search_text(row: StudyRow) -> str:
+    """The text that a search for a study looks in."""
+    words = row.id, row.variant, row.baseline, row.preset, row.data, row.state, row.created[:10]
+    return " ".join(words)
+
+
+def study_line(row: StudyRow, result: ResultRow | None, room: int) -> Content:
+    """A study in ``room`` cells: its verdict or how far it has got, and its age."""
+    answer = f"{row.state} {row.done}/{row.total}", "$muted"
+    if row.problem is not None:
+        answer = "unreadable", "$error"
+    elif result is not None and result.answer:
+        answer = result.answer, f"${answer_role(result)}"
+    return left_right_line(row.id, f"{answer[0]}  {age(row.created):>6}", room, "", answer[1])
 
 
 def final_comparison(view: StudyInFocus) -> Comparison | None:
@@ -67,7 +86,7 @@ def study_heading(view: StudyInFocus, width: int, colors: Palette, place: str = 
     right = (
         verdict_words(record, colors)
         if record is not None
-        else _progress(view, width - left.cell_len - 3, colors)
+        else _progress(view, width - left.cell_len - 4, colors)
     )
     details = [
         place,
@@ -80,14 +99,14 @@ def study_heading(view: StudyInFocus, width: int, colors: Palette, place: str = 
     if view.wandb is not None and view.wandb.state != "off":
         details.insert(3, f" · W&B {view.wandb.state}")
     if view.engine:  # its words may be long, and matter more than the rest
-        room = width - left.cell_len - right.cell_len - 3
+        room = width - left.cell_len - right.cell_len - 4
         engine = Text(f" · {view.engine}", style=colors.muted)
         engine.truncate(max(0, room), overflow="ellipsis")
         left.append_text(engine)
     for detail in details:
-        if left.cell_len + cell_len(detail) + right.cell_len + 3 <= width:
+        if left.cell_len + cell_len(detail) + right.cell_len + 4 <= width:
             left.append(detail, style=colors.muted)
-    gap = max(1, width - left.cell_len - right.cell_len - 1)
+    gap = max(1, width - left.cell_len - right.cell_len - 2)
     line = Text.assemble(left, " " * gap, right)
     line.truncate(max(1, width), overflow="ellipsis")
     return line

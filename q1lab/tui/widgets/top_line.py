@@ -52,9 +52,9 @@ class TopLine(Widget):
         width = self.size.width
         tabs = self._tabs(width >= ROOM)
         clock = Content.styled(self.clock[0], TONES.get(self.clock[1], ""))
-        middle = self._middle(width - len(tabs) - cell_len(self.clock[0]) - 3)
-        gap = max(1, width - tabs.cell_length - middle.cell_length - clock.cell_length - 1)
-        return Content.assemble(tabs, " " * gap, middle, clock, " ")
+        middle = self._middle(width - len(tabs) - cell_len(self.clock[0]) - 4)
+        gap = max(1, width - tabs.cell_length - middle.cell_length - clock.cell_length - 2)
+        return Content.assemble(tabs, " " * gap, middle, clock, "  ")
 
     def _tabs(self, named_all: bool) -> Content:
         cells = []

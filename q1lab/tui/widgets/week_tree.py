@@ -119,10 +119,14 @@ class WeekTree(RefilledList):
         tone = "$success" if sign == "✓" else "bold $primary" if is_open else ""
         sign = "▸" if is_open and sign != "✓" else sign
         clock = "▶ " if part.id == timed else ""
-        name = f" {sign} {part_name(part)} {part.title}"
-        left = left_right_line(name, "", width - BAR_CELLS - self._column - 2, tone)
+        head, cells = f" {sign} {part_name(part)} ", width - BAR_CELLS - self._column - 2
+        indent = " " * cell_len(head)
+        name, *rest = textwrap.wrap(head + part.title, cells, subsequent_indent=indent)
         right = f"{clock}{minutes_words(part, spent)}".rjust(self._column + 1)
-        return Content.assemble(left, " ", *bar(share, BAR_CELLS, "$success"), (right, over))
+        below = "\n".join(["", *rest]), tone
+        drawn = bar(share, BAR_CELLS, "$success")
+        line = left_right_line(name, "", cells, tone)
+        return Content.assemble(line, " ", *drawn, (right, over), below)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()

@@ -1,11 +1,10 @@
-"""A gate's proposals in the lists of studies: a night is one line."""
+"""A gate's proposals in the lab."""
 
 from __future__ import annotations
 
 import pytest
 
 from q1lab.index.store import Store
-from q1lab.tui.widgets.study_list import StudyList
 from tests.kit.lab_home import app, finish, make_study, open_lab, past, until, words
 
 pytestmark = pytest.mark.sample
@@ -24,28 +23,20 @@ def proposals(budget: str, kept: str, *names: str) -> None:
             store.add("gate", study=name, created=study.created, kept=name == kept, facts={})
 
 
-async def test_the_list_has_verdict_sign_and_age_in_columns_and_a_night_is_one_line() -> None:
+async def test_the_lab_says_what_the_gate_decided_and_that_no_verdict_is_due() -> None:
     past()
     proposals("tonight", "idea-2", "idea-1", "idea-2", "idea-3")
     async with app().run_test(size=(120, 40)) as pilot:
         screen = await open_lab(pilot)
-        listed = screen.query_one(StudyList)
-        await until(pilot, lambda: "1 of 3 kept" in words(pilot.app))
-        lines = [line[: listed.region.width] for line in words(pilot.app).splitlines()]
-        rows = [next(line for line in lines if name in line) for name in ("llama-1", "gqa-1")]
-        night = next(line for line in lines if "1 of 3" in line)
-        assert [row.index(word) for row, word in zip(rows, ("helps", "cannot"), strict=True)] == [
-            night.index("1 of 3")
-        ] * 2
-        assert {row.rstrip(" │")[-1] for row in rows} == {"d"}
-        assert "idea-1" not in "".join(lines)
-        listed.focus()
-        listed.highlighted = 0
-        await pilot.press("enter")
+        await until(pilot, lambda: screen.view is not None)
+        await pilot.press("slash", *"idea")
         await until(pilot, lambda: "idea-1" in words(pilot.app))
-        assert "discarded" in words(pilot.app)
-        await pilot.press("enter")
-        await until(pilot, lambda: "idea-1" not in words(pilot.app))
+        lines = words(pilot.app).splitlines()
+        found = {
+            name: next(line for line in lines if name in line) for name in ("idea-1", "idea-2")
+        }
+        assert ("discarded" in found["idea-1"], "kept" in found["idea-2"]) == (True, True)
+        await pilot.press("escape")
         screen.q1.store_thread.watch_study("idea-1")
         await until(pilot, lambda: "A gate judges" in words(pilot.app))
         assert "no verdict before" not in words(pilot.app)
