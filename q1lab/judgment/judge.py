@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from q1lab.judgment import intervals
 from q1lab.judgment.intervals import ALPHA, Analysis, Interval, Reason
 from q1lab.judgment.metric import VAL_LOSS, Metric
-from q1lab.judgment.notes import Note, Unpaired, number_notes
+from q1lab.judgment.notes import Note, notes_on_numbers
 from q1lab.judgment.records import ArmResult, Floor, Judgment, QuestionCost
 from q1lab.judgment.subject import ARMS, Headline, Subject
 
@@ -56,14 +56,17 @@ def judge(
         picked=picked,
         one_sided=subject.plan.one_sided,
     )
-    has_seeds = subject.plan.has_seeds
-    if not has_seeds:
-        analysis = replace(analysis, pairs={}, paired=None)
     base, mod = values["baseline"], values["modified"]
-    all_notes = tuple(number_notes(analysis, base, mod, metric.sign, has_seeds=has_seeds))
     results_by_arm = arms or {}
     results = {arm: _result(results_by_arm.get(arm, ArmResult()), values[arm]) for arm in ARMS}
-    noted = tuple(_without_unfinished(all_notes, results) if subject.limit else all_notes)
+    alone: set[int] = set()
+    if subject.plan.has_seeds:
+        alone = set(base) ^ set(mod)
+    else:
+        analysis = replace(analysis, pairs={}, paired=None)
+    if subject.limit:  # another note names the runs that have no number
+        alone = alone.difference(*(result.unfinished for result in results.values()))
+    number_notes = notes_on_numbers(analysis, base, mod, metric.sign, sorted(alone))
     if undecided is not None:
         analysis = replace(analysis, verdict="no verdict", reason=undecided)
     if subject.plan.is_sequential and analysis.detectable is not None:
@@ -75,7 +78,7 @@ def judge(
         metric=metric,
         analysis=analysis,
         arms=results,
-        notes=(*noted, *notes),
+        notes=(*number_notes, *notes),
         asking=asking or QuestionCost(),
         floor=floor,
         timed=timed,
@@ -126,19 +129,6 @@ def _floor_of(values: Values) -> Floor | None:
         return None
     widest = max(losses) - min(losses)
     return Floor(-widest, widest)
-
-
-def _without_unfinished(notes: Iterable[Note], arms: Mapping[str, ArmResult]) -> Iterator[Note]:
-    """The notes. A seed did not run in one arm only if it ran in both and one of the runs has no
-    number: another note names that run."""
-    unfinished = {seed for result in arms.values() for seed in result.unfinished}
-    for note in notes:
-        if isinstance(note, Unpaired):
-            alone = tuple(seed for seed in note.seeds if seed not in unfinished)
-            if alone:
-                yield Unpaired(alone)
-        else:
-            yield note
 
 
 def _turned(values: Values) -> dict[int, float | None]:

@@ -7,7 +7,7 @@ what a note is, and the notes that follow from the numbers; run_notes.py has tho
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -249,14 +249,13 @@ class OtherRuns(Note):
 OTHER_RUNS = "Which other runs there were is not known here."
 
 
-def number_notes(
-    analysis: Analysis, baseline: Values, modified: Values, sign: float, *, has_seeds: bool
+def notes_on_numbers(
+    analysis: Analysis, baseline: Values, modified: Values, sign: float, alone: Sequence[int]
 ) -> Iterator[Note]:
-    """The notes on an analysis of two arms. ``sign`` is −1 where higher is better; without known
-    seeds no run is a pair, or lacks one."""
-    alone = tuple(sorted(set(baseline) ^ set(modified)))
-    if alone and has_seeds:
-        yield Unpaired(alone)
+    """The notes on an analysis of two arms. ``sign`` is −1 where higher is better; ``alone`` are
+    the seeds that ran in one arm only."""
+    if alone:
+        yield Unpaired(tuple(alone))
     if analysis.verdict != "no verdict":
         yield from _notes_on_intervals(analysis, sign)
         yield from _outliers(analysis, baseline, modified, sign)

@@ -16,6 +16,7 @@ from q1lab.judgment.metric import Metric
 from q1lab.judgment.reasons import TRAIN_AGAIN
 from q1lab.judgment.subject import PairPlan
 
+BY_PLACE = PairPlan(has_seeds=False)
 Side = Literal["below", "above", "cannot tell", "no verdict"]
 
 
@@ -110,7 +111,7 @@ def judge_sample(
     name: str = "the runs",
     unfinished: tuple[str, ...] = (),
     steps: tuple[int, ...] = (),
-    has_seeds: bool = False,
+    plan: PairPlan = BY_PLACE,
 ) -> SampleJudgment:
     """Judge whether the true mean of runs lies below or above a number, by the t interval of their
     mean at 95%. ``unfinished`` runs leave the verdict open."""
@@ -123,7 +124,7 @@ def judge_sample(
         values=values,
         unfinished=unfinished,
         steps=steps,
-        plan=PairPlan(has_seeds=has_seeds),
+        plan=plan,
         analysis=analysis,
     )
 

@@ -72,7 +72,7 @@ def told_instead(c: Judgment) -> Instead:
         case Reason.INCOMPLETE:
             early = "Not all planned runs have ended, and an early look decides nothing."
             return Instead(not_yet_sentence(), early, command=_going_on(c))
-        case Reason.EQUAL if not plan.has_seeds:
+        case Reason.EQUAL if not analysis.pairs:
             same = "Both arms have exactly the same numbers."
             return Instead(same, same, CHECK_THE_CHANGE, caveat=_note(c) or CHECK_THE_CHANGE)
         case Reason.EQUAL:

@@ -32,5 +32,5 @@ def judge_found(found: Found, typed: str | None, threshold: float) -> SampleJudg
             if not run.has_ended
         ),
         steps=tuple(sorted(lasts)) if len(lasts) > 1 else (),
-        has_seeds=found.has_seeds,
+        plan=found.plan,
     )
