@@ -36,7 +36,7 @@ ROOMS: dict[str, tuple[int, str]] = {
     "doors": (16_050, JUDGE),
     "ground": (17_750, WRONG_VALUE),
     "index": (19_000, "`q1lab compare A B C`"),
-    "judgment": (44_850, "Lab, Results and Verdict show the blocks that the terminal prints"),
+    "judgment": (44_700, "Lab, Results and Verdict show the blocks that the terminal prints"),
     "labs": (59_650, TWO_COMMANDS),
     "planning": (13_200, ONE_SIDED),
     "plugins/author": (6_550, BEGINNING),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from q1lab.study.studies import Study
 
 
-RECORD_VERSION = 20
+RECORD_VERSION = 21
 """Of a comparison's record. Raise it when its form or its computation changes, so that kept ones
 are made anew."""
 

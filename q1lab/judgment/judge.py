@@ -60,12 +60,10 @@ def judge(
     results_by_arm = arms or {}
     results = {arm: _result(results_by_arm.get(arm, ArmResult()), values[arm]) for arm in ARMS}
     alone: set[int] = set()
-    if subject.plan.has_seeds:
-        alone = set(base) ^ set(mod)
+    if subject.plan.has_seeds:  # another note names the runs that have no number
+        alone = (set(base) ^ set(mod)).difference(*(each.unfinished for each in results.values()))
     else:
         analysis = replace(analysis, pairs={}, paired=None)
-    if subject.limit:  # another note names the runs that have no number
-        alone = alone.difference(*(result.unfinished for result in results.values()))
     number_notes = notes_on_numbers(analysis, base, mod, metric.sign, sorted(alone))
     if undecided is not None:
         analysis = replace(analysis, verdict="no verdict", reason=undecided)

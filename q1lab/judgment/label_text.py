@@ -166,7 +166,7 @@ def sample_text(c: Judgment) -> str:
     base, modified = finished_runs(c)
     if not c.subject.plan.has_seeds:
         return f"groups of {base} and {modified}" if base != modified else f"two groups of {base}"
-    if base != modified and c.subject.limit:
+    if base != modified:
         return f"{base} and {plural(modified, thing)}"
     return f"{plural(c.analysis.n, thing)} per arm"
 
@@ -174,7 +174,7 @@ def sample_text(c: Judgment) -> str:
 def sample_number(c: Judgment) -> str:
     """The sample in a column: ``3``, or ``4+8`` of arms of unequal size."""
     base, modified = finished_runs(c)
-    if c.analysis.headline == "paired" or base == modified or not c.subject.limit:
+    if c.analysis.headline == "paired" or base == modified:
         return str(c.analysis.n)
     return f"{base}+{modified}"
 

@@ -92,9 +92,6 @@ class Unpaired(Note):
     seeds: tuple[int, ...]
 
     def long(self, j: Judgment) -> str:
-        if j.subject.run_command and not j.analysis.complete:  # the other run may still come
-            have = "has" if len(self.seeds) == 1 else "have"
-            return f"{self._which()} {have} ended in one arm only so far."
         return f"{self._which()} ran in one arm only and can't be paired."
 
     def short(self, j: Judgment) -> str:

@@ -142,8 +142,7 @@ class Judgment:
     def has_means(self) -> bool:
         """True if the mean and sd of each arm are told in the short form, too: of a study of model
         files that has a verdict."""
-        own_loop = self.subject.are_model_files and not self.subject.limit
-        return own_loop and self.analysis.reason is None
+        return self.subject.are_model_files and self.analysis.reason is None
 
     @property
     def stopped_for_futility(self) -> bool:

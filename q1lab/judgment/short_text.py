@@ -152,8 +152,6 @@ def settling_line(c: Judgment) -> str:
     trained elsewhere, the reason that nothing here can settle it."""
     if c.subject.limit:
         return c.subject.limit
-    if c.subject.is_floor:
-        return ""
     if c.instead is not None:
         return c.instead.command
     return _more_pairs_line(c) if c.analysis.verdict in UNDECIDED else ""

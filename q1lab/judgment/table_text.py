@@ -16,12 +16,11 @@ if TYPE_CHECKING:
 
 
 def loss_cell(c: Judgment, arm: str, seed: int) -> str:
-    """A run's final number, or ``diverged``, ``no run``, or (from elsewhere) ``no number``."""
+    """A run's final number, or ``diverged``, ``no number``, or ``no run``."""
     if seed in c.analysis.diverged.get(arm, []):
         return "diverged"
     if seed not in c.arms[arm].values:
-        is_there = c.subject.limit and seed in c.arms[arm].unfinished
-        return "no number" if is_there else "no run"
+        return "no number" if seed in c.arms[arm].unfinished else "no run"
     value = c.arms[arm].values[seed]
     return "diverged" if value is None else run_value(c, value)
 
@@ -67,8 +66,9 @@ def pairs_shown(pairs: Mapping[int, float]) -> list[int]:
 
 def folded_note(c: Judgment, shown: int, total: int) -> str:
     """The seeds that a folded table leaves out, and the place to find them."""
-    if not c.subject.plan.has_seeds:
-        return f"The first {shown} of {total:,} runs; `--json` and `q1lab export` have all."
+    if not c.analysis.pairs:
+        runs = f"{total:,} {c.subject.plan.run_word}s"
+        return f"The first {shown} of {runs}; `--json` and `q1lab export` have all."
     return (
         f"{shown} of {total:,} seeds: {_ENDS_TEXT}, and runs without a pair; `--json` and "
         "`q1lab export` have all."

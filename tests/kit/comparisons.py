@@ -61,7 +61,13 @@ def make(
         complete=complete,
         picked=picked,
         subject=subject_of(study),
-        arms={arm: ArmResult(costs=dict(zip(KEYS, costs[arm], strict=True))) for arm in ARMS},
+        arms={
+            arm: ArmResult(
+                costs=dict(zip(KEYS, costs[arm], strict=True)),
+                unfinished=() if complete else tuple(seed for seed in seeds if seed not in values),
+            )
+            for arm, values in zip(ARMS, (base, modified), strict=True)
+        },
     )
     return Comparison(
         study=study,
