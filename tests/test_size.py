@@ -27,12 +27,13 @@ BEGINNING = "The gate, samples and the blind test, notebooks, Ray, Slurm"
 ONE_SIDED = "**Does it help?** `q1lab run rope --seeds 3..8 --side better`"
 FAILED = "The `next:` line of a study that failed"
 TWO_COMMANDS = "`q1lab run 'python train.py --seed={seed}'"
+SCORES = "Before `q1lab retro` writes, it names each score"
 WRONG_VALUE = "A wrong value of an option is refused in the same words"
 
 ROOMS: dict[str, tuple[int, str]] = {
     "commands": (36_450, FAILED),
     "designs": (1_750, ONE_SIDED),
-    "documents": (30_900, BEGINNING),
+    "documents": (31_350, SCORES),
     "doors": (16_050, JUDGE),
     "ground": (17_750, WRONG_VALUE),
     "index": (19_000, "`q1lab compare A B C`"),

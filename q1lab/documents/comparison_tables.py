@@ -72,9 +72,11 @@ class StudyFacts:
     finding: str
     """The mean difference and its interval, likewise; empty where there is no verdict."""
     trained: str
-    """In the first person, as are the next three: ``I trained RoPE and the baseline on …``"""
+    """In the first person, as are the next: ``I trained RoPE and the baseline on …``"""
     result: str
-    result_scope: str
+    result_level: str
+    """The result beside δ, and the reason for a level other than 95%."""
+    limits: str
     prediction: str
 
 
@@ -117,12 +119,13 @@ def study_facts(
         if analysis.detectable is None
         else number.size(analysis.detectable) + c.metric.suffix,
         pace=table_text.faster_or_slower(c),
-        shared_and_measured=label_text.shared_and_measured(c),
+        shared_and_measured=c.subject.description.measured,
         setting=first_person_text.setting_text(c),
         finding=_finding(c),
         trained=first_person_text.trained_sentence(c),
         result=verdict_text.verdict_sentence(c, published=True),
-        result_scope=_result_scope(c),
+        result_level=_result_level(c),
+        limits=scope_text.limits_sentence(c),
         prediction=first_person_text.prediction_sentences(c) if "prediction" in sentences else "",
     )
 
@@ -152,12 +155,10 @@ def _finding(c: Comparison) -> str:
     return f"{c.analysis.verdict}; {c.metric.name}: {text}, {level} interval {ends}"
 
 
-def _result_scope(c: Comparison) -> str:
-    """The result beside δ, where it was measured, and the reason for a level other than 95%."""
+def _result_level(c: Comparison) -> str:
     reason = level_text.level_reason(c) if c.analysis.reason is None else ""
     at_level = f"The interval is at {reason}" if reason and c.analysis.ends is not None else ""
-    sentences = first_person_text.matter_sentence(c), scope_text.measured_sentence(c), at_level
-    return " ".join(filter(None, sentences))
+    return f"{first_person_text.matter_sentence(c)} {at_level}".strip()
 
 
 def _introduction(c: Comparison) -> Md:
@@ -167,7 +168,7 @@ def _introduction(c: Comparison) -> Md:
     arms_and_data = (
         f"{code_span(variant)} against {code_span(base)} on {data}, {plural(many, 'seed')} each."
     )
-    return Md(f"{arms_and_data} {label_text.shared_and_measured(c)}")
+    return Md(f"{arms_and_data} {c.subject.description.measured}")
 
 
 def _table(block: Table) -> Md:
@@ -235,10 +236,11 @@ def studies_table(comparisons: Sequence[Comparison]) -> Md:
     """One row per study: all of a modification that have ended, so that none is left out."""
     rows: list[list[object]] = []
     for c in comparisons:
+        base, variant = label_text.arm_names(c)
         rows.append(
             [
                 code_span(c.study.id),
-                " against ".join(reversed(label_text.arm_names(c))),
+                f"{base} against itself" if variant == f"{base}*" else f"{variant} against {base}",
                 c.study.data.name,
                 _settings(c),
                 label_text.sample_text(c),

@@ -6,6 +6,7 @@ pure function of the record.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,8 +19,14 @@ from q1lab.documents import (
     kpi_sources,
     modification,
     retro_parts,
+    score_check,
 )
-from q1lab.documents.document_data import Answer, next_quarter_of, quarter_of
+from q1lab.documents.document_data import (
+    Answer,
+    ChosenModification,
+    next_quarter_of,
+    quarter_of,
+)
 from q1lab.documents.kpi_sources import Repo
 from q1lab.documents.markdown_escape import Md, inline
 from q1lab.documents.post import count_empty_sections
@@ -29,9 +36,10 @@ from q1lab.ground.git_repository import Repository
 from q1lab.ground.text_formats import grouped_number, hours_minutes
 from q1lab.index.store import Store
 from q1lab.judgment import prediction_text
-from q1lab.judgment.first_person_text import brief_sentences
 from q1lab.judgment.intervals import MIN_FOR_VERDICT
 from q1lab.judgment.prediction_score import Score, calibrate, small_predictions
+from q1lab.study.studies import Study
+from q1lab.verdict.comparison import Comparison
 from q1lab.week import evidence, progress, study_timer
 from q1lab.week.lists import artifacts, papers, posts
 from q1lab.week.lists.kpis import KpiRow
@@ -81,6 +89,8 @@ class Retro:
     assessment: tuple[TickBox, ...] = ()
     small: tuple[Answer, ...] = ()
     """The week's small predictions, as the learner scored them."""
+    contradicted: tuple[str, ...] = ()
+    """The scores of these that the runs contradict, a sentence each."""
     predictions: Md | None = None
     calibration: str = ""
     course: bool = True
@@ -141,7 +151,7 @@ def claims(record: Retro) -> tuple[str, ...]:
     ]
     sentences.append(record.undone or "Every step of the week is done.")
     sentences.append(record.pace or "I did not time the week.")
-    return tuple(filter(None, (*sentences, record.not_counted)))
+    return tuple(filter(None, (*sentences, record.not_counted, *record.contradicted)))
 
 
 def calibration_words(scores: Sequence[Score], small: int = 0) -> str:
@@ -189,12 +199,15 @@ def gather_retro(
     week = progress.learner_week(week, done)
     quarter, following = quarter_of(week.label), next_quarter_of(week.label)
     comparisons = document_data.ended_comparisons(store)
+    picked = document_data.chosen_modification(store, week)
+    main = document_data.main_comparison(document_data.ended_comparisons(store, picked))
     parts = parts_of_week(week, done)
     already = frozenset(ticked)
     # a prediction is of the modification, not of experiments of one seed beside its study
     predicted = [record for study, record in comparisons if len(study.seeds) >= MIN_FOR_VERDICT]
     scores = [record.score for record in predicted if record.score is not None]
     small = document_data.answers(store, week, "small")
+    pace_answer = document_data.answers(store, week, "pace")
     small_scores = [score for answer in small for score in small_predictions(answer.text)]
     return Retro(
         week=week.label,
@@ -214,13 +227,21 @@ def gather_retro(
         ),
         insights=document_data.answers(store, week, "insights"),
         slipped_words=document_data.answers(store, week, "slipped"),
-        lead=_lead(store, week, parts, [*scores, *small_scores]),
-        pace=retro_parts.pace_sentence(parts),
+        lead=_lead(picked, main, week, parts, [*scores, *small_scores]),
+        contradicted=tuple(
+            itertools.chain.from_iterable(
+                score_check.contradicted_scores(answer.text, scored.text, main[1])
+                for answer in document_data.answers(store, week, "prediction", picked.name)
+                for scored in small
+                if main is not None
+            )
+        ),
+        pace=retro_parts.pace_sentence(parts, is_judged=bool(pace_answer)),
         undone=retro_parts.undone_sentence(parts),
         overrun=retro_parts.overrun_sentence(parts),
         parts=tuple(parts),
         not_counted=not_counted(week, done),
-        pace_answer=document_data.answers(store, week, "pace"),
+        pace_answer=pace_answer,
         plan=document_data.answers(store, week, "plan"),
         confidence=_ticks(week, done, "confidence", already),
         assessment=_ticks(week, done, "assessment", already),
@@ -232,21 +253,26 @@ def gather_retro(
 
 
 def _lead(
-    store: Store, week: Week, parts: Sequence[PartRecord], scores: Sequence[Score]
+    picked: ChosenModification,
+    main: tuple[Study, Comparison] | None,
+    week: Week,
+    parts: Sequence[PartRecord],
+    scores: Sequence[Score],
 ) -> tuple[str, ...]:
     """The first paragraph: the change and its result, the time, the confidences."""
-    picked = document_data.chosen_modification(store, week)
     title = modification.modification_title(week, picked.name).replace(": ", ", ", 1)
-    main = document_data.main_comparison(document_data.ended_comparisons(store, picked))
     change: tuple[str, ...]
     if main is None and not picked.really:
         change = ("I have not chosen a modification yet.",)
     elif main is None:
         change = (f"I chose {title}, and have no finished comparison of it yet.",)
     else:
+        facts = document_data.facts_of_study(*main)
         change = (
             f"I changed one thing in a small transformer: {title}.",
-            *brief_sentences(main[1]),
+            facts.trained,
+            facts.result,
+            facts.limits,
         )
     judged = prediction_text.judgment_sentence(scores)
     return tuple(filter(None, (*change, retro_parts.time_sentence(parts), judged)))

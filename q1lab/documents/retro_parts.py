@@ -100,18 +100,19 @@ def proposed_pace(parts: Sequence[PartRecord]) -> str:
     return "accelerated" if ratio < ACCELERATED and done == len(parts) else "sustainable"
 
 
-def pace_sentence(parts: Sequence[PartRecord]) -> str:
-    """The proposal with its reasons; empty where nothing was timed."""
+def pace_sentence(parts: Sequence[PartRecord], *, is_judged: bool = False) -> str:
+    """The proposal with its reasons, or where the learner judged the pace the reasons alone; empty
+    where nothing was timed."""
     word = proposed_pace(parts)
     if not word:
         return ""
     total = together([part for part in parts if part.timed])
     done = sum(part.finished for part in parts)
-    pace = "I was behind" if word == "behind" else f"the pace was {word}"
+    pace = " I was behind" if word == "behind" else f" the pace was {word}"
     return (
-        f"By the timer {pace}: {hours_minutes(total.actual)} for parts planned for "
-        f"{hours_minutes(total.planned)}, and {done} of {len(parts)} parts finished, counting the "
-        "steps before this page."
+        f"By the timer{'' if is_judged else pace}: {hours_minutes(total.actual)} for parts "
+        f"planned for {hours_minutes(total.planned)}, and {done} of {len(parts)} parts finished, "
+        "counting the steps before this page."
     )
 
 

@@ -84,8 +84,8 @@ def grouped_number(value: float | None) -> str:
 
 
 def three_digits(value: float) -> str:
-    """Three digits and a unit: 801 k, 10.7 M."""
-    for factor, unit in ((1e15, " P"), (1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k")):
+    """Three digits and a unit: ``801k``, ``10.7M``."""
+    for factor, unit in ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= factor * 0.9995:
             scaled = value / factor
             return f"{scaled:.{2 if scaled < 9.995 else 1 if scaled < 99.95 else 0}f}{unit}"

@@ -14,23 +14,32 @@ from q1lab.judgment.difference_text import (
     number_writer,
 )
 from q1lab.judgment.intervals import UNDECIDED
-from q1lab.judgment.label_text import arm_names
+from q1lab.judgment.label_text import names_in_text
 from q1lab.judgment.prediction_score import predicted_difference
-from q1lab.judgment.scope_text import iters_text, measured_sentence, sizes_text, where_text
-from q1lab.judgment.verdict_text import verdict_sentence
+from q1lab.judgment.scope_text import (
+    iters_text,
+    parameter_counts,
+    sizes_text,
+    where_text,
+)
 
 if TYPE_CHECKING:
     from q1lab.judgment.records import Judgment
 
 
 def trained_sentence(c: Judgment) -> str:
-    """The runs: ``I trained RoPE and the baseline on Tiny Shakespeare, 3 seeds each.``"""
-    base, modified = arm_names(c)
-    base = f"the {base}" if base.startswith("baseline") else f"the baseline {base}"
+    """The runs: ``I trained RoPE (796k parameters) and the baseline (804k) on Tiny Shakespeare for
+    2,000 iters, 3 seeds each.``"""
+    base, modified = names_in_text(c)
+    match parameter_counts(c):
+        case (one,):
+            base += f" ({one} parameters each)"
+        case (of_base, of_modified):
+            base, modified = f"{base} ({of_base})", f"{modified} ({of_modified} parameters)"
     verb = "compared runs of" if c.subject.limit else "trained"
-    return (
-        f"I {verb} {modified} and {base} {where_text(c) or 'on the same data'}, {_seeds(c)} each."
-    )
+    budget = f" for {iters}" if (iters := iters_text(c)) else ""
+    where = where_text(c) or "on the same data"
+    return f"I {verb} {modified} and {base} {where}{budget}, {_seeds(c)} each."
 
 
 def _seeds(c: Judgment) -> str:
@@ -38,16 +47,10 @@ def _seeds(c: Judgment) -> str:
 
 
 def setting_text(c: Judgment) -> str:
-    """Size, budget, data and seeds, which belong beside every result: ``804 k and 796 k parameters,
-    2,000 iters on Tiny Shakespeare, 3 seeds each``."""
+    """Size, budget, data and seeds, which belong beside every result: ``baseline 804k and RoPE 796k
+    parameters, 2,000 iters on Tiny Shakespeare, 3 seeds each``."""
     trained = " ".join(filter(None, (iters_text(c), where_text(c))))
     return ", ".join(filter(None, (sizes_text(c), trained, f"{_seeds(c)} each")))
-
-
-def brief_sentences(c: Judgment) -> tuple[str, ...]:
-    """The runs, the result and where it was measured, a sentence each."""
-    sentences = trained_sentence(c), verdict_sentence(c, published=True), measured_sentence(c)
-    return tuple(filter(None, sentences))
 
 
 def matter_sentence(c: Judgment) -> str:

@@ -50,11 +50,13 @@ SENTENCE_CELLS = 40
 
 
 def names_in_text(c: Judgment) -> tuple[str, str]:
-    """The arms' names for a sentence: brief ones where one is so long that a line would cut it, and
-    with it what tells the two apart."""
+    """The arms' names for a sentence: ``the baseline``, or of another one ``the baseline llama``;
+    brief names where one is so long that a line would cut it, and with it what tells the two
+    apart."""
     names = arm_names(c)
     is_long = any(name != cut_cells(name, SENTENCE_CELLS) for name in names)
-    return brief_names(names) if is_long else names
+    base, modified = brief_names(names) if is_long else names
+    return f"the {base}" if base.startswith("baseline") else f"the baseline {base}", modified
 
 
 def short_name(variant: str) -> str:
@@ -116,11 +118,6 @@ def bootstrap_note(c: Judgment, n: int | None = None) -> str:
     if analysis.headline == "welch" and analysis.pairs:
         return f"covers {covers:.0f} to 98%{at}"
     return f"covers about {covers:.0f}%{at}, not 95%"
-
-
-def shared_and_measured(c: Judgment) -> str:
-    """The seed and data that a pair's runs share, and the metric."""
-    return c.subject.description.measured
 
 
 def curve_name(c: Judgment) -> str:

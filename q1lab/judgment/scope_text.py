@@ -42,25 +42,11 @@ def where_text(c: Judgment) -> str:
     return f"on {printable(data)}" if data else ""
 
 
-def measured_sentence(c: Judgment) -> str:
-    """Where a verdict was measured, and that it may be another elsewhere; empty without one."""
+def limits_sentence(c: Judgment) -> str:
+    """A verdict may be another elsewhere; empty without one."""
     if c.analysis.reason is not None or c.analysis.ends is None:
         return ""
-    facts, where = ", ".join(filter(None, (sizes_text(c), iters_text(c)))), where_text(c)
-    if not facts and not where:
-        return ""
-    conditions = f"{where} ({facts})" if where and facts else where or f"with {facts}"
-    text = f"This was measured {conditions}; elsewhere it may differ"
-    if iters_text(c) and c.analysis.verdict in ("helps", "hurts"):
-        text += f", and in short runs {_head_start(c)}"
-    return f"{text}."
-
-
-def _head_start(c: Judgment) -> str:
-    """The other reason that a claim of short runs may have."""
-    if c.analysis.verdict == "hurts":
-        return "a gap may be no more than a slower start"
-    return "a lead may be no more than a head start"
+    return "Elsewhere, or in longer runs, the result may differ."
 
 
 def scale_text(c: Judgment) -> str:
@@ -75,13 +61,22 @@ def scale_text(c: Judgment) -> str:
     return ", ".join(printable(part) for part in parts if part)
 
 
-def sizes_text(c: Judgment) -> str:
-    """The parameters of both arms: ``808 k and 800 k parameters``; empty if unknown."""
+def parameter_counts(c: Judgment) -> list[str]:
+    """The parameters of each arm, baseline first, or of both where they are the same: ``804k``;
+    empty if unknown."""
     sizes = [arm.costs.get("n_params") for arm in c.arms.values()]
     if not all(sizes):
-        return ""
-    shown = list(dict.fromkeys(three_digits(size) for size in sizes if size))
-    return f"{' and '.join(shown)} parameters"
+        return []
+    return list(dict.fromkeys(three_digits(size) for size in sizes if size))
+
+
+def sizes_text(c: Judgment) -> str:
+    """The parameters of both arms: ``baseline 808k and RoPE 800k parameters``, ``808k parameters``;
+    empty if unknown."""
+    sizes = parameter_counts(c)
+    if len(sizes) > 1:
+        sizes = [f"{name} {size}" for name, size in zip(arm_names(c), sizes, strict=True)]
+    return f"{' and '.join(sizes)} parameters" if sizes else ""
 
 
 def _training_text(c: Judgment) -> str:
@@ -127,7 +122,9 @@ def _scope_of_runs(c: Judgment) -> str:
     )
     if not trained:
         return text
-    return f"{text} In short runs {_head_start(c)}, so look at the curves."
+    hurts = c.analysis.verdict == "hurts"
+    start = "a gap may be no more than a slower" if hurts else "a lead may be no more than a head"
+    return f"{text} In short runs {start} start, so look at the curves."
 
 
 def tuned_text(tuned: TunedValue, names: Mapping[str, str]) -> str:

@@ -43,7 +43,7 @@ def verdict_sentence(c: Judgment, *, published: bool = False) -> str:
     assert analysis.ends is not None
     if analysis.verdict in ("helps", "hurts"):
         lower = "lower" if analysis.ends.high < 0 else "higher"
-        where = validity_text(c)
+        where = c.subject.description.within
         return (
             f"{where[0].upper()}{where[1:]} {modified} ends with a {lower} {c.metric.name} than "
             f"{base}, by {size_range_text(analysis)}{c.metric.suffix} "
@@ -75,11 +75,6 @@ def _not_shown_sentences(c: Judgment, *, published: bool) -> Iterator[str]:
     yield "Whether it hurts was not asked (--side better), so no harm is claimed or excluded."
     if not published:
         yield "A study that asks both ways (--fresh, without --side) is a further look."
-
-
-def validity_text(c: Judgment) -> str:
-    """The conditions under which the verdict holds."""
-    return c.subject.description.within
 
 
 def power_sentence(c: Judgment, *, published: bool = False) -> str:

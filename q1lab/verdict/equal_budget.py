@@ -186,6 +186,7 @@ def budget_sentences(result: EqualBudgetResult, c: Comparison) -> list[str]:
     if result.interval is None:
         first += " Without a spread between pairs there is no interval."
     elif result.interval.excludes_zero():
+        base, modified = label_text.names_in_text(c)
         lower, higher = (modified, base) if result.mean < 0 else (base, modified)
         first += f" At this budget {lower} ends lower than {higher}."
     else:
@@ -231,10 +232,10 @@ def budget_sentences(result: EqualBudgetResult, c: Comparison) -> list[str]:
 
 
 def equal_budget_text(result: EqualBudgetResult) -> str:
-    """The budget that both arms are compared at, with its unit: ``4.1 TFLOPs``, ``41 s``."""
+    """The budget that both arms are compared at, with its unit: ``4.1T FLOPs``, ``41 s``."""
     if result.what == "time":
         return duration(result.budget)
-    return f"{three_digits(result.budget)}FLOPs"
+    return f"{three_digits(result.budget)} FLOPs"
 
 
 def _more(result: EqualBudgetResult, arm: str) -> str:

@@ -81,7 +81,7 @@ def test_from_a_clean_folder_to_a_verdict(folder: Path) -> None:
     assert list(loop["inputs"]) == [LOOP]
     text = q1lab("compare", "fast-1", "--full").stdout
     assert "nats" not in text
-    assert "lower val/loss than baseline" in text
+    assert "lower val/loss than the baseline" in text
     assert "did not check" in " ".join(text.split())
     # the same command again trains nothing, and neither does the study's name
     second = json_of(*FAST, "--seeds", "4", "--smoke", "--steps=2")
@@ -101,7 +101,7 @@ def test_a_metric_that_is_better_when_it_is_higher() -> None:
     low, high = record["difference"]["welch"].values()
     assert 0 < low < record["difference"]["mean"] < high
     text = q1lab("compare", "more-1", "--full").stdout
-    assert "higher val/loss than baseline" in " ".join(text.split())
+    assert "higher val/loss than the baseline" in " ".join(text.split())
     assert "higher is better" in text
 
 

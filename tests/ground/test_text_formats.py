@@ -21,7 +21,7 @@ from q1lab.ground import text_formats
         (text_formats.grouped_number, {None: "–", 10_745_088.0: "10,745,088", 4.5: "4.5"}),
         (
             text_formats.three_digits,
-            {950.0: "950", 801_234.0: "801 k", 10_745_088.0: "10.7 M", 1e9: "1.00 G"},
+            {950.0: "950", 801_234.0: "801k", 10_745_088.0: "10.7M", 1e9: "1.00G"},
         ),
         (
             text_formats.token_rate,

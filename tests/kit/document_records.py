@@ -14,8 +14,9 @@ from q1lab.documents.modification import Answer, Modification, shown_prediction
 from q1lab.documents.reproduce import Reproduction
 from q1lab.documents.retro_parts import PartRecord
 from q1lab.judgment import prediction_text
-from q1lab.judgment.first_person_text import brief_sentences
+from q1lab.judgment.first_person_text import trained_sentence
 from q1lab.judgment.prediction_score import small_predictions
+from q1lab.judgment.verdict_text import verdict_sentence
 from q1lab.verdict.comparison import Comparison
 from q1lab.verdict.published_names import with_published_names
 from q1lab.week.lists import kpis
@@ -194,7 +195,8 @@ def retro_record(full: bool = True) -> retro.Retro:
         slipped_words=(Answer("Why", "I read for too long."),),
         lead=(
             "I changed one thing in a small transformer: RoPE, rotary position embeddings.",
-            *brief_sentences(study_comparisons[1]),
+            trained_sentence(study_comparisons[1]),
+            verdict_sentence(study_comparisons[1], published=True),
             retro_parts.time_sentence(parts),
             prediction_text.judgment_sentence(scores),
         ),

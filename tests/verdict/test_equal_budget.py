@@ -83,7 +83,7 @@ def test_equal_costs_give_the_end_of_both_curves() -> None:
 def test_it_says_what_it_is_and_never_that_it_was_declared() -> None:
     c = dearer()
     text = " ".join(budget_sentences(compare_at_budget("flops", c, curves(), SPEEDS), c))
-    assert "At equal training FLOPs (4.61 TFLOPs per run)" in text
+    assert "At equal training FLOPs (4.61T FLOPs per run)" in text
     assert "iter 2,000 of baseline" in text
     assert "iter 1,600 of rope" in text
     assert "25.0% more" in text

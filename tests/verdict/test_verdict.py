@@ -311,7 +311,10 @@ def test_the_short_form_has_six_lines_however_long_names_and_records_are(
 
 def test_arms_of_names_longer_than_a_line_are_told_apart_in_a_sentence() -> None:
     sentence = verdict_text.verdict_sentence(CASES["long-names"])
-    assert "attention_with_… B ends with a lower val loss than attention_with_… A, by" in sentence
+    assert (
+        "attention_with_… B ends with a lower val loss than the baseline attention_with_… A, by"
+        in (sentence)
+    )
 
 
 def test_of_a_study_that_trains_no_seed_is_said_to_lack_its_pair() -> None:
@@ -406,7 +409,8 @@ def test_every_seed_and_the_scope_are_there(name: str) -> None:
     for part in (
         "shakespeare",
         "86c4e6aa",
-        "804 k and 796 k",
+        "baseline 804k and ",
+        " 796k parameters",
         "2,000 iters",
         "learning rate 0.001",
         "cpu",

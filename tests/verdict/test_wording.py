@@ -254,7 +254,8 @@ def test_every_teller_says_the_same(c: Comparison) -> None:
     for name in ("terminal", "short", "app"):
         # notes and predictions may name another verdict, but the first word is this one's
         assert text_by_teller[name].startswith(label_text.verdict_word(c)), name
-    result = {"helps": "it helps in this setting", "hurts": "it hurts in this setting"}.get(
+    budget = "val loss at this budget"
+    result = {"helps": f"lower {budget}", "hurts": f"higher {budget}"}.get(
         c.analysis.verdict, c.analysis.verdict
     )
     assert f"The result: {result}" in text_by_teller["document"]

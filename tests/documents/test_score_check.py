@@ -1,0 +1,36 @@
+"""Scores of small predictions, held against the runs that they are about."""
+
+from __future__ import annotations
+
+import pytest
+
+from q1lab.documents.score_check import contradicted_scores
+from tests.kit.document_records import comparison
+
+PREDICTED = (
+    "The baseline at iter 100: 2.4 to 2.8, 80% sure. Its final val loss: 1.7 to 2.0 (70%). "
+    "The sd over three seeds: 0.005 to 0.03 (60%). Tokens per second: 80-90% of the baseline's."
+)
+
+
+@pytest.mark.parametrize(
+    ("scored", "named"),
+    [
+        ("the final val loss, 70%: right", ""),
+        ("the final val loss, 70%: wrong", "I predicted 1.7 to 2.0, and the runs say 1.9"),
+        ("its sd, 60%: right", "I predicted 0.005 to 0.03, and the runs say 0.002"),
+        ("its standard deviation, 60%: wrong", ""),
+        ("tokens per second, 80%: right", "I predicted 80-90, and the runs say 94"),
+        ("order of the four, 60%: right", ""),
+        ("the final val loss, 70%: half right", ""),
+        ("the final val loss: 1.9", ""),
+    ],
+)
+def test_a_score_that_the_runs_contradict_is_named(scored: str, named: str) -> None:
+    said = list(contradicted_scores(PREDICTED, scored, comparison("helps")))
+    assert len(said) == bool(named)
+    assert all(scored in sentence and named in sentence for sentence in said), said
+
+
+def test_what_was_predicted_in_no_range_contradicts_nothing() -> None:
+    assert not list(contradicted_scores("final: low", "final, 70%: right", comparison("helps")))
