@@ -25,16 +25,14 @@ def bar(value):
 
 def frame(delta):
     x = [value + delta for value in X]
-    rows = [
-        f"{'LayerNorm(x + s)':^34}{'RMSNorm(x + s)':^34}".rstrip()
-    ]
+    rows = [f"{'LayerNorm':^34}{'RMSNorm':^34}".rstrip()]
     for layer, rms in zip(layernorm(x), rmsnorm(x), strict=True):
         rows.append(
             f"{layer:+.2f} {bar(layer)}  {rms:+.2f} {bar(rms)}".rstrip()
         )
     values = ", ".join(f"{value:+.1f}" for value in x)
     return "\n".join(
-        [f"s = {delta:g}", f"x + s = ({values})", "", *rows]
+        [f"s = {delta:g}", f"features ({values})", "", *rows]
     )
 
 
