@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -396,3 +397,40 @@ async def test_what_then_how_with_the_values_that_fields_come_to(
         assert pilot.app.drafts["A new study"]["max_iters"] == "4x"
         screen = await open_launch(pilot)
         await until(pilot, lambda: screen.query_one("#max_iters", Input).value == "4x")
+
+
+async def test_a_baseline_against_itself_is_what_the_cursor_stands_on(
+    fake_trainer: Callable[..., None],
+) -> None:
+    async with app().run_test(size=(80, 24)) as pilot:
+        await open_lab(pilot)
+        launch_opener.open_launch_form(pilot.app, Request("baseline", preset="quick", seeds="1"))
+        await until(pilot, lambda: isinstance(pilot.app.screen, LaunchScreen))
+        screen = pilot.app.screen
+        await until(pilot, lambda: screen.draft is not None, "no estimate came")
+        assert re.search(r"▸ baseline +Baseline", words(pilot.app))
+        assert screen.request().variant == "baseline"
+        await pilot.press("up", "down")
+        assert screen.request().variant == "baseline"
+
+
+async def test_no_list_of_the_form_has_a_choice_twice(fake_trainer: Callable[..., None]) -> None:
+    """The first line of a list is what stands in the field: the value that it comes to."""
+    async with app().run_test(size=(80, 24)) as pilot:
+        screen = await open_launch(pilot)
+        await until(pilot, lambda: screen.draft is not None, "no estimate came")
+        for field in screen.query(Select):
+            shown = [str(option.prompt) for option in field.query_one(OptionList).options]
+            assert len(shown) == len(set(shown)) > 1, shown
+        preset = screen.query_one("#preset", Select)
+        assert preset.prompt == "cpu"
+        preset.value = "quick"
+        await until(pilot, lambda: screen.draft is None)
+        await until(pilot, lambda: screen.draft is not None, "no second estimate came")
+        shown = [str(option.prompt) for option in preset.query_one(OptionList).options]
+        assert (preset.value, shown) == ("quick", ["cpu", "quick", "gpu"])
+        preset.clear()
+        await until(pilot, lambda: screen.draft is None)
+        await until(pilot, lambda: screen.draft is not None, "no third estimate came")
+        assert preset.prompt == "cpu"
+        assert screen.request().preset is None

@@ -77,6 +77,8 @@ class LaunchForm(VerticalScroll, can_focus=False):
     ) -> None:
         super().__init__(id="launch-form")
         self.names = variants.modifications()
+        if initial.variant == "baseline":  # against itself
+            self.names = [initial.variant, *self.names]
         self.folder = folder or Path()
         self.kept_folders = {
             folder.name: folder for folder in kept_folder.find_kept_folders(self.folder)
@@ -116,11 +118,9 @@ class LaunchForm(VerticalScroll, can_focus=False):
         page = WHAT if option.on_first_page else HOW
         decided = "" if KEPT_FOLDER in option.goes_with else " decided"
         hint = f"{Path(self.data).name}; or a file" if name == "data" else option.hint
-        choices = self.engines if name == "engine" else option.choices
         with Horizontal(classes=f"pick {page}{decided}"):
             yield Label("one-sided" if name == "seeds" and self.initial.side else option.label)
-            if choices:
-                options = [(choice, choice) for choice in choices if choice != AUTO]
+            if options := self._choices(name):
                 picked = value if (value, value) in options else Select.NULL
                 yield Select(options, prompt=hint, value=picked, id=name, compact=True)
             else:
@@ -143,10 +143,19 @@ class LaunchForm(VerticalScroll, can_focus=False):
         self.show_values(values)
 
     def show_values(self, values: Mapping[str, str]) -> None:
-        """Show these values as the placeholders of empty fields."""
+        """Show these values in the empty fields; no other line of a list then says the same."""
         for name, value in values.items():
             field = self.query_one(f"#{name}")
-            setattr(field, "prompt" if isinstance(field, Select) else "placeholder", value)
+            if isinstance(field, Input):
+                field.placeholder = value
+            elif isinstance(field, Select) and field.is_blank() and not field.expanded:
+                field.prompt = value
+                field.set_options(self._choices(name, value))
+
+    def _choices(self, name: str, default: str = AUTO) -> list[tuple[str, str]]:
+        """The choices of an option as a list shows them, without its default."""
+        choices = self.engines if name == "engine" else OPTIONS[name].choices
+        return [(choice, choice) for choice in choices if choice not in (AUTO, default)]
 
     def on_mount(self) -> None:
         index = (

@@ -19,7 +19,6 @@ COLUMNS: tuple[Column, ...] = (
     # key, title, width, to the right, and the widget width from which it is shown
     ("chosen", "", 1, False, 0),
     ("study", "study", 14, False, 0),
-    ("variant", "variant", 10, False, 135),
     ("preset", "preset", 6, False, 96),
     ("n", "n", 3, True, 0),
     ("plot", "", 0, False, 0),
@@ -98,7 +97,6 @@ class ResultsTable(RowTable):
         super().__init__(id=id)
         self.studies: tuple[ResultRow, ...] = ()
         self.chosen_ids: list[str] = []
-        self._shown: tuple[object, ...] = ()
         self._by_id: dict[str, ResultRow] = {}
         self._order: list[str] = []
 
@@ -115,21 +113,10 @@ class ResultsTable(RowTable):
     def show(self, rows: Sequence[ResultRow], words: str = "") -> None:
         """Fill the table with the rows that match; does nothing if nothing has changed."""
         hits = tuple(row for row in rows if matches_words(row, words))
-        state = (hits, self.size.width, palette(self.app))
-        if state != self._shown:
+        self._by_id = {row.id: row for row in rows}
+        if hits != self.studies:
             self.studies = hits
-            self._by_id = {row.id: row for row in rows}
-            self._shown = state
-            self._rebuild()
-
-    def on_mount(self) -> None:
-        self.app.theme_changed_signal.subscribe(self, lambda _: self.on_resize())
-
-    def on_resize(self) -> None:
-        state = (self.studies, self.size.width, palette(self.app))
-        if self._shown and state != self._shown:
-            self._shown = state
-            self._rebuild()
+            self.draw()
 
     def toggle(self, study_id: str) -> None:
         if study_id in self.chosen_ids:
@@ -151,12 +138,14 @@ class ResultsTable(RowTable):
     def _chosen_sign(self, study_id: str, colors: Palette) -> Text:
         return Text("●" if study_id in self.chosen_ids else " ", style=colors.modified)
 
-    def _rebuild(self) -> None:
+    def draw(self) -> None:
         current_id = self.current.id if self.current else None
         colors = palette(self.app)
         sound = [row for row in self.studies if not row.problem]
         broken = [row for row in self.studies if row.problem]
-        study = self._study_width([*sound[:MOST], *broken[:MOST]])
+        groups = group_by_data([*sound[:MOST], *broken[:MOST]])
+        titles = [group_title(group[0], self.studies) for _, group in groups]
+        study = self._study_width([*sound[:MOST], *broken[:MOST]], titles)
         widths = {"study": study, "n": max([3, *(len(row.sample) for row in sound[:MOST])])}
         visible = [
             (key, title, widths.get(key, width), right, least)
@@ -176,11 +165,10 @@ class ResultsTable(RowTable):
         self.head(visible)
         self._order = []
         axes = axes_by_metric(sound[:MOST], room) if room else {}
-        for name, group in group_by_data([*sound[:MOST], *broken[:MOST]]):
+        for title, (name, group) in zip(titles, groups, strict=True):
             axis = None if group[0].problem else axes.get(group[0].metric.axis)
             self._order.append(GROUP + name)
             unit = group[0].metric.unit or group[0].metric.name if axis else ""
-            title = group_title(group[0], self.studies)
             heading = self._heading(title, unit, axis, [column[0] for column in visible], colors)
             self.add_row(*heading, key=GROUP + name)
             for row in group:
@@ -198,8 +186,8 @@ class ResultsTable(RowTable):
                 row=self._order.index(current_id) if current_id in self._order else first
             )
 
-    def _study_width(self, rows: Sequence[ResultRow]) -> int:
-        names = [cell_len(name) for row in rows for name in (row.id, group_title(row, rows))]
+    def _study_width(self, rows: Sequence[ResultRow], titles: Sequence[str]) -> int:
+        names = [cell_len(name) for name in (*(row.id for row in rows), *titles)]
         most = STUDY_WIDE if self.size.width >= 96 else STUDY_MOST
         tags = TAGGED if any(row.tags for row in rows) else 0
         return min(most, max([STUDY_LEAST, *names])) + tags
@@ -233,7 +221,6 @@ class ResultsTable(RowTable):
         return {
             "chosen": self._chosen_sign(row.id, colors),
             "study": study,
-            "variant": Text(row.variant[:10], style=colors.modified),
             "preset": Text(row.preset, style=colors.muted),
             "plot": plot,
             "n": Text(row.sample, justify="right"),

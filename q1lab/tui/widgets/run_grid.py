@@ -8,7 +8,6 @@ from typing import Any, ClassVar, NamedTuple
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
-from textual import events
 from textual.binding import Binding, BindingType
 from textual.widgets import DataTable
 from textual.widgets.data_table import RowKey
@@ -86,6 +85,19 @@ class RowTable(SingleClick, DataTable[Any], inherit_bindings=False):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 — Textual's own name
         super().__init__(id=id, cursor_type="row", cursor_foreground_priority="renderable")
+        self._width = 0
+
+    def draw(self) -> None:
+        """Fill the table anew, for another width or theme; the cursor stays on its row."""
+        raise NotImplementedError
+
+    def on_mount(self) -> None:
+        self.app.theme_changed_signal.subscribe(self, lambda _: self.draw())
+
+    def on_resize(self) -> None:
+        if self._width != self.size.width:
+            self._width = self.size.width
+            self.draw()
 
     def head(self, columns: Sequence[Column]) -> None:
         """Clear the table and add these columns."""
@@ -105,7 +117,6 @@ class RunGrid(RowTable):
         super().__init__(id=id)
         self.view: StudyView | None = None
         self._shown: dict[str, Cells] = {}
-        self._width = 0
 
     @property
     def selected(self) -> RunView | None:
@@ -121,27 +132,20 @@ class RunGrid(RowTable):
             self._shown = {}
             self.clear()
             return
-        if not self.size.width:  # not laid out yet; on_resize fills it
+        if not self._width:  # not laid out yet; on_resize fills it
             return
         same = before is not None and before.row.id == view.row.id
         names = [run.name for run in view.runs]
         trained = before is not None and before.alive
         alike = same and trained == view.alive
-        if not alike or self._width != self.size.width or list(self._shown) != names:
-            self._rebuild(keep=same)
+        if not alike or list(self._shown) != names:
+            self.draw(keep=same)
             return
         for name, cells in self._cells(palette(self.app)).items():
             for column, new, old in zip(self.columns, cells, self._shown[name], strict=True):
                 if new != old:
                     self.update_cell(RowKey(name), column, new)
             self._shown[name] = cells
-
-    def on_mount(self) -> None:
-        self.app.theme_changed_signal.subscribe(self, lambda _: self._rebuild(keep=True))
-
-    def on_resize(self, event: events.Resize) -> None:
-        if self._width != event.size.width:
-            self._rebuild(keep=True)
 
     def _visible(self) -> list[Column]:
         """The columns for the table's width, wide enough for each number; the sparklines get the
@@ -175,9 +179,8 @@ class RunGrid(RowTable):
         shift = study.trainer.seed_shift.get(run.arm, 0)
         return str(study.design.plan().run_number(run.seed) + shift)
 
-    def _rebuild(self, keep: bool) -> None:
+    def draw(self, keep: bool = True) -> None:
         row = self.cursor_row if keep else 0
-        self._width = self.size.width
         self.head(self._visible())
         if self.view is None:
             return
