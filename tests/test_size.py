@@ -33,11 +33,11 @@ WRONG_VALUE = "A wrong value of an option is refused in the same words"
 ROOMS: dict[str, tuple[int, str]] = {
     "commands": (36_450, FAILED),
     "designs": (1_750, ONE_SIDED),
-    "documents": (31_350, SCORES),
+    "documents": (31_470, SCORES),
     "doors": (16_050, JUDGE),
     "ground": (17_750, WRONG_VALUE),
     "index": (19_000, "`q1lab compare A B C`"),
-    "judgment": (44_700, "Lab, Results and Verdict show the blocks that the terminal prints"),
+    "judgment": (44_610, "Lab, Results and Verdict show the blocks that the terminal prints"),
     "labs": (59_650, TWO_COMMANDS),
     "planning": (13_200, ONE_SIDED),
     "plugins/author": (6_550, BEGINNING),

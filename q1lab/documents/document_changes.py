@@ -18,7 +18,7 @@ from q1lab.documents import retro as retros
 from q1lab.documents import roadmap as roadmaps
 from q1lab.documents.change import Change, SavedChange, document_change, read_document
 from q1lab.documents.comparison_tables import StudyFacts
-from q1lab.documents.document_data import quarter_of
+from q1lab.documents.document_data import quarter_of, stray_lines
 from q1lab.documents.managed_regions import document_diff, find_regions
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import utc_now
@@ -83,6 +83,8 @@ def modification_change(
     )
 
     pictures = _pictures(store, change, record.study)
+    answers = (*record.reasoning, *record.notes, *record.sketch, *record.predicted)
+    strays = stray_lines((*answers, *record.analysis))
 
     def after(store: Store, done: SavedChange) -> None:
         if choosing:
@@ -107,7 +109,7 @@ def modification_change(
         files={**change.files, **pictures, **folder},
         message=_modification_message(change, record, path.name),
         diff=change.diff + _diff_of_files({**pictures, **folder}, root),
-        claims=warnings,
+        claims=(*warnings, *strays),
         after=after,
     )
 

@@ -67,7 +67,7 @@ class Retro:
     next_quarter: str
     next_week: str
     lead: tuple[str, ...] = ()
-    """The sentences of the first paragraph: the change, its result, the time, the confidences."""
+    """The sentences of the last paragraph: the change, its result, the time."""
     pace: str = ""
     """Three sentences, empty where there is nothing to tell."""
     undone: str = ""
@@ -151,7 +151,9 @@ def claims(record: Retro) -> tuple[str, ...]:
     ]
     sentences.append(record.undone or "Every step of the week is done.")
     sentences.append(record.pace or "I did not time the week.")
-    return tuple(filter(None, (*sentences, record.not_counted, *record.contradicted)))
+    answers = (*record.insights, *record.slipped_words, *record.pace_answer, *record.plan)
+    strays = document_data.stray_lines(answers)
+    return tuple(filter(None, (*sentences, record.not_counted, *record.contradicted, *strays)))
 
 
 def calibration_words(scores: Sequence[Score], small: int = 0) -> str:
@@ -227,7 +229,7 @@ def gather_retro(
         ),
         insights=document_data.answers(store, week, "insights"),
         slipped_words=document_data.answers(store, week, "slipped"),
-        lead=_lead(picked, main, week, parts, [*scores, *small_scores]),
+        lead=_lead(picked, main, week, parts),
         contradicted=tuple(
             itertools.chain.from_iterable(
                 score_check.contradicted_scores(answer.text, scored.text, main[1])
@@ -257,9 +259,8 @@ def _lead(
     main: tuple[Study, Comparison] | None,
     week: Week,
     parts: Sequence[PartRecord],
-    scores: Sequence[Score],
 ) -> tuple[str, ...]:
-    """The first paragraph: the change and its result, the time, the confidences."""
+    """The last paragraph: the change, its result and the time."""
     title = modification.modification_title(week, picked.name).replace(": ", ", ", 1)
     change: tuple[str, ...]
     if main is None and not picked.really:
@@ -274,8 +275,7 @@ def _lead(
             facts.result,
             facts.limits,
         )
-    judged = prediction_text.judgment_sentence(scores)
-    return tuple(filter(None, (*change, retro_parts.time_sentence(parts), judged)))
+    return tuple(filter(None, (*change, retro_parts.time_sentence(parts))))
 
 
 def _post(row: Mapping[str, Any]) -> Mapping[str, Any]:

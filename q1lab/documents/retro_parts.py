@@ -144,6 +144,8 @@ def undone_sentence(parts: Sequence[PartRecord]) -> str:
 def _left_of(part: PartRecord) -> str:
     """``4 in Train (“Predict …”, “Evaluate …” and 2 more)``."""
     many = len(part.left)
+    if many == 1 < part.steps:
+        return f"“{part.left[0]}” in {part.title}"
     if many == part.steps:
         return f"all {many} of {part.title}" if many > 1 else f"the only one of {part.title}"
     titles = ", ".join(f"“{title}”" for title in part.left[:2])

@@ -100,7 +100,9 @@ def prediction_sentences(c: Judgment) -> str:
             f"({printable(str(prediction['after']))}), so it decides nothing and is not scored."
         )
     sure = prediction.get("confidence")
-    confidence = "" if sure is None else f" and was {sure:.0%} sure of the direction"
+    confidence = "" if sure is None else f" and was {sure:.0%} sure"
+    if confidence and prediction.get("direction") != "same":
+        confidence += " of the direction"
     text = f"I predicted {predicted_clause(c)}{confidence}; {_measured_clause(c)}"
     if prediction.get("later"):
         text += " I changed it when results could be seen; that version is not scored."

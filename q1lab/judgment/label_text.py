@@ -50,13 +50,18 @@ SENTENCE_CELLS = 40
 
 
 def names_in_text(c: Judgment) -> tuple[str, str]:
-    """The arms' names for a sentence: ``the baseline``, or of another one ``the baseline llama``;
-    brief names where one is so long that a line would cut it, and with it what tells the two
-    apart."""
+    """The arms for a sentence, the first as ``the_baseline``: brief names where one is so long that
+    a line would cut it, and with it what tells the two apart."""
     names = arm_names(c)
     is_long = any(name != cut_cells(name, SENTENCE_CELLS) for name in names)
     base, modified = brief_names(names) if is_long else names
-    return f"the {base}" if base.startswith("baseline") else f"the baseline {base}", modified
+    return the_baseline(base), modified
+
+
+def the_baseline(name: str) -> str:
+    """The baseline in a sentence: ``the baseline``, or with a name of its own ``the baseline
+    llama``."""
+    return f"the {name}" if name.startswith("baseline") else f"the baseline {name}"
 
 
 def short_name(variant: str) -> str:

@@ -63,7 +63,9 @@ def rate_sentence(c: Judgment) -> str:
     if c.analysis.verdict == "too small to matter" and c.analysis.delta is not None:
         limit = f"{c.analysis.delta:g}{c.metric.suffix}"
         share = f"{100 * claim_rate(c) / 2:.3g}%"
-        return f"If it were {limit} or more, at most {share} of such studies would say this."
+        return (
+            f"If it were {limit} or more, at most {share} of such studies would call it too small."
+        )
     if c.analysis.verdict in ("helps", "hurts"):
         many = in_hundred(claim_rate(c))
         claim = "say HELPS" if c.analysis.one_sided else "claim a difference"

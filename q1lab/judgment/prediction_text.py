@@ -98,25 +98,6 @@ def calibration_sentence(all_of_them: Calibration, subject: str = "you were") ->
     )
 
 
-def judgment_sentence(scores: Sequence[Score]) -> str:
-    """The learner's own confidence over all predictions, in one sentence; empty without any."""
-    record = calibrate(scores)
-    many, hits = record.settled, record.hits
-    if not many:
-        return ""
-    if many == 1:
-        return f"I was {record.sure:.0%} sure of my one prediction, and {one_outcome(scores)}."
-    judgment = "I can't tell from these if I was too sure"
-    if record.judgment:
-        judgment = f"I was {record.judgment}"
-    only = _right_in_direction_alone(scores)
-    sizes = f" ({only} of them in direction, not in size)" if only else ""
-    return (
-        f"Of {many} predictions, which I was {record.sure:.0%} sure of on average, {hits} came "
-        f"true{sizes}: {judgment}."
-    )
-
-
 def one_outcome(scores: Sequence[Score]) -> str:
     """The outcome of the only scored prediction. A hit on the direction says nothing about the
     size: ``its direction was right, its size was not``."""

@@ -14,6 +14,7 @@ from q1lab.judgment.label_text import (
     names_in_text,
     sample_text,
     short_name,
+    the_baseline,
 )
 from q1lab.judgment.level_text import false_claim_sentence
 from q1lab.judgment.notes import heaviest
@@ -108,8 +109,8 @@ def _nothing_changed(c: Judgment, ends: Interval) -> Instead:
 def self_comparison_sentence(name: str) -> str:
     """The explanation of a study of a file against itself."""
     return (
-        f"Both arms are {short_name(name)}, and no two runs share a seed: nothing was "
-        "changed, so nothing is claimed about a modification."
+        f"Both arms are {the_baseline(short_name(name))}, the second (*) on seeds of its own: "
+        "nothing was changed, so nothing is claimed about a modification."
     )
 
 

@@ -120,11 +120,13 @@ def _scope_of_runs(c: Judgment) -> str:
     text = (
         f"Scope: {setting}. Other data, sizes, budgets or hyperparameters may give another answer."
     )
-    if not trained:
+    start = {
+        "helps": "a lead may be no more than a head",
+        "hurts": "a gap may be no more than a slower",
+    }
+    if not trained or c.analysis.verdict not in start:
         return text
-    hurts = c.analysis.verdict == "hurts"
-    start = "a gap may be no more than a slower" if hurts else "a lead may be no more than a head"
-    return f"{text} In short runs {start} start, so look at the curves."
+    return f"{text} In short runs {start[c.analysis.verdict]} start, so look at the curves."
 
 
 def tuned_text(tuned: TunedValue, names: Mapping[str, str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from q1lab.documents.document_data import Answer, stray_lines
 from q1lab.documents.score_check import contradicted_scores
 from tests.kit.document_records import comparison
 
@@ -34,3 +35,9 @@ def test_a_score_that_the_runs_contradict_is_named(scored: str, named: str) -> N
 
 def test_what_was_predicted_in_no_range_contradicts_nothing() -> None:
     assert not list(contradicted_scores("final: low", "final, 70%: right", comparison("helps")))
+
+
+def test_a_line_of_one_letter_is_named_before_it_is_published() -> None:
+    """A “u” stood under “Two lines of the change”: the key that goes to the next step."""
+    answers = [Answer("Two lines", "u\nblank 1: x\n\n- a list"), Answer("Code", "x = {\n}\n1")]
+    assert list(stray_lines(answers)) == ["“u” stands alone on a line of “Two lines”"]

@@ -89,16 +89,11 @@ def test_a_hit_on_the_direction_is_not_told_as_a_hit_on_the_size() -> None:
         return Score("hit", -0.03, -0.07, 0.04, inside, 0.65)
 
     miss = Score("miss", None, None, None, None, 0.6)
-    direction = (
-        "I was 65% sure of my one prediction, and its direction was right, its size was not."
-    )
-    assert prediction_text.judgment_sentence([hit(inside=False)]) == direction
+    direction = "its direction was right, its size was not"
+    assert prediction_text.one_outcome([hit(inside=False)]) == direction
     for inside in (True, None):
-        assert prediction_text.judgment_sentence([hit(inside)]).endswith("and it was right.")
-    assert prediction_text.judgment_sentence([miss]).endswith("and it was wrong.")
-    both = prediction_text.judgment_sentence([hit(inside=False), hit(inside=True), miss])
-    assert "2 came true (1 of them in direction, not in size)" in both
-    assert prediction_text.judgment_sentence([]) == ""
+        assert prediction_text.one_outcome([hit(inside)]) == "it was right"
+    assert prediction_text.one_outcome([miss]) == "it was wrong"
 
 
 def test_small_predictions_are_scored_together_as_their_learner_scored_them() -> None:

@@ -13,7 +13,6 @@ from q1lab.documents.markdown_escape import Md
 from q1lab.documents.modification import Answer, Modification, shown_prediction
 from q1lab.documents.reproduce import Reproduction
 from q1lab.documents.retro_parts import PartRecord
-from q1lab.judgment import prediction_text
 from q1lab.judgment.first_person_text import trained_sentence
 from q1lab.judgment.prediction_score import small_predictions
 from q1lab.judgment.verdict_text import verdict_sentence
@@ -198,7 +197,6 @@ def retro_record(full: bool = True) -> retro.Retro:
             trained_sentence(study_comparisons[1]),
             verdict_sentence(study_comparisons[1], published=True),
             retro_parts.time_sentence(parts),
-            prediction_text.judgment_sentence(scores),
         ),
         pace=retro_parts.pace_sentence(parts),
         undone=retro_parts.undone_sentence(parts),
