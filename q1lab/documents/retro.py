@@ -67,7 +67,7 @@ class Retro:
     next_quarter: str
     next_week: str
     lead: tuple[str, ...] = ()
-    """The sentences of the last paragraph: the change, its result, the time."""
+    """The sentences of the last paragraph: the change and its result."""
     pace: str = ""
     """Three sentences, empty where there is nothing to tell."""
     undone: str = ""
@@ -229,7 +229,7 @@ def gather_retro(
         ),
         insights=document_data.answers(store, week, "insights"),
         slipped_words=document_data.answers(store, week, "slipped"),
-        lead=_lead(picked, main, week, parts),
+        lead=_lead(picked, main, week),
         contradicted=tuple(
             itertools.chain.from_iterable(
                 score_check.contradicted_scores(answer.text, scored.text, main[1])
@@ -258,9 +258,8 @@ def _lead(
     picked: ChosenModification,
     main: tuple[Study, Comparison] | None,
     week: Week,
-    parts: Sequence[PartRecord],
 ) -> tuple[str, ...]:
-    """The last paragraph: the change, its result and the time."""
+    """The last paragraph: the change and its result."""
     title = modification.modification_title(week, picked.name).replace(": ", ", ", 1)
     change: tuple[str, ...]
     if main is None and not picked.really:
@@ -275,7 +274,7 @@ def _lead(
             facts.result,
             facts.limits,
         )
-    return tuple(filter(None, (*change, retro_parts.time_sentence(parts))))
+    return tuple(filter(None, change))
 
 
 def _post(row: Mapping[str, Any]) -> Mapping[str, Any]:

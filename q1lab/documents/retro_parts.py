@@ -116,19 +116,6 @@ def pace_sentence(parts: Sequence[PartRecord], *, is_judged: bool = False) -> st
     )
 
 
-def time_sentence(parts: Sequence[PartRecord]) -> str:
-    """The time against the plan; empty where nothing was timed."""
-    worked = [part for part in parts if part.timed]
-    if not worked:
-        return ""
-    total = together(worked)
-    which = "the week" if len(worked) == len(parts) else plural(len(worked), "part")
-    return (
-        f"The timer recorded {hours_minutes(total.actual)} of {which}; "
-        f"{hours_minutes(total.planned)} were planned."
-    )
-
-
 def undone_sentence(parts: Sequence[PartRecord]) -> str:
     """The steps that were left undone; empty where there are none."""
     whole, opened = together(parts), [part for part in parts if part.left]

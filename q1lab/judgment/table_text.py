@@ -126,5 +126,4 @@ def timing_note(c: Judgment) -> str:
             f"within an arm tokens/s vary by up to {max(shares):.0%}, so other work was probably "
             "running"
         )
-    text = "; ".join(parts)
-    return f"{text[0].upper()}{text[1:]}." if text else ""
+    return " ".join(f"{part[0].upper()}{part[1:]}." for part in parts)

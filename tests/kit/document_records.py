@@ -196,7 +196,6 @@ def retro_record(full: bool = True) -> retro.Retro:
             "I changed one thing in a small transformer: RoPE, rotary position embeddings.",
             trained_sentence(study_comparisons[1]),
             verdict_sentence(study_comparisons[1], published=True),
-            retro_parts.time_sentence(parts),
         ),
         pace=retro_parts.pace_sentence(parts),
         undone=retro_parts.undone_sentence(parts),

@@ -233,14 +233,14 @@ def numbers_of_the_study(store: Store) -> dict[str, str]:
 
 
 def filled(draft: str, sections: dict[str, str]) -> str:
-    """The draft with the learner's text under each heading, below its comments."""
+    """The draft with the learner's text under each heading (``# …``: of a part of a section), below
+    the comments there."""
     for title, text in sections.items():
         head, heading, tail = draft.partition(f"## {title}")
         assert heading, title
-        end = tail.rindex("-->", 0, tail.find("\n## ") if "\n## " in tail else len(tail)) + 3
-        # the experiment: the learner's idea comes before the results
-        if "q1lab:begin" in tail[:end]:
-            end = tail.index("\n\n<!-- q1lab:begin")
+        comments = re.match(r"[^\n]*(\s*<!--(?! q1lab:begin).*?-->)*", tail, re.DOTALL)
+        assert comments, title
+        end = comments.end()
         draft = f"{head}{heading}{tail[:end]}\n\n{text.strip()}\n{tail[end:]}"
     return draft
 
