@@ -96,8 +96,8 @@ class Found:
 
     def curve(self, arm: str, seed: int | None) -> OutsideRun:
         """The run of this arm and seed, which is added if it was not there."""
-        known = None if seed is None else self.arms.get(arm, {}).get(seed)
-        return self.add(self.new(arm, seed)) if known is None else known
+        known = self.arms.get(arm, {})
+        return known[seed] if seed in known else self.add(self.new(arm, seed))
 
     def number(self, arm: str, seed: int | None, cell: object, state: object = None) -> OutsideRun:
         """Add a run by its one number."""
@@ -143,15 +143,31 @@ class Found:
                 self.add(run)
         self.notes.extend(other.notes)
 
+    def _runs(self) -> list[OutsideRun]:
+        return [run for runs in self.arms.values() for run in runs.values()]
+
+    def end_curves(self, step_key: str) -> None:
+        """Let each run end with its last number, when all points are there. Problem where it isn't
+        clear which number is a run's."""
+        for run in self._runs():
+            last = max(run.evals, default=None)
+            if run.disputed == last and run.message is None and run.state not in ENDED:
+                raise Problem(
+                    f"{self.name}: {run.cfg}, seed {run.seed}, ends at {step_key} {last:g} with "
+                    "two numbers",
+                    next="leave the rows of one run",
+                )
+            run.end(self.metric.name)
+        if self.align_ends() and not self.has_seeds:
+            raise Problem(
+                f"{self.name}: rows differ in {step_key}, and no column says which run a row is of",
+                next="name the column of its number with --seed-key, or give a row per run",
+            )
+
     def align_ends(self) -> bool:
         """Where the last numbers of the runs are of different steps, let each run end there: what
         is compared was measured there. True if they are."""
-        ended = [
-            run
-            for runs in self.arms.values()
-            for run in runs.values()
-            if run.evals and run.state in ENDED
-        ]
+        ended = [run for run in self._runs() if run.evals and run.state in ENDED]
         differ = len({max(run.evals) for run in ended}) > 1
         for run in ended if differ else ():
             run.ended_at = max(run.evals)

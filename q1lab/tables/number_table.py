@@ -8,17 +8,16 @@ it is bounded and cleaned, and nothing in it is executed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import printable
 from q1lab.judgment.metric import LARGEST_COUNT
-from q1lab.study.run_states import RunState
 from q1lab.tables.cells import (
     BadCell,
     as_number,
     has_no_number,
     is_blank,
-    number_of_cell,
     seed_of_cell,
 )
 from q1lab.tables.found_runs import Found, TableOptions, check_known, named_metric
@@ -30,10 +29,9 @@ from q1lab.tables.outside_run import (
     STEP,
     TRAIN,
     VAL,
-    OutsideRun,
     arm_name,
 )
-from q1lab.tables.table_rows import FORMS, Keys, Rows, chart_column, delimited_rows
+from q1lab.tables.table_rows import NUMBER, OF_FILE, Rows, chart_column, content_of
 
 STATE_KEYS = ("state", "status", "run_state")
 CONDITION_KEYS = (
@@ -46,15 +44,11 @@ CONDITION_KEYS = (
 def found_in_text(text: str, name: str, options: TableOptions) -> Found:
     """The runs in the text of a file, by arm. Problem, with the place, for a text that can't be
     understood."""
-    if not text.strip():
-        raise Problem(f"{name} is empty", next=FORMS)
-    if text.lstrip()[0] not in "{[":
-        return found_in_rows(delimited_rows(text, name), options)
-    from q1lab.tables import json_text
-
-    content = json_text.parse(text, name)
+    content = content_of(text, name)
     if isinstance(content, Rows):
         return found_in_rows(content, options)
+    from q1lab.tables import json_text
+
     return json_text.found_in_arms(content, name, options)
 
 
@@ -83,6 +77,16 @@ def conditions_of(facts: Mapping[str, str]) -> dict[str, str]:
     return {key: value[:60] for key, value in facts.items() if last_part(key) in CONDITION_KEYS}
 
 
+class Keys(NamedTuple):
+    """The columns of a table that are read; None for one that it hasn't."""
+
+    arm: str
+    number: str
+    seed: str | None
+    state: str | None
+    step: str | None = None
+
+
 def found_in_rows(rows: Rows, options: TableOptions) -> Found:
     """The runs in the rows of a table, by arm."""
     if options.arm_key is None and any(map(chart_column, rows.columns)):
@@ -109,16 +113,17 @@ def found_in_rows(rows: Rows, options: TableOptions) -> Found:
 
         metric = named_metric(options.metric or "loss", options.better)
         guesses += [f"numbers as a loss ({metric.direction})"] * (options.metric is None)
-        rows, keys = wide_tables.row_per_number(rows, seed_key, state_key, options)
+        rows = wide_tables.row_per_number(rows, seed_key, state_key, options)
+        keys = Keys(OF_FILE, NUMBER, seed_key, state_key)
     else:
         _check_column("--metric", options.metric, rows)
-        metric_key = options.metric
-        if metric_key is None:
+        number_key = options.metric
+        if number_key is None:
             others = [key for key in rest if key != state_key and key.lower() not in STEP]
-            metric_key = _metric_column(others, rows)
-            guesses.append(f"metric {metric_key}")
-        metric = named_metric(metric_key, options.better)
-        keys = Keys(arm_key, metric_key, seed_key, state_key, step_key)
+            number_key = _metric_column(others, rows)
+            guesses.append(f"metric {number_key}")
+        metric = named_metric(number_key, options.better)
+        keys = Keys(arm_key, number_key, seed_key, state_key, step_key)
     found = Found(rows.name, metric, tuple(guesses))
     _read_rows(rows, found, keys)
     return found
@@ -138,7 +143,6 @@ def _read_rows(rows: Rows, found: Found, keys: Keys) -> None:
         if last_part(column) in CONDITION_KEYS and column not in (keys.arm, keys.number)
     ]
     arm_names: dict[str, str] = {}
-    points = _Points(found, keys.step or "")
     for line, cells in rows:
         number, state = cells[of_number], None if of_state is None else cells[of_state]
         try:
@@ -152,62 +156,16 @@ def _read_rows(rows: Rows, found: Found, keys: Keys) -> None:
                 run = found.number(arm, seed, number, state)
             else:
                 run = found.curve(arm, seed)
+                step = _step(cells[of_step], keys.step or "", has_no_number(number))
                 train = None if of_train is None else cells[of_train]
-                points.add(run, cells[of_step], number, state, train)
+                run.add_point(step, number, train, state)
             for column, place in conditions:
                 if not is_blank(cells[place]):
                     run.conditions[column] = printable(str(cells[place]).strip())[:60]
         except ValueError as error:
             raise Problem(f"{rows.place(line)}: {error}", line=line) from None
-    if of_step is not None:
-        points.end()
-
-
-class _Points:
-    """The points of runs, a row each, until all are read."""
-
-    def __init__(self, found: Found, step_key: str) -> None:
-        self._found = found
-        self._step_key = step_key
-        self._twice: dict[tuple[str, int], float] = {}
-        """The latest step at which a run has two numbers that differ."""
-
-    def add(
-        self, run: OutsideRun, step_cell: object, cell: object, state: object, train: object
-    ) -> None:
-        step = _step(step_cell, self._step_key, has_no_number(cell))
-        if run.ended_at is None or step >= run.ended_at:
-            run.ended_at = step
-            run.take_state(state)
-        if not has_no_number(train):
-            run.train[step] = number_of_cell(train)
-        if has_no_number(cell):
-            return
-        value = number_of_cell(cell)
-        if run.evals.get(step, value) != value:
-            key = run.cfg, run.seed
-            self._twice[key] = max(step, self._twice.get(key, 0.0))
-        run.evals[step] = value
-
-    def end(self) -> None:
-        """Give each run its last number. Problem where it isn't clear which number is a run's."""
-        found = self._found
-        for run in (run for arm in found.arms.values() for run in arm.values()):
-            last = max(run.evals, default=-1.0)
-            counts = run.message is None and run.state is not RunState.DIVERGED
-            if counts and self._twice.get((run.cfg, run.seed)) == last:
-                raise Problem(
-                    f"{found.name}: {run.cfg}, seed {run.seed}, ends at {self._step_key} {last:g} "
-                    "with two numbers",
-                    next="leave the rows of one run",
-                )
-            run.end(found.metric.name)
-        if found.align_ends() and not found.has_seeds:
-            raise Problem(
-                f"{found.name}: rows differ in {self._step_key}, and no column says which run a "
-                "row is of",
-                next="name the column of its number with --seed-key, or give a row per run",
-            )
+    if keys.step is not None:
+        found.end_curves(keys.step)
 
 
 def _check_column(option: str, typed: str | None, rows: Rows) -> None:

@@ -22,26 +22,12 @@ MOST_NAME = 200
 """Characters of an arm's name."""
 
 STEP = (
-    "iter",
-    "iteration",
-    "step",
-    "global_step",
-    "trainer/global_step",
-    "train/global_step",
-    "_step",
-    "timestep",
-    "timesteps",
-    "update",
-    "epoch",
+    *("iter", "iteration", "step", "global_step", "trainer/global_step", "train/global_step"),
+    *("_step", "timestep", "timesteps", "update", "epoch"),
 )
 TRAIN = ("train_loss", "train/loss", "loss/train", "training_loss", "loss")
 VAL = (
-    "val_loss",
-    "val/loss",
-    "loss/val",
-    "eval_loss",
-    "eval/loss",
-    "valid_loss",
+    *("val_loss", "val/loss", "loss/val", "eval_loss", "eval/loss", "valid_loss"),
     "validation_loss",
 )
 FINAL = ("final_val_loss", "final/val_loss")
@@ -96,6 +82,8 @@ class OutsideRun:
     """The metric at the end."""
     ended_at: float | None = None
     """Its last iter; None where that is the last of its curves."""
+    disputed: float = -1.0
+    """The latest step at which rows of it have two numbers that differ."""
     state: RunState = RunState.FINISHED
     message: str | None = None
     seconds: float | None = None
@@ -133,6 +121,19 @@ class OutsideRun:
         self.message = word[:40] if word.lower().startswith(UNFINISHED) else None
         diverged = word.lower().startswith(str(RunState.DIVERGED))
         self.state = RunState.DIVERGED if diverged else RunState.FAILED
+
+    def add_point(self, step: float, cell: object, train: object, state: object) -> None:
+        """Add the metric and the train loss of a step. The state of the last one counts."""
+        if self.ended_at is None or step >= self.ended_at:
+            self.ended_at = step
+            self.take_state(state)
+        if not has_no_number(train):
+            self.train[step] = number_of_cell(train)
+        if not has_no_number(cell):
+            value = number_of_cell(cell)
+            if self.evals.get(step, value) != value:
+                self.disputed = max(step, self.disputed)
+            self.evals[step] = value
 
     def end(self, metric: str, cell: object = None) -> OutsideRun:
         """Let it end with the number of a cell, else with the last of its curve. Without both, or

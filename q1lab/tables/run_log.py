@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from q1lab.ground.text_formats import printable
@@ -22,30 +22,12 @@ MOST_NUMBERS = 10_000_000
 """Numbers that are kept of one log."""
 
 
-class TooMuch(ValueError):
-    """A log that holds more than is read, in words."""
-
-
-class Curve:
-    """A number by step, in the order in which it was logged."""
-
-    def __init__(self) -> None:
-        self._steps, self._values = array("d"), array("d")
-
-    def add(self, step: float, value: float) -> None:
-        self._steps.append(step)
-        self._values.append(value)
-
-    def points(self) -> Iterator[tuple[float, float]]:
-        """Each step with its value; of a step that was logged twice, both."""
-        return zip(self._steps, self._values, strict=True)
-
-
 class RunLog:
     """The log of one run. ``only`` are the names of the numbers that are wanted; None: all."""
 
     def __init__(self, only: Collection[str] | None = None) -> None:
-        self.curves: dict[str, Curve] = {}
+        self._curves: dict[str, tuple[array[float], array[float]]] = {}
+        """The steps and the values of each number, in the order in which they were logged."""
         self.finals: dict[str, float] = {}
         """Final numbers that the log says by themselves."""
         self.names: dict[str, float | None] = {}
@@ -70,15 +52,18 @@ class RunLog:
         """Add a number of a step."""
         if self._wants(name, value) and 0 <= step < LARGEST_COUNT:
             self._count()
-            self.curves.setdefault(name, Curve()).add(step, value)
+            steps, values = self._curves.setdefault(name, (array("d"), array("d")))
+            steps.append(step)
+            values.append(value)
         if 0 <= step < LARGEST_COUNT:
             self.last_step = max(self.last_step, step)
 
     def points(self, name: str) -> dict[float, float | None]:
-        """A curve by step; of a step that was logged twice, the later number. None for one that is
-        not finite."""
-        points = self.curves[name].points() if name in self.curves else ()
-        return {step: value if math.isfinite(value) else None for step, value in points}
+        """A number by step, the later one where a step was logged twice; None for one that is not
+        finite."""
+        steps, values = self._curves.get(name, ((), ()))
+        finite = (value if math.isfinite(value) else None for value in values)
+        return dict(zip(steps, finite, strict=True))
 
     def row(self, row: Mapping[str, Any], place: int) -> None:
         """Add the numbers of one row, under the step that it names, else its ``place``. Texts and
@@ -116,7 +101,7 @@ class RunLog:
     def _wants(self, name: str, value: float) -> bool:
         if name not in self.names:
             if not self._has_room(self.names):
-                raise TooMuch(f"it has numbers under more than {MOST_NAMES:,} names")
+                raise ValueError(f"it has numbers under more than {MOST_NAMES:,} names")
             self.names[name] = value
         elif self.names[name] != value:
             self.names[name] = None
@@ -125,7 +110,7 @@ class RunLog:
     def _count(self) -> None:
         self.kept += 1
         if self.kept > MOST_NUMBERS:
-            raise TooMuch(f"it has more than {MOST_NUMBERS:,} numbers; name one with --metric")
+            raise ValueError(f"it has more than {MOST_NUMBERS:,} numbers; name one with --metric")
 
     @staticmethod
     def _has_room(names: Mapping[str, Any]) -> bool:

@@ -46,10 +46,12 @@ def stem(file: Path) -> str:
     return file.name.partition(".")[0] or file.name
 
 
-def arms_of(runs: Sequence[Named], arm_key: str | None) -> tuple[list[str], str]:
+def arms_of(
+    runs: Sequence[Named], arm_key: str | None, otherwise: str = "give --arm"
+) -> tuple[list[str], str]:
     """The arm of each run, and where it was found. Problem if it can't be told."""
     if arm_key is not None:
-        guess = _by_key(runs, arm_key), f"arms from {arm_key}"
+        guess = _by_key(runs, arm_key, "--arm-key", otherwise), f"arms from {arm_key}"
     elif all(run.label is not None for run in runs):
         return [_checked(run, run.label or "") for run in runs], ""
     elif key := _usual_key(runs):
@@ -79,18 +81,19 @@ def _each_differs(arms: Sequence[str]) -> bool:
     return len(set(arms)) == len(arms)
 
 
-def seeds_of(runs: Sequence[Named], seed_key: str | None) -> tuple[list[int] | None, str]:
+def seeds_of(
+    runs: Sequence[Named], seed_key: str | None, otherwise: str = "give --arm"
+) -> tuple[list[int] | None, str]:
     """The seed of each run, and where it was found; None where any run's is not known."""
+    seeds: list[str] | list[str | None]
     if seed_key is not None:
-        seeds, where = _by_key(runs, seed_key), seed_key
+        seeds, where = _by_key(runs, seed_key, "--seed-key", otherwise), seed_key
+    elif None not in (seeds := [_seed_setting(run) for run in runs]):
+        where = "the settings"
+    elif None not in (seeds := [_seed_in_name(run) for run in runs]):
+        where = "the names"
     else:
-        settings = [_seed_setting(run) for run in runs]
-        by_name = [_seed_in_name(run) for run in runs]
-        seeds, where = ([*map(str, settings)], "the settings")
-        if None in settings:
-            seeds, where = ([*map(str, by_name)], "the names")
-        if None in settings and None in by_name:
-            return None, "no seeds"
+        return None, "no seeds"
     try:
         return [seed_of_cell(seed) for seed in seeds], f"seeds from {where}"
     except BadCell as error:
@@ -110,12 +113,12 @@ def _without_numbers(arms: list[str]) -> list[str]:
     return [NUMBER_AT_END.sub("", arm) for arm in arms] if is_counted and are_names else arms
 
 
-def _by_key(runs: Sequence[Named], key: str) -> list[str]:
+def _by_key(runs: Sequence[Named], key: str, option: str, otherwise: str) -> list[str]:
     for run in runs:
         if key not in run.facts:
             raise Problem(
                 f"{printable(str(run.file))} has no {printable(key)}",
-                next=f"name another key ({_differ(runs)}), or give --arm",
+                next=f"name another {option} ({_differ(runs)}), or {otherwise}",
             )
     return [run.facts[key] for run in runs]
 
@@ -131,7 +134,7 @@ def _usual_key(runs: Sequence[Named]) -> str | None:
 
 def _only_key(runs: Sequence[Named]) -> str | None:
     """The one setting that tells groups of runs apart, if it is a text that all have."""
-    keys = differing([run.facts for run in runs])
+    keys = _differing(runs)
     values = [run.facts.get(keys[0]) for run in runs] if len(keys) == 1 else [None]
     return keys[0] if all(value and as_number(value) is None for value in values) else None
 
@@ -171,26 +174,22 @@ def _seed_in_name(run: Named) -> str | None:
     return next((match[1] for match in matches), None)
 
 
-def differing(settings: Sequence[Mapping[str, str]]) -> list[str]:
+def _differing(runs: Sequence[Named]) -> list[str]:
     """The settings that could name an arm: more than one value among the runs, and not the seed."""
     values: dict[str, set[str]] = defaultdict(set)
-    for facts in settings:
-        for key, value in facts.items():
+    for run in runs:
+        for key, value in run.facts.items():
             values[key].add(value)
     return [
         key
         for key, seen in sorted(values.items())
-        if 1 < len(seen) < len(settings) and last_part(key) not in SEED_KEYS
+        if 1 < len(seen) < len(runs) and last_part(key) not in SEED_KEYS
     ]
 
 
-def differ_text(settings: Sequence[Mapping[str, str]]) -> str:
-    """The settings that could name an arm, for a message."""
-    return f"these differ: {printable(', '.join(differing(settings)))[:300] or 'none'}"
-
-
 def _differ(runs: Sequence[Named]) -> str:
-    return differ_text([run.facts for run in runs])
+    """The settings that could name an arm, for the end of a message."""
+    return f"these differ: {printable(', '.join(_differing(runs)))[:300] or 'none'}"
 
 
 def _checked(run: Named, arm: str) -> str:

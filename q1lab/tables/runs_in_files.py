@@ -3,7 +3,7 @@ one set of runs, by arm and seed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import repeat
@@ -24,6 +24,10 @@ MOST_NUMBERS = 20_000_000
 PRINTED = r"say how it is printed: --metric-pattern 'val loss (?P<value>\S+)'"
 RUNS = "these runs"
 """The name of the one arm that is judged, where nobody named it."""
+ONE_RUN_A_FILE = (
+    "rows say neither step nor seed, so each file is one run; where each row is a run, put the "
+    "rows of an arm in one file"
+)
 NO_METRIC = frozenset({"lr", "learning_rate", "epoch", "grad_norm", "eval_runtime", *STEP, *TRAIN})
 """Names of numbers that are not the metric."""
 
@@ -33,22 +37,25 @@ def found_in_files(
 ) -> Found:
     """The runs in files, which are all tables or all logs."""
     is_named = options.arms or options.arm_key or options.modified or options.baseline
-    read, count = [], 0
+    tables: list[tuple[RunFiles, Rows]] = []
+    logs: list[tuple[RunFiles, RunLog]] = []
+    count = 0
     for piece in pieces:
-        read.append(_read(piece, options))
-        count += 0 if isinstance(read[-1], Rows) else read[-1].kept
+        read = _read(piece, options)
+        if isinstance(read, Rows):
+            tables.append((piece, read))
+        else:
+            logs.append((piece, read))
+            count += read.kept
         if count > MOST_NUMBERS:
             raise Problem(
                 f"{name}: more than {MOST_NUMBERS:,} numbers", next="name one with --metric NAME"
             )
-    tables = [
-        (piece, each) for piece, each in zip(pieces, read, strict=True) if isinstance(each, Rows)
-    ]
-    logs = [
-        (piece, each) for piece, each in zip(pieces, read, strict=True) if isinstance(each, RunLog)
-    ]
-    if runs := _runs_of_rows(tables, options):
-        tables, logs = [], [*logs, *runs]
+    other, is_by_last_row = RUNS if one_arm else "", False
+    if _is_a_run_each(tables, options, one_arm=one_arm):
+        is_by_last_row = any(rows.has_several() for _, rows in tables)
+        logs += [(piece, _log_of(piece, rows)) for piece, rows in tables]
+        tables = []
     if one_arm and not is_named:
         logs = [(replace(piece, label=RUNS), log) for piece, log in logs]
     if tables and logs:
@@ -56,24 +63,30 @@ def found_in_files(
             f"{tables[0][0].where} is a table of runs, and {logs[0][0].where} is the log of one",
             next="judge them one after the other",
         )
-    other = RUNS if one_arm else ""
-    return _of_tables(name, tables, options, other) if tables else _of_logs(name, logs, options)
+    found = _of_tables(name, tables, options, other) if tables else _of_logs(name, logs, options)
+    if is_by_last_row:
+        found.guesses = (*found.guesses, "the last row of each file")
+        found.notes.append(ONE_RUN_A_FILE)
+    return found
 
 
-def _runs_of_rows(
-    tables: Sequence[tuple[RunFiles, Rows]], options: TableOptions
-) -> list[tuple[RunFiles, RunLog]]:
-    """Tables as logs of one run each, a row a step; none where the tables say their runs, or are an
-    arm each."""
-    if len(tables) < 3 or any(
-        number_table.has_seeds(rows, options) or len(number_table.arms_named(rows, options)) > 1
-        for _, rows in tables
-    ):
-        return []
+def _is_a_run_each(
+    tables: Sequence[tuple[RunFiles, Rows]], options: TableOptions, *, one_arm: bool
+) -> bool:
+    """True if each table is of one run, a row a step: where none says its runs, and several are of
+    one arm by their labels, else by their names or settings."""
+    named = [number_table.arms_named(rows, options) for _, rows in tables]
+    if any(len(arms) > 1 for arms in named):
+        return False
+    if any(number_table.has_seeds(rows, options) for _, rows in tables):
+        return False
+    labels = [piece.label for piece, _ in tables]
+    if None not in labels:
+        return len(set(labels)) < len(labels)
+    if one_arm:
+        return len(tables) > 1 and len(set().union(*named)) < 2
     identities = [Named(piece.files[0], piece.label, rows.constants()) for piece, rows in tables]
-    return [
-        (piece, _log_of(piece, rows)) for piece, rows in tables if run_names.are_runs(identities)
-    ]
+    return len(tables) > 2 and run_names.are_runs(identities)
 
 
 def _log_of(piece: RunFiles, rows: Rows) -> RunLog:
@@ -151,12 +164,17 @@ def _of_logs(name: str, logs: Sequence[tuple[RunFiles, RunLog]], options: TableO
     by_arm: dict[str, list[RunLog]] = {}
     for arm, (_, log) in zip(arms, logs, strict=True):
         by_arm.setdefault(arm, []).append(log)
-    metric = options.metric or _of_pattern(options.pattern) or _metric(name, by_arm)
+    metric = options.metric
+    if metric is None and options.pattern is not None:
+        from q1lab.tables.readers import printed_log
+
+        metric = printed_log.metric_of(options.pattern)
+    metric = metric or _metric(name, by_arm)
     guesses = [plural(len(logs), "run"), *filter(None, (arms_from, seeds_from))]
     if options.metric is None:
         guesses.append(f"metric {metric}")
     found = Found(name, named_metric(metric, options.better), tuple(guesses))
-    _check_reported(metric, name, [log for _, log in logs])
+    check_reported(metric, name, (key for _, log in logs for key in log.names))
     for arm, seed, (piece, log) in zip(arms, seeds or repeat(None), logs, strict=False):
         with _place_named(piece):
             found.add(_run(OutsideRun(piece.where, arm, found.place(arm, seed)), log, metric))
@@ -168,7 +186,7 @@ def _run(run: OutsideRun, log: RunLog, metric: str) -> OutsideRun:
     """A run by its log: it counts by its final number, else by the last of its curve."""
     run.state, run.message = RunState.FAILED, log.unfinished or None
     run.evals = log.points(metric)
-    trains = [log.points(name) for name in TRAIN if name != metric and name in log.curves]
+    trains = [log.points(name) for name in TRAIN if name != metric]
     run.train = max(trains, key=len, default={})
     run.conditions = number_table.conditions_of(log.facts)
     run.config = {key: value for key, value in log.facts.items() if key in run.conditions}
@@ -177,21 +195,12 @@ def _run(run: OutsideRun, log: RunLog, metric: str) -> OutsideRun:
     return run.end(metric, log.finals.get(metric, last))
 
 
-def _check_reported(metric: str, name: str, logs: Sequence[RunLog]) -> None:
-    """Raise a Problem, with the names there are, if no log has a number of this name."""
-    names = list(dict.fromkeys(key for log in logs for key in log.names))
+def check_reported(metric: str, source: str, reported: Iterable[str]) -> None:
+    """Raise a Problem, with the names there are, if no run has a number of this name."""
+    names = list(dict.fromkeys(reported))
     if metric not in names:
         hint = nearest(metric, names)[:300] if names else PRINTED
-        raise Problem(f"{name}: no run reports {printable(metric)}", next=hint)
-
-
-def _of_pattern(typed: str | None) -> str:
-    """The metric that a pattern reads; empty without a pattern."""
-    if typed is None:
-        return ""
-    from q1lab.tables.readers import printed_log
-
-    return printed_log.metric_of(typed)
+        raise Problem(f"{source}: no run reports {printable(metric)}", next=hint)
 
 
 def _metric(name: str, by_arm: Mapping[str, Sequence[RunLog]]) -> str:

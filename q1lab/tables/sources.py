@@ -20,7 +20,7 @@ from q1lab.ground.text_formats import plural
 from q1lab.tables import number_table
 from q1lab.tables.found_runs import Found, TableOptions
 from q1lab.tables.outside_run import MAX_FILES, RunFiles
-from q1lab.tables.readers import DELIMITED, FORMS, fits, form_of, forms
+from q1lab.tables.readers import DELIMITED, core_forms, fits, form_of, forms
 from q1lab.tables.table_rows import read
 
 MOST_ENTRIES = 200_000
@@ -82,8 +82,7 @@ def _at(label: str | None, path: Path, notes: list[str]) -> list[RunFiles]:
         raise Problem(f"{path} doesn't exist", next="give a file, a folder or a pattern", file=path)
     if path.is_dir():
         return _in_folder(label, path, notes)
-    form = form_of(path)
-    return [RunFiles((path,), label, None if form is None else form[1])]
+    return [RunFiles((path,), label, form_of(path))]
 
 
 def _in_folder(label: str | None, folder: Path, notes: list[str]) -> list[RunFiles]:
@@ -104,7 +103,7 @@ def _in_folder(label: str | None, folder: Path, notes: list[str]) -> list[RunFil
     if any(file.name == "events.jsonl" for file in files):
         raise Problem(f"{folder} holds runs of q1lab", next=f"`q1lab import {folder}`", file=folder)
     raise Problem(
-        f"{folder} holds no log that is known by its name ({', '.join(FORMS)})",
+        f"{folder} holds no log that is known by its name ({', '.join(core_forms())})",
         next=f"name the files of each arm: --arm base='{folder}/base*' --arm new='{folder}/new*'",
         file=folder,
     )

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import os_reason, read_text
@@ -18,6 +18,8 @@ from q1lab.tables.outside_run import MAX_BYTES, MAX_ROWS, NAME, visible_text
 
 OF_FILE = "--arm"
 """The column of arms in a table that is of one arm."""
+NUMBER = "--number"
+"""The column of numbers in a table that had a column of them for each arm."""
 HEAD_ROWS = 1000
 """Rows by which a column is told to be one of numbers."""
 
@@ -56,6 +58,10 @@ class Rows:
         """True if there is no row."""
         return not self._head
 
+    def has_several(self) -> bool:
+        """True if there is more than one row."""
+        return len(self._head) > 1
+
     def _first_cells(self, column: str) -> list[Any]:
         at = self.columns.index(column)
         return [cells[at] for _, cells in self._head]
@@ -79,16 +85,6 @@ class Rows:
         return bool(cells) and all(as_number(cell) is not None for cell in cells)
 
 
-class Keys(NamedTuple):
-    """The columns of a table that are read; None for one that it hasn't."""
-
-    arm: str
-    number: str
-    seed: str | None
-    state: str | None
-    step: str | None = None
-
-
 def chart_column(column: str) -> re.Match[str] | None:
     """The run in the name of a column as W&B exports a chart: ``modified-seed0 - val_loss``."""
     head, dash, metric = column.partition(" - ")
@@ -104,24 +100,31 @@ FORMS = (
 
 def read(source: str) -> str:
     """The text of a file, or of standard input for ``-``. Problem for one that can't be read."""
-    name = "standard input" if source == "-" else source
-    if source == "-":
+    name, file = ("standard input", None) if source == "-" else (source, Path(source))
+    try:
+        if file is not None:
+            return read_text(file, MAX_BYTES, "utf-8-sig")
         data = sys.stdin.buffer.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             raise Problem(f"{name} is larger than {MAX_BYTES >> 20} MB")
-        try:
-            return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
-        except UnicodeDecodeError:
-            raise Problem(f"{name} is not UTF-8 text") from None
-    file = Path(source)
-    try:
-        return read_text(file, MAX_BYTES, "utf-8-sig")
+        return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError:
         raise Problem(
             f"{name} is not UTF-8 text", next="export it as CSV, or save it as UTF-8", file=file
         ) from None
     except OSError as error:
         raise Problem(f"cannot read {name}: {os_reason(error, reading=True)}", file=file) from None
+
+
+def content_of(text: str, name: str) -> Rows | dict[str, Any]:
+    """The rows in a text, or the one JSON object that it is."""
+    if not text.strip():
+        raise Problem(f"{name} is empty", next=FORMS)
+    if text.lstrip()[0] not in "{[":
+        return delimited_rows(text, name)
+    from q1lab.tables import json_text
+
+    return json_text.parse(text, name)
 
 
 def delimited_rows(text: str, name: str) -> Rows:

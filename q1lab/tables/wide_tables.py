@@ -11,10 +11,7 @@ from q1lab.tables.cells import has_no_number
 from q1lab.tables.found_runs import TableOptions, check_known
 from q1lab.tables.nested_names import flat_name
 from q1lab.tables.outside_run import STEP
-from q1lab.tables.table_rows import FORMS, OF_FILE, Keys, Rows, chart_column
-
-NUMBER = "--number"
-"""The column of numbers in a table that had a column of them for each arm."""
+from q1lab.tables.table_rows import FORMS, NUMBER, OF_FILE, Rows, chart_column
 
 
 def chart_rows(rows: Rows) -> Rows:
@@ -47,7 +44,7 @@ def chart_rows(rows: Rows) -> Rows:
 
 def row_per_number(
     rows: Rows, seed_key: str | None, state_key: str | None, options: TableOptions
-) -> tuple[Rows, Keys]:
+) -> Rows:
     """A row for each number of a table with a column of numbers for each of two arms."""
     name, at = rows.name, rows.columns.index
     numeric = [
@@ -80,5 +77,4 @@ def row_per_number(
                     yield from waiting[arm]
                     waiting[arm].clear()
 
-    columns = [OF_FILE, NUMBER, *others]
-    return rows.reshaped(columns, numbers()), Keys(OF_FILE, NUMBER, seed_key, state_key)
+    return rows.reshaped([OF_FILE, NUMBER, *others], numbers())

@@ -66,7 +66,7 @@ def test_judging_loads_little(table: Path) -> None:
     assert lines <= 4000
     assert not modules & (HEAVY | {"sqlite3"})
     lines, modules = loaded_by(COMMAND.format(["judge", str(table), "--baseline", "base"]))
-    assert lines <= 7300
+    assert lines <= 6900
     assert not modules & (HEAVY | {"sqlite3"})
 
 

@@ -94,12 +94,7 @@ def test_wandb_s_records_are_those_of_its_own_messages() -> None:
                 finals[(item.nested_key or [item.key])[0]] = json.loads(item.value_json)
         log = RunLog()
         wandb_run.read([file], log)
-        assert [value for _, value in log.curves["val/loss"].points()] == [
-            row["val/loss"] for row in rows
-        ]
-        assert [step for step, _ in log.curves["val/loss"].points()] == [
-            row["iter"] for row in rows
-        ]
+        assert log.points("val/loss") == {row["iter"]: row["val/loss"] for row in rows}
         assert log.finals["val/loss"] == finals["val/loss"]
 
 
@@ -113,8 +108,8 @@ def test_event_files_hold_what_tensorboard_reads(form: str) -> None:
         tags = theirs.Tags()
         log = RunLog()
         tfevents.read([file], log)
-        assert set(log.curves) == {*tags["scalars"], *tags["tensors"]}
-        for tag, curve in log.curves.items():
+        assert set(log.names) == {*tags["scalars"], *tags["tensors"]}
+        for tag in log.names:
             if tag in tags["scalars"]:
                 points = [(event.step, event.value) for event in theirs.Scalars(tag)]
             else:
@@ -124,7 +119,7 @@ def test_event_files_hold_what_tensorboard_reads(form: str) -> None:
                     (event.step, float(tensor_util.make_ndarray(event.tensor_proto)))
                     for event in theirs.Tensors(tag)
                 ]
-            assert [*curve.points()] == points
+            assert log.points(tag) == dict(points)
 
 
 @pytest.mark.slow
@@ -214,7 +209,7 @@ def test_an_event_file_of_a_killed_writer_is_read_to_its_last_whole_event(tmp_pa
     file.write_bytes(file.read_bytes()[:-7])
     log = RunLog()
     tfevents.read([file], log)
-    assert len([*log.curves["loss/val"].points()]) == 2
+    assert len(log.points("loss/val")) == 2
 
 
 @pytest.mark.parametrize("at", [3, 9, 40, -20])
@@ -235,7 +230,7 @@ def test_pictures_and_histograms_in_an_event_file_are_passed_over(tmp_path: Path
     file.write_bytes(picture + file.read_bytes() + picture)
     log = RunLog()
     tfevents.read([file], log)
-    assert len([*log.curves["loss/val"].points()]) == 3
+    assert len(log.points("loss/val")) == 3
 
 
 @given(st.binary(max_size=200))
@@ -476,6 +471,47 @@ def test_tables_are_arms_by_their_files(tmp_path: Path) -> None:
     assert "one has seeds, and the other has none" in refused(
         "base.csv", "new.txt", "--baseline", "base"
     )
+
+
+LISTS = {"base": ("1.9", "1.8", "1.7"), "new": ("1.96", "1.86", "1.76")}
+
+
+@pytest.mark.parametrize("ends", [("_0", "_1"), ("x", "y")])
+def test_several_files_of_an_arm_are_one_run_each_and_that_is_said(
+    ends: tuple[str, str], tmp_path: Path
+) -> None:
+    for arm, numbers in LISTS.items():
+        for more, end in enumerate(ends):
+            rows = "".join(f"{number}{more}\n" for number in numbers)
+            (tmp_path / f"{arm}{end}.csv").write_text(f"val_loss\n{rows}")
+    words = ["--arm", "base=base*", "--arm", "new=new*"]
+    record = judged(*words)
+    assert record["arms"]["baseline"]["values"] == {"0": 1.7, "1": 1.71}
+    assert "the last row of each file" in record["read"]
+    told = " ".join(q1lab("judge", *words).stdout.split())
+    assert "note: rows say neither step nor seed, so each file is one run; where each row" in told
+    one = judged("--arm", f"base=base{ends[0]}.csv", "--arm", "new=new*")
+    assert one["arms"]["baseline"]["values"] == {"0": 1.7}
+    sample = judged("base*", "--against", "1.5")
+    assert (sample["n"], sample["values"]) == (2, {"0": 1.7, "1": 1.71})
+
+
+def test_one_file_an_arm_has_a_run_a_row(tmp_path: Path) -> None:
+    for arm, numbers in LISTS.items():
+        (tmp_path / f"{arm}.csv").write_text("\n".join(["val_loss", *numbers]))
+    record = judged("--arm", "base=base.csv", "--arm", "new=new.csv")
+    assert record["arms"]["baseline"]["values"] == {"0": 1.9, "1": 1.8, "2": 1.7}
+    assert record["read"] == ["metric val_loss"]
+    assert judged("base.csv", "--against", "1.5")["n"] == 3
+
+
+def test_files_that_name_other_arms_are_no_runs_of_one(tmp_path: Path) -> None:
+    for arm, numbers in LISTS.items():
+        rows = "".join(f"{arm},{number}\n" for number in numbers)
+        (tmp_path / f"{arm}.csv").write_text(f"arm,val_loss\n{rows}")
+    shutil.copy("base.csv", "other.csv")
+    for files in (["base.csv", "new.csv"], ["base.csv", "new.csv", "other.csv"]):
+        assert "--against judges one arm" in refused(*files, "--against", "1.5")
 
 
 def test_numbers_of_names_are_dropped_only_where_each_arm_has_the_same(tmp_path: Path) -> None:

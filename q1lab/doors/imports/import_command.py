@@ -177,40 +177,46 @@ def _import_bundle(received: Bundle, origin: str, *, as_json: bool) -> int:
 
     planned = import_study.find_planned(received.study)
     with open_store() as store:
-        if planned is None:
+        if planned is not None:
+            filled = import_study.fill_planned(planned, received, origin)
+            study = studies.load(planned.id)
+            told = f"{len(filled)} runs imported from {origin}"
+            told = told if filled else f"{origin} has no new runs"
+        elif traveling_lines.is_begun_here(store, received.study):
+            study = bundle.adopt_study(received.study, received.files, [received.study.id])
+            told = "it was begun here, and is back"
+        else:
             came = traveling_lines.came_with(received)
-            if traveling_lines.is_begun_here(store, received.study):
-                study = bundle.adopt_study(received.study, received.files, [received.study.id])
-                click.echo(f"{study.id}: it was begun here, and is back", err=as_json)
-                print_comparison(store, study, as_json=as_json)
-                return OK
-            taken_names = on_record.names_on_record(store)
-            study = import_study.copy_study(received, origin, taken_names, came)
-            imported = import_study.TakenIn(study)
-            return print_imported(imported, came, is_whole=True, as_json=as_json)
-        filled = import_study.fill_planned(planned, received, origin)
-        summary = f"{planned.id}: {len(filled)} runs imported from {origin}"
-        click.echo(summary if filled else f"{planned.id}: {origin} has no new runs", err=as_json)
-        print_comparison(store, studies.load(planned.id), as_json=as_json)
+            names = on_record.names_on_record(store)
+            study = import_study.copy_study(received, origin, names, came)
+            taken = [import_study.TakenIn(study)]
+            return _print_taken(taken, came, is_whole=True, as_json=as_json)
+        click.echo(f"{study.id}: {told}", err=as_json)
+        print_comparison(store, study, as_json=as_json)
     return OK
 
 
-def _print_taken(imported: list[TakenIn], *, as_json: bool) -> int:
-    """Print what was imported, and the comparison or the table of all."""
+def _print_taken(
+    imported: list[TakenIn], came: CameWith | None = None, *, is_whole: bool = False, as_json: bool
+) -> int:
+    """Print what was imported, and the comparison or the table of all. ``is_whole``: it is a study
+    of another home, which ``came`` with its lines or without."""
     from q1lab.commands._output import print_json
     from q1lab.commands._store import open_store
     from q1lab.commands._verdict import print_series
+    from q1lab.commands.compare import print_comparison
     from q1lab.judgment import series_table
     from q1lab.verdict import series_reader
 
-    if len(imported) == 1:
-        return print_imported(imported[0], as_json=as_json)
     with open_store() as store:
         for each in imported:
-            _record_import(store, each, quiet=as_json)
-        series = imported[-1].study.origin.series
-        assert series is not None
-        result = series_reader.read_series(store, series.id)
+            _record_import(store, each, came, is_whole=is_whole, quiet=as_json)
+        study = imported[-1].study
+        if len(imported) == 1:
+            print_comparison(store, study, as_json=as_json)
+            return OK
+        assert study.origin.series is not None
+        result = series_reader.read_series(store, study.origin.series.id)
     if as_json:
         print_json(series_table.series_json(result))
     else:
@@ -219,26 +225,12 @@ def _print_taken(imported: list[TakenIn], *, as_json: bool) -> int:
     return OK
 
 
-def print_imported(
-    imported: TakenIn, came: CameWith | None = None, *, is_whole: bool = False, as_json: bool
-) -> int:
-    """Print the number of runs imported, the notes, and the comparison. ``is_whole``: it is a study
-    of another home, which ``came`` with its lines or without."""
-    from q1lab.commands._store import open_store
-    from q1lab.commands.compare import print_comparison
-
-    with open_store() as store:
-        _record_import(store, imported, came, is_whole=is_whole, quiet=as_json)
-        print_comparison(store, imported.study, as_json=as_json)
-    return OK
-
-
 def _record_import(
     store: Store,
     result: TakenIn,
-    came: CameWith | None = None,
+    came: CameWith | None,
     *,
-    is_whole: bool = False,
+    is_whole: bool,
     quiet: bool,
 ) -> None:
     """Put a new study on record, and say what was imported."""

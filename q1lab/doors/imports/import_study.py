@@ -26,13 +26,14 @@ from q1lab.doors.imports.outside_runs import (
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import file_size, printable, read_bytes, utc_now, write_atomic
-from q1lab.ground.text_formats import storable_text
+from q1lab.ground.text_formats import first_names, storable_text
 from q1lab.judgment.intervals import ALPHA
 from q1lab.judgment.metric import LARGEST_COUNT, VAL_LOSS, Metric
 from q1lab.record.traveling_lines import CameWith
 from q1lab.runner import early_stopping, series_members
 from q1lab.study import bundle, liveness, studies
 from q1lab.study.bundle import Bundle
+from q1lab.study.design import Design
 from q1lab.study.events import has_ended, read_new_events
 from q1lab.study.hyperparameters import INTEGERS, NUMBERS, checked_value
 from q1lab.study.identity import code_hash
@@ -40,7 +41,7 @@ from q1lab.study.origin import ImportedRuns, Origin
 from q1lab.study.run_states import RunState
 from q1lab.study.series import SWEEP, Series
 from q1lab.study.studies import ARMS, Arm, Data, Study, run_name
-from q1lab.study.trainer import is_version
+from q1lab.study.trainer import Trainer, is_version
 from q1lab.tables.found_runs import NumberTable, Runs
 from q1lab.tables.outside_run import SEED_KEYS, OutsideRun
 from q1lab.trainers.outside import Outside
@@ -49,19 +50,12 @@ from q1lab.trainers.own_loop import OwnLoop
 DATA_KEYS = ("data_sha256", "data", "dataset", "corpus")
 """Config keys that identify a run's data."""
 
+RATE_KEYS = ("learning_rate", "lr")
+
 RUN_KEYS = frozenset(
     {
-        "cfg",
-        *SEED_KEYS,
-        "study",
-        "name",
-        "run_name",
-        "run_id",
-        "attempt",
-        "resume",
-        "out_dir",
-        "output_dir",
-        "data_dir",
+        *("cfg", *SEED_KEYS, "study", "name", "run_name", "run_id", "attempt", "resume"),
+        *("out_dir", "output_dir", "data_dir"),
     }
 )
 """Config keys that may differ from run to run."""
@@ -100,47 +94,9 @@ def alike(
         name: {seed: runs[seed] for seed in seeds}
         for name, runs in zip(table.names, table.runs, strict=True)
     }
-    _refuse_differences(arms, allow, notes, {*RUN_KEYS, *identity_keys})
-    return replace(table, found=replace(table.found, arms=arms, notes=notes))
-
-
-def _refuse_differences(
-    arms: dict[str, dict[int, OutsideRun]],
-    allowed: Collection[str],
-    notes: list[str],
-    may_differ: Collection[str],
-) -> None:
-    """Refuse runs that differ in data, hyperparameters or length; the config keys ``may_differ``
-    are not looked at. Adds a note for each allowed difference and for each thing that the runs
-    don't tell."""
-    differ: dict[str, str] = {}
-    all_runs = [run for arm in arms.values() for run in arm.values()]
-    keys = {key for run in all_runs for key in run.config if not key.startswith("_")}
-    keys -= {*may_differ}
-    for key in sorted(keys):
-        of_arms = [list(arm.values()) for arm in arms.values()]
-        for members in of_arms if key in ARM_KEYS else [all_runs]:
-            values: dict[str, list[str]] = defaultdict(list)
-            for run in members:
-                shown = (
-                    json.dumps(run.config[key], sort_keys=True, default=str)
-                    if key in run.config
-                    else "not said"
-                )
-                values[shown].append(run_name(run.cfg, run.seed))
-            if len(values) > 1:
-                differ[key] = ", ".join(
-                    f"{value[:60]} ({_first_names(who)})" for value, who in values.items()
-                )
-    lengths: dict[int, list[str]] = defaultdict(list)
-    for run in all_runs:
-        if run.state is RunState.FINISHED:
-            lengths[run.last].append(run_name(run.cfg, run.seed))
-    if len(lengths) > 1:
-        differ["iters"] = ", ".join(
-            f"{n:,} ({_first_names(who)})" for n, who in sorted(lengths.items())
-        )
-    wrong = {key: text for key, text in differ.items() if key not in allowed}
+    groups = [list(runs.values()) for runs in arms.values()]
+    differ = _differences(groups, {*RUN_KEYS, *identity_keys})
+    wrong = {key: text for key, text in differ.items() if key not in allow}
     if wrong:
         shown = "; ".join(f"{key}: {text}" for key, text in list(wrong.items())[:4])
         more = f"; and {len(wrong) - 4} more" if len(wrong) > 4 else ""
@@ -150,14 +106,39 @@ def _refuse_differences(
             next=f"If that is intended: {flags}",
         )
     notes += [printable(f"{key} differs, as allowed: {text}") for key, text in differ.items()]
-    if not any(key in run.config for run in all_runs for key in DATA_KEYS):
-        notes.append("the runs don't say which data they saw; you vouch that it was the same")
-    if not any(key in run.config for run in all_runs for key in ("learning_rate", "lr")):
-        notes.append("the runs don't say their learning rate; you vouch that it was the same")
+    told = {key for runs in groups for run in runs for key in run.config}
+    for keys, words in ((DATA_KEYS, "which data they saw"), (RATE_KEYS, "their learning rate")):
+        if not told & {*keys}:
+            notes.append(f"the runs don't say {words}; you vouch that it was the same")
+    return replace(table, found=replace(table.found, arms=arms, notes=notes))
 
 
-def _first_names(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+def _differences(arms: Sequence[list[OutsideRun]], may_differ: Collection[str]) -> dict[str, str]:
+    """The data, hyperparameters and lengths in which runs differ, each with its values. The config
+    keys ``may_differ`` are not looked at."""
+    every = [run for runs in arms for run in runs]
+    keys = {key for run in every for key in run.config if not key.startswith("_")} - {*may_differ}
+    differ: dict[str, str] = {}
+    for key in sorted(keys):
+        for runs in arms if key in ARM_KEYS else [every]:
+            _tell(differ, key, [(_setting(run, key), run) for run in runs])
+    ended = sorted((run for run in every if run.state is RunState.FINISHED), key=lambda r: r.last)
+    _tell(differ, "iters", [(f"{run.last:,}", run) for run in ended])
+    return differ
+
+
+def _setting(run: OutsideRun, key: str) -> str:
+    known = key in run.config
+    return json.dumps(run.config[key], sort_keys=True, default=str) if known else "not said"
+
+
+def _tell(differ: dict[str, str], key: str, values: Iterable[tuple[str, OutsideRun]]) -> None:
+    """Add what has more than one value, with the runs of each."""
+    who: dict[str, list[str]] = defaultdict(list)
+    for value, run in values:
+        who[value].append(run_name(run.cfg, run.seed))
+    if len(who) > 1:
+        differ[key] = ", ".join(f"{value[:60]} ({first_names(of)})" for value, of in who.items())
 
 
 # ── writing
@@ -212,17 +193,10 @@ def design_of_table(table: NumberTable) -> Given:
 
 def draft_of_table(table: NumberTable) -> ImportDraft:
     """The study of a table or of logs, which has the verdict that `q1lab judge` gives."""
-    arms = (Arm(name, name, "", "", printable(table.found.name), 0, 0) for name in table.names)
-    study = Study(
-        id="",
-        created=utc_now(),
-        arms=dict(zip(ARMS, arms, strict=True)),
-        data=Data("", "", "", 0, 0, 0, 0),
-        trainer=_outside(table.found.metric),
-        design=design_of_table(table),
-        origin=_origin(table),
-    )
-    return ImportDraft(study, table)
+    source = printable(table.found.name)
+    arms = [Arm(name, name, "", "", source, 0, 0) for name in table.names]
+    data = Data("", "", "", 0, 0, 0, 0)
+    return _draft(table, arms, data, _outside(table.found.metric), design_of_table(table))
 
 
 def draft_of_runs(
@@ -250,24 +224,50 @@ def draft_of_runs(
     ]
     if lossless_runs:
         notes.append(
-            f"{_first_names(lossless_runs)}: finished, but no final val loss is said, "
+            f"{first_names(lossless_runs)}: finished, but no final val loss is said, "
             "so it is left open"
         )
     began = min((run.began for run in all_runs if run.began), default="")
+    metric = table.found.metric
+    return _draft(
+        table,
+        [
+            _arm_record(name, runs, table.found.name)
+            for name, runs in zip(table.names, table.runs, strict=True)
+        ],
+        _data_record(all_runs),
+        _own_loop(config) if metric == VAL_LOSS else _outside(metric),
+        # both arms have the same seeds
+        Fixed(batches=(tuple(table.runs[0]),), headline="paired"),
+        began if re.fullmatch("[0-9T:.+Z -]{10,40}", began) else "",
+        tuple(sorted({*allow})),
+    )
+
+
+def _draft(
+    table: NumberTable,
+    arms: Iterable[Arm],
+    data: Data,
+    trainer: Trainer,
+    design: Design,
+    created: str = "",
+    allowed: tuple[str, ...] = (),
+) -> ImportDraft:
+    imported = ImportedRuns(
+        source=printable(table.found.name),
+        time=utc_now(),
+        allowed=allowed,
+        notes=tuple(note[:2000] for note in table.found.notes),
+        runs=tuple(run.where for arm in table.runs for run in arm.values()),
+    )
     study = Study(
         id="",
-        created=began if re.fullmatch("[0-9T:.+Z -]{10,40}", began) else utc_now(),
-        arms={
-            arm: _arm_record(name, runs, table.found.name)
-            for arm, name, runs in zip(ARMS, table.names, table.runs, strict=True)
-        },
-        data=_data_record(all_runs),
-        trainer=_own_loop(config)
-        if table.found.metric == VAL_LOSS
-        else _outside(table.found.metric),
-        # both arms have the same seeds
-        design=Fixed(batches=(tuple(table.runs[0]),), headline="paired"),
-        origin=_origin(table, tuple(sorted({*allow}))),
+        created=created or imported.time,
+        arms=dict(zip(ARMS, arms, strict=True)),
+        data=data,
+        trainer=trainer,
+        design=design,
+        origin=Origin(imported=imported),
     )
     return ImportDraft(study, table)
 
@@ -288,14 +288,6 @@ def _own_loop(config: Mapping[str, Any]) -> OwnLoop:
         threads=1,
         versions={"torch": torch} if is_version(torch) else {},
     )
-
-
-def _origin(table: NumberTable, allowed: tuple[str, ...] = ()) -> Origin:
-    runs = tuple(run.where for arm in table.runs for run in arm.values())
-    notes = tuple(note[:2000] for note in table.found.notes)
-    source = printable(table.found.name)
-    imported = ImportedRuns(source, time=utc_now(), allowed=allowed, notes=notes, runs=runs)
-    return Origin(imported=imported)
 
 
 def take_in(drafts: Sequence[ImportDraft], taken_names: Collection[str] = ()) -> list[TakenIn]:

@@ -62,7 +62,8 @@ def judge(
     A SOURCE is a file, a folder or a pattern. Tables are CSV, TSV, JSON or JSON lines, a row per
     run or per step. Logs, one a run, are offline runs of W&B, TensorBoard events, HF's
     trainer_state.json, Lightning's metrics.csv, JSON lines, a JSON file of one run's numbers, and
-    printed lines with NAME=NUMBER or a pattern. A dash is standard input.
+    printed lines with NAME=NUMBER or a pattern. Where an arm has several files whose rows say no
+    seed, each file is one run. A dash is standard input.
 
     The arm of a log is the one that --arm or --arm-key gives it; without these it is guessed from
     the log's settings or name, and printed. So is its seed. Arms are compared seed by seed if both

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,61 +19,89 @@ from q1lab.ground.text_formats import storable_text
 from q1lab.judgment.metric import VAL_LOSS, Metric
 from q1lab.study.events import cut_after_end, read_new_events
 from q1lab.study.run_states import ENDED, MISSING, RunState
+from q1lab.tables import run_names
 from q1lab.tables.cells import as_number, seed_of_cell
 from q1lab.tables.found_runs import Found, TableOptions, named_metric
-from q1lab.tables.nested_names import flattened, usual_names
+from q1lab.tables.nested_names import flattened
 from q1lab.tables.outside_run import (
     FINAL,
     MAX_BYTES,
     MAX_FILES,
     NAME,
-    SEED_KEYS,
     TRAIN,
     VAL,
     OutsideRun,
     arm_name,
 )
 from q1lab.tables.run_log import RunLog
-from q1lab.tables.run_names import differ_text
+from q1lab.tables.run_names import Named
+from q1lab.tables.runs_in_files import check_reported
 
 # ── reading: W&B
 
 
-WANDB_FIELDS = ("group", "job_type", "name")
-"""Properties of a W&B run, outside its config, that may name its arm, as its tags may."""
 TWO_ARMS = "choose runs of two arms"
+OTHER_RUNS = "a --group whose runs all have it"
 
 
 def from_wandb(project: str, record: Mapping[str, Any], options: TableOptions) -> Found:
     """The runs of a pull (``q1lab.doors.weights_and_biases.relay --pull``).
 
-    With --metric a run counts by that number of its summary, and has no curve of it. Problem for a
-    run whose arm or seed can't be told, and for a metric that no run has."""
+    With --metric a run counts by that number of its summary, and has no curve of it. Problem for
+    runs whose arms or seeds can't be told, and for a metric that no run has."""
     every = record["runs"]
     metric, wanted = VAL_LOSS, [*FINAL, *VAL]
     if options.metric is not None:
         metric, wanted = named_metric(options.metric, options.better), [options.metric]
-        _check_reported(options.metric, every)
+        reported = (key for pulled in every for key in pulled.get("summary") or {})
+        own = (key for key in reported if not key.startswith("_"))
+        check_reported(options.metric, f"W&B {project}", own)
+    logs = [_pulled_log(pulled, wanted) for pulled in every]
+    named = [
+        Named(Path(f"{pulled.get('name') or ''} ({pulled.get('id')})"), None, log.facts)
+        for pulled, log in zip(every, logs, strict=True)
+    ]
+    arms, _ = run_names.arms_of(named, options.arm_key or "cfg", OTHER_RUNS)
+    seeds, _ = run_names.seeds_of(named, options.seed_key, OTHER_RUNS)
+    if seeds is None:
+        raise Problem(
+            f"W&B {project}: a run has no seed: config needs seed, a whole number, 0 or more"
+        )
     found = Found(f"W&B {project}", metric, two_arms=TWO_ARMS)
-    for pulled in every:
-        where = printable(f"{pulled.get('name') or ''} ({pulled.get('id')})")
-        arm, seed = _pulled_identity(where, pulled, options, every)
-        with _named(where, "choose with --group, or import them separately"):
-            found.add(_pulled_run(OutsideRun(where, arm, seed), pulled, wanted, metric))
+    for pulled, log, name, arm, seed in zip(every, logs, named, arms, seeds, strict=True):
+        run = OutsideRun(printable(str(name.file)), arm, seed)
+        with _named(run.where, "choose with --group, or import them separately"):
+            found.add(_pulled_run(run, pulled, log, wanted, metric))
     return found
 
 
+def _pulled_log(pulled: Mapping[str, Any], wanted: Sequence[str]) -> RunLog:
+    """The settings of a pulled run, its history, and the numbers that are ``wanted`` of its
+    summary."""
+    log, summary = RunLog(), pulled.get("summary") or {}
+    if match := NAME.fullmatch(str(pulled.get("name") or "")):
+        log.tell({"cfg": match["cfg"]})
+    log.tell({key: pulled.get(key) for key in ("group", "job_type", "name")})
+    log.tell({"tags": " ".join(sorted(map(str, pulled.get("tags") or ())))})
+    log.tell(pulled.get("config") or {})
+    for place, row in enumerate(pulled.get("history") or ()):
+        log.row(row, place)
+    log.end({key: summary[key] for key in wanted if key in summary})
+    return log
+
+
 def _pulled_run(
-    run: OutsideRun, pulled: Mapping[str, Any], wanted: Sequence[str], metric: Metric
+    run: OutsideRun,
+    pulled: Mapping[str, Any],
+    log: RunLog,
+    wanted: Sequence[str],
+    metric: Metric,
 ) -> OutsideRun:
-    summary, log = pulled.get("summary") or {}, RunLog()
+    summary = pulled.get("summary") or {}
     run.config = dict(flattened(pulled.get("config") or {}))
     run.began = _text_or_none(pulled.get("created"))
     run.seconds = finite_or_none(summary.get("seconds")) or finite_or_none(summary.get("_runtime"))
     run.tok_per_s = finite_or_none(summary.get("tok_per_s"))
-    for place, row in enumerate(pulled.get("history") or ()):
-        log.row(row, place)
-    log.end({key: summary[key] for key in wanted if key in summary})
     run.train = next(filter(None, map(log.points, TRAIN)), {})
     if metric == VAL_LOSS:
         run.evals = next(filter(None, map(log.points, VAL)), {})
@@ -81,50 +109,6 @@ def _pulled_run(
     if run.state is RunState.FINISHED:
         run.end(metric.name, next((log.finals[key] for key in wanted if key in log.finals), None))
     return run
-
-
-def _fields(pulled: Mapping[str, Any]) -> dict[str, str]:
-    """Everything of a pulled run that may name its arm, as text."""
-    tags = " ".join(sorted(map(str, pulled.get("tags") or ())))
-    properties = {name: pulled.get(name) for name in WANDB_FIELDS} | {"tags": tags}
-    fields = {**properties, **dict(flattened(pulled.get("config") or {}))}
-    return {key: str(value) for key, value in fields.items() if value not in (None, "")}
-
-
-def _pulled_identity(
-    where: str, pulled: Mapping[str, Any], options: TableOptions, every: Sequence[Mapping[str, Any]]
-) -> tuple[str, int]:
-    """The arm and the seed of a run, by the keys that a person named, else by the usual ones."""
-    fields, name = _fields(pulled), str(pulled.get("name") or "")
-    for key, option in ((options.arm_key, "--arm-key"), (options.seed_key, "--seed-key")):
-        if key is not None and key not in fields:
-            raise Problem(
-                f"{where} has no {printable(key)}",
-                next=f"name another {option} ({_differ(every)}), or a --group whose runs all have "
-                "it",
-            )
-    cfg = fields.get(options.arm_key or "cfg")
-    if cfg is None and not NAME.fullmatch(name):
-        raise Problem(
-            f"{where} has no cfg",
-            next=f"say which key holds the arm with --arm-key; {_differ(every)}",
-        )
-    seed_keys = [options.seed_key] if options.seed_key else usual_names(fields, SEED_KEYS)
-    return _identity(where, cfg, fields[seed_keys[0]] if seed_keys else None, name)
-
-
-def _differ(every: Iterable[Mapping[str, Any]]) -> str:
-    return differ_text([{**_fields(pulled), "name": ""} for pulled in every])
-
-
-def _check_reported(metric: str, every: Iterable[Mapping[str, Any]]) -> None:
-    """Raise a Problem, with the metrics there are, if no run reported this one."""
-    reported = {key for pulled in every for key in pulled.get("summary") or {}}
-    if metric not in reported:
-        names = ", ".join(sorted(key for key in reported if not key.startswith("_")))
-        raise Problem(
-            f"no run reported {printable(metric)}", next=printable(f"there is: {names}")[:300]
-        )
 
 
 def _take_state(run: OutsideRun, at_wandb: Any, summary: Mapping[str, Any]) -> None:

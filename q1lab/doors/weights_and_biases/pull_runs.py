@@ -10,16 +10,8 @@ from q1lab.ground.files import utc_now
 MAX_RUNS, MAX_ROWS = 500, 200_000
 """Bounds for a pull: runs of a project, rows of a run."""
 
-PULLED_KEYS = {
-    "_step",
-    "_timestamp",
-    "_runtime",
-    "iter",
-    "step",
-    "iteration",
-    "global_step",
-    "epoch",
-}
+PULLED_KEYS = frozenset({"_step", "iter", "step", "iteration", "global_step", "epoch"})
+"""Steps; of the other numbers the losses are pulled."""
 
 
 def pull_project(path: str, group: str | None) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from q1lab.tables.nested_names import flattened
 from q1lab.tables.outside_run import VAL
 from q1lab.tables.readers import DELIMITED, printed_log
 from q1lab.tables.run_log import RunLog
-from q1lab.tables.table_rows import Rows, delimited_rows
+from q1lab.tables.table_rows import Rows, content_of
 from q1lab.tables.table_rows import read as read_source
 
 JSON = frozenset({".json", ".jsonl", ".ndjson"})
@@ -33,19 +33,17 @@ def read(file: Path, log: RunLog, label: str | None, options: TableOptions) -> R
         metric = options.metric or printed_log.metric_of(options.pattern)
         printed_log.read(iter(text.splitlines()), log, pattern, metric)
         return log
-    if _is_json(file, text):
-        content = json_text.parse(text, name)
-        if isinstance(content, Rows):
-            return _table_or_log(content, log, label, options)
-        by_seed = _by_seed(content)
-        if by_seed is not None:
-            return json_text.rows_of_records(by_seed, name)
-        log.tell(content)
-        log.end(content)
+    if not (file.suffix.lower() in DELIMITED or _is_json(file, text) or _has_header(text)):
+        printed_log.read(iter(text.splitlines()), log, None, "")
         return log
-    if file.suffix.lower() in DELIMITED or _has_header(text):
-        return _table_or_log(delimited_rows(text, name), log, label, options)
-    printed_log.read(iter(text.splitlines()), log, None, "")
+    content = content_of(text, name)
+    if isinstance(content, Rows):
+        return _table_or_log(content, log, label, options)
+    by_seed = _by_seed(content)
+    if by_seed is not None:
+        return json_text.rows_of_records(by_seed, name)
+    log.tell(content)
+    log.end(content)
     return log
 
 

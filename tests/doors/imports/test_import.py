@@ -195,7 +195,7 @@ def test_a_usual_project_is_read_by_its_own_keys(
     assert run_command_line([*project, *by_tag, *keys[2:], "--allow", "optimizer.name"]) == 0
     assert "HURTS" in capsys.readouterr().out
     assert run_command_line([*project, *chosen, *keys[:3], "val/accuracy"]) == 2
-    assert "train/loss, val/acc" in capsys.readouterr().err
+    assert "no run reports val/accuracy; did you mean 'val/acc'?" in capsys.readouterr().err
 
 
 # ── grouping
