@@ -159,9 +159,9 @@ def test_a_killed_app_finds_everything_and_asks_about_the_time_away(
         lambda: "Begin" not in first.text and "left of 15" in first.text, "the study screen"
     )
     first.press("u")
-    first.sees("▸ ☐ Check that")
+    first.sees("▸ ☐ Check your own")
     first.press(" ")
-    first.sees("✓ Check that")
+    first.sees("✓ Check your own")
     first.press("T")
     first.sees("A1 ▶ 14:5")
     first.until(
