@@ -165,6 +165,8 @@ class DecidedElsewhere(NamedTuple):
     """Advice to the learner."""
     brief: str
     """In few words, in a verdict's place: ``judged by …``."""
+    alpha: float
+    """The α that the study has spent of that rule's budget."""
 
 
 @dataclass(frozen=True)

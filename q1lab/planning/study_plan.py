@@ -529,13 +529,14 @@ def _overruling_futility(study: Study, store: Store) -> Study:
 def _go_on(
     study: Study, seeds: tuple[int, ...], store: Store, jobs: int | None
 ) -> tuple[Study, tuple[str, ...]]:
-    """The study with the requested seeds. Those that it didn't have become a new look, since its
-    first results may be known."""
+    """The study with the requested seeds."""
     new = tuple(seed for seed in seeds if seed not in study.seeds)
     if new and not study.design.is_sequential:
         none_held_back = study.trainer.engine and study.trainer.jobs == len(study.runs)
         begun = any(row["attempt"] for row in store.runs(study.id))
-        study = replace(study, design=study.design.with_more_seeds(new, begun=begun))
+        # a look of its own where results may have been seen
+        batches = (*study.design.batches, new) if begun else ((*study.seeds, *new),)
+        study = study.with_design(batches=batches)
         if none_held_back:
             jobs = jobs or len(study.runs)
     if jobs:

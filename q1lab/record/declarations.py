@@ -72,7 +72,7 @@ def check_declaration(line: Declaration) -> None:
 
 def declaration_of(study: Study) -> dict[str, Any]:
     """The fields of a study that a line of the journal shows."""
-    series, elsewhere = study.origin.series, study.design.alpha_elsewhere
+    series, elsewhere = study.origin.series, study.design.decided_elsewhere
     return {
         "study": declared_name(study.id, study.created),
         "seeds": [list(batch) for batch in study.design.batches],
@@ -86,7 +86,7 @@ def declaration_of(study: Study) -> dict[str, Any]:
         },
         "series": series and [sha256_json(series.id), series.alpha, len(series.members)],
         "asks": study.counts_as_asking and study.origin.has_declaration and elsewhere is None,
-        "spends": elsewhere or 0.0,
+        "spends": elsewhere.alpha if elsewhere else 0.0,
         "named": _has_named_seeds(study),
         "question": question_hash(study),
         "arms": {arm: arm_fingerprint(study, arm) for arm in ARMS},

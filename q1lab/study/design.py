@@ -101,12 +101,6 @@ class Design(StudyPart):
         """Why a comparison of the runs gives no verdict, if another rule decides."""
         return None
 
-    @property
-    def alpha_elsewhere(self) -> float | None:
-        """The α that the study has spent of a budget other than its question's; None where it
-        spends its question's."""
-        return None
-
     # ── how many pairs, and when it is over
 
     @property
@@ -170,16 +164,6 @@ class Design(StudyPart):
 
     def going_to_the_end(self) -> Self:
         """The design without a stop for futility."""
-        return self
-
-    def with_more_seeds(self, more: tuple[int, ...], *, begun: bool) -> Self:
-        """The design with more seeds: a batch of its own where results may have been seen."""
-        if begun:
-            return replace(self, batches=(*self.batches, more))
-        return replace(self, batches=(tuple(dict.fromkeys((*self.seeds, *more))),))
-
-    def whole(self) -> Design:
-        """The design that trains every run of the grid, each by itself."""
         return self
 
     # ── typed, and in words

@@ -140,9 +140,3 @@ def _is_docstring(node: Any) -> bool:
         and isinstance(node.value, ast.Constant)
         and isinstance(node.value.value, str)
     )
-
-
-def is_own_file(study: Study, arm: str) -> bool:
-    """True if an arm is a model file of the learner's."""
-    origin = study.arms[arm].origin
-    return study.origin.is_ours and ("/" in origin or "\\" in origin or origin.endswith(".py"))

@@ -139,10 +139,6 @@ class FoldedRows:
         return self.rows[0].created
 
     @property
-    def any_good(self) -> bool:
-        return any(row.is_good for row in self.rows)
-
-    @property
     def summary(self) -> str:
         """``1 of 40 kept``."""
         word = self.rows[0].group.good_word if self.rows[0].group else ""

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Self
 
-from q1lab.designs.fixed import Fixed
 from q1lab.ground.json_rules import max_items
 from q1lab.judgment.subject import DecidedElsewhere
 from q1lab.plugins.gate.gate_rule import RULES
@@ -55,11 +54,8 @@ class Gate(Design):
             "A gate judges this proposal; its answer is in `q1lab gate`.",
             "`q1lab gate` says what it decided.",
             "judged by a gate",
+            RULES.alpha_per_look if len(self.batches) > 1 else 0.0,
         )
-
-    @property
-    def alpha_elsewhere(self) -> float | None:
-        return RULES.alpha_per_look if len(self.batches) > 1 else 0.0
 
     def shown(self) -> Self:
         """The design once a look has decided: the losses may be seen."""
@@ -68,9 +64,6 @@ class Gate(Design):
     def with_cells(self, more: tuple[str, ...]) -> Self:
         """The design with more runs of the grid."""
         return replace(self, gate=replace(self.gate, cells=(*self.gate.cells, *more)))
-
-    def whole(self) -> Design:
-        return Fixed(batches=self.batches, headline=self.headline)
 
     def resume_instead(self, variant: str) -> str:
         return f"the `q1lab gate` that proposed {variant}"

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from q1lab.designs.fixed import Fixed
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import printable, read_bytes, sha256_json, write_atomic
@@ -159,9 +160,8 @@ class Retraining:
             trainer = trainer.with_iters(iters)
         if self.start is not None:
             trainer = replace(trainer, loop=replace(trainer.loop, folder=str(self.start)))
-        retrained_study = replace(
-            study, id=name, data=data, trainer=trainer, design=study.design.whole()
-        )
+        design = Fixed(batches=study.design.batches, headline=study.design.headline)
+        retrained_study = replace(study, id=name, data=data, trainer=trainer, design=design)
         shutil.copytree(study.files.source, folder.source)
         studies.save(retrained_study)
         command = [*study.trainer.program(), str(folder.root)]
