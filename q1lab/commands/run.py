@@ -111,8 +111,7 @@ def run(
         if request.loop is not None and not request.loop.metric:
             study_plan.draft_study(request, store)  # what can be refused is refused at once
             request = with_metric(request, typed, ask=ask, quiet=as_json)
-        subject = study_plan.trainer_class_for(request).preflight_subject
-        remark(f"Looking at {subject} and this machine …", quiet=as_json)
+        remark("Looking at both arms and this machine …", quiet=as_json)
         if request.tune and "tune" in typed:
             tuned = _tune(store, request, request.tune, as_json, predicts_first)
             if isinstance(tuned, int):

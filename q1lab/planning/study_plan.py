@@ -51,7 +51,6 @@ from q1lab.study.run_ends import pair_differences
 from q1lab.study.series import Series
 from q1lab.study.studies import StudiesOnDisk, Study
 from q1lab.study.study_draft import Draft
-from q1lab.study.trainer import Trainer
 from q1lab.verdict import pairs_needed
 from q1lab.verdict.pairs_needed import Spread
 from q1lab.week.lists import predictions
@@ -113,7 +112,9 @@ def _finished(study: Study, draft: Draft, on_disk: StudiesOnDisk) -> finished_ru
 def draft_study(request: Request, store: Store) -> Draft:
     """The first half of ``plan_study``: everything that does not depend on other studies."""
     request, kept_study = resolve_request(request)
-    kind = trainer_class_for(request).kind
+    kind = next(
+        each.kind for each in part_registry.part_classes("trainer") if each.accepts(request)
+    )
     draft: Draft = part_registry.draft_of(kind)(request, request.parsed_seeds, kept_study, store)
     if request.side and draft.study.is_floor:
         raise Problem(
@@ -146,11 +147,6 @@ def prove_command_ran_here(study: Study, name: str) -> None:
         is_twin(other, study) and other.files.launch.exists() for other in StudiesOnDisk()
     ):
         raise UnseenCommand(name, shown)
-
-
-def trainer_class_for(request: Request) -> type[Trainer]:
-    """The trainer that a request is for."""
-    return next(kind for kind in part_registry.part_classes("trainer") if kind.accepts(request))
 
 
 def plan_from_draft(

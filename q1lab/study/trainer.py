@@ -56,8 +56,6 @@ class Trainer(StudyPart, ABC):
     """The trainer of a study's runs."""
 
     part: ClassVar[str] = "trainer"
-    preflight_subject: ClassVar[str] = "what trains"
-    """The subject of the preflight, for the line that announces it."""
 
     device: Name
     jobs: Annotated[int, whole_number(1, 1025)]

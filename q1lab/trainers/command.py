@@ -39,7 +39,6 @@ class Command(Trainer):
     """``labs/loop.py`` runs the command for each run, and reads the metric that it reports."""
 
     kind: ClassVar[str] = "command"
-    preflight_subject: ClassVar[str] = "the command"
 
     loop: CommandSpec = field()
 

@@ -38,7 +38,6 @@ class OwnLoop(Trainer):
     """Both arms train with one ``config``, except for ``arm_config`` and ``seed_shift``."""
 
     kind: ClassVar[str] = "own"
-    preflight_subject: ClassVar[str] = "the model files"
 
     preset: Name
     config: Annotated[dict[str, Any], _config]
