@@ -85,21 +85,14 @@ def declaration_of(study: Study) -> dict[str, Any]:
             "matters": study.smallest_that_matters,
         },
         "series": series and [sha256_json(series.id), series.alpha, len(series.members)],
-        "asks": study.counts_as_asking and study.origin.has_declaration and elsewhere is None,
+        "asks": study.counts_as_asking and study.origin.has_declaration and not elsewhere,
         "spends": elsewhere.alpha if elsewhere else 0.0,
-        "named": _has_named_seeds(study),
+        # unknown seeds, those of another rule and those of an A/A test are never picked
+        "named": study.design.plan().has_seeds and not (elsewhere or study.is_floor),
         "question": question_hash(study),
         "arms": {arm: arm_fingerprint(study, arm) for arm in ARMS},
         "plan": _plan_hash(study),
     }
-
-
-def _has_named_seeds(study: Study) -> bool:
-    """True if a person may have chosen the seeds: unknown ones, those of a design that
-    another rule decides, and those of a baseline against itself are never picked. (Of drawn ones no
-    run had used any.)"""
-    design = study.design
-    return design.plan().has_seeds and not (design.decided_elsewhere or study.is_floor)
 
 
 def _plan_hash(study: Study) -> str:

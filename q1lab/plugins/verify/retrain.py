@@ -160,10 +160,16 @@ class Retraining:
             trainer = trainer.with_iters(iters)
         if self.start is not None:
             trainer = replace(trainer, loop=replace(trainer.loop, folder=str(self.start)))
-        design = Fixed(batches=study.design.batches, headline=study.design.headline)
-        retrained_study = replace(study, id=name, data=data, trainer=trainer, design=design)
         shutil.copytree(study.files.source, folder.source)
-        studies.save(retrained_study)
+        studies.save(
+            replace(
+                study,
+                id=name,
+                data=data,
+                trainer=trainer,
+                design=Fixed(batches=study.design.batches, headline=study.design.headline),
+            )
+        )
         command = [*study.trainer.program(), str(folder.root)]
         with child_processes.running_child(
             [*command, "--only", run.name, "--alone"],
