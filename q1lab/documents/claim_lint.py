@@ -84,11 +84,11 @@ _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z(\"“*\[])")
 _NOT_OURS = re.compile(
     r"arxiv|doi|v\d|version|section|chapter|rung|equation|eq\.|figure|table \d|python|torch", re.I
 )
-ANSWERS = ("surprises", "plan")
+ANSWERS = ("surprises",)
 """Regions of the draft that hold the learner's own words."""
-CONSTANTS = (0.05, 0.025, 0.95, 0.975, 0.8, 0.5, 0.25, 95.0, 97.5, 80.0, 4.1744, 98.75)
-"""Numbers of the method itself: levels, power, and the loss of a uniform guess over 65 characters,
-ln 65."""
+CONSTANTS = (0.05, 0.025, 0.95, 0.975, 0.8, 0.5, 0.25, 95.0, 97.5, 80.0, 4.1744, 98.75, 1.96, 4.303)
+"""Numbers of the method itself: levels, power, the factors of an interval, and the loss of a
+uniform guess over 65 characters, ln 65."""
 
 
 @dataclass(frozen=True)

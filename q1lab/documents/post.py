@@ -45,7 +45,6 @@ class Post:
     """The sentences that plug-ins tell of the study."""
     hook: str = ""
     surprises: tuple[Answer, ...] = ()
-    plan: tuple[Answer, ...] = ()
     outline: tuple[Answer, ...] = ()
     course: bool = True
 
@@ -116,7 +115,6 @@ def gather_post(store: Store, week: Week, *, title: str | None = None) -> Post:
         facts=tuple(_facts(store, study)) if study else (),
         hook="\n\n".join(item.text for item in document_data.answers(store, week, "hook")),
         surprises=document_data.answers(store, week, "surprises"),
-        plan=document_data.answers(store, week, "plan"),
         outline=document_data.answers(store, week, "outline"),
         course=week.course,
     )
