@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import ast
+import os
 from pathlib import Path
 
 import click
 
 from q1lab.commands import _documents as shared
 from q1lab.commands._output import print_json
-from q1lab.ground.errors import FAILED, Problem, nearest
-from q1lab.ground.files import os_reason, printable, read_bytes
+from q1lab.ground.errors import Problem, nearest
+from q1lab.ground.files import printable, read_bytes, write_atomic
 from q1lab.ground.python_source import parse_python
 from q1lab.week.markdown_reader import FILES
 from q1lab.week.syllabus import Week
@@ -73,18 +74,14 @@ def _imported_files(week: Week, name: str) -> list[str]:
 def _copy_here(source: Path) -> None:
     """Copy a file into the working folder. Problem if another one has its name there."""
     data, target = read_bytes(source), Path(source.name)
-    try:
-        with target.open("xb") as handle:
-            handle.write(data)
-    except FileExistsError:
-        if not target.is_file() or read_bytes(target) != data:
-            raise Problem(
-                f"{target} is there already and differs",
-                next="move it away, or take it in another folder",
-                file=target,
-            ) from None
-    except OSError as error:
-        raise Problem(f"can't write {target}: {os_reason(error)}", FAILED, file=target) from error
+    if not os.path.lexists(target):
+        write_atomic(target, data, mode=0o644)
+    elif not target.is_file() or read_bytes(target) != data:
+        raise Problem(
+            f"{target} is there already and differs",
+            next="move it away, or take it in another folder",
+            file=target,
+        )
 
 
 def _first_line(file: Path) -> str:

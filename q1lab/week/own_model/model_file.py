@@ -21,7 +21,6 @@ from q1lab.ground.files import (
     os_errors_as_problems,
     os_reason,
     read_bytes,
-    sync_folder,
     utc_now,
     write_atomic,
 )
@@ -145,20 +144,13 @@ def _create(path: Path, content: bytes) -> None:
             next="make it, or give a repository with --repo",
             file=path.parent,
         )
-    try:
-        with path.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        sync_folder(path.parent)
-    except FileExistsError:
+    if os.path.lexists(path):
         raise Problem(
             f"{path} is already there, and stays as it is",
             next="give another name with --name",
             file=path,
-        ) from None
-    except OSError as error:
-        raise Problem(f"cannot write {path}: {os_reason(error)}", FAILED, file=path) from None
+        )
+    write_atomic(path, content, mode=0o644)
 
 
 # ── hints

@@ -6,6 +6,8 @@ import ast
 import json
 import os
 import re
+import resource
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -169,6 +171,21 @@ def test_new_that_was_killed_is_finished_by_the_second_call(repo: Path) -> None:
         assert chosen_file() == repo / "rope.py"
     assert step > 4
     assert "already there" in refused(new, "rope")
+
+
+def test_a_call_that_is_killed_at_its_first_byte_leaves_no_empty_file(repo: Path) -> None:
+    child = os.fork()
+    if not child:
+        try:
+            signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+            model_file.new_baseline(repo, "mine.py")
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert os.WTERMSIG(status) == signal.SIGXFSZ
+    ok(new, "--baseline", "--name", "mine.py")
+    assert (repo / "mine.py").read_bytes() == baseline()
 
 
 def chosen_file() -> Path:
