@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -100,7 +101,7 @@ async def test_red_then_saved_then_green_and_it_waits(repo: Path) -> None:
         await until(pilot, lambda: screen.report is not None)
         await until(pilot, lambda: "1 of 2 checks failed" in words(app_))
         seen = words(app_)
-        assert "✓ causality" in seen
+        assert "✓ 1 pass: causality" in seen
         assert "✗ the angles differ" in seen
         for part in (
             "expected",
@@ -473,3 +474,30 @@ async def test_failures_that_follow_from_another_are_one_line_on_the_screen(repo
         assert "0 of 3" in seen
         left = " ".join(line.partition("│")[0].strip() for line in seen.splitlines())
         assert "1 of 3 checks failed, and 2 more for the same reason" in left
+
+
+async def test_what_passes_is_one_line_below_what_fails_and_lower_hints_stay_open(
+    repo: Path,
+) -> None:
+    def run(file: Path, for_: str | None, **_: Any) -> CheckReport:
+        results = [CheckResult(name, True, "", "", "", 0.1) for name in ("syntax", "causality")]
+        results += [CheckResult("rope: angles", False, "many speeds", "one speed", "", 0.1)]
+        for result in results:
+            _["on_result"](result)
+        return CheckReport(str(file), "rope", False, tuple(results))
+
+    app_ = app(repo)
+    async with app_.run_test(size=(80, 24)) as pilot:
+        screen = await opened(pilot, run)
+        await until(pilot, lambda: screen.report is not None)
+        lines = [line.strip() for line in words(app_).splitlines()]
+        assert lines.index("✗ rope: angles") < lines.index("✓ 2 pass: syntax, causality")
+        assert "2 of 3" in lines[0]
+        await pilot.press("h")
+        await until(pilot, lambda: isinstance(app_.screen, PickScreen))
+        shown = [line for line in words(app_).splitlines() if re.search(r"[123]  \w+", line)]
+        assert ["▸" in line for line in shown] == [False, False, True], (
+            "the idea helps; less is open"
+        )
+        await pilot.press("up", "up", "enter")
+        await until(pilot, lambda: "rope, hint 1 of 5" in words(app_))

@@ -31,6 +31,8 @@ T = TypeVar("T")
 
 ROOMY = 24
 """From this height in lines, blank lines stand between a screen's parts."""
+SLIM = 78
+"""Below this width in cells, a chart and a figure are not beside each other."""
 LEAST = Size(60, 20)
 """The smallest terminal, in columns and lines."""
 
@@ -167,6 +169,7 @@ class MainScreen(FullScreen[None]):
 
     def on_resize(self) -> None:
         self.set_class(self.size.height < ROOMY, "-dense")
+        self.set_class(self.size.width < SLIM, "-slim")
 
     def on_mount(self) -> None:
         self.watch(self.q1, "snapshot", self._arrived, init=False)

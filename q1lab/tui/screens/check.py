@@ -95,8 +95,12 @@ class CheckRows:
     def content(self, width: int, more: list[CheckBlock]) -> Content:
         """All results and ``more``, for a widget that is ``width`` cells wide."""
         old = set(map(printable, self.rows.keys() - self.fresh))
-        blocks = [*check_blocks([*self.rows.values()]), *more]
-        lines = (drawn(block, width, block.name in old) for block in blocks)
+        blocks = check_blocks([*self.rows.values()])
+        good = [block.name for block in blocks if block.sign == "✓"]
+        if self.failing and good:  # what passes is one line, so that what fails stands out
+            folded = CheckBlock("✓", "good", f"{len(good)} pass", f": {', '.join(good)}")
+            blocks = [*(block for block in blocks if block.sign != "✓"), CheckBlock(), folded]
+        lines = (drawn(block, width, block.name in old) for block in (*blocks, *more))
         return Content("\n").join(lines)
 
 
@@ -340,7 +344,7 @@ class CheckScreen(FullScreen[None]):
         chosen = self.q1.snapshot.progress.chosen
         blocks = outcome_blocks(report, self.file, chosen)
         lines = [drawn(block, says.room) for block in blocks]
-        hints = bool(self.check_action("hint", ()))
+        hints = self.target != "baseline"
         if self.stuck:
             words = f"That was red {self.reds} times in a row. Enter offers a hint."
             lines.append(Content.styled(words, "bold $accent"))
@@ -357,7 +361,7 @@ class CheckScreen(FullScreen[None]):
     @property
     def stuck(self) -> bool:
         """True if the file was red so often that a hint is offered."""
-        return self.reds >= STUCK and bool(self.check_action("hint", ()))
+        return self.reds >= STUCK and self.target != "baseline"
 
     def _say(self, text: str, bad: bool = False) -> None:
         message = self.query_one("#check-says", FittedText)
@@ -412,7 +416,7 @@ class CheckScreen(FullScreen[None]):
         scratch, show what the reference changes in its baseline."""
         report = self.report
         if report is None or not report.passed or report.for_ not in variants.modifications():
-            until = "; h gives hints until then" if self.check_action("hint", ()) else ""
+            until = "; h gives hints until then" if self.target != "baseline" else ""
             self.notify(f"The reference comes when all checks of a modification pass{until}.")
             return
         try:

@@ -57,7 +57,8 @@ def _first(failing: CheckResult | None) -> str:
 
 
 def offer_hints(app: Q1Lab, variant: str | None, failing: Sequence[CheckResult] = ()) -> None:
-    """Offer the next hint for a modification, and those seen before. The chosen hint is recorded.
+    """Offer the next hint for a modification, on which the cursor stands, those that say less, and
+    those seen before. The chosen hint is recorded.
     It begins with a failing check, if there is one: its observation is the best hint."""
     if variant is None:
         app.notify("Hints come with a modification: choose one first.")
@@ -65,9 +66,8 @@ def offer_hints(app: Q1Lab, variant: str | None, failing: Sequence[CheckResult] 
     week = app.week
 
     def offer(hints: list[Hint]) -> None:
-        first, *viewed = hints
-        rows = [(str(hint.stage), f"{hint.stage}  {hint.title}   seen") for hint in viewed]
-        rows.insert(0, (str(first.stage), f"{first.stage}  {first.title}   the next one"))
+        next_stage = str(hints[0].stage)
+        rows = sorted((str(hint.stage), f"{hint.stage}  {hint.title}") for hint in hints)
 
         def show(stage: str) -> None:
             hint = next(hint for hint in hints if str(hint.stage) == stage)
@@ -77,9 +77,8 @@ def offer_hints(app: Q1Lab, variant: str | None, failing: Sequence[CheckResult] 
             )
             app.push_screen(HintScreen.of(hint, next(iter((*helped, *failing)), None)))
 
-        app.push_screen(
-            PickScreen(f"Hints for {variant}: the week records what you saw", rows), show
-        )
+        title = f"Hints for {variant}: the week records what you saw"
+        app.push_screen(PickScreen(title, rows, next_stage), show)
 
     names = [check.name for check in failing]
     app.run_job(

@@ -34,11 +34,6 @@ from q1lab.tui.widgets.top_line import TopLine
 from q1lab.verdict import progress_figure
 from q1lab.verdict.result_rows import ResultRow, read_result_rows
 
-SLIM = 78
-"""Below this width in cells, the chart takes the whole width; ``v`` shows the difference."""
-TALL = 30
-"""From this height in lines, the verdict's sentences are above the runs."""
-
 NEED_A_STUDY = (
     "log",
     "stop",
@@ -91,9 +86,6 @@ class LabScreen(StudyActions, MainScreen):
                         yield BlocksView(id="difference-blocks")
             yield card("No study yet", EMPTY, id="lab-empty")
 
-    def on_resize(self) -> None:
-        self.set_class(self.size.width < SLIM, "-slim")
-
     # ── showing
 
     def show(self, snapshot: Snapshot) -> None:
@@ -129,7 +121,7 @@ class LabScreen(StudyActions, MainScreen):
             lines.append(fault)
         record = final_comparison(view)
         sentences = short_text.short_sentences(record) if record is not None else ()
-        if self.size.height < TALL and not self.has_class("-slim"):
+        if not (self.has_class("-tall") or self.has_class("-slim")):
             sentences = sentences[:1]  # the figure below the runs and the verdict say the others
         told = (textwrap.fill(words, head.room - 2) for words in sentences)
         lines += [Text(textwrap.indent(words, " ")) for words in told]

@@ -28,9 +28,6 @@ A study shows up here as soon as it is planned, its verdict when every planned r
 
 Press [bold $footer-key-foreground]2[/] for the lab, which runs one."""
 
-BESIDE = 78
-"""From this width in cells, the curves of the study under the cursor are beside its figure."""
-
 
 class ResultsScreen(StudyActions):
     """The store thread reads the rows while this screen is open. Selected rows are compared below
@@ -60,9 +57,6 @@ class ResultsScreen(StudyActions):
     def on_mount(self) -> None:
         super().on_mount()
         self.query_one("#results-filter").display = False
-
-    def on_resize(self) -> None:
-        self.set_class(self.size.width >= BESIDE, "-beside")
 
     def on_screen_resume(self) -> None:
         self.q1.store_thread.set_page_job("results", result_rows.ResultRowReader())

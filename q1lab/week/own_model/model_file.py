@@ -234,22 +234,22 @@ def compare_with_reference(variant: str, file: Path) -> ReferenceDiff:
 def open_hints(
     store: Store, week: str, content: Path, variant: str, failing: Collection[str] = ()
 ) -> list[Hint]:
-    """The hints that were used, and first the next one: the first that answers one of the
+    """The hints that are open. First the next one: the first that answers one of the
     ``failing`` checks; without one, or when that was used, the first that was not used yet (the
-    last one when all were). Problem: no such hints."""
+    last one when all were). Then the others up to the highest of it and of those that were used, by
+    stage. Problem: no such hints."""
     ladder = hints_for(variant, content)
     used = learner_tables.used_hints(store, week, variant)
     unused = [rung for rung in ladder if rung.stage not in used]
     fitting = [rung for rung in unused if set(failing) & set(rung.checks)]
-    hint = next(iter((*fitting, *unused)), ladder[-1])
-    return [hint, *(rung for rung in ladder if rung.stage in used and rung is not hint)]
+    hint = [*fitting, *unused, ladder[-1]][0]
+    last = max([hint.stage, *used])
+    return [hint, *(rung for rung in ladder[:last] if rung is not hint)]
 
 
-def next_hint(
-    store: Store, week: str, content: Path, variant: str, failing: Collection[str] = ()
-) -> Hint:
+def next_hint(store: Store, week: str, content: Path, variant: str) -> Hint:
     """The next of ``open_hints``, noted as used."""
-    hint = open_hints(store, week, content, variant, failing)[0]
+    hint = open_hints(store, week, content, variant)[0]
     learner_tables.use_hint(store, week, variant, hint.stage)
     return hint
 
