@@ -55,7 +55,7 @@ ROOMS: dict[str, tuple[int, str]] = {
     "tables": (18_750, WRONG_VALUE),
     "trainers": (2_850, ONE_SIDED),
     "tui": (76_490, "Once a study has ended, Lab's chart shows"),
-    "verdict": (12_750, "Lab, Results and Verdict show the blocks that the terminal prints"),
+    "verdict": (12_720, "Lab, Results and Verdict show the blocks that the terminal prints"),
     "week": (34_050, "`q1lab new rope`, typed again after it was killed"),
 }
 """Room → the most tokens that it has, and how the line of CHANGELOG.md begins that says why."""

@@ -220,7 +220,7 @@ def _reproduce(c: Comparison, commit: str | None, dirty: bool, versions: Mapping
             rows.append([title, value])
     shown = [
         f"{key} {value}"
-        for key, value in sorted(trainer.known_hyperparameters.items())
+        for key, value in sorted(trainer.hyperparameters.items())
         if isinstance(value, int | float | str)
     ]
     if shown:

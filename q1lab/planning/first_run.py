@@ -54,10 +54,10 @@ def known_reading(loop: CommandSpec) -> tuple[CommandSpec, str] | None:
     """The command with the metric that the newest study of the same baseline measures, and the
     study's id; None if there is none. A study whose metric was not found is passed over."""
     words = arm_words(loop, loop.arms[0])
-    for study in StudiesOnDisk():
+    for study in StudiesOnDisk().trained_here():
         other = study.trainer.loop
         is_same = other.folder == loop.folder and arm_words(other, study.baseline) == words
-        if is_same and study.origin.is_ours and silent_run(study) is None:
+        if is_same and silent_run(study) is None:
             metric, better, pattern = other.metric, other.better, other.pattern
             return replace(loop, metric=metric, better=better, pattern=pattern), study.id
     return None

@@ -382,11 +382,11 @@ def failed_tries(drafts: Sequence[Study]) -> dict[str, Study]:
 def _failed_try(draft: Study, on_disk: StudiesOnDisk) -> Study | None:
     """The newest study of the same arms in the same folder, if it ended without a number."""
     command = draft.baseline, draft.variant, draft.trainer.loop.folder
-    for study in on_disk:
+    for study in on_disk.trained_here():
         if (study.baseline, study.variant, study.trainer.loop.folder) != command:
             continue
         in_series = (study.origin.series is None) == (draft.origin.series is None)
-        is_over = in_series and study.origin.is_ours and not launch.is_alive(study.files)
+        is_over = in_series and not launch.is_alive(study.files)
         return study if is_over and first_number.silent_run(study) is not None else None
     return None
 
@@ -468,8 +468,8 @@ def find_same_study(
     it has begun."""
     typed = draft.seeds
     changed = None
-    for study in on_disk:
-        if not is_same(study, draft) or not study.origin.is_ours:
+    for study in on_disk.trained_here():
+        if not is_same(study, draft):
             continue
         its_series = study.origin.series
         if (its_series and its_series.question_key()) != (series and series.question_key()):

@@ -153,8 +153,10 @@ def deleted_places(store: Store, series_id: str) -> set[int]:
 
 def floor_studies(store: Store, study: Study) -> list[Study]:
     """The studies that compare this study's baseline with itself, on the same data and under the
-    same conditions, oldest first."""
+    same conditions, oldest first; none for such a study itself."""
     baseline = study.arms["baseline"].sha256
+    if not baseline or study.is_floor:
+        return []
     rows = store.db.execute(
         "SELECT plan FROM studies WHERE json_extract(plan, '$.arms.baseline.sha256') = ? "
         "AND json_extract(plan, '$.arms.modified.sha256') = ? ORDER BY created, rowid",
@@ -162,9 +164,7 @@ def floor_studies(store: Store, study: Study) -> list[Study]:
     )
     floors = [other for (plan,) in rows if (other := parse_plan(plan)) is not None]
     conditions = _training_conditions(study)
-    return [
-        floor for floor in floors if floor.is_floor and _training_conditions(floor) == conditions
-    ]
+    return [floor for floor in floors if _training_conditions(floor) == conditions]
 
 
 def _training_conditions(study: Study) -> tuple[str, str, str, str]:

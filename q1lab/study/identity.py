@@ -54,11 +54,9 @@ def question_hash(study: Study) -> str:
 def training_settings(study: Study) -> dict[str, Any]:
     """The hyperparameters that change a run's weights. Device, number format, threads, and what is
     logged or evaluated don't count: another machine asks the same question."""
-    return {
-        key: value
-        for key, value in study.trainer.hyperparameters.items()
-        if key not in NO_EFFECT_ON_WEIGHTS
-    }
+    # what was declared before has a 0 where the iters are not known
+    settings = {"max_iters": 0, **study.trainer.hyperparameters}
+    return {key: value for key, value in settings.items() if key not in NO_EFFECT_ON_WEIGHTS}
 
 
 def training_text(study: Study) -> str:

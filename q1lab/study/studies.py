@@ -217,7 +217,7 @@ class Study:
     @property
     def max_iters(self) -> int:
         """Iters of a run; 0 if unknown until one has ended."""
-        return int(self.trainer.hyperparameters["max_iters"])
+        return int(self.trainer.hyperparameters.get("max_iters", 0))
 
     @property
     def tokens_per_iter(self) -> int:
@@ -457,6 +457,10 @@ class StudiesOnDisk:
                 self._read += loaded
                 return True
         return False
+
+    def trained_here(self) -> Iterator[Study]:
+        """Those of them that were not imported."""
+        return (study for study in self if study.origin.is_ours)
 
     @property
     def is_current(self) -> bool:

@@ -86,18 +86,8 @@ class Trainer(StudyPart, ABC):
 
     @property
     def hyperparameters(self) -> Mapping[str, Any]:
-        """The baseline's hyperparameters that q1lab knows; ``max_iters`` is 0 if it is unknown
-        until a run has ended."""
-        return {"max_iters": 0}
-
-    @property
-    def known_hyperparameters(self) -> dict[str, Any]:
-        """The same as others are told of them, without what is unknown."""
-        return {
-            key: value
-            for key, value in self.hyperparameters.items()
-            if (key, value) != ("max_iters", 0)
-        }
+        """The baseline's hyperparameters that q1lab knows."""
+        return {}
 
     def arm_overrides(self, arm: str) -> dict[str, Any]:
         """The hyperparameters of one arm that differ from the study's."""

@@ -52,7 +52,7 @@ class Comparison(Judgment):
         record = {
             "v": RECORD_VERSION,
             "created": study.created,
-            "config": study.trainer.known_hyperparameters,
+            "config": study.trainer.hyperparameters,
             "versions": study.trainer.versions,
             "repo": study.origin.repo,
             "reused": self.reused,

@@ -117,8 +117,6 @@ def newest_comparison(store: Store, names: Collection[str] = ()) -> Comparison |
 def measured_floor(store: Store, study: Study) -> tuple[str, Interval] | None:
     """The newest study that compares this study's baseline with itself under the same conditions,
     and its interval; None if there is no such study, and for such a study itself."""
-    if study.is_floor:
-        return None
     for floor_study in reversed(on_record.floor_studies(store, study)):
         floor = compare(store, floor_study)
         if floor.analysis.ends is not None and floor.analysis.reason is None:

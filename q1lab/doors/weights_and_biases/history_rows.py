@@ -124,7 +124,7 @@ def run_config(study: Study, run: Run) -> dict[str, Any]:
     are compared."""
     arm = study.arms[run.arm]
     return {
-        **study.trainer.known_hyperparameters,
+        **study.trainer.hyperparameters,
         "cfg": run.arm,
         "seed": run.seed,
         **(
