@@ -19,13 +19,14 @@ def means_table(c: Judgment) -> Table:
 
 
 def loss_table(c: Judgment, *, published: bool = False, has_means: bool = True) -> Table:
-    """The final value of every seed, and the means; the ends of many seeds unless ``published``."""
+    """The final value of every seed, and the means; the ends of many seeds unless ``published``.
+    The rows of an A/A test are pairs: their runs share no seed."""
     seeds = sorted({seed for arm in c.arms.values() for seed in arm.values})
     shown = seeds if published else table_text.seeds_shown(c, seeds)
     rows = []
     for seed in shown:
         base, modified = (table_text.loss_cell(c, arm, seed) for arm in ARMS)
-        name = c.subject.plan.run_label(seed)
+        name = f"pair {seed + 1}" if c.subject.is_floor else c.subject.plan.run_label(seed)
         rows.append(TableRow(name, base, modified, table_text.difference_cell(c, seed)))
     arms = [c.arms[arm] for arm in ARMS]
     if has_means and len(seeds) > 1 and (published or any(arm.mean is not None for arm in arms)):
