@@ -233,13 +233,13 @@ def numbers_of_the_study(store: Store) -> dict[str, str]:
 
 
 def filled(draft: str, sections: dict[str, str]) -> str:
-    """The draft with the learner's text under each heading (``# …``: of a part of a section), below
+    """The draft with the learner's text under each heading, of a section or of a part of one, below
     the comments there."""
     for title, text in sections.items():
-        head, heading, tail = draft.partition(f"## {title}")
+        head, heading, tail = draft.partition(f"## {title}\n")
         assert heading, title
-        comments = re.match(r"[^\n]*(\s*<!--(?! q1lab:begin).*?-->)*", tail, re.DOTALL)
-        assert comments, title
+        comments = re.match(r"(\s*<!--(?! q1lab:begin).*?-->)*", tail, re.DOTALL)
+        assert comments
         end = comments.end()
         draft = f"{head}{heading}{tail[:end]}\n\n{text.strip()}\n{tail[end:]}"
     return draft
