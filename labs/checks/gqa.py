@@ -33,10 +33,9 @@ def keys_of(layer: list[Head]) -> list[int] | None:
     "attention that is computed in another way is not seen",
 )
 def groups(s: Subject) -> str:
-    seen, unsure = "", False
-    for number_, layer in enumerate(heads_by_layer(s.small())):
+    seen = ""
+    for number_, layer in enumerate(heads_by_layer(s.small)):
         keys, values = keys_of(layer), alike_values(layer)
-        unsure |= keys is None
         now = judge_groups(s, f"layer {number_}", keys or values, values)
         if seen and now != seen:
             raise Wrong(f"layer {number_} has {now}; the layers before it have {seen}")
@@ -50,7 +49,7 @@ def groups(s: Subject) -> str:
     if remainder_is_taken(s):
         return Warned(f"""{seen}; {H} heads with {s.kv_field}=3 are accepted: some groups are
             larger then""")
-    return Warned(f"{seen}; told by the values alone: no keys were seen") if unsure else seen
+    return seen
 
 
 def judge_groups(s: Subject, where: str, keys: list[int], values: list[int]) -> str:
@@ -66,10 +65,9 @@ def judge_groups(s: Subject, where: str, keys: list[int], values: list[int]) -> 
             + ", though the projections are smaller: are whole heads repeated, not features or "
             "tokens?" * few
         )
-    if len(set(values)) == H:
-        raise Wrong(f"{where}: keys are shared, values are not")
-    if len(set(keys)) == H:
-        raise Wrong(f"{where}: values are shared, keys are not")
+    if H in (len(set(keys)), len(set(values))):
+        shared, apart = ("keys", "values") if len(set(values)) == H else ("values", "keys")
+        raise Wrong(f"{where}: {shared} are shared, {apart} are not")
     if keys != values:
         j = next(j for j in range(H) if keys[j] != values[j])
         key, value = (
@@ -142,11 +140,11 @@ def fewer(s: Subject) -> str:
             f"C = 768, 12 heads, one layer: {number(full)} with 12 key and value heads, "
             f"{number(grouped)} with 4"
         )
-    if full <= grouped:
-        raise Wrong(f"{seen}: nothing was saved")
-    if full - grouped < expected:
-        raise Wrong(f"""{seen}: {number(full - grouped)} fewer, and projections to 4 · 64
-            features save {number(expected)}""")
+    saved = full - grouped
+    if saved < expected:
+        none = ": nothing was saved" if saved <= 0 else ""
+        raise Wrong(f"""{seen}: {number(saved)} fewer, and projections to 4 · 64 features save
+            {number(expected)}{none}""")
     seen += f" ({change((grouped - full) / full)})"
     default = s.default_of(s.kv_field) if s.kv_field else None
     if default is not None and not saves(s, default):
@@ -175,7 +173,7 @@ FILE_NAMES = ("gqa", "mqa", "grouped")
 
 def recognizes(s: Subject) -> bool:
     """True if some query heads share their values."""
-    return any(len(set(alike_values(layer))) < H for layer in s.small().layers(H))
+    return any(len(set(alike_values(layer))) < H for layer in s.small.layers(H))
 
 
 CHECKS = [groups, fewer]

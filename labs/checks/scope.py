@@ -5,11 +5,10 @@ other values of its own fields, changes of the embedding and of the logits.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import inspect
 import re
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -17,39 +16,31 @@ from torch import Tensor, nn
 
 from labs import loading
 from labs.checks.property_check import NotJudged, Wrong, check
-from labs.checks.stream import Stream
 from labs.checks.subject import VOCAB, C, Subject, T, apart, loud, tokens
+from labs.torch_private import leaves
 
-FLAG = re.compile(r"(use|return|with)_?\w*(cache|kv|past|present)\w*", re.IGNORECASE)
-STORE = re.compile(r"\w*(cache|past|layer_kv|kv_state)\w*", re.IGNORECASE)
-START = re.compile(
-    r"start_?pos|pos_?start|(position_?|pos_?|start_?)?offset|position", re.IGNORECASE
-)
-
-
-@dataclasses.dataclass(frozen=True)
-class CachedCall:
-    """The arguments of a module's forward that are about a cache."""
-
-    flags: tuple[str, ...]
-    store: str | None
-    start: str | None
+ARGUMENTS = {
+    "flag": r"(use|return|with)_?\w*(cache|kv|past|present)\w*",
+    "store": r"\w*(cache|past|layer_kv|kv_state)\w*",
+    "start": r"start_?pos|pos_?start|(position_?|pos_?|start_?)?offset|position",
+}
+"""The names of a forward's arguments about a cache: those that ask for one, the cache, and the
+position of the first token."""
 
 
-def cached_calls(model: nn.Module) -> dict[str, CachedCall]:
-    """The modules whose forward takes a cache, by path, the outer ones first."""
+def cached_calls(model: nn.Module) -> dict[str, dict[str, str]]:
+    """The modules whose forward takes a cache, by path, the outer ones first, each with its
+    arguments about it: name → key of ARGUMENTS."""
     calls = {}
-    for name, module in model.named_modules():
-        names = list(inspect.signature(module.forward).parameters)
-        flags = tuple(parameter for parameter in names if FLAG.fullmatch(parameter))
-        stores = [
-            parameter
-            for parameter in names
-            if STORE.fullmatch(parameter) and parameter not in flags
-        ]
-        starts = [parameter for parameter in names if START.fullmatch(parameter)]
-        if flags or stores:
-            calls[name] = CachedCall(flags, next(iter(stores), None), next(iter(starts), None))
+    for path, module in model.named_modules():
+        kinds: dict[str, str] = {}
+        for name in inspect.signature(module.forward).parameters:
+            fits = (k for k, n in ARGUMENTS.items() if re.fullmatch(n, name, re.IGNORECASE))
+            kind = next(fits, "")
+            if kind == "flag" or (kind and kind not in kinds.values()):
+                kinds[name] = kind
+        if {"flag", "store"} & {*kinds.values()}:
+            calls[path] = kinds
     return calls
 
 
@@ -61,72 +52,54 @@ def cached_calls(model: nn.Module) -> dict[str, CachedCall]:
     "another way can be right",
 )
 def generation(s: Subject) -> str:
-    seen = []
-    for name, call in cached_calls(s.blank()).items():
-        if any(name.startswith(f"{outer}.") or not outer for outer in seen):
+    seen: list[str] = []
+    for path, kinds in cached_calls(s.shared()).items():
+        if any(path.startswith(f"{outer}.") or not outer for outer in seen):
             continue
         try:
-            gap, at = step_by_step(s, name, call)
+            gap, at = step_by_step(s, path, kinds)
         except Exception:  # it takes more arguments; a module inside it may take fewer
             continue
         if gap > 5e-3:
-            raise Wrong(f"""{name or "the model"}, token by token with its cache: token {at}
+            raise Wrong(f"""{path or "the model"}, token by token with its cache: token {at}
                 comes out {gap:.2g} sd from what it is in the whole row: do positions start
                 again, or are cached keys turned again?""")
-        seen.append(name)
+        seen.append(path)
     if not seen:
         raise NotJudged("nothing that takes a cache could be called with one token at a time")
     which = seen[0] or "the model" if len(seen) == 1 else f"{len(seen)} modules"
     return f"{which}: {T} tokens agree"
 
 
-def step_by_step(s: Subject, name: str, call: CachedCall) -> tuple[float, int]:
+def step_by_step(s: Subject, path: str, kinds: dict[str, str]) -> tuple[float, int]:
     """The largest difference in sd between a module's outputs for one token after the other, with
     its cache, and those for the whole row; and the token where it is."""
-    x, whole = whole_row(s, name)
-    module = dict(s.shaken().named_modules())[name]
-    outputs, store = [], None
+    x, whole = whole_row(s, path)
+    module = s.shaken().get_submodule(path)
+    outputs: list[Tensor] = []
+    store = None
     for at in range(T):
-        arguments: dict[str, Any] = dict.fromkeys(call.flags, True)
-        if call.store:
-            arguments[call.store] = store
-        if call.start:
-            arguments[call.start] = at
-        out = module(x[:, at : at + 1], **arguments)
+        given = {"flag": True, "store": store, "start": at}
+        out = module(x[:, at : at + 1], **{name: given[kind] for name, kind in kinds.items()})
         if isinstance(out, tuple | list):
-            store = cache_among(out[1:]) if call.store else None
-            out = out[0]
+            out, *others = out
+            (store,) = filter(holds_rows, others) if "store" in kinds.values() else (None,)
         outputs.append(out.reshape(1, -1))
-    if call.store and store is None:
-        raise NotJudged("no cache was returned")
     gaps = (torch.cat(outputs) - whole).abs().amax(-1) / whole.std()
-    if not call.store and not call.start and gaps[1:].min() > 5e-3:
+    places = "start" in kinds.values() or gaps[1:].min() <= 5e-3
+    if store is None and ("store" in kinds.values() or not places):
         raise NotJudged("nothing seems to be kept from call to call")
     return gaps.max().item(), int(gaps.argmax())
 
 
-def cache_among(items: Sequence[Any]) -> Any:
-    """The one of a module's further outputs that holds keys and values, not a loss beside them.
-    NotJudged where none does, or several do."""
-    caches = [item for item in items if holds_rows(item)]
-    if len(caches) != 1:
-        raise NotJudged(f"{len(caches)} of its outputs can be a cache")
-    return caches[0]
-
-
 def holds_rows(item: Any) -> bool:
-    """True for tensors of three axes or more, in lists or not, and for a cache of a class of its
-    own."""
-    if isinstance(item, Tensor):
-        return item.dim() >= 3
-    if isinstance(item, Mapping):
-        item = [*item.values()]
-    if isinstance(item, tuple | list):
-        return any(map(holds_rows, item))
-    return item is not None and not isinstance(item, bool | int | float | str)
+    """True for what can be a cache and is no loss: tensors of three axes or more, in lists or not,
+    or a class of its own."""
+    known = isinstance(item, Tensor | tuple | list | dict | bool | int | float | str | None)
+    return not known or any(t.dim() >= 3 for t in leaves(item))
 
 
-def whole_row(s: Subject, name: str) -> tuple[Tensor, Tensor]:
+def whole_row(s: Subject, path: str) -> tuple[Tensor, Tensor]:
     """The input and output of a module in a pass over one row: (1, T, …) and (T, …)."""
     model, idx = s.shaken(), tokens(1)
     calls: list[tuple[Tensor, Tensor]] = []
@@ -134,7 +107,7 @@ def whole_row(s: Subject, name: str) -> tuple[Tensor, Tensor]:
     def note(module: nn.Module, args: Any, out: Any) -> None:
         calls.append((args[0], out[0] if isinstance(out, tuple | list) else out))
 
-    dict(model.named_modules())[name].register_forward_hook(note)
+    model.get_submodule(path).register_forward_hook(note)
     model(idx, idx)
     x, out = calls[0]
     return x, out.reshape(T, -1)
@@ -155,38 +128,29 @@ def switches(s: Subject) -> dict[str, list[Any]]:
     """The config's own fields that turn something on, with the values that were not checked: True
     for a False, and the other texts that an annotation lists."""
     values_by_switch: dict[str, list[Any]] = {}
-    config = s.module.GPTConfig
     hints: dict[str, Any] = {}
     with contextlib.suppress(Exception):
-        hints = typing.get_type_hints(config)
-    for name in s.fields:
-        if name in loading.STANDARD:
-            continue
-        value = s.value_of(name)
+        hints = typing.get_type_hints(s.module.GPTConfig)
+    for name in [name for name in s.fields if name not in loading.STANDARD]:
+        value, hint = s.value_of(name), hints.get(name)
         if value is False:
             values_by_switch[name] = [True]
-        elif typing.get_origin(hints.get(name)) is typing.Literal:
-            values_by_switch[name] = [
-                choice for choice in typing.get_args(hints[name]) if choice != value
-            ]
+        elif typing.get_origin(hint) is typing.Literal:
+            values_by_switch[name] = [one for one in typing.get_args(hint) if one != value]
     return values_by_switch
 
 
 def outside_sublayers(s: Subject) -> Iterator[str]:
     """Name changes of the embedding, beside added positions, and of the logits."""
     with contextlib.suppress(Exception):  # the checks say what can't be seen of it
-        stream: Stream = s.stream()
-        small_logits = s.small().logits
-        if (
-            stream.head.out.shape == small_logits.shape
-            and apart(stream.head.out, small_logits) > 1e-4
-        ):
+        behind, small_logits = s.stream.head.out, s.small.logits
+        if behind.shape == small_logits.shape and apart(behind, small_logits) > 1e-4:
             yield "what is done to the logits behind the output layer, such as a cap"
         idx = tokens(1)[0]
         parameters = dict(loud(s.shaken()).named_parameters())
-        added = [p[:T] for name, p in parameters.items() if name in s.tables() and p.dim() == 2]
+        added = [p[:T] for name, p in parameters.items() if name in s.tables and p.dim() == 2]
         position = sum(added, torch.zeros(T, C))
         tables = [p for p in parameters.values() if p.dim() == 2 and p.shape == (VOCAB, C)]
         sums = [table[idx] + position for table in tables]
-        if tables and all(apart(stream.start, total) > 1e-3 for total in sums):
+        if tables and all(apart(s.stream.start, total) > 1e-3 for total in sums):
             yield "what is done to the embedding, such as a scale"

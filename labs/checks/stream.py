@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NoReturn
 
 import torch
 from torch import Tensor
@@ -56,35 +55,16 @@ def whole(number: float, target: int) -> bool:
 
 
 @dataclass
-class Fit:
-    """A tensor as a sum: how often the start and each piece of the projections before it are in
-    it, and what is left over."""
-
-    start: float
-    pieces: dict[tuple[int, int], float]  # (operation, part) -> coefficient
-    left: float
-
-    @property
-    def exact(self) -> bool:
-        return self.left < CLOSE
-
-    @property
-    def plain(self) -> bool:
-        """True if it holds the start once, and each piece once or not at all."""
-        numbers = self.pieces.values()
-        return (
-            self.exact and whole(self.start, 1) and all(whole(n, 0) or whole(n, 1) for n in numbers)
-        )
-
-
-@dataclass
 class Reading:
-    """One sublayer, or the output layer (the last one), with its input and outputs."""
+    """One sublayer, or the output layer (the last one): the state of the stream that it reads, as a
+    sum of the start and the pieces of the projections before it."""
 
     first: Projection
-    state: Tensor  # (T, C), the stream
+    state: Tensor  # (T, C)
     norm: str  # "LayerNorm", "RMS", or "" where it reads the stream as it is
-    fit: Fit  # the state as a sum
+    start: float  # how often the start is in the state
+    pieces: dict[tuple[int, int], float]  # (operation, part) -> how often it is
+    left: float  # what is left over, as a share of the state
     outputs: list[Projection] = field(default_factory=list)
     name: str = ""
 
@@ -92,6 +72,16 @@ class Reading:
     def x(self) -> Tensor:
         """The input of the projection, (T, C)."""
         return self.first.x
+
+    @property
+    def exact(self) -> bool:
+        return self.left < CLOSE
+
+    @property
+    def plain(self) -> bool:
+        """True if the state holds the start once, and each piece once or not at all."""
+        once = all(whole(n, 0) or whole(n, 1) for n in self.pieces.values())
+        return self.exact and whole(self.start, 1) and once
 
 
 class Stream:
@@ -118,14 +108,16 @@ class Stream:
 
     # ── fitting
 
-    def fit(self, state: Tensor, before: int, further: Sequence[Tensor] = ()) -> Fit:
-        """A state as a sum of the start, the parts (T, C) of the projections before an operation,
-        and what else there may be."""
+    def fit(
+        self, p: Projection, state: Tensor, norm: str = "", further: Sequence[Tensor] = ()
+    ) -> Reading:
+        """A state as a sum of the start, the parts (T, C) of the projections before the one that
+        reads it, and what else there may be."""
         pieces = {
-            (p.at, n): part
-            for p in self.body
-            if p.at < before
-            for n, part in enumerate(p.parts)
+            (q.at, n): part
+            for q in self.body
+            if q.at < p.at
+            for n, part in enumerate(q.parts)
             if part.shape[-1] == self.C
         }
         columns = [self.start, *pieces.values(), *further]
@@ -135,8 +127,8 @@ class Stream:
         solution = torch.linalg.lstsq(matrix / sizes, target[:, None], driver="gelsd").solution
         coefficients = solution[:, 0] / sizes
         left = (target - matrix @ coefficients).norm() / target.norm().clamp(min=1e-12)
-        start_, *numbers = coefficients.tolist()
-        return Fit(start_, dict(zip(pieces, numbers, strict=False)), left.item())
+        start, *numbers = coefficients.tolist()
+        return Reading(p, state, norm, start, dict(zip(pieces, numbers, strict=False)), left.item())
 
     def candidates(self, p: Projection) -> list[tuple[Tensor, str]]:
         """The tensors of which a projection's input can be a norm, the earliest first; last the
@@ -160,7 +152,7 @@ class Stream:
         for state, _ in self.candidates(self.head):
             for start in starts:
                 self.start = start
-                if self.fit(state, self.head.at).plain:
+                if self.fit(self.head, state).plain:
                     return
         read = [state for state, kind in self.candidates(self.body[0]) if kind]
         self.start = read[0] if read else starts[-1]
@@ -173,118 +165,99 @@ class Stream:
         if p.x.shape[-1] != self.C:
             return None
         first_norm = None
-        for state, kind in self.candidates(p):
-            reading = Reading(p, state, kind, self.fit(state, p.at))
-            if reading.fit.plain:
+        for state, norm in self.candidates(p):
+            reading = self.fit(p, state, norm)
+            if reading.plain:
                 return reading
-            if first_norm is None and kind:
-                first_norm = reading
+            first_norm = first_norm or (reading if norm else None)
         return first_norm
 
     def read(self) -> list[Reading]:
-        """The sublayers in order, and the output layer."""
+        """The sublayers in order, and the output layer. Wrong at the first place where the stream
+        is no plain sum."""
         final = self.best(self.head)
-        if final is None or not final.fit.plain:
-            self.explain()
-        final.name = "the output layer"
-        once = {at for (at, _), n in final.fit.pieces.items() if whole(n, 1)}
+        sound = final is not None and final.plain
+        added = {at for (at, _), n in final.pieces.items() if whole(n, 1)} if sound else set()
         readings: list[Reading] = []
-        parallel_names: list[str] = []
-        for p in self.body:
-            if readings and not readings[-1].outputs:
-                if p.at not in once and not torch.equal(p.x, readings[-1].x):
-                    self.same_input(len(readings) - 1, readings[-1], p, once)
-            elif seen := self.best(p):
+        parallel: list[str] = []
+        for p in [*self.body, self.head]:
+            within = sound and bool(readings) and not readings[-1].outputs
+            known = readings[-1:] if within else readings * (not sound)
+            if any(torch.equal(p.x, reading.x) for reading in known) or (within and p.at in added):
+                seen = None
+            else:
+                seen = self.best(p)
+            if seen and within:
+                raise self.second_input(readings, seen, added)
+            if seen:
                 seen.name = self.name(len(readings), p)
+                if not seen.plain:
+                    raise self.slip(seen, readings)
+                if any(at in added and whole(n, 0) for (at, _), n in seen.pieces.items()):
+                    parallel.append(seen.name)
                 readings.append(seen)
-                if not seen.fit.plain:
-                    self.explain()
-                late = [at for (at, _), n in seen.fit.pieces.items() if at in once and whole(n, 0)]
-                ahead = readings[-2].outputs if len(readings) % 2 == 0 else []
-                if late and late == [projection.at for projection in ahead]:
-                    parallel_names.append(seen.name)
-                elif late:
-                    raise Wrong(f"""{seen.name} reads the stream from before the sublayer ahead of
-                        it, whose output is missing in it""")
-            elif not readings or (p.at not in once and p.x.shape[-1] == self.C):
+            elif sound and not (
+                within or (readings and (p.at in added or p.x.shape[-1] != self.C))
+            ):
                 raise Vague(f"""{self.name(len(readings), p)} reads something that is neither the
                     stream nor a norm of it""")
-            if p.at in once:
+            if p.at in added:
                 readings[-1].outputs.append(p)
-        if readings and not readings[-1].outputs:
-            raise Wrong(f"the output of {readings[-1].name} is never added to the stream")
-        if len(readings) != 2 * self.layers:
-            raise Wrong(f"""{self.layers} layers add to the stream {len(readings)} times; an
+        if not sound:
+            raise Vague("""the last norm gives no norm of the stream: is it there, and over the
+                features?""")
+        if len(readings) - 1 != 2 * self.layers:
+            raise Wrong(f"""{self.layers} layers add to the stream {len(readings) - 1} times; an
                 attention and a feed-forward layer each make {2 * self.layers}""")
-        if parallel_names and len(parallel_names) != self.layers:
-            raise Wrong(f"""{parallel_names[0]} reads the stream from before the attention ahead
-                of it, as in a parallel block, and those of other layers don't""")
-        self.parallel = bool(parallel_names)
-        return [*readings, final]
+        if parallel and len(parallel) != self.layers:
+            raise Wrong(f"""{parallel[0]} reads the stream from before the sublayer ahead of it, as
+                in a parallel block, and those of other layers don't""")
+        self.parallel = bool(parallel)
+        return readings
 
-    def same_input(self, number: int, reading: Reading, p: Projection, once: set[int]) -> None:
-        """Raise Wrong where a projection inside a sublayer reads the stream, or a norm of it that
-        is not the sublayer's. The operations ``once`` are those that add to the stream."""
-        other = self.best(p)
-        if not other or not (other.norm or other.fit.plain):
-            return
-        end = min((at for at in once if at > p.at), default=self.head.at)
-        heads = [head.at for head in self.trace.heads if reading.first.at < head.at < end]
-        if heads and p.at < heads[0] and not other.norm:
-            raise Wrong(f"""the attention of layer {number // 2}: of queries, keys and values, some
-                are made of the stream without a norm""")
-        raise Wrong(f"""{reading.name} reads two different inputs, or its output is never added to
-            the stream""")
+    def second_input(self, readings: list[Reading], seen: Reading, added: set[int]) -> Wrong:
+        """The slip of a sublayer inside which a projection reads the stream, or a norm of it that
+        is not the sublayer's. The operations ``added`` are those that add to the stream."""
+        first, at = readings[-1].first.at, seen.first.at
+        if seen.first is self.head:
+            return Wrong(f"the output of {readings[-1].name} is never added to the stream")
+        end = min((operation for operation in added if operation > at), default=self.head.at)
+        heads = [head.at for head in self.trace.heads if first < head.at < end]
+        if heads and at < heads[0] and not seen.norm:
+            return Wrong(f"""the attention of layer {(len(readings) - 1) // 2}: of queries, keys and
+                values, some are made of the stream without a norm""")
+        return Wrong(f"""{readings[-1].name} reads two different inputs, or its output is never
+            added to the stream""")
 
     def name(self, number: int, p: Projection) -> str:
-        """The name of a sublayer, from its number and from whether it attends."""
-        later = [h.at for h in self.trace.heads if h.at > p.at]
-        following = [q for q in self.body if q.at > p.at and q.x.shape[-1] == self.C]
-        ahead = [q.at for q in following if not torch.equal(q.x, p.x)]
-        if self.trace.heads:
-            attends = bool(later) and (not ahead or later[0] < ahead[0])
-        else:
-            attends = number % 2 == 0
-        return f"the {'attention' if attends else 'feed-forward layer'} of layer {number // 2}"
+        """The name of a sublayer: a layer attends, and then feeds forward."""
+        if p is self.head:
+            return "the output layer"
+        return f"the {'feed-forward layer' if number % 2 else 'attention'} of layer {number // 2}"
 
-    def explain(self) -> NoReturn:
-        """Raise Wrong, with the first place where the stream is not a plain sum."""
-        earlier: list[Projection] = []
-        before = "the first sublayer"
-        for p in [*self.body, self.head]:
-            seen = None if any(torch.equal(p.x, q.x) for q in earlier) else self.best(p)
-            if seen is None:
-                continue
-            seen.name = "the output layer" if p is self.head else self.name(len(earlier), p)
-            if not seen.fit.plain and seen.norm:
-                raise self.slip(seen, earlier, before)
-            earlier.append(p)
-            before = seen.name
-        raise Vague("""the last norm gives no norm of the stream: is it there, and over the
-            features?""")
-
-    def slip(self, reading: Reading, earlier: list[Projection], before: str) -> Wrong:
-        """The slip of a state that is no plain sum, behind the sublayer ``before``."""
-        state, fit, end, at = reading.state, reading.fit, reading.first.at, reading.name
-        odd = [n for n in fit.pieces.values() if not whole(n, 0) and not whole(n, 1)]
-        if fit.exact and whole(fit.start, 0):
+    def slip(self, reading: Reading, earlier: list[Reading]) -> Wrong:
+        """The slip of a state that is no plain sum."""
+        before = earlier[-1].name if earlier else "the first sublayer"
+        state, end, at = reading.state, reading.first, reading.name
+        odd = [n for n in reading.pieces.values() if not whole(n, 0) and not whole(n, 1)]
+        if reading.exact and whole(reading.start, 0):
             return Wrong(f"""the stream that {before} read is gone after it: its output is not
                 added to what it read""")
-        if fit.exact and not whole(fit.start, 1) and len(earlier) > 1 and not odd:
-            return Wrong(f"""the embedding is in what {at} reads a norm of {fit.start:.3g} times: it
-                is added again after {before}""")
-        if fit.exact and not whole(fit.start, 1):
-            return Wrong(f"{before} adds to {fit.start:.3g} times the stream that it read")
-        if fit.exact:
+        if reading.exact and not whole(reading.start, 1) and len(earlier) > 1 and not odd:
+            return Wrong(f"""the embedding is in what {at} reads a norm of {reading.start:.3g}
+                times: it is added again after {before}""")
+        if reading.exact and not whole(reading.start, 1):
+            return Wrong(f"{before} adds to {reading.start:.3g} times the stream that it read")
+        if reading.exact:
             return Wrong(f"the output of {before} is added {odd[-1]:.3g} times")
-        if self.fit(state, end, [q.x for q in earlier]).exact:
+        if self.fit(end, state, "", [q.x for q in earlier]).exact:
             return Wrong(f"{before} adds to its normalized input, not to the stream that it read")
-        states = [row for made, row in self.trace.rows if made < end]
+        states = [row for made, row in self.trace.rows if made < end.at]
         for row in states:
             plain = any(is_norm(state, row, kind) for kind in KINDS)
-            if plain and self.fit(row, end).plain:
+            if plain and self.fit(end, row).plain:
                 return Wrong(f"{at} reads a norm of a norm of the stream: one norm is enough")
-        outputs = [q.out for q in self.body if q.at < end and q.out.shape[-1] == self.C]
+        outputs = [q.out for q in self.body if q.at < end.at and q.out.shape[-1] == self.C]
         if earlier and any(
             is_norm(state - row, out, kind)
             for out in outputs[-2:]
@@ -295,4 +268,4 @@ class Stream:
             return Wrong(f"""the output of {before} is normalized before it is added: the norm
                 belongs in front of the sublayer""")
         return Vague(f"""what {at} reads is not a norm of a sum of the embedding and the sublayers
-            before it ({fit.left:.0%} is left over)""")
+            before it ({reading.left:.0%} is left over)""")

@@ -138,11 +138,6 @@ class Subject:
         key = ("shared", *sorted(sizes.items()))
         return self.once(key, lambda: self.shaken(**sizes))
 
-    def blank(self, **sizes: Any) -> nn.Module:
-        """A model that is built once, to look at and not to run."""
-        key = ("blank", *sorted({**SIZES, **sizes}.items()))
-        return self.once(key, lambda: self.build(**sizes))
-
     def undrawn(self, *, zero: bool = False, **sizes: Any) -> nn.Module:
         """A model whose weights are not drawn, to be counted or shaken (``zero``)."""
         try:
@@ -154,11 +149,8 @@ class Subject:
     def n_params(self, **sizes: Any) -> int:
         """The number of parameters of a model of these sizes. The model is built for real, which is
         quicker than a first use of "meta"."""
-
-        def count() -> int:
-            return sum(p.numel() for p in self.undrawn(**sizes).parameters())
-
-        return self.once(("n_params", *sorted(sizes.items())), count)
+        key = ("n_params", *sorted(sizes.items()))
+        return self.once(key, lambda: sum(p.numel() for p in self.undrawn(**sizes).parameters()))
 
     def once(self, key: Any, make: Callable[[], Any]) -> Any:
         """make(), the first time; its result again, later."""
@@ -166,18 +158,21 @@ class Subject:
             self.traces[key] = make()
         return self.traces[key]
 
+    @functools.cached_property
     def small(self) -> trace.Trace:
         """The trace of a shaken model on random tokens, bias off."""
-        return self.once("small", lambda: watch(loud(self.shaken()), tokens(1)))
+        return watch(loud(self.shaken()), tokens(1))
 
+    @functools.cached_property
     def long(self) -> trace.Trace:
         """The trace of a shaken model on one token, 512 times."""
-        return self.once("long", lambda: watch(self.without_table(block_size=LONG), REPEATED))
+        return watch(self.without_table(block_size=LONG), REPEATED)
 
+    @functools.cached_property
     def tables(self) -> dict[str, tuple[int, ...]]:
         """The parameters whose shape grows with block_size, with their shapes at 24."""
-        few = {name: p.shape for name, p in self.blank().named_parameters()}
-        many = {name: p.shape for name, p in self.blank(block_size=24).named_parameters()}
+        few = {name: p.shape for name, p in self.shared().named_parameters()}
+        many = {name: p.shape for name, p in self.build(block_size=24).named_parameters()}
         return {name: tuple(shape) for name, shape in many.items() if shape != few.get(name)}
 
     @torch.no_grad()
@@ -185,16 +180,17 @@ class Subject:
         """A shaken model in which all positions of a learned table, if it still has one, are alike:
         a check then looks past it. (They are not 0: the table can be the gain of a norm.)"""
         model = self.shaken(**sizes)
-        tables, usual = self.tables(), dict(self.blank().named_parameters())
+        usual = dict(self.shared().named_parameters())
         for name, p in model.named_parameters():
-            for axis, size in enumerate(tables.get(name, ())):
+            for axis, size in enumerate(self.tables.get(name, ())):
                 if size != usual[name].shape[axis]:
                     p.copy_(p.mean(axis, keepdim=True).expand_as(p))
         return model
 
+    @functools.cached_property
     def stream(self) -> stream.Stream:
-        """The residual stream of that trace; raises what Stream raises."""
-        return self.once("stream", lambda: stream.Stream(self.small(), LAYERS))
+        """The residual stream of the first trace; raises what Stream raises."""
+        return stream.Stream(self.small, LAYERS)
 
 
 class Undrawn(TorchFunctionMode):

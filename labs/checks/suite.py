@@ -29,7 +29,6 @@ from labs import checks, models
 from labs.checks import generic, scope
 from labs.checks.limits import TookTooLong, Unusable
 from labs.checks.property_check import (
-    TRAINING,
     Check,
     NotJudged,
     Result,
@@ -122,41 +121,38 @@ def run_all(
     after the interface check when that fails: nothing else could be told. A modification of which
     no check could judge the file fails, too, unless there was no time for them.
 
-    A failure that follows from one before it says so. One that is vague is held back until the
-    modification's checks, which may know its name, are through."""
+    A failure that follows from one before it says so. One that is vague is held back to the end:
+    another check may know its name."""
     due = checks_for(for_)
-    results: dict[str, Result] = {}
-    pending: list[Result] = []
+    results: list[Result] = []
+    vague: list[Result] = []
 
-    def told(some: list[Result]) -> Iterator[Result]:
-        for result in some:
-            if result.failed:
-                result = replace(result, follows=cause_of(result.name, results))
-            results[result.name] = result
-            yield result
+    def told(result: Result) -> Result:
+        if result.failed:
+            result = replace(result, follows=cause_of(result.name, results))
+        results.append(result)
+        return result
 
     for check in due:
         begin(check.name)
-        if check.rank == TRAINING:
-            yield from told(pending)
-            pending = []
-        if sum(result.late for result in results.values()) >= MOST_LATE:
+        if sum(result.late for result in results) >= MOST_LATE:
             check = replace(check, run=out_of_time)
         result = run_check(check, subject, limit)
-        if result.vague and check.rank < TRAINING:
-            pending.append(result)
+        if result.vague:
+            vague.append(result)
             continue
-        yield from told([result])
+        yield told(result)
         if check is generic.interface:
             if result.failed:
                 return
             with contextlib.suppress(TookTooLong, Unusable), limit("looking for a cache"):
-                if scope.cached_calls(subject.blank()):
+                if scope.cached_calls(subject.shared()):
                     due.append(scope.generation)
+    yield from map(told, vague)
     for variant in split(for_):
-        own_results = [results[check.name] for check in OWN[variant].CHECKS]
+        own_results = [result for result in results if modification(result.name) == variant]
         if not any(result.judged or result.late for result in own_results):
-            yield from told([run_check(unseen(variant, own_results), subject)])
+            yield told(run_check(unseen(variant, own_results), subject))
     known_names = {check.name for module in OWN.values() for check in module.CHECKS}
     known_names |= {check.name for check in due} | {unseen(variant, []).name for variant in OWN}
     unknown = [name for name in overrules(subject.text) if name not in known_names]
@@ -173,23 +169,19 @@ def warning(name: str, expected: str, seen: str, why: str) -> Result:
     return Result(name, True, expected, seen, why, 0.0, warning=True)
 
 
-def cause_of(name: str, results: dict[str, Result]) -> str:
+def cause_of(name: str, results: list[Result]) -> str:
     """The check whose failure a later one follows from, as a rule; "" if there is none. The checks
     of two modifications fail each for a cause of its own."""
+    own = modification(name)
+    failed = [result.name for result in results if result.failed]
+    causes = (cause for cause in failed if not own or modification(cause) in ("", own))
+    return next(causes, "")
 
-    def modification(check: str) -> str:
-        before, colon, _ = check.partition(": ")
-        return before if colon and before in OWN else ""
 
-    own_check = modification(name)
-    return next(
-        (
-            result.name
-            for result in results.values()
-            if result.failed and (not own_check or modification(result.name) in ("", own_check))
-        ),
-        "",
-    )
+def modification(check_name: str) -> str:
+    """The modification that a check belongs to; "" for one that every file must pass."""
+    before, colon, _ = check_name.partition(": ")
+    return before if colon and before in OWN else ""
 
 
 def out_of_time(subject: Any) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -36,14 +35,20 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "z · sigmoid(−z)": lambda z: z * torch.sigmoid(-z),
     "nothing": lambda z: z,
 }
-COMBINATIONS: dict[str, Callable[[Callable[[Tensor], Tensor], Tensor, Tensor], Tensor]] = {
-    "product": lambda act, a, b: act(a) * b,
-    "sum": lambda act, a, b: act(a) + b,
-    "difference": lambda act, a, b: act(a) - b,
-    "act(product)": lambda act, a, b: act(a * b),
-    "act(sum)": lambda act, a, b: act(a + b),
-    "both": lambda act, a, b: act(a) * act(b),
-}
+NAMES = {"sigmoid": "GLU", "ReLU": "ReGLU", "GELU": "GEGLU", "GELU (tanh)": "GEGLU"}
+NAMES |= {"nothing": "the bilinear layer"}
+"""The names of layers whose gate goes through another activation."""
+Combine = Callable[[Callable[[Tensor], Tensor], Tensor, Tensor], Tensor]
+ADDED = "gate and value are added, not multiplied"
+COMBINATIONS: list[tuple[str, Combine]] = [
+    ("", lambda act, a, b: act(a) * b),
+    (ADDED, lambda act, a, b: act(a) + b),
+    (ADDED, lambda act, a, b: act(a) - b),
+    (ADDED, lambda act, a, b: act(a + b)),
+    ("the activation is of the product, not of the gate", lambda act, a, b: act(a * b)),
+    ("gate and value both go through {}", lambda act, a, b: act(a) * act(b)),
+]
+"""Ways to combine an activation and two projections, the right one first, with their slips."""
 
 
 @dataclass(frozen=True)
@@ -52,15 +57,14 @@ class FeedForward:
 
     hidden: int
     biases: bool
-    combination: str = ""  # a key of COMBINATIONS, "alone" (one projection), or "": not recognized
+    slip: str = ""  # in words; "" for the product of a gate and a value
     activation: str = ""
-    layout: str = ""
-    slip: str = ""  # of combination "": in words, what is seen instead
+    layout: str = ""  # of gate and value; "" where no two projections meet
 
 
 def feed_forward_layers(s: Subject) -> list[FeedForward]:
     """The feed-forward layers of a shaken model. Wrong, with what was looked for, if none."""
-    return s.once("swiglu", lambda: find(s.small(), C))
+    return s.once("swiglu", lambda: find(s.small, C))
 
 
 def find(trace: Trace, width: int) -> list[FeedForward]:
@@ -86,47 +90,46 @@ def find(trace: Trace, width: int) -> list[FeedForward]:
 def recognize(u: Tensor, before: list[Projection], biases: bool) -> FeedForward:
     """Find the combination of the projections before it that gives u (T, hidden)."""
     hidden, outs = u.shape[-1], [p.out.float() for p in before]
-    singles = [out for out in outs if out.shape[-1] == hidden]
-    pairs = [
-        (*parts, f"one fused projection, {layout}")
-        for out in outs
-        if out.shape[-1] == 2 * hidden
-        for (a, b), (first, second) in (
-            (out.chunk(2, dim=-1), ("gate first", "value first")),
-            ((out[:, 0::2], out[:, 1::2]), ("gate and value in turns", "value and gate in turns")),
-        )
-        for *parts, layout in ((a, b, first), (b, a, second))
-    ]
-    pairs += [
-        (a, b, f"two projections, {'gate' if i < j else 'value'} first")
-        for (i, a), (j, b) in itertools.permutations(enumerate(singles), 2)
-        if not torch.equal(a, b)  # a projection that is called twice counts once
-    ]
-    for seen, out in combinations(singles, pairs):
-        if close(out, u):
-            return FeedForward(hidden, biases, *seen)
+    pairs = [*gates_and_values(outs, hidden)]
+    for a, b, layout in pairs:
+        for slip, combine in COMBINATIONS:
+            for activation, act in ACTIVATIONS.items():
+                if close(combine(act, a, b), u):
+                    return FeedForward(hidden, biases, slip.format(activation), activation, layout)
+    for a in [*outs, *(a for a, _, _ in pairs)]:
+        for activation, act in ACTIVATIONS.items():
+            if close(act(a), u):
+                of = "" if activation == "nothing" else f"{activation} of "
+                slip = f"only {of}one projection is projected back; no gate was found"
+                return FeedForward(hidden, biases, slip)
     for a, b, layout in pairs:
         if (beta := swish(u / b, a)) is not None:
-            return FeedForward(hidden, biases, "product", f"{SWISH} {beta:.3g}", layout)
+            return FeedForward(hidden, biases, "", f"{SWISH} {beta:.3g}", layout)
     columns = torch.cat(outs, dim=-1) if outs else u[:, :0]
     for activation, act in ACTIVATIONS.items():
         if unit_by_unit(act(columns), columns, u):
             layout = "gate and value in an order of their own"
-            return FeedForward(hidden, biases, "product", activation, layout)
-    return FeedForward(hidden, biases, slip=slip_of(u, pairs))
+            return FeedForward(hidden, biases, "", activation, layout)
+    return FeedForward(hidden, biases, slip_of(u, pairs))
 
 
-def combinations(
-    singles: list[Tensor], pairs: list[Any]
-) -> Iterator[tuple[tuple[str, str, str], Tensor]]:
-    """Combinations of projections (T, hidden), each by its name, activation and layout."""
-    for a, b, layout in pairs:
-        for combination, combine in COMBINATIONS.items():
-            for activation, act in ACTIVATIONS.items():
-                yield (combination, activation, layout), combine(act, a, b)
-    for a in [*singles, *(a for a, _, _ in pairs)]:
-        for activation, act in ACTIVATIONS.items():
-            yield ("alone", activation, ""), act(a)
+Gated = tuple[Tensor, Tensor, str]
+"""A gate and a value (T, hidden), and the way in which a file lays them out."""
+
+
+def gates_and_values(outs: list[Tensor], hidden: int) -> Iterator[Gated]:
+    """The pairs among the outputs (T, N) of projections that can be gate and value."""
+    for out in outs:
+        if out.shape[-1] == 2 * hidden:
+            first, second = out.chunk(2, dim=-1)
+            yield first, second, "one fused projection, gate first"
+            yield second, first, "one fused projection, value first"
+            yield out[:, 0::2], out[:, 1::2], "one fused projection, gate and value in turns"
+            yield out[:, 1::2], out[:, 0::2], "one fused projection, value and gate in turns"
+    singles = [out for out in outs if out.shape[-1] == hidden]
+    for (i, a), (j, b) in itertools.permutations(enumerate(singles), 2):
+        if not torch.equal(a, b):  # a projection that is called twice counts once
+            yield a, b, f"two projections, {'gate' if i < j else 'value'} first"
 
 
 SWISH = "Swish with β ="
@@ -143,9 +146,8 @@ def swish(gated: Tensor, z: Tensor) -> float | None:
     return beta.mean().item() if fits and usable.float().mean() >= 0.5 else None
 
 
-def slip_of(u: Tensor, pairs: list[Any]) -> str:
-    """Name the slip of a hidden layer (T, hidden) that is not a product of gate and value; "" if it
-    has no name here."""
+def slip_of(u: Tensor, pairs: list[Gated]) -> str:
+    """The slip in words of a hidden layer (T, hidden) that is no product of gate and value."""
     for a, b, _ in pairs:
         for activation, act in ACTIVATIONS.items():
             product = act(a) * b
@@ -155,7 +157,7 @@ def slip_of(u: Tensor, pairs: list[Any]) -> str:
             # by chance, a unit or two
             if activation != "nothing" and right.sum() > 2:
                 return f"only {int(right.sum())} of {len(right)} hidden units are gate times value"
-    return ""
+    return f"its {u.shape[-1]} hidden units are not a product of two projections"
 
 
 def unit_by_unit(gates: Tensor, values: Tensor, u: Tensor) -> bool:
@@ -180,74 +182,42 @@ def close(a: Tensor, b: Tensor) -> bool:
 
 @check(
     "swiglu: gate and value",
-    "two projections of one input, multiplied with each other: (act(xW) * xV) W2",
-    "The product is the idea: one branch scales the other, per token and per unit.",
+    "two projections of one input, one of them through SiLU, z · sigmoid(z), are multiplied with "
+    "each other: (SiLU(xW) * xV) W2",
+    "The product is the idea: one branch scales the other, per token and per unit. With another "
+    "curve than SiLU it has another name.",
     "The check looks for gate and value among the projections before the one back to the stream; a "
     "gate that is computed in another way is not seen",
 )
 def gate(s: Subject) -> str:
     layers = feed_forward_layers(s)
-    if len(layers) == 2 * LAYERS and all(ff.combination == "alone" for ff in layers):
+    if len(layers) == 2 * LAYERS and not any(ff.layout for ff in layers):
         raise Wrong(f"""two projections back to the stream in each of {LAYERS} layers: gate and
             value are projected back each by itself, where their product should be""")
     for number, ff in enumerate(layers):
-        of = "" if ff.activation == "nothing" else f"{ff.activation} of "
-        slips = {
-            "alone": f"only {of}one projection is projected back; no gate was found",
-            **dict.fromkeys(
-                ("sum", "difference", "act(sum)"), "gate and value are added, not multiplied"
-            ),
-            "act(product)": "the activation is of the product, not of the gate",
-            "both": f"gate and value both go through {ff.activation}",
-            "": ff.slip or f"its {ff.hidden} hidden units are not a product of two projections",
-        }
-        if slip := slips.get(ff.combination):
-            elsewhere = slip_of_layer(s.small(), C) if ff.combination == "alone" else ""
-            raise Wrong(f"feed-forward layer {number}: {elsewhere or slip}")
+        if ff.slip:
+            elsewhere = "" if ff.layout else gate_elsewhere(s.small)
+            raise Wrong(f"feed-forward layer {number}: {elsewhere or ff.slip}")
+        if ff.activation != "SiLU" and not ff.activation.startswith(SWISH):
+            that = f": that is {NAMES[ff.activation]}" if ff.activation in NAMES else ""
+            raise Wrong(f"feed-forward layer {number}: the gate goes through {ff.activation}{that}")
     if len(layers) != LAYERS:
         raise Wrong(f"{len(layers)} feed-forward layers were found in {LAYERS} layers")
-    return layers[0].layout
+    seen = f"{layers[0].activation}, {layers[0].layout}"
+    return seen if seen.startswith("SiLU") else another_kind(f"{seen}; SiLU has β = 1")
 
 
-def slip_of_layer(trace: Trace, width: int) -> str:
-    """The place where a gate multiplies something else than the hidden units, if there is one."""
+def gate_elsewhere(trace: Trace) -> str:
+    """The place where a gate multiplies something else than the hidden units; "" if none does."""
     for gate, p in itertools.permutations(trace.projections, 2):
-        if gate.out.shape[-1] != width:
-            continue
-        for activation, act in ACTIVATIONS.items():
-            if (
-                gate.at < p.at
-                and gate.x.shape == gate.out.shape
-                and close(act(gate.out) * gate.x, p.x)
-            ):
+        for act in ACTIVATIONS.values() if gate.out.shape[-1] == C else ():
+            if gate.x.shape[-1] == C and close(act(gate.out) * gate.x, p.x):
                 return "the gate multiplies the layer's input, not its hidden units"
-            if activation == "nothing" or p.out.shape[-1] != width:
-                continue
-            gated = act(gate.out) * p.out
-            if any(close(gated, row) for _, row in trace.rows):
+            if p.out.shape[-1] == C and any(
+                close(act(gate.out) * p.out, row) for _, row in trace.rows
+            ):
                 return "the gate multiplies what is projected back, not the hidden units"
     return ""
-
-
-@check(
-    "swiglu: SiLU",
-    "the gate goes through SiLU, z · sigmoid(z)",
-    "Other curves have names of their own: sigmoid makes it GLU, ReLU ReGLU, GELU GEGLU, none the "
-    "bilinear layer.",
-)
-def silu(s: Subject) -> str:
-    names = {"sigmoid": "GLU", "ReLU": "ReGLU", "GELU": "GEGLU", "nothing": "the bilinear layer"}
-    for number, ff in enumerate(feed_forward_layers(s)):
-        if ff.activation.startswith(SWISH):
-            return another_kind(f"the gate goes through {ff.activation}; SiLU has β = 1")
-        if ff.activation == "SiLU":
-            continue
-        if ff.combination != "product":
-            raise NotJudged("no gate was found")  # else the gate's check says what is wrong
-        which = names.get(ff.activation.removesuffix(" (tanh)"))
-        that = f": that is {which}" * bool(which)
-        raise Wrong(f"feed-forward layer {number}: the gate goes through {ff.activation}{that}")
-    return f"SiLU in {len(feed_forward_layers(s))} layers"
 
 
 @check(
@@ -275,7 +245,7 @@ def bias(s: Subject) -> str:
     "Uncut, the layer has half as many parameters again: then the comparison is about size.",
 )
 def hidden(s: Subject) -> str:
-    if any(ff.combination == "alone" for ff in feed_forward_layers(s)):
+    if not all(ff.layout for ff in feed_forward_layers(s)):
         raise NotJudged("no gate was found")
     sizes = {}
     for width, heads in ((128, 4), (768, 12)):
@@ -299,7 +269,7 @@ def hidden(s: Subject) -> str:
     if abs(more[768]) > 0.10:
         raise Wrong(seen + uncut(more))
     share = layer_params(s) / layer_params(baseline(s)[1]) - 1
-    heads_share = any(len({*alike_values(layer)}) < H for layer in s.small().layers(H))
+    heads_share = any(len({*alike_values(layer)}) < H for layer in s.small.layers(H))
     if abs(share) > 0.10 and not heads_share:
         raise Wrong(f"""{seen}; but a whole layer has {change(share)} parameters: do two of the
             three matrices share theirs?""")
@@ -326,7 +296,7 @@ FILE_NAMES = ("glu",)
 
 def recognizes(s: Subject) -> bool:
     """True if the feed-forward layers combine two projections."""
-    return any(ff.combination not in ("alone", "") for ff in feed_forward_layers(s))
+    return any(ff.layout for ff in feed_forward_layers(s))
 
 
-CHECKS = [gate, silu, bias, hidden]
+CHECKS = [gate, bias, hidden]

@@ -79,23 +79,14 @@ class Head:
         """The queries and keys among the products; None where they could not be told."""
         return next(
             (
-                Origin(q, k, scale, biased=fit is slope_beside_bias)
-                for fit in (slope, slope_beside_bias)
+                Origin(q, k, scale, biased)
+                for biased in (False, True)
                 for pair in self.products
                 for q, k in queries_and_keys(pair, len(self.weights))
-                if (scale := fit(self.weights, q, k)) is not None
+                if (scale := slope(self.weights, q, k, biased)) is not None
             ),
             None,
         )
-
-    @functools.cached_property
-    def scores(self) -> Tensor:
-        """The scaled scores, (T, T); up to a constant per row where they are no product of queries
-        and keys alone."""
-        if self.origin and not self.origin.biased:
-            return products_of(self.origin.q, self.origin.k) * self.origin.scale
-        logs = self.weights.double().log()
-        return logs - logs.diagonal()[:, None]
 
 
 @dataclass
@@ -225,18 +216,11 @@ class Watch(OperationMode):  # type: ignore[misc]
     def by_hand(self, a: Tensor, b: Tensor, out: Tensor) -> None:
         """A product that is written as a multiplication and a sum: scores (…, T, T, D) of queries
         (…, T, 1, D) and keys (…, 1, T, D)."""
-        if not (self.tainted(a) and self.tainted(b)) or out.dim() < 3:
+        if list(out.shape[-3:-1]) != [self.length] * 2 or not (self.tainted(a) and self.tainted(b)):
             return
-        shape = list(out.shape)
-        if shape[-3:-1] != [self.length] * 2 or a.dim() != out.dim() or b.dim() != out.dim():
-            return
-        if b.shape[-2] == 1 and a.shape[-3] == 1:
+        if a.dim() == out.dim() and a.shape[-3] == 1:
             a, b = b, a
-        if a.shape[-2] != 1 or b.shape[-3] != 1:
-            return
-        q, k = a.squeeze(-2), b.squeeze(-3)
-        lead = torch.broadcast_shapes(q.shape[:-2], k.shape[:-2])
-        q, k = q.expand(*lead, *q.shape[-2:]), k.expand(*lead, *k.shape[-2:])
+        q, k = a.expand_as(out)[..., 0, :], b.expand_as(out)[..., 0, :, :]
         self.pairs.append(Pair(self.at, q.flatten(0, -3).clone(), k.flatten(0, -3).mT.clone()))
 
     # ── what the pairs are
@@ -260,19 +244,19 @@ class Watch(OperationMode):  # type: ignore[misc]
             if a.shape[-1] == self.length and a.shape[-2] % self.length == 0
             for weights in cut(a, self.length)  # (n, r, T, T)
         ]
-        # a wrong cut of several heads' rows still sums to 1, but is not causal
         self.over_queries |= any(
             not stochastic(weights) and stochastic(weights.mT) for weights, _ in ways
         )
-        for right in (causal, stochastic):
-            for weights, b in ways:
-                if right(weights):
-                    normal = weights.float() / weights.float().sum(-1, keepdim=True)
-                    return [
-                        Head(pair.at, normal[n, r], v, products)
-                        for n, v in enumerate(b.float())
-                        for r in range(normal.shape[1])
-                    ]
+        # a wrong cut of several heads' rows still sums to 1, but is not causal
+        for weights, b in sorted(ways, key=lambda way: way[0].triu(1).abs().amax().item()):
+            total = weights.float().sum(-1, keepdim=True)
+            causal = weights.amin() >= 0 and total.amin() > 0 and not weights.triu(1).any()
+            if causal or stochastic(weights):
+                return [
+                    Head(pair.at, normal, v, products)
+                    for group, v in zip(weights.float() / total, b.float(), strict=True)
+                    for normal in group
+                ]
         return []
 
 
@@ -298,76 +282,37 @@ def queries_and_keys(pair: Pair, length: int) -> Iterator[tuple[Tensor, Tensor]]
                 yield from ((q, k) for group, k in zip(queries, b, strict=True) for q in group)
 
 
-def products_of(q: Tensor, k: Tensor) -> Tensor:
-    return q.double() @ k.double().T
-
-
-def causal(weights: Tensor) -> bool:
-    """True if matrices (…, T, T) can be causal attention weights: none negative, none after the
-    diagonal, and something in each row."""
-    return bool(
-        weights.shape[-1] > 1
-        and weights.amin() >= 0
-        and weights.sum(-1).amin() > 0
-        and weights.triu(1).amax() == 0
-        and weights.tril(-1).amax() > 0
-    )
-
-
 def stochastic(weights: Tensor) -> bool:
     """True if the rows of matrices (…, T, T) sum to 1: attention weights where a mask is wrong."""
     total = weights.float().sum(-1)
     return bool(weights.shape[-1] > 1 and weights.amin() >= 0 and (total - 1).abs().max() < 1e-3)
 
 
-def slope(weights: Tensor, q: Tensor, k: Tensor) -> float | None:
+def slope(weights: Tensor, q: Tensor, k: Tensor, biased: bool = False) -> float | None:
     """The factor by which the products of queries and keys explain log weights (T, T), up to a
-    constant per row, or None. A few rows tell."""
-    rows = torch.arange(2, len(weights), max(1, len(weights) // 24))
-    y, x = weights[rows].double().log(), products_of(q[rows], k)
-    lower = (torch.arange(len(weights)) <= rows[:, None]) & torch.isfinite(y)
-    y, x = y.masked_fill(~lower, 0.0), x.masked_fill(~lower, 0.0)
-    count = lower.sum(-1, keepdim=True).clamp(min=1)
-    y = (y - y.sum(-1, keepdim=True) / count) * lower
-    x = (x - x.sum(-1, keepdim=True) / count) * lower
-    square = (x * x).sum().item()
-    size = y.pow(2).mean().sqrt().item()
-    if size < 1e-5:
-        flat = 1e-5 * products_of(q, k).abs().max().item()
-        if (square / count.sum().item()) ** 0.5 <= flat:
-            return 1.0  # neither weights nor scores vary
-    if square == 0.0:
+    constant per row, or None. With ``biased``, each distance also adds a number of its own (ALiBi,
+    T5): not in long rows, where such numbers explain any rotation. A few rows tell."""
+    length = len(weights)
+    if biased and length > 32:
         return None
-    factor = (x * y).sum().item() / square
+    rows = torch.arange(2, length, max(1, length // 16))
+    logs, products = weights[rows].double().log(), q[rows].double() @ k.double().T
+    # from one key to the next no constant of the row is left
+    y, x = logs.diff(dim=-1), products.diff(dim=-1)
+    distances = rows[:, None] - torch.arange(1, length)
+    seen = (distances >= 0) & torch.isfinite(y)
+    y, x, distances = y[seen], x[seen], distances[seen]
+    if biased:
+        counts = distances.bincount().clamp(min=1)
+        y, x = (t - (distances.bincount(t) / counts)[distances] for t in (y, x))
+    size, spread = (t.pow(2).mean().sqrt().item() for t in (y, x))
+    flat = spread <= 1e-5 * products.abs().max().item()
+    if size < 1e-5 or flat:
+        return 1.0 if size < 1e-5 and flat and not biased else None  # neither of them varies
+    factor = ((x * y).sum() / (x * x).sum()).item()
     rest = (y - factor * x).pow(2).mean().sqrt().item()
     limit = 0.02 if size > 1e-3 else 0.2
     return factor if factor > 0 and rest < limit * size + 1e-6 else None
-
-
-def slope_beside_bias(weights: Tensor, q: Tensor, k: Tensor) -> float | None:
-    """The same factor where each distance also adds a number of its own (ALiBi, T5). None in long
-    rows, where such numbers explain any rotation."""
-    length = len(weights)
-    if length > 32:
-        return None
-    rows, columns = torch.ones(length, length).tril().nonzero().unbind(1)
-    logs, scores = weights.double().log(), products_of(q, k)
-    if not torch.isfinite(logs[rows, columns]).all():
-        return None
-    constants = torch.eye(length, dtype=torch.float64)
-    columns_of_constants = torch.cat([constants[rows], constants[rows - columns]], 1)
-    # what rows and distances leave over of either is compared
-    both = torch.stack([logs[rows, columns], scores[rows, columns]], 1)
-    left = (
-        both
-        - columns_of_constants
-        @ torch.linalg.lstsq(columns_of_constants, both, driver="gelsd").solution
-    )
-    y, x = left.unbind(1)
-    if x.norm() < 1e-6 * scores.norm() or y.norm() < 1e-6:
-        return None
-    factor = ((x * y).sum() / (x * x).sum()).item()
-    return factor if factor > 0 and (y - factor * x).norm() < 1e-3 * y.norm() else None
 
 
 def watch(model: Any, idx: Tensor, width: int) -> Trace:

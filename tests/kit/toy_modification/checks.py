@@ -14,7 +14,7 @@ FILE_NAMES = ("relu2", "squared_relu")
 def layers(s: Subject) -> list[bool]:
     """For each feed-forward layer, whether its projection back reads relu(z)² of a product z before
     it."""
-    products = s.small().projections
+    products = s.small.projections
     return [
         any(
             product.out.shape == back.x.shape
