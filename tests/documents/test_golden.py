@@ -71,7 +71,7 @@ SAYS = {
         "*(Written before the result, in case the runs can't tell the two apart.",
     ),
     "post-cannot-tell": (
-        "I can't tell the two apart. That is a finding",
+        "That I can't tell the two apart is a finding",
         "a difference of 0.049 nats or more would probably have shown",
     ),
     "post-too-small": (

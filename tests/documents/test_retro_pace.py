@@ -21,7 +21,7 @@ def test_many_open_parts_are_left_to_the_table() -> None:
         PartRecord(f"Part {n}", 30, 0, 3, ("Read", "Write", "Tell")[: n + 1]) for n in range(3)
     ]
     assert retro_parts.undone_sentence(parts) == (
-        "Of the 9 steps before this page I left 6 undone: 1 in Part 0 (“Read”); "
+        "Of the 9 steps before this page I left 6 undone: “Read” in Part 0; "
         "2 in Part 1 (“Read”, “Write”); all 3 of Part 2."
     )
     assert retro_parts.undone_sentence(parts * 2).endswith("I left 12 undone, in all 6 parts.")
