@@ -1,4 +1,5 @@
-"""The runs that were found, by arm and seed, and the arms that are compared."""
+"""The one builder of runs, by arm and seed: every reader adds its runs here, where two of one seed,
+too many and unclear ones are refused; and the arms that are compared."""
 
 from __future__ import annotations
 

@@ -13,6 +13,8 @@ def judge_found(found: Found, typed: str | None, threshold: float) -> SampleJudg
     names = list(found.arms)
     if typed is not None and typed not in names:
         raise Problem(f"{found.name} has no arm {typed}", next=nearest(typed, names))
+    if not names:
+        raise Problem(f"{found.name}: there is one arm, without numbers")
     if len(names) > 1 and typed is None:
         raise Problem(
             f"--against judges one arm, and {found.name} has {', '.join(names)[:200]}",

@@ -46,12 +46,10 @@ def stem(file: Path) -> str:
     return file.name.partition(".")[0] or file.name
 
 
-def arms_of(
-    runs: Sequence[Named], arm_key: str | None, otherwise: str = "give --arm"
-) -> tuple[list[str], str]:
+def arms_of(runs: Sequence[Named], arm_key: str | None) -> tuple[list[str], str]:
     """The arm of each run, and where it was found. Problem if it can't be told."""
     if arm_key is not None:
-        guess = _by_key(runs, arm_key, "--arm-key", otherwise), f"arms from {arm_key}"
+        guess = _by_key(runs, arm_key, "--arm-key"), f"arms from {arm_key}"
     elif all(run.label is not None for run in runs):
         return [_checked(run, run.label or "") for run in runs], ""
     elif key := _usual_key(runs):
@@ -81,13 +79,11 @@ def _each_differs(arms: Sequence[str]) -> bool:
     return len(set(arms)) == len(arms)
 
 
-def seeds_of(
-    runs: Sequence[Named], seed_key: str | None, otherwise: str = "give --arm"
-) -> tuple[list[int] | None, str]:
+def seeds_of(runs: Sequence[Named], seed_key: str | None) -> tuple[list[int] | None, str]:
     """The seed of each run, and where it was found; None where any run's is not known."""
     seeds: list[str] | list[str | None]
     if seed_key is not None:
-        seeds, where = _by_key(runs, seed_key, "--seed-key", otherwise), seed_key
+        seeds, where = _by_key(runs, seed_key, "--seed-key"), seed_key
     elif None not in (seeds := [_seed_setting(run) for run in runs]):
         where = "the settings"
     elif None not in (seeds := [_seed_in_name(run) for run in runs]):
@@ -113,12 +109,12 @@ def _without_numbers(arms: list[str]) -> list[str]:
     return [NUMBER_AT_END.sub("", arm) for arm in arms] if is_counted and are_names else arms
 
 
-def _by_key(runs: Sequence[Named], key: str, option: str, otherwise: str) -> list[str]:
+def _by_key(runs: Sequence[Named], key: str, option: str) -> list[str]:
     for run in runs:
         if key not in run.facts:
             raise Problem(
                 f"{printable(str(run.file))} has no {printable(key)}",
-                next=f"name another {option} ({_differ(runs)}), or {otherwise}",
+                next=f"name another {option} ({_differ(runs)}), or runs that all have it",
             )
     return [run.facts[key] for run in runs]
 

@@ -40,20 +40,18 @@ def found_in_sources(sources: Sequence[str], options: TableOptions, *, one_arm: 
     name = patterns[0][1] if is_path else plural(len(pieces), "file")
     if len(pieces) == 1 and not (one_arm or options.arms or options.pattern or pieces[0].form):
         (file,) = pieces[0].files
-        text = read(str(file))
-        if file.suffix.lower() in DELIMITED or not _is_printed(file, text):
+        text, is_table = read(str(file)), file.suffix.lower() in DELIMITED
+        if not is_table:
+            from q1lab.tables.readers import text_files
+
+            is_table = not text_files.is_printed(file, text)
+        if is_table:
             return number_table.found_in_text(text, str(file), options)
     from q1lab.tables.runs_in_files import found_in_files
 
     result = found_in_files(name, pieces, options, one_arm=one_arm)
     result.notes[:0] = notes
     return result
-
-
-def _is_printed(file: Path, text: str) -> bool:
-    from q1lab.tables.readers import text_files
-
-    return text_files.is_printed(file, text)
 
 
 # ── files
@@ -88,7 +86,7 @@ def _at(label: str | None, path: Path, notes: list[str]) -> list[RunFiles]:
 def _in_folder(label: str | None, folder: Path, notes: list[str]) -> list[RunFiles]:
     """The logs below a folder, of the first form that any file there has. Those of another form may
     be of the same runs."""
-    files = list(_files(folder))
+    files = list(files_below(folder))
     by_form = [
         (title, form, of_form)
         for title, form in forms()
@@ -109,7 +107,7 @@ def _in_folder(label: str | None, folder: Path, notes: list[str]) -> list[RunFil
     )
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def files_below(folder: Path) -> Iterator[Path]:
     """The plain files below a folder."""
     count = 0
     for root, _, names in os.walk(folder, followlinks=False):

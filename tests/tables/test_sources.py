@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from q1lab.commands.cli import cli
 from q1lab.ground import paths, plugin_finder
 from q1lab.ground.hooks import LogForm, Plugin
 from q1lab.study import studies
@@ -558,6 +560,12 @@ def test_two_runs_of_one_seed_are_refused(tmp_path: Path) -> None:
     write_logs(tmp_path, "{arm}_seed{seed}.txt")
     shutil.copy("base_seed0.txt", "base_seed0b.txt")
     assert "base has seed 0 twice, also in base_seed0.txt" in refused(*GLOBS)
+
+
+def test_a_source_without_a_number_gets_one_line() -> None:
+    for text in ("arm,val_loss,x\n,,1\n", "arm,val_loss,x\n,,1\n,,2\n"):
+        done = CliRunner().invoke(cli, ["judge", "-", "--against", "1"], input=text)
+        assert str(done.exception) == "standard input: there is one arm, without numbers"
 
 
 def test_links_inside_a_folder_are_not_followed(tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def _take_in_own(
                 file=path,
             )
         return _import_bundle(bundle.read_bundle(path, str(path)), str(path), as_json=as_json)
-    if path.is_dir() and outside_runs.has_events(path):
+    if path.is_dir() and any(outside_runs.event_files(path)):
         found = outside_runs.from_folder(path)
         return _print_taken(_take_in_runs(found, options, allow), as_json=as_json)
     return None

@@ -1,5 +1,4 @@
-"""Runs that were trained elsewhere, in one form, read from W&B and from event files;
-number_table.py reads them from tables.
+"""Runs at W&B and in q1lab's own event files; q1lab.tables reads all others.
 
 Everything read here is untrusted data: it is bounded, checked and stripped of control characters,
 and nothing in it is executed or used as a path."""
@@ -7,7 +6,6 @@ and nothing in it is executed or used as a path."""
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +17,7 @@ from q1lab.ground.text_formats import storable_text
 from q1lab.judgment.metric import VAL_LOSS, Metric
 from q1lab.study.events import cut_after_end, read_new_events
 from q1lab.study.run_states import ENDED, MISSING, RunState
-from q1lab.tables import run_names
+from q1lab.tables import run_names, sources
 from q1lab.tables.cells import as_number, seed_of_cell
 from q1lab.tables.found_runs import Found, TableOptions, named_metric
 from q1lab.tables.nested_names import flattened
@@ -41,7 +39,6 @@ from q1lab.tables.runs_in_files import check_reported
 
 
 TWO_ARMS = "choose runs of two arms"
-OTHER_RUNS = "a --group whose runs all have it"
 
 
 def from_wandb(project: str, record: Mapping[str, Any], options: TableOptions) -> Found:
@@ -61,8 +58,8 @@ def from_wandb(project: str, record: Mapping[str, Any], options: TableOptions) -
         Named(Path(f"{pulled.get('name') or ''} ({pulled.get('id')})"), None, log.facts)
         for pulled, log in zip(every, logs, strict=True)
     ]
-    arms, _ = run_names.arms_of(named, options.arm_key or "cfg", OTHER_RUNS)
-    seeds, _ = run_names.seeds_of(named, options.seed_key, OTHER_RUNS)
+    arms, _ = run_names.arms_of(named, options.arm_key or "cfg")
+    seeds, _ = run_names.seeds_of(named, options.seed_key)
     if seeds is None:
         raise Problem(
             f"W&B {project}: a run has no seed: config needs seed, a whole number, 0 or more"
@@ -128,13 +125,13 @@ def _take_state(run: OutsideRun, at_wandb: Any, summary: Mapping[str, Any]) -> N
 
 
 def from_folder(folder: Path) -> Found:
-    """The runs of all ``events.jsonl`` below ``folder``; links are not followed. Problem if there
-    are none."""
-    files = sorted(_event_files(folder))
-    if not files:
+    """The runs of all ``events.jsonl`` below ``folder``; links are not followed. Problem for more
+    than ``MAX_FILES``."""
+    files = sorted(event_files(folder))
+    if len(files) > MAX_FILES:
         raise Problem(
-            f"{folder} holds no events.jsonl",
-            next="give the folder of a study or of its runs",
+            f"{folder} holds more than {MAX_FILES} event files",
+            next="give one study's folder",
             file=folder,
         )
     found = Found(str(folder), VAL_LOSS, two_arms=TWO_ARMS)
@@ -145,25 +142,11 @@ def from_folder(folder: Path) -> Found:
     return found
 
 
-def has_events(folder: Path) -> bool:
-    """True if there is an ``events.jsonl`` below a folder."""
-    return next(_event_files(folder), None) is not None
-
-
-def _event_files(folder: Path) -> Iterator[Path]:
-    count = 0
-    for root, _, names in os.walk(folder, followlinks=False):
-        for name in names:
-            file = Path(root) / name
-            if (name == "events.jsonl" or name.endswith(".events.jsonl")) and not file.is_symlink():
-                count += 1
-                if count > MAX_FILES:
-                    raise Problem(
-                        f"{folder} holds more than {MAX_FILES} event files",
-                        next="give one study's folder",
-                        file=folder,
-                    )
-                yield file
+def event_files(folder: Path) -> Iterator[Path]:
+    """Each ``events.jsonl`` below a folder."""
+    for file in sources.files_below(folder):
+        if file.name == "events.jsonl" or file.name.endswith(".events.jsonl"):
+            yield file
 
 
 def run_from_events(file: Path, where: str) -> OutsideRun:
