@@ -212,6 +212,7 @@ def runs_grid(
             continue
         table.add_column(title, justify=justify, no_wrap=True)  # type: ignore[arg-type]
     low, high = _common_scale(sparks.values())
+    shift = view.study.trainer.seed_shift
     for run in view.runs:
         if run.name not in sparks:
             continue
@@ -221,7 +222,7 @@ def runs_grid(
             val = f"{metric.written(run.eval_loss, 2)}…"
         cells = [
             Text(run.variant, style=ARM_STYLE[run.arm]),
-            Text(str(view.study.design.plan().run_number(run.seed))),
+            Text(str(view.study.design.plan().run_number(run.seed + shift.get(run.arm, 0)))),
             Text(state_text(run), style=STATE_STYLE[run.state]),
             Text(
                 bar_characters(sparks[run.name], low, high).ljust(24 if width >= 90 else 12),

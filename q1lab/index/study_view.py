@@ -395,8 +395,8 @@ def _run_labels(study: Study, runs: Sequence[RunView]) -> str:
     """``rope seed 0``; of many runs ``6 runs``."""
     if len(runs) > 2:
         return plural(len(runs), "run")
-    labels = study.design.plan().run_label
-    return ", ".join(f"{run.variant} {labels(run.seed)}" for run in runs)
+    label, shift = study.design.plan().run_label, study.trainer.seed_shift
+    return ", ".join(f"{run.variant} {label(run.seed + shift.get(run.arm, 0))}" for run in runs)
 
 
 # ── the time left

@@ -743,7 +743,7 @@ async def test_while_a_study_trains_u_goes_to_what_is_done_meanwhile() -> None:
 
 
 async def test_overview_and_introductions_are_pages_and_enter_goes_on() -> None:
-    async with running(size=(128, 40)) as (app, pilot):
+    async with running(size=(120, 40)) as (app, pilot):
         names = [page.id for page in pages.week_pages(app.week)]
         assert names[:3] == [":week", ":a", "a1"]
         app.screen.open_page(":week")  # type: ignore[attr-defined]

@@ -85,7 +85,8 @@ class RunLogScreen(FullScreen[None]):
         run, colors = self.run_view, palette(self.app)
         head = Text(no_wrap=True, overflow="ellipsis")
         head.append(f" {run.variant}", style=f"bold {colors.arm(run.arm)}")
-        head.append(f" {self.study.design.plan().run_label(run.seed)}", style="bold")
+        seed = run.seed + self.study.trainer.seed_shift.get(run.arm, 0)
+        head.append(f" {self.study.design.plan().run_label(seed)}", style="bold")
         head.append(f"  {state_words(run)}", style=colors.state(run.state))
         if run.attempt > 1:
             head.append(f"  attempt {run.attempt}", style=colors.warning)
@@ -103,8 +104,9 @@ class RunLogScreen(FullScreen[None]):
         """The log's path: in full if it fits, else relative to q1lab's home. ``c`` copies the full
         path."""
         full = str(self.file)
-        fits = cell_len(full) < self.app.size.width - 1
-        return full if fits else str(self.file.relative_to(paths.home()))
+        if cell_len(full) < self.app.size.width - 1:
+            return full
+        return str(self.file.relative_to(paths.home()))
 
     def action_top(self) -> None:
         self.query_one(Log).scroll_home(animate=False)
