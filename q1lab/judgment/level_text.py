@@ -29,10 +29,8 @@ if TYPE_CHECKING:
 
 
 def error_rate_line(c: Judgment) -> str:
-    """The error rate of a verdict, or the reason for a level other than 95%; empty without a
-    verdict, and for one that claims nothing at 95%."""
-    if c.analysis.reason is not None or c.analysis.ends is None:
-        return ""
+    """The error rate of a verdict, or the reason for a level other than 95%; empty for one that
+    claims nothing at 95%."""
     if c.subject.plan.is_sequential or c.analysis.verdict == "too small to matter":
         return rate_sentence(c) or level_reason(c)
     return level_reason(c) or rate_sentence(c)

@@ -84,8 +84,8 @@ def _headline_text(c: Judgment) -> str:
 def _confidence_lines(c: Judgment) -> tuple[str, str]:
     """The looks at the question, or the error rate of this one, and what all questions add up
     to."""
-    if c.analysis.reason is not None or c.analysis.ends is None:
-        return "", ""
+    if c.instead is not None:
+        return c.instead.confidence, ""
     looks, total = level_text.looks_line(c), level_text.sum_line(c)
     why = looks or ("" if c.subject.plan.is_sequential else level_text.level_reason(c))
     return (why or total or confidence_line(c), total if why else "")
