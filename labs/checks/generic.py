@@ -352,8 +352,10 @@ def residual(s: Subject) -> str:
     rank=STREAM,
 )
 def attention(s: Subject) -> str:
-    # with gains of 1, the lengths of normalized queries and keys are known
-    return check_attention(watch(loud(shake(s.build(), gains=False)), tokens(1)))
+    try:
+        return check_attention(s.small)
+    except NotJudged:  # with gains of 1, the lengths of normalized queries and keys are known
+        return check_attention(watch(loud(shake(s.build(), gains=False)), tokens(1)))
 
 
 def check_attention(pass_trace: Trace) -> str:

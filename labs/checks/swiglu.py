@@ -40,6 +40,7 @@ NAMES |= {"nothing": "the bilinear layer"}
 """The names of layers whose gate goes through another activation."""
 Combine = Callable[[Callable[[Tensor], Tensor], Tensor, Tensor], Tensor]
 ADDED = "gate and value are added, not multiplied"
+NO_GATE = "no gate was found"
 COMBINATIONS: list[tuple[str, Combine]] = [
     ("", lambda act, a, b: act(a) * b),
     (ADDED, lambda act, a, b: act(a) + b),
@@ -100,7 +101,7 @@ def recognize(u: Tensor, before: list[Projection], biases: bool) -> FeedForward:
         for activation, act in ACTIVATIONS.items():
             if close(act(a), u):
                 of = "" if activation == "nothing" else f"{activation} of "
-                slip = f"only {of}one projection is projected back; no gate was found"
+                slip = f"only {of}one projection is projected back; {NO_GATE}"
                 return FeedForward(hidden, biases, slip)
     for a, b, layout in pairs:
         if (beta := swish(u / b, a)) is not None:
@@ -196,7 +197,7 @@ def gate(s: Subject) -> str:
             value are projected back each by itself, where their product should be""")
     for number, ff in enumerate(layers):
         if ff.slip:
-            elsewhere = "" if ff.layout else gate_elsewhere(s.small)
+            elsewhere = gate_elsewhere(s.small) if NO_GATE in ff.slip else ""
             raise Wrong(f"feed-forward layer {number}: {elsewhere or ff.slip}")
         if ff.activation != "SiLU" and not ff.activation.startswith(SWISH):
             that = f": that is {NAMES[ff.activation]}" if ff.activation in NAMES else ""
@@ -209,14 +210,16 @@ def gate(s: Subject) -> str:
 
 def gate_elsewhere(trace: Trace) -> str:
     """The place where a gate multiplies something else than the hidden units; "" if none does."""
-    for gate, p in itertools.permutations(trace.projections, 2):
-        for act in ACTIVATIONS.values() if gate.out.shape[-1] == C else ():
-            if gate.x.shape[-1] == C and close(act(gate.out) * gate.x, p.x):
-                return "the gate multiplies the layer's input, not its hidden units"
-            if p.out.shape[-1] == C and any(
-                close(act(gate.out) * p.out, row) for _, row in trace.rows
-            ):
-                return "the gate multiplies what is projected back, not the hidden units"
+    gates = [p for p in trace.projections if p.out.shape[-1] == C]
+    for gate, act in itertools.product(gates, ACTIVATIONS.values()):
+        opened = act(gate.out)
+        if gate.x.shape == opened.shape and any(
+            close(opened * gate.x, p.x) for p in trace.projections if p.at > gate.at
+        ):
+            return "the gate multiplies the layer's input, not its hidden units"
+        gated = [opened * p.out for p in gates if p is not gate]
+        if any(close(product, row) for product in gated for _, row in trace.rows):
+            return "the gate multiplies what is projected back, not the hidden units"
     return ""
 
 
@@ -246,7 +249,7 @@ def bias(s: Subject) -> str:
 )
 def hidden(s: Subject) -> str:
     if not all(ff.layout for ff in feed_forward_layers(s)):
-        raise NotJudged("no gate was found")
+        raise NotJudged(NO_GATE)
     sizes = {}
     for width, heads in ((128, 4), (768, 12)):
         small = {**WIDE, "n_layer": 1, "n_embd": width, "n_head": heads}
