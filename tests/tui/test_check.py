@@ -268,7 +268,7 @@ async def test_whatever_becomes_of_the_file_the_screen_says_so_and_goes_on(repo:
         file.rmdir()
         await until(pilot, lambda: "There is no" in said())
         file.write_text(text)
-        await until(pilot, lambda: screen.report is not None and "13 of 15" in words(app_))
+        await until(pilot, lambda: screen.report is not None and "12 of 14" in words(app_))
 
 
 async def test_no_hints_are_offered_for_the_baseline(repo: Path) -> None:
