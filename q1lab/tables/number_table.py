@@ -8,7 +8,7 @@ it is bounded and cleaned, and nothing in it is executed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import printable
@@ -31,7 +31,7 @@ from q1lab.tables.outside_run import (
     VAL,
     arm_name,
 )
-from q1lab.tables.table_rows import NUMBER, OF_FILE, Rows, chart_column, content_of
+from q1lab.tables.table_rows import FORMS, NUMBER, OF_FILE, Rows, chart_column, delimited_rows
 
 STATE_KEYS = ("state", "status", "run_state")
 CONDITION_KEYS = (
@@ -39,6 +39,17 @@ CONDITION_KEYS = (
     *("learning_rate", "lr", "batch_size"),
 )
 """Columns of settings that both arms should share."""
+
+
+def content_of(text: str, name: str) -> Rows | dict[str, Any]:
+    """The rows in a text, or the one JSON object that it is."""
+    if not text.strip():
+        raise Problem(f"{name} is empty", next=FORMS)
+    if text.lstrip()[0] not in "{[":
+        return delimited_rows(text, name)
+    from q1lab.tables import json_text
+
+    return json_text.parse(text, name)
 
 
 def found_in_text(text: str, name: str, options: TableOptions) -> Found:

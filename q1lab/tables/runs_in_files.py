@@ -76,9 +76,9 @@ def _is_a_run_each(
     """True if each table is of one run, a row a step: where none says its runs, and several are of
     one arm by their labels, else by their names or settings."""
     named = [number_table.arms_named(rows, options) for _, rows in tables]
-    if any(len(arms) > 1 for arms in named):
-        return False
-    if any(number_table.has_seeds(rows, options) for _, rows in tables):
+    if any(len(arms) > 1 for arms in named) or any(
+        number_table.has_seeds(rows, options) for _, rows in tables
+    ):
         return False
     labels = [piece.label for piece, _ in tables]
     if None not in labels:

@@ -116,17 +116,6 @@ def read(source: str) -> str:
         raise Problem(f"cannot read {name}: {os_reason(error, reading=True)}", file=file) from None
 
 
-def content_of(text: str, name: str) -> Rows | dict[str, Any]:
-    """The rows in a text, or the one JSON object that it is."""
-    if not text.strip():
-        raise Problem(f"{name} is empty", next=FORMS)
-    if text.lstrip()[0] not in "{[":
-        return delimited_rows(text, name)
-    from q1lab.tables import json_text
-
-    return json_text.parse(text, name)
-
-
 def delimited_rows(text: str, name: str) -> Rows:
     head = text.lstrip().partition("\n")[0]
     delimiter = "\t" if "\t" in head else ";" if ";" in head and "," not in head else ","

@@ -15,7 +15,7 @@ from q1lab.tables.nested_names import flattened
 from q1lab.tables.outside_run import VAL
 from q1lab.tables.readers import DELIMITED, printed_log
 from q1lab.tables.run_log import RunLog
-from q1lab.tables.table_rows import Rows, content_of
+from q1lab.tables.table_rows import Rows
 from q1lab.tables.table_rows import read as read_source
 
 JSON = frozenset({".json", ".jsonl", ".ndjson"})
@@ -36,7 +36,7 @@ def read(file: Path, log: RunLog, label: str | None, options: TableOptions) -> R
     if not (file.suffix.lower() in DELIMITED or _is_json(file, text) or _has_header(text)):
         printed_log.read(iter(text.splitlines()), log, None, "")
         return log
-    content = content_of(text, name)
+    content = number_table.content_of(text, name)
     if isinstance(content, Rows):
         return _table_or_log(content, log, label, options)
     by_seed = _by_seed(content)
