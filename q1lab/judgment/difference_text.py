@@ -10,7 +10,7 @@ from typing import Protocol
 
 from q1lab.ground.text_formats import DASH, MINUS, decimals_of, signed, unsigned
 from q1lab.judgment.intervals import ALPHA, Interval
-from q1lab.judgment.subject import Headline
+from q1lab.judgment.subject import Headline, PairPlan
 
 
 class MeasuredDifference(Protocol):
@@ -155,7 +155,7 @@ def is_near_the_edge(c: MeasuredDifference) -> bool:
 
 
 def seed_list(numbers: Sequence[int]) -> str:
-    return ("seed " if len(numbers) == 1 else "seeds ") + ", ".join(map(str, numbers))
+    return PairPlan().run_label(*numbers)
 
 
 def percent_text(value: float) -> str:

@@ -56,7 +56,7 @@ def judge(
         picked=picked,
         one_sided=subject.plan.one_sided,
     )
-    base, mod = values["baseline"], values["modified"]
+    base, mod = values.values()
     results_by_arm = arms or {}
     results = {arm: _result(results_by_arm.get(arm, ArmResult()), values[arm]) for arm in ARMS}
     alone: set[int] = set()
@@ -70,7 +70,7 @@ def judge(
     if subject.plan.is_sequential and analysis.detectable is not None:
         analysis = replace(analysis, detectable=_detectable_by_range(subject, analysis))
     if floor is None and not subject.is_floor:
-        floor = _floor_of(values["baseline"])
+        floor = _floor_of(base)
     return Judgment(
         subject=subject,
         metric=metric,

@@ -154,7 +154,8 @@ class Outlier(Note):
             from q1lab.judgment.table_text import run_value
 
             name = dict(zip(ARMS, brief_names(arm_names(j)), strict=True))[self.arm]
-            which = f"Seed {self.seed} of {name} ({run_value(j, self.value)})"
+            label = j.subject.plan.run_label(self.seed).capitalize()
+            which = f"{label} of {name} ({run_value(j, self.value)})"
         if self._decides(j):
             return f"{which} is an outlier, and it alone decides."
         return f"{which} is an outlier and widens the interval."

@@ -141,7 +141,9 @@ def _changed(c: Judgment) -> Instead:
 def _diverged(c: Judgment) -> Instead:
     arms = dict(zip(ARMS, arm_names(c), strict=True))
     which = "; ".join(
-        f"{arms[arm]}, {seed_list(lost)}" for arm, lost in c.analysis.diverged.items() if lost
+        f"{arms[arm]}, {c.subject.plan.run_label(*lost)}"
+        for arm, lost in c.analysis.diverged.items()
+        if lost
     )
     total = max(sum(len(arm.values) for arm in c.arms.values()), c.lost)
     lost = f"{c.lost} of {plural(total, 'run')} diverged"

@@ -114,9 +114,10 @@ class PairPlan:
         place in the arm, from 1."""
         return seed if self.has_seeds else seed + 1
 
-    def run_label(self, seed: int) -> str:
-        """``seed 0``; where seeds are not known, the place in the arm: ``run 1``."""
-        return f"{self.run_word} {self.run_number(seed)}"
+    def run_label(self, *seeds: int) -> str:
+        """``seed 0``, ``seeds 0, 2``; where seeds are not known, places in the arm: ``run 1``."""
+        numbers = ", ".join(str(self.run_number(seed)) for seed in seeds)
+        return f"{self.run_word}{'s' * (len(seeds) > 1)} {numbers}"
 
     def known_seed(self, seed: int) -> int | None:
         """A run's seed for a record; None where seeds are not known."""

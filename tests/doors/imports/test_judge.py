@@ -297,3 +297,11 @@ def test_readme_shows_what_judge_prints() -> None:
     readme = (ROOT / "README.md").read_text()
     assert f"q1lab judge {' '.join(words)}" in readme
     assert CliRunner().invoke(cli, ["judge", *words]).output in readme
+
+
+def test_runs_of_lists_have_the_number_of_their_row_in_every_sentence() -> None:
+    base, changed = [1.5, 1.51, 1.49, 1.505, 1.495, 1.502], [1.4, 1.41, 1.39, 1.405, 1.395, 1.9]
+    rows = " ".join(q1lab.judge(base, changed).full().split())
+    assert "run 6 1.502 1.900" in rows
+    assert "Run 6 of modified (1.900) is an outlier" in rows
+    assert "(modified, runs 2, 3)" in q1lab.judge(base, [1.4, None, None]).full()
