@@ -20,6 +20,7 @@ from q1lab.tui.screens.check import CheckScreen
 from q1lab.tui.screens.hint import HintScreen
 from q1lab.tui.screens.launch import LaunchScreen
 from q1lab.tui.screens.pick_one import PickScreen
+from q1lab.tui.widgets.page_reader import PageReader
 from q1lab.week.own_model import model_file
 from q1lab.week.own_model.run_checks import CheckReport, CheckResult, run_checks
 from q1lab.week.syllabus import Action
@@ -501,3 +502,26 @@ async def test_what_passes_is_one_line_below_what_fails_and_lower_hints_stay_ope
         )
         await pilot.press("up", "up", "enter")
         await until(pilot, lambda: "rope, hint 1 of 5" in words(app_))
+
+
+async def test_the_text_beside_the_checks_is_at_the_step_that_opened_them(repo: Path) -> None:
+    app_ = app(repo)
+    async with app_.run_test(size=(120, 30)) as pilot:
+        await settled(pilot)
+        app_.part_id = "b1"
+        match = app_.week.find_part("b1")
+        assert match is not None
+        step = match[1].steps[-1]
+        screen = await opened(pilot, Runner(), step.id)
+        reader = screen.query_one(PageReader)
+        await until(pilot, lambda: reader.display and reader.max_scroll_y)
+
+        def seen() -> bool:
+            piece = next(p for p in reader.pieces if getattr(p, "step", None) is step)
+            return bool(piece.region.overlaps(reader.region))
+
+        await until(pilot, seen)
+        reader.scroll_home(animate=False)
+        await pilot.press("t", "t")
+        await pilot.pause()
+        assert reader.scroll_y == 0, "the learner's place is kept"

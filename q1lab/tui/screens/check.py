@@ -333,8 +333,9 @@ class CheckScreen(FullScreen[None]):
         self._state = state
         rows = self.query_one("#checks", FittedText)
         more = [] if self.report is None else printed_block(self.report)
-        shown = self.results.content(rows.room, more) if self.results.rows or more else self._offer
-        rows.update(shown)
+        rows.update(
+            self.results.content(rows.room, more) if self.results.rows or more else self._offer
+        )
 
     def _draw_outcome(self) -> None:
         """Say what a round came to, and what is next."""
@@ -404,7 +405,9 @@ class CheckScreen(FullScreen[None]):
         """Fill in the part's text; False if the week has none."""
         page = pages.find_page(self.q1.week, self.q1.part_id)
         if page is not None:
-            self.query_one(PageReader).fill(page, self.q1.snapshot.progress)
+            reader = self.query_one(PageReader)
+            # where it was opened, at first; then where the learner has scrolled to
+            reader.fill(page, self.q1.snapshot.progress, at=None if reader.page else self.step_id)
         return page is not None
 
     def action_edit(self) -> None:

@@ -121,8 +121,8 @@ class LabScreen(StudyActions, MainScreen):
             lines.append(fault)
         record = final_comparison(view)
         sentences = short_text.short_sentences(record) if record is not None else ()
-        if not (self.has_class("-tall") or self.has_class("-slim")):
-            sentences = sentences[:1]  # the figure below the runs and the verdict say the others
+        if not self.has_class("-tall"):  # the figure or the verdict's screen say the others
+            sentences = sentences[:1]
         told = (textwrap.fill(words, head.room - 2) for words in sentences)
         lines += [Text(textwrap.indent(words, " ")) for words in told]
         head.update(Text("\n").join(lines))
