@@ -137,7 +137,9 @@ def _replication_sentence(c: Judgment) -> str:
 
 
 def _skew_sentence(c: Judgment) -> str:
-    """The rate where differences are skewed, beside a claim that says 5%."""
+    """The rate of a change that skews the differences and no more, beside a claim that says 5%.
+
+    Where nothing changed at all, the arms are exchangeable and the differences symmetric."""
     analysis = c.analysis
     if analysis.verdict not in ("helps", "hurts") or analysis.headline != "paired":
         return ""
@@ -151,9 +153,9 @@ def _skew_sentence(c: Judgment) -> str:
     mild, strong = (round(100 * rate) for rate in rates)
     about = "up to about" if analysis.one_sided else "about"
     return (
-        "That holds if the differences are normally distributed. If they are as skewed as "
-        f"lognormal numbers, it is {about} {mild} in 100 (σ 0.5) or {strong} in 100 (σ 1), and "
-        f"{sample_text(c)} are too few to show it."
+        "That holds if the differences are normally distributed. If the change left their mean at "
+        f"0 but made them as skewed as lognormal numbers, {about} {mild} in 100 studies (σ 0.5) or "
+        f"{strong} in 100 (σ 1) would claim one, and {sample_text(c)} are too few to show the skew."
     )
 
 

@@ -94,7 +94,7 @@ def calibration_sentence(all_of_them: Calibration, subject: str = "you were") ->
     return (
         f"Over {plural(many, 'scored prediction')} {subject} {all_of_them.sure:.0%} sure on "
         f"average and right in {all_of_them.hits} ({all_of_them.hits / many:.0%}){judgment}; Brier "
-        f"score {all_of_them.brier:.2f} (0 is perfect, 0.25 is a coin).{tail}"
+        f"score {all_of_them.brier:.2f} (0 is perfect, always saying 50% gives 0.25).{tail}"
     )
 
 

@@ -123,7 +123,6 @@ def timing_note(c: Judgment) -> str:
     shares = [high / low - 1 for low, high in (pair for pair in spans if pair) if low > 0]
     if shares and max(shares) >= BUSY_FROM:
         parts.append(
-            f"within an arm tokens/s vary by up to {max(shares):.0%}, so other work was probably "
-            "running"
+            f"within an arm tokens/s vary by up to {max(shares):.0%}, more than on a quiet machine"
         )
     return " ".join(f"{part[0].upper()}{part[1:]}." for part in parts)
