@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from dataclasses import replace
 from itertools import pairwise
@@ -11,12 +12,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from rich.console import Console
 from textual.app import App, ComposeResult
 
+from q1lab.commands import live_progress
 from q1lab.designs.given import Given, TableRuns
 from q1lab.ground.log_tail import LogTail
 from q1lab.ground.text_formats import signed, time_left, token_rate
-from q1lab.index.study_view import RunView, StudyView, study_row
+from q1lab.index.study_view import RunView, StudyView, fault_lines, study_row
 from q1lab.judgment import figure, label_text, run_notes
 from q1lab.judgment.blocks import Bar, Figure, HeadlineBlock, Sentence
 from q1lab.judgment.lines import plain_lines
@@ -285,6 +288,13 @@ async def test_the_grid_shows_the_seeds_that_the_runs_are_drawn_with() -> None:
         await pilot.pause()
         rows = [strip.text.split() for strip in app.screen._compositor.render_strips()[1:3]]
         assert [row[1] for row in rows] == ["0", str(SEED_OFFSET)]
+    broken = tuple(replace(each, why=("the loss is not finite",)) for each in runs)
+    view = StudyView(study, study_row(study, broken), broken)
+    assert f"rope seed {SEED_OFFSET}: " in "".join(fault_lines(view, most=2)).replace(", ", ": ")
+    out = io.StringIO()
+    grid = live_progress.runs_grid(view, {each.name: (2.0, 1.9) for each in runs}, "", 100)
+    Console(file=out, width=100).print(grid)
+    assert str(SEED_OFFSET) in out.getvalue()
 
 
 async def test_a_point_without_a_line_can_be_seen() -> None:
