@@ -155,7 +155,6 @@ class DemoScreen(FullScreen[tuple[Judgment | None]]):
         if self._frames is not None:
             self._frames.stop()
         self._show_pairs(len(self.shipped.study.seeds))
-        self.query_one(LossChart).span = (0.5, 1.0)
         if self.judgment is not None:
             self.seen = True
             self.query_one("#demo-text", Static).update(self._verdict(self.judgment))
