@@ -84,7 +84,7 @@ def compare_arms(
     if len(base) > 1 and len(base) == len(baseline):
         widest = max(base.values()) - min(base.values())
         found.floor = (-widest, widest)
-    if has_seeds and set(baseline) != set(modified):
+    if has_seeds and complete and set(baseline) != set(modified):  # else another note names them
         found.notes.add("unpaired")
     lost = len(base) < len(baseline) or len(mod) < len(modified)
     alone = len(pairs) < max(len(base), len(mod))
