@@ -212,7 +212,7 @@ def written_tests(variant: str) -> str:
     guide = (ROOT / "content" / "guides" / f"{variant}.md").read_text()
     part = guide[guide.index("{part=b1}") : guide.index("{part=b2}")]
     code = "\n".join(re.findall(r"(?ms)^```python\n(.*?)^```", part))
-    return code.replace("import baseline ", "import model as baseline ")
+    return code
 
 
 @pytest.mark.parametrize("variant", SHORT_NAMES)
