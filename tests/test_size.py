@@ -38,7 +38,7 @@ ROOMS: dict[str, tuple[int, str]] = {
     "ground": (17_750, WRONG_VALUE),
     "index": (19_000, "`q1lab compare A B C`"),
     "judgment": (44_610, "Lab, Results and Verdict show the blocks that the terminal prints"),
-    "labs": (56_900, TWO_COMMANDS),
+    "labs": (56_450, TWO_COMMANDS),
     "planning": (13_160, ONE_SIDED),
     "plugins/author": (6_550, BEGINNING),
     "plugins/class_": (8_950, "`q1lab class FOLDER` makes one table"),
