@@ -4,11 +4,12 @@
 (``python -m q1lab.plugins.author.code_runner``).
 Only an author asks for it: reading a week never executes anything. The
 blocks of one file share their names, in order; a function called test_… is called. Imports find the
-week's own files and the reference models, so that `from rope import apply_rotary_emb` works as it
-does in a learner's repo. A block with ____ in it has blanks to fill, and is skipped.
+week's own files, the reference models and the baseline as model.py, so that `from rope import
+apply_rotary_emb` works as it does in a learner's repo. A block with ____ in it has blanks to fill,
+and is skipped.
 
-The week's scripts that no text shows run as a learner runs them, in a folder with the models and
-the baseline as model.py; a script's assertions are its test.
+The week's scripts that no text shows run as a learner runs them, in that folder; a script's
+assertions are its test.
 """
 
 from __future__ import annotations
@@ -63,10 +64,18 @@ def run_blocks(
 
 def main() -> None:
     question = json.load(sys.stdin)
-    sys.path[:0] = question["folders"]
-    findings = _blocks(question["blocks"])
-    if question["scripts"]:
-        findings += _scripts(question["scripts"], [Path(folder) for folder in question["folders"]])
+    folders = [Path(folder) for folder in question["folders"]]
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+        for file in (file for source_folder in folders for file in source_folder.glob("*.py")):
+            shutil.copy(file, folder)
+            if file.stem == "baseline":
+                shutil.copy(file, Path(folder, "model.py"))
+        sys.path.insert(0, folder)
+        findings = _blocks(question["blocks"])
+        os.chdir(folder)
+        for finding in _scripts(question["scripts"]):
+            findings.append({**finding, "file": f"{folders[0].name}/{finding['file']}"})
+        os.chdir("..")
     print(json.dumps({"findings": findings}))  # noqa: T201  (the answer)
 
 
@@ -94,30 +103,19 @@ def _blocks(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return findings
 
 
-def _scripts(names: list[str], folders: list[Path]) -> list[dict[str, Any]]:
+def _scripts(names: list[str]) -> list[dict[str, Any]]:
     findings: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
-        for file in (file for source_folder in folders for file in source_folder.glob("*.py")):
-            shutil.copy(file, folder)
-            if file.stem == "baseline":
-                shutil.copy(file, Path(folder, "model.py"))
-        os.chdir(folder)
-        sys.path.insert(0, folder)
-        for name in names:
-            sys.argv = [name]
-            try:
-                with contextlib.redirect_stdout(io.StringIO()):
-                    runpy.run_path(name, run_name="__main__")
-            except SystemExit as error:
-                if error.code:
-                    findings.append(_failed(error, name, "this script"))
-            except Exception as error:
+    for name in names:
+        sys.argv = [name]
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):
+                runpy.run_path(name, run_name="__main__")
+        except SystemExit as error:
+            if error.code:
                 findings.append(_failed(error, name, "this script"))
-        os.chdir("..")
-    return [
-        {**source_folder, "file": f"{folders[0].name}/{source_folder['file']}"}
-        for source_folder in findings
-    ]
+        except Exception as error:
+            findings.append(_failed(error, name, "this script"))
+    return findings
 
 
 def _failed(error: BaseException, file: str, code_kind: str, line: int = 1) -> dict[str, Any]:
