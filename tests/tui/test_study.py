@@ -1340,4 +1340,5 @@ async def test_what_one_answered_is_in_sight() -> None:
         await pilot.press("enter", "enter", *"xxxxx")
         await until(pilot, lambda: piece.record.done)
         await settled(pilot)
-        assert piece.virtual_region.bottom <= reader.scroll_y + reader.size.height
+        seen = lambda: reader.scroll_y + reader.size.height  # noqa: E731
+        await until(pilot, lambda: piece.virtual_region.bottom <= seen(), "it is below the screen")
