@@ -43,6 +43,21 @@ def repo(tmp_path: Path) -> Path:
 BLUR = "positions blur when all pairs of a head turn by the same angle"
 
 
+def fails(name: str, expected: str = "", saw: str = "", why: str = "", **more: Any) -> CheckResult:
+    return CheckResult(name, False, expected, saw, why, 0.1, **more)
+
+
+def round_of(*results: CheckResult, model: str = "rope") -> Callable[..., CheckReport]:
+    """A runner whose every round has these results, with one that fails among them."""
+
+    def run(file: Path, for_: str | None, **options: Any) -> CheckReport:
+        for result in results:
+            options["on_result"](result)
+        return CheckReport(str(file), model, False, results)
+
+    return run
+
+
 class Runner:
     """Judges a file by its text, and can be held in the middle of a round."""
 
@@ -201,10 +216,7 @@ async def test_hints_come_in_order_and_are_recorded(repo: Path) -> None:
 
 
 async def test_the_check_that_fails_chooses_the_hint(repo: Path) -> None:
-    def run(file: Path, for_: str | None, **_: Any) -> CheckReport:
-        fails = CheckResult("rope: angles", False, "many speeds", "one speed", "they blur", 0.1)
-        _["on_result"](fails)
-        return CheckReport(str(file), "rope", False, (fails,))
+    run = round_of(fails("rope: angles", "many speeds", "one speed", "they blur"))
 
     app_ = app(repo)
     async with app_.run_test(size=(100, 30)) as pilot:
@@ -273,10 +285,7 @@ async def test_whatever_becomes_of_the_file_the_screen_says_so_and_goes_on(repo:
 
 
 async def test_no_hints_are_offered_for_the_baseline(repo: Path) -> None:
-    def run(file: Path, for_: str | None, **_: Any) -> CheckReport:
-        fails = CheckResult("gradients", False, "each has one", "row 3 has none", "", 0.1)
-        _["on_result"](fails)
-        return CheckReport(str(file), "baseline", False, (fails,))
+    run = round_of(fails("gradients", "each has one", "row 3 has none"), model="baseline")
 
     app_ = app(repo)
     async with app_.run_test(size=(100, 30)) as pilot:
@@ -292,14 +301,7 @@ async def test_no_hints_are_offered_for_the_baseline(repo: Path) -> None:
 
 
 async def test_of_several_checks_that_fail_the_lowest_hint_helps_first(repo: Path) -> None:
-    def run(file: Path, for_: str | None, **_: Any) -> CheckReport:
-        fails = [
-            CheckResult(name, False, "", "", "", 0.1)
-            for name in ("rope: angles", "rope: no position table")
-        ]
-        for check in fails:
-            _["on_result"](check)
-        return CheckReport(str(file), "rope", False, tuple(fails))
+    run = round_of(fails("rope: angles"), fails("rope: no position table"))
 
     app_ = app(repo)
     async with app_.run_test(size=(100, 30)) as pilot:
@@ -453,15 +455,11 @@ async def test_a_file_made_in_a_new_repository_is_checked_there(tmp_path: Path) 
 
 
 async def test_failures_that_follow_from_another_are_one_line_on_the_screen(repo: Path) -> None:
-    def run(file: Path, for_: str | None, **_: Any) -> CheckReport:
-        first = CheckResult("causality", False, "no leak", "logits moved", "it cheats", 0.1)
-        echoes = [
-            CheckResult(name, False, "", "an echo", "", 0.1, follows="causality")
-            for name in ("context", "attention")
-        ]
-        for check in (first, *echoes):
-            _["on_result"](check)
-        return CheckReport(str(file), "rope", False, (first, *echoes))
+    run = round_of(
+        fails("causality", "no leak", "logits moved", "it cheats"),
+        fails("context", saw="an echo", follows="causality"),
+        fails("attention", saw="an echo", follows="causality"),
+    )
 
     app_ = app(repo)
     async with app_.run_test(size=(120, 40)) as pilot:
@@ -480,12 +478,8 @@ async def test_failures_that_follow_from_another_are_one_line_on_the_screen(repo
 async def test_what_passes_is_one_line_below_what_fails_and_lower_hints_stay_open(
     repo: Path,
 ) -> None:
-    def run(file: Path, for_: str | None, **_: Any) -> CheckReport:
-        results = [CheckResult(name, True, "", "", "", 0.1) for name in ("syntax", "causality")]
-        results += [CheckResult("rope: angles", False, "many speeds", "one speed", "", 0.1)]
-        for result in results:
-            _["on_result"](result)
-        return CheckReport(str(file), "rope", False, tuple(results))
+    passes = [CheckResult(name, True, "", "", "", 0.1) for name in ("syntax", "causality")]
+    run = round_of(*passes, fails("rope: angles", "many speeds", "one speed"))
 
     app_ = app(repo)
     async with app_.run_test(size=(80, 24)) as pilot:
@@ -521,7 +515,8 @@ async def test_the_text_beside_the_checks_is_at_the_step_that_opened_them(repo: 
             return bool(piece.region.overlaps(reader.region))
 
         await until(pilot, seen)
-        reader.scroll_home(animate=False)
+        await settled(pilot)  # the reader follows its cursor once more when it has its size
+        reader.scroll_home(animate=False, immediate=True)
         await pilot.press("t", "t")
         await pilot.pause()
         assert reader.scroll_y == 0, "the learner's place is kept"
