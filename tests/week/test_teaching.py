@@ -369,7 +369,7 @@ def test_what_three_pairs_could_see_is_what_the_comparison_computes() -> None:
     shown = intervals.detectable_in_sd(3, 3, "paired", 0.05, intervals.SPREAD_PAIRS - 1)
     assert pytest.approx(shown, abs=0.01) == text_numbers.THREE_PAIRS
     text = (SHIPPED / "session-b.md").read_text()
-    for df, factor in ((None, "3.3 times the true spread"), (2, "5.1 times the sd")):
+    for df, factor in ((None, "3.3 times the true sd"), (2, "5.1 times the estimate")):
         assert factor in " ".join(text.split())
         computed = intervals.detectable_in_sd(3, 3, "paired", 0.05, df)
         assert f"{computed:.1f}" == factor.split()[0]
@@ -464,7 +464,7 @@ def test_what_looks_cost_is_what_the_program_charges() -> None:
     second = later_level(ALPHA)
     both = interim_analyses.chance_of_any_claim([(3, ALPHA), (8, second)])
     assert f"{1 - interim_analyses.level_per_look(3, 8):.2%} instead of 95%" in text
-    assert f"q1lab judges it by a {1 - second:.1%} interval" in text
+    assert f"a second look, judged by a {1 - second:.1%} interval" in text
     assert re.search(rf"\| 3, then 8 [^|]*\|.*?\|.*?\| {100 * both:.0f}% \|", text)
     by_hand = (SHIPPED / "files" / "by_hand.py").read_text()
     assert f"a second look's 97.5% it is {stats.t.isf(second / 2, 2):.4f}" in by_hand
