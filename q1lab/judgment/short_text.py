@@ -167,11 +167,12 @@ def _more_pairs_line(c: Judgment) -> str:
     needed, unit = c.analysis.seeds_needed, c.metric.suffix
     if needed is not None and not c.subject.plan.is_sequential:
         size = f"{number_writer(c.analysis).size(needed.effect)}{unit}"
+        thing = "pairs" if c.analysis.headline == "paired" else "seeds per arm"
         if needed.mid >= MAX_SEEDS:
-            thing = "pairs" if c.analysis.headline == "paired" else "seeds per arm"
             return f"To settle {size} would take {MAX_SEEDS:,} {thing} or more."
         many = max(needed.mid, c.analysis.n + 1)
-        return f"To settle {size}, about: `{c.subject.run_command} --seeds {many}`"
+        run = f"`{c.subject.run_command} --seeds {many}`"
+        return f"To settle {size} takes about {many} {thing}: {run}"
     if not c.subject.are_model_files or c.analysis.detectable is None:
         return ""
     smaller = float(f"{c.analysis.detectable / 2:.1g}")

@@ -54,10 +54,6 @@ class ResultsScreen(StudyActions):
                     yield BlocksView(id="results-blocks")
         yield card("No results yet", EMPTY, id="results-empty")
 
-    def on_mount(self) -> None:
-        super().on_mount()
-        self.query_one("#results-filter").display = False
-
     def on_screen_resume(self) -> None:
         self.q1.store_thread.set_page_job("results", result_rows.ResultRowReader())
         super().on_screen_resume()
@@ -81,17 +77,17 @@ class ResultsScreen(StudyActions):
         table = self.query_one(ResultsTable)
         current = table.current
         compared = table.chosen or ([current] if current is not None else [])
-        said = [] if current is None else _labels(current)
+        said: list[Sentence] = []
+        if current is not None:
+            said = _labels(current)
+            self._chart(None if current.problem else current.id)
         self.query_one(BlocksView).show((*said, *progress_figure.side_by_side_blocks(compared)))
-        if current is not None and current.problem:
-            self._charted, self.query_one(LossChart).data = None, ChartData()
-        else:
-            self._chart(current.id if current is not None else None)
+        self.set_class(all(row.mean is None for row in compared), "-plain")
         self.refresh_bindings()
 
     def _chart(self, study_id: str | None) -> None:
-        """Draw the curves of the study under the cursor."""
-        if study_id == self._charted or study_id is None:
+        """Draw the curves of the study under the cursor; none for one that can't be read."""
+        if study_id == self._charted:
             return
         self._charted = study_id
 
@@ -99,7 +95,10 @@ class ResultsScreen(StudyActions):
             if self._charted == study_id and self.is_mounted:
                 self.query_one(LossChart).data = data
 
-        self.q1.run_job(lambda store: study_curves(store, study_id), show)
+        if study_id is None:
+            show(ChartData())
+        else:
+            self.q1.run_job(lambda store: study_curves(store, study_id), show)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "all":
