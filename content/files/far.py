@@ -2,7 +2,7 @@
 
 `python far.py` takes rope.py from this folder and trains it on
 windows of 64 characters. Then it measures on held-out text: the loss
-of the same characters in windows of 64 and behind 64 others, and the
+of the same characters in windows of 64 and after 64 others, and the
 share of attention at each distance, before and after training.
 """
 

@@ -9,8 +9,8 @@ check model.py --for baseline` says what is still missing.
 2  n Heads and the layer that joins them become one attention, below.
    One product makes q, k and v of all heads: faster, and the place
    where RoPE and GQA change a line. Divide the scores by
-   head_size**0.5. The lecture typed C**-0.5 at first, a slip; to
-   correct it changes your numbers.
+   head_size**0.5. The lecture first typed C**-0.5, a slip;
+   correcting it changes your numbers.
 3  The feed-forward layer takes the config, too. nanoGPT has GELU where
    the video has ReLU (`q1lab check` takes either), and calls its two
    layers c_fc and c_proj.

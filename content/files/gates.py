@@ -49,8 +49,8 @@ before = spread()
 for _ in train(model, trains, ITERS):
     pass
 print(
-    f"after {ITERS} iters, on held-out text: the share of gates,"
-    " first and last layer"
+    f"the share of gates on held-out text: first layer before,"
+    f" then first and last after {ITERS} iters"
 )
 print("between          before  first   last")
 for i, rows in enumerate(zip(*spread(), strict=True)):

@@ -62,7 +62,7 @@ def step(model, token, cache):
 
 
 def grouped(kv_heads: int):
-    """The model of gqa.py with so many key and value heads, if step()
+    """The model of gqa.py with that many key and value heads, if step()
     can use it."""
     model = made("gqa.py", 65, 256, n_kv_head=kv_heads).eval()
     for name in NAMES:

@@ -386,7 +386,7 @@ FAR = (
 )
 GATES = (
     r"Between −0\.3 and −0\.1 there were (\d+)% at the start and (\d+)% \(first layer\) and (\d+)% "
-    r"\(last layer\).* in the first (\d+)% were above 1"
+    r"\(last layer\).* in the first, (\d+)% were above 1"
 )
 
 

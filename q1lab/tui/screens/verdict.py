@@ -85,7 +85,8 @@ class VerdictScreen(FullScreen[None]):
             self._compare(final_comparison(view), so_far)
 
     def _draw(self) -> None:
-        self.query_one(BlocksView).show((*self.told, *chain(*self.later.values())))
+        for text in self.query(BlocksView):  # none once the screen is closed
+            text.show((*self.told, *chain(*self.later.values())))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return self.comparison is not None if action in ("export", "more", "next_budget") else True

@@ -172,7 +172,7 @@ class PageReader(VerticalScroll):
                 self.post_message(self.Moved())
 
     def _lock_folds(self) -> None:
-        """Lock folds whose step is not done yet, and unlock the others."""
+        """Lock folds whose step is not done yet; open one whose step has just been done."""
         titles = {} if self.page is None else self.page.title_by_needed_step
         for piece in self.pieces:
             if isinstance(piece, FoldPiece):
@@ -183,7 +183,7 @@ class PageReader(VerticalScroll):
                     else titles.get(needs, needs)
                 )
                 if wants != piece.wants:
-                    piece.wants, piece.open = wants, False
+                    piece.wants, piece.open = wants, not wants
                     piece.changed()
 
     def _note_spot(self) -> None:
