@@ -336,13 +336,14 @@ class Facts:
         row = next((row for row in rows if row["variant"] == (self.variant or "")), None)
         if row is None:
             return None
-        facts = json.loads(row["facts"])
-        written_document = StepEvidence(Path(row["file"]).name, row["at"])
+        facts, path = json.loads(row["facts"]), Path(row["file"])
+        written_document = StepEvidence(path.name, row["at"])
         needed = next((earlier for earlier in before if earlier.id == step.needs), None)
         if needed and not ((since := self._when(needed, done)) and since <= written_document.since):
             self._why = f"{written_document.words} was written before “{needed.title}” was done"
             return None
-        if step.done_when == COMMITTED and not facts["committed"]:
+        is_committed = facts["committed"] or self._is_committed(path)
+        if step.done_when == COMMITTED and not is_committed:
             self._why = f"{written_document.words} is written and not committed"
             return None
         made = self.prediction and self.prediction["id"]

@@ -466,6 +466,26 @@ def test_a_prediction_is_committed_once_it_is_in_the_committed_document(
     assert ticked() == set()
 
 
+def test_a_document_that_git_holds_is_committed_whoever_committed_it(
+    store: Store, week: Week, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`q1lab modification --no-commit`, typed late in the week, took back session A's tick."""
+    of_its_own(tmp_path, monkeypatch)
+    folder = begun(tmp_path / "repo")
+    path = folder / "MODIFICATION.md"
+    path.write_text("x")
+    (step,) = {step_of(week, "modification", 1)}
+    progress.save_answer(store, LABEL, "a2-skim", "words")
+    predict(store)
+    write(store, path, committed=False)
+    assert step not in evidence.read_progress(store, week).done
+    git(folder, "add", path.name)
+    git(folder, "commit", "-q", "-m", "docs: by hand")
+    assert step in evidence.read_progress(store, week).done
+    path.write_text("y")
+    assert step not in evidence.read_progress(store, week).done
+
+
 @pytest.mark.parametrize(
     ("command", "other_act", "done_act"),
     [

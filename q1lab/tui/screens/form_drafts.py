@@ -67,7 +67,7 @@ class DraftForm(AppScreen):
         self.dismiss(None)
         if self._opened not in (None, values):
             self.q1.drafts[self.heading] = values
-            message = f"{self.heading}: kept as a draft. It opens as you left it."
+            message = f"{self.heading}: kept as a draft until you leave q1lab."
             self.q1.notify(message, markup=False)
 
     def ended(self, result: Any) -> None:
