@@ -28,6 +28,7 @@ ONE_SIDED = "**Does it help?** `q1lab run rope --seeds 3..8 --side better`"
 FAILED = "The `next:` line of a study that failed"
 TWO_COMMANDS = "`q1lab run 'python train.py --seed={seed}'"
 SCORES = "Before `q1lab retro` writes, it names each score"
+SAME_CODE = "A study of two files with the same code"
 WRONG_VALUE = "A wrong value of an option is refused in the same words"
 
 ROOMS: dict[str, tuple[int, str]] = {
@@ -35,11 +36,11 @@ ROOMS: dict[str, tuple[int, str]] = {
     "designs": (1_750, ONE_SIDED),
     "documents": (31_470, SCORES),
     "doors": (15_740, JUDGE),
-    "ground": (17_750, WRONG_VALUE),
+    "ground": (17_790, SAME_CODE),
     "index": (19_000, "`q1lab compare A B C`"),
     "judgment": (44_610, "Lab, Results and Verdict show the blocks that the terminal prints"),
     "labs": (56_450, TWO_COMMANDS),
-    "planning": (13_160, ONE_SIDED),
+    "planning": (13_180, SAME_CODE),
     "plugins/author": (6_550, BEGINNING),
     "plugins/class_": (8_950, "`q1lab class FOLDER` makes one table"),
     "plugins/demo": (3_750, "`q1lab demo`, and a button of the welcome"),

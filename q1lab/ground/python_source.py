@@ -22,3 +22,14 @@ def parse_python(text: str | bytes, filename: str = "<text>") -> ast.Module:
         raise
     except (ValueError, RecursionError, MemoryError) as error:
         raise SyntaxError(str(error) or "nested too deeply", (filename, 1, 0, None)) from None
+
+
+def code_of(text: str) -> str:
+    """A Python file without comments, docstrings and layout, to compare it with another.
+    SyntaxError as of ``parse_python``."""
+    tree = parse_python(text)
+    for node in ast.walk(tree):
+        match getattr(node, "body", None):
+            case [ast.Expr(ast.Constant(str())), *rest]:
+                node.body = rest  # type: ignore[attr-defined]
+    return ast.dump(tree)

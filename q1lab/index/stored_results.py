@@ -38,6 +38,7 @@ def newest_record(store: Store, pairs: int, names: Collection[str]) -> str | Non
         "AND (r.record ->> '$.study.arms.baseline.sha256' = '' "
         "OR r.record ->> '$.study.arms.baseline.sha256' "
         "<> r.record ->> '$.study.arms.modified.sha256') "
+        "AND r.record ->> '$.study.arms.modified.same_code' IS NOT 1 "
         f"ORDER BY s.variant IN ({', '.join('?' * len(names))}) DESC, s.seeds >= ? DESC, "
         "s.created DESC, s.rowid DESC LIMIT 1",
         (RECORD_VERSION, *names, pairs),

@@ -23,7 +23,6 @@ from q1lab.judgment.level_text import (
     claim_rate,
     in_all,
     in_hundred,
-    is_asked_more,
     looks_list,
     rate_sentence,
     would_claim,
@@ -71,35 +70,29 @@ def looks_sentence(c: Judgment) -> str:
     return text
 
 
-def sum_sentence(c: Judgment) -> str:
-    """The questions about this modified arm and in all, and how many of them would claim something
-    by luck; empty for a first question."""
-    arm, home = c.asking.of_arm, c.asking.of_home
-    if not is_asked_more(c):
-        return ""
-    if arm.questions < 2:
-        return (
-            f"{home.questions:,} questions in all: if no change ever made a difference, "
-            f"{would_claim(home.total)}."
-        )
-    return (
-        f"{arm.questions:,} questions about {names_in_text(c)[1]}: if it made no difference, "
-        f"{would_claim(arm.total)}{in_all(c)}."
-    )
-
-
 def record_sentence(c: Judgment, *, published: bool = False) -> str:
     """The questions on record, and the claims to expect among them by luck; empty without a
     verdict's level. ``published``: for readers of this study alone."""
-    if not c.subject.is_question or not c.asking.of_home.questions:
+    arm, home = c.asking.of_arm, c.asking.of_home
+    if not c.subject.is_question or not home.questions:
         return ""
-    if c.asking.of_home.questions > 1:
-        return sum_sentence(c)
+    if arm.questions > 1:
+        return (
+            f"{arm.questions:,} questions about {names_in_text(c)[1]}: if it made no difference, "
+            f"{would_claim(arm.total)}{in_all(c)}."
+        )
+    if home.questions > 1:
+        others = home.questions - arm.questions
+        return (
+            f"{home.questions:,} questions in all ({others:,} about "
+            f"{'another change' if others == 1 else 'other changes'}): if no change ever made a "
+            f"difference, {would_claim(home.total)}."
+        )
     if published:  # to a reader of one study there is only this one
         return ""
     return (
         "This is your only question so far. If nothing had changed, at most "
-        f"{in_hundred(c.asking.of_home.total)} people would claim a difference here."
+        f"{in_hundred(home.total)} people would claim a difference here."
     )
 
 

@@ -130,7 +130,7 @@ def in_hundred(share: float) -> str:
 def sum_line(c: Judgment) -> str:
     """The questions on record and what they may claim by luck, in one line."""
     arm, home = c.asking.of_arm, c.asking.of_home
-    if not is_asked_more(c):
+    if not c.subject.is_question or home.questions < 2:
         return ""
     if arm.questions < 2:
         return f"{home.questions:,} questions in all: by luck, {_odds(home.total)}."
@@ -146,11 +146,6 @@ def would_claim(total: float) -> str:
     if total < 1:
         return f"at most {in_hundred(total)} people would claim one"
     return _odds(total)
-
-
-def is_asked_more(c: Judgment) -> bool:
-    """True if other questions are on record, too."""
-    return c.subject.is_question and c.asking.of_home.questions > 1
 
 
 def in_all(c: Judgment) -> str:

@@ -86,7 +86,7 @@ def told_instead(c: Judgment) -> Instead:
 def _nothing_changed(c: Judgment, ends: Interval) -> Instead:
     level, unit = level_text(c.analysis), c.metric.suffix
     interval = f"{interval_text(c.analysis)}{unit}"
-    long, measured = self_comparison_sentence(c.subject.names[0]), f"{interval} ({level} interval)"
+    long, measured = self_comparison_sentence(*c.subject.names), f"{interval} ({level} interval)"
     if ends.excludes_zero():
         false_claim = false_claim_sentence(c)
         return Instead(
@@ -106,12 +106,12 @@ def _nothing_changed(c: Judgment, ends: Interval) -> Instead:
     )
 
 
-def self_comparison_sentence(name: str) -> str:
-    """The explanation of a study of a file against itself."""
-    return (
-        f"Both arms are {the_baseline(short_name(name))}, the second (*) on seeds of its own: "
-        "nothing was changed, so nothing is claimed about a modification."
-    )
+def self_comparison_sentence(name: str, other: str) -> str:
+    """The explanation of a study of a file against itself, or against its copy."""
+    both = "Both arms have the same code"
+    if name == other.removesuffix("*"):
+        both = f"Both arms are {the_baseline(short_name(name))}, the second (*) on seeds of its own"
+    return f"{both}: nothing was changed, so nothing is claimed about a modification."
 
 
 def _note(c: Judgment) -> str:
@@ -181,11 +181,18 @@ def _equal(c: Judgment) -> Instead:
     base, modified = names_in_text(c)
     many = len(c.analysis.pairs)
     metric = cut_cells(c.metric.name, METRIC_CELLS)
+    short = f"Both arms of all {plural(many, 'pair')} ended with exactly the same {metric}."
+    if c.subject.is_floor and "*" not in c.subject.names[1]:
+        return Instead(
+            f"{short} {self_comparison_sentence(*c.subject.names)}",
+            short,
+            caveat="As they should: both arms have the same code.",
+        )
     return Instead(
         f"{modified} and {base} ended with the same {c.metric.name} at each of "
         f"{plural(many, 'seed')}, to the last bit: either what differs between them does nothing, "
         "or the metric is too coarse to show it. There is no verdict.",
-        f"Both arms of all {plural(many, 'pair')} ended with exactly the same {metric}.",
+        short,
         CHECK_THE_CHANGE,
         caveat=_note(c) or CHECK_THE_CHANGE,
     )

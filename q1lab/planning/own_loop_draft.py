@@ -18,6 +18,7 @@ from q1lab.ground.config import load_settings
 from q1lab.ground.errors import FAILED, OUT_OF_TOUCH, Problem
 from q1lab.ground.files import absolute_path, utc_now, write_atomic
 from q1lab.ground.git_repository import repository_facts
+from q1lab.ground.python_source import code_of
 from q1lab.index.store import Store
 from q1lab.judgment.subject import TunedValue
 from q1lab.runner import finished_runs
@@ -137,9 +138,8 @@ def draft(
     fix."""
     pair = parents.find_pair(request.variant, request.baseline)
     modified, baseline = pair.modified, pair.baseline
-    is_floor = modified.sha256 == baseline.sha256 and (
-        modified.path == baseline.path or kept_study is not None
-    )
+    same = modified.sha256 == baseline.sha256
+    is_floor = same and (modified.path == baseline.path or kept_study is not None)
     if parents.same_code(modified, baseline) and not is_floor:
         raise Problem(
             f"{modified.path.name} and {baseline.name}.py hold the same code; there is nothing to "
@@ -196,7 +196,6 @@ def draft(
         answer = ask(config)
 
     jobs, threads = places(answer["device"])
-    same = modified.sha256 == baseline.sha256
     trainer = OwnLoop(
         preset=preset,
         config=config,
@@ -260,6 +259,8 @@ def _arms(pair: parents.Pair, answer: dict[str, Any]) -> dict[str, Arm]:
             n_params=answer["arms"][arm]["n_params"],
             flops_per_token=answer["arms"][arm]["flops_per_token"],
             code=identity.code_hash(file.text),
+            same_code=file.sha256 != pair.baseline.sha256
+            and code_of(file.text) == code_of(pair.baseline.text),
         )
         for arm, file in (("baseline", pair.baseline), ("modified", pair.modified))
     }

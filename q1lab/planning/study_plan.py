@@ -573,7 +573,7 @@ def _notes(
     kept_study, request = draft.kept_study, draft.request
     notes = []
     if study.is_floor:
-        notes.append(reasons.self_comparison_sentence(study.baseline))
+        notes.append(reasons.self_comparison_sentence(study.baseline, study.variant))
     if kept_study is not None:
         if other := kept_folder.version_differences(kept_study, study.trainer.versions):
             notes.append(f"the last digits may differ from then: {other}")

@@ -83,6 +83,8 @@ class Arm:
     """Forward pass, two per multiply-add, matrix products only."""
     code: Sha = ""
     """Hash of its syntax tree (identity.code_hash)."""
+    same_code: bool = False
+    """True of a modified file that differs from the baseline in comments and docstrings alone."""
 
 
 @dataclass(frozen=True)
@@ -194,14 +196,15 @@ class Study:
 
     @property
     def is_floor(self) -> bool:
-        """True if both arms are the same file or command: a noise floor."""
-        base, modified = (self.arms[arm].sha256 for arm in ARMS)
-        return bool(base) and base == modified
+        """True if both arms are the same file, code or command: an A/A test, which asks nothing
+        about a change and claims nothing."""
+        base, modified = (self.arms[arm] for arm in ARMS)
+        return modified.same_code or base.sha256 == modified.sha256 != ""
 
     @property
     def counts_as_asking(self) -> bool:
-        """True if it counts as an asking of its question: not a single pair, a file against itself,
-        or a tuning."""
+        """True if it counts as an asking of its question: not a single pair, an A/A test, or a
+        tuning."""
         return len(self.seeds) > 1 and not self.is_floor and self.design.counts_as_asking
 
     @property

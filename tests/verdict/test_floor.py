@@ -7,15 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from q1lab.ground import paths, python_source
+from q1lab.ground.errors import Problem
 from q1lab.index.store import Store
-from q1lab.judgment import comparison_record, terminal_text, verdict_text
+from q1lab.judgment import comparison_record, level_sentences, terminal_text, verdict_text
 from q1lab.judgment.blocks import Sentence
 from q1lab.judgment.intervals import ALPHA
 from q1lab.judgment.records import Floor
 from q1lab.judgment.report_blocks import report_blocks
 from q1lab.planning import study_plan
 from q1lab.runner import finished_runs, launch
-from q1lab.study import command_line, kept_folder, studies
+from q1lab.study import command_line, identity, kept_folder, studies
 from q1lab.study.command_line import Request
 from q1lab.study.studies import Run, Study
 from q1lab.study.trainer import SEED_OFFSET
@@ -148,9 +150,6 @@ def test_its_runs_are_kept_for_other_studies_and_its_own(fake_trainer: Fake) -> 
 
 
 def test_a_copy_with_another_name_is_still_refused(fake_trainer: Fake, tmp_path: Path) -> None:
-    from q1lab.ground import paths
-    from q1lab.ground.errors import Problem
-
     copy = tmp_path / "copy.py"
     copy.write_text((paths.models_dir() / "baseline.py").read_text())
     with Store() as store, pytest.raises(Problem, match="hold the same code"):
@@ -172,3 +171,48 @@ def test_a_kept_floor_trains_again(fake_trainer: Fake, tmp_path: Path) -> None:
         )
     assert plan.study.is_floor
     assert plan.study.to_dict()["seed_shift"] == {"modified": SEED_OFFSET}
+
+
+def a_copy(folder: Path, name: str, *changes: tuple[str, str]) -> str:
+    """q1lab's baseline as a file of one's own, with a comment below."""
+    text = (paths.models_dir() / "baseline.py").read_text()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    (folder / name).write_text(f"{text}# the same\n")
+    return str(folder / name)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.01])
+def test_a_copy_with_a_comment_is_an_a_a_test_and_no_question(
+    fake_trainer: Fake, tmp_path: Path, noise: float
+) -> None:
+    fake_trainer(effect=-2 * noise, noise=noise / 10)
+    same = trained(a_copy(tmp_path, "same.py"), seeds="3", unchecked=True)
+    assert "seed_shift" not in same.to_dict(), "the same seeds for both arms"
+    result = found(same)
+    told = verdict_text.verdict_sentence(result)
+    assert "Both arms have the same code: nothing was changed" in told
+    assert "on seeds of its own" not in told
+    if noise:  # as on a GPU that adds in another order each time
+        assert "That is a false HELPS" in told
+    else:
+        assert result.analysis.verdict == "no verdict"
+        lines = terminal_text.short_lines(result, 120)
+        assert "As they should: both arms have the same code." in lines
+    fake_trainer(effect=-0.02, noise=0.01)
+    rope = found(trained("rope", seeds="3"))
+    assert (rope.asking.of_home.questions, rope.asking.of_arm.questions) == (1, 1)
+    assert "your only question so far" in level_sentences.record_sentence(rope)
+
+
+def test_a_changed_copy_asks_a_question(fake_trainer: Fake, tmp_path: Path) -> None:
+    """Also one whose change the fingerprint of a question does not see, which leaves the names of
+    arguments out."""
+    study = trained(a_copy(tmp_path, "own.py", ("eps=1e-5", "eps=1e-6")), seeds="3", unchecked=True)
+    assert not study.is_floor
+    assert study.counts_as_asking
+    swapped = "def f(a, b):\n    return a - b\n", "def f(b, a):\n    return b - a\n"
+    assert identity.code_hash(swapped[0]) == identity.code_hash(swapped[1])
+    assert len(set(map(python_source.code_of, swapped))) == 2
+    assert python_source.code_of("x = 1\n") == python_source.code_of('"""Doc."""\n\nx=1 # why\n')
