@@ -16,6 +16,7 @@ from typing import Any
 from q1lab.documents import managed_regions
 from q1lab.documents.word_count import lines_by_kind, split_lines
 from q1lab.judgment import cost_columns
+from q1lab.judgment.intervals import true_coverage
 from q1lab.judgment.metric import VAL_LOSS
 from q1lab.judgment.prediction_score import predicted_difference
 from q1lab.study import variants
@@ -338,8 +339,8 @@ def _seeds(paragraph: _Paragraph) -> list[ClaimFinding]:
         ClaimFinding(
             paragraph.line_at(match.start()),
             "seeds",
-            "say beside a bootstrap CI how many seeds it has, "
-            "and that at three it covers about 74 to 80%",
+            "say beside a bootstrap CI how many seeds it has, and that with three pairs it covers "
+            f"about {true_coverage(3, 'paired'):.0f}%",
         )
     ]
 

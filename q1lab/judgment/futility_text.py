@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from q1lab.ground.text_formats import duration, plural
+from q1lab.ground.text_formats import plural
 from q1lab.judgment.futility import LEAST_CHANCE
 
 if TYPE_CHECKING:
@@ -26,13 +26,10 @@ def futility_sentence(c: Judgment, *, published: bool = False) -> str:
     its end; empty where it did not."""
     if not c.stopped_for_futility:
         return ""
-    seconds = [arm.costs.get("wall_s") for arm in c.arms.values()]
-    saved = c.subject.plan.pairs[1] - c.analysis.n
-    time = f", about {duration(saved * sum(s for s in seconds if s))}" if all(seconds) else ""
     claim = "say HELPS" if c.analysis.one_sided else "claim something"
     text = (
         f"It stopped after {c.analysis.n} pairs, since the chance that any later look would "
-        f"{claim} had fallen below {LEAST_CHANCE:.0%}. That saved {_pairs_saved(c)}{time}."
+        f"{claim} had fallen below {LEAST_CHANCE:.0%}. That saved {_pairs_saved(c)}."
     )
     command = c.subject.whole_range_command
     if published or not command:

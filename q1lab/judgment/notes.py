@@ -178,16 +178,9 @@ class BootstrapDisagrees(Note):
         does, does_not = "bootstrap CI", f"{headline} interval"
         if not self.bootstrap:
             does, does_not = does_not, does
-        covers = "only less than 95%"
-        if j.analysis.bootstrap:
-            share = f"{j.analysis.bootstrap.true_coverage:.0f}%"
-            # of arms that share seeds it covers more, the better their pairs go together
-            is_least = j.analysis.headline == "welch" and j.analysis.pairs
-            covers = f"as few as {share}" if is_least else f"only about {share}"
         return (
-            f"The {does} excludes 0, the {does_not} does not. The {headline} interval decides, "
-            f"because with {sample_text(j)} the bootstrap CI contains the truth in {covers} of "
-            "studies."
+            f"With {sample_text(j)} the {does} excludes 0, the {does_not} does not: the {headline} "
+            "one decides."
         )
 
     def short(self, j: Judgment) -> str:

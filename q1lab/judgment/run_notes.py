@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from q1lab.ground.text_formats import MINUS, cut_cells, cut_middle, first_names, plural, printable
-from q1lab.judgment.label_text import arm_names
+from q1lab.judgment.difference_text import more_or_fewer
+from q1lab.judgment.label_text import arm_names, brief_names, names_in_text
 from q1lab.judgment.notes import Note
 from q1lab.judgment.scope_text import iters_text
 from q1lab.judgment.subject import ARMS
-from q1lab.judgment.table_text import cost_change
 
 if TYPE_CHECKING:
     from q1lab.judgment.records import Judgment
@@ -255,15 +255,19 @@ class DifferentSize(Note):
     may_explain = True
 
     def long(self, j: Judgment) -> str:
+        base, modified = names_in_text(j)
         return (
-            f"The arms differ by {cost_change(j, 'n_params')} in parameters, so part of the "
-            "difference may come from size and not from the idea. A baseline of the same size "
-            "would show it."
+            f"{modified} has {self._size(j)} than {base}, so part of the difference may come from "
+            "its size. A baseline of that size would tell."
         )
 
     def short(self, j: Judgment) -> str:
-        change = cost_change(j, "n_params")
-        return f"The parameters differ by {change}, which may be the reason instead."
+        modified = brief_names(arm_names(j))[1]
+        return f"{modified} has {self._size(j)}, which may be the reason instead."
+
+    def _size(self, j: Judgment) -> str:
+        base, modified = (j.arms[arm].costs.get("n_params") or 1 for arm in ARMS)
+        return f"{more_or_fewer(base, modified)} parameters"
 
 
 @dataclass(frozen=True)

@@ -116,7 +116,9 @@ def timing_note(c: Judgment) -> str:
         parts.append(f"the change of {labels[key]} is {low} to {high} (95% interval)")
     if unclear := [label for key, label in labels.items() if cost_change(c, key) == UNCLEAR]:
         few = min((len(arm.values) for arm in c.arms.values()), default=0) < MIN_FOR_VERDICT
-        why = "fewer than three runs per arm" if few else "the 95% interval over runs contains 0"
+        why = (
+            "fewer than three runs per arm" if few else "the 95% interval of the change contains 0"
+        )
         which = f"that of {' and '.join(unclear)} is " if clear else ""
         parts.append(f"{which}{UNCLEAR}: {why}")
     spans = [arm.tokens_per_s_ends for arm in c.arms.values()]

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from q1lab.ground.text_formats import duration
 from q1lab.judgment.difference_text import (
     interval_text,
     is_near_the_edge,
@@ -114,12 +113,7 @@ def power_sentence(c: Judgment, *, published: bool = False) -> str:
         f"({needed.low:,} to {most}, since {analysis.n} {thing} show their spread only roughly)"
     )
     extra = needed.mid - analysis.n
-    seconds = [arm.costs.get("wall_s") for arm in c.arms.values()]
-    if extra > 0:
-        text += f", which is {extra:,} more"
-        if all(seconds):
-            text += f", about {duration(extra * sum(s for s in seconds if s))} of training"
-    text += "."
+    text += f", which is {extra:,} more." if extra > 0 else "."
     if analysis.verdict == "cannot tell" and not published:
         later = percent_level(later_level(analysis.alpha))
         text += (

@@ -583,7 +583,8 @@ def _notes(
     a, b = study.arms["baseline"].n_params, study.arms["modified"].n_params
     if abs(b - a) >= 0.01 * a > 0:
         notes.append(
-            f"parameters differ by {difference_text.percent_change(a, b)}: {a:,} and {b:,}"
+            f"{study.variant} has {difference_text.more_or_fewer(a, b)} parameters than "
+            f"{study.baseline}: {b:,} and {a:,}"
         )
     notes.append(scope_text.many_passes_warning(study.passes))
     if (series_place := study.origin.series) is not None:

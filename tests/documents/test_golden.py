@@ -148,10 +148,10 @@ def test_the_post_says_what_the_verdict_is_warned_of() -> None:
     """A smaller model beside a larger one: named in MODIFICATION.md, and not to the public."""
     record = records.post_record("cannot tell")
     assert record.study is not None
-    warned = dataclasses.replace(record.study, caveats=("The arms differ by −8.2% in parameters.",))
+    warned = dataclasses.replace(record.study, caveats=("GQA has 8.2% fewer parameters.",))
     warned_modification = dataclasses.replace(record.modification, study=warned)
     text = post.post_document(dataclasses.replace(record, modification=warned_modification)).text
-    assert "\nThe arms differ by −8.2% in parameters.\n" in text
+    assert "\nGQA has 8.2% fewer parameters.\n" in text
 
 
 def test_no_prediction_is_said() -> None:
