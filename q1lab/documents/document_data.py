@@ -7,7 +7,7 @@ import contextlib
 import itertools
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,23 +105,32 @@ def ended_comparisons(
 ) -> list[tuple[Study, Comparison]]:
     """All studies whose runs have ended, oldest first, with their comparison under the names that
     documents call its arms by; those that trained one modification, if given."""
-    comparisons = []
-    for study in studies.load_readable():
-        if modification is not None and not modification.trained_by(study):
-            continue
-        record = with_published_names(compare(store, study))
-        if record.analysis.complete and (record.analysis.n or record.lost):
-            comparisons.append((study, record))
-    return comparisons
+    return list(filter(_has_ended, _comparisons(store, modification)))
+
+
+def _comparisons(
+    store: Store, modification: ChosenModification | None
+) -> list[tuple[Study, Comparison]]:
+    return [
+        (study, with_published_names(compare(store, study)))
+        for study in studies.load_readable()
+        if modification is None or modification.trained_by(study)
+    ]
+
+
+def _has_ended(compared: tuple[Study, Comparison]) -> bool:
+    _, record = compared
+    return record.analysis.complete and bool(record.analysis.n or record.lost)
 
 
 def main_comparison(
-    comparisons: Sequence[tuple[Study, Comparison]],
+    store: Store, modification: ChosenModification
 ) -> tuple[Study, Comparison] | None:
-    """The one of ``comparisons`` that answers for the modification."""
-    return comparison_cache.leading_study(
-        comparisons, lambda study_and_comparison: len(study_and_comparison[0].seeds)
+    """The study that answers for the modification, if its runs have ended."""
+    main = comparison_cache.leading_study(
+        _comparisons(store, modification), lambda compared: len(compared[0].seeds), _has_ended
     )
+    return main if main and _has_ended(main) else None
 
 
 def facts_of_study(study: Study, record: Comparison) -> comparison_tables.StudyFacts:

@@ -164,7 +164,7 @@ def gather_modification(
     listed = _listed(week, picked.name)
     title = modification_title(week, picked.name)
     comparisons = document_data.ended_comparisons(store, picked)
-    study, record = document_data.main_comparison(comparisons) or (None, None)
+    study, record = document_data.main_comparison(store, picked) or (None, None)
     reference = evidence.may_show_reference(store, week.label, picked.name)
     diff, withheld = trained_diff(study, picked, reference=reference)
     predicted = _prediction(store, week.label, picked)

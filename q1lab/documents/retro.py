@@ -202,7 +202,7 @@ def gather_retro(
     quarter, following = quarter_of(week.label), next_quarter_of(week.label)
     comparisons = document_data.ended_comparisons(store)
     picked = document_data.chosen_modification(store, week)
-    main = document_data.main_comparison(document_data.ended_comparisons(store, picked))
+    main = document_data.main_comparison(store, picked)
     parts = parts_of_week(week, done)
     already = frozenset(ticked)
     # a prediction is of the modification, not of experiments of one seed beside its study

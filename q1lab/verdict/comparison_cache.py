@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
 
-from q1lab.ground.files import sha256_text
+from q1lab.ground.files import sha256_json, sha256_text
 from q1lab.index import ingest_events, stored_results
 from q1lab.index.store import Row, Store
 from q1lab.judgment import cost_columns
@@ -88,14 +88,19 @@ def cached_comparison(store: Store, study_id: str) -> Comparison | None:
     return None if row is None else from_record(json.loads(row["record"]))
 
 
-def leading_study(candidates: Sequence[T], pairs: Callable[[T], int]) -> T | None:
+def leading_study(
+    candidates: Sequence[T],
+    pairs: Callable[[T], int],
+    has_ended: Callable[[T], bool] = lambda _: True,
+) -> T | None:
     """Of the studies of a modification, oldest first, the one that answers for it: the newest that
-    was planned with ``pairs`` enough for a verdict. One with fewer is an experiment beside it, and
-    the newest of these answers only where there is no other."""
-    enough = [
-        candidate for candidate in candidates if pairs(candidate) >= MIN_FOR_VERDICT
-    ] or candidates
-    return enough[-1] if enough else None
+    was planned with ``pairs`` enough for a verdict, if possible one that has ended. One with fewer
+    is an experiment beside it, and answers only where no other is planned."""
+    return max(
+        reversed(candidates),
+        key=lambda each: (pairs(each) >= MIN_FOR_VERDICT, has_ended(each)),
+        default=None,
+    )
 
 
 def resolve_study_id(name: str) -> str:
@@ -229,28 +234,21 @@ def _fingerprint(
     """A hash that changes whenever the record would: with the plan, with any run's state or
     numbers, with the files that its program imports, and with this code's version and its columns
     of costs."""
-    parts = [
-        [
-            row[k]
-            for k in ("arm", "seed", "state", "val_loss", "tokens_per_s", "seconds", "bad_lines")
-        ]
-        for row in rows
-    ]
+    keys = "arm", "seed", "state", "val_loss", "tokens_per_s", "seconds", "bad_lines"
     # what else was asked changes no number
     alone = replace(question.history, of_arm=NOTHING_ON_RECORD, of_home=NOTHING_ON_RECORD)
-    history = repr(replace(question, history=alone))
-    columns = [column.key for column in cost_columns.COST_COLUMNS]
-    facts = [
-        stored_results.RECORD_VERSION,
-        columns,
-        study.to_dict(),
-        parts,
-        history,
-        list(starts),
-        repr(floor),
-        *changed,
-    ]
-    return sha256_text(json.dumps(facts, sort_keys=True))
+    return sha256_json(
+        [
+            stored_results.RECORD_VERSION,
+            [column.key for column in cost_columns.COST_COLUMNS],
+            study.to_dict(),
+            [[row[key] for key in keys] for row in rows],
+            repr(replace(question, history=alone)),
+            list(starts),
+            repr(floor),
+            *changed,
+        ]
+    )
 
 
 def _or_nan(value: float | None) -> float:

@@ -112,12 +112,11 @@ def own_spread(
         at_once = min(study.trainer.jobs, 2 * pairs)
         was_timed_here = study.origin.is_ours and study.trainer.engine is None and all(times)
         seconds = sum(time for time in times if time) / at_once if was_timed_here else None
-        sd = statistics.stdev(comparison.analysis.pairs.values())
         size = f"{study.trainer.recipe}, {study.max_iters:,} iters on " if study.max_iters else ""
         setting = f"{size}{study.data.name}"
         source = f"{study.id} ({setting})" if setting else study.id
         return Spread(
-            sd,
+            statistics.stdev(comparison.analysis.pairs.values()),
             pairs,
             source,
             seconds,

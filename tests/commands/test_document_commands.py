@@ -322,6 +322,30 @@ def test_an_experiment_of_one_seed_beside_the_study_is_not_the_verdict(
     assert "still open" not in retro
 
 
+def test_a_declared_study_answers_before_the_pair_that_tried_it(repo: Path, q1lab: Q1lab) -> None:
+    """B2 has one pair tried first, and the post begun while the six runs train."""
+    work(repo)
+    lab_home.finish(lab_home.make_study("rope-1", seeds=(0,)))
+    six = lab_home.make_study("rope-2", created="2026-03-07T10:30:00+00:00")
+    for state in ("planned", "training"):
+        post, modification = (
+            q1lab("post", "new", "--dry-run")[0],
+            q1lab("modification", "--dry-run")[0],
+        )
+        for text in (post, modification):
+            assert "My runs have not finished yet." in text, state
+            assert "rope-1" not in text, state
+            assert "results (" not in text, state
+        lab_home.train(six, "baseline", 0)
+        lab_home.train(six, "modified", 0, to=500, state=None)
+    lab_home.finish(six)
+    assert "rope-2" in q1lab("post", "new", "--dry-run")[0]
+    lab_home.make_study("rope-3", created="2026-03-07T11:30:00+00:00")
+    assert "rope-2" in q1lab("modification", "--dry-run")[0], (
+        "a verdict stays until the next has one"
+    )
+
+
 def test_what_the_learner_wrote_survives_every_refresh(
     repo: Path, q1lab: Q1lab, fake_trainer: Fake
 ) -> None:

@@ -1050,6 +1050,19 @@ async def test_a_step_says_why_its_tick_is_gone(tmp_path: Path) -> None:
 # ── never leaving the app
 
 
+async def test_the_verdict_of_a_modification_waits_for_its_declared_study() -> None:
+    lab_home.finish(lab_home.make_study("rope-1", seeds=(0,)))
+    six = lab_home.make_study("rope-2", created="2026-03-08T09:30:00+00:00")
+    async with running() as (app, pilot):
+        await until(pilot, lambda: len(app.snapshot.studies) == 2)
+        assert step_actions.find_study(app, "rope") is None
+        await until(pilot, lambda: "No verdict of rope yet" in lab_home.notices(app))
+        assert step_actions.find_study(app, "rope", complete=False) == "rope-2"
+        assert step_actions.find_study(app, "rope-1") == step_actions.find_study(app, None)
+        lab_home.finish(six)
+        await until(pilot, lambda: step_actions.find_study(app, "rope") == "rope-2")
+
+
 async def test_what_a_command_prints_opens_in_a_pane(tmp_path: Path) -> None:
     async with running(config=Config(repo=tmp_path)) as (app, pilot):
         step_actions.run_command(app, ["q1lab", "status"])

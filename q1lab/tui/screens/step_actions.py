@@ -133,17 +133,19 @@ def find_study(app: Q1Lab, name: str | None, complete: bool = True) -> str | Non
     from q1lab.verdict import comparison_cache
 
     studies = app.snapshot.studies
-    ended = [row for row in reversed(studies) if not complete or row.done == row.total]
-    asked = ended[-1:] if name is None else [row for row in ended if row.variant == name]
-    row = next((row for row in studies if row.id == name), None) or comparison_cache.leading_study(
-        asked, lambda row: row.total // len(ARMS)
+    ended = [row for row in studies if not complete or row.done == row.total]
+    asked = [row for row in reversed(studies) if row.variant == name]
+    leading = comparison_cache.leading_study(
+        asked, lambda row: row.total // len(ARMS), ended.__contains__
     )
-    if row is None:
+    rows = [row for row in studies if row.id == name]
+    rows += [row for row in ended if name is None or row == leading]
+    if not rows:
         of = f" of {name}" if name else ""
-        waits = f"No study{of} has ended yet; the lab (2) shows how far they are."
+        waits = f"No verdict{of} yet; the lab (2) shows how far the runs are."
         app.notify(waits if studies else "No study yet: r in the lab (2) plans one.", markup=False)
         return None
-    return row.id
+    return rows[0].id
 
 
 def open_wandb(app: Q1Lab, name: str | None) -> None:
