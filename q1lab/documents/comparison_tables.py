@@ -53,7 +53,6 @@ class StudyFacts:
     """The notes that may change what the result means."""
     judging_notes: tuple[str, ...]
     """The other notes: on how the result was judged."""
-    verdict_sentence: Md
     power: Md
     scope: Md
     scale: str
@@ -62,6 +61,8 @@ class StudyFacts:
     facts_table: Md
     detectable: str
     """With its unit."""
+    needed: str
+    """The pairs that would settle the question; empty where that is not known."""
     is_close_call: bool
     """True if the interval ends close to 0: there a claim overstates the difference."""
     pace: str
@@ -108,7 +109,6 @@ def study_facts(
         costs_table=tables.get("costs", Md("")),
         caveats=caveats,
         judging_notes=judging_notes,
-        verdict_sentence=sentences["verdict"],
         power=Md(" ".join(sentences[part] for part in ("level", "power") if part in sentences)),
         scope=sentences["scope"],
         scale=scope_text.scale_text(c),
@@ -118,6 +118,7 @@ def study_facts(
         detectable=""
         if analysis.detectable is None
         else number.size(analysis.detectable) + c.metric.suffix,
+        needed=_needed(c),
         pace=table_text.faster_or_slower(c),
         shared_and_measured=c.subject.description.measured,
         setting=first_person_text.setting_text(c),
@@ -143,16 +144,26 @@ def _notes(c: Comparison) -> tuple[tuple[str, ...], tuple[str, ...]]:
     )
 
 
+def _needed(c: Comparison) -> str:
+    needed = c.analysis.seeds_needed if verdict_text.is_left_open(c) else None
+    if needed is None or needed.capped or needed.mid <= c.analysis.n:
+        return ""
+    thing = "pairs" if c.analysis.headline == "paired" else "seeds per arm"
+    size = difference_text.number_writer(c.analysis).size(needed.effect)
+    return f"About {needed.mid:,} {thing} would be needed to see {size}{c.metric.suffix}."
+
+
 def _finding(c: Comparison) -> str:
     """The verdict with its numbers, for texts that have little room; empty without one."""
     if c.analysis.reason is not None or c.analysis.ends is None:
         return ""
     base, modified = label_text.brief_names(label_text.arm_names(c))
-    mean = f"{difference_text.mean_text(c.analysis)}{c.metric.suffix}"
-    ends = difference_text.interval_text(c.analysis)
-    level = difference_text.level_text(c.analysis)
-    text = f"{modified} {MINUS} {base} = {mean}"
-    return f"{c.analysis.verdict}; {c.metric.name}: {text}, {level} interval {ends}"
+    return (
+        f"{c.analysis.verdict}; {c.metric.name}: {modified} {MINUS} {base} = "
+        f"{difference_text.mean_text(c.analysis)}{c.metric.suffix}, "
+        f"{difference_text.level_text(c.analysis)} interval "
+        f"{difference_text.interval_text(c.analysis)}"
+    )
 
 
 def _result_level(c: Comparison) -> str:
@@ -165,10 +176,10 @@ def _introduction(c: Comparison) -> Md:
     base, variant = label_text.arm_names(c)
     many = len({seed for arm in c.arms.values() for seed in arm.values})
     data = inline(corpora.describe_corpus(c.study.data.name or "the same data"))
-    arms_and_data = (
-        f"{code_span(variant)} against {code_span(base)} on {data}, {plural(many, 'seed')} each."
+    return Md(
+        f"{code_span(variant)} against {code_span(base)} on {data}, {plural(many, 'seed')} each. "
+        f"{c.subject.description.measured}"
     )
-    return Md(f"{arms_and_data} {c.subject.description.measured}")
 
 
 def _table(block: Table) -> Md:
@@ -237,10 +248,13 @@ def studies_table(comparisons: Sequence[Comparison]) -> Md:
     rows: list[list[object]] = []
     for c in comparisons:
         base, variant = label_text.arm_names(c)
+        arms = f"{variant} against {base}"
+        if c.subject.is_floor:
+            arms = f"{base} against {'itself' if '*' in variant else f'its copy {variant}'}"
         rows.append(
             [
                 code_span(c.study.id),
-                f"{base} against itself" if variant == f"{base}*" else f"{variant} against {base}",
+                arms,
                 c.study.data.name,
                 _settings(c),
                 label_text.sample_text(c),
@@ -295,5 +309,5 @@ def predictions_table(comparisons: Sequence[Comparison]) -> Md | None:
 def _outcome(score: Score) -> str:
     """The outcome of a prediction: a hit on the direction says nothing about the size."""
     if score.outcome != "hit":
-        return {"miss": "wrong", "open": "open"}[score.outcome]
+        return "wrong" if score.outcome == "miss" else "open"
     return "direction right, size not" if score.inside is False else "right"

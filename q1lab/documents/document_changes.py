@@ -230,9 +230,9 @@ def post_change(
         path, posts.post_document(record, week.root), repo, root, overwrite=overwrite
     )
     pictures = _pictures(store, change, record.study)
-    results = f" with the {record.modification.variant} results ({record.verdict})"
-    with_results = results if record.study else ""
-    message = f"docs: {'draft' if new else 'refresh'} the retrospective post{with_results}"
+    message = f"docs: {'begin' if new else 'refresh'} the retrospective post"
+    if record.verdict not in ("", "no verdict"):
+        message += f" with the {record.modification.variant} results ({record.verdict})"
 
     def after(store: Store, done: SavedChange) -> None:
         published.save_post(store, week.label, record.title, str(path))

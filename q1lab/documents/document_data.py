@@ -139,7 +139,7 @@ def facts_of_study(study: Study, record: Comparison) -> comparison_tables.StudyF
     commit = repo.get("commit")
     return comparison_tables.study_facts(
         record,
-        commit=str(commit) if isinstance(commit, str) else None,
+        commit=commit if isinstance(commit, str) else None,
         dirty=bool(repo.get("dirty")),
         versions=study.trainer.versions,
     )

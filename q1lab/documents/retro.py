@@ -33,7 +33,7 @@ from q1lab.documents.post import count_empty_sections
 from q1lab.documents.retro_parts import PartRecord, parts_of_week
 from q1lab.documents.templates import Rendered, render_template
 from q1lab.ground.git_repository import Repository
-from q1lab.ground.text_formats import grouped_number, hours_minutes
+from q1lab.ground.text_formats import grouped_number, hours_minutes, plural
 from q1lab.index.store import Store
 from q1lab.judgment import prediction_text
 from q1lab.judgment.intervals import MIN_FOR_VERDICT
@@ -67,7 +67,7 @@ class Retro:
     next_quarter: str
     next_week: str
     lead: tuple[str, ...] = ()
-    """The sentences of the last paragraph: the change and its result."""
+    """The sentences of the summary: the change and its result."""
     pace: str = ""
     """Three sentences, empty where there is nothing to tell."""
     undone: str = ""
@@ -160,15 +160,17 @@ def calibration_words(scores: Sequence[Score], small: int = 0) -> str:
     """The learner's confidence against the outcomes; ``small`` of the scores are the learner's own.
     A share of one prediction says nothing."""
     record = calibrate(scores)
-    if record.settled != 1:
-        hand_scored = f" I scored {small} of them, the small ones, by hand." if small else ""
-        return prediction_text.calibration_sentence(record, "I was") + hand_scored
-    outcome = prediction_text.one_outcome(scores)
-    tail = f" {record.still_open} still open." if record.still_open else ""
-    return (
-        f"One prediction is scored: I was {record.sure:.0%} sure, and {outcome}. It takes more "
-        f"of them to say how well I judge.{tail}"
-    )
+    text = prediction_text.calibration_sentence(record)
+    if record.settled == 1:
+        text = (
+            f"One prediction is scored: I was {record.sure:.0%} sure, and "
+            f"{prediction_text.one_outcome(scores)}. It takes more of them to say how well I judge."
+        )
+    elif small:
+        text += f" I scored {'these' if small == record.settled else f'{small} of these'} by hand."
+    if many := record.still_open:
+        text += f" {plural(many, 'prediction')} {'is' if many == 1 else 'are'} open."
+    return text
 
 
 def ticked_in(body: bytes) -> frozenset[str]:
@@ -259,7 +261,7 @@ def _lead(
     main: tuple[Study, Comparison] | None,
     week: Week,
 ) -> tuple[str, ...]:
-    """The last paragraph: the change and its result."""
+    """The summary: the change and its result."""
     title = modification.modification_title(week, picked.name).replace(": ", ", ", 1)
     change: tuple[str, ...]
     if main is None and not picked.really:

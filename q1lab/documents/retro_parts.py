@@ -106,13 +106,14 @@ def pace_sentence(parts: Sequence[PartRecord], *, is_judged: bool = False) -> st
     word = proposed_pace(parts)
     if not word:
         return ""
-    total = together([part for part in parts if part.timed])
-    done = sum(part.finished for part in parts)
-    pace = " I was behind" if word == "behind" else f" the pace was {word}"
+    timed = [part for part in parts if part.timed]
+    total, many = together(timed), len(parts)
+    pace = "I was behind" if word == "behind" else f"the pace was {word}"
+    judged = "The timer" if is_judged else f"By the timer {pace}. It"
     return (
-        f"By the timer{'' if is_judged else pace}: {hours_minutes(total.actual)} for parts "
-        f"planned for {hours_minutes(total.planned)}, and {done} of {len(parts)} parts finished, "
-        "counting the steps before this page."
+        f"{judged} ran in {len(timed)} of {many} parts: {hours_minutes(total.actual)}, with "
+        f"{hours_minutes(total.planned)} planned for them. {sum(p.finished for p in parts)} of "
+        f"{many} parts are finished, counting the steps before this page."
     )
 
 

@@ -84,17 +84,16 @@ def score_sentence(score: Score, c: Judgment) -> str:
     return text + "."
 
 
-def calibration_sentence(all_of_them: Calibration, subject: str = "you were") -> str:
-    """The confidence over all predictions, and the share that was right."""
-    tail = f" {all_of_them.still_open} still open." if all_of_them.still_open else ""
+def calibration_sentence(all_of_them: Calibration) -> str:
+    """The learner's confidence over all predictions, and the share that was right."""
     many = all_of_them.settled
     if not many:
-        return "No prediction has been scored by a comparison yet." + tail
+        return "No prediction has been scored by a comparison yet."
     judgment = f", so {all_of_them.judgment}" if all_of_them.judgment else ""
     return (
-        f"Over {plural(many, 'scored prediction')} {subject} {all_of_them.sure:.0%} sure on "
-        f"average and right in {all_of_them.hits} ({all_of_them.hits / many:.0%}){judgment}; Brier "
-        f"score {all_of_them.brier:.2f} (0 is perfect, always saying 50% gives 0.25).{tail}"
+        f"Over {plural(many, 'scored prediction')} I was {all_of_them.sure:.0%} sure on average "
+        f"and right in {all_of_them.hits} ({all_of_them.hits / many:.0%}){judgment}; Brier score "
+        f"{all_of_them.brier:.2f} (0 is perfect, always saying 50% gives 0.25)."
     )
 
 

@@ -92,9 +92,7 @@ def power_sentence(c: Judgment, *, published: bool = False) -> str:
     claims = analysis.verdict in ("helps", "hurts")
     if claims and is_near_the_edge(analysis) and (factors := c.overstated) is not None:
         text += f" {_overstated_sentence(factors[0])}"
-    settled = analysis.verdict not in (*UNDECIDED, "no verdict") or not c.subject.is_question
-    doubtful = any(isinstance(note, Outlier) for note in c.notes)
-    if settled or doubtful or not analysis.complete or c.subject.plan.is_sequential:
+    if not is_left_open(c):
         return text
     thing = "pairs" if analysis.headline == "paired" else f"{c.subject.plan.run_word}s per arm"
     if needed is None:
@@ -121,6 +119,13 @@ def power_sentence(c: Judgment, *, published: bool = False) -> str:
             "result has been seen."
         )
     return text
+
+
+def is_left_open(c: Judgment) -> bool:
+    """True if more pairs would settle the question, and no outlier has to be examined first."""
+    settled = c.analysis.verdict not in (*UNDECIDED, "no verdict") or not c.subject.is_question
+    doubtful = any(isinstance(note, Outlier) for note in c.notes)
+    return not (settled or doubtful or not c.analysis.complete or c.subject.plan.is_sequential)
 
 
 def _overstated_sentence(factor: float) -> str:

@@ -71,8 +71,8 @@ SAYS = {
         "*(Written before the result, in case the runs can't tell the two apart.",
     ),
     "post-cannot-tell": (
-        "That I can't tell the two apart is a finding",
-        "a difference of 0.049 nats or more would probably have shown",
+        "A difference of 0.049 nats or more would probably have shown",
+        "About 26 pairs would be needed to see 0.010 nats. Two runs of",
     ),
     "post-too-small": (
         "lies within ±0.01 nats, declared before the runs as the smallest difference that matters.",
@@ -142,6 +142,11 @@ def test_the_table_of_all_studies_says_how_they_differ() -> None:
     plan = changed(usual.study, id="gqa-3", preset="quick", config=config)
     other = dataclasses.replace(usual, study=plan)
     assert "quick, 60 iters, n_kv_head=4 |" in studies_table([usual, other])
+    arms = usual.study.arms
+    equal = dataclasses.replace(arms["modified"], same_code=True)
+    copied = dataclasses.replace(usual.study, arms={**arms, "modified": equal})
+    copy = dataclasses.replace(usual, study=copied)
+    assert "| baseline against its copy RoPE |" in studies_table([copy])
 
 
 def test_the_post_says_what_the_verdict_is_warned_of() -> None:

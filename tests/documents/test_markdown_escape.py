@@ -86,7 +86,8 @@ def test_a_table_keeps_its_shape(rows: list[list[str]]) -> None:
 def test_code_and_fences_hold_anything(text: str) -> None:
     block = PLAIN.render(fenced(text, "py"))
     assert block.count("<pre>") == 1
-    assert text_of(block).strip("\n") == text.strip("\n") or "\n" in text
+    shown = re.sub(r"<!--(\s*)q1lab:", r"<!--\1q1lab :", text)  # no mark of a region
+    assert text_of(block).strip("\n") == shown.strip("\n") or "\n" in text
     if text.strip():
         assert PLAIN.render("x " + code_span(text)).count("<code>") == 1
 

@@ -13,7 +13,10 @@ def test_a_clock_that_ran_for_a_second_is_no_time_worked() -> None:
     assert retro_parts.proposed_pace(parts) == ""
     assert retro_parts.pace_sentence(parts) == ""
     unfinished = PartRecord("Read the paper", 90, 100, 2, ("Log it",))
-    assert "I was behind" in retro_parts.pace_sentence([unfinished])
+    assert retro_parts.pace_sentence([unfinished, *parts]) == (
+        "By the timer I was behind. It ran in 1 of 2 parts: 1 h 40 min, with 1 h 30 min planned for "
+        "them. 0 of 2 parts are finished, counting the steps before this page."
+    )
 
 
 def test_many_open_parts_are_left_to_the_table() -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from q1lab.documents.retro import calibration_words
 from q1lab.judgment import prediction_text
 from q1lab.judgment.prediction_score import (
     Outcome,
@@ -75,11 +76,12 @@ def test_calibration_over_the_weeks() -> None:
         return Score(outcome, 0.0, None, None, None, confidence)
 
     assert "No prediction" in prediction_text.calibration_sentence(calibrate([]))
-    line = prediction_text.calibration_sentence(
-        calibrate([score("hit", 0.9), score("miss", 0.7), score("open", 0.5)])
-    )
-    for part in ("2 scored", "80% sure", "1 (50%)", "Brier score 0.25", "1 still open"):
+    three = [score("hit", 0.9), score("miss", 0.7), score("open", 0.5)]
+    line = calibration_words(three, 2)
+    for part in ("2 scored", "80% sure", "1 (50%)", "Brier score 0.25"):
         assert part in line
+    assert line.endswith(" I scored these by hand. 1 prediction is open.")
+    assert "I scored 1 of these by hand." in calibration_words(three, 1)
 
 
 def test_a_hit_on_the_direction_is_not_told_as_a_hit_on_the_size() -> None:
