@@ -69,7 +69,7 @@ def plan(
         advice = pairs_needed.advise(detect, spread, level, side)
         if spread.seconds is None:
             remark("Timing a few steps on this machine …", quiet=as_json)
-            spread = dataclasses.replace(spread, seconds=_seconds_here(store, request))
+            spread = _timed_here(store, request, spread)
             advice = dataclasses.replace(advice, spread=spread)
     seeds, after_range = advice.seeds, _is_of_range(spread)
     plans_range = not seeds.isdigit()
@@ -78,10 +78,10 @@ def plan(
     if as_json:
         print_json({**dataclasses.asdict(advice), "seeds": seeds})
         return OK
-    legend = pairs_needed.table_legend(advice)
-    for line in filter(None, (pairs_needed.spread_sentence(spread), reason, is_later_look, legend)):
+    for line in filter(None, (pairs_needed.spread_sentence(spread), reason, is_later_look)):
         print_wrapped(line, 0)
-    click.echo("\n".join(("", *pairs_needed.designs_table(advice), "")))
+    table = pairs_needed.designs_table(advice)
+    click.echo("\n".join(("", *table, "", pairs_needed.table_legend(advice), "")))
     print_wrapped(pairs_needed.needed_sentence(advice), 0)
     cheapest = advice.cheapest
     if cheapest is None and side:
@@ -150,14 +150,18 @@ def _difference(
     )
 
 
-def _seconds_here(store: Store, request: Request) -> float | None:
-    """The seconds of this machine for a pair, from a few timed steps; None where it can't train."""
+def _timed_here(store: Store, request: Request, spread: Spread) -> Spread:
+    """A spread with the seconds of this machine for a pair, from a few timed steps; without them
+    where it can't train."""
     with contextlib.suppress(Problem):
         draft = study_plan.draft_study(request, store)
-        every_run = [run.name for run in draft.study.runs]
-        seconds = draft.seconds(draft.study, every_run)
-        return None if seconds is None else seconds / len(draft.study.seeds)
-    return None
+        study = draft.study
+        if seconds := draft.seconds(study, [run.name for run in study.runs]):
+            setting = f"{study.trainer.recipe}, {study.max_iters:,} iters on {study.data.name}"
+            return dataclasses.replace(
+                spread, seconds=seconds / len(study.seeds), timed=f"now, at {setting}"
+            )
+    return spread
 
 
 def _is_name_of_own_file(variant: str) -> bool:

@@ -5,6 +5,7 @@ Pure."""
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -106,9 +107,12 @@ def power_sentence(c: Judgment, *, published: bool = False) -> str:
     if needed.capped and needed.mid == needed.high:
         return f"{text} To settle {aim}{c.metric.suffix} would take {needed.mid:,} {thing} or more."
     most = f"{needed.high:,} or more" if needed.capped else f"{needed.high:,}"
+    spread = "their spread"
+    if analysis.headline == "paired":
+        spread += f" of {number.size(statistics.stdev(analysis.pairs.values()))}{c.metric.suffix}"
     text += (
         f" To settle a difference of {aim}{c.metric.suffix} takes about {needed.mid:,} {thing} "
-        f"({needed.low:,} to {most}, since {analysis.n} {thing} show their spread only roughly)"
+        f"({needed.low:,} to {most}, since {analysis.n} {thing} show {spread} only roughly)"
     )
     extra = needed.mid - analysis.n
     text += f", which is {extra:,} more." if extra > 0 else "."

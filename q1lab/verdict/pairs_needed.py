@@ -41,6 +41,8 @@ class Spread:
     """The data that the pairs trained on, and their iters."""
     metric: Metric = VAL_LOSS
     study: str = ""
+    timed: str = ""
+    """The measurement of the seconds, in words."""
 
     @property
     def conditions(self) -> str:
@@ -124,6 +126,7 @@ def own_spread(
             study.data.name,
             comparison.metric,
             study.id,
+            f"as in {study.id}",
         )
     return None
 
@@ -322,32 +325,32 @@ def designs_table(advice: Advice) -> tuple[str, ...]:
 
 
 def table_legend(advice: Advice) -> str:
-    """The meaning of the table's columns, in a sentence."""
-    unit, by_luck = advice.spread.metric.suffix, advice.needed.alpha
-    verdicts = (
-        f"Of 100 studies with δ = {advice.effect:g}{unit}, claim is how many say HELPS or HURTS "
-        f"(up to {100 * by_luck:.2g} where nothing changed), small TOO SMALL TO MATTER, and can't "
-        "CANNOT TELL"
-    )
+    """The meaning of the table's columns, a line each."""
+    spread, by_luck = advice.spread, 100 * advice.needed.alpha
+    verdicts = f"""\
+"claim": how many of 100 say HELPS or HURTS (up to {by_luck:.2g} by luck)
+"small": how many say TOO SMALL TO MATTER (δ = {advice.effect:g}{spread.metric.suffix})
+"can't": how many say CANNOT TELL"""
     if advice.side:
-        verdicts = (
-            f"Of 100 studies that ask whether it helps, by {advice.effect:g}{unit}, claim is "
-            f"how many say HELPS (up to {50 * by_luck:.2g} where nothing changed), and can't NOT "
-            "SHOWN TO HELP"
-        )
-    return (
-        f"{verdicts}; runs is the mean number of runs, and sees the true difference that 80 of "
-        "them claim. Each figure is a mean over what the true spread may be."
-    )
+        verdicts = f"""\
+"claim": how many of 100 say HELPS (up to {by_luck / 2:.2g} by luck)
+"can't": how many say NOT SHOWN TO HELP"""
+    return f"""\
+"at most": time of all runs{", " * bool(spread.timed)}{spread.timed}
+"sees": the true difference that 80 of 100 studies claim
+"runs": how many runs, on average
+{verdicts}
+Each figure is a mean over what the true spread may be."""
 
 
 def needed_sentence(advice: Advice) -> str:
     """The fixed number of pairs that finds the difference, in a sentence."""
-    needed, unit = advice.needed, advice.spread.metric.suffix
+    needed, spread = advice.needed, advice.spread
     most = f"{needed.high:,} or more" if needed.capped else f"{needed.high:,}"
     return (
-        f"To find {advice.effect:g}{unit} in 80 of 100 studies takes about {needed.mid:,} pairs "
-        f"({needed.low:,} to {most}, since the spread is known only roughly)."
+        f"To find {advice.effect:g}{spread.metric.suffix} in 80 of 100 studies takes about "
+        f"{needed.mid:,} pairs if pairs spread by {spread.sd:.2g}{spread.metric.suffix} "
+        f"({needed.low:,} to {most}, since {spread.pairs} pairs show that only roughly)."
     )
 
 

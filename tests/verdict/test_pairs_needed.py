@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from q1lab.commands.plan import plan as command
 from q1lab.ground import paths
 from q1lab.index.store import Store
-from q1lab.judgment import interim_analyses, intervals
+from q1lab.judgment import interim_analyses, intervals, verdict_text
 from q1lab.judgment.blocks import Figure, Sentence
 from q1lab.judgment.short_text import settling_line
 from q1lab.record import begin
@@ -24,6 +24,7 @@ from q1lab.study.studies import Study
 from q1lab.verdict import pairs_needed, progress_figure
 from q1lab.verdict.comparison_cache import compare
 from q1lab.week.lists import predictions
+from tests.kit import comparisons
 from tests.kit.lab_home import finish, make_study
 from tests.kit.plans import changed
 
@@ -54,7 +55,7 @@ def test_from_ones_own_runs_and_from_shipped_figures() -> None:
     assert f"--seeds {record['seeds']}" in output
     assert record["needed"]["alpha"] == 0.025, "rope-1 has looked at the question"
     assert "judged by a 97.5% interval" in " ".join(output.split())
-    assert "up to 2.5 where nothing changed" in " ".join(output.split())
+    assert "up to 2.5 by luck" in " ".join(output.split())
 
 
 def test_the_command_is_for_the_files_and_the_budget_that_the_table_is_for(tmp_path: Path) -> None:
@@ -111,6 +112,26 @@ def test_one_table_of_designs_fits_into_the_apps_dialog() -> None:
     lines = pairs_needed.designs_table(pairs_needed.advise(0.01, spread))
     assert max(map(len, lines)) <= 67, "at 80 columns"
     assert [line.split()[0] for line in lines[2:8]] == ["3", "4", "5", "8", "3..8", "3..12"]
+
+
+def test_each_column_has_a_line_and_each_number_its_conditions() -> None:
+    """No color tells a column's name from the words around it."""
+    compared_study()
+    for words in (planned("rope", "--detect", "0.01"), planned("gqa", "--detect", "0.01")):
+        *_, table, legend, needed = words.split("\n\n")
+        lines = legend.splitlines()
+        named = [line.split(":")[0].strip('"') for line in lines if line.startswith('"')]
+        assert named == ["at most", "sees", "runs", "claim", "small", "can't"]
+        assert set(" ".join(named).split()) <= set(table.replace("nothing changed", "").split())
+        assert max(map(len, lines)) <= 67, "the app's dialog at 80 columns"
+        assert "if pairs spread by 0.0" in " ".join(needed.split())
+    assert '"at most": time of all runs, as in rope-1' in planned("rope")
+    zeros, differences = dict.fromkeys(range(3), 0.0), {0: -0.02, 1: 0.01, 2: 0.03}
+    verdict = verdict_text.power_sentence(comparisons.make(zeros, differences, delta=0.01))
+    assert "since 3 pairs show their spread of 0.025 nats only roughly" in verdict
+    one_sided = planned("rope", "--side", "better")
+    assert '"can\'t": how many say NOT SHOWN TO HELP' in one_sided
+    assert '"small":' not in one_sided
 
 
 @pytest.mark.slow
