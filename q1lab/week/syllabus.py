@@ -275,11 +275,10 @@ class WeekVariant:
         return self.title.partition(":")[0]
 
     def is_paper(self, title: str, link: str | None) -> bool:
-        """True if a paper is the variant's, by its number at arXiv or by its name in the week. True
-        for any paper if the week gives neither."""
-        number = ARXIV.search(self.paper)
-        name = self.paper[: number.start()] if number else self.paper
-        known_by = (number[1] if number else "", name.strip(" ,:"))
+        """True if a paper is the variant's, by its number at arXiv or by its name in the week, up
+        to a colon. True for any paper if the week gives neither."""
+        name, *after = ARXIV.split(self.paper)
+        known_by = name.partition(":")[0].strip(" ,"), *after[:1]
         title_and_link = f"{title} {link or ''}".lower()
         return not any(known_by) or any(
             identifier.lower() in title_and_link for identifier in known_by if identifier

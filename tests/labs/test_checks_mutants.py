@@ -416,7 +416,7 @@ RIGHT = [
           "gqa: groups share keys and values", "neighbors"),
     Right("the other order of heads", "gqa",
           [(REPEAT, "        k, v = (t.repeat(1, 1, self.n_head // self.n_kv_head, 1) for t in (k, v))\n")],
-          "gqa: groups share keys and values", "j + G"),
+          "gqa: groups share keys and values", "j + G form a group (in the paper, and in the third test of B1, neighbors do)"),
     Right("separate projections, by hand, expanded", "gqa",
           [("        self.c_attn = nn.Linear(config.n_embd, config.n_embd + 2 * self.kv_size, bias=config.bias)\n",
             "        self.q = nn.Linear(config.n_embd, config.n_embd, bias=config.bias)\n        self.kv = nn.Linear(config.n_embd, 2 * self.kv_size, bias=config.bias)\n"),

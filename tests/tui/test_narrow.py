@@ -103,9 +103,9 @@ async def test_what_a_row_says_continues_below_itself() -> None:
         await shown(pilot, PickScreen)
         await until(pilot, lambda: "2104.09864" in words(app))
         lines = words(app).splitlines()
-        title = next(line for line in lines if "RoFormer, arXiv" in line)
-        rest = next(line for line in lines if "3.2, 3.3" in line)
-        assert rest.index("3.2, 3.3") == title.index("RoFormer")
+        title = next(line for line in lines if "RoFormer: Enhanced" in line)
+        rest = next(line for line in lines if "3.1, 3.2, 3.3" in line)
+        assert rest.index("1, 3.1") == title.index("RoFormer")
 
 
 def printed(pane: CommandOutputScreen) -> list[str]:

@@ -1135,11 +1135,12 @@ async def test_a_pane_wraps_its_lines_anew_for_another_width(tmp_path: Path) -> 
 
 
 async def test_a_form_does_what_a_step_has_to_be_filled_in_with() -> None:
+    title = "RoFormer: Enhanced Transformer with Rotary Position Embedding"
     async with running() as (app, pilot):
         await go(pilot, "a2", "a2-log")
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, FormScreen))
-        assert app.screen.query_one("#title", Input).value == "RoFormer"
+        assert app.screen.query_one("#title", Input).value == title
         assert app.screen.query_one("#link", Input).value.endswith("2104.09864")
         await pilot.press("ctrl+s")
         await settled(pilot)
@@ -1147,7 +1148,7 @@ async def test_a_form_does_what_a_step_has_to_be_filled_in_with() -> None:
         with Store() as store:
             listed = papers.all_papers(store)
         assert [(paper["title"], paper["depth"], bool(paper["done"])) for paper in listed] == [
-            ("RoFormer", "deep", True)
+            (title, "deep", True)
         ]
         assert app.snapshot.progress.of("a2-log").done, "the step is ticked by what happened"
 

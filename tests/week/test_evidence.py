@@ -4,6 +4,7 @@ gone."""
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -236,6 +237,20 @@ def test_an_untick_is_remembered_until_it_happens_again(
     assert evidence.find_evidence(store, week).gone == ()  # it is there, and not wanted
     progress.tick_step(store, LABEL, step, True)
     assert done(store, week, step)
+
+
+def test_a_paper_is_known_by_its_number_its_name_or_its_whole_title(week: Week) -> None:
+    for variant in week.variants:
+        guide = (week.root / str(variant.guide)).read_text(encoding="utf-8")
+        title = " ".join(guide.split('"')[1].split())
+        assert variant.source.startswith(f"{title}, arXiv "), "the form of the paper takes it"
+        assert variant.is_paper(title, None)
+        assert variant.is_paper("its paper", f"https://arxiv.org/abs/{variant.source[-10:]}")
+        assert not variant.is_paper("another one", "https://arxiv.org/abs/1706.03762")
+    rope = next(variant for variant in week.variants if variant.name == "rope")
+    assert rope.is_paper("roformer", None), "as it was logged before the week had the whole title"
+    for given in ("arXiv 2104.09864: skim", "Su et al. 2021: sections 1 to 3", ""):
+        assert replace(rope, paper=given).is_paper("Su et al. 2021", "arxiv.org/abs/2104.09864")
 
 
 def test_published_and_shared(store: Store, week: Week) -> None:
