@@ -206,9 +206,9 @@ Exit status: 0 nothing found, 1 something found, 2 no draft.""",
 def lint_command(file: Path | None, as_json: bool) -> int:
     """Flag claims that your data do not support, as FILE:LINE: what.
 
-    Words such as "improves" unless the verdict is HELPS, numbers that no run of yours produced, a
-    bootstrap CI without its seeds. Overrule one with <!-- q1lab:allow the reason --> on its line or
-    above its paragraph.
+    Words such as "improves" unless the verdict is HELPS, numbers that are neither of your runs nor
+    in MODIFICATION.md, a bootstrap CI without its seeds. To keep a marked line, put <!--
+    q1lab:allow REASON --> on it, or on a line of its own above its paragraph.
     """
     from q1lab.documents import draft_claims
 
@@ -223,7 +223,7 @@ def lint_command(file: Path | None, as_json: bool) -> int:
         if not findings:
             remark("no claim beyond the data")
         else:
-            remark("\nOne that is right all the same: <!-- q1lab:allow the reason --> above it")
+            remark("\nTo keep a marked line, put <!-- q1lab:allow REASON --> on it")
         shared.note_viewed("post lint", path.absolute())
     return FAILED if findings else OK
 

@@ -2,8 +2,8 @@
 bootstrap CIs.
 
 Pure: a text and the known numbers in, findings out. It reminds, it does not judge: ``<!--
-q1lab:allow why -->`` on the line, or on a line of its own above, overrules it in the open, with the
-reason."""
+q1lab:allow why -->`` on the line, or on a line of its own above the paragraph, overrules it in the
+open, with the reason."""
 
 from __future__ import annotations
 
@@ -77,13 +77,14 @@ _NEGATION = re.compile(
     r"(?:\W+\w+){0,6}\W*\Z",
     re.IGNORECASE,
 )
+_NOT_NOTHING = re.compile(r"\bnot\b[^.]{0,30}\Z", re.IGNORECASE)
 _DIRECTION = re.compile(r"\b(?:lower|smaller|less|higher|more)(?: is|:| =)\s*\Z", re.IGNORECASE)
 """``lower is better`` says how to read a number, and claims nothing."""
 _ALLOW = re.compile(r"<!--\s{0,99}q1lab:allow\b(.{0,999}?)-->", re.DOTALL)
 _NUMBER = re.compile(r"(?<![\w.,])([+−-]?\d[\d,]*\.\d+)(\s?%)?(?!\.?\d|\w)")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z(\"“*\[])")
 _NOT_OURS = re.compile(
-    r"arxiv|doi|v\d|version|section|chapter|rung|equation|eq\.|figure|table \d|python|torch", re.I
+    r"doi|v\d|version|section|chapter|rung|equation|eq\.|figure|table \d|python|torch", re.I
 )
 ANSWERS = ("surprises",)
 """Regions of the draft that hold the learner's own words."""
@@ -92,7 +93,7 @@ CONSTANTS = (0.05, 0.025, 0.95, 0.975, 0.8, 0.5, 0.25, 95.0, 97.5, 80.0, 4.1744,
 uniform guess over 65 characters, ln 65."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class ClaimFinding:
     """``line`` is from 1. ``kind``: claim, number, seeds, allow."""
 
@@ -118,7 +119,7 @@ def lint_draft(
     metric. Text that q1lab wrote itself and that is unchanged is passed over. Sections whose title
     holds ``experiment`` are read strictly.
     """
-    numbers = [value for value in known_numbers if math.isfinite(value)]
+    numbers = list(filter(math.isfinite, known_numbers))
     text = data.decode("utf-8-sig", errors="replace")
     ours = _lines_by_q1lab(data, where)
     paragraphs = _paragraphs(text, ours)
@@ -129,28 +130,28 @@ def lint_draft(
     for paragraph in paragraphs:
         strict = experiment.lower() in paragraph.section.lower()
         findings += _claims(paragraph, verdict, pace, strict, about)
-        findings += _numbers(paragraph, numbers, strict, about)
+        if "arxiv" not in paragraph.text.lower():  # else the numbers are a paper's
+            findings += _numbers(paragraph, numbers, strict, about)
         findings += _seeds(paragraph)
-    used: set[int] = set()
-    open_findings = []
-    for item in sorted(set(findings), key=lambda f: (f.line, f.kind, f.message)):
-        allow = next(
-            (allow_line for allow_line, lines in allows.items() if item.line in lines), None
-        )
-        if allow is None:
-            open_findings.append(item)
-        else:
-            used.add(allow)
+    found = {item.line for item in findings}
+    used = {line for line, covered in allows.items() if covered & found}
+    allowed = set().union(*allows.values())
+    open_findings = [item for item in set(findings) if item.line not in allowed]
     open_findings += [
-        ClaimFinding(line, "allow", "say why: <!-- q1lab:allow the reason -->")
-        for line in reasonless
+        ClaimFinding(line, "allow", "say why: <!-- q1lab:allow REASON -->") for line in reasonless
     ]
     open_findings += [
         ClaimFinding(line, "allow", "this q1lab:allow overrules nothing; take it out")
         for line in allows
         if line not in used and line not in reasonless and line not in ours
     ]
-    return sorted(open_findings, key=lambda f: (f.line, f.kind, f.message))
+    return sorted(open_findings)
+
+
+def decimals_in(text: str) -> list[float]:
+    """The decimal numbers that a text states."""
+    found = (match[1].replace(",", "").replace("−", "-") for match in _NUMBER.finditer(text))
+    return list(map(float, found))
 
 
 def numbers_in(value: Any) -> list[float]:
@@ -282,13 +283,10 @@ def _claims(
             if supported or (words in (_FASTER, _SLOWER) and _OF_LEARNING.search(sentence)):
                 continue
             for match in re.finditer(rf"\b(?:{'|'.join(words)})\b", sentence, re.IGNORECASE):
-                if words is _BETTER and _DIRECTION.search(sentence[: match.start()]):
+                before = sentence[: match.start()]
+                if words is _BETTER and _DIRECTION.search(before):
                     continue
-                if words is not _NOTHING and _NEGATION.search(sentence[: match.start()]):
-                    continue
-                if words is _NOTHING and re.search(
-                    r"\bnot\b[^.]{0,30}\Z", sentence[: match.start()], re.IGNORECASE
-                ):
+                if (_NOT_NOTHING if words is _NOTHING else _NEGATION).search(before):
                     continue
                 message = f"“{match[0]}” {says}"
                 findings.append(
@@ -303,28 +301,28 @@ def _numbers(
     findings = []
     text = paragraph.text
     for match in _NUMBER.finditer(text):
+        if _is_known(match, known_numbers):
+            continue
         before = text[max(0, match.start() - 24) : match.start()]
         around = text[max(0, match.start() - 90) : match.end() + 60]
-        if _NOT_OURS.search(before) or (not strict and not about.search(around)):
+        if _NOT_OURS.search(before) or not (strict or about.search(around)):
             continue
-        value = float(match[1].replace(",", "").replace("−", "-"))
-        digits = len(match[1].split(".")[1])
-        if _is_known(value, digits, bool(match[2]), known_numbers):
-            continue
-        line = paragraph.line_at(match.start())
         findings.append(
             ClaimFinding(
-                line, "number", f"{match[0].strip()} is not among the numbers of your runs"
+                paragraph.line_at(match.start()),
+                "number",
+                f"{match[0].strip()} is not among the numbers of your runs and of MODIFICATION.md",
             )
         )
     return findings
 
 
-def _is_known(value: float, digits: int, percent: bool, known_numbers: Sequence[float]) -> bool:
+def _is_known(match: re.Match[str], known_numbers: Sequence[float]) -> bool:
     """True if some known number rounds to this one; signs may be left to the words around it."""
-    slack = 0.5 * 10.0**-digits * 1.0001
+    (value,) = decimals_in(match[1])
+    slack = 0.5 * 10.0 ** -len(match[1].split(".")[1]) * 1.0001
     for number in (*known_numbers, *CONSTANTS):
-        for candidate in (number, 100 * number) if percent else (number,):
+        for candidate in (number, 100 * number) if match[2] else (number,):
             if abs(abs(candidate) - abs(value)) <= slack and (value >= 0 or candidate <= 0):
                 return True
     return False

@@ -1410,11 +1410,17 @@ def test_a_post_may_name_the_loss_before_training(
     (draft,) = (repo / "posts").glob("*.md")
     text = draft.read_text()
     draft.write_text(
-        text.replace("## Where I", "The loss began at 4.2075; a guess costs 4.3333.\n\n## Where I")
+        text.replace(
+            "## Where I",
+            "The loss began at 4.2075; a guess costs 4.3333, not 0.1517.\n\n## Where I",
+        )
     )
+    answer("b2-noise", "Wins by 0.01 between equal models: 0.1517.")
     out = "".join(q1lab("post", "lint", code=1))
     assert "4.3333" in out
+    assert "To keep a marked line, put <!-- q1lab:allow REASON --> on it" in out
     assert "4.2075" not in out
+    assert "0.1517" not in out, "it is in MODIFICATION.md"
 
 
 def test_status_proposes_a_first_study_of_what_was_chosen(q1lab: Q1lab) -> None:

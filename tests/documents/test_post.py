@@ -135,6 +135,7 @@ def test_numbers_must_come_from_the_runs() -> None:
     assert findings("It fell to 1.3999.") == [(1, "number")]
     assert findings("A drop of 12.5%.") == [(1, "number")]
     assert findings("See arXiv 2104.09864, section 3.1, torch 2.9.") == []
+    assert findings("The paper (arXiv 2305.13245) has 47.1\nwhere the full one scores 47.2.") == []
     assert (
         findings("It rose by +0.0093 nats.") == [(1, "number")]
         or findings("It rose by +0.0093 nats.") == []
