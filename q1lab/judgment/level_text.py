@@ -104,8 +104,8 @@ def looks_line(c: Judgment) -> str:
         return ""
     rate = ""
     if sum(not look.replicates for look in looks) > 1:
-        rate = f" By luck, at most {in_hundred(c.asking.total)} claim."
-    line = f"Looked at {len(looks)} times: {looks_list(c)}.{rate}"
+        rate = f" By luck, {_odds(c.asking.total)}."
+    line = f"{len(looks)} looks: {looks_list(c)}.{rate}"
     return line if len(line) <= LINE else f"Looked at {len(looks)} times.{rate}"
 
 
@@ -133,7 +133,8 @@ def sum_line(c: Judgment) -> str:
     if not c.subject.is_question or home.questions < 2:
         return ""
     if arm.questions < 2:
-        return f"{home.questions:,} questions in all: by luck, {_odds(home.total)}."
+        odds = _odds(home.total, "people would claim an effect")
+        return f"{home.questions:,} questions in all: by luck, {odds}."
     name, more = brief_names(arm_names(c))[1], in_all(c)
     rest = f"by luck, {_odds(arm.total)}{more}."
     line = f"{arm.questions:,} questions about {name}: {rest}"
@@ -143,9 +144,7 @@ def sum_line(c: Judgment) -> str:
 
 def would_claim(total: float) -> str:
     """``at most 15 in 100 people would claim one``; of many questions the mean number of claims."""
-    if total < 1:
-        return f"at most {in_hundred(total)} people would claim one"
-    return _odds(total)
+    return _odds(total, "people would claim one")
 
 
 def in_all(c: Judgment) -> str:
@@ -154,13 +153,13 @@ def in_all(c: Judgment) -> str:
     if home == c.asking.of_arm:
         return ""
     total = f"{100 * home.total:.3g}" if home.total < 1 else _odds(home.total)
-    return f"; {home.questions:,} in all: {total}"
+    return f"; all {home.questions:,}: {total}"
 
 
-def _odds(total: float) -> str:
-    """``at most 15 in 100 claim``; of many questions the mean number of claims."""
+def _odds(total: float, claim: str = "claim an effect") -> str:
+    """``at most 15 in 100 claim an effect``; of many questions the mean number of claims."""
     if total < 1:
-        return f"at most {in_hundred(total)} claim"
+        return f"at most {in_hundred(total)} {claim}"
     return f"at most {total:.3g} {'claim' if total == 1 else 'claims'} on average"
 
 

@@ -110,7 +110,7 @@ def test_another_metric_of_the_same_command_is_another_look() -> None:
     other = ("run", "--command", COMMAND, *ARMS, "--metric", "train/loss")
     second = json_of(*other, "--seeds", "3", "--smoke", "")
     assert (first["alpha"], second["alpha"]) == (0.05, 0.025)
-    assert "Looked at 2 times" in q1lab("compare", second["study"]).stdout
+    assert "2 looks: " in q1lab("compare", second["study"]).stdout
 
 
 def test_every_place_names_the_metric_s_own_direction_and_no_unit(folder: Path) -> None:
