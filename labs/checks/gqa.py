@@ -80,7 +80,10 @@ def judge_groups(s: Subject, where: str, keys: list[int], values: list[int]) -> 
         raise Wrong(f"{where}: groups of different sizes, {keys}")
     order = "neighbors form a group"
     if keys != sorted(keys):
-        order = "heads j and j + G form a group (in the paper, and in the third test of B1, neighbors do)"
+        order = (
+            "heads j and j + G form a group (in the paper, and in the third test of B1, neighbors "
+            "do)"
+        )
     return f"{len(set(keys))} groups of {sizes.pop()}: {order}"
 
 
