@@ -25,14 +25,14 @@ JUDGE = "`q1lab judge SOURCE…` also reads the logs that trainers leave"
 BEGINNING = "The gate, samples and the blind test, notebooks, Ray, Slurm"
 """The beginning of the line of CHANGELOG.md with which the rooms got their first numbers."""
 ONE_SIDED = "**Does it help?** `q1lab run rope --seeds 3..8 --side better`"
-FAILED = "The `next:` line of a study that failed"
 TWO_COMMANDS = "`q1lab run 'python train.py --seed={seed}'"
 SCORES = "Before `q1lab retro` writes, it names each score"
+STATUS = "Once no study goes on, `q1lab status` ends with"
 SAME_CODE = "A study of two files with the same code"
 WRONG_VALUE = "A wrong value of an option is refused in the same words"
 
 ROOMS: dict[str, tuple[int, str]] = {
-    "commands": (36_370, FAILED),
+    "commands": (36_530, STATUS),
     "designs": (1_750, ONE_SIDED),
     "documents": (31_470, SCORES),
     "doors": (15_740, JUDGE),

@@ -99,6 +99,7 @@ def status(find: str | None, as_json: bool, tag: str | None, verbose: bool) -> i
         results = {row.id: row for row in read_result_rows(store)} if len(names) > 1 else {}
         labels = {name: study_labels.read_labels(store, name) for name in views}
         short_verdict = _short_verdict(store, views[names[0]]) if names else []
+        after = _next_after_runs(store, [row_by_id[name] for name in names]) if names else ""
     if not lines:
         click.echo(f"No study yet. Start one: {_first_command()}")
     for name in alive:
@@ -130,6 +131,8 @@ def status(find: str | None, as_json: bool, tag: str | None, verbose: bool) -> i
     if names:
         newest = views[names[0]]
         following = next_command(newest, [row_by_id[name] for name in names])
+        if following.startswith("q1lab compare"):
+            following = after or following
         if short_verdict and following == f"q1lab compare {newest.study.id}":
             following += " --full"  # without it, the lines above would be printed again
         click.echo(f"next: {_before(newest)}{following}")
@@ -249,17 +252,14 @@ def study_summary(view: StudyView) -> str:
 
 
 def _first_command() -> str:
-    return f"q1lab run {_chosen_variant()} --seeds 3"
-
-
-def _chosen_variant() -> str:
-    """The modification chosen for the week, else rope."""
+    """The study of the modification chosen for the week, else of rope."""
     from q1lab.commands import _documents as shared
     from q1lab.index import learner_tables
 
+    chosen = None
     with contextlib.suppress(Problem), open_store() as store:
-        return learner_tables.chosen_variant(store, shared.current_week().label) or "rope"
-    return "rope"
+        chosen = learner_tables.chosen_variant(store, shared.current_week().label)
+    return f"q1lab run {chosen or 'rope'} --seeds 3"
 
 
 def label_lines(labels: Labels) -> list[str]:
@@ -312,13 +312,30 @@ def next_command(newest: StudyView, rows: Sequence[StudyRow]) -> str:
         for row in reversed(rows)
         if row.state == "finished" and row.variant == newest.row.variant
     ]
-    if len(same_variant) == 1:
-        return f"q1lab compare {newest.study.id}"
     # not a small experiment that came after the study with the most seeds
     from q1lab.verdict.comparison_cache import leading_study
 
     leading = leading_study(same_variant, lambda row: row.total // 2) or newest.row
     return f"q1lab compare {leading.id}"
+
+
+def _next_after_runs(store: Store, rows: Iterable[StudyRow]) -> str:
+    """The next thing where no study goes on: a verdict that nobody has seen, else the first open
+    step of the week; empty where no modification was chosen for the week."""
+    from q1lab.commands import _documents as shared
+    from q1lab.index import learner_tables
+    from q1lab.week import evidence, progress
+
+    for row in rows:
+        has_ended = row.state == "finished" and studies.load(row.id).counts_as_asking
+        if has_ended and stored_results.cached_row(store, row.id) is None:
+            return f"q1lab compare {row.id}"
+    week = shared.current_week()
+    if learner_tables.chosen_variant(store, week.label) is None:
+        return ""
+    done = evidence.read_progress(store, week)
+    part, step = progress.first_open(progress.learner_week(week, done), done)
+    return f"{part.id.upper()} in the app, “{step.title}”" if step else ""
 
 
 def _before(newest: StudyView) -> str:

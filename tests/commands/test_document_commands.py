@@ -1430,6 +1430,30 @@ def test_status_proposes_a_first_study_of_what_was_chosen(q1lab: Q1lab) -> None:
     assert "q1lab run swiglu --seeds 3" in q1lab("status")[0]
 
 
+def test_after_the_runs_the_weeks_step_comes_next_and_no_a_a_test(
+    repo: Path, q1lab: Q1lab, fake_trainer: Fake
+) -> None:
+    study(fake_trainer)
+    assert q1lab("status")[0].endswith("next: q1lab compare rope-1 --full\n"), "no week is begun"
+    week = content.load_week(paths.content_dir())
+    with Store() as store:
+        progress.choose_modification(store, week, "rope")
+    text = (paths.models_dir() / "baseline.py").read_text()
+    (repo / "base.py").write_text(text)
+    (repo / "same.py").write_text(f"{text}# the same\n")
+    study(fake_trainer, "./same.py", "--baseline", "./base.py", "--seeds", "3", "--unchecked")
+    first = q1lab("status")[0].splitlines()[-1]
+    assert first.startswith("next: A1 in the app, “")
+    lab_home.finish(lab_home.make_study("gqa-1", "gqa"))
+    assert q1lab("status")[0].endswith("next: q1lab compare gqa-1\n"), "nobody has seen it"
+    q1lab("compare", "gqa-1")
+    assert q1lab("status")[0].splitlines()[-1] == first
+    with Store() as store:
+        for step in week.steps():
+            progress.tick_step(store, week.label, step.id, True)
+    assert "next: q1lab compare " in q1lab("status")[0]
+
+
 def test_a_document_that_says_nothing_new_makes_no_commit(
     repo: Path, q1lab: Q1lab, fake_trainer: Fake
 ) -> None:
