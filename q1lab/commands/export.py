@@ -53,6 +53,7 @@ Examples:
   q1lab export rope-1 swiglu-1 --format json --output results.json
   q1lab export rope-1 --format svg --output plots/
   q1lab export rope-1 swiglu-1 --format latex       the table that a paper prints
+  q1lab export rope-1 --format html        one page, to send to someone
   q1lab export rope-1 --format csv --curves
   q1lab export --tag draft --format csv
   q1lab export rope-1 --format archive     the whole study as rope-1.q1lab.zip

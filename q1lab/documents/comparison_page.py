@@ -45,9 +45,11 @@ def comparison_page(store: Store, study: Study, answer: EqualBudgetResult | None
     c = with_published_names(comparison_cache.compare(store, study))
     reproduction = reproduce.reproduction_of(study, None, keeps=False)
     if reproduction.command and reproduce.trained_own_file(study):
-        command = code_span(f"q1lab keep {study.id}")
-        keep = f"{command} writes them into a folder that you can send along."
-        files = Md(f"The model files as they trained are not in this page: {keep}")
+        files = Md(
+            "The model files as they trained are not in this page: "
+            f"{code_span(f'q1lab keep {study.id}')} writes them into a folder that you can send "
+            "along."
+        )
         reproduction = Reproduction(reproduction.command, notes=(files, *reproduction.notes[1:]))
     text = comparison_document(
         c,
@@ -55,10 +57,9 @@ def comparison_page(store: Store, study: Study, answer: EqualBudgetResult | None
         reproduction,
         () if answer is None else equal_budget.budget_sentences(answer, c),
     ).text
-    curves = comparison_cache.read_curves(store, study)
     figure = picture.draw_comparison(
         c,
-        curves,
+        comparison_cache.read_curves(store, study),
         "svg",
         across=equal_budget.across_budget(answer),
         width=picture.IN_A_PAGE,

@@ -1,5 +1,5 @@
 """Results as files: JSON (the comparisons), CSV (every run, or every point of the curves), Markdown
-and LaTeX (the table of a paper), SVG and PNG (charts).
+and LaTeX (the table of a paper), SVG and PNG (charts), HTML (the page of a comparison).
 
 In JSON and CSV nothing is rounded and nothing is left out: diverged and unfinished runs are rows
 like the others. Text that a spreadsheet would run as a formula begins with an apostrophe in CSV.
@@ -35,6 +35,7 @@ SUFFIXES = {
     **{name: form.suffix for name, form in PRINTED_FORMS.items()},
     "svg": ".svg",
     "png": ".png",
+    "html": ".html",
 }
 """The formats, with the suffix of their files."""
 
@@ -83,7 +84,7 @@ def export_studies(
 ) -> list[Path]:
     """Write studies into files; returns what was written, in order.
 
-    ``svg`` and ``png`` make one file per study, the other formats one for all of ``ids``.
+    ``svg``, ``png`` and ``html`` make one file per study, the other formats one for all of ``ids``.
     ``target`` is a file, or a folder to put files of speaking names into (default: the current
     one). ``curves`` makes the CSV a row per point of each metric instead of a row per run, and has
     them stand beside the comparisons in JSON. Studies in
@@ -100,15 +101,17 @@ def export_studies(
         ingest_events.ingest_study(store, study)
     target = Path.cwd() if target is None else expand_user(target)
     folder = target.is_dir()
-    if form in ("svg", "png"):
+    if form in ("svg", "png", "html"):
         if not folder and len(chosen) > 1:
             raise Problem(
-                f"{target}: {len(chosen)} studies make {len(chosen)} pictures",
+                f"{target}: {len(chosen)} studies make {len(chosen)} files",
                 next="give a folder that exists",
                 file=target,
             )
         return [
-            _picture(store, study, target / f"{study.id}.{form}" if folder else target, force)
+            _write_one(
+                store, study, form, target / f"{study.id}.{form}" if folder else target, force
+            )
             for study in chosen
         ]
     stem = chosen[0].id if len(chosen) == 1 and not unreadable else "q1lab-studies"
@@ -136,11 +139,10 @@ def studies_json(
     a point has the ``POINT_COLUMNS``. The last three only where there are any."""
     from q1lab.judgment.comparison_record import comparison_json
 
-    records = [comparison_json(compare(store, study)) for study in chosen]
     document: dict[str, Any] = {
         "q1lab": __version__,
         "exported": utc_now(),
-        "studies": records,
+        "studies": [comparison_json(compare(store, study)) for study in chosen],
     }
     if curves:
         points = (point for study in chosen for point in _points(store, study))
@@ -210,7 +212,7 @@ def _hyperparameter_names(chosen: Sequence[Study]) -> list[str]:
 def _runs(store: Store, study: Study, set_keys: Sequence[str]) -> Iterator[list[Any]]:
     from q1lab.judgment.comparison_record import verdict_columns
 
-    verdict = list(verdict_columns(compare(store, study)).values())
+    verdict = verdict_columns(compare(store, study)).values()
     noted = study_labels.read_labels(store, study.id)
     for row in store.runs(study.id):
         arm = study.arms[row["arm"]]
@@ -224,8 +226,10 @@ def _runs(store: Store, study: Study, set_keys: Sequence[str]) -> Iterator[list[
             "dtype": study.trainer.number_format,
             "headline": study.design.headline,
             **_run_cells(study, row["seed"]),
-            **{"metric": study.metric.key(), "unit": study.metric.unit},
-            **{"better": study.metric.better, "value": row["val_loss"]},
+            "metric": study.metric.key(),
+            "unit": study.metric.unit,
+            "better": study.metric.better,
+            "value": row["val_loss"],
             "max_iters": row["max_iters"] or None,
             "command": study.trainer.loop.run,
             "arguments": study.trainer.loop.args.get(arm.variant, ""),
@@ -257,11 +261,17 @@ def _run_cells(study: Study, seed: int) -> dict[str, int | str | None]:
     return {"seed": plan.known_seed(seed), "run": plan.run_label(seed)}
 
 
-def _picture(store: Store, study: Study, file: Path, force: bool) -> Path:
-    from q1lab.judgment import picture as drawing
+def _write_one(store: Store, study: Study, form: str, file: Path, force: bool) -> Path:
+    from q1lab.documents.comparison_page import comparison_page
+    from q1lab.judgment import picture
 
-    form = drawing.picture_format(file)
-    curves = read_curves(store, study)
-    picture = drawing.draw_comparison(compare(store, study), curves, form)
-    write_output(file, picture, force=force)
+    write_output(
+        file,
+        comparison_page(store, study)
+        if form == "html"
+        else picture.draw_comparison(
+            compare(store, study), read_curves(store, study), picture.picture_format(file)
+        ),
+        force=force,
+    )
     return file

@@ -79,7 +79,7 @@ CORE_ACTS = (
     ),
     Act(
         "export",
-        "Studies as files: results, charts, an archive.",
+        "Studies as files: results, charts, pages, an archive.",
         STUDIES,
         form_labels={"form": "format", "output": "file or folder", "curves": "curves (CSV)"},
         form_button="Export",

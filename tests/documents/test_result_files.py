@@ -89,7 +89,7 @@ def test_pictures(tmp_path: Path, form: str, head: bytes) -> None:
         files = export_studies(store, ids, form, tmp_path)
         assert [file.name for file in files] == [f"rope-1.{form}", f"gqa-1.{form}"]
         assert all(file.read_bytes().startswith(head) for file in files)
-        with pytest.raises(Problem, match="2 studies make 2 pictures"):
+        with pytest.raises(Problem, match="2 studies make 2 files"):
             export_studies(store, ids, form, tmp_path / f"one.{form}")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from textual.widgets import Input, Select
 
-from q1lab.ground import paths
+from q1lab.ground import config, paths
 from q1lab.index import ingest_events, study_labels
 from q1lab.index.store import Store
 from q1lab.judgment.blocks import Figure, Sentence
@@ -222,15 +222,17 @@ async def test_a_damaged_study_is_one_marked_line() -> None:
 async def test_export_writes_files_or_says_why_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    repo = tmp_path / "mine"
+    repo.mkdir()
     monkeypatch.chdir(tmp_path)
     past()
-    async with app().run_test(size=(100, 30)) as pilot:
+    async with app(config=config.Config(repo=repo)).run_test(size=(100, 30)) as pilot:
         screen = await open_results(pilot)
         go(screen, "llama-1")
         await pilot.press("o")
         await until(pilot, lambda: isinstance(pilot.app.screen, FormScreen))
         place = pilot.app.screen.query_one("#output", Input)
-        assert place.value == str(tmp_path)
+        assert place.value == str(repo)
         place.value = str(tmp_path / "nowhere" / "a.svg")
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "did not work" in words(pilot.app))
@@ -239,9 +241,9 @@ async def test_export_writes_files_or_says_why_not(
         assert "nowhere" in pane.printed  # on screen the path wraps between two borders
         await pilot.press("escape", "o")
         await until(pilot, lambda: isinstance(pilot.app.screen, FormScreen))
-        pilot.app.screen.query_one("#form", Select).value = "json"
+        pilot.app.screen.query_one("#form", Select).value = "html"
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: (tmp_path / "llama-1.json").exists(), "nothing was written")
+        await until(pilot, lambda: (repo / "llama-1.html").exists(), "nothing was written")
         await until(pilot, lambda: "wrote" in words(pilot.app))
         await pilot.press("escape")
         assert isinstance(pilot.app.screen, ResultsScreen)

@@ -163,7 +163,7 @@ def _values(act: Act, params: Mapping[str, click.Parameter], typed: Mapping[str,
 def open_export_form(app: Q1Lab, studies: Sequence[str]) -> None:
     """Open the form that exports studies' results into files."""
     more = f" and {len(studies) - 4} more" if len(studies) > 4 else ""
-    initial = {"form": "svg", "output": str(Path.cwd())}
+    initial = {"form": "svg", "output": str(app.config.repo or Path.cwd())}
     title = f"Export {', '.join(studies[:4])}{more}"
     open_form(app, "export", initial, title, lambda values: {"study": studies})
 
