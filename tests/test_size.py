@@ -55,7 +55,7 @@ ROOMS: dict[str, tuple[int, str]] = {
     "study": (33_570, WRONG_VALUE),
     "tables": (18_710, WRONG_VALUE),
     "trainers": (2_850, ONE_SIDED),
-    "tui": (76_499, "Once a study has ended, Lab's chart shows"),
+    "tui": (77_030, "Enter takes a step's file before it opens the answer"),
     "verdict": (12_720, "Lab, Results and Verdict show the blocks that the terminal prints"),
     "week": (34_050, "`q1lab new rope`, typed again after it was killed"),
 }

@@ -28,6 +28,8 @@ from q1lab.tui.timer_app import TimerApp
 from q1lab.tui.widgets.markdown_layout import glossary_word
 from q1lab.week import progress
 
+ENDED = "The lab (2) shows what came out."
+
 
 def _late(module: str, name: str) -> Callable[[], Any]:
     """A function that imports ``name`` when it is called: the first paint pays for one screen
@@ -142,12 +144,16 @@ class Q1Lab(TimerApp):
         if isinstance(self.screen, WeekScreen) and not self.snapshot.progress.records:
             self.screen.open_page(OVERVIEW)
 
-    def on_unmount(self) -> None:
+    def keep_place(self) -> None:
+        """Save which page is open: where the app opens next time."""
         label, place = self.setup.week.label, self.open_page_id
         if place and place != self.snapshot.progress.settings.get("place"):
             self.store_thread.submit(
                 lambda store: progress.save_week_setting(store, label, "place", place)
             )
+
+    def on_unmount(self) -> None:
+        self.keep_place()
         self.time.leave(self._timed_here)
         self.store_thread.submit(lambda _: self.time.release())
         self.store_thread.stop()
@@ -162,14 +168,20 @@ class Q1Lab(TimerApp):
         before, self.snapshot = self.snapshot, snapshot
         self.draw_clock()
         ended = [
-            f"{row.id}: {row.done} of {plural(row.total, 'run')} done. "
-            "The lab (2) shows what came out."
+            f"{row.id}: {row.done} of {plural(row.total, 'run')} done. {ENDED}"
             for row in studies_ended_between(before, snapshot)
         ]
         for text in (*snapshot.news, *ended):
             if self.config.bell:
                 self.bell()
             self.announce(text)
+        if self.current_mode == "lab" and snapshot.focus is not None:
+            self.show_end(snapshot.focus.row.id)
+
+    def show_end(self, study_id: str) -> None:
+        """Remove the message that a study has ended, where what came out is on screen."""
+        if self.notice[0].startswith(f"{study_id}: ") and ENDED in self.notice[0]:
+            self.clear_notice()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Disable the digits that switch screens while a form or the welcome is open: a digit typed

@@ -127,8 +127,8 @@ class TimerApp(BaseApp):
         self.draw_clock()
 
     def offer_timer(self) -> None:
-        """Offer to start the timer at the first key in a part that it doesn't count for, once in
-        ``ONCE`` seconds."""
+        """Offer to start the timer for the open part, unless it counts for that already; once in
+        ``ONCE`` seconds. Called when a step is worked on: who looks round is asked nothing."""
         if not self.setup.config.week:
             return
         part, clock = self._part(self.part_id), self.time.clock

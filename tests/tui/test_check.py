@@ -435,8 +435,8 @@ async def test_a_missing_file_is_offered_with_the_ways_to_make_it(tmp_path: Path
 
 
 async def test_a_file_made_in_a_new_repository_is_checked_there(tmp_path: Path) -> None:
-    """The first check of the week may come before the repository: the app looks where it was
-    started, until `q1lab new` has made the repository that the learner named."""
+    """The first check of the week may come before the repository: the app names the one that the
+    learner named, which `q1lab new` makes."""
 
     def sound(file: Path, for_: str | None, **options: Any) -> CheckReport:
         return CheckReport(str(file), "baseline", True, ())
@@ -446,7 +446,10 @@ async def test_a_file_made_in_a_new_repository_is_checked_there(tmp_path: Path) 
     async with app.run_test(size=(80, 24)) as pilot:
         screen = CheckScreen("model.py", "baseline", None, sound)
         await app.push_screen(screen)
-        await until(pilot, lambda: "q1lab new --baseline" in words(app))
+        await until(
+            pilot, lambda: "`q1lab new --baseline` writes it" in " ".join(words(app).split())
+        )
+        assert str(new / "model.py") in words(app).replace("\n", "").replace(" ", "")
         new.mkdir()
         model_file.new_baseline(new)
         await until(pilot, lambda: screen.report is not None, words(app))

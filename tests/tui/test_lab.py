@@ -23,7 +23,7 @@ from q1lab.study import seed_range, studies, variants
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.run_states import RunState
 from q1lab.study.series import SWEEP, Series
-from q1lab.tui.app import Q1Lab
+from q1lab.tui.app import ENDED, Q1Lab
 from q1lab.tui.screens import step_actions
 from q1lab.tui.screens.error import ErrorScreen
 from q1lab.tui.screens.lab import LabScreen
@@ -91,6 +91,21 @@ def test_the_runs_are_listed_as_wandb_lists_them() -> None:
     assert f"… and {len(many.runs) - wandb_state.MOST_LISTED} more" in said
     assert "trained with W&B off" in said
     assert "–" in said  # no run has a value yet
+
+
+async def test_the_news_of_an_end_goes_where_it_is_seen() -> None:
+    studies_made = [make_study("rope-1"), make_study("rope-2", created="2026-03-08T09:30:00+00:00")]
+    for study in studies_made:
+        finish(study)
+    async with app().run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: len(pilot.app.snapshot.studies) == 2)  # type: ignore[attr-defined]
+        pilot.app.announce(f"rope-1: 6 of 6 runs done. {ENDED}")  # type: ignore[attr-defined]
+        screen = await open_lab(pilot)
+        await until(pilot, lambda: screen.view and screen.view.row.id == "rope-2")
+        assert "rope-1: 6 of 6" in notices(pilot.app), "another study is shown"
+        screen.q1.store_thread.watch_study("rope-1")
+        await until(pilot, lambda: screen.view.row.id == "rope-1")
+        await until(pilot, lambda: pilot.app.notice == ("", ""))  # type: ignore[attr-defined]
 
 
 async def test_the_time_left_goes_at_the_end() -> None:

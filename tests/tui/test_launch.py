@@ -80,6 +80,22 @@ async def test_choose_estimate_start_and_watch(fake_trainer: Callable[..., None]
         assert studies.load("rope-1").max_iters == 40
 
 
+async def test_an_open_list_has_a_border_and_no_placeholder_is_cut() -> None:
+    async with app().run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: isinstance(pilot.app.screen, WeekScreen))
+        launch_opener.open_launch_form(pilot.app, Request("rope", seeds="1", data="shakespeare"))
+        await until(pilot, lambda: pilot.app.screen.query("#preset"))
+        pilot.app.screen.query_one("#preset").focus()
+        await pilot.press("enter")
+        await until(pilot, lambda: "│quick" in words(pilot.app))
+        assert "╭──" in words(pilot.app)
+        await pilot.press("escape", "ctrl+n")
+        await until(pilot, lambda: "shakespeare" in words(pilot.app))
+        field = pilot.app.screen.query_one("#data", Input)
+        field.value = ""
+        await until(pilot, lambda: re.search("data .* or file ", words(pilot.app)))
+
+
 async def test_start_is_taken_before_the_estimate_and_one_lands_in_the_lab(
     fake_trainer: Callable[..., None],
 ) -> None:

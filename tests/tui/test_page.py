@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from q1lab.ground.config import Config
 from q1lab.index.store import Store
 from q1lab.tui.app import Q1Lab
 from q1lab.tui.screens.answer import AnswerScreen
@@ -21,7 +22,7 @@ from q1lab.tui.widgets.page_reader import PageReader
 from q1lab.tui.widgets.part_line import PartLine
 from q1lab.tui.widgets.week_tree import minutes_words
 from q1lab.week import progress
-from q1lab.week.syllabus import Step, Text, Week
+from q1lab.week.syllabus import Action, Step, Text, Week
 from tests.kit import small_weeks
 from tests.kit.lab_home import words
 from tests.kit.tui_home import running, settled, until
@@ -186,9 +187,9 @@ async def test_from_the_row_that_changed_the_page_s_words_enter_goes_on() -> Non
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(reader.piece, ActionPiece))
         before = reader.piece
-        assert before is not None
+        assert isinstance(before, ActionPiece)
         assert reader.page is not None
-        reader.start()
+        reader.start(before.action)
         label = app.week.label
         app.store_thread.submit(lambda store: progress.tick_step(store, label, "a1-data", True))
         await until(pilot, lambda: "⏎ go on" in foot(app))
@@ -206,24 +207,164 @@ async def test_from_the_row_that_changed_the_page_s_words_enter_goes_on() -> Non
 async def test_what_a_row_was_started_for_is_ticked_by_enter_where_a_hand_ticks_it() -> None:
     """Enter does it, then ticks it: no command runs twice, and the last key is no other one."""
     async with running(size=(80, 24)) as (app, pilot):
-        reader = await to(pilot, "b3", "b3-hand")  # one row, which takes a file
-        piece = reader.piece
-        await pilot.press("enter")
-        await until(pilot, lambda: len(app.screen_stack) > 1)
-        await pilot.press("escape")
-        await until(pilot, lambda: "⏎ tick: work out" in foot(app))
-        await until(pilot, lambda: "q1lab take" not in words(app).splitlines()[-2])
-        await pilot.press("enter")
-        await until(pilot, lambda: app.snapshot.progress.of("b3-hand").done)
-        assert reader.piece is piece
+        reader = await to(pilot, "b2", "b2-first")  # one row
+        assert isinstance(reader.current, Step)
+        reader.start(reader.current.actions[0])
+        await until(pilot, lambda: "⏎ tick: try it small" in foot(app))
+        await until(pilot, lambda: "q1lab run" not in words(app).splitlines()[-2])
         reader = await to(pilot, "b2", "b2-wandb")  # several rows: the one that was chosen
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(reader.piece, ActionPiece))
-        reader.start()
-        await until(pilot, lambda: "⏎ tick: look at the six" in foot(app).lower())
+        await until(pilot, lambda: isinstance(reader.current, Action))
+        assert isinstance(reader.current, Action)
+        reader.start(reader.current)
+        await until(pilot, lambda: "⏎ tick: look at your six" in foot(app))
         await pilot.press("enter")
         await until(pilot, lambda: app.snapshot.progress.of("b2-wandb").done)
         await until(pilot, lambda: "⏎ go on" in foot(app))
+
+
+async def take(app: Q1Lab, pilot: Pilot[Any]) -> None:
+    """Press Enter on a row that takes a file, and once more to close what the command printed."""
+    await pilot.press("enter")
+    await until(pilot, lambda: getattr(app.screen, "has_ended", False))
+    await pilot.press("enter")
+    await until(pilot, lambda: len(app.screen_stack) == 1)
+    await settled(pilot)
+
+
+async def go_on(pilot: Pilot[Any], reader: PageReader, step_id: str) -> None:
+    """Press Enter until the cursor leaves a step; the foot says each time that it goes on."""
+    while reader.step is not None and reader.step.id == step_id:
+        await until(pilot, lambda: "⏎ go on" in foot(pilot.app))  # type: ignore[arg-type]
+        await pilot.press("enter")
+        await settled(pilot)
+
+
+def chosen(variant: str) -> Any:
+    return lambda store, week: progress.choose_modification(store, week, variant)
+
+
+async def test_a_file_is_taken_before_the_answer_is_written(tmp_path: Path) -> None:
+    """And what the answer predicts is trained after it."""
+    async with running(chosen("rope"), config=Config(repo=tmp_path)) as (app, pilot):
+        reader = await to(pilot, "b2", "b2-rope-none")
+        await until(pilot, lambda: "⏎ to the rows" in foot(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: "⏎ take no_positions.py" in foot(app))
+        await take(app, pilot)
+        assert (tmp_path / "no_positions.py").exists()
+        await until(pilot, lambda: "⏎ write: predict" in foot(app))
+        assert "⏎ write" in next(line for line in words(app).splitlines() if "▸" in line)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, AnswerScreen))
+        await pilot.press(*"mine", "ctrl+s")
+        await until(pilot, lambda: app.snapshot.progress.of("b2-rope-none").done)
+        await until(pilot, lambda: "⏎ next row" in foot(app))
+        await pilot.press("e")  # also from the step's row
+        await until(pilot, lambda: isinstance(app.screen, AnswerScreen))
+        await pilot.press("escape")
+        await until(pilot, lambda: "⏎ next row" in foot(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: "⏎ train it, 1 seed" in foot(app))
+        assert isinstance(reader.current, Action)
+        reader.start(reader.current)
+        await go_on(pilot, reader, "b2-rope-none")
+
+
+async def test_a_file_that_is_there_is_taken_already(tmp_path: Path) -> None:
+    (tmp_path / "noise.py").touch()
+    async with running(config=Config(repo=tmp_path)) as (app, pilot):
+        await to(pilot, "b2", "b2-noise")
+        await until(pilot, lambda: "⏎ write: fill in" in foot(app))
+
+
+async def test_a_file_that_could_not_be_taken_is_tried_again(tmp_path: Path) -> None:
+    """The week's folder can't be written: nothing that needs the file comes next."""
+    (tmp_path / "noise.py").symlink_to(tmp_path / "nowhere")
+    async with running(config=Config(repo=tmp_path)) as (app, pilot):
+        await to(pilot, "b2", "b2-noise")
+        await pilot.press("enter")
+        await until(pilot, lambda: "⏎ take noise.py" in foot(app))
+        await take(app, pilot)
+        assert "⏎ take noise.py" in foot(app)
+
+
+async def test_enter_after_the_files_ticks_no_work_that_lies_ahead(tmp_path: Path) -> None:
+    """It goes on; on coming back, Enter ticks the step."""
+    async with running(config=Config(repo=tmp_path)) as (app, pilot):
+        reader = await to(pilot, "b3", "b3-hand")  # one row, which the title starts
+        await until(pilot, lambda: "⏎ take by_hand.py" in foot(app))
+        await take(app, pilot)
+        await go_on(pilot, reader, "b3-hand")
+        assert not app.snapshot.progress.of("b3-hand").done
+        await to(pilot, "b3", "b3-hand")
+        await until(pilot, lambda: "⏎ tick: work out" in foot(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: app.snapshot.progress.of("b3-hand").done)
+
+
+ROWS = """
+```q1lab command
+title = "Take one.py"
+command = "q1lab take one.py"
+```
+
+```q1lab command
+title = "Train it"
+command = "q1lab run ./one.py --seeds 1"
+```
+
+```q1lab command
+title = "Take two.py"
+command = "q1lab take two.py"
+```
+"""
+
+
+async def test_enter_walks_the_rows_that_take_a_file_and_what_stands_between(
+    tmp_path: Path,
+) -> None:
+    session = small_weeks.SESSION + "- [ ] Try both {#a1-try}\n" + ROWS
+    small_weeks.write_week(tmp_path / "week", session=session)
+    config = Config(repo=tmp_path)
+    async with running(config=config, folder=tmp_path / "week") as (app, pilot):
+        reader = await to(pilot, "a1", "a1-try")
+
+        async def started(name: str = "") -> None:
+            if name:
+                (tmp_path / name).touch()
+            assert isinstance(reader.current, Action)
+            reader.start(reader.current)
+
+        await until(pilot, lambda: "⏎ to the rows" in foot(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: "⏎ take one.py" in foot(app))
+        await started("one.py")
+        await until(pilot, lambda: "⏎ next row" in foot(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: "⏎ train it" in foot(app))
+        await started()
+        await until(pilot, lambda: "⏎ tick: try both" in foot(app))
+        await pilot.press("j")
+        await until(pilot, lambda: "⏎ take two.py" in foot(app))
+        await started("two.py")
+        await until(pilot, lambda: "⏎ go on" in foot(app))
+
+
+async def test_space_on_a_row_ticks_its_step() -> None:
+    async with running() as (app, pilot):
+        reader = await to(pilot, "a1", "a1-data")
+        await pilot.press("j")
+        await until(pilot, lambda: isinstance(reader.piece, ActionPiece) and reader.on_screen)
+        await until(pilot, lambda: "space tick" in foot(app))
+        await pilot.press("space")
+        await until(pilot, lambda: app.snapshot.progress.of("a1-data").done)
+        await pilot.press("space")
+        await until(pilot, lambda: not app.snapshot.progress.of("a1-data").done)
+        reader._go(next(piece for piece in reader.stops if isinstance(piece, FoldPiece)))
+        reader.scroll_to_cursor()
+        await until(pilot, lambda: "⏎ unfold:" in foot(app) or "⏎ go to" in foot(app))
+        assert "space" not in foot(app)
 
 
 async def test_the_cursor_stays_on_the_step_that_u_finds_when_another_folds() -> None:

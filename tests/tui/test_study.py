@@ -974,28 +974,40 @@ async def test_e_only_writes_and_c_copies_the_command_or_says_so() -> None:
         assert "to copy" in app.notice[0]
 
 
-async def test_the_timer_is_offered_once_at_the_first_key_in_a_part() -> None:
+async def test_the_timer_is_offered_once_when_a_step_of_a_part_is_worked_on() -> None:
     async with running() as (app, pilot):
+        for key in ("j", "n", "j", "n", "p", "p"):  # who looks round is asked nothing
+            await pilot.press(key)
+        await settled(pilot)
         assert not app.timer_offer
-        await pilot.press("j")
+        await go(pilot, "a1", "a1-guess")
+        await pilot.press("space")
         await until(pilot, lambda: "timer for A1" in words(app))
         place, question = words(app).splitlines()[-3:-1]
         assert place.lstrip().startswith("───"), "a rule is between the text and the question"
         assert "timer for A1" in question
-        await pilot.press("x", "k", "j")
+        await pilot.press("x", "space")
         await settled(pilot)
         assert not app.timer_offer
         assert app.timed_part is None
-        await pilot.press("n", "j")
+        await go(pilot, "a2", "a2-skim")
+        await pilot.press("enter")  # whatever is done first: here an answer
+        await until(pilot, lambda: isinstance(app.screen, AnswerScreen))
+        await pilot.press("escape")
         await until(pilot, lambda: "timer for A2" in words(app))
         await pilot.press("y")
         assert app.timed_part == "a2"
         assert not app.timer_offer
+        await go(pilot, "a3", "a3-plan")
+        await pilot.press("enter", "enter")  # to the rows, and the first of them
+        await until(pilot, lambda: isinstance(app.screen, CommandOutputScreen))
+        await pilot.press("escape")
+        await until(pilot, lambda: "The timer of A2 is paused. Time A3" in words(app))
     reopened = prepared()  # opened again a moment later: not asked once more
     async with reopened.run_test(size=(80, 24)) as pilot:
         await settled(pilot)
-        reopened.screen.open_page("a1")  # type: ignore[attr-defined]
-        await pilot.press("j", "k")
+        reopened.screen.open_page("a1", "a1-guess")  # type: ignore[attr-defined]
+        await pilot.press("space", "space")
         await settled(pilot)
         assert not reopened.timer_offer
 
@@ -1268,11 +1280,11 @@ async def test_a_choice_that_changes_the_text_leaves_the_place() -> None:
         assert reader.on_screen
 
 
-async def test_space_where_nothing_is_to_tick_says_so() -> None:
+async def test_the_foot_names_space_where_it_ticks_something() -> None:
     async with running(size=(100, 30)) as (app, pilot):
         assert "space tick" in words(app)
         await pilot.press("end", "space")
-        assert "Space ticks a step" in words(app)
+        await until(pilot, lambda: "space tick" not in words(app))
         app.screen.open_page(":a")  # type: ignore[attr-defined]
         await until(pilot, lambda: "space tick" not in words(app))
 
@@ -1289,9 +1301,9 @@ async def test_enter_on_a_step_with_several_rows_goes_to_them() -> None:
         assert reader.piece.action.argv() == ("q1lab", "data", "shakespeare")
         says = {p.step.id: p.enter for p in reader.pieces if isinstance(p, StepPiece)}
         assert says["a1-data"] == "to the rows"
-        await go(pilot, "b2", "b2-rope-none")  # two rows, and something to write first
+        await go(pilot, "b2", "b2-rope-none")  # a file to take before one writes
         says = {p.step.id: p.enter for p in reader.pieces if isinstance(p, StepPiece)}
-        assert (says["b2-rope-none"], says["b2-sample"]) == ("write", "do it")
+        assert (says["b2-rope-none"], says["b2-sample"]) == ("to the rows", "do it")
         await go(pilot, "c2", "c2-aloud")
         piece = reader.piece
         assert isinstance(piece, StepPiece)

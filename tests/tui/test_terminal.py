@@ -185,6 +185,17 @@ def test_a_killed_app_finds_everything_and_asks_about_the_time_away(
     assert not stored().settings["clock"]["running"]
 
 
+def test_a_killed_app_opens_at_the_page_that_was_open(start: Callable[..., Terminal]) -> None:
+    welcomed()
+    first = start()
+    first.sees("left of 15")
+    first.press("n")
+    first.sees("A2 · Read")
+    first.until(lambda: stored().settings.get("place") == "a2", "the page on disk")
+    first.end(signal.SIGKILL)
+    start(columns=80, lines=24).sees("A2 · Read")
+
+
 def test_a_page_that_is_scrolled_through_is_painted_whole(start: Callable[..., Terminal]) -> None:
     """The toolkit repaints what moved since its last layout, which may be older than the paint."""
     welcomed()

@@ -59,6 +59,9 @@ async def test_it_counts_for_a_part_while_that_part_is_open() -> None:
         for _ in range(20):
             clocks.forward(1)
             await pilot.press("down")
+        assert not app.timer_offer, "who looks round is asked nothing"
+        study.open_page("a2", "a2-skim")
+        await pilot.press("space")
         run_for(app, clocks, 2400)
         assert app.clock_line[0].startswith("A1 ‖ 13:59 left of 15")
         assert "The timer of A1 is paused. Time A2 from now on?" in words(app)

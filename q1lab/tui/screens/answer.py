@@ -24,9 +24,6 @@ from q1lab.week.syllabus import Step
 if TYPE_CHECKING:
     from q1lab.tui.app import Q1Lab
 
-WIDE = 10_000
-"""Wider than any paragraph, in cells: the text box breaks the lines."""
-
 AROUND = 14
 """Cells of the terminal's width that the title in the dialog's border can't use."""
 AROUND_KEYS = 8

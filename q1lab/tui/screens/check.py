@@ -199,8 +199,9 @@ class CheckScreen(FullScreen[None]):
     # ── the file, and a round of checks
 
     def _place(self) -> Path:
-        """The file's path now: `q1lab new` may have made the learner's repository since."""
-        return editing.learner_folder(self.q1) / self.file
+        """The file's path: in the repository that the learner named, which `q1lab new` may have yet
+        to make."""
+        return (self.q1.config.repo or self.q1.setup.cwd) / self.file
 
     def poll(self) -> None:
         """Start a round if the file has changed since the last one: saved, deleted or restored, or
@@ -217,6 +218,7 @@ class CheckScreen(FullScreen[None]):
         self._checked_stamp, missing = file_stamp(self.path)
         is_there = self._checked_stamp is not None
         ways = [f"\n{' '.join(way.command)}\n  {way.purpose}" for way in self._ways()]
+        missing += f" `{' '.join(self._ways()[0].command)}` writes it." if ways else ""
         begin = "Enter makes it:" if len(ways) == 1 else "Enter makes it, in one of these ways:"
         self._offer = printable("\n".join([begin, *ways]) if ways else "")
         self._draw("checking …" if is_there else "not checked")

@@ -98,6 +98,7 @@ class LabScreen(StudyActions, MainScreen):
         self.query_one("#lab-empty", Static).update(Content(damaged) if damaged else EMPTY)
         self.query_one(RunGrid).show(view)
         if view is not None:
+            self.q1.show_end(view.row.id)
             self._draw_head()
             self._show_curves(view)
             self._show_difference(view)

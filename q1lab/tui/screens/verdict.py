@@ -49,6 +49,7 @@ class VerdictScreen(FullScreen[None]):
 
     def on_mount(self) -> None:
         self.query_one("#verdict").focus()
+        self.q1.show_end(self.study_id)
         self.watch(self.q1, "snapshot", self._arrived, init=False)
         self.q1.run_job(self._read_series, partial(self._tell, "series"))
         self._compare(self.comparison)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -12,7 +14,7 @@ from q1lab.tui.pages import WeekPage, block_text
 from q1lab.tui.screens import step_actions
 from q1lab.tui.screens.base import MainScreen
 from q1lab.tui.snapshot import Snapshot
-from q1lab.tui.widgets.page_blocks import FoldPiece, NextPiece, StepPiece
+from q1lab.tui.widgets.page_blocks import FoldPiece, NextPiece
 from q1lab.tui.widgets.page_reader import PageReader
 from q1lab.tui.widgets.part_line import PartLine
 from q1lab.tui.widgets.scroll_line import ScrollLine
@@ -38,7 +40,8 @@ class WeekScreen(MainScreen):
             yield WeekTree()
             with Vertical(id="part"):
                 yield PartLine()
-                reader = PageReader()  # with its page, for the first paint
+                folder = partial(editing.learner_folder, self.q1)
+                reader = PageReader(folder=folder)  # with its page, for the first paint
                 reader.fill(page, self.q1.snapshot.progress, pages.page_after(self.week, page.id))
                 yield reader
                 yield ScrollLine()
@@ -73,13 +76,6 @@ class WeekScreen(MainScreen):
         super().on_mount()
         self.watch(self.q1, "timer_offer", self._ask, init=False)
 
-    def on_key(self) -> None:
-        self.call_after_refresh(self._offer)  # the key may lead to another page
-
-    def _offer(self) -> None:
-        if self.is_current and self.page.part is not None:
-            self.q1.offer_timer()
-
     def show(self, snapshot: Snapshot) -> None:
         self.refill()
 
@@ -99,6 +95,7 @@ class WeekScreen(MainScreen):
         if page_id != self.q1.open_page_id:
             self.q1.page_turned()
         self.q1.open_page_id = page_id
+        self.q1.keep_place()
         if self.week.find_part(page_id) is not None:
             self.q1.part_id = page_id
         self.remove_class("-tree")
@@ -150,13 +147,14 @@ class WeekScreen(MainScreen):
         if listed and action in ON_THE_PAGE:
             return False
         if action == "tick":
-            return not self.is_mounted or any(isinstance(b, Step) for b in self.page.blocks)
+            return not self.is_mounted or self.step is not None
         return True
 
     @property
     def step(self) -> Step | None:
-        """The step under the cursor, or the step of the action under it."""
-        return self.reader.step
+        """The step under the cursor, or the step of the action under it; None on several finished
+        steps in one line."""
+        return self.reader.step if self.reader.current else None
 
     def action_move(self, by: int) -> None:
         """Move the cursor to the next or previous block; from out of sight, to the nearest one."""
@@ -164,31 +162,24 @@ class WeekScreen(MainScreen):
             self.reader.move(by)
 
     def action_tick(self) -> None:
-        step = self.reader.current
-        if self.reader.scroll_to_cursor(1):
-            return
-        if isinstance(step, Step):
+        """Tick the step under the cursor, or that of the row under it; or untick it."""
+        step = self.step
+        if step is not None and not self.reader.scroll_to_cursor(1):
             self._turn(step)
-        elif isinstance(self.reader.piece, StepPiece):
-            self.notify(
-                "These steps are finished. Enter unfolds them; then Space takes a tick away."
-            )
-        else:
-            self.notify("Space ticks a step: j and k go to one.")
 
     def _turn(self, step: Step) -> None:
+        self._offer_timer()
         done, label = not self.q1.snapshot.progress.of(step.id).done, self.week.label
         self.q1.store_thread.submit(lambda store: domain.tick_step(store, label, step.id, done))
 
     @on(PageReader.Entered)
     def action_enter(self) -> None:
-        """Do the one next thing: what the block under the cursor is for; from a finished step, and
-        to one that is not in sight, go on."""
+        """Do the one next thing, as `PageReader.next_thing` names it; else what the block under the
+        cursor is for."""
         if self.reader.goes_on:
             self.reader.go_on()
             return
-        row = self.reader.current
-        piece = self.reader.piece
+        row, piece, step = self.reader.current, self.reader.piece, self.step
         if isinstance(piece, NextPiece):
             self.open_page(piece.page.id)
         elif isinstance(piece, FoldPiece) and piece.wants:
@@ -199,35 +190,39 @@ class WeekScreen(MainScreen):
             self._name_enter()
         elif self.reader.folded:
             self.reader.unfold_run()
-        elif piece is not None and piece.then == "tick" and self.step is not None:
-            self._turn(self.step)
-        elif isinstance(row, Action):
-            self.reader.start()
-            step_actions.start_action(self.q1, row, self.step)
-        elif isinstance(row, Step) and not self._open_form(row):
-            if len(row.actions) > 1:  # the learner chooses one
-                self.reader.move(1)
-            elif row.actions:
-                self.reader.start()
-                step_actions.start_action(self.q1, row.actions[0], row)
-            else:
-                self._turn(row)
+        elif isinstance(row, Action) and piece is not None and not piece.then:
+            self._start(row)
+        elif step is None or self._open_form(step):
+            return
+        elif step.actions and piece is not None and not piece.then:
+            self._start(step.actions[0])
+        else:
+            self._turn(step)
+
+    def _start(self, action: Action) -> None:
+        self._offer_timer()
+        self.reader.start(action)
+        step_actions.start_action(self.q1, action, self.step)
+
+    def _offer_timer(self) -> None:
+        """Offer the timer now that a step of the page is worked on."""
+        if self.page.part is not None:
+            self.q1.offer_timer()
 
     def _open_form(self, step: Step) -> bool:
+        self._offer_timer()
         return step_actions.open_step_form(self.q1, step) or step_actions.open_form_of_act(
             self.q1, step
         )
 
     def action_edit_step(self) -> None:
         """Open the step's own form: its answer, or what its act asks for."""
-        step = self.reader.current
-        if not isinstance(step, Step) or not self._open_form(step):
+        if self.step is None or not self._open_form(self.step):
             self.notify("There is nothing to write here. Enter does it; Space ticks a step.")
 
     def action_editor(self) -> None:
-        step = self.reader.current
-        if isinstance(step, Step) and step.behavior.in_words:
-            editing.edit_answer(self.q1, step)
+        if self.step is not None and self.step.behavior.in_words:
+            editing.edit_answer(self.q1, self.step)
         else:
             self.notify("There is nothing to write here.")
 
@@ -242,7 +237,7 @@ class WeekScreen(MainScreen):
         if action is None:
             self.notify("Nothing to start here: rows with → start something.")
         else:
-            step_actions.start_action(self.q1, action, self.step)
+            self._start(action)
 
     def action_next(self, by: int) -> None:
         page = pages.page_after(self.week, self.page.id, by)

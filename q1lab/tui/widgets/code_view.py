@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from rich.text import Text
@@ -17,7 +18,10 @@ from q1lab.tui.widgets.theme_colors import Palette, palette
 
 
 class CodeView(VerticalScroll):
-    """Shows ``file`` as it is when the view opens."""
+    """Shows ``file`` as it is when the view opens, from its first class on."""
+
+    _first: int | None = None
+    """The line to scroll to, from 0, once there is room for text; 0 from then on."""
 
     def __init__(self, file: Path) -> None:
         super().__init__(id="code", classes="pane")
@@ -31,13 +35,26 @@ class CodeView(VerticalScroll):
         self._read()
         self.app.theme_changed_signal.subscribe(self, lambda _: self._read())
 
+    def on_resize(self) -> None:
+        if self._first and self.max_scroll_y:
+            self.scroll_to(y=self._first, animate=False)
+            self._first = 0
+
     def _read(self) -> None:
         colors = palette(self.app)
         text = self.query_one("#code-text", Static)
+
+        def show(code: Text) -> None:
+            text.update(code)
+            if self._first is None:
+                found = re.search(r"^ *\d+ class ", code.plain, re.MULTILINE)
+                self._first = code.plain.count("\n", 0, found.start()) if found else 0
+                self.call_after_refresh(self.on_resize)
+
         run_in_background(
             self,
             lambda: numbered_python(self.file, colors),
-            text.update,
+            show,
             lambda problem: text.update(printable(str(problem))),
         )
 

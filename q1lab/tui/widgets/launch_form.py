@@ -117,7 +117,7 @@ class LaunchForm(VerticalScroll, can_focus=False):
         option = OPTIONS[name]
         page = WHAT if option.on_first_page else HOW
         decided = "" if KEPT_FOLDER in option.goes_with else " decided"
-        hint = f"{Path(self.data).name}; or a file" if name == "data" else option.hint
+        hint = f"{Path(self.data).name} or file" if name == "data" else option.hint
         with Horizontal(classes=f"pick {page}{decided}"):
             yield Label("one-sided" if name == "seeds" and self.initial.side else option.label)
             if options := self._choices(name):
@@ -131,7 +131,7 @@ class LaunchForm(VerticalScroll, can_focus=False):
         """Show the plan's values as the placeholders of empty fields."""
         values = {
             "baseline": study.baseline,
-            "data": f"{study.data.name}; or a file",
+            "data": f"{study.data.name} or file",
             "max_iters": f"{study.max_iters:,}",
             "jobs": str(study.trainer.jobs),
             "preset": study.trainer.recipe,

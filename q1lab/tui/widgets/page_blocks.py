@@ -44,7 +44,9 @@ class Piece(Widget):
             self.chain = chain
 
     then = ""
-    """Enter's effect now that the row was started: ``tick`` or ``go on``; "" if it was not."""
+    """Enter's effect, where that is not what the piece is for (`PageReader.next_thing`)."""
+    action: Action | None = None
+    """The action that Enter starts here; of several rows, the first."""
     _laid_out: tuple[int, list[Content]] | None = None
 
     @property
@@ -205,12 +207,13 @@ class StepPiece(Piece):
     def __init__(self, step: Step, record: StepState) -> None:
         super().__init__()
         self.step = step
+        self.action = next(iter(step.actions), None)
         self.record = record
         self.run: tuple[Step, ...] = ()
 
-    def show(self, step: Step, record: StepState) -> None:
-        if (step, record) != (self.step, self.record):
-            self.step, self.record = step, record
+    def show(self, record: StepState) -> None:
+        if record != self.record:
+            self.record = record
             self.changed()
 
     def fold(self, run: tuple[Step, ...]) -> None:
@@ -222,45 +225,33 @@ class StepPiece(Piece):
 
     @property
     def enter(self) -> str:
-        step, kind = self.step, self.step.behavior
         if self.run:
             return "unfold"
-        if self.record.done:
-            return "go on"
-        if kind.form:
-            return kind.enter
-        if self.then:
-            return self.then
-        if step.ticking_form is not None:
-            return "fill in"
-        if step.actions:
-            several = len(step.actions) > 1
-            return "to the rows" if several else STARTS.get(step.actions[0].kind, "do it")
-        return kind.enter
+        if self.then or (form := word_of_form(self.step)):
+            return self.then or form
+        if self.action:
+            return STARTS.get(self.action.kind, "do it")
+        return self.step.behavior.enter
 
     @property
     def edit(self) -> str:
         """The effect of ``e`` on a finished step, in a word; "" for none."""
-        kind = self.step.behavior
-        if kind.form:
-            return kind.enter_again if kind.enter_again and self.record.answer else kind.enter
-        return "fill in" if self.step.ticking_form is not None else ""
+        again = self.step.behavior.enter_again if self.record.answer else ""
+        return again or word_of_form(self.step)
 
     @property
     def enter_words(self) -> str:
         if self.run:
             return f"unfold {plural(len(self.run), 'finished step')}"
-        if self.record.done or self.enter == "to the rows":
-            return self.enter
-        title = began(self.step.actions[0].title if self.command else self.step.title)
+        title = began(self.action.title if self.action and self.command else self.step.title)
         is_said = self.command or title.startswith(self.enter)
         return title if is_said else f"{self.enter}: {title}"
 
     @property
     def command(self) -> str:
-        step = self.step
-        starts = not (step.behavior.form or step.ticking_form or self.record.done or self.then)
-        return text_of_action(step.actions[0]) if starts and len(step.actions) == 1 else ""
+        if self.action is None or self.then or word_of_form(self.step):
+            return ""
+        return text_of_action(self.action)
 
     def lines(self, width: int) -> Sequence[Content]:
         if self.run:
@@ -312,14 +303,14 @@ class StepPiece(Piece):
 
 
 class ActionPiece(Piece):
-    def __init__(self, action: Action) -> None:
+    """A row that starts something; ``step`` is the step that it belongs to, if any."""
+
+    action: Action
+
+    def __init__(self, action: Action, step: Step | None = None) -> None:
         super().__init__()
         self.action = action
-
-    def show(self, action: Action) -> None:
-        if action != self.action:
-            self.action = action
-            self.changed()
+        self.step = step
 
     @property
     def enter(self) -> str:
@@ -327,7 +318,9 @@ class ActionPiece(Piece):
 
     @property
     def enter_words(self) -> str:
-        return f"{self.then}: {self.action.title}" if self.then else began(self.action.title)
+        if self.then and self.step:
+            return f"{self.then}: {began(self.step.title)}"
+        return began(self.action.title)
 
     @property
     def command(self) -> str:
@@ -376,6 +369,19 @@ def began(title: str) -> str:
     return title if is_a_name else title[:1].lower() + title[1:]
 
 
+def word_of_form(step: Step) -> str:
+    """The word for opening a step's form; "" if it has none."""
+    if step.behavior.form:
+        return step.behavior.enter
+    return "fill in" if step.ticking_form else ""
+
+
+def taken_file(action: Action | None) -> str:
+    """The name of the week's file that an action copies into the learner's folder; "" if none."""
+    words = action.argv() if action else ()
+    return words[2] if words[:2] == ("q1lab", "take") and len(words) > 2 else ""
+
+
 def text_of_action(action: Action) -> str:
     """The command, address or document of an action."""
     return shlex.join(action.argv()) or str(
@@ -398,7 +404,7 @@ def pieces_of(
             pieces.append(StepPiece(block, records.get(block.id, StepState())))
             for action in block.actions:
                 pieces[-1].add_class("-tied")
-                pieces.append(ActionPiece(action))
+                pieces.append(ActionPiece(action, block))
     if following is not None:
         pieces.append(NextPiece(following))
     return pieces

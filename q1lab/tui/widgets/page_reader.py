@@ -3,6 +3,8 @@ piece to piece, and the text scrolls with it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -14,13 +16,18 @@ from q1lab.tui.pages import CursorStop, WeekPage
 from q1lab.tui.widgets.page_blocks import (
     ActionPiece,
     FoldPiece,
-    NextPiece,
     Piece,
     StepPiece,
     pieces_of,
+    taken_file,
+    text_of_action,
+    word_of_form,
 )
 from q1lab.week.progress import Progress
-from q1lab.week.syllabus import Step
+from q1lab.week.syllabus import Action, Step
+
+MOVES = ("go on", "to the rows", "next row")
+"""The words for Enter where it moves the cursor."""
 
 
 class PageReader(VerticalScroll):
@@ -39,8 +46,10 @@ class PageReader(VerticalScroll):
     class Entered(Message):
         """The piece under the cursor was clicked."""
 
-    def __init__(self, to_read: bool = False) -> None:
+    def __init__(self, to_read: bool = False, folder: Callable[[], Path] = Path) -> None:
         super().__init__(id="reader")
+        self.folder = folder
+        """Where `q1lab take` puts its files: asked each time, as it may change."""
         self.to_read = to_read
         """True where the page is read and no more: no cursor is seen, and nothing folds."""
         self.page: WeekPage | None = None
@@ -49,6 +58,10 @@ class PageReader(VerticalScroll):
         """The piece under the cursor."""
         self.started: Piece | None = None
         """The row that was started with the cursor on it."""
+        self._started: set[str] = set()
+        """The commands of the rows that were started since the page was opened."""
+        self._new: Piece | None = None
+        """A step that a hand ticks and Enter led to: its next Enter may not tick it yet."""
         self._unfolded: set[str] = set()
         """Ids of finished steps that the learner unfolded."""
         self._scrolled_to: Piece | None = None
@@ -87,7 +100,9 @@ class PageReader(VerticalScroll):
         if self.page is not None and _shape(page) == _shape(self.page):
             self._update(page)
             if at is not None:
+                self.started = None
                 self._place(at)
+                self.name_enter()
                 self.follow()
             return
         position = (
@@ -95,6 +110,7 @@ class PageReader(VerticalScroll):
         )
         if self.page is None or page.id != self.page.id:
             self._unfolded.clear()
+            self._started.clear()
         was_started = position is not None and self.started is self.piece
         self.page = page
         for old in self.query(Piece):
@@ -104,7 +120,7 @@ class PageReader(VerticalScroll):
         step_id, row = (at, 0) if position is None else position[:2]
         self._place(step_id, row)
         self.started = self.piece if was_started else None
-        self._name_started()
+        self.name_enter()
         self._lock_folds()
         if self.is_attached:
             self.mount(*self.pieces)
@@ -140,36 +156,84 @@ class PageReader(VerticalScroll):
 
     def _update(self, page: WeekPage) -> None:
         self.page = page
-        steps = {step.id: step for step in page.blocks if isinstance(step, Step)}
         for piece in self.pieces:
             if isinstance(piece, StepPiece):
                 record = self._progress.of(piece.step.id)
                 changed = record != piece.record
-                piece.show(steps[piece.step.id], record)
-                if changed and piece is self.piece and self.on_screen:
+                piece.show(record)
+                if changed and piece.step is self.step and self.on_screen:
                     self.follow()  # an answer or the reason for a lost tick appears below the title
         if any(not self._progress.of(step.id).done for step in self._folded_steps):
             self._fold_runs()
         self._lock_folds()
-        self._name_started()
+        self.name_enter()
 
-    def start(self) -> None:
-        """Note that the row under the cursor was started: Enter then ticks a step that is done by
-        hand, and goes on once it is done."""
+    # ── what Enter does
+
+    def start(self, action: Action) -> None:
+        """Note that an action was started from the cursor's piece."""
+        self._started.add(text_of_action(action))
         self.started = self.piece
-        self._name_started()
+        self.name_enter()
 
-    def _name_started(self) -> None:
-        """Have the started row say what Enter does there."""
-        step, piece = self.step, self.started
-        if step and piece is not None and piece is self.piece:
-            by_evidence = step.done_when or step.behavior.form
-            is_done = self._progress.of(step.id).done
-            then = "go on" if is_done else "" if by_evidence else "tick"
+    def name_enter(self) -> None:
+        """Have each piece say what Enter does there; again when a file may have been taken."""
+        for piece in self.pieces:
+            then = self.next_thing(piece)
             if then != piece.then:
                 piece.then = then
                 piece.changed()
                 self.post_message(self.Moved())
+
+    def next_thing(self, piece: Piece) -> str:
+        """Enter's effect on a piece, where that is not what the piece is for.
+
+        A step is done in this order: the files that its rows take; its answer, or its other rows;
+        then its tick. A row that takes a file only begins the work, so the Enter after it goes on
+        and ticks nothing; Enter on the step's title ticks it, whenever the learner comes back.
+        """
+        step, is_row = _step_of(piece), isinstance(piece, ActionPiece)
+        begun = piece is self.started and self._ran(piece.action)
+        if piece is self._new:
+            return "go on"
+        if step is None or getattr(piece, "run", False) or (is_row and not begun):
+            return ""
+        if self._next_row(piece) is not None:
+            return "next row" if is_row else "to the rows"
+        if self._progress.of(step.id).done:
+            return "go on"
+        if step.done_when or word_of_form(step):
+            return word_of_form(step) if begun else ""
+        if begun:
+            return "go on" if taken_file(piece.action) else "tick"
+        takes = all(taken_file(action) and self._ran(action) for action in step.actions)
+        return "tick" if takes else ""
+
+    def _ran(self, action: Action | None) -> bool:
+        """True if an action was started on this page, or its file is there."""
+        if file := taken_file(action):
+            return (self.folder() / file).exists()
+        return action is not None and text_of_action(action) in self._started
+
+    def _next_row(self, piece: Piece) -> Piece | None:
+        """The row of its step that Enter goes to from a piece: the next that takes a file; in a
+        step whose answer was just given, the next that was not started; from the title of a step
+        with several rows, the first of them."""
+        step = _step_of(piece)
+        rows = [row for row in self.pieces if isinstance(row, ActionPiece) and row.step is step]
+        left = [row for row in rows if row is not piece and not self._ran(row.action)]
+        takes = [row for row in left if taken_file(row.action)]
+        if step is None or (len(rows) < 2 and not word_of_form(step)):
+            return None
+        if self._progress.of(step.id).done:
+            choice = left if word_of_form(step) and step.id not in self._unfolded else []
+        elif word_of_form(step):
+            choice = takes
+        elif isinstance(piece, ActionPiece):
+            choice = left if taken_file(piece.action) else []
+        else:
+            choice = takes or ([] if all(taken_file(row.action) for row in rows) else rows)
+        return next(iter(choice), None)
 
     def _lock_folds(self) -> None:
         """Lock folds whose step is not done yet; open one whose step has just been done."""
@@ -232,17 +296,7 @@ class PageReader(VerticalScroll):
     @property
     def step(self) -> Step | None:
         """The step under the cursor, or the step of the action under it."""
-        if isinstance(self.piece, ActionPiece):
-            action = self.piece.action
-            return next(
-                (
-                    piece.step
-                    for piece in self.pieces
-                    if isinstance(piece, StepPiece) and action in piece.step.actions
-                ),
-                None,
-            )
-        return self.piece.step if isinstance(self.piece, StepPiece) else None
+        return _step_of(self.piece)
 
     @property
     def on_screen(self) -> bool:
@@ -262,23 +316,15 @@ class PageReader(VerticalScroll):
     @property
     def enter_words(self) -> str:
         """Enter's effect, for the foot."""
-        if self.piece is None or self.goes_on:
+        piece = self.piece
+        if piece is None or not self.on_screen:
             return "go on"
-        return self.piece.enter_words
+        return piece.then if self.goes_on else piece.enter_words
 
     @property
     def goes_on(self) -> bool:
-        """True if Enter goes on: from a finished step, from its row that was just started, and to
-        what is not in sight, or was not before Enter led to it."""
-        piece, step = self.piece, self.step
-        is_through = piece is self.started if isinstance(piece, ActionPiece) else True
-        is_done = step is not None and self._progress.of(step.id).done and not self.folded
-        return (is_done and is_through) or not self.on_screen or self._is_new
-
-    @property
-    def _is_new(self) -> bool:
-        """True on a step that a hand ticks while Enter, which led to it, may not tick it yet."""
-        return self.piece is not None and _is_open(self.piece) and self.piece.then == "go on"
+        """True if Enter moves the cursor, or leads to what is not in sight."""
+        return not self.on_screen or (self.piece is not None and self.piece.then in MOVES)
 
     @property
     def folded(self) -> bool:
@@ -287,12 +333,14 @@ class PageReader(VerticalScroll):
 
     @property
     def _next(self) -> Piece:
-        """The cursor's piece, if that is further down; else the next open step, or the page's
-        last row."""
+        """The cursor's piece, if that is further down; else the step's next row, the next open
+        step, or the page's last row."""
         piece, stops = self.piece, self.stops
         is_below = not self.on_screen and piece and piece.virtual_region.y > self.scroll_y
-        if piece is not None and (is_below or self._is_new):
+        if piece is not None and (is_below or piece is self._new):
             return piece
+        if piece is not None and (row := self._next_row(piece)):
+            return row
         return next(filter(_is_open, stops[self.at + 1 :]), stops[-1])
 
     def go_on(self) -> None:
@@ -312,9 +360,9 @@ class PageReader(VerticalScroll):
             self._note_spot()
             self.post_message(self.Moved())
         if self._is_visible(following):
-            if is_new or self._is_new:
-                following.then = "go on" if is_new else ""
-                following.changed()
+            if following is self.piece:
+                self._new = following if is_new else None
+                self.name_enter()
             self._walk_to(following)
 
     def _walk_to(self, piece: Piece) -> None:
@@ -364,13 +412,13 @@ class PageReader(VerticalScroll):
     def _go(self, piece: Piece | None = None) -> None:
         before, self.piece = self.piece, piece
         if before is not piece:
+            self.started = self._new = None
             for each in (before, piece):
                 if each is not None:
-                    self.started = None
-                    each.then = ""
                     each.set_class(each is piece and not self.to_read, "-here")
                     each.changed()
             self.call_after_refresh(self._note_spot)
+        self.name_enter()
         self.post_message(self.Moved())
 
     def _place(self, step_id: str | None, row: int = 0) -> None:
@@ -577,6 +625,10 @@ class PageReader(VerticalScroll):
         return list({url: (words, url) for _, words, url in visible}.values())
 
 
+def _step_of(piece: Piece | None) -> Step | None:
+    return piece.step if isinstance(piece, StepPiece | ActionPiece) else None
+
+
 def _is_open(piece: Piece) -> bool:
     """True for a step that waits to be done."""
     return isinstance(piece, StepPiece) and not piece.record.done and not piece.step.optional
@@ -585,6 +637,3 @@ def _is_open(piece: Piece) -> bool:
 def _shape(page: WeekPage) -> tuple[object, ...]:
     """The parts of a page that its pieces are built from: while they are equal, the pieces stay."""
     return (page.id, *page.blocks)
-
-
-__all__ = ["NextPiece", "PageReader"]
