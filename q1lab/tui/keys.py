@@ -113,7 +113,7 @@ CORE_KEYS: dict[str, Key] = {
         "v", "verdict", "verdict", "The whole comparison in words and bars", True
     ),
     "results.export": Key(
-        "o", "export", "export", "Write results into a file: JSON, CSV, SVG, PNG", True
+        "o", "export", "export", "Write results into a file: JSON, CSV, SVG, PNG, HTML", True
     ),
     "results.filter": Key("slash", "filter", "find", "Show only studies with these words"),
     "results.all": Key("escape", "all", "back", "Clear the filter and all marks", True),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from q1lab.ground import command_table
@@ -163,9 +162,13 @@ def _values(act: Act, params: Mapping[str, click.Parameter], typed: Mapping[str,
 def open_export_form(app: Q1Lab, studies: Sequence[str]) -> None:
     """Open the form that exports studies' results into files."""
     more = f" and {len(studies) - 4} more" if len(studies) > 4 else ""
-    initial = {"form": "svg", "output": str(app.config.repo or Path.cwd())}
-    title = f"Export {', '.join(studies[:4])}{more}"
-    open_form(app, "export", initial, title, lambda values: {"study": studies})
+    open_form(
+        app,
+        "export",
+        {"form": "svg", "output": str(app.config.repo or app.setup.cwd)},
+        f"Export {', '.join(studies[:4])}{more}",
+        lambda values: {"study": studies},
+    )
 
 
 def open_kpi_form(app: Q1Lab, kpi: KpiRow) -> None:
