@@ -218,7 +218,7 @@ class CheckScreen(FullScreen[None]):
         self._checked_stamp, missing = file_stamp(self.path)
         is_there = self._checked_stamp is not None
         ways = [f"\n{' '.join(way.command)}\n  {way.purpose}" for way in self._ways()]
-        missing += f" `{' '.join(self._ways()[0].command)}` writes it." if ways else ""
+        missing += f" `{ways[0].splitlines()[1]}` writes it." if ways else ""
         begin = "Enter makes it:" if len(ways) == 1 else "Enter makes it, in one of these ways:"
         self._offer = printable("\n".join([begin, *ways]) if ways else "")
         self._draw("checking …" if is_there else "not checked")

@@ -194,20 +194,18 @@ class PageReader(VerticalScroll):
         """
         step, is_row = _step_of(piece), isinstance(piece, ActionPiece)
         begun = piece is self.started and self._ran(piece.action)
-        if piece is self._new:
-            return "go on"
         if step is None or getattr(piece, "run", False) or (is_row and not begun):
             return ""
         if self._next_row(piece) is not None:
             return "next row" if is_row else "to the rows"
-        if self._progress.of(step.id).done:
+        if piece is self._new or self._progress.of(step.id).done:
             return "go on"
         if step.done_when or word_of_form(step):
             return word_of_form(step) if begun else ""
         if begun:
             return "go on" if taken_file(piece.action) else "tick"
-        takes = all(taken_file(action) and self._ran(action) for action in step.actions)
-        return "tick" if takes else ""
+        is_taken = (taken_file(action) and self._ran(action) for action in step.actions)
+        return "tick" if all(is_taken) else ""
 
     def _ran(self, action: Action | None) -> bool:
         """True if an action was started on this page, or its file is there."""
@@ -362,7 +360,6 @@ class PageReader(VerticalScroll):
         if self._is_visible(following):
             if following is self.piece:
                 self._new = following if is_new else None
-                self.name_enter()
             self._walk_to(following)
 
     def _walk_to(self, piece: Piece) -> None:
