@@ -97,8 +97,8 @@ class Advice:
 def own_spread(
     store: Store, variant: str, preset: str | None, newest_first: Iterable[Study]
 ) -> Spread | None:
-    """The spread of the newest study of ``variant`` with three pairs or more, whose comparison was
-    computed; None without one."""
+    """The spread of the newest study of ``variant`` with three pairs or more that differ, whose
+    comparison was computed; None without one."""
     for study in newest_first:
         if study.variant.removesuffix("*") != variant or preset not in (None, study.trainer.recipe):
             continue
@@ -106,6 +106,7 @@ def own_spread(
         if (
             comparison is None
             or len(comparison.analysis.pairs) < intervals.MIN_FOR_VERDICT
+            or not comparison.analysis.paired
             or comparison.lost
         ):
             continue

@@ -134,6 +134,13 @@ def test_each_column_has_a_line_and_each_number_its_conditions() -> None:
     assert '"small":' not in one_sided
 
 
+def test_pairs_without_a_difference_are_no_spread_to_plan_with() -> None:
+    finish(compared_study(), noise=0.0)
+    with Store() as store:
+        assert compare(store, studies.load("rope-1")).analysis.ends is None
+    assert "the figures that ship with q1lab" in planned("rope", "--detect", "0.01")
+
+
 @pytest.mark.slow
 def test_the_design_that_is_proposed_can_be_planned_and_sees_the_difference() -> None:
     spread = pairs_needed.Spread(0.01, 8, "a test")

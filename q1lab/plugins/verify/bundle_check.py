@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import os
 import shutil
 import tempfile
@@ -461,10 +460,10 @@ def _looks_before(before: int) -> str:
 def _describe_claim(claim: Claim, study: Study) -> str:
     if claim.mean is None:
         return claim.verdict
-    low, high = claim.ends or (math.nan, math.nan)
+    ends = f" ({claim.ends[0]:+.5f} to {claim.ends[1]:+.5f})" if claim.ends else ""
     is_paired = study.design.headline == "paired"
     sample = plural(claim.n, "pair") if is_paired else f"{plural(claim.n, 'seed')} per arm"
-    return f"{claim.verdict}, {claim.mean:+.5f} ({low:+.5f} to {high:+.5f}), {sample}"
+    return f"{claim.verdict}, {claim.mean:+.5f}{ends}, {sample}"
 
 
 # ── runs, trained again

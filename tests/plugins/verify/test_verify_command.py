@@ -15,12 +15,13 @@ from typing import Any
 import pytest
 
 from q1lab.ground import paths
-from q1lab.plugins.verify import foreign_commits, retrain
+from q1lab.plugins.verify import bundle_check, foreign_commits, retrain
 from q1lab.record.declarations import declared_name
 from q1lab.study import bundle, studies
 from q1lab.study.bundle import DECLARATIONS
 from q1lab.study.studies import Run
-from tests.kit import repos, traps
+from q1lab.verdict.claim import Claim
+from tests.kit import lab_home, repos, traps
 from tests.kit.bundles import (
     archived,
     edit,
@@ -195,6 +196,15 @@ def test_what_is_no_bundle_is_one_line(place: str) -> None:
     assert done.returncode in (1, 2)
     assert len(done.stderr.splitlines()) == 1
     assert "--all and --cells" in q1lab("verify", place, "--all", "--cells", "0", code=2).stderr
+
+
+def test_a_claim_without_an_interval_shows_none() -> None:
+    study = lab_home.make_study("equal-1")
+    equal = Claim("no verdict", "paired", 3, 0.05, mean=0.0)
+    assert bundle_check._describe_claim(equal, study) == "no verdict, +0.00000, 3 pairs"
+    wide = Claim("cannot tell", "paired", 3, 0.05, mean=0.0, ends=(-1.0, 1.0))
+    said = "cannot tell, +0.00000 (-1.00000 to +1.00000), 3 pairs"
+    assert bundle_check._describe_claim(wide, study) == said
 
 
 def test_the_runs_are_chosen_by_both_sides() -> None:
