@@ -12,8 +12,8 @@ check model.py --for baseline` says what is still missing.
    head_size**0.5. The lecture first typed C**-0.5, a slip;
    correcting it changes your numbers.
 3  The feed-forward layer takes the config, too. nanoGPT has GELU where
-   the video has ReLU (`q1lab check` takes either), and calls its two
-   layers c_fc and c_proj.
+   the video has ReLU (`q1lab check` takes either), and calls the class
+   MLP, its two layers c_fc and c_proj.
 4  The model is called GPT and takes a GPTConfig. forward(idx, targets)
    returns (logits, loss); with targets the logits are (B, T, V), not
    flattened; without targets the loss is None.

@@ -32,6 +32,7 @@ class VerdictScreen(FullScreen[None]):
 
     CSS_PATH = "../lab.tcss"
     screen_name = "verdict"
+    AUTO_FOCUS = "#verdict"
 
     def __init__(self, study_id: str, record: Comparison | None) -> None:
         super().__init__()
@@ -48,7 +49,6 @@ class VerdictScreen(FullScreen[None]):
             yield BlocksView(id="verdict-text")
 
     def on_mount(self) -> None:
-        self.query_one("#verdict").focus()
         self.q1.show_end(self.study_id)
         self.watch(self.q1, "snapshot", self._arrived, init=False)
         self.q1.run_job(self._read_series, partial(self._tell, "series"))
