@@ -351,6 +351,22 @@ async def test_enter_walks_the_rows_that_take_a_file_and_what_stands_between(
         await until(pilot, lambda: "⏎ go on" in foot(app))
 
 
+async def test_rows_that_complete_an_act_follow_one_another() -> None:
+    """Enter made model.py again, instead of going on to the check of it."""
+    async with running() as (app, pilot):
+        reader = await to(pilot, "a1", "a1-trains")
+        await pilot.press("j")
+        await until(pilot, lambda: "⏎ no model.py yet?" in foot(app))
+        assert isinstance(reader.current, Action)
+        reader.start(reader.current)
+        await until(pilot, lambda: "⏎ next row" in foot(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: "⏎ check model.py" in foot(app))
+        assert isinstance(reader.current, Action)
+        reader.start(reader.current)
+        await until(pilot, lambda: "⏎ check model.py" in foot(app))
+
+
 async def test_space_on_a_row_ticks_its_step() -> None:
     async with running() as (app, pilot):
         reader = await to(pilot, "a1", "a1-data")

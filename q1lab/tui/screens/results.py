@@ -101,17 +101,16 @@ class ResultsScreen(StudyActions):
             self.q1.run_job(lambda store: study_curves(store, study_id), show)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        tables = [*self.query(ResultsTable)]
+        row = tables[0].current if tables else None
+        any_chosen = any(table.chosen_ids for table in tables)
         if action == "all":
-            any_chosen = any(table.chosen_ids for table in self.query(ResultsTable))
             return any_chosen or any(box.display for box in self.query("#results-filter"))
-        table = next(iter(self.query(ResultsTable)), None)
-        row = table.current if table is not None else None
         if action == "mark":
             return row is not None and row.mean is not None
         if action == "verdict":
             return row is not None and row.verdict is not None
         if action in ("open_in_lab", "export", "label", "delete"):
-            any_chosen = table is not None and bool(table.chosen)
             return row is not None or (action == "export" and any_chosen)
         return True
 

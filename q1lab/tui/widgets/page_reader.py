@@ -215,22 +215,27 @@ class PageReader(VerticalScroll):
 
     def _next_row(self, piece: Piece) -> Piece | None:
         """The row of its step that Enter goes to from a piece: the next that takes a file; in a
-        step whose answer was just given, the next that was not started; from the title of a step
-        with several rows, the first of them."""
+        step whose answer was just given, or that a named act completes, the next that was not
+        started; from the title of a step with several rows, the first of them."""
         step = _step_of(piece)
-        rows = [row for row in self.pieces if isinstance(row, ActionPiece) and row.step is step]
-        left = [row for row in rows if row is not piece and not self._ran(row.action)]
-        takes = [row for row in left if taken_file(row.action)]
-        if step is None or (len(rows) < 2 and not word_of_form(step)):
+        if step is None:
             return None
+        rows = [row for row in self.pieces if isinstance(row, ActionPiece) and row.step is step]
+        begin = rows.index(piece) + 1 if piece in rows else 0
+        left = [row for row in rows[begin:] if not self._ran(row.action)]
+        takes = [row for row in left if taken_file(row.action)]
+        form, choice = word_of_form(step), takes
         if self._progress.of(step.id).done:
-            choice = left if word_of_form(step) and step.id not in self._unfolded else []
-        elif word_of_form(step):
-            choice = takes
+            choice = left if form and step.id not in self._unfolded else []
+        elif form:
+            pass
         elif isinstance(piece, ActionPiece):
-            choice = left if taken_file(piece.action) else []
-        else:
-            choice = takes or ([] if all(taken_file(row.action) for row in rows) else rows)
+            in_order = taken_file(piece.action) or step.done_when != step.behavior.done_when
+            choice = left if in_order else []
+        elif len(rows) < 2:
+            choice = []
+        elif not takes and not all(taken_file(row.action) for row in rows):
+            choice = rows
         return next(iter(choice), None)
 
     def _lock_folds(self) -> None:
