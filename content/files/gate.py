@@ -34,7 +34,7 @@ def frame(z):
             *lines,
             f"s  SiLU(z) {silu(z):+.3f}, slope {slope:+.2f}",
             f"r  ReLU(z) {max(0.0, z):+.3f}, slope {float(z > 0):+.2f}",
-            f"a value of {VALUE} leaves the gate as {silu(z) * VALUE:+.3f}",
+            f"a value of {VALUE} becomes {silu(z) * VALUE:+.3f}",
         ]
     )
 

@@ -122,7 +122,7 @@ def test_plan_shows_one_sided_ranges_and_their_command(fake_trainer: Fake) -> No
         assert design["nothing"]["too_small"] == design["planned_for"]["too_small"] == 0
         assert design["nothing"]["mean_pairs"] < design["planned_for"]["mean_pairs"]
     text = " ".join(q1lab("plan", "rope", "--detect", "0.03", "--side", "better").stdout.split())
-    assert "claim is how many say HELPS (up to 2.5 where nothing changed)" in text
+    assert '"claim": how many of 100 say HELPS (up to 2.5 by luck)' in text
     assert "q1lab run rope --seeds 3.." in text
     assert text.endswith("--side better")
 

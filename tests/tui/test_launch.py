@@ -355,7 +355,7 @@ async def test_data_that_were_chosen_are_what_the_form_names(
     async with app().run_test(size=(100, 40)) as pilot:
         screen = await open_launch(pilot)
         await pilot.press("ctrl+n")
-        await until(pilot, lambda: "own.txt; or a file" in words(pilot.app))
+        await until(pilot, lambda: "own.txt or file" in words(pilot.app))
         await until(pilot, lambda: screen.draft is not None, "no estimate came")
         assert screen.draft.study.data.name == "own.txt"
 

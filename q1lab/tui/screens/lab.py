@@ -84,7 +84,7 @@ class LabScreen(StudyActions, MainScreen):
                     yield LossChart(id="chart")
                     with VerticalScroll(id="difference", can_focus=False):
                         yield BlocksView(id="difference-blocks")
-            yield card("No study yet", EMPTY, id="lab-empty")
+            yield card("", EMPTY, id="lab-empty")
 
     # ── showing
 
@@ -95,7 +95,9 @@ class LabScreen(StudyActions, MainScreen):
             self.query_one(TopLine).training = None  # the heading below says the same
         self.query_one("#lab").set_class(view is None, "-empty")
         damaged = next((row.problem for row in snapshot.studies if row.problem), None)
-        self.query_one("#lab-empty", Static).update(Content(damaged) if damaged else EMPTY)
+        empty = self.query_one("#lab-empty", Static)
+        empty.update(Content(damaged) if damaged else EMPTY)
+        empty.border_title = "" if damaged else "No study yet"
         self.query_one(RunGrid).show(view)
         if view is not None:
             self.q1.show_end(view.row.id)
