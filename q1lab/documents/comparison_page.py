@@ -46,9 +46,8 @@ def comparison_page(store: Store, study: Study, answer: EqualBudgetResult | None
     reproduction = reproduce.reproduction_of(study, None, keeps=False)
     if reproduction.command and reproduce.trained_own_file(study):
         files = Md(
-            "The model files as they trained are not in this page: "
-            f"{code_span(f'q1lab keep {study.id}')} writes them into a folder that you can send "
-            "along."
+            "The model files as they trained are not in this page: ask its author for the folder "
+            f"that {code_span(f'q1lab keep {study.id}')} writes."
         )
         reproduction = Reproduction(reproduction.command, notes=(files, *reproduction.notes[1:]))
     text = comparison_document(

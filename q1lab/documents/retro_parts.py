@@ -113,7 +113,7 @@ def pace_sentence(parts: Sequence[PartRecord], *, is_judged: bool = False) -> st
     return (
         f"{judged} ran in {len(timed)} of {many} parts: {hours_minutes(total.actual)}, with "
         f"{hours_minutes(total.planned)} planned for them. {sum(p.finished for p in parts)} of "
-        f"{many} parts are finished, counting the steps before this page."
+        f"{many} parts are finished."
     )
 
 
@@ -122,7 +122,7 @@ def undone_sentence(parts: Sequence[PartRecord]) -> str:
     whole, opened = together(parts), [part for part in parts if part.left]
     if not opened:
         return ""
-    text = f"Of the {plural(whole.steps, 'step')} before this page I left {len(whole.left)} undone"
+    text = f"Of the {plural(whole.steps, 'step')} before this document I left {len(whole.left)} undone"
     if len(opened) > MOST_NAMED:
         where = "all" if len(opened) == len(parts) else f"{len(opened)} of the"
         return f"{text}, in {where} {len(parts)} parts."

@@ -117,7 +117,7 @@ def _measured_clause(c: Judgment) -> str:
         return "there is no interval, so that is neither right nor wrong."
     measured = f"I measured {mean_text(analysis)}{c.metric.suffix} ({interval_text(analysis)})"
     if score.outcome == "open":
-        return f"{measured}, which leaves open whether that is right."
+        return f"{measured}, so it stays open whether I was right."
     if score.outcome == "miss":
         return f"{measured}, so I was wrong."
     if not score.predicted:

@@ -791,7 +791,7 @@ def test_the_retrospective_counts_steps_as_the_app_does(repo: Path, q1lab: Q1lab
     counts = [list(map(int, row.split(" of "))) for row in counts_by_title.values()]
     total = sum(of for _, of in counts)
     left = sum(of - done for done, of in counts)
-    assert f"Of the {total} steps before this page I left {left} undone" in text
+    assert f"Of the {total} steps before this document I left {left} undone" in text
     for session in app.week.sessions:
         count = app.snapshot.progress.count(session.parts)
         assert f" {count.done}/{count.total} " in card

@@ -53,7 +53,7 @@ SAYS = {
         "## The result: cannot tell",
         "goes from −0.033 to +0.015 nats, so the true val loss of RoPE may be lower, equal or higher.",
         "I had set 0.01 nats as the smallest difference that matters (δ); these runs can't rule out one of that size.",
-        "which leaves open whether that is right.",
+        "so it stays open whether I was right.",
     ),
     "modification-diverged": (
         "| seed 1 | 1.4750 | diverged | – |",
@@ -72,7 +72,7 @@ SAYS = {
     ),
     "post-cannot-tell": (
         "A difference of 0.049 nats or more would probably have shown",
-        "About 26 pairs would be needed to see 0.010 nats. Two runs of",
+        "About 26 pairs would be needed to see 0.010 nats.",
     ),
     "post-too-small": (
         "lies within ±0.01 nats, declared before the runs as the smallest difference that matters.",

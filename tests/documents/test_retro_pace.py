@@ -15,7 +15,7 @@ def test_a_clock_that_ran_for_a_second_is_no_time_worked() -> None:
     unfinished = PartRecord("Read the paper", 90, 100, 2, ("Log it",))
     assert retro_parts.pace_sentence([unfinished, *parts]) == (
         "By the timer I was behind. It ran in 1 of 2 parts: 1 h 40 min, with 1 h 30 min planned for "
-        "them. 0 of 2 parts are finished, counting the steps before this page."
+        "them. 0 of 2 parts are finished."
     )
 
 
@@ -24,7 +24,7 @@ def test_many_open_parts_are_left_to_the_table() -> None:
         PartRecord(f"Part {n}", 30, 0, 3, ("Read", "Write", "Tell")[: n + 1]) for n in range(3)
     ]
     assert retro_parts.undone_sentence(parts) == (
-        "Of the 9 steps before this page I left 6 undone: “Read” in Part 0; "
+        "Of the 9 steps before this document I left 6 undone: “Read” in Part 0; "
         "2 in Part 1 (“Read”, “Write”); all 3 of Part 2."
     )
     assert retro_parts.undone_sentence(parts * 2).endswith("I left 12 undone, in all 6 parts.")
