@@ -122,7 +122,9 @@ def undone_sentence(parts: Sequence[PartRecord]) -> str:
     whole, opened = together(parts), [part for part in parts if part.left]
     if not opened:
         return ""
-    text = f"Of the {plural(whole.steps, 'step')} before this document I left {len(whole.left)} undone"
+    text = (
+        f"Of the {plural(whole.steps, 'step')} before this document I left {len(whole.left)} undone"
+    )
     if len(opened) > MOST_NAMED:
         where = "all" if len(opened) == len(parts) else f"{len(opened)} of the"
         return f"{text}, in {where} {len(parts)} parts."
