@@ -262,7 +262,7 @@ def test_what_is_said_of_budgets_is_what_the_card_measured() -> None:
         assert quick < cpu < 0
     text = " ".join((SHIPPED / "session-b.md").read_text().split())
     for name in ("rope", "swiglu"):
-        pair = " to ".join(signed(-lead, 3) for lead in leads[name])
+        pair = " → ".join(signed(-lead, 3) for lead in leads[name])
         assert f"({pair}" in text, pair
         assert f"{on_stdlib['quick', name]} to {on_stdlib['cpu', name]}" in text
     start = text.index("On Tiny Shakespeare")
