@@ -264,7 +264,7 @@ def test_what_is_said_of_budgets_is_what_the_card_measured() -> None:
     for name in ("rope", "swiglu"):
         pair = " → ".join(signed(-lead, 3) for lead in leads[name])
         assert f"({pair}" in text, pair
-        assert f"{on_stdlib['quick', name]} to {on_stdlib['cpu', name]}" in text
+        assert f"{on_stdlib['quick', name]} → {on_stdlib['cpu', name]}" in text
     start = text.index("On Tiny Shakespeare")
     assert start < text.index("RoPE's lead halves") < text.index("SwiGLU's more than")
     assert text.index("On Python's own") > start
