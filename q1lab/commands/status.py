@@ -99,7 +99,10 @@ def status(find: str | None, as_json: bool, tag: str | None, verbose: bool) -> i
         results = {row.id: row for row in read_result_rows(store)} if len(names) > 1 else {}
         labels = {name: study_labels.read_labels(store, name) for name in views}
         short_verdict = _short_verdict(store, views[names[0]]) if names else []
-        after = _next_after_runs(store, [row_by_id[name] for name in names]) if names else ""
+        rows = [row_by_id[name] for name in names]
+        following = next_command(views[names[0]], rows) if names else ""
+        if following.startswith("q1lab compare"):
+            following = _next_after_runs(store, rows) or following
     if not lines:
         click.echo(f"No study yet. Start one: {_first_command()}")
     for name in alive:
@@ -130,9 +133,6 @@ def status(find: str | None, as_json: bool, tag: str | None, verbose: bool) -> i
             click.echo(f"{STATE_SYMBOLS[RunState.FAILED]} {line.id} can't be read: {line.problem}")
     if names:
         newest = views[names[0]]
-        following = next_command(newest, [row_by_id[name] for name in names])
-        if following.startswith("q1lab compare"):
-            following = after or following
         if short_verdict and following == f"q1lab compare {newest.study.id}":
             following += " --full"  # without it, the lines above would be printed again
         click.echo(f"next: {_before(newest)}{following}")

@@ -342,8 +342,7 @@ class Facts:
         if needed and not ((since := self._when(needed, done)) and since <= written_document.since):
             self._why = f"{written_document.words} was written before “{needed.title}” was done"
             return None
-        is_committed = facts["committed"] or self._is_committed(path)
-        if step.done_when == COMMITTED and not is_committed:
+        if step.done_when == COMMITTED and not (facts["committed"] or self._is_committed(path)):
             self._why = f"{written_document.words} is written and not committed"
             return None
         made = self.prediction and self.prediction["id"]
