@@ -22,7 +22,7 @@ from q1lab.record import home_history
 from q1lab.study import command_line, studies, variants
 from q1lab.study.command_line import Request
 from q1lab.verdict import pairs_needed
-from q1lab.verdict.pairs_needed import Spread
+from q1lab.verdict.pairs_needed import Advice, Spread
 from q1lab.week import progress
 from q1lab.week.lists import predictions
 
@@ -50,12 +50,12 @@ Examples:
 def plan(
     variant: str, detect: float | None, preset: str | None, side: str | None, as_json: bool
 ) -> int:
-    """Show the designs that a study of VARIANT may have: 3, 4, 5 or 8 pairs, 3 to 8 and 3 to 12.
+    """Show what a study of VARIANT can find with 3 pairs, with 8, and with 3 to 8.
 
-    For each design the table shows its runs and their time on this machine, the smallest difference
-    that it detects, and the chance of each verdict: if nothing changed, and if the true difference
-    is NATS, which is also the smallest that matters (δ). It shows no result, so you can use it
-    before you predict.
+    For each of these designs it shows the runs, how many of 100 studies end with each verdict (if
+    the true difference is NATS, which is also the smallest that matters, δ; and if there is none),
+    the difference that most studies find, and the time on this machine. It shows no result, so you
+    can use it before you predict.
 
     The figures rest on your newest study of VARIANT, or on those that ship with q1lab; the command
     says which.
@@ -67,32 +67,45 @@ def plan(
         detect, reason = _difference(store, request, spread, detect)
         level, is_later_look, replicates = _next_look(store, spread)
         advice = pairs_needed.advise(detect, spread, level, side)
-        if spread.seconds is None:
-            remark("Timing a few steps on this machine …", quiet=as_json)
-            spread = _timed_here(store, request, spread)
-            advice = dataclasses.replace(advice, spread=spread)
     seeds, after_range = advice.seeds, _is_of_range(spread)
     plans_range = not seeds.isdigit()
     if not plans_range and (replicates or after_range):
         seeds = f"fresh:{seeds}"  # else that study would go on, or refuse to
     if as_json:
-        print_json({**dataclasses.asdict(advice), "seeds": seeds})
+        print_json({**dataclasses.asdict(_timed(advice, request, quiet=True)), "seeds": seeds})
         return OK
     for line in filter(None, (pairs_needed.spread_sentence(spread), reason, is_later_look)):
         print_wrapped(line, 0)
-    table = pairs_needed.designs_table(advice)
-    click.echo("\n".join(("", *table, "", pairs_needed.table_legend(advice), "")))
+    for line in pairs_needed.chances_lines(advice):
+        print_wrapped(line)
     print_wrapped(pairs_needed.needed_sentence(advice), 0)
-    cheapest = advice.cheapest
-    if cheapest is None and side:
-        print_wrapped("No planned range goes that far.", 0)
-        return OK
-    if cheapest is None:
-        print_wrapped("No planned range goes that far. A fixed number:", 0)
+    if advice.cheapest:
+        print_wrapped(f"Of these designs, {advice.seeds} does it with the fewest runs:", 0)
     else:
-        print_wrapped(f"Of these designs, {cheapest.seeds} does it with the fewest runs:", 0)
-    click.echo(f"  {_command(request, spread, seeds, fresh=plans_range and after_range)}")
+        print_wrapped("No planned range goes that far.", 0)
+    if advice.cheapest or not side:
+        click.echo(f"  {_command(request, spread, seeds, fresh=plans_range and after_range)}")
+    if time := pairs_needed.time_sentence(_timed(advice, request)):
+        print_wrapped(time, 0)
     return OK
+
+
+def _timed(advice: Advice, request: Request, *, quiet: bool = False) -> Advice:
+    """The advice with the time of a pair on this machine: the known one, else that of a few steps
+    timed now, which takes seconds. Without a time where it can't train."""
+    if advice.spread.seconds is not None:
+        return advice
+    remark("Timing a few steps on this machine …", quiet=quiet)
+    with open_store() as store, contextlib.suppress(Problem):
+        draft = study_plan.draft_study(request, store)
+        study = draft.study
+        if seconds := draft.seconds(study, [run.name for run in study.runs]):
+            setting = f"{study.trainer.recipe}, {study.max_iters:,} iters on {study.data.name}"
+            spread = dataclasses.replace(
+                advice.spread, seconds=seconds / len(study.seeds), timed=f"timed now, at {setting}"
+            )
+            return dataclasses.replace(advice, spread=spread)
+    return advice
 
 
 def _spread(store: Store, request: Request) -> Spread:
@@ -148,20 +161,6 @@ def _difference(
     return rounded, (
         f"There is no prediction for {name}, so this is for one sd, {rounded:g}{unit}; {another}."
     )
-
-
-def _timed_here(store: Store, request: Request, spread: Spread) -> Spread:
-    """A spread with the seconds of this machine for a pair, from a few timed steps; without them
-    where it can't train."""
-    with contextlib.suppress(Problem):
-        draft = study_plan.draft_study(request, store)
-        study = draft.study
-        if seconds := draft.seconds(study, [run.name for run in study.runs]):
-            setting = f"{study.trainer.recipe}, {study.max_iters:,} iters on {study.data.name}"
-            return dataclasses.replace(
-                spread, seconds=seconds / len(study.seeds), timed=f"now, at {setting}"
-            )
-    return spread
 
 
 def _is_name_of_own_file(variant: str) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import read_text
-from q1lab.ground.text_formats import DASH, time_left
+from q1lab.ground.text_formats import time_left
 from q1lab.index.store import Store
 from q1lab.judgment import futility, interim_analyses, intervals
 from q1lab.judgment.interim_analyses import VerdictChances
@@ -236,7 +236,7 @@ def _other_setting(study: Study, spread: Spread) -> str:
     return f"; this study is for {setting}, where the spread may differ"
 
 
-USUAL_DESIGNS = ((3, 3), (4, 4), (5, 5), (8, 8), (3, 8), (3, 12))
+USUAL_DESIGNS = ((3, 3), (8, 8), (3, 8))
 """The designs that are always shown: (fewest pairs, most pairs)."""
 
 
@@ -298,50 +298,43 @@ def _chances(
 # ── in words
 
 
-def designs_table(advice: Advice) -> tuple[str, ...]:
-    """The designs as lines of a table that fits into the app's dialog in a terminal of 80
-    columns."""
-    unit, seconds = advice.spread.metric.suffix, advice.spread.seconds
-    cells: list[tuple[str, ...]] = [
-        ("pairs", "at most", "sees", "runs", "small", "can't", "runs", "claim", "small", "can't")
-    ]
+def chances_lines(advice: Advice) -> tuple[str, ...]:
+    """Each design in four lines: its pairs and runs; how many of 100 studies end with each verdict
+    if the difference is the one that is planned for, and if there is none; and the difference that
+    80 of 100 find."""
+    unit, lines = advice.spread.metric.suffix, [""]
     for design in advice.designs:
-        nothing, planned_for = design.nothing, design.planned_for
-        shares = (
-            *(2 * nothing.mean_pairs, 100 * nothing.too_small, 100 * nothing.cannot_tell),
-            *(2 * planned_for.mean_pairs, 100 * planned_for.claim),
-            *(100 * planned_for.too_small, 100 * planned_for.cannot_tell),
-        )
-        time = DASH if seconds is None else time_left(design.most * seconds)
-        cells.append((design.seeds, time, f"{design.sees:.2g}", *(f"{x:.0f}" for x in shares)))
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = []
-    for pairs, *others in cells:
-        row = [pairs.ljust(widths[0])]
-        row += [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
-        lines.append("   ".join(("  ".join(row[:3]), " ".join(row[3:6]), " ".join(row[6:]))))
-    before = " " * (sum(widths[:3]) + 7)
-    nothing_title = "nothing changed".ljust(sum(widths[3:6]) + 5)
-    return (f"{before}{nothing_title}it is {advice.effect:g}{unit}", *lines)
+        runs = f"{2 * design.most} runs"
+        if design.first < design.most:
+            runs = f"at most {runs}, {2 * design.nothing.mean_pairs:.0f} on average"
+        lines += [
+            f"{design.seeds} pairs, {runs}",
+            f"  If the true difference is {advice.effect:g}{unit}, of 100 such studies "
+            f"{_verdicts(design.planned_for, advice.side)}.",
+            f"  If there is none, {_verdicts(design.nothing, advice.side)}.",
+            f"  80 of 100 find a true difference of {design.sees:.2g}{unit}.",
+            "",
+        ]
+    return tuple(lines)
 
 
-def table_legend(advice: Advice) -> str:
-    """The meaning of the table's columns, a line each."""
-    spread, by_luck = advice.spread, 100 * advice.needed.alpha
-    verdicts = f"""\
-"claim": how many of 100 say HELPS or HURTS (up to {by_luck:.2g} by luck)
-"small": how many say TOO SMALL TO MATTER (δ = {advice.effect:g}{spread.metric.suffix})
-"can't": how many say CANNOT TELL"""
-    if advice.side:
-        verdicts = f"""\
-"claim": how many of 100 say HELPS (up to {by_luck / 2:.2g} by luck)
-"can't": how many say NOT SHOWN TO HELP"""
-    return f"""\
-"at most": time of all runs{", " * bool(spread.timed)}{spread.timed}
-"sees": the true difference that 80 of 100 studies claim
-"runs": how many runs, on average
-{verdicts}
-Each figure is a mean over what the true spread may be."""
+def _verdicts(chances: VerdictChances, side: str | None) -> str:
+    claim, small, unknown = (
+        f"{100 * share:.0f}" for share in (chances.claim, chances.too_small, chances.cannot_tell)
+    )
+    if side:
+        return f"{claim} say HELPS, {unknown} NOT SHOWN TO HELP"
+    return f"{claim} say HELPS or HURTS, {small} TOO SMALL TO MATTER, {unknown} CANNOT TELL"
+
+
+def time_sentence(advice: Advice) -> str:
+    """The time that each design takes at most on this machine; empty where that is unknown."""
+    seconds = advice.spread.seconds
+    if seconds is None:
+        return ""
+    times = {design.most: time_left(design.most * seconds) for design in advice.designs}
+    each = ", ".join(f"{time} for {pairs} pairs" for pairs, time in sorted(times.items()))
+    return f"Time on this machine, {advice.spread.timed}: {each}."
 
 
 def needed_sentence(advice: Advice) -> str:
@@ -350,12 +343,13 @@ def needed_sentence(advice: Advice) -> str:
     most = f"{needed.high:,} or more" if needed.capped else f"{needed.high:,}"
     return (
         f"To find {advice.effect:g}{spread.metric.suffix} in 80 of 100 studies takes about "
-        f"{needed.mid:,} pairs if pairs spread by {spread.sd:.2g}{spread.metric.suffix} "
-        f"({needed.low:,} to {most}, since {spread.pairs} pairs show that only roughly)."
+        f"{needed.mid:,} pairs ({needed.low:,} to {most}, as the spread is known only roughly)."
     )
 
 
 def spread_sentence(spread: Spread) -> str:
     """The spread that the chances rest on, in a sentence."""
-    unit = spread.metric.suffix
-    return f"The spread (sd) is {spread.sd:.2g}{unit}, from {spread.pairs} pairs: {spread.source}."
+    return (
+        f"The spread (sd) is {spread.sd:.2g}{spread.metric.suffix}, from {spread.pairs} pairs: "
+        f"{spread.source}. So few pairs show it only roughly; the figures below count that in."
+    )
