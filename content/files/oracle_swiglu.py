@@ -6,7 +6,6 @@ in the paper: `times(x, W)` has one entry per column of W.
 """
 
 import math
-from collections.abc import Callable
 
 Matrix = list[list[float]]
 
@@ -23,14 +22,10 @@ def silu(z: float) -> float:
 
 
 def swiglu(
-    x: list[float],
-    w: Matrix,
-    v: Matrix,
-    w2: Matrix,
-    activation: Callable[[float], float] = silu,
+    x: list[float], w: Matrix, v: Matrix, w2: Matrix
 ) -> list[float]:
-    """(activation(x W) ⊗ x V) W2, for one token."""
-    gate = [activation(z) for z in times(x, w)]
+    """(SiLU(x W) ⊗ x V) W2, for one token."""
+    gate = [silu(z) for z in times(x, w)]
     value = times(x, v)
     return times(
         [g * u for g, u in zip(gate, value, strict=True)], w2
@@ -48,11 +43,4 @@ if __name__ == "__main__":
     print("value  ", " ".join(f"{u:8.4f}" for u in times(x, v)))
     print(
         "output ", " ".join(f"{y:8.4f}" for y in swiglu(x, w, v, w2))
-    )
-    print(
-        "ReGLU  ",
-        " ".join(
-            f"{y:8.4f}"
-            for y in swiglu(x, w, v, w2, lambda z: max(z, 0.0))
-        ),
     )
