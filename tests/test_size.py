@@ -34,7 +34,7 @@ WRONG_VALUE = "A wrong value of an option is refused in the same words"
 ROOMS: dict[str, tuple[int, str]] = {
     "commands": (36_530, STATUS),
     "designs": (1_750, ONE_SIDED),
-    "documents": (31_470, SCORES),
+    "documents": (31_380, SCORES),
     "doors": (15_740, JUDGE),
     "ground": (17_790, SAME_CODE),
     "index": (19_000, "`q1lab compare A B C`"),

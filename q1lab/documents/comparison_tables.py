@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from q1lab.documents.markdown_escape import Md, code_span, inline, sentence, table
-from q1lab.ground.text_formats import DASH, MINUS, plural
+from q1lab.ground.text_formats import DASH, MINUS
 from q1lab.judgment import (
     difference_text,
     figure,
@@ -25,10 +25,10 @@ from q1lab.judgment.notes import BootstrapDisagrees, OtherInterval
 from q1lab.judgment.prediction_score import Score
 from q1lab.judgment.report_blocks import report_blocks
 from q1lab.judgment.run_notes import OF_THE_LEVEL
-from q1lab.study import corpora
 from q1lab.study.command_line import fewest_overrides
 from q1lab.study.presets import PRESETS
 from q1lab.verdict.comparison import Comparison
+from q1lab.week.evidence import is_reference
 
 KEEP_TOGETHER = "\u00a0"
 OTHER_INTERVAL = (BootstrapDisagrees, OtherInterval)
@@ -45,7 +45,6 @@ class StudyFacts:
     verdict: str
     metric: Metric
     curve_name: str
-    introduction: Md
     arms_table: Md
     intervals_table: Md
     costs_table: Md
@@ -62,7 +61,7 @@ class StudyFacts:
     detectable: str
     """With its unit."""
     needed: str
-    """The pairs that would settle the question; empty where that is not known."""
+    """A sentence on the pairs that would settle the question; empty where that is not known."""
     is_close_call: bool
     """True if the interval ends close to 0: there a claim overstates the difference."""
     pace: str
@@ -103,13 +102,14 @@ def study_facts(
         verdict=analysis.verdict,
         metric=c.metric,
         curve_name=label_text.curve_name(c),
-        introduction=_introduction(c),
         arms_table=tables.get("losses", Md("")),
         intervals_table=_intervals(c),
         costs_table=tables.get("costs", Md("")),
         caveats=caveats,
         judging_notes=judging_notes,
-        power=Md(" ".join(sentences[part] for part in ("level", "power") if part in sentences)),
+        power=Md(
+            " ".join(sentences[part] for part in ("level", "power", "floor") if part in sentences)
+        ),
         scope=sentences["scope"],
         scale=scope_text.scale_text(c),
         outcome=sentences.get("prediction", Md("")),
@@ -118,7 +118,7 @@ def study_facts(
         detectable=""
         if analysis.detectable is None
         else number.size(analysis.detectable) + c.metric.suffix,
-        needed=_needed(c),
+        needed=verdict_text.settling_sentence(c),
         pace=table_text.faster_or_slower(c),
         shared_and_measured=c.subject.description.measured,
         setting=first_person_text.setting_text(c),
@@ -144,15 +144,6 @@ def _notes(c: Comparison) -> tuple[tuple[str, ...], tuple[str, ...]]:
     )
 
 
-def _needed(c: Comparison) -> str:
-    needed = c.analysis.seeds_needed if verdict_text.is_left_open(c) else None
-    if needed is None or needed.capped or needed.mid <= c.analysis.n:
-        return ""
-    thing = "pairs" if c.analysis.headline == "paired" else "seeds per arm"
-    size = difference_text.number_writer(c.analysis).size(needed.effect)
-    return f"About {needed.mid:,} {thing} would be needed to see {size}{c.metric.suffix}."
-
-
 def _finding(c: Comparison) -> str:
     """The verdict with its numbers, for texts that have little room; empty without one."""
     if c.analysis.reason is not None or c.analysis.ends is None:
@@ -170,16 +161,6 @@ def _result_level(c: Comparison) -> str:
     reason = level_text.level_reason(c) if c.analysis.reason is None else ""
     at_level = f"The interval is at {reason}" if reason and c.analysis.ends is not None else ""
     return f"{first_person_text.matter_sentence(c)} {at_level}".strip()
-
-
-def _introduction(c: Comparison) -> Md:
-    base, variant = label_text.arm_names(c)
-    many = len({seed for arm in c.arms.values() for seed in arm.values})
-    data = inline(corpora.describe_corpus(c.study.data.name or "the same data"))
-    return Md(
-        f"{code_span(variant)} against {code_span(base)} on {data}, {plural(many, 'seed')} each. "
-        f"{c.subject.description.measured}"
-    )
 
 
 def _table(block: Table) -> Md:
@@ -248,7 +229,8 @@ def studies_table(comparisons: Sequence[Comparison]) -> Md:
     rows: list[list[object]] = []
     for c in comparisons:
         base, variant = label_text.arm_names(c)
-        arms = f"{variant} against {base}"
+        whose = " (q1lab's file)" if is_reference(c.study.arms["modified"].origin) else ""
+        arms = f"{variant}{whose} against {base}"
         if c.subject.is_floor:
             arms = f"{base} against {'itself' if '*' in variant else f'its copy {variant}'}"
         rows.append(

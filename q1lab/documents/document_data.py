@@ -100,17 +100,11 @@ def stray_lines(answers: Iterable[Answer]) -> Iterator[str]:
                 yield f"“{line.strip()}” stands alone on a line of “{answer.heading}”"
 
 
-def ended_comparisons(
+def all_comparisons(
     store: Store, modification: ChosenModification | None = None
 ) -> list[tuple[Study, Comparison]]:
-    """All studies whose runs have ended, oldest first, with their comparison under the names that
-    documents call its arms by; those that trained one modification, if given."""
-    return list(filter(_has_ended, _comparisons(store, modification)))
-
-
-def _comparisons(
-    store: Store, modification: ChosenModification | None
-) -> list[tuple[Study, Comparison]]:
+    """All studies, oldest first, with their comparison under the names that documents call its arms
+    by; those that trained one modification, if given."""
     return [
         (study, with_published_names(compare(store, study)))
         for study in studies.load_readable()
@@ -118,19 +112,16 @@ def _comparisons(
     ]
 
 
-def _has_ended(compared: tuple[Study, Comparison]) -> bool:
+def has_ended(compared: tuple[Study, Comparison]) -> bool:
+    """True if all runs of a study have ended, so that documents count it."""
     _, record = compared
     return record.analysis.complete and bool(record.analysis.n or record.lost)
 
 
-def main_comparison(
-    store: Store, modification: ChosenModification
-) -> tuple[Study, Comparison] | None:
-    """The study that answers for the modification, if its runs have ended."""
-    main = comparison_cache.leading_study(
-        _comparisons(store, modification), lambda compared: len(compared[0].seeds), _has_ended
-    )
-    return main if main and _has_ended(main) else None
+def main_comparison(compared: list[tuple[Study, Comparison]]) -> tuple[Study, Comparison] | None:
+    """The study among those of a modification that answers for it, if its runs have ended."""
+    main = comparison_cache.leading_study(compared, lambda one: len(one[0].seeds), has_ended)
+    return main if main and has_ended(main) else None
 
 
 def facts_of_study(study: Study, record: Comparison) -> comparison_tables.StudyFacts:
@@ -155,7 +146,7 @@ def postable_numbers(store: Store, week: Week) -> list[float]:
     from q1lab.documents.claim_lint import numbers_in
 
     numbers: list[float] = []
-    comparisons = ended_comparisons(store)
+    comparisons = list(filter(has_ended, all_comparisons(store)))
     for _, record in comparisons:
         numbers += numbers_in(record)
     for item in predictions.all_predictions(store):

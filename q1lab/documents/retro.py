@@ -167,9 +167,11 @@ def calibration_words(scores: Sequence[Score], small: int = 0) -> str:
             f"{prediction_text.one_outcome(scores)}. It takes more of them to say how well I judge."
         )
     elif small:
-        text += f" I scored {'these' if small == record.settled else f'{small} of these'} by hand."
+        some = "these" if small == record.settled else f"{small} of these"
+        text += f" I scored {some} by hand; they are listed below."
     if many := record.still_open:
-        text += f" {plural(many, 'prediction')} {'is' if many == 1 else 'are'} open."
+        verb = "is open: its runs can't" if many == 1 else "are open: their runs can't"
+        text += f" {plural(many, 'prediction')} {verb} tell."
     return text
 
 
@@ -202,9 +204,10 @@ def gather_retro(
     done = evidence.read_progress(store, week)
     week = progress.learner_week(week, done)
     quarter, following = quarter_of(week.label), next_quarter_of(week.label)
-    comparisons = document_data.ended_comparisons(store)
+    compared = document_data.all_comparisons(store)
+    comparisons = list(filter(document_data.has_ended, compared))
     picked = document_data.chosen_modification(store, week)
-    main = document_data.main_comparison(store, picked)
+    main = document_data.main_comparison([one for one in compared if picked.trained_by(one[0])])
     parts = parts_of_week(week, done)
     already = frozenset(ticked)
     # a prediction is of the modification, not of experiments of one seed beside its study

@@ -110,10 +110,11 @@ def pace_sentence(parts: Sequence[PartRecord], *, is_judged: bool = False) -> st
     total, many = together(timed), len(parts)
     pace = "I was behind" if word == "behind" else f"the pace was {word}"
     judged = "The timer" if is_judged else f"By the timer {pace}. It"
+    finished = sum(part.finished for part in parts)
     return (
-        f"{judged} ran in {len(timed)} of {many} parts: {hours_minutes(total.actual)}, with "
-        f"{hours_minutes(total.planned)} planned for them. {sum(p.finished for p in parts)} of "
-        f"{many} parts are finished."
+        f"{judged} ran in {len(timed)} of the {many} parts, for {hours_minutes(total.actual)} "
+        f"where I had planned {hours_minutes(total.planned)}. "
+        f"{f'All {many}' if finished == many else f'{finished} of the {many}'} parts are finished."
     )
 
 

@@ -27,7 +27,7 @@ COVERS_AS_NAMED_FROM = 94.5
 def arm_names(c: Judgment) -> tuple[str, str]:
     """The arms' names, baseline first: their variants, a model file's path by its last part, told
     apart when they are the same."""
-    name_of = _short_name if c.subject.are_model_files else _one_line
+    name_of = short_name if c.subject.are_model_files else _one_line
     base, modified = (name_of(name, arm) for name, arm in zip(c.subject.names, ARMS, strict=True))
     return (base, modified) if base != modified else (f"{base} A", f"{modified} B")
 
@@ -64,16 +64,12 @@ def the_baseline(name: str) -> str:
     return f"the {name}" if name.startswith("baseline") else f"the baseline {name}"
 
 
-def short_name(variant: str) -> str:
-    """A variant's name for people, a path by its last part."""
-    return _short_name(variant, "baseline")
-
-
 def _one_line(name: str, default: str) -> str:
     return " ".join(printable(name).split()) or default
 
 
-def _short_name(variant: str, default: str) -> str:
+def short_name(variant: str, default: str = "baseline") -> str:
+    """A variant's name for people, a path by its last part."""
     name = _one_line(variant.replace("\\", "/"), "")
     return name.rstrip("/").rsplit("/", 1)[-1].removesuffix(".py") or default
 
@@ -155,8 +151,8 @@ DELTA_LABEL = "too small to matter"
 
 def prediction_label(c: Judgment) -> str:
     """The row of the prediction."""
-    late = (c.subject.prediction or {}).get("after")
-    return "your prediction, later" if late else "your prediction"
+    late = c.subject.prediction and c.subject.prediction.get("after")
+    return "prediction, later" if late else "prediction"
 
 
 def sample_text(c: Judgment) -> str:

@@ -18,14 +18,12 @@ from q1lab.judgment.intervals import (
     SKEWED_RANGE,
     Reason,
 )
-from q1lab.judgment.label_text import names_in_text, sample_text
+from q1lab.judgment.label_text import sample_text
 from q1lab.judgment.level_text import (
     claim_rate,
-    in_all,
     in_hundred,
     looks_list,
     rate_sentence,
-    would_claim,
 )
 from q1lab.judgment.subject import SWEEP, PairPlan, Share
 
@@ -71,22 +69,20 @@ def looks_sentence(c: Judgment) -> str:
 
 
 def record_sentence(c: Judgment, *, published: bool = False) -> str:
-    """The questions on record, and the claims to expect among them by luck; empty without a
-    verdict's level. ``published``: for readers of this study alone."""
+    """The questions on record, and the chance of a false claim among them; empty without a
+    verdict's level. ``published``: its author says it, to readers of this study alone."""
     arm, home = c.asking.of_arm, c.asking.of_home
     if not c.subject.is_question or not home.questions:
         return ""
-    if arm.questions > 1:
-        return (
-            f"{arm.questions:,} questions about {names_in_text(c)[1]}: if it made no difference, "
-            f"{would_claim(arm.total)}{in_all(c)}."
-        )
     if home.questions > 1:
-        others = home.questions - arm.questions
+        who = "I" if published else "you"
+        some = "all" if arm == home else f"{arm.questions:,}"
+        claims = f"the chance that {who} claim one at least once is at most {100 * home.total:.3g}%"
+        if home.total >= 1:
+            claims = f"the mean number of false claims is at most {home.total:.3g}"
         return (
-            f"{home.questions:,} questions in all ({others:,} about "
-            f"{'another change' if others == 1 else 'other changes'}): if no change ever made a "
-            f"difference, {would_claim(home.total)}."
+            f"{who.capitalize()} have asked {home.questions:,} questions like this one, {some} of "
+            f"them about this change. If no change makes a difference, {claims}."
         )
     if published:  # to a reader of one study there is only this one
         return ""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from q1lab.ground.text_formats import cut_cells
 from q1lab.judgment.difference_text import level_text, number_writer
 from q1lab.judgment.intervals import (
     ALPHA,
@@ -16,8 +15,6 @@ from q1lab.judgment.intervals import (
     power_of,
 )
 from q1lab.judgment.label_text import (
-    arm_names,
-    brief_names,
     finished_runs,
 )
 
@@ -135,25 +132,9 @@ def sum_line(c: Judgment) -> str:
     if arm.questions < 2:
         odds = _odds(home.total, "people would claim an effect")
         return f"{home.questions:,} questions in all: by luck, {odds}."
-    name, more = brief_names(arm_names(c))[1], in_all(c)
-    rest = f"by luck, {_odds(arm.total)}{more}."
-    line = f"{arm.questions:,} questions about {name}: {rest}"
-    fits = cut_cells(line, LINE) == line
-    return line if fits else f"{arm.questions:,} questions about it: {rest}"
-
-
-def would_claim(total: float) -> str:
-    """``at most 15 in 100 people would claim one``; of many questions the mean number of claims."""
-    return _odds(total, "people would claim one")
-
-
-def in_all(c: Judgment) -> str:
-    """The sum over all questions on record, where it is more than that of this arm."""
-    home = c.asking.of_home
-    if home == c.asking.of_arm:
-        return ""
-    total = f"{100 * home.total:.3g}" if home.total < 1 else _odds(home.total)
-    return f"; all {home.questions:,}: {total}"
+    of_home = f"{100 * home.total:.3g}" if home.total < 1 else _odds(home.total)
+    more = "" if home == arm else f"; all {home.questions:,}: {of_home}"
+    return f"{arm.questions:,} questions about it: by luck, {_odds(arm.total)}{more}."
 
 
 def _odds(total: float, claim: str = "claim an effect") -> str:

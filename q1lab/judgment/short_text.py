@@ -17,7 +17,6 @@ from q1lab.judgment.difference_text import (
     interval_text,
     is_near_the_edge,
     mean_text,
-    number_writer,
     percent_level,
     size_range_text,
 )
@@ -25,6 +24,7 @@ from q1lab.judgment.intervals import MAX_SEEDS, UNDECIDED
 from q1lab.judgment.label_text import arm_names, brief_names, sample_text, verdict_word
 from q1lab.judgment.lines import cells_of
 from q1lab.judgment.notes import Outlier, heaviest
+from q1lab.judgment.settling import pairs_to_settle, takes_text
 
 if TYPE_CHECKING:
     from q1lab.judgment.records import Judgment
@@ -164,15 +164,11 @@ def _more_pairs_line(c: Judgment) -> str:
         from q1lab.judgment.futility_text import futility_line
 
         return futility_line(c)
-    needed, unit = c.analysis.seeds_needed, c.metric.suffix
-    if needed is not None and not c.subject.plan.is_sequential:
-        size = f"{number_writer(c.analysis).size(needed.effect)}{unit}"
-        thing = "pairs" if c.analysis.headline == "paired" else "seeds per arm"
+    if (needed := pairs_to_settle(c)) is not None:
+        text = f"To settle {needed.effect:g}{c.metric.suffix} {takes_text(c, needed)}"
         if needed.mid >= MAX_SEEDS:
-            return f"To settle {size} would take {MAX_SEEDS:,} {thing} or more."
-        many = max(needed.mid, c.analysis.n + 1)
-        run = f"`{c.subject.run_command} --seeds {many}`"
-        return f"To settle {size} takes about {many} {thing}: {run}"
+            return f"{text}."
+        return f"{text}: `{c.subject.run_command} --seeds {needed.mid}`"
     if not c.subject.are_model_files or c.analysis.detectable is None:
         return ""
     smaller = float(f"{c.analysis.detectable / 2:.1g}")

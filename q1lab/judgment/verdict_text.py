@@ -20,16 +20,17 @@ from q1lab.judgment.difference_text import (
     size_range_text,
 )
 from q1lab.judgment.futility_text import futility_sentence
-from q1lab.judgment.intervals import UNDECIDED, later_level
+from q1lab.judgment.intervals import MAX_SEEDS
 from q1lab.judgment.label_text import (
     names_in_text,
     sample_text,
     worse_end,
 )
 from q1lab.judgment.level_text import found_in_four_of_five
-from q1lab.judgment.notes import Outlier
+from q1lab.judgment.settling import is_left_open, pairs_to_settle, pairs_word, takes_text
 
 if TYPE_CHECKING:
+    from q1lab.judgment.intervals import SeedsNeeded
     from q1lab.judgment.records import Judgment
 
 
@@ -83,53 +84,49 @@ def power_sentence(c: Judgment, *, published: bool = False) -> str:
     analysis = c.analysis
     if analysis.detectable is None:
         return ""
-    number = number_writer(analysis)
     plan = "this plan" if c.subject.plan.is_sequential else sample_text(c)
     detectable_text = found_in_four_of_five(c)
     text = f"With {plan}, {detectable_text[0].lower()}{detectable_text[1:]}"
-    needed = analysis.seeds_needed
-    if (futility := futility_sentence(c, published=published)) != "":
+    if futility := futility_sentence(c, published=published):
         text = f"{futility} {text}"
     claims = analysis.verdict in ("helps", "hurts")
-    if claims and is_near_the_edge(analysis) and (factors := c.overstated) is not None:
+    if claims and is_near_the_edge(analysis) and (factors := c.overstated):
         text += f" {_overstated_sentence(factors[0])}"
-    if not is_left_open(c):
+    if (needed := pairs_to_settle(c)) is not None:
+        text += f" {settling_sentence(c)}"
+        return text if needed.mid >= MAX_SEEDS else f"{text} {_roughly_sentence(c, needed)}"
+    if published or analysis.seeds_needed is not None or not is_left_open(c):
         return text
-    thing = "pairs" if analysis.headline == "paired" else f"{c.subject.plan.run_word}s per arm"
-    if needed is None:
-        if published:
-            return text
-        return (
-            f"{text} How many {thing} would settle it depends on the smallest difference that "
-            "matters to you: `q1lab plan` works it out for the one that you name."
-        )
-    aim = number.size(needed.effect)
-    if needed.capped and needed.mid == needed.high:
-        return f"{text} To settle {aim}{c.metric.suffix} would take {needed.mid:,} {thing} or more."
-    most = f"{needed.high:,} or more" if needed.capped else f"{needed.high:,}"
-    spread = "their spread"
-    if analysis.headline == "paired":
-        spread += f" of {number.size(statistics.stdev(analysis.pairs.values()))}{c.metric.suffix}"
-    text += (
-        f" To settle a difference of {aim}{c.metric.suffix} takes about {needed.mid:,} {thing} "
-        f"({needed.low:,} to {most}, since {analysis.n} {thing} show {spread} only roughly)"
+    return (
+        f"{text} How many {pairs_word(c)} would settle it depends on the smallest difference that "
+        "matters to you: `q1lab plan` works it out for the one that you name."
     )
-    extra = needed.mid - analysis.n
-    text += f", which is {extra:,} more." if extra > 0 else "."
-    if analysis.verdict == "cannot tell" and not published:
-        later = percent_level(later_level(analysis.alpha))
-        text += (
-            f" If you add seeds now, the next look is judged by a {later} interval, because the "
-            "result has been seen."
-        )
-    return text
 
 
-def is_left_open(c: Judgment) -> bool:
-    """True if more pairs would settle the question, and no outlier has to be examined first."""
-    settled = c.analysis.verdict not in (*UNDECIDED, "no verdict") or not c.subject.is_question
-    doubtful = any(isinstance(note, Outlier) for note in c.notes)
-    return not (settled or doubtful or not c.analysis.complete or c.subject.plan.is_sequential)
+def settling_sentence(c: Judgment) -> str:
+    """The number of pairs that would find a difference as small as δ as often; empty where none is
+    known."""
+    needed = pairs_to_settle(c)
+    if needed is None:
+        return ""
+    text = f"To find one of {needed.effect:g}{c.metric.suffix} as often {takes_text(c, needed)}"
+    if needed.mid >= MAX_SEEDS:
+        return f"{text}."
+    more = " or more" if needed.capped else ""
+    return f"{text}, by a rough estimate ({needed.low:,} to {needed.high:,}{more})."
+
+
+def _roughly_sentence(c: Judgment, needed: SeedsNeeded) -> str:
+    """Why a number of pairs is rough, and why it is more than the spread alone would ask for."""
+    spread = "The spread"
+    if c.analysis.headline == "paired":
+        sd = number_writer(c.analysis).size(statistics.stdev(c.analysis.pairs.values()))
+        spread += f" of the pairs, {sd}{c.metric.suffix},"
+    return (
+        f"{spread} is known only roughly: both numbers average over what it may be, and the range "
+        f"is for its 95% interval. The second number is for a {percent_level(needed.alpha)} "
+        "interval of the difference, because this result has been seen."
+    )
 
 
 def _overstated_sentence(factor: float) -> str:

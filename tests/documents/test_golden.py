@@ -71,8 +71,8 @@ SAYS = {
         "*(Written before the result, in case the runs can't tell the two apart.",
     ),
     "post-cannot-tell": (
-        "A difference of 0.049 nats or more would probably have shown",
-        "About 26 pairs would be needed to see 0.010 nats.",
+        "A difference of 0.049 nats would have shown in four studies out of five",
+        "To find one of 0.01 nats as often takes about 26 pairs, by a rough estimate (6 to 350).",
     ),
     "post-too-small": (
         "lies within ±0.01 nats, declared before the runs as the smallest difference that matters.",

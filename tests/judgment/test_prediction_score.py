@@ -80,8 +80,10 @@ def test_calibration_over_the_weeks() -> None:
     line = calibration_words(three, 2)
     for part in ("2 scored", "80% sure", "1 (50%)", "Brier score 0.25"):
         assert part in line
-    assert line.endswith(" I scored these by hand. 1 prediction is open.")
-    assert "I scored 1 of these by hand." in calibration_words(three, 1)
+    assert line.endswith(
+        " I scored these by hand; they are listed below. 1 prediction is open: its runs can't tell."
+    )
+    assert "I scored 1 of these by hand; they are listed below." in calibration_words(three, 1)
 
 
 def test_a_hit_on_the_direction_is_not_told_as_a_hit_on_the_size() -> None:

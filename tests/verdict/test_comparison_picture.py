@@ -127,7 +127,7 @@ def test_everything_is_named() -> None:
         "covers about 7",
         "baseline against itself",
         "−0.0080 to +0.0080",
-        "your prediction",
+        "prediction",
         "too small to matter",
         "±0.01",
         "rope − baseline (nats)",

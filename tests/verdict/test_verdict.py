@@ -439,7 +439,8 @@ def test_cannot_tell_says_what_would_settle_it() -> None:
     needed = comparison.analysis.seeds_needed
     assert needed is not None
     settled = " ".join(" ".join(comparison_lines(comparison, 80)).split())
-    assert f"about {needed.mid} seeds per arm ({needed.low} to {needed.high}" in settled
+    rough = f"by a rough estimate ({needed.low} to {needed.high})"
+    assert f"takes about {needed.mid} seeds per arm, {rough}" in settled
     assert "no effect" in flat
 
 
