@@ -108,7 +108,9 @@ def study_facts(
         caveats=caveats,
         judging_notes=judging_notes,
         power=Md(
-            " ".join(sentences[part] for part in ("level", "power", "floor") if part in sentences)
+            "\n\n".join(
+                sentences[part] for part in ("level", "power", "floor") if part in sentences
+            )
         ),
         scope=sentences["scope"],
         scale=scope_text.scale_text(c),

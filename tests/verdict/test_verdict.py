@@ -32,6 +32,7 @@ from q1lab.judgment import (
     table_text,
     verdict_text,
 )
+from q1lab.judgment.level_sentences import record_sentence
 from q1lab.judgment.records import Floor, LevelSum, QuestionCost, SeenLook
 from q1lab.judgment.terminal_text import (
     ARM_COLORS,
@@ -40,6 +41,7 @@ from q1lab.judgment.terminal_text import (
     rich_short_lines,
     short_lines,
 )
+from q1lab.judgment.verdict_text import settling_sentence
 from q1lab.study.command_arms import CommandSpec
 from q1lab.study.origin import ImportedRuns
 from q1lab.study.seed_range import SeedRange
@@ -442,6 +444,30 @@ def test_cannot_tell_says_what_would_settle_it() -> None:
     rough = f"by a rough estimate ({needed.low} to {needed.high})"
     assert f"takes about {needed.mid} seeds per arm, {rough}" in settled
     assert "no effect" in flat
+
+
+def test_enough_pairs_for_delta_are_not_told_to_be_too_few() -> None:
+    """A study that had as many pairs as δ needs was told to train one more."""
+    modified = {seed: 1.4755 + (0.0197 if seed % 2 else -0.0197) for seed in range(30)}
+    comparison = make(dict.fromkeys(range(30), 1.47), modified, delta=0.0122)
+    needed = comparison.analysis.seeds_needed
+    assert comparison.analysis.verdict == "cannot tell"
+    assert needed is not None
+    assert needed.mid <= 30
+    assert settling_sentence(comparison) == ""
+    assert "--seeds" not in " ".join(short_lines(comparison, 80))
+
+
+def test_in_a_document_its_author_says_how_many_questions_they_asked() -> None:
+    planned, several = CASES["planned-range"], CASES["later-look"]
+    chance = "If no change makes a difference, the chance that I claim one at least once is at most"
+    assert record_sentence(planned, published=True) == (
+        f"I have asked 2 questions like this one, 1 of them about this change. {chance} 10%."
+    )
+    assert f"2 of them about this change. {chance} 23.8%." in record_sentence(
+        several, published=True
+    )
+    assert record_sentence(CASES["helps"], published=True) == ""
 
 
 @pytest.mark.parametrize(
