@@ -1,6 +1,6 @@
 """Four attentions. Which of your tests catches which?
 
-Read (a) to (d), and write down which tests fail for each. Then run
+Read A to D, and write down which tests fail for each. Then run
 `python broken_gqa.py`: it puts each one in place of
 CausalSelfAttention, in a copy of this folder, and runs your
 tests/test_gqa.py there.

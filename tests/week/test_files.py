@@ -381,8 +381,8 @@ def test_a_model_that_a_script_can_not_use_is_told_in_a_line(name: str, run: Run
 
 
 FAR = (
-    r"loss of (\S+) at positions 0 to 63 and of (\S+) at 64 .* gets the most: (\d+)% for distances "
-    r"16 to 31. After training that range gets (\d+)%, and distances 0 to 3 get (\d+)%"
+    r"characters was (\S+) at positions 0 to 63 and (\S+) at 64 .* gets the most: (\d+)% for "
+    r"distances 16 to 31. After training that range gets (\d+)%, and distances 0 to 3 get (\d+)%"
 )
 GATES = (
     r"Between −0\.3 and −0\.1 there were (\d+)% at the start and (\d+)% \(first layer\) and (\d+)% "
