@@ -28,13 +28,14 @@ ONE_SIDED = "**Does it help?** `q1lab run rope --seeds 3..8 --side better`"
 TWO_COMMANDS = "`q1lab run 'python train.py --seed={seed}'"
 SCORES = "Before `q1lab retro` writes, it names each score"
 STATUS = "Once no study goes on, `q1lab status` ends with"
+COMMANDS = "MODIFICATION.md of a study of two commands"
 SAME_CODE = "A study of two files with the same code"
 WRONG_VALUE = "A wrong value of an option is refused in the same words"
 
 ROOMS: dict[str, tuple[int, str]] = {
     "commands": (36_530, STATUS),
     "designs": (1_750, ONE_SIDED),
-    "documents": (31_380, SCORES),
+    "documents": (31_470, COMMANDS),
     "doors": (15_740, JUDGE),
     "ground": (17_790, SAME_CODE),
     "index": (19_000, "`q1lab compare A B C`"),
@@ -57,7 +58,7 @@ ROOMS: dict[str, tuple[int, str]] = {
     "trainers": (2_850, ONE_SIDED),
     "tui": (77_030, "Enter takes a step's file before it opens the answer"),
     "verdict": (12_720, "Lab, Results and Verdict show the blocks that the terminal prints"),
-    "week": (34_050, "`q1lab new rope`, typed again after it was killed"),
+    "week": (34_060, COMMANDS),
 }
 """Room → the most tokens that it has, and how the line of CHANGELOG.md begins that says why."""
 

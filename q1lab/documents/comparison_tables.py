@@ -28,7 +28,7 @@ from q1lab.judgment.run_notes import OF_THE_LEVEL
 from q1lab.study.command_line import fewest_overrides
 from q1lab.study.presets import PRESETS
 from q1lab.verdict.comparison import Comparison
-from q1lab.week.evidence import is_reference
+from q1lab.week.evidence import trained_reference
 
 KEEP_TOGETHER = "\u00a0"
 OTHER_INTERVAL = (BootstrapDisagrees, OtherInterval)
@@ -231,7 +231,7 @@ def studies_table(comparisons: Sequence[Comparison]) -> Md:
     rows: list[list[object]] = []
     for c in comparisons:
         base, variant = label_text.arm_names(c)
-        whose = " (q1lab's file)" if is_reference(c.study.arms["modified"].origin) else ""
+        whose = " (q1lab's file)" if trained_reference(c.study) else ""
         arms = f"{variant}{whose} against {base}"
         if c.subject.is_floor:
             arms = f"{base} against {'itself' if '*' in variant else f'its copy {variant}'}"

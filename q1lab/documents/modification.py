@@ -75,6 +75,8 @@ class Modification:
     predicted: tuple[Answer, ...] = ()
     analysis: tuple[Answer, ...] = ()
     diff: str = ""
+    by_commands: bool = False
+    """A study's arms are commands, of which q1lab has no model files."""
     withheld: bool = False
     """A study ran q1lab's own implementation, and the learner has not solved it yet."""
     diff_lines: Mapping[str, int] | None = None
@@ -187,6 +189,7 @@ def gather_modification(
         predicted=document_data.answers(store, week, "prediction", picked.name),
         analysis=document_data.answers(store, week, "analysis", picked.name),
         diff=diff,
+        by_commands=bool(study and study.trainer.loop.run),
         withheld=withheld,
         diff_lines={"added": added, "removed": removed},
         study=document_data.facts_of_study(study, record) if study and record else None,
@@ -229,7 +232,7 @@ def trained_diff(
     """
     if study is not None:
         arms = study.arms
-        if not reference and evidence.is_reference(study.arms["modified"].origin):
+        if not reference and evidence.trained_reference(study):
             return "", True
         try:
             old, new = (read_text(study.files.root / arms[arm].source) for arm in studies.ARMS)

@@ -76,10 +76,12 @@ def reproduction_of(study: Study, root: Path | None, *, keeps: bool) -> Reproduc
     hold, the study's folder."""
     if not study.origin.is_ours and not keeps:
         return Reproduction(notes=(Md("The runs were trained elsewhere and imported."),))
-    data, notes = _data_option(study, root)
+    data, notes = _commands(study) if study.trainer.loop.run else _data_option(study, root)
     if keeps:
         folder = kept_folder.folder_name(study)
         return Reproduction(f"q1lab run {folder}{data}", folder, notes)
+    if study.trainer.loop.run:
+        return Reproduction(notes=notes)
     if trained_own_file(study):
         notes = (
             Md(
@@ -92,6 +94,14 @@ def reproduction_of(study: Study, root: Path | None, *, keeps: bool) -> Reproduc
         version = study.trainer.versions.get("q1lab", "")
         notes = (inline(f"Both model files ship with q1lab {version}".rstrip() + "."), *notes)
     return Reproduction(rerun_command(study), "", notes)
+
+
+def _commands(study: Study) -> tuple[str, tuple[Md, ...]]:
+    """(no option for the data, a note with the command of each arm)."""
+    commands = " and ".join(code_span(study.arms[arm].title) for arm in ARMS)
+    return "", (
+        Md(f"Each run is one of two commands, with its seed in place of {{seed}}: {commands}."),
+    )
 
 
 def _data_option(study: Study, root: Path | None) -> tuple[str, tuple[Md, ...]]:

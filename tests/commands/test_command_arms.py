@@ -413,6 +413,32 @@ def test_a_kept_study_trains_again_from_its_folder(folder: Path) -> None:
     assert "by a command" in refused
 
 
+def test_modification_md_says_how_its_runs_were_trained(folder: Path) -> None:
+    """By two commands, and not by files that ship with q1lab."""
+    subprocess.run(["git", "init", "-q"], check=True)
+    json_of(*FAST, "--seeds", "3", "--smoke", "")
+    q1lab("modification", "--no-commit")
+    text = (folder / "MODIFICATION.md").read_text()
+    baseline, fast = (f"`{arm.title}`" for arm in studies.load("fast-1").arms.values())
+    commands = f"one of two commands, with its seed in place of {{seed}}: {baseline} and {fast}."
+    assert commands in text
+    assert "transformer" not in text.split("## The choice")[0]
+    for false in (
+        "ship with q1lab",
+        "own implementation",
+        "q1lab's file",
+        "--data",
+        "q1lab run fast",
+    ):
+        assert false not in text
+    q1lab("keep", "fast-1", "--no-commit")
+    q1lab("modification", "--no-commit")
+    text = (folder / "MODIFICATION.md").read_text()
+    assert "\nq1lab run studies/fast-1\n" in text
+    assert commands in text
+    assert "model files" not in text
+
+
 def test_a_stranger_verifies_it(folder: Path) -> None:
     for words in ("init -q", "config user.email a@example.org", "config user.name a"):
         subprocess.run(["git", *words.split()], check=True)
