@@ -35,7 +35,7 @@ WRONG_VALUE = "A wrong value of an option is refused in the same words"
 ROOMS: dict[str, tuple[int, str]] = {
     "commands": (36_530, STATUS),
     "designs": (1_750, ONE_SIDED),
-    "documents": (31_470, COMMANDS),
+    "documents": (31_530, "MODIFICATION.md and the post stay with the study of your own file"),
     "doors": (15_740, JUDGE),
     "ground": (17_790, SAME_CODE),
     "index": (19_000, "`q1lab compare A B C`"),

@@ -39,7 +39,7 @@ class GPTConfig:
     n_layer: int = 6
     n_head: int = 6
     n_embd: int = 384
-    dropout: float = 0.2
+    dropout: float = 0.0
     bias: bool = False
 
 

@@ -20,7 +20,7 @@ from q1lab.verdict import comparison_cache
 from q1lab.verdict.comparison import Comparison
 from q1lab.verdict.comparison_cache import compare
 from q1lab.verdict.published_names import with_published_names
-from q1lab.week import chosen_variant, progress
+from q1lab.week import chosen_variant, evidence, progress
 from q1lab.week.lists import predictions
 from q1lab.week.syllabus import Week
 
@@ -119,8 +119,11 @@ def has_ended(compared: tuple[Study, Comparison]) -> bool:
 
 
 def main_comparison(compared: list[tuple[Study, Comparison]]) -> tuple[Study, Comparison] | None:
-    """The study among those of a modification that answers for it, if its runs have ended."""
-    main = comparison_cache.leading_study(compared, lambda one: len(one[0].seeds), has_ended)
+    """The study among those of a modification that answers for it, if its runs have ended: one of
+    the learner's own file, where there is one, and not one value of an axis."""
+    whole = [one for one in compared if not (one[0].origin.series and one[0].origin.series.axis)]
+    own = [one for one in whole if not evidence.trained_reference(one[0])] or whole or compared
+    main = comparison_cache.leading_study(own, lambda one: len(one[0].seeds), has_ended)
     return main if main and has_ended(main) else None
 
 

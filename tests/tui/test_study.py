@@ -879,7 +879,7 @@ async def test_folds_open_one_by_one_and_links_open(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("page", "title", "needed"),
     [
-        ("a1", "What each one costs", '"Guess the order of the four"'),
+        ("a1", "What each one costs", '"Guess the order of the five models"'),
         ("c3", "from 2021", '"Is the modification helping? Answer in a few sentences" in B3'),
     ],
 )
