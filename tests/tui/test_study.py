@@ -191,7 +191,7 @@ async def test_the_form_of_an_answer_shows_the_question_as_the_page_does() -> No
         shown = app.screen.query_one(Prose)
         question = " ".join(shown.render().plain.split())
         assert any("[nats](" in step.detail for step in app.week.steps())
-        assert "and the last, in nats" in question
+        assert "nats: how far apart do the first" in question
         lines = shown.render().plain.split("\n")
         row = next(k for k, line in enumerate(lines) if "nats" in line)
         await pilot.click(shown, offset=(lines[row].index("nats") + 1, row))
