@@ -35,7 +35,7 @@ WRONG_VALUE = "A wrong value of an option is refused in the same words"
 ROOMS: dict[str, tuple[int, str]] = {
     "commands": (36_530, STATUS),
     "designs": (1_750, ONE_SIDED),
-    "documents": (31_530, "MODIFICATION.md and the post stay with the study of your own file"),
+    "documents": (31_470, "MODIFICATION.md and the post stay with the study of your own file"),
     "doors": (15_740, JUDGE),
     "ground": (17_790, SAME_CODE),
     "index": (19_000, "`q1lab compare A B C`"),
@@ -55,7 +55,7 @@ ROOMS: dict[str, tuple[int, str]] = {
     "runner": (12_250, "`--jobs` also limits Slurm's arrays"),
     "study": (33_570, WRONG_VALUE),
     "tables": (18_710, WRONG_VALUE),
-    "trainers": (2_850, ONE_SIDED),
+    "trainers": (2_800, ONE_SIDED),
     "tui": (77_030, "Enter takes a step's file before it opens the answer"),
     "verdict": (12_720, "Lab, Results and Verdict show the blocks that the terminal prints"),
     "week": (34_060, COMMANDS),

@@ -6,13 +6,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from q1lab.documents import document_data, post_page, reproduce
+from q1lab.documents import comparison_tables, post_page, reproduce
 from q1lab.documents.comparison_tables import StudyFacts
-from q1lab.documents.markdown_escape import Md, code_span
 from q1lab.documents.reproduce import Reproduction
 from q1lab.documents.templates import Rendered, render_template
 from q1lab.index.store import Store
 from q1lab.judgment import picture, title_text
+from q1lab.judgment.label_text import short_name
+from q1lab.study import variants
 from q1lab.study.studies import Study
 from q1lab.verdict import comparison_cache, equal_budget
 from q1lab.verdict.comparison import Comparison
@@ -31,7 +32,9 @@ def comparison_document(
     """The page as Markdown; ``answer`` are sentences about an equal budget."""
     record = {
         "title": title_text.brief_title(c),
+        "about": _about(c.study),
         "sample": title_text.comparison_sample(c),
+        "since": c.study.created,
         "study": study,
         "answer": answer,
         "again": reproduction,
@@ -40,20 +43,21 @@ def comparison_document(
     return render_template(TEMPLATE, record)
 
 
+def _about(study: Study) -> str:
+    """A line on what the modification does, of the model file that ships; empty where none does."""
+    name = short_name(study.arms["modified"].origin)
+    if not study.model_files or name not in variants.modifications():
+        return ""
+    return variants.find_variant(name).text.split('"""')[1].partition("\n")[0]
+
+
 def comparison_page(store: Store, study: Study, answer: EqualBudgetResult | None = None) -> str:
     """The page of a study's comparison as HTML; with the answer at an equal budget, if given."""
     c = with_published_names(comparison_cache.compare(store, study))
-    reproduction = reproduce.reproduction_of(study, None, keeps=False)
-    if reproduction.command and reproduce.trained_own_file(study):
-        files = Md(
-            "The model files as they trained are not in this page: ask its author for the folder "
-            f"that {code_span(f'q1lab keep {study.id}')} writes."
-        )
-        reproduction = Reproduction(reproduction.command, notes=(files, *reproduction.notes[1:]))
     text = comparison_document(
         c,
-        document_data.facts_of_study(study, c),
-        reproduction,
+        comparison_tables.study_facts(c, in_repository=False),
+        reproduce.reproduction_of(study, None, keeps=False),
         () if answer is None else equal_budget.budget_sentences(answer, c),
     ).text
     figure = picture.draw_comparison(
@@ -64,5 +68,8 @@ def comparison_page(store: Store, study: Study, answer: EqualBudgetResult | None
         width=picture.IN_A_PAGE,
         titled=False,
     )
-    note = f"Made by q1lab from the record of {study.id}."
+    note = (
+        f"Made from the record of {study.id} by q1lab, the program that judged these runs. "
+        "“I” is the person who ran them."
+    )
     return post_page.html_page(text, study.files.root, note, {FIGURE: figure})

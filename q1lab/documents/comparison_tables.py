@@ -3,7 +3,7 @@ verdict/*_text.py's. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from q1lab.documents.markdown_escape import Md, code_span, inline, sentence, table
@@ -56,10 +56,9 @@ class StudyFacts:
     scope: Md
     scale: str
     """Size, data, budget and hardware, for readers elsewhere."""
-    outcome: Md
     facts_table: Md
-    detectable: str
-    """With its unit."""
+    interval: str
+    """Its ends, with their unit; empty where there is none."""
     needed: str
     """A sentence on the pairs that would settle the question; empty where that is not known."""
     is_close_call: bool
@@ -80,16 +79,10 @@ class StudyFacts:
     prediction: str
 
 
-def study_facts(
-    c: Comparison,
-    *,
-    commit: str | None = None,
-    dirty: bool = False,
-    versions: Mapping[str, str] | None = None,
-) -> StudyFacts:
-    """Everything that the documents say about a finished study."""
+def study_facts(c: Comparison, *, in_repository: bool = True) -> StudyFacts:
+    """Everything that the documents say about a finished study; what is not in the learner's
+    repository names no commit of it."""
     analysis = c.analysis
-    number = difference_text.number_writer(analysis)
     blocks = report_blocks(c, published=True)
     sentences = {
         block.part: sentence(block.text) for block in blocks if isinstance(block, Sentence)
@@ -114,12 +107,9 @@ def study_facts(
         ),
         scope=sentences["scope"],
         scale=scope_text.scale_text(c),
-        outcome=sentences.get("prediction", Md("")),
-        facts_table=_reproduce(c, commit, dirty, versions or {}),
+        facts_table=_reproduce(c, in_repository),
         is_close_call=analysis.ends is not None and difference_text.is_near_the_edge(analysis),
-        detectable=""
-        if analysis.detectable is None
-        else number.size(analysis.detectable) + c.metric.suffix,
+        interval=difference_text.interval_text(analysis) + c.metric.suffix,
         needed=verdict_text.settling_sentence(c),
         pace=table_text.faster_or_slower(c),
         shared_and_measured=c.subject.description.measured,
@@ -194,16 +184,16 @@ def _intervals(c: Comparison) -> Md:
     return table([head, "from, to", ""], rows)
 
 
-def _reproduce(c: Comparison, commit: str | None, dirty: bool, versions: Mapping[str, str]) -> Md:
-    trainer = c.study.trainer
+def _reproduce(c: Comparison, in_repository: bool) -> Md:
+    trainer, repo = c.study.trainer, c.study.origin.repo or {}
     rows: list[list[object]] = [["study", code_span(c.study.id)]]
     if c.study.data.name:
         rows.append(["data", c.study.data.name])
     if c.study.data.sha256:
         rows.append(["its SHA-256", code_span(c.study.data.sha256)])
-    if commit:
-        state = " with uncommitted changes" if dirty else ""
-        rows.append(["commit of this repository", Md(f"{code_span(commit)}{state}")])
+    if in_repository and repo.get("commit"):
+        state = " with uncommitted changes" if repo.get("dirty") else ""
+        rows.append(["commit before the runs", Md(f"{code_span(repo['commit'])}{state}")])
     for title, value in (
         ("preset", trainer.recipe),
         ("device", trainer.device),
@@ -219,10 +209,9 @@ def _reproduce(c: Comparison, commit: str | None, dirty: bool, versions: Mapping
     ]
     if shown:
         rows.append(["hyperparameters", code_span(", ".join(shown))])
-    if versions:
-        rows.append(
-            ["versions", ", ".join(f"{name} {version}" for name, version in versions.items())]
-        )
+    if trainer.versions:
+        versions = ", ".join(f"{name} {version}" for name, version in trainer.versions.items())
+        rows.append(["versions", versions])
     return table(["", ""], rows)
 
 
@@ -242,14 +231,15 @@ def studies_table(comparisons: Sequence[Comparison]) -> Md:
                 c.study.data.name,
                 _settings(c),
                 label_text.sample_text(c),
-                difference_text.mean_text(c.analysis),
+                f"{difference_text.mean_text(c.analysis)}"
+                f"{'' if c.analysis.mean is None else c.metric.suffix}",
                 difference_text.interval_text(c.analysis, KEEP_TOGETHER) or DASH,
                 difference_text.level_text(c.analysis) if c.analysis.ends else DASH,
                 label_text.verdict_word(c).lower(),
             ]
         )
-    heads = ["study", "arms", "data", "recipe", "n", "difference", "interval", "level", "verdict"]
-    return table(heads, rows, right=(5,))
+    heads = ["study", "arms", "data", "recipe", "n", "modified − baseline", "interval", "level"]
+    return table([*heads, "verdict"], rows, right=(5,))
 
 
 def _settings(c: Comparison) -> str:

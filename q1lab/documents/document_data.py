@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from q1lab.documents import comparison_tables
 from q1lab.index import learner_tables, stored_results
 from q1lab.index.store import Store
 from q1lab.study import studies
@@ -125,18 +124,6 @@ def main_comparison(compared: list[tuple[Study, Comparison]]) -> tuple[Study, Co
     own = [one for one in whole if not evidence.trained_reference(one[0])] or whole or compared
     main = comparison_cache.leading_study(own, lambda one: len(one[0].seeds), has_ended)
     return main if main and has_ended(main) else None
-
-
-def facts_of_study(study: Study, record: Comparison) -> comparison_tables.StudyFacts:
-    """A finished study as the documents tell it."""
-    repo = study.origin.repo or {}
-    commit = repo.get("commit")
-    return comparison_tables.study_facts(
-        record,
-        commit=commit if isinstance(commit, str) else None,
-        dirty=bool(repo.get("dirty")),
-        versions=study.trainer.versions,
-    )
 
 
 def postable_numbers(store: Store, week: Week) -> list[float]:

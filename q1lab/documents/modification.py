@@ -7,7 +7,7 @@ is a pure function of the record.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from q1lab.documents import comparison_tables, document_data, reproduce, study_picture
 from q1lab.documents.comparison_tables import StudyFacts
 from q1lab.documents.document_data import Answer, ChosenModification
-from q1lab.documents.markdown_escape import Md
+from q1lab.documents.markdown_escape import Md, link
 from q1lab.documents.reproduce import Reproduction
 from q1lab.documents.templates import Rendered, render_template
 from q1lab.ground.errors import Problem
@@ -133,20 +133,28 @@ def _heading(title: str) -> str:
     return f"Modification: {title.split(':')[0]}"
 
 
-def shown_prediction(prediction: Mapping[str, Any], metric: Metric = VAL_LOSS) -> Prediction:
-    """A prediction of the journal as the document shows it."""
-    locked = prediction.get("locked")
+def shown_prediction(
+    prediction: Mapping[str, Any], metric: Metric = VAL_LOSS, *, to_the_minute: bool = False
+) -> Prediction:
+    """A prediction of the journal as the document shows it, with the days of its times or with the
+    minutes."""
+    locked, zone = prediction.get("locked"), " UTC" * to_the_minute
+    end = 16 if to_the_minute else 10
     return Prediction(
         direction_words=direction_text(prediction["direction"], metric),
         size=f"{prediction['size']}{metric.suffix}" if prediction.get("size") else "",
         matters=f"{prediction.get('matters') or 0.0}{metric.suffix}",
         confidence=prediction.get("confidence"),
         reasoning=str(prediction.get("reasoning") or ""),
-        created=str(prediction["created"]),
-        locked_words=f"{locked[:10]}, by {prediction.get('locked_by') or 'hand'}"
+        created=f"{prediction['created'][:end].replace('T', ' ')}{zone}",
+        locked_words=f"{locked[:end].replace('T', ' ')}{zone}, by "
+        f"{prediction.get('locked_by') or 'hand'}"
         if locked
         else "not yet",
-        amended=tuple(shown_prediction(old, metric) for old in prediction.get("amended") or ()),
+        amended=tuple(
+            shown_prediction(old, metric, to_the_minute=to_the_minute)
+            for old in prediction.get("amended") or ()
+        ),
         number=prediction.get("id"),
     )
 
@@ -157,10 +165,9 @@ def gather_modification(
     variant: str | None = None,
     *,
     root: Path | None = None,
-    keeps: Collection[str] = (),
 ) -> Modification:
-    """The record of MODIFICATION.md as of now. ``root`` is the folder that the document is in,
-    ``keeps`` the studies whose files are about to be kept there."""
+    """The record of MODIFICATION.md as of now. ``root`` is the folder that the document is
+    in."""
     picked = document_data.chosen_modification(store, week, variant)
     week = week.for_variant(picked.name)
     listed = _listed(week, picked.name)
@@ -178,23 +185,30 @@ def gather_modification(
         title=_heading(title) if picked.really else UNCHOSEN,
         variant=picked.name,
         variant_title=title,
-        paper=listed.source if listed else "",
+        paper=link(*listed.source) if listed else "",
         base=_file_name(study.arms["baseline"].origin if study else picked.base or "baseline"),
         chosen=picked.really,
         chosen_on=picked.on,
         reasoning=document_data.answers(store, week, "reasoning", picked.name),
         notes=document_data.answers(store, week, "notes", picked.name),
         sketch=document_data.answers(store, week, "sketch", picked.name),
-        prediction=shown_prediction(predicted, metric) if predicted else None,
+        # a lock before the runs says its minute, as they may have begun on the same day
+        prediction=shown_prediction(
+            predicted,
+            metric,
+            to_the_minute=study is not None and (predicted["locked"] or "~") < study.created,
+        )
+        if predicted
+        else None,
         predicted=document_data.answers(store, week, "prediction", picked.name),
         analysis=document_data.answers(store, week, "analysis", picked.name),
         diff=diff,
         by_commands=bool(study and study.trainer.loop.run),
         withheld=withheld,
         diff_lines={"added": added, "removed": removed},
-        study=document_data.facts_of_study(study, record) if study and record else None,
+        study=comparison_tables.study_facts(record) if record else None,
         picture=study_picture.picture_path(study.id) if study else None,
-        reproduce=_reproduction(store, study, root, keeps) if study else None,
+        reproduce=_reproduction(study, root) if study else None,
         other_studies=comparison_tables.studies_table([item for _, item in comparisons])
         if len(comparisons) > 1
         else None,
@@ -202,10 +216,8 @@ def gather_modification(
     )
 
 
-def _reproduction(
-    store: Store, study: Study, root: Path | None, keeps: Collection[str]
-) -> Reproduction:
-    has_files = root is not None and (study.id in keeps or reproduce.keeps_bundle(study, root))
+def _reproduction(study: Study, root: Path | None) -> Reproduction:
+    has_files = root is not None and reproduce.keeps_bundle(study, root)
     return reproduce.reproduction_of(study, root, keeps=has_files)
 
 

@@ -59,6 +59,7 @@ def html_page(
     ``note`` is a line for the page's foot."""
     text = text.removeprefix("\ufeff")
     body = _markdown(folder, pictures or {}).render(text)
+    body = re.sub("<p>(<figure>.*?</figure>)</p>", r"\1", body)
     titles = (line[2:].strip() for line in text.splitlines() if line.startswith("# "))
     shown = re.sub(r"\\(?=[^\w\s])", "", next(filter(None, titles), "Preview"))
     foot = f'<p class="note">{html.escape(note)}</p>' if note else ""

@@ -77,23 +77,20 @@ def reproduction_of(study: Study, root: Path | None, *, keeps: bool) -> Reproduc
     if not study.origin.is_ours and not keeps:
         return Reproduction(notes=(Md("The runs were trained elsewhere and imported."),))
     data, notes = _commands(study) if study.trainer.loop.run else _data_option(study, root)
+    folder = kept_folder.folder_name(study)
+    from_folder = f"q1lab run {folder}{data}"
     if keeps:
-        folder = kept_folder.folder_name(study)
-        return Reproduction(f"q1lab run {folder}{data}", folder, notes)
-    if study.trainer.loop.run:
-        return Reproduction(notes=notes)
-    if trained_own_file(study):
-        notes = (
-            Md(
-                "The model files are not in this repository as they trained: "
-                f"{code_span(f'q1lab keep {study.id}')} puts them there."
-            ),
-            *notes,
+        return Reproduction(from_folder, folder, notes)
+    if study.trainer.loop.run or trained_own_file(study):
+        program = " and, beside `studies`, the program that it names" * bool(study.trainer.loop.run)
+        needs = Md(
+            f"This needs the folder {code_span(folder)}{program}. Ask its author for what is not "
+            f"here; {code_span(f'q1lab keep {study.id}')} writes the folder."
         )
-    else:
-        version = study.trainer.versions.get("q1lab", "")
-        notes = (inline(f"Both model files ship with q1lab {version}".rstrip() + "."), *notes)
-    return Reproduction(rerun_command(study), "", notes)
+        return Reproduction(from_folder, "", (needs, *notes))
+    version = study.trainer.versions.get("q1lab", "")
+    ship = inline(f"Both model files ship with q1lab {version}".rstrip() + ".")
+    return Reproduction(rerun_command(study), "", (ship, *notes))
 
 
 def _commands(study: Study) -> tuple[str, tuple[Md, ...]]:
@@ -121,8 +118,8 @@ def _data_option(study: Study, root: Path | None) -> tuple[str, tuple[Md, ...]]:
         return "", (Md(f"The data are {code_span(str(Path(origin).relative_to(root)))}."),)
     return f" --data {shlex.quote(study.data.name)}", (
         Md(
-            f"The data, {code_span(study.data.name)} (the hash is below), are not in this "
-            f"repository: give the file with {code_span('--data')}."
+            f"The data, {code_span(study.data.name)} (the hash is below), are not here: "
+            f"give the file with {code_span('--data')}."
         ),
     )
 
@@ -138,14 +135,10 @@ def _committed(file: Path, sha256: str, root: Path) -> bool:
 
 
 def rerun_command(study: Study) -> str:
-    """The command that runs the study again. Of a learner's file only the name is told: paths are
-    private."""
-
-    def name(origin: str) -> str:
-        return f"./{Path(origin).name}" if "/" in origin or origin.endswith(".py") else origin
-
+    """The command that runs a study of models that ship again. Of data only the name is told: paths
+    are private."""
     # where a stranger uploads is theirs to say; seeds that were drawn here are named
-    request = replace(study.trainer.request(study, name), wandb="auto")
+    request = replace(study.trainer.request(study), wandb="auto", data=study.data.name)
     if study.design.fresh_seeds:
         request = replace(request, seeds=seeds_text(study.seeds))
     return command_line.command_text(request)

@@ -272,7 +272,7 @@ def _lead(
     elif main is None:
         change = (f"I chose {title}, and have no finished comparison of it yet.",)
     else:
-        facts = document_data.facts_of_study(*main)
+        facts = comparison_tables.study_facts(main[1])
         change = (
             f"I changed one thing in a small transformer: {title}.",
             facts.trained,

@@ -112,8 +112,8 @@ def pace_sentence(parts: Sequence[PartRecord], *, is_judged: bool = False) -> st
     judged = "The timer" if is_judged else f"By the timer {pace}. It"
     finished = sum(part.finished for part in parts)
     return (
-        f"{judged} ran in {len(timed)} of the {many} parts, for {hours_minutes(total.actual)} "
-        f"where I had planned {hours_minutes(total.planned)}. "
+        f"{judged} ran in {len(timed)} of the {many} parts, for {hours_minutes(total.actual)}; "
+        f"the week plans {hours_minutes(total.planned)} for them. "
         f"{f'All {many}' if finished == many else f'{finished} of the {many}'} parts are finished."
     )
 

@@ -132,17 +132,18 @@ FLOOR_LABEL = "baseline against itself"
 
 
 def floor_sentence(c: Judgment) -> str:
-    """The reason that the row of the baseline against itself may be wider than all pairs."""
+    """The row of the baseline against itself: what it is, and why it may be wider than all
+    pairs."""
     return (
-        "The baseline against itself compares runs of different seeds; the two runs of a pair "
-        f"{c.subject.description.pair_shares}."
+        f"In the figure, “{FLOOR_LABEL}” compares runs of different seeds ({floor_note(c)}); the "
+        f"two runs of a pair {c.subject.description.pair_shares}."
     )
 
 
 def floor_note(c: Judgment) -> str:
     """The source of the row of the baseline against itself."""
     if c.floor is None or c.floor.study is None:
-        return "estimate from these runs"
+        return "widest gap of these runs"
     return f"measured: {printable(c.floor.study)}"
 
 

@@ -75,7 +75,9 @@ def told_instead(c: Judgment) -> Instead:
             return Instead(not_yet_sentence(), early, command=_going_on(c))
         case Reason.EQUAL if not analysis.pairs:
             same = "Both arms have exactly the same numbers."
-            return Instead(same, same, CHECK_THE_CHANGE, caveat=_note(c) or CHECK_THE_CHANGE)
+            return Instead(
+                same, same, CHECK_THE_CHANGE, word="ALL EQUAL", caveat=_note(c) or CHECK_THE_CHANGE
+            )
         case Reason.EQUAL:
             return _equal(c)
         case Reason.TOO_FEW:
@@ -186,6 +188,7 @@ def _equal(c: Judgment) -> Instead:
         return Instead(
             f"{short} {self_comparison_sentence(*c.subject.names)}",
             short,
+            word="ALL EQUAL",
             caveat="As they should: both arms have the same code.",
         )
     return Instead(
@@ -194,6 +197,7 @@ def _equal(c: Judgment) -> Instead:
         "or the metric is too coarse to show it. There is no verdict.",
         short,
         CHECK_THE_CHANGE,
+        word="ALL EQUAL",
         caveat=_note(c) or CHECK_THE_CHANGE,
     )
 

@@ -74,8 +74,8 @@ def _is_empty(block: Block) -> bool:
 
 def _floor(c: Judgment) -> str:
     """Why the row of the baseline against itself may be wider than all pairs, where it is."""
-    analysis = c.analysis
-    if c.floor is None or analysis.headline != "paired" or len(analysis.pairs) < 2:
+    pairs = c.analysis.pairs.values()
+    if c.floor is None or c.analysis.headline != "paired" or len(pairs) < 2:
         return ""
-    pair_range = max(analysis.pairs.values()) - min(analysis.pairs.values())
-    return label_text.floor_sentence(c) if c.floor.high - c.floor.low > pair_range else ""
+    is_wider = c.floor.high - c.floor.low > max(pairs) - min(pairs)
+    return label_text.floor_sentence(c) if is_wider else ""

@@ -257,8 +257,8 @@ class DifferentSize(Note):
     def long(self, j: Judgment) -> str:
         base, modified = names_in_text(j)
         return (
-            f"{modified} has {self._size(j)} than {base}, so part of the difference may come from "
-            "its size. A baseline of that size would tell."
+            f"{modified} has {self._size(j)} than {base}, so a difference may come from size "
+            "alone. A baseline of equal size could separate size from change."
         )
 
     def short(self, j: Judgment) -> str:

@@ -46,7 +46,7 @@ def limits_sentence(c: Judgment) -> str:
     """A verdict may be another elsewhere; empty without one."""
     if c.analysis.reason is not None or c.analysis.ends is None:
         return ""
-    return "Elsewhere, or in longer runs, the result may differ."
+    return "Other data, other sizes or longer runs may differ."
 
 
 def scale_text(c: Judgment) -> str:
@@ -107,7 +107,7 @@ def _scope_of_runs(c: Judgment) -> str:
     parts += [part for part in (sizes_text(c), _training_text(c)) if part]
     if description.shared_at_start is not None:
         shared = percent_text(description.shared_at_start)
-        parts.append(f"{shared} of the baseline's weights shared at the start")
+        parts.append(f"{shared} of the baseline's weights start equal in {arm_names(c)[1]}")
     if tuned is not None:
         parts.append(tuned_text(tuned, dict(zip(ARMS, arm_names(c), strict=True))))
     if config.get("learning_rate") and (tuned is None or tuned.key != "learning_rate"):

@@ -70,12 +70,9 @@ def folded_note(c: Judgment, shown: int, total: int) -> str:
         runs = f"{total:,} {c.subject.plan.run_word}s"
         return f"The first {shown} of {runs}; `--json` and `q1lab export` have all."
     return (
-        f"{shown} of {total:,} seeds: {_ENDS_TEXT}, and runs without a pair; `--json` and "
-        "`q1lab export` have all."
+        f"{shown} of {total:,} seeds: the {SEEDS_PER_END} lowest and the {SEEDS_PER_END} highest "
+        "differences, and runs without a pair; `--json` and `q1lab export` have all."
     )
-
-
-_ENDS_TEXT = f"the {SEEDS_PER_END} lowest and the {SEEDS_PER_END} highest differences"
 
 
 def cost_change(c: Judgment, key: str) -> str:
@@ -127,4 +124,6 @@ def timing_note(c: Judgment) -> str:
         parts.append(
             f"within an arm tokens/s vary by up to {max(shares):.0%}, more than on a quiet machine"
         )
+    if c.subject.are_model_files:
+        parts.append("tokens/s: median run, without evaluation; wall clock: mean run, with it")
     return " ".join(f"{part[0].upper()}{part[1:]}." for part in parts)

@@ -20,7 +20,7 @@ from q1lab.judgment.difference_text import (
     size_range_text,
 )
 from q1lab.judgment.futility_text import futility_sentence
-from q1lab.judgment.intervals import MAX_SEEDS
+from q1lab.judgment.intervals import sd_interval
 from q1lab.judgment.label_text import (
     names_in_text,
     sample_text,
@@ -84,17 +84,16 @@ def power_sentence(c: Judgment, *, published: bool = False) -> str:
     analysis = c.analysis
     if analysis.detectable is None:
         return ""
-    plan = "this plan" if c.subject.plan.is_sequential else sample_text(c)
-    detectable_text = found_in_four_of_five(c)
-    text = f"With {plan}, {detectable_text[0].lower()}{detectable_text[1:]}"
+    text = (
+        f"With {'this plan' if c.subject.plan.is_sequential else sample_text(c)}, "
+        f"{found_in_four_of_five(c).replace('A true', 'a true')}"
+    )
     if futility := futility_sentence(c, published=published):
         text = f"{futility} {text}"
-    claims = analysis.verdict in ("helps", "hurts")
-    if claims and is_near_the_edge(analysis) and (factors := c.overstated):
-        text += f" {_overstated_sentence(factors[0])}"
+    if analysis.verdict in ("helps", "hurts") and is_near_the_edge(analysis) and c.overstated:
+        text += f" {_overstated_sentence(c.overstated[0])}"
     if (needed := pairs_to_settle(c)) is not None:
-        text += f" {settling_sentence(c)}"
-        return text if needed.mid >= MAX_SEEDS else f"{text} {_roughly_sentence(c, needed)}"
+        return f"{text} {settling_sentence(c)} {_roughly_sentence(c, needed)}"
     if published or analysis.seeds_needed is not None or not is_left_open(c):
         return text
     return (
@@ -104,28 +103,33 @@ def power_sentence(c: Judgment, *, published: bool = False) -> str:
 
 
 def settling_sentence(c: Judgment) -> str:
-    """The number of pairs that would find a difference as small as δ as often; empty where none is
-    known."""
+    """The number of pairs that would find a difference as small as δ in four studies out of five;
+    empty where none is known."""
     needed = pairs_to_settle(c)
     if needed is None:
         return ""
-    text = f"To find one of {needed.effect:g}{c.metric.suffix} as often {takes_text(c, needed)}"
-    if needed.mid >= MAX_SEEDS:
-        return f"{text}."
-    more = " or more" if needed.capped else ""
-    return f"{text}, by a rough estimate ({needed.low:,} to {needed.high:,}{more})."
+    return (
+        f"To find a difference of {needed.effect:g}{c.metric.suffix} in four studies out of five "
+        f"{takes_text(c, needed)}, on average over what their true spread may be ({needed.low:,} "
+        f"to {needed.high:,}{' or more' if needed.capped else ''})."
+    )
 
 
 def _roughly_sentence(c: Judgment, needed: SeedsNeeded) -> str:
-    """Why a number of pairs is rough, and why it is more than the spread alone would ask for."""
-    spread = "The spread"
-    if c.analysis.headline == "paired":
-        sd = number_writer(c.analysis).size(statistics.stdev(c.analysis.pairs.values()))
-        spread += f" of the pairs, {sd}{c.metric.suffix},"
+    """The interval that a number of pairs is for; of pairs also what the numbers average over, and
+    why they are more than the measured spread alone would give."""
+    level = (
+        f"The number of {pairs_word(c)} is for a {percent_level(needed.alpha)} interval, which "
+        "another look at this question needs."
+    )
+    if c.analysis.headline != "paired":
+        return level
+    sd, size = statistics.stdev(c.analysis.pairs.values()), number_writer(c.analysis).size
+    low, high = sd_interval(sd, c.analysis.n - 1)
     return (
-        f"{spread} is known only roughly: both numbers average over what it may be, and the range "
-        f"is for its 95% interval. The second number is for a {percent_level(needed.alpha)} "
-        "interval of the difference, because this result has been seen."
+        f"The sd of these pairs is {size(sd)}{c.metric.suffix}; the true one may be {size(low)} to "
+        f"{size(high)} (95% interval). Both numbers hold on average over such values, so they are "
+        f"larger than {size(sd)} alone would give; the range of pairs is for the two ends. {level}"
     )
 
 

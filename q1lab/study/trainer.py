@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
@@ -165,12 +165,9 @@ class Trainer(StudyPart, ABC):
         return False
 
     @abstractmethod
-    def request(self, study: Study, spell: Callable[[str], str] = str) -> Request:
+    def request(self, study: Study) -> Request:
         """The request that plans the same study again: same files, hyperparameters, data and
-        decision.
-
-        ``spell`` replaces the names of model files and data; a file's own is its full path.
-        """
+        decision; a file's name is its full path."""
 
     def request_for_kept(self, kept_study: KeptStudy, options: Mapping[str, Any]) -> Request:
         """The request that trains a kept study again, with these ``options``, which don't change

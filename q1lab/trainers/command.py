@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -77,7 +77,7 @@ class Command(Trainer):
     def accepts(cls, request: Request) -> bool:
         return request.loop is not None
 
-    def request(self, study: Study, word: Callable[[str], str] = str) -> Request:
+    def request(self, study: Study) -> Request:
         from q1lab.study.command_line import Request
 
         return Request(

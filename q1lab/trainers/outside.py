@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -38,7 +37,7 @@ class Outside(Trainer):
     def declared_budget(self) -> list[Any]:
         return [self.measured.name, self.measured.unit, self.measured.better]
 
-    def request(self, study: Study, spell: Callable[[str], str] = str) -> Request:
+    def request(self, study: Study) -> Request:
         raise Problem(f"{study.id} was trained elsewhere, so it can't be trained here")
 
     def program(self) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
@@ -99,19 +99,19 @@ class OwnLoop(Trainer):
     def accepts(cls, request: Request) -> bool:
         return request.loop is None
 
-    def request(self, study: Study, word: Callable[[str], str] = str) -> Request:
+    def request(self, study: Study) -> Request:
         """Device and number format are always named: their defaults depend on the machine."""
         from q1lab.study.command_line import Request, fewest_overrides
 
         typed, tuned = study.origin.typed, self.tuned
         config = self.config if tuned is None else {**self.config, tuned.key: tuned.around}
         return Request(
-            variant=word(study.arms["modified"].origin),
+            variant=study.arms["modified"].origin,
             seeds=study.design.typed(),
             side="better" if study.design.plan().one_sided else None,
-            baseline=None if _takes_its_baseline(study) else word(study.arms["baseline"].origin),
+            baseline=None if _takes_its_baseline(study) else study.arms["baseline"].origin,
             preset=self.preset,
-            data=word(typed.data if typed else study.data.name),
+            data=typed.data if typed else study.data.name,
             device=self.device,
             dtype=self.dtype,
             headline=study.design.headline,
@@ -181,9 +181,10 @@ class OwnLoop(Trainer):
         return Description(
             within="at this size and budget",
             measured=(
-                "Both arms start from the same values in every tensor they share and see the same "
-                f"batches. The metric is the validation loss in {self.metric.unit} at the last "
-                f"iter, over the whole validation set; {self.metric.direction}."
+                "Both arms start from the same values in every tensor of equal name and shape, and "
+                "see the same batches. The metric is the validation loss in "
+                f"{self.metric.unit} at the last iter, over the whole validation set; "
+                f"{self.metric.direction}."
             ),
             pair_shares="share their seed, and with it the batches and what both start from",
             shared_at_start=self.shared_at_start,

@@ -285,10 +285,13 @@ class WeekVariant:
         )
 
     @property
-    def source(self) -> str:
-        """The paper as one cites it: up to its arXiv number, else the whole."""
-        number = ARXIV.search(self.paper)
-        return self.paper if number is None else self.paper[: number.end()]
+    def source(self) -> tuple[str, str]:
+        """The paper as one cites it, up to its arXiv number, and its address there; without a
+        number the whole, and no address."""
+        title, *number = ARXIV.split(self.paper)
+        if not number:
+            return title, ""
+        return f"{title}arXiv {number[0]}", f"https://arxiv.org/abs/{number[0]}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -422,6 +422,8 @@ def test_modification_md_says_how_its_runs_were_trained(folder: Path) -> None:
     baseline, fast = (f"`{arm.title}`" for arm in studies.load("fast-1").arms.values())
     commands = f"one of two commands, with its seed in place of {{seed}}: {baseline} and {fast}."
     assert commands in text
+    assert "\nq1lab run studies/fast-1\n" in text
+    assert "the folder `studies/fast-1` and, beside `studies`, the program that it names." in text
     assert "transformer" not in text.split("## The choice")[0]
     for false in (
         "ship with q1lab",

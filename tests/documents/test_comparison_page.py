@@ -102,7 +102,7 @@ def test_the_title_is_short_and_the_figure_as_wide_as_the_text(
     page = target.read_text(encoding="utf-8")
     (title,) = re.findall("<h1>(.*?)</h1>", page)
     assert len(unescape(title)) <= 66, "two lines of the column"
-    assert "<p>3 pairs, shakespeare, cpu preset</p>" in page
+    assert "<p>3 pairs, shakespeare, cpu preset: " in page
     assert "max-width: 34rem; }" not in page.split("@media (max-width")[0], "no empty margin"
     (drawing,) = re.findall(r"image/svg\+xml;base64,([^\"]+)", page)
     heads = re.findall('font-weight="bold">([^<]+)<', base64.b64decode(drawing).decode())

@@ -71,8 +71,9 @@ SAYS = {
         "*(Written before the result, in case the runs can't tell the two apart.",
     ),
     "post-cannot-tell": (
-        "A difference of 0.049 nats would have shown in four studies out of five",
-        "To find one of 0.01 nats as often takes about 26 pairs, by a rough estimate (6 to 350).",
+        "The interval leaves room for differences from −0.033 to +0.015 nats, on both sides of zero.",
+        "To find a difference of 0.01 nats in four studies out of five takes about 26 pairs, on average "
+        "over what their true spread may be (6 to 350).",
     ),
     "post-too-small": (
         "lies within ±0.01 nats, declared before the runs as the smallest difference that matters.",
@@ -163,7 +164,7 @@ def test_no_prediction_is_said() -> None:
     from q1lab.documents.comparison_tables import study_facts
 
     facts = study_facts(records.comparison("helps", prediction=None))
-    assert "No prediction was" in facts.outcome
+    assert "I wrote down no prediction" in facts.prediction
 
 
 def test_another_week_brings_its_own_template_and_its_mistakes_have_a_line(tmp_path: Path) -> None:

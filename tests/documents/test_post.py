@@ -8,8 +8,8 @@ import re
 
 import pytest
 
-from q1lab.documents import channel_posts, post, word_count
-from q1lab.documents.claim_lint import lint_draft, numbers_in
+from q1lab.documents import channel_posts, modification, post, word_count
+from q1lab.documents.claim_lint import decimals_in, lint_draft, numbers_in
 from q1lab.documents.managed_regions import region_block
 from q1lab.ground.errors import Problem
 from q1lab.week.content import load_week
@@ -201,6 +201,8 @@ def test_the_shipped_draft_passes_its_own_lint_with_the_marks_taken_out(
     text = "\n".join(line for line in text.split("\n") if "q1lab:end" not in line)
     measured = numbers_in(records.comparison(outcome)) if outcome else []
     measured += [*numbers_in(records.PREDICTION), 74.2]
+    told = modification.modification_document(record.modification)
+    measured += decimals_in(told.text)  # as for a learner's draft
     assert lint_draft(text.encode(), record.verdict, measured) == []
 
 
@@ -267,7 +269,7 @@ def test_a_result_that_goes_out_has_its_mean_its_interval_and_its_setting(outcom
         paragraph = next(part for part in body.split("\n") if "I trained RoPE" in part)
         assert "I trained RoPE (796k parameters) and the baseline (804k)" in paragraph
         assert "on Tiny Shakespeare for 2,000 iters, 3 seeds each." in paragraph
-        assert "Elsewhere, or in longer runs, the result may differ." in paragraph
+        assert "Other data, other sizes or longer runs may differ." in paragraph
         assert re.search(r"\brope\b", body) is None
         assert "led there" not in body
 

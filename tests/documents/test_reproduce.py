@@ -4,6 +4,7 @@ a clone: the same values, to the last bit."""
 from __future__ import annotations
 
 import contextlib
+import html
 import json
 import re
 import shlex
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from q1lab.documents import reproduce
+from q1lab.documents import comparison_page, reproduce
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.index import ingest_events
@@ -353,10 +354,10 @@ def test_data_of_ones_own(study: Study, repo: Path, tmp_path: Path) -> None:
     shutil.rmtree(paths.data_dir())
     assert planned(shared).study.data.sha256 == study_of[inside].data.sha256
     elsewhere = reproduce.reproduction_of(study_of[outside], repo, keeps=True)
-    assert any("not in this" in note for note in elsewhere.notes)
+    assert any("are not here" in note for note in elsewhere.notes)
     assert elsewhere.command == f"q1lab run {elsewhere.folder} --data {outside.name}"
     (note,) = reproduce.reproduction_of(study_of[inside], repo, keeps=True).notes
-    assert "not in this" in note
+    assert "are not here" in note
     git(repo, "add", "own.txt")
     git(repo, "commit", "-qm", "data")
     here = reproduce.reproduction_of(study_of[inside], repo, keeps=True)
@@ -365,7 +366,7 @@ def test_data_of_ones_own(study: Study, repo: Path, tmp_path: Path) -> None:
     inside.write_text(words + "?")
     git(repo, "commit", "-qam", "other data")
     (note,) = reproduce.reproduction_of(study_of[inside], repo, keeps=True).notes
-    assert "not in this" in note
+    assert "are not here" in note
 
 
 def test_keeping_is_polite(study: Study, repo: Path) -> None:
@@ -385,11 +386,33 @@ def test_the_document_says_what_is_true(study: Study, repo: Path) -> None:
     q1lab(repo, "modification", "swiglu", "--yes", "--no-study")
     text = (repo / "MODIFICATION.md").read_text()
     assert not (repo / "studies").exists()
-    assert "as they trained" in text
+    assert "This needs the folder `studies/swiglu-1`. Ask its author" in text
+    assert printed_command(repo) == ["q1lab", "run", "studies/swiglu-1"]
     assert command_line.argv(study.trainer.request(study))[2] not in text  # no private path
     q1lab(repo, "keep", "--yes")
     q1lab(repo, "modification", "swiglu", "--yes", "--no-study")
     assert printed_command(repo) == ["q1lab", "run", "studies/swiglu-1"]
+
+
+def test_the_page_says_how_a_stranger_trains_its_study(
+    study: Study, repo: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """From the folder that its author sends, in an empty home; it named a file that nobody has."""
+    with Store() as store:
+        ingest_events.ingest_study(store, study)
+        page = comparison_page.comparison_page(store, study)
+    text = html.unescape(re.sub("<[^>]*>", "", page.partition("How to reproduce")[2]))
+    (command,) = re.findall("q1lab run .*", text)
+    assert "q1lab keep swiglu-1" in text
+    assert "commit" not in text, "a page is in no repository"
+    keep(study, tmp_path / "sent")
+    shutil.copy("words.txt", tmp_path / "sent")
+    monkeypatch.setenv("Q1LAB_HOME", str(tmp_path / "other"))
+    monkeypatch.chdir(tmp_path / "sent")
+    _, _, *options = shlex.split(command)
+    plan = planned(options[0], data=options[2])
+    assert plan.is_new
+    assert studies.identity_key(plan.study) == studies.identity_key(study)
 
 
 def test_of_a_variant_that_ships_no_file_is_kept(untrained: Path, fake_trainer: Fake) -> None:

@@ -44,7 +44,7 @@ def test_a_whole_week(fake_trainer: Callable[..., None], tmp_path: Path) -> None
     retro = (repo / "Q1_RETRO.md").read_text()
     assert re.search(r"- \[x\] .*public artifacts", retro)
     assert "- [ ]" not in retro
-    assert "for 10 h 26 min where I had planned 10 h 25 min." in retro
+    assert "for 10 h 26 min; the week plans 10 h 25 min for them." in retro
     assert "relu_squared-1" in retro
     assert (repo / "AI_EXPERT_ROADMAP.md").read_text().count("[x]") == 4
     assert "## The result: " in (repo / "MODIFICATION.md").read_text()

@@ -9,7 +9,7 @@ from typing import Any
 
 from q1lab.documents import post, retro, retro_parts
 from q1lab.documents.comparison_tables import studies_table, study_facts
-from q1lab.documents.markdown_escape import Md
+from q1lab.documents.markdown_escape import Md, link
 from q1lab.documents.modification import Answer, Modification, shown_prediction
 from q1lab.documents.reproduce import Reproduction
 from q1lab.documents.retro_parts import PartRecord
@@ -64,6 +64,8 @@ def comparison(
             prediction=prediction,
             variant=variant,
             id=study or f"{variant}-1",
+            repo={"commit": "1a2b3c4d5e6f", "dirty": True},
+            versions={"python": "3.11.7", "torch": "2.9.0"},
         )
     )
     analysis = compared.analysis
@@ -108,7 +110,7 @@ def modification(outcome: str | None = None, evil: bool = False) -> Modification
         title="Modification: RoPE" if not evil else "Modification: <script> & *stars* {{ x }}",
         variant="rope",
         variant_title="RoPE: rotary position embeddings",
-        paper="RoFormer, arXiv 2104.09864",
+        paper=link("RoFormer, arXiv 2104.09864", "https://arxiv.org/abs/2104.09864"),
         base="baseline",
         chosen=True,
         chosen_on="2026-03-03T18:20:00+00:00",
@@ -117,17 +119,12 @@ def modification(outcome: str | None = None, evil: bool = False) -> Modification
         if empty
         else (Answer("Read 3.1 and say what is asked for", words), Answer("Limits?", "No seeds.")),
         sketch=() if empty else (Answer("Name the lines of model.py that change", words),),
-        prediction=None if empty else shown_prediction(PREDICTION),
+        prediction=None
+        if empty
+        else shown_prediction(PREDICTION, to_the_minute=outcome is not None),
         diff="" if empty else DIFF,
         diff_lines={"added": 2, "removed": 1},
-        study=None
-        if outcome is None
-        else study_facts(
-            comparison(outcome),
-            commit="1a2b3c4d5e6f",
-            dirty=True,
-            versions={"python": "3.11.7", "torch": "2.9.0"},
-        ),
+        study=None if outcome is None else study_facts(comparison(outcome)),
         picture=None if outcome is None else "figures/rope-1.svg",
         analysis=() if outcome is None else (Answer("Is the modification helping?", words),),
         reproduce=None if outcome is None else reproduction(outcome),
@@ -138,7 +135,7 @@ def modification(outcome: str | None = None, evil: bool = False) -> Modification
 def reproduction(outcome: str) -> Reproduction:
     """Of one that ships with q1lab; for ``helps``, of a file of the learner's that is kept."""
     if outcome == "helps":
-        note = Md("The data, `words.txt` (the hash is below), are not in this repository.")
+        note = Md("The data, `words.txt` (the hash is below), are not here.")
         return Reproduction("q1lab run studies/rope-1", "studies/rope-1", (note,))
     note = Md("Both model files ship with q1lab 0.1.0.")
     return Reproduction("q1lab run rope --seeds 3 --data shakespeare --device cpu", "", (note,))

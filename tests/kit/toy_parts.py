@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import random
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
@@ -48,7 +48,7 @@ class Points(Trainer):
     def accepts(cls, request: Request) -> bool:
         return request.variant.startswith("toy:")
 
-    def request(self, study: Study, word: Callable[[str], str] = str) -> Request:
+    def request(self, study: Study) -> Request:
         return Request(f"toy:{self.by:g}", seeds=study.design.typed())
 
     def declared_budget(self) -> list[Any]:

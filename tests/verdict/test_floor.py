@@ -100,7 +100,7 @@ def test_its_interval_is_the_row_of_every_later_verdict_of_the_same_baseline() -
     before = found(study)
     assert before.floor is not None
     assert before.floor.study is None
-    assert "from these runs" in "\n".join(terminal_text.comparison_lines(before, 80))
+    assert "widest gap of these runs" in "\n".join(terminal_text.comparison_lines(before, 80))
     floor = floor_of_baseline(seeds=(0, 1, 2, 3, 4))
     after = found(study)
     ends = found(floor).analysis.ends

@@ -123,7 +123,8 @@ def test_plan_says_what_each_design_finds_in_sentences() -> None:
     assert "Time on this machine, as in rope-1: " in planned("rope")
     zeros, differences = dict.fromkeys(range(3), 0.0), {0: -0.02, 1: 0.01, 2: 0.03}
     verdict = verdict_text.power_sentence(comparisons.make(zeros, differences, delta=0.01))
-    assert "The spread of the pairs, 0.025 nats, is known only roughly" in verdict
+    assert "The sd of these pairs is 0.025 nats; the true one may be 0.013 to 0.158 (95%" in verdict
+    assert "so they are larger than 0.025 alone would give" in verdict
     one_sided = planned("rope", "--side", "better")
     assert " NOT SHOWN TO HELP." in one_sided
     assert "TOO SMALL" not in one_sided

@@ -441,7 +441,7 @@ def test_cannot_tell_says_what_would_settle_it() -> None:
     needed = comparison.analysis.seeds_needed
     assert needed is not None
     settled = " ".join(" ".join(comparison_lines(comparison, 80)).split())
-    rough = f"by a rough estimate ({needed.low} to {needed.high})"
+    rough = f"on average over what their true spread may be ({needed.low} to {needed.high})"
     assert f"takes about {needed.mid} seeds per arm, {rough}" in settled
     assert "no effect" in flat
 
@@ -527,7 +527,7 @@ def test_arms_keep_their_colors_and_are_named_apart() -> None:
     assert colors["baseline"] == ARM_COLORS["baseline"]
     assert colors["rope"] == ARM_COLORS["modified"]
     assert comparison_lines(CASES["same-code"], 80)[0].startswith(
-        "NO VERDICT   baseline B − baseline A"
+        "ALL EQUAL   baseline B − baseline A"
     )
 
 

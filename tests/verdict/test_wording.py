@@ -474,9 +474,9 @@ def test_json_holds_no_nan() -> None:
 
 def test_the_scope_says_what_the_arms_share_at_the_start() -> None:
     comparison = make(BASE, HELPS, shared_at_start=0.348)
-    assert re.search(r"\b35% of .*shared at the", scope_text.scope_sentence(comparison))
+    assert re.search(r"\b35% of .* start equal in rope", scope_text.scope_sentence(comparison))
     assert from_record(to_record(comparison)) == comparison
-    assert "shared at the" not in scope_text.scope_sentence(make(BASE, HELPS))
+    assert "start equal" not in scope_text.scope_sentence(make(BASE, HELPS))
 
 
 def test_a_share_has_the_sign_of_every_other_number() -> None:
