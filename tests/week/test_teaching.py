@@ -369,7 +369,7 @@ def test_what_three_pairs_could_see_is_what_the_comparison_computes() -> None:
     shown = intervals.detectable_in_sd(3, 3, "paired", 0.05, intervals.SPREAD_PAIRS - 1)
     assert pytest.approx(shown, abs=0.01) == text_numbers.THREE_PAIRS
     text = (SHIPPED / "session-b.md").read_text()
-    for df, factor in ((None, "3.3 times the true sd"), (2, "becomes 5.1")):
+    for df, factor in ((None, "3.3 times the true sd"), (2, "takes 5.1 times yours")):
         assert factor in " ".join(text.split())
         computed = intervals.detectable_in_sd(3, 3, "paired", 0.05, df)
         assert f"{computed:.1f}" == re.findall(r"[\d.]+", factor)[0]
