@@ -34,7 +34,6 @@ def comparison_document(
         "title": title_text.brief_title(c),
         "about": _about(c.study),
         "sample": title_text.comparison_sample(c),
-        "since": c.study.created,
         "study": study,
         "answer": answer,
         "again": reproduction,

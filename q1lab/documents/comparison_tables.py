@@ -41,6 +41,8 @@ class StudyFacts:
     already; numbers are written as the comparison tells them."""
 
     id: str
+    since: str
+    """When it was planned: ``2026-11-30 17:25 UTC``."""
     n: int
     verdict: str
     metric: Metric
@@ -91,6 +93,7 @@ def study_facts(c: Comparison, *, in_repository: bool = True) -> StudyFacts:
     caveats, judging_notes = _notes(c)
     return StudyFacts(
         id=c.study.id,
+        since=f"{c.study.created[:16].replace('T', ' ')} UTC",
         n=analysis.n,
         verdict=analysis.verdict,
         metric=c.metric,

@@ -196,7 +196,7 @@ def gather_modification(
         prediction=shown_prediction(
             predicted,
             metric,
-            to_the_minute=study is not None and (predicted["locked"] or "~") < study.created,
+            to_the_minute=study is not None and (predicted["locked"] or "~") <= study.created,
         )
         if predicted
         else None,

@@ -248,11 +248,16 @@ def test_from_the_choice_to_the_verdict(repo: Path, q1lab: Q1lab, fake_trainer: 
     _, err = q1lab("modification")
     assert "committed" in err
     assert "locked 20" in q1lab("predict", "rope")[0]
+    assert "up to date" in q1lab("modification")[1], "a commit can't know its own minute"
     assert "locked since" in q1lab(*PREDICT, code=2)[1]
     study(fake_trainer)
     q1lab("modification")
     text = (repo / "MODIFICATION.md").read_text()
     assert "## The result: lower val loss at this budget" in text
+    # on the same day a reader compares minutes
+    minute = r"\d{4}-\d\d-\d\d \d\d:\d\d UTC"
+    assert re.search(rf"\| locked \| {minute}, by the commit of MODIFICATION.md \|", text)
+    assert re.search(rf"\| `rope-1` on record since \| {minute} \|", text)
     assert "so the direction was right" in text
     assert (
         "q1lab run rope --seeds 3 --preset quick --data stdlib --max-iters 20 --device cpu" in text

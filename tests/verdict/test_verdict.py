@@ -656,3 +656,8 @@ def test_the_baseline_against_itself_is_thin_and_says_why_pairs_see_less() -> No
     assert "╌" in row
     assert "░" not in row
     assert "share their seed" in " ".join("\n".join(shown).split())
+
+
+def test_a_table_of_studies_says_that_all_pairs_are_equal() -> None:
+    """It said "no verdict" beside a difference of 0, and gave no reason."""
+    assert "| all equal |" in comparison_tables.studies_table([CASES["same-code"]])
