@@ -1,8 +1,7 @@
 """Grouped-query attention in plain Python, slow and simple.
 
 `python oracle_gqa.py` shows that groups are ordinary attention with
-tied heads. Import `attention` in your tests and compare your own code
-with it.
+tied heads.
 """
 
 import math

@@ -23,7 +23,7 @@ from q1lab.tui.screens.lab import LabScreen
 from q1lab.tui.screens.week_page import WeekScreen
 from q1lab.tui.widgets.titled_rows import TitledRows
 from q1lab.week import content, progress
-from q1lab.week.lists import papers
+from q1lab.week.lists import artifacts, papers
 from q1lab.week.syllabus import Week
 from tests.kit.lab_home import compared, finish, make_study, words
 from tests.kit.tui_home import prepared, running, settled, some_progress, until
@@ -136,6 +136,22 @@ async def test_targets_are_those_that_the_learners_roadmap_states(tmp_path: Path
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("4")
         await until(pilot, lambda: "of 123" in rows_of(app, "kpis"))
+
+
+async def test_a_click_on_a_row_that_leads_nowhere_does_nothing() -> None:
+    """It ended the app: an artifact's row has no part of the week to go to."""
+    app = prepared(
+        lambda store, _: artifacts.add_artifact(
+            store, "repo", "mine", location="https://example.org/t", week=LABEL
+        )
+    )
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("4")
+        await until(pilot, lambda: "mine" in rows_of(app, "artifacts"))
+        await pilot.click("#artifacts", offset=(3, 1))
+        await settled(pilot)
+        assert app.screen.query_one("#artifacts").has_focus
+        assert app.return_code is None
 
 
 async def test_papers_and_artifacts_are_added_ticked_and_removed() -> None:

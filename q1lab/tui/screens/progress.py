@@ -122,7 +122,7 @@ class ProgressScreen(MainScreen):
             self.action_mark()
         elif self.pane.id in DOES["edit"]:
             self.action_edit()
-        elif self.pane.current is not None:
+        elif self.pane.enter and self.pane.current is not None:  # a click enters any row
             self._open(self.pane.current.key)
 
     def _open(self, key: Any) -> None:

@@ -62,10 +62,10 @@ class VerdictScreen(FullScreen[None]):
 
     def _tell(self, place: str, blocks: Sequence[Block]) -> None:
         self.later[place] = blocks
-        if self.is_mounted:
-            self._draw()
-            if place == "budget":
-                self.query_one("#verdict", VerticalScroll).scroll_end(animate=False)
+        self._draw()
+        if place == "budget":
+            for scroll in self.query("#verdict"):  # none once the screen is closed
+                scroll.scroll_end(animate=False)
 
     def _compare(self, record: Comparison | None, so_far: Sequence[Block] = ()) -> None:
         """Show the comparison, and record that the learner has seen it: it may complete a step.
