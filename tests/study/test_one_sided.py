@@ -122,9 +122,10 @@ def test_plan_shows_one_sided_ranges_and_their_command(fake_trainer: Fake) -> No
         assert design["nothing"]["too_small"] == design["planned_for"]["too_small"] == 0
         assert design["nothing"]["mean_pairs"] < design["planned_for"]["mean_pairs"]
     text = " ".join(q1lab("plan", "rope", "--detect", "0.03", "--side", "better").stdout.split())
-    assert '"claim": how many of 100 say HELPS (up to 2.5 by luck)' in text
+    by_luck = 100 * designs[0]["nothing"]["claim"]
+    assert f"If there is none, {by_luck:.0f} say HELPS, " in text
     assert "q1lab run rope --seeds 3.." in text
-    assert text.endswith("--side better")
+    assert "--side better" in text
 
 
 def test_it_goes_on_by_its_name_and_keeps_its_side(fake_trainer: Fake) -> None:

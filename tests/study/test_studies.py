@@ -359,7 +359,7 @@ def test_what_plan_says_of_the_next_look_is_so(fake_trainer: Fake) -> None:
     record("run", "gqa", *SMALL)
     shown = q1lab("plan", "gqa", "--detect", "0.1").stdout
     assert "replicates a claim" in shown
-    command = shlex.split(shown.rstrip().splitlines()[-1])
+    command = shlex.split(shown.rstrip().splitlines()[-2])
     assert "fresh:" in " ".join(command), "the first pairs made the claim"
     replication = record(*command[1:])
     assert (replication["replication"], replication["level"]) == (True, 0.95)
@@ -370,7 +370,7 @@ def test_what_plan_says_of_the_next_look_is_so(fake_trainer: Fake) -> None:
     assert (replication["replication"], replication["level"]) == (True, 0.95)
     record("run", "rmsnorm", *SMALL, "--seeds", "3..5")
     command = shlex.split(
-        q1lab("plan", "rmsnorm", "--detect", "0.1").stdout.rstrip().splitlines()[-1]
+        q1lab("plan", "rmsnorm", "--detect", "0.1").stdout.rstrip().splitlines()[-2]
     )
     assert record(*command[1:])["study"] == "rmsnorm-2", "a range is not continued with other pairs"
 
