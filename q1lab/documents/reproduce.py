@@ -84,8 +84,8 @@ def reproduction_of(study: Study, root: Path | None, *, keeps: bool) -> Reproduc
     if study.trainer.loop.run or trained_own_file(study):
         program = " and, beside `studies`, the program that it names" * bool(study.trainer.loop.run)
         needs = Md(
-            f"This needs the folder {code_span(folder)}{program}. Ask its author for what is not "
-            f"here; {code_span(f'q1lab keep {study.id}')} writes the folder."
+            f"This needs the folder {code_span(folder)}{program}. Ask me for what is not here; "
+            f"{code_span(f'q1lab keep {study.id}')} writes the folder on my machine."
         )
         return Reproduction(from_folder, "", (needs, *notes))
     version = study.trainer.versions.get("q1lab", "")

@@ -46,7 +46,7 @@ def limits_sentence(c: Judgment) -> str:
     """A verdict may be another elsewhere; empty without one."""
     if c.analysis.reason is not None or c.analysis.ends is None:
         return ""
-    return "Other data, other sizes or longer runs may differ."
+    return "Other data, sizes or longer runs may answer otherwise."
 
 
 def scale_text(c: Judgment) -> str:

@@ -110,17 +110,18 @@ def settling_sentence(c: Judgment) -> str:
         return ""
     return (
         f"To find a difference of {needed.effect:g}{c.metric.suffix} in four studies out of five "
-        f"{takes_text(c, needed)}, on average over what their true spread may be ({needed.low:,} "
-        f"to {needed.high:,}{' or more' if needed.capped else ''})."
+        f"{takes_text(c, needed)} at a {percent_level(needed.alpha)} level, on average over what "
+        f"their true spread may be ({needed.low:,} to {needed.high:,}"
+        f"{' or more' if needed.capped else ''})."
     )
 
 
 def _roughly_sentence(c: Judgment, needed: SeedsNeeded) -> str:
-    """The interval that a number of pairs is for; of pairs also what the numbers average over, and
-    why they are more than the measured spread alone would give."""
+    """The reason for the level that a number of pairs is for; of pairs also what the numbers
+    average over, and why they are more than the measured spread alone would give."""
     level = (
-        f"The number of {pairs_word(c)} is for a {percent_level(needed.alpha)} interval, which "
-        "another look at this question needs."
+        "A further look at this question may err half as often as this one: hence "
+        f"{percent_level(needed.alpha)}."
     )
     if c.analysis.headline != "paired":
         return level
@@ -128,8 +129,9 @@ def _roughly_sentence(c: Judgment, needed: SeedsNeeded) -> str:
     low, high = sd_interval(sd, c.analysis.n - 1)
     return (
         f"The sd of these pairs is {size(sd)}{c.metric.suffix}; the true one may be {size(low)} to "
-        f"{size(high)} (95% interval). Both numbers hold on average over such values, so they are "
-        f"larger than {size(sd)} alone would give; the range of pairs is for the two ends. {level}"
+        f"{size(high)} (95% interval). The difference and the {needed.mid:,} pairs average over "
+        f"such values, so they are larger than {size(sd)} alone would give; {needed.low:,} and "
+        f"{needed.high:,} are for the two ends. {level}"
     )
 
 

@@ -186,7 +186,7 @@ class OwnLoop(Trainer):
                 f"{self.metric.unit} at the last iter, over the whole validation set; "
                 f"{self.metric.direction}."
             ),
-            pair_shares="share their seed, and with it the batches and what both start from",
+            pair_shares="share their seed: the batches, and the start of tensors that both have",
             shared_at_start=self.shared_at_start,
             tuned=self.tuned,
         )

@@ -72,8 +72,8 @@ SAYS = {
     ),
     "post-cannot-tell": (
         "The interval leaves room for differences from −0.033 to +0.015 nats, on both sides of zero.",
-        "To find a difference of 0.01 nats in four studies out of five takes about 26 pairs, on average "
-        "over what their true spread may be (6 to 350).",
+        "To find a difference of 0.01 nats in four studies out of five takes about 26 pairs at a 97.5% "
+        "level, on average over what their true spread may be (6 to 350).",
     ),
     "post-too-small": (
         "lies within ±0.01 nats, declared before the runs as the smallest difference that matters.",

@@ -269,7 +269,7 @@ def test_a_result_that_goes_out_has_its_mean_its_interval_and_its_setting(outcom
         paragraph = next(part for part in body.split("\n") if "I trained RoPE" in part)
         assert "I trained RoPE (796k parameters) and the baseline (804k)" in paragraph
         assert "on Tiny Shakespeare for 2,000 iters, 3 seeds each." in paragraph
-        assert "Other data, other sizes or longer runs may differ." in paragraph
+        assert "Other data, sizes or longer runs may answer otherwise." in paragraph
         assert re.search(r"\brope\b", body) is None
         assert "led there" not in body
 

@@ -386,7 +386,7 @@ def test_the_document_says_what_is_true(study: Study, repo: Path) -> None:
     q1lab(repo, "modification", "swiglu", "--yes", "--no-study")
     text = (repo / "MODIFICATION.md").read_text()
     assert not (repo / "studies").exists()
-    assert "This needs the folder `studies/swiglu-1`. Ask its author" in text
+    assert "This needs the folder `studies/swiglu-1`. Ask me" in text
     assert printed_command(repo) == ["q1lab", "run", "studies/swiglu-1"]
     assert command_line.argv(study.trainer.request(study))[2] not in text  # no private path
     q1lab(repo, "keep", "--yes")

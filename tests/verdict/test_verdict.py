@@ -442,7 +442,7 @@ def test_cannot_tell_says_what_would_settle_it() -> None:
     assert needed is not None
     settled = " ".join(" ".join(comparison_lines(comparison, 80)).split())
     rough = f"on average over what their true spread may be ({needed.low} to {needed.high})"
-    assert f"takes about {needed.mid} seeds per arm, {rough}" in settled
+    assert f"takes about {needed.mid} seeds per arm at a 97.5% level, {rough}" in settled
     assert "no effect" in flat
 
 
