@@ -130,8 +130,8 @@ def _roughly_sentence(c: Judgment, needed: SeedsNeeded) -> str:
     return (
         f"The sd of these pairs is {size(sd)}{c.metric.suffix}; the true one may be {size(low)} to "
         f"{size(high)} (95% interval). The difference and the {needed.mid:,} pairs average over "
-        f"such values, so they are larger than {size(sd)} alone would give; {needed.low:,} and "
-        f"{needed.high:,} are for the two ends. {level}"
+        f"such values, so they are larger than {size(sd)} alone would give; the range in brackets "
+        f"is for the two ends. {level}"
     )
 
 
