@@ -27,13 +27,12 @@ BEGINNING = "The gate, samples and the blind test, notebooks, Ray, Slurm"
 ONE_SIDED = "**Does it help?** `q1lab run rope --seeds 3..8 --side better`"
 TWO_COMMANDS = "`q1lab run 'python train.py --seed={seed}'"
 SCORES = "Before `q1lab retro` writes, it names each score"
-STATUS = "Once no study goes on, `q1lab status` ends with"
 COMMANDS = "MODIFICATION.md of a study of two commands"
 SAME_CODE = "A study of two files with the same code"
 WRONG_VALUE = "A wrong value of an option is refused in the same words"
 
 ROOMS: dict[str, tuple[int, str]] = {
-    "commands": (36_530, STATUS),
+    "commands": (36_600, "`q1lab plan` counts the same way, and says in sentences"),
     "designs": (1_750, ONE_SIDED),
     "documents": (31_470, "MODIFICATION.md and the post stay with the study of your own file"),
     "doors": (15_740, JUDGE),
@@ -57,7 +56,7 @@ ROOMS: dict[str, tuple[int, str]] = {
     "tables": (18_710, WRONG_VALUE),
     "trainers": (2_800, ONE_SIDED),
     "tui": (77_030, "Enter takes a step's file before it opens the answer"),
-    "verdict": (12_720, "Lab, Results and Verdict show the blocks that the terminal prints"),
+    "verdict": (12_650, "Lab, Results and Verdict show the blocks that the terminal prints"),
     "week": (34_060, COMMANDS),
 }
 """Room → the most tokens that it has, and how the line of CHANGELOG.md begins that says why."""

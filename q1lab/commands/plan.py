@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -22,7 +23,7 @@ from q1lab.record import home_history
 from q1lab.study import command_line, studies, variants
 from q1lab.study.command_line import Request
 from q1lab.verdict import pairs_needed
-from q1lab.verdict.pairs_needed import Advice, Spread
+from q1lab.verdict.pairs_needed import Advice, DesignChances, Spread
 from q1lab.week import progress
 from q1lab.week.lists import predictions
 
@@ -66,7 +67,12 @@ def plan(
         spread = _spread(store, request)
         detect, reason = _difference(store, request, spread, detect)
         level, is_later_look, replicates = _next_look(store, spread)
-        advice = pairs_needed.advise(detect, spread, level, side)
+        usual = pairs_needed.advise_usual(detect, spread, level, side)
+    if not as_json:
+        for line in filter(None, (pairs_needed.spread_sentence(spread), reason, is_later_look)):
+            print_wrapped(line, 0)
+        _print_chances(usual, usual.designs)
+    advice = pairs_needed.with_longer_range(usual)
     seeds, after_range = advice.seeds, _is_of_range(spread)
     plans_range = not seeds.isdigit()
     if not plans_range and (replicates or after_range):
@@ -74,10 +80,8 @@ def plan(
     if as_json:
         print_json({**dataclasses.asdict(_timed(advice, request, quiet=True)), "seeds": seeds})
         return OK
-    for line in filter(None, (pairs_needed.spread_sentence(spread), reason, is_later_look)):
-        print_wrapped(line, 0)
-    for line in pairs_needed.chances_lines(advice):
-        print_wrapped(line)
+    _print_chances(advice, advice.designs[len(usual.designs) :])
+    click.echo()
     print_wrapped(pairs_needed.needed_sentence(advice), 0)
     if advice.cheapest:
         print_wrapped(f"Of these designs, {advice.seeds} does it with the fewest runs:", 0)
@@ -88,6 +92,11 @@ def plan(
     if time := pairs_needed.time_sentence(_timed(advice, request)):
         print_wrapped(time, 0)
     return OK
+
+
+def _print_chances(advice: Advice, designs: Iterable[DesignChances]) -> None:
+    for line in pairs_needed.chances_lines(advice, designs):
+        print_wrapped(line)
 
 
 def _timed(advice: Advice, request: Request, *, quiet: bool = False) -> Advice:

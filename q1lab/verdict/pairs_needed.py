@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 import statistics
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -246,28 +246,38 @@ def advise(
     may_spend: float = intervals.ALPHA,
     side: str | None = None,
 ) -> Advice:
-    """The usual designs for a difference of ``effect``; with a ``side`` the ranges alone. If none
-    of them finds it in 80% of studies, a longer range that does is added, if there is one: it has a
-    quarter more pairs than the fixed number would take, since its looks cost some power.
+    """The usual designs for a difference of ``effect``, and a longer range where none of them finds
+    it. Problem if the effect is 0."""
+    return with_longer_range(advise_usual(effect, spread, may_spend, side))
 
-    Problem if the effect is 0.
-    """
+
+def advise_usual(effect: float, spread: Spread, may_spend: float, side: str | None) -> Advice:
+    """The usual designs for a difference of ``effect``; with a ``side`` the ranges alone. Problem
+    if the effect is 0."""
     if not (math.isfinite(effect) and effect > 0):
         raise Problem(f"--detect {effect:g}: ", next="give a difference above 0")
     needed = intervals.seeds_needed(
         effect, spread.sd, headline="paired", alpha=may_spend, df=spread.pairs - 1
     )
     usual = [pairs for pairs in USUAL_DESIGNS if side is None or pairs[0] < pairs[1]]
-    designs = [_chances(*pairs, effect, spread, may_spend, bool(side)) for pairs in usual]
-    advice = Advice(effect, spread, needed, tuple(designs), side)
+    designs = (_chances(*pairs, effect, spread, may_spend, bool(side)) for pairs in usual)
+    return Advice(effect, spread, needed, tuple(designs), side)
+
+
+def with_longer_range(advice: Advice) -> Advice:
+    """If no design finds the difference in 80% of studies, one more: the shortest range that does,
+    if there is one. It has a quarter more pairs than the fixed number would take, since its looks
+    cost some power."""
     if advice.cheapest is not None:
         return advice
+    needed, first = advice.needed, interim_analyses.FIRST_LEAST
     least = max(math.ceil(1.25 * needed.mid), USUAL_DESIGNS[-1][1] + 1)
     for most in range(least, interim_analyses.MOST_PAIRS + 1):
-        first = interim_analyses.FIRST_LEAST
-        longer = _chances(first, most, effect, spread, may_spend, bool(side))
+        longer = _chances(
+            first, most, advice.effect, advice.spread, needed.alpha, bool(advice.side)
+        )
         if longer.planned_for.claim >= intervals.POWER:
-            return replace(advice, designs=(*designs, longer))
+            return replace(advice, designs=(*advice.designs, longer))
     return advice
 
 
@@ -298,24 +308,23 @@ def _chances(
 # ── in words
 
 
-def chances_lines(advice: Advice) -> tuple[str, ...]:
+def chances_lines(advice: Advice, designs: Iterable[DesignChances]) -> Iterator[str]:
     """Each design in four lines: its pairs and runs; how many of 100 studies end with each verdict
     if the difference is the one that is planned for, and if there is none; and the difference that
     80 of 100 find."""
-    unit, lines = advice.spread.metric.suffix, [""]
-    for design in advice.designs:
+    unit = advice.spread.metric.suffix
+    for design in designs:
         runs = f"{2 * design.most} runs"
         if design.first < design.most:
             runs = f"at most {runs}, {2 * design.nothing.mean_pairs:.0f} on average"
-        lines += [
-            f"{design.seeds} pairs, {runs}",
+        yield ""
+        yield f"{design.seeds} pairs, {runs}"
+        yield (
             f"  If the true difference is {advice.effect:g}{unit}, of 100 such studies "
-            f"{_verdicts(design.planned_for, advice.side)}.",
-            f"  If there is none, {_verdicts(design.nothing, advice.side)}.",
-            f"  80 of 100 find a true difference of {design.sees:.2g}{unit}.",
-            "",
-        ]
-    return tuple(lines)
+            f"{_verdicts(design.planned_for, advice.side)}."
+        )
+        yield f"  If there is none, {_verdicts(design.nothing, advice.side)}."
+        yield f"  80 of 100 find a true difference of {design.sees:.2g}{unit}."
 
 
 def _verdicts(chances: VerdictChances, side: str | None) -> str:

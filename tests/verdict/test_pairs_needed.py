@@ -82,7 +82,7 @@ def test_the_command_is_for_the_files_and_the_budget_that_the_table_is_for(tmp_p
 
 def test_a_verdict_that_never_comes_out_has_0_in_100() -> None:
     advice = pairs_needed.advise(0.01, pairs_needed.Spread(0.003, 3, "a test"))
-    assert "-0" not in " ".join(pairs_needed.chances_lines(advice))
+    assert "-0" not in " ".join(pairs_needed.chances_lines(advice, advice.designs))
 
 
 def test_for_ones_own_file_the_commands_name_its_study() -> None:
@@ -215,7 +215,7 @@ def test_plan_says_what_three_pairs_can_say() -> None:
     assert (three.first, three.most) == (3, 3)
     assert three.nothing.claim == pytest.approx(0.05, abs=0.005)
     assert three.nothing.too_small == pytest.approx(0.13, abs=0.01)
-    _, title, _, if_none, finds, *_ = pairs_needed.chances_lines(advice)
+    _, title, _, if_none, finds, *_ = pairs_needed.chances_lines(advice, [three])
     assert title == "3 pairs, 6 runs"
     assert if_none.strip().startswith("If there is none, 5 say HELPS or HURTS, 14 TOO SMALL TO")
     assert finds.strip() == "80 of 100 find a true difference of 0.025 nats."
