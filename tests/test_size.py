@@ -27,7 +27,6 @@ BEGINNING = "The gate, samples and the blind test, notebooks, Ray, Slurm"
 ONE_SIDED = "**Does it help?** `q1lab run rope --seeds 3..8 --side better`"
 TWO_COMMANDS = "`q1lab run 'python train.py --seed={seed}'"
 SCORES = "Before `q1lab retro` writes, it names each score"
-COMMANDS = "MODIFICATION.md of a study of two commands"
 SAME_CODE = "A study of two files with the same code"
 WRONG_VALUE = "A wrong value of an option is refused in the same words"
 
@@ -57,7 +56,7 @@ ROOMS: dict[str, tuple[int, str]] = {
     "trainers": (2_800, ONE_SIDED),
     "tui": (77_030, "Enter takes a step's file before it opens the answer"),
     "verdict": (12_650, "Lab, Results and Verdict show the blocks that the terminal prints"),
-    "week": (34_060, COMMANDS),
+    "week": (34_050, "`q1lab new rope`, typed again after it was killed"),
 }
 """Room → the most tokens that it has, and how the line of CHANGELOG.md begins that says why."""
 

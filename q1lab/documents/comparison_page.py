@@ -3,6 +3,7 @@ figure, and nothing that has to be loaded."""
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from q1lab.documents import comparison_tables, post_page, reproduce
 from q1lab.documents.comparison_tables import StudyFacts
 from q1lab.documents.reproduce import Reproduction
 from q1lab.documents.templates import Rendered, render_template
+from q1lab.ground.python_source import parse_python
 from q1lab.index.store import Store
 from q1lab.judgment import picture, title_text
 from q1lab.judgment.label_text import short_name
@@ -47,7 +49,8 @@ def _about(study: Study) -> str:
     name = short_name(study.arms["modified"].origin)
     if not study.model_files or name not in variants.modifications():
         return ""
-    return variants.find_variant(name).text.split('"""')[1].partition("\n")[0]
+    doc = ast.get_docstring(parse_python(variants.find_variant(name).text)) or ""
+    return doc.partition("\n")[0]
 
 
 def comparison_page(store: Store, study: Study, answer: EqualBudgetResult | None = None) -> str:

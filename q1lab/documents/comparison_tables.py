@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from q1lab.documents.markdown_escape import Md, code_span, inline, sentence, table
+from q1lab.documents.reproduce import trained_reference
 from q1lab.ground.text_formats import DASH, MINUS
 from q1lab.judgment import (
     difference_text,
@@ -28,7 +29,6 @@ from q1lab.judgment.run_notes import OF_THE_LEVEL
 from q1lab.study.command_line import fewest_overrides
 from q1lab.study.presets import PRESETS
 from q1lab.verdict.comparison import Comparison
-from q1lab.week.evidence import trained_reference
 
 KEEP_TOGETHER = "\u00a0"
 OTHER_INTERVAL = (BootstrapDisagrees, OtherInterval)
@@ -60,7 +60,7 @@ class StudyFacts:
     """Size, data, budget and hardware, for readers elsewhere."""
     facts_table: Md
     interval: str
-    """Its ends, with their unit; empty where there is none."""
+    """The ends of the interval that decides, with their unit."""
     needed: str
     """A sentence on the pairs that would settle the question; empty where that is not known."""
     is_close_call: bool

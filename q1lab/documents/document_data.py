@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from q1lab.documents.reproduce import trained_reference
 from q1lab.index import learner_tables, stored_results
 from q1lab.index.store import Store
 from q1lab.study import studies
@@ -19,7 +20,7 @@ from q1lab.verdict import comparison_cache
 from q1lab.verdict.comparison import Comparison
 from q1lab.verdict.comparison_cache import compare
 from q1lab.verdict.published_names import with_published_names
-from q1lab.week import chosen_variant, evidence, progress
+from q1lab.week import chosen_variant, progress
 from q1lab.week.lists import predictions
 from q1lab.week.syllabus import Week
 
@@ -121,7 +122,7 @@ def main_comparison(compared: list[tuple[Study, Comparison]]) -> tuple[Study, Co
     """The study among those of a modification that answers for it, if its runs have ended: one of
     the learner's own file, where there is one, and not one value of an axis."""
     whole = [one for one in compared if not comparison_cache.is_of_an_axis(one[0])]
-    own = [one for one in whole if not evidence.trained_reference(one[0])] or whole or compared
+    own = [one for one in whole if not trained_reference(one[0])] or whole or compared
     main = comparison_cache.leading_study(own, lambda one: len(one[0].seeds), has_ended)
     return main if main and has_ended(main) else None
 

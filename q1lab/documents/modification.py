@@ -208,17 +208,16 @@ def gather_modification(
         diff_lines={"added": added, "removed": removed},
         study=comparison_tables.study_facts(record) if record else None,
         picture=study_picture.picture_path(study.id) if study else None,
-        reproduce=_reproduction(study, root) if study else None,
+        reproduce=reproduce.reproduction_of(
+            study, root, keeps=root is not None and reproduce.keeps_bundle(study, root)
+        )
+        if study
+        else None,
         other_studies=comparison_tables.studies_table([item for _, item in comparisons])
         if len(comparisons) > 1
         else None,
         command=f"q1lab run {picked.name} --seeds 3",
     )
-
-
-def _reproduction(study: Study, root: Path | None) -> Reproduction:
-    has_files = root is not None and reproduce.keeps_bundle(study, root)
-    return reproduce.reproduction_of(study, root, keeps=has_files)
 
 
 def _file_name(origin: str) -> str:
@@ -244,7 +243,7 @@ def trained_diff(
     """
     if study is not None:
         arms = study.arms
-        if not reference and evidence.trained_reference(study):
+        if not reference and reproduce.trained_reference(study):
             return "", True
         try:
             old, new = (read_text(study.files.root / arms[arm].source) for arm in studies.ARMS)

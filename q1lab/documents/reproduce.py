@@ -12,7 +12,7 @@ from q1lab.documents.markdown_escape import Md, code_span, inline
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import sha256_file
 from q1lab.ground.git_repository import Repository
-from q1lab.study import command_line, corpora, kept_folder
+from q1lab.study import command_line, corpora, kept_folder, variants
 from q1lab.study.bundle import Provenance
 from q1lab.study.design import seeds_text
 from q1lab.study.studies import ARMS, Study
@@ -30,7 +30,14 @@ class Reproduction:
 
 def trained_own_file(study: Study) -> bool:
     """True if the study trained a file of the learner's rather than one that ships with q1lab."""
-    return any("/" in arm.origin or arm.origin.endswith(".py") for arm in study.arms.values())
+    return any(variants.is_path(arm.origin) for arm in study.arms.values())
+
+
+def trained_reference(study: Study) -> bool:
+    """True if the modified arm is a model file that q1lab ships: it was typed as a name, not as a
+    path. False for the baseline, which gives nothing away."""
+    origin = study.arms["modified"].origin
+    return bool(study.model_files) and origin != "baseline" and not variants.is_path(origin)
 
 
 def bundle_files(
@@ -76,13 +83,14 @@ def reproduction_of(study: Study, root: Path | None, *, keeps: bool) -> Reproduc
     hold, the study's folder."""
     if not study.origin.is_ours and not keeps:
         return Reproduction(notes=(Md("The runs were trained elsewhere and imported."),))
-    data, notes = _commands(study) if study.trainer.loop.run else _data_option(study, root)
+    by_commands = bool(study.trainer.loop.run)
+    data, notes = ("", (_commands_note(study),)) if by_commands else _data_option(study, root)
     folder = kept_folder.folder_name(study)
     from_folder = f"q1lab run {folder}{data}"
     if keeps:
         return Reproduction(from_folder, folder, notes)
-    if study.trainer.loop.run or trained_own_file(study):
-        program = " and, beside `studies`, the program that it names" * bool(study.trainer.loop.run)
+    if by_commands or trained_own_file(study):
+        program = " and, beside `studies`, the program that it names" * by_commands
         needs = Md(
             f"This needs the folder {code_span(folder)}{program}. Ask me for what is not here; "
             f"{code_span(f'q1lab keep {study.id}')} writes the folder on my machine."
@@ -93,12 +101,10 @@ def reproduction_of(study: Study, root: Path | None, *, keeps: bool) -> Reproduc
     return Reproduction(rerun_command(study), "", (ship, *notes))
 
 
-def _commands(study: Study) -> tuple[str, tuple[Md, ...]]:
-    """(no option for the data, a note with the command of each arm)."""
+def _commands_note(study: Study) -> Md:
+    """The command of each arm."""
     commands = " and ".join(code_span(study.arms[arm].title) for arm in ARMS)
-    return "", (
-        Md(f"Each run is one of two commands, with its seed in place of {{seed}}: {commands}."),
-    )
+    return Md(f"Each run is one of two commands, with its seed in place of {{seed}}: {commands}.")
 
 
 def _data_option(study: Study, root: Path | None) -> tuple[str, tuple[Md, ...]]:

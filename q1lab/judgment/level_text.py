@@ -14,9 +14,7 @@ from q1lab.judgment.intervals import (
     MIN_FOR_INTERVAL,
     power_of,
 )
-from q1lab.judgment.label_text import (
-    finished_runs,
-)
+from q1lab.judgment.label_text import finished_runs
 
 if TYPE_CHECKING:
     from q1lab.judgment.records import Judgment

@@ -60,11 +60,10 @@ def find_variant(typed: str) -> Variant:
     Problem when it isn't there (naming the nearest), can't be read, has a syntax error, or lacks
     GPT or GPTConfig.
     """
-    looks_like_path = typed.endswith(".py") or "/" in typed
-    if not looks_like_path and typed in variant_names():
+    if not is_path(typed) and typed in variant_names():
         return read_variant(paths.models_dir() / f"{typed}.py", typed, typed)
     path = absolute_path(typed)
-    if looks_like_path or path.is_file():
+    if is_path(typed) or path.is_file():
         if not path.exists():
             raise Problem(f"{typed}: no such model file")
         return read_variant(path, path.stem, str(path))
@@ -72,6 +71,11 @@ def find_variant(typed: str) -> Variant:
         f"no variant called {typed!r}",
         next=f"{nearest(typed, variant_names())} (or the path to a model file)",
     )
+
+
+def is_path(typed: str) -> bool:
+    """True if a variant was typed as the path of a model file, and not as a name."""
+    return typed.endswith(".py") or "/" in typed
 
 
 def read_variant(path: Path, name: str, origin: str) -> Variant:

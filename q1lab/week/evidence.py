@@ -30,7 +30,6 @@ from q1lab.week.progress import Progress, StepState
 from q1lab.week.syllabus import Step, Week
 
 if TYPE_CHECKING:
-    from q1lab.study.studies import Study
     from q1lab.verdict.comparison import Comparison
 
 
@@ -117,13 +116,6 @@ def may_show_reference(store: Store, week: str, variant: str) -> bool:
     if any(variant in row["variant"].split("+") for row in rows if row["act"] in _SHOWS_REFERENCE):
         return True
     return LAST_HINT in learner_tables.used_hints(store, week, variant)
-
-
-def trained_reference(study: Study) -> bool:
-    """True if the modified arm is a model file that q1lab ships: it was typed as a name, not as a
-    path. False for the baseline, which gives nothing away."""
-    origin = study.arms["modified"].origin if study.model_files else "baseline"
-    return origin != "baseline" and "/" not in origin and not origin.endswith(".py")
 
 
 _SHOWS_REFERENCE = ("check", "reference")
