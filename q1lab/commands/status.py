@@ -13,14 +13,13 @@ from q1lab.commands._store import open_store
 from q1lab.commands.completion import study_argument
 from q1lab.commands.live_progress import about_time_left
 from q1lab.commands.live_progress import run_line as live_line
-from q1lab.ground.errors import OK, Problem, notice
+from q1lab.ground.errors import OK, Problem
 from q1lab.ground.text_formats import age, cut_cells, cut_middle, cut_name, first_names
-from q1lab.index import ingest_events, lost_lines, stored_results, study_labels, study_view
+from q1lab.index import ingest_events, stored_results, study_labels, study_view
 from q1lab.index.store import Store
 from q1lab.index.study_labels import Labels
 from q1lab.index.study_view import StudyRow, StudyView
 from q1lab.judgment import difference_text
-from q1lab.runner import launch
 from q1lab.study import studies
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.run_states import STATE_SYMBOLS, RunState
@@ -60,8 +59,6 @@ def status(find: str | None, as_json: bool, tag: str | None, verbose: bool) -> i
     name, an argument, a setting, the program, the text, the metric, a tag or the note.
     """
     with open_store() as store:
-        for problem in lost_lines.lost_line_warnings(store.file, store.journal):
-            notice(problem)
         unreadable = ingest_events.ingest_all(store)
         lines = study_view.read_study_rows(store, unreadable=unreadable)
         if tag is not None:
@@ -105,9 +102,6 @@ def status(find: str | None, as_json: bool, tag: str | None, verbose: bool) -> i
             following = _next_after_runs(store, rows) or following
     if not lines:
         click.echo(f"No study yet. Start one: {_first_command()}")
-    for name in alive:
-        if views[name].engine:
-            launch.resume_runner(views[name].study)
     for name, view in views.items():
         click.echo(study_summary(view))
         for text in (
@@ -241,13 +235,12 @@ def run_lines(view: StudyView) -> list[str]:
 def study_summary(view: StudyView) -> str:
     study = view.study
     now = view.row
-    where = f" {view.engine}" if view.engine else ""
     time_left = about_time_left(now)
     # an imported study has no preset
     parts = [f"{study.variant} against {study.baseline}", study.trainer.recipe, study.data.name]
     return (
         f"{study.id}: {', '.join(part for part in parts if part)}: "
-        f"{now.state}{where}, {now.done} of {now.total} runs done{time_left and f', {time_left}'}"
+        f"{now.state}, {now.done} of {now.total} runs done{time_left and f', {time_left}'}"
     )
 
 
@@ -359,7 +352,6 @@ def study_record(view: StudyView, labels: Labels) -> dict[str, object]:
         "dtype": study.trainer.number_format,
         "metric": asdict(study.metric),
         "state": view.row.state,
-        "engine": view.engine or None,
         "done": view.row.done,
         "seconds_left": view.row.seconds_left,
         "name": labels.name or None,

@@ -24,7 +24,7 @@ from q1lab.ground.errors import Problem
 from q1lab.ground.files import utc_now
 from q1lab.ground.git_repository import Repository
 from q1lab.ground.text_formats import plural
-from q1lab.index import journal
+from q1lab.index import acts
 from q1lab.index.store import Store
 from q1lab.study import kept_folder, studies
 from q1lab.study.studies import Study
@@ -256,7 +256,7 @@ def roadmap_change(
 ) -> tuple[Change, list[roadmaps.Box]]:
     """The roadmap with the ``chosen`` boxes ticked and the ``opened`` ones open again, and those
     boxes that this changes."""
-    journal.refuse_agents("roadmap")
+    acts.refuse_agents("roadmap")
     if {box.number for box in chosen} & {box.number for box in opened}:
         raise Problem("a box can't be ticked and opened at once")
     new = roadmaps.tick_boxes(roadmaps.tick_boxes(data, chosen), opened, done=False)

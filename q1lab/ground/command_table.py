@@ -86,12 +86,6 @@ CORE_ACTS = (
         is_frequent=True,
     ),
     Act(
-        "import",
-        "Take in runs that were trained elsewhere, from files or W&B.",
-        STUDIES,
-        "q1lab.doors.imports.import_command:import_",
-    ),
-    Act(
         "judge",
         "The verdict on final numbers that you have, from anywhere.",
         STUDIES,

@@ -42,8 +42,6 @@ class Plugin:
     the core."""
     designs: Mapping[str, PartKind] = field(default_factory=dict)
     """Designs by kind. The first that can parse --seeds reads it, plug-ins before the core."""
-    engines: Mapping[str, EngineKind] = field(default_factory=dict)
-    """Places where studies train, by the word after ``--engine``."""
     study_facts: Place = ""
     """``(Store, Study) -> Iterator[str]``: sentences that documents tell of a study."""
     formats: Mapping[str, ExportFormat] = field(default_factory=dict)
@@ -85,29 +83,6 @@ class PartKind:
     draft: Place = ""
     """Of a trainer: ``(Request, TypedSeeds, KeptStudy | None, Store) -> Draft``, the study that
     `q1lab run` would make."""
-
-
-@dataclass(frozen=True)
-class EngineKind:
-    """A place where studies train."""
-
-    place: Place
-    """Its class, a q1lab.runner.engine.Engine."""
-    usage: str
-    """The form of ``--engine``: its name alone, or with an address ``NAME=http://HOST:8265``."""
-    option: str = ""
-    """An example of ``--engine-option``, with whose it is: ``gpus=1 (Name)``."""
-    runs_commands: bool = False
-    """True if it trains where the learner's own folder is, so that a command finds its files."""
-    by_hand: str = ""
-    """The command with which a person trains a ``{study}``, for an engine that only plans it; empty
-    for one that trains it."""
-
-    @property
-    def setting(self) -> str:
-        """Its line in a table ``[engine.…]`` of config.toml."""
-        name, _, address = self.usage.partition("=")
-        return f'{name} = "{address}"' if address else f"{name} = true"
 
 
 @dataclass(frozen=True)

@@ -167,7 +167,7 @@ def _time_of(study: Study) -> float:
     """The time at which it was planned or imported, in seconds since the epoch; now if it can't be
     read."""
     try:
-        moment = datetime.fromisoformat(study.origin.came.time or study.created)
+        moment = datetime.fromisoformat(study.created)
     except ValueError:
         return time.time()
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -108,22 +108,6 @@ class ChangedTrainer(Note):
 
 
 @dataclass(frozen=True)
-class AllowedDifferences(Note):
-    """Differences that had to be allowed to import the runs."""
-
-    kind = "allowed"
-    weight = 140
-    may_explain = True
-    what: tuple[str, ...]
-
-    def long(self, j: Judgment) -> str:
-        return f"The runs were imported although they differ: {printable(', '.join(self.what))}."
-
-    def short(self, j: Judgment) -> str:
-        return "The runs were imported although their settings differ."
-
-
-@dataclass(frozen=True)
 class DamagedLines(Note):
     """Lines of event files that could not be read."""
 

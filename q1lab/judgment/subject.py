@@ -127,17 +127,6 @@ class PairPlan:
 EXPLORATORY = "Exploratory: how many runs were left out is not known."
 """The limit of runs that were trained elsewhere."""
 
-NO_JOURNAL = (
-    "Exploratory: no complete journal came with it, so how many runs were left out is not known."
-)
-"""That of a whole study from another home, without proof that it was declared."""
-
-DECLARED_ELSEWHERE = (
-    "Declared in another home: its journal came with it, and nobody here can tell whether that "
-    "is complete."
-)
-"""That of a whole study from another home: whoever owns a journal can write all of it anew."""
-
 FULL_NAMES = {"val loss": "validation loss"}
 
 

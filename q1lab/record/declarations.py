@@ -27,7 +27,7 @@ DIFFERENCE_CODES = {
 """The code of a difference, by the part of the declaration in which a bundle differs."""
 
 FREE_IN_PLAN = (
-    *("v", "id", "looks", "jobs", "wandb", "engine", "trainers", "repo", "asked"),
+    *("v", "id", "looks", "jobs", "wandb", "launcher", "trainers", "repo", "asked"),
     *("to_the_end", "untrained"),
 )
 """Keys of ``study.json`` that no verdict or page rests on, or that change while a study goes on.
@@ -62,8 +62,6 @@ def check_declaration(line: Declaration) -> None:
                 for runs in line.get(key, {}).values()
             )
         )
-        for earlier in line.get("earlier", ()):
-            check_declaration(earlier)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise ValueError(f"a line that declares a study lacks {error}") from None
     if not is_whole:
@@ -85,7 +83,7 @@ def declaration_of(study: Study) -> dict[str, Any]:
             "matters": study.smallest_that_matters,
         },
         "series": series and [sha256_json(series.id), series.alpha, len(series.members)],
-        "asks": study.counts_as_asking and study.origin.has_declaration and not elsewhere,
+        "asks": study.counts_as_asking and not elsewhere,
         "spends": elsewhere.alpha if elsewhere else 0.0,
         # unknown seeds, those of another rule and those of an A/A test are never picked
         "named": study.design.plan().has_seeds and not (elsewhere or study.is_floor),
@@ -105,8 +103,6 @@ def _plan_hash(study: Study) -> str:
     }
     for key in ("series", "loop"):  # declared apart
         plan.pop(key, None)
-    if "imported" in plan:
-        plan["imported"] = {**plan["imported"], "source": Path(study.origin.came.source).name}
     for key, inside in study.design.not_declared.items():
         plan[key] = {name: value for name, value in plan[key].items() if name not in inside}
     return sha256_json(plan)

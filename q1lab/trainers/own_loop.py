@@ -10,7 +10,7 @@ from q1lab.ground.json_rules import max_items
 from q1lab.ground.text_formats import passes_text
 from q1lab.judgment.metric import VAL_LOSS, Metric
 from q1lab.judgment.subject import Description, TunedValue
-from q1lab.study import engine_choice, tuned_value
+from q1lab.study import tuned_value
 from q1lab.study.design import seeds_text
 from q1lab.study.hyperparameters import checked_value
 from q1lab.study.series import SWEEP, TUNE
@@ -140,7 +140,7 @@ class OwnLoop(Trainer):
         from q1lab.study import command_line
 
         series = study.origin.series
-        request = replace(self.request(study), **self._engine_options(study))
+        request = self.request(study)
         if series is None:
             return command_line.command_text(request)
         if self.matched:  # each member has a width of its own
@@ -164,18 +164,6 @@ class OwnLoop(Trainer):
         request = replace(request, overrides=_without(request.overrides, (series.axis,)))
         axis = f"{series.axis}={','.join(series.members)}"
         return command_line.command_text(replace(request, over=axis))
-
-    def _engine_options(self, study: Study) -> dict[str, Any]:
-        """The options that name the engine; empty where it is this machine, and that is the
-        default."""
-        from q1lab.ground.config import load_settings
-        from q1lab.study import command_line
-
-        engine = command_line.engine_to_resume(study)
-        if engine is None:
-            default = engine_choice.default_engine(self.preset, load_settings().engine)
-            return {} if default == engine_choice.LOCAL else {"engine": engine_choice.LOCAL}
-        return command_line.engine_options(engine)
 
     def describe(self, study: Study) -> Description:
         return Description(

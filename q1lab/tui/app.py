@@ -131,8 +131,6 @@ class Q1Lab(TimerApp):
             theme.check_theme_name(self.config.theme, source.rpartition("/")[2])
         except Problem as problem:
             self.notify(str(problem), severity="warning", markup=False)
-        if self.setup.notice:
-            self.show_error(self.setup.notice, "Your records")
 
     def _welcome(self) -> None:
         """Show the welcome at the first sight of the week."""

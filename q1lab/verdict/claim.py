@@ -55,9 +55,8 @@ class Claim:
 
 
 def make_provenance(store: Store, study: Study) -> Provenance:
-    """Make the provenance of a study's bundle; empty for imported runs, and while the
-    losses are blind."""
-    if not study.origin.is_ours or study.design.is_blind:
+    """Make the provenance of a study's bundle; empty while the losses are blind."""
+    if study.design.is_blind:
         return Provenance()
     claim = _claim_of(comparison_cache.compare(store, study))
     lines = traveling_lines.lines_until(store, study)

@@ -16,7 +16,7 @@ from textual.widgets import Button, Input, Static, TextArea
 
 from q1lab.ground import config
 from q1lab.ground.config import Config
-from q1lab.index import ingest_events, journal, learner_tables
+from q1lab.index import acts, ingest_events, learner_tables
 from q1lab.index.store import Store
 from q1lab.tui import pages
 from q1lab.tui.app import Q1Lab
@@ -139,7 +139,7 @@ async def test_space_ticks_and_unticks_on_disk() -> None:
 
 
 async def test_an_agent_ticks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(journal.AGENT, "codex")
+    monkeypatch.setenv(acts.AGENT, "codex")
     async with running(size=(100, 30)) as (app, pilot):
         await pilot.press("j", "space")
         await until(pilot, lambda: "the learner's own" in words(app))

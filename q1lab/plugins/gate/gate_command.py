@@ -19,7 +19,6 @@ from q1lab.plugins.gate.gate_proposal import GateRequest
 from q1lab.runner import launch
 from q1lab.study import command_arms as loops
 from q1lab.study.command_line import Request
-from q1lab.study.engine_choice import engine_usages
 from q1lab.study.liveness import is_alive
 from q1lab.study.studies import Study
 
@@ -46,7 +45,6 @@ Examples:
     "--max-cost", type=click.IntRange(1), metavar="RUNS", help="The most runs to train now."
 )
 @flag(Request, "jobs", "Runs that train at once. Default: 1.")
-@flag(Request, "engine", f"Where it trains: {' or '.join(engine_usages(for_commands=True))}.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as one line of JSON.")
 def gate(
     file: Path | None,
@@ -54,7 +52,6 @@ def gate(
     budget: str,
     max_cost: int | None,
     jobs: int | None,
-    engine: str | None,
     as_json: bool,
 ) -> int:
     """Keep or discard one proposal: an arm of your own command, or of a study.toml.
@@ -76,7 +73,7 @@ def gate(
     names = [name for name in loops.parse_arms(typed_command.arms) if name in loop.arms[1]]
     if len(names) != 1:
         raise Problem(f"a gate takes one proposal (--arm), not {', '.join(names) or 'none'}")
-    base_request = Request(names[0], jobs=jobs, engine=engine)
+    base_request = Request(names[0], jobs=jobs)
     with open_store() as store:
 
         def train(study: Study, reason: str) -> None:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import sqlite3
 
-from q1lab.index.journal import Body
+from q1lab.index.acts import Body
 from q1lab.index.journal_tables import insert
 from q1lab.index.store import Store
 from q1lab.verdict.result_rows import RowGroup
-
-FIELDS = {"study": str, "created": str, "kept": bool, "facts": dict}
 
 
 def fold_decision(db: sqlite3.Connection, body: Body) -> None:

@@ -4,21 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from typing import Annotated
 
-from q1lab.ground.json_rules import whole_number
-from q1lab.index.entry_fields import Count
-from q1lab.index.journal import Body
+from q1lab.index.acts import Body
 from q1lab.index.journal_tables import insert
-
-BLIND = {
-    **{"study": str, "created": str, "seed": Count, "key": str},
-    **dict.fromkeys(("prompts", "baseline", "modified"), list[str]),
-}
-GUESS = {
-    **{"study": str, "created": str, "number": Count, "pair": Count},
-    "choice": Annotated[int, whole_number(1, 3)],
-}
 
 
 def fold_blind(db: sqlite3.Connection, body: Body) -> None:

@@ -14,7 +14,7 @@ from q1lab.commands._output import force_option, print_json, remark, say_written
 from q1lab.commands._store import open_store
 from q1lab.commands.completion import study_argument
 from q1lab.ground.errors import INTERRUPTED, OK, UNFINISHED, Problem
-from q1lab.index import journal
+from q1lab.index import acts
 from q1lab.index.store import Store
 from q1lab.plugins.sample import passages
 from q1lab.study import studies
@@ -176,7 +176,7 @@ def take_blind_test(
         return OK
     test = blind_tests.open_test(tests)
     if test is None and (new_test or not tests):
-        journal.refuse_agents("guess")
+        acts.refuse_agents("guess")
         first = blind_tests.FIRST_PASSAGE + blind_tests.PAIRS * len(tests)
         seed, pairs = write_pairs(study, seed, prompt, tokens, first, yes)
         test = blind_tests.begin_test(store, study, seed, pairs)

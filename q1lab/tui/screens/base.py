@@ -185,6 +185,5 @@ class MainScreen(FullScreen[None]):
         if self.q1.current_mode != self.screen_name or not self.is_mounted:
             return
         self.query_one(TopLine).training = snapshot.training
-        self.query_one(TopLine).ingest_progress = snapshot.ingest_progress
         with self.q1.errors_as_dialogs():
             self.show(snapshot)

@@ -104,8 +104,7 @@ class LabScreen(StudyActions, MainScreen):
             self._draw_head()
             self._show_curves(view)
             self._show_difference(view)
-            if snapshot.ingest_progress is None:  # until then a newer study may take the focus
-                self._compare_when_done(view)
+            self._compare_when_done(view)
         if before is None or view is None or before.row != view.row:
             self.call_after_refresh(self.refresh_bindings)
 

@@ -98,11 +98,6 @@ def study_heading(view: StudyInFocus, width: int, colors: Palette, place: str = 
         details.append(f" · {view.study.trainer.device}")
     if view.wandb is not None and view.wandb.state != "off":
         details.insert(3, f" · W&B {view.wandb.state}")
-    if view.engine:  # its words may be long, and matter more than the rest
-        room = width - left.cell_len - right.cell_len - 4
-        engine = Text(f" · {view.engine}", style=colors.muted)
-        engine.truncate(max(0, room), overflow="ellipsis")
-        left.append_text(engine)
     for detail in details:
         if left.cell_len + cell_len(detail) + right.cell_len + 4 <= width:
             left.append(detail, style=colors.muted)

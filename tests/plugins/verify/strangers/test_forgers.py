@@ -16,7 +16,7 @@ from unittest.mock import patch
 import pytest
 
 from q1lab.ground import paths
-from q1lab.index import journal
+from q1lab.index import acts
 from q1lab.index.store import Store
 from q1lab.judgment import interim_analyses
 from q1lab.record import begin
@@ -151,7 +151,7 @@ def at_the_first_level(files: dict[str, bytes]) -> None:
 def own_line(study: str, key: str, changed: Callable[[Any], Any]) -> Callable[[], None]:
     """Change a value that a study's own line of the journal declares."""
 
-    def change(body: journal.Body) -> journal.Body:
+    def change(body: acts.Body) -> acts.Body:
         if body["act"] == "begin" and body["plan"]["id"] == study:
             declares = body["declares"]
             return {**body, "declares": {**declares, key: changed(declares[key])}}

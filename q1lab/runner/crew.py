@@ -1,21 +1,21 @@
-"""This machine: trainers are children of the runner. They take their runs from the plan by
-themselves, so they go on when the runner is killed; those of a range end with it, since only the
-runner knows when the range is over."""
+"""The crew of a launch: trainers are children of the runner, alone or behind the study's launcher,
+such as ``srun --gres=gpu:1`` (the folder is then one that both machines see). They take their runs
+from the plan by themselves, so they go on when the runner is killed; those of a range end with it,
+since only the runner knows when the range is over."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import subprocess
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from q1lab.ground.files import open_private
 from q1lab.ground.text_formats import plural
 from q1lab.runner import child_processes, early_stopping, first_number, launch, machine
-from q1lab.runner.engine import Crew, Engine, log
-from q1lab.study import engine_state
+from q1lab.runner.child_processes import log
 from q1lab.study.events import has_ended
 from q1lab.study.studies import Study
 
@@ -26,27 +26,10 @@ LARGEST_LOG, LOG_HEAD = 16 << 20, 1 << 20
 """Bytes that a run's log may grow to, and bytes of its beginning that stay when it is cut."""
 
 
-class Local(Engine):
-    """The machine that q1lab runs on."""
+class Crew:
+    """Works off one launch of one study: starts trainers, and replaces those that die."""
 
-    def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
-        return child_processes.ask_child(
-            child_processes.probe_command(), dict(question), threads=question.get("threads", 1)
-        )
-
-    def choose_slots(self, device: str, runs: int, first: int, jobs: int | None) -> tuple[int, int]:
-        jobs = jobs or max(1, min(machine.free_slots(device), runs))
-        return jobs, max(1, machine.cores() // jobs) if device == "cpu" else 1
-
-    def runs_at_once(self, study: Study) -> int:
-        return machine.free_slots(study.trainer.device, study.trainer.threads)
-
-    def crew(self, study: Study, launch: int, lock: int, tick: Callable[[], None]) -> LocalCrew:
-        return LocalCrew(study, launch, lock, tick)
-
-
-class LocalCrew(Crew):
-    """Starts trainers, and replaces those that die while runs are left."""
+    stopping = False
 
     def __init__(
         self, study: Study, number: int, lock: int, tick: Callable[[], None] = lambda: None
@@ -59,7 +42,6 @@ class LocalCrew(Crew):
         self.first_number = first_number.FirstNumber(study)
 
     def run(self) -> None:
-        engine_state.remove_status(self.files.root)  # of an engine that had an earlier launch
         count = plural(len(self.runs_left()), "run")
         log(f"launch {self.launch} of {self.study.id}: {count}, {self.jobs} at once")
         # a trainer that dies at once isn't replaced forever
@@ -92,9 +74,9 @@ class LocalCrew(Crew):
         return 1 if self.jobs > 1 and self.first_number.is_awaited else self.jobs
 
     def stop(self) -> None:
-        """Stop the trainers that were started since the signal; the others got it with the process
-        group."""
-        super().stop()
+        """End the launch soon; each run writes a checkpoint where it can. Called from a signal's
+        handler: trainers that were started before it got it with the process group."""
+        self.stopping = True
         for worker in self.workers:
             if worker.poll() is None:
                 worker.terminate()
@@ -131,6 +113,7 @@ class LocalCrew(Crew):
 
     def _start_trainer(self) -> subprocess.Popen[bytes]:
         command = [
+            *shlex.split(self.study.trainer.launcher),
             *self.study.trainer.program(),
             str(self.files.root),
             "--launch",
