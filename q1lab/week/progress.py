@@ -20,7 +20,7 @@ from q1lab.index import learner_tables
 from q1lab.index.learner_tables import save_clock as save_clock
 from q1lab.index.store import Store
 from q1lab.study.corpora import DEFAULT_DATA
-from q1lab.week.syllabus import Part, Session, Step, Text, Week, for_learner
+from q1lab.week.syllabus import Part, Session, Step, Text, Week
 
 MAX_ANSWER = 200_000
 """Characters that one answer may have."""
@@ -115,8 +115,7 @@ def learner_week(week: Week, progress: Progress) -> Week:
     """
     grades = progress.recall_grades.items()
     wrong = {step: grade[5:].strip() for step, grade in grades if grade.startswith("wrong")}
-    key = (progress.chosen, progress.data, frozenset(wrong.items()))
-    return week.cached_learner_week(key, lambda: _learner_week(week, progress, wrong))
+    return _learner_week(week, progress, wrong)
 
 
 AGAIN = "Answer again, from memory"
@@ -139,24 +138,8 @@ def _asked(step: Step, missed: str) -> str:
     return detail if step.repeat_of else f"*{step.title}*\n\n{detail}".rstrip()
 
 
-def _unchosen(week: Week) -> Week:
-    """The week before the choice: where it is asked for, no variant's guide is shown; later parts
-    show the default's."""
-
-    def before(part: Part) -> Part:
-        asks_for_choice = any(step.behavior.chooses for step in part.steps)
-        return for_learner(part, None, week.numbers) if asks_for_choice else part
-
-    sessions = (
-        replace(session, parts=tuple(map(before, session.parts))) for session in week.sessions
-    )
-    return replace(week, sessions=tuple(sessions))
-
-
 def _learner_week(week: Week, progress: Progress, wrong: Mapping[str, str]) -> Week:
     week = week.for_variant(progress.chosen, progress.data)
-    if progress.chosen is None:
-        week = _unchosen(week)
     if not wrong:
         return week
     sessions: list[Session] = []
@@ -183,9 +166,7 @@ def _learner_week(week: Week, progress: Progress, wrong: Mapping[str, str]) -> W
             ]
             words = Text(
                 f"### From last time\n\nYou marked {'these' if len(back) > 1 else 'this'} wrong. "
-                "Try again before you go on.",
-                session.file,
-                session.parts[0].line,
+                "Try again before you go on."
             )
             first = replace(session.parts[0], blocks=(words, *back, *session.parts[0].blocks))
             session = replace(session, parts=(first, *session.parts[1:]))
@@ -285,7 +266,7 @@ def steps_of_modification(week: Week) -> frozenset[str]:
     return frozenset(
         step_id
         for step in itertools.islice(after, 1, None)
-        if step.variant is None and step.into not in ANSWERS_ELSEWHERE
+        if not step.of_guide and step.into not in ANSWERS_ELSEWHERE
         for step_id in (step.id, *step.was)
     )
 
