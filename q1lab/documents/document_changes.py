@@ -192,7 +192,7 @@ def retro_change(
         holds = done.commit.sha if done.commit is not None else None
         evidence.note_written(store, week.label, "retro", root / name, holds)
 
-    claims = (*retros.claims(record), *evidence.find_evidence(store, week).gone)
+    claims = retros.claims(record)
     message = f"docs: add {name}" if change.is_new else _update(change, name)
     return replace(change, message=message, claims=claims, after=after)
 

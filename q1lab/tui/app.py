@@ -19,7 +19,7 @@ from q1lab.ground.errors import Problem
 from q1lab.ground.text_formats import plural
 from q1lab.tui import keys, theme
 from q1lab.tui.app_setup import AppSetup
-from q1lab.tui.pages import OVERVIEW, part_name
+from q1lab.tui.pages import OVERVIEW
 from q1lab.tui.screens.step_actions import open_url, run_command
 from q1lab.tui.screens.too_small import TooSmallScreen, is_large_enough
 from q1lab.tui.screens.week_page import WeekScreen
@@ -102,7 +102,6 @@ class Q1Lab(TimerApp):
             lambda title, text: self.call_later(self.show_error, text, title),
             file=setup.database,
         )
-        self.init_timer()
 
     def on_mount(self) -> None:
         loop = asyncio.get_running_loop()
@@ -121,7 +120,8 @@ class Q1Lab(TimerApp):
         gc.freeze()
         gc.enable()
         self.run_worker(self.store_thread.run, thread=True, name="store", exit_on_error=False)
-        self.open_timer()
+        self.set_interval(1.0, self.tick_clock)
+        self.draw_clock()
         if not self.setup.starts_in_lab:
             self._welcome()
         elif self.config.week:
@@ -152,8 +152,7 @@ class Q1Lab(TimerApp):
 
     def on_unmount(self) -> None:
         self.keep_place()
-        self.time.leave(self._timed_here)
-        self.store_thread.submit(lambda _: self.time.release())
+        self.keep_time()
         self.store_thread.stop()
 
     def on_resize(self, event: events.Resize) -> None:
@@ -247,9 +246,6 @@ class Q1Lab(TimerApp):
             self.action_leave()
             return
         ends = [f"The draft of {name} is lost." for name in self.drafts]
-        part = self.time.keeps_time and self._part(self.timed_part)
-        if part:
-            ends.insert(0, f"The timer of {part_name(part)} is running, and stops.")
         if not ends:
             self.exit()
             return

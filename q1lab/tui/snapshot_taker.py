@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from q1lab.ground.errors import Problem
-from q1lab.index import ingest_events, learner_tables, study_view
+from q1lab.index import ingest_events, study_view
 from q1lab.index.store import Store
 from q1lab.index.study_view import RunView, StudyRow, StudyView
 from q1lab.runner import alerts
@@ -60,9 +60,8 @@ class SnapshotReader:
         """A metric to read curves of, beside the study's metric and the training loss."""
         self.pages: dict[str, Job] = {}
         self._done = Progress()
-        self._evidence: evidence.WeekEvidence | None = None
         self._worked_out: object = None
-        """The stamps at which progress and evidence were last computed."""
+        """The stamp at which progress was last computed."""
         self._plans: dict[str, tuple[str, Study]] = {}
         self._rows: tuple[StudyRow, ...] = ()
         self._last_state: tuple[object, ...] = ()
@@ -101,16 +100,12 @@ class SnapshotReader:
         return Snapshot(done, self._rows, self._focus, pages, news)
 
     def _progress(self, store: Store) -> Progress:
-        """Ticks, answers and minutes; computed again only when the database or a file that evidence
-        depends on has changed."""
-        now = (store.stamp(), learner_tables.timer_stamp(store))
-        if now != self._worked_out or (self._evidence and self._evidence.facts.changed_files):
+        """Ticks, answers and minutes; computed again only when the database has changed."""
+        now = store.stamp()
+        if now != self._worked_out:
             self._done = progress.recorded_progress(store, self.week)
             if self.content is not None:
-                self._evidence = evidence.find_evidence(
-                    store, self.content, self._done, self._evidence
-                )
-                self._done = evidence.tick_by_evidence(self._done, self._evidence)
+                self._done = evidence.tick_by_evidence(store, self.content, self._done)
             self._worked_out = now
         return self._done
 

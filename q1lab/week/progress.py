@@ -17,7 +17,6 @@ from typing import Any
 from q1lab.ground.command_table import find_act
 from q1lab.ground.errors import Problem
 from q1lab.index import learner_tables
-from q1lab.index.learner_tables import save_clock as save_clock
 from q1lab.index.store import Store
 from q1lab.study.corpora import DEFAULT_DATA
 from q1lab.week.syllabus import Part, Session, Step, Text, Week
@@ -33,8 +32,6 @@ class StepState:
     done: bool = False
     answer: str | None = None
     done_at: str | None = None
-    lost: str = ""
-    """The reason why a step that had ticked itself is open again."""
     changed: str = field(default="", compare=False)
     """The time of the last tick, untick or answer."""
 
@@ -61,8 +58,6 @@ class Progress:
     records: Mapping[str, StepState] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     """Time that was credited, by part id."""
-    pending: Mapping[str, float] = field(default_factory=dict)
-    """Time that the timer has counted since, by part id."""
     chosen: str | None = None
     """The variant that the learner chose for the week."""
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -89,7 +84,7 @@ class Progress:
 
     def spent(self, part_id: str) -> float:
         """Seconds that a part has taken."""
-        return self.seconds.get(part_id, 0.0) + self.pending.get(part_id, 0.0)
+        return self.seconds.get(part_id, 0.0)
 
     def of(self, step_id: str) -> StepState:
         return self.records.get(step_id, StepState())
@@ -210,14 +205,12 @@ def recorded_progress(store: Store, week: str) -> Progress:
     }
     seconds = learner_tables.part_seconds(store, week)
     row = learner_tables.modification_row(store, week)
-    names = ("welcomed", "recall", "offered", "place")
+    names = ("welcomed", "recall", "place")
     settings = {name: store.setting(f"{name}:{week}") for name in names}
-    clock = settings["clock"] = learner_tables.saved_clock(store, week)
     settings["data"] = store.setting("data")
     return Progress(
         MappingProxyType(records),
         MappingProxyType(seconds),
-        MappingProxyType(learner_tables.uncredited_seconds(clock)),
         row["variant"] if row else None,
         MappingProxyType({name: value for name, value in settings.items() if value is not None}),
     )
