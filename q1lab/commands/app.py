@@ -45,10 +45,6 @@ def start_app(session: str | None, content: Path | None) -> None:
     if app.exit_signal:
         sys.exit(128 + app.exit_signal)
     if app.return_code:
-        from q1lab.tui.replaced_code import OPEN_AGAIN, code_is_replaced
-
-        if code_is_replaced():
-            raise Problem(f"{OPEN_AGAIN} Nothing was lost", 1)
         raise Problem(
             f"the app ended by an error; nothing was lost, {paths.home() / 'app.log'} has it", 1
         )

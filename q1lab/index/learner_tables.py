@@ -7,13 +7,9 @@ function returns (or when the ``store.act()`` ends that the caller began).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
-from pathlib import Path, PurePath
-from typing import Any
+from pathlib import PurePath
 
-from q1lab.ground import paths
-from q1lab.ground.files import read_json, write_atomic
 from q1lab.index.store import Row, Store
 
 # ── steps

@@ -91,7 +91,6 @@ class Q1Lab(TimerApp):
             self.register_theme(app_theme)
         is_own = setup.config.theme in theme.NAMES
         self.set_reactive(App.theme, setup.config.theme if is_own else theme.DARK.name)
-        # parsed once, with the right colors
         self.stylesheet.set_variables(self.get_css_variables())
         self.animation_level = setup.config.animation  # type: ignore[assignment]
         self.set_keymap(dict(setup.config.keymap))
@@ -108,7 +107,7 @@ class Q1Lab(TimerApp):
         for number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP):
             loop.add_signal_handler(number, self.exit_on_signal, number)
         self.keep_one_input_thread()
-        self.after_first_paint(self._begin)
+        self.call_after_refresh(self._begin)
 
     def exit_on_signal(self, number: int) -> None:
         """Close because of a signal: restore the terminal's screen and save the timer."""

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.index.store import Store
-from q1lab.tui.replaced_code import OPEN_AGAIN, code_is_replaced
 from q1lab.week.progress import Progress
 
 if TYPE_CHECKING:  # the first paint does without
@@ -60,8 +59,6 @@ def log_error() -> str:
     file = paths.home() / "app.log"
     with contextlib.suppress(OSError), file.open("a") as log:
         traceback.print_exc(file=log)
-    if code_is_replaced():
-        return f"{OPEN_AGAIN} Nothing was lost."
     return f"An error in q1lab. Nothing was lost; {file} has the details."
 
 

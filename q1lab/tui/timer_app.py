@@ -42,7 +42,7 @@ class TimerApp(BaseApp):
 
     running_part: str | None = None
     _last = _touched = _fresh = _saving = 0.0
-    """When it ticked and a key was pressed last; seconds not saved yet, and on their way to disk."""
+    """When it ticked and a key was pressed last; seconds not saved yet and on their way to disk."""
 
     @property
     def week(self) -> Week:

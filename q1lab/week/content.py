@@ -70,7 +70,7 @@ def read_week(
         trim_blocks=True,
         lstrip_blocks=True,
         comment_start_string="{##",
-        autoescape=False,  # noqa: S701  (Markdown)
+        autoescape=False,
     )
     jinja.filters["rjust"] = lambda value, width: str(value).rjust(width)
     names: dict[str, Any] = {"course": course}

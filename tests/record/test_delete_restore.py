@@ -26,7 +26,6 @@ from q1lab.index.store import Store
 from q1lab.record import begin, delete_restore, on_record
 from q1lab.runner import launch
 from q1lab.study import bundle, studies
-
 from q1lab.verdict.comparison_cache import compare
 from tests.kit import lab_home
 from tests.kit import wandb_study as lab

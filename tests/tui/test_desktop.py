@@ -9,6 +9,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from q1lab.tui.timekeeper import clock_text as line_of_time
+from q1lab.week.study_timer import Clock
 
 from q1lab.ground.errors import Problem
 from q1lab.study import presets
@@ -16,10 +18,8 @@ from q1lab.tui import desktop, theme
 from q1lab.tui.keys import key_names
 from q1lab.tui.screens.hint import HintScreen
 from q1lab.tui.screens.welcome import repository_to_offer
-from q1lab.tui.timekeeper import clock_text as line_of_time
 from q1lab.tui.widgets.titled_rows import ListRow, render_row
 from q1lab.week.own_model.run_checks import CheckResult
-from q1lab.week.study_timer import Clock
 from q1lab.week.syllabus import Part
 
 

@@ -23,12 +23,10 @@ from q1lab.tui.screens.form import FormScreen
 from q1lab.tui.screens.help import HelpScreen
 from q1lab.tui.screens.hint import HintScreen
 from q1lab.tui.screens.pick_one import PickScreen
-
 from q1lab.tui.screens.week_page import WeekScreen
 from q1lab.tui.widgets.key_line import KeyLine
 from q1lab.week import progress
 from q1lab.week.lists import predictions
-
 from tests.kit.lab_home import words
 from tests.kit.tui_home import prepared, running, settled, until
 

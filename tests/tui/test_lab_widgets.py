@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from q1lab.designs.given import Given, TableRuns
 from rich.cells import cell_len
 from rich.console import Console
 from textual.app import App, ComposeResult
 
 from q1lab.commands import live_progress
-from q1lab.designs.given import Given, TableRuns
 from q1lab.ground.log_tail import LogTail
 from q1lab.ground.text_formats import signed, time_left, token_rate
 from q1lab.index.study_view import RunView, StudyView, fault_lines, study_row

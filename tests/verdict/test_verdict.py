@@ -43,7 +43,6 @@ from q1lab.judgment.terminal_text import (
 )
 from q1lab.judgment.verdict_text import settling_sentence
 from q1lab.study.command_arms import CommandSpec
-
 from q1lab.study.seed_range import SeedRange
 from q1lab.study.series import Series
 from q1lab.study.studies import ARMS, Arm, Data

@@ -7,19 +7,15 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.study import variants
 from q1lab.tui.pages import block_text
-
 from q1lab.week.content import load_week
 from q1lab.week.step_kinds import STEP_KINDS
-from q1lab.week.syllabus import Action, ContentProblem, Fold, Part, Step, Text, Week
+from q1lab.week.syllabus import Action, Part, Step, Text, Week
 from tests.kit.places import ROOT
-from tests.kit.small_weeks import MIX, TOML, edit, write_baking
+from tests.kit.small_weeks import edit, write_baking
 
 SHIPPED = ROOT / "content"
 MODELS = variants.variant_names()

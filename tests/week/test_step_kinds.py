@@ -8,15 +8,8 @@ from types import MappingProxyType
 
 import pytest
 
-from q1lab.documents import document_data
-from q1lab.index.store import Store
-from q1lab.tui.screens.answer import AnswerScreen
-from q1lab.tui.screens.form import FormScreen
-from q1lab.tui.widgets.page_blocks import StepPiece
-from q1lab.week import content, step_kinds
+from q1lab.week import step_kinds
 from tests.kit import small_weeks, toy_kind
-from tests.kit.places import mentioned_in_code
-from tests.kit.tui_home import prepared, settled, until
 
 
 @pytest.fixture

@@ -4,34 +4,30 @@ is."""
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import math
 import re
 import shlex
 import sys
 import tomllib
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 from statistics import stdev
 from typing import Any
 
-import click
 import pytest
 
-from q1lab.commands.cli import cli, run_command_line
+from q1lab.commands.cli import run_command_line
 from q1lab.ground.text_formats import signed
 from q1lab.index.store import Store
 from q1lab.judgment import intervals
 from q1lab.study import command_line, studies
-from q1lab.study.command_line import request_from_argv
 from q1lab.tui.pages import block_text
 from q1lab.week import progress
 from q1lab.week.content import load_week
 from q1lab.week.syllabus import Fold, Step, Text, Week
 from tests.kit.places import ROOT
-from tests.kit.small_weeks import MIX, TOML, edit
+from tests.kit.small_weeks import MIX, TOML
 from tests.week.test_content import everything
 
 SHIPPED = ROOT / "content"
