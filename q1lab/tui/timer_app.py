@@ -95,7 +95,9 @@ class TimerApp(BaseApp):
             if before < part.minutes * 60 <= before + step:
                 if self.setup.config.bell:
                     self.bell()
-                said = f"The {part.minutes} minutes of {part_name(part)} are spent. The clock goes on."
+                said = (
+                    f"The {part.minutes} minutes of {part_name(part)} are spent. The clock goes on."
+                )
                 self.notify(said, timeout=20)
             if self._fresh >= KEEP:
                 self.keep_time()
@@ -116,7 +118,9 @@ class TimerApp(BaseApp):
         def saved(_: None) -> None:
             self._saving -= seconds
 
-        self.run_job(lambda store: learner_tables.credit_seconds(store, label, {part: seconds}), saved)
+        self.run_job(
+            lambda store: learner_tables.credit_seconds(store, label, {part: seconds}), saved
+        )
 
     def draw_clock(self) -> None:
         """Show the time of the open part."""

@@ -86,7 +86,9 @@ def read_week(
 
     try:
         toml = tomllib.loads(shown("week.toml"))
-        rows = tomllib.loads(read_text(root / toml["results"]))["results"] if "results" in toml else ()
+        rows = (
+            tomllib.loads(read_text(root / toml["results"]))["results"] if "results" in toml else ()
+        )
         results = [
             MeasuredResult(**{_RESULT.get(key, key): value for key, value in row.items()})
             for row in rows
@@ -117,12 +119,16 @@ def read_week(
             default=default,
             root=root,
             files=tuple(sorted(path.name for path in (root / FILES).glob("*") if path.is_file())),
-            terms=tuple(Term(name.strip(), text.strip()) for name, text in _ENTRY.findall(glossary)),
+            terms=tuple(
+                Term(name.strip(), text.strip()) for name, text in _ENTRY.findall(glossary)
+            ),
             variant=names["variant"],
             course=course,
         )
     except (OSError, TemplateError, ValueError, TypeError, KeyError) as error:
-        place = ":".join(str(getattr(error, at)) for at in ("filename", "lineno") if hasattr(error, at))
+        place = ":".join(
+            str(getattr(error, at)) for at in ("filename", "lineno") if hasattr(error, at)
+        )
         raise ContentProblem(f"{root}: {place} {error}".replace("  ", " ")) from error
 
 
@@ -136,7 +142,9 @@ def _tuples(row: Mapping[str, Any]) -> dict[str, Any]:
 def _variant(row: Mapping[str, Any]) -> WeekVariant:
     shape = row.get("shape")
     shares = {key: Fraction(shape[key]) for key in ("hidden", "kv_heads") if key in (shape or {})}
-    return WeekVariant(**{**row, "shape": None if shape is None else ModelShape(**{**shape, **shares})})
+    return WeekVariant(
+        **{**row, "shape": None if shape is None else ModelShape(**{**shape, **shares})}
+    )
 
 
 # ── a page
@@ -253,7 +261,9 @@ def _fold(head: str, lines: list[str], root: Path) -> Fold:
     of = dict(_OF_FOLD.findall(head))
     titles = [match[1].strip() for line in lines if (match := _SUMMARY.match(line))]
     markdown = "\n".join(line for line in lines if not _SUMMARY.match(line)).strip("\n")
-    frames = read_text(root / FILES / f"{of['figure']}.txt").split("\n---\n") if "figure" in of else ()
+    frames = (
+        read_text(root / FILES / f"{of['figure']}.txt").split("\n---\n") if "figure" in of else ()
+    )
     pictures = tuple(frame.strip("\n") for frame in frames)
     return Fold("".join(titles[-1:]) or "More", markdown, of.get("needs"), pictures)
 
@@ -277,5 +287,7 @@ def _attributes(line: str) -> tuple[str, dict[str, Any]]:
     if match is None:
         raise ValueError(f"{line!r} has no {{#id}}")
     words = _WORD.finditer(match[1])
-    values = {word[1] if word[2] or word[3] else "id": word[2] or word[3] or word[1] for word in words}
+    values = {
+        word[1] if word[2] or word[3] else "id": word[2] or word[3] or word[1] for word in words
+    }
     return line[: match.start()].strip(), values

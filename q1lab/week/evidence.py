@@ -209,7 +209,9 @@ class Acts:
         """The document of an act, written or committed (`Act.done_when`)."""
         (act,) = command_table.acts_for_condition(step.done_when)
         needs_commit = step.done_when in act.done_when[1:]
-        return _newest(row for row in self.rows(act.name_in_journal) if row["sha"] or not needs_commit)
+        return _newest(
+            row for row in self.rows(act.name_in_journal) if row["sha"] or not needs_commit
+        )
 
     def drafted(self, step: Step, records: Records) -> str | None:
         return str(self.post["updated"]) if self.post.get("path") else None
@@ -235,7 +237,9 @@ class Acts:
     def diffed(self, step: Step, records: Records) -> str | None:
         name = Path(step.ticking_action.argv()[-1]).name if step.ticking_action else ""
         return _newest(
-            row for row in self.rows("diff") if Path(row["subject"]).name in (name, self.file and self.file.name)
+            row
+            for row in self.rows("diff")
+            if Path(row["subject"]).name in (name, self.file and self.file.name)
         )
 
     def seen(self, step: Step, records: Records) -> str | None:
@@ -244,12 +248,20 @@ class Acts:
         act = action.performed_act if action else None
         if action is None or act is None:
             return None
-        named = set(action.argv()[1 + len(act.name.split()) :]) - {v.name for v in self.week.variants}
+        named = set(action.argv()[1 + len(act.name.split()) :]) - {
+            v.name for v in self.week.variants
+        }
         return _newest(
             row
             for row in self.rows(act.name)
             if (Path(row["subject"]).name in named)
-            or (not named and (not row["variant"] or self.is_own_study(Path(row["subject"]).name, row["variant"])))
+            or (
+                not named
+                and (
+                    not row["variant"]
+                    or self.is_own_study(Path(row["subject"]).name, row["variant"])
+                )
+            )
         )
 
     def read(self, step: Step, records: Records) -> str | None:
@@ -262,7 +274,9 @@ class Acts:
         return None
 
     def added(self, step: Step, records: Records) -> str | None:
-        rows = [row for row in artifacts.all_artifacts(self.store) if row["week"] == self.week.label]
+        rows = [
+            row for row in artifacts.all_artifacts(self.store) if row["week"] == self.week.label
+        ]
         return str(rows[-1]["added"]) if rows else None
 
 

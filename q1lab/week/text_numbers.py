@@ -142,9 +142,7 @@ class MeasuredResult:
         return f"{THREE_PAIRS * self.pair_sd:.3f}"
 
     def __str__(self) -> str:
-        return (
-            f"{self.mean} nats (95% interval {self.interval}; {self.count} pairs on {self.data})"
-        )
+        return f"{self.mean} nats (95% interval {self.interval}; {self.count} pairs on {self.data})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +192,9 @@ class Figures:
         return f"{count(0):,} + {count(1) - count(0)} V"
 
     def _share(self, kind: str) -> tuple[float, int, str]:
-        counts = [getattr(model, kind)(self.vocab or USUAL) for model in (self.model, self.baseline)]
+        counts = [
+            getattr(model, kind)(self.vocab or USUAL) for model in (self.model, self.baseline)
+        ]
         share = 100 * (counts[0] - counts[1]) / counts[1]
         return (share, 2, "") if self.vocab else (share, 0 if abs(share) >= 1 else 1, "about ")
 

@@ -24,7 +24,7 @@ from q1lab.judgment import svg
 from q1lab.study import studies
 from q1lab.study.series import Series
 from q1lab.tui.progress_rows import part_rows
-from q1lab.week import content, evidence, progress, study_timer
+from q1lab.week import content, evidence, progress
 from tests.kit import commands, lab_home, places, small_weeks
 from tests.kit.repos import begun, git, of_its_own
 from tests.week.test_teaching import COURSE
@@ -822,24 +822,6 @@ def test_the_retrospective_counts_steps_as_the_app_does(repo: Path, q1lab: Q1lab
     for session in app.week.sessions:
         count = app.snapshot.progress.count(session.parts)
         assert f" {count.done}/{count.total} " in card
-
-
-def test_minutes_that_the_timer_asks_about_are_said_and_not_counted(
-    repo: Path, q1lab: Q1lab
-) -> None:
-    """They stood as a fact in the retrospective when the timer's question was overlooked."""
-    now = study_timer.ClockReading(0.0, 0.0, 1.8e9, "boot")
-    timer = study_timer.Clock(rules=study_timer.TimerRules(gap=3000)).start(now, "b1")
-    asking = timer.tick(study_timer.ClockReading(2520.0, 2520.0, 1.8e9 + 2520, "boot"))
-    credited, asking = asking.settle()
-    with Store() as store:
-        progress.save_clock(store, "M03-W04", {"a1": 600.0}, {})
-        progress.save_clock(store, "M03-W04", credited, asking.to_dict())
-    out, _ = q1lab("retro", "--dry-run")
-    assert re.search(r"\| Implement \| 0 of \d+ \| 1 h 30 min \| – \|", out)
-    minutes = "42 min of “Implement”"
-    assert minutes in out
-    assert minutes in q1lab("retro")[1]
 
 
 @pytest.mark.parametrize(

@@ -187,7 +187,6 @@ OTHER_READERS = {
     "q1lab/index/lost_lines.py": "a copy that it has just made",
     "q1lab/week/own_model/model_file.py": "what git merged, in a folder of ours",
     "q1lab/tui/editing.py": "a temporary file of ours",
-    "q1lab/week/study_timer.py": "the kernel's boot id",
     "q1lab/ground/file_systems.py": "the kernel's list of mounts",
     "q1lab/plugins/author/code_runner.py": "standard input",
     "q1lab/study/corpora.py": "Python's own library",

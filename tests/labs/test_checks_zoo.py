@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from labs import loading
-from labs.checks import generic, scope, suite, swiglu
+from labs.checks import generic, suite, swiglu
 from labs.checks.property_check import Check, Result
 from labs.checks.subject import Subject
 from tests.labs.zoo import VARIANTS, Case
@@ -293,19 +293,6 @@ def test_generation_with_a_cache_is_looked_at(
         [] if "agree" in seen else ["generation with a cache"]
     )
     assert seen in results["generation with a cache"].seen
-
-
-def test_what_is_done_outside_the_sublayers_is_said(tmp_path: Path) -> None:
-    def said(case: Case) -> list[str]:
-        return [*scope.not_looked_at(subject(case.text(), tmp_path))]
-
-    assert said(Case("as it is", "baseline")) == []
-    scaled = Case("", "baseline", edits=(("embed", "self.tok(idx)", "5 * self.tok(idx)"),))
-    assert ["embedding" in words for words in said(scaled)] == [True]
-    text = Case("as it is", "baseline").text()
-    capped = text.replace("logits = self.head(x)", "logits = 3 * torch.tanh(self.head(x) / 3)")
-    (words,) = scope.not_looked_at(subject(capped, tmp_path))
-    assert "a cap" in words
 
 
 @pytest.mark.parametrize(

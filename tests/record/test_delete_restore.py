@@ -20,7 +20,7 @@ import pytest
 from q1lab.commands.cli import run_command_line as main
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
-from q1lab.ground.files import sha256_file, utc_now
+from q1lab.ground.files import sha256_file
 from q1lab.index import reclaimable, study_labels
 from q1lab.index.store import Store
 from q1lab.record import begin, delete_restore, on_record
@@ -30,7 +30,6 @@ from q1lab.verdict.comparison_cache import compare
 from tests.kit import lab_home
 from tests.kit import wandb_study as lab
 from tests.kit.commands import without_torch
-from tests.kit.plans import changed
 from tests.kit.waiting import wait_for
 
 pytestmark = pytest.mark.sample
@@ -344,18 +343,6 @@ def test_prune_texts_of_no_study_and_weights_on_demand(
     assert re.search(r"swiglu-1 .*rope-1: .*copies", output)
     assert studies.ids() == [trained, "swiglu-1"]
     assert len(list(paths.data_dir().glob("*.txt"))) == 2, "of one a study may be planned now"
-
-
-def test_an_import_is_as_old_as_its_taking_in() -> None:
-    """Its runs may be from long ago."""
-    study = lab.plan(wandb="disabled")
-    lab.train_all(study)
-    for run in study.runs:
-        study.files.run(run.name).model.write_bytes(b"w")
-    long_ago = "2020-01-01T00:00:00+00:00"
-    for time_, kinds in ((utc_now(), []), (long_ago, ["models"])):
-        studies.save(changed(study, created=long_ago, imported=ImportedRuns("x", "", time_)))
-        assert [item.kind for item in reclaimable.list_reclaimable(models=True)] == kinds
 
 
 # ── notes and tags

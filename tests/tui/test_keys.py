@@ -230,12 +230,6 @@ async def test_a_letter_counts_no_time_and_spends_no_hint() -> None:
         await settled(pilot)
         with Store() as store:
             assert learner_tables.used_hints(store, LABEL, "rope") == [1]
-        await pilot.press("escape")
-        app.push_screen(TimerQuestionScreen(TimerQuestion("idle", "a1", 600.0), "A1"))
-        await until(pilot, lambda: isinstance(app.screen, TimerQuestionScreen))
-        await pilot.press(*"anyx", "enter")
-        await settled(pilot)
-        assert isinstance(app.screen, TimerQuestionScreen)
 
 
 async def test_a_click_on_a_key_presses_it_and_the_mouse_over_it_says_what_it_does() -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from q1lab.designs.given import Given, TableRuns
 from rich.cells import cell_len
 from rich.console import Console
 from textual.app import App, ComposeResult
@@ -255,21 +254,6 @@ async def test_a_command_that_reports_its_metric_has_a_curve_of_it() -> None:
         await pilot.pause()
         shown = [strip.text for strip in app.screen._compositor.render_strips()][1:3]
         assert all(BARS[-1] in line and BARS[0] in line for line in shown)
-
-
-async def test_the_grid_counts_runs_whose_seeds_are_not_known() -> None:
-    class Alone(Themed):
-        def compose(self) -> ComposeResult:
-            yield RunGrid()
-
-    app, runs = Alone(), (run(), run(seed=1))
-    design = Given(batches=((0, 1),), headline="welch", table=TableRuns(has_seeds=False))
-    study = replace(make_study(), design=design)
-    async with app.run_test(size=(80, 12)) as pilot:
-        app.query_one(RunGrid).show(StudyView(study, study_row(study, runs), runs))
-        await pilot.pause()
-        rows = [strip.text.split() for strip in app.screen._compositor.render_strips()[:3]]
-        assert [row[1] for row in rows] == ["run", "1", "2"]
 
 
 async def test_the_grid_shows_the_seeds_that_the_runs_are_drawn_with() -> None:

@@ -6,7 +6,6 @@ import itertools
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,7 +16,6 @@ from q1lab.tui.snapshot_taker import SnapshotReader
 from q1lab.week import chosen_variant, content, evidence, progress
 from q1lab.week.lists import papers, posts, predictions
 from q1lab.week.syllabus import Week
-from q1lab.week.text_numbers import TextNumbers
 
 
 @pytest.fixture
@@ -29,58 +27,6 @@ def week() -> Week:
 def store() -> Iterator[Store]:
     with Store() as opened:
         yield opened
-
-
-@pytest.fixture
-def rendered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The texts of the week that were filled in since."""
-    seen: list[str] = []
-    fill = TextNumbers.fill
-
-    def counted(self: TextNumbers, text: str) -> str:
-        seen.append(text)
-        return fill(self, text)
-
-    monkeypatch.setattr(TextNumbers, "fill", counted)
-    return seen
-
-
-def test_an_idle_look_renders_nothing(store: Store, week: Week, rendered: list[str]) -> None:
-    progress.choose_modification(store, week, "rope")
-    reader = SnapshotReader(week.label, week)
-    first = [reader.read_snapshot(store) for _ in range(3)][-1]
-    assert rendered
-    rendered.clear()
-    assert [reader.read_snapshot(store) for _ in range(5)] == [first] * 5
-    assert rendered == []
-    progress.tick_step(store, week.label, "a1-trains", True)
-    assert reader.read_snapshot(store).progress.of("a1-trains").done
-    assert rendered == []  # another tick is no other text
-    progress.choose_modification(store, week, "gqa")
-    reader.read_snapshot(store)
-    assert rendered
-
-
-def test_a_file_that_changes_or_goes_is_seen_at_the_next_look(
-    store: Store, week: Week, tmp_path: Path
-) -> None:
-    progress.choose_modification(store, week, "rope")
-    file = tmp_path / "rope.py"
-    file.write_text("# mine\n")
-    evidence.note_check(store, week.label, file, "rope")
-    reader = SnapshotReader(week.label, week)
-
-    def record() -> Any:
-        return reader.read_snapshot(store).progress
-
-    ticked = record().done - {"a1-choose"}
-    assert ticked
-    file.write_text("# mine, and changed\n")
-    assert not ticked & record().done
-    file.write_text("# mine\n")
-    assert ticked <= record().done
-    file.unlink()
-    assert not ticked & record().done
 
 
 def test_a_tick_is_no_reason_to_read_more_than_progress(store: Store, week: Week) -> None:
@@ -139,7 +85,6 @@ def test_what_a_look_does_not_read_again_is_what_a_fresh_one_reads(
         lambda: papers.finish_paper(store, str(papers.add_paper(store, "RoFormer", week=label))),
         lambda: progress.tick_step(store, label, "a2-log", False),
         lambda: evidence.note_check(store, label, model, "rope"),
-        lambda: model.write_text("# mine, and changed\n"),
         lambda: progress.save_answer(store, label, "a1-why", ""),
         lambda: progress.save_answer(store, label, "a1-why", "later than the document"),
         elsewhere,

@@ -34,10 +34,6 @@ def open_text(part: Part) -> str:
 # ── another week: nothing is hard-wired
 
 
-
-
-
-
 def test_text_keeps_fences_and_braces_and_names_the_variant(folder: Path) -> None:
     text = open_text(load_week(folder).for_variant("spelt").sessions[0].parts[0])
     assert "```text\n## not a heading {#no}\n- [ ] not a step\n```" in text
@@ -119,8 +115,6 @@ def test_windows_files_read_the_same(folder: Path) -> None:
     assert load_week(folder) == before
 
 
-
-
 def test_control_characters_never_reach_a_screen(folder: Path) -> None:
     edit(folder / "mix.md", "First.", "Fi\x1b[31mr\x07st[bold]\u202e.")
     shown = open_text(load_week(folder).sessions[0].parts[1])
@@ -174,30 +168,6 @@ MISTAKES = [
 ]  # fmt: skip
 
 
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
 # ── the commands
 
 
@@ -220,10 +190,6 @@ def ways(folder: Path) -> Path:
         "<!-- q1lab:both -->\n\n",
     )
     return folder
-
-
-
-
 
 
 def test_the_overview_may_ask(folder: Path) -> None:
@@ -288,10 +254,6 @@ def test_each_part_is_walkable_for_each_variant(week: Week, variant: str) -> Non
     assert kinds | {"read"} == set(STEP_KINDS)
     runs = [a.argv() for part in narrowed.parts() for a in part.actions if a.kind == "run"]
     assert ("q1lab", "run", variant) in [run[:3] for run in runs]
-
-
-
-
 
 
 # ── the numbers in the guides come out of the model files

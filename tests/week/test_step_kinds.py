@@ -23,9 +23,3 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "# A\n\n## A {#a1 minutes=60}\n\n- [ ] On noise {#a1-noise kind=haiku into=notes}\n"
     )
     return root
-
-
-
-
-
-

@@ -51,10 +51,6 @@ def folder(tmp_path: Path) -> Path:
 # ── the numbers
 
 
-
-
-
-
 CORPORA = {
     "none": None,
     "shakespeare": DATA[0],
@@ -63,25 +59,9 @@ CORPORA = {
 }
 
 
-
-
-
-
 def source() -> str:
     """The Markdown of the shipped week, as it is written."""
     return "\n".join(file.read_text() for file in sorted(SHIPPED.rglob("*.md")))
-
-
-
-
-
-
-
-
-
-
-
-
 
 
 def test_the_table_of_the_four_counts_lines_as_q1lab_diff_does() -> None:
@@ -127,10 +107,6 @@ def test_what_is_said_of_budgets_is_what_the_card_measured() -> None:
     start = text.index("On Tiny Shakespeare")
     assert start < text.index("RoPE's lead halves") < text.index("SwiGLU's more than")
     assert text.index("On Python's own") > start
-
-
-
-
 
 
 def test_model_py_is_committed_before_it_is_merged_into(week: Week) -> None:
@@ -188,10 +164,6 @@ def test_every_interval_in_the_results_follows_from_its_spread() -> None:
         # pair_sd is kept to four digits
         assert (row["high"] - row["low"]) / 2 == pytest.approx(half, abs=3e-4), row
         assert row["source"]
-
-
-
-
 
 
 # ── the statistics of session B
@@ -312,8 +284,6 @@ def test_what_a_plan_finds_at_one_sd_is_what_its_looks_find() -> None:
     assert rows["3..8"] == pytest.approx(expected, abs=0.5)
 
 
-
-
 # ── code
 
 
@@ -344,10 +314,6 @@ def test_the_first_test_fails_before_the_change(
         with contextlib.nullcontext() if passes else pytest.raises(BaseException):  # noqa: PT011
             exec(first, names)
             names[name]()
-
-
-
-
 
 
 def test_the_blanks_filled_with_their_answers_run(week: Week) -> None:
@@ -515,12 +481,6 @@ def quoted_commands(week: Week) -> set[str]:
     return commands
 
 
-
-
-
-
-
-
 VERBS = (
     "Answer Add Bring Check Choose Commit Compare Complete Compute Count Cut Derive Differentiate Draft Draw Edit Fill Find "
     "Guess Judge Let Match List Log Look Make Merge Name Pool Predict Print Publish Put Read Record Refresh Say Tell Evaluate Score See Share Skim Try "
@@ -642,10 +602,6 @@ NO_LOSS = [
     "The loss at 0.3 of the way; a share of 0.05.",
     "The loss falls.\n\nThe cosine is 0.5403.",
 ]  # fmt: skip
-
-
-
-
 
 
 # ── data and files
