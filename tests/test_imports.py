@@ -120,7 +120,7 @@ def test_what_modifications_must_do_is_known_to_no_other_module_of_the_checks() 
 @pytest.mark.parametrize(
     "folder",
     [
-        pytest.param("tools/docs", marks=pytest.mark.needs_plugin("gate", "sample")),
+        pytest.param("tools/docs", marks=pytest.mark.needs_plugin("sample")),
         "benchmarks",
     ],
 )

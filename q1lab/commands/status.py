@@ -24,7 +24,7 @@ from q1lab.study import studies
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.run_states import STATE_SYMBOLS, RunState
 from q1lab.study.studies import Study
-from q1lab.verdict.result_rows import FoldedRows, ResultRow, fold_groups, read_result_rows
+from q1lab.verdict.result_rows import ResultRow, read_result_rows
 
 MAX_STUDIES = 40
 """Studies that are listed; --json has all."""
@@ -112,8 +112,7 @@ def status(find: str | None, as_json: bool, tag: str | None, verbose: bool) -> i
             *(f"! {line}" for line in study_view.fault_lines(view, MAX_FAULTS)),
         ):
             click.echo(f"    {wrapped(text, 6) if text.startswith('! ') else text}")
-    listed = [results[name] for name in readable if name in results]
-    table_rows = [*listed] if verbose else fold_groups(listed)
+    table_rows = [results[name] for name in readable if name in results]
     if table_rows:
         click.echo()
         states = {name: row.state for name, row in row_by_id.items()}
@@ -138,19 +137,15 @@ def _only(lines: Iterable[StudyRow], names: Container[str]) -> tuple[StudyRow, .
 
 
 def verdict_table(
-    rows: Sequence[ResultRow | FoldedRows], states: Mapping[str, str], width: int | None
+    rows: Sequence[ResultRow], states: Mapping[str, str], width: int | None
 ) -> list[str]:
     """A line for each study, of ``width`` cells at most: its name, its verdict (or its state, by
-    id), the difference with its interval, the sample size, and its age. A folded
-    group is one line. Above studies that trained and measured the same, a line says what."""
+    id), the difference with its interval, the sample size, and its age. Above studies that trained and measured the same, a line says what."""
     from rich.cells import cell_len
 
     cells = [("study", "verdict", "difference", "interval", "n", "age")]
     levels = []
     for row in rows:
-        if isinstance(row, FoldedRows):
-            cells.append((row.name, row.summary, "", "", "", age(row.created)))
-            continue
         difference = between = ""
         answer = row.answer.upper()
         if not answer:
@@ -187,7 +182,7 @@ def verdict_table(
 
 
 def _under_what_they_measure(
-    rows: Sequence[ResultRow | FoldedRows], lines: Sequence[str], width: int | None
+    rows: Sequence[ResultRow], lines: Sequence[str], width: int | None
 ) -> Iterator[str]:
     """The lines of the rows, with what trained and was measured above the first of those that are
     alike in that."""
@@ -195,11 +190,10 @@ def _under_what_they_measure(
 
     before = ("", "")
     for row, line in zip(rows, lines, strict=True):
-        first = row.rows[0] if isinstance(row, FoldedRows) else row
-        measured = first.trained_by, first.metric.axis
+        measured = row.trained_by, row.metric.axis
         if measured != before:
-            room = 80 if width is None else width - cell_len(first.metric.axis) - 2
-            yield click.style(f"{cut_cells(first.trained_by, room)}: {first.metric.axis}", dim=True)
+            room = 80 if width is None else width - cell_len(row.metric.axis) - 2
+            yield click.style(f"{cut_cells(row.trained_by, room)}: {row.metric.axis}", dim=True)
         before = measured
         yield line
 

@@ -69,9 +69,6 @@ class Plugin:
     """Screens of the app that open on a study."""
     welcome_screens: Mapping[str, Place] = field(default_factory=dict)
     """Screens that the app's welcome offers, ``() -> Screen``, by the words on their buttons."""
-    row_groups: Place = ""
-    """``(Store) -> {study: q1lab.verdict.result_rows.RowGroup}``: studies that a list folds into
-    one line, with each study's answer by the plug-in's own rule."""
 
 
 @dataclass(frozen=True)

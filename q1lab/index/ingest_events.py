@@ -208,17 +208,13 @@ def _take_in_chunk(store: Store, study: Study, run_id: int) -> tuple[int, bool]:
     new_events, offset, bad = read_new_events(files.events, run["events_offset"])
     events, behind = cut_after_end(new_events, run["state"] in ENDED)
     bad += behind
-    if study.design.is_blind:
-        events = [
-            {key: event[key] for key in event if key not in RESULT_FIELDS} for event in events
-        ]
     lost = run["state"] == RunState.RUNNING and not alive and not events
     if not events and not bad and not lost:
         return 0, False
     fields = fold_events(dict(run), events)
     if lost:
         fields["state"], fields["message"] = str(RunState.CRASHED), VANISHED
-    if fields["state"] in HAS_FAULTS and offset >= size and not study.design.is_blind:
+    if fields["state"] in HAS_FAULTS and offset >= size:
         from q1lab.study.run_faults import read_trace, why_it_broke
 
         whole = new_events if not run["events_offset"] else read_ended_run(files.events)[0]
@@ -244,8 +240,6 @@ def _set(db: sqlite3.Connection, run_id: int, fields: dict[str, Any]) -> None:
 
 def _says_otherwise(study: Study, run: Row) -> bool:
     """True if the last line of a run's events is an exit record that its row doesn't agree with."""
-    if study.design.is_blind:  # its losses are kept out of the tables
-        return False
     end = closing_exit(study.files.run(run_name(run["arm"], run["seed"])).events)
     if end is None:
         return False  # no file to go by, or notes after the exit
@@ -254,9 +248,6 @@ def _says_otherwise(study: Study, run: Row) -> bool:
 
 
 # ── the fold
-
-RESULT_FIELDS = ("train_loss", "val_loss", "numbers")
-"""Fields of events that say how a run comes out."""
 
 
 def fold_events(run: dict[str, Any], events: list[Event]) -> dict[str, Any]:

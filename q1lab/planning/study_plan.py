@@ -616,6 +616,6 @@ def _sees_little(study: Study, spread: Spread, level: float, store: Store) -> st
     """A sentence where a new study at this level finds the δ that was predicted in few of its like;
     else empty."""
     predicted = predictions.prediction_for(store, study.variant)
-    if predicted is None or not study.counts_as_asking or study.design.decided_elsewhere:
+    if predicted is None or not study.counts_as_asking:
         return ""
     return pairs_needed.sees_little_sentence(study, spread, float(predicted["matters"]), level)

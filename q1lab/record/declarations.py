@@ -46,7 +46,7 @@ def check_declaration(line: Declaration) -> None:
         series = line["series"]
         series_id, share, *members = ("", 0.05) if series is None else series
         texts += [line.get("question", ""), *line.get("arms", {}).values()]
-        numbers = [line.get("level", 0.0), line.get("spends", 0.0)]
+        numbers = [line.get("level", 0.0)]
         is_whole = (
             all(type(seed) is int for seed in seeds)
             and all(isinstance(text, str) for text in texts)
@@ -70,7 +70,7 @@ def check_declaration(line: Declaration) -> None:
 
 def declaration_of(study: Study) -> dict[str, Any]:
     """The fields of a study that a line of the journal shows."""
-    series, elsewhere = study.origin.series, study.design.decided_elsewhere
+    series = study.origin.series
     return {
         "study": declared_name(study.id, study.created),
         "seeds": [list(batch) for batch in study.design.batches],
@@ -83,10 +83,9 @@ def declaration_of(study: Study) -> dict[str, Any]:
             "matters": study.smallest_that_matters,
         },
         "series": series and [sha256_json(series.id), series.alpha, len(series.members)],
-        "asks": study.counts_as_asking and not elsewhere,
-        "spends": elsewhere.alpha if elsewhere else 0.0,
-        # unknown seeds, those of another rule and those of an A/A test are never picked
-        "named": study.design.plan().has_seeds and not (elsewhere or study.is_floor),
+        "asks": study.counts_as_asking,
+        # unknown seeds and those of an A/A test are never picked
+        "named": study.design.plan().has_seeds and not study.is_floor,
         "question": question_hash(study),
         "arms": {arm: arm_fingerprint(study, arm) for arm in ARMS},
         "plan": _plan_hash(study),

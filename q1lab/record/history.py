@@ -234,8 +234,6 @@ class Record:
             levels = [look.level for look in self._looks(study) if not look.replicates]
             if levels:
                 questions.add(study.line["question"])
-            if study.line.get("spends") and self.seen.get(study.name):
-                levels.append(float(study.line["spends"]))
             total += sum(levels)
         return LevelSum(len(questions), total)
 

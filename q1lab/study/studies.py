@@ -183,8 +183,7 @@ class Study:
     def runs(self) -> tuple[Run, ...]:
         """Interleaved by seed: half a study already holds pairs, and a machine's drift hits both
         arms."""
-        grid = (Run(arm, self.arms[arm].variant, seed) for seed in self.seeds for arm in ARMS)
-        return tuple(run for run in grid if self.design.includes_run(run.name))
+        return tuple(Run(arm, self.arms[arm].variant, seed) for seed in self.seeds for arm in ARMS)
 
     @property
     def model_files(self) -> dict[str, str]:

@@ -82,7 +82,6 @@ def subject_of(study: Study, analysis: Analysis | None = None) -> Subject:
         plan=design.plan(delta),
         limit="",
         knows_other_runs=True,
-        decided_elsewhere=design.decided_elsewhere,
         share=None if origin.series is None else origin.series.share,
         description=study.description,
         prediction=study.prediction,
@@ -205,9 +204,7 @@ def build_comparison(
 
 def _undecided(study: Study, question: StudyHistory) -> Reason | None:
     """The reason not to judge, whatever the numbers are."""
-    if question.changed:
-        return Reason.CHANGED
-    return Reason.DECIDED_ELSEWHERE if study.design.decided_elsewhere else None
+    return Reason.CHANGED if question.changed else None
 
 
 def _values(rows: list[Row], arm: str) -> dict[int, float | None]:

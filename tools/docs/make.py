@@ -8,9 +8,7 @@
                                          docs/results/looks.jsonl
     python tools/docs/make.py assumed    docs/statistics.md's table of broken assumptions
     python tools/docs/make.py together   docs/card.md's table of all four against their sum
-    python tools/docs/make.py gate       docs/gate.md's tables and picture: 2,000 nights a rival, some minutes
     python tools/docs/make.py floor      docs/floor.md's table of regrouped runs
-    python tools/docs/make.py class      docs/class.md's tables of simulated classes, some minutes
     python tools/docs/make.py night      docs/night/README.md's log: an agent's night, some minutes
     python tools/docs/make.py examples   docs/examples.md's tables, from docs/results/public.json
 
@@ -152,15 +150,6 @@ def night() -> None:
     put(DOCS / "night" / "README.md", "night", f"```text\n{done.stdout.strip()}\n```")
 
 
-def gate() -> None:
-    import gate as page
-
-    measured_nights = page.measured()
-    page.picture(measured_nights, DOCS / "gate.svg")
-    put(DOCS / "gate.md", "gate", page.text(measured_nights))
-    put(DOCS / "gate.md", "gate false keeps", page.false_keeps())
-    put(DOCS / "gate.md", "gate power", page.power())
-
 
 def looks() -> None:
     import looks as page
@@ -182,12 +171,6 @@ def floor() -> None:
 
     put(DOCS / "floor.md", "regrouped", page.regrouped_text())
 
-
-def class_() -> None:
-    import class_coverage as page
-
-    for name, text in page.texts().items():
-        put(DOCS / "class.md", name, text)
 
 
 def together() -> None:
@@ -257,12 +240,8 @@ if __name__ == "__main__":
             assumed()
         case ["floor"]:
             floor()
-        case ["class"]:
-            class_()
         case ["together"]:
             together()
-        case ["gate"]:
-            gate()
         case ["night"]:
             night()
         case ["examples"]:

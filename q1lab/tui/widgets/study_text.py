@@ -36,7 +36,7 @@ TONES = {
 
 def answer_role(row: ResultRow) -> str:
     """The role of the color of a study's answer."""
-    return "success" if row.is_good else TONES.get(row.answer, "muted")
+    return TONES.get(row.answer, "muted")
 
 
 def search_text(row: StudyRow) -> str:
@@ -114,8 +114,6 @@ def _progress(view: StudyInFocus, room: int, colors: Palette) -> Text:
     if view.alive:
         left = view.row.time_left(time_left_words)
         return Text.assemble(("● ", colors.success), done + (f" · {left}" if left else ""))
-    if view.row.done == view.row.total and (elsewhere := view.study.design.decided_elsewhere):
-        return Text(elsewhere.brief, style=colors.muted)
     if view.row.done == view.row.total:
         return Text("comparing …", style=colors.muted)
     tone = {"stopped": colors.warning, "planned": colors.muted}.get(view.row.state, colors.error)
