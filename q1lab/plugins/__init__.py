@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-SHIPPED = ("class_", "demo", "sample", "verify")
+SHIPPED = ("demo", "sample", "verify")
 """The plug-ins that ship: `q1lab doctor` says which of them are away."""
 
 SIGNS: Mapping[str, Mapping[str, str]] = {"trainer": {}, "design": {}}
