@@ -78,7 +78,7 @@ def skill_files() -> dict[str, str]:
             f"\n- `references/{name}.md`: {page.about}" for name, page in ADDED_PAGES.items()
         ),
         "AGENT": acts.AGENT,
-        "LEARNERS": "\n".join(f"- {act}" for act in acts.learner_only().values()),
+        "LEARNERS": "\n".join(f"- {act}" for act in acts.LEARNER_ONLY.values()),
     }
     pages = {}
     for name in names:

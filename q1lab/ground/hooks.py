@@ -42,8 +42,6 @@ class Plugin:
     the core."""
     designs: Mapping[str, PartKind] = field(default_factory=dict)
     """Designs by kind. The first that can parse --seeds reads it, plug-ins before the core."""
-    study_facts: Place = ""
-    """``(Store, Study) -> Iterator[str]``: sentences that documents tell of a study."""
     formats: Mapping[str, ExportFormat] = field(default_factory=dict)
     """Formats of `q1lab export`, by the word after ``--format``."""
     logs: Mapping[str, LogForm] = field(default_factory=dict)
@@ -60,13 +58,6 @@ class Plugin:
     # from plug-ins that ship with q1lab alone: every command reads the journal, and the app begins
     # with its keys; neither looks for other packages first
 
-    entries: Mapping[str, EntryKind] = field(default_factory=dict)
-    """Lines of the journal, by their ``act``. A command writes one by ``with store.act() as add:
-    add(ACT, …)``."""
-    tables: Mapping[str, str] = field(default_factory=dict)
-    """Tables of the index that its entries fill: name → CREATE TABLE, parents first."""
-    study_screens: tuple[StudyScreen, ...] = ()
-    """Screens of the app that open on a study."""
     welcome_screens: Mapping[str, Place] = field(default_factory=dict)
     """Screens that the app's welcome offers, ``() -> Screen``, by the words on their buttons."""
 
@@ -80,19 +71,6 @@ class PartKind:
     draft: Place = ""
     """Of a trainer: ``(Request, TypedSeeds, KeptStudy | None, Store) -> Draft``, the study that
     `q1lab run` would make."""
-
-
-@dataclass(frozen=True)
-class EntryKind:
-    """A kind of line in the journal."""
-
-    fields: Place
-    """``{"study": str, "kept": bool}``: each field's kind; one that is ``NotRequired[…]`` may be
-    absent."""
-    fold: Place
-    """``(sqlite3.Connection, Mapping) -> None``: takes a line into the plug-in's tables."""
-    learner_only: str = ""
-    """The act that agents are refused, such as "a tick"; empty if they may."""
 
 
 @dataclass(frozen=True)
@@ -120,22 +98,6 @@ class LogForm:
     """True if all of its files in one folder are one run."""
     parts: str = ""
     """The pattern of folders that are parts of the run in the folder above: ``checkpoint-*``."""
-
-
-@dataclass(frozen=True)
-class StudyScreen:
-    """A screen that opens on a study, from the lab."""
-
-    name: str
-    """Its name, as in ``study_screen('NAME')``; its keys begin with it in the app's table."""
-    key: Place
-    """The q1lab.tui.keys.Key that opens it; its action is ``study_screen('NAME')``."""
-    screen: Place
-    """``(Study) -> Screen``."""
-    shows: Place
-    """``(StudyView) -> bool``: whether this study has one."""
-    keys: Place = ""
-    """``{action: Key}`` of the screen itself."""
 
 
 @dataclass(frozen=True)

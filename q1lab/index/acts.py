@@ -6,7 +6,6 @@ import os
 import sys
 from typing import Any
 
-from q1lab.ground import plugin_finder
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import printable
 
@@ -19,7 +18,7 @@ LEARNER_ONLY = {
     "predict": "a prediction",
     "roadmap": "a tick of the roadmap",
 }
-"""The core's acts that only the learner may do, and the result of each."""
+"""The acts that only the learner may do, and the result of each."""
 
 Body = dict[str, Any]
 
@@ -36,20 +35,9 @@ def current_actor() -> str:
     return "person" if sys.stdin is not None and sys.stdin.isatty() else "no terminal"
 
 
-def learner_only() -> dict[str, str]:
-    """The acts that only the learner may do, and the result of each: the core's and plug-ins'."""
-    added = {
-        act: kind.learner_only
-        for plugin in plugin_finder.plugins()
-        for act, kind in plugin.entries.items()
-        if kind.learner_only
-    }
-    return {**LEARNER_ONLY, **added}
-
-
 def refuse_agents(act: str) -> None:
     """Problem if an agent is about to do something that only the learner may do."""
-    if (name := agent_name()) and (act_name := learner_only().get(act)):
+    if (name := agent_name()) and (act_name := LEARNER_ONLY.get(act)):
         raise Problem(
             f"{act_name} is the learner's own, and {name} acts ({AGENT} is set)",
             FAILED,

@@ -8,7 +8,6 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from q1lab.ground import plugin_finder
 from q1lab.ground.command_table import acts
 from q1lab.index.acts import Body
 
@@ -29,8 +28,6 @@ def fold_act(db: sqlite3.Connection, body: Body) -> None:
     folded: str | Fold | None = FOLDS.get(act)
     if folded is None and act in (each.name_in_journal for each in acts().values() if each.commits):
         folded = _written
-    if folded is None and (kind := plugin_finder.find("entries", act, shipped_alone=True)):
-        folded = plugin_finder.load(kind.fold)
     if isinstance(folded, str):
         db.execute(folded, body)
     elif folded is not None:

@@ -6,8 +6,6 @@ from __future__ import annotations
 import sqlite3
 import zlib
 
-from q1lab.ground import plugin_finder
-
 TABLES = """
 CREATE TABLE studies (
     id TEXT PRIMARY KEY, variant TEXT NOT NULL, baseline TEXT NOT NULL, preset TEXT NOT NULL,
@@ -115,8 +113,7 @@ CREATE INDEX open_runs ON runs (study_id) WHERE state NOT IN ('finished', 'diver
 
 
 def _definitions() -> list[str]:
-    added = (table for plugin in plugin_finder.plugins() for table in plugin.tables.values())
-    return [*TABLES.split(";")[:-1], *added, *VIEWS.split(";")[:-1]]
+    return [*TABLES.split(";")[:-1], *VIEWS.split(";")[:-1]]
 
 
 def version() -> int:

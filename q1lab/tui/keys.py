@@ -12,12 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 
 from textual.binding import Binding
 from textual.keys import format_key
 
-from q1lab.ground import plugin_finder
 from q1lab.ground.errors import Problem, nearest
 
 
@@ -172,15 +170,9 @@ NAMES = {
 }
 
 
-@cache
 def all_keys() -> Mapping[str, Key]:
-    """The table: the core's keys, then those of the plug-ins' screens."""
-    table = dict(CORE_KEYS)
-    for name, screen in plugin_finder.study_screens().items():
-        table[f"lab.{name}"] = plugin_finder.load(screen.key)
-        of_screen = plugin_finder.load(screen.keys) if screen.keys else {}
-        table |= {f"{name}.{action}": key for action, key in of_screen.items()}
-    return table
+    """The table."""
+    return CORE_KEYS
 
 
 def key_name(key: str) -> str:

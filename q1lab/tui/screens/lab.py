@@ -13,7 +13,6 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import DataTable, Static
 
-from q1lab.ground import plugin_finder
 from q1lab.index.study_view import RunView, fault_lines
 from q1lab.judgment import short_text
 from q1lab.runner import child_processes
@@ -175,9 +174,6 @@ class LabScreen(StudyActions, MainScreen):
             beside = self.query_one("#difference")
             shown = beside.display and not beside.max_scroll_y
             return not shown or final_comparison(view) is not None
-        if action == "study_screen":
-            shows = plugin_finder.load(plugin_finder.study_screens()[str(parameters[0])].shows)
-            return bool(shows(view))
         return True
 
     @on(DataTable.RowSelected)
