@@ -17,8 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from q1lab.commands.cli import cli
-from q1lab.ground import paths, plugin_finder
-from q1lab.ground.hooks import LogForm, Plugin
+from q1lab.ground import paths
 from q1lab.study import studies
 from q1lab.tables.readers import tfevents, wandb_run
 from q1lab.tables.readers.metrics_csv import SETTING
@@ -697,16 +696,3 @@ def test_the_exit_status_says_whether_the_verdict_is_the_expected_one(tmp_path: 
     assert "expect below, above" in refused(*sample, "3", "--expect", "helps")
 
 
-# ── one more form
-
-
-def test_a_plug_in_adds_a_form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tests.kit import toy_form
-
-    plugin = Plugin("a toy", logs={"a toy's log": LogForm(("*.toy",), "tests.kit.toy_form:read")})
-    monkeypatch.setattr(plugin_finder, "plugins", lambda **_: iter([plugin]))
-    for arm, finals in FINAL.items():
-        for seed, final in enumerate(finals):
-            toy_form.write(tmp_path / "runs" / f"{arm}_seed{seed}.toy", final)
-    check_difference(judged("runs", "--baseline", "base"))
-    assert "a toy's log" not in refused(str(tmp_path / "nothing"))
