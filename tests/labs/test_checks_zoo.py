@@ -79,10 +79,9 @@ SIDE_BY_SIDE = {
 @pytest.mark.parametrize(
     ("case", "check"),
     [
-        (OTHER_KINDS["first weights are larger than GPT-2's"], generic.start),
         (Case("side by side", "baseline", SIDE_BY_SIDE), generic.residual),
     ],
-    ids=["start", "side by side"],
+    ids=["side by side"],
 )
 def test_what_the_baseline_has_too_is_no_second_difference(
     case: Case, check: Check, tmp_path: Path
