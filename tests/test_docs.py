@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-import ast
-import importlib
-import json
-import os
 import re
-import statistics
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from q1lab.judgment.intervals import (
-    ALPHA,
-    LOGNORMAL_FIXED,
-    LOGNORMAL_RANGE,
-    detectable_in_sd,
-)
 from tests.kit.places import ROOT
 
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "content" / "README.md"]

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import subprocess
 import sys
 import tomllib
-from graphlib import TopologicalSorter
 from importlib import metadata
 from pathlib import Path
 
-import grimp
 import pytest
 
-from q1lab.study import variants
 from tests.kit import lab_home
 
 ROOT = Path(__file__).parent.parent

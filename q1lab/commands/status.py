@@ -140,7 +140,8 @@ def verdict_table(
     rows: Sequence[ResultRow], states: Mapping[str, str], width: int | None
 ) -> list[str]:
     """A line for each study, of ``width`` cells at most: its name, its verdict (or its state, by
-    id), the difference with its interval, the sample size, and its age. Above studies that trained and measured the same, a line says what."""
+    id), the difference with its interval, the sample size, and its age. Above studies that trained
+    and measured the same, a line says what."""
     from rich.cells import cell_len
 
     cells = [("study", "verdict", "difference", "interval", "n", "age")]

@@ -49,8 +49,8 @@ def delete(study: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool) -> i
 
     STUDY may be a quoted pattern, such as 'quick-*'. What it matches is shown before you are asked.
 
-    `q1lab restore STUDY` brings it back. Its plan and how its runs ended stay on record
-    (`journal.jsonl`), so that the count of questions you asked stays true. Documents in your
+    `q1lab restore STUDY` brings it back. Its plan and how its runs ended stay on record,
+    so that the count of questions you asked stays true. Documents in your
     repository stay as they are.
     """
     with open_store() as store:

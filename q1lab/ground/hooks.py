@@ -2,7 +2,7 @@
 
 A plug-in is all of one feature in one folder: ``q1lab/plugins/NAME``, whose module has a Plugin as
 PLUGIN. Another package adds one by an entry point of the group ``q1lab.plugins``, which names its
-own; tests/plugins/test_other_package.py holds a whole one. The core imports no plug-in, and a
+own. The core imports no plug-in, and a
 plug-in no other: each is reached through this page alone. plugin_finder.py finds them.
 
 A ``Place`` is code by its address, ``module:attribute``, imported at its first use. The signatures

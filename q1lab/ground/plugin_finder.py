@@ -72,7 +72,7 @@ def away() -> list[str]:
 
 
 def find(group: str, name: str) -> Any:
-    """The thing that a plug-in adds under a name to a group such as ``engines``; None where none
+    """The thing that a plug-in adds under a name to a group such as ``formats``; None where none
     does. Other packages are asked last, if at all."""
     for installed in (False, True):
         for plugin in plugins(installed=installed):

@@ -1,7 +1,7 @@
 """The declaration of a study before its first run, in a form that can be handed out: seeds, the way
 to judge, and hashes of the rest, down to the last name that a verdict or a page shows.
 
-A line of the journal shows it (index/journal.py), so that a stranger can check a bundle against the
+An act shows it, so that a stranger can check a bundle against the
 line, and see which other lines ask the same question, and reads nothing else of them. Pure.
 """
 

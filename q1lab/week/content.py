@@ -6,7 +6,7 @@ what one learner reads is one text. That text is then cut, line by line:
 `## Title {#a2 minutes=90}` opens a part. `- [ ] Title {#a2-notes kind=write}` is a step; lines that
 are indented below it are its detail. A fence whose info string is `q1lab run` (or open, check,
 command) holds TOML and is an action; it belongs to the step just before it, else to the part.
-`<details>` with a `<summary>` is text that stays folded. Everything else is Markdown, kept as it is.
+`<details>` with a `<summary>` is text that stays folded. All else is Markdown, kept as it is.
 """
 
 from __future__ import annotations
@@ -140,11 +140,9 @@ def _tuples(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _variant(row: Mapping[str, Any]) -> WeekVariant:
-    shape = row.get("shape")
-    shares = {key: Fraction(shape[key]) for key in ("hidden", "kv_heads") if key in (shape or {})}
-    return WeekVariant(
-        **{**row, "shape": None if shape is None else ModelShape(**{**shape, **shares})}
-    )
+    shape = row.get("shape") or {}
+    shares = {key: Fraction(shape[key]) for key in ("hidden", "kv_heads") if key in shape}
+    return WeekVariant(**{**row, "shape": ModelShape(**{**shape, **shares}) if "shape" in row else None})
 
 
 # ── a page
@@ -206,10 +204,10 @@ def _blocks(text: str, root: Path) -> list[Block]:
             blocks.append(_step(task[1], lines, of_guide))
         elif line.startswith("<details"):
             end_prose()
-            fold = _fold(line, [inner for inner in _until(lines, "</details>")], root)
-            step = blocks[-1] if blocks and not fold.frames else None
-            if isinstance(step, Step) and step.behavior.answer_below and step.answer is None:
-                blocks[-1] = replace(step, answer=fold)
+            fold = _fold(line, _until(lines, "</details>"), root)
+            last = blocks[-1] if blocks and not fold.frames else None
+            if isinstance(last, Step) and last.behavior.answer_below and last.answer is None:
+                blocks[-1] = replace(last, answer=fold)
             else:
                 blocks.append(fold)
         elif line in (_GUIDE, _GUIDE_ENDS):
@@ -223,7 +221,7 @@ def _blocks(text: str, root: Path) -> list[Block]:
 
 def _until(lines: list[tuple[str, bool]], end: str) -> list[str]:
     """Take lines up to one that is ``end``."""
-    taken = []
+    taken: list[str] = []
     while lines:
         line, _ = lines.pop(0)
         if line.strip() == end:

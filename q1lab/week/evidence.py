@@ -146,7 +146,7 @@ class Acts:
     @cached_property
     def predicted_since(self) -> str | None:
         found = predictions.newest_prediction(self.store, self.variant or "", self.week.label)
-        return found and str(found["created"])
+        return str(found["created"]) if found else None
 
     def is_own_study(self, study: str, variant: str) -> bool:
         """True if a study trained the chosen modification."""

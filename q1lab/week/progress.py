@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
-from q1lab.ground.command_table import find_act
 from q1lab.ground.errors import Problem
 from q1lab.index import learner_tables
 from q1lab.index.store import Store
@@ -180,8 +179,7 @@ def first_open(
     parts = list(session.parts if session else week.parts())
     if not parts:
         where = f"session {session.id.upper()}" if session else f"the week in {week.root}"
-        advice = f"`q1lab content check {week.root}` says what is missing"
-        raise Problem(f"{where} has no part", next=advice if find_act(("content",)) else "")
+        raise Problem(f"{where} has no part")
     waits = None
     for part in parts:
         for step in part.steps:

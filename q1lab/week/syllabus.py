@@ -1,5 +1,5 @@
-"""The parts of a week of study: Week, Session, Part, Step and Action, frozen. `content.py` makes them
-of a folder's files."""
+"""The parts of a week of study: Week, Session, Part, Step and Action, frozen. `content.py` makes
+them of a folder's files."""
 
 from __future__ import annotations
 
@@ -95,13 +95,13 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to do. Progress is keyed by `id`, so prose and order may change and nothing is lost.
+    """One thing to do. Progress is keyed by `id`, so prose and order may change.
 
     `kind` is one of STEP_KINDS. `done_when` is the condition that it is done by (`Act.done_when`);
     "": its tick, or its answer. `into` names the document region that wants the answer, if any,
     and `heading` what it stands below there, if not the title. `needs` is the id of a step that
-    comes before. `answer` belongs to a step of kind recall. `repeat_of` is the id of the recall step
-    that this one brings back. `beside` names a file that is shown while the answer is written.
+    comes before. `answer` belongs to a step of kind recall. `repeat_of` is the id of the recall
+    step that this one brings back. `beside` names a file that is shown while the answer is written.
     `was` holds the ids of steps that it took in. `of_guide`: it is one variant's.
     """
 
@@ -312,7 +312,7 @@ class Week:
     def for_variant(
         self, name: str | None = None, data: tuple[str, int, str] | None = None
     ) -> Week:
-        """The week as a learner who chose `name` meets it, and trains on `data` (`names_for_text`);
+        """The week as a learner who chose `name` meets it, and trains on `data`;
         without a name, or with one that the week does not offer, before the choice."""
         from q1lab.week.content import read_week
 

@@ -1,8 +1,9 @@
 """The numbers in a week's text: what its templates may name.
 
-``small.rope.params``: a size (small, large), a model and a figure; ``small["gqa-3"]`` is the variant
-with another number. ``measured.cpu.rope.mean``: what the results file holds. ``passes.gpu``: how often
-a run of that preset reads a built-in text. Without a choice of data, V stands for its characters.
+``small.rope.params``: a size (small, large), a model and a figure; ``small["gqa-3"]`` is the
+variant with another number. ``measured.cpu.rope.mean``: what the results file holds.
+``passes.gpu``: how often a run of that preset reads a built-in text. Without a choice of data, V
+stands for its characters.
 """
 
 from __future__ import annotations

@@ -299,7 +299,7 @@ EVENTS = "studies/rope-1/runs/modified-seed1/events.jsonl"
 @pytest.mark.parametrize(
     "name",
     [
-        *("journal.jsonl", PLAN, EVENTS),
+        *("acts.jsonl", PLAN, EVENTS),
         pytest.param("bundle.json", marks=pytest.mark.needs_plugin("verify")),
     ],
 )

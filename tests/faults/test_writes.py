@@ -25,12 +25,11 @@ WRITES = {
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """What is whole; the week's cuts are kept whenever the home is there."""
+    """What is whole."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in folder.rglob("*")
         if path.is_file()
-        and path.name != "week.json"
         and not path.name.endswith((".lock", "-wal", "-shm"))
         and not path.name.startswith(PARTIAL_PREFIX)
     }

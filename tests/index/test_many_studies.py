@@ -60,7 +60,7 @@ NONSENSE: list[tuple[str, Any, str]] = [
     ("looks", [], "looks holds no seed"),
     ("arms__modified__source", "/etc/passwd", "names a file outside its folder"),
     ("data__file", "../../secret.txt", "data file is '../../secret.txt', not the text"),
-    ("data__file", "journal.jsonl", "data file is 'journal.jsonl', not the text"),
+    ("data__file", "acts.jsonl", "data file is 'acts.jsonl', not the text"),
     ("data__file", f"data/{'0' * 64}.txt", "not the text of its sha256"),
     ("versions", {"torch": "2.9 evil"}, "versions torch is '2.9 evil', not a version"),
     ("versions", {"torch": "2.9\n-r x"}, "versions torch is '2.9 -r x', not a version"),

@@ -241,7 +241,7 @@ def test_prune_frees_checkpoints_and_leftovers_and_nothing_else(
     before = results(capsys, trained)
     old = time.time() - 10_000
     leftovers = [paths.studies_dir() / name for name in (".deleted-x-1", ".restore-y", "half-1")]
-    cut_off = (".import-x", ".pull-x", ".rescue-x", "engine-check/probe-x")
+    cut_off = (".take-in-x",)
     for folder in (*leftovers, *(paths.home() / name for name in cut_off)):
         folder.mkdir(parents=True)
         (folder / "file").write_bytes(b"x" * 500)
@@ -250,7 +250,7 @@ def test_prune_frees_checkpoints_and_leftovers_and_nothing_else(
     fresh.mkdir()
     assert main(["prune", "--dry-run", "--json"]) == 0
     reclaimable = json.loads(capsys.readouterr().out)
-    assert reclaimable["bytes"] == 4 * 1000 + 7 * 500
+    assert reclaimable["bytes"] == 4 * 1000 + 4 * 500
     assert not reclaimable["freed"]
     assert main(["prune"]) == 2
     assert (paths.studies_dir() / "half-1").is_dir()

@@ -694,5 +694,3 @@ def test_the_exit_status_says_whether_the_verdict_is_the_expected_one(tmp_path: 
     q1lab("judge", *sample, "3.28", "--expect", "below")
     q1lab("judge", *sample, "3.1", "--expect", "below", code=1)
     assert "expect below, above" in refused(*sample, "3", "--expect", "helps")
-
-

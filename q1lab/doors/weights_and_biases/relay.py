@@ -3,7 +3,6 @@ repeats them there.
 
 ``relay STUDY_DIR``          follow the study to its end, then upload
 ``relay --sync STUDY_DIR``   upload the events that no sync has confirmed (`q1lab sync`)
-``relay --pull PATH FILE``   write a project's runs as JSON (`q1lab import`)
 
 The trainers know nothing of it and no process waits for it, so it may block, fail or be killed. It
 keeps no state that matters: the ids were minted before the launch, row n of a run is always the

@@ -105,5 +105,3 @@ def print_pair(study: Study, pair: passages.PassagePair) -> None:
     console = Console(highlight=False)
     for line in pair_lines(study, pair, console.width):
         console.print(line, soft_wrap=True)
-
-
