@@ -63,7 +63,6 @@ q1lab delete gqa-1 --yes
 q1lab restore gqa-1.q1lab.zip --name gqa-9
 q1lab prune --models --older-than 0 --dry-run --json
 q1lab stop rope-1
-
 q1lab status
 """
 

@@ -62,7 +62,7 @@ def test_status_reads_no_ledger_before_a_comparison_was_seen() -> None:
     [
         "from q1lab.ground.command_table import listed_acts\nfrom q1lab.commands.cli import cli\nfor name in listed_acts(): cli.get_command(None, name)",
         "import q1lab.runner.runner",
-        "import q1lab.doors.weights_and_biases.history_rows, q1lab.doors.imports.import_study, q1lab.doors.imports.outside_runs",
+        "import q1lab.doors.weights_and_biases.history_rows",
         f"from pathlib import Path; from q1lab.week.content import load_week; load_week(Path({str(ROOT / 'content')!r}))",
     ],
     ids=["every command", "the runner", "what W&B gets", "the week"],

@@ -134,9 +134,8 @@ def run_all(
             vague.append(result)
             continue
         yield told(result)
-        if check is generic.interface:
-            if result.failed:
-                return
+        if check is generic.interface and result.failed:
+            return
     yield from map(told, vague)
     for variant in split(for_):
         own_results = [result for result in results if modification(result.name) == variant]

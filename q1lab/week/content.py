@@ -142,7 +142,9 @@ def _tuples(row: Mapping[str, Any]) -> dict[str, Any]:
 def _variant(row: Mapping[str, Any]) -> WeekVariant:
     shape = row.get("shape") or {}
     shares = {key: Fraction(shape[key]) for key in ("hidden", "kv_heads") if key in shape}
-    return WeekVariant(**{**row, "shape": ModelShape(**{**shape, **shares}) if "shape" in row else None})
+    return WeekVariant(
+        **{**row, "shape": ModelShape(**{**shape, **shares}) if "shape" in row else None}
+    )
 
 
 # ── a page
