@@ -230,21 +230,4 @@ def test_latex_finds_no_command_in_a_name() -> None:
     assert latex_text("two\nlines −0.1") == "two lines $-$0.1"
 
 
-def test_outside_numbers_stay_exploratory_in_print(tmp_path: Path) -> None:
-    numbers = tmp_path / "runs.csv"
-    rows = [
-        f"{arm},{seed},{loss}"
-        for arm, losses in NUMBERS.items()
-        for seed, loss in enumerate(losses)
-    ]
-    numbers.write_text("\n".join(["optimizer,seed,accuracy", *rows]))
-    run = CliRunner().invoke
-    assert run(cli, ["import", str(numbers), "--baseline", "adam"]).exit_code == 0
-    for name in ("table.md", "table.tex"):
-        assert run(cli, ["export", "--output", str(tmp_path / name)]).exit_code == 0
-        text = (tmp_path / name).read_text(encoding="utf-8")
-        assert "accuracy (higher is better)" in text
-        assert "Exploratory: how many runs were left out is not known." in text
-
-
 NUMBERS = {"adam": (0.61, 0.62, 0.60), "lion|x_1": (0.70, 0.72, 0.71)}

@@ -17,8 +17,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from q1lab.commands.cli import cli
-from q1lab.ground import paths
-from q1lab.study import studies
 from q1lab.tables.readers import tfevents, wandb_run
 from q1lab.tables.readers.metrics_csv import SETTING
 from q1lab.tables.run_log import RunLog
@@ -659,24 +657,6 @@ def test_an_arm_without_a_name_or_files_is_refused(item: str) -> None:
 
 
 # ── kept, and expected
-
-
-def test_keep_makes_the_study_that_import_makes(tmp_path: Path) -> None:
-    write_logs(tmp_path)
-    kept = q1lab("judge", *GLOBS, "--keep").stdout
-    assert kept.startswith("Read: 6 runs, no seeds, metric val_loss.")
-    assert "new-1: 6 runs imported from 6 files" in kept
-    assert "HELPS   new − base = −0.097" in kept
-    study = studies.load("new-1")
-    events = study.files.run(study.runs[0].name).events.read_text()
-    assert '"iter": 100' in events, "its curve is kept"
-    again = q1lab("import", *GLOBS).stdout
-    assert "these are new-1's runs" in again
-    offline = q1lab(
-        "import", str(RECORDS / "offline"), "--arm-key", "optimizer.name", "--baseline", "base"
-    )
-    assert "new-2: 6 runs imported" in offline.stdout
-    assert len([*paths.studies_dir().iterdir()]) == 2
 
 
 def test_the_exit_status_says_whether_the_verdict_is_the_expected_one(tmp_path: Path) -> None:

@@ -637,25 +637,6 @@ def test_a_figure_never_leaves_its_width(
 # ── words, diff, tail
 
 
-@pytest.mark.parametrize(
-    ("width", "heading"),
-    [
-        (120, "rope against baseline · on gpu-box: waits: Resources (4 runs) · cpu preset"),
-        (60, "rope against baseline · on gpu-box: wai"),
-    ],
-)
-def test_the_heading_tells_what_the_engine_says(home: Path, width: int, heading: str) -> None:
-    study = make_study(seeds=(0, 1))
-    runs = tuple(run(planned.arm, planned.seed, RunState.QUEUED, iter=0) for planned in study.runs)
-    line = replace(study_row(study, runs), state="running")
-    focus = StudyInFocus(study, line, runs, "on gpu-box: waits: Resources (4 runs)")
-    shown = study_heading(focus, width, COLORS)
-    assert shown.plain.strip().startswith(heading)
-    assert shown.plain.rstrip().endswith("● 0 of 4 done")
-    assert ("…" in shown.plain) == (width < 80)
-    assert shown.cell_len <= width
-
-
 @pytest.mark.parametrize("width", [120, 80, 50])
 def test_the_heading_says_why_a_study_no_longer_trains(home: Path, width: int) -> None:
     study, reason = make_study(seeds=(0, 1)), "ended by Slurm's time limit of 1 min"

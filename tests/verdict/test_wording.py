@@ -435,15 +435,6 @@ def test_the_list_of_studies_shows_no_verdict_of_before_the_last_run() -> None:
         assert [line.n for line in result_rows.read_result_rows(store)] == [1]
 
 
-def test_of_imported_runs_nobody_says_what_they_share() -> None:
-    trained_here = tellers(make(BASE, HELPS))
-    imported = tellers(make(BASE, HELPS, imported={}))
-    for name in ("document", "page", "post"):
-        assert "the same batches" in trained_here[name], name
-        assert "the same batches" not in imported[name], name
-        assert "were trained elsewhere" in imported[name], name
-
-
 def test_the_verdict_line_of_the_app_is_the_terminals() -> None:
     comparison = make(BASE, HELPS)
     words: Text = verdict_words(comparison, COLORS)
