@@ -4,10 +4,9 @@
 they perturb its input, and find attention, feed-forward layers and the residual stream among the
 operations that a pass executes, by their values. A convention that leaves the function right (which
 pairs RoPE rotates, which half of a fused projection is the gate) is named and passes. What a
-modification needs and was not found is a failure that says what was looked for; a file can overrule
-a check with a reason.
+modification needs and was not found is a failure that says what was looked for.
 
-    property_check.py   a check, its result, and how a file overrules one
+    property_check.py   a check, and its result
     limits.py           time and memory of a file that is checked
     trace.py            the operations of one pass: projections, heads, tensors of the stream
     stream.py           the residual stream of a trace

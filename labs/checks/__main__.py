@@ -7,7 +7,7 @@ check, of processor time; and "memory_mb", that of data memory, where the system
 
 Results go to standard output as they come, one JSON object per line; whatever the file prints goes
 to standard error. Its lines, by "event": for {"for"}, begin {"name"}, check {the fields of
-property_check.Result}, scope {"longest", "not_looked_at"}, unusable {"message"}, end {"passed"}.
+property_check.Result}, unusable {"message"}, end {"passed"}.
 
 Exit status: 0 all passed, 1 a check failed, 2 the file can't be used.
 """

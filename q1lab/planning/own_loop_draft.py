@@ -88,17 +88,8 @@ class OwnLoopDraft(Draft):
     def preflight(self) -> Trainer:
         with ThreadPoolExecutor() as both:  # each is a process of its own, and seconds of wait
             files = self._checked_files
-            reports = [*both.map(check_model_file, files, *zip(*files.values(), strict=True))]
-        overruled = [
-            f"“{result.name}”, because {result.overruled}"
-            for report in reports
-            for result in report.overruled
-        ]
-        longest = self.study.trainer.hyperparameters["block_size"]
-        left_open = [words for report in reports for words in report.left_open(longest)]
-        return self.study.with_trainer(
-            overruled=tuple(overruled), left_open=tuple(dict.fromkeys(left_open))
-        ).trainer
+            list(both.map(check_model_file, files, *zip(*files.values(), strict=True)))
+        return self.study.trainer
 
     def seconds(self, study: Study, missing: Sequence[str]) -> float | None:
         """From the seconds of an iter on this machine."""

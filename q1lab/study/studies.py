@@ -277,7 +277,7 @@ ORDER = (
     *("id", "created", "arms", "looks", "preset", "config", "data", "device", "dtype", "jobs"),
     *("threads", "headline", "versions", "prediction", "repo", "unchecked", "wandb", "asked"),
     *("launcher", "range", "series", "tuned", "matched", "arm_config", "seed_shift", "fresh_seeds"),
-    *("shared_at_start", "trainers", "overruled", "left_open", "loop"),
+    *("shared_at_start", "trainers", "loop"),
     *plugin_finder.signs("trainer").values(),
     *plugin_finder.signs("design").values(),
     *("to_the_end", "untrained"),

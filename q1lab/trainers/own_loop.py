@@ -14,7 +14,7 @@ from q1lab.study import tuned_value
 from q1lab.study.design import seeds_text
 from q1lab.study.hyperparameters import checked_value
 from q1lab.study.series import SWEEP, TUNE
-from q1lab.study.trainer import ArmName, Lines, Name, Trainer
+from q1lab.study.trainer import ArmName, Name, Trainer
 
 if TYPE_CHECKING:
     from q1lab.judgment.notes import Note
@@ -50,10 +50,6 @@ class OwnLoop(Trainer):
     shared_at_start: float | None = None
     """The share of the weights that both arms start with."""
     unchecked: bool = False
-    overruled: Lines = ()
-    """Checks of the learner's file that failed and were overruled."""
-    left_open: Lines = ()
-    """Things that the checks of the learner's files did not look at, or call another kind."""
 
     @property
     def metric(self) -> Metric:
@@ -79,10 +75,6 @@ class OwnLoop(Trainer):
 
         if self.unchecked:
             yield run_notes.Unchecked()
-        if self.overruled:
-            yield run_notes.OverruledChecks(tuple(self.overruled))
-        if self.left_open:
-            yield run_notes.LeftOpen(tuple(self.left_open))
 
     def with_iters(self, iters: int) -> Self:
         return replace(self, config={**self.config, "max_iters": iters})

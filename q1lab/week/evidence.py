@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from q1lab.ground import command_table, paths
+from q1lab.ground.errors import Problem
 from q1lab.ground.files import sha256_file
 from q1lab.index import learner_tables, stored_results
 from q1lab.index.store import Row, Store
@@ -240,6 +241,7 @@ class Acts:
             row
             for row in self.rows("diff")
             if Path(row["subject"]).name in (name, self.file and self.file.name)
+            and (step.done_when != "diff committed" or _is_committed(Path(row["subject"])))
         )
 
     def seen(self, step: Step, records: Records) -> str | None:
@@ -278,6 +280,16 @@ class Acts:
             row for row in artifacts.all_artifacts(self.store) if row["week"] == self.week.label
         ]
         return str(rows[-1]["added"]) if rows else None
+
+
+def _is_committed(path: Path) -> bool:
+    """True if the last commit holds the file as it is now."""
+    from q1lab.ground.git_repository import Repository
+
+    try:
+        return Repository.discover(path).has_committed(path)
+    except Problem:
+        return False
 
 
 def _newest(rows: Any) -> str | None:

@@ -20,7 +20,6 @@ from q1lab.index import acts
 from q1lab.index.store import Store
 from q1lab.week.lists import papers
 from tests.kit.commands import commands, q1lab
-from tests.kit.lab_home import make_study
 from tests.kit.places import ROOT
 from tests.kit.repos import begun, of_its_own
 
@@ -121,21 +120,6 @@ def test_one_command_as_json_and_nothing_that_says_nothing(
         assert not re.search(r":(null|false|\[\]|\{\}|\"\")[,}]", out)
     assert cli.run_command_line(["--spec", "compar"]) == USAGE
     assert "compare" in capsys.readouterr().err
-
-
-def test_a_studys_diff_is_of_the_files_that_trained(
-    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    trained = make_study("rope-1")
-    with (trained.files.root / trained.arms["modified"].source).open("a") as file:
-        file.write("LAST = 1\n")
-    assert cli.run_command_line(["diff", "rope-1", "--json"]) == OK
-    assert "+LAST = 1" in json.loads(capsys.readouterr().out)["diff"]
-    table = tmp_path / "runs.csv"
-    table.write_text("cfg,seed,val_loss\n" + "baseline,0,2\nlion,0,1\nbaseline,1,2\nlion,1,1\n")
-    assert cli.run_command_line(["import", str(table)]) == OK
-    assert cli.run_command_line(["diff", "lion-1"]) == USAGE
-    assert "lion-1 has no model files" in capsys.readouterr().err
 
 
 def test_a_diff_and_an_upload_as_json(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from q1lab.commands.cli import cli
 from q1lab.commands.export import export as command
 from q1lab.documents.printed_tables import PRINTED_FORMS, PrintedTable, latex_text
 from q1lab.documents.result_files import export_studies
@@ -204,18 +203,6 @@ def test_pdflatex_prints_odd_names(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace")
     assert done.returncode == 0, done.stdout[-1500:]
     assert "Overfull" not in done.stdout, "it is as wide as the text at most"
-
-
-def test_a_spreadsheet_runs_no_name(tmp_path: Path) -> None:
-    rows = "".join(
-        f"{arm},{seed},1.{seed}\n" for arm in ("baseline", "=cmd|'/C calc'!A0") for seed in range(3)
-    )
-    (tmp_path / "runs.csv").write_text(f"arm,seed,val_loss\n{rows}")
-    assert CliRunner().invoke(cli, ["import", str(tmp_path / "runs.csv")]).exit_code == 0
-    with Store() as store:
-        (file,) = export_studies(store, [studies.latest()], "csv", tmp_path)
-    names = {row["variant"] for row in csv.DictReader(io.StringIO(file.read_text()))}
-    assert names == {"baseline", "'=cmd|'/C calc'!A0"}
 
 
 def test_letters_that_pdflatex_lacks_are_named() -> None:

@@ -54,7 +54,6 @@ NONSENSE: list[tuple[str, Any, str]] = [
     ("config__learning_rate", "1e-3", "config learning_rate is a text, not a number"),
     ("prediction", {"matters": "much"}, "prediction matters is a text, not a number"),
     ("versions", ["torch"], "versions is a list, not an object"),
-    ("imported", {"notes": [1]}, "imported.notes[0] is a whole number, not a text"),
     ("looks", [[0, "1"]], "looks[0][1] is a text, not a whole number"),
     ("looks", [[-1]], "looks[0][0] is out of range"),
     ("looks", [], "looks holds no seed"),

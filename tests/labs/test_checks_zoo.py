@@ -235,11 +235,6 @@ def unit(x, gain):
     checks_of_variant = [results[check.name] for check in suite.OWN["rmsnorm"].CHECKS]
     assert not any(r.judged for r in checks_of_variant)
     assert [name for name, r in results.items() if r.failed] == ["rmsnorm: judged"]
-    overruled = f'# q1lab: overrule "rmsnorm: judged" because I looked\n{text}'
-    results = {r.name: r for r in suite.run_all(subject(overruled, tmp_path), "rmsnorm")}
-    assert results["rmsnorm: judged"].overruled == "I looked"
-    assert not any(r.failed for r in results.values())
-    assert "overrules" not in results
 
 
 def cached(past: str, mask: str) -> Case:

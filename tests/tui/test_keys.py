@@ -6,7 +6,6 @@ import importlib
 import pkgutil
 from collections.abc import Iterator
 
-import pytest
 from textual import events
 from textual.binding import Binding
 from textual.dom import DOMNode
@@ -187,20 +186,6 @@ async def test_a_prediction_is_judged_while_it_is_typed() -> None:
             await pilot.press("ctrl+s")
             await settled(pilot)
         assert isinstance(app.screen, WeekScreen)
-
-
-@pytest.mark.parametrize("key", ["tab", "right"])
-async def test_leaving_asks_while_the_timer_runs(key: str) -> None:
-    async with running(size=(100, 30)) as (app, pilot):
-        await pilot.press("T")
-        # typed ahead, no letter leaves; and the button that stays has the focus
-        for ahead in (("y", "x", "enter"), ("right", "left", "enter"), (key, "enter")):
-            await until(pilot, lambda: isinstance(app.screen, WeekScreen))
-            await pilot.press("q")
-            await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
-            assert "timer of A1" in words(app)
-            await pilot.press(*ahead)
-        await until(pilot, lambda: not app.is_running)
 
 
 async def test_leaving_asks_while_a_draft_is_open() -> None:

@@ -400,7 +400,7 @@ def test_zero_stands_in_one_column(name: str, width: int) -> None:
         assert row[column] in "│┼├┤", (row, column)
 
 
-@pytest.mark.parametrize("name", ["helps", "hurts", "one-seed", "diverged", "imported"])
+@pytest.mark.parametrize("name", ["helps", "hurts", "one-seed", "diverged"])
 def test_every_seed_and_the_scope_are_there(name: str) -> None:
     record = CASES[name]
     text = "\n".join(comparison_lines(record, 80))
