@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, Problem
-from q1lab.ground.files import open_private, os_reason, private_folder, prove_at_home, utc_now
+from q1lab.ground.files import (
+    open_private,
+    os_reason,
+    private_folder,
+    prove_at_home,
+    read_bytes,
+    utc_now,
+)
 from q1lab.index import acts, journal_tables, schema
 from q1lab.study.run_states import MISSING, RunState
 
@@ -240,11 +247,16 @@ def connect(file: Path) -> sqlite3.Connection:
 
 
 def _copied_acts(copy: Path) -> Iterator[acts.Body]:
-    with contextlib.suppress(OSError):
-        for line in copy.read_bytes().splitlines():
-            with contextlib.suppress(ValueError):
-                if isinstance(body := json.loads(line), dict):
-                    yield body
+    try:
+        lines = read_bytes(copy, refuse_link=True).splitlines()
+    except FileNotFoundError:
+        return
+    except OSError as error:  # a database without them would be taken for the whole record
+        raise Problem(f"{copy} can't be read: {os_reason(error)}", FAILED, file=copy) from error
+    for line in lines:
+        with contextlib.suppress(ValueError):
+            if isinstance(body := json.loads(line), dict):
+                yield body
 
 
 @contextlib.contextmanager

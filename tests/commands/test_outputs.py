@@ -11,7 +11,7 @@ import click
 import pytest
 
 from q1lab.commands.cli import cli, run_command_line
-from q1lab.ground import paths, plugin_finder
+from q1lab.ground import paths
 from tests.kit.commands import without_torch
 from tests.kit.repos import begun, of_its_own
 
@@ -42,8 +42,7 @@ NAMED_BY_ITSELF = {
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository with a draft, and a home with two studies: one that has ended, one planned for
-    a notebook, where that plug-in is here."""
+    """A repository with a draft, and a home with a study that has ended."""
     folder = tmp_path_factory.mktemp("made")
     with pytest.MonkeyPatch.context() as patch:
         without_torch(patch)
@@ -51,9 +50,6 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         of_its_own(folder, patch)
         patch.chdir(begun(folder / "repo", {"model.py": "x = 1\n"}))
         assert run_command_line(["run", "rope", "--seeds", "1", *SMALL]) == 0
-        if "notebook" not in plugin_finder.away():
-            planned = ["run", "rope", "--seeds", "2", *SMALL, "--engine", "notebook", "--fresh"]
-            assert run_command_line(planned) == 0
         assert run_command_line(["post", "new", "--yes"]) == 0
     return folder
 

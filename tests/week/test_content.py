@@ -59,7 +59,7 @@ def test_only_the_chosen_guide_and_steps_show(folder: Path) -> None:
     assert spelt == ["weigh-flour", "weigh-guess", "weigh-spelt", "knead-bake"]
     knead = week.for_variant("rye").sessions[0].parts[1]
     assert [block.markdown for block in knead.blocks if isinstance(block, Text)] == [
-        "First.", "### Rye is sticky\n\n#### Wet hands", "Last.\n\nText in between.",
+        "First.", "### Rye is sticky\n\n#### Wet hands", "Last.", "Text in between.",
     ]  # fmt: skip
 
 

@@ -219,10 +219,8 @@ def test_an_untick_is_remembered_until_it_happens_again(
 
 def test_a_paper_is_known_by_its_number_its_name_or_its_whole_title(week: Week) -> None:
     for variant in week.variants:
-        guide = (week.root / "guides" / variant.name / "a2.md").read_text(encoding="utf-8")
-        title = " ".join(guide.split('"')[1].split())
         cited, address = variant.source
-        assert cited.startswith(f"{title}, arXiv "), "the form of the paper takes it"
+        title = cited.partition(", arXiv ")[0]
         assert variant.is_paper(title, None)
         assert variant.is_paper("its paper", address)
         assert not variant.is_paper("another one", "https://arxiv.org/abs/1706.03762")
@@ -477,15 +475,6 @@ def test_a_prediction_is_committed_once_it_is_in_the_committed_document(
             ),
         ),
         (
-            "post words",
-            lambda store, folder: evidence.note_viewed(
-                store, LABEL, "post words", str(folder / "notes.md")
-            ),
-            lambda store, folder: evidence.note_viewed(
-                store, LABEL, "post words", str(folder / "post.md")
-            ),
-        ),
-        (
             "retro",
             lambda store, folder: evidence.note_written(
                 store, LABEL, "retro", folder / "R.md", None
@@ -495,7 +484,7 @@ def test_a_prediction_is_committed_once_it_is_in_the_committed_document(
             ),
         ),
     ],
-    ids=("another file's merge", "another paper", "another text", "a text without a commit"),
+    ids=("another file's merge", "another paper", "a text without a commit"),
 )
 def test_a_tick_needs_the_very_thing(
     store: Store, week: Week, tmp_path: Path, command: str, other_act: Any, done_act: Any
