@@ -145,9 +145,12 @@ class Acts:
         return posts.post_of_week(self.store, self.week.label) or {}
 
     @cached_property
+    def prediction(self) -> Mapping[str, Any] | None:
+        return predictions.newest_prediction(self.store, self.variant or "", self.week.label)
+
+    @property
     def predicted_since(self) -> str | None:
-        found = predictions.newest_prediction(self.store, self.variant or "", self.week.label)
-        return str(found["created"]) if found else None
+        return str(self.prediction["created"]) if self.prediction else None
 
     def is_own_study(self, study: str, variant: str) -> bool:
         """True if a study trained the chosen modification."""
@@ -198,12 +201,19 @@ class Acts:
             after = self.predicted_since
         if needed and not after:
             return None
+
+        def counts(facts: Mapping[str, Any]) -> bool:
+            holds = not (needed and needed.done_when == PREDICTED) or (
+                self.prediction is not None and facts["prediction"] == self.prediction["id"]
+            )
+            return holds and (step.done_when == WRITTEN or bool(facts["committed"]))
+
         return _newest(
             row
             for row in self.rows("modification")
             if row["variant"] == (self.variant or "")
             and row["at"] >= (after or "")
-            and (step.done_when == WRITTEN or json.loads(row["facts"])["committed"])
+            and counts(json.loads(row["facts"]))
         )
 
     def document(self, step: Step, records: Records) -> str | None:

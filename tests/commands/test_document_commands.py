@@ -1233,18 +1233,6 @@ def test_the_retrospective_names_the_questions_that_were_to_be_answered_again(
     assert f"answer again: {question.title}" in (repo / "Q1_RETRO.md").read_text()
 
 
-def test_evidence_that_is_gone_is_said_and_not_claimed(
-    repo: Path, q1lab: Q1lab, fake_trainer: Fake
-) -> None:
-    q1lab("post", "new")
-    q1lab("retro")
-    (draft,) = (repo / "posts").glob("*.md")
-    draft.unlink()
-    _, err = q1lab("retro")
-    assert f"{draft.name} can't be found" in err
-    assert "Traceback" not in err
-
-
 def test_publishing_is_not_silent_over_open_findings(repo: Path, q1lab: Q1lab) -> None:
     q1lab("post", "new")
     (draft,) = (repo / "posts").glob("*.md")

@@ -27,16 +27,12 @@ WRITERS: dict[str, tuple[str, ...]] = {
     "export --output, a picture": ("export", "rope-1", "--output", "@.png"),
     "export, here": ("export", "rope-1", "--format", "json"),
     "export, into a folder": ("export", "rope-1", "--format", "svg", "--output", "."),
-    "export notebook": ("export", "--format", "notebook", "rope-2", "--output", "@.ipynb"),
-    "export notebook, a zip": ("export", "--format", "notebook", "rope-2", "--output", "@.zip"),
-    "export notebook, here": ("export", "--format", "notebook", "rope-2"),
     "post preview --output": ("post", "preview", "--output", "@.html"),
     "post export --output": ("post", "export", "--output", "@.md"),
 }
 NAMED_BY_ITSELF = {
     "export, here": "rope-1.json",
     "export, into a folder": "rope-1.svg",
-    "export notebook, here": "rope-2.ipynb",
 }
 
 
@@ -67,10 +63,7 @@ def place(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
 
 @pytest.mark.parametrize(
     "writer",
-    [
-        pytest.param(name, marks=[pytest.mark.needs_plugin("notebook")] * ("notebook" in words))
-        for name, words in WRITERS.items()
-    ],
+    [pytest.param(name) for name, words in WRITERS.items()],
 )
 def test_a_file_of_somebody_else_stays(
     place: Path, writer: str, capsys: pytest.CaptureFixture[str]
@@ -124,4 +117,4 @@ def test_every_option_that_names_a_file_to_write_has_force() -> None:
         if param in ("output", "plot", "page")
     }
     assert [key for key, has in has_force.items() if not has] == []
-    assert len(has_force) == 8
+    assert len(has_force) == 7

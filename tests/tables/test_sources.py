@@ -293,7 +293,7 @@ def test_pipes_folders_and_absent_files_get_one_line(tmp_path: Path) -> None:
     assert "is not on this machine" in refused("wandb:a/b")
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "events.jsonl").touch()
-    assert "`q1lab import own`" in refused("own")
+    assert "own holds runs of q1lab" in refused("own")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
