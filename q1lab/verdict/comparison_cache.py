@@ -31,7 +31,7 @@ from q1lab.verdict.comparison import (
 )
 
 if TYPE_CHECKING:
-    from q1lab.verdict.equal_budget import Point
+    from q1lab.judgment.svg import Point
 
 T = TypeVar("T")
 
@@ -219,15 +219,6 @@ def read_curves(store: Store, study: Study) -> dict[str, dict[int, dict[str, lis
         curve += [point for point in points.pop(final, []) if not curve or curve[-1][0] < point[0]]
         curves[row["arm"]][row["seed"]] = points
     return curves
-
-
-def read_speeds(store: Store, study: Study) -> dict[str, list[float]]:
-    """Tokens/s of each arm's finished runs, without what evaluation took."""
-    speeds: dict[str, list[float]] = {arm: [] for arm in ARMS}
-    for row in store.runs(study.id):
-        if row["state"] == RunState.FINISHED and row["tokens_per_s"]:
-            speeds[row["arm"]].append(row["tokens_per_s"])
-    return speeds
 
 
 def _fingerprint(

@@ -732,34 +732,6 @@ def calibration(settled: Sequence[tuple[float, bool]]) -> tuple[float, ...]:
     return hits, sum(sure for sure, _ in settled) / n, brier, few, many
 
 
-# ── equal budgets
-
-
-def at_budget(
-    curves: Mapping[str, Mapping[int, Sequence[tuple[float, float]]]], costs: Mapping[str, float]
-) -> tuple[float, dict[str, float], dict[str, dict[int, float]]] | None:
-    """The largest budget that every run of both arms was evaluated at, the iter at which each arm
-    has spent it, and the loss of each run there, on a straight line between two evaluations; None
-    if a run was not evaluated before."""
-    points = {
-        arm: {
-            seed: np.array(sorted(point for point in run if math.isfinite(point[1])))
-            for seed, run in runs.items()
-        }
-        for arm, runs in curves.items()
-    }
-    last = {arm: min(run[-1, 0] for run in runs.values()) for arm, runs in points.items()}
-    budget = min(last[arm] * costs[arm] for arm in curves)
-    iters = {arm: budget / costs[arm] for arm in curves}
-    losses: dict[str, dict[int, float]] = {arm: {} for arm in curves}
-    for arm, runs in points.items():
-        for seed, run in runs.items():
-            if iters[arm] < run[0, 0]:
-                return None
-            losses[arm][seed] = float(np.interp(iters[arm], run[:, 0], run[:, 1]))
-    return budget, iters, losses
-
-
 # ── numbers in sentences
 
 
