@@ -27,9 +27,8 @@ MOST_ENTRIES = 200_000
 """Entries of a folder and all below it."""
 
 
-def found_in_sources(sources: Sequence[str], options: TableOptions, *, one_arm: bool) -> Found:
-    """All runs of the sources. ``one_arm``: they may all be of one arm. Problem, with the place,
-    for what can't be read or understood."""
+def found_in_sources(sources: Sequence[str], options: TableOptions) -> Found:
+    """All runs of the sources. Problem, with the place, for what can't be read or understood."""
     patterns = [*((None, source) for source in sources), *options.arms]
     if [source for _, source in patterns] == ["-"]:
         return number_table.found_in_text(read("-"), "standard input", options)
@@ -38,7 +37,7 @@ def found_in_sources(sources: Sequence[str], options: TableOptions, *, one_arm: 
     pieces = _once(_grouped(every), notes)
     is_path = len(patterns) == 1 and os.path.lexists(patterns[0][1])
     name = patterns[0][1] if is_path else plural(len(pieces), "file")
-    if len(pieces) == 1 and not (one_arm or options.arms or options.pattern or pieces[0].form):
+    if len(pieces) == 1 and not (options.arms or options.pattern or pieces[0].form):
         (file,) = pieces[0].files
         text, is_table = read(str(file)), file.suffix.lower() in DELIMITED
         if not is_table:
@@ -49,7 +48,7 @@ def found_in_sources(sources: Sequence[str], options: TableOptions, *, one_arm: 
             return number_table.found_in_text(text, str(file), options)
     from q1lab.tables.runs_in_files import found_in_files
 
-    result = found_in_files(name, pieces, options, one_arm=one_arm)
+    result = found_in_files(name, pieces, options)
     result.notes[:0] = notes
     return result
 

@@ -103,19 +103,12 @@ def leading_study(
     )
 
 
-def is_of_an_axis(study: Study) -> bool:
-    """True if a study is for one value of a setting, of several that were declared together: it
-    answers for that value, and not for its modification."""
-    return bool(study.origin.series and study.origin.series.axis)
-
-
 def resolve_study_id(name: str) -> str:
     """The study of this name; where there is none, the foremost of the modification so named."""
     if name in studies.ids():
         return name
     same_variant = [study for study in studies.load_readable() if study.variant == name]
-    whole = [study for study in same_variant if not is_of_an_axis(study)] or same_variant
-    leading = leading_study(whole, lambda study: len(study.seeds))
+    leading = leading_study(same_variant, lambda study: len(study.seeds))
     return leading.id if leading else name
 
 

@@ -134,17 +134,6 @@ def t_interval(values: Sequence[float], level: float) -> Ends:
     return mean - half, mean + half
 
 
-def side_of(values: Sequence[float | None], number: float, level: float) -> tuple[str, Ends | None]:
-    """The side of a number on which the true mean of runs lies, and Student's interval of the
-    mean."""
-    runs = [value for value in values if value is not None]
-    if len(runs) < max(len(values), 2) or not varies(runs, max(map(abs, [*runs, number]))):
-        return "no verdict", None
-    low, high = t_interval(runs, level)
-    side = "above" if low > number else "below" if high < number else "cannot tell"
-    return side if len(runs) >= FEWEST else "no verdict", (low, high)
-
-
 def welch_interval(a: Sequence[float], b: Sequence[float], level: float) -> Ends:
     """Welch's interval of mean(b) − mean(a), with the degrees of freedom of Satterthwaite."""
     means = [math.fsum(arm) / len(arm) for arm in (a, b)]

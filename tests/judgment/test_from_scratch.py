@@ -46,14 +46,6 @@ class Asked:
         return record
 
     @staticmethod
-    def sample(values: Sequence[float | None], number: float) -> dict[str, Any]:
-        from q1lab.judgment.metric import Metric
-        from q1lab.judgment.one_sample import judge_sample
-
-        loss = Metric("loss", "", "lower")
-        return judge_sample(dict(enumerate(values)), number, metric=loss).to_dict()
-
-    @staticmethod
     def declared(base: Arm, modified: Arm, **how: Any) -> tuple[dict[str, Any], Any]:
         """The record and the score of a study with this headline, alpha, delta, complete, picked,
         prediction."""
@@ -416,37 +408,6 @@ def test_two_arms(hundreds: int) -> None:
         compare_record(case, record, figures, base, modified)
 
     agree(1, 50 * hundreds, judge)
-
-
-@pytest.mark.parametrize("hundreds", HUNDREDS)
-def test_one_sample_against_a_number(hundreds: int) -> None:
-    def judge(case: Case) -> None:
-        n, sd = (
-            int(case.one_of(1, 2, 3, 3, 4, 5, 8, 12, 30)),
-            float(case.one_of(0.0, 1e-4, 0.01, 1)),
-        )
-        number = float(case.one_of(3.28, -1.5, 0.0, 40))
-        far = sd * float(case.one_of(0, 0, 0.5, 1, 3)) * case.one_of(-1, 1)
-        values: list[float | None] = case.rng.normal(number + far, sd, n).tolist()
-        if case.chance(0.1):
-            values[0] = None
-        record = Asked.sample(values, number)
-        side, ends = own.side_of(values, number, 0.05)
-        case.same("verdict", record["verdict"], side)
-        for name, shown, exact in zip(
-            ("low", "high"), record["interval"] or (None, None), ends or (None, None), strict=True
-        ):
-            if shown is None or exact is None:
-                case.same(name, shown, exact)
-            else:
-                case.near(name, shown, exact, 1e-9 * max(1.0, abs(exact)))
-        if record["detectable"] is not None:
-            runs = [value for value in values if value is not None]
-            in_sd = record["detectable"] / float(np.std(runs, ddof=1))
-            power = own.paired_power(in_sd, len(runs), 0.05, len(runs) - 1)
-            case.near("power at detectable", power, 0.8, 0.006)
-
-    agree(8, hundreds, judge)
 
 
 @pytest.mark.parametrize("hundreds", HUNDREDS)

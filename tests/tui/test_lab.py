@@ -22,7 +22,7 @@ from q1lab.runner import alerts, launch
 from q1lab.study import seed_range, studies, variants
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.run_states import RunState
-from q1lab.study.series import SWEEP, Series
+from q1lab.study.series import Series
 from q1lab.tui.app import ENDED, Q1Lab
 from q1lab.tui.screens import step_actions
 from q1lab.tui.screens.error import ErrorScreen
@@ -645,7 +645,7 @@ async def test_a_divergence_and_a_stall_are_told(monkeypatch: pytest.MonkeyPatch
 async def test_the_comparison_of_a_sweep_shows_the_sweeps_table() -> None:
     members = ("rope", "swiglu")
     for at, variant in enumerate(members):
-        declared = Series("sweep-1", SWEEP, members, at, 0.025)
+        declared = Series("sweep-1", members, at, 0.025)
         study = make_study(f"{variant}-1", variant, series=declared)
         finish(study)
         compared(study)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -12,15 +11,12 @@ import click
 from q1lab.commands._output import print_json
 from q1lab.commands._table_options import source_options, table_options
 from q1lab.commands._verdict import print_series, print_verdict
-from q1lab.ground.errors import FAILED, OK, UNFINISHED, Problem
+from q1lab.ground.errors import FAILED, OK, UNFINISHED
 from q1lab.ground.text_formats import plural, printable
 
 if TYPE_CHECKING:
     from q1lab.judgment.series_table import SeriesResult
     from q1lab.tables.found_runs import Found, NumberTable, TableOptions
-
-OF_ARMS, OF_SAMPLE = ("helps", "hurts", "cannot-tell"), ("below", "above", "cannot-tell")
-"""The verdicts that --expect may name, of two arms and of one against a number."""
 
 
 @click.command(
@@ -32,15 +28,14 @@ Examples:
   q1lab judge wandb/ --arm-key optimizer.name --baseline adamw
   q1lab judge runs/                             TensorBoard, Lightning, HF Trainer
   q1lab judge --arm base='logs/base*.txt' --arm new='logs/new*.txt' --metric val_loss
-  q1lab judge 'logs/*.txt' --metric-pattern 'val_loss:(?P<value>[0-9.]+)' --against 3.28
+  q1lab judge 'logs/*.txt' --metric-pattern 'val_loss:(?P<value>[0-9.]+)'
   q1lab judge runs.csv --expect helps           for CI: the exit status"""
 )
 @source_options
-@click.option("--against", type=float, metavar="NUMBER", help="Judge one arm against a number.")
 @click.option(
     "--expect",
     multiple=True,
-    type=click.Choice(dict.fromkeys((*OF_ARMS, *OF_SAMPLE))),
+    type=click.Choice(["helps", "hurts", "cannot-tell"]),
     help="Exit with 0 if this is the verdict (of every arm), with 1 if another is, and with 3 if "
     "there is none. Repeatable: any of them.",
 )
@@ -48,7 +43,6 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="Print the whole record as JSON.")
 def judge(
     sources: tuple[str, ...],
-    against: float | None,
     expect: tuple[str, ...],
     full: bool,
     as_json: bool,
@@ -68,9 +62,6 @@ def judge(
     of false claims. It trains nothing, and keeps nothing.
     """
     options = table_options(**typed)
-    if against is not None:
-        return _judge_sample(sources, options, against, expect, full, as_json)
-    _check_expected(expect, OF_ARMS, "--against is given for one arm")
     from q1lab.tables import judged_table
 
     tables = _read(sources, options)
@@ -101,52 +92,11 @@ def _read(sources: Sequence[str], options: TableOptions) -> list[NumberTable]:
     if sources or options.arms:
         from q1lab.tables.sources import found_in_sources
 
-        return found_in_sources(sources, options, one_arm=False).tables(options)
+        return found_in_sources(sources, options).tables(options)
     from q1lab.tables import typed_numbers
 
     names_alone = replace(options, baseline=None, modified=None)
     return typed_numbers.two_lists(options).tables(names_alone)
-
-
-def _judge_sample(
-    sources: Sequence[str],
-    options: TableOptions,
-    against: float,
-    expect: Sequence[str],
-    full: bool,
-    as_json: bool,
-) -> int:
-    """Judge one arm against a number."""
-    from q1lab.tables.judged_sample import judge_found
-
-    _check_expected(expect, OF_SAMPLE, "with --against the verdict is a side")
-    if not math.isfinite(against):
-        raise Problem("--against is not a finite number")
-    if sources or options.arms:
-        from q1lab.tables.sources import found_in_sources
-
-        found = found_in_sources(sources, options, one_arm=True)
-        judged = judge_found(found, options.modified or options.baseline, against)
-    else:
-        from q1lab.tables import typed_numbers
-
-        found = typed_numbers.one_list(options)
-        judged = judge_found(found, None, against)
-    if as_json:
-        print_json({**judged.to_dict(), "read": found.guesses})
-    else:
-        _print_guesses(found)
-        click.echo(judged.full() if full else f"{judged.short()}\n{REST}")
-    return _status([judged.verdict], expect)
-
-
-REST = "Everything else: the same command with --full"
-
-
-def _check_expected(expect: Sequence[str], choices: Sequence[str], why: str) -> None:
-    for word in expect:
-        if word not in choices:
-            raise Problem(f"--expect {word}: {why}", next=f"expect {', '.join(choices)}")
 
 
 def _status(verdicts: Sequence[str], expect: Sequence[str]) -> int:

@@ -34,7 +34,7 @@ from q1lab.study import bundle, studies
 from q1lab.study.bundle import Bundle
 from q1lab.study.run_ends import RunEnd, pair_differences
 from q1lab.study.run_states import ENDED
-from q1lab.study.series import OVER, Series
+from q1lab.study.series import Series
 from q1lab.study.studies import ARMS, Run, Study, run_name
 from q1lab.verdict import claim as claims
 from q1lab.verdict.claim import Claim
@@ -342,7 +342,7 @@ def _as_declared(study: Study, lines: Sequence[Line]) -> Study:
     share = lines[-1]["series"] if lines else None
     if share is None or study.origin.series is not None:
         return study
-    return study.with_origin(series=Series("declared", OVER, ("", ""), 0, float(share[1])))
+    return study.with_origin(series=Series("declared", ("", ""), 0, float(share[1])))
 
 
 # ── the verdict

@@ -116,7 +116,6 @@ KINDS = {
     "seeds that were picked": (("run", "rope", "--seeds", "1,2,5"),),
     "seeds that nobody chose": (("run", "swiglu", "--seeds", "fresh:3"),),
     "a sweep": (("run", "rmsnorm", "gqa"),),
-    "a question that was tuned": (("run", "swiglu", "--tune", "learning_rate"),),
 }
 
 
