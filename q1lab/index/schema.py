@@ -10,7 +10,7 @@ TABLES = """
 CREATE TABLE studies (
     id TEXT PRIMARY KEY, variant TEXT NOT NULL, baseline TEXT NOT NULL, preset TEXT NOT NULL,
     data_name TEXT NOT NULL, data_sha256 TEXT NOT NULL, device TEXT NOT NULL, dtype TEXT NOT NULL,
-    headline TEXT NOT NULL, seeds INTEGER NOT NULL, created TEXT NOT NULL, plan TEXT NOT NULL,
+    seeds INTEGER NOT NULL, created TEXT NOT NULL, plan TEXT NOT NULL,
     stamp TEXT NOT NULL
 ) STRICT;
 CREATE TABLE runs (

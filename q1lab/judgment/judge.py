@@ -54,7 +54,6 @@ def judge(
         delta=delta,
         complete=complete,
         picked=picked,
-        one_sided=subject.plan.one_sided,
     )
     base, mod = values.values()
     results_by_arm = arms or {}
@@ -113,10 +112,7 @@ def _detectable_by_range(subject: Subject, analysis: Analysis) -> float:
     from q1lab.judgment import interim_analyses
 
     plan, sd = subject.plan, statistics.stdev(analysis.pairs.values())
-    in_sd = interim_analyses.measured_detectable(
-        *plan.pairs, analysis.alpha, plan.futility_t, one_sided=plan.one_sided
-    )
-    return in_sd * sd
+    return interim_analyses.measured_detectable(*plan.pairs, analysis.alpha) * sd
 
 
 def _floor_of(values: Values) -> Floor | None:

@@ -84,17 +84,10 @@ def headline_method(headline: str) -> str:
 
 
 def interval_note(c: Judgment) -> str:
-    """The headline interval's coverage, and that it decides; of a one-sided study, which end."""
+    """The headline interval's coverage, and that it decides."""
     if c.analysis.verdict == "no verdict":
         return f"covers {level_text(c.analysis)}"
-    if c.analysis.one_sided:
-        return f"its {worse_end(c)} end decides"
     return f"covers {level_text(c.analysis)} and decides"
-
-
-def worse_end(c: Judgment) -> str:
-    """The end of the interval at which the modified arm would be worst: ``upper``."""
-    return "upper" if c.metric.better == "lower" else "lower"
 
 
 BOOTSTRAP_LABEL = "95% bootstrap CI"

@@ -123,54 +123,29 @@ def _skew_sentence(c: Judgment) -> str:
     analysis = c.analysis
     if analysis.verdict not in ("helps", "hurts") or analysis.headline != "paired":
         return ""
-    sides = 2 if analysis.one_sided else 1
-    few, at_5_percent = analysis.n <= LOGNORMAL_PAIRS, abs(sides * claim_rate(c) - ALPHA) < 0.001
+    few, at_5_percent = analysis.n <= LOGNORMAL_PAIRS, abs(claim_rate(c) - ALPHA) < 0.001
     if not at_5_percent or not few or len(c.asking.looks) > 1:
         return ""
     rates = LOGNORMAL_FIXED, SKEWED_FIXED
     if c.subject.plan.is_sequential:
         rates = LOGNORMAL_RANGE, SKEWED_RANGE
     mild, strong = (round(100 * rate) for rate in rates)
-    about = "up to about" if analysis.one_sided else "about"
     return (
         "That holds if the differences are normally distributed. If the change left their mean at "
-        f"0 but made them as skewed as lognormal numbers, {about} {mild} in 100 studies (σ 0.5) or "
+        f"0 but made them as skewed as lognormal numbers, about {mild} in 100 studies (σ 0.5) or "
         f"{strong} in 100 (σ 1) would claim one, and {sample_text(c)} are too few to show the skew."
     )
 
 
 def planned_seeds_sentence(plan: PairPlan, alpha: float) -> str:
     """The meaning of a planned range, before the first run and after the last."""
-    from q1lab.judgment.futility import LEAST_CHANCE
-    from q1lab.judgment.interim_analyses import missed_by_looks, spent_by_looks
+    from q1lab.judgment.interim_analyses import spent_by_looks
 
     first, most = plan.pairs
-    spent = in_hundred(spent_by_looks(plan, alpha))
-    if plan.one_sided:
-        early = ""
-        if plan.futile_from is not None:
-            early = (
-                ", or at NOT SHOWN TO HELP as soon as a later HELPS has a chance below "
-                f"{LEAST_CHANCE:.0%}"
-            )
-        return (
-            f"Planned: {first} to {most} pairs, one-sided: it stops at HELPS{early}, and never "
-            f"says HURTS. Planned looks share this: if nothing had changed, at most {spent} such "
-            f"studies would say HELPS. Each look has a {percent_level(alpha)} interval, of which "
-            "one end alone decides; in at least "
-            f"{100 * (1 - missed_by_looks(plan, alpha)):.3g} of 100 studies the intervals of all "
-            "looks contain the true difference."
-        )
-    futile = ""
-    if plan.futile_from is not None:
-        futile = (
-            f", or from pair {plan.futile_from} on as soon as a claim at a later look has a "
-            f"chance below {LEAST_CHANCE:.0%}"
-        )
     return (
-        f"Planned: {first} to {most} pairs, stopping as soon as the answer is known{futile}. "
+        f"Planned: {first} to {most} pairs, stopping as soon as the answer is known. "
         "Planned looks share this: if nothing had changed, at most "
-        f"{spent} such studies would claim a difference, "
+        f"{in_hundred(spent_by_looks(plan, alpha))} such studies would claim a difference, "
         f"so each look has a {percent_level(alpha)} interval."
     )
 

@@ -143,11 +143,6 @@ class Judgment:
         return self.subject.are_model_files and self.analysis.reason is None
 
     @property
-    def stopped_for_futility(self) -> bool:
-        """True if a planned range is over because little was left to find."""
-        return self.analysis.reason is None and self.subject.stopped_for_futility
-
-    @property
     def overstated(self) -> tuple[float, float] | None:
         """The factors by which claims of such studies overstate a true difference of one sd of a
         pair's difference and of half an sd; None if unknown."""
@@ -157,9 +152,7 @@ class Judgment:
         if analysis.headline != "paired" or analysis.detectable is None:
             return None
         pairs = plan.pairs if plan.is_sequential else (analysis.n, analysis.n)
-        return interim_analyses.overstatement(
-            *pairs, analysis.alpha, plan.futility_t, one_sided=plan.one_sided
-        )
+        return interim_analyses.overstatement(*pairs, analysis.alpha)
 
     @property
     def verdict(self) -> str:
@@ -251,7 +244,6 @@ class Judgment:
 def _facts(j: Judgment) -> dict[str, Any]:
     subject, analysis, asking = j.subject, j.analysis, j.asking
     first, most = subject.plan.pairs
-    side = {"side": "better"} if subject.plan.one_sided else {}
     return {
         "study": subject.id,
         "variant": subject.names[1],
@@ -295,7 +287,7 @@ def _facts(j: Judgment) -> dict[str, Any]:
         "device": subject.device,
         "prediction": subject.prediction,
         "complete": analysis.complete,
-        "plan": {"first": first, "most": most, **side} if subject.plan.is_sequential else None,
+        "plan": {"first": first, "most": most} if subject.plan.is_sequential else None,
         "shared_at_start": subject.description.shared_at_start,
         "looks": max(1, len(asking.looks_at(subject.id))),
         "asked": {"looks": asking.looks, "total": asking.total},

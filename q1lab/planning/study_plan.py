@@ -24,14 +24,12 @@ from q1lab.index.store import Store
 from q1lab.judgment import (
     difference_text,
     level_sentences,
-    prediction_text,
     reasons,
     scope_text,
     verdict_text,
 )
 from q1lab.record import begin, delete_restore, home_history, on_record
 from q1lab.record.history import History
-from q1lab.record.seen import recorded_ends
 from q1lab.runner import finished_runs, first_number, launch, series_members
 from q1lab.study import (
     command_line,
@@ -46,7 +44,6 @@ from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.command_line import Request
 from q1lab.study.design import TypedSeeds
 from q1lab.study.kept_folder import KeptStudy
-from q1lab.study.run_ends import pair_differences
 from q1lab.study.series import Series
 from q1lab.study.studies import StudiesOnDisk, Study
 from q1lab.study.study_draft import Draft
@@ -115,11 +112,6 @@ def draft_study(request: Request, store: Store) -> Draft:
         each.kind for each in part_registry.part_classes("trainer") if each.accepts(request)
     )
     draft: Draft = part_registry.draft_of(kind)(request, request.parsed_seeds, kept_study, store)
-    if request.side and draft.study.is_floor:
-        raise Problem(
-            f"--side {request.side}: {draft.study.baseline} against itself has no better side",
-            next="leave the option out",
-        )
     if not request.yes:
         prove_command_ran_here(
             draft.study, str(kept_study.folder) if kept_study else draft.study.variant
@@ -166,8 +158,6 @@ def plan_from_draft(
     if existing is not None:
         ingest_events.ingest_study(store, existing)  # one that has ended was passed over just now
         more = existing.seeds if existing.design.fresh_seeds else draft.study.seeds
-        if draft.seeds.to_the_end:
-            existing = _overruling_futility(existing, store)
         study, missing = _go_on(existing, more, store, request.jobs)
         if request.launcher is not None:
             study = study.with_trainer(launcher=request.launcher)
@@ -389,13 +379,10 @@ def declare_design(
             seeds = unseen_seeds([study], len(typed.seeds), store)
         elif typed.fresh:
             seeds = draw_seeds(study, store)
-    if typed.side:
-        typed = replace(typed, side=study.metric.better)
     with_seeds = study.with_design(batches=(seeds,))  # whether they are fresh decides the level
     design = typed.kind.declared(
         typed,
         seeds,
-        study.design.headline,
         lambda: home_history.planned_history(store, with_seeds).level,
     )
     return replace(study, design=design)
@@ -430,7 +417,7 @@ def is_twin(study: Study, draft: Study) -> bool:
 
 def is_same(study: Study, draft: Draft) -> bool:
     """True if a study is a draft's in everything but the seeds that a person named."""
-    return any(is_twin(study, drafted) for drafted in draft.same_studies)
+    return is_twin(study, draft.study)
 
 
 def find_same_study(
@@ -453,16 +440,12 @@ def find_same_study(
         if not study.design.is_sequential:
             return None if typed.is_sequential else study
         plan = study.design.plan()
-        if plan.pairs == (typed.fewest, len(typed.seeds)) and plan.one_sided == bool(typed.side):
+        if plan.pairs == (typed.fewest, len(typed.seeds)):
             return study
-        sides, option = ("one-sided, ", " --side better") if plan.one_sided else ("", "")
-        go_on = f"with --seeds {study.design.typed()}{option}"
-        if plan.pairs == (typed.fewest, len(typed.seeds)) and typed.side:
-            go_on = "without --side"
         raise Problem(
-            f"{study.id} was planned {sides}with {plan.pairs[0]} to {plan.pairs[1]} pairs, and its "
+            f"{study.id} was planned with {plan.pairs[0]} to {plan.pairs[1]} pairs, and its "
             "level holds for that plan alone: ",
-            next=f"go on {go_on}, or ask again with --fresh",
+            next=f"go on with --seeds {study.design.typed()}, or ask again with --fresh",
         )
     if changed is not None:
         raise changed
@@ -483,16 +466,6 @@ def prove_same_code(study: Study) -> None:
     """Problem where a study's program imports other files now than when it was planned."""
     if names := study.trainer.changed_code():
         raise changed_code(study, names)
-
-
-def _overruling_futility(study: Study, store: Store) -> Study:
-    """The study without its stop for futility; as it is where it was over for another reason."""
-    differences = pair_differences(study, recorded_ends(store, study))
-    delta = study.smallest_that_matters
-    over = study.design.over_after(differences, delta)
-    if over is not None and not study.design.stopped_for_futility(differences, delta):
-        return study
-    return replace(study, design=study.design.going_to_the_end())
 
 
 def _go_on(
@@ -560,7 +533,7 @@ def _notes(
     if (series_place := study.origin.series) is not None:
         notes.append(level_sentences.series_share_sentence(series_place.share))
     if existing is None:
-        notes += [study.trainer.headline_note(study), _other_side_note(study, store)]
+        notes.append(study.trainer.pairing_note(study))
     if study.design.fresh_seeds:
         notes.append(verdict_text.drawn_seeds_note(study.seeds))
     history = home_history.planned_history(store, study)
@@ -590,16 +563,6 @@ def _notes(
         little = "" if existing else _sees_little(study, spread, history.level, store)
         notes.append(little or pairs_needed.detectable_sentence(study, spread))
     return notes
-
-
-def _other_side_note(study: Study, store: Store) -> str:
-    """A notice where a one-sided study can't bear out what was predicted; else empty."""
-    predicted = predictions.prediction_for(store, study.variant)
-    is_other = predicted is not None and predicted["direction"] != study.metric.better
-    if predicted is None or not (is_other and study.design.plan().one_sided):
-        return ""
-    expected = prediction_text.direction_text(predicted["direction"], study.metric)
-    return f"you predicted: {expected}; a one-sided study can refute that, and never confirm it"
 
 
 def look_note(study: Study, history: History) -> str:

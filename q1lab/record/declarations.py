@@ -26,13 +26,9 @@ DIFFERENCE_CODES = {
 }
 """The code of a difference, by the part of the declaration in which a bundle differs."""
 
-FREE_IN_PLAN = (
-    *("v", "id", "looks", "jobs", "wandb", "launcher", "trainers", "repo", "asked"),
-    *("to_the_end", "untrained"),
-)
+FREE_IN_PLAN = (*("v", "id", "looks", "jobs", "wandb", "launcher", "trainers", "repo", "asked"),)
 """Keys of ``study.json`` that no verdict or page rests on, or that change while a study goes on.
-The name and the seeds are declared separately. A stop for futility may be overruled: the levels
-hold for a range that goes to its end."""
+The name and the seeds are declared separately."""
 
 Declaration = Mapping[str, Any]
 
@@ -78,7 +74,6 @@ def declaration_of(study: Study) -> dict[str, Any]:
         "data": study.data.sha256,
         "budget": sha256_json(study.trainer.declared_budget()),
         "judged": {
-            "headline": study.design.headline,
             "range": study.design.declared_rule(),
             "matters": study.smallest_that_matters,
         },

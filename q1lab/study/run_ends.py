@@ -76,10 +76,9 @@ def verdict_after(study: Study, ends: RunEnds, pairs: int, level: float) -> str:
     return intervals.verdict_alone(
         base,
         modified,
-        headline=study.design.headline,
+        headline="paired",
         alpha=study.design.level or level,
         delta=study.smallest_that_matters,
-        one_sided=study.design.plan().one_sided,
     )
 
 

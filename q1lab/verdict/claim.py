@@ -30,7 +30,6 @@ class Claim:
     """The verdict, and the numbers that it rests on."""
 
     verdict: Name
-    headline: Name
     n: Annotated[int, whole_number()]
     alpha: float
     mean: float | None = None
@@ -41,9 +40,7 @@ class Claim:
 
     def agrees(self, other: Claim) -> bool:
         """True if both claims give the same verdict and numbers."""
-        facts, other_facts = (
-            (claim.verdict, claim.headline, claim.n, claim.reason) for claim in (self, other)
-        )
+        facts, other_facts = ((claim.verdict, claim.n, claim.reason) for claim in (self, other))
         return facts == other_facts and all(
             a is b
             or (a is not None and b is not None and math.isclose(a, b, rel_tol=RELATIVE_TOLERANCE))
@@ -81,7 +78,6 @@ def _claim_of(comparison: Comparison) -> Claim:
     ends = comparison.analysis.ends
     return Claim(
         comparison.analysis.verdict,
-        comparison.analysis.headline,
         comparison.analysis.n,
         comparison.analysis.alpha,
         comparison.analysis.mean,

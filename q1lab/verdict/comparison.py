@@ -8,7 +8,7 @@ dict only at the border: in the table ``results``, and in ``--json`` and ``expor
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from q1lab.ground import json_records
@@ -69,17 +69,15 @@ class Comparison(Judgment):
 
 def subject_of(study: Study, analysis: Analysis | None = None) -> Subject:
     """The facts of a study that a verdict's words need, and how far it is."""
-    pairs = {} if analysis is None else analysis.pairs
     is_open = analysis is not None and analysis.reason is Reason.INCOMPLETE
     trainer, origin, design = study.trainer, study.origin, study.design
-    delta = study.smallest_that_matters
     return Subject(
         names=(study.baseline, study.variant),
         are_model_files=bool(study.model_files),
         is_floor=study.is_floor,
         id=study.id,
         seeds=study.seeds,
-        plan=design.plan(delta),
+        plan=design.plan(),
         limit="",
         knows_other_runs=True,
         share=None if origin.series is None else origin.series.share,
@@ -94,21 +92,8 @@ def subject_of(study: Study, analysis: Analysis | None = None) -> Subject:
         number_format=trainer.number_format,
         device=trainer.device,
         run_command=f"q1lab run {study.id}",
-        whole_range_command=_whole_range_command(study),
-        stopped_for_futility=design.stopped_for_futility(
-            [pairs[seed] for seed in study.seeds if seed in pairs], delta
-        ),
         is_training=is_open and is_alive(study.files),
     )
-
-
-def _whole_range_command(study: Study) -> str:
-    whole = study.design.going_to_the_end()
-    if study.origin.series:  # its members go on together
-        from q1lab.study import command_line
-
-        return command_line.resume_command(replace(study, design=whole))
-    return f"q1lab run {study.id} --seeds {whole.typed()}"
 
 
 def to_record(c: Comparison) -> dict[str, Any]:
@@ -160,7 +145,6 @@ def build_comparison(
         _values(rows, "baseline"),
         _values(rows, "modified"),
         metric=study.metric,
-        headline=study.design.headline,
         level=level,
         delta=delta,
         complete=complete,

@@ -452,9 +452,7 @@ def _describe_claim(claim: Claim, study: Study) -> str:
     if claim.mean is None:
         return claim.verdict
     ends = f" ({claim.ends[0]:+.5f} to {claim.ends[1]:+.5f})" if claim.ends else ""
-    is_paired = study.design.headline == "paired"
-    sample = plural(claim.n, "pair") if is_paired else f"{plural(claim.n, 'seed')} per arm"
-    return f"{claim.verdict}, {claim.mean:+.5f}{ends}, {sample}"
+    return f"{claim.verdict}, {claim.mean:+.5f}{ends}, {plural(claim.n, 'pair')}"
 
 
 # ── runs, trained again
@@ -488,8 +486,8 @@ def _check_training(
             return
         agreement = retraining.compare_run(run, retrained, record_by_run)
         words = f"{run.name}: {agreement.words}"
-        if agreement.reason and retraining.study.trainer.repeat_tolerance is None:
-            report.unchecked.append(f"{words}; no short run showed whether its command repeats")
+        if agreement.reason and not retraining.study.trainer.repeats:
+            report.unchecked.append(f"{words}; whether its command repeats is not known")
             return
         report.trained.append(run.name)
         if not agreement.to_the_end:

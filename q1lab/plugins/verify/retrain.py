@@ -96,8 +96,6 @@ class Retraining:
         """The reason why nothing can be trained again here; empty if it can. Puts the text in its
         place."""
         data, trainer = self.study.data, self.study.trainer
-        if why := trainer.why_not_retrainable():
-            return why
         if trainer.loop.folder and self.start is None:
             folder = printable(trainer.loop.folder)[:200]
             return f"its command starts in {folder}, outside its repository"
@@ -167,7 +165,7 @@ class Retraining:
                 id=name,
                 data=data,
                 trainer=trainer,
-                design=Fixed(batches=study.design.batches, headline=study.design.headline),
+                design=Fixed(batches=study.design.batches),
             )
         )
         command = [*study.trainer.program(), str(folder.root)]
@@ -187,8 +185,7 @@ class Retraining:
         """Compare a run that was trained again with its record."""
         recorded = record_by_run[run]
         if not self.study.model_files:
-            tolerance = self.study.trainer.repeat_tolerance or 0.0
-            return _compare_evaluations(retrained, recorded, tolerance)
+            return _compare_evaluations(retrained, recorded)
         exact = _must_repeat(self.study, retrained, recorded)
         within = 0.0 if exact else NEARLY
         if not recorded.tokens <= retrained.tokens:
@@ -225,17 +222,17 @@ class Retraining:
         return Agreement(SOURCE, "its first loss is another, in this arm alone")
 
 
-def _compare_evaluations(retrained: RunRecord, recorded: RunRecord, within: float) -> Agreement:
+def _compare_evaluations(retrained: RunRecord, recorded: RunRecord) -> Agreement:
     pairs = ((retrained.evals, recorded.evals), (retrained.finals, recorded.finals))
     distance = max(
         relative_distance(retrained.final, recorded.final),
         *(largest_distance(numbers, other_numbers) for numbers, other_numbers in pairs),
     )
-    if distance <= within:
-        return Agreement("", "equal to 1e-4, as it repeats" if within else "equal to the last bit")
+    if distance == 0:
+        return Agreement("", "equal to the last bit")
     iteration = min([*retrained.evals, *recorded.evals], default=0)
     begins_alike = (
-        relative_distance(retrained.evals.get(iteration), recorded.evals.get(iteration)) <= within
+        relative_distance(retrained.evals.get(iteration), recorded.evals.get(iteration)) == 0
     )
     reason = LOSS if begins_alike else SOURCE
     return Agreement(reason, _describe_difference(retrained, recorded))
