@@ -6,13 +6,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import repeat
+from itertools import chain, repeat
 
 from q1lab.ground.errors import Problem, nearest
 from q1lab.ground.files import os_reason, printable
 from q1lab.ground.text_formats import first_names, plural
+from q1lab.study import metric_names
 from q1lab.study.run_states import RunState
 from q1lab.tables import number_table, run_names
+from q1lab.tables.cells import no_number
 from q1lab.tables.found_runs import Found, TableOptions, named_metric
 from q1lab.tables.outside_run import FINAL, STEP, TRAIN, VAL, OutsideRun, RunFiles
 from q1lab.tables.run_log import RunLog
@@ -212,6 +214,13 @@ def _metric(name: str, by_arm: Mapping[str, Sequence[RunLog]]) -> str:
         for key in names:
             if key.lower().replace(" ", "_") == usual:
                 return key
+    for log in chain.from_iterable(by_arm.values()):
+        for key, text in log.unread.items():
+            if key not in log.names and metric_names.measures(key):
+                raise Problem(
+                    f"{name}: {printable(key)} {no_number(text)}",
+                    next="or name another number with --metric NAME",
+                )
     others = [key for key in names if key.lower() not in NO_METRIC]
     if len(others) == 1:
         return others[0]

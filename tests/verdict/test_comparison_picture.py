@@ -3,6 +3,7 @@ do no harm."""
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+import resvg_py
 
 from q1lab.ground.errors import Problem
 from q1lab.judgment import label_text, svg
@@ -308,7 +310,8 @@ def test_without_what_draws_a_png_one_line_says_so(monkeypatch: pytest.MonkeyPat
 def test_where_no_font_is_a_png_is_refused_for_its_missing_letters(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(svg, "FONTS", "'no such font'")
+    without_fonts = functools.partial(resvg_py.svg_to_bytes, skip_system_fonts=True)
+    monkeypatch.setattr(resvg_py, "svg_to_bytes", without_fonts)
     with pytest.raises(Problem, match="this machine has no sans-serif font"):
         draw_comparison(make_record(HELPS), {}, "png")
 
