@@ -23,6 +23,7 @@ from q1lab.judgment.difference_text import interval_text
 from q1lab.judgment.short_text import caveat_line
 from q1lab.study import studies
 from q1lab.verdict import comparison_cache
+from tests.kit.fonts import needs_font
 from tests.kit.lab_home import finish, make_study, train
 
 
@@ -82,7 +83,9 @@ def test_json_is_the_comparison(tmp_path: Path) -> None:
     assert document["studies"][1]["verdict"] == "no verdict"
 
 
-@pytest.mark.parametrize(("form", "head"), [("svg", b"<svg"), ("png", b"\x89PNG")])
+@pytest.mark.parametrize(
+    ("form", "head"), [("svg", b"<svg"), pytest.param("png", b"\x89PNG", marks=needs_font)]
+)
 def test_pictures(tmp_path: Path, form: str, head: bytes) -> None:
     ids = two()
     with Store() as store:

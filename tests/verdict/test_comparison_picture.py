@@ -26,6 +26,7 @@ from q1lab.verdict.comparison import Comparison
 from q1lab.verdict.equal_budget import compare_at_budget
 from tests.kit.comparisons import make
 from tests.kit.document_records import PREDICTION
+from tests.kit.fonts import needs_font
 from tests.kit.plans import changed
 
 Curves = dict[str, dict[int, dict[str, list[tuple[float, float]]]]]
@@ -58,7 +59,10 @@ def make_curves(change: float = -0.03) -> Curves:
     }
 
 
-@pytest.mark.parametrize("name", ["a.svg", "a.png", "A.PNG"])
+@pytest.mark.parametrize(
+    "name",
+    ["a.svg", pytest.param("a.png", marks=needs_font), pytest.param("A.PNG", marks=needs_font)],
+)
 def test_the_same_picture_has_the_same_bytes(name: str) -> None:
     form = picture_format(Path(name))
     first = draw_comparison(make_record(HELPS, delta=0.01), make_curves(), form)
@@ -235,6 +239,10 @@ def test_unfinished_empty_or_odd_curves(curves: Curves) -> None:
 def test_names_are_text_and_nothing_else() -> None:
     text = words(drawn(make_record(HELPS, variant="$x^{$ <b>&\x1b[31m]]>\u202e"), make_curves()))
     assert "$x^{$ <b>& − baseline" in text.replace("]]>", "").replace("[31m", "")
+
+
+@needs_font
+def test_a_name_in_letters_that_a_font_may_lack_is_drawn() -> None:
     draw_comparison(make_record(HELPS, variant="変圧器"), make_curves(), "png")
 
 
