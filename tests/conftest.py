@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import functools
 import gc
 import itertools
 import json
@@ -15,10 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from q1lab.ground import paths, plugin_finder
+from q1lab.ground import plugin_finder
 from q1lab.ground.errors import NOTICES
-from q1lab.week import content, week_builder
-from q1lab.week.syllabus import ContentFinding, Week
 from tests.kit.commands import without_torch
 from tests.kit.places import ROOT
 from tests.kit.warm_server import warm_children
@@ -58,29 +55,6 @@ def signals() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-SHIPPED = paths.content_dir()
-
-
-@functools.cache
-def shipped(course: bool) -> tuple[Week | None, list[ContentFinding]]:
-    return week_builder.read_week(SHIPPED, course)
-
-
-def read(root: Path, course: bool) -> tuple[Week | None, list[ContentFinding]]:
-    if root != SHIPPED:
-        return week_builder.read_week(root, course)
-    week, findings = shipped(course)
-    return week, [*findings]
-
-
-@pytest.fixture(autouse=True, scope="session")
-def the_week_that_ships_is_read_once() -> Iterator[None]:
-    """It is frozen, and no test writes into its folder."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(content, "read_week", read)
-        yield
 
 
 @pytest.fixture(autouse=True)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import subprocess
 import sys
 import tomllib
-from graphlib import TopologicalSorter
 from importlib import metadata
 from pathlib import Path
 
-import grimp
 import pytest
 
-from q1lab.study import variants
 from tests.kit import lab_home
 
 ROOT = Path(__file__).parent.parent
@@ -66,7 +62,7 @@ def test_status_reads_no_ledger_before_a_comparison_was_seen() -> None:
     [
         "from q1lab.ground.command_table import listed_acts\nfrom q1lab.commands.cli import cli\nfor name in listed_acts(): cli.get_command(None, name)",
         "import q1lab.runner.runner",
-        "import q1lab.doors.weights_and_biases.history_rows, q1lab.doors.imports.import_study, q1lab.doors.imports.outside_runs",
+        "import q1lab.doors.weights_and_biases.history_rows",
         f"from pathlib import Path; from q1lab.week.content import load_week; load_week(Path({str(ROOT / 'content')!r}))",
     ],
     ids=["every command", "the runner", "what W&B gets", "the week"],
@@ -89,16 +85,6 @@ def test_libraries_whose_private_names_are_used_have_a_tested_upper_bound() -> N
         assert installed < upper, f"{line}: {name} {metadata.version(name)} is installed"
 
 
-def test_no_module_imports_in_a_circle() -> None:
-    """Also not inside functions: what two modules need from each other belongs in a third."""
-    graph = grimp.build_graph("q1lab", "labs", exclude_type_checking_imports=True, cache_dir=None)
-    after = {
-        name: graph.find_modules_directly_imported_by(name) & graph.modules
-        for name in graph.modules
-    }
-    TopologicalSorter(after).prepare()  # CycleError names the circle
-
-
 def test_what_the_week_needs_comes_with_q1lab_and_nothing_holds_torch_back() -> None:
     """The learner's own tests are written for pytest; an upper bound would take a newer torch
     away."""
@@ -106,32 +92,3 @@ def test_what_the_week_needs_comes_with_q1lab_and_nothing_holds_torch_back() -> 
     assert any(re.match(r"pytest\b", requirement) for requirement in needs)
     (torch,) = (requirement for requirement in needs if re.match(r"torch\b", requirement))
     assert "<" not in torch
-
-
-def test_what_modifications_must_do_is_known_to_no_other_module_of_the_checks() -> None:
-    """suite.py finds them by their files; none of them needs another."""
-    graph = grimp.build_graph("labs", cache_dir=None)
-    check_modules = {f"labs.checks.{name}" for name in variants.checked_variants()} & graph.modules
-    assert len(check_modules) >= 5
-    for name in check_modules:
-        assert not graph.find_modules_that_directly_import(name)
-
-
-@pytest.mark.parametrize(
-    "folder",
-    [
-        pytest.param("tools/docs", marks=pytest.mark.needs_plugin("gate", "sample")),
-        "benchmarks",
-    ],
-)
-def test_the_names_that_scripts_import_are_there(
-    folder: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Some run for half an hour before a release, and nowhere else."""
-    monkeypatch.syspath_prepend(str(ROOT / folder))
-    here = ("q1lab", "labs", "tests", *(file.stem for file in (ROOT / folder).glob("*.py")))
-    for script in (ROOT / folder).glob("*.py"):
-        for node in ast.walk(ast.parse(script.read_text())):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] in here:
-                names = ", ".join(alias.name for alias in node.names)
-                exec(f"from {node.module} import {names}", {})

@@ -15,20 +15,16 @@ from typing import Any
 
 import pytest
 
-from q1lab.documents.comparison_tables import study_facts
 from q1lab.doors.weights_and_biases.history_rows import RunHistory
 from q1lab.index import ingest_events
 from q1lab.index.store import Store
-from q1lab.judgment import cost_columns
 from q1lab.judgment.metric import VAL_LOSS
 from q1lab.planning import command_draft
 from q1lab.study import studies
 from q1lab.study.events import MOST_NUMBERS, read_new_events, sanitize_event
 from q1lab.tui.widgets.loss_chart import LossChart
-from q1lab.verdict import comparison_cache
 from tests.kit.commands import q1lab
 from tests.kit.lab_home import app, open_lab, until
-from tests.kit.toy_column import ITERS, PER_ITER
 
 COMMAND = f"{shlex.quote(sys.executable)} toy_metric.py {{args}} {{seed}}"
 ARMS = ("--arm", "baseline=1.0", "--arm", "half=0.5")
@@ -86,31 +82,6 @@ def test_page_and_picture_draw_each_of_them_that_differs_between_the_arms(
         texts = re.findall("<text [^>]*>(.*?)</text>", svg)
         titles = [text for text in texts if text.split(":")[0] in TITLES]
         assert titles == ["val/acc: each seed, mean, range", "train loss", "grad norm"]
-
-
-def test_a_column_is_in_every_table_of_costs(
-    trained: studies.Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with Store() as store:
-        comparison_cache.compare(store, trained)  # a study that was compared before has it, too
-        columns = (*cost_columns.COST_COLUMNS, ITERS, PER_ITER)
-        monkeypatch.setattr(cost_columns, "COST_COLUMNS", columns)
-        comparison = comparison_cache.compare(store, trained)
-    assert comparison.arms["baseline"].costs["iters"] == 6
-    q1lab("compare", trained.id, "--html", "page.html")
-    published = study_facts(comparison).costs_table
-    for text in (
-        q1lab("compare", "--full").stdout,
-        (tmp_path / "page.html").read_text(),
-        published,
-    ):
-        assert re.search(r"iters of a run\W.*6\W.*6\W", text, re.DOTALL)
-        assert "seconds per iter" in text
-    assert json.loads(q1lab("compare", "--json").stdout)["arms"]["modified"]["iters"] == 6
-    q1lab("export", "--format", "csv", "--output", "runs.csv")
-    rows = list(csv.DictReader(io.StringIO((tmp_path / "runs.csv").read_text())))
-    assert {row["iters"] for row in rows} == {"6"}
-    assert all(float(row["s_per_iter"]) > 0 for row in rows)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])

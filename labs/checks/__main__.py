@@ -7,7 +7,7 @@ check, of processor time; and "memory_mb", that of data memory, where the system
 
 Results go to standard output as they come, one JSON object per line; whatever the file prints goes
 to standard error. Its lines, by "event": for {"for"}, begin {"name"}, check {the fields of
-property_check.Result}, scope {"longest", "not_looked_at"}, unusable {"message"}, end {"passed"}.
+property_check.Result}, unusable {"message"}, end {"passed"}.
 
 Exit status: 0 all passed, 1 a check failed, 2 the file can't be used.
 """
@@ -15,7 +15,6 @@ Exit status: 0 all passed, 1 a check failed, 2 the file can't be used.
 from __future__ import annotations
 
 import ast
-import contextlib
 import json
 import os
 import sys
@@ -65,8 +64,8 @@ def run(path: Path, request: dict[str, Any], say: Callable[..., None]) -> int:
 
     # isort: split
     from labs import interfaces, loading
-    from labs.checks import generic, scope, suite
-    from labs.checks.subject import LONG, Subject
+    from labs.checks import suite
+    from labs.checks.subject import Subject
 
     torch.set_num_threads(1)
     # CUDA maps gigabytes for itself
@@ -93,18 +92,12 @@ def run(path: Path, request: dict[str, Any], say: Callable[..., None]) -> int:
                 raise Unusable(
                     f"{path}: GPTConfig has no field {name} of its own; there is {fields_there}"
                 )
-    for_ = request.get("for") or suite.guess(subject, step)
+    for_ = request.get("for") or suite.target(subject)
     say("for", **{"for": for_})
-    if not request.get("for") and (note := suite.unmet_name(subject, for_)):
-        say("check", **vars(note))
-    passed, names = True, []
+    passed = True
     for result in suite.run_all(subject, for_, lambda name: say("begin", name=name), step):
         say("check", **vars(result))
         passed = passed and not result.failed
-        names.append(result.name)
-    if names != [generic.interface.name]:  # else nothing was looked at
-        with contextlib.suppress(Exception), step("looking at what was not checked"):
-            say("scope", longest=LONG, not_looked_at=[*scope.not_looked_at(subject)])
     say("end", passed=passed)
     return 0 if passed else 1
 

@@ -29,8 +29,6 @@ def keys_of(layer: list[Head]) -> list[int] | None:
     "value head: also in one group (MQA), and in as many as heads (ordinary attention)",
     "A head with the keys of one group and the values of another looks in one place and reads in "
     "another.",
-    "The check looks for attention weights, keys and values among the products of a pass; "
-    "attention that is computed in another way is not seen",
 )
 def groups(s: Subject) -> str:
     seen = ""
@@ -174,11 +172,6 @@ def values_count_kv(s: Subject) -> bool:
 
 
 FILE_NAMES = ("gqa", "mqa", "grouped")
-
-
-def recognizes(s: Subject) -> bool:
-    """True if some query heads share their values."""
-    return any(len(set(alike_values(layer))) < H for layer in s.small.layers(H))
 
 
 CHECKS = [groups, fewer]

@@ -6,7 +6,6 @@ it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -26,8 +25,6 @@ class Check:
     expected: str
     why: str
     run: Callable[[Any], str]
-    doubt: str = ""
-    """The cases in which the check can be wrong about right code."""
     rank: int = IDEA
 
 
@@ -48,10 +45,6 @@ class Result:
     seconds: float
     warning: bool = False
     """It passed, and `seen` says what to look at."""
-    doubt: str = ""
-    """Of a failed check: when it can be wrong about right code, and how the file overrules it."""
-    overruled: str = ""
-    """The reason that the file gives for overruling this check, which then counts as passed."""
     judged: bool = True
     """False if the check could not judge the file: it then neither passed nor failed, and `seen`
     says why."""
@@ -105,21 +98,6 @@ def another_kind(words: str) -> Warned:
 
 
 def check(
-    name: str, expected: str, why: str, doubt: str = "", rank: int = IDEA
+    name: str, expected: str, why: str, rank: int = IDEA
 ) -> Callable[[Callable[[Any], str]], Check]:
-    return lambda run: Check(name, expected, why, run, doubt, rank)
-
-
-def overrules(text: str) -> dict[str, str]:
-    """The checks that a model file overrules, each with its reason: comment lines such as
-    `# q1lab: overrule "rope: angles" because the base grows with the layer`."""
-    overrule_lines = re.findall(
-        r'^[ \t]*#\s*q1lab:\s*overrule\s+"([^"\n]+)"\s+because\s+(\S.*)$', text, re.MULTILINE
-    )
-    return {name.strip(): reason.strip() for name, reason in overrule_lines}
-
-
-def how_to_overrule(name: str) -> str:
-    return (
-        f'if it is wrong about your code, say so in the file: # q1lab: overrule "{name}" because …'
-    )
+    return lambda run: Check(name, expected, why, run, rank)

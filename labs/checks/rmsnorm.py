@@ -259,9 +259,4 @@ def judge_eps(where: str, x: Tensor, out: Tensor) -> str:
 FILE_NAMES = ("rms",)
 
 
-def recognizes(s: Subject) -> bool:
-    """True if a file's norms keep the mean (all of them, or some)."""
-    return any(reading.norm == "RMS" for reading in s.stream.readings)
-
-
 CHECKS = [formula]

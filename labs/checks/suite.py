@@ -26,7 +26,7 @@ from typing import Any
 import torch
 
 from labs import checks, models
-from labs.checks import generic, scope
+from labs.checks import generic
 from labs.checks.limits import TookTooLong, Unusable
 from labs.checks.property_check import (
     Check,
@@ -35,8 +35,6 @@ from labs.checks.property_check import (
     Vague,
     Warned,
     Wrong,
-    how_to_overrule,
-    overrules,
 )
 
 Limit = Callable[[str], contextlib.AbstractContextManager[None]]
@@ -101,13 +99,7 @@ def run_check(check: Check, subject: Any, limit: Limit = contextlib.nullcontext)
     result = Result(
         check.name, expected=check.expected, seen=str(seen), why=check.why, seconds=seconds, **facts
     )
-    if not result.failed or is_interface:  # what the interface asks for can't be overruled
-        return result
-    if reason := overrules(subject.text).get(check.name, ""):
-        return replace(result, passed=True, warning=True, vague=False, overruled=reason)
-    return replace(
-        result, doubt="; ".join(filter(None, (check.doubt, how_to_overrule(check.name))))
-    )
+    return result
 
 
 @torch.no_grad()
@@ -142,31 +134,13 @@ def run_all(
             vague.append(result)
             continue
         yield told(result)
-        if check is generic.interface:
-            if result.failed:
-                return
-            with contextlib.suppress(TookTooLong, Unusable), limit("looking for a cache"):
-                if scope.cached_calls(subject.shared()):
-                    due.append(scope.generation)
+        if check is generic.interface and result.failed:
+            return
     yield from map(told, vague)
     for variant in split(for_):
         own_results = [result for result in results if modification(result.name) == variant]
         if not any(result.judged or result.late for result in own_results):
             yield told(run_check(unseen(variant, own_results), subject))
-    known_names = {check.name for module in OWN.values() for check in module.CHECKS}
-    known_names |= {check.name for check in due} | {unseen(variant, []).name for variant in OWN}
-    unknown = [name for name in overrules(subject.text) if name not in known_names]
-    if unknown:
-        yield warning(
-            "overrules",
-            "each overrule in the file names a check",
-            f'no check is called "{unknown[0]}"',
-            "A name with a slip overrules nothing.",
-        )
-
-
-def warning(name: str, expected: str, seen: str, why: str) -> Result:
-    return Result(name, True, expected, seen, why, 0.0, warning=True)
 
 
 def cause_of(name: str, results: list[Result]) -> str:
@@ -227,40 +201,14 @@ def first_line(error: BaseException) -> str:
     return next(iter(str(error).strip().splitlines()), "")[:300]
 
 
-@torch.no_grad()
-def guess(subject: Any, limit: Limit = contextlib.nullcontext) -> str:
-    """Tell what a file modifies: by the line that `q1lab new` puts on top, else by its behavior,
-    and by its name where that shows no modification. "baseline" when neither tells."""
-    if made_for := made_for_by_its_line(subject):
-        return made_for
-    present = []
-    for name, module in OWN.items():
-        # a file that fails here fails a check soon, with a better message
-        with contextlib.suppress(Exception), limit(f"looking for {name}"):
-            if module.recognizes(subject):
-                present.append(name)
-    return joined(present or named(subject)) or "baseline"
+def target(subject: Any) -> str:
+    """What a file is checked for: by the line that `q1lab new` puts on top, else by its name."""
+    return made_for_by_its_line(subject) or joined(named(subject)) or "baseline"
 
 
 def made_for_by_its_line(subject: Any) -> str:
     made_for = re.search(r"^# q1lab: (\w+), made from", subject.text[:2000], re.MULTILINE)
     return made_for[1] if made_for and made_for[1] in MODIFICATIONS else ""
-
-
-def unmet_name(subject: Any, guessed: str) -> Result | None:
-    """A warning where a file's name stands for more than it was seen to do."""
-    names = [] if made_for_by_its_line(subject) else named(subject)
-    needed = joined([*names, *split(guessed)])
-    unseen_parts = [name for name in split(needed) if name not in split(guessed)]
-    if not unseen_parts:
-        return None
-    return warning(
-        "file name",
-        "the file does what its name says",
-        f"not seen in {subject.path.name}: {', '.join(unseen_parts)}; it is checked as {guessed} "
-        f"(--for {needed} checks for all that its name says)",
-        "A file is judged by what it does: its name decides only where that shows no modification.",
-    )
 
 
 def named(subject: Any) -> list[str]:

@@ -187,8 +187,6 @@ def close(a: Tensor, b: Tensor) -> bool:
     "each other: (SiLU(xW) * xV) W2",
     "The product is the idea: one branch scales the other, per token and per unit. With another "
     "curve than SiLU it has another name.",
-    "The check looks for gate and value among the projections before the one back to the stream; a "
-    "gate that is computed in another way is not seen",
 )
 def gate(s: Subject) -> str:
     layers = feed_forward_layers(s)
@@ -253,7 +251,7 @@ def hidden(s: Subject) -> str:
     sizes = {}
     for width, heads in ((128, 4), (768, 12)):
         small = {**WIDE, "n_layer": 1, "n_embd": width, "n_head": heads}
-        model = shake(s.undrawn(zero=True, **small))
+        model = shake(s.build(**small))
         sizes[width] = find(watch(model, tokens(1, 8, 16), width=width), width)[0].hidden
     more = {width: 3 * h / (8 * width) - 1 for width, h in sizes.items()}
     seen = "; ".join(
@@ -295,11 +293,6 @@ def uncut(more: dict[int, float]) -> str:
 
 
 FILE_NAMES = ("glu",)
-
-
-def recognizes(s: Subject) -> bool:
-    """True if the feed-forward layers combine two projections."""
-    return any(ff.layout for ff in feed_forward_layers(s))
 
 
 CHECKS = [gate, bias, hidden]

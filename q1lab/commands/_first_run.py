@@ -13,12 +13,10 @@ import click
 
 from q1lab.commands._documents import ask_user
 from q1lab.commands._output import remark
-from q1lab.ground.config import load_settings
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import printable
 from q1lab.planning import first_run
 from q1lab.planning.first_run import FirstRun
-from q1lab.runner.engine import choose_engine
 from q1lab.study.command_line import Request
 from q1lab.study.metric_names import direction
 
@@ -36,11 +34,6 @@ def with_metric(request: Request, typed: Set[str], *, ask: bool, quiet: bool) ->
     if measured is not None:
         spec, source = measured[0], f", as in {measured[1]}"
     else:
-        if choose_engine(request.engine, None, request.engine_options, load_settings().engine):
-            raise Problem(
-                "on an engine q1lab does not guess the metric: ",
-                next="say which number counts, with --metric NAME",
-            )
         remark(
             f"First run ({loop.arms[0]}, seed {request.parsed_seeds.seeds[0]}), to see which "
             "number counts (or --metric NAME) …",

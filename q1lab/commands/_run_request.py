@@ -170,13 +170,10 @@ def _corrected(
 ) -> Request:
     """The request of a study whose command has shown no number, with the metric read as typed.
     Problem for any other option."""
-    engine, jobs = study.trainer.engine, study.trainer.jobs
+    jobs = study.trainer.jobs
     typed_request = command_line.request_from_options(variant=study.id, **options)
     study = study.with_trainer(loop=with_reading(study.trainer.loop, corrections))
-    request = replace(_going_on(study, typed_request, typed), jobs=jobs)
-    if request.engine is None and engine is not None:
-        request = replace(request, **command_line.engine_options(engine))
-    return request
+    return replace(_going_on(study, typed_request, typed), jobs=jobs)
 
 
 def _going_on(study: Study, request: Request, typed: Set[str]) -> Request:
@@ -185,9 +182,9 @@ def _going_on(study: Study, request: Request, typed: Set[str]) -> Request:
     if typed & OPTIONS.keys() - options_with(STUDY_NAME):
         raise Problem(
             f"{study.id} says what it trains: ",
-            next="leave all options but --seeds and --engine out",
+            next="leave all options but --seeds and --launcher out",
         )
     changes = {name: getattr(request, name) for name in typed & OPTIONS.keys()}
-    if study.origin.is_ours and first_number.silent_run(study) is not None:
+    if first_number.silent_run(study) is not None:
         changes["yes"] = True  # the learner's own command, with a file that they corrected
     return replace(study.trainer.request(study), **changes)

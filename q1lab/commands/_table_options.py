@@ -1,5 +1,4 @@
-"""The options that say where runs are read, and what is what there; `judge` and `import` share
-them."""
+"""The options that say where runs are read, and what is what there."""
 
 from __future__ import annotations
 

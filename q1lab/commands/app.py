@@ -45,10 +45,6 @@ def start_app(session: str | None, content: Path | None) -> None:
     if app.exit_signal:
         sys.exit(128 + app.exit_signal)
     if app.return_code:
-        from q1lab.tui.replaced_code import OPEN_AGAIN, code_is_replaced
-
-        if code_is_replaced():
-            raise Problem(f"{OPEN_AGAIN} Nothing was lost", 1)
         raise Problem(
             f"the app ended by an error; nothing was lost, {paths.home() / 'app.log'} has it", 1
         )
@@ -56,7 +52,6 @@ def start_app(session: str | None, content: Path | None) -> None:
 
 def prepare_app(session: str | None, folder: Path | None) -> AppSetup:
     """The app's settings, week and first snapshot of the database. Problem for bad input."""
-    from q1lab.index import lost_lines
     from q1lab.index.store import Store
     from q1lab.tui.app_setup import AppSetup
     from q1lab.tui.keys import check_keymap
@@ -69,8 +64,8 @@ def prepare_app(session: str | None, folder: Path | None) -> AppSetup:
     root = folder or settings.content or paths.content_dir()
     week = content.load_week(root, settings.course)
     session_id = week.session(session).id if session else None
-    snapshot, notice, starts_in_lab = None, "", False
-    if paths.database_file().exists() or paths.journal_file().exists():
+    snapshot, starts_in_lab = None, False
+    if paths.database_file().exists():
         with Store() as store:
             starts_in_lab = session is None and _came_for_studies(store, week, settings)
             if starts_in_lab:
@@ -79,11 +74,7 @@ def prepare_app(session: str | None, folder: Path | None) -> AppSetup:
                 snapshot = SnapshotReader(week.label, week).read_snapshot(store, ingest=False)
             else:  # the studies come with the first look
                 snapshot = Snapshot(evidence.read_progress(store, week))
-            lost = lost_lines.lost_line_warnings(store.file, store.journal)
-            notice = store.notice or "\n".join(lost)
-    return AppSetup(
-        week, settings, session_id, snapshot, notice=notice, starts_in_lab=starts_in_lab
-    )
+    return AppSetup(week, settings, session_id, snapshot, starts_in_lab=starts_in_lab)
 
 
 def _came_for_studies(store: Store, week: Week, settings: Config) -> bool:

@@ -7,22 +7,17 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections import Counter
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from q1lab import __version__
 from q1lab.commands._output import wrapped
 from q1lab.ground import file_systems, paths, plugin_finder
-from q1lab.ground.errors import FAILED, OK, OUT_OF_TOUCH, Problem
+from q1lab.ground.errors import FAILED, OK, Problem
 from q1lab.ground.files import printable
 from q1lab.runner import child_processes
-from q1lab.study.engine_choice import engine_kinds, engine_usages, option_examples
-
-if TYPE_CHECKING:
-    from q1lab.study.engine_choice import EngineChoice
 
 PACKAGES = (
     "torch",
@@ -40,73 +35,21 @@ PACKAGES = (
     epilog="""\b
 Examples:
   q1lab doctor --json"""
-    + "".join(
-        f"\n  q1lab doctor --engine {kind.usage} --engine-option {kind.option.split()[0]}"
-        for kind in engine_kinds().values()
-        if kind.option
-    )
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
-@click.option(
-    "--engine",
-    metavar="ENGINE",
-    help=f"Look at an engine instead: a name from config.toml, {', '.join(engine_usages())}.",
-)
-@click.option(
-    "--engine-option",
-    "options",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help=f"For the engine{option_examples()}.",
-)
-def doctor(as_json: bool, engine: str | None, options: tuple[str, ...]) -> int:
+def doctor(as_json: bool) -> int:
     """Versions, device, bf16, git, disk, and where the files are."""
-    choice = None
-    if engine or options:
-        from q1lab.ground.config import load_settings
-        from q1lab.runner.engine import choose_engine
-        from q1lab.study.engine_choice import LOCAL
-
-        choice = choose_engine(engine or LOCAL, None, options, load_settings().engine)
-    findings = examine_machine() if choice is None else examine_engine(choice)
+    findings = examine_machine()
     if as_json:
         click.echo(json.dumps(findings, indent=2))
     else:
         for name, value in findings.items():
-            if name not in ("ok", "problems", "reached"):
+            if name not in ("ok", "problems"):
                 click.echo(f"{name.replace('_', ' '):<16} {wrapped(_value_text(value), 17)}")
         for problem in findings["problems"]:
             click.echo(f"problem          {problem}")
         click.echo("All good." if findings["ok"] else "See the problems above.")
-    if findings["ok"]:
-        return OK
-    return FAILED if findings.get("reached", True) else OUT_OF_TOUCH
-
-
-def examine_engine(choice: EngineChoice) -> dict[str, Any]:
-    """The findings about an engine, by name, with ``problems``, ``reached`` and ``ok``."""
-    from q1lab.runner.engine import OutOfReach, Refused, load_engine
-
-    findings: dict[str, Any] = {"engine": choice.text}
-    problems, reached = [], True
-    try:
-        engine = load_engine(choice)
-        for finding in engine.check():
-            findings[finding.name] = finding.words
-            if not finding.good:
-                problems.append(f"{finding.name}: {finding.words}")
-        answer = engine.ask({"threads": 1}) if not problems else None
-        if answer is not None:
-            findings["python"] = f"torch {answer['torch']} on {answer.get('platform', 'unknown')}"
-            findings["device"] = f"{answer['device']} ({answer['device_name']}), {answer['dtype']}"
-            findings |= _torch_findings(answer)
-    except (OutOfReach, Refused) as error:
-        problems.append(str(error))
-        reached = isinstance(error, Refused)
-    findings["reached"] = reached
-    findings["problems"] = problems
-    findings["ok"] = not problems
-    return findings
+    return OK if findings["ok"] else FAILED
 
 
 def plugin_findings() -> dict[str, Any]:
@@ -118,7 +61,6 @@ def plugin_findings() -> dict[str, Any]:
 
 def examine_machine() -> dict[str, Any]:
     """The findings about this machine, by name, with ``problems`` and ``ok``."""
-    from q1lab.index import lost_lines
     from q1lab.runner.machine import cores, gpus
 
     problems: list[str] = []
@@ -158,8 +100,7 @@ def examine_machine() -> dict[str, Any]:
         free = shutil.disk_usage(home).free
         findings["home"] = str(home)
         findings["file_system"] = _file_system_text(file_systems.mount_of(home))
-        findings["journal"] = _journal_summary()
-        problems += lost_lines.lost_line_warnings(paths.database_file(), paths.journal_file())
+        findings["acts"] = _acts_summary()
         findings["database"] = str(paths.database_file())
         findings["config"] = str(paths.config_file())
         findings["free_disk"] = f"{free / 1e9:.1f} GB"
@@ -175,16 +116,15 @@ def examine_machine() -> dict[str, Any]:
     return findings
 
 
-def _journal_summary() -> str:
-    """The journal's path, and the count of its lines by author (the learner or an agent)."""
-    from q1lab.index import journal
+def _acts_summary() -> str:
+    """The count of acts by author (the learner or an agent)."""
+    from q1lab.index.store import Store
 
-    lines = journal.read_entries(paths.journal_file()).lines
-    lines_by_author = Counter(
-        printable(str(line.body.get("who", "unknown"))) for line in lines if line.body is not None
-    )
-    counts = ", ".join(f"{name} {count}" for name, count in sorted(lines_by_author.items()))
-    return f"{paths.journal_file()}: lines by {counts}" if counts else str(paths.journal_file())
+    with Store() as store:
+        rows = store.db.execute(
+            "SELECT body ->> '$.who' AS who, count(*) AS n FROM acts GROUP BY 1 ORDER BY 1"
+        ).fetchall()
+    return ", ".join(f"{printable(str(row['who']))} {row['n']}" for row in rows) or "none"
 
 
 def _file_system_text(mount: file_systems.Mount | None) -> str:

@@ -17,7 +17,7 @@ from q1lab.ground.text_formats import bar_characters, duration, token_rate
 from q1lab.index.store import Store
 from q1lab.index.study_view import RunView, StudyRow, StudyView, read_view, sparkline_points
 from q1lab.judgment.metric import Metric
-from q1lab.runner import alerts, launch
+from q1lab.runner import alerts
 from q1lab.study.liveness import is_alive
 from q1lab.study.run_states import ENDED, STATE_SYMBOLS, RunState
 from q1lab.study.studies import Study
@@ -43,7 +43,6 @@ STATE_STYLE = {
 def watch_study(store: Store, study: Study, *, quiet: bool = False, hint: str = "") -> StudyView:
     """Show the study's progress until all of its processes have ended. ``quiet`` only waits. Passes
     KeyboardInterrupt through."""
-    launch.resume_runner(study)
     if quiet:
         return _wait_quietly(store, study)
     if sys.stdout.isatty():
@@ -103,13 +102,8 @@ def _print_lines(store: Store, study: Study) -> StudyView:
     """Print a line when a run starts or ends, and in between at each tenth of its iters, or each
     time its iters have doubled where their number is not known."""
     printed_progress: dict[str, tuple[RunState, int, str | None]] = {}
-    reached = True
     while True:
         view, alive = _poll(store, study)
-        if view.reached != reached:
-            reached = view.reached
-            where = "in touch again" if reached else view.engine
-            sys.stdout.write(f"{study.id}: {where}\n")
         for run in view.runs:
             place = int(run.progress * 10) if run.max_iters else run.iter.bit_length()
             ending = run.message if run.state is RunState.STOPPED else None
@@ -240,7 +234,6 @@ def runs_grid(
     hidden_runs = len(view.runs) - len(sparks)
     foot = (
         f"{line.done} of {line.total} runs done{time_left and f' · {time_left}'}{gpu_text(view)}"
-        + (f" · {view.engine}" if view.engine else "")
         + (f" · {hidden_runs} more runs" if hidden_runs else "")
         + (f" · {hint}" if hint else "")
     )

@@ -37,7 +37,6 @@ from q1lab.planning.series_plan import DeclaredSeries
 from q1lab.runner import first_number, launch, series_members
 from q1lab.study import command_line, kept_folder, series, studies, variants
 from q1lab.study.command_line import Request
-from q1lab.study.engine_choice import manual_command
 from q1lab.study.run_states import ENDED, RunState
 from q1lab.study.studies import Study
 from q1lab.week.lists import predictions
@@ -195,8 +194,6 @@ def _train(
     _give_names(store, [(name, study)] if name else [])
     if not as_json:
         _announce(study.id, f"{study.variant} against {study.baseline}", [begun], _work_text(begun))
-    if begun.missing and manual_command(study.trainer.engine, study.id):
-        return _print_planned(study, as_json)
     if detach:
         return _print_detached(begun, as_json)
     if begun.missing:
@@ -399,16 +396,6 @@ def _work_text(plan: study_plan.Plan) -> str:
         return ""
     runs = f"{missing} runs" if missing == total else f"{missing} of {total} runs are missing"
     return runs if plan.minutes is None else f"{runs}, about {duration(plan.minutes * 60)}"
-
-
-def _print_planned(study: Study, as_json: bool) -> int:
-    """Print the next step for a planned study that the learner takes to another machine."""
-    if as_json:
-        print_json({"study": study.id, "started": False})
-        return OK
-    print_wrapped(f"{study.id} is planned; nothing trains here. Next:")
-    click.echo(f"  {command_line.resume_command(study)}")
-    return OK
 
 
 def _follow(

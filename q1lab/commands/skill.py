@@ -11,7 +11,7 @@ from q1lab.commands._output import force_option, print_json
 from q1lab.ground import command_table, paths, plugin_finder
 from q1lab.ground.errors import EXIT_STATUS, OK, Problem
 from q1lab.ground.files import prove_inside, read_text
-from q1lab.index import journal
+from q1lab.index import acts
 
 SKILL_NAME = "q1lab"
 """Name of the skill and of its folder."""
@@ -77,8 +77,8 @@ def skill_files() -> dict[str, str]:
         "ADDED_PAGES": "".join(
             f"\n- `references/{name}.md`: {page.about}" for name, page in ADDED_PAGES.items()
         ),
-        "AGENT": journal.AGENT,
-        "LEARNERS": "\n".join(f"- {act}" for act in journal.learner_only().values()),
+        "AGENT": acts.AGENT,
+        "LEARNERS": "\n".join(f"- {act}" for act in acts.LEARNER_ONLY.values()),
     }
     pages = {}
     for name in names:

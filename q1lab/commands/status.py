@@ -13,19 +13,18 @@ from q1lab.commands._store import open_store
 from q1lab.commands.completion import study_argument
 from q1lab.commands.live_progress import about_time_left
 from q1lab.commands.live_progress import run_line as live_line
-from q1lab.ground.errors import OK, Problem, notice
+from q1lab.ground.errors import OK, Problem
 from q1lab.ground.text_formats import age, cut_cells, cut_middle, cut_name, first_names
-from q1lab.index import ingest_events, lost_lines, stored_results, study_labels, study_view
+from q1lab.index import ingest_events, stored_results, study_labels, study_view
 from q1lab.index.store import Store
 from q1lab.index.study_labels import Labels
 from q1lab.index.study_view import StudyRow, StudyView
 from q1lab.judgment import difference_text
-from q1lab.runner import launch
 from q1lab.study import studies
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.run_states import STATE_SYMBOLS, RunState
 from q1lab.study.studies import Study
-from q1lab.verdict.result_rows import FoldedRows, ResultRow, fold_groups, read_result_rows
+from q1lab.verdict.result_rows import ResultRow, read_result_rows
 
 MAX_STUDIES = 40
 """Studies that are listed; --json has all."""
@@ -60,8 +59,6 @@ def status(find: str | None, as_json: bool, tag: str | None, verbose: bool) -> i
     name, an argument, a setting, the program, the text, the metric, a tag or the note.
     """
     with open_store() as store:
-        for problem in lost_lines.lost_line_warnings(store.file, store.journal):
-            notice(problem)
         unreadable = ingest_events.ingest_all(store)
         lines = study_view.read_study_rows(store, unreadable=unreadable)
         if tag is not None:
@@ -105,9 +102,6 @@ def status(find: str | None, as_json: bool, tag: str | None, verbose: bool) -> i
             following = _next_after_runs(store, rows) or following
     if not lines:
         click.echo(f"No study yet. Start one: {_first_command()}")
-    for name in alive:
-        if views[name].engine:
-            launch.resume_runner(views[name].study)
     for name, view in views.items():
         click.echo(study_summary(view))
         for text in (
@@ -118,8 +112,7 @@ def status(find: str | None, as_json: bool, tag: str | None, verbose: bool) -> i
             *(f"! {line}" for line in study_view.fault_lines(view, MAX_FAULTS)),
         ):
             click.echo(f"    {wrapped(text, 6) if text.startswith('! ') else text}")
-    listed = [results[name] for name in readable if name in results]
-    table_rows = [*listed] if verbose else fold_groups(listed)
+    table_rows = [results[name] for name in readable if name in results]
     if table_rows:
         click.echo()
         states = {name: row.state for name, row in row_by_id.items()}
@@ -144,19 +137,16 @@ def _only(lines: Iterable[StudyRow], names: Container[str]) -> tuple[StudyRow, .
 
 
 def verdict_table(
-    rows: Sequence[ResultRow | FoldedRows], states: Mapping[str, str], width: int | None
+    rows: Sequence[ResultRow], states: Mapping[str, str], width: int | None
 ) -> list[str]:
     """A line for each study, of ``width`` cells at most: its name, its verdict (or its state, by
-    id), the difference with its interval, the sample size, and its age. A folded
-    group is one line. Above studies that trained and measured the same, a line says what."""
+    id), the difference with its interval, the sample size, and its age. Above studies that trained
+    and measured the same, a line says what."""
     from rich.cells import cell_len
 
     cells = [("study", "verdict", "difference", "interval", "n", "age")]
     levels = []
     for row in rows:
-        if isinstance(row, FoldedRows):
-            cells.append((row.name, row.summary, "", "", "", age(row.created)))
-            continue
         difference = between = ""
         answer = row.answer.upper()
         if not answer:
@@ -193,7 +183,7 @@ def verdict_table(
 
 
 def _under_what_they_measure(
-    rows: Sequence[ResultRow | FoldedRows], lines: Sequence[str], width: int | None
+    rows: Sequence[ResultRow], lines: Sequence[str], width: int | None
 ) -> Iterator[str]:
     """The lines of the rows, with what trained and was measured above the first of those that are
     alike in that."""
@@ -201,11 +191,10 @@ def _under_what_they_measure(
 
     before = ("", "")
     for row, line in zip(rows, lines, strict=True):
-        first = row.rows[0] if isinstance(row, FoldedRows) else row
-        measured = first.trained_by, first.metric.axis
+        measured = row.trained_by, row.metric.axis
         if measured != before:
-            room = 80 if width is None else width - cell_len(first.metric.axis) - 2
-            yield click.style(f"{cut_cells(first.trained_by, room)}: {first.metric.axis}", dim=True)
+            room = 80 if width is None else width - cell_len(row.metric.axis) - 2
+            yield click.style(f"{cut_cells(row.trained_by, room)}: {row.metric.axis}", dim=True)
         before = measured
         yield line
 
@@ -241,13 +230,12 @@ def run_lines(view: StudyView) -> list[str]:
 def study_summary(view: StudyView) -> str:
     study = view.study
     now = view.row
-    where = f" {view.engine}" if view.engine else ""
     time_left = about_time_left(now)
     # an imported study has no preset
     parts = [f"{study.variant} against {study.baseline}", study.trainer.recipe, study.data.name]
     return (
         f"{study.id}: {', '.join(part for part in parts if part)}: "
-        f"{now.state}{where}, {now.done} of {now.total} runs done{time_left and f', {time_left}'}"
+        f"{now.state}, {now.done} of {now.total} runs done{time_left and f', {time_left}'}"
     )
 
 
@@ -359,7 +347,6 @@ def study_record(view: StudyView, labels: Labels) -> dict[str, object]:
         "dtype": study.trainer.number_format,
         "metric": asdict(study.metric),
         "state": view.row.state,
-        "engine": view.engine or None,
         "done": view.row.done,
         "seconds_left": view.row.seconds_left,
         "name": labels.name or None,

@@ -13,7 +13,7 @@ from q1lab.commands._output import print_json
 from q1lab.ground.errors import Problem, nearest
 from q1lab.ground.files import printable, read_bytes, write_atomic
 from q1lab.ground.python_source import parse_python
-from q1lab.week.markdown_reader import FILES
+from q1lab.week.content import FILES
 from q1lab.week.syllabus import Week
 
 

@@ -15,7 +15,7 @@ from q1lab.ground import paths, text_formats
 from q1lab.ground.errors import FAILED, OK, Problem
 from q1lab.ground.files import printable
 from q1lab.index import reclaimable, study_labels
-from q1lab.record import begin, delete_restore, on_record, traveling_lines
+from q1lab.record import begin, delete_restore
 from q1lab.study import bundle, studies
 
 yes_option = click.option("--yes", is_flag=True, help="Don't ask.")
@@ -49,8 +49,8 @@ def delete(study: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool) -> i
 
     STUDY may be a quoted pattern, such as 'quick-*'. What it matches is shown before you are asked.
 
-    `q1lab restore STUDY` brings it back. Its plan and how its runs ended stay on record
-    (`journal.jsonl`), so that the count of questions you asked stays true. Documents in your
+    `q1lab restore STUDY` brings it back. Its plan and how its runs ended stay on record,
+    so that the count of questions you asked stays true. Documents in your
     repository stay as they are.
     """
     with open_store() as store:
@@ -222,18 +222,15 @@ def restore(file: Path, name: str | None, as_json: bool) -> int:
             FAILED,
             next="`q1lab prune --dry-run` lists the trash, `q1lab status` the studies",
         )
-    labels_record = came = None
-    is_received = place is None
+    labels_record = None
     if place is not None:
         study = studies.load(delete_restore.restore_study(place, name))
     else:
         with bundle.unpacked(file) as received:
-            came = traveling_lines.came_with(received)
             labels_record = received.labels
             study = bundle.restore(received, file, name)
     with open_store() as store:
-        came_home = on_record.begun_study(store, *on_record.study_key(study)) is not None
-        begin.record_begin(store, study, came)
+        begin.record_begin(store, study)
         if labels_record is not None:
             labels = study_labels.labels_from_json(labels_record)
             try:
@@ -244,6 +241,4 @@ def restore(file: Path, name: str | None, as_json: bool) -> int:
         click.echo(json.dumps({"study": study.id, "runs": len(study.runs)}, indent=1))
         return OK
     click.echo(printable(f"{study.id}: restored, {len(study.runs)} runs; q1lab compare {study.id}"))
-    if is_received and not came_home:
-        click.echo(traveling_lines.came_with_line(came))
     return OK

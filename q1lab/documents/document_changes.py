@@ -24,7 +24,7 @@ from q1lab.ground.errors import Problem
 from q1lab.ground.files import utc_now
 from q1lab.ground.git_repository import Repository
 from q1lab.ground.text_formats import plural
-from q1lab.index import journal
+from q1lab.index import acts
 from q1lab.index.store import Store
 from q1lab.study import kept_folder, studies
 from q1lab.study.studies import Study
@@ -192,7 +192,7 @@ def retro_change(
         holds = done.commit.sha if done.commit is not None else None
         evidence.note_written(store, week.label, "retro", root / name, holds)
 
-    claims = (*retros.claims(record), *evidence.find_evidence(store, week).gone)
+    claims = retros.claims(record)
     message = f"docs: add {name}" if change.is_new else _update(change, name)
     return replace(change, message=message, claims=claims, after=after)
 
@@ -256,7 +256,7 @@ def roadmap_change(
 ) -> tuple[Change, list[roadmaps.Box]]:
     """The roadmap with the ``chosen`` boxes ticked and the ``opened`` ones open again, and those
     boxes that this changes."""
-    journal.refuse_agents("roadmap")
+    acts.refuse_agents("roadmap")
     if {box.number for box in chosen} & {box.number for box in opened}:
         raise Problem("a box can't be ticked and opened at once")
     new = roadmaps.tick_boxes(roadmaps.tick_boxes(data, chosen), opened, done=False)

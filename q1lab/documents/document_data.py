@@ -148,7 +148,7 @@ def postable_numbers(store: Store, week: Week) -> list[float]:
         numbers += _before_training(study)
         numbers.append(math.log(max(1, study.data.vocab_size)))  # the loss of a uniform guess
     done = progress.recorded_progress(store, week.label)
-    spent = [done.spent(part) for part in {*done.seconds, *done.pending}]
+    spent = done.seconds.values()
     numbers += [seconds / scale for seconds in spent for scale in (60, 3600)]
     return numbers
 

@@ -7,7 +7,6 @@ pure function of the record. What stands between region marks is filled from the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,10 +17,7 @@ from q1lab.documents.document_data import Answer, quarter_of
 from q1lab.documents.markdown_escape import Md
 from q1lab.documents.modification import Modification
 from q1lab.documents.templates import Rendered, render_template
-from q1lab.ground import plugin_finder
 from q1lab.index.store import Store
-from q1lab.study import studies
-from q1lab.study.studies import Study
 from q1lab.week.lists import posts
 from q1lab.week.syllabus import Week
 
@@ -41,8 +37,6 @@ class Post:
 
     title: str
     modification: Modification
-    facts: tuple[str, ...] = ()
-    """The sentences that plug-ins tell of the study."""
     hook: str = ""
     surprises: tuple[Answer, ...] = ()
     outline: tuple[Answer, ...] = ()
@@ -108,20 +102,11 @@ def gather_post(store: Store, week: Week, *, title: str | None = None) -> Post:
     week = week.for_variant(record.variant)
     post = posts.post_of_week(store, week.label)
     quarter = quarter_of(week.label)
-    study = studies.load(record.study.id) if record.study else None
     return Post(
         title=title or (post["title"] if post else TITLES[week.course].format(quarter=quarter)),
         modification=record,
-        facts=tuple(_facts(store, study)) if study else (),
         hook="\n\n".join(item.text for item in document_data.answers(store, week, "hook")),
         surprises=document_data.answers(store, week, "surprises"),
         outline=document_data.answers(store, week, "outline"),
         course=week.course,
     )
-
-
-def _facts(store: Store, study: Study) -> Iterator[str]:
-    """The sentences that plug-ins tell of a study."""
-    for plugin in plugin_finder.plugins(installed=True):
-        if plugin.study_facts:
-            yield from plugin_finder.load(plugin.study_facts)(store, study)

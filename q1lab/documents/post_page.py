@@ -181,11 +181,9 @@ def picture(source: str, alt: str, folder: Path, content: bytes | None = None) -
             return missing(os_reason(error))
         return missing("no such file")
     shown = html.escape(alt)
-    # An SVG inside <img> runs no script, whatever it holds. A chart of q1lab's has a dark form; one
-    # of an earlier q1lab's is ink on white, and may be turned over on a dark page. A photo may not.
+    # An SVG inside <img> runs no script, whatever it holds. A chart of q1lab's has a dark form.
     is_chart = kind == _TYPES[".svg"] and study_picture.is_drawn_by_q1lab(content)
-    is_white = is_chart and study_picture.is_ink_on_white(content)
-    classes = ["ink" if is_white else "chart"] * is_chart + ["upright"] * upright
+    classes = ["chart"] * is_chart + ["upright"] * upright
     marked = f' class="{" ".join(classes)}"' if classes else ""
     tag = f'<img{marked} src="data:{kind};base64,{data}" alt="{shown}">'
     if not alt:

@@ -48,8 +48,6 @@ def bundle_files(
     A model file that is there already with other contents is the learner's edit of it: then nothing
     is to be written.
     """
-    if not study.origin.is_ours and not _has_sources(study):
-        raise Problem(f"{study.id} was trained elsewhere: q1lab has none of its model files")
     files = kept_folder.files_to_keep(study, root, evidence)
     edited = [
         path
@@ -81,8 +79,6 @@ def keeps_bundle(study: Study, root: Path) -> bool:
 def reproduction_of(study: Study, root: Path | None, *, keeps: bool) -> Reproduction:
     """The instructions for the document. ``keeps``: the repository ``root`` holds, or is about to
     hold, the study's folder."""
-    if not study.origin.is_ours and not keeps:
-        return Reproduction(notes=(Md("The runs were trained elsewhere and imported."),))
     by_commands = bool(study.trainer.loop.run)
     data, notes = ("", (_commands_note(study),)) if by_commands else _data_option(study, root)
     folder = kept_folder.folder_name(study)
@@ -148,10 +144,3 @@ def rerun_command(study: Study) -> str:
     if study.design.fresh_seeds:
         request = replace(request, seeds=seeds_text(study.seeds))
     return command_line.command_text(request)
-
-
-def _has_sources(study: Study) -> bool:
-    return all(
-        study.arms[arm].source and (study.files.root / study.arms[arm].source).is_file()
-        for arm in ARMS
-    )

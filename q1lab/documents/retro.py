@@ -33,14 +33,14 @@ from q1lab.documents.post import count_empty_sections
 from q1lab.documents.retro_parts import PartRecord, parts_of_week
 from q1lab.documents.templates import Rendered, render_template
 from q1lab.ground.git_repository import Repository
-from q1lab.ground.text_formats import grouped_number, hours_minutes, plural
+from q1lab.ground.text_formats import grouped_number, plural
 from q1lab.index.store import Store
 from q1lab.judgment import prediction_text
 from q1lab.judgment.intervals import MIN_FOR_VERDICT
 from q1lab.judgment.prediction_score import Score, calibrate, small_predictions
 from q1lab.study.studies import Study
 from q1lab.verdict.comparison import Comparison
-from q1lab.week import evidence, progress, study_timer
+from q1lab.week import evidence, progress
 from q1lab.week.lists import artifacts, papers, posts
 from q1lab.week.lists.kpis import KpiRow
 from q1lab.week.syllabus import Week
@@ -81,8 +81,6 @@ class Retro:
     insights: tuple[Answer, ...] = ()
     slipped_words: tuple[Answer, ...] = ()
     parts: tuple[PartRecord, ...] = ()
-    not_counted: str = ""
-    """The timer's open question, in a sentence."""
     pace_answer: tuple[Answer, ...] = ()
     plan: tuple[Answer, ...] = ()
     confidence: tuple[TickBox, ...] = ()
@@ -119,18 +117,6 @@ def file_name(quarter: str) -> str:
     return f"{quarter}_RETRO.md"
 
 
-def not_counted(week: Week, done: progress.Progress) -> str:
-    """The timer's open question about uncounted time, in a sentence; "" without one."""
-    question = study_timer.open_question(done.settings.get("clock"))
-    place = week.find_part(question.part) if question else None
-    if question is None or place is None:
-        return ""
-    return (
-        f"{hours_minutes(question.seconds / 60)} of “{place[1].title}” are not counted: I have not "
-        "said yet whether I worked then."
-    )
-
-
 def claims(record: Retro) -> tuple[str, ...]:
     """The document's claims about the learner's work, a sentence each, to read before it is
     committed."""
@@ -153,7 +139,7 @@ def claims(record: Retro) -> tuple[str, ...]:
     sentences.append(record.pace or "I did not time the week.")
     answers = (*record.insights, *record.slipped_words, *record.pace_answer, *record.plan)
     strays = document_data.stray_lines(answers)
-    return tuple(filter(None, (*sentences, record.not_counted, *record.contradicted, *strays)))
+    return tuple(filter(None, (*sentences, *record.contradicted, *strays)))
 
 
 def calibration_words(scores: Sequence[Score], small: int = 0) -> str:
@@ -247,7 +233,6 @@ def gather_retro(
         undone=retro_parts.undone_sentence(parts),
         overrun=retro_parts.overrun_sentence(parts),
         parts=tuple(parts),
-        not_counted=not_counted(week, done),
         pace_answer=pace_answer,
         plan=document_data.answers(store, week, "plan"),
         confidence=_ticks(week, done, "confidence", already),

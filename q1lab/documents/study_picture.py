@@ -3,8 +3,6 @@ document shows."""
 
 from __future__ import annotations
 
-import html
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,29 +54,11 @@ def picture_files(store: Store, document: Path, text: bytes, study_id: str) -> d
 
 def is_drawn_by_q1lab(content: bytes) -> bool:
     """True if an SVG is a picture of a study that q1lab drew."""
-    return b"<metadata>q1lab " in content[:HEAD] or is_ink_on_white(content)
-
-
-def is_ink_on_white(content: bytes) -> bool:
-    """True if an SVG is a picture that an earlier q1lab drew, by matplotlib."""
-    return b"<dc:title>q1lab</dc:title>" in content[:HEAD]
+    return b"<metadata>q1lab " in content[:HEAD]
 
 
 def _shows(picture: bytes, c: Comparison, curves: Curves) -> bool:
-    """True if a picture shows this comparison, however it is drawn. In one that matplotlib drew,
-    comments hold the texts: its title, with the difference, and the interval's level."""
-    from q1lab.judgment import label_text, title_text
+    """True if a picture shows this comparison, however it is drawn."""
     from q1lab.judgment import picture as drawing
 
-    if not is_ink_on_white(picture):
-        return drawing.facts_mark(c, curves).encode() in picture[:HEAD]
-    comments = re.findall("<!-- (.*?) -->", picture.decode(errors="replace"))
-    texts = [title_text.comparison_title(c)]
-    texts += [label_text.interval_label(c.analysis)] if c.analysis.ends is not None else []
-    letters = _letters(html.unescape("".join(comments)))
-    return all(_letters(words) in letters for words in texts)
-
-
-def _letters(text: str) -> str:
-    """The text without the spaces that a line's end may take or give."""
-    return "".join(text.split())
+    return drawing.facts_mark(c, curves).encode() in picture[:HEAD]

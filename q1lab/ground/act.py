@@ -35,11 +35,8 @@ class Act(NamedTuple):
     done_when: tuple[str, ...] = ()
     """The conditions that it fulfills; a step of the week names one of them, and week/evidence.py
     checks it. For a document: first that it is written, then that it is committed."""
-    commits: str = ""
-    """``module:function`` that returns the files to write and commit in the learner's repository (a
-    `documents.change.Change`), given the store, the week, the folder and its repository. The app
-    previews the change for a command whose fields are all keywords of the function. After the
-    write, `evidence.note_written` records it under its name in the journal."""
+    commits: bool = False
+    """True if it commits files of the learner's repository: the app shows its dry run first."""
     adds_item: bool = False
     """True if it adds to a list on the app's Progress page, where `a` offers it."""
     in_course_only: bool = False

@@ -69,14 +69,7 @@ class Config:
         default_factory=dict,
         metadata=declare('other keys by action id: [keymap] then "study.tick" = "x"'),
     )
-    engine: Mapping[str, Mapping[str, Any]] = field(
-        default_factory=dict,
-        metadata=declare(
-            lambda: f"where runs train, by name: [engine.gpu-box] then {engine_settings()}"
-        ),
-    )
-    """Engines by name: ``[engine.gpu-box]`` with its kind (``engine_settings``), options, and
-    ``presets``, the presets it is the default for."""
+    launcher: str = option("", "a command before each trainer: srun --gres=gpu:1")
     plugins: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """The tables of plug-ins, each by the plug-in's name and as it checked it."""
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
@@ -85,12 +78,6 @@ class Config:
 
 SETTINGS = options_of(Config)
 """The settings by their keys, in the order of `q1lab config`."""
-
-
-def engine_settings() -> str:
-    """The lines of which a table ``[engine.…]`` has one."""
-    kinds = [kind for plugin in plugin_finder.plugins() for kind in plugin.engines.values()]
-    return " or ".join(kind.setting for kind in kinds) or "its kind"
 
 
 def load_settings(file: Path | None = None, env: Mapping[str, str] = os.environ) -> Config:
@@ -113,7 +100,7 @@ def load_settings(file: Path | None = None, env: Mapping[str, str] = os.environ)
         sources[key] = str(file)
     for key in SETTINGS:
         variable = f"Q1LAB_{key.upper()}"
-        if key not in ("keymap", "engine") and env.get(variable):
+        if key != "keymap" and env.get(variable):
             values[key] = _check_value(key, _from_text(key, env[variable]), variable, Path.cwd())
             sources[key] = variable
     return Config(**values, plugins=MappingProxyType(of_plugins), sources=MappingProxyType(sources))
@@ -171,9 +158,7 @@ def as_rows(config: Config) -> list[tuple[str, str, str]]:
     rows = []
     for key in SETTINGS:
         value = getattr(config, key)
-        if key == "engine":
-            text = ", ".join(value)
-        elif key == "keymap":
+        if key == "keymap":
             text = ", ".join(f"{name} = {keys}" for name, keys in value.items())
         elif isinstance(value, bool):
             text = str(value).lower()
@@ -232,13 +217,7 @@ def _check_value(key: str, value: Any, where: str, folder: Path) -> Any:
                 f'{where}: keymap is a table of action ids and keys, such as "study.tick" = "x"'
             )
         return MappingProxyType(dict(value))
-    if key == "engine":
-        if not isinstance(value, dict) or not all(isinstance(v, dict) for v in value.values()):
-            raise Problem(
-                f"{where}: engines are tables, such as [engine.gpu-box] with {engine_settings()}"
-            )
-        return MappingProxyType(value)
-    empty = isinstance(value, str) and not value.strip() and key != "on_end"
+    empty = isinstance(value, str) and not value.strip() and key not in ("on_end", "launcher")
     if not isinstance(value, str) or empty or "\0" in value:
         raise Problem(f"{where}: {key} must be text, not {value!r}")
     choices = SETTINGS[key].choices

@@ -2,7 +2,7 @@
 
 A plug-in is all of one feature in one folder: ``q1lab/plugins/NAME``, whose module has a Plugin as
 PLUGIN. Another package adds one by an entry point of the group ``q1lab.plugins``, which names its
-own; tests/plugins/test_other_package.py holds a whole one. The core imports no plug-in, and a
+own. The core imports no plug-in, and a
 plug-in no other: each is reached through this page alone. plugin_finder.py finds them.
 
 A ``Place`` is code by its address, ``module:attribute``, imported at its first use. The signatures
@@ -42,10 +42,6 @@ class Plugin:
     the core."""
     designs: Mapping[str, PartKind] = field(default_factory=dict)
     """Designs by kind. The first that can parse --seeds reads it, plug-ins before the core."""
-    engines: Mapping[str, EngineKind] = field(default_factory=dict)
-    """Places where studies train, by the word after ``--engine``."""
-    study_facts: Place = ""
-    """``(Store, Study) -> Iterator[str]``: sentences that documents tell of a study."""
     formats: Mapping[str, ExportFormat] = field(default_factory=dict)
     """Formats of `q1lab export`, by the word after ``--format``."""
     logs: Mapping[str, LogForm] = field(default_factory=dict)
@@ -62,18 +58,8 @@ class Plugin:
     # from plug-ins that ship with q1lab alone: every command reads the journal, and the app begins
     # with its keys; neither looks for other packages first
 
-    entries: Mapping[str, EntryKind] = field(default_factory=dict)
-    """Lines of the journal, by their ``act``. A command writes one by ``with store.act() as add:
-    add(ACT, …)``."""
-    tables: Mapping[str, str] = field(default_factory=dict)
-    """Tables of the index that its entries fill: name → CREATE TABLE, parents first."""
-    study_screens: tuple[StudyScreen, ...] = ()
-    """Screens of the app that open on a study."""
     welcome_screens: Mapping[str, Place] = field(default_factory=dict)
     """Screens that the app's welcome offers, ``() -> Screen``, by the words on their buttons."""
-    row_groups: Place = ""
-    """``(Store) -> {study: q1lab.verdict.result_rows.RowGroup}``: studies that a list folds into
-    one line, with each study's answer by the plug-in's own rule."""
 
 
 @dataclass(frozen=True)
@@ -85,42 +71,6 @@ class PartKind:
     draft: Place = ""
     """Of a trainer: ``(Request, TypedSeeds, KeptStudy | None, Store) -> Draft``, the study that
     `q1lab run` would make."""
-
-
-@dataclass(frozen=True)
-class EngineKind:
-    """A place where studies train."""
-
-    place: Place
-    """Its class, a q1lab.runner.engine.Engine."""
-    usage: str
-    """The form of ``--engine``: its name alone, or with an address ``NAME=http://HOST:8265``."""
-    option: str = ""
-    """An example of ``--engine-option``, with whose it is: ``gpus=1 (Name)``."""
-    runs_commands: bool = False
-    """True if it trains where the learner's own folder is, so that a command finds its files."""
-    by_hand: str = ""
-    """The command with which a person trains a ``{study}``, for an engine that only plans it; empty
-    for one that trains it."""
-
-    @property
-    def setting(self) -> str:
-        """Its line in a table ``[engine.…]`` of config.toml."""
-        name, _, address = self.usage.partition("=")
-        return f'{name} = "{address}"' if address else f"{name} = true"
-
-
-@dataclass(frozen=True)
-class EntryKind:
-    """A kind of line in the journal."""
-
-    fields: Place
-    """``{"study": str, "kept": bool}``: each field's kind; one that is ``NotRequired[…]`` may be
-    absent."""
-    fold: Place
-    """``(sqlite3.Connection, Mapping) -> None``: takes a line into the plug-in's tables."""
-    learner_only: str = ""
-    """The act that agents are refused, such as "a tick"; empty if they may."""
 
 
 @dataclass(frozen=True)
@@ -148,22 +98,6 @@ class LogForm:
     """True if all of its files in one folder are one run."""
     parts: str = ""
     """The pattern of folders that are parts of the run in the folder above: ``checkpoint-*``."""
-
-
-@dataclass(frozen=True)
-class StudyScreen:
-    """A screen that opens on a study, from the lab."""
-
-    name: str
-    """Its name, as in ``study_screen('NAME')``; its keys begin with it in the app's table."""
-    key: Place
-    """The q1lab.tui.keys.Key that opens it; its action is ``study_screen('NAME')``."""
-    screen: Place
-    """``(Study) -> Screen``."""
-    shows: Place
-    """``(StudyView) -> bool``: whether this study has one."""
-    keys: Place = ""
-    """``{action: Key}`` of the screen itself."""
 
 
 @dataclass(frozen=True)

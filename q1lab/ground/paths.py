@@ -3,10 +3,8 @@
 Everything lives under one folder, ``Q1LAB_HOME`` (default: the platform's user data folder)::
 
     config.toml                what the learner set by hand
-    journal.jsonl              the learner's actions, one line each, append-only
-    timer.json                 the timer's heartbeat
-    week.json                  where the week's text is cut; rebuilt when missing
-    q1lab.db                   SQLite: an index of the journal and of the studies' events
+    q1lab.db                   SQLite: the learner's acts, and tables of them and of runs
+    acts.jsonl                 a copy of the acts, one line each; read when the database is gone
     data/<sha256>.txt          corpora by content, so that a study can always resume
     scratch/                   working folder of child processes that need none
     studies/rope-1/            one study: see StudyPaths
@@ -38,20 +36,6 @@ def ensure_home() -> Path:
 
 def database_file() -> Path:
     return home() / "q1lab.db"
-
-
-def journal_file() -> Path:
-    """The journal of the learner's actions."""
-    return home() / "journal.jsonl"
-
-
-TIMER = "timer.json"
-"""The timer's heartbeat: its name in q1lab's home."""
-
-
-def week_cuts_file() -> Path:
-    """The places where the week's text is cut: see week/markdown_cuts.py."""
-    return home() / "week.json"
 
 
 def config_file() -> Path:

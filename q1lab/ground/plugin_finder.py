@@ -14,7 +14,7 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from q1lab.ground.errors import NOTICES
-from q1lab.ground.hooks import VERSION, Place, Plugin, StudyScreen
+from q1lab.ground.hooks import VERSION, Place, Plugin
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -57,12 +57,6 @@ def plugins(*, installed: bool = False) -> Iterator[Plugin]:
     yield from named_plugins(installed=installed).values()
 
 
-@cache
-def study_screens() -> Mapping[str, StudyScreen]:
-    """The screens that open on a study, by their names."""
-    return {screen.name: screen for plugin in plugins() for screen in plugin.study_screens}
-
-
 def welcome_screens() -> Mapping[str, Place]:
     """The screens that the app's welcome offers, by the words on their buttons."""
     return {words: place for plugin in plugins() for words, place in plugin.welcome_screens.items()}
@@ -77,10 +71,10 @@ def away() -> list[str]:
     return [name for name in shipped if name not in named_plugins()]
 
 
-def find(group: str, name: str, *, shipped_alone: bool = False) -> Any:
-    """The thing that a plug-in adds under a name to a group such as ``engines``; None where none
+def find(group: str, name: str) -> Any:
+    """The thing that a plug-in adds under a name to a group such as ``formats``; None where none
     does. Other packages are asked last, if at all."""
-    for installed in (False,) if shipped_alone else (False, True):
+    for installed in (False, True):
         for plugin in plugins(installed=installed):
             if name in getattr(plugin, group):
                 return getattr(plugin, group)[name]

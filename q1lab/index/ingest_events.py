@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import file_size, kind_of_non_file
@@ -54,174 +53,50 @@ HAS_FAULTS = (*ENDED, RunState.FAILED, RunState.CRASHED)
 VANISHED = "the process ended without saying why (killed, or out of memory?)"
 
 
-COMMIT_EVERY = 0.7
-"""Seconds after which what was taken in is committed: a kill loses no more than that, and another
-viewer waits no longer."""
-
-COMMIT_BYTES = 32 << 20
-"""Bytes of new events up to which a study among others is committed as a whole."""
-
-
-class IngestProgress(NamedTuple):
-    """The progress of reading the events of all studies."""
-
-    studies: int
-    of: int
-    bytes_read: int
-    """Bytes of events taken in."""
-
-    @property
-    def is_complete(self) -> bool:
-        return self.studies >= self.of
-
-    @property
-    def message(self) -> str:
-        read = f"{self.bytes_read / 1e6:,.0f} MB of events"
-        if self.of == 1:
-            return read
-        more = f", {read}" if self.bytes_read >= 1e6 else ""
-        return f"{self.studies:,} of {self.of:,} studies{more}"
-
-
-OnProgress = Callable[[IngestProgress], object]
-"""Called after each step, when it is committed, and at the end. Where it returns ``PAUSE``, reading
-ends there, and the next call goes on."""
-
-PAUSE = "pause"
-
 # ── studies
 
 
-def ingest_all(store: Store, tell: OnProgress | None = None) -> dict[str, str]:
+def ingest_all(store: Store) -> dict[str, str]:
     """Bring the index up to date with every study on disk that isn't settled in it yet; returns the
-    reasons for those that can't be read, by id.
-
-    It costs a look at each plan's time of change, and more only for what is new or not over. Many
-    studies are committed together, in steps.
-    """
-    tell = tell or store.on_ingest
-    store.refresh()
-    disk_stamps = studies.plan_stamps()
-    if disk_stamps is None:  # nobody can look now
+    reasons for those that can't be read, by id. It costs a look at each plan's time of change, and
+    more only for what is new or not over."""
+    on_disk = studies.plan_stamps()
+    if on_disk is None:  # nobody can look now
         return {}
-    indexed_stamps = {
-        row["id"]: row["stamp"] for row in store.db.execute("SELECT id, stamp FROM studies")
-    }
-    gone = [study_id for study_id in indexed_stamps if study_id not in disk_stamps]
-    if gone:
-        with store.transaction() as db:
-            db.executemany("DELETE FROM studies WHERE id = ?", [(study_id,) for study_id in gone])
+    db = store.db
+    indexed = {row["id"]: row["stamp"] for row in db.execute("SELECT id, stamp FROM studies")}
+    if gone := [(study_id,) for study_id in indexed if study_id not in on_disk]:
+        with store.transaction():
+            db.executemany("DELETE FROM studies WHERE id = ?", gone)
     # (the condition is that of the index on runs, so that it is used)
     unfinished = {
         row["study_id"]
-        for row in store.db.execute(
+        for row in db.execute(
             "SELECT DISTINCT study_id FROM runs WHERE state NOT IN ('finished', 'diverged')"
         )
     }
-    queue = studies.oldest_first(
-        study_id
-        for study_id, stamp in disk_stamps.items()
-        if study_id in unfinished or indexed_stamps.get(study_id) != stamp
-    )
     unreadable: dict[str, str] = {}
-    studies_read = bytes_read = 0
-
-    def news() -> Iterator[News]:
-        nonlocal studies_read
-        for study_id in queue:
-            studies_read += 1
-            try:
-                study = studies.load(study_id)
-            except Problem as problem:
-                unreadable[study_id] = str(problem)
-                continue
-            rows = store.runs(study_id)
-            if indexed_stamps.get(study_id) != disk_stamps[study_id] or not _is_sound(study, rows):
-                yield study, None
-                rows = store.runs(study_id)
-            yield from _runs_with_news(study, rows)
-
-    def step(read: int, under_way: bool) -> bool:
-        nonlocal bytes_read
-        bytes_read += read
-        return (
-            tell is not None
-            and tell(IngestProgress(studies_read - under_way, len(queue), bytes_read)) == PAUSE
-        )
-
-    _ingest_in_steps(store, news(), step, COMMIT_BYTES)
+    for study_id in studies.oldest_first(
+        name for name, stamp in on_disk.items() if name in unfinished or indexed.get(name) != stamp
+    ):
+        try:
+            ingest_study(store, studies.load(study_id))
+        except Problem as problem:
+            unreadable[study_id] = str(problem)
     return unreadable
 
 
-def ingest_study(store: Store, study: Study, *, whole: bool = True) -> int | None:
-    """Take a study's new events into the tables; returns how many there were, None where
-    ``store.on_ingest`` paused and left some for the next call.
-
-    ``whole`` also looks at the plan and at the runs that have ended. Without it the look costs what
-    can have changed since a whole one.
-    """
-    store.refresh()
+def ingest_study(store: Store, study: Study, *, whole: bool = True) -> int:
+    """Take a study's new events into the tables; returns how many there were. ``whole`` also looks
+    at the plan and at the runs that have ended."""
     if whole:
         study = _take_in_plan(store, study)
     rows = store.runs(study.id) if whole else store.unfinished_runs(study.id)
-    return _ingest_in_steps(store, _runs_with_news(study, rows), _report_to_store(store))
-
-
-News = tuple[Study, int | None]
-"""A study, and the id of one of its runs with new events; None: its plan is new."""
-
-Step = Callable[[int, bool], bool]
-"""Called after each commit with the bytes that it took in, and with whether the study that was last
-looked at has more; where it says so, the rest is left for the next look."""
-
-
-def _ingest_in_steps(store: Store, news: Iterator[News], step: Step, whole: int = 0) -> int | None:
-    """Take news in, in steps of about ``COMMIT_EVERY`` seconds, but ``whole`` bytes of a study
-    together; returns how many events there were, None where some are left."""
-    events_read = 0
-    item = next(news, None)
-    while item is not None:
-        until, read = time.monotonic() + COMMIT_EVERY, 0
-        with store.transaction():  # one commit for many: it waits for the disk
-            while item is not None:
-                study, run_id = item
-                if run_id is None:
-                    _take_in_plan(store, study)
-                    more = False
-                else:
-                    count, size, more = _take_in_chunk(store, study, run_id)
-                    events_read += count
-                    read += size
-                if not more:
-                    item = next(news, None)
-                more = item is not None and item[0] is study
-                if time.monotonic() >= until and not (more and read < whole):
-                    break
-        if step(read, item is not None) and item is not None:
-            return None
-    step(0, False)
-    return events_read
-
-
-def _runs_with_news(study: Study, rows: Iterable[Row]) -> Iterator[News]:
-    """The study's runs whose files hold events that the tables lack."""
-    return ((study, row["id"]) for row in rows if _has_news(study, row))
-
-
-def _report_to_store(store: Store) -> Step:
-    """A step that reports the progress of one study to ``store.on_ingest``; the study is complete
-    when a step read nothing."""
-    bytes_read = 0
-
-    def step(read: int, under_way: bool) -> bool:
-        nonlocal bytes_read
-        bytes_read += read
-        return (
-            store.on_ingest is not None
-            and store.on_ingest(IngestProgress(int(not read), 1, bytes_read)) == PAUSE
-        )
-
-    return step
+    news = [row["id"] for row in rows if _has_news(study, row)]
+    if not news:
+        return 0
+    with store.transaction():  # one commit for many: it waits for the disk
+        return sum(_take_in_run(store, study, run_id) for run_id in news)
 
 
 def _take_in_plan(store: Store, study: Study) -> Study:
@@ -308,35 +183,38 @@ def _has_news(study: Study, run: Row) -> bool:
     return bool(run["state"] == RunState.RUNNING) and not is_alive(files)
 
 
-def _take_in_chunk(store: Store, study: Study, run_id: int) -> tuple[int, int, bool]:
-    """Take some of a run's new events into the tables, inside the caller's transaction; returns how
-    many, their bytes, and whether there may be more."""
+def _take_in_run(store: Store, study: Study, run_id: int) -> int:
+    """Take a run's new events into the tables; returns how many."""
+    count = more = 1
+    total = 0
+    while more:
+        count, more = _take_in_chunk(store, study, run_id)
+        total += count
+    return total
+
+
+def _take_in_chunk(store: Store, study: Study, run_id: int) -> tuple[int, bool]:
+    """Take some of a run's new events into the tables; returns how many, and if there is more."""
     db = store.db
     run = db.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone()
-    if run is None:  # another viewer has begun the study anew
-        return 0, 0, False
     files = study.files.run(run_name(run["arm"], run["seed"]))
     size = file_size(files.events)
     if 0 < size < run["events_offset"]:  # it was replaced: its row begins anew
         _set(db, run_id, {**NEW_RUN, "events_offset": 0, "bad_lines": 0})
         db.execute("DELETE FROM metrics WHERE run_id = ?", (run_id,))
-        return 0, 0, True
+        return 0, True
     # looked at before reading: an exit record can't slip in between
     alive = is_alive(files)
     new_events, offset, bad = read_new_events(files.events, run["events_offset"])
     events, behind = cut_after_end(new_events, run["state"] in ENDED)
     bad += behind
-    if study.design.is_blind:
-        events = [
-            {key: event[key] for key in event if key not in RESULT_FIELDS} for event in events
-        ]
     lost = run["state"] == RunState.RUNNING and not alive and not events
     if not events and not bad and not lost:
-        return 0, 0, False
+        return 0, False
     fields = fold_events(dict(run), events)
     if lost:
         fields["state"], fields["message"] = str(RunState.CRASHED), VANISHED
-    if fields["state"] in HAS_FAULTS and offset >= size and not study.design.is_blind:
+    if fields["state"] in HAS_FAULTS and offset >= size:
         from q1lab.study.run_faults import read_trace, why_it_broke
 
         whole = new_events if not run["events_offset"] else read_ended_run(files.events)[0]
@@ -352,8 +230,7 @@ def _take_in_chunk(store: Store, study: Study, run_id: int) -> tuple[int, int, b
             for point in reported_values(events, study.metric, store.metric_names(run_id))
         ],
     )
-    more = not lost and (offset < size or fields["state"] == RunState.RUNNING)
-    return len(events), max(0, offset - run["events_offset"]), more
+    return len(events), not lost and offset < size
 
 
 def _set(db: sqlite3.Connection, run_id: int, fields: dict[str, Any]) -> None:
@@ -363,8 +240,6 @@ def _set(db: sqlite3.Connection, run_id: int, fields: dict[str, Any]) -> None:
 
 def _says_otherwise(study: Study, run: Row) -> bool:
     """True if the last line of a run's events is an exit record that its row doesn't agree with."""
-    if study.design.is_blind:  # its losses are kept out of the tables
-        return False
     end = closing_exit(study.files.run(run_name(run["arm"], run["seed"])).events)
     if end is None:
         return False  # no file to go by, or notes after the exit
@@ -373,9 +248,6 @@ def _says_otherwise(study: Study, run: Row) -> bool:
 
 
 # ── the fold
-
-RESULT_FIELDS = ("train_loss", "val_loss", "numbers")
-"""Fields of events that say how a run comes out."""
 
 
 def fold_events(run: dict[str, Any], events: list[Event]) -> dict[str, Any]:

@@ -1,9 +1,5 @@
-"""The effect of each act in the journal on the tables: only this writes the learner's rows.
-
-``fold_act`` is given a body (see journal.py) and a connection inside a transaction. Folding all
-bodies into empty tables gives the same rows whenever it is done, so the tables can be thrown away.
-A body that makes no sense (entry_fields.py) raises; the reader counts it as damaged and goes on.
-"""
+"""The effect of each act on the tables: only this writes the learner's rows. Taking all acts into
+empty tables gives the same rows whenever it is done, so the tables can be thrown away."""
 
 from __future__ import annotations
 
@@ -12,37 +8,8 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from q1lab.ground import plugin_finder
-from q1lab.index import entry_fields
-from q1lab.index.journal import Body
-
-JOURNAL_TABLES = (
-    "step_records",
-    "part_times",
-    "predictions",
-    "kpis",
-    "papers",
-    "artifacts",
-    "shares",
-    "posts",
-    "modifications",
-    "retros",
-    "hints",
-    "evidence",
-    "begun",
-    "levels",
-    "deleted",
-    "labels",
-    "settings",
-)
-"""The core's tables that come from the journal, children before parents."""
-
-
-def tables_of_journal() -> tuple[str, ...]:
-    """The tables that come from the journal, children before parents: plug-ins' first."""
-    added = [name for plugin in plugin_finder.plugins() for name in plugin.tables]
-    return (*reversed(added), *JOURNAL_TABLES)
-
+from q1lab.ground.command_table import acts
+from q1lab.index.acts import Body
 
 PROGRESS_ACTS = frozenset({"tick", "answer", "recall", "time", "setting"})
 """Acts that change only what `progress.recorded_progress` reads: step_records, part_times and
@@ -54,26 +21,17 @@ MOST_VIEWED = 50
 Fold = Callable[[sqlite3.Connection, Body], None]
 """Takes a line of the journal into the tables."""
 
-MALFORMED_BODY = (KeyError, ValueError, TypeError, sqlite3.Error)
-"""The exceptions that a malformed body raises."""
 
-
-def fold_act(db: sqlite3.Connection, body: Body) -> bool:
-    """Take one act into the tables; False when this version knows no such act."""
-    if not entry_fields.check_body(body):
-        return False
+def fold_act(db: sqlite3.Connection, body: Body) -> None:
+    """Take one act into the tables; nothing where this version knows no such act."""
     act = body["act"]
-    if entry_fields.is_document(act):
-        folded: str | Fold = _written
-    elif act in FOLDS:
-        folded = FOLDS[act]
-    else:
-        folded = plugin_finder.load(plugin_finder.find("entries", act, shipped_alone=True).fold)
+    folded: str | Fold | None = FOLDS.get(act)
+    if folded is None and act in (each.name_in_journal for each in acts().values() if each.commits):
+        folded = _written
     if isinstance(folded, str):
         db.execute(folded, body)
-    else:
+    elif folded is not None:
         folded(db, body)
-    return True
 
 
 def read_setting(db: sqlite3.Connection, key: str, default: Any = None) -> Any:
@@ -362,12 +320,6 @@ def _begin(db: sqlite3.Connection, body: Body) -> None:
     insert(db, "begun", {**row, **texts})
 
 
-def _levels(db: sqlite3.Connection, body: Body) -> None:
-    for study_id, created, level in body["levels"]:
-        row = {"study_id": str(study_id), "created": str(created), "level": float(level)}
-        insert(db, "levels", row, replace=True)
-
-
 def _delete(db: sqlite3.Connection, body: Body) -> None:
     """``plan`` is None where it could not be read."""
     row = {"study_id": body["study"], "created": _name(body["plan"])[1], "at": body["at"]}
@@ -429,7 +381,6 @@ FOLDS: Mapping[str, str | Fold] = {
     "publish": _publish,
     "share": _record_share,
     "begin": _begin,
-    "levels": _levels,
     "delete": _delete,
     "label": _label,
     "setting": lambda db, body: write_setting(db, body["key"], body["value"], body["at"]),

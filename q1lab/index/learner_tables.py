@@ -7,13 +7,9 @@ function returns (or when the ``store.act()`` ends that the caller began).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
-from pathlib import Path, PurePath
-from typing import Any
+from pathlib import PurePath
 
-from q1lab.ground import paths
-from q1lab.ground.files import read_json, write_atomic
 from q1lab.index.store import Row, Store
 
 # ── steps
@@ -34,65 +30,10 @@ def part_seconds(store: Store, week: str) -> dict[str, float]:
 
 
 def credit_seconds(store: Store, week: str, credited: Mapping[str, float]) -> None:
-    """Credit seconds by part, for good; a negative number takes some away, never below nothing.
-    Credits are numbered (see ``save_clock``)."""
+    """Credit seconds by part; a negative number takes some away, never below nothing."""
     with store.act() as add:
         entry = int(store.setting(f"timer:{week}", 0)) + 1
         add("time", week=week, seconds=dict(credited), entry=entry)
-
-
-def save_clock(
-    store: Store, week: str, credited: Mapping[str, float], state: Mapping[str, Any]
-) -> None:
-    """Credit what the timer counted, and keep its state, which holds what it has counted since. A
-    state that was kept before the newest credit doesn't count again."""
-    if credited:
-        credit_seconds(store, week, credited)
-    file = timer_file(store)
-    now = {"entry": store.setting(f"timer:{week}", 0), "clock": dict(state)}
-    write_atomic(file, json.dumps({**_clocks(store), week: now}) + "\n")
-
-
-def saved_clock(store: Store, week: str) -> dict[str, Any] | None:
-    """The timer's state as it was kept last; what it had counted is in ``fresh``."""
-    saved = _clocks(store).get(week)
-    if not isinstance(saved, dict) or not isinstance(saved.get("clock"), dict):
-        return None
-    state: dict[str, Any] = saved["clock"]
-    if saved.get("entry") != store.setting(f"timer:{week}", 0):
-        state = {**state, "fresh": {}}  # credited, and cut off before this was written again
-    return state
-
-
-def uncredited_seconds(clock: Mapping[str, Any] | None) -> dict[str, float]:
-    """Seconds by part that a kept state has counted and that are not credited yet."""
-    fresh = (clock or {}).get("fresh")
-    return {
-        str(part): float(seconds)
-        for part, seconds in (fresh.items() if isinstance(fresh, dict) else ())
-        if isinstance(seconds, int | float)
-    }
-
-
-def timer_file(store: Store) -> Path:
-    """The file of the timer's heartbeat, which beats too often for the journal."""
-    return store.file.with_name(paths.TIMER)
-
-
-def timer_stamp(store: Store) -> int:
-    """Changes whenever the timer's heartbeat is kept; 0 before the first."""
-    try:
-        return timer_file(store).stat().st_mtime_ns
-    except OSError:
-        return 0
-
-
-def _clocks(store: Store) -> dict[str, Any]:
-    try:
-        clocks = read_json(timer_file(store), 1 << 20)
-    except (OSError, ValueError):
-        return {}
-    return clocks if isinstance(clocks, dict) else {}
 
 
 # ── the chosen variant, its file, its hints

@@ -129,12 +129,12 @@ def copied_runs(store: Store) -> set[tuple[str, str]]:
 
 
 def _leftovers() -> Iterator[Reclaimable]:
-    """The files that killed processes left: of writes, deletions, restores, imports, pulls, rescues
-    of the database, checks of a bundle or an engine, and what children wrote where they stood."""
+    """The files that killed processes left: of writes, deletions, restores, checks of
+    a bundle, and what children wrote where they stood."""
     old = time.time() - OLD
-    candidates = [*_entries(paths.scratch_dir(), ""), *_entries(paths.home() / "engine-check", "")]
+    candidates = [*_entries(paths.scratch_dir(), "")]
     for folder, prefixes in (
-        (paths.home(), (".take-in-", ".import-", ".pull-", ".rescue-")),
+        (paths.home(), (".take-in-",)),
         (paths.studies_dir(), (".deleted-", ".restore-")),
     ):
         candidates += [path for prefix in prefixes for path in _entries(folder, prefix)]
@@ -167,7 +167,7 @@ def _time_of(study: Study) -> float:
     """The time at which it was planned or imported, in seconds since the epoch; now if it can't be
     read."""
     try:
-        moment = datetime.fromisoformat(study.origin.came.time or study.created)
+        moment = datetime.fromisoformat(study.created)
     except ValueError:
         return time.time()
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -1,16 +1,10 @@
-"""The index's tables, indexes and views, made by sqlite-utils.
-
-Nothing migrates them: an index of another schema is made again from its files. So a change here
-needs one thing more, another number in ``store.SCHEMA``.
-"""
+"""The tables, indexes and views. Nothing migrates them: where a definition here, or one of a
+plug-in, is another than before, all but ``acts`` are made again."""
 
 from __future__ import annotations
 
 import sqlite3
-
-import sqlite_utils
-
-from q1lab.ground import plugin_finder
+import zlib
 
 TABLES = """
 CREATE TABLE studies (
@@ -85,10 +79,6 @@ CREATE TABLE begun (
     id INTEGER PRIMARY KEY, study_id TEXT NOT NULL, created TEXT NOT NULL, at TEXT NOT NULL,
     plan TEXT, declares TEXT NOT NULL
 ) STRICT;
-CREATE TABLE levels (
-    study_id TEXT NOT NULL, created TEXT NOT NULL, level REAL NOT NULL,
-    PRIMARY KEY (study_id, created)
-) STRICT;
 CREATE TABLE deleted (
     study_id TEXT NOT NULL, created TEXT NOT NULL, at TEXT NOT NULL, plan TEXT,
     runs TEXT NOT NULL, PRIMARY KEY (study_id, created)
@@ -104,34 +94,43 @@ CREATE TABLE evidence (
 """
 """Rows of the runs' events, then of the journal."""
 
-VIEWS = {
-    "curves": """
-        SELECT runs.study_id, runs.arm, runs.seed, metrics.name, metrics.iter, metrics.value
-        FROM metrics JOIN runs ON runs.id = metrics.run_id
-        """,
-    "pairs": """
-        SELECT studies.id AS study_id, studies.variant, studies.baseline, studies.preset,
-            studies.data_name, b.seed, b.state AS baseline_state, m.state AS modified_state,
-            b.val_loss AS baseline_val_loss, m.val_loss AS modified_val_loss,
-            m.val_loss - b.val_loss AS difference
-        FROM studies
-        JOIN runs b ON b.study_id = studies.id AND b.arm = 'baseline'
-        JOIN runs m ON m.study_id = studies.id AND m.arm = 'modified' AND m.seed = b.seed
-        """,
-}
-"""For a person who opens the database in Datasette, say; q1lab reads the tables."""
+VIEWS = """
+CREATE VIEW curves AS
+    SELECT runs.study_id, runs.arm, runs.seed, metrics.name, metrics.iter, metrics.value
+    FROM metrics JOIN runs ON runs.id = metrics.run_id;
+CREATE VIEW pairs AS
+    SELECT studies.id AS study_id, studies.variant, studies.baseline, studies.preset,
+        studies.data_name, b.seed, b.state AS baseline_state, m.state AS modified_state,
+        b.val_loss AS baseline_val_loss, m.val_loss AS modified_val_loss,
+        m.val_loss - b.val_loss AS difference
+    FROM studies
+    JOIN runs b ON b.study_id = studies.id AND b.arm = 'baseline'
+    JOIN runs m ON m.study_id = studies.id AND m.arm = 'modified' AND m.seed = b.seed;
+CREATE INDEX begun_studies ON begun (study_id, created);
+CREATE INDEX open_runs ON runs (study_id) WHERE state NOT IN ('finished', 'diverged');
+"""
+"""Views for a person who opens the database in Datasette, say; q1lab reads the tables."""
 
 
-def create_schema(db: sqlite3.Connection) -> None:
-    """Make all of it in an empty database."""
-    index = sqlite_utils.Database(db, execute_plugins=False)
-    added = (table for plugin in plugin_finder.plugins() for table in plugin.tables.values())
-    for table in (*TABLES.split(";")[:-1], *added):  # executescript would end the transaction
-        index.execute(table)
-    index.table("begun").create_index(["study_id", "created"])
-    # one of the open runs alone, which create_index can't make
-    index.execute(
-        "CREATE INDEX open_runs ON runs (study_id) WHERE state NOT IN ('finished', 'diverged')"
+def _definitions() -> list[str]:
+    return [*TABLES.split(";")[:-1], *VIEWS.split(";")[:-1]]
+
+
+def version() -> int:
+    """Another number for other definitions."""
+    return zlib.crc32("\n".join(_definitions()).encode()) & 0x7FFFFFFF
+
+
+def make_again(db: sqlite3.Connection) -> None:
+    """Drop what there is but ``acts``, and make all of it."""
+    db.execute(
+        "CREATE TABLE IF NOT EXISTS acts (id INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT"
     )
-    for name, select in VIEWS.items():
-        index.create_view(name, select)
+    there = db.execute(
+        "SELECT type, name FROM sqlite_schema WHERE type IN ('table', 'view') "
+        "AND name <> 'acts' AND name NOT LIKE 'sqlite_%' ORDER BY type = 'table', rowid DESC"
+    ).fetchall()
+    for kind, name in there:
+        db.execute(f"DROP {kind} {name}")
+    for definition in _definitions():
+        db.execute(definition)

@@ -1,65 +1,35 @@
-"""The database: an index of the journal and of the studies' files, which can be thrown away.
+"""The database, ``q1lab.db``: the one record of what the learner did and said.
 
-What the learner did and said is in ``journal.jsonl`` (journal.py), runs are in their events; the
-tables make both quick to ask. A database that is missing, damaged or from an older q1lab is made
-again from them.
-
-sqlite-utils makes the tables and views (schema.py). Rows are put in and read through the standard
-library's sqlite3: any command takes in news, and importing sqlite-utils costs more than a whole
-`q1lab status`.
+``acts`` is the truth: a row for each act, as JSON, never changed. All other tables follow from it
+and from the runs' events: where their definition changed, or a plug-in came or went, they are made
+again (``_make_tables``). ``acts.jsonl`` beside it is a copy to read and to keep; it is read only
+where the database is gone.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from q1lab.ground import paths, plugin_finder
-from q1lab.ground.errors import FAILED, Problem, notice
+from q1lab.ground import paths
+from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import (
-    exclusive_lock,
-    file_size,
-    os_errors_as_problems,
+    open_private,
     os_reason,
     private_folder,
     prove_at_home,
-    sync_folder,
+    read_bytes,
     utc_now,
 )
-from q1lab.index import journal, journal_tables, lost_lines, old_levels
-from q1lab.index.entry_fields import FOLDED, OFFSET, PLUGINS, UNREAD
+from q1lab.index import acts, journal_tables, schema
 from q1lab.study.run_states import MISSING, RunState
 
 if TYPE_CHECKING:  # a tick needs no study
-    from q1lab.index.ingest_events import OnProgress
     from q1lab.study.studies import Study
-
-SCHEMA = 15
-"""The number of the schema in schema.py, kept in ``PRAGMA user_version``."""
-
-SCHEMA_WITH_LEVELS = 13
-"""The first schema whose journal says in the line of a study at which level it is judged."""
-
-APPLICATION_ID = 0x71316C00
-"""The value of ``PRAGMA application_id`` before the schema's number is added: with both, a number
-that is just wrong is told from a newer one."""
-
-INDEX_TABLES = ("studies", "runs", "metrics", "results")
-CORE_TABLES = (*INDEX_TABLES, *journal_tables.JOURNAL_TABLES)
-
-
-def all_tables() -> tuple[str, ...]:
-    """Every table of the schema (a test says so)."""
-    return (*INDEX_TABLES, *journal_tables.tables_of_journal())
-
-
-QUICK_CHECK_BYTES = 4 << 20
-"""Bytes up to which opening a database checks its structure: 2 to 4 ms at most. In a larger one
-damage shows when a question meets it."""
 
 Row = sqlite3.Row
 
@@ -71,10 +41,8 @@ class AddAct(Protocol):
 
 
 class Stamp(NamedTuple):
-    """Changes whenever the database does, by this connection or by another program, and when
-    another one has taken its place."""
+    """Changes whenever the database does, by this connection or by another program."""
 
-    file: int
     others: int
     changes: int
     """Rows that this connection has changed, but those of ``progress``."""
@@ -92,18 +60,12 @@ class Store:
 
     ``db`` is the sqlite3 connection in autocommit mode, rows are ``sqlite3.Row``. What the learner
     does is put on record by ``add``, or inside ``with store.act() as add``. The index of runs is
-    written inside ``with store.transaction() as db``: a BEGIN IMMEDIATE transaction that commits at
-    the end and rolls back on an error.
+    written inside ``with store.transaction() as db``.
     """
 
     def __init__(self, file: Path | None = None) -> None:
         self.file = file or paths.database_file()
         prove_at_home(self.file)
-        self.journal = self.file.with_name("journal.jsonl")
-        self.notice: str | None = None
-        """A warning about how it was opened, in one line."""
-        self.on_ingest: OnProgress | None = None
-        """Called with the progress of reading events, unless a call passes its own function."""
         self.on_wait: Callable[[str], object] | None = None
         """Called with a line about what this process waits for, as soon as it waits."""
         self._add: AddAct | None = None
@@ -111,129 +73,38 @@ class Store:
         self._of_progress = 0
         """Rows that acts on progress have changed (``Stamp.progress``)."""
         private_folder(self.file.parent)
-        self.db = self._open()
-        try:
-            self.fold_journal(whole=True)
-        except BaseException:
-            self.db.close()
-            raise
+        with _as_problem(self.file):
+            self.db = connect(self.file)
+            try:
+                if self._version() != schema.version():
+                    self._make_tables()
+            except BaseException:
+                self.db.close()
+                raise
 
-    # ── opening
+    def _version(self) -> int:
+        return int(self.db.execute("PRAGMA user_version").fetchone()[0])
 
-    def _open(self) -> sqlite3.Connection:
-        with contextlib.suppress(DamagedIndex, FileNotFoundError):
-            return self._connected()
-        with exclusive_lock(self.file.with_suffix(".lock")):
-            with contextlib.suppress(FileNotFoundError):
+    def _make_tables(self) -> None:
+        """Make all tables but ``acts`` again, and take each act into them."""
+        self.file.chmod(0o600)
+        with self.transaction() as db:
+            if self._version() == schema.version():
+                return  # another q1lab was here in the meantime
+            db.execute("PRAGMA defer_foreign_keys = ON")
+            is_new = not db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'acts'").fetchone()
+            schema.make_again(db)
+            if is_new:
+                for body in _copied_acts(self.copy):
+                    db.execute("INSERT INTO acts (body) VALUES (?)", (json.dumps(body),))
+            for (text,) in db.execute("SELECT body FROM acts ORDER BY id").fetchall():
+                db.execute("SAVEPOINT act")
                 try:
-                    return self._connected()  # another q1lab was here in the meantime
-                except OlderIndex:
-                    pass
-                except DamagedIndex as fault:
-                    self._give_notice(
-                        f"{self.file.name} was damaged ({fault}); it was made again from "
-                        "journal.jsonl and the studies' files"
-                    )
-            self._begin_again()
-            return self._connected()
-
-    def _connected(self) -> sqlite3.Connection:
-        """Open a database that is there. Damaged when it can't be used and is to be made again,
-        Problem when it can't be opened now, or when a newer q1lab made it."""
-        size = self.file.stat().st_size
-        db = connect(self.file)
-        try:
-            # one that was in WAL mode comes back out of it
-            db.execute("PRAGMA journal_mode = DELETE")
-            version = db.execute("PRAGMA user_version").fetchone()[0]
-            application = db.execute("PRAGMA application_id").fetchone()[0]
-            tables = {row[0] for row in db.execute("SELECT name FROM sqlite_schema")}
-            if 0 < version < SCHEMA:
-                raise OlderIndex(f"its schema is {version}")
-            is_numbered = application == APPLICATION_ID + version
-            if is_numbered and version > SCHEMA:
-                raise self._newer(version)
-            if not is_numbered or not tables.issuperset(CORE_TABLES):
-                raise DamagedIndex("its tables are not those of q1lab")
-            if not tables.issuperset(all_tables()):
-                raise OlderIndex("a plug-in is new")
-            if size < QUICK_CHECK_BYTES:
-                check = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-                if check != "ok":
-                    raise DamagedIndex(check.splitlines()[-1])
-        # (sqlite3's own message may quote garbled bytes)
-        except (sqlite3.Error, UnicodeDecodeError) as error:
-            db.close()
-            if is_damage(error) or _code(error) == 1:
-                raise DamagedIndex(str(error)) from error
-            raise Problem(
-                f"cannot open {self.file}: {_reason(error)}", FAILED, file=self.file
-            ) from error
-        except BaseException:
-            db.close()
-            raise
-        self._inode = self.file.stat().st_ino
-        return db
-
-    def _newer(self, version: int) -> Problem:
-        return Problem(
-            f"{self.file} was written by a newer q1lab (schema {version}, this one knows {SCHEMA})",
-            FAILED,
-            next="upgrade q1lab, or point Q1LAB_HOME at another folder. Nothing was changed.",
-            file=self.file,
-        )
-
-    def _give_notice(self, text: str | None) -> None:
-        if text is not None:
-            self.notice = text
-            notice(text)
-
-    def _begin_again(self) -> None:
-        """Put a new, empty database in the place of what is there (the lock is held). Whenever this
-        is cut off, the next try begins from the start."""
-        fresh = self.file.with_suffix(".new")
-        try:
-            for stale in (fresh, _rollback(fresh)):
-                stale.unlink(missing_ok=True)
-            with contextlib.closing(connect(fresh)) as db:
-                create_index(db)
-            fresh.chmod(0o600)
-            self._give_notice(self._keep_what_it_lost())
-            journal.create_file(self.journal)
-            self._record_old_levels()
-            # an unfinished transaction of the old file must not be rolled back into the new one
-            _rollback(self.file).unlink(missing_ok=True)
-            fresh.replace(self.file)
-            sync_folder(self.file.parent)
-        except (OSError, sqlite3.Error) as error:
-            raise Problem(
-                f"cannot write {self.file}: {_reason(error)}", FAILED, file=self.file
-            ) from error
-
-    def _record_old_levels(self) -> None:
-        """Put the levels on record at which an older q1lab judged the studies, where the index
-        still has them: by today's rule they might be judged at others."""
-        if levels := old_levels.levels_of_older_index(self.file, SCHEMA_WITH_LEVELS):
-            with journal.hold_lock(self.journal):
-                mark = journal.read_entries(self.journal).mark
-                journal.end_torn_line(self.journal, mark)
-                mark = journal.read_entries(self.journal).mark
-                body = {"act": "levels", "at": utc_now(), "who": "q1lab", "levels": levels}
-                journal.append(self.journal, [body], mark)
-
-    def refresh(self) -> None:
-        """Open again when another q1lab has put a new database in the place of this one, or
-        it was deleted; and take in what others put on record."""
-        self._reopen_if_replaced()
-        self.fold_journal()
-
-    def _reopen_if_replaced(self) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            if self.file.stat().st_ino == self._inode:
-                return
-        self.db.close()
-        self.db = self._open()
-        self.fold_journal(whole=True)
+                    journal_tables.fold_act(db, json.loads(text))
+                except (KeyError, ValueError, TypeError, sqlite3.Error):  # of another q1lab
+                    db.execute("ROLLBACK TO act")
+                db.execute("RELEASE act")
+            db.execute(f"PRAGMA user_version = {schema.version()}")
 
     def close(self) -> None:
         self.db.close()
@@ -244,130 +115,41 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    # ── the journal
-
-    def fold_journal(self, *, whole: bool = False) -> None:
-        """Fold what was appended to the journal since the last look into the tables. Without
-        ``whole``, a file that has not grown is taken for unchanged. Once a day all of it is folded
-        again, since SQLite doesn't notice a letter that the disk garbled; so it is when a plug-in
-        came or went."""
-        if self.db.in_transaction:
-            return
-        offset = self._journal_mark()
-        if not whole and file_size(self.journal) == offset.size:
-            return
-        plugins = sorted(plugin_finder.named_plugins())
-        are_same = self.setting(PLUGINS) == plugins
-        fold_all = whole and (self.setting(FOLDED) != utc_now()[:10] or not are_same)
-        news = None if fold_all else self._news(offset)
-        if news is not None and news.mark == offset:
-            return
-        with self.transaction() as db:
-            offset = self._journal_mark()  # another viewer may have been faster
-            news = None if fold_all else self._news(offset)
-            # what an earlier look could not read was said then
-            is_known = are_same and (news is not None or fold_all)
-            since = offset.lines if is_known else 0
-            if news is None:
-                self._give_notice(self._keep_what_it_lost())
-                for table in journal_tables.tables_of_journal():
-                    db.execute(f"DELETE FROM {table}")
-                news = self._news(journal.Offset())
-                assert news is not None
-                journal_tables.write_setting(db, FOLDED, utc_now()[:10], utc_now())
-                journal_tables.write_setting(db, PLUGINS, plugins, utc_now())
-                if not are_same:  # a plan that could be read may be of one that is away
-                    db.execute("UPDATE studies SET stamp = ''")
-            self._fold(db, news, since)
-
-    def _keep_what_it_lost(self) -> str | None:
-        """Copy the index beside before it is made anew, where it knows lines that the journal has
-        lost; returns what to say."""
-        with os_errors_as_problems(f"cannot copy {self.file}"):
-            return lost_lines.copy_index_if_lost(self.file, self.journal)
-
-    def _news(self, mark: journal.Offset) -> journal.NewEntries | None:
-        """The new lines of the journal; None when it is another file than before."""
-        with (
-            contextlib.suppress(journal.Rewritten),
-            os_errors_as_problems(f"cannot read {self.journal}"),
-        ):
-            return journal.read_entries(self.journal, mark)
-        return None
-
-    def _fold(self, db: sqlite3.Connection, news: journal.NewEntries, since: int) -> None:
-        lost, newer = list(news.damaged), list(news.newer)
-        for line in news.lines:
-            if line.body is None:
-                continue
-            db.execute("SAVEPOINT act")
-            try:
-                if not journal_tables.fold_act(db, line.body):
-                    newer.append(line.number)
-            except journal_tables.MALFORMED_BODY:
-                db.execute("ROLLBACK TO act")
-                lost.append(line.number)
-            db.execute("RELEASE act")
-        self._keep_mark(db, news.mark)
-        unread = self.unread + len(lost) + len(newer)
-        journal_tables.write_setting(db, UNREAD, unread, utc_now())
-        for numbers, words in (
-            (lost, "can't be read: what it said is lost, the others are whole"),
-            (newer, f"is from a newer q1lab or a plug-in that is away, and is left out: {SEEN_BY}"),
-        ):
-            fresh = [number for number in numbers if number > since]
-            if fresh:
-                more = f" and {len(fresh) - 1} more" if len(fresh) > 1 else ""
-                notice(f"{self.journal.name}, line {fresh[0]}{more} {words}")
+    # ── acts
 
     @property
-    def unread(self) -> int:
-        """The number of lines of the journal that can't be read."""
-        return int(self.setting(UNREAD, 0))
-
-    def _journal_mark(self) -> journal.Offset:
-        try:
-            return journal.Offset.from_record(self.setting(OFFSET, {}))
-        except KeyError:
-            return journal.Offset()
-
-    def _keep_mark(self, db: sqlite3.Connection, mark: journal.Offset) -> None:
-        journal_tables.write_setting(db, OFFSET, asdict(mark), utc_now())
+    def copy(self) -> Path:
+        """The copy of all acts as text."""
+        return self.file.with_name("acts.jsonl")
 
     @contextlib.contextmanager
     def act(self) -> Iterator[AddAct]:
-        """One act of the learner: the journal is held, and everything in it is in the tables, so
-        that a question inside sees the present state. What is added is in the tables at once, and
-        on record, all or nothing, when the block ends. Inside another ``act`` it is a part of that
-        one. Problem when the disk refuses: then nothing happened."""
+        """One act of the learner: a question inside sees the present state. What is added is in the
+        tables at once, and on record, all or nothing, when the block ends. Inside another ``act``
+        it is a part of that one. Problem when the disk refuses: then nothing happened."""
         if self._add is not None:
             yield self._add
             return
-        with journal.hold_lock(self.journal):
-            self.refresh()
-            journal.end_torn_line(self.journal, self._journal_mark())
-            self.fold_journal()
-            with self.transaction() as db:
-                bodies: list[journal.Body] = []
+        lines: list[str] = []
+        with self.transaction() as db:
 
-                def add(act: str, /, **fields: Any) -> None:
-                    journal.refuse_agents(act)
-                    body = {"act": act, "at": utc_now(), "who": journal.current_actor(), **fields}
-                    before = db.total_changes
-                    journal_tables.fold_act(db, body)
-                    if act in journal_tables.PROGRESS_ACTS:
-                        self._of_progress += db.total_changes - before
-                    bodies.append(body)
+            def add(act: str, /, **fields: Any) -> None:
+                acts.refuse_agents(act)
+                body = {"act": act, "at": utc_now(), "who": acts.current_actor(), **fields}
+                before = db.total_changes
+                journal_tables.fold_act(db, body)
+                if act in journal_tables.PROGRESS_ACTS:
+                    self._of_progress += db.total_changes - before + 1
+                lines.append(json.dumps(body))
+                db.execute("INSERT INTO acts (body) VALUES (?)", (lines[-1],))
 
-                self._add = add
-                try:
-                    yield add
-                finally:
-                    self._add = None
-                if bodies:
-                    mark = journal.append(self.journal, bodies, self._journal_mark())
-                    self._keep_mark(db, mark)
-                    self._of_progress += 1  # the mark is nothing that a person sees
+            self._add = add
+            try:
+                yield add
+            finally:
+                self._add = None
+        with contextlib.suppress(OSError, Problem), open_private(self.copy) as file:
+            file.write("".join(f"{line}\n" for line in lines).encode())
 
     def add(self, act: str, /, **fields: Any) -> None:
         """Put one act on record (see ``act``)."""
@@ -377,47 +159,24 @@ class Store:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """One immediate transaction; a full disk or a locked or damaged database is a Problem and
-        changes nothing.
-
-        Inside another ``transaction`` it is a part of that one.
-        """
-        inside = self.db.in_transaction
-        if inside:
+        changes nothing. Inside another ``transaction`` it is a part of that one."""
+        if self.db.in_transaction:
             yield self.db
             return
-        try:
-            self._reopen_if_replaced()
+        with _as_problem(self.file):
             self.db.execute("BEGIN IMMEDIATE")
             try:
                 yield self.db
+                self.db.execute("COMMIT")
             except BaseException:
-                # SQLite undoes some failed transactions by itself
-                with contextlib.suppress(sqlite3.Error):
+                with contextlib.suppress(sqlite3.Error):  # SQLite undoes some by itself
                     self.db.execute("ROLLBACK")
                 raise
-            self.db.execute("COMMIT")
-        except sqlite3.DatabaseError as error:
-            if (
-                isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError)
-                or _code(error) == 1
-            ):
-                raise  # the caller's to handle, or its mistake
-            with contextlib.suppress(sqlite3.Error):
-                if self.db.in_transaction:
-                    self.db.execute("ROLLBACK")
-            if is_damage(error):
-                discard_database(self.file)
-                raise Problem(
-                    f"{self.file} is damaged ({error})", FAILED, next=REBUILDS, file=self.file
-                ) from error
-            raise Problem(
-                f"cannot write {self.file}: {_reason(error)}", FAILED, file=self.file
-            ) from error
 
     def stamp(self) -> Stamp:
         version = self.db.execute("PRAGMA data_version").fetchone()[0]
         changes = self.db.total_changes - self._of_progress
-        return Stamp(self._inode, version, changes, self._of_progress)
+        return Stamp(version, changes, self._of_progress)
 
     # ── settings
 
@@ -426,7 +185,7 @@ class Store:
         return journal_tables.read_setting(self.db, key, default)
 
     def set_setting(self, key: str, value: Any) -> None:
-        """Save a setting that may be lost with the database, since it can be worked out again."""
+        """Save a setting that may be lost, since it can be worked out again."""
         with self.transaction() as db:
             journal_tables.write_setting(db, key, value, utc_now())
 
@@ -448,13 +207,11 @@ class Store:
 
     def curve(self, run_id: int, name: str) -> list[tuple[int, float | None]]:
         """A metric of a run, by its name, as (iter, value), by iter."""
-        return [
-            (row["iter"], row["value"])
-            for row in self.db.execute(
-                "SELECT iter, value FROM metrics WHERE run_id = ? AND name = ? ORDER BY iter",
-                (run_id, name),
-            )
-        ]
+        rows = self.db.execute(
+            "SELECT iter, value FROM metrics WHERE run_id = ? AND name = ? ORDER BY iter",
+            (run_id, name),
+        )
+        return [(row["iter"], row["value"]) for row in rows]
 
     def metric_names(self, run_id: int) -> list[str]:
         """Names of the metrics that a run has points of, in alphabetical order."""
@@ -489,77 +246,44 @@ def connect(file: Path) -> sqlite3.Connection:
     return db
 
 
-def create_index(db: sqlite3.Connection) -> None:
-    """Make an empty database into an index, in one transaction: each syncs the file three times."""
-    from q1lab.index import schema
-
-    db.execute("BEGIN")
-    schema.create_schema(db)
-    db.execute(f"PRAGMA application_id = {APPLICATION_ID + SCHEMA}")
-    db.execute(f"PRAGMA user_version = {SCHEMA}")
-    db.execute("COMMIT")
-
-
-def _rollback(file: Path) -> Path:
-    """The file in which SQLite keeps an unfinished transaction's changes."""
-    return file.with_name(file.name + "-journal")
+def _copied_acts(copy: Path) -> Iterator[acts.Body]:
+    try:
+        lines = read_bytes(copy, refuse_link=True).splitlines()
+    except FileNotFoundError:
+        return
+    except OSError as error:  # a database without them would be taken for the whole record
+        raise Problem(f"{copy} can't be read: {os_reason(error)}", FAILED, file=copy) from error
+    for line in lines:
+        with contextlib.suppress(ValueError):
+            if isinstance(body := json.loads(line), dict):
+                yield body
 
 
-class DamagedIndex(Exception):
-    """The database can't be used and is made again; the message says what was seen."""
+@contextlib.contextmanager
+def _as_problem(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        if (problem := database_problem(error, file)) is None:
+            raise  # the caller's to handle, or its mistake
+        raise problem from error
 
 
-class OlderIndex(DamagedIndex):
-    """An older q1lab made it, or one with other plug-ins: the lines of a plug-in that has come back
-    were left out."""
-
-
-REBUILDS = "run the command again: it is made again from journal.jsonl and the studies' files"
-
-SEEN_BY = "upgrade q1lab, or bring the plug-in back, to see it"
-
-_DAMAGE = {11, 24, 26}
-"""SQLITE_CORRUPT, SQLITE_FORMAT, SQLITE_NOTADB."""
-
-
-def _code(error: Exception) -> int:
-    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
-
-
-def is_damage(error: Exception) -> bool:
-    """True if an error of sqlite3 says that the database file itself is damaged."""
-    return _code(error) in _DAMAGE or isinstance(error, UnicodeDecodeError)
-
-
-def _reason(error: Exception) -> str:
-    """Why the database can't be used, in words, and what to do."""
-    if isinstance(error, OSError):
-        return os_reason(error)
-    text = str(error)
+def database_problem(error: Exception, file: Path | None = None) -> Problem | None:
+    """Explain an error of SQLite; None for one of the program itself."""
+    file = file or paths.database_file()
+    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    if code in (11, 24, 26) or isinstance(error, UnicodeDecodeError):  # CORRUPT, FORMAT, NOTADB
+        after = "move it away: it is made again from acts.jsonl and the studies' files"
+        return Problem(f"{file} is damaged ({error})", FAILED, next=after, file=file)
+    if not isinstance(error, sqlite3.OperationalError) or code == 1:
+        return None
+    text = os_reason(error) if isinstance(error, OSError) else str(error)
     if "full" in text:
-        return (
+        text = (
             "the disk is full; free some space and run the command again (training and its "
             "files are apart)"
         )
-    if "locked" in text:
-        return "another program holds it; close what has it open and try again"
-    return text
-
-
-def database_problem(error: sqlite3.DatabaseError) -> Problem | None:
-    """Explain a query that failed; None for an error of the program itself."""
-    if is_damage(error):
-        discard_database()
-        return Problem(f"the database is damaged ({error})", FAILED, next=REBUILDS)
-    if isinstance(error, sqlite3.OperationalError) and _code(error) != 1:
-        file = paths.database_file()
-        return Problem(f"cannot use {file}: {_reason(error)}", FAILED, file=file)
-    return None
-
-
-def discard_database(file: Path | None = None) -> None:
-    """Have a damaged database made again by the next opening: everything in it is in files."""
-    file = file or paths.database_file()
-    with contextlib.suppress(OSError), exclusive_lock(file.with_suffix(".lock")):
-        file.replace(file.with_suffix(".damaged"))
-        _rollback(file).unlink(missing_ok=True)
+    elif "locked" in text:
+        text = "another program holds it; close what has it open and try again"
+    return Problem(f"cannot use {file}: {text}", FAILED, file=file)

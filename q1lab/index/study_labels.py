@@ -59,7 +59,6 @@ def study_named(store: Store, name: str) -> str | None:
 
 def all_named(store: Store, name: str) -> list[str]:
     """The studies that a learner named so, also those in the trash."""
-    store.refresh()
     rows = store.db.execute("SELECT study_id FROM labels WHERE name = ?", (name,))
     return [row["study_id"] for row in rows]
 

@@ -20,15 +20,6 @@ from q1lab.ground.text_formats import plural
 from q1lab.index import ingest_events
 from q1lab.index.store import Row, Store
 from q1lab.runner import launch
-from q1lab.study import engine_state
-from q1lab.study.engine_state import (
-    CANCELLED,
-    LOST,
-    RUNNING,
-    WAITING,
-    CellStatus,
-    EngineStatus,
-)
 from q1lab.study.events import TRAIN_LOSS, standard_names
 from q1lab.study.liveness import is_alive
 from q1lab.study.run_states import ENDED, RunState, study_state
@@ -131,17 +122,12 @@ class StudyRow:
     total: int
     seconds_left: float | None
     """Seconds until all runs have ended; None when nothing trains, or no pace is known yet."""
-    in_queue: bool = field(default=False, kw_only=True)
-    """True while no run trains and its engine has some of them in a queue, for nobody knows how
-    long."""
     problem: str | None = None
     """Why its plan can't be read; the state is then ``unreadable``, and nothing else is known for
     sure."""
 
     def time_left(self, in_words: Callable[[float], str]) -> str:
-        """The time left ``in_words``; ``waits in the queue`` while it does; empty if not known."""
-        if self.in_queue:
-            return "waits in the queue"
+        """The time left ``in_words``; empty if not known."""
         return "" if self.seconds_left is None else in_words(self.seconds_left)
 
 
@@ -152,10 +138,6 @@ class StudyView:
     study: Study
     row: StudyRow
     runs: tuple[RunView, ...]
-    engine: str = ""
-    """The engine that trains it, with its message about the whole study; empty for this machine."""
-    reached: bool = field(default=True, kw_only=True)
-    """True if the engine answered when it was last asked."""
 
     @property
     def alive(self) -> bool:
@@ -182,47 +164,13 @@ def read_view(store: Store, study: Study, *, new_events: bool = True) -> StudyVi
 
 
 def build_view(study: Study, runs: tuple[RunView, ...]) -> StudyView:
-    """The picture from a plan and its runs, with what only an engine knows in its words."""
+    """The picture from a plan and its runs."""
     runs = with_max_iters(runs)
-    status = engine_state.read_status(study.files.root)
-    if status is None:
-        return StudyView(study, study_row(study, runs), runs)
-    runs = tuple(
-        _at_engine(run, seen, begun_since=_has_begun_since(run, status))
-        if (seen := status.cells.get(run.name)) and run.state not in ENDED
-        else run
-        for run in runs
-    )
-    row = study_row(study, runs, status)
-    words = engine_state.describe_status(status)
-    return StudyView(study, row, runs, words, reached=status.reached or status.over)
+    return StudyView(study, study_row(study, runs), runs)
 
 
-def _at_engine(run: RunView, seen: CellStatus, *, begun_since: bool) -> RunView:
-    """A run as its engine tells of it. That it waits is news of before it began, or of after it was
-    stopped or killed; why it ended is known to the engine alone, which stopped it by a signal."""
-    if seen.state == WAITING and run.state == RunState.RUNNING and begun_since:
-        return run
-    starts = seen.state == RUNNING and not begun_since
-    was_killed = seen.state == WAITING and run.state == RunState.RUNNING
-    ended = run.state in (RunState.STOPPED, RunState.CRASHED)
-    if was_killed or ((seen.state == WAITING or starts) and ended):
-        return replace(run, state=RunState.QUEUED, message=seen.words)
-    stopped_there = seen.state == LOST and run.state == RunState.STOPPED
-    if seen.state == CANCELLED or stopped_there:
-        return replace(run, message=seen.words or run.message)
-    return replace(run, message=run.message or seen.words or None)
-
-
-def _has_begun_since(run: RunView, status: EngineStatus) -> bool:
-    """True if a run has begun anew since the engine was last seen to queue it."""
-    return run.attempt > status.job.attempts.get(run.name, 0)
-
-
-def study_row(
-    study: Study, runs: Sequence[RunView], status: EngineStatus | None = None
-) -> StudyRow:
-    """The line of a study in a list; ``status`` is that of its engine, where it was read before."""
+def study_row(study: Study, runs: Sequence[RunView]) -> StudyRow:
+    """The line of a study in a list."""
     about = (
         study.id,
         study.variant,
@@ -231,7 +179,7 @@ def study_row(
         study.data.name,
         study.created,
     )
-    return _line(about, runs, study.trainer.jobs, status)
+    return _line(about, runs, study.trainer.jobs)
 
 
 def read_study_rows(
@@ -294,29 +242,13 @@ def _fresh_line(store: Store, plan: Row, rows: list[Row]) -> StudyRow:
     return _line(about, runs, how["jobs"] or 1)
 
 
-def _line(
-    about: StudySummary, runs: Sequence[RunView], jobs: int, status: EngineStatus | None = None
-) -> StudyRow:
+def _line(about: StudySummary, runs: Sequence[RunView], jobs: int) -> StudyRow:
     done = sum(run.state in ENDED for run in runs)
     files = StudyPaths(study_dir(about[0]))
     alive = done < len(runs) and is_alive(files)
-    in_queue = alive and _is_in_queue(status or engine_state.read_status(files.root), runs)
-    trains = alive and not in_queue
-    left = seconds_left(runs, jobs, waiting_runs(files, runs)) if trains else None
+    left = seconds_left(runs, jobs, waiting_runs(files, runs)) if alive else None
     state = study_state((run.state for run in runs), alive=alive)
-    return StudyRow(*about, state, done, len(runs), left, in_queue=in_queue)
-
-
-def _is_in_queue(status: EngineStatus | None, runs: Sequence[RunView]) -> bool:
-    """True if an engine has runs in its queue, and none that trains, by its last report or by what
-    the runs have written since."""
-    if status is None or status.over:
-        return False
-    states = {cell.state for cell in status.cells.values()}
-    begun_since = any(
-        run.state is RunState.RUNNING and _has_begun_since(run, status) for run in runs
-    )
-    return WAITING in states and RUNNING not in states and not begun_since
+    return StudyRow(*about, state, done, len(runs), left)
 
 
 # ── runs

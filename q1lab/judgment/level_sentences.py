@@ -48,7 +48,6 @@ def level_sentence(c: Judgment) -> str:
     if at_95_percent or c.analysis.verdict == "too small to matter":
         sentences.append(rate_sentence(c))
     sentences += [looks_sentence(c), _later_look_sentence(c), _replication_sentence(c)]
-    sentences.append(_rejudged_sentence(c))
     sentences.append(_skew_sentence(c))
     return " ".join(filter(None, sentences))
 
@@ -106,14 +105,6 @@ def _later_look_sentence(c: Judgment) -> str:
             f"(`--seeds fresh:{len(c.subject.seeds)}`)."
         )
     return text
-
-
-def _rejudged_sentence(c: Judgment) -> str:
-    if not c.asking.is_rejudged or len(c.asking.looks) < 2:
-        return ""
-    return (
-        "An older q1lab began this study, and the level that it gave is lost: today's rule judges."
-    )
 
 
 def _replication_sentence(c: Judgment) -> str:

@@ -56,9 +56,6 @@ def told_instead(c: Judgment) -> Instead:
     match analysis.reason:
         case None if analysis.ends is not None:
             return _nothing_changed(c, analysis.ends)
-        case Reason.DECIDED_ELSEWHERE if c.subject.decided_elsewhere is not None:
-            why = c.subject.decided_elsewhere
-            return Instead(why.long, why.short, why.advice)
         case Reason.CHANGED:
             return _changed(c)
         case Reason.DIVERGED:

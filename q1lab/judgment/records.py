@@ -80,8 +80,6 @@ class QuestionCost:
     """The sum of their levels: if nothing had changed, at most so many would claim something."""
     is_replication: bool = False
     """True if it tests a claim with fresh pairs."""
-    is_rejudged: bool = False
-    """True if an older q1lab began it, and the level that it gave is lost."""
     left_out: tuple[tuple[str, tuple[int, ...]], ...] = ()
     """(study, seeds) of the results that picked seeds leave out."""
     of_arm: LevelSum = NOTHING_ON_RECORD

@@ -108,22 +108,6 @@ class ChangedTrainer(Note):
 
 
 @dataclass(frozen=True)
-class AllowedDifferences(Note):
-    """Differences that had to be allowed to import the runs."""
-
-    kind = "allowed"
-    weight = 140
-    may_explain = True
-    what: tuple[str, ...]
-
-    def long(self, j: Judgment) -> str:
-        return f"The runs were imported although they differ: {printable(', '.join(self.what))}."
-
-    def short(self, j: Judgment) -> str:
-        return "The runs were imported although their settings differ."
-
-
-@dataclass(frozen=True)
 class DamagedLines(Note):
     """Lines of event files that could not be read."""
 
@@ -162,40 +146,6 @@ class DivergedOrStuck(Note):
 
     def short(self, j: Judgment) -> str:
         return "Runs of these arms diverged or got stuck, which makes false claims likelier."
-
-
-@dataclass(frozen=True)
-class OverruledChecks(Note):
-    """Checks of the model files that failed, and were overruled with a reason."""
-
-    kind = "overruled"
-    weight = 90
-    may_explain = True
-    checks: tuple[str, ...]
-
-    def long(self, j: Judgment) -> str:
-        # both arms' files may overrule the same check, for the same reason or another one
-        reasons = list(dict.fromkeys(self.checks))
-        many = len({reason.partition("”")[0] for reason in reasons})
-        was = "was" if many == 1 else "were"
-        return (
-            f"{plural(many, 'check')} of the model files failed and {was} overruled: "
-            f"{_listed(reasons, 120)}."
-        )
-
-    def short(self, j: Judgment) -> str:
-        return "The model file fails checks that were overruled."
-
-
-@dataclass(frozen=True)
-class LeftOpen(Note):
-    """Questions that the checks of the model files could not decide."""
-
-    kind = "left open by the checks"
-    what: tuple[str, ...]
-
-    def long(self, j: Judgment) -> str:
-        return f"The checks of the model files leave open: {_listed(self.what, 160)}."
 
 
 def _listed(items: Sequence[str], longest: int) -> str:

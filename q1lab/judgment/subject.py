@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 from q1lab.ground.json_rules import max_chars, max_items
 from q1lab.judgment.metric import Metric
@@ -127,17 +127,6 @@ class PairPlan:
 EXPLORATORY = "Exploratory: how many runs were left out is not known."
 """The limit of runs that were trained elsewhere."""
 
-NO_JOURNAL = (
-    "Exploratory: no complete journal came with it, so how many runs were left out is not known."
-)
-"""That of a whole study from another home, without proof that it was declared."""
-
-DECLARED_ELSEWHERE = (
-    "Declared in another home: its journal came with it, and nobody here can tell whether that "
-    "is complete."
-)
-"""That of a whole study from another home: whoever owns a journal can write all of it anew."""
-
 FULL_NAMES = {"val loss": "validation loss"}
 
 
@@ -153,21 +142,6 @@ def described_elsewhere(description: Description, metric: Metric) -> Description
         ),
         pair_shares="have one seed's number; whether they share anything by it is not known here",
     )
-
-
-class DecidedElsewhere(NamedTuple):
-    """Why another rule decides on a study."""
-
-    long: str
-    """In a sentence."""
-    short: str
-    """In one line."""
-    advice: str
-    """Advice to the learner."""
-    brief: str
-    """In few words, in a verdict's place: ``judged by …``."""
-    alpha: float
-    """The α that the study has spent of that rule's budget."""
 
 
 @dataclass(frozen=True)
@@ -189,8 +163,6 @@ class Subject:
     that q1lab planned and trained."""
     knows_other_runs: bool = False
     """True if the record says which other runs of the question there were."""
-    decided_elsewhere: DecidedElsewhere | None = None
-    """Why another rule decides, and there is no verdict here."""
     share: Share | None = None
     description: Description = Description("", "", "")
     prediction: Mapping[str, Any] | None = None

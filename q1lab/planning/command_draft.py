@@ -28,18 +28,12 @@ from q1lab.ground.git_repository import Repository, repository_facts
 from q1lab.ground.options import COMMAND
 from q1lab.planning import first_run
 from q1lab.runner import child_processes, finished_runs
-from q1lab.runner.engine import OutOfReach, Refused, choose_engine, load_engine
 from q1lab.runner.machine import cores
 from q1lab.study import imported_code
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.command_arms import CommandSpec, arm_words, itself, takes_seed
 from q1lab.study.command_line import OPTIONS, Request, option_values
 from q1lab.study.design import TypedSeeds
-from q1lab.study.engine_choice import (
-    EngineChoice,
-    engine_usages,
-    runs_commands,
-)
 from q1lab.study.kept_folder import KeptStudy
 from q1lab.study.origin import Origin, TypedOptions
 from q1lab.study.studies import Arm, Data, Study
@@ -105,8 +99,7 @@ class CommandDraft(Draft):
             with contextlib.suppress(Problem):
                 text = Repository.discover(self.study.trainer.loop.folder).uncommitted_diff()
                 write_atomic(study.files.source / UNCOMMITTED_DIFF, text)
-        if self.study.trainer.engine is None:
-            first_run.take_over(study, self.study.trainer.loop)
+        first_run.take_over(study, self.study.trainer.loop)
 
 
 def draft(
@@ -120,23 +113,15 @@ def draft(
     """The study that a request for a command would be; ``wandb`` is where it logs, whatever the
     request says. Problem for anything that a person can fix."""
     paths.ensure_home()
-    engine = choose_engine(request.engine, None, request.engine_options, load_settings().engine)
-    study = study_from_request(
-        request, seeds, engine, wandb or wandb_state.wandb_mode(request.wandb)
-    )
+    study = study_from_request(request, seeds, wandb or wandb_state.wandb_mode(request.wandb))
     return CommandDraft(request, seeds, kept_study, study)
 
 
-def study_from_request(
-    request: Request, seeds: TypedSeeds, engine: EngineChoice | None, wandb: str
-) -> Study:
+def study_from_request(request: Request, seeds: TypedSeeds, wandb: str) -> Study:
     """The study that a request would be. Problem for anything that a person can fix."""
     loop = request.loop
     assert loop is not None
     _refuse_own_loop_options(request)
-    if not runs_commands(engine):
-        where = " or ".join(engine_usages(for_commands=True))
-        raise Problem(f"--engine {request.engine}: a command trains with --engine {where}")
     names = {"baseline": request.baseline or loop.arms[0], "modified": request.variant}
     loop = replace(loop, args={name: loop.args[name] for name in names.values()})
     words = {arm: arm_words(loop, name) for arm, name in names.items()}
@@ -168,9 +153,6 @@ def study_from_request(
     }
     jobs = request.jobs or 1
     threads = max(1, cores() // jobs)
-    if engine is not None:
-        most, first = 2 * len(seeds.seeds), 2 * seeds.fewest
-        jobs, threads = load_engine(engine).choose_slots(request.device, most, first, request.jobs)
     trainer = Command(
         device="" if request.device == "auto" else request.device,
         jobs=jobs,
@@ -181,7 +163,7 @@ def study_from_request(
             "trainer": finished_runs.trainer_version(by_command=True),
         },
         wandb=wandb,
-        engine=engine,
+        launcher=load_settings().launcher if request.launcher is None else request.launcher,
         loop=loop,
         seed_shift={"modified": SEED_OFFSET} if is_floor else {},
     )
@@ -227,14 +209,7 @@ def preflight_command(
             "give --smoke the arguments that make a run short, such as --smoke '--max_iters=20'",
         )
         return trainer, ()
-    try:
-        loop, notes = _ShortRuns(loop, trainer.engine).look(baseline, modified)
-    except (OutOfReach, Refused) as error:
-        _refuse_unproved_seed(loop, f"no node ran the short runs ({error})", "try again later")
-        return trainer, (
-            f"no node ran the short runs ({error}): the first run shows whether the command works, "
-            "and the others wait for it",
-        )
+    loop, notes = _ShortRuns(loop).look(baseline, modified)
     return replace(trainer, loop=loop), tuple(notes)
 
 
@@ -249,7 +224,6 @@ class _ShortRuns:
     """Short runs of a command, on a machine that trains."""
 
     loop: CommandSpec
-    engine: EngineChoice | None
 
     def look(self, baseline: str, modified: str) -> tuple[CommandSpec, list[str]]:
         """The command with what its short runs showed, and notes on what they could not show.
@@ -344,10 +318,8 @@ class _ShortRuns:
     def run(self, variant: str, seed: int, repeat: bool = False) -> ShortRun:
         """The numbers that one short run reported (labs/loop.py). Problem if it failed."""
         one_arm = replace(self.loop, args={variant: self.loop.args[variant]})
-        spec, engine = (
-            json.dumps(json_records.to_json(record)) for record in (one_arm, self.engine)
-        )
-        answer = _ask(spec, engine, variant, seed, repeat)
+        spec = json.dumps(json_records.to_json(one_arm))
+        answer = _ask(spec, variant, seed, repeat)
         if answer["wrong"]:
             raise Problem(f"a short run of {variant}, seed {seed}: {answer['wrong']}", FAILED)
         return answer
@@ -373,11 +345,10 @@ def _is_same(first: ShortRun, second: ShortRun) -> bool:
 
 
 @cache
-def _ask(loop: str, engine: str, variant: str, seed: int, repeat: bool) -> dict[str, Any]:
+def _ask(loop: str, variant: str, seed: int, repeat: bool) -> dict[str, Any]:
     """One short run, once in a process: members of a sweep share their baseline's. ``repeat`` makes
     a second one with the same arguments."""
-    spec, where = json.loads(loop), json.loads(engine)
-    chosen = load_engine(None if where is None else EngineChoice(**where))
+    spec = json.loads(loop)
     with tempfile.TemporaryDirectory(dir=paths.scratch_dir(), prefix="look-") as scratch:
         question = {
             "loop": spec,
@@ -388,7 +359,9 @@ def _ask(loop: str, engine: str, variant: str, seed: int, repeat: bool) -> dict[
             "seconds": PREFLIGHT_SECONDS,
         }
         program = [*child_processes.python_module("labs.loop"), "--look"]
-        return chosen.ask_trainer(program, question, PREFLIGHT_SECONDS + 30)
+        return child_processes.ask_child(
+            program, question, threads=cores(), seconds=PREFLIGHT_SECONDS + 30
+        )
 
 
 def _relative_difference(first: ShortRun, second: ShortRun) -> float:

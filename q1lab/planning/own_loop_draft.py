@@ -15,20 +15,17 @@ from q1lab import __version__
 from q1lab.designs.fixed import Fixed
 from q1lab.ground import paths
 from q1lab.ground.config import load_settings
-from q1lab.ground.errors import FAILED, OUT_OF_TOUCH, Problem
+from q1lab.ground.errors import Problem
 from q1lab.ground.files import absolute_path, utc_now, write_atomic
 from q1lab.ground.git_repository import repository_facts
 from q1lab.ground.python_source import code_of
 from q1lab.index.store import Store
 from q1lab.judgment.subject import TunedValue
-from q1lab.runner import finished_runs
-from q1lab.runner.engine import OutOfReach, Refused, choose_engine, load_engine
-from q1lab.runner.machine import cores, likely_device
+from q1lab.runner import child_processes, finished_runs, machine
 from q1lab.study import corpora, identity, kept_folder, presets, studies, variants
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.command_line import Request
 from q1lab.study.design import TypedSeeds
-from q1lab.study.engine_choice import EngineChoice
 from q1lab.study.kept_folder import KeptStudy
 from q1lab.study.model_source import with_advice
 from q1lab.study.origin import Origin, TypedOptions
@@ -91,17 +88,8 @@ class OwnLoopDraft(Draft):
     def preflight(self) -> Trainer:
         with ThreadPoolExecutor() as both:  # each is a process of its own, and seconds of wait
             files = self._checked_files
-            reports = [*both.map(check_model_file, files, *zip(*files.values(), strict=True))]
-        overruled = [
-            f"“{result.name}”, because {result.overruled}"
-            for report in reports
-            for result in report.overruled
-        ]
-        longest = self.study.trainer.hyperparameters["block_size"]
-        left_open = [words for report in reports for words in report.left_open(longest)]
-        return self.study.with_trainer(
-            overruled=tuple(overruled), left_open=tuple(dict.fromkeys(left_open))
-        ).trainer
+            list(both.map(check_model_file, files, *zip(*files.values(), strict=True)))
+        return self.study.trainer
 
     def seconds(self, study: Study, missing: Sequence[str]) -> float | None:
         """From the seconds of an iter on this machine."""
@@ -116,7 +104,9 @@ class OwnLoopDraft(Draft):
         work = sum(paces) * (study.max_iters + evaluated + study.iters_after_last)
         at_once = max(1, min(study.trainer.jobs, len(missing)))
         work += STARTUP_SECONDS * min(at_once, len(missing))
-        return float(work / min(at_once, load_engine(study.trainer.engine).runs_at_once(study)))
+        return float(
+            work / min(at_once, machine.free_slots(study.trainer.device, study.trainer.threads))
+        )
 
     def write(self, study: Study) -> None:
         """Copies of both model files."""
@@ -148,11 +138,7 @@ def draft(
     paths.ensure_home()
 
     extra_fields = (*baseline.fields, *modified.fields)
-    engine = choose_engine(
-        request.engine, request.preset, request.engine_options, load_settings().engine
-    )
-    device = load_engine(engine).device(request.device, request.preset)
-    preset = request.preset or presets.default_preset(likely_device(device))
+    preset = request.preset or presets.default_preset(machine.likely_device(request.device))
     config = presets.resolve_config(preset, request.overrides, extra_fields)
     if request.tune is not None and request.tuned is None:
         raise Problem(
@@ -161,22 +147,21 @@ def draft(
     text, data = _data(request.data, store, config["block_size"])
     if kept_study is not None:
         kept_folder.check_same_data(kept_study, data)
-    most, first = 2 * len(seeds.seeds), 2 * seeds.fewest
-
-    def places(device: str) -> tuple[int, int]:
-        return load_engine(engine).choose_slots(device, most, first, request.jobs)
-
+    most = 2 * len(seeds.seeds)
+    threads = machine.slots(machine.likely_device(request.device), most, request.jobs)[1]
     question = {
         "files": {"baseline": str(baseline.path), "modified": str(modified.path)},
         "vocab_size": data.vocab_size,
-        "device": device,
+        "device": request.device,
         "dtype": request.dtype,
-        "threads": places(likely_device(device))[1],
+        "threads": threads,
     }
 
     def ask(config: presets.Config) -> dict[str, Any]:
         try:
-            return _ask(engine, {**question, "config": config})
+            return child_processes.ask_child(
+                child_processes.probe_command(), {**question, "config": config}, threads=threads
+            )
         except Problem as problem:
             for file in (baseline, modified):
                 if file.is_learners and str(file.path) in str(problem):
@@ -195,7 +180,7 @@ def draft(
         config = presets.resolve_config(preset, {**request.overrides, **matched}, extra_fields)
         answer = ask(config)
 
-    jobs, threads = places(answer["device"])
+    jobs, threads = machine.slots(answer["device"], most, request.jobs)
     trainer = OwnLoop(
         preset=preset,
         config=config,
@@ -211,7 +196,7 @@ def draft(
             "trainer": finished_runs.trainer_version(),
         },
         wandb=wandb_state.wandb_mode(request.wandb),
-        engine=engine,
+        launcher=load_settings().launcher if request.launcher is None else request.launcher,
         seed_shift={"modified": SEED_OFFSET} if same else {},
         matched=matched,
         shared_at_start=None if same else answer.get("shared_at_start"),
@@ -296,7 +281,7 @@ def _with_threads_of(trainer: OwnLoop, kept_study: KeptStudy, request: Request) 
     threads = kept_study.study.trainer.threads
     jobs = trainer.jobs
     if not request.jobs and trainer.device == "cpu":
-        jobs = max(1, cores() // threads)
+        jobs = max(1, machine.cores() // threads)
     return replace(trainer, threads=threads, jobs=min(trainer.jobs, jobs))
 
 
@@ -324,14 +309,3 @@ def check_model_file(
             "or train it anyway with --unchecked",
         )
     return report
-
-
-def _ask(choice: EngineChoice | None, question: dict[str, Any]) -> dict[str, Any]:
-    """The probe's answer to plan by: from the machine that will train the runs, or as it would be
-    there."""
-    try:
-        return load_engine(choice).probe_for_plan(question)
-    except (OutOfReach, Refused) as error:
-        code = OUT_OF_TOUCH if isinstance(error, OutOfReach) else FAILED
-        where = "" if choice is None else f"--engine {choice.text}: "
-        raise Problem(f"{where}{error}", code) from None

@@ -29,7 +29,6 @@ from q1lab.runner.machine import cores
 from q1lab.study import command_line, presets, studies, tuned_value
 from q1lab.study.command_line import Request
 from q1lab.study.design import TypedSeeds
-from q1lab.study.engine_choice import manual_command
 from q1lab.study.series import OVER, SWEEP, TUNE, Series
 from q1lab.study.studies import ARMS, Study
 from q1lab.study.study_draft import Draft
@@ -222,11 +221,6 @@ def _declare(
             raise Problem(
                 f"{request.variant}: {subject} can't be part of a series",
                 next="run it alone",
-            )
-        if manual_command(draft.study.trainer.engine, ""):
-            raise Problem(
-                "a series trains one study after another, and a study that you train by hand "
-                f"(--engine {request.engine}) can't be part of it"
             )
     labels = values or tuple(draft.study.arms["modified"].origin for draft in drafts)
     twice = next((label for label in labels if labels.count(label) > 1), None)

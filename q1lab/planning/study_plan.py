@@ -45,7 +45,6 @@ from q1lab.study import (
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.command_line import Request
 from q1lab.study.design import TypedSeeds
-from q1lab.study.engine_choice import manual_command
 from q1lab.study.kept_folder import KeptStudy
 from q1lab.study.run_ends import pair_differences
 from q1lab.study.series import Series
@@ -170,13 +169,8 @@ def plan_from_draft(
         if draft.seeds.to_the_end:
             existing = _overruling_futility(existing, store)
         study, missing = _go_on(existing, more, store, request.jobs)
-        engine = command_line.engine_to_resume(study)
-        if request.engine is not None:
-            # checkpoints stay where they were made: runs under way begin again there
-            engine = draft.study.trainer.engine
-            if engine != study.trainer.engine:  # as many at once as there is room for
-                study = study.with_trainer(jobs=draft.study.trainer.jobs)
-        study = study.with_trainer(engine=engine)
+        if request.launcher is not None:
+            study = study.with_trainer(launcher=request.launcher)
     else:
         draft = draft.after_preflight()
         study = declare_design(draft.study, draft.seeds, store, seeds)
@@ -235,22 +229,12 @@ def begin_study(request: Request, store: Store, shown_plan: Plan | None = None) 
         else:
             plan = plan_from_draft(draft, _study_to_continue(draft, on_disk), store, on_disk)
         if not plan.is_new and launch.is_alive(plan.study.files):
-            if _is_resumed_by_engine(plan.study):
-                return plan
             raise launch.already_running(plan.study.id)
         study = save_plan(plan, store)
         ingest_events.ingest_study(store, study)
-        if plan.missing and not manual_command(study.trainer.engine, study.id):
+        if plan.missing:
             launch.start_runner(study)
     return replace(plan, study=study)
-
-
-def _is_resumed_by_engine(study: Study) -> bool:
-    """True if an engine still has the study as it was planned and a runner follows it again: the
-    machine slept, or its runner was killed."""
-    return studies.load(study.id).design.batches == study.design.batches and launch.resume_runner(
-        study
-    )
 
 
 def resume_study(study_id: str, store: Store) -> list[str]:
@@ -264,7 +248,6 @@ def resume_study(study_id: str, store: Store) -> list[str]:
         missing = store.missing_runs(study)
         if not missing:
             raise Problem(f"{study_id} is complete; there is nothing to resume")
-        study = _with_longer_limit(study)
         if study.origin.series is None:
             launch.start_runner(study)
         elif not series_members.start_member(study):  # the others of its series had those runs
@@ -278,17 +261,7 @@ def train_run_again(study_id: str, run: str) -> None:
         study = studies.load(study_id)
         prove_command_ran_here(study, study_id)
         prove_same_code(study)
-        launch.start_runner(_with_longer_limit(study), only=[run])
-
-
-def _with_longer_limit(study: Study) -> Study:
-    """The study as it goes on at its engine, which is saved if the engine's time limit ended a
-    run."""
-    longer = study.with_trainer(engine=command_line.engine_to_resume(study))
-    if longer != study:
-        studies.save(longer)
-        _mint(longer)
-    return longer
+        launch.start_runner(study, only=[run])
 
 
 def stop_study(study_id: str) -> bool:
@@ -528,13 +501,10 @@ def _go_on(
     """The study with the requested seeds."""
     new = tuple(seed for seed in seeds if seed not in study.seeds)
     if new and not study.design.is_sequential:
-        none_held_back = study.trainer.engine and study.trainer.jobs == len(study.runs)
         begun = any(row["attempt"] for row in store.runs(study.id))
         # a look of its own where results may have been seen
         batches = (*study.design.batches, new) if begun else ((*study.seeds, *new),)
         study = study.with_design(batches=batches)
-        if none_held_back:
-            jobs = jobs or len(study.runs)
     if jobs:
         study = study.with_trainer(jobs=jobs)
     done = {
@@ -646,6 +616,6 @@ def _sees_little(study: Study, spread: Spread, level: float, store: Store) -> st
     """A sentence where a new study at this level finds the δ that was predicted in few of its like;
     else empty."""
     predicted = predictions.prediction_for(store, study.variant)
-    if predicted is None or not study.counts_as_asking or study.design.decided_elsewhere:
+    if predicted is None or not study.counts_as_asking:
         return ""
     return pairs_needed.sees_little_sentence(study, spread, float(predicted["matters"]), level)

@@ -5,7 +5,7 @@ with the study's plan as it is then, and the level of its look.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.paths import StudyPaths, study_dir
@@ -19,13 +19,10 @@ from q1lab.study import run_ends
 from q1lab.study.liveness import is_alive
 from q1lab.study.studies import Study
 
-if TYPE_CHECKING:
-    from q1lab.record.traveling_lines import CameWith
 
-
-def record_begin(store: Store, study: Study, came: CameWith | None = None) -> None:
+def record_begin(store: Store, study: Study) -> None:
     """Put a study on record with the seeds that it has now, unless it is. Problem when that can't
-    be written: then nothing may train. ``came``: the lines of another home that came with it.
+    be written: then nothing may train.
 
     A study without a result is put on record again where others were begun since: its line says
     what could be seen before its first result."""
@@ -42,8 +39,6 @@ def record_begin(store: Store, study: Study, came: CameWith | None = None) -> No
             ):
                 return
         declares = line_now(store, study, lines)
-        if came is not None:
-            declares |= _with_lines_of_another_home(declares, came)
         declares.setdefault("level", Record([*lines, declares]).level_of(name))
         add("begin", at=on_record.record_time(store), plan=study.to_dict(), declares=declares)
 
@@ -57,18 +52,6 @@ def line_now(store: Store, study: Study, lines: Sequence[Line]) -> dict[str, Any
     line["claims"] = _new_claims(store, keys, [*lines, line], others)
     line["running"] = _running(keys, others, line["study"])
     return line
-
-
-def _with_lines_of_another_home(line: Line, came: CameWith) -> dict[str, Any]:
-    """The part of a study's line that comes from another home: the lines before it, the news that
-    its own one had, and its level."""
-    fields: dict[str, Any] = {"earlier": [*came.own.get("earlier", ()), *came.earlier]}
-    for key in ("seen", "diverged"):
-        fields[key] = {**came.own.get(key, {}), **line[key]}
-    fields["claims"] = [*came.own.get("claims", ()), *line["claims"]]
-    if "level" in came.own:
-        fields["level"] = came.own["level"]
-    return fields
 
 
 def refuse_changed_plan(declared: Study, study: Study) -> None:

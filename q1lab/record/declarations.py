@@ -1,7 +1,7 @@
 """The declaration of a study before its first run, in a form that can be handed out: seeds, the way
 to judge, and hashes of the rest, down to the last name that a verdict or a page shows.
 
-A line of the journal shows it (index/journal.py), so that a stranger can check a bundle against the
+An act shows it, so that a stranger can check a bundle against the
 line, and see which other lines ask the same question, and reads nothing else of them. Pure.
 """
 
@@ -27,7 +27,7 @@ DIFFERENCE_CODES = {
 """The code of a difference, by the part of the declaration in which a bundle differs."""
 
 FREE_IN_PLAN = (
-    *("v", "id", "looks", "jobs", "wandb", "engine", "trainers", "repo", "asked"),
+    *("v", "id", "looks", "jobs", "wandb", "launcher", "trainers", "repo", "asked"),
     *("to_the_end", "untrained"),
 )
 """Keys of ``study.json`` that no verdict or page rests on, or that change while a study goes on.
@@ -46,7 +46,7 @@ def check_declaration(line: Declaration) -> None:
         series = line["series"]
         series_id, share, *members = ("", 0.05) if series is None else series
         texts += [line.get("question", ""), *line.get("arms", {}).values()]
-        numbers = [line.get("level", 0.0), line.get("spends", 0.0)]
+        numbers = [line.get("level", 0.0)]
         is_whole = (
             all(type(seed) is int for seed in seeds)
             and all(isinstance(text, str) for text in texts)
@@ -62,8 +62,6 @@ def check_declaration(line: Declaration) -> None:
                 for runs in line.get(key, {}).values()
             )
         )
-        for earlier in line.get("earlier", ()):
-            check_declaration(earlier)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise ValueError(f"a line that declares a study lacks {error}") from None
     if not is_whole:
@@ -72,7 +70,7 @@ def check_declaration(line: Declaration) -> None:
 
 def declaration_of(study: Study) -> dict[str, Any]:
     """The fields of a study that a line of the journal shows."""
-    series, elsewhere = study.origin.series, study.design.decided_elsewhere
+    series = study.origin.series
     return {
         "study": declared_name(study.id, study.created),
         "seeds": [list(batch) for batch in study.design.batches],
@@ -85,10 +83,9 @@ def declaration_of(study: Study) -> dict[str, Any]:
             "matters": study.smallest_that_matters,
         },
         "series": series and [sha256_json(series.id), series.alpha, len(series.members)],
-        "asks": study.counts_as_asking and study.origin.has_declaration and not elsewhere,
-        "spends": elsewhere.alpha if elsewhere else 0.0,
-        # unknown seeds, those of another rule and those of an A/A test are never picked
-        "named": study.design.plan().has_seeds and not (elsewhere or study.is_floor),
+        "asks": study.counts_as_asking,
+        # unknown seeds and those of an A/A test are never picked
+        "named": study.design.plan().has_seeds and not study.is_floor,
         "question": question_hash(study),
         "arms": {arm: arm_fingerprint(study, arm) for arm in ARMS},
         "plan": _plan_hash(study),
@@ -105,8 +102,6 @@ def _plan_hash(study: Study) -> str:
     }
     for key in ("series", "loop"):  # declared apart
         plan.pop(key, None)
-    if "imported" in plan:
-        plan["imported"] = {**plan["imported"], "source": Path(study.origin.came.source).name}
     for key, inside in study.design.not_declared.items():
         plan[key] = {name: value for name, value in plan[key].items() if name not in inside}
     return sha256_json(plan)

@@ -24,7 +24,7 @@ Line = Mapping[str, Any]
 """A public line of the journal: what it shows of a study that was put on record
 (``declarations.declaration_of``), and the news since the line before: ``seen`` and ``diverged``
 (declared name → names of runs), and ``claims`` and ``running`` (declared names of studies that
-claim a difference, or train). ``earlier`` are the lines of another home that came with a study."""
+claim a difference, or train)."""
 
 Seeds = frozenset[int]
 
@@ -109,25 +109,15 @@ class Record:
         self.claims: set[str] = set()
         self.known: dict[str, dict[str, set[int]]] = {}
         """Fingerprint of an arm → declared name → seeds at which its result could be seen."""
-        self.elsewhere: set[str] = set()
-        """Studies that are known by the lines of another home alone."""
         self.whole_sets: set[Seeds] = set()
         """Sets of seeds that were declared, and were not themselves picked."""
         for line in lines:
             self.add(line)
 
     def add(self, line: Line) -> None:
-        for earlier in line.get("earlier", ()):
-            if earlier["study"] not in self.studies:
-                self.add(earlier)
-                self.elsewhere.add(str(earlier["study"]))
         self.take_in(line)
         name = str(line["study"])
         study = self.studies.get(name)
-        if study is not None and name in self.elsewhere:  # it has come here itself
-            self.elsewhere.remove(name)
-            self.by_question[str(study.line["question"])].remove(study)
-            study = None
         is_new, earlier = study is None, frozenset() if study is None else study.seeds
         if study is None:
             study = self.studies[name] = _Study(line)
@@ -142,7 +132,7 @@ class Record:
         if (level := line.get("level")) is None:
             level = self._next_level(study, looks_before)
         study.levels[looks_before] = float(level)
-        if study.seeds - earlier and not line.get("judged_before"):
+        if study.seeds - earlier:
             study.left_out |= self._picks(study, earlier)
             if not study.left_out:
                 self.whole_sets |= {study.seeds, study.seeds - earlier}
@@ -244,8 +234,6 @@ class Record:
             levels = [look.level for look in self._looks(study) if not look.replicates]
             if levels:
                 questions.add(study.line["question"])
-            if study.line.get("spends") and self.seen.get(study.name):
-                levels.append(float(study.line["spends"]))
             total += sum(levels)
         return LevelSum(len(questions), total)
 

@@ -28,8 +28,6 @@ class StudyHistory:
     changed: tuple[str, ...] = ()
     """The parts of its plan that differ from the declaration
     (``declarations.DIFFERENCE_CODES``); if there are any, it gets no verdict."""
-    is_rejudged: bool = False
-    """True if an older q1lab began it, and the level that it gave is lost."""
     astray: tuple[tuple[str, int, int, int], ...] = ()
     """(arm, runs of the question, how many of them diverged, how many got stuck) of each arm with
     such runs."""
@@ -60,21 +58,14 @@ def study_history(store: Store, study: Study) -> StudyHistory:
         tuple(_seen_look(look, plans, ends, names) for look in history.looks),
         left_out_here(store, history),
         tuple(changed),
-        "level" not in own_line,
         run_ends.astray_runs(ends.values(), study.metric),
     )
-
-
-ANOTHER_HOME = "another home"
-"""Stands for the studies of another home, which are known by their declared names alone."""
 
 
 def left_out_here(store: Store, history: History) -> tuple[tuple[str, tuple[int, ...]], ...]:
     """(study, seeds) of the results that picked seeds leave out, by the studies' names here."""
     keys = on_record.study_keys(store)
-    return tuple(
-        (keys[name][0] if name in keys else ANOTHER_HOME, seeds) for name, seeds in history.left_out
-    )
+    return tuple((keys[name][0], seeds) for name, seeds in history.left_out)
 
 
 def _seen_look(

@@ -47,29 +47,9 @@ def begun_study(store: Store, study_id: str, created: str) -> Study | None:
 
 
 def public_lines(store: Store) -> list[Line]:
-    """The public part of each line that put a study on record, oldest first; one that
-    can't be read is left out. A line of an older q1lab shows what its plan says now; the level at
-    which that q1lab judged it is on record by itself."""
-    levels = {
-        declarations.declared_name(study_id, created): float(level)
-        for study_id, created, level in store.db.execute("SELECT * FROM levels")
-    }
-    lines: list[Line] = []
-    newest_old: dict[str, int] = {}
-    for row in store.db.execute("SELECT study_id, created, plan, declares FROM begun ORDER BY id"):
-        line = _read_line(row["declares"])
-        if line is None or "question" not in line:
-            study = parse_plan(row["plan"])
-            if study is None:
-                continue
-            line = {**(line or {}), **declarations.declaration_of(study)}
-            newest_old[line["study"]] = len(lines)
-            line["judged_before"] = line["study"] in levels
-        lines.append(line)
-    for name, at in newest_old.items():
-        if name in levels:
-            lines[at] = {**lines[at], "level": levels[name]}
-    return lines
+    """The public part of each line that put a study on record, oldest first."""
+    rows = store.db.execute("SELECT declares FROM begun ORDER BY id")
+    return [line for (text,) in rows if (line := _read_line(text)) is not None]
 
 
 def _read_line(text: str) -> dict[str, Any] | None:

@@ -12,8 +12,6 @@ import time
 from collections.abc import Callable, Iterable
 
 from q1lab.ground.files import file_size
-from q1lab.study import engine_state
-from q1lab.study.engine_state import RUNNING
 from q1lab.study.events import closing_exit
 from q1lab.study.run_states import RunState
 from q1lab.study.studies import Study
@@ -53,8 +51,6 @@ class AlertWatch:
         if now - self.last_poll < POLL_INTERVAL:
             return []
         self.last_poll = now
-        if self._waits():
-            self.last_growth = now
         news = []
         sizes = self._sizes()
         changed = [name for name, size in sizes.items() if size != self.sizes.get(name)]
@@ -68,14 +64,6 @@ class AlertWatch:
             self.stalled = True
             news.append(STALLED)
         return news
-
-    def _waits(self) -> bool:
-        """True if an engine has the study and none of its runs is at work: silence in a cluster's
-        queue is not a stall."""
-        status = engine_state.read_status(self.study.files.root)
-        if status is None or status.over:
-            return False
-        return not any(cell.state == RUNNING for cell in status.cells.values())
 
     def _sizes(self) -> dict[str, int]:
         return {

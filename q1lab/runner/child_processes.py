@@ -24,6 +24,7 @@ from typing import Any
 
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, Problem
+from q1lab.ground.files import utc_now
 
 CHILD_GUARD = Path(__file__).with_name("child_guard.py")
 
@@ -290,3 +291,9 @@ class _OutputTail(threading.Thread):
                     return f"{file}:{line}"
             time.sleep(0.05)
         return None
+
+
+def log(text: str) -> None:
+    """A line for runner.log."""
+    sys.stderr.write(f"{utc_now()} {text}\n")
+    sys.stderr.flush()

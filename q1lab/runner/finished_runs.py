@@ -34,7 +34,7 @@ def find_copies(study: Study, others: Iterable[Study]) -> RunCopies:
     for other in others:
         if other.id == study.id:
             continue
-        if other.data.sha256 != study.data.sha256 or not other.origin.is_ours:
+        if other.data.sha256 != study.data.sha256:
             continue
         if other.trainer.repeat_tolerance != 0:
             continue

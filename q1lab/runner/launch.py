@@ -13,7 +13,7 @@ import time
 from collections.abc import Collection
 from typing import Any
 
-from q1lab.ground.errors import FAILED, OUT_OF_TOUCH, UNFINISHED, Problem
+from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import (
     open_private,
     os_errors_as_problems,
@@ -27,18 +27,11 @@ from q1lab.ground.files import (
 )
 from q1lab.ground.paths import StudyPaths
 from q1lab.runner import child_processes
-from q1lab.runner.engine import load_engine
-from q1lab.study import engine_state
-from q1lab.study.engine_choice import manual_command
-from q1lab.study.liveness import has_runner
 from q1lab.study.liveness import is_alive as is_alive
 from q1lab.study.studies import Study
 
 GRACE = 10.0
 """Seconds between asking a study to stop and ending it."""
-
-ENGINE_GRACE = 60.0
-"""Seconds within which an engine is expected to have stopped its runs."""
 
 
 def last_launch(files: StudyPaths) -> dict[str, Any]:
@@ -50,32 +43,14 @@ def last_launch(files: StudyPaths) -> dict[str, Any]:
     return record if isinstance(record, dict) else {}
 
 
-def resume_runner(study: Study) -> bool:
-    """Start a runner for a study that an engine still has and that has no runner: the machine
-    slept, or the runner was killed. Returns True if one was started."""
-    status = engine_state.read_status(study.files.root)
-    if status is None or status.over or has_runner(study.files):
-        return False
-    try:
-        start_runner(study, number=status.launch)
-    except Problem:  # another viewer was faster
-        return False
-    return True
-
-
-def start_runner(study: Study, only: Collection[str] = (), number: int | None = None) -> int:
+def start_runner(study: Study, only: Collection[str] = ()) -> int:
     """Start the runner in a session of its own; returns the launch's number. ``only`` names the
     runs that it may train; empty: all that are missing.
 
     The study's lock is taken here and handed down, so that of two viewers only one can start it.
-    Problem when it is running already. ``number``: take up this launch again.
+    Problem when it is running already.
     """
     files = study.files
-    if number is None and engine_state.engine_has_study(files.root):
-        raise already_running(study.id)
-    load_engine(study.trainer.engine)  # raises here: a runner could only log what is wrong with it
-    if words := manual_command(study.trainer.engine, study.id):
-        raise Problem(f"{study.id} was planned to be trained by hand: {words}")
     # the processes that are started write there without checking again
     for folder in (files.runs, files.source, files.claims):
         prove_no_links(folder)
@@ -85,7 +60,7 @@ def start_runner(study: Study, only: Collection[str] = (), number: int | None = 
     if lock is None:
         raise already_running(study.id)
     try:
-        number = number or _next_number(files)
+        number = _next_number(files)
         if only:
             exclude_runs(study, number, [run.name for run in study.runs if run.name not in only])
         command = [
@@ -164,8 +139,6 @@ def stop_study(study: Study, *, grace: float = GRACE) -> bool:
     files = study.files
     if not is_alive(files):
         return False
-    if engine_state.engine_has_study(files.root):
-        return _stop_at_the_engine(study)
     pid = _runner_pid(files)
     if pid is None:
         raise Problem(
@@ -190,29 +163,6 @@ def stop_study(study: Study, *, grace: float = GRACE) -> bool:
                 os.killpg(pid, signal.SIGKILL)
             killed, deadline = True, time.monotonic() + 5
         time.sleep(0.05)
-    return True
-
-
-def _stop_at_the_engine(study: Study) -> bool:
-    """Have the runner ask the engine to stop, and wait until the engine says that it has and the
-    runner has ended. Problem when the engine does not answer: its work goes on."""
-    files = study.files
-    resume_runner(study)
-    pid = _runner_pid(files)
-    if pid is not None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(pid, signal.SIGTERM)
-    deadline = time.monotonic() + ENGINE_GRACE
-    while is_alive(files):
-        if time.monotonic() > deadline:
-            status = engine_state.read_status(files.root)
-            why = f" ({status.why})" if status is not None and status.why else ""
-            raise Problem(
-                f"{study.id}: the engine has not stopped it yet{why}",
-                UNFINISHED if status is None or status.reached else OUT_OF_TOUCH,
-                next=f"it is asked again until it has: q1lab attach {study.id}",
-            )
-        time.sleep(0.1)
     return True
 
 

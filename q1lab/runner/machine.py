@@ -65,3 +65,10 @@ def gpus() -> list[Gpu]:
         return []
     finally:
         pynvml.nvmlShutdown()
+
+
+def slots(device: str, runs: int, jobs: int | None) -> tuple[int, int]:
+    """The number of runs that train at once, and threads of each; ``jobs`` is the value of
+    ``--jobs``."""
+    jobs = jobs or max(1, min(free_slots(device), runs))
+    return jobs, max(1, cores() // jobs) if device == "cpu" else 1

@@ -1,7 +1,7 @@
 """The detached process that carries out a study's plan: ``python -m q1lab.runner.runner
 STUDY_DIR``.
 
-The engine's crew trains; meanwhile the runner restarts the W&B relay and sends alerts. It ends when
+The crew trains; meanwhile the runner restarts the W&B relay and sends alerts. It ends when
 all runs have ended, with or without a viewer.
 """
 
@@ -18,7 +18,8 @@ from q1lab.ground import config
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import open_private
 from q1lab.runner import alerts, child_processes, first_number, launch, series_members
-from q1lab.runner.engine import load_engine, log
+from q1lab.runner.child_processes import log
+from q1lab.runner.crew import Crew
 from q1lab.study import studies
 from q1lab.study.studies import Study
 
@@ -32,7 +33,7 @@ class Runner:
     def __init__(self, study: Study, launch: int, lock: int) -> None:
         self.study = study
         self.files = study.files
-        self.crew = load_engine(study.trainer.engine).crew(study, launch, lock, self._tick)
+        self.crew = Crew(study, launch, lock, self._tick)
         self.relay: subprocess.Popen[bytes] | None = None
         self.relay_began = self.relay_pause = 0.0
         self.relay_due: float | None = None

@@ -529,7 +529,6 @@ def restore(received: Bundle, file: Path, name: str | None = None) -> Study:
     if not received.has_list:
         raise Problem(
             f"{file} is not a study's archive",
-            next=f"`q1lab import {file}` imports runs",
             file=file,
         )
     if not studies.is_id(name):

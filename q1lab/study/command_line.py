@@ -27,10 +27,9 @@ from q1lab.ground.options import (
     options_of,
 )
 from q1lab.judgment.subject import Headline, TunedValue
-from q1lab.study import engine_choice, engine_state, part_registry, presets
+from q1lab.study import part_registry, presets
 from q1lab.study.command_arms import CommandSpec
 from q1lab.study.design import TypedSeeds
-from q1lab.study.engine_choice import EngineChoice, engine_usages, option_examples
 from q1lab.study.studies import Study
 
 DEFAULT_HEADLINE: Headline = "paired"
@@ -117,8 +116,7 @@ class Request:
     dtype: str = option("auto", choices=("auto", "fp32", "bf16"), label="dtype")
     jobs: int | None = option(
         None,
-        "Runs that train at once. Default: one per core, or one per GPU; on an engine all runs, or "
-        "those of a range's first look.",
+        "Runs that train at once. Default: one per core, or one per GPU.",
         is_number=True,
         goes_with=(KEPT_FOLDER, COMMAND),
         label="at once",
@@ -142,22 +140,12 @@ class Request:
         goes_with=(KEPT_FOLDER, COMMAND),
         label="W&B",
     )
-    engine: str | None = option(
+    launcher: str | None = option(
         None,
-        lambda: f"Where it trains: {', '.join(engine_usages())}, or a name from config.toml.",
-        metavar="ENGINE",
+        "A command before each trainer: 'srun --gres=gpu:1'.",
+        metavar="WORDS",
         goes_with=(STUDY_NAME, KEPT_FOLDER, COMMAND),
-        label="engine",
-    )
-    """The engine: ``local``, another kind, ``KIND=ADDRESS`` or a name; None: the engine that the
-    study has, or the one that the settings give for the preset."""
-    engine_options: tuple[str, ...] = option(
-        (),
-        lambda: f"For the engine{option_examples()}.",
-        flag="--engine-option",
-        is_list=True,
-        metavar="NAME=VALUE",
-        goes_with=(STUDY_NAME, KEPT_FOLDER, COMMAND),
+        label="launcher",
     )
     match: str | None = option(
         None,
@@ -315,35 +303,13 @@ def sweep_command(request: Request, variants: Sequence[str]) -> str:
 
 
 def resume_command(study: Study) -> str:
-    """The command that resumes a study: the engine's own for training by hand, else the one that
-    planned it, with more time where the engine's limit ended a run."""
-    by_hand = engine_choice.manual_command(study.trainer.engine, study.id)
-    command = by_hand or study.design.resume_instead(study.variant)
+    """The command that resumes a study."""
+    command = study.design.resume_instead(study.variant)
     return command or study.trainer.resume_command(study) or _command_by_name(study)
 
 
 def _command_by_name(study: Study) -> str:
-    engine = engine_to_resume(study)
-    options = {}
-    if engine is not None and engine != study.trainer.engine:
-        options = engine_options(engine)
-    return command_text(Request(study.id, seeds="", **options))
-
-
-def engine_to_resume(study: Study) -> EngineChoice | None:
-    """The engine that resumes a study: its own, with more time where too little ended a run."""
-    engine, status = study.trainer.engine, engine_state.read_status(study.files.root)
-    cells = status.cells.values() if status is not None else ()
-    minutes = max((cell.next_time_limit for cell in cells), default=0)
-    if engine is None or not minutes:
-        return engine
-    return replace(engine, options={**engine.options, "time": str(minutes)})
-
-
-def engine_options(engine: EngineChoice) -> dict[str, Any]:
-    """The fields of a request that name an engine."""
-    options = tuple(f"{key}={value}" for key, value in engine.options.items())
-    return {"engine": engine.text, "engine_options": options}
+    return command_text(Request(study.id, seeds=""))
 
 
 def shorter_command(study: Study, iters: int) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 from q1lab.ground.json_records import stored_as
 from q1lab.ground.json_rules import max_chars, whole_number
-from q1lab.judgment.subject import DecidedElsewhere, Headline, PairPlan
+from q1lab.judgment.subject import Headline, PairPlan
 from q1lab.study.part_registry import StudyPart
 
 MOST_SEEDS = 10_000
@@ -73,33 +73,15 @@ class Design(StudyPart):
     def seeds(self) -> tuple[int, ...]:
         return tuple(seed for batch in self.batches for seed in batch)
 
-    def includes_run(self, run: str) -> bool:
-        """True if the study includes this run of the grid arm × seed, by the run's name."""
-        return True
-
-    def asks_for_run(self, arm: str, seed: int) -> bool:
-        """True if the declared seeds ask for this arm's run at this seed."""
-        return True
-
     def plan(self, delta: float | None = None) -> PairPlan:
         """The part of the design that a verdict tells; ``delta`` is the smallest difference that
         matters."""
         return PairPlan(self.pairs)
 
     @property
-    def is_blind(self) -> bool:
-        """True if the losses are not shown to anyone yet."""
-        return False
-
-    @property
     def counts_as_asking(self) -> bool:
         """True if a study of this design counts as an asking of its question."""
         return True
-
-    @property
-    def decided_elsewhere(self) -> DecidedElsewhere | None:
-        """Why a comparison of the runs gives no verdict, if another rule decides."""
-        return None
 
     # ── how many pairs, and when it is over
 

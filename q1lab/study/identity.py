@@ -4,8 +4,7 @@
   other (finished_runs.py).
 - ``question_hash``: studies that ask the same question; the looks at it are counted (history.py).
 
-The first is the narrower. Pure, except that ``arm_code_hash`` reads model files for plans of an
-older q1lab.
+The first is the narrower. Pure.
 """
 
 from __future__ import annotations
@@ -14,10 +13,9 @@ import ast
 import hashlib
 import json
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-from q1lab.ground.files import read_text, sha256_json
+from q1lab.ground.files import sha256_json
 from q1lab.ground.python_source import parse_python
 from q1lab.study.studies import ARMS, Run, Study
 
@@ -114,22 +112,9 @@ def _number_locals(function: ast.AST) -> None:
 
 
 def arm_code_hash(study: Study, arm: str) -> str:
-    """The hash of an arm's code (``code_hash``). A plan of an older q1lab has none: then it comes
-    from the study's copy of the file; for runs from elsewhere, from the file's hash or the arm's
-    name."""
+    """The hash of an arm's code (``code_hash``), or its name where no file trains."""
     arm_record = study.arms[arm]
-    if arm_record.code or not arm_record.sha256:
-        return arm_record.code or f"name {arm_record.variant}"
-    return _copy_code_hash(study.files.root / arm_record.source, arm_record.sha256)
-
-
-def _copy_code_hash(file: Path, sha256: str) -> str:
-    try:
-        text = read_text(file, 1 << 20)
-    except (OSError, ValueError):
-        text = ""
-    same = hashlib.sha256(text.encode()).hexdigest() == sha256
-    return (code_hash(text) if same else "") or sha256
+    return arm_record.code or arm_record.sha256 or f"name {arm_record.variant}"
 
 
 def _is_docstring(node: Any) -> bool:

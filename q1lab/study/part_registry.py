@@ -41,12 +41,10 @@ CORE: Mapping[str, Mapping[str, Kind]] = {
         "command": Kind(
             "q1lab.trainers.command:Command", _has("loop"), "q1lab.planning.command_draft:draft"
         ),
-        "outside": Kind("q1lab.trainers.outside:Outside", _has("measured")),
     },
     "design": {
         "fixed": Kind("q1lab.designs.fixed:Fixed"),
         "range": Kind("q1lab.designs.range:Range", _has("range")),
-        "given": Kind("q1lab.designs.given:Given", _has("table")),
         "tuning": Kind("q1lab.designs.tuning:Tuning", _tries_a_value),
     },
 }

@@ -154,7 +154,7 @@ class Study:
     design: Design
     """The design: which runs count, and when the study is over."""
     origin: Origin
-    """The origin: planned here, or imported."""
+    """The origin."""
     prediction: Annotated[dict[str, Any], _prediction] | None = None
 
     @property
@@ -183,8 +183,7 @@ class Study:
     def runs(self) -> tuple[Run, ...]:
         """Interleaved by seed: half a study already holds pairs, and a machine's drift hits both
         arms."""
-        grid = (Run(arm, self.arms[arm].variant, seed) for seed in self.seeds for arm in ARMS)
-        return tuple(run for run in grid if self.design.includes_run(run.name))
+        return tuple(Run(arm, self.arms[arm].variant, seed) for seed in self.seeds for arm in ARMS)
 
     @property
     def model_files(self) -> dict[str, str]:
@@ -210,7 +209,7 @@ class Study:
     @property
     def description(self) -> Description:
         """The description of its runs that a verdict repeats."""
-        return self.origin.describe(self.trainer.describe(self), self.metric)
+        return self.trainer.describe(self)
 
     @property
     def metric(self) -> Metric:
@@ -277,8 +276,8 @@ class Study:
 ORDER = (
     *("id", "created", "arms", "looks", "preset", "config", "data", "device", "dtype", "jobs"),
     *("threads", "headline", "versions", "prediction", "repo", "unchecked", "wandb", "asked"),
-    *("engine", "range", "series", "tuned", "matched", "arm_config", "seed_shift", "fresh_seeds"),
-    *("shared_at_start", "trainers", "overruled", "left_open", "imported", "loop"),
+    *("launcher", "range", "series", "tuned", "matched", "arm_config", "seed_shift", "fresh_seeds"),
+    *("shared_at_start", "trainers", "loop"),
     *plugin_finder.signs("trainer").values(),
     *plugin_finder.signs("design").values(),
     *("to_the_end", "untrained"),
@@ -462,8 +461,8 @@ class StudiesOnDisk:
         return False
 
     def trained_here(self) -> Iterator[Study]:
-        """Those of them that were not imported."""
-        return (study for study in self if study.origin.is_ours)
+        """All of them."""
+        return iter(self)
 
     @property
     def is_current(self) -> bool:

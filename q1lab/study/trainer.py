@@ -14,7 +14,6 @@ from q1lab.ground.json_rules import max_chars, max_items, one_of, whole_number
 from q1lab.judgment.metric import Metric
 from q1lab.judgment.subject import Description
 from q1lab.study.command_arms import NO_COMMAND, CommandSpec
-from q1lab.study.engine_choice import EngineChoice
 from q1lab.study.part_registry import StudyPart
 
 if TYPE_CHECKING:
@@ -69,8 +68,8 @@ class Trainer(StudyPart, ABC):
     wandb: Annotated[str, one_of("disabled", "offline", "online")] = "disabled"
     loop: CommandSpec = NO_COMMAND
     """The person's own command; with nothing in it where another program trains."""
-    engine: EngineChoice | None = None
-    """The engine; None for this machine."""
+    launcher: str = ""
+    """Words before the trainer's own command, such as ``srun --gres=gpu:1``."""
     seed_shift: Annotated[
         dict[ArmName, Annotated[int, whole_number(below=1 << 40)]], max_items(2)
     ] = field(default_factory=dict)
@@ -227,4 +226,4 @@ class Trainer(StudyPart, ABC):
 
     def for_publication(self, root: Path) -> Self:
         """The trainer without facts about this machine, in a repository at ``root``."""
-        return replace(self, wandb="disabled", engine=None)
+        return replace(self, wandb="disabled", launcher="")

@@ -1,4 +1,4 @@
-"""A table of runs: `judge` and `import` read its rows here.
+"""A table of runs: `judge` reads its rows here.
 
 The columns of the arm, the seed, the step and the metric are guessed by their names, or named by
 options. A row is a run, or with a column of steps a point of one. What is read is untrusted data:

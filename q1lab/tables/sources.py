@@ -74,7 +74,7 @@ def _pieces(label: str | None, source: str, notes: list[str]) -> list[RunFiles]:
 def _at(label: str | None, path: Path, notes: list[str]) -> list[RunFiles]:
     if str(path).startswith("wandb:"):
         raise Problem(
-            f"{path} is not on this machine", next=f"`q1lab judge --keep {path}` reads it"
+            f"{path} is not on this machine", next="judge the offline runs: `q1lab judge wandb/`"
         )
     if not path.exists():
         raise Problem(f"{path} doesn't exist", next="give a file, a folder or a pattern", file=path)
@@ -99,7 +99,9 @@ def _in_folder(label: str | None, folder: Path, notes: list[str]) -> list[RunFil
             raise Problem(f"{folder} holds more than {MAX_FILES:,} logs", file=folder)
         return [RunFiles((file,), label, form) for file in of_form]
     if any(file.name == "events.jsonl" for file in files):
-        raise Problem(f"{folder} holds runs of q1lab", next=f"`q1lab import {folder}`", file=folder)
+        raise Problem(
+            f"{folder} holds runs of q1lab", next="`q1lab compare` judges them", file=folder
+        )
     raise Problem(
         f"{folder} holds no log that is known by its name ({', '.join(core_forms())})",
         next=f"name the files of each arm: --arm base='{folder}/base*' --arm new='{folder}/new*'",

@@ -10,11 +10,11 @@ from q1lab.ground.json_rules import max_items
 from q1lab.ground.text_formats import passes_text
 from q1lab.judgment.metric import VAL_LOSS, Metric
 from q1lab.judgment.subject import Description, TunedValue
-from q1lab.study import engine_choice, tuned_value
+from q1lab.study import tuned_value
 from q1lab.study.design import seeds_text
 from q1lab.study.hyperparameters import checked_value
 from q1lab.study.series import SWEEP, TUNE
-from q1lab.study.trainer import ArmName, Lines, Name, Trainer
+from q1lab.study.trainer import ArmName, Name, Trainer
 
 if TYPE_CHECKING:
     from q1lab.judgment.notes import Note
@@ -50,10 +50,6 @@ class OwnLoop(Trainer):
     shared_at_start: float | None = None
     """The share of the weights that both arms start with."""
     unchecked: bool = False
-    overruled: Lines = ()
-    """Checks of the learner's file that failed and were overruled."""
-    left_open: Lines = ()
-    """Things that the checks of the learner's files did not look at, or call another kind."""
 
     @property
     def metric(self) -> Metric:
@@ -79,10 +75,6 @@ class OwnLoop(Trainer):
 
         if self.unchecked:
             yield run_notes.Unchecked()
-        if self.overruled:
-            yield run_notes.OverruledChecks(tuple(self.overruled))
-        if self.left_open:
-            yield run_notes.LeftOpen(tuple(self.left_open))
 
     def with_iters(self, iters: int) -> Self:
         return replace(self, config={**self.config, "max_iters": iters})
@@ -140,7 +132,7 @@ class OwnLoop(Trainer):
         from q1lab.study import command_line
 
         series = study.origin.series
-        request = replace(self.request(study), **self._engine_options(study))
+        request = self.request(study)
         if series is None:
             return command_line.command_text(request)
         if self.matched:  # each member has a width of its own
@@ -164,18 +156,6 @@ class OwnLoop(Trainer):
         request = replace(request, overrides=_without(request.overrides, (series.axis,)))
         axis = f"{series.axis}={','.join(series.members)}"
         return command_line.command_text(replace(request, over=axis))
-
-    def _engine_options(self, study: Study) -> dict[str, Any]:
-        """The options that name the engine; empty where it is this machine, and that is the
-        default."""
-        from q1lab.ground.config import load_settings
-        from q1lab.study import command_line
-
-        engine = command_line.engine_to_resume(study)
-        if engine is None:
-            default = engine_choice.default_engine(self.preset, load_settings().engine)
-            return {} if default == engine_choice.LOCAL else {"engine": engine_choice.LOCAL}
-        return command_line.engine_options(engine)
 
     def describe(self, study: Study) -> Description:
         return Description(

@@ -19,7 +19,7 @@ from q1lab.ground.errors import Problem
 from q1lab.ground.text_formats import plural
 from q1lab.tui import keys, theme
 from q1lab.tui.app_setup import AppSetup
-from q1lab.tui.pages import OVERVIEW, part_name
+from q1lab.tui.pages import OVERVIEW
 from q1lab.tui.screens.step_actions import open_url, run_command
 from q1lab.tui.screens.too_small import TooSmallScreen, is_large_enough
 from q1lab.tui.screens.week_page import WeekScreen
@@ -91,7 +91,6 @@ class Q1Lab(TimerApp):
             self.register_theme(app_theme)
         is_own = setup.config.theme in theme.NAMES
         self.set_reactive(App.theme, setup.config.theme if is_own else theme.DARK.name)
-        # parsed once, with the right colors
         self.stylesheet.set_variables(self.get_css_variables())
         self.animation_level = setup.config.animation  # type: ignore[assignment]
         self.set_keymap(dict(setup.config.keymap))
@@ -102,14 +101,13 @@ class Q1Lab(TimerApp):
             lambda title, text: self.call_later(self.show_error, text, title),
             file=setup.database,
         )
-        self.init_timer()
 
     def on_mount(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP):
             loop.add_signal_handler(number, self.exit_on_signal, number)
         self.keep_one_input_thread()
-        self.after_first_paint(self._begin)
+        self.call_after_refresh(self._begin)
 
     def exit_on_signal(self, number: int) -> None:
         """Close because of a signal: restore the terminal's screen and save the timer."""
@@ -121,7 +119,8 @@ class Q1Lab(TimerApp):
         gc.freeze()
         gc.enable()
         self.run_worker(self.store_thread.run, thread=True, name="store", exit_on_error=False)
-        self.open_timer()
+        self.set_interval(1.0, self.tick_clock)
+        self.draw_clock()
         if not self.setup.starts_in_lab:
             self._welcome()
         elif self.config.week:
@@ -131,8 +130,6 @@ class Q1Lab(TimerApp):
             theme.check_theme_name(self.config.theme, source.rpartition("/")[2])
         except Problem as problem:
             self.notify(str(problem), severity="warning", markup=False)
-        if self.setup.notice:
-            self.show_error(self.setup.notice, "Your records")
 
     def _welcome(self) -> None:
         """Show the welcome at the first sight of the week."""
@@ -154,8 +151,7 @@ class Q1Lab(TimerApp):
 
     def on_unmount(self) -> None:
         self.keep_place()
-        self.time.leave(self._timed_here)
-        self.store_thread.submit(lambda _: self.time.release())
+        self.keep_time()
         self.store_thread.stop()
 
     def on_resize(self, event: events.Resize) -> None:
@@ -249,9 +245,6 @@ class Q1Lab(TimerApp):
             self.action_leave()
             return
         ends = [f"The draft of {name} is lost." for name in self.drafts]
-        part = self.time.keeps_time and self._part(self.timed_part)
-        if part:
-            ends.insert(0, f"The timer of {part_name(part)} is running, and stops.")
         if not ends:
             self.exit()
             return

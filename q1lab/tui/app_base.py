@@ -5,11 +5,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from textual import events
-from textual.app import App
 from textual.await_complete import AwaitComplete
 from textual.dom import DOMNode
 from textual.message import Message
@@ -18,8 +17,6 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from q1lab.ground.errors import Problem
-from q1lab.tui.key_bursts import BurstFilter
-from q1lab.tui.replaced_code import code_is_replaced
 from q1lab.tui.snapshot import log_error
 from q1lab.tui.textual_private import AppHooks
 
@@ -31,7 +28,7 @@ KEY_READ_SECONDS = 0.5
 
 
 class BaseApp(AppHooks):
-    """Gives every screen ``show_error``, ``errors_as_dialogs`` and ``after_first_paint``."""
+    """Gives every screen ``show_error`` and ``errors_as_dialogs``."""
 
     notice: reactive[tuple[str, str]] = reactive(("", ""))
     """(text, severity) of the last ``notify``; empty again after a few seconds."""
@@ -41,8 +38,6 @@ class BaseApp(AppHooks):
         self._quiet: Timer | None = None
         self._notice_page: Screen[Any] | None = None
         """The page that the notice is about; None for one about no page."""
-        self._waiting: list[Callable[[], Any]] | None = []
-        self._bursts = BurstFilter(self.CLICK_CHAIN_TIME_THRESHOLD)
         self._key: Message | None = None
         self._came_back = False
         self._held: list[events.Key] | None = None
@@ -53,7 +48,6 @@ class BaseApp(AppHooks):
         self.screen_change_signal.subscribe(self, self._screen_came, immediate=True)
 
     def _screen_came(self, _: object) -> None:
-        self._bursts.screen_came()
         if self._notice_page not in (None, self._page):
             self.clear_notice()
         self._release_keys()
@@ -81,14 +75,10 @@ class BaseApp(AppHooks):
                 return
             await self._deliver_released()
             await self._on_key_event(event)
-        elif not self._bursts.too_early(event):
+        else:
             await super().on_event(event)
 
     async def _on_key_event(self, event: events.Key) -> None:
-        text_for_form = event.is_printable and getattr(self.screen, "takes_text", False)
-        if self._bursts.too_early(event) and not (text_for_form or self._goes_to_page(event.key)):
-            return
-        self._bursts.begin()
         first, focused = not event.is_forwarded, self.focused or self.screen
         self._key, self._came_back = event, False
         await super().on_event(event)
@@ -97,15 +87,6 @@ class BaseApp(AppHooks):
         self._key = None
         if self._came_back:
             await super().on_event(event)
-        self._bursts.end(event.key)
-
-    def _goes_to_page(self, key: str) -> bool:
-        """True if the key goes to a main screen from the one that is open: it means the same on all
-        of them, whichever it was typed for."""
-        bound = self.screen.active_bindings.get(key)
-        is_text = self.focused is not None and self.focused.check_consume_key(key, key)
-        on_page = len(self.screen_stack) == 1 and not is_text
-        return on_page and bound is not None and bound.binding.action.startswith("app.go(")
 
     async def _read_by(self, node: DOMNode | None) -> None:
         """Wait until ``node`` and its ancestors have handled a key.
@@ -144,12 +125,7 @@ class BaseApp(AppHooks):
         return super().push_screen(screen, answered, *args, **options)
 
     def show_error(self, text: str, title: str = "That did not work") -> None:
-        """Show an error in a dialog, or in a line once the code is replaced: then a dialog may not
-        open. The app goes on."""
-        if code_is_replaced():
-            self.notify(text, severity="error", markup=False, timeout=30)
-            self._notice_page = None
-            return
+        """Show an error in a dialog. The app goes on."""
         from q1lab.tui.screens.error import ErrorScreen
 
         self.push_screen(ErrorScreen(title, text))
@@ -217,24 +193,7 @@ class BaseApp(AppHooks):
                     await asyncio.sleep(0.005)
         with self.errors_as_dialogs():
             done = await super().run_action(action, default_namespace, *args, **kwargs)
-        if done:
-            self._bursts.ran(str(action), isinstance(default_namespace, Screen | App))
         return done
-
-    def after_first_paint(self, work: Callable[[], Any]) -> None:
-        """Call ``work`` after the first paint; soon, if that is over."""
-        if self._waiting is None:
-            self.call_later(work)
-        else:
-            self._waiting.append(work)
-
-    def post_display_hook(self) -> None:
-        """Run the work that waits for the first paint. Textual calls this after every paint, also
-        after those inside a batch (during the start), which don't reach the terminal yet."""
-        if self._waiting is not None and self.paints:
-            waiting, self._waiting = self._waiting, None
-            for work in waiting:
-                self.call_later(work)
 
     def log_fatal_error(self) -> None:
         """Write the traceback into app.log before the app ends."""

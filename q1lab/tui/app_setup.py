@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,6 @@ from pathlib import Path
 from q1lab.ground import paths
 from q1lab.ground.config import Config
 from q1lab.tui.snapshot import Snapshot
-from q1lab.week.study_timer import ClockReading, read_clocks
 from q1lab.week.syllabus import Week
 
 
@@ -31,6 +31,6 @@ class AppSetup:
     in_terminal: bool = False
     """True where a terminal shows the app: then the own themes are in the colors that it has."""
     database: Path = field(default_factory=paths.database_file)
-    clocks: Callable[[], ClockReading] = read_clocks
-    """Reads the machine's clocks."""
+    clocks: Callable[[], float] = time.monotonic
+    """The timer's stopwatch: it stands still while the machine sleeps."""
     cwd: Path = field(default_factory=Path.cwd)

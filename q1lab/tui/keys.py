@@ -12,12 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 
 from textual.binding import Binding
 from textual.keys import format_key
 
-from q1lab.ground import plugin_finder
 from q1lab.ground.errors import Problem, nearest
 
 
@@ -67,9 +65,6 @@ CORE_KEYS: dict[str, Key] = {
     "study.next": Key("n,right_square_bracket", "next(1)", "next", "Go to the next page"),
     "study.back": Key("p,left_square_bracket", "next(-1)", "previous", "Go to the previous page"),
     "study.open": Key("u", "first_unfinished", "unfinished", "Go to the first unfinished step"),
-    "study.timer": Key("T", "timer", "timer", "Start the timer for this part, or pause it"),
-    "study.yes": Key("y", "yes", "yes", "Start the timer that is offered"),
-    "study.no": Key("x", "no", "no", "Don't start the timer that is offered"),
     "study.filter": Key("slash", "find", "find", "Find a part or step by its words"),
     "study.glossary": Key("w", "glossary", "words", "Explain a word of the step or the page"),
     "study.copy": Key("c", "copy", "copy", "Copy the row's command, or the step's answer"),
@@ -175,15 +170,9 @@ NAMES = {
 }
 
 
-@cache
 def all_keys() -> Mapping[str, Key]:
-    """The table: the core's keys, then those of the plug-ins' screens."""
-    table = dict(CORE_KEYS)
-    for name, screen in plugin_finder.study_screens().items():
-        table[f"lab.{name}"] = plugin_finder.load(screen.key)
-        of_screen = plugin_finder.load(screen.keys) if screen.keys else {}
-        table |= {f"{name}.{action}": key for action, key in of_screen.items()}
-    return table
+    """The table."""
+    return CORE_KEYS
 
 
 def key_name(key: str) -> str:

@@ -81,7 +81,7 @@ def _introduction(session: Session) -> Iterator[Block]:
     when = f"*{session.when}.*" if session.when else ""
     head = "\n\n".join(text for text in (goal, when, session.intro.strip()) if text)
     if head:
-        yield Text(head, session.file, 1)
+        yield Text(head)
     if session.output:
         lines = "\n".join(f"- {item}" for item in session.output)
-        yield Text(f"### At the end you have\n\n{lines}", session.file, 1)
+        yield Text(f"### At the end you have\n\n{lines}")

@@ -20,11 +20,9 @@ from typing import TYPE_CHECKING, Any
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.index.store import Store
-from q1lab.tui.replaced_code import OPEN_AGAIN, code_is_replaced
 from q1lab.week.progress import Progress
 
 if TYPE_CHECKING:  # the first paint does without
-    from q1lab.index.ingest_events import IngestProgress
     from q1lab.index.study_view import StudyRow
     from q1lab.tui.snapshot_taker import SnapshotReader, StudyInFocus
 
@@ -43,8 +41,6 @@ class Snapshot:
     """Results of the jobs of single screens (see ``StoreThread.set_page_job``), by page name."""
     news: tuple[str, ...] = ()
     """Sentences to announce now: a run diverged, a study stalled."""
-    ingest_progress: IngestProgress | None = None
-    """Progress of reading all studies' events, while that takes long; None once it is complete."""
 
     @property
     def training(self) -> StudyRow | None:
@@ -63,8 +59,6 @@ def log_error() -> str:
     file = paths.home() / "app.log"
     with contextlib.suppress(OSError), file.open("a") as log:
         traceback.print_exc(file=log)
-    if code_is_replaced():
-        return f"{OPEN_AGAIN} Nothing was lost."
     return f"An error in q1lab. Nothing was lost; {file} has the details."
 
 
@@ -130,8 +124,6 @@ class StoreThread:
             try:
                 if store is None:
                     store = Store(self.file)
-                    if store.notice:
-                        self.fail("Your records", store.notice)
                 snapshot = self.reader.read_snapshot(store, ingest=ingest)
                 if snapshot != last:
                     self.deliver(snapshot)
@@ -166,7 +158,7 @@ class StoreThread:
         """Seconds to wait for a job before the next poll."""
         if not ingest:
             return 0.05
-        return 0.0 if self.reader.ingest_progress else self.poll_seconds
+        return self.poll_seconds
 
     def _do(self, store: Store | None, job: Job) -> None:
         if store is None:

@@ -12,11 +12,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from q1lab.ground.errors import Problem
-from q1lab.index import ingest_events, learner_tables, study_view
-from q1lab.index.ingest_events import IngestProgress
+from q1lab.index import ingest_events, study_view
 from q1lab.index.store import Store
 from q1lab.index.study_view import RunView, StudyRow, StudyView
-from q1lab.runner import alerts, launch
+from q1lab.runner import alerts
 from q1lab.study import studies
 from q1lab.study.events import standard_names
 from q1lab.study.studies import Study
@@ -46,10 +45,6 @@ follow read the others."""
 SCAN = 3.0
 """Seconds between two scans of all studies' events; every poll reads those of training studies."""
 
-PATIENCE = 1.0
-"""Seconds after which a scan leaves the rest to the next poll: ticks and answers don't wait for it,
-and the app shows what was read so far."""
-
 
 class SnapshotReader:
     """Reads the store into snapshots, and reuses everything that has not changed since the last
@@ -65,9 +60,8 @@ class SnapshotReader:
         """A metric to read curves of, beside the study's metric and the training loss."""
         self.pages: dict[str, Job] = {}
         self._done = Progress()
-        self._evidence: evidence.WeekEvidence | None = None
         self._worked_out: object = None
-        """The stamps at which progress and evidence were last computed."""
+        """The stamp at which progress was last computed."""
         self._plans: dict[str, tuple[str, Study]] = {}
         self._rows: tuple[StudyRow, ...] = ()
         self._last_state: tuple[object, ...] = ()
@@ -84,8 +78,6 @@ class SnapshotReader:
         """Study id → reason, for the studies that can't be read."""
         self._watches: dict[str, alerts.AlertWatch] = {}
         """A watch for alerts on each training study, by id."""
-        self.ingest_progress: IngestProgress | None = None
-        """Progress of an unfinished scan of all studies; None when no scan is unfinished."""
 
     def read_snapshot(self, store: Store, *, ingest: bool = True) -> Snapshot:
         """A fresh snapshot; with ``ingest``, the trainers' new events are read into the store
@@ -105,19 +97,15 @@ class SnapshotReader:
         pages = {name: job(store) for name, job in self.pages.items()}
         done = self._progress(store)
         news = tuple(self._news()) if ingest else ()
-        return Snapshot(done, self._rows, self._focus, pages, news, self.ingest_progress)
+        return Snapshot(done, self._rows, self._focus, pages, news)
 
     def _progress(self, store: Store) -> Progress:
-        """Ticks, answers and minutes; computed again only when the database or a file that evidence
-        depends on has changed."""
-        now = (store.stamp(), learner_tables.timer_stamp(store))
-        if now != self._worked_out or (self._evidence and self._evidence.facts.changed_files):
+        """Ticks, answers and minutes; computed again only when the database has changed."""
+        now = store.stamp()
+        if now != self._worked_out:
             self._done = progress.recorded_progress(store, self.week)
             if self.content is not None:
-                self._evidence = evidence.find_evidence(
-                    store, self.content, self._done, self._evidence
-                )
-                self._done = evidence.tick_by_evidence(self._done, self._evidence)
+                self._done = evidence.tick_by_evidence(store, self.content, self._done)
             self._worked_out = now
         return self._done
 
@@ -136,12 +124,9 @@ class SnapshotReader:
 
     def _ingest(self, store: Store) -> None:
         now = time.monotonic()
-        if (
-            self.ingest_progress or now - self._scanned > SCAN
-        ):  # new studies, and those that nobody trains
+        if now - self._scanned > SCAN:  # new studies, and those that nobody trains
             self._scanned = now
-            self._scan_all(store, now + PATIENCE)
-            self._resume_runners()
+            self._unreadable = ingest_events.ingest_all(store)
             return
         for row in self._rows:
             if row.state == "running":
@@ -156,20 +141,6 @@ class SnapshotReader:
             with contextlib.suppress(Problem):
                 ingest_events.ingest_study(store, self._plan(study_id))
         return bool(ended)
-
-    def _scan_all(self, store: Store, until: float) -> None:
-        before = self.ingest_progress
-
-        def report_progress(scanned: IngestProgress) -> str:
-            complete = scanned.is_complete
-            self.ingest_progress = None if complete else ingest_progress_sum(before, scanned)
-            return ingest_events.PAUSE if not complete and time.monotonic() > until else ""
-
-        unreadable = ingest_events.ingest_all(store, report_progress)
-        # studies that an unfinished scan did not reach keep their earlier reason
-        self._unreadable = (
-            {**self._unreadable, **unreadable} if self.ingest_progress else unreadable
-        )
 
     def _update_view(self, store: Store) -> None:
         """Update the list of studies and the study in focus; the latter is computed once."""
@@ -191,13 +162,6 @@ class SnapshotReader:
             (name for name, state in sound.items() if state == "running"), self._trained
         )
         return self._trained if self._trained in sound else next(iter(sound), None)
-
-    def _resume_runners(self) -> None:
-        """Start a runner here for studies that train on an engine: theirs may have been killed."""
-        for row in self._rows:
-            if row.state == "running":
-                with contextlib.suppress(Problem, OSError):
-                    launch.resume_runner(self._plan(row.id))
 
     def _plan(self, study_id: str) -> Study:
         stamp = studies.plan_stamp(study_id)
@@ -242,17 +206,7 @@ class SnapshotReader:
             cached_comparison,  # a first paint may have no study to show
         )
 
-        return StudyInFocus(
-            study, view.row, view.runs, view.engine, cached_comparison(store, study_id), wandb
-        )
-
-
-def ingest_progress_sum(before: IngestProgress | None, now: IngestProgress) -> IngestProgress:
-    """The progress of a scan that continues an unfinished one, counted over both."""
-    if before is None:
-        return now
-    of = max(before.of, now.of)
-    return IngestProgress(of - now.of + now.studies, of, before.bytes_read + now.bytes_read)
+        return StudyInFocus(study, view.row, view.runs, cached_comparison(store, study_id), wandb)
 
 
 def with_wandb_status(focus: StudyInFocus) -> StudyInFocus:

@@ -7,42 +7,11 @@ import signal
 from types import FrameType
 
 from textual.app import App
-from textual.css.stylesheet import Stylesheet
-from textual.events import ScreenResume
 from textual.geometry import Size
-
-
-class CachedStylesheet(Stylesheet):
-    """A stylesheet that keeps its parsed rules while its variables stay the same.
-
-    Works around Textual: it parses all rules again whenever a mode opens, and once more after that.
-    At the start it parsed the app's CSS three times, a tenth of the time to the first paint.
-    """
-
-    def __init__(self, variables: dict[str, str]) -> None:
-        self._parsed_variables = variables
-        super().__init__(variables=variables)
-
-    def set_variables(self, variables: dict[str, str]) -> None:
-        if variables != self._parsed_variables:
-            self._parsed_variables = variables
-            super().set_variables(variables)
-
-    def reparse(self) -> None:
-        self.parse()  # reads unchanged rules from the cache
 
 
 class AppHooks(App[None]):
     """Hooks of Textual's App that have no public name."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.stylesheet = CachedStylesheet(self.get_css_variables())
-
-    @property
-    def paints(self) -> bool:
-        """True if a paint reaches the terminal; inside a batch (during the start) it does not."""
-        return not self._batch_count
 
     def to_terminal(self, text: str) -> None:
         """Write text to the terminal unchanged, if there is a terminal."""
@@ -96,35 +65,7 @@ class ScreenHooks:
     """The smallest size for which the screen is laid out. Works around Textual: wrapping text into
     zero columns crashes the app."""
 
-    _has_resumed = False
-
-    def on_compose(self) -> None:
-        """Take the classes of the terminal's size before the widgets are made. Works around
-        Textual: it sets them after the first layout, and styles and lays out all widgets again."""
-        app: App[None] = self.app  # type: ignore[attr-defined]
-        names = {
-            name
-            for length, breakpoints in (
-                (app.size.width, app.HORIZONTAL_BREAKPOINTS),
-                (app.size.height, app.VERTICAL_BREAKPOINTS),
-            )
-            for name in self._get_breakpoint_classes(length, breakpoints)  # type: ignore[attr-defined]
-        }
-        self.update_classes(dict.fromkeys(names, True))  # type: ignore[attr-defined]
-
-    def _on_screen_resume(self, event: ScreenResume) -> None:
-        """Keep the styles of a new screen: its widgets got them a moment ago, when they were made.
-        Textual calls this before its own handler, which styles them all again."""
-        if not self._has_resumed:
-            self._has_resumed, event.refresh_styles = True, False
-
     def _refresh_layout(self, size: Size | None = None, scroll: bool = False) -> None:
         new_size = self.outer_size if size is None else size  # type: ignore[attr-defined]
         room = Size(max(new_size.width, self.least.width), max(new_size.height, self.least.height))
         super()._refresh_layout(room if new_size else new_size, scroll)  # type: ignore[misc]
-
-    def _compositor_refresh(self) -> None:
-        """Draw the changes, except during the start, when Textual paints frames that never reach
-        the terminal."""
-        if self.app.paints:  # type: ignore[attr-defined]
-            super()._compositor_refresh()  # type: ignore[misc]

@@ -72,7 +72,7 @@ def subject_of(study: Study, analysis: Analysis | None = None) -> Subject:
     pairs = {} if analysis is None else analysis.pairs
     is_open = analysis is not None and analysis.reason is Reason.INCOMPLETE
     trainer, origin, design = study.trainer, study.origin, study.design
-    delta, limit = study.smallest_that_matters, origin.limit
+    delta = study.smallest_that_matters
     return Subject(
         names=(study.baseline, study.variant),
         are_model_files=bool(study.model_files),
@@ -80,9 +80,8 @@ def subject_of(study: Study, analysis: Analysis | None = None) -> Subject:
         id=study.id,
         seeds=study.seeds,
         plan=design.plan(delta),
-        limit=limit,
-        knows_other_runs=origin.knows_other_runs,
-        decided_elsewhere=design.decided_elsewhere,
+        limit="",
+        knows_other_runs=True,
         share=None if origin.series is None else origin.series.share,
         description=study.description,
         prediction=study.prediction,
@@ -94,8 +93,8 @@ def subject_of(study: Study, analysis: Analysis | None = None) -> Subject:
         preset=trainer.recipe,
         number_format=trainer.number_format,
         device=trainer.device,
-        run_command="" if limit else f"q1lab run {study.id}",
-        whole_range_command="" if limit else _whole_range_command(study),
+        run_command=f"q1lab run {study.id}",
+        whole_range_command=_whole_range_command(study),
         stopped_for_futility=design.stopped_for_futility(
             [pairs[seed] for seed in study.seeds if seed in pairs], delta
         ),
@@ -173,7 +172,6 @@ def build_comparison(
             question.looks,
             history.total if question.looks else history.level,
             history.is_replication,
-            question.is_rejudged,
             question.left_out,
             history.of_arm,
             history.of_home,
@@ -206,9 +204,7 @@ def build_comparison(
 
 def _undecided(study: Study, question: StudyHistory) -> Reason | None:
     """The reason not to judge, whatever the numbers are."""
-    if question.changed:
-        return Reason.CHANGED
-    return Reason.DECIDED_ELSEWHERE if study.design.decided_elsewhere else None
+    return Reason.CHANGED if question.changed else None
 
 
 def _values(rows: list[Row], arm: str) -> dict[int, float | None]:
@@ -284,13 +280,7 @@ def start_conditions(study: Study, row: Row) -> dict[str, Any]:
     config = event.get("config")
     rate = config.get("learning_rate") if isinstance(config, dict) else None
     conditions = {key: event.get(key) for key in CONDITIONS if key != "learning_rate"}
-    of_table = event.get("conditions")
-    table_conditions = of_table if isinstance(of_table, dict) else {}
-    return {
-        key: value
-        for key, value in {**conditions, "learning_rate": rate, **table_conditions}.items()
-        if value
-    }
+    return {key: value for key, value in {**conditions, "learning_rate": rate}.items() if value}
 
 
 def _began_with_other_rate(
@@ -323,8 +313,6 @@ def _notes(
         result.append(run_notes.CommandCautions(r, between))
     if question.changed:
         result.append(run_notes.ChangedPlan(tuple(question.changed)))
-    if not study.origin.knows_other_runs:
-        result.append(notes.OtherRuns())
     if len(question.looks) > 1 or question.history.is_replication:
         result.append(run_notes.LookedAgain())
     if question.astray:
@@ -333,9 +321,6 @@ def _notes(
         result.append(run_notes.Conditions(differ))
     if study.trainer.later_versions:
         result.append(run_notes.ChangedTrainer())
-    if study.origin.came.allowed:
-        allowed = tuple(condition[:60] for condition in study.origin.came.allowed)
-        result.append(run_notes.AllowedDifferences(allowed))
     if still_falling is not None:
         result.append(run_notes.ShortBudget(*still_falling))
     if left := [
@@ -374,14 +359,12 @@ def _name(row: Row) -> str:
 
 
 def _title(study: Study, row: Row) -> str:
-    """A run for people: by its name here, or by the names that it had elsewhere."""
-    if study.origin.is_ours:
-        return _name(row)
-    return f"{study.arms[row['arm']].variant}, {study.design.plan().run_label(row['seed'])}"
+    """A run for people."""
+    return _name(row)
 
 
 def _why_open(study: Study, row: Row) -> str:
     """The reason that a run has no result, in brackets; empty where its state says it."""
     if row["state"] == RunState.FINISHED:
         return " (it doesn't say its final val loss)"
-    return "" if study.origin.is_ours or not row["message"] else f" ({row['message']})"
+    return ""

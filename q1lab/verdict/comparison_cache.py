@@ -45,7 +45,7 @@ def compare(store: Store, study: Study) -> Comparison:
     question = study_history(store, study)
     starts = {row["id"]: start_conditions(study, row) for row in rows}
     floor = measured_floor(store, study)
-    changed = study.trainer.changed_code() if study.origin.is_ours else []
+    changed = study.trainer.changed_code()
     fingerprint = _fingerprint(study, rows, question, list(starts.values()), floor, changed)
     cached = stored_results.cached_row(store, study.id)
     result = None

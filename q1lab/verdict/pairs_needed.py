@@ -113,7 +113,7 @@ def own_spread(
         times = [arm.costs.get("wall_s") for arm in comparison.arms.values()]
         pairs = len(comparison.analysis.pairs)
         at_once = min(study.trainer.jobs, 2 * pairs)
-        was_timed_here = study.origin.is_ours and study.trainer.engine is None and all(times)
+        was_timed_here = not study.trainer.launcher and all(times)
         seconds = sum(time for time in times if time) / at_once if was_timed_here else None
         size = f"{study.trainer.recipe}, {study.max_iters:,} iters on " if study.max_iters else ""
         setting = f"{size}{study.data.name}"

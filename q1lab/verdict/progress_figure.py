@@ -59,9 +59,6 @@ def pairs_figure(study: Study, runs: Sequence[RunView]) -> Figure:
 def _progress_caveats(study: Study, pairs: Mapping[int, float]) -> Iterator[str]:
     """The reasons that there is no verdict while the study goes on."""
     planned, design = len(study.seeds), study.design
-    if design.decided_elsewhere is not None:
-        yield design.decided_elsewhere.long
-        return
     if planned >= MIN_FOR_VERDICT and len(pairs) == planned:
         yield "All pairs have finished; the comparison is being computed."
         return

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from q1lab.ground import plugin_finder
 from q1lab.index.store import Stamp, Store
 from q1lab.index.stored_results import list_results
 from q1lab.judgment.intervals import Interval
@@ -18,23 +17,6 @@ from q1lab.judgment.subject import Headline
 
 CANNOT_BE_READ = "can't be read"
 """Heading of the studies whose plan is damaged."""
-
-
-@dataclass(frozen=True)
-class RowGroup:
-    """The studies that a study is listed with in one line, and its answer, which another rule than
-    a verdict gives."""
-
-    name: str
-    """Of the line."""
-    good_word: str
-    """The word of a good answer, for the line's summary: ``1 of 40 kept``."""
-    decided_by: str
-    """The rule that decides, with its article."""
-    answer: str = ""
-    """``kept`` or ``discarded``; empty before it is decided."""
-    is_good: bool = False
-    """True if the answer is a good one."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +52,6 @@ class ResultRow:
     """The learner's own words on it (q1lab.index.study_labels)."""
     program: str = ""
     """The command that trains it; empty for q1lab's own loop."""
-    group: RowGroup | None = None
-    """The studies that it is listed with, if a plug-in makes them one line."""
     problem: str | None = None
     """Why its plan can't be read; nothing else is then known for sure."""
     pairs: ClassVar[Mapping[int, float]] = {}
@@ -96,13 +76,8 @@ class ResultRow:
 
     @property
     def answer(self) -> str:
-        """The verdict, or the answer from elsewhere; empty as long as there is neither."""
-        return (self.group and self.group.answer) or self.verdict or ""
-
-    @property
-    def is_good(self) -> bool:
-        """True if the answer from elsewhere is a good one."""
-        return self.group is not None and self.group.is_good
+        """The verdict; empty as long as there is none."""
+        return self.verdict or ""
 
     @property
     def sample(self) -> str:
@@ -115,8 +90,6 @@ class ResultRow:
     @property
     def why_no_verdict(self) -> str:
         """The reason that there is no verdict: ``3 of 6 done, no verdict yet``."""
-        if self.group is not None and self.group.answer:
-            return f"{self.answer} by {self.group.decided_by}, which gives no other verdict"
         return f"{self.progress_text}, no verdict yet"
 
     @property
@@ -124,56 +97,12 @@ class ResultRow:
         """The progress of a study without an answer."""
         if not self.complete:
             return f"{self.done} of {self.total} done"
-        return "not decided yet" if self.group else "not compared yet"
-
-
-@dataclass(frozen=True)
-class FoldedRows:
-    """The studies of a group as one line, newest first."""
-
-    name: str
-    rows: tuple[ResultRow, ...]
-
-    @property
-    def created(self) -> str:
-        return self.rows[0].created
-
-    @property
-    def summary(self) -> str:
-        """``1 of 40 kept``."""
-        word = self.rows[0].group.good_word if self.rows[0].group else ""
-        return f"{sum(row.is_good for row in self.rows)} of {len(self.rows)} {word}"
-
-
-def fold_groups(rows: Sequence[ResultRow]) -> list[ResultRow | FoldedRows]:
-    """The rows, with those of each group folded into one line in the place of the newest. A single
-    study stays a row."""
-    by_group: dict[str, list[ResultRow]] = {}
-    for row in rows:
-        if row.group is not None:
-            by_group.setdefault(row.group.name, []).append(row)
-    folded: list[ResultRow | FoldedRows] = []
-    for row in rows:
-        group = [] if row.group is None else by_group[row.group.name]
-        if row.group is None or len(group) == 1:
-            folded.append(row)
-        elif row is group[0]:
-            folded.append(FoldedRows(row.group.name, tuple(group)))
-    return folded
-
-
-def row_groups(store: Store) -> dict[str, RowGroup]:
-    """The studies that plug-ins fold into lines, by their id."""
-    places = (plugin.row_groups for plugin in plugin_finder.plugins() if plugin.row_groups)
-    groups: dict[str, RowGroup] = {}
-    for place in places:
-        groups |= plugin_finder.load(place)(store)
-    return groups
+        return "not compared yet"
 
 
 def read_result_rows(store: Store) -> tuple[ResultRow, ...]:
     """Every study, newest first."""
-    rows, groups = [], row_groups(store)
+    rows = []
     for row in list_results(store):
         numbers = {}
         if row["done"] == row["total"] and row["of_all_runs"]:
@@ -203,7 +132,6 @@ def read_result_rows(store: Store) -> tuple[ResultRow, ...]:
                 name=row["name"] or "",
                 program=row["program"] or "",
                 threads=threads,
-                group=groups.get(row["id"]),
                 **numbers,
             )
         )

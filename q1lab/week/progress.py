@@ -14,13 +14,11 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
-from q1lab.ground.command_table import find_act
 from q1lab.ground.errors import Problem
 from q1lab.index import learner_tables
-from q1lab.index.learner_tables import save_clock as save_clock
 from q1lab.index.store import Store
 from q1lab.study.corpora import DEFAULT_DATA
-from q1lab.week.syllabus import Part, Session, Step, Text, Week, for_learner
+from q1lab.week.syllabus import Part, Session, Step, Text, Week
 
 MAX_ANSWER = 200_000
 """Characters that one answer may have."""
@@ -33,8 +31,6 @@ class StepState:
     done: bool = False
     answer: str | None = None
     done_at: str | None = None
-    lost: str = ""
-    """The reason why a step that had ticked itself is open again."""
     changed: str = field(default="", compare=False)
     """The time of the last tick, untick or answer."""
 
@@ -61,8 +57,6 @@ class Progress:
     records: Mapping[str, StepState] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     """Time that was credited, by part id."""
-    pending: Mapping[str, float] = field(default_factory=dict)
-    """Time that the timer has counted since, by part id."""
     chosen: str | None = None
     """The variant that the learner chose for the week."""
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -89,7 +83,7 @@ class Progress:
 
     def spent(self, part_id: str) -> float:
         """Seconds that a part has taken."""
-        return self.seconds.get(part_id, 0.0) + self.pending.get(part_id, 0.0)
+        return self.seconds.get(part_id, 0.0)
 
     def of(self, step_id: str) -> StepState:
         return self.records.get(step_id, StepState())
@@ -115,8 +109,7 @@ def learner_week(week: Week, progress: Progress) -> Week:
     """
     grades = progress.recall_grades.items()
     wrong = {step: grade[5:].strip() for step, grade in grades if grade.startswith("wrong")}
-    key = (progress.chosen, progress.data, frozenset(wrong.items()))
-    return week.cached_learner_week(key, lambda: _learner_week(week, progress, wrong))
+    return _learner_week(week, progress, wrong)
 
 
 AGAIN = "Answer again, from memory"
@@ -139,24 +132,8 @@ def _asked(step: Step, missed: str) -> str:
     return detail if step.repeat_of else f"*{step.title}*\n\n{detail}".rstrip()
 
 
-def _unchosen(week: Week) -> Week:
-    """The week before the choice: where it is asked for, no variant's guide is shown; later parts
-    show the default's."""
-
-    def before(part: Part) -> Part:
-        asks_for_choice = any(step.behavior.chooses for step in part.steps)
-        return for_learner(part, None, week.numbers) if asks_for_choice else part
-
-    sessions = (
-        replace(session, parts=tuple(map(before, session.parts))) for session in week.sessions
-    )
-    return replace(week, sessions=tuple(sessions))
-
-
 def _learner_week(week: Week, progress: Progress, wrong: Mapping[str, str]) -> Week:
     week = week.for_variant(progress.chosen, progress.data)
-    if progress.chosen is None:
-        week = _unchosen(week)
     if not wrong:
         return week
     sessions: list[Session] = []
@@ -183,9 +160,7 @@ def _learner_week(week: Week, progress: Progress, wrong: Mapping[str, str]) -> W
             ]
             words = Text(
                 f"### From last time\n\nYou marked {'these' if len(back) > 1 else 'this'} wrong. "
-                "Try again before you go on.",
-                session.file,
-                session.parts[0].line,
+                "Try again before you go on."
             )
             first = replace(session.parts[0], blocks=(words, *back, *session.parts[0].blocks))
             session = replace(session, parts=(first, *session.parts[1:]))
@@ -204,8 +179,7 @@ def first_open(
     parts = list(session.parts if session else week.parts())
     if not parts:
         where = f"session {session.id.upper()}" if session else f"the week in {week.root}"
-        advice = f"`q1lab content check {week.root}` says what is missing"
-        raise Problem(f"{where} has no part", next=advice if find_act(("content",)) else "")
+        raise Problem(f"{where} has no part")
     waits = None
     for part in parts:
         for step in part.steps:
@@ -229,14 +203,12 @@ def recorded_progress(store: Store, week: str) -> Progress:
     }
     seconds = learner_tables.part_seconds(store, week)
     row = learner_tables.modification_row(store, week)
-    names = ("welcomed", "recall", "offered", "place")
+    names = ("welcomed", "recall", "place")
     settings = {name: store.setting(f"{name}:{week}") for name in names}
-    clock = settings["clock"] = learner_tables.saved_clock(store, week)
     settings["data"] = store.setting("data")
     return Progress(
         MappingProxyType(records),
         MappingProxyType(seconds),
-        MappingProxyType(learner_tables.uncredited_seconds(clock)),
         row["variant"] if row else None,
         MappingProxyType({name: value for name, value in settings.items() if value is not None}),
     )
@@ -285,7 +257,7 @@ def steps_of_modification(week: Week) -> frozenset[str]:
     return frozenset(
         step_id
         for step in itertools.islice(after, 1, None)
-        if step.variant is None and step.into not in ANSWERS_ELSEWHERE
+        if not step.of_guide and step.into not in ANSWERS_ELSEWHERE
         for step_id in (step.id, *step.was)
     )
 

@@ -1,65 +1,31 @@
-"""The parts of a week of study: Week, Session, Part, Step and Action, frozen.
-
-`content.load_week` makes a Week from a folder, and describes the format; nothing here reads a
-file.
-"""
+"""The parts of a week of study: Week, Session, Part, Step and Action, frozen. `content.py` makes
+them of a folder's files."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any
 
 from q1lab.ground.act import Act
 from q1lab.ground.command_table import acts, acts_for_condition, find_act
 from q1lab.ground.errors import Problem
 from q1lab.week.step_kinds import STEP_KINDS, StepKind
-from q1lab.week.text_numbers import ModelShape, TextNumbers
+from q1lab.week.text_numbers import ModelShape
 
 if TYPE_CHECKING:  # what a run asks for is worked out when one is started
     from q1lab.study.command_line import Request
 
-T = TypeVar("T")
-
 ARXIV = re.compile(r"\barXiv[: ]\s?(\d{4}\.\d{4,5})\b")
 """A paper at arXiv, as a text names it; the group is its number."""
-FORMAT = 1
-MAX_BYTES = 2 << 20
-"""A content file above this size is refused: a week's text is some 100 KB."""
-
-
-@dataclass(frozen=True, slots=True)
-class ContentFinding:
-    """Something wrong with the content: where, and what to do about it.
-
-    A `fatal` finding makes `content.load_week` refuse the week; the others are for the author
-    (`weeks.check_week` names them all).
-    """
-
-    file: str
-    line: int
-    message: str
-    fatal: bool = True
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.message}"
 
 
 class ContentProblem(Problem):
-    """The content can't be used. `findings` has every fatal finding; the message names the
-    first."""
-
-    def __init__(self, root: Path, findings: list[ContentFinding]) -> None:
-        self.findings = tuple(findings)
-        more = len(findings) - 1
-        lists = f"; `q1lab content check {root}` lists them" if find_act(("content",)) else ""
-        tail = f" (and {more} more{lists})" if more > 0 else ""
-        first = findings[0]
-        super().__init__(f"{root}: {first}{tail}", file=root / first.file, line=first.line)
+    """The content can't be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,50 +33,29 @@ class Text:
     """Markdown to show as it stands."""
 
     markdown: str
-    file: str
-    line: int
-    variant: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Fold:
     """Markdown that stays folded under its title until the learner opens it: answers, mostly.
 
-    With `needs` it is meant to stay folded until that step is done: a viewer says so in place of
-    opening it. With `frames` it is a figure: pictures in plain text, of which a viewer shows one at
-    a time below the Markdown; the first line of each says what it shows.
+    With `needs` a viewer opens it once that step is done. With `frames` it is a figure: pictures in
+    plain text, shown one at a time; the first line of each says what it shows.
     """
 
     title: str
     markdown: str
-    file: str
-    line: int
-    variant: str | None = None
     needs: str | None = None
     frames: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class CodeBlock:
-    """A block of Python in the text, for checks: `line` is that of its first line of code. With
-    `prints` it is a figure's, and that is what it prints."""
-
-    source: str
-    file: str
-    line: int
-    prints: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Action:
-    """Something that the learner can press. `options` holds the checked fields of the fence."""
+    """Something that the learner can press. `options` holds the fields of the fence."""
 
     kind: str
     title: str
     options: Mapping[str, Any]
-    file: str
-    line: int
-    variant: str | None = None
 
     def argv(self) -> tuple[str, ...]:
         """The same act as a command, program name first; () for `open`, which has none."""
@@ -150,32 +95,24 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to do. Progress is keyed by `id`, so prose and order may change and nothing is
-    lost.
+    """One thing to do. Progress is keyed by `id`, so prose and order may change.
 
     `kind` is one of STEP_KINDS. `done_when` is the condition that it is done by (`Act.done_when`);
     "": its tick, or its answer. `into` names the document region that wants the answer, if any,
-    and `heading` what it stands below there, if not the title.
-    `minutes` is what it should take, where the author says so. `needs` is the id of a step that
-    comes before. `answer` belongs to a step of kind recall: a viewer shows the title and the
-    detail, then on a key the answer, then asks whether the learner had it, and calls
-    progress.grade_recall.
-    `repeat_of` is the id of the recall step that this one brings back (see progress.learner_week).
-    `beside` names a file of the learner's that a viewer shows while the answer is written.
-    `was` holds the ids of steps that it took in: their answers stand in documents with its own.
+    and `heading` what it stands below there, if not the title. `needs` is the id of a step that
+    comes before. `answer` belongs to a step of kind recall. `repeat_of` is the id of the recall
+    step that this one brings back. `beside` names a file that is shown while the answer is written.
+    `was` holds the ids of steps that it took in. `of_guide`: it is one variant's.
     """
 
     id: str
     kind: str
     title: str
     detail: str
-    actions: tuple[Action, ...]
-    file: str
-    line: int
+    actions: tuple[Action, ...] = ()
     into: str | None = None
     heading: str | None = None
     optional: bool = False
-    variant: str | None = None
     minutes: int | None = None
     needs: str | None = None
     answer: Fold | None = None
@@ -183,6 +120,7 @@ class Step:
     done_when: str = ""
     was: tuple[str, ...] = ()
     beside: str | None = None
+    of_guide: bool = False
 
     @property
     def behavior(self) -> StepKind:
@@ -214,8 +152,6 @@ class Part:
     reading: int
     blocks: tuple[Block, ...]
     session: str
-    file: str
-    line: int
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -240,13 +176,12 @@ class Session:
 
     id: str
     title: str
-    goal: str
-    when: str
     minutes: int
-    output: tuple[str, ...]
     intro: str
     parts: tuple[Part, ...]
-    file: str
+    goal: str = ""
+    when: str = ""
+    output: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,11 +190,10 @@ class WeekVariant:
 
     name: str
     title: str
-    used_in: str
-    difficulty: str
-    paper: str
+    used_in: str = ""
+    difficulty: str = ""
+    paper: str = ""
     """The paper, and after it what to read of it."""
-    guide: str | None
     shape: ModelShape | None = None
     """The size of its model, for the numbers in the text; None: the text has no numbers of it."""
     changes: str = ""
@@ -314,7 +248,6 @@ class Term:
 
     name: str
     markdown: str
-    line: int = 1
 
     @property
     def address(self) -> str:
@@ -330,8 +263,7 @@ class Term:
 
 @dataclass(frozen=True)
 class Week:
-    """A week of study. Build it with content.load_week; narrow it to the learner's choice with
-    `for_variant`."""
+    """A week of study, as a learner meets it who chose `variant`."""
 
     label: str
     title: str
@@ -344,40 +276,28 @@ class Week:
     kpis: tuple[Kpi, ...]
     default: str | None
     root: Path
-    numbers: TextNumbers = field(default_factory=TextNumbers)
-    """The values of the text's placeholders; `for_variant` sets the learner's data in it."""
-    code: tuple[CodeBlock, ...] = ()
-    """The Python blocks of the text, for checks."""
     files: tuple[str, ...] = ()
-    """The files that `q1lab take` can copy into the learner's repo: plain files in the folder
-    `files`."""
+    """The files that `q1lab take` can copy into the learner's repo."""
     terms: tuple[Term, ...] = ()
     """The words of `glossary.md`, in its order."""
     variant: str | None = None
-    """The variant that `for_variant` narrowed this week to; None: it has all variants' blocks."""
     course: bool = True
     """True for learners who follow the course that the week belongs to, False for those who came by
     themselves."""
-    lines: Mapping[str, list[int]] = field(default_factory=dict, repr=False)
-    """By file, the numbers of the lines that were read (markdown_reader.lines_for_audience)."""
-    _where: dict[str, tuple[Session, Part]] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
-    _learner_weeks: dict[object, Week] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
 
     @property
     def chosen(self) -> WeekVariant | None:
-        """The variant that it was narrowed to, where the week offers that one."""
+        """The variant that it is for, where the week offers that one."""
         return next((variant for variant in self.variants if variant.name == self.variant), None)
 
-    def __post_init__(self) -> None:
-        for session in self.sessions:
-            for part in session.parts:
-                self._where[part.id] = (session, part)
-                for step in part.steps:
-                    self._where[step.id] = (session, part)
+    @cached_property
+    def _where(self) -> Mapping[str, tuple[Session, Part]]:
+        return {
+            each: (session, part)
+            for session in self.sessions
+            for part in session.parts
+            for each in (part.id, *(step.id for step in part.steps))
+        }
 
     def terms_in(self, text: str) -> list[Term]:
         """The words of the glossary that a text uses, in the order of their first use."""
@@ -392,40 +312,16 @@ class Week:
     def for_variant(
         self, name: str | None = None, data: tuple[str, int, str] | None = None
     ) -> Week:
-        """The week as a learner who chose `name` meets it; without a name, or with one that the
-        week does not offer, the week's default.
+        """The week as a learner who chose `name` meets it, and trains on `data`;
+        without a name, or with one that the week does not offer, before the choice."""
+        from q1lab.week.content import read_week
 
-        `data` is the corpus that they chose: in words, its number of different characters, and what
-        to type after --data. Without it the numbers in the text are for the data that `numbers`
-        names already.
-        """
-        offered = {variant.name for variant in self.variants}
-        chosen = name if name in offered else self.default
-        numbers = self.numbers
-        if data is not None:
-            numbers = replace(numbers, data=data[0], vocab=data[1], corpus=data[2])
-        return replace(
-            self,
-            sessions=for_learner(self.sessions, chosen, numbers),
-            overview=for_learner(self.overview, chosen, numbers),
-            numbers=numbers,
-            variant=chosen,
-        )
+        return read_week(self.root, self.course, name, data)
 
     @property
     def name(self) -> str:
         """Its name where others read it: the label means something in its course only."""
         return self.label if self.course else "One week"
-
-    def cached_learner_week(self, key: object, make: Callable[[], Week]) -> Week:
-        """This week as ``make`` makes it. The last result is cached with its key: a viewer asks
-        for it at every keypress and at every refresh."""
-        week = self._learner_weeks.get(key)
-        if week is None:
-            week = make()
-            self._learner_weeks.clear()
-            self._learner_weeks[key] = week
-        return week
 
     def session(self, session_id: str) -> Session:
         """The session with this id, in upper or lower case. Raises Problem naming the ids there
@@ -457,25 +353,3 @@ def _seeds_words(seeds: object) -> str:
     if isinstance(seeds, tuple | list):
         return seeds_text(tuple(int(seed) for seed in seeds))
     return str(seeds)
-
-
-def for_learner(content: T, name: str | None, numbers: TextNumbers) -> T:
-    """Anything of the week as a learner who chose ``name`` meets it: with the variant's name and
-    the numbers of their corpus, and without what is another variant's."""
-    shown: Any = content
-    if isinstance(content, str):
-        shown = numbers.fill(content.replace("{variant}", name) if name else content)
-    elif isinstance(content, tuple):
-        items = (item for item in content if getattr(item, "variant", None) in (None, name))
-        shown = tuple(for_learner(item, name, numbers) for item in items)
-    elif isinstance(content, Mapping):
-        shown = MappingProxyType(
-            {key: for_learner(value, name, numbers) for key, value in content.items()}
-        )
-    elif is_dataclass(content) and not isinstance(content, type):
-        values = {
-            field.name: for_learner(getattr(content, field.name), name, numbers)
-            for field in fields(content)
-        }
-        shown = type(content)(**values)
-    return cast("T", shown)

@@ -1,50 +1,23 @@
-"""Numbers that the text of a week leaves open, and their values for one learner.
+"""The numbers in a week's text: what its templates may name.
 
-A guide that says "804,096 parameters" is right for one vocabulary only. So the text holds
-placeholders, and they are filled for the data that the learner chose. As long as none is chosen
-they name no corpus: V stands for its number of different characters.
-
-`{data}` `{vocab}` `{ln_vocab}`
-    the corpus in words, how many different characters it has, and the natural logarithm of that
-    with its value, such as ln 65 = 4.1744: the loss of a uniform guess, in nats
-`{small.rope.params}`
-    a size (small, large), a model and a figure. Models: baseline, and the variants with a `shape`
-    in week.toml; `swiglu-344` has that hidden size, `gqa-3` that many key and value heads. Figures:
-    `params`,
-    `added` (parameters above the baseline's), `percent` (the same, in percent), `than` (in words:
-    8.15% fewer), `flops` (of the matrix products, forward, per token), `flops_percent`, `cache`
-    (numbers kept per token)
-`{measured.cpu.rope}`
-    a preset and a variant: what `results.toml` holds. Alone it is a phrase; with a field
-    (`.mean`, `.interval`, `.pairs`, `.data`, `.sd`, `.three`) it is that field. `.three` needs 8
-    pairs: fewer know their spread too roughly
-
-`{passes.gpu}`
-    how often a run of that preset reads a text of the built-in ones' length
-
-`:>10` before the closing brace right-aligns to ten characters, for columns in code blocks.
+``small.rope.params``: a size (small, large), a model and a figure; ``small["gqa-3"]`` is the
+variant with another number. ``measured.cpu.rope.mean``: what the results file holds.
+``passes.gpu``: how often a run of that preset reads a built-in text. Without a choice of data, V
+stands for its characters.
 """
 
 from __future__ import annotations
 
-import difflib
 import math
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 from q1lab.ground.text_formats import MINUS, signed
 from q1lab.judgment import intervals
 from q1lab.study.corpora import DEFAULT_DATA, STDLIB_CHARACTERS, describe_corpus
 from q1lab.study.presets import PRESETS
-
-PLACEHOLDER = re.compile(
-    r"\{(data|vocab|ln_vocab"
-    r"|(?:small|large)\.[a-z][a-z0-9_]*(?:-[0-9]+)?\.[a-z_]+"
-    r"|passes\.[a-z]+"
-    r"|measured\.[a-z]+\.[a-z][a-z0-9_]*(?:\.[a-z_]+)?)(?::>([0-9]{1,2}))?\}"
-)
 
 SIZES: Mapping[str, tuple[int, int, int, int]] = {
     "small": (4, 4, 128, 64),
@@ -55,9 +28,6 @@ SIZES: Mapping[str, tuple[int, int, int, int]] = {
 USUAL = 80
 """A usual number of different characters: a share is worked out with it as long as no data is
 chosen, and rounded so that it holds for others, too."""
-
-FIGURES = ("params", "added", "percent", "than", "flops", "flops_percent", "cache")
-MEASURED = ("mean", "interval", "pairs", "data", "sd", "three")
 
 THREE_PAIRS = 3.659
 """Power .8 on average at three pairs and 95%: the true difference, in the sd of a pair's difference
@@ -136,157 +106,140 @@ class MeasuredResult:
 
     preset: str
     variant: str
-    data: str
-    pairs: int
-    mean: float
+    corpus: str
+    count: int
+    difference: float
     low: float
     high: float
-    sd: float
-    """Of one run of the baseline, over seeds."""
+    baseline_sd: float
     pair_sd: float
-    """Of the differences of the pairs."""
     source: str
     """The file or command that it comes from."""
-    line: int = 1
 
     @property
-    def three(self) -> str:
-        """The true difference that three pairs would see in four studies out of five."""
-        return f"{THREE_PAIRS * self.pair_sd:.3f}"
-
-    @property
-    def on(self) -> str:
-        return describe_corpus(self.data)
+    def mean(self) -> str:
+        return signed(self.difference, 3)
 
     @property
     def interval(self) -> str:
         return f"{signed(self.low, 3)} to {signed(self.high, 3)}"
 
-    def field(self, name: str) -> str | None:
-        """One figure as text, or the whole as a phrase when `name` is empty; None for a figure that
-        these pairs can't give."""
-        if not name:
-            return (
-                f"{signed(self.mean, 3)} nats (95% interval {self.interval}; "
-                f"{self.pairs} pairs on {self.on})"
-            )
-        if name == "three" and self.pairs < intervals.SPREAD_PAIRS:
-            return None
-        if name == "data":
-            return self.on
-        if name == "mean":
-            return signed(self.mean, 3)
-        if name == "sd":
-            return f"{self.sd:.4f}"
-        return str(getattr(self, name))
+    @property
+    def pairs(self) -> str:
+        return str(self.count)
+
+    @property
+    def data(self) -> str:
+        return describe_corpus(self.corpus)
+
+    @property
+    def sd(self) -> str:
+        return f"{self.baseline_sd:.4f}"
+
+    @property
+    def three(self) -> str:
+        """The true difference that three pairs would see in four studies out of five."""
+        assert self.count >= intervals.SPREAD_PAIRS, "too few pairs to know their spread"
+        return f"{THREE_PAIRS * self.pair_sd:.3f}"
+
+    def __str__(self) -> str:
+        return f"{self.mean} nats (95% interval {self.interval}; {self.count} pairs on {self.data})"
 
 
 @dataclass(frozen=True, slots=True)
-class TextNumbers:
-    """The placeholders' values for one learner."""
+class Figures:
+    """The figures of a model beside the baseline's, as text."""
 
-    data: str = "your data"
-    vocab: int | None = None
-    """None as long as no data is chosen."""
-    corpus: str | None = None
-    """The corpus as typed after --data."""
-    measured: tuple[MeasuredResult, ...] = ()
-    shapes: Mapping[str, ModelShape] = field(default_factory=dict)
-    """Of the variants; the baseline has one in any week."""
+    model: ModelSize
+    baseline: ModelSize
+    vocab: int | None
 
-    def model(self, name: str, size: str) -> ModelSize:
-        """A model as the placeholders name it, such as `rope` or `swiglu-344`. KeyError for a model
-        or a size that there is not."""
+    @property
+    def params(self) -> str:
+        return self._count(self.model.parameters)
+
+    @property
+    def flops(self) -> str:
+        return self._count(self.model.flops)
+
+    @property
+    def cache(self) -> str:
+        return f"{self.model.cache:,}"
+
+    @property
+    def added(self) -> str:
+        more = self.model.parameters(0) - self.baseline.parameters(0)
+        return f"{more:+,}".replace("-", MINUS) if more else "0"
+
+    @property
+    def than(self) -> str:
+        share, digits, about = self._share("parameters")
+        more = "more" if share > 0 else "fewer"
+        return f"{about}{abs(share):.{digits}f}% {more}" if share else "as many"
+
+    @property
+    def percent(self) -> str:
+        share, digits, about = self._share("parameters")
+        return f"{about}{signed(share, digits)}%" if share else "0%"
+
+    @property
+    def flops_percent(self) -> str:
+        share, digits, about = self._share("flops")
+        return f"{about}{signed(share, digits)}%" if share else "0%"
+
+    def _count(self, count: Any) -> str:
+        if self.vocab:
+            return f"{count(self.vocab):,}"
+        return f"{count(0):,} + {count(1) - count(0)} V"
+
+    def _share(self, kind: str) -> tuple[float, int, str]:
+        counts = [
+            getattr(model, kind)(self.vocab or USUAL) for model in (self.model, self.baseline)
+        ]
+        share = 100 * (counts[0] - counts[1]) / counts[1]
+        return (share, 2, "") if self.vocab else (share, 0 if abs(share) >= 1 else 1, "about ")
+
+
+@dataclass(frozen=True)
+class Models:
+    """The models of one size by name, such as ``rope`` or ``swiglu-344``."""
+
+    size: str
+    shapes: Mapping[str, ModelShape]
+    vocab: int | None
+
+    def __getitem__(self, name: str) -> Figures:
         variant, _, number = name.partition("-")
         shape = {"baseline": ModelShape(), **self.shapes}[variant]
-        return shape.sized(size, int(number) if number else None)
-
-    def fill(self, text: str) -> str:
-        """`text` with every placeholder that has a value filled in; the others stay as they are."""
-        if "{" not in text:
-            return text
-        return PLACEHOLDER.sub(lambda match: self._value(match) or match[0], text)
-
-    def unknown(self, text: str) -> Iterator[tuple[int, str]]:
-        """The placeholders in `text` that have no value, misspelled ones among them: (line counted
-        from 0, placeholder)."""
-        for match in _BRACES.finditer(text):
-            placeholder = PLACEHOLDER.fullmatch(match[0])
-            if self._value(placeholder) is None if placeholder else _meant(match[1]):
-                yield text.count("\n", 0, match.start()), match[0]
-
-    def result(self, preset: str, variant: str) -> MeasuredResult | None:
-        """The comparison of a variant at a preset, on the data of the learner's runs where that was
-        measured."""
-        of_preset = [
-            measured
-            for measured in self.measured
-            if (measured.preset, measured.variant) == (preset, variant)
-        ]
-        same = [
-            measured for measured in of_preset if measured.data == (self.corpus or DEFAULT_DATA)
-        ]
-        return next(iter(same or of_preset), None)
-
-    def _value(self, match: re.Match[str]) -> str | None:
-        name, width = match[1], int(match[2] or 0)
-        value = self._named(name)
-        return None if value is None else value.rjust(width)
-
-    def _named(self, name: str) -> str | None:
-        if name == "data":
-            return self.data
-        if name == "vocab":
-            return str(self.vocab or "V")
-        if name == "ln_vocab":
-            return f"ln {self.vocab} = {math.log(self.vocab):.4f}" if self.vocab else "ln V"
-        first, second, *rest = name.split(".")
-        if first == "passes":
-            return passes_over_text(second)
-        if first == "measured":
-            result, field = self.result(second, rest[0]), rest[1] if len(rest) > 1 else ""
-            return None if result is None or field not in ("", *MEASURED) else result.field(field)
-        return self._figure(first, second, rest[0])
-
-    def _figure(self, size: str, name: str, figure: str) -> str | None:
-        try:
-            model, baseline = self.model(name, size), self.model("baseline", size)
-        except KeyError:
-            return None
-        if figure not in FIGURES:
-            return None
-        if figure == "cache":
-            return f"{model.cache:,}"
-        flops, vocab = figure.startswith("flops"), self.vocab
-        counts = [sized.flops if flops else sized.parameters for sized in (model, baseline)]
-        model_count, base = (count(vocab or 0) for count in counts)
-        per_character = counts[0](1) - counts[0](0)
-        if figure in ("params", "flops"):
-            return f"{model_count:,}" if vocab else f"{model_count:,} + {per_character} V"
-        if figure == "added":
-            return "0" if model_count == base else f"{model_count - base:+,}".replace("-", MINUS)
-        share = 100 * (model_count - base) / (base + (0 if vocab else USUAL * per_character))
-        digits, about = (2, "") if vocab else (0 if abs(share) >= 1 else 1, "about ")
-        if figure == "than":
-            more = "more" if share > 0 else "fewer"
-            return "as many" if model_count == base else f"{about}{abs(share):.{digits}f}% {more}"
-        return "0%" if model_count == base else f"{about}{signed(share, digits)}%"
+        sized = shape.sized(self.size, int(number) if number else None)
+        return Figures(sized, ModelShape().sized(self.size, None), self.vocab)
 
 
-_BRACES = re.compile(r"\{([A-Za-z_]+)(?=[}.:])[^{}\s]*\}")
-_FIRST = ("data", "vocab", "ln_vocab", "variant", "small", "large", "passes", "measured")
+def names_for_text(
+    shapes: Mapping[str, ModelShape],
+    results: Sequence[MeasuredResult],
+    data: tuple[str, int, str] | None,
+) -> dict[str, Any]:
+    """What a template may name. ``data``: the learner's corpus in words, its number of different
+    characters, and what to type after --data."""
+    words, vocab, corpus = data or ("your data", None, DEFAULT_DATA)
+    measured: dict[str, dict[str, MeasuredResult]] = {}
+    for result in results:  # the first counts, unless another is of the learner's data
+        of_preset = measured.setdefault(result.preset, {})
+        if of_preset.setdefault(result.variant, result).corpus != corpus == result.corpus:
+            of_preset[result.variant] = result
+    return {
+        "data": words,
+        "vocab": str(vocab or "V"),
+        "ln_vocab": f"ln {vocab} = {math.log(vocab):.4f}" if vocab else "ln V",
+        "measured": measured,
+        "passes": {preset: _passes(config) for preset, config in PRESETS.items()},
+        **{size: Models(size, shapes, vocab) for size in SIZES},
+    }
 
 
-def _meant(word: str) -> bool:
-    """True if a word in braces looks like a misspelled placeholder."""
-    return word != "variant" and bool(difflib.get_close_matches(word, _FIRST, 1, 0.8))
-
-
-def passes_over_text(preset: str) -> str | None:
+def _passes(config: Mapping[str, Any]) -> str:
     """Iters × batch × block over the characters that train, of the built-in texts."""
-    if preset not in PRESETS:
-        return None
-    config = PRESETS[preset]
-    trains = int(0.9 * STDLIB_CHARACTERS)
-    count = config["max_iters"] * config["batch_size"] * config["block_size"] / trains
-    return f"{count:.1f}" if count < 10 else f"{count:.0f}"
+    count = config["max_iters"] * config["batch_size"] * config["block_size"]
+    passes = count / int(0.9 * STDLIB_CHARACTERS)
+    return f"{passes:.1f}" if passes < 10 else f"{passes:.0f}"

@@ -16,11 +16,10 @@ from q1lab.commands import cli, skill
 from q1lab.commands.error_boundary import problem_record
 from q1lab.ground import command_table, paths
 from q1lab.ground.errors import FAILED, OK, OUT_OF_TOUCH, USAGE, Problem
-from q1lab.index import journal
+from q1lab.index import acts
 from q1lab.index.store import Store
 from q1lab.week.lists import papers
 from tests.kit.commands import commands, q1lab
-from tests.kit.lab_home import make_study
 from tests.kit.places import ROOT
 from tests.kit.repos import begun, of_its_own
 
@@ -121,21 +120,6 @@ def test_one_command_as_json_and_nothing_that_says_nothing(
         assert not re.search(r":(null|false|\[\]|\{\}|\"\")[,}]", out)
     assert cli.run_command_line(["--spec", "compar"]) == USAGE
     assert "compare" in capsys.readouterr().err
-
-
-def test_a_studys_diff_is_of_the_files_that_trained(
-    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    trained = make_study("rope-1")
-    with (trained.files.root / trained.arms["modified"].source).open("a") as file:
-        file.write("LAST = 1\n")
-    assert cli.run_command_line(["diff", "rope-1", "--json"]) == OK
-    assert "+LAST = 1" in json.loads(capsys.readouterr().out)["diff"]
-    table = tmp_path / "runs.csv"
-    table.write_text("cfg,seed,val_loss\n" + "baseline,0,2\nlion,0,1\nbaseline,1,2\nlion,1,1\n")
-    assert cli.run_command_line(["import", str(table)]) == OK
-    assert cli.run_command_line(["diff", "lion-1"]) == USAGE
-    assert "lion-1 has no model files" in capsys.readouterr().err
 
 
 def test_a_diff_and_an_upload_as_json(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -246,7 +230,7 @@ def test_who_can_mend_it() -> None:
 def test_an_agent_leaves_to_the_learner_what_is_theirs(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv(journal.AGENT, "codex\n")
+    monkeypatch.setenv(acts.AGENT, "codex\n")
     assert cli.run_command_line(["predict", *PREDICTION, "--json"]) == FAILED
     out, err = capsys.readouterr()
     assert json.loads(out)["fixable_by"] == "learner"
@@ -260,9 +244,9 @@ def test_an_agent_leaves_to_the_learner_what_is_theirs(
         ):
             with pytest.raises(Problem, match="the learner's own"):
                 act()
-        assert journal.read_entries(store.journal).lines == ()
+        assert store.db.execute("SELECT count(*) FROM acts").fetchone()[0] == 0
     assert cli.run_command_line(["predict", "rope"]) == OK  # to read it is fine
-    monkeypatch.delenv(journal.AGENT)
+    monkeypatch.delenv(acts.AGENT)
     assert cli.run_command_line(["predict", *PREDICTION]) == OK
 
 
@@ -273,7 +257,7 @@ def test_a_box_of_the_roadmap_is_theirs_too(
     root = begun(tmp_path / "repo")
     file = root / "AI_EXPERT_ROADMAP.md"
     file.write_text("# M03-W04\n\n- [ ] Read\n")
-    monkeypatch.setenv(journal.AGENT, "codex")
+    monkeypatch.setenv(acts.AGENT, "codex")
     assert (
         cli.run_command_line(["course", "roadmap", "--repo", str(root), "--tick", "1", "--yes"])
         == FAILED
@@ -298,15 +282,15 @@ def test_the_journal_says_who_acted(
     terminal: bool,
     who: str,
 ) -> None:
-    monkeypatch.setenv(journal.AGENT, name)
+    monkeypatch.setenv(acts.AGENT, name)
     monkeypatch.setattr("sys.stdin.isatty", lambda: terminal)
     with Store() as store:
         papers.add_paper(store, title="RoFormer", depth="skim")
-    (line,) = journal.read_entries(paths.journal_file()).lines
-    assert line.body is not None
-    assert line.body["who"] == who
+    with Store() as store:
+        (row,) = store.db.execute("SELECT body FROM acts").fetchall()
+    assert json.loads(row["body"])["who"] == who
     cli.run_command_line(["doctor", "--json"])
-    assert f"lines by {who} 1" in json.loads(capsys.readouterr().out)["journal"]
+    assert f"{who} 1" in json.loads(capsys.readouterr().out)["acts"]
 
 
 def test_each_command_with_json_answers_a_slip_in_json(home: Path) -> None:

@@ -111,9 +111,7 @@ def test_a_number_that_is_none_is_refused(
 NUMBERS_IN_TEXT = {
     "predict": ("--size", "--matters", "--sure"),
     "run": ("--seeds", "--set learning_rate=", "--set max_iters=", "--set n_layer=", "--over max_iters=",
-            "--over learning_rate=", "--engine ray=http://127.0.0.1:1 --engine-option cpus=",
-            "--engine ray=http://127.0.0.1:1 --engine-option gpus=",
-            "--engine ray=http://127.0.0.1:1 --engine-option retries="),
+            "--over learning_rate="),
 }  # fmt: skip
 
 
@@ -190,8 +188,6 @@ def test_nor_in_the_environment(
 ADDRESSED: dict[str, list[str]] = {
     "W&B": ["sync"],
     "W&B, for a new study": RUN,
-    "an engine": ["doctor", "--engine", "ray=@"],
-    "an engine, for a new study": [*RUN, "--engine", "ray=@"],
     "a post": ["post", "publish", "@"],
     "a channel": ["post", "share", "hn", "@"],
     "a paper": ["paper", "add", "one", "--link", "@"],

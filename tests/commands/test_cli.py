@@ -41,7 +41,7 @@ def test_the_first_page_of_help_has_twenty_commands_and_names_the_other() -> Non
 def test_the_options_of_run_stand_in_three_groups() -> None:
     page = q1lab("run", "--help").stdout
     places = [page.index(f"{word}:\n") for word in ("Every day", "Your command", "Experts")]
-    places += [page.index("  --engine "), page.index("Examples:")]
+    places += [page.index("  --launcher "), page.index("Examples:")]
     assert places == sorted(places)
     assert places[0] < page.index("  --seeds ") < places[1] < page.index("  --metric ") < places[2]
 

@@ -363,10 +363,6 @@ def test_a_seed_in_the_environment_has_to_be_proved() -> None:
         ((), "a VARIANT, "),
         (("--command", "true", *ARMS, "--metric", "m", "--preset", "cpu"), "--preset is for"),
         (("--command", "true", *ARMS, "--metric", "m", "--max-iters", "3"), "--max-iters is for"),
-        (
-            ("--command", "true", *ARMS, "--metric", "m", "--engine", "notebook"),
-            "a command trains with --engine local",
-        ),
     ],
 )
 def test_what_makes_no_sense_is_one_line(words: tuple[str, ...], line: str) -> None:
@@ -409,8 +405,6 @@ def test_a_kept_study_trains_again_from_its_folder(folder: Path) -> None:
     shutil.rmtree(paths.home())
     second = json_of("run", "studies/fast-1", "--yes")
     assert second["difference"]["pairs"] == first["difference"]["pairs"]
-    refused = q1lab("export", "--format", "notebook", "fast-1", code=2).stderr
-    assert "by a command" in refused
 
 
 def test_modification_md_says_how_its_runs_were_trained(folder: Path) -> None:

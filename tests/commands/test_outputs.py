@@ -11,7 +11,7 @@ import click
 import pytest
 
 from q1lab.commands.cli import cli, run_command_line
-from q1lab.ground import paths, plugin_finder
+from q1lab.ground import paths
 from tests.kit.commands import without_torch
 from tests.kit.repos import begun, of_its_own
 
@@ -27,23 +27,18 @@ WRITERS: dict[str, tuple[str, ...]] = {
     "export --output, a picture": ("export", "rope-1", "--output", "@.png"),
     "export, here": ("export", "rope-1", "--format", "json"),
     "export, into a folder": ("export", "rope-1", "--format", "svg", "--output", "."),
-    "export notebook": ("export", "--format", "notebook", "rope-2", "--output", "@.ipynb"),
-    "export notebook, a zip": ("export", "--format", "notebook", "rope-2", "--output", "@.zip"),
-    "export notebook, here": ("export", "--format", "notebook", "rope-2"),
     "post preview --output": ("post", "preview", "--output", "@.html"),
     "post export --output": ("post", "export", "--output", "@.md"),
 }
 NAMED_BY_ITSELF = {
     "export, here": "rope-1.json",
     "export, into a folder": "rope-1.svg",
-    "export notebook, here": "rope-2.ipynb",
 }
 
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository with a draft, and a home with two studies: one that has ended, one planned for
-    a notebook, where that plug-in is here."""
+    """A repository with a draft, and a home with a study that has ended."""
     folder = tmp_path_factory.mktemp("made")
     with pytest.MonkeyPatch.context() as patch:
         without_torch(patch)
@@ -51,9 +46,6 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         of_its_own(folder, patch)
         patch.chdir(begun(folder / "repo", {"model.py": "x = 1\n"}))
         assert run_command_line(["run", "rope", "--seeds", "1", *SMALL]) == 0
-        if "notebook" not in plugin_finder.away():
-            planned = ["run", "rope", "--seeds", "2", *SMALL, "--engine", "notebook", "--fresh"]
-            assert run_command_line(planned) == 0
         assert run_command_line(["post", "new", "--yes"]) == 0
     return folder
 
@@ -71,10 +63,7 @@ def place(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
 
 @pytest.mark.parametrize(
     "writer",
-    [
-        pytest.param(name, marks=[pytest.mark.needs_plugin("notebook")] * ("notebook" in words))
-        for name, words in WRITERS.items()
-    ],
+    [pytest.param(name) for name, words in WRITERS.items()],
 )
 def test_a_file_of_somebody_else_stays(
     place: Path, writer: str, capsys: pytest.CaptureFixture[str]
@@ -128,4 +117,4 @@ def test_every_option_that_names_a_file_to_write_has_force() -> None:
         if param in ("output", "plot", "page")
     }
     assert [key for key, has in has_force.items() if not has] == []
-    assert len(has_force) == 8
+    assert len(has_force) == 7

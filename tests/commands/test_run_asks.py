@@ -57,17 +57,17 @@ def test_enter_trains_and_the_same_run_asks_no_more() -> None:
     assert MISSING not in at_terminal("run", "rope", *SMALL, "--fresh", typed="")
 
 
-@pytest.mark.parametrize("options", [(), ("--json",), ("--detach",), ("--yes",)])
+@pytest.mark.parametrize("options", [(), ("--json",), ("--yes",)])
 def test_without_a_terminal_or_an_answer_a_line_says_it(options: tuple[str, ...]) -> None:
-    done = q1lab("run", "rope", "--engine", "notebook", *SMALL, *options)
+    done = q1lab("run", "rope", "--wandb", "disabled", *SMALL, *options)
     assert done.stderr.count(MISSING) == 1
     assert "[y/N]" not in done.stderr
     assert MISSING not in done.stdout
-    assert MISSING not in q1lab("run", "rope", "--engine", "notebook", *SMALL, *options).stderr
+    assert MISSING not in q1lab("run", "rope", "--wandb", "disabled", *SMALL, *options).stderr
 
 
 def test_options_that_leave_no_time_for_an_answer_do_not_ask() -> None:
-    planned = ("run", "rope", "--engine", "notebook", *SMALL, "--yes")
+    planned = ("run", "rope", "--wandb", "disabled", *SMALL, "--yes")
     assert "[y/N]" not in at_terminal(*planned, typed="")
 
 
@@ -85,7 +85,7 @@ def test_several_are_asked_about_at_once() -> None:
 def test_who_predicted_is_not_asked() -> None:
     predicted = ("--direction", "same", "--size", "0", "--matters", "0.01", "--sure", "60")
     q1lab("predict", "rope", *predicted)
-    assert MISSING not in q1lab("run", "rope", "--engine", "notebook", *SMALL).stderr
+    assert MISSING not in q1lab("run", "rope", "--wandb", "disabled", *SMALL).stderr
 
 
 def test_who_follows_no_week_or_trains_something_else_is_not_asked() -> None:

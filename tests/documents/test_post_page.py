@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import shutil
 import subprocess
 import zlib
 from html.parser import HTMLParser
@@ -12,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from q1lab.documents import post, post_page
-from tests.kit import browser as chromium
 from tests.kit import document_records as records
 
 EVIL = """# Evil <script>document.title='ran'</script>
@@ -138,13 +138,15 @@ def test_title_bom_and_crlf(tmp_path: Path) -> None:
 # ── a real browser
 
 
+FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking")
+
+
 @pytest.fixture
 def browser(tmp_path: Path) -> list[str]:
-    return [
-        chromium.program(),
-        *chromium.FLAGS,
-        f"--user-data-dir={tmp_path / 'profile'}",
-    ]
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if found := shutil.which(name):
+            return [found, *FLAGS, f"--user-data-dir={tmp_path / 'profile'}"]
+    pytest.skip("needs chromium (on Debian: apt-get install chromium)")
 
 
 def dumped(browser: list[str], page: Path) -> str:

@@ -24,7 +24,6 @@ from q1lab.planning import study_plan
 from q1lab.study import command_line, kept_folder, studies
 from q1lab.study.bundle import Provenance
 from q1lab.study.command_line import Request
-from q1lab.study.origin import ImportedRuns
 from q1lab.study.studies import Study
 from q1lab.week.own_model import model_file
 from tests.kit import commands
@@ -214,10 +213,8 @@ def test_everything_that_was_decided_is_on_record(study: Study, repo: Path) -> N
     assert recorded.trainer.threads == study.trainer.threads
     assert kept_study.values == kept_folder.final_values(study)
     assert len(kept_study.values) == 4
-    imported = changed(study, imported=ImportedRuns(str(repo / "runs.csv")))
-    for trained_or_imported in (study, imported):
-        for file in keep(trained_or_imported, repo).rglob("*"):
-            assert file.is_dir() or str(repo.parent) not in file.read_text()
+    for file in keep(study, repo).rglob("*"):
+        assert file.is_dir() or str(repo.parent) not in file.read_text()
 
 
 def test_the_folder_plans_the_study_in_another_home(

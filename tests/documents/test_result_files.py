@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from q1lab.commands.cli import cli
 from q1lab.commands.export import export as command
 from q1lab.documents.printed_tables import PRINTED_FORMS, PrintedTable, latex_text
 from q1lab.documents.result_files import export_studies
@@ -209,18 +208,6 @@ def test_pdflatex_prints_odd_names(tmp_path: Path) -> None:
     assert "Overfull" not in done.stdout, "it is as wide as the text at most"
 
 
-def test_a_spreadsheet_runs_no_name(tmp_path: Path) -> None:
-    rows = "".join(
-        f"{arm},{seed},1.{seed}\n" for arm in ("baseline", "=cmd|'/C calc'!A0") for seed in range(3)
-    )
-    (tmp_path / "runs.csv").write_text(f"arm,seed,val_loss\n{rows}")
-    assert CliRunner().invoke(cli, ["import", str(tmp_path / "runs.csv")]).exit_code == 0
-    with Store() as store:
-        (file,) = export_studies(store, [studies.latest()], "csv", tmp_path)
-    names = {row["variant"] for row in csv.DictReader(io.StringIO(file.read_text()))}
-    assert names == {"baseline", "'=cmd|'/C calc'!A0"}
-
-
 def test_letters_that_pdflatex_lacks_are_named() -> None:
     printed = PrintedTable("j", ("arm", "n"), (("日本 rope", "5"),), ())
     assert "% pdflatex can't print 日本: use lualatex" in PRINTED_FORMS["latex"].write(printed)
@@ -231,23 +218,6 @@ def test_latex_finds_no_command_in_a_name() -> None:
         r"a\_b \& 50\% \textasciicircum{}x\textasciitilde{} \{\textbackslash{}input\} \#1 \$ -{}-lr"
     )
     assert latex_text("two\nlines −0.1") == "two lines $-$0.1"
-
-
-def test_outside_numbers_stay_exploratory_in_print(tmp_path: Path) -> None:
-    numbers = tmp_path / "runs.csv"
-    rows = [
-        f"{arm},{seed},{loss}"
-        for arm, losses in NUMBERS.items()
-        for seed, loss in enumerate(losses)
-    ]
-    numbers.write_text("\n".join(["optimizer,seed,accuracy", *rows]))
-    run = CliRunner().invoke
-    assert run(cli, ["import", str(numbers), "--baseline", "adam"]).exit_code == 0
-    for name in ("table.md", "table.tex"):
-        assert run(cli, ["export", "--output", str(tmp_path / name)]).exit_code == 0
-        text = (tmp_path / name).read_text(encoding="utf-8")
-        assert "accuracy (higher is better)" in text
-        assert "Exploratory: how many runs were left out is not known." in text
 
 
 NUMBERS = {"adam": (0.61, 0.62, 0.60), "lion|x_1": (0.70, 0.72, 0.71)}

@@ -10,9 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from q1lab.documents import post_page, typeset
-from q1lab.judgment import picture
-from tests.kit.document_records import comparison
-from tests.kit.places import GOLDEN
 
 
 def page(text: str, folder: Path = Path(__file__).parent) -> str:
@@ -78,20 +75,3 @@ def test_code_keeps_every_line() -> None:
     text = "\n\ndef f():\n    pass\n\n"
     shown = typeset.highlighted_code(text, "python")
     assert shown.count("\n") == text.count("\n")
-
-
-def test_an_earlier_chart_is_turned_dark_and_what_has_a_dark_form_or_is_a_photo_is_not(
-    tmp_path: Path,
-) -> None:
-    earlier = (GOLDEN / "earlier" / "rope-1.svg").read_bytes()
-    new = picture.draw_comparison(comparison("helps"), {}, "svg")
-    photo = b"<svg xmlns='http://www.w3.org/2000/svg'/>"
-    for name, content, classes in (
-        ("earlier", earlier, ' class="ink"'),
-        ("new", new, ' class="chart"'),
-        ("photo", photo, ""),
-    ):
-        (tmp_path / f"{name}.svg").write_bytes(content)
-        assert f"<img{classes} src" in page(f"![]({name}.svg)", tmp_path)
-    dark = post_page.style().split("img.ink")[1].split("}")[0]
-    assert "invert" in dark

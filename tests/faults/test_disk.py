@@ -16,7 +16,7 @@ import pytest
 
 from q1lab.commands.cli import run_command_line
 from q1lab.ground.errors import Problem
-from q1lab.index.store import APPLICATION_ID, Store
+from q1lab.index.store import Store
 from q1lab.runner import launch
 from q1lab.study import studies
 from q1lab.week import progress
@@ -156,24 +156,6 @@ def test_a_home_without_locks_is_one_line(
 
 
 # ── a damaged database (that it loses nothing is tests/index/test_journal.py's)
-
-
-def test_a_newer_schema_is_left_alone(home: Path) -> None:
-    with Store() as store:
-        progress.save_answer(store, "week", "one", "first")
-        store.db.execute("PRAGMA user_version = 99")
-        store.db.execute(f"PRAGMA application_id = {APPLICATION_ID + 99}")
-    before = (home / "q1lab.db").read_bytes()
-    done = q1lab("status", code=1)
-    assert "newer q1lab" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
-    assert (home / "q1lab.db").read_bytes() == before
-    assert not list(home.glob("*.damaged*"))
-    figures(
-        "a database of a newer q1lab",
-        "left unchanged; one line says so",
-        "exit status 1, 0 bytes changed",
-    )
 
 
 def test_damage_met_in_the_middle_of_a_command_is_one_line_and_mended_by_the_next(

@@ -184,36 +184,3 @@ def test_any(kind: str, examples: int) -> None:
         "refused in one line, or read completely; no traceback, no hang",
         f"{examples_run:,} made, 0 tracebacks",
     )
-
-
-@pytest.mark.parametrize(
-    ("column", "cell", "words"),
-    [
-        ("val_loss", "9e200", "too large"),
-        ("val_loss", "-9e200", "too large"),
-        ("iter", str(1 << 63), "no number from 0 up"),
-        ("iter", "-1", "no number from 0 up"),
-        ("seed", str(1 << 63), "not a whole number"),
-    ],
-)
-def test_a_number_that_can_not_be_is_one_line(
-    column: str, cell: str, words: str, tmp_path: Path
-) -> None:
-    head = ["cfg", "seed", "iter", "val_loss"]
-    rows = [[cfg, "0", str(n), "2.0"] for cfg in ("baseline", "rope") for n in (0, 10)]
-    rows[1][head.index(column)] = cell
-    file = tmp_path / "runs.csv"
-    file.write_text("\n".join(",".join(row) for row in [head, *rows]) + "\n")
-    code, _, err = run_q1lab("import", str(file))
-    assert code == 2
-    assert f"{file}:3" in err
-    assert words in err
-    assert studies.ids() == []
-
-
-def test_brackets_without_end_are_a_text(tmp_path: Path) -> None:
-    file = tmp_path / "runs.csv"
-    rows = [f"{cfg},0,2.0,{hostile.DEEP}" for cfg in ("baseline", "rope")]
-    file.write_text("cfg,seed,val_loss,note\n" + "\n".join(rows) + "\n")
-    taken_in_or_not_at_all(file)
-    assert len(studies.ids()) == 1

@@ -31,8 +31,8 @@ pytestmark = pytest.mark.sample
 SMALL = ("--preset", "quick", "--max-iters", "20", "--wandb", "@", "--json")
 
 PLACES = (
-    *("studies", "data", "scratch", "engine-check", "q1lab.db", "journal.jsonl", "written.json"),
-    *("week.json", "timer.json", "trash", "bases"),
+    *("studies", "data", "scratch", "q1lab.db", "acts.jsonl", "written.json"),
+    *("trash", "bases"),
     *("plan.lock", "studies/rope-1", "studies/rope-1/study.json"),
     *("studies/rope-1/source", "studies/rope-1/runs", "studies/rope-1/claims"),
     *("studies/rope-1/lock", "studies/rope-1/launch.json", "studies/rope-1/runner.log"),
@@ -112,7 +112,6 @@ def furnish(home: Path) -> None:
     study = studies.load("rope-1")
     leave_weights(study)
     (home / "scratch" / "mine.txt").write_text("mine")
-    (home / "engine-check" / "mine.txt").write_text("mine")
     (home / "data" / f"{'0' * 64}.txt").write_text("mine")
     old = time.time() - 10_000
     for path in home.rglob("*"):

@@ -12,7 +12,7 @@ import pytest
 
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
-from q1lab.runner import child_processes, launch, local_engine
+from q1lab.runner import child_processes, crew, launch
 from q1lab.study import presets, studies
 from tests.kit.commands import q1lab
 from tests.kit.faults import faulty, figures, read, tiny
@@ -169,7 +169,7 @@ def test_a_model_file_that_prints_without_end(faulty: Faulty, tmp_path: Path) ->
         f"finished; its log was {largest >> 20} MB at most, {log.stat().st_size >> 20} MB at the end",
     )
     assert read(study, "modified-seed0")[-1]["state"] == "finished"
-    assert log.stat().st_size <= 8 * local_engine.LARGEST_LOG
+    assert log.stat().st_size <= 8 * crew.LARGEST_LOG
     assert "left out" in log.read_text()
 
 

@@ -184,19 +184,13 @@ def test_every_reader_of_a_name_is_bounded(
 
 OTHER_READERS = {
     "q1lab/ground/files.py": "the one way",
-    "q1lab/index/lost_lines.py": "a copy that it has just made",
     "q1lab/week/own_model/model_file.py": "what git merged, in a folder of ours",
     "q1lab/tui/editing.py": "a temporary file of ours",
-    "q1lab/week/study_timer.py": "the kernel's boot id",
     "q1lab/ground/file_systems.py": "the kernel's list of mounts",
-    "q1lab/plugins/author/code_runner.py": "standard input",
     "q1lab/study/corpora.py": "Python's own library",
     "q1lab/study/bundle.py": "what it has just received, into a folder of ours",
-    "q1lab/plugins/ray/ray_engine.py": "labs' own modules",
     "q1lab/runner/finished_runs.py": "labs' own modules",
-    "q1lab/plugins/notebook/notebook_files.py": "the text of a notebook that runs elsewhere; labs' own modules",
     "q1lab/commands/take.py": "files of the package",
-    "q1lab/doors/imports/import_command.py": "what our own child wrote",
     "q1lab/documents/post_page.py": "a style sheet of the package",
     "q1lab/ground/write_intents.py": "q1lab's own record",
 }
@@ -300,7 +294,7 @@ EVENTS = "studies/rope-1/runs/modified-seed1/events.jsonl"
 @pytest.mark.parametrize(
     "name",
     [
-        *("journal.jsonl", PLAN, EVENTS),
+        *("acts.jsonl", PLAN, EVENTS),
         pytest.param("bundle.json", marks=pytest.mark.needs_plugin("verify")),
     ],
 )

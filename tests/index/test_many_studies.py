@@ -54,13 +54,12 @@ NONSENSE: list[tuple[str, Any, str]] = [
     ("config__learning_rate", "1e-3", "config learning_rate is a text, not a number"),
     ("prediction", {"matters": "much"}, "prediction matters is a text, not a number"),
     ("versions", ["torch"], "versions is a list, not an object"),
-    ("imported", {"notes": [1]}, "imported.notes[0] is a whole number, not a text"),
     ("looks", [[0, "1"]], "looks[0][1] is a text, not a whole number"),
     ("looks", [[-1]], "looks[0][0] is out of range"),
     ("looks", [], "looks holds no seed"),
     ("arms__modified__source", "/etc/passwd", "names a file outside its folder"),
     ("data__file", "../../secret.txt", "data file is '../../secret.txt', not the text"),
-    ("data__file", "journal.jsonl", "data file is 'journal.jsonl', not the text"),
+    ("data__file", "acts.jsonl", "data file is 'acts.jsonl', not the text"),
     ("data__file", f"data/{'0' * 64}.txt", "not the text of its sha256"),
     ("versions", {"torch": "2.9 evil"}, "versions torch is '2.9 evil', not a version"),
     ("versions", {"torch": "2.9\n-r x"}, "versions torch is '2.9 -r x', not a version"),
@@ -167,103 +166,6 @@ def test_a_study_without_a_preset_leaves_no_gap(capsys: pytest.CaptureFixture[st
 
 
 # ── steps
-
-
-def test_many_studies_are_committed_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A kill in the middle of a first look loses one step: what was told is kept."""
-    for number in range(6):
-        lab_home.finish(lab_home.make_study(f"rope-{number}", seeds=(0,)))
-    monkeypatch.setattr(ingest_events, "COMMIT_EVERY", 0.0)
-
-    class Killed(BaseException):
-        pass
-
-    def tell(progress: ingest_events.IngestProgress) -> None:
-        assert progress.of == 6
-        if progress.studies == 4:
-            raise Killed
-
-    with Store() as store, pytest.raises(Killed):
-        ingest_events.ingest_all(store, tell)
-    with Store() as store:
-        assert [line.state for line in study_view.read_study_rows(store)] == ["finished"] * 4
-        assert ingest_events.ingest_all(store) == {}
-        assert [line.done for line in study_view.read_study_rows(store)] == [2] * 6
-
-
-def test_a_large_study_is_committed_in_steps_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    study = lab_home.make_study(seeds=(0, 1))
-    lab_home.finish(study)
-    monkeypatch.setattr(ingest_events, "COMMIT_EVERY", 0.0)
-    monkeypatch.setattr(ingest_events, "COMMIT_BYTES", 1000)
-    commits: list[int] = []
-    with Store() as store:
-        store.db.set_trace_callback(lambda sql: commits.append(1) if sql == "COMMIT" else None)
-        ingest_events.ingest_all(store)
-        rows = store.runs(study.id)
-    assert len(commits) >= len(rows) == 4
-    assert {row["state"] for row in rows} == {"finished"}
-
-
-def test_one_large_study_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    study = lab_home.make_study(seeds=(0, 1))
-    lab_home.finish(study)
-    monkeypatch.setattr(ingest_events, "COMMIT_EVERY", 0.0)
-    progress: list[ingest_events.IngestProgress] = []
-    with Store() as store:
-        store.on_ingest = progress.append
-        ingest_events.ingest_study(store, study)
-    size = sum(study.files.run(run.name).events.stat().st_size for run in study.runs)
-    assert [message.bytes_read for message in progress] == sorted(
-        message.bytes_read for message in progress
-    )
-    assert len(progress) > 4
-    assert progress[-1] == (1, 1, size)
-    assert ingest_events.IngestProgress(0, 1, 20_000_000).message == "20 MB of events"
-
-
-def test_the_app_shows_how_far_a_long_first_look_has_come(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each of its looks takes in a part, so that a tick or an answer waits for none of it."""
-    for number in range(4):
-        lab_home.finish(lab_home.make_study(f"rope-{number}", seeds=(0,)))
-    damage("rope-1", headline=None)
-    monkeypatch.setattr(ingest_events, "COMMIT_EVERY", 0.0)
-    monkeypatch.setattr("q1lab.tui.snapshot_taker.PATIENCE", -1.0)
-    reader, seen = SnapshotReader("week"), []
-    with Store() as store:
-        for _ in range(4):
-            now = reader.read_snapshot(store)
-            states = sorted(line.state for line in now.studies)
-            seen.append(
-                (
-                    now.ingest_progress and (now.ingest_progress.studies, now.ingest_progress.of),
-                    states,
-                )
-            )
-    assert seen == [
-        ((2, 4), ["finished", "unreadable"]),
-        ((3, 4), ["finished", "finished", "unreadable"]),
-        (None, ["finished", "finished", "finished", "unreadable"]),
-        (None, ["finished", "finished", "finished", "unreadable"]),
-    ]
-
-
-def test_a_study_of_many_megabytes_is_taken_in_over_several_looks(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    study = lab_home.make_study(seeds=(0, 1))
-    lab_home.finish(study)
-    monkeypatch.setattr(ingest_events, "COMMIT_EVERY", 0.0)
-    monkeypatch.setattr(ingest_events, "COMMIT_BYTES", 1000)
-    monkeypatch.setattr("q1lab.tui.snapshot_taker.PATIENCE", -1.0)
-    reader, read = SnapshotReader("week"), []
-    with Store() as store:
-        while (now := reader.read_snapshot(store)).ingest_progress is not None:
-            assert (now.ingest_progress.studies, now.ingest_progress.of) == (0, 1)
-            read.append(now.ingest_progress.bytes_read)
-        assert now.studies[0].state == "finished"
-    sizes = [study.files.run(run.name).events.stat().st_size for run in study.runs]
-    assert read == [sum(sizes[: n + 1]) for n in range(3)]
 
 
 def test_a_settled_study_costs_no_look_into_its_files(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,11 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from q1lab.ground.files import printable
-from q1lab.index import ingest_events, store
+from q1lab.index import ingest_events
 from q1lab.study import run_states
 from q1lab.study.events import read_new_events
 from q1lab.study.run_states import RunState
-from tests.kit import lab_home
 
 EMPTY = ingest_events.NEW_RUN
 
@@ -104,35 +103,6 @@ def test_a_line_longer_than_a_read_is_still_read(tmp_path: Path) -> None:
     file.write_text(json.dumps({"type": "note", "text": "x" * 1000}) + "\n")
     read_events, _, _ = read_new_events(file, limit=64)
     assert len(read_events) == 1
-
-
-def test_the_index_has_its_tables_and_views_for_a_person() -> None:
-    lab_home.finish(study := lab_home.make_study())
-    with store.Store() as index:
-        ingest_events.ingest_study(index, study)
-        of = "SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' AND type = ?"
-        assert {name for (name,) in index.db.execute(of, ("table",))} == set(store.all_tables())
-        pairs = index.db.execute("SELECT seed, difference FROM pairs ORDER BY seed").fetchall()
-        by_run = {(run["arm"], run["seed"]): run["val_loss"] for run in index.runs(study.id)}
-        assert [tuple(row) for row in pairs] == [
-            (seed, by_run["modified", seed] - by_run["baseline", seed]) for seed in study.seeds
-        ]
-        run = index.runs(study.id)[0]
-        curve = index.db.execute(
-            "SELECT iter, value FROM curves WHERE arm = ? AND seed = ? AND name = 'val_loss' "
-            "ORDER BY iter",
-            (run["arm"], run["seed"]),
-        )
-        assert [tuple(row) for row in curve] == index.curve(run["id"], "val_loss") != []
-
-
-def test_a_number_of_the_schema_that_is_just_wrong_is_damage() -> None:
-    with store.Store() as index:
-        index.add("label", study="rope-1", note="mine", tags=[])
-        index.db.execute("PRAGMA user_version = 99")
-    with store.Store() as index:
-        assert "was damaged" in str(index.notice)
-        assert index.db.execute("SELECT note FROM labels").fetchone()[0] == "mine"
 
 
 def test_states_follow_the_plan() -> None:

@@ -255,7 +255,7 @@ def asks_tables(file: Path) -> list[int]:
     ]
 
 
-OWN_TABLES = ("index/", "record/", "week/lists/", "plugins/")
+OWN_TABLES = ("commands/doctor.py", "index/", "record/", "week/lists/", "plugins/")
 """Where tables are read: the index, the questions on record, the learner's lists, and plug-ins,
 which have tables of their own."""
 

@@ -98,4 +98,4 @@ def test_a_small_environment_judges_draws_and_writes_a_page(table: Path) -> None
         check=False,
     )
     assert done.returncode == 1
-    assert done.stderr.startswith("q1lab: sqlite_utils is not installed here")
+    assert done.stderr.startswith("q1lab: jinja2 is not installed here")

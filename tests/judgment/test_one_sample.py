@@ -76,5 +76,4 @@ def test_the_command_says_it_in_every_form() -> None:
     assert "mean   3.2776" in full
     for bad in ("nan", "inf"):
         assert "not a finite number" in q1lab("judge", *words[:3], bad, code=2).stderr
-    assert "makes a study of two arms" in q1lab("judge", *words, "--keep", code=2).stderr
     assert "nothing to judge" in q1lab("judge", "--against", "3.28", code=2).stderr

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from q1lab.ground import paths
-from q1lab.index import journal
+from q1lab.index.acts import Body
+from q1lab.index.store import connect
 from q1lab.record.declarations import declaration_of
 from q1lab.study import bundle, studies
 from q1lab.study.bundle import DECLARATIONS
@@ -85,11 +86,16 @@ def edit(run: str, change: Callable[[dict[str, Any]], None], study: str = "rope-
     file.write_text("".join(json.dumps(event) + "\n" for event in events))
 
 
-def remade(change: Callable[[journal.Body], journal.Body | None]) -> None:
+def remade(change: Callable[[Body], Body | None]) -> None:
     """Write the journal anew: each body as ``change`` has it, left out where it is None."""
-    bodies = [line.body for line in journal.read_entries(paths.journal_file()).lines if line.body]
-    now = [changed for body in bodies if (changed := change(body)) is not None]
-    paths.journal_file().write_bytes(journal.encode_entries(now))
+    db = connect(paths.database_file())
+    bodies = [json.loads(text) for (text,) in db.execute("SELECT body FROM acts ORDER BY id")]
+    db.execute("DELETE FROM acts")
+    for body in bodies:
+        if (changed := change(body)) is not None:
+            db.execute("INSERT INTO acts (body) VALUES (?)", (json.dumps(changed),))
+    db.execute("PRAGMA user_version = 0")
+    db.close()
 
 
 def redeclared(study: str, **changes: Any) -> None:
@@ -98,7 +104,7 @@ def redeclared(study: str, **changes: Any) -> None:
     (paths.study_dir(study) / "study.json").write_text(json.dumps(plan))
     now = studies.load(study)
 
-    def change(body: journal.Body) -> journal.Body:
+    def change(body: Body) -> Body:
         if body["act"] != "begin" or body["plan"]["id"] != study:
             return body
         return {

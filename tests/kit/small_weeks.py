@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from pathlib import Path
-
-from q1lab.ground import plugin_finder
-from q1lab.week.lists.kpis import COUNTERS
-from q1lab.week.syllabus import ContentFinding
-from q1lab.week.week_builder import read_week
 
 WEEK = """\
 format = 1
@@ -52,7 +46,6 @@ minutes = 40
 [[variants]]
 name = "rye"
 title = "With rye"
-guide = "rye.md"
 
 [[variants]]
 name = "spelt"
@@ -70,14 +63,14 @@ Before the *first* part.
 
 ## Weigh {#weigh minutes=10}
 
-Some text with {braces} and a `{variant}`.
+Some text with {braces} and a `{{ variant }}`.
 
 ```text
 ## not a heading {#no}
 - [ ] not a step
 ```
 
-- [ ] Weigh the {variant} flour {#weigh-flour}
+- [ ] Weigh the {{ variant }} flour {#weigh-flour}
   To the gram.
 
   Twice.
@@ -90,20 +83,22 @@ About **500** g.
 
 </details>
 
-- [ ] Only for spelt {#weigh-spelt variant=spelt optional=yes}
+{% if variant == "spelt" %}
+- [ ] Only for spelt {#weigh-spelt optional=yes}
+{% endif %}
 
 ## Knead {#knead minutes=30}
 
 First.
 
-<!-- q1lab:guide -->
+{{ guide("knead") }}
 
 Last.
 
 - [ ] Bake both {#knead-bake kind=run}
 
 ```q1lab run
-variant = "{variant}"
+variant = "{{ variant }}"
 seeds = [0, 1]
 ```
 
@@ -114,11 +109,9 @@ document = "LOAF.md"
 ```
 """
 RYE = """\
-# Rye
+### Rye is sticky
 
-## Rye is sticky {part=knead}
-
-### Wet hands
+#### Wet hands
 
 - [ ] Wet your hands {#rye-wet}
 """
@@ -134,28 +127,11 @@ def write_week(root: Path, label: str = "M00-W00", session: str = SESSION) -> No
 def write_baking(root: Path) -> None:
     (root / "week.toml").write_text(TOML)
     (root / "mix.md").write_text(MIX)
-    (root / "rye.md").write_text(RYE)
-
-
-def check_week(
-    root: Path,
-    variants: Collection[str] | None = None,
-    counters: Collection[str] | None = None,
-) -> list[ContentFinding]:
-    """What an author is told of a week; where the author's plug-in is away, what its reader is."""
-    if "author" in plugin_finder.away():
-        ways = [read_week(root, course)[1] for course in (True, False)]
-        return list(dict.fromkeys(finding for findings in ways for finding in findings))
-    check = plugin_finder.load("q1lab.plugins.author.weeks:check_week")
-    findings: list[ContentFinding] = check(root, variants, counters)
-    return findings
+    (root / "guides" / "rye").mkdir(parents=True)
+    (root / "guides" / "rye" / "knead.md").write_text(RYE)
 
 
 def edit(path: Path, old: str, new: str) -> None:
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new, 1))
-
-
-def said(folder: Path, models: list[str] | None = None) -> list[str]:
-    return [str(finding) for finding in check_week(folder, models, COUNTERS)]

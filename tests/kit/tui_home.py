@@ -7,7 +7,7 @@ import contextlib
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ from textual.pilot import Pilot
 
 from q1lab.ground import paths
 from q1lab.ground.config import Config
-from q1lab.ground.files import is_locked
 from q1lab.index import learner_tables
 from q1lab.index.store import Store
 from q1lab.tui.app import Q1Lab
@@ -24,25 +23,20 @@ from q1lab.tui.app_setup import AppSetup
 from q1lab.tui.screens.command_output import CommandOutputScreen
 from q1lab.tui.snapshot_taker import SnapshotReader
 from q1lab.week import content, progress
-from q1lab.week.study_timer import ClockReading
 from q1lab.week.syllabus import Week
 
 
 @dataclass
 class FakeClocks:
-    """The machine's clocks, moved by a test."""
+    """The timer's stopwatch, moved by a test."""
 
-    now: ClockReading = field(default_factory=lambda: ClockReading(1000.0, 1000.0, 1.8e9, "boot"))
+    now: float = 1000.0
 
-    def __call__(self) -> ClockReading:
+    def __call__(self) -> float:
         return self.now
 
     def forward(self, seconds: float) -> None:
-        """Awake, with the app running."""
-        now = self.now
-        self.now = replace(
-            now, awake=now.awake + seconds, up=now.up + seconds, wall=now.wall + seconds
-        )
+        self.now += seconds
 
 
 def prepared(fill: Callable[[Store, Week], None] | None = None, **settings: Any) -> Q1Lab:
@@ -106,8 +100,7 @@ async def running(
     async with app.run_test(size=size, notifications=notifications) as pilot:
         await settled(pilot)
         yield app, pilot
-    while is_locked(paths.home() / "timer.lock"):
-        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.05)
 
 
 async def pane_of(

@@ -42,7 +42,7 @@ ROOT = Path(__file__).parents[2]
 
 FORKS = sys.platform == "linux"
 
-RUNNER = ["q1lab.runner.local_engine", "q1lab.runner.alerts", "q1lab.runner.series_members"]
+RUNNER = ["q1lab.runner.crew", "q1lab.runner.alerts", "q1lab.runner.series_members"]
 TORCH = ["labs.torch_import", "torch.utils.flop_counter"]
 
 WARM = {"labs.checks", "labs.probe", "labs.sample", "labs.train", "labs.loop"}
@@ -328,9 +328,9 @@ def _run(command: list[str]) -> int:
     folders += filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     sys.path[:0] = [str(Path(folder).absolute()) for folder in folders]
     if own == "q1lab":  # a runner starts its trainers
-        from q1lab.runner import local_engine
+        from q1lab.runner import crew
 
-        local_engine.subprocess = _popen_with(ForkedChild)  # type: ignore[attr-defined]
+        crew.subprocess = _popen_with(ForkedChild)  # type: ignore[attr-defined]
     status = 0
     try:
         if as_module:

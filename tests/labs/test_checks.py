@@ -21,13 +21,10 @@ from q1lab.ground.errors import Problem
 from q1lab.ground.files import sha256_file
 from q1lab.index import learner_tables
 from q1lab.index.store import Store
-from q1lab.judgment import report_blocks
 from q1lab.planning import own_loop_draft
-from q1lab.study import studies, variants
-from q1lab.verdict import comparison_cache
+from q1lab.study import variants
 from q1lab.week.own_model import origin_line
 from q1lab.week.own_model.run_checks import CheckLimits, CheckReport, CheckResult, run_checks
-from tests.kit import lab_home
 from tests.kit.places import MODELS
 
 pytestmark = pytest.mark.sample
@@ -62,7 +59,7 @@ def said(report: CheckReport, *words: str) -> None:
 def test_a_right_file_passes_and_results_come_one_by_one() -> None:
     begun: list[str] = []
     came: list[CheckResult] = []
-    report = run_checks(MODELS / "rope.py", on_begin=begun.append, on_result=came.append)
+    report = run_checks(MODELS / "rope.py", "rope", on_begin=begun.append, on_result=came.append)
     assert report.unusable is None
     assert report.passed
     assert report.code == 0
@@ -71,7 +68,7 @@ def test_a_right_file_passes_and_results_come_one_by_one() -> None:
     assert came[0].name == begun[0] == "syntax"
     assert [name for name in begun if name in {c.name for c in came}] == [c.name for c in came]
     assert all(c.expected and c.seen and c.why and c.seconds >= 0 for c in came)
-    assert len(came) > 12
+    assert len(came) > 10
 
 
 @pytest.mark.cold
@@ -82,7 +79,7 @@ def test_the_command_reports_json_and_exit_codes(tmp_path: Path) -> None:
     )
     record = json.loads(run.output)
     assert run.return_value == 1
-    assert set(record) == {"file", "for", "passed", "checks", "longest", "not_looked_at"}
+    assert set(record) == {"file", "for", "passed", "checks"}
     assert record["file"] == str(path)
     assert record["for"] == "baseline"
     assert record["passed"] is False
@@ -117,7 +114,7 @@ def test_the_checks_run_without_q1lab_too(request_: dict[str, str], code: int) -
 def test_green_ends_with_the_next_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(MODELS)
     run = CliRunner().invoke(check, ["rmsnorm.py"], standalone_mode=False)
-    ending = "checks passed; not looked at: texts over 512 tokens.\nNext: q1lab run ./rmsnorm.py"
+    ending = "checks passed.\nNext: q1lab run ./rmsnorm.py"
     assert run.output.rstrip().endswith(ending)
     run = CliRunner().invoke(check, ["../models/baseline.py"], standalone_mode=False)
     last = run.output.rstrip().splitlines()[-1]  # to name one would be to choose it
@@ -199,34 +196,6 @@ def test_a_file_that_cannot_be_called_is_no_success_anywhere(
         own_loop_draft.check_model_file(variants.find_variant(str(path)))
 
 
-def test_a_file_overrules_a_check_with_a_reason(tmp_path: Path) -> None:
-    """A person who knows better says so once, in the file, and everybody who reads it is told."""
-    broken = baseline().replace("is_causal=True", "is_causal=False")
-    line = '# q1lab: overrule "causality" because it fills in gaps\n'
-    path = write(tmp_path, line + broken)
-    run = CliRunner().invoke(check, [str(path), "--for", "baseline"], standalone_mode=False)
-    assert run.return_value == 0, run.output
-    assert "! causality: changing token 1" in run.output
-    assert re.search(r"overruled by the file, .* gaps\b", run.output)
-    assert "checks passed (1 overruled); not looked at: " in run.output
-    checked = own_loop_draft.check_model_file(variants.find_variant(str(path)))
-    overruled = tuple(f"“{one.name}”, because {one.overruled}" for one in checked.overruled)
-    reason = "“causality”, because it fills in gaps"
-    assert overruled == (reason,)
-    study = lab_home.make_study(overruled=overruled)
-    lab_home.finish(study)
-    with Store() as store:
-        notes = report_blocks.note_sentences(
-            comparison_cache.compare(store, studies.load(study.id))
-        )
-    assert any(note.startswith("1 check") and reason in note for note in notes)
-    report = run_checks(write(tmp_path, line.replace("causality", "causalty") + broken))
-    assert not report.passed
-    assert "# q1lab: overrule" in report.failed[0].doubt
-    assert report.checks[-1].warning
-    assert '"causalty"' in report.checks[-1].seen
-
-
 SWITCHED = (
     baseline()
     .replace("    bias: bool = True", "    bias: bool = True\n    relu: bool = False\n    late: bool = False")
@@ -236,46 +205,6 @@ SWITCHED = (
     .replace("self.n_head = config.n_head", "self.config, self.n_head = config, config.n_head")
 )  # fmt: skip
 """The baseline with ReLU, and attention without a mask, behind switches that are off."""
-
-
-def test_a_switch_that_is_off_is_said_and_set_turns_it_on(tmp_path: Path) -> None:
-    path = write(tmp_path, SWITCHED)
-
-    def checked(*arguments: str) -> tuple[int, str]:
-        run = CliRunner().invoke(check, [str(path), *arguments], standalone_mode=False)
-        return run.return_value, run.output
-
-    code, output = checked()
-    assert code == 0
-    assert "not looked at: texts over 512 tokens, relu=True, late=True.\nNext: " in output
-    code, output = checked("--set", "relu=true")
-    assert code == 0
-    assert "not looked at: texts over 512 tokens, late=True." in output
-    assert checked("--set", "late=true")[0] == 1
-    report = run_checks(path, settings={"early": True})
-    said(report, "GPTConfig has no field early of its own; there is relu, late")
-    for key, words in (("n_embd", "their own sizes"), ("relu", "KEY=VALUE")):
-        setting = key if key == "relu" else f"{key}=8"
-        run = CliRunner().invoke(check, [str(path), "--set", setting], standalone_mode=False)
-        assert isinstance(run.exception, Problem)
-        assert words in str(run.exception)
-
-
-def test_a_study_trains_only_what_was_checked_at_its_values(tmp_path: Path) -> None:
-    """And its verdict says what the checks left open."""
-    file = variants.find_variant(str(write(tmp_path, SWITCHED)))
-    report = own_loop_draft.check_model_file(file, (("relu", True),))
-    assert report.left_open(longest=256) == ("late=True",)
-    assert report.left_open(longest=1024) == ("texts over 512 tokens", "late=True")
-    with pytest.raises(Problem, match=r"causality.*--set late=true"):
-        own_loop_draft.check_model_file(file, (("late", True),))
-    study = lab_home.make_study(left_open=report.left_open(longest=256))
-    lab_home.finish(study)
-    with Store() as store:
-        notes = report_blocks.note_sentences(
-            comparison_cache.compare(store, studies.load(study.id))
-        )
-    assert "The checks of the model files leave open: late=True." in notes
 
 
 def test_a_failed_check_shows_expected_seen_and_why(tmp_path: Path) -> None:
@@ -302,9 +231,9 @@ def test_one_mistake_is_one_report_and_one_line_about_the_rest(tmp_path: Path) -
     red = [line for line in run.output.splitlines() if line.startswith("✗")]
     assert len(red) == 2
     assert red[0] == "✗ causality"
-    assert red[1].startswith("✗ 2 more checks fail, usually for the same reason: attention, con")
-    assert "1 of 12 checks failed, and 2 more for the same reason" in run.output
-    with pytest.raises(Problem, match=r"fails 1 of 12 checks \(causality\)"):
+    assert "for the same reason: attention" in red[1]
+    assert re.search(r"1 of \d+ checks failed, and 1 more for the same reason", run.output)
+    with pytest.raises(Problem, match=r"fails 1 of \d+ checks \(causality\)"):
         own_loop_draft.check_model_file(variants.find_variant(str(path)))
 
 
@@ -385,25 +314,6 @@ def test_numbers_that_clash_are_named(tmp_path: Path) -> None:
     assert interface.seen.endswith("== 0, with n_head=4, group_size=3")
 
 
-def test_a_check_that_runs_out_of_time_is_not_judged(tmp_path: Path) -> None:
-    text = baseline().replace(
-        "        x = self.transformer.ln_f(x)", "        while idx.size(1) == 32:\n            pass\n        x = self.transformer.ln_f(x)"
-    )  # fmt: skip
-    path = write(tmp_path, text)
-    report = run_checks(path, "baseline", limits=CheckLimits(step_seconds=8))
-    unjudged = {c.name: c.seen for c in report.checks if not c.judged}
-    assert report.code == 0
-    assert set(unjudged) == {"loss at the start"}
-    line = next(n for n, row in enumerate(text.splitlines(), 1) if "while idx" in row)
-    assert any(
-        f"mine.py:{n}: took over 8 s of processor time" in unjudged["loss at the start"]
-        for n in (line, line + 1)
-    )
-    assert report.checks[-1].name == "parameters"  # the checks after it ran
-    assert "1 could not judge this file" in report.summary
-    assert "“loss at the start”" in report.left_open(longest=256)
-
-
 def test_a_file_that_waits_comes_to_an_end(tmp_path: Path) -> None:
     path = write(tmp_path, "import time\ntime.sleep(1000)\n")
     said(run_checks(path, limits=CheckLimits(seconds=5)), "it did not end within 5 s")
@@ -425,18 +335,6 @@ def test_a_file_that_is_slow_everywhere_fails_nothing_and_comes_to_an_end(tmp_pa
     late = [c.seen for c in report.checks if "took over 1 s of processor time" in c.seen]
     assert len(late) == 3
     assert "not run, since 3 checks before it ran out of time" in report.checks[-1].seen
-
-
-def test_a_check_may_wait_longer_than_it_may_work(tmp_path: Path) -> None:
-    """Its limit is of processor time: on a busy machine, right code waits."""
-    last = "        x = self.transformer.ln_f(x)"
-    assert last in baseline()
-    wait = "        if idx.size(1) == 32:\n            __import__('time').sleep(2.2)\n"
-    path = write(tmp_path, baseline().replace(last, wait + last))
-    report = run_checks(path, "baseline", limits=CheckLimits(step_seconds=2))
-    start = next(c for c in report.checks if c.name == "loss at the start")
-    assert start.seconds > 2
-    assert start.passed
 
 
 @pytest.mark.cold

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from labs import loading
-from labs.checks import generic, scope, suite, swiglu
+from labs.checks import generic, suite, swiglu
 from labs.checks.property_check import Check, Result
 from labs.checks.subject import Subject
 from tests.labs.zoo import VARIANTS, Case
@@ -79,10 +79,9 @@ SIDE_BY_SIDE = {
 @pytest.mark.parametrize(
     ("case", "check"),
     [
-        (OTHER_KINDS["first weights are larger than GPT-2's"], generic.start),
         (Case("side by side", "baseline", SIDE_BY_SIDE), generic.residual),
     ],
-    ids=["start", "side by side"],
+    ids=["side by side"],
 )
 def test_what_the_baseline_has_too_is_no_second_difference(
     case: Case, check: Check, tmp_path: Path
@@ -236,11 +235,6 @@ def unit(x, gain):
     checks_of_variant = [results[check.name] for check in suite.OWN["rmsnorm"].CHECKS]
     assert not any(r.judged for r in checks_of_variant)
     assert [name for name, r in results.items() if r.failed] == ["rmsnorm: judged"]
-    overruled = f'# q1lab: overrule "rmsnorm: judged" because I looked\n{text}'
-    results = {r.name: r for r in suite.run_all(subject(overruled, tmp_path), "rmsnorm")}
-    assert results["rmsnorm: judged"].overruled == "I looked"
-    assert not any(r.failed for r in results.values())
-    assert "overrules" not in results
 
 
 def cached(past: str, mask: str) -> Case:
@@ -293,19 +287,6 @@ def test_generation_with_a_cache_is_looked_at(
         [] if "agree" in seen else ["generation with a cache"]
     )
     assert seen in results["generation with a cache"].seen
-
-
-def test_what_is_done_outside_the_sublayers_is_said(tmp_path: Path) -> None:
-    def said(case: Case) -> list[str]:
-        return [*scope.not_looked_at(subject(case.text(), tmp_path))]
-
-    assert said(Case("as it is", "baseline")) == []
-    scaled = Case("", "baseline", edits=(("embed", "self.tok(idx)", "5 * self.tok(idx)"),))
-    assert ["embedding" in words for words in said(scaled)] == [True]
-    text = Case("as it is", "baseline").text()
-    capped = text.replace("logits = self.head(x)", "logits = 3 * torch.tanh(self.head(x) / 3)")
-    (words,) = scope.not_looked_at(subject(capped, tmp_path))
-    assert "a cap" in words
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from q1lab.index.store import Store
 from q1lab.judgment import prediction_text
 from q1lab.planning import study_plan
 from q1lab.runner import launch, machine
-from q1lab.runner.local_engine import LocalCrew
+from q1lab.runner.crew import Crew
 from q1lab.study import studies
 from q1lab.study.command_line import Request
 from q1lab.verdict.comparison import Comparison
@@ -75,7 +75,7 @@ def test_a_stop_that_comes_while_a_trainer_is_being_started_reaches_it(
     study = studies.load("rope-1")
     lock = files.try_lock(study.files.lock)
     assert lock is not None
-    crew = LocalCrew(study, 2, lock)
+    crew = Crew(study, 2, lock)
     start = crew._start_trainer
 
     def asked_to_stop_meanwhile() -> subprocess.Popen[bytes]:

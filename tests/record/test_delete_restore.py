@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -20,18 +19,15 @@ import pytest
 from q1lab.commands.cli import run_command_line as main
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
-from q1lab.ground.files import sha256_file, utc_now
+from q1lab.ground.files import sha256_file
 from q1lab.index import reclaimable, study_labels
 from q1lab.index.store import Store
 from q1lab.record import begin, delete_restore, on_record
 from q1lab.runner import launch
 from q1lab.study import bundle, studies
-from q1lab.study.origin import ImportedRuns
-from q1lab.verdict.comparison_cache import compare
 from tests.kit import lab_home
 from tests.kit import wandb_study as lab
 from tests.kit.commands import without_torch
-from tests.kit.plans import changed
 from tests.kit.waiting import wait_for
 
 pytestmark = pytest.mark.sample
@@ -243,7 +239,7 @@ def test_prune_frees_checkpoints_and_leftovers_and_nothing_else(
     before = results(capsys, trained)
     old = time.time() - 10_000
     leftovers = [paths.studies_dir() / name for name in (".deleted-x-1", ".restore-y", "half-1")]
-    cut_off = (".import-x", ".pull-x", ".rescue-x", "engine-check/probe-x")
+    cut_off = (".take-in-x",)
     for folder in (*leftovers, *(paths.home() / name for name in cut_off)):
         folder.mkdir(parents=True)
         (folder / "file").write_bytes(b"x" * 500)
@@ -252,12 +248,12 @@ def test_prune_frees_checkpoints_and_leftovers_and_nothing_else(
     fresh.mkdir()
     assert main(["prune", "--dry-run", "--json"]) == 0
     reclaimable = json.loads(capsys.readouterr().out)
-    assert reclaimable["bytes"] == 4 * 1000 + 7 * 500
+    assert reclaimable["bytes"] == 4 * 1000 + 4 * 500
     assert not reclaimable["freed"]
     assert main(["prune"]) == 2
     assert (paths.studies_dir() / "half-1").is_dir()
     assert main(["prune", "--yes"]) == 0
-    assert "freed 8 kB" in capsys.readouterr().out
+    assert "freed 6 kB" in capsys.readouterr().out
     study = studies.load(trained)
     for run in study.runs:
         assert list(study.files.run(run.name).checkpoints.iterdir()) == []
@@ -345,18 +341,6 @@ def test_prune_texts_of_no_study_and_weights_on_demand(
     assert re.search(r"swiglu-1 .*rope-1: .*copies", output)
     assert studies.ids() == [trained, "swiglu-1"]
     assert len(list(paths.data_dir().glob("*.txt"))) == 2, "of one a study may be planned now"
-
-
-def test_an_import_is_as_old_as_its_taking_in() -> None:
-    """Its runs may be from long ago."""
-    study = lab.plan(wandb="disabled")
-    lab.train_all(study)
-    for run in study.runs:
-        study.files.run(run.name).model.write_bytes(b"w")
-    long_ago = "2020-01-01T00:00:00+00:00"
-    for time_, kinds in ((utc_now(), []), (long_ago, ["models"])):
-        studies.save(changed(study, created=long_ago, imported=ImportedRuns("x", "", time_)))
-        assert [item.kind for item in reclaimable.list_reclaimable(models=True)] == kinds
 
 
 # ── notes and tags
@@ -628,56 +612,3 @@ def archived_later_look(folder: Path, name: str = "rope-2") -> Path:
         lab_home.finish(study)
     assert main(["export", name, "--format", "archive", "--output", str(folder / "a.zip")]) == 0
     return folder / "a.zip"
-
-
-@pytest.mark.parametrize("command", ["restore", "import"])
-def test_an_archive_brings_the_lines_of_its_home(
-    command: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    archive = archived_later_look(tmp_path)
-    monkeypatch.setenv("Q1LAB_HOME", str(tmp_path / "elsewhere"))
-    capsys.readouterr()
-    assert main([command, str(archive)]) == 0
-    assert "asked 1 time before" in capsys.readouterr().out
-    with Store() as store:
-        comparison = compare(store, studies.load(*studies.ids()))
-    assert comparison.analysis.alpha == 0.025
-    assert len(comparison.asking.looks) == 2
-    assert comparison.asking.total == pytest.approx(0.075)
-
-
-def test_ones_own_archive_that_comes_home_is_the_same_study(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    archive = archived_later_look(tmp_path)
-    assert main(["delete", "rope-2", "--yes"]) == 0
-    assert main(["import", str(archive)]) == 0
-    assert studies.ids() == ["rope-1", "rope-2"]
-    with Store() as store:
-        comparison = compare(store, studies.load("rope-2"))
-    assert len(comparison.asking.looks) == 2
-
-
-def test_an_archive_whose_plan_is_not_its_journals_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    archive = archived_later_look(tmp_path)
-    changed_archive = tmp_path / "changed.zip"
-    with zipfile.ZipFile(archive) as packed:
-        files = {name: packed.read(name) for name in packed.namelist()}
-    plan = json.loads(files["study.json"])
-    files["study.json"] = json.dumps({**plan, "headline": "welch"}).encode()
-    listed = json.loads(files["bundle.json"])
-    listed["files"]["study.json"] = hashlib.sha256(files["study.json"]).hexdigest()
-    files["bundle.json"] = json.dumps(listed).encode()
-    with zipfile.ZipFile(changed_archive, "w") as packed:
-        for name, content in files.items():
-            packed.writestr(name, content)
-    monkeypatch.setenv("Q1LAB_HOME", str(tmp_path / "elsewhere"))
-    capsys.readouterr()
-    assert main(["restore", str(changed_archive)]) == 1
-    assert "not what was declared" in capsys.readouterr().err
-    assert studies.ids() == []

@@ -294,16 +294,3 @@ def test_a_baseline_against_itself_may_have_any_seeds(journal: Journal) -> None:
 
 
 # ── another home
-
-
-def test_the_lines_that_came_with_a_study_stand_before_its_own(journal: Journal) -> None:
-    elsewhere = Journal()
-    elsewhere.begin("rope-1", FIRST)
-    elsewhere.see("rope-1")
-    elsewhere.begin("rope-2", (3, 4, 5))
-    *earlier, own = elsewhere.lines
-    journal.begin("other-1", FIRST, modified="swiglu")
-    journal.begin("rope-2", (3, 4, 5), earlier=earlier, seen=own["seen"])
-    journal.see("rope-2")
-    assert journal.now("rope-2").level == 0.025
-    assert [look.study for look in journal.now("rope-2").looks] == ["rope-1", "rope-2"]

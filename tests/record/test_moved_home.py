@@ -79,7 +79,7 @@ def test_a_home_is_copied_and_moved_as_the_page_says(
     monkeypatch.setenv("Q1LAB_HOME", str(new))
     assert json.loads(said(capsys, "compare", "warm", "--json")) == before
     said(capsys, "restore", "swiglu-1")
-    for file in ("journal.jsonl", "studies/rope-1/runs/baseline-seed0/model.pt"):
+    for file in ("acts.jsonl", "studies/rope-1/runs/baseline-seed0/model.pt"):
         old_bytes = (old / file).read_bytes()
         assert (new / file).read_bytes().startswith(old_bytes)
 

@@ -117,16 +117,6 @@ def test_a_study_is_planned_again_by_its_command(request: Request) -> None:
     )
 
 
-def test_a_preset_that_changed_since_does_not_change_the_study(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    study = drafted(Request("rope", preset="quick", overrides={"max_iters": "80"}))
-    changed = {**presets.PRESETS["quick"], "learning_rate": 0.5, "eval_interval": 7}
-    monkeypatch.setitem(presets.PRESETS, "quick", changed)
-    twin = drafted(parsed(command_line.argv(study.trainer.request(study))))
-    assert studies.identity_key(twin) == studies.identity_key(study)
-
-
 @pytest.mark.parametrize(
     "more",
     [
@@ -159,7 +149,7 @@ def test_a_name_that_begins_with_a_hyphen_is_no_option() -> None:
 
 def test_an_action_of_the_week_is_the_same_command() -> None:
     options = {"variant": "./rope.py", "seeds": (0, 1, 7), "preset": "quick", "max_iters": 50}
-    action = Action("run", "Train", options, "a.md", 1)
+    action = Action("run", "Train", options)
     assert parsed(action.argv()) == Request(
         "./rope.py", seeds="0,1,7", preset="quick", overrides={"max_iters": "50"}
     )

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,47 +11,6 @@ from q1lab.ground import config, paths
 from q1lab.ground.errors import Problem
 from q1lab.study import command_arms
 from q1lab.study.command_line import OPTIONS
-from tests.kit.places import ROOT
-from tests.kit.toy_option import FIELD
-
-SEEN = """
-import json
-from q1lab.commands.run import run
-from q1lab.study.command_line import argv, request_from_argv
-from q1lab.tui.widgets.launch_form import ROWS
-import click
-request = request_from_argv(["q1lab", "run", "rope", "--flavor", "sweet"])
-(param,) = [param for param in run.params if param.name == "flavor"]
-completed = [item.value for item in param.type.shell_complete(click.Context(run), param, "s")]
-print(json.dumps([request.flavor, argv(request), "How it tastes." in run.get_help(click.Context(run)),
-                  completed, "flavor" in ROWS]))
-"""
-
-
-def test_a_field_of_the_request_is_all_that_an_option_needs(tmp_path: Path) -> None:
-    shutil.copytree(
-        ROOT / "q1lab", tmp_path / "q1lab", ignore=shutil.ignore_patterns("__pycache__")
-    )
-    file = tmp_path / "q1lab" / "study" / "command_line.py"
-    text = file.read_text()
-    head = "    tuned: TunedValue | None = None"
-    assert head in text
-    file.write_text(text.replace(head, FIELD + head))
-    done = subprocess.run(
-        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {SEEN}"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-    )
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == [
-        "sweet",
-        ["q1lab", "run", "rope", "--seeds", "3", "--flavor", "sweet"],
-        True,
-        ["sweet"],
-        True,
-    ]
 
 
 @pytest.mark.parametrize("name", [name for name, option in OPTIONS.items() if option.choices])

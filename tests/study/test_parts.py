@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 import pytest
 
 from q1lab.ground.errors import Problem
-from q1lab.study import part_registry, studies
+from q1lab.study import studies
 from tests.kit import lab_home
 from tests.kit.commands import q1lab
-from tests.kit.places import ROOT
 
 LEVELS = {"first": 3, "most": 5, "alpha": 0.02, "limits": [6.0, 5.0, 4.0]}
 LOOP = {"run": "true", "args": {"baseline": "", "fast": "--lr=1"}, "folder": "/", "metric": "loss"}
@@ -68,24 +66,3 @@ def test_a_plan_of_no_kind_is_one_line_and_the_others_go_on(
     assert good.id in done.stdout
     assert "rope-1 can't be read" in done.stdout
     assert done.stderr == ""
-
-
-def test_every_built_in_kind_is_there() -> None:
-    for part in part_registry.CORE:
-        for name, kind in part_registry.kinds_of(part).items():
-            if kind.place != part_registry.AWAY:
-                assert part_registry.part_class(part, name).kind == name
-
-
-def test_only_its_own_seam_asks_which_kind_a_part_is() -> None:
-    asks = re.compile(r"\b(trainer|design)\.kind\b|isinstance\([^()]*\.(trainer|design)\b")
-    seams = {"own_loop_draft.py", "command_draft.py"}
-    places = [
-        f"{file.relative_to(ROOT)}:{number}"
-        for file in sorted((ROOT / "q1lab").rglob("*.py"))
-        if file.parent.name not in ("trainers", "designs") and file.name not in seams
-        if "plugins" not in file.parts
-        for number, line in enumerate(file.read_text().splitlines(), 1)
-        if asks.search(line)
-    ]
-    assert places == []

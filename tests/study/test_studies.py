@@ -317,8 +317,9 @@ def test_the_plot_is_drawn(fake_trainer: Fake, tmp_path: Path) -> None:
 
 
 def test_each_trainer_gets_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    from q1lab.runner import machine
     from q1lab.runner.local_engine import Local, gpu_for
+
+    from q1lab.runner import machine
 
     cards = [machine.Gpu("card", 0, 0, 1)] * 2
     monkeypatch.setattr(machine, "gpus", lambda: cards)

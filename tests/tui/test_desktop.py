@@ -16,11 +16,8 @@ from q1lab.tui import desktop, theme
 from q1lab.tui.keys import key_names
 from q1lab.tui.screens.hint import HintScreen
 from q1lab.tui.screens.welcome import repository_to_offer
-from q1lab.tui.timekeeper import clock_text as line_of_time
 from q1lab.tui.widgets.titled_rows import ListRow, render_row
 from q1lab.week.own_model.run_checks import CheckResult
-from q1lab.week.study_timer import Clock
-from q1lab.week.syllabus import Part
 
 
 @pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
@@ -59,25 +56,6 @@ def test_keys_are_named_as_they_are_written() -> None:
     assert key_names("plus,equals_sign") == "+ or ="
     assert key_names("less_than_sign,greater_than_sign") == "< or >"
     assert key_names("ctrl+s") == "Ctrl+S"
-
-
-@pytest.mark.parametrize(
-    ("seconds", "planned", "text", "tone"),
-    [
-        (0, 90, "A1 ‖ 90:00 left of 90", "off"),
-        (37 * 60 + 12, 90, "A1 ‖ 52:48 left of 90", "off"),
-        (90 * 60, 90, "A1 ‖ 0:00 left of 90", "off"),
-        (90 * 60 + 245, 90, "A1 ‖ +4:05 over 90", "over"),
-        (0, 130, "A1 ‖ 130:00 left of 130", "off"),
-        (61, 0, "A1 ‖ 1:01 spent", "off"),
-        (-5, 15, "A1 ‖ 15:00 left of 15", "off"),
-    ],
-)
-def test_the_clock_counts_down_and_over_in_the_unit_of_its_plan(
-    seconds: float, planned: int, text: str, tone: str
-) -> None:
-    part = Part("a1", "Read", planned, 0, (), "a", "a.md", 1)
-    assert line_of_time("A1", part, seconds, Clock(), keeps_time=True) == (text, tone)
 
 
 def test_a_theme_that_is_not_there_names_the_nearest() -> None:

@@ -35,27 +35,16 @@ async def main():
     setup = prepare_app(None, None)
     from q1lab.tui.app import Q1Lab
     app = Q1Lab(setup)
-    seen, filled = [], {}
-    waiting = app.after_first_paint
-    app.after_first_paint = lambda work: (seen or waiting(work))
-    app._waiting = [lambda: None]
-    hook = app.post_display_hook
-    def painted():
-        nonlocal filled
-        if not seen and not app._batch_count:
-            seen.extend(sys.modules)
-            screen = app.screen
-            filled = {
-                "keys": [hint.words for hint in screen.query_one("KeyLine").hints],
-                "pages": screen.query_one("WeekTree").option_count,
-                "words": sum(piece.size.height for piece in screen.query("Piece")),
-            }
-            app.exit()
-        hook()
-    app.post_display_hook = painted
+    app._begin = lambda: None
     async with app.run_test(size=(100, 30)) as pilot:
-        while not seen:
-            await pilot.pause()
+        await pilot.pause()
+        seen = list(sys.modules)
+        screen = app.screen
+        filled = {
+            "keys": [hint.words for hint in screen.query_one("KeyLine").hints],
+            "pages": screen.query_one("WeekTree").option_count,
+            "words": sum(piece.size.height for piece in screen.query("Piece")),
+        }
     print(json.dumps([seen, filled]))
 
 asyncio.run(main())

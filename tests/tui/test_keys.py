@@ -6,7 +6,6 @@ import importlib
 import pkgutil
 from collections.abc import Iterator
 
-import pytest
 from textual import events
 from textual.binding import Binding
 from textual.dom import DOMNode
@@ -23,12 +22,10 @@ from q1lab.tui.screens.form import FormScreen
 from q1lab.tui.screens.help import HelpScreen
 from q1lab.tui.screens.hint import HintScreen
 from q1lab.tui.screens.pick_one import PickScreen
-from q1lab.tui.screens.timer_question import TimerQuestionScreen
 from q1lab.tui.screens.week_page import WeekScreen
 from q1lab.tui.widgets.key_line import KeyLine
 from q1lab.week import progress
 from q1lab.week.lists import predictions
-from q1lab.week.study_timer import TimerQuestion
 from tests.kit.lab_home import words
 from tests.kit.tui_home import prepared, running, settled, until
 
@@ -191,20 +188,6 @@ async def test_a_prediction_is_judged_while_it_is_typed() -> None:
         assert isinstance(app.screen, WeekScreen)
 
 
-@pytest.mark.parametrize("key", ["tab", "right"])
-async def test_leaving_asks_while_the_timer_runs(key: str) -> None:
-    async with running(size=(100, 30)) as (app, pilot):
-        await pilot.press("T")
-        # typed ahead, no letter leaves; and the button that stays has the focus
-        for ahead in (("y", "x", "enter"), ("right", "left", "enter"), (key, "enter")):
-            await until(pilot, lambda: isinstance(app.screen, WeekScreen))
-            await pilot.press("q")
-            await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
-            assert "timer of A1" in words(app)
-            await pilot.press(*ahead)
-        await until(pilot, lambda: not app.is_running)
-
-
 async def test_leaving_asks_while_a_draft_is_open() -> None:
     async with running(size=(100, 30)) as (app, pilot):
         app.drafts["A new study"] = {"seeds": "5"}
@@ -232,12 +215,6 @@ async def test_a_letter_counts_no_time_and_spends_no_hint() -> None:
         await settled(pilot)
         with Store() as store:
             assert learner_tables.used_hints(store, LABEL, "rope") == [1]
-        await pilot.press("escape")
-        app.push_screen(TimerQuestionScreen(TimerQuestion("idle", "a1", 600.0), "A1"))
-        await until(pilot, lambda: isinstance(app.screen, TimerQuestionScreen))
-        await pilot.press(*"anyx", "enter")
-        await settled(pilot)
-        assert isinstance(app.screen, TimerQuestionScreen)
 
 
 async def test_a_click_on_a_key_presses_it_and_the_mouse_over_it_says_what_it_does() -> None:

@@ -16,7 +16,6 @@ from rich.console import Console
 from textual.app import App, ComposeResult
 
 from q1lab.commands import live_progress
-from q1lab.designs.given import Given, TableRuns
 from q1lab.ground.log_tail import LogTail
 from q1lab.ground.text_formats import signed, time_left, token_rate
 from q1lab.index.study_view import RunView, StudyView, fault_lines, study_row
@@ -255,21 +254,6 @@ async def test_a_command_that_reports_its_metric_has_a_curve_of_it() -> None:
         await pilot.pause()
         shown = [strip.text for strip in app.screen._compositor.render_strips()][1:3]
         assert all(BARS[-1] in line and BARS[0] in line for line in shown)
-
-
-async def test_the_grid_counts_runs_whose_seeds_are_not_known() -> None:
-    class Alone(Themed):
-        def compose(self) -> ComposeResult:
-            yield RunGrid()
-
-    app, runs = Alone(), (run(), run(seed=1))
-    design = Given(batches=((0, 1),), headline="welch", table=TableRuns(has_seeds=False))
-    study = replace(make_study(), design=design)
-    async with app.run_test(size=(80, 12)) as pilot:
-        app.query_one(RunGrid).show(StudyView(study, study_row(study, runs), runs))
-        await pilot.pause()
-        rows = [strip.text.split() for strip in app.screen._compositor.render_strips()[:3]]
-        assert [row[1] for row in rows] == ["run", "1", "2"]
 
 
 async def test_the_grid_shows_the_seeds_that_the_runs_are_drawn_with() -> None:
@@ -651,25 +635,6 @@ def test_a_figure_never_leaves_its_width(
 
 
 # ── words, diff, tail
-
-
-@pytest.mark.parametrize(
-    ("width", "heading"),
-    [
-        (120, "rope against baseline · on gpu-box: waits: Resources (4 runs) · cpu preset"),
-        (60, "rope against baseline · on gpu-box: wai"),
-    ],
-)
-def test_the_heading_tells_what_the_engine_says(home: Path, width: int, heading: str) -> None:
-    study = make_study(seeds=(0, 1))
-    runs = tuple(run(planned.arm, planned.seed, RunState.QUEUED, iter=0) for planned in study.runs)
-    line = replace(study_row(study, runs), state="running")
-    focus = StudyInFocus(study, line, runs, "on gpu-box: waits: Resources (4 runs)")
-    shown = study_heading(focus, width, COLORS)
-    assert shown.plain.strip().startswith(heading)
-    assert shown.plain.rstrip().endswith("● 0 of 4 done")
-    assert ("…" in shown.plain) == (width < 80)
-    assert shown.cell_len <= width
 
 
 @pytest.mark.parametrize("width", [120, 80, 50])

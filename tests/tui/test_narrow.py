@@ -6,11 +6,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
 from textual.containers import VerticalScroll
 from textual.pilot import Pilot
 from textual.screen import Screen
-from textual.widgets import Button, Input, Select, Static
+from textual.widgets import Input, Select, Static
 
 from q1lab.index.store import Store
 from q1lab.judgment.terminal_text import rich_lines
@@ -18,7 +17,6 @@ from q1lab.tui.app import Q1Lab
 from q1lab.tui.screens import forms
 from q1lab.tui.screens.choose_variant import open_variant_choice
 from q1lab.tui.screens.command_output import CommandOutputScreen
-from q1lab.tui.screens.commit import CommitScreen
 from q1lab.tui.screens.form import FormScreen
 from q1lab.tui.screens.pick_one import PickScreen
 from q1lab.tui.screens.verdict import VerdictScreen
@@ -32,7 +30,6 @@ from q1lab.week.lists import artifacts
 from q1lab.week.syllabus import Step, Week
 from tests.kit.document_records import comparison
 from tests.kit.lab_home import compared, finish, make_study, words
-from tests.kit.repos import begun, of_its_own
 from tests.kit.tui_home import pane_of, prepared, running, settled, some_progress, until
 
 SMALLEST = (60, 20)
@@ -85,16 +82,6 @@ async def test_forms_are_whole_and_show_every_choice() -> None:
         select.focus()
         await pilot.press("enter")
         await until(pilot, lambda: "skim" in words(app))
-
-
-async def test_a_commit_shows_its_buttons(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    of_its_own(tmp_path, monkeypatch)
-    repo = begun(tmp_path / "repo")
-    async with running(some_progress, size=SMALLEST) as (app, pilot):
-        app.push_screen(CommitScreen(["q1lab", "modification"], repo))
-        await shown(pilot, CommitScreen)
-        await until(pilot, lambda: not app.screen.query_one("#commit", Button).disabled)
-        await until(pilot, lambda: whole(app.screen))
 
 
 async def test_what_a_row_says_continues_below_itself() -> None:

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
-import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
 from q1lab.ground import paths
-from q1lab.index import store as index_store
 from q1lab.index.store import Store
-from q1lab.tui.snapshot_taker import SnapshotReader
-from q1lab.week import chosen_variant, content, evidence, progress
-from q1lab.week.lists import papers, posts, predictions
+from q1lab.week import content
 from q1lab.week.syllabus import Week
-from q1lab.week.text_numbers import TextNumbers
 
 
 @pytest.fixture
@@ -29,131 +21,3 @@ def week() -> Week:
 def store() -> Iterator[Store]:
     with Store() as opened:
         yield opened
-
-
-@pytest.fixture
-def rendered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The texts of the week that were filled in since."""
-    seen: list[str] = []
-    fill = TextNumbers.fill
-
-    def counted(self: TextNumbers, text: str) -> str:
-        seen.append(text)
-        return fill(self, text)
-
-    monkeypatch.setattr(TextNumbers, "fill", counted)
-    return seen
-
-
-def test_an_idle_look_renders_nothing(store: Store, week: Week, rendered: list[str]) -> None:
-    progress.choose_modification(store, week, "rope")
-    reader = SnapshotReader(week.label, week)
-    first = [reader.read_snapshot(store) for _ in range(3)][-1]
-    assert rendered
-    rendered.clear()
-    assert [reader.read_snapshot(store) for _ in range(5)] == [first] * 5
-    assert rendered == []
-    progress.tick_step(store, week.label, "a1-trains", True)
-    assert reader.read_snapshot(store).progress.of("a1-trains").done
-    assert rendered == []  # another tick is no other text
-    progress.choose_modification(store, week, "gqa")
-    reader.read_snapshot(store)
-    assert rendered
-
-
-def test_a_file_that_changes_or_goes_is_seen_at_the_next_look(
-    store: Store, week: Week, tmp_path: Path
-) -> None:
-    progress.choose_modification(store, week, "rope")
-    file = tmp_path / "rope.py"
-    file.write_text("# mine\n")
-    evidence.note_check(store, week.label, file, "rope")
-    reader = SnapshotReader(week.label, week)
-
-    def record() -> Any:
-        return reader.read_snapshot(store).progress
-
-    ticked = record().done - {"a1-choose"}
-    assert ticked
-    file.write_text("# mine, and changed\n")
-    assert not ticked & record().done
-    file.write_text("# mine\n")
-    assert ticked <= record().done
-    file.unlink()
-    assert not ticked & record().done
-
-
-def test_a_tick_is_no_reason_to_read_more_than_progress(store: Store, week: Week) -> None:
-    progress.choose_modification(store, week, "rope")
-    reader = SnapshotReader(week.label, week)
-    for _ in range(2):
-        reader.read_snapshot(store)
-    progress.tick_step(store, week.label, "a1-trains", True)
-    questions: list[str] = []
-    store.db.set_trace_callback(questions.append)
-    assert reader.read_snapshot(store, ingest=False).progress.of("a1-trains").done
-    tables = {
-        table for question in questions for table in re.findall(r"(?:FROM|INTO) (\w+)", question)
-    }
-    assert tables == {"step_records", "part_times", "modifications", "settings"}
-
-
-def test_what_a_look_does_not_read_again_is_what_a_fresh_one_reads(
-    store: Store, week: Week, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    minutes = itertools.count()
-    monkeypatch.setattr(
-        index_store, "utc_now", lambda: f"2046-03-07T10:{next(minutes):02}:00+00:00"
-    )
-    label, document, model = week.label, tmp_path / "M.md", tmp_path / "rope.py"
-    reader = SnapshotReader(label, week)
-    document.write_text("x")
-    model.write_text("# mine\n")
-
-    def write() -> None:
-        prediction = predictions.newest_prediction(store, "rope", label)
-        number = prediction["id"] if prediction else None
-        chosen_variant.note_document_written(
-            store, label, "rope", document, committed=True, prediction=number
-        )
-
-    def elsewhere() -> None:
-        with Store() as other:
-            progress.tick_step(other, label, "a1-document", False)
-            posts.publish_post(other, label, "https://example.org/q1")
-
-    def predict() -> None:
-        predictions.record_prediction(
-            store, label, "rope", "lower", size=0.02, matters=0.01, confidence=0.7, reasoning=""
-        )
-
-    acts: list[Callable[[], object]] = [
-        lambda: progress.choose_modification(store, week, "rope"),
-        lambda: progress.save_answer(store, label, "a1-why", "words"),
-        write,
-        predict,
-        write,
-        lambda: progress.tick_step(store, label, "a3-predict", True),
-        lambda: progress.tick_step(store, label, "a3-commit", False),
-        lambda: progress.grade_recall(store, label, "a2-rope-s1", False),
-        lambda: papers.finish_paper(store, str(papers.add_paper(store, "RoFormer", week=label))),
-        lambda: progress.tick_step(store, label, "a2-log", False),
-        lambda: evidence.note_check(store, label, model, "rope"),
-        lambda: model.write_text("# mine, and changed\n"),
-        lambda: progress.save_answer(store, label, "a1-why", ""),
-        lambda: progress.save_answer(store, label, "a1-why", "later than the document"),
-        elsewhere,
-        write,
-        document.unlink,
-        lambda: progress.choose_modification(store, week, "gqa"),
-    ]
-    pictures = []
-    for act in acts:
-        act()
-        pictures.append(reader.read_snapshot(store).progress)
-        assert (
-            pictures[-1]
-            == reader.read_snapshot(store).progress
-            == evidence.read_progress(store, week)
-        )
-    assert all(picture != other for picture, other in itertools.pairwise(pictures))

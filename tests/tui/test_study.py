@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from textual import events
 from textual.pilot import Pilot
-from textual.widgets import Button, Input, Static, TextArea
+from textual.widgets import Input, Static, TextArea
 
 from q1lab.ground import config
 from q1lab.ground.config import Config
-from q1lab.index import ingest_events, journal, learner_tables
+from q1lab.index import acts, ingest_events, learner_tables
 from q1lab.index.store import Store
 from q1lab.tui import pages
 from q1lab.tui.app import Q1Lab
@@ -24,7 +24,6 @@ from q1lab.tui.command_palette import AppCommandPalette, CommandProvider, choose
 from q1lab.tui.screens import step_actions
 from q1lab.tui.screens.answer import AnswerScreen
 from q1lab.tui.screens.command_output import CommandOutputScreen
-from q1lab.tui.screens.commit import CommitScreen
 from q1lab.tui.screens.confirm import ConfirmScreen
 from q1lab.tui.screens.error import ErrorScreen
 from q1lab.tui.screens.form import FormScreen
@@ -139,7 +138,7 @@ async def test_space_ticks_and_unticks_on_disk() -> None:
 
 
 async def test_an_agent_ticks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(journal.AGENT, "codex")
+    monkeypatch.setenv(acts.AGENT, "codex")
     async with running(size=(100, 30)) as (app, pilot):
         await pilot.press("j", "space")
         await until(pilot, lambda: "the learner's own" in words(app))
@@ -1228,10 +1227,10 @@ async def test_boxes_of_the_roadmap_are_ticked_without_leaving(
         await until(pilot, lambda: app.screen.query("#boxes"))
         app.screen.query_one("#boxes", Input).value = "2"
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: isinstance(app.screen, CommitScreen))
-        await until(pilot, lambda: not app.screen.query_one("#commit", Button).disabled)
+        await until(pilot, lambda: isinstance(app.screen, CommandOutputScreen))
+        await until(pilot, lambda: app.screen.has_ended)
         assert "[x]" not in (repo / name).read_text(), "shown before it is made"
-        await pilot.press("enter")
+        await pilot.press("y")
         await until(pilot, lambda: "[x] Publish it" in (repo / name).read_text())
         assert "[ ] Pick one" in (repo / name).read_text()
 

@@ -149,42 +149,6 @@ def stored() -> progress.Progress:
         return progress.recorded_progress(store, LABEL)
 
 
-def test_a_killed_app_finds_everything_and_asks_about_the_time_away(
-    start: Callable[..., Terminal],
-) -> None:
-    first = start()
-    first.sees("Begin", "this machine")
-    first.press("\x1b")
-    first.until(
-        lambda: "Begin" not in first.text and "left of 15" in first.text, "the study screen"
-    )
-    first.press("u")
-    first.sees("▸ ☐ Check your own")
-    first.press(" ")
-    first.sees("✓ Check your own")
-    first.press("T")
-    first.sees("A1 ▶ 14:5")
-    first.until(
-        lambda: (stored().settings.get("clock") or {}).get("running"), "the running clock on disk"
-    )
-    first.end(signal.SIGKILL)
-
-    assert stored().of("a1-trains").done
-    clock = dict(stored().settings["clock"])  # as if the kill had been an hour ago
-    clock["last"] = {**clock["last"], "up": clock["last"]["up"] - 3600}
-    with Store() as store:
-        progress.save_clock(store, LABEL, {}, clock)
-    second = start(columns=80, lines=24)
-    second.sees("timer is paused", "A1 ?")
-    second.press("\t\r")  # None of it
-    second.until(lambda: "timer is paused" not in second.text, "the study screen")
-    second.sees("A1 ‖", "1 of 7 done")
-    second.press("q")
-    second.drain()
-    assert os.waitstatus_to_exitcode(second.end(0)) == 0
-    assert not stored().settings["clock"]["running"]
-
-
 def test_a_killed_app_opens_at_the_page_that_was_open(start: Callable[..., Terminal]) -> None:
     welcomed()
     first = start()

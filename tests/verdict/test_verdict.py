@@ -43,7 +43,6 @@ from q1lab.judgment.terminal_text import (
 )
 from q1lab.judgment.verdict_text import settling_sentence
 from q1lab.study.command_arms import CommandSpec
-from q1lab.study.origin import ImportedRuns
 from q1lab.study.seed_range import SeedRange
 from q1lab.study.series import Series
 from q1lab.study.studies import ARMS, Arm, Data
@@ -248,7 +247,6 @@ CASES: dict[str, Comparison] = {
     "series-share": make(
         BASE, HELPS, alpha=0.0125, series=SWEEP_OF_FOUR, notes=(run_notes.OfSeries(),)
     ),
-    "imported": make(BASE, HELPS, imported=ImportedRuns("runs.csv")),
     "picked-seeds": make(
         {3: 1.9090, 4: 1.9055, 7: 1.9102},
         {3: 1.8804, 4: 1.8760, 7: 1.8791},
@@ -402,7 +400,7 @@ def test_zero_stands_in_one_column(name: str, width: int) -> None:
         assert row[column] in "│┼├┤", (row, column)
 
 
-@pytest.mark.parametrize("name", ["helps", "hurts", "one-seed", "diverged", "imported"])
+@pytest.mark.parametrize("name", ["helps", "hurts", "one-seed", "diverged"])
 def test_every_seed_and_the_scope_are_there(name: str) -> None:
     record = CASES[name]
     text = "\n".join(comparison_lines(record, 80))

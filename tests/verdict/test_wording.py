@@ -156,7 +156,6 @@ def test_notes_are_told_by_their_kind_and_each_kind_has_words() -> None:
         notes.OtherInterval("helps"),
         notes.BelowDelta(),
         run_notes.Conditions({"torch": {"2.9": ("baseline-seed0",), "2.10": ("modified-seed0",)}}),
-        run_notes.AllowedDifferences(("max_iters",)),
         run_notes.ChangedCode(("model.py", "blocks/attention.py")),
         run_notes.ChangedPlan(("seeds",)),
         run_notes.ChangedTrainer(),
@@ -166,8 +165,6 @@ def test_notes_are_told_by_their_kind_and_each_kind_has_words() -> None:
         run_notes.DamagedLines(1),
         run_notes.RisingLoss(1250, 0.23, "q1lab run rope --max-iters 1250"),
         run_notes.CommandCautions(0.5, (-0.2, 0.9)),
-        run_notes.LeftOpen(("use_rope=True", "another kind: a window")),
-        run_notes.OverruledChecks(("“rope: angles”, because the base grows with the layer",)),
         run_notes.Unchecked(),
         run_notes.DifferentSize(),
         run_notes.OfSeries(),
@@ -433,15 +430,6 @@ def test_the_list_of_studies_shows_no_verdict_of_before_the_last_run() -> None:
         assert [line.verdict for line in result_rows.read_result_rows(store)] == [None]
         comparison_cache.compare(store, study)
         assert [line.n for line in result_rows.read_result_rows(store)] == [1]
-
-
-def test_of_imported_runs_nobody_says_what_they_share() -> None:
-    trained_here = tellers(make(BASE, HELPS))
-    imported = tellers(make(BASE, HELPS, imported={}))
-    for name in ("document", "page", "post"):
-        assert "the same batches" in trained_here[name], name
-        assert "the same batches" not in imported[name], name
-        assert "were trained elsewhere" in imported[name], name
 
 
 def test_the_verdict_line_of_the_app_is_the_terminals() -> None:

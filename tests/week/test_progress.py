@@ -108,7 +108,7 @@ def test_first_open_passes_over_optional_steps_and_stays_in_a_session(
 
 def test_counts_leave_optional_steps_out(store: Store, week: Week) -> None:
     progress.tick_step(store, week.label, "a1-y", True)
-    progress.save_clock(store, week.label, {"a1": 90}, {})
+    learner_tables.credit_seconds(store, week.label, {"a1": 90})
     count = progress.recorded_progress(store, week.label).count(week.session("a").parts)
     assert count == progress.StepCount(done=0, total=2, seconds=90, minutes=30)
     assert not count.finished
@@ -116,16 +116,8 @@ def test_counts_leave_optional_steps_out(store: Store, week: Week) -> None:
 
 def test_time_adds_up_and_never_falls_below_nothing(store: Store) -> None:
     for credited in ({"a1": 60}, {"a1": 30.5}, {"a1": -1000}, {"a2": -5}):
-        progress.save_clock(store, WEEK, credited, {})
+        learner_tables.credit_seconds(store, WEEK, credited)
     assert progress.recorded_progress(store, WEEK).seconds == {"a1": 0.0, "a2": 0.0}
-
-
-def test_the_clock_and_its_seconds_are_kept_together(store: Store) -> None:
-    progress.save_clock(store, WEEK, {"a1": 12.5}, {"part": "a1", "running": True})
-    progress.save_clock(store, WEEK, {"a1": 2.5}, {"part": "a1", "running": False})
-    now = progress.recorded_progress(store, WEEK)
-    assert now.seconds["a1"] == 15.0
-    assert now.settings["clock"] == {"part": "a1", "running": False}
 
 
 def test_a_choice_is_kept_and_ticks_its_step(store: Store) -> None:

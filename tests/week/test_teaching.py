@@ -4,40 +4,35 @@ is."""
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import math
 import re
 import shlex
 import sys
 import tomllib
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 from statistics import stdev
 from typing import Any
 
-import click
 import pytest
 
-from q1lab.commands.cli import cli, run_command_line
+from q1lab.commands.cli import run_command_line
 from q1lab.ground.text_formats import signed
 from q1lab.index.store import Store
 from q1lab.judgment import intervals
 from q1lab.study import command_line, studies
-from q1lab.study.command_line import request_from_argv
 from q1lab.tui.pages import block_text
-from q1lab.week import progress, text_numbers
+from q1lab.week import progress
 from q1lab.week.content import load_week
 from q1lab.week.syllabus import Fold, Step, Text, Week
 from tests.kit.places import ROOT
-from tests.kit.small_weeks import MIX, TOML, edit, said
+from tests.kit.small_weeks import MIX, TOML
 from tests.week.test_content import everything
 
 SHIPPED = ROOT / "content"
 Ran = Callable[..., tuple[int, str]]
 VARIANTS = ("rmsnorm", "rope", "swiglu", "gqa")
-SIZED = load_week(SHIPPED).numbers
 DATA = [("Tiny Shakespeare", 65, "shakespeare"), ("Python's own source text", 98, "stdlib")]
 
 
@@ -56,41 +51,6 @@ def folder(tmp_path: Path) -> Path:
 # ── the numbers
 
 
-@pytest.mark.parametrize("vocab", [65, 98])
-@pytest.mark.parametrize("size", ["small", "large"])
-@pytest.mark.parametrize("model", ["baseline", "rmsnorm", "rope", "swiglu", "gqa", "gqa-1"])
-def test_counted_parameters_are_those_of_the_model_files(model: str, size: str, vocab: int) -> None:
-    import importlib
-
-    import torch
-
-    layers, heads, width, block = text_numbers.SIZES[size]
-    name, _, kv_heads = model.partition("-")
-    module = importlib.import_module(f"labs.models.{name}")
-    more = {"n_kv_head": int(kv_heads)} if kv_heads else {}
-    with torch.device("meta"):
-        model_on_meta = module.GPT(
-            module.GPTConfig(
-                vocab_size=vocab, n_layer=layers, n_head=heads, n_embd=width, block_size=block,
-                bias=False, **more,
-            )
-        )  # fmt: skip
-    assert sum(p.numel() for p in model_on_meta.parameters()) == SIZED.model(
-        model, size
-    ).parameters(vocab)
-
-
-def test_counted_flops_are_those_of_the_fact_sheet() -> None:
-    """Forward per token for 65 characters, counted on paper."""
-    assert SIZED.model("baseline", "small").flops(65) == 1_720_576
-    assert SIZED.model("baseline", "large").flops(65) == 23_642_880
-    assert SIZED.model("rope", "small").flops(65) == 1_720_576  # rotations are no matrix product
-    assert SIZED.model("gqa", "small").flops(65) == 1_589_504
-    assert SIZED.model("gqa-3", "large").flops(65) == 21_873_408
-    assert SIZED.model("swiglu-512", "small").flops(65) == 2_244_864
-    assert SIZED.model("gqa", "small").cache == 512
-
-
 CORPORA = {
     "none": None,
     "shakespeare": DATA[0],
@@ -99,130 +59,9 @@ CORPORA = {
 }
 
 
-@pytest.mark.parametrize("data", CORPORA)
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_text_buttons_numbers_and_commands_are_of_one_corpus(
-    week: Week, variant: str, data: str
-) -> None:
-    """Every placeholder of the text, for each corpus; no button and no command names one."""
-    chosen = CORPORA[data]
-    narrowed = week.for_variant(variant, chosen)
-    text = everything(narrowed)
-    assert not re.search(r"\{(small|large|measured|vocab|ln_vocab|data|corpus)\b", text)
-    uniform = f"ln {chosen[1]} = {math.log(chosen[1]):.4f}" if chosen else "is close to ln V."
-    assert uniform in text
-    for part in narrowed.parts():
-        for action in part.actions:
-            words = action.argv()
-            assert "--data" not in words, words
-            assert words[:2] != ("q1lab", "data") or action.title.startswith("Use "), words
-    figures = [
-        name
-        for name in re.findall(r"\{((?:small|large)\.[a-z.0-9_-]+)(?::>\d+)?\}", source())
-        if narrowed.numbers.fill(f"{{{name}}}") == f"{{{name}}}"
-    ]
-    assert figures == []
-    for preset, name in itertools.product(("quick", "cpu"), VARIANTS):
-        result = narrowed.numbers.result(preset, name)
-        assert result
-        assert result.data == (chosen[2] if chosen and data != "own" else result.data)
-    if chosen is None or data == "own":
-        return
-    assert f"{SIZED.model(variant, 'small').parameters(chosen[1]):,}" in text
-    for model in ("baseline", variant):  # of the other corpus only where the text says so
-        number = f"{SIZED.model(model, 'small').parameters(163 - chosen[1]):,}"
-        for match in re.finditer(number, text):
-            assert "65 characters" in text[max(0, match.start() - 120) : match.start()], number
-
-
-def test_what_an_experiment_showed_holds_on_the_text_that_was_chosen(week: Week) -> None:
-    (train,) = (part for part in week.parts() if part.id == "b2")
-    for block in train.blocks:
-        markdown = block.markdown if isinstance(block, Text | Fold) else ""
-        assert not [name for name, _, _ in DATA if name in " ".join(markdown.split())], block.line
-
-
 def source() -> str:
     """The Markdown of the shipped week, as it is written."""
     return "\n".join(file.read_text() for file in sorted(SHIPPED.rglob("*.md")))
-
-
-def test_the_passes_of_each_preset_come_out() -> None:
-    from q1lab.study.corpora import STDLIB_CHARACTERS
-    from q1lab.study.presets import PRESETS
-
-    rows = re.findall(
-        r"(?m)^(\w+) +([\d,]+) × +(\d+) × +(\d+) / ([\d,]+) = +(\S+)$",
-        text_numbers.TextNumbers().fill((SHIPPED / "session-b.md").read_text()),
-    )
-    assert [row[0] for row in rows] == [*PRESETS, "nanoGPT"]
-    for name, *row in rows:
-        iters, batch, block, characters, passes = (float(n.replace(",", "")) for n in row)
-        assert characters == int(0.9 * STDLIB_CHARACTERS)
-        assert passes == pytest.approx(
-            iters * batch * block / characters, abs=0.5 if passes > 9 else 0.05
-        )
-        if config := PRESETS.get(name):
-            keys = ("max_iters", "batch_size", "block_size")
-            assert [iters, batch, block] == [config[key] for key in keys]
-
-
-def test_without_a_choice_a_share_holds_for_any_corpus() -> None:
-    """V is left open in counts; in percent it makes no difference that is shown."""
-    for model in ("rope", "swiglu", "swiglu-344", "swiglu-352", "swiglu-384", "gqa", "gqa-1"):
-        for figure in ("percent", "flops_percent"):
-            open_, *of_corpora = (
-                replace(SIZED, vocab=vocab).fill(f"{{small.{model}.{figure}}}")
-                for vocab in (None, 65, 98)
-            )
-            shares = [
-                float(share.strip("about %").replace("−", "-")) for share in (open_, *of_corpora)
-            ]
-            assert all(abs(share - shares[0]) < 0.5 for share in shares), (model, shares)
-    nothing = replace(SIZED, vocab=None)
-    assert nothing.fill("{small.baseline.params}, {vocab}") == "795,776 + 128 V, V"
-    assert nothing.fill("{small.gqa.than}") == "about 8% fewer"
-
-
-def told_before_the_prediction(week: Week, variant: str) -> Iterator[tuple[str, str]]:
-    """Each block's place and text, in the order in which a learner of `variant` meets them."""
-    for part in week.parts():
-        for block in part.blocks:
-            if block.variant not in (None, variant):
-                continue
-            if isinstance(block, Step):
-                if block.kind == "predict":
-                    return
-                answer = block.answer.markdown if block.answer else ""
-                yield f"{part.id}:{block.line}", block.title + block.detail + answer
-            elif isinstance(block, Text | Fold):
-                yield f"{part.id}:{block.line}", block.markdown
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_no_measured_result_is_quoted_before_the_prediction(week: Week, variant: str) -> None:
-    for place, text in told_before_the_prediction(week, variant):
-        assert "{measured." not in text, place
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_before_the_prediction_nothing_leads_to_a_result(week: Week, variant: str) -> None:
-    """The paper is read as it is; what others measured, and q1lab's own tables, come after."""
-    for place, text in told_before_the_prediction(week, variant):
-        shown = re.findall(r"github\.com/([\w.-]+/[\w.-]+)|(\w[\w.-]*/[\w.-]+#\d+)", text)
-        others = [page or thread for page, thread in shown if page != "bzhangGo/rmsnorm"]
-        assert not others, (place, others)
-        assert not re.search(r"docs/(card|pairing)\.md", text), place
-
-
-def test_a_spread_from_three_pairs_says_not_what_three_pairs_could_see() -> None:
-    three_pairs = text_numbers.MeasuredResult(
-        "cpu", "rope", "stdlib", 3, 0.0, 0.0, 0.0, 0.0, 0.01, "x"
-    )
-    assert (three_pairs.field("three"), replace(three_pairs, pairs=8).field("three")) == (
-        None,
-        "0.037",
-    )
 
 
 def test_the_table_of_the_four_counts_lines_as_q1lab_diff_does() -> None:
@@ -268,44 +107,6 @@ def test_what_is_said_of_budgets_is_what_the_card_measured() -> None:
     start = text.index("On Tiny Shakespeare")
     assert start < text.index("RoPE's lead halves") < text.index("SwiGLU's more than")
     assert text.index("On Python's own") > start
-
-
-@pytest.mark.parametrize(("preset", "iters"), [("quick", 1000), ("cpu", 2000)])
-def test_the_results_show_the_same_digits_as_the_card(preset: str, iters: int) -> None:
-    """Rounded once: −0.09449 kept as −0.0945 would be shown as −0.095."""
-    from q1lab.judgment.intervals import analyze
-
-    on_card = {r["variant"] for r in card("study")}
-    rows = tomllib.loads((SHIPPED / "results.toml").read_text())["results"]
-    shown = {
-        r["variant"]: [signed(r[name], 3) for name in ("mean", "low", "high")]
-        for r in rows
-        if (r["preset"], r["data"]) == (preset, "shakespeare") and r["variant"] in on_card
-    }
-    by_model: dict[str, dict[int, float]] = {}
-    for run in card("run"):
-        if run["iters"] == iters:
-            by_model.setdefault(run["model"], {})[run["seed"]] = run["val_loss"]
-    for variant, values in shown.items():
-        found = analyze(by_model["baseline"], by_model[variant], headline="paired")
-        assert found.ends is not None
-        assert found.mean is not None
-        numbers = (found.mean, found.ends.low, found.ends.high)
-        assert [signed(number, 3) for number in numbers] == values, variant
-
-
-def test_intervals_in_the_text_are_drawn_as_the_program_draws_them() -> None:
-    from q1lab.judgment.records import Floor
-    from q1lab.judgment.terminal_text import comparison_lines
-    from tests.verdict.test_verdict import CASES
-
-    shown = comparison_lines(replace(CASES["helps"], floor=Floor(-0.01, 0.01)), 80)
-    text = (SHIPPED / "session-b.md").read_text()
-    for label in ("baseline against itself", "95% interval"):
-        (in_text,) = (line for line in text.splitlines() if re.match(rf"{label}.*[├╌░]", line))
-        (in_program,) = (line for line in shown if re.match(rf"{label}.*[├╌░]", line))
-        marks = "├┤●╌░"
-        assert set(in_text) & set(marks) == set(in_program) & set(marks)
 
 
 def test_model_py_is_committed_before_it_is_merged_into(week: Week) -> None:
@@ -363,29 +164,6 @@ def test_every_interval_in_the_results_follows_from_its_spread() -> None:
         # pair_sd is kept to four digits
         assert (row["high"] - row["low"]) / 2 == pytest.approx(half, abs=3e-4), row
         assert row["source"]
-
-
-def test_what_three_pairs_could_see_is_what_the_comparison_computes() -> None:
-    shown = intervals.detectable_in_sd(3, 3, "paired", 0.05, intervals.SPREAD_PAIRS - 1)
-    assert pytest.approx(shown, abs=0.01) == text_numbers.THREE_PAIRS
-    text = (SHIPPED / "session-b.md").read_text()
-    for df, factor in ((None, "3.3 times the true sd"), (2, "takes 5.1 times yours")):
-        assert factor in " ".join(text.split())
-        computed = intervals.detectable_in_sd(3, 3, "paired", 0.05, df)
-        assert f"{computed:.1f}" == re.findall(r"[\d.]+", factor)[0]
-
-
-def test_what_to_expect_comes_from_the_results_file(week: Week) -> None:
-    for variant in VARIANTS:
-        narrowed = week.for_variant(variant)
-        b3 = narrowed.find_part("b3")
-        assert b3
-        text = " ".join(map(block_text, b3[1].blocks))
-        for preset in ("cpu", "quick"):
-            result = narrowed.numbers.result(preset, variant)
-            assert result
-            assert result.field("") in text
-        assert "expect CANNOT TELL" not in everything(narrowed)
 
 
 # ── the statistics of session B
@@ -506,30 +284,6 @@ def test_what_a_plan_finds_at_one_sd_is_what_its_looks_find() -> None:
     assert rows["3..8"] == pytest.approx(expected, abs=0.5)
 
 
-def test_the_picture_of_an_interval_is_that_of_its_differences() -> None:
-    """A3 draws three invented differences and the 95% interval that follows from them."""
-    text = (SHIPPED / "session-a.md").read_text()
-    points, bar, axis, labels = re.findall(
-        r"(?m)^differences (.*)\ninterval (.*)\n +(─.*)\n(.*nats)$", text
-    )[0]
-    start = len("interval ")
-    ticks = [match.start() for match in re.finditer("┼", axis)]
-    numbers = [float(n.replace("−", "-")) for n in re.findall(r"−?\d\.?\d*", labels)]
-    offset = re.search(r"(?m)^( +)─.*┼", text)
-    assert offset
-    ticks = [len(offset[1]) + tick for tick in ticks]
-    unit = (numbers[-1] - numbers[0]) / (ticks[-1] - ticks[0])
-
-    def value(column: int) -> float:
-        return numbers[0] + (column - ticks[0]) * unit
-
-    shift = len("differences ") - start
-    d = [value(m.start() + len("differences ")) for m in re.finditer("●", points)]
-    _, _, low, high = by_hand()["interval"](d)
-    assert shift == 3
-    assert [value(bar.index(mark) + start) for mark in "├┤"] == pytest.approx([low, high], abs=unit)
-
-
 # ── code
 
 
@@ -550,8 +304,8 @@ def test_the_first_test_fails_before_the_change(
     """With a copy of the baseline under the variant's name, as `q1lab new` leaves it."""
     import importlib
 
-    guide = (SHIPPED / "guides" / f"{variant}.md").read_text()
-    first = re.findall(r"(?ms)^```python\n(.*?)^```", guide[guide.index("{part=b1}") :])[0]
+    guide = (SHIPPED / "guides" / variant / "b1.md").read_text()
+    first = re.findall(r"(?ms)^```python\n(.*?)^```", guide)[0]
     (name,) = re.findall(r"(?m)^def (test_\w+)", first)
     for model, passes in (("baseline", False), (variant, True)):
         model_module = importlib.import_module(f"labs.models.{model}")
@@ -560,34 +314,6 @@ def test_the_first_test_fails_before_the_change(
         with contextlib.nullcontext() if passes else pytest.raises(BaseException):  # noqa: PT011
             exec(first, names)
             names[name]()
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_what_changes_in_model_py_is_folded_until_the_learner_has_named_it(
-    week: Week, variant: str
-) -> None:
-    """A3 asks for the lines that change: the page must not show them beside the question."""
-    (sketch,) = (part for part in week.for_variant(variant).parts() if part.id == "a3")
-    folds = [block for block in sketch.blocks if isinstance(block, Fold)]
-    assert {"a3-lines", "a3-rms-places"} & {fold.needs for fold in folds}
-    open_text = [block.markdown for block in sketch.blocks if isinstance(block, Text)]
-    open_text += [f"{step.title} {step.heading} {step.detail}" for step in sketch.steps]
-    page = "\n".join(open_text)
-    shown = {name for name in changed_names(variant) if re.search(rf"\b{name}\b", page)}
-    assert shown == set()
-
-
-def changed_names(variant: str) -> set[str]:
-    """The baseline's layers that lines removed by a modification name, such as ``wpe``; for the
-    norm, the names of its places."""
-    base, modified = (
-        (ROOT / "labs" / "models" / f"{name}.py").read_text().splitlines()
-        for name in ("baseline", variant)
-    )
-    removed = [line for line in base if line not in modified]
-    layers = re.findall(r'self\.(\w+) = |"(\w+)": ', "\n".join(base))
-    names = {name for pair in layers for name in pair if name and name not in ("weight", "bias")}
-    return {name for name in names for line in removed if re.search(rf"\b{name}\b", line)}
 
 
 def test_the_blanks_filled_with_their_answers_run(week: Week) -> None:
@@ -755,41 +481,6 @@ def quoted_commands(week: Week) -> set[str]:
     return commands
 
 
-def test_files_that_are_taken_are_there(week: Week) -> None:
-    for variant in VARIANTS:
-        for line in quoted_commands(week.for_variant(variant)):
-            if line.startswith("q1lab take ") and "NAME" not in line:
-                assert line.split()[2] in week.files
-
-
-@pytest.mark.needs_plugin("sample")
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_every_command_that_is_quoted_is_one(week: Week, variant: str) -> None:
-    commands = quoted_commands(week.for_variant(variant, DATA[0]))
-    assert len(commands) > 25
-    for line in sorted(commands):
-        words = shlex.split(line)[1:]
-        command: click.Command = cli
-        context = click.Context(cli)
-        while isinstance(command, click.Group) and words:
-            name = words.pop(0)
-            subcommand = command.get_command(context, name)
-            assert subcommand is not None, line
-            command = subcommand
-        with contextlib.suppress(click.MissingParameter):
-            command.make_context(line, words)
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_the_app_can_plan_every_training_of_the_week(week: Week, variant: str) -> None:
-    narrowed = week.for_variant(variant, DATA[0])
-    lines = [a.argv() for part in narrowed.parts() for a in part.actions if a.kind == "command"]
-    trainings = [line for line in lines if line[:2] == ("q1lab", "run")]
-    assert trainings
-    for line in trainings:
-        assert request_from_argv(line) is not None, line
-
-
 VERBS = (
     "Answer Add Bring Check Choose Commit Compare Complete Compute Count Cut Derive Differentiate Draft Draw Edit Fill Find "
     "Guess Judge Let Match List Log Look Make Merge Name Pool Predict Print Publish Put Read Record Refresh Say Tell Evaluate Score See Share Skim Try "
@@ -841,15 +532,8 @@ def test_a_numbered_section_begins_a_paragraph(week: Week) -> None:
     assert not glued
 
 
-def test_a_guide_to_the_post_counts_its_sections_as_the_week_is_told(week: Week) -> None:
-    (post,) = (part for part in week.parts() if part.id == "c1")
-    texts = [block.markdown for block in post.blocks if isinstance(block, Text) and block.variant]
-    sections = {number for text in texts for number in re.findall(r"section (\d)", text)}
-    assert sections == {"6" if week.course else "4"}
-
-
 def test_an_uncut_swiglu_layer_has_half_more_numbers() -> None:
-    guide = (SHIPPED / "guides" / "swiglu.md").read_text()
+    guide = "".join(file.read_text() for file in (SHIPPED / "guides" / "swiglu").glob("*.md"))
     (answer,) = re.findall(r"(?s)<summary>Answer: the budget</summary>\n(.*?)</details>", guide)
     assert 3 * 128 * 512 == 1.5 * (2 * 128 * 512)
     assert "1.5 times as many numbers" in " ".join(answer.split())
@@ -911,29 +595,6 @@ NO_LOSS = [
     "The loss at 0.3 of the way; a share of 0.05.",
     "The loss falls.\n\nThe cosine is 0.5403.",
 ]  # fmt: skip
-
-
-@pytest.mark.parametrize("text", NO_LOSS)
-def test_a_number_that_is_no_loss_needs_no_source(folder: Path, text: str) -> None:
-    edit(folder / "mix.md", "First.", text)
-    assert said(folder) == []
-
-
-def test_a_result_without_its_source_is_named(folder: Path) -> None:
-    edit(folder / "week.toml", 'default = "rye"', 'default = "rye"\nresults = "results.toml"')
-    row = 'preset = "oven"\nvariant = "rye"\ndata = "x"\npairs = 3\nmean = 0.1\nlow = 0\nhigh = 1\n'
-    (folder / "results.toml").write_text(f"[[results]]\n{row}sd = 1\npair_sd = 1\n")
-    assert said(folder)[0].startswith("results.toml:1: source is missing")
-    (folder / "results.toml").write_text(f'[[results]]\n{row}sd = 1\npair_sd = 1\nsource = " "\n')
-    assert said(folder)[0].startswith("results.toml:11: source must be")
-    (folder / "results.toml").write_text(f'[[results]]\n{row}sd = 1\npair_sd = 1\nsource = "x"\n')
-    edit(
-        folder / "mix.md",
-        "First.",
-        "It rose by {measured.oven.rye.mean} on {measured.oven.rye.data}.",
-    )
-    assert said(folder) == []
-    assert "It rose by +0.100 on x." in everything(load_week(folder).for_variant("rye"))
 
 
 # ── data and files
@@ -1016,21 +677,6 @@ def test_a_file_is_taken_once_and_never_over_another(
 
 
 # ── before the choice
-
-
-def test_before_the_choice_no_modification_asks_its_question(home: Path, week: Week) -> None:
-    """The part with the choice shows no guide to somebody who has chosen nothing."""
-    with Store() as store:
-        now = progress.recorded_progress(store, week.label)
-        narrowed = progress.learner_week(week, now)
-        first = narrowed.find_part("a1-choose")
-        assert first
-        assert {block.variant for block in first[1].blocks} == {None}
-        assert narrowed.find_part("a1-rope-first") is None
-        assert narrowed.find_part("a2-rope-s1"), "later parts show the recommendation"
-        progress.choose_modification(store, week, "gqa")
-        narrowed = progress.learner_week(week, progress.recorded_progress(store, week.label))
-    assert narrowed.find_part("a1-gqa-first")
 
 
 # ── questions that come back

@@ -1,9 +1,6 @@
 """Run the tests that measure what survives, long ones too, and write their figures into docs.
 
 python tools/docs/faults.py            the fault tests, into docs/reliability.md (forty minutes)
-python tools/docs/faults.py engines    the engines' long tests, into docs/engines.md; they need
-                                       Slurm on the PATH, and Ray beside this Python or named by
-                                       RAY, and skip what is missing
 """
 
 from __future__ import annotations
@@ -28,9 +25,8 @@ TESTS = {
         "tests/index/test_many_studies.py",
         "tests/doors/weights_and_biases/test_relay.py",
     ],
-    "engines": ["-m", "long", "tests/plugins"],
 }
-PAGES = {"faults": DOCS / "reliability.md", "engines": DOCS / "engines.md"}
+PAGES = {"faults": DOCS / "reliability.md"}
 
 
 def main(which: str = "faults") -> int:

@@ -2,16 +2,11 @@
 
     python tools/docs/make.py            the screenshots, from the studies in Q1LAB_HOME
     python tools/docs/make.py film       README's moving picture: a range that really trains, some minutes
-    python tools/docs/make.py keys       docs/keys.md, from the app's table of keys
-    python tools/docs/make.py commands   docs/commands.md, from each command's --help
     python tools/docs/make.py looks      docs/looks.md's tables and two of docs/statistics.md, from
                                          docs/results/looks.jsonl
     python tools/docs/make.py assumed    docs/statistics.md's table of broken assumptions
     python tools/docs/make.py together   docs/card.md's table of all four against their sum
-    python tools/docs/make.py gate       docs/gate.md's tables and picture: 2,000 nights a rival, some minutes
     python tools/docs/make.py floor      docs/floor.md's table of regrouped runs
-    python tools/docs/make.py class      docs/class.md's tables of simulated classes, some minutes
-    python tools/docs/make.py night      docs/night/README.md's log: an agent's night, some minutes
     python tools/docs/make.py examples   docs/examples.md's tables, from docs/results/public.json
 
 The pages are written between `<!-- made: NAME -->` and `<!-- /made -->`, and nowhere else.
@@ -37,129 +32,11 @@ def put(file: Path, name: str, text: str) -> None:
     print(f"{file.name}: {name}")
 
 
-def commands() -> None:
-    put(DOCS / "commands.md", "commands", commands_text())
-
-
-def commands_text() -> str:
-    """The help of every command and subcommand, as a terminal of 96 columns shows it."""
-    import click
-
-    from q1lab.commands.cli import cli
-    from q1lab.ground.command_table import listed_acts
-    from q1lab.ground.errors import EXIT_STATUS
-
-    parts = [EXIT_STATUS]
-
-    def page(name: str, command: click.Command) -> None:
-        context = click.Context(
-            command, info_name=f"q1lab {name}", terminal_width=96, max_content_width=96
-        )
-        text = "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
-        parts.append(f"## {name}\n\n```text\n{text.strip()}\n```")
-        if isinstance(command, click.Group):
-            for child in command.list_commands(context):
-                child_command = command.get_command(context, child)
-                assert child_command is not None
-                page(f"{name} {child}", child_command)
-
-    top = click.Context(cli, info_name="q1lab")
-    for name in listed_acts():
-        command = cli.get_command(top, name)
-        assert command is not None
-        page(name, command)
-    return "\n\n".join(parts)
-
-
-def keys_text() -> str:
-    from q1lab.tui.keys import all_keys, key_name
-
-    titles = {
-        "app": "Everywhere",
-        "study": "Study",
-        "lab": "Lab",
-        "results": "Results",
-        "progress": "Progress",
-        "check": "The check pane",
-        "launch": "A new study",
-        "verdict": "The comparison",
-        "sample": "Passages of both models",
-        "log": "A run's log",
-    }
-
-    def shown(keys: str) -> str:
-        return " ".join(f"`{key_name(key)}`" for key in keys.split(","))
-
-    def table(heading: str, *columns: str, rows: list[str]) -> str:
-        lines = [
-            f"## {heading}\n",
-            f"| {' | '.join(columns)} |",
-            "|---" * len(columns) + "|",
-            *rows,
-        ]
-        return "\n".join(lines)
-
-    letters: dict[str, tuple[str, list[str]]] = {}
-    for name, key in all_keys().items():
-        for letter in key.keys.split(","):
-            if len(key_name(letter)) == 1:
-                letters.setdefault(letter, (key.words, []))[1].append(titles[name.split(".")[0]])
-    means = [
-        f"| {shown(letter)} | {words} | {', '.join(dict.fromkeys(where))} |"
-        for letter, (words, where) in sorted(
-            letters.items(), key=lambda item: key_name(item[0]).lower()
-        )
-    ]
-    parts = [table("Each letter means one thing", "key", "means", "where", rows=means)]
-    for where, title in titles.items():
-        rows = [
-            f"| `{name}` | {shown(key.keys)} | {key.more or key.words} |"
-            for name, key in all_keys().items()
-            if name.split(".")[0] == where
-        ]
-        parts.append(table(title, "action", "keys", "does", rows=rows))
-    return "\n\n".join(parts)
-
-
-def keys() -> None:
-    put(DOCS / "keys.md", "keys", keys_text())
-
-
 def examples() -> None:
     import examples as page
 
     put(DOCS / "examples.md", "changes", page.changes_table())
     put(DOCS / "examples.md", "contest", page.contest_table())
-
-
-def night() -> None:
-    """A night of docs/night, in a home of its own."""
-    import os
-    import subprocess
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as home:
-        bin_folder = Path(sys.executable).parent
-        env = {**os.environ, "Q1LAB_HOME": home, "PATH": f"{bin_folder}:{os.environ['PATH']}"}
-        done = subprocess.run(
-            [sys.executable, "agent.py"],
-            cwd=DOCS / "night",
-            env=env,
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        )
-    put(DOCS / "night" / "README.md", "night", f"```text\n{done.stdout.strip()}\n```")
-
-
-def gate() -> None:
-    import gate as page
-
-    measured_nights = page.measured()
-    page.picture(measured_nights, DOCS / "gate.svg")
-    put(DOCS / "gate.md", "gate", page.text(measured_nights))
-    put(DOCS / "gate.md", "gate false keeps", page.false_keeps())
-    put(DOCS / "gate.md", "gate power", page.power())
 
 
 def looks() -> None:
@@ -181,13 +58,6 @@ def floor() -> None:
     import floor as page
 
     put(DOCS / "floor.md", "regrouped", page.regrouped_text())
-
-
-def class_() -> None:
-    import class_coverage as page
-
-    for name, text in page.texts().items():
-        put(DOCS / "class.md", name, text)
 
 
 def together() -> None:
@@ -247,24 +117,14 @@ if __name__ == "__main__":
             screens()
         case ["film"]:
             film()
-        case ["keys"]:
-            keys()
-        case ["commands"]:
-            commands()
         case ["looks"]:
             looks()
         case ["assumed"]:
             assumed()
         case ["floor"]:
             floor()
-        case ["class"]:
-            class_()
         case ["together"]:
             together()
-        case ["gate"]:
-            gate()
-        case ["night"]:
-            night()
         case ["examples"]:
             examples()
         case _:

@@ -33,12 +33,10 @@ Examples:
   q1lab judge runs/                             TensorBoard, Lightning, HF Trainer
   q1lab judge --arm base='logs/base*.txt' --arm new='logs/new*.txt' --metric val_loss
   q1lab judge 'logs/*.txt' --metric-pattern 'val_loss:(?P<value>[0-9.]+)' --against 3.28
-  q1lab judge runs.csv --expect helps           for CI: the exit status
-  q1lab judge runs.csv --keep                   also a study: list, compare, export"""
+  q1lab judge runs.csv --expect helps           for CI: the exit status"""
 )
 @source_options
 @click.option("--against", type=float, metavar="NUMBER", help="Judge one arm against a number.")
-@click.option("--keep", is_flag=True, help="Make a study of the runs, as `q1lab import` does.")
 @click.option(
     "--expect",
     multiple=True,
@@ -51,7 +49,6 @@ Examples:
 def judge(
     sources: tuple[str, ...],
     against: float | None,
-    keep: bool,
     expect: tuple[str, ...],
     full: bool,
     as_json: bool,
@@ -68,18 +65,12 @@ def judge(
     The arm of a log is the one that --arm or --arm-key gives it; without these it is guessed from
     the log's settings or name, and printed. So is its seed. Arms are compared seed by seed if both
     have the same seeds, else as two groups. Several arms are ranked in one table, and share the 5%
-    of false claims. It trains nothing, and keeps nothing without --keep.
+    of false claims. It trains nothing, and keeps nothing.
     """
     options = table_options(**typed)
     if against is not None:
-        return _judge_sample(sources, options, against, keep, expect, full, as_json)
+        return _judge_sample(sources, options, against, expect, full, as_json)
     _check_expected(expect, OF_ARMS, "--against is given for one arm")
-    if keep:
-        from q1lab.doors.imports.import_command import keep_sources
-
-        if full or expect:
-            raise Problem("--keep goes with neither --full nor --expect", next="judge, then keep")
-        return keep_sources(sources, options, as_json=as_json)
     from q1lab.tables import judged_table
 
     tables = _read(sources, options)
@@ -121,7 +112,6 @@ def _judge_sample(
     sources: Sequence[str],
     options: TableOptions,
     against: float,
-    keep: bool,
     expect: Sequence[str],
     full: bool,
     as_json: bool,
@@ -132,10 +122,6 @@ def _judge_sample(
     _check_expected(expect, OF_SAMPLE, "with --against the verdict is a side")
     if not math.isfinite(against):
         raise Problem("--against is not a finite number")
-    if keep:
-        raise Problem(
-            "--keep makes a study of two arms; one arm against a number can only be judged"
-        )
     if sources or options.arms:
         from q1lab.tables.sources import found_in_sources
 

@@ -3,7 +3,6 @@ repeats them there.
 
 ``relay STUDY_DIR``          follow the study to its end, then upload
 ``relay --sync STUDY_DIR``   upload the events that no sync has confirmed (`q1lab sync`)
-``relay --pull PATH FILE``   write a project's runs as JSON (`q1lab import`)
 
 The trainers know nothing of it and no process waits for it, so it may block, fail or be killed. It
 keeps no state that matters: the ids were minted before the launch, row n of a run is always the
@@ -13,7 +12,6 @@ same, and a connection begins with the number of rows that W&B has. A run counts
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -22,17 +20,15 @@ import time
 from pathlib import Path
 
 from q1lab.doors.weights_and_biases.client import (
-    check_server,
     error_text,
     load_study,
     prepare_process,
     write_log,
 )
 from q1lab.doors.weights_and_biases.follow_study import Relay
-from q1lab.doors.weights_and_biases.pull_runs import pull_project
 from q1lab.doors.weights_and_biases.upload import BUSY, upload_pending, upload_study
 from q1lab.ground.errors import FAILED, Problem
-from q1lab.ground.files import private_folder, try_lock, write_atomic
+from q1lab.ground.files import private_folder, try_lock
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.studies import Study
 
@@ -54,8 +50,6 @@ def exit_now(code: int) -> None:
 
 def main(arguments: list[str]) -> int:
     match arguments:
-        case ["--pull", path, file, *group]:
-            return _pull_project_runs(path, Path(file), group[0] if group else None)
         case ["--sync", folder]:
             return _run_locked(load_study(Path(folder)), follow=False)
         case [folder] if not folder.startswith("-"):
@@ -83,17 +77,6 @@ def _run_locked(study: Study, *, follow: bool) -> int:
         upload_study(relay.study, LAST_UPLOAD_SECONDS)
         return 1 if wandb_state.pending_runs(relay.study) else 0
     return 0
-
-
-def _pull_project_runs(path: str, file: Path, group: str | None) -> int:
-    TEMPORARY_FOLDERS.append(prepare_process(file.parent))
-    try:
-        check_server()
-        record = pull_project(path, group)
-    except Exception as error:
-        record = {"error": str(error) if isinstance(error, Problem) else error_text(error)}
-    write_atomic(file, json.dumps(record))
-    return 1 if "error" in record else 0
 
 
 if __name__ == "__main__":

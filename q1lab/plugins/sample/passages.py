@@ -69,8 +69,6 @@ def seeds_with_weights(study: Study) -> list[int]:
 
 def why_no_weights(study: Study) -> str:
     """The reason that no study of this kind has weights that q1lab can load; empty if it may."""
-    if not study.origin.is_ours:
-        return "was imported: its runs have numbers here, but no weights"
     if not study.model_files:
         return "trains by a command: only your own program can load what it trained"
     return ""

@@ -145,7 +145,7 @@ def _check_files(opened_bundle: Bundle, report: BundleReport) -> None:
             reason = DATA
         elif name.endswith("events.jsonl"):
             reason = SEED if "missing" in words else LOSS
-        elif name in (bundle.DECLARATIONS, traveling_lines.OLD_JOURNAL):
+        elif name == bundle.DECLARATIONS:
             reason = TRIMMED
         elif name == "study.json":
             continue
@@ -181,7 +181,7 @@ def _check_declarations(opened_bundle: Bundle, report: BundleReport) -> list[Lin
     own_name = declarations.declared_name(study.id, study.created)
     try:
         lines = traveling_lines.read_lines(opened_bundle)
-        if lines and "question" in lines[-1]:
+        if lines:
             read_history(lines, own_name)  # reads all that is needed of each
     except (OSError, *bundle.DAMAGE_ERRORS, RecursionError):
         report.refused.append((TRIMMED, "its declarations are damaged"))
@@ -196,7 +196,7 @@ def _check_declarations(opened_bundle: Bundle, report: BundleReport) -> list[Lin
     if lines[-1]["study"] != own_name:
         report.refused.append((TRIMMED, "its declarations do not end with its own"))
         return []
-    if {bundle.DECLARATIONS, traveling_lines.OLD_JOURNAL} & opened_bundle.faults.keys():
+    if bundle.DECLARATIONS in opened_bundle.faults:
         return []  # changed lines declare nothing
     declared = lines[-1]
     for earlier in (line for line in lines[:-1] if line["study"] == own_name):
@@ -204,7 +204,7 @@ def _check_declarations(opened_bundle: Bundle, report: BundleReport) -> list[Lin
             words = f"{PLAN_PARTS[key]}: not the same in all lines that declare it"
             report.refused.append((CHANGED, words))
     differing_parts = declarations.differing_fields(declared, study)
-    if "question" in declared and not differing_parts:
+    if not differing_parts:
         now = declarations.declaration_of(study)
         if any(declared[key] != now[key] for key in ("question", "arms")):
             report.refused.append((CHANGED, "the plan's question: not what was declared"))
@@ -213,10 +213,6 @@ def _check_declarations(opened_bundle: Bundle, report: BundleReport) -> list[Lin
         report.refused.append((declarations.DIFFERENCE_CODES[key], words))
     if changed and not differing_parts:
         report.refused.append((DAMAGED, opened_bundle.faults["study.json"]))
-    if "plan" not in declared:
-        report.unchecked.append(
-            "names, versions and the prediction: an older q1lab does not declare them"
-        )
     report.passed.append(f"the plan is what line {len(lines)} of its declarations says")
     return lines
 
@@ -235,11 +231,6 @@ PLAN_PARTS = {
 def _check_levels(study: Study, lines: Sequence[Line], report: BundleReport) -> None:
     """Refuse levels that the lines before the study's own don't leave."""
     own_line = lines[-1]
-    if "level" not in own_line:
-        report.unchecked.append(
-            "whether the question was asked before: an older q1lab declared it, by another rule"
-        )
-        return
     bare = {key: own_line[key] for key in own_line if key != "level"}
     # its level was given in its first home, by the lines there
     before = [] if "earlier" in own_line else lines[:-1]
@@ -404,7 +395,7 @@ def _check_runs(
     state_by_run = {run_name(row["arm"], row["seed"]): row["state"] for row in rows}
     for seed in seeds:
         for arm in ARMS:
-            if study.design.asks_for_run(arm, seed) and (arm, seed) not in ends:
+            if (arm, seed) not in ends:
                 name = run_name(arm, seed)
                 state = state_by_run.get(name, "hidden by the plan")
                 report.missing.append(f"{name} ({'missing' if state == 'queued' else state})")

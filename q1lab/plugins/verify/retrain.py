@@ -155,7 +155,7 @@ class Retraining:
         name = f"again-{run.name}-{iters or 'whole'}"
         folder = paths.StudyPaths(paths.study_dir(name))
         data = replace(study.data, file=f"data/{study.data.sha256}.txt")
-        trainer = replace(study.trainer, engine=None)
+        trainer = replace(study.trainer, launcher="")
         if iters is not None:
             trainer = trainer.with_iters(iters)
         if self.start is not None:

@@ -76,7 +76,7 @@ def record_faults(file: Path, study: Study, run: Run) -> list[tuple[str, str]]:
     if behind:
         return [(DAMAGED, f"{plural(behind, 'event')} behind the one that ends the run")]
     state = run_events[-1].get("state") if run_events else None
-    if state not in ENDED or not study.origin.is_ours:
+    if state not in ENDED:
         return []
     evals = [event for event in run_events if event["type"] == "eval"]
     values = [event.get("val_loss") for event in evals]

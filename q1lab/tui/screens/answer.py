@@ -44,7 +44,7 @@ class AnswerScreen(Dialog[None]):
         Binding("ctrl+t", "code", "the file beside it", priority=True),
     ]
 
-    shape, takes_text = "tall", True
+    shape = "tall"
 
     def __init__(self, step: Step, answer: str) -> None:
         super().__init__()

@@ -49,8 +49,6 @@ class AppScreen(ScreenHooks):
     least = LEAST
     keeps_digits: ClassVar[bool] = False
     """True while no digit may lead to a main screen: it would close this one unanswered."""
-    takes_text: ClassVar[bool] = False
-    """True for a form that opens in a text: what was typed on the way to it belongs there."""
     screen_name: ClassVar[str] = ""
     """The screen's prefix in the table of keys, from which it gets its bindings; a main screen's
     mode, too."""
@@ -185,6 +183,5 @@ class MainScreen(FullScreen[None]):
         if self.q1.current_mode != self.screen_name or not self.is_mounted:
             return
         self.query_one(TopLine).training = snapshot.training
-        self.query_one(TopLine).ingest_progress = snapshot.ingest_progress
         with self.q1.errors_as_dialogs():
             self.show(snapshot)

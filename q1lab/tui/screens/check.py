@@ -352,10 +352,8 @@ class CheckScreen(FullScreen[None]):
             words = f"That was red {self.reds} times in a row. Enter offers a hint."
             lines.append(Content.styled(words, "bold $accent"))
         elif not report.passed and report.unusable is None:
-            helps = (
-                "h gives the hint that helps" if hints else "doubt says how it overrules a check"
-            )
-            lines.append(Content(f"Fix the file and save it; {helps}."))
+            helps = "; h gives the hint that helps" if hints else ""
+            lines.append(Content(f"Fix the file and save it{helps}."))
         if report.passed and report.for_ in variants.modifications():
             lines.append(Content("^o compares it with the reference."))
         says.set_class(False, "bad")

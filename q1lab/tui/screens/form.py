@@ -43,7 +43,7 @@ class FormScreen(DraftForm, Dialog[FieldValues | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "keep", "keep")]
 
-    kind, shape, takes_text = ScrollingBox, "form", True
+    kind, shape = ScrollingBox, "form"
 
     def __init__(
         self,

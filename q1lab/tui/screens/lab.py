@@ -13,7 +13,6 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import DataTable, Static
 
-from q1lab.ground import plugin_finder
 from q1lab.index.study_view import RunView, fault_lines
 from q1lab.judgment import short_text
 from q1lab.runner import child_processes
@@ -104,8 +103,7 @@ class LabScreen(StudyActions, MainScreen):
             self._draw_head()
             self._show_curves(view)
             self._show_difference(view)
-            if snapshot.ingest_progress is None:  # until then a newer study may take the focus
-                self._compare_when_done(view)
+            self._compare_when_done(view)
         if before is None or view is None or before.row != view.row:
             self.call_after_refresh(self.refresh_bindings)
 
@@ -176,9 +174,6 @@ class LabScreen(StudyActions, MainScreen):
             beside = self.query_one("#difference")
             shown = beside.display and not beside.max_scroll_y
             return not shown or final_comparison(view) is not None
-        if action == "study_screen":
-            shows = plugin_finder.load(plugin_finder.study_screens()[str(parameters[0])].shows)
-            return bool(shows(view))
         return True
 
     @on(DataTable.RowSelected)

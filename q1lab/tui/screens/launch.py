@@ -77,7 +77,6 @@ class LaunchScreen(DraftForm, FullScreen[str | None]):
                 self.initial or Request(str(own_model) if own_model.is_file() else chosen),
                 done.data[2] if done.data else DEFAULT_DATA,
                 folder,
-                self.q1.config.engine,
             )
             with VerticalScroll(id="launch-diff"):
                 yield DiffView()
@@ -89,8 +88,7 @@ class LaunchScreen(DraftForm, FullScreen[str | None]):
 
     def on_mount(self) -> None:
         self.begin()
-        engines = self.q1.config.engine
-        self.q1.run_job(lambda _: default_values(engines), self._show_defaults)
+        self.q1.run_job(lambda _: default_values(), self._show_defaults)
         self._show_step(False)
         self.changed()
 

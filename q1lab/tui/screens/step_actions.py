@@ -95,10 +95,8 @@ def _resolve_paths(app: Q1Lab, request: Request) -> Request:
 def run_command(app: Q1Lab, argv: list[str]) -> None:
     """Carry out a command line inside the app: a training opens the launch form, a commit is shown
     before it is made, and any other command's output opens in a dialog."""
-    from q1lab.documents import commit_previews
     from q1lab.study.command_line import request_from_argv
     from q1lab.tui.screens import command_output
-    from q1lab.tui.screens.commit import CommitScreen
 
     act = find_act(argv[1:]) if argv[0] == "q1lab" else None
     if act and act.palette and argv[1:] == act.name.split() and _form(app, argv[1:]):
@@ -119,11 +117,8 @@ def run_command(app: Q1Lab, argv: list[str]) -> None:
         app.set_course(argv[3] == "true")
         return
     asks = config.load_settings().ask_before_commit
-    if commit_previews.can_preview(argv):
-        app.push_screen(CommitScreen(argv, learner_folder(app), asks))
-        return
-    asks = asks and commit_previews.commits(argv)
-    command_output.run_in_pane(app, argv, ("--dry-run",) if asks else ())
+    commits = act is not None and act.commits and not {"--dry-run", "--no-commit"} & {*argv}
+    command_output.run_in_pane(app, argv, ("--dry-run",) if asks and commits else ())
 
 
 def find_study(app: Q1Lab, name: str | None, complete: bool = True) -> str | None:

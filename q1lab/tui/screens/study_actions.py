@@ -8,7 +8,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
 
-from q1lab.ground import plugin_finder
 from q1lab.ground.errors import Problem
 from q1lab.index.store import Store
 from q1lab.index.study_view import RunView
@@ -101,12 +100,6 @@ class StudyActions(MainScreen):
 
         if self.view is not None:
             self.app.push_screen(VerdictScreen(self.view.row.id, final_comparison(self.view)))
-
-    def action_study_screen(self, name: str) -> None:
-        """Open a plug-in's screen on the study."""
-        if self.view is not None:
-            screen = plugin_finder.load(plugin_finder.study_screens()[name].screen)
-            self.app.push_screen(screen(self.view.study))
 
     def action_wandb(self) -> None:
         from q1lab.tui.screens.wandb import WandbScreen

@@ -72,10 +72,6 @@ class WeekScreen(MainScreen):
             self.q1.part_id = page.part.id if page.part else part.id
         return page
 
-    def on_mount(self) -> None:
-        super().on_mount()
-        self.watch(self.q1, "timer_offer", self._ask, init=False)
-
     def show(self, snapshot: Snapshot) -> None:
         self.refill()
 
@@ -88,7 +84,6 @@ class WeekScreen(MainScreen):
         self.query_one(PartLine).fill(self.week, page, progress)
         self.reader.fill(page, progress, pages.page_after(self.week, page.id), at)
         self._name_enter()
-        self._ask()
 
     def open_page(self, page_id: str, at: str | None = None) -> None:
         """Show another page, with the cursor on step ``at``, else on its first open step."""
@@ -132,15 +127,9 @@ class WeekScreen(MainScreen):
             self._enter_named = self.enter_words
             self.refresh_bindings()
 
-    def _ask(self) -> None:
-        self.query_one(ScrollLine).ask = self.q1.timer_offer if self.page.part else ""
-        self.refresh_bindings()
-
     # ── what keys do
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ("yes", "no"):
-            return bool(self.query(ScrollLine) and self.query_one(ScrollLine).ask)
         listed = isinstance(self.focused, WeekTree)
         if action == "leave":
             return listed or bool(self.classes & {"-zen", "-tree"})
@@ -168,7 +157,6 @@ class WeekScreen(MainScreen):
             self._turn(step)
 
     def _turn(self, step: Step) -> None:
-        self._offer_timer()
         done, label = not self.q1.snapshot.progress.of(step.id).done, self.week.label
         self.q1.store_thread.submit(lambda store: domain.tick_step(store, label, step.id, done))
 
@@ -200,17 +188,10 @@ class WeekScreen(MainScreen):
             self._turn(step)
 
     def _start(self, action: Action) -> None:
-        self._offer_timer()
         self.reader.start(action)
         step_actions.start_action(self.q1, action, self.step)
 
-    def _offer_timer(self) -> None:
-        """Offer the timer now that a step of the page is worked on."""
-        if self.page.part is not None:
-            self.q1.offer_timer()
-
     def _open_form(self, step: Step) -> bool:
-        self._offer_timer()
         return step_actions.open_step_form(self.q1, step) or step_actions.open_form_of_act(
             self.q1, step
         )
@@ -319,15 +300,6 @@ class WeekScreen(MainScreen):
 
     def action_copy(self) -> None:
         step_actions.copy_row(self.q1, self.reader.current)
-
-    def action_timer(self) -> None:
-        self.q1.action_timer_here()
-
-    def action_yes(self) -> None:
-        self.q1.action_timer_here(pause=False)
-
-    def action_no(self) -> None:
-        self.q1.timer_offer = ""
 
     def action_hint(self) -> None:
         from q1lab.tui.screens.hint import offer_hints

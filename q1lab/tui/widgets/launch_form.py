@@ -25,7 +25,6 @@ from q1lab.study.command_line import (
     request_from_options,
 )
 from q1lab.study.corpora import DEFAULT_DATA
-from q1lab.study.engine_choice import LOCAL
 from q1lab.study.presets import PRESETS
 from q1lab.study.studies import Study
 from q1lab.tui.widgets.choice_list import ChoiceList
@@ -41,39 +40,34 @@ ROWS = [name for name in IN_COMMANDS if OPTIONS[name].label]
 """The options that have a row in the form."""
 
 
-def default_values(engines: EngineTables) -> dict[str, str]:
+def default_values() -> dict[str, str]:
     """The values that empty fields stand for, as far as they are known before a plan is made: by
-    the name of the field. ``engines`` are those in config.toml."""
+    the name of the field."""
     from q1lab.runner import machine
-    from q1lab.study.engine_choice import default_engine
     from q1lab.study.presets import default_preset
     from q1lab.study.wandb_runs import wandb_mode
 
     device = machine.likely_device("auto")
     preset = default_preset(device)
-    engine = default_engine(preset, engines)
     return {
         "preset": preset,
         "max_iters": f"{PRESETS[preset]['max_iters']:,}",
         "device": device,
         "dtype": "the fastest",
         "wandb": wandb_mode(AUTO),
-        "engine": "this machine" if engine == LOCAL else engine,
         "jobs": str(machine.free_slots(device)),
     }
 
 
 class LaunchForm(VerticalScroll, can_focus=False):
     """``request()`` is the request that the form describes now, ``initial`` the one it starts with.
-    ``data`` is the default data; ``folder`` is the learner's, whose kept studies can be chosen;
-    ``engines`` are those in config.toml."""
+    ``data`` is the default data; ``folder`` is the learner's, whose kept studies can be chosen."""
 
     def __init__(
         self,
         initial: Request,
         data: str = DEFAULT_DATA,
         folder: Path | None = None,
-        engines: Iterable[str] = (),
     ) -> None:
         super().__init__(id="launch-form")
         self.names = variants.modifications()
@@ -86,9 +80,6 @@ class LaunchForm(VerticalScroll, can_focus=False):
         self.initial_variant = initial.variant or self.names[0]
         self.initial = initial
         self.data = data
-        self.engines = [*engines, LOCAL]
-        if initial.engine is not None and initial.engine not in self.engines:
-            self.engines.append(initial.engine)
 
     def compose(self) -> ComposeResult:
         initial = self.initial
@@ -138,7 +129,6 @@ class LaunchForm(VerticalScroll, can_focus=False):
             "device": study.trainer.device,
             "dtype": study.trainer.number_format,
             "wandb": study.trainer.wandb,
-            "engine": study.trainer.engine.text if study.trainer.engine else "this machine",
         }
         self.show_values(values)
 
@@ -154,7 +144,7 @@ class LaunchForm(VerticalScroll, can_focus=False):
 
     def _choices(self, name: str, default: str = AUTO) -> list[tuple[str, str]]:
         """The choices of an option as a list shows them, without its default."""
-        choices = self.engines if name == "engine" else OPTIONS[name].choices
+        choices = OPTIONS[name].choices
         return [(choice, choice) for choice in choices if choice not in (AUTO, default)]
 
     def on_mount(self) -> None:

@@ -269,10 +269,7 @@ class StepPiece(Piece):
         )
         if done:
             body = [line.stylize_before("$muted") for line in body]
-        lost = markdown_layout.wrap_content(
-            Content.styled(f"! {self.record.lost}", "$warning"), width - INDENT - 1
-        )
-        below = [*(lost if self.record.lost and not done else ()), *body, *self._answer(width)]
+        below = [*body, *self._answer(width)]
         return shown + [Content.assemble(" " * INDENT, line) for line in below]
 
     def _run_line(self, width: int) -> Content:

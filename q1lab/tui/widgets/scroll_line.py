@@ -1,11 +1,9 @@
-"""The line below a page: the scroll position, and the title of a step out of sight; below it a
-question, while there is one."""
+"""The line below a page: the scroll position, and the title of a step out of sight."""
 
 from __future__ import annotations
 
 from rich.cells import cell_len
 from textual.content import Content
-from textual.geometry import Size
 from textual.reactive import reactive
 from textual.widget import Widget
 
@@ -13,24 +11,11 @@ from q1lab.ground.text_formats import cut_cells
 
 
 class ScrollLine(Widget):
-    """``ask`` is a question with its keys, shown on a line of its own; empty if there is none."""
-
     place: reactive[tuple[str, str]] = reactive(("", ""))
     """(text at the left, scroll position such as ``41% · PgDn``)."""
-    ask: reactive[str] = reactive("", layout=True)
-
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        # not measured from ``render``, which still uses the width before a resize
-        return 2 if self.ask else 1
 
     def render(self) -> Content:
         width = self.content_size.width
-        place = self._place(width)
-        if not self.ask:
-            return place
-        return Content("\n").join([place, Content.styled(cut_cells(self.ask, width), "$warning")])
-
-    def _place(self, width: int) -> Content:
         words, share = self.place
         words = cut_cells(f" {words} ", width - cell_len(share) - 5) if words else ""
         rest = width - cell_len(words) - cell_len(share) - 5

@@ -36,7 +36,7 @@ TONES = {
 
 def answer_role(row: ResultRow) -> str:
     """The role of the color of a study's answer."""
-    return "success" if row.is_good else TONES.get(row.answer, "muted")
+    return TONES.get(row.answer, "muted")
 
 
 def search_text(row: StudyRow) -> str:
@@ -98,11 +98,6 @@ def study_heading(view: StudyInFocus, width: int, colors: Palette, place: str = 
         details.append(f" · {view.study.trainer.device}")
     if view.wandb is not None and view.wandb.state != "off":
         details.insert(3, f" · W&B {view.wandb.state}")
-    if view.engine:  # its words may be long, and matter more than the rest
-        room = width - left.cell_len - right.cell_len - 4
-        engine = Text(f" · {view.engine}", style=colors.muted)
-        engine.truncate(max(0, room), overflow="ellipsis")
-        left.append_text(engine)
     for detail in details:
         if left.cell_len + cell_len(detail) + right.cell_len + 4 <= width:
             left.append(detail, style=colors.muted)
@@ -119,8 +114,6 @@ def _progress(view: StudyInFocus, room: int, colors: Palette) -> Text:
     if view.alive:
         left = view.row.time_left(time_left_words)
         return Text.assemble(("● ", colors.success), done + (f" · {left}" if left else ""))
-    if view.row.done == view.row.total and (elsewhere := view.study.design.decided_elsewhere):
-        return Text(elsewhere.brief, style=colors.muted)
     if view.row.done == view.row.total:
         return Text("comparing …", style=colors.muted)
     tone = {"stopped": colors.warning, "planned": colors.muted}.get(view.row.state, colors.error)

@@ -11,7 +11,6 @@ from textual.style import Style
 from textual.widget import Widget
 
 if TYPE_CHECKING:
-    from q1lab.index.ingest_events import IngestProgress
     from q1lab.index.study_view import StudyRow
 
 TABS = (
@@ -39,8 +38,6 @@ class TopLine(Widget):
     """Tabs to the left, the running study in the middle, the clock to the right."""
 
     training: reactive[StudyRow | None] = reactive(None)
-    ingest_progress: reactive[IngestProgress | None] = reactive(None)
-    """Progress of reading all studies' events, while that takes long; else None."""
     clock: reactive[tuple[str, str]] = reactive(("", ""))
     """The clock's text, and its tone: ``on``, ``off``, ``over`` or nothing."""
 
@@ -67,11 +64,6 @@ class TopLine(Widget):
         return Content("").join(cells)
 
     def _middle(self, room: int) -> Content:
-        if self.ingest_progress is not None:
-            now = self.ingest_progress
-            texts = (f"reading {now.message}", f"reading {now.studies:,}/{now.of:,}", "reading …")
-            fit = next((text for text in texts if cell_len(text) <= room), "")
-            return Content.styled(f"{fit}  ", "$muted")
         row = self.training
         if row is None:
             return Content("")

@@ -18,7 +18,7 @@ Line = tuple[tuple[str, str], ...]
 """A line as pieces of (text, role). The roles: ``good``, ``bad``, ``warn``, ``name``, ``words``,
 ``label``, ``text``."""
 
-LABELS = ("expected", "seen", "why", "doubt")
+LABELS = ("expected", "seen", "why")
 """The texts of a failed check that are shown, in this order."""
 LABEL_CELLS = 14
 """Cells before the text of a label."""

@@ -44,10 +44,6 @@ class CheckResult:
     seconds: float
     warning: bool = False
     """It passed, and ``seen`` says what to look at."""
-    doubt: str = ""
-    """Of a failed check: when it can be wrong about right code, and how the file overrules it."""
-    overruled: str = ""
-    """The reason that the file gives for overruling it; it then counts as passed."""
     judged: bool = True
     """False if it could not judge the file: it then neither passed nor failed, and ``seen`` says
     why."""
@@ -62,8 +58,7 @@ class CheckResult:
     @property
     def words(self) -> str:
         """Its name and what was seen, in one line."""
-        words = f"{self.name}: {'' if self.judged else 'not judged: '}{self.seen}"
-        return words + (f"; overruled by the file, because {self.overruled}" * bool(self.overruled))
+        return f"{self.name}: {'' if self.judged else 'not judged: '}{self.seen}"
 
 
 @dataclass(frozen=True)
@@ -78,31 +73,19 @@ class CheckReport:
     unusable: str | None = None
     printed: str = ""
     """The file's output, cut to a few kilobytes."""
-    longest: int = 0
-    """Tokens of the longest row that the checks looked at; 0 if they did not say."""
-    not_looked_at: tuple[str, ...] = ()
-    """Things that the checks did not look at, beside longer rows: ``use_rope=True``, say."""
 
     @property
     def summary(self) -> str:
         """The checks' outcome, in one sentence."""
         count = sum(result.judged for result in self.checks)
         unjudged = len(self.checks) - count
-        others = f"; {unjudged} could not judge this file" if unjudged else ""
-        unseen = [f"texts over {self.longest} tokens"] if self.longest else []
-        unseen += self.not_looked_at
-        others += f"; not looked at: {', '.join(unseen)}." if unseen else "."
+        others = f"; {unjudged} could not judge this file." if unjudged else "."
         if bad := len(self.failed):
             following = sum(bool(result.follows) for result in self.checks)
             echoes = f", and {following} more for the same reason" if following else ""
             return f"{bad} of {count} checks failed{echoes}{others}"
-        warned = sum(result.warning and not result.overruled for result in self.checks)
-        more = [
-            f"{number} {word}"
-            for number, word in ((warned, "with a warning"), (len(self.overruled), "overruled"))
-            if number
-        ]
-        return f"All {count} checks passed" + (f" ({', '.join(more)})" if more else "") + others
+        warned = sum(result.warning for result in self.checks)
+        return f"All {count} checks passed" + f" ({warned} with a warning)" * bool(warned) + others
 
     @property
     def failed(self) -> tuple[CheckResult, ...]:
@@ -122,19 +105,6 @@ class CheckReport:
         return f"{count} checks" + (" that could judge it" if count < len(self.checks) else "")
 
     @property
-    def overruled(self) -> tuple[CheckResult, ...]:
-        """The checks that failed and that the file overrules, with its reasons."""
-        return tuple(result for result in self.checks if result.overruled)
-
-    def left_open(self, longest: int) -> tuple[str, ...]:
-        """Things that the checks leave open for a study whose rows have up to ``longest`` tokens:
-        not looked at, not judged, or of another kind."""
-        texts = [f"texts over {self.longest} tokens"] if 0 < self.longest < longest else []
-        unjudged = [f"“{result.name}”" for result in self.checks if not result.judged]
-        kinds = [r.seen for r in self.checks if r.seen.startswith("another kind: ")]
-        return (*texts, *self.not_looked_at, *unjudged, *kinds)
-
-    @property
     def code(self) -> int:
         """The exit status: 0 all passed, 1 a check failed, 2 the file can't be used."""
         if self.unusable is not None:
@@ -148,8 +118,6 @@ class CheckReport:
             "for": self.for_,
             "passed": self.passed,
             "checks": [asdict(check) for check in self.checks],
-            "longest": self.longest,
-            "not_looked_at": list(self.not_looked_at),
         }
         if self.unusable is not None:
             record["unusable"] = self.unusable
@@ -214,8 +182,6 @@ class _Reading:
         self.for_ = ""
         self.step = "starting"
         self.unusable: str | None = None
-        self.longest = 0
-        self.not_looked_at: tuple[str, ...] = ()
         self.ended = False
 
     def feed(self, data: bytes) -> None:
@@ -233,13 +199,10 @@ class _Reading:
             self.for_ = printable(str(event["for"]))
         elif kind == "unusable":
             self.unusable = printable(str(event["message"]))
-        elif kind == "scope":
-            self.longest = int(event["longest"])
-            self.not_looked_at = tuple(printable(str(words)) for words in event["not_looked_at"])
         elif kind == "end":
             self.ended = True
         elif kind == "check":
-            texts = ("name", "expected", "seen", "why", "doubt", "overruled", "follows")
+            texts = ("name", "expected", "seen", "why", "follows")
             result = CheckResult(
                 passed=bool(event["passed"]),
                 seconds=float(event["seconds"]),
@@ -322,12 +285,12 @@ def run_checks(
     return CheckReport(
         file=str(path),
         for_=reading.for_ or (for_ or ""),
-        passed=unusable is None and not any(result.failed for result in reading.results),
+        passed=unusable is None
+        and bool(reading.results)
+        and not any(result.failed for result in reading.results),
         checks=tuple(reading.results),
         unusable=unusable,
         printed=printable(printed.text.decode("utf-8", "replace")),
-        longest=reading.longest,
-        not_looked_at=reading.not_looked_at,
     )
 
 

@@ -7,7 +7,6 @@ import json
 import re
 import subprocess
 import sys
-from csv import DictReader
 from pathlib import Path
 from typing import Any
 
@@ -193,42 +192,6 @@ def other_numbers(file: Path) -> Path:
     return other
 
 
-def test_import_keeps_what_judge_says(home: Path, tmp_path: Path) -> None:
-    file = tmp_path / "runs.tsv"
-    file.write_text(LONG.replace(",", "\t").replace("val_loss", "accuracy"))
-    once = judged(str(file))
-    done = CliRunner().invoke(cli, ["import", str(file), "--json"])
-    assert done.exit_code == 0, done.output
-    kept = json.loads(done.stdout[done.stdout.index("{") :])
-    for key in ("verdict", "difference", "metric", "level"):
-        assert kept[key] == once[key], key
-    assert repr(q1lab.read_study("rope-1")).startswith("HURTS")
-    add = CliRunner().invoke(cli, ["import", str(other_numbers(file)), "--json"])
-    assert add.exit_code == 0, add.output
-    listed = CliRunner().invoke(cli, ["status"]).stdout
-    assert "\ntrained elsewhere: accuracy (higher is better)\n" in listed
-
-
-def test_a_table_without_seeds_is_of_runs_and_import_keeps_each(home: Path, tmp_path: Path) -> None:
-    rows = "".join(f"baseline,{x}\n" for x in BASE) + "".join(
-        f"rope,{x}\n" for x in [*MODIFIED, 1.81, 1.83]
-    )
-    (tmp_path / "runs.csv").write_text(f"arm,val_loss\n{rows}")
-    once = judged(str(tmp_path / "runs.csv"))
-    done = CliRunner().invoke(cli, ["import", str(tmp_path / "runs.csv"), "--json"])
-    kept = json.loads(done.stdout[done.stdout.index("{") :])
-    assert kept["arms"]["modified"]["values"] == once["arms"]["modified"]["values"]  # type: ignore[index]
-    for key in ("verdict", "difference", "short"):
-        assert kept[key] == once[key], key
-    archive = str(tmp_path / "kept.q1lab.zip")
-    CliRunner().invoke(cli, ["export", "--format", "archive", "--output", archive])
-    assert "hidden" not in CliRunner().invoke(cli, ["verify", archive, "--cells", "0"]).output
-    full = CliRunner().invoke(cli, ["compare", "--full"]).output
-    assert "groups of 3 and 5" in full
-    assert "run 5" in full
-    assert not re.search("seed [0-9]|each of|settings differ|although they differ", full)
-
-
 TWO_TABLES = [
     f"arm,val_loss\n{rows}"
     for rows in (
@@ -248,38 +211,6 @@ def without_seeds(home: Path, tmp_path: Path) -> str:
     done = CliRunner().invoke(cli, ["import", str(tmp_path / "runs.csv")])
     assert done.exit_code == 0, done.output
     return "rope-1"
-
-
-def test_runs_without_seeds_are_not_seeds_that_somebody_picked(
-    without_seeds: str, tmp_path: Path
-) -> None:
-    (tmp_path / "later.csv").write_text(TWO_TABLES[1].replace("1.91\n", "1.93\n", 1))
-    done = CliRunner().invoke(cli, ["import", str(tmp_path / "later.csv"), "--json"])
-    record = json.loads(done.stdout[done.stdout.index("{") :])
-    assert record["reason"] is None, record["short"]
-    full = CliRunner().invoke(cli, ["compare", record["study"], "--full"]).output
-    assert "Looked at" not in full, "nothing was declared"
-    assert "seed" not in full
-
-
-def test_a_run_without_a_seed_has_one_name(without_seeds: str, tmp_path: Path) -> None:
-    for options in ([], ["--curves"]):
-        file = str(tmp_path / f"out{len(options)}.csv")
-        CliRunner().invoke(cli, ["export", without_seeds, "--output", file, *options])
-        with Path(file).open() as lines:
-            rows = list(DictReader(lines))
-        assert {row["seed"] for row in rows} == {""}
-        assert {row["run"] for row in rows} == {f"run {n}" for n in (1, 2, 3, 4)}
-    again = judged(str(tmp_path / "out0.csv"), "--metric", "value", "--better", "lower")
-    assert [len(arm["values"]) for arm in again["arms"].values()] == [3, 4]  # type: ignore[attr-defined]
-    status = json.loads(CliRunner().invoke(cli, ["status", "--json"]).stdout)
-    assert {run["seed"] for run in status["studies"][0]["runs"]} == {None}
-
-
-def test_lists_show_how_many_runs_each_arm_has(without_seeds: str, tmp_path: Path) -> None:
-    (tmp_path / "other.csv").write_text(TWO_TABLES[1])
-    CliRunner().invoke(cli, ["import", str(tmp_path / "other.csv")])
-    assert re.search(r"^rope-1 .* 3\+4 ", CliRunner().invoke(cli, ["status"]).output, re.MULTILINE)
 
 
 def test_it_loads_neither_torch_nor_wandb() -> None:

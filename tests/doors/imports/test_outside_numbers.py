@@ -15,7 +15,6 @@ from q1lab.ground import paths
 from q1lab.judgment.intervals import power_of
 from q1lab.study import studies
 from tests.doors.imports.test_judge import BASE, LONG, MODIFIED
-from tests.kit.places import ROOT
 
 Out = pytest.CaptureFixture[str]
 SEEDS = range(4)
@@ -69,7 +68,7 @@ def wandb_table(state: str, cell: str) -> str:
         ("running", "0.93", "running"),
     ],
 )
-@pytest.mark.parametrize("command", ["judge", "import"])
+@pytest.mark.parametrize("command", ["judge"])
 def test_a_run_without_its_number_is_not_left_out(
     command: str, state: str, cell: str, why: str, capsys: Out
 ) -> None:
@@ -96,7 +95,7 @@ def test_a_run_without_its_number_is_named_in_json_lists_too(capsys: Out) -> Non
 
 def test_a_crashed_run_that_was_trained_again_counts_once_and_is_said(capsys: Out) -> None:
     text = wandb_table("crashed", "") + '"lion-3b","finished","lion","3","0.915"\n'
-    for command in ("judge", "import"):
+    for command in ("judge",):
         short = said(capsys, command, "--baseline", "adamw", text=text)
         assert "NO VERDICT" not in short
         assert "note: lion, seed 3, appears twice: one is not used (crashed)" in short
@@ -133,7 +132,7 @@ def curves(arm: str, step: str, *, until: int = 19, extra: str = "") -> str:
     return "\n".join([f"{arm},seed,epoch,{step},train_loss,val_loss", *rows]) + "\n"
 
 
-@pytest.mark.parametrize("command", ["judge", "import"])
+@pytest.mark.parametrize("command", ["judge"])
 @pytest.mark.parametrize(
     ("arm", "step"), [("arm", "step"), ("cfg", "iter"), ("optimizer", "Step"), ("model", "other")]
 )
@@ -174,7 +173,7 @@ def test_settings_that_differ_are_named(capsys: Out) -> None:
         f"{arm},{s},{rate},{1 + s**rate / 9}" for arm, rate in (("a", 1), ("b", 3)) for s in SEEDS
     ]
     text = "\n".join(["arm,seed,lr,loss", *rows])
-    for command in ("judge", "import"):
+    for command in ("judge",):
         short = said(capsys, command, "--baseline", "a", text=text)
         assert "The runs differ in lr, which may be the reason instead." in short
 
@@ -208,43 +207,10 @@ def test_several_arms_are_judged_in_one_table_at_a_shared_level(capsys: Out) -> 
 
 def test_one_arm_chosen_out_of_several_is_judged_at_their_level(capsys: Out) -> None:
     chosen = ["--baseline", "adamw", "--modified", "muon"]
-    for command in ("judge", "import"):
+    for command in ("judge",):
         text = said(capsys, command, *chosen, text=MANY)
         assert "98.33% instead of 95%: 3 arms from one place share the 5%." in text
     assert "95% interval" not in said(capsys, "judge", *chosen, "--full", text=MANY)
-
-
-def test_import_keeps_the_table_that_judge_prints(capsys: Out) -> None:
-    once = record(capsys, "judge", "--baseline", "adamw", text=MANY)
-    kept = record(capsys, "import", "--baseline", "adamw", text=MANY)
-    assert [member["study"] for member in kept["members"]] == ["muon-1", "lion-1", "sgd-1"]
-    for ours, theirs in zip(once["members"], kept["members"], strict=True):
-        for key in ("verdict", "difference", "metric", "alpha"):
-            assert ours["comparison"][key] == theirs["comparison"][key]
-    table = said(capsys, "import", "--baseline", "adamw", text=MANY)
-    assert "sweep-1: 3 modifications against adamw" in table
-
-
-def test_the_same_file_imported_twice_is_said(capsys: Out) -> None:
-    two = "".join(line for line in MANY.splitlines(True) if not re.match("lion|sgd", line))
-    options = ["import", "--baseline", "adamw"]
-    first = record(capsys, *options, text=two)
-    again = said(capsys, *options, text=two, name="copy.csv")
-    assert "these are muon-1's runs, so nothing new is imported" in again
-    assert studies.ids() == ["muon-1"]
-    assert "95% interval" in again
-    assert record(capsys, *options, text=two)["difference"] == first["difference"]
-    changed = two.replace("muon,0,0.93", "muon,0,0.94")
-    said(capsys, *options, text=changed)
-    assert studies.ids() == ["muon-1", "muon-2"]
-
-
-def test_arms_that_are_taken_in_one_by_one_are_one_series(capsys: Out) -> None:
-    said(capsys, "import", "--baseline", "adamw", "--modified", "muon", text=MANY)
-    said(capsys, "import", "--baseline", "adamw", text=MANY)
-    series = {studies.load(name).origin.series for name in studies.ids()}
-    assert {each.id for each in series if each is not None} == {"sweep-1"}
-    assert len(series) == 3
 
 
 def test_more_arms_than_a_level_is_shared_by_are_refused(capsys: Out) -> None:
@@ -263,7 +229,7 @@ d4e5f6g\t0.000000\t0.0\tcrash\tdouble model width (OOM)
 """
 
 
-@pytest.mark.parametrize("command", ["judge", "import"])
+@pytest.mark.parametrize("command", ["judge"])
 @pytest.mark.parametrize("options", [[], ["--baseline", "val_bpb"]])
 def test_two_columns_of_numbers_are_no_arms(command: str, options: list[str], capsys: Out) -> None:
     message = said(capsys, command, *options, text=RESULTS, name="results.tsv", code=2)
@@ -286,39 +252,6 @@ def test_the_zero_of_a_crashed_row_is_no_result(capsys: Out) -> None:
 # ── one file, one verdict
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        LONG,
-        LONG.replace("cfg", "arm"),
-        LONG.replace("rope,2", "rope,5"),
-        LONG.replace("1.85", "nan"),
-        LONG.replace("1.85", ""),
-        LONG.replace("val_loss", "acc"),
-        curves("cfg", "iter").replace("a,", "baseline,"),
-        "arm,val_loss\n" + "".join(f"baseline,{x}\n" for x in BASE) + "r,1.8\nr,1.7\nr,1.9\nr,2\n",
-    ],
-    ids=["loss", "arm", "seeds", "nan", "blank", "acc", "curves", "no seeds"],
-)
-def test_judge_and_import_give_one_verdict_on_one_file(text: str, capsys: Out) -> None:
-    once = record(capsys, "judge", text=text)
-    kept = record(capsys, "import", text=text)
-    for key in ("verdict", "reason", "difference", "metric", "level"):
-        assert kept[key] == once[key], key
-    # the record alone knows how often an arm diverged
-    of_runs = [note for note in kept["notes"] if note["kind"] != "strays"]
-    assert of_runs == once["notes"]
-    for arm, facts in once["arms"].items():
-        assert kept["arms"][arm]["values"] == facts["values"]
-    assert kept["short"][:-1] == once["short"][:-1]  # the last names the command
-    assert once["metric"]["unit"] == ""
-
-
-def test_allowances_are_not_of_tables(capsys: Out) -> None:
-    message = said(capsys, "import", "--allow", "iters", text=LONG, code=2)
-    assert "leave --allow out" in message
-
-
 # ── words
 
 
@@ -330,7 +263,6 @@ def test_unequal_arms_are_said_to_claim_more_often(capsys: Out) -> None:
     rate = 100 * power_of(0.0, 3, 16, "welch", 0.05)
     assert 7 < rate < 7.5
     assert f"If nothing had changed, at most {rate:.3g} in 100 such studies would claim" in out
-    assert f"({rate:.1f}% with 3 and 16 runs)" in (ROOT / "docs" / "wandb.md").read_text()
     assert run_command_line(["judge", *lists, "8.01,8.0,8.02"]) == 0
     assert "If nothing had changed, at most 5 in 100" in capsys.readouterr().out
 
@@ -368,7 +300,7 @@ def test_lists_have_no_pairs(capsys: Out) -> None:
         *("units row", "two headers", "long", "no width", "no width twin", "no width baseline"),
     ],
 )
-@pytest.mark.parametrize("command", ["judge", "import"])
+@pytest.mark.parametrize("command", ["judge"])
 def test_a_table_that_cannot_be_read_is_refused_in_one_line(
     command: str, text: str, words: tuple[str, ...], capsys: Out
 ) -> None:
@@ -382,7 +314,7 @@ def test_a_table_that_cannot_be_read_is_refused_in_one_line(
     ["é" * 200, "👩‍🔬" * 30, "r\u200bope", "=cmd|' /C calc'!A0"],
     ids=["accents", "emoji", "no width", "formula"],
 )
-@pytest.mark.parametrize("command", ["judge", "import"])
+@pytest.mark.parametrize("command", ["judge"])
 def test_a_long_or_odd_name_is_a_name(command: str, name: str, capsys: Out) -> None:
     facts = record(capsys, command, text=LONG.replace("rope", name))
     assert facts["verdict"] == "helps"

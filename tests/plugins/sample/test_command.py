@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import signal
 import subprocess
@@ -10,7 +9,6 @@ import sys
 
 import pytest
 
-from q1lab.ground import paths
 from q1lab.ground.files import printable
 from q1lab.plugins.sample.passage_text import prompt_lines
 from q1lab.study import corpora, studies
@@ -112,63 +110,6 @@ def test_a_strangers_model_file_is_not_run_unasked() -> None:
     assert "--yes" in q1lab("sample", "rope-1", code=2).stderr
     other.files.launch.write_text("{}")
     assert "--yes" not in q1lab("sample", "rope-1", code=2).stderr
-
-
-class Interrupted(io.StringIO):
-    """A terminal at which Ctrl-C is pressed."""
-
-    def readline(self, size: int | None = -1, /) -> str:
-        raise KeyboardInterrupt
-
-
-def blind(monkeypatch: pytest.MonkeyPatch, answers: str, *words: str, code: int) -> str:
-    monkeypatch.setattr(sys, "stdin", io.StringIO(answers))
-    done = q1lab("sample", "rope-1", "--blind", *words, code=code)
-    return done.stdout + done.stderr
-
-
-def test_a_blind_test_survives_kill_9_and_is_reported_at_its_end(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    study = study_with_weights()
-    child = subprocess.Popen(
-        [sys.executable, "-m", "q1lab", "sample", "rope-1", "--blind", "--tokens", "9"],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        stderr=subprocess.DEVNULL,
-    )
-    with child:
-        assert child.stdin is not None
-        assert child.stdout is not None
-        child.stdin.write("1\n2\n")
-        child.stdin.flush()
-        while "pair 3 of 20" not in child.stdout.readline():
-            pass
-        child.kill()
-    for number in (1, 2):
-        words = ("sample", "rope-1", "--tokens", "9", "--passage", str(number), "--json")
-        prompt = json.loads(q1lab(*words).stdout)["prompt"]
-        assert json.dumps(prompt) not in paths.journal_file().read_text(), "its writers were named"
-    study.files.run("modified-seed1").model.unlink()  # the passages are kept
-    out = blind(monkeypatch, "1\nq\n", code=3)
-    assert "pair 3 of 20" in out
-    assert "3 of 20 pairs are answered" in out
-    assert "3 of 20 pairs are answered" in blind(monkeypatch, "x\n" * 9, code=3)
-    monkeypatch.setattr(sys, "stdin", Interrupted())
-    assert "3 of 20 pairs are answered" in q1lab("sample", "rope-1", "--blind", code=130).stderr
-    assert "--blind alone continues it" in blind(monkeypatch, "", "--again", code=2)
-    assert "pairs are answered" in blind(monkeypatch, "", code=3)
-    record = json.loads(q1lab("sample", "rope-1", "--blind", "--json").stdout)
-    assert record["tests"][0]["hits"] is None, "no score before the end"
-    out = blind(monkeypatch, "2\n" * 17, code=0)
-    record = json.loads(q1lab("sample", "rope-1", "--blind", "--json").stdout)
-    assert f"{record['result']['hits']} times out of 20" in out
-    assert str(record["result"]["verdict"]).upper() in out
-    assert blind(monkeypatch, "", code=0) in out
-    assert "--again begins" in blind(monkeypatch, "", "--tokens", "9", code=2)
-    assert "prune --models" in blind(monkeypatch, "", "--again", code=2)
 
 
 def test_a_prompt_is_shown_as_text() -> None:

@@ -10,11 +10,8 @@ import pytest
 
 from q1lab.ground.errors import Problem
 from q1lab.index.store import Store
-from q1lab.week import content
 from q1lab.week.lists import artifacts, kpis, papers, posts, predictions
 from q1lab.week.syllabus import Kpi
-from tests.kit import small_weeks, toy_counter
-from tests.kit.places import mentioned_in_code
 
 WEEK = "M03-W04"
 
@@ -164,20 +161,6 @@ def test_a_kpi_is_counted_by_the_counter_that_it_names_and_by_no_word_of_its_tit
         "code": 1,
         "Papers for lunch": None,
     }
-
-
-def test_a_counter_that_one_file_and_one_row_add_counts_a_kpi_of_the_week(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(kpis, "COUNTERS", {**kpis.COUNTERS, "sonnets": toy_counter.sonnets})
-    small_weeks.write_week(tmp_path / "week")
-    with (tmp_path / "week" / "week.toml").open("a") as file:
-        file.write('\n[[kpis]]\nid = "poems"\ntitle = "Posts"\ntarget = 1\ncounter = "sonnets"\n')
-    assert small_weeks.check_week(tmp_path / "week", counters=kpis.COUNTERS) == []
-    artifacts.add_artifact(store, "other", "Sonnet 18")
-    (line,) = kpis.kpi_rows(store, content.load_week(tmp_path / "week").kpis)
-    assert (line.actual, line.met, line.origin) == (1, True, "counted: sonnets on record")
-    assert mentioned_in_code("sonnet") == []
 
 
 @pytest.mark.parametrize(

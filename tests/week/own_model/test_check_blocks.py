@@ -50,7 +50,7 @@ def test_a_width_breaks_lines_and_loses_no_word() -> None:
     for width in (30, 60, 100):
         lines = plain([block], width)
         assert max(map(len, lines)) <= max(width, 34)
-        assert " ".join(lines).split().count("word") == 80
+        assert " ".join(lines).split().count("word") == 60
 
 
 def test_an_outcome_names_the_file_and_the_next_command() -> None:

@@ -16,7 +16,7 @@ from unittest.mock import patch
 import pytest
 
 from q1lab.ground import paths
-from q1lab.index import journal
+from q1lab.index import acts
 from q1lab.index.store import Store
 from q1lab.judgment import interim_analyses
 from q1lab.record import begin
@@ -151,7 +151,7 @@ def at_the_first_level(files: dict[str, bytes]) -> None:
 def own_line(study: str, key: str, changed: Callable[[Any], Any]) -> Callable[[], None]:
     """Change a value that a study's own line of the journal declares."""
 
-    def change(body: journal.Body) -> journal.Body:
+    def change(body: acts.Body) -> acts.Body:
         if body["act"] == "begin" and body["plan"]["id"] == study:
             declares = body["declares"]
             return {**body, "declares": {**declares, key: changed(declares[key])}}
@@ -218,11 +218,6 @@ def cut_range() -> None:
     q1lab("run", "rmsnorm", "--seeds", "3..5", *SHORT)
     assert len(plan_of("rmsnorm-1")["looks"][0]) == 5
     change_plan("rmsnorm-1", put("looks", value=[[0, 1, 2]]))
-
-
-def hide_pairs_in_a_gate(plan: dict[str, Any]) -> None:
-    cells = [f"{arm}-seed{seed}" for seed in (0, 1) for arm in studies.ARMS]
-    plan["gate"] = {"budget": "night", "proposal": 1, "cells": cells, "blind": False}
 
 
 FORGERIES: dict[str, Forgery] = {
@@ -300,9 +295,6 @@ FORGERIES: dict[str, Forgery] = {
     "drawn seeds, it says": Forgery(
         "changed-plan", lambda: change_plan("rope-3", put("fresh_seeds", value=3)), "rope-3"
     ),
-    "a gate that hides pairs": Forgery(
-        "changed-plan", lambda: change_plan("rope-1", hide_pairs_in_a_gate)
-    ),
     # runs that are not there
     "both runs of a seed": Forgery("", without("baseline-seed2", "modified-seed2")),
     "one run": Forgery("", without("modified-seed2")),
@@ -318,10 +310,6 @@ FORGERIES: dict[str, Forgery] = {
     "an empty run": Forgery("", lambda: _emptied("modified-seed2")),
     "a run removed, and known to the index": Forgery(
         "dropped-seed", lambda: shutil.rmtree(events_file("modified-seed2").parent)
-    ),
-    "pairs hidden by a declared gate": Forgery(
-        "",
-        lambda: redeclared("rope-1", **{"gate": _gate_record()}),
     ),
     "a run taken out behind the claim": Forgery(
         "dropped-seed", reseal=lambda files: files.pop("runs/modified-seed2/events.jsonl")
@@ -437,13 +425,6 @@ FORGERIES: dict[str, Forgery] = {
         "edited-verdict", study="rope-4", before_it_moves=lambda files: None, says_not_picked=True
     ),
 }
-
-
-def _gate_record() -> dict[str, Any]:
-    plan: dict[str, Any] = {}
-    hide_pairs_in_a_gate(plan)
-    gate: dict[str, Any] = plan["gate"]
-    return gate
 
 
 def _emptied(run: str) -> None:
