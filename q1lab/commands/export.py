@@ -1,4 +1,4 @@
-"""`q1lab export`: write studies into files: results, charts, an archive, or a plug-in's format."""
+"""`q1lab export`: write studies into files: results, charts, or an archive."""
 
 from __future__ import annotations
 
@@ -12,26 +12,14 @@ import click
 from q1lab.commands._output import force_option, print_json, say_written
 from q1lab.commands.completion import study_argument
 from q1lab.documents.result_files import SUFFIXES
-from q1lab.ground import plugin_finder
-from q1lab.ground.errors import FAILED, NOTICES, OK, Problem
-from q1lab.ground.hooks import ExportFormat
+from q1lab.ground.errors import NOTICES, OK, Problem
 from q1lab.index.store import Store
 from q1lab.study import studies
 from q1lab.study.studies import Study
 
 ARCHIVE = "archive"
 ARCHIVE_SUFFIX = ".q1lab.zip"
-PLUGINS = tuple(plugin_finder.plugins(installed=True))
-ADDED: Mapping[str, ExportFormat] = {
-    name: form
-    for plugin in PLUGINS
-    for name, form in plugin.formats.items()
-    if name not in (*SUFFIXES, ARCHIVE)
-}
-"""The formats of plug-ins. Each is of one study."""
-
 BY_SUFFIX: Mapping[str, str] = {
-    **{suffix: name for name, added in ADDED.items() for suffix in added.suffixes},
     **{suffix: name for name, suffix in SUFFIXES.items()},
     ".zip": ARCHIVE,
 }
@@ -58,7 +46,7 @@ Examples:
   q1lab export --tag draft --format csv
   q1lab export rope-1 --format archive     the whole study as rope-1.q1lab.zip
 """
-    + "".join(f"  {line}\n" for added in PLUGINS for line in added.export_examples)
+    "  q1lab verify rope-1.q1lab.zip            anyone can check that archive\n"
     + """
 \b
 Exit status: 0 written, 1 a file can't be written, 2 usage."""
@@ -67,7 +55,7 @@ Exit status: 0 written, 1 a file can't be written, 2 usage."""
 @click.option(
     "--format",
     "form",
-    type=Format((*SUFFIXES, ARCHIVE, *ADDED)),
+    type=Format((*SUFFIXES, ARCHIVE)),
     help="Or a suffix, such as md, tex or zip. Default: by --output's suffix, else json.",
 )
 @click.option(
@@ -131,7 +119,7 @@ def export(
         print_json({"format": form, "studies": ids, "unreadable": unreadable, "written": paths})
         return OK
     back = {ARCHIVE: "`q1lab restore` brings it back"}
-    after = ADDED[form].after if form in ADDED else back.get(form, "")
+    after = back.get(form, "")
     for path in written:
         say_written(path, f"; {after}" if after else "")
     return OK
@@ -153,23 +141,16 @@ def _format_of(output: Path | None) -> str:
 
 
 def _write_study(store: Store, ids: list[str], form: str, output: Path | None, force: bool) -> Path:
-    """Write one study as an archive, or in a plug-in's format."""
+    """Write one study as an archive."""
     if len(ids) != 1:
         raise Problem(f"--format {form} takes one study", next="name one")
     study = studies.load(ids[0])
-    added = ADDED.get(form)
     path = output or Path()
     if path.is_dir():
-        path /= f"{study.id}{ARCHIVE_SUFFIX if added is None else added.suffixes[0]}"
-    fits = (".zip",) if added is None else added.suffixes
-    if path.suffix not in fits:
-        raise Problem(
-            f"--output {path}: ", next=f"give a name that ends in {' or '.join(fits)}", file=path
-        )
-    if added is None:
-        _write_archive(store, study, path, force)
-    else:
-        _write_added(store, study, added, path, force)
+        path /= f"{study.id}{ARCHIVE_SUFFIX}"
+    if path.suffix != ".zip":
+        raise Problem(f"--output {path}: ", next="give a name that ends in .zip", file=path)
+    _write_archive(store, study, path, force)
     return path
 
 
@@ -183,16 +164,3 @@ def _write_archive(store: Store, study: Study, path: Path, force: bool) -> None:
     bundle.write_archive(
         study.id, path, labels_record, claim.make_provenance(store, study), force=force
     )
-
-
-def _write_added(store: Store, study: Study, added: ExportFormat, path: Path, force: bool) -> None:
-    from q1lab.ground.files import os_reason
-    from q1lab.ground.write_intents import write_output
-
-    try:
-        content = plugin_finder.load(added.write)(store, study, path.suffix)
-        write_output(path, content, force=force)
-    except OSError as error:
-        raise Problem(
-            f"{study.id} can't be exported: {error.filename}: {os_reason(error)}", FAILED
-        ) from None

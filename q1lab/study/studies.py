@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from q1lab.ground import json_records, paths, plugin_finder
+from q1lab.ground import json_records, paths
 from q1lab.ground.errors import FAILED, Problem, notice
 from q1lab.ground.files import (
     os_reason,
@@ -278,8 +278,6 @@ ORDER = (
     *("threads", "headline", "versions", "prediction", "repo", "unchecked", "wandb", "asked"),
     *("launcher", "range", "series", "tuned", "matched", "arm_config", "seed_shift", "fresh_seeds"),
     *("shared_at_start", "trainers", "loop"),
-    *plugin_finder.signs("trainer").values(),
-    *plugin_finder.signs("design").values(),
     *("to_the_end", "untrained"),
 )
 """The order of the keys in study.json: the same study is the same bytes."""

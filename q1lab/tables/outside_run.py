@@ -14,7 +14,7 @@ from q1lab.study.run_states import RunState
 from q1lab.tables.cells import has_no_number, number_of_cell
 
 if TYPE_CHECKING:
-    from q1lab.ground.hooks import LogForm
+    from q1lab.tables.readers import LogForm
 
 MAX_FILES, MAX_BYTES, MAX_ROWS = 4000, 64 << 20, 2_000_000
 """Bounds of an import: event files in a folder, bytes of one file, rows of a CSV."""

@@ -3,6 +3,7 @@ one set of runs, by arm and seed."""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -109,9 +110,8 @@ def _read(piece: RunFiles, options: TableOptions) -> Rows | RunLog:
             from q1lab.tables.readers import text_files
 
             return text_files.read(piece.files[0], log, piece.label, options)
-        from q1lab.ground import plugin_finder
-
-        plugin_finder.load(piece.form.read)(piece.files, log)
+        reader = importlib.import_module(f"q1lab.tables.readers.{piece.form.reader}")
+        reader.read(piece.files, log)
     return log
 
 

@@ -20,7 +20,7 @@ from q1lab.ground.text_formats import plural
 from q1lab.tables import number_table
 from q1lab.tables.found_runs import Found, TableOptions
 from q1lab.tables.outside_run import MAX_FILES, RunFiles
-from q1lab.tables.readers import DELIMITED, core_forms, fits, form_of, forms
+from q1lab.tables.readers import DELIMITED, FORMS, fits, form_of
 from q1lab.tables.table_rows import read
 
 MOST_ENTRIES = 200_000
@@ -89,7 +89,7 @@ def _in_folder(label: str | None, folder: Path, notes: list[str]) -> list[RunFil
     files = list(files_below(folder))
     by_form = [
         (title, form, of_form)
-        for title, form in forms()
+        for title, form in FORMS.items()
         if (of_form := sorted(file for file in files if fits(form, file.name)))
     ]
     for title, _, of_form in by_form[1:]:
@@ -103,7 +103,7 @@ def _in_folder(label: str | None, folder: Path, notes: list[str]) -> list[RunFil
             f"{folder} holds runs of q1lab", next="`q1lab compare` judges them", file=folder
         )
     raise Problem(
-        f"{folder} holds no log that is known by its name ({', '.join(core_forms())})",
+        f"{folder} holds no log that is known by its name ({', '.join(FORMS)})",
         next=f"name the files of each arm: --arm base='{folder}/base*' --arm new='{folder}/new*'",
         file=folder,
     )

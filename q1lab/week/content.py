@@ -20,7 +20,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from q1lab.ground import command_table, plugin_finder
+from q1lab.ground import command_table
 from q1lab.ground.files import printable, read_text
 from q1lab.week.step_kinds import STEP_KINDS
 from q1lab.week.syllabus import (
@@ -268,17 +268,15 @@ def _fold(head: str, lines: list[str], root: Path) -> Fold:
     return Fold("".join(titles[-1:]) or "More", markdown, of.get("needs"), pictures)
 
 
-def _action(info: str, lines: list[str]) -> Action | None:
-    """The action of a fence; None for the command of a plug-in that is away."""
+def _action(info: str, lines: list[str]) -> Action:
+    """The action of a fence."""
     kind = info.removeprefix("q1lab ").strip()
     options = _tuples(tomllib.loads("\n".join(lines)))
     unknown = options.keys() - {*command_table.fields_by_action()[kind]}
     if unknown:
         raise ValueError(f"a {kind} action has no field {unknown}")
     first = next(iter(options.values()))
-    action = Action(kind, str(options.pop("title", "")) or f"{kind.capitalize()} {first}", options)
-    is_away = kind == "command" and {*action.argv()[1:2]} & {*plugin_finder.away()}
-    return None if is_away else action
+    return Action(kind, str(options.pop("title", "")) or f"{kind.capitalize()} {first}", options)
 
 
 def _attributes(line: str) -> tuple[str, dict[str, Any]]:

@@ -295,7 +295,7 @@ EVENTS = "studies/rope-1/runs/modified-seed1/events.jsonl"
     "name",
     [
         *("acts.jsonl", PLAN, EVENTS),
-        pytest.param("bundle.json", marks=pytest.mark.needs_plugin("verify")),
+        "bundle.json",
     ],
 )
 def test_what_q1lab_wrote_itself_is_read_as_it_wrote_it(

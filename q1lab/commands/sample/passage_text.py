@@ -9,8 +9,8 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.text import Text
 
+from q1lab.commands.sample.passages import PassagePair
 from q1lab.judgment.terminal_text import STYLES
-from q1lab.plugins.sample.passages import PassagePair
 from q1lab.study.studies import Study
 
 TOKENS = 500

@@ -10,9 +10,9 @@ import click
 
 from q1lab.commands import _documents as shared
 from q1lab.commands._output import print_json, print_wrapped, remark
+from q1lab.ground.command_table import NOT_CHECKED, REFUSED_BUNDLE, acts
 from q1lab.ground.errors import OK, Problem, listed_statuses
 from q1lab.ground.files import expand_user, printable, read_text
-from q1lab.plugins.verify import NOT_CHECKED, PLUGIN, REFUSED_BUNDLE
 
 
 @click.command(
@@ -23,7 +23,7 @@ Examples:
   q1lab verify rope-1.q1lab.zip --cells 0
 
 """
-    + listed_statuses(PLUGIN.acts[0].statuses)
+    + listed_statuses(acts()["verify"].statuses)
 )
 @click.argument("place", metavar="FILE_OR_FOLDER", type=click.Path(path_type=Path))
 @click.option(
@@ -63,7 +63,7 @@ def verify(
     That runs the study's own files: read them first. A training command is shown, and runs only if
     you agree.
     """
-    from q1lab.plugins.verify import bundle_check
+    from q1lab.commands.verify import bundle_check
 
     if all_runs and cells is not None:
         raise Problem("--all and --cells: ", next="give one of them")

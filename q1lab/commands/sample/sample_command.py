@@ -7,8 +7,8 @@ import click
 from q1lab.commands import _documents as shared
 from q1lab.commands._output import print_json, remark
 from q1lab.commands.completion import study_argument
+from q1lab.commands.sample import passages
 from q1lab.ground.errors import OK, Problem
-from q1lab.plugins.sample import passages
 from q1lab.study import studies
 from q1lab.study.studies import ARMS, Study
 
@@ -59,7 +59,7 @@ def sample(
 
     A sample is an anecdote.
     """
-    from q1lab.plugins.sample.passage_text import TOKENS
+    from q1lab.commands.sample.passage_text import TOKENS
     from q1lab.verdict import comparison_cache
 
     chosen = studies.load(comparison_cache.resolve_study_id(study))
@@ -100,7 +100,7 @@ def print_pair(study: Study, pair: passages.PassagePair) -> None:
     """Print what both models wrote."""
     from rich.console import Console
 
-    from q1lab.plugins.sample.passage_text import pair_lines
+    from q1lab.commands.sample.passage_text import pair_lines
 
     console = Console(highlight=False)
     for line in pair_lines(study, pair, console.width):

@@ -13,17 +13,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from q1lab.designs.fixed import Fixed
-from q1lab.ground import paths
-from q1lab.ground.errors import Problem
-from q1lab.ground.files import printable, read_bytes, sha256_json, write_atomic
-from q1lab.plugins.verify.run_record import (
+from q1lab.commands.verify.run_record import (
     LOSS,
     RunRecord,
     largest_distance,
     read_record,
     relative_distance,
 )
+from q1lab.designs.fixed import Fixed
+from q1lab.ground import paths
+from q1lab.ground.errors import Problem
+from q1lab.ground.files import printable, read_bytes, sha256_json, write_atomic
 from q1lab.record import declarations
 from q1lab.runner import child_processes
 from q1lab.study import corpora, kept_folder, studies

@@ -12,10 +12,10 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 
 import q1lab.tui
+from q1lab.commands.demo.demo_screen import DemoScreen
 from q1lab.ground.config import Config, load_settings
 from q1lab.ground.errors import INTERRUPTED, OK, Problem
 from q1lab.judgment.records import Judgment
-from q1lab.plugins.demo.demo_screen import DemoScreen
 from q1lab.tui import theme
 from q1lab.tui.app_base import BaseApp
 

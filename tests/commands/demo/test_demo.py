@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 from textual.widgets import OptionList
 
+from q1lab.commands.demo import demo_screen, demo_text, shipped_runs
+from q1lab.commands.demo.demo_app import DemoApp
+from q1lab.commands.demo.demo_screen import DemoScreen
+from q1lab.commands.demo.shipped_runs import ShippedRuns, read_runs
 from q1lab.ground.paths import content_dir
 from q1lab.index.store import Store
-from q1lab.plugins.demo import demo_screen, demo_text, shipped_runs
-from q1lab.plugins.demo.demo_app import DemoApp
-from q1lab.plugins.demo.demo_screen import DemoScreen
-from q1lab.plugins.demo.shipped_runs import ShippedRuns, read_runs
 from q1lab.study.corpora import SHAKESPEARE_SHA256
 from q1lab.study.run_states import RunState
 from q1lab.study.studies import ARMS, run_name

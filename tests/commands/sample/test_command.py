@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
+from q1lab.commands.sample.passage_text import prompt_lines
 from q1lab.ground.files import printable
-from q1lab.plugins.sample.passage_text import prompt_lines
 from q1lab.study import corpora, studies
 from q1lab.study.studies import Study
 from tests.kit import lab_home

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from q1lab.commands.verify import bundle_check, foreign_commits, retrain
 from q1lab.ground import paths
-from q1lab.plugins.verify import bundle_check, foreign_commits, retrain
 from q1lab.record.declarations import declared_name
 from q1lab.study import bundle, studies
 from q1lab.study.bundle import DECLARATIONS

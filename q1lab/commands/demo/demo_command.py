@@ -17,8 +17,8 @@ from q1lab.ground.errors import OK
 from q1lab.ground.text_formats import IN_PANE, signed
 
 if TYPE_CHECKING:
+    from q1lab.commands.demo.shipped_runs import ShippedRuns
     from q1lab.judgment.records import Judgment
-    from q1lab.plugins.demo.shipped_runs import ShippedRuns
 
 
 @click.command(
@@ -38,7 +38,7 @@ def demo(full: bool) -> int:
 
     It trains nothing and keeps nothing: no study, no line in your journal, no file.
     """
-    from q1lab.plugins.demo.shipped_runs import read_runs
+    from q1lab.commands.demo.shipped_runs import read_runs
 
     shipped = read_runs()
     if not _has_screen():
@@ -46,7 +46,7 @@ def demo(full: bool) -> int:
             print_wrapped(line, indent=0)
         _print_end(shipped, shipped.judge(), full)
         return OK
-    from q1lab.plugins.demo.demo_app import DemoApp
+    from q1lab.commands.demo.demo_app import DemoApp
 
     app = DemoApp()
     app.run()
@@ -72,7 +72,7 @@ def _has_screen() -> bool:
 
 def _told(shipped: ShippedRuns) -> Iterator[str]:
     """The demo as plain lines, up to the verdict."""
-    from q1lab.plugins.demo import demo_text
+    from q1lab.commands.demo import demo_text
     from q1lab.verdict.progress_figure import pairs_figure
 
     yield demo_text.question(shipped)
@@ -94,7 +94,7 @@ def _told(shipped: ShippedRuns) -> Iterator[str]:
 
 
 def _print_end(shipped: ShippedRuns, judgment: Judgment, full: bool) -> None:
-    from q1lab.plugins.demo import demo_text
+    from q1lab.commands.demo import demo_text
 
     print_verdict(judgment, full=full)
     click.echo()

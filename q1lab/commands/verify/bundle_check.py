@@ -17,6 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from q1lab.commands.verify.foreign_commits import ForeignCommits
+from q1lab.commands.verify.retrain import DATA, SOURCE, Agree, Retraining, Tell, training_order
+from q1lab.commands.verify.run_record import DAMAGED, LOSS, RunRecord, record_faults
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import printable, read_bytes, sha256_json
@@ -25,9 +28,6 @@ from q1lab.index import ingest_events
 from q1lab.index.store import Row, Store
 from q1lab.judgment import interim_analyses
 from q1lab.judgment.intervals import ALPHA
-from q1lab.plugins.verify.foreign_commits import ForeignCommits
-from q1lab.plugins.verify.retrain import DATA, SOURCE, Agree, Retraining, Tell, training_order
-from q1lab.plugins.verify.run_record import DAMAGED, LOSS, RunRecord, record_faults
 from q1lab.record import declarations, traveling_lines
 from q1lab.record.history import Line, read_history
 from q1lab.study import bundle, studies

@@ -15,11 +15,11 @@ from textual.timer import Timer
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from q1lab.commands.demo import demo_text
+from q1lab.commands.demo.shipped_runs import read_runs
 from q1lab.ground.errors import Problem
 from q1lab.judgment.records import Judgment
 from q1lab.judgment.short_text import headline_block, short_sentences
-from q1lab.plugins.demo import demo_text
-from q1lab.plugins.demo.shipped_runs import read_runs
 from q1lab.tui.background import run_in_background
 from q1lab.tui.screens.base import FullScreen
 from q1lab.tui.widgets.blocks_view import BlocksView

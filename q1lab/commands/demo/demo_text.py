@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from q1lab.commands.demo.shipped_runs import ShippedRuns
 from q1lab.judgment.records import Judgment
-from q1lab.plugins.demo.shipped_runs import ShippedRuns
 
 WORDS = ("val loss", "seed", "interval")
 """The words that the three explanations explain; each is in the week's glossary."""
