@@ -99,7 +99,6 @@ CORE_ACTS = (
         "q1lab.doors.weights_and_biases.sync_command:sync",
         palette="Upload to W&B what is still offline",
     ),
-    Act("note", "A note and tags of yours on a study.", STUDIES, "upkeep:note"),
     Act(
         "restore",
         "Bring a study back from an archive, or from the trash.",
