@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from q1lab.commands._names import study_argument
 from q1lab.commands._output import (
     force_option,
     print_json,
@@ -18,7 +19,6 @@ from q1lab.commands._output import (
 )
 from q1lab.commands._store import open_store
 from q1lab.commands._verdict import print_verdict
-from q1lab.commands.completion import study_argument
 from q1lab.ground.errors import OK, Problem
 from q1lab.ground.text_formats import first_names
 from q1lab.index.store import Store

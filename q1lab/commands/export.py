@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
+from q1lab.commands._names import study_argument
 from q1lab.commands._output import force_option, print_json, say_written
-from q1lab.commands.completion import study_argument
 from q1lab.documents.result_files import SUFFIXES
 from q1lab.ground import plugin_finder
 from q1lab.ground.errors import FAILED, NOTICES, OK, Problem

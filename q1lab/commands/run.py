@@ -19,11 +19,11 @@ from q1lab.commands._documents import (
 )
 from q1lab.commands._first_run import with_metric
 from q1lab.commands._flags import GroupedCommand, flags
+from q1lab.commands._names import study_argument, variant_argument
 from q1lab.commands._output import print_json, print_wrapped, remark
 from q1lab.commands._run_options import TypedCommand, command_options
 from q1lab.commands._run_request import parse_run
 from q1lab.commands._store import open_store
-from q1lab.commands.completion import study_argument, variant_argument
 from q1lab.commands.live_progress import follow_run_log, watch_study
 from q1lab.ground import config
 from q1lab.ground.command_table import typed_fields

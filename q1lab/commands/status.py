@@ -8,9 +8,9 @@ from dataclasses import asdict
 
 import click
 
+from q1lab.commands._names import study_argument
 from q1lab.commands._output import print_json, width_shown, wrapped
 from q1lab.commands._store import open_store
-from q1lab.commands.completion import study_argument
 from q1lab.commands.live_progress import about_time_left
 from q1lab.commands.live_progress import run_line as live_line
 from q1lab.ground.errors import OK, Problem

@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 from q1lab.commands import _documents as shared
+from q1lab.commands._names import study_argument
 from q1lab.commands._store import open_store
-from q1lab.commands.completion import study_argument
 from q1lab.ground import paths, text_formats
 from q1lab.ground.errors import FAILED, OK, Problem
 from q1lab.ground.files import printable

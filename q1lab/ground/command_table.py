@@ -236,9 +236,7 @@ CORE_ACTS = (
         AROUND,
         "upkeep:prune",
     ),
-    Act("completion", "Completion of commands and studies for a shell.", AROUND),
     Act("config", "Settings, and where they are.", AROUND, is_frequent=True),
-    Act("skill", "Instructions for an agent that helps here, as a SKILL.md.", AROUND),
     Act(
         "doctor",
         "Versions, device, disk, and where the files are.",

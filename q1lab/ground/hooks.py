@@ -52,8 +52,6 @@ class Plugin:
     reads as ``load_settings().plugins["NAME"]``. ValueError for a value that doesn't fit."""
     export_examples: tuple[str, ...] = ()
     """Command lines for `q1lab export --help`, each with what it does."""
-    skill_pages: Mapping[str, SkillPage] = field(default_factory=dict)
-    """Pages of `q1lab skill`, by the word after it."""
 
     # from plug-ins that ship with q1lab alone: every command reads the journal, and the app begins
     # with its keys; neither looks for other packages first
@@ -98,13 +96,3 @@ class LogForm:
     """True if all of its files in one folder are one run."""
     parts: str = ""
     """The pattern of folders that are parts of the run in the folder above: ``checkpoint-*``."""
-
-
-@dataclass(frozen=True)
-class SkillPage:
-    """A page of `q1lab skill`."""
-
-    about: str
-    """Its line in the list of pages."""
-    text: Place
-    """``() -> str``: its text."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from q1lab.ground.act import MORE, Act
 from q1lab.ground.errors import FAILED, INTERRUPTED, OK, USAGE
-from q1lab.ground.hooks import Plugin, SkillPage
+from q1lab.ground.hooks import Plugin
 
 REFUSED_BUNDLE, NOT_CHECKED = 20, 21
 
@@ -28,10 +28,4 @@ PLUGIN = Plugin(
         ),
     ),
     export_examples=("q1lab verify rope-1.q1lab.zip            anyone can check that archive",),
-    skill_pages={
-        "verify": SkillPage(
-            "check a study that another person made",
-            "q1lab.plugins.verify.verify_command:skill_page",
-        )
-    },
 )
