@@ -38,9 +38,6 @@ q1lab compare swiglu-1
 q1lab compare gqa-1 --json
 q1lab export rope-1
 q1lab export rope-1 gqa-1 --format csv --json
-q1lab note rope-1 "the first"
-q1lab note rope-1 --tag mine
-q1lab status --tag mine
 q1lab keep rope-1 --yes --json
 q1lab modification --yes --json
 q1lab modification --json

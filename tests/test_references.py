@@ -24,7 +24,6 @@ PEOPLE = (
     "docs/*.md",
     "content/*.md",
     "content/*/*.md",
-    "q1lab/commands/skill_pages/**/*.md",
     "q1lab/plugins/*/*.md",
 )
 

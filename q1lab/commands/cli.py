@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -73,35 +71,8 @@ def _print_all_help(ctx: click.Context, param: click.Parameter, typed: bool) -> 
         ctx.exit()
 
 
-def _print_spec(ctx: click.Context, param: click.Parameter, name: str | None) -> None:
-    """Print a command, or for ``ALL_COMMANDS`` each of them, as click describes it, and exit."""
-    if name is not None and not ctx.resilient_parsing:
-        from importlib import metadata
-
-        info = ctx.to_info_dict()["command"]
-        if name != ALL_COMMANDS:
-            command = command_table.load_command(name)
-            info = command.to_info_dict(click.Context(command, parent=ctx, info_name=name))
-        versions = {"q1lab": __version__, "click": metadata.version("click")}
-        spec = {"versions": versions, **_without_defaults(info)}
-        click.echo(json.dumps(spec, ensure_ascii=False, separators=(",", ":"), default=str))
-        ctx.exit()
-
-
-def _without_defaults(value: Any) -> Any:
-    """A value without its null, false and empty entries."""
-    if isinstance(value, dict):
-        items = ((key, _without_defaults(item)) for key, item in value.items())
-        return {key: item for key, item in items if item not in (None, False, "", [], {})}
-    if isinstance(value, list | tuple):
-        return [_without_defaults(item) for item in value]
-    return value
-
-
 ALL_HELP = "q1lab.all_help"
 """The mark of a context whose page of help has all commands."""
-ALL_COMMANDS = "all"
-"""The value of --spec without a command."""
 EPILOG = f"Example: q1lab run rope --seeds 3\n\n{EXIT_STATUS}"
 
 
@@ -115,16 +86,6 @@ EPILOG = f"Example: q1lab run rope --seeds 3\n\n{EXIT_STATUS}"
 @click.option("--session", metavar="ID", help="Open the app at this session (A, B or C).")
 @click.option(
     "--content", type=click.Path(path_type=Path), metavar="DIR", help="Open another week's content."
-)
-@click.option(
-    "--spec",
-    metavar="[COMMAND]",
-    is_flag=False,
-    flag_value=ALL_COMMANDS,
-    is_eager=True,
-    expose_value=False,
-    callback=_print_spec,
-    help="Print COMMAND, or all commands, as JSON; null, false and empty values are left out.",
 )
 @click.option(
     "--help-all",

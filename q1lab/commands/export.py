@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
+from q1lab.commands._names import study_argument
 from q1lab.commands._output import force_option, print_json, say_written
-from q1lab.commands.completion import study_argument
 from q1lab.documents.result_files import SUFFIXES
 from q1lab.ground.errors import NOTICES, OK, Problem
 from q1lab.index.store import Store
@@ -43,7 +42,6 @@ Examples:
   q1lab export rope-1 swiglu-1 --format latex       the table that a paper prints
   q1lab export rope-1 --format html        one page, to send to someone
   q1lab export rope-1 --format csv --curves
-  q1lab export --tag draft --format csv
   q1lab export rope-1 --format archive     the whole study as rope-1.q1lab.zip
 """
     "  q1lab verify rope-1.q1lab.zip            anyone can check that archive\n"
@@ -66,7 +64,6 @@ Exit status: 0 written, 1 a file can't be written, 2 usage."""
 )
 @force_option
 @click.option("--all", "everything", is_flag=True, help="All studies.")
-@click.option("--tag", metavar="TAG", help="All studies that have this tag.")
 @click.option(
     "--curves",
     is_flag=True,
@@ -81,29 +78,26 @@ def export(
     output: Path | None,
     force: bool,
     everything: bool,
-    tag: str | None,
     curves: bool,
     as_json: bool,
 ) -> int:
     """Write STUDY (several are fine; default: the latest) into files.
 
-    An archive holds the whole study: plan, sources, events, logs, weights, labels, and its text.
+    An archive holds the whole study: plan, sources, events, logs, weights, and its text.
     `q1lab restore` brings it back.
     """
     from q1lab.commands._store import open_store
     from q1lab.documents.result_files import export_studies as write
-    from q1lab.index import study_labels
 
-    if bool(study) + everything + (tag is not None) > 1:
-        raise Problem("give studies, --all or --tag: one of them")
+    if study and everything:
+        raise Problem("give studies or --all: one of them")
     form = form or _format_of(output)
     if curves and form not in ("csv", "json"):
         raise Problem(f"--curves makes a CSV or JSON; it does not go with --format {form}")
     unreadable: dict[str, str] = {}
     with open_store() as store:
-        if everything or tag is not None:
-            names = studies.ids() if tag is None else study_labels.studies_tagged(store, tag)
-            readable, unreadable = studies.load_each(names)
+        if everything:
+            readable, unreadable = studies.load_each(studies.ids())
             ids = [study_on_disk.id for study_on_disk in readable]
         else:
             ids = list(dict.fromkeys(study)) or [studies.latest()]
@@ -155,12 +149,9 @@ def _write_study(store: Store, ids: list[str], form: str, output: Path | None, f
 
 
 def _write_archive(store: Store, study: Study, path: Path, force: bool) -> None:
-    from q1lab.index import study_labels
+    from q1lab.index import study_names
     from q1lab.study import bundle
     from q1lab.verdict import claim
 
-    labels = study_labels.read_labels(store, study.id)
-    labels_record = asdict(labels) if labels != study_labels.Labels() else {}
-    bundle.write_archive(
-        study.id, path, labels_record, claim.make_provenance(store, study), force=force
-    )
+    name = study_names.name_of(store, study.id)
+    bundle.write_archive(study.id, path, name, claim.make_provenance(store, study), force=force)

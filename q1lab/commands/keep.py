@@ -6,8 +6,8 @@ from __future__ import annotations
 import click
 
 from q1lab.commands import _documents as shared
+from q1lab.commands._names import study_argument
 from q1lab.commands._store import open_store
-from q1lab.commands.completion import study_argument
 
 
 @click.command(

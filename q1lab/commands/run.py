@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,17 +19,17 @@ from q1lab.commands._documents import (
 )
 from q1lab.commands._first_run import with_metric
 from q1lab.commands._flags import GroupedCommand, flags
+from q1lab.commands._names import study_argument, variant_argument
 from q1lab.commands._output import print_json, print_wrapped, remark
 from q1lab.commands._run_options import TypedCommand, command_options
 from q1lab.commands._run_request import parse_run
 from q1lab.commands._store import open_store
-from q1lab.commands.completion import study_argument, variant_argument
 from q1lab.commands.live_progress import follow_run_log, watch_study
 from q1lab.ground import config
 from q1lab.ground.command_table import typed_fields
 from q1lab.ground.errors import EXIT_STATUS, FAILED, INTERRUPTED, OK, UNFINISHED, Problem
 from q1lab.ground.text_formats import duration
-from q1lab.index import ingest_events, study_labels, study_view
+from q1lab.index import ingest_events, study_names, study_view
 from q1lab.index.store import Store
 from q1lab.judgment import scope_text
 from q1lab.planning import series_plan, study_plan
@@ -123,7 +123,7 @@ def run(
         else:
             return _train(store, request, name, detach, as_json, predicts_first)
         for member, plan in zip(_member_names(name, declared), declared.plans, strict=False):
-            study_labels.check_name(store, plan.study.id, member)
+            study_names.check_name(store, plan.study.id, member)
         if predicts_first():
             return OK
         return _train_series(store, declared, name, detach, as_json)
@@ -134,13 +134,6 @@ def _member_names(name: str | None, declared: DeclaredSeries) -> list[str]:
     members = declared.series.members if name is not None else ()
     shown = [declared.series.name(at) for at in range(len(members))]
     return [f"{name}-{text if studies.is_id(text) else at}" for at, text in enumerate(shown, 1)]
-
-
-def _give_names(store: Store, studies_by_name: Iterable[tuple[str, Study]]) -> None:
-    """Name studies, as ``q1lab note`` does."""
-    for name, study in studies_by_name:
-        if study_labels.read_labels(store, study.id).name != name:
-            study_labels.change_labels(store, study.id, functools.partial(replace, name=name))
 
 
 def _wants_to_predict(store: Store, names: Sequence[str], *, ask: bool) -> bool:
@@ -182,7 +175,8 @@ def _train(
     """Train a study, and print its comparison."""
     try:
         plan = study_plan.plan_study(request, store)
-        study_labels.check_name(store, plan.study.id, name or "")
+        if name is not None:
+            study_names.check_name(store, plan.study.id, name)
         if predicts_first():
             return OK
         begun = study_plan.begin_study(request, store, plan)
@@ -191,7 +185,8 @@ def _train(
             raise Problem("its command was not run") from None
         begun = study_plan.begin_study(replace(request, yes=True), store)
     study = begun.study
-    _give_names(store, [(name, study)] if name else [])
+    if name is not None:
+        study_names.give_name(store, study.id, name)
     if not as_json:
         _announce(study.id, f"{study.variant} against {study.baseline}", [begun], _work_text(begun))
     if detach:
@@ -245,7 +240,8 @@ def _train_series(
 ) -> int:
     """Train the studies of a series, and print their table."""
     begun = series_plan.begin_series(declared, store)
-    _give_names(store, zip(_member_names(name, begun), begun.studies, strict=False))
+    for member, study in zip(_member_names(name, begun), begun.studies, strict=False):
+        study_names.give_name(store, study.id, member)
     if not detach:
         exit_status = _watch_series(store, begun, as_json)
         return (

@@ -12,7 +12,6 @@ import io
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -22,7 +21,7 @@ from q1lab.documents.printed_tables import PRINTED_FORMS, print_tables
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import expand_user, utc_now
 from q1lab.ground.write_intents import write_output
-from q1lab.index import ingest_events, study_labels
+from q1lab.index import ingest_events, study_names
 from q1lab.index.store import Store
 from q1lab.judgment import cost_columns as costs
 from q1lab.study import studies
@@ -64,8 +63,6 @@ RUN_COLUMNS = (
     "arguments",
     "reused_from",
     "message",
-    "tags",
-    "note",
 )
 STUDY_COLUMNS = ("verdict", "level", "pairs", "difference", "low", "high")
 """Columns of the study, the same in each of its rows."""
@@ -135,7 +132,7 @@ def studies_json(
     curves: bool = False,
 ) -> str:
     """The comparisons as one JSON document: ``{"q1lab": version, "exported": time, "studies":
-    [record, …], "curves": [point, …], "labels": {id: {"tags", "note"}}, "unreadable": {id: why}}``;
+    [record, …], "curves": [point, …], "names": {id: name}, "unreadable": {id: why}}``;
     a point has the ``POINT_COLUMNS``. The last three only where there are any."""
     from q1lab.judgment.comparison_record import comparison_json
 
@@ -147,13 +144,9 @@ def studies_json(
     if curves:
         points = (point for study in chosen for point in _points(store, study))
         document["curves"] = [dict(zip(POINT_COLUMNS, point, strict=True)) for point in points]
-    labels = {study.id: study_labels.read_labels(store, study.id) for study in chosen}
-    noted = {
-        name: asdict(study_label)
-        for name, study_label in labels.items()
-        if study_label != study_labels.Labels()
-    }
-    document |= {"labels": noted} if noted else {}
+    given = {study.id: study_names.name_of(store, study.id) for study in chosen}
+    if names := {study_id: name for study_id, name in given.items() if name}:
+        document["names"] = names
     document |= {"unreadable": dict(unreadable)} if unreadable else {}
     return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -213,7 +206,6 @@ def _runs(store: Store, study: Study, set_keys: Sequence[str]) -> Iterator[list[
     from q1lab.judgment.comparison_record import verdict_columns
 
     verdict = verdict_columns(compare(store, study)).values()
-    noted = study_labels.read_labels(store, study.id)
     for row in store.runs(study.id):
         arm = study.arms[row["arm"]]
         fixed = {
@@ -233,8 +225,6 @@ def _runs(store: Store, study: Study, set_keys: Sequence[str]) -> Iterator[list[
             "max_iters": row["max_iters"] or None,
             "command": study.trainer.loop.run,
             "arguments": study.trainer.loop.args.get(arm.variant, ""),
-            "tags": " ".join(noted.tags),
-            "note": noted.note,
         }
         settings = {**study.trainer.hyperparameters, **study.trainer.arm_overrides(row["arm"])}
         yield [

@@ -111,7 +111,6 @@ ACTS = (
         "q1lab.doors.weights_and_biases.sync_command:sync",
         palette="Upload to W&B what is still offline",
     ),
-    Act("note", "A note and tags of yours on a study.", STUDIES, "upkeep:note"),
     Act(
         "restore",
         "Bring a study back from an archive, or from the trash.",
@@ -271,9 +270,7 @@ ACTS = (
         AROUND,
         "upkeep:prune",
     ),
-    Act("completion", "Completion of commands and studies for a shell.", AROUND),
     Act("config", "Settings, and where they are.", AROUND, is_frequent=True),
-    Act("skill", "Instructions for an agent that helps here, as a SKILL.md.", AROUND),
     Act(
         "doctor",
         "Versions, device, disk, and where the files are.",

@@ -7,10 +7,11 @@
     source/<arm>/<name>.py        both model files as they trained; uncommitted.diff, of a command
     runs/<run>/events.jsonl       the runs' events; run.log, model.pt, checkpoints/ if wanted
     data/<sha256>.txt             the text, if wanted
-    labels.json, wandb/runs.json  the learner's note and tags, the runs at W&B
+    wandb/runs.json               the runs at W&B
     declarations.jsonl            what the journal shows of the studies up to its own line
 
-The list also holds the study's claim (verdict/claim.py) and the versions that trained it.
+The list also holds the study's claim (verdict/claim.py), the versions that trained it, and the
+learner's name for it.
 
 A bundle is a plain folder in a learner's repository (`q1lab keep`), or a zip (`q1lab export`, and a
 notebook's results). Reading trusts nothing: names, kinds, sizes and hashes are checked, and a study
@@ -48,7 +49,6 @@ from q1lab.ground.files import (
     private_folder,
     read_bytes,
     read_json,
-    read_printable_json,
     sha256_file,
     sync_folder,
     try_lock,
@@ -78,7 +78,7 @@ MOST_EXPANSION = 100
 
 _PART = r"(?!\.)[^/\\\x00-\x1f\x7f]{1,200}"
 FILE_NAMES = re.compile(
-    rf"study\.json|labels\.json|declarations\.jsonl|journal\.jsonl|wandb/runs\.json|source(?:/{_PART}){{1,3}}\.py|source/uncommitted\.diff|data/[0-9a-f]{{64}}\.txt"
+    rf"study\.json|declarations\.jsonl|journal\.jsonl|wandb/runs\.json|source(?:/{_PART}){{1,3}}\.py|source/uncommitted\.diff|data/[0-9a-f]{{64}}\.txt"
     rf"|runs/{_PART}/(?:events\.jsonl|run\.log|model\.pt|checkpoints/{_PART}\.pt)"
 )
 """Names that a bundle may hold. Locks, logs of processes and W&B's own folders stay behind."""
@@ -110,8 +110,8 @@ class Bundle:
     study: Study
     files: Mapping[str, Path]
     has_list: bool
-    labels: Any = None
-    """The object in labels.json, unchecked."""
+    learners_name: str = ""
+    """The learner's name for the study; "" where there is none."""
     planned: int = 0
     """The time at which the study was planned (ns since the epoch), which orders studies; 0 if
     unknown."""
@@ -144,7 +144,7 @@ def core_files(
     return content_by_name
 
 
-def all_files(study: Study, labels: Mapping[str, Any], evidence: Provenance) -> dict[str, Content]:
+def all_files(study: Study, evidence: Provenance) -> dict[str, Content]:
     """All files of a study. Checkpoints only of runs that can still go on."""
     files = study.files
     candidates = [files.plan, files.wandb / "runs.json", *sorted(files.source.rglob("*.py"))]
@@ -159,8 +159,6 @@ def all_files(study: Study, labels: Mapping[str, Any], evidence: Provenance) -> 
         for file in candidates
         if file.is_file() and not file.is_symlink()
     }
-    if labels:
-        content_by_name["labels.json"] = json.dumps(labels, ensure_ascii=False).encode()
     if evidence.declarations:
         content_by_name[DECLARATIONS] = evidence.declarations
     text = paths.data_dir() / f"{study.data.sha256}.txt"
@@ -203,7 +201,7 @@ def write_zip(out: IO[bytes], files: Mapping[str, Content]) -> None:
 def write_archive(
     study_id: str,
     target: Path,
-    labels: Mapping[str, Any],
+    learners_name: str,
     evidence: Provenance,
     *,
     force: bool = False,
@@ -230,7 +228,7 @@ def write_archive(
         raise Problem(f"{study_id} is running", FAILED, next="archive it when it has ended")
     try:
         with os_errors_as_problems(f"cannot write {target}"):
-            files = all_files(study, labels, evidence)
+            files = all_files(study, evidence)
             on_disk = {name: path for name, path in files.items() if isinstance(path, Path)}
             try:
                 _check_files_on_disk(on_disk)
@@ -238,6 +236,7 @@ def write_archive(
                 raise Problem(f"{study_id} can't be archived: {error}", FAILED) from None
             planned = study.files.source.stat().st_mtime_ns
             about = {"q1lab": __version__, "made": utc_now(), "source_mtime_ns": planned}
+            about |= {"name": learners_name} if learners_name else {}
             files = {LIST_NAME: encode_list(study, files, **about, **evidence.about), **files}
             write_atomic(target, lambda out: write_zip(out, files), through=True)
     finally:
@@ -389,11 +388,6 @@ def read_bundle(
         study = studies.from_dict(studies.read_plan(folder / "study.json"))
         if record is not None and (record["study"] != study.id or not studies.is_id(study.id)):
             raise ValueError("its plan is of another study")
-        labels, planned = None, (record or {}).get("source_mtime_ns")
-        if "labels.json" in files:
-            with contextlib.suppress(OSError, ValueError):
-                labels = read_printable_json(folder / "labels.json", 1 << 20)
-                labels = labels if isinstance(labels, dict) else None
     except FileNotFoundError as error:
         missing = str(error.filename).removeprefix(f"{folder}/")
         raise Problem(f"{origin} is not a study of q1lab: {missing} is missing", FAILED) from None
@@ -401,9 +395,12 @@ def read_bundle(
         raise Problem(f"cannot read {origin}: {os_reason(error)}", FAILED) from None
     except DAMAGE_ERRORS as error:
         raise Problem(f"{origin} is damaged ({printable(str(error))[:200]})", FAILED) from None
+    about = record or {}
+    planned, name = about.get("source_mtime_ns"), about.get("name")
     if not isinstance(planned, int) or not 0 < planned < 1 << 62:
         planned = 0
-    return Bundle(study, files, record is not None, labels, planned, record or {}, fault_by_name)
+    name = name if isinstance(name, str) else ""
+    return Bundle(study, files, record is not None, name, planned, about, fault_by_name)
 
 
 def _find_files(folder: Path) -> dict[str, Path]:
@@ -488,7 +485,7 @@ def adopt_study(
                 target = paths.data_dir() / Path(name).name
                 if target.exists():
                     continue
-            elif name in ("study.json", "labels.json", DECLARATIONS, "journal.jsonl"):
+            elif name in ("study.json", DECLARATIONS, "journal.jsonl"):
                 continue
             else:
                 target = draft / name

@@ -68,7 +68,7 @@ class StudyPart:
 
     def dump(self) -> dict[str, Any]:
         """The part's keys of ``study.json``."""
-        return json_records.to_json(self)
+        return dict(json_records.to_json(self))
 
 
 def load_part(part: str, record: Mapping[str, Any]) -> Any:

@@ -112,7 +112,6 @@ CORE_KEYS: dict[str, Key] = {
     ),
     "results.filter": Key("slash", "filter", "find", "Show only studies with these words"),
     "results.all": Key("escape", "all", "back", "Clear the filter and all marks", True),
-    "results.label": Key("e", "label", "edit", "Write tags and a note on the study", True),
     "results.delete": Key("delete", "delete", "remove", "Delete the study, once you confirm it"),
     # progress
     "progress.edit": Key("e", "edit", "edit", "Change the value under the cursor", True),

@@ -16,7 +16,7 @@ from q1lab.commands.export import export as command
 from q1lab.documents.printed_tables import PRINTED_FORMS, PrintedTable, latex_text
 from q1lab.documents.result_files import export_studies
 from q1lab.ground.errors import Problem
-from q1lab.index import study_labels
+from q1lab.index import study_names
 from q1lab.index.store import Store
 from q1lab.judgment.difference_text import interval_text
 from q1lab.judgment.short_text import caveat_line
@@ -111,24 +111,12 @@ def test_the_command(tmp_path: Path) -> None:
     assert Path(record["written"][0]).name == "q1lab-studies.json"
 
 
-def test_tags_and_notes_are_exported_and_a_tag_chooses(tmp_path: Path) -> None:
+def test_names_are_exported(tmp_path: Path) -> None:
     two()
-    labels = study_labels.Labels('half the "batch", again', ("draft", "long-context"))
     with Store() as store:
-        study_labels.change_labels(store, "gqa-1", lambda _: labels)
-    run = CliRunner().invoke
-    for form in ("csv", "json"):
-        target = str(tmp_path / f"draft.{form}")
-        done = run(command, ["--tag", "draft", "--output", target], standalone_mode=False)
-        assert done.return_value == 0
-    rows = list(csv.DictReader(io.StringIO((tmp_path / "draft.csv").read_text())))
-    assert {(row["study"], row["tags"], row["note"]) for row in rows} == {
-        ("gqa-1", "draft long-context", 'half the "batch", again')
-    }
-    document = json.loads((tmp_path / "draft.json").read_text())
-    assert document["labels"] == {
-        "gqa-1": {"note": 'half the "batch", again', "tags": ["draft", "long-context"], "name": ""}
-    }
+        study_names.give_name(store, "gqa-1", "cheap")
+        (file,) = export_studies(store, ["gqa-1", "rope-1"], "json", tmp_path)
+    assert json.loads(file.read_text())["names"] == {"gqa-1": "cheap"}
 
 
 def test_a_damaged_study_is_one_marked_row_and_stops_no_other(tmp_path: Path) -> None:
@@ -153,8 +141,6 @@ def test_a_damaged_study_is_one_marked_row_and_stops_no_other(tmp_path: Path) ->
     [
         (["nope-1"], "no study called 'nope-1'"),
         (["rope-1", "--all"], "one of them"),
-        (["--tag", "draft", "--all"], "one of them"),
-        (["--tag", "nobody"], "no study has the tag 'nobody'"),
         (["rope-1", "--format", "svg", "--curves"], "--curves makes a CSV"),
     ],
 )

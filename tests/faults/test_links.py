@@ -47,8 +47,6 @@ PLACES = (
 COMMANDS: tuple[tuple[str, ...], ...] = (
     ("status",),
     ("compare", "rope-1"),
-    ("note", "rope-1", "--tag", "draft"),
-    ("note", "rope-1", "a note"),
     ("run", "rope", "--seeds", "3", *SMALL),
     ("run", "swiglu", "--seeds", "1", *SMALL),
     ("stop", "rope-1"),

@@ -12,6 +12,7 @@ import pytest
 import q1lab as api
 from q1lab.commands.cli import run_command_line as q1lab
 from q1lab.ground import paths
+from q1lab.index import study_names
 from q1lab.index.store import Store
 from q1lab.judgment import side_by_side
 from q1lab.judgment.records import Judgment
@@ -41,7 +42,8 @@ def three(home: Path) -> None:
 
 
 def test_each_study_is_a_row_at_its_own_level(three: None, capsys: Capture) -> None:
-    assert q1lab(["note", "gqa-1", "--name", "cheap"]) == 0
+    with Store() as store:
+        study_names.give_name(store, "gqa-1", "cheap")
     assert q1lab(["compare", "rope-1", "swiglu-1", "cheap"]) == 0
     out = capsys.readouterr().out
     rows = [line.split("  ")[0] for line in out.splitlines() if "95%" in line or "97.5%" in line]

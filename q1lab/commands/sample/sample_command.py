@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from q1lab.commands import _documents as shared
+from q1lab.commands._names import study_argument
 from q1lab.commands._output import print_json, remark
-from q1lab.commands.completion import study_argument
 from q1lab.commands.sample import passages
 from q1lab.ground.errors import OK, Problem
 from q1lab.study import studies

@@ -12,7 +12,7 @@ from q1lab.commands import _documents as shared
 from q1lab.commands._output import print_json, print_wrapped, remark
 from q1lab.ground.command_table import NOT_CHECKED, REFUSED_BUNDLE, acts
 from q1lab.ground.errors import OK, Problem, listed_statuses
-from q1lab.ground.files import expand_user, printable, read_text
+from q1lab.ground.files import expand_user, printable
 
 
 @click.command(
@@ -102,8 +102,3 @@ def verify(
     ending = ends[code] + (", without training" if code == OK and run_count == 0 else "")
     click.echo(f"{report.study}: {ending}")
     return code
-
-
-def skill_page() -> str:
-    """The page of `q1lab skill` about a study of somebody else."""
-    return read_text(Path(__file__).with_name("skill.md"))

@@ -1,4 +1,4 @@
-"""`q1lab completion`: the completion script of a shell; and the names that it completes."""
+"""Arguments that are names of studies and variants, which a shell can complete."""
 
 from __future__ import annotations
 
@@ -9,37 +9,9 @@ from typing import Any, TypeVar
 
 import click
 
-from q1lab.ground.errors import OK, Problem
+from q1lab.ground.errors import Problem
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-COMPLETE_VARIABLE = "_Q1LAB_COMPLETE"
-"""The environment variable by which a shell asks for completions; click's name for it."""
-
-ZSH_HEAD = "#compdef q1lab\n"
-ZSH_BEGINS_COMPLETION = "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit -i }\n"
-"""A zsh whose .zshrc has not begun the completion system, as a new one, knows no compdef."""
-
-
-@click.command(
-    epilog="""\b
-Examples:
-  eval "$(q1lab completion bash)"                                      in ~/.bashrc
-  eval "$(q1lab completion zsh)"                                       in ~/.zshrc
-  q1lab completion fish > ~/.config/fish/completions/q1lab.fish"""
-)
-@click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
-def completion(shell: str) -> int:
-    """Print the script that completes commands, options and the names of studies in SHELL."""
-    from click.shell_completion import get_completion_class
-
-    from q1lab.commands.cli import cli
-
-    kind = get_completion_class(shell)
-    assert kind is not None
-    script = kind(cli, {}, "q1lab", COMPLETE_VARIABLE).source()
-    click.echo(script.replace(ZSH_HEAD, f"{ZSH_HEAD}{ZSH_BEGINS_COMPLETION}"))
-    return OK
 
 
 class StudyName(click.types.StringParamType):
@@ -58,7 +30,7 @@ class StudyName(click.types.StringParamType):
         if name in variants.variant_names():
             return name
         from q1lab.commands._store import open_store
-        from q1lab.index.study_labels import study_named
+        from q1lab.index.study_names import study_named
 
         with open_store() as store:
             return study_named(store, name) or name
