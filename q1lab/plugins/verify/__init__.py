@@ -27,5 +27,5 @@ PLUGIN = Plugin(
             },
         ),
     ),
-    export_examples=("q1lab verify rope-1.q1lab.zip            anyone can check that archive",),
+    export_examples=("q1lab verify rope-1.zip                  anyone can check that archive",),
 )

@@ -19,8 +19,8 @@ from q1lab.plugins.verify import NOT_CHECKED, PLUGIN, REFUSED_BUNDLE
     epilog="""\b
 Examples:
   q1lab verify studies/rope-1
-  q1lab verify rope-1.q1lab.zip --cells 2
-  q1lab verify rope-1.q1lab.zip --cells 0
+  q1lab verify rope-1.zip --cells 2
+  q1lab verify rope-1.zip --cells 0
 
 """
     + listed_statuses(PLUGIN.acts[0].statuses)
