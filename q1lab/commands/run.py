@@ -83,7 +83,7 @@ def run(
     """Train VARIANT against a baseline over seeds, then compare.
 
     VARIANT is one of the names below, the path to a model file with nanoGPT's interface, or a
-    folder that `q1lab keep` made: then it trains that study again.
+    folder that `q1lab export` or `q1lab modification` made: then it trains that study again.
     Training outlives the terminal; Ctrl-C stops it cleanly, and the same command continues it.
     The VARIANT baseline compares the baseline with itself on other seeds, which shows the noise.
     The name of a study continues it, with more pairs where --seeds says so.

@@ -13,7 +13,7 @@ from q1lab.commands._names import study_argument
 from q1lab.commands._store import open_store
 from q1lab.ground import paths, text_formats
 from q1lab.ground.errors import FAILED, OK, Problem
-from q1lab.ground.files import printable
+from q1lab.ground.files import expand_user, printable
 from q1lab.index import reclaimable, study_names
 from q1lab.record import begin, delete_restore
 from q1lab.study import bundle, studies
@@ -142,33 +142,34 @@ def _trashed(name: str) -> Path | None:
 @click.command(
     epilog="""\b
 Examples:
-  q1lab restore rope-1.q1lab.zip
-  q1lab restore rope-1.q1lab.zip --name rope-1-laptop
+  q1lab restore rope-1.zip
+  q1lab restore rope-1/ --name rope-1-laptop
   q1lab restore rope-1
 
-Exit status: 0 restored, 1 the file is damaged or not an archive, 2 usage."""
+Exit status: 0 restored, 1 the files are damaged or no study's, 2 usage."""
 )
-@click.argument("file", metavar="FILE|STUDY", type=click.Path(path_type=Path))
+@click.argument("place", metavar="PLACE|STUDY", type=click.Path(path_type=Path))
 @click.option("--name", metavar="NAME", help="Another name for the study.")
 @json_option
-def restore(file: Path, name: str | None, as_json: bool) -> int:
-    """Bring back a study from FILE, an archive, or a deleted STUDY from the trash, completely or
-    not at all."""
+def restore(place: Path, name: str | None, as_json: bool) -> int:
+    """Bring back a study from PLACE, a folder or archive that `q1lab export` wrote, or a deleted
+    STUDY from the trash, completely or not at all."""
     paths.ensure_home()
-    place = None if file.exists() else _trashed(str(file))
-    if place is None and not file.exists():
-        raise Problem(
-            f"{file}: no such archive, and no study of that name in the trash",
-            FAILED,
-            next="`q1lab prune --dry-run` lists the trash, `q1lab status` the studies",
-        )
+    place = expand_user(place)
+    trashed = None if bundle.is_bundle(place) else _trashed(str(place))
     learners_name = ""
-    if place is not None:
-        study = studies.load(delete_restore.restore_study(place, name))
+    if trashed is not None:
+        study = studies.load(delete_restore.restore_study(trashed, name))
+    elif not place.exists():
+        raise Problem(
+            f"{place}: no such file or folder, and no study of that name in the trash",
+            FAILED,
+            next="`q1lab delete --empty --dry-run` lists the trash, `q1lab status` the studies",
+        )
     else:
-        with bundle.unpacked(file) as received:
+        with bundle.taken_in(place) as received:
             learners_name = received.learners_name
-            study = bundle.restore(received, file, name)
+            study = bundle.restore(received, place, name)
     with open_store() as store:
         begin.record_begin(store, study)
         if learners_name:

@@ -138,13 +138,12 @@ def _refuse_changed_studies(commit: CommitResult) -> None:
         name for name in commit.changed_by_hook if name.startswith(folder) and name.count("/") > 1
     ]
     if changed:
-        study = changed[0].split("/")[1]
         more = f" and {plural(len(changed) - 1, 'more file')}" if len(changed) > 1 else ""
         raise Problem(
             f"a hook of this repository changed {changed[0]}{more} while commit "
             f"{str(commit.sha)[:7]} was made, so the kept study is damaged",
             FAILED,
-            next=f"keep the hook away from {folder}, then `q1lab keep {study}` writes it again",
+            next=f"keep the hook away from {folder}, then `q1lab modification` writes it again",
         )
 
 

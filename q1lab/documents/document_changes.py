@@ -27,7 +27,6 @@ from q1lab.ground.text_formats import plural
 from q1lab.index import acts
 from q1lab.index.store import Store
 from q1lab.study import kept_folder, studies
-from q1lab.study.studies import Study
 from q1lab.verdict import claim
 from q1lab.week import chosen_variant, evidence, progress
 from q1lab.week.lists import posts as published
@@ -51,7 +50,7 @@ def modification_change(
     prediction.
 
     ``keep_study``: with it goes the folder of the study that it tells of, where that trained a file
-    of the learner's: without the files, it could not be trained again.
+    or command of the learner's: without the folder, it could not be trained again.
     """
     record = modifications.gather_modification(store, week, variant, root=root)
     choosing = variant in {offered.name for offered in week.variants}
@@ -62,7 +61,7 @@ def modification_change(
     if repo is not None:
         record = modifications.locked_by_commit(record, utc_now())
         study = studies.load(record.study.id) if record.study and keep_study else None
-        if study is not None and reproduce.trained_own_file(study):
+        if study is not None and reproduce.needs_folder(study):
             folder, warnings = reproduce.bundle_files(
                 study, root, claim.make_provenance(store, study)
             )
@@ -112,16 +111,6 @@ def modification_change(
         claims=(*warnings, *strays),
         after=after,
     )
-
-
-def kept_study_change(store: Store, study: Study, root: Path, repo: Repository | None) -> Change:
-    """The folder of a study below ``root``, from which anybody can train it again."""
-    proof = claim.make_provenance(store, study)
-    folder, warnings = reproduce.bundle_files(study, root, proof)
-    if not folder:
-        raise Problem(warnings[0])
-    message = f"docs: keep the files of study {study.id}"
-    return Change(folder, message, repo, _diff_of_files(folder, root), root)
 
 
 def _pictures(store: Store, change: Change, study: StudyFacts | None) -> dict[Path, bytes]:

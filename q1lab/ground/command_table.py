@@ -83,17 +83,10 @@ ACTS = (
         done_when=("diff seen", "diff committed"),
     ),
     Act(
-        "keep",
-        "Keep a study's files in your repo, so that it can be trained again.",
-        STUDIES,
-        commits=True,
-        is_frequent=True,
-    ),
-    Act(
         "export",
-        "Studies as files: results, charts, pages, an archive.",
+        "A study as a folder or an archive, or results as CSV, JSON or a page.",
         STUDIES,
-        form_labels={"form": "format", "output": "file or folder", "curves": "curves (CSV)"},
+        form_labels={"target": "file or folder", "curves": "curves (CSV or JSON)"},
         form_button="Export",
         is_frequent=True,
     ),
@@ -113,7 +106,7 @@ ACTS = (
     ),
     Act(
         "restore",
-        "Bring a study back from an archive, or from the trash.",
+        "Bring a study back from its folder or archive, or from the trash.",
         STUDIES,
         "upkeep:restore",
     ),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import pty
 import re
@@ -126,21 +125,9 @@ def test_an_export_in_a_format_that_there_is_not_is_refused(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make_study()
-    assert run_command_line(["export", "rope-1", "--output", str(tmp_path / name)]) == 2
+    assert run_command_line(["export", "rope-1", str(tmp_path / name)]) == 2
     assert Path(name).suffix in capsys.readouterr().err
     assert not (tmp_path / name).exists()
-
-
-@pytest.mark.parametrize(
-    ("typed", "form"), [("md", "markdown"), (".tex", "latex"), ("CSV", "csv"), ("zip", "archive")]
-)
-def test_a_format_is_what_its_suffix_is(
-    typed: str, form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    make_study()
-    monkeypatch.chdir(tmp_path)
-    done = q1lab("export", "rope-1", "--format", typed, "--json")
-    assert json.loads(done.stdout)["format"] == form
 
 
 def test_an_export_goes_to_standard_output(
@@ -148,7 +135,7 @@ def test_an_export_goes_to_standard_output(
 ) -> None:
     make_study()
     monkeypatch.chdir(tmp_path)
-    assert run_command_line(["export", "rope-1", "--format", "csv", "--output", "-"]) == 0
+    assert run_command_line(["export", "rope-1", "-"]) == 0
     printed = capsys.readouterr()
     assert printed.out.startswith("study,")
     assert printed.err == ""  # it stands there

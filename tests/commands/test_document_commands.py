@@ -543,7 +543,6 @@ def test_edits_of_ones_own_are_another_question(repo: Path, q1lab: Q1lab, answer
         "retro",
         "post new",
         "course roadmap --tick 1",
-        "keep rope-1",
         "merge rope.py --unchecked",
     ],
 )
@@ -1431,7 +1430,6 @@ def test_a_document_that_says_nothing_new_makes_no_commit(
         "retro",
         "modification",
         "post refresh",
-        "keep",
         "course roadmap --tick 1",
         "retro",
     ):

@@ -102,8 +102,8 @@ def test_a_try_that_fails_before_any_number_costs_nothing_and_keeps_its_name(
     assert studies.ids() == ["gelu-1"]
     assert "asked before" not in right.stdout
     assert "(95% interval)" in right.stdout
-    q1lab("export", "gelu-1", "--format", "archive")
-    checked = json.loads(q1lab("verify", "gelu-1.q1lab.zip", "--yes", "--json").stdout)
+    q1lab("export", "gelu-1", "gelu-1.zip")
+    checked = json.loads(q1lab("verify", "gelu-1.zip", "--yes", "--json").stdout)
     assert checked["refused"] == []
 
 

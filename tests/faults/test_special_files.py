@@ -275,7 +275,7 @@ def test_stdout_can_be_the_output(fake_trainer: Callable[..., None]) -> None:
     ]
     subprocess.run(run, check=True, capture_output=True)
     done = subprocess.run(
-        [*command, "export", "--format", "csv", "--output", "/dev/stdout"],
+        [*command, "export", "-"],
         check=True,
         capture_output=True,
         text=True,
@@ -312,7 +312,7 @@ def test_what_q1lab_wrote_itself_is_read_as_it_wrote_it(
     monkeypatch.chdir(begun(tmp_path / "repo"))
     words = ["run", "rope", "--seeds", "2", "--preset", "quick", "--max-iters", "20"]
     assert main([*words, "--wandb", "disabled", "--json"]) == 0
-    assert main(["keep", "rope-1", "--yes"]) == 0
+    assert main(["export", "rope-1", "studies/rope-1"]) == 0
     kept_folder = tmp_path / "repo" / "studies" / "rope-1"
     if (name, kind) == (EVENTS, "too large"):
         pytest.skip("events are read in parts")

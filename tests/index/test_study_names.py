@@ -53,7 +53,7 @@ def test_a_name_is_taken_wherever_a_studys_own_is(
     assert json.loads(out(capsys, "status", "warm", "--json"))["studies"][0]["name"] == "warm"
     assert "rope-1" in out(capsys, "delete", "warm", "--dry-run")
     assert "warm  " in out(capsys, "status")
-    record = json.loads(out(capsys, "export", "warm", "--output", str(tmp_path), "--json"))
+    record = json.loads(out(capsys, "export", "warm", str(tmp_path / "a.json"), "--json"))
     assert record["studies"] == ["rope-1"]
     assert "no study called 'cold'" in out(capsys, "status", "cold", code=2)
 
@@ -67,7 +67,7 @@ def test_a_deleted_study_comes_back_by_the_name_that_it_was_given(
     out(capsys, "delete", "warm", "--yes")
     assert "rope-1: restored" in out(capsys, "restore", "warm")
     assert name_of("rope-1") == "warm"
-    assert "warm: no such archive" in out(capsys, "restore", "warm", code=1)
+    assert "warm: no such file or folder" in out(capsys, "restore", "warm", code=1)
 
 
 def test_a_name_can_be_changed(two: None, capsys: Capture) -> None:
@@ -118,8 +118,8 @@ def test_a_name_travels_in_an_archive_unless_it_is_taken(
     two: None, capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name("rope-1", "warm")
-    file = tmp_path / "it.q1lab.zip"
-    out(capsys, "export", "warm", "--format", "archive", "--output", str(file))
+    file = tmp_path / "it.zip"
+    out(capsys, "export", "warm", str(file))
     out(capsys, "restore", str(file), "--name", "rope-2")
     assert name_of("rope-2") == ""
     monkeypatch.setenv("Q1LAB_HOME", str(tmp_path / "elsewhere"))

@@ -123,7 +123,7 @@ def test_a_running_study_is_not_deleted(trained: str, capsys: pytest.CaptureFixt
         assert main(["delete", trained, study.id, "--yes"]) == 1
         assert "is running" in capsys.readouterr().err
         assert trained in studies.ids(), "all of them are deleted, or none"
-        for words in (["delete", study.id, "--yes"], ["export", study.id, "--format", "archive"]):
+        for words in (["delete", study.id, "--yes"], ["export", study.id, "a.zip"]):
             assert main(words) == 1
             assert "is running" in capsys.readouterr().err
     assert studies.load(study.id) == study
@@ -188,7 +188,7 @@ def test_a_deleted_study_comes_back_whole(trained: str, capsys: pytest.CaptureFi
     assert f"`q1lab restore {trained}` brings it back" in capsys.readouterr().out
     capsys.readouterr()
     assert main(["restore", "rope"]) == 1
-    assert "rope: no such archive, and no study of that name" in capsys.readouterr().err
+    assert "rope: no such file or folder, and no study of that name" in capsys.readouterr().err
     assert main(["restore", trained]) == 0
     assert tree(paths.study_dir(trained)) == files
     assert (results(capsys, trained), name_of(trained)) == (before, "warm")
@@ -358,8 +358,9 @@ def test_the_name_of_a_study_that_was_removed_by_hand_is_not_given_again(trained
 # ── archive and restore
 
 
-def test_a_study_as_one_file_and_back(
-    trained: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("place", ["one.zip", "one"])
+def test_a_study_as_one_file_or_folder_and_back(
+    trained: str, place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     name(trained, "warm")
     before = results(capsys, trained)
@@ -368,8 +369,8 @@ def test_a_study_as_one_file_and_back(
         for p in paths.study_dir(trained).rglob("*")
         if p.name in ("study.json", "events.jsonl", "model.pt") or p.suffix == ".py"
     }
-    target = tmp_path / "one.q1lab.zip"
-    archive = ["export", trained, "--format", "archive", "--output", str(target)]
+    target = tmp_path / place
+    archive = ["export", trained, str(target)]
     assert main(archive) == 0
     assert main(archive) == 2, "not even its own is overwritten without a word"
     assert main([*archive, "--force"]) == 0
@@ -390,6 +391,22 @@ def test_a_study_as_one_file_and_back(
     assert sorted(studies.ids()) == ["copy-1", trained]
     mode = {p.stat().st_mode & 0o077 for p in paths.studies_dir().rglob("*")}
     assert mode == {0}
+
+
+def test_a_folder_of_other_files_is_not_written_over(trained: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    assert main(["export", trained, str(tmp_path), "--force"]) == 2
+    assert [file.name for file in tmp_path.iterdir()] == ["mine.txt"]
+    assert main(["restore", str(tmp_path)]) == 1
+    assert main(["export", trained, trained]) == 2, "that is a study"
+
+
+def test_a_changed_file_of_a_folder_is_refused(trained: str, tmp_path: Path) -> None:
+    assert main(["export", trained, str(tmp_path / "out")]) == 0
+    weights = next((tmp_path / "out").rglob("model.pt"))
+    weights.write_bytes(b"changed")
+    assert main(["restore", str(tmp_path / "out"), "--name", "again-1"]) == 1
+    assert studies.ids() == [trained]
 
 
 def held_by(target: Path) -> tuple[dict[str, bytes], dict[str, Any]]:
@@ -442,10 +459,10 @@ HOSTILE: dict[str, Callable[[dict[str, bytes], dict[str, Any]], None]] = {
 def test_a_hostile_archive_leaves_nothing(
     how: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    study = lab.plan(wandb="disabled")
-    lab.train_all(study)
+    study = lab_home.make_study()
+    lab_home.finish(study)
     target = tmp_path / "a.zip"
-    bundle.write_archive(study.id, target, "", bundle.Provenance())
+    bundle.export_bundle(study.id, target, bundle.Provenance(), "")
     delete(study.id)
     contents, listed = held_by(target)
     if how in HOSTILE:
@@ -468,7 +485,7 @@ def test_a_hostile_archive_leaves_nothing(
     assert sorted(p.name for p in paths.home().rglob("*")) == before
     assert studies.ids() == []
     assert not (tmp_path / "x.py").exists()
-    with bundle.unpacked(target) as received:
+    with bundle.taken_in(target) as received:
         bundle.restore(received, target)
     assert studies.ids() == [study.id]
 
@@ -481,7 +498,7 @@ def test_an_archive_of_too_many_files_is_refused_by_its_list(tmp_path: Path) -> 
     before = sorted(home.iterdir())
     with (
         pytest.raises(Problem, match="more than 50,000 files"),
-        bundle.unpacked(tmp_path / "many.zip"),
+        bundle.taken_in(tmp_path / "many.zip"),
     ):
         pass
     assert sorted(home.iterdir()) == before
@@ -490,7 +507,7 @@ def test_an_archive_of_too_many_files_is_refused_by_its_list(tmp_path: Path) -> 
 def test_restoring_what_is_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path, tmp_path / "pipe", tmp_path / "none", Path("/dev/zero")):
-        with pytest.raises(Problem, match="can't be unpacked"), bundle.unpacked(path):
+        with pytest.raises(Problem), bundle.taken_in(path):
             pass
 
 
@@ -498,7 +515,7 @@ def test_a_plan_under_another_name_is_synced_before_it_is_there(
     trained: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = tmp_path / "one.zip"
-    bundle.write_archive(trained, target, "", bundle.Provenance())
+    bundle.export_bundle(trained, target, bundle.Provenance(), "")
     synced: list[str] = []
     real = os.fsync
 
@@ -514,8 +531,8 @@ def test_a_plan_under_another_name_is_synced_before_it_is_there(
 def test_a_pattern_deletes_what_it_matches_and_restore_says_so_as_json(
     trained: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    archive = str(tmp_path / "one.q1lab.zip")
-    assert main(["export", trained, "--format", "archive", "--output", archive]) == 0
+    archive = str(tmp_path / "one.zip")
+    assert main(["export", trained, archive]) == 0
     capsys.readouterr()
     copy = ("restore", archive, "--name")
     for name in ("quick-1", "quick-2"):
@@ -546,5 +563,5 @@ def archived_later_look(folder: Path, name: str = "rope-2") -> Path:
         with Store() as store:
             begin.record_begin(store, study)
         lab_home.finish(study)
-    assert main(["export", name, "--format", "archive", "--output", str(folder / "a.zip")]) == 0
+    assert main(["export", name, str(folder / "a.zip")]) == 0
     return folder / "a.zip"

@@ -103,7 +103,7 @@ def check_bundle(place: Path, options: CheckOptions, tell: Tell, agree: Agree) -
         )
     with contextlib.ExitStack() as opened:
         if packed:
-            opened_bundle = opened.enter_context(bundle.unpacked(place, collect_faults=True))
+            opened_bundle = opened.enter_context(bundle.taken_in(place, collect_faults=True))
         else:
             opened_bundle = bundle.read_bundle(place, str(place), collect_faults=True)
         if not opened_bundle.has_list:

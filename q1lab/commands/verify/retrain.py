@@ -116,14 +116,14 @@ class Retraining:
     @property
     def start(self) -> Path | None:
         """The folder in which the study's command starts: a folder of the repository that keeps the
-        study, or the current folder for an archive, which has none of the command's files. None for
-        a folder outside, and for a trainer that needs no folder of the learner's."""
+        study, else the current folder: an export has none of the command's files. None for a
+        folder outside, and for a trainer that needs no folder of the learner's."""
         if not self.study.trainer.loop.folder:
             return None
-        if self.folder is None:
+        folder = self.folder.resolve() if self.folder is not None else None
+        if folder is None or folder.parent.name != kept_folder.STUDIES_FOLDER:
             return Path.cwd()
-        folder = self.folder.resolve()
-        root = folder.parent.parent if folder.parent.name == kept_folder.STUDIES_FOLDER else folder
+        root = folder.parent.parent
         start = (root / self.study.trainer.loop.folder).resolve()
         return start if start.is_relative_to(root) else None
 

@@ -19,8 +19,8 @@ from q1lab.ground.files import expand_user, printable
     epilog="""\b
 Examples:
   q1lab verify studies/rope-1
-  q1lab verify rope-1.q1lab.zip --cells 2
-  q1lab verify rope-1.q1lab.zip --cells 0
+  q1lab verify rope-1.zip --cells 2
+  q1lab verify rope-1.zip --cells 0
 
 """
     + listed_statuses(acts()["verify"].statuses)

@@ -16,6 +16,7 @@ import pytest
 
 from q1lab.commands.verify import bundle_check, foreign_commits, retrain
 from q1lab.ground import paths
+from q1lab.ground.errors import Problem
 from q1lab.record.declarations import declared_name
 from q1lab.study import bundle, studies
 from q1lab.study.bundle import DECLARATIONS
@@ -145,20 +146,24 @@ def test_the_declarations_lie_in_the_folder_and_no_commit_names_them(trained: Pa
     assert not re.search("[0-9a-f]{64}|ournal", repos.git(trained, "log", "--format=%B"))
 
 
-@pytest.mark.parametrize("command", ["keep rope-1", "retro"])
-def test_a_hook_that_changes_a_kept_study_is_an_error(trained: Path, command: str) -> None:
+@pytest.mark.parametrize("by", ["kept_folder", "retro"])
+def test_a_hook_that_changes_a_kept_study_is_an_error(trained: Path, by: str) -> None:
     """As a formatter does, which ends each file with one line break: the files that are committed,
     or all that there are."""
-    if command == "retro":
+    if by == "retro":
         kept_folder()
     hook = trained / ".git" / "hooks" / "pre-commit"
     hook.parent.mkdir(exist_ok=True)
     hook.write_text("#!/bin/sh\necho >> studies/rope-1/bundle.json\ngit add studies\n")
     hook.chmod(0o755)
-    said = q1lab(*command.split(), "--yes", code=1).stderr
+    if by == "retro":
+        said = q1lab("retro", "--yes", code=1).stderr
+        assert len(said.splitlines()) == 1
+    else:
+        with pytest.raises(Problem) as raised:
+            kept_folder()
+        said = str(raised.value)
     assert "a hook of this repository changed studies/rope-1/bundle.json" in said
-    assert "`q1lab keep rope-1`" in said
-    assert len(said.splitlines()) == 1
     hook.unlink()
     assert verify(kept_folder(), "--cells", "0", code=0)["unchecked"] == []
 
@@ -169,10 +174,9 @@ def test_a_hook_that_changes_a_kept_study_and_refuses_is_named(trained: Path) ->
     hook.parent.mkdir(exist_ok=True)
     hook.write_text("#!/bin/sh\necho >> studies/rope-1/bundle.json\necho fixed; exit 1\n")
     hook.chmod(0o755)
-    said = q1lab("keep", "rope-1", "--yes", code=1).stderr
-    assert "keep the hook away from studies/rope-1/bundle.json" in said
-    assert "It said: fixed\n" in said
-    assert len(said.splitlines()) == 1
+    with pytest.raises(Problem, match="keep the hook away from studies/rope-1/bundle") as said:
+        kept_folder()
+    assert "It said: fixed" in str(said.value)
 
 
 def test_what_cannot_be_checked_is_said() -> None:
@@ -633,7 +637,7 @@ def test_declarations_that_lack_an_earlier_study_are_refused_by_the_commit(
     paths.database_file().unlink()
     if then:
         q1lab("run", "rope", "--data", "text.txt", "--set", "max_iters=40", *then)
-    q1lab("keep", "rope-2", "--no-commit", "--yes")
+    kept_folder("rope-2", commit=False)
     assert len(Path("studies/rope-2", DECLARATIONS).read_text().splitlines()) == (2 if then else 1)
     assert "trimmed-ledger" in reasons(verify("studies/rope-2", "--cells", "0", code=20))
 
@@ -645,6 +649,6 @@ def test_a_study_that_is_kept_from_a_second_home_too_is_verified(
     place, file = kept_folder(name), archived(name)
     monkeypatch.setenv("Q1LAB_HOME", str(tmp_path / "second"))
     q1lab("restore", str(file))
-    q1lab("keep", name, "--yes")
+    kept_folder(name)
     report = verify(place, "--cells", "0", code=0)
     assert "commits here that hold it: 2, all with these results" in report["passed"]
