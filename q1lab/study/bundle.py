@@ -31,7 +31,7 @@ import struct
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
@@ -56,6 +56,7 @@ from q1lab.ground.files import (
     write_atomic,
 )
 from q1lab.study import studies
+from q1lab.study.corpora import LARGEST_CORPUS
 from q1lab.study.events import has_ended
 from q1lab.study.liveness import is_alive
 from q1lab.study.studies import Study
@@ -66,6 +67,14 @@ DECLARATIONS = "declarations.jsonl"
 FORMAT = 1
 MOST_FILES, LARGEST_LIST, LARGEST_FILE = 50_000, 16 << 20, 256 << 20
 """Files of a bundle, bytes of its list, and of one file that is read in one piece."""
+
+MOST_BYTES, MOST_LINES = 2 << 30, 2_000_000
+"""Bytes of all files of a bundle but its weights, and lines of all its events and declarations.
+Without these bounds an archive of some kilobytes fills the disk, the memory or the day of whoever
+opens it."""
+
+MOST_EXPANSION = 100
+"""Weights hold at most this many times the bytes of their archive: real ones hardly shrink."""
 
 _PART = r"(?!\.)[^/\\\x00-\x1f\x7f]{1,200}"
 FILE_NAMES = re.compile(
@@ -222,6 +231,11 @@ def write_archive(
     try:
         with os_errors_as_problems(f"cannot write {target}"):
             files = all_files(study, labels, evidence)
+            on_disk = {name: path for name, path in files.items() if isinstance(path, Path)}
+            try:
+                _check_files_on_disk(on_disk)
+            except ValueError as error:
+                raise Problem(f"{study_id} can't be archived: {error}", FAILED) from None
             planned = study.files.source.stat().st_mtime_ns
             about = {"q1lab": __version__, "made": utc_now(), "source_mtime_ns": planned}
             files = {LIST_NAME: encode_list(study, files, **about, **evidence.about), **files}
@@ -265,14 +279,25 @@ def _extract_members(file: Path, into: Path) -> dict[str, str]:
     hash_by_name: dict[str, str] = {}
     with open_regular(file) as stream, zipfile.ZipFile(stream) as packed:
         members = packed.infolist()
-        if len(members) > MOST_FILES:
-            raise ValueError(f"it holds more than {MOST_FILES:,} files")
+        info_by_name = {info.filename: info for info in members}
+        if len(info_by_name) < len(members):
+            raise ValueError("it holds two files of one name")
         for info in members:
             plain_file = stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG)
             if not (
                 plain_file and (FILE_NAMES.fullmatch(info.filename) or info.filename == LIST_NAME)
             ):
                 raise ValueError(f"it holds {info.filename[:100]!r}, not a file of a study")
+            # (zipfile unpacks a block of the other kinds in one piece, however large that becomes)
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise ValueError(f"{info.filename[:100]} is packed in a way that q1lab doesn't use")
+        _check_bounds(
+            {name: info.file_size for name, info in info_by_name.items()},
+            lambda name: packed.open(info_by_name[name]),
+        )
+        weights = sum(info.file_size for info in members if info.filename.endswith(".pt"))
+        if weights > MOST_EXPANSION * os.fstat(stream.fileno()).st_size:
+            raise ValueError(f"its weights are {MOST_EXPANSION} times as large as it is")
         if sum(info.file_size for info in members) >= shutil.disk_usage(into).free:
             raise ValueError("there is no room for what it holds")
         for info in members:
@@ -280,6 +305,45 @@ def _extract_members(file: Path, into: Path) -> dict[str, str]:
                 target = into / info.filename
                 hash_by_name[info.filename] = _write_member(content, target, info.file_size)
     return hash_by_name
+
+
+def _check_bounds(sizes: Mapping[str, int], open_file: Callable[[str], IO[bytes]]) -> None:
+    """Check the files of a bundle, given by name with their bytes, against the bounds, before any
+    of them is written or parsed. ValueError with the first one that is not kept."""
+    if len(sizes) > MOST_FILES:
+        raise ValueError(f"it holds more than {MOST_FILES:,} files")
+    for name, size in sizes.items():
+        most = _most_bytes(name)
+        if size > most:
+            raise ValueError(f"{name} has {size:,} bytes; at most {most:,} can be read")
+    if sum(size for name, size in sizes.items() if not name.endswith(".pt")) > MOST_BYTES:
+        raise ValueError(f"its files have more than {MOST_BYTES:,} bytes without the weights")
+    lines = 0
+    for name in sizes:
+        if not name.endswith(".jsonl"):
+            continue
+        with open_file(name) as content:
+            while block := content.read(1 << 20):
+                lines += block.count(b"\n")
+                if lines > MOST_LINES:
+                    raise ValueError(f"its events have more than {MOST_LINES:,} lines")
+
+
+def _most_bytes(name: str) -> int:
+    """The most bytes that a file of a bundle may have, by its name."""
+    if name.endswith(".pt"):
+        return 1 << 40
+    if name.startswith("data/"):
+        return LARGEST_CORPUS
+    return LARGEST_FILE if name.startswith("runs/") else LARGEST_LIST
+
+
+def _check_files_on_disk(path_by_name: Mapping[str, Path]) -> None:
+    """``_check_bounds`` for files in a folder."""
+    _check_bounds(
+        {name: path.stat().st_size for name, path in path_by_name.items()},
+        lambda name: open_regular(path_by_name[name]),
+    )
 
 
 def _write_member(content: IO[bytes], target: Path, size: int) -> str:
@@ -311,7 +375,11 @@ def read_bundle(
     ``faults``)."""
     fault_by_name: dict[str, str] = {}
     try:
-        files = _find_files(folder) if hashes is None else {name: folder / name for name in hashes}
+        if hashes is None:
+            files = _find_files(folder)
+            _check_files_on_disk(files)
+        else:
+            files = {name: folder / name for name in hashes}
         record = _read_list(folder)
         if record is not None:
             fault_by_name = _find_faults(record, files, hashes)
