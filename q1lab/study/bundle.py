@@ -8,7 +8,6 @@
     runs/<run>/events.jsonl       the runs' events; run.log, model.pt, checkpoints/ if wanted
     data/<sha256>.txt             the text, if wanted
     labels.json, wandb/runs.json  the learner's note and tags, the runs at W&B
-    declarations.jsonl            what the journal shows of the studies up to its own line
 
 The list also holds the study's claim (verdict/claim.py) and the versions that trained it.
 
@@ -62,14 +61,12 @@ from q1lab.study.liveness import is_alive
 from q1lab.study.studies import Study
 
 LIST_NAME = "bundle.json"
-DECLARATIONS = "declarations.jsonl"
-"""The public lines of the journal up to the study's own."""
 FORMAT = 1
 MOST_FILES, LARGEST_LIST, LARGEST_FILE = 50_000, 16 << 20, 256 << 20
 """Files of a bundle, bytes of its list, and of one file that is read in one piece."""
 
 MOST_BYTES, MOST_LINES = 2 << 30, 2_000_000
-"""Bytes of all files of a bundle but its weights, and lines of all its events and declarations.
+"""Bytes of all files of a bundle but its weights, and lines of all its events.
 Without these bounds an archive of some kilobytes fills the disk, the memory or the day of whoever
 opens it."""
 
@@ -78,7 +75,7 @@ MOST_EXPANSION = 100
 
 _PART = r"(?!\.)[^/\\\x00-\x1f\x7f]{1,200}"
 FILE_NAMES = re.compile(
-    rf"study\.json|labels\.json|declarations\.jsonl|journal\.jsonl|wandb/runs\.json|source(?:/{_PART}){{1,3}}\.py|source/uncommitted\.diff|data/[0-9a-f]{{64}}\.txt"
+    rf"study\.json|labels\.json|wandb/runs\.json|source(?:/{_PART}){{1,3}}\.py|source/uncommitted\.diff|data/[0-9a-f]{{64}}\.txt"
     rf"|runs/{_PART}/(?:events\.jsonl|run\.log|model\.pt|checkpoints/{_PART}\.pt)"
 )
 """Names that a bundle may hold. Locks, logs of processes and W&B's own folders stay behind."""
@@ -96,10 +93,9 @@ Content = Path | bytes
 @dataclass(frozen=True)
 class Provenance:
     """The facts by which a stranger checks a study, in addition to its files: more keys of the
-    list, and the public lines of the journal."""
+    list."""
 
     about: Mapping[str, Any] = field(default_factory=dict)
-    declarations: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -161,8 +157,6 @@ def all_files(study: Study, labels: Mapping[str, Any], evidence: Provenance) -> 
     }
     if labels:
         content_by_name["labels.json"] = json.dumps(labels, ensure_ascii=False).encode()
-    if evidence.declarations:
-        content_by_name[DECLARATIONS] = evidence.declarations
     text = paths.data_dir() / f"{study.data.sha256}.txt"
     if text.is_file():
         content_by_name[f"data/{text.name}"] = text
@@ -488,7 +482,7 @@ def adopt_study(
                 target = paths.data_dir() / Path(name).name
                 if target.exists():
                     continue
-            elif name in ("study.json", "labels.json", DECLARATIONS, "journal.jsonl"):
+            elif name in ("study.json", "labels.json"):
                 continue
             else:
                 target = draft / name

@@ -82,8 +82,6 @@ def files_to_keep(
     ended = [run.name for run in study.runs if has_ended(study.files.run(run.name).events)]
     contents = bundle.core_files(study, plan=_plan_for_publication(study, root), events=ended)
     evidence = evidence or Provenance()
-    if evidence.declarations:
-        contents[bundle.DECLARATIONS] = evidence.declarations
     contents[bundle.LIST_NAME] = bundle.encode_list(study, contents, **evidence.about)
     content_by_name = {
         name: content if isinstance(content, bytes) else read_bytes(content)

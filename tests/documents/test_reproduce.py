@@ -126,7 +126,6 @@ def test_a_clone_trains_exactly_the_study(untrained: Path, home: Path, tmp_path:
         "figures/swiglu-1.svg",
         "studies/swiglu-1/.gitattributes",
         "studies/swiglu-1/bundle.json",
-        "studies/swiglu-1/declarations.jsonl",
         *(f"studies/swiglu-1/runs/{run}/events.jsonl" for run in sorted(losses(home))),
         "studies/swiglu-1/source/baseline/model.py",
         "studies/swiglu-1/source/modified/swiglu.py",
@@ -373,7 +372,7 @@ def test_keeping_is_polite(study: Study, repo: Path) -> None:
     assert "+++ " in preview
     assert not (repo / "studies").exists()
     q1lab(repo, "keep", "swiglu-1", "--yes")
-    assert len(git(repo, "show", "--name-only", "--format=", "HEAD").split()) == 10
+    assert len(git(repo, "show", "--name-only", "--format=", "HEAD").split()) == 9
     assert "A  mine.txt" in git(repo, "status", "--short")
     assert "up to date" in q1lab(repo, "keep")
     assert "no study called" in q1lab(repo, "keep", "nothing-1", code=2)

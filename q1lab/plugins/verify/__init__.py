@@ -1,4 +1,4 @@
-"""A stranger's check of a bundle: files, journal, claim, and runs that are trained again."""
+"""A stranger's check of a bundle: files, claim, model files, and runs that are trained again."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ PLUGIN = Plugin(
             "q1lab.plugins.verify.verify_command:verify",
             is_frequent=True,
             statuses={
-                OK: "verified",
+                OK: "what was checked holds",
                 FAILED: "not a bundle",
                 USAGE: "usage",
                 REFUSED_BUNDLE: "refused",
-                NOT_CHECKED: "could not be checked completely",
+                NOT_CHECKED: "not checked completely, or the arms differ in more than the change",
                 INTERRUPTED: "interrupted",
             },
         ),
