@@ -99,7 +99,7 @@ def main(project: str, folder: Path) -> int:
     wandb_folder = client.prepare_process(folder)
     try:
         client.check_server()
-        answer = {"runs": list(_write_runs(project, folder))}
+        answer: dict[str, Any] = {"runs": list(_write_runs(project, folder))}
     except Exception as error:
         answer = {"error": str(error) if isinstance(error, Problem) else client.error_text(error)}
     (folder / ANSWER).write_text(json.dumps(answer))
