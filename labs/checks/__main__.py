@@ -2,7 +2,8 @@
 
 The request, as JSON: "file"; "for", a modification, or several joined by + (default: "baseline");
 "compared", the name and the path of the file to compare with, if that is not q1lab's baseline;
-"settings", fields of the file's own GPTConfig at other values; "step_seconds", the limit of one
+"settings", fields of the file's own GPTConfig at other values; "only", the names of the checks to
+run, if not all; "step_seconds", the limit of one
 check, of processor time; and "memory_mb", that of data memory, where the system has one.
 
 Results go to standard output as they come, one JSON object per line; whatever the file prints goes
@@ -94,7 +95,11 @@ def run(path: Path, request: dict[str, Any], say: Callable[..., None]) -> int:
                 )
     for_ = request.get("for", "baseline")
     passed = True
-    for result in suite.run_all(subject, for_, lambda name: say("begin", name=name), step):
+
+    def begin(name: str) -> None:
+        say("begin", name=name)
+
+    for result in suite.run_all(subject, for_, begin, step, request.get("only")):
         say("check", **vars(result))
         passed = passed and not result.failed
     say("end", passed=passed)

@@ -94,6 +94,8 @@ def judge_call(model: nn.Module) -> tuple[Tensor, Tensor]:
     if abs(loss.item() - expected) > 1e-3 * max(1.0, expected):
         raise Wrong(f"""the loss is {loss.item():.4f}, the cross-entropy of its own logits
             {expected:.4f}: are targets shifted there, or logits scaled?""")
+    if apart(scores, model(x, tokens(seed=5))[0]) > 1e-3:
+        raise Wrong("the logits change with the targets: the model reads what it should predict")
     last, none = model(x)
     if none is not None:
         raise Wrong("without targets, forward returned a loss")

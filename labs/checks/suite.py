@@ -14,7 +14,7 @@ import pkgutil
 import re
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -104,14 +104,16 @@ def run_all(
     for_: str,
     begin: Callable[[str], None] = lambda name: None,
     limit: Limit = contextlib.nullcontext,
+    only: Collection[str] | None = None,
 ) -> Iterator[Result]:
-    """Run the checks one by one; `begin` hears each name first, and `limit` surrounds each. Ends
+    """Run the checks one by one, all or `only` those with these names; `begin` hears each name
+    first, and `limit` surrounds each. Ends
     after the interface check when that fails: nothing else could be told. A modification of which
     no check could judge the file fails, too, unless there was no time for them.
 
     A failure that follows from one before it says so. One that is vague is held back to the end:
     another check may know its name."""
-    due = checks_for(for_)
+    due = [check for check in checks_for(for_) if only is None or check.name in only]
     results: list[Result] = []
     vague: list[Result] = []
 

@@ -124,11 +124,11 @@ ACTS = (
         "verify.verify_command:verify",
         is_frequent=True,
         statuses={
-            OK: "verified",
+            OK: "what was checked holds",
             FAILED: "not a bundle",
             USAGE: "usage",
             REFUSED_BUNDLE: "refused",
-            NOT_CHECKED: "could not be checked completely",
+            NOT_CHECKED: "not checked completely, or the arms differ in more than the change",
             INTERRUPTED: "interrupted",
         },
     ),

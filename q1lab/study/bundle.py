@@ -8,7 +8,6 @@
     runs/<run>/events.jsonl       the runs' events; run.log, model.pt, checkpoints/ if wanted
     data/<sha256>.txt             the text, if wanted
     wandb/runs.json               the runs at W&B
-    declarations.jsonl            what the journal shows of the studies up to its own line
 
 The list also holds the study's claim (verdict/claim.py), the versions that trained it, and the
 learner's name for it.
@@ -65,8 +64,6 @@ from q1lab.study.liveness import is_alive
 from q1lab.study.studies import Study
 
 LIST_NAME = "bundle.json"
-DECLARATIONS = "declarations.jsonl"
-"""The public lines of the journal up to the study's own."""
 FORMAT = 1
 ZIP_SUFFIX = ".zip"
 GIT_ATTRIBUTES = b"* -text\n"
@@ -76,7 +73,7 @@ MOST_FILES, LARGEST_LIST, LARGEST_FILE = 50_000, 16 << 20, 256 << 20
 """Files of a bundle, bytes of its list, and of one file that is read in one piece."""
 
 MOST_BYTES, MOST_LINES = 2 << 30, 2_000_000
-"""Bytes of all files of a bundle but its weights, and lines of all its events and declarations.
+"""Bytes of all files of a bundle but its weights, and lines of all its events.
 Without these bounds an archive of some kilobytes fills the disk, the memory or the day of whoever
 opens it."""
 
@@ -85,7 +82,7 @@ MOST_EXPANSION = 100
 
 _PART = r"(?!\.)[^/\\\x00-\x1f\x7f]{1,200}"
 FILE_NAMES = re.compile(
-    rf"study\.json|declarations\.jsonl|journal\.jsonl|wandb/runs\.json|source(?:/{_PART}){{1,3}}\.py|source/uncommitted\.diff|data/[0-9a-f]{{64}}\.txt"
+    rf"study\.json|wandb/runs\.json|source(?:/{_PART}){{1,3}}\.py|source/uncommitted\.diff|data/[0-9a-f]{{64}}\.txt"
     rf"|runs/{_PART}/(?:events\.jsonl|run\.log|model\.pt|checkpoints/{_PART}\.pt)"
 )
 """Names that a bundle may hold. Locks, logs of processes and W&B's own folders stay behind."""
@@ -103,10 +100,9 @@ Content = Path | bytes
 @dataclass(frozen=True)
 class Provenance:
     """The facts by which a stranger checks a study, in addition to its files: more keys of the
-    list, and the public lines of the journal."""
+    list."""
 
     about: Mapping[str, Any] = field(default_factory=dict)
-    declarations: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -162,8 +158,6 @@ def bundle_files(
     for file in candidates:
         if file.is_file() and not file.is_symlink():
             content_by_name.setdefault(str(file.relative_to(files.root)), file)
-    if provenance.declarations:
-        content_by_name[DECLARATIONS] = provenance.declarations
     text = paths.data_dir() / f"{study.data.sha256}.txt"
     if not published and text.is_file():
         content_by_name[f"data/{text.name}"] = text
@@ -542,7 +536,7 @@ def adopt_study(
                 target = paths.data_dir() / Path(name).name
                 if target.exists():
                     continue
-            elif name in (LIST_NAME, "study.json", DECLARATIONS, "journal.jsonl"):
+            elif name in (LIST_NAME, "study.json"):
                 continue
             else:
                 target = draft / name

@@ -47,6 +47,10 @@ UNFINISHED = (
 """Beginnings of the states of a run that did not come to its end."""
 
 
+WANDB = "wandb:"
+"""The beginning of a source that is a project at Weights & Biases."""
+
+
 @dataclass(frozen=True)
 class RunFiles:
     """The files of one run, or a file of text, which may hold several."""
@@ -56,10 +60,14 @@ class RunFiles:
     """The arm that a person named."""
     form: LogForm | None = None
     """None for text."""
+    title: str = ""
+    """Its place for messages, where that is not its files."""
 
     @property
     def where(self) -> str:
         """Its place, for messages."""
+        if self.title:
+            return self.title
         first = self.files[0]
         return printable(str(first if len(self.files) == 1 else first.parent))
 

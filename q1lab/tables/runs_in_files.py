@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain, repeat
+from pathlib import Path
 
 from q1lab.ground.errors import Problem, nearest
 from q1lab.ground.files import os_reason, printable
@@ -110,7 +111,7 @@ def _read(piece: RunFiles, options: TableOptions) -> Rows | RunLog:
             from q1lab.tables.readers import text_files
 
             return text_files.read(piece.files[0], log, piece.label, options)
-        reader = importlib.import_module(f"q1lab.tables.readers.{piece.form.reader}")
+        reader = importlib.import_module(piece.form.reader)
         reader.read(piece.files, log)
     return log
 
@@ -160,7 +161,15 @@ def _of_tables(
 
 def _of_logs(name: str, logs: Sequence[tuple[RunFiles, RunLog]], options: TableOptions) -> Found:
     """The runs of logs, each of which is of one run."""
-    identities = [Named(piece.files[0], piece.label, log.facts) for piece, log in logs]
+    # (a project's run has a name, and lies in a file of ours)
+    identities = [
+        Named(
+            Path(log.facts.get("name", piece.title)) if piece.title else piece.files[0],
+            piece.label,
+            log.facts,
+        )
+        for piece, log in logs
+    ]
     arms, arms_from = run_names.arms_of(identities, options.arm_key)
     seeds, seeds_from = run_names.seeds_of(identities, options.seed_key)
     by_arm: dict[str, list[RunLog]] = {}

@@ -181,7 +181,7 @@ def test_a_changed_mind_after_a_study_keeps_two_documents(
         assert "nothing was changed" in err.splitlines()[-1]
         message = q1lab("modification", "--dry-run")[1]
         assert message.startswith(
-            "MODIFICATION.md, figures/swiglu-1.svg, studies/swiglu-1 (12 files): "
+            "MODIFICATION.md, figures/swiglu-1.svg, studies/swiglu-1 (11 files): "
         )
     answers("y\ny\n")
     _, err = q1lab("modification", "rope")

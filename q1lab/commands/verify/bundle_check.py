@@ -1,5 +1,5 @@
-"""Check a bundle as a stranger does: its files, the journal, the verdict, and runs that are trained
-again (cells, of the grid of arms and seeds).
+"""Check a bundle as a stranger does: its files, what follows from its numbers, and runs that are
+trained again (cells, of the grid of arms and seeds).
 
 Nothing of the bundle is taken in: it is opened in a home of its own, which is thrown away. What is
 wrong has a name (docs/verify.md lists them), so that a program can ask for it.
@@ -8,7 +8,6 @@ wrong has a name (docs/verify.md lists them), so that a program can ask for it.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import tempfile
@@ -17,62 +16,64 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from q1lab.commands.verify.foreign_commits import ForeignCommits
-from q1lab.commands.verify.retrain import DATA, SOURCE, Agree, Retraining, Tell, training_order
-from q1lab.commands.verify.run_record import DAMAGED, LOSS, RunRecord, record_faults
+from q1lab.commands.verify.retrain import Agree, Retraining, Tell, training_order
+from q1lab.commands.verify.run_record import (
+    DAMAGED,
+    DATA,
+    LOSS,
+    READS_ANSWERS,
+    SEED,
+    SOURCE,
+    VERDICT,
+    RunRecord,
+    record_faults,
+)
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, Problem
-from q1lab.ground.files import printable, read_bytes, sha256_json
+from q1lab.ground.files import printable, sha256_json
 from q1lab.ground.text_formats import plural
 from q1lab.index import ingest_events
 from q1lab.index.store import Row, Store
 from q1lab.judgment import interim_analyses
 from q1lab.judgment.intervals import ALPHA
-from q1lab.record import declarations, traveling_lines
-from q1lab.record.history import Line, read_history
-from q1lab.study import bundle, studies
+from q1lab.runner import child_processes
+from q1lab.study import bundle
 from q1lab.study.bundle import Bundle
 from q1lab.study.run_ends import RunEnd, pair_differences
 from q1lab.study.run_states import ENDED
-from q1lab.study.series import OVER, Series
 from q1lab.study.studies import ARMS, Run, Study, run_name
 from q1lab.verdict import claim as claims
 from q1lab.verdict.claim import Claim
+from q1lab.week.own_model import run_checks
 
-TRIMMED = "trimmed-ledger"
 LEVEL_TOLERANCE = 1e-4
 """Relative: levels of a planned range are found numerically, and versions of SciPy may differ."""
 MOST_NAMED = 5
 """The most studies of a repository that a message names."""
-SEED, VERDICT, CHANGED = (declarations.DIFFERENCE_CODES[key] for key in ("seeds", "judged", "plan"))
 
 
 @dataclass
 class BundleReport:
-    """The result of a check: ``passed`` and ``unchecked`` in words, ``refused`` as (reason, words).
-    ``missing`` are declared runs that are not there. ``of`` is the number of runs that could be
-    trained again; ``not_to_the_end`` are those of the trained ones that could be compared at their
-    beginning alone; ``chance`` that the others catch a single forged run. ``found`` is the verdict
-    as it was worked out here, after ``earlier_looks`` at its question; ``commits`` is the number of
-    commits of its repository that hold it, None where none could be read."""
+    """What a check did: ``done`` and ``unchecked`` in words, ``refused`` as (reason, words).
+    ``differs`` are the settings, besides the change, in which the arms differ, in words.
+    ``missing`` are planned runs that are not there. ``trained`` are the runs that were trained
+    again and compared to the last bit, of ``of`` that could be; ``chance`` is the chance that they
+    catch a single forged run. ``found`` is the verdict as it was worked out here."""
 
     study: str
-    passed: list[str] = field(default_factory=list)
+    done: list[str] = field(default_factory=list)
+    differs: list[str] = field(default_factory=list)
     refused: list[tuple[str, str]] = field(default_factory=list)
     unchecked: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     trained: list[str] = field(default_factory=list)
-    not_to_the_end: list[str] = field(default_factory=list)
     of: int = 0
     number: int = 0
     found: Claim | None = None
-    earlier_looks: int | None = None
-    commits: int | None = None
 
     @property
     def chance(self) -> float:
-        whole = len(self.trained) - len(self.not_to_the_end)
-        return whole / self.of if self.of else 0.0
+        return len(self.trained) / self.of if self.of else 0.0
 
 
 @dataclass(frozen=True)
@@ -110,34 +111,48 @@ def check_bundle(place: Path, options: CheckOptions, tell: Tell, agree: Agree) -
             raise Problem(
                 f"{place} has no list of its files: it is not a bundle", FAILED, file=place
             )
-        report = BundleReport(opened_bundle.study.id, number=options.number)
+        study = opened_bundle.study
+        report = BundleReport(study.id, differs=arm_differences(study), number=options.number)
         _check_files(opened_bundle, report)
-        lines = _check_declarations(opened_bundle, report)
-        if lines:
-            _check_levels(opened_bundle.study, lines, report)
-        if not packed and lines:
-            _check_commits(place, opened_bundle, lines, report)
         if report.refused:  # nothing of it would be worth training
             return report
-        study = _as_declared(opened_bundle.study, lines)
-        with _open_alone(opened_bundle, study) as (home, store):
+        with _open_alone(opened_bundle) as (home, store):
             where = None if packed else place
             retraining = Retraining(opened_bundle, study, home, where, options.data)
             record_by_run = retraining.records()
             rows = store.runs(study.id)
             _check_runs(study, rows, record_by_run, report)
-            _check_verdict(opened_bundle.about, study, rows, lines, report)
+            _check_verdict(opened_bundle.about, study, rows, report)
+            if study.trainer.is_unchecked:
+                report.unchecked.append(
+                    "its maker trained a model file without its checks (--unchecked)"
+                )
             if options.cells != 0 and not report.refused:
-                _check_training(retraining, record_by_run, options, report, tell, agree)
+                _check_models(study, report, tell)
+                if not report.refused:
+                    _check_training(retraining, record_by_run, options, report, tell, agree)
         return report
 
 
-# ── files and journal
+def arm_differences(study: Study) -> list[str]:
+    """The settings in which the arms differ, besides their model files or commands, in words."""
+    shared = study.trainer.hyperparameters
+    config_by_arm = {arm: {**shared, **study.trainer.arm_overrides(arm)} for arm in ARMS}
+    keys = sorted({key for config in config_by_arm.values() for key in config})
+    differences = []
+    for key in keys:
+        values = [config_by_arm[arm].get(key, "not set") for arm in ARMS]
+        if values[0] != values[1]:
+            words = ", ".join(f"{value} in {arm}" for arm, value in zip(ARMS, values, strict=True))
+            differences.append(f"{key}: {words}")
+    return differences
+
+
+# ── files
 
 
 def _check_files(opened_bundle: Bundle, report: BundleReport) -> None:
-    """Refuse files that don't match the list, with the reason for each kind; the plan is compared
-    with the journal later."""
+    """Refuse files that don't match the list or the plan, with the reason for each kind."""
     for name, words in opened_bundle.faults.items():
         if name.startswith("source/"):
             reason = SOURCE
@@ -145,18 +160,18 @@ def _check_files(opened_bundle: Bundle, report: BundleReport) -> None:
             reason = DATA
         elif name.endswith("events.jsonl"):
             reason = SEED if "missing" in words else LOSS
-        elif name == bundle.DECLARATIONS:
-            reason = TRIMMED
-        elif name == "study.json":
-            continue
         else:
             reason = DAMAGED
         report.refused.append((reason, words))
-    for arm, name in opened_bundle.study.model_files.items():
-        file, sha256 = opened_bundle.files.get(name), opened_bundle.study.arms[arm].sha256
-        if file is None or sha256 not in bundle.possible_hashes(file):
+    study = opened_bundle.study
+    for arm, name in study.model_files.items():
+        file = opened_bundle.files.get(name)
+        if file is None or study.arms[arm].sha256 not in bundle.possible_hashes(file):
             report.refused.append((SOURCE, f"{name} is not the file that the plan names"))
-    planned_runs = {run.name: run for run in opened_bundle.study.runs}
+    for name in opened_bundle.files:
+        if name.startswith("data/") and name != f"data/{study.data.sha256}.txt":
+            report.refused.append((DATA, f"{name} is not the text that the plan names"))
+    planned_runs = {run.name: run for run in study.runs}
     for name, file in opened_bundle.files.items():
         if not name.startswith("runs/"):
             continue
@@ -165,192 +180,21 @@ def _check_files(opened_bundle: Bundle, report: BundleReport) -> None:
             words = f"{name.split('/')[1]} is there, and the plan does not have it"
             report.refused.append((SEED, words))
         elif name.endswith("events.jsonl"):
-            for reason, fault in record_faults(file, opened_bundle.study, run_in_plan):
+            for reason, fault in record_faults(file, study, run_in_plan):
                 report.refused.append((reason, f"{name}: {fault}"))
     if not report.refused:
-        report.passed.append(
-            f"all {plural(len(opened_bundle.files), 'file')} are what the list says"
+        report.done.append(
+            f"all {plural(len(opened_bundle.files), 'file')} match its list of hashes"
         )
-
-
-def _check_declarations(opened_bundle: Bundle, report: BundleReport) -> list[Line]:
-    """The lines of the bundle, the study's own last. Parts of the plan that differ from the
-    declaration are refused."""
-    changed = "study.json" in opened_bundle.faults
-    study = opened_bundle.study
-    own_name = declarations.declared_name(study.id, study.created)
-    try:
-        lines = traveling_lines.read_lines(opened_bundle)
-        if lines:
-            read_history(lines, own_name)  # reads all that is needed of each
-    except (OSError, *bundle.DAMAGE_ERRORS, RecursionError):
-        report.refused.append((TRIMMED, "its declarations are damaged"))
-        return []
-    if not lines:
-        report.unchecked.append(
-            "it has no declarations: what was declared, and asked before, is unknown"
-        )
-        if changed:
-            report.refused.append((DAMAGED, opened_bundle.faults["study.json"]))
-        return []
-    if lines[-1]["study"] != own_name:
-        report.refused.append((TRIMMED, "its declarations do not end with its own"))
-        return []
-    if bundle.DECLARATIONS in opened_bundle.faults:
-        return []  # changed lines declare nothing
-    declared = lines[-1]
-    for earlier in (line for line in lines[:-1] if line["study"] == own_name):
-        for key in declarations.disagreeing_fields(earlier, declared):
-            words = f"{PLAN_PARTS[key]}: not the same in all lines that declare it"
-            report.refused.append((CHANGED, words))
-    differing_parts = declarations.differing_fields(declared, study)
-    if not differing_parts:
-        now = declarations.declaration_of(study)
-        if any(declared[key] != now[key] for key in ("question", "arms")):
-            report.refused.append((CHANGED, "the plan's question: not what was declared"))
-    for key in differing_parts:
-        words = f"{PLAN_PARTS[key]}: not what was declared"
-        report.refused.append((declarations.DIFFERENCE_CODES[key], words))
-    if changed and not differing_parts:
-        report.refused.append((DAMAGED, opened_bundle.faults["study.json"]))
-    report.passed.append(f"the plan is what line {len(lines)} of its declarations says")
-    return lines
-
-
-PLAN_PARTS = {
-    "seeds": "the plan's seeds",
-    "source": "the plan's source",
-    "data": "the plan's text",
-    "budget": "the plan's budget (hyperparameters, device, number format, threads)",
-    "judged": "the plan's way to judge",
-    "plan": "the plan's names, versions, prediction or other settings",
-    "series": "the plan's series",
-}
-
-
-def _check_levels(study: Study, lines: Sequence[Line], report: BundleReport) -> None:
-    """Refuse levels that the lines before the study's own don't leave."""
-    own_line = lines[-1]
-    bare = {key: own_line[key] for key in own_line if key != "level"}
-    # its level was given in its first home, by the lines there
-    before = [] if "earlier" in own_line else lines[:-1]
-    allowed = read_history([*before, bare], own_line["study"]).level
-    if own_line["level"] > (1 + LEVEL_TOLERANCE) * allowed:
-        words = f"its look has {own_line['level']:.3%}; the looks before it leave {allowed:.3%}"
-        report.refused.append((VERDICT, words))
-    report.refused += [(VERDICT, fault) for fault in _series_faults(study, lines)]
-    if study.design.level is not None:
-        first, most = study.design.pairs
-        look = interim_analyses.level_per_look(first, most, own_line["level"])
-        if study.design.level > (1 + LEVEL_TOLERANCE) * look:
-            words = f"looks after {first} to {most} pairs have {look:.3%} for each"
-            report.refused.append((VERDICT, words))
-        elif not study.design.limits_hold(LEVEL_TOLERANCE):
-            words = "its looks are not at the level that it declares"
-            report.refused.append((VERDICT, words))
-
-
-def _series_faults(study: Study, lines: Sequence[Line]) -> Iterator[str]:
-    """Faults of a study's share of its series: another series, or more than its part."""
-    declared, series = lines[-1]["series"], study.origin.series
-    if series is not None and (
-        not declared or declared[:2] != [sha256_json(series.id), series.alpha]
-    ):
-        yield "its series is not the one that was declared"
-    if declared:
-        members = {line["study"] for line in lines if (line["series"] or [""])[0] == declared[0]}
-        most = max([2, len(members), *declared[2:]])
-        if declared[1] > (1 + LEVEL_TOLERANCE) * ALPHA / most or len(members) > declared[2]:
-            yield f"a series of {most} studies has {ALPHA / most:.2%} for each"
-
-
-def _check_commits(
-    folder: Path, opened_bundle: Bundle, lines: Sequence[Line], report: BundleReport
-) -> None:
-    """Check the commits of the folder's repository: those that changed the folder hold the plan and
-    the results of that time, and every version of the declarations of this home is the beginning of
-    the longest one."""
-    try:
-        with ForeignCommits.around(folder) as commits:
-            if commits is None:
-                return
-            names = commits.of_folder()
-            for name in names:
-                _check_commit(commits, name, opened_bundle, report)
-            versions = [_comparable(text) for text in commits.versions_of(bundle.DECLARATIONS)]
-    except Problem as problem:
-        report.unchecked.append(f"what the commits here have: {problem}")
-        return
-    own_lines = _comparable(traveling_lines.encode_lines(lines))
-    # no two homes share a line: what comes with a study lies inside its own
-    ours = [own_lines, *(version for version in versions if not set(own_lines).isdisjoint(version))]
-    longest = max(ours, key=len)
-    report.commits = len(names)
-    if any(version != longest[: len(version)] for version in ours):
-        words = "a commit here has other declarations of the same home"
-        report.refused.append((TRIMMED, words))
-    elif names and not report.refused:
-        report.passed.append(f"commits here that hold it: {len(names)}, all with these results")
-
-
-def _comparable(text: bytes) -> list[str | bytes]:
-    """The lines of a declarations.jsonl, each written in one way; one that can't be read as it
-    is."""
-    lines: list[str | bytes] = []
-    for line in text.splitlines():
-        try:
-            lines.append(json.dumps(json.loads(line), sort_keys=True))
-        except (ValueError, RecursionError):
-            lines.append(line)
-    return lines
-
-
-def _check_commit(
-    commits: ForeignCommits, commit: str, opened_bundle: Bundle, report: BundleReport
-) -> None:
-    """Refuse differences from a commit: in the plan, except seeds added later, and in results."""
-    plan = commits.content_at(commit, "study.json")
-    if plan is None:
-        return
-    try:
-        committed = studies.from_dict(json.loads(plan))
-    except (Problem, *bundle.DAMAGE_ERRORS):
-        return
-    for key in declarations.differing_fields(
-        declarations.declaration_of(committed), opened_bundle.study
-    ):
-        first = opened_bundle.study.design.batches[: len(committed.design.batches)]
-        if key == "seeds" and first == committed.design.batches:
-            continue
-        words = f"{PLAN_PARTS[key]}: not what commit {commit[:12]} has"
-        report.refused.append((declarations.DIFFERENCE_CODES[key], words))
-    for run in committed.runs:
-        name = f"runs/{run.name}/events.jsonl"
-        committed_events = commits.content_at(commit, name)
-        events_file = opened_bundle.files.get(name)
-        if committed_events is None or events_file is None:
-            continue
-        if bundle.with_git_line_ends(committed_events) != bundle.with_git_line_ends(
-            read_bytes(events_file)
-        ):
-            words = f"{name}: not what commit {commit[:12]} has"
-            report.refused.append((LOSS, words))
-
-
-def _as_declared(study: Study, lines: Sequence[Line]) -> Study:
-    """The study with its share of its series' α, which a kept folder leaves out."""
-    share = lines[-1]["series"] if lines else None
-    if share is None or study.origin.series is not None:
-        return study
-    return study.with_origin(series=Series("declared", OVER, ("", ""), 0, float(share[1])))
 
 
 # ── the verdict
 
 
 @contextlib.contextmanager
-def _open_alone(opened_bundle: Bundle, study: Study) -> Iterator[tuple[Path, Store]]:
+def _open_alone(opened_bundle: Bundle) -> Iterator[tuple[Path, Store]]:
     """Make a home that holds this study alone, for the length of a block."""
+    study = opened_bundle.study
     previous_home = os.environ.get("Q1LAB_HOME")
     with tempfile.TemporaryDirectory(prefix=".take-in-", dir=paths.ensure_home()) as name:
         home = Path(name)
@@ -375,7 +219,7 @@ def _open_alone(opened_bundle: Bundle, study: Study) -> Iterator[tuple[Path, Sto
 def _check_runs(
     study: Study, rows: Sequence[Row], record_by_run: Mapping[Run, RunRecord], report: BundleReport
 ) -> None:
-    """Name the declared runs that are not there, and refuse a bundle of which the verdict counts
+    """Name the planned runs that are not there, and refuse a bundle of which the verdict counts
     other runs than can be trained again."""
     counted_runs = {run_name(row["arm"], row["seed"]) for row in rows if row["state"] in ENDED}
     if different := counted_runs ^ {run.name for run in record_by_run}:
@@ -402,15 +246,11 @@ def _check_runs(
 
 
 def _check_verdict(
-    about: Mapping[str, Any],
-    study: Study,
-    rows: Sequence[Row],
-    lines: Sequence[Line],
-    report: BundleReport,
+    about: Mapping[str, Any], study: Study, rows: Sequence[Row], report: BundleReport
 ) -> None:
-    """Work the verdict out from the runs' numbers at the level that the study declares, and compare
+    """Work the verdict out from the runs' numbers at the level that the bundle claims, and compare
     the claim with it."""
-    missing = f"declared, and not there: {', '.join(report.missing)}" if report.missing else ""
+    missing = f"planned, and not there: {', '.join(report.missing)}" if report.missing else ""
     if "claim" not in about:
         report.unchecked += [*filter(None, [missing]), "it claims no verdict"]
         return
@@ -419,45 +259,72 @@ def _check_verdict(
     except ValueError as error:
         report.refused.append((VERDICT, f"its claim can't be read ({printable(str(error))[:100]})"))
         return
-    is_old = not lines or "level" not in lines[-1]
-    before = ""
-    if is_old:  # its level was said above to be unchecked
-        level, picked = claimed.alpha, claimed.picked
-    else:
-        history = read_history(lines, lines[-1]["study"])
-        level, picked = study.design.level or history.level, history.picked
-        report.earlier_looks = sum(look.study != lines[-1]["study"] for look in history.looks)
-        before = _looks_before(report.earlier_looks)
-    report.found = found = claims.recompute_claim(study, rows, level, picked=picked)
+    if fault := _level_fault(study, claimed):
+        report.refused.append((VERDICT, fault))
+        return
+    found = claims.recompute_claim(study, rows, claimed.alpha, picked=claimed.picked)
+    report.found = found
     if found.agrees(claimed):
-        words = f"the verdict, computed again: {_describe_claim(found, study)}{before}"
-        (report.unchecked if is_old else report.passed).append(words)
+        report.done.append(f"from the numbers given follows: {_describe_claim(found, study)}")
         report.unchecked += [missing] if missing else []
     elif missing:
         report.refused.append((SEED, f"its claim hides what was {missing}"))
     else:
         claimed_text, found_text = (_describe_claim(claim, study) for claim in (claimed, found))
-        words = f"it claims {claimed_text}; its runs say {found_text}"
-        if picked and not claimed.picked:
-            words += ", since its seeds were picked among known ones"
-        report.refused.append((VERDICT, words))
+        report.refused.append((VERDICT, f"it claims {claimed_text}; its runs say {found_text}"))
 
 
-def _looks_before(before: int) -> str:
-    """The number of looks at the question before the study's own, in words."""
-    return f", after {plural(before, 'earlier look')}" if before else ""
+def _level_fault(study: Study, claimed: Claim) -> str:
+    """What is wrong with the level of a claim; empty for one that a study may have. How often the
+    question was asked before, only its maker knows."""
+    series = study.origin.series
+    most = ALPHA if series is None else series.alpha
+    if study.design.level is not None:
+        most = interim_analyses.level_per_look(*study.design.pairs, most)
+        if claimed.alpha != study.design.level or not study.design.limits_hold(LEVEL_TOLERANCE):
+            return "its looks are not at the level that its plan declares"
+    if not 0 < claimed.alpha <= (1 + LEVEL_TOLERANCE) * most:
+        return f"it is judged at {claimed.alpha:.3%}, and such a study has {most:.3%} at most"
+    return ""
 
 
 def _describe_claim(claim: Claim, study: Study) -> str:
+    level = f"at {100 * claim.alpha:.3g}%"
     if claim.mean is None:
-        return claim.verdict
+        return f"{claim.verdict}, {level}"
     ends = f" ({claim.ends[0]:+.5f} to {claim.ends[1]:+.5f})" if claim.ends else ""
     is_paired = study.design.headline == "paired"
     sample = plural(claim.n, "pair") if is_paired else f"{plural(claim.n, 'seed')} per arm"
-    return f"{claim.verdict}, {claim.mean:+.5f}{ends}, {sample}"
+    return f"{claim.verdict}, {claim.mean:+.5f}{ends}, {sample}, {level}"
 
 
-# ── runs, trained again
+# ── model files, and runs that are trained again
+
+ANSWER_CHECKS = (run_checks.INTERFACE, run_checks.CAUSALITY)
+"""The checks that a model which sees what it should predict fails."""
+
+
+def _check_models(study: Study, report: BundleReport, tell: Tell) -> None:
+    """Refuse a model file that reads its targets or later tokens: its loss means nothing."""
+    baseline = paths.models_dir() / "baseline.py"
+    for name in study.model_files.values():
+        tell(f"checks {name}")
+        checked = run_checks.run_checks(
+            study.files.root / name,
+            "baseline",
+            baseline=baseline,
+            only=ANSWER_CHECKS,
+            environment=child_processes.stranger_environment(1),
+        )
+        results = [result for result in checked.checks if result.name in ANSWER_CHECKS]
+        failed = [result.words for result in results if result.failed]
+        if failed:
+            report.refused.append((READS_ANSWERS, f"{name}: {failed[0]}"))
+        elif checked.unusable or not all(result.judged for result in results):
+            why = checked.unusable or next(r.words for r in results if not r.judged)
+            report.unchecked.append(f"whether {name} reads its targets or later tokens: {why}")
+        else:
+            report.done.append(f"{name} reads neither its targets nor later tokens")
 
 
 def _check_training(
@@ -479,25 +346,23 @@ def _check_training(
         report.unchecked.append("its command was not run")
         return
     for run in runs:
-        long = record_by_run[run].seconds
+        recorded = record_by_run[run]
+        long = recorded.seconds
         tell(f"trains {run.name} again" + (f": it took {long:.0f} s" if long else ""))
         retrained = retraining.train(run)
         if retrained.state not in ENDED:
             why = retrained.message or "its trainer ended without a word"
             report.unchecked.append(f"{run.name} could not be trained again: {why}")
             return
-        agreement = retraining.compare_run(run, retrained, record_by_run)
-        words = f"{run.name}: {agreement.words}"
-        if agreement.reason and retraining.study.trainer.repeat_tolerance is None:
-            report.unchecked.append(f"{words}; no short run showed whether its command repeats")
-            return
+        difference = retrained.difference_from(recorded)
+        if difference and (why := retraining.why_not_exact(retrained, recorded)):
+            report.unchecked.append(
+                f"{run.name}, trained again, ends at {retrained.end_text} here and at "
+                f"{recorded.end_text} by its record; they need not be equal, since {why}"
+            )
+            continue
         report.trained.append(run.name)
-        if not agreement.to_the_end:
-            report.not_to_the_end.append(run.name)
-        if agreement.reason:
-            report.refused.append((agreement.reason, words))
+        if difference:
+            report.refused.append((LOSS, f"{run.name}, trained again: {difference}"))
             return
-        if agreement.to_the_end and retrained.state == record_by_run[run].state:
-            report.passed.append(f"{run.name}, trained again: {agreement.words}")
-        else:
-            report.unchecked.append(words)
+        report.done.append(f"{run.name}, trained again: equal to the last bit")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,14 @@ from q1lab.ground.files import printable
 from q1lab.ground.text_formats import plural
 from q1lab.index import ingest_events
 from q1lab.judgment.metric import Metric
-from q1lab.record.declarations import DIFFERENCE_CODES
 from q1lab.study import events
 from q1lab.study.run_states import ENDED, RunState
 from q1lab.study.studies import Run, Study
 
-DAMAGED, LOSS = "damaged", "edited-loss"
-BUDGET = DIFFERENCE_CODES["budget"]
+DAMAGED, LOSS, VERDICT = "damaged", "edited-loss", "edited-verdict"
+SEED, SOURCE, DATA, BUDGET = "dropped-seed", "other-source", "other-data", "other-budget"
+READS_ANSWERS = "reads-answers"
+"""The names of what is refused."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,6 @@ class RunRecord:
     evals: Mapping[int, float | None]
     finals: Mapping[int, float | None]
     """The exact evaluation at the end, by its iter."""
-    tokens: frozenset[int]
     state: str
     final: float | None
     message: str
@@ -40,8 +39,29 @@ class RunRecord:
     whole: bool
     """True if a single attempt made all of the run: then every number in it repeats."""
 
-    def losses_at(self, iters: Iterable[int]) -> dict[int, float | None]:
-        return {iteration: self.losses.get(iteration) for iteration in iters}
+    @property
+    def end_text(self) -> str:
+        if self.state == RunState.FINISHED and self.final is not None:
+            return f"{self.final:.6f}"
+        return self.state
+
+    def difference_from(self, recorded: RunRecord) -> str:
+        """The first difference from the record of the same run, in words; empty where both are
+        equal to the last bit."""
+        if (self.state, self.final) != (recorded.state, recorded.final):
+            return f"it ends at {self.end_text}, not {recorded.end_text}"
+        series = [(self.evals, recorded.evals), (self.finals, recorded.finals)]
+        if recorded.whole:  # an interrupted run means its training losses over other iters
+            series += [(self.losses, recorded.losses), (self.rates, recorded.rates)]
+        differing = [
+            iteration
+            for ours, theirs in series
+            for iteration in ours.keys() | theirs.keys()
+            if iteration not in ours
+            or iteration not in theirs
+            or ours[iteration] != theirs[iteration]
+        ]
+        return f"its curve is another from iter {min(differing)} on" if differing else ""
 
 
 def read_record(file: Path, metric: Metric) -> RunRecord:
@@ -52,14 +72,12 @@ def read_record(file: Path, metric: Metric) -> RunRecord:
     for name, iteration, value in ingest_events.reported_values(run_events, metric):
         numbers[name][iteration] = value
     starts = [event for event in run_events if event["type"] == "start"]
-    evals = (event.get("tokens") for event in run_events if event["type"] == "eval")
     return RunRecord(
         starts[-1] if starts else {},
         numbers[events.TRAIN_LOSS],
         numbers["lr"],
         numbers[metric.key()],
         numbers[metric.key("final")],
-        frozenset(tokens for tokens in evals if tokens is not None),
         row["state"],
         row["val_loss"],
         row["message"] or "",
@@ -117,23 +135,3 @@ def _start_faults(start: Mapping[str, Any], study: Study, run: Run) -> list[tupl
         for key, value in conditions.items()
         if start.get(key) not in (None, value)
     ]
-
-
-def relative_distance(number: float | None, other: float | None) -> float:
-    """The relative distance of two numbers; infinite if one alone is missing."""
-    if number is None or other is None:
-        return 0.0 if number is other else math.inf
-    return 0.0 if number == other else abs(number - other) / max(abs(number), abs(other))
-
-
-def largest_distance(
-    number_by_iter: Mapping[int, float | None], other_by_iter: Mapping[int, float | None]
-) -> float:
-    """The largest relative distance between numbers at the same iter."""
-    return max(
-        (
-            relative_distance(number_by_iter.get(iteration), other_by_iter.get(iteration))
-            for iteration in {*number_by_iter, *other_by_iter}
-        ),
-        default=0.0,
-    )

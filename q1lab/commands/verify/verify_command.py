@@ -58,10 +58,11 @@ def verify(
 ) -> int:
     """Check a study that another person gives you, as an archive or a folder of their repo.
 
-    It checks every file and the journal (also against the commits of the repo), and computes the
-    verdict again. Then it trains one run again, chosen at random, and compares it with the record.
-    That runs the study's own files: read them first. A training command is shown, and runs only if
-    you agree.
+    It compares every file with its list of hashes, and computes the verdict again from the numbers
+    given. Then it checks that the model files don't read what they should predict, trains one run
+    again, chosen at random, and compares it with the record to the last bit. That runs the study's
+    own files: read them first. A training command is shown, and runs only if you agree. It says
+    what it did; whether the comparison is fair is for you to judge.
     """
     from q1lab.commands.verify import bundle_check
 
@@ -77,28 +78,31 @@ def verify(
     report = bundle_check.check_bundle(
         expand_user(place), options, lambda text: remark(text, quiet=as_json), agree
     )
-    code = REFUSED_BUNDLE if report.refused else NOT_CHECKED if report.unchecked else OK
+    open_questions = report.unchecked or report.differs
+    code = REFUSED_BUNDLE if report.refused else NOT_CHECKED if open_questions else OK
     if as_json:
         refused = [{"reason": reason, "what": sentence} for reason, sentence in report.refused]
         print_json({**asdict(report), "refused": refused, "chance": report.chance, "code": code})
         return code
-    for sentence in report.passed:
+    for sentence in report.done:
         print_wrapped(printable(f"  {sentence}"))
     if report.trained:
-        compared = len(report.trained) - len(report.not_to_the_end)
-        many_of = f"{compared} of {report.of} runs to the end (number {seed_number})"
         print_wrapped(
-            f"  {many_of}: so one forged run is found in {report.chance:.0%} of such checks"
+            f"  {len(report.trained)} of {report.of} runs were compared to the last bit (number "
+            f"{seed_number}): one forged run is found in {report.chance:.0%} of such checks"
         )
+    if run_count == 0:
+        print_wrapped("  nothing was trained again, and no model file was run")
+    for sentence in report.differs:
+        print_wrapped(printable(f"  besides the change, the arms differ in {sentence}"))
     for sentence in report.unchecked:
         print_wrapped(printable(f"  not checked: {sentence}"))
     for reason, sentence in report.refused:
         print_wrapped(printable(f"  {reason}: {sentence}"))
     ends = {
         REFUSED_BUNDLE: "refused",
-        NOT_CHECKED: "could not be checked completely",
-        OK: "verified",
+        NOT_CHECKED: "not checked completely, or not a fair comparison",
+        OK: "nothing above speaks against it",
     }
-    ending = ends[code] + (", without training" if code == OK and run_count == 0 else "")
-    click.echo(f"{report.study}: {ending}")
+    click.echo(f"{report.study}: {ends[code]}")
     return code

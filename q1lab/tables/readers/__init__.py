@@ -27,21 +27,22 @@ class LogForm:
     names: tuple[str, ...]
     """Patterns of its files' names: ``*.tfevents.*``."""
     reader: str
-    """The module of this folder that reads it: its ``read(Sequence[Path], RunLog)`` fills the log
-    of one run from its files. ValueError, in words, for a damaged one."""
+    """The module that reads it: its ``read(Sequence[Path], RunLog)`` fills the log of one run from
+    its files. ValueError, in words, for a damaged one."""
     by_folder: bool = False
     """True if all of its files in one folder are one run."""
     parts: str = ""
     """The pattern of folders that are parts of the run in the folder above: ``checkpoint-*``."""
 
 
+HERE = "q1lab.tables.readers"
 FORMS: Mapping[str, LogForm] = {
-    "an offline run of W&B": LogForm(("run-*.wandb",), "wandb_run"),
-    "TensorBoard events": LogForm(("*tfevents.*",), "tfevents", by_folder=True),
+    "an offline run of W&B": LogForm(("run-*.wandb",), f"{HERE}.wandb_run"),
+    "TensorBoard events": LogForm(("*tfevents.*",), f"{HERE}.tfevents", by_folder=True),
     "a trainer_state.json": LogForm(
-        (TRAINER_STATE,), "trainer_state", by_folder=True, parts="checkpoint-*"
+        (TRAINER_STATE,), f"{HERE}.trainer_state", by_folder=True, parts="checkpoint-*"
     ),
-    "a metrics.csv": LogForm((METRICS,), "metrics_csv"),
+    "a metrics.csv": LogForm((METRICS,), f"{HERE}.metrics_csv"),
 }
 """The forms by name; a folder is searched for them in this order."""
 

@@ -18,7 +18,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -134,7 +134,9 @@ LOADING = "loading the file"
 MADE_FROM = "what it was made from"
 """Its name for the file to compare with, where nobody named one."""
 INTERFACE = "interface"
-"""Its check that the file can be called as the trainer does."""
+"""Its check that the file can be called as the trainer does, and does not read its targets."""
+CAUSALITY = "causality"
+"""Its check that no position sees the tokens after it."""
 
 
 def command_after_checks(
@@ -248,6 +250,8 @@ def run_checks(
     *,
     baseline: Path | None = None,
     settings: Mapping[str, Any] | None = None,
+    only: Sequence[str] | None = None,
+    environment: Mapping[str, str] | None = None,
     on_result: Callable[[CheckResult], None] = lambda result: None,
     on_begin: Callable[[str], None] = lambda name: None,
     limits: CheckLimits | None = None,
@@ -256,6 +260,8 @@ def run_checks(
     """Check a model file and return the report; blocks until done, so an app calls it in a thread.
 
     ``settings``: fields of the file's own GPTConfig at other values than their defaults.
+    ``only``: the names of the checks to run; None runs all.
+    ``environment``: that of the process, in place of q1lab's own.
     ``baseline``: the file that it is compared with; None for what it was made from, as far as that
     is known, else q1lab's.
     ``for_``: one of ``variants.checked_variants``, or several joined by "+"; None for what the
@@ -276,6 +282,7 @@ def run_checks(
         "file": str(path),
         "for": for_,
         "settings": dict(settings or {}),
+        "only": only,
         "step_seconds": limits.step_seconds,
         "memory_mb": limits.memory_mb,
     }
@@ -286,7 +293,7 @@ def run_checks(
     with child_processes.running_child(
         command,
         seconds=limits.seconds_in_all,
-        env=_environment(),
+        env=_environment(environment),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as child:
@@ -308,8 +315,8 @@ def run_checks(
     )
 
 
-def _environment() -> dict[str, str]:
-    env = child_processes.child_environment(threads=1)
+def _environment(base: Mapping[str, str] | None) -> dict[str, str]:
+    env = dict(base or child_processes.child_environment(threads=1))
     # a @torch.compile in the file is left out: a check lasts milliseconds
     env["TORCHDYNAMO_DISABLE"] = "1"
     return env
