@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from q1lab.ground import command_table
 from q1lab.ground.errors import nearest
-from q1lab.ground.files import printable, read_text
+from q1lab.ground.files import printable, read_bytes, read_text
 from q1lab.week.step_kinds import STEP_KINDS
 from q1lab.week.syllabus import (
     GLOSSARY,
@@ -79,7 +79,10 @@ def read_week(
     names: dict[str, Any] = {"course": course}
 
     def shown(file: str) -> str:
-        return printable(jinja.get_template(file).render(names))
+        try:
+            return printable(jinja.get_template(file).render(names))
+        except UnicodeDecodeError as error:
+            raise ContentProblem(f"{root / file}: not UTF-8 text") from error
 
     def guide(part: str) -> str:
         file = f"guides/{names['variant']}/{part}.md"
@@ -178,7 +181,7 @@ def _place(error: BaseException, root: Path) -> str:
     about; week.toml, or the folder, for one that is about neither."""
     if isinstance(error, _LineFault):
         for file in sorted(root.rglob("*.md")):
-            source = file.read_text("utf-8", "replace").split("\n")
+            source = read_bytes(file).decode("utf-8", "replace").split("\n")
             for number in range(len(source)):
                 pairs = zip(error.lines, source[number:], strict=False)
                 if all(_is_line_of(shown, line) for shown, line in pairs):

@@ -166,6 +166,12 @@ def test_a_bad_week_is_one_line_that_names_the_place(
     assert words in str(caught.value)
 
 
+def test_bytes_that_are_no_text_are_named(folder: Path) -> None:
+    (folder / "mix.md").write_bytes(b"# ok\n\n\xff\xfe broken")
+    with pytest.raises(ContentProblem, match=r"mix\.md: not UTF-8"):
+        load_week(folder)
+
+
 def test_no_week_at_all_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(ContentProblem, match=r"week\.toml"):
         load_week(tmp_path / "nowhere")

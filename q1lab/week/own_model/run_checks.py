@@ -25,7 +25,7 @@ from typing import Any
 
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, OK, USAGE
-from q1lab.ground.files import expand_user, kind_of_non_file, printable
+from q1lab.ground.files import expand_user, kind_of_non_file, open_regular, printable
 from q1lab.runner import child_processes
 from q1lab.study import variants
 from q1lab.study.model_source import with_advice
@@ -235,7 +235,7 @@ def made_for(path: Path) -> str | None:
     """The checks that a file's first line asks for: those of its modification, or of every file for
     one that has none of its own. None without that line."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             marker = origin_line.read_marker(file.read(origin_line.SEARCHED_BYTES))
     except OSError:
         return None
