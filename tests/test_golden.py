@@ -44,8 +44,7 @@ q1lab status --tag mine
 q1lab keep rope-1 --yes --json
 q1lab modification --yes --json
 q1lab modification --json
-q1lab post new --yes --json
-q1lab post words --json
+q1lab post --yes --json
 q1lab post lint --json
 q1lab post publish https://example.org/rope --json
 q1lab post share hn https://news.ycombinator.com/item?id=1 --json

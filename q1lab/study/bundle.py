@@ -206,7 +206,7 @@ def write_archive(
     study = studies.load(study_id)
     obstacle = kind_of_non_file(target)
     if obstacle is not None or (target.exists() and not force):
-        instead = "another --output" + " or --force" * (obstacle is None)
+        instead = "another --output" + " or --overwrite" * (obstacle is None)
         raise Problem(
             f"{target} is {obstacle or 'already there'}", next=f"give {instead}", file=target
         )

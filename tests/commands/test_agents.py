@@ -78,7 +78,7 @@ def test_it_is_written_and_nothing_of_others_is_overwritten(home: Path, tmp_path
     assert cli.run_command_line(["skill", "--output", str(to)]) == USAGE
     assert page.read_text() == "mine\n"
     assert not (to / skill.SKILL_NAME / "SKILL.md").exists()  # all or nothing
-    assert cli.run_command_line(["skill", "--output", str(to), "--force"]) == OK
+    assert cli.run_command_line(["skill", "--output", str(to), "--overwrite"]) == OK
     assert page.read_text() == skill.skill_files()["references/run.md"]
 
 
@@ -90,7 +90,8 @@ def test_it_is_written_through_no_link(home: Path, tmp_path: Path, at: str) -> N
     link.parent.mkdir(parents=True)
     link.symlink_to(elsewhere / "new.md" if at.endswith(".md") else elsewhere)
     assert (
-        cli.run_command_line(["skill", "--output", str(tmp_path / "skills"), "--force"]) == FAILED
+        cli.run_command_line(["skill", "--output", str(tmp_path / "skills"), "--overwrite"])
+        == FAILED
     )
     assert list(elsewhere.iterdir()) == []
 

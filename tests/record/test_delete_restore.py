@@ -424,7 +424,7 @@ def test_a_study_as_one_file_and_back(
     archive = ["export", trained, "--format", "archive", "--output", str(target)]
     assert main(archive) == 0
     assert main(archive) == 2, "not even its own is overwritten without a word"
-    assert main([*archive, "--force"]) == 0
+    assert main([*archive, "--overwrite"]) == 0
     assert main(["restore", str(target)]) == 2, "it is here"
     assert main(["delete", trained, "--yes"]) == 0
     shutil.rmtree(paths.data_dir())
