@@ -188,7 +188,15 @@ ACTS = (
         commits=True,
         is_frequent=True,
     ),
-    Act("post", "The blog post: draft, words, claims, preview, sharing.", WEEK, is_frequent=True),
+    Act(
+        "post",
+        "Write or refresh the blog post; check, export, share and publish it.",
+        WEEK,
+        palette="Write the post, and see the commit first",
+        done_when=("post drafted",),
+        commits=True,
+        is_frequent=True,
+    ),
     Act(
         "retro",
         "Write or refresh Q1_RETRO.md.",
@@ -198,20 +206,7 @@ ACTS = (
         commits=True,
         is_frequent=True,
     ),
-    Act(
-        "post new",
-        palette="Begin the post from what q1lab knows",
-        done_when=("post drafted",),
-        commits=True,
-    ),
-    Act(
-        "post refresh",
-        palette="Bring the post's numbers up to date",
-        commits=True,
-    ),
-    Act("post lint", palette="Check the post's claims against the verdict", done_when=("seen",)),
-    Act("post words", palette="Count the post's words, section by section", done_when=("seen",)),
-    Act("post preview", palette="Open the post as a page in the browser", done_when=("seen",)),
+    Act("post lint", palette="Count the post's words, and check its claims", done_when=("seen",)),
     Act(
         "course kpi",
         form_labels={"actual": "actual", "target": "target"},

@@ -232,7 +232,7 @@ def _prove_free(target: Path, *, is_zip: bool, force: bool) -> None:
     elif not is_zip and os.path.lexists(target):
         obstacle = obstacle or "a file"
     if obstacle is not None or (target.exists() and not force):
-        instead = "another place" + " or --force" * (obstacle is None)
+        instead = "another place" + " or --overwrite" * (obstacle is None)
         raise Problem(
             f"{target} is {obstacle or 'already there'}", next=f"give {instead}", file=target
         )

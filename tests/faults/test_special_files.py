@@ -17,7 +17,6 @@ import pytest
 
 from q1lab.commands.cli import run_command_line as main
 from q1lab.documents import change as documents
-from q1lab.documents import post_page
 from q1lab.ground import config, paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import (
@@ -132,7 +131,6 @@ def test_every_reader_of_a_name_is_bounded(
     """Each of these waited for ever, or read until the memory was full. They read in one way (see
     below), which knows the other kinds."""
     path = pipe(tmp_path / "it.py")
-    png = pipe(tmp_path / "picture.png")
     csv = pipe(tmp_path / "runs.csv")
     settings = pipe(home / "config.toml")
     study = lab.plan(wandb="disabled")
@@ -155,7 +153,6 @@ def test_every_reader_of_a_name_is_bounded(
         "launch.json": lambda: launch.last_launch(study.files),
         "a document": lambda: documents.read_document(path),
         "last event": lambda: last_event(run.events),
-        "a picture": lambda: post_page.picture(png.name, "", tmp_path),
         "a log": lambda: LogTail(path).read_new(),
         "netrc": wandb_state.key_configured,
         "netrc, for the client": lambda: wandb_state.wandb_environment(study.files.root),
@@ -191,7 +188,7 @@ OTHER_READERS = {
     "q1lab/study/bundle.py": "what it has just received, into a folder of ours",
     "q1lab/runner/finished_runs.py": "labs' own modules",
     "q1lab/commands/take.py": "files of the package",
-    "q1lab/documents/post_page.py": "a style sheet of the package",
+    "q1lab/documents/html_page.py": "a style sheet of the package",
     "q1lab/ground/write_intents.py": "q1lab's own record",
 }
 """Modules that read files in another way, and what they read so."""

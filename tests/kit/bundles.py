@@ -38,7 +38,7 @@ def reasons(report: Mapping[str, Any]) -> set[str]:
 
 def archived(name: str = "rope-1") -> Path:
     file = Path.cwd() / f"{name}.zip"
-    q1lab("export", name, str(file), "--force")
+    q1lab("export", name, str(file), "--overwrite")
     return file
 
 

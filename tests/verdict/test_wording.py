@@ -152,7 +152,6 @@ def test_notes_are_told_by_their_kind_and_each_kind_has_words() -> None:
         notes.Unpaired((3,)),
         notes.EqualPairs(2, 3),
         notes.Outlier("", 2, 7.0, "helps"),
-        notes.BootstrapDisagrees(bootstrap=True),
         notes.OtherInterval("helps"),
         notes.BelowDelta(),
         run_notes.Conditions({"torch": {"2.9": ("baseline-seed0",), "2.10": ("modified-seed0",)}}),
