@@ -128,7 +128,7 @@ ACTS = (
             FAILED: "not a bundle",
             USAGE: "usage",
             REFUSED_BUNDLE: "refused",
-            NOT_CHECKED: "not checked completely, or the arms differ in more than the change",
+            NOT_CHECKED: "not checked completely",
             INTERRUPTED: "interrupted",
         },
     ),

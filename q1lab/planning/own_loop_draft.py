@@ -20,7 +20,6 @@ from q1lab.ground.files import absolute_path, utc_now, write_atomic
 from q1lab.ground.git_repository import repository_facts
 from q1lab.ground.python_source import code_of
 from q1lab.index.store import Store
-from q1lab.judgment.subject import TunedValue
 from q1lab.runner import child_processes, finished_runs, machine
 from q1lab.study import corpora, identity, kept_folder, presets, studies, variants
 from q1lab.study import wandb_runs as wandb_state
@@ -29,13 +28,13 @@ from q1lab.study.design import TypedSeeds
 from q1lab.study.kept_folder import KeptStudy
 from q1lab.study.model_source import with_advice
 from q1lab.study.origin import Origin, TypedOptions
-from q1lab.study.studies import ARMS, Arm, Data, Study
+from q1lab.study.studies import Arm, Data, Study
 from q1lab.study.study_draft import Draft
 from q1lab.study.trainer import SEED_OFFSET, Trainer
 from q1lab.study.variants import Variant
 from q1lab.trainers.own_loop import OwnLoop
 from q1lab.week import progress
-from q1lab.week.own_model import matched_width, parents
+from q1lab.week.own_model import parents
 
 if TYPE_CHECKING:
     from q1lab.week.own_model.run_checks import CheckReport
@@ -140,10 +139,6 @@ def draft(
     extra_fields = (*baseline.fields, *modified.fields)
     preset = request.preset or presets.default_preset(machine.likely_device(request.device))
     config = presets.resolve_config(preset, request.overrides, extra_fields)
-    if request.tune is not None and request.tuned is None:
-        raise Problem(
-            f"{request.tune} has to be tuned first: ", next="`q1lab run` with --tune does both"
-        )
     text, data = _data(request.data, store, config["block_size"])
     if kept_study is not None:
         kept_folder.check_same_data(kept_study, data)
@@ -174,12 +169,6 @@ def draft(
         config = presets.resolve_config(preset, request.overrides, extra_fields)
         answer = ask(config)
 
-    matched = {}
-    if request.match is not None:
-        matched = matched_width.match_width(pair, config, lambda with_: ask(with_)["arms"])
-        config = presets.resolve_config(preset, {**request.overrides, **matched}, extra_fields)
-        answer = ask(config)
-
     jobs, threads = machine.slots(answer["device"], most, request.jobs)
     trainer = OwnLoop(
         preset=preset,
@@ -198,14 +187,11 @@ def draft(
         wandb=wandb_state.wandb_mode(request.wandb),
         launcher=load_settings().launcher if request.launcher is None else request.launcher,
         seed_shift={"modified": SEED_OFFSET} if same else {},
-        matched=matched,
         shared_at_start=None if same else answer.get("shared_at_start"),
         unchecked=request.unchecked and modified.is_learners,
     )
     if kept_study is not None:
         trainer = _with_threads_of(trainer, kept_study, request)
-    if request.tuned is not None:
-        trainer = _with_choice(trainer, request.tuned)
     study = Study(
         id="",
         created=utc_now(),
@@ -264,15 +250,6 @@ def _data(typed_name: str, store: Store, block_size: int) -> tuple[str, Data]:
             problem.code,
             next="Choose again, or give --data",
         ) from None
-
-
-def _with_choice(trainer: OwnLoop, tuned: TunedValue) -> OwnLoop:
-    """With the value that each arm chose. The study has the baseline's, so that its
-    baseline runs are shared with every study of that value."""
-    base, modified = (tuned.chosen[arm] for arm in ARMS)
-    arm_config = {"modified": {tuned.key: modified}} if modified != base else {}
-    config = {**trainer.config, tuned.key: base}
-    return replace(trainer, config=config, tuned=tuned, arm_config=arm_config)
 
 
 def _with_threads_of(trainer: OwnLoop, kept_study: KeptStudy, request: Request) -> OwnLoop:

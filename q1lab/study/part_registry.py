@@ -12,16 +12,10 @@ from functools import cache
 from typing import Any, ClassVar, NamedTuple, Self, cast
 
 from q1lab.ground import json_records
-from q1lab.study.series import TUNE
 
 
 def _has(key: str) -> Callable[[Mapping[str, Any]], bool]:
     return lambda record: record.get(key) is not None
-
-
-def _tries_a_value(record: Mapping[str, Any]) -> bool:
-    series = record.get("series")
-    return isinstance(series, dict) and series.get("kind") == TUNE
 
 
 class Kind(NamedTuple):
@@ -45,7 +39,6 @@ KINDS: Mapping[str, Mapping[str, Kind]] = {
     "design": {
         "fixed": Kind("q1lab.designs.fixed:Fixed"),
         "range": Kind("q1lab.designs.range:Range", _has("range")),
-        "tuning": Kind("q1lab.designs.tuning:Tuning", _tries_a_value),
     },
 }
 """Part of a study → kind → its class. A plan without a sign of another kind has the first."""

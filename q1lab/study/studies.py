@@ -202,9 +202,9 @@ class Study:
 
     @property
     def counts_as_asking(self) -> bool:
-        """True if it counts as an asking of its question: not a single pair, an A/A test, or a
-        tuning."""
-        return len(self.seeds) > 1 and not self.is_floor and self.design.counts_as_asking
+        """True if it counts as an asking of its question: not a single pair, nor an A/A
+        test."""
+        return len(self.seeds) > 1 and not self.is_floor
 
     @property
     def description(self) -> Description:
@@ -276,7 +276,7 @@ class Study:
 ORDER = (
     *("id", "created", "arms", "looks", "preset", "config", "data", "device", "dtype", "jobs"),
     *("threads", "headline", "versions", "prediction", "repo", "unchecked", "wandb", "asked"),
-    *("launcher", "range", "series", "tuned", "matched", "arm_config", "seed_shift", "fresh_seeds"),
+    *("launcher", "range", "series", "seed_shift", "fresh_seeds"),
     *("shared_at_start", "trainers", "loop"),
     *("to_the_end", "untrained"),
 )

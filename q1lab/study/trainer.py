@@ -88,10 +88,6 @@ class Trainer(StudyPart, ABC):
         """The baseline's hyperparameters that q1lab knows."""
         return {}
 
-    def arm_overrides(self, arm: str) -> dict[str, Any]:
-        """The hyperparameters of one arm that differ from the study's."""
-        return {}
-
     @property
     def recipe(self) -> str:
         """The preset's name; empty for a trainer without presets."""
@@ -143,13 +139,10 @@ class Trainer(StudyPart, ABC):
 
     def identity_settings(self) -> dict[str, Any]:
         """The settings that must be equal for two studies to differ in nothing but their seeds."""
-        changed = {arm: self.arm_overrides(arm) for arm in ("baseline", "modified")}
-        changed = {arm: settings for arm, settings in changed.items() if settings}
         return {
             "config": dict(self.hyperparameters),
             "device": self.device,
             "dtype": self.number_format,
-            **({"arms": changed} if changed else {}),
         }
 
     @abstractmethod

@@ -75,9 +75,9 @@ def arms_named(rows: Rows, options: TableOptions) -> set[str]:
     return rows.texts(column) if column is not None and rows.is_full(column) else set()
 
 
-def has_seeds(rows: Rows, options: TableOptions) -> bool:
+def has_seeds(rows: Rows) -> bool:
     """True if each row of a table says its seed."""
-    column = _seed_column(rows, options)
+    column = _seed_column(rows)
     return column is not None and rows.is_full(column)
 
 
@@ -107,16 +107,15 @@ def found_in_rows(rows: Rows, options: TableOptions) -> Found:
         from q1lab.tables import wide_tables
 
         rows = wide_tables.chart_rows(rows)
-    for option, typed in (("--arm-key", options.arm_key), ("--seed-key", options.seed_key)):
-        _check_column(option, typed, rows)
-    arm_key, seed_key = _arm_column(rows, options), _seed_column(rows, options)
+    _check_column("--arm-key", options.arm_key, rows)
+    arm_key, seed_key = _arm_column(rows, options), _seed_column(rows)
     rest = [column for column in rows.columns if column not in (arm_key, seed_key, options.metric)]
     state_key, step_key = flat_name(rest, STATE_KEYS), flat_name(rest, STEP)
     guesses = [
         f"{label} from {column}"
         for label, column, typed in (
             ("arms", arm_key, options.arm_key),
-            ("seeds", seed_key, options.seed_key),
+            ("seeds", seed_key, None),
             ("states", state_key, None),
             ("steps", step_key, None),
         )
@@ -198,10 +197,8 @@ def _arm_column(rows: Rows, options: TableOptions) -> str | None:
     )
 
 
-def _seed_column(rows: Rows, options: TableOptions) -> str | None:
+def _seed_column(rows: Rows) -> str | None:
     """The column of the seeds. `q1lab export` writes it blank where they are not known."""
-    if options.seed_key is not None:
-        return options.seed_key if options.seed_key in rows.columns else None
     return next(filter(rows.texts, usual_names(rows.columns, SEED_KEYS)), None)
 
 

@@ -26,8 +26,6 @@ from q1lab.tables.table_rows import OF_FILE, Rows
 MOST_NUMBERS = 20_000_000
 """Numbers that are kept of all logs."""
 PRINTED = r"say how it is printed: --metric-pattern 'val loss (?P<value>\S+)'"
-RUNS = "these runs"
-"""The name of the one arm that is judged, where nobody named it."""
 ONE_RUN_A_FILE = (
     "rows say neither step nor seed, so each file is one run; where each row is a run, put the "
     "rows of an arm in one file"
@@ -36,11 +34,8 @@ NO_METRIC = frozenset({"lr", "learning_rate", "epoch", "grad_norm", "eval_runtim
 """Names of numbers that are not the metric."""
 
 
-def found_in_files(
-    name: str, pieces: list[RunFiles], options: TableOptions, *, one_arm: bool
-) -> Found:
+def found_in_files(name: str, pieces: list[RunFiles], options: TableOptions) -> Found:
     """The runs in files, which are all tables or all logs."""
-    is_named = options.arms or options.arm_key or options.modified or options.baseline
     tables: list[tuple[RunFiles, Rows]] = []
     logs: list[tuple[RunFiles, RunLog]] = []
     count = 0
@@ -55,40 +50,34 @@ def found_in_files(
             raise Problem(
                 f"{name}: more than {MOST_NUMBERS:,} numbers", next="name one with --metric NAME"
             )
-    other, is_by_last_row = RUNS if one_arm else "", False
-    if _is_a_run_each(tables, options, one_arm=one_arm):
+    is_by_last_row = False
+    if _is_a_run_each(tables, options):
         is_by_last_row = any(rows.has_several() for _, rows in tables)
         logs += [(piece, _log_of(piece, rows)) for piece, rows in tables]
         tables = []
-    if one_arm and not is_named:
-        logs = [(replace(piece, label=RUNS), log) for piece, log in logs]
     if tables and logs:
         raise Problem(
             f"{tables[0][0].where} is a table of runs, and {logs[0][0].where} is the log of one",
             next="judge them one after the other",
         )
-    found = _of_tables(name, tables, options, other) if tables else _of_logs(name, logs, options)
+    found = _of_tables(name, tables, options) if tables else _of_logs(name, logs, options)
     if is_by_last_row:
         found.guesses = (*found.guesses, "the last row of each file")
         found.notes.append(ONE_RUN_A_FILE)
     return found
 
 
-def _is_a_run_each(
-    tables: Sequence[tuple[RunFiles, Rows]], options: TableOptions, *, one_arm: bool
-) -> bool:
+def _is_a_run_each(tables: Sequence[tuple[RunFiles, Rows]], options: TableOptions) -> bool:
     """True if each table is of one run, a row a step: where none says its runs, and several are of
     one arm by their labels, else by their names or settings."""
     named = [number_table.arms_named(rows, options) for _, rows in tables]
     if any(len(arms) > 1 for arms in named) or any(
-        number_table.has_seeds(rows, options) for _, rows in tables
+        number_table.has_seeds(rows) for _, rows in tables
     ):
         return False
     labels = [piece.label for piece, _ in tables]
     if None not in labels:
         return len(set(labels)) < len(labels)
-    if one_arm:
-        return len(tables) > 1 and len(set().union(*named)) < 2
     identities = [Named(piece.files[0], piece.label, rows.constants()) for piece, rows in tables]
     return len(tables) > 2 and run_names.are_runs(identities)
 
@@ -128,11 +117,9 @@ def _place_named(piece: RunFiles) -> Iterator[None]:
         raise Problem(f"{piece.where}: {printable(str(error))}", file=piece.files[0]) from None
 
 
-def _of_tables(
-    name: str, tables: Sequence[tuple[RunFiles, Rows]], options: TableOptions, otherwise: str
-) -> Found:
-    """The runs of several tables, each with a column of arms or of one arm, which is called
-    ``otherwise``, else as its file."""
+def _of_tables(name: str, tables: Sequence[tuple[RunFiles, Rows]], options: TableOptions) -> Found:
+    """The runs of several tables, each with a column of arms or of one arm, which is called as its
+    file."""
     whole: Found | None = None
     by_path = run_names.by_path([piece.files[0] for piece, _ in tables])
     arms_by_table = [number_table.arms_named(rows, options) for _, rows in tables]
@@ -143,7 +130,7 @@ def _of_tables(
         if piece.label is None and arms and not is_shared:
             each = number_table.found_in_rows(rows, options)
         else:
-            of_arm = rows.of_arm(piece.label or otherwise or name_of_file)
+            of_arm = rows.of_arm(piece.label or name_of_file)
             each = number_table.found_in_rows(of_arm, replace(options, arm_key=OF_FILE))
         if whole is None:
             whole, options = replace(each, name=name), replace(options, metric=each.metric.name)
@@ -171,7 +158,7 @@ def _of_logs(name: str, logs: Sequence[tuple[RunFiles, RunLog]], options: TableO
         for piece, log in logs
     ]
     arms, arms_from = run_names.arms_of(identities, options.arm_key)
-    seeds, seeds_from = run_names.seeds_of(identities, options.seed_key)
+    seeds, seeds_from = run_names.seeds_of(identities)
     by_arm: dict[str, list[RunLog]] = {}
     for arm, (_, log) in zip(arms, logs, strict=True):
         by_arm.setdefault(arm, []).append(log)

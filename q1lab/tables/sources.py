@@ -32,10 +32,10 @@ Pull = Callable[[str], list[RunFiles]]
 
 
 def found_in_sources(
-    sources: Sequence[str], options: TableOptions, *, one_arm: bool, pull: Pull | None = None
+    sources: Sequence[str], options: TableOptions, *, pull: Pull | None = None
 ) -> Found:
-    """All runs of the sources. ``one_arm``: they may all be of one arm; ``pull`` reads sources that
-    are projects at W&B. Problem, with the place, for what can't be read or understood."""
+    """All runs of the sources; ``pull`` reads those that are projects at W&B. Problem, with the
+    place, for what can't be read or understood."""
     patterns = [*((None, source) for source in sources), *options.arms]
     if [source for _, source in patterns] == ["-"]:
         return number_table.found_in_text(read("-"), "standard input", options)
@@ -45,7 +45,7 @@ def found_in_sources(
     first = patterns[0][1]
     is_path = len(patterns) == 1 and (first.startswith(WANDB) or os.path.lexists(first))
     name = first if is_path else plural(len(pieces), "file")
-    if len(pieces) == 1 and not (one_arm or options.arms or options.pattern or pieces[0].form):
+    if len(pieces) == 1 and not (options.arms or options.pattern or pieces[0].form):
         (file,) = pieces[0].files
         text, is_table = read(str(file)), file.suffix.lower() in DELIMITED
         if not is_table:
@@ -56,7 +56,7 @@ def found_in_sources(
             return number_table.found_in_text(text, str(file), options)
     from q1lab.tables.runs_in_files import found_in_files
 
-    result = found_in_files(name, pieces, options, one_arm=one_arm)
+    result = found_in_files(name, pieces, options)
     result.notes[:0] = notes
     return result
 

@@ -22,7 +22,6 @@ from q1lab.index import learner_tables
 from q1lab.index.store import Store
 from q1lab.judgment import svg
 from q1lab.study import studies
-from q1lab.study.series import Series
 from q1lab.tui.progress_rows import part_rows
 from q1lab.week import content, evidence, progress
 from tests.kit import commands, lab_home, small_weeks
@@ -332,16 +331,13 @@ def test_an_experiment_of_one_seed_beside_the_study_is_not_the_verdict(
 
 
 def test_ones_own_file_answers_before_later_experiments(repo: Path, q1lab: Q1lab) -> None:
-    """Neither q1lab's own file nor one value of an axis takes its place in the documents."""
+    """q1lab's own file does not take its place in the documents."""
     work(repo)
     mine = lab_home.make_study("mine-1")
     own = replace(mine.arms["modified"], origin=str(repo / "rope.py"))
     mine = replace(mine, arms={**mine.arms, "modified": own})
     lab_home.make_study("rope-2", created="2026-03-08T09:30:00+00:00")
-    over = Series("iters", "over", ("500", "2000"), 1, 0.05, "max_iters")
-    at_2000 = replace(mine, id="over-1", created="2026-03-09T09:30:00+00:00")
-    lab_home.make_study("over-1")
-    for study in (mine, studies.load("rope-2"), at_2000.with_origin(series=over)):
+    for study in (mine, studies.load("rope-2")):
         studies.save(study)
         lab_home.finish(study)
     text = q1lab("modification", "--dry-run")[0]

@@ -144,9 +144,7 @@ def test_every_reader_of_a_name_is_bounded(
         "run FILE": lambda: variants.find_variant(str(path)),
         "check FILE": lambda: run_checks(path, "rope").unusable,
         "--data FILE": lambda: corpora.prepare_corpus(str(path), 8),
-        "import FILE": lambda: sources.found_in_sources(
-            [str(csv)], found_runs.TableOptions(), one_arm=False
-        ),
+        "import FILE": lambda: sources.found_in_sources([str(csv)], found_runs.TableOptions()),
         "config.toml": lambda: config.load_settings(settings, {}),
         "config": lambda: config.save_setting("theme", "nord", settings),
         "study.json": lambda: studies.load(study.id),

@@ -21,9 +21,7 @@ from q1lab.judgment.picture import draw_comparison, picture_format
 from q1lab.judgment.records import Floor
 from q1lab.judgment.svg import text_width
 from q1lab.judgment.terminal_text import ARM_COLORS
-from q1lab.verdict import equal_budget
 from q1lab.verdict.comparison import Comparison
-from q1lab.verdict.equal_budget import compare_at_budget
 from tests.kit.comparisons import make
 from tests.kit.document_records import PREDICTION
 from tests.kit.fonts import needs_font
@@ -284,22 +282,6 @@ def test_a_number_at_every_iter_makes_no_large_picture() -> None:
             run["noise"] = [(i, i * i % 1009 + ord(arm[0])) for i in range(20_000)]
             run["val_loss"] = [(i, 2 + i % 7) for i in range(20_000)]
     assert len(draw_comparison(make_record(HELPS), curves, "svg")) < few + 100_000
-
-
-def test_curves_over_flops_have_a_line_at_the_equal_budget() -> None:
-    record, curves = make_record(HELPS), make_curves()
-    answer = compare_at_budget("flops", record, curves, {})
-    root = drawn(record, curves, across=equal_budget.across_budget(answer))
-    assert "training FLOPs (FLOPs); line: equal training FLOPs, " in words(root)
-    (line,) = paths(root, class_="q1-ink", stroke_dasharray="4 2")
-    usual = drawn(record, curves)
-    assert paths(usual, class_="q1-ink", stroke_dasharray="4 2") == []
-    ends = [
-        float(re.findall(r"L([\d.]+) [\d.]+$", curve)[0])
-        for arm in ARM_COLORS
-        for curve in paths(root, class_=f"q1-{arm}", stroke_width="2")[1:2]
-    ]
-    assert min(ends) == pytest.approx(float(line[1:].split()[0]), abs=0.2)
 
 
 def test_another_suffix_is_refused() -> None:

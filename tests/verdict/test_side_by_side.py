@@ -103,7 +103,7 @@ def test_several_are_one_picture(three: None, tmp_path: Path, capsys: Capture, f
         assert b"swiglu-1" not in data
 
 
-@pytest.mark.parametrize("option", [["--full"], ["--html", "x.html"], ["--at", "flops"]])
+@pytest.mark.parametrize("option", [["--full"], ["--html", "x.html"]])
 def test_what_is_of_one_study_is_refused_for_several(
     three: None, capsys: Capture, option: list[str]
 ) -> None:

@@ -88,7 +88,7 @@ STOPS = SeedRange(
     interim_analyses.t_limits(3, 8, SHARED_LEVEL),
     futility.futility_limits(3, 8, SHARED_LEVEL),
 )
-SWEEP_OF_FOUR = Series("sweep-1", "sweep", ("rope", "rmsnorm", "swiglu", "gqa"), 0, 0.0125)
+SWEEP_OF_FOUR = Series("sweep-1", ("rope", "rmsnorm", "swiglu", "gqa"), 0, 0.0125)
 LONG = "attention_with_" + "rotary_" * 9 + "positions_v2"
 
 

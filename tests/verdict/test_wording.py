@@ -145,7 +145,7 @@ def test_without_a_spread_the_reason_is_the_true_one() -> None:
 
 
 def test_notes_are_told_by_their_kind_and_each_kind_has_words() -> None:
-    series = Series("sweep-1", "sweep", ("rope", "gqa"), 0, 0.025)
+    series = Series("sweep-1", ("rope", "gqa"), 0, 0.025)
     looks = (SeenLook("rope-1", 3, 0.05, "cannot tell"), SeenLook("rope-2", 3, 0.025, "helps"))
     comparison = make(BASE, HELPS, delta=0.5, series=series, asking=QuestionCost(looks, 0.075))
     told: list[Note] = [

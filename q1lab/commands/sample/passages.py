@@ -157,10 +157,7 @@ def write_passages(
     question: dict[str, Any] = {
         "files": {arm: str(study.files.root / study.arms[arm].source) for arm in ARMS},
         "weights": {arm: str(run.model) for arm, run in runs.items()},
-        "configs": {
-            arm: {**study.trainer.hyperparameters, **study.trainer.arm_overrides(arm)}
-            for arm in ARMS
-        },
+        "configs": dict.fromkeys(ARMS, study.trainer.hyperparameters),
         "text": str(text),
         "sha256": study.data.sha256,
         "prompt": prompt,

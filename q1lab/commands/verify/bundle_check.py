@@ -55,14 +55,12 @@ MOST_NAMED = 5
 @dataclass
 class BundleReport:
     """What a check did: ``done`` and ``unchecked`` in words, ``refused`` as (reason, words).
-    ``differs`` are the settings, besides the change, in which the arms differ, in words.
     ``missing`` are planned runs that are not there. ``trained`` are the runs that were trained
     again and compared to the last bit, of ``of`` that could be; ``chance`` is the chance that they
     catch a single forged run. ``found`` is the verdict as it was worked out here."""
 
     study: str
     done: list[str] = field(default_factory=list)
-    differs: list[str] = field(default_factory=list)
     refused: list[tuple[str, str]] = field(default_factory=list)
     unchecked: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
@@ -112,7 +110,7 @@ def check_bundle(place: Path, options: CheckOptions, tell: Tell, agree: Agree) -
                 f"{place} has no list of its files: it is not a bundle", FAILED, file=place
             )
         study = opened_bundle.study
-        report = BundleReport(study.id, differs=arm_differences(study), number=options.number)
+        report = BundleReport(study.id, number=options.number)
         _check_files(opened_bundle, report)
         if report.refused:  # nothing of it would be worth training
             return report
@@ -132,20 +130,6 @@ def check_bundle(place: Path, options: CheckOptions, tell: Tell, agree: Agree) -
                 if not report.refused:
                     _check_training(retraining, record_by_run, options, report, tell, agree)
         return report
-
-
-def arm_differences(study: Study) -> list[str]:
-    """The settings in which the arms differ, besides their model files or commands, in words."""
-    shared = study.trainer.hyperparameters
-    config_by_arm = {arm: {**shared, **study.trainer.arm_overrides(arm)} for arm in ARMS}
-    keys = sorted({key for config in config_by_arm.values() for key in config})
-    differences = []
-    for key in keys:
-        values = [config_by_arm[arm].get(key, "not set") for arm in ARMS]
-        if values[0] != values[1]:
-            words = ", ".join(f"{value} in {arm}" for arm, value in zip(ARMS, values, strict=True))
-            differences.append(f"{key}: {words}")
-    return differences
 
 
 # ── files
