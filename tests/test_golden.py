@@ -36,16 +36,12 @@ q1lab plan rope --detect 0.01 --json
 q1lab plan rope
 q1lab compare swiglu-1
 q1lab compare gqa-1 --json
-q1lab export rope-1
-q1lab export rope-1 gqa-1 --format csv --json
-q1lab note rope-1 "the first"
-q1lab note rope-1 --tag mine
-q1lab status --tag mine
-q1lab keep rope-1 --yes --json
+q1lab export rope-1 rope-1.json
+q1lab export rope-1 gqa-1 runs.csv --json
+q1lab export rope-1 rope-1/
 q1lab modification --yes --json
 q1lab modification --json
-q1lab post new --yes --json
-q1lab post words --json
+q1lab post --yes --json
 q1lab post lint --json
 q1lab post publish https://example.org/rope --json
 q1lab post share hn https://news.ycombinator.com/item?id=1 --json
@@ -58,9 +54,9 @@ q1lab course artifact --json
 q1lab course roadmap --tick 1 --yes --json
 q1lab retro --yes --json
 q1lab course card
-q1lab export gqa-1 --format archive
+q1lab export gqa-1 gqa-1.zip
 q1lab delete gqa-1 --yes
-q1lab restore gqa-1.q1lab.zip --name gqa-9
+q1lab restore gqa-1.zip --name gqa-9
 q1lab prune --models --older-than 0 --dry-run --json
 q1lab stop rope-1
 q1lab status

@@ -57,8 +57,8 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> studies.Study:
 def test_a_number_that_nobody_knows_is_exported_and_goes_to_wandb(
     trained: studies.Study, tmp_path: Path
 ) -> None:
-    q1lab("export", "--format", "csv", "--curves", "--output", "points.csv")
-    q1lab("export", "--format", "json", "--curves", "--output", "all.json")
+    q1lab("export", "points.csv", "--curves")
+    q1lab("export", "all.json", "--curves")
     rows = list(csv.DictReader(io.StringIO((tmp_path / "points.csv").read_text())))
     assert {row["metric"] for row in rows} == set(NAMES)
     norms = [row for row in rows if row["metric"] == "grad_norm" and row["arm"] == "baseline"]

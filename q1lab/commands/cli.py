@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -22,17 +20,16 @@ class Commands(click.Group):
     """A click group that imports a command's module only when that command is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(command_table.listed_acts(installed=True))
+        return [*command_table.listed_acts(), *command_table.outside_commands()]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        listed = command_table.listed_act(cmd_name)
-        return None if listed is None else command_table.load_command(cmd_name)
+        return command_table.load_command(cmd_name) if _is_command(cmd_name) else None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0] if args else ""
-        if not name.startswith("-") and command_table.listed_act(name) is None:
+        if not name.startswith("-") and not _is_command(name):
             raise command_table.unknown_command(name)
         return super().resolve_command(ctx, args)
 
@@ -44,10 +41,15 @@ class Commands(click.Group):
             settings = load_settings()
         everything = ALL_HELP in ctx.meta
         sections: dict[str, list[tuple[str, str]]] = {title: [] for title in SECTIONS}
-        for name, act in command_table.listed_acts(installed=everything).items():
+        for name, act in command_table.listed_acts().items():
             on_page = everything or act.is_frequent
             if on_page and act.is_shown(week=settings.week, course=settings.course):
                 sections[act.section].append((name, act.about))
+        if everything:
+            sections["Other packages"] = [
+                (name, f"({entry.value})")
+                for name, entry in command_table.outside_commands().items()
+            ]
         for title, rows in sections.items():
             if not rows:
                 continue
@@ -58,6 +60,10 @@ class Commands(click.Group):
             formatter.write_text("More commands, in the same groups: q1lab --help-all")
 
 
+def _is_command(name: str) -> bool:
+    return name in command_table.listed_acts() or name in command_table.outside_commands()
+
+
 def _print_all_help(ctx: click.Context, param: click.Parameter, typed: bool) -> None:
     if typed and not ctx.resilient_parsing:
         ctx.meta[ALL_HELP] = True
@@ -65,35 +71,8 @@ def _print_all_help(ctx: click.Context, param: click.Parameter, typed: bool) -> 
         ctx.exit()
 
 
-def _print_spec(ctx: click.Context, param: click.Parameter, name: str | None) -> None:
-    """Print a command, or for ``ALL_COMMANDS`` each of them, as click describes it, and exit."""
-    if name is not None and not ctx.resilient_parsing:
-        from importlib import metadata
-
-        info = ctx.to_info_dict()["command"]
-        if name != ALL_COMMANDS:
-            command = command_table.load_command(name)
-            info = command.to_info_dict(click.Context(command, parent=ctx, info_name=name))
-        versions = {"q1lab": __version__, "click": metadata.version("click")}
-        spec = {"versions": versions, **_without_defaults(info)}
-        click.echo(json.dumps(spec, ensure_ascii=False, separators=(",", ":"), default=str))
-        ctx.exit()
-
-
-def _without_defaults(value: Any) -> Any:
-    """A value without its null, false and empty entries."""
-    if isinstance(value, dict):
-        items = ((key, _without_defaults(item)) for key, item in value.items())
-        return {key: item for key, item in items if item not in (None, False, "", [], {})}
-    if isinstance(value, list | tuple):
-        return [_without_defaults(item) for item in value]
-    return value
-
-
 ALL_HELP = "q1lab.all_help"
 """The mark of a context whose page of help has all commands."""
-ALL_COMMANDS = "all"
-"""The value of --spec without a command."""
 EPILOG = f"Example: q1lab run rope --seeds 3\n\n{EXIT_STATUS}"
 
 
@@ -107,16 +86,6 @@ EPILOG = f"Example: q1lab run rope --seeds 3\n\n{EXIT_STATUS}"
 @click.option("--session", metavar="ID", help="Open the app at this session (A, B or C).")
 @click.option(
     "--content", type=click.Path(path_type=Path), metavar="DIR", help="Open another week's content."
-)
-@click.option(
-    "--spec",
-    metavar="[COMMAND]",
-    is_flag=False,
-    flag_value=ALL_COMMANDS,
-    is_eager=True,
-    expose_value=False,
-    callback=_print_spec,
-    help="Print COMMAND, or all commands, as JSON; null, false and empty values are left out.",
 )
 @click.option(
     "--help-all",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from q1lab.commands._names import study_argument
 from q1lab.commands._output import (
     force_option,
     print_json,
@@ -18,7 +19,6 @@ from q1lab.commands._output import (
 )
 from q1lab.commands._store import open_store
 from q1lab.commands._verdict import print_verdict
-from q1lab.commands.completion import study_argument
 from q1lab.ground.errors import OK, Problem
 from q1lab.ground.text_formats import first_names
 from q1lab.index.store import Store
@@ -105,7 +105,7 @@ def _compare_several(names: Sequence[str], as_json: bool, plot: Path | None, *, 
     """Print several studies side by side, and draw their intervals into ``plot``."""
     import shutil
 
-    from q1lab.index import study_labels
+    from q1lab.index import study_names
     from q1lab.judgment import picture, side_by_side
     from q1lab.judgment.comparison_record import comparison_json
     from q1lab.verdict import comparison_cache
@@ -115,9 +115,7 @@ def _compare_several(names: Sequence[str], as_json: bool, plot: Path | None, *, 
     form = None if plot is None else picture.picture_format(plot)
     with open_store() as store:
         judged = {
-            study_labels.read_labels(store, study.id).name or study.id: comparison_cache.compare(
-                store, study
-            )
+            study_names.name_of(store, study.id) or study.id: comparison_cache.compare(store, study)
             for study in chosen
         }
     if plot is not None and form is not None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from q1lab.commands import _documents as shared
+from q1lab.commands._names import variant_argument
 from q1lab.commands._output import print_diff, print_json
-from q1lab.commands.completion import variant_argument
 from q1lab.ground import paths
 from q1lab.ground.errors import OK, Problem
 from q1lab.ground.files import printable

@@ -1,198 +1,125 @@
-"""`q1lab export`: write studies into files: results, charts, an archive, or a plug-in's format."""
+"""`q1lab export`: a study as a folder or an archive, or the results of studies as a file."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
+from q1lab.commands._names import study_argument
 from q1lab.commands._output import force_option, print_json, say_written
-from q1lab.commands.completion import study_argument
-from q1lab.documents.result_files import SUFFIXES
-from q1lab.ground import plugin_finder
-from q1lab.ground.errors import FAILED, NOTICES, OK, Problem
-from q1lab.ground.hooks import ExportFormat
+from q1lab.documents.result_files import CSV, JSON, PAGE
+from q1lab.ground.errors import NOTICES, OK, Problem
+from q1lab.ground.files import expand_user
+from q1lab.ground.write_intents import STDOUT
 from q1lab.index.store import Store
 from q1lab.study import studies
+from q1lab.study.bundle import ZIP_SUFFIX
 from q1lab.study.studies import Study
 
-ARCHIVE = "archive"
-ARCHIVE_SUFFIX = ".q1lab.zip"
-PLUGINS = tuple(plugin_finder.plugins(installed=True))
-ADDED: Mapping[str, ExportFormat] = {
-    name: form
-    for plugin in PLUGINS
-    for name, form in plugin.formats.items()
-    if name not in (*SUFFIXES, ARCHIVE)
-}
-"""The formats of plug-ins. Each is of one study."""
-
-BY_SUFFIX: Mapping[str, str] = {
-    **{suffix: name for name, added in ADDED.items() for suffix in added.suffixes},
-    **{suffix: name for name, suffix in SUFFIXES.items()},
-    ".zip": ARCHIVE,
-}
-"""Suffix → format."""
+RESULTS = (CSV, JSON, PAGE)
 
 
-class Format(click.Choice[str]):
-    """A format, by its name or by the suffix of its files, with or without the dot."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        suffix = f".{str(value).lower().removeprefix('.')}"
-        return super().convert(BY_SUFFIX.get(suffix, value), param, ctx)
+def _complete_file(ctx: click.Context, param: click.Parameter, typed: str) -> list[CompletionItem]:
+    return [CompletionItem(typed, type="file")]
 
 
 @click.command(
     epilog="""\b
 Examples:
-  q1lab export --format csv
-  q1lab export rope-1 swiglu-1 --format json --output results.json
-  q1lab export rope-1 --format svg --output plots/
-  q1lab export rope-1 swiglu-1 --format latex       the table that a paper prints
-  q1lab export rope-1 --format html        one page, to send to someone
-  q1lab export rope-1 --format csv --curves
-  q1lab export --tag draft --format csv
-  q1lab export rope-1 --format archive     the whole study as rope-1.q1lab.zip
+  q1lab export rope-1 rope-1/              the whole study as a folder
+  q1lab export rope-1 rope-1.zip           the same as one file
+  q1lab export rope-1 swiglu-1 runs.csv    a row per run
+  q1lab export --all results.json          every comparison
+  q1lab export rope-1 rope-1.html          one page, to send to someone
+  q1lab export rope-1 points.csv --curves
 """
-    + "".join(f"  {line}\n" for added in PLUGINS for line in added.export_examples)
+    "  q1lab verify rope-1.zip                  anyone can check that file\n"
     + """
 \b
 Exit status: 0 written, 1 a file can't be written, 2 usage."""
 )
 @study_argument(nargs=-1)
-@click.option(
-    "--format",
-    "form",
-    type=Format((*SUFFIXES, ARCHIVE, *ADDED)),
-    help="Or a suffix, such as md, tex or zip. Default: by --output's suffix, else json.",
-)
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    metavar="PATH",
-    help="A file, a folder, or - for standard output. Default: this folder.",
-)
+@click.argument("target", shell_complete=_complete_file)
 @force_option
-@click.option("--all", "everything", is_flag=True, help="All studies.")
-@click.option("--tag", metavar="TAG", help="All studies that have this tag.")
+@click.option("--all", "everything", is_flag=True, help="All studies, into a CSV or JSON.")
 @click.option(
     "--curves",
     is_flag=True,
     help="All numbers that the runs reported: a row per point instead of per run, or in the JSON.",
 )
-@click.option(
-    "--json", "as_json", is_flag=True, help="Print the names of the written files as JSON."
-)
+@click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
 def export(
     study: tuple[str, ...],
-    form: str | None,
-    output: Path | None,
+    target: str,
     force: bool,
     everything: bool,
-    tag: str | None,
     curves: bool,
     as_json: bool,
 ) -> int:
-    """Write STUDY (several are fine; default: the latest) into files.
+    """Write STUDY (default: the latest) to TARGET: a folder or an archive (.zip) gets the whole
+    study, a .csv, .json or .html file its results. CSV and JSON take several studies, and a TARGET
+    of - prints the CSV.
 
-    An archive holds the whole study: plan, sources, events, logs, weights, labels, and its text.
-    `q1lab restore` brings it back.
+    A folder or archive holds the plan, sources, events, logs, weights and the text. `q1lab restore`
+    brings the study back, `q1lab verify` checks it, and `q1lab run FOLDER` trains it again.
     """
     from q1lab.commands._store import open_store
-    from q1lab.documents.result_files import export_studies as write
-    from q1lab.index import study_labels
+    from q1lab.documents.result_files import export_studies
 
-    if bool(study) + everything + (tag is not None) > 1:
-        raise Problem("give studies, --all or --tag: one of them")
-    form = form or _format_of(output)
-    if curves and form not in ("csv", "json"):
-        raise Problem(f"--curves makes a CSV or JSON; it does not go with --format {form}")
+    if study and everything:
+        raise Problem("give studies or --all: one of them")
+    if target in studies.ids():
+        raise Problem(
+            f"{target} is a study, and the last word is the file or folder to write",
+            next=f"q1lab export {target} {target}/",
+        )
+    path = expand_user(target)
+    suffix = CSV if path == STDOUT else _suffix_of(path)
+    if curves and suffix not in (CSV, JSON):
+        raise Problem(f"{target}: --curves goes with a CSV or JSON", file=path)
     unreadable: dict[str, str] = {}
     with open_store() as store:
-        if everything or tag is not None:
-            names = studies.ids() if tag is None else study_labels.studies_tagged(store, tag)
-            readable, unreadable = studies.load_each(names)
+        if everything:
+            readable, unreadable = studies.load_each(studies.ids())
             ids = [study_on_disk.id for study_on_disk in readable]
         else:
             ids = list(dict.fromkeys(study)) or [studies.latest()]
-        if form in SUFFIXES:
-            written = write(
-                store, ids, form, output, curves=curves, force=force, unreadable=unreadable
-            )
+        if suffix not in (CSV, JSON) and (everything or len(ids) != 1):
+            raise Problem(f"{target} takes one study", next="name one", file=path)
+        if suffix in RESULTS:
+            export_studies(store, ids, path, curves=curves, force=force, unreadable=unreadable)
         else:
-            written = [_write_study(store, ids, form, output, force)]
+            _write_bundle(store, studies.load(ids[0]), path, force)
     NOTICES.extend(f"{name} can't be read: {why}" for name, why in unreadable.items())
     if as_json:
-        paths = [str(path) for path in written]
-        print_json({"format": form, "studies": ids, "unreadable": unreadable, "written": paths})
+        print_json({"studies": ids, "unreadable": unreadable, "written": str(path)})
         return OK
-    back = {ARCHIVE: "`q1lab restore` brings it back"}
-    after = ADDED[form].after if form in ADDED else back.get(form, "")
-    for path in written:
-        say_written(path, f"; {after}" if after else "")
+    after = "`q1lab restore` brings it back" if suffix in ("", ZIP_SUFFIX) else ""
+    say_written(path, f"; {after}" if after else "")
     return OK
 
 
-def _format_of(output: Path | None) -> str:
-    """The format that the suffix of ``output`` stands for; json without a suffix. Problem for a
-    suffix of no format."""
-    if output is None or output.is_dir() or not output.suffix:
-        return "json"
-    form = BY_SUFFIX.get(output.suffix.lower())
-    if form is None:
+def _suffix_of(target: Path) -> str:
+    """The suffix that says what is written to ``target``; empty for a folder. Problem for a suffix
+    of nothing."""
+    suffix = "" if target.is_dir() else target.suffix.lower()
+    forms = (*RESULTS, ZIP_SUFFIX)
+    if suffix and suffix not in forms:
         raise Problem(
-            f"{output}: nothing is exported as {output.suffix}",
-            next=f"give a name that ends in {', '.join(BY_SUFFIX)}, or a --format",
-            file=output,
+            f"{target}: nothing is exported as {target.suffix}",
+            next=f"give a name that ends in {', '.join(forms)}, or a folder without a dot",
+            file=target,
         )
-    return form
+    return suffix
 
 
-def _write_study(store: Store, ids: list[str], form: str, output: Path | None, force: bool) -> Path:
-    """Write one study as an archive, or in a plug-in's format."""
-    if len(ids) != 1:
-        raise Problem(f"--format {form} takes one study", next="name one")
-    study = studies.load(ids[0])
-    added = ADDED.get(form)
-    path = output or Path()
-    if path.is_dir():
-        path /= f"{study.id}{ARCHIVE_SUFFIX if added is None else added.suffixes[0]}"
-    fits = (".zip",) if added is None else added.suffixes
-    if path.suffix not in fits:
-        raise Problem(
-            f"--output {path}: ", next=f"give a name that ends in {' or '.join(fits)}", file=path
-        )
-    if added is None:
-        _write_archive(store, study, path, force)
-    else:
-        _write_added(store, study, added, path, force)
-    return path
-
-
-def _write_archive(store: Store, study: Study, path: Path, force: bool) -> None:
-    from q1lab.index import study_labels
+def _write_bundle(store: Store, study: Study, target: Path, force: bool) -> None:
+    from q1lab.index import study_names
     from q1lab.study import bundle
     from q1lab.verdict import claim
 
-    labels = study_labels.read_labels(store, study.id)
-    labels_record = asdict(labels) if labels != study_labels.Labels() else {}
-    bundle.write_archive(
-        study.id, path, labels_record, claim.make_provenance(store, study), force=force
-    )
-
-
-def _write_added(store: Store, study: Study, added: ExportFormat, path: Path, force: bool) -> None:
-    from q1lab.ground.files import os_reason
-    from q1lab.ground.write_intents import write_output
-
-    try:
-        content = plugin_finder.load(added.write)(store, study, path.suffix)
-        write_output(path, content, force=force)
-    except OSError as error:
-        raise Problem(
-            f"{study.id} can't be exported: {error.filename}: {os_reason(error)}", FAILED
-        ) from None
+    provenance = claim.make_provenance(store, study)
+    name = study_names.name_of(store, study.id)
+    bundle.export_bundle(study.id, target, provenance, name, force=force)

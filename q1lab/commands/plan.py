@@ -10,9 +10,9 @@ from pathlib import Path
 import click
 
 from q1lab.commands._flags import flag
+from q1lab.commands._names import variant_argument
 from q1lab.commands._output import print_json, print_wrapped, remark
 from q1lab.commands._store import open_store
-from q1lab.commands.completion import variant_argument
 from q1lab.ground.errors import OK, Problem
 from q1lab.index import ingest_events
 from q1lab.index.store import Store

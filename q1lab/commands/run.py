@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,17 +19,17 @@ from q1lab.commands._documents import (
 )
 from q1lab.commands._first_run import with_metric
 from q1lab.commands._flags import GroupedCommand, flags
+from q1lab.commands._names import study_argument, variant_argument
 from q1lab.commands._output import print_json, print_wrapped, remark
 from q1lab.commands._run_options import TypedCommand, command_options
 from q1lab.commands._run_request import parse_run
 from q1lab.commands._store import open_store
-from q1lab.commands.completion import study_argument, variant_argument
 from q1lab.commands.live_progress import follow_run_log, watch_study
 from q1lab.ground import config
 from q1lab.ground.command_table import typed_fields
 from q1lab.ground.errors import EXIT_STATUS, FAILED, INTERRUPTED, OK, UNFINISHED, Problem
 from q1lab.ground.text_formats import duration
-from q1lab.index import ingest_events, study_labels, study_view
+from q1lab.index import ingest_events, study_names, study_view
 from q1lab.index.store import Store
 from q1lab.planning import series_plan, study_plan
 from q1lab.planning.series_plan import DeclaredSeries
@@ -80,7 +80,7 @@ def run(
     """Train VARIANT against a baseline over seeds, then compare.
 
     VARIANT is one of the names below, the path to a model file with nanoGPT's interface, or a
-    folder that `q1lab keep` made: then it trains that study again.
+    folder that `q1lab export` or `q1lab modification` made: then it trains that study again.
     Training outlives the terminal; Ctrl-C stops it cleanly, and the same command continues it.
     The VARIANT baseline compares the baseline with itself on other seeds, which shows the noise.
     The name of a study continues it, with more pairs where --seeds says so.
@@ -112,7 +112,7 @@ def run(
             return _train(store, request, name, detach, as_json, predicts_first)
         declared = series_plan.plan_sweep(request, parsed.variants, store)
         for member, plan in zip(_member_names(name, declared), declared.plans, strict=False):
-            study_labels.check_name(store, plan.study.id, member)
+            study_names.check_name(store, plan.study.id, member)
         if predicts_first():
             return OK
         return _train_series(store, declared, name, detach, as_json)
@@ -123,13 +123,6 @@ def _member_names(name: str | None, declared: DeclaredSeries) -> list[str]:
     members = declared.series.members if name is not None else ()
     shown = [declared.series.name(at) for at in range(len(members))]
     return [f"{name}-{text if studies.is_id(text) else at}" for at, text in enumerate(shown, 1)]
-
-
-def _give_names(store: Store, studies_by_name: Iterable[tuple[str, Study]]) -> None:
-    """Name studies, as ``q1lab note`` does."""
-    for name, study in studies_by_name:
-        if study_labels.read_labels(store, study.id).name != name:
-            study_labels.change_labels(store, study.id, functools.partial(replace, name=name))
 
 
 def _wants_to_predict(store: Store, names: Sequence[str], *, ask: bool) -> bool:
@@ -171,7 +164,8 @@ def _train(
     """Train a study, and print its comparison."""
     try:
         plan = study_plan.plan_study(request, store)
-        study_labels.check_name(store, plan.study.id, name or "")
+        if name is not None:
+            study_names.check_name(store, plan.study.id, name)
         if predicts_first():
             return OK
         begun = study_plan.begin_study(request, store, plan)
@@ -180,7 +174,8 @@ def _train(
             raise Problem("its command was not run") from None
         begun = study_plan.begin_study(replace(request, yes=True), store)
     study = begun.study
-    _give_names(store, [(name, study)] if name else [])
+    if name is not None:
+        study_names.give_name(store, study.id, name)
     if not as_json:
         _announce(study.id, f"{study.variant} against {study.baseline}", [begun], _work_text(begun))
     if detach:
@@ -213,7 +208,8 @@ def _train_series(
 ) -> int:
     """Train the studies of a series, and print their table."""
     begun = series_plan.begin_series(declared, store)
-    _give_names(store, zip(_member_names(name, begun), begun.studies, strict=False))
+    for member, study in zip(_member_names(name, begun), begun.studies, strict=False):
+        study_names.give_name(store, study.id, member)
     if not detach:
         exit_status = _watch_series(store, begun, as_json)
         return (

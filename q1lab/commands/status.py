@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 
 import click
 
+from q1lab.commands._names import study_argument
 from q1lab.commands._output import print_json, width_shown, wrapped
 from q1lab.commands._store import open_store
-from q1lab.commands.completion import study_argument
 from q1lab.commands.live_progress import about_time_left
 from q1lab.commands.live_progress import run_line as live_line
 from q1lab.ground.errors import OK, Problem
-from q1lab.ground.text_formats import age, cut_cells, cut_middle, cut_name, first_names
-from q1lab.index import ingest_events, stored_results, study_labels, study_view
+from q1lab.ground.files import printable
+from q1lab.ground.text_formats import age, cut_cells, cut_name, first_names
+from q1lab.index import ingest_events, stored_results, study_names, study_view
 from q1lab.index.store import Store
-from q1lab.index.study_labels import Labels
 from q1lab.index.study_view import StudyRow, StudyView
 from q1lab.judgment import difference_text
 from q1lab.study import studies
@@ -44,28 +44,22 @@ MAX_RUNS = 20
 Examples:
   q1lab status
   q1lab status rope-1
-  q1lab status 'train.py lr=2e-3'
   q1lab status --verbose
   q1lab status rope-1 --json"""
 )
-@study_argument("find", required=False, metavar="[STUDY|WORDS]")
+@study_argument(required=False)
 @click.option("--json", "as_json", is_flag=True, help="Every study and run as JSON.")
-@click.option("--tag", metavar="TAG", help="Only studies that have this tag.")
-@click.option("--verbose", "-v", is_flag=True, help="Also the notes, tags and W&B of every study.")
-def status(find: str | None, as_json: bool, tag: str | None, verbose: bool) -> int:
-    """Show your studies with their verdicts, newest first, and the next step.
-
-    The name of a STUDY shows that one. Other WORDS show the studies that have all of them in a
-    name, an argument, a setting, the program, the text, the metric, a tag or the note.
-    """
+@click.option("--verbose", "-v", is_flag=True, help="Every study in full, and W&B.")
+def status(study: str | None, as_json: bool, verbose: bool) -> int:
+    """Show your studies with their verdicts, newest first, and the next step; or STUDY alone."""
     with open_store() as store:
         unreadable = ingest_events.ingest_all(store)
         lines = study_view.read_study_rows(store, unreadable=unreadable)
-        if tag is not None:
-            lines = _only(lines, study_labels.studies_tagged(store, tag))
-        if find is not None:
-            is_study = study_labels.has_plan(find)
-            lines = _only(lines, [find] if is_study else study_labels.find_studies(store, find))
+        if study is not None:
+            lines = tuple(line for line in lines if line.id == study)
+            if not lines:
+                name = printable(study)
+                raise Problem(f"no study called {name!r}", next="`q1lab status` lists them")
         unreadable = {line.id: unreadable[line.id] for line in lines if line.id in unreadable}
         # first comes the study that other commands take without a name
         readable = studies.oldest_first(line.id for line in lines if line.problem is None)[::-1]
@@ -77,7 +71,7 @@ def status(find: str | None, as_json: bool, tag: str | None, verbose: bool) -> i
             answers = {row.id: row.answer for row in read_result_rows(store)}
             records = [
                 {
-                    **study_record(view, study_labels.read_labels(store, view.study.id)),
+                    **study_record(view, study_names.name_of(store, view.study.id)),
                     "verdict": answers.get(view.study.id) or None,
                 }
                 for view in all_views
@@ -94,7 +88,7 @@ def status(find: str | None, as_json: bool, tag: str | None, verbose: bool) -> i
             for name in dict.fromkeys([*alive, *names[: None if verbose else 1]])
         }
         results = {row.id: row for row in read_result_rows(store)} if len(names) > 1 else {}
-        labels = {name: study_labels.read_labels(store, name) for name in views}
+        given_names = {name: study_names.name_of(store, name) for name in views}
         short_verdict = _short_verdict(store, views[names[0]]) if names else []
         rows = [row_by_id[name] for name in names]
         following = next_command(views[names[0]], rows) if names else ""
@@ -106,7 +100,7 @@ def status(find: str | None, as_json: bool, tag: str | None, verbose: bool) -> i
         click.echo(study_summary(view))
         for text in (
             *(short_verdict if name == names[0] else []),
-            *label_lines(labels[name]),
+            *([f"called {given_names[name]}"] if given_names[name] else []),
             *(wandb_lines(view.study, newest=name == names[0]) if verbose else []),
             *run_lines(view),
             *(f"! {line}" for line in study_view.fault_lines(view, MAX_FAULTS)),
@@ -130,10 +124,6 @@ def status(find: str | None, as_json: bool, tag: str | None, verbose: bool) -> i
             following += " --full"  # without it, the lines above would be printed again
         click.echo(f"next: {_before(newest)}{following}")
     return OK
-
-
-def _only(lines: Iterable[StudyRow], names: Container[str]) -> tuple[StudyRow, ...]:
-    return tuple(line for line in lines if line.id in names)
 
 
 def verdict_table(
@@ -250,15 +240,6 @@ def _first_command() -> str:
     return f"q1lab run {chosen or 'rope'} --seeds 3"
 
 
-def label_lines(labels: Labels) -> list[str]:
-    """The learner's name, tags and note on a study, a line each; empty without them."""
-    return [
-        *([f"called {labels.name}"] if labels.name else []),
-        *([f"tags: {', '.join(labels.tags)}"] if labels.tags else []),
-        *([f"note: {cut_middle(labels.note, 200)}"] if labels.note else []),
-    ]
-
-
 def wandb_lines(study: Study, *, newest: bool) -> list[str]:
     """The study's state at W&B. For the newest study, also that W&B is off, and the command that
     opens its runs in the terminal."""
@@ -335,7 +316,7 @@ def _before(newest: StudyView) -> str:
     return f"put {missing} back, then " if missing else "correct the cause above, then "
 
 
-def study_record(view: StudyView, labels: Labels) -> dict[str, object]:
+def study_record(view: StudyView, name: str) -> dict[str, object]:
     study = view.study
     return {
         "study": study.id,
@@ -349,9 +330,7 @@ def study_record(view: StudyView, labels: Labels) -> dict[str, object]:
         "state": view.row.state,
         "done": view.row.done,
         "seconds_left": view.row.seconds_left,
-        "name": labels.name or None,
-        "tags": list(labels.tags),
-        "note": labels.note,
+        "name": name or None,
         "wandb": wandb_record(study),
         "runs": [
             {

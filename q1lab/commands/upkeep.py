@@ -1,20 +1,20 @@
-"""`q1lab delete`, `prune`, `note` and `restore`: the upkeep of studies."""
+"""`q1lab delete`, `prune` and `restore`: the upkeep of studies."""
 
 from __future__ import annotations
 
+import contextlib
 import json
-from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
 
 from q1lab.commands import _documents as shared
+from q1lab.commands._names import study_argument
 from q1lab.commands._store import open_store
-from q1lab.commands.completion import study_argument
 from q1lab.ground import paths, text_formats
 from q1lab.ground.errors import FAILED, OK, Problem
-from q1lab.ground.files import printable
-from q1lab.index import reclaimable, study_labels
+from q1lab.ground.files import expand_user, printable
+from q1lab.index import reclaimable, study_names
 from q1lab.record import begin, delete_restore
 from q1lab.study import bundle, studies
 
@@ -132,111 +132,49 @@ def prune(models: bool, days: float, dry_run: bool, yes: bool, as_json: bool) ->
     return OK
 
 
-@click.command(
-    epilog="""\b
-Examples:
-  q1lab note rope-1 "same data as the paper; batch is half"
-  q1lab note rope-1 --tag draft --tag long-context
-  q1lab note rope-1 --untag draft
-  q1lab note rope-1 --name long-context
-  q1lab note rope-1 ""
-  q1lab status --tag long-context"""
-)
-@study_argument()
-@click.argument("text", required=False, type=click.UNPROCESSED)  # an empty one is a text, too
-@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Put a tag on. Repeatable.")
-@click.option("--untag", multiple=True, metavar="TAG", help="Take a tag off. Repeatable.")
-@click.option(
-    "--name",
-    metavar="NAME",
-    help="A name in addition to its own; give its own to remove the name.",
-)
-@json_option
-def note(
-    study: str,
-    text: str | None,
-    tags: tuple[str, ...],
-    untag: tuple[str, ...],
-    name: str | None,
-    as_json: bool,
-) -> int:
-    """Write a note and tags on STUDY, name it, or show what it has. An empty TEXT removes the note.
-
-    `q1lab status` and the app show and search them. The name works wherever the study's own name
-    does, and its own name still works, too.
-    """
-    studies.load(study)
-
-    def changed(before: study_labels.Labels) -> study_labels.Labels:
-        if missing := [tag for tag in untag if tag not in before.tags]:
-            raise Problem(f"{study} has no tag {missing[0]!r}")
-        labels_tags = [tag for tag in dict.fromkeys((*before.tags, *tags)) if tag not in untag]
-        return study_labels.Labels(
-            before.note if text is None else text,
-            tuple(labels_tags),
-            before.name if name is None else name * (name != study),
-        )
-
-    with open_store() as store:
-        if text is not None or tags or untag or name is not None:
-            now = study_labels.change_labels(store, study, changed)
-        else:
-            now = study_labels.read_labels(store, study)
-    if as_json:
-        click.echo(json.dumps({"study": study, **asdict(now)}, indent=1))
-        return OK
-    parts = [f"called {now.name}"] * bool(now.name)
-    parts += [now.note or "no note"] * bool(now.note or not (now.tags or now.name))
-    parts += [f"tags: {', '.join(now.tags)}"] * bool(now.tags)
-    click.echo(printable(f"{study}: " + "; ".join(parts)))
-    return OK
-
-
 def _trashed(name: str) -> Path | None:
     """The place of a deleted study, by its own name or the learner's; None without one."""
     with open_store() as store:
-        names = name, *study_labels.all_named(store, name)
+        names = name, *study_names.all_named(store, name)
     return next(filter(None, map(delete_restore.trashed_folder, names)), None)
 
 
 @click.command(
     epilog="""\b
 Examples:
-  q1lab restore rope-1.q1lab.zip
-  q1lab restore rope-1.q1lab.zip --name rope-1-laptop
+  q1lab restore rope-1.zip
+  q1lab restore rope-1/ --name rope-1-laptop
   q1lab restore rope-1
 
-Exit status: 0 restored, 1 the file is damaged or not an archive, 2 usage."""
+Exit status: 0 restored, 1 the files are damaged or no study's, 2 usage."""
 )
-@click.argument("file", metavar="FILE|STUDY", type=click.Path(path_type=Path))
+@click.argument("place", metavar="PLACE|STUDY", type=click.Path(path_type=Path))
 @click.option("--name", metavar="NAME", help="Another name for the study.")
 @json_option
-def restore(file: Path, name: str | None, as_json: bool) -> int:
-    """Bring back a study from FILE, an archive, or a deleted STUDY from the trash, completely or
-    not at all."""
+def restore(place: Path, name: str | None, as_json: bool) -> int:
+    """Bring back a study from PLACE, a folder or archive that `q1lab export` wrote, or a deleted
+    STUDY from the trash, completely or not at all."""
     paths.ensure_home()
-    place = None if file.exists() else _trashed(str(file))
-    if place is None and not file.exists():
+    place = expand_user(place)
+    trashed = None if bundle.is_bundle(place) else _trashed(str(place))
+    learners_name = ""
+    if trashed is not None:
+        study = studies.load(delete_restore.restore_study(trashed, name))
+    elif not place.exists():
         raise Problem(
-            f"{file}: no such archive, and no study of that name in the trash",
+            f"{place}: no such file or folder, and no study of that name in the trash",
             FAILED,
-            next="`q1lab prune --dry-run` lists the trash, `q1lab status` the studies",
+            next="`q1lab delete --empty --dry-run` lists the trash, `q1lab status` the studies",
         )
-    labels_record = None
-    if place is not None:
-        study = studies.load(delete_restore.restore_study(place, name))
     else:
-        with bundle.unpacked(file) as received:
-            labels_record = received.labels
-            study = bundle.restore(received, file, name)
+        with bundle.taken_in(place) as received:
+            learners_name = received.learners_name
+            study = bundle.restore(received, place, name)
     with open_store() as store:
         begin.record_begin(store, study)
-        if labels_record is not None:
-            labels = study_labels.labels_from_json(labels_record)
-            try:
-                study_labels.change_labels(store, study.id, lambda _: labels)
-            except Problem:  # another study has its name by now
-                study_labels.change_labels(store, study.id, lambda _: replace(labels, name=""))
+        if learners_name:
+            with contextlib.suppress(Problem):  # another study has its name by now
+                study_names.give_name(store, study.id, learners_name)
     if as_json:
         click.echo(json.dumps({"study": study.id, "runs": len(study.runs)}, indent=1))
         return OK

@@ -138,13 +138,12 @@ def _refuse_changed_studies(commit: CommitResult) -> None:
         name for name in commit.changed_by_hook if name.startswith(folder) and name.count("/") > 1
     ]
     if changed:
-        study = changed[0].split("/")[1]
         more = f" and {plural(len(changed) - 1, 'more file')}" if len(changed) > 1 else ""
         raise Problem(
             f"a hook of this repository changed {changed[0]}{more} while commit "
             f"{str(commit.sha)[:7]} was made, so the kept study is damaged",
             FAILED,
-            next=f"keep the hook away from {folder}, then `q1lab keep {study}` writes it again",
+            next=f"keep the hook away from {folder}, then `q1lab modification` writes it again",
         )
 
 
@@ -155,13 +154,12 @@ def document_change(
     root: Path | None = None,
     *,
     overwrite: bool = False,
-    add_missing: bool = False,
     head: Callable[[bytes], bytes] = lambda data: data,
 ) -> Change:
     """The change that brings a document up to date, still without a message. A learner's own file
-    without any region gets all of them at its end; one that has some gets a missing one only with
-    ``add_missing``: it may have been deleted on purpose. ``head`` may renew what q1lab wrote
-    outside of the regions."""
+    without any region gets all of them at its end; one that has some gets no missing one, which the
+    learner may have deleted on purpose. ``head`` may renew what q1lab wrote outside of the
+    regions."""
     old = read_document(path)
     if old is None or not old.strip():
         new = head(rendered.text.encode())
@@ -172,7 +170,7 @@ def document_change(
         rendered.regions,
         where=path.name,
         overwrite=overwrite,
-        append=add_missing or not managed_regions.find_regions(old, path.name),
+        append=not managed_regions.find_regions(old, path.name),
     )
     edited = () if overwrite else refreshed.edited
     new = head(refreshed.data)

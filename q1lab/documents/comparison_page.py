@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import ast
 
-from q1lab.documents import comparison_tables, post_page, reproduce
+from q1lab.documents import comparison_tables, html_page, reproduce
 from q1lab.documents.comparison_tables import StudyFacts
 from q1lab.documents.reproduce import Reproduction
 from q1lab.documents.templates import Rendered, render_template
@@ -64,4 +64,4 @@ def comparison_page(store: Store, study: Study) -> str:
         f"Made from the record of {study.id} by q1lab, the program that judged these runs. "
         "“I” is the person who ran them."
     )
-    return post_page.html_page(text, study.files.root, note, {FIGURE: figure})
+    return html_page.html_page(text, figure, note)

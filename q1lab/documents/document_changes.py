@@ -27,7 +27,6 @@ from q1lab.ground.text_formats import plural
 from q1lab.index import acts
 from q1lab.index.store import Store
 from q1lab.study import kept_folder, studies
-from q1lab.study.studies import Study
 from q1lab.verdict import claim
 from q1lab.week import chosen_variant, evidence, progress
 from q1lab.week.lists import posts as published
@@ -43,7 +42,6 @@ def modification_change(
     variant: str | None = None,
     *,
     overwrite: bool = False,
-    add_missing: bool = False,
     keep_study: bool = True,
 ) -> Change:
     """The document of the chosen modification in ``root``, or of ``variant``, which is then chosen:
@@ -51,7 +49,7 @@ def modification_change(
     prediction.
 
     ``keep_study``: with it goes the folder of the study that it tells of, where that trained a file
-    of the learner's: without the files, it could not be trained again.
+    or command of the learner's: without the folder, it could not be trained again.
     """
     record = modifications.gather_modification(store, week, variant, root=root)
     choosing = variant in {offered.name for offered in week.variants}
@@ -62,7 +60,7 @@ def modification_change(
     if repo is not None:
         record = modifications.locked_by_commit(record, utc_now())
         study = studies.load(record.study.id) if record.study and keep_study else None
-        if study is not None and reproduce.trained_own_file(study):
+        if study is not None and reproduce.needs_folder(study):
             folder, warnings = reproduce.bundle_files(
                 study, root, claim.make_provenance(store, study)
             )
@@ -78,7 +76,6 @@ def modification_change(
         repo,
         root,
         overwrite=overwrite,
-        add_missing=add_missing,
         head=lambda data: modifications.renew_modification_head(record, week, data),
     )
 
@@ -112,16 +109,6 @@ def modification_change(
         claims=(*warnings, *strays),
         after=after,
     )
-
-
-def kept_study_change(store: Store, study: Study, root: Path, repo: Repository | None) -> Change:
-    """The folder of a study below ``root``, from which anybody can train it again."""
-    proof = claim.make_provenance(store, study)
-    folder, warnings = reproduce.bundle_files(study, root, proof)
-    if not folder:
-        raise Problem(warnings[0])
-    message = f"docs: keep the files of study {study.id}"
-    return Change(folder, message, repo, _diff_of_files(folder, root), root)
 
 
 def _pictures(store: Store, change: Change, study: StudyFacts | None) -> dict[Path, bytes]:
@@ -171,7 +158,6 @@ def retro_change(
     looking: Repository | None = None,
     *,
     overwrite: bool = False,
-    add_missing: bool = False,
 ) -> Change:
     """The quarter's retrospective in ``root``, new or refreshed. ``looking`` is the repository that
     is counted from, where nothing is committed to it."""
@@ -184,7 +170,6 @@ def retro_change(
         repo,
         root,
         overwrite=overwrite,
-        add_missing=add_missing,
         head=lambda data: retros.renew_retro_head(record, week.root, data),
     )
 
@@ -211,26 +196,17 @@ def post_change(
     root: Path,
     repo: Repository | None,
     *,
-    new: bool,
     title: str | None = None,
     overwrite: bool = False,
 ) -> Change:
-    """The draft of the post below ``root``, with its chart: ``new``, or refreshed."""
+    """The draft of the post below ``root``, with its chart, new or refreshed."""
     path = posts.draft_path(store, week, root)
-    if new and path.exists():
-        raise Problem(
-            f"{path} is there already: ",
-            next="`q1lab post refresh` renews what comes from your runs",
-            file=path,
-        )
-    if not new and not path.exists():
-        raise Problem(f"there is no draft {path}: ", next="`q1lab post new` makes one", file=path)
     record = posts.gather_post(store, week, title=title)
     change = document_change(
         path, posts.post_document(record, week.root), repo, root, overwrite=overwrite
     )
     pictures = _pictures(store, change, record.study)
-    message = f"docs: {'begin' if new else 'refresh'} the retrospective post"
+    message = f"docs: {'begin' if change.is_new else 'refresh'} the retrospective post"
     if record.verdict not in ("", "no verdict"):
         message += f" with the {record.modification.variant} results ({record.verdict})"
 

@@ -28,9 +28,11 @@ class Reproduction:
     notes: tuple[Md, ...] = ()
 
 
-def trained_own_file(study: Study) -> bool:
-    """True if the study trained a file of the learner's rather than one that ships with q1lab."""
-    return any(variants.is_path(arm.origin) for arm in study.arms.values())
+def needs_folder(study: Study) -> bool:
+    """True if the study trained a file or command of the learner's rather than files that ship with
+    q1lab."""
+    is_own = any(variants.is_path(arm.origin) for arm in study.arms.values())
+    return is_own or bool(study.trainer.loop.run)
 
 
 def trained_reference(study: Study) -> bool:
@@ -58,7 +60,7 @@ def bundle_files(
         edited_names = ", ".join(str(path.relative_to(root)) for path in edited)
         return {}, (
             f"{edited_names}: no longer what trained in {study.id}; q1lab leaves it as it is. "
-            f"Delete it, and `q1lab keep {study.id}` writes it again.",
+            "Delete it, and `q1lab modification` writes it again.",
         )
     return files, ()
 
@@ -85,11 +87,10 @@ def reproduction_of(study: Study, root: Path | None, *, keeps: bool) -> Reproduc
     from_folder = f"q1lab run {folder}{data}"
     if keeps:
         return Reproduction(from_folder, folder, notes)
-    if by_commands or trained_own_file(study):
+    if needs_folder(study):
         program = " and, beside `studies`, the program that it names" * by_commands
         needs = Md(
-            f"This needs the folder {code_span(folder)}{program}. Ask me for what is not here; "
-            f"{code_span(f'q1lab keep {study.id}')} writes the folder on my machine."
+            f"This needs the folder {code_span(folder)}{program}. Ask me for what is not here."
         )
         return Reproduction(from_folder, "", (needs, *notes))
     version = study.trainer.versions.get("q1lab", "")

@@ -1,5 +1,5 @@
-"""Results as files: JSON (the comparisons), CSV (every run, or every point of the curves), Markdown
-and LaTeX (the table of a paper), SVG and PNG (charts), HTML (the page of a comparison).
+"""Results as files: JSON (the comparisons), CSV (every run, or every point of the curves), HTML
+(the page of a comparison).
 
 In JSON and CSV nothing is rounded and nothing is left out: diverged and unfinished runs are rows
 like the others. Text that a spreadsheet would run as a formula begins with an apostrophe in CSV.
@@ -12,32 +12,23 @@ import io
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from q1lab import __version__
-from q1lab.documents.printed_tables import PRINTED_FORMS, print_tables
 from q1lab.ground.errors import Problem
-from q1lab.ground.files import expand_user, utc_now
+from q1lab.ground.files import utc_now
 from q1lab.ground.write_intents import write_output
-from q1lab.index import ingest_events, study_labels
+from q1lab.index import ingest_events, study_names
 from q1lab.index.store import Store
 from q1lab.judgment import cost_columns as costs
 from q1lab.study import studies
 from q1lab.study.studies import Study
-from q1lab.verdict.comparison_cache import compare, read_curves
+from q1lab.verdict.comparison_cache import compare
 
-SUFFIXES = {
-    "json": ".json",
-    "csv": ".csv",
-    **{name: form.suffix for name, form in PRINTED_FORMS.items()},
-    "svg": ".svg",
-    "png": ".png",
-    "html": ".html",
-}
-"""The formats, with the suffix of their files."""
+CSV, JSON, PAGE = ".csv", ".json", ".html"
+"""The suffixes of the files."""
 
 RUN_COLUMNS = (
     "study",
@@ -63,8 +54,6 @@ RUN_COLUMNS = (
     "arguments",
     "reused_from",
     "message",
-    "tags",
-    "note",
 )
 STUDY_COLUMNS = ("verdict", "level", "pairs", "difference", "low", "high")
 """Columns of the study, the same in each of its rows."""
@@ -74,56 +63,37 @@ POINT_COLUMNS = ("study", "arm", "variant", "seed", "run", "metric", "iter", "va
 def export_studies(
     store: Store,
     ids: Sequence[str],
-    form: str,
-    target: Path | None = None,
+    target: Path,
     *,
     curves: bool = False,
     force: bool = False,
     unreadable: Mapping[str, str] = MappingProxyType({}),
-) -> list[Path]:
-    """Write studies into files; returns what was written, in order.
+) -> None:
+    """Write studies into the file ``target``, whose suffix says what: a page (``.html``) is of one
+    study, JSON and CSV are of all of ``ids``.
 
-    ``svg``, ``png`` and ``html`` make one file per study, the other formats one for all of ``ids``.
-    ``target`` is a file, or a folder to put files of speaking names into (default: the current
-    one). ``curves`` makes the CSV a row per point of each metric instead of a row per run, and has
+    ``curves`` makes the CSV a row per point of each metric instead of a row per run, and has
     them stand beside the comparisons in JSON. Studies in
     ``unreadable`` (why, by id) are a marked row each, or an entry of the JSON. Problem for an
-    unknown format, an unknown study, no study at all, one file name for several pictures, and
-    without ``force`` where a file that q1lab did not write would be replaced.
+    unknown study, no study at all, several for a page, and without ``force`` where a file that
+    q1lab did not write would be replaced.
     """
-    if form not in SUFFIXES:
-        raise Problem(f"no export format {form!r}", next=f"there is: {', '.join(SUFFIXES)}")
     if not ids and not unreadable:
         raise Problem("nothing to export", next="start a study with `q1lab run rope --seeds 3`")
     chosen = [studies.load(study_id) for study_id in ids]
     for study in chosen:
         ingest_events.ingest_study(store, study)
-    target = Path.cwd() if target is None else expand_user(target)
-    folder = target.is_dir()
-    if form in ("svg", "png", "html"):
-        if not folder and len(chosen) > 1:
-            raise Problem(
-                f"{target}: {len(chosen)} studies make {len(chosen)} files",
-                next="give a folder that exists",
-                file=target,
-            )
-        return [
-            _write_one(
-                store, study, form, target / f"{study.id}.{form}" if folder else target, force
-            )
-            for study in chosen
-        ]
-    stem = chosen[0].id if len(chosen) == 1 and not unreadable else "q1lab-studies"
-    name = f"{stem}-curves.csv" if curves and form == "csv" else f"{stem}{SUFFIXES[form]}"
-    file = target / name if folder else target
-    if form == "json":
+    suffix = target.suffix.lower()
+    if suffix == PAGE:
+        from q1lab.documents.comparison_page import comparison_page
+
+        (study,) = chosen
+        text = comparison_page(store, study)
+    elif suffix == JSON:
         text = studies_json(store, chosen, unreadable, curves=curves)
-    elif form in PRINTED_FORMS:
-        text = print_tables([compare(store, study) for study in chosen], form)
     else:
         text = studies_csv(store, chosen, curves=curves, unreadable=unreadable)
-    write_output(file, text, force=force)
-    return [file]
+    write_output(target, text, force=force)
 
 
 def studies_json(
@@ -134,7 +104,7 @@ def studies_json(
     curves: bool = False,
 ) -> str:
     """The comparisons as one JSON document: ``{"q1lab": version, "exported": time, "studies":
-    [record, …], "curves": [point, …], "labels": {id: {"tags", "note"}}, "unreadable": {id: why}}``;
+    [record, …], "curves": [point, …], "names": {id: name}, "unreadable": {id: why}}``;
     a point has the ``POINT_COLUMNS``. The last three only where there are any."""
     from q1lab.judgment.comparison_record import comparison_json
 
@@ -146,13 +116,9 @@ def studies_json(
     if curves:
         points = (point for study in chosen for point in _points(store, study))
         document["curves"] = [dict(zip(POINT_COLUMNS, point, strict=True)) for point in points]
-    labels = {study.id: study_labels.read_labels(store, study.id) for study in chosen}
-    noted = {
-        name: asdict(study_label)
-        for name, study_label in labels.items()
-        if study_label != study_labels.Labels()
-    }
-    document |= {"labels": noted} if noted else {}
+    given = {study.id: study_names.name_of(store, study.id) for study in chosen}
+    if names := {study_id: name for study_id, name in given.items() if name}:
+        document["names"] = names
     document |= {"unreadable": dict(unreadable)} if unreadable else {}
     return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -210,7 +176,6 @@ def _runs(store: Store, study: Study, set_keys: Sequence[str]) -> Iterator[list[
     from q1lab.judgment.comparison_record import verdict_columns
 
     verdict = verdict_columns(compare(store, study)).values()
-    noted = study_labels.read_labels(store, study.id)
     for row in store.runs(study.id):
         arm = study.arms[row["arm"]]
         fixed = {
@@ -229,8 +194,6 @@ def _runs(store: Store, study: Study, set_keys: Sequence[str]) -> Iterator[list[
             "max_iters": row["max_iters"] or None,
             "command": study.trainer.loop.run,
             "arguments": study.trainer.loop.args.get(arm.variant, ""),
-            "tags": " ".join(noted.tags),
-            "note": noted.note,
         }
         settings = study.trainer.hyperparameters
         yield [
@@ -255,19 +218,3 @@ def _run_cells(study: Study, seed: int) -> dict[str, int | str | None]:
     """A run's seed, if it is known, and the run as it is called everywhere."""
     plan = study.design.plan()
     return {"seed": plan.known_seed(seed), "run": plan.run_label(seed)}
-
-
-def _write_one(store: Store, study: Study, form: str, file: Path, force: bool) -> Path:
-    from q1lab.documents.comparison_page import comparison_page
-    from q1lab.judgment import picture
-
-    write_output(
-        file,
-        comparison_page(store, study)
-        if form == "html"
-        else picture.draw_comparison(
-            compare(store, study), read_curves(store, study), picture.picture_format(file)
-        ),
-        force=force,
-    )
-    return file

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from q1lab.ground import hooks, paths, plugin_finder
+from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, Problem, nearest, not_a_choice
 from q1lab.ground.files import (
     absolute_path,
@@ -70,8 +70,6 @@ class Config:
         metadata=declare('other keys by action id: [keymap] then "study.tick" = "x"'),
     )
     launcher: str = option("", "a command before each trainer: srun --gres=gpu:1")
-    plugins: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """The tables of plug-ins, each by the plug-in's name and as it checked it."""
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
     """The source of each value that isn't a default."""
 
@@ -86,12 +84,8 @@ def load_settings(file: Path | None = None, env: Mapping[str, str] = os.environ)
     file = file or paths.config_file()
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
-    of_plugins: dict[str, Mapping[str, Any]] = {}
     for key, value in _read(file).items():
         try:
-            if key not in SETTINGS and (check := _settings_of_plugin(key)):
-                of_plugins[key] = _checked_table(key, value, check, str(file))
-                continue
             _check_key(key, str(file))
             values[key] = _check_value(key, value, str(file), file.parent)
         except Problem as problem:
@@ -103,23 +97,7 @@ def load_settings(file: Path | None = None, env: Mapping[str, str] = os.environ)
         if key != "keymap" and env.get(variable):
             values[key] = _check_value(key, _from_text(key, env[variable]), variable, Path.cwd())
             sources[key] = variable
-    return Config(**values, plugins=MappingProxyType(of_plugins), sources=MappingProxyType(sources))
-
-
-def _settings_of_plugin(name: str) -> hooks.Place:
-    """The place of a plug-in's check of its own settings; empty where there is none."""
-    shipped = plugin_finder.named_plugins()
-    plugin = shipped.get(name) or plugin_finder.named_plugins(installed=True).get(name)
-    return "" if plugin is None else plugin.settings
-
-
-def _checked_table(name: str, value: Any, check: hooks.Place, where: str) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise Problem(f"{where}: {name} is a table, [{name}]")
-    try:
-        return MappingProxyType(dict(plugin_finder.load(check)(value)))
-    except ValueError as error:
-        raise Problem(f"{where}: [{name}]: {error}") from error
+    return Config(**values, sources=MappingProxyType(sources))
 
 
 def save_setting(key: str, text: str, file: Path | None = None) -> None:

@@ -308,13 +308,13 @@ def _post_of(db: sqlite3.Connection, week: str) -> sqlite3.Row | None:
 
 def _begin(db: sqlite3.Connection, body: Body) -> None:
     """``plan`` is None for a line of an older record that could not be read. A new study under a
-    name that was given before has none of the labels of the one before."""
+    name that was given before is not called as the one before."""
     study_id, created = _name(body["plan"])
     begun = db.execute(
         "SELECT 1 FROM begun WHERE study_id = ? AND created = ?", (study_id, created)
     ).fetchone()
     if begun is None:
-        db.execute("DELETE FROM labels WHERE study_id = ?", (study_id,))
+        db.execute("DELETE FROM names WHERE study_id = ?", (study_id,))
     row = {"study_id": study_id, "created": created, "at": body["at"]}
     texts = {"plan": json.dumps(body["plan"]), "declares": json.dumps(body.get("declares"))}
     insert(db, "begun", {**row, **texts})
@@ -331,9 +331,8 @@ def _name(plan: Mapping[str, Any] | None) -> tuple[str, str]:
     return ("", "") if plan is None else (plan["id"], plan["created"])
 
 
-def _label(db: sqlite3.Connection, body: Body) -> None:
-    row = {"study_id": body["study"], "note": body["note"], "tags": json.dumps(body["tags"])}
-    insert(db, "labels", {**row, "name": body.get("name", "")}, replace=True)
+def _name_study(db: sqlite3.Connection, body: Body) -> None:
+    insert(db, "names", {"study_id": body["study"], "name": body["name"]}, replace=True)
 
 
 # ── the rest
@@ -382,6 +381,6 @@ FOLDS: Mapping[str, str | Fold] = {
     "share": _record_share,
     "begin": _begin,
     "delete": _delete,
-    "label": _label,
+    "name": _name_study,
     "setting": lambda db, body: write_setting(db, body["key"], body["value"], body["at"]),
 }

@@ -83,9 +83,7 @@ CREATE TABLE deleted (
     study_id TEXT NOT NULL, created TEXT NOT NULL, at TEXT NOT NULL, plan TEXT,
     runs TEXT NOT NULL, PRIMARY KEY (study_id, created)
 ) STRICT;
-CREATE TABLE labels (
-    study_id TEXT PRIMARY KEY, note TEXT NOT NULL, tags TEXT NOT NULL, name TEXT NOT NULL
-) STRICT;
+CREATE TABLE names (study_id TEXT PRIMARY KEY, name TEXT NOT NULL) STRICT;
 CREATE TABLE evidence (
     week TEXT NOT NULL, act TEXT NOT NULL, subject TEXT NOT NULL, variant TEXT NOT NULL,
     file TEXT, sha TEXT, facts TEXT NOT NULL, at TEXT NOT NULL,

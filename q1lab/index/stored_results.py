@@ -58,14 +58,14 @@ def cache_record(store: Store, study_id: str, fingerprint: str, text: str) -> No
 
 def list_results(store: Store) -> list[Row]:
     """A row per study, newest first: its plan in columns, with the program and metric of a command
-    (null for q1lab's own loop), note, tags (JSON) and name (null where there are none), how many
-    runs have ended (done, total), and the verdict and numbers of its comparison, null where there
-    is none of this version."""
+    (null for q1lab's own loop), the learner's name for it (null where there is none), how many runs
+    have ended (done, total), and the verdict and numbers of its comparison, null where there is
+    none of this version."""
     return store.db.execute(
         """
         SELECT s.id, s.variant, s.baseline, s.preset, s.data_name, s.data_sha256, s.dtype,
                s.created, s.seeds AS planned, s.plan ->> '$.threads' AS threads,
-               l.note, l.tags, l.name, s.plan ->> '$.loop.run' AS program,
+               n.name, s.plan ->> '$.loop.run' AS program,
                s.plan ->> '$.loop.metric' AS reports, s.plan ->> '$.loop.better' AS better,
                (SELECT count(*) FROM runs WHERE study_id = s.id) AS total,
                (SELECT count(*) FROM runs
@@ -78,7 +78,7 @@ def list_results(store: Store) -> list[Row]:
                r.record -> '$.study.looks' = s.plan -> '$.looks'
                    AND r.record ->> '$.analysis.reason' IS NOT 'incomplete' AS of_all_runs
         FROM studies s LEFT JOIN results r ON r.study_id = s.id AND r.record ->> '$.v' = ?
-        LEFT JOIN labels l ON l.study_id = s.id
+        LEFT JOIN names n ON n.study_id = s.id
         ORDER BY s.created DESC, s.rowid DESC
         """,
         (RECORD_VERSION,),

@@ -269,10 +269,11 @@ def check_model_file(
     """The report of the property checks of a learner's file, with fields of its own at these
     values, compared with a baseline. Once a process: members of a sweep share their baseline.
     Problem when one fails: the study would not be about the modification."""
-    from q1lab.week.own_model.run_checks import run_checks
+    from q1lab.week.own_model.run_checks import made_for, run_checks
 
     report = run_checks(file.path, baseline=baseline, settings=dict(settings))
     failed = [result.name for result in report.failed]
+    checked = "" if made_for(file.path) else f" --for {report.for_}"
     compared = f" --baseline {shlex.quote(str(baseline))}" if baseline else ""
     with_settings = "".join(f" --set {key}={str(value).lower()}" for key, value in settings)
     if report.unusable is not None:
@@ -282,7 +283,7 @@ def check_model_file(
             f"{file.path.name} fails {len(failed)} of {len(report.checks)} checks "
             f"({', '.join(failed[:3])}"
             f"{', …' if len(failed) > 3 else ''})",
-            next=f"see `q1lab check {file.origin}{compared}{with_settings}`, "
+            next=f"see `q1lab check {file.origin}{checked}{compared}{with_settings}`, "
             "or train it anyway with --unchecked",
         )
     return report

@@ -7,20 +7,21 @@
     source/<arm>/<name>.py        both model files as they trained; uncommitted.diff, of a command
     runs/<run>/events.jsonl       the runs' events; run.log, model.pt, checkpoints/ if wanted
     data/<sha256>.txt             the text, if wanted
-    labels.json, wandb/runs.json  the learner's note and tags, the runs at W&B
-    declarations.jsonl            what the journal shows of the studies up to its own line
+    wandb/runs.json               the runs at W&B
 
-The list also holds the study's claim (verdict/claim.py) and the versions that trained it.
+The list also holds the study's claim (verdict/claim.py), the versions that trained it, and the
+learner's name for it.
 
-A bundle is a plain folder in a learner's repository (`q1lab keep`), or a zip (`q1lab export`, and a
-notebook's results). Reading trusts nothing: names, kinds, sizes and hashes are checked, and a study
-appears whole or not at all.
+`q1lab export` writes it as a folder, or as a zip of that; `q1lab modification` commits a folder
+beside its document, without what is too large or too private for a repository. Reading trusts
+nothing: names, kinds, sizes and hashes are checked, and a study appears whole or not at all.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import lzma
 import os
@@ -31,15 +32,17 @@ import struct
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO
 
 from q1lab import __version__
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import (
+    PARTIAL_PREFIX,
+    file_size,
     kind_of_non_file,
     open_regular,
     os_errors_as_problems,
@@ -48,7 +51,6 @@ from q1lab.ground.files import (
     private_folder,
     read_bytes,
     read_json,
-    read_printable_json,
     sha256_file,
     sync_folder,
     try_lock,
@@ -56,20 +58,31 @@ from q1lab.ground.files import (
     write_atomic,
 )
 from q1lab.study import studies
+from q1lab.study.corpora import LARGEST_CORPUS
 from q1lab.study.events import has_ended
 from q1lab.study.liveness import is_alive
 from q1lab.study.studies import Study
 
 LIST_NAME = "bundle.json"
-DECLARATIONS = "declarations.jsonl"
-"""The public lines of the journal up to the study's own."""
 FORMAT = 1
+ZIP_SUFFIX = ".zip"
+GIT_ATTRIBUTES = b"* -text\n"
+"""A folder's ``.gitattributes``: git must not change line ends, since the list has hashes of
+bytes."""
 MOST_FILES, LARGEST_LIST, LARGEST_FILE = 50_000, 16 << 20, 256 << 20
 """Files of a bundle, bytes of its list, and of one file that is read in one piece."""
 
+MOST_BYTES, MOST_LINES = 2 << 30, 2_000_000
+"""Bytes of all files of a bundle but its weights, and lines of all its events.
+Without these bounds an archive of some kilobytes fills the disk, the memory or the day of whoever
+opens it."""
+
+MOST_EXPANSION = 100
+"""Weights hold at most this many times the bytes of their archive: real ones hardly shrink."""
+
 _PART = r"(?!\.)[^/\\\x00-\x1f\x7f]{1,200}"
 FILE_NAMES = re.compile(
-    rf"study\.json|labels\.json|declarations\.jsonl|journal\.jsonl|wandb/runs\.json|source(?:/{_PART}){{1,3}}\.py|source/uncommitted\.diff|data/[0-9a-f]{{64}}\.txt"
+    rf"study\.json|wandb/runs\.json|source(?:/{_PART}){{1,3}}\.py|source/uncommitted\.diff|data/[0-9a-f]{{64}}\.txt"
     rf"|runs/{_PART}/(?:events\.jsonl|run\.log|model\.pt|checkpoints/{_PART}\.pt)"
 )
 """Names that a bundle may hold. Locks, logs of processes and W&B's own folders stay behind."""
@@ -87,10 +100,9 @@ Content = Path | bytes
 @dataclass(frozen=True)
 class Provenance:
     """The facts by which a stranger checks a study, in addition to its files: more keys of the
-    list, and the public lines of the journal."""
+    list."""
 
     about: Mapping[str, Any] = field(default_factory=dict)
-    declarations: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -101,8 +113,8 @@ class Bundle:
     study: Study
     files: Mapping[str, Path]
     has_list: bool
-    labels: Any = None
-    """The object in labels.json, unchecked."""
+    learners_name: str = ""
+    """The learner's name for the study; "" where there is none."""
     planned: int = 0
     """The time at which the study was planned (ns since the epoch), which orders studies; 0 if
     unknown."""
@@ -115,51 +127,50 @@ class Bundle:
 # ── writing
 
 
-def core_files(
-    study: Study, *, plan: Study | None = None, events: Iterable[str] = ()
+def bundle_files(
+    study: Study, provenance: Provenance, *, published: Study | None = None, learners_name: str = ""
 ) -> dict[str, Content]:
-    """A study's essential files by their names in a bundle: the plan (the study's, or ``plan``),
-    both model files, and the events of these runs as far as they exist. Problem when a model file
-    can't be read."""
-    content_by_name: dict[str, Content] = {
-        "study.json": studies.encode_plan(plan or study).encode()
-    }
-    for arm in study.arms.values():
-        if arm.source:
-            with os_errors_as_problems(f"the model files of {study.id} can't be read"):
-                content_by_name[arm.source] = read_bytes(study.files.root / arm.source)
-    for run in events:
-        file = study.files.run(run).events
-        if file.is_file() and not file.is_symlink():
-            content_by_name[f"runs/{run}/events.jsonl"] = file
-    return content_by_name
+    """The files of a study's bundle by their names, with its list. Problem when a model file can't
+    be read.
 
-
-def all_files(study: Study, labels: Mapping[str, Any], evidence: Provenance) -> dict[str, Content]:
-    """All files of a study. Checkpoints only of runs that can still go on."""
+    ``published`` is the plan for a repository. Its bundle is small and the same each time: without
+    weights, logs, the text, the runs at W&B, and the events of runs that have not ended.
+    """
     files = study.files
-    candidates = [files.plan, files.wandb / "runs.json", *sorted(files.source.rglob("*.py"))]
-    candidates += files.source.glob("*.diff")
+    plan = studies.encode_plan(published or study)
+    content_by_name: dict[str, Content] = {"study.json": plan.encode()}
+    with os_errors_as_problems(f"the model files of {study.id} can't be read"):
+        for name in study.model_files.values():
+            content_by_name[name] = read_bytes(files.root / name)
+    candidates = []
     for run in study.runs:
         run_files = files.run(run.name)
-        candidates += [run_files.events, run_files.log, run_files.model]
-        if not has_ended(run_files.events):
+        ended = has_ended(run_files.events)
+        if ended or not published:
+            candidates.append(run_files.events)
+        if not published:
+            candidates += [run_files.log, run_files.model]
+        if not published and not ended:  # a run that can still go on
             candidates += sorted(run_files.checkpoints.glob("*.pt"))
-    content_by_name: dict[str, Content] = {
-        str(file.relative_to(files.root)): file
-        for file in candidates
-        if file.is_file() and not file.is_symlink()
-    }
-    if labels:
-        content_by_name["labels.json"] = json.dumps(labels, ensure_ascii=False).encode()
-    if evidence.declarations:
-        content_by_name[DECLARATIONS] = evidence.declarations
+    if not published:
+        candidates += [files.wandb / "runs.json", *files.source.rglob("*.py")]
+        candidates += files.source.glob("*.diff")
+    for file in candidates:
+        if file.is_file() and not file.is_symlink():
+            content_by_name.setdefault(str(file.relative_to(files.root)), file)
     text = paths.data_dir() / f"{study.data.sha256}.txt"
-    if text.is_file():
+    if not published and text.is_file():
         content_by_name[f"data/{text.name}"] = text
-    return {
+    content_by_name = {
         name: content for name, content in content_by_name.items() if FILE_NAMES.fullmatch(name)
     }
+    about = dict(provenance.about)
+    if not published:
+        planned = files.source.stat().st_mtime_ns
+        about |= {"q1lab": __version__, "made": utc_now(), "source_mtime_ns": planned}
+    if learners_name:
+        about["name"] = learners_name
+    return {LIST_NAME: encode_list(study, content_by_name, **about), **content_by_name}
 
 
 def encode_list(study: Study, files: Mapping[str, Content], **about: Any) -> bytes:
@@ -175,59 +186,88 @@ def _hash(content: Content) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def write_zip(out: IO[bytes], files: Mapping[str, Content]) -> None:
-    """Files by their names, as a zip. OSError where one can't be read or written."""
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed:
-        for name, content in sorted(
-            files.items(), key=lambda item: (item[0] != LIST_NAME, item[0])
-        ):
-            info = zipfile.ZipInfo(name)
-            info.external_attr, info.compress_type = 0o644 << 16, zipfile.ZIP_DEFLATED
-            with packed.open(info, "w", force_zip64=True) as member:
-                if isinstance(content, bytes):
-                    member.write(content)
-                else:
-                    with open_regular(content) as source:
-                        shutil.copyfileobj(source, member, 1 << 20)
-
-
-def write_archive(
-    study_id: str,
-    target: Path,
-    labels: Mapping[str, Any],
-    evidence: Provenance,
-    *,
-    force: bool = False,
+def export_bundle(
+    study_id: str, target: Path, provenance: Provenance, learners_name: str, *, force: bool = False
 ) -> None:
-    """Write a study into ``target``, over a file only with ``force``.
+    """Write a study's bundle: a zip where ``target`` ends in ``.zip``, else a folder.
 
-    Problem when it is alive, when ``target`` is there already, or when the disk refuses.
+    Problem when the study is running, when ``target`` is there already (``force`` writes over a
+    file, and over a folder that is a bundle), or when the disk refuses.
     """
     study = studies.load(study_id)
-    obstacle = kind_of_non_file(target)
-    if obstacle is not None or (target.exists() and not force):
-        instead = "another --output" + " or --force" * (obstacle is None)
-        raise Problem(
-            f"{target} is {obstacle or 'already there'}", next=f"give {instead}", file=target
-        )
+    is_zip = target.suffix.lower() == ZIP_SUFFIX
+    _prove_free(target, is_zip=is_zip, force=force)
+    lock = None if is_alive(study.files) else try_lock(study.files.lock, wait=1.0)
+    if lock is None:
+        raise Problem(f"{study_id} is running", FAILED, next="export it when it has ended")
+    try:
+        with os_errors_as_problems(f"cannot write {target}"):
+            files = bundle_files(study, provenance, learners_name=learners_name)
+            on_disk = {name: path for name, path in files.items() if isinstance(path, Path)}
+            try:
+                _check_files_on_disk(on_disk)
+            except ValueError as error:
+                raise Problem(f"{study_id} can't be exported: {error}", FAILED) from None
+            if is_zip:
+                write_atomic(target, lambda out: _write_zip(out, files), through=True)
+            else:
+                _write_folder(target, files)
+    finally:
+        os.close(lock)
+
+
+def _prove_free(target: Path, *, is_zip: bool, force: bool) -> None:
+    """Problem where no bundle can be written to ``target``."""
     if not target.parent.is_dir():
         raise Problem(
             f"there is no folder {target.parent}",
-            next="make it first, or give another --output",
+            next="make it first, or give another place",
             file=target.parent,
         )
-    lock = None if is_alive(study.files) else try_lock(study.files.lock, wait=1.0)
-    if lock is None:
-        raise Problem(f"{study_id} is running", FAILED, next="archive it when it has ended")
-    try:
-        with os_errors_as_problems(f"cannot write {target}"):
-            files = all_files(study, labels, evidence)
-            planned = study.files.source.stat().st_mtime_ns
-            about = {"q1lab": __version__, "made": utc_now(), "source_mtime_ns": planned}
-            files = {LIST_NAME: encode_list(study, files, **about, **evidence.about), **files}
-            write_atomic(target, lambda out: write_zip(out, files), through=True)
-    finally:
-        os.close(lock)
+    obstacle = kind_of_non_file(target)
+    if not is_zip and target.is_dir() and not target.is_symlink():
+        if not any(target.iterdir()):
+            return
+        obstacle = None if is_bundle(target) else "a folder of other files"
+    elif not is_zip and os.path.lexists(target):
+        obstacle = obstacle or "a file"
+    if obstacle is not None or (target.exists() and not force):
+        instead = "another place" + " or --overwrite" * (obstacle is None)
+        raise Problem(
+            f"{target} is {obstacle or 'already there'}", next=f"give {instead}", file=target
+        )
+
+
+def _write_zip(out: IO[bytes], files: Mapping[str, Content]) -> None:
+    """Files by their names, as a zip. OSError where one can't be read or written."""
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, content in files.items():
+            info = zipfile.ZipInfo(name)
+            info.external_attr, info.compress_type = 0o644 << 16, zipfile.ZIP_DEFLATED
+            with packed.open(info, "w", force_zip64=True) as member, _open(content) as source:
+                shutil.copyfileobj(source, member, 1 << 20)
+
+
+def _write_folder(target: Path, files: Mapping[str, Content]) -> None:
+    """Write files into a folder, which appears whole or not at all, in the place of the one that is
+    there. OSError where one can't be read or written."""
+    with tempfile.TemporaryDirectory(prefix=PARTIAL_PREFIX, dir=target.parent) as scratch:
+        draft, old = Path(scratch, "new"), Path(scratch, "old")
+        for name, content in {**files, ".gitattributes": GIT_ATTRIBUTES}.items():
+            file = draft / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with file.open("xb") as out, _open(content) as source:
+                shutil.copyfileobj(source, out, 1 << 20)
+                out.flush()
+                os.fsync(out.fileno())
+        if target.exists():
+            target.rename(old)
+        draft.rename(target)
+        sync_folder(target.parent)
+
+
+def _open(content: Content) -> BinaryIO:
+    return io.BytesIO(content) if isinstance(content, bytes) else open_regular(content)
 
 
 # ── reading
@@ -236,27 +276,43 @@ def write_archive(
 def is_archive(file: Path) -> bool:
     """True if a file is a packed bundle, that is, a zip."""
     with contextlib.suppress(OSError), open_regular(file) as stream:
-        return stream.read(2) == b"PK" or file.suffix == ".zip"
+        return stream.read(2) == b"PK" or file.suffix == ZIP_SUFFIX
     return False
 
 
+def is_bundle(place: Path) -> bool:
+    """True if ``place`` is an archive, or a folder with a bundle's list."""
+    return (place / LIST_NAME).is_file() if place.is_dir() else is_archive(place)
+
+
 @contextlib.contextmanager
-def unpacked(file: Path, *, collect_faults: bool = False) -> Iterator[Bundle]:
-    """Unpack an archive into q1lab's home for the length of a block. Problem if the file is not an
-    archive, is damaged, is larger than it declares or than the disk, or has paths that lead
-    elsewhere (``collect_faults``: see ``read_bundle``)."""
+def taken_in(place: Path, *, collect_faults: bool = False) -> Iterator[Bundle]:
+    """Take an archive, or a bundle's folder, into q1lab's home for the length of a block. Problem
+    if it is neither, is damaged, is larger than it declares or than the disk, or has paths that
+    lead elsewhere (``collect_faults``: see ``read_bundle``)."""
     home = paths.ensure_home()
     with tempfile.TemporaryDirectory(prefix=".take-in-", dir=home) as name:
         try:
-            hashes = _extract_members(file, Path(name))
+            hashes = None
+            if place.is_dir():
+                _copy_files(place, Path(name))
+            else:
+                hashes = _extract_members(place, Path(name))
         except OSError as error:
             raise Problem(
-                f"{file} can't be unpacked: {os_reason(error)}", FAILED, file=file
+                f"{place} can't be read: {os_reason(error)}", FAILED, file=place
             ) from None
         except DAMAGE_ERRORS as error:
             why = printable(str(error))[:200] or type(error).__name__
-            raise Problem(f"{file} can't be unpacked ({why})", FAILED, file=file) from None
-        yield read_bundle(Path(name), str(file), hashes, collect_faults=collect_faults)
+            raise Problem(f"{place} can't be read ({why})", FAILED, file=place) from None
+        yield read_bundle(Path(name), str(place), hashes, collect_faults=collect_faults)
+
+
+def _copy_files(folder: Path, into: Path) -> None:
+    """Copy the files that a bundle may hold; links are not followed."""
+    for name, file in _find_files(folder).items():
+        with open_regular(file, refuse_link=True) as source, _new_file(into / name) as out:
+            shutil.copyfileobj(source, out, 1 << 20)
 
 
 def _extract_members(file: Path, into: Path) -> dict[str, str]:
@@ -265,14 +321,25 @@ def _extract_members(file: Path, into: Path) -> dict[str, str]:
     hash_by_name: dict[str, str] = {}
     with open_regular(file) as stream, zipfile.ZipFile(stream) as packed:
         members = packed.infolist()
-        if len(members) > MOST_FILES:
-            raise ValueError(f"it holds more than {MOST_FILES:,} files")
+        info_by_name = {info.filename: info for info in members}
+        if len(info_by_name) < len(members):
+            raise ValueError("it holds two files of one name")
         for info in members:
             plain_file = stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG)
             if not (
                 plain_file and (FILE_NAMES.fullmatch(info.filename) or info.filename == LIST_NAME)
             ):
                 raise ValueError(f"it holds {info.filename[:100]!r}, not a file of a study")
+            # (zipfile unpacks a block of the other kinds in one piece, however large that becomes)
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise ValueError(f"{info.filename[:100]} is packed in a way that q1lab doesn't use")
+        _check_bounds(
+            {name: info.file_size for name, info in info_by_name.items()},
+            lambda name: packed.open(info_by_name[name]),
+        )
+        weights = sum(info.file_size for info in members if info.filename.endswith(".pt"))
+        if weights > MOST_EXPANSION * os.fstat(stream.fileno()).st_size:
+            raise ValueError(f"its weights are {MOST_EXPANSION} times as large as it is")
         if sum(info.file_size for info in members) >= shutil.disk_usage(into).free:
             raise ValueError("there is no room for what it holds")
         for info in members:
@@ -282,13 +349,50 @@ def _extract_members(file: Path, into: Path) -> dict[str, str]:
     return hash_by_name
 
 
+def _check_bounds(sizes: Mapping[str, int], open_file: Callable[[str], IO[bytes]]) -> None:
+    """Check the files of a bundle, given by name with their bytes, against the bounds, before any
+    of them is written or parsed. ValueError with the first one that is not kept."""
+    if len(sizes) > MOST_FILES:
+        raise ValueError(f"it holds more than {MOST_FILES:,} files")
+    for name, size in sizes.items():
+        most = _most_bytes(name)
+        if size > most:
+            raise ValueError(f"{name} has {size:,} bytes; at most {most:,} can be read")
+    if sum(size for name, size in sizes.items() if not name.endswith(".pt")) > MOST_BYTES:
+        raise ValueError(f"its files have more than {MOST_BYTES:,} bytes without the weights")
+    lines = 0
+    for name in sizes:
+        if not name.endswith(".jsonl"):
+            continue
+        with open_file(name) as content:
+            while block := content.read(1 << 20):
+                lines += block.count(b"\n")
+                if lines > MOST_LINES:
+                    raise ValueError(f"its events have more than {MOST_LINES:,} lines")
+
+
+def _most_bytes(name: str) -> int:
+    """The most bytes that a file of a bundle may have, by its name."""
+    if name.endswith(".pt"):
+        return 1 << 40
+    if name.startswith("data/"):
+        return LARGEST_CORPUS
+    return LARGEST_FILE if name.startswith("runs/") else LARGEST_LIST
+
+
+def _check_files_on_disk(path_by_name: Mapping[str, Path]) -> None:
+    """``_check_bounds`` for files in a folder."""
+    _check_bounds(
+        {name: path.stat().st_size for name, path in path_by_name.items()},
+        lambda name: open_regular(path_by_name[name]),
+    )
+
+
 def _write_member(content: IO[bytes], target: Path, size: int) -> str:
     """Write a member, which has ``size`` bytes; returns its SHA-256. It is synced when it is taken
     in (``adopt_study``)."""
-    private_folder(target.parent)
     digest = hashlib.sha256()
-    fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(fd, "wb") as out:
+    with _new_file(target) as out:
         while block := content.read(1 << 20):
             size -= len(block)
             if size < 0:
@@ -296,6 +400,13 @@ def _write_member(content: IO[bytes], target: Path, size: int) -> str:
             digest.update(block)
             out.write(block)
     return digest.hexdigest()
+
+
+def _new_file(path: Path) -> IO[bytes]:
+    """Open a file of q1lab's home for writing, private to the user."""
+    private_folder(path.parent)
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    return os.fdopen(fd, "wb")
 
 
 def read_bundle(
@@ -311,7 +422,11 @@ def read_bundle(
     ``faults``)."""
     fault_by_name: dict[str, str] = {}
     try:
-        files = _find_files(folder) if hashes is None else {name: folder / name for name in hashes}
+        if hashes is None:
+            files = _find_files(folder)
+            _check_files_on_disk(files)
+        else:
+            files = {name: folder / name for name in hashes}
         record = _read_list(folder)
         if record is not None:
             fault_by_name = _find_faults(record, files, hashes)
@@ -321,11 +436,6 @@ def read_bundle(
         study = studies.from_dict(studies.read_plan(folder / "study.json"))
         if record is not None and (record["study"] != study.id or not studies.is_id(study.id)):
             raise ValueError("its plan is of another study")
-        labels, planned = None, (record or {}).get("source_mtime_ns")
-        if "labels.json" in files:
-            with contextlib.suppress(OSError, ValueError):
-                labels = read_printable_json(folder / "labels.json", 1 << 20)
-                labels = labels if isinstance(labels, dict) else None
     except FileNotFoundError as error:
         missing = str(error.filename).removeprefix(f"{folder}/")
         raise Problem(f"{origin} is not a study of q1lab: {missing} is missing", FAILED) from None
@@ -333,9 +443,12 @@ def read_bundle(
         raise Problem(f"cannot read {origin}: {os_reason(error)}", FAILED) from None
     except DAMAGE_ERRORS as error:
         raise Problem(f"{origin} is damaged ({printable(str(error))[:200]})", FAILED) from None
+    about = record or {}
+    planned, name = about.get("source_mtime_ns"), about.get("name")
     if not isinstance(planned, int) or not 0 < planned < 1 << 62:
         planned = 0
-    return Bundle(study, files, record is not None, labels, planned, record or {}, fault_by_name)
+    name = name if isinstance(name, str) else ""
+    return Bundle(study, files, record is not None, name, planned, about, fault_by_name)
 
 
 def _find_files(folder: Path) -> dict[str, Path]:
@@ -345,7 +458,8 @@ def _find_files(folder: Path) -> dict[str, Path]:
         for name in names:
             path = Path(root, name)
             name_in_bundle = path.relative_to(folder).as_posix()
-            if FILE_NAMES.fullmatch(name_in_bundle) and path.is_file() and not path.is_symlink():
+            belongs = name_in_bundle == LIST_NAME or FILE_NAMES.fullmatch(name_in_bundle)
+            if belongs and path.is_file() and not path.is_symlink():
                 path_by_name[name_in_bundle] = path
     return path_by_name
 
@@ -387,6 +501,8 @@ def _find_faults(
 def possible_hashes(file: Path) -> set[str]:
     """The hashes that a list may have of a file: of its bytes, and of its text with git's line
     ends."""
+    if file_size(file) > LARGEST_FILE:  # no text
+        return {sha256_file(file)}
     data = read_bytes(file, LARGEST_FILE)
     return {hashlib.sha256(variant).hexdigest() for variant in (data, with_git_line_ends(data))}
 
@@ -420,7 +536,7 @@ def adopt_study(
                 target = paths.data_dir() / Path(name).name
                 if target.exists():
                     continue
-            elif name in ("study.json", "labels.json", DECLARATIONS, "journal.jsonl"):
+            elif name in (LIST_NAME, "study.json"):
                 continue
             else:
                 target = draft / name
@@ -454,15 +570,12 @@ def adopt_study(
     raise Problem(f"there is a study called {name} already", next="restore it with --name NAME")
 
 
-def restore(received: Bundle, file: Path, name: str | None = None) -> Study:
-    """Restore a study from an unpacked archive, under ``name`` if given. Problem for a folder
-    without a list, and when there is such a study already."""
+def restore(received: Bundle, place: Path, name: str | None = None) -> Study:
+    """Restore a study from a bundle that was taken in, under ``name`` if given. Problem for a
+    folder without a list, and when there is such a study already."""
     name = name or received.study.id
     if not received.has_list:
-        raise Problem(
-            f"{file} is not a study's archive",
-            file=file,
-        )
+        raise Problem(f"{place} is neither a study's folder nor its archive", file=place)
     if not studies.is_id(name):
         raise Problem(f"{name!r} is not a study's name: letters, digits, dots, hyphens")
     return adopt_study(received.study, received.files, [name], received.planned)

@@ -1,6 +1,5 @@
-"""A study kept in the learner's repository, so that anyone can train it again: the folder
-``studies/rope-1``, a bundle (bundle.py) with the plan, both model files as they trained, and the
-events of the runs that ended.
+"""A study's folder, a bundle (bundle.py), from which anyone can train it again; in the learner's
+repository it is ``studies/rope-1``.
 
 `q1lab run studies/rope-1` reads such a folder and trains the same again: files, every
 hyperparameter, data, seeds, device, number format and number of threads.
@@ -19,7 +18,7 @@ from q1lab.ground.paths import StudyPaths
 from q1lab.study import bundle, command_line, corpora, studies, variants
 from q1lab.study.bundle import Provenance
 from q1lab.study.command_line import Request
-from q1lab.study.events import final_loss, has_ended
+from q1lab.study.events import final_loss
 from q1lab.study.origin import TypedOptions
 from q1lab.study.studies import ARMS, Data, Study
 
@@ -27,10 +26,6 @@ STUDIES_FOLDER = "studies"
 """The folder of kept studies in the learner's repository."""
 
 PLAN_NAME = "study.json"
-
-GIT_ATTRIBUTES = b"* -text\n"
-"""The folder's ``.gitattributes``: git must not change line ends, since the list has hashes of
-bytes."""
 
 
 @dataclass(frozen=True)
@@ -74,22 +69,18 @@ def find_kept_folders(root: Path) -> list[Path]:
 
 
 def files_to_keep(
-    study: Study, root: Path, evidence: Provenance | None = None
+    study: Study, root: Path, provenance: Provenance | None = None
 ) -> dict[Path, bytes]:
     """The folder's files, by their paths below the repository ``root``, with their contents.
     Problem when a model file can't be read."""
     folder = root / folder_name(study)
-    ended = [run.name for run in study.runs if has_ended(study.files.run(run.name).events)]
-    contents = bundle.core_files(study, plan=_plan_for_publication(study, root), events=ended)
-    evidence = evidence or Provenance()
-    if evidence.declarations:
-        contents[bundle.DECLARATIONS] = evidence.declarations
-    contents[bundle.LIST_NAME] = bundle.encode_list(study, contents, **evidence.about)
+    published = _plan_for_publication(study, root)
+    files = bundle.bundle_files(study, provenance or Provenance(), published=published)
     content_by_name = {
         name: content if isinstance(content, bytes) else read_bytes(content)
-        for name, content in contents.items()
+        for name, content in files.items()
     }
-    content_by_name[".gitattributes"] = GIT_ATTRIBUTES
+    content_by_name[".gitattributes"] = bundle.GIT_ATTRIBUTES
     return {folder / name: data for name, data in content_by_name.items()}
 
 
@@ -173,6 +164,9 @@ def find_data(kept_study: KeptStudy, typed_data: str) -> str:
         file = kept_study.folder.absolute().parent.parent / inside
         if file.is_file():
             return str(file)
+    taken_along = kept_study.folder.absolute() / "data" / f"{data.sha256}.txt"
+    if taken_along.is_file():
+        return str(taken_along)
     cached = corpora.cached_corpus(data.sha256)
     if cached is not None and cached.is_file():
         return str(cached)

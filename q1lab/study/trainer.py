@@ -102,6 +102,11 @@ class Trainer(StudyPart, ABC):
         """Notes of a verdict on how the learner's files were checked."""
         yield from ()
 
+    @property
+    def is_unchecked(self) -> bool:
+        """True if the learner's model file was trained without its checks."""
+        return False
+
     def drawn_seed(self, run: Run) -> int:
         """The seed that a run's weights and batches are drawn with."""
         return run.seed + self.seed_shift.get(run.arm, 0)
@@ -206,10 +211,6 @@ class Trainer(StudyPart, ABC):
     def has_model_files(self) -> bool:
         """True if the study's folder holds a model file for each arm."""
         return True
-
-    def with_iters(self, iters: int) -> Self:
-        """The trainer with only the first iters of each run."""
-        return self
 
     def for_publication(self, root: Path) -> Self:
         """The trainer without facts about this machine, in a repository at ``root``."""

@@ -13,11 +13,14 @@ from typing import Any, NamedTuple
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import printable
 from q1lab.judgment.metric import LARGEST_COUNT
+from q1lab.study import metric_names
 from q1lab.tables.cells import (
     BadCell,
     as_number,
     has_no_number,
     is_blank,
+    looks_like_number,
+    no_number,
     seed_of_cell,
 )
 from q1lab.tables.found_runs import Found, TableOptions, check_known, named_metric
@@ -210,6 +213,20 @@ def _metric_column(columns: Sequence[str], rows: Rows) -> str:
         and not column.startswith("_")  # W&B's own: _runtime, _timestamp
         and rows.is_numeric(column)
     ]
+    texts = [column for column in columns if column not in numeric and rows.texts(column)]
+    for column in texts:
+        if metric_names.measures(column):
+            return column  # so that its first cell is refused by its place
+    if not any(map(metric_names.measures, numeric)):
+        for line, cells in rows.head:
+            for column in texts:
+                cell = cells[rows.columns.index(column)]
+                if looks_like_number(cell):
+                    raise Problem(
+                        f"{rows.place(line)}: {printable(column)} {no_number(cell)}",
+                        next="or name another column with --metric COLUMN",
+                        line=line,
+                    )
     if len(numeric) == 1 or (not numeric and len(columns) == 1):
         return (numeric or columns)[0]
     shown = ", ".join(numeric or columns)[:200]

@@ -3,16 +3,20 @@ one set of runs, by arm and seed."""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import repeat
+from itertools import chain, repeat
+from pathlib import Path
 
 from q1lab.ground.errors import Problem, nearest
 from q1lab.ground.files import os_reason, printable
 from q1lab.ground.text_formats import first_names, plural
+from q1lab.study import metric_names
 from q1lab.study.run_states import RunState
 from q1lab.tables import number_table, run_names
+from q1lab.tables.cells import no_number
 from q1lab.tables.found_runs import Found, TableOptions, named_metric
 from q1lab.tables.outside_run import FINAL, STEP, TRAIN, VAL, OutsideRun, RunFiles
 from q1lab.tables.run_log import RunLog
@@ -96,9 +100,8 @@ def _read(piece: RunFiles, options: TableOptions) -> Rows | RunLog:
             from q1lab.tables.readers import text_files
 
             return text_files.read(piece.files[0], log, piece.label, options)
-        from q1lab.ground import plugin_finder
-
-        plugin_finder.load(piece.form.read)(piece.files, log)
+        reader = importlib.import_module(piece.form.reader)
+        reader.read(piece.files, log)
     return log
 
 
@@ -145,7 +148,15 @@ def _of_tables(name: str, tables: Sequence[tuple[RunFiles, Rows]], options: Tabl
 
 def _of_logs(name: str, logs: Sequence[tuple[RunFiles, RunLog]], options: TableOptions) -> Found:
     """The runs of logs, each of which is of one run."""
-    identities = [Named(piece.files[0], piece.label, log.facts) for piece, log in logs]
+    # (a project's run has a name, and lies in a file of ours)
+    identities = [
+        Named(
+            Path(log.facts.get("name", piece.title)) if piece.title else piece.files[0],
+            piece.label,
+            log.facts,
+        )
+        for piece, log in logs
+    ]
     arms, arms_from = run_names.arms_of(identities, options.arm_key)
     seeds, seeds_from = run_names.seeds_of(identities)
     by_arm: dict[str, list[RunLog]] = {}
@@ -199,6 +210,13 @@ def _metric(name: str, by_arm: Mapping[str, Sequence[RunLog]]) -> str:
         for key in names:
             if key.lower().replace(" ", "_") == usual:
                 return key
+    for log in chain.from_iterable(by_arm.values()):
+        for key, text in log.unread.items():
+            if key not in log.names and metric_names.measures(key):
+                raise Problem(
+                    f"{name}: {printable(key)} {no_number(text)}",
+                    next="or name another number with --metric NAME",
+                )
     others = [key for key in names if key.lower() not in NO_METRIC]
     if len(others) == 1:
         return others[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from q1lab.ground.text_formats import passes_text
 from q1lab.judgment.metric import VAL_LOSS, Metric
@@ -65,8 +65,9 @@ class OwnLoop(Trainer):
         if self.unchecked:
             yield run_notes.Unchecked()
 
-    def with_iters(self, iters: int) -> Self:
-        return replace(self, config={**self.config, "max_iters": iters})
+    @property
+    def is_unchecked(self) -> bool:
+        return self.unchecked
 
     def declared_budget(self) -> list[Any]:
         return [

@@ -78,7 +78,7 @@ CORE_KEYS: dict[str, Key] = {
     ),
     "lab.again": Key("R", "again", "run again", "Train the run under the cursor, and no other"),
     "lab.verdict": Key("v", "verdict", "verdict", "The whole comparison in words and bars", True),
-    "lab.export": Key("o", "export", "export", "Write the chart or the numbers into a file"),
+    "lab.export": Key("o", "export", "export", "Write the numbers or the study into files"),
     "lab.wandb": Key("W", "wandb", "W&B", "The study at Weights & Biases; upload it"),
     "lab.filter": Key(
         "slash", "filter", "find", "List the studies, and find one by its words", True
@@ -107,12 +107,9 @@ CORE_KEYS: dict[str, Key] = {
     "results.verdict": Key(
         "v", "verdict", "verdict", "The whole comparison in words and bars", True
     ),
-    "results.export": Key(
-        "o", "export", "export", "Write results into a file: JSON, CSV, SVG, PNG, HTML", True
-    ),
+    "results.export": Key("o", "export", "export", "Write results or a study into files", True),
     "results.filter": Key("slash", "filter", "find", "Show only studies with these words"),
     "results.all": Key("escape", "all", "back", "Clear the filter and all marks", True),
-    "results.label": Key("e", "label", "edit", "Write tags and a note on the study", True),
     "results.delete": Key("delete", "delete", "remove", "Delete the study, once you confirm it"),
     # progress
     "progress.edit": Key("e", "edit", "edit", "Change the value under the cursor", True),
@@ -142,7 +139,7 @@ CORE_KEYS: dict[str, Key] = {
     "launch.back": Key("escape", "back", "back", "Go back, and keep a draft", True),
     # the comparison
     "verdict.export": Key(
-        "o", "export", "export", "Write the chart or the numbers into a file", True
+        "o", "export", "export", "Write the numbers or the study into files", True
     ),
     "verdict.more": Key("a", "more", "add", "Add the seeds that the verdict names", True),
     "verdict.copy": Key("c", "copy", "copy", "Copy the comparison as text", True),

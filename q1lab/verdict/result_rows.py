@@ -43,10 +43,8 @@ class ResultRow:
     metric: Metric = VAL_LOSS
     threads: int | None = None
     """Of each run, as planned; with another number the last digits of a loss differ."""
-    tags: tuple[str, ...] = ()
-    note: str = ""
     name: str = ""
-    """The learner's own words on it (q1lab.index.study_labels)."""
+    """The learner's name for it (q1lab.index.study_names)."""
     program: str = ""
     """The command that trains it; empty for q1lab's own loop."""
     problem: str | None = None
@@ -119,8 +117,6 @@ def read_result_rows(store: Store) -> tuple[ResultRow, ...]:
                 data=row["data_name"],
                 done=row["done"],
                 total=row["total"],
-                tags=tuple(json.loads(row["tags"] or "[]")),
-                note=row["note"] or "",
                 name=row["name"] or "",
                 program=row["program"] or "",
                 threads=threads,

@@ -1,5 +1,5 @@
-"""The front door for agents and scripts: the skill, the commands as JSON, errors as JSON, and what an
-agent leaves to the learner."""
+"""The front door for agents and scripts: JSON, errors as JSON, and what an agent leaves to the
+learner."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-import click
 import pytest
 
-from q1lab.commands import cli, skill
+from q1lab.commands import cli
 from q1lab.commands.error_boundary import problem_record
-from q1lab.ground import command_table, paths
+from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, OK, OUT_OF_TOUCH, USAGE, Problem
 from q1lab.index import acts
 from q1lab.index.store import Store
@@ -24,102 +23,6 @@ from tests.kit.places import ROOT
 from tests.kit.repos import begun, of_its_own
 
 PREDICTION = ["rope", "--direction", "lower", "--size", "0.02", "--matters", "0.01", "--sure", "70"]
-
-
-# ── the skill
-
-
-def test_the_skill_has_the_form_of_agentskills_io() -> None:
-    pages = skill.skill_files()
-    _, head, body = pages["SKILL.md"].split("---\n", 2)
-    fields = dict(line.split(": ", 1) for line in head.splitlines())
-    assert fields["name"] == skill.SKILL_NAME
-    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", fields["name"])
-    assert len(fields["name"]) <= 64
-    assert 0 < len(fields["description"]) <= 1024
-    assert not set(fields["description"]) & set(":#")  # YAML takes it as it stands
-    assert len(fields["compatibility"]) <= 500
-    assert set(fields) == {"name", "description", "license", "compatibility"}
-    assert len(body.splitlines()) < 500
-    assert set(re.findall(r"references/\w+\.md", body)) == set(pages) - {"SKILL.md"}
-    assert "{{" not in "".join(pages.values())
-
-
-def test_each_command_of_the_skill_is_one() -> None:
-    for text in skill.skill_files().values():
-        for words in re.findall(r"^q1lab (.+)$", text, re.MULTILINE):
-            command_table.parse_command(words.split())
-        for words in re.findall(r"`q1lab ([a-z].*?)`", text):
-            name = " ".join(re.match(r"[a-z]+(?: [a-z]+)?", words)[0].split())  # type: ignore[index]
-            command = command_table.load_command(name.split()[0])
-            if isinstance(command, click.Group):
-                command_table.load_command(name)
-            options = {option for param in command.params for option in param.opts}
-            assert set(re.findall(r"--[a-z-]+", words)) <= options
-
-
-def test_pages_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run_command_line(["skill"]) == OK
-    assert capsys.readouterr().out == skill.skill_files()["SKILL.md"]
-    assert cli.run_command_line(["skill", "learner"]) == OK
-    assert "a prediction" in capsys.readouterr().out
-
-
-def test_it_is_written_and_nothing_of_others_is_overwritten(home: Path, tmp_path: Path) -> None:
-    to = tmp_path / ".claude" / "skills"  # a repository has neither before its first skill
-    for _ in range(2):  # its own files are written again
-        assert cli.run_command_line(["skill", "--output", str(to)]) == OK
-    page = to / skill.SKILL_NAME / "references" / "run.md"
-    assert {str(file.relative_to(to / skill.SKILL_NAME)) for file in to.rglob("*.md")} == set(
-        skill.skill_files()
-    )
-    page.write_text("mine\n")
-    (to / skill.SKILL_NAME / "SKILL.md").unlink()
-    assert cli.run_command_line(["skill", "--output", str(to)]) == USAGE
-    assert page.read_text() == "mine\n"
-    assert not (to / skill.SKILL_NAME / "SKILL.md").exists()  # all or nothing
-    assert cli.run_command_line(["skill", "--output", str(to), "--force"]) == OK
-    assert page.read_text() == skill.skill_files()["references/run.md"]
-
-
-@pytest.mark.parametrize("at", ["q1lab", "q1lab/references", "q1lab/SKILL.md"])
-def test_it_is_written_through_no_link(home: Path, tmp_path: Path, at: str) -> None:
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    link = tmp_path / "skills" / at
-    link.parent.mkdir(parents=True)
-    link.symlink_to(elsewhere / "new.md" if at.endswith(".md") else elsewhere)
-    assert (
-        cli.run_command_line(["skill", "--output", str(tmp_path / "skills"), "--force"]) == FAILED
-    )
-    assert list(elsewhere.iterdir()) == []
-
-
-# ── --spec
-
-
-def test_the_commands_as_json(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run_command_line(["--spec"]) == OK
-    spec = json.loads(capsys.readouterr().out)
-    assert set(spec["versions"]) == {"q1lab", "click"}
-    assert list(spec["commands"]) == list(command_table.listed_acts())
-    seeds = next(param for param in spec["commands"]["run"]["params"] if param["name"] == "seeds")
-    assert "--seeds" in seeds["opts"]
-    assert {"type", "help", "name"} <= set(seeds)
-    assert "add" in spec["commands"]["paper"]["commands"]
-
-
-def test_one_command_as_json_and_nothing_that_says_nothing(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    for name, option in (("compare", "--full"), ("paper add", "--depth")):
-        assert cli.run_command_line(["--spec", name]) == OK
-        out = capsys.readouterr().out
-        assert len(out) < 12_000
-        assert option in [word for param in json.loads(out)["params"] for word in param["opts"]]
-        assert not re.search(r":(null|false|\[\]|\{\}|\"\")[,}]", out)
-    assert cli.run_command_line(["--spec", "compar"]) == USAGE
-    assert "compare" in capsys.readouterr().err
 
 
 def test_a_diff_and_an_upload_as_json(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

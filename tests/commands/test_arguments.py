@@ -74,10 +74,8 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_an_empty_value_is_refused(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    params = [p for n, p in taking(click.types.StringParamType, click.Path) if n == name]
-    for param in params:
+def test_an_empty_value_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    for name, param in taking(click.types.StringParamType, click.Path):
         for value in ("", " "):
             code, err, argv = outcome(name, param, value, capsys)
             assert (code, len(err.splitlines())) == (2, 1), (argv, err)
@@ -97,15 +95,11 @@ def test_a_setting_may_be_empty_where_that_means_something(
 NUMBERS = ("inf", "-inf", "nan", "1e999", "9" * 400, "-" + "9" * 400, "9" * 5000)
 
 
-@pytest.mark.parametrize(
-    ("name", "param"), taking(click.types.FloatParamType, click.types.IntParamType)
-)
-def test_a_number_that_is_none_is_refused(
-    name: str, param: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for value in NUMBERS:
-        code, err, argv = outcome(name, param, value, capsys)
-        assert (code, len(err.splitlines())) == (2, 1), (argv, err)
+def test_a_number_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    for name, param in taking(click.types.FloatParamType, click.types.IntParamType):
+        for value in NUMBERS:
+            code, err, argv = outcome(name, param, value, capsys)
+            assert (code, len(err.splitlines())) == (2, 1), (argv, err)
 
 
 NUMBERS_IN_TEXT = {
@@ -140,25 +134,16 @@ NAMES = {"variant", "baseline", "data", "corpus", "modifications", "location"}
 """Texts that may be a file's name."""
 
 
-@pytest.mark.parametrize(
-    ("name", "param"),
-    [
-        *taking(click.Path),
-        *(
-            (n, p)
-            for n, p in taking(click.types.StringParamType)
-            if p in NAMES and n not in ("import", "judge")
-        ),
-    ],
-)
 def test_somebody_who_is_not_here_has_no_folder(
-    name: str, param: str, fake_trainer: Callable[..., None], capsys: pytest.CaptureFixture[str]
+    fake_trainer: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, err, argv = outcome(name, param, "~nosuchuser/x.py", capsys)
-    messages = [row for row in err.splitlines() if not row.startswith("Looking at")]
-    assert (code, len(messages)) == (2, 1), (argv, err)
-    if not (name in ("plan", "hint", "modification", "new", "pull") and param in NAMES):
-        assert "nosuchuser" in err, (argv, err)
+    texts = [(n, p) for n, p in taking(click.types.StringParamType) if p in NAMES and n != "judge"]
+    for name, param in (*taking(click.Path), *texts):
+        code, err, argv = outcome(name, param, "~nosuchuser/x.py", capsys)
+        messages = [row for row in err.splitlines() if not row.startswith("Looking at")]
+        assert (code, len(messages)) == (2, 1), (argv, err)
+        if not (name in ("plan", "hint", "modification", "new") and param in NAMES):
+            assert "nosuchuser" in err, (argv, err)
 
 
 RUN = ["run", "rope", "--seeds", "1"]

@@ -29,11 +29,11 @@ from q1lab.judgment.terminal_text import block_lines
 from q1lab.planning import study_plan
 from q1lab.runner import launch
 from q1lab.study import studies
-from q1lab.study.bundle import DECLARATIONS
 from q1lab.trainers.command import Command
 from q1lab.verdict import comparison_cache, result_rows
 from q1lab.verdict.progress_figure import figure_blocks, progress_blocks, side_by_side_blocks
 from tests.kit import lab_home
+from tests.kit.bundles import kept_folder
 from tests.kit.commands import q1lab
 from tests.kit.waiting import wait_for
 
@@ -125,7 +125,7 @@ def test_every_place_names_the_metric_s_own_direction_and_no_unit(folder: Path) 
     }
     q1lab("compare", "more-1", "--html", "page.html")
     q1lab("compare", "more-1", "--plot", "figure.svg")
-    q1lab("export", "more-1", "--output", "runs.csv")
+    q1lab("export", "more-1", "runs.csv")
     with Store() as store:
         lines = [line for line in result_rows.read_result_rows(store) if line.id == "more-1"]
         study = studies.load("more-1")
@@ -331,7 +331,7 @@ def test_a_kept_study_trains_again_from_its_folder(folder: Path) -> None:
     for words in ("init -q", "config user.email a@example.org", "config user.name a"):
         subprocess.run(["git", *words.split()], check=True)
     first = json_of(*FAST)
-    q1lab("keep", "fast-1", "--yes")
+    kept_folder("fast-1")
     kept_plan = (folder / "studies" / "fast-1" / "study.json").read_text()
     assert str(folder) not in kept_plan
     shutil.rmtree(paths.home())
@@ -359,7 +359,7 @@ def test_modification_md_says_how_its_runs_were_trained(folder: Path) -> None:
         "q1lab run fast",
     ):
         assert false not in text
-    q1lab("keep", "fast-1", "--no-commit")
+    kept_folder("fast-1", commit=False)
     q1lab("modification", "--no-commit")
     text = (folder / "MODIFICATION.md").read_text()
     assert "\nq1lab run studies/fast-1\n" in text
@@ -371,12 +371,12 @@ def test_a_stranger_verifies_it(folder: Path) -> None:
     for words in ("init -q", "config user.email a@example.org", "config user.name a"):
         subprocess.run(["git", *words.split()], check=True)
     json_of(*FAST)
-    q1lab("keep", "fast-1", "--yes")
+    kept_folder("fast-1")
     shutil.rmtree(paths.home())
     record = json_of("verify", "studies/fast-1", "--all", "--yes")
-    assert any("3 pairs" in words for words in record["passed"])
+    assert any("3 pairs" in words for words in record["done"])
     assert len(record["trained"]) == 6
-    assert "last bit" in record["passed"][-1]
+    assert "last bit" in record["done"][-1]
     loop = (folder / LOOP).read_text()
     (folder / LOOP).write_text(loop + "\n")
     record = json_of("verify", "studies/fast-1", "--yes", code=21)
@@ -387,8 +387,8 @@ def test_a_stranger_verifies_it(folder: Path) -> None:
     file_text = file.read_text()
     value = json.loads(file_text.splitlines()[-1])["val_loss"]
     file.write_text(file_text.replace(str(value), str(value - 0.001)))
-    q1lab("export", "fast-1", "--format", "archive")
-    record = json_of("verify", "fast-1.q1lab.zip", "--all", "--yes", code=21)
+    q1lab("export", "fast-1", "fast-1.zip")
+    record = json_of("verify", "fast-1.zip", "--all", "--yes", code=21)
     assert "modified-seed1: " in record["unchecked"][0]
     assert "whether its command repeats is not known" in record["unchecked"][0]
 
@@ -401,22 +401,20 @@ print("METRIC step=1 val/loss=" + sys.argv[1])
 
 
 def of_a_stranger(folder: Path, start: str | None = None) -> Path:
-    """A kept study of a command that writes down what it is given; without its declarations, a plan that
-    starts it elsewhere."""
+    """A kept study of a command that writes down what it is given; with ``start``, of one that starts
+    elsewhere."""
     (folder / "probe.py").write_text(PROBE)
     command = f"{PYTHON} probe.py {{seed}} {{args}}"
     json_of("run", "--command", command, *ARMS, "--metric", "val/loss", "--seeds", "2")
     subprocess.run(["git", "init", "-q"], check=True)
-    q1lab("keep", "fast-1", "--no-commit", "--yes")
+    kept_folder("fast-1", commit=False)
     (folder / "seen.json").unlink()
     place = folder / "studies" / "fast-1"
     if start is not None:
-        (place / DECLARATIONS).unlink()
         plan = json.loads((place / "study.json").read_text())
         plan["loop"]["folder"] = start
         (place / "study.json").write_text(json.dumps(plan))
         record = json.loads((place / "bundle.json").read_text())
-        del record["files"][DECLARATIONS]
         sha256 = hashlib.sha256((place / "study.json").read_bytes()).hexdigest()
         record["files"]["study.json"] = sha256
         (place / "bundle.json").write_text(json.dumps(record))
@@ -450,10 +448,10 @@ def test_a_strangers_command_is_asked_about_before_it_trains(
     folder: Path, location: str, answer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     of_a_stranger(folder)
-    q1lab("export", "fast-1", "--format", "archive")
+    q1lab("export", "fast-1", "fast-1.zip")
     shutil.rmtree(paths.home())
     if location == "fast-1":
-        q1lab("restore", "fast-1.q1lab.zip")
+        q1lab("restore", "fast-1.zip")
         events("fast-1", "modified-seed1").unlink()
         paths.database_file().unlink()  # the index would still know how the run ended
         with Store() as store, pytest.raises(study_plan.UnseenCommand):  # what `g` in the app does

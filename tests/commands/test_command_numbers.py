@@ -58,10 +58,10 @@ def test_what_is_not_known_of_a_command_is_empty_and_not_0() -> None:
     assert zeros(record) == []
     assert record["config"] == {}
     assert record["arms"]["baseline"]["n_params"] is None
-    q1lab("export", "big-1", "--output", "runs.csv")
+    q1lab("export", "big-1", "runs.csv")
     for row in rows("runs.csv"):
         assert [row[key] for key in ("n_params", "flops_per_token", "max_iters")] == [""] * 3
-    q1lab("export", "big-1", "--output", "all.json")
+    q1lab("export", "big-1", "all.json")
     assert zeros(json.loads(Path("all.json").read_text())) == []
     study = studies.load("big-1")
     config = run_config(study, study.runs[0])
@@ -80,10 +80,10 @@ def test_an_unknown_length_is_null_while_a_command_trains() -> None:
 
 def test_no_number_has_a_name_that_nobody_gave() -> None:
     q1lab(*RUN)
-    q1lab("export", "big-1", "--curves", "--output", "curves.csv")
+    q1lab("export", "big-1", "curves.csv", "--curves")
     assert {row["metric"] for row in rows("curves.csv")} == {"test/loss"}
     assert [row["value"] for row in rows("curves.csv")][:2] == ["7.01", "6.47"]
-    q1lab("export", "big-1", "--curves", "--output", "curves.json")
+    q1lab("export", "big-1", "curves.json", "--curves")
     points = json.loads(Path("curves.json").read_text())["curves"]
     assert {point["metric"] for point in points} == {"test/loss"}
     study = studies.load("big-1")

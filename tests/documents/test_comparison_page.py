@@ -52,7 +52,7 @@ def test_the_page_holds_verdict_tables_notes_figure_and_how_to_reproduce(
     assert json.loads(capsys.readouterr().out)["verdict"] == "helps"
     assert target.read_bytes() == first_page, "the same record gives the same page"
     exported = tmp_path / "exported.html"
-    assert run_command_line(["export", study.id, "--output", str(exported)]) == 0
+    assert run_command_line(["export", study.id, str(exported)]) == 0
     assert exported.read_bytes() == first_page
 
 

@@ -126,7 +126,6 @@ def test_a_clone_trains_exactly_the_study(untrained: Path, home: Path, tmp_path:
         "figures/swiglu-1.svg",
         "studies/swiglu-1/.gitattributes",
         "studies/swiglu-1/bundle.json",
-        "studies/swiglu-1/declarations.jsonl",
         *(f"studies/swiglu-1/runs/{run}/events.jsonl" for run in sorted(losses(home))),
         "studies/swiglu-1/source/baseline/model.py",
         "studies/swiglu-1/source/modified/swiglu.py",
@@ -178,7 +177,7 @@ def repo(study: Study) -> Path:
 
 
 def test_a_copy_of_a_model_file_is_one_line_of_the_preview(study: Study, repo: Path) -> None:
-    shown = q1lab(repo, "keep", study.id, "--dry-run")
+    shown = q1lab(repo, "modification", "swiglu", "--dry-run")
     lines = (repo / "swiglu.py").read_text().count("\n")
     copy = f"+++ studies/{study.id}/source/modified/swiglu.py"
     assert f"{copy} (new: {lines} lines, " in shown
@@ -366,19 +365,6 @@ def test_data_of_ones_own(study: Study, repo: Path, tmp_path: Path) -> None:
     assert "are not here" in note
 
 
-def test_keeping_is_polite(study: Study, repo: Path) -> None:
-    (repo / "mine.txt").write_text("staged\n")
-    git(repo, "add", "mine.txt")
-    preview = q1lab(repo, "keep", "--dry-run")
-    assert "+++ " in preview
-    assert not (repo / "studies").exists()
-    q1lab(repo, "keep", "swiglu-1", "--yes")
-    assert len(git(repo, "show", "--name-only", "--format=", "HEAD").split()) == 10
-    assert "A  mine.txt" in git(repo, "status", "--short")
-    assert "up to date" in q1lab(repo, "keep")
-    assert "no study called" in q1lab(repo, "keep", "nothing-1", code=2)
-
-
 def test_the_document_says_what_is_true(study: Study, repo: Path) -> None:
     q1lab(repo, "modification", "swiglu", "--yes", "--no-study")
     text = (repo / "MODIFICATION.md").read_text()
@@ -386,7 +372,7 @@ def test_the_document_says_what_is_true(study: Study, repo: Path) -> None:
     assert "This needs the folder `studies/swiglu-1`. Ask me" in text
     assert printed_command(repo) == ["q1lab", "run", "studies/swiglu-1"]
     assert command_line.argv(study.trainer.request(study))[2] not in text  # no private path
-    q1lab(repo, "keep", "--yes")
+    keep(study, repo)
     q1lab(repo, "modification", "swiglu", "--yes", "--no-study")
     assert printed_command(repo) == ["q1lab", "run", "studies/swiglu-1"]
 
@@ -400,7 +386,7 @@ def test_the_page_says_how_a_stranger_trains_its_study(
         page = comparison_page.comparison_page(store, study)
     text = html.unescape(re.sub("<[^>]*>", "", page.partition("How to reproduce")[2]))
     (command,) = re.findall("q1lab run .*", text)
-    assert "q1lab keep swiglu-1" in text
+    assert "This needs the folder studies/swiglu-1." in text
     assert "commit" not in text, "a page is in no repository"
     keep(study, tmp_path / "sent")
     shutil.copy("words.txt", tmp_path / "sent")

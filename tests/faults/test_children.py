@@ -189,7 +189,7 @@ def test_no_child_runs_code_of_the_current_folder(
         call(*words, "--unchecked")
         call("sync")
         call("import", "wandb:learner/q1-capstone", code=None)
-        call("export", "--format", "svg", "--output", str(tmp_path / "plots.svg"))
+        call("compare", "--plot", str(tmp_path / "plots.svg"))
     starts = hostile()
     modules = {
         word for start in starts for word in start["argv"] if re.match(r"q1lab|labs|wandb", word)

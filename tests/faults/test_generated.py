@@ -128,7 +128,7 @@ def check_archive(data: bytes) -> None:
     """Restored whole, or one line and nothing left behind; and looked at by a stranger."""
     empty_home()
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "rope-1.q1lab.zip"
+        file = Path(folder) / "rope-1.zip"
         file.write_bytes(data)
         code, _, err = run_q1lab("verify", str(file), "--cells", "0")
         assert code in (1, 2, 20, 21), err

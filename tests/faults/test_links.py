@@ -20,6 +20,7 @@ from q1lab.ground.errors import NOTICES, Problem
 from q1lab.ground.files import is_locked, prove_inside, remove_inside
 from q1lab.ground.git_repository import Repository
 from q1lab.study import studies
+from tests.kit.bundles import kept_folder
 from tests.kit.faults import figures
 from tests.kit.lab_home import leave_weights
 from tests.kit.places import KIT
@@ -47,13 +48,11 @@ PLACES = (
 COMMANDS: tuple[tuple[str, ...], ...] = (
     ("status",),
     ("compare", "rope-1"),
-    ("note", "rope-1", "--tag", "draft"),
-    ("note", "rope-1", "a note"),
     ("run", "rope", "--seeds", "3", *SMALL),
     ("run", "swiglu", "--seeds", "1", *SMALL),
     ("stop", "rope-1"),
     ("sync", "rope-1"),
-    ("export", "rope-1", "--format", "archive", "--output", "a.zip"),
+    ("export", "rope-1", "a.zip"),
     ("restore", "kept.zip", "--name", "again-1"),
     ("prune", "--models", "--older-than", "0", "--yes"),
     ("delete", "rope-1", "--yes"),
@@ -94,7 +93,7 @@ def furnished_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str]
             assert main(["run", "rope", "--seeds", "2", *(w.replace("@", how) for w in SMALL)]) == 0
             relay = studies.load("rope-1").files.wandb / "relay.lock"
             wait_for(lambda: how == "disabled" or (relay.exists() and not is_locked(relay)))
-            assert main(["export", "rope-1", "--format", "archive", "--output", "kept.zip"]) == 0
+            assert main(["export", "rope-1", "kept.zip"]) == 0
             furnish(paths.home())
         return folder
 
@@ -172,14 +171,9 @@ def test_prune_says_what_it_keeps(trained: Path, capsys: pytest.CaptureFixture[s
 
 
 @pytest.mark.parametrize("where", ["studies", "studies/rope-1", "studies/rope-1/study.json"])
-@pytest.mark.parametrize("how", [("--no-commit", "--yes"), ("--yes",), ("--dry-run",)])
-def test_keep_stays_in_the_repository(
-    trained: Path,
-    where: str,
-    how: tuple[str, ...],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+@pytest.mark.parametrize("commit", [True, False])
+def test_a_kept_study_stays_in_the_repository(
+    trained: Path, where: str, commit: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     of_its_own(tmp_path, monkeypatch)
     repo = begun(tmp_path / "repo", {"model.py": "x = 1\n"})
@@ -188,8 +182,9 @@ def test_keep_stays_in_the_repository(
     link = repo / where
     link.parent.mkdir(parents=True, exist_ok=True)
     link.symlink_to(outside / "it" if where.endswith(".json") else outside)
-    assert main(["keep", "rope-1", "--repo", str(repo), *how]) in (1, 2)
-    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+    monkeypatch.chdir(repo)
+    with pytest.raises(Problem):
+        kept_folder(commit=commit)
     assert list(outside.iterdir()) == []
     assert "study" not in git(repo, "log", "--name-only")
 

@@ -17,7 +17,6 @@ import pytest
 
 from q1lab.commands.cli import run_command_line as main
 from q1lab.documents import change as documents
-from q1lab.documents import post_page
 from q1lab.ground import config, paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import (
@@ -132,7 +131,6 @@ def test_every_reader_of_a_name_is_bounded(
     """Each of these waited for ever, or read until the memory was full. They read in one way (see
     below), which knows the other kinds."""
     path = pipe(tmp_path / "it.py")
-    png = pipe(tmp_path / "picture.png")
     csv = pipe(tmp_path / "runs.csv")
     settings = pipe(home / "config.toml")
     study = lab.plan(wandb="disabled")
@@ -153,7 +151,6 @@ def test_every_reader_of_a_name_is_bounded(
         "launch.json": lambda: launch.last_launch(study.files),
         "a document": lambda: documents.read_document(path),
         "last event": lambda: last_event(run.events),
-        "a picture": lambda: post_page.picture(png.name, "", tmp_path),
         "a log": lambda: LogTail(path).read_new(),
         "netrc": wandb_state.key_configured,
         "netrc, for the client": lambda: wandb_state.wandb_environment(study.files.root),
@@ -189,7 +186,7 @@ OTHER_READERS = {
     "q1lab/study/bundle.py": "what it has just received, into a folder of ours",
     "q1lab/runner/finished_runs.py": "labs' own modules",
     "q1lab/commands/take.py": "files of the package",
-    "q1lab/documents/post_page.py": "a style sheet of the package",
+    "q1lab/documents/html_page.py": "a style sheet of the package",
     "q1lab/ground/write_intents.py": "q1lab's own record",
 }
 """Modules that read files in another way, and what they read so."""
@@ -273,7 +270,7 @@ def test_stdout_can_be_the_output(fake_trainer: Callable[..., None]) -> None:
     ]
     subprocess.run(run, check=True, capture_output=True)
     done = subprocess.run(
-        [*command, "export", "--format", "csv", "--output", "/dev/stdout"],
+        [*command, "export", "-"],
         check=True,
         capture_output=True,
         text=True,
@@ -293,7 +290,7 @@ EVENTS = "studies/rope-1/runs/modified-seed1/events.jsonl"
     "name",
     [
         *("acts.jsonl", PLAN, EVENTS),
-        pytest.param("bundle.json", marks=pytest.mark.needs_plugin("verify")),
+        "bundle.json",
     ],
 )
 def test_what_q1lab_wrote_itself_is_read_as_it_wrote_it(
@@ -310,7 +307,7 @@ def test_what_q1lab_wrote_itself_is_read_as_it_wrote_it(
     monkeypatch.chdir(begun(tmp_path / "repo"))
     words = ["run", "rope", "--seeds", "2", "--preset", "quick", "--max-iters", "20"]
     assert main([*words, "--wandb", "disabled", "--json"]) == 0
-    assert main(["keep", "rope-1", "--yes"]) == 0
+    assert main(["export", "rope-1", "studies/rope-1"]) == 0
     kept_folder = tmp_path / "repo" / "studies" / "rope-1"
     if (name, kind) == (EVENTS, "too large"):
         pytest.skip("events are read in parts")

@@ -190,7 +190,7 @@ def test_documents_and_exports_leave_out_what_cannot_be_read(
     lab_home.finish(lab_home.make_study("good-1", seeds=(0, 1)))
     lab_home.make_study("bad-1", seeds=(0,))
     damage("bad-1", headline=None)
-    assert cli.run_command_line(["export", "--all", "--output", str(tmp_path / "all.json")]) == 0
+    assert cli.run_command_line(["export", "--all", str(tmp_path / "all.json")]) == 0
     assert [line for line in capsys.readouterr().err.splitlines() if "bad-1" in line]
     assert "good-1" in (tmp_path / "all.json").read_text()
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)

@@ -289,10 +289,6 @@ def compare_notes(case: Case, record: Mapping[str, Any], figures: Figures) -> No
         if note["kind"] == "outlier"
     }
     case.same("outliers", outliers, figures.outliers)
-    boot = _ends(record["difference"]["bootstrap"])
-    if figures.verdict != "no verdict" and boot and figures.ends:
-        disagree = (boot[0] > 0 or boot[1] < 0) != (figures.ends[0] > 0 or figures.ends[1] < 0)
-        case.same("bootstrap disagrees", "bootstrap disagrees" in kinds, disagree)
 
 
 def compare_words(case: Case, record: Mapping[str, Any], figures: Figures) -> None:

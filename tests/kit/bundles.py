@@ -10,12 +10,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from q1lab.documents.change import Change
 from q1lab.ground import paths
+from q1lab.ground.git_repository import Repository
 from q1lab.index.acts import Body
-from q1lab.index.store import connect
+from q1lab.index.store import Store, connect
 from q1lab.record.declarations import declaration_of
 from q1lab.study import bundle, studies
-from q1lab.study.bundle import DECLARATIONS
+from q1lab.study.kept_folder import files_to_keep
+from q1lab.verdict import claim
 from tests.kit.commands import q1lab
 
 TEXT = b"To be, or not to be, that is the question.\n" * 200
@@ -34,15 +37,20 @@ def reasons(report: Mapping[str, Any]) -> set[str]:
 
 
 def archived(name: str = "rope-1") -> Path:
-    file = Path.cwd() / f"{name}.q1lab.zip"
-    file.unlink(missing_ok=True)
-    q1lab("export", name, "--format", "archive")
+    file = Path.cwd() / f"{name}.zip"
+    q1lab("export", name, str(file), "--overwrite")
     return file
 
 
-def kept_folder(name: str = "rope-1") -> Path:
-    q1lab("keep", name, "--yes")
-    return Path.cwd() / "studies" / name
+def kept_folder(name: str = "rope-1", *, commit: bool = True) -> Path:
+    """The folder of a study in this repository, as `q1lab modification` writes and commits it."""
+    root = Path.cwd()
+    with Store() as store:
+        study = studies.load(name)
+        files = files_to_keep(study, root, claim.make_provenance(store, study))
+        repo = Repository.discover(root) if commit else None
+        Change(files, "docs: keep", repo, "", root).save(store, confirmed=True)
+    return root / "studies" / name
 
 
 def opened(file: Path) -> dict[str, bytes]:
@@ -67,14 +75,6 @@ def sealed(file: Path, files: dict[str, bytes], *, hashes: bool = True) -> None:
 def plan_of(study: str) -> dict[str, Any]:
     plan: dict[str, Any] = json.loads((paths.study_dir(study) / "study.json").read_text())
     return plan
-
-
-def declared_lines(files: dict[str, bytes]) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in files[DECLARATIONS].splitlines()]
-
-
-def put_lines(files: dict[str, bytes], lines: list[dict[str, Any]]) -> None:
-    files[DECLARATIONS] = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
 
 
 def edit(run: str, change: Callable[[dict[str, Any]], None], study: str = "rope-1") -> None:

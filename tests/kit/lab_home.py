@@ -19,7 +19,6 @@ from textual.pilot import Pilot
 
 from q1lab.ground.config import Config
 from q1lab.ground.paths import content_dir
-from q1lab.index import study_labels
 from q1lab.index.store import Store
 from q1lab.runner import launch
 from q1lab.study import studies, variants
@@ -228,13 +227,6 @@ def past() -> None:
         finish(study, effect=effect, noise=0.006)
         compared(study)
     training(make_study("rope-1", "rope"))
-
-
-def labeled() -> None:
-    """Write a note and two tags at one of them."""
-    labels = study_labels.Labels("the batch is half", ("draft", "long-context"))
-    with Store() as store:
-        study_labels.change_labels(store, "llama-1", lambda _: labels)
 
 
 def app(**settings: Any) -> Q1Lab:

@@ -1,4 +1,4 @@
-"""Studies over the months: deleted with a record, pruned, noted, tagged, archived and restored."""
+"""Studies over the months: deleted with a record, pruned, archived and restored."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 import time
 import zipfile
 from collections.abc import Callable
@@ -20,7 +18,7 @@ from q1lab.commands.cli import run_command_line as main
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import sha256_file
-from q1lab.index import reclaimable, study_labels
+from q1lab.index import reclaimable, study_names
 from q1lab.index.store import Store
 from q1lab.record import begin, delete_restore, on_record
 from q1lab.runner import launch
@@ -83,9 +81,14 @@ def away() -> list[on_record.DeletedStudy]:
         return on_record.absent_studies(store)
 
 
-def noted(name: str) -> study_labels.Labels:
+def name(study: str, given: str) -> None:
     with Store() as store:
-        return study_labels.read_labels(store, name)
+        study_names.give_name(store, study, given)
+
+
+def name_of(study: str) -> str:
+    with Store() as store:
+        return study_names.name_of(store, study)
 
 
 # ── delete
@@ -120,7 +123,7 @@ def test_a_running_study_is_not_deleted(trained: str, capsys: pytest.CaptureFixt
         assert main(["delete", trained, study.id, "--yes"]) == 1
         assert "is running" in capsys.readouterr().err
         assert trained in studies.ids(), "all of them are deleted, or none"
-        for words in (["delete", study.id, "--yes"], ["export", study.id, "--format", "archive"]):
+        for words in (["delete", study.id, "--yes"], ["export", study.id, "a.zip"]):
             assert main(words) == 1
             assert "is running" in capsys.readouterr().err
     assert studies.load(study.id) == study
@@ -179,16 +182,16 @@ def test_a_deletion_that_was_cut_off(trained: str, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_deleted_study_comes_back_whole(trained: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["note", trained, "--tag", "keep"]) == 0
+    name(trained, "warm")
     before, files = results(capsys, trained), tree(paths.study_dir(trained))
     assert main(["delete", trained, "--yes"]) == 0
     assert f"`q1lab restore {trained}` brings it back" in capsys.readouterr().out
     capsys.readouterr()
     assert main(["restore", "rope"]) == 1
-    assert "rope: no such archive, and no study of that name" in capsys.readouterr().err
+    assert "rope: no such file or folder, and no study of that name" in capsys.readouterr().err
     assert main(["restore", trained]) == 0
     assert tree(paths.study_dir(trained)) == files
-    assert (results(capsys, trained), noted(trained).tags) == (before, ("keep",))
+    assert (results(capsys, trained), name_of(trained)) == (before, "warm")
     assert away() == []
     assert main(["delete", trained, "--yes"]) == 0
     assert main(["restore", trained, "--name", "other-1"]) == 0
@@ -343,88 +346,34 @@ def test_prune_texts_of_no_study_and_weights_on_demand(
     assert len(list(paths.data_dir().glob("*.txt"))) == 2, "of one a study may be planned now"
 
 
-# ── notes and tags
-
-
-def test_notes_and_tags_are_shown_and_filter(
-    trained: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    identity = studies.load(trained)
-    assert main(["note", trained, "half\nbatch \x1b[31mred"]) == 0
-    assert main(["note", trained, "--tag", "draft", "--tag", "long-context", "--tag", "draft"]) == 0
-    capsys.readouterr()
-    assert main(["status"]) == 0
-    output = capsys.readouterr().out
-    assert "tags: draft, long-context" in output
-    assert "note: half batch red" in output
-    assert main(["status", "--tag", "draft", "--json"]) == 0
-    (listed,) = json.loads(capsys.readouterr().out)["studies"]
-    assert listed["tags"] == ["draft", "long-context"]
-    assert main(["status", "--tag", "other"]) == 2
-    assert "in use: draft, long-context" in capsys.readouterr().err
-    assert main(["note", trained, "--untag", "draft"]) == 0
-    assert main(["note", trained, "", "--json"]) == 0
-    labels = json.loads(capsys.readouterr().out.partition("\n")[2])
-    assert labels == {"study": trained, "note": "", "tags": ["long-context"], "name": ""}
-    assert noted(trained) == study_labels.Labels("", ("long-context",))
-    assert studies.load(trained) == identity, "labels are no part of the plan"
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["note", "rope-1", "--tag", "two words"],
-        ["note", "rope-1", "--untag", "nope"],
-        ["note", "rope-1", "x" * 5000],
-        ["note", "nope-1", "--tag", "a"],
-        ["note", "nope-1"],
-        ["note", "rope-1", *(f"--tag=t{n}" for n in range(30))],
-    ],
-)
-def test_bad_labels_are_one_line(
-    trained: str, words: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(words) == 2
-    assert len(capsys.readouterr().err.splitlines()) == 1
-    assert noted(trained) == study_labels.Labels()
-
-
-def test_labels_from_elsewhere_are_taken_as_far_as_they_are_any() -> None:
-    for record in ({"tags": 3, "note": []}, {"tags": ["a b", 1, "ok"]}, {"note": "x" * 9000}):
-        labels = study_labels.labels_from_json(record)
-        assert set(labels.tags) <= {"ok"}
-        assert len(labels.note) <= study_labels.LONGEST_NOTE
-    with pytest.raises(ValueError, match="no object"):
-        study_labels.labels_from_json([])
-
-
 def test_the_name_of_a_study_that_was_removed_by_hand_is_not_given_again(trained: str) -> None:
-    """Its labels, its question and its documents are on record under that name."""
-    assert main(["note", trained, "--tag", "mine"]) == 0
+    """Its question and its documents are on record under that name."""
+    name(trained, "warm")
     shutil.rmtree(paths.study_dir(trained))
     assert main(["run", "rope", *SMALL]) == 0
     assert studies.ids() == ["rope-2"]
-    assert noted("rope-2") == study_labels.Labels()
+    assert name_of("rope-2") == ""
 
 
 # ── archive and restore
 
 
-def test_a_study_as_one_file_and_back(
-    trained: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("place", ["one.zip", "one"])
+def test_a_study_as_one_file_or_folder_and_back(
+    trained: str, place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["note", trained, "--tag", "keep"]) == 0
+    name(trained, "warm")
     before = results(capsys, trained)
     files = {
         str(p.relative_to(paths.study_dir(trained))): sha256_file(p)
         for p in paths.study_dir(trained).rglob("*")
-        if p.name in ("study.json", "events.jsonl", "model.pt", "labels.json") or p.suffix == ".py"
+        if p.name in ("study.json", "events.jsonl", "model.pt") or p.suffix == ".py"
     }
-    target = tmp_path / "one.q1lab.zip"
-    archive = ["export", trained, "--format", "archive", "--output", str(target)]
+    target = tmp_path / place
+    archive = ["export", trained, str(target)]
     assert main(archive) == 0
     assert main(archive) == 2, "not even its own is overwritten without a word"
-    assert main([*archive, "--force"]) == 0
+    assert main([*archive, "--overwrite"]) == 0
     assert main(["restore", str(target)]) == 2, "it is here"
     assert main(["delete", trained, "--yes"]) == 0
     shutil.rmtree(paths.data_dir())
@@ -436,12 +385,28 @@ def test_a_study_as_one_file_and_back(
     assert restored_results == before
     study = studies.load(trained)
     assert (paths.home() / study.data.file).is_file(), "it can go on"
-    assert noted(trained).tags == ("keep",)
+    assert name_of(trained) == "warm"
     assert main(["restore", str(target), "--name", "copy-1"]) == 0
     assert studies.load("copy-1").id == "copy-1"
     assert sorted(studies.ids()) == ["copy-1", trained]
     mode = {p.stat().st_mode & 0o077 for p in paths.studies_dir().rglob("*")}
     assert mode == {0}
+
+
+def test_a_folder_of_other_files_is_not_written_over(trained: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    assert main(["export", trained, str(tmp_path), "--overwrite"]) == 2
+    assert [file.name for file in tmp_path.iterdir()] == ["mine.txt"]
+    assert main(["restore", str(tmp_path)]) == 1
+    assert main(["export", trained, trained]) == 2, "that is a study"
+
+
+def test_a_changed_file_of_a_folder_is_refused(trained: str, tmp_path: Path) -> None:
+    assert main(["export", trained, str(tmp_path / "out")]) == 0
+    weights = next((tmp_path / "out").rglob("model.pt"))
+    weights.write_bytes(b"changed")
+    assert main(["restore", str(tmp_path / "out"), "--name", "again-1"]) == 1
+    assert studies.ids() == [trained]
 
 
 def held_by(target: Path) -> tuple[dict[str, bytes], dict[str, Any]]:
@@ -494,10 +459,10 @@ HOSTILE: dict[str, Callable[[dict[str, bytes], dict[str, Any]], None]] = {
 def test_a_hostile_archive_leaves_nothing(
     how: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    study = lab.plan(wandb="disabled")
-    lab.train_all(study)
+    study = lab_home.make_study()
+    lab_home.finish(study)
     target = tmp_path / "a.zip"
-    bundle.write_archive(study.id, target, {}, bundle.Provenance())
+    bundle.export_bundle(study.id, target, bundle.Provenance(), "")
     delete(study.id)
     contents, listed = held_by(target)
     if how in HOSTILE:
@@ -520,7 +485,7 @@ def test_a_hostile_archive_leaves_nothing(
     assert sorted(p.name for p in paths.home().rglob("*")) == before
     assert studies.ids() == []
     assert not (tmp_path / "x.py").exists()
-    with bundle.unpacked(target) as received:
+    with bundle.taken_in(target) as received:
         bundle.restore(received, target)
     assert studies.ids() == [study.id]
 
@@ -533,7 +498,7 @@ def test_an_archive_of_too_many_files_is_refused_by_its_list(tmp_path: Path) -> 
     before = sorted(home.iterdir())
     with (
         pytest.raises(Problem, match="more than 50,000 files"),
-        bundle.unpacked(tmp_path / "many.zip"),
+        bundle.taken_in(tmp_path / "many.zip"),
     ):
         pass
     assert sorted(home.iterdir()) == before
@@ -542,27 +507,15 @@ def test_an_archive_of_too_many_files_is_refused_by_its_list(tmp_path: Path) -> 
 def test_restoring_what_is_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path, tmp_path / "pipe", tmp_path / "none", Path("/dev/zero")):
-        with pytest.raises(Problem, match="can't be unpacked"), bundle.unpacked(path):
+        with pytest.raises(Problem), bundle.taken_in(path):
             pass
-
-
-def test_tags_that_are_put_on_at_once_are_all_there(trained: str) -> None:
-    code = "import sys; from q1lab.commands.cli import run_command_line; sys.exit(run_command_line(['note', *sys.argv[1:]]))"
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", code, trained, "--tag", f"t{n}"], stdout=subprocess.DEVNULL
-        )
-        for n in range(4)
-    ]
-    assert [process.wait(timeout=120) for process in processes] == [0] * 4
-    assert set(noted(trained).tags) == {f"t{n}" for n in range(4)}
 
 
 def test_a_plan_under_another_name_is_synced_before_it_is_there(
     trained: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = tmp_path / "one.zip"
-    bundle.write_archive(trained, target, {}, bundle.Provenance())
+    bundle.export_bundle(trained, target, bundle.Provenance(), "")
     synced: list[str] = []
     real = os.fsync
 
@@ -578,8 +531,8 @@ def test_a_plan_under_another_name_is_synced_before_it_is_there(
 def test_a_pattern_deletes_what_it_matches_and_restore_says_so_as_json(
     trained: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    archive = str(tmp_path / "one.q1lab.zip")
-    assert main(["export", trained, "--format", "archive", "--output", archive]) == 0
+    archive = str(tmp_path / "one.zip")
+    assert main(["export", trained, archive]) == 0
     capsys.readouterr()
     copy = ("restore", archive, "--name")
     for name in ("quick-1", "quick-2"):
@@ -610,5 +563,5 @@ def archived_later_look(folder: Path, name: str = "rope-2") -> Path:
         with Store() as store:
             begin.record_begin(store, study)
         lab_home.finish(study)
-    assert main(["export", name, "--format", "archive", "--output", str(folder / "a.zip")]) == 0
+    assert main(["export", name, str(folder / "a.zip")]) == 0
     return folder / "a.zip"

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from q1lab.commands.cli import run_command_line as q1lab
+from q1lab.index import study_names
+from q1lab.index.store import Store
 from tests.kit.lab_home import finish, leave_weights, make_study
 from tests.kit.places import ROOT
 
@@ -44,7 +46,8 @@ def test_a_home_is_copied_and_moved_as_the_page_says(
         study = make_study(name, variant)
         finish(study)
         leave_weights(study)
-    said(capsys, "note", "rope-1", "half the batch", "--tag", "draft", "--name", "warm")
+    with Store() as store:
+        study_names.give_name(store, "rope-1", "warm")
     said(capsys, "delete", "swiglu-1", "--yes")
     before = json.loads(said(capsys, "compare", "rope-1", "--json"))
     (tmp_path / "backup").mkdir()
@@ -72,7 +75,6 @@ def test_a_home_is_copied_and_moved_as_the_page_says(
     )
     assert done.returncode == 0, done.stderr
     assert "called warm" in done.stdout
-    assert "half the batch" in done.stdout
     exported = json.loads((tmp_path / "elsewhere" / "all.json").read_text())
     assert [study["study"] for study in exported["studies"]] == ["rope-1"]
     new = tmp_path / "elsewhere" / "q1lab"

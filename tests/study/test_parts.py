@@ -36,10 +36,7 @@ def test_a_plan_says_its_kinds(keys: dict[str, Any], kinds: tuple[str, str]) -> 
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
-        ({"trainer": "rocket"}, ("trainer", "rocket")),
-        ({"design": "guess"}, ("design", "guess")),
         ({"loop": LOOP}, ("preset", "command")),
-        ({"design": "fixed", "range": LEVELS}, ("design", "fixed and range")),
         ({"looks": [[0, 1], [1]]}, ("looks", "twice")),
         ({"range": {**LEVELS, "limits": [1.0]}}, ("range", "damaged")),
         ({"v": 3}, ("study.json", "newer")),

@@ -428,8 +428,8 @@ def test_an_option_that_equals_its_default_is_refused_like_any_other(
     fake_trainer: Fake, tmp_path: Path
 ) -> None:
     record("run", "rope", *SMALL, "--seeds", "4", "--headline", "welch")
-    q1lab("keep", "rope-1", "--repo", str(tmp_path), "--no-commit")
-    folder = str(tmp_path / "studies" / "rope-1")
+    q1lab("export", "rope-1", str(tmp_path / "rope-1"))
+    folder = str(tmp_path / "rope-1")
     for option in (("--headline", "paired"), ("--device", "auto"), ("--dtype", "auto")):
         assert "leave all options but" in q1lab("run", "rope-1", *option, code=2).stderr
         assert "leave the other options out" in q1lab("run", folder, *option, code=2).stderr

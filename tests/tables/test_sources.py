@@ -290,7 +290,6 @@ def test_pipes_folders_and_absent_files_get_one_line(tmp_path: Path) -> None:
     assert "no file fits 'nothing*'" in refused("nothing*")
     (tmp_path / "empty").mkdir()
     assert "TensorBoard events" in refused("empty")
-    assert "is not on this machine" in refused("wandb:a/b")
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "events.jsonl").touch()
     assert "own holds runs of q1lab" in refused("own")
@@ -553,6 +552,41 @@ def test_a_source_without_a_number_gets_one_line() -> None:
         assert str(done.exception) == (
             "standard input: there is one arm, without numbers; name the files of each arm with --arm NAME=PATTERN"
         )
+
+
+WRITTEN = ("71.{0}%", "71,{0}", "71.{0} ± 0.5", "71.{0}/100", "**71.{0}**", "1 71{0}", "7{0} ms")
+"""Ways in which people write a number that is not read."""
+
+
+@pytest.mark.parametrize("written", WRITTEN)
+@pytest.mark.parametrize(
+    ("metric", "other"), [("accuracy", "minutes"), ("val_acc", "n"), ("Genauigkeit", "epochs")]
+)
+def test_a_metric_that_can_t_be_read_is_named_and_no_other_column_is_judged(
+    written: str, metric: str, other: str, tmp_path: Path
+) -> None:
+    rows = [f"method;seed;{metric};{other}"]
+    rows += [f"{arm};{seed};{written.format(seed)};{9 + seed}" for arm in "ab" for seed in range(3)]
+    (tmp_path / "results.csv").write_text("\n".join(rows))
+    for words in ([], ["--better", "higher"]):
+        line = refused("results.csv", "--baseline", "a", *words)
+        assert f"results.csv:2: {'' if metric != 'Genauigkeit' else metric + ' '}'" in line
+        assert written.format(0) in line
+    named = judged("results.csv", "--baseline", "a", "--metric", other, "--better", "higher")
+    assert named["metric"]["name"] == other
+
+
+@pytest.mark.parametrize("written", ["71,{0}", "1,712.{0}"])
+def test_a_metric_of_a_log_that_can_t_be_read_is_named(written: str, tmp_path: Path) -> None:
+    for arm in ("base", "new"):
+        for seed in range(3):
+            text = f"step 9 | acc {written.format(seed)} | mem 3{seed}.5\n"
+            (tmp_path / f"{arm}-{seed}.log").write_text(text)
+            row = {"step": 9, "acc": written.format(seed), "mem": 3.5 + seed}
+            (tmp_path / f"{arm}-{seed}.jsonl").write_text(json.dumps(row))
+    for ending in ("log", "jsonl"):
+        arms = ("--arm", f"base=base-*.{ending}", "--arm", f"new=new-*.{ending}")
+        assert f"acc '{written.format(0)}'" in refused(*arms)
 
 
 def test_links_inside_a_folder_are_not_followed(tmp_path: Path) -> None:

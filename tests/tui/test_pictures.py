@@ -9,24 +9,19 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from q1lab.ground import paths
 from q1lab.ground.config import Config
 from q1lab.index.store import Store
 from q1lab.tui.screens.verdict import VerdictScreen
 from q1lab.tui.widgets.loss_chart import LossChart
 from q1lab.tui.widgets.page_reader import PageReader
-from q1lab.tui.widgets.results_table import ResultsTable
 from q1lab.week.lists import artifacts, papers
 from q1lab.week.syllabus import Week
 from tests.kit.lab_home import (
     app,
     compared,
     finish,
-    labeled,
     make_study,
     open_lab,
-    open_results,
-    past,
     train,
     training,
     until,
@@ -113,14 +108,12 @@ async def to_the_lab(pilot: Pilot[Any]) -> None:
     await pilot.pause()
 
 
-@pytest.mark.needs_plugin("sample")
 @pytest.mark.parametrize("size", [SMALL, LARGE], ids=str)
 async def test_picture_of_the_lab(picture: Picture, size: tuple[int, int]) -> None:
     training(make_study())
     await picture("lab", app(), size, to_the_lab)
 
 
-@pytest.mark.needs_plugin("sample")
 async def test_picture_of_what_went_wrong_among_several(picture: Picture) -> None:
     ahead = {"created": "2126-03-01T09:00:00+00:00"}  # on any day of a test its age is "now"
     finish(make_study("swiglu-1", "swiglu", **ahead))
@@ -134,7 +127,6 @@ async def test_picture_of_what_went_wrong_among_several(picture: Picture) -> Non
     await picture("lab-wrong", app(), LARGE, to_the_lab)
 
 
-@pytest.mark.needs_plugin("sample")
 async def test_picture_of_a_finished_study(picture: Picture) -> None:
     """The short verdict is above the runs."""
     study = make_study()
@@ -156,25 +148,6 @@ async def test_picture_of_a_verdict(picture: Picture) -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, VerdictScreen))
 
     await picture("verdict-light", app(config=Config(theme="q1lab-light")), LARGE, go)
-
-
-async def test_picture_of_results(picture: Picture) -> None:
-    """Labels, one row chosen, other data, a study that trains and a damaged one."""
-    past()
-    labeled()
-    (paths.study_dir("gqa-1") / "study.json").write_text("{")
-
-    async def go(pilot: Pilot[Any]) -> None:
-        screen = await open_results(pilot)
-        table = screen.query_one(ResultsTable)
-        await until(pilot, lambda: any(row.problem for row in table.studies))
-        table.move_cursor(row=table.get_row_index("rmsnorm-1"))
-        await pilot.press("space")
-        table.move_cursor(row=table.get_row_index("llama-1"))
-        await pilot.press("space")
-        await until(pilot, lambda: "the batch is half" in words(pilot.app))
-
-    await picture("results", app(), LARGE, go)
 
 
 async def test_picture_of_a_plan(picture: Picture, fake_trainer: Callable[..., None]) -> None:

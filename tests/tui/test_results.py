@@ -11,7 +11,7 @@ import pytest
 from textual.widgets import Input, Select
 
 from q1lab.ground import config, paths
-from q1lab.index import ingest_events, study_labels
+from q1lab.index import ingest_events
 from q1lab.index.store import Store
 from q1lab.judgment.blocks import Figure, Sentence
 from q1lab.judgment.intervals import Interval
@@ -30,7 +30,6 @@ from tests.kit.lab_home import (
     app,
     compared,
     finish,
-    labeled,
     make_study,
     notices,
     open_results,
@@ -137,17 +136,6 @@ async def test_the_table_is_walked_and_filtered_and_a_heading_offers_nothing_to_
         assert not screen.query_one("#results-filter", Input).display
 
 
-def note() -> None:
-    labels = study_labels.Labels("the batch is half", ("draft", "long-context"))
-    with Store() as store:
-        study_labels.change_labels(store, "llama-1", lambda _: labels)
-
-
-def noted(name: str) -> study_labels.Labels:
-    with Store() as store:
-        return study_labels.read_labels(store, name)
-
-
 async def test_the_foot_offers_what_can_be_done_with_the_study_under_the_cursor() -> None:
     def foot() -> str:
         return words(pilot.app).splitlines()[-1]
@@ -160,39 +148,6 @@ async def test_the_foot_offers_what_can_be_done_with_the_study_under_the_cursor(
         go(screen, "rope-1")  # it trains
         await until(pilot, lambda: "space compare" not in foot() and "v verdict" not in foot())
         assert "open" in foot()
-
-
-async def test_tags_and_notes_are_shown_written_and_filtered_by() -> None:
-    past()
-    labeled()
-    async with app().run_test(size=(80, 24)) as pilot:
-        screen = await open_results(pilot)
-        table = screen.query_one(ResultsTable)
-        go(screen, "llama-1")
-        await until(pilot, lambda: "the batch is half" in words(pilot.app))
-        assert "llama-1 #draft" in words(pilot.app)
-        go(screen, "swiglu-1")
-        await until(pilot, lambda: "the batch is half" not in words(pilot.app))
-        await pilot.press("slash", *"#draft")
-        assert [line.id for line in table.studies] == ["llama-1"]
-        await pilot.press("escape", "slash", *"half")
-        assert [line.id for line in table.studies] == ["llama-1"]
-        await pilot.press("escape")
-        go(screen, "swiglu-1")
-        await pilot.press("e")
-        await until(pilot, lambda: isinstance(pilot.app.screen, FormScreen))
-        form = pilot.app.screen
-        form.query_one("#tags", Input).value = "#mine draft"
-        form.query_one("#note", Input).value = "  once   more "
-        await pilot.press("enter")
-        await until(pilot, lambda: "swiglu-1 #mine" in words(pilot.app))
-        assert noted("swiglu-1") == study_labels.Labels("once more", ("mine", "draft"))
-        await pilot.press("e")
-        await until(pilot, lambda: isinstance(pilot.app.screen, FormScreen))
-        pilot.app.screen.query_one("#tags", Input).value = "no/tag"
-        await pilot.press("enter")
-        assert words(pilot.app).count("is not a tag") == 1
-        assert noted("swiglu-1").tags == ("mine", "draft"), "nothing was lost"
 
 
 async def test_a_damaged_study_is_one_marked_line() -> None:

@@ -3,6 +3,7 @@ do no harm."""
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+import resvg_py
 
 from q1lab.ground.errors import Problem
 from q1lab.judgment import label_text, svg
@@ -22,6 +24,7 @@ from q1lab.judgment.terminal_text import ARM_COLORS
 from q1lab.verdict.comparison import Comparison
 from tests.kit.comparisons import make
 from tests.kit.document_records import PREDICTION
+from tests.kit.fonts import needs_font
 from tests.kit.plans import changed
 
 Curves = dict[str, dict[int, dict[str, list[tuple[float, float]]]]]
@@ -54,7 +57,10 @@ def make_curves(change: float = -0.03) -> Curves:
     }
 
 
-@pytest.mark.parametrize("name", ["a.svg", "a.png", "A.PNG"])
+@pytest.mark.parametrize(
+    "name",
+    ["a.svg", pytest.param("a.png", marks=needs_font), pytest.param("A.PNG", marks=needs_font)],
+)
 def test_the_same_picture_has_the_same_bytes(name: str) -> None:
     form = picture_format(Path(name))
     first = draw_comparison(make_record(HELPS, delta=0.01), make_curves(), form)
@@ -231,6 +237,10 @@ def test_unfinished_empty_or_odd_curves(curves: Curves) -> None:
 def test_names_are_text_and_nothing_else() -> None:
     text = words(drawn(make_record(HELPS, variant="$x^{$ <b>&\x1b[31m]]>\u202e"), make_curves()))
     assert "$x^{$ <b>& − baseline" in text.replace("]]>", "").replace("[31m", "")
+
+
+@needs_font
+def test_a_name_in_letters_that_a_font_may_lack_is_drawn() -> None:
     draw_comparison(make_record(HELPS, variant="変圧器"), make_curves(), "png")
 
 
@@ -290,7 +300,8 @@ def test_without_what_draws_a_png_one_line_says_so(monkeypatch: pytest.MonkeyPat
 def test_where_no_font_is_a_png_is_refused_for_its_missing_letters(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(svg, "FONTS", "'no such font'")
+    without_fonts = functools.partial(resvg_py.svg_to_bytes, skip_system_fonts=True)
+    monkeypatch.setattr(resvg_py, "svg_to_bytes", without_fonts)
     with pytest.raises(Problem, match="this machine has no sans-serif font"):
         draw_comparison(make_record(HELPS), {}, "png")
 

@@ -12,12 +12,14 @@ import pytest
 import q1lab as api
 from q1lab.commands.cli import run_command_line as q1lab
 from q1lab.ground import paths
+from q1lab.index import study_names
 from q1lab.index.store import Store
 from q1lab.judgment import side_by_side
 from q1lab.judgment.records import Judgment
 from q1lab.study import studies
 from q1lab.tables.python_api import judge as judge_numbers
 from q1lab.verdict.comparison_cache import compare
+from tests.kit.fonts import needs_font
 from tests.kit.lab_home import finish, make_study
 
 Capture = pytest.CaptureFixture[str]
@@ -40,7 +42,8 @@ def three(home: Path) -> None:
 
 
 def test_each_study_is_a_row_at_its_own_level(three: None, capsys: Capture) -> None:
-    assert q1lab(["note", "gqa-1", "--name", "cheap"]) == 0
+    with Store() as store:
+        study_names.give_name(store, "gqa-1", "cheap")
     assert q1lab(["compare", "rope-1", "swiglu-1", "cheap"]) == 0
     out = capsys.readouterr().out
     rows = [line.split("  ")[0] for line in out.splitlines() if "95%" in line or "97.5%" in line]
@@ -87,7 +90,7 @@ def test_a_study_without_a_number_is_a_row_like_the_others() -> None:
     assert any(line.startswith("b-1") and "NO VERDICT" in line for line in lines)
 
 
-@pytest.mark.parametrize("form", ["svg", "png"])
+@pytest.mark.parametrize("form", ["svg", pytest.param("png", marks=needs_font)])
 def test_several_are_one_picture(three: None, tmp_path: Path, capsys: Capture, form: str) -> None:
     file = tmp_path / f"x.{form}"
     assert q1lab(["compare", "rope-1", "gqa-1", "--plot", str(file), "--json"]) == 0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -26,6 +28,7 @@ Examples:
   q1lab judge runs.csv                          columns cfg, seed, val_loss
   q1lab judge sweep.csv --baseline adamw        every other arm, in one table
   q1lab judge wandb/ --arm-key optimizer.name --baseline adamw
+  q1lab judge wandb:alice/q1-loop               a project at Weights & Biases
   q1lab judge runs/                             TensorBoard, Lightning, HF Trainer
   q1lab judge --arm base='logs/base*.txt' --arm new='logs/new*.txt' --metric val_loss
   q1lab judge 'logs/*.txt' --metric-pattern 'val_loss:(?P<value>[0-9.]+)'
@@ -50,11 +53,12 @@ def judge(
 ) -> int:
     """Judge runs that were trained elsewhere: final numbers, or the logs that trainers leave.
 
-    A SOURCE is a file, a folder or a pattern. Tables are CSV, TSV, JSON or JSON lines, a row per
-    run or per step. Logs, one a run, are offline runs of W&B, TensorBoard events, HF's
-    trainer_state.json, Lightning's metrics.csv, JSON lines, a JSON file of one run's numbers, and
-    printed lines with NAME=NUMBER or a pattern. Where an arm has several files whose rows say no
-    seed, each file is one run. A dash is standard input.
+    A SOURCE is a file, a folder, a pattern, or a project at Weights & Biases, wandb:ENTITY/PROJECT,
+    whose runs are read with the key of `wandb login` and not kept. Tables are CSV, TSV, JSON or
+    JSON lines, a row per run or per step. Logs, one a run, are offline runs of W&B, TensorBoard
+    events, HF's trainer_state.json, Lightning's metrics.csv, JSON lines, a JSON file of one run's
+    numbers, and printed lines with NAME=NUMBER or a pattern. Where an arm has several files whose
+    rows say no seed, each file is one run. A dash is standard input.
 
     The arm of a log is the one that --arm or --arm-key gives it; without these it is guessed from
     the log's settings or name, and printed. So is its seed. Arms are compared seed by seed if both
@@ -90,13 +94,26 @@ def judge(
 def _read(sources: Sequence[str], options: TableOptions) -> list[NumberTable]:
     """A table for each arm that is compared with the baseline."""
     if sources or options.arms:
-        from q1lab.tables.sources import found_in_sources
-
-        return found_in_sources(sources, options).tables(options)
+        return _found(sources, options).tables(options)
     from q1lab.tables import typed_numbers
 
     names_alone = replace(options, baseline=None, modified=None)
     return typed_numbers.two_lists(options).tables(names_alone)
+
+
+def _found(sources: Sequence[str], options: TableOptions) -> Found:
+    """The runs of the sources; a project at W&B is read into a folder that is thrown away."""
+    from q1lab.tables.sources import found_in_sources
+
+    places = [*sources, *(place for _, place in options.arms)]
+    if not any(place.startswith("wandb:") for place in places):
+        return found_in_sources(sources, options)
+    from q1lab.doors.weights_and_biases import pull_runs
+
+    with tempfile.TemporaryDirectory(prefix="q1lab-pull-") as name:
+        return found_in_sources(
+            sources, options, pull=lambda source: pull_runs.pull(source, Path(name))
+        )
 
 
 def _status(verdicts: Sequence[str], expect: Sequence[str]) -> int:

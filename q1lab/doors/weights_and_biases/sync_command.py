@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
+from q1lab.commands._names import study_argument
 from q1lab.commands._output import print_json
-from q1lab.commands.completion import study_argument
 from q1lab.doors.weights_and_biases.client import FINISH_SECONDS
 from q1lab.doors.weights_and_biases.upload import upload_study
 from q1lab.ground.errors import FAILED, OK, UNFINISHED, Problem

@@ -76,8 +76,10 @@ def _words(command: click.Command, values: Values) -> Iterator[str]:
     """The command-line words that pass these values to the command."""
     for param in command.params:
         value = values.get(str(param.name))
-        if param.param_type_name == "argument":
-            yield from value or ()
+        if isinstance(value, list | tuple):
+            yield from value
+        elif param.param_type_name == "argument":
+            yield from [str(value)] if value else []
         elif value is True:
             yield param.opts[-1]
         elif value:
@@ -165,7 +167,7 @@ def open_export_form(app: Q1Lab, studies: Sequence[str]) -> None:
     open_form(
         app,
         "export",
-        {"form": "svg", "output": str(app.config.repo or app.setup.cwd)},
+        {"target": str((app.config.repo or app.setup.cwd) / f"{studies[0]}.csv")},
         f"Export {', '.join(studies[:4])}{more}",
         lambda values: {"study": studies},
     )

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import DataTable, Input, Static
 
-from q1lab.ground.text_formats import cut_middle
-from q1lab.index import study_labels
-from q1lab.judgment.blocks import Sentence
 from q1lab.tui.screens.base import card
 from q1lab.tui.screens.study_actions import StudyActions
 from q1lab.tui.snapshot import Snapshot
@@ -41,7 +36,7 @@ class ResultsScreen(StudyActions):
 
     def body(self) -> ComposeResult:
         yield Input(
-            placeholder="filter: words of the study, verdict, data, #tag, note …",
+            placeholder="filter: words of the study, verdict, data …",
             id="results-filter",
             compact=True,
         )
@@ -77,11 +72,9 @@ class ResultsScreen(StudyActions):
         table = self.query_one(ResultsTable)
         current = table.current
         compared = table.chosen or ([current] if current is not None else [])
-        said: list[Sentence] = []
         if current is not None:
-            said = _labels(current)
             self._chart(None if current.problem else current.id)
-        self.query_one(BlocksView).show((*said, *progress_figure.side_by_side_blocks(compared)))
+        self.query_one(BlocksView).show(progress_figure.side_by_side_blocks(compared))
         self.set_class(all(row.mean is None for row in compared), "-plain")
         self.refresh_bindings()
 
@@ -110,7 +103,7 @@ class ResultsScreen(StudyActions):
             return row is not None and row.mean is not None
         if action == "verdict":
             return row is not None and row.verdict is not None
-        if action in ("open_in_lab", "export", "label", "delete"):
+        if action in ("open_in_lab", "export", "delete"):
             return row is not None or (action == "export" and any_chosen)
         return True
 
@@ -169,41 +162,6 @@ class ResultsScreen(StudyActions):
         if chosen:
             open_export_form(self.q1, [row.id for row in chosen])
 
-    def action_label(self) -> None:
-        from q1lab.tui.screens.form import Field, FormScreen
-
-        row = self._readable_current()
-        if row is None:
-            return
-        name = row.id
-        fields = [
-            Field("tags", "tags", " ".join(row.tags), hint="draft long-context"),
-            Field(
-                "note",
-                "note",
-                row.note,
-                hint="what you want to remember about it",
-                most=study_labels.LONGEST_NOTE,
-            ),
-        ]
-
-        def read_labels(values: dict[str, str]) -> study_labels.Labels:
-            tags = tuple(dict.fromkeys(values["tags"].replace("#", " ").split()))
-            return study_labels.check_labels(study_labels.Labels(values["note"], tags))
-
-        def says(values: dict[str, str]) -> str:
-            read_labels(values)
-            return ""
-
-        def save_labels(values: dict[str, str]) -> None:
-            self.q1.store_thread.submit(
-                lambda store: study_labels.change_labels(
-                    store, name, lambda before: replace(read_labels(values), name=before.name)
-                )
-            )
-
-        self.app.push_screen(FormScreen(f"Tags and note of {name}", fields, says), save_labels)
-
     def action_delete(self) -> None:
         from q1lab.tui.screens.command_output import run_in_pane
 
@@ -234,9 +192,3 @@ class ResultsScreen(StudyActions):
             self._side()
         table.focus()
         self.refresh_bindings()
-
-
-def _labels(row: ResultRow) -> list[Sentence]:
-    """The learner's tags and note on a study."""
-    texts = " ".join(f"#{tag}" for tag in row.tags), cut_middle(row.note, 300)
-    return [Sentence("short", text) for text in texts if text]

@@ -33,8 +33,6 @@ until it has ``PLOT_CLEAR`` cells."""
 STUDY_LEAST, STUDY_MOST, STUDY_WIDE = 14, 16, 24
 """Width of the study's column in cells: as wide as the longest name, between least and most; up to
 ``STUDY_WIDE`` on a wide table."""
-TAGGED = 8
-"""Cells added to the study's column if a study has tags."""
 GROUP = "group:"
 MORE = "more:"
 MOST = 150
@@ -42,7 +40,7 @@ MOST = 150
 
 
 def matches_words(row: ResultRow, words: str) -> bool:
-    """True if each of the words occurs in the study's columns, tags or note."""
+    """True if each of the words occurs in the study's columns or its name."""
     parts = (
         row.id,
         row.variant,
@@ -52,9 +50,7 @@ def matches_words(row: ResultRow, words: str) -> bool:
         row.dtype,
         row.verdict or "",
         row.created,
-        *(f"#{tag}" for tag in row.tags),
         row.name,
-        row.note,
         "unreadable" if row.problem else "",
     )
     text = " ".join(parts).casefold()
@@ -189,8 +185,7 @@ class ResultsTable(RowTable):
     def _study_width(self, rows: Sequence[ResultRow], titles: Sequence[str]) -> int:
         names = [cell_len(name) for name in (*(row.id for row in rows), *titles)]
         most = STUDY_WIDE if self.size.width >= 96 else STUDY_MOST
-        tags = TAGGED if any(row.tags for row in rows) else 0
-        return min(most, max([STUDY_LEAST, *names])) + tags
+        return min(most, max([STUDY_LEAST, *names]))
 
     def _heading(
         self, name: str, unit: str, axis: CharacterAxis | None, keys: Sequence[str], colors: Palette
@@ -211,7 +206,6 @@ class ResultsTable(RowTable):
         verdict = row.answer or row.progress_text
         tone = getattr(colors, answer_role(row))
         study = Text(cut_name(row.id, name_cells), no_wrap=True, overflow="ellipsis")
-        study.append("".join(f" #{tag}" for tag in row.tags), style=colors.muted)
         if row.problem:
             verdict, tone = "✗ unreadable", colors.error
         plot = Text()
