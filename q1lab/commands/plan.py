@@ -20,6 +20,7 @@ from q1lab.judgment import intervals
 from q1lab.judgment.metric import VAL_LOSS
 from q1lab.planning import study_plan
 from q1lab.record import home_history
+from q1lab.record.history import level_after
 from q1lab.study import command_line, studies, variants
 from q1lab.study.command_line import Request
 from q1lab.verdict import pairs_needed
@@ -62,7 +63,7 @@ def plan(variant: str, detect: float | None, preset: str | None, as_json: bool) 
         ingest_events.ingest_all(store)
         spread = _spread(store, request)
         detect, reason = _difference(store, request, spread, detect)
-        level, is_later_look, replicates = _next_look(store, spread)
+        level, is_later_look = _next_look(store, spread)
         usual = pairs_needed.advise_usual(detect, spread, level)
     if not as_json:
         for line in filter(None, (pairs_needed.spread_sentence(spread), reason, is_later_look)):
@@ -71,8 +72,8 @@ def plan(variant: str, detect: float | None, preset: str | None, as_json: bool) 
     advice = pairs_needed.with_longer_range(usual)
     seeds, after_range = advice.seeds, _is_of_range(spread)
     plans_range = not seeds.isdigit()
-    if not plans_range and (replicates or after_range):
-        seeds = f"fresh:{seeds}"  # else that study would go on, or refuse to
+    if not plans_range and after_range:
+        seeds = f"fresh:{seeds}"  # else that study would refuse to go on
     if as_json:
         print_json({**dataclasses.asdict(_timed(advice, request, quiet=True)), "seeds": seeds})
         return OK
@@ -129,18 +130,15 @@ def _spread(store: Store, request: Request) -> Spread:
     return spread
 
 
-def _next_look(store: Store, spread: Spread) -> tuple[float, str, bool]:
-    """The level of another study of the files that the spread is of, with pairs of its own; a
-    sentence where it is not a first look; and True where that holds for fresh pairs alone."""
+def _next_look(store: Store, spread: Spread) -> tuple[float, str]:
+    """The level of another study of the files that the spread is of, and a sentence where it is not
+    a first look."""
     if not spread.study or not (study := studies.load(spread.study)).counts_as_asking:
-        return intervals.ALPHA, "", False
-    another = dataclasses.replace(study, created="").with_origin(series=None)  # not planned yet
-    pairs = study_plan.unseen_seeds([another], len(study.seeds), store)
-    another = another.with_design(batches=(pairs,))
-    history = home_history.planned_history(store, another)
-    note = study_plan.look_note(another, history)
-    sentence = f"{note[0].upper()}{note[1:].removesuffix('.')}." if note else ""
-    return history.level, sentence, history.is_replication
+        return intervals.ALPHA, ""
+    another = study.with_origin(series=None)
+    looks = home_history.looks_before(store, another)
+    note = study_plan.look_note(another, looks)
+    return level_after(looks, another), f"{note[0].upper()}{note[1:]}" if note else ""
 
 
 def _difference(

@@ -77,7 +77,7 @@ CREATE TABLE hints (
 ) STRICT;
 CREATE TABLE begun (
     id INTEGER PRIMARY KEY, study_id TEXT NOT NULL, created TEXT NOT NULL, at TEXT NOT NULL,
-    plan TEXT, declares TEXT NOT NULL
+    plan TEXT
 ) STRICT;
 CREATE TABLE deleted (
     study_id TEXT NOT NULL, created TEXT NOT NULL, at TEXT NOT NULL, plan TEXT,

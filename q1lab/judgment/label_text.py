@@ -12,7 +12,6 @@ from q1lab.ground.text_formats import cut_cells, plural, printable
 from q1lab.judgment.difference_text import (
     MeasuredDifference,
     level_text,
-    seed_list,
 )
 from q1lab.judgment.subject import ARMS
 
@@ -182,10 +181,3 @@ def finished_runs(c: Judgment) -> tuple[int, int]:
 def verdict_word(c: Judgment) -> str:
     """The verdict in capitals, or what stands in its place."""
     return c.analysis.verdict.upper() if c.instead is None else c.instead.word
-
-
-def left_out_text(c: Judgment) -> str:
-    """``seeds 0, 2, 4 (rmsnorm-1)``: finished or diverged pairs that are not in here."""
-    return "; ".join(
-        f"{seed_list(seeds)} ({printable(study)})" for study, seeds in c.asking.left_out
-    )

@@ -47,7 +47,7 @@ def level_sentence(c: Judgment) -> str:
     at_95_percent = share is None and abs(c.analysis.alpha - ALPHA) < 1e-9
     if at_95_percent or c.analysis.verdict == "too small to matter":
         sentences.append(rate_sentence(c))
-    sentences += [looks_sentence(c), _later_look_sentence(c), _replication_sentence(c)]
+    sentences += [looks_sentence(c), _later_look_sentence(c)]
     sentences.append(_skew_sentence(c))
     return " ".join(filter(None, sentences))
 
@@ -58,13 +58,10 @@ def looks_sentence(c: Judgment) -> str:
     looks = c.asking.looks
     if len(looks) < 2:
         return ""
-    text = f"Looked at {len(looks)} times: {looks_list(c)}."
-    if sum(not look.replicates for look in looks) > 1:
-        text += (
-            f" If nothing had changed, at most {in_hundred(c.asking.total)} people would claim a "
-            "difference at one of these looks."
-        )
-    return text
+    return (
+        f"Looked at {len(looks)} times: {looks_list(c)}. If nothing had changed, at most "
+        f"{in_hundred(c.asking.total)} people would claim a difference at one of these looks."
+    )
 
 
 def record_sentence(c: Judgment, *, published: bool = False) -> str:
@@ -95,24 +92,9 @@ def _later_look_sentence(c: Judgment) -> str:
     own_looks, looks = c.asking.looks_at(c.subject.id), c.asking.looks
     if c.subject.plan.is_sequential or not own_looks or own_looks[-1].level >= looks[0].level:
         return ""
-    text = (
+    return (
         "Each look at a question has half the level of the one before, so this one is judged by a "
         f"{level_text(c.analysis)} interval."
-    )
-    if any(look.verdict in ("helps", "hurts") for look in own_looks[:-1]):
-        text += (
-            " Adding pairs to a claim tests nothing new; fresh ones would "
-            f"(`--seeds fresh:{len(c.subject.seeds)}`)."
-        )
-    return text
-
-
-def _replication_sentence(c: Judgment) -> str:
-    if not c.asking.is_replication:
-        return ""
-    return (
-        "This is a replication: none of its pairs was in the claim that it tests, so it is judged "
-        "at 5%, and can't make a first false claim."
     )
 
 
@@ -164,9 +146,9 @@ def series_share_sentence(share: Share, *, one_file: bool = False) -> str:
     )
 
 
-SEEN_RULE = (
-    "A run is seen from its first number on: it ended with one, was evaluated, or logged 50 "
-    "training losses. A study of which no run was seen costs nothing."
+LOOK_RULE = (
+    "A study counts as a look once all of its planned runs have ended; what was refused or "
+    "interrupted, and what never trained, costs nothing."
 )
 """The rule by which a study counts as a look; the docs say it in the same words."""
 
@@ -175,10 +157,5 @@ def later_look_note(looks: int, level: float) -> str:
     """The notice before another look at a question."""
     return (
         f"this question was looked at {'once' if looks == 1 else f'{looks} times'} before, so this "
-        f"look is judged by a {percent_level(level)} interval. {SEEN_RULE}"
+        f"look is judged by a {percent_level(level)} interval. {LOOK_RULE}"
     )
-
-
-def replication_note() -> str:
-    """The notice before a study that tests a claim with fresh pairs."""
-    return "this replicates a claim with fresh pairs, so it is judged by a 95% interval"

@@ -95,19 +95,14 @@ def looks_line(c: Judgment) -> str:
     looks = c.asking.looks
     if len(looks) < 2:
         return ""
-    rate = ""
-    if sum(not look.replicates for look in looks) > 1:
-        rate = f" By luck, {_odds(c.asking.total)}."
+    rate = f" By luck, {_odds(c.asking.total)}."
     line = f"{len(looks)} looks: {looks_list(c)}.{rate}"
     return line if len(line) <= LINE else f"Looked at {len(looks)} times.{rate}"
 
 
 def looks_list(c: Judgment) -> str:
     """The verdicts of all looks: ``CANNOT TELL, 2 × HELPS``."""
-    verdicts = [
-        (look.verdict or "not known").upper() + " (replication)" * look.replicates
-        for look in c.asking.looks
-    ]
+    verdicts = [(look.verdict or "not known").upper() for look in c.asking.looks]
     shown = []
     for verdict, same in itertools.groupby(verdicts):
         many = len(list(same))

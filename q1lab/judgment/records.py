@@ -50,12 +50,11 @@ class SeenLook:
     """A look at a question, with its verdict."""
 
     study: str
-    """The study's id; empty for one that is not of this home."""
+    """The study's id."""
     pairs: int
     level: float
     verdict: str
     """Empty where its numbers are not known here."""
-    replicates: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,10 +77,6 @@ class QuestionCost:
     """Every look at the question, oldest first."""
     total: float = intervals.ALPHA
     """The sum of their levels: if nothing had changed, at most so many would claim something."""
-    is_replication: bool = False
-    """True if it tests a claim with fresh pairs."""
-    left_out: tuple[tuple[str, tuple[int, ...]], ...] = ()
-    """(study, seeds) of the results that picked seeds leave out."""
     of_arm: LevelSum = NOTHING_ON_RECORD
     """The questions about this modified arm."""
     of_home: LevelSum = NOTHING_ON_RECORD
@@ -291,8 +286,6 @@ def _facts(j: Judgment) -> dict[str, Any]:
         "shared_at_start": subject.description.shared_at_start,
         "looks": max(1, len(asking.looks_at(subject.id))),
         "asked": {"looks": asking.looks, "total": asking.total},
-        "replication": asking.is_replication,
-        "left_out": [{"study": study_id, "seeds": seeds} for study_id, seeds in asking.left_out],
         "questions": {"of_arm": asking.of_arm, "in_all": asking.of_home},
         "timed": j.timed,
         "overstated": j.overstated,

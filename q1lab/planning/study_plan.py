@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import count, islice
 
+from q1lab.designs.fixed import Fixed
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import exclusive_lock, expand_user, remove_inside, sha256_text
@@ -29,10 +30,9 @@ from q1lab.judgment import (
     verdict_text,
 )
 from q1lab.record import begin, delete_restore, home_history, on_record
-from q1lab.record.history import History
+from q1lab.record.history import level_after
 from q1lab.runner import finished_runs, first_number, launch, series_members
 from q1lab.study import (
-    command_line,
     identity,
     imported_code,
     kept_folder,
@@ -111,12 +111,21 @@ def draft_study(request: Request, store: Store) -> Draft:
     kind = next(
         each.kind for each in part_registry.part_classes("trainer") if each.accepts(request)
     )
-    draft: Draft = part_registry.draft_of(kind)(request, request.parsed_seeds, kept_study, store)
+    seeds = request.parsed_seeds if kept_study is None else _seeds_of(kept_study.study)
+    draft: Draft = part_registry.draft_of(kind)(request, seeds, kept_study, store)
     if not request.yes:
         prove_command_ran_here(
             draft.study, str(kept_study.folder) if kept_study else draft.study.variant
         )
     return draft
+
+
+def _seeds_of(study: Study) -> TypedSeeds:
+    """The seeds with which a kept study trains again: those that it trained."""
+    many = len(study.seeds)
+    if study.seeds == tuple(range(many)):
+        return TypedSeeds(Fixed, study.seeds, many)
+    return TypedSeeds(Fixed, study.seeds, many, fresh=many, are_drawn=True)
 
 
 class UnseenCommand(Problem):
@@ -377,13 +386,13 @@ def declare_design(
         seeds = typed.seeds
         if typed.is_sequential:
             seeds = unseen_seeds([study], len(typed.seeds), store)
-        elif typed.fresh:
+        elif typed.fresh and not typed.are_drawn:
             seeds = draw_seeds(study, store)
-    with_seeds = study.with_design(batches=(seeds,))  # whether they are fresh decides the level
+    with_seeds = study.with_design(batches=(seeds,))
     design = typed.kind.declared(
         typed,
         seeds,
-        lambda: home_history.planned_history(store, with_seeds).level,
+        lambda: level_after(home_history.looks_before(store, with_seeds), with_seeds),
     )
     return replace(study, design=design)
 
@@ -391,7 +400,7 @@ def declare_design(
 def unseen_seeds(drafts: Sequence[Study], most: int, store: Store) -> tuple[int, ...]:
     """The first seeds at which none of these studies has results yet."""
     ingest_events.ingest_all(store)
-    used = set().union(*(home_history.planned_history(store, draft).used for draft in drafts))
+    used = set().union(*(home_history.seeds_with_results(store, draft) for draft in drafts))
     return tuple(islice((seed for seed in count() if seed not in used), most))
 
 
@@ -408,7 +417,7 @@ def draw_seeds(draft: Study, store: Store) -> tuple[int, ...]:
 
 
 def is_twin(study: Study, draft: Study) -> bool:
-    """True if a study is the planned one in everything but the seeds that a person named."""
+    """True if a study is the planned one in everything but its number of pairs."""
     return (
         studies.identity_key(study) == studies.identity_key(draft)
         and study.design.fresh_seeds == draft.design.fresh_seeds
@@ -416,7 +425,9 @@ def is_twin(study: Study, draft: Study) -> bool:
 
 
 def is_same(study: Study, draft: Draft) -> bool:
-    """True if a study is a draft's in everything but the seeds that a person named."""
+    """True if a study is a draft's in everything but its number of pairs."""
+    if draft.seeds.are_drawn and study.seeds != draft.study.seeds:
+        return False
     return is_twin(study, draft.study)
 
 
@@ -513,7 +524,7 @@ def _notes(
     store: Store,
     on_disk: StudiesOnDisk,
 ) -> list[str]:
-    kept_study, request = draft.kept_study, draft.request
+    kept_study = draft.kept_study
     notes = []
     if study.is_floor:
         notes.append(reasons.self_comparison_sentence(study.baseline, study.variant))
@@ -536,43 +547,25 @@ def _notes(
         notes.append(study.trainer.pairing_note(study))
     if study.design.fresh_seeds:
         notes.append(verdict_text.drawn_seeds_note(study.seeds))
-    history = home_history.planned_history(store, study)
-    if history.picked:
-        fresh_seeds = f"fresh:{len(study.seeds)}"
-        command = f"`{command_line.command_text(replace(request, seeds=fresh_seeds))}`"
-        if request.loop is not None:
-            command = f"the same command with --seeds {fresh_seeds}"
-        notes.append(
-            reasons.picked_seeds_note(
-                study.seeds,
-                "; ".join(
-                    f"{name} has {difference_text.seed_list(seeds)}"
-                    for name, seeds in home_history.left_out_here(store, history)
-                ),
-                command,
-            )
-        )
+    looks = home_history.looks_before(store, study)
     if study.design.level is not None:
         notes.append(
             level_sentences.planned_seeds_sentence(study.design.plan(), study.design.level)
         )
     elif existing is None or study.design.batches != existing.design.batches:
-        notes.append(look_note(study, history))
+        notes.append(look_note(study, looks))
     spread = pairs_needed.spread_for(store, study, on_disk)
     if spread is not None:
-        little = "" if existing else _sees_little(study, spread, history.level, store)
+        little = "" if existing else _sees_little(study, spread, level_after(looks, study), store)
         notes.append(little or pairs_needed.detectable_sentence(study, spread))
     return notes
 
 
-def look_note(study: Study, history: History) -> str:
+def look_note(study: Study, looks: int) -> str:
     """A notice where a study will not be judged as a first look at its question."""
-    if not study.counts_as_asking:
+    if not study.counts_as_asking or not looks:
         return ""
-    if history.is_replication:
-        return level_sentences.replication_note()
-    before = len(history.looks)
-    return level_sentences.later_look_note(before, history.level) if before else ""
+    return level_sentences.later_look_note(looks, level_after(looks, study))
 
 
 def _sees_little(study: Study, spread: Spread, level: float, store: Store) -> str:

@@ -41,6 +41,8 @@ class TypedSeeds:
     """The smallest number of pairs after which the study can be over."""
     fresh: int = 0
     """The number of seeds to draw that no run has used."""
+    are_drawn: bool = False
+    """True if ``seeds`` are those that were drawn: of a kept study that trains again."""
 
     @property
     def is_sequential(self) -> bool:
@@ -60,7 +62,7 @@ class Design(StudyPart):
     """The seeds in the order in which they were declared: one batch means that n was fixed before
     the first run."""
     fresh_seeds: Annotated[int, whole_number(0, 1001)] = 0
-    """The number of seeds that were drawn unused; 0: the seeds were named or counted."""
+    """The number of seeds that were drawn unused; 0: they are the first ones."""
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -150,16 +152,9 @@ class Design(StudyPart):
 
     def typed(self) -> str:
         """The value of --seeds that plans this design."""
-        return f"fresh:{self.fresh_seeds}" if self.fresh_seeds else seeds_text(self.seeds)
+        return f"fresh:{self.fresh_seeds}" if self.fresh_seeds else str(len(self.seeds))
 
     def resume_instead(self, variant: str) -> str:
         """The command that goes on with a study of this design, if it is not `q1lab run`; else
         ""."""
         return ""
-
-
-def seeds_text(seeds: tuple[int, ...]) -> str:
-    """Seeds as they are typed, in the shortest form: ``3``, ``0,1,2,7`` or ``7,``."""
-    if seeds == tuple(range(len(seeds))):
-        return str(len(seeds))
-    return ",".join(map(str, seeds)) + ("," if len(seeds) == 1 else "")

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from q1lab.ground.text_formats import passes_text
 from q1lab.judgment.metric import VAL_LOSS, Metric
 from q1lab.judgment.subject import Description
-from q1lab.study.design import seeds_text
 from q1lab.study.hyperparameters import checked_value
 from q1lab.study.trainer import Name, Trainer
 
@@ -105,7 +104,6 @@ class OwnLoop(Trainer):
         request_fields = {
             "variant": str(kept_study.file("modified")),
             "baseline": str(kept_study.file("baseline")),
-            "seeds": seeds_text(kept_study.study.seeds),
             "data": find_data(kept_study, options["data"]),
             "unchecked": options["unchecked"] or self.unchecked,
         }

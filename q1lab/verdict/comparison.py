@@ -21,7 +21,6 @@ from q1lab.judgment.judge import judge
 from q1lab.judgment.notes import Note
 from q1lab.judgment.records import ArmResult, Floor, Judgment, QuestionCost
 from q1lab.judgment.subject import Subject
-from q1lab.record.history import History
 from q1lab.record.home_history import StudyHistory
 from q1lab.study import studies
 from q1lab.study.events import first_start
@@ -139,26 +138,22 @@ def build_comparison(
     if question is None:
         share = study.origin.series
         alpha = share.alpha if share else intervals.ALPHA
-        question = StudyHistory(History(level=alpha))
-    history, level = question.history, study.design.level or question.history.level
+        question = StudyHistory(alpha)
     judged = judge(
         _values(rows, "baseline"),
         _values(rows, "modified"),
         metric=study.metric,
-        level=level,
+        level=study.design.level or question.level,
         delta=delta,
         complete=complete,
-        picked=history.picked,
         undecided=_undecided(study, question),
         subject=subject_of(study),
         arms={arm: _arm(study, rows, arm) for arm in ARMS},
         asking=QuestionCost(
             question.looks,
-            history.total if question.looks else history.level,
-            history.is_replication,
-            question.left_out,
-            history.of_arm,
-            history.of_home,
+            sum(look.level for look in question.looks) or question.level,
+            question.of_arm,
+            question.of_home,
         ),
         floor=Floor(floor[1].low, floor[1].high, floor[0]) if floor else None,
         timed=_timed(study, rows),
@@ -282,7 +277,7 @@ def _notes(
         result.append(run_notes.CommandCautions(r, between))
     if question.changed:
         result.append(run_notes.ChangedPlan(tuple(question.changed)))
-    if len(question.looks) > 1 or question.history.is_replication:
+    if len(question.looks) > 1:
         result.append(run_notes.LookedAgain())
     if question.astray:
         result.append(run_notes.DivergedOrStuck(tuple(question.astray)))

@@ -246,7 +246,7 @@ def _check_verdict(
     if fault := _level_fault(study, claimed):
         report.refused.append((VERDICT, fault))
         return
-    found = claims.recompute_claim(study, rows, claimed.alpha, picked=claimed.picked)
+    found = claims.recompute_claim(study, rows, claimed.alpha)
     report.found = found
     if found.agrees(claimed):
         report.done.append(f"from the numbers given follows: {_describe_claim(found, study)}")
