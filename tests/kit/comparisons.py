@@ -39,7 +39,6 @@ def make(
     alpha: float = intervals.ALPHA,
     delta: float | None = None,
     complete: bool = True,
-    picked: bool = False,
     variant: str = "rope",
     baseline: str = "baseline",
     costs: Mapping[str, tuple[int, int, float, float]] = COSTS,
@@ -59,7 +58,6 @@ def make(
         level=alpha,
         delta=delta,
         complete=complete,
-        picked=picked,
         subject=subject_of(study),
         arms={
             arm: ArmResult(
