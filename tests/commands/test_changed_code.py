@@ -13,7 +13,6 @@ import pytest
 
 from labs import loop as trainer_loop
 from q1lab.ground import paths
-from q1lab.planning import command_draft
 from q1lab.study import imported_code, studies
 from q1lab.study.command_arms import CommandSpec
 from q1lab.trainers.command import Command
@@ -49,7 +48,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (work / "model.py").write_text(HELPS)
     monkeypatch.chdir(work)
     monkeypatch.setenv("Q1LAB_WANDB", "disabled")
-    command_draft._ask.cache_clear()
     return work
 
 
