@@ -186,11 +186,6 @@ def test_files_that_can_not_be_read_are_named_and_the_others_offered(
         (("rope", "gqa"), {"seeds": "3..3"}, "a range goes up"),
         (("rope", "gqa"), {"seeds": "1..5"}, "begins at 3 pairs"),
         (("rope", "gqa"), {"seeds": "3..8", "headline": "welch"}, "paired interval"),
-        (
-            ("rope", "gqa"),
-            {"engine": "notebook"},
-            "--engine notebook",
-        ),
     ],
 )
 def test_what_cannot_be_swept_is_one_line(
