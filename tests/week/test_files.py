@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
+from q1lab.tui.pages import block_text
 from q1lab.week.content import load_week
-from q1lab.week.syllabus import Fold, Step, Text, Week
+from q1lab.week.syllabus import Fold, Step, Week
 from tests.kit.places import ROOT
 from tests.kit.warm_server import exit_status, start_module
 
@@ -211,7 +212,7 @@ def written_tests(week: Week, variant: str) -> str:
     """The three tests that a guide writes out."""
     found = week.for_variant(variant).find_part("b1")
     assert found
-    part = "\n".join(block.markdown for block in found[1].blocks if isinstance(block, Text))
+    part = "\n".join(map(block_text, found[1].blocks))
     code = "\n".join(re.findall(r"(?ms)^```python\n(.*?)^```", part))
     return code
 
