@@ -41,7 +41,7 @@ def drafted(request: Request) -> Study:
     )
     arm = {"n_params": 1, "flops_per_token": 1, "seconds_per_iter": 1.0}
 
-    def answer(_: object, question: dict[str, Any]) -> dict[str, Any]:
+    def answer(_: object, question: dict[str, Any], **_threads: int) -> dict[str, Any]:
         return {
             "device": "cpu" if question["device"] == "auto" else question["device"],
             "dtype": "fp32" if question["dtype"] == "auto" else question["dtype"],
@@ -50,7 +50,7 @@ def drafted(request: Request) -> Study:
         }
 
     with pytest.MonkeyPatch.context() as patch, Store() as store:
-        patch.setattr(own_loop_draft, "_ask", answer)
+        patch.setattr(own_loop_draft.child_processes, "ask_child", answer)
         return study_plan.draft_study(request, store).study
 
 
