@@ -64,21 +64,17 @@ def list_results(store: Store) -> list[Row]:
     return store.db.execute(
         """
         SELECT s.id, s.variant, s.baseline, s.preset, s.data_name, s.data_sha256, s.dtype,
-               s.created, s.headline, s.seeds AS planned, s.plan ->> '$.threads' AS threads,
+               s.created, s.seeds AS planned, s.plan ->> '$.threads' AS threads,
                n.name, s.plan ->> '$.loop.run' AS program,
                s.plan ->> '$.loop.metric' AS reports, s.plan ->> '$.loop.better' AS better,
                (SELECT count(*) FROM runs WHERE study_id = s.id) AS total,
                (SELECT count(*) FROM runs
                 WHERE study_id = s.id AND state IN ('finished', 'diverged')) AS done,
                r.record ->> '$.analysis.verdict' AS verdict, r.record ->> '$.analysis.n' AS n,
-               (SELECT count(value) FROM json_each(r.record, '$.arms.baseline.values'))
-                   AS baseline_runs,
-               (SELECT count(value) FROM json_each(r.record, '$.arms.modified.values'))
-                   AS modified_runs,
                r.record ->> '$.analysis.alpha' AS alpha, r.record ->> '$.analysis.delta' AS delta,
                r.record ->> '$.analysis.mean' AS mean, r.record ->> '$.metric' AS metric,
-               r.record ->> ('$.analysis.' || s.headline || '.low') AS low,
-               r.record ->> ('$.analysis.' || s.headline || '.high') AS high,
+               r.record ->> '$.analysis.paired.low' AS low,
+               r.record ->> '$.analysis.paired.high' AS high,
                r.record -> '$.study.looks' = s.plan -> '$.looks'
                    AND r.record ->> '$.analysis.reason' IS NOT 'incomplete' AS of_all_runs
         FROM studies s LEFT JOIN results r ON r.study_id = s.id AND r.record ->> '$.v' = ?

@@ -99,8 +99,10 @@ def delete_study(store: Store, study_id: str) -> Path:
             ingest_events.ingest_study(store, study)
             for row in store.runs(study_id):
                 name = studies.run_name(row["arm"], row["seed"])
-                ended = {"state": row["state"], "val_loss": row["val_loss"]}
-                runs[name] = {**ended, "seen": seen.shows_number(row)}
+                runs[name] = {
+                    **{key: row[key] for key in ("state", "val_loss", "ended")},
+                    "seen": seen.shows_number(row),
+                }
         store.add("delete", study=study_id, plan=plan, runs=runs)
         prove_inside(folder.parent, paths.home())
         private_folder(paths.trash_dir())

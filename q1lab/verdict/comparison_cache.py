@@ -58,8 +58,8 @@ def compare(store: Store, study: Study) -> Comparison:
             unchanged,
             asking=replace(
                 unchanged.asking,
-                of_arm=question.history.of_arm,
-                of_home=question.history.of_home,
+                of_arm=question.of_arm,
+                of_home=question.of_home,
             ),
         )
         if result == unchanged is not None:
@@ -227,14 +227,14 @@ def _fingerprint(
     of costs."""
     keys = "arm", "seed", "state", "val_loss", "tokens_per_s", "seconds", "bad_lines"
     # what else was asked changes no number
-    alone = replace(question.history, of_arm=NOTHING_ON_RECORD, of_home=NOTHING_ON_RECORD)
+    alone = replace(question, of_arm=NOTHING_ON_RECORD, of_home=NOTHING_ON_RECORD)
     return sha256_json(
         [
             stored_results.RECORD_VERSION,
             [column.key for column in cost_columns.COST_COLUMNS],
             study.to_dict(),
             [[row[key] for key in keys] for row in rows],
-            repr(replace(question, history=alone)),
+            repr(alone),
             list(starts),
             repr(floor),
             *changed,

@@ -74,7 +74,6 @@ def line_of(c: Comparison) -> ResultRow:
         created=c.study.created,
         done=6,
         total=6,
-        headline=c.analysis.headline,
         verdict=c.analysis.verdict,
         n=c.analysis.n,
         mean=c.analysis.mean,

@@ -74,7 +74,7 @@ def a_study(store: Store, study: str, states: list[str], variant: str = "rope") 
     with store.transaction() as db:
         db.execute(
             "INSERT INTO studies (id, variant, baseline, preset, data_name, data_sha256, device, "
-            "dtype, headline, seeds, created, plan, stamp) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            "dtype, seeds, created, plan, stamp) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
             (
                 study,
                 variant,
@@ -84,7 +84,6 @@ def a_study(store: Store, study: str, states: list[str], variant: str = "rope") 
                 "00",
                 "cpu",
                 "float32",
-                "paired",
                 len(states) // 2,
                 "2026-03-07T10:00:00+00:00",
                 "{}",
