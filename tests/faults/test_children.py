@@ -186,12 +186,7 @@ def test_no_child_runs_code_of_the_current_folder(
         words[words.index("disabled")] = "offline"
         call(*words, "--unchecked")
         call("sync")
-<<<<<<< HEAD
-        call("import", "wandb:learner/q1-capstone", code=None)
         call("compare", "--plot", str(tmp_path / "plots.svg"))
-=======
-        call("export", "--format", "svg", "--output", str(tmp_path / "plots.svg"))
->>>>>>> wt-bundle
     starts = hostile()
     modules = {
         word for start in starts for word in start["argv"] if re.match(r"q1lab|labs|wandb", word)
