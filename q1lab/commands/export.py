@@ -52,7 +52,6 @@ Examples:
   q1lab export --format csv
   q1lab export rope-1 swiglu-1 --format json --output results.json
   q1lab export rope-1 --format svg --output plots/
-  q1lab export rope-1 swiglu-1 --format latex       the table that a paper prints
   q1lab export rope-1 --format html        one page, to send to someone
   q1lab export rope-1 --format csv --curves
   q1lab export --tag draft --format csv
@@ -68,7 +67,7 @@ Exit status: 0 written, 1 a file can't be written, 2 usage."""
     "--format",
     "form",
     type=Format((*SUFFIXES, ARCHIVE, *ADDED)),
-    help="Or a suffix, such as md, tex or zip. Default: by --output's suffix, else json.",
+    help="Or a suffix, such as csv or zip. Default: by --output's suffix, else json.",
 )
 @click.option(
     "--output",

@@ -133,11 +133,11 @@ Exit status: 0 nothing found, 1 something found, 2 no draft.""",
 @file_option
 @shared.json_option
 def lint_command(file: Path | None, as_json: bool) -> int:
-    """Count the words of each section against its budget, and flag claims that your data do not
-    support, as FILE:LINE: what.
+    """Count the words, and flag claims beyond the data.
 
-    Claims are words such as "improves" unless the verdict is HELPS, and numbers that are neither of
-    your runs nor in MODIFICATION.md. To keep a marked line, put <!-- q1lab:allow REASON --> on it.
+    Each section's words stand against its budget. A claim is shown as FILE:LINE: what. It is a word
+    such as "improves" unless the verdict is HELPS, or a number that is neither of your runs nor in
+    MODIFICATION.md. To keep a marked line, put <!-- q1lab:allow REASON --> on it.
     """
     from q1lab.documents import draft_claims, word_count
 

@@ -1,5 +1,5 @@
-"""Results as files: JSON (the comparisons), CSV (every run, or every point of the curves), Markdown
-and LaTeX (the table of a paper), SVG and PNG (charts), HTML (the page of a comparison).
+"""Results as files: JSON (the comparisons), CSV (every run, or every point of the curves), SVG and
+PNG (charts), HTML (the page of a comparison).
 
 In JSON and CSV nothing is rounded and nothing is left out: diverged and unfinished runs are rows
 like the others. Text that a spreadsheet would run as a formula begins with an apostrophe in CSV.
@@ -18,7 +18,6 @@ from types import MappingProxyType
 from typing import Any
 
 from q1lab import __version__
-from q1lab.documents.printed_tables import PRINTED_FORMS, print_tables
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import expand_user, utc_now
 from q1lab.ground.write_intents import write_output
@@ -32,7 +31,6 @@ from q1lab.verdict.comparison_cache import compare, read_curves
 SUFFIXES = {
     "json": ".json",
     "csv": ".csv",
-    **{name: form.suffix for name, form in PRINTED_FORMS.items()},
     "svg": ".svg",
     "png": ".png",
     "html": ".html",
@@ -119,8 +117,6 @@ def export_studies(
     file = target / name if folder else target
     if form == "json":
         text = studies_json(store, chosen, unreadable, curves=curves)
-    elif form in PRINTED_FORMS:
-        text = print_tables([compare(store, study) for study in chosen], form)
     else:
         text = studies_csv(store, chosen, curves=curves, unreadable=unreadable)
     write_output(file, text, force=force)

@@ -5,23 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import json
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from q1lab.commands.export import export as command
-from q1lab.documents.printed_tables import PRINTED_FORMS, PrintedTable, latex_text
 from q1lab.documents.result_files import export_studies
 from q1lab.ground.errors import Problem
 from q1lab.index import study_labels
 from q1lab.index.store import Store
-from q1lab.judgment.difference_text import interval_text
-from q1lab.judgment.short_text import caveat_line
 from q1lab.study import studies
-from q1lab.verdict import comparison_cache
 from tests.kit.lab_home import finish, make_study, train
 
 
@@ -161,60 +155,3 @@ def test_bad_input(args: list[str], words: str) -> None:
     assert isinstance(done.exception, Problem)
     assert words in str(done.exception)
     assert done.exception.code == 2
-
-
-# ── the table of a paper
-
-
-def test_printed_tables_have_the_arms_and_the_same_caveat(tmp_path: Path) -> None:
-    ids = two()
-    with Store() as store:
-        (markdown,) = export_studies(store, ids, "markdown", tmp_path)
-        (latex,) = export_studies(store, ids, "latex", tmp_path)
-        comparison = comparison_cache.compare(store, studies.load("rope-1"))
-    text, tex = markdown.read_text(encoding="utf-8"), latex.read_text(encoding="utf-8")
-    head, _, baseline, modified, *_ = text.splitlines()
-    assert head.startswith("| study | arm | n | val loss (nats; lower is better) | difference |")
-    assert baseline.startswith("| rope-1 | baseline | 3 | 1.9")
-    assert interval_text(comparison.analysis) in modified
-    assert "cannot tell |" in modified
-    assert caveat_line(comparison) in text
-    assert latex_text(caveat_line(comparison)) in tex
-    assert r"rope-1 & baseline & 3 & 1.9" in tex
-    assert "diverged" in text
-    assert tex.isascii()
-
-
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex here")
-def test_pdflatex_prints_odd_names(tmp_path: Path) -> None:
-    names = [
-        "n" * 90,
-        r"a_b%c&d#e{f}$g~h^i\j",
-        "say \"hi\" 'x' <a|b> `c` \\input{x}",
-        "β2 → Ω ± é ß “q” …",
-    ]
-    rows = tuple((name, "5") for name in names)
-    notes = tuple(names[1:])  # no line of text has room for the first
-    table = PRINTED_FORMS["latex"].write(PrintedTable("odd", ("arm", "n"), rows, notes))
-    assert "pdflatex" not in table
-    head = "\\documentclass{article}\\usepackage{booktabs,graphicx}\\begin{document}\n"
-    (tmp_path / "odd.tex").write_text(f"{head}{table}\\end{{document}}\n", encoding="utf-8")
-    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "odd.tex"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace")
-    assert done.returncode == 0, done.stdout[-1500:]
-    assert "Overfull" not in done.stdout, "it is as wide as the text at most"
-
-
-def test_letters_that_pdflatex_lacks_are_named() -> None:
-    printed = PrintedTable("j", ("arm", "n"), (("日本 rope", "5"),), ())
-    assert "% pdflatex can't print 日本: use lualatex" in PRINTED_FORMS["latex"].write(printed)
-
-
-def test_latex_finds_no_command_in_a_name() -> None:
-    assert latex_text("a_b & 50% ^x~ {\\input} #1 $ --lr") == (
-        r"a\_b \& 50\% \textasciicircum{}x\textasciitilde{} \{\textbackslash{}input\} \#1 \$ -{}-lr"
-    )
-    assert latex_text("two\nlines −0.1") == "two lines $-$0.1"
-
-
-NUMBERS = {"adam": (0.61, 0.62, 0.60), "lion|x_1": (0.70, 0.72, 0.71)}
