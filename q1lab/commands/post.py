@@ -140,9 +140,10 @@ def lint_command(file: Path | None, as_json: bool) -> int:
     MODIFICATION.md. To keep a marked line, put <!-- q1lab:allow REASON --> on it.
     """
     from q1lab.documents import draft_claims, word_count
+    from q1lab.documents.managed_regions import utf8_text
 
     path, data = _read_draft(file)
-    sections = word_count.draft_sections(data.decode(errors="replace"))
+    sections = word_count.draft_sections(utf8_text(data, path.name))
     with open_store() as store:
         findings = draft_claims.draft_findings(store, shared.current_week(), path)
     if as_json:
@@ -204,6 +205,7 @@ def export_command(
     """
     from q1lab.documents import post_export
     from q1lab.documents.change import public_mode
+    from q1lab.documents.managed_regions import utf8_text
     from q1lab.ground.files import utc_now
     from q1lab.ground.write_intents import write_output
 
@@ -212,7 +214,7 @@ def export_command(
     with open_store() as store:
         recorded_post = posts.post_of_week(store, week.label)
     exported = post_export.export_post(
-        data.decode(errors="replace"),
+        utf8_text(data, path.name),
         date=(recorded_post and recorded_post["published"]) or utc_now(),
         url=recorded_post["url"] if recorded_post else None,
         root=week.root,
