@@ -35,7 +35,7 @@ from q1lab.study.trainer import SEED_OFFSET, Trainer
 from q1lab.study.variants import Variant
 from q1lab.trainers.own_loop import OwnLoop
 from q1lab.week import progress
-from q1lab.week.own_model import matched_width, parents
+from q1lab.week.own_model import parents
 
 if TYPE_CHECKING:
     from q1lab.week.own_model.run_checks import CheckReport
@@ -174,12 +174,7 @@ def draft(
         config = presets.resolve_config(preset, request.overrides, extra_fields)
         answer = ask(config)
 
-    matched = {}
-    if request.match is not None:
-        matched = matched_width.match_width(pair, config, lambda with_: ask(with_)["arms"])
-        config = presets.resolve_config(preset, {**request.overrides, **matched}, extra_fields)
-        answer = ask(config)
-
+    matched: dict[str, str] = {}
     jobs, threads = machine.slots(answer["device"], most, request.jobs)
     trainer = OwnLoop(
         preset=preset,
