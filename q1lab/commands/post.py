@@ -254,8 +254,9 @@ def publish_command(store: Store, week: Week, url: str) -> ActReport:
     from q1lab.documents import post as documents
 
     empty = documents.count_empty_sections(store, week.label)
+    recorded_post = posts.post_of_week(store, week.label)
+    findings = draft_claims.post_findings(store, week, recorded_post) if recorded_post else []
     published = posts.publish_post(store, week.label, url)
-    findings = draft_claims.post_findings(store, week, published)
     return ActReport(
         "Recorded. Cross-posts link to this address.",
         _post_summary(published),
