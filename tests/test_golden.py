@@ -51,7 +51,7 @@ q1lab course kpi --json
 q1lab course kpi
 q1lab course artifact add talk a-talk --at https://example.org/talk
 q1lab course artifact --json
-q1lab course roadmap --tick 1 --yes --json
+q1lab course roadmap --tick 5 --yes --json
 q1lab retro --yes --json
 q1lab course card
 q1lab export gqa-1 gqa-1.zip

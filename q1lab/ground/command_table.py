@@ -248,7 +248,7 @@ ACTS = (
     ),
     Act(
         "course roadmap",
-        palette="List this week's boxes of the roadmap",
+        palette="List this week's open boxes of the roadmap",
         done_when=("roadmap ticked",),
         commits=True,
     ),

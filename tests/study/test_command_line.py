@@ -124,7 +124,7 @@ def test_the_printed_command_finds_the_study_that_is(
     text.write_text((ROOT / "README.md").read_text() * 3)
     model_file = tmp_path / "my rope.py"
     model_file.write_text((ROOT / "labs" / "models" / "rope.py").read_text())
-    request = Request(str(model_file), preset="quick", unchecked=True, **more)
+    request = Request(str(model_file), baseline="baseline", preset="quick", unchecked=True, **more)
     if "data" in more:
         request = replace(request, data=str(text))
     with Store() as store:

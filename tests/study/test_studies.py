@@ -178,13 +178,13 @@ def test_training_outlives_viewer_and_runner(fake_trainer: Fake) -> None:
 def test_runs_train_from_copies(fake_trainer: Fake, tmp_path: Path) -> None:
     model = tmp_path / "my_rope.py"
     model.write_text("class GPTConfig: pass\nclass GPT: pass\n")
-    comparison = record("run", str(model), *SMALL, "--unchecked")
+    comparison = record("run", str(model), "--baseline", "baseline", *SMALL, "--unchecked")
     assert comparison["variant"] == "my_rope"
     study = studies.load("my_rope-1")
     copy = study.files.root / study.arms["modified"].source
     model.write_text("class GPTConfig: pass\nclass GPT: x = 1\n")
     assert "x = 1" not in copy.read_text()
-    record("run", str(model), *SMALL, "--unchecked")
+    record("run", str(model), "--baseline", "baseline", *SMALL, "--unchecked")
     assert studies.ids() == ["my_rope-1", "my_rope-2"], "another file is another study"
 
 

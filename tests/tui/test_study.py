@@ -777,7 +777,7 @@ async def test_one_says_once_how_one_came_here() -> None:
         assert not app.week.course
         assert config.load_settings().course is False
         hidden = titles_of_the_course - palette_titles()
-        assert {"Add an artifact", "Tick boxes of the roadmap, by their numbers"} <= hidden
+        assert {"Add an artifact", "Tick boxes of the roadmap, by their lines"} <= hidden
         assert "c3-readme" in {step.id for step in app.week.steps()}
         assert [kpi.target for kpi in app.week.kpis] == [1, 1, 1]
         await pilot.press("k", "enter")  # it can be said again, from the row that one was on
@@ -1170,7 +1170,7 @@ async def test_boxes_of_the_roadmap_are_ticked_without_leaving(
     async with running(config=Config(repo=repo)) as (app, pilot):
         choose_boxes_to_tick(app)
         await until(pilot, lambda: app.screen.query("#boxes"))
-        app.screen.query_one("#boxes", Input).value = "2"
+        app.screen.query_one("#boxes", Input).value = "4"
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(app.screen, CommandOutputScreen))
         await until(pilot, lambda: app.screen.has_ended)
