@@ -58,7 +58,7 @@ q1lab course card
 q1lab export gqa-1 gqa-1.zip
 q1lab delete gqa-1 --yes
 q1lab restore gqa-1.zip --name gqa-9
-q1lab prune --models --older-than 0 --dry-run --json
+q1lab delete --empty --dry-run --json
 q1lab stop rope-1
 q1lab status
 """

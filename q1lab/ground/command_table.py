@@ -100,7 +100,7 @@ CORE_ACTS = (
     ),
     Act(
         "delete",
-        "Move studies to the trash; their questions stay on record.",
+        "Move studies to the trash, or empty it.",
         STUDIES,
         "upkeep:delete",
     ),
@@ -222,12 +222,6 @@ CORE_ACTS = (
         palette="List this week's boxes of the roadmap",
         done_when=("roadmap ticked",),
         commits=True,
-    ),
-    Act(
-        "prune",
-        "Empty the trash, and free the room of checkpoints and leftovers.",
-        AROUND,
-        "upkeep:prune",
     ),
     Act("config", "Settings, and where they are.", AROUND, is_frequent=True),
     Act(

@@ -567,21 +567,19 @@ def test_a_commit_is_asked_about_whatever_the_input_is(
     assert git(repo, "log") != before[1]
 
 
-@pytest.mark.parametrize("command", ["delete rope-1", "prune --models --older-than 0"])
-def test_so_is_whatever_else_is_asked(
-    repo: Path, q1lab: Q1lab, answers: Answers, command: str
-) -> None:
-    finished = lab_home.make_study()
-    lab_home.finish(finished)
-    weights = finished.files.run("modified-seed0").root / "model.pt"
-    weights.write_bytes(b"x")
-    for typed, code in (("", 2), ("n\n", 0), ("\n", 0)):
-        answers(typed)
-        q1lab(*command.split(), code=code)
-        assert weights.exists()
-    answers("yes\n")
-    q1lab(*command.split())
-    assert not weights.exists()
+def test_so_is_whatever_else_is_asked(repo: Path, q1lab: Q1lab, answers: Answers) -> None:
+    lab_home.finish(lab_home.make_study())
+    for command, place in (
+        ("delete rope-1", paths.study_dir("rope-1")),
+        ("delete --empty", paths.trash_dir() / "rope-1"),
+    ):
+        for typed, code in (("", 2), ("n\n", 0), ("\n", 0)):
+            answers(typed)
+            q1lab(*command.split(), code=code)
+            assert place.exists()
+        answers("yes\n")
+        q1lab(*command.split())
+        assert not place.exists()
 
 
 def test_a_repository_is_offered_to_whoever_answers(
