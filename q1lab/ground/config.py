@@ -1,7 +1,7 @@
 """The learner's settings: config.toml in q1lab's home, and Q1LAB_<KEY> in the environment above it.
 
 Reading uses the standard library; editing goes through tomlkit, so that comments and order stay. An
-unknown key is an error with file, key and the nearest name: a typo must not look like a setting.
+unknown key is left out, with one line that has file, key and the nearest name.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from q1lab.ground import hooks, paths, plugin_finder
-from q1lab.ground.errors import FAILED, Problem, nearest, not_a_choice
+from q1lab.ground import paths
+from q1lab.ground.errors import FAILED, Problem, nearest, not_a_choice, notice
 from q1lab.ground.files import (
     absolute_path,
     expand_user,
@@ -25,9 +25,6 @@ from q1lab.ground.files import (
     write_atomic,
 )
 from q1lab.ground.options import declare, option, options_of
-
-MOST_CONFIG_BYTES = 1 << 20
-"""The most bytes of a config.toml."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +67,6 @@ class Config:
         metadata=declare('other keys by action id: [keymap] then "study.tick" = "x"'),
     )
     launcher: str = option("", "a command before each trainer: srun --gres=gpu:1")
-    plugins: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """The tables of plug-ins, each by the plug-in's name and as it checked it."""
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
     """The source of each value that isn't a default."""
 
@@ -82,17 +77,15 @@ SETTINGS = options_of(Config)
 
 def load_settings(file: Path | None = None, env: Mapping[str, str] = os.environ) -> Config:
     """The current settings: defaults, then the file, then ``Q1LAB_<KEY>``. Problem names file
-    and key."""
+    and key; a key that is no setting is said, and the rest is read."""
     file = file or paths.config_file()
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
-    of_plugins: dict[str, Mapping[str, Any]] = {}
     for key, value in _read(file).items():
+        if key not in SETTINGS:
+            notice(f"{_unknown_key(key, str(file))}; it is left out")
+            continue
         try:
-            if key not in SETTINGS and (check := _settings_of_plugin(key)):
-                of_plugins[key] = _checked_table(key, value, check, str(file))
-                continue
-            _check_key(key, str(file))
             values[key] = _check_value(key, value, str(file), file.parent)
         except Problem as problem:
             problem.file = file
@@ -103,23 +96,7 @@ def load_settings(file: Path | None = None, env: Mapping[str, str] = os.environ)
         if key != "keymap" and env.get(variable):
             values[key] = _check_value(key, _from_text(key, env[variable]), variable, Path.cwd())
             sources[key] = variable
-    return Config(**values, plugins=MappingProxyType(of_plugins), sources=MappingProxyType(sources))
-
-
-def _settings_of_plugin(name: str) -> hooks.Place:
-    """The place of a plug-in's check of its own settings; empty where there is none."""
-    shipped = plugin_finder.named_plugins()
-    plugin = shipped.get(name) or plugin_finder.named_plugins(installed=True).get(name)
-    return "" if plugin is None else plugin.settings
-
-
-def _checked_table(name: str, value: Any, check: hooks.Place, where: str) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise Problem(f"{where}: {name} is a table, [{name}]")
-    try:
-        return MappingProxyType(dict(plugin_finder.load(check)(value)))
-    except ValueError as error:
-        raise Problem(f"{where}: [{name}]: {error}") from error
+    return Config(**values, sources=MappingProxyType(sources))
 
 
 def save_setting(key: str, text: str, file: Path | None = None) -> None:
@@ -129,13 +106,12 @@ def save_setting(key: str, text: str, file: Path | None = None) -> None:
 
     file = file or paths.config_file()
     head, _, action = key.partition(".")
-    _check_key(head, "`q1lab config`")
+    if head not in SETTINGS:
+        raise _unknown_key(head, "`q1lab config`")
     if (head == "keymap") != bool(action):
         raise Problem("keys are set one by one: ", next="`q1lab config keymap.study.tick x`")
     _read(file)  # a damaged file raises Problem here, and is not overwritten
-    document = (
-        tomlkit.parse(read_text(file, MOST_CONFIG_BYTES)) if file.exists() else tomlkit.document()
-    )
+    document = tomlkit.parse(read_text(file)) if file.exists() else tomlkit.document()
     if action:
         table = document.setdefault("keymap", tomlkit.table())
         table[action] = text
@@ -170,7 +146,7 @@ def as_rows(config: Config) -> list[tuple[str, str, str]]:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(read_text(file, MOST_CONFIG_BYTES))
+        return tomllib.loads(read_text(file))
     except FileNotFoundError:
         return {}
     except OSError as error:
@@ -192,10 +168,8 @@ def _is_switch(key: str) -> bool:
     return isinstance(getattr(Config, key, None), bool)
 
 
-def _check_key(key: str, where: str) -> str:
-    if key in SETTINGS:
-        return key
-    raise Problem(f"{where}: there is no setting {key!r}", next=nearest(key, SETTINGS))
+def _unknown_key(key: str, where: str) -> Problem:
+    return Problem(f"{where}: there is no setting {key!r}", next=nearest(key, SETTINGS))
 
 
 def _from_text(key: str, text: str) -> Any:

@@ -47,9 +47,6 @@ class Plugin:
     logs: Mapping[str, LogForm] = field(default_factory=dict)
     """Forms in which programs write down a run, which `q1lab judge` reads, by what they are called
     in a sentence: ``an offline run of W&B``."""
-    settings: Place = ""
-    """``(Mapping) -> Mapping``: checks the plug-in's table of config.toml, ``[NAME]``, which it
-    reads as ``load_settings().plugins["NAME"]``. ValueError for a value that doesn't fit."""
     export_examples: tuple[str, ...] = ()
     """Command lines for `q1lab export --help`, each with what it does."""
 

@@ -18,7 +18,7 @@ import pytest
 from q1lab.commands.cli import run_command_line as main
 from q1lab.documents import change as documents
 from q1lab.documents import post_page
-from q1lab.ground import config, paths
+from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import (
     kind_of_non_file,
@@ -134,7 +134,6 @@ def test_every_reader_of_a_name_is_bounded(
     path = pipe(tmp_path / "it.py")
     png = pipe(tmp_path / "picture.png")
     csv = pipe(tmp_path / "runs.csv")
-    settings = pipe(home / "config.toml")
     study = lab.plan(wandb="disabled")
     for file in (study.files.plan, study.files.launch):
         file.unlink(missing_ok=True)
@@ -149,8 +148,6 @@ def test_every_reader_of_a_name_is_bounded(
         "import FILE": lambda: sources.found_in_sources(
             [str(csv)], found_runs.TableOptions(), one_arm=False
         ),
-        "config.toml": lambda: config.load_settings(settings, {}),
-        "config": lambda: config.save_setting("theme", "nord", settings),
         "study.json": lambda: studies.load(study.id),
         "launch.json": lambda: launch.last_launch(study.files),
         "a document": lambda: documents.read_document(path),
@@ -312,8 +309,8 @@ def test_what_q1lab_wrote_itself_is_read_as_it_wrote_it(
     monkeypatch.chdir(begun(tmp_path / "repo"))
     words = ["run", "rope", "--seeds", "2", "--preset", "quick", "--max-iters", "20"]
     assert main([*words, "--wandb", "disabled", "--json"]) == 0
-    assert main(["export", "rope-1", "studies/rope-1"]) == 0
-    kept_folder = tmp_path / "repo" / "studies" / "rope-1"
+    assert main(["export", "rope-1", "kept"]) == 0
+    kept_folder = tmp_path / "repo" / "kept"
     if (name, kind) == (EVENTS, "too large"):
         pytest.skip("events are read in parts")
     file = kept_folder / name if name == "bundle.json" else home / name
