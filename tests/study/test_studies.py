@@ -340,7 +340,7 @@ def test_the_setting_decides_about_wandb_unless_the_command_does(
     q1lab("config", "wandb", "disabled")
     record("run", "rope", *SMALL)
     assert studies.load("rope-1").trainer.wandb == "disabled"
-    assert "W&B off" in q1lab("status", "--verbose").stdout
+    assert "W&B off" in q1lab("status", "rope-1").stdout
     record("run", "rope", *SMALL, "--fresh", "--wandb", "offline")
     assert studies.load("rope-2").trainer.wandb == "offline"
 

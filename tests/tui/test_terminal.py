@@ -261,7 +261,7 @@ def test_without_a_terminal_it_says_one_sentence(home: Path) -> None:
     [
         (["--session", "Z"], "", ["no session", "A, B, C"]),
         (["--content", "/nowhere"], "", ["/nowhere"]),
-        ([], "them = 1\n", ["config.toml", "'theme'"]),
+        ([], "theme = 1\n", ["config.toml", "theme"]),
         ([], '[keymap]\n"study.tik" = "x"\n', ["config.toml", "study.tick"]),
     ],
 )
