@@ -81,10 +81,8 @@ def test_python_is_started_in_one_place_only() -> None:
     allowed = {
         "q1lab/runner/child_processes.py",
         "q1lab/commands/doctor.py",  # says which one it is
-        "labs/engines/ray_job.py",  # likewise
         "labs/probe.py",  # likewise
         "q1lab/study/wandb_runs.py",  # its folder may hold wandb
-        "q1lab/plugins/notebook/notebook_files.py",  # the text of a notebook that runs elsewhere
     }
     modules = {
         str(file.relative_to(ROOT))
@@ -183,12 +181,11 @@ def test_no_child_runs_code_of_the_current_folder(
             if name in ("WANDB_BASE_URL", "WANDB_API_KEY", "NETRC", "HOME"):
                 monkeypatch.setenv(name, value)
         call("doctor", code=None)
-        call("check", str(model), code=None)
+        call("check", str(model), "--for", "rmsnorm", code=None)
         words = tiny(tmp_path, str(model), iters=20)
         words[words.index("disabled")] = "offline"
         call(*words, "--unchecked")
         call("sync")
-        call("import", "wandb:learner/q1-capstone", code=None)
         call("compare", "--plot", str(tmp_path / "plots.svg"))
     starts = hostile()
     modules = {
@@ -255,7 +252,7 @@ def test_what_a_killed_viewer_asked_ends_with_it(
     monkeypatch.setenv("ORPHAN", str(tmp_path))
     words = {
         "probe": [*tiny(tmp_path, str(file)), "--unchecked"],
-        "check": ["check", str(file)],
+        "check": ["check", str(file), "--for", "baseline"],
     }[kind]
     asker = subprocess.Popen(
         [*SAFE, *words],

@@ -40,7 +40,7 @@ def drafted(request: Request) -> Study:
     )
     arm = {"n_params": 1, "flops_per_token": 1, "seconds_per_iter": 1.0}
 
-    def answer(_: object, question: dict[str, Any]) -> dict[str, Any]:
+    def answer(_: object, question: dict[str, Any], **_threads: int) -> dict[str, Any]:
         return {
             "device": "cpu" if question["device"] == "auto" else question["device"],
             "dtype": "fp32" if question["dtype"] == "auto" else question["dtype"],
@@ -49,7 +49,7 @@ def drafted(request: Request) -> Study:
         }
 
     with pytest.MonkeyPatch.context() as patch, Store() as store:
-        patch.setattr(own_loop_draft, "_ask", answer)
+        patch.setattr(own_loop_draft.child_processes, "ask_child", answer)
         return study_plan.draft_study(request, store).study
 
 
@@ -124,7 +124,7 @@ def test_the_printed_command_finds_the_study_that_is(
     text.write_text((ROOT / "README.md").read_text() * 3)
     model_file = tmp_path / "my rope.py"
     model_file.write_text((ROOT / "labs" / "models" / "rope.py").read_text())
-    request = Request(str(model_file), preset="quick", unchecked=True, **more)
+    request = Request(str(model_file), baseline="baseline", preset="quick", unchecked=True, **more)
     if "data" in more:
         request = replace(request, data=str(text))
     with Store() as store:

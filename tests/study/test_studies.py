@@ -178,13 +178,13 @@ def test_training_outlives_viewer_and_runner(fake_trainer: Fake) -> None:
 def test_runs_train_from_copies(fake_trainer: Fake, tmp_path: Path) -> None:
     model = tmp_path / "my_rope.py"
     model.write_text("class GPTConfig: pass\nclass GPT: pass\n")
-    comparison = record("run", str(model), *SMALL, "--unchecked")
+    comparison = record("run", str(model), "--baseline", "baseline", *SMALL, "--unchecked")
     assert comparison["variant"] == "my_rope"
     study = studies.load("my_rope-1")
     copy = study.files.root / study.arms["modified"].source
     model.write_text("class GPTConfig: pass\nclass GPT: x = 1\n")
     assert "x = 1" not in copy.read_text()
-    record("run", str(model), *SMALL, "--unchecked")
+    record("run", str(model), "--baseline", "baseline", *SMALL, "--unchecked")
     assert studies.ids() == ["my_rope-1", "my_rope-2"], "another file is another study"
 
 
@@ -313,17 +313,16 @@ def test_the_plot_is_drawn(fake_trainer: Fake, tmp_path: Path) -> None:
 
 
 def test_each_trainer_gets_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    from q1lab.runner.local_engine import Local, gpu_for
-
     from q1lab.runner import machine
+    from q1lab.runner.crew import gpu_for
 
     cards = [machine.Gpu("card", 0, 0, 1)] * 2
     monkeypatch.setattr(machine, "gpus", lambda: cards)
     assert [gpu_for(worker, None) for worker in range(3)] == ["0", "1", "0"]
     assert [gpu_for(worker, "3,5") for worker in range(3)] == ["3", "5", "3"]
-    assert Local("", {}).choose_slots("cuda", 6, 6, None) == (2, 1)
-    assert Local("", {}).choose_slots("cuda", 1, 1, None) == (1, 1)
-    assert Local("", {}).choose_slots("mps", 6, 6, None) == (1, 1)
+    assert machine.slots("cuda", 6, None) == (2, 1)
+    assert machine.slots("cuda", 1, None) == (1, 1)
+    assert machine.slots("mps", 6, None) == (1, 1)
     assert machine.free_slots("cuda", 4) == 2, "another run at once shares a GPU"
 
 
@@ -341,7 +340,7 @@ def test_the_setting_decides_about_wandb_unless_the_command_does(
     q1lab("config", "wandb", "disabled")
     record("run", "rope", *SMALL)
     assert studies.load("rope-1").trainer.wandb == "disabled"
-    assert "W&B off" in q1lab("status", "--verbose").stdout
+    assert "W&B off" in q1lab("status", "rope-1").stdout
     record("run", "rope", *SMALL, "--fresh", "--wandb", "offline")
     assert studies.load("rope-2").trainer.wandb == "offline"
 
