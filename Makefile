@@ -8,7 +8,7 @@ AGAINST ?=
 CALLED = echo 'q1lab is $(abspath $(BIN)/q1lab). To call it as "q1lab" in this terminal: . $(abspath $(BIN)/activate)'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev run app test test-all lint format types contracts check bench faults audit docs snapshots wheel clean
+.PHONY: help setup dev run app test test-all lint format types contracts check bench faults audit size docs snapshots wheel clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -70,6 +70,9 @@ faults: $(VENV)/.dev  ## all fault tests, the long ones too, and the table in do
 
 audit: $(VENV)/.dev  ## known vulnerabilities of what is installed (by hand: it asks the network)
 	@$(BIN)/python tools/audit.py
+
+size: $(VENV)/.base  ## print the lines and tokens of each room
+	@$(BIN)/python tools/size.py
 
 docs: $(VENV)/.dev  ## make the screenshots in docs again (tools/docs/make.py says what else is made)
 	@$(BIN)/python tools/docs/make.py

@@ -179,8 +179,7 @@ def train(
     folder: Path,
 ) -> str:
     """The whole loop. Returns ``finished`` or ``diverged``; raises Stop when asked to stop."""
-    # an arm may have a hyperparameter of its own, tuned before the study (q1lab's tuning.py)
-    cfg = {**plan["config"], **plan.get("arm_config", {}).get(arm, {})}
+    cfg = plan["config"]
     # where a file is compared with itself, one arm draws with other seeds (q1lab's studies.py)
     drawn = seed + plan.get("seed_shift", {}).get(arm, 0)
     try:  # a study may be planned on another machine than it trains on

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from q1lab.ground import plugin_finder
 from q1lab.ground.errors import NOTICES
 from tests.kit.commands import without_torch
 from tests.kit.places import ROOT
@@ -75,14 +74,6 @@ def pytest_xdist_auto_num_workers() -> int:
     Of two cores, three workers left 13% idle, four 4%.
     """
     return (os.cpu_count() or 1) + 2
-
-
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip what needs a plug-in whose folder is taken away; without a name, all that ship."""
-    for mark in item.iter_markers("needs_plugin"):
-        for name in plugin_finder.away():
-            if not mark.args or name in mark.args:
-                pytest.skip(f"the plug-in {name} is away")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -41,8 +41,7 @@ q1lab export rope-1 gqa-1 runs.csv --json
 q1lab export rope-1 rope-1/
 q1lab modification --yes --json
 q1lab modification --json
-q1lab post new --yes --json
-q1lab post words --json
+q1lab post --yes --json
 q1lab post lint --json
 q1lab post publish https://example.org/rope --json
 q1lab post share hn https://news.ycombinator.com/item?id=1 --json

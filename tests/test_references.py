@@ -205,7 +205,6 @@ def _place(passage: Passage, unit: Unit, at: int) -> str:
     return f"{passage.file}:{unit.line + unit.text.count(chr(10), 0, at)}"
 
 
-@pytest.mark.needs_plugin
 def test_everything_that_is_named_is_there() -> None:
     every_reference = [reference for passage in passages() for reference in references(passage)]
     assert [f"{place}: {name}" for place, name, stale in every_reference if stale] == []

@@ -13,6 +13,7 @@ modification needs and was not found is a failure that says what was looked for.
     subject.py          a model file under test: building models of it, and running them
     generic.py          the checks that every model file must pass
     NAME.py             the checks of modification NAME, for each that is a file of labs/models
+    cache.py            generation with a cache
     suite.py            the order of the checks, and the loop that tells a cause from what follows
     __main__.py         the process that q1lab starts
 """

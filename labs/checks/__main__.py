@@ -1,12 +1,13 @@
 """The process that runs a learner's file: `python -m labs.checks '{"file": "rope.py"}'`.
 
-The request, as JSON: "file"; "for", a modification, several joined by +, or "baseline";
+The request, as JSON: "file"; "for", a modification, or several joined by + (default: "baseline");
 "compared", the name and the path of the file to compare with, if that is not q1lab's baseline;
-"settings", fields of the file's own GPTConfig at other values; "step_seconds", the limit of one
+"settings", fields of the file's own GPTConfig at other values; "only", the names of the checks to
+run, if not all; "step_seconds", the limit of one
 check, of processor time; and "memory_mb", that of data memory, where the system has one.
 
 Results go to standard output as they come, one JSON object per line; whatever the file prints goes
-to standard error. Its lines, by "event": for {"for"}, begin {"name"}, check {the fields of
+to standard error. Its lines, by "event": begin {"name"}, check {the fields of
 property_check.Result}, unusable {"message"}, end {"passed"}.
 
 Exit status: 0 all passed, 1 a check failed, 2 the file can't be used.
@@ -92,10 +93,13 @@ def run(path: Path, request: dict[str, Any], say: Callable[..., None]) -> int:
                 raise Unusable(
                     f"{path}: GPTConfig has no field {name} of its own; there is {fields_there}"
                 )
-    for_ = request.get("for") or suite.target(subject)
-    say("for", **{"for": for_})
+    for_ = request.get("for", "baseline")
     passed = True
-    for result in suite.run_all(subject, for_, lambda name: say("begin", name=name), step):
+
+    def begin(name: str) -> None:
+        say("begin", name=name)
+
+    for result in suite.run_all(subject, for_, begin, step, request.get("only")):
         say("check", **vars(result))
         passed = passed and not result.failed
     say("end", passed=passed)

@@ -28,6 +28,7 @@ from labs.checks.property_check import (
 )
 from labs.checks.subject import (
     LAYERS,
+    LONG,
     SIZES,
     VOCAB,
     WIDE,
@@ -59,7 +60,7 @@ from labs.checks.trace import Head, Projection, Trace, first_alike
 def interface(s: Subject) -> str:
     callable_as_trained(s)
     if deaf := loading.deaf_to(s.build, SIZES):
-        lost = ": is there a new block for each layer, in nn.ModuleList?" * ("n_layer" in deaf)
+        lost = f": {lost_layers(s)}" if "n_layer" in deaf else ""
         raise Wrong(f"""whatever {" and ".join(deaf)} GPTConfig is given, the model stays the
             same{lost}""")
     for bias in (True, False):
@@ -93,6 +94,8 @@ def judge_call(model: nn.Module) -> tuple[Tensor, Tensor]:
     if abs(loss.item() - expected) > 1e-3 * max(1.0, expected):
         raise Wrong(f"""the loss is {loss.item():.4f}, the cross-entropy of its own logits
             {expected:.4f}: are targets shifted there, or logits scaled?""")
+    if apart(scores, model(x, tokens(seed=5))[0]) > 1e-3:
+        raise Wrong("the logits change with the targets: the model reads what it should predict")
     last, none = model(x)
     if none is not None:
         raise Wrong("without targets, forward returned a loss")
@@ -102,6 +105,24 @@ def judge_call(model: nn.Module) -> tuple[Tensor, Tensor]:
     if apart(scores.reshape(B, T, VOCAB)[:, -1], last.reshape(B, -1, VOCAB)[:, -1]) > 1e-3:
         raise Wrong("the last position's logits differ between a call with targets and one without")
     return scores, loss
+
+
+def lost_layers(s: Subject) -> str:
+    """Say why more layers make no more parameters: one block that is called again and again, or
+    blocks that the model does not know."""
+
+    def calls(layers: int) -> int:
+        called_layers: list[object] = []
+        model = s.build(n_layer=layers)
+        for module in model.modules():
+            module.register_forward_hook(lambda *_: called_layers.append(None))
+        model(tokens(), tokens())
+        return len(called_layers)
+
+    if calls(LAYERS + 1) > calls(LAYERS):
+        return """one and the same block is called for every layer; build a new one for each,
+            nn.ModuleList(Block(config) for _ in range(config.n_layer))"""
+    return "are its layers in nn.ModuleList?"
 
 
 def callable_as_trained(s: Subject) -> None:
@@ -126,6 +147,36 @@ def callable_as_trained(s: Subject) -> None:
     interfaces.binds(
         s.module.GPT.forward, ("self", "idx"), "forward", "give targets the default None"
     )
+
+
+@check(
+    "loss at the start",
+    "near ln(vocab), to 0.5: nothing is known yet, so each token is as likely as any other",
+    "A start far above it means that the first steps go into undoing the initial weights.",
+    rank=TOKENS,
+)
+def start(s: Subject) -> str:
+    loss, even = start_loss(s), math.log(START_VOCAB)
+    seen = f"{loss:.3f}; ln({START_VOCAB}) = {even:.3f}"
+    if not -0.5 <= loss - even <= 1.5:
+        raise Wrong(f"""{seen}; check the standard deviation of the initial weights (0.02), and
+            the tied embedding's""")
+    if loss - even <= 0.5:  # logits of unit variance are 0.5 above
+        return seen
+    if baseline_too(s, lambda reference: start_loss(reference) - even > 0.5):
+        return f"{seen}; the baseline starts as high"
+    return another_kind(f"""the first weights are larger than GPT-2's (0.02), so the loss starts
+        at {seen}; a second difference, unless the baseline has them too""")
+
+
+START_VOCAB = 65
+
+
+def start_loss(s: Subject) -> float:
+    """The loss of an untrained model on random tokens."""
+    model = s.build(vocab_size=START_VOCAB, n_embd=128, n_layer=4, block_size=32)
+    x, y = tokens(8, 32, START_VOCAB), tokens(8, 32, START_VOCAB, seed=4)
+    return float(model(x, y)[1].item())
 
 
 @check(
@@ -216,6 +267,63 @@ def while_training(s: Subject) -> None:
         raise Wrong(f"""in training mode, changing token {T // 2} moved the logits at {position}
             by {moved[position]:.3g} sd, where in evaluation it moves none: is the mask left
             out?""")
+
+
+@check(
+    "context",
+    "changing an earlier token changes the logits of every later position, also with one layer",
+    "Attention that doesn't reach the earlier tokens, or mixes heads instead, trains, and badly.",
+    rank=STREAM,
+)
+def context(s: Subject) -> str:
+    reaches = [window(head, index) for index, head in enumerate(s.long.heads)]
+    reach = min(reaches, default=LONG)
+    moved = influence(s.shared(n_layer=1))
+    band = torch.ones(T, T).triu().tril(reach - 1)[:-1] > 0
+    if len(deaf := ((moved[:-1] < 1e-5) & band).nonzero()):
+        at, position = deaf[0].tolist()
+        raise Wrong(f"changing token {at} moved nothing at position {position}")
+    if reach == LONG:
+        return f"every position answers to itself and to all before it, up to {LONG} tokens"
+    narrow = sorted({index // H for index, length in enumerate(reaches) if length == reach})
+    return another_kind(f"""a window: layer {", ".join(map(str, narrow))} reaches {reach} tokens
+        and no further back; a second difference, unless the baseline has it too""")
+
+
+def window(head: Head, index: int) -> int:
+    """The number of tokens that each position of a long row attends to in a head: all of them, or
+    those of a sliding window. Wrong where it is neither."""
+    seen = head.weights > 0
+    whole = torch.ones_like(seen).tril()
+    missing = (whole & ~seen).nonzero()
+    # a weight that is too small for a float makes no window
+    if not len(missing) or head.weights[seen].min() < 1e-20:
+        return LONG
+    reach = int(seen[-1].sum())
+    if torch.equal(seen, whole.triu(1 - reach)):
+        return reach
+    t, at = missing[0].tolist()
+    raise Wrong(f"{head_name(index)}: position {t} gives position {at} no weight at all")
+
+
+@check(
+    "batch independence",
+    "a row's logits don't depend on the other rows of the batch",
+    "A statistic over the batch, or a wrong reshape, lets examples leak into each other.",
+    rank=TOKENS,
+)
+def batch(s: Subject) -> str:
+    model, x = s.shared(), tokens()
+    before, after = logits(model, x, x), logits(model, other(x, slice(None), row=1), x)
+    for row in (0, 2):
+        if (gap := apart(before[row], after[row])) > 1e-3:
+            raise Wrong(f"""changing row 1 moved the logits of row {row} by {gap:.3g} sd:
+                does a mean, a roll or a view go over the rows of the batch?""")
+    gap = apart(before[2:], logits(model, x[2:], x[2:]))
+    if gap > 1e-2:
+        raise Wrong(f"""row 2 alone gives other logits than in a batch: {gap:.3g} sd apart; does
+            something depend on a row's place in the batch?""")
+    return f"rows agree alone and in a batch of {B}"
 
 
 @check(
@@ -358,6 +466,16 @@ def has_columns(pool: Tensor, columns: Tensor) -> bool:
     return bool((gaps < 2e-3 * columns.norm(dim=0) + 1e-6).any(0).all())
 
 
+@check(
+    "order",
+    "swapping two earlier tokens changes the last logits, with one layer",
+    "Attention alone is blind to order; positions must come in somewhere.",
+    rank=TRAINING,
+)
+def order(s: Subject) -> str:
+    return swapped(s.shared(n_layer=1), "no position is used")
+
+
 def swapped(model: nn.Module, blind: str) -> str:
     """Swap two earlier tokens and say how far the last logits move. Wrong, naming what may be
     ``blind``, when they don't."""
@@ -432,9 +550,10 @@ def gradients(s: Subject) -> str:
             break
         x = tokens(seed=seed)
     if bad:
+        first, *_ = bad
         more = f"; and {len(bad) - 3} more" if len(bad) > 3 else ""
         listed = "; ".join(f"{name} {words}" for name, words in [*bad.items()][:3])
-        raise Wrong(f"{listed}{more}: is it used, or detached on the way?")
+        raise Wrong(f"{listed}{more}. {reason_of_none(s, first, largest[first])}")
     slopes(s)
     return f"all {sum(1 for _ in model.parameters())} parameters have one, and it is the slope"
 
@@ -454,6 +573,18 @@ def dead(largest: Tensor) -> str:
             more = f" and {len(none) - 1} more" if len(none) > 1 else ""
             return f"{tuple(largest.shape)} has none in {axis_name} {none[0]}{more}"
     return ""
+
+
+def reason_of_none(s: Subject, name: str, largest: Tensor) -> str:
+    """Tell a parameter that is used, and detached on the way, from one that is not used: does the
+    loss move with the entries that have no gradient?"""
+    x, model = tokens(), s.shaken()
+    before = model(x, x)[1].item()
+    dict(model.named_parameters())[name].add_(0.5 * (largest == 0))
+    after = model(x, x)[1].item()
+    if abs(after - before) > 1e-5 * abs(before):
+        return "The loss depends on the first: is something detached, or under no_grad?"
+    return "The loss does not depend on the first: is it used?"
 
 
 def slopes(s: Subject) -> None:
@@ -563,9 +694,13 @@ def own_baseline() -> Subject:
 
 CHECKS = [
     interface,
+    start,
     causality,
+    batch,
     residual,
     attention,
+    context,
+    order,
     training,
     gradients,
     parameters,

@@ -171,7 +171,4 @@ def values_count_kv(s: Subject) -> bool:
     return s.n_params(**{str(s.kv_field): 1}) <= s.n_params(**{str(s.kv_field): H})
 
 
-FILE_NAMES = ("gqa", "mqa", "grouped")
-
-
 CHECKS = [groups, fewer]

@@ -256,7 +256,4 @@ def judge_eps(where: str, x: Tensor, out: Tensor) -> str:
     return ""
 
 
-FILE_NAMES = ("rms",)
-
-
 CHECKS = [formula]

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from labs.checks.generic import head_name, swapped
-from labs.checks.property_check import NotJudged, Wrong, another_kind, check
+from labs.checks.property_check import NotJudged, Warned, Wrong, another_kind, check
 from labs.checks.subject import LONG, REPEATED, C, D, H, Subject, apart, watch
 from labs.checks.trace import Head
 
@@ -213,10 +213,24 @@ def in_bf16(s: Subject, exact: list[Head], seen: str) -> str:
         raise Wrong(f"""in bf16, {near:.1%} of the attention weights are elsewhere than in fp32 up
             to position {NEAR.stop - 1}, and {far:.1%} from position {FAR.start} on: are the angles
             computed under autocast?""")
+    if dtype := helpers_dtype(s):
+        return Warned(f"""{seen}; apply_rotary_emb casts bfloat16 into {dtype}, which costs
+            memory: a cast back would keep it""")
     return seen
 
 
 NEAR, FAR = slice(1, 33), slice(LONG - 128, LONG)
+
+
+def helpers_dtype(s: Subject) -> str:
+    """The dtype into which a file's helpers cast queries in bf16; "" if they keep it, if there are
+    none, or if they take other arguments than the suggested ones."""
+    try:
+        q = torch.zeros(2, 8, 4, 64, dtype=torch.bfloat16)
+        out = s.module.apply_rotary_emb(q, q, s.module.precompute_freqs_cis(64, 8))[0]
+        return "" if out.dtype == q.dtype else str(out.dtype).removeprefix("torch.")
+    except Exception:
+        return ""
 
 
 # ── what queries and keys do instead
@@ -368,9 +382,6 @@ def several_pairs_turn(s: Subject) -> None:
     if turn is not None and same(turn, PARTIAL[0]):
         raise Wrong("""only pair 0 turns, the others by nearly nothing per position: is 2i in
             the exponent divided by head_dim?""")
-
-
-FILE_NAMES = ("rope", "rotary")
 
 
 CHECKS = [table, relative, angles]

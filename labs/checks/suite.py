@@ -1,12 +1,9 @@
-"""The checks in their order, the way one is run, timed and reported, and a guess at what a file
-modifies.
+"""The checks in their order, and the way one is run, timed and reported.
 
 A modification is known by its files: `labs/models/NAME.py`, and `labs/checks/NAME.py`, which has
 
     CHECKS      its checks, each called "NAME: …"; or, of one made of others,
     PARTS       the names of those
-    FILE_NAMES  what a file's name contains that tells it
-    recognizes  (with CHECKS) takes a Subject and says whether it behaves like the modification
 """
 
 from __future__ import annotations
@@ -17,7 +14,7 @@ import pkgutil
 import re
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -26,7 +23,7 @@ from typing import Any
 import torch
 
 from labs import checks, models
-from labs.checks import generic
+from labs.checks import cache, generic
 from labs.checks.limits import TookTooLong, Unusable
 from labs.checks.property_check import (
     Check,
@@ -96,10 +93,9 @@ def run_check(check: Check, subject: Any, limit: Limit = contextlib.nullcontext)
         # stops a training, too. Any other check may be to blame itself where no line is met
         facts["judged"] = is_interface or at is not None
     seconds = round(time.perf_counter() - began, 3)
-    result = Result(
+    return Result(
         check.name, expected=check.expected, seen=str(seen), why=check.why, seconds=seconds, **facts
     )
-    return result
 
 
 @torch.no_grad()
@@ -108,14 +104,16 @@ def run_all(
     for_: str,
     begin: Callable[[str], None] = lambda name: None,
     limit: Limit = contextlib.nullcontext,
+    only: Collection[str] | None = None,
 ) -> Iterator[Result]:
-    """Run the checks one by one; `begin` hears each name first, and `limit` surrounds each. Ends
+    """Run the checks one by one, all or `only` those with these names; `begin` hears each name
+    first, and `limit` surrounds each. Ends
     after the interface check when that fails: nothing else could be told. A modification of which
     no check could judge the file fails, too, unless there was no time for them.
 
     A failure that follows from one before it says so. One that is vague is held back to the end:
     another check may know its name."""
-    due = checks_for(for_)
+    due = [check for check in checks_for(for_) if only is None or check.name in only]
     results: list[Result] = []
     vague: list[Result] = []
 
@@ -134,8 +132,12 @@ def run_all(
             vague.append(result)
             continue
         yield told(result)
-        if check is generic.interface and result.failed:
-            return
+        if check is generic.interface:
+            if result.failed:
+                return
+            with contextlib.suppress(TookTooLong, Unusable), limit("looking for a cache"):
+                if cache.cached_calls(subject.shared()):
+                    due.append(cache.generation)
     yield from map(told, vague)
     for variant in split(for_):
         own_results = [result for result in results if modification(result.name) == variant]
@@ -199,31 +201,3 @@ def fields_in(line: str, subject: Any) -> str:
 
 def first_line(error: BaseException) -> str:
     return next(iter(str(error).strip().splitlines()), "")[:300]
-
-
-def target(subject: Any) -> str:
-    """What a file is checked for: by the line that `q1lab new` puts on top, else by its name."""
-    return made_for_by_its_line(subject) or joined(named(subject)) or "baseline"
-
-
-def made_for_by_its_line(subject: Any) -> str:
-    made_for = re.search(r"^# q1lab: (\w+), made from", subject.text[:2000], re.MULTILINE)
-    return made_for[1] if made_for and made_for[1] in MODIFICATIONS else ""
-
-
-def named(subject: Any) -> list[str]:
-    """The modifications that a file's name tells."""
-    stem = subject.path.stem.lower()
-    return [
-        name
-        for name, module in MODIFICATIONS.items()
-        if any(part in stem for part in module.FILE_NAMES)
-    ]
-
-
-def joined(names: list[str]) -> str:
-    """The --for of several modifications: the one that is made of them where there is one, and
-    where one is among them."""
-    parts = {part for name in names for part in PARTS[name]}
-    compound = [name for name in MODIFICATIONS if name not in OWN and parts == {*PARTS[name]}]
-    return next(iter(compound), "+".join(name for name in OWN if name in parts))

@@ -251,7 +251,7 @@ def hidden(s: Subject) -> str:
     sizes = {}
     for width, heads in ((128, 4), (768, 12)):
         small = {**WIDE, "n_layer": 1, "n_embd": width, "n_head": heads}
-        model = shake(s.build(**small))
+        model = shake(s.undrawn(zero=True, **small))
         sizes[width] = find(watch(model, tokens(1, 8, 16), width=width), width)[0].hidden
     more = {width: 3 * h / (8 * width) - 1 for width, h in sizes.items()}
     seen = "; ".join(
@@ -290,9 +290,6 @@ def uncut(more: dict[int, float]) -> str:
         if all(abs(excess - share) < 0.03 for excess in more.values()):
             return f": {words}"
     return ""
-
-
-FILE_NAMES = ("glu",)
 
 
 CHECKS = [gate, bias, hidden]

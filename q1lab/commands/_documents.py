@@ -42,7 +42,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 
 def writing_options(command: F) -> F:
-    """Add --repo, --dry-run, --yes, --no-commit and --init, as every command that writes into the
+    """Add --repo, --dry-run, --yes and --no-commit, as every command that writes into the
     repository has them. The command gets their values as one ``write_options: WriteOptions``."""
 
     @functools.wraps(command)
@@ -53,7 +53,6 @@ def writing_options(command: F) -> F:
         )
 
     for option in (
-        click.option("--init", is_flag=True, help="Make a git repository when there is none."),
         click.option("--no-commit", is_flag=True, help="Write the file, but don't commit it."),
         click.option(
             "--yes",
@@ -69,18 +68,6 @@ def writing_options(command: F) -> F:
     return cast("F", with_write_options)
 
 
-def region_options(command: F) -> F:
-    """Add --overwrite and --add-missing, for commands that refresh regions of a document."""
-    for option in (
-        click.option(
-            "--add-missing", is_flag=True, help="Put back regions that you took out of the file."
-        ),
-        overwrite_option,
-    ):
-        command = option(command)
-    return command
-
-
 @dataclass(frozen=True)
 class WriteOptions:
     """The values of ``writing_options``."""
@@ -89,7 +76,6 @@ class WriteOptions:
     dry_run: bool = False
     yes: bool = False
     no_commit: bool = False
-    init: bool = False
 
 
 def current_week() -> Week:
@@ -131,34 +117,28 @@ def repository_folder(typed: Path | None) -> Path:
 
 def open_repository(write_options: WriteOptions) -> tuple[Path, Repository | None]:
     """The folder to write in, and its repository (None with --no-commit). Where there is no
-    repository, --init makes one; without it the learner is asked. Problem if they say no."""
+    repository, the learner is asked whether to make one; Problem if they say no."""
     from q1lab.ground.git_repository import init_repository
 
     folder = repository_folder(write_options.repo)
     try:
         repo = Repository.discover(folder)
     except NoRepository:
-        if write_options.init and not write_options.dry_run:
-            repo = init_repository(folder)
-        elif write_options.no_commit or write_options.dry_run:
+        if write_options.no_commit or write_options.dry_run:
             return folder, None
-        else:
-            refused = Problem(
-                f"{folder} is in no git repository: ",
-                next="give one with --repo PATH, make one with --init, or write without it with "
-                "--no-commit",
-                file=folder,
-            )
-            if ask_user(f"{folder} is in no git repository. Make one there?", refused) != "yes":
-                raise refused from None
-            repo = init_repository(folder)
+        refused = Problem(
+            f"{folder} is in no git repository: ",
+            next="give one with --repo PATH, make one with `git init`, or write without it with "
+            "--no-commit",
+            file=folder,
+        )
+        if ask_user(f"{folder} is in no git repository. Make one there?", refused) != "yes":
+            raise refused from None
+        repo = init_repository(folder)
     except Problem:
-        if write_options.init and not folder.exists() and not write_options.dry_run:
-            repo = init_repository(folder)
-        elif write_options.no_commit and folder.is_dir():
+        if write_options.no_commit and folder.is_dir():
             return folder, None
-        else:
-            raise
+        raise
     return repo.root, (None if write_options.no_commit else repo)
 
 

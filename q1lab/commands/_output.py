@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 force_option = click.option(
-    "--force", is_flag=True, help="Write over a file that q1lab did not write."
+    "--overwrite", "force", is_flag=True, help="Write over a file that q1lab did not write."
 )
 
 

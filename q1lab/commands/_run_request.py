@@ -1,5 +1,5 @@
 """The arguments of `q1lab run`, parsed: variants, a training command, a study.toml, a bundle's
-folder, or the name of a study or a series."""
+folder, or the name of a study or a sweep."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from q1lab.commands._run_options import TypedCommand
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import expand_user
 from q1lab.ground.options import KEPT_FOLDER, STUDY_NAME
-from q1lab.planning import series_plan
 from q1lab.runner import first_number, series_members
 from q1lab.study import command_line, kept_folder, series, studies, two_commands, variants
 from q1lab.study.command_arms import CommandSpec, with_reading
@@ -20,7 +19,7 @@ from q1lab.study.command_line import OPTIONS, Request, options_with
 from q1lab.study.studies import Study
 
 WITH_SERIES = {"variant", "yes", "as_json"}
-"""All that may be typed with the name of a series, which is only shown."""
+"""All that may be typed with the name of a sweep, which is only shown."""
 
 RANGE = "3..8"
 """The seeds of two commands, unless others were typed."""
@@ -28,13 +27,11 @@ RANGE = "3..8"
 
 @dataclass(frozen=True)
 class ParsedRun:
-    """The request that was typed. Several ``variants`` make it a sweep; an ``axis`` with its values
-    makes it a series over that hyperparameter. ``series`` is the id of a series declared earlier,
-    whose table is to be printed."""
+    """The request that was typed. Several ``variants`` make it a sweep. ``series`` is the id of a
+    sweep declared earlier, whose table is to be printed."""
 
     request: Request
     variants: Sequence[str]
-    axis: tuple[str, tuple[str, ...]] | None = None
     series: str | None = None
 
 
@@ -43,8 +40,6 @@ def parse_run(
     typed_command: TypedCommand,
     options: Mapping[str, Any],
     typed: Set[str],
-    *,
-    detach: bool,
 ) -> ParsedRun:
     """Parse the arguments of `q1lab run`; ``typed`` are the options that were typed, with whatever
     value. Problem for arguments and options that don't go together; all that can be refused by
@@ -63,14 +58,14 @@ def parse_run(
                 corrected = _corrected(study, typed_command.corrections, options, typed)
                 return ParsedRun(corrected, names)
         loop, names, baseline = _arms(names, typed_command, options["baseline"])
-    _check_together(names, options, detach)
+    if options["side"] and len(names) > 1:
+        raise Problem("--side is for one study, and does not go with several VARIANTs")
     may_run = options["yes"] or loop is not None  # the learner typed the command, or named its file
     request_options = {**options, "baseline": baseline, "yes": may_run}
     request = command_line.request_from_options(variant=names[0], loop=loop, **request_options)
     _ = request.parsed_seeds  # raises Problem for bad ones, at once
-    axis = series_plan.parse_axis(request.over) if request.over else None
     if len(names) > 1 or loop is not None:
-        return ParsedRun(request, names, axis)
+        return ParsedRun(request, names)
     if members := _series_members(names[0]):
         if typed - WITH_SERIES:
             raise Problem(
@@ -78,7 +73,7 @@ def parse_run(
                 next="leave the options out. To train with others, change the command that "
                 f"declared it: {command_line.resume_command(members[min(members)])}",
             )
-        return ParsedRun(request, names, axis, series=names[0])
+        return ParsedRun(request, names, series=names[0])
     if (study := _named(names[0])) is not None:
         request = _going_on(study, request, typed)
     elif kept_folder.is_kept_folder(names[0]) and (
@@ -86,7 +81,7 @@ def parse_run(
     ):
         kept_study = kept_folder.load_kept_study(expand_user(names[0]))
         raise kept_folder.another_study(kept_study, request)
-    return ParsedRun(request, names, axis)
+    return ParsedRun(request, names)
 
 
 def _two_commands(
@@ -105,7 +100,7 @@ def _two_commands(
 
 
 def _split(word: str) -> list[str]:
-    """``rope,swiglu`` is two names, as in --seeds and --over; a file's name may have a comma."""
+    """``rope,swiglu`` is two names; a file's name may have a comma."""
     if Path(word).exists():
         return [word]
     return [name for part in word.split(",") if (name := part.strip())] or [word]
@@ -131,23 +126,9 @@ def _arms(
     return loop, others, first
 
 
-def _check_together(names: Sequence[str], options: Mapping[str, Any], detach: bool) -> None:
-    side, over, tune = (options[name] for name in ("side", "over", "tune"))
-    if side and (over or tune or len(names) > 1):
-        other = "--over" if over else "--tune" if tune else "several VARIANTs"
-        raise Problem(f"--side is for one study, and does not go with {other}")
-    if len(names) > 1 and (over or tune):
-        raise Problem(f"{'--over' if over else '--tune'} is for one VARIANT, and here are several")
-    if tune and (over or detach):
-        other = "--over" if over else "--detach"
-        raise Problem(
-            f"--tune with {other}: the study is planned when tuning is done", next="leave one out"
-        )
-
-
 def _series_members(name: str) -> dict[int, Study]:
-    """The studies of the series with this name, by their place; empty if there is none."""
-    is_series = name.partition("-")[0] in (series.SWEEP, series.OVER)
+    """The studies of the sweep with this name, by their place; empty if there is none."""
+    is_series = name.partition("-")[0] == series.SWEEP
     return series_members.load_members(name) if is_series else {}
 
 

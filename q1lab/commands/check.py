@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 Examples:
   q1lab check rope.py
   q1lab check mine.py --for rope --watch
-  q1lab check mine.py --baseline model.py
-  q1lab check mine.py --set use_rope=true
-  q1lab check model.py --json
+  q1lab check mine.py --for rope --baseline model.py
+  q1lab check mine.py --for rope --set use_rope=true
+  q1lab check model.py --for baseline --json
 
 Exit status: 0 all passed, 1 a check failed, 2 the file can't be used, 130 ended by Ctrl-C."""
 )
@@ -37,8 +37,8 @@ Exit status: 0 all passed, 1 a check failed, 2 the file can't be used, 130 ended
     "--for",
     "for_",
     default=None,
-    help=f"{', '.join(variants.checked_variants())}, or several joined by +; default: by the "
-    "file's behavior, else by its name.",
+    help=f"{', '.join(variants.checked_variants())}, or several joined by +; default: what "
+    "the file's first line names.",
 )
 @click.option(
     "--baseline",
@@ -74,6 +74,7 @@ def check(
         raise Problem(
             "--watch shows checks as a file is saved; --json gives one record: ", next="choose one"
         )
+    for_ = for_ or _named_on_top(file)
     settings = _settings(overrides)
     code = _check_once(file, for_, baseline, settings, as_json)
     if watch:
@@ -81,6 +82,21 @@ def check(
             click.echo(f"\n{file.name} was saved.")
             code = _check_once(file, for_, baseline, settings, as_json)
     return code
+
+
+def _named_on_top(file: Path) -> str | None:
+    """The modification that the first line names; None where there is no file to read. Problem
+    without such a line."""
+    from q1lab.week.own_model.run_checks import made_for
+
+    named = made_for(file)
+    if named is None and file.is_file():
+        names = ", ".join(variants.checked_variants())
+        raise Problem(
+            f"{file}: its first line does not say which modification it holds",
+            next=f"add --for with one of {names}",
+        )
+    return named
 
 
 def _settings(overrides: tuple[str, ...]) -> dict[str, Any]:

@@ -20,17 +20,16 @@ class Commands(click.Group):
     """A click group that imports a command's module only when that command is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(command_table.listed_acts(installed=True))
+        return [*command_table.listed_acts(), *command_table.outside_commands()]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        listed = command_table.listed_act(cmd_name)
-        return None if listed is None else command_table.load_command(cmd_name)
+        return command_table.load_command(cmd_name) if _is_command(cmd_name) else None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0] if args else ""
-        if not name.startswith("-") and command_table.listed_act(name) is None:
+        if not name.startswith("-") and not _is_command(name):
             raise command_table.unknown_command(name)
         return super().resolve_command(ctx, args)
 
@@ -42,10 +41,15 @@ class Commands(click.Group):
             settings = load_settings()
         everything = ALL_HELP in ctx.meta
         sections: dict[str, list[tuple[str, str]]] = {title: [] for title in SECTIONS}
-        for name, act in command_table.listed_acts(installed=everything).items():
+        for name, act in command_table.listed_acts().items():
             on_page = everything or act.is_frequent
             if on_page and act.is_shown(week=settings.week, course=settings.course):
                 sections[act.section].append((name, act.about))
+        if everything:
+            sections["Other packages"] = [
+                (name, f"({entry.value})")
+                for name, entry in command_table.outside_commands().items()
+            ]
         for title, rows in sections.items():
             if not rows:
                 continue
@@ -54,6 +58,10 @@ class Commands(click.Group):
         if not everything:
             formatter.write_paragraph()
             formatter.write_text("More commands, in the same groups: q1lab --help-all")
+
+
+def _is_command(name: str) -> bool:
+    return name in command_table.listed_acts() or name in command_table.outside_commands()
 
 
 def _print_all_help(ctx: click.Context, param: click.Parameter, typed: bool) -> None:

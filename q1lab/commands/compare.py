@@ -29,7 +29,6 @@ from q1lab.study.studies import Study
 
 if TYPE_CHECKING:
     from q1lab.verdict.comparison import Comparison
-    from q1lab.verdict.equal_budget import BudgetKind, EqualBudgetResult
 
 
 @click.command(
@@ -38,7 +37,6 @@ Examples:
   q1lab compare
   q1lab compare rope --full
   q1lab compare rope-1 --json
-  q1lab compare rope-1 --at flops
   q1lab compare rope-1 --plot rope.svg
   q1lab compare rope-1 --html rope.html
   q1lab compare rope-1 swiglu-1 gqa-1 --plot three.svg"""
@@ -60,12 +58,6 @@ Examples:
     help="Write one self-contained page: text, figure, and how to reproduce it.",
 )
 @force_option
-@click.option(
-    "--at",
-    "cost",
-    type=click.Choice(["flops", "time"]),
-    help="Also compare at equal training FLOPs or equal wall clock, read off the curves.",
-)
 def compare(
     study: tuple[str, ...],
     full: bool,
@@ -73,7 +65,6 @@ def compare(
     plot: Path | None,
     page: Path | None,
     force: bool,
-    cost: BudgetKind | None,
 ) -> int:
     """Show the verdict of STUDY in at most six lines; with --full, everything.
 
@@ -83,27 +74,22 @@ def compare(
     from q1lab.verdict import comparison_cache
 
     if len(study) > 1:
-        if full or page or cost:
-            raise Problem("--full, --html and --at are for one study", next="name one")
+        if full or page:
+            raise Problem("--full and --html are for one study", next="name one")
         return _compare_several(study, as_json, plot, force=force)
     name = comparison_cache.resolve_study_id(study[0]) if study else studies.latest()
     chosen = studies.load(name)
     with open_store() as store:
-        answer = None
-        if cost is not None:
-            from q1lab.verdict import equal_budget
-
-            _, answer = equal_budget.read_at_budget(store, chosen, cost)
         if plot is not None:
-            write_picture(store, chosen, plot, answer, force=force)
+            write_picture(store, chosen, plot, force=force)
         if page is not None:
             from q1lab.documents import comparison_page
             from q1lab.documents.change import public_mode
             from q1lab.ground.write_intents import write_output
 
-            html = comparison_page.comparison_page(store, chosen, answer)
+            html = comparison_page.comparison_page(store, chosen)
             write_output(page, html, mode=public_mode(), force=force)
-        record = print_comparison(store, chosen, as_json=as_json, full=full, answer=answer)
+        record = print_comparison(store, chosen, as_json=as_json, full=full)
         for file in (plot, page):
             if file is not None and not as_json:
                 click.echo()
@@ -155,12 +141,9 @@ def print_comparison(
     *,
     as_json: bool,
     full: bool = False,
-    answer: EqualBudgetResult | None = None,
 ) -> Comparison | None:
-    """Print a study's comparison as JSON, in short or in ``full``, and below it ``answer``, the
-    comparison at equal FLOPs or wall clock. None where a run that showed no number ended it."""
-    from rich.console import Console
-
+    """Print a study's comparison as JSON, in short or in ``full``. None where a run that showed no
+    number ended it."""
     from q1lab.verdict.comparison_cache import compare as make_comparison
 
     if not as_json and not full and print_silent_run(study):
@@ -169,25 +152,10 @@ def print_comparison(
     if as_json:
         from q1lab.judgment import comparison_record
 
-        facts = comparison_record.comparison_json(record)
-        if answer is not None:
-            from q1lab.verdict import equal_budget
-
-            facts["at"] = {
-                **answer.to_dict(),
-                "told": equal_budget.budget_sentences(answer, record),
-            }
-        print_json(facts)
+        print_json(comparison_record.comparison_json(record))
         return record
     click.echo()
     print_verdict(record, full=full)
-    if answer is not None:
-        from q1lab.verdict import equal_budget
-
-        click.echo()
-        width = min(Console().width, 100)
-        for sentence in equal_budget.budget_sentences(answer, record):
-            click.echo(click.wrap_text(sentence, width, "  ", "    "))
     return record
 
 
@@ -227,21 +195,18 @@ def write_picture(
     store: Store,
     study: Study,
     path: Path,
-    answer: EqualBudgetResult | None = None,
     *,
     force: bool = False,
 ) -> None:
-    """Draw both arms' loss curves and the forest plot of the difference into ``path``. With
-    ``answer`` the curves run over FLOPs or wall clock instead of iters."""
+    """Draw both arms' loss curves and the forest plot of the difference into ``path``."""
     from q1lab.ground.write_intents import write_output
     from q1lab.judgment import picture
-    from q1lab.verdict import comparison_cache, equal_budget
+    from q1lab.verdict import comparison_cache
 
     form = picture.picture_format(path)
     image = picture.draw_comparison(
         comparison_cache.compare(store, study),
         comparison_cache.read_curves(store, study),
         form,
-        across=equal_budget.across_budget(answer),
     )
     write_output(path, image, force=force)

@@ -14,7 +14,7 @@ import click
 
 from q1lab import __version__
 from q1lab.commands._output import wrapped
-from q1lab.ground import file_systems, paths, plugin_finder
+from q1lab.ground import file_systems, paths
 from q1lab.ground.errors import FAILED, OK, Problem
 from q1lab.ground.files import printable
 from q1lab.runner import child_processes
@@ -52,13 +52,6 @@ def doctor(as_json: bool) -> int:
     return OK if findings["ok"] else FAILED
 
 
-def plugin_findings() -> dict[str, Any]:
-    """The plug-ins that are here, and those that ship with q1lab and are away."""
-    gone = ", ".join(plugin_finder.away())
-    names = ", ".join(plugin_finder.named_plugins(installed=True))
-    return {"plug-ins": names, **({"plug-ins_away": gone} if gone else {})}
-
-
 def examine_machine() -> dict[str, Any]:
     """The findings about this machine, by name, with ``problems`` and ``ok``."""
     from q1lab.runner.machine import cores, gpus
@@ -72,7 +65,6 @@ def examine_machine() -> dict[str, Any]:
         ),
         "packages": {name: _version(name) for name in PACKAGES},
     }
-    findings |= plugin_findings()
     problems += [
         f"{name} is not installed"
         for name, version in findings["packages"].items()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -11,26 +10,15 @@ from click.shell_completion import CompletionItem
 from q1lab.commands._names import study_argument
 from q1lab.commands._output import force_option, print_json, say_written
 from q1lab.documents.result_files import CSV, JSON, PAGE
-from q1lab.ground import plugin_finder
-from q1lab.ground.errors import FAILED, NOTICES, OK, Problem
+from q1lab.ground.errors import NOTICES, OK, Problem
 from q1lab.ground.files import expand_user
-from q1lab.ground.hooks import ExportFormat
 from q1lab.ground.write_intents import STDOUT
 from q1lab.index.store import Store
 from q1lab.study import studies
 from q1lab.study.bundle import ZIP_SUFFIX
 from q1lab.study.studies import Study
 
-PLUGINS = tuple(plugin_finder.plugins(installed=True))
 RESULTS = (CSV, JSON, PAGE)
-ADDED: Mapping[str, ExportFormat] = {
-    suffix: added
-    for plugin in PLUGINS
-    for added in plugin.formats.values()
-    for suffix in added.suffixes
-    if suffix not in (*RESULTS, ZIP_SUFFIX)
-}
-"""The formats of plug-ins, by the suffix of their files. Each is of one study."""
 
 
 def _complete_file(ctx: click.Context, param: click.Parameter, typed: str) -> list[CompletionItem]:
@@ -47,7 +35,7 @@ Examples:
   q1lab export rope-1 rope-1.html          one page, to send to someone
   q1lab export rope-1 points.csv --curves
 """
-    + "".join(f"  {line}\n" for added in PLUGINS for line in added.export_examples)
+    "  q1lab verify rope-1.zip                  anyone can check that file\n"
     + """
 \b
 Exit status: 0 written, 1 a file can't be written, 2 usage."""
@@ -102,8 +90,6 @@ def export(
             raise Problem(f"{target} takes one study", next="name one", file=path)
         if suffix in RESULTS:
             export_studies(store, ids, path, curves=curves, force=force, unreadable=unreadable)
-        elif suffix in ADDED:
-            _write_added(store, studies.load(ids[0]), ADDED[suffix], path, force)
         else:
             _write_bundle(store, studies.load(ids[0]), path, force)
     NOTICES.extend(f"{name} can't be read: {why}" for name, why in unreadable.items())
@@ -111,7 +97,6 @@ def export(
         print_json({"studies": ids, "unreadable": unreadable, "written": str(path)})
         return OK
     after = "`q1lab restore` brings it back" if suffix in ("", ZIP_SUFFIX) else ""
-    after = ADDED[suffix].after if suffix in ADDED else after
     say_written(path, f"; {after}" if after else "")
     return OK
 
@@ -120,7 +105,7 @@ def _suffix_of(target: Path) -> str:
     """The suffix that says what is written to ``target``; empty for a folder. Problem for a suffix
     of nothing."""
     suffix = "" if target.is_dir() else target.suffix.lower()
-    forms = (*RESULTS, ZIP_SUFFIX, *ADDED)
+    forms = (*RESULTS, ZIP_SUFFIX)
     if suffix and suffix not in forms:
         raise Problem(
             f"{target}: nothing is exported as {target.suffix}",
@@ -138,16 +123,3 @@ def _write_bundle(store: Store, study: Study, target: Path, force: bool) -> None
     provenance = claim.make_provenance(store, study)
     name = study_names.name_of(store, study.id)
     bundle.export_bundle(study.id, target, provenance, name, force=force)
-
-
-def _write_added(store: Store, study: Study, added: ExportFormat, path: Path, force: bool) -> None:
-    from q1lab.ground.files import os_reason
-    from q1lab.ground.write_intents import write_output
-
-    try:
-        content = plugin_finder.load(added.write)(store, study, path.suffix)
-        write_output(path, content, force=force)
-    except OSError as error:
-        raise Problem(
-            f"{study.id} can't be exported: {error.filename}: {os_reason(error)}", FAILED
-        ) from None

@@ -26,7 +26,7 @@ says which option)."""
     help="Show the code of q1lab's own implementation, before yours passes its checks.",
 )
 @shared.writing_options
-@shared.region_options
+@shared.overwrite_option
 @click.option(
     "--no-study",
     "keep_study",
@@ -41,7 +41,6 @@ def modification(
     reference: bool,
     write_options: shared.WriteOptions,
     overwrite: bool,
-    add_missing: bool,
     keep_study: bool,
     as_json: bool,
 ) -> int:
@@ -82,7 +81,6 @@ def modification(
             repo,
             variant=variant,
             overwrite=overwrite,
-            add_missing=add_missing,
             keep_study=keep_study,
         )
         return shared.write_document(change, store, write_options, as_json=as_json)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
@@ -15,9 +13,8 @@ import click
 from q1lab.commands import _documents as shared
 from q1lab.commands._output import force_option, print_json, print_text, remark
 from q1lab.commands._store import open_store
-from q1lab.ground import text_formats
 from q1lab.ground.argument_checks import SuggestedText
-from q1lab.ground.command_table import ActReport
+from q1lab.ground.command_table import ActReport, typed_fields
 from q1lab.ground.errors import FAILED, OK, Problem
 from q1lab.index.store import Store
 from q1lab.week.lists import posts
@@ -29,98 +26,71 @@ from q1lab.week.syllabus import Week
     epilog="""\b
 Examples:
   q1lab post
-  q1lab post new
-  q1lab post words
+  q1lab post --title "What twelve weeks taught me" --dry-run
   q1lab post lint
-  q1lab post preview
   q1lab post export
   q1lab post publish https://example.org/q1
   q1lab post share hn https://news.ycombinator.com/item?id=1""",
 )
-@shared.json_option
-@click.pass_context
-def post(ctx: click.Context, as_json: bool) -> int:
-    """The retrospective post: draft, word budgets, claims, preview, publishing.
-
-    Without a command it shows where the post is published: its canonical address and the channels.
-    """
-    if ctx.invoked_subcommand is not None:
-        return OK
-    from q1lab.documents import post as documents
-
-    label = shared.current_week().label
-    with open_store() as store:
-        documents.count_empty_sections(store, label)
-        recorded_post = posts.post_of_week(store, label)
-    if as_json:
-        print_json({"post": recorded_post, "enough_channels": posts.ENOUGH_CHANNELS})
-    elif recorded_post is None:
-        click.echo("No post yet. Make the draft: q1lab post new")
-    else:
-        print_text("\n".join(_post_summary(recorded_post)))
-    return OK
-
-
-file_option = click.option(
-    "--file",
-    type=click.Path(path_type=Path),
-    metavar="PATH",
-    help="The draft. Default: the one that `q1lab post new` made.",
-)
-
-
-@post.command(
-    "new",
-    epilog="""\b
-Examples:
-  q1lab post new
-  q1lab post new --title "What twelve weeks taught me" --dry-run""",
-)
-@click.option("--title", metavar="TEXT", help="The post's title.")
-@shared.writing_options
-@shared.json_option
-def new_command(title: str | None, write_options: shared.WriteOptions, as_json: bool) -> int:
-    """Make the draft, with the week's sections, table, chart and diff.
-
-    It has a budget of words for each section, and the paragraph for your verdict. Before the study
-    is done, it holds the paragraph for a null result.
-    """
-    return _write_draft(write_options, title=title, new=True, as_json=as_json)
-
-
-@post.command("refresh", epilog="Example: q1lab post refresh")
+@click.option("--title", metavar="TEXT", help="The title of a new draft.")
 @shared.writing_options
 @shared.overwrite_option
 @shared.json_option
-def refresh_command(write_options: shared.WriteOptions, overwrite: bool, as_json: bool) -> int:
-    """Renew what comes from your runs.
-
-    The rest of the draft stays byte for byte.
-    """
-    return _write_draft(write_options, new=False, overwrite=overwrite, as_json=as_json)
-
-
-def _write_draft(
+@click.pass_context
+def post(
+    ctx: click.Context,
+    title: str | None,
     write_options: shared.WriteOptions,
-    *,
-    new: bool,
+    overwrite: bool,
     as_json: bool,
-    title: str | None = None,
-    overwrite: bool = False,
 ) -> int:
+    """Write the draft of the retrospective post, or bring it up to date, and commit it.
+
+    A new draft has the week's sections with a budget of words for each, the table, chart and diff,
+    and the paragraph for your verdict; before the study is done, that for a null result. Later
+    q1lab renews what comes from your runs, and every other byte of the draft stays.
+    """
+    if ctx.invoked_subcommand is not None:
+        if typed_fields(ctx):
+            raise Problem(
+                f"the options before {ctx.invoked_subcommand!r} belong to `q1lab post` alone",
+                next=f"`q1lab post {ctx.invoked_subcommand} --help` lists its own",
+            )
+        return OK
     from q1lab.documents import document_changes
 
     week = shared.current_week()
     with open_store() as store:
         root, repo = shared.open_repository(write_options)
         change = document_changes.post_change(
-            store, week, root, repo, new=new, title=title, overwrite=overwrite
+            store, week, root, repo, title=title, overwrite=overwrite
         )
-        return shared.write_document(change, store, write_options, as_json=as_json)
+        status = shared.write_document(change, store, write_options, as_json=as_json)
+        if not (write_options.dry_run or as_json):
+            _print_published(store, week)
+    return status
+
+
+def _print_published(store: Store, week: Week) -> None:
+    """Print where the post is, once it has an address."""
+    from q1lab.documents import post as documents
+
+    documents.count_empty_sections(store, week.label)
+    recorded_post = posts.post_of_week(store, week.label)
+    if recorded_post and recorded_post["url"]:
+        print_text("\n".join(_post_summary(recorded_post)))
+
+
+file_option = click.option(
+    "--file",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="The draft. Default: the one that `q1lab post` made.",
+)
 
 
 def _read_draft(file: Path | None) -> tuple[Path, bytes]:
-    """The path and bytes of the draft: ``file``, else the path where `post new` puts it, else the
+    """The path and bytes of the draft: ``file``, else the path where `q1lab post` puts it, else the
     recorded path. Problem if there is no draft."""
     from q1lab.documents import post as documents
     from q1lab.documents.change import read_document
@@ -145,51 +115,10 @@ def _read_draft(file: Path | None) -> tuple[Path, bytes]:
     if data is None:
         raise Problem(
             f"there is no draft {file}: ",
-            next="`q1lab post new` makes one, --file names another",
+            next="`q1lab post` makes one, --file names another",
             file=file,
         )
     return file, data
-
-
-@post.command("words", epilog="Example: q1lab post words --json")
-@file_option
-@shared.json_option
-def words_command(file: Path | None, as_json: bool) -> int:
-    """Count the words of each section against its budget.
-
-    Each comes with the time that it takes to read aloud.
-    """
-    from q1lab.documents import word_count
-
-    path, data = _read_draft(file)
-    sections = word_count.draft_sections(data.decode("utf-8-sig", errors="replace"))
-    total, budget = sum(item.words for item in sections), sum(item.budget or 0 for item in sections)
-    minutes = total / word_count.WORDS_PER_MINUTE
-    if as_json:
-        rows = [{**asdict(item), "state": item.state} for item in sections]
-        print_json(
-            {
-                "file": str(path),
-                "sections": rows,
-                "words": total,
-                "budget": budget,
-                "minutes": round(minutes, 1),
-            }
-        )
-        return OK
-    columns = shutil.get_terminal_size().columns
-    room = max(16, columns - len("  12345 of 1234  short"))
-    width = min(room, max((len(item.title) for item in sections), default=10))
-    for item in sections:
-        title = text_formats.cut(item.title, width)
-        against = f"of {item.budget:>4}  {item.state}" if item.budget else ""
-        print_text(f"{title.ljust(width)}  {item.words:>5} {against}".rstrip())
-    total_row = f"{'together'.ljust(width)}  {total:>5} of {budget:>4}"
-    aloud = f"{minutes:.0f} min read aloud"
-    fits = len(total_row) + 2 + len(aloud) <= columns
-    print_text(f"{total_row}  {aloud}" if fits else f"{total_row}\n{aloud}")
-    shared.note_viewed("post words", path.absolute())
-    return OK
 
 
 @post.command(
@@ -204,27 +133,39 @@ Exit status: 0 nothing found, 1 something found, 2 no draft.""",
 @file_option
 @shared.json_option
 def lint_command(file: Path | None, as_json: bool) -> int:
-    """Flag claims that your data do not support, as FILE:LINE: what.
+    """Count words, and flag claims that your data do not support.
 
-    Words such as "improves" unless the verdict is HELPS, numbers that are neither of your runs nor
-    in MODIFICATION.md, a bootstrap CI without its seeds. To keep a marked line, put <!--
-    q1lab:allow REASON --> on it, or on a line of its own above its paragraph.
+    Each section's words stand beside its budget, and each claim as FILE:LINE: what.
+
+    Claims are words such as "improves" unless the verdict is HELPS, and numbers that are neither of
+    your runs nor in MODIFICATION.md. To keep a marked line, put <!-- q1lab:allow REASON --> on it.
     """
-    from q1lab.documents import draft_claims
+    from q1lab.documents import draft_claims, word_count
 
-    path, _ = _read_draft(file)
+    path, data = _read_draft(file)
+    sections = word_count.draft_sections(data.decode(errors="replace"))
     with open_store() as store:
         findings = draft_claims.draft_findings(store, shared.current_week(), path)
     if as_json:
-        print_json({"file": str(path), "findings": [asdict(item) for item in findings]})
+        print_json(
+            {
+                "file": str(path),
+                "sections": [{**asdict(item), "state": item.state} for item in sections],
+                "words": sum(item.words for item in sections),
+                "budget": sum(item.budget or 0 for item in sections),
+                "findings": [asdict(item) for item in findings],
+            }
+        )
+        return FAILED if findings else OK
+    for line in word_count.section_lines(sections):
+        print_text(line)
+    for item in findings:
+        print_text(f"{_relative_path(path)}:{item.line}: {item.message}")
+    if findings:
+        remark("\nTo keep a marked line, put <!-- q1lab:allow REASON --> on it")
     else:
-        for item in findings:
-            print_text(f"{_relative_path(path)}:{item.line}: {item.message}")
-        if not findings:
-            remark("no claim beyond the data")
-        else:
-            remark("\nTo keep a marked line, put <!-- q1lab:allow REASON --> on it")
-        shared.note_viewed("post lint", path.absolute())
+        remark("no claim beyond the data")
+    shared.note_viewed("post lint", path.absolute())
     return FAILED if findings else OK
 
 
@@ -237,68 +178,11 @@ def _relative_path(path: Path) -> str:
 
 
 @post.command(
-    "preview",
-    epilog="""\b
-Examples:
-  q1lab post preview
-  q1lab post preview --output post.html""",
-)
-@file_option
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Write the page here.",
-)
-@force_option
-@click.option(
-    "--open/--no-open",
-    "opening",
-    default=None,
-    help="Open it in the browser (default: on a terminal).",
-)
-def preview_command(
-    file: Path | None,
-    output: Path | None,
-    force: bool,
-    opening: bool | None,
-) -> int:
-    """Render the draft as one self-contained HTML page. Nothing in it runs, HTML in the draft is
-    shown as text."""
-    from q1lab.documents import post_page, word_count
-    from q1lab.documents.change import public_mode
-    from q1lab.ground import paths
-    from q1lab.ground.files import write_atomic
-    from q1lab.ground.write_intents import write_output
-
-    path, data = _read_draft(file)
-    text = data.decode("utf-8-sig", errors="replace")
-    total = sum(item.words for item in word_count.draft_sections(text))
-    minutes = max(1, round(total / word_count.WORDS_PER_MINUTE))
-    note = f"A preview. {total:,} words, {minutes} min read aloud."
-    page = post_page.html_page(text, path.parent, note)
-    opens = sys.stdin.isatty() and sys.stderr.isatty() if opening is None else opening
-    target = output or paths.home() / "preview" / f"{path.stem}.html"
-    if output is not None:
-        write_output(target, page, mode=public_mode(), force=force)
-    else:
-        write_atomic(target, page)
-    print_text(str(target))
-    shared.note_viewed("post preview", path.absolute())
-    if opens:
-        click.launch(str(target))
-    else:
-        remark("a page for your browser; --open opens it")
-    return OK
-
-
-@post.command(
     "export",
     epilog="""\b
 Examples:
   q1lab post export
-  q1lab post export --output _posts/
-  q1lab post export --tag python --output post.md""",
+  q1lab post export --output _posts/""",
 )
 @file_option
 @click.option(
@@ -308,13 +192,11 @@ Examples:
     help="A file, or a folder: then the file is named after the title. Default: print it.",
 )
 @force_option
-@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Instead of the usual tags.")
 @shared.json_option
 def export_command(
     file: Path | None,
     output: Path | None,
     force: bool,
-    tags: tuple[str, ...],
     as_json: bool,
 ) -> int:
     """The draft as a publishing platform takes it.
@@ -331,10 +213,9 @@ def export_command(
     with open_store() as store:
         recorded_post = posts.post_of_week(store, week.label)
     exported = post_export.export_post(
-        data.decode("utf-8-sig", errors="replace"),
+        data.decode(errors="replace"),
         date=(recorded_post and recorded_post["published"]) or utc_now(),
         url=recorded_post["url"] if recorded_post else None,
-        tags=tags or post_export.TAGS,
         root=week.root,
     )
     target = None
@@ -403,7 +284,7 @@ def share_command(
     replace: bool = False,
     other: bool = False,
 ) -> ActReport:
-    """Record that the post is on CHANNEL at URL, or print a text for it.
+    """Record the post's URL on CHANNEL, or print a text for it.
 
     CHANNEL is hn, r-machinelearning, r-localllama, x or linkedin. The text that is printed without
     a URL keeps within the channel's limit.

@@ -19,11 +19,9 @@ Exit status: 0 done, 1 git or a hook refused, 2 something must be decided first 
 says which option)."""
 )
 @shared.writing_options
-@shared.region_options
+@shared.overwrite_option
 @shared.json_option
-def retro(
-    write_options: shared.WriteOptions, overwrite: bool, add_missing: bool, as_json: bool
-) -> int:
+def retro(write_options: shared.WriteOptions, overwrite: bool, as_json: bool) -> int:
     """Write Q1_RETRO.md, or bring it up to date, and commit it alone.
 
     Artifacts, KPIs, unfinished steps, minutes and predictions are counted from what is there;
@@ -42,6 +40,5 @@ def retro(
             repo,
             looking=repo or shared.repository_if_any(write_options.repo),
             overwrite=overwrite,
-            add_missing=add_missing,
         )
         return shared.write_document(change, store, write_options, as_json=as_json)

@@ -31,11 +31,10 @@ from q1lab.ground.errors import EXIT_STATUS, FAILED, INTERRUPTED, OK, UNFINISHED
 from q1lab.ground.text_formats import duration
 from q1lab.index import ingest_events, study_names, study_view
 from q1lab.index.store import Store
-from q1lab.judgment import scope_text
 from q1lab.planning import series_plan, study_plan
 from q1lab.planning.series_plan import DeclaredSeries
 from q1lab.runner import first_number, launch, series_members
-from q1lab.study import command_line, kept_folder, series, studies, variants
+from q1lab.study import command_line, kept_folder, studies, variants
 from q1lab.study.command_line import Request
 from q1lab.study.run_states import ENDED, RunState
 from q1lab.study.studies import Study
@@ -52,8 +51,6 @@ Examples:
   q1lab run rmsnorm rope swiglu --seeds 3..8
   q1lab run ./my_rope.py --baseline ./model.py --seeds 0,1,2,7 --preset quick
   q1lab run swiglu --set learning_rate=3e-4 --detach
-  q1lab run rope --over max_iters=500,1000,2000
-  q1lab run rope --tune learning_rate
   q1lab run rope --set dropout=0.1 --name rope-dropout
   q1lab run studies/rope-1
   q1lab run --command 'python train.py --seed={seed} --out_dir={out} {args}' \\
@@ -95,10 +92,10 @@ def run(
 
     Several VARIANTs share the baseline's runs, are declared together before the first one begins,
     share the 5% of false verdicts between them, and are ranked in one table. The name of such a
-    sweep, or of a series (--over), prints its table again.
+    sweep prints its table again.
     """
     typed = typed_fields(click.get_current_context())
-    parsed = parse_run(variant, typed_command, options, typed, detach=detach)
+    parsed = parse_run(variant, typed_command, options, typed)
     with open_store() as store:
         if parsed.series is not None:
             return _finish_series(store, parsed.series, as_json)
@@ -111,17 +108,9 @@ def run(
             study_plan.draft_study(request, store)  # what can be refused is refused at once
             request = with_metric(request, typed, ask=ask, quiet=as_json)
         remark("Looking at both arms and this machine …", quiet=as_json)
-        if request.tune and "tune" in typed:
-            tuned = _tune(store, request, request.tune, as_json, predicts_first)
-            if isinstance(tuned, int):
-                return tuned
-            request = tuned
-        if parsed.axis is not None:
-            declared = series_plan.plan_axis(request, *parsed.axis, store)
-        elif len(parsed.variants) > 1:
-            declared = series_plan.plan_sweep(request, parsed.variants, store)
-        else:
+        if len(parsed.variants) == 1:
             return _train(store, request, name, detach, as_json, predicts_first)
+        declared = series_plan.plan_sweep(request, parsed.variants, store)
         for member, plan in zip(_member_names(name, declared), declared.plans, strict=False):
             study_names.check_name(store, plan.study.id, member)
         if predicts_first():
@@ -214,27 +203,6 @@ def _print_detached(begun: study_plan.Plan, as_json: bool) -> int:
     return OK
 
 
-def _tune(
-    store: Store, request: Request, key: str, as_json: bool, predicts_first: Callable[[], bool]
-) -> Request | int:
-    """Tune ``key`` for each arm. Returns the request with each arm's chosen value, or an exit
-    status if the learner interrupted, or predicts first."""
-    declared = series_plan.plan_tuning(request, key, store)
-    if predicts_first():
-        return OK
-    begun = series_plan.begin_series(declared, store)
-    exit_status = _watch_series(store, begun, as_json)
-    if exit_status is not None:
-        return exit_status
-    tuned_values = series_plan.tuning_result(begun.series, store)
-    first = begun.studies[0]
-    names = dict(zip(studies.ARMS, (first.baseline, first.variant), strict=True))
-    if not as_json:
-        text = scope_text.tuned_text(tuned_values, names)
-        click.echo(f"\n{text[0].upper()}{text[1:]}.\n")
-    return replace(request, tune=tuned_values.key, tuned=tuned_values)
-
-
 def _train_series(
     store: Store, declared: DeclaredSeries, name: str | None, detach: bool, as_json: bool
 ) -> int:
@@ -265,8 +233,6 @@ def _watch_series(store: Store, begun: DeclaredSeries, as_json: bool) -> int | N
     record, first, missing = begun.series, begun.studies[0], begun.missing
     members = ", ".join(record.name(at) for at in range(len(record.members)))
     comparison = f"{members} against {first.baseline}"
-    if record.axis:
-        comparison = f"{first.variant} against {first.baseline} at {record.axis} {members}"
     most = "at most " if first.design.is_sequential else ""
     work = f"{most}{missing} runs, one study after another" if missing else ""
     if not as_json:
@@ -376,7 +342,7 @@ def _announce(name: str, comparison: str, plans: Sequence[study_plan.Plan], work
     noted: dict[str, list[str]] = {}
     for plan in plans:
         membership = plan.study.origin.series
-        for note in plan.notes if membership is None or membership.kind != series.TUNE else ():
+        for note in plan.notes:
             noted.setdefault(note, []).append(
                 "" if membership is None else membership.name(membership.at)
             )
@@ -410,17 +376,8 @@ def _follow(
     current = members[0]
     try:
         for current in unfinished:
-            membership = current.origin.series
-            if membership is not None and several:
-                where = (
-                    f" at {membership.axis} {membership.name(membership.at)}"
-                    if membership.axis
-                    else ""
-                )
-                if not as_json:
-                    click.echo(
-                        f"\n{current.id}: {current.variant} against {current.baseline}{where}"
-                    )
+            if several and not as_json:
+                click.echo(f"\n{current.id}: {current.variant} against {current.baseline}")
             hint = "Ctrl-C stops" if ctrl_c_stops else "Ctrl-C leaves"
             watch_study(store, current, quiet=as_json, hint=hint)
     except KeyboardInterrupt:

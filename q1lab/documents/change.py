@@ -154,13 +154,12 @@ def document_change(
     root: Path | None = None,
     *,
     overwrite: bool = False,
-    add_missing: bool = False,
     head: Callable[[bytes], bytes] = lambda data: data,
 ) -> Change:
     """The change that brings a document up to date, still without a message. A learner's own file
-    without any region gets all of them at its end; one that has some gets a missing one only with
-    ``add_missing``: it may have been deleted on purpose. ``head`` may renew what q1lab wrote
-    outside of the regions."""
+    without any region gets all of them at its end; one that has some gets no missing one, which the
+    learner may have deleted on purpose. ``head`` may renew what q1lab wrote outside of the
+    regions."""
     old = read_document(path)
     if old is None or not old.strip():
         new = head(rendered.text.encode())
@@ -171,7 +170,7 @@ def document_change(
         rendered.regions,
         where=path.name,
         overwrite=overwrite,
-        append=add_missing or not managed_regions.find_regions(old, path.name),
+        append=not managed_regions.find_regions(old, path.name),
     )
     edited = () if overwrite else refreshed.edited
     new = head(refreshed.data)

@@ -1,9 +1,7 @@
-"""The claim lint of a draft: words that the data do not support, numbers that no run produced, bare
-bootstrap CIs.
+"""The claim lint of a draft: words that the data do not support, and numbers that no run produced.
 
 Pure: a text and the known numbers in, findings out. It reminds, it does not judge: ``<!--
-q1lab:allow why -->`` on the line, or on a line of its own above the paragraph, overrules it in the
-open, with the reason."""
+q1lab:allow why -->`` on the line overrules it in the open, with the reason."""
 
 from __future__ import annotations
 
@@ -14,9 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from q1lab.documents import managed_regions
-from q1lab.documents.word_count import lines_by_kind, split_lines
+from q1lab.documents.word_count import lines_by_kind
 from q1lab.judgment import cost_columns
-from q1lab.judgment.intervals import true_coverage
 from q1lab.judgment.metric import VAL_LOSS
 from q1lab.judgment.prediction_score import predicted_difference
 from q1lab.study import variants
@@ -60,11 +57,6 @@ _PROOF = (
     r"huge(?:ly)?",
 )
 
-_FASTER = (r"faster", r"quicker", r"speed(?:s|ed|ing)? up", r"speed-?ups?")
-_SLOWER = (r"slower", r"slow(?:s|ed|ing)? down")
-_OF_LEARNING = re.compile(r"\b(?:starts?|started|learn\w*|converg\w*|lead\w*)\b", re.IGNORECASE)
-"""In such a sentence the loss is fast, not the clock."""
-
 # A claim word counts where the sentence is about the experiment; elsewhere "better" may be about
 # sleep.
 _ABOUT = (
@@ -80,7 +72,7 @@ _NEGATION = re.compile(
 _NOT_NOTHING = re.compile(r"\bnot\b[^.]{0,30}\Z", re.IGNORECASE)
 _DIRECTION = re.compile(r"\b(?:lower|smaller|less|higher|more)(?: is|:| =)\s*\Z", re.IGNORECASE)
 """``lower is better`` says how to read a number, and claims nothing."""
-_ALLOW = re.compile(r"<!--\s{0,99}q1lab:allow\b(.{0,999}?)-->", re.DOTALL)
+_ALLOW = re.compile(r"<!--\s{0,99}q1lab:allow\b(.{0,999}?)-->")
 _NUMBER = re.compile(r"(?<![\w.,])([+−-]?\d[\d,]*\.\d+)(\s?%)?(?!\.?\d|\w)")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z(\"“*\[])")
 _NOT_OURS = re.compile(
@@ -95,7 +87,7 @@ uniform guess over 65 characters, ln 65."""
 
 @dataclass(frozen=True, order=True)
 class ClaimFinding:
-    """``line`` is from 1. ``kind``: claim, number, seeds, allow."""
+    """``line`` is from 1. ``kind``: claim, number, allow."""
 
     line: int
     kind: str
@@ -107,7 +99,6 @@ def lint_draft(
     verdict: str,
     known_numbers: Iterable[float],
     *,
-    pace: str = "",
     metric: str = VAL_LOSS.name,
     experiment: str = "experiment",
     where: str = "the draft",
@@ -115,36 +106,31 @@ def lint_draft(
     """Everything in a draft that the data do not support, in line order.
 
     ``verdict`` is the study's ("" before one), ``known_numbers`` those that are in the store,
-    ``pace`` what the clock showed (``table_text.faster_or_slower``), ``metric`` the name of the
-    metric. Text that q1lab wrote itself and that is unchanged is passed over. Sections whose title
-    holds ``experiment`` are read strictly.
+    ``metric`` the name of the metric. Text that q1lab wrote itself and that is unchanged is passed
+    over. Sections whose title holds ``experiment`` are read strictly.
     """
     numbers = list(filter(math.isfinite, known_numbers))
-    text = data.decode("utf-8-sig", errors="replace")
+    text = data.decode(errors="replace")
     ours = _lines_by_q1lab(data, where)
     paragraphs = _paragraphs(text, ours)
-    allows, reasonless = _allows(text)
     findings: list[ClaimFinding] = []
     names = "|".join(variants.variant_names())
     about = re.compile(rf"{_ABOUT}|\b(?:{names})\b|{re.escape(metric)}", re.IGNORECASE)
     for paragraph in paragraphs:
         strict = experiment.lower() in paragraph.section.lower()
-        findings += _claims(paragraph, verdict, pace, strict, about)
+        findings += _claims(paragraph, verdict, strict, about)
         if "arxiv" not in paragraph.text.lower():  # else the numbers are a paper's
             findings += _numbers(paragraph, numbers, strict, about)
-        findings += _seeds(paragraph)
     found = {item.line for item in findings}
-    used = {line for line, covered in allows.items() if covered & found}
-    allowed = set().union(*allows.values())
-    open_findings = [item for item in set(findings) if item.line not in allowed]
-    open_findings += [
-        ClaimFinding(line, "allow", "say why: <!-- q1lab:allow REASON -->") for line in reasonless
-    ]
-    open_findings += [
-        ClaimFinding(line, "allow", "this q1lab:allow overrules nothing; take it out")
-        for line in allows
-        if line not in used and line not in reasonless and line not in ours
-    ]
+    allows = _allows(text)
+    open_findings = [item for item in set(findings) if item.line not in allows]
+    for line, reason in allows.items():
+        if not reason:
+            message = "say why: <!-- q1lab:allow REASON -->"
+            open_findings.append(ClaimFinding(line, "allow", message))
+        elif line not in found and line not in ours:
+            message = "this q1lab:allow stands on no marked line; take it out"
+            open_findings.append(ClaimFinding(line, "allow", message))
     return sorted(open_findings)
 
 
@@ -260,17 +246,14 @@ def _blank(match: re.Match[str]) -> str:
 
 
 def _claims(
-    paragraph: _Paragraph, verdict: str, pace: str, strict: bool, about: re.Pattern[str]
+    paragraph: _Paragraph, verdict: str, strict: bool, about: re.Pattern[str]
 ) -> list[ClaimFinding]:
     result = f"but the verdict is {verdict.upper()}" if verdict else "but no study has finished"
-    clock = "but the tokens/s of these runs don't show it"
     groups: list[tuple[Sequence[str], bool, str]] = [
         (_BETTER, verdict == "helps", f"says that it helps, {result}"),
         (_WORSE, verdict == "hurts", f"says that it hurts, {result}"),
         (_NOTHING, verdict == "too small to matter", f"says that there is no difference, {result}"),
         (_PROOF, False, "says more than an interval can: name the interval instead"),
-        (_FASTER, pace == "faster", f"says that it is faster, {clock}"),
-        (_SLOWER, pace == "slower", f"says that it is slower, {clock}"),
     ]
     findings = []
     position = 0
@@ -280,7 +263,7 @@ def _claims(
         if not strict and not about.search(sentence):
             continue
         for words, supported, says in groups:
-            if supported or (words in (_FASTER, _SLOWER) and _OF_LEARNING.search(sentence)):
+            if supported:
                 continue
             for match in re.finditer(rf"\b(?:{'|'.join(words)})\b", sentence, re.IGNORECASE):
                 before = sentence[: match.start()]
@@ -328,41 +311,8 @@ def _is_known(match: re.Match[str], known_numbers: Sequence[float]) -> bool:
     return False
 
 
-def _seeds(paragraph: _Paragraph) -> list[ClaimFinding]:
-    text = paragraph.text
-    match = re.search(r"\bbootstrap(?:ped)?\b", text, re.IGNORECASE)
-    if match is None or re.search(r"\b(?:seeds?|pairs?)\b", text, re.IGNORECASE):
-        return []
-    return [
-        ClaimFinding(
-            paragraph.line_at(match.start()),
-            "seeds",
-            "say beside a bootstrap CI how many seeds it has, and that with three pairs it covers "
-            f"about {true_coverage(3, 'paired'):.0f}%",
-        )
-    ]
-
-
-def _allows(text: str) -> tuple[dict[int, set[int]], list[int]]:
-    """{line of an allow comment: lines that it covers}, and the comments that give no reason."""
-    rows = split_lines(text)
-    covered: dict[int, set[int]] = {}
-    reasonless = []
-    for number, kind, line in lines_by_kind(text):
-        if kind != "comment":
-            continue
-        match = _ALLOW.search(line if line.rstrip().endswith("-->") else line + "-->")
-        if match is None:
-            continue
-        alone = not rows[number - 1].replace(line, "").strip()
-        lines = {number}
-        if alone:
-            # On a line of its own it speaks for the paragraph below.
-            following = number + 1
-            while following <= len(rows) and rows[following - 1].strip():
-                lines.add(following)
-                following += 1
-        covered[number] = lines
-        if not match[1].strip(" :"):
-            reasonless.append(number)
-    return covered, reasonless
+def _allows(text: str) -> dict[int, str]:
+    """The lines that have an allow comment, with its reason."""
+    comments = ((number, line) for number, kind, line in lines_by_kind(text) if kind == "comment")
+    matches = ((number, _ALLOW.search(line)) for number, line in comments)
+    return {number: match[1].strip(" :") for number, match in matches if match is not None}

@@ -4,10 +4,8 @@ figure, and nothing that has to be loaded."""
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from q1lab.documents import comparison_tables, post_page, reproduce
+from q1lab.documents import comparison_tables, html_page, reproduce
 from q1lab.documents.comparison_tables import StudyFacts
 from q1lab.documents.reproduce import Reproduction
 from q1lab.documents.templates import Rendered, render_template
@@ -17,27 +15,21 @@ from q1lab.judgment import picture, title_text
 from q1lab.judgment.label_text import short_name
 from q1lab.study import variants
 from q1lab.study.studies import Study
-from q1lab.verdict import comparison_cache, equal_budget
+from q1lab.verdict import comparison_cache
 from q1lab.verdict.comparison import Comparison
 from q1lab.verdict.published_names import with_published_names
-
-if TYPE_CHECKING:
-    from q1lab.verdict.equal_budget import EqualBudgetResult
 
 TEMPLATE = "comparison.md.j2"
 FIGURE = "figure.svg"
 
 
-def comparison_document(
-    c: Comparison, study: StudyFacts, reproduction: Reproduction, answer: Sequence[str] = ()
-) -> Rendered:
-    """The page as Markdown; ``answer`` are sentences about an equal budget."""
+def comparison_document(c: Comparison, study: StudyFacts, reproduction: Reproduction) -> Rendered:
+    """The page as Markdown."""
     record = {
         "title": title_text.brief_title(c),
         "about": _about(c.study),
         "sample": title_text.comparison_sample(c),
         "study": study,
-        "answer": answer,
         "again": reproduction,
         "figure": FIGURE,
     }
@@ -53,20 +45,18 @@ def _about(study: Study) -> str:
     return doc.partition("\n")[0]
 
 
-def comparison_page(store: Store, study: Study, answer: EqualBudgetResult | None = None) -> str:
-    """The page of a study's comparison as HTML; with the answer at an equal budget, if given."""
+def comparison_page(store: Store, study: Study) -> str:
+    """The page of a study's comparison as HTML."""
     c = with_published_names(comparison_cache.compare(store, study))
     text = comparison_document(
         c,
         comparison_tables.study_facts(c, in_repository=False),
         reproduce.reproduction_of(study, None, keeps=False),
-        () if answer is None else equal_budget.budget_sentences(answer, c),
     ).text
     figure = picture.draw_comparison(
         c,
         comparison_cache.read_curves(store, study),
         "svg",
-        across=equal_budget.across_budget(answer),
         width=picture.IN_A_PAGE,
         titled=False,
     )
@@ -74,4 +64,4 @@ def comparison_page(store: Store, study: Study, answer: EqualBudgetResult | None
         f"Made from the record of {study.id} by q1lab, the program that judged these runs. "
         "“I” is the person who ran them."
     )
-    return post_page.html_page(text, study.files.root, note, {FIGURE: figure})
+    return html_page.html_page(text, figure, note)

@@ -17,12 +17,11 @@ from q1lab.judgment import (
     level_sentences,
     level_text,
     scope_text,
-    table_text,
     verdict_text,
 )
 from q1lab.judgment.blocks import Sentence, Table
 from q1lab.judgment.metric import Metric
-from q1lab.judgment.notes import BootstrapDisagrees, OtherInterval
+from q1lab.judgment.notes import OtherInterval
 from q1lab.judgment.prediction_score import Score
 from q1lab.judgment.report_blocks import report_blocks
 from q1lab.judgment.run_notes import OF_THE_LEVEL
@@ -31,8 +30,6 @@ from q1lab.study.presets import PRESETS
 from q1lab.verdict.comparison import Comparison
 
 KEEP_TOGETHER = "\u00a0"
-OTHER_INTERVAL = (BootstrapDisagrees, OtherInterval)
-"""Caveats about an interval that does not decide: they belong to how a result was judged."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +62,6 @@ class StudyFacts:
     """A sentence on the pairs that would settle the question; empty where that is not known."""
     is_close_call: bool
     """True if the interval ends close to 0: there a claim overstates the difference."""
-    pace: str
-    """The pace by the clock: ``faster``, ``slower``, or nothing that is clear."""
     shared_and_measured: str
     setting: str
     """Size, budget, data and seeds in a few words, for texts with little room."""
@@ -114,7 +109,6 @@ def study_facts(c: Comparison, *, in_repository: bool = True) -> StudyFacts:
         is_close_call=analysis.ends is not None and difference_text.is_near_the_edge(analysis),
         interval=difference_text.interval_text(analysis) + c.metric.suffix,
         needed=verdict_text.settling_sentence(c),
-        pace=table_text.faster_or_slower(c),
         shared_and_measured=c.subject.description.measured,
         setting=first_person_text.setting_text(c),
         finding=_finding(c),
@@ -132,7 +126,8 @@ def _notes(c: Comparison) -> tuple[tuple[str, ...], tuple[str, ...]]:
     others: list[str] = []
     for note in c.notes:
         if not isinstance(note, OF_THE_LEVEL):
-            is_caveat = note.weight and not isinstance(note, OTHER_INTERVAL)
+            # one about an interval that does not decide belongs to how the result was judged
+            is_caveat = note.weight and not isinstance(note, OtherInterval)
             (caveats if is_caveat else others).append(note.sentence(c, published=True))
     return tuple(caveats), tuple(
         filter(None, (*others, level_sentences.record_sentence(c, published=True)))

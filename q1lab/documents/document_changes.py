@@ -42,7 +42,6 @@ def modification_change(
     variant: str | None = None,
     *,
     overwrite: bool = False,
-    add_missing: bool = False,
     keep_study: bool = True,
 ) -> Change:
     """The document of the chosen modification in ``root``, or of ``variant``, which is then chosen:
@@ -77,7 +76,6 @@ def modification_change(
         repo,
         root,
         overwrite=overwrite,
-        add_missing=add_missing,
         head=lambda data: modifications.renew_modification_head(record, week, data),
     )
 
@@ -160,7 +158,6 @@ def retro_change(
     looking: Repository | None = None,
     *,
     overwrite: bool = False,
-    add_missing: bool = False,
 ) -> Change:
     """The quarter's retrospective in ``root``, new or refreshed. ``looking`` is the repository that
     is counted from, where nothing is committed to it."""
@@ -173,7 +170,6 @@ def retro_change(
         repo,
         root,
         overwrite=overwrite,
-        add_missing=add_missing,
         head=lambda data: retros.renew_retro_head(record, week.root, data),
     )
 
@@ -200,26 +196,17 @@ def post_change(
     root: Path,
     repo: Repository | None,
     *,
-    new: bool,
     title: str | None = None,
     overwrite: bool = False,
 ) -> Change:
-    """The draft of the post below ``root``, with its chart: ``new``, or refreshed."""
+    """The draft of the post below ``root``, with its chart, new or refreshed."""
     path = posts.draft_path(store, week, root)
-    if new and path.exists():
-        raise Problem(
-            f"{path} is there already: ",
-            next="`q1lab post refresh` renews what comes from your runs",
-            file=path,
-        )
-    if not new and not path.exists():
-        raise Problem(f"there is no draft {path}: ", next="`q1lab post new` makes one", file=path)
     record = posts.gather_post(store, week, title=title)
     change = document_change(
         path, posts.post_document(record, week.root), repo, root, overwrite=overwrite
     )
     pictures = _pictures(store, change, record.study)
-    message = f"docs: {'begin' if new else 'refresh'} the retrospective post"
+    message = f"docs: {'begin' if change.is_new else 'refresh'} the retrospective post"
     if record.verdict not in ("", "no verdict"):
         message += f" with the {record.modification.variant} results ({record.verdict})"
 

@@ -120,9 +120,8 @@ def has_ended(compared: tuple[Study, Comparison]) -> bool:
 
 def main_comparison(compared: list[tuple[Study, Comparison]]) -> tuple[Study, Comparison] | None:
     """The study among those of a modification that answers for it, if its runs have ended: one of
-    the learner's own file, where there is one, and not one value of an axis."""
-    whole = [one for one in compared if not comparison_cache.is_of_an_axis(one[0])]
-    own = [one for one in whole if not trained_reference(one[0])] or whole or compared
+    the learner's own file, where there is one."""
+    own = [one for one in compared if not trained_reference(one[0])] or compared
     main = comparison_cache.leading_study(own, lambda one: len(one[0].seeds), has_ended)
     return main if main and has_ended(main) else None
 

@@ -18,14 +18,13 @@ from q1lab.week.syllabus import Week
 def draft_findings(store: Store, week: Week, path: Path) -> list[ClaimFinding]:
     """The claim lint's findings in a draft."""
     record = modification.gather_modification(store, week)
-    verdict, pace = (record.study.verdict, record.study.pace) if record.study else ("", "")
+    verdict = record.study.verdict if record.study else ""
     metric = (record.study.metric if record.study else VAL_LOSS).name
     told = modification.modification_document(record, week.root).text
     return claim_lint.lint_draft(
         read_document(path) or b"",
         verdict,
         document_data.postable_numbers(store, week) + claim_lint.decimals_in(told),
-        pace=pace,
         metric=metric,
         where=path.name,
     )

@@ -4,18 +4,19 @@ in a front matter, which is a template of the week. Pure."""
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from q1lab.documents.code_fences import Fence
 from q1lab.documents.templates import render_template
-from q1lab.documents.typeset import INLINE
 from q1lab.documents.word_count import lines_by_kind
 
 TAGS = ("machinelearning", "transformers", "pytorch")
 TEMPLATE = "front-matter.txt.j2"
-_FORMULA = re.compile(rf"^\$\$|(?<!\\)\$\$[^$]+\$\$|(?<![\\$`]){INLINE}", re.MULTILINE)
+_IN_A_LINE = r"\$[^\s$`](?:[^$\n`]*[^\s$\\`])?\$(?![\d$])"
+"""A formula in a line: no blank inside its dollars, no code, and no digit after it, so that prices
+stay prices."""
+_FORMULA = re.compile(rf"^\$\$|(?<!\\)\$\$[^$]+\$\$|(?<![\\$`]){_IN_A_LINE}", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,6 @@ def export_post(
     *,
     date: str,
     url: str | None = None,
-    tags: Sequence[str] = TAGS,
     root: Path | None = None,
 ) -> Exported:
     """A draft with front matter. ``date`` is an ISO time stamp, ``url`` the canonical address where
@@ -51,16 +51,14 @@ def export_post(
         notes.append("it folds a part with <details>; a site that drops HTML shows that part open")
     if "{{" in body or "{%" in body:
         notes.append("it has {{ or {%; if your site reads templates, tell it to leave them alone")
-    record = {"title": title, "date": date, "url": url, "tags": list(tags), "math": math}
+    record = {"title": title, "date": date, "url": url, "tags": list(TAGS), "math": math}
     slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60].strip("-") or "post"
     front = render_template(TEMPLATE, record, root).text
     return Exported(f"{front}\n{body.strip()}\n", f"{slug}.md", tuple(notes))
 
 
 def _without_comments(text: str) -> str:
-    lines = [
-        line for _, kind, line in lines_by_kind(text.removeprefix("\ufeff")) if kind != "comment"
-    ]
+    lines = [line for _, kind, line in lines_by_kind(text) if kind != "comment"]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines))
 
 

@@ -170,8 +170,6 @@ def _hyperparameter_names(chosen: Sequence[Study]) -> list[str]:
     names: dict[str, None] = {}
     for study in chosen:
         names |= dict.fromkeys(study.trainer.hyperparameters)
-        for arm in study.arms:
-            names |= dict.fromkeys(study.trainer.arm_overrides(arm))
     return [name for name in names if name not in RUN_COLUMNS]
 
 
@@ -199,7 +197,7 @@ def _runs(store: Store, study: Study, set_keys: Sequence[str]) -> Iterator[list[
             "command": study.trainer.loop.run,
             "arguments": study.trainer.loop.args.get(arm.variant, ""),
         }
-        settings = {**study.trainer.hyperparameters, **study.trainer.arm_overrides(row["arm"])}
+        settings = study.trainer.hyperparameters
         yield [
             *(fixed[name] if name in fixed else row[name] for name in RUN_COLUMNS),
             *(column.of_run(arm, row) for column in costs.COST_COLUMNS),

@@ -7,13 +7,11 @@ is its budget in words. Comments never reach the reader.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from q1lab.documents.code_fences import Fence
 
-WORDS_PER_MINUTE = 150
-"""Reading aloud."""
 WITHIN = 0.15
 """A section is on budget within this share of it."""
 
@@ -38,6 +36,18 @@ class DraftSection:
         if self.words < self.budget * (1 - WITHIN):
             return "short"
         return "long" if self.words > self.budget * (1 + WITHIN) else "ok"
+
+
+def section_lines(sections: Sequence[DraftSection]) -> list[str]:
+    """A line for each section, with its words, budget and state, and one for all of them."""
+    width = max((len(item.title) for item in sections), default=0)
+    lines = [
+        f"{item.title.ljust(width)}  {item.words:>5}"
+        + (f" of {item.budget:>4}  {item.state}" if item.budget else "")
+        for item in sections
+    ]
+    words, budget = sum(item.words for item in sections), sum(item.budget or 0 for item in sections)
+    return [*lines, f"{'together'.ljust(width)}  {words:>5} of {budget:>4}"]
 
 
 _BUDGET = re.compile(r"<!--\s*q1lab:budget\s+(\d+)\s*-->")

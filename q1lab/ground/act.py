@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-WEEK, STUDIES, MODEL, AROUND, MORE = "The week", "Studies", "Your model", "Around it", "Plug-ins"
-SECTIONS = (WEEK, STUDIES, MODEL, AROUND, MORE)
-"""The headings of `q1lab --help`, in their order; plug-ins have the last one."""
+WEEK, STUDIES, MODEL, AROUND = "The week", "Studies", "Your model", "Around it"
+SECTIONS = (WEEK, STUDIES, MODEL, AROUND)
+"""The headings of `q1lab --help`, in their order."""
 
 
 class Act(NamedTuple):
@@ -21,8 +21,8 @@ class Act(NamedTuple):
     section: str = ""
     """Its heading there."""
     code: str = ""
-    """``module:attribute``. Of an act of the core in q1lab.commands, where the module has no dot,
-    and by default ``name:name``."""
+    """``module:attribute``, by default ``name:name``; the module is in q1lab.commands, unless it
+    begins with ``q1lab.``."""
     palette: str = ""
     """Its text in the app's palette; empty for an act that is not in the palette."""
     form_labels: Mapping[str, str] = MappingProxyType({})

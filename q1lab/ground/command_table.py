@@ -15,9 +15,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from q1lab.ground.act import AROUND, MODEL, STUDIES, WEEK, Act
-from q1lab.ground.errors import Problem, nearest
+from q1lab.ground.errors import FAILED, INTERRUPTED, OK, USAGE, Problem, nearest
 
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
     import click
 
 
@@ -41,7 +43,17 @@ class ActReport(NamedTuple):
     notes: Sequence[str] = ()
 
 
-CORE_ACTS = (
+REFUSED_BUNDLE, NOT_CHECKED = 20, 21
+"""Exit statuses of `q1lab verify`."""
+
+ACTS = (
+    Act(
+        "demo",
+        "A first verdict in a minute: eight pairs of runs, replayed.",
+        STUDIES,
+        "demo.demo_command:demo",
+        is_frequent=True,
+    ),
     Act(
         "run",
         "Train variants against a baseline over seeds, then compare.",
@@ -99,6 +111,28 @@ CORE_ACTS = (
         "upkeep:restore",
     ),
     Act(
+        "sample",
+        "Text that both models of a study write from one prompt.",
+        STUDIES,
+        "sample.sample_command:sample",
+        done_when=("seen",),
+    ),
+    Act(
+        "verify",
+        "Check a study that someone else gives you.",
+        STUDIES,
+        "verify.verify_command:verify",
+        is_frequent=True,
+        statuses={
+            OK: "what was checked holds",
+            FAILED: "not a bundle",
+            USAGE: "usage",
+            REFUSED_BUNDLE: "refused",
+            NOT_CHECKED: "not checked completely",
+            INTERRUPTED: "interrupted",
+        },
+    ),
+    Act(
         "delete",
         "Move studies to the trash, or empty it.",
         STUDIES,
@@ -154,7 +188,15 @@ CORE_ACTS = (
         commits=True,
         is_frequent=True,
     ),
-    Act("post", "The blog post: draft, words, claims, preview, sharing.", WEEK, is_frequent=True),
+    Act(
+        "post",
+        "Write or refresh the blog post; check, export, share and publish it.",
+        WEEK,
+        palette="Write the post, and see the commit first",
+        done_when=("post drafted",),
+        commits=True,
+        is_frequent=True,
+    ),
     Act(
         "retro",
         "Write or refresh Q1_RETRO.md.",
@@ -164,20 +206,7 @@ CORE_ACTS = (
         commits=True,
         is_frequent=True,
     ),
-    Act(
-        "post new",
-        palette="Begin the post from what q1lab knows",
-        done_when=("post drafted",),
-        commits=True,
-    ),
-    Act(
-        "post refresh",
-        palette="Bring the post's numbers up to date",
-        commits=True,
-    ),
-    Act("post lint", palette="Check the post's claims against the verdict", done_when=("seen",)),
-    Act("post words", palette="Count the post's words, section by section", done_when=("seen",)),
-    Act("post preview", palette="Open the post as a page in the browser", done_when=("seen",)),
+    Act("post lint", palette="Count the post's words, and check its claims", done_when=("seen",)),
     Act(
         "course kpi",
         form_labels={"actual": "actual", "target": "target"},
@@ -234,14 +263,24 @@ CORE_ACTS = (
 )
 
 
-@cache
-def acts(*, installed: bool = False) -> Mapping[str, Act]:
-    """Every act by its name: the core's, those of the plug-ins that ship, and with ``installed``
-    those of other packages, which take a while to find."""
-    from q1lab.ground import plugin_finder
+GROUP = "q1lab.commands"
+"""The group of entry points by which another package adds a click command, under its own name."""
 
-    added = (act for plugin in plugin_finder.plugins(installed=installed) for act in plugin.acts)
-    return {act.name: act for act in (*CORE_ACTS, *added)}
+
+@cache
+def acts() -> Mapping[str, Act]:
+    """Every act by its name."""
+    return {act.name: act for act in ACTS}
+
+
+@cache
+def outside_commands() -> Mapping[str, EntryPoint]:
+    """The commands of other packages by name. Finding them takes a tenth of a second, so only
+    `q1lab --help-all` and a name that q1lab doesn't have look for them."""
+    from importlib import metadata
+
+    found = sorted(metadata.entry_points(group=GROUP), key=lambda entry: entry.name)
+    return {entry.name: entry for entry in found if entry.name not in acts()}
 
 
 def find_act(words: Sequence[str]) -> Act | None:
@@ -251,17 +290,9 @@ def find_act(words: Sequence[str]) -> Act | None:
     return next((acts_by_name[head] for head in heads if head in acts_by_name), None)
 
 
-def listed_acts(*, installed: bool = False) -> dict[str, Act]:
+def listed_acts() -> dict[str, Act]:
     """The acts that are commands of one word."""
-    return {name: act for name, act in acts(installed=installed).items() if act.section}
-
-
-def listed_act(name: str) -> Act | None:
-    """The command of one word that has this name; plug-ins are asked last."""
-    for act in CORE_ACTS:
-        if act.name == name and act.section:
-            return act
-    return listed_acts().get(name) or listed_acts(installed=True).get(name)
+    return {name: act for name, act in acts().items() if act.section}
 
 
 def fields_by_action() -> dict[str, tuple[str, ...]]:
@@ -296,7 +327,7 @@ USE_INSTEAD = {
 
 def unknown_command(name: str) -> Problem:
     """The Problem for an unknown command, with the one that does it or the nearest name."""
-    near = nearest(name, listed_acts(installed=True), "`q1lab --help-all` lists them")
+    near = nearest(name, listed_acts(), "`q1lab --help-all` lists them")
     return Problem(f"no command called {name!r}", next=USE_INSTEAD.get(name, near))
 
 
@@ -307,19 +338,36 @@ def load_command(name: str) -> click.Command:
     from q1lab.ground.argument_checks import add_value_checks
 
     family, *subcommands = name.split(" ")
-    listed = listed_act(family)
+    listed = listed_acts().get(family)
     if listed is None:
-        raise unknown_command(family)
-    module, _, attribute = (listed.code or f"{family}:{family}").partition(":")
-    short = "." not in module and listed in CORE_ACTS
-    place = f"q1lab.commands.{module}" if short else module
-    command = getattr(importlib.import_module(place), attribute)
-    assert isinstance(command, click.Command)
+        command = _load_outside(family)
+    else:
+        module, _, attribute = (listed.code or f"{family}:{family}").partition(":")
+        place = module if module.startswith("q1lab.") else f"q1lab.commands.{module}"
+        command = getattr(importlib.import_module(place), attribute)
+        assert isinstance(command, click.Command)
     command = add_value_checks(command)
     for subcommand in subcommands:
         if not isinstance(command, click.Group) or subcommand not in command.commands:
             raise Problem(f"no command called {name!r}", next=f"`q1lab {family} --help` lists them")
         command = command.commands[subcommand]
+    return command
+
+
+def _load_outside(name: str) -> click.Command:
+    """The command of another package. Problem where it can't be used."""
+    import click
+
+    if name not in outside_commands():
+        raise unknown_command(name)
+    entry = outside_commands()[name]
+    try:
+        command = entry.load()
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise Problem(f"{name} ({entry.value}) can't be loaded: {reason}", FAILED) from error
+    if not isinstance(command, click.Command):
+        raise Problem(f"{name} ({entry.value}) is not a click command", FAILED)
     return command
 
 

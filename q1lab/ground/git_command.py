@@ -6,9 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 
 from q1lab.ground.errors import FAILED, Problem
@@ -39,21 +37,9 @@ _GRACE = 2.0
 """Seconds between TERM and KILL for git and its hooks."""
 
 
-@dataclass(frozen=True)
-class Limits:
-    """Limits of a git that reads what a stranger made: the time at which it is ended, by the
-    monotonic clock, and the bytes that it may print."""
-
-    deadline: float
-    most_bytes: int
-
-
-def run(
-    folder: Path, *arguments: str, settings: Mapping[str, str] = {}, limits: Limits | None = None
-) -> tuple[int, str, str]:
+def run(folder: Path, *arguments: str, settings: Mapping[str, str] = {}) -> tuple[int, str, str]:
     """Run git in ``folder``; (status, stdout, stderr). No prompt and no optional lock. ``settings``
-    are further variables of its environment. Problem when it goes beyond ``limits``. When it is
-    interrupted, git and its hooks end, too."""
+    are further variables of its environment. When it is interrupted, git and its hooks end, too."""
     import tempfile
 
     environment = {name: value for name, value in os.environ.items() if name not in _MISLEADING}
@@ -77,7 +63,7 @@ def run(
         except ValueError as error:  # a NUL byte in an argument
             raise Problem(f"git cannot take this name or message: {error}") from error
         try:
-            _wait(git, limits, (out.fileno(), err.fileno()))
+            git.wait()
         except BaseException:
             _end_group(git)
             raise
@@ -99,21 +85,6 @@ def output(folder: Path, *arguments: str) -> str:
 def names(out: str) -> tuple[str, ...]:
     """The items of git's output with -z."""
     return tuple(filter(None, out.split("\0")))
-
-
-def _wait(git: subprocess.Popen[bytes], limits: Limits | None, printed: Sequence[int]) -> None:
-    """Wait until git has ended. Problem when it takes too long, or prints too much into the files
-    ``printed``."""
-    if limits is None:
-        git.wait()
-        return
-    while git.returncode is None:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            git.wait(0.05)
-        if sum(os.fstat(file).st_size for file in printed) > limits.most_bytes:
-            raise Problem(f"git prints more than {limits.most_bytes >> 20} MB", FAILED)
-        if git.returncode is None and time.monotonic() > limits.deadline:
-            raise Problem("git took too long, and was ended", FAILED)
 
 
 def _end_group(git: subprocess.Popen[bytes]) -> None:

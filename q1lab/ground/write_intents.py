@@ -144,7 +144,7 @@ def prove_writable(path: Path, force: bool = False) -> None:
         pass
     raise Problem(
         f"{path} is there already, and is not what q1lab wrote there",
-        next="give another name, or --force to write over it",
+        next="give another name, or --overwrite to write over it",
         file=path,
     )
 

@@ -185,8 +185,7 @@ def _has_news(study: Study, run: Row) -> bool:
 
 def _take_in_run(store: Store, study: Study, run_id: int) -> int:
     """Take a run's new events into the tables; returns how many."""
-    count = more = 1
-    total = 0
+    more, total = True, 0
     while more:
         count, more = _take_in_chunk(store, study, run_id)
         total += count
@@ -197,6 +196,8 @@ def _take_in_chunk(store: Store, study: Study, run_id: int) -> tuple[int, bool]:
     """Take some of a run's new events into the tables; returns how many, and if there is more."""
     db = store.db
     run = db.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone()
+    if run is None:  # another viewer has begun the study anew
+        return 0, False
     files = study.files.run(run_name(run["arm"], run["seed"]))
     size = file_size(files.events)
     if 0 < size < run["events_offset"]:  # it was replaced: its row begins anew
@@ -230,7 +231,8 @@ def _take_in_chunk(store: Store, study: Study, run_id: int) -> tuple[int, bool]:
             for point in reported_values(events, study.metric, store.metric_names(run_id))
         ],
     )
-    return len(events), not lost and offset < size
+    # a run whose process is gone says so only in a look that finds nothing new
+    return len(events), not lost and (offset < size or fields["state"] == RunState.RUNNING)
 
 
 def _set(db: sqlite3.Connection, run_id: int, fields: dict[str, Any]) -> None:

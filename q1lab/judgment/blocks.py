@@ -62,7 +62,6 @@ Part = Literal[
     "record",
     "scope",
     "caveat",
-    "budget",
     "series",
 ]
 

@@ -25,7 +25,7 @@ from q1lab.judgment.level_text import (
     looks_list,
     rate_sentence,
 )
-from q1lab.judgment.subject import SWEEP, PairPlan, Share
+from q1lab.judgment.subject import PairPlan, Share
 
 if TYPE_CHECKING:
     from q1lab.judgment.records import Judgment
@@ -176,12 +176,10 @@ def planned_seeds_sentence(plan: PairPlan, alpha: float) -> str:
 
 
 def series_share_sentence(share: Share, *, one_file: bool = False) -> str:
-    """The share of 5% that each study of a series may spend; its arms may be those of one file from
+    """The share of 5% that each study of a sweep may spend; its arms may be those of one file from
     elsewhere."""
     many = share.many
-    is_sweep = share.kind == SWEEP
-    members_text = f"{many} modifications" if is_sweep else f"{many} values of {share.axis}"
-    members = f"{members_text} that were declared together ({printable(share.id)})"
+    members = f"{many} modifications that were declared together ({printable(share.id)})"
     if one_file:
         members = f"{many} arms from one place that are compared with one baseline"
     return (

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from q1lab.ground.text_formats import plural
 from q1lab.judgment import intervals
-from q1lab.judgment.difference_text import number_writer, percent_level, seed_list
+from q1lab.judgment.difference_text import number_writer, seed_list
 from q1lab.judgment.intervals import Analysis, Reason, Verdict
-from q1lab.judgment.label_text import arm_names, brief_names, headline_method, sample_text
+from q1lab.judgment.label_text import arm_names, brief_names
 from q1lab.judgment.subject import ARMS
 
 if TYPE_CHECKING:
@@ -165,30 +165,6 @@ class Outlier(Note):
 
 
 @dataclass(frozen=True)
-class BootstrapDisagrees(Note):
-    """One of bootstrap CI and t interval excludes 0, the other does not."""
-
-    kind = "bootstrap disagrees"
-    weight = 40
-    bootstrap: bool
-    """True if it is the bootstrap CI that excludes 0."""
-
-    def long(self, j: Judgment) -> str:
-        headline = headline_method(j.analysis.headline).removesuffix(" t")
-        does, does_not = "bootstrap CI", f"{headline} interval"
-        if not self.bootstrap:
-            does, does_not = does_not, does
-        return (
-            f"With {sample_text(j)} the {does} excludes 0, the {does_not} does not: the {headline} "
-            "one decides."
-        )
-
-    def short(self, j: Judgment) -> str:
-        level = percent_level(j.analysis.alpha)
-        return f"The bootstrap interval disagrees; the {level} t interval decides."
-
-
-@dataclass(frozen=True)
 class OtherInterval(Note):
     """The interval that was not declared would claim a difference."""
 
@@ -258,10 +234,6 @@ def notes_on_numbers(
 def _notes_on_intervals(analysis: Analysis, sign: float) -> Iterator[Note]:
     ends, delta, verdict = analysis.ends, analysis.delta, analysis.verdict
     assert ends is not None
-    assert analysis.bootstrap is not None
-    bootstrap_excludes = analysis.bootstrap.interval().excludes_zero()
-    if bootstrap_excludes != ends.excludes_zero():
-        yield BootstrapDisagrees(bootstrap_excludes)
     other = analysis.welch if analysis.headline == "paired" else analysis.paired
     if verdict in intervals.UNDECIDED and other is not None:
         claim = intervals.decide(other.times(sign), delta, one_sided=analysis.one_sided)

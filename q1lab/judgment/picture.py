@@ -10,7 +10,6 @@ import json
 import math
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,41 +51,27 @@ BAR_STYLES = {
 """The style of a row of the figure: its role, the width of its line, its dashes and its mark."""
 
 
-@dataclass(frozen=True)
-class Across:
-    """The axis that runs are drawn over: the iter, or the cost of an iter."""
-
-    name: str = "iter"
-    label: str = "iter"
-    costs: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(ARMS, 1.0))
-    """Arm → the cost of an iter."""
-    line: float | None = None
-    """A place that a line marks."""
-
-
 def draw_comparison(
     c: Judgment,
     curves: Curves,
     form: str,
     *,
-    across: Across | None = None,
     width: float = WIDTH,
     titled: bool = True,
 ) -> bytes:
     """The comparison as a picture, ``svg`` or ``png``, of ``width`` pixels.
 
-    In ``curves`` arms, seeds or numbers may be missing. They are drawn over ``across``, by default
-    over the iter. A picture without a title stands in a text that has one.
+    In ``curves`` arms, seeds or numbers may be missing. A picture without a title stands in a text
+    that has one.
     """
     title, page = title_text.comparison_title(c), _Page(width)
     if titled:
         page.write(title, 15, most=3, more=svg.BOLD)
         page.y += 6
-    across = across or Across()
-    runs = _runs_by_name(curves, across.costs)
-    _draw_curves(page, c, runs, across)
+    runs = _runs_by_name(curves)
+    _draw_curves(page, c, runs)
     _draw_forest(page, c)
-    _draw_small(page, c, runs, across.name)
+    _draw_small(page, c, runs)
     picture = svg.document(width, page.y + PAD, title, page.drawn, facts_mark(c, curves))
     return picture.encode() if form == "svg" else svg.png(picture)
 
@@ -149,7 +134,7 @@ class _Page:
 # ── the curves
 
 
-def _draw_curves(page: _Page, c: Judgment, runs: Mapping[str, Runs], across: Across) -> None:
+def _draw_curves(page: _Page, c: Judgment, runs: Mapping[str, Runs]) -> None:
     """Each seed's metric thin, the mean thick, the range of the seeds as a band; training losses
     faint."""
     train, metric = TRAIN_LOSS, c.metric.key()
@@ -184,11 +169,8 @@ def _draw_curves(page: _Page, c: Judgment, runs: Mapping[str, Runs], across: Acr
         page.drawn += [svg.mark(plot.x(x), plot.y(y), "cross", arm, 4.5) for x, y in ends[-1:]]
     _draw_inset(page, plot, curves, c.metric.better)
     page.y += plot.height + 20
-    if across.line is not None:
-        page.drawn.append(plot.line([(across.line, v) for v in plot.up], "ink", 1, "4 2"))
-    for line in svg.wrapped(across.label, 11, page.room, 2):
-        page.y += 14
-        page.drawn.append(text(page.width - PAD, page.y, line, 11, "soft", svg.END))
+    page.y += 14
+    page.drawn.append(text(page.width - PAD, page.y, "iter", 11, "soft", svg.END))
     page.y += 2 * PAD
 
 
@@ -325,10 +307,9 @@ def _bar(plot: Plot, bar: Bar, y: float) -> list[str]:
 # ── small charts of the other numbers
 
 
-def _draw_small(page: _Page, c: Judgment, runs: Mapping[str, Runs], across: str) -> None:
-    """A small chart for each number beside the metric, the training loss first, over what
-    ``across`` says. A number that is the same in both arms, as a shared learning rate is, says
-    nothing of them."""
+def _draw_small(page: _Page, c: Judgment, runs: Mapping[str, Runs]) -> None:
+    """A small chart for each number beside the metric, the training loss first. A number that is
+    the same in both arms, as a shared learning rate is, says nothing of them."""
     train, metric = TRAIN_LOSS, c.metric.key()
     metrics = {metric, train} if c.metric.is_loss else {metric}
     names = sorted(runs.keys() - metrics, key=lambda name: (name != train, name))
@@ -346,7 +327,7 @@ def _draw_small(page: _Page, c: Judgment, runs: Mapping[str, Runs], across: str)
         for line, words in enumerate(svg.wrapped(c.metric.title(name), 11, width - 14, 2)):
             page.drawn.append(text(left, top + 10 + 13 * line, words, 11))
         page.drawn += [*plot.grid(9, 3, 4), *_arms(plot, smooth, 0.7)]
-        page.drawn.append(text(left + width - 16, top + 140, across, 9, "soft", svg.END))
+        page.drawn.append(text(left + width - 16, top + 140, "iter", 9, "soft", svg.END))
     page.y += 150 * math.ceil(min(len(names), MOST_NUMBERS) / columns)
     if rest := names[MOST_NUMBERS:]:
         page.write(f"also reported: {', '.join(map(c.metric.title, rest))}")
@@ -369,13 +350,13 @@ def _differs(runs: Runs) -> bool:
 # ── points
 
 
-def _runs_by_name(curves: Curves, costs: Mapping[str, float]) -> dict[str, Runs]:
-    """Every number's points, over what an iter of the arm costs."""
+def _runs_by_name(curves: Curves) -> dict[str, Runs]:
+    """Every number's points."""
     names = {name for each in curves.values() for run in each.values() for name in run if run[name]}
     return {
         name: {
             arm: {
-                seed: [(i * costs[arm], value) for i, value in run[name]]
+                seed: list(run[name])
                 for seed, run in sorted(curves.get(arm, {}).items())
                 if run.get(name)
             }

@@ -297,7 +297,6 @@ def _facts(j: Judgment) -> dict[str, Any]:
         "complete": analysis.complete,
         "plan": {"first": first, "most": most, **side} if subject.plan.is_sequential else None,
         "shared_at_start": subject.description.shared_at_start,
-        "tuned": subject.description.tuned,
         "looks": max(1, len(asking.looks_at(subject.id))),
         "asked": {"looks": asking.looks, "total": asking.total},
         "replication": asking.is_replication,

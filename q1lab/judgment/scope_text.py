@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from q1lab.ground.text_formats import passes_text, printable, three_digits
 from q1lab.judgment.difference_text import percent_text
 from q1lab.judgment.label_text import arm_names
-from q1lab.judgment.subject import ARMS, TunedValue
 
 if TYPE_CHECKING:
     from q1lab.judgment.records import Judgment
@@ -97,7 +95,7 @@ def scope_sentence(c: Judgment) -> str:
 
 def _scope_of_runs(c: Judgment) -> str:
     subject, trained = c.subject, iters_text(c)
-    config, description, tuned = subject.settings, subject.description, subject.description.tuned
+    config, description = subject.settings, subject.description
     parts = []
     if description.trains:
         parts.append(description.trains)
@@ -108,9 +106,7 @@ def _scope_of_runs(c: Judgment) -> str:
     if description.shared_at_start is not None:
         shared = percent_text(description.shared_at_start)
         parts.append(f"{shared} of the baseline's weights start equal in {arm_names(c)[1]}")
-    if tuned is not None:
-        parts.append(tuned_text(tuned, dict(zip(ARMS, arm_names(c), strict=True))))
-    if config.get("learning_rate") and (tuned is None or tuned.key != "learning_rate"):
+    if config.get("learning_rate"):
         parts.append(f"learning rate {config['learning_rate']:g} (not tuned for either arm)")
     if config.get("dropout") is not None:
         parts.append(f"dropout {config['dropout']:g}")
@@ -127,18 +123,3 @@ def _scope_of_runs(c: Judgment) -> str:
     if not trained or c.analysis.verdict not in start:
         return text
     return f"{text} In short runs {start[c.analysis.verdict]} start, so look at the curves."
-
-
-def tuned_text(tuned: TunedValue, names: Mapping[str, str]) -> str:
-    """The tuned value of each arm, and the values that it was chosen from."""
-    values = [f"{value:g}" for value in tuned.values]
-    chosen = ", ".join(f"{tuned.chosen[arm]:g} for {names[arm]}" for arm in ARMS)
-    text = (
-        f"{tuned.key.replace('_', ' ')} tuned for each arm among {', '.join(values[:-1])} and "
-        f"{values[-1]} on {tuned.seeds} other seeds: {chosen}"
-    )
-    edges = {min(tuned.values), max(tuned.values)}
-    edge = [names[arm] for arm in ARMS if tuned.chosen[arm] in edges]
-    return text + (
-        f" (the outermost for {' and '.join(edge)}: one beyond may be better)" if edge else ""
-    )

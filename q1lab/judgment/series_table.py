@@ -1,5 +1,5 @@
 """Judgments that share one level, as one table: several modifications ranked by their differences
-from one baseline, or one modification's difference over an axis.
+from one baseline.
 
 Nothing is left out: a member that diverged, failed, still trains, was deleted or can't be read is a
 row like the others. Words and numbers of one judgment come from the modules ``*_text``.
@@ -7,7 +7,6 @@ row like the others. Words and numbers of one judgment come from the modules ``*
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +24,7 @@ from q1lab.judgment.metric import VAL_LOSS, Metric
 from q1lab.judgment.notes import Note, OtherRuns
 from q1lab.judgment.records import Judgment
 from q1lab.judgment.run_notes import OfSeries, UnfinishedRuns
-from q1lab.judgment.subject import SWEEP, Share
+from q1lab.judgment.subject import Share
 from q1lab.judgment.terminal_text import block_lines
 
 NAME = 16
@@ -69,10 +68,7 @@ class SeriesResult:
 
     @property
     def ranked(self) -> list[SeriesMember]:
-        """The best difference first, then those without one in the order of their turns; of an axis
-        the order of its values."""
-        if self.share.kind != SWEEP:
-            return list(self.members)
+        """The best difference first, then those without one in the order of their turns."""
         answered = [member for member in self.members if member.mean is not None and not member.why]
         rest = [member for member in self.members if member not in answered]
         sign = self.metric.sign
@@ -136,95 +132,20 @@ def series_heading(result: SeriesResult) -> str:
     if result.pairs_planned is not None:
         fewest, most = result.pairs_planned
         seeds = f"{fewest} to {most} pairs each, stopping when known"
-    many = share.many
-    if share.kind == SWEEP:
-        return f"{printable(share.id)}: {many} modifications against {base}, {seeds}"
-    variant = next(
-        (m.comparison.subject.names[1] for m in result.members if m.comparison is not None), ""
-    )
-    name = label_text.short_name(variant)
-    return f"{printable(share.id)}: {name} against {base} at {many} values of {share.axis}, {seeds}"
+    return f"{printable(share.id)}: {share.many} modifications against {base}, {seeds}"
 
 
 def series_sentences(result: SeriesResult) -> list[str]:
     """The sentences that a reader of the table needs."""
-    sentences = [correction_sentence(result)]
-    if result.share.kind == SWEEP:
-        sentences.append(
-            "Ranked by the mean difference, the best first. Each interval is against the baseline, "
-            "so it does not show that neighbors in the table differ."
-        )
-    else:
-        sentences = [*_over(result), *sentences]
-    sentences += _notes(result)
+    sentences = [
+        correction_sentence(result),
+        "Ranked by the mean difference, the best first. Each interval is against the baseline, "
+        "so it does not show that neighbors in the table differ.",
+        *_notes(result),
+    ]
     comparisons = [member.comparison for member in result.members if member.comparison is not None]
-    scope = (
-        scope_text.scope_sentence(comparisons[0])
-        if comparisons and result.share.kind == SWEEP
-        else ""
-    )
+    scope = scope_text.scope_sentence(comparisons[0]) if comparisons else ""
     return [*sentences, scope] if scope else sentences
-
-
-def _over(result: SeriesResult) -> list[str]:
-    """Say if the verdict holds along the axis, and if a lead shrinks."""
-    comparisons = [(m.name, m.comparison) for m in result.members if m.comparison and not m.why]
-    if len(comparisons) < 2:
-        return []
-    axis = result.share.axis
-    at: dict[str, list[str]] = {}
-    for name, c in comparisons:
-        at.setdefault(c.analysis.verdict.upper(), []).append(name)
-    if len(at) == 1:
-        sentences = [
-            f"The verdict is the same at all {len(comparisons)} values of {axis}: {next(iter(at))}."
-        ]
-    else:
-        verdicts = "; ".join(f"{verdict} at {', '.join(names)}" for verdict, names in at.items())
-        sentences = [f"The verdict depends on {axis}: {verdicts}."]
-    return [*sentences, *([lead_sentence(comparisons)] if axis == "max_iters" else [])]
-
-
-def lead_sentence(comparisons: Sequence[tuple[str, Judgment]]) -> str:
-    """Say if the lead at the shortest budget shrinks as the budget grows, as a head start would."""
-    (short, first), (long, last) = comparisons[0], comparisons[-1]
-    base, modified = label_text.arm_names(first)
-    if (
-        first.analysis.ends is None
-        or last.analysis.ends is None
-        or first.analysis.mean is None
-        or last.analysis.mean is None
-    ):
-        return ""
-    if not first.analysis.ends.excludes_zero():
-        return f"At {short} iters neither arm leads, so there is no head start to look for."
-    who = modified if first.metric.favors(first.analysis.mean) else base
-    sign = -1 if first.analysis.mean < 0 else 1
-    sizes = [sign * c.analysis.mean for _, c in comparisons if c.analysis.mean is not None]
-    first_mean = difference_text.mean_text(first.analysis)
-    last_mean = difference_text.mean_text(last.analysis)
-    change = (
-        f"The difference goes from {first_mean}{first.metric.suffix} at {short} iters to "
-        f"{last_mean} at {long}"
-    )
-    separate = (
-        last.analysis.ends.low > first.analysis.ends.high
-        if sign < 0
-        else last.analysis.ends.high < first.analysis.ends.low
-    )
-    if separate and sizes[-1] == min(sizes):
-        return (
-            f"{change}, and their intervals do not overlap: {who}'s lead shrinks as the budget "
-            "grows. It learns faster at first, and a longer budget may end that head start."
-        )
-    if sizes[-1] < sizes[0]:
-        return (
-            f"{change}: {who}'s lead looks smaller at the longer budget, as a head start would, "
-            "but the intervals overlap, so these runs can't tell."
-        )
-    return (
-        f"{change}: {who}'s lead does not shrink, so at these budgets it is more than a head start."
-    )
 
 
 def correction_sentence(result: SeriesResult) -> str:
@@ -270,7 +191,7 @@ def _ranking(result: SeriesResult) -> Ranking:
     rows = [
         (
             "",
-            result.share.axis or "modification",
+            "modification",
             "verdict",
             "difference",
             "interval",
@@ -280,7 +201,7 @@ def _ranking(result: SeriesResult) -> Ranking:
     below = [""]
     for rank, member in enumerate(result.ranked, 1):
         c = member.comparison
-        place = f"{rank}" if result.share.kind == SWEEP and not member.why else ""
+        place = f"{rank}" if not member.why else ""
         cells = ("NO VERDICT", DASH, DASH, DASH if c is None else label_text.sample_number(c))
         if c is not None and not member.why:
             cells = (
@@ -318,8 +239,6 @@ def series_json(result: SeriesResult) -> dict[str, Any]:
     """Every fact, ranked; each member with the whole record of its comparison."""
     return {
         "series": result.share.id,
-        "kind": result.share.kind,
-        "axis": result.share.axis or None,
         "baseline": result.baseline,
         "plan": None
         if result.pairs_planned is None

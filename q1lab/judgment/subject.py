@@ -16,30 +16,11 @@ from q1lab.judgment.metric import Metric
 ARMS = ("baseline", "modified")
 """The arms of a comparison; a difference is the second minus the first."""
 
-SWEEP = "sweep"
 MOST_MEMBERS = 24
-"""Members of one series."""
+"""Members of one sweep."""
 
 Headline = Literal["paired", "welch"]
 Sentence = Annotated[str, max_chars(10_000)]
-
-
-@dataclass(frozen=True)
-class TunedValue:
-    """The values tried and chosen. ``around`` is the value that the study would have had;
-    ``losses`` are mean val losses (nats) in the order of ``values``, None where a run diverged."""
-
-    key: str
-    around: float
-    values: tuple[float, ...]
-    seeds: int
-    chosen: Mapping[str, float]
-    losses: Mapping[str, tuple[float | None, ...]]
-    series: str
-
-    def __post_init__(self) -> None:
-        if set(self.chosen) != set(ARMS) or not self.values:
-            raise ValueError("is damaged")
 
 
 @dataclass(frozen=True)
@@ -58,24 +39,18 @@ class Description:
     """Cautions for readers about how the runs were made."""
     shared_at_start: float | None = None
     """The share of the baseline's weights that both arms start from."""
-    tuned: TunedValue | None = None
-    """The hyperparameter that each arm chose for itself before the study."""
 
 
 @dataclass(frozen=True)
 class Share:
-    """The share of a series' 5% that this study may spend."""
+    """The share of a sweep's 5% that this study may spend."""
 
     id: str
-    """The series' name."""
+    """The sweep's name."""
     many: int
     """The studies that share."""
     alpha: float
     """The share of each."""
-    kind: str = SWEEP
-    """``sweep``: the modification differs from study to study; else a setting, the ``axis``,
-    does."""
-    axis: str = ""
 
 
 @dataclass(frozen=True)

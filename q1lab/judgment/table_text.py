@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from q1lab.ground.text_formats import MINUS
 from q1lab.judgment import cost_columns as costs
 from q1lab.judgment.difference_text import number_writer, percent_change
 from q1lab.judgment.intervals import MIN_FOR_VERDICT
@@ -92,12 +91,6 @@ UNCLEAR = "not clear"
 
 BUSY_FROM = 0.1
 """Share by which one arm's runs differ in speed from which other work was probably running."""
-
-
-def faster_or_slower(c: Judgment) -> str:
-    """``faster`` or ``slower``, as the modified arm trained; empty if that is not clear."""
-    text = cost_change(c, "tokens_per_s")
-    return "faster" if text.startswith("+") else "slower" if text.startswith(MINUS) else ""
 
 
 def timing_note(c: Judgment) -> str:

@@ -20,7 +20,6 @@ from q1lab.ground.files import absolute_path, utc_now, write_atomic
 from q1lab.ground.git_repository import repository_facts
 from q1lab.ground.python_source import code_of
 from q1lab.index.store import Store
-from q1lab.judgment.subject import TunedValue
 from q1lab.runner import child_processes, finished_runs, machine
 from q1lab.study import corpora, identity, kept_folder, presets, studies, variants
 from q1lab.study import wandb_runs as wandb_state
@@ -29,13 +28,13 @@ from q1lab.study.design import TypedSeeds
 from q1lab.study.kept_folder import KeptStudy
 from q1lab.study.model_source import with_advice
 from q1lab.study.origin import Origin, TypedOptions
-from q1lab.study.studies import ARMS, Arm, Data, Study
+from q1lab.study.studies import Arm, Data, Study
 from q1lab.study.study_draft import Draft
 from q1lab.study.trainer import SEED_OFFSET, Trainer
 from q1lab.study.variants import Variant
 from q1lab.trainers.own_loop import OwnLoop
 from q1lab.week import progress
-from q1lab.week.own_model import matched_width, parents
+from q1lab.week.own_model import parents
 
 if TYPE_CHECKING:
     from q1lab.week.own_model.run_checks import CheckReport
@@ -140,10 +139,6 @@ def draft(
     extra_fields = (*baseline.fields, *modified.fields)
     preset = request.preset or presets.default_preset(machine.likely_device(request.device))
     config = presets.resolve_config(preset, request.overrides, extra_fields)
-    if request.tune is not None and request.tuned is None:
-        raise Problem(
-            f"{request.tune} has to be tuned first: ", next="`q1lab run` with --tune does both"
-        )
     text, data = _data(request.data, store, config["block_size"])
     if kept_study is not None:
         kept_folder.check_same_data(kept_study, data)
@@ -174,12 +169,6 @@ def draft(
         config = presets.resolve_config(preset, request.overrides, extra_fields)
         answer = ask(config)
 
-    matched = {}
-    if request.match is not None:
-        matched = matched_width.match_width(pair, config, lambda with_: ask(with_)["arms"])
-        config = presets.resolve_config(preset, {**request.overrides, **matched}, extra_fields)
-        answer = ask(config)
-
     jobs, threads = machine.slots(answer["device"], most, request.jobs)
     trainer = OwnLoop(
         preset=preset,
@@ -198,14 +187,11 @@ def draft(
         wandb=wandb_state.wandb_mode(request.wandb),
         launcher=load_settings().launcher if request.launcher is None else request.launcher,
         seed_shift={"modified": SEED_OFFSET} if same else {},
-        matched=matched,
         shared_at_start=None if same else answer.get("shared_at_start"),
         unchecked=request.unchecked and modified.is_learners,
     )
     if kept_study is not None:
         trainer = _with_threads_of(trainer, kept_study, request)
-    if request.tuned is not None:
-        trainer = _with_choice(trainer, request.tuned)
     study = Study(
         id="",
         created=utc_now(),
@@ -266,15 +252,6 @@ def _data(typed_name: str, store: Store, block_size: int) -> tuple[str, Data]:
         ) from None
 
 
-def _with_choice(trainer: OwnLoop, tuned: TunedValue) -> OwnLoop:
-    """With the value that each arm chose. The study has the baseline's, so that its
-    baseline runs are shared with every study of that value."""
-    base, modified = (tuned.chosen[arm] for arm in ARMS)
-    arm_config = {"modified": {tuned.key: modified}} if modified != base else {}
-    config = {**trainer.config, tuned.key: base}
-    return replace(trainer, config=config, tuned=tuned, arm_config=arm_config)
-
-
 def _with_threads_of(trainer: OwnLoop, kept_study: KeptStudy, request: Request) -> OwnLoop:
     """With as many threads for each run as the kept study had: another number may change the last
     bits."""
@@ -292,10 +269,11 @@ def check_model_file(
     """The report of the property checks of a learner's file, with fields of its own at these
     values, compared with a baseline. Once a process: members of a sweep share their baseline.
     Problem when one fails: the study would not be about the modification."""
-    from q1lab.week.own_model.run_checks import run_checks
+    from q1lab.week.own_model.run_checks import made_for, run_checks
 
     report = run_checks(file.path, baseline=baseline, settings=dict(settings))
     failed = [result.name for result in report.failed]
+    checked = "" if made_for(file.path) else f" --for {report.for_}"
     compared = f" --baseline {shlex.quote(str(baseline))}" if baseline else ""
     with_settings = "".join(f" --set {key}={str(value).lower()}" for key, value in settings)
     if report.unusable is not None:
@@ -305,7 +283,7 @@ def check_model_file(
             f"{file.path.name} fails {len(failed)} of {len(report.checks)} checks "
             f"({', '.join(failed[:3])}"
             f"{', …' if len(failed) > 3 else ''})",
-            next=f"see `q1lab check {file.origin}{compared}{with_settings}`, "
+            next=f"see `q1lab check {file.origin}{checked}{compared}{with_settings}`, "
             "or train it anyway with --unchecked",
         )
     return report

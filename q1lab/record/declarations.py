@@ -1,8 +1,8 @@
-"""The declaration of a study before its first run, in a form that can be handed out: seeds, the way
-to judge, and hashes of the rest, down to the last name that a verdict or a page shows.
+"""The declaration of a study before its first run: seeds, the way to judge, and hashes of the rest,
+down to the last name that a verdict or a page shows.
 
-An act shows it, so that a stranger can check a bundle against the
-line, and see which other lines ask the same question, and reads nothing else of them. Pure.
+The act that puts a study on record holds it: a plan that was edited afterwards is seen by it, and
+the studies that ask the same question are found by it. Pure.
 """
 
 from __future__ import annotations
@@ -16,15 +16,8 @@ from q1lab.ground.files import printable_json, sha256_json
 from q1lab.study.identity import arm_fingerprint, question_hash
 from q1lab.study.studies import ARMS, Study
 
-DIFFERENCE_CODES = {
-    "seeds": "dropped-seed",
-    "source": "other-source",
-    "data": "other-data",
-    "budget": "other-budget",
-    "judged": "edited-verdict",
-    "plan": "changed-plan",
-}
-"""The code of a difference, by the part of the declaration in which a bundle differs."""
+DECLARED_PARTS = ("seeds", "source", "data", "budget", "judged", "plan")
+"""The parts of a declaration in which a study may differ from it."""
 
 FREE_IN_PLAN = (
     *("v", "id", "looks", "jobs", "wandb", "launcher", "trainers", "repo", "asked"),
@@ -114,7 +107,7 @@ def declared_name(study_id: str, created: str) -> str:
 
 
 def differing_fields(declared: Declaration, study: Study) -> list[str]:
-    """The keys of DIFFERENCE_CODES in which a study differs from its declaration; an older line
+    """The keys of DECLARED_PARTS in which a study differs from its declaration; an older line
     does not declare the whole plan. Of a planned range the first seeds are enough, since it may
     have ended before the last ones."""
     now, declared_fields = declaration_of(study), dict(declared)
@@ -123,7 +116,7 @@ def differing_fields(declared: Declaration, study: Study) -> list[str]:
         declared_fields["seeds"] = (
             [batches[0][: len(study.seeds)]] if isinstance(batches[0], list) else None
         )
-    differing = [key for key in DIFFERENCE_CODES if now[key] != declared_fields.get(key)]
+    differing = [key for key in DECLARED_PARTS if now[key] != declared_fields.get(key)]
     if "plan" not in declared_fields or differing != ["plan"]:  # the other parts are named already
         differing = [key for key in differing if key != "plan"]
     return differing
@@ -132,7 +125,7 @@ def differing_fields(declared: Declaration, study: Study) -> list[str]:
 def disagreeing_fields(earlier: Declaration, later: Declaration) -> list[str]:
     """The keys in which two declarations of one study differ. The later one may have more seeds:
     one more batch, or more in the last batch."""
-    keys = [key for key in (*DIFFERENCE_CODES, "series") if key != "seeds"]
+    keys = [key for key in (*DECLARED_PARTS, "series") if key != "seeds"]
     differing = [key for key in keys if key in earlier and earlier[key] != later.get(key)]
     before, now = earlier["seeds"], later["seeds"]
     *first, last = before

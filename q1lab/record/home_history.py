@@ -27,7 +27,7 @@ class StudyHistory:
     """(study, seeds) of the results that picked seeds leave out."""
     changed: tuple[str, ...] = ()
     """The parts of its plan that differ from the declaration
-    (``declarations.DIFFERENCE_CODES``); if there are any, it gets no verdict."""
+    (``declarations.DECLARED_PARTS``); if there are any, it gets no verdict."""
     astray: tuple[tuple[str, int, int, int], ...] = ()
     """(arm, runs of the question, how many of them diverged, how many got stuck) of each arm with
     such runs."""

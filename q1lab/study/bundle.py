@@ -8,7 +8,6 @@
     runs/<run>/events.jsonl       the runs' events; run.log, model.pt, checkpoints/ if wanted
     data/<sha256>.txt             the text, if wanted
     wandb/runs.json               the runs at W&B
-    declarations.jsonl            what the journal shows of the studies up to its own line
 
 The list also holds the study's claim (verdict/claim.py), the versions that trained it, and the
 learner's name for it.
@@ -33,7 +32,7 @@ import struct
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, BinaryIO
@@ -59,13 +58,12 @@ from q1lab.ground.files import (
     write_atomic,
 )
 from q1lab.study import studies
+from q1lab.study.corpora import LARGEST_CORPUS
 from q1lab.study.events import has_ended
 from q1lab.study.liveness import is_alive
 from q1lab.study.studies import Study
 
 LIST_NAME = "bundle.json"
-DECLARATIONS = "declarations.jsonl"
-"""The public lines of the journal up to the study's own."""
 FORMAT = 1
 ZIP_SUFFIX = ".zip"
 GIT_ATTRIBUTES = b"* -text\n"
@@ -74,9 +72,17 @@ bytes."""
 MOST_FILES, LARGEST_LIST, LARGEST_FILE = 50_000, 16 << 20, 256 << 20
 """Files of a bundle, bytes of its list, and of one file that is read in one piece."""
 
+MOST_BYTES, MOST_LINES = 2 << 30, 2_000_000
+"""Bytes of all files of a bundle but its weights, and lines of all its events.
+Without these bounds an archive of some kilobytes fills the disk, the memory or the day of whoever
+opens it."""
+
+MOST_EXPANSION = 100
+"""Weights hold at most this many times the bytes of their archive: real ones hardly shrink."""
+
 _PART = r"(?!\.)[^/\\\x00-\x1f\x7f]{1,200}"
 FILE_NAMES = re.compile(
-    rf"study\.json|declarations\.jsonl|journal\.jsonl|wandb/runs\.json|source(?:/{_PART}){{1,3}}\.py|source/uncommitted\.diff|data/[0-9a-f]{{64}}\.txt"
+    rf"study\.json|wandb/runs\.json|source(?:/{_PART}){{1,3}}\.py|source/uncommitted\.diff|data/[0-9a-f]{{64}}\.txt"
     rf"|runs/{_PART}/(?:events\.jsonl|run\.log|model\.pt|checkpoints/{_PART}\.pt)"
 )
 """Names that a bundle may hold. Locks, logs of processes and W&B's own folders stay behind."""
@@ -94,10 +100,9 @@ Content = Path | bytes
 @dataclass(frozen=True)
 class Provenance:
     """The facts by which a stranger checks a study, in addition to its files: more keys of the
-    list, and the public lines of the journal."""
+    list."""
 
     about: Mapping[str, Any] = field(default_factory=dict)
-    declarations: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -153,8 +158,6 @@ def bundle_files(
     for file in candidates:
         if file.is_file() and not file.is_symlink():
             content_by_name.setdefault(str(file.relative_to(files.root)), file)
-    if provenance.declarations:
-        content_by_name[DECLARATIONS] = provenance.declarations
     text = paths.data_dir() / f"{study.data.sha256}.txt"
     if not published and text.is_file():
         content_by_name[f"data/{text.name}"] = text
@@ -200,6 +203,11 @@ def export_bundle(
     try:
         with os_errors_as_problems(f"cannot write {target}"):
             files = bundle_files(study, provenance, learners_name=learners_name)
+            on_disk = {name: path for name, path in files.items() if isinstance(path, Path)}
+            try:
+                _check_files_on_disk(on_disk)
+            except ValueError as error:
+                raise Problem(f"{study_id} can't be exported: {error}", FAILED) from None
             if is_zip:
                 write_atomic(target, lambda out: _write_zip(out, files), through=True)
             else:
@@ -220,14 +228,19 @@ def _prove_free(target: Path, *, is_zip: bool, force: bool) -> None:
     if not is_zip and target.is_dir() and not target.is_symlink():
         if not any(target.iterdir()):
             return
-        obstacle = None if is_bundle(target) else "a folder of other files"
+        obstacle = None if _holds_only_a_bundle(target) else "a folder with other files"
     elif not is_zip and os.path.lexists(target):
         obstacle = obstacle or "a file"
     if obstacle is not None or (target.exists() and not force):
-        instead = "another place" + " or --force" * (obstacle is None)
+        instead = "another place" + " or --overwrite" * (obstacle is None)
         raise Problem(
             f"{target} is {obstacle or 'already there'}", next=f"give {instead}", file=target
         )
+
+
+def _holds_only_a_bundle(folder: Path) -> bool:
+    own = {folder / LIST_NAME, folder / ".gitattributes", *_find_files(folder).values()}
+    return is_bundle(folder) and all(path in own for path in folder.rglob("*") if not path.is_dir())
 
 
 def _write_zip(out: IO[bytes], files: Mapping[str, Content]) -> None:
@@ -313,14 +326,25 @@ def _extract_members(file: Path, into: Path) -> dict[str, str]:
     hash_by_name: dict[str, str] = {}
     with open_regular(file) as stream, zipfile.ZipFile(stream) as packed:
         members = packed.infolist()
-        if len(members) > MOST_FILES:
-            raise ValueError(f"it holds more than {MOST_FILES:,} files")
+        info_by_name = {info.filename: info for info in members}
+        if len(info_by_name) < len(members):
+            raise ValueError("it holds two files of one name")
         for info in members:
             plain_file = stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG)
             if not (
                 plain_file and (FILE_NAMES.fullmatch(info.filename) or info.filename == LIST_NAME)
             ):
                 raise ValueError(f"it holds {info.filename[:100]!r}, not a file of a study")
+            # (zipfile unpacks a block of the other kinds in one piece, however large that becomes)
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise ValueError(f"{info.filename[:100]} is packed in a way that q1lab doesn't use")
+        _check_bounds(
+            {name: info.file_size for name, info in info_by_name.items()},
+            lambda name: packed.open(info_by_name[name]),
+        )
+        weights = sum(info.file_size for info in members if info.filename.endswith(".pt"))
+        if weights > MOST_EXPANSION * os.fstat(stream.fileno()).st_size:
+            raise ValueError(f"its weights are {MOST_EXPANSION} times as large as it is")
         if sum(info.file_size for info in members) >= shutil.disk_usage(into).free:
             raise ValueError("there is no room for what it holds")
         for info in members:
@@ -328,6 +352,45 @@ def _extract_members(file: Path, into: Path) -> dict[str, str]:
                 target = into / info.filename
                 hash_by_name[info.filename] = _write_member(content, target, info.file_size)
     return hash_by_name
+
+
+def _check_bounds(sizes: Mapping[str, int], open_file: Callable[[str], IO[bytes]]) -> None:
+    """Check the files of a bundle, given by name with their bytes, against the bounds, before any
+    of them is written or parsed. ValueError with the first one that is not kept."""
+    if len(sizes) > MOST_FILES:
+        raise ValueError(f"it holds more than {MOST_FILES:,} files")
+    for name, size in sizes.items():
+        most = _most_bytes(name)
+        if size > most:
+            raise ValueError(f"{name} has {size:,} bytes; at most {most:,} can be read")
+    if sum(size for name, size in sizes.items() if not name.endswith(".pt")) > MOST_BYTES:
+        raise ValueError(f"its files have more than {MOST_BYTES:,} bytes without the weights")
+    lines = 0
+    for name in sizes:
+        if not name.endswith(".jsonl"):
+            continue
+        with open_file(name) as content:
+            while block := content.read(1 << 20):
+                lines += block.count(b"\n")
+                if lines > MOST_LINES:
+                    raise ValueError(f"its events have more than {MOST_LINES:,} lines")
+
+
+def _most_bytes(name: str) -> int:
+    """The most bytes that a file of a bundle may have, by its name."""
+    if name.endswith(".pt"):
+        return 1 << 40
+    if name.startswith("data/"):
+        return LARGEST_CORPUS
+    return LARGEST_FILE if name.startswith("runs/") else LARGEST_LIST
+
+
+def _check_files_on_disk(path_by_name: Mapping[str, Path]) -> None:
+    """``_check_bounds`` for files in a folder."""
+    _check_bounds(
+        {name: path.stat().st_size for name, path in path_by_name.items()},
+        lambda name: open_regular(path_by_name[name]),
+    )
 
 
 def _write_member(content: IO[bytes], target: Path, size: int) -> str:
@@ -364,7 +427,11 @@ def read_bundle(
     ``faults``)."""
     fault_by_name: dict[str, str] = {}
     try:
-        files = _find_files(folder) if hashes is None else {name: folder / name for name in hashes}
+        if hashes is None:
+            files = _find_files(folder)
+            _check_files_on_disk(files)
+        else:
+            files = {name: folder / name for name in hashes}
         record = _read_list(folder)
         if record is not None:
             fault_by_name = _find_faults(record, files, hashes)
@@ -474,7 +541,7 @@ def adopt_study(
                 target = paths.data_dir() / Path(name).name
                 if target.exists():
                     continue
-            elif name in (LIST_NAME, "study.json", DECLARATIONS, "journal.jsonl"):
+            elif name in (LIST_NAME, "study.json"):
                 continue
             else:
                 target = draft / name

@@ -26,7 +26,7 @@ from q1lab.ground.options import (
     option,
     options_of,
 )
-from q1lab.judgment.subject import Headline, TunedValue
+from q1lab.judgment.subject import Headline
 from q1lab.study import part_registry, presets
 from q1lab.study.command_arms import CommandSpec
 from q1lab.study.design import TypedSeeds
@@ -147,11 +147,6 @@ class Request:
         goes_with=(STUDY_NAME, KEPT_FOLDER, COMMAND),
         label="launcher",
     )
-    match: str | None = option(
-        None,
-        "Give your file the width at which both arms have the same number of parameters.",
-        choices=("params",),
-    )
     fresh: bool = option(
         False,
         "Start a new study even if this one exists.",
@@ -168,22 +163,6 @@ class Request:
         goes_with=(STUDY_NAME, KEPT_FOLDER, COMMAND),
     )
     """True if a command may run that never ran here: the person typed it, or has seen it."""
-    over: str | None = option(
-        None,
-        "A study at each value of a hyperparameter, such as max_iters=500,1000,2000.",
-        metavar="KEY=VALUE,VALUE",
-        goes_with=(STUDY_NAME,),
-    )
-    """The axis of a series, with its values; None: a single study."""
-    tune: str | None = option(
-        None,
-        "First tune a hyperparameter for each arm, such as learning_rate: 3 values, on other "
-        "seeds.",
-        metavar="KEY",
-        goes_with=(STUDY_NAME,),
-    )
-    tuned: TunedValue | None = None
-    """The tuned value (designs/tuning.py); not typed, but found before the study is planned."""
     loop: CommandSpec | None = None
     """The command that trains, where that is not q1lab's own loop; ``variant`` and ``baseline`` are
     then names of its arms."""
@@ -278,12 +257,12 @@ def parse_settings(typed: tuple[str, ...], max_iters: int | None = None) -> dict
 
 def request_from_argv(words: Sequence[str]) -> Request | None:
     """The request of a `q1lab run` command, program name first; None for any other command, for one
-    that is refused, and for one with more than a single study in it: an axis, JSON, --detach."""
+    that is refused, and for one of several variants, with --json or with --detach."""
     if list(words[:2]) != ["q1lab", "run"]:
         return None
     try:
         parsed = command_table.parse_command(words[1:])
-        if parsed.help or parsed.typed - {"variant", *OPTIONS} or "over" in parsed.typed:
+        if parsed.help or parsed.typed - {"variant", *OPTIONS}:
             return None
         (variant,) = parsed.values["variant"]
         values = {name: parsed.values[name] for name in OPTIONS}

@@ -78,11 +78,6 @@ class Design(StudyPart):
         matters."""
         return PairPlan(self.pairs)
 
-    @property
-    def counts_as_asking(self) -> bool:
-        """True if a study of this design counts as an asking of its question."""
-        return True
-
     # ── how many pairs, and when it is over
 
     @property

@@ -29,7 +29,7 @@ def run_fingerprint(study: Study, run: Run) -> str:
     facts = [
         study.arms[run.arm].sha256,
         study.trainer.drawn_seed(run),
-        {**study.trainer.hyperparameters, **study.trainer.arm_overrides(run.arm)},
+        study.trainer.hyperparameters,
         study.data.sha256,
         study.trainer.device,
         study.trainer.number_format,
@@ -43,9 +43,7 @@ def run_fingerprint(study: Study, run: Run) -> str:
 def question_hash(study: Study) -> str:
     """The question of a study: its text, the settings that train, and both arms, which may be
     swapped."""
-    arms = sorted(
-        [arm_fingerprint(study, arm), sha256_json(study.trainer.arm_overrides(arm))] for arm in ARMS
-    )
+    arms = sorted(arm_fingerprint(study, arm) for arm in ARMS)
     return sha256_json([training_text(study), training_settings(study), arms])
 
 

@@ -43,6 +43,12 @@ def direction(name: str) -> str:
     return "higher" if result == "lower" and "neg" in _words(name) else result
 
 
+def measures(name: str) -> bool:
+    """True if a name says that its number measures a result: a direction is known for it, and it
+    is no time, count or setting."""
+    return bool(direction(name)) and not NO_MEASURE.intersection(_words(name))
+
+
 def likely_metrics(counts: Mapping[str, int]) -> list[str]:
     """The names that may be the metric, of all that a run reported with how often: one, if it is
     clear which. Names that measure something come first; of them those of held-out data, then

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from q1lab.ground import json_records, paths, plugin_finder
+from q1lab.ground import json_records, paths
 from q1lab.ground.errors import FAILED, Problem, notice
 from q1lab.ground.files import (
     os_reason,
@@ -202,9 +202,9 @@ class Study:
 
     @property
     def counts_as_asking(self) -> bool:
-        """True if it counts as an asking of its question: not a single pair, an A/A test, or a
-        tuning."""
-        return len(self.seeds) > 1 and not self.is_floor and self.design.counts_as_asking
+        """True if it counts as an asking of its question: not a single pair, nor an A/A
+        test."""
+        return len(self.seeds) > 1 and not self.is_floor
 
     @property
     def description(self) -> Description:
@@ -276,10 +276,8 @@ class Study:
 ORDER = (
     *("id", "created", "arms", "looks", "preset", "config", "data", "device", "dtype", "jobs"),
     *("threads", "headline", "versions", "prediction", "repo", "unchecked", "wandb", "asked"),
-    *("launcher", "range", "series", "tuned", "matched", "arm_config", "seed_shift", "fresh_seeds"),
+    *("launcher", "range", "series", "seed_shift", "fresh_seeds"),
     *("shared_at_start", "trainers", "loop"),
-    *plugin_finder.signs("trainer").values(),
-    *plugin_finder.signs("design").values(),
     *("to_the_end", "untrained"),
 )
 """The order of the keys in study.json: the same study is the same bytes."""

@@ -88,10 +88,6 @@ class Trainer(StudyPart, ABC):
         """The baseline's hyperparameters that q1lab knows."""
         return {}
 
-    def arm_overrides(self, arm: str) -> dict[str, Any]:
-        """The hyperparameters of one arm that differ from the study's."""
-        return {}
-
     @property
     def recipe(self) -> str:
         """The preset's name; empty for a trainer without presets."""
@@ -105,6 +101,11 @@ class Trainer(StudyPart, ABC):
     def notes(self) -> Iterator[Note]:
         """Notes of a verdict on how the learner's files were checked."""
         yield from ()
+
+    @property
+    def is_unchecked(self) -> bool:
+        """True if the learner's model file was trained without its checks."""
+        return False
 
     def drawn_seed(self, run: Run) -> int:
         """The seed that a run's weights and batches are drawn with."""
@@ -138,13 +139,10 @@ class Trainer(StudyPart, ABC):
 
     def identity_settings(self) -> dict[str, Any]:
         """The settings that must be equal for two studies to differ in nothing but their seeds."""
-        changed = {arm: self.arm_overrides(arm) for arm in ("baseline", "modified")}
-        changed = {arm: settings for arm, settings in changed.items() if settings}
         return {
             "config": dict(self.hyperparameters),
             "device": self.device,
             "dtype": self.number_format,
-            **({"arms": changed} if changed else {}),
         }
 
     @abstractmethod
@@ -219,10 +217,6 @@ class Trainer(StudyPart, ABC):
     def has_model_files(self) -> bool:
         """True if the study's folder holds a model file for each arm."""
         return True
-
-    def with_iters(self, iters: int) -> Self:
-        """The trainer with only the first iters of each run."""
-        return self
 
     def for_publication(self, root: Path) -> Self:
         """The trainer without facts about this machine, in a repository at ``root``."""

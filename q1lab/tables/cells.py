@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 from q1lab.ground.text_formats import printable
 from q1lab.judgment.metric import LARGEST_LOSS
@@ -13,6 +14,19 @@ MOST_RUNS = 10_000
 
 NO_NUMBER = frozenset({"", "-", "–", "—", "n/a", "na", "#n/a", "none", "null"})
 """Cells that stand for no number. NaN is one: that of a run that diverged."""
+
+
+WRITTEN = re.compile(
+    r"[*_~≈<>$€£(]*\s*[-+−]?\d[\d.,'’\s]*"  # 71,2 and 1 234.5 and **71.2**
+    r"(?:(?:±|\+/?-|\(|/)\s*[\d.,]+\)?\s*)?"  # 71.3 ± 0.5 and 71.3 (0.5) and 71/100
+    r"(?:[%‰]|[A-Za-zµ]{1,4})?[*_†‡^)]*"  # 71.2% and 12 ms
+)
+"""Ways of writing a number that aren't read."""
+
+
+def looks_like_number(cell: object) -> bool:
+    """True for a text that a person reads as a number, and `as_number` may not."""
+    return isinstance(cell, str) and WRITTEN.fullmatch(cell.strip()[:60]) is not None
 
 
 def too_many_runs(arm: str) -> str:
@@ -42,11 +56,16 @@ def as_number(cell: object) -> float | None:
         return None
 
 
+def no_number(cell: object) -> str:
+    """The reason that a cell without a number is refused, with the cure."""
+    return f"{printable(str(cell))[:40]!r} is not a number; write it plain, as 1234.5"
+
+
 def number_of_cell(cell: object) -> float | None:
     """A cell as a number; None for NaN and the infinities, with which a run diverged."""
     value = as_number(cell)
     if value is None:
-        raise BadCell(f"{printable(str(cell))[:40]!r} is not a number; write it plain, as 1234.5")
+        raise BadCell(no_number(cell))
     if not math.isfinite(value):
         return None
     if abs(value) >= LARGEST_LOSS:

@@ -41,7 +41,6 @@ class TableOptions:
     arm_key: str | None = option(
         None, "The column or the setting with the arm's name.", metavar="KEY"
     )
-    seed_key: str | None = option(None, "The column or the setting with the seed.", metavar="KEY")
     metric: str | None = option(None, "The name of the number to compare.", metavar="NAME")
     pattern: str | None = option(
         None,
@@ -73,11 +72,6 @@ class Found:
     has_seeds: bool = True
     """False if a run was added without its seed."""
     arms: dict[str, dict[int, OutsideRun]] = field(default_factory=dict)
-    two_arms: str = (
-        "name the files of each arm with --arm NAME=PATTERN, or judge this one with "
-        "--against NUMBER"
-    )
-    """Advice where only one arm was found."""
 
     @property
     def plan(self) -> PairPlan:
@@ -162,7 +156,7 @@ class Found:
         if self.align_ends() and not self.has_seeds:
             raise Problem(
                 f"{self.name}: rows differ in {step_key}, and no column says which run a row is of",
-                next="name the column of its number with --seed-key, or give a row per run",
+                next="call the column of its seed 'seed', or give a row per run",
             )
 
     def align_ends(self) -> bool:
@@ -193,7 +187,7 @@ class Found:
         if len(names) < 2:
             raise Problem(
                 f"{file}: there is one arm, {', '.join(names) or 'without numbers'}",
-                next=self.two_arms,
+                next="name the files of each arm with --arm NAME=PATTERN",
             )
         baseline = baseline or next((arm for arm in names if arm.lower() == "baseline"), "")
         if not baseline and len(names) == 2 and modified:

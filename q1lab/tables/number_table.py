@@ -13,11 +13,14 @@ from typing import Any, NamedTuple
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import printable
 from q1lab.judgment.metric import LARGEST_COUNT
+from q1lab.study import metric_names
 from q1lab.tables.cells import (
     BadCell,
     as_number,
     has_no_number,
     is_blank,
+    looks_like_number,
+    no_number,
     seed_of_cell,
 )
 from q1lab.tables.found_runs import Found, TableOptions, check_known, named_metric
@@ -72,9 +75,9 @@ def arms_named(rows: Rows, options: TableOptions) -> set[str]:
     return rows.texts(column) if column is not None and rows.is_full(column) else set()
 
 
-def has_seeds(rows: Rows, options: TableOptions) -> bool:
+def has_seeds(rows: Rows) -> bool:
     """True if each row of a table says its seed."""
-    column = _seed_column(rows, options)
+    column = _seed_column(rows)
     return column is not None and rows.is_full(column)
 
 
@@ -104,16 +107,15 @@ def found_in_rows(rows: Rows, options: TableOptions) -> Found:
         from q1lab.tables import wide_tables
 
         rows = wide_tables.chart_rows(rows)
-    for option, typed in (("--arm-key", options.arm_key), ("--seed-key", options.seed_key)):
-        _check_column(option, typed, rows)
-    arm_key, seed_key = _arm_column(rows, options), _seed_column(rows, options)
+    _check_column("--arm-key", options.arm_key, rows)
+    arm_key, seed_key = _arm_column(rows, options), _seed_column(rows)
     rest = [column for column in rows.columns if column not in (arm_key, seed_key, options.metric)]
     state_key, step_key = flat_name(rest, STATE_KEYS), flat_name(rest, STEP)
     guesses = [
         f"{label} from {column}"
         for label, column, typed in (
             ("arms", arm_key, options.arm_key),
-            ("seeds", seed_key, options.seed_key),
+            ("seeds", seed_key, None),
             ("states", state_key, None),
             ("steps", step_key, None),
         )
@@ -195,10 +197,8 @@ def _arm_column(rows: Rows, options: TableOptions) -> str | None:
     )
 
 
-def _seed_column(rows: Rows, options: TableOptions) -> str | None:
+def _seed_column(rows: Rows) -> str | None:
     """The column of the seeds. `q1lab export` writes it blank where they are not known."""
-    if options.seed_key is not None:
-        return options.seed_key if options.seed_key in rows.columns else None
     return next(filter(rows.texts, usual_names(rows.columns, SEED_KEYS)), None)
 
 
@@ -213,6 +213,20 @@ def _metric_column(columns: Sequence[str], rows: Rows) -> str:
         and not column.startswith("_")  # W&B's own: _runtime, _timestamp
         and rows.is_numeric(column)
     ]
+    texts = [column for column in columns if column not in numeric and rows.texts(column)]
+    for column in texts:
+        if metric_names.measures(column):
+            return column  # so that its first cell is refused by its place
+    if not any(map(metric_names.measures, numeric)):
+        for line, cells in rows.head:
+            for column in texts:
+                cell = cells[rows.columns.index(column)]
+                if looks_like_number(cell):
+                    raise Problem(
+                        f"{rows.place(line)}: {printable(column)} {no_number(cell)}",
+                        next="or name another column with --metric COLUMN",
+                        line=line,
+                    )
     if len(numeric) == 1 or (not numeric and len(columns) == 1):
         return (numeric or columns)[0]
     shown = ", ".join(numeric or columns)[:200]

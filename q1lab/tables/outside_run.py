@@ -14,7 +14,7 @@ from q1lab.study.run_states import RunState
 from q1lab.tables.cells import has_no_number, number_of_cell
 
 if TYPE_CHECKING:
-    from q1lab.ground.hooks import LogForm
+    from q1lab.tables.readers import LogForm
 
 MAX_FILES, MAX_BYTES, MAX_ROWS = 4000, 64 << 20, 2_000_000
 """Bounds of an import: event files in a folder, bytes of one file, rows of a CSV."""
@@ -47,6 +47,10 @@ UNFINISHED = (
 """Beginnings of the states of a run that did not come to its end."""
 
 
+WANDB = "wandb:"
+"""The beginning of a source that is a project at Weights & Biases."""
+
+
 @dataclass(frozen=True)
 class RunFiles:
     """The files of one run, or a file of text, which may hold several."""
@@ -56,10 +60,14 @@ class RunFiles:
     """The arm that a person named."""
     form: LogForm | None = None
     """None for text."""
+    title: str = ""
+    """Its place for messages, where that is not its files."""
 
     @property
     def where(self) -> str:
         """Its place, for messages."""
+        if self.title:
+            return self.title
         first = self.files[0]
         return printable(str(first if len(self.files) == 1 else first.parent))
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from q1lab.ground.text_formats import printable
 from q1lab.judgment.metric import LARGEST_COUNT
-from q1lab.tables.cells import as_number
+from q1lab.tables.cells import as_number, looks_like_number
 from q1lab.tables.nested_names import MOST_NAMES, flattened, last_part
 from q1lab.tables.outside_run import SEED_KEYS, STEP
 
@@ -33,6 +33,8 @@ class RunLog:
         self.names: dict[str, float | None] = {}
         """All names of numbers, also of those that aren't wanted, each with its number if it never
         changes."""
+        self.unread: dict[str, str] = {}
+        """Names of which a text looks like a number, as "71,2" does, each with the first one."""
         self._told: dict[str, str] = {}
         self.last_step = 0.0
         self.unfinished = ""
@@ -88,6 +90,11 @@ class RunLog:
                 self._count()
                 self.finals[key] = number
 
+    def leave(self, name: str, text: str) -> None:
+        """Keep the name of a number in a writing that isn't read."""
+        if name in self.unread or self._has_room(self.unread):
+            self.unread.setdefault(name, printable(text).strip()[:LONGEST_FACT])
+
     def tell(self, facts: Mapping[str, Any]) -> None:
         """Add settings."""
         for key, value in flattened(facts):
@@ -97,6 +104,8 @@ class RunLog:
         shown = "" if value is None else printable(str(value)).strip()[:LONGEST_FACT]
         if shown and (key in self._told or self._has_room(self._told)):
             self._told[key] = shown
+        if looks_like_number(value) and as_number(value) is None:
+            self.leave(key, value)
 
     def _wants(self, name: str, value: float) -> bool:
         if name not in self.names:

@@ -49,7 +49,7 @@ def stem(file: Path) -> str:
 def arms_of(runs: Sequence[Named], arm_key: str | None) -> tuple[list[str], str]:
     """The arm of each run, and where it was found. Problem if it can't be told."""
     if arm_key is not None:
-        guess = _by_key(runs, arm_key, "--arm-key"), f"arms from {arm_key}"
+        guess = _by_key(runs, arm_key), f"arms from {arm_key}"
     elif all(run.label is not None for run in runs):
         return [_checked(run, run.label or "") for run in runs], ""
     elif key := _usual_key(runs):
@@ -79,12 +79,9 @@ def _each_differs(arms: Sequence[str]) -> bool:
     return len(set(arms)) == len(arms)
 
 
-def seeds_of(runs: Sequence[Named], seed_key: str | None) -> tuple[list[int] | None, str]:
+def seeds_of(runs: Sequence[Named]) -> tuple[list[int] | None, str]:
     """The seed of each run, and where it was found; None where any run's is not known."""
-    seeds: list[str] | list[str | None]
-    if seed_key is not None:
-        seeds, where = _by_key(runs, seed_key, "--seed-key"), seed_key
-    elif None not in (seeds := [_seed_setting(run) for run in runs]):
+    if None not in (seeds := [_seed_setting(run) for run in runs]):
         where = "the settings"
     elif None not in (seeds := [_seed_in_name(run) for run in runs]):
         where = "the names"
@@ -93,7 +90,7 @@ def seeds_of(runs: Sequence[Named], seed_key: str | None) -> tuple[list[int] | N
     try:
         return [seed_of_cell(seed) for seed in seeds], f"seeds from {where}"
     except BadCell as error:
-        raise Problem(f"{where}: {error}", next="name another --seed-key") from None
+        raise Problem(f"{where}: {error}") from None
 
 
 def _without_numbers(arms: list[str]) -> list[str]:
@@ -109,12 +106,12 @@ def _without_numbers(arms: list[str]) -> list[str]:
     return [NUMBER_AT_END.sub("", arm) for arm in arms] if is_counted and are_names else arms
 
 
-def _by_key(runs: Sequence[Named], key: str, option: str) -> list[str]:
+def _by_key(runs: Sequence[Named], key: str) -> list[str]:
     for run in runs:
         if key not in run.facts:
             raise Problem(
                 f"{printable(str(run.file))} has no {printable(key)}",
-                next=f"name another {option} ({_differ(runs)}), or runs that all have it",
+                next=f"name another --arm-key ({_differ(runs)}), or runs that all have it",
             )
     return [run.facts[key] for run in runs]
 

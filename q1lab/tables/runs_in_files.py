@@ -3,16 +3,20 @@ one set of runs, by arm and seed."""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import repeat
+from itertools import chain, repeat
+from pathlib import Path
 
 from q1lab.ground.errors import Problem, nearest
 from q1lab.ground.files import os_reason, printable
 from q1lab.ground.text_formats import first_names, plural
+from q1lab.study import metric_names
 from q1lab.study.run_states import RunState
 from q1lab.tables import number_table, run_names
+from q1lab.tables.cells import no_number
 from q1lab.tables.found_runs import Found, TableOptions, named_metric
 from q1lab.tables.outside_run import FINAL, STEP, TRAIN, VAL, OutsideRun, RunFiles
 from q1lab.tables.run_log import RunLog
@@ -22,8 +26,6 @@ from q1lab.tables.table_rows import OF_FILE, Rows
 MOST_NUMBERS = 20_000_000
 """Numbers that are kept of all logs."""
 PRINTED = r"say how it is printed: --metric-pattern 'val loss (?P<value>\S+)'"
-RUNS = "these runs"
-"""The name of the one arm that is judged, where nobody named it."""
 ONE_RUN_A_FILE = (
     "rows say neither step nor seed, so each file is one run; where each row is a run, put the "
     "rows of an arm in one file"
@@ -32,11 +34,8 @@ NO_METRIC = frozenset({"lr", "learning_rate", "epoch", "grad_norm", "eval_runtim
 """Names of numbers that are not the metric."""
 
 
-def found_in_files(
-    name: str, pieces: list[RunFiles], options: TableOptions, *, one_arm: bool
-) -> Found:
+def found_in_files(name: str, pieces: list[RunFiles], options: TableOptions) -> Found:
     """The runs in files, which are all tables or all logs."""
-    is_named = options.arms or options.arm_key or options.modified or options.baseline
     tables: list[tuple[RunFiles, Rows]] = []
     logs: list[tuple[RunFiles, RunLog]] = []
     count = 0
@@ -51,40 +50,34 @@ def found_in_files(
             raise Problem(
                 f"{name}: more than {MOST_NUMBERS:,} numbers", next="name one with --metric NAME"
             )
-    other, is_by_last_row = RUNS if one_arm else "", False
-    if _is_a_run_each(tables, options, one_arm=one_arm):
+    is_by_last_row = False
+    if _is_a_run_each(tables, options):
         is_by_last_row = any(rows.has_several() for _, rows in tables)
         logs += [(piece, _log_of(piece, rows)) for piece, rows in tables]
         tables = []
-    if one_arm and not is_named:
-        logs = [(replace(piece, label=RUNS), log) for piece, log in logs]
     if tables and logs:
         raise Problem(
             f"{tables[0][0].where} is a table of runs, and {logs[0][0].where} is the log of one",
             next="judge them one after the other",
         )
-    found = _of_tables(name, tables, options, other) if tables else _of_logs(name, logs, options)
+    found = _of_tables(name, tables, options) if tables else _of_logs(name, logs, options)
     if is_by_last_row:
         found.guesses = (*found.guesses, "the last row of each file")
         found.notes.append(ONE_RUN_A_FILE)
     return found
 
 
-def _is_a_run_each(
-    tables: Sequence[tuple[RunFiles, Rows]], options: TableOptions, *, one_arm: bool
-) -> bool:
+def _is_a_run_each(tables: Sequence[tuple[RunFiles, Rows]], options: TableOptions) -> bool:
     """True if each table is of one run, a row a step: where none says its runs, and several are of
     one arm by their labels, else by their names or settings."""
     named = [number_table.arms_named(rows, options) for _, rows in tables]
     if any(len(arms) > 1 for arms in named) or any(
-        number_table.has_seeds(rows, options) for _, rows in tables
+        number_table.has_seeds(rows) for _, rows in tables
     ):
         return False
     labels = [piece.label for piece, _ in tables]
     if None not in labels:
         return len(set(labels)) < len(labels)
-    if one_arm:
-        return len(tables) > 1 and len(set().union(*named)) < 2
     identities = [Named(piece.files[0], piece.label, rows.constants()) for piece, rows in tables]
     return len(tables) > 2 and run_names.are_runs(identities)
 
@@ -107,9 +100,8 @@ def _read(piece: RunFiles, options: TableOptions) -> Rows | RunLog:
             from q1lab.tables.readers import text_files
 
             return text_files.read(piece.files[0], log, piece.label, options)
-        from q1lab.ground import plugin_finder
-
-        plugin_finder.load(piece.form.read)(piece.files, log)
+        reader = importlib.import_module(piece.form.reader)
+        reader.read(piece.files, log)
     return log
 
 
@@ -125,11 +117,9 @@ def _place_named(piece: RunFiles) -> Iterator[None]:
         raise Problem(f"{piece.where}: {printable(str(error))}", file=piece.files[0]) from None
 
 
-def _of_tables(
-    name: str, tables: Sequence[tuple[RunFiles, Rows]], options: TableOptions, otherwise: str
-) -> Found:
-    """The runs of several tables, each with a column of arms or of one arm, which is called
-    ``otherwise``, else as its file."""
+def _of_tables(name: str, tables: Sequence[tuple[RunFiles, Rows]], options: TableOptions) -> Found:
+    """The runs of several tables, each with a column of arms or of one arm, which is called as its
+    file."""
     whole: Found | None = None
     by_path = run_names.by_path([piece.files[0] for piece, _ in tables])
     arms_by_table = [number_table.arms_named(rows, options) for _, rows in tables]
@@ -140,7 +130,7 @@ def _of_tables(
         if piece.label is None and arms and not is_shared:
             each = number_table.found_in_rows(rows, options)
         else:
-            of_arm = rows.of_arm(piece.label or otherwise or name_of_file)
+            of_arm = rows.of_arm(piece.label or name_of_file)
             each = number_table.found_in_rows(of_arm, replace(options, arm_key=OF_FILE))
         if whole is None:
             whole, options = replace(each, name=name), replace(options, metric=each.metric.name)
@@ -158,9 +148,17 @@ def _of_tables(
 
 def _of_logs(name: str, logs: Sequence[tuple[RunFiles, RunLog]], options: TableOptions) -> Found:
     """The runs of logs, each of which is of one run."""
-    identities = [Named(piece.files[0], piece.label, log.facts) for piece, log in logs]
+    # (a project's run has a name, and lies in a file of ours)
+    identities = [
+        Named(
+            Path(log.facts.get("name", piece.title)) if piece.title else piece.files[0],
+            piece.label,
+            log.facts,
+        )
+        for piece, log in logs
+    ]
     arms, arms_from = run_names.arms_of(identities, options.arm_key)
-    seeds, seeds_from = run_names.seeds_of(identities, options.seed_key)
+    seeds, seeds_from = run_names.seeds_of(identities)
     by_arm: dict[str, list[RunLog]] = {}
     for arm, (_, log) in zip(arms, logs, strict=True):
         by_arm.setdefault(arm, []).append(log)
@@ -212,6 +210,13 @@ def _metric(name: str, by_arm: Mapping[str, Sequence[RunLog]]) -> str:
         for key in names:
             if key.lower().replace(" ", "_") == usual:
                 return key
+    for log in chain.from_iterable(by_arm.values()):
+        for key, text in log.unread.items():
+            if key not in log.names and metric_names.measures(key):
+                raise Problem(
+                    f"{name}: {printable(key)} {no_number(text)}",
+                    next="or name another number with --metric NAME",
+                )
     others = [key for key in names if key.lower() not in NO_METRIC]
     if len(others) == 1:
         return others[0]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from itertools import islice
@@ -19,26 +19,33 @@ from q1lab.ground.files import printable
 from q1lab.ground.text_formats import plural
 from q1lab.tables import number_table
 from q1lab.tables.found_runs import Found, TableOptions
-from q1lab.tables.outside_run import MAX_FILES, RunFiles
-from q1lab.tables.readers import DELIMITED, core_forms, fits, form_of, forms
+from q1lab.tables.outside_run import MAX_FILES, WANDB, RunFiles
+from q1lab.tables.readers import DELIMITED, FORMS, fits, form_of
 from q1lab.tables.table_rows import read
 
 MOST_ENTRIES = 200_000
 """Entries of a folder and all below it."""
 
 
-def found_in_sources(sources: Sequence[str], options: TableOptions, *, one_arm: bool) -> Found:
-    """All runs of the sources. ``one_arm``: they may all be of one arm. Problem, with the place,
-    for what can't be read or understood."""
+Pull = Callable[[str], list[RunFiles]]
+"""Reads the runs of a project at Weights & Biases into files."""
+
+
+def found_in_sources(
+    sources: Sequence[str], options: TableOptions, *, pull: Pull | None = None
+) -> Found:
+    """All runs of the sources; ``pull`` reads those that are projects at W&B. Problem, with the
+    place, for what can't be read or understood."""
     patterns = [*((None, source) for source in sources), *options.arms]
     if [source for _, source in patterns] == ["-"]:
         return number_table.found_in_text(read("-"), "standard input", options)
     notes: list[str] = []
-    every = [piece for label, source in patterns for piece in _pieces(label, source, notes)]
+    every = [piece for label, source in patterns for piece in _pieces(label, source, notes, pull)]
     pieces = _once(_grouped(every), notes)
-    is_path = len(patterns) == 1 and os.path.lexists(patterns[0][1])
-    name = patterns[0][1] if is_path else plural(len(pieces), "file")
-    if len(pieces) == 1 and not (one_arm or options.arms or options.pattern or pieces[0].form):
+    first = patterns[0][1]
+    is_path = len(patterns) == 1 and (first.startswith(WANDB) or os.path.lexists(first))
+    name = first if is_path else plural(len(pieces), "file")
+    if len(pieces) == 1 and not (options.arms or options.pattern or pieces[0].form):
         (file,) = pieces[0].files
         text, is_table = read(str(file)), file.suffix.lower() in DELIMITED
         if not is_table:
@@ -49,7 +56,7 @@ def found_in_sources(sources: Sequence[str], options: TableOptions, *, one_arm: 
             return number_table.found_in_text(text, str(file), options)
     from q1lab.tables.runs_in_files import found_in_files
 
-    result = found_in_files(name, pieces, options, one_arm=one_arm)
+    result = found_in_files(name, pieces, options)
     result.notes[:0] = notes
     return result
 
@@ -57,8 +64,12 @@ def found_in_sources(sources: Sequence[str], options: TableOptions, *, one_arm: 
 # ── files
 
 
-def _pieces(label: str | None, source: str, notes: list[str]) -> list[RunFiles]:
-    """The files that a file, a folder or a pattern names."""
+def _pieces(label: str | None, source: str, notes: list[str], pull: Pull | None) -> list[RunFiles]:
+    """The files that a file, a folder, a pattern or a project names."""
+    if source.startswith(WANDB):
+        if pull is None:
+            raise Problem(f"{printable(source)} is read by `q1lab judge` alone")
+        return [replace(piece, label=label) for piece in pull(source)]
     path = Path(source).expanduser()
     if not os.path.lexists(path) and glob.has_magic(source):
         paths = glob.iglob(str(path), recursive=True)  # noqa: PTH207 (a pattern with its folder)
@@ -72,10 +83,6 @@ def _pieces(label: str | None, source: str, notes: list[str]) -> list[RunFiles]:
 
 
 def _at(label: str | None, path: Path, notes: list[str]) -> list[RunFiles]:
-    if str(path).startswith("wandb:"):
-        raise Problem(
-            f"{path} is not on this machine", next="judge the offline runs: `q1lab judge wandb/`"
-        )
     if not path.exists():
         raise Problem(f"{path} doesn't exist", next="give a file, a folder or a pattern", file=path)
     if path.is_dir():
@@ -89,7 +96,7 @@ def _in_folder(label: str | None, folder: Path, notes: list[str]) -> list[RunFil
     files = list(files_below(folder))
     by_form = [
         (title, form, of_form)
-        for title, form in forms()
+        for title, form in FORMS.items()
         if (of_form := sorted(file for file in files if fits(form, file.name)))
     ]
     for title, _, of_form in by_form[1:]:
@@ -103,7 +110,7 @@ def _in_folder(label: str | None, folder: Path, notes: list[str]) -> list[RunFil
             f"{folder} holds runs of q1lab", next="`q1lab compare` judges them", file=folder
         )
     raise Problem(
-        f"{folder} holds no log that is known by its name ({', '.join(core_forms())})",
+        f"{folder} holds no log that is known by its name ({', '.join(FORMS)})",
         next=f"name the files of each arm: --arm base='{folder}/base*' --arm new='{folder}/new*'",
         file=folder,
     )

@@ -33,13 +33,14 @@ class Rows:
     ) -> None:
         self.name = name
         self.columns = columns
-        self._head = list(islice(lines, HEAD_ROWS))
+        self.head = list(islice(lines, HEAD_ROWS))
+        """The first rows, by which columns are told apart."""
         self._lines = lines
         self._word = word
 
     def __iter__(self) -> Iterator[tuple[int, Sequence[Any]]]:
         """Each row's line (or record), and its cells in the order of ``columns``."""
-        return chain(self._head, self._lines)
+        return chain(self.head, self._lines)
 
     def place(self, line: int) -> str:
         """A row's place, for messages."""
@@ -56,15 +57,15 @@ class Rows:
 
     def is_empty(self) -> bool:
         """True if there is no row."""
-        return not self._head
+        return not self.head
 
     def has_several(self) -> bool:
         """True if there is more than one row."""
-        return len(self._head) > 1
+        return len(self.head) > 1
 
     def _first_cells(self, column: str) -> list[Any]:
         at = self.columns.index(column)
-        return [cells[at] for _, cells in self._head]
+        return [cells[at] for _, cells in self.head]
 
     def is_full(self, column: str) -> bool:
         """True if none of the first cells of a column is blank."""

@@ -15,24 +15,10 @@ def two_lists(options: TableOptions) -> Found:
         raise Problem(
             "nothing to judge", next="give a SOURCE, or --baseline 1.91,1.90 --modified 1.79,1.80"
         )
-    found = _nothing(options)
+    found = Found("the command line", named_metric(options.metric or "loss", options.better))
     _add(found, "baseline", "--baseline", options.baseline)
     _add(found, "modified", "--modified", options.modified)
     return found
-
-
-def one_list(options: TableOptions) -> Found:
-    """The runs of one arm."""
-    typed = options.modified or options.baseline
-    if typed is None:
-        raise Problem("nothing to judge", next="give a SOURCE, or --modified 3.276,3.279,3.277")
-    found = _nothing(options)
-    _add(found, "the runs", "--modified" if options.modified else "--baseline", typed)
-    return found
-
-
-def _nothing(options: TableOptions) -> Found:
-    return Found("the command line", named_metric(options.metric or "loss", options.better))
 
 
 def _add(found: Found, arm: str, option: str, text: str) -> None:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from q1lab.ground.json_rules import max_items
 from q1lab.ground.text_formats import passes_text
 from q1lab.judgment.metric import VAL_LOSS, Metric
-from q1lab.judgment.subject import Description, TunedValue
-from q1lab.study import tuned_value
+from q1lab.judgment.subject import Description
 from q1lab.study.design import seeds_text
 from q1lab.study.hyperparameters import checked_value
-from q1lab.study.series import SWEEP, TUNE
-from q1lab.study.trainer import ArmName, Name, Trainer
+from q1lab.study.trainer import Name, Trainer
 
 if TYPE_CHECKING:
     from q1lab.judgment.notes import Note
@@ -35,18 +32,13 @@ def _config(value: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class OwnLoop(Trainer):
-    """Both arms train with one ``config``, except for ``arm_config`` and ``seed_shift``."""
+    """Both arms train with one ``config``, except for ``seed_shift``."""
 
     kind: ClassVar[str] = "own"
 
     preset: Name
     config: Annotated[dict[str, Any], _config]
     dtype: Name
-    arm_config: Annotated[dict[ArmName, dict[str, Any]], max_items(2)] = field(default_factory=dict)
-    """Hyperparameters of one arm that differ from the study's."""
-    matched: dict[str, Any] = field(default_factory=dict)
-    """The modified model's width that gives it as many parameters as its baseline."""
-    tuned: TunedValue | None = None
     shared_at_start: float | None = None
     """The share of the weights that both arms start with."""
     unchecked: bool = False
@@ -58,9 +50,6 @@ class OwnLoop(Trainer):
     @property
     def hyperparameters(self) -> Mapping[str, Any]:
         return self.config
-
-    def arm_overrides(self, arm: str) -> dict[str, Any]:
-        return dict(self.arm_config.get(arm, {}))
 
     @property
     def recipe(self) -> str:
@@ -76,12 +65,13 @@ class OwnLoop(Trainer):
         if self.unchecked:
             yield run_notes.Unchecked()
 
-    def with_iters(self, iters: int) -> Self:
-        return replace(self, config={**self.config, "max_iters": iters})
+    @property
+    def is_unchecked(self) -> bool:
+        return self.unchecked
 
     def declared_budget(self) -> list[Any]:
         return [
-            *(self.config, self.arm_config, self.seed_shift, self.device, self.dtype),
+            *(self.config, self.seed_shift, self.device, self.dtype),
             *(self.threads, None),
         ]
 
@@ -95,8 +85,7 @@ class OwnLoop(Trainer):
         """Device and number format are always named: their defaults depend on the machine."""
         from q1lab.study.command_line import Request, fewest_overrides
 
-        typed, tuned = study.origin.typed, self.tuned
-        config = self.config if tuned is None else {**self.config, tuned.key: tuned.around}
+        typed = study.origin.typed
         return Request(
             variant=study.arms["modified"].origin,
             seeds=study.design.typed(),
@@ -107,9 +96,7 @@ class OwnLoop(Trainer):
             device=self.device,
             dtype=self.dtype,
             headline=study.design.headline,
-            overrides=fewest_overrides(self.preset, config),
-            tune=None if tuned is None else tuned.key,
-            tuned=tuned,
+            overrides=fewest_overrides(self.preset, self.config),
             unchecked=self.unchecked,
             wandb=typed.wandb if typed else "auto",
         )
@@ -128,34 +115,14 @@ class OwnLoop(Trainer):
         return replace(self.request(kept_study.study), **{**options, **request_fields})
 
     def resume_command(self, study: Study) -> str:
-        """The command that planned the study, or for a member of a series, the whole series."""
+        """The command that planned the study, or for a member of a sweep, the whole sweep."""
         from q1lab.study import command_line
 
         series = study.origin.series
         request = self.request(study)
         if series is None:
             return command_line.command_text(request)
-        if self.matched:  # each member has a width of its own
-            request = replace(
-                request, match="params", overrides=_without(request.overrides, self.matched)
-            )
-        if series.kind == SWEEP:
-            return command_line.sweep_command(request, series.members)
-        if series.kind == TUNE:
-            around = float(series.members[tuned_value.FACTORS.index(1.0)])
-            overrides = command_line.fewest_overrides(
-                self.preset, {**self.config, series.axis: around}
-            )
-            request = replace(
-                request,
-                seeds=series.then,
-                tune=series.axis,
-                overrides=_without(overrides, self.matched),
-            )
-            return command_line.command_text(request)
-        request = replace(request, overrides=_without(request.overrides, (series.axis,)))
-        axis = f"{series.axis}={','.join(series.members)}"
-        return command_line.command_text(replace(request, over=axis))
+        return command_line.sweep_command(request, series.members)
 
     def describe(self, study: Study) -> Description:
         return Description(
@@ -168,7 +135,6 @@ class OwnLoop(Trainer):
             ),
             pair_shares="share their seed: the batches, and the start of tensors that both have",
             shared_at_start=self.shared_at_start,
-            tuned=self.tuned,
         )
 
     def conditions(self, study: Study) -> str:
@@ -197,7 +163,3 @@ def _takes_its_baseline(study: Study) -> bool:
         return study.origin.typed.baseline is None
     baseline, modified = study.arms["baseline"].origin, study.arms["modified"].origin
     return baseline == "baseline" and not modified.endswith(".py")
-
-
-def _without(overrides: Mapping[str, str], keys: Collection[str]) -> dict[str, str]:
-    return {key: value for key, value in overrides.items() if key not in keys}

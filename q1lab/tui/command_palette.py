@@ -41,7 +41,7 @@ class CommandProvider(Provider):
             if binding.binding.id
         }
         week, course = app.config.week, app.week.course
-        for act in acts(installed=True).values():
+        for act in acts().values():
             group = acts()[act.name.split()[0]]
             if act.palette and group.is_shown(week=week, course=course):
                 do = partial(step_actions.run_command, app, ["q1lab", *act.name.split()])

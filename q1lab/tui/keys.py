@@ -141,9 +141,6 @@ CORE_KEYS: dict[str, Key] = {
         "o", "export", "export", "Write the numbers or the study into files", True
     ),
     "verdict.more": Key("a", "more", "add", "Add the seeds that the verdict names", True),
-    "verdict.budget": Key(
-        "b", "next_budget", "budget", "At equal training FLOPs, then at equal wall clock"
-    ),
     "verdict.copy": Key("c", "copy", "copy", "Copy the comparison as text", True),
     "verdict.back": Key("escape", "back", "back", "Go back", True),
     # a run's log

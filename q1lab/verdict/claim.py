@@ -12,7 +12,6 @@ from q1lab.ground import json_records
 from q1lab.ground.json_rules import max_chars, whole_number
 from q1lab.index.store import Row, Store
 from q1lab.judgment.intervals import Reason
-from q1lab.record import traveling_lines
 from q1lab.record.history import History
 from q1lab.record.home_history import StudyHistory
 from q1lab.study.bundle import Provenance
@@ -57,7 +56,6 @@ class Claim:
 def make_provenance(store: Store, study: Study) -> Provenance:
     """Make the provenance of a study's bundle."""
     claim = _claim_of(comparison_cache.compare(store, study))
-    lines = traveling_lines.lines_until(store, study)
     starts = [start_conditions(study, row) for row in store.runs(study.id)]
     trained = {
         key: sorted({str(start[key]) for start in starts if key in start})
@@ -68,7 +66,7 @@ def make_provenance(store: Store, study: Study) -> Provenance:
         "data": study.data.sha256,
         "trained_with": trained,
     }
-    return Provenance(about, traveling_lines.encode_lines(lines))
+    return Provenance(about)
 
 
 def recompute_claim(study: Study, rows: Sequence[Row], level: float, *, picked: bool) -> Claim:

@@ -283,21 +283,6 @@ def start_conditions(study: Study, row: Row) -> dict[str, Any]:
     return {key: value for key, value in {**conditions, "learning_rate": rate}.items() if value}
 
 
-def _began_with_other_rate(
-    study: Study, rows: list[Row], starts: Mapping[int, Mapping[str, Any]]
-) -> bool:
-    """True if a run began with another learning rate than its arm chose."""
-    key = "learning_rate"
-    for row in rows:
-        rate = starts.get(row["id"], {}).get(key)
-        planned = {**study.trainer.hyperparameters, **study.trainer.arm_overrides(row["arm"])}.get(
-            key
-        )
-        if rate is not None and rate != planned:
-            return True
-    return False
-
-
 def _notes(
     study: Study,
     rows: list[Row],
@@ -344,10 +329,6 @@ def _differing(
     """The conditions that the runs differ in besides the modification: condition → value → runs."""
     titled = [(_title(study, row), starts.get(row["id"], {})) for row in rows]
     differ = conditions.differing(titled, CONDITIONS)
-    if (chosen := study.description.tuned) is not None and not _began_with_other_rate(
-        study, rows, starts
-    ):
-        differ.pop(chosen.key, None)
     ended = [row for row in rows if row["state"] == RunState.FINISHED]
     if not study.max_iters:
         differ |= conditions.differing_steps([(_title(study, row), row["iter"]) for row in ended])

@@ -31,7 +31,7 @@ from q1lab.verdict.comparison import (
 )
 
 if TYPE_CHECKING:
-    from q1lab.verdict.equal_budget import Point
+    from q1lab.judgment.svg import Point
 
 T = TypeVar("T")
 
@@ -103,19 +103,12 @@ def leading_study(
     )
 
 
-def is_of_an_axis(study: Study) -> bool:
-    """True if a study is for one value of a setting, of several that were declared together: it
-    answers for that value, and not for its modification."""
-    return bool(study.origin.series and study.origin.series.axis)
-
-
 def resolve_study_id(name: str) -> str:
     """The study of this name; where there is none, the foremost of the modification so named."""
     if name in studies.ids():
         return name
     same_variant = [study for study in studies.load_readable() if study.variant == name]
-    whole = [study for study in same_variant if not is_of_an_axis(study)] or same_variant
-    leading = leading_study(whole, lambda study: len(study.seeds))
+    leading = leading_study(same_variant, lambda study: len(study.seeds))
     return leading.id if leading else name
 
 
@@ -212,15 +205,6 @@ def read_curves(store: Store, study: Study) -> dict[str, dict[int, dict[str, lis
         curve += [point for point in points.pop(final, []) if not curve or curve[-1][0] < point[0]]
         curves[row["arm"]][row["seed"]] = points
     return curves
-
-
-def read_speeds(store: Store, study: Study) -> dict[str, list[float]]:
-    """Tokens/s of each arm's finished runs, without what evaluation took."""
-    speeds: dict[str, list[float]] = {arm: [] for arm in ARMS}
-    for row in store.runs(study.id):
-        if row["state"] == RunState.FINISHED and row["tokens_per_s"]:
-            speeds[row["arm"]].append(row["tokens_per_s"])
-    return speeds
 
 
 def _fingerprint(

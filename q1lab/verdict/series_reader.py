@@ -23,9 +23,7 @@ def read_series(store: Store, series_id: str) -> SeriesResult:
     studies_by_place = series_members.load_members(series_id)
     record = next((study.origin.series for study in studies_by_place.values()), None)
     if record is None:
-        raise Problem(
-            f"no sweep or axis called {series_id!r}", next="`q1lab status` lists the studies"
-        )
+        raise Problem(f"no sweep called {series_id!r}", next="`q1lab status` lists the studies")
     gone = on_record.deleted_places(store, series_id)
     members = []
     for at in range(len(record.members)):

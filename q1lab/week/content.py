@@ -13,15 +13,18 @@ from __future__ import annotations
 
 import re
 import tomllib
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from q1lab.ground import command_table, plugin_finder
-from q1lab.ground.files import printable, read_text
+from q1lab.ground import command_table
+from q1lab.ground.errors import nearest
+from q1lab.ground.files import printable, read_bytes, read_text
 from q1lab.week.step_kinds import STEP_KINDS
 from q1lab.week.syllabus import (
     GLOSSARY,
@@ -40,6 +43,9 @@ from q1lab.week.syllabus import (
 )
 from q1lab.week.text_numbers import MeasuredResult, ModelShape, names_for_text
 
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
 FILES = "files"
 """The folder in a week that holds what `q1lab take` copies."""
 _TAIL = re.compile(r"\s*\{([^{}]*)\}\s*$")
@@ -49,6 +55,11 @@ _FENCE = re.compile(r" *(`{3,}|~{3,}) *(.*)")
 _SUMMARY = re.compile(r" *<summary>(.*?)</summary>")
 _OF_FOLD = re.compile(r'(needs|figure)="?([\w-]+)')
 _GUIDE, _GUIDE_ENDS = "<!-- guide -->", "<!-- guide ends -->"
+STEP_ATTRIBUTES = (
+    *("id", "kind", "minutes", "optional", "needs", "done_when", "into", "heading"),
+    *("beside", "was"),
+)
+"""What the braces of a step may say."""
 _ENTRY = re.compile(r"^## ([^\n]*)\n(.*?)(?=^## |\Z)", re.DOTALL | re.MULTILINE)
 
 
@@ -62,21 +73,16 @@ def read_week(
     root: Path, course: bool, chosen: str | None, data: tuple[str, int, str] | None
 ) -> Week:
     """The week as one learner meets it. ContentProblem if it can't be used."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
+    from jinja2 import TemplateError
 
-    jinja = Environment(
-        loader=FileSystemLoader(root),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        comment_start_string="{##",
-        autoescape=False,
-    )
-    jinja.filters["rjust"] = lambda value, width: str(value).rjust(width)
+    jinja = _templates(root)
     names: dict[str, Any] = {"course": course}
 
     def shown(file: str) -> str:
-        return printable(jinja.get_template(file).render(names))
+        try:
+            return printable(jinja.get_template(file).render(names))
+        except UnicodeDecodeError as error:
+            raise ContentProblem(f"{root / file}: not UTF-8 text") from error
 
     def guide(part: str) -> str:
         file = f"guides/{names['variant']}/{part}.md"
@@ -105,14 +111,15 @@ def read_week(
             "file": lambda name: read_text(root / FILES / name).rstrip("\n"),
         }
         sessions = []
+        used: set[str] = set()
         for row in toml.pop("sessions"):
-            intro, parts = _parts(shown(row.pop("file")), row["id"], root)
+            intro, parts = _parts(shown(row.pop("file")), row["id"], root, used)
             sessions.append(Session(intro=intro, parts=parts, **_tuples(row)))
         overview = toml.get("overview")
         glossary = shown(GLOSSARY) if (root / GLOSSARY).exists() else ""
         return Week(
             **{key: toml.get(key, "") for key in ("label", "title", "goal", "next")},
-            overview=tuple(_blocks(shown(overview), root)) if overview else (),
+            overview=tuple(_blocks(shown(overview), root, set())) if overview else (),
             sessions=tuple(sessions),
             variants=tuple(variants),
             kpis=tuple(Kpi(**row) for row in toml.get("kpis", ())),
@@ -126,10 +133,76 @@ def read_week(
             course=course,
         )
     except (OSError, TemplateError, ValueError, TypeError, KeyError) as error:
-        place = ":".join(
-            str(getattr(error, at)) for at in ("filename", "lineno") if hasattr(error, at)
-        )
-        raise ContentProblem(f"{root}: {place} {error}".replace("  ", " ")) from error
+        missing = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
+        raise ContentProblem(f"{_place(error, root)}: {missing}") from error
+
+
+@lru_cache(maxsize=2)
+def _templates(root: Path) -> Environment:
+    """The files of a week as templates. A week may come from anybody: its text reaches no more than
+    the names that it is given."""
+    from jinja2 import FileSystemLoader, StrictUndefined
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    jinja = ImmutableSandboxedEnvironment(
+        loader=FileSystemLoader(root),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        comment_start_string="{##",
+        autoescape=False,
+    )
+    jinja.filters["rjust"] = lambda value, width: str(value).rjust(width)
+    return jinja
+
+
+class _LineFault(ValueError):
+    """What is wrong with the lines of a page that begin with ``lines``."""
+
+    def __init__(self, lines: str, fault: str) -> None:
+        super().__init__(fault)
+        self.lines = [line.strip() for line in lines.split("\n")]
+
+
+@contextmanager
+def _reading(lines: str) -> Iterator[None]:
+    """Say of what goes wrong within which lines it is about."""
+    try:
+        yield
+    except _LineFault:
+        raise
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        missing = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
+        raise _LineFault(lines, missing) from error
+
+
+def _place(error: BaseException, root: Path) -> str:
+    """The file and the line of a fault: those that Jinja2 tells, else those of the lines that it is
+    about; week.toml, or the folder, for one that is about neither."""
+    if isinstance(error, _LineFault):
+        for file in sorted(root.rglob("*.md")):
+            source = read_bytes(file).decode("utf-8", "replace").split("\n")
+            for number in range(len(source)):
+                pairs = zip(error.lines, source[number:], strict=False)
+                if all(_is_line_of(shown, line) for shown, line in pairs):
+                    return f"{file}:{number + 1}"
+        return f"{root}: {error.lines[0]!r}"
+    if getattr(error, "lineno", None) and getattr(error, "filename", None):  # a template's syntax
+        return f"{error.filename}:{error.lineno}"  # type: ignore[attr-defined]
+    frames = traceback.extract_tb(error.__traceback__)
+    templates = [frame for frame in frames if Path(frame.filename).is_relative_to(root)]
+    if templates:
+        return f"{templates[-1].filename}:{templates[-1].lineno}"
+    return str(root) if isinstance(error, OSError) else str(root / "week.toml")
+
+
+def _is_line_of(shown: str, source: str) -> bool:
+    """True if a line of a template comes out as ``shown``. A line that is a value alone may come
+    out as anything, and is taken for none."""
+    fixed = re.split(r"\{\{.*?\}\}", source.strip())
+    return (len(fixed) == 1 or any(fixed)) and bool(
+        re.fullmatch(".*".join(map(re.escape, fixed)), shown)
+    )
 
 
 _RESULT = {"data": "corpus", "pairs": "count", "mean": "difference", "sd": "baseline_sd"}
@@ -150,8 +223,8 @@ def _variant(row: Mapping[str, Any]) -> WeekVariant:
 # ── a page
 
 
-def _parts(text: str, session: str, root: Path) -> tuple[str, tuple[Part, ...]]:
-    """(the text before the first part, the parts)."""
+def _parts(text: str, session: str, root: Path, used: set[str]) -> tuple[str, tuple[Part, ...]]:
+    """(the text before the first part, the parts). ``used`` holds the ids of those before them."""
     parts: list[tuple[str, list[str]]] = [("", [])]
     for line, in_fence in _fenced(text.split("\n")):
         if line.startswith("## ") and not in_fence:
@@ -161,10 +234,11 @@ def _parts(text: str, session: str, root: Path) -> tuple[str, tuple[Part, ...]]:
     (_, intro), *others = parts
     made = []
     for heading, lines in others:
-        title, of = _attributes(heading)
-        minutes, reading = int(of["minutes"]), int(of.get("reading", 0))
-        blocks = tuple(_blocks("\n".join(lines), root))
-        made.append(Part(of["id"], title, minutes, reading, blocks, session))
+        with _reading(f"## {heading}"):
+            title, of = _attributes(heading, used)
+            minutes, reading = int(of["minutes"]), int(of.get("reading", 0))
+            blocks = tuple(_blocks("\n".join(lines), root, used))
+            made.append(Part(of["id"], title, minutes, reading, blocks, session))
     return "\n".join(intro).strip("\n"), tuple(made)
 
 
@@ -178,7 +252,7 @@ def _fenced(lines: Sequence[str]) -> Iterator[tuple[str, bool]]:
             fence = "" if mark == fence else fence or mark
 
 
-def _blocks(text: str, root: Path) -> list[Block]:
+def _blocks(text: str, root: Path, used: set[str]) -> list[Block]:
     blocks: list[Block] = []
     prose: list[str] = []
     of_guide = False
@@ -194,19 +268,21 @@ def _blocks(text: str, root: Path) -> list[Block]:
         fence = in_fence and _FENCE.match(line)
         if fence and fence[2].startswith("q1lab "):
             end_prose()
-            action = _action(fence[2], _until(lines, fence[1]))
+            action = _action(line, _until(lines, fence[1], line))
             if action and blocks and isinstance(step := blocks[-1], Step):
                 blocks[-1] = replace(step, actions=(*step.actions, action))
             elif action:
                 blocks.append(action)
         elif fence:  # a block of code, as it stands
-            prose += [line, *_until(lines, fence[1]), line[: fence.end(1)]]
+            prose += [line, *_until(lines, fence[1], line), line[: fence.end(1)]]
         elif task := _TASK.match(line):
             end_prose()
-            blocks.append(_step(task[1], lines, of_guide))
+            with _reading(line):
+                blocks.append(_step(task[1], lines, of_guide, used))
         elif line.startswith("<details"):
             end_prose()
-            fold = _fold(line, _until(lines, "</details>"), root)
+            with _reading(line):
+                fold = _fold(line, _until(lines, "</details>", line), root)
             last = blocks[-1] if blocks and not fold.frames else None
             if isinstance(last, Step) and last.behavior.answer_below and last.answer is None:
                 blocks[-1] = replace(last, answer=fold)
@@ -221,26 +297,34 @@ def _blocks(text: str, root: Path) -> list[Block]:
     return blocks
 
 
-def _until(lines: list[tuple[str, bool]], end: str) -> list[str]:
-    """Take lines up to one that is ``end``."""
+def _until(lines: list[tuple[str, bool]], end: str, begin: str) -> list[str]:
+    """Take the lines below ``begin`` up to one that is ``end``."""
     taken: list[str] = []
     while lines:
         line, _ = lines.pop(0)
         if line.strip() == end:
             return taken
         taken.append(line)
-    raise ValueError(f"{end} is missing below {taken[:1]}")
+    raise _LineFault(begin, f"{end} is missing below it")
 
 
-def _step(head: str, lines: list[tuple[str, bool]], of_guide: bool) -> Step:
-    title, of = _attributes(head)
-    kind = STEP_KINDS[of.setdefault("kind", "tick")]
+def _step(head: str, lines: list[tuple[str, bool]], of_guide: bool, used: set[str]) -> Step:
+    title, of = _attributes(head, used)
+    for key, value, known in (
+        *(("attribute", name, STEP_ATTRIBUTES) for name in of),
+        ("kind", of.setdefault("kind", "tick"), STEP_KINDS),
+        ("done_when", of.get("done_when", ""), ["", *command_table.step_conditions()]),
+    ):
+        if value not in known:
+            raise ValueError(f"a step has no {key} {value!r}; {nearest(value, known)}")
+    kind = STEP_KINDS[of["kind"]]
     detail, actions = [], []
     while lines and (lines[0][0].startswith("  ") or not lines[0][0].strip()):
         line, in_fence = lines.pop(0)
         fence = in_fence and _FENCE.match(line)
         if fence and fence[2].startswith("q1lab "):
-            if action := _action(fence[2], [each.strip() for each in _until(lines, fence[1])]):
+            below = [each.strip() for each in _until(lines, fence[1], line)]
+            if action := _action(line, below):
                 actions.append(action)
         else:
             detail.append(line.removeprefix("  "))
@@ -268,21 +352,33 @@ def _fold(head: str, lines: list[str], root: Path) -> Fold:
     return Fold("".join(titles[-1:]) or "More", markdown, of.get("needs"), pictures)
 
 
-def _action(info: str, lines: list[str]) -> Action | None:
-    """The action of a fence; None for the command of a plug-in that is away."""
-    kind = info.removeprefix("q1lab ").strip()
-    options = _tuples(tomllib.loads("\n".join(lines)))
-    unknown = options.keys() - {*command_table.fields_by_action()[kind]}
-    if unknown:
-        raise ValueError(f"a {kind} action has no field {unknown}")
-    first = next(iter(options.values()))
-    action = Action(kind, str(options.pop("title", "")) or f"{kind.capitalize()} {first}", options)
-    is_away = kind == "command" and {*action.argv()[1:2]} & {*plugin_finder.away()}
-    return None if is_away else action
+def _action(fence: str, lines: list[str]) -> Action:
+    """The action of a fence."""
+    with _reading("\n".join([fence, *lines])):
+        kind = fence.partition("q1lab ")[2].strip()
+        fields = command_table.fields_by_action()
+        if kind not in fields:
+            raise ValueError(f"there is no action {kind!r}; {nearest(kind, fields)}")
+        options = _tuples(tomllib.loads("\n".join(lines)))
+        title = str(options.pop("title", ""))
+        for key in options:
+            if key not in fields[kind]:
+                near = nearest(key, fields[kind])
+                raise ValueError(f"the action {kind} has no field {key!r}; {near}")
+        if not options:
+            raise ValueError(f"the action {kind} is empty; {nearest('', fields[kind])}")
+        first = next(iter(options.values()))
+        action = Action(kind, title or f"{kind.capitalize()} {first}", options)
+        if kind == "command" and action.argv()[:1] != ("q1lab",):
+            raise ValueError(f"{first!r} is not a q1lab command")
+        if kind == "open" and not str(options.get("url", "https://")).startswith("https://"):
+            raise ValueError(f"{options['url']!r} is no https address")
+        return action
 
 
-def _attributes(line: str) -> tuple[str, dict[str, Any]]:
-    """`Title {#id key=value}` as its title and its attributes."""
+def _attributes(line: str, used: set[str]) -> tuple[str, dict[str, Any]]:
+    """`Title {#id key=value}` as its title and its attributes. Progress is kept by the
+    id, so none is ``used`` twice."""
     match = _TAIL.search(line)
     if match is None:
         raise ValueError(f"{line!r} has no {{#id}}")
@@ -290,4 +386,7 @@ def _attributes(line: str) -> tuple[str, dict[str, Any]]:
     values = {
         word[1] if word[2] or word[3] else "id": word[2] or word[3] or word[1] for word in words
     }
+    if values["id"] in used:
+        raise ValueError(f"the id {values['id']!r} is used already")
+    used.add(values["id"])
     return line[: match.start()].strip(), values

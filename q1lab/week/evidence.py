@@ -2,7 +2,8 @@
 
 A step of the week is done when its condition holds (`done_when`). Each condition is one function
 below: the time since which it holds, or None. A step that the learner unticks stays unticked until
-the act is done again. Nothing on the disk is watched: a step that was done stays done.
+the act is done again. The files of an act are not watched: its step stays done when they change.
+Only a study that was deleted, and a file that is not committed as it is, open their steps again.
 """
 
 from __future__ import annotations

@@ -1,18 +1,11 @@
-"""The kinds of steps, a row each: the task of such a step, the condition that it is done by, the
-form that Enter opens, and the faults that its author hears of."""
+"""The kinds of steps, a row each: the task of such a step, the condition that it is done by, and
+the form that Enter opens."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from q1lab.week.syllabus import Step, Week
-
-
-def _nothing(step: Step, week: Week) -> str:
-    return ""
+from typing import NamedTuple
 
 
 class StepKind(NamedTuple):
@@ -35,26 +28,6 @@ class StepKind(NamedTuple):
     What is wrong comes back at the start of the next session."""
     chooses: bool = False
     """It asks for one of the week's variants."""
-    fault: Callable[[Step, Week], str] = _nothing
-    """The fault of such a step in its week; "" for a good one."""
-
-
-def _without_action(kind: str) -> Callable[[Step, Week], str]:
-    def fault(step: Step, week: Week) -> str:
-        has_action = any(action.kind == kind for action in step.actions)
-        return "" if has_action else f"is of kind {step.kind} and has no {kind} action below it"
-
-    return fault
-
-
-def _without_answer(step: Step, week: Week) -> str:
-    if step.answer is not None:
-        return ""
-    return f"is of kind {step.kind} and has no answer; put a <details> below it"
-
-
-def _without_variants(step: Step, week: Week) -> str:
-    return "" if week.variants else "asks for a choice; list the [[variants]] in week.toml"
 
 
 STEP_KINDS: Mapping[str, StepKind] = MappingProxyType(
@@ -75,7 +48,6 @@ STEP_KINDS: Mapping[str, StepKind] = MappingProxyType(
             enter="answer",
             enter_again="read again",
             answer_below=True,
-            fault=_without_answer,
         ),
         "predict": StepKind(
             "asks for a prediction: direction, size, the smallest difference that matters, how "
@@ -89,17 +61,14 @@ STEP_KINDS: Mapping[str, StepKind] = MappingProxyType(
             form="q1lab.tui.screens.choose_variant:open_variant_choice",
             enter="choose",
             chooses=True,
-            fault=_without_variants,
         ),
         "run": StepKind(
             "done when the study of its run action has ended",
             done_when="runs ended",
-            fault=_without_action("run"),
         ),
         "check": StepKind(
             "done when the file of its check action passes",
             done_when="checks passed",
-            fault=_without_action("check"),
         ),
     }
 )

@@ -29,7 +29,6 @@ from q1lab.judgment.terminal_text import block_lines
 from q1lab.planning import command_draft, study_plan
 from q1lab.runner import launch
 from q1lab.study import studies
-from q1lab.study.bundle import DECLARATIONS
 from q1lab.trainers.command import Command
 from q1lab.verdict import comparison_cache, result_rows
 from q1lab.verdict.progress_figure import figure_blocks, progress_blocks, side_by_side_blocks
@@ -443,9 +442,9 @@ def test_a_stranger_verifies_it(folder: Path) -> None:
     kept_folder("fast-1")
     shutil.rmtree(paths.home())
     record = json_of("verify", "studies/fast-1", "--all", "--yes")
-    assert any("3 pairs" in words for words in record["passed"])
+    assert any("3 pairs" in words for words in record["done"])
     assert len(record["trained"]) == 6
-    assert "last bit" in record["passed"][-1]
+    assert "last bit" in record["done"][-1]
     loop = (folder / LOOP).read_text()
     (folder / LOOP).write_text(loop + "\n")
     record = json_of("verify", "studies/fast-1", "--yes", code=21)
@@ -469,8 +468,8 @@ print("METRIC step=1 val/loss=" + sys.argv[1])
 
 
 def of_a_stranger(folder: Path, start: str | None = None) -> Path:
-    """A kept study of a command that writes down what it is given; without its declarations, a plan that
-    starts it elsewhere."""
+    """A kept study of a command that writes down what it is given; with ``start``, of one that starts
+    elsewhere."""
     (folder / "probe.py").write_text(PROBE)
     command = f"{PYTHON} probe.py {{seed}} {{args}}"
     json_of("run", "--command", command, *ARMS, "--metric", "val/loss", "--seeds", "2")
@@ -479,12 +478,10 @@ def of_a_stranger(folder: Path, start: str | None = None) -> Path:
     (folder / "seen.json").unlink()
     place = folder / "studies" / "fast-1"
     if start is not None:
-        (place / DECLARATIONS).unlink()
         plan = json.loads((place / "study.json").read_text())
         plan["loop"]["folder"] = start
         (place / "study.json").write_text(json.dumps(plan))
         record = json.loads((place / "bundle.json").read_text())
-        del record["files"][DECLARATIONS]
         sha256 = hashlib.sha256((place / "study.json").read_bytes()).hexdigest()
         record["files"]["study.json"] = sha256
         (place / "bundle.json").write_text(json.dumps(record))

@@ -22,7 +22,6 @@ from q1lab.index import learner_tables
 from q1lab.index.store import Store
 from q1lab.judgment import svg
 from q1lab.study import studies
-from q1lab.study.series import Series
 from q1lab.tui.progress_rows import part_rows
 from q1lab.week import content, evidence, progress
 from tests.kit import commands, lab_home, small_weeks
@@ -32,7 +31,7 @@ from tests.week.test_teaching import COURSE
 pytestmark = pytest.mark.sample
 
 Fake = Callable[..., None]
-LOOKED = ("b1-diff", "b3-compare", "c1-words", "c2-lint", "c2-preview")
+LOOKED = ("b1-diff", "b3-compare", "c2-lint")
 """Steps that are done once something was looked at; the first of them also wants a commit."""
 ROADMAP = (
     b"\xef\xbb\xbf# R\r\n| KPI | Q1 |\r\n|---|---|\r\n| Public repos | 5 |\r\n"
@@ -181,7 +180,7 @@ def test_a_changed_mind_after_a_study_keeps_two_documents(
         assert "nothing was changed" in err.splitlines()[-1]
         message = q1lab("modification", "--dry-run")[1]
         assert message.startswith(
-            "MODIFICATION.md, figures/swiglu-1.svg, studies/swiglu-1 (12 files): "
+            "MODIFICATION.md, figures/swiglu-1.svg, studies/swiglu-1 (11 files): "
         )
     answers("y\ny\n")
     _, err = q1lab("modification", "rope")
@@ -323,7 +322,7 @@ def test_an_experiment_of_one_seed_beside_the_study_is_not_the_verdict(
     text = (repo / "MODIFICATION.md").read_text()
     assert "## The result: lower val loss at this budget" in text
     assert "| `rope-2` |" in text
-    assert "rope-1" in q1lab("post", "new", "--dry-run")[0]
+    assert "rope-1" in q1lab("post", "--dry-run")[0]
     retro = q1lab("retro", "--dry-run")[0]
     assert "| rope-1 | −0.0300 |" in retro
     assert "| rope-2 | −0.0300 |" not in retro  # nobody predicted that one
@@ -331,16 +330,13 @@ def test_an_experiment_of_one_seed_beside_the_study_is_not_the_verdict(
 
 
 def test_ones_own_file_answers_before_later_experiments(repo: Path, q1lab: Q1lab) -> None:
-    """Neither q1lab's own file nor one value of an axis takes its place in the documents."""
+    """q1lab's own file does not take its place in the documents."""
     work(repo)
     mine = lab_home.make_study("mine-1")
     own = replace(mine.arms["modified"], origin=str(repo / "rope.py"))
     mine = replace(mine, arms={**mine.arms, "modified": own})
     lab_home.make_study("rope-2", created="2026-03-08T09:30:00+00:00")
-    over = Series("iters", "over", ("500", "2000"), 1, 0.05, "max_iters")
-    at_2000 = replace(mine, id="over-1", created="2026-03-09T09:30:00+00:00")
-    lab_home.make_study("over-1")
-    for study in (mine, studies.load("rope-2"), at_2000.with_origin(series=over)):
+    for study in (mine, studies.load("rope-2")):
         studies.save(study)
         lab_home.finish(study)
     text = q1lab("modification", "--dry-run")[0]
@@ -355,7 +351,7 @@ def test_a_declared_study_answers_before_the_pair_that_tried_it(repo: Path, q1la
     six = lab_home.make_study("rope-2", created="2026-03-07T10:30:00+00:00")
     for state in ("planned", "training"):
         post, modification = (
-            q1lab("post", "new", "--dry-run")[0],
+            q1lab("post", "--dry-run")[0],
             q1lab("modification", "--dry-run")[0],
         )
         for text in (post, modification):
@@ -365,7 +361,7 @@ def test_a_declared_study_answers_before_the_pair_that_tried_it(repo: Path, q1la
         lab_home.train(six, "baseline", 0)
         lab_home.train(six, "modified", 0, to=500, state=None)
     lab_home.finish(six)
-    assert "rope-2" in q1lab("post", "new", "--dry-run")[0]
+    assert "rope-2" in q1lab("post", "--dry-run")[0]
     lab_home.make_study("rope-3", created="2026-03-07T11:30:00+00:00")
     assert "rope-2" in q1lab("modification", "--dry-run")[0], (
         "a verdict stays until the next has one"
@@ -418,7 +414,7 @@ def test_a_document_written_by_hand_gets_the_regions_at_its_end_once(
     assert path.read_bytes() == once
 
 
-def test_a_region_taken_out_stays_out_until_it_is_asked_for(repo: Path, q1lab: Q1lab) -> None:
+def test_a_region_taken_out_stays_out(repo: Path, q1lab: Q1lab) -> None:
     q1lab("modification")
     path = repo / "MODIFICATION.md"
     region = next(
@@ -428,8 +424,6 @@ def test_a_region_taken_out_stays_out_until_it_is_asked_for(repo: Path, q1lab: Q
     path.write_bytes(data[: region.start] + data[region.end :])
     q1lab("modification", "--yes")
     assert b"begin notes" not in path.read_bytes()
-    q1lab("modification", "--add-missing")
-    assert b"begin notes" in path.read_bytes()
 
 
 def test_broken_marks_are_named_by_line_and_nothing_changes(repo: Path, q1lab: Q1lab) -> None:
@@ -480,17 +474,17 @@ def test_what_a_refused_commit_leaves_is_committed_by_the_next_try(
     assert "nothing was committed" in err
     assert "a reason" in (repo / "MODIFICATION.md").read_text()
     assert "not locked yet" in q1lab("predict", "rope")[0]
-    q1lab("post", "new", code=1)
+    q1lab("post", code=1)
     (post,) = (repo / "posts").glob("*.md")
     hook.unlink()
     q1lab("modification")
     assert "not locked yet" not in q1lab("predict", "rope")[0]
-    q1lab("post", "refresh")
+    q1lab("post")
     assert list((repo / "posts").glob("*.md")) == [post]
     assert work(repo) == work_before
 
 
-def test_no_repository_is_refused_or_made(
+def test_no_repository_is_refused(
     tmp_path: Path, repo: Path, q1lab: Q1lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain = tmp_path / "plain"
@@ -498,17 +492,12 @@ def test_no_repository_is_refused_or_made(
     monkeypatch.chdir(plain)
     _, err = q1lab("modification", code=2)
     assert "--repo PATH" in err
-    assert "--init" in err
+    assert "git init" in err
     assert list(plain.iterdir()) == []
     q1lab("modification", "--no-commit")
     assert (plain / "MODIFICATION.md").exists()
-    q1lab("modification", "--init", "--yes")
-    assert git(plain, "log", "--format=%s").strip().startswith("docs: ")
     _, err = q1lab("modification", "--repo", str(tmp_path / "gone" / "gone"), code=2)
     assert "no folder" in err
-    new = tmp_path / "new-repo"
-    q1lab("modification", "--repo", str(new), "--init")
-    assert (new / "MODIFICATION.md").exists()
 
 
 def test_the_configured_repository(
@@ -540,7 +529,7 @@ def test_edits_of_ones_own_are_another_question(repo: Path, q1lab: Q1lab, answer
         "modification",
         "modification --json",
         "retro",
-        "post new",
+        "post",
         "course roadmap --tick 1",
         "merge rope.py --unchecked",
     ],
@@ -588,7 +577,7 @@ def test_a_repository_is_offered_to_whoever_answers(
     words = ("modification", "--repo", str(tmp_path / "plain"))
     for typed in ("", "n\n"):
         answers(typed)
-        assert "make one with --init" in q1lab(*words, code=2)[1]
+        assert "make one with `git init`" in q1lab(*words, code=2)[1]
         assert list((tmp_path / "plain").iterdir()) == []
     answers("y\ny\n")
     q1lab(*words)
@@ -844,21 +833,20 @@ def test_a_picture_stays_as_it_was_drawn_until_its_study_changes(
 
 def test_the_post(repo: Path, q1lab: Q1lab, fake_trainer: Fake, tmp_path: Path) -> None:
     work_before = work(repo)
-    q1lab("post", "new", "--dry-run")
+    q1lab("post", "--dry-run")
     assert not (repo / "posts").exists()
-    q1lab("post", "new")
+    q1lab("post")
     path = repo / "posts" / "m03-w04-retrospective.md"
     assert "can't tell" in path.read_text()
     said = git(repo, "log", "-1", "--format=%s").strip()
     assert said == "docs: begin the retrospective post", "there are no results"
-    assert "is there already" in q1lab("post", "new", code=2)[1]
     study(fake_trainer)
     path.write_text(
         path.read_text().replace(
             "## Where I started\n", "## Where I started\n\nMy model got better at nothing.\n"
         )
     )
-    q1lab("post", "refresh", "--yes")
+    q1lab("post", "--yes")
     text = path.read_text()
     assert "excludes zero" in text
     assert "My model got better at nothing." in text
@@ -869,22 +857,19 @@ def test_the_post(repo: Path, q1lab: Q1lab, fake_trainer: Fake, tmp_path: Path) 
         "posts/m03-w04-retrospective.md",
     ]
     assert work(repo) == work_before
-    assert "up to date" in q1lab("post", "refresh")[1], "the chart is the same to the byte"
-    out = json.loads(q1lab("post", "words", "--json")[0])
+    assert "up to date" in q1lab("post")[1], "the chart is the same to the byte"
+    out = json.loads(q1lab("post", "lint", "--json")[0])
     assert out["budget"] == 3000
+    assert out["findings"] == []
     assert (
         next(item for item in out["sections"] if item["title"] == "Where I started")["words"] == 6
     )
     path.write_text(text + "\nThe baseline ended at 9.8765.\n")
     out, _ = q1lab("post", "lint", code=1)
-    assert out.startswith(f"posts/{path.name}:{text.count(chr(10)) + 2}: 9.8765 is not")
-    assert len(out.splitlines()) == 1
-    page = tmp_path / "page.html"
-    _, message = q1lab("post", "preview", "--no-open", "--output", str(page))
-    assert "your browser" in message
-    assert "data:image/svg+xml;base64," in page.read_text()
+    *counted, found = out.splitlines()
+    assert found.startswith(f"posts/{path.name}:{text.count(chr(10)) + 2}: 9.8765 is not")
+    assert counted[-1].split()[0] == "together"
     q1lab("compare", "--full")
-    q1lab("post", "words")
     q1lab("new", "rope", "--repo", str(tmp_path / "fresh"))
     model_file = tmp_path / "fresh" / "rope.py"
     model_file.write_text(model_file.read_text() + "CHANGED = True\n")
@@ -905,8 +890,7 @@ def test_the_post(repo: Path, q1lab: Q1lab, fake_trainer: Fake, tmp_path: Path) 
     text, count = q1lab("post", "share", "x")
     assert "https://example.org/q1" in text
     assert "of 280" in count
-    board = json.loads(q1lab("post", "--json")[0])
-    assert [item["channel"] for item in board["post"]["shares"]] == ["hn"]
+    assert "✓ https://news.ycombinator.com/item?id=1" in q1lab("post", "--yes")[0]
     with Store() as store:
         progress.choose_modification(store, content.load_week(paths.content_dir()), "rope")
     study(fake_trainer, "gqa", effect=0.3)  # an experiment beside the one that the post is about
@@ -927,7 +911,7 @@ def test_every_answer_of_the_week_reaches_a_document(
     assert len(write_steps) > 12
     for step in write_steps:
         answer(step.id, f"answer to {step.id}.")
-    shown = (("modification", "--dry-run"), ("post", "new", "--dry-run"), ("retro", "--dry-run"))
+    shown = (("modification", "--dry-run"), ("post", "--dry-run"), ("retro", "--dry-run"))
     documents = [q1lab(*command)[0] for command in shown]
     for step in write_steps:
         assert any(f"answer to {step.id}." in text for text in documents), (step.id, step.into)
@@ -953,7 +937,7 @@ def test_a_week_alone_leaves_no_word_of_a_course(
     assert "M04-W01" in course
     assert q1lab("config", "course", "false")[0] == "course = false\n"
     study(fake_trainer)
-    for command in ("modification", "post new", "retro"):
+    for command in ("modification", "post", "retro"):
         q1lab(*command.split(), "--yes")
     (post,) = (repo / "posts").glob("*.md")
     assert post.name == "one-week-retrospective.md"
@@ -987,9 +971,9 @@ def test_how_one_came_ticks_the_step_that_asks(repo: Path, q1lab: Q1lab) -> None
     q1lab("--content", str(repo), "config", "course", "true")  # no week is no reason to fail
 
 
-def test_lint_and_words_without_a_draft(repo: Path, q1lab: Q1lab) -> None:
-    for command in ("lint", "words", "preview"):
-        assert "no draft" in q1lab("post", command, code=2)[1]
+def test_lint_without_a_draft(repo: Path, q1lab: Q1lab) -> None:
+    assert "no draft" in q1lab("post", "lint", code=2)[1]
+    assert "belong to `q1lab post`" in q1lab("post", "--dry-run", "lint", code=2)[1]
 
 
 def test_the_roadmap(repo: Path, q1lab: Q1lab) -> None:
@@ -1120,7 +1104,7 @@ def test_a_commit_is_shown_and_asked_about_until_one_says_always(
 def test_nothing_gives_the_solution_away(repo: Path, q1lab: Q1lab, fake_trainer: Fake) -> None:
     def texts() -> str:
         q1lab("modification")
-        q1lab("post", "refresh" if (repo / "posts").exists() else "new")
+        q1lab("post")
         (draft,) = (repo / "posts").glob("*.md")
         out = q1lab("retro", "--dry-run")[0] + q1lab("modification", "--dry-run")[0]
         return (repo / "MODIFICATION.md").read_text() + draft.read_text() + out
@@ -1173,14 +1157,14 @@ def test_the_retrospective_says_what_it_will_claim_and_contradicts_nothing(
     repo: Path, q1lab: Q1lab, fake_trainer: Fake
 ) -> None:
     study(fake_trainer)
-    q1lab("post", "new")
+    q1lab("post")
     fill_in(next((repo / "posts").glob("*.md")))
     q1lab("post", "publish", "https://example.org/q1")
     for channel, url in (("hn", "https://n.example/1"), ("x", "https://x.example/1")):
         q1lab("post", "share", channel, url)
     assert "'linkedin'" in q1lab("post", "share", "linkdin", "https://l.x/1", code=2)[1]
     assert "--other" in q1lab("post", "share", "foo", "https://foo.example/1", code=2)[1]
-    assert "2 of 3 channels" in q1lab("post")[0]
+    assert "2 of 3 channels" in q1lab("post", "--yes")[0]
     for number, channel in enumerate(("foo", "bar")):
         q1lab("post", "share", channel, f"https://o.example/{number}", "--other")
     assert "4 channels" in q1lab("post")[0]
@@ -1224,7 +1208,7 @@ def test_the_retrospective_names_the_questions_that_were_to_be_answered_again(
 
 
 def test_publishing_is_not_silent_over_open_findings(repo: Path, q1lab: Q1lab) -> None:
-    q1lab("post", "new")
+    q1lab("post")
     (draft,) = (repo / "posts").glob("*.md")
     text = draft.read_text()
     draft.write_text(text.replace("## Where I started\n", "## Where I started\n\nRoPE beats it.\n"))
@@ -1253,7 +1237,7 @@ def test_a_post_with_empty_sections_is_not_counted_as_published(repo: Path, q1la
             done = evidence.read_progress(store, week).of("c2-publish").done
         return lines["blog_posts"]["actual"], lines["blog_posts"]["how"], done
 
-    q1lab("post", "new")
+    q1lab("post")
     (draft,) = (repo / "posts").glob("*.md")
     out, err = q1lab("post", "publish", "https://example.org/q1")
     assert "8 sections empty" in out
@@ -1270,20 +1254,20 @@ def test_a_post_with_empty_sections_is_not_counted_as_published(repo: Path, q1la
     assert (actual, done) == (1, True)
     assert "empty" not in how
     assert "empty" not in "".join(q1lab("post", "publish", "https://example.org/q1"))
-    assert "empty" not in q1lab("post")[0]
+    assert "empty" not in q1lab("post", "--yes")[0]
 
 
-@pytest.mark.parametrize("look", [["post"], ["post", "words"], ["post", "lint"]])
+@pytest.mark.parametrize("look", [["post", "--yes"], ["post", "lint"]])
 def test_a_published_post_counts_as_soon_as_its_draft_is_seen_to_be_written(
     repo: Path, q1lab: Q1lab, look: list[str]
 ) -> None:
     week = content.load_week(paths.content_dir())
-    q1lab("post", "new")
+    q1lab("post")
     (draft,) = (repo / "posts").glob("*.md")
     q1lab("post", "publish", "https://example.org/q1")
     fill_in(draft)
     q1lab(*look)
-    assert "empty" not in q1lab("post")[0]
+    assert "empty" not in q1lab("post", "--yes")[0]
     with Store() as store:
         assert evidence.read_progress(store, week).of("c2-publish").done
 
@@ -1292,32 +1276,32 @@ def test_answers_flow_into_the_draft_and_refresh_asks_only_about_news(
     repo: Path, q1lab: Q1lab
 ) -> None:
     answer("b2-draft", "# On Saturday\n\nI tied *two* heads.")
-    q1lab("post", "new")
+    q1lab("post")
     (draft,) = (repo / "posts").glob("*.md")
     hook = draft.read_text().split("## Where I started")[0]
     assert hook.endswith("### On Saturday\n\nI tied *two* heads.\n\n")
     answer("c1-surprises", "- the seeds differ more than the variants")
     answer("c3-q2", "- an incident-triage system")  # for Q1_RETRO.md, after the post is out
-    q1lab("post", "refresh")
+    q1lab("post")
     text = draft.read_text()
     surprises = text.index("## What surprised me")
     assert surprises < text.index("- the seeds differ") < text.index("## What I would do")
     assert "an incident-triage system" not in text
     draft.write_text(text.replace("- the seeds differ more", "- mine: the seeds differ more"))
     git(repo, "commit", "-q", "-m", "mine", "posts")
-    _, err = q1lab("post", "refresh")  # edited, and q1lab has nothing new to say there
+    _, err = q1lab("post")  # edited, and q1lab has nothing new to say there
     assert "you edited it" not in err
     assert "up to date" in err
     answer("c1-surprises", "- something else")
-    _, err = q1lab("post", "refresh")
+    _, err = q1lab("post")
     assert "edited it: surprises" in err
     assert "- mine: the seeds differ more" in draft.read_text()
-    q1lab("post", "refresh", "--overwrite")
+    q1lab("post", "--overwrite")
     assert "- something else" in draft.read_text()
 
 
 def test_the_post_leaves_as_a_place_takes_it(repo: Path, q1lab: Q1lab, tmp_path: Path) -> None:
-    q1lab("post", "new")
+    q1lab("post")
     q1lab("post", "publish", "https://example.org/q1")
     out, _ = q1lab("post", "export")
     assert out.startswith("---\ntitle: ")
@@ -1352,7 +1336,7 @@ def test_a_post_may_name_the_loss_before_training(
     study(fake_trainer, "rope", "--seeds", "3")
     log = studies.load("rope-1").files.run("baseline-seed0").log
     log.write_text("loss before training 4.2075 nats: the first batch, no update yet\n")
-    q1lab("post", "new", "--yes")
+    q1lab("post", "--yes")
     (draft,) = (repo / "posts").glob("*.md")
     text = draft.read_text()
     draft.write_text(
@@ -1405,22 +1389,22 @@ def test_a_document_that_says_nothing_new_makes_no_commit(
 ) -> None:
     """The retrospective's own commit ticked a step that it counted, so the next one said so."""
 
-    def twice(first: str, second: str = "") -> None:
-        q1lab(*first.split(), "--yes")
+    def twice(command: str) -> None:
+        q1lab(*command.split(), "--yes")
         commits = git(repo, "log", "--oneline")
-        q1lab(*(second or first).split(), "--yes")
+        q1lab(*command.split(), "--yes")
         assert git(repo, "log", "--oneline") == commits, git(repo, "show", "HEAD")
 
     q1lab(*PREDICT)
     twice("modification rope")
-    twice("post new", "post refresh")
+    twice("post")
     shipped = (paths.models_dir() / "rope.py").read_text()
     (repo / "rope.py").write_text(f"{shipped}# as I wrote it\n")
     study(fake_trainer, "./rope.py", "--unchecked", "--baseline", "baseline")
     for command in (
         "retro",
         "modification",
-        "post refresh",
+        "post",
         "course roadmap --tick 1",
         "retro",
     ):

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from q1lab.ground import plugin_finder
 from q1lab.judgment import level_sentences
 from q1lab.planning import command_draft
 from q1lab.study import studies
@@ -104,9 +103,8 @@ def test_a_try_that_fails_before_any_number_costs_nothing_and_keeps_its_name(
     assert "asked before" not in right.stdout
     assert "(95% interval)" in right.stdout
     q1lab("export", "gelu-1", "gelu-1.zip")
-    if "verify" not in plugin_finder.away():
-        checked = json.loads(q1lab("verify", "gelu-1.zip", "--yes", "--json").stdout)
-        assert checked["refused"] == []
+    checked = json.loads(q1lab("verify", "gelu-1.zip", "--yes", "--json").stdout)
+    assert checked["refused"] == []
 
 
 def test_deleting_the_failed_try_changes_nothing() -> None:

@@ -1,5 +1,5 @@
 """Every option that writes a file where a person wants it: over a file that q1lab did not write,
-only with --force."""
+only with --overwrite."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ WRITERS: dict[str, tuple[str, ...]] = {
     "compare --plot": ("compare", "rope-1", "--plot", "@.svg"),
     "compare --html": ("compare", "rope-1", "--html", "@.html"),
     "export": ("export", "rope-1", "@.csv"),
-    "post preview --output": ("post", "preview", "--output", "@.html"),
     "post export --output": ("post", "export", "--output", "@.md"),
 }
 
@@ -38,7 +37,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         of_its_own(folder, patch)
         patch.chdir(begun(folder / "repo", {"model.py": "x = 1\n"}))
         assert run_command_line(["run", "rope", "--seeds", "1", *SMALL]) == 0
-        assert run_command_line(["post", "new", "--yes"]) == 0
+        assert run_command_line(["post", "--yes"]) == 0
     return folder
 
 
@@ -68,10 +67,10 @@ def test_a_file_of_somebody_else_stays(
     assert run_command_line(words) == 2
     message = capsys.readouterr().err
     assert f"{name} is there already" in message
-    assert "--force" in message
+    assert "--overwrite" in message
     assert file.read_text() == "mine\n"
     assert set(paths.studies_dir().iterdir()) == studies, "it is said before anything trains"
-    assert run_command_line([*words, "--force"]) == 0
+    assert run_command_line([*words, "--overwrite"]) == 0
     written = file.read_bytes()
     assert written != b"mine\n"
     assert run_command_line(words) == 0, "its own is written again without a word"
@@ -102,11 +101,11 @@ def options(
             yield from options(subcommand, f"{name} {below}".strip())
 
 
-def test_every_option_that_names_a_file_to_write_has_force() -> None:
-    has_force = {
-        (name, param): any("--force" in option.opts for option in command.params)
+def test_every_option_that_names_a_file_to_write_has_overwrite() -> None:
+    has_overwrite = {
+        (name, param): any("--overwrite" in option.opts for option in command.params)
         for name, param, command in options()
         if param in ("output", "plot", "page", "target")
     }
-    assert [key for key, has in has_force.items() if not has] == []
-    assert has_force
+    assert [key for key, has in has_overwrite.items() if not has] == []
+    assert has_overwrite

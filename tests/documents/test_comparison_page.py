@@ -76,12 +76,6 @@ def test_what_comes_from_files_is_text(study: studies.Study) -> None:
     assert "<em>x</em>" not in page
 
 
-def test_at_an_equal_budget(study: studies.Study, tmp_path: Path) -> None:
-    target = tmp_path / "rope.html"
-    assert run_command_line(["compare", study.id, "--html", str(target), "--at", "flops"]) == 0
-    assert "At equal training FLOPs (" in target.read_text(encoding="utf-8")
-
-
 def test_before_a_run_has_ended_there_is_no_figure(tmp_path: Path) -> None:
     planned = lab_home.make_study()
     target = tmp_path / "rope.html"

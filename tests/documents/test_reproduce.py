@@ -126,7 +126,6 @@ def test_a_clone_trains_exactly_the_study(untrained: Path, home: Path, tmp_path:
         "figures/swiglu-1.svg",
         "studies/swiglu-1/.gitattributes",
         "studies/swiglu-1/bundle.json",
-        "studies/swiglu-1/declarations.jsonl",
         *(f"studies/swiglu-1/runs/{run}/events.jsonl" for run in sorted(losses(home))),
         "studies/swiglu-1/source/baseline/model.py",
         "studies/swiglu-1/source/modified/swiglu.py",

@@ -50,10 +50,7 @@ def test_what_a_file_held_is_read_from_all_branches_each_content_once(tmp_path: 
     assert sorted(git_history.versions(ours, file)) == [b"one\n", b"three\n", b"two\n"]
 
 
-READ = [kind for kind, trap in traps.TRAPS.items() if trap.falls[0] in ("log", "diff", "status")]
-
-
-@pytest.mark.parametrize("kind", READ)
+@pytest.mark.parametrize("kind", traps.TRAPS)
 def test_no_setting_starts_a_program_where_history_and_diffs_are_read(
     tmp_path: Path, kind: str
 ) -> None:

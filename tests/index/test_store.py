@@ -10,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from q1lab.ground.files import printable
-from q1lab.index import ingest_events
+from q1lab.index import ingest_events, study_view
+from q1lab.index.store import Store
 from q1lab.study import run_states
 from q1lab.study.events import read_new_events
 from q1lab.study.run_states import RunState
+from tests.kit import lab_home
 
 EMPTY = ingest_events.NEW_RUN
 
@@ -117,3 +119,13 @@ def test_states_follow_the_plan() -> None:
     assert run_states.study_state([RunState.FINISHED, RunState.DIVERGED], alive=False) == "finished"
     assert run_states.study_state([RunState.FINISHED, RunState.CRASHED], alive=False) == "crashed"
     assert run_states.study_state([RunState.FINISHED, RunState.QUEUED], alive=False) == "stopped"
+
+
+def test_a_run_whose_process_is_gone_has_crashed_at_the_first_look() -> None:
+    """As after a reboot: its events are new to the index, and nothing runs."""
+    study = lab_home.make_study()
+    lab_home.train(study, "baseline", 0, to=400, state=None)
+    with Store() as store:
+        ingest_events.ingest_all(store)
+        view = study_view.read_view(store, study, new_events=False)
+    assert view.row.state == "crashed"

@@ -134,17 +134,6 @@ def t_interval(values: Sequence[float], level: float) -> Ends:
     return mean - half, mean + half
 
 
-def side_of(values: Sequence[float | None], number: float, level: float) -> tuple[str, Ends | None]:
-    """The side of a number on which the true mean of runs lies, and Student's interval of the
-    mean."""
-    runs = [value for value in values if value is not None]
-    if len(runs) < max(len(values), 2) or not varies(runs, max(map(abs, [*runs, number]))):
-        return "no verdict", None
-    low, high = t_interval(runs, level)
-    side = "above" if low > number else "below" if high < number else "cannot tell"
-    return side if len(runs) >= FEWEST else "no verdict", (low, high)
-
-
 def welch_interval(a: Sequence[float], b: Sequence[float], level: float) -> Ends:
     """Welch's interval of mean(b) − mean(a), with the degrees of freedom of Satterthwaite."""
     means = [math.fsum(arm) / len(arm) for arm in (a, b)]
@@ -730,34 +719,6 @@ def calibration(settled: Sequence[tuple[float, bool]]) -> tuple[float, ...]:
     n = len(settled)
     brier = sum((sure - hit) ** 2 for sure, hit in settled) / n
     return hits, sum(sure for sure, _ in settled) / n, brier, few, many
-
-
-# ── equal budgets
-
-
-def at_budget(
-    curves: Mapping[str, Mapping[int, Sequence[tuple[float, float]]]], costs: Mapping[str, float]
-) -> tuple[float, dict[str, float], dict[str, dict[int, float]]] | None:
-    """The largest budget that every run of both arms was evaluated at, the iter at which each arm
-    has spent it, and the loss of each run there, on a straight line between two evaluations; None
-    if a run was not evaluated before."""
-    points = {
-        arm: {
-            seed: np.array(sorted(point for point in run if math.isfinite(point[1])))
-            for seed, run in runs.items()
-        }
-        for arm, runs in curves.items()
-    }
-    last = {arm: min(run[-1, 0] for run in runs.values()) for arm, runs in points.items()}
-    budget = min(last[arm] * costs[arm] for arm in curves)
-    iters = {arm: budget / costs[arm] for arm in curves}
-    losses: dict[str, dict[int, float]] = {arm: {} for arm in curves}
-    for arm, runs in points.items():
-        for seed, run in runs.items():
-            if iters[arm] < run[0, 0]:
-                return None
-            losses[arm][seed] = float(np.interp(iters[arm], run[:, 0], run[:, 1]))
-    return budget, iters, losses
 
 
 # ── numbers in sentences

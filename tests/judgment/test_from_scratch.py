@@ -46,14 +46,6 @@ class Asked:
         return record
 
     @staticmethod
-    def sample(values: Sequence[float | None], number: float) -> dict[str, Any]:
-        from q1lab.judgment.metric import Metric
-        from q1lab.judgment.one_sample import judge_sample
-
-        loss = Metric("loss", "", "lower")
-        return judge_sample(dict(enumerate(values)), number, metric=loss).to_dict()
-
-    @staticmethod
     def declared(base: Arm, modified: Arm, **how: Any) -> tuple[dict[str, Any], Any]:
         """The record and the score of a study with this headline, alpha, delta, complete, picked,
         prediction."""
@@ -109,31 +101,6 @@ class Asked:
             interim_analyses.measured_detectable(*how, one_sided=one_sided),
             overstated,
         )
-
-    @staticmethod
-    def at_budget(
-        base: Arm, modified: Arm, curves: Curves, costs: Mapping[str, Any], kind: str, **how: Any
-    ) -> dict[str, Any] | None:
-        """The record of a comparison at an equal budget; None if it says that there is none."""
-        from q1lab.ground.errors import Problem
-        from q1lab.verdict import equal_budget
-        from tests.kit.comparisons import make
-
-        keys = {arm: (1000, costs[arm], 2e4, 60.0) for arm in curves}
-        speeds = costs if kind == "time" else {}
-        if kind == "time":
-            keys = dict.fromkeys(curves, (1000, 1000000, 20000.0, 60.0))
-        by_name = {
-            arm: {seed: {"val_loss": points} for seed, points in runs.items()}
-            for arm, runs in curves.items()
-        }
-        comparison = make(base, modified, costs=keys, **how)
-        try:
-            return equal_budget.compare_at_budget(kind, comparison, by_name, speeds).to_dict()  # type: ignore[arg-type]
-        except Problem:
-            return None
-
-    TOKENS_PER_ITER = 12 * 64  # of tests.kit
 
     @staticmethod
     def study(
@@ -322,10 +289,6 @@ def compare_notes(case: Case, record: Mapping[str, Any], figures: Figures) -> No
         if note["kind"] == "outlier"
     }
     case.same("outliers", outliers, figures.outliers)
-    boot = _ends(record["difference"]["bootstrap"])
-    if figures.verdict != "no verdict" and boot and figures.ends:
-        disagree = (boot[0] > 0 or boot[1] < 0) != (figures.ends[0] > 0 or figures.ends[1] < 0)
-        case.same("bootstrap disagrees", "bootstrap disagrees" in kinds, disagree)
 
 
 def compare_words(case: Case, record: Mapping[str, Any], figures: Figures) -> None:
@@ -441,37 +404,6 @@ def test_two_arms(hundreds: int) -> None:
         compare_record(case, record, figures, base, modified)
 
     agree(1, 50 * hundreds, judge)
-
-
-@pytest.mark.parametrize("hundreds", HUNDREDS)
-def test_one_sample_against_a_number(hundreds: int) -> None:
-    def judge(case: Case) -> None:
-        n, sd = (
-            int(case.one_of(1, 2, 3, 3, 4, 5, 8, 12, 30)),
-            float(case.one_of(0.0, 1e-4, 0.01, 1)),
-        )
-        number = float(case.one_of(3.28, -1.5, 0.0, 40))
-        far = sd * float(case.one_of(0, 0, 0.5, 1, 3)) * case.one_of(-1, 1)
-        values: list[float | None] = case.rng.normal(number + far, sd, n).tolist()
-        if case.chance(0.1):
-            values[0] = None
-        record = Asked.sample(values, number)
-        side, ends = own.side_of(values, number, 0.05)
-        case.same("verdict", record["verdict"], side)
-        for name, shown, exact in zip(
-            ("low", "high"), record["interval"] or (None, None), ends or (None, None), strict=True
-        ):
-            if shown is None or exact is None:
-                case.same(name, shown, exact)
-            else:
-                case.near(name, shown, exact, 1e-9 * max(1.0, abs(exact)))
-        if record["detectable"] is not None:
-            runs = [value for value in values if value is not None]
-            in_sd = record["detectable"] / float(np.std(runs, ddof=1))
-            power = own.paired_power(in_sd, len(runs), 0.05, len(runs) - 1)
-            case.near("power at detectable", power, 0.8, 0.006)
-
-    agree(8, hundreds, judge)
 
 
 @pytest.mark.parametrize("hundreds", HUNDREDS)
@@ -620,65 +552,6 @@ def test_how_well_predictions_were_calibrated(hundreds: int) -> None:
     agree(4, 2 * hundreds, judge)
 
 
-def draw_curves(case: Case, seeds: Sequence[int]) -> Curves:
-    """A val curve of each run: evaluated where it happens, in any order, at times not a number."""
-    rng = case.rng
-    end, drawn = int(rng.integers(200, 3000)), {}
-    for arm in ARMS:
-        drawn[arm] = {}
-        for seed in seeds:
-            first, many = int(rng.integers(0, end // 2)), int(rng.integers(1, 12))
-            iters = sorted({first, *rng.integers(first, end + 1, many).tolist(), end})
-            if case.chance(0.1):
-                iters[-1] -= int(rng.integers(0, 50))
-            values = 2 + 2 * np.exp(-np.array(iters) / 500) + rng.normal(0, 0.02, len(iters))
-            points = [*zip(map(float, sorted(set(iters))), values.tolist(), strict=False)]
-            if len(points) > 2 and case.chance(0.2):
-                at = int(rng.integers(len(points)))
-                points[at] = (points[at][0], case.one_of(math.nan, math.inf))
-            drawn[arm][seed] = case.one_of(points, points[::-1])
-    return drawn
-
-
-@pytest.mark.parametrize("hundreds", HUNDREDS)
-def test_at_an_equal_budget(hundreds: int) -> None:
-    def judge(case: Case) -> None:
-        rng, seeds = case.rng, range(int(case.rng.integers(2, 9)))
-        base, modified = ({seed: float(rng.normal(2, 0.02)) for seed in seeds} for _ in range(2))
-        curves = draw_curves(case, seeds)
-        kind, headline = case.one_of("flops", "time"), case.one_of("paired", "welch")
-        level = float(case.one_of(0.05, 0.0125))
-        costs: dict[str, Any] = {}
-        per_iter = {}
-        for arm in curves:
-            if kind == "flops":
-                costs[arm] = int(rng.integers(10**5, 10**6))
-                per_iter[arm] = 3.0 * costs[arm] * Asked.TOKENS_PER_ITER
-            else:
-                costs[arm] = rng.uniform(1e4, 2e4, len(seeds)).tolist()
-                per_iter[arm] = Asked.TOKENS_PER_ITER / float(np.median(costs[arm]))
-        record = Asked.at_budget(
-            base, modified, curves, costs, kind, headline=headline, alpha=level
-        )
-        expected = own.at_budget(curves, per_iter)
-        if record is None or expected is None:
-            case.same("an answer", record is not None, expected is not None)
-            return
-        budget, iters, losses = expected
-        case.near("budget", record["budget"], budget, 1e-9 * budget)
-        for arm in curves:
-            case.near("iter", record["iters"][arm], iters[arm], 1e-6)
-            values = {int(seed): value for seed, value in record["values"][arm].items()}
-            case.near("losses", [*values.values()], [*losses[arm].values()], 1e-9)
-        figures = own.compare_arms(
-            losses["baseline"], losses["modified"], headline=headline, level=level
-        )
-        case.near("mean", record["mean"], figures.mean, 1e-9)
-        case.near("interval", _ends(record["interval"]), figures.ends, 1e-8)
-
-    agree(5, 10 * hundreds, judge)
-
-
 # ── whole studies, and files
 
 
@@ -766,19 +639,6 @@ def test_studies_on_disk(
         case.same("complete", record["complete"], complete)
         case.near("level", record["level"], 1 - level, 1e-12)
         compare_record(case, record, figures, base_arm, modified_arm)
-        if complete and figures.reason != "diverged":
-            at = Asked.command("compare", "rope-1", "--at", "flops")["at"]
-            costs = {arm: 3.0 * flops[arm] * Asked.TOKENS_PER_ITER for arm in ARMS}
-            of_counted = {arm: {seed: curves[arm][seed] for seed in range(counted)} for arm in ARMS}
-            expected = own.at_budget(of_counted, costs)
-            assert expected is not None
-            budget, _, losses = expected
-            case.near("budget", float(at["budget"]), budget, 1e-9 * budget)
-            there = own.compare_arms(
-                losses["baseline"], losses["modified"], headline="paired", level=level
-            )
-            case.near("mean at equal FLOPs", at["mean"], there.mean, 1e-9)
-            case.near("interval at equal FLOPs", _ends(at["interval"]), there.ends, 1e-8)
 
     agree(6, hundreds, judge)
 

@@ -223,13 +223,6 @@ def test_the_declared_headline_decides_and_the_other_is_named() -> None:
     assert notes.OtherInterval("helps") in notes_of(base, mod, "welch")
 
 
-def test_bootstrap_that_disagrees_is_told() -> None:
-    # three differences below 0: the bootstrap excludes 0, the t interval does not
-    base, mod = arm(0, 0, 0), arm(-0.01, -0.02, -0.09)
-    assert analyze(base, mod, headline="paired").verdict == "cannot tell"
-    assert notes.BootstrapDisagrees(bootstrap=True) in notes_of(base, mod, "paired")
-
-
 def test_seeds_needed_aim_at_the_smallest_difference_that_matters_only() -> None:
     base, mod = arm(1.0, 1.1, 1.3), arm(1.1, 1.05, 1.2)
     assert analyze(base, mod, headline="paired").seeds_needed is None

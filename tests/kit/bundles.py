@@ -17,7 +17,6 @@ from q1lab.index.acts import Body
 from q1lab.index.store import Store, connect
 from q1lab.record.declarations import declaration_of
 from q1lab.study import bundle, studies
-from q1lab.study.bundle import DECLARATIONS
 from q1lab.study.kept_folder import files_to_keep
 from q1lab.verdict import claim
 from tests.kit.commands import q1lab
@@ -39,7 +38,7 @@ def reasons(report: Mapping[str, Any]) -> set[str]:
 
 def archived(name: str = "rope-1") -> Path:
     file = Path.cwd() / f"{name}.zip"
-    q1lab("export", name, str(file), "--force")
+    q1lab("export", name, str(file), "--overwrite")
     return file
 
 
@@ -76,14 +75,6 @@ def sealed(file: Path, files: dict[str, bytes], *, hashes: bool = True) -> None:
 def plan_of(study: str) -> dict[str, Any]:
     plan: dict[str, Any] = json.loads((paths.study_dir(study) / "study.json").read_text())
     return plan
-
-
-def declared_lines(files: dict[str, bytes]) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in files[DECLARATIONS].splitlines()]
-
-
-def put_lines(files: dict[str, bytes], lines: list[dict[str, Any]]) -> None:
-    files[DECLARATIONS] = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
 
 
 def edit(run: str, change: Callable[[dict[str, Any]], None], study: str = "rope-1") -> None:

@@ -100,6 +100,10 @@ class WandbServer:
         self.die_after = die_after
         self.forbidden: set[str] = set()
         """GraphQL operations that are answered with 403."""
+        self.empty: set[str] = set()
+        """Projects that have no run."""
+        self.page = 1000
+        """The most runs of a project in one answer."""
         self.runs: dict[str, Received] = {}
         self.requests: list[str] = []
         """GraphQL operations and paths, in order."""
@@ -257,10 +261,16 @@ class WandbServer:
     def _runs(self, variables: dict[str, Any]) -> dict[str, Any]:
         project = variables["project"]
         runs = [run for run in self.runs.values() if run.project == project]
-        if not runs:
+        if not runs and project not in self.empty:
             return {"project": None}
-        edges = [{"node": self._node(run), "cursor": run.id} for run in runs]
-        page = {"endCursor": edges[-1]["cursor"], "hasNextPage": False}
+        ids = [run.id for run in runs]
+        begin = ids.index(variables["cursor"]) + 1 if variables.get("cursor") else 0
+        end = begin + min(self.page, variables.get("perPage") or self.page)
+        edges = [{"node": self._node(run), "cursor": run.id} for run in runs[begin:end]]
+        page = {
+            "endCursor": edges[-1]["cursor"] if edges else None,
+            "hasNextPage": end < len(runs),
+        }
         return {
             "project": {
                 "internalId": "1",

@@ -6,7 +6,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -63,12 +62,11 @@ def test_a_right_file_passes_and_results_come_one_by_one() -> None:
     assert report.unusable is None
     assert report.passed
     assert report.code == 0
-    assert report.for_ == "rope"
     assert report.checks == tuple(came)
     assert came[0].name == begun[0] == "syntax"
     assert [name for name in begun if name in {c.name for c in came}] == [c.name for c in came]
     assert all(c.expected and c.seen and c.why and c.seconds >= 0 for c in came)
-    assert len(came) > 10
+    assert len(came) > 12
 
 
 @pytest.mark.cold
@@ -113,22 +111,40 @@ def test_the_checks_run_without_q1lab_too(request_: dict[str, str], code: int) -
 
 def test_green_ends_with_the_next_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(MODELS)
-    run = CliRunner().invoke(check, ["rmsnorm.py"], standalone_mode=False)
+    run = CliRunner().invoke(check, ["rmsnorm.py", "--for", "rmsnorm"], standalone_mode=False)
     ending = "checks passed.\nNext: q1lab run ./rmsnorm.py"
     assert run.output.rstrip().endswith(ending)
-    run = CliRunner().invoke(check, ["../models/baseline.py"], standalone_mode=False)
+    run = CliRunner().invoke(
+        check, ["../models/baseline.py", "--for", "baseline"], standalone_mode=False
+    )
     last = run.output.rstrip().splitlines()[-1]  # to name one would be to choose it
     several = ", ".join(variants.modifications())
     assert last == f"Next: choose a modification ({several}), then q1lab new NAME"
     with Store() as store:
         learner_tables.choose_variant(store, "M03-W04", "gqa")
-    run = CliRunner().invoke(check, ["../models/baseline.py"], standalone_mode=False)
+    run = CliRunner().invoke(
+        check, ["../models/baseline.py", "--for", "baseline"], standalone_mode=False
+    )
     assert run.output.rstrip().endswith("Next: q1lab new gqa")
     monkeypatch.chdir(tmp_path)
     for name in ("model.py", "mine.py"):  # a change of one's own, which no week knows
         (tmp_path / name).write_text(baseline())
-    run = CliRunner().invoke(check, ["mine.py"], standalone_mode=False)
+    run = CliRunner().invoke(check, ["mine.py", "--for", "baseline"], standalone_mode=False)
     assert run.output.rstrip().endswith("Next: q1lab run ./mine.py --baseline model.py")
+
+
+def test_without_a_first_line_that_names_a_modification_for_is_asked_for(tmp_path: Path) -> None:
+    """The file's name names none either, nor its behavior."""
+    path = write(tmp_path, (MODELS / "rope.py").read_text(), "rope.py")
+    run = CliRunner().invoke(check, [str(path)], standalone_mode=False)
+    assert isinstance(run.exception, Problem)
+    assert "--for" in str(run.exception)
+    assert run.output == ""
+    for named, checked_for in (("rope", "rope"), ("relu_squared", "baseline")):
+        marker = origin_line.marker_line(origin_line.Marker(named, "model.py", "0" * 64))
+        report = run_checks(write(tmp_path, f"{marker}\n{baseline()}"))
+        assert report.for_ == checked_for
+        assert report.passed == (checked_for == "baseline")
 
 
 def test_counts_are_compared_with_what_the_file_was_made_from(tmp_path: Path) -> None:
@@ -150,7 +166,9 @@ def test_a_bias_that_the_baseline_has_too_is_no_difference(
     monkeypatch.chdir(tmp_path)
     biased = "bias=config.bias", "bias=True"
     write(tmp_path, baseline().replace(*biased), "model.py")
-    write(tmp_path, (MODELS / "swiglu.py").read_text().replace(*biased), "swiglu.py")
+    marker = origin_line.marker_line(origin_line.Marker("swiglu", "gone.py", "0" * 64))
+    text = (MODELS / "swiglu.py").read_text().replace(*biased)
+    write(tmp_path, f"{marker}\n{text}", "swiglu.py")
 
     def checked(*arguments: str) -> tuple[int, str]:
         run = CliRunner().invoke(check, ["swiglu.py", *arguments], standalone_mode=False)
@@ -185,9 +203,8 @@ def test_a_file_that_cannot_be_called_is_no_success_anywhere(
     old: str, new: str, tmp_path: Path
 ) -> None:
     assert old in baseline()
-    line = '# q1lab: overrule "interface" because it is mine\n'  # it would not train for that
-    path = write(tmp_path, line + baseline().replace(old, new), "swiglu.py")
-    run = CliRunner().invoke(check, [str(path)], standalone_mode=False)
+    path = write(tmp_path, baseline().replace(old, new), "swiglu.py")
+    run = CliRunner().invoke(check, [str(path), "--for", "swiglu"], standalone_mode=False)
     assert run.return_value == 1, run.output
     assert "Next: " not in run.output
     with Store() as store:  # no step is ticked
@@ -207,12 +224,42 @@ SWITCHED = (
 """The baseline with ReLU, and attention without a mask, behind switches that are off."""
 
 
+def test_set_turns_on_a_switch_that_is_off(tmp_path: Path) -> None:
+    path = write(tmp_path, SWITCHED)
+
+    def checked(*arguments: str) -> tuple[int, str]:
+        run = CliRunner().invoke(
+            check, [str(path), "--for", "baseline", *arguments], standalone_mode=False
+        )
+        return run.return_value, run.output
+
+    assert checked()[0] == 0
+    assert checked("--set", "relu=true")[0] == 0
+    assert checked("--set", "late=true")[0] == 1
+    report = run_checks(path, settings={"early": True})
+    said(report, "GPTConfig has no field early of its own; there is relu, late")
+    for key, words in (("n_embd", "their own sizes"), ("relu", "KEY=VALUE")):
+        setting = key if key == "relu" else f"{key}=8"
+        run = CliRunner().invoke(
+            check, [str(path), "--for", "baseline", "--set", setting], standalone_mode=False
+        )
+        assert isinstance(run.exception, Problem)
+        assert words in str(run.exception)
+
+
+def test_a_study_trains_only_what_was_checked_at_its_values(tmp_path: Path) -> None:
+    file = variants.find_variant(str(write(tmp_path, SWITCHED)))
+    assert own_loop_draft.check_model_file(file, (("relu", True),)).passed
+    with pytest.raises(Problem, match=r"causality.*--for baseline --set late=true"):
+        own_loop_draft.check_model_file(file, (("late", True),))
+
+
 def test_a_failed_check_shows_expected_seen_and_why(tmp_path: Path) -> None:
     broken = baseline().replace(
         "        x = F.gelu(self.c_fc(x))", "        x = F.gelu(self.c_fc(x.t()))"
     )
     path = write(tmp_path, "import sys\nprint('hello \\x1b[31mred')\n" + broken)
-    run = CliRunner().invoke(check, [str(path)], standalone_mode=False)
+    run = CliRunner().invoke(check, [str(path), "--for", "baseline"], standalone_mode=False)
     assert run.return_value == 1
     for label in ("✗ interface", "expected:", "seen:", "why:", "1 of 2 checks failed"):
         assert label in run.output
@@ -231,9 +278,9 @@ def test_one_mistake_is_one_report_and_one_line_about_the_rest(tmp_path: Path) -
     red = [line for line in run.output.splitlines() if line.startswith("✗")]
     assert len(red) == 2
     assert red[0] == "✗ causality"
-    assert "for the same reason: attention" in red[1]
-    assert re.search(r"1 of \d+ checks failed, and 1 more for the same reason", run.output)
-    with pytest.raises(Problem, match=r"fails 1 of \d+ checks \(causality\)"):
+    assert red[1].startswith("✗ 2 more checks fail, usually for the same reason: attention, con")
+    assert "1 of 12 checks failed, and 2 more for the same reason" in run.output
+    with pytest.raises(Problem, match=r"fails 1 of 12 checks \(causality\)"):
         own_loop_draft.check_model_file(variants.find_variant(str(path)))
 
 
@@ -314,6 +361,24 @@ def test_numbers_that_clash_are_named(tmp_path: Path) -> None:
     assert interface.seen.endswith("== 0, with n_head=4, group_size=3")
 
 
+def test_a_check_that_runs_out_of_time_is_not_judged(tmp_path: Path) -> None:
+    text = baseline().replace(
+        "        x = self.transformer.ln_f(x)", "        while idx.size(1) == 32:\n            pass\n        x = self.transformer.ln_f(x)"
+    )  # fmt: skip
+    path = write(tmp_path, text)
+    report = run_checks(path, "baseline", limits=CheckLimits(step_seconds=8))
+    unjudged = {c.name: c.seen for c in report.checks if not c.judged}
+    assert report.code == 0
+    assert set(unjudged) == {"loss at the start"}
+    line = next(n for n, row in enumerate(text.splitlines(), 1) if "while idx" in row)
+    assert any(
+        f"mine.py:{n}: took over 8 s of processor time" in unjudged["loss at the start"]
+        for n in (line, line + 1)
+    )
+    assert report.checks[-1].name == "parameters"  # the checks after it ran
+    assert "1 could not judge this file" in report.summary
+
+
 def test_a_file_that_waits_comes_to_an_end(tmp_path: Path) -> None:
     path = write(tmp_path, "import time\ntime.sleep(1000)\n")
     said(run_checks(path, limits=CheckLimits(seconds=5)), "it did not end within 5 s")
@@ -323,18 +388,29 @@ ENDLESS = "        while True:\n            pass\n"
 
 
 def test_a_file_that_is_slow_everywhere_fails_nothing_and_comes_to_an_end(tmp_path: Path) -> None:
-    """Its name says what it is, where its behavior could not; after three checks it is enough."""
+    """After three checks it is enough."""
     init = "        super().__init__()\n        self.config = config\n"
     assert init in baseline()
-    path = write(tmp_path, baseline().replace(init, init + ENDLESS), "my_rope.py")
-    report = run_checks(path, limits=CheckLimits(step_seconds=1))
+    path = write(tmp_path, baseline().replace(init, init + ENDLESS))
+    report = run_checks(path, "rope", limits=CheckLimits(step_seconds=1))
     assert report.unusable is None
-    assert report.for_ == "rope"
     assert [c.name for c in report.checks if c.judged] == ["syntax"]
     assert not report.failed
     late = [c.seen for c in report.checks if "took over 1 s of processor time" in c.seen]
     assert len(late) == 3
     assert "not run, since 3 checks before it ran out of time" in report.checks[-1].seen
+
+
+def test_a_check_may_wait_longer_than_it_may_work(tmp_path: Path) -> None:
+    """Its limit is of processor time: on a busy machine, right code waits."""
+    last = "        x = self.transformer.ln_f(x)"
+    assert last in baseline()
+    wait = "        if idx.size(1) == 32:\n            __import__('time').sleep(2.2)\n"
+    path = write(tmp_path, baseline().replace(last, wait + last))
+    report = run_checks(path, "baseline", limits=CheckLimits(step_seconds=2))
+    start = next(c for c in report.checks if c.name == "loss at the start")
+    assert start.seconds > 2
+    assert start.passed
 
 
 @pytest.mark.cold

@@ -478,59 +478,6 @@ def test_the_reference_passes_all_of_its_checks_and_none_is_left_out(
     assert all(r.passed and not r.warning for r in checks)
 
 
-@pytest.mark.parametrize("variant", [*suite.MODIFICATIONS, "baseline"])
-def test_what_a_file_modifies_is_told_by_its_behavior(variant: str, tmp_path: Path) -> None:
-    path = tmp_path / "mine.py"
-    path.write_text(edited(variant, []), encoding="utf-8")
-    assert suite.guess(Subject(loading.load(path), path)) == variant
-
-
-def test_what_a_file_modifies_is_told_without_seeing_its_attention(tmp_path: Path) -> None:
-    path = tmp_path / "mine.py"
-    path.write_text(edited("gqa", [(ATTENTION, UNSEEN)]), encoding="utf-8")
-    assert suite.guess(Subject(loading.load(path), path)) == "gqa"
-
-
-def test_a_files_name_tells_what_it_modifies_only_where_its_behavior_shows_nothing(
-    tmp_path: Path,
-) -> None:
-    """Llama 1 has no groups: litllama.py is judged as lit.py is, and told so."""
-
-    def told(variant: str, name: str, on_top: str = "") -> tuple[str, Result | None]:
-        path = tmp_path / name
-        path.write_text(on_top + edited(variant, []), encoding="utf-8")
-        subject = Subject(loading.load(path), path)
-        guessed = suite.guess(subject)
-        return guessed, suite.unmet_name(subject, guessed)
-
-    assert told("baseline", "my_rope.py") == ("rope", None)
-    assert told("rope", "my_rope.py") == ("rope", None)
-    assert told("rope", "mine.py") == ("rope", None)
-    for variant, name, unmet, wanted in (
-        ("rope", "litllama.py", "rmsnorm, swiglu, gqa", "llama"),
-        ("rmsnorm", "rope.py", "rope", "rope+rmsnorm"),
-    ):
-        guessed, note = told(variant, name)
-        assert guessed == variant
-        assert note
-        assert note.warning
-        assert not note.failed
-        seen = note.seen.partition(": ")[2].partition(";")[0]
-        assert {*seen.split(", ")} == {*unmet.split(", ")}
-        assert f"checked as {variant} (--for " in note.seen
-        assert {*note.seen.split("--for ")[1].split(" ")[0].split("+")} == {*wanted.split("+")}
-    line = "# q1lab: gqa, made from model.py, sha256 0\n"
-    assert told("rmsnorm", "rope.py", line) == ("gqa", None)
-
-
-def test_what_a_file_modifies_is_told_by_the_line_on_top(tmp_path: Path) -> None:
-    path = tmp_path / "my_rope.py"
-    path.write_text(
-        "# q1lab: gqa, made from model.py, sha256 0\n" + edited("baseline", []), encoding="utf-8"
-    )
-    assert suite.guess(Subject(loading.load(path), path)) == "gqa"
-
-
 def test_a_file_that_changes_nothing_is_told_so(tmp_path: Path) -> None:
     """The start of the week: a copy of the baseline, checked as each modification, fails at the
     heart of the matter."""

@@ -52,7 +52,6 @@ def test_a_whole_file_of_another_style_passes(variant: str, text: str, tmp_path:
     model = subject(text, tmp_path)
     results = list(suite.run_all(model, variant))
     assert [f"{r.name}: {r.seen}" for r in results if r.failed or r.warning] == []
-    assert suite.guess(model) == variant
 
 
 @pytest.mark.parametrize(("words", "case"), OTHER_KINDS.items(), ids=OTHER_KINDS)
@@ -79,9 +78,10 @@ SIDE_BY_SIDE = {
 @pytest.mark.parametrize(
     ("case", "check"),
     [
+        (OTHER_KINDS["first weights are larger than GPT-2's"], generic.start),
         (Case("side by side", "baseline", SIDE_BY_SIDE), generic.residual),
     ],
-    ids=["side by side"],
+    ids=["start", "side by side"],
 )
 def test_what_the_baseline_has_too_is_no_second_difference(
     case: Case, check: Check, tmp_path: Path
@@ -212,7 +212,6 @@ def test_a_file_of_another_interface_is_told_what_is_missing(
     assert [r.name for r in results] == ["interface"]  # nothing else could be told
     assert results[0].failed
     assert says in results[0].seen
-    assert not results[0].doubt
 
 
 def test_a_modification_that_no_check_could_judge_fails(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from q1lab.study.command_line import Request
 from q1lab.verdict import series_reader
 from q1lab.verdict.comparison_cache import compare
 from q1lab.week.own_model.run_checks import CheckReport
-from tests.kit.comparisons import make, times_asked
+from tests.kit.comparisons import times_asked
 from tests.kit.lab_home import finish, store_of_short_studies
 from tests.kit.waiting import wait_for
 
@@ -186,11 +186,6 @@ def test_files_that_can_not_be_read_are_named_and_the_others_offered(
         (("rope", "gqa"), {"seeds": "3..3"}, "a range goes up"),
         (("rope", "gqa"), {"seeds": "1..5"}, "begins at 3 pairs"),
         (("rope", "gqa"), {"seeds": "3..8", "headline": "welch"}, "paired interval"),
-        (
-            ("rope", "gqa"),
-            {"engine": "notebook"},
-            "--engine notebook",
-        ),
     ],
 )
 def test_what_cannot_be_swept_is_one_line(
@@ -367,117 +362,8 @@ def test_a_damaged_record_is_a_damaged_plan(fake_trainer: Fake, store: Store) ->
     planned = series_plan.plan_sweep(request(seeds="3"), NAMES, store)
     study = study_plan.save_plan(planned.plans[0], store)
     record = json.loads(study.files.plan.read_text())
-    for damage in ({"at": 3}, {"alpha": 0}, {"members": []}, {"kind": "other"}, {"at": None}):
+    for damage in ({"at": 3}, {"alpha": 0}, {"members": []}, {"at": None}):
         broken = {**record["series"], **damage}
         study.files.plan.write_text(json.dumps({**record, "series": broken}))
         with pytest.raises(Problem, match=r"damaged \(series"):
             studies.load(study.id)
-
-
-# ── over an axis
-
-
-def test_an_axis_asks_the_same_at_each_value_and_shares_5_percent(
-    fake_trainer: Fake, store: Store
-) -> None:
-    rope_request = request(variant="rope", seeds="3", overrides={})
-    begun = series_plan.begin_series(
-        series_plan.plan_axis(rope_request, "max_iters", ("20", "40"), store), store
-    )
-    wait_for(lambda: over(begun.series.id))
-    result = series_reader.read_series(store, "over-1")
-    assert [member.name for member in result.ranked] == ["20", "40"]
-    comparisons = [member.comparison for member in result.members]
-    assert [c.study.trainer.hyperparameters["max_iters"] for c in comparisons if c] == [20, 40]
-    for c in comparisons:
-        assert c is not None
-        assert (c.analysis.alpha, times_asked(c)[0]) == (ALPHA / 2, 1), (
-            "each value is a question, and both share the 5%"
-        )
-    text = "\n".join(series_table.series_lines(result, 80))
-    assert "same at all 2" in text
-    assert "max_iters: HELPS" in text
-    assert "1 modification" not in text
-    assert max(map(len, text.splitlines())) <= 80
-    assert "●" in text
-    resumed = series_plan.plan_axis(rope_request, "max_iters", ("20", "40"), store)
-    assert (resumed.series.id, resumed.missing) == ("over-1", 0)
-    text = command_line.resume_command(studies.load("rope-1"))
-    assert text.endswith("--wandb disabled --over max_iters=20,40")
-    assert "--max-iters" not in text
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("max_iters=500", "at least two values; for one"),
-        ("max_iters=500,500.0", "at least two values"),
-        ("max_iters", "give KEY=VALUE,VALUE"),
-        ("max_iters=", "give KEY=VALUE,VALUE"),
-        ("max_iters=500,many", "many is not"),
-        ("learning_rate=1e-3,nan", "nan is not"),
-    ],
-)
-def test_what_is_no_axis_is_one_line(text: str, says: str) -> None:
-    with pytest.raises(Problem, match=says) as raised:
-        series_plan.parse_axis(text)
-    assert "\n" not in str(raised.value)
-
-
-def test_an_axis_goes_up_and_has_its_full_name() -> None:
-    assert series_plan.parse_axis("lr=2e-3,1e-3, 5e-4") == (
-        "learning_rate",
-        ("5e-4", "1e-3", "2e-3"),
-    )
-
-
-@pytest.mark.parametrize(
-    ("axis", "values", "says"),
-    [
-        ("max_itres", ("1", "2"), "no such hyperparameter"),
-        ("max_iters", ("0", "20"), "at least 1"),
-        ("n_embd", ("32", "33"), "not divisible"),
-        ("seed", ("1", "2"), "no such hyperparameter"),
-    ],
-)
-def test_an_axis_that_cannot_be_set_starts_nothing(
-    fake_trainer: Fake, store: Store, axis: str, values: tuple[str, ...], says: str
-) -> None:
-    with pytest.raises(Problem, match=says):
-        series_plan.plan_axis(request(variant="rope", overrides={}), axis, values, store)
-    assert studies.ids() == []
-
-
-def leads(*effects: float, noise: float = 0.001) -> str:
-    base = {seed: 1.9 + 0.01 * seed for seed in range(4)}
-    comparisons = []
-    for at, effect in enumerate(effects):
-        mod = {seed: loss + effect + noise * (-1) ** seed for seed, loss in base.items()}
-        comparisons.append((str(500 * (at + 1)), make(base, mod)))
-    return series_table.lead_sentence(comparisons)
-
-
-def test_a_shrinking_lead_is_called_a_head_start() -> None:
-    assert "rope's lead shrinks" in leads(-0.1, -0.05, -0.01)
-    assert "head start" in leads(-0.1, 0.05), "turned round"
-    assert "baseline's lead shrinks" in leads(0.1, 0.01)
-    assert "the intervals overlap" in leads(-0.0102, -0.0100)
-    assert "does not shrink" in leads(-0.05, -0.1)
-    assert "neither arm leads" in leads(0.0, -0.1, noise=0.01)
-
-
-def test_the_command_runs_an_axis_and_prints_it_again(
-    fake_trainer: Fake, capsys: pytest.CaptureFixture[str]
-) -> None:
-    words = ["run", "rope", "--preset", "quick", "--over", "max_iters=20,40"]
-    assert q1lab(words) == 0
-    out = capsys.readouterr().out
-    assert re.search(r"^over-1: .*max_iters 20, 40, 3 seeds", out, re.MULTILINE)
-    assert re.search(r"^rope-2: .*max_iters 40", out, re.MULTILINE)
-    assert q1lab(["run", "over-1"]) == 0
-    assert capsys.readouterr().out in out
-    assert q1lab([*words[:5], "max_iters=20"]) == 2
-    assert "at least two values" in capsys.readouterr().err
-    assert q1lab(["run", "rope", "--plot", "over.svg"]) == 2
-    assert "No such option '--plot'" in capsys.readouterr().err
-    assert len(studies.ids()) == 2

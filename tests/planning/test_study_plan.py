@@ -10,7 +10,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -180,51 +179,6 @@ def test_a_plan_that_still_holds_is_begun_as_it_was_shown(
     assert begun.study.created == plan.study.created
     assert begun.missing == plan.missing
     study_plan.stop_study("rope-1")
-
-
-def wide(folder: Path) -> Path:
-    """SwiGLU with a width of its own."""
-    text = (paths.models_dir() / "swiglu.py").read_text()
-    text = text.replace("    bias: bool = True", "    n_hidden: int = 0\n    bias: bool = True", 1)
-    widened = re.sub(
-        r"(\n +)hidden = [^\n]*\n", r"\1hidden = config.n_hidden or 8\n", text, count=1
-    )
-    assert widened != text
-    (folder / "wide.py").write_text(widened)
-    return folder / "wide.py"
-
-
-def test_a_width_is_found_at_which_both_arms_have_equally_many_parameters(
-    tmp_path: Path, store: Store
-) -> None:
-    request = Request(
-        str(wide(tmp_path)),
-        baseline="baseline",
-        preset="quick",
-        match="params",
-        overrides={"max_iters": "20", "n_embd": "32", "n_layer": "1"},
-        unchecked=True,
-    )
-    study = study_plan.plan_study(request, store).study
-    base, modified = (study.arms[arm].n_params for arm in studies.ARMS)
-    one_more = 3 * 32 + 2  # of three matrices, and two biases
-    assert abs(base - modified) <= one_more
-    assert study.trainer.hyperparameters["n_hidden"] > 32
-    same_request = study.trainer.request(study)
-    assert same_request.overrides["n_hidden"] == str(study.trainer.hyperparameters["n_hidden"])
-    assert (
-        study_plan.plan_study(same_request, store).study.trainer.hyperparameters
-        == study.trainer.hyperparameters
-    )
-
-
-def test_a_model_without_a_width_to_match_is_one_line(
-    fake_trainer: Callable[..., None], store: Store
-) -> None:
-    with pytest.raises(Problem, match=r"swiglu\.py has no width") as raised:
-        study_plan.plan_study(replace(SMALL, variant="swiglu", match="params"), store)
-    assert "\n" not in str(raised.value)
-    assert studies.ids() == []
 
 
 def test_a_smallest_difference_that_is_named_after_the_runs_is_not_the_studys(

@@ -324,7 +324,7 @@ def test_a_study_as_one_file_or_folder_and_back(
     archive = ["export", trained, str(target)]
     assert main(archive) == 0
     assert main(archive) == 2, "not even its own is overwritten without a word"
-    assert main([*archive, "--force"]) == 0
+    assert main([*archive, "--overwrite"]) == 0
     assert main(["restore", str(target)]) == 2, "it is here"
     assert main(["delete", trained, "--yes"]) == 0
     shutil.rmtree(paths.data_dir())
@@ -346,8 +346,15 @@ def test_a_study_as_one_file_or_folder_and_back(
 
 def test_a_folder_of_other_files_is_not_written_over(trained: str, tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
-    assert main(["export", trained, str(tmp_path), "--force"]) == 2
+    assert main(["export", trained, str(tmp_path), "--overwrite"]) == 2
     assert [file.name for file in tmp_path.iterdir()] == ["mine.txt"]
+    out = tmp_path / "out"
+    for _ in range(2):
+        assert main(["export", trained, str(out), "--overwrite"]) == 0
+    (out / "source" / "notes.txt").write_text("mine")
+    assert main(["export", trained, str(out), "--overwrite"]) == 2
+    assert (out / "source" / "notes.txt").exists()
+    shutil.rmtree(out)
     assert main(["restore", str(tmp_path)]) == 1
     assert main(["export", trained, trained]) == 2, "that is a study"
 

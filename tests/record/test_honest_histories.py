@@ -151,7 +151,7 @@ def a_replication(week: Week) -> Comparison:
 
 def the_winner_of_a_sweep(week: Week) -> Comparison:
     for place, variant in enumerate(("rope", "swiglu")):
-        share = Series("sweep-1", "sweep", ("rope", "swiglu"), place, 0.025)
+        share = Series("sweep-1", ("rope", "swiglu"), place, 0.025)
         study = week.draft(range(3), variant).with_origin(series=share)
         week.begun(study)
         week.train(study, range(3))

@@ -94,7 +94,7 @@ def test_a_request_is_read_back_from_its_command(request: Request) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["q1lab run", "q1lab run rope --over max_iters=1,2", "q1lab run rope -x 1",
+    ["q1lab run", "q1lab run rope -x 1",
      "q1lab run rope --json", "q1lab run rope gqa", "q1lab run rope --set x", "git run rope"],
 )  # fmt: skip
 def test_no_other_command_is_a_request(line: str) -> None:

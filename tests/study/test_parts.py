@@ -24,11 +24,6 @@ NOT_KNOWN = {"preset": "", "config": {"max_iters": 0}, "dtype": ""}
         ({"range": LEVELS}, ("own", "range")),
         ({"loop": LOOP, **NOT_KNOWN}, ("command", "fixed")),
         ({"imported": {"source": "runs.csv"}}, ("own", "fixed")),
-        (
-            {"series": {"id": "tune-1", "kind": "tune", "members": ["1", "2"], "at": 0,
-                        "alpha": 0.01}},
-            ("own", "tuning"),
-        ),
     ],
 )  # fmt: skip
 def test_a_plan_says_its_kinds(keys: dict[str, Any], kinds: tuple[str, str]) -> None:
@@ -41,10 +36,7 @@ def test_a_plan_says_its_kinds(keys: dict[str, Any], kinds: tuple[str, str]) -> 
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
-        ({"trainer": "rocket"}, ("trainer", "rocket")),
-        ({"design": "guess"}, ("design", "guess")),
         ({"loop": LOOP}, ("preset", "command")),
-        ({"design": "fixed", "range": LEVELS}, ("design", "fixed and range")),
         ({"looks": [[0, 1], [1]]}, ("looks", "twice")),
         ({"range": {**LEVELS, "limits": [1.0]}}, ("range", "damaged")),
         ({"v": 3}, ("study.json", "newer")),

@@ -47,7 +47,7 @@ async def pane(app: Q1Lab, pilot: Pilot[Any], command: str) -> CommandOutputScre
 
 
 @pytest.mark.parametrize(
-    "command", ["q1lab modification", "q1lab retro", "q1lab post new --title 'Mine'"]
+    "command", ["q1lab modification", "q1lab retro", "q1lab post --title 'Mine'"]
 )
 async def test_a_commit_is_shown_and_made_on_y(repo: Path, command: str) -> None:
     async with running(a_choice, config=Config(repo=repo), size=(100, 30)) as (app, pilot):

@@ -16,7 +16,6 @@ HEAVY = (
     "resvg_py",
     "numpy",
     "sqlite_utils",
-    "jinja2",
     "tomlkit",
     "textual.widgets._markdown",
     "textual.widgets._text_area",

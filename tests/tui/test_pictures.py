@@ -108,14 +108,12 @@ async def to_the_lab(pilot: Pilot[Any]) -> None:
     await pilot.pause()
 
 
-@pytest.mark.needs_plugin("sample")
 @pytest.mark.parametrize("size", [SMALL, LARGE], ids=str)
 async def test_picture_of_the_lab(picture: Picture, size: tuple[int, int]) -> None:
     training(make_study())
     await picture("lab", app(), size, to_the_lab)
 
 
-@pytest.mark.needs_plugin("sample")
 async def test_picture_of_what_went_wrong_among_several(picture: Picture) -> None:
     ahead = {"created": "2126-03-01T09:00:00+00:00"}  # on any day of a test its age is "now"
     finish(make_study("swiglu-1", "swiglu", **ahead))
@@ -129,7 +127,6 @@ async def test_picture_of_what_went_wrong_among_several(picture: Picture) -> Non
     await picture("lab-wrong", app(), LARGE, to_the_lab)
 
 
-@pytest.mark.needs_plugin("sample")
 async def test_picture_of_a_finished_study(picture: Picture) -> None:
     """The short verdict is above the runs."""
     study = make_study()

@@ -3,6 +3,7 @@ do no harm."""
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+import resvg_py
 
 from q1lab.ground.errors import Problem
 from q1lab.judgment import label_text, svg
@@ -19,11 +21,10 @@ from q1lab.judgment.picture import draw_comparison, picture_format
 from q1lab.judgment.records import Floor
 from q1lab.judgment.svg import text_width
 from q1lab.judgment.terminal_text import ARM_COLORS
-from q1lab.verdict import equal_budget
 from q1lab.verdict.comparison import Comparison
-from q1lab.verdict.equal_budget import compare_at_budget
 from tests.kit.comparisons import make
 from tests.kit.document_records import PREDICTION
+from tests.kit.fonts import needs_font
 from tests.kit.plans import changed
 
 Curves = dict[str, dict[int, dict[str, list[tuple[float, float]]]]]
@@ -56,7 +57,10 @@ def make_curves(change: float = -0.03) -> Curves:
     }
 
 
-@pytest.mark.parametrize("name", ["a.svg", "a.png", "A.PNG"])
+@pytest.mark.parametrize(
+    "name",
+    ["a.svg", pytest.param("a.png", marks=needs_font), pytest.param("A.PNG", marks=needs_font)],
+)
 def test_the_same_picture_has_the_same_bytes(name: str) -> None:
     form = picture_format(Path(name))
     first = draw_comparison(make_record(HELPS, delta=0.01), make_curves(), form)
@@ -233,6 +237,10 @@ def test_unfinished_empty_or_odd_curves(curves: Curves) -> None:
 def test_names_are_text_and_nothing_else() -> None:
     text = words(drawn(make_record(HELPS, variant="$x^{$ <b>&\x1b[31m]]>\u202e"), make_curves()))
     assert "$x^{$ <b>& − baseline" in text.replace("]]>", "").replace("[31m", "")
+
+
+@needs_font
+def test_a_name_in_letters_that_a_font_may_lack_is_drawn() -> None:
     draw_comparison(make_record(HELPS, variant="変圧器"), make_curves(), "png")
 
 
@@ -276,22 +284,6 @@ def test_a_number_at_every_iter_makes_no_large_picture() -> None:
     assert len(draw_comparison(make_record(HELPS), curves, "svg")) < few + 100_000
 
 
-def test_curves_over_flops_have_a_line_at_the_equal_budget() -> None:
-    record, curves = make_record(HELPS), make_curves()
-    answer = compare_at_budget("flops", record, curves, {})
-    root = drawn(record, curves, across=equal_budget.across_budget(answer))
-    assert "training FLOPs (FLOPs); line: equal training FLOPs, " in words(root)
-    (line,) = paths(root, class_="q1-ink", stroke_dasharray="4 2")
-    usual = drawn(record, curves)
-    assert paths(usual, class_="q1-ink", stroke_dasharray="4 2") == []
-    ends = [
-        float(re.findall(r"L([\d.]+) [\d.]+$", curve)[0])
-        for arm in ARM_COLORS
-        for curve in paths(root, class_=f"q1-{arm}", stroke_width="2")[1:2]
-    ]
-    assert min(ends) == pytest.approx(float(line[1:].split()[0]), abs=0.2)
-
-
 def test_another_suffix_is_refused() -> None:
     with pytest.raises(Problem, match=r"\.svg or \.png"):
         picture_format(Path("a.pdf"))
@@ -308,7 +300,8 @@ def test_without_what_draws_a_png_one_line_says_so(monkeypatch: pytest.MonkeyPat
 def test_where_no_font_is_a_png_is_refused_for_its_missing_letters(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(svg, "FONTS", "'no such font'")
+    without_fonts = functools.partial(resvg_py.svg_to_bytes, skip_system_fonts=True)
+    monkeypatch.setattr(resvg_py, "svg_to_bytes", without_fonts)
     with pytest.raises(Problem, match="this machine has no sans-serif font"):
         draw_comparison(make_record(HELPS), {}, "png")
 

@@ -19,6 +19,7 @@ from q1lab.judgment.records import Judgment
 from q1lab.study import studies
 from q1lab.tables.python_api import judge as judge_numbers
 from q1lab.verdict.comparison_cache import compare
+from tests.kit.fonts import needs_font
 from tests.kit.lab_home import finish, make_study
 
 Capture = pytest.CaptureFixture[str]
@@ -89,7 +90,7 @@ def test_a_study_without_a_number_is_a_row_like_the_others() -> None:
     assert any(line.startswith("b-1") and "NO VERDICT" in line for line in lines)
 
 
-@pytest.mark.parametrize("form", ["svg", "png"])
+@pytest.mark.parametrize("form", ["svg", pytest.param("png", marks=needs_font)])
 def test_several_are_one_picture(three: None, tmp_path: Path, capsys: Capture, form: str) -> None:
     file = tmp_path / f"x.{form}"
     assert q1lab(["compare", "rope-1", "gqa-1", "--plot", str(file), "--json"]) == 0
@@ -102,7 +103,7 @@ def test_several_are_one_picture(three: None, tmp_path: Path, capsys: Capture, f
         assert b"swiglu-1" not in data
 
 
-@pytest.mark.parametrize("option", [["--full"], ["--html", "x.html"], ["--at", "flops"]])
+@pytest.mark.parametrize("option", [["--full"], ["--html", "x.html"]])
 def test_what_is_of_one_study_is_refused_for_several(
     three: None, capsys: Capture, option: list[str]
 ) -> None:

@@ -88,7 +88,7 @@ STOPS = SeedRange(
     interim_analyses.t_limits(3, 8, SHARED_LEVEL),
     futility.futility_limits(3, 8, SHARED_LEVEL),
 )
-SWEEP_OF_FOUR = Series("sweep-1", "sweep", ("rope", "rmsnorm", "swiglu", "gqa"), 0, 0.0125)
+SWEEP_OF_FOUR = Series("sweep-1", ("rope", "rmsnorm", "swiglu", "gqa"), 0, 0.0125)
 LONG = "attention_with_" + "rotary_" * 9 + "positions_v2"
 
 
@@ -334,9 +334,6 @@ def test_a_false_claim_of_a_model_against_itself_has_the_rate_of_either_claim() 
 @pytest.mark.parametrize("name", ["cannot-tell", "large-numbers"])
 def test_the_coverage_of_the_bootstrap_is_told_once(name: str) -> None:
     text = " ".join("\n".join(comparison_lines(CASES[name])).split())
-    assert (
-        "the bootstrap CI excludes 0, the Welch interval does not: the Welch one decides." in text
-    )
     assert text.count("covers 81 to 98%") == text.count("81") == 1
 
 

@@ -13,7 +13,7 @@ from q1lab.study import variants
 from q1lab.tui.pages import block_text
 from q1lab.week.content import load_week
 from q1lab.week.step_kinds import STEP_KINDS
-from q1lab.week.syllabus import Action, Part, Step, Text, Week
+from q1lab.week.syllabus import Action, ContentProblem, Part, Step, Text, Week
 from tests.kit.places import ROOT
 from tests.kit.small_weeks import edit, write_baking
 
@@ -124,72 +124,57 @@ def test_control_characters_never_reach_a_screen(folder: Path) -> None:
 # ── what authors are told
 
 MISTAKES = [
-    ("mix.md", "{#weigh-flour}", "{#weigh}", "mix.md:14: id 'weigh' is used already at mix.md:5"),
-    ("rye.md", "{#rye-wet}", "{#weigh-guess}", "rye.md:7: id 'weigh-guess' is used already at mix.md:18"),
-    ("mix.md", " {#weigh-flour}", "", "mix.md:14: this step has no id"),
-    ("mix.md", " {#knead minutes=30}", "", "mix.md:29: this part has no id"),
-    ("mix.md", "#weigh-flour", "#Weigh_Flour", "mix.md:14: id 'Weigh_Flour': use a small letter"),
-    ("mix.md", "kind=predict", "kid=predict", "mix.md:18: a step has no attribute 'kid'; did you mean 'kind'?"),
-    ("mix.md", "kind=predict", "kind=predicts", "mix.md:18: unknown step kind 'predicts'; did you mean 'predict'"),
-    ("mix.md", "{#weigh-flour}", "{#weigh-flour done_when=weighed}", "mix.md:14: unknown done_when 'weighed'; there is"),
-    ("mix.md", "{#weigh-flour}", '{#weigh-flour done_when="retro writen"}', "mix.md:14: unknown done_when 'retro writen'; did you mean 'retro written'?"),
-    ("mix.md", "kind=predict", "kind=", "mix.md:18: can't read 'kind='; write #id or key=value"),
-    ("mix.md", "variant=spelt", "variant=spellt", "mix.md:27: unknown variant 'spellt'; did you mean 'spelt'?"),
-    ("mix.md", "optional=yes", "optional=perhaps", "mix.md:27: optional must be yes or no, not 'perhaps'"),
-    ("mix.md", 'variant = "{variant}"', 'varant = "rye"', "mix.md:39: a run action has no field 'varant'; did you mean 'variant'?"),
-    ("mix.md", 'variant = "{variant}"', "variant = ", "mix.md:40: not valid TOML"),
-    ("mix.md", 'variant = "{variant}"', 'variant = "../x.py"', "mix.md:39: variant '../x.py' must be a name, or a plain path"),
-    ("mix.md", 'variant = "{variant}"', 'variant = "--fresh"', "mix.md:39: variant can't start with a hyphen"),
-    ("mix.md", "seeds = [0, 1]", "seeds = [0, 0]", "mix.md:39: a seed is listed twice"),
-    ("mix.md", "seeds = [0, 1]", "seeds = 0", "mix.md:39: seeds must be a number from 1 up"),
-    ("mix.md", "q1lab run", "q1lab rum", "mix.md:39: unknown action 'rum'; did you mean 'run'?"),
-    ("mix.md", "LOAF.md", "../../etc/passwd", "mix.md:46: document '../../etc/passwd' must be a plain path"),
-    ("mix.md", 'document = "LOAF.md"', 'url = "javascript:alert(1)"', "mix.md:46: url 'javascript:alert(1)' must start"),
-    ("mix.md", 'document = "LOAF.md"', "", "mix.md:46: an open action needs document or url"),
-    ("mix.md", "Text in between.\n\n```q1lab open\ndocument = \"LOAF.md\"\n```", "```python\nx", "mix.md:44: this ``` block is never closed"),
-    ("mix.md", "</details>", "", "mix.md:20: this <details> is never closed"),
-    ("mix.md", "About **500** g.", "- [ ] Peek {#peek}", "mix.md:23: a step can't stand inside <details>"),
-    ("mix.md", "Before the *first* part.", "- [ ] Early {#early}", "mix.md:3: this step stands before the first part"),
-    ("rye.md", "{part=knead}", "{part=kneat}", "rye.md:3: this section names part 'kneat', which is not there; did you mean"),
-    ("rye.md", " {part=knead}", "", "rye.md:3: this section needs a part"),
-    ("week.toml", "mix.md", "../mix.md", "week.toml:9: file '../mix.md' must be a plain path inside"),
-    ("week.toml", "mix.md", "mux.md", "week.toml:9: file 'mux.md' is not there"),
-    ("week.toml", '"rye.md"', '"/etc/passwd"', "week.toml:16: file '/etc/passwd' must be a plain path inside"),
-    ("week.toml", "minutes = 40", "minuets = 40", "week.toml:11: unknown key 'minuets'; did you mean 'minutes'?"),
-    ("week.toml", "minutes = 40", 'minutes = "40"', "week.toml:11: minutes must be a whole number"),
-    ("week.toml", 'default = "rye"', 'default = "ryee"', "week.toml:5: default 'ryee' is not a variant; did you mean 'rye'?"),
-    ("week.toml", "format = 1", "format = 2", "week.toml:1: format 2 is unknown; a newer q1lab is needed"),
-    ("week.toml", 'title = "Mix"', "title = Mix", "week.toml:10: not valid TOML"),
-    ("week.toml", 'title = "Mix"', "title = 7", "week.toml:10: title must be text in quotes"),
-    ("week.toml", "[[sessions]]", "[sessions]", "week.toml:1: sessions must be written as [[…]] tables"),
-    ("mix.md", "{#weigh-flour}", "{#weigh-flour minutes=soon}", "mix.md:14: minutes must be a whole number"),
-    ("mix.md", "First.", "First.\n\n<!-- q1lab:file oven.py -->", "mix.md:33: file 'files/oven.py' is not there"),
-    ("mix.md", "<details>", "<details figure=oven>", "mix.md:20: file 'files/oven.txt' is not there"),
+    ("mix.md", "{#weigh-flour}", "{#weigh}", "mix.md:14: the id 'weigh' is used already"),
+    ("mix.md", " {#weigh-flour}", "", "mix.md:14: "),
+    ("mix.md", " {#knead minutes=30}", "", "mix.md:31: "),
+    ("mix.md", " {#knead minutes=30}", " {#knead}", "mix.md:31: 'minutes' is missing"),
+    ("mix.md", "minutes=30", "minutes=soon", "mix.md:31: "),
+    ("mix.md", "kind=predict", "kid=predict", "did you mean 'kind'?"),
+    ("mix.md", "kind=predict", "kind=predicts", "mix.md:18: a step has no kind 'predicts'; did you mean 'predict'?"),
+    ("mix.md", "{#weigh-flour}", '{#weigh-guess-it done_when="retro writen"}', "did you mean 'retro written'?"),
+    ("mix.md", "seeds = [0, 1]", "sedes = [0, 1]", "mix.md:41: the action run has no field 'sedes'; did you mean 'seeds'?"),
+    ("mix.md", "seeds = [0, 1]", "seeds = ", "mix.md:41: "),
+    ("mix.md", "q1lab run", "q1lab rum", "mix.md:41: there is no action 'rum'; did you mean 'run'?"),
+    ("mix.md", 'document = "LOAF.md"', "", "mix.md:48: "),
+    ("mix.md", 'document = "LOAF.md"', 'url = "javascript:alert(1)"', "mix.md:48: "),
+    ("mix.md", 'q1lab open\ndocument = "LOAF.md"', 'q1lab command\ncommand = "rm -rf /"', "is not a q1lab command"),
+    ("mix.md", "</details>", "", "mix.md:20: </details> is missing below it"),
+    ("mix.md", "<details>", "<details figure=oven>", "mix.md:20: "),
+    ("mix.md", "{% endif %}", "", "mix.md:42: "),
+    ("mix.md", "First.", "First {{ oven }}.", "mix.md:33: 'oven' is undefined"),
+    ("mix.md", "First.", "{{ ''.__class__.__mro__ }}", "mix.md:33: "),
+    ("guides/rye/knead.md", " {#rye-wet}", "", "guides/rye/knead.md:5: "),
+    ("guides/rye/knead.md", "Wet hands", "Wet {{ hands }}", "guides/rye/knead.md:3: "),
+    ("week.toml", "mix.md", "mux.md", "mux.md"),
+    ("week.toml", "minutes = 40", "minuets = 40", "week.toml: "),
+    ("week.toml", 'title = "Mix"', "title = Mix", "week.toml: "),
+    ("week.toml", 'id = "mix"', "", "week.toml: 'id' is missing"),
 ]  # fmt: skip
 
 
-# ── the commands
+@pytest.mark.parametrize(
+    ("file", "old", "new", "words"), MISTAKES, ids=[f"{m[0]}, {m[2][:40]}" for m in MISTAKES]
+)
+def test_a_bad_week_is_one_line_that_names_the_place(
+    folder: Path, file: str, old: str, new: str, words: str
+) -> None:
+    edit(folder / file, old, new)
+    with pytest.raises(ContentProblem) as caught:
+        load_week(folder)
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith(str(folder))
+    assert words in str(caught.value)
 
 
-# ── with the course, and without it
+def test_bytes_that_are_no_text_are_named(folder: Path) -> None:
+    (folder / "mix.md").write_bytes(b"# ok\n\n\xff\xfe broken")
+    with pytest.raises(ContentProblem, match=r"mix\.md: not UTF-8"):
+        load_week(folder)
 
 
-@pytest.fixture
-def ways(folder: Path) -> Path:
-    """The week of baking, as one of a school of bakers and as a week alone."""
-    edit(
-        folder / "week.toml",
-        "target = 2",
-        "# q1lab:course\ntarget = 2\n# q1lab:alone\ntarget = 1\n# q1lab:both",
-    )
-    edit(
-        folder / "mix.md",
-        "Last.\n",
-        "<!-- q1lab:course -->\nAs in week 3,\n<!-- q1lab:alone -->\nOnce more,\n"
-        "<!-- q1lab:both -->\nlast.\n\n<!-- q1lab:alone -->\n- [ ] Look at it {#knead-look}\n"
-        "<!-- q1lab:both -->\n\n",
-    )
-    return folder
+def test_no_week_at_all_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ContentProblem, match=r"week\.toml"):
+        load_week(tmp_path / "nowhere")
 
 
 def test_the_overview_may_ask(folder: Path) -> None:

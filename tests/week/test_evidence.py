@@ -123,9 +123,7 @@ CONDITIONS = {
     "b3-document": "modification committed",
     "b3-merge": "modification merged",
     "c1-new": "post drafted",
-    "c1-words": "seen",
     "c2-lint": "seen",
-    "c2-preview": "seen",
     "c2-publish": "post published",
     "c2-share": "post shared",
     "c3-retro": "retro committed",
@@ -336,15 +334,14 @@ def test_a_document_that_was_written_counts_though_an_answer_is_still_open(
 
 def test_what_was_looked_at_is_done(store: Store, week: Week, tmp_path: Path) -> None:
     """The retrospective listed the comparison and the claims as left undone."""
-    acts = ("compare", "post words", "post lint", "post preview")
+    acts = ("compare", "post lint")
     steps = {act: step_of(week, act) for act in acts}
     evidence.note_viewed(store, LABEL, "compare", "gqa-1", "gqa")  # another modification's
     assert not any(done(store, week, step) for step in steps.values())
     evidence.note_viewed(store, LABEL, "compare", "rope-1", "rope*")
     assert not done(store, week, steps["compare"])  # its runs have not ended
     a_study(store, "rope-1", ["finished"] * 6)
-    for act in ("post words", "post lint", "post preview"):
-        evidence.note_viewed(store, LABEL, act, str(tmp_path / "q1.md"))
+    evidence.note_viewed(store, LABEL, "post lint", str(tmp_path / "q1.md"))
     assert all(done(store, week, step) for step in steps.values())
     progress.tick_step(store, LABEL, steps["compare"], False)
     assert not done(store, week, steps["compare"])

@@ -1,4 +1,4 @@
-"""The runs that `q1lab demo` shows: a study of this home as q1lab/plugins/demo/runs.json.
+"""The runs that `q1lab demo` shows: a study of this home as q1lab/commands/demo/runs.json.
 
     q1lab run relu_squared --preset quick --seeds 8 --set eval_interval=25 --data shakespeare
     python tools/docs/demo.py relu_squared-1
@@ -13,9 +13,9 @@ import json
 import sys
 from dataclasses import replace
 
+from q1lab.commands.demo.shipped_runs import FILE
 from q1lab.designs.range import Range
 from q1lab.judgment.intervals import ALPHA
-from q1lab.plugins.demo.shipped_runs import FILE
 from q1lab.study import studies
 from q1lab.study.events import final_loss, read_new_events
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
+import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,15 +13,12 @@ import click
 from q1lab.commands._output import print_json
 from q1lab.commands._table_options import source_options, table_options
 from q1lab.commands._verdict import print_series, print_verdict
-from q1lab.ground.errors import FAILED, OK, UNFINISHED, Problem
+from q1lab.ground.errors import FAILED, OK, UNFINISHED
 from q1lab.ground.text_formats import plural, printable
 
 if TYPE_CHECKING:
     from q1lab.judgment.series_table import SeriesResult
     from q1lab.tables.found_runs import Found, NumberTable, TableOptions
-
-OF_ARMS, OF_SAMPLE = ("helps", "hurts", "cannot-tell"), ("below", "above", "cannot-tell")
-"""The verdicts that --expect may name, of two arms and of one against a number."""
 
 
 @click.command(
@@ -30,17 +28,17 @@ Examples:
   q1lab judge runs.csv                          columns cfg, seed, val_loss
   q1lab judge sweep.csv --baseline adamw        every other arm, in one table
   q1lab judge wandb/ --arm-key optimizer.name --baseline adamw
+  q1lab judge wandb:alice/q1-loop               a project at Weights & Biases
   q1lab judge runs/                             TensorBoard, Lightning, HF Trainer
   q1lab judge --arm base='logs/base*.txt' --arm new='logs/new*.txt' --metric val_loss
-  q1lab judge 'logs/*.txt' --metric-pattern 'val_loss:(?P<value>[0-9.]+)' --against 3.28
+  q1lab judge 'logs/*.txt' --metric-pattern 'val_loss:(?P<value>[0-9.]+)'
   q1lab judge runs.csv --expect helps           for CI: the exit status"""
 )
 @source_options
-@click.option("--against", type=float, metavar="NUMBER", help="Judge one arm against a number.")
 @click.option(
     "--expect",
     multiple=True,
-    type=click.Choice(dict.fromkeys((*OF_ARMS, *OF_SAMPLE))),
+    type=click.Choice(["helps", "hurts", "cannot-tell"]),
     help="Exit with 0 if this is the verdict (of every arm), with 1 if another is, and with 3 if "
     "there is none. Repeatable: any of them.",
 )
@@ -48,7 +46,6 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="Print the whole record as JSON.")
 def judge(
     sources: tuple[str, ...],
-    against: float | None,
     expect: tuple[str, ...],
     full: bool,
     as_json: bool,
@@ -56,11 +53,12 @@ def judge(
 ) -> int:
     """Judge runs that were trained elsewhere: final numbers, or the logs that trainers leave.
 
-    A SOURCE is a file, a folder or a pattern. Tables are CSV, TSV, JSON or JSON lines, a row per
-    run or per step. Logs, one a run, are offline runs of W&B, TensorBoard events, HF's
-    trainer_state.json, Lightning's metrics.csv, JSON lines, a JSON file of one run's numbers, and
-    printed lines with NAME=NUMBER or a pattern. Where an arm has several files whose rows say no
-    seed, each file is one run. A dash is standard input.
+    A SOURCE is a file, a folder, a pattern, or a project at Weights & Biases, wandb:ENTITY/PROJECT,
+    whose runs are read with the key of `wandb login` and not kept. Tables are CSV, TSV, JSON or
+    JSON lines, a row per run or per step. Logs, one a run, are offline runs of W&B, TensorBoard
+    events, HF's trainer_state.json, Lightning's metrics.csv, JSON lines, a JSON file of one run's
+    numbers, and printed lines with NAME=NUMBER or a pattern. Where an arm has several files whose
+    rows say no seed, each file is one run. A dash is standard input.
 
     The arm of a log is the one that --arm or --arm-key gives it; without these it is guessed from
     the log's settings or name, and printed. So is its seed. Arms are compared seed by seed if both
@@ -68,9 +66,6 @@ def judge(
     of false claims. It trains nothing, and keeps nothing.
     """
     options = table_options(**typed)
-    if against is not None:
-        return _judge_sample(sources, options, against, expect, full, as_json)
-    _check_expected(expect, OF_ARMS, "--against is given for one arm")
     from q1lab.tables import judged_table
 
     tables = _read(sources, options)
@@ -99,54 +94,26 @@ def judge(
 def _read(sources: Sequence[str], options: TableOptions) -> list[NumberTable]:
     """A table for each arm that is compared with the baseline."""
     if sources or options.arms:
-        from q1lab.tables.sources import found_in_sources
-
-        return found_in_sources(sources, options, one_arm=False).tables(options)
+        return _found(sources, options).tables(options)
     from q1lab.tables import typed_numbers
 
     names_alone = replace(options, baseline=None, modified=None)
     return typed_numbers.two_lists(options).tables(names_alone)
 
 
-def _judge_sample(
-    sources: Sequence[str],
-    options: TableOptions,
-    against: float,
-    expect: Sequence[str],
-    full: bool,
-    as_json: bool,
-) -> int:
-    """Judge one arm against a number."""
-    from q1lab.tables.judged_sample import judge_found
+def _found(sources: Sequence[str], options: TableOptions) -> Found:
+    """The runs of the sources; a project at W&B is read into a folder that is thrown away."""
+    from q1lab.tables.sources import found_in_sources
 
-    _check_expected(expect, OF_SAMPLE, "with --against the verdict is a side")
-    if not math.isfinite(against):
-        raise Problem("--against is not a finite number")
-    if sources or options.arms:
-        from q1lab.tables.sources import found_in_sources
+    places = [*sources, *(place for _, place in options.arms)]
+    if not any(place.startswith("wandb:") for place in places):
+        return found_in_sources(sources, options)
+    from q1lab.doors.weights_and_biases import pull_runs
 
-        found = found_in_sources(sources, options, one_arm=True)
-        judged = judge_found(found, options.modified or options.baseline, against)
-    else:
-        from q1lab.tables import typed_numbers
-
-        found = typed_numbers.one_list(options)
-        judged = judge_found(found, None, against)
-    if as_json:
-        print_json({**judged.to_dict(), "read": found.guesses})
-    else:
-        _print_guesses(found)
-        click.echo(judged.full() if full else f"{judged.short()}\n{REST}")
-    return _status([judged.verdict], expect)
-
-
-REST = "Everything else: the same command with --full"
-
-
-def _check_expected(expect: Sequence[str], choices: Sequence[str], why: str) -> None:
-    for word in expect:
-        if word not in choices:
-            raise Problem(f"--expect {word}: {why}", next=f"expect {', '.join(choices)}")
+    with tempfile.TemporaryDirectory(prefix="q1lab-pull-") as name:
+        return found_in_sources(
+            sources, options, pull=lambda source: pull_runs.pull(source, Path(name))
+        )
 
 
 def _status(verdicts: Sequence[str], expect: Sequence[str]) -> int:

@@ -1,5 +1,5 @@
-"""The wandb client behind a few functions. Only this module imports wandb, and only inside
-functions.
+"""The wandb client behind a few functions. Only this module and pull_runs.py import wandb, and only
+inside functions.
 
 wandb's exceptions become one line without secrets, and all of wandb's files stay in the study's own
 folder.

@@ -8,52 +8,50 @@ it: text_files.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import cache
 from pathlib import PurePath
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from q1lab.ground.hooks import LogForm
 
 DELIMITED = frozenset({".csv", ".tsv"})
 TEXT = frozenset({*DELIMITED, ".json", ".jsonl", ".ndjson", ".txt", ".log", ".out", ""})
-"""Endings of plain text, which belong to no form of another package."""
+"""Endings of plain text."""
 TRAINER_STATE, METRICS = "trainer_state.json", "metrics.csv"
 """Names of text that has a form of its own."""
 
 
-@cache
-def core_forms() -> dict[str, LogForm]:
-    """The core's forms by name; a folder is searched for them in this order."""
-    from q1lab.ground.hooks import LogForm
+@dataclass(frozen=True)
+class LogForm:
+    """A form in which a program writes down a run."""
 
-    here = "q1lab.tables.readers"
-    return {
-        "an offline run of W&B": LogForm(("run-*.wandb",), f"{here}.wandb_run:read"),
-        "TensorBoard events": LogForm(("*tfevents.*",), f"{here}.tfevents:read", by_folder=True),
-        "a trainer_state.json": LogForm(
-            (TRAINER_STATE,), f"{here}.trainer_state:read", by_folder=True, parts="checkpoint-*"
-        ),
-        "a metrics.csv": LogForm((METRICS,), f"{here}.metrics_csv:read"),
-    }
+    names: tuple[str, ...]
+    """Patterns of its files' names: ``*.tfevents.*``."""
+    reader: str
+    """The module that reads it: its ``read(Sequence[Path], RunLog)`` fills the log of one run from
+    its files. ValueError, in words, for a damaged one."""
+    by_folder: bool = False
+    """True if all of its files in one folder are one run."""
+    parts: str = ""
+    """The pattern of folders that are parts of the run in the folder above: ``checkpoint-*``."""
 
 
-def forms() -> Iterator[tuple[str, LogForm]]:
-    """Every form with its name: the core's, then those of plug-ins."""
-    yield from core_forms().items()
-    from q1lab.ground import plugin_finder
-
-    for plugin in plugin_finder.plugins(installed=True):
-        yield from plugin.logs.items()
+HERE = "q1lab.tables.readers"
+FORMS: Mapping[str, LogForm] = {
+    "an offline run of W&B": LogForm(("run-*.wandb",), f"{HERE}.wandb_run"),
+    "TensorBoard events": LogForm(("*tfevents.*",), f"{HERE}.tfevents", by_folder=True),
+    "a trainer_state.json": LogForm(
+        (TRAINER_STATE,), f"{HERE}.trainer_state", by_folder=True, parts="checkpoint-*"
+    ),
+    "a metrics.csv": LogForm((METRICS,), f"{HERE}.metrics_csv"),
+}
+"""The forms by name; a folder is searched for them in this order."""
 
 
 def form_of(path: PurePath) -> LogForm | None:
     """The form of a file by its name; None where it is none of them."""
     if path.suffix.lower() in TEXT and path.name not in (TRAINER_STATE, METRICS):
         return None
-    return next((form for _, form in forms() if fits(form, path.name)), None)
+    return next((form for form in FORMS.values() if fits(form, path.name)), None)
 
 
 def fits(form: LogForm, name: str) -> bool:

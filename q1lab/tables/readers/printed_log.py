@@ -26,6 +26,11 @@ NAMED = re.compile(
 )
 """``val_loss=1.9``, ``val loss: 1.9``, ``val loss 1.9``, ``"val_loss": 1.9``. All words before the
 number are its name: that of ``best val loss 1.8`` is another one."""
+UNREAD = re.compile(
+    rf"(?<![\w/.-])(?<![A-Za-z_][ ])(?P<name>{WORD}(?: {WORD}){{0,3}})[\"']?(?:\s*[=:]\s*|\s+)"
+    r"(?P<value>[-+]?\d+(?:[.,]\d+)+)(?![\w/:])"
+)
+"""The same with a decimal comma or with thousands, which may be either: ``acc 71,205``."""
 STEP = re.compile(r"\b(?:global_?)?(?:step|iter|iteration|epoch)s?\b[\"']?\s*[=:]?\s*(\d+)", re.I)
 
 
@@ -37,6 +42,9 @@ def read(lines: Iterator[str], log: RunLog, pattern: re.Pattern[str] | None, met
         line = whole[:LONGEST_LINE]
         if pattern is None:
             pairs = [(match["name"], match["value"]) for match in NAMED.finditer(line)]
+            for unread in UNREAD.finditer(line):
+                if as_number(unread["value"]) is None:
+                    log.leave(unread["name"], unread["value"])
             counted = STEP.search(line)
             step = float(counted[1]) if counted else max(step, 0.0) if pairs else step
         elif match := pattern.search(line):

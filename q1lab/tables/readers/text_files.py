@@ -53,7 +53,7 @@ def _table_or_log(
     """Rows with steps and no seed are the log of one run."""
     if label is None and len(number_table.arms_named(rows, options)) > 1:
         return rows
-    if number_table.has_seeds(rows, options) or not number_table.has_steps(rows):
+    if number_table.has_seeds(rows) or not number_table.has_steps(rows):
         return rows
     fill_by_rows(log, rows)
     return log

@@ -5,16 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from itertools import chain, cycle
 
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from q1lab.ground.errors import Problem
 from q1lab.index.store import Store
 from q1lab.judgment import report_blocks, series_table
-from q1lab.judgment.blocks import Block, Sentence
+from q1lab.judgment.blocks import Block
 from q1lab.study import studies
 from q1lab.tui.desktop import copy_text
 from q1lab.tui.screens import launch_opener
@@ -22,13 +20,13 @@ from q1lab.tui.screens.base import FullScreen
 from q1lab.tui.snapshot import Snapshot
 from q1lab.tui.widgets.blocks_view import BlocksView
 from q1lab.tui.widgets.study_text import final_comparison
-from q1lab.verdict import equal_budget, progress_figure, series_reader
+from q1lab.verdict import progress_figure, series_reader
 from q1lab.verdict.comparison import Comparison
 from q1lab.week import evidence
 
 
 class VerdictScreen(FullScreen[None]):
-    """``c`` copies the text, ``o`` writes it into a file, ``b`` answers at an equal budget."""
+    """``c`` copies the text, ``o`` writes it into a file."""
 
     CSS_PATH = "../lab.tcss"
     screen_name = "verdict"
@@ -37,11 +35,8 @@ class VerdictScreen(FullScreen[None]):
     def __init__(self, study_id: str, record: Comparison | None) -> None:
         super().__init__()
         self.study_id, self.comparison = study_id, record
-        self.later: dict[str, Sequence[Block]] = {"budget": (), "series": ()}
-        """The answer at an equal budget, if the learner has asked for it, and the table of the
-        sweep or axis that the study belongs to."""
-        self._budgets = cycle((*equal_budget.BUDGET_KINDS, None))
-        """The answers of the next key presses: one for each budget, then none."""
+        self.sweep: Sequence[Block] = ()
+        """The table of the sweep that the study belongs to."""
 
     def body(self) -> ComposeResult:
         yield Static(f" {self.study_id}", id="verdict-head", markup=False)
@@ -51,7 +46,7 @@ class VerdictScreen(FullScreen[None]):
     def on_mount(self) -> None:
         self.q1.show_end(self.study_id)
         self.watch(self.q1, "snapshot", self._arrived, init=False)
-        self.q1.run_job(self._read_series, partial(self._tell, "series"))
+        self.q1.run_job(self._read_series, self._tell_series)
         self._compare(self.comparison)
         self._arrived(self.q1.snapshot)
 
@@ -60,12 +55,9 @@ class VerdictScreen(FullScreen[None]):
         series = series_reader.read_series(store, of.id) if of is not None else None
         return series_table.series_blocks(series) if series is not None else ()
 
-    def _tell(self, place: str, blocks: Sequence[Block]) -> None:
-        self.later[place] = blocks
+    def _tell_series(self, blocks: Sequence[Block]) -> None:
+        self.sweep = blocks
         self._draw()
-        if place == "budget":
-            for scroll in self.query("#verdict"):  # none once the screen is closed
-                scroll.scroll_end(animate=False)
 
     def _compare(self, record: Comparison | None, so_far: Sequence[Block] = ()) -> None:
         """Show the comparison, and record that the learner has seen it: it may complete a step.
@@ -87,26 +79,10 @@ class VerdictScreen(FullScreen[None]):
 
     def _draw(self) -> None:
         for text in self.query(BlocksView):  # none once the screen is closed
-            text.show((*self.told, *chain(*self.later.values())))
+            text.show((*self.told, *self.sweep))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return self.comparison is not None if action in ("export", "more", "next_budget") else True
-
-    def action_next_budget(self) -> None:
-        """Show the next answer: at equal FLOPs, then at equal wall clock, then neither."""
-        kind = next(self._budgets)
-        self.q1.run_job(lambda store: self._answer(store, kind), partial(self._tell, "budget"))
-
-    def _answer(self, store: Store, kind: equal_budget.BudgetKind | None) -> list[Block]:
-        if kind is None:
-            return []
-        try:
-            study = studies.load(self.study_id)
-            comparison, answer = equal_budget.read_at_budget(store, study, kind)
-        except Problem as problem:
-            return [Sentence("budget", str(problem))]
-        sentences = equal_budget.budget_sentences(answer, comparison)
-        return [Sentence("budget", text) for text in sentences]
+        return self.comparison is not None if action in ("export", "more") else True
 
     def action_more(self) -> None:
         """Open the launch form with as many seeds as the verdict names, or for the rest of a range

@@ -218,6 +218,6 @@ class LaunchForm(VerticalScroll, can_focus=False):
             typed = {name: self._typed(name) for name in free}
             return request_from_options(variant=str(folder), **typed)
         values = {**option_values(self.initial), **{name: self._typed(name) for name in ROWS}}
-        request = request_from_options(variant=variant, tuned=self.initial.tuned, **values)
+        request = request_from_options(variant=variant, **values)
         _ = request.parsed_seeds  # raises a Problem for invalid seeds at once
         return request

@@ -18,17 +18,18 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, OK, USAGE
-from q1lab.ground.files import expand_user, kind_of_non_file, printable
+from q1lab.ground.files import expand_user, kind_of_non_file, open_regular, printable
 from q1lab.runner import child_processes
+from q1lab.study import variants
 from q1lab.study.model_source import with_advice
-from q1lab.week.own_model import parents
+from q1lab.week.own_model import origin_line, parents
 
 
 @dataclass(frozen=True)
@@ -126,12 +127,16 @@ class CheckReport:
         return record
 
 
+BASELINE = "baseline"
+"""What a file is checked for that changes nothing which has checks of its own."""
 LOADING = "loading the file"
 """The step of `labs.checks` that imports the model file."""
 MADE_FROM = "what it was made from"
 """Its name for the file to compare with, where nobody named one."""
 INTERFACE = "interface"
-"""Its check that the file can be called as the trainer does."""
+"""Its check that the file can be called as the trainer does, and does not read its targets."""
+CAUSALITY = "causality"
+"""Its check that no position sees the tokens after it."""
 
 
 def command_after_checks(
@@ -179,7 +184,6 @@ class _Reading:
         self.path, self.on_result, self.on_begin = path, on_result, on_begin
         self.buffer = b""
         self.results: list[CheckResult] = []
-        self.for_ = ""
         self.step = "starting"
         self.unusable: str | None = None
         self.ended = False
@@ -195,8 +199,6 @@ class _Reading:
         if kind == "begin":
             self.step = printable(str(event["name"]))
             self.on_begin(self.step)
-        elif kind == "for":
-            self.for_ = printable(str(event["for"]))
         elif kind == "unusable":
             self.unusable = printable(str(event["message"]))
         elif kind == "end":
@@ -229,12 +231,27 @@ class _Printed:
         self.text += data[: max(0, self.kept_bytes - len(self.text))]
 
 
+def made_for(path: Path) -> str | None:
+    """The checks that a file's first line asks for: those of its modification, or of every file for
+    one that has none of its own. None without that line."""
+    try:
+        with open_regular(path) as file:
+            marker = origin_line.read_marker(file.read(origin_line.SEARCHED_BYTES))
+    except OSError:
+        return None
+    if marker is None:
+        return None
+    return marker.variant if marker.variant in variants.checked_variants() else BASELINE
+
+
 def run_checks(
     file: Path | str,
     for_: str | None = None,
     *,
     baseline: Path | None = None,
     settings: Mapping[str, Any] | None = None,
+    only: Sequence[str] | None = None,
+    environment: Mapping[str, str] | None = None,
     on_result: Callable[[CheckResult], None] = lambda result: None,
     on_begin: Callable[[str], None] = lambda name: None,
     limits: CheckLimits | None = None,
@@ -243,12 +260,14 @@ def run_checks(
     """Check a model file and return the report; blocks until done, so an app calls it in a thread.
 
     ``settings``: fields of the file's own GPTConfig at other values than their defaults.
+    ``only``: the names of the checks to run; None runs all.
+    ``environment``: that of the process, in place of q1lab's own.
     ``baseline``: the file that it is compared with; None for what it was made from, as far as that
     is known, else q1lab's.
-    ``for_``: one of ``variants.checked_variants``, or several joined by "+"; None tells it by what
-    the file does, else by its name. ``on_begin(name)`` and ``on_result(result)`` are
-    called in this thread as checks start and end. ``cancel`` ends the run early. Nothing
-    is raised for a bad file: the report says what is wrong in ``unusable``.
+    ``for_``: one of ``variants.checked_variants``, or several joined by "+"; None for what the
+    file's first line names, else the checks that every file must pass. ``on_begin(name)`` and
+    ``on_result(result)`` are called in this thread as checks start and end. ``cancel`` ends the run
+    early. Nothing is raised for a bad file: the report says what is wrong in ``unusable``.
     """
     limits = limits or CheckLimits()
     path = expand_user(file).absolute()
@@ -257,11 +276,13 @@ def run_checks(
         return CheckReport(
             str(path), for_ or "", False, (), f"{path}: {kind_of_path}, not a model file"
         )
+    for_ = for_ or made_for(path) or BASELINE
     reading, printed = _Reading(path, on_result, on_begin), _Printed(limits.kept_bytes)
     request: dict[str, Any] = {
         "file": str(path),
         "for": for_,
         "settings": dict(settings or {}),
+        "only": only,
         "step_seconds": limits.step_seconds,
         "memory_mb": limits.memory_mb,
     }
@@ -272,7 +293,7 @@ def run_checks(
     with child_processes.running_child(
         command,
         seconds=limits.seconds_in_all,
-        env=_environment(),
+        env=_environment(environment),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as child:
@@ -284,7 +305,7 @@ def run_checks(
         unusable = _death(path, child.returncode, reading.step, printed)
     return CheckReport(
         file=str(path),
-        for_=reading.for_ or (for_ or ""),
+        for_=for_,
         passed=unusable is None
         and bool(reading.results)
         and not any(result.failed for result in reading.results),
@@ -294,8 +315,8 @@ def run_checks(
     )
 
 
-def _environment() -> dict[str, str]:
-    env = child_processes.child_environment(threads=1)
+def _environment(base: Mapping[str, str] | None) -> dict[str, str]:
+    env = dict(base or child_processes.child_environment(threads=1))
     # a @torch.compile in the file is left out: a check lasts milliseconds
     env["TORCHDYNAMO_DISABLE"] = "1"
     return env

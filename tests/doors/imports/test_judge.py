@@ -168,7 +168,7 @@ def test_a_table_is_refused_at_the_row_that_it_is_refused_for(tmp_path: Path) ->
     rows = [f"baseline,{seed},3.28\n" for seed in range(MOST_RUNS + 1)]
     (tmp_path / "runs.csv").write_text("arm,seed,val_loss\n" + "".join(rows) + "not,read\n")
     with pytest.raises(Problem, match=f"runs.csv:{MOST_RUNS + 2}: baseline has more than"):
-        found_in_sources([str(tmp_path / "runs.csv")], TableOptions(), one_arm=False)
+        found_in_sources([str(tmp_path / "runs.csv")], TableOptions())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")

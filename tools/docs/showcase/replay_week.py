@@ -103,14 +103,12 @@ def main() -> None:
 
     # Session C: write, publish, look back.
     work(script, "c")
-    q1lab(repo, "post", "new")
+    q1lab(repo, "post")
     draft = next((repo / "posts").glob("*.md"))
     draft.write_text(filled(draft.read_text(encoding="utf-8"), script["post"]), encoding="utf-8")
     git(repo, "add", str(draft))
     git(repo, "commit", "-q", "-m", "docs: write the retrospective post")
-    q1lab(repo, "post", "words")
     q1lab(repo, "post", "lint")
-    q1lab(repo, "post", "preview", "--no-open", "--output", str(out / "post.html"))
     q1lab(repo, "post", "publish", "https://example.org/q1-deep-dive")
     for channel, address in script["shares"].items():
         q1lab(repo, "post", "share", channel, address)
@@ -173,7 +171,6 @@ def show(out: Path, repo: Path) -> None:
         shutil.copytree(repo / folder, SHOWN / folder)
     for file in (repo / "MODIFICATION.md", repo / "Q1_RETRO.md", repo / "AI_EXPERT_ROADMAP.md"):
         shutil.copy(file, SHOWN)
-    shutil.copy(out / "post.html", SHOWN)
     (SHOWN / "transcript.txt").write_text("\n".join(transcript).strip() + "\n", encoding="utf-8")
     machine = f"(a {cores()}-core {platform.machine()} {platform.system()} machine)"
     readme = re.sub(r"\(a .* machine\)", machine, readme)

@@ -1,0 +1,1 @@
+"""The passages that both models of a study write from one prompt."""

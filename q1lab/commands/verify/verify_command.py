@@ -1,0 +1,105 @@
+"""`q1lab verify`: check a bundle that another person made."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from q1lab.commands import _documents as shared
+from q1lab.commands._output import print_json, print_wrapped, remark
+from q1lab.ground.command_table import NOT_CHECKED, REFUSED_BUNDLE, acts
+from q1lab.ground.errors import OK, Problem, listed_statuses
+from q1lab.ground.files import expand_user, printable
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  q1lab verify studies/rope-1
+  q1lab verify rope-1.zip --cells 2
+  q1lab verify rope-1.zip --cells 0
+
+"""
+    + listed_statuses(acts()["verify"].statuses)
+)
+@click.argument("place", metavar="FILE_OR_FOLDER", type=click.Path(path_type=Path))
+@click.option(
+    "--cells",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Number of runs to train again; 0 runs none of its files. Default: 1.",
+)
+@click.option("--all", "all_runs", is_flag=True, help="Train all runs again.")
+@click.option(
+    "--number",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Choose the runs by this number, not at random. The giver must not know it.",
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The text to train on, if the bundle does not contain it.",
+)
+@click.option("--yes", is_flag=True, help="Run a study's command without asking.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def verify(
+    place: Path,
+    cells: int | None,
+    all_runs: bool,
+    number: int | None,
+    data: Path | None,
+    yes: bool,
+    as_json: bool,
+) -> int:
+    """Check a study that another person gives you, as an archive or a folder of their repo.
+
+    It compares every file with its list of hashes, and computes the verdict again from the numbers
+    given. Then it checks that the model files don't read what they should predict, trains one run
+    again, chosen at random, and compares it with the record to the last bit. That runs the study's
+    own files: read them first. A training command is shown, and runs only if you agree. It says
+    what it did; whether the comparison is fair is for you to judge.
+    """
+    from q1lab.commands.verify import bundle_check
+
+    if all_runs and cells is not None:
+        raise Problem("--all and --cells: ", next="give one of them")
+    seed_number = secrets.randbelow(10**6) if number is None else number
+    run_count = None if all_runs else 1 if cells is None else cells
+    options = bundle_check.CheckOptions(run_count, seed_number, data and expand_user(data))
+
+    def agree(commands: str) -> bool:
+        return shared.agrees_to_run(commands, "--yes runs it, --cells 0 runs nothing", yes)
+
+    report = bundle_check.check_bundle(
+        expand_user(place), options, lambda text: remark(text, quiet=as_json), agree
+    )
+    code = REFUSED_BUNDLE if report.refused else NOT_CHECKED if report.unchecked else OK
+    if as_json:
+        refused = [{"reason": reason, "what": sentence} for reason, sentence in report.refused]
+        print_json({**asdict(report), "refused": refused, "chance": report.chance, "code": code})
+        return code
+    for sentence in report.done:
+        print_wrapped(printable(f"  {sentence}"))
+    if report.trained:
+        print_wrapped(
+            f"  {len(report.trained)} of {report.of} runs were compared to the last bit (number "
+            f"{seed_number}): one forged run is found in {report.chance:.0%} of such checks"
+        )
+    if run_count == 0:
+        print_wrapped("  nothing was trained again, and no model file was run")
+    for sentence in report.unchecked:
+        print_wrapped(printable(f"  not checked: {sentence}"))
+    for reason, sentence in report.refused:
+        print_wrapped(printable(f"  {reason}: {sentence}"))
+    ends = {
+        REFUSED_BUNDLE: "refused",
+        NOT_CHECKED: "not checked completely, or not a fair comparison",
+        OK: "nothing above speaks against it",
+    }
+    click.echo(f"{report.study}: {ends[code]}")
+    return code
