@@ -149,7 +149,7 @@ def test_a_copy_with_another_name_is_still_refused(fake_trainer: Fake, tmp_path:
     copy.write_text((paths.models_dir() / "baseline.py").read_text())
     with Store() as store, pytest.raises(Problem, match="hold the same code"):
         study_plan.plan_study(Request(str(copy), baseline="baseline"), store)
-    floor = trained(str(copy), baseline=str(copy), seeds="3", unchecked=True, baseline="baseline")
+    floor = trained(str(copy), baseline=str(copy), seeds="3", unchecked=True)
     assert floor.is_floor
     assert found(floor).analysis.n == 3
 
