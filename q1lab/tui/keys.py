@@ -133,13 +133,6 @@ CORE_KEYS: dict[str, Key] = {
         "ctrl+o", "compare", "reference", "Compare with the reference, once all checks pass"
     ),
     "check.back": Key("escape", "back", "back", "Go back", True),
-    # a new study
-    "launch.start": Key("ctrl+s", "start", "start", "Start the study as planned", True),
-    "launch.how": Key("ctrl+n", "how", "how", "Choose how it trains: data, device, dtype …", True),
-    "launch.reference": Key(
-        "ctrl+o", "reference", "reference", "Show the diff of q1lab's own implementation", True
-    ),
-    "launch.back": Key("escape", "back", "back", "Go back, and keep a draft", True),
     # the comparison
     "verdict.export": Key(
         "o", "export", "export", "Write the chart or the numbers into a file", True

@@ -134,8 +134,10 @@ class Step:
 
     @property
     def ticking_form(self) -> Act | None:
-        """The act with a form that brings `done_when` about."""
-        return next((act for act in acts_for_condition(self.done_when) if act.form_labels), None)
+        """The act with a form that brings `done_when` about, if a week's text has no action for
+        it: then the form belongs to the action."""
+        acts = acts_for_condition(self.done_when)
+        return next((act for act in acts if act.form_labels and not act.action_fields), None)
 
 
 Block = Text | Fold | Step | Action

@@ -9,21 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.widgets import Input
 
 from q1lab.ground.config import Config
 from q1lab.index import learner_tables
 from q1lab.index.store import Store
 from q1lab.tui.app import Q1Lab
-from q1lab.tui.screens import step_actions
 from q1lab.tui.screens.check import CheckScreen
 from q1lab.tui.screens.hint import HintScreen
-from q1lab.tui.screens.launch import LaunchScreen
 from q1lab.tui.screens.pick_one import PickScreen
 from q1lab.tui.widgets.page_reader import PageReader
 from q1lab.week.own_model import model_file
 from q1lab.week.own_model.run_checks import CheckReport, CheckResult, run_checks
-from q1lab.week.syllabus import Action
 from tests.kit.lab_home import words
 from tests.kit.tui_home import prepared, settled, until
 
@@ -345,44 +341,6 @@ async def test_the_real_checks_turn_green(repo: Path) -> None:
         (repo / "rope.py").write_text("import nothing_of_this_name\n")
         await until(pilot, lambda: "can't be used" in words(app_))
         await until(pilot, lambda: "nothing_of_this_name" in words(app_))
-
-
-async def test_a_run_action_fills_the_form(repo: Path) -> None:
-    app_ = app(repo)
-    options = {
-        "variant": "./rope.py",
-        "baseline": "./model.py",
-        "data": "shakespeare",
-        "max_iters": 40,
-        "seeds": 2,
-    }
-    async with app_.run_test(size=(100, 30)) as pilot:
-        step_actions.start_action(app_, Action("run", "Train it", options, "file", 1), None)
-        await until(pilot, lambda: isinstance(app_.screen, LaunchScreen) and app_.screen.is_mounted)
-        values = {
-            name: app_.screen.query_one(f"#{name}", Input).value for name in ("file", "baseline")
-        }
-        assert values == {"file": "./rope.py", "baseline": str(repo / "model.py")}
-        assert [
-            app_.screen.query_one(f"#{name}", Input).value
-            for name in ("data", "seeds", "max_iters")
-        ] == [
-            "shakespeare",
-            "2",
-            "40",
-        ]
-
-
-async def test_a_command_that_trains_opens_the_form_too(repo: Path) -> None:
-    """In a pane, Esc would leave it to guess whether the training goes on."""
-    app_ = app(repo)
-    async with app_.run_test(size=(100, 40)) as pilot:
-        line = "q1lab run gqa --set n_kv_head=1 --preset quick --seeds 1"
-        step_actions.run_command(app_, line.split())
-        await until(pilot, lambda: isinstance(app_.screen, LaunchScreen) and app_.screen.is_mounted)
-        assert app_.screen.query_one("#overrides", Input).value == "n_kv_head=1"
-        assert app_.screen.query_one("#seeds", Input).value == "1"
-        assert app_.screen.request().preset == "quick"  # type: ignore[attr-defined]
 
 
 async def test_results_use_the_width_they_have(repo: Path) -> None:

@@ -504,7 +504,7 @@ async def test_the_chart_zooms_pans_and_changes_its_axes() -> None:
 
 
 def _launched() -> studies.Study:
-    """A real study of six runs, planned and started as the launch screen does."""
+    """A real study of six runs, planned and started as `q1lab run` does."""
     from q1lab.planning import study_plan
     from q1lab.study.command_line import Request
 

@@ -58,7 +58,7 @@ class FormScreen(DraftForm, Dialog[FieldValues | None]):
         self.says, self.about, self.do = says, about, do
 
     def body(self) -> ComposeResult:
-        self.box.set_class(self.app.size.height < 24, "-tight")
+        self.box.set_class(self.app.size.height < max(24, 2 * len(self.fields) + 8), "-tight")
         if self.about:
             yield Static(self.about, classes="warn", markup=False)
         width = max(len(field.label) for field in self.fields)

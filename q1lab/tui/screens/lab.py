@@ -17,7 +17,6 @@ from q1lab.index.study_view import RunView, fault_lines
 from q1lab.judgment import short_text
 from q1lab.runner import child_processes
 from q1lab.study.run_states import ENDED, MISSING
-from q1lab.tui.screens import launch_opener
 from q1lab.tui.screens.base import MainScreen, card
 from q1lab.tui.screens.study_actions import StudyActions
 from q1lab.tui.snapshot import Snapshot
@@ -55,7 +54,7 @@ EMPTY = """\
 A study trains the baseline and your change with the same seeds, and judges the difference.
 
 1  Choose a variant, and see what it changes.
-2  Read the estimate: so many runs, so many minutes.
+2  Read the plan: so many runs, so many minutes.
 3  Watch the runs here. They go on when you leave or close q1lab.
 4  Get the verdict, once every planned run has ended.
 
@@ -193,7 +192,9 @@ class LabScreen(StudyActions, MainScreen):
         return self.query_one(RunGrid).selected
 
     def action_run(self) -> None:
-        launch_opener.open_launch_form(self.q1)
+        from q1lab.tui.screens.run_form import open_run_form
+
+        open_run_form(self.q1)
 
     # ── which study, which part of it
 

@@ -209,7 +209,8 @@ class ResultsScreen(StudyActions):
 
         row = self.query_one(ResultsTable).current
         if row is not None:
-            run_in_pane(self.q1, ["q1lab", "delete", row.id, "--yes"], ("--dry-run",))
+            delete = ["q1lab", "delete", row.id, "--yes"]
+            run_in_pane(self.q1, delete, [*delete, "--dry-run"])
 
     def action_filter(self) -> None:
         box = self.query_one("#results-filter")

@@ -17,7 +17,6 @@ from q1lab.judgment import report_blocks, series_table
 from q1lab.judgment.blocks import Block, Sentence
 from q1lab.study import studies
 from q1lab.tui.desktop import copy_text
-from q1lab.tui.screens import launch_opener
 from q1lab.tui.screens.base import FullScreen
 from q1lab.tui.snapshot import Snapshot
 from q1lab.tui.widgets.blocks_view import BlocksView
@@ -109,8 +108,10 @@ class VerdictScreen(FullScreen[None]):
         return [Sentence("budget", text) for text in sentences]
 
     def action_more(self) -> None:
-        """Open the launch form with as many seeds as the verdict names, or for the rest of a range
-        that stopped since it was futile."""
+        """Open the form of a study with as many seeds as the verdict names, or for the rest of a
+        range that stopped since it was futile."""
+        from q1lab.tui.screens.run_form import open_form_with_more_seeds
+
         c = self.comparison
         needed = c.analysis.seeds_needed if c is not None else None
         n = needed.mid if needed is not None else None
@@ -118,7 +119,7 @@ class VerdictScreen(FullScreen[None]):
         with self.q1.errors_as_dialogs():
             study = studies.load(self.study_id)
             self.dismiss()
-            launch_opener.open_form_with_more_seeds(self.q1, study, n, was_futile=was_futile)
+            open_form_with_more_seeds(self.q1, study, n, was_futile=was_futile)
 
     def action_copy(self) -> None:
         text = self.query_one(BlocksView).plain_text(min(100, self.size.width - 6))
