@@ -120,19 +120,6 @@ CORE_KEYS: dict[str, Key] = {
     "progress.tick": Key("space", "mark", "tick", "Tick the statement, or untick it", True),
     "progress.copy": Key("c", "copy", "copy", "Copy the progress card as text"),
     "progress.remove": Key("delete", "remove", "remove", "Remove the artifact under the cursor"),
-    # the check pane
-    "check.begin": Key(
-        "enter", "begin", "do it", "Make a missing file; take a hint; go back once all pass", True
-    ),
-    "check.again": Key("r", "again", "run", "Check the file now; saving it does the same", True),
-    "check.edit": Key("e", "edit", "edit", "Open the file in your own editor", True),
-    "check.hint": Key("h", "hint", "hints", "Choose a hint for the modification", True),
-    "check.diff": Key("d", "diff", "diff", "Show or hide what the file changes", True),
-    "check.text": Key("t", "text", "week", "Read the week's page beside the checks", True),
-    "check.reference": Key(
-        "ctrl+o", "compare", "reference", "Compare with the reference, once all checks pass"
-    ),
-    "check.back": Key("escape", "back", "back", "Go back", True),
     # the comparison
     "verdict.export": Key(
         "o", "export", "export", "Write the chart or the numbers into a file", True

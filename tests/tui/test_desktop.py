@@ -14,10 +14,8 @@ from q1lab.ground.errors import Problem
 from q1lab.study import presets
 from q1lab.tui import desktop, theme
 from q1lab.tui.keys import key_names
-from q1lab.tui.screens.hint import HintScreen
 from q1lab.tui.screens.welcome import repository_to_offer
 from q1lab.tui.widgets.titled_rows import ListRow, render_row
-from q1lab.week.own_model.run_checks import CheckResult
 
 
 @pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
@@ -86,17 +84,6 @@ def test_inside_q1labs_own_clone_a_folder_beside_it_is_offered(tmp_path: Path) -
     assert repository_to_offer(tmp_path) == tmp_path / "transformer-from-scratch"
     (tmp_path / "model.py").touch()
     assert repository_to_offer(tmp_path) == tmp_path
-
-
-def test_a_failing_check_comes_before_the_hint() -> None:
-    from q1lab.week.own_model.model_file import Hint
-
-    failing = CheckResult("keys and values agree", False, "one order", "another", "heads mix", 0.1)
-    hint = Hint("gqa", 1, "question", "Which heads need keys?")
-    shown = HintScreen.of(hint, failing).text
-    assert shown.index(failing.name) < shown.index(hint.text)
-    for words in ("one order", "another", "heads mix"):
-        assert words in shown
 
 
 @pytest.mark.parametrize("width", [20, 40, 54, 74, 110])

@@ -82,7 +82,7 @@ class CommandOutputScreen(Dialog[Any]):
 
     async def _run(self) -> None:
         self.code, self.printed, self.has_ended = None, "", False
-        self._show()
+        self.show_output()
         self.box.border_subtitle = self.running
         program, *words = self.preview or self.argv
         begin = child_processes.python_module("q1lab") if program == "q1lab" else [program]
@@ -103,7 +103,7 @@ class CommandOutputScreen(Dialog[Any]):
             )
         except OSError as error:
             self.has_ended = True
-            self._show(f"cannot run {program}: {error.strerror}")
+            self.show_output(f"cannot run {program}: {error.strerror}")
             return
         assert child.stdout is not None
         try:
@@ -112,7 +112,7 @@ class CommandOutputScreen(Dialog[Any]):
                 block = await child.stdout.read(65536)
                 self.printed += printable(letters.decode(block, final=not block))
                 if self._due is None:
-                    self._due = self.set_timer(PAUSE, self._show)
+                    self._due = self.set_timer(PAUSE, self.show_output)
             self.code = await child.wait()
         except asyncio.CancelledError:
             with contextlib.suppress(ProcessLookupError):
@@ -131,7 +131,7 @@ class CommandOutputScreen(Dialog[Any]):
             words = "not done yet"
         if code == FAILED and self.shown.startswith("q1lab ") and not _REFUSED.search(self.printed):
             words = "done: it found something"  # as ``post lint`` does
-        self._show("" if self.printed.strip() else "It printed nothing.")
+        self.show_output("" if self.printed.strip() else "It printed nothing.")
         asks = " · y does it" if self.would else " · y runs it with --yes" if self.asks else ""
         self.box.border_subtitle = f"{words} · Esc closes · c copies{asks}"
 
@@ -139,12 +139,17 @@ class CommandOutputScreen(Dialog[Any]):
         if self.has_ended:
             self.action_back()
 
-    def _show(self, instead: str = "") -> None:
+    @property
+    def text(self) -> str:
+        """What is shown of the output."""
+        return self.printed
+
+    def show_output(self, instead: str = "") -> None:
         """Show the output so far (or ``instead``); at its end, keep following."""
         self._due = None
         place = self.query_one(VerticalScroll)
         follow = place.max_scroll_y > 0 and place.is_vertical_scroll_end
-        lines = (instead or self.printed).rstrip("\n").rsplit("\n", LINES)[-LINES:]
+        lines = (instead or self.text).rstrip("\n").rsplit("\n", LINES)[-LINES:]
         self.query_one("#printed", Static).update("\n".join(lines))
         if follow:
             place.scroll_end(animate=False)

@@ -50,14 +50,9 @@ def start_action(app: Q1Lab, action: Action, step: Step | None) -> None:
     if action.kind == "run":
         run_command(app, list(action.argv()))
     elif action.kind == "check":
-        from q1lab.tui.screens.check import CheckScreen
+        from q1lab.tui.screens.check import open_check
 
-        target = options.get("for")
-        app.push_screen(
-            CheckScreen(
-                str(options["file"]), str(target) if target else None, step.id if step else None
-            )
-        )
+        open_check(app, list(action.argv()))
     elif action.kind == "open" and "url" in options:
         open_url(app, str(options["url"]))
     elif action.kind == "open":
