@@ -104,8 +104,8 @@ def _ask(
 ) -> None:
     def submit(typed: dict[str, str]) -> None:
         def failed(problem: Problem) -> None:  # open the form again with what was typed
-            app.drafts[title] = typed
-            _ask(app, title, fields, job, says, about, do)
+            again = [replace(field, value=typed[field.name]) for field in fields]
+            _ask(app, title, again, job, says, about, do)
             app.show_error(str(problem))
 
         app.run_job(lambda store: job(store, typed), lambda outcome: _say(app, outcome), failed)
