@@ -86,9 +86,6 @@ def run_command(app: Q1Lab, argv: list[str]) -> None:
     if argv[:2] == ["q1lab", "compare"]:
         open_verdict(app, argv[2] if len(argv) > 2 else None)
         return
-    if argv[:2] == ["q1lab", "sync"] and "--show" in argv:
-        open_wandb(app, argv[2] if argv[2] != "--show" else None)
-        return
     if argv == ["q1lab", "course", "kpi"]:
         app.action_go("progress")
         return
@@ -100,14 +97,14 @@ def run_command(app: Q1Lab, argv: list[str]) -> None:
     command_output.run_in_pane(app, argv, [*argv, "--dry-run"] if asks and commits else ())
 
 
-def find_study(app: Q1Lab, name: str | None, complete: bool = True) -> str | None:
-    """The id of a study, or of a modification's foremost study; without a name, of the newest.
-    With ``complete``, of those that have ended. None, and a message, where there is none."""
+def find_study(app: Q1Lab, name: str | None) -> str | None:
+    """The id of a study that has ended, or of a modification's foremost one; without a name, of the
+    newest. None, and a message, where there is none."""
     from q1lab.study.studies import ARMS
     from q1lab.verdict import comparison_cache
 
     studies = app.snapshot.studies
-    ended = [row for row in studies if not complete or row.done == row.total]
+    ended = [row for row in studies if row.done == row.total]
     asked = [row for row in reversed(studies) if row.variant == name]
     leading = comparison_cache.leading_study(
         asked, lambda row: row.total // len(ARMS), ended.__contains__
@@ -120,16 +117,6 @@ def find_study(app: Q1Lab, name: str | None, complete: bool = True) -> str | Non
         app.notify(waits if studies else "No study yet: r in the lab (2) plans one.", markup=False)
         return None
     return rows[0].id
-
-
-def open_wandb(app: Q1Lab, name: str | None) -> None:
-    """Open the runs of a study as W&B lists them."""
-    from q1lab.study import studies
-    from q1lab.tui.screens.wandb import WandbScreen
-
-    study_id = find_study(app, name, complete=False)
-    if study_id is not None:
-        app.push_screen(WandbScreen(studies.load(study_id)))
 
 
 def open_verdict(app: Q1Lab, name: str | None) -> None:
