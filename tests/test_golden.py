@@ -57,7 +57,6 @@ q1lab course artifact add talk a-talk --at https://example.org/talk
 q1lab course artifact --json
 q1lab course roadmap --tick 1 --yes --json
 q1lab retro --yes --json
-q1lab course card
 q1lab export gqa-1 --format archive
 q1lab delete gqa-1 --yes
 q1lab restore gqa-1.q1lab.zip --name gqa-9

@@ -208,7 +208,7 @@ CORE_ACTS = (
     Act("paper", "The papers you read.", WEEK),
     Act(
         "course",
-        "The lists of the course: KPIs, artifacts, its roadmap, a card.",
+        "The lists of the course: KPIs, artifacts, its roadmap.",
         WEEK,
         in_course_only=True,
     ),
@@ -319,7 +319,7 @@ USE_INSTEAD = {
     "results": "`q1lab status` lists the verdicts",
     "show": "`q1lab compare STUDY` shows a study",
     **dict.fromkeys(("log", "logs"), "`q1lab attach STUDY --log` follows the output of a run"),
-    **{name: f"it is `q1lab course {name}` now" for name in ("kpi", "artifact", "roadmap", "card")},
+    **{name: f"it is `q1lab course {name}` now" for name in ("kpi", "artifact", "roadmap")},
     "rm": "`q1lab delete STUDY` moves a study to the trash",
 }
 """Commands that people type from habit, with the command that does it."""

@@ -4,7 +4,6 @@ nothing."""
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from q1lab.ground.errors import Problem
@@ -26,24 +25,6 @@ def cached_row(store: Store, study_id: str) -> Row | None:
         "SELECT * FROM results WHERE study_id = ?", (study_id,)
     ).fetchone()
     return row
-
-
-def newest_record(store: Store, pairs: int, names: Collection[str]) -> str | None:
-    """The record (JSON) of the newest study of a modification among those whose record is of this
-    version: of the variants so named, where there are any, and of those with at least ``pairs``
-    planned."""
-    row = store.db.execute(
-        "SELECT r.record FROM results r JOIN studies s ON s.id = r.study_id "
-        "WHERE r.record ->> '$.v' = ? "
-        "AND (r.record ->> '$.study.arms.baseline.sha256' = '' "
-        "OR r.record ->> '$.study.arms.baseline.sha256' "
-        "<> r.record ->> '$.study.arms.modified.sha256') "
-        "AND r.record ->> '$.study.arms.modified.same_code' IS NOT 1 "
-        f"ORDER BY s.variant IN ({', '.join('?' * len(names))}) DESC, s.seeds >= ? DESC, "
-        "s.created DESC, s.rowid DESC LIMIT 1",
-        (RECORD_VERSION, *names, pairs),
-    ).fetchone()
-    return None if row is None else str(row["record"])
 
 
 def cache_record(store: Store, study_id: str, fingerprint: str, text: str) -> None:

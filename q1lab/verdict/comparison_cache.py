@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
@@ -117,13 +117,6 @@ def resolve_study_id(name: str) -> str:
     whole = [study for study in same_variant if not is_of_an_axis(study)] or same_variant
     leading = leading_study(whole, lambda study: len(study.seeds))
     return leading.id if leading else name
-
-
-def newest_comparison(store: Store, names: Collection[str] = ()) -> Comparison | None:
-    """The comparison of the foremost study among those that were computed, of the variants so named
-    where there are any; computes nothing."""
-    text = stored_results.newest_record(store, MIN_FOR_VERDICT, names)
-    return None if text is None else from_record(json.loads(text))
 
 
 def measured_floor(store: Store, study: Study) -> tuple[str, Interval] | None:

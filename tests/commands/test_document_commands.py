@@ -324,7 +324,6 @@ def test_an_experiment_of_one_seed_beside_the_study_is_not_the_verdict(
     assert "## The result: lower val loss at this budget" in text
     assert "| `rope-2` |" in text
     assert "rope-1" in q1lab("post", "new", "--dry-run")[0]
-    assert "I trained RoPE and the baseline (" in q1lab("course", "card")[0]
     retro = q1lab("retro", "--dry-run")[0]
     assert "| rope-1 | −0.0300 |" in retro
     assert "| rope-2 | −0.0300 |" not in retro  # nobody predicted that one
@@ -768,7 +767,6 @@ def test_the_retrospective_counts_steps_as_the_app_does(repo: Path, q1lab: Q1lab
             store, "M03-W04", recall_steps[-1], right=False
         )  # asked again in session B
     text = q1lab("retro", "--dry-run")[0]
-    card = q1lab("course", "card")[0]
     app = lab_home.app()
     rows = {
         str(row.left).split(" ", 2)[2]: row
@@ -784,9 +782,6 @@ def test_the_retrospective_counts_steps_as_the_app_does(repo: Path, q1lab: Q1lab
     total = sum(of for _, of in counts)
     left = sum(of - done for done, of in counts)
     assert f"Of the {total} steps before this document I left {left} undone" in text
-    for session in app.week.sessions:
-        count = app.snapshot.progress.count(session.parts)
-        assert f" {count.done}/{count.total} " in card
 
 
 @pytest.mark.parametrize(
@@ -969,7 +964,6 @@ def test_a_week_alone_leaves_no_word_of_a_course(
     texts = [post.read_text(), (repo / "MODIFICATION.md").read_text()]
     texts += [
         (repo / "Q1_RETRO.md").read_text(),
-        q1lab("course", "card")[0],
         q1lab("course", "kpi")[0],
     ]
     texts += [q1lab("post", "share", channel)[0] for channel in LIMITS]
@@ -1203,7 +1197,6 @@ def test_the_retrospective_says_what_it_will_claim_and_contradicts_nothing(
     slipped = text.split("## What slipped")[1].split("## ")[0]
     assert "Publish, and record" not in slipped
     assert "did not time" in text
-    assert "not timed" in q1lab("course", "card")[0]
     out = json.loads(q1lab("retro", "--dry-run", "--json")[0])
     assert any("Public repos: 0" in claim for claim in out["claims"])
 

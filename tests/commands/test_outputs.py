@@ -20,7 +20,6 @@ pytestmark = pytest.mark.sample
 SMALL = ("--preset", "quick", "--max-iters", "20", "--wandb", "disabled", "--json")
 
 WRITERS: dict[str, tuple[str, ...]] = {
-    "card --output": ("course", "card", "--output", "@.svg"),
     "compare --plot": ("compare", "rope-1", "--plot", "@.svg"),
     "compare --html": ("compare", "rope-1", "--html", "@.html"),
     "export --output": ("export", "rope-1", "--output", "@.csv"),

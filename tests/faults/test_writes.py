@@ -18,7 +18,7 @@ WRITES = {
     "a setting": "config course false",
     "the corpus": "data text.txt",
     "the journal": "predict rope --direction lower --size 0.02 --matters 0.01 --sure 70",
-    "a page": "course card --output card.svg",
+    "a file of the week": "take gates.py",
     "a skill": "skill --output .",
 }
 

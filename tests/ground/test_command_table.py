@@ -42,7 +42,7 @@ def test_what_is_no_command_says_so() -> None:
     assert command_table.parse_command(["retro", "--help"]).help
 
 
-@pytest.mark.parametrize("name", ["kpi", "artifact", "roadmap", "card"])
+@pytest.mark.parametrize("name", ["kpi", "artifact", "roadmap"])
 def test_a_list_of_the_course_is_a_command_of_it(name: str) -> None:
     with pytest.raises(Problem, match=f"it is `q1lab course {name}` now"):
         command_table.parse_command([name])
