@@ -103,7 +103,6 @@ CORE_KEYS: dict[str, Key] = {
     ),
     # results
     "results.open": Key("enter", "open_in_lab", "open", "Open the study in the lab", True),
-    "results.mark": Key("space", "mark", "compare", "Mark the study, to compare marked ones", True),
     "results.verdict": Key(
         "v", "verdict", "verdict", "The whole comparison in words and bars", True
     ),
@@ -111,7 +110,7 @@ CORE_KEYS: dict[str, Key] = {
         "o", "export", "export", "Write results into a file: JSON, CSV, SVG, PNG, HTML", True
     ),
     "results.filter": Key("slash", "filter", "find", "Show only studies with these words"),
-    "results.all": Key("escape", "all", "back", "Clear the filter and all marks", True),
+    "results.all": Key("escape", "all", "back", "Clear the filter", True),
     "results.label": Key("e", "label", "edit", "Write tags and a note on the study", True),
     "results.delete": Key("delete", "delete", "remove", "Delete the study, once you confirm it"),
     # progress

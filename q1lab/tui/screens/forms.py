@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -175,15 +175,14 @@ def _values(act: Act, params: Mapping[str, click.Parameter], typed: Mapping[str,
     return values
 
 
-def open_export_form(app: Q1Lab, studies: Sequence[str]) -> None:
-    """Open the form that exports studies' results into files."""
-    more = f" and {len(studies) - 4} more" if len(studies) > 4 else ""
+def open_export_form(app: Q1Lab, study: str) -> None:
+    """Open the form that exports a study's results into files."""
     open_form(
         app,
         "export",
         {"form": "svg", "output": str(app.config.repo or app.setup.cwd)},
-        f"Export {', '.join(studies[:4])}{more}",
-        lambda values: {"study": studies},
+        f"Export {study}",
+        lambda values: {"study": (study,)},
     )
 
 

@@ -113,7 +113,7 @@ class StudyActions(MainScreen):
         from q1lab.tui.screens.forms import open_export_form
 
         if self.view is not None:
-            open_export_form(self.q1, [self.view.row.id])
+            open_export_form(self.q1, self.view.row.id)
 
 
 def _planning() -> ModuleType:

@@ -128,4 +128,4 @@ class VerdictScreen(FullScreen[None]):
     def action_export(self) -> None:
         from q1lab.tui.screens.forms import open_export_form
 
-        open_export_form(self.q1, [self.study_id])
+        open_export_form(self.q1, self.study_id)
