@@ -86,21 +86,6 @@ CORE_KEYS: dict[str, Key] = {
     "lab.next": Key("n,right_square_bracket", "next(1)", "next", "Go to the next older study"),
     "lab.back": Key("p,left_square_bracket", "next(-1)", "previous", "Go to the next newer study"),
     "lab.metric": Key("m", "metric", "next number", "Chart the next number that the runs report"),
-    "lab.zoom_in": Key("plus,equals_sign", "zoom(1.5)", "zoom in", "Show fewer iters"),
-    "lab.zoom_out": Key("minus", "zoom(0.6667)", "zoom out", "Show more iters"),
-    "lab.pan_back": Key(
-        "comma,less_than_sign", "pan(-0.25)", "earlier", "Move the chart to earlier iters"
-    ),
-    "lab.pan_on": Key(
-        "full_stop,greater_than_sign", "pan(0.25)", "later", "Move the chart to later iters"
-    ),
-    "lab.whole": Key("0", "whole", "whole", "Show all iters; once more: where the runs end"),
-    "lab.log_scale": Key(
-        "L",
-        "log_scale",
-        "log scale",
-        "A log scale for the value, for the iters, for both, for none",
-    ),
     # results
     "results.open": Key("enter", "open_in_lab", "open", "Open the study in the lab", True),
     "results.verdict": Key(

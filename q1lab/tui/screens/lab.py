@@ -42,11 +42,6 @@ NEED_A_STUDY = (
     "wandb",
     "next",
     "metric",
-    "zoom",
-    "pan",
-    "whole",
-    "log_scale",
-    "study_screen",
     "filter",
 )
 
@@ -239,18 +234,3 @@ class LabScreen(StudyActions, MainScreen):
             self.metric = names[(at + 1) % len(names)]
             self.q1.store_thread.chart_metric(self.metric)
             self._show_curves(self.view)
-
-    def action_zoom(self, factor: float) -> None:
-        self.query_one(LossChart).zoom(factor)
-
-    def action_pan(self, share: float) -> None:
-        self.query_one(LossChart).pan(share)
-
-    def action_whole(self) -> None:
-        self.query_one(LossChart).show_all()
-
-    def action_log_scale(self) -> None:
-        """Step through: log scale for the value, for the iters, for both, for neither."""
-        chart = self.query_one(LossChart)
-        chart.log_iter ^= chart.log_loss
-        chart.log_loss = not chart.log_loss
