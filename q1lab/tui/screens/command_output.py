@@ -21,7 +21,6 @@ from q1lab.ground.errors import FAILED
 from q1lab.ground.files import printable
 from q1lab.ground.text_formats import IN_PANE
 from q1lab.runner import child_processes
-from q1lab.tui.desktop import copy_text
 from q1lab.tui.editing import learner_folder
 from q1lab.tui.screens.base import Dialog
 
@@ -171,7 +170,7 @@ class CommandOutputScreen(Dialog[Any]):
         return bool(self.code) and "--yes" in self.printed and "--yes" not in self.argv
 
     def action_copy(self) -> None:
-        copy_text(self.app, self.printed, "what it printed")
+        self.q1.copy_text(self.printed, "what it printed")
 
     def action_yes(self) -> None:
         if self.would or self.asks:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from q1lab.ground import config
 from q1lab.ground.command_table import find_act
-from q1lab.tui import desktop
 from q1lab.tui.editing import learner_folder
 from q1lab.tui.widgets.page_blocks import text_of_action
 from q1lab.week.syllabus import Action, Step
@@ -150,4 +149,4 @@ def copy_row(app: Q1Lab, row: CursorStop | None) -> None:
     if not text:
         app.notify("There is no command and no answer here to copy.")
         return
-    desktop.copy_text(app, text, f"`{text}`" if len(text) <= 60 else "the text")
+    app.copy_text(text, f"`{text}`" if len(text) <= 60 else "the text")

@@ -16,7 +16,6 @@ from q1lab.index.store import Store
 from q1lab.judgment import report_blocks, series_table
 from q1lab.judgment.blocks import Block, Sentence
 from q1lab.study import studies
-from q1lab.tui.desktop import copy_text
 from q1lab.tui.screens.base import FullScreen
 from q1lab.tui.snapshot import Snapshot
 from q1lab.tui.widgets.blocks_view import BlocksView
@@ -123,7 +122,7 @@ class VerdictScreen(FullScreen[None]):
 
     def action_copy(self) -> None:
         text = self.query_one(BlocksView).plain_text(min(100, self.size.width - 6))
-        copy_text(self.app, text, "the comparison as text")
+        self.q1.copy_text(text, "the comparison as text")
 
     def action_export(self) -> None:
         from q1lab.tui.screens.forms import open_export_form
