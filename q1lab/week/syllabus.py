@@ -101,8 +101,8 @@ class Step:
     "": its tick, or its answer. `into` names the document region that wants the answer, if any,
     and `heading` what it stands below there, if not the title. `needs` is the id of a step that
     comes before. `answer` belongs to a step of kind recall. `repeat_of` is the id of the recall
-    step that this one brings back. `beside` names a file that is shown while the answer is written.
-    `was` holds the ids of steps that it took in. `of_guide`: it is one variant's.
+    step that this one brings back. `was` holds the ids of steps that it took in. `of_guide`: it is
+    one variant's.
     """
 
     id: str
@@ -119,7 +119,6 @@ class Step:
     repeat_of: str | None = None
     done_when: str = ""
     was: tuple[str, ...] = ()
-    beside: str | None = None
     of_guide: bool = False
 
     @property

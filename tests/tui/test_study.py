@@ -1359,3 +1359,19 @@ async def test_what_one_answered_is_in_sight() -> None:
         await settled(pilot)
         seen = lambda: reader.scroll_y + reader.size.height  # noqa: E731
         await until(pilot, lambda: piece.virtual_region.bottom <= seen(), "it is below the screen")
+
+
+async def test_the_words_of_a_question_are_explained_where_it_is_answered() -> None:
+    async with running(size=(60, 20)) as (app, pilot):
+        await go(pilot, "a1", "a1-guess")
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(app.screen, AnswerScreen))
+        await pilot.press(*"mine")
+        await until(pilot, lambda: "1 word · Esc keeps it · ^e editor · ^g words ─╯" in words(app))
+        await pilot.press("ctrl+g")
+        await until(pilot, lambda: isinstance(app.screen, GlossaryScreen))
+        first = {term.name for term in app.screen.terms[:4]}  # type: ignore[attr-defined]
+        assert {"val loss", "nats", "iter", "perplexity"} == first
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, AnswerScreen))
+        assert app.screen.query_one(TextArea).text == "mine"
