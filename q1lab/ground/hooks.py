@@ -55,12 +55,6 @@ class Plugin:
     skill_pages: Mapping[str, SkillPage] = field(default_factory=dict)
     """Pages of `q1lab skill`, by the word after it."""
 
-    # from plug-ins that ship with q1lab alone: every command reads the journal, and the app begins
-    # with its keys; neither looks for other packages first
-
-    welcome_screens: Mapping[str, Place] = field(default_factory=dict)
-    """Screens that the app's welcome offers, ``() -> Screen``, by the words on their buttons."""
-
 
 @dataclass(frozen=True)
 class PartKind:

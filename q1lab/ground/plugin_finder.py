@@ -57,11 +57,6 @@ def plugins(*, installed: bool = False) -> Iterator[Plugin]:
     yield from named_plugins(installed=installed).values()
 
 
-def welcome_screens() -> Mapping[str, Place]:
-    """The screens that the app's welcome offers, by the words on their buttons."""
-    return {words: place for plugin in plugins() for words, place in plugin.welcome_screens.items()}
-
-
 def away() -> list[str]:
     """The plug-ins that ship with q1lab and are not here."""
     try:

@@ -18,5 +18,4 @@ PLUGIN = Plugin(
             is_frequent=True,
         ),
     ),
-    welcome_screens={"A first verdict in a minute": f"{HERE}.demo_screen:DemoScreen"},
 )

@@ -15,7 +15,7 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Button, Input, Label, Static
 
-from q1lab.ground import config, plugin_finder
+from q1lab.ground import config
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import absolute_path, os_reason
 from q1lab.ground.text_formats import short_hours
@@ -140,8 +140,7 @@ class WelcomeScreen(Dialog[bool]):
         yield Static(id="about", classes="muted", markup=False)
         with Horizontal(classes="buttons"):
             yield Button("Begin", variant="primary", id="begin")
-            for words in plugin_finder.welcome_screens():
-                yield Button(words, classes="look")
+            yield Button("A first verdict in a minute", id="demo")
 
     def _glance(self, tight: bool) -> Content:
         """The sessions: what is done in each, and when, where there is room for that."""
@@ -182,10 +181,11 @@ class WelcomeScreen(Dialog[bool]):
             description = str(problem)
         self.query_one("#about", Static).update(description)
 
-    @on(Button.Pressed, ".look")
-    def _look(self, event: Button.Pressed) -> None:
-        place = plugin_finder.welcome_screens()[str(event.button.label)]
-        self.app.push_screen(plugin_finder.load(place)())
+    @on(Button.Pressed, "#demo")
+    def _demo(self) -> None:
+        from q1lab.tui.screens.command_output import run_in_pane
+
+        run_in_pane(self.q1, ["q1lab", "demo"])
 
     @on(Button.Pressed, "#begin")
     @on(Input.Submitted)
