@@ -24,7 +24,7 @@ PEOPLE = (
     "docs/*.md",
     "content/*.md",
     "content/*/*.md",
-    "q1lab/plugins/*/*.md",
+    "q1lab/commands/*/*.md",
 )
 
 

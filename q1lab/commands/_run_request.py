@@ -130,17 +130,10 @@ def _series_members(name: str) -> dict[int, Study]:
 
 
 def _named(name: str) -> Study | None:
-    """The study with this name; None if the name is a model's, a file's, or no study's. Problem for
-    one that another command continues."""
+    """The study with this name; None if the name is a model's, a file's, or no study's."""
     if name in variants.variant_names() or Path(name).exists() or name not in studies.ids():
         return None
-    study = studies.load(name)
-    if study.design.resume_instead(study.variant):
-        raise Problem(
-            f"`q1lab run` does not continue {name}",
-            next=f"go on with {command_line.resume_command(study)}",
-        )
-    return study
+    return studies.load(name)
 
 
 def _corrected(

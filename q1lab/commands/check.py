@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,12 +77,13 @@ def check(
         )
     for_ = for_ or _named_on_top(file)
     settings = _settings(overrides)
-    code = _check_once(file, for_, baseline, settings, as_json)
-    if watch:
-        for _ in _saves(file):
-            click.echo(f"\n{file.name} was saved.")
-            code = _check_once(file, for_, baseline, settings, as_json)
-    return code
+    while True:
+        checked = _stamp(file)
+        code = _check_once(file, for_, baseline, settings, as_json)
+        if not watch:
+            return code
+        _wait_for_save(file, checked)
+        click.echo(f"\n{file.name} was saved.")
 
 
 def _named_on_top(file: Path) -> str | None:
@@ -168,6 +170,7 @@ def _note_passed(file: Path, report: CheckReport) -> str | None:
     return None
 
 
+POLL_SECONDS = 0.3
 COLORS = {"good": "green", "bad": "red", "warn": "yellow"}
 """Colors on a terminal, by role; the other roles have none."""
 
@@ -190,17 +193,17 @@ def overrides_of(settings: dict[str, Any]) -> str:
     return "".join(f" --set {key}={text}" for key, text in texts.items())
 
 
-def _saves(file: Path) -> Iterator[None]:
-    """Yield each time the file is saved, also by editors that replace it. Ctrl-C ends it."""
-    import watchfiles
+def _wait_for_save(file: Path, checked: object) -> None:
+    """Return once the file is there and is another than the one that was checked. Polling works
+    everywhere; change notifications don't on WSL and network mounts."""
+    while _stamp(file) in (checked, None):
+        time.sleep(POLL_SECONDS)
 
-    saved_path = str(file.absolute())
-    changes = watchfiles.watch(
-        file.absolute().parent,
-        watch_filter=lambda change, path: (
-            path == saved_path and change != watchfiles.Change.deleted
-        ),
-        recursive=False,
-    )
-    for _ in changes:
-        yield None
+
+def _stamp(file: Path) -> tuple[int, int, int] | None:
+    """What changes when a file is saved, also by an editor that replaces it; None without one."""
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino

@@ -79,22 +79,21 @@ def _show_grid(store: Store, study: Study, hint: str) -> StudyView:
             if not alive:
                 break
             waited = True
-            for kind in news.poll():
-                ring_bell(alerts.alert_text(study.id, kind))
+            for _ in news.poll():
+                ring_bell()
             time.sleep(POLL_SECONDS)
     if waited:
-        ring_bell(f"{study.id}: {view.row.done} of {view.row.total} runs done")
+        ring_bell()
     return view
 
 
-def ring_bell(text: str) -> None:
-    """Ring the terminal's bell and ask it for a desktop notification, unless ``bell`` is off."""
+def ring_bell() -> None:
+    """Ring the terminal's bell, unless ``bell`` is off."""
     from q1lab.ground.config import load_settings
-    from q1lab.tui.desktop import desktop_note
 
     with contextlib.suppress(Problem):
         if load_settings().bell:
-            sys.stdout.write("\a" + desktop_note(text))
+            sys.stdout.write("\a")
             sys.stdout.flush()
 
 

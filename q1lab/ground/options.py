@@ -1,8 +1,8 @@
 """An option, declared once: at the field of the record that takes its value, as
 ``device: str = option("auto", "Where it trains.", choices=("auto", "cpu"))``.
 
-Its flag with help and completion, the words that repeat it in a command, its key in a file and its
-row of a form are made of that.
+Its flag with help and completion, the words that repeat it in a command, and its key in a file are
+made of that.
 """
 
 from __future__ import annotations
@@ -43,11 +43,6 @@ class Option:
     """True if it may be typed several times."""
     goes_with: tuple[str, ...] = ()
     """The things in place of a variant that it may be typed with."""
-    label: str = ""
-    """The label of its row in the form; empty: it has none."""
-    hint: str = "…"
-    """The text that an empty row shows."""
-    on_first_page: bool = False
 
     @property
     def help_text(self) -> str:
@@ -60,16 +55,15 @@ class Option:
         values = value if self.is_list else [value]
         return [word for item in values for word in (self.flag, str(item))]
 
-    def whole_number(self, text: str, name: str = "") -> int:
-        """The number that was typed at ``name``, else its flag. Problem unless it is a whole number
-        from 1 up."""
+    def whole_number(self, text: str) -> int:
+        """The number that was typed. Problem unless it is a whole number from 1 up."""
         try:
             number = int(text[:20])
         except ValueError:
             number = 0
         if number < 1:
-            cure = f"give a whole number from 1 up, or nothing for {self.hint}"
-            raise Problem(f"{name or self.flag} {text[:60]!r}: ", next=cure)
+            cure = "give a whole number from 1 up"
+            raise Problem(f"{self.flag} {text[:60]!r}: ", next=cure)
         return number
 
 

@@ -45,8 +45,7 @@ def list_results(store: Store) -> list[Row]:
     return store.db.execute(
         """
         SELECT s.id, s.variant, s.baseline, s.preset, s.data_name, s.data_sha256, s.dtype,
-               s.created, s.seeds AS planned, s.plan ->> '$.threads' AS threads,
-               n.name, s.plan ->> '$.loop.run' AS program,
+               s.created, s.seeds AS planned, n.name, s.plan ->> '$.loop.run' AS program,
                s.plan ->> '$.loop.metric' AS reports, s.plan ->> '$.loop.better' AS better,
                (SELECT count(*) FROM runs WHERE study_id = s.id) AS total,
                (SELECT count(*) FROM runs

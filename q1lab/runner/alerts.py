@@ -2,8 +2,7 @@
 
 The runner polls, since it runs with or without a viewer and wherever the study trains, and
 starts the learner's own command (``on_end`` in config.toml) through
-``q1lab.commands.run_on_end``. The app and a terminal that follows a study poll, too: they ring, and
-ask the terminal for a notification.
+``q1lab.commands.run_on_end``. The app and a terminal that follows a study poll, too, and ring.
 """
 
 from __future__ import annotations

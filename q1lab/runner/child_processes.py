@@ -117,25 +117,11 @@ def running_child(
             start_new_session=True,
             pass_fds=[fd],
         )
-        me = threading.get_ident()
-        _child_by_thread[me] = child
         try:
             yield child
         finally:
-            _child_by_thread.pop(me, None)
             _kill_group(child)
             child.wait()
-
-
-_child_by_thread: dict[int, subprocess.Popen[Any]] = {}
-"""Thread id → the child that the thread waits for."""
-
-
-def kill_child_of_thread(thread: int) -> None:
-    """End the child that a thread waits for, when its answer is no longer needed."""
-    child = _child_by_thread.get(thread)
-    if child is not None:
-        _kill_group(child)
 
 
 def _kill_group(child: subprocess.Popen[Any]) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from q1lab.ground import command_table, config
+from q1lab.ground import config
 from q1lab.ground.errors import Problem
 from q1lab.ground.options import (
     COMMAND,
@@ -43,34 +43,24 @@ class Request:
         "seeds, drawn for you (fresh:8).",
         EVERY_DAY,
         goes_with=(STUDY_NAME, COMMAND),
-        label="seeds",
-        hint="3, 3..12 or fresh:3",
-        on_first_page=True,
     )
     baseline: str | None = option(
         None,
         "The model to compare with: a name or a file. Default: the one that VARIANT was made from.",
         EVERY_DAY,
         goes_with=(COMMAND,),
-        label="against",
-        hint="what it came from",
-        on_first_page=True,
     )
     preset: str | None = option(
         None,
         "Size and budget. Default: by device.",
         EVERY_DAY,
         choices=tuple(presets.PRESETS),
-        label="preset",
-        hint="the device's",
-        on_first_page=True,
     )
     data: str = option(
         "",
         "stdlib, shakespeare, or a UTF-8 text file. Default: as `q1lab data` says, else stdlib.",
         EVERY_DAY,
         goes_with=(KEPT_FOLDER,),
-        label="data",
     )
     overrides: Mapping[str, str] = field(
         default_factory=dict,
@@ -79,16 +69,12 @@ class Request:
                 "Optimizer updates per run.",
                 EVERY_DAY,
                 is_number=True,
-                label="iters",
-                hint="the preset's",
             ),
             "overrides": Option(
                 "Any other hyperparameter; repeatable.",
                 flag="--set",
                 is_list=True,
                 metavar="KEY=VALUE",
-                label="set",
-                hint="such as dropout=0.1",
             ),
         },
     )
@@ -97,30 +83,25 @@ class Request:
         "auto",
         choices=("auto", "cpu", "cuda", "mps"),
         goes_with=(COMMAND,),
-        label="device",
     )
-    dtype: str = option("auto", choices=("auto", "fp32", "bf16"), label="dtype")
+    dtype: str = option("auto", choices=("auto", "fp32", "bf16"))
     jobs: int | None = option(
         None,
         "Runs that train at once. Default: one per core, or one per GPU.",
         is_number=True,
         goes_with=(KEPT_FOLDER, COMMAND),
-        label="at once",
-        hint="one per core or GPU",
     )
     wandb: str = option(
         "auto",
         "Weights & Biases; auto is online where a key is configured, else offline.",
         choices=config.SETTINGS["wandb"].choices,
         goes_with=(KEPT_FOLDER, COMMAND),
-        label="W&B",
     )
     launcher: str | None = option(
         None,
         "A command before each trainer: 'srun --gres=gpu:1'.",
         metavar="WORDS",
         goes_with=(STUDY_NAME, KEPT_FOLDER, COMMAND),
-        label="launcher",
     )
     fresh: bool = option(
         False,
@@ -158,7 +139,7 @@ class Request:
 OPTIONS = options_of(Request)
 """The options of a request, by name, in the order of `q1lab run --help`."""
 IN_COMMANDS = tuple(sorted(OPTIONS, key=lambda name: name != "baseline"))
-"""Their names, with the pair that is compared first, as commands and the form have it."""
+"""Their names, with the pair that is compared first, as commands have it."""
 
 
 def options_with(other: str) -> frozenset[str]:
@@ -215,22 +196,6 @@ def parse_settings(typed: tuple[str, ...], max_iters: int | None = None) -> dict
     return value_by_key
 
 
-def request_from_argv(words: Sequence[str]) -> Request | None:
-    """The request of a `q1lab run` command, program name first; None for any other command, for one
-    that is refused, and for one of several variants, with --json or with --detach."""
-    if list(words[:2]) != ["q1lab", "run"]:
-        return None
-    try:
-        parsed = command_table.parse_command(words[1:])
-        if parsed.help or parsed.typed - {"variant", *OPTIONS}:
-            return None
-        (variant,) = parsed.values["variant"]
-        values = {name: parsed.values[name] for name in OPTIONS}
-        return request_from_options(variant=variant, **values)
-    except (Problem, ValueError):  # such as two variants: a sweep
-        return None
-
-
 def command_text(request: Request) -> str:
     """``argv`` as one line for a shell."""
     return shlex.join(argv(request))
@@ -243,8 +208,7 @@ def sweep_command(request: Request, variants: Sequence[str]) -> str:
 
 def resume_command(study: Study) -> str:
     """The command that resumes a study."""
-    command = study.design.resume_instead(study.variant)
-    return command or study.trainer.resume_command(study) or _command_by_name(study)
+    return study.trainer.resume_command(study) or _command_by_name(study)
 
 
 def _command_by_name(study: Study) -> str:

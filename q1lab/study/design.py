@@ -153,8 +153,3 @@ class Design(StudyPart):
     def typed(self) -> str:
         """The value of --seeds that plans this design."""
         return f"fresh:{self.fresh_seeds}" if self.fresh_seeds else str(len(self.seeds))
-
-    def resume_instead(self, variant: str) -> str:
-        """The command that goes on with a study of this design, if it is not `q1lab run`; else
-        ""."""
-        return ""

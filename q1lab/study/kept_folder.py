@@ -58,13 +58,6 @@ def is_kept_folder(typed: str) -> bool:
     return (expand_user(typed) / bundle.LIST_NAME).is_file()
 
 
-def find_kept_folders(root: Path) -> list[Path]:
-    """The folders of kept studies below a repository's root, by name."""
-    return sorted(
-        folder for folder in (root / STUDIES_FOLDER).glob("*") if is_kept_folder(str(folder))
-    )
-
-
 # ── writing
 
 

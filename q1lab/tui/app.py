@@ -78,12 +78,8 @@ class Q1Lab(TimerApp):
             vars(self)["DEFAULT_MODE"] = "lab"  # Textual reads it once, here
         super().__init__()
         self.setup = setup
-        self.drafts: dict[str, dict[str, str]] = {}
-        """Values typed into forms and not saved: form heading → field id → text."""
         self.open_page_id = ""
         """The id of the page of the week that is open."""
-        self._leaving: Screen[Any] | None = None
-        """The dialog that asks before the app closes, once it has been shown."""
         self.exit_signal = 0
         """The number of the signal that ended the app; 0 if none did."""
         self.config = setup.config
@@ -236,21 +232,8 @@ class Q1Lab(TimerApp):
         self.screen.action_back()  # type: ignore[attr-defined]
 
     def action_end(self) -> None:
-        """Close the app; ask first if that stops the timer or loses a draft. Pressing the same key
-        again confirms, so that repeating one key always leads out."""
-        if self.screen is self._leaving:
-            self.exit()
-            return
-        if getattr(self.screen, "is_form", False):  # leaving it saves a draft first
+        """Close the form that is open, with what was typed into it; else the app."""
+        if getattr(self.screen, "is_form", False):
             self.action_leave()
-            return
-        ends = [f"The draft of {name} is lost." for name in self.drafts]
-        if not ends:
+        else:
             self.exit()
-            return
-        ask = _late("screens.confirm", "ConfirmScreen")()(
-            "Leave q1lab?", "\n".join(ends), "Stay", "Leave"
-        )
-        ask.keys += " · ^q: leave"
-        self._leaving = ask
-        self.push_screen(ask, lambda _: self.exit())

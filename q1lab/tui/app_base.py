@@ -156,13 +156,15 @@ class BaseApp(AppHooks):
             self.clear_notice()
 
     def announce(self, text: str) -> None:
-        """Show a message here, whichever page is open, and as a desktop notification if the
-        terminal supports it."""
-        from q1lab.tui.desktop import desktop_note
-
+        """Show a message, whichever page is open."""
         self.notify(text, markup=False, timeout=30)
         self._notice_page = None
-        self.to_terminal(desktop_note(text))
+
+    def copy_text(self, text: str, name: str) -> None:
+        """Copy ``text`` to the clipboard, and say so; the message calls it ``name`` (``the
+        path``)."""
+        self.copy_to_clipboard(text)
+        self.notify(f"Copied {name}.", markup=False)
 
     def clear_notice(self) -> None:
         """Remove the message at the foot."""

@@ -86,56 +86,20 @@ CORE_KEYS: dict[str, Key] = {
     "lab.next": Key("n,right_square_bracket", "next(1)", "next", "Go to the next older study"),
     "lab.back": Key("p,left_square_bracket", "next(-1)", "previous", "Go to the next newer study"),
     "lab.metric": Key("m", "metric", "next number", "Chart the next number that the runs report"),
-    "lab.zoom_in": Key("plus,equals_sign", "zoom(1.5)", "zoom in", "Show fewer iters"),
-    "lab.zoom_out": Key("minus", "zoom(0.6667)", "zoom out", "Show more iters"),
-    "lab.pan_back": Key(
-        "comma,less_than_sign", "pan(-0.25)", "earlier", "Move the chart to earlier iters"
-    ),
-    "lab.pan_on": Key(
-        "full_stop,greater_than_sign", "pan(0.25)", "later", "Move the chart to later iters"
-    ),
-    "lab.whole": Key("0", "whole", "whole", "Show all iters; once more: where the runs end"),
-    "lab.log_scale": Key(
-        "L",
-        "log_scale",
-        "log scale",
-        "A log scale for the value, for the iters, for both, for none",
-    ),
     # results
     "results.open": Key("enter", "open_in_lab", "open", "Open the study in the lab", True),
-    "results.mark": Key("space", "mark", "compare", "Mark the study, to compare marked ones", True),
     "results.verdict": Key(
         "v", "verdict", "verdict", "The whole comparison in words and bars", True
     ),
     "results.export": Key("o", "export", "export", "Write results or a study into files", True),
     "results.filter": Key("slash", "filter", "find", "Show only studies with these words"),
-    "results.all": Key("escape", "all", "back", "Clear the filter and all marks", True),
+    "results.all": Key("escape", "all", "back", "Clear the filter", True),
     "results.delete": Key("delete", "delete", "remove", "Delete the study, once you confirm it"),
     # progress
     "progress.edit": Key("e", "edit", "edit", "Change the value under the cursor", True),
     "progress.add": Key("a", "add", "add", "Add a paper, an artifact, or the post's address", True),
     "progress.tick": Key("space", "mark", "tick", "Tick the statement, or untick it", True),
     "progress.remove": Key("delete", "remove", "remove", "Remove the artifact under the cursor"),
-    # the check pane
-    "check.begin": Key(
-        "enter", "begin", "do it", "Make a missing file; take a hint; go back once all pass", True
-    ),
-    "check.again": Key("r", "again", "run", "Check the file now; saving it does the same", True),
-    "check.edit": Key("e", "edit", "edit", "Open the file in your own editor", True),
-    "check.hint": Key("h", "hint", "hints", "Choose a hint for the modification", True),
-    "check.diff": Key("d", "diff", "diff", "Show or hide what the file changes", True),
-    "check.text": Key("t", "text", "week", "Read the week's page beside the checks", True),
-    "check.reference": Key(
-        "ctrl+o", "compare", "reference", "Compare with the reference, once all checks pass"
-    ),
-    "check.back": Key("escape", "back", "back", "Go back", True),
-    # a new study
-    "launch.start": Key("ctrl+s", "start", "start", "Start the study as planned", True),
-    "launch.how": Key("ctrl+n", "how", "how", "Choose how it trains: data, device, dtype …", True),
-    "launch.reference": Key(
-        "ctrl+o", "reference", "reference", "Show the diff of q1lab's own implementation", True
-    ),
-    "launch.back": Key("escape", "back", "back", "Go back, and keep a draft", True),
     # the comparison
     "verdict.export": Key(
         "o", "export", "export", "Write the numbers or the study into files", True

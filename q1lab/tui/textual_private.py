@@ -13,11 +13,6 @@ from textual.geometry import Size
 class AppHooks(App[None]):
     """Hooks of Textual's App that have no public name."""
 
-    def to_terminal(self, text: str) -> None:
-        """Write text to the terminal unchanged, if there is a terminal."""
-        if self._driver is not None and not self.is_headless:
-            self._driver.write(text)
-
     def keep_one_input_thread(self) -> None:
         """Let a SIGCONT start no second thread that reads the terminal.
 

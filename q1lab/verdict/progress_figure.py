@@ -1,4 +1,4 @@
-"""The blocks of studies that go on, beside a verdict, and of several studies side by side. Pure."""
+"""The blocks of studies that go on, beside a verdict, and of one in the list. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from q1lab.judgment.blocks import Bar, Block, Figure, HeadlineBlock, Sentence
 from q1lab.judgment.figure import comparison_figure, pairs_bar
 from q1lab.judgment.intervals import MIN_FOR_VERDICT
 from q1lab.study.run_states import RunState
-from q1lab.verdict.result_rows import why_not_comparable
 
 if TYPE_CHECKING:
     from q1lab.index.study_view import RunView
@@ -96,42 +95,13 @@ def _narrowing(design: Design, values: Sequence[float]) -> Iterator[Bar]:
             yield Bar("interval", f"after {n} pairs", "", *ends, (sum(values[:n]) / n,))
 
 
-def side_by_side_blocks(lines: Sequence[ResultRow]) -> tuple[Block, ...]:
-    """The chosen studies' headline intervals on one axis; for studies that are not comparable
-    (``result_rows.why_not_comparable``) the reason, as they have no axis in common."""
-    measured = [line for line in lines if line.mean is not None]
-    if len(lines) == 1 and lines[0].problem:
-        return (Sentence("short", f"{lines[0].id} can't be read: {lines[0].problem}"),)
-    if not measured:
-        return tuple(Sentence("short", f"{line.id}: {line.why_no_verdict}.") for line in lines[:1])
-    if (reason := why_not_comparable(measured)) is not None:
-        return (Sentence("short", reason),)
-    metric = measured[0].metric
-    caveats = []
-    if len({line.preset for line in measured}) > 1:
-        caveats.append(
-            "The presets differ: another size or budget may be the reason for another result."
-        )
-    if len({line.baseline for line in measured}) > 1:
-        caveats.append(
-            "The baselines differ: these differences are from different starting points."
-        )
-    threads = sorted({line.threads for line in measured if line.threads is not None})
-    if len(threads) > 1:
-        caveats.append(
-            f"Their runs had {' and '.join(map(str, threads))} threads: with another number the "
-            "same code gives losses that differ in the last digits."
-        )
-    if len(measured) > 1:
-        caveats.append(
-            "Each verdict has its own chance of being false; the more of them, the likelier one is."
-        )
-    else:
-        caveats.append("Space marks studies; marked ones are shown here side by side.")
-    return (
-        Figure(tuple(map(_of_line, measured)), f"{metric.difference}; {metric.direction}"),
-        *(Sentence("caveat", text) for text in caveats),
-    )
+def row_blocks(row: ResultRow) -> tuple[Block, ...]:
+    """A study of the list: its interval as a figure, or why there is none."""
+    if row.problem:
+        return (Sentence("short", f"{row.id} can't be read: {row.problem}"),)
+    if row.mean is None:
+        return (Sentence("short", f"{row.id}: {row.why_no_verdict}."),)
+    return (Figure((_of_line(row),), f"{row.metric.difference}; {row.metric.direction}"),)
 
 
 def _of_line(line: ResultRow) -> Bar:

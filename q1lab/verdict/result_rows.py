@@ -41,8 +41,6 @@ class ResultRow:
     alpha: float | None = None
     delta: float | None = None
     metric: Metric = VAL_LOSS
-    threads: int | None = None
-    """Of each run, as planned; with another number the last digits of a loss differ."""
     name: str = ""
     """The learner's name for it (q1lab.index.study_names)."""
     program: str = ""
@@ -110,7 +108,6 @@ def read_result_rows(store: Store) -> tuple[ResultRow, ...]:
             key: row[key]
             for key in ("id", "variant", "baseline", "preset", "data_sha256", "dtype", "created")
         }
-        threads = row["threads"] if isinstance(row["threads"], int) else None
         rows.append(
             ResultRow(
                 **plan,
@@ -119,7 +116,6 @@ def read_result_rows(store: Store) -> tuple[ResultRow, ...]:
                 total=row["total"],
                 name=row["name"] or "",
                 program=row["program"] or "",
-                threads=threads,
                 **numbers,
             )
         )
@@ -171,21 +167,3 @@ def _group_name(line: ResultRow) -> str:
         return CANNOT_BE_READ
     metric = "" if line.metric == VAL_LOSS else f", {line.metric.axis}"
     return f"{line.data} ({line.data_sha256[:8]}), {line.dtype}{metric}"
-
-
-def why_not_comparable(lines: Sequence[ResultRow]) -> str | None:
-    """Why these studies can't stand side by side, or None when they can."""
-    broken = next((line for line in lines if line.problem), None)
-    if broken is not None:
-        return f"{broken.id} can't be read: {broken.problem}"
-    texts = {line.data_sha256: line.data for line in lines}
-    if len(texts) > 1:
-        names = " and ".join(f"{name} ({sha[:8]})" for sha, name in texts.items())
-        return f"Trained on different data, {names}: a result on one says nothing about the other."
-    formats = sorted({line.dtype for line in lines})
-    if len(formats) > 1:
-        return f"Trained in different number formats, {' and '.join(formats)}: not compared."
-    metrics = sorted({line.metric.axis for line in lines if line.mean is not None})
-    if len(metrics) > 1:
-        return f"Measured differently, as {' and '.join(metrics)}: not compared."
-    return None

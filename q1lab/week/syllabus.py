@@ -101,8 +101,8 @@ class Step:
     "": its tick, or its answer. `into` names the document region that wants the answer, if any,
     and `heading` what it stands below there, if not the title. `needs` is the id of a step that
     comes before. `answer` belongs to a step of kind recall. `repeat_of` is the id of the recall
-    step that this one brings back. `beside` names a file that is shown while the answer is written.
-    `was` holds the ids of steps that it took in. `of_guide`: it is one variant's.
+    step that this one brings back. `was` holds the ids of steps that it took in. `of_guide`: it is
+    one variant's.
     """
 
     id: str
@@ -119,7 +119,6 @@ class Step:
     repeat_of: str | None = None
     done_when: str = ""
     was: tuple[str, ...] = ()
-    beside: str | None = None
     of_guide: bool = False
 
     @property
@@ -134,8 +133,10 @@ class Step:
 
     @property
     def ticking_form(self) -> Act | None:
-        """The act with a form that brings `done_when` about."""
-        return next((act for act in acts_for_condition(self.done_when) if act.form_labels), None)
+        """The act with a form that brings `done_when` about, if a week's text has no action for
+        it: then the form belongs to the action."""
+        acts = acts_for_condition(self.done_when)
+        return next((act for act in acts if act.form_labels and not act.action_fields), None)
 
 
 Block = Text | Fold | Step | Action

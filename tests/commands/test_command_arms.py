@@ -31,7 +31,7 @@ from q1lab.runner import launch
 from q1lab.study import studies
 from q1lab.trainers.command import Command
 from q1lab.verdict import comparison_cache, result_rows
-from q1lab.verdict.progress_figure import figure_blocks, progress_blocks, side_by_side_blocks
+from q1lab.verdict.progress_figure import figure_blocks, progress_blocks, row_blocks
 from tests.kit import lab_home
 from tests.kit.bundles import kept_folder
 from tests.kit.commands import q1lab
@@ -135,7 +135,7 @@ def test_every_place_names_the_metric_s_own_direction_and_no_unit(folder: Path) 
         ).decode()
     plots = (
         figure_blocks(comparison),
-        side_by_side_blocks(lines),
+        row_blocks(lines[0]),
         progress_blocks(study, view.runs),
     )
     places = {

@@ -18,6 +18,7 @@ WRITES = {
     "a setting": "config course false",
     "the corpus": "data text.txt",
     "the journal": "predict rope --direction lower --size 0.02 --matters 0.01 --sure 70",
+    "a file of the week": "take gates.py",
 }
 
 

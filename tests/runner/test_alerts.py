@@ -146,9 +146,8 @@ def in_terminal(words: list[str], env: dict[str, str]) -> bytes:
 
 
 def test_whoever_watches_hears_the_end(fake_trainer: Callable[..., None]) -> None:
-    """In a terminal of its own: the bell rings and the terminal is asked for a notification; not
-    where the bell is off."""
+    """In a terminal of its own: the bell rings; not where it is off."""
     fake_trainer(pause=0.1)
     for extra, rings in (({}, True), ({"Q1LAB_BELL": "false"}, False)):
         output = in_terminal([*RUN, "--seeds", "1", "--fresh"], {"TERM": "xterm-256color", **extra})
-        assert (b"\x1b]9;rope-" in output and b" of 2 runs done\x07" in output) is rings
+        assert (b"\a" in output) is rings

@@ -85,16 +85,6 @@ REQUESTS = st.builds(
 @given(request=REQUESTS)
 def test_a_request_is_read_back_from_its_command(request: Request) -> None:
     assert parsed(command_line.argv(request)) == request
-    assert command_line.request_from_argv(command_line.argv(request)) == request
-
-
-@pytest.mark.parametrize(
-    "line",
-    ["q1lab run", "q1lab run rope -x 1",
-     "q1lab run rope --json", "q1lab run rope gqa", "q1lab run rope --set x", "git run rope"],
-)  # fmt: skip
-def test_no_other_command_is_a_request(line: str) -> None:
-    assert command_line.request_from_argv(shlex.split(line)) is None
 
 
 @pytest.mark.slow

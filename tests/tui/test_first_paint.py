@@ -19,7 +19,6 @@ HEAVY = (
     "tomlkit",
     "textual.widgets._markdown",
     "textual.widgets._text_area",
-    "watchfiles",
     "pynvml",
     "q1lab.study.studies",
     "q1lab.tui.snapshot_taker",

@@ -17,7 +17,6 @@ from q1lab.index.store import Store
 from q1lab.tui.app import Q1Lab
 from q1lab.tui.keys import all_keys, key_name
 from q1lab.tui.screens.answer import AnswerScreen
-from q1lab.tui.screens.confirm import ConfirmScreen
 from q1lab.tui.screens.form import FormScreen
 from q1lab.tui.screens.help import HelpScreen
 from q1lab.tui.screens.hint import HintScreen
@@ -91,29 +90,19 @@ async def test_below_a_dialog_the_foot_offers_no_key_that_does_nothing() -> None
         await until(pilot, lambda: "space tick" in foot())
 
 
-async def test_a_prediction_that_was_left_is_a_draft_and_is_discarded_on_purpose() -> None:
+async def test_a_prediction_that_was_left_is_dropped() -> None:
     async with running(size=(100, 40)) as (app, pilot):
         await open_step(app, "a3", "a3-predict")
         await settled(pilot)
-        for key in ("escape", "discard"):
+        for key in ("escape", "ctrl+q"):
             await pilot.press("e")
             await until(pilot, lambda: isinstance(app.screen, FormScreen))
             await settled(pilot)
-            form = app.screen
-            assert isinstance(form, FormScreen)
-            size = form.query_one("#size", Input)
-            assert size.value == ("" if key == "escape" else "0.03")
+            size = app.screen.query_one("#size", Input)
+            assert size.value == ""
             size.value = "0.03"
-            if key == "escape":
-                await pilot.press("escape")
-                await settled(pilot)
-                assert "kept as a draft" in words(app)
-                assert "rope" in form.heading
-                assert list(app.drafts) == [form.heading]
-            else:
-                app.screen.query_one("#discard", Button).press()
+            await pilot.press(key)
             await until(pilot, lambda: isinstance(app.screen, WeekScreen))
-        assert app.drafts == {}
         with Store() as store:
             assert predictions.newest_prediction(store, "rope", LABEL) is None
 
@@ -186,17 +175,6 @@ async def test_a_prediction_is_judged_while_it_is_typed() -> None:
             await pilot.press("ctrl+s")
             await settled(pilot)
         assert isinstance(app.screen, WeekScreen)
-
-
-async def test_leaving_asks_while_a_draft_is_open() -> None:
-    async with running(size=(100, 30)) as (app, pilot):
-        app.drafts["A new study"] = {"seeds": "5"}
-        for key in ("q", "ctrl+q"):
-            await pilot.press(key)
-            await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
-            assert "A new study is" in words(app)
-            await pilot.press("escape")
-            await until(pilot, lambda: isinstance(app.screen, WeekScreen))
 
 
 async def test_a_letter_counts_no_time_and_spends_no_hint() -> None:

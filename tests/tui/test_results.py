@@ -1,11 +1,10 @@
-"""The results screen: side by side, never across different data; and the export from it."""
+"""The results screen, and the export from it."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from textual.widgets import Input
@@ -13,7 +12,6 @@ from textual.widgets import Input
 from q1lab.ground import config, paths
 from q1lab.index import ingest_events
 from q1lab.index.store import Store
-from q1lab.judgment.blocks import Figure, Sentence
 from q1lab.judgment.intervals import Interval
 from q1lab.judgment.metric import Metric
 from q1lab.study import studies
@@ -24,7 +22,7 @@ from q1lab.tui.screens.results import ResultsScreen
 from q1lab.tui.screens.verdict import VerdictScreen
 from q1lab.tui.widgets.blocks_view import BlocksView
 from q1lab.tui.widgets.results_table import ResultsTable, _interval_bar, axes_by_metric
-from q1lab.verdict import progress_figure, result_rows
+from q1lab.verdict import result_rows
 from q1lab.verdict.result_rows import ResultRow
 from tests.kit.lab_home import (
     app,
@@ -76,30 +74,6 @@ async def test_verdicts_are_listed_and_an_unfinished_study_has_none() -> None:
         await until(pilot, lambda: lab.view is not None and lab.view.row.id == "llama-1")
 
 
-async def test_studies_on_different_data_never_stand_side_by_side() -> None:
-    past()
-    async with app().run_test(size=(120, 40)) as pilot:
-        screen = await open_results(pilot)
-
-        def shown() -> list[str]:
-            figures = (b for b in screen.query_one(BlocksView).blocks if isinstance(b, Figure))
-            return [bar.label for figure in figures for bar in figure.bars]
-
-        go(screen, "llama-1")
-        await pilot.press("space")
-        go(screen, "gqa-1")
-        await pilot.press("space")
-        assert "different data" in notices(pilot.app)
-        assert shown() == ["llama-1"]
-        go(screen, "swiglu-1")
-        await pilot.press("space")
-        assert shown() == ["llama-1", "swiglu-1"]
-        await pilot.press("space")
-        assert shown() == ["llama-1"]
-        await pilot.press("escape")
-        assert screen.query_one(ResultsTable).chosen == []
-
-
 async def test_the_name_of_the_data_is_whole() -> None:
     study = make_study(data="tinyshakespeare")
     finish(study)
@@ -144,9 +118,9 @@ async def test_the_foot_offers_what_can_be_done_with_the_study_under_the_cursor(
     async with app().run_test(size=(120, 30)) as pilot:
         screen = await open_results(pilot)
         go(screen, "llama-1")
-        await until(pilot, lambda: "space compare" in foot() and "v verdict" in foot())
+        await until(pilot, lambda: "v verdict" in foot())
         go(screen, "rope-1")  # it trains
-        await until(pilot, lambda: "space compare" not in foot() and "v verdict" not in foot())
+        await until(pilot, lambda: "v verdict" not in foot())
         assert "open" in foot()
 
 
@@ -166,7 +140,7 @@ async def test_a_damaged_study_is_one_marked_line() -> None:
         assert "cannot tell" not in words(pilot.app), "what was known before is not said"
         go(screen, "gqa-1")
         await until(pilot, lambda: "gqa-1 can't be read" in words(pilot.app))
-        for key in ("v", "space", "o", "n", "enter"):
+        for key in ("v", "o", "n", "enter"):
             await pilot.press(key)
             assert isinstance(pilot.app.screen, ResultsScreen)
         assert "is damaged" in notices(pilot.app)
@@ -216,30 +190,6 @@ async def test_del_shows_what_it_would_move_to_the_trash_and_y_does_it() -> None
         await until(pilot, lambda: "llama-1" not in studies.ids())
 
 
-def test_why_not_comparable() -> None:
-    def line(**changes: Any) -> result_rows.ResultRow:
-        values = {
-            "id": "a",
-            "variant": "a",
-            "baseline": "b",
-            "preset": "cpu",
-            "data": "x",
-            "data_sha256": "1" * 64,
-            "dtype": "bf16",
-            "created": "2026",
-            "done": 6,
-            "total": 6,
-        }
-        return result_rows.ResultRow(**{**values, **changes})
-
-    assert result_rows.why_not_comparable([line(), line(id="c")]) is None
-    assert "different data" in (
-        result_rows.why_not_comparable([line(), line(data_sha256="2" * 64)]) or ""
-    )
-    assert "number formats" in (result_rows.why_not_comparable([line(), line(dtype="fp32")]) or "")
-    assert len(result_rows.group_by_data([line(), line(dtype="fp32"), line(id="c")])) == 2
-
-
 async def test_no_results_say_what_to_do() -> None:
     async with app().run_test(size=(80, 24)) as pilot:
         await pilot.press("3")
@@ -284,9 +234,6 @@ def test_studies_that_measure_something_else_have_a_scale_and_a_group_of_their_o
     assert [round(axis.high, 2) for axis in scales.values()] == [0.01, 220.0]
     groups = result_rows.group_by_data([loss, speed])
     assert len({name for name, _ in groups}) == 2
-    (said,) = progress_figure.side_by_side_blocks([loss, speed])
-    assert isinstance(said, Sentence)
-    assert "Measured differently" in said.text
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)

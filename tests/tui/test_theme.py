@@ -16,7 +16,6 @@ from q1lab.ground.config import Config
 from q1lab.index.store import Store
 from q1lab.tui import theme as themes
 from q1lab.tui.command_palette import CommandProvider
-from q1lab.tui.screens.check import CheckScreen
 from q1lab.tui.screens.document import DocumentScreen
 from q1lab.tui.screens.help import HelpScreen
 from q1lab.tui.screens.pick_one import PickScreen
@@ -28,7 +27,6 @@ from q1lab.tui.widgets.diff_view import DiffView, diff_text
 from q1lab.tui.widgets.theme_colors import Palette, palette
 from q1lab.verdict.comparison_cache import cached_comparison
 from q1lab.week.own_model import model_file
-from q1lab.week.own_model.run_checks import CheckReport, CheckResult
 from tests.kit.lab_home import app, past, until, words
 from tests.kit.tui_home import running, settled
 
@@ -134,11 +132,6 @@ async def test_a_chosen_theme_colors_all_that_is_open() -> None:
 
 
 async def test_what_is_open_over_a_page_follows_the_theme(tmp_path: Path) -> None:
-    def failing(file: Path, for_: str | None, **hear: Any) -> CheckReport:
-        result = CheckResult("causality", False, "one angle", "another", "positions blur", 0.1)
-        hear["on_result"](result)
-        return CheckReport(str(file), "baseline", False, (result,))
-
     def shown() -> set[str]:
         """The colors of all text."""
         return {
@@ -155,7 +148,6 @@ async def test_what_is_open_over_a_page_follows_the_theme(tmp_path: Path) -> Non
     async with app(config=Config(repo=tmp_path)).run_test(size=(120, 40)) as pilot:
         for screen in (
             VerdictScreen("llama-1", comparison),
-            CheckScreen("model.py", "baseline", None, failing),
             DocumentScreen(tmp_path / "model.py"),
             WelcomeScreen(),
         ):

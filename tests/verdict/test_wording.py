@@ -33,7 +33,6 @@ from q1lab.judgment import (
     scope_text,
     short_text,
 )
-from q1lab.judgment.blocks import Sentence
 from q1lab.judgment.intervals import Reason
 from q1lab.judgment.lines import plain_lines
 from q1lab.judgment.notes import Note
@@ -89,14 +88,14 @@ def tellers(c: Comparison) -> dict[str, str]:
     draft = records.post_record(None)
     draft = replace(draft, modification=replace(draft.modification, study=facts))
     plot = "\n".join(plain_lines(block_lines(progress_figure.figure_blocks(c), 40)))
-    side_by_side = progress_figure.side_by_side_blocks([line_of(c)])
+    row = progress_figure.row_blocks(line_of(c))
     return {
         "terminal": flat("\n".join(comparison_lines(c, 110))),
         "short": flat("\n".join(short_lines(c, 110))),
         "app": flat(
             "\n".join([verdict_words(c, COLORS).plain, plot, *short_text.short_sentences(c)])
         ),
-        "list": flat("\n".join(plain_lines(block_lines(side_by_side, 110))))
+        "list": flat("\n".join(plain_lines(block_lines(row, 110))))
         if c.analysis.mean is not None
         else "",
         "document": flat(modification.modification_document(document).text),
@@ -348,14 +347,6 @@ def test_the_picture_says_the_same(c: Comparison) -> None:
         assert label_text.interval_label(c.analysis) in text
 
 
-def test_studies_side_by_side_name_another_number_of_threads() -> None:
-    one_thread, two_threads = (replace(line_of(make(BASE, HELPS)), threads=many) for many in (1, 2))
-    for rows, many in (([one_thread, two_threads], 1), ([one_thread, one_thread], 0)):
-        blocks = progress_figure.side_by_side_blocks(rows)
-        told = [block.text for block in blocks if isinstance(block, Sentence)]
-        assert len([text for text in told if "Their runs had 1 and 2 threads: " in text]) == many
-
-
 @pytest.mark.parametrize(("iters", "short"), [(60, True), (2000, False)])
 def test_a_budget_at_which_little_is_trained_is_called_short(iters: int, short: bool) -> None:
     """Curves that still fall fast are named beside the verdict, whatever it is."""
@@ -407,12 +398,6 @@ def test_runs_that_read_their_text_often_are_named_beforehand(
 ) -> None:
     assert words in scope_text.many_passes_warning(many)
     assert bool(scope_text.many_passes_warning(many)) == bool(words)
-
-
-def test_the_list_of_studies_knows_their_threads() -> None:
-    lab_home.compared(lab_home.make_study("rope-1"))
-    with Store(paths.database_file()) as store:
-        assert [line.threads for line in result_rows.read_result_rows(store)] == [1]
 
 
 def test_the_list_of_studies_shows_no_verdict_of_before_the_last_run() -> None:

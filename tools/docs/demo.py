@@ -1,6 +1,6 @@
 """The runs that `q1lab demo` shows: a study of this home as q1lab/commands/demo/runs.json.
 
-    q1lab run relu_squared --preset quick --seeds 8 --set eval_interval=25 --data shakespeare
+    q1lab run relu_squared --preset quick --seeds 8 --data shakespeare
     python tools/docs/demo.py relu_squared-1
 
 The study was planned with eight pairs. The demo shows it as the range 3..8, whose level is lower:
@@ -17,11 +17,9 @@ from q1lab.commands.demo.shipped_runs import FILE
 from q1lab.designs.range import Range
 from q1lab.judgment.intervals import ALPHA
 from q1lab.study import studies
-from q1lab.study.events import final_loss, read_new_events
+from q1lab.study.events import final_loss
 
-COMMAND = (
-    "q1lab run relu_squared --preset quick --seeds 8 --set eval_interval=25 --data shakespeare"
-)
+COMMAND = "q1lab run relu_squared --preset quick --seeds 8 --data shakespeare"
 
 
 def main(study_id: str) -> None:
@@ -29,17 +27,9 @@ def main(study_id: str) -> None:
     typed = Range.parse_seeds(f"3..{len(study.seeds)}")
     assert typed is not None
     design = Range.declared(typed, study.seeds, "paired", lambda: ALPHA)
-    events = {run.name: read_new_events(study.files.run(run.name).events)[0] for run in study.runs}
-    losses = {
-        name: {event["iter"]: event["val_loss"] for event in of_run if event["type"] == "eval"}
-        for name, of_run in events.items()
-    }
-    iters = list(losses[study.runs[0].name])
     record = {
         "about": f"Trained by `{COMMAND}`, with eight pairs planned; as a range in the demo.",
         "plan": replace(study, design=design).to_dict(),
-        "iters": iters,
-        "val_loss": {name: [round(of[k], 4) for k in iters] for name, of in losses.items()},
         "ends": {run.name: final_loss(study.files.run(run.name).events) for run in study.runs},
     }
     lines = (f"{json.dumps(key)}: {json.dumps(value)}" for key, value in record.items())

@@ -1,12 +1,11 @@
-"""`q1lab demo`: eight pairs of runs that ship, replayed in a terminal, or as plain text."""
+"""`q1lab demo`: eight pairs of runs that ship, replayed in the terminal."""
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+import time
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,11 +13,13 @@ from q1lab.commands._documents import is_at_terminal
 from q1lab.commands._output import print_wrapped
 from q1lab.commands._verdict import print_verdict
 from q1lab.ground.errors import OK
-from q1lab.ground.text_formats import IN_PANE, signed
 
 if TYPE_CHECKING:
     from q1lab.commands.demo.shipped_runs import ShippedRuns
     from q1lab.judgment.records import Judgment
+
+PAIR_SECONDS = 2.0
+"""The pause between two pairs, for whoever sits at the terminal."""
 
 
 @click.command(
@@ -33,64 +34,65 @@ def demo(full: bool) -> int:
     """Watch a first verdict come, in about a minute.
 
     Eight trainings of a small transformer and eight with a squared ReLU, which ship with q1lab, are
-    replayed at speed, and judged as they come. You are asked first what you expect. Any key
-    moves on; Esc leaves. Without a terminal, it prints plain text and asks nothing.
+    replayed at speed, and judged as they come. You are asked first what you expect. Without a
+    terminal, it asks nothing and waits for nothing.
 
     It trains nothing and keeps nothing: no study, no line in your journal, no file.
     """
+    from q1lab.commands.demo import demo_text
     from q1lab.commands.demo.shipped_runs import read_runs
 
-    shipped = read_runs()
-    if not _has_screen():
-        for line in _told(shipped):
-            print_wrapped(line, indent=0)
-        _print_end(shipped, shipped.judge(), full)
-        return OK
-    from q1lab.commands.demo.demo_app import DemoApp
-
-    app = DemoApp()
-    app.run()
-    if app.judgment is not None:
-        _print_end(shipped, app.judgment, full)
-    return app.return_code or app.status
-
-
-def _has_screen() -> bool:
-    """True if a person sits at a terminal that is large enough for the screen."""
-    from q1lab.tui.screens.base import LEAST
-
-    columns, lines = shutil.get_terminal_size()
-    return (
-        is_at_terminal()
-        and sys.stdout.isatty()
-        and os.environ.get("TERM") != "dumb"
-        and IN_PANE not in os.environ
-        and columns >= LEAST.width
-        and lines >= LEAST.height
-    )
+    shipped, asks = read_runs(), is_at_terminal() and sys.stdout.isatty()
+    print_wrapped(demo_text.question(shipped), indent=0)
+    guess = _guess(shipped) if asks else None
+    click.echo()
+    for line in demo_text.explanations(shipped):
+        print_wrapped(line, indent=0)
+    click.echo()
+    print_wrapped(demo_text.looks_sentence(shipped), indent=0)
+    if asks:
+        click.prompt("\nEnter shows the runs", default="", show_default=False, prompt_suffix=" ")
+    click.echo()
+    for line in _pairs(shipped):
+        click.echo(line)
+        if asks:
+            time.sleep(PAIR_SECONDS)
+    click.echo()
+    _print_end(shipped, shipped.judge(guess), full)
+    return OK
 
 
-def _told(shipped: ShippedRuns) -> Iterator[str]:
-    """The demo as plain lines, up to the verdict."""
+def _guess(shipped: ShippedRuns) -> dict[str, Any] | None:
+    """What the reader expects; None for no idea."""
     from q1lab.commands.demo import demo_text
-    from q1lab.verdict.progress_figure import pairs_figure
 
-    yield demo_text.question(shipped)
-    yield ""
-    yield from demo_text.explanations(shipped)
-    yield ""
-    yield demo_text.looks_sentence(shipped)
-    yield ""
-    figure = pairs_figure(shipped.study, shipped.at(len(shipped.study.seeds)))
-    (pairs,) = (bar.parts for bar in figure.bars if bar.parts)
-    looks = {bar.label: bar for bar in figure.bars if bar.kind == "interval"}
-    for place, pair in enumerate(pairs, 1):
-        line = f"{pair.label}: {pair.text}"
-        look = looks.get(f"after {place} pairs")
-        if look is not None and look.low is not None and look.high is not None:
-            line += f"    after {place} pairs: {signed(look.low)} to {signed(look.high)}"
+    direction = _answer("Your guess", demo_text.DIRECTIONS)
+    if direction not in ("lower", "higher"):
+        return demo_text.guess_of(direction)
+    click.echo()
+    print_wrapped(demo_text.size_question(shipped), indent=0)
+    return demo_text.guess_of(direction, _answer("Your guess", demo_text.SIZES))
+
+
+def _answer(question: str, answers: Mapping[str, str]) -> str:
+    """The answer that was chosen by its number."""
+    for number, words in enumerate(answers.values(), 1):
+        click.echo(f"  {number}  {words}")
+    number = click.prompt(question, type=click.IntRange(1, len(answers)))
+    return list(answers)[number - 1]
+
+
+def _pairs(shipped: ShippedRuns) -> Iterator[str]:
+    """The pairs in a line each; from the first look on with the interval after it."""
+    from q1lab.ground.text_formats import signed
+    from q1lab.judgment.label_text import pair_label
+
+    design, values = shipped.study.design, shipped.differences
+    for count, (seed, value) in enumerate(zip(shipped.study.seeds, values, strict=True), 1):
+        line = f"{pair_label(seed)}: {signed(value)}"
+        if count >= design.pairs[0] and (ends := design.interval_at(values[:count])) is not None:
+            line += f"    after {count} pairs: {signed(ends[0])} to {signed(ends[1])}"
         yield line
-    yield ""
 
 
 def _print_end(shipped: ShippedRuns, judgment: Judgment, full: bool) -> None:

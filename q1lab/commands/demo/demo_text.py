@@ -1,4 +1,4 @@
-"""The words of the demo: a question, three explanations, and what to do next."""
+"""The words of the demo: two questions, three explanations, and what to do next."""
 
 from __future__ import annotations
 

@@ -15,7 +15,6 @@ from q1lab.ground.files import printable
 from q1lab.ground.text_formats import plural
 from q1lab.tui import editing
 from q1lab.tui.screens.base import Dialog
-from q1lab.tui.widgets.code_view import CodeView
 from q1lab.tui.widgets.page_blocks import Prose
 from q1lab.tui.widgets.text_box import TextBox
 from q1lab.week import progress as domain
@@ -41,7 +40,6 @@ class AnswerScreen(Dialog[None]):
         Binding("ctrl+s", "back", "keep"),
         Binding("ctrl+e", "editor", "in $EDITOR", priority=True),
         Binding("ctrl+g", "glossary", "words", priority=True),
-        Binding("ctrl+t", "code", "the file beside it", priority=True),
     ]
 
     shape = "tall"
@@ -58,13 +56,7 @@ class AnswerScreen(Dialog[None]):
             yield Static(self.step.title, classes="heading", markup=False)
         if self.step.detail:
             yield Prose(printable(self.step.detail))
-        if self.step.beside is None:
-            yield TextBox(self.opened)
-        else:
-            self.box.add_class("beside")
-            with Horizontal(id="beside"):
-                yield TextBox(self.opened)
-                yield CodeView(editing.learner_folder(self.q1) / self.step.beside)
+        yield TextBox(self.opened)
         with Horizontal(classes="buttons"):
             yield Button("Keep", variant="primary", id="keep")
             yield Button("Discard", id="discard")
@@ -85,7 +77,6 @@ class AnswerScreen(Dialog[None]):
         """Count the words, where the keys leave room for that."""
         count = plural(len(self.query_one(TextArea).text.split()), "word")
         keys = "Esc keeps it · ^e editor · ^g words"
-        keys += f" · ^t {self.step.beside}" if self.step.beside else ""
         both = f"{count} · {keys}"
         fits = cell_len(both) <= self.app.size.width - AROUND_KEYS
         self.box.border_subtitle = both if fits else keys
@@ -95,16 +86,6 @@ class AnswerScreen(Dialog[None]):
         from q1lab.tui.screens.glossary import open_glossary
 
         open_glossary(self.q1, f"{self.step.title}\n{self.step.detail}")
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return action != "code" or self.step.beside is not None
-
-    def action_code(self) -> None:
-        """Go to the file beside the answer, to scroll it, and back; on a narrow screen it takes the
-        answer's place."""
-        self.box.toggle_class("code-shown")
-        shown = self.box.has_class("code-shown")
-        (self.query_one(CodeView) if shown else self.query_one(TextArea)).focus()
 
     def _keep(self) -> None:
         """Save the text; also called every few seconds, so that a crash loses a sentence at

@@ -7,8 +7,9 @@ import contextlib
 import re
 import shlex
 from codecs import getincrementaldecoder
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -20,7 +21,6 @@ from q1lab.ground.errors import FAILED
 from q1lab.ground.files import printable
 from q1lab.ground.text_formats import IN_PANE
 from q1lab.runner import child_processes
-from q1lab.tui.desktop import copy_text
 from q1lab.tui.editing import learner_folder
 from q1lab.tui.screens.base import Dialog
 
@@ -35,22 +35,17 @@ _REFUSED = re.compile(r"^q1lab: ", re.MULTILINE)
 """The start of q1lab's error messages; a failed command without one has reported findings."""
 
 
-def run_in_pane(app: Q1Lab, argv: list[str], preview_options: tuple[str, ...] = ()) -> None:
+def run_in_pane(app: Q1Lab, argv: list[str], preview: Sequence[str] = ()) -> None:
     """Run a command in the learner's folder, with its output in a dialog."""
-    child_argv = (
-        [*child_processes.python_module("q1lab"), *argv[1:]] if argv[0] == "q1lab" else argv
-    )
-    app.push_screen(
-        CommandOutputScreen(shlex.join(argv), child_argv, learner_folder(app), preview_options)
-    )
+    app.push_screen(CommandOutputScreen(argv, learner_folder(app), preview))
 
 
-class CommandOutputScreen(Dialog[None]):
+class CommandOutputScreen(Dialog[Any]):
     """Runs one command without input. Esc ends the command, but not a training that it started;
     Enter, often pressed twice, closes only what has ended. If the command asks for ``--yes``, ``y``
-    runs it again with that. With ``preview_options``, the command first runs with these options to
-    show what it would do, and ``y`` then does it. The output starts at its top; once scrolled to
-    the end, the dialog follows it."""
+    runs it again with that. A ``preview`` is a command that runs first and shows what this one
+    would do, and ``y`` then does it. The output starts at its top; once scrolled to the end, the
+    dialog follows it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "leave", "back"),
@@ -60,13 +55,11 @@ class CommandOutputScreen(Dialog[None]):
 
     shape = "tall fits"
 
-    def __init__(
-        self, shown: str, argv: list[str], folder: Path, preview_options: tuple[str, ...] = ()
-    ) -> None:
+    def __init__(self, argv: list[str], folder: Path, preview: Sequence[str] = ()) -> None:
         super().__init__()
-        self.shown = self.heading = shown
+        self.shown = self.heading = shlex.join(argv)
         self.argv = argv
-        self.preview_options = preview_options
+        self.preview = preview
         self.folder = folder
         self.answered: dict[str, str] = {}
         """Environment that tells the command that the learner has confirmed its commit here."""
@@ -88,12 +81,14 @@ class CommandOutputScreen(Dialog[None]):
 
     async def _run(self) -> None:
         self.code, self.printed, self.has_ended = None, "", False
-        self._show()
+        self.show_output()
         self.box.border_subtitle = self.running
+        program, *words = self.preview or self.argv
+        begin = child_processes.python_module("q1lab") if program == "q1lab" else [program]
         try:
             child = await asyncio.create_subprocess_exec(
-                *self.argv,
-                *self.preview_options,
+                *begin,
+                *words,
                 cwd=self.folder,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
@@ -107,7 +102,7 @@ class CommandOutputScreen(Dialog[None]):
             )
         except OSError as error:
             self.has_ended = True
-            self._show(f"cannot run {self.argv[0]}: {error.strerror}")
+            self.show_output(f"cannot run {program}: {error.strerror}")
             return
         assert child.stdout is not None
         try:
@@ -116,16 +111,17 @@ class CommandOutputScreen(Dialog[None]):
                 block = await child.stdout.read(65536)
                 self.printed += printable(letters.decode(block, final=not block))
                 if self._due is None:
-                    self._due = self.set_timer(PAUSE, self._show)
+                    self._due = self.set_timer(PAUSE, self.show_output)
             self.code = await child.wait()
         except asyncio.CancelledError:
             with contextlib.suppress(ProcessLookupError):
                 child.terminate()
             await child.wait()
             raise
-        self._ended(self.code)
+        self.ended(self.code)
 
-    def _ended(self, code: int) -> None:
+    def ended(self, code: int) -> None:
+        """Say how it ended, and what may come next."""
         self.has_ended = True
         words = "done" if code == 0 else f"it did not work (status {code})"
         if self.asks:
@@ -134,7 +130,7 @@ class CommandOutputScreen(Dialog[None]):
             words = "not done yet"
         if code == FAILED and self.shown.startswith("q1lab ") and not _REFUSED.search(self.printed):
             words = "done: it found something"  # as ``post lint`` does
-        self._show("" if self.printed.strip() else "It printed nothing.")
+        self.show_output("" if self.printed.strip() else "It printed nothing.")
         asks = " · y does it" if self.would else " · y runs it with --yes" if self.asks else ""
         self.box.border_subtitle = f"{words} · Esc closes · c copies{asks}"
 
@@ -142,12 +138,17 @@ class CommandOutputScreen(Dialog[None]):
         if self.has_ended:
             self.action_back()
 
-    def _show(self, instead: str = "") -> None:
+    @property
+    def text(self) -> str:
+        """What is shown of the output."""
+        return self.printed
+
+    def show_output(self, instead: str = "") -> None:
         """Show the output so far (or ``instead``); at its end, keep following."""
         self._due = None
         place = self.query_one(VerticalScroll)
         follow = place.max_scroll_y > 0 and place.is_vertical_scroll_end
-        lines = (instead or self.printed).rstrip("\n").rsplit("\n", LINES)[-LINES:]
+        lines = (instead or self.text).rstrip("\n").rsplit("\n", LINES)[-LINES:]
         self.query_one("#printed", Static).update("\n".join(lines))
         if follow:
             place.scroll_end(animate=False)
@@ -155,13 +156,13 @@ class CommandOutputScreen(Dialog[None]):
     @property
     def running(self) -> str:
         """The key line while the command runs. Ending `q1lab run` does not end its training."""
-        trains = self.shown.startswith("q1lab run ")
+        trains = self.shown.startswith("q1lab run ") and not self.preview
         return f"running · Esc {'closes; what trains goes on' if trains else 'ends it'}"
 
     @property
     def would(self) -> bool:
         """True if the dialog shows a preview that ``y`` can carry out."""
-        return bool(self.preview_options) and self.code == 0
+        return bool(self.preview) and self.code == 0
 
     @property
     def asks(self) -> bool:
@@ -169,7 +170,7 @@ class CommandOutputScreen(Dialog[None]):
         return bool(self.code) and "--yes" in self.printed and "--yes" not in self.argv
 
     def action_copy(self) -> None:
-        copy_text(self.app, self.printed, "what it printed")
+        self.q1.copy_text(self.printed, "what it printed")
 
     def action_yes(self) -> None:
         if self.would or self.asks:
@@ -177,5 +178,5 @@ class CommandOutputScreen(Dialog[None]):
                 self.answered = {"Q1LAB_ASK_BEFORE_COMMIT": "false"}
             else:
                 self.argv = [*self.argv, "--yes"]
-            self.preview_options = ()
+            self.preview = ()
             self._start()

@@ -9,7 +9,6 @@ from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.widgets import Button, Static
 
-from q1lab.tui.desktop import copy_text
 from q1lab.tui.screens.base import Dialog, ScrollingBox
 
 
@@ -33,4 +32,4 @@ class ErrorScreen(Dialog[None]):
         self.dismiss()
 
     def action_copy(self) -> None:
-        copy_text(self.app, self.text, "the message")
+        self.q1.copy_text(self.text, "the message")

@@ -15,8 +15,10 @@ from textual.widgets import Button, Input, Label, Select, Static, TextArea
 
 from q1lab.ground.errors import Problem
 from q1lab.tui.screens.base import Dialog, ScrollingBox
-from q1lab.tui.screens.form_drafts import DraftForm, FieldValues, field_values
 from q1lab.tui.widgets.text_box import TextBox
+
+FieldValues = dict[str, str]
+"""A form's values by field name."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +39,14 @@ class Field:
     """True for a text of several lines."""
 
 
-class FormScreen(DraftForm, Dialog[FieldValues | None]):
-    """The result is the values by field name, or None if the form was closed. ``says`` words the
+class FormScreen(Dialog[FieldValues | None]):
+    """The result is the values, or None if the form was closed. ``says`` words the
     values while they are typed; a Problem from it keeps the form open."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "keep", "keep")]
 
     kind, shape = ScrollingBox, "form"
+    is_form = keeps_digits = True
 
     def __init__(
         self,
@@ -58,7 +61,7 @@ class FormScreen(DraftForm, Dialog[FieldValues | None]):
         self.says, self.about, self.do = says, about, do
 
     def body(self) -> ComposeResult:
-        self.box.set_class(self.app.size.height < 24, "-tight")
+        self.box.set_class(self.app.size.height < max(24, 2 * len(self.fields) + 8), "-tight")
         if self.about:
             yield Static(self.about, classes="warn", markup=False)
         width = max(len(field.label) for field in self.fields)
@@ -91,15 +94,20 @@ class FormScreen(DraftForm, Dialog[FieldValues | None]):
         """Show the key that saves: not Enter in a text of several lines or in a list."""
         takes_enter = isinstance(self.focused, Select | TextArea)
         key = "^s" if takes_enter else "Enter"
-        self.box.border_subtitle = f"{key} {self.do.lower()}s it · Esc leaves a draft"
+        self.box.border_subtitle = f"{key} {self.do.lower()}s it · Esc drops it"
 
     def on_mount(self) -> None:
-        self.begin()
         self._say()
 
     def values(self) -> FieldValues:
-        values = field_values(self)
-        return {field.name: values[field.name].strip() for field in self.fields}
+        return {field.name: self._value(field.name).strip() for field in self.fields}
+
+    def _value(self, name: str) -> str:
+        widget = self.query_one(f"#{name}")
+        if isinstance(widget, TextArea):
+            return widget.text
+        assert isinstance(widget, Input | Select)
+        return str(widget.value)
 
     @on(Input.Changed)
     @on(Select.Changed)
@@ -115,7 +123,7 @@ class FormScreen(DraftForm, Dialog[FieldValues | None]):
 
     @on(Button.Pressed, "#discard")
     def _discard(self) -> None:
-        self.ended(None)
+        self.dismiss(None)
 
     @on(Input.Submitted)
     @on(Button.Pressed, "#keep")
@@ -132,7 +140,7 @@ class FormScreen(DraftForm, Dialog[FieldValues | None]):
             if problem.field:
                 self.query_one(f"#{problem.field}").focus()
             return
-        self.ended(values)
+        self.dismiss(values)
 
 
 def _sentence(problem: Problem) -> str:

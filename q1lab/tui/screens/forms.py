@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import shlex
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from q1lab.ground import command_table
@@ -11,6 +13,7 @@ from q1lab.ground.act import Act
 from q1lab.ground.command_table import ActReport
 from q1lab.ground.errors import Problem
 from q1lab.index.store import Store
+from q1lab.tui.screens.command_output import run_in_pane
 from q1lab.tui.screens.form import Field, FormScreen
 from q1lab.week import progress as domain
 from q1lab.week.lists import predictions
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 OTHER = "other"
 """The choice for a value that is not in the list, and the name of the field for that value."""
 FLAG = ("yes", "no")
+BY_ITSELF = "by itself"
+"""The title of the choice to type nothing."""
 Values = dict[str, Any]
 
 
@@ -35,10 +40,13 @@ def open_form(
     initial: Mapping[str, str] | None = None,
     title: str = "",
     fixed: Callable[[Values], Values] = lambda values: {},
+    about: Callable[[Values], str] = lambda values: "",
+    carry_out: Callable[[list[str], Values], object] | None = None,
 ) -> None:
     """Open the form of the act ``name``, and carry the act out. ``initial`` are the fields' first
     values (default: those that the act proposes); ``fixed`` computes the parameters that the form
-    doesn't show from those that it does."""
+    doesn't show from those that it does; ``about`` is a sentence on the values, or a Problem with
+    them; ``carry_out`` gets the words of a command and its values (default: run it in a pane)."""
     act, command = command_table.acts()[name], command_table.load_command(name)
     prefill: Callable[[Store, Week], Mapping[str, str]] | None
     prefill = getattr(command.callback, "prefill", None)
@@ -46,7 +54,7 @@ def open_form(
         app.hold_keys()
         app.run_job(
             lambda store: prefill(store, app.week),
-            lambda values: open_form(app, name, values, title, fixed),
+            lambda values: open_form(app, name, values, title, fixed, about, carry_out),
         )
         return
     params = {param.name: param for param in command.params if param.name in act.form_labels}
@@ -58,16 +66,16 @@ def open_form(
 
     entry: Callable[..., ActReport] | None = getattr(command.callback, "act", None)
 
-    def job(store: Store, typed: dict[str, str]) -> ActReport | list[str]:
+    def job(store: Store, typed: dict[str, str]) -> ActReport | Callable[[], object]:
         values = _values(act, params, typed)
         values |= fixed(values)
-        if entry is None:
-            return ["q1lab", *act.name.split(), *_words(command, values)]
-        return entry(store, app.setup.week, **values)
+        if entry is not None:
+            return entry(store, app.setup.week, **values)
+        words = ["q1lab", *act.name.split(), *_words(command, values)]
+        return partial(carry_out, words, values) if carry_out else partial(run_in_pane, app, words)
 
     def says(typed: dict[str, str]) -> str:
-        _values(act, params, typed)
-        return ""
+        return about(_values(act, params, typed))
 
     _ask(app, title or act.palette, fields, job, says, do=act.form_button)
 
@@ -82,23 +90,24 @@ def _words(command: click.Command, values: Values) -> Iterator[str]:
             yield from [str(value)] if value else []
         elif value is True:
             yield param.opts[-1]
-        elif value:
-            yield from (param.opts[-1], str(value))
+        elif value and value != param.default:
+            for item in value if param.multiple else (value,):
+                yield from (param.opts[-1], str(item))
 
 
 def _ask(
     app: Q1Lab,
     title: str,
     fields: list[Field],
-    job: Callable[[Store, dict[str, str]], ActReport | list[str]],
+    job: Callable[[Store, dict[str, str]], ActReport | Callable[[], object]],
     says: Callable[[dict[str, str]], str],
     about: str = "",
     do: str = "Keep",
 ) -> None:
     def submit(typed: dict[str, str]) -> None:
         def failed(problem: Problem) -> None:  # open the form again with what was typed
-            app.drafts[title] = typed
-            _ask(app, title, fields, job, says, about, do)
+            again = [replace(field, value=typed[field.name]) for field in fields]
+            _ask(app, title, again, job, says, about, do)
             app.show_error(str(problem))
 
         app.run_job(lambda store: job(store, typed), lambda outcome: _say(app, outcome), failed)
@@ -106,13 +115,11 @@ def _ask(
     app.push_screen(FormScreen(title, fields, says, about, do), submit)
 
 
-def _say(app: Q1Lab, outcome: ActReport | list[str]) -> None:
-    """Show the act's message; one with notes stays until it is closed. A list is a command line,
-    which is run in a dialog."""
-    from q1lab.tui.screens import command_output
-
-    if isinstance(outcome, list):
-        command_output.run_in_pane(app, outcome)
+def _say(app: Q1Lab, outcome: ActReport | Callable[[], object]) -> None:
+    """Show the act's message; one with notes stays until it is closed. What is no message opens the
+    screen that carries the act out."""
+    if not isinstance(outcome, ActReport):
+        outcome()
     elif outcome.notes:
         app.show_error(f"{outcome.line} {'; '.join(outcome.notes)}", "Kept")
     else:
@@ -129,7 +136,11 @@ def _fields(param: click.Parameter, label: str, value: str) -> Iterator[Field]:
     address = "URL" in (param.metavar or name.upper())
     field = Field(name, label, value, needed=isinstance(param, click.Argument))
     if isinstance(param.type, click.Choice):
-        yield replace(field, choices=tuple(param.type.choices))
+        choices = tuple(map(str, param.type.choices))
+        if isinstance(param, click.Option) and param.default is None:
+            choices = ("", *choices)
+        first = value or str(param.default or choices[0])
+        yield replace(field, value=first, choices=choices, titles=lambda name: name or BY_ITSELF)
     elif isinstance(param.type, SuggestedText):
         titles = param.type.titles
         yield replace(field, choices=tuple(titles), titles=titles.__getitem__)
@@ -137,8 +148,10 @@ def _fields(param: click.Parameter, label: str, value: str) -> Iterator[Field]:
     elif isinstance(param, click.Option) and param.is_flag:
         yield replace(field, value=value or "no", choices=FLAG)
     else:
-        help_text = param.help if isinstance(param, click.Option) else ""
-        yield replace(field, hint="https://…" if address else help_text or "")
+        is_option = isinstance(param, click.Option)
+        help_text = param.help if is_option else ""
+        first = value or (str(param.default or "") if is_option else "")
+        yield replace(field, value=first, hint="https://…" if address else help_text or "")
 
 
 def _values(act: Act, params: Mapping[str, click.Parameter], typed: Mapping[str, str]) -> Values:
@@ -153,23 +166,25 @@ def _values(act: Act, params: Mapping[str, click.Parameter], typed: Mapping[str,
             continue
         if hasattr(param.type, "titles") and typed[OTHER]:  # SuggestedText
             values[OTHER], text = True, typed[OTHER]
+        is_list = param.nargs == -1 or param.multiple
         try:
-            values[name] = param.type.convert(text, param, None) if text else None
-        except click.BadParameter as error:
-            message = f"{act.form_labels[name]}: {error.message}"
+            items = shlex.split(text) if is_list else [text] if text else []
+            converted = tuple(param.type.convert(item, param, None) for item in items)
+        except (ValueError, click.BadParameter) as error:  # a quote is open; a wrong value
+            message = f"{act.form_labels[name]}: {getattr(error, 'message', error)}"
             raise Problem(message, field=name) from None
+        values[name] = converted if is_list else converted[0] if converted else None
     return values
 
 
-def open_export_form(app: Q1Lab, studies: Sequence[str]) -> None:
-    """Open the form that exports studies' results into files."""
-    more = f" and {len(studies) - 4} more" if len(studies) > 4 else ""
+def open_export_form(app: Q1Lab, study: str) -> None:
+    """Open the form that exports a study's results into files."""
     open_form(
         app,
         "export",
-        {"target": str((app.config.repo or app.setup.cwd) / f"{studies[0]}.csv")},
-        f"Export {', '.join(studies[:4])}{more}",
-        lambda values: {"study": studies},
+        {"target": str((app.config.repo or app.setup.cwd) / f"{study}.csv")},
+        f"Export {study}",
+        lambda values: {"study": (study,)},
     )
 
 

@@ -1,4 +1,4 @@
-"""One hint; or, once the checks pass, the reference with a diff."""
+"""One hint."""
 
 from __future__ import annotations
 
@@ -19,47 +19,27 @@ from q1lab.week.own_model.model_file import STAGES, Hint
 
 if TYPE_CHECKING:
     from q1lab.tui.app import Q1Lab
-    from q1lab.week.own_model.run_checks import CheckResult
 
 
 class HintScreen(Dialog[None]):
-    """Markdown, and a diff below it if there is one."""
+    """A hint in Markdown; the last one is a diff."""
 
-    def __init__(self, title: str, text: str = "", diff: str = "") -> None:
+    def __init__(self, hint: Hint) -> None:
         super().__init__()
-        self.heading, self.text, self.diff = title, text, diff
-        self.shape = "tall code" if diff else "hint"
-
-    @classmethod
-    def of(cls, hint: Hint, failing: CheckResult | None = None) -> HintScreen:
-        """The dialog for a hint; the last stage is a diff."""
-        last = hint.stage == len(STAGES)
-        title = f"{hint.variant}, hint {hint.stage} of {len(STAGES)}: {hint.title.lower()}"
-        if last:
-            return cls(title, _first(failing), diff=hint.text)
-        return cls(title, f"{_first(failing)}{hint.text}")
+        self.heading = f"{hint.variant}, hint {hint.stage} of {len(STAGES)}: {hint.title.lower()}"
+        self.text = printable(hint.text)
+        self.is_diff = hint.stage == len(STAGES)
+        self.shape = "tall code" if self.is_diff else "hint"
 
     def body(self) -> ComposeResult:
         with VerticalScroll():
-            if self.text:
-                yield Prose(printable(self.text))
-            if self.diff:
-                yield DiffView(printable(self.diff))
+            yield DiffView(self.text) if self.is_diff else Prose(self.text)
 
 
-def _first(failing: CheckResult | None) -> str:
-    if failing is None:
-        return ""
-    lines = [f"**First, what fails: {failing.name}.** {failing.why}"]
-    lines += [f"Expected: {failing.expected}"] if failing.expected else []
-    lines += [f"Seen: {failing.seen}"] if failing.seen else []
-    return "\n\n".join(lines) + "\n\n---\n\n"
-
-
-def offer_hints(app: Q1Lab, variant: str | None, failing: Sequence[CheckResult] = ()) -> None:
+def offer_hints(app: Q1Lab, variant: str | None, failing: Sequence[str] = ()) -> None:
     """Offer the next hint for a modification, on which the cursor stands, those that say less, and
-    those seen before. The chosen hint is recorded.
-    It begins with a failing check, if there is one: its observation is the best hint."""
+    those seen before; the names of ``failing`` checks decide which hint is next. The chosen one is
+    recorded."""
     if variant is None:
         app.notify("Hints come with a modification: choose one first.")
         return
@@ -71,16 +51,15 @@ def offer_hints(app: Q1Lab, variant: str | None, failing: Sequence[CheckResult] 
 
         def show(stage: str) -> None:
             hint = next(hint for hint in hints if str(hint.stage) == stage)
-            helped = (check for check in failing if check.name in hint.checks)
             app.store_thread.submit(
                 lambda store: learner_tables.use_hint(store, week.label, variant, hint.stage)
             )
-            app.push_screen(HintScreen.of(hint, next(iter((*helped, *failing)), None)))
+            app.push_screen(HintScreen(hint))
 
         title = f"Hints for {variant}: the week records what you saw"
         app.push_screen(PickScreen(title, rows, next_stage), show)
 
-    names = [check.name for check in failing]
     app.run_job(
-        lambda store: model_file.open_hints(store, week.label, week.root, variant, names), offer
+        lambda store: model_file.open_hints(store, week.label, week.root, variant, [*failing]),
+        offer,
     )

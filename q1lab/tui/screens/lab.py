@@ -17,7 +17,6 @@ from q1lab.index.study_view import RunView, fault_lines
 from q1lab.judgment import short_text
 from q1lab.runner import child_processes
 from q1lab.study.run_states import ENDED, MISSING
-from q1lab.tui.screens import launch_opener
 from q1lab.tui.screens.base import MainScreen, card
 from q1lab.tui.screens.study_actions import StudyActions
 from q1lab.tui.snapshot import Snapshot
@@ -43,11 +42,6 @@ NEED_A_STUDY = (
     "wandb",
     "next",
     "metric",
-    "zoom",
-    "pan",
-    "whole",
-    "log_scale",
-    "study_screen",
     "filter",
 )
 
@@ -55,7 +49,7 @@ EMPTY = """\
 A study trains the baseline and your change with the same seeds, and judges the difference.
 
 1  Choose a variant, and see what it changes.
-2  Read the estimate: so many runs, so many minutes.
+2  Read the plan: so many runs, so many minutes.
 3  Watch the runs here. They go on when you leave or close q1lab.
 4  Get the verdict, once every planned run has ended.
 
@@ -193,7 +187,9 @@ class LabScreen(StudyActions, MainScreen):
         return self.query_one(RunGrid).selected
 
     def action_run(self) -> None:
-        launch_opener.open_launch_form(self.q1)
+        from q1lab.tui.screens.run_form import open_run_form
+
+        open_run_form(self.q1)
 
     # ── which study, which part of it
 
@@ -238,18 +234,3 @@ class LabScreen(StudyActions, MainScreen):
             self.metric = names[(at + 1) % len(names)]
             self.q1.store_thread.chart_metric(self.metric)
             self._show_curves(self.view)
-
-    def action_zoom(self, factor: float) -> None:
-        self.query_one(LossChart).zoom(factor)
-
-    def action_pan(self, share: float) -> None:
-        self.query_one(LossChart).pan(share)
-
-    def action_whole(self) -> None:
-        self.query_one(LossChart).show_all()
-
-    def action_log_scale(self) -> None:
-        """Step through: log scale for the value, for the iters, for both, for neither."""
-        chart = self.query_one(LossChart)
-        chart.log_iter ^= chart.log_loss
-        chart.log_loss = not chart.log_loss

@@ -1,4 +1,4 @@
-"""Past studies side by side: the modification, the result and its uncertainty."""
+"""Past studies: the modification, the result and its uncertainty."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import DataTable, Input, Static
 
+from q1lab.judgment.blocks import Block
 from q1lab.tui.screens.base import card
 from q1lab.tui.screens.study_actions import StudyActions
 from q1lab.tui.snapshot import Snapshot
@@ -25,8 +26,8 @@ Press [bold $footer-key-foreground]2[/] for the lab, which runs one."""
 
 
 class ResultsScreen(StudyActions):
-    """The store thread reads the rows while this screen is open. Selected rows are compared below
-    the table."""
+    """The store thread reads the rows while this screen is open. Below the table is the study under
+    the cursor."""
 
     screen_name = "results"
     CSS_PATH = "../results.tcss"
@@ -69,13 +70,13 @@ class ResultsScreen(StudyActions):
         self._side()
 
     def _side(self) -> None:
-        table = self.query_one(ResultsTable)
-        current = table.current
-        compared = table.chosen or ([current] if current is not None else [])
-        if current is not None:
-            self._chart(None if current.problem else current.id)
-        self.query_one(BlocksView).show(progress_figure.side_by_side_blocks(compared))
-        self.set_class(all(row.mean is None for row in compared), "-plain")
+        row = self.query_one(ResultsTable).current
+        blocks: list[Block] = []
+        if row is not None:
+            blocks = [*progress_figure.row_blocks(row)]
+            self._chart(None if row.problem else row.id)
+        self.query_one(BlocksView).show(blocks)
+        self.set_class(row is None or row.mean is None, "-plain")
         self.refresh_bindings()
 
     def _chart(self, study_id: str | None) -> None:
@@ -96,15 +97,12 @@ class ResultsScreen(StudyActions):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         tables = [*self.query(ResultsTable)]
         row = tables[0].current if tables else None
-        any_chosen = any(table.chosen_ids for table in tables)
         if action == "all":
-            return any_chosen or any(box.display for box in self.query("#results-filter"))
-        if action == "mark":
-            return row is not None and row.mean is not None
+            return any(box.display for box in self.query("#results-filter"))
         if action == "verdict":
             return row is not None and row.verdict is not None
         if action in ("open_in_lab", "export", "delete"):
-            return row is not None or (action == "export" and any_chosen)
+            return row is not None
         return True
 
     @on(DataTable.RowHighlighted)
@@ -129,18 +127,6 @@ class ResultsScreen(StudyActions):
         if row is not None:
             self.q1.open_study(row.id)
 
-    def action_mark(self) -> None:
-        table = self.query_one(ResultsTable)
-        row = self._readable_current()
-        if row is None:
-            return
-        reason = result_rows.why_not_comparable([*table.chosen, row])
-        if reason is not None and row.id not in table.chosen_ids:
-            self.notify(reason, markup=False, severity="warning")
-            return
-        table.toggle(row.id)
-        self._side()
-
     def action_verdict(self) -> None:
         from q1lab.tui.screens.verdict import VerdictScreen
 
@@ -156,18 +142,17 @@ class ResultsScreen(StudyActions):
     def action_export(self) -> None:
         from q1lab.tui.screens.forms import open_export_form
 
-        table = self.query_one(ResultsTable)
-        row = None if table.chosen else self._readable_current()
-        chosen = table.chosen or ([row] if row is not None else [])
-        if chosen:
-            open_export_form(self.q1, [row.id for row in chosen])
+        row = self._readable_current()
+        if row is not None:
+            open_export_form(self.q1, row.id)
 
     def action_delete(self) -> None:
         from q1lab.tui.screens.command_output import run_in_pane
 
         row = self.query_one(ResultsTable).current
         if row is not None:
-            run_in_pane(self.q1, ["q1lab", "delete", row.id, "--yes"], ("--dry-run",))
+            delete = ["q1lab", "delete", row.id, "--yes"]
+            run_in_pane(self.q1, delete, [*delete, "--dry-run"])
 
     def action_filter(self) -> None:
         box = self.query_one("#results-filter")
@@ -184,11 +169,7 @@ class ResultsScreen(StudyActions):
         self.query_one(ResultsTable).focus()
 
     def action_all(self) -> None:
-        box, table = self.query_one("#results-filter", Input), self.query_one(ResultsTable)
-        if box.display:
-            box.value, box.display = "", False
-        else:
-            table.clear_chosen()
-            self._side()
-        table.focus()
+        box = self.query_one("#results-filter", Input)
+        box.value, box.display = "", False
+        self.query_one(ResultsTable).focus()
         self.refresh_bindings()

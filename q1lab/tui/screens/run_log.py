@@ -12,7 +12,6 @@ from q1lab.ground.log_tail import LogTail
 from q1lab.index.study_view import RunView
 from q1lab.study.run_states import ENDED, STATE_SYMBOLS, RunState
 from q1lab.study.studies import Study
-from q1lab.tui.desktop import copy_text
 from q1lab.tui.screens.base import FullScreen
 from q1lab.tui.snapshot import Snapshot
 from q1lab.tui.widgets.lab_numbers import loss_words, state_words
@@ -115,4 +114,4 @@ class RunLogScreen(FullScreen[None]):
         self.query_one(Log).scroll_end(animate=False)
 
     def action_copy(self) -> None:
-        copy_text(self.app, str(self.file), "the log's path")
+        self.q1.copy_text(str(self.file), "the log's path")

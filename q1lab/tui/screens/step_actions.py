@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from q1lab.ground import config
 from q1lab.ground.command_table import find_act
-from q1lab.tui import desktop
 from q1lab.tui.editing import learner_folder
-from q1lab.tui.screens import launch_opener
 from q1lab.tui.widgets.page_blocks import text_of_action
 from q1lab.week.syllabus import Action, Step
 
 if TYPE_CHECKING:
-    from q1lab.study.command_line import Request
     from q1lab.tui.app import Q1Lab
     from q1lab.tui.pages import CursorStop
     from q1lab.verdict.comparison import Comparison
@@ -51,16 +47,11 @@ def _form(app: Q1Lab, words: Sequence[str]) -> bool:
 def start_action(app: Q1Lab, action: Action, step: Step | None) -> None:
     options = action.options
     if action.kind == "run":
-        launch_opener.open_launch_form(app, _resolve_paths(app, action.request()))
+        run_command(app, list(action.argv()))
     elif action.kind == "check":
-        from q1lab.tui.screens.check import CheckScreen
+        from q1lab.tui.screens.check import open_check
 
-        target = options.get("for")
-        app.push_screen(
-            CheckScreen(
-                str(options["file"]), str(target) if target else None, step.id if step else None
-            )
-        )
+        open_check(app, list(action.argv()))
     elif action.kind == "open" and "url" in options:
         open_url(app, str(options["url"]))
     elif action.kind == "open":
@@ -78,37 +69,21 @@ def open_url(app: Q1Lab, url: str) -> None:
     app.notify(f"Opened and copied: {url}", markup=False)
 
 
-def _resolve_path(app: Q1Lab, value: object) -> str:
-    """A name unchanged; a path that begins with ``./`` or ``../``, relative to the learner's
-    folder."""
-    text = str(value)
-    return str(learner_folder(app) / text) if text.startswith(("./", "../")) else text
-
-
-def _resolve_paths(app: Q1Lab, request: Request) -> Request:
-    """The request with the paths of the learner's files resolved."""
-    base = None if request.baseline is None else _resolve_path(app, request.baseline)
-    variant, data = _resolve_path(app, request.variant), _resolve_path(app, request.data)
-    return replace(request, variant=variant, baseline=base, data=data)
-
-
 def run_command(app: Q1Lab, argv: list[str]) -> None:
-    """Carry out a command line inside the app: a training opens the launch form, a commit is shown
-    before it is made, and any other command's output opens in a dialog."""
-    from q1lab.study.command_line import request_from_argv
+    """Carry out a command line inside the app: a training opens its form, a commit is shown before
+    it is made, and any other command's output opens in a dialog."""
     from q1lab.tui.screens import command_output
 
     act = find_act(argv[1:]) if argv[0] == "q1lab" else None
     if act and act.palette and argv[1:] == act.name.split() and _form(app, argv[1:]):
         return
-    if request := request_from_argv(argv):
-        launch_opener.open_launch_form(app, _resolve_paths(app, request))
+    if argv[:2] == ["q1lab", "run"]:
+        from q1lab.tui.screens.run_form import open_run_form
+
+        open_run_form(app, argv)
         return
     if argv[:2] == ["q1lab", "compare"]:
         open_verdict(app, argv[2] if len(argv) > 2 else None)
-        return
-    if argv[:2] == ["q1lab", "sync"] and "--show" in argv:
-        open_wandb(app, argv[2] if argv[2] != "--show" else None)
         return
     if argv == ["q1lab", "course", "kpi"]:
         app.action_go("progress")
@@ -118,17 +93,17 @@ def run_command(app: Q1Lab, argv: list[str]) -> None:
         return
     asks = config.load_settings().ask_before_commit
     commits = act is not None and act.commits and not {"--dry-run", "--no-commit"} & {*argv}
-    command_output.run_in_pane(app, argv, ("--dry-run",) if asks and commits else ())
+    command_output.run_in_pane(app, argv, [*argv, "--dry-run"] if asks and commits else ())
 
 
-def find_study(app: Q1Lab, name: str | None, complete: bool = True) -> str | None:
-    """The id of a study, or of a modification's foremost study; without a name, of the newest.
-    With ``complete``, of those that have ended. None, and a message, where there is none."""
+def find_study(app: Q1Lab, name: str | None) -> str | None:
+    """The id of a study that has ended, or of a modification's foremost one; without a name, of the
+    newest. None, and a message, where there is none."""
     from q1lab.study.studies import ARMS
     from q1lab.verdict import comparison_cache
 
     studies = app.snapshot.studies
-    ended = [row for row in studies if not complete or row.done == row.total]
+    ended = [row for row in studies if row.done == row.total]
     asked = [row for row in reversed(studies) if row.variant == name]
     leading = comparison_cache.leading_study(
         asked, lambda row: row.total // len(ARMS), ended.__contains__
@@ -141,16 +116,6 @@ def find_study(app: Q1Lab, name: str | None, complete: bool = True) -> str | Non
         app.notify(waits if studies else "No study yet: r in the lab (2) plans one.", markup=False)
         return None
     return rows[0].id
-
-
-def open_wandb(app: Q1Lab, name: str | None) -> None:
-    """Open the runs of a study as W&B lists them."""
-    from q1lab.study import studies
-    from q1lab.tui.screens.wandb import WandbScreen
-
-    study_id = find_study(app, name, complete=False)
-    if study_id is not None:
-        app.push_screen(WandbScreen(studies.load(study_id)))
 
 
 def open_verdict(app: Q1Lab, name: str | None) -> None:
@@ -184,4 +149,4 @@ def copy_row(app: Q1Lab, row: CursorStop | None) -> None:
     if not text:
         app.notify("There is no command and no answer here to copy.")
         return
-    desktop.copy_text(app, text, f"`{text}`" if len(text) <= 60 else "the text")
+    app.copy_text(text, f"`{text}`" if len(text) <= 60 else "the text")

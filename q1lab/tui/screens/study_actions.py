@@ -102,16 +102,18 @@ class StudyActions(MainScreen):
             self.app.push_screen(VerdictScreen(self.view.row.id, final_comparison(self.view)))
 
     def action_wandb(self) -> None:
-        from q1lab.tui.screens.wandb import WandbScreen
+        """Show the study's runs at W&B; ``y`` uploads what is still offline."""
+        from q1lab.tui.screens.command_output import run_in_pane
 
         if self.view is not None:
-            self.app.push_screen(WandbScreen(self.view.study))
+            sync = ["q1lab", "sync", self.view.row.id]
+            run_in_pane(self.q1, sync, [*sync, "--show"])
 
     def action_export(self) -> None:
         from q1lab.tui.screens.forms import open_export_form
 
         if self.view is not None:
-            open_export_form(self.q1, [self.view.row.id])
+            open_export_form(self.q1, self.view.row.id)
 
 
 def _planning() -> ModuleType:

@@ -14,8 +14,6 @@ from q1lab.index.store import Store
 from q1lab.judgment import report_blocks, series_table
 from q1lab.judgment.blocks import Block
 from q1lab.study import studies
-from q1lab.tui.desktop import copy_text
-from q1lab.tui.screens import launch_opener
 from q1lab.tui.screens.base import FullScreen
 from q1lab.tui.snapshot import Snapshot
 from q1lab.tui.widgets.blocks_view import BlocksView
@@ -85,20 +83,22 @@ class VerdictScreen(FullScreen[None]):
         return self.comparison is not None if action in ("export", "more") else True
 
     def action_more(self) -> None:
-        """Open the launch form with as many seeds as the verdict names."""
+        """Open the form of a study with as many seeds as the verdict names."""
+        from q1lab.tui.screens.run_form import open_form_with_more_seeds
+
         c = self.comparison
         needed = c.analysis.seeds_needed if c is not None else None
         n = needed.mid if needed is not None else None
         with self.q1.errors_as_dialogs():
             study = studies.load(self.study_id)
             self.dismiss()
-            launch_opener.open_form_with_more_seeds(self.q1, study, n)
+            open_form_with_more_seeds(self.q1, study, n)
 
     def action_copy(self) -> None:
         text = self.query_one(BlocksView).plain_text(min(100, self.size.width - 6))
-        copy_text(self.app, text, "the comparison as text")
+        self.q1.copy_text(text, "the comparison as text")
 
     def action_export(self) -> None:
         from q1lab.tui.screens.forms import open_export_form
 
-        open_export_form(self.q1, [self.study_id])
+        open_export_form(self.q1, self.study_id)

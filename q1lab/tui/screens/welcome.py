@@ -140,6 +140,7 @@ class WelcomeScreen(Dialog[bool]):
         yield Static(id="about", classes="muted", markup=False)
         with Horizontal(classes="buttons"):
             yield Button("Begin", variant="primary", id="begin")
+            yield Button("A first verdict in a minute", id="demo")
 
     def _glance(self, tight: bool) -> Content:
         """The sessions: what is done in each, and when, where there is room for that."""
@@ -179,6 +180,12 @@ class WelcomeScreen(Dialog[bool]):
         except Problem as problem:
             description = str(problem)
         self.query_one("#about", Static).update(description)
+
+    @on(Button.Pressed, "#demo")
+    def _demo(self) -> None:
+        from q1lab.tui.screens.command_output import run_in_pane
+
+        run_in_pane(self.q1, ["q1lab", "demo"])
 
     @on(Button.Pressed, "#begin")
     @on(Input.Submitted)

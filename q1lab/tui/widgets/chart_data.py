@@ -136,21 +136,6 @@ def multiples(step: float, low: float, high: float) -> list[float]:
     return [k * step for k in range(first, last + 1)]
 
 
-def log_ticks(low: float, high: float, most: int) -> list[float]:
-    """1, 2 and 5 times powers of ten in [low, high], only the powers if those are more than
-    ``most``; ``low`` > 0."""
-    values: list[float] = []
-    for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1):
-        values += [
-            m * 10.0**power for m in (1, 2, 5) if low <= m * 10.0**power <= high * (1 + 1e-9)
-        ]
-    if len(values) > most:
-        values = [v for v in values if math.isclose(math.log10(v), round(math.log10(v)))] or values[
-            -most:
-        ]
-    return values if len(values) >= 2 else ticks(low, high, most)
-
-
 def short_count(value: float) -> str:
     """An iter count for an axis: 500, 1,500, 100k, 2M."""
     for size, letter in ((1e6, "M"), (1e3, "k")):

@@ -45,11 +45,6 @@ class DiffView(Static):
         self._diff = diff
         self.update(colored or diff_text(diff, palette(self.app)))
 
-    def show_words(self, words: str) -> None:
-        """Show this prose in place of any diff."""
-        self._diff = ""
-        self.update(words)
-
 
 def diff_text(diff: str, colors: Palette, wrap_at: int | None = None) -> Text:
     """The diff's lines, each changed one on a ground as wide as the widest: removed ones red, added

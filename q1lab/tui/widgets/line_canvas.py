@@ -1,7 +1,7 @@
 """A canvas in plain Python for solid lines of box characters, light and heavy, and behind them thin
 lines of braille dots, 2 × 4 in a cell.
 
-textual-plot was tried and left out: it zooms by mouse only, its later lines hide the earlier ones,
+textual-plot was tried and left out: its later lines hide the earlier ones,
 and a redraw of six curves of a thousand points took 65 ms on a 2-core machine, more than the whole
 budget from key to paint. This one needs no numpy (13 MB).
 """

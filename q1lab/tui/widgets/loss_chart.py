@@ -1,4 +1,4 @@
-"""Loss against iters: both arms' mean as a solid line, each seed thin; zoom, pan, log axes."""
+"""Loss against iters: both arms' mean as a solid line, each seed thin."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import ClassVar
 
 from rich.style import Style
 from rich.text import Text
-from textual import events
 from textual.reactive import reactive
 from textual.widget import Widget
 
@@ -16,7 +15,6 @@ from q1lab.tui.widgets.chart_data import (
     ArmCurves,
     ChartData,
     Curve,
-    log_ticks,
     multiples,
     short_count,
     ticks,
@@ -30,87 +28,18 @@ GUTTER = 7
 WEIGHTS = {"baseline": LIGHT, "modified": HEAVY}
 SIGNS = {"baseline": "───", "modified": "━━━"}
 """The arms' lines in the title."""
-MOST_ZOOM = 64.0
-ALL = 0.0, 1.0
 
 
-class LossChart(Widget, can_focus=True):
+class LossChart(Widget):
     """Draws ``data`` into its size. One color per arm; the modified mean is the heavier line.
 
-    ``span`` is the shown part of the iter axis, as shares of it (0 to 1); None: the second half,
-    where the arms are compared, once all runs have ended. The loss axis always fits the shown
-    curves, so zooming in on the end separates the arms.
+    Once all runs have ended it shows the second half of the iters, where the arms are compared. The
+    loss axis fits the shown curves, which separates the arms.
     """
 
     ALLOW_SELECT: ClassVar[bool] = False
 
     data: reactive[ChartData] = reactive(ChartData(), layout=False)
-    log_loss: reactive[bool] = reactive(False)
-    log_iter: reactive[bool] = reactive(False)
-    span: reactive[tuple[float, float] | None] = reactive(None)
-
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 — Textual's own name
-        super().__init__(id=id)
-        self._dragged: int | None = None
-
-    # ── zoom and pan
-
-    @property
-    def shown(self) -> tuple[float, float]:
-        return self.span or ((0.5, 1.0) if self.data.ended else ALL)
-
-    def zoom(self, factor: float, about: float | None = None) -> None:
-        """Show 1/``factor`` of the present stretch, keeping ``about`` (a share of it) where it is.
-
-        Without ``about`` the end stays in view when it is in view: that is where the arms are
-        compared.
-        """
-        low, high = self.shown
-        if about is None:
-            about = 1.0 if high >= 0.999 else 0.5
-        size = min(1.0, max(1 / MOST_ZOOM, (high - low) / factor))
-        start = low + (high - low) * about - size * about
-        self._show(start, size)
-
-    def pan(self, share: float) -> None:
-        """Move by ``share`` of the shown stretch; stops at the ends."""
-        low, high = self.shown
-        self._show(low + (high - low) * share, high - low)
-
-    def show_all(self) -> None:
-        """Show all iters; where they are shown, what is shown at first."""
-        self.span = None if self.shown == ALL else ALL
-
-    def _show(self, start: float, size: float) -> None:
-        start = min(max(0.0, start), 1.0 - size)
-        self.span = (start, start + size)
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        event.stop()
-        self.zoom(1.25, self._share_at_column(event.x))
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        event.stop()
-        self.zoom(0.8, self._share_at_column(event.x))
-
-    def on_mouse_down(self, event: events.MouseDown) -> None:
-        self._dragged = event.x
-        self.capture_mouse()
-
-    def on_mouse_up(self) -> None:
-        self._dragged = None
-        self.release_mouse()
-
-    def on_mouse_move(self, event: events.MouseMove) -> None:
-        if self._dragged is not None and event.x != self._dragged:
-            self.pan((self._dragged - event.x) / max(1, self._columns))
-            self._dragged = event.x
-
-    def _share_at_column(self, x: int) -> float:
-        """The column ``x`` of the widget as a share of the chart's width, from 0 to 1."""
-        return min(1.0, max(0.0, (x - GUTTER) / max(1, self._columns - 1)))
-
-    # ── drawing
 
     @property
     def _columns(self) -> int:
@@ -145,14 +74,9 @@ class LossChart(Widget, can_focus=True):
         # the axis spans at least what its labels can resolve; smaller differences look equal
         least = max(MOST_LABELS, rows // 3) * unit * 10.0**-room
         pad = max(0.0, (least - (y_high - y_low)) / 2)
-        log_loss = self.log_loss and y_low > 0
-        if log_loss:
-            y_low, y_high = y_low / 1.01, y_high * 1.01
-            tick_values = log_ticks(y_low, y_high, rows // 2)
-        else:
-            y_low, y_high, tick_values = _even_labels(y_low - pad, y_high + pad, rows)
-        x_axis = _Axis(x_low, x_high, 2 * self._columns - 1, self.log_iter)
-        y_axis = _Axis(y_high, y_low, 4 * rows - 1, log_loss)
+        y_low, y_high, tick_values = _even_labels(y_low - pad, y_high + pad, rows)
+        x_axis = _Axis(x_low, x_high, 2 * self._columns - 1)
+        y_axis = _Axis(y_high, y_low, 4 * rows - 1)
         canvas = Canvas(self._columns, rows)
         for pen, arm in enumerate(self.data.arms):
             for curve in _beside_the_mean(arm, y_axis):
@@ -177,12 +101,8 @@ class LossChart(Widget, can_focus=True):
     def _iters(self) -> tuple[float, float]:
         """The shown part of the iter axis, which begins at the first iter with a point."""
         first = min((c[0][0] for arm in self.data.arms for c in arm.seeds), default=0)
-        first = max(1, first) if self.log_iter else first
         last = max(first + 1, self.data.last)
-        low, high = self.shown
-        if self.log_iter:
-            return first * (last / first) ** low, first * (last / first) ** high
-        return first + (last - first) * low, first + (last - first) * high
+        return (first + last) / 2 if self.data.ended else first, last
 
     def _title(self, colors: Palette, width: int, unit: float = 1.0) -> Text:
         line = Text.assemble((f" {self.data.name}", f"bold {colors.foreground}"))
@@ -191,12 +111,7 @@ class LossChart(Widget, can_focus=True):
             line.append(f"  {SIGNS[arm.arm]} ", f"bold {colors.arm(arm.arm)}")
             seeds = f" ({plural(arm.n, self.data.run_word)})" if arm.n and width >= 70 else ""
             line.append(cut_cells(arm.variant, ARM_CELLS) + seeds, colors.muted)
-        logs = [name for name, on in (("value", self.log_loss), ("iter", self.log_iter)) if on]
-        notes = [f"log {' and '.join(logs)}"] if logs else []
-        low, high = self.shown
-        if (low, high) != ALL:
-            notes.append(f"zoom {1 / (high - low):.3g}×")
-        right = " · ".join(notes)
+        right = "second half" if self.data.ended else ""
         if right and line.cell_len + len(right) + 3 <= width:
             line.append(f"{right:>{width - line.cell_len - 1}} ", colors.muted)
         line.truncate(width, overflow="ellipsis")
@@ -205,7 +120,7 @@ class LossChart(Widget, can_focus=True):
     def _iter_labels(self, axis: _Axis, low: float, high: float, muted: Style) -> Text:
         cells = [" "] * self._columns
         most = max(2, self._columns // 14)
-        values = log_ticks(low, high, most) if self.log_iter else ticks(low, high, most)
+        values = ticks(low, high, most)
         for value in reversed(values):
             text = short_count(value)
             start = max(0, (axis.at(value) >> 1) - len(text) // 2)
@@ -219,13 +134,10 @@ class LossChart(Widget, can_focus=True):
 class _Axis:
     """Values to dots: ``at(first)`` is 0, ``at(last)`` is ``dots``."""
 
-    def __init__(self, first: float, last: float, dots: int, log: bool) -> None:
-        self.first, self.last = (math.log(first), math.log(last)) if log else (first, last)
-        self.dots, self.log = dots, log
+    def __init__(self, first: float, last: float, dots: int) -> None:
+        self.first, self.last, self.dots = first, last, dots
 
     def at(self, value: float) -> int:
-        if self.log:
-            value = math.log(max(value, 1e-12))
         share = (value - self.first) / ((self.last - self.first) or 1.0)
         return round(share * self.dots + 1e-6)  # halves all to one side: labels keep their distance
 

@@ -46,12 +46,10 @@ class PageReader(VerticalScroll):
     class Entered(Message):
         """The piece under the cursor was clicked."""
 
-    def __init__(self, to_read: bool = False, folder: Callable[[], Path] = Path) -> None:
+    def __init__(self, folder: Callable[[], Path] = Path) -> None:
         super().__init__(id="reader")
         self.folder = folder
         """Where `q1lab take` puts its files: asked each time, as it may change."""
-        self.to_read = to_read
-        """True where the page is read and no more: no cursor is seen, and nothing folds."""
         self.page: WeekPage | None = None
         self.pieces: list[Piece] = []
         self.piece: Piece | None = None
@@ -417,7 +415,7 @@ class PageReader(VerticalScroll):
             self.started = self._new = None
             for each in (before, piece):
                 if each is not None:
-                    each.set_class(each is piece and not self.to_read, "-here")
+                    each.set_class(each is piece, "-here")
                     each.changed()
             self.call_after_refresh(self._note_spot)
         self.name_enter()
@@ -431,7 +429,7 @@ class PageReader(VerticalScroll):
             if isinstance(piece, StepPiece) and piece.step.id == step_id:
                 target = stops[number + min(row, len(piece.step.actions))]
         for piece in stops:
-            piece.set_class(piece is target and not self.to_read, "-here")
+            piece.set_class(piece is target, "-here")
             piece.forget_lines()
         self.piece = target
         self._fold_runs()
@@ -581,7 +579,7 @@ class PageReader(VerticalScroll):
         return changed
 
     def _may_fold(self, piece: StepPiece) -> bool:
-        if self.to_read or not piece.record.done or piece.step.id in self._unfolded:
+        if not piece.record.done or piece.step.id in self._unfolded:
             return False
         return bool(piece.run) or piece.step is not self.step
 

@@ -17,7 +17,6 @@ from q1lab.verdict.result_rows import CANNOT_BE_READ, ResultRow, group_by_data
 
 COLUMNS: tuple[Column, ...] = (
     # key, title, width, to the right, and the widget width from which it is shown
-    ("chosen", "", 1, False, 0),
     ("study", "study", 14, False, 0),
     ("preset", "preset", 6, False, 96),
     ("n", "n", 3, True, 0),
@@ -86,13 +85,11 @@ def _interval_bar(row: ResultRow, axis: CharacterAxis) -> str:
 
 
 class ResultsTable(RowTable):
-    """Shows ``studies`` in groups; ``current`` is the study under the cursor, ``chosen`` are those
-    picked for comparison."""
+    """Shows ``studies`` in groups; ``current`` is the study under the cursor."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 — Textual's own name
         super().__init__(id=id)
         self.studies: tuple[ResultRow, ...] = ()
-        self.chosen_ids: list[str] = []
         self._by_id: dict[str, ResultRow] = {}
         self._order: list[str] = []
 
@@ -102,10 +99,6 @@ class ResultsTable(RowTable):
             return None
         return self._by_id.get(self._order[self.cursor_row])
 
-    @property
-    def chosen(self) -> list[ResultRow]:
-        return [self._by_id[name] for name in self.chosen_ids if name in self._by_id]
-
     def show(self, rows: Sequence[ResultRow], words: str = "") -> None:
         """Fill the table with the rows that match; does nothing if nothing has changed."""
         hits = tuple(row for row in rows if matches_words(row, words))
@@ -113,26 +106,6 @@ class ResultsTable(RowTable):
         if hits != self.studies:
             self.studies = hits
             self.draw()
-
-    def toggle(self, study_id: str) -> None:
-        if study_id in self.chosen_ids:
-            self.chosen_ids.remove(study_id)
-        else:
-            self.chosen_ids.append(study_id)
-        self._update_signs([study_id])
-
-    def clear_chosen(self) -> None:
-        unchosen, self.chosen_ids = self.chosen_ids, []
-        self._update_signs(unchosen)
-
-    def _update_signs(self, ids: Sequence[str]) -> None:
-        colors = palette(self.app)
-        for study_id in ids:
-            if study_id in self._order:
-                self.update_cell(study_id, "chosen", self._chosen_sign(study_id, colors))
-
-    def _chosen_sign(self, study_id: str, colors: Palette) -> Text:
-        return Text("●" if study_id in self.chosen_ids else " ", style=colors.modified)
 
     def draw(self) -> None:
         current_id = self.current.id if self.current else None
@@ -150,7 +123,7 @@ class ResultsTable(RowTable):
         ]
         room = self.rest(visible)
         cut = min(max(0, study - STUDY_MOST), max(0, PLOT_CLEAR - room))
-        visible[1] = ("study", "study", study - cut, False, 0)
+        visible[0] = ("study", "study", study - cut, False, 0)
         room += cut
         room = min(PLOT_MOST, room) if room >= PLOT_LEAST else 0
         visible = [
@@ -213,7 +186,6 @@ class ResultsTable(RowTable):
             before, zero, after = axis.around_zero(_interval_bar(row, axis))
             plot.append(before, tone).append(zero, colors.muted).append(after, tone)
         return {
-            "chosen": self._chosen_sign(row.id, colors),
             "study": study,
             "preset": Text(row.preset, style=colors.muted),
             "plot": plot,

@@ -1,4 +1,4 @@
-"""The results of a model file's checks as blocks: the terminal and the app lay out the same ones.
+"""The results of a model file's checks as blocks of lines.
 
 Pure. Texts from or about the learner's file are data: control characters are taken out, and no
 markup is read.
@@ -61,14 +61,6 @@ def following_block(results: Iterable[CheckResult]) -> list[CheckBlock]:
     many = "1 more check fails" if len(names) == 1 else f"{len(names)} more checks fail"
     words = f"{many}, usually for the same reason: {', '.join(names)}"
     return [CheckBlock("✗", "bad", words=words)]
-
-
-def check_blocks(results: Sequence[CheckResult]) -> list[CheckBlock]:
-    """Results for one who comes to repair: the failed ones first, then what could not be judged or
-    has a warning, then the others."""
-    blocks = [result_block(result) for result in results if not result.follows]
-    of = {sign: [block for block in blocks if block.sign == sign] for sign in "✗!✓"}
-    return [*of["✗"], *following_block(results), *of["!"], *of["✓"]]
 
 
 def printed_block(report: CheckReport) -> list[CheckBlock]:

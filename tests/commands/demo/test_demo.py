@@ -6,7 +6,6 @@ import json
 import math
 import os
 import re
-import signal
 import statistics
 import subprocess
 import sys
@@ -14,19 +13,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from textual.widgets import OptionList
 
-from q1lab.commands.demo import demo_screen, demo_text, shipped_runs
-from q1lab.commands.demo.demo_app import DemoApp
-from q1lab.commands.demo.demo_screen import DemoScreen
+from q1lab.commands.demo import demo_text, shipped_runs
 from q1lab.commands.demo.shipped_runs import ShippedRuns, read_runs
+from q1lab.ground.config import Config
 from q1lab.ground.paths import content_dir
 from q1lab.index.store import Store
 from q1lab.study.corpora import SHAKESPEARE_SHA256
-from q1lab.study.run_states import RunState
-from q1lab.study.studies import ARMS, run_name
+from q1lab.tui.screens.command_output import CommandOutputScreen
 from q1lab.tui.screens.welcome import WelcomeScreen
-from q1lab.tui.widgets.loss_chart import LossChart
 from q1lab.week.content import load_week
 from tests.kit.commands import q1lab
 from tests.kit.lab_home import words
@@ -43,11 +38,6 @@ def shipped() -> ShippedRuns:
     return read_runs()
 
 
-def differences(shipped: ShippedRuns) -> list[float]:
-    old, new = ([shipped.ends[run_name(arm, k)] for k in shipped.study.seeds] for arm in ARMS)
-    return [b - a for a, b in zip(old, new, strict=True)]
-
-
 # ── the runs
 
 
@@ -59,24 +49,7 @@ def test_the_runs_are_eight_declared_pairs_with_their_origin(shipped: ShippedRun
     assert "q1lab run relu_squared --preset quick --seeds 8" in record["about"]
     assert study.trainer.recipe == "quick"
     assert study.variant == "relu_squared"
-    assert shipped_runs.FILE.stat().st_size < 100_000
-
-
-def test_each_curve_falls_to_the_exact_loss_of_its_run(shipped: ShippedRuns) -> None:
-    assert set(shipped.losses) == set(shipped.ends) == {run.name for run in shipped.study.runs}
-    assert shipped.iters[-1] == shipped.study.max_iters
-    for name, losses in shipped.losses.items():
-        assert losses[-1] == pytest.approx(shipped.ends[name], abs=1e-4)
-        assert losses[0] > losses[-1] + 0.3
-
-
-def test_a_moment_shows_what_was_known_then(shipped: ShippedRuns) -> None:
-    runs = {run.name: run for run in shipped.at(2.5)}
-    done, half, queued = (runs[run_name("modified", seed)] for seed in (1, 2, 3))
-    assert (done.state, done.val_loss) == (RunState.FINISHED, shipped.ends["modified-seed1"])
-    assert (half.state, half.iter, half.val_loss) == (RunState.RUNNING, 500, None)
-    assert half.curve("val_loss")[-1] == (500, shipped.losses["modified-seed2"][9])
-    assert (queued.state, queued.curve("val_loss")) == (RunState.QUEUED, ())
+    assert set(shipped.ends) == {run.name for run in study.runs}
 
 
 def test_the_looks_share_5_percent_and_the_verdict_has_their_level(shipped: ShippedRuns) -> None:
@@ -84,7 +57,7 @@ def test_the_looks_share_5_percent_and_the_verdict_has_their_level(shipped: Ship
     assert design.pairs == (3, 8)
     assert design.limits_hold(1e-3), "interim_analyses computes the limits again"
     assert judgment.level == pytest.approx(1 - (design.level or 0))
-    values = differences(shipped)
+    values = shipped.differences
     ends = design.interval_at(values)
     assert judgment.interval == pytest.approx(ends)
     mean, error = statistics.fmean(values), statistics.stdev(values) / math.sqrt(8)
@@ -146,148 +119,62 @@ def test_what_to_do_next_names_commands_that_are_there() -> None:
 
 
 def test_a_study_that_would_have_stopped_is_said_to(shipped: ShippedRuns) -> None:
-    after, design, values = shipped.known_after, shipped.study.design, differences(shipped)
+    after, design, values = shipped.known_after, shipped.study.design, shipped.differences
     assert after is not None
     low, high = design.interval_at(values[:after]) or (0, 0)
     assert low > 0 or high < 0
     assert f"would have stopped after {after} pairs" in demo_text.stop_sentence(shipped)
 
 
-# ── as a screen
-
-
-def left(app: DemoApp) -> bool:
-    return not app.is_running or app._exit
-
-
-async def test_it_asks_explains_replays_and_tells(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo_screen, "PAIR_SECONDS", 0.05)
-    app = DemoApp()
-    async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: "What does the change do?" in flat(words(app)))
-        await pilot.press("enter")
-        await until(pilot, lambda: "By how much?" in flat(words(app)))
-        await pilot.press("down", "down", "enter")
-        await until(pilot, lambda: "The val loss says" in flat(words(app)))
-        await pilot.press("w")
-        await until(pilot, lambda: "Words" in words(app))
-        await pilot.press("escape", "x")
-        await until(pilot, lambda: "Predicted: the val loss falls by 0.1 nats" in flat(words(app)))
-        shown = flat(words(app))
-        assert "HELPS relu_squared − baseline" in shown
-        assert "after 8 pairs" in shown
-        assert "Next: `q1lab` opens the week" in shown
-        await pilot.press("enter")
-        await until(pilot, lambda: left(app))
-    assert app.judgment is not None
-    assert app.judgment.subject.prediction == {"direction": "lower", "size": 0.1}
-
-
-async def test_any_key_skips_ahead_and_no_guess_is_scored_where_none_was_made() -> None:
-    app = DemoApp()
-    async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: app.screen.query(OptionList))
-        await pilot.press("up", "enter")
-        await until(pilot, lambda: "any key skips ahead" in words(app))
-        await pilot.press("2")
-        await until(pilot, lambda: not app.screen.query_one(LossChart).data.empty)
-        await pilot.press("a")
-        await until(pilot, lambda: "HELPS" in words(app))
-        assert "Predicted" not in words(app)
-        await pilot.press("q")
-        await until(pilot, lambda: left(app))
-    assert app.judgment is not None
-
-
-async def test_who_leaves_early_gets_no_verdict() -> None:
-    app = DemoApp()
-    async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: app.screen.query(OptionList))
-        await pilot.press("escape")
-        await until(pilot, lambda: left(app))
-    assert (app.judgment, app.status) == (None, 0)
-
-
-async def test_the_welcome_opens_it_and_it_writes_nothing(home: Path) -> None:
-    app = prepared(lambda store, week: store.set_setting(f"welcomed:{week.label}", None))
+async def test_the_welcome_shows_it_and_it_writes_nothing(tmp_path: Path) -> None:
+    app = prepared(
+        lambda store, week: store.set_setting(f"welcomed:{week.label}", None),
+        config=Config(repo=tmp_path),
+    )
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: isinstance(app.screen, WelcomeScreen))
         await until(pilot, lambda: "A first verdict in a minute" in words(app))
         await pilot.pause()
-        before = record(home)
         await pilot.press("right", "enter")
-        await until(pilot, lambda: isinstance(app.screen, DemoScreen))
-        await until(pilot, lambda: app.screen.query(OptionList))
-        await pilot.press("2")
-        assert isinstance(app.screen, DemoScreen), "the lab is empty, and the welcome was lost"
-        await pilot.press("enter", "enter", "x", "x")
-        await until(pilot, lambda: "HELPS" in words(app))
+        await until(pilot, lambda: isinstance(app.screen, CommandOutputScreen))
+        await until(pilot, lambda: "HELPS" in app.screen.printed)
+        await until(pilot, lambda: app.screen.has_ended)
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, WelcomeScreen))
-        assert record(home) == before
     with Store() as store:
         assert store.db.execute("SELECT COUNT(*) FROM studies").fetchone()[0] == 0
-
-
-def record(home: Path) -> dict[str, bytes]:
-    """What is kept: every file but the database's own logs."""
-    kept = (file for file in home.rglob("*") if file.is_file() and "q1lab.db" not in file.name)
-    return {str(file): file.read_bytes() for file in kept}
-
-
-def test_its_default_pace_is_a_minute_with_the_readers_answers() -> None:
-    by_itself = demo_screen.READING_SECONDS + 8 * demo_screen.PAIR_SECONDS
-    assert 45 <= by_itself <= 52, "two answers take the rest"
 
 
 # ── in a terminal
 
 
-PAGES = {
-    "asks": (),
-    "explains": (("k\r", "It goes on by itself"),),
-    "replays": (("k\r", "It goes on by itself"), (" ", "From pair 3 on")),
-    "tells": (("k\r", "It goes on by itself"), (" ", "From pair 3 on"), (" ", "HELPS")),
-}
-"""A page of the demo → the keys that lead to it, each with words that then are seen."""
-
-
-def walk(terminal: Terminal, page: str) -> None:
-    terminal.sees("What does the change do?")
-    for keys, seen in PAGES[page]:
-        terminal.press(keys)
-        terminal.sees(seen)
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_ctrl_c_leaves_cleanly_at_any_moment(start: Callable[..., Terminal], page: str) -> None:
+def test_it_asks_replays_and_tells(start: Callable[..., Terminal]) -> None:
     terminal = start("demo", columns=80, lines=24)
-    walk(terminal, page)
+    terminal.sees("What does the change do?", "Your guess")
+    terminal.press("7\r")
+    terminal.sees("7 is not in the range")
+    terminal.press("1\r")
+    terminal.sees("By how much?")
+    terminal.press("3\r")
+    terminal.sees("Enter shows the runs")
+    terminal.press("\r")
+    terminal.sees("pair of seed 0")
+    assert "pair of seed 7" not in terminal.text, "a pair at a time"
+    terminal.sees("HELPS", "trains your own program.")
+    assert os.waitstatus_to_exitcode(terminal.end(0)) == 0
+    assert "redicted" in terminal.text, "the guess is compared"
+
+
+@pytest.mark.parametrize("keys", [[], ["4\r"], ["4\r", "\r"]], ids=["asks", "waits", "replays"])
+def test_ctrl_c_leaves_cleanly_at_any_moment(
+    start: Callable[..., Terminal], keys: list[str]
+) -> None:
+    terminal = start("demo", columns=80, lines=24)
+    terminal.sees("Your guess")
+    for key, seen in zip(keys, ("Enter shows the runs", "pair of seed 0"), strict=False):
+        terminal.press(key)
+        terminal.sees(seen)
     terminal.press("\x03")
     terminal.drain()
     assert os.waitstatus_to_exitcode(terminal.end(0)) == 130
-    assert not terminal.screen.cursor.hidden, "the terminal is given back"
     assert "Traceback" not in terminal.text
-
-
-def test_a_verdict_stays_in_the_terminal(start: Callable[..., Terminal]) -> None:
-    terminal = start("demo", columns=80, lines=24)
-    walk(terminal, "tells")
-    terminal.press("\r")
-    terminal.drain()
-    assert os.waitstatus_to_exitcode(terminal.end(0)) == 0
-    assert re.search(r"^sd +0\.", terminal.text, re.M), "which is below the verdict in print"
-    assert "trains your own program." in flat(terminal.text)
-
-
-def test_a_signal_ends_it(start: Callable[..., Terminal]) -> None:
-    terminal = start("demo", columns=80, lines=24)
-    terminal.sees("What does the change do?")
-    assert os.waitstatus_to_exitcode(terminal.end(signal.SIGTERM)) == 128 + signal.SIGTERM
-
-
-def test_a_terminal_that_is_too_small_gets_the_text(start: Callable[..., Terminal]) -> None:
-    terminal = start("demo", columns=50, lines=30)
-    terminal.drain()
-    assert os.waitstatus_to_exitcode(terminal.end(0)) == 0
-    assert "trains your own program." in flat(terminal.text)

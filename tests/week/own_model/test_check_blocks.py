@@ -1,4 +1,4 @@
-"""Checks as blocks: in the order of one who repairs, and as the lines that both viewers lay."""
+"""Checks as blocks, and as lines."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 
 from q1lab.week.own_model.check_blocks import (
     LABELS,
-    check_blocks,
     following_block,
     lay_out,
     outcome_blocks,
@@ -26,13 +25,12 @@ def plain(blocks: list, width: int | None = None) -> list[str]:
     return ["".join(text for text, _ in line) for block in blocks for line in lay_out(block, width)]
 
 
-def test_what_fails_stands_first_and_what_follows_from_it_below() -> None:
-    assert plain(check_blocks([PASSED, SKIPPED, FAILS, ECHO])) == [
+def test_a_result_is_a_line_and_below_one_that_failed_stands_why() -> None:
+    assert plain(map(result_block, [FAILS, SKIPPED, PASSED])) == [
         "✗ prefix",
         "    expected: as before",
         "    seen:     logits move",
         "    why:      it cheats",
-        "✗ 1 more check fails, usually for the same reason: context",
         "! attention: not judged: no scores were seen",
         "✓ batch: rows agree",
     ]

@@ -1,55 +1,17 @@
-"""The clipboard inside tmux, the desktop notification, and small words: tested without a
-terminal."""
+"""Small words of the app: keys, themes, rows with bars."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from q1lab.ground.errors import Problem
 from q1lab.study import presets
-from q1lab.tui import desktop, theme
+from q1lab.tui import theme
 from q1lab.tui.keys import key_names
-from q1lab.tui.screens.hint import HintScreen
 from q1lab.tui.screens.welcome import repository_to_offer
 from q1lab.tui.widgets.titled_rows import ListRow, render_row
-from q1lab.week.own_model.run_checks import CheckResult
-
-
-@pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
-def test_inside_tmux_the_text_is_in_tmuxs_buffer(tmp_path: Path) -> None:
-    socket = tmp_path / "tmux"
-    tmux = ["tmux", "-S", str(socket), "-f", os.devnull]
-    subprocess.run([*tmux, "new-session", "-d", "sleep 60"], check=True)
-    try:
-        env = {"TMUX": f"{socket},1,0"}
-        old = os.environ.get("TMUX")
-        os.environ["TMUX"] = env["TMUX"]
-        try:
-            assert desktop.copy_into_tmux("q1lab run ./é.py", env) is True
-        finally:
-            os.environ.pop("TMUX") if old is None else os.environ.update(TMUX=old)
-        shown = subprocess.run([*tmux, "show-buffer"], capture_output=True, check=True)
-        assert shown.stdout.decode() == "q1lab run ./é.py"
-    finally:
-        subprocess.run([*tmux, "kill-server"], check=False)
-
-
-def test_without_tmux_the_terminal_is_asked_and_a_dead_one_is_told_about(tmp_path: Path) -> None:
-    assert desktop.copy_into_tmux("text", {}) is None
-    assert desktop.copy_into_tmux("text", {"TMUX": f"{tmp_path}/gone,1,0"}) in (True, False)
-
-
-def test_a_notification_is_one_sequence_and_carries_no_other() -> None:
-    note = desktop.desktop_note("6 of 6\x1b]0;evil\x07 ended", {"TERM": "xterm-256color"})
-    assert note == "\x1b]9;6 of 6]0;evil ended\x07"
-    assert desktop.desktop_note("done", {"TERM": "foot"}) == "\x1b]777;notify;q1lab;done\x07"
-    inside = desktop.desktop_note("done", {"TERM": "tmux", "TMUX": "x"})
-    assert inside == "\x1bPtmux;\x1b\x1b]9;done\x07\x1b\\"
 
 
 def test_keys_are_named_as_they_are_written() -> None:
@@ -86,17 +48,6 @@ def test_inside_q1labs_own_clone_a_folder_beside_it_is_offered(tmp_path: Path) -
     assert repository_to_offer(tmp_path) == tmp_path / "transformer-from-scratch"
     (tmp_path / "model.py").touch()
     assert repository_to_offer(tmp_path) == tmp_path
-
-
-def test_a_failing_check_comes_before_the_hint() -> None:
-    from q1lab.week.own_model.model_file import Hint
-
-    failing = CheckResult("keys and values agree", False, "one order", "another", "heads mix", 0.1)
-    hint = Hint("gqa", 1, "question", "Which heads need keys?")
-    shown = HintScreen.of(hint, failing).text
-    assert shown.index(failing.name) < shown.index(hint.text)
-    for words in ("one order", "another", "heads mix"):
-        assert words in shown
 
 
 @pytest.mark.parametrize("width", [20, 40, 54, 74, 110])
