@@ -56,7 +56,9 @@ def test_the_verdict_that_is_shown_is_the_demos() -> None:
     demo = CliRunner().invoke(cli, ["demo", "--full"], env={"COLUMNS": "80"}).output
     whole = demo[demo.index("HELPS") : demo.index("A study with")].strip()
     assert whole in (ROOT / "docs" / "verdict.md").read_text()
-    readme = re.findall(r"(?s)<!-- made: demo -->\n```text\n(.*?)\n```", (ROOT / "README.md").read_text())
+    readme = re.findall(
+        r"(?s)<!-- made: demo -->\n```text\n(.*?)\n```", (ROOT / "README.md").read_text()
+    )
     short = CliRunner().invoke(cli, ["demo"], env={"COLUMNS": "80"}).output
     assert readme == [short[short.index("HELPS") : short.index("A study with")].strip()]
 

@@ -20,7 +20,6 @@ import pytest
 from q1lab.commands.cli import run_command_line
 from q1lab.ground.text_formats import signed
 from q1lab.index.store import Store
-from q1lab.judgment import intervals
 from q1lab.study import command_line, studies
 from q1lab.tui.pages import block_text
 from q1lab.week import progress

@@ -85,7 +85,11 @@ def bootstrap(d: np.ndarray) -> Ends:
 def coverage() -> str:
     rng = np.random.default_rng(SEED)
     sizes = (3, 5, 8, 10)
-    rows: dict[str, list[str]] = {"percentile bootstrap of pairs": [], "Welch's t": [], "paired t": []}
+    rows: dict[str, list[str]] = {
+        "percentile bootstrap of pairs": [],
+        "Welch's t": [],
+        "paired t": [],
+    }
     for n in sizes:
         a, b = rng.standard_normal((2, STUDIES, n))
         for name, (low, high) in zip(
@@ -106,7 +110,9 @@ def power() -> str:
             for rho in (0, 0.5, 0.9)
         ]
         lines.append([str(n), *(f"{size:.2f}" for size in sizes)])
-    return table(["runs per arm", "Welch", "paired, ρ = 0", "paired, ρ = .5", "paired, ρ = .9"], lines)
+    return table(
+        ["runs per arm", "Welch", "paired, ρ = 0", "paired, ρ = .5", "paired, ρ = .9"], lines
+    )
 
 
 # ── looks
@@ -212,7 +218,9 @@ def assumed() -> str:
 def floor() -> str:
     """Real runs of the baseline against itself, regrouped at random into studies."""
     rows = [json.loads(line) for line in (RESULTS / "floor.jsonl").read_text().splitlines()]
-    losses = np.array([loss for row in rows for arm in ("baseline", "modified") for loss in row[arm]])
+    losses = np.array(
+        [loss for row in rows for arm in ("baseline", "modified") for loss in row[arm]]
+    )
     rng = np.random.default_rng(0)
     lines = []
     for pairs in (3, 5, 8):
