@@ -188,7 +188,7 @@ async def test_export_writes_files_or_says_why_not(
         await until(pilot, lambda: isinstance(pilot.app.screen, FormScreen))
         place = pilot.app.screen.query_one("#target", Input)
         assert place.value == str(repo / "llama-1.csv")
-        place.value = str(tmp_path / "nowhere" / "a.html")
+        place.value = str(tmp_path / "nowhere" / "a.csv")
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "did not work" in words(pilot.app))
         pane = pilot.app.screen
