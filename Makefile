@@ -65,7 +65,7 @@ check: lint  ## what CI runs; types and contracts are looked at beside the tests
 bench: $(VENV)/.dev  ## speed: commands, first paint; against another checkout (AGAINST=path), and nanoGPT (NANOGPT=path)
 	@$(BIN)/python benchmarks/run.py $(if $(AGAINST),--against $(AGAINST)) $(if $(NANOGPT),--nanogpt $(NANOGPT))
 
-faults: $(VENV)/.dev  ## all fault tests, the long ones too, and the table in docs/reliability.md
+faults: $(VENV)/.dev  ## all fault tests, the long ones too, and a table of what they measured
 	@$(BIN)/python tools/docs/faults.py
 
 audit: $(VENV)/.dev  ## known vulnerabilities of what is installed (by hand: it asks the network)
@@ -74,7 +74,7 @@ audit: $(VENV)/.dev  ## known vulnerabilities of what is installed (by hand: it 
 size: $(VENV)/.base  ## print the lines and tokens of each room
 	@$(BIN)/python tools/size.py
 
-docs: $(VENV)/.dev  ## make the screenshots in docs again (tools/docs/make.py says what else is made)
+docs: $(VENV)/.dev  ## make the tables in the documents again (tools/docs/make.py says what else is made)
 	@$(BIN)/python tools/docs/make.py
 
 snapshots: $(VENV)/.dev  ## accept the app's screens as they are now

@@ -87,7 +87,7 @@ def run(
 
     Two commands in quotes are compared with each other: {seed} stands where the seed goes, and the
     number that counts is read off what they print. More arms share one --command, or a study.toml:
-    docs/commands-as-arms.md. With it, the VARIANT baseline (or another of its arms) is compared
+    docs/runs-and-programs.md. With it, the VARIANT baseline (or another of its arms) is compared
     with itself.
 
     Several VARIANTs share the baseline's runs, are declared together before the first one begins,

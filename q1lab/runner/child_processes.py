@@ -3,7 +3,7 @@ of them.
 
 There are two kinds. Those that train (runner, trainers, relay) outlive the process that started
 them; locks tell if they are alive. All others work for their parent: ``running_child`` starts them,
-and they end with the parent, even if it is killed. docs/processes.md lists every one.
+and they end with the parent, even if it is killed. SECURITY.md says what holds for each.
 """
 
 from __future__ import annotations

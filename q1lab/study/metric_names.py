@@ -1,6 +1,6 @@
 """The names of numbers: whether one measures a training, and which way is better.
 
-These are the rules by which q1lab guesses the metric of a command (docs/commands-as-arms.md).
+These are the rules by which q1lab guesses the metric of a command (docs/runs-and-programs.md).
 """
 
 from __future__ import annotations

@@ -182,6 +182,6 @@ def test_an_arm_of_a_command_does_not_take_the_figures_of_its_namesake() -> None
 
 
 def test_one_rule_is_told_everywhere() -> None:
-    words = " ".join((ROOT / "docs" / "statistics.md").read_text().split())
+    words = " ".join((ROOT / "docs" / "verdict.md").read_text().split())
     assert level_sentences.LOOK_RULE in words
     assert level_sentences.LOOK_RULE in level_sentences.later_look_note(1, 0.025)

@@ -1,4 +1,4 @@
-"""The figures of docs/statistics.md, worked out from their definitions with NumPy and SciPy alone.
+"""The figures of docs/verdict.md, worked out from their definitions with NumPy and SciPy alone.
 
 Nothing here imports q1lab: test_from_scratch.py compares the two. Where q1lab has a short cut (a
 table, a noncentral distribution, an interpolation) this has the plain way: an integral over what is

@@ -46,8 +46,7 @@ def tiny(
 
 
 def figures(fault: str, passes_when: str, measured: str) -> None:
-    """Print a row of docs/reliability.md, and append it to ``FIGURES`` for
-    tools/docs/faults.py."""
+    """Print a row of what survives, and append it to ``FIGURES`` for tools/docs/faults.py."""
     print(f"{fault}: {measured}")
     if os.environ.get("FIGURES"):
         with Path(os.environ["FIGURES"]).open("a") as out:

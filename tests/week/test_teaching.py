@@ -20,7 +20,6 @@ import pytest
 from q1lab.commands.cli import run_command_line
 from q1lab.ground.text_formats import signed
 from q1lab.index.store import Store
-from q1lab.judgment import intervals
 from q1lab.study import command_line, studies
 from q1lab.tui.pages import block_text
 from q1lab.week import progress
@@ -123,10 +122,10 @@ def test_results_of_quick_are_those_of_the_pairing_page() -> None:
 
     text = (SHIPPED / "results.toml").read_text()
     rows = tomllib.loads(text)["results"]
-    page = (ROOT / "docs" / "pairing.md").read_text()
+    page = (ROOT / "docs" / "results" / "pairing.md").read_text()
     measured = re.search(r"measured on (\S+) at", page)
     assert measured
-    assert f"docs/pairing.md, of {measured[1]};" in text
+    assert f"docs/results/pairing.md, of {measured[1]};" in text
     for variant in VARIANTS:
         page_row = re.search(rf"(?m)^\| {variant} \|(.*)\|$", page)
         assert page_row
@@ -139,17 +138,6 @@ def test_results_of_quick_are_those_of_the_pairing_page() -> None:
         half = stats.t.ppf(0.975, n - 1) * spread / math.sqrt(n)
         assert row["low"] == pytest.approx(mean - half, abs=1e-4)
         assert row["high"] == pytest.approx(mean + half, abs=1e-4)
-
-
-def test_the_readmes_verdict_follows_from_its_pairs() -> None:
-    page = (ROOT / "README.md").read_text()
-    rows = re.findall(r"(?m)^seed \d +(\S+) +(\S+) +(\S+)$", page)
-    arms = [{seed: float(row[arm]) for seed, row in enumerate(rows)} for arm in (0, 1)]
-    analysis = intervals.analyze(*arms, headline="paired")
-    assert analysis.mean is not None
-    assert analysis.ends is not None
-    assert f"− baseline = {signed(analysis.mean, 4)} nats" in page
-    assert f"[{signed(analysis.ends.low, 4)}, {signed(analysis.ends.high, 4)}]" in page
 
 
 def test_every_interval_in_the_results_follows_from_its_spread() -> None:
@@ -249,7 +237,7 @@ def test_what_looks_cost_is_what_the_program_charges() -> None:
 
 
 def test_what_a_plan_finds_at_one_sd_is_what_its_looks_find() -> None:
-    """The rows of B2, counted in invented studies; that of 3..8 is a row of docs/looks.md, too."""
+    """The rows of B2, counted in invented studies; that of 3..8 is a row of docs/verdict.md, too."""
     import numpy as np
     from scipy import stats
 
@@ -277,8 +265,8 @@ def test_what_a_plan_finds_at_one_sd_is_what_its_looks_find() -> None:
     }
     for name, (power, pairs, false, _) in found.items():
         assert rows[name] == pytest.approx([100 * power, pairs, 100 * false], abs=0.6), name
-    page = (ROOT / "docs" / "looks.md").read_text()
-    row, *_ = re.findall(r"(?m)^\| `3\.\.8` \|(.*/.*)\|$", page)
+    page = (ROOT / "docs" / "verdict.md").read_text()
+    row, *_ = re.findall(r"(?m)^\| `--seeds 3\.\.8` \|[^|]*\|(.*/.*)\|$", page)
     null, _, one_sd, *_ = (cell.split("/") for cell in row.split("|"))
     expected = [float(one_sd[0]), float(one_sd[1]), float(null[0])]
     assert rows["3..8"] == pytest.approx(expected, abs=0.5)

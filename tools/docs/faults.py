@@ -1,7 +1,4 @@
-"""Run the tests that measure what survives, long ones too, and write their figures into docs.
-
-python tools/docs/faults.py            the fault tests, into docs/reliability.md (forty minutes)
-"""
+"""Run the tests that measure what survives, long ones too, and print their figures (forty minutes)."""
 
 from __future__ import annotations
 
@@ -15,38 +12,32 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from make import DOCS, ROOT, put
-
 from q1lab.runner.machine import cores
 
-TESTS = {
-    "faults": [
-        "tests/faults",
-        "tests/index/test_many_studies.py",
-        "tests/doors/weights_and_biases/test_relay.py",
-    ],
-}
-PAGES = {"faults": DOCS / "reliability.md"}
+ROOT = Path(__file__).parents[2]
+TESTS = [
+    "tests/faults",
+    "tests/index/test_many_studies.py",
+    "tests/doors/weights_and_biases/test_relay.py",
+]
 
 
-def main(which: str = "faults") -> int:
+def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "figures.jsonl"
         file.touch()
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", *TESTS[which]],
+            [sys.executable, "-m", "pytest", "-q", *TESTS],
             cwd=ROOT,
             env={**os.environ, "FIGURES": str(file), "OMP_NUM_THREADS": "1"},
             check=False,
         )
         figures = [json.loads(line) for line in file.read_text().splitlines()]
-    if done.returncode == 0:
-        machine = f"{cores()}-core {platform.machine()} {platform.system()} machine"
-        head = (
-            f"Measured on {datetime.now(UTC).date()} at commit {commit()} on a {machine}, Python "
-            f"{platform.python_version()}.\n\n"
-        )
-        put(PAGES[which], which, head + table(figures))
+    print(
+        f"Measured on {datetime.now(UTC).date()} at commit {commit()} on a {cores()}-core "
+        f"{platform.machine()} {platform.system()} machine, Python {platform.python_version()}.\n"
+    )
+    print(table(figures))
     return done.returncode
 
 
@@ -72,4 +63,4 @@ def table(figures: Sequence[tuple[str, str, str]]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(main())

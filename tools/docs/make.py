@@ -1,13 +1,12 @@
-"""Make the pages and pictures in docs that commands make.
+"""Make the tables and the picture in the documents that commands make.
 
-    python tools/docs/make.py            the screenshots, from the studies in Q1LAB_HOME
-    python tools/docs/make.py film       README's moving picture: a range that really trains, some minutes
-    python tools/docs/make.py assumed    docs/statistics.md's table of broken assumptions
+    python tools/docs/make.py            all tables, two minutes (`make docs`)
+    python tools/docs/make.py verdict    docs/verdict.md's, and README's verdict
+    python tools/docs/make.py examples   docs/runs-and-programs.md's table of public runs
     python tools/docs/make.py together   docs/card.md's table of all four against their sum
-    python tools/docs/make.py floor      docs/floor.md's table of regrouped runs
-    python tools/docs/make.py examples   docs/examples.md's tables, from docs/results/public.json
+    python tools/docs/make.py film       README's picture: a range that really trains, some minutes
 
-The pages are written between `<!-- made: NAME -->` and `<!-- /made -->`, and nowhere else.
+Tables are written between `<!-- made: NAME -->` and `<!-- /made -->`, and nowhere else.
 """
 
 from __future__ import annotations
@@ -33,33 +32,21 @@ def put(file: Path, name: str, text: str) -> None:
 def examples() -> None:
     import examples as page
 
-    put(DOCS / "examples.md", "changes", page.changes_table())
-    put(DOCS / "examples.md", "contest", page.contest_table())
+    put(DOCS / "runs-and-programs.md", "changes", page.changes_table())
 
 
-def assumed() -> None:
-    import assumed as page
+def verdict() -> None:
+    import verdict as page
 
-    put(DOCS / "statistics.md", "assumed", page.text())
-
-
-def floor() -> None:
-    import floor as page
-
-    put(DOCS / "floor.md", "regrouped", page.regrouped_text())
+    put(DOCS.parent / "README.md", "demo", page.demo())
+    for name, text in page.TABLES.items():
+        put(DOCS / "verdict.md", name, text())
 
 
 def together() -> None:
     import together as page
 
     put(DOCS / "card.md", "together", page.text())
-
-
-def screens() -> None:
-    import shots
-
-    for file in shots.shoot(DOCS / "screens"):
-        print(file.name)
 
 
 FILM_SETTINGS = {
@@ -100,19 +87,16 @@ def film() -> None:
     print(f"film.svg: {len(svg.encode()) >> 10} kB")
 
 
+TABLES = (verdict, examples, together)
+
+
+def main(*names: str) -> None:
+    makers = {maker.__name__: maker for maker in (*TABLES, film)}
+    if not set(names) <= set(makers):
+        sys.exit(__doc__)
+    for name in names or [maker.__name__ for maker in TABLES]:
+        makers[name]()
+
+
 if __name__ == "__main__":
-    match sys.argv[1:]:
-        case []:
-            screens()
-        case ["film"]:
-            film()
-        case ["assumed"]:
-            assumed()
-        case ["floor"]:
-            floor()
-        case ["together"]:
-            together()
-        case ["examples"]:
-            examples()
-        case _:
-            sys.exit(__doc__)
+    main(*sys.argv[1:])

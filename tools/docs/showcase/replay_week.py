@@ -1,15 +1,14 @@
 """Replay a whole week, from an empty repository to Q1_RETRO.md, with the commands a learner would
 type.
 
-    python tools/docs/showcase/replay_week.py OUT [--max-iters N] [--runs EARLIER] [--show]
+    python tools/docs/showcase/replay_week.py OUT [--max-iters N] [--show]
 
 The learner's words and minutes are scripted (``script.toml`` beside this file); every run, number,
 commit and verdict is real. The change is a squared ReLU, so that nobody reads the result of one of
 the four that the week asks them to predict; it has no guide. OUT gets ``content`` (the week, with
 this change as a fifth), ``home`` (q1lab's files) and ``transformer-from-scratch`` (the learner's
-repository). ``--show`` copies what came out into ``docs/showcase/week``. Without
-``--max-iters`` the six runs take some minutes; ``--runs`` copies those of an earlier replay's OUT,
-for new words about the same runs.
+repository). ``--show`` copies MODIFICATION.md and Q1_RETRO.md into ``docs/showcase/week``. Without
+``--max-iters`` the six runs take some minutes.
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ import contextlib
 import io
 import itertools
 import os
-import platform
 import re
 import shlex
 import shutil
@@ -36,19 +34,15 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 SHOWN = ROOT / "docs" / "showcase" / "week"
 CHANGE = "relu_squared"
-transcript: list[str] = []
-home_of_the_week = Path()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--max-iters", type=int)
-    parser.add_argument("--runs", type=Path, metavar="EARLIER")
     parser.add_argument("--show", action="store_true")
     options = parser.parse_args()
-    global home_of_the_week
-    home_of_the_week = out = options.out.resolve()
+    out = options.out.resolve()
     repo = out / "transformer-from-scratch"
     out.mkdir(parents=True, exist_ok=True)
     script = tomllib.loads((HERE / "script.toml").read_text(encoding="utf-8"))
@@ -60,12 +54,6 @@ def main() -> None:
     os.environ["Q1LAB_HOME"] = str(out / "home")
     os.environ["Q1LAB_ASK_BEFORE_COMMIT"] = "false"
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    if options.runs:
-        recorded = (options.runs / "home" / "studies" / f"{CHANGE}-1").resolve(strict=True)
-        os.environ["Q1LAB_RECORD"] = str(recorded)
-        os.environ["Q1LAB_TRAINER"] = shlex.join(
-            [sys.executable, str(HERE / "recorded_trainer.py")]
-        )
     repo.mkdir()
     git(repo, "init", "-q", "-b", "main")
     git(repo, "config", "user.name", "A learner")
@@ -119,7 +107,7 @@ def main() -> None:
     q1lab(repo, "course", "roadmap", "--tick", "15", "--tick", "16", "--tick", "17")
     git(repo, "log", "--format=%s")
     if options.show:
-        show(out, repo)
+        show(repo)
 
 
 def implement(file: Path) -> None:
@@ -156,25 +144,15 @@ def git(repo: Path, *arguments: str) -> None:
 
 
 def say(line: str) -> None:
-    """Print a line and keep it; folders of this machine are of no interest to a reader."""
     print(line, flush=True)
-    transcript.append(line.replace(str(home_of_the_week), "~"))
 
 
-def show(out: Path, repo: Path) -> None:
-    """Put the documents and the session's transcript where the docs show them."""
-    from q1lab.runner.machine import cores
-
-    readme = (SHOWN / "README.md").read_text(encoding="utf-8")
-    shutil.rmtree(SHOWN)
-    for folder in ("posts", "figures"):
-        shutil.copytree(repo / folder, SHOWN / folder)
-    for file in (repo / "MODIFICATION.md", repo / "Q1_RETRO.md", repo / "AI_EXPERT_ROADMAP.md"):
-        shutil.copy(file, SHOWN)
-    (SHOWN / "transcript.txt").write_text("\n".join(transcript).strip() + "\n", encoding="utf-8")
-    machine = f"(a {cores()}-core {platform.machine()} {platform.system()} machine)"
-    readme = re.sub(r"\(a .* machine\)", machine, readme)
-    (SHOWN / "README.md").write_text(readme, encoding="utf-8")
+def show(repo: Path) -> None:
+    """Put the two documents where the docs show them."""
+    shutil.rmtree(SHOWN, ignore_errors=True)
+    shutil.copytree(repo / "figures", SHOWN / "figures")
+    for name in ("MODIFICATION.md", "Q1_RETRO.md"):
+        shutil.copy(repo / name, SHOWN)
 
 
 def work(script: dict, session: str) -> None:  # type: ignore[type-arg]
