@@ -57,15 +57,17 @@ def study_history(store: Store, study: Study) -> StudyHistory:
     }
     same = looks[own.question] if study.counts_as_asking else []
     of_question = [ends[each.key] or {} for each in by_question[own.question]]
-    every = [look for of_one in looks.values() for look in of_one]
-    modified = {each.key: each.modified for each in begun}
+    of_arm = {each.key for each in begun if each.modified == own.modified}
     return StudyHistory(
         _level(study, same),
         tuple(_seen_look(look, ends[study_key(look.study)]) for look in same),
         tuple(changed_parts(declared, study)) if declared is not None else (),
         run_ends.astray_runs(of_question, study.metric),
-        _sum(look for look in every if modified[study_key(look.study)] == own.modified),
-        _sum(every),
+        _sum(
+            [look for look in of_one if study_key(look.study) in of_arm]
+            for of_one in looks.values()
+        ),
+        _sum(looks.values()),
     )
 
 
@@ -82,12 +84,9 @@ def _seen_look(look: Look, ends: RunEnds | None) -> SeenLook:
     return SeenLook(look.study.id, look.pairs, look.level, verdict)
 
 
-def _sum(looks: Iterable[Look]) -> LevelSum:
-    by_question: dict[str, float] = {}
-    for look in looks:
-        question = question_hash(look.study)
-        by_question[question] = by_question.get(question, 0.0) + look.level
-    return LevelSum(len(by_question), sum(by_question.values()))
+def _sum(questions: Iterable[Sequence[Look]]) -> LevelSum:
+    totals = [sum(look.level for look in looks) for looks in questions if looks]
+    return LevelSum(len(totals), sum(totals))
 
 
 def looks_before(store: Store, draft: Study) -> int:

@@ -104,8 +104,7 @@ def test_a_number_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) ->
 
 NUMBERS_IN_TEXT = {
     "predict": ("--size", "--matters", "--sure"),
-    "run": ("--seeds", "--set learning_rate=", "--set max_iters=", "--set n_layer=", "--over max_iters=",
-            "--over learning_rate="),
+    "run": ("--seeds", "--set learning_rate=", "--set max_iters=", "--set n_layer="),
 }  # fmt: skip
 
 
