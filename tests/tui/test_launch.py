@@ -243,6 +243,7 @@ async def test_what_is_wrong_is_said_under_the_form(fake_trainer: Callable[..., 
 async def test_a_file_of_ones_own(fake_trainer: Callable[..., None], tmp_path: Path) -> None:
     bad = tmp_path / "mine.py"
     bad.write_text("class GPT:\n    def broken(\n")
+    (tmp_path / "model.py").write_text((MODELS / "baseline.py").read_text())
     async with app().run_test(size=(100, 30)) as pilot:
         screen = await open_launch(pilot)
         form = screen.query_one(LaunchForm)
@@ -256,7 +257,7 @@ async def test_a_file_of_ones_own(fake_trainer: Callable[..., None], tmp_path: P
             (Path(__file__).parents[2] / "labs/models/rope.py").read_text() + "\n# mine\n"
         )
         screen.query_one("#file", Input).value = f"{bad} "
-        await until(pilot, lambda: "mine against baseline" in words(pilot.app))
+        await until(pilot, lambda: "mine against model" in words(pilot.app))
 
 
 async def test_a_kept_study_is_chosen_and_trained_as_it_was(
@@ -308,13 +309,14 @@ async def test_the_form_begins_with_the_file_that_the_learner_wrote(
     with Store() as store:
         progress.choose_modification(store, content.load_week(content_dir()), "rope")
     (tmp_path / "rope.py").write_text((MODELS / "rope.py").read_text())
+    (tmp_path / "model.py").write_text((MODELS / "baseline.py").read_text())
     async with app(cwd=tmp_path).run_test(size=(100, 30)) as pilot:
         screen = await open_launch(pilot)
         assert screen.request().variant == str(tmp_path / "rope.py")
-        await until(pilot, lambda: "rope against baseline" in words(pilot.app))
+        await until(pilot, lambda: "rope against model" in words(pilot.app))
         screen.query_one("#file", Input).value = ""
         await until(pilot, lambda: "Give the path" in estimate(screen))
-        assert "against baseline" not in words(pilot.app)
+        assert "against model" not in words(pilot.app)
         assert "def apply_rotary_emb" not in words(pilot.app)
 
 
