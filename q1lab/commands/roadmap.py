@@ -29,8 +29,8 @@ Exit status: 0 done, 1 git or a hook refused, 2 no such file or box, or a yes is
 def roadmap(lines: tuple[int, ...], write_options: shared.WriteOptions, as_json: bool) -> int:
     """List the roadmap's open boxes, or tick some.
 
-    The roadmap is AI_EXPERT_ROADMAP.md of your repository; what is ticked is committed. A tick
-    changes one character and no other byte.
+    They are the week's, in AI_EXPERT_ROADMAP.md. A tick changes one character and no other byte,
+    and is committed.
     """
     from q1lab.documents import document_changes
     from q1lab.documents import roadmap as documents
