@@ -108,6 +108,7 @@ async def pane_of(
 ) -> CommandOutputScreen:
     """Open the pane of a command: a Python that runs ``code``."""
     await settled(pilot)
-    pane = CommandOutputScreen(shown, [sys.executable, "-c", code], folder)
+    pane = CommandOutputScreen([sys.executable, "-c", code], folder)
+    pane.shown = pane.heading = shown
     pilot.app.push_screen(pane)
     return pane

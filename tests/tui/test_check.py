@@ -65,6 +65,7 @@ async def test_red_then_saved_then_green_and_it_waits(repo: Path) -> None:
             await until(pilot, lambda: isinstance(app_.screen, HintScreen))
             await until(pilot, lambda: ", hint " in words(app_))
             await pilot.press("escape")
+            await until(pilot, lambda: app_.screen is screen)
             with Store() as store:
                 assert len(learner_tables.used_hints(store, app_.week.label, "rope")) == reds
         (repo / "rope.py").write_bytes((MODELS / "rope.py").read_bytes())

@@ -49,7 +49,7 @@ def test_a_letter_or_a_sign_means_one_thing_in_the_whole_app() -> None:
     for key, does, where in bound():
         if len(key_name(key)) == 1 and does:
             means.setdefault(key, {})[does] = where
-    assert {"e", "n", "q", "slash", "plus"} <= set(means)
+    assert {"e", "n", "q", "slash"} <= set(means)
     assert {key: meanings for key, meanings in means.items() if len(meanings) > 1} == {}
 
 

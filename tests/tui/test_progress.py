@@ -4,27 +4,24 @@ open."""
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 from textual.containers import VerticalScroll
 from textual.widgets import Input, Select, Static
 
-from q1lab.ground import paths
 from q1lab.index.store import Store
 from q1lab.tui.app import Q1Lab
-from q1lab.tui.progress_rows import part_rows
 from q1lab.tui.screens.command_output import CommandOutputScreen
 from q1lab.tui.screens.document import DocumentScreen
 from q1lab.tui.screens.form import FormScreen
 from q1lab.tui.screens.lab import LabScreen
 from q1lab.tui.screens.week_page import WeekScreen
 from q1lab.tui.widgets.titled_rows import TitledRows
-from q1lab.week import content, progress
+from q1lab.week import progress
 from q1lab.week.lists import artifacts, papers
 from q1lab.week.syllabus import Week
 from tests.kit.lab_home import compared, finish, make_study, words
-from tests.kit.tui_home import prepared, running, settled, some_progress, until
+from tests.kit.tui_home import prepared, running, settled, until
 
 LABEL = "M03-W04"
 
@@ -51,17 +48,6 @@ async def test_a_kpi_is_set_by_hand_and_counted_again() -> None:
         app.screen.query_one("#actual", Input).value = ""
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "set by hand" not in rows_of(app, "kpis"))
-
-
-async def test_every_parts_title_is_whole_where_there_is_room() -> None:
-    async with running(some_progress, size=(120, 40)) as (app, pilot):
-        await pilot.press("4")
-        await until(pilot, lambda: "A1" in rows_of(app, "minutes"))
-        shown = rows_of(app, "minutes")
-        assert all(f"{part.title} " in shown for part in app.week.parts())
-        assert "━━" in shown
-        assert "length = planned minutes, fill = steps done" in words(app)
-        assert "of 15 min" in shown
 
 
 def missed_one(store: Store, week: Week) -> None:
@@ -99,28 +85,6 @@ async def test_the_whole_screen_is_used_and_says_what_comes_next() -> None:
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, LabScreen))
         await until(pilot, lambda: "CANNOT TELL" in words(app))
-
-
-async def test_a_bar_is_as_long_as_its_part_and_full_as_far_as_its_steps(tmp_path: Path) -> None:
-    week = content.load_week(paths.content_dir())
-    with Store() as store:
-        some_progress(store, week)
-        rows = part_rows(week, progress.recorded_progress(store, week.label), training=False)
-    bars = {row.key[0]: row.bar for row in rows if row.bar is not None}
-    longest = max(part.minutes for part in week.parts())
-    lengths = {part.id: part.minutes / longest for part in week.parts()}
-    assert {name: length for name, (_, length) in bars.items()} == lengths
-    assert bars["a1"][0] > 0 == bars["a2"][0]
-    planless = replace(
-        week,
-        sessions=tuple(
-            replace(each, parts=tuple(replace(part, minutes=0) for part in each.parts))
-            for each in week.sessions
-        ),
-    )
-    with Store() as store:
-        rows = part_rows(planless, progress.recorded_progress(store, week.label), training=False)
-    assert {row.bar[1] for row in rows if row.bar} == {1.0}
 
 
 async def test_a_click_on_a_row_that_leads_nowhere_does_nothing() -> None:
@@ -199,7 +163,7 @@ async def test_a_commands_output_that_fits_is_shown_whole(tmp_path: Path) -> Non
     """Lines that wrap at one width and not at the next would count for too few."""
     code = "for width in range(60, 75): print('x' * width)"
     async with running(size=(80, 60)) as (app, pilot):
-        screen = CommandOutputScreen("a command", [sys.executable, "-c", code], tmp_path)
+        screen = CommandOutputScreen([sys.executable, "-c", code], tmp_path)
         await app.push_screen(screen)
         await until(pilot, lambda: screen.code is not None)
         await settled(pilot)
@@ -211,7 +175,7 @@ async def test_a_commands_output_is_shown_as_plain_text_and_esc_ends_it(tmp_path
     code = "import time; print('one [bold]two \\x1b[31m', flush=True); time.sleep(60)"
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(pilot)
-        screen = CommandOutputScreen("a command", [sys.executable, "-c", code], tmp_path)
+        screen = CommandOutputScreen([sys.executable, "-c", code], tmp_path)
         await app.push_screen(screen)
         await until(pilot, lambda: "one" in str(screen.query_one("#printed", Static).content))
         assert str(screen.query_one("#printed", Static).content) == "one [bold]two "
@@ -220,14 +184,12 @@ async def test_a_commands_output_is_shown_as_plain_text_and_esc_ends_it(tmp_path
         assert app.screen is screen
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is not screen)
-        done = CommandOutputScreen(
-            "another", [sys.executable, "-c", "raise SystemExit(3)"], tmp_path
-        )
+        done = CommandOutputScreen([sys.executable, "-c", "raise SystemExit(3)"], tmp_path)
         await app.push_screen(done)
         await until(pilot, lambda: "status 3" in str(done.query_one(".dialog").border_subtitle))
         await pilot.press("enter")
         await until(pilot, lambda: app.screen is not done)
-        missing = CommandOutputScreen("a third", [str(tmp_path / "nothing")], tmp_path)
+        missing = CommandOutputScreen([str(tmp_path / "nothing")], tmp_path)
         await app.push_screen(missing)
         await until(
             pilot,

@@ -1043,7 +1043,8 @@ async def test_a_pane_says_what_esc_does_and_tells_a_finding_from_a_failure(
             ("q1lab post lint", ends.format("post.md:3: “improves” says"), "done: it found"),
             ("q1lab post lint", ends.format("q1lab: there is no post"), "it did not work (status"),
         ):
-            pane = CommandOutputScreen(shown, [sys.executable, "-c", code], tmp_path)
+            pane = CommandOutputScreen([sys.executable, "-c", code], tmp_path)
+            pane.shown = shown
             app.push_screen(pane)
             await until(pilot, lambda: pane.query_one(".dialog"))  # noqa: B023
             await until(pilot, lambda: code == runs or pane.code == 1)  # noqa: B023
@@ -1059,7 +1060,7 @@ async def test_a_pane_gives_the_yes_that_a_command_asks_for(tmp_path: Path) -> N
         "else: sys.exit('it holds edits of yours; --yes goes on')\n"
     )
     async with running() as (app, pilot):
-        pane = CommandOutputScreen("asks", [sys.executable, str(script)], tmp_path)
+        pane = CommandOutputScreen([sys.executable, str(script)], tmp_path)
         app.push_screen(pane)
         await until(pilot, lambda: pane.code == 1)
         await until(pilot, lambda: "it asks first" in words(app))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from rich.color import Color as RichColor
@@ -13,20 +12,13 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from q1lab.ground.config import Config
-from q1lab.index.store import Store
 from q1lab.tui import theme as themes
-from q1lab.tui.command_palette import CommandProvider
-from q1lab.tui.screens.document import DocumentScreen
 from q1lab.tui.screens.help import HelpScreen
 from q1lab.tui.screens.pick_one import PickScreen
 from q1lab.tui.screens.run_log import RunLogScreen
-from q1lab.tui.screens.verdict import VerdictScreen
 from q1lab.tui.screens.week_page import WeekScreen
-from q1lab.tui.screens.welcome import WelcomeScreen
 from q1lab.tui.widgets.diff_view import DiffView, diff_text
 from q1lab.tui.widgets.theme_colors import Palette, palette
-from q1lab.verdict.comparison_cache import cached_comparison
-from q1lab.week.own_model import model_file
 from tests.kit.lab_home import app, past, until, words
 from tests.kit.tui_home import running, settled
 
@@ -131,39 +123,6 @@ async def test_a_chosen_theme_colors_all_that_is_open() -> None:
         assert not said_in(dark)
 
 
-async def test_what_is_open_over_a_page_follows_the_theme(tmp_path: Path) -> None:
-    def shown() -> set[str]:
-        """The colors of all text."""
-        return {
-            segment.style.color.get_truecolor().hex
-            for line in pilot.app.screen._compositor.render_strips()
-            for segment in line
-            if segment.text.strip() and segment.style and segment.style.color
-        }
-
-    model_file.new_baseline(tmp_path)
-    past()
-    with Store() as store:
-        comparison = cached_comparison(store, "llama-1")
-    async with app(config=Config(repo=tmp_path)).run_test(size=(120, 40)) as pilot:
-        for screen in (
-            VerdictScreen("llama-1", comparison),
-            DocumentScreen(tmp_path / "model.py"),
-            WelcomeScreen(),
-        ):
-            seen = []
-            for pilot.app.theme in ("q1lab-light", "q1lab-dark", "q1lab-light"):
-                if not seen:
-                    await pilot.app.push_screen(screen)
-                await settled(pilot)
-                await pilot.pause(0.2)
-                seen.append(shown())
-            assert seen[0] == seen[2], f"{screen}: {seen[0] ^ seen[2]}"
-            assert not seen[0] & seen[1], screen
-            await pilot.press("escape")
-            await settled(pilot)
-
-
 async def test_code_can_be_read_on_the_grounds_of_a_diff() -> None:
     code = "# why\ndef f(x: int) -> str:  # more\n    return 'text' if not x else f'{x!r}'\n"
     lines = [sign + line for sign in "-+" for line in code.splitlines(keepends=True)]
@@ -181,15 +140,6 @@ async def test_code_can_be_read_on_the_grounds_of_a_diff() -> None:
                     assert ratio >= LEAST, (
                         f"{app.theme}, {segment.text!r} {text} on {ground}: {ratio:.2f}"
                     )
-
-
-async def test_only_themes_that_can_be_read_are_offered() -> None:
-    """Of Textual's own, textual-light put black on navy into the row under the cursor."""
-    async with running() as (app, pilot):
-        await pilot.press("ctrl+p", *"Theme")
-        await until(pilot, lambda: "q1lab-light" in words(app))
-        offered = {title for title, *_ in CommandProvider(app.screen)._all() if "Theme" in title}
-        assert offered == {"Theme: q1lab-dark", "Theme: q1lab-light"}
 
 
 async def test_a_theme_that_is_not_q1labs_own_falls_back_in_one_line() -> None:

@@ -137,9 +137,9 @@ def _fields(param: click.Parameter, label: str, value: str) -> Iterator[Field]:
     field = Field(name, label, value, needed=isinstance(param, click.Argument))
     if isinstance(param.type, click.Choice):
         choices = tuple(map(str, param.type.choices))
-        if isinstance(param, click.Option) and param.default is None:
+        if isinstance(param, click.Option) and _default(param) is None:
             choices = ("", *choices)
-        first = value or str(param.default or choices[0])
+        first = value or _default(param) or choices[0]
         yield replace(field, value=first, choices=choices, titles=lambda name: name or BY_ITSELF)
     elif isinstance(param.type, SuggestedText):
         titles = param.type.titles
@@ -148,10 +148,15 @@ def _fields(param: click.Parameter, label: str, value: str) -> Iterator[Field]:
     elif isinstance(param, click.Option) and param.is_flag:
         yield replace(field, value=value or "no", choices=FLAG)
     else:
-        is_option = isinstance(param, click.Option)
-        help_text = param.help if is_option else ""
-        first = value or (str(param.default or "") if is_option else "")
-        yield replace(field, value=first, hint="https://…" if address else help_text or "")
+        help_text = param.help if isinstance(param, click.Option) else ""
+        hint = "https://…" if address else help_text or ""
+        yield replace(field, value=value or _default(param) or "", hint=hint)
+
+
+def _default(param: click.Parameter) -> str | None:
+    """The parameter's default as it would be typed; None without one, for which click has a value
+    of its own."""
+    return param.default if isinstance(param.default, str) else None
 
 
 def _values(act: Act, params: Mapping[str, click.Parameter], typed: Mapping[str, str]) -> Values:

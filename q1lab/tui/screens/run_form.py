@@ -109,6 +109,8 @@ def _about(values: forms.Values) -> str:
     known = [variants.find_variant(name) for name in names if name in variants.variant_names()]
     if len(known) == len(names) == 1:
         return f"{known[0].name}: {known[0].title}"
+    if names and all(variants.is_path(name) for name in names):
+        return ""
     return f"It is one of {', '.join(variants.variant_names())}, or a file such as ./rope.py."
 
 
@@ -138,7 +140,9 @@ class StartScreen(CommandOutputScreen):
 
     def ended(self, code: int) -> None:
         super().ended(code)
-        if not self.preview and code == 0:
+        if self.would:
+            self.box.border_subtitle = "y starts it · Esc goes back to the form · c copies"
+        elif code == 0:
             ids = studies.ids()
             words = re.findall(r"[\w-]+", self.printed)
             self.dismiss(next((word for word in words if word in ids), None))
