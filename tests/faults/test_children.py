@@ -81,10 +81,8 @@ def test_python_is_started_in_one_place_only() -> None:
     allowed = {
         "q1lab/runner/child_processes.py",
         "q1lab/commands/doctor.py",  # says which one it is
-        "labs/engines/ray_job.py",  # likewise
         "labs/probe.py",  # likewise
         "q1lab/study/wandb_runs.py",  # its folder may hold wandb
-        "q1lab/plugins/notebook/notebook_files.py",  # the text of a notebook that runs elsewhere
     }
     modules = {
         str(file.relative_to(ROOT))
