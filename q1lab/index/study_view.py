@@ -258,7 +258,7 @@ def _line(about: StudySummary, runs: Sequence[RunView], jobs: int) -> StudyRow:
     return StudyRow(*about, state, done, len(runs), left)
 
 
-WAITS = "waiting for its launcher"
+WAITS = "waiting for the launcher"
 
 
 # ── runs

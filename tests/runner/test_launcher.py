@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from q1lab.ground import paths
 from q1lab.runner import launch
 from q1lab.study import studies
 from q1lab.study.liveness import has_jobs, is_alive
-from q1lab.study.studies import Study
 from tests.kit.commands import q1lab, without_torch
+from tests.kit.launched import SMALL, begin, log, run, states
 from tests.kit.repos import begun, of_its_own
 from tests.kit.waiting import wait_for
-
-SMALL = ("--preset", "quick", "--max-iters", "20", "--wandb", "disabled", "--jobs", "2")
 
 
 @pytest.fixture(autouse=True)
@@ -50,25 +45,6 @@ AWAY = (
 )
 """The training leaves the launcher's session and its locks, as one on another machine does."""
 DETACHED = f"{AWAY} & exec sleep 100"
-
-
-def run(launcher: str, *more: str, code: int | None = 0) -> Any:
-    return q1lab("run", "rope", "--seeds", "2", *SMALL, "--launcher", launcher, *more, code=code)
-
-
-def begin(launcher: str, *more: str) -> Study:
-    """Start a study in the background."""
-    run(launcher, "--detach", *more)
-    return studies.load("rope-1")
-
-
-def states(name: str = "rope-1") -> dict[str, str]:
-    record = json.loads(q1lab("status", name, "--json").stdout)
-    return {run["run"]: run["state"] for run in record["studies"][0]["runs"]}
-
-
-def log(run: str) -> str:
-    return paths.StudyPaths(paths.study_dir("rope-1")).run(run).log.read_text()
 
 
 def test_each_run_is_a_job_with_its_name(tmp_path: Path) -> None:
@@ -136,7 +112,7 @@ def test_swallowed_output_and_another_exit_status_lose_nothing(tmp_path: Path) -
 
 def test_a_job_that_waits_says_so_and_stops(tmp_path: Path) -> None:
     study = begin(program(tmp_path, 'sleep 100; exec "$@"'))
-    wait_for(lambda: "waiting for its launcher" in q1lab("status").stdout, "the word")
+    wait_for(lambda: "waiting for the launcher" in q1lab("status").stdout, "the word")
     q1lab("stop", study.id)
     assert not is_alive(study.files)
     assert set(states().values()) == {"queued"}
@@ -204,7 +180,7 @@ def test_a_job_of_an_earlier_launch_that_begins_late_trains_nothing(
     gate = tmp_path / "gate"
     late = f'while [ ! -e {gate} ]; do sleep 0.1; done; exec "$@"'
     study = begin(program(tmp_path, f"setsid sh -c '{late}' sh \"$@\" & exec sleep 100"))
-    wait_for(lambda: "waiting for its launcher" in q1lab("status").stdout, "the word")
+    wait_for(lambda: "waiting for the launcher" in q1lab("status").stdout, "the word")
     q1lab("stop", study.id)
     run(program(tmp_path, 'exec "$@"'))
     before = {name: study.files.run(name).events.read_bytes() for name in states()}
