@@ -17,9 +17,9 @@ Whatever else the first two report by name is written down beside it, and of oth
 training loss. Where an arm's first run
 shows no number, the others of the study would train in vain: the launch ends there.
 
-``--look`` is a run beforehand, a short one, or the study's first, of which every line is written
-down: a JSON question on stdin, its answer on stdout. The study then reads those lines instead of
-running the command again. Standard library only.
+``--hear`` is the study's first run beforehand, of which every line is written down: a JSON question
+on stdin, its answer on stdout. The study then reads those lines instead of running the command
+again. Standard library only.
 """
 
 from __future__ import annotations
@@ -54,8 +54,6 @@ from labs.sharing import holding, leash, planned, stop_by_file, stop_files, stop
 FINAL = ("finished", "diverged")
 KEPT = 10_000
 """Steps of which everything is written down; of twice as many every second one, and so on."""
-MOST_TRIED = 20_000
-"""Values of the metric that a short run beforehand hands on, the last ones."""
 MOST_NUMBERS, LONGEST_NAME = 64, 100
 """Names, and characters of a name, under which other numbers are written down."""
 GRACE = 8.0
@@ -107,13 +105,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("study", type=Path, nargs="?", help="the study's folder")
     parser.add_argument("--launch", type=int, default=1, help="number of this launch")
     parser.add_argument("--alone", action="store_true", help="no other trainer shares the device")
-    parser.add_argument("--look", action="store_true", help="the short run that stdin asks for")
+    parser.add_argument("--hear", action="store_true", help="the first run that stdin asks for")
     stop_options(parser)
     args = parser.parse_args(argv)
     signal.signal(signal.SIGTERM, ask_to_stop)
-    if args.look:
-        question = json.load(sys.stdin)
-        json.dump(hear(question) if question.get("hear") else look(question), sys.stdout)
+    if args.hear:
+        json.dump(hear(json.load(sys.stdin)), sys.stdout)
         return 0
     if args.leash:
         leash(ask_to_stop)
@@ -303,7 +300,7 @@ class Told:
         """``evals``: what an earlier attempt reported, by step."""
         self.say, self.metric, self.takes = say, loop["metric"], loop.get("take", "last")
         self.better = loop.get("better", "lower")
-        self.source: str = loop.get("reads", "")
+        self.source = ""
         """Where the metric is read; empty until it was seen."""
         pattern = loop.get("pattern", "")
         self.pattern = re.compile(PATTERNS.get(pattern, pattern)) if pattern else None
@@ -599,10 +596,9 @@ def run(
     log: Any,
     reader: Told | Heard,
     stops: Callable[[], bool],
-    until: float = math.inf,
 ) -> str | None:
     """Run the command to its end. Returns what went wrong, empty where nothing did, None where it
-    was stopped. ``until``: seconds after which it is ended.
+    was stopped.
 
     It has a process group of its own, which ends with it, and with this process, however that ends.
     What it starts in other sessions ends with it, too, on Linux.
@@ -629,15 +625,13 @@ def run(
         os.close(guard)
     output = Output(child.stdout.fileno() if child.stdout else -1, log, reader)
     numbers = Numbers(metrics, reader)
-    told_to_stop, deadline, began = False, math.inf, time.monotonic()
-    over_time = False
+    told_to_stop, deadline = False, math.inf
     try:
         while os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
             output.read(0.2)
             numbers.read()
             now = time.monotonic()
-            over_time = over_time or now - began > until
-            if (stops() or over_time) and not told_to_stop:
+            if stops() and not told_to_stop:
                 told_to_stop, deadline = True, now + GRACE
                 signal_group(child.pid, signal.SIGTERM)
             if now > deadline:
@@ -654,8 +648,6 @@ def run(
         os.close(ours)
         if child.stdout:
             child.stdout.close()
-    if over_time:
-        return f"it had not ended after {until:.0f} s"
     if told_to_stop:
         return None
     if not status:
@@ -783,42 +775,6 @@ class Numbers:
             record = json.loads(line)
             if isinstance(record, dict):
                 self.told.record("file", record)
-
-
-# ── the look beforehand
-
-
-def look(question: dict[str, Any]) -> dict[str, Any]:
-    """A short run of one arm: {values: [[step, value], …], source, seconds} or {wrong: words}.
-
-    The question holds ``loop``, ``variant``, ``seed``, ``more`` (arguments that make it short),
-    ``scratch`` (a folder of its own) and ``seconds``.
-    """
-    loop, scratch = question["loop"], Path(question["scratch"])
-    out = scratch / "out"
-    out.mkdir(parents=True, exist_ok=True)
-    reader = Told(lambda *_, **__: None, loop)
-    began = time.monotonic()
-    words = words_of(loop, question["variant"], question["seed"], out, question["more"])
-    with (scratch / "log").open("wb") as log:
-        wrong = run(
-            words,
-            loop,
-            question["seed"],
-            scratch / "metrics.jsonl",
-            log,
-            reader,
-            lambda: stop_asked,
-            question["seconds"],
-        )
-    wrong = wrong if wrong is not None else "it was stopped"
-    wrong = wrong or reader.outcome()[2]
-    values = [
-        [step, value] for step, value in sorted(reader.values.items()) if math.isfinite(value)
-    ]
-    values = values[-MOST_TRIED:]
-    seconds = round(time.monotonic() - began, 3)
-    return {"wrong": wrong, "values": values, "source": reader.source, "seconds": seconds}
 
 
 if __name__ == "__main__":

@@ -51,13 +51,12 @@ q1lab course kpi --json
 q1lab course kpi
 q1lab course artifact add talk a-talk --at https://example.org/talk
 q1lab course artifact --json
-q1lab course roadmap --tick 1 --yes --json
+q1lab course roadmap --tick 5 --yes --json
 q1lab retro --yes --json
-q1lab course card
 q1lab export gqa-1 gqa-1.zip
 q1lab delete gqa-1 --yes
 q1lab restore gqa-1.zip --name gqa-9
-q1lab prune --models --older-than 0 --dry-run --json
+q1lab delete --empty --dry-run --json
 q1lab stop rope-1
 q1lab status
 """

@@ -58,8 +58,6 @@ def parse_run(
                 corrected = _corrected(study, typed_command.corrections, options, typed)
                 return ParsedRun(corrected, names)
         loop, names, baseline = _arms(names, typed_command, options["baseline"])
-    if options["side"] and len(names) > 1:
-        raise Problem("--side is for one study, and does not go with several VARIANTs")
     may_run = options["yes"] or loop is not None  # the learner typed the command, or named its file
     request_options = {**options, "baseline": baseline, "yes": may_run}
     request = command_line.request_from_options(variant=names[0], loop=loop, **request_options)
@@ -90,13 +88,12 @@ def _two_commands(
     options: Mapping[str, Any],
     typed: Set[str],
 ) -> tuple[CommandSpec, dict[str, Any]]:
-    """The training command of two commands, and the options of its request: in pairs, and a range
-    unless seeds were typed."""
+    """The training command of two commands, and the options of its request: a range unless seeds
+    were typed."""
     if options["baseline"]:
         raise Problem("--baseline is for model files; the first command is the baseline")
     seeds = options["seeds"] if "seeds" in typed else RANGE
-    in_pairs = {"seeds": seeds, "headline": options["headline"] or "paired"}
-    return typed_command.of_two(commands), {**options, **in_pairs}
+    return typed_command.of_two(commands), {**options, "seeds": seeds}
 
 
 def _split(word: str) -> list[str]:

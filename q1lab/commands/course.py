@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from q1lab.commands.artifact import artifact
-from q1lab.commands.card import card
 from q1lab.commands.kpi import kpi
 from q1lab.commands.roadmap import roadmap
 
@@ -21,5 +20,5 @@ def course() -> None:
     """The lists of the course that the week belongs to. `q1lab config course false` hides them."""
 
 
-for command in (kpi, artifact, roadmap, card):
+for command in (kpi, artifact, roadmap):
     course.add_command(command)

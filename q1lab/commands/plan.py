@@ -20,6 +20,7 @@ from q1lab.judgment import intervals
 from q1lab.judgment.metric import VAL_LOSS
 from q1lab.planning import study_plan
 from q1lab.record import home_history
+from q1lab.record.history import level_after
 from q1lab.study import command_line, studies, variants
 from q1lab.study.command_line import Request
 from q1lab.verdict import pairs_needed
@@ -35,8 +36,7 @@ HUNDREDTH = 0.01
     epilog="""\b
 Examples:
   q1lab plan rope
-  q1lab plan rmsnorm --detect 0.005 --preset cpu
-  q1lab plan rope --side better"""
+  q1lab plan rmsnorm --detect 0.005 --preset cpu"""
 )
 @variant_argument()
 @click.option(
@@ -46,11 +46,8 @@ Examples:
     help="The difference you want to see (default: δ of your newest prediction, else 0.01).",
 )
 @flag(Request, "preset", "Size and budget.")
-@flag(Request, "side", "Show one-sided ranges, which ask only whether VARIANT helps.")
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
-def plan(
-    variant: str, detect: float | None, preset: str | None, side: str | None, as_json: bool
-) -> int:
+def plan(variant: str, detect: float | None, preset: str | None, as_json: bool) -> int:
     """Show what a study of VARIANT can find with 3 pairs, with 8, and with 3 to 8.
 
     For each of these designs it shows the runs, how many of 100 studies end with each verdict (if
@@ -61,13 +58,13 @@ def plan(
     The figures rest on your newest study of VARIANT, or on those that ship with q1lab; the command
     says which.
     """
-    request = Request(variant, preset=preset, side=side)
+    request = Request(variant, preset=preset)
     with open_store() as store:
         ingest_events.ingest_all(store)
         spread = _spread(store, request)
         detect, reason = _difference(store, request, spread, detect)
-        level, is_later_look, replicates = _next_look(store, spread)
-        usual = pairs_needed.advise_usual(detect, spread, level, side)
+        level, is_later_look = _next_look(store, spread)
+        usual = pairs_needed.advise_usual(detect, spread, level)
     if not as_json:
         for line in filter(None, (pairs_needed.spread_sentence(spread), reason, is_later_look)):
             print_wrapped(line, 0)
@@ -75,8 +72,8 @@ def plan(
     advice = pairs_needed.with_longer_range(usual)
     seeds, after_range = advice.seeds, _is_of_range(spread)
     plans_range = not seeds.isdigit()
-    if not plans_range and (replicates or after_range):
-        seeds = f"fresh:{seeds}"  # else that study would go on, or refuse to
+    if not plans_range and after_range:
+        seeds = f"fresh:{seeds}"  # else that study would refuse to go on
     if as_json:
         print_json({**dataclasses.asdict(_timed(advice, request, quiet=True)), "seeds": seeds})
         return OK
@@ -87,8 +84,7 @@ def plan(
         print_wrapped(f"Of these designs, {advice.seeds} does it with the fewest runs:", 0)
     else:
         print_wrapped("No planned range goes that far.", 0)
-    if advice.cheapest or not side:
-        click.echo(f"  {_command(request, spread, seeds, fresh=plans_range and after_range)}")
+    click.echo(f"  {_command(request, spread, seeds, fresh=plans_range and after_range)}")
     if time := pairs_needed.time_sentence(_timed(advice, request)):
         print_wrapped(time, 0)
     return OK
@@ -134,18 +130,15 @@ def _spread(store: Store, request: Request) -> Spread:
     return spread
 
 
-def _next_look(store: Store, spread: Spread) -> tuple[float, str, bool]:
-    """The level of another study of the files that the spread is of, with pairs of its own; a
-    sentence where it is not a first look; and True where that holds for fresh pairs alone."""
+def _next_look(store: Store, spread: Spread) -> tuple[float, str]:
+    """The level of another study of the files that the spread is of, and a sentence where it is not
+    a first look."""
     if not spread.study or not (study := studies.load(spread.study)).counts_as_asking:
-        return intervals.ALPHA, "", False
-    another = dataclasses.replace(study, created="").with_origin(series=None)  # not planned yet
-    pairs = study_plan.unseen_seeds([another], len(study.seeds), store)
-    another = another.with_design(batches=(pairs,))
-    history = home_history.planned_history(store, another)
-    note = study_plan.look_note(another, history)
-    sentence = f"{note[0].upper()}{note[1:].removesuffix('.')}." if note else ""
-    return history.level, sentence, history.is_replication
+        return intervals.ALPHA, ""
+    another = study.with_origin(series=None)
+    looks = home_history.looks_before(store, another)
+    note = study_plan.look_note(another, looks)
+    return level_after(looks, another), f"{note[0].upper()}{note[1:]}" if note else ""
 
 
 def _difference(
@@ -189,10 +182,9 @@ def _command(request: Request, spread: Spread, seeds: str, *, fresh: bool) -> st
         return command_line.command_text(dataclasses.replace(request, seeds=seeds))
     study = studies.load(spread.study)
     if not study.model_files:
-        option = f" --side {request.side}" if request.side else ""
-        return f"the command of {spread.study}, with --seeds {seeds}{option}{' --fresh' * fresh}"
+        return f"the command of {spread.study}, with --seeds {seeds}{' --fresh' * fresh}"
     is_own_file = _is_name_of_own_file(request.variant)
-    if is_own_file and not request.side:
+    if is_own_file:
         return f"q1lab run {study.id} --seeds {seeds}"
     request_of_study = study.trainer.request(study)
     return command_line.command_text(

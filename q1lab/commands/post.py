@@ -133,16 +133,17 @@ Exit status: 0 nothing found, 1 something found, 2 no draft.""",
 @file_option
 @shared.json_option
 def lint_command(file: Path | None, as_json: bool) -> int:
-    """Count the words of each section against its budget, and flag claims that your data do not
-    support, as FILE:LINE: what.
+    """Count the words, and flag claims beyond the data.
 
-    Claims are words such as "improves" unless the verdict is HELPS, and numbers that are neither of
-    your runs nor in MODIFICATION.md. To keep a marked line, put <!-- q1lab:allow REASON --> on it.
+    Each section's words stand against its budget. A claim is shown as FILE:LINE: what. It is a word
+    such as "improves" unless the verdict is HELPS, or a number that is neither of your runs nor in
+    MODIFICATION.md. To keep a marked line, put <!-- q1lab:allow REASON --> on it.
     """
     from q1lab.documents import draft_claims, word_count
+    from q1lab.documents.managed_regions import utf8_text
 
     path, data = _read_draft(file)
-    sections = word_count.draft_sections(data.decode(errors="replace"))
+    sections = word_count.draft_sections(utf8_text(data, path.name))
     with open_store() as store:
         findings = draft_claims.draft_findings(store, shared.current_week(), path)
     if as_json:
@@ -204,6 +205,7 @@ def export_command(
     """
     from q1lab.documents import post_export
     from q1lab.documents.change import public_mode
+    from q1lab.documents.managed_regions import utf8_text
     from q1lab.ground.files import utc_now
     from q1lab.ground.write_intents import write_output
 
@@ -212,7 +214,7 @@ def export_command(
     with open_store() as store:
         recorded_post = posts.post_of_week(store, week.label)
     exported = post_export.export_post(
-        data.decode(errors="replace"),
+        utf8_text(data, path.name),
         date=(recorded_post and recorded_post["published"]) or utc_now(),
         url=recorded_post["url"] if recorded_post else None,
         root=week.root,
@@ -252,8 +254,9 @@ def publish_command(store: Store, week: Week, url: str) -> ActReport:
     from q1lab.documents import post as documents
 
     empty = documents.count_empty_sections(store, week.label)
+    recorded_post = posts.post_of_week(store, week.label)
+    findings = draft_claims.post_findings(store, week, recorded_post) if recorded_post else []
     published = posts.publish_post(store, week.label, url)
-    findings = draft_claims.post_findings(store, week, published)
     return ActReport(
         "Recorded. Cross-posts link to this address.",
         _post_summary(published),

@@ -49,7 +49,7 @@ Examples:
   q1lab run 'python train.py --seed={seed}' 'python train.py --seed={seed} --lr=2e-3'
   q1lab run rope --seeds 3..12
   q1lab run rmsnorm rope swiglu --seeds 3..8
-  q1lab run ./my_rope.py --baseline ./model.py --seeds 0,1,2,7 --preset quick
+  q1lab run ./my_rope.py --baseline ./model.py --seeds fresh:4 --preset quick
   q1lab run swiglu --set learning_rate=3e-4 --detach
   q1lab run rope --set dropout=0.1 --name rope-dropout
   q1lab run studies/rope-1

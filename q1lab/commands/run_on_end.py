@@ -6,7 +6,7 @@ variables:
 ================== ==========================================================================
 ``Q1LAB_STUDY``    the study's name
 ``Q1LAB_WHAT``     ended, diverged or stalled
-``Q1LAB_VERDICT``  helps, hurts, too small to matter, cannot tell, not shown to help, no verdict;
+``Q1LAB_VERDICT``  helps, hurts, too small to matter, cannot tell, no verdict;
                    empty unless ended
 ``Q1LAB_SENTENCE`` the news in a sentence or two
 ================== ==========================================================================

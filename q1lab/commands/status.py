@@ -44,14 +44,13 @@ MAX_RUNS = 20
 Examples:
   q1lab status
   q1lab status rope-1
-  q1lab status --verbose
   q1lab status rope-1 --json"""
 )
 @study_argument(required=False)
 @click.option("--json", "as_json", is_flag=True, help="Every study and run as JSON.")
-@click.option("--verbose", "-v", is_flag=True, help="Every study in full, and W&B.")
-def status(study: str | None, as_json: bool, verbose: bool) -> int:
-    """Show your studies with their verdicts, newest first, and the next step; or STUDY alone."""
+def status(study: str | None, as_json: bool) -> int:
+    """Show your studies with their verdicts, newest first, and the next step; or STUDY
+    alone, with its runs at W&B."""
     with open_store() as store:
         unreadable = ingest_events.ingest_all(store)
         lines = study_view.read_study_rows(store, unreadable=unreadable)
@@ -85,7 +84,7 @@ def status(study: str | None, as_json: bool, verbose: bool) -> int:
         alive = [name for name in names if row_by_id[name].state == "running"]
         views = {
             name: study_view.read_view(store, studies.load(name), new_events=False)
-            for name in dict.fromkeys([*alive, *names[: None if verbose else 1]])
+            for name in dict.fromkeys([*alive, *names[:1]])
         }
         results = {row.id: row for row in read_result_rows(store)} if len(names) > 1 else {}
         given_names = {name: study_names.name_of(store, name) for name in views}
@@ -101,7 +100,7 @@ def status(study: str | None, as_json: bool, verbose: bool) -> int:
         for text in (
             *(short_verdict if name == names[0] else []),
             *([f"called {given_names[name]}"] if given_names[name] else []),
-            *(wandb_lines(view.study, newest=name == names[0]) if verbose else []),
+            *(wandb_lines(view.study) if study is not None else []),
             *run_lines(view),
             *(f"! {line}" for line in study_view.fault_lines(view, MAX_FAULTS)),
         ):
@@ -242,16 +241,15 @@ def _first_command() -> str:
     return f"q1lab run {chosen or 'rope'} --seeds 3"
 
 
-def wandb_lines(study: Study, *, newest: bool) -> list[str]:
-    """The study's state at W&B. For the newest study, also that W&B is off, and the command that
-    opens its runs in the terminal."""
+def wandb_lines(study: Study) -> list[str]:
+    """The study's state at W&B, and the command that opens its runs in the terminal."""
     standing = wandb_state.wandb_status(study)
     if standing.state == wandb_state.OFF:
-        return ["W&B off"] if newest else []
+        return ["W&B off"]
     lines = [f"W&B {standing.words}"]
     if standing.url:
         lines.append(f"W&B {standing.url}")
-    if newest and wandb_state.has_wandb_folders(study):
+    if wandb_state.has_wandb_folders(study):
         lines.append(f"in the terminal: {wandb_state.leet_command(study)}")
     return lines
 

@@ -1,4 +1,4 @@
-"""`q1lab delete`, `prune` and `restore`: the upkeep of studies."""
+"""`q1lab delete` and `restore`: the trash."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from q1lab.commands._store import open_store
 from q1lab.ground import paths, text_formats
 from q1lab.ground.errors import FAILED, OK, Problem
 from q1lab.ground.files import expand_user, printable
-from q1lab.index import reclaimable, study_names
-from q1lab.record import begin, delete_restore
+from q1lab.index import study_names
+from q1lab.record import begin, delete_restore, trash
 from q1lab.study import bundle, studies
 
 yes_option = click.option("--yes", is_flag=True, help="Don't ask.")
@@ -37,22 +37,28 @@ Examples:
   q1lab delete rope-1 --dry-run
   q1lab delete rope-1 swiglu-2 --yes
   q1lab delete 'quick-*'
+  q1lab delete --empty --yes
 
 Exit status: 0 deleted, 1 a study can't be deleted, 2 usage."""
 )
-@study_argument(nargs=-1, required=True)
+@study_argument(nargs=-1)
+@click.option("--empty", is_flag=True, help="Empty the trash, for good.")
 @dry_run_option
 @yes_option
 @json_option
-def delete(study: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool) -> int:
-    """Delete STUDY: its runs, weights and logs stay in the trash until `q1lab prune`.
+def delete(study: tuple[str, ...], empty: bool, dry_run: bool, yes: bool, as_json: bool) -> int:
+    """Move STUDY to the trash, with its runs, weights and logs.
 
     STUDY may be a quoted pattern, such as 'quick-*'. What it matches is shown before you are asked.
 
-    `q1lab restore STUDY` brings it back. Its plan and how its runs ended stay on record,
-    so that the count of questions you asked stays true. Documents in your
-    repository stay as they are.
+    `q1lab restore STUDY` brings it back until --empty, which also removes what killed commands left
+    behind. The plan and how the runs ended stay on record, so that the count of questions you asked
+    stays true. Documents in your repository stay as they are.
     """
+    if empty == bool(study):
+        raise Problem("give studies or --empty: one of them")
+    if empty:
+        return _empty_trash(dry_run, yes, as_json)
     with open_store() as store:
         names = delete_restore.match_names(study)
         previews = [delete_restore.preview_delete(store, name) for name in names]
@@ -78,57 +84,32 @@ def delete(study: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool) -> i
         ]
         click.echo(json.dumps(record, indent=1))
     else:
-        back = f"deleted; `q1lab restore {previews[0].id}` brings it back until `q1lab prune`"
+        back = (
+            f"deleted; `q1lab restore {previews[0].id}` brings it back until `q1lab delete --empty`"
+        )
         click.echo(printable(back) if done else "nothing was deleted")
     return OK
 
 
-@click.command(
-    epilog="""\b
-Examples:
-  q1lab prune --dry-run
-  q1lab prune --models --older-than 90 --yes"""
-)
-@click.option("--models", is_flag=True, help="Also the weights of finished runs.")
-@click.option(
-    "--older-than",
-    "days",
-    type=click.FloatRange(0),
-    default=30.0,
-    show_default=True,
-    metavar="DAYS",
-    help="Only those older than this.",
-)
-@dry_run_option
-@yes_option
-@json_option
-def prune(models: bool, days: float, dry_run: bool, yes: bool, as_json: bool) -> int:
-    """Free disk space: empty the trash, and remove checkpoints of ended runs, texts that no study
-    trains on, and temporary files of killed commands.
-
-    Losses, verdicts and logs stay. Studies that are running are left alone.
-    """
+def _empty_trash(dry_run: bool, yes: bool, as_json: bool) -> int:
+    """Empty the trash, and say what was in it."""
     paths.ensure_home()
-    items = reclaimable.list_reclaimable(models=models, days=days)
-    total = sum(item.bytes for item in items)
-    for item in items:
-        line = f"{item.kind:<12} {text_formats.byte_size(item.bytes):>9}  {item.description}"
-        click.echo(printable(line), err=as_json)
-    with open_store() as store:
-        warnings = reclaimable.reuse_warnings(store, items)
-    for sentence in warnings:
-        click.echo(printable(sentence), err=as_json)
-    done = bool(items) and not dry_run and _agrees(f"Free {text_formats.byte_size(total)}?", yes)
+    places = trash.list_trash()
+    sizes = [trash.size_of(place) for place in places]
+    for place, size in zip(places, sizes, strict=True):
+        what = "" if place.parent == paths.trash_dir() else ", left behind by a killed command"
+        click.echo(printable(f"{place.name}: {text_formats.byte_size(size)}{what}"), err=as_json)
+    total = text_formats.byte_size(sum(sizes))
+    done = bool(places) and not dry_run and _agrees(f"Remove {total} for good?", yes)
     if done:
-        with open_store() as store:
-            reclaimable.delete_items(items)
+        trash.empty(places)
     if as_json:
-        rows = [{"kind": i.kind, "what": i.description, "bytes": i.bytes} for i in items]
-        click.echo(json.dumps({"items": rows, "bytes": total, "freed": done}, indent=1))
-    elif not items:
-        click.echo("nothing to free")
+        rows = [{"name": p.name, "bytes": n} for p, n in zip(places, sizes, strict=True)]
+        click.echo(json.dumps({"items": rows, "bytes": sum(sizes), "freed": done}, indent=1))
+    elif not places:
+        click.echo("the trash is empty")
     else:
-        click.echo(f"{'freed' if done else 'would free'} {text_formats.byte_size(total)}")
+        click.echo(f"freed {total}" if done else f"nothing was removed; it holds {total}")
     return OK
 
 

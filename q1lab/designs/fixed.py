@@ -20,25 +20,16 @@ class Fixed(Design):
 
     @classmethod
     def parse_seeds(cls, text: str) -> TypedSeeds | None:
-        """``3`` is seeds 0, 1, 2; a list such as ``0,1,2,7`` is itself (``7,`` is the single seed
-        7); ``fresh:8`` is 8 seeds that q1lab draws."""
+        """``3`` is seeds 0, 1, 2; ``fresh:8`` is 8 seeds that q1lab draws."""
         fresh = _fresh(text)
         if fresh:
             return TypedSeeds(cls, tuple(range(fresh)), fresh, fresh)
-        parts = [part.strip() for part in text.split(",")]
-        if "," in text and parts[-1] == "":
-            parts.pop()
-        if not parts or not all(re.fullmatch(r"[0-9]{1,9}", part) for part in parts):
+        if not re.fullmatch(r"\s*[0-9]{1,9}\s*", text):
             return None
-        numbers = [int(part) for part in parts]
-        if "," not in text:
-            if not 1 <= numbers[0] <= MOST_TYPED:
-                raise Problem(f"--seeds {text}: ", next=f"give at least 1 and at most {MOST_TYPED}")
-            numbers = list(range(numbers[0]))
-        if len(set(numbers)) != len(numbers):
-            twice = next(n for n in numbers if numbers.count(n) > 1)
-            raise Problem(f"--seeds {text}: seed {twice} is listed twice; each seed counts once")
-        return TypedSeeds(cls, tuple(numbers), len(numbers))
+        many = int(text)
+        if not 1 <= many <= MOST_TYPED:
+            raise Problem(f"--seeds {text}: ", next=f"give at least 1 and at most {MOST_TYPED}")
+        return TypedSeeds(cls, tuple(range(many)), many)
 
 
 def _fresh(text: str) -> int:

@@ -20,7 +20,6 @@ from q1lab.documents.change import Change, SavedChange, document_change, read_do
 from q1lab.documents.comparison_tables import StudyFacts
 from q1lab.documents.document_data import quarter_of, stray_lines
 from q1lab.documents.managed_regions import document_diff, find_regions
-from q1lab.ground.errors import Problem
 from q1lab.ground.files import utc_now
 from q1lab.ground.git_repository import Repository
 from q1lab.ground.text_formats import plural
@@ -226,26 +225,18 @@ def roadmap_change(
     path: Path,
     data: bytes,
     label: str,
-    chosen: Sequence[roadmaps.Box],
-    opened: Sequence[roadmaps.Box],
+    boxes: Sequence[roadmaps.Box],
+    lines: Sequence[int],
     repo: Repository | None,
-) -> tuple[Change, list[roadmaps.Box]]:
-    """The roadmap with the ``chosen`` boxes ticked and the ``opened`` ones open again, and those
-    boxes that this changes."""
+) -> Change:
+    """The roadmap with the boxes in these lines ticked."""
     acts.refuse_agents("roadmap")
-    if {box.number for box in chosen} & {box.number for box in opened}:
-        raise Problem("a box can't be ticked and opened at once")
-    new = roadmaps.tick_boxes(roadmaps.tick_boxes(data, chosen), opened, done=False)
-    changed = [box for box in chosen if not box.ticked] + [box for box in opened if box.ticked]
-    if len(changed) == 1:
-        act = "open" if changed[0].ticked else "tick"
-        message = f"docs: {act} “{changed[0].title[:50]}” in {path.name}"
-    else:
-        message = f"docs: tick {len(changed)} boxes of {label} in {path.name}"
+    new = roadmaps.tick(data, boxes, lines)
+    titles = [box.title for box in boxes if box.line in lines]
+    what = f"“{titles[0][:50]}”" if len(titles) == 1 else f"{len(titles)} boxes of {label}"
 
     def after(store: Store, done: SavedChange) -> None:
-        if chosen:
-            evidence.note_written(store, label, "roadmap", path, done.sha)
+        evidence.note_written(store, label, "roadmap", path, done.sha)
 
-    diff = document_diff(data, new, path.name)
-    return Change({path: new}, message, repo, diff, after=after), changed
+    message = f"docs: tick {what} in {path.name}"
+    return Change({path: new}, message, repo, document_diff(data, new, path.name), after=after)

@@ -1,5 +1,4 @@
-"""Counts from the learner's own files: the repositories, and the KPIs with the targets that the
-roadmap states."""
+"""Counts from the learner's own files: the repositories, and the KPIs."""
 
 from __future__ import annotations
 
@@ -7,12 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from q1lab.documents import roadmap
-from q1lab.documents.document_data import quarter_of
 from q1lab.documents.post import count_empty_sections
 from q1lab.ground import git_history
 from q1lab.ground.errors import Problem
-from q1lab.ground.files import read_bytes
 from q1lab.ground.git_repository import Repository
 from q1lab.index.store import Store
 from q1lab.week.lists import artifacts, kpis
@@ -32,37 +28,17 @@ class Repo:
 
 
 def kpis_of_week(store: Store, week: Week, repo: Repository | None = None) -> list[kpis.KpiRow]:
-    """The KPIs of the week; targets from the roadmap in the repository where it states them."""
-    return kpis_from(store, week, read_kpi_sources(store, week, repo))
-
-
-@dataclass(frozen=True)
-class KpiSources:
-    """The KPIs' numbers from the learner's files; reading them costs a few calls of git."""
-
-    stated: Mapping[str, float]
-    """Targets that the roadmap states."""
-    repos: kpis.CountedKpi
-    """Repositories with a public address that holds the learner's commits."""
-
-
-def read_kpi_sources(store: Store, week: Week, repo: Repository | None) -> KpiSources:
-    """Read the roadmap and the repositories, and note the empty sections of the post's draft."""
+    """The KPIs of the week, counted from the store and the repositories."""
     count_empty_sections(store, week.label)
-    stated: Mapping[str, float] = {}
-    file = repo.root / roadmap.FILE if repo else None
-    if file is not None and week.course and file.is_file():
-        pairs = [(item.id, item.title) for item in week.kpis]
-        stated = roadmap.kpi_targets(read_bytes(file), pairs, quarter_of(week.label))
+    return kpis.kpi_rows(store, week.kpis, repos=count_repositories(store, repo))
+
+
+def count_repositories(store: Store, repo: Repository | None) -> kpis.CountedKpi:
+    """Repositories with a public address that holds the learner's commits; that costs a few calls
+    of git."""
     repos = repositories(store, repo)
     public = {item.location for item in repos if item.location}
-    private = sum(item.location is None for item in repos)
-    return KpiSources(stated, kpis.repo_count(len(public), private))
-
-
-def kpis_from(store: Store, week: Week, sources: KpiSources) -> list[kpis.KpiRow]:
-    """The KPIs from the store now and from ``sources``, which may be a little older."""
-    return kpis.kpi_rows(store, week.kpis, sources.stated, roadmap.FILE, repos=sources.repos)
+    return kpis.repo_count(len(public), sum(item.location is None for item in repos))
 
 
 NOTEBOOKS = "*.ipynb"

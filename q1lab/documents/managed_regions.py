@@ -24,8 +24,6 @@ from q1lab.documents.code_fences import Fence
 from q1lab.ground.errors import Problem
 
 NAME = re.compile(r"[a-z][a-z0-9-]*\Z")
-_BOM = b"\xef\xbb\xbf"
-_WIDE_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
 # A marker is a whole line, indented by at most three blanks (four would be a code block).
 _BEGIN = re.compile(
@@ -34,7 +32,6 @@ _BEGIN = re.compile(
 )
 _END = re.compile(rb" {0,3}<!--[ \t]*q1lab:end[ \t]+([a-z][a-z0-9-]*)[ \t]*-->[ \t]*\Z")
 _NEARLY = re.compile(rb" {0,3}<!--[ \t]*q1lab:(?:begin|end)\b")
-_LINE = re.compile(rb"[^\r\n]*(?:\r\n|\n|\r|\Z)")
 
 
 class RegionProblem(Problem):
@@ -79,32 +76,40 @@ class Refreshed:
         return "".join(self.diffs.values())
 
 
+def utf8_text(data: bytes, where: str) -> str:
+    """A document's text. Problem unless it is UTF-8 with LF or CRLF line ends."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        text = "\0"
+    if text.startswith("\ufeff") or "\0" in text or re.search(r"\r(?!\n)", text):
+        raise Problem(
+            f"{where} must be UTF-8 without a byte order mark, with LF or CRLF line ends",
+            next="save it so, and try again; nothing was changed",
+            file=where,
+        )
+    return text
+
+
 def find_regions(data: bytes, where: str = "the document") -> list[Region]:
-    """The regions of a document, in order. RegionProblem for broken markers; Problem for UTF-16."""
+    """The regions of a document, in order. RegionProblem for broken markers; Problem where
+    it is not UTF-8."""
     return _scan(data, where)[0]
 
 
 def _scan(data: bytes, where: str) -> tuple[list[Region], int | None]:
     """The regions, and the line of a code fence that is still open at the end (or None)."""
-    if data.startswith(_WIDE_BOMS) or b"\0" in data:
-        raise Problem(
-            f"{where} is UTF-16 or no text",
-            next="save it as UTF-8 and try again. Nothing was changed",
-        )
+    utf8_text(data, where)
     regions: list[Region] = []
     line_by_name: dict[str, int] = {}
     # name, sha, line, start, body start
     open_: tuple[str, bytes | None, int, int, int] | None = None
     fence = Fence()
     fence_line = 0
-    position = len(_BOM) if data.startswith(_BOM) else 0
-    number = 0
-    while position < len(data):
-        match = _LINE.match(data, position)
-        assert match is not None
-        end = match.end()
-        number += 1
-        line = data[position:end].rstrip(b"\r\n")
+    position = 0
+    for number, whole_line in enumerate(data.splitlines(keepends=True), 1):
+        end = position + len(whole_line)
+        line = whole_line.rstrip(b"\r\n")
         if open_ is not None:
             # Inside a region a fence does not hide the end: what q1lab writes there is well formed,
             # and what the learner breaks there must not swallow the rest of the document.
@@ -170,7 +175,6 @@ def refresh_regions(
             raise ValueError(f"not a region's name: {name!r}")
         _refuse_marks(name, text)
     regions, open_fence = _scan(data, where)
-    _refuse_mixing(data, contents, where)
     newline = _newline_of(data)
     pieces: list[bytes] = []
     changed, edited, added = [], [], []
@@ -247,22 +251,8 @@ def fingerprint(body: bytes) -> str:
 
 
 def document_diff(old: bytes, new: bytes, name: str) -> str:
-    """A readable unified diff of two versions of a document; bytes that are not UTF-8 are shown as
-    �."""
+    """A readable unified diff of two versions of a document."""
     return _diff(old, new, name)
-
-
-def _refuse_mixing(data: bytes, contents: Mapping[str, str], where: str) -> None:
-    """A document in another encoding takes ASCII only: no program reads a file in two
-    encodings."""
-    try:
-        data.decode()
-    except UnicodeDecodeError as error:
-        if not all(text.isascii() for text in contents.values()):
-            line = data.count(b"\n", 0, error.start) + 1
-            raise RegionProblem(
-                where, line, "this is not UTF-8; save the file as UTF-8 and try again"
-            ) from None
 
 
 def _refuse_marks(name: str, text: str) -> None:
@@ -291,22 +281,16 @@ def _last_mark(name: str, newline: bytes) -> bytes:
 
 
 def _unified(body: bytes) -> bytes:
-    return body.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return body.replace(b"\r\n", b"\n")
 
 
 def _newline_of(data: bytes) -> bytes:
     """The document's own line end: the commoner one."""
-    crlf = data.count(b"\r\n")
-    lf = data.count(b"\n") - crlf
-    cr = data.count(b"\r") - crlf
-    best = max(crlf, lf, cr)
-    if not best or best == lf:
-        return b"\n"
-    return b"\r\n" if best == crlf else b"\r"
+    return b"\r\n" if 2 * data.count(b"\r\n") > data.count(b"\n") else b"\n"
 
 
 def _end_of_line(data: bytes) -> bytes:
-    for end in (b"\r\n", b"\n", b"\r"):
+    for end in (b"\r\n", b"\n"):
         if data.endswith(end):
             return end
     return b""
@@ -315,7 +299,7 @@ def _end_of_line(data: bytes) -> bytes:
 def _gap(data: bytes, newline: bytes) -> bytes:
     """The bytes between the text and an appended region: the end of the last line, and a blank
     line."""
-    if not data or data == _BOM:
+    if not data:
         return b""
     if not _end_of_line(data):
         return newline * 2

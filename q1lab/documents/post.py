@@ -90,7 +90,7 @@ def count_empty_sections(store: Store, label: str) -> int:
     """Count the empty sections of the week's draft, and note the number; 0 without a draft."""
     post = posts.post_of_week(store, label)
     draft = read_document(Path(post["path"])) if post and post["path"] else None
-    sections = word_count.draft_sections((draft or b"").decode("utf-8-sig", errors="replace"))
+    sections = word_count.draft_sections((draft or b"").decode(errors="replace"))
     empty = sum(section.state == "empty" for section in sections)
     posts.note_empty_sections(store, label, empty)
     return empty

@@ -14,7 +14,6 @@ from q1lab.ground.files import sha256_file
 from q1lab.ground.git_repository import Repository
 from q1lab.study import command_line, corpora, kept_folder, variants
 from q1lab.study.bundle import Provenance
-from q1lab.study.design import seeds_text
 from q1lab.study.studies import ARMS, Study
 
 
@@ -30,9 +29,9 @@ class Reproduction:
 
 def needs_folder(study: Study) -> bool:
     """True if the study trained a file or command of the learner's rather than files that ship with
-    q1lab."""
+    q1lab, or on seeds that only its plan knows."""
     is_own = any(variants.is_path(arm.origin) for arm in study.arms.values())
-    return is_own or bool(study.trainer.loop.run)
+    return is_own or bool(study.trainer.loop.run or study.design.fresh_seeds)
 
 
 def trained_reference(study: Study) -> bool:
@@ -140,8 +139,6 @@ def _committed(file: Path, sha256: str, root: Path) -> bool:
 def rerun_command(study: Study) -> str:
     """The command that runs a study of models that ship again. Of data only the name is told: paths
     are private."""
-    # where a stranger uploads is theirs to say; seeds that were drawn here are named
+    # where a stranger uploads is theirs to say
     request = replace(study.trainer.request(study), wandb="auto", data=study.data.name)
-    if study.design.fresh_seeds:
-        request = replace(request, seeds=seeds_text(study.seeds))
     return command_line.command_text(request)

@@ -1,167 +1,68 @@
-"""AI_EXPERT_ROADMAP.md: the week's checkboxes, ticked by changing exactly one character each; and
-KPI targets.
-
-Pure functions over bytes. Boxes inside code blocks are text.
-"""
+"""AI_EXPERT_ROADMAP.md: the week's boxes, ticked by changing one character each. Pure."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from q1lab.documents.code_fences import Fence
+from q1lab.documents.managed_regions import utf8_text
 from q1lab.ground.errors import Problem
 
 FILE = "AI_EXPERT_ROADMAP.md"
 
-_BOX = re.compile(rb"^(?:[ \t>]*)(?:[-*+]|\d{1,9}[.)])[ \t]+\[([ xX])\](?=[ \t]|$)[ \t]*(.*)$")
-_HEADING = re.compile(rb"^ {0,3}(#{1,6})[ \t]+(\S.*|)$")
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_BOX = re.compile(r"[ \t>]*(?:[-*+]|\d{1,9}[.)])[ \t]+\[([ xX])\](?:[ \t]+(.*))?")
+_HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+(\S.*)")
 
 
 @dataclass(frozen=True)
 class Box:
-    """A checkbox: ``number`` counts from 1 among those listed, ``offset`` is the byte between its
-    brackets."""
+    """A checkbox: ``line`` counts from 1, ``heading`` is the nearest above it."""
 
-    number: int
     line: int
-    offset: int
-    ticked: bool
     title: str
     heading: str
+    is_ticked: bool
 
 
-@dataclass(frozen=True)
-class _Line:
-    number: int
-    start: int
-    content: bytes
-    headings: tuple[tuple[int, str], ...]
-
-
-def boxes(data: bytes, label: str) -> list[Box]:
-    """The checkboxes of the week ``label``: those below a heading that names it, and single ones
-    that do. Problem for UTF-16."""
-    week_boxes: list[Box] = []
-    for line in _lines(data):
-        match = _BOX.match(line.content)
-        if match is None:
+def week_boxes(data: bytes, label: str) -> list[Box]:
+    """The boxes of the week ``label``: those below a heading that names it, and single ones
+    that do. Boxes in code blocks are text."""
+    boxes: list[Box] = []
+    headings: list[tuple[int, str]] = []
+    fence = Fence()
+    for number, line in enumerate(utf8_text(data, FILE).replace("\r\n", "\n").split("\n"), 1):
+        if fence.takes(line):
             continue
-        title = match[2].decode(errors="replace").strip()
-        headings = [text for _, text in line.headings]
-        if not any(_names(label, text) for text in (*headings, title)):
-            continue
-        heading = headings[-1] if headings else ""
-        week_boxes.append(
-            Box(
-                len(week_boxes) + 1,
-                line.number,
-                line.start + match.start(1),
-                match[1] != b" ",
-                title,
-                heading,
-            )
-        )
-    return week_boxes
+        if heading := _HEADING.match(line):
+            level = len(heading[1])
+            headings = [above for above in headings if above[0] < level]
+            headings.append((level, heading[2].rstrip(" \t#")))
+        elif box := _BOX.fullmatch(line):
+            title = (box[2] or "").strip()
+            if any(_names(label, text) for text in (title, *(text for _, text in headings))):
+                heading_above = headings[-1][1] if headings else ""
+                boxes.append(Box(number, title, heading_above, box[1] != " "))
+    return boxes
 
 
-def tick_boxes(data: bytes, chosen: Sequence[Box], done: bool = True) -> bytes:
-    """``data`` with the chosen boxes ticked (or open again): one byte changes for each, and no
-    other."""
-    out = bytearray(data)
-    for box in chosen:
-        if data[box.offset : box.offset + 1] not in (b" ", b"x", b"X"):
+def tick(data: bytes, boxes: Sequence[Box], lines: Sequence[int]) -> bytes:
+    """``data`` with the boxes in these lines ticked; ``boxes`` are those of ``data``. Problem for
+    another line."""
+    by_line = {box.line: box for box in boxes}
+    rows = data.split(b"\n")
+    for line in lines:
+        if line not in by_line:
             raise Problem(
-                f"the roadmap changed at line {box.line}",
-                next="nothing was ticked, run the command again",
+                f"line {line} of {FILE} is no box of this week",
+                next="`q1lab course roadmap` lists them",
+                file=FILE,
+                line=line,
             )
-        if box.ticked != done:
-            out[box.offset : box.offset + 1] = b"x" if done else b" "
-    return bytes(out)
-
-
-def choose_boxes(listed: Sequence[Box], selectors: Iterable[str]) -> list[Box]:
-    """The boxes named by number, by range (``2-4``), by ``all``, or by words of their title."""
-    chosen: dict[int, Box] = {}
-    for word in selectors:
-        part = word.strip()
-        span = re.fullmatch(r"(\d+)(?:-(\d+))?", part)
-        if part.lower() == "all":
-            matches = list(listed)
-        elif span:
-            first, last = int(span[1]), int(span[2] or span[1])
-            matches = [box for box in listed if first <= box.number <= last]
-            if last < first or len(matches) != last - first + 1:
-                raise Problem(f"there is no box {part}; there are {len(listed)}")
-        else:
-            matches = [box for box in listed if part and part.lower() in box.title.lower()]
-            if len(matches) > 1:
-                raise Problem(f"{part!r} fits {len(matches)} boxes", next="give the number")
-            if not matches:
-                raise Problem(f"no box fits {part!r}", next="`q1lab course roadmap` lists them")
-        chosen.update({box.number: box for box in matches})
-    return [chosen[number] for number in sorted(chosen)]
-
-
-def kpi_targets(data: bytes, kpis: Sequence[tuple[str, str]], quarter: str) -> Mapping[str, float]:
-    """KPI targets as the roadmap states them, for (id, title) pairs.
-
-    Understood are a table row whose first cell names the KPI (the column that is headed by the
-    quarter or by "target", else the first number), and a line such as ``Public repos: 3`` or ``- 8
-    papers read deeply``.
-    """
-    targets: dict[str, float] = {}
-    header: list[str] = []
-    for line in _lines(data):
-        text = line.content.decode(errors="replace").strip()
-        if not text.startswith("|"):
-            header = []
-        cells = (
-            [part.strip(" *`") for part in text.strip("|").split("|")]
-            if text.startswith("|")
-            else []
-        )
-        if cells and not header:
-            header = [part.lower() for part in cells]
-        for name, title in kpis:
-            if name in targets or not _same_words(title, cells[0] if cells else text):
-                continue
-            value = _from_cells(cells, header, quarter) if cells else _from_line(text, title)
-            if value is not None:
-                targets[name] = value
-    return targets
-
-
-def _from_cells(cells: Sequence[str], header: Sequence[str], quarter: str) -> float | None:
-    order = [
-        *(i for i, text in enumerate(header) if i and text.startswith(quarter.lower())),
-        *(i for i, text in enumerate(header) if i and "target" in text),
-        *range(1, len(cells)),
-    ]
-    for index in order:
-        match = _NUMBER.search(cells[index]) if index < len(cells) else None
-        if match:
-            return float(match[0])
-    return None
-
-
-def _from_line(text: str, title: str) -> float | None:
-    """The number next to the KPI's words: after a colon or sign, or just before them."""
-    plain = re.sub(r"[*_`]", "", text[:1000])
-    words = r"\W+".join(re.escape(word) for word in title.split())
-    after = re.search(
-        rf"{words}\W*(?:target|goal)?\W*(?:[:=≥>]|of|at least)?\W*(\d+(?:\.\d+)?)\b", plain, re.I
-    )
-    before = re.search(rf"(\d+(?:\.\d+)?)\+?\W+{words}", plain, re.I)
-    match = after or before
-    return float(match[1]) if match else None
-
-
-def _same_words(title: str, text: str) -> bool:
-    words = re.findall(r"\w+", title.lower())
-    return bool(words) and " ".join(words) in " ".join(re.findall(r"\w+", text.lower()))
+        if not by_line[line].is_ticked:
+            rows[line - 1] = rows[line - 1].replace(b"[ ]", b"[x]", 1)
+    return b"\n".join(rows)
 
 
 def _names(label: str, text: str) -> bool:
@@ -175,30 +76,3 @@ def _names(label: str, text: str) -> bool:
     month, week = parts[1], parts[2]
     spelled = rf"(?<!\w)m(?:onth)?\s*0*{month}\W{{1,3}}w(?:eek)?\s*0*{week}(?!\w)"
     return re.search(spelled, text, re.IGNORECASE) is not None
-
-
-def _lines(data: bytes) -> list[_Line]:
-    """Lines outside code blocks, each with the headings above it, outermost first."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data:
-        raise Problem(
-            f"{FILE} is UTF-16 or no text",
-            next="save it as UTF-8 and try again. Nothing was changed",
-        )
-    lines: list[_Line] = []
-    headings: list[tuple[int, str]] = []
-    fence = Fence()
-    position = 0
-    for number, raw in enumerate(data.splitlines(keepends=True), 1):
-        start, position = position, position + len(raw)
-        content = raw.rstrip(b"\r\n")
-        if number == 1 and content.startswith(b"\xef\xbb\xbf"):
-            content, start = content[3:], start + 3
-        if fence.takes(content):
-            continue
-        heading = _HEADING.match(content)
-        if heading:
-            level = len(heading[1])
-            headings = [item for item in headings if item[0] < level]
-            headings.append((level, heading[2].rstrip(b" \t#").decode(errors="replace")))
-        lines.append(_Line(number, start, content, tuple(headings)))
-    return lines

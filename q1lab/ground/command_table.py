@@ -134,7 +134,7 @@ ACTS = (
     ),
     Act(
         "delete",
-        "Move studies to the trash; their questions stay on record.",
+        "Move studies to the trash, or empty it.",
         STUDIES,
         "upkeep:delete",
     ),
@@ -214,7 +214,7 @@ ACTS = (
     Act("paper", "The papers you read.", WEEK),
     Act(
         "course",
-        "The lists of the course: KPIs, artifacts, its roadmap, a card.",
+        "The lists of the course: KPIs, artifacts, its roadmap.",
         WEEK,
         in_course_only=True,
     ),
@@ -248,15 +248,9 @@ ACTS = (
     ),
     Act(
         "course roadmap",
-        palette="List this week's boxes of the roadmap",
+        palette="List this week's open boxes of the roadmap",
         done_when=("roadmap ticked",),
         commits=True,
-    ),
-    Act(
-        "prune",
-        "Empty the trash, and free the room of checkpoints and leftovers.",
-        AROUND,
-        "upkeep:prune",
     ),
     Act("config", "Settings, and where they are.", AROUND, is_frequent=True),
     Act(
@@ -325,7 +319,7 @@ USE_INSTEAD = {
     "results": "`q1lab status` lists the verdicts",
     "show": "`q1lab compare STUDY` shows a study",
     **dict.fromkeys(("log", "logs"), "`q1lab attach STUDY --log` follows the output of a run"),
-    **{name: f"it is `q1lab course {name}` now" for name in ("kpi", "artifact", "roadmap", "card")},
+    **{name: f"it is `q1lab course {name}`" for name in ("kpi", "artifact", "roadmap")},
     "rm": "`q1lab delete STUDY` moves a study to the trash",
 }
 """Commands that people type from habit, with the command that does it."""

@@ -1,7 +1,7 @@
 """The learner's settings: config.toml in q1lab's home, and Q1LAB_<KEY> in the environment above it.
 
 Reading uses the standard library; editing goes through tomlkit, so that comments and order stay. An
-unknown key is an error with file, key and the nearest name: a typo must not look like a setting.
+unknown key is left out, with one line that has file, key and the nearest name.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from q1lab.ground import paths
-from q1lab.ground.errors import FAILED, Problem, nearest, not_a_choice
+from q1lab.ground.errors import FAILED, Problem, nearest, not_a_choice, notice
 from q1lab.ground.files import (
     absolute_path,
     expand_user,
@@ -25,9 +25,6 @@ from q1lab.ground.files import (
     write_atomic,
 )
 from q1lab.ground.options import declare, option, options_of
-
-MOST_CONFIG_BYTES = 1 << 20
-"""The most bytes of a config.toml."""
 
 
 @dataclass(frozen=True)
@@ -80,13 +77,15 @@ SETTINGS = options_of(Config)
 
 def load_settings(file: Path | None = None, env: Mapping[str, str] = os.environ) -> Config:
     """The current settings: defaults, then the file, then ``Q1LAB_<KEY>``. Problem names file
-    and key."""
+    and key; a key that is no setting is said, and the rest is read."""
     file = file or paths.config_file()
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
     for key, value in _read(file).items():
+        if key not in SETTINGS:
+            notice(f"{_unknown_key(key, str(file))}; it is left out")
+            continue
         try:
-            _check_key(key, str(file))
             values[key] = _check_value(key, value, str(file), file.parent)
         except Problem as problem:
             problem.file = file
@@ -107,13 +106,12 @@ def save_setting(key: str, text: str, file: Path | None = None) -> None:
 
     file = file or paths.config_file()
     head, _, action = key.partition(".")
-    _check_key(head, "`q1lab config`")
+    if head not in SETTINGS:
+        raise _unknown_key(head, "`q1lab config`")
     if (head == "keymap") != bool(action):
         raise Problem("keys are set one by one: ", next="`q1lab config keymap.study.tick x`")
     _read(file)  # a damaged file raises Problem here, and is not overwritten
-    document = (
-        tomlkit.parse(read_text(file, MOST_CONFIG_BYTES)) if file.exists() else tomlkit.document()
-    )
+    document = tomlkit.parse(read_text(file)) if file.exists() else tomlkit.document()
     if action:
         table = document.setdefault("keymap", tomlkit.table())
         table[action] = text
@@ -148,7 +146,7 @@ def as_rows(config: Config) -> list[tuple[str, str, str]]:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(read_text(file, MOST_CONFIG_BYTES))
+        return tomllib.loads(read_text(file))
     except FileNotFoundError:
         return {}
     except OSError as error:
@@ -170,10 +168,8 @@ def _is_switch(key: str) -> bool:
     return isinstance(getattr(Config, key, None), bool)
 
 
-def _check_key(key: str, where: str) -> str:
-    if key in SETTINGS:
-        return key
-    raise Problem(f"{where}: there is no setting {key!r}", next=nearest(key, SETTINGS))
+def _unknown_key(key: str, where: str) -> Problem:
+    return Problem(f"{where}: there is no setting {key!r}", next=nearest(key, SETTINGS))
 
 
 def _from_text(key: str, text: str) -> Any:

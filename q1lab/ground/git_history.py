@@ -1,17 +1,13 @@
-"""The learner's own history: what a file held, whose commits are there, and where it is published.
+"""The learner's own history: whose commits are there, and where it is published.
 
-A file's versions are read through GitPython. It obeys a repository's settings, so q1lab never opens
-a stranger's repository with it (foreign_commits.py reads those). It is used for contents of commits
-only: its diffs and work-tree checks start programs that a setting names, and one process per commit
-compared. It is imported late, because the import takes half as long as a whole `q1lab status`.
+Remotes are read through GitPython. It is used for nothing else: its diffs and work-tree checks
+start programs that a setting names, and one process per commit compared. It is imported late,
+because the import takes half as long as a whole `q1lab status`.
 """
 
 from __future__ import annotations
 
 import re
-import stat
-from collections.abc import Iterator
-from pathlib import Path
 
 from q1lab.ground import git_command
 from q1lab.ground.git_repository import Repository
@@ -21,28 +17,6 @@ from q1lab.ground.git_repository import Repository
 _LOG = ("-c", "log.showRoot=true", "log", "--no-show-signature", "--no-color")
 _WHO = "\x01"
 """The marker before an author's name and address in the formats of ``git log`` here."""
-
-
-def versions(repo: Repository, path: Path | str, most: int = 500) -> Iterator[bytes]:
-    """The contents that the file ``path`` had in the commits of all branches, newest first, each
-    once; at most ``most`` commits that changed the file are read. Yields nothing where there is no
-    commit yet, or GitPython can't read them (SHA-256)."""
-    import git
-
-    name, yielded_hashes = repo.name_of(Path(path)), set()
-    try:
-        with git.Repo(repo.root) as commits:
-            changed = f":(top,literal){name}"
-            for commit in commits.iter_commits(all=True, max_count=most, paths=changed):
-                try:
-                    blob = commit.tree / name
-                except KeyError:  # the commit that removed it
-                    continue
-                if stat.S_ISREG(blob.mode) and blob.hexsha not in yielded_hashes:
-                    yielded_hashes.add(blob.hexsha)
-                    yield blob.data_stream.read()
-    except (ValueError, git.GitError):
-        return
 
 
 def added_by_me(repo: Repository, pattern: str) -> tuple[str, ...]:
@@ -94,8 +68,13 @@ def web_url(repo: Repository) -> str | None:
     without credentials; None without a public remote."""
     from urllib.parse import urlsplit
 
-    _, out, _ = git_command.run(repo.root, "config", "--get", "remote.origin.url")
-    url = out.strip()
+    import git
+
+    try:
+        with git.Repo(repo.root) as opened:
+            url = opened.remote("origin").url.strip()
+    except (ValueError, git.GitError):
+        return None
     scp = re.fullmatch(r"(?:[^@/]+@)?([\w.-]+\.\w+):(?!/)(.+)", url)
     if scp:
         return f"https://{scp[1]}/{scp[2].removesuffix('.git')}"

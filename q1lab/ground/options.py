@@ -41,7 +41,6 @@ class Option:
     metavar: str | None = None
     is_list: bool = False
     """True if it may be typed several times."""
-    may_be_empty: bool = False
     goes_with: tuple[str, ...] = ()
     """The things in place of a variant that it may be typed with."""
     label: str = ""

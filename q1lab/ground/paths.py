@@ -8,7 +8,7 @@ Everything lives under one folder, ``Q1LAB_HOME`` (default: the platform's user 
     data/<sha256>.txt          corpora by content, so that a study can always resume
     scratch/                   working folder of child processes that need none
     studies/rope-1/            one study: see StudyPaths
-    trash/rope-1/              a deleted study, until `q1lab prune`
+    trash/rope-1/              a deleted study, until `q1lab delete --empty`
 """
 
 from __future__ import annotations

@@ -145,7 +145,6 @@ def _upsert_study(db: sqlite3.Connection, study: Study, stamp: str) -> None:
         "data_sha256": study.data.sha256,
         "device": study.trainer.device,
         "dtype": study.trainer.number_format,
-        "headline": study.design.headline,
         "seeds": len(study.seeds),
         "created": study.created,
         "plan": json.dumps(study.to_dict()),

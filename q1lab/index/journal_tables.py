@@ -316,8 +316,7 @@ def _begin(db: sqlite3.Connection, body: Body) -> None:
     if begun is None:
         db.execute("DELETE FROM names WHERE study_id = ?", (study_id,))
     row = {"study_id": study_id, "created": created, "at": body["at"]}
-    texts = {"plan": json.dumps(body["plan"]), "declares": json.dumps(body.get("declares"))}
-    insert(db, "begun", {**row, **texts})
+    insert(db, "begun", {**row, "plan": json.dumps(body["plan"])})
 
 
 def _delete(db: sqlite3.Connection, body: Body) -> None:

@@ -10,7 +10,7 @@ TABLES = """
 CREATE TABLE studies (
     id TEXT PRIMARY KEY, variant TEXT NOT NULL, baseline TEXT NOT NULL, preset TEXT NOT NULL,
     data_name TEXT NOT NULL, data_sha256 TEXT NOT NULL, device TEXT NOT NULL, dtype TEXT NOT NULL,
-    headline TEXT NOT NULL, seeds INTEGER NOT NULL, created TEXT NOT NULL, plan TEXT NOT NULL,
+    seeds INTEGER NOT NULL, created TEXT NOT NULL, plan TEXT NOT NULL,
     stamp TEXT NOT NULL
 ) STRICT;
 CREATE TABLE runs (
@@ -77,7 +77,7 @@ CREATE TABLE hints (
 ) STRICT;
 CREATE TABLE begun (
     id INTEGER PRIMARY KEY, study_id TEXT NOT NULL, created TEXT NOT NULL, at TEXT NOT NULL,
-    plan TEXT, declares TEXT NOT NULL
+    plan TEXT
 ) STRICT;
 CREATE TABLE deleted (
     study_id TEXT NOT NULL, created TEXT NOT NULL, at TEXT NOT NULL, plan TEXT,

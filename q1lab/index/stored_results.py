@@ -4,7 +4,6 @@ nothing."""
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from q1lab.ground.errors import Problem
@@ -28,24 +27,6 @@ def cached_row(store: Store, study_id: str) -> Row | None:
     return row
 
 
-def newest_record(store: Store, pairs: int, names: Collection[str]) -> str | None:
-    """The record (JSON) of the newest study of a modification among those whose record is of this
-    version: of the variants so named, where there are any, and of those with at least ``pairs``
-    planned."""
-    row = store.db.execute(
-        "SELECT r.record FROM results r JOIN studies s ON s.id = r.study_id "
-        "WHERE r.record ->> '$.v' = ? "
-        "AND (r.record ->> '$.study.arms.baseline.sha256' = '' "
-        "OR r.record ->> '$.study.arms.baseline.sha256' "
-        "<> r.record ->> '$.study.arms.modified.sha256') "
-        "AND r.record ->> '$.study.arms.modified.same_code' IS NOT 1 "
-        f"ORDER BY s.variant IN ({', '.join('?' * len(names))}) DESC, s.seeds >= ? DESC, "
-        "s.created DESC, s.rowid DESC LIMIT 1",
-        (RECORD_VERSION, *names, pairs),
-    ).fetchone()
-    return None if row is None else str(row["record"])
-
-
 def cache_record(store: Store, study_id: str, fingerprint: str, text: str) -> None:
     """Keep a comparison's record (JSON) in the place of the one before. Where the database can't be
     written now, it is computed again the next time: no command ends for a cache."""
@@ -64,21 +45,17 @@ def list_results(store: Store) -> list[Row]:
     return store.db.execute(
         """
         SELECT s.id, s.variant, s.baseline, s.preset, s.data_name, s.data_sha256, s.dtype,
-               s.created, s.headline, s.seeds AS planned, s.plan ->> '$.threads' AS threads,
+               s.created, s.seeds AS planned, s.plan ->> '$.threads' AS threads,
                n.name, s.plan ->> '$.loop.run' AS program,
                s.plan ->> '$.loop.metric' AS reports, s.plan ->> '$.loop.better' AS better,
                (SELECT count(*) FROM runs WHERE study_id = s.id) AS total,
                (SELECT count(*) FROM runs
                 WHERE study_id = s.id AND state IN ('finished', 'diverged')) AS done,
                r.record ->> '$.analysis.verdict' AS verdict, r.record ->> '$.analysis.n' AS n,
-               (SELECT count(value) FROM json_each(r.record, '$.arms.baseline.values'))
-                   AS baseline_runs,
-               (SELECT count(value) FROM json_each(r.record, '$.arms.modified.values'))
-                   AS modified_runs,
                r.record ->> '$.analysis.alpha' AS alpha, r.record ->> '$.analysis.delta' AS delta,
                r.record ->> '$.analysis.mean' AS mean, r.record ->> '$.metric' AS metric,
-               r.record ->> ('$.analysis.' || s.headline || '.low') AS low,
-               r.record ->> ('$.analysis.' || s.headline || '.high') AS high,
+               r.record ->> '$.analysis.paired.low' AS low,
+               r.record ->> '$.analysis.paired.high' AS high,
                r.record -> '$.study.looks' = s.plan -> '$.looks'
                    AND r.record ->> '$.analysis.reason' IS NOT 'incomplete' AS of_all_runs
         FROM studies s LEFT JOIN results r ON r.study_id = s.id AND r.record ->> '$.v' = ?

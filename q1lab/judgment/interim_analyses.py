@@ -70,16 +70,10 @@ def chance_of_any_claim(looks: Sequence[tuple[int, float]]) -> float:
     return _any_claim(tuple(looks))
 
 
-def missed_by_looks(plan: PairPlan, alpha: float) -> float:
-    """The chance that the interval of any look of a planned range misses the true difference."""
+def spent_by_looks(plan: PairPlan, alpha: float) -> float:
+    """The chance that a look of a planned range claims a difference where there is none."""
     first, most = plan.pairs
     return chance_of_any_claim([(n, alpha) for n in range(first, most + 1)])
-
-
-def spent_by_looks(plan: PairPlan, alpha: float) -> float:
-    """The chance that a look of a planned range claims a difference where there is none: of a
-    one-sided range the half of it that says HELPS."""
-    return missed_by_looks(plan, alpha) / (2 if plan.one_sided else 1)
 
 
 @lru_cache(maxsize=1024)
@@ -221,32 +215,20 @@ def verdict_chances(
     alpha: float,
     effect: float,
     delta: float,
-    futility: tuple[tuple[float, float, float], ...] = (),
     df: int | None = None,
-    *,
-    one_sided: bool = False,
 ) -> VerdictChances:
     """The chance of each verdict of a plan that stops when the answer is known, at a true
     difference of ``effect`` and with δ = ``delta``, both in sds of a pair's difference, which is an
     estimate of ``df`` degrees of freedom (None: it is known); ``first`` = ``most`` means a fixed
-    number of pairs. ``futility`` are the limits of each look but the last (futility.py). A
-    ``one_sided`` plan claims HELPS alone, at an ``effect`` above 0, and says NOT SHOWN TO HELP
-    where others can't tell. Simulated, good to about half a percent."""
+    number of pairs. Simulated, good to about half a percent."""
     import numpy as np
 
     mean, _, bound = _simulated_looks(first, most, alpha)
     matters = delta * _estimates(df)
-    distance = mean + effect * _estimates(df)
-    if not one_sided:
-        distance = np.abs(distance)
+    distance = np.abs(mean + effect * _estimates(df))
     claims = distance > bound
-    too_small = (distance + bound < matters) & (not one_sided)
+    too_small = distance + bound < matters
     over = claims | too_small
-    if futility:
-        standard_error = (bound / np.array(t_limits(first, most, alpha)))[:, :-1]
-        _, t_limit, delta_limit = np.array(futility).T
-        small_t = distance[:, :-1] < t_limit * standard_error
-        over[:, :-1] |= small_t & (one_sided | (matters < delta_limit * standard_error))
     over[:, -1] = True
     stop = over.argmax(axis=1)
     rows = np.arange(PATHS)
@@ -257,35 +239,23 @@ def verdict_chances(
 
 
 class _SimulatedRange:
-    """Simulated studies that look after each pair from ``first`` to ``most`` at this α, and stop at
-    a look but the last whose |t| (of a one-sided one: t) is below ``futility_t``; ``first`` =
+    """Simulated studies that look after each pair from ``first`` to ``most`` at this α; ``first`` =
     ``most`` means a fixed number of pairs. There is no closed form for studies that stop early."""
 
-    def __init__(
-        self, first: int, most: int, alpha: float, futility_t: tuple[float, ...], one_sided: bool
-    ):
-        import numpy as np
-
-        self.one_sided = one_sided
+    def __init__(self, first: int, most: int, alpha: float):
         self.mean, self.sd, self.bound = _simulated_looks(first, most, alpha)
-        futile_t = [*(futility_t or [-math.inf] * (most - first)), -math.inf]
-        limits = np.array(t_limits(first, most, alpha))
-        self.futile_below = np.array(futile_t) * self.bound / limits
 
     def sizes(self, effect: Any) -> Any:
-        """The size of the mean difference at each look where the true one is ``effect``; of a
-        one-sided study below 0 where the modified arm looks worse."""
-        return self.mean + effect if self.one_sided else abs(self.mean + effect)
+        """The size of the mean difference at each look where the true one is ``effect``."""
+        return abs(self.mean + effect)
 
     def claims(self, effect: Any) -> Any:
-        """True at each look that would claim something, unless the study has stopped before."""
-        sizes = self.sizes(effect)
-        futile_before = (sizes < self.futile_below).cumsum(axis=1) > 0
-        return (sizes > self.bound) & ~futile_before
+        """True at each look that would claim something."""
+        return self.sizes(effect) > self.bound
 
     def at_the_end(self, effect: float, values: Any) -> Any:
         """Of ``values`` of each look, those of the look at which each study stops."""
-        over = self.claims(effect) | (self.sizes(effect) < self.futile_below)
+        over = self.claims(effect)
         over[:, -1] = True
         return values[range(PATHS), over.argmax(axis=1)]
 
@@ -308,14 +278,11 @@ def planned_detectable(
     first: int,
     most: int,
     alpha: float,
-    futility_t: tuple[float, ...] = (),
     df: int | None = None,
-    *,
-    one_sided: bool = False,
 ) -> float:
     """The true difference that 80% of such plans claim, in sds of a pair's difference, which is an
     estimate of ``df`` degrees of freedom (None: it is known). Good to about 2%."""
-    looks = _SimulatedRange(first, most, alpha, futility_t, one_sided)
+    looks = _SimulatedRange(first, most, alpha)
     return looks.found_in_four_of_five(_estimates(df))
 
 
@@ -324,16 +291,13 @@ def measured_detectable(
     first: int,
     most: int,
     alpha: float,
-    futility_t: tuple[float, ...] = (),
-    *,
-    one_sided: bool = False,
 ) -> float:
     """The true difference that 80% of such plans claim on average, in the sds that other studies of
     the plan measure when they stop, where there is such a difference: those that stop early
     measure too small a spread. Good to about 2%."""
     import numpy as np
 
-    looks = _SimulatedRange(first, most, alpha, futility_t, one_sided)
+    looks = _SimulatedRange(first, most, alpha)
     effect = looks.found_in_four_of_five(1.0)
     measured = looks.at_the_end(effect, looks.sd)
     return looks.found_in_four_of_five(np.roll(measured, 1)[:, None])
@@ -344,13 +308,10 @@ def overstatement(
     first: int,
     most: int,
     alpha: float,
-    futility_t: tuple[float, ...] = (),
-    *,
-    one_sided: bool = False,
 ) -> tuple[float, float] | None:
     """The factors by which claims of such a plan overstate a true difference of one sd of a pair's
     difference and of half an sd; None at a level so small that none of them claims anything."""
-    looks = _SimulatedRange(first, most, alpha, futility_t, one_sided)
+    looks = _SimulatedRange(first, most, alpha)
     factors = []
     for effect in (1.0, 0.5):
         claimed = looks.claims(effect).any(axis=1)

@@ -27,7 +27,6 @@ def judge(
     level: float = ALPHA,
     delta: float | None = None,
     complete: bool = True,
-    picked: bool = False,
     undecided: Reason | None = None,
     subject: Subject | None = None,
     arms: Mapping[str, ArmResult] | None = None,
@@ -39,10 +38,9 @@ def judge(
     """Judge two arms by the interval ``headline``, at the false-positive rate ``level`` (α).
 
     ``delta`` is the smallest difference that matters, in the metric's unit, chosen before the runs.
-    ``complete`` is false while planned runs are missing, ``picked`` true if seeds were chosen when
-    their results could be known; ``undecided`` is a reason from outside to give no verdict.
-    ``arms`` hold what is known of each arm beside its values: its costs. Raises Problem for an
-    invalid headline, level or delta.
+    ``complete`` is false while planned runs are missing; ``undecided`` is a reason from outside to
+    give no verdict. ``arms`` hold what is known of each arm beside its values: its costs. Raises
+    Problem for an invalid headline, level or delta.
     """
     subject = subject or Subject(ARMS, seeds=tuple(sorted({*baseline, *modified})))
     values = {arm: _known(each) for arm, each in zip(ARMS, (baseline, modified), strict=True)}
@@ -53,8 +51,6 @@ def judge(
         alpha=level,
         delta=delta,
         complete=complete,
-        picked=picked,
-        one_sided=subject.plan.one_sided,
     )
     base, mod = values.values()
     results_by_arm = arms or {}
@@ -113,10 +109,7 @@ def _detectable_by_range(subject: Subject, analysis: Analysis) -> float:
     from q1lab.judgment import interim_analyses
 
     plan, sd = subject.plan, statistics.stdev(analysis.pairs.values())
-    in_sd = interim_analyses.measured_detectable(
-        *plan.pairs, analysis.alpha, plan.futility_t, one_sided=plan.one_sided
-    )
-    return in_sd * sd
+    return interim_analyses.measured_detectable(*plan.pairs, analysis.alpha) * sd
 
 
 def _floor_of(values: Values) -> Floor | None:

@@ -12,7 +12,6 @@ from q1lab.ground.text_formats import cut_cells, plural, printable
 from q1lab.judgment.difference_text import (
     MeasuredDifference,
     level_text,
-    seed_list,
 )
 from q1lab.judgment.subject import ARMS
 
@@ -84,17 +83,10 @@ def headline_method(headline: str) -> str:
 
 
 def interval_note(c: Judgment) -> str:
-    """The headline interval's coverage, and that it decides; of a one-sided study, which end."""
+    """The headline interval's coverage, and that it decides."""
     if c.analysis.verdict == "no verdict":
         return f"covers {level_text(c.analysis)}"
-    if c.analysis.one_sided:
-        return f"its {worse_end(c)} end decides"
     return f"covers {level_text(c.analysis)} and decides"
-
-
-def worse_end(c: Judgment) -> str:
-    """The end of the interval at which the modified arm would be worst: ``upper``."""
-    return "upper" if c.metric.better == "lower" else "lower"
 
 
 BOOTSTRAP_LABEL = "95% bootstrap CI"
@@ -189,10 +181,3 @@ def finished_runs(c: Judgment) -> tuple[int, int]:
 def verdict_word(c: Judgment) -> str:
     """The verdict in capitals, or what stands in its place."""
     return c.analysis.verdict.upper() if c.instead is None else c.instead.word
-
-
-def left_out_text(c: Judgment) -> str:
-    """``seeds 0, 2, 4 (rmsnorm-1)``: finished or diverged pairs that are not in here."""
-    return "; ".join(
-        f"{seed_list(seeds)} ({printable(study)})" for study, seeds in c.asking.left_out
-    )

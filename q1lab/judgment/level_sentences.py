@@ -47,7 +47,7 @@ def level_sentence(c: Judgment) -> str:
     at_95_percent = share is None and abs(c.analysis.alpha - ALPHA) < 1e-9
     if at_95_percent or c.analysis.verdict == "too small to matter":
         sentences.append(rate_sentence(c))
-    sentences += [looks_sentence(c), _later_look_sentence(c), _replication_sentence(c)]
+    sentences += [looks_sentence(c), _later_look_sentence(c)]
     sentences.append(_skew_sentence(c))
     return " ".join(filter(None, sentences))
 
@@ -58,13 +58,10 @@ def looks_sentence(c: Judgment) -> str:
     looks = c.asking.looks
     if len(looks) < 2:
         return ""
-    text = f"Looked at {len(looks)} times: {looks_list(c)}."
-    if sum(not look.replicates for look in looks) > 1:
-        text += (
-            f" If nothing had changed, at most {in_hundred(c.asking.total)} people would claim a "
-            "difference at one of these looks."
-        )
-    return text
+    return (
+        f"Looked at {len(looks)} times: {looks_list(c)}. If nothing had changed, at most "
+        f"{in_hundred(c.asking.total)} people would claim a difference at one of these looks."
+    )
 
 
 def record_sentence(c: Judgment, *, published: bool = False) -> str:
@@ -95,24 +92,9 @@ def _later_look_sentence(c: Judgment) -> str:
     own_looks, looks = c.asking.looks_at(c.subject.id), c.asking.looks
     if c.subject.plan.is_sequential or not own_looks or own_looks[-1].level >= looks[0].level:
         return ""
-    text = (
+    return (
         "Each look at a question has half the level of the one before, so this one is judged by a "
         f"{level_text(c.analysis)} interval."
-    )
-    if any(look.verdict in ("helps", "hurts") for look in own_looks[:-1]):
-        text += (
-            " Adding pairs to a claim tests nothing new; fresh ones would "
-            f"(`--seeds fresh:{len(c.subject.seeds)}`)."
-        )
-    return text
-
-
-def _replication_sentence(c: Judgment) -> str:
-    if not c.asking.is_replication:
-        return ""
-    return (
-        "This is a replication: none of its pairs was in the claim that it tests, so it is judged "
-        "at 5%, and can't make a first false claim."
     )
 
 
@@ -123,54 +105,29 @@ def _skew_sentence(c: Judgment) -> str:
     analysis = c.analysis
     if analysis.verdict not in ("helps", "hurts") or analysis.headline != "paired":
         return ""
-    sides = 2 if analysis.one_sided else 1
-    few, at_5_percent = analysis.n <= LOGNORMAL_PAIRS, abs(sides * claim_rate(c) - ALPHA) < 0.001
+    few, at_5_percent = analysis.n <= LOGNORMAL_PAIRS, abs(claim_rate(c) - ALPHA) < 0.001
     if not at_5_percent or not few or len(c.asking.looks) > 1:
         return ""
     rates = LOGNORMAL_FIXED, SKEWED_FIXED
     if c.subject.plan.is_sequential:
         rates = LOGNORMAL_RANGE, SKEWED_RANGE
     mild, strong = (round(100 * rate) for rate in rates)
-    about = "up to about" if analysis.one_sided else "about"
     return (
         "That holds if the differences are normally distributed. If the change left their mean at "
-        f"0 but made them as skewed as lognormal numbers, {about} {mild} in 100 studies (σ 0.5) or "
+        f"0 but made them as skewed as lognormal numbers, about {mild} in 100 studies (σ 0.5) or "
         f"{strong} in 100 (σ 1) would claim one, and {sample_text(c)} are too few to show the skew."
     )
 
 
 def planned_seeds_sentence(plan: PairPlan, alpha: float) -> str:
     """The meaning of a planned range, before the first run and after the last."""
-    from q1lab.judgment.futility import LEAST_CHANCE
-    from q1lab.judgment.interim_analyses import missed_by_looks, spent_by_looks
+    from q1lab.judgment.interim_analyses import spent_by_looks
 
     first, most = plan.pairs
-    spent = in_hundred(spent_by_looks(plan, alpha))
-    if plan.one_sided:
-        early = ""
-        if plan.futile_from is not None:
-            early = (
-                ", or at NOT SHOWN TO HELP as soon as a later HELPS has a chance below "
-                f"{LEAST_CHANCE:.0%}"
-            )
-        return (
-            f"Planned: {first} to {most} pairs, one-sided: it stops at HELPS{early}, and never "
-            f"says HURTS. Planned looks share this: if nothing had changed, at most {spent} such "
-            f"studies would say HELPS. Each look has a {percent_level(alpha)} interval, of which "
-            "one end alone decides; in at least "
-            f"{100 * (1 - missed_by_looks(plan, alpha)):.3g} of 100 studies the intervals of all "
-            "looks contain the true difference."
-        )
-    futile = ""
-    if plan.futile_from is not None:
-        futile = (
-            f", or from pair {plan.futile_from} on as soon as a claim at a later look has a "
-            f"chance below {LEAST_CHANCE:.0%}"
-        )
     return (
-        f"Planned: {first} to {most} pairs, stopping as soon as the answer is known{futile}. "
+        f"Planned: {first} to {most} pairs, stopping as soon as the answer is known. "
         "Planned looks share this: if nothing had changed, at most "
-        f"{spent} such studies would claim a difference, "
+        f"{in_hundred(spent_by_looks(plan, alpha))} such studies would claim a difference, "
         f"so each look has a {percent_level(alpha)} interval."
     )
 
@@ -189,9 +146,9 @@ def series_share_sentence(share: Share, *, one_file: bool = False) -> str:
     )
 
 
-SEEN_RULE = (
-    "A run is seen from its first number on: it ended with one, was evaluated, or logged 50 "
-    "training losses. A study of which no run was seen costs nothing."
+LOOK_RULE = (
+    "A study counts as a look once all of its planned runs have ended; what was refused or "
+    "interrupted, and what never trained, costs nothing."
 )
 """The rule by which a study counts as a look; the docs say it in the same words."""
 
@@ -200,10 +157,5 @@ def later_look_note(looks: int, level: float) -> str:
     """The notice before another look at a question."""
     return (
         f"this question was looked at {'once' if looks == 1 else f'{looks} times'} before, so this "
-        f"look is judged by a {percent_level(level)} interval. {SEEN_RULE}"
+        f"look is judged by a {percent_level(level)} interval. {LOOK_RULE}"
     )
-
-
-def replication_note() -> str:
-    """The notice before a study that tests a claim with fresh pairs."""
-    return "this replicates a claim with fresh pairs, so it is judged by a 95% interval"

@@ -40,8 +40,7 @@ def level_reason(c: Judgment) -> str:
     if plan.is_sequential:
         first, most = plan.pairs
         looks, chance = most - first + 1, f"{100 * claim_rate(c):.3g}%"
-        claim = "HELPS" if plan.one_sided else "claim"
-        return f"{level}: {looks} planned looks share a {chance} chance of a false {claim}."
+        return f"{level}: {looks} planned looks share a {chance} chance of a false claim."
     if c.subject.share is not None and len(c.asking.looks) <= 1:
         many = c.subject.share.many
         reason = f"{many} studies declared together"
@@ -61,8 +60,7 @@ def rate_sentence(c: Judgment) -> str:
         )
     if c.analysis.verdict in ("helps", "hurts"):
         many = in_hundred(claim_rate(c))
-        claim = "say HELPS" if c.analysis.one_sided else "claim a difference"
-        return f"If nothing had changed, at most {many} such studies would {claim}."
+        return f"If nothing had changed, at most {many} such studies would claim a difference."
     return ""
 
 
@@ -97,19 +95,14 @@ def looks_line(c: Judgment) -> str:
     looks = c.asking.looks
     if len(looks) < 2:
         return ""
-    rate = ""
-    if sum(not look.replicates for look in looks) > 1:
-        rate = f" By luck, {_odds(c.asking.total)}."
+    rate = f" By luck, {_odds(c.asking.total)}."
     line = f"{len(looks)} looks: {looks_list(c)}.{rate}"
     return line if len(line) <= LINE else f"Looked at {len(looks)} times.{rate}"
 
 
 def looks_list(c: Judgment) -> str:
     """The verdicts of all looks: ``CANNOT TELL, 2 × HELPS``."""
-    verdicts = [
-        (look.verdict or "not known").upper() + " (replication)" * look.replicates
-        for look in c.asking.looks
-    ]
+    verdicts = [(look.verdict or "not known").upper() for look in c.asking.looks]
     shown = []
     for verdict, same in itertools.groupby(verdicts):
         many = len(list(same))
@@ -150,5 +143,4 @@ def found_in_four_of_five(c: Judgment) -> str:
     if c.analysis.detectable is None:
         return ""
     size = f"{number_writer(c.analysis).size(c.analysis.detectable)}{c.metric.suffix}"
-    noun = "improvement" if c.analysis.one_sided else "difference"
-    return f"A true {noun} of about {size} is found in four studies out of five."
+    return f"A true difference of about {size} is found in four studies out of five."

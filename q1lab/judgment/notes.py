@@ -236,7 +236,7 @@ def _notes_on_intervals(analysis: Analysis, sign: float) -> Iterator[Note]:
     assert ends is not None
     other = analysis.welch if analysis.headline == "paired" else analysis.paired
     if verdict in intervals.UNDECIDED and other is not None:
-        claim = intervals.decide(other.times(sign), delta, one_sided=analysis.one_sided)
+        claim = intervals.decide(other.times(sign), delta)
         if claim in ("helps", "hurts"):
             yield OtherInterval(claim)
     if verdict in ("helps", "hurts") and delta is not None and ends.inside(delta):
@@ -262,9 +262,7 @@ def _outliers(
             )
             without: Verdict = "no verdict"
             if ends is not None:
-                without = intervals.decide(
-                    ends.times(sign), analysis.delta, one_sided=analysis.one_sided
-                )
+                without = intervals.decide(ends.times(sign), analysis.delta)
             yield Outlier(arm, seed, values[seed], without)
 
 

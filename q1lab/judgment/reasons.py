@@ -5,12 +5,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from q1lab.ground.text_formats import cut_cells, plural, printable
-from q1lab.judgment.difference_text import interval_text, level_text, seed_list
+from q1lab.ground.text_formats import cut_cells, plural
+from q1lab.judgment.difference_text import interval_text, level_text
 from q1lab.judgment.intervals import MIN_FOR_VERDICT, Interval, Reason
 from q1lab.judgment.label_text import (
     arm_names,
-    left_out_text,
     names_in_text,
     sample_text,
     short_name,
@@ -60,8 +59,6 @@ def told_instead(c: Judgment) -> Instead:
             return _changed(c)
         case Reason.DIVERGED:
             return _diverged(c)
-        case Reason.CHOSEN:
-            return _chosen(c)
         case Reason.INCOMPLETE if plan.is_sequential:
             return _range_open(c)
         case Reason.INCOMPLETE if not c.subject.run_command:
@@ -154,18 +151,6 @@ def _diverged(c: Judgment) -> Instead:
     )
 
 
-def _chosen(c: Judgment) -> Instead:
-    many = max(len(c.subject.seeds), MIN_FOR_VERDICT)
-    return Instead(
-        "These seeds were named when their results could already be known, and others were left "
-        f"out: {left_out_text(c)}. Seeds picked in this way show a difference by luck, so there is "
-        "no verdict.",
-        "These seeds were picked when results could be known, so they decide nothing.",
-        f"Compare all seeds, the first ones, or new ones: --seeds fresh:{many} draws some.",
-        command=_to_a_verdict(c, f"fresh:{many}"),
-    )
-
-
 def _range_open(c: Judgment) -> Instead:
     first, most = c.subject.plan.pairs
     so_far = f"{plural(c.analysis.n, 'pair')} of {first} to {most}"
@@ -248,12 +233,4 @@ def too_few_sentence(n: int, thing: str = "pair") -> str:
     return (
         f"{many} {says} too little about the spread between seeds; "
         f"a verdict needs at least {MIN_FOR_VERDICT}."
-    )
-
-
-def picked_seeds_note(seeds: tuple[int, ...], left_out: str, command: str) -> str:
-    """The notice before a study that can get no verdict, since its seeds were picked."""
-    return (
-        f"no verdict will come of this: results at {seed_list(seeds)} could be seen, and others "
-        f"are left out ({printable(left_out)}). To get one: {command}"
     )

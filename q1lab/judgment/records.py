@@ -50,12 +50,11 @@ class SeenLook:
     """A look at a question, with its verdict."""
 
     study: str
-    """The study's id; empty for one that is not of this home."""
+    """The study's id."""
     pairs: int
     level: float
     verdict: str
     """Empty where its numbers are not known here."""
-    replicates: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,10 +77,6 @@ class QuestionCost:
     """Every look at the question, oldest first."""
     total: float = intervals.ALPHA
     """The sum of their levels: if nothing had changed, at most so many would claim something."""
-    is_replication: bool = False
-    """True if it tests a claim with fresh pairs."""
-    left_out: tuple[tuple[str, tuple[int, ...]], ...] = ()
-    """(study, seeds) of the results that picked seeds leave out."""
     of_arm: LevelSum = NOTHING_ON_RECORD
     """The questions about this modified arm."""
     of_home: LevelSum = NOTHING_ON_RECORD
@@ -143,11 +138,6 @@ class Judgment:
         return self.subject.are_model_files and self.analysis.reason is None
 
     @property
-    def stopped_for_futility(self) -> bool:
-        """True if a planned range is over because little was left to find."""
-        return self.analysis.reason is None and self.subject.stopped_for_futility
-
-    @property
     def overstated(self) -> tuple[float, float] | None:
         """The factors by which claims of such studies overstate a true difference of one sd of a
         pair's difference and of half an sd; None if unknown."""
@@ -157,9 +147,7 @@ class Judgment:
         if analysis.headline != "paired" or analysis.detectable is None:
             return None
         pairs = plan.pairs if plan.is_sequential else (analysis.n, analysis.n)
-        return interim_analyses.overstatement(
-            *pairs, analysis.alpha, plan.futility_t, one_sided=plan.one_sided
-        )
+        return interim_analyses.overstatement(*pairs, analysis.alpha)
 
     @property
     def verdict(self) -> str:
@@ -251,7 +239,6 @@ class Judgment:
 def _facts(j: Judgment) -> dict[str, Any]:
     subject, analysis, asking = j.subject, j.analysis, j.asking
     first, most = subject.plan.pairs
-    side = {"side": "better"} if subject.plan.one_sided else {}
     return {
         "study": subject.id,
         "variant": subject.names[1],
@@ -295,12 +282,10 @@ def _facts(j: Judgment) -> dict[str, Any]:
         "device": subject.device,
         "prediction": subject.prediction,
         "complete": analysis.complete,
-        "plan": {"first": first, "most": most, **side} if subject.plan.is_sequential else None,
+        "plan": {"first": first, "most": most} if subject.plan.is_sequential else None,
         "shared_at_start": subject.description.shared_at_start,
         "looks": max(1, len(asking.looks_at(subject.id))),
         "asked": {"looks": asking.looks, "total": asking.total},
-        "replication": asking.is_replication,
-        "left_out": [{"study": study_id, "seeds": seeds} for study_id, seeds in asking.left_out],
         "questions": {"of_arm": asking.of_arm, "in_all": asking.of_home},
         "timed": j.timed,
         "overstated": j.overstated,

@@ -131,8 +131,6 @@ def caveat_line(c: Judgment) -> str:
         return note.short(c)
     if c.analysis.verdict in ("helps", "hurts") and is_near_the_edge(c.analysis):
         return "This is close to 0, and small studies exaggerate what they find."
-    if c.analysis.verdict == "not shown to help":
-        return "That is not the same as no effect, and whether it hurts was not asked."
     if c.analysis.verdict == "cannot tell" and level_text.level_reason(c):
         return level_text.found_in_four_of_five(c)
     if c.analysis.verdict == "cannot tell":
@@ -160,10 +158,6 @@ def settling_line(c: Judgment) -> str:
 def _more_pairs_line(c: Judgment) -> str:
     if any(isinstance(note, Outlier) for note in c.notes):
         return ""  # the outlier's runs have to be examined first
-    if c.stopped_for_futility:
-        from q1lab.judgment.futility_text import futility_line
-
-        return futility_line(c)
     if (needed := pairs_to_settle(c)) is not None:
         text = f"To settle {needed.effect:g}{c.metric.suffix} {takes_text(c, needed)}"
         if needed.mid >= MAX_SEEDS:

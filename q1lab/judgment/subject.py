@@ -59,20 +59,9 @@ class PairPlan:
 
     pairs: tuple[int, int] = (0, 0)
     """The fewest and the most pairs after which the study can be over."""
-    futile_from: int | None = None
-    """The first number of pairs after which it may stop for futility; None if it never does."""
-    futility_t: tuple[float, ...] = ()
-    """The |t| below which each look but the last stops it for futility; empty if none does."""
     has_seeds: bool = True
     """True if the seeds are those that the runs were trained with, so that runs of one seed may be
     a pair."""
-    side: str = ""
-    """Of a one-sided study, which can only claim that the modified arm is better: the side that it
-    asks about, ``lower`` or ``higher``."""
-
-    @property
-    def one_sided(self) -> bool:
-        return bool(self.side)
 
     @property
     def is_sequential(self) -> bool:
@@ -154,10 +143,6 @@ class Subject:
     device: str = ""
     run_command: str = ""
     """The command that goes on with the study; empty where no more runs can come."""
-    whole_range_command: str = ""
-    """The command that overrules a stop for futility; empty likewise."""
-    stopped_for_futility: bool = False
-    """True if a planned range is over because little was left to find."""
     is_training: bool = False
 
     @property

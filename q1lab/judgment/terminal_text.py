@@ -32,7 +32,6 @@ STYLES = {
     "hurts": "bold red",
     "too small to matter": "bold cyan",
     "cannot tell": "bold yellow",
-    "not shown to help": "bold yellow",
     "no verdict": "bold",
     "dim": "dim",
     "bold": "bold",

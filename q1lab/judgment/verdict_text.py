@@ -6,7 +6,7 @@ Pure."""
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from q1lab.judgment.difference_text import (
@@ -19,12 +19,10 @@ from q1lab.judgment.difference_text import (
     seed_list,
     size_range_text,
 )
-from q1lab.judgment.futility_text import futility_sentence
 from q1lab.judgment.intervals import sd_interval
 from q1lab.judgment.label_text import (
     names_in_text,
     sample_text,
-    worse_end,
 )
 from q1lab.judgment.level_text import found_in_four_of_five
 from q1lab.judgment.settling import is_left_open, pairs_to_settle, pairs_word, takes_text
@@ -56,26 +54,11 @@ def verdict_sentence(c: Judgment, *, published: bool = False) -> str:
             f"within ±{analysis.delta:g}{c.metric.suffix}, declared before the runs as the "
             "smallest difference that matters."
         )
-    if analysis.verdict == "not shown to help":
-        return " ".join(_not_shown_sentences(c, published=published))
     return (
         f"These runs can't tell {modified} and {base} apart: the {level_text(analysis)} interval "
         f"goes from {interval_text(analysis)}{c.metric.suffix}, so the true {c.metric.name} of "
         f"{modified} may be lower, equal or higher. That is not the same as no effect."
     )
-
-
-def _not_shown_sentences(c: Judgment, *, published: bool) -> Iterator[str]:
-    """A one-sided study that could not claim anything, and what it leaves open."""
-    modified, side = names_in_text(c)[1], "below" if c.metric.better == "lower" else "above"
-    yield (
-        f"These runs don't show that {modified} helps: for that the {worse_end(c)} end of the "
-        f"{level_text(c.analysis)} interval would lie {side} 0, and it goes from "
-        f"{interval_text(c.analysis)}{c.metric.suffix}. That is not the same as no effect."
-    )
-    yield "Whether it hurts was not asked (--side better), so no harm is claimed or excluded."
-    if not published:
-        yield "A study that asks both ways (--fresh, without --side) is a further look."
 
 
 def power_sentence(c: Judgment, *, published: bool = False) -> str:
@@ -88,8 +71,6 @@ def power_sentence(c: Judgment, *, published: bool = False) -> str:
         f"With {'this plan' if c.subject.plan.is_sequential else sample_text(c)}, "
         f"{found_in_four_of_five(c).replace('A true', 'a true')}"
     )
-    if futility := futility_sentence(c, published=published):
-        text = f"{futility} {text}"
     if analysis.verdict in ("helps", "hurts") and is_near_the_edge(analysis) and c.overstated:
         text += f" {_overstated_sentence(c.overstated[0])}"
     if (needed := pairs_to_settle(c)) is not None:

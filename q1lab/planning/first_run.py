@@ -85,7 +85,6 @@ def _train(
     scratch = Path(tempfile.mkdtemp(prefix=PREFIX, dir=folder.parent))
     baseline = loop.arms[0]
     question = {
-        "hear": True,
         "loop": {"run": loop.run, "args": {baseline: loop.args[baseline]}, "folder": loop.folder},
         "variant": baseline,
         "seed": seed,
@@ -106,7 +105,7 @@ def _ask(
     question: Mapping[str, object], threads: int, scratch: Path, say: Callable[[str], object]
 ) -> dict[str, object]:
     """The answer of labs/loop.py, which trains as long as the command takes."""
-    program = [*child_processes.python_module("labs.loop"), "--look"]
+    program = [*child_processes.python_module("labs.loop"), "--hear"]
     output, line = LogTail(scratch / "run.log"), ""
     with child_processes.running_child(
         program,

@@ -197,7 +197,7 @@ def draft(
         arms=_arms(pair, answer),
         data=data,
         trainer=trainer,
-        design=Fixed(batches=(seeds.seeds,), headline=request.headline, fresh_seeds=seeds.fresh),
+        design=Fixed(batches=(seeds.seeds,), fresh_seeds=seeds.fresh),
         origin=Origin(
             typed=TypedOptions(
                 # so that it works from any folder

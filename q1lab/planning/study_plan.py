@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import count, islice
 
+from q1lab.designs.fixed import Fixed
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import exclusive_lock, expand_user, remove_inside, sha256_text
@@ -24,17 +25,14 @@ from q1lab.index.store import Store
 from q1lab.judgment import (
     difference_text,
     level_sentences,
-    prediction_text,
     reasons,
     scope_text,
     verdict_text,
 )
 from q1lab.record import begin, delete_restore, home_history, on_record
-from q1lab.record.history import History
-from q1lab.record.seen import recorded_ends
+from q1lab.record.history import level_after
 from q1lab.runner import finished_runs, first_number, launch, series_members
 from q1lab.study import (
-    command_line,
     identity,
     imported_code,
     kept_folder,
@@ -46,7 +44,6 @@ from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.command_line import Request
 from q1lab.study.design import TypedSeeds
 from q1lab.study.kept_folder import KeptStudy
-from q1lab.study.run_ends import pair_differences
 from q1lab.study.series import Series
 from q1lab.study.studies import StudiesOnDisk, Study
 from q1lab.study.study_draft import Draft
@@ -114,17 +111,21 @@ def draft_study(request: Request, store: Store) -> Draft:
     kind = next(
         each.kind for each in part_registry.part_classes("trainer") if each.accepts(request)
     )
-    draft: Draft = part_registry.draft_of(kind)(request, request.parsed_seeds, kept_study, store)
-    if request.side and draft.study.is_floor:
-        raise Problem(
-            f"--side {request.side}: {draft.study.baseline} against itself has no better side",
-            next="leave the option out",
-        )
+    seeds = request.parsed_seeds if kept_study is None else _seeds_of(kept_study.study)
+    draft: Draft = part_registry.draft_of(kind)(request, seeds, kept_study, store)
     if not request.yes:
         prove_command_ran_here(
             draft.study, str(kept_study.folder) if kept_study else draft.study.variant
         )
     return draft
+
+
+def _seeds_of(study: Study) -> TypedSeeds:
+    """The seeds with which a kept study trains again: those that it trained."""
+    many = len(study.seeds)
+    if study.seeds == tuple(range(many)):
+        return TypedSeeds(Fixed, study.seeds, many)
+    return TypedSeeds(Fixed, study.seeds, many, fresh=many, are_drawn=True)
 
 
 class UnseenCommand(Problem):
@@ -166,8 +167,6 @@ def plan_from_draft(
     if existing is not None:
         ingest_events.ingest_study(store, existing)  # one that has ended was passed over just now
         more = existing.seeds if existing.design.fresh_seeds else draft.study.seeds
-        if draft.seeds.to_the_end:
-            existing = _overruling_futility(existing, store)
         study, missing = _go_on(existing, more, store, request.jobs)
         if request.launcher is not None:
             study = study.with_trainer(launcher=request.launcher_words)
@@ -387,16 +386,13 @@ def declare_design(
         seeds = typed.seeds
         if typed.is_sequential:
             seeds = unseen_seeds([study], len(typed.seeds), store)
-        elif typed.fresh:
+        elif typed.fresh and not typed.are_drawn:
             seeds = draw_seeds(study, store)
-    if typed.side:
-        typed = replace(typed, side=study.metric.better)
-    with_seeds = study.with_design(batches=(seeds,))  # whether they are fresh decides the level
+    with_seeds = study.with_design(batches=(seeds,))
     design = typed.kind.declared(
         typed,
         seeds,
-        study.design.headline,
-        lambda: home_history.planned_history(store, with_seeds).level,
+        lambda: level_after(home_history.looks_before(store, with_seeds), with_seeds),
     )
     return replace(study, design=design)
 
@@ -404,7 +400,7 @@ def declare_design(
 def unseen_seeds(drafts: Sequence[Study], most: int, store: Store) -> tuple[int, ...]:
     """The first seeds at which none of these studies has results yet."""
     ingest_events.ingest_all(store)
-    used = set().union(*(home_history.planned_history(store, draft).used for draft in drafts))
+    used = set().union(*(home_history.seeds_with_results(store, draft) for draft in drafts))
     return tuple(islice((seed for seed in count() if seed not in used), most))
 
 
@@ -421,7 +417,7 @@ def draw_seeds(draft: Study, store: Store) -> tuple[int, ...]:
 
 
 def is_twin(study: Study, draft: Study) -> bool:
-    """True if a study is the planned one in everything but the seeds that a person named."""
+    """True if a study is the planned one in everything but its number of pairs."""
     return (
         studies.identity_key(study) == studies.identity_key(draft)
         and study.design.fresh_seeds == draft.design.fresh_seeds
@@ -429,8 +425,10 @@ def is_twin(study: Study, draft: Study) -> bool:
 
 
 def is_same(study: Study, draft: Draft) -> bool:
-    """True if a study is a draft's in everything but the seeds that a person named."""
-    return any(is_twin(study, drafted) for drafted in draft.same_studies)
+    """True if a study is a draft's in everything but its number of pairs."""
+    if draft.seeds.are_drawn and study.seeds != draft.study.seeds:
+        return False
+    return is_twin(study, draft.study)
 
 
 def find_same_study(
@@ -453,16 +451,12 @@ def find_same_study(
         if not study.design.is_sequential:
             return None if typed.is_sequential else study
         plan = study.design.plan()
-        if plan.pairs == (typed.fewest, len(typed.seeds)) and plan.one_sided == bool(typed.side):
+        if plan.pairs == (typed.fewest, len(typed.seeds)):
             return study
-        sides, option = ("one-sided, ", " --side better") if plan.one_sided else ("", "")
-        go_on = f"with --seeds {study.design.typed()}{option}"
-        if plan.pairs == (typed.fewest, len(typed.seeds)) and typed.side:
-            go_on = "without --side"
         raise Problem(
-            f"{study.id} was planned {sides}with {plan.pairs[0]} to {plan.pairs[1]} pairs, and its "
+            f"{study.id} was planned with {plan.pairs[0]} to {plan.pairs[1]} pairs, and its "
             "level holds for that plan alone: ",
-            next=f"go on {go_on}, or ask again with --fresh",
+            next=f"go on with --seeds {study.design.typed()}, or ask again with --fresh",
         )
     if changed is not None:
         raise changed
@@ -483,16 +477,6 @@ def prove_same_code(study: Study) -> None:
     """Problem where a study's program imports other files now than when it was planned."""
     if names := study.trainer.changed_code():
         raise changed_code(study, names)
-
-
-def _overruling_futility(study: Study, store: Store) -> Study:
-    """The study without its stop for futility; as it is where it was over for another reason."""
-    differences = pair_differences(study, recorded_ends(store, study))
-    delta = study.smallest_that_matters
-    over = study.design.over_after(differences, delta)
-    if over is not None and not study.design.stopped_for_futility(differences, delta):
-        return study
-    return replace(study, design=study.design.going_to_the_end())
 
 
 def _go_on(
@@ -540,7 +524,7 @@ def _notes(
     store: Store,
     on_disk: StudiesOnDisk,
 ) -> list[str]:
-    kept_study, request = draft.kept_study, draft.request
+    kept_study = draft.kept_study
     notes = []
     if study.is_floor:
         notes.append(reasons.self_comparison_sentence(study.baseline, study.variant))
@@ -560,56 +544,28 @@ def _notes(
     if (series_place := study.origin.series) is not None:
         notes.append(level_sentences.series_share_sentence(series_place.share))
     if existing is None:
-        notes += [study.trainer.headline_note(study), _other_side_note(study, store)]
+        notes.append(study.trainer.pairing_note(study))
     if study.design.fresh_seeds:
         notes.append(verdict_text.drawn_seeds_note(study.seeds))
-    history = home_history.planned_history(store, study)
-    if history.picked:
-        fresh_seeds = f"fresh:{len(study.seeds)}"
-        command = f"`{command_line.command_text(replace(request, seeds=fresh_seeds))}`"
-        if request.loop is not None:
-            command = f"the same command with --seeds {fresh_seeds}"
-        notes.append(
-            reasons.picked_seeds_note(
-                study.seeds,
-                "; ".join(
-                    f"{name} has {difference_text.seed_list(seeds)}"
-                    for name, seeds in home_history.left_out_here(store, history)
-                ),
-                command,
-            )
-        )
+    looks = home_history.looks_before(store, study)
     if study.design.level is not None:
         notes.append(
             level_sentences.planned_seeds_sentence(study.design.plan(), study.design.level)
         )
     elif existing is None or study.design.batches != existing.design.batches:
-        notes.append(look_note(study, history))
+        notes.append(look_note(study, looks))
     spread = pairs_needed.spread_for(store, study, on_disk)
     if spread is not None:
-        little = "" if existing else _sees_little(study, spread, history.level, store)
+        little = "" if existing else _sees_little(study, spread, level_after(looks, study), store)
         notes.append(little or pairs_needed.detectable_sentence(study, spread))
     return notes
 
 
-def _other_side_note(study: Study, store: Store) -> str:
-    """A notice where a one-sided study can't bear out what was predicted; else empty."""
-    predicted = predictions.prediction_for(store, study.variant)
-    is_other = predicted is not None and predicted["direction"] != study.metric.better
-    if predicted is None or not (is_other and study.design.plan().one_sided):
-        return ""
-    expected = prediction_text.direction_text(predicted["direction"], study.metric)
-    return f"you predicted: {expected}; a one-sided study can refute that, and never confirm it"
-
-
-def look_note(study: Study, history: History) -> str:
+def look_note(study: Study, looks: int) -> str:
     """A notice where a study will not be judged as a first look at its question."""
-    if not study.counts_as_asking:
+    if not study.counts_as_asking or not looks:
         return ""
-    if history.is_replication:
-        return level_sentences.replication_note()
-    before = len(history.looks)
-    return level_sentences.later_look_note(before, history.level) if before else ""
+    return level_sentences.later_look_note(looks, level_after(looks, study))
 
 
 def _sees_little(study: Study, spread: Spread, level: float, store: Store) -> str:

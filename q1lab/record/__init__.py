@@ -1,4 +1,4 @@
-"""The journal's public lines, the history of each question, and deleted studies.
+"""The studies on record, the looks at each question, and deleted studies.
 
 It imports the index and below.
 """

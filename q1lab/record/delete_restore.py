@@ -23,9 +23,9 @@ from q1lab.ground.files import (
     try_lock,
     write_atomic,
 )
-from q1lab.index import ingest_events, reclaimable
+from q1lab.index import ingest_events
 from q1lab.index.store import Store
-from q1lab.record import seen
+from q1lab.record import seen, trash
 from q1lab.study import studies
 from q1lab.study.liveness import is_alive
 
@@ -59,8 +59,15 @@ def preview_delete(store: Store, study_id: str) -> DeletePreview:
     """Preview the deletion of this study. Problem if there is no such study."""
     folder = _folder(study_id)
     unreadable = study_id in studies.load_each([study_id])[1]
-    takers = sorted(taker for taker, origin in reclaimable.copied_runs(store) if origin == study_id)
-    return DeletePreview(study_id, reclaimable.size_of([folder]), tuple(takers), unreadable)
+    takers = sorted(taker for taker, origin in _copied_runs(store) if origin == study_id)
+    return DeletePreview(study_id, trash.size_of(folder), tuple(takers), unreadable)
+
+
+def _copied_runs(store: Store) -> set[tuple[str, str]]:
+    """(a study, the study that one of its runs was copied from)."""
+    ingest_events.ingest_all(store)
+    rows = store.db.execute("SELECT study_id, reused_from FROM runs WHERE reused_from <> ''")
+    return {(row["study_id"], row["reused_from"].partition("/")[0]) for row in rows}
 
 
 def refuse_running(names: Iterable[str]) -> None:
@@ -99,15 +106,17 @@ def delete_study(store: Store, study_id: str) -> Path:
             ingest_events.ingest_study(store, study)
             for row in store.runs(study_id):
                 name = studies.run_name(row["arm"], row["seed"])
-                ended = {"state": row["state"], "val_loss": row["val_loss"]}
-                runs[name] = {**ended, "seen": seen.shows_number(row)}
+                runs[name] = {
+                    **{key: row[key] for key in ("state", "val_loss", "ended")},
+                    "seen": seen.shows_number(row),
+                }
         store.add("delete", study=study_id, plan=plan, runs=runs)
         prove_inside(folder.parent, paths.home())
         private_folder(paths.trash_dir())
         place, number = paths.trash_dir() / study_id, 1
         while place.exists() or place.is_symlink():
             place, number = place.with_name(f"{study_id}.{number + 1}"), number + 1
-        reclaimable.move_away(folder, place)
+        trash.move_away(folder, place)
         return place
     finally:
         if lock is not None:
@@ -137,7 +146,7 @@ def restore_study(place: Path, name: str | None = None) -> str:
         write_atomic(plan, studies.encode_plan(replace(study, id=name)))
         remove_inside(place / "wandb")  # the runs there are those of the study with the old name
     private_folder(target.parent)
-    reclaimable.move_away(place, target)
+    trash.move_away(place, target)
     return name
 
 

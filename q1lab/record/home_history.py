@@ -1,19 +1,23 @@
-"""The histories of the studies in this home, for planning and for verdicts: history.py is asked
-with the lines on record and with what could be seen since."""
+"""The histories of the questions in this home, for planning and for verdicts: the studies on
+record, how their runs ended, and the looks and levels that follow (history.py)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from q1lab.ground import paths
 from q1lab.index.store import Store
-from q1lab.judgment.records import SeenLook
-from q1lab.record import begin, on_record, seen
-from q1lab.record.declarations import declaration_of, declared_name, differing_fields
-from q1lab.record.history import History, Look, read_history
-from q1lab.record.on_record import study_key
+from q1lab.judgment.intervals import ALPHA
+from q1lab.judgment.records import NOTHING_ON_RECORD, LevelSum, SeenLook
+from q1lab.record import on_record, seen
+from q1lab.record.declarations import changed_parts
+from q1lab.record.history import Look, level_after, looks_at
+from q1lab.record.on_record import Begun, study_key
 from q1lab.study import run_ends
-from q1lab.study.identity import arm_fingerprint
+from q1lab.study.identity import arm_fingerprint, question_hash
+from q1lab.study.run_ends import RunEnds
+from q1lab.study.run_states import RunState
 from q1lab.study.studies import ARMS, Study
 
 
@@ -21,83 +25,137 @@ from q1lab.study.studies import ARMS, Study
 class StudyHistory:
     """The record of a study's question, as far as its verdict needs it."""
 
-    history: History
+    level: float = ALPHA
+    """The chance of a false claim that the study may have."""
     looks: tuple[SeenLook, ...] = ()
-    left_out: tuple[tuple[str, tuple[int, ...]], ...] = ()
-    """(study, seeds) of the results that picked seeds leave out."""
+    """All looks at the question, oldest first."""
     changed: tuple[str, ...] = ()
     """The parts of its plan that differ from the declaration
     (``declarations.DECLARED_PARTS``); if there are any, it gets no verdict."""
     astray: tuple[tuple[str, int, int, int], ...] = ()
     """(arm, runs of the question, how many of them diverged, how many got stuck) of each arm with
     such runs."""
+    of_arm: LevelSum = NOTHING_ON_RECORD
+    """The questions about this modified arm."""
+    of_home: LevelSum = NOTHING_ON_RECORD
 
 
 def study_history(store: Store, study: Study) -> StudyHistory:
-    """The history of a study on record as it is known now; of a study that is only planned, or
-    that was copied into this home, the one that it would have if it began now."""
-    lines = on_record.public_lines(store)
-    keys, name = on_record.study_keys(store), declared_name(*study_key(study))
-    if name not in keys:
-        return StudyHistory(planned_history(store, study))
-    history = read_history(lines, name, seen.seen_runs(store, lines).news_since(lines))
-    begun = on_record.begun_study(store, *keys[name])
-    changed = differing_fields(declaration_of(begun), study) if begun else ()
-    names = {other: key[0] for other, key in keys.items()}
-    own_line = next(line for line in reversed(lines) if line["study"] == name)
-    question = own_line["question"]
-    same_question = dict.fromkeys(line["study"] for line in lines if line["question"] == question)
-    plans = {
-        other: plan
-        for other in same_question
-        if (plan := on_record.begun_study(store, *keys[other])) is not None
+    """The history of a study as it is known now."""
+    begun = on_record.begun_studies(store)
+    ends = _ends_of(store, begun)
+    own = Begun(study, question_hash(study), arm_fingerprint(study, "modified"))
+    declared = next((each.study for each in begun if each.key == own.key), None)
+    begun = [*(each for each in begun if each.key != own.key), own]
+    ends.setdefault(own.key, seen.recorded_ends(store, study))
+    by_question: dict[str, list[Begun]] = {}
+    for each in begun:
+        by_question.setdefault(each.question, []).append(each)
+    looks = {
+        question: looks_at((each.study, ends[each.key]) for each in studies)
+        for question, studies in by_question.items()
     }
-    ends = {other: seen.recorded_ends(store, plan) for other, plan in plans.items()}
+    same = looks[own.question] if study.counts_as_asking else []
+    of_question = [ends[each.key] or {} for each in by_question[own.question]]
+    every = [look for of_one in looks.values() for look in of_one]
+    modified = {each.key: each.modified for each in begun}
     return StudyHistory(
-        history,
-        tuple(_seen_look(look, plans, ends, names) for look in history.looks),
-        left_out_here(store, history),
-        tuple(changed),
-        run_ends.astray_runs(ends.values(), study.metric),
+        _level(study, same),
+        tuple(_seen_look(look, ends[study_key(look.study)]) for look in same),
+        tuple(changed_parts(declared, study)) if declared is not None else (),
+        run_ends.astray_runs(of_question, study.metric),
+        _sum(look for look in every if modified[study_key(look.study)] == own.modified),
+        _sum(every),
     )
 
 
-def left_out_here(store: Store, history: History) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    """(study, seeds) of the results that picked seeds leave out, by the studies' names here."""
-    keys = on_record.study_keys(store)
-    return tuple((keys[name][0], seeds) for name, seeds in history.left_out)
+def _level(study: Study, looks: Sequence[Look]) -> float:
+    """The level of a study's newest look: of the one that it gave, else of the one to come."""
+    own = [look for look in looks if study_key(look.study) == study_key(study)]
+    if own and (study.design.is_sequential or own[-1].pairs == len(study.seeds)):
+        return own[-1].level
+    return level_after(len(looks), study)
 
 
-def _seen_look(
-    look: Look,
-    plans: Mapping[str, Study],
-    ends: Mapping[str, run_ends.RunEnds],
-    names: Mapping[str, str],
-) -> SeenLook:
-    verdict = ""
-    if (plan := plans.get(look.study)) is not None:
-        verdict = run_ends.verdict_after(plan, ends[look.study], look.pairs, look.level)
-    study = names.get(look.study, "")
-    return SeenLook(study, look.pairs, look.level, verdict, look.replicates)
+def _seen_look(look: Look, ends: RunEnds | None) -> SeenLook:
+    verdict = run_ends.verdict_after(look.study, ends, look.pairs, look.level) if ends else ""
+    return SeenLook(look.study.id, look.pairs, look.level, verdict)
 
 
-def planned_history(store: Store, draft: Study) -> History:
-    """The history of a study that is being planned."""
-    lines = on_record.public_lines(store)
-    line = begin.line_now(store, draft, lines)
-    return read_history([*lines, line], line["study"])
+def _sum(looks: Iterable[Look]) -> LevelSum:
+    by_question: dict[str, float] = {}
+    for look in looks:
+        question = question_hash(look.study)
+        by_question[question] = by_question.get(question, 0.0) + look.level
+    return LevelSum(len(by_question), sum(by_question.values()))
+
+
+def looks_before(store: Store, draft: Study) -> int:
+    """The number of looks at the question of a study that is being planned."""
+    if not draft.counts_as_asking:
+        return 0
+    same = _same_question(store, draft)
+    ends = _ends_of(store, same)
+    return len(looks_at((each.study, ends[each.key]) for each in same))
+
+
+def _same_question(store: Store, study: Study) -> list[Begun]:
+    question = question_hash(study)
+    return [each for each in on_record.begun_studies(store) if each.question == question]
+
+
+def _ends_of(store: Store, begun: Sequence[Begun]) -> dict[tuple[str, str], RunEnds | None]:
+    """The ends of the runs of each study; None where its folder was removed by hand."""
+    ends: dict[tuple[str, str], RunEnds | None] = {}
+    here = {
+        (row["id"], row["created"]) for row in store.db.execute("SELECT id, created FROM studies")
+    }
+    ended = seen.all_ends(store)
+    for each in begun:
+        if each.key in here:
+            ends[each.key] = ended.get(each.study.id, {})
+        elif on_record.deleted_study(store, *each.key) is not None:
+            ends[each.key] = seen.recorded_ends(store, each.study)
+        else:
+            ends[each.key] = {} if paths.study_dir(each.study.id).exists() else None
+    return ends
+
+
+HERE = "SELECT id, created FROM studies"
+
+
+def seeds_with_results(store: Store, draft: Study) -> set[int]:
+    """The seeds at which a run of another study of this question has shown a number, or
+    diverged."""
+    used: set[int] = set()
+    for each in _same_question(store, draft):
+        if each.key == study_key(draft):
+            continue
+        if not paths.study_dir(each.study.id).exists():
+            deleted = on_record.deleted_study(store, *each.key)
+            used |= {
+                run.seed
+                for run in each.study.runs
+                if deleted is None or deleted.runs.get(run.name, {}).get("seen")
+            }
+            continue
+        rows = store.runs(each.study.id)
+        used |= {
+            row["seed"]
+            for row in rows
+            if seen.shows_number(row) or row["state"] == RunState.DIVERGED
+        }
+    return used
 
 
 def study_with_result(store: Store, study: Study, until: str) -> str | None:
     """A study in which a result of this study's modified arm could be seen before ``until`` (UTC);
     None if there is no such study."""
     modified = arm_fingerprint(study, "modified")
-    lines = on_record.public_lines(store)
-    keys = on_record.study_keys(store)
     arms_by_id = {
-        keys[line["study"]][0]: [arm for arm in ARMS if line["arms"][arm] == modified]
-        for line in lines
-        if line["study"] in keys and keys[line["study"]] != study_key(study)
+        each.study.id: [arm for arm in ARMS if arm_fingerprint(each.study, arm) == modified]
+        for each in on_record.begun_studies(store)
+        if each.key != study_key(study)
     }
     for row in store.db.execute(
         "SELECT study_id, arm, state, iter, eval_loss, attempts, started FROM runs "
@@ -119,5 +177,4 @@ def study_with_result(store: Store, study: Study, until: str) -> str | None:
 
 def used_seeds(store: Store) -> set[int]:
     """The seeds of every study on record."""
-    lines = on_record.public_lines(store)
-    return {seed for line in lines for batch in line["seeds"] for seed in batch}
+    return {seed for each in on_record.begun_studies(store) for seed in each.study.seeds}

@@ -1,5 +1,4 @@
-"""The studies on record: those that were begun, with the public lines of the journal, and those
-that were deleted.
+"""The studies on record: those that were begun, and those that were deleted.
 
 A study is on record before its first trainer starts (begin.py), and stays there when it is stopped,
 deleted, or its folder is removed.
@@ -16,9 +15,8 @@ from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import utc_now
 from q1lab.index.store import Row, Store
-from q1lab.record import declarations
-from q1lab.record.history import Line
 from q1lab.study import studies
+from q1lab.study.identity import arm_fingerprint, question_hash
 from q1lab.study.studies import Study
 
 StudyKey = tuple[str, str]
@@ -29,12 +27,34 @@ def study_key(study: Study) -> StudyKey:
     return study.id, study.created
 
 
-def begun_studies(store: Store) -> list[Study]:
-    """The plans of the studies on record as they were last begun, as far as they can be read,
-    oldest first."""
+@dataclass(frozen=True)
+class Begun:
+    """A study on record as it was last begun."""
+
+    study: Study
+    question: str
+    """The hash of its question."""
+    modified: str
+    """The fingerprint of its modified arm."""
+
+    @property
+    def key(self) -> StudyKey:
+        return study_key(self.study)
+
+
+def begun_studies(store: Store) -> list[Begun]:
+    """The studies on record, as far as their plans can be read, oldest first."""
     rows = store.db.execute("SELECT plan FROM begun ORDER BY id")
-    plans = [study for (plan,) in rows if (study := parse_plan(plan)) is not None]
-    return list({study_key(study): study for study in plans}.values())
+    read = [begun for (plan,) in rows if (begun := _parse_begun(plan)) is not None]
+    return list({begun.key: begun for begun in read}.values())
+
+
+@lru_cache(maxsize=8192)
+def _parse_begun(text: str) -> Begun | None:
+    study = parse_plan(text)
+    if study is None:
+        return None
+    return Begun(study, question_hash(study), arm_fingerprint(study, "modified"))
 
 
 def begun_study(store: Store, study_id: str, created: str) -> Study | None:
@@ -44,28 +64,6 @@ def begun_study(store: Store, study_id: str, created: str) -> Study | None:
         (study_id, created),
     ).fetchone()
     return None if row is None else parse_plan(row["plan"])
-
-
-def public_lines(store: Store) -> list[Line]:
-    """The public part of each line that put a study on record, oldest first."""
-    rows = store.db.execute("SELECT declares FROM begun ORDER BY id")
-    return [line for (text,) in rows if (line := _read_line(text)) is not None]
-
-
-def _read_line(text: str) -> dict[str, Any] | None:
-    try:
-        line = json.loads(text)
-        declarations.check_declaration(line)
-    except (ValueError, TypeError):
-        return None
-    assert isinstance(line, dict)
-    return line
-
-
-def study_keys(store: Store) -> dict[str, StudyKey]:
-    """Each study on record by its declared name."""
-    rows = store.db.execute("SELECT DISTINCT study_id, created FROM begun")
-    return {declarations.declared_name(*key): (key[0], key[1]) for key in rows}
 
 
 def record_time(store: Store) -> str:
@@ -120,7 +118,10 @@ def names_on_record(store: Store) -> set[str]:
     """Names of studies and of series that are on record, also of those that were deleted or removed
     by hand: documents and histories speak of them, so nothing else gets them."""
     absent = absent_studies(store)
-    plans = [*begun_studies(store), *(deleted.study for deleted in absent if deleted.study)]
+    plans = [
+        *(begun.study for begun in begun_studies(store)),
+        *(deleted.study for deleted in absent if deleted.study),
+    ]
     series = {study.origin.series.id for study in plans if study.origin.series}
     return {study.id for study in plans} | {deleted.id for deleted in absent} | series
 

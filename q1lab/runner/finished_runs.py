@@ -36,7 +36,7 @@ def find_copies(study: Study, others: Iterable[Study]) -> RunCopies:
             continue
         if other.data.sha256 != study.data.sha256:
             continue
-        if other.trainer.repeat_tolerance != 0:
+        if not other.trainer.repeats:
             continue
         for run in other.runs:
             fingerprint = run_fingerprint(other, run)

@@ -23,7 +23,7 @@ class FirstNumber:
     def __init__(self, study: Study) -> None:
         self.study = study
         loop = study.trainer.loop
-        self._is_awaited = bool(loop.run) and not loop.reads
+        self._is_awaited = bool(loop.run)
         self._read_up_to: dict[str, int] = {}
 
     @property

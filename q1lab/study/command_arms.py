@@ -90,19 +90,6 @@ class CommandSpec:
     imports: Annotated[dict[str, CodeHash], max_items(1000)] = field(default_factory=dict)
     """Files that the command runs without naming them (imported_code.py) → their hashes; empty
     before the study is planned, and where an older q1lab planned it."""
-    smoke: CommandText | None = option(
-        None,
-        "Arguments that make a run short, to try each arm before the study; '' if the command is "
-        "short already.",
-        YOUR_COMMAND,
-        metavar="ARGS",
-        may_be_empty=True,
-    )
-    reads: Annotated[str, one_of("", "file", "lines", "pattern", "output")] = ""
-    """The place where the preflight found the metric; empty: the first one that reports it."""
-    repeats: Annotated[str, one_of("", "bit", "1e-4", "no")] = ""
-    """Agreement of two runs with the same seed in the preflight: to the bit, to 1e-4, or not at
-    all; empty: not tried."""
 
     @property
     def measured_metric(self) -> Metric:
@@ -129,9 +116,7 @@ class CommandSpec:
 COMMAND_OPTIONS = options_of(CommandSpec)
 """The options of `q1lab run` that name a command, by name."""
 COMMAND_KEYS = tuple(
-    item.name
-    for item in fields(CommandSpec)
-    if item.name not in ("args", "folder", "imports", "reads", "repeats")
+    item.name for item in fields(CommandSpec) if item.name not in ("args", "folder", "imports")
 )
 """The keys that the table [command] of a study.toml may have."""
 NO_COMMAND = CommandSpec(run="", args={}, folder="", metric="")
@@ -193,12 +178,12 @@ def parse_arms(typed: Sequence[str]) -> dict[str, str]:
 
 
 def with_reading(loop: CommandSpec, corrections: Mapping[str, Any]) -> CommandSpec:
-    """The command with its metric read otherwise (``metric``, ``pattern``, ``better``, ``smoke``).
+    """The command with its metric read otherwise (``metric``, ``pattern``, ``better``).
     Problem for a pattern that reads nothing."""
     pattern = corrections.get("pattern", "")
     if pattern and pattern not in NAMED_PATTERNS:
         _check_pattern(pattern, "--metric-pattern")
-    return replace(loop, **corrections, reads="", repeats="")
+    return replace(loop, **corrections)
 
 
 def read_study_toml(
@@ -260,8 +245,7 @@ def check_spec(
         record = {"better": better, **record, "folder": str(folder)}
         loop = json_records.from_json(CommandSpec, record)
         programs = {name: arm_words(loop, name)[:1] for name in loop.args}
-        for arguments in (loop.resume, loop.smoke or ""):
-            shlex.split(arguments)
+        shlex.split(loop.resume)
     except ValueError as error:
         raise Problem(f"{where}: {error}") from None
     if not shlex.split(loop.run) or not all(programs.values()):

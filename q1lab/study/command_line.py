@@ -22,19 +22,13 @@ from q1lab.ground.options import (
     KEPT_FOLDER,
     STUDY_NAME,
     Option,
-    declare,
     option,
     options_of,
 )
-from q1lab.judgment.subject import Headline
 from q1lab.study import part_registry, presets
 from q1lab.study.command_arms import CommandSpec
 from q1lab.study.design import TypedSeeds
 from q1lab.study.studies import Study
-
-DEFAULT_HEADLINE: Headline = "paired"
-"""The interval that decides unless a study declares the other. Chosen from measured pair
-correlations: docs/pairing.md."""
 
 
 @dataclass(frozen=True)
@@ -45,21 +39,13 @@ class Request:
     variant: str
     seeds: str = option(
         "3",
-        "A number (3), a range that stops when the answer is known or out of reach (3..12; "
-        "full:3..12 stops only when known), a list (0,1,2,7), or a number of new seeds, drawn for "
-        "you (fresh:8).",
+        "A number (3), a range that stops when the answer is known (3..12), or a number of new "
+        "seeds, drawn for you (fresh:8).",
         EVERY_DAY,
         goes_with=(STUDY_NAME, COMMAND),
         label="seeds",
-        hint="3, 3..12 or 0,1,2,7",
+        hint="3, 3..12 or fresh:3",
         on_first_page=True,
-    )
-    side: str | None = option(
-        None,
-        "For a range: ask only whether VARIANT helps, and stop as soon as it can't be shown. It "
-        "never says HURTS.",
-        choices=("better",),
-        goes_with=(COMMAND,),
     )
     baseline: str | None = option(
         None,
@@ -122,17 +108,6 @@ class Request:
         label="at once",
         hint="one per core or GPU",
     )
-    headline: Headline = field(
-        default=DEFAULT_HEADLINE,
-        metadata=declare(
-            "The interval that decides, declared before the first run. Default: paired; for a "
-            "command welch, unless its --smoke runs show that a seed repeats to the bit.",
-            choices=("paired", "welch"),
-            goes_with=(COMMAND,),
-        ),
-    )
-    may_be_paired: bool = False
-    """True if nobody typed the headline of a command: its preflight may make it paired."""
     wandb: str = option(
         "auto",
         "Weights & Biases; auto is online where a key is configured, else offline.",
@@ -184,22 +159,10 @@ class Request:
         for kind in part_registry.part_classes("design"):
             typed: TypedSeeds | None = kind.parse_seeds(self.seeds)
             if typed is not None:
-                kind.check_headline(typed, self.headline)
-                if not self.side:
-                    return typed
-                if typed.side is None:
-                    raise Problem(
-                        f"--side {self.side} with --seeds {self.seeds}: a one-sided study is a "
-                        "planned range",
-                        next="give one, such as --seeds 3..8",
-                    )
-                return replace(typed, side=self.side)
+                return typed
         raise Problem(
             f"--seeds {self.seeds!r}: ",
-            next=(
-                "give how many (3), a range (3..12 or full:3..12), which (0,1,2,7; whole numbers "
-                "from 0 to 999,999,999), or how many new ones (fresh:8)"
-            ),
+            next="give how many (3), a range (3..12), or how many new ones (fresh:8)",
         )
 
 
@@ -239,15 +202,12 @@ def request_from_options(
     *,
     max_iters: int | None = None,
     overrides: tuple[str, ...] = (),
-    headline: Headline | None = None,
     loop: CommandSpec | None = None,
     **options: Any,
 ) -> Request:
     """Make a request from the parsed options of `q1lab run`; None is one that was not typed."""
     return Request(
         overrides=parse_settings(overrides, max_iters),
-        headline=headline or (DEFAULT_HEADLINE if loop is None else "welch"),
-        may_be_paired=headline is None and loop is not None,
         loop=loop,
         **{name: value for name, value in options.items() if value is not None},
     )

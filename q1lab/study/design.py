@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 from q1lab.ground.json_records import stored_as
 from q1lab.ground.json_rules import max_chars, whole_number
-from q1lab.judgment.subject import Headline, PairPlan
+from q1lab.judgment.subject import PairPlan
 from q1lab.study.part_registry import StudyPart
 
 MOST_SEEDS = 10_000
@@ -41,11 +41,8 @@ class TypedSeeds:
     """The smallest number of pairs after which the study can be over."""
     fresh: int = 0
     """The number of seeds to draw that no run has used."""
-    to_the_end: bool = False
-    """True if the study shall not stop for futility."""
-    side: str | None = None
-    """Of a one-sided study, the better side of its metric, ``lower`` or ``higher`` (``better``
-    while the metric is not known); empty for a two-sided one, None where there is no choice."""
+    are_drawn: bool = False
+    """True if ``seeds`` are those that were drawn: of a kept study that trains again."""
 
     @property
     def is_sequential(self) -> bool:
@@ -64,18 +61,15 @@ class Design(StudyPart):
     batches: Annotated[tuple[tuple[Count, ...], ...], _batches] = field(metadata=stored_as("looks"))
     """The seeds in the order in which they were declared: one batch means that n was fixed before
     the first run."""
-    headline: Headline
-    """The interval that decides."""
     fresh_seeds: Annotated[int, whole_number(0, 1001)] = 0
-    """The number of seeds that were drawn unused; 0: the seeds were named or counted."""
+    """The number of seeds that were drawn unused; 0: they are the first ones."""
 
     @property
     def seeds(self) -> tuple[int, ...]:
         return tuple(seed for batch in self.batches for seed in batch)
 
-    def plan(self, delta: float | None = None) -> PairPlan:
-        """The part of the design that a verdict tells; ``delta`` is the smallest difference that
-        matters."""
+    def plan(self) -> PairPlan:
+        """The part of the design that a verdict tells."""
         return PairPlan(self.pairs)
 
     # ── how many pairs, and when it is over
@@ -112,12 +106,6 @@ class Design(StudyPart):
         """
         return len(self.seeds) if len(differences) == len(self.seeds) else None
 
-    def stopped_for_futility(
-        self, differences: Sequence[float | None], delta: float | None
-    ) -> bool:
-        """True if the study is over because a claim at a later look has become unlikely."""
-        return False
-
     def counted_seeds(
         self, differences: Sequence[float | None], delta: float | None
     ) -> tuple[int, ...]:
@@ -139,10 +127,6 @@ class Design(StudyPart):
         """The design of a study that was over after this number of pairs."""
         return replace(self, batches=(self.seeds[:pairs],))
 
-    def going_to_the_end(self) -> Self:
-        """The design without a stop for futility."""
-        return self
-
     # ── typed, and in words
 
     @classmethod
@@ -156,16 +140,11 @@ class Design(StudyPart):
         cls,
         typed: TypedSeeds,
         seeds: tuple[int, ...],
-        headline: Headline,
         may_spend: Callable[[], float],
     ) -> Self:
         """Declare the design over these seeds. ``may_spend`` returns the chance of a false claim
         that the study may have."""
-        return cls(batches=(seeds,), headline=headline, fresh_seeds=typed.fresh)
-
-    @classmethod
-    def check_headline(cls, typed: TypedSeeds, headline: Headline) -> None:
-        """Raise a Problem if the design can't be judged by this interval."""
+        return cls(batches=(seeds,), fresh_seeds=typed.fresh)
 
     def declared_rule(self) -> list[Any] | None:
         """The rule in a declaration, in JSON's types; None where the seeds tell everything."""
@@ -173,16 +152,9 @@ class Design(StudyPart):
 
     def typed(self) -> str:
         """The value of --seeds that plans this design."""
-        return f"fresh:{self.fresh_seeds}" if self.fresh_seeds else seeds_text(self.seeds)
+        return f"fresh:{self.fresh_seeds}" if self.fresh_seeds else str(len(self.seeds))
 
     def resume_instead(self, variant: str) -> str:
         """The command that goes on with a study of this design, if it is not `q1lab run`; else
         ""."""
         return ""
-
-
-def seeds_text(seeds: tuple[int, ...]) -> str:
-    """Seeds as they are typed, in the shortest form: ``3``, ``0,1,2,7`` or ``7,``."""
-    if seeds == tuple(range(len(seeds))):
-        return str(len(seeds))
-    return ",".join(map(str, seeds)) + ("," if len(seeds) == 1 else "")

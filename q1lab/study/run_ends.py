@@ -15,10 +15,12 @@ from q1lab.study.studies import ARMS, Study
 
 @dataclass(frozen=True)
 class RunEnd:
-    """The end of a run: ``finished`` or ``diverged``, and its final value in the study's metric."""
+    """The end of a run: ``finished`` or ``diverged``, its final value in the study's metric, and
+    when it ended (empty if not known)."""
 
     state: str
     val_loss: float | None
+    time: str = ""
 
 
 RunEnds = Mapping[tuple[str, int], RunEnd]
@@ -76,10 +78,9 @@ def verdict_after(study: Study, ends: RunEnds, pairs: int, level: float) -> str:
     return intervals.verdict_alone(
         base,
         modified,
-        headline=study.design.headline,
+        headline="paired",
         alpha=study.design.level or level,
         delta=study.smallest_that_matters,
-        one_sided=study.design.plan().one_sided,
     )
 
 

@@ -2,10 +2,8 @@
 
 After each pair from the first look on there is one interval, all at one level that was fixed when
 the range was declared (judgment/interim_analyses.py finds it). The study is over at the first
-look whose interval excludes 0 or lies within ±δ, or that is futile: a claim at any later look has
-become unlikely (judgment/futility.py finds the limits). At the latest it is over after the last
-pair. A one-sided range asks only whether the modified arm is better: no other look ends it with an
-answer. The runner, which stops the study, and the comparison both ask this module.
+look whose interval excludes 0 or lies within ±δ, and at the latest after the last pair. The
+runner, which stops the study, and the comparison both ask this module.
 """
 
 from __future__ import annotations
@@ -21,27 +19,18 @@ from typing import Any
 @dataclass(frozen=True)
 class SeedRange:
     """``first`` to ``most`` pairs; ``alpha`` of each look; ``limits``: Student's t that a look must
-    pass, for each number of pairs from ``first`` on; ``futility``: for each look but the last the
-    |t| below which it is futile without a δ, and with a δ the |t|, and δ in standard errors of the
-    mean difference. Zeros, or no limits at all, stop nothing. ``side`` is ``lower`` or ``higher``
-    for a one-sided range, which can only claim that the modified arm's metric is that, the better
-    one; its limits of futility are those of t, positive on that side, at every look."""
+    pass, for each number of pairs from ``first`` on."""
 
     first: int
     most: int
     alpha: float
     limits: tuple[float, ...]
-    futility: tuple[tuple[float, float, float], ...] = ()
-    side: str = ""
 
     def __post_init__(self) -> None:
-        # a plan's JSON has lists, and what a look says is kept by the range
+        # a plan's JSON has a list, and what a look says is kept by the range
         object.__setattr__(self, "limits", tuple(self.limits))
-        object.__setattr__(self, "futility", tuple(tuple(look) for look in self.futility))
         looks = self.most - self.first + 1
         if not 3 <= self.first < self.most or len(self.limits) != looks:
-            raise ValueError("is damaged")
-        if len(self.futility) not in (0, looks - 1) or self.side not in ("", "lower", "higher"):
             raise ValueError("is damaged")
 
 
@@ -67,7 +56,7 @@ def over_after(
         if value is None or n == planned.most:
             return n
         values = [value for value in pairs[:n] if value is not None]
-        if _is_known(planned, values, delta) or is_futile(planned, values, delta):
+        if _is_known(planned, values, delta):
             return n
     return None
 
@@ -91,28 +80,9 @@ def _interval_at_look(planned: SeedRange, values: tuple[float, ...]) -> tuple[fl
     return mean - half, mean + half
 
 
-def is_futile(planned: SeedRange, values: Sequence[float], delta: float | None = None) -> bool:
-    """True if the look after these pairs leaves too small a chance of a claim at a later one."""
-    look = len(values) - planned.first
-    ends = interval_at_look(planned, values)
-    if ends is None or look >= len(planned.futility):
-        return False
-    standard_error = (ends[1] - ends[0]) / 2 / planned.limits[look]
-    t = statistics.fmean(values) / standard_error
-    if planned.side:
-        return (-t if planned.side == "lower" else t) < planned.futility[look][0]
-    t = abs(t)
-    without_delta, with_delta, delta_limit = planned.futility[look]
-    if delta is None:
-        return t < without_delta
-    return t < with_delta and delta / standard_error < delta_limit
-
-
 def _is_known(planned: SeedRange, values: Sequence[float], delta: float | None) -> bool:
     ends = interval_at_look(planned, values)
     if ends is None:
         return False
     low, high = ends
-    if planned.side:
-        return high < 0 if planned.side == "lower" else low > 0
     return low > 0 or high < 0 or (delta is not None and -delta < low and high < delta)

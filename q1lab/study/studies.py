@@ -275,10 +275,9 @@ class Study:
 
 ORDER = (
     *("id", "created", "arms", "looks", "preset", "config", "data", "device", "dtype", "jobs"),
-    *("threads", "headline", "versions", "prediction", "repo", "unchecked", "wandb", "asked"),
+    *("threads", "versions", "prediction", "repo", "unchecked", "wandb", "asked"),
     *("launcher", "range", "series", "seed_shift", "fresh_seeds"),
     *("shared_at_start", "trainers", "loop"),
-    *("to_the_end", "untrained"),
 )
 """The order of the keys in study.json: the same study is the same bytes."""
 
@@ -304,8 +303,6 @@ def from_dict(record: Any) -> Study:
     )
     if set(study.arms) != set(ARMS):
         raise ValueError(f"arms holds {', '.join(study.arms) or 'none'}, not {' and '.join(ARMS)}")
-    if (side := study.design.plan().side) not in ("", study.metric.better):
-        raise ValueError(f"range.side is {side}, and {study.metric.name} is better the other way")
     return study
 
 
@@ -323,7 +320,6 @@ def identity_key(study: Study) -> str:
     facts = {
         "sources": [study.arms[arm].sha256 for arm in ARMS],
         "data": study.data.sha256,
-        "headline": study.design.headline,
         **study.trainer.identity_settings(),
     }
     return json.dumps(facts, sort_keys=True)

@@ -34,12 +34,6 @@ class Draft(ABC):
         names; each raises a Problem if it fails, and runs once a process."""
         return {}
 
-    @property
-    def same_studies(self) -> tuple[Study, ...]:
-        """The studies that the request may become: one on disk that is the same as any of them
-        goes on."""
-        return (self.study,)
-
     def after_preflight(self) -> Draft:
         """The draft with what its preflight found, with which a study may begin. A repeated
         preflight costs nothing."""
@@ -47,7 +41,7 @@ class Draft(ABC):
 
     @abstractmethod
     def preflight(self) -> Trainer:
-        """Run the preflight (checks of the model files, or short runs), and return the trainer with
+        """Run the preflight (checks of the model files), and return the trainer with
         its results. Problem if the arms can't be compared."""
 
     @abstractmethod

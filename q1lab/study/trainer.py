@@ -128,14 +128,9 @@ class Trainer(StudyPart, ABC):
         return imported_code.changed_imports(folder, imports)
 
     @property
-    def repeat_tolerance(self) -> float | None:
-        """The relative distance within which a run that is trained again has the same numbers: 0
-        for the same to the last bit, None where that is not known."""
-        return 0.0
-
-    def why_not_retrainable(self) -> str:
-        """The reason why no run can be trained again to check it; empty if it can."""
-        return ""
+    def repeats(self) -> bool:
+        """True if a run that is trained again has the same numbers, to the last bit."""
+        return True
 
     def identity_settings(self) -> dict[str, Any]:
         """The settings that must be equal for two studies to differ in nothing but their seeds."""
@@ -149,9 +144,8 @@ class Trainer(StudyPart, ABC):
     def declared_budget(self) -> list[Any]:
         """The training budget as JSON, for the hash of a declaration."""
 
-    def headline_note(self, study: Study) -> str:
-        """A note on the way in which the runs of a new study will be compared; empty where it is as
-        always."""
+    def pairing_note(self, study: Study) -> str:
+        """A note on the pairs of a new study; empty where they are as always."""
         return ""
 
     # ── asking for it, once and again

@@ -30,7 +30,7 @@ def are_commands(typed: Sequence[str]) -> bool:
 
 
 def parse_two_commands(typed: Sequence[str], **settings: str) -> CommandSpec:
-    """The study's command and arms. ``settings`` are metric, better, pattern and smoke.
+    """The study's command and arms. ``settings`` are metric, better and pattern.
     Without a metric the spec's is empty, and its first run shows it. Problem for commands
     that can't be compared."""
     if len(typed) > 2:

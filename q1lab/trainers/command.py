@@ -23,17 +23,6 @@ EMPTY_SETTINGS: Mapping[str, Any] = {"preset": "", "config": {"max_iters": 0}, "
 """The values in a plan in place of the settings of q1lab's own loop."""
 
 
-REPEAT_CAUTIONS = {
-    "": "No short run was made before: whether a seed repeats is not known.",
-    "bit": "Before the runs, a short one with the same seed gave the same numbers to the bit, and "
-    "another seed gave others.",
-    "1e-4": "Before the runs, a short one with the same seed gave the same numbers to one part in "
-    "ten thousand, and another seed gave others.",
-    "no": "The same seed gives other numbers each time: a run can't be repeated, only its spread "
-    "can.",
-}
-
-
 @dataclass(frozen=True, kw_only=True)
 class Command(Trainer):
     """``labs/loop.py`` runs the command for each run, and reads the metric that it reports."""
@@ -61,13 +50,8 @@ class Command(Trainer):
         return frozenset({self.metric.key("final")})
 
     @property
-    def repeat_tolerance(self) -> float | None:
-        return {"bit": 0.0, "1e-4": 1e-4}.get(self.loop.repeats)
-
-    def why_not_retrainable(self) -> str:
-        if self.loop.repeats == "no":
-            return "its command does not give the same numbers twice"
-        return ""
+    def repeats(self) -> bool:
+        return False
 
     def declared_budget(self) -> list[Any]:
         loop = {**json_records.to_json(self.loop), "folder": ""}
@@ -83,10 +67,8 @@ class Command(Trainer):
         return Request(
             variant=study.variant,
             seeds=study.design.typed(),
-            side="better" if study.design.plan().one_sided else None,
             baseline=study.baseline,
             device=self.device or "auto",
-            headline=study.design.headline,
             wandb=study.origin.typed.wandb if study.origin.typed else "auto",
             loop=self.loop,
         )
@@ -100,19 +82,6 @@ class Command(Trainer):
 
     def describe(self, study: Study) -> Description:
         step_text = {"last": "at its last step", "best": f"at its best step ({self.metric.better})"}
-        repeats = self.loop.repeats == "bit"
-        shares = (
-            "What runs with the same seed share is not known, so the arms are compared as wholes."
-        )
-        if study.design.headline == "paired" and repeats:
-            shares = (
-                "Runs with the same seed are compared as pairs, since a seed repeats to the bit."
-            )
-        elif study.design.headline == "paired":
-            shares = (
-                "It was declared before the runs that runs of the same seed are compared as "
-                "pairs, which is valid whatever a seed fixes."
-            )
         best = f"A run counts by the best {self.metric.name} of all its steps."
         return Description(
             within="with this command",
@@ -121,13 +90,14 @@ class Command(Trainer):
                 f"{printable(study.baseline)} or "
                 f"{printable(study.variant)}. The metric is {self.metric.name} as the "
                 f"command reports "
-                f"it {step_text[self.loop.take]}; {self.metric.direction}. {shares}"
+                f"it {step_text[self.loop.take]}; {self.metric.direction}. Runs of the same seed "
+                "are compared as pairs, which is valid whatever a seed fixes."
             ),
             pair_shares="share their seed",
             trains=f"the command `{printable(self.loop.run)}` in {printable(study.data.name)}",
             cautions=(
                 *([best] if self.loop.take == "best" else []),
-                REPEAT_CAUTIONS[self.loop.repeats],
+                "Whether a seed repeats is not known.",
                 "q1lab did not check what a command does: parameters and FLOPs of the arms, the "
                 "split of the data, and whether validation data are trained on.",
             ),
@@ -137,9 +107,7 @@ class Command(Trainer):
         return f"{self.metric.name}, {self.metric.direction}, in {self.loop.folder}"
 
     def displayed_command(self, run: Run) -> str:
-        line = displayed_command(self.loop, run.variant, self.drawn_seed(run))
-        short = "" if self.loop.repeats else self.loop.smoke
-        return f"{line} (and first a short run, with {short})" if short else line
+        return displayed_command(self.loop, run.variant, self.drawn_seed(run))
 
     def code_version(self) -> str:
         from q1lab.runner import finished_runs
@@ -151,17 +119,10 @@ class Command(Trainer):
 
         return child_processes.python_module("labs.loop")
 
-    def headline_note(self, study: Study) -> str:
-        if study.design.headline == "paired":
-            why = "a short run with the same seed gave the same numbers to the bit"
-            declared = "the runs of one seed are a pair, valid even if the seed fixes nothing"
-            return f"compared pair by pair: {why if self.loop.repeats == 'bit' else declared}"
-        if not study.counts_as_asking:  # there is nothing to choose
+    def pairing_note(self, study: Study) -> str:
+        if not study.counts_as_asking:
             return ""
-        return (
-            "compared as two groups; --headline paired if the seed fixes the batches and the start "
-            "of both arms"
-        )
+        return "compared pair by pair: runs of one seed are a pair, even if the seed fixes nothing"
 
     @property
     def when_stopped(self) -> str:

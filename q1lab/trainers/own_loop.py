@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from q1lab.ground.text_formats import passes_text
 from q1lab.judgment.metric import VAL_LOSS, Metric
 from q1lab.judgment.subject import Description
-from q1lab.study.design import seeds_text
 from q1lab.study.hyperparameters import checked_value
 from q1lab.study.trainer import Name, Trainer
 
@@ -89,13 +88,11 @@ class OwnLoop(Trainer):
         return Request(
             variant=study.arms["modified"].origin,
             seeds=study.design.typed(),
-            side="better" if study.design.plan().one_sided else None,
             baseline=None if _takes_its_baseline(study) else study.arms["baseline"].origin,
             preset=self.preset,
             data=typed.data if typed else study.data.name,
             device=self.device,
             dtype=self.dtype,
-            headline=study.design.headline,
             overrides=fewest_overrides(self.preset, self.config),
             unchecked=self.unchecked,
             wandb=typed.wandb if typed else "auto",
@@ -107,8 +104,6 @@ class OwnLoop(Trainer):
         request_fields = {
             "variant": str(kept_study.file("modified")),
             "baseline": str(kept_study.file("baseline")),
-            "seeds": seeds_text(kept_study.study.seeds),
-            "side": None,
             "data": find_data(kept_study, options["data"]),
             "unchecked": options["unchecked"] or self.unchecked,
         }

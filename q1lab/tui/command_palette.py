@@ -48,7 +48,7 @@ class CommandProvider(Provider):
                 yield act.palette, "a form" if act.form_labels else f"q1lab {act.name}", do
         if week and course:
             yield (
-                "Tick boxes of the roadmap, by their numbers",
+                "Tick boxes of the roadmap, by their lines",
                 "a form",
                 partial(choose_boxes_to_tick, app),
             )
@@ -82,11 +82,10 @@ def choose_boxes_to_tick(app: Q1Lab) -> None:
     from q1lab.tui.screens.form import Field, FormScreen
 
     def tick(values: dict[str, str]) -> None:
-        step_actions.run_command(
-            app, ["q1lab", "course", "roadmap", "--tick", values["boxes"].replace(" ", "")]
-        )
+        ticks = [word for line in values["boxes"].split() for word in ("--tick", line)]
+        step_actions.run_command(app, ["q1lab", "course", "roadmap", *ticks])
 
-    boxes = Field("boxes", "boxes", hint="2 or 2-4: `q1lab course roadmap` lists them", needed=True)
+    boxes = Field("boxes", "lines", hint="14 16: `q1lab course roadmap` lists them", needed=True)
     app.push_screen(FormScreen("Boxes of the roadmap to tick", [boxes]), tick)
 
 

@@ -115,7 +115,6 @@ CORE_KEYS: dict[str, Key] = {
     "progress.edit": Key("e", "edit", "edit", "Change the value under the cursor", True),
     "progress.add": Key("a", "add", "add", "Add a paper, an artifact, or the post's address", True),
     "progress.tick": Key("space", "mark", "tick", "Tick the statement, or untick it", True),
-    "progress.copy": Key("c", "copy", "copy", "Copy the progress card as text"),
     "progress.remove": Key("delete", "remove", "remove", "Remove the artifact under the cursor"),
     # the check pane
     "check.begin": Key(

@@ -20,7 +20,6 @@ from q1lab.week.progress import Progress, first_open
 from q1lab.week.syllabus import Part, Week
 
 if TYPE_CHECKING:  # both cost the app more than its first paint may
-    from q1lab.documents.kpi_sources import KpiSources
     from q1lab.ground.git_repository import Repository
 
 REPOSITORY_EVERY = 20.0
@@ -31,23 +30,24 @@ SAYS = ("assessment", "confidence")
 
 
 class ProgressReader:
-    """A job for the store thread. It counts KPIs as `q1lab course kpi` does, from the roadmap and
-    the repository too."""
+    """A job for the store thread. It counts KPIs as `q1lab course kpi` does, from the
+    repository too."""
 
     def __init__(self, week: Week, repo: Path | None) -> None:
         self.week, self.repo = week, repo
         self._results = ResultRowReader()
-        self._around: KpiSources | None = None
+        self._repos: kpis.CountedKpi | None = None
         self._when = 0.0
 
     def __call__(self, store: Store) -> dict[str, Any]:
-        from q1lab.documents import kpi_sources
+        from q1lab.documents import kpi_sources, post
 
-        if self._around is None or time.monotonic() - self._when > REPOSITORY_EVERY:
-            self._around = kpi_sources.read_kpi_sources(store, self.week, self._repository())
+        if self._repos is None or time.monotonic() - self._when > REPOSITORY_EVERY:
+            post.count_empty_sections(store, self.week.label)
+            self._repos = kpi_sources.count_repositories(store, self._repository())
             self._when = time.monotonic()
         return {
-            "kpis": kpi_sources.kpis_from(store, self.week, self._around),
+            "kpis": kpis.kpi_rows(store, self.week.kpis, repos=self._repos),
             "papers": papers.all_papers(store),
             "artifacts": artifacts.all_artifacts(store),
             "post": posts.post_of_week(store, self.week.label),

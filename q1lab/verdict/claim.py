@@ -11,8 +11,6 @@ from typing import Annotated, Any
 from q1lab.ground import json_records
 from q1lab.ground.json_rules import max_chars, whole_number
 from q1lab.index.store import Row, Store
-from q1lab.judgment.intervals import Reason
-from q1lab.record.history import History
 from q1lab.record.home_history import StudyHistory
 from q1lab.study.bundle import Provenance
 from q1lab.study.studies import Study
@@ -29,20 +27,15 @@ class Claim:
     """The verdict, and the numbers that it rests on."""
 
     verdict: Name
-    headline: Name
     n: Annotated[int, whole_number()]
     alpha: float
     mean: float | None = None
     ends: tuple[float, float] | None = None
     reason: Name | None = None
-    picked: bool = False
-    """True if the seeds were picked among seeds with results that could be known."""
 
     def agrees(self, other: Claim) -> bool:
         """True if both claims give the same verdict and numbers."""
-        facts, other_facts = (
-            (claim.verdict, claim.headline, claim.n, claim.reason) for claim in (self, other)
-        )
+        facts, other_facts = ((claim.verdict, claim.n, claim.reason) for claim in (self, other))
         return facts == other_facts and all(
             a is b
             or (a is not None and b is not None and math.isclose(a, b, rel_tol=RELATIVE_TOLERANCE))
@@ -69,23 +62,20 @@ def make_provenance(store: Store, study: Study) -> Provenance:
     return Provenance(about)
 
 
-def recompute_claim(study: Study, rows: Sequence[Row], level: float, *, picked: bool) -> Claim:
+def recompute_claim(study: Study, rows: Sequence[Row], level: float) -> Claim:
     """Recompute the claim from the runs at this level."""
-    history = StudyHistory(History(level=level, picked=picked))
-    return _claim_of(build_comparison(study, list(rows), history))
+    return _claim_of(build_comparison(study, list(rows), StudyHistory(level)))
 
 
 def _claim_of(comparison: Comparison) -> Claim:
     ends = comparison.analysis.ends
     return Claim(
         comparison.analysis.verdict,
-        comparison.analysis.headline,
         comparison.analysis.n,
         comparison.analysis.alpha,
         comparison.analysis.mean,
         None if ends is None else (ends.low, ends.high),
         comparison.analysis.reason,
-        comparison.analysis.reason is Reason.CHOSEN,
     )
 
 

@@ -8,7 +8,7 @@ dict only at the border: in the table ``results``, and in ``--json`` and ``expor
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from q1lab.ground import json_records
@@ -21,7 +21,6 @@ from q1lab.judgment.judge import judge
 from q1lab.judgment.notes import Note
 from q1lab.judgment.records import ArmResult, Floor, Judgment, QuestionCost
 from q1lab.judgment.subject import Subject
-from q1lab.record.history import History
 from q1lab.record.home_history import StudyHistory
 from q1lab.study import studies
 from q1lab.study.events import first_start
@@ -69,17 +68,15 @@ class Comparison(Judgment):
 
 def subject_of(study: Study, analysis: Analysis | None = None) -> Subject:
     """The facts of a study that a verdict's words need, and how far it is."""
-    pairs = {} if analysis is None else analysis.pairs
     is_open = analysis is not None and analysis.reason is Reason.INCOMPLETE
     trainer, origin, design = study.trainer, study.origin, study.design
-    delta = study.smallest_that_matters
     return Subject(
         names=(study.baseline, study.variant),
         are_model_files=bool(study.model_files),
         is_floor=study.is_floor,
         id=study.id,
         seeds=study.seeds,
-        plan=design.plan(delta),
+        plan=design.plan(),
         limit="",
         knows_other_runs=True,
         share=None if origin.series is None else origin.series.share,
@@ -94,21 +91,8 @@ def subject_of(study: Study, analysis: Analysis | None = None) -> Subject:
         number_format=trainer.number_format,
         device=trainer.device,
         run_command=f"q1lab run {study.id}",
-        whole_range_command=_whole_range_command(study),
-        stopped_for_futility=design.stopped_for_futility(
-            [pairs[seed] for seed in study.seeds if seed in pairs], delta
-        ),
         is_training=is_open and is_alive(study.files),
     )
-
-
-def _whole_range_command(study: Study) -> str:
-    whole = study.design.going_to_the_end()
-    if study.origin.series:  # its members go on together
-        from q1lab.study import command_line
-
-        return command_line.resume_command(replace(study, design=whole))
-    return f"q1lab run {study.id} --seeds {whole.typed()}"
 
 
 def to_record(c: Comparison) -> dict[str, Any]:
@@ -154,27 +138,22 @@ def build_comparison(
     if question is None:
         share = study.origin.series
         alpha = share.alpha if share else intervals.ALPHA
-        question = StudyHistory(History(level=alpha))
-    history, level = question.history, study.design.level or question.history.level
+        question = StudyHistory(alpha)
     judged = judge(
         _values(rows, "baseline"),
         _values(rows, "modified"),
         metric=study.metric,
-        headline=study.design.headline,
-        level=level,
+        level=study.design.level or question.level,
         delta=delta,
         complete=complete,
-        picked=history.picked,
         undecided=_undecided(study, question),
         subject=subject_of(study),
         arms={arm: _arm(study, rows, arm) for arm in ARMS},
         asking=QuestionCost(
             question.looks,
-            history.total if question.looks else history.level,
-            history.is_replication,
-            question.left_out,
-            history.of_arm,
-            history.of_home,
+            sum(look.level for look in question.looks) or question.level,
+            question.of_arm,
+            question.of_home,
         ),
         floor=Floor(floor[1].low, floor[1].high, floor[0]) if floor else None,
         timed=_timed(study, rows),
@@ -298,7 +277,7 @@ def _notes(
         result.append(run_notes.CommandCautions(r, between))
     if question.changed:
         result.append(run_notes.ChangedPlan(tuple(question.changed)))
-    if len(question.looks) > 1 or question.history.is_replication:
+    if len(question.looks) > 1:
         result.append(run_notes.LookedAgain())
     if question.astray:
         result.append(run_notes.DivergedOrStuck(tuple(question.astray)))

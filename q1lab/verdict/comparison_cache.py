@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
@@ -58,8 +58,8 @@ def compare(store: Store, study: Study) -> Comparison:
             unchanged,
             asking=replace(
                 unchanged.asking,
-                of_arm=question.history.of_arm,
-                of_home=question.history.of_home,
+                of_arm=question.of_arm,
+                of_home=question.of_home,
             ),
         )
         if result == unchanged is not None:
@@ -110,13 +110,6 @@ def resolve_study_id(name: str) -> str:
     same_variant = [study for study in studies.load_readable() if study.variant == name]
     leading = leading_study(same_variant, lambda study: len(study.seeds))
     return leading.id if leading else name
-
-
-def newest_comparison(store: Store, names: Collection[str] = ()) -> Comparison | None:
-    """The comparison of the foremost study among those that were computed, of the variants so named
-    where there are any; computes nothing."""
-    text = stored_results.newest_record(store, MIN_FOR_VERDICT, names)
-    return None if text is None else from_record(json.loads(text))
 
 
 def measured_floor(store: Store, study: Study) -> tuple[str, Interval] | None:
@@ -227,14 +220,14 @@ def _fingerprint(
     of costs."""
     keys = "arm", "seed", "state", "val_loss", "tokens_per_s", "seconds", "bad_lines"
     # what else was asked changes no number
-    alone = replace(question.history, of_arm=NOTHING_ON_RECORD, of_home=NOTHING_ON_RECORD)
+    alone = replace(question, of_arm=NOTHING_ON_RECORD, of_home=NOTHING_ON_RECORD)
     return sha256_json(
         [
             stored_results.RECORD_VERSION,
             [column.key for column in cost_columns.COST_COLUMNS],
             study.to_dict(),
             [[row[key] for key in keys] for row in rows],
-            repr(replace(question, history=alone)),
+            repr(alone),
             list(starts),
             repr(floor),
             *changed,

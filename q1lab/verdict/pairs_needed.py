@@ -15,7 +15,7 @@ from q1lab.ground.errors import Problem
 from q1lab.ground.files import read_text
 from q1lab.ground.text_formats import time_left
 from q1lab.index.store import Store
-from q1lab.judgment import futility, interim_analyses, intervals
+from q1lab.judgment import interim_analyses, intervals
 from q1lab.judgment.interim_analyses import VerdictChances
 from q1lab.judgment.intervals import SeedsNeeded
 from q1lab.judgment.metric import VAL_LOSS, Metric
@@ -77,8 +77,6 @@ class Advice:
     spread: Spread
     needed: SeedsNeeded
     designs: tuple[DesignChances, ...]
-    side: str | None = None
-    """``better`` for one-sided ranges, and for an improvement of ``effect``."""
 
     @property
     def cheapest(self) -> DesignChances | None:
@@ -185,7 +183,7 @@ def detectable_sentence(study: Study, spread: Spread) -> str:
     """The smallest difference that a planned study can see with its last pair, in a
     sentence; empty below three pairs."""
     pairs = len(study.seeds)
-    if pairs < intervals.MIN_FOR_VERDICT or study.design.headline != "paired":
+    if pairs < intervals.MIN_FOR_VERDICT:
         return ""
     alpha = study.design.level or intervals.ALPHA
     smallest = (
@@ -208,10 +206,9 @@ def sees_little_sentence(study: Study, spread: Spread, delta: float, may_spend: 
     could, in a sentence; empty where it finds that in half of all studies or more. ``may_spend`` is
     the chance of a false claim that it may have."""
     first, most = study.design.pairs
-    if first < intervals.MIN_FOR_VERDICT or study.design.headline != "paired":
+    if first < intervals.MIN_FOR_VERDICT:
         return ""
-    one_sided = study.design.plan().one_sided
-    planned = _chances(first, most, delta, spread, may_spend, one_sided).planned_for.claim
+    planned = _chances(first, most, delta, spread, may_spend).planned_for.claim
     if planned >= LITTLE:
         return ""
     difference = f"a difference of {delta:g}{study.metric.suffix} (δ)"
@@ -240,28 +237,21 @@ USUAL_DESIGNS = ((3, 3), (8, 8), (3, 8))
 """The designs that are always shown: (fewest pairs, most pairs)."""
 
 
-def advise(
-    effect: float,
-    spread: Spread,
-    may_spend: float = intervals.ALPHA,
-    side: str | None = None,
-) -> Advice:
+def advise(effect: float, spread: Spread, may_spend: float = intervals.ALPHA) -> Advice:
     """The usual designs for a difference of ``effect``, and a longer range where none of them finds
     it. Problem if the effect is 0."""
-    return with_longer_range(advise_usual(effect, spread, may_spend, side))
+    return with_longer_range(advise_usual(effect, spread, may_spend))
 
 
-def advise_usual(effect: float, spread: Spread, may_spend: float, side: str | None) -> Advice:
-    """The usual designs for a difference of ``effect``; with a ``side`` the ranges alone. Problem
-    if the effect is 0."""
+def advise_usual(effect: float, spread: Spread, may_spend: float) -> Advice:
+    """The usual designs for a difference of ``effect``. Problem if the effect is 0."""
     if not (math.isfinite(effect) and effect > 0):
         raise Problem(f"--detect {effect:g}: ", next="give a difference above 0")
     needed = intervals.seeds_needed(
         effect, spread.sd, headline="paired", alpha=may_spend, df=spread.pairs - 1
     )
-    usual = [pairs for pairs in USUAL_DESIGNS if side is None or pairs[0] < pairs[1]]
-    designs = (_chances(*pairs, effect, spread, may_spend, bool(side)) for pairs in usual)
-    return Advice(effect, spread, needed, tuple(designs), side)
+    designs = (_chances(*pairs, effect, spread, may_spend) for pairs in USUAL_DESIGNS)
+    return Advice(effect, spread, needed, tuple(designs))
 
 
 def with_longer_range(advice: Advice) -> Advice:
@@ -273,33 +263,24 @@ def with_longer_range(advice: Advice) -> Advice:
     needed, first = advice.needed, interim_analyses.FIRST_LEAST
     least = max(math.ceil(1.25 * needed.mid), USUAL_DESIGNS[-1][1] + 1)
     for most in range(least, interim_analyses.MOST_PAIRS + 1):
-        longer = _chances(
-            first, most, advice.effect, advice.spread, needed.alpha, bool(advice.side)
-        )
+        longer = _chances(first, most, advice.effect, advice.spread, needed.alpha)
         if longer.planned_for.claim >= intervals.POWER:
             return replace(advice, designs=(*advice.designs, longer))
     return advice
 
 
 def _chances(
-    first: int, most: int, effect: float, spread: Spread, may_spend: float, one_sided: bool
+    first: int, most: int, effect: float, spread: Spread, may_spend: float
 ) -> DesignChances:
     alpha, df = may_spend, spread.pairs - 1
-    futile: futility.FutilityLimits = ()
     if first == most:
         sees = intervals.detectable_in_sd(first, first, "paired", alpha, df)
     else:
         alpha = interim_analyses.level_per_look(first, most, may_spend)
-        futile = futility.futility_limits(first, most, alpha, one_sided=one_sided)
-        beside_delta = tuple(limits[1] for limits in futile)
-        sees = interim_analyses.planned_detectable(
-            first, most, alpha, beside_delta, df, one_sided=one_sided
-        )
+        sees = interim_analyses.planned_detectable(first, most, alpha, df)
     planned = effect / spread.sd
     nothing, planned_for = (
-        interim_analyses.verdict_chances(
-            first, most, alpha, true, planned, futile, df, one_sided=one_sided
-        )
+        interim_analyses.verdict_chances(first, most, alpha, true, planned, df)
         for true in (0.0, planned)
     )
     return DesignChances(first, most, sees * spread.sd, nothing, planned_for)
@@ -321,18 +302,16 @@ def chances_lines(advice: Advice, designs: Iterable[DesignChances]) -> Iterator[
         yield f"{design.seeds} pairs, {runs}"
         yield (
             f"  If the true difference is {advice.effect:g}{unit}, of 100 such studies "
-            f"{_verdicts(design.planned_for, advice.side)}."
+            f"{_verdicts(design.planned_for)}."
         )
-        yield f"  If there is none, {_verdicts(design.nothing, advice.side)}."
+        yield f"  If there is none, {_verdicts(design.nothing)}."
         yield f"  80 of 100 find a true difference of {design.sees:.2g}{unit}."
 
 
-def _verdicts(chances: VerdictChances, side: str | None) -> str:
+def _verdicts(chances: VerdictChances) -> str:
     claim, small, unknown = (
         f"{100 * share:.0f}" for share in (chances.claim, chances.too_small, chances.cannot_tell)
     )
-    if side:
-        return f"{claim} say HELPS, {unknown} NOT SHOWN TO HELP"
     return f"{claim} say HELPS or HURTS, {small} TOO SMALL TO MATTER, {unknown} CANNOT TELL"
 
 

@@ -34,11 +34,8 @@ class ResultRow:
     created: str
     done: int
     total: int
-    headline: Headline = "paired"
     verdict: str | None = None
     n: int | None = None
-    runs_by_arm: tuple[int, int] | None = None
-    """The runs of each arm that finished."""
     mean: float | None = None
     ends: Interval | None = None
     alpha: float | None = None
@@ -54,6 +51,7 @@ class ResultRow:
     """Why its plan can't be read; nothing else is then known for sure."""
     pairs: ClassVar[Mapping[int, float]] = {}
     """Not read: a list shows none."""
+    headline: ClassVar[Headline] = "paired"
 
     @property
     def shown_name(self) -> str:
@@ -79,10 +77,7 @@ class ResultRow:
 
     @property
     def sample(self) -> str:
-        """The sample size in short: ``4``, or ``4+8`` where wholes of unequal size are compared;
-        empty without one."""
-        if self.headline == "welch" and self.runs_by_arm and len(set(self.runs_by_arm)) > 1:
-            return "+".join(map(str, self.runs_by_arm))
+        """The number of pairs; empty without one."""
         return "" if self.n is None else str(self.n)
 
     @property
@@ -105,7 +100,6 @@ def read_result_rows(store: Store) -> tuple[ResultRow, ...]:
         numbers = {}
         if row["done"] == row["total"] and row["of_all_runs"]:
             numbers = {key: row[key] for key in ("verdict", "n", "mean", "alpha", "delta")}
-            numbers["runs_by_arm"] = row["baseline_runs"], row["modified_runs"]
             if row["low"] is not None and row["high"] is not None:
                 numbers["ends"] = Interval(row["low"], row["high"])
         if row["metric"] is not None:
@@ -117,14 +111,12 @@ def read_result_rows(store: Store) -> tuple[ResultRow, ...]:
             for key in ("id", "variant", "baseline", "preset", "data_sha256", "dtype", "created")
         }
         threads = row["threads"] if isinstance(row["threads"], int) else None
-        headline: Headline = "welch" if row["headline"] == "welch" else "paired"
         rows.append(
             ResultRow(
                 **plan,
                 data=row["data_name"],
                 done=row["done"],
                 total=row["total"],
-                headline=headline,
                 name=row["name"] or "",
                 program=row["program"] or "",
                 threads=threads,

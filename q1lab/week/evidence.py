@@ -179,8 +179,7 @@ class Acts:
         if self.variant is None and any(step.behavior.chooses for step in self.week.steps()):
             return None  # trained to try q1lab, before there was a modification to train
         options = step.ticking_action.options if step.ticking_action else {}
-        seeds = options.get("seeds", 3)
-        least = len(seeds) if isinstance(seeds, tuple | list) else int(seeds)
+        least = int(options.get("seeds", 3))
         for row in self.ended:
             if row["planned"] >= least and self.is_own_study(row["id"], row["variant"]):
                 return str(row["ended"])

@@ -89,7 +89,7 @@ class Action:
 
         options = dict(self.options)
         if "seeds" in options:
-            options["seeds"] = _seeds_words(options["seeds"])
+            options["seeds"] = str(options["seeds"])
         return request_from_options(**options)
 
 
@@ -344,12 +344,3 @@ class Week:
         """The session and part of a part or step, or None: stored progress may name what an edited
         week no longer has."""
         return self._where.get(part_or_step_id)
-
-
-def _seeds_words(seeds: object) -> str:
-    """The seeds of an action, a number, a list or as typed, as `q1lab run --seeds` takes them."""
-    from q1lab.study.design import seeds_text
-
-    if isinstance(seeds, tuple | list):
-        return seeds_text(tuple(int(seed) for seed in seeds))
-    return str(seeds)

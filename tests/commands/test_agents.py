@@ -162,7 +162,7 @@ def test_a_box_of_the_roadmap_is_theirs_too(
     file.write_text("# M03-W04\n\n- [ ] Read\n")
     monkeypatch.setenv(acts.AGENT, "codex")
     assert (
-        cli.run_command_line(["course", "roadmap", "--repo", str(root), "--tick", "1", "--yes"])
+        cli.run_command_line(["course", "roadmap", "--repo", str(root), "--tick", "3", "--yes"])
         == FAILED
     )
     assert "[ ]" in file.read_text()

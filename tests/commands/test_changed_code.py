@@ -13,7 +13,6 @@ import pytest
 
 from labs import loop as trainer_loop
 from q1lab.ground import paths
-from q1lab.planning import command_draft
 from q1lab.study import imported_code, studies
 from q1lab.study.command_arms import CommandSpec
 from q1lab.trainers.command import Command
@@ -49,7 +48,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (work / "model.py").write_text(HELPS)
     monkeypatch.chdir(work)
     monkeypatch.setenv("Q1LAB_WANDB", "disabled")
-    command_draft._ask.cache_clear()
     return work
 
 
@@ -119,10 +117,10 @@ def test_a_run_that_begins_after_a_change_fails_and_says_so(folder: Path) -> Non
 
 
 def test_runs_of_other_code_are_not_reused(folder: Path) -> None:
-    q1lab(*RUN, "--smoke", "")
+    q1lab(*RUN)
     (folder / "model.py").write_text(HELPS.replace("else 0.0", "else 0.5"))
     other = (*RUN[:3], "--arm", "baseline=", "--arm", "more=--big --big", *RUN[-2:])
-    q1lab(*other, "--smoke", "")
+    q1lab(*other)
     events = paths.study_dir("more-1").glob("runs/baseline-*/events.jsonl")
     assert not any("reused_from" in file.read_text() for file in events)
 

@@ -168,36 +168,22 @@ def test_a_study_toml_and_a_study_in_the_background_end_there_too(folder: Path) 
 
 def test_how_the_runs_are_compared_is_said_before_any_of_them_trains() -> None:
     lines = q1lab(*typed("--metric", "eval/mse")).stdout.splitlines()
-    note = next(at for at, line in enumerate(lines) if "compared as two groups; --headline" in line)
+    note = next(at for at, line in enumerate(lines) if "compared pair by pair" in line)
     assert note < next(at for at, line in enumerate(lines) if "running" in line)
-    assert "two groups" not in q1lab(*typed("--metric", "eval/mse")).stdout
-
-
-def test_a_seed_that_repeats_to_the_bit_makes_pairs_unless_it_was_typed_otherwise() -> None:
-    words = typed("--metric", "eval/mse", "--smoke", "")
-    text = q1lab(*words).stdout
-    assert "compared pair by pair: a short run with the same seed gave the same numbers" in text
-    assert studies.load("gelu-1").design.headline == "paired"
-    assert verdict_of(*words)["study"] == "gelu-1", "typed again it is the same study"
-    assert verdict_of(*words, "--headline", "paired")["study"] == "gelu-1"
-    assert verdict_of(*words, "--headline", "welch")["study"] == "gelu-2"
-    assert studies.load("gelu-2").design.headline == "welch"
-    sweep = (*words, "--arm", "tanh=--act=tanh")
-    assert verdict_of(*sweep)["series"] == verdict_of(*sweep)["series"] == "sweep-1"
+    assert "pair by pair" not in q1lab(*typed("--metric", "eval/mse")).stdout
 
 
 def test_an_arm_of_a_command_does_not_take_the_figures_of_its_namesake() -> None:
     command = f"{shlex.quote(sys.executable)} train.py {SEED} {{args}}"
-    arms = ("--arm", "relu=", "--arm", "rope=--act=gelu", "--headline", "paired")
+    arms = ("--arm", "relu=", "--arm", "rope=--act=gelu")
     words = ("run", "--command", command, *arms, "--metric", "eval/mse")
     first = q1lab(*words).stdout
     assert "four studies out of five, if pairs" not in first.partition("running")[0]
-    again = " ".join(q1lab(*words, "--seeds", "3,4,5", "--fresh").stdout.split())
+    again = " ".join(q1lab(*words, "--seeds", "fresh:3").stdout.split())
     assert "if pairs spread like rope-1 (proj)" in again.partition("running")[0]
 
 
 def test_one_rule_is_told_everywhere() -> None:
-    for page in ("statistics.md", "verify.md"):
-        words = " ".join((ROOT / "docs" / page).read_text().split())
-        assert level_sentences.SEEN_RULE in words, page
-    assert level_sentences.SEEN_RULE in level_sentences.later_look_note(1, 0.025)
+    words = " ".join((ROOT / "docs" / "statistics.md").read_text().split())
+    assert level_sentences.LOOK_RULE in words
+    assert level_sentences.LOOK_RULE in level_sentences.later_look_note(1, 0.025)

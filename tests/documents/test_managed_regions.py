@@ -50,24 +50,14 @@ def test_only_the_owned_region_changes() -> None:
     assert "+new one" in done.diff
 
 
-def test_the_same_text_again_changes_no_byte() -> None:
-    assert refresh_regions(DOC.encode(), {"one": "old one", "two": "old two"}).data == DOC.encode()
-
-
-def test_crlf_and_bom_and_no_final_newline_survive() -> None:
-    data = b"\xef\xbb\xbf" + DOC.replace("\n", "\r\n").encode()
+def test_crlf_and_no_final_newline_survive() -> None:
+    data = DOC.replace("\n", "\r\n").encode()
     done = refresh_regions(data, {"two": "a\nb"})
     assert done.edited == ()
-    assert done.data.startswith(b"\xef\xbb\xbf# Mine\r\n")
+    assert done.data.startswith(b"# Mine\r\n")
     assert b"-->\r\na\r\nb\r\n<!--" in done.data
     assert done.data.endswith(b"last, mine")
     assert b"\n" not in done.data.replace(b"\r\n", b"")
-
-
-def test_lone_cr_line_ends() -> None:
-    done = refresh_regions(DOC.replace("\n", "\r").encode(), {"two": "a\nb"})
-    assert b"\n" not in done.data
-    assert bodies(done.data)["two"] == b"a\rb\r"
 
 
 def test_line_ends_that_git_changed_are_no_edit() -> None:
@@ -125,11 +115,6 @@ def test_marks_in_code_are_text(fence: str) -> None:
     assert bodies(done.data)["one"] == b"new\n"
 
 
-def test_a_longer_fence_holds_a_shorter_one() -> None:
-    data = ("````\n```\n<!-- q1lab:begin one -->\n```\n````\n" + DOC).encode()
-    assert [region.name for region in find_regions(data)] == ["one", "two"]
-
-
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
@@ -157,14 +142,19 @@ def test_nothing_is_added_below_a_code_block_that_never_ends() -> None:
         refresh_regions(b"# x\n```\ncode\n", {"one": "new"})
 
 
-def test_other_encodings() -> None:
-    latin = "# Résumé\n".encode("latin-1") + region_block("one", "x").encode()
-    assert refresh_regions(latin, {"one": "plain"}).data.startswith(b"# R\xe9sum\xe9\n")
-    with pytest.raises(RegionProblem, match="not UTF-8"):
-        refresh_regions(latin, {"one": "−0.012"})
-    for wide in ("utf-16", "utf-16-le", "utf-32"):
-        with pytest.raises(Problem, match="UTF-16"):
-            refresh_regions(DOC.encode(wide), {"one": "x"})
+@pytest.mark.parametrize(
+    "data",
+    [
+        "\ufeff# BOM\n".encode(),
+        DOC.encode("utf-16"),
+        DOC.encode("utf-16-le"),
+        "# Résumé\n".encode("latin-1"),
+        DOC.replace("\n", "\r").encode(),
+    ],
+)
+def test_what_is_not_utf8_is_refused(data: bytes) -> None:
+    with pytest.raises(Problem, match=r"D\.md must be UTF-8"):
+        refresh_regions(data, {"one": "x"}, where="D.md")
 
 
 def test_new_text_with_marks_in_it_is_never_written() -> None:
@@ -173,22 +163,13 @@ def test_new_text_with_marks_in_it_is_never_written() -> None:
             refresh_regions(DOC.encode(), {"one": evil})
 
 
-def test_five_megabytes() -> None:
-    filler = ("A line of the learner's, with ünïcode.\n" * 60_000).encode()
-    data = filler + DOC.encode() + b"\n" + filler
-    assert len(data) > 4_800_000
-    done = refresh_regions(data, {"two": "new two"})
-    assert done.data == data.replace(
-        region_block("two", "old two").encode(), region_block("two", "new two").encode()
-    )
-
-
 # ── over generated documents
 
 NAMES = ("alpha", "beta", "gamma")
 texts = st.text(
     alphabet=st.one_of(
-        st.sampled_from("ab `~#<>!-{}%\n\r\té−\U0001f600"), st.characters(exclude_categories=["Cs"])
+        st.sampled_from("ab `~#<>!-{}%\n\té−\U0001f600"),
+        st.characters(exclude_categories=["Cs", "Cc"]),
     ),
     max_size=60,
 ).filter(lambda text: "q1lab:" not in text and "\0" not in text)
@@ -209,14 +190,12 @@ newlines = st.sampled_from(["\n", "\r\n"])
 
 @st.composite
 def documents(draw: st.DrawFn) -> bytes:
-    """Learner's prose with some regions in it, any line ends, perhaps a BOM, perhaps no final
-    newline."""
+    """Learner's prose with some regions in it, any line ends, perhaps no final newline."""
     newline = draw(newlines)
     pieces = [draw(prose)]
     for name in draw(st.lists(st.sampled_from(NAMES), unique=True, max_size=3)):
         pieces += [newline, region_block(name, draw(texts)).replace("\n", newline), draw(prose)]
-    data = "".join(pieces).encode()
-    return (b"\xef\xbb\xbf" if draw(st.booleans()) else b"") + data
+    return "".join(pieces).encode()
 
 
 contents = st.dictionaries(st.sampled_from(NAMES), texts, min_size=1)

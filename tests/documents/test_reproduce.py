@@ -50,9 +50,7 @@ TINY = [
     "--max-iters",
     "24",
     "--seeds",
-    "2,5",
-    "--headline",
-    "welch",
+    "fresh:2",
     "--unchecked",
     "--device",
     "cpu",
@@ -182,7 +180,7 @@ def test_a_copy_of_a_model_file_is_one_line_of_the_preview(study: Study, repo: P
     copy = f"+++ studies/{study.id}/source/modified/swiglu.py"
     assert f"{copy} (new: {lines} lines, " in shown
     assert f"+++ studies/{study.id}/study.json (new)" in shown
-    assert '+ "headline": "welch"' in shown
+    assert '+ "fresh_seeds": 2' in shown
     assert f"+++ studies/{study.id}/.gitattributes (new: 1 line)" in shown
     assert "+class GPT" not in shown
 
@@ -203,12 +201,9 @@ def test_everything_that_was_decided_is_on_record(study: Study, repo: Path) -> N
     kept_study = kept_folder.load_kept_study(keep(study, repo))
     recorded = kept_study.study
     assert recorded.trainer.hyperparameters == study.trainer.hyperparameters
-    assert recorded.seeds == (2, 5)
-    assert (recorded.design.headline, recorded.trainer.device, recorded.trainer.number_format) == (
-        "welch",
-        "cpu",
-        "fp32",
-    )
+    assert recorded.seeds == study.seeds
+    assert recorded.design.fresh_seeds == 2
+    assert (recorded.trainer.device, recorded.trainer.number_format) == ("cpu", "fp32")
     assert recorded.trainer.threads == study.trainer.threads
     assert kept_study.values == kept_folder.final_values(study)
     assert len(kept_study.values) == 4

@@ -129,6 +129,3 @@ def test_bad_input(args: list[str], words: str) -> None:
     assert isinstance(done.exception, Problem)
     assert words in str(done.exception)
     assert done.exception.code == 2
-
-
-NUMBERS = {"adam": (0.61, 0.62, 0.60), "lion|x_1": (0.70, 0.72, 0.71)}

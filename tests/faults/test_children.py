@@ -181,12 +181,11 @@ def test_no_child_runs_code_of_the_current_folder(
             if name in ("WANDB_BASE_URL", "WANDB_API_KEY", "NETRC", "HOME"):
                 monkeypatch.setenv(name, value)
         call("doctor", code=None)
-        call("check", str(model), code=None)
+        call("check", str(model), "--for", "rmsnorm", code=None)
         words = tiny(tmp_path, str(model), iters=20)
         words[words.index("disabled")] = "offline"
         call(*words, "--unchecked")
         call("sync")
-        call("import", "wandb:learner/q1-capstone", code=None)
         call("compare", "--plot", str(tmp_path / "plots.svg"))
     starts = hostile()
     modules = {
@@ -253,7 +252,7 @@ def test_what_a_killed_viewer_asked_ends_with_it(
     monkeypatch.setenv("ORPHAN", str(tmp_path))
     words = {
         "probe": [*tiny(tmp_path, str(file)), "--unchecked"],
-        "check": ["check", str(file)],
+        "check": ["check", str(file), "--for", "baseline"],
     }[kind]
     asker = subprocess.Popen(
         [*SAFE, *words],

@@ -54,8 +54,8 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("sync", "rope-1"),
     ("export", "rope-1", "a.zip"),
     ("restore", "kept.zip", "--name", "again-1"),
-    ("prune", "--models", "--older-than", "0", "--yes"),
     ("delete", "rope-1", "--yes"),
+    ("delete", "--empty", "--yes"),
 )
 
 
@@ -156,18 +156,6 @@ def test_nothing_is_written_or_deleted_through_a_link(
         "nothing is written or deleted through it",
         f"{len(COMMANDS)} commands for each, 0 wrote or deleted",
     )
-
-
-def test_prune_says_what_it_keeps(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    weights = trained.parent / "weights"
-    place = studies.load("rope-1").files.run("baseline-seed0").checkpoints
-    shutil.move(place, weights)
-    place.symlink_to(weights)
-    assert main(["prune", "--yes"]) == 0
-    output = capsys.readouterr()
-    assert "freed" in output.out
-    assert f"{place} is a link" in output.err
-    assert [path.name for path in weights.iterdir()] == ["iter-0000010-abc.pt"]
 
 
 @pytest.mark.parametrize("where", ["studies", "studies/rope-1", "studies/rope-1/study.json"])

@@ -36,7 +36,7 @@ def model_file(folder: Path, extra: str) -> Path:
 
 def words(folder: Path, file: Path, iters: int = 60, eval_interval: int = 20) -> list[str]:
     arguments = tiny(folder, str(file), iters=iters, eval_interval=eval_interval, log_interval=5)
-    return [*arguments, "--jobs", "1", "--unchecked"]
+    return [*arguments, "--baseline", "baseline", "--jobs", "1", "--unchecked"]
 
 
 WRAPPED = """

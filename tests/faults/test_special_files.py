@@ -17,7 +17,7 @@ import pytest
 
 from q1lab.commands.cli import run_command_line as main
 from q1lab.documents import change as documents
-from q1lab.ground import config, paths
+from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import (
     kind_of_non_file,
@@ -132,7 +132,6 @@ def test_every_reader_of_a_name_is_bounded(
     below), which knows the other kinds."""
     path = pipe(tmp_path / "it.py")
     csv = pipe(tmp_path / "runs.csv")
-    settings = pipe(home / "config.toml")
     study = lab.plan(wandb="disabled")
     for file in (study.files.plan, study.files.launch):
         file.unlink(missing_ok=True)
@@ -144,9 +143,7 @@ def test_every_reader_of_a_name_is_bounded(
         "run FILE": lambda: variants.find_variant(str(path)),
         "check FILE": lambda: run_checks(path, "rope").unusable,
         "--data FILE": lambda: corpora.prepare_corpus(str(path), 8),
-        "import FILE": lambda: sources.found_in_sources([str(csv)], found_runs.TableOptions()),
-        "config.toml": lambda: config.load_settings(settings, {}),
-        "config": lambda: config.save_setting("theme", "nord", settings),
+        "judge FILE": lambda: sources.found_in_sources([str(csv)], found_runs.TableOptions()),
         "study.json": lambda: studies.load(study.id),
         "launch.json": lambda: launch.last_launch(study.files),
         "a document": lambda: documents.read_document(path),
@@ -307,8 +304,8 @@ def test_what_q1lab_wrote_itself_is_read_as_it_wrote_it(
     monkeypatch.chdir(begun(tmp_path / "repo"))
     words = ["run", "rope", "--seeds", "2", "--preset", "quick", "--max-iters", "20"]
     assert main([*words, "--wandb", "disabled", "--json"]) == 0
-    assert main(["export", "rope-1", "studies/rope-1"]) == 0
-    kept_folder = tmp_path / "repo" / "studies" / "rope-1"
+    assert main(["export", "rope-1", "kept"]) == 0
+    kept_folder = tmp_path / "repo" / "kept"
     if (name, kind) == (EVENTS, "too large"):
         pytest.skip("events are read in parts")
     file = kept_folder / name if name == "bundle.json" else home / name

@@ -18,7 +18,6 @@ WRITES = {
     "a setting": "config course false",
     "the corpus": "data text.txt",
     "the journal": "predict rope --direction lower --size 0.02 --matters 0.01 --sure 70",
-    "a page": "course card --output card.svg",
 }
 
 
@@ -62,7 +61,7 @@ def test_a_kill_at_any_step_of_a_write(
         assert set(files(paths.home())) == home_files, step
         for path in paths.home().rglob(f"{PARTIAL_PREFIX}*"):
             os.utime(path, (0, 0))
-        q1lab("prune", "--yes")
+        q1lab("delete", "--empty", "--yes")
         assert not list(paths.home().rglob(f"{PARTIAL_PREFIX}*")), step
         if not was_killed:
             break

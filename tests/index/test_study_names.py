@@ -110,8 +110,6 @@ def test_a_new_study_is_named_as_it_begins(
     assert name_of("rope-1") == "warmer"
     out(capsys, "run", "rmsnorm", "swiglu", *small, "--name", "both")
     assert [name_of("rmsnorm-1"), name_of("swiglu-1")] == ["both-rmsnorm", "both-swiglu"]
-    out(capsys, "run", "rope", *small, "--over", "dropout=0.1,0.2", "--name", "drop")
-    assert "rope-" in out(capsys, "status", "drop-0.2")
 
 
 def test_a_name_travels_in_an_archive_unless_it_is_taken(

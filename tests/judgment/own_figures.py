@@ -17,7 +17,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from scipy import ndimage, special, stats
+from scipy import special, stats
 
 Arm = Mapping[int, float | None]
 Ends = tuple[float, float]
@@ -26,10 +26,6 @@ FEWEST = 3  # seeds of a verdict
 ALL_RESAMPLES = 100_000  # up to so many are all taken, and 9,999 drawn beyond
 RELABELLINGS = 9_999  # likewise of the permutation p
 DRAWS = 20_000  # of this file, where q1lab draws, too
-FUTILE_FROM, FUTILE_BELOW = 5, 0.10  # pairs, and the chance of a claim at any later look
-CUT = 0.9  # a range with a δ stops for futility only below this share of the |t| without one
-
-
 # ── two arms
 
 
@@ -69,7 +65,6 @@ def compare_arms(
     level: float = 0.05,
     delta: float | None = None,
     complete: bool = True,
-    picked: bool = False,
 ) -> Figures:
     """The comparison of two arms, None for a run that diverged. Without a ``headline``, arms of the
     same seeds are paired and others are two groups."""
@@ -95,9 +90,7 @@ def compare_arms(
         _fill(found, base, mod, equal)
         found.paired = found.paired if has_seeds else None
     if not lost:
-        if picked:
-            found.reason = "chosen"
-        elif not complete:
+        if not complete:
             found.reason = "incomplete"
         elif equal:
             found.reason = "equal"
@@ -412,8 +405,6 @@ class Plan:
     first: int
     most: int
     level: float
-    one_sided: bool = False
-    """True if only a difference below 0 can be claimed: lower is better."""
 
     def t(self, n: int) -> float:
         """|t| beyond which n pairs claim something."""
@@ -451,107 +442,6 @@ def false_claims(plan: Plan) -> float:
     return float(1 - none.mean())
 
 
-@cache
-def later_claims(plan: Plan) -> dict[int, tuple[Any, Any]]:
-    """For each look from 5 pairs on but the last: |t|, and the chance at each that a later look
-    excludes 0, given these pairs and a flat prior: the next pair lies √(1 + 1/n) sds times Student's
-    t from their mean."""
-    middles, chances = _middles(2000), {}
-    later: tuple[Any, Any] | None = None
-    for n in range(plan.most - 1, max(plan.first, FUTILE_FROM) - 1, -1):
-        t = np.linspace(0, plan.t(n), 160)
-        mean = (t / math.sqrt(n))[:, None]
-        x = mean + math.sqrt(1 + 1 / n) * stats.t.ppf(middles, n - 1)[None, :]
-        after = _t_after(n, mean, x)[0]
-        chance = 0.0 if later is None else np.interp(after, *later)
-        later = t, np.where(after > plan.t(n + 1), 1.0, chance).mean(axis=1)
-        chances[n] = later
-    return chances
-
-
-def _t_after(n: int, mean: Any, x: Any) -> tuple[Any, Any]:
-    """|t| after one pair x more, where n pairs have this mean and an sd of 1; and the new sd."""
-    new_mean = (n * mean + x) / (n + 1)
-    squares = (n - 1) + n * mean**2 + x**2
-    sd = np.sqrt((squares - (n + 1) * new_mean**2) / n)
-    return np.abs(new_mean) * math.sqrt(n + 1) / sd, sd
-
-
-@cache
-def later_helps(plan: Plan) -> dict[int, tuple[Any, Any]]:
-    """For each look of a one-sided range but the last: t, above 0 where the modified arm is better,
-    and the chance at each that a later look says that it helps."""
-    middles, chances = _middles(2000), {}
-    later: tuple[Any, Any] | None = None
-    for n in range(plan.most - 1, plan.first - 1, -1):
-        t = np.linspace(-plan.t(n), plan.t(n), 321)
-        mean = (t / math.sqrt(n))[:, None]
-        x = mean + math.sqrt(1 + 1 / n) * stats.t.ppf(middles, n - 1)[None, :]
-        size = _t_after(n, mean, x)[0]
-        after = np.where(n * mean + x > 0, size, -size)
-        chance = 0.0 if later is None else np.interp(after, *later)
-        later = t, np.where(after > plan.t(n + 1), 1.0, chance).mean(axis=1)
-        chances[n] = later
-    return chances
-
-
-@cache
-def later_claims_or_small(plan: Plan) -> dict[int, Any]:
-    """As ``later_claims`` with a δ: a row for each |t|, a column for each δ in standard errors, both
-    from 0 to ``corner``; a later interval within ±δ counts, too."""
-    points, middles, tables = 41, _middles(240), {}
-    later = None
-    for n in range(plan.most - 1, max(plan.first, FUTILE_FROM) - 1, -1):
-        top_t, top_d = plan.t(n), 2 * plan.t(n)
-        mean = np.linspace(0, top_t / math.sqrt(n), points)[:, None, None]
-        delta = np.linspace(0, top_d / math.sqrt(n), points)[None, :, None]
-        x = mean + math.sqrt(1 + 1 / n) * stats.t.ppf(middles, n - 1)[None, None, :]
-        after, sd = _t_after(n, mean, x)
-        errors = delta * math.sqrt(n + 1) / sd
-        limit = plan.t(n + 1)
-        chance: Any = 0.0
-        if later is not None:
-            place = [
-                np.broadcast_to(after, errors.shape) * (points - 1) / limit,
-                errors * (points - 1) / (2 * limit),
-            ]
-            chance = ndimage.map_coordinates(later, place, order=3, mode="nearest")
-        later = np.where((after > limit) | (errors > after + limit), 1.0, chance).mean(axis=2)
-        tables[n] = later
-    return tables
-
-
-@cache
-def futile_t(plan: Plan, n: int) -> float:
-    """|t| (of a one-sided range: t) below which a later claim is less likely than 10%; 0 where none
-    is."""
-    if plan.one_sided:
-        t, chance = later_helps(plan)[n]
-        return float(np.interp(FUTILE_BELOW, chance, t))
-    t, chance = later_claims(plan)[n]
-    return float(np.interp(FUTILE_BELOW, chance, t)) if chance[0] < FUTILE_BELOW else 0.0
-
-
-@cache
-def _largest_chances(plan: Plan, n: int) -> tuple[Any, Any]:
-    """δ in standard errors, and the largest chance of a later claim at any |t| of a range that may
-    stop with a δ."""
-    table, top_t = later_claims_or_small(plan)[n], plan.t(n)
-    rows = np.linspace(0, CUT * futile_t(plan, n) / top_t * (len(table) - 1), 12)
-    columns = np.linspace(0, table.shape[1] - 1, 4 * table.shape[1])
-    places = [np.repeat(rows, len(columns)), np.tile(columns, len(rows))]
-    chances = ndimage.map_coordinates(table, places, order=3).reshape(len(rows), -1)
-    return np.linspace(0, 2 * top_t, len(columns)), chances.max(axis=0)
-
-
-@cache
-def futile_delta(plan: Plan, n: int) -> float:
-    """δ, in standard errors, below which the chance of a later claim is less than 10% at every |t|
-    of a range that may stop with a δ."""
-    deltas, chances = _largest_chances(plan, n)
-    return float(np.interp(FUTILE_BELOW, chances, deltas))
-
-
 @dataclass(frozen=True)
 class Stop:
     """A look at which a range is over, and why."""
@@ -560,60 +450,21 @@ class Stop:
     why: str
 
 
-def range_stops(
-    plan: Plan, pairs: Sequence[float | None], delta: float | None, to_the_end: bool
-) -> list[Stop]:
-    """Where a range is over: at the first look that claims something or leaves little to find. Before
-    it stand looks at which the chance of a later claim is so near 10% that the grids of two
-    programs may differ. Empty while the range has to go on."""
-    stops = []
+def range_stop(plan: Plan, pairs: Sequence[float | None], delta: float | None) -> Stop | None:
+    """Where a range is over: at the first look that claims something, or its last; None while the
+    range has to go on."""
     values: list[float] = []
     for n, value in enumerate(pairs, 1):
         if value is None:
-            return [*stops, Stop(n, "diverged")]
+            return Stop(n, "diverged")
         values.append(value)
         if n >= plan.first and varies(values, max(map(abs, values))):
-            low, high = t_interval(values, plan.level)
-            verdict, half = decide((low, high), delta), (high - low) / 2
-            if plan.one_sided:
-                verdict = "helps" if high < 0 else "cannot tell"
+            verdict = decide(t_interval(values, plan.level), delta)
             if verdict != "cannot tell":
-                return [*stops, Stop(n, verdict)]
-            error = half / plan.t(n)
-            if plan.one_sided and n < plan.most and not to_the_end:
-                t, chances = later_helps(plan)[n]
-                chance = float(np.interp(-(low + high) / 2 / error, t, chances))
-                if chance < FUTILE_BELOW + 0.002:
-                    stops.append(Stop(n, "futile"))
-                if chance < FUTILE_BELOW - 0.002:
-                    return stops
-            elif n < plan.most and n >= FUTILE_FROM and not to_the_end:
-                in_errors = None if delta is None else delta / error
-                futile = _is_futile(plan, n, abs(low + high) / 2 / error, in_errors)
-                if futile != "no":
-                    stops.append(Stop(n, "futile"))
-                if futile == "yes":
-                    return stops
+                return Stop(n, verdict)
         if n == plan.most:
-            return [*stops, Stop(n, "last")]
-    return stops if len(pairs) == plan.most else []
-
-
-def _is_futile(plan: Plan, n: int, t: float, delta: float | None) -> str:
-    """``yes``, ``no``, or ``near`` where the chance is 10% as good as the grids are. With a δ the
-    limits of a plan are a little too low rather than too high, which costs runs and no claim."""
-    at, chances = later_claims(plan)[n]
-    alone = float(np.interp(t if delta is None else t / CUT, at, chances))
-    near = abs(alone - FUTILE_BELOW) < 0.002
-    if alone > FUTILE_BELOW and not near:
-        return "no"
-    if delta is not None:
-        largest = float(np.interp(delta, *_largest_chances(plan, n)))
-        near = near or -0.018 < largest - FUTILE_BELOW < 0.005
-        near = near or abs(delta / futile_delta(plan, n) - 1) < 0.02
-        if largest > FUTILE_BELOW and not near:
-            return "no"
-    return "near" if near else "yes"
+            return Stop(n, "last")
+    return None
 
 
 @dataclass(frozen=True)
@@ -633,13 +484,11 @@ def simulate(
     effect: Any,
     delta: Any = None,
     *,
-    stops: bool = True,
     studies: int = 40_000,
     seed: int = 1,
 ) -> Chances:
     """Studies of a range (or of a fixed number) whose pairs differ by ``effect`` ± 1, played out pair
-    by pair; of a one-sided range they are better by it. ``effect`` and ``delta`` may be one for each
-    study."""
+    by pair. ``effect`` and ``delta`` may be one for each study."""
     rng = np.random.default_rng(seed)
     total, squares = np.zeros(studies), np.zeros(studies)
     over = np.zeros(studies, dtype=bool)
@@ -650,20 +499,12 @@ def simulate(
         total, squares = total + x, squares + x**2
         if n < plan.first:
             continue
-        size = total / n if plan.one_sided else np.abs(total) / n
+        size = np.abs(total) / n
         sd = np.sqrt((squares - n * size**2) / (n - 1))
         error = sd / math.sqrt(n)
         claim = size > plan.t(n) * error
         tiny = ~claim & (size + plan.t(n) * error < delta) if delta is not None else ~claim & claim
-        ends = claim | tiny
-        earliest = plan.first if plan.one_sided else FUTILE_FROM
-        if stops and earliest <= n < plan.most and (limit := futile_t(plan, n)):
-            if delta is None:
-                ends = ends | (size < limit * error)
-            else:
-                within = delta < futile_delta(plan, n) * error
-                ends = ends | ((size < CUT * limit * error) & within)
-        ends = ends | (n == plan.most)
+        ends = claim | tiny | (n == plan.most)
         now = ends & ~over
         claims |= now & claim
         small |= now & tiny
@@ -674,16 +515,16 @@ def simulate(
     )
 
 
-def measured_power(plan: Plan, known: float, *, stops: bool) -> float:
+def measured_power(plan: Plan, known: float) -> float:
     """The power of a range, where the true difference is so many of the sds that other studies of
     the same true difference measured when they stopped."""
     low, high = 0.0, 10.0
     while high - low > 1e-3:
         middle = (low + high) / 2
-        found = simulate(plan, middle, stops=stops).claim
+        found = simulate(plan, middle).claim
         low, high = (low, middle) if found >= 0.8 else (middle, high)
-    measured = simulate(plan, high, stops=stops, seed=2).measured_sd
-    return simulate(plan, known * measured, stops=stops, seed=3).claim
+    measured = simulate(plan, high, seed=2).measured_sd
+    return simulate(plan, known * measured, seed=3).claim
 
 
 # ── predictions

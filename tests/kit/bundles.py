@@ -15,7 +15,6 @@ from q1lab.ground import paths
 from q1lab.ground.git_repository import Repository
 from q1lab.index.acts import Body
 from q1lab.index.store import Store, connect
-from q1lab.record.declarations import declaration_of
 from q1lab.study import bundle, studies
 from q1lab.study.kept_folder import files_to_keep
 from q1lab.verdict import claim
@@ -107,10 +106,6 @@ def redeclared(study: str, **changes: Any) -> None:
     def change(body: Body) -> Body:
         if body["act"] != "begin" or body["plan"]["id"] != study:
             return body
-        return {
-            **body,
-            "plan": now.to_dict(),
-            "declares": {**body["declares"], **declaration_of(now)},
-        }
+        return {**body, "plan": now.to_dict()}
 
     remade(change)

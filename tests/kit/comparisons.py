@@ -39,7 +39,6 @@ def make(
     alpha: float = intervals.ALPHA,
     delta: float | None = None,
     complete: bool = True,
-    picked: bool = False,
     variant: str = "rope",
     baseline: str = "baseline",
     costs: Mapping[str, tuple[int, int, float, float]] = COSTS,
@@ -50,7 +49,7 @@ def make(
     parts = {key: more.pop(key) for key in ("floor", "timed", "asking") if key in more}
     notes = more.pop("notes", ())
     seeds = tuple(sorted({*base, *modified})) or (0,)
-    study = planned(variant, baseline, seeds, headline, **more)
+    study = planned(variant, baseline, seeds, **more)
     judged = judge(
         base,
         modified,
@@ -59,7 +58,6 @@ def make(
         level=alpha,
         delta=delta,
         complete=complete,
-        picked=picked,
         subject=subject_of(study),
         arms={
             arm: ArmResult(
@@ -79,9 +77,7 @@ def make(
     )
 
 
-def planned(
-    variant: str, baseline: str, seeds: tuple[int, ...], headline: str = "paired", **keys: Any
-) -> Study:
+def planned(variant: str, baseline: str, seeds: tuple[int, ...], **keys: Any) -> Study:
     """The plan of a study that was compared, with these keys of ``study.json``."""
     arms = {
         arm: Arm(name, "", f"source/{arm}/model.py", sha, name, 0, 0)
@@ -93,7 +89,6 @@ def planned(
             "created": "2026-03-07T08:30:00+00:00",
             "arms": arms,
             "looks": (seeds,),
-            "headline": headline,
             "data": Data("shakespeare", SHA256, "", 0, 0, 0, 0),
             **(EMPTY_SETTINGS if "loop" in keys else OWN_LOOP),
             "device": "cpu",

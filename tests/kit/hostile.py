@@ -53,7 +53,7 @@ PLAN: dict[str, Any] = {
         "name": "shakespeare", "sha256": "86c4e6aa" * 8, "file": f"data/{'86c4e6aa' * 8}.txt",
         "characters": 1_115_394, "vocab_size": 65, "train_tokens": 1_003_854, "val_tokens": 111_540,
     },
-    "device": "cpu", "dtype": "bf16", "jobs": 2, "threads": 1, "headline": "paired",
+    "device": "cpu", "dtype": "bf16", "jobs": 2, "threads": 1,
     "versions": {"torch": "2.9"},
     "prediction": {"direction": "lower", "size": 0.01, "matters": 0.005, "confidence": 0.7},
     "repo": {"commit": "abc", "dirty": False}, "unchecked": False, "wandb": "disabled",

@@ -87,7 +87,6 @@ def make_study(
         dtype="bf16",
         jobs=2,
         threads=1,
-        headline="paired",
         versions={"q1lab": "0.1.0", "python": "3.11", "torch": "2.9"},
         prediction=prediction,
         **changes,

@@ -52,7 +52,6 @@ def plan(
         dtype="float32",
         jobs=1,
         threads=1,
-        headline="paired",
         versions={},
         wandb=wandb,
     )

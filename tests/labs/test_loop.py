@@ -233,11 +233,6 @@ def test_a_name_that_changes_on_the_way_ends_at_another_step(tmp_path: Path) -> 
     assert ended(tmp_path, "--trouble=renamed")["iter"] == 2
 
 
-def test_only_the_source_that_was_found_beforehand_counts(tmp_path: Path) -> None:
-    last = ended(tmp_path, "--say=lines", reads="file")
-    assert last["state"] == "failed"
-
-
 def test_an_input_that_changed_stops_the_run(tmp_path: Path) -> None:
     (tmp_path / "data.bin").write_text("as planned")
     sha = "0" * 64

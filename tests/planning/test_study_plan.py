@@ -211,7 +211,7 @@ def trained(store: Store, request: Request) -> Comparison:
 def test_what_is_said_to_matter_after_runs_could_be_seen_decides_nothing(store: Store) -> None:
     trained(store, SMALL)
     predict(store)
-    later = trained(store, replace(SMALL, fresh=True, seeds="3,4,5"))
+    later = trained(store, replace(SMALL, seeds="fresh:3"))
     assert (later.analysis.delta, later.score, later.analysis.verdict) == (None, None, "helps")
     sentence = prediction_text.prediction_sentence(later)
     assert "(rope-1)" in sentence
@@ -228,7 +228,7 @@ def test_a_prediction_from_before_the_runs_counts_again_and_its_amendment_does_n
     predict(store, direction="lower", size=0.1, matters=0.01)
     assert trained(store, SMALL).analysis.delta == 0.01
     predict(store)
-    later = trained(store, replace(SMALL, fresh=True, seeds="3,4,5"))
+    later = trained(store, replace(SMALL, seeds="fresh:3"))
     assert (later.analysis.delta, later.score and later.score.outcome) == (0.01, "hit")
     assert "A later version" in prediction_text.prediction_sentence(later)
 

@@ -1,10 +1,9 @@
-"""Studies over the months: deleted with a record, pruned, archived and restored."""
+"""Studies over the months: deleted with a record, archived and restored."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import time
 import zipfile
@@ -18,9 +17,9 @@ from q1lab.commands.cli import run_command_line as main
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import sha256_file
-from q1lab.index import reclaimable, study_names
+from q1lab.index import study_names
 from q1lab.index.store import Store
-from q1lab.record import begin, delete_restore, on_record
+from q1lab.record import begin, delete_restore, on_record, trash
 from q1lab.runner import launch
 from q1lab.study import bundle, studies
 from tests.kit import lab_home
@@ -170,14 +169,14 @@ def test_a_deletion_that_was_cut_off(trained: str, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(Path, "rename", real)
     delete(trained)
     assert studies.ids() == []
-    assert [item.kind for item in reclaimable.list_reclaimable()] == ["trash"]
+    assert [place.parent for place in trash.list_trash()] == [paths.trash_dir()]
     with monkeypatch.context() as broken:
         broken.setattr(shutil, "rmtree", killed)
         with pytest.raises(KeyboardInterrupt):
-            reclaimable.delete_items(reclaimable.list_reclaimable())
+            trash.empty(trash.list_trash())
     assert delete_restore.trashed_folder(trained) is None, "half a study does not come back"
-    reclaimable.delete_items(reclaimable.list_reclaimable())
-    assert reclaimable.list_reclaimable() == []
+    trash.empty(trash.list_trash())
+    assert trash.list_trash() == []
     assert len(away()) == 1
 
 
@@ -199,15 +198,13 @@ def test_a_deleted_study_comes_back_whole(trained: str, capsys: pytest.CaptureFi
     assert [deletion.id for deletion in away()] == [trained], "the name stays its own"
 
 
-def test_pruning_empties_the_trash_and_says_how_much(
-    trained: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_emptying_the_trash_says_how_much(trained: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["delete", trained, "--yes"]) == 0
     capsys.readouterr()
-    assert main(["prune", "--yes", "--json"]) == 0
-    pruned = json.loads(capsys.readouterr().out)
-    assert pruned["bytes"] > 4 * 3000
-    assert [item["kind"] for item in pruned["items"]] == ["trash"]
+    assert main(["delete", "--empty", "--yes", "--json"]) == 0
+    freed = json.loads(capsys.readouterr().out)
+    assert freed["bytes"] > 4 * 3000
+    assert [item["name"] for item in freed["items"]] == [trained]
     assert list(paths.trash_dir().iterdir()) == []
     assert main(["restore", trained]) == 1
     assert [deletion.id for deletion in away()] == [trained]
@@ -233,38 +230,29 @@ def test_whatever_was_deleted_comes_back(
     assert folder.is_symlink() == (how == "a link")
 
 
-# ── prune
-
-
-def test_prune_frees_checkpoints_and_leftovers_and_nothing_else(
+def test_emptying_removes_leftovers_and_nothing_else(
     trained: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    before = results(capsys, trained)
-    old = time.time() - 10_000
-    leftovers = [paths.studies_dir() / name for name in (".deleted-x-1", ".restore-y", "half-1")]
-    cut_off = (".take-in-x",)
-    for folder in (*leftovers, *(paths.home() / name for name in cut_off)):
+    before, files = results(capsys, trained), tree(paths.study_dir(trained))
+    old = time.time() - 2 * trash.OLD
+    for folder in (paths.studies_dir() / "half-1", paths.home() / ".take-in-x"):
         folder.mkdir(parents=True)
         (folder / "file").write_bytes(b"x" * 500)
         os.utime(folder, (old, old))
-    fresh = paths.studies_dir() / "being-made-1"
-    fresh.mkdir()
-    assert main(["prune", "--dry-run", "--json"]) == 0
-    reclaimable = json.loads(capsys.readouterr().out)
-    assert reclaimable["bytes"] == 4 * 1000 + 4 * 500
-    assert not reclaimable["freed"]
-    assert main(["prune"]) == 2
+    (paths.studies_dir() / "being-made-1").mkdir()
+    assert main(["delete", "--empty", "--dry-run", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert (listed["bytes"], listed["freed"]) == (1000, False)
+    assert main(["delete", "--empty"]) == 2, "nobody is there to ask"
     assert (paths.studies_dir() / "half-1").is_dir()
-    assert main(["prune", "--yes"]) == 0
-    assert "freed 6 kB" in capsys.readouterr().out
-    study = studies.load(trained)
-    for run in study.runs:
-        assert list(study.files.run(run.name).checkpoints.iterdir()) == []
-        assert study.files.run(run.name).model.exists()
+    assert main(["delete", "--empty", "--yes"]) == 0
     assert sorted(p.name for p in paths.studies_dir().iterdir()) == ["being-made-1", trained]
-    assert results(capsys, trained)["verdict"] == before["verdict"]
-    assert main(["prune", "--yes"]) == 0
-    assert "nothing to free" in capsys.readouterr().out
+    assert tree(paths.study_dir(trained)) == files
+    assert results(capsys, trained) == before
+    assert main(["delete", "--empty", "--yes"]) == 0
+    assert "the trash is empty" in capsys.readouterr().out
+    for words in (["--empty", trained], []):
+        assert main(["delete", *words, "--yes"]) == 2
 
 
 @pytest.mark.parametrize("how", ["moved away", "a folder in its place", "a dangling link"])
@@ -281,11 +269,8 @@ def test_a_study_without_its_plan_is_no_leftover(
         plan.symlink_to(tmp_path / "none")
     os.utime(study.files.root, (0, 0))
     text = paths.home() / study.data.file
+    assert main(["delete", "--empty", "--yes"]) == 0
     capsys.readouterr()
-    assert main(["prune", "--models", "--older-than", "0", "--yes"]) == 0
-    warning = capsys.readouterr().err
-    assert trained in warning
-    assert "no study.json" in warning
     assert all(study.files.run(run.name).events.is_file() for run in study.runs)
     assert all(study.files.run(run.name).model.is_file() for run in study.runs)
     assert text.is_file(), "it trains on that"
@@ -310,40 +295,6 @@ def test_what_is_said_of_a_damaged_plan_loses_nothing(
     assert "move" not in error
     assert "a good copy" in error
     assert f"q1lab delete {trained}" in error
-
-
-def test_prune_keeps_what_can_go_on_or_is_running() -> None:
-    study = lab.plan(wandb="disabled")
-    lab.append(study, "baseline-seed0", lab.events(0)[:5])
-    files = study.files.run("baseline-seed0")
-    files.checkpoints.mkdir()
-    (files.checkpoints / "iter-1.pt").write_bytes(b"c")
-    assert reclaimable.list_reclaimable(models=True, days=0) == []
-    lab.train_all(study)
-    with lab.alive(study):
-        assert reclaimable.list_reclaimable(models=True, days=0) == []
-    assert {item.kind for item in reclaimable.list_reclaimable()} == {"checkpoints"}
-
-
-def test_prune_texts_of_no_study_and_weights_on_demand(
-    trained: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for name, age in (("0", 2 * reclaimable.OLD), ("1", 0)):
-        text = paths.data_dir() / f"{name * 64}.txt"
-        text.write_bytes(b"t" * 300)
-        os.utime(text, (time.time() - age,) * 2)
-    assert main(["run", "swiglu", *SMALL]) == 0
-    kinds = [item.kind for item in reclaimable.list_reclaimable(models=True, days=0)]
-    assert sorted(set(kinds)) == ["checkpoints", "data", "models"]
-    assert "models" not in [
-        item.kind for item in reclaimable.list_reclaimable(models=True, days=30)
-    ]
-    capsys.readouterr()
-    assert main(["prune", "--models", "--older-than", "0", "--yes"]) == 0
-    output = capsys.readouterr().out
-    assert re.search(r"swiglu-1 .*rope-1: .*copies", output)
-    assert studies.ids() == [trained, "swiglu-1"]
-    assert len(list(paths.data_dir().glob("*.txt"))) == 2, "of one a study may be planned now"
 
 
 def test_the_name_of_a_study_that_was_removed_by_hand_is_not_given_again(trained: str) -> None:

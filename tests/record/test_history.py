@@ -1,296 +1,171 @@
-"""The rules of looks, levels, replications and picks, on lines alone."""
+"""Looks and their levels: on plans and ends of runs alone, and in a home."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Sequence
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from q1lab.record.history import History, Line, read_history
-from q1lab.study.studies import ARMS, run_name
+from q1lab.index import ingest_events
+from q1lab.index.store import Store
+from q1lab.judgment.intervals import ALPHA
+from q1lab.record import begin, delete_restore, home_history
+from q1lab.record.history import Look, level_after, looks_at
+from q1lab.study import studies
+from q1lab.study.run_ends import RunEnd, RunEnds
+from q1lab.study.seed_range import SeedRange
+from q1lab.study.series import Series
+from q1lab.study.studies import ARMS, Study
+from q1lab.verdict.comparison_cache import compare
+from tests.kit import lab_home
+from tests.kit.comparisons import planned
 
-Seen = dict[str, list[str]]
-
-
-class Journal:
-    """Lines as a home writes them, one study after the other."""
-
-    def __init__(self) -> None:
-        self.lines: list[Line] = []
-        self.news: dict[str, Any] = {"seen": {}, "diverged": {}, "claims": [], "running": []}
-
-    def begin(
-        self,
-        name: str,
-        *batches: Sequence[int],
-        modified: str = "rope",
-        baseline: str = "model",
-        settings: str = "quick",
-        is_range: bool = False,
-        series: list[Any] | None = None,
-        **more: Any,
-    ) -> History:
-        """Begin a study, or extend it; its history at that moment."""
-        seeds = [list(batch) for batch in batches]
-        line = {
-            "study": name,
-            "seeds": seeds,
-            "question": " ".join([*sorted((modified, baseline)), settings]),
-            "arms": {"baseline": baseline, "modified": modified},
-            "named": modified != baseline,
-            "asks": sum(map(len, seeds)) > 1 and modified != baseline,
-            "judged": {"range": [3, 8] if is_range else None},
-            "series": series,
-            **self.news,
-            **more,
-        }
-        self.lines.append({**line, "level": read_history([*self.lines, line], name).level})
-        self.news = {"seen": {}, "diverged": {}, "claims": [], "running": []}
-        return read_history(self.lines, name)
-
-    def see(self, name: str, *, claims: bool = False, arms: Sequence[str] = ARMS) -> None:
-        """All runs of a study end."""
-        line = next(line for line in reversed(self.lines) if line["study"] == name)
-        seeds = itertools.chain.from_iterable(line["seeds"])
-        self.news["seen"][name] = [run_name(arm, seed) for seed in seeds for arm in arms]
-        if claims:
-            self.news["claims"].append(name)
-
-    def now(self, name: str) -> History:
-        return read_history(self.lines, name, self.news)
+LEVELS = SeedRange(3, 5, 0.02, (6.0, 5.0, 4.0))
 
 
-@pytest.fixture
-def journal() -> Iterator[Journal]:
-    return Journal()
+def time(minute: int) -> str:
+    return f"2026-03-07T10:{minute:02}:00+00:00"
 
 
-FIRST = range(3)
+def study(name: str, *batches: Sequence[int], begun: int = 0, **keys: Any) -> Study:
+    first, *more = batches or (range(3),)
+    one = planned("rope", "baseline", tuple(first), id=name, created=time(begun), **keys)
+    return one.with_design(batches=(tuple(first), *map(tuple, more)))
 
 
-def test_each_look_at_a_question_has_half_the_level_of_the_one_before(journal: Journal) -> None:
-    levels = []
-    for number in range(5):
-        name = f"rope-{number}"
-        levels.append(journal.begin(name, range(3 * number, 3 * number + 3)).level)
-        journal.see(name)
-    assert levels == pytest.approx([0.05, 0.025, 0.0125, 0.00625, 0.003125])
-    assert journal.now("rope-4").total == pytest.approx(sum(levels))
-    assert journal.now("rope-0").level == 0.05, "a later look changes no level that was given"
+def ended(one: Study, minute: int, seeds: Sequence[int] | None = None, **last: Any) -> RunEnds:
+    """Its runs of these seeds (None: all) ended at this minute, the last one with ``last``."""
+    ends = {
+        (arm, seed): RunEnd("finished", 2.0 + 0.01 * seed + 0.1 * (arm == "modified"), time(minute))
+        for seed in (one.seeds if seeds is None else seeds)
+        for arm in ARMS
+    }
+    key = next(reversed(ends))
+    return {**ends, key: replace(ends[key], **last)}
 
 
-def test_seeds_that_are_added_are_another_look(journal: Journal) -> None:
-    journal.begin("rope-1", FIRST)
-    journal.see("rope-1")
-    assert journal.begin("rope-1", FIRST, (3, 4)).level == 0.025
-    journal.see("rope-1")
-    assert [(look.pairs, look.level) for look in journal.now("rope-1").looks] == [
-        (3, 0.05),
-        (5, 0.025),
+def told(looks: Sequence[Look]) -> list[tuple[str, int, float]]:
+    return [(look.study.id, look.pairs, look.level) for look in looks]
+
+
+def test_each_look_has_half_the_error_of_the_one_before() -> None:
+    one = study("rope-1")
+    levels = [level_after(looks, one) for looks in range(40)]
+    assert levels[:4] == [0.05, 0.025, 0.0125, 0.00625]
+    assert sum(levels) < 2 * ALPHA
+    shared = one.with_origin(series=Series("sweep-1", ("rope", "gqa"), 0, 0.025))
+    assert level_after(1, shared) == 0.0125
+
+
+def test_looks_count_in_the_order_in_which_they_ended() -> None:
+    first, second = study("rope-1"), study("rope-2", begun=5)
+    slow = [(first, ended(first, 30)), (second, ended(second, 10))]
+    assert told(looks_at(slow)) == [("rope-2", 3, 0.05), ("rope-1", 3, 0.025)]
+
+
+@pytest.mark.parametrize("end", ["interrupted", "diverged", "never trained", "one pair", "floor"])
+def test_what_gave_no_verdict_is_no_look(end: str) -> None:
+    tried = study("rope-1", range(1 if end == "one pair" else 3))
+    ends = {
+        "interrupted": ended(tried, 10, tried.seeds[:1]),
+        "diverged": ended(tried, 10, state="diverged", val_loss=None),
+        "never trained": {},
+    }.get(end, ended(tried, 10))
+    if end == "floor":
+        same = replace(tried.arms["modified"], sha256=tried.arms["baseline"].sha256)
+        tried = replace(tried, arms={**tried.arms, "modified": same})
+    later = study("rope-2", begun=20)
+    assert told(looks_at([(tried, ends), (later, ended(later, 30))])) == [("rope-2", 3, 0.05)]
+
+
+def test_seeds_that_are_added_are_another_look_and_two_pairs_are_none() -> None:
+    grown = study("rope-1", range(3), (3, 4))
+    ends = {**ended(grown, 10, range(3)), **ended(grown, 20, (3, 4))}
+    assert told(looks_at([(grown, ends)])) == [("rope-1", 3, 0.05), ("rope-1", 5, 0.025)]
+    two = study("rope-1", range(2), (2,))
+    assert told(looks_at([(two, ended(two, 10))])) == [("rope-1", 3, 0.05)]
+
+
+def test_a_range_is_one_look_at_the_level_with_which_it_was_planned() -> None:
+    keys = {"range": LEVELS}
+    first = study("rope-1", range(5), **keys)
+    assert told(looks_at([(first, ended(first, 10, range(2)))])) == []
+    early = study("rope-2", begun=20)
+    second = study("rope-3", range(5, 10), begun=40, **keys)
+    late = study("rope-4", begun=41)
+    every = [
+        (one, ended(one, minute))
+        for one, minute in ((first, 10), (early, 30), (second, 55), (late, 50))
+    ]
+    assert told(looks_at(every)) == [
+        ("rope-1", 5, 0.05),
+        ("rope-2", 3, 0.025),
+        ("rope-4", 3, 0.0125),
+        ("rope-3", 5, 0.0125),
     ]
 
 
-@pytest.mark.parametrize(
-    "other",
-    [
-        {"settings": "cpu"},
-        {"baseline": "another"},
-        {"modified": "swiglu"},
-    ],
-    ids=str,
-)
-def test_other_settings_another_baseline_or_arm_are_another_question(
-    journal: Journal, other: dict[str, str]
-) -> None:
-    journal.begin("rope-1", FIRST)
-    journal.see("rope-1")
-    history = journal.begin("rope-2", FIRST, **other)
-    journal.see("rope-2")
-    assert (history.level, history.picked) == (0.05, False)
-    assert journal.now("rope-2").of_home.total == pytest.approx(0.1)
-    questions = journal.now("rope-2").of_arm.questions
-    assert questions == (1 if "modified" in other else 2)
+def begun(store: Store, name: str, created: int, **changes: Any) -> Study:
+    one = lab_home.make_study(name, created=time(created), **changes)
+    begin.record_begin(store, one)
+    lab_home.finish(one)
+    ingest_events.ingest_study(store, one)
+    return one
 
 
-def test_arms_that_are_swapped_ask_the_same_question(journal: Journal) -> None:
-    journal.begin("rope-1", FIRST)
-    journal.see("rope-1")
-    assert journal.begin("model-1", FIRST, modified="model", baseline="rope").level == 0.025
+def test_a_later_look_is_judged_at_half_the_error_and_says_so() -> None:
+    with Store() as store:
+        first, second = (begun(store, f"rope-{at}", 10 * at) for at in (1, 2))
+        other = begun(store, "swiglu-1", 30, variant="swiglu")
+        assert [compare(store, one).analysis.alpha for one in (first, second, other)] == [
+            *(0.05, 0.025),
+            0.05,
+        ]
+        c = compare(store, second)
+        assert [look.study for look in c.asking.looks] == ["rope-1", "rope-2"]
+        assert all(look.verdict for look in c.asking.looks)
+        assert c.asking.total == pytest.approx(0.075)
+        assert (c.asking.of_arm.questions, c.asking.of_home.questions) == (1, 2)
+        assert c.asking.of_home.total == pytest.approx(0.125)
 
 
-def test_a_single_pair_is_free_and_two_pairs_are_a_look(journal: Journal) -> None:
-    journal.begin("rope-1", (0,))
-    journal.see("rope-1")
-    assert journal.begin("rope-2", (1, 2)).level == 0.05
-    journal.see("rope-2")
-    assert journal.begin("rope-3", (3, 4, 5)).level == 0.025
-    journal.see("rope-3")
-    assert journal.begin("rope-1", (0,), (1, 2)).level == 0.0125
+def test_a_look_stays_one_when_its_study_is_deleted_or_removed() -> None:
+    with Store() as store:
+        for at in (1, 2):
+            begun(store, f"rope-{at}", 10 * at)
+        third = begun(store, "rope-3", 30)
+        delete_restore.delete_study(store, "rope-1")
+        shutil.rmtree(studies.load("rope-2").files.root)
+        ingest_events.ingest_all(store)
+        assert compare(store, third).analysis.alpha == 0.0125
+        assert home_history.looks_before(store, replace(third, id="", created=time(50))) == 3
 
 
-def test_two_pairs_and_the_third_are_one_look(journal: Journal) -> None:
-    journal.begin("rope-1", (0, 1))
-    journal.see("rope-1")
-    assert journal.begin("rope-1", (0, 1), (2,)).level == 0.05
-    journal.see("rope-1")
-    assert [look.pairs for look in journal.now("rope-1").looks] == [3]
+def test_a_failed_or_unfinished_try_leaves_the_first_look_at_95_percent() -> None:
+    with Store() as store:
+        stopped = lab_home.make_study("rope-1", created=time(1))
+        begin.record_begin(store, stopped)
+        lab_home.train(stopped, "baseline", 0, to=600, state=None)
+        second = begun(store, "rope-2", 20)
+        assert compare(store, second).analysis.alpha == 0.05
 
 
-def test_what_never_showed_a_number_costs_nothing(journal: Journal) -> None:
-    for number in range(3):
-        journal.begin(f"rope-{number}", FIRST)
-    assert journal.begin("rope-3", FIRST).level == 0.05
-    journal.see("rope-3")
-    history = journal.now("rope-3")
-    assert (len(history.looks), history.of_home.total) == (1, 0.05)
+def test_a_plan_that_was_edited_gets_no_verdict() -> None:
+    with Store() as store:
+        one = begun(store, "rope-1", 10)
+        edited = replace(one, data=replace(one.data, sha256="f" * 64, file=""))
+        assert home_history.study_history(store, edited).changed == ("data",)
+        assert compare(store, edited).analysis.reason == "changed"
+        assert home_history.study_history(store, one).changed == ()
 
 
-def test_a_baseline_alone_shows_no_difference(journal: Journal) -> None:
-    journal.begin("rope-1", FIRST)
-    journal.see("rope-1", arms=["baseline"])
-    assert journal.begin("rope-2", FIRST).level == 0.05
-
-
-def test_an_attempt_that_diverged_is_free(journal: Journal) -> None:
-    journal.begin("rope-1", FIRST)
-    journal.see("rope-1")
-    journal.news["diverged"] = {"rope-1": ["modified-seed1"]}
-    assert journal.begin("rope-2", FIRST).level == 0.05
-
-
-def test_a_study_that_trains_now_is_a_look(journal: Journal) -> None:
-    journal.begin("rope-1", FIRST)
-    journal.news["running"] = ["rope-1"]
-    assert journal.begin("rope-2", FIRST).level == 0.025
-
-
-def test_a_range_is_one_look_wherever_it_stops(journal: Journal) -> None:
-    journal.begin("rope-1", range(8), is_range=True)
-    journal.see("rope-1")
-    assert len(journal.now("rope-1").looks) == 1
-    assert journal.begin("rope-2", range(8, 16), is_range=True).level == 0.025
-
-
-def test_the_members_of_a_series_share_one_look(journal: Journal) -> None:
-    share = ["sweep-1", 0.025, 2]
-    for name in ("rope-1", "rope-2"):
-        assert journal.begin(name, FIRST, series=share).level == 0.025
-        journal.see(name)
-    assert journal.begin("rope-3", range(3, 6)).level == 0.0125
-
-
-# ── replication
-
-
-def test_fresh_pairs_after_a_claim_are_a_replication_at_5_percent(journal: Journal) -> None:
-    journal.begin("rope-1", FIRST)
-    journal.see("rope-1", claims=True)
-    history = journal.begin("rope-2", (3, 4, 5))
-    assert (history.level, history.is_replication) == (0.05, True)
-    journal.see("rope-2")
-    now = journal.now("rope-2")
-    assert [look.replicates for look in now.looks] == [False, True]
-    assert now.total == 0.05, "a replication can't make a first false claim"
-    again = journal.begin("rope-3", (6, 7, 8))
-    assert (again.level, again.is_replication) == (0.05, True)
-
-
-def test_pairs_of_the_claim_or_added_to_it_are_no_replication(journal: Journal) -> None:
-    journal.begin("rope-1", FIRST)
-    journal.see("rope-1", claims=True)
-    assert journal.begin("rope-2", range(5)).level == 0.025
-    assert not journal.now("rope-2").is_replication
-    history = journal.begin("rope-1", FIRST, (3, 4))
-    assert (history.level, history.is_replication) == (0.025, False)
-
-
-def test_a_study_that_began_before_the_claim_is_no_replication(journal: Journal) -> None:
-    journal.begin("rope-1", FIRST)
-    journal.begin("rope-2", (3, 4, 5))
-    journal.see("rope-1", claims=True)
-    journal.see("rope-2")
-    assert not journal.now("rope-2").is_replication
-    assert not journal.begin("rope-3", (6, 7, 8), modified="swiglu").is_replication
-
-
-def test_pairs_that_are_added_to_a_replication_are_its_second_look(journal: Journal) -> None:
-    journal.begin("rope-1", FIRST)
-    journal.see("rope-1", claims=True)
-    journal.begin("rope-2", (3, 4, 5))
-    journal.see("rope-2")
-    assert journal.begin("rope-2", (3, 4, 5), (6, 7)).level == 0.025
-
-
-# ── seeds
-
-
-def test_named_seeds_with_results_that_leave_others_out_are_picked(journal: Journal) -> None:
-    journal.begin("rope-1", range(8))
-    journal.see("rope-1")
-    history = journal.begin("rope-2", (2, 5, 7))
-    assert history.picked
-    assert history.left_out == (("rope-1", (0, 1, 3, 4, 6)),)
-
-
-@pytest.mark.parametrize("other", [{"settings": "cpu"}, {"modified": "swiglu"}], ids=str)
-def test_results_of_either_arm_under_any_settings_are_known(
-    journal: Journal, other: dict[str, str]
-) -> None:
-    journal.begin("rope-1", range(8), **other)
-    journal.see("rope-1")
-    assert journal.begin("rope-2", (2, 5, 7)).picked
-    assert not journal.begin("gqa-1", (2, 5, 7), modified="gqa", baseline="another").picked
-
-
-@pytest.mark.parametrize(
-    "seeds",
-    [(0, 1, 2), (8, 9, 10), (70_131, 83_902, 14_115), tuple(range(12))],
-    ids=["first", "unseen", "drawn", "more than all"],
-)
-def test_first_unseen_and_drawn_seeds_are_never_refused(
-    journal: Journal, seeds: Sequence[int]
-) -> None:
-    for number, settings in enumerate(("quick", "cpu")):
-        journal.begin(f"rope-{number}", range(8), settings=settings)
-        journal.see(f"rope-{number}")
-    assert not journal.begin("rope-9", seeds).picked
-
-
-def test_the_first_seeds_that_the_question_has_not_are_never_refused(journal: Journal) -> None:
-    journal.begin("rope-1", FIRST)
-    journal.see("rope-1")
-    journal.begin("swiglu-1", range(8), modified="swiglu")
-    journal.see("swiglu-1")
-    assert not journal.begin("rope-2", range(3, 11), is_range=True).picked
-
-
-def test_a_whole_declared_set_may_be_taken_unless_it_was_picked(journal: Journal) -> None:
-    journal.begin("rope-1", (42, 43, 44))
-    journal.see("rope-1")
-    journal.begin("rope-2", range(8), modified="swiglu")
-    journal.see("rope-2")
-    assert not journal.begin("swiglu-1", (42, 43, 44), modified="swiglu").picked
-    assert journal.begin("swiglu-2", (2, 5, 7), modified="swiglu").picked
-    assert journal.begin("swiglu-3", (2, 5, 7), modified="swiglu").picked, (
-        "to declare a picked set again is no way out"
-    )
-
-
-def test_a_single_pair_that_goes_on_with_others_left_out_is_picked(journal: Journal) -> None:
-    for seed in range(6):
-        journal.begin(f"rope-{seed}", (seed,))
-        journal.see(f"rope-{seed}")
-    assert journal.begin("rope-4", (4,), (8, 9)).picked
-    assert not journal.begin("rope-0", (0,), (1, 2)).picked
-
-
-def test_a_baseline_against_itself_may_have_any_seeds(journal: Journal) -> None:
-    journal.begin("rope-1", range(8))
-    journal.see("rope-1")
-    history = journal.begin("model-1", (2, 5, 7), modified="model")
-    assert (history.picked, history.looks) == (False, ())
-
-
-# ── another home
+def test_a_range_gets_seeds_at_which_nobody_knows_a_result() -> None:
+    with Store() as store:
+        one = begun(store, "rope-1", 10)
+        draft = replace(one, id="", created=time(30))
+        assert home_history.seeds_with_results(store, draft) == {0, 1, 2}
+        delete_restore.delete_study(store, one.id)
+        assert home_history.seeds_with_results(store, draft) == {0, 1, 2}

@@ -357,7 +357,7 @@ async def test_a_run_action_fills_the_form(repo: Path) -> None:
         "seeds": 2,
     }
     async with app_.run_test(size=(100, 30)) as pilot:
-        step_actions.start_action(app_, Action("run", "Train it", options, "file", 1), None)
+        step_actions.start_action(app_, Action("run", "Train it", options), None)
         await until(pilot, lambda: isinstance(app_.screen, LaunchScreen) and app_.screen.is_mounted)
         values = {
             name: app_.screen.query_one(f"#{name}", Input).value for name in ("file", "baseline")

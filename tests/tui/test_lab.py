@@ -592,7 +592,7 @@ async def test_a_study_that_cannot_be_read_is_a_marked_line_and_stops_no_other()
     finish(make_study("good-1", seeds=(0,)))
     bad = make_study("bad-1", seeds=(0,))
     plan = json.loads(bad.files.plan.read_text())
-    bad.files.plan.write_text(json.dumps({**plan, "headline": None}))
+    bad.files.plan.write_text(json.dumps({**plan, "created": None}))
     async with app().run_test(size=(120, 40)) as pilot:
         screen = await open_lab(pilot)
         await until(pilot, lambda: len(pilot.app.snapshot.studies) == 2)
@@ -603,7 +603,7 @@ async def test_a_study_that_cannot_be_read_is_a_marked_line_and_stops_no_other()
         assert screen.view is not None
         assert screen.view.row.id == "good-1"
         screen._watch("bad-1")
-        await until(pilot, lambda: "headline" in notices(pilot.app), "no reason")
+        await until(pilot, lambda: "created" in notices(pilot.app), "no reason")
         assert screen.view.row.id == "good-1"
 
 

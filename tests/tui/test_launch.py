@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -318,22 +317,6 @@ async def test_the_form_begins_with_the_file_that_the_learner_wrote(
         assert "def apply_rotary_emb" not in words(pilot.app)
 
 
-async def test_an_engine_of_the_settings_is_chosen_by_name(
-    fake_trainer: Callable[..., None],
-) -> None:
-    engine = {"gpu-box": {"ray": "http://127.0.0.1:1", "presets": ["gpu"]}}
-    app_ = app()
-    app_.config = replace(app_.config, engine=engine)
-    async with app_.run_test(size=(100, 40)) as pilot:
-        screen = await open_launch(pilot)
-        assert screen.request().engine is None
-        select = screen.query_one("#engine", Select)
-        assert [str(choice) for _, choice in select._options[1:]] == ["gpu-box", "local"]
-        select.value = "gpu-box"
-        await until(pilot, lambda: screen.request().engine == "gpu-box")
-        await until(pilot, lambda: "no such engine" in estimate(screen))  # not on disk
-
-
 async def test_a_planned_range_tells_its_plan_before_it_starts(
     fake_trainer: Callable[..., None],
 ) -> None:
@@ -401,7 +384,6 @@ async def test_what_then_how_with_the_values_that_fields_come_to(
             f"{study.max_iters:,}",
             study.trainer.device,
             study.trainer.number_format,
-            "this machine",
         ):
             assert value in words(pilot.app)
         screen.query_one("#max_iters", Input).value = "4x"

@@ -130,9 +130,7 @@ def test_a_floor_is_no_look_at_any_question_and_pays_for_none() -> None:
     assert (comparison.analysis.alpha, times_asked(comparison)) == (ALPHA, (1, 1))
     assert "asked" not in [note.kind for note in comparison.notes]
     second = floor_of_baseline("baseline-2", seeds=(3, 4, 5), created="2026-03-09T10:00:00+00:00")
-    assert (found(second).analysis.alpha, found(second).asking.left_out) == (ALPHA, ()), (
-        "nor does another floor"
-    )
+    assert found(second).analysis.alpha == ALPHA, "nor does another floor"
 
 
 def test_its_runs_are_kept_for_other_studies_and_its_own(fake_trainer: Fake) -> None:
@@ -141,9 +139,6 @@ def test_its_runs_are_kept_for_other_studies_and_its_own(fake_trainer: Fake) -> 
     comparison = found(rope)
     assert set(comparison.reused) == {f"baseline-seed{seed}" for seed in range(3)}
     assert found(first).arms["baseline"].values == comparison.arms["baseline"].values
-    welch = trained("baseline", seeds="3", headline="welch")
-    assert len(found(welch).reused) == 6
-    assert found(welch).analysis.pairs == found(first).analysis.pairs
     assert not finished_runs.find_copies(changed(first, seed_shift=None), studies.StudiesOnDisk())[
         3:
     ], "equal names, other seeds"

@@ -1,4 +1,4 @@
-"""One comparison, told everywhere alike: in the terminal, the app, the card, the documents, the
+"""One comparison, told everywhere alike: in the terminal, the app, the documents, the
 post and the files."""
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ from q1lab.judgment import (
     run_notes,
     scope_text,
     short_text,
-    verdict_text,
 )
 from q1lab.judgment.blocks import Sentence
 from q1lab.judgment.intervals import Reason
@@ -74,7 +73,6 @@ def line_of(c: Comparison) -> ResultRow:
         created=c.study.created,
         done=6,
         total=6,
-        headline=c.analysis.headline,
         verdict=c.analysis.verdict,
         n=c.analysis.n,
         mean=c.analysis.mean,
@@ -101,7 +99,6 @@ def tellers(c: Comparison) -> dict[str, str]:
         "list": flat("\n".join(plain_lines(block_lines(side_by_side, 110))))
         if c.analysis.mean is not None
         else "",
-        "card": flat(verdict_text.verdict_sentence(c, published=True)),
         "document": flat(modification.modification_document(document).text),
         "post": flat(post.post_document(draft).text),
         "page": flat(comparison_page.comparison_document(c, facts, Reproduction()).text),
@@ -265,7 +262,7 @@ def test_every_teller_says_the_same(c: Comparison) -> None:
         for name in ("terminal", "list", "app"):
             assert f"[{low}, {high}]" in text_by_teller[name], (name, text_by_teller[name])
         with_level = ["terminal", "document", "page", "post", "json", "table"]
-        for name in (*with_level, *([] if c.analysis.reason else ["short", "card"])):
+        for name in (*with_level, *([] if c.analysis.reason else ["short"])):
             assert difference_text.level_text(c.analysis) in text_by_teller[name], name
         for end, shown in ((c.analysis.ends.low, low), (c.analysis.ends.high, high)):
             value = float(shown.replace("−", "-"))

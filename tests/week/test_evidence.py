@@ -13,7 +13,7 @@ from q1lab.ground import paths
 from q1lab.index import learner_tables
 from q1lab.index import store as index_store
 from q1lab.index.store import Store
-from q1lab.week import chosen_variant, content, evidence, progress, progress_card
+from q1lab.week import chosen_variant, content, evidence, progress
 from q1lab.week.lists import artifacts, papers, posts, predictions
 from q1lab.week.own_model import model_file
 from q1lab.week.syllabus import Step, Week
@@ -74,7 +74,7 @@ def a_study(store: Store, study: str, states: list[str], variant: str = "rope") 
     with store.transaction() as db:
         db.execute(
             "INSERT INTO studies (id, variant, baseline, preset, data_name, data_sha256, device, "
-            "dtype, headline, seeds, created, plan, stamp) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            "dtype, seeds, created, plan, stamp) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
             (
                 study,
                 variant,
@@ -84,7 +84,6 @@ def a_study(store: Store, study: str, states: list[str], variant: str = "rope") 
                 "00",
                 "cpu",
                 "float32",
-                "paired",
                 len(states) // 2,
                 "2026-03-07T10:00:00+00:00",
                 "{}",
@@ -330,13 +329,6 @@ def test_a_document_that_was_written_counts_though_an_answer_is_still_open(
     predict(store)
     write(store, path)
     assert done(store, week, second)
-
-
-def test_the_card_counts_what_happened(store: Store, week: Week) -> None:
-    before = sum(line.done for line in progress_card.build_card(store, week).sessions)
-    posts.publish_post(store, LABEL, "https://example.org/q1")
-    a_study(store, "rope-1", ["finished"] * 6)
-    assert sum(line.done for line in progress_card.build_card(store, week).sessions) == before + 2
 
 
 def test_what_was_looked_at_is_done(store: Store, week: Week, tmp_path: Path) -> None:

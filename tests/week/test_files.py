@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from q1lab.tui.pages import block_text
 from q1lab.week.content import load_week
 from q1lab.week.syllabus import Fold, Step, Week
 from tests.kit.places import ROOT
@@ -207,9 +208,11 @@ def judge(tmp_path: Path) -> Run:
     return judged
 
 
-def written_tests(variant: str) -> str:
+def written_tests(week: Week, variant: str) -> str:
     """The three tests that a guide writes out."""
-    part = (ROOT / "content" / "guides" / variant / "b1.md").read_text()
+    found = week.for_variant(variant).find_part("b1")
+    assert found
+    part = "\n".join(map(block_text, found[1].blocks))
     code = "\n".join(re.findall(r"(?ms)^```python\n(.*?)^```", part))
     return code
 
@@ -218,7 +221,7 @@ def written_tests(variant: str) -> str:
 def test_broken_files_are_caught_by_the_tests_that_the_answer_names(
     judge: Run, week: Week, variant: str
 ) -> None:
-    output = judge(variant, written_tests(variant))
+    output = judge(variant, written_tests(week, variant))
     assert "3 of your tests pass with a correct" in output
     short = SHORT.get(variant, variant)
     answers = " ".join(fold(week.for_variant(variant), f"b1-{short}-broken").split())
@@ -275,8 +278,8 @@ def test_tests_that_judge_nothing_are_told_in_a_line(name: str, judge: Run) -> N
     assert max(map(len, output.splitlines())) < 200
 
 
-def test_a_mistake_that_gets_through_is_shown(judge: Run) -> None:
-    only_the_first = written_tests("rope").partition("from oracle_rope")[0]
+def test_a_mistake_that_gets_through_is_shown(judge: Run, week: Week) -> None:
+    only_the_first = written_tests(week, "rope").partition("from oracle_rope")[0]
     output = judge("rope", only_the_first)
     assert "1 of your tests passes with a correct" in output
     assert output.count("your tests let this mistake through:") == 3

@@ -2,8 +2,6 @@
 
     python tools/docs/make.py            the screenshots, from the studies in Q1LAB_HOME
     python tools/docs/make.py film       README's moving picture: a range that really trains, some minutes
-    python tools/docs/make.py looks      docs/looks.md's tables and two of docs/statistics.md, from
-                                         docs/results/looks.jsonl
     python tools/docs/make.py assumed    docs/statistics.md's table of broken assumptions
     python tools/docs/make.py together   docs/card.md's table of all four against their sum
     python tools/docs/make.py floor      docs/floor.md's table of regrouped runs
@@ -37,15 +35,6 @@ def examples() -> None:
 
     put(DOCS / "examples.md", "changes", page.changes_table())
     put(DOCS / "examples.md", "contest", page.contest_table())
-
-
-def looks() -> None:
-    import looks as page
-
-    for name, text in page.texts().items():
-        put(DOCS / "looks.md", name, text)
-    for name, text in page.statistics_texts().items():
-        put(DOCS / "statistics.md", name, text)
 
 
 def assumed() -> None:
@@ -96,7 +85,7 @@ def film() -> None:
         os.environ.update(Q1LAB_HOME=home, WANDB_MODE="disabled")
         request = Request(
             "relu_squared",
-            seeds="full:3..8",
+            seeds="3..8",
             preset="cpu",
             overrides=FILM_SETTINGS,
             jobs=2,
@@ -117,8 +106,6 @@ if __name__ == "__main__":
             screens()
         case ["film"]:
             film()
-        case ["looks"]:
-            looks()
         case ["assumed"]:
             assumed()
         case ["floor"]:

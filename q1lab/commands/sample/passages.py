@@ -99,8 +99,7 @@ def choose_seed(study: Study, seed: int | None) -> int:
     if not all(has_ended(run.events) for run in runs):
         raise Problem(which, next="a run keeps them when it has finished")
     raise Problem(
-        f"{which} here: they were freed (`q1lab prune --models`), are on the machine that trained, "
-        "or its runs diverged",
+        f"{which} here: they are on the machine that trained, or its runs diverged",
         next="`q1lab run` with --fresh trains the study again",
     )
 

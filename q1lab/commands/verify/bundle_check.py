@@ -246,7 +246,7 @@ def _check_verdict(
     if fault := _level_fault(study, claimed):
         report.refused.append((VERDICT, fault))
         return
-    found = claims.recompute_claim(study, rows, claimed.alpha, picked=claimed.picked)
+    found = claims.recompute_claim(study, rows, claimed.alpha)
     report.found = found
     if found.agrees(claimed):
         report.done.append(f"from the numbers given follows: {_describe_claim(found, study)}")
@@ -277,9 +277,7 @@ def _describe_claim(claim: Claim, study: Study) -> str:
     if claim.mean is None:
         return f"{claim.verdict}, {level}"
     ends = f" ({claim.ends[0]:+.5f} to {claim.ends[1]:+.5f})" if claim.ends else ""
-    is_paired = study.design.headline == "paired"
-    sample = plural(claim.n, "pair") if is_paired else f"{plural(claim.n, 'seed')} per arm"
-    return f"{claim.verdict}, {claim.mean:+.5f}{ends}, {sample}, {level}"
+    return f"{claim.verdict}, {claim.mean:+.5f}{ends}, {plural(claim.n, 'pair')}, {level}"
 
 
 # ── model files, and runs that are trained again

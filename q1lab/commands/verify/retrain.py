@@ -63,8 +63,6 @@ class Retraining:
         """The reason why nothing can be trained again here; empty if it can. Puts the text in its
         place."""
         data, trainer = self.study.data, self.study.trainer
-        if why := trainer.why_not_retrainable():
-            return why
         if trainer.loop.folder and self.start is None:
             folder = printable(trainer.loop.folder)[:200]
             return f"its command starts in {folder}, outside its repository"
@@ -132,7 +130,7 @@ class Retraining:
                 id=name,
                 data=data,
                 trainer=trainer,
-                design=Fixed(batches=study.design.batches, headline=study.design.headline),
+                design=Fixed(batches=study.design.batches),
             )
         )
         command = [*study.trainer.program(), str(folder.root)]
@@ -150,8 +148,8 @@ class Retraining:
         """The reason why a run that was trained again need not be equal to its record to the last
         bit, in a clause; empty if it must."""
         trainer = self.study.trainer
-        if trainer.repeat_tolerance != 0:
-            return "no two of its runs were seen to be that equal"
+        if not trainer.repeats:
+            return "whether its command repeats is not known"
         for key in CONDITIONS:
             was, value = (run.start.get(key) or "not known" for run in (recorded, retrained))
             if was != value or (value == "not known" and self.study.model_files):

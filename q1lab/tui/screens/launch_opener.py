@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import count, islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,30 +18,19 @@ def open_launch_form(app: Q1Lab, request: Request | None = None) -> None:
     app.push_screen(LaunchScreen(request), app.open_study)
 
 
-def open_form_with_more_seeds(
-    app: Q1Lab, study: Study, n: int | None, *, was_futile: bool = False
-) -> None:
+def open_form_with_more_seeds(app: Q1Lab, study: Study, n: int | None) -> None:
     """Open the launch form for the same study with ``n`` seeds per arm; None: twice as many, and
-    as many as a verdict needs. A range that stopped since it was futile goes to its end instead."""
+    as many as a verdict needs."""
     from q1lab.judgment.intervals import MIN_FOR_VERDICT
     from q1lab.study.command_line import resume_command
-    from q1lab.study.design import seeds_text
 
     many = n or max(2 * len(study.seeds), MIN_FOR_VERDICT)
-    whole_range = study.design.going_to_the_end().typed()
     if not study.model_files:  # the form is about model files
         command = resume_command(study)
-        more = (
-            ""
-            if study.design.resume_instead(study.variant)
-            else f" --seeds {whole_range if was_futile else many}"
-        )
+        more = "" if study.design.resume_instead(study.variant) else f" --seeds {many}"
         app.notify(f"A command trains it. For more: {command}{more}", markup=False)
         return
-    if was_futile:
-        open_launch_form(app, replace(study.trainer.request(study), seeds=whole_range))
-        return
-    n_seeds = max(many, len(study.seeds) + 1)
-    fresh = (seed for seed in count() if seed not in study.seeds)
-    seeds = seeds_text((*study.seeds, *islice(fresh, n_seeds - len(study.seeds))))
+    seeds = str(max(many, len(study.seeds) + 1))
+    if study.design.fresh_seeds or study.design.is_sequential:
+        seeds = f"fresh:{seeds}"
     open_launch_form(app, replace(study.trainer.request(study), seeds=seeds))

@@ -15,7 +15,6 @@ from q1lab.ground.command_table import acts
 from q1lab.ground.text_formats import short_hours
 from q1lab.index.store import Store
 from q1lab.tui import progress_rows as rows
-from q1lab.tui.desktop import copy_text
 from q1lab.tui.progress_rows import ProgressReader
 from q1lab.tui.screens import forms
 from q1lab.tui.screens.base import MainScreen
@@ -180,13 +179,3 @@ class ProgressScreen(MainScreen):
             )
         elif row is not None:
             self.notify("The post is not an artifact, so it stays.")
-
-    def action_copy(self) -> None:
-        from q1lab.week import progress_card
-
-        self.q1.run_job(
-            lambda store: progress_card.card_text(
-                progress_card.build_card(store, self.q1.setup.week)
-            ),
-            lambda text: copy_text(self.q1, text, "the progress card"),
-        )

@@ -85,16 +85,14 @@ class VerdictScreen(FullScreen[None]):
         return self.comparison is not None if action in ("export", "more") else True
 
     def action_more(self) -> None:
-        """Open the launch form with as many seeds as the verdict names, or for the rest of a range
-        that stopped since it was futile."""
+        """Open the launch form with as many seeds as the verdict names."""
         c = self.comparison
         needed = c.analysis.seeds_needed if c is not None else None
         n = needed.mid if needed is not None else None
-        was_futile = c is not None and c.stopped_for_futility
         with self.q1.errors_as_dialogs():
             study = studies.load(self.study_id)
             self.dismiss()
-            launch_opener.open_form_with_more_seeds(self.q1, study, n, was_futile=was_futile)
+            launch_opener.open_form_with_more_seeds(self.q1, study, n)
 
     def action_copy(self) -> None:
         text = self.query_one(BlocksView).plain_text(min(100, self.size.width - 6))

@@ -110,7 +110,7 @@ class LaunchForm(VerticalScroll, can_focus=False):
         decided = "" if KEPT_FOLDER in option.goes_with else " decided"
         hint = f"{Path(self.data).name} or file" if name == "data" else option.hint
         with Horizontal(classes=f"pick {page}{decided}"):
-            yield Label("one-sided" if name == "seeds" and self.initial.side else option.label)
+            yield Label(option.label)
             if options := self._choices(name):
                 picked = value if (value, value) in options else Select.NULL
                 yield Select(options, prompt=hint, value=picked, id=name, compact=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.cells import cell_len
 from textual.content import Content
+from textual.geometry import Size
 from textual.reactive import reactive
 from textual.widget import Widget
 
@@ -13,6 +14,10 @@ from q1lab.ground.text_formats import cut_cells
 class ScrollLine(Widget):
     place: reactive[tuple[str, str]] = reactive(("", ""))
     """(text at the left, scroll position such as ``41% · PgDn``)."""
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        # not measured from ``render``, which still uses the width before a resize
+        return 1
 
     def render(self) -> Content:
         width = self.content_size.width

@@ -78,27 +78,22 @@ def set_kpi(
 def kpi_rows(
     store: Store,
     planned: Sequence[Kpi] = (),
-    roadmap: Mapping[str, float] | None = None,
-    roadmap_name: str = "the roadmap",
     *,
     repos: CountedKpi | None = None,
 ) -> list[KpiRow]:
-    """All KPIs: those of the week, those of the roadmap, and those that were set by hand.
+    """All KPIs: those of the week, and those that were set by hand.
 
-    A target set by hand goes before the roadmap's, that before the week's; an actual set by hand
-    goes before the counted one. ``repos`` counts the repositories where the caller has looked at
-    them.
+    A target set by hand goes before the week's; an actual set by hand goes before the counted one.
+    ``repos`` counts the repositories where the caller has looked at them.
     """
     by_hand = {row["name"]: row for row in store.db.execute("SELECT * FROM kpis ORDER BY rowid")}
     of_week = {kpi.id: kpi for kpi in planned}
     rows = []
-    for name in dict.fromkeys([*of_week, *(roadmap or {}), *by_hand]):
+    for name in dict.fromkeys([*of_week, *by_hand]):
         row, kpi = by_hand.get(name), of_week.get(name)
         target: float | None
         if row is not None and row["target"] is not None:
             target, origin = row["target"], "set by hand"
-        elif roadmap and name in roadmap:
-            target, origin = roadmap[name], roadmap_name
         elif kpi is not None:
             target, origin = float(kpi.target), "the week"
         else:

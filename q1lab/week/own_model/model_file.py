@@ -90,7 +90,6 @@ def new_model_file(
         marker = left
     else:
         _create(path, first + header + rest)
-    parents.remember_origin(path, marker)
     return NewFile(path, str(source.absolute()) if source else "baseline", marker.sha256)
 
 

@@ -1,23 +1,21 @@
 """The baseline of a model file: the file that it was made from.
 
 A file that `q1lab new` made says so in its first line (origin_line.py), with the hash of its
-parent's text; q1lab's home remembers the same, for a file whose line was taken out. That text is
-looked for where it lies, then among the texts that q1lab keeps, then in the history of the
-learner's repository: the comparison is always with what the file was made from, even when the
-parent has changed since, a merge of this very file included.
+parent's text. That text is looked for where it lies, then among the texts that q1lab keeps: the
+comparison is always with what the file was made from, even when the parent has changed since, a
+merge of this very file included. A file without the line is compared with the model.py beside it.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import shlex
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
-from q1lab.ground.files import open_regular, read_bytes, read_json, sha256_text, write_atomic
+from q1lab.ground.files import open_regular, read_bytes, sha256_text, write_atomic
 from q1lab.study import variants
 from q1lab.study.model_source import LARGEST_MODEL_FILE
 from q1lab.study.variants import Variant
@@ -40,10 +38,9 @@ class Pair:
 def find_pair(variant: str, baseline: str | None, command: str = "run") -> Pair:
     """The two files that ``variant`` and ``baseline`` name, as a person types them.
 
-    ``baseline`` None means what the variant was made from; for one of q1lab's own, and for a file
-    of which nothing is known, that is q1lab's baseline. Problem when there is a model.py of the
-    learner's that it might be, or the parent can't be read: a comparison with the wrong file looks
-    like any other. ``command`` is the one to choose with (`q1lab COMMAND …`).
+    ``baseline`` None means q1lab's baseline for one of q1lab's own, and for a file of the learner's
+    what its first line names, else the model.py beside it. Problem where neither is there, or the
+    parent can't be read. ``command`` is the one to choose with (`q1lab COMMAND …`).
     """
     modified = variants.find_variant(variant)
     if baseline is not None:
@@ -53,18 +50,18 @@ def find_pair(variant: str, baseline: str | None, command: str = "run") -> Pair:
     parent = parent_of(modified.path)
     if parent is not None:
         return Pair(parent.variant, modified, parent.note)
-    learners_model = _own_model(modified.path)
-    if learners_model is not None:
-        choose = f"q1lab {command} {shlex.quote(variant)} --baseline"
-        raise Problem(
-            f"{modified.path.name} does not say what it was made from, "
-            f"and there is your {_told(learners_model)}. ",
-            next=(
-                f"Choose: `{choose} {shlex.quote(_told(learners_model))}` compares with yours, "
-                f"`{choose} baseline` with q1lab's own"
-            ),
+    choose = f"`q1lab {command} {shlex.quote(variant)} --baseline"
+    name, beside = modified.path.name, modified.path.parent / MODEL
+    if name != MODEL and beside.is_file():
+        note = (
+            f"{name} does not say what it was made from; compared with the {MODEL} beside it "
+            f"({choose} baseline` compares with q1lab's own)"
         )
-    return Pair(variants.find_variant("baseline"), modified)
+        return Pair(variants.find_variant(str(beside)), modified, note)
+    raise Problem(
+        f"{name} does not say what it was made from: ",
+        next=f"{choose} FILE` compares with a file, {choose} baseline` with q1lab's own",
+    )
 
 
 @dataclass(frozen=True)
@@ -78,7 +75,7 @@ class Parent:
 
 
 def parent_of(file: Path) -> Parent | None:
-    """The parent of ``file``; None if neither its first lines nor q1lab's home name one.
+    """The parent of ``file``; None if its first lines name none.
 
     Problem if the parent's text is lost.
     """
@@ -98,16 +95,13 @@ def parent_of(file: Path) -> Parent | None:
         return Parent(name, variants.read_variant(source_file, source_file.stem, origin))
     stored_base = base_path(marker.sha256)
     if not stored_base.is_file():
-        past = None if is_baseline else _in_history(source_file, marker.sha256)
-        if past is None:
-            change = "has changed" if now is not None else "is gone"
-            source_name = "q1lab's baseline" if is_baseline else name
-            raise Problem(
-                f"{source_name} {change} since {file.name} was made from it, and there "
-                f"is no copy of the earlier text: ",
-                next="say what to compare with, --baseline FILE or --baseline baseline",
-            )
-        save_base(past)
+        change = "has changed" if now is not None else "is gone"
+        source_name = "q1lab's baseline" if is_baseline else name
+        raise Problem(
+            f"{source_name} {change} since {file.name} was made from it, and there "
+            f"is no copy of the earlier text: ",
+            next="say what to compare with, --baseline FILE or --baseline baseline",
+        )
     if is_baseline:
         note = "q1lab's baseline has changed since; compared with the earlier one"
     elif now is None:
@@ -142,37 +136,10 @@ def variant_trained_by(study: str) -> str | None:
     where that does not say, as in q1lab's own."""
     copies = (paths.study_dir(study) / "source" / "modified").glob("*.py")
     marker = next(
-        (copy_marker for copy_marker in map(_marker_of, sorted(copies)) if copy_marker is not None),
+        (copy_marker for copy_marker in map(origin_of, sorted(copies)) if copy_marker is not None),
         None,
     )
     return marker.variant if marker else None
-
-
-def remember_origin(file: Path, marker: origin_line.Marker) -> None:
-    """Save the content of a new file's first line, in case that line is taken out."""
-    write_atomic(_memory(file), json.dumps(asdict(marker)) + "\n")
-
-
-def origin_of(file: Path) -> origin_line.Marker | None:
-    """A file's origin, from its first lines, else from q1lab's home. None for a file that `q1lab
-    new` did not make."""
-    marker = _marker_of(file)
-    if marker is not None or not file.is_file():
-        return marker
-    try:
-        remembered = origin_line.Marker(**read_json(_memory(file), 100_000))
-    except (OSError, ValueError, TypeError):
-        return None
-    return (
-        remembered
-        if origin_line.read_marker(f"{origin_line.marker_line(remembered)}\n".encode())
-        == remembered
-        else None
-    )
-
-
-def _memory(file: Path) -> Path:
-    return paths.home() / "bases" / f"{sha256_text(str(file.absolute()))[:32]}.json"
 
 
 def save_base(text: bytes) -> str:
@@ -200,39 +167,13 @@ def _read(file: Path) -> bytes | None:
         return None
 
 
-def _marker_of(file: Path) -> origin_line.Marker | None:
+def origin_of(file: Path) -> origin_line.Marker | None:
+    """A file's origin, by its first lines; None for a file that `q1lab new` did not make."""
     try:
         with open_regular(file) as stream:
             return origin_line.read_marker(stream.read(origin_line.SEARCHED_BYTES))
     except OSError:
         return None
-
-
-def _in_history(file: Path, sha: str) -> bytes | None:
-    """The version of ``file`` with this hash, out of the commits of its repository."""
-    from q1lab.ground import git_history
-    from q1lab.ground.git_repository import Repository
-
-    try:
-        versions = git_history.versions(Repository.discover(file), file)
-        return next((text for text in versions if _sha(text) == sha), None)
-    except Problem:
-        return None
-
-
-def _own_model(file: Path) -> Path | None:
-    """The learner's model.py that ``file`` may have been made from: beside it, or at the root of
-    its repository."""
-    sibling = file.parent / MODEL
-    if sibling.is_file():
-        return sibling if sibling != file else None
-    from q1lab.ground.git_repository import Repository
-
-    try:
-        top = Repository.discover(file).root / MODEL
-    except Problem:
-        return None
-    return top if top.is_file() and top != file else None
 
 
 def _told(file: Path) -> str:

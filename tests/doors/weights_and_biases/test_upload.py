@@ -208,12 +208,12 @@ def test_status_tells_how_a_study_stands(
         env = use(monkeypatch, server.url)
         with lab.relay(study, env) as child:
             assert child.wait(timeout=60) == 0
-        assert run_command_line(["status", "--verbose"]) == 0
+        assert run_command_line(["status", study.id]) == 0
         output = capsys.readouterr().out
         assert "W&B offline; `q1lab sync` uploads" in output
         assert wandb_state.leet_command(study) in output
         assert call() == 0
-        assert run_command_line(["status", "--verbose"]) == 0
+        assert run_command_line(["status", study.id]) == 0
         output = capsys.readouterr().out
         assert "W&B synced, 2 runs" in output
         assert f"W&B {server.url}/learner/q1-capstone" in output

@@ -482,8 +482,6 @@ def test_merge_refuses_what_it_cannot_know(repo: Path) -> None:
     assert "q1lab merge rope.py" in refused(merge, "rope")
     headless = implement(repo, "rope")
     headless.write_text(reference("rope"))
-    for remembered in (paths.home() / "bases").glob("*.json"):
-        remembered.unlink()
     assert "--base" in refused(merge, "rope.py")
     (repo / "old.py").write_bytes(baseline())
     ok(merge, "rope.py", "--base", "old.py", "--unchecked")

@@ -18,7 +18,7 @@ from q1lab.study import variants
 from q1lab.study.command_line import Request
 from q1lab.week.own_model import diffs, model_file, origin_line, parents
 from tests.kit.places import MODELS
-from tests.kit.repos import git, of_its_own
+from tests.kit.repos import of_its_own
 
 MINE = (MODELS / "baseline.py").read_text().replace("import math\n", "import math\n\n# my own\n")
 CHANGE = ("return x + self.mlp(self.ln_2(x))", "return x + self.mlp(self.ln_2(x)) * 0.9")
@@ -85,23 +85,7 @@ def test_a_parent_that_is_gone_is_taken_as_it_was(folder: Path) -> None:
     assert pair.note.startswith("model.py is gone")
 
 
-def test_a_parent_is_found_in_the_history_of_the_repository(folder: Path) -> None:
-    """Another machine keeps none of the texts, but has the commits."""
-    git(folder, "init", "-q")
-    git(folder, "add", "-A")
-    git(folder, "commit", "-qm", "start")
-    (folder / "model.py").write_text(MINE + "\n# and more\n")
-    git(folder, "commit", "-qam", "more")
-    git(folder, "rm", "-q", "model.py")
-    git(folder, "commit", "-qm", "gone")
-    parents.base_path(parents.save_base(MINE.encode())).unlink()
-    assert found().baseline.text == MINE
-
-
-@pytest.mark.parametrize("repository", [True, False])
-def test_a_parent_that_is_nowhere_is_one_clear_line(folder: Path, repository: bool) -> None:
-    if repository:
-        git(folder, "init", "-q")  # and no commit
+def test_a_parent_that_is_nowhere_is_one_clear_line(folder: Path) -> None:
     parents.base_path(parents.save_base(MINE.encode())).unlink()
     (folder / "model.py").write_text(MINE + "\n# and more\n")
     with pytest.raises(
@@ -123,39 +107,20 @@ def test_two_variants_of_one_parent_are_each_compared_with_it(folder: Path) -> N
     assert found("gqa.py").baseline.text == MINE + "\n# second\n"
 
 
-def test_a_file_whose_line_was_taken_out_still_knows_its_parent(folder: Path) -> None:
-    file = folder / "rope.py"
-    file.write_bytes(origin_line.strip_marker(file.read_bytes()))
-    assert origin_line.read_marker(file.read_bytes()) is None
-    assert found().baseline.text == MINE
-    (folder / "model.py").write_text(MINE + "\n# and more\n")
-    assert found().baseline.text == MINE, "the text of then, not today's"
-    merged = model_file.merge_into(file, folder / "model.py")
-    assert not merged.conflicts
-    assert model_file.variant_of_file(file) == "rope"
-    for memory in (paths.home() / "bases").glob("*.json"):
-        memory.write_text('{"variant": "rope", "source": "x\\ny", "sha256": "z"}')
-    with pytest.raises(Problem, match="not say what"):
-        found()
-
-
-def test_a_file_that_says_nothing_beside_a_model_is_asked_about(folder: Path) -> None:
+def test_a_file_that_says_nothing_is_compared_with_the_model_beside_it_or_asked_about(
+    folder: Path,
+) -> None:
     text = origin_line.strip_marker_text((folder / "rope.py").read_text())
     (folder / "mine.py").write_text(text)
-    with pytest.raises(Problem) as no:
-        found("./mine.py")
-    assert "`q1lab run ./mine.py --baseline model.py` compares with yours" in str(no.value)
-    assert "`q1lab run ./mine.py --baseline baseline` with q1lab's own" in str(no.value)
+    pair = found("./mine.py")
+    assert pair.baseline.text == MINE
+    assert "mine.py does not say what it was made from" in pair.note
     (folder / "models").mkdir()
     (folder / "models" / "deep.py").write_text(text)
-    assert found("./models/deep.py").baseline.name == "baseline"
-    git(folder, "init", "-q")
-    with pytest.raises(Problem, match=r"there is your model\.py"):
-        found("./models/deep.py")
-
-
-def test_a_model_of_ones_own_is_compared_with_the_baseline(folder: Path) -> None:
-    assert found("./model.py").baseline.origin == "baseline"
+    for name in ("./models/deep.py", "./model.py"):
+        with pytest.raises(Problem, match="does not say what") as no:
+            found(name)
+        assert f"`q1lab run {name} --baseline FILE` compares" in str(no.value)
 
 
 def test_the_line_on_top_is_nobodys_change(folder: Path) -> None:
