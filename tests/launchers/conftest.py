@@ -52,7 +52,8 @@ def needs(*programs: str) -> None:
 
 def start(stack: ExitStack, words: list[str], log: Path) -> None:
     """Run a server until the stack ends."""
-    server = subprocess.Popen(words, stdout=log.open("wb"), stderr=subprocess.STDOUT)
+    with log.open("wb") as output:
+        server = subprocess.Popen(words, stdout=output, stderr=subprocess.STDOUT)
     stack.callback(server.wait, 20)
     stack.callback(server.terminate)
 
