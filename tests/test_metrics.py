@@ -19,7 +19,6 @@ from q1lab.doors.weights_and_biases.history_rows import RunHistory
 from q1lab.index import ingest_events
 from q1lab.index.store import Store
 from q1lab.judgment.metric import VAL_LOSS
-from q1lab.planning import command_draft
 from q1lab.study import studies
 from q1lab.study.events import MOST_NUMBERS, read_new_events, sanitize_event
 from q1lab.tui.widgets.loss_chart import LossChart
@@ -38,7 +37,6 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> studies.Study:
     monkeypatch.setenv("Q1LAB_WANDB", "disabled")
     shutil.copy(Path(__file__).parent / "kit" / "toy_metric.py", tmp_path)
     monkeypatch.chdir(tmp_path)
-    command_draft._ask.cache_clear()
     q1lab(
         "run",
         "--command",

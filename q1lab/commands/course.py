@@ -14,7 +14,7 @@ from q1lab.commands.roadmap import roadmap
 Examples:
   q1lab course kpi
   q1lab course artifact add repo classical-ml --at ~/classical-ml
-  q1lab course roadmap --tick 2-4"""
+  q1lab course roadmap --tick 14"""
 )
 def course() -> None:
     """The lists of the course that the week belongs to. `q1lab config course false` hides them."""

@@ -133,7 +133,8 @@ Exit status: 0 nothing found, 1 something found, 2 no draft.""",
 @file_option
 @shared.json_option
 def lint_command(file: Path | None, as_json: bool) -> int:
-    """Count the words, and flag claims beyond the data.
+    """Count words, and flag claims that your data do not support.
+
 
     Each section's words stand against its budget. A claim is shown as FILE:LINE: what. It is a word
     such as "improves" unless the verdict is HELPS, or a number that is neither of your runs nor in
@@ -286,7 +287,7 @@ def share_command(
     replace: bool = False,
     other: bool = False,
 ) -> ActReport:
-    """Record that the post is on CHANNEL at URL, or print a text for it.
+    """Record the post's URL on CHANNEL, or print a text for it.
 
     CHANNEL is hn, r-machinelearning, r-localllama, x or linkedin. The text that is printed without
     a URL keeps within the channel's limit.

@@ -27,9 +27,10 @@ Exit status: 0 done, 1 git or a hook refused, 2 no such file or box, or a yes is
 @shared.writing_options
 @shared.json_option
 def roadmap(lines: tuple[int, ...], write_options: shared.WriteOptions, as_json: bool) -> int:
-    """List the week's open boxes in AI_EXPERT_ROADMAP.md, or tick some and commit the file.
+    """List the roadmap's open boxes, or tick some.
 
-    A tick changes one character and no other byte.
+    The roadmap is AI_EXPERT_ROADMAP.md of your repository; what is ticked is committed. A tick
+    changes one character and no other byte.
     """
     from q1lab.documents import document_changes
     from q1lab.documents import roadmap as documents

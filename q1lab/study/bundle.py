@@ -228,7 +228,7 @@ def _prove_free(target: Path, *, is_zip: bool, force: bool) -> None:
     if not is_zip and target.is_dir() and not target.is_symlink():
         if not any(target.iterdir()):
             return
-        obstacle = None if is_bundle(target) else "a folder of other files"
+        obstacle = None if _holds_only_a_bundle(target) else "a folder with other files"
     elif not is_zip and os.path.lexists(target):
         obstacle = obstacle or "a file"
     if obstacle is not None or (target.exists() and not force):
@@ -236,6 +236,11 @@ def _prove_free(target: Path, *, is_zip: bool, force: bool) -> None:
         raise Problem(
             f"{target} is {obstacle or 'already there'}", next=f"give {instead}", file=target
         )
+
+
+def _holds_only_a_bundle(folder: Path) -> bool:
+    own = {folder / LIST_NAME, folder / ".gitattributes", *_find_files(folder).values()}
+    return is_bundle(folder) and all(path in own for path in folder.rglob("*") if not path.is_dir())
 
 
 def _write_zip(out: IO[bytes], files: Mapping[str, Content]) -> None:

@@ -389,7 +389,7 @@ def test_a_stranger_verifies_it(folder: Path) -> None:
     file.write_text(file_text.replace(str(value), str(value - 0.001)))
     q1lab("export", "fast-1", "fast-1.zip")
     record = json_of("verify", "fast-1.zip", "--all", "--yes", code=21)
-    assert "modified-seed1: " in record["unchecked"][0]
+    assert "modified-seed1, trained again, ends at" in record["unchecked"][0]
     assert "whether its command repeats is not known" in record["unchecked"][0]
 
 

@@ -20,7 +20,6 @@ from q1lab.documents.channel_posts import LIMITS
 from q1lab.ground import paths
 from q1lab.index import learner_tables
 from q1lab.index.store import Store
-from q1lab.judgment import svg
 from q1lab.study import studies
 from q1lab.tui.progress_rows import part_rows
 from q1lab.week import content, evidence, progress
@@ -395,19 +394,6 @@ def test_what_the_learner_wrote_survives_every_refresh(
     assert b"from the app\r\n" in path.read_bytes()
 
 
-def test_a_document_written_by_hand_gets_the_regions_at_its_end_once(
-    repo: Path, q1lab: Q1lab
-) -> None:
-    path = repo / "MODIFICATION.md"
-    path.write_bytes(b"# All mine\n\nno final newline")
-    assert "edits of yours" in q1lab("modification", code=2)[1]
-    q1lab("modification", "--yes")
-    once = path.read_bytes()
-    assert once.startswith(b"# All mine\n\nno final newline\n\n<!-- q1lab:begin choice")
-    q1lab("modification")
-    assert path.read_bytes() == once
-
-
 def test_a_region_taken_out_stays_out(repo: Path, q1lab: Q1lab) -> None:
     q1lab("modification")
     path = repo / "MODIFICATION.md"
@@ -418,17 +404,6 @@ def test_a_region_taken_out_stays_out(repo: Path, q1lab: Q1lab) -> None:
     path.write_bytes(data[: region.start] + data[region.end :])
     q1lab("modification", "--yes")
     assert b"begin notes" not in path.read_bytes()
-
-
-def test_broken_marks_are_named_by_line_and_nothing_changes(repo: Path, q1lab: Q1lab) -> None:
-    q1lab("modification")
-    path = repo / "MODIFICATION.md"
-    broken = path.read_text().replace("<!-- q1lab:end notes -->\n", "")
-    path.write_text(broken)
-    _, err = q1lab("modification", "--yes", code=2)
-    assert "MODIFICATION.md:" in err
-    assert "not closed" in err
-    assert path.read_text() == broken
 
 
 def test_dry_run_no_commit_and_json(repo: Path, q1lab: Q1lab) -> None:
@@ -454,30 +429,6 @@ def shared_umask() -> int:
     return mask
 
 
-def test_what_a_refused_commit_leaves_is_committed_by_the_next_try(
-    repo: Path, q1lab: Q1lab
-) -> None:
-    q1lab("modification")
-    work_before = work(repo)
-    hook = repo / ".git" / "hooks" / "pre-commit"
-    hook.write_text("#!/bin/sh\necho no >&2\nexit 1\n")
-    hook.chmod(0o755)
-    answer("a1-why", "a reason")
-    q1lab(*PREDICT)
-    _, err = q1lab("modification", code=1)
-    assert "nothing was committed" in err
-    assert "a reason" in (repo / "MODIFICATION.md").read_text()
-    assert "not locked yet" in q1lab("predict", "rope")[0]
-    q1lab("post", code=1)
-    (post,) = (repo / "posts").glob("*.md")
-    hook.unlink()
-    q1lab("modification")
-    assert "not locked yet" not in q1lab("predict", "rope")[0]
-    q1lab("post")
-    assert list((repo / "posts").glob("*.md")) == [post]
-    assert work(repo) == work_before
-
-
 def test_no_repository_is_refused(
     tmp_path: Path, repo: Path, q1lab: Q1lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -492,16 +443,6 @@ def test_no_repository_is_refused(
     assert (plain / "MODIFICATION.md").exists()
     _, err = q1lab("modification", "--repo", str(tmp_path / "gone" / "gone"), code=2)
     assert "no folder" in err
-
-
-def test_the_configured_repository(
-    repo: Path, q1lab: Q1lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    paths.ensure_home()
-    paths.config_file().write_text(f'repo = "{repo}"\n')
-    monkeypatch.chdir(tmp_path)
-    q1lab("modification")
-    assert (repo / "MODIFICATION.md").exists()
 
 
 def test_edits_of_ones_own_are_another_question(repo: Path, q1lab: Q1lab, answers: Answers) -> None:
@@ -576,26 +517,6 @@ def test_a_repository_is_offered_to_whoever_answers(
     answers("y\ny\n")
     q1lab(*words)
     assert "docs: " in git(tmp_path / "plain", "log", "--format=%s")
-
-
-def test_the_message_lists_what_the_commit_holds(
-    repo: Path, q1lab: Q1lab, answers: Answers, fake_trainer: Fake
-) -> None:
-    """Files of a study that an earlier commit holds were listed again."""
-    model_text = "# mine\n" + (paths.models_dir() / "rope.py").read_text()
-    (repo / "my_rope.py").write_text(model_text)
-    study(fake_trainer, "./my_rope.py", "--unchecked", "--baseline", "baseline")
-    with Store() as store:
-        store.add(
-            "file", week="M03-W04", variant="rope", file=str(repo / "my_rope.py"), base="baseline"
-        )
-    q1lab("modification", "--yes")
-    answer("a1-why", "a reason")
-    answers("y\n")
-    _, err = q1lab("modification")
-    assert git(repo, "show", "--name-only", "--format=", "HEAD").split() == ["MODIFICATION.md"]
-    assert "with MODIFICATION.md and nothing" in err
-    assert "studies/" not in err.split("This would be committed")[1]
 
 
 def test_the_retrospective(repo: Path, q1lab: Q1lab, fake_trainer: Fake) -> None:
@@ -755,20 +676,6 @@ def test_the_retrospective_counts_steps_as_the_app_does(repo: Path, q1lab: Q1lab
     assert f"Of the {total} steps before this document I left {left} undone" in text
 
 
-@pytest.mark.parametrize(
-    ("effect", "outcome"), [(-0.1, "its direction was right"), (0.3, "it was wrong")]
-)
-def test_one_settled_prediction_is_told_without_a_share(
-    repo: Path, q1lab: Q1lab, fake_trainer: Fake, effect: float, outcome: str
-) -> None:
-    """It had said: over 1 settled prediction, right in 0 (0%)."""
-    q1lab(*PREDICT)
-    study(fake_trainer, effect=effect)
-    out, _ = q1lab("retro", "--dry-run")
-    assert f"70% sure, and {outcome}" in out
-    assert "0%)" not in out
-
-
 def test_the_document_shows_the_picture_of_its_study(
     repo: Path, q1lab: Q1lab, fake_trainer: Fake
 ) -> None:
@@ -796,24 +703,6 @@ def test_the_document_shows_the_picture_of_its_study(
     q1lab("modification", "--yes")
     assert "](figures/" not in document.read_text()
     assert picture.exists()
-
-
-def test_a_picture_stays_as_it_was_drawn_until_its_study_changes(
-    repo: Path, q1lab: Q1lab, fake_trainer: Fake, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One of this q1lab's, drawn by a later one."""
-    q1lab("modification")
-    study(fake_trainer)
-    q1lab("modification", "--yes")
-    picture = repo / "figures" / "rope-1.svg"
-    new = picture.read_bytes()
-    monkeypatch.setattr(svg, "FONTS", "serif")
-    assert "up to date" in q1lab("modification")[1]
-    assert picture.read_bytes() == new
-    picture.write_bytes(new.replace(b"<metadata>q1lab ", b"<metadata>q1lab 0"))
-    git(repo, "commit", "--quiet", "-m", "of other numbers", str(picture))
-    q1lab("modification", "--yes")
-    assert b'font-family="serif"' in picture.read_bytes()
 
 
 def test_the_post(repo: Path, q1lab: Q1lab, fake_trainer: Fake, tmp_path: Path) -> None:
@@ -1052,11 +941,6 @@ def test_predictions_that_are_none(repo: Path, q1lab: Q1lab, arguments: tuple[st
     assert err.count("\n") == 1
 
 
-def test_an_unknown_variant_names_the_nearest(repo: Path, q1lab: Q1lab) -> None:
-    assert "'rope'" in q1lab("predict", "roep", "--direction", "lower", code=2)[1]
-    assert "'rope'" in q1lab("modification", "roep", code=2)[1]
-
-
 def test_a_commit_is_shown_and_asked_about_until_one_says_always(
     repo: Path, q1lab: Q1lab, answers: Answers
 ) -> None:
@@ -1161,15 +1045,6 @@ def test_the_retrospective_says_what_it_will_claim_and_contradicts_nothing(
     assert "did not time" in text
     out = json.loads(q1lab("retro", "--dry-run", "--json")[0])
     assert any("Public repos: 0" in claim for claim in out["claims"])
-
-
-def test_a_repository_without_a_remote_has_the_address_on_record(repo: Path, q1lab: Q1lab) -> None:
-    q1lab("course", "artifact", "add", "repo", repo.name, "--at", "https://example.org/mine")
-    _, err = q1lab("retro")
-    assert "Public repos: 1" in err
-    assert "has none" not in err
-    assert f"{repo.name}: no line says what it is" in err
-    assert f"[{repo.name}](https://example.org/mine)" in (repo / "Q1_RETRO.md").read_text()
 
 
 def test_the_retrospective_names_the_questions_that_were_to_be_answered_again(

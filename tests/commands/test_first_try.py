@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from q1lab.judgment import level_sentences
-from q1lab.planning import command_draft
 from q1lab.study import studies
 from tests.kit.commands import q1lab
 from tests.kit.places import ROOT
@@ -44,7 +43,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (work / "broken.py").write_text("import no_such_module\n")
     monkeypatch.chdir(work)
     monkeypatch.setenv("Q1LAB_WANDB", "disabled")
-    command_draft._ask.cache_clear()
     return work
 
 

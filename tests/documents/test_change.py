@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from q1lab.documents.change import document_change, read_document, save_files
+from q1lab.documents.change import read_document, save_files
 from q1lab.documents.templates import Rendered
 from q1lab.ground.errors import Problem
 from q1lab.ground.git_repository import NeedsYes, Repository
@@ -34,17 +34,6 @@ def hook(repo: Repository, body: str) -> None:
     path.parent.mkdir(exist_ok=True)
     path.write_text("#!/bin/sh\n" + body)
     path.chmod(0o755)
-
-
-def test_several_files_are_one_act(repo: Repository) -> None:
-    text, picture = repo.root / "posts" / "a.md", repo.root / "posts" / "figures" / "a.svg"
-    done = save_files({text: b"a\n", picture: b"<svg/>\n"}, "docs: two", repo)
-    assert done.commit is not None
-    assert done.commit.files == ("posts/a.md", "posts/figures/a.svg")
-    done = save_files({text: b"b\n", picture: b"<svg/>\n"}, "docs: one", repo)
-    assert done.written == (text,)
-    assert done.commit is not None
-    assert done.commit.files == ("posts/a.md",)
 
 
 def test_what_git_refused_is_committed_by_the_next_try_without_a_question(repo: Repository) -> None:
@@ -93,16 +82,3 @@ def test_without_a_repository_it_is_only_written(tmp_path: Path) -> None:
         tmp_path / "b.md",
     )
     assert read_document(tmp_path / "b.md") is None
-
-
-def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way")
-    with pytest.raises(Problem):
-        save_files({tmp_path / "file" / "a.md": b"a\n"}, "docs", None)
-
-
-def test_an_empty_file_is_as_good_as_none(tmp_path: Path) -> None:
-    (tmp_path / "a.md").write_bytes(b"\n\n")
-    change = document_change(tmp_path / "a.md", RENDERED)
-    assert change.files == {tmp_path / "a.md": RENDERED.text.encode()}
-    assert not change.is_new

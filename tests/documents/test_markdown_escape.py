@@ -128,18 +128,6 @@ def test_headings_go_below_their_place() -> None:
     assert answer("# one\n\n#### four", 3) == "#### one\n\n###### four"
 
 
-def test_a_line_each_is_a_list_where_it_is_read() -> None:
-    lines = "the order, 60%: wrong\n\nthe log, 90%: right"
-    assert markdown_escape.listed(lines) == "- the order, 60%: wrong\n- the log, 90%: right"
-    for unchanged in (
-        "one line",
-        "- a list, 60%: right\n- already",
-        "1. so\n2. too",
-        "```\na\nb\n```",
-    ):
-        assert markdown_escape.listed(unchanged) == unchanged
-
-
 def test_several_points_are_numbered_where_they_are_read() -> None:
     paragraphs = "Seeds vary,\nwhich I had not known.\n\nWrite shapes first."
     numbered = "1. Seeds vary,\n   which I had not known.\n2. Write shapes first."
@@ -191,7 +179,3 @@ def test_control_characters_and_escape_sequences_are_gone() -> None:
 def test_a_command_in_a_sentence_is_code_and_nothing_else_is() -> None:
     escaped = markdown_escape.sentence("`q1lab plan` says it of *x* and `rm -rf`.")
     assert escaped == r"`q1lab plan` says it of \*x\* and \`rm -rf\`."
-
-
-def test_md_is_not_escaped_twice() -> None:
-    assert inline(markdown_escape.Md("**x**")) == "**x**"

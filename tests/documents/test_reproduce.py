@@ -240,7 +240,8 @@ def test_at_home_it_is_the_study_itself(study: Study, repo: Path) -> None:
 
 def test_other_losses_are_said_to_be_other(study: Study, repo: Path) -> None:
     kept_study = kept_folder.load_kept_study(keep(study, repo))
-    values = {**kept_study.values, "modified-seed5": kept_study.values["modified-seed5"] + 0.25}
+    name = f"modified-seed{study.seeds[1]}"
+    values = {**kept_study.values, name: kept_study.values[name] + 0.25}
     words = kept_folder.compare_values(replace(kept_study, values=values), study)
     assert words.startswith("3 of 4 losses are equal")
     assert "by up to 0.25 nats" in words
@@ -281,9 +282,9 @@ def test_more_than_the_folder_says_is_refused(study: Study, repo: Path) -> None:
         ("bundle.json", '{"v": 1, "study": "other-1", "files": {}}'),
         ("bundle.json", '{"v": 1, "study": "swiglu-1", "files": {"../x.py": "0"}}'),
         ("bundle.json", '{"v": 1, "files": []}'),
-        ("runs/modified-seed2/events.jsonl", "gone"),
-        ("runs/modified-seed2/events.jsonl", "changed"),
-        ("runs/modified-seed2/events.jsonl", "link"),
+        ("runs/modified-seed{}/events.jsonl", "gone"),
+        ("runs/modified-seed{}/events.jsonl", "changed"),
+        ("runs/modified-seed{}/events.jsonl", "link"),
         ("source/baseline/model.py", "gone"),
     ],
 )
@@ -291,7 +292,7 @@ def test_a_damaged_folder_is_one_line(
     study: Study, repo: Path, tmp_path: Path, name: str, how: str
 ) -> None:
     folder = keep(study, repo)
-    file = folder / name
+    file = folder / name.format(study.seeds[0])
     if how == "changed":
         file.write_text(file.read_text() + " \n")
     elif how in ("gone", "link"):

@@ -99,7 +99,7 @@ Last.
 
 ```q1lab run
 variant = "{{ variant }}"
-seeds = [0, 1]
+seeds = 2
 ```
 
 Text in between.

@@ -348,6 +348,13 @@ def test_a_folder_of_other_files_is_not_written_over(trained: str, tmp_path: Pat
     (tmp_path / "mine.txt").write_text("mine")
     assert main(["export", trained, str(tmp_path), "--overwrite"]) == 2
     assert [file.name for file in tmp_path.iterdir()] == ["mine.txt"]
+    out = tmp_path / "out"
+    for _ in range(2):
+        assert main(["export", trained, str(out), "--overwrite"]) == 0
+    (out / "source" / "notes.txt").write_text("mine")
+    assert main(["export", trained, str(out), "--overwrite"]) == 2
+    assert (out / "source" / "notes.txt").exists()
+    shutil.rmtree(out)
     assert main(["restore", str(tmp_path)]) == 1
     assert main(["export", trained, trained]) == 2, "that is a study"
 

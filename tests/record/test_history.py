@@ -11,7 +11,7 @@ import pytest
 
 from q1lab.index import ingest_events
 from q1lab.index.store import Store
-from q1lab.judgment.intervals import ALPHA
+from q1lab.judgment.intervals import ALPHA, Reason
 from q1lab.record import begin, delete_restore, home_history
 from q1lab.record.history import Look, level_after, looks_at
 from q1lab.study import studies
@@ -158,7 +158,7 @@ def test_a_plan_that_was_edited_gets_no_verdict() -> None:
         one = begun(store, "rope-1", 10)
         edited = replace(one, data=replace(one.data, sha256="f" * 64, file=""))
         assert home_history.study_history(store, edited).changed == ("data",)
-        assert compare(store, edited).analysis.reason == "changed"
+        assert compare(store, edited).analysis.reason is Reason.CHANGED
         assert home_history.study_history(store, one).changed == ()
 
 

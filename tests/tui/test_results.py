@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.widgets import Input, Select
+from textual.widgets import Input
 
 from q1lab.ground import config, paths
 from q1lab.index import ingest_events
@@ -186,9 +186,9 @@ async def test_export_writes_files_or_says_why_not(
         go(screen, "llama-1")
         await pilot.press("o")
         await until(pilot, lambda: isinstance(pilot.app.screen, FormScreen))
-        place = pilot.app.screen.query_one("#output", Input)
-        assert place.value == str(repo)
-        place.value = str(tmp_path / "nowhere" / "a.svg")
+        place = pilot.app.screen.query_one("#target", Input)
+        assert place.value == str(repo / "llama-1.csv")
+        place.value = str(tmp_path / "nowhere" / "a.html")
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "did not work" in words(pilot.app))
         pane = pilot.app.screen
@@ -196,7 +196,7 @@ async def test_export_writes_files_or_says_why_not(
         assert "nowhere" in pane.printed  # on screen the path wraps between two borders
         await pilot.press("escape", "o")
         await until(pilot, lambda: isinstance(pilot.app.screen, FormScreen))
-        pilot.app.screen.query_one("#form", Select).value = "html"
+        pilot.app.screen.query_one("#target", Input).value = str(repo / "llama-1.html")
         await pilot.press("ctrl+s")
         await until(pilot, lambda: (repo / "llama-1.html").exists(), "nothing was written")
         await until(pilot, lambda: "wrote" in words(pilot.app))

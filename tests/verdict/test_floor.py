@@ -183,7 +183,7 @@ def test_a_copy_with_a_comment_is_an_a_a_test_and_no_question(
     fake_trainer: Fake, tmp_path: Path, noise: float
 ) -> None:
     fake_trainer(effect=-2 * noise, noise=noise / 10)
-    same = trained(a_copy(tmp_path, "same.py"), seeds="3", unchecked=True)
+    same = trained(a_copy(tmp_path, "same.py"), seeds="3", unchecked=True, baseline="baseline")
     assert "seed_shift" not in same.to_dict(), "the same seeds for both arms"
     result = found(same)
     told = verdict_text.verdict_sentence(result)
@@ -204,7 +204,12 @@ def test_a_copy_with_a_comment_is_an_a_a_test_and_no_question(
 def test_a_changed_copy_asks_a_question(fake_trainer: Fake, tmp_path: Path) -> None:
     """Also one whose change the fingerprint of a question does not see, which leaves the names of
     arguments out."""
-    study = trained(a_copy(tmp_path, "own.py", ("eps=1e-5", "eps=1e-6")), seeds="3", unchecked=True)
+    study = trained(
+        a_copy(tmp_path, "own.py", ("eps=1e-5", "eps=1e-6")),
+        seeds="3",
+        unchecked=True,
+        baseline="baseline",
+    )
     assert not study.is_floor
     assert study.counts_as_asking
     swapped = "def f(a, b):\n    return a - b\n", "def f(b, a):\n    return b - a\n"

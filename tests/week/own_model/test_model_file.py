@@ -22,7 +22,7 @@ from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.index import learner_tables
 from q1lab.index.store import Store
-from q1lab.week.own_model import diffs, model_file, origin_line
+from q1lab.week.own_model import model_file, origin_line
 from tests.kit.faults import killed_at
 from tests.kit.places import MODELS, ROOT
 from tests.kit.repos import begun, git, of_its_own
@@ -102,14 +102,6 @@ def test_new_copies_the_learners_model_under_a_header(repo: Path) -> None:
     ]  # nothing was committed
 
 
-def test_the_header_changes_nothing_that_runs(repo: Path) -> None:
-    ok(new, "gqa")
-    texts = [(repo / name).read_text() for name in ("model.py", "gqa.py")]
-    diff = diffs.unified_diff(*texts, "a", "b", code_only=False)
-    assert diffs.count_changed_lines(diff) == (1, 0)
-    compile(texts[1], "gqa.py", "exec")
-
-
 @pytest.mark.parametrize("start", [b"#!/usr/bin/env python\n", b"\xef\xbb\xbf", b""])
 @pytest.mark.parametrize("newline", [b"\n", b"\r\n"])
 def test_first_lines_and_line_ends_survive(repo: Path, start: bytes, newline: bytes) -> None:
@@ -120,23 +112,6 @@ def test_first_lines_and_line_ends_survive(repo: Path, start: bytes, newline: by
     assert new_text.startswith(start)
     assert new_text.count(b"\n") == new_text.count(newline) or start.startswith(b"#!")
     assert origin_line.strip_marker(new_text) == text
-
-
-def test_new_says_when_the_file_is_in_no_repository(
-    repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The week goes on with `git add model.py`, which fails there."""
-    assert "no git repository" not in ok(new, "rope").output
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    monkeypatch.chdir(empty)
-    assert re.search(r"no git repository .*`git init`", ok(new, "--baseline").output)
-
-
-def test_new_names_the_hints_of_a_modification_that_has_some(repo: Path) -> None:
-    assert "q1lab hint rope when stuck" in ok(new, "rope").output
-    output = ok(new, "relu_squared").output
-    assert "next: q1lab check relu_squared.py --watch\n" in output
 
 
 def test_new_never_overwrites(repo: Path) -> None:
@@ -338,19 +313,6 @@ def test_beside_a_file_from_other_code_comes_what_the_reference_changes(repo: Pa
 # ── merge
 
 
-def test_merge_file_merges_and_counts_conflicts() -> None:
-    base = b"one\ntwo\nthree\nfour\nfive\n"
-    assert model_file.merge_file(base.replace(b"one", b"1"), base, base.replace(b"five", b"5")) == (
-        b"1\ntwo\nthree\nfour\n5\n",
-        0,
-    )
-    text, conflicts = model_file.merge_file(
-        base.replace(b"one", b"1"), base, base.replace(b"one", b"uno"), ("a", "b", "c")
-    )
-    assert conflicts == 1
-    assert text.startswith(b"<<<<<<< a\n1\n=======\nuno\n>>>>>>> c\n")
-
-
 def test_merge_applies_checks_and_commits_one_file(repo: Path, home: Path) -> None:
     ok(new, "rope")
     implement(repo, "rope")
@@ -391,30 +353,6 @@ def test_a_merge_that_a_hook_refused_is_committed_by_the_next_one(repo: Path) ->
     record = json.loads(ok(merge, "rope.py", "--json").stdout)
     assert record["commit"] == git(repo, "rev-parse", "HEAD").strip()
     assert "already has" in ok(merge, "rope.py").output
-
-
-def test_two_modifications_one_after_the_other(repo: Path) -> None:
-    ok(new, "rmsnorm")
-    ok(new, "swiglu")
-    for variant in ("rmsnorm", "swiglu"):
-        implement(repo, variant)
-        text = (repo / f"{variant}.py").read_bytes()
-        code = diffs.code_without_docstring(origin_line.strip_marker(text).decode())
-        (repo / f"{variant}.py").write_text(
-            text.decode().splitlines(keepends=True)[0] + '"""Mine."""\n\n' + code
-        )
-    (repo / "model.py").write_text(
-        '"""Mine."""\n\n' + diffs.code_without_docstring(baseline().decode())
-    )
-    git(repo, "commit", "-qam", "my own docstring")
-    for variant in ("rmsnorm", "swiglu"):  # both were made from the text with the old docstring
-        ok(merge, f"{variant}.py")
-    merged = (repo / "model.py").read_text()
-    assert "class RMSNorm" in merged
-    assert "c_gate" in merged
-    second, first = git(repo, "log", "--format=%s", "-2").splitlines()
-    assert first.startswith("feat: merge rmsnorm")
-    assert second.startswith("feat: merge swiglu")
 
 
 def test_conflicts_are_written_with_markers_and_nothing_is_committed(repo: Path) -> None:
@@ -462,17 +400,6 @@ def test_dry_run_and_no_commit(repo: Path) -> None:
     ok(merge, "rope.py", "--no-commit", "--unchecked")
     assert b"def apply_rotary_emb" in (repo / "model.py").read_bytes()
     assert git(repo, "rev-parse", "HEAD") == head
-
-
-def test_uncommitted_edits_of_the_target_need_a_yes(repo: Path) -> None:
-    ok(new, "rope")
-    implement(repo, "rope")
-    model = baseline().replace(b"The feed-forward layer: widen", b"My feed-forward layer: widen")
-    (repo / "model.py").write_bytes(model)
-    assert "--yes" in refused(merge, "rope.py", "--unchecked")
-    assert (repo / "model.py").read_bytes() == model
-    ok(merge, "rope.py", "--unchecked", "--yes")
-    assert b"My feed-forward layer" in (repo / "model.py").read_bytes()
 
 
 def test_merge_refuses_what_it_cannot_know(repo: Path) -> None:
