@@ -145,7 +145,7 @@ class Crew:
         ):
             env["CUDA_VISIBLE_DEVICES"] = card
         if self.study.trainer.launcher:
-            return Job(self.study, self.launch, self.runs_left()[0], command, env, self.lock)
+            return Job(self.study, self.launch, self.runs_left()[0], command, env)
         if self.jobs == 1:
             command.append("--alone")
         ends_with_us = self.study.design.is_sequential

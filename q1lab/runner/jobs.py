@@ -38,7 +38,6 @@ class Job:
         run: str,
         trainer: Sequence[str],
         env: Mapping[str, str],
-        lock: int,
     ) -> None:
         """Start it; the run is claimed for this launch, whatever becomes of it."""
         self.study, self.launch, self.run = study, launch_number, run
@@ -59,7 +58,7 @@ class Job:
                     stderr=output,
                     cwd=study.files.root,
                     env=env,
-                    pass_fds=[lock],
+                    start_new_session=True,  # srun kills its job at the signal that stops us
                 )
         except OSError as error:
             self._fail(f"the launcher {words[0]} did not start: {error.strerror or error}")
@@ -80,7 +79,9 @@ class Job:
             if status:
                 self._write(f"the launcher {_ended(status)}, after the training")
         elif self._events_size() == self._size:
-            asked = any(file.exists() for file in launch.stop_files(self.study.files, self.launch))
+            asked = any(
+                file.exists() for file in launch.stop_files(self.study.files, self.launch, self.run)
+            )
             if not asked:
                 self._fail(
                     f"the launcher {_ended(status)} before the training began; what it printed is "
@@ -90,9 +91,9 @@ class Job:
         return status
 
     def terminate(self) -> None:
-        """Ask the job to stop by its stop file, and its launcher by a signal."""
+        """Ask the job to stop: by its stop file, and while it waits, its launcher by a signal."""
         launch.ask_jobs_to_stop(self.study.files, self.launch, self.run)
-        if self._process is not None:
+        if self._process is not None and not is_alive(self.files):
             self._process.terminate()
 
     def wait(self, timeout: float) -> int | None:

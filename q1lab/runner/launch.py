@@ -64,6 +64,8 @@ def start_runner(study: Study, only: Collection[str] = ()) -> int:
         raise already_running(study.id)
     try:
         number = _next_number(files)
+        if files.launched.exists():  # what still waits of a killed launch trains nothing
+            ask_jobs_to_stop(files, number - 1)
         if only:
             exclude_runs(study, number, [run.name for run in study.runs if run.name not in only])
         command = [
@@ -153,6 +155,8 @@ def stop_study(study: Study, *, grace: float = GRACE) -> bool:
     """
     files = study.files
     if not is_alive(files):
+        if files.launched.exists():  # jobs of a killed launch may still wait
+            ask_jobs_to_stop(files, last_launch(files).get("launch", 0))
         return False
     if files.launched.exists():
         ask_jobs_to_stop(files, last_launch(files).get("launch", 0))
