@@ -49,7 +49,7 @@ from pathlib import Path
 from typing import Any
 
 from labs import printed, report
-from labs.sharing import engine_options, holding, leash, planned, take
+from labs.sharing import holding, leash, planned, stop_by_file, stop_files, stop_options, take
 
 FINAL = ("finished", "diverged")
 KEPT = 10_000
@@ -106,7 +106,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--launch", type=int, default=1, help="number of this launch")
     parser.add_argument("--alone", action="store_true", help="no other trainer shares the device")
     parser.add_argument("--hear", action="store_true", help="the first run that stdin asks for")
-    engine_options(parser)
+    stop_options(parser)
     args = parser.parse_args(argv)
     signal.signal(signal.SIGTERM, ask_to_stop)
     if args.hear:
@@ -114,6 +114,8 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     if args.leash:
         leash(ask_to_stop)
+    if args.only:
+        stop_by_file(stop_files(args.study, args.launch, args.only), ask_to_stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.umask(0o077)
     plan = json.loads((args.study / "study.json").read_text())
@@ -130,9 +132,11 @@ def main(argv: list[str] | None = None) -> int:
         ):
             continue
         with holding(folder / "lock"):
-            state = attempt(plan, arm, seed, folder, args.attempt)
+            if report.state(report.read(folder / "events.jsonl")) in FINAL:
+                continue  # it ended while this trainer waited for the lock
+            state = attempt(plan, arm, seed, folder)
         failed = failed or state == "failed"
-        if state == "failed" and not args.only and not shows_number(args.study, arm):
+        if state == "failed" and not shows_number(args.study, arm):
             take(in_vain)
     return 1 if failed else 0
 
@@ -146,12 +150,10 @@ def shows_number(study: Path, arm: str) -> bool:
     )
 
 
-def attempt(
-    plan: dict[str, Any], arm: str, seed: int, folder: Path, number: int | None = None
-) -> str:
+def attempt(plan: dict[str, Any], arm: str, seed: int, folder: Path) -> str:
     """One attempt at one run, from its start event to its exit event; returns its state."""
     before = report.read(folder / "events.jsonl")
-    number = number or 1 + sum(event.get("type") == "start" for event in before)
+    number = 1 + sum(event.get("type") == "start" for event in before)
     say = Clock(folder / "events.jsonl", report.seconds(before))
     try:
         return train(say, plan, arm, seed, folder, number, before)

@@ -1,5 +1,5 @@
-"""The ways in which trainers share a study's plan, and an engine's demands on one: claims, locks, a
-log for each run, exactly this run, stop when stdin ends. No torch here."""
+"""The ways in which trainers share a study's plan: claims, locks, a log for each run, and the ways
+in which one is told to stop. No torch here."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import fcntl
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
 
 def planned(plan: Mapping[str, Any], only: str | None = None) -> list[tuple[str, int]]:
     """(arm, seed) of the runs that a plan is to train, in its order; ``only`` that one."""
-    cells = plan.get("gate", {}).get("cells")  # of a proposal to a gate: not the whole grid
     return [
         (arm, seed)
         for look in plan["looks"]
         for seed in look
         for arm in ("baseline", "modified")
-        if only in (None, name := f"{arm}-seed{seed}") and (cells is None or name in cells)
+        if only in (None, f"{arm}-seed{seed}")
     ]
 
 
@@ -36,17 +36,37 @@ def take(claim: Path) -> bool:
     return True
 
 
-def engine_options(parser: argparse.ArgumentParser) -> None:
-    """The options of an engine that schedules each run itself."""
+def stop_options(parser: argparse.ArgumentParser) -> None:
+    """The options of a trainer that something else starts for each run, or stops."""
     parser.add_argument(
-        "--only", metavar="RUN", help="train exactly this run, such as modified-seed0"
-    )
-    parser.add_argument(
-        "--attempt", type=int, help="number of this attempt, where earlier events are elsewhere"
+        "--only",
+        metavar="RUN",
+        help="train exactly this run, such as modified-seed0, until its stop file is there",
     )
     parser.add_argument(
         "--leash", action="store_true", help="stop with a checkpoint when stdin ends"
     )
+
+
+def stop_files(study: Path, launch: int, run: str) -> tuple[Path, Path]:
+    """The files that stop a launch, and one run of it: a signal may not reach a job elsewhere."""
+    claims = study / "claims"
+    return claims / f"{launch}-stop", claims / f"{launch}-stop-{run}"
+
+
+def stop_by_file(files: Collection[Path], stop: Callable[[], object]) -> None:
+    """Call ``stop`` as soon as one of the files is there, which a thread looks for each half
+    second."""
+
+    def wait() -> None:
+        while not any(file.exists() for file in files):
+            time.sleep(0.5)
+        stop()
+
+    if any(file.exists() for file in files):
+        stop()
+    else:
+        threading.Thread(target=wait, daemon=True).start()
 
 
 def leash(stop: Callable[[], object]) -> None:

@@ -35,7 +35,17 @@ from labs.torch_import import torch
 from torch import Tensor, nn
 
 from labs import checkpoint, data, devices, flat, keyed, loading, report, torch_private
-from labs.sharing import engine_options, holding, inside, leash, output_to, planned, take
+from labs.sharing import (
+    holding,
+    inside,
+    leash,
+    output_to,
+    planned,
+    stop_by_file,
+    stop_files,
+    stop_options,
+    take,
+)
 
 FINAL = ("finished", "diverged")
 FIRST = 8
@@ -61,11 +71,13 @@ def main(argv: list[str] | None = None) -> int:
         "--launch", type=int, default=1, help="number of this launch; each run starts once in it"
     )
     parser.add_argument("--alone", action="store_true", help="no other trainer shares the device")
-    engine_options(parser)
+    stop_options(parser)
     args = parser.parse_args(argv)
     signal.signal(signal.SIGTERM, ask_to_stop)
     if args.leash:
         leash(ask_to_stop)
+    if args.only:
+        stop_by_file(stop_files(args.study, args.launch, args.only), ask_to_stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.umask(0o077)  # everything written here is private to the user
     devices.keep_memory()
@@ -93,15 +105,10 @@ def main(argv: list[str] | None = None) -> int:
         ):
             continue
         with holding(folder / "lock"), output_to(folder / "run.log"):
+            if report.state(report.read(folder / "events.jsonl")) in FINAL:
+                continue  # it ended while this trainer waited for the lock
             state = attempt(
-                args.study,
-                plan,
-                arm,
-                seed,
-                corpus,
-                folder,
-                args.attempt,
-                alone=args.alone or bool(args.only),
+                args.study, plan, arm, seed, corpus, folder, alone=args.alone or bool(args.only)
             )
         if state == "out of memory":
             claim.unlink()
@@ -117,15 +124,14 @@ def attempt(
     seed: int,
     corpus: Callable[[], data.Corpus],
     folder: Path,
-    number: int | None = None,
     *,
     alone: bool,
 ) -> str:
     """One attempt at one run, from its start event to its exit event; returns the state it ended
-    in. ``number`` is the attempt's, where earlier ones were elsewhere."""
+    in."""
     events = folder / "events.jsonl"
     before = report.read(events)
-    number = number or 1 + sum(event.get("type") == "start" for event in before)
+    number = 1 + sum(event.get("type") == "start" for event in before)
     say = report.Report(events, report.seconds(before))
     source = inside(study, plan["arms"][arm]["source"])
     try:

@@ -42,6 +42,8 @@ def flag(record: type, name: str, help: str = "") -> Callable[[F], F]:  # noqa: 
     metavar = option.metavar
     if option.is_number:
         kind, metavar = option.whole_number, "INTEGER"
+    elif option.may_be_empty:
+        kind = click.UNPROCESSED
     return click.option(
         option.flag,
         name,

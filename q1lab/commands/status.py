@@ -15,7 +15,7 @@ from q1lab.commands.live_progress import about_time_left
 from q1lab.commands.live_progress import run_line as live_line
 from q1lab.ground.errors import OK, Problem
 from q1lab.ground.files import printable
-from q1lab.ground.text_formats import age, cut_cells, cut_name, first_names
+from q1lab.ground.text_formats import age, cut_cells, cut_name, first_names, plural
 from q1lab.index import ingest_events, stored_results, study_names, study_view
 from q1lab.index.store import Store
 from q1lab.index.study_view import StudyRow, StudyView
@@ -220,7 +220,9 @@ def study_summary(view: StudyView) -> str:
     study = view.study
     now = view.row
     time_left = about_time_left(now)
-    # an imported study has no preset
+    waiting = sum(run.message == study_view.WAITS for run in view.runs)
+    time_left = f"{plural(waiting, 'run')} {study_view.WAITS}" if waiting else time_left
+    # a study of commands has no preset
     parts = [f"{study.variant} against {study.baseline}", study.trainer.recipe, study.data.name]
     return (
         f"{study.id}: {', '.join(part for part in parts if part)}: "

@@ -66,7 +66,7 @@ class Config:
         default_factory=dict,
         metadata=declare('other keys by action id: [keymap] then "study.tick" = "x"'),
     )
-    launcher: str = option("", "a command before each trainer: srun --gres=gpu:1")
+    launcher: str = option("", "words before the command of each run: srun --gres=gpu:1")
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
     """The source of each value that isn't a default."""
 

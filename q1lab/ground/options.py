@@ -39,6 +39,8 @@ class Option:
     """True for a whole number from 1 up."""
     choices: tuple[str, ...] = ()
     metavar: str | None = None
+    may_be_empty: bool = False
+    """True if nothing is a value of its own: it overrules a setting."""
     is_list: bool = False
     """True if it may be typed several times."""
     goes_with: tuple[str, ...] = ()

@@ -150,6 +150,11 @@ class StudyPaths:
         return self.root / "source"
 
     @property
+    def launched(self) -> Path:
+        """There while runs train behind a launcher: they hold no lock but their own."""
+        return self.root / "launched"
+
+    @property
     def claims(self) -> Path:
         """One empty file per run and launch: its creator trains that run."""
         return self.root / "claims"

@@ -166,7 +166,14 @@ def read_view(store: Store, study: Study, *, new_events: bool = True) -> StudyVi
 def build_view(study: Study, runs: tuple[RunView, ...]) -> StudyView:
     """The picture from a plan and its runs."""
     runs = with_max_iters(runs)
-    return StudyView(study, study_row(study, runs), runs)
+    row = study_row(study, runs)
+    if study.trainer.launcher and row.state == "running":
+        waits = waiting_runs(study.files, runs, launched=True)
+        runs = tuple(
+            replace(run, message=WAITS) if run.name in waits and run.message is None else run
+            for run in runs
+        )
+    return StudyView(study, row, runs)
 
 
 def study_row(study: Study, runs: Sequence[RunView]) -> StudyRow:
@@ -249,6 +256,9 @@ def _line(about: StudySummary, runs: Sequence[RunView], jobs: int) -> StudyRow:
     left = seconds_left(runs, jobs, waiting_runs(files, runs)) if alive else None
     state = study_state((run.state for run in runs), alive=alive)
     return StudyRow(*about, state, done, len(runs), left)
+
+
+WAITS = "waiting for the launcher"
 
 
 # ── runs
@@ -344,10 +354,12 @@ def _pace(row: Row, tokens: int, after_last: float) -> float | None:
     return tokens / speed if speed else None
 
 
-def waiting_runs(files: StudyPaths, runs: Iterable[RunView]) -> frozenset[str]:
+def waiting_runs(
+    files: StudyPaths, runs: Iterable[RunView], *, launched: bool = False
+) -> frozenset[str]:
     """Names of the runs that this launch still has to train: those that nobody has claimed in it,
     and those whose trainer has not said a word yet. A run that failed in this launch, or was left
-    out of it, is not among them."""
+    out of it, is not among them. ``launched``: only those that wait for their launcher."""
     head = f"{launch.last_launch(files).get('launch')}-"
     try:
         names = os.listdir(files.claims)  # noqa: PTH208  (a study may have a thousand)
@@ -359,7 +371,11 @@ def waiting_runs(files: StudyPaths, runs: Iterable[RunView]) -> frozenset[str]:
         for run in runs
         if run.state not in ENDED
         and run.state is not RunState.RUNNING
-        and (run.name not in claimed or is_alive(files.run(run.name)))
+        and (
+            run.name in claimed and run.state is not RunState.FAILED
+            if launched
+            else run.name not in claimed or is_alive(files.run(run.name))
+        )
     )
 
 

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 from q1lab import __version__
 from q1lab.designs.fixed import Fixed
 from q1lab.ground import paths
-from q1lab.ground.config import load_settings
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import sha256_text, utc_now, write_atomic
 from q1lab.ground.git_repository import Repository, repository_facts
@@ -124,7 +123,7 @@ def study_from_request(request: Request, seeds: TypedSeeds, wandb: str) -> Study
             "trainer": finished_runs.trainer_version(by_command=True),
         },
         wandb=wandb,
-        launcher=load_settings().launcher if request.launcher is None else request.launcher,
+        launcher=request.launcher_words,
         loop=loop,
         seed_shift={"modified": SEED_OFFSET} if is_floor else {},
     )

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from q1lab import __version__
 from q1lab.designs.fixed import Fixed
 from q1lab.ground import paths
-from q1lab.ground.config import load_settings
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import absolute_path, utc_now, write_atomic
 from q1lab.ground.git_repository import repository_facts
@@ -185,7 +184,7 @@ def draft(
             "trainer": finished_runs.trainer_version(),
         },
         wandb=wandb_state.wandb_mode(request.wandb),
-        launcher=load_settings().launcher if request.launcher is None else request.launcher,
+        launcher=request.launcher_words,
         seed_shift={"modified": SEED_OFFSET} if same else {},
         shared_at_start=None if same else answer.get("shared_at_start"),
         unchecked=request.unchecked and modified.is_learners,

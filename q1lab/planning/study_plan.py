@@ -169,7 +169,7 @@ def plan_from_draft(
         more = existing.seeds if existing.design.fresh_seeds else draft.study.seeds
         study, missing = _go_on(existing, more, store, request.jobs)
         if request.launcher is not None:
-            study = study.with_trainer(launcher=request.launcher)
+            study = study.with_trainer(launcher=request.launcher_words)
     else:
         draft = draft.after_preflight()
         study = declare_design(draft.study, draft.seeds, store, seeds)

@@ -1,21 +1,24 @@
-"""The crew of a launch: trainers are children of the runner, alone or behind the study's launcher,
-such as ``srun --gres=gpu:1`` (the folder is then one that both machines see). They take their runs
-from the plan by themselves, so they go on when the runner is killed; those of a range end with it,
-since only the runner knows when the range is over."""
+"""The crew of a launch: trainers are children of the runner. They take their runs from the plan by
+themselves, so they go on when the runner is killed; those of a range end with it, since only the
+runner knows when the range is over.
+
+Behind the study's launcher, such as ``srun --gres=gpu:1``, each run is a job of its own, on
+whatever machine sees the same folder: jobs.py says what becomes of it.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from q1lab.ground.files import open_private
 from q1lab.ground.text_formats import plural
 from q1lab.runner import child_processes, early_stopping, first_number, launch, machine
 from q1lab.runner.child_processes import log
+from q1lab.runner.jobs import Job
 from q1lab.study.events import has_ended
 from q1lab.study.studies import Study
 
@@ -37,23 +40,39 @@ class Crew:
         self.study, self.launch, self.lock, self.tick = study, number, lock, tick
         self.files = study.files
         self.jobs = study.trainer.jobs
-        self.workers: list[subprocess.Popen[bytes]] = []
+        self.workers: list[subprocess.Popen[bytes] | Job] = []
         self.early_stopping = early_stopping.EarlyStopping(study)
         self.first_number = first_number.FirstNumber(study)
 
     def run(self) -> None:
+        with self._marked():
+            self._work()
+
+    @contextlib.contextmanager
+    def _marked(self) -> Iterator[None]:
+        """Say on disk that runs may live where no lock of the study shows it. After a kill that
+        stays, and `is_alive` asks the runs."""
+        if self.study.trainer.launcher:
+            self.files.launched.touch(mode=0o600)
+        yield
+        self.files.launched.unlink(missing_ok=True)
+
+    def _work(self) -> None:
         count = plural(len(self.runs_left()), "run")
         log(f"launch {self.launch} of {self.study.id}: {count}, {self.jobs} at once")
         # a trainer that dies at once isn't replaced forever
         starts, most = 0, self.jobs + len(self.study.runs)
         while True:
-            for worker in [w for w in self.workers if w.poll() is not None]:
+            for worker in list(self.workers):
+                status = worker.poll()
+                if status is None:
+                    continue
                 self.workers.remove(worker)
-                if worker.returncode == OUT_OF_MEMORY and self.jobs > 1:
+                if status == OUT_OF_MEMORY and self.jobs > 1:
                     self.jobs -= 1
                     log(f"out of memory: going on with {self.jobs} at once")
-                elif worker.returncode < 0:
-                    log(f"a trainer was ended by signal {-worker.returncode}")
+                elif status < 0:
+                    log(f"a trainer was ended by signal {-status}")
             self._end_when_known()
             left = 0 if self.stopping else len(self.runs_left())
             while left and len(self.workers) < self._most_at_once() and starts < most:
@@ -77,6 +96,8 @@ class Crew:
         """End the launch soon; each run writes a checkpoint where it can. Called from a signal's
         handler: trainers that were started before it got it with the process group."""
         self.stopping = True
+        if self.study.trainer.launcher:
+            launch.ask_jobs_to_stop(self.files, self.launch)
         for worker in self.workers:
             if worker.poll() is None:
                 worker.terminate()
@@ -111,24 +132,25 @@ class Crew:
             and not has_ended(self.files.run(run.name).events)
         ]
 
-    def _start_trainer(self) -> subprocess.Popen[bytes]:
+    def _start_trainer(self) -> subprocess.Popen[bytes] | Job:
         command = [
-            *shlex.split(self.study.trainer.launcher),
             *self.study.trainer.program(),
             str(self.files.root),
             "--launch",
             str(self.launch),
         ]
+        env = child_processes.child_environment(self.study.trainer.threads)
+        if self.study.trainer.device == "cuda" and (
+            card := gpu_for(len(self.workers), env.get("CUDA_VISIBLE_DEVICES"))
+        ):
+            env["CUDA_VISIBLE_DEVICES"] = card
+        if self.study.trainer.launcher:
+            return Job(self.study, self.launch, self.runs_left()[0], command, env)
         if self.jobs == 1:
             command.append("--alone")
         ends_with_us = self.study.design.is_sequential
         if ends_with_us:
             command.append("--leash")
-        env = child_processes.child_environment(self.study.trainer.threads)
-        if self.study.trainer.device == "cuda":
-            env["CUDA_VISIBLE_DEVICES"] = gpu_for(
-                len(self.workers), env.get("CUDA_VISIBLE_DEVICES")
-            )
         return subprocess.Popen(
             command,
             stdin=subprocess.PIPE if ends_with_us else subprocess.DEVNULL,

@@ -11,10 +11,12 @@ import subprocess
 import threading
 import time
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import (
+    is_locked,
     open_private,
     os_errors_as_problems,
     private_folder,
@@ -27,6 +29,7 @@ from q1lab.ground.files import (
 )
 from q1lab.ground.paths import StudyPaths
 from q1lab.runner import child_processes
+from q1lab.study.liveness import has_jobs
 from q1lab.study.liveness import is_alive as is_alive
 from q1lab.study.studies import Study
 
@@ -56,11 +59,13 @@ def start_runner(study: Study, only: Collection[str] = ()) -> int:
         prove_no_links(folder)
     for path in (files.wandb, files.relay_log, files.runner_log, files.launch):
         prove_at_home(path)
-    lock = try_lock(files.lock, wait=1.0)
+    lock = None if has_jobs(files) else try_lock(files.lock, wait=1.0)
     if lock is None:
         raise already_running(study.id)
     try:
         number = _next_number(files)
+        if files.launched.exists():  # what still waits of a killed launch trains nothing
+            ask_jobs_to_stop(files, number - 1)
         if only:
             exclude_runs(study, number, [run.name for run in study.runs if run.name not in only])
         command = [
@@ -89,6 +94,18 @@ def start_runner(study: Study, only: Collection[str] = ()) -> int:
         return number
     finally:
         os.close(lock)
+
+
+def stop_files(files: StudyPaths, launch: int, run: str = "") -> list[Path]:
+    """The files that ask the jobs of a launch to stop: all of them, and one run's (labs.sharing
+    looks for them)."""
+    return [files.claims / f"{launch}-stop{end}" for end in ("", f"-{run}")[: 2 if run else 1]]
+
+
+def ask_jobs_to_stop(files: StudyPaths, launch: int, run: str = "") -> None:
+    """Ask the jobs of a launch to stop, or one run's: a signal may not reach them."""
+    with contextlib.suppress(OSError):
+        stop_files(files, launch, run)[-1].touch(mode=0o600)
 
 
 def already_running(study_id: str) -> Problem:
@@ -138,21 +155,32 @@ def stop_study(study: Study, *, grace: float = GRACE) -> bool:
     """
     files = study.files
     if not is_alive(files):
+        if files.launched.exists():  # jobs of a killed launch may still wait
+            ask_jobs_to_stop(files, last_launch(files).get("launch", 0))
         return False
-    pid = _runner_pid(files)
-    if pid is None:
+    if files.launched.exists():
+        ask_jobs_to_stop(files, last_launch(files).get("launch", 0))
+    pid = _runner_pid(files) if is_locked(files.lock) else None
+    if pid is None and not has_jobs(files):
         raise Problem(
             f"{files.launch} doesn't say who runs {study.id}; it ends by itself when its runs have",
             FAILED,
             file=files.launch,
         )
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGTERM)
+    if pid is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGTERM)
     deadline = time.monotonic() + grace
     killed = False
     while is_alive(files):
         if time.monotonic() > deadline:
-            if killed:
+            if not is_locked(files.lock):
+                raise Problem(
+                    f"a job of {study.id} was asked to stop, and still runs",
+                    FAILED,
+                    next=f"end it where `{study.trainer.launcher}` took it",
+                )
+            if killed or pid is None:
                 raise Problem(
                     f"{study.id} was stopped, but a process that it started left its group and "
                     "lives on",

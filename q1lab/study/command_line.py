@@ -99,8 +99,9 @@ class Request:
     )
     launcher: str | None = option(
         None,
-        "A command before each trainer: 'srun --gres=gpu:1'.",
+        "Words before the command of each run: 'srun --gres=gpu:1 --job-name={run}'.",
         metavar="WORDS",
+        may_be_empty=True,
         goes_with=(STUDY_NAME, KEPT_FOLDER, COMMAND),
     )
     fresh: bool = option(
@@ -122,6 +123,16 @@ class Request:
     loop: CommandSpec | None = None
     """The command that trains, where that is not q1lab's own loop; ``variant`` and ``baseline`` are
     then names of its arms."""
+
+    @property
+    def launcher_words(self) -> str:
+        """The launcher that was typed, else that of the settings. Problem for an open quote."""
+        words = config.load_settings().launcher if self.launcher is None else self.launcher
+        try:
+            shlex.split(words)
+        except ValueError as error:
+            raise Problem(f"--launcher {words[:60]!r}: {error}", next="close the quote") from None
+        return words
 
     @cached_property
     def parsed_seeds(self) -> TypedSeeds:

@@ -8,5 +8,11 @@ from q1lab.ground.paths import RunPaths, StudyPaths
 
 def is_alive(files: StudyPaths | RunPaths) -> bool:
     """True if the runner or any trainer of a study lives, or the trainer of one run: a process
-    holds its lock, which the kernel frees when the last holder is gone."""
-    return is_locked(files.lock)
+    holds its lock, which the kernel frees when the last holder is gone. Runs behind a launcher may
+    live on another machine, where they hold their own lock alone."""
+    return is_locked(files.lock) or (isinstance(files, StudyPaths) and has_jobs(files))
+
+
+def has_jobs(files: StudyPaths) -> bool:
+    """True if a run of the study trains behind a launcher, with or without its runner."""
+    return files.launched.exists() and any(map(is_locked, files.runs.glob("*/lock")))

@@ -19,7 +19,15 @@ import time
 from pathlib import Path
 
 from labs import report
-from labs.sharing import engine_options, holding, leash, output_to, take
+from labs.sharing import (
+    holding,
+    leash,
+    output_to,
+    stop_by_file,
+    stop_files,
+    stop_options,
+    take,
+)
 
 stop = False
 
@@ -34,10 +42,12 @@ def main() -> int:
     parser.add_argument("study", type=Path)
     parser.add_argument("--launch", type=int, default=1)
     parser.add_argument("--alone", action="store_true")
-    engine_options(parser)
+    stop_options(parser)
     args = parser.parse_args()
     if args.leash:
         leash(ask_to_stop)
+    if args.only:
+        stop_by_file(stop_files(args.study, args.launch, args.only), ask_to_stop)
     signal.signal(signal.SIGTERM, ask_to_stop)
     how = json.loads(os.environ.get("FAKE_TRAIN", "{}"))
     plan = json.loads((args.study / "study.json").read_text())
@@ -55,18 +65,20 @@ def main() -> int:
             ) or not (args.only or take(claim)):
                 continue
             with holding(folder / "lock"), output_to(folder / "run.log"):
+                if report.state(report.read(folder / "events.jsonl")) in ("finished", "diverged"):
+                    continue
                 if folder.name in how.get("oom", []) and not args.alone:
                     claim.unlink()
                     return 75
-                run(plan, arm, seed, folder, how, args.attempt)
+                run(plan, arm, seed, folder, how)
     return 0
 
 
-def run(plan, arm, seed, folder, how, attempt):  # type: ignore[no-untyped-def]
+def run(plan, arm, seed, folder, how):  # type: ignore[no-untyped-def]
     name = folder.name
     events = folder / "events.jsonl"
     before = report.read(events)
-    number = attempt or 1 + sum(e["type"] == "start" for e in before)
+    number = 1 + sum(e["type"] == "start" for e in before)
     iters = plan["config"]["max_iters"]
     first = max((e["iter"] for e in before if e["type"] == "iter"), default=0) if number > 1 else 0
     say = report.Report(events)
