@@ -4,11 +4,12 @@ VENV := .venv
 VARIANT ?= relu_squared
 BIN := $(VENV)/bin
 NANOGPT ?=
+RAY ?= ray
 AGAINST ?=
 CALLED = echo 'q1lab is $(abspath $(BIN)/q1lab). To call it as "q1lab" in this terminal: . $(abspath $(BIN)/activate)'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev run app test test-all lint format types contracts check bench faults audit size docs snapshots wheel clean
+.PHONY: help setup dev run app test test-all lint format types contracts check bench faults audit test-launchers size docs snapshots wheel clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -70,6 +71,9 @@ faults: $(VENV)/.dev  ## all fault tests, the long ones too, and a table of what
 
 audit: $(VENV)/.dev  ## known vulnerabilities of what is installed (by hand: it asks the network)
 	@$(BIN)/python tools/audit.py
+
+test-launchers: $(VENV)/.dev  ## real Slurm, ssh and Ray (RAY=path of its command), where they are installed
+	@RAY=$(RAY) $(BIN)/python -m pytest -q tests/launchers
 
 size: $(VENV)/.base  ## print the lines and tokens of each room
 	@$(BIN)/python tools/size.py
