@@ -16,7 +16,6 @@ from typing import Any
 
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import (
-    is_locked,
     open_private,
     os_errors_as_problems,
     private_folder,
@@ -29,7 +28,7 @@ from q1lab.ground.files import (
 )
 from q1lab.ground.paths import StudyPaths
 from q1lab.runner import child_processes
-from q1lab.study.liveness import has_jobs
+from q1lab.study.liveness import has_jobs, has_runner
 from q1lab.study.liveness import is_alive as is_alive
 from q1lab.study.studies import Study
 
@@ -160,7 +159,7 @@ def stop_study(study: Study, *, grace: float = GRACE) -> bool:
         return False
     if files.launched.exists():
         ask_jobs_to_stop(files, last_launch(files).get("launch", 0))
-    pid = _runner_pid(files) if is_locked(files.lock) else None
+    pid = _runner_pid(files) if has_runner(files) else None
     if pid is None and not has_jobs(files):
         raise Problem(
             f"{files.launch} doesn't say who runs {study.id}; it ends by itself when its runs have",
@@ -174,7 +173,7 @@ def stop_study(study: Study, *, grace: float = GRACE) -> bool:
     killed = False
     while is_alive(files):
         if time.monotonic() > deadline:
-            if not is_locked(files.lock):
+            if not has_runner(files):
                 raise Problem(
                     f"a job of {study.id} was asked to stop, and still runs",
                     FAILED,

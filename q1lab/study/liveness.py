@@ -13,6 +13,11 @@ def is_alive(files: StudyPaths | RunPaths) -> bool:
     return is_locked(files.lock) or (isinstance(files, StudyPaths) and has_jobs(files))
 
 
+def has_runner(files: StudyPaths) -> bool:
+    """True if the runner of a study lives, or a trainer that it started on this machine."""
+    return is_locked(files.lock)
+
+
 def has_jobs(files: StudyPaths) -> bool:
     """True if a run of the study trains behind a launcher, with or without its runner."""
     return files.launched.exists() and any(map(is_locked, files.runs.glob("*/lock")))

@@ -12,7 +12,7 @@ import pytest
 
 from q1lab.runner import launch
 from q1lab.study import studies
-from q1lab.study.liveness import has_jobs, is_alive
+from q1lab.study.liveness import has_jobs, has_runner, is_alive
 from tests.kit.commands import q1lab, without_torch
 from tests.kit.launched import SMALL, begin, log, run, states
 from tests.kit.repos import begun, of_its_own
@@ -150,7 +150,7 @@ def test_a_job_that_outlives_its_runner_is_found_and_never_started_twice(
     study = begin(program(tmp_path, DETACHED))
     wait_for(lambda: has_jobs(study.files), "a job")
     os.killpg(launch.last_launch(study.files)["pid"], signal.SIGKILL)
-    wait_for(lambda: not launch.is_locked(study.files.lock), "the runner's end")
+    wait_for(lambda: not has_runner(study.files), "the runner's end")
     assert is_alive(study.files)
     refused = run(program(tmp_path, 'exec "$@"'), code=2)
     assert "rope-1 is running already" in refused.stderr
@@ -168,7 +168,7 @@ def test_jobs_that_outlived_their_runner_stop(
     study = begin(program(tmp_path, DETACHED))
     wait_for(lambda: has_jobs(study.files), "a job")
     os.killpg(launch.last_launch(study.files)["pid"], signal.SIGKILL)
-    wait_for(lambda: not launch.is_locked(study.files.lock), "the runner's end")
+    wait_for(lambda: not has_runner(study.files), "the runner's end")
     q1lab("stop", study.id)
     assert not is_alive(study.files)
     assert "stopped" in states().values()
