@@ -102,7 +102,7 @@ def test_it_trains_and_its_archive_is_restored_at_home(
     monkeypatch.setenv("Q1LAB_HOME", str(away))
     there = json.loads(q1lab("compare", "--json").stdout)
     monkeypatch.setenv("Q1LAB_HOME", str(home))
-    q1lab("restore", str(folder / "study.q1lab.zip"))
+    q1lab("restore", str(folder / "study.zip"))
     here = json.loads(q1lab("compare", "--json").stdout)
     assert here["arms"] == there["arms"]
     assert here["n"] == 3
