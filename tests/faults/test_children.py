@@ -79,10 +79,10 @@ def test_every_process_is_in_the_list() -> None:
         "q1lab.ground.git_command.run",
         "q1lab.runner.child_processes.running_child",
         "q1lab.runner.crew._start_trainer",
+        "q1lab.runner.jobs.__init__",
         "q1lab.runner.launch.start_runner",
         "q1lab.runner.runner._keep_relay",
         "q1lab.runner.runner._start_alert",
-        "q1lab.tui.desktop.copy_into_tmux",
         "q1lab.tui.editing.edit_file",
         "q1lab.tui.screens.command_output._run",
         "q1lab.tui.screens.step_actions.open_url",
@@ -197,7 +197,7 @@ def test_no_child_runs_code_of_the_current_folder(
         call("check", str(model), "--for", "rmsnorm", code=None)
         words = tiny(tmp_path, str(model), iters=20)
         words[words.index("disabled")] = "offline"
-        call(*words, "--unchecked")
+        call(*words, "--unchecked", "--baseline", "baseline")
         call("sync")
         call("compare", "--plot", str(tmp_path / "plots.svg"))
     starts = hostile()
@@ -264,7 +264,7 @@ def test_what_a_killed_viewer_asked_ends_with_it(
     mark = f"ORPHAN={tmp_path}"
     monkeypatch.setenv("ORPHAN", str(tmp_path))
     words = {
-        "probe": [*tiny(tmp_path, str(file)), "--unchecked"],
+        "probe": [*tiny(tmp_path, str(file)), "--unchecked", "--baseline", "baseline"],
         "check": ["check", str(file), "--for", "baseline"],
     }[kind]
     asker = subprocess.Popen(

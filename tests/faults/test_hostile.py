@@ -247,6 +247,7 @@ def test_names_are_text(
     model.write_text((paths.models_dir() / "rope.py").read_text())
     data.write_text(corpus(tmp_path).read_text())
     args = ("run", str(model), *SMALL, "--data", str(data), "--seeds", "2", "--unchecked")
+    args += ("--baseline", "baseline")
     record = json.loads(q1lab(*args, "--json").stdout)
     study = studies.load(record["study"])
     assert record["complete"]

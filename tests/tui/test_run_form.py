@@ -81,7 +81,7 @@ async def test_what_is_wrong_is_said_in_the_form_or_when_it_starts(
         for name, text, why in (
             ("variant", "", "variant is missing"),
             ("variant", "'rope", "quotation"),
-            ("seeds", "1,1", "seed 1 is listed twice"),
+            ("seeds", "1,1", "give how many"),
             ("max_iters", "-4", "give a whole number from 1 up"),
             ("jobs", "x", "give a whole number from 1 up"),
         ):

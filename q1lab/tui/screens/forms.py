@@ -84,10 +84,9 @@ def _words(command: click.Command, values: Values) -> Iterator[str]:
     """The command-line words that pass these values to the command."""
     for param in command.params:
         value = values.get(str(param.name))
-        if isinstance(value, list | tuple):
-            yield from value
-        elif param.param_type_name == "argument":
-            yield from [str(value)] if value else []
+        if param.param_type_name == "argument":
+            several = isinstance(value, list | tuple)
+            yield from value if several else [str(value)] if value else []
         elif value is True:
             yield param.opts[-1]
         elif value and value != param.default:
