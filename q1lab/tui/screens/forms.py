@@ -85,8 +85,10 @@ def _words(command: click.Command, values: Values) -> Iterator[str]:
     for param in command.params:
         value = values.get(str(param.name))
         if param.param_type_name == "argument":
-            several = isinstance(value, list | tuple)
-            yield from value if several else [str(value)] if value else []
+            if isinstance(value, list | tuple):
+                yield from value
+            elif value:
+                yield str(value)
         elif value is True:
             yield param.opts[-1]
         elif value and value != param.default:
