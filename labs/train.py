@@ -82,7 +82,6 @@ def main(argv: list[str] | None = None) -> int:
     os.umask(0o077)  # everything written here is private to the user
     devices.keep_memory()
     plan = json.loads((args.study / "study.json").read_text())
-    plan.update(plan.get("extra", {}))  # where q1lab 0.1.0 kept an arm's own settings
     torch.set_num_threads(plan["threads"])
 
     @functools.cache

@@ -6,7 +6,7 @@ opens an editor or a pager. Git's own words say why a commit was refused; q1lab 
 what git would do though a person did not mean it (commit onto a half-done rebase).
 
 GitPython's index and commit objects are not used: they commit staged work along and invent an
-author. The history is read by git_history.py, a stranger's commits by foreign_commits.py.
+author. The history is read by git_history.py.
 """
 
 from __future__ import annotations

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from q1lab import __version__
-from q1lab.designs.fixed import Fixed
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import sha256_text, utc_now, write_atomic
@@ -27,15 +26,16 @@ from q1lab.runner import finished_runs
 from q1lab.runner.machine import cores
 from q1lab.study import imported_code
 from q1lab.study import wandb_runs as wandb_state
+from q1lab.study.command import Command
 from q1lab.study.command_arms import CommandSpec, arm_words, itself, takes_seed
 from q1lab.study.command_line import OPTIONS, Request, option_values
 from q1lab.study.design import TypedSeeds
+from q1lab.study.fixed import Fixed
 from q1lab.study.kept_folder import KeptStudy
 from q1lab.study.origin import Origin, TypedOptions
 from q1lab.study.studies import Arm, Data, Study
 from q1lab.study.study_draft import Draft
 from q1lab.study.trainer import SEED_OFFSET, Trainer
-from q1lab.trainers.command import Command
 
 UNCOMMITTED_DIFF = "uncommitted.diff"
 """The file, next to a study's sources, with the uncommitted changes of the command's repository."""
@@ -120,7 +120,7 @@ def study_from_request(request: Request, seeds: TypedSeeds, wandb: str) -> Study
         versions={
             "q1lab": __version__,
             "platform": f"{platform.system()} {platform.machine()}",
-            "trainer": finished_runs.trainer_version(by_command=True),
+            "trainer": finished_runs.trainer_version(Command.kind),
         },
         wandb=wandb,
         launcher=request.launcher_words,

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from q1lab import __version__
-from q1lab.designs.fixed import Fixed
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import absolute_path, utc_now, write_atomic
@@ -24,14 +23,15 @@ from q1lab.study import corpora, identity, kept_folder, presets, studies, varian
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.command_line import Request
 from q1lab.study.design import TypedSeeds
+from q1lab.study.fixed import Fixed
 from q1lab.study.kept_folder import KeptStudy
 from q1lab.study.model_source import with_advice
 from q1lab.study.origin import Origin, TypedOptions
+from q1lab.study.own_loop import OwnLoop
 from q1lab.study.studies import Arm, Data, Study
 from q1lab.study.study_draft import Draft
 from q1lab.study.trainer import SEED_OFFSET, Trainer
 from q1lab.study.variants import Variant
-from q1lab.trainers.own_loop import OwnLoop
 from q1lab.week import progress
 from q1lab.week.own_model import parents
 
@@ -181,7 +181,7 @@ def draft(
             "python": platform.python_version(),
             "torch": answer["torch"],
             "platform": answer.get("platform", f"{platform.system()} {platform.machine()}"),
-            "trainer": finished_runs.trainer_version(),
+            "trainer": finished_runs.trainer_version(OwnLoop.kind),
         },
         wandb=wandb_state.wandb_mode(request.wandb),
         launcher=request.launcher_words,

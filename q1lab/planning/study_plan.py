@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import count, islice
 
-from q1lab.designs.fixed import Fixed
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import exclusive_lock, expand_user, remove_inside, sha256_text
@@ -36,13 +35,13 @@ from q1lab.study import (
     identity,
     imported_code,
     kept_folder,
-    part_registry,
     studies,
     two_commands,
 )
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.command_line import Request
 from q1lab.study.design import TypedSeeds
+from q1lab.study.fixed import Fixed
 from q1lab.study.kept_folder import KeptStudy
 from q1lab.study.series import Series
 from q1lab.study.studies import StudiesOnDisk, Study
@@ -108,11 +107,16 @@ def _finished(study: Study, draft: Draft, on_disk: StudiesOnDisk) -> finished_ru
 def draft_study(request: Request, store: Store) -> Draft:
     """The first half of ``plan_study``: everything that does not depend on other studies."""
     request, kept_study = resolve_request(request)
-    kind = next(
-        each.kind for each in part_registry.part_classes("trainer") if each.accepts(request)
-    )
     seeds = request.parsed_seeds if kept_study is None else _seeds_of(kept_study.study)
-    draft: Draft = part_registry.draft_of(kind)(request, seeds, kept_study, store)
+    draft: Draft
+    if request.loop is None:
+        from q1lab.planning import own_loop_draft
+
+        draft = own_loop_draft.draft(request, seeds, kept_study, store)
+    else:
+        from q1lab.planning import command_draft
+
+        draft = command_draft.draft(request, seeds, kept_study, store)
     if not request.yes:
         prove_command_ran_here(
             draft.study, str(kept_study.folder) if kept_study else draft.study.variant
@@ -497,7 +501,10 @@ def _go_on(
         if r["state"] in ("finished", "diverged")
     }
     missing = tuple(run.name for run in study.runs if run.name not in done)
-    then, now = study.trainer.versions.get("trainer"), study.trainer.code_version()
+    then, now = (
+        study.trainer.versions.get("trainer"),
+        finished_runs.trainer_version(study.trainer.kind),
+    )
     if missing and done and then not in (None, now):
         later = tuple(sorted({*study.trainer.later_versions, now}))
         study = study.with_trainer(later_versions=later)

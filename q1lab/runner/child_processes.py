@@ -25,6 +25,7 @@ from typing import Any
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import utc_now
+from q1lab.study.trainer import Trainer
 
 CHILD_GUARD = Path(__file__).with_name("child_guard.py")
 
@@ -48,6 +49,11 @@ def trainer_command() -> list[str]:
     """The command of q1lab's own trainer. ``Q1LAB_TRAINER`` puts another program in its place
     (tests use one without torch)."""
     return shlex.split(os.environ.get("Q1LAB_TRAINER", "")) or python_module("labs.train")
+
+
+def training_program(trainer: Trainer) -> list[str]:
+    """The program that trains a study's runs; it takes the study's folder as an argument."""
+    return trainer_command() if trainer.kind == "own" else python_module("labs.loop")
 
 
 def probe_command() -> list[str]:

@@ -134,7 +134,7 @@ class Crew:
 
     def _start_trainer(self) -> subprocess.Popen[bytes] | Job:
         command = [
-            *self.study.trainer.program(),
+            *child_processes.training_program(self.study.trainer),
             str(self.files.root),
             "--launch",
             str(self.launch),

@@ -71,10 +71,10 @@ def copy_runs(study: Study, copies: RunCopies) -> None:
 
 
 @cache
-def trainer_version(by_command: bool = False) -> str:
-    """A short hash of the trainer's own code: with other code, the same settings may give other
-    numbers. ``by_command``: of the code that runs a command's study."""
-    files = lab_files("loop" if by_command else "train")
+def trainer_version(kind: str) -> str:
+    """A short hash of the code of a kind of trainer: with other code, equal settings may give other
+    numbers."""
+    files = lab_files("train" if kind == "own" else "loop")
     return sha256_text("".join(file.read_text() for file in files))[:12]
 
 

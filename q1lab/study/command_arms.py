@@ -89,7 +89,7 @@ class CommandSpec:
     """Files that the command reads → SHA-256; no hash before the study is planned."""
     imports: Annotated[dict[str, CodeHash], max_items(1000)] = field(default_factory=dict)
     """Files that the command runs without naming them (imported_code.py) → their hashes; empty
-    before the study is planned, and where an older q1lab planned it."""
+    before the study is planned."""
 
     @property
     def measured_metric(self) -> Metric:

@@ -25,9 +25,11 @@ from q1lab.ground.options import (
     option,
     options_of,
 )
-from q1lab.study import part_registry, presets
+from q1lab.study import presets
 from q1lab.study.command_arms import CommandSpec
 from q1lab.study.design import TypedSeeds
+from q1lab.study.fixed import Fixed
+from q1lab.study.range import Range
 from q1lab.study.studies import Study
 
 
@@ -137,10 +139,9 @@ class Request:
     @cached_property
     def parsed_seeds(self) -> TypedSeeds:
         """The seeds typed after --seeds, parsed. Problem if no design takes them."""
-        for kind in part_registry.part_classes("design"):
-            typed: TypedSeeds | None = kind.parse_seeds(self.seeds)
-            if typed is not None:
-                return typed
+        typed = Fixed.parse_seeds(self.seeds) or Range.parse_seeds(self.seeds)
+        if typed is not None:
+            return typed
         raise Problem(
             f"--seeds {self.seeds!r}: ",
             next="give how many (3), a range (3..12), or how many new ones (fresh:8)",

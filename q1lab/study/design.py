@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Self
 from q1lab.ground.json_records import stored_as
 from q1lab.ground.json_rules import max_chars, whole_number
 from q1lab.judgment.subject import PairPlan
-from q1lab.study.part_registry import StudyPart
+from q1lab.study.study_part import StudyPart
 
 MOST_SEEDS = 10_000
 """Seeds that a study may plan."""
@@ -53,7 +53,6 @@ class TypedSeeds:
 class Design(StudyPart):
     """The seeds of a study, and the rule by which it is judged. Pure."""
 
-    part: ClassVar[str] = "design"
     not_declared: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """Keys of the plan → the keys inside of them that change while the study goes on: a declaration
     leaves these out."""

@@ -24,10 +24,14 @@ from q1lab.ground.json_rules import inside_folder, max_chars, one_of, whole_numb
 from q1lab.judgment.metric import Metric
 from q1lab.judgment.subject import ARMS as ARMS
 from q1lab.judgment.subject import Description
-from q1lab.study import part_registry, seed_range
+from q1lab.study import seed_range
+from q1lab.study.command import Command
 from q1lab.study.corpus_titles import CORPUS_TITLES
 from q1lab.study.design import Design
+from q1lab.study.fixed import Fixed
 from q1lab.study.origin import Origin
+from q1lab.study.own_loop import OwnLoop
+from q1lab.study.range import Range
 from q1lab.study.trainer import Trainer
 
 FORMAT = 2
@@ -297,8 +301,8 @@ def from_dict(record: Any) -> Study:
     study = json_records.from_json(
         Study,
         record,
-        trainer=part_registry.load_part("trainer", record),
-        design=part_registry.load_part("design", record),
+        trainer=(OwnLoop if record.get("loop") is None else Command).load(record),
+        design=(Fixed if record.get("range") is None else Range).load(record),
         origin=json_records.from_json(Origin, record),
     )
     if set(study.arms) != set(ARMS):

@@ -7,14 +7,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from q1lab.ground.json_records import stored_as
 from q1lab.ground.json_rules import max_chars, max_items, one_of, whole_number
 from q1lab.judgment.metric import Metric
 from q1lab.judgment.subject import Description
 from q1lab.study.command_arms import NO_COMMAND, CommandSpec
-from q1lab.study.part_registry import StudyPart
+from q1lab.study.study_part import StudyPart
 
 if TYPE_CHECKING:
     from q1lab.judgment.notes import Note
@@ -53,8 +53,6 @@ ArmName = Annotated[str, one_of("baseline", "modified")]
 @dataclass(frozen=True, kw_only=True)
 class Trainer(StudyPart, ABC):
     """The trainer of a study's runs."""
-
-    part: ClassVar[str] = "trainer"
 
     device: Name
     jobs: Annotated[int, whole_number(1, 1025)]
@@ -150,11 +148,6 @@ class Trainer(StudyPart, ABC):
 
     # ── asking for it, once and again
 
-    @classmethod
-    def accepts(cls, request: Request) -> bool:
-        """True if a request is for this trainer."""
-        return False
-
     @abstractmethod
     def request(self, study: Study) -> Request:
         """The request that plans the same study again: same files, hyperparameters, data and
@@ -192,15 +185,6 @@ class Trainer(StudyPart, ABC):
         return ""
 
     # ── where it runs
-
-    @abstractmethod
-    def program(self) -> list[str]:
-        """The command of the program that trains; it takes the study's folder as an argument."""
-
-    def code_version(self) -> str:
-        """A short hash of the trainer's own code as it is now: with other code the same settings
-        may give other numbers. By itself the version that the study was planned with."""
-        return str(self.versions.get("trainer", ""))
 
     @property
     def when_stopped(self) -> str:

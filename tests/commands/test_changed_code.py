@@ -14,8 +14,8 @@ import pytest
 from labs import loop as trainer_loop
 from q1lab.ground import paths
 from q1lab.study import imported_code, studies
+from q1lab.study.command import Command
 from q1lab.study.command_arms import CommandSpec
-from q1lab.trainers.command import Command
 from tests.commands.test_command_arms import PYTHON
 from tests.kit.commands import q1lab
 

@@ -29,7 +29,7 @@ from q1lab.judgment.terminal_text import block_lines
 from q1lab.planning import study_plan
 from q1lab.runner import launch
 from q1lab.study import studies
-from q1lab.trainers.command import Command
+from q1lab.study.command import Command
 from q1lab.verdict import comparison_cache, result_rows
 from q1lab.verdict.progress_figure import figure_blocks, progress_blocks, row_blocks
 from tests.kit import lab_home

@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 
 from labs import report, sharing
 from q1lab.commands.cli import run_command_line
-from q1lab.designs.fixed import Fixed
 from q1lab.ground import json_records, paths
 from q1lab.ground.errors import Problem
 from q1lab.index import ingest_events
@@ -29,6 +28,7 @@ from q1lab.judgment.metric import VAL_LOSS
 from q1lab.runner import launch
 from q1lab.study import studies
 from q1lab.study.events import LONGEST_LINE, read_new_events, sanitize_event
+from q1lab.study.fixed import Fixed
 from q1lab.study.studies import Study
 from q1lab.week import progress
 from tests.kit import lab_home

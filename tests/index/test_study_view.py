@@ -20,10 +20,10 @@ from q1lab.index import study_view
 from q1lab.index.store import Store
 from q1lab.index.study_view import RunView, seconds_left
 from q1lab.study import studies
+from q1lab.study.command import EMPTY_SETTINGS
 from q1lab.study.command_arms import CommandSpec
 from q1lab.study.run_states import RunState
 from q1lab.study.studies import Study
-from q1lab.trainers.command import EMPTY_SETTINGS
 from q1lab.tui.snapshot_taker import SnapshotReader
 from q1lab.tui.widgets.top_line import time_left_words
 from tests.kit import lab_home

@@ -9,8 +9,8 @@ from typing import Any
 from q1lab.judgment import intervals
 from q1lab.judgment.judge import judge
 from q1lab.judgment.records import ArmResult, QuestionCost
+from q1lab.study.command import EMPTY_SETTINGS
 from q1lab.study.studies import ARMS, Arm, Data, Study
-from q1lab.trainers.command import EMPTY_SETTINGS
 from q1lab.verdict.comparison import Comparison, subject_of
 from tests.kit.plans import of_keys
 

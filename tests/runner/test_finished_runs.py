@@ -46,11 +46,11 @@ def test_a_file_that_trains_nothing_leaves_baselines_reusable(
         (labs / name).write_text(text)
     monkeypatch.setattr(paths, "models_dir", lambda: labs / "models")
     monkeypatch.setattr(finished_runs, "trainer_version", finished_runs.trainer_version.__wrapped__)
-    before = finished_runs.trainer_version()
+    before = finished_runs.trainer_version("own")
     (labs / "sampler.py").write_text("from labs import loss\n")
     (labs / "check.py").write_text("print(1)\n")
-    assert finished_runs.trainer_version() == before
+    assert finished_runs.trainer_version("own") == before
     for name, text in files.items():
         (labs / name).write_text(f"{text}\n# another\n")
-        assert finished_runs.trainer_version() != before, name
+        assert finished_runs.trainer_version("own") != before, name
         (labs / name).write_text(text)

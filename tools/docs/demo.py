@@ -14,10 +14,10 @@ import sys
 from dataclasses import replace
 
 from q1lab.commands.demo.shipped_runs import FILE
-from q1lab.designs.range import Range
 from q1lab.judgment.intervals import ALPHA
 from q1lab.study import studies
 from q1lab.study.events import final_loss
+from q1lab.study.range import Range
 
 COMMAND = "q1lab run relu_squared --preset quick --seeds 8 --data shakespeare"
 

@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from q1lab.commands.verify.run_record import RunRecord, read_record
-from q1lab.designs.fixed import Fixed
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import printable, read_bytes, sha256_json, write_atomic
-from q1lab.runner import child_processes
+from q1lab.runner import child_processes, finished_runs
 from q1lab.study import corpora, kept_folder, studies
 from q1lab.study.bundle import Bundle
+from q1lab.study.fixed import Fixed
 from q1lab.study.run_states import ENDED
 from q1lab.study.studies import Run, Study
 
@@ -133,7 +133,7 @@ class Retraining:
                 design=Fixed(batches=study.design.batches),
             )
         )
-        command = [*study.trainer.program(), str(folder.root)]
+        command = [*child_processes.training_program(study.trainer), str(folder.root)]
         with child_processes.running_child(
             [*command, "--only", run.name, "--alone"],
             seconds=DAY_SECONDS,
@@ -154,6 +154,8 @@ class Retraining:
             was, value = (run.start.get(key) or "not known" for run in (recorded, retrained))
             if was != value or (value == "not known" and self.study.model_files):
                 return f"{key} was {printable(str(was))[:80]}, and is {value}"
-        if {trainer.versions.get("trainer"), *trainer.later_versions} != {trainer.code_version()}:
+        if {trainer.versions.get("trainer"), *trainer.later_versions} != {
+            finished_runs.trainer_version(trainer)
+        }:
             return "the trainer's code is of another version"
         return ""

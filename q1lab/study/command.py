@@ -57,10 +57,6 @@ class Command(Trainer):
         loop = {**json_records.to_json(self.loop), "folder": ""}
         return [{"max_iters": 0}, {}, self.seed_shift, self.device, "", self.threads, loop]
 
-    @classmethod
-    def accepts(cls, request: Request) -> bool:
-        return request.loop is not None
-
     def request(self, study: Study) -> Request:
         from q1lab.study.command_line import Request
 
@@ -108,16 +104,6 @@ class Command(Trainer):
 
     def displayed_command(self, run: Run) -> str:
         return displayed_command(self.loop, run.variant, self.drawn_seed(run))
-
-    def code_version(self) -> str:
-        from q1lab.runner import finished_runs
-
-        return finished_runs.trainer_version(by_command=True)
-
-    def program(self) -> list[str]:
-        from q1lab.runner import child_processes
-
-        return child_processes.python_module("labs.loop")
 
     def pairing_note(self, study: Study) -> str:
         if not study.counts_as_asking:

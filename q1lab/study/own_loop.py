@@ -76,10 +76,6 @@ class OwnLoop(Trainer):
 
     # ── requests that plan it again
 
-    @classmethod
-    def accepts(cls, request: Request) -> bool:
-        return request.loop is None
-
     def request(self, study: Study) -> Request:
         """Device and number format are always named: their defaults depend on the machine."""
         from q1lab.study.command_line import Request, fewest_overrides
@@ -137,19 +133,9 @@ class OwnLoop(Trainer):
         data = study.data.name + (f" ({read})" if read else "")
         return f"preset {self.preset}, data {data}, {self.device} {self.dtype}"
 
-    def code_version(self) -> str:
-        from q1lab.runner import finished_runs
-
-        return finished_runs.trainer_version()
-
     @property
     def when_stopped(self) -> str:
         return "each run leaves a checkpoint"
-
-    def program(self) -> list[str]:
-        from q1lab.runner import child_processes
-
-        return child_processes.trainer_command()
 
 
 def _takes_its_baseline(study: Study) -> bool:
