@@ -60,7 +60,7 @@ def start(stack: ExitStack, words: list[str], log: Path) -> None:
 
 def until_it_works(words: list[str]) -> None:
     """Wait for a server: until the command ends with status 0."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 200  # Ray's agent takes its time
     while (done := subprocess.run(words, capture_output=True, timeout=60)).returncode:
         assert time.monotonic() < deadline, done.stderr.decode()
         time.sleep(0.5)
@@ -138,12 +138,15 @@ def ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     port = free_port()
     words = [program, "start", "--head", "--block", "--num-cpus=2", "--disable-usage-stats"]
     words += [f"--port={free_port()}", f"--dashboard-port={port}", "--dashboard-host=127.0.0.1"]
-    words += [f"--temp-dir={folder}/r"]
+    # 127.0.0.1 would become the address of the network card
+    words += [f"--temp-dir={folder}/r", "--node-ip-address=127.0.0.2"]
+    for name in ("dashboard-agent-listen", "dashboard-agent-grpc", "metrics-export"):
+        words.append(f"--{name}-port={free_port()}")
     client = [program, "job", "submit", "--address", f"http://127.0.0.1:{port}"]
     with ExitStack() as stack:
         start(stack, words, folder / "ray.log")
         until_it_works([*client, "--", "true"])
-        yield " ".join([*client, "--submission-id={run}", "--"])
+        yield " ".join([*client, "--"])
 
 
 @pytest.fixture(params=["slurm", "ssh", "ray"])
