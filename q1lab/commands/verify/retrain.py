@@ -155,7 +155,7 @@ class Retraining:
             if was != value or (value == "not known" and self.study.model_files):
                 return f"{key} was {printable(str(was))[:80]}, and is {value}"
         if {trainer.versions.get("trainer"), *trainer.later_versions} != {
-            finished_runs.trainer_version(trainer)
+            finished_runs.trainer_version(trainer.kind)
         }:
             return "the trainer's code is of another version"
         return ""
