@@ -82,7 +82,7 @@ docs: $(VENV)/.dev  ## make the tables in the documents again (tools/docs/make.p
 	@$(BIN)/python tools/docs/make.py
 
 snapshots: $(VENV)/.dev  ## accept the app's screens as they are now
-	@$(BIN)/python -m pytest -q tests/tui -k picture --accept
+	@$(BIN)/python -m pytest -q tests/app -k picture --accept
 
 wheel: $(VENV)/.dev  ## build the wheel and the sdist into dist/
 	@$(BIN)/python -m build

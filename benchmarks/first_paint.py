@@ -61,7 +61,7 @@ def prepare(env: dict[str, str]) -> None:
     """Make a home where the learner was before: the welcome is over."""
     code = """
 from q1lab.ground import paths
-from q1lab.index.store import Store
+from q1lab.journal.store import Store
 from q1lab.week import content, progress
 with Store() as store:
     week = content.load_week(paths.content_dir())

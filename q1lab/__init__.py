@@ -10,17 +10,17 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from q1lab.compare.comparison_cache import read_study
     from q1lab.judgment.records import Judgment
-    from q1lab.tables.python_api import judge
-    from q1lab.verdict.comparison_cache import read_study
+    from q1lab.judgment.tables.python_api import judge
 
 __version__ = "0.3.0"
 __all__ = ["Judgment", "__version__", "judge", "read_study"]
 
 PLACES = {
     "Judgment": "q1lab.judgment.records",
-    "judge": "q1lab.tables.python_api",
-    "read_study": "q1lab.verdict.comparison_cache",
+    "judge": "q1lab.judgment.tables.python_api",
+    "read_study": "q1lab.compare.comparison_cache",
 }
 
 

@@ -48,7 +48,7 @@ WEEK = {"jinja2"}
 )
 def test_quick_commands_load_nothing_heavy(args: list[str], needed: set[str]) -> None:
     loaded_after(
-        "from q1lab.index.store import Store; Store().close()"
+        "from q1lab.journal.store import Store; Store().close()"
     )  # the schema is made once, by sqlite_utils
     loaded = loaded_after(
         f"from q1lab.commands.cli import run_command_line; run_command_line({args!r})"
@@ -61,15 +61,15 @@ def test_status_reads_no_ledger_before_a_comparison_was_seen() -> None:
     code = "from q1lab.commands.cli import run_command_line; run_command_line(['status'])"
     script = f"{code}\nimport sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
-    assert "q1lab.record.ledger" not in done.stdout.decode().split()
+    assert "q1lab.journal.ledger" not in done.stdout.decode().split()
 
 
 @pytest.mark.parametrize(
     "code",
     [
         "from q1lab.ground.command_table import listed_acts\nfrom q1lab.commands.cli import cli\nfor name in listed_acts(): cli.get_command(None, name)",
-        "import q1lab.runner.runner",
-        "import q1lab.doors.weights_and_biases.history_rows",
+        "import q1lab.train.runner",
+        "import q1lab.train.weights_and_biases.history_rows",
         f"from pathlib import Path; from q1lab.week.content import load_week; load_week(Path({str(ROOT / 'content')!r}))",
     ],
     ids=["every command", "the runner", "what W&B gets", "the week"],

@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 
-from q1lab.doors.weights_and_biases.history_rows import RunHistory
-from q1lab.index import ingest_events
-from q1lab.index.store import Store
+from q1lab.app.widgets.loss_chart import LossChart
+from q1lab.journal import ingest_events
+from q1lab.journal.store import Store
 from q1lab.judgment.metric import VAL_LOSS
 from q1lab.study import studies
 from q1lab.study.events import MOST_NUMBERS, read_new_events, sanitize_event
-from q1lab.tui.widgets.loss_chart import LossChart
+from q1lab.train.weights_and_biases.history_rows import RunHistory
 from tests.kit.commands import q1lab
 from tests.kit.lab_home import app, open_lab, until
 

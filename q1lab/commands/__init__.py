@@ -1,4 +1,4 @@
-"""The command line: a module for each family of commands, imported when it is called.
+"""The command line: a module for each command, imported when it is called.
 
-It imports every room but the doors.
+It imports every other room.
 """

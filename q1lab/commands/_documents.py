@@ -23,9 +23,9 @@ from q1lab.ground.git_repository import NoRepository, Repository
 from q1lab.week.syllabus import Week
 
 if TYPE_CHECKING:
+    from q1lab.compare.comparison import Comparison
     from q1lab.documents.change import Change, SavedChange
-    from q1lab.index.store import Store
-    from q1lab.verdict.comparison import Comparison
+    from q1lab.journal.store import Store
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -15,10 +15,10 @@ from q1lab.commands._documents import ask_user
 from q1lab.commands._output import remark
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import printable
-from q1lab.planning import first_run
-from q1lab.planning.first_run import FirstRun
+from q1lab.judgment.metric_names import direction
 from q1lab.study.command_line import Request
-from q1lab.study.metric_names import direction
+from q1lab.train import first_run
+from q1lab.train.first_run import FirstRun
 
 MOST_LISTED = 8
 """Names that are listed where several may be the metric."""

@@ -30,7 +30,7 @@ class StudyName(click.types.StringParamType):
         if name in variants.variant_names():
             return name
         from q1lab.commands._store import open_store
-        from q1lab.index.study_names import study_named
+        from q1lab.journal.study_names import study_named
 
         with open_store() as store:
             return study_named(store, name) or name

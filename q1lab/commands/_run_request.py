@@ -12,11 +12,11 @@ from q1lab.commands._run_options import TypedCommand
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import expand_user
 from q1lab.ground.options import KEPT_FOLDER, STUDY_NAME
-from q1lab.runner import first_number, series_members
 from q1lab.study import command_line, kept_folder, series, studies, two_commands, variants
 from q1lab.study.command_arms import CommandSpec, with_reading
 from q1lab.study.command_line import OPTIONS, Request, options_with
 from q1lab.study.studies import Study
+from q1lab.train import first_number, series_members
 
 WITH_SERIES = {"variant", "yes", "as_json"}
 """All that may be typed with the name of a sweep, which is only shown."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from q1lab.index.store import Store
+from q1lab.journal.store import Store
 
 
 def open_store() -> Store:

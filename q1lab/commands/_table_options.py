@@ -9,7 +9,7 @@ import click
 
 from q1lab.commands._flags import flags
 from q1lab.ground.errors import Problem
-from q1lab.tables.found_runs import TableOptions
+from q1lab.judgment.tables.found_runs import TableOptions
 
 F = TypeVar("F", bound=Callable[..., Any])
 

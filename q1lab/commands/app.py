@@ -13,9 +13,9 @@ from q1lab.ground import config, paths
 from q1lab.ground.errors import Problem
 
 if TYPE_CHECKING:
+    from q1lab.app.app_setup import AppSetup
     from q1lab.ground.config import Config
-    from q1lab.index.store import Store
-    from q1lab.tui.app_setup import AppSetup
+    from q1lab.journal.store import Store
     from q1lab.week.syllabus import Week
 
 
@@ -35,7 +35,7 @@ def start_app(session: str | None, content: Path | None) -> None:
         )
     gc.disable()  # starting makes no garbage; the app turns it on again after the first paint
     setup = prepare_app(session, content)
-    from q1lab.tui.app import Q1Lab
+    from q1lab.app.app import Q1Lab
 
     app = Q1Lab(replace(setup, in_terminal=not in_browser))
     if not in_browser and not sys.stderr.isatty():
@@ -52,10 +52,10 @@ def start_app(session: str | None, content: Path | None) -> None:
 
 def prepare_app(session: str | None, folder: Path | None) -> AppSetup:
     """The app's settings, week and first snapshot of the database. Problem for bad input."""
-    from q1lab.index.store import Store
-    from q1lab.tui.app_setup import AppSetup
-    from q1lab.tui.keys import check_keymap
-    from q1lab.tui.snapshot import Snapshot
+    from q1lab.app.app_setup import AppSetup
+    from q1lab.app.keys import check_keymap
+    from q1lab.app.snapshot import Snapshot
+    from q1lab.journal.store import Store
     from q1lab.week import content, evidence
 
     paths.ensure_home()
@@ -69,7 +69,7 @@ def prepare_app(session: str | None, folder: Path | None) -> AppSetup:
         with Store() as store:
             starts_in_lab = session is None and _came_for_studies(store, week, settings)
             if starts_in_lab:
-                from q1lab.tui.snapshot_taker import SnapshotReader
+                from q1lab.app.snapshot_taker import SnapshotReader
 
                 snapshot = SnapshotReader(week.label, week).read_snapshot(store, ingest=False)
             else:  # the studies come with the first look

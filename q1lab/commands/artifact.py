@@ -9,7 +9,7 @@ from q1lab.commands._store import open_store
 from q1lab.ground.command_table import ActReport
 from q1lab.ground.errors import OK
 from q1lab.ground.files import absolute_path
-from q1lab.index.store import Store
+from q1lab.journal.store import Store
 from q1lab.week.lists import artifacts
 from q1lab.week.lists.artifacts import ARTIFACT_KINDS
 from q1lab.week.syllabus import Week

@@ -18,8 +18,8 @@ from q1lab.ground.files import printable
 from q1lab.study import variants
 
 if TYPE_CHECKING:
+    from q1lab.study.own_model.run_checks import CheckReport, CheckResult
     from q1lab.week.own_model.check_blocks import CheckBlock
-    from q1lab.week.own_model.run_checks import CheckReport, CheckResult
 
 
 @click.command(
@@ -89,7 +89,7 @@ def check(
 def _named_on_top(file: Path) -> str | None:
     """The modification that the first line names; None where there is no file to read. Problem
     without such a line."""
-    from q1lab.week.own_model.run_checks import made_for
+    from q1lab.study.own_model.run_checks import made_for
 
     named = made_for(file)
     if named is None and file.is_file():
@@ -119,13 +119,13 @@ def _settings(overrides: tuple[str, ...]) -> dict[str, Any]:
 def _check_once(
     file: Path, for_: str | None, baseline: str | None, settings: dict[str, Any], as_json: bool
 ) -> int:
+    from q1lab.study.own_model.run_checks import run_checks
     from q1lab.week.own_model.check_blocks import (
         following_block,
         outcome_blocks,
         printed_block,
         result_block,
     )
-    from q1lab.week.own_model.run_checks import run_checks
 
     def show(result: CheckResult) -> None:
         if not (as_json or result.follows):  # one line at the end is about all that follow
@@ -158,7 +158,7 @@ def _note_passed(file: Path, report: CheckReport) -> str | None:
     modification chosen for the week; None if the file did not pass, or nothing could be noted."""
     from q1lab.commands import _documents as shared
     from q1lab.commands._store import open_store
-    from q1lab.index import learner_tables
+    from q1lab.journal import learner_tables
     from q1lab.week import evidence
 
     if report.passed and report.unusable is None:

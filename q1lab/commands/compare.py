@@ -21,14 +21,14 @@ from q1lab.commands._store import open_store
 from q1lab.commands._verdict import print_verdict
 from q1lab.ground.errors import OK, Problem
 from q1lab.ground.text_formats import first_names
-from q1lab.index.store import Store
-from q1lab.runner import first_number
+from q1lab.journal.store import Store
 from q1lab.study import studies
 from q1lab.study.events import has_ended
 from q1lab.study.studies import Study
+from q1lab.train import first_number
 
 if TYPE_CHECKING:
-    from q1lab.verdict.comparison import Comparison
+    from q1lab.compare.comparison import Comparison
 
 
 @click.command(
@@ -71,7 +71,7 @@ def compare(
     A modification's name stands for its newest study with three pairs or more; without STUDY, the
     newest study of all is shown. Several share one table and one chart, each at its own level.
     """
-    from q1lab.verdict import comparison_cache
+    from q1lab.compare import comparison_cache
 
     if len(study) > 1:
         if full or page:
@@ -105,10 +105,10 @@ def _compare_several(names: Sequence[str], as_json: bool, plot: Path | None, *, 
     """Print several studies side by side, and draw their intervals into ``plot``."""
     import shutil
 
-    from q1lab.index import study_names
+    from q1lab.compare import comparison_cache
+    from q1lab.journal import study_names
     from q1lab.judgment import picture, side_by_side
     from q1lab.judgment.comparison_record import comparison_json
-    from q1lab.verdict import comparison_cache
 
     ids = dict.fromkeys(map(comparison_cache.resolve_study_id, names))
     chosen = [studies.load(study_id) for study_id in ids]
@@ -144,7 +144,7 @@ def print_comparison(
 ) -> Comparison | None:
     """Print a study's comparison as JSON, in short or in ``full``. None where a run that showed no
     number ended it."""
-    from q1lab.verdict.comparison_cache import compare as make_comparison
+    from q1lab.compare.comparison_cache import compare as make_comparison
 
     if not as_json and not full and print_silent_run(study):
         return None
@@ -199,9 +199,9 @@ def write_picture(
     force: bool = False,
 ) -> None:
     """Draw both arms' loss curves and the forest plot of the difference into ``path``."""
+    from q1lab.compare import comparison_cache
     from q1lab.ground.write_intents import write_output
     from q1lab.judgment import picture
-    from q1lab.verdict import comparison_cache
 
     form = picture.picture_format(path)
     image = picture.draw_comparison(

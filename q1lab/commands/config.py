@@ -57,11 +57,11 @@ def config(key: str | None, value: str | None, keys: bool, as_json: bool) -> Non
 
 def _set_value(key: str, value: str) -> None:
     if key.startswith("keymap."):
-        from q1lab.tui.keys import check_keymap
+        from q1lab.app.keys import check_keymap
 
         check_keymap({key.removeprefix("keymap."): value}, "`q1lab config`")
     if key == "theme":
-        from q1lab.tui import theme
+        from q1lab.app import theme
 
         theme.check_theme_name(value, "`q1lab config`")
     settings.save_setting(key, value)
@@ -81,7 +81,7 @@ def _tick_step() -> None:
 
 
 def _print_keys(moved: dict[str, str], as_json: bool) -> None:
-    from q1lab.tui.keys import all_keys
+    from q1lab.app.keys import all_keys
 
     keys_by_action = all_keys()
     table = {name: moved.get(name, key.keys) for name, key in keys_by_action.items()}

@@ -9,7 +9,7 @@ import click
 from q1lab.commands import _documents as shared
 from q1lab.ground.command_table import ActReport
 from q1lab.ground.files import absolute_path
-from q1lab.index.store import Store
+from q1lab.journal.store import Store
 from q1lab.study import corpora
 from q1lab.study.corpora import DEFAULT_DATA
 from q1lab.week import progress

@@ -14,8 +14,9 @@ from q1lab.ground import paths
 from q1lab.ground.errors import OK, Problem
 from q1lab.ground.files import printable
 from q1lab.study import studies, variants
-from q1lab.week.own_model import diffs, parents
-from q1lab.week.own_model.parents import Pair
+from q1lab.study.own_model import parents
+from q1lab.study.own_model.parents import Pair
+from q1lab.week.own_model import diffs
 
 
 @click.command(

@@ -17,7 +17,7 @@ from q1lab.commands._output import wrapped
 from q1lab.ground import file_systems, paths
 from q1lab.ground.errors import FAILED, OK, Problem
 from q1lab.ground.files import printable
-from q1lab.runner import child_processes
+from q1lab.study import child_processes
 
 PACKAGES = (
     "torch",
@@ -54,7 +54,7 @@ def doctor(as_json: bool) -> int:
 
 def examine_machine() -> dict[str, Any]:
     """The findings about this machine, by name, with ``problems`` and ``ok``."""
-    from q1lab.runner.machine import cores, gpus
+    from q1lab.train.machine import cores, gpus
 
     problems: list[str] = []
     findings: dict[str, Any] = {
@@ -110,7 +110,7 @@ def examine_machine() -> dict[str, Any]:
 
 def _acts_summary() -> str:
     """The count of acts by author (the learner or an agent)."""
-    from q1lab.index.store import Store
+    from q1lab.journal.store import Store
 
     with Store() as store:
         rows = store.db.execute(

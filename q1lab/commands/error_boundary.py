@@ -62,7 +62,7 @@ def as_problem(error: Exception) -> Problem | None:
     if isinstance(error, Problem):
         return error
     if "sqlite3" in sys.modules and isinstance(error, sys.modules["sqlite3"].DatabaseError):
-        from q1lab.index import store
+        from q1lab.journal import store
 
         return store.database_problem(error)
     if isinstance(error, UnicodeEncodeError) and isinstance(error.object, str):

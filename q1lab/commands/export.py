@@ -13,7 +13,7 @@ from q1lab.documents.result_files import CSV, JSON, PAGE
 from q1lab.ground.errors import NOTICES, OK, Problem
 from q1lab.ground.files import expand_user
 from q1lab.ground.write_intents import STDOUT
-from q1lab.index.store import Store
+from q1lab.journal.store import Store
 from q1lab.study import studies
 from q1lab.study.bundle import ZIP_SUFFIX
 from q1lab.study.studies import Study
@@ -116,9 +116,9 @@ def _suffix_of(target: Path) -> str:
 
 
 def _write_bundle(store: Store, study: Study, target: Path, force: bool) -> None:
-    from q1lab.index import study_names
+    from q1lab.compare import claim
+    from q1lab.journal import study_names
     from q1lab.study import bundle
-    from q1lab.verdict import claim
 
     provenance = claim.make_provenance(store, study)
     name = study_names.name_of(store, study.id)

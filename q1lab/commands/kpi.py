@@ -10,7 +10,7 @@ import click
 from q1lab.commands import _documents as shared
 from q1lab.ground.command_table import ActReport
 from q1lab.ground.errors import Problem
-from q1lab.index.store import Store
+from q1lab.journal.store import Store
 from q1lab.week.lists import kpis
 from q1lab.week.lists.kpis import KpiRow
 from q1lab.week.syllabus import Week

@@ -14,13 +14,13 @@ from q1lab.ground.errors import FAILED, INTERRUPTED, OK, Problem, nearest
 from q1lab.ground.files import os_reason
 from q1lab.ground.log_tail import LogTail
 from q1lab.ground.text_formats import bar_characters, duration, token_rate
-from q1lab.index.store import Store
-from q1lab.index.study_view import RunView, StudyRow, StudyView, read_view, sparkline_points
+from q1lab.journal.store import Store
+from q1lab.journal.study_view import RunView, StudyRow, StudyView, read_view, sparkline_points
 from q1lab.judgment.metric import Metric
-from q1lab.runner import alerts
+from q1lab.judgment.run_states import ENDED, STATE_SYMBOLS, RunState
 from q1lab.study.liveness import is_alive
-from q1lab.study.run_states import ENDED, STATE_SYMBOLS, RunState
 from q1lab.study.studies import Study
+from q1lab.train import alerts
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -267,7 +267,7 @@ def gpu_text(view: StudyView) -> str:
     """Use and memory of the first GPU, for studies that train on one."""
     if view.study.trainer.device != "cuda" or not view.alive:
         return ""
-    from q1lab.runner.machine import gpus
+    from q1lab.train.machine import gpus
 
     cards = gpus()
     if not cards:

@@ -17,7 +17,7 @@ from q1lab.commands import _documents as shared
 from q1lab.commands._output import print_diff, print_json, remark
 from q1lab.commands._store import open_store
 from q1lab.ground.errors import FAILED, OK, Problem
-from q1lab.index import learner_tables
+from q1lab.journal import learner_tables
 from q1lab.week.own_model import model_file
 
 
@@ -192,7 +192,7 @@ def _print_hint(text: str, is_diff: bool) -> None:
 def _print_reference(variant: str, file: Path, content: Path, as_json: bool) -> int:
     """Print the difference between the reference and the learner's file. Problem unless the file
     passes its checks."""
-    from q1lab.week.own_model.run_checks import run_checks
+    from q1lab.study.own_model.run_checks import run_checks
 
     report = run_checks(file, variant)
     if not report.passed:

@@ -12,7 +12,7 @@ from q1lab.commands import _documents as shared
 from q1lab.commands._store import open_store
 from q1lab.ground.command_table import ActReport
 from q1lab.ground.errors import OK
-from q1lab.index.store import Store
+from q1lab.journal.store import Store
 from q1lab.week.lists import papers
 from q1lab.week.lists.papers import DEPTHS
 from q1lab.week.syllabus import ARXIV, Week

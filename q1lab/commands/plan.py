@@ -13,20 +13,17 @@ from q1lab.commands._flags import flag
 from q1lab.commands._names import variant_argument
 from q1lab.commands._output import print_json, print_wrapped, remark
 from q1lab.commands._store import open_store
+from q1lab.compare import pairs_needed
+from q1lab.compare.pairs_needed import Advice, DesignChances, Spread
 from q1lab.ground.errors import OK, Problem
-from q1lab.index import ingest_events
-from q1lab.index.store import Store
+from q1lab.journal import home_history, ingest_events, learner_tables, predictions
+from q1lab.journal.history import level_after
+from q1lab.journal.store import Store
 from q1lab.judgment import intervals
 from q1lab.judgment.metric import VAL_LOSS
-from q1lab.planning import study_plan
-from q1lab.record import home_history
-from q1lab.record.history import level_after
 from q1lab.study import command_line, studies, variants
 from q1lab.study.command_line import Request
-from q1lab.verdict import pairs_needed
-from q1lab.verdict.pairs_needed import Advice, DesignChances, Spread
-from q1lab.week import progress
-from q1lab.week.lists import predictions
+from q1lab.train import study_plan
 
 HUNDREDTH = 0.01
 """Nats; about 1% of perplexity."""
@@ -118,7 +115,7 @@ def _spread(store: Store, request: Request) -> Spread:
     one."""
     variant, preset = request.variant, request.preset
     name = Path(variant).stem if variant.endswith(".py") else variant
-    on_disk, data = studies.StudiesOnDisk(), progress.data_to_train_on(store)
+    on_disk, data = studies.StudiesOnDisk(), learner_tables.data_to_train_on(store)
     spread = pairs_needed.known_spread(store, name, preset, on_disk, data)
     if spread is None:
         if _is_name_of_own_file(variant):

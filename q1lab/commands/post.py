@@ -16,7 +16,7 @@ from q1lab.commands._store import open_store
 from q1lab.ground.argument_checks import SuggestedText
 from q1lab.ground.command_table import ActReport, typed_fields
 from q1lab.ground.errors import FAILED, OK, Problem
-from q1lab.index.store import Store
+from q1lab.journal.store import Store
 from q1lab.week.lists import posts
 from q1lab.week.syllabus import Week
 

@@ -54,8 +54,8 @@ def predict(
     before the runs.
     """
     from q1lab.documents import document_data
+    from q1lab.journal import predictions
     from q1lab.study import variants
-    from q1lab.week.lists import predictions
 
     week, arms = shared.current_week(), _arms_of_folder()
     with open_store() as store:

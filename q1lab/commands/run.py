@@ -29,16 +29,14 @@ from q1lab.ground import config
 from q1lab.ground.command_table import typed_fields
 from q1lab.ground.errors import EXIT_STATUS, FAILED, INTERRUPTED, OK, UNFINISHED, Problem
 from q1lab.ground.text_formats import duration
-from q1lab.index import ingest_events, study_names, study_view
-from q1lab.index.store import Store
-from q1lab.planning import series_plan, study_plan
-from q1lab.planning.series_plan import DeclaredSeries
-from q1lab.runner import first_number, launch, series_members
+from q1lab.journal import ingest_events, predictions, study_names, study_view
+from q1lab.journal.store import Store
+from q1lab.judgment.run_states import ENDED, RunState
 from q1lab.study import command_line, kept_folder, studies, variants
 from q1lab.study.command_line import Request
-from q1lab.study.run_states import ENDED, RunState
 from q1lab.study.studies import Study
-from q1lab.week.lists import predictions
+from q1lab.train import first_number, launch, series_members, series_plan, study_plan
+from q1lab.train.series_plan import DeclaredSeries
 
 
 @click.command(
@@ -244,8 +242,8 @@ def _finish_series(store: Store, series_id: str, as_json: bool) -> int:
     """Print a series' table. Returns OK, FAILED if a run failed, UNFINISHED if some are missing."""
     from q1lab.commands._verdict import print_series
     from q1lab.commands.compare import print_silent_run
+    from q1lab.compare import series_reader
     from q1lab.judgment import series_table
-    from q1lab.verdict import series_reader
 
     table = series_reader.read_series(store, series_id)
     members = [member.study for member in table.members if member.study]

@@ -23,10 +23,10 @@ from collections.abc import Mapping
 from q1lab.ground import config, paths
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import printable, utc_now
-from q1lab.runner import alerts
 from q1lab.study import studies
 from q1lab.study.liveness import is_alive
 from q1lab.study.studies import Study
+from q1lab.train import alerts
 
 MAX_SECONDS = 60.0
 """Seconds that the command may take, and that this process waits for the runner to end."""
@@ -66,9 +66,9 @@ def _verdict_sentence(study: Study) -> tuple[str, str]:
     while is_alive(study.files) and time.monotonic() < deadline:
         time.sleep(0.1)
     from q1lab.commands._store import open_store
-    from q1lab.index import ingest_events
+    from q1lab.compare.comparison_cache import compare
+    from q1lab.journal import ingest_events
     from q1lab.judgment import verdict_text
-    from q1lab.verdict.comparison_cache import compare
 
     with open_store() as store:
         ingest_events.ingest_study(store, study)

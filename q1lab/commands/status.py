@@ -13,18 +13,18 @@ from q1lab.commands._output import print_json, width_shown, wrapped
 from q1lab.commands._store import open_store
 from q1lab.commands.live_progress import about_time_left
 from q1lab.commands.live_progress import run_line as live_line
+from q1lab.compare.result_rows import ResultRow, read_result_rows
 from q1lab.ground.errors import OK, Problem
 from q1lab.ground.files import printable
 from q1lab.ground.text_formats import age, cut_cells, cut_name, first_names, plural
-from q1lab.index import ingest_events, stored_results, study_names, study_view
-from q1lab.index.store import Store
-from q1lab.index.study_view import StudyRow, StudyView
+from q1lab.journal import ingest_events, stored_results, study_names, study_view
+from q1lab.journal.store import Store
+from q1lab.journal.study_view import StudyRow, StudyView
 from q1lab.judgment import difference_text
+from q1lab.judgment.run_states import STATE_SYMBOLS, RunState
 from q1lab.study import studies
 from q1lab.study import wandb_runs as wandb_state
-from q1lab.study.run_states import STATE_SYMBOLS, RunState
 from q1lab.study.studies import Study
-from q1lab.verdict.result_rows import ResultRow, read_result_rows
 
 MAX_STUDIES = 40
 """Studies that are listed; --json has all."""
@@ -194,7 +194,7 @@ def _short_verdict(store: Store, newest: StudyView) -> list[str]:
     finished = newest.row.state == "finished"
     if not finished or stored_results.cached_row(store, newest.study.id) is None:
         return []
-    from q1lab.verdict.comparison_cache import cached_comparison
+    from q1lab.compare.comparison_cache import cached_comparison
 
     comparison = cached_comparison(store, newest.study.id)
     if comparison is None or comparison.study.seeds != newest.study.seeds:
@@ -233,7 +233,7 @@ def study_summary(view: StudyView) -> str:
 def _first_command() -> str:
     """The study of the modification chosen for the week, else of rope."""
     from q1lab.commands import _documents as shared
-    from q1lab.index import learner_tables
+    from q1lab.journal import learner_tables
 
     chosen = None
     with contextlib.suppress(Problem), open_store() as store:
@@ -282,7 +282,7 @@ def next_command(newest: StudyView, rows: Sequence[StudyRow]) -> str:
         if row.state == "finished" and row.variant == newest.row.variant
     ]
     # not a small experiment that came after the study with the most seeds
-    from q1lab.verdict.comparison_cache import leading_study
+    from q1lab.compare.comparison_cache import leading_study
 
     leading = leading_study(same_variant, lambda row: row.total // 2) or newest.row
     return f"q1lab compare {leading.id}"
@@ -292,7 +292,7 @@ def _next_after_runs(store: Store, rows: Iterable[StudyRow]) -> str:
     """The next thing where no study goes on: a verdict that nobody has seen, else the first open
     step of the week; empty where no modification was chosen for the week."""
     from q1lab.commands import _documents as shared
-    from q1lab.index import learner_tables
+    from q1lab.journal import learner_tables
     from q1lab.week import evidence, progress
 
     for row in rows:

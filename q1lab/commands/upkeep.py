@@ -14,8 +14,7 @@ from q1lab.commands._store import open_store
 from q1lab.ground import paths, text_formats
 from q1lab.ground.errors import FAILED, OK, Problem
 from q1lab.ground.files import expand_user, printable
-from q1lab.index import study_names
-from q1lab.record import begin, delete_restore, trash
+from q1lab.journal import begin, delete_restore, study_names, trash
 from q1lab.study import bundle, studies
 
 yes_option = click.option("--yes", is_flag=True, help="Don't ask.")

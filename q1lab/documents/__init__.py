@@ -1,5 +1,6 @@
-"""Documents in the learner's repository, pages that the learner shares, and results as files.
+"""Documents in the learner's repository (MODIFICATION.md, the post, Q1_RETRO.md), and results as
+files.
 
 A document is gathered as facts, laid out by a template, then saved and committed as it was shown.
-This room imports the verify room, the planning room and below.
+It imports the week and below.
 """

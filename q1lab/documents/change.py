@@ -18,7 +18,7 @@ from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import os_reason, prove_inside, read_bytes
 from q1lab.ground.git_repository import CommitResult, Repository
 from q1lab.ground.text_formats import plural
-from q1lab.index.store import Store
+from q1lab.journal.store import Store
 from q1lab.study import kept_folder
 
 

@@ -11,13 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from q1lab.compare.comparison import Comparison
 from q1lab.documents import managed_regions
 from q1lab.documents.word_count import lines_by_kind
 from q1lab.judgment import cost_columns
 from q1lab.judgment.metric import VAL_LOSS
 from q1lab.judgment.prediction_score import predicted_difference
 from q1lab.study import variants
-from q1lab.verdict.comparison import Comparison
 
 _BETTER = (
     r"improv(?:e|es|ed|ing|ement|ements)",

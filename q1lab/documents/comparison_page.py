@@ -5,19 +5,19 @@ from __future__ import annotations
 
 import ast
 
+from q1lab.compare import comparison_cache
+from q1lab.compare.comparison import Comparison
+from q1lab.compare.published_names import with_published_names
 from q1lab.documents import comparison_tables, html_page, reproduce
 from q1lab.documents.comparison_tables import StudyFacts
 from q1lab.documents.reproduce import Reproduction
 from q1lab.documents.templates import Rendered, render_template
 from q1lab.ground.python_source import parse_python
-from q1lab.index.store import Store
+from q1lab.journal.store import Store
 from q1lab.judgment import picture, title_text
 from q1lab.judgment.label_text import short_name
 from q1lab.study import variants
 from q1lab.study.studies import Study
-from q1lab.verdict import comparison_cache
-from q1lab.verdict.comparison import Comparison
-from q1lab.verdict.published_names import with_published_names
 
 TEMPLATE = "comparison.md.j2"
 FIGURE = "figure.svg"

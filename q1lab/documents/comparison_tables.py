@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from q1lab.compare.comparison import Comparison
 from q1lab.documents.markdown_escape import Md, code_span, inline, sentence, table
 from q1lab.documents.reproduce import trained_reference
 from q1lab.ground.text_formats import DASH, MINUS
@@ -27,7 +28,6 @@ from q1lab.judgment.report_blocks import report_blocks
 from q1lab.judgment.run_notes import OF_THE_LEVEL
 from q1lab.study.command_line import fewest_overrides
 from q1lab.study.presets import PRESETS
-from q1lab.verdict.comparison import Comparison
 
 KEEP_TOGETHER = "\u00a0"
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from itertools import starmap
 from pathlib import Path
 
+from q1lab.compare import claim
 from q1lab.documents import modification as modifications
 from q1lab.documents import post as posts
 from q1lab.documents import reproduce, study_picture
@@ -23,13 +24,11 @@ from q1lab.documents.managed_regions import document_diff, find_regions
 from q1lab.ground.files import utc_now
 from q1lab.ground.git_repository import Repository
 from q1lab.ground.text_formats import plural
-from q1lab.index import acts
-from q1lab.index.store import Store
+from q1lab.journal import acts, predictions
+from q1lab.journal.store import Store
 from q1lab.study import kept_folder, studies
-from q1lab.verdict import claim
 from q1lab.week import chosen_variant, evidence, progress
 from q1lab.week.lists import posts as published
-from q1lab.week.lists import predictions
 from q1lab.week.syllabus import Week
 
 

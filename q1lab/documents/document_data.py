@@ -11,17 +11,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from q1lab.compare import comparison_cache
+from q1lab.compare.comparison import Comparison
+from q1lab.compare.comparison_cache import compare
+from q1lab.compare.published_names import with_published_names
 from q1lab.documents.reproduce import trained_reference
-from q1lab.index import learner_tables, stored_results
-from q1lab.index.store import Store
+from q1lab.journal import learner_tables, predictions, stored_results
+from q1lab.journal.store import Store
 from q1lab.study import studies
 from q1lab.study.studies import Study
-from q1lab.verdict import comparison_cache
-from q1lab.verdict.comparison import Comparison
-from q1lab.verdict.comparison_cache import compare
-from q1lab.verdict.published_names import with_published_names
 from q1lab.week import chosen_variant, progress
-from q1lab.week.lists import predictions
 from q1lab.week.syllabus import Week
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from q1lab.documents import claim_lint, document_data, modification
 from q1lab.documents.change import read_document
 from q1lab.documents.claim_lint import ClaimFinding
-from q1lab.index.store import Store
+from q1lab.journal.store import Store
 from q1lab.judgment.metric import VAL_LOSS
 from q1lab.week.lists import posts
 from q1lab.week.syllabus import Week

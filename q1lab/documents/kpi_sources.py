@@ -10,7 +10,7 @@ from q1lab.documents.post import count_empty_sections
 from q1lab.ground import git_history
 from q1lab.ground.errors import Problem
 from q1lab.ground.git_repository import Repository
-from q1lab.index.store import Store
+from q1lab.journal.store import Store
 from q1lab.week.lists import artifacts, kpis
 from q1lab.week.syllabus import Week
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from q1lab.documents.change import Change, SavedChange
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.git_repository import Repository
-from q1lab.index.store import Store
+from q1lab.journal.store import Store
 from q1lab.study import variants
+from q1lab.study.own_model.run_checks import CheckReport, run_checks
 from q1lab.week import evidence
 from q1lab.week.own_model import model_file
-from q1lab.week.own_model.run_checks import CheckReport, run_checks
 
 
 def check_merge(merge: model_file.ModelMerge) -> CheckReport:

@@ -20,14 +20,15 @@ from q1lab.documents.reproduce import Reproduction
 from q1lab.documents.templates import Rendered, render_template
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import read_text
-from q1lab.index.store import Store
+from q1lab.journal import predictions
+from q1lab.journal.store import Store
 from q1lab.judgment.metric import VAL_LOSS, Metric
 from q1lab.judgment.prediction_text import direction_text
 from q1lab.study import studies
+from q1lab.study.own_model import parents
 from q1lab.study.studies import Study
 from q1lab.week import evidence
-from q1lab.week.lists import predictions
-from q1lab.week.own_model import diffs, parents
+from q1lab.week.own_model import diffs
 from q1lab.week.syllabus import Week, WeekVariant
 
 FILE = "MODIFICATION.md"

@@ -17,7 +17,7 @@ from q1lab.documents.document_data import Answer, quarter_of
 from q1lab.documents.markdown_escape import Md
 from q1lab.documents.modification import Modification
 from q1lab.documents.templates import Rendered, render_template
-from q1lab.index.store import Store
+from q1lab.journal.store import Store
 from q1lab.week.lists import posts
 from q1lab.week.syllabus import Week
 

@@ -17,15 +17,15 @@ from types import MappingProxyType
 from typing import Any
 
 from q1lab import __version__
+from q1lab.compare.comparison_cache import compare
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import utc_now
 from q1lab.ground.write_intents import write_output
-from q1lab.index import ingest_events, study_names
-from q1lab.index.store import Store
+from q1lab.journal import ingest_events, study_names
+from q1lab.journal.store import Store
 from q1lab.judgment import cost_columns as costs
 from q1lab.study import studies
 from q1lab.study.studies import Study
-from q1lab.verdict.comparison_cache import compare
 
 CSV, JSON, PAGE = ".csv", ".json", ".html"
 """The suffixes of the files."""

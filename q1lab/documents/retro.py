@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from q1lab.compare.comparison import Comparison
 from q1lab.documents import (
     comparison_tables,
     document_data,
@@ -34,12 +35,11 @@ from q1lab.documents.retro_parts import PartRecord, parts_of_week
 from q1lab.documents.templates import Rendered, render_template
 from q1lab.ground.git_repository import Repository
 from q1lab.ground.text_formats import grouped_number, plural
-from q1lab.index.store import Store
+from q1lab.journal.store import Store
 from q1lab.judgment import prediction_text
 from q1lab.judgment.intervals import MIN_FOR_VERDICT
 from q1lab.judgment.prediction_score import Score, calibrate, small_predictions
 from q1lab.study.studies import Study
-from q1lab.verdict.comparison import Comparison
 from q1lab.week import evidence, progress
 from q1lab.week.lists import artifacts, papers, posts
 from q1lab.week.lists.kpis import KpiRow

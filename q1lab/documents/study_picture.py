@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from q1lab.documents.change import read_document
 from q1lab.ground import write_intents
 from q1lab.ground.errors import Problem
-from q1lab.index.store import Store
+from q1lab.journal.store import Store
 from q1lab.study import studies
 
 if TYPE_CHECKING:
+    from q1lab.compare.comparison import Comparison
     from q1lab.judgment.picture import Curves
-    from q1lab.verdict.comparison import Comparison
 
 FOLDER = "figures"
 HEAD = 4000
@@ -30,9 +30,9 @@ def picture_files(store: Store, document: Path, text: bytes, study_id: str) -> d
     """The picture that goes with a document, by its path; none where the ``text`` shows none, as a
     learner may have taken it out. One that shows the study as it is now stays as it was drawn.
     Problem for a file of that name that q1lab did not draw."""
+    from q1lab.compare import comparison_cache
+    from q1lab.compare.published_names import with_published_names
     from q1lab.judgment import picture as drawing
-    from q1lab.verdict import comparison_cache
-    from q1lab.verdict.published_names import with_published_names
 
     if picture_path(study_id).encode() not in text:
         return {}

@@ -1,4 +1,4 @@
-"""Files, errors, JSON records, paths, settings, git, and the table of commands.
+"""Files, text, settings, errors, paths and git.
 
-It knows nothing of studies, and imports no other room.
+It knows nothing of studies or of the week, and imports no other room.
 """

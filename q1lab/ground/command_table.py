@@ -109,14 +109,14 @@ ACTS = (
         "judge",
         "The verdict on final numbers that you have, from anywhere.",
         STUDIES,
-        "q1lab.doors.imports.judge_command:judge",
+        "q1lab.commands.judge:judge",
         is_frequent=True,
     ),
     Act(
         "sync",
         "Upload to W&B what is still offline.",
         STUDIES,
-        "q1lab.doors.weights_and_biases.sync_command:sync",
+        "q1lab.commands.sync:sync",
         palette="Upload to W&B what is still offline",
     ),
     Act(

@@ -1,6 +1,6 @@
 """The subject of a comparison, in plain values: all that words need to know beside the numbers.
 
-A study fills in what its plan knows (q1lab.verdict.comparison); numbers that somebody brings know
+A study fills in what its plan knows (q1lab.compare.comparison); numbers that somebody brings know
 less. Each default means "not known".
 """
 

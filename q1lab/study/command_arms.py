@@ -22,7 +22,7 @@ from q1lab.ground.files import absolute_path, os_reason, printable, read_text
 from q1lab.ground.json_rules import max_chars, max_items, one_of
 from q1lab.ground.options import YOUR_COMMAND, declare, option, options_of
 from q1lab.judgment.metric import Metric
-from q1lab.study.metric_names import direction
+from q1lab.judgment.metric_names import direction
 
 BASELINE = "baseline"
 LONGEST_ARM_NAME = 40

@@ -31,7 +31,7 @@ from q1lab.ground.errors import notice
 from q1lab.ground.files import open_regular, os_reason, printable
 from q1lab.judgment.metric import LARGEST_COUNT, LARGEST_LOSS, Metric
 from q1lab.judgment.metric import TRAIN_LOSS as TRAIN_LOSS
-from q1lab.study.run_states import ENDED, RunState
+from q1lab.judgment.run_states import ENDED, RunState
 
 Event = dict[str, Any]
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from q1lab.ground.files import is_locked
+from typing import Any
+
+from q1lab.ground.files import is_locked, read_json
 from q1lab.ground.paths import RunPaths, StudyPaths
 
 
@@ -21,3 +23,12 @@ def has_runner(files: StudyPaths) -> bool:
 def has_jobs(files: StudyPaths) -> bool:
     """True if a run of the study trains behind a launcher, with or without its runner."""
     return files.launched.exists() and any(map(is_locked, files.runs.glob("*/lock")))
+
+
+def last_launch(files: StudyPaths) -> dict[str, Any]:
+    """The record of the last launch; empty when there was none or it can't be read."""
+    try:
+        record = read_json(files.launch, 1 << 20)
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from q1lab.judgment import intervals
 from q1lab.judgment.metric import Metric
-from q1lab.study.run_states import RunState
+from q1lab.judgment.run_states import RunState
 from q1lab.study.studies import ARMS, Study
 
 

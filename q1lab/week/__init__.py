@@ -1,4 +1,4 @@
-"""The week of study: its text, timer and progress, the learner's lists and model file.
+"""The week: its text, timers and progress, the learner's lists, hints and model file.
 
-It imports the verdict and below.
+It imports the comparison and below, but not the training.
 """

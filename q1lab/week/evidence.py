@@ -19,16 +19,16 @@ from typing import TYPE_CHECKING, Any
 from q1lab.ground import command_table, paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import sha256_file
-from q1lab.index import learner_tables, stored_results
-from q1lab.index.store import Row, Store
+from q1lab.journal import learner_tables, predictions, stored_results
+from q1lab.journal.store import Row, Store
 from q1lab.judgment.intervals import Reason
 from q1lab.week import chosen_variant, progress
-from q1lab.week.lists import artifacts, papers, posts, predictions
+from q1lab.week.lists import artifacts, papers, posts
 from q1lab.week.progress import Progress, StepState
 from q1lab.week.syllabus import Step, Week
 
 if TYPE_CHECKING:
-    from q1lab.verdict.comparison import Comparison
+    from q1lab.compare.comparison import Comparison
 
 
 # ── noting acts

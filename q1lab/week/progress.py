@@ -15,9 +15,8 @@ from types import MappingProxyType
 from typing import Any
 
 from q1lab.ground.errors import Problem
-from q1lab.index import learner_tables
-from q1lab.index.store import Store
-from q1lab.study.corpora import DEFAULT_DATA
+from q1lab.journal import learner_tables
+from q1lab.journal.store import Store
 from q1lab.week.syllabus import Part, Session, Step, Text, Week
 
 MAX_ANSWER = 200_000
@@ -298,13 +297,6 @@ def choose_data(store: Store, corpus: str, words: str, vocab: int) -> None:
     """Note the data that the learner trains on: what to type after --data, the same in words, and
     how many different characters it has."""
     store.add("setting", key="data", value={"corpus": corpus, "words": words, "vocab": vocab})
-
-
-def data_to_train_on(store: Store) -> str:
-    """The default data for training: the learner's choice, else Python's own source text. Commands
-    and app use no other default."""
-    chosen_data = store.setting("data")
-    return str(chosen_data["corpus"]) if isinstance(chosen_data, Mapping) else DEFAULT_DATA
 
 
 def save_week_setting(store: Store, week: str, name: str, value: Any) -> None:

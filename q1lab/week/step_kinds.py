@@ -36,7 +36,7 @@ STEP_KINDS: Mapping[str, StepKind] = MappingProxyType(
         "read": StepKind("something to read; done when it is ticked"),
         "write": StepKind(
             "asks for an answer in words; done when there is one",
-            form="q1lab.tui.screens.answer:open_answer_form",
+            form="q1lab.app.screens.answer:open_answer_form",
             enter="write",
             enter_again="read again",
             in_words=True,
@@ -44,7 +44,7 @@ STEP_KINDS: Mapping[str, StepKind] = MappingProxyType(
         "recall": StepKind(
             "a flashcard: questions to answer from memory; their answers are shown after, and "
             "marked right or wrong, one by one",
-            form="q1lab.tui.screens.recall:open_recall",
+            form="q1lab.app.screens.recall:open_recall",
             enter="answer",
             enter_again="read again",
             answer_below=True,
@@ -53,12 +53,12 @@ STEP_KINDS: Mapping[str, StepKind] = MappingProxyType(
             "asks for a prediction: direction, size, the smallest difference that matters, how "
             "sure",
             done_when="prediction made",
-            form="q1lab.tui.screens.forms:open_prediction_form",
+            form="q1lab.app.screens.forms:open_prediction_form",
             enter="predict",
         ),
         "choose": StepKind(
             "asks for one of the week's variants",
-            form="q1lab.tui.screens.choose_variant:open_variant_choice",
+            form="q1lab.app.screens.choose_variant:open_variant_choice",
             enter="choose",
             chooses=True,
         ),

@@ -15,8 +15,8 @@ from q1lab.commands import cli
 from q1lab.commands.error_boundary import problem_record
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, OK, OUT_OF_TOUCH, USAGE, Problem
-from q1lab.index import acts
-from q1lab.index.store import Store
+from q1lab.journal import acts
+from q1lab.journal.store import Store
 from q1lab.week.lists import papers
 from tests.kit.commands import commands, q1lab
 from tests.kit.places import ROOT

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from q1lab.commands._output import print_diff, print_wrapped
 from q1lab.commands.cli import cli, run_command_line
 from q1lab.ground.command_table import listed_acts
-from q1lab.index.store import Store
+from q1lab.journal.store import Store
 from q1lab.week.lists import papers
 from tests.kit.commands import commands, q1lab
 from tests.kit.lab_home import make_study

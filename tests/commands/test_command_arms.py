@@ -19,19 +19,18 @@ from typing import Any
 import pytest
 
 from q1lab.commands import run
+from q1lab.compare import comparison_cache, result_rows
+from q1lab.compare.progress_figure import figure_blocks, progress_blocks, row_blocks
 from q1lab.ground import paths
-from q1lab.index.store import Store
-from q1lab.index.study_view import read_view
+from q1lab.journal.store import Store
+from q1lab.journal.study_view import read_view
 from q1lab.judgment import verdict_text
 from q1lab.judgment.lines import plain_lines
 from q1lab.judgment.picture import draw_comparison
 from q1lab.judgment.terminal_text import block_lines
-from q1lab.planning import study_plan
-from q1lab.runner import launch
 from q1lab.study import studies
 from q1lab.study.command import Command
-from q1lab.verdict import comparison_cache, result_rows
-from q1lab.verdict.progress_figure import figure_blocks, progress_blocks, row_blocks
+from q1lab.train import launch, study_plan
 from tests.kit import lab_home
 from tests.kit.bundles import kept_folder
 from tests.kit.commands import q1lab

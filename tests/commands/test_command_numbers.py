@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from q1lab.doors.weights_and_biases.history_rows import RunHistory, run_config
-from q1lab.index.store import Store
-from q1lab.index.study_view import read_view
+from q1lab.app.widgets.lab_numbers import loss_words
+from q1lab.journal.store import Store
+from q1lab.journal.study_view import read_view
 from q1lab.study import studies
 from q1lab.study.events import read_ended_run
-from q1lab.tui.widgets.lab_numbers import loss_words
+from q1lab.train.weights_and_biases.history_rows import RunHistory, run_config
 from tests.commands.test_command_arms import PYTHON
 from tests.kit.commands import q1lab
 

@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 
+from q1lab.app.progress_rows import part_rows
 from q1lab.commands import cli
 from q1lab.documents import managed_regions
 from q1lab.documents.channel_posts import LIMITS
 from q1lab.ground import paths
-from q1lab.index import learner_tables
-from q1lab.index.store import Store
+from q1lab.journal import learner_tables
+from q1lab.journal.store import Store
 from q1lab.study import studies
-from q1lab.tui.progress_rows import part_rows
 from q1lab.week import content, evidence, progress
 from tests.kit import commands, lab_home, small_weeks
 from tests.kit.repos import begun, git, of_its_own

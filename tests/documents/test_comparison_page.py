@@ -13,7 +13,7 @@ import pytest
 from q1lab.commands.cli import run_command_line
 from q1lab.documents import comparison_page
 from q1lab.ground import paths
-from q1lab.index.store import Store
+from q1lab.journal.store import Store
 from q1lab.study import studies
 from tests.kit import lab_home
 

@@ -18,13 +18,13 @@ import pytest
 from q1lab.documents import comparison_page, reproduce
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
-from q1lab.index import ingest_events
-from q1lab.index.store import Store
-from q1lab.planning import study_plan
+from q1lab.journal import ingest_events
+from q1lab.journal.store import Store
 from q1lab.study import command_line, kept_folder, studies
 from q1lab.study.bundle import Provenance
 from q1lab.study.command_line import Request
 from q1lab.study.studies import Study
+from q1lab.train import study_plan
 from q1lab.week.own_model import model_file
 from tests.kit import commands
 from tests.kit.places import MODELS

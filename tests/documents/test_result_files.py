@@ -13,8 +13,8 @@ from click.testing import CliRunner
 from q1lab.commands.export import export as command
 from q1lab.documents.result_files import export_studies
 from q1lab.ground.errors import Problem
-from q1lab.index import study_names
-from q1lab.index.store import Store
+from q1lab.journal import study_names
+from q1lab.journal.store import Store
 from q1lab.study import studies
 from tests.kit.lab_home import finish, make_study, train
 

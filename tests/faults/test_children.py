@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from q1lab.ground import paths
-from q1lab.runner import child_processes
+from q1lab.study import child_processes
 from tests.kit import wandb_study as lab
 from tests.kit.faults import faulty, figures, tiny
 from tests.kit.places import ROOT
@@ -77,22 +77,22 @@ def test_every_process_is_in_the_list() -> None:
         "q1lab.commands.doctor._git_version",
         "q1lab.commands.run_on_end.run_in_shell",
         "q1lab.ground.git_command.run",
-        "q1lab.runner.child_processes.running_child",
-        "q1lab.runner.crew._start_trainer",
-        "q1lab.runner.jobs.__init__",
-        "q1lab.runner.launch.start_runner",
-        "q1lab.runner.runner._keep_relay",
-        "q1lab.runner.runner._start_alert",
-        "q1lab.tui.editing.edit_file",
-        "q1lab.tui.screens.command_output._run",
-        "q1lab.tui.screens.step_actions.open_url",
+        "q1lab.study.child_processes.running_child",
+        "q1lab.train.crew._start_trainer",
+        "q1lab.train.jobs.__init__",
+        "q1lab.train.launch.start_runner",
+        "q1lab.train.runner._keep_relay",
+        "q1lab.train.runner._start_alert",
+        "q1lab.app.editing.edit_file",
+        "q1lab.app.screens.command_output._run",
+        "q1lab.app.screens.step_actions.open_url",
     }
 
 
 def test_python_is_started_in_one_place_only() -> None:
     """So that no call can forget the flag that keeps the current folder out."""
     allowed = {
-        "q1lab/runner/child_processes.py",
+        "q1lab/study/child_processes.py",
         "q1lab/commands/doctor.py",  # says which one it is
         "labs/probe.py",  # likewise
         "q1lab/study/wandb_runs.py",  # its folder may hold wandb
@@ -146,8 +146,8 @@ def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], lis
         "q1lab",
         "labs",
         "labs/checks",
-        "q1lab/runner",
-        "q1lab/doors/weights_and_biases",
+        "q1lab/train",
+        "q1lab/train/weights_and_biases",
     ):
         for name in ("__init__.py", "__main__.py", "train.py", "probe.py", "runner.py", "relay.py"):
             plant(folder / package / name, tmp_path / "marks")
@@ -209,9 +209,9 @@ def test_no_child_runs_code_of_the_current_folder(
         "labs.probe",
         "labs.checks",
         "labs.train",
-        "q1lab.runner.runner",
+        "q1lab.train.runner",
         "wandb",
-        "q1lab.doors.weights_and_biases.relay",
+        "q1lab.train.weights_and_biases.relay",
     } <= modules
     open_ones = [start["argv"] for start in starts if not start["safe"]]
     figures(

@@ -16,9 +16,9 @@ import pytest
 
 from q1lab.commands.cli import run_command_line
 from q1lab.ground.errors import Problem
-from q1lab.index.store import Store
-from q1lab.runner import launch
+from q1lab.journal.store import Store
 from q1lab.study import studies
+from q1lab.train import launch
 from q1lab.week import progress
 from tests.kit.commands import q1lab
 from tests.kit.faults import faulty, figures, read, small_disk, tiny
@@ -150,7 +150,7 @@ def test_a_home_without_locks_is_one_line(
     assert "its file system has no locks; choose a folder on one that has (Q1LAB_HOME)" in line
 
 
-# ── a damaged database (that it loses nothing is tests/index/test_journal.py's)
+# ── a damaged database (that it loses nothing is tests/journal/test_journal.py's)
 
 
 def test_damage_met_in_the_middle_of_a_command_is_one_line_and_mended_when_it_is_away(

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from q1lab.ground import paths
-from q1lab.index import ingest_events, study_view
-from q1lab.index.store import Store
+from q1lab.journal import ingest_events, study_view
+from q1lab.journal.store import Store
 from q1lab.study import studies
 from tests.kit import hostile
 from tests.kit.commands import q1lab

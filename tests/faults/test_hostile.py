@@ -21,15 +21,15 @@ from labs import report, sharing
 from q1lab.commands.cli import run_command_line
 from q1lab.ground import json_records, paths
 from q1lab.ground.errors import Problem
-from q1lab.index import ingest_events
-from q1lab.index.ingest_events import fold_events, reported_values
-from q1lab.index.store import Store
+from q1lab.journal import ingest_events
+from q1lab.journal.ingest_events import fold_events, reported_values
+from q1lab.journal.store import Store
 from q1lab.judgment.metric import VAL_LOSS
-from q1lab.runner import launch
 from q1lab.study import studies
 from q1lab.study.events import LONGEST_LINE, read_new_events, sanitize_event
 from q1lab.study.fixed import Fixed
 from q1lab.study.studies import Study
+from q1lab.train import launch
 from q1lab.week import progress
 from tests.kit import lab_home
 from tests.kit.commands import q1lab

@@ -10,10 +10,10 @@ import pytest
 from textual import events
 from textual.pilot import Pilot
 
+from q1lab.app.app import Q1Lab
+from q1lab.app.screens import forms
 from q1lab.ground import paths
 from q1lab.ground.config import Config
-from q1lab.tui.app import Q1Lab
-from q1lab.tui.screens import forms
 from tests.kit.lab_home import compared, finish, make_study
 from tests.kit.repos import begun, of_its_own
 from tests.kit.tui_home import prepared, settled, until

@@ -19,9 +19,9 @@ from pathlib import Path
 import pytest
 
 from labs import report
-from q1lab.index.store import Store
-from q1lab.runner import launch
-from q1lab.study import studies
+from q1lab.journal.store import Store
+from q1lab.study import liveness, studies
+from q1lab.train import launch
 from q1lab.week import progress
 from tests.kit.commands import q1lab
 from tests.kit.faults import (
@@ -191,7 +191,7 @@ def test_viewers_killed_at_any_moment(
         NOTHING_LOST,
         f"{kills} kills; {acknowledged:,} acknowledged answers, {gone} lost; {_losses_text(losses)}",
     )
-    assert launch.last_launch(study.files)["launch"] == 1, "no viewer launched it again"
+    assert liveness.last_launch(study.files)["launch"] == 1, "no viewer launched it again"
     assert gone == 0
     assert acknowledged <= len(final_records)
     assert losses["lost"] == losses["duplicates"] == 0
@@ -307,7 +307,7 @@ def test_two_viewers_at_once_never_launch_twice(
         starts = [
             len([e for e in read(study, run.name) if e["type"] == "start"]) for run in study.runs
         ]
-        twice += starts != [1, 1] or launch.last_launch(study.files)["launch"] != 1
+        twice += starts != [1, 1] or liveness.last_launch(study.files)["launch"] != 1
     figures(
         "two viewers at once",
         "nothing is launched twice",

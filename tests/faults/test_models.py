@@ -12,8 +12,8 @@ import pytest
 
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
-from q1lab.runner import child_processes, crew, launch
-from q1lab.study import presets, studies
+from q1lab.study import child_processes, presets, studies
+from q1lab.train import crew, launch
 from tests.kit.commands import q1lab
 from tests.kit.faults import faulty, figures, read, tiny
 from tests.kit.waiting import wait_for

@@ -30,12 +30,11 @@ from q1lab.ground.files import (
 )
 from q1lab.ground.log_tail import LogTail
 from q1lab.ground.write_intents import write_output
-from q1lab.runner import launch
-from q1lab.study import corpora, studies, variants
+from q1lab.judgment.tables import found_runs, sources
+from q1lab.study import corpora, liveness, studies, variants
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.events import last_event, read_new_events
-from q1lab.tables import found_runs, sources
-from q1lab.week.own_model.run_checks import run_checks
+from q1lab.study.own_model.run_checks import run_checks
 from tests.kit import wandb_study as lab
 from tests.kit.faults import figures
 from tests.kit.places import ROOT
@@ -145,7 +144,7 @@ def test_every_reader_of_a_name_is_bounded(
         "--data FILE": lambda: corpora.prepare_corpus(str(path), 8),
         "judge FILE": lambda: sources.found_in_sources([str(csv)], found_runs.TableOptions()),
         "study.json": lambda: studies.load(study.id),
-        "launch.json": lambda: launch.last_launch(study.files),
+        "launch.json": lambda: liveness.last_launch(study.files),
         "a document": lambda: documents.read_document(path),
         "last event": lambda: last_event(run.events),
         "a log": lambda: LogTail(path).read_new(),
@@ -177,11 +176,11 @@ def test_every_reader_of_a_name_is_bounded(
 OTHER_READERS = {
     "q1lab/ground/files.py": "the one way",
     "q1lab/week/own_model/model_file.py": "what git merged, in a folder of ours",
-    "q1lab/tui/editing.py": "a temporary file of ours",
+    "q1lab/app/editing.py": "a temporary file of ours",
     "q1lab/ground/file_systems.py": "the kernel's list of mounts",
     "q1lab/study/corpora.py": "Python's own library",
     "q1lab/study/bundle.py": "what it has just received, into a folder of ours",
-    "q1lab/runner/finished_runs.py": "labs' own modules",
+    "q1lab/train/finished_runs.py": "labs' own modules",
     "q1lab/commands/take.py": "files of the package",
     "q1lab/documents/html_page.py": "a style sheet of the package",
     "q1lab/ground/write_intents.py": "q1lab's own record",

@@ -10,14 +10,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from q1lab.compare import claim
 from q1lab.documents.change import Change
 from q1lab.ground import paths
 from q1lab.ground.git_repository import Repository
-from q1lab.index.acts import Body
-from q1lab.index.store import Store, connect
+from q1lab.journal.acts import Body
+from q1lab.journal.store import Store, connect
 from q1lab.study import bundle, studies
 from q1lab.study.kept_folder import files_to_keep
-from q1lab.verdict import claim
 from tests.kit.commands import q1lab
 
 TEXT = b"To be, or not to be, that is the question.\n" * 200

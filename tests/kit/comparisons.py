@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from q1lab.compare.comparison import Comparison, subject_of
 from q1lab.judgment import intervals
 from q1lab.judgment.judge import judge
 from q1lab.judgment.records import ArmResult, QuestionCost
 from q1lab.study.command import EMPTY_SETTINGS
 from q1lab.study.studies import ARMS, Arm, Data, Study
-from q1lab.verdict.comparison import Comparison, subject_of
 from tests.kit.plans import of_keys
 
 SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"

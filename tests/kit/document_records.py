@@ -7,6 +7,8 @@ import dataclasses
 from dataclasses import replace
 from typing import Any
 
+from q1lab.compare.comparison import Comparison
+from q1lab.compare.published_names import with_published_names
 from q1lab.documents import post, retro, retro_parts
 from q1lab.documents.comparison_tables import studies_table, study_facts
 from q1lab.documents.markdown_escape import Md, link
@@ -16,8 +18,6 @@ from q1lab.documents.retro_parts import PartRecord
 from q1lab.judgment.first_person_text import trained_sentence
 from q1lab.judgment.prediction_score import small_predictions
 from q1lab.judgment.verdict_text import verdict_sentence
-from q1lab.verdict.comparison import Comparison
-from q1lab.verdict.published_names import with_published_names
 from q1lab.week.lists import kpis
 from tests.kit import comparisons
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 import os
 import sys
 
-from q1lab.index import ingest_events
-from q1lab.index.store import Store
+from q1lab.journal import ingest_events
+from q1lab.journal.store import Store
 from q1lab.study import studies
 from q1lab.week import progress
 

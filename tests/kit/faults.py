@@ -21,11 +21,11 @@ import pytest
 from labs import report
 from q1lab.ground import git_command, write_intents
 from q1lab.ground.errors import Problem
-from q1lab.index import ingest_events
-from q1lab.index.store import Store
-from q1lab.runner import launch
-from q1lab.study import studies
+from q1lab.journal import ingest_events
+from q1lab.journal.store import Store
+from q1lab.study import liveness, studies
 from q1lab.study.studies import Study
+from q1lab.train import launch
 from tests.kit.places import KIT, ROOT
 from tests.kit.waiting import wait_for
 
@@ -99,7 +99,7 @@ def killed_at(step: int, act: Callable[[], object]) -> bool:
 
 def group(study: Study) -> list[int]:
     """Living processes of the study's group, its runner first (Linux)."""
-    leader = launch.last_launch(study.files).get("pid", 0)
+    leader = liveness.last_launch(study.files).get("pid", 0)
     pids = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:

@@ -17,18 +17,18 @@ from typing import Any
 
 from textual.pilot import Pilot
 
+from q1lab.app.app import Q1Lab
+from q1lab.app.app_setup import AppSetup
+from q1lab.app.screens.lab import LabScreen
+from q1lab.app.screens.results import ResultsScreen
+from q1lab.app.snapshot_taker import SnapshotReader
+from q1lab.app.widgets.results_table import ResultsTable
 from q1lab.ground.config import Config
 from q1lab.ground.paths import content_dir
-from q1lab.index.store import Store
-from q1lab.runner import launch
+from q1lab.journal.store import Store
 from q1lab.study import studies, variants
 from q1lab.study.studies import ARMS, Arm, Data, Study
-from q1lab.tui.app import Q1Lab
-from q1lab.tui.app_setup import AppSetup
-from q1lab.tui.screens.lab import LabScreen
-from q1lab.tui.screens.results import ResultsScreen
-from q1lab.tui.snapshot_taker import SnapshotReader
-from q1lab.tui.widgets.results_table import ResultsTable
+from q1lab.train import launch
 from q1lab.week import progress
 from q1lab.week.content import load_week
 from tests.kit import tui_home
@@ -174,7 +174,7 @@ def finish(study: Study, effect: float = -0.012, noise: float = 0.01) -> None:
 
 def compared(study: Study) -> None:
     """Ingest a study and compute its comparison, as a viewer does."""
-    from q1lab.verdict.comparison_cache import compare
+    from q1lab.compare.comparison_cache import compare
 
     with Store() as store:
         compare(store, study)

@@ -1,6 +1,6 @@
 """Pictures of the app as text: what is on screen, and below it the color of every cell.
 
-A picture is a file of `tests/tui/pictures`. `make snapshots` writes them as the screens are now; a
+A picture is a file of `tests/app/pictures`. `make snapshots` writes them as the screens are now; a
 test that finds another one shows the difference and writes an SVG to look at.
 """
 
@@ -18,10 +18,10 @@ from rich.cells import cell_len
 from rich.style import Style
 from textual.pilot import Pilot
 
-from q1lab.tui.app import Q1Lab
+from q1lab.app.app import Q1Lab
 from tests.kit.places import ROOT
 
-PICTURES = ROOT / "tests" / "tui" / "pictures"
+PICTURES = ROOT / "tests" / "app" / "pictures"
 Go = Callable[[Pilot[Any]], Awaitable[None]]
 """Brings the app to the screen that is meant."""
 LETTERS = string.ascii_letters + string.digits + string.punctuation

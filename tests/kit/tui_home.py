@@ -14,14 +14,14 @@ from typing import Any
 from textual.css.query import NoMatches
 from textual.pilot import Pilot
 
+from q1lab.app.app import Q1Lab
+from q1lab.app.app_setup import AppSetup
+from q1lab.app.screens.command_output import CommandOutputScreen
+from q1lab.app.snapshot_taker import SnapshotReader
 from q1lab.ground import paths
 from q1lab.ground.config import Config
-from q1lab.index import learner_tables
-from q1lab.index.store import Store
-from q1lab.tui.app import Q1Lab
-from q1lab.tui.app_setup import AppSetup
-from q1lab.tui.screens.command_output import CommandOutputScreen
-from q1lab.tui.snapshot_taker import SnapshotReader
+from q1lab.journal import learner_tables
+from q1lab.journal.store import Store
 from q1lab.week import content, progress
 from q1lab.week.syllabus import Week
 

@@ -153,7 +153,7 @@ def relay(study: Study, env: dict[str, str], *options: str) -> Iterator[subproce
                 sys.executable,
                 "-P",
                 "-m",
-                "q1lab.doors.weights_and_biases.relay",
+                "q1lab.train.weights_and_biases.relay",
                 *options,
                 str(study.files.root),
             ],

@@ -42,18 +42,19 @@ ROOT = Path(__file__).parents[2]
 
 FORKS = sys.platform == "linux"
 
-RUNNER = ["q1lab.runner.crew", "q1lab.runner.alerts", "q1lab.runner.series_members"]
+RUNNER = ["q1lab.train.crew", "q1lab.train.alerts", "q1lab.train.series_members"]
 TORCH = ["labs.torch_import", "torch.utils.flop_counter"]
 
 WARM = {"labs.checks", "labs.probe", "labs.sample", "labs.train", "labs.loop"}
-WARM |= {"q1lab.runner.runner", "fault_trainer.py", "fake_train.py", "fake_probe.py"}
+WARM |= {"q1lab.train.runner", "fault_trainer.py", "fake_train.py", "fake_probe.py"}
 """The modules and scripts that begin so."""
 
 
 def warm_children(patch: pytest.MonkeyPatch) -> None:
     """Start such children warm where q1lab starts them in this process."""
 
-    from q1lab.runner import child_processes, launch
+    from q1lab.study import child_processes
+    from q1lab.train import launch
 
     for module in (child_processes, launch):
         patch.setattr(module, "subprocess", _popen_with(WarmChild))
@@ -180,7 +181,7 @@ def _needs_torch(order: dict[str, Any]) -> bool:
     environment = order["environment"]
     trainer = [Path(word).name for word in environment.get("Q1LAB_TRAINER", "").split()]
     starts = {Path(word).name for word in order["command"]}
-    if "q1lab.runner.runner" in starts:
+    if "q1lab.train.runner" in starts:
         starts = {*trainer} or {"labs.train"}
     if "fault_trainer.py" in starts:
         return not json.loads(environment["FAULTS"]).get("fake")
@@ -328,7 +329,7 @@ def _run(command: list[str]) -> int:
     folders += filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     sys.path[:0] = [str(Path(folder).absolute()) for folder in folders]
     if own == "q1lab":  # a runner starts its trainers
-        from q1lab.runner import crew
+        from q1lab.train import crew
 
         crew.subprocess = _popen_with(ForkedChild)  # type: ignore[attr-defined]
     status = 0

@@ -17,12 +17,12 @@ from click.testing import CliRunner
 from q1lab.commands.check import check
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import sha256_file
-from q1lab.index import learner_tables
-from q1lab.index.store import Store
-from q1lab.planning import own_loop_draft
+from q1lab.journal import learner_tables
+from q1lab.journal.store import Store
 from q1lab.study import variants
-from q1lab.week.own_model import origin_line
-from q1lab.week.own_model.run_checks import CheckLimits, CheckReport, CheckResult, run_checks
+from q1lab.study.own_model import origin_line
+from q1lab.study.own_model.run_checks import CheckLimits, CheckReport, CheckResult, run_checks
+from q1lab.train import own_loop_draft
 from tests.kit.places import MODELS
 
 pytestmark = pytest.mark.sample

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from q1lab.commands.cli import cli
-from q1lab.runner import child_processes
+from q1lab.study import child_processes
 from tests.kit.places import MODELS, ROOT
 from tests.kit.tiny_study import final, make_study, model_file, run_trainer
 from tests.kit.warm_server import exit_status, start_module

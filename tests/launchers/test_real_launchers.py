@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from q1lab.runner import launch
-from q1lab.study import studies
+from q1lab.study import liveness, studies
 from q1lab.study.liveness import has_jobs, has_runner, is_alive
+from q1lab.train import launch
 from tests.kit.commands import q1lab, without_torch
 from tests.kit.launched import begin, log, run, states
 from tests.kit.repos import begun, of_its_own
@@ -54,7 +54,7 @@ def test_a_killed_runner(launcher: str, monkeypatch: pytest.MonkeyPatch) -> None
     without_torch(monkeypatch, pause=1.0, points=20)
     study = begin(launcher)
     wait_for(lambda: has_jobs(study.files), "a job")
-    os.killpg(launch.last_launch(study.files)["pid"], signal.SIGKILL)
+    os.killpg(liveness.last_launch(study.files)["pid"], signal.SIGKILL)
     wait_for(lambda: not has_runner(study.files), "the runner's end")
     if is_alive(study.files):  # ssh closes its pipes, and may take the training with it
         assert "rope-1 is running already" in run(launcher, code=2).stderr

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from q1lab.commands.run import run
 from q1lab.ground.errors import Problem
-from q1lab.index.store import Store
-from q1lab.planning import own_loop_draft, study_plan
+from q1lab.journal.store import Store
 from q1lab.study import command_line, corpora, presets, studies
 from q1lab.study.command_line import Request
 from q1lab.study.studies import Study
+from q1lab.train import own_loop_draft, study_plan
 from q1lab.week.syllabus import Action
 from tests.kit.places import ROOT
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from q1lab.study.metric_names import direction, likely_metrics
+from q1lab.judgment.metric_names import direction, likely_metrics
 
 
 @pytest.mark.parametrize(

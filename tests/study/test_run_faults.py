@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from q1lab.commands.cli import run_command_line as q1lab
-from q1lab.index import ingest_events, study_view
-from q1lab.index.store import Store
+from q1lab.journal import ingest_events, study_view
+from q1lab.journal.store import Store
 from q1lab.judgment.metric import Metric
 from q1lab.study import events, variants
 from q1lab.study.run_faults import read_trace, why_it_broke

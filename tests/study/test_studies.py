@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from q1lab.index import ingest_events
-from q1lab.index.store import Store
-from q1lab.runner import launch
-from q1lab.study import studies, variants
+from q1lab.journal import ingest_events
+from q1lab.journal.store import Store
+from q1lab.study import liveness, studies, variants
+from q1lab.train import launch
 from tests.kit.commands import q1lab
 from tests.kit.plans import changed
 from tests.kit.waiting import wait_for
@@ -51,7 +51,7 @@ def test_the_same_command_again_prints_and_trains_nothing(fake_trainer: Fake) ->
     record("run", "rope", *SMALL)
     second = q1lab("run", "rope", *SMALL)
     assert studies.ids() == ["rope-1"]
-    assert launch.last_launch(studies.load("rope-1").files)["launch"] == 1
+    assert liveness.last_launch(studies.load("rope-1").files)["launch"] == 1
     assert "rope − baseline" in second.stdout
     record("run", "rope", *SMALL, "--fresh")
     assert studies.ids() == ["rope-1", "rope-2"]
@@ -88,7 +88,7 @@ def test_a_diverged_run_is_shown_and_leaves_no_mean_verdict(fake_trainer: Fake) 
     assert comparison["arms"]["modified"]["mean"] is None
     second = q1lab("run", "rope", *SMALL, code=1)
     assert "modified-seed1 diverged" in second.stderr
-    assert launch.last_launch(studies.load("rope-1").files)["launch"] == 1, (
+    assert liveness.last_launch(studies.load("rope-1").files)["launch"] == 1, (
         "a diverged run is never silently retried"
     )
 
@@ -169,7 +169,7 @@ def test_training_outlives_viewer_and_runner(fake_trainer: Fake) -> None:
     child.kill()
     child.wait()
     study = studies.load("rope-1")
-    os.kill(launch.last_launch(study.files)["pid"], signal.SIGKILL)
+    os.kill(liveness.last_launch(study.files)["pid"], signal.SIGKILL)
     assert launch.is_alive(study.files), "the trainers hold the lock that the runner handed down"
     wait_for(lambda: not launch.is_alive(study.files), seconds=30)
     assert record("compare")["complete"]
@@ -313,8 +313,8 @@ def test_the_plot_is_drawn(fake_trainer: Fake, tmp_path: Path) -> None:
 
 
 def test_each_trainer_gets_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    from q1lab.runner import machine
-    from q1lab.runner.crew import gpu_for
+    from q1lab.train import machine
+    from q1lab.train.crew import gpu_for
 
     cards = [machine.Gpu("card", 0, 0, 1)] * 2
     monkeypatch.setattr(machine, "gpus", lambda: cards)

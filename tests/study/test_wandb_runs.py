@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from q1lab.doors.weights_and_biases.history_rows import RunHistory
+from q1lab.judgment.run_states import RunState
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.events import sanitize_event
-from q1lab.study.run_states import RunState
 from q1lab.study.wandb_runs import ERROR, OFFLINE, SYNCED, SYNCING
+from q1lab.train.weights_and_biases.history_rows import RunHistory
 from tests.kit import wandb_study as lab
 from tests.kit.wandb_server import KEY
 

@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from q1lab.commands.cli import cli
-from q1lab.tables.readers import tfevents, wandb_run
-from q1lab.tables.readers.metrics_csv import SETTING
-from q1lab.tables.run_log import RunLog
+from q1lab.judgment.tables.readers import tfevents, wandb_run
+from q1lab.judgment.tables.readers.metrics_csv import SETTING
+from q1lab.judgment.tables.run_log import RunLog
 from tests.kit import outside_records
 from tests.kit.commands import q1lab
 from tests.kit.outside_records import FINAL
@@ -306,7 +306,7 @@ def test_a_file_that_may_not_be_read_is_named(tmp_path: Path) -> None:
 def test_a_folder_of_thousands_of_files_is_searched_up_to_a_bound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from q1lab.tables import sources
+    from q1lab.judgment.tables import sources
 
     for number in range(50):
         (tmp_path / f"{number}.pt").touch()
@@ -668,7 +668,7 @@ def test_a_printed_log_is_read_by_its_names_or_by_a_pattern(tmp_path: Path) -> N
 
 def test_the_patterns_by_name_are_those_of_run() -> None:
     from labs.loop import PATTERNS
-    from q1lab.tables.readers import printed_log
+    from q1lab.judgment.tables.readers import printed_log
 
     assert printed_log.PATTERNS == PATTERNS
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from q1lab.app.pages import block_text
 from q1lab.ground.errors import Problem
 from q1lab.study import variants
-from q1lab.tui.pages import block_text
 from q1lab.week.content import load_week
 from q1lab.week.step_kinds import STEP_KINDS
 from q1lab.week.syllabus import Action, ContentProblem, Part, Step, Text, Week

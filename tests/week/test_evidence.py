@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from q1lab.ground import paths
-from q1lab.index import learner_tables
-from q1lab.index import store as index_store
-from q1lab.index.store import Store
+from q1lab.journal import learner_tables, predictions
+from q1lab.journal import store as index_store
+from q1lab.journal.store import Store
 from q1lab.week import chosen_variant, content, evidence, progress
-from q1lab.week.lists import artifacts, papers, posts, predictions
+from q1lab.week.lists import artifacts, papers, posts
 from q1lab.week.own_model import model_file
 from q1lab.week.syllabus import Step, Week
 from tests.kit import lab_home, small_weeks

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from q1lab.tui.pages import block_text
+from q1lab.app.pages import block_text
 from q1lab.week.content import load_week
 from q1lab.week.syllabus import Fold, Step, Week
 from tests.kit.places import ROOT

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
-from q1lab.index import learner_tables
-from q1lab.index.store import Store
+from q1lab.journal import learner_tables
+from q1lab.journal.store import Store
 from q1lab.week import content, progress
 from q1lab.week.syllabus import Week
 

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import click
 import pytest
 
+from q1lab.app.pages import block_text
 from q1lab.commands.cli import cli
 from q1lab.ground.command_table import listed_acts
-from q1lab.tui.pages import block_text
 from q1lab.week.content import load_week
 from q1lab.week.syllabus import Fold, Step, Week
 from tests.kit.places import ROOT

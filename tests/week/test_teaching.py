@@ -17,11 +17,11 @@ from typing import Any
 
 import pytest
 
+from q1lab.app.pages import block_text
 from q1lab.commands.cli import run_command_line
 from q1lab.ground.text_formats import signed
-from q1lab.index.store import Store
+from q1lab.journal.store import Store
 from q1lab.study import command_line, studies
-from q1lab.tui.pages import block_text
 from q1lab.week import progress
 from q1lab.week.content import load_week
 from q1lab.week.syllabus import Fold, Step, Text, Week
@@ -222,9 +222,9 @@ def test_looking_at_three_five_and_ten_is_wrong_one_time_in_eight() -> None:
 def test_what_looks_cost_is_what_the_program_charges() -> None:
     from scipy import stats
 
+    from q1lab.journal.history import ALPHA
     from q1lab.judgment import interim_analyses
     from q1lab.judgment.intervals import later_level
-    from q1lab.record.history import ALPHA
 
     text = " ".join((SHIPPED / "session-b.md").read_text().split())
     second = later_level(ALPHA)
@@ -241,8 +241,8 @@ def test_what_a_plan_finds_at_one_sd_is_what_its_looks_find() -> None:
     import numpy as np
     from scipy import stats
 
+    from q1lab.journal.history import ALPHA
     from q1lab.judgment.intervals import later_level
-    from q1lab.record.history import ALPHA
 
     def claims(draws: Any, n: int, alpha: float) -> Any:
         some = draws[:, :n]

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from q1lab.app.pages import block_text
 from q1lab.ground import command_table
 from q1lab.study import variants
-from q1lab.tui.pages import block_text
 from q1lab.week.content import load_week
 from q1lab.week.syllabus import GLOSSARY, Action, Block, Fold, Part, Step, Text, Week
 from tests.kit.places import ROOT

@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from q1lab.runner.machine import cores
+from q1lab.train.machine import cores
 
 ROOT = Path(__file__).parents[2]
 TESTS = [
     "tests/faults",
-    "tests/index/test_many_studies.py",
-    "tests/doors/weights_and_biases/test_relay.py",
+    "tests/journal/test_many_studies.py",
+    "tests/train/weights_and_biases/test_relay.py",
 ]
 
 

@@ -17,12 +17,12 @@ from rich.style import Style
 from textual.pilot import Pilot
 from textual.strip import Strip
 
+from q1lab.app.app import Q1Lab
+from q1lab.app.screens.verdict import VerdictScreen
 from q1lab.commands.app import prepare_app
-from q1lab.index.store import Store
+from q1lab.journal.store import Store
 from q1lab.study.liveness import is_alive
 from q1lab.study.studies import Study
-from q1lab.tui.app import Q1Lab
-from q1lab.tui.screens.verdict import VerdictScreen
 from q1lab.week import progress
 
 SIZE = (80, 30)

@@ -63,10 +63,9 @@ def film() -> None:
 
     import film as camera
 
-    from q1lab.index.store import Store
-    from q1lab.planning import study_plan
-    from q1lab.runner import launch
+    from q1lab.journal.store import Store
     from q1lab.study.command_line import Request
+    from q1lab.train import launch, study_plan
 
     with tempfile.TemporaryDirectory() as home:
         os.environ.update(Q1LAB_HOME=home, WANDB_MODE="disabled")

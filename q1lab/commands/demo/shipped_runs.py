@@ -38,8 +38,8 @@ class ShippedRuns:
     def judge(self, guess: dict[str, Any] | None = None) -> Judgment:
         """The verdict on all pairs, at the level of the range's looks, with a guess as its
         prediction."""
+        from q1lab.compare.comparison import subject_of
         from q1lab.judgment.judge import judge
-        from q1lab.verdict.comparison import subject_of
 
         study = replace(self.study, prediction=guess)
         arms = ({seed: self.ends[run_name(arm, seed)] for seed in study.seeds} for arm in ARMS)

@@ -12,8 +12,7 @@ from typing import Any
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import printable, sha256_file
 from q1lab.ground.paths import models_dir
-from q1lab.runner import child_processes
-from q1lab.study import corpora
+from q1lab.study import child_processes, corpora
 from q1lab.study.events import has_ended
 from q1lab.study.studies import ARMS, StudiesOnDisk, Study, run_name
 

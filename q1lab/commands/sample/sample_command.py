@@ -60,7 +60,7 @@ def sample(
     A sample is an anecdote.
     """
     from q1lab.commands.sample.passage_text import TOKENS
-    from q1lab.verdict import comparison_cache
+    from q1lab.compare import comparison_cache
 
     chosen = studies.load(comparison_cache.resolve_study_id(study))
     seed = passages.choose_seed(chosen, seed)

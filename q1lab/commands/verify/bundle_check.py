@@ -28,23 +28,22 @@ from q1lab.commands.verify.run_record import (
     RunRecord,
     record_faults,
 )
+from q1lab.compare import claim as claims
+from q1lab.compare.claim import Claim
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import printable, sha256_json
 from q1lab.ground.text_formats import plural
-from q1lab.index import ingest_events
-from q1lab.index.store import Row, Store
+from q1lab.journal import ingest_events
+from q1lab.journal.store import Row, Store
 from q1lab.judgment import interim_analyses
 from q1lab.judgment.intervals import ALPHA
-from q1lab.runner import child_processes
-from q1lab.study import bundle
+from q1lab.judgment.run_states import ENDED
+from q1lab.study import bundle, child_processes
 from q1lab.study.bundle import Bundle
+from q1lab.study.own_model import run_checks
 from q1lab.study.run_ends import RunEnd, pair_differences
-from q1lab.study.run_states import ENDED
 from q1lab.study.studies import ARMS, Run, Study, run_name
-from q1lab.verdict import claim as claims
-from q1lab.verdict.claim import Claim
-from q1lab.week.own_model import run_checks
 
 LEVEL_TOLERANCE = 1e-4
 """Relative: levels of a planned range are found numerically, and versions of SciPy may differ."""

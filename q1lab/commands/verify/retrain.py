@@ -16,12 +16,12 @@ from q1lab.commands.verify.run_record import RunRecord, read_record
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import printable, read_bytes, sha256_json, write_atomic
-from q1lab.runner import child_processes, finished_runs
-from q1lab.study import corpora, kept_folder, studies
+from q1lab.judgment.run_states import ENDED
+from q1lab.study import child_processes, corpora, kept_folder, studies
 from q1lab.study.bundle import Bundle
 from q1lab.study.fixed import Fixed
-from q1lab.study.run_states import ENDED
 from q1lab.study.studies import Run, Study
+from q1lab.train import finished_runs
 
 DAY_SECONDS = 86_400.0
 CONDITIONS = ("torch", "processor", "threads", "device", "dtype")

@@ -10,10 +10,10 @@ from typing import Any
 
 from q1lab.ground.files import printable
 from q1lab.ground.text_formats import plural
-from q1lab.index import ingest_events
+from q1lab.journal import ingest_events
 from q1lab.judgment.metric import Metric
+from q1lab.judgment.run_states import ENDED, RunState
 from q1lab.study import events
-from q1lab.study.run_states import ENDED, RunState
 from q1lab.study.studies import Run, Study
 
 DAMAGED, LOSS, VERDICT = "damaged", "edited-loss", "edited-verdict"

@@ -9,7 +9,7 @@ from q1lab.ground.files import expand_user
 from q1lab.week.lists import entries
 
 if TYPE_CHECKING:
-    from q1lab.index.store import Store
+    from q1lab.journal.store import Store
 
 ARTIFACT_KINDS = ("repo", "notebook", "post", "study", "tool", "talk", "other")
 

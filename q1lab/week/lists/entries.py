@@ -9,7 +9,7 @@ from q1lab.ground.errors import Problem
 from q1lab.ground.files import printable
 
 if TYPE_CHECKING:
-    from q1lab.index.store import Store
+    from q1lab.journal.store import Store
 
 
 def find_item(store: Store, table: str, which: str, listing: str) -> dict[str, Any]:

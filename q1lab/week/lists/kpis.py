@@ -11,7 +11,7 @@ from q1lab.ground.errors import Problem
 from q1lab.week.lists import entries, posts
 
 if TYPE_CHECKING:
-    from q1lab.index.store import Store
+    from q1lab.journal.store import Store
     from q1lab.week.syllabus import Kpi
 
 

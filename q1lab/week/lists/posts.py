@@ -9,7 +9,7 @@ from q1lab.ground.errors import Problem, nearest
 from q1lab.week.lists import entries
 
 if TYPE_CHECKING:
-    from q1lab.index.store import Store
+    from q1lab.journal.store import Store
 
 CHANNELS: Mapping[str, str] = {
     "hn": "Hacker News",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from q1lab.ground.files import printable
-from q1lab.week.own_model.run_checks import CheckReport, CheckResult, command_after_checks
+from q1lab.study.own_model.run_checks import CheckReport, CheckResult, command_after_checks
 
 Line = tuple[tuple[str, str], ...]
 """A line as pieces of (text, role). The roles: ``good``, ``bad``, ``warn``, ``name``, ``words``,

@@ -12,7 +12,7 @@ import difflib
 import re
 
 from q1lab.ground.python_source import parse_python
-from q1lab.week.own_model import origin_line
+from q1lab.study.own_model import origin_line
 
 _HUNK = re.compile(r"@@ -(\d+)((?:,\d+)?) \+(\d+)((?:,\d+)?) @@")
 

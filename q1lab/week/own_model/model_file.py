@@ -24,11 +24,12 @@ from q1lab.ground.files import (
     utc_now,
     write_atomic,
 )
-from q1lab.index import learner_tables
-from q1lab.index.store import Store
+from q1lab.journal import learner_tables
+from q1lab.journal.store import Store
 from q1lab.study import variants
 from q1lab.study.model_source import LARGEST_MODEL_FILE
-from q1lab.week.own_model import diffs, origin_line, parents
+from q1lab.study.own_model import origin_line, parents
+from q1lab.week.own_model import diffs
 
 SETTLE = "settle what is between <<<<<<< and >>>>>>>"
 """The learner's task after a merge with conflicts."""

@@ -14,20 +14,20 @@ from pathlib import Path
 
 import pytest
 
+from q1lab.app.screens.command_output import CommandOutputScreen
+from q1lab.app.screens.welcome import WelcomeScreen
 from q1lab.commands.demo import demo_text, shipped_runs
 from q1lab.commands.demo.shipped_runs import ShippedRuns, read_runs
 from q1lab.ground.config import Config
 from q1lab.ground.paths import content_dir
-from q1lab.index.store import Store
+from q1lab.journal.store import Store
 from q1lab.study.corpora import SHAKESPEARE_SHA256
-from q1lab.tui.screens.command_output import CommandOutputScreen
-from q1lab.tui.screens.welcome import WelcomeScreen
 from q1lab.week.content import load_week
+from tests.app.test_terminal import Terminal, start
 from tests.kit.commands import q1lab
 from tests.kit.lab_home import words
 from tests.kit.places import ROOT
 from tests.kit.tui_home import prepared, until
-from tests.tui.test_terminal import Terminal, start
 
 __all__ = ["start"]
 pytestmark = pytest.mark.sample

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from q1lab.index.store import Store
+from q1lab.journal.store import Store
 from q1lab.week import evidence, progress
 from q1lab.week.content import load_week
 from tests.kit.places import CONTENT

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from q1lab.ground.errors import Problem
-from q1lab.index.store import Store
-from q1lab.week.lists import artifacts, kpis, papers, posts, predictions
+from q1lab.journal import predictions
+from q1lab.journal.store import Store
+from q1lab.week.lists import artifacts, kpis, papers, posts
 from q1lab.week.syllabus import Kpi
 
 WEEK = "M03-W04"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from q1lab.study.own_model.run_checks import CheckReport, CheckResult
 from q1lab.week.own_model.check_blocks import (
     LABELS,
     following_block,
@@ -13,7 +14,6 @@ from q1lab.week.own_model.check_blocks import (
     printed_block,
     result_block,
 )
-from q1lab.week.own_model.run_checks import CheckReport, CheckResult
 
 PASSED = CheckResult("batch", True, "", "rows agree", "", 0.1)
 FAILS = CheckResult("prefix", False, "as before", "logits \x1b[31mmove", "it cheats", 0.1)

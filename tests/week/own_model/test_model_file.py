@@ -20,9 +20,10 @@ from q1lab.commands._documents import current_week
 from q1lab.commands.own_model import hint, merge, new
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
-from q1lab.index import learner_tables
-from q1lab.index.store import Store
-from q1lab.week.own_model import model_file, origin_line
+from q1lab.journal import learner_tables
+from q1lab.journal.store import Store
+from q1lab.study.own_model import origin_line
+from q1lab.week.own_model import model_file
 from tests.kit.faults import killed_at
 from tests.kit.places import MODELS, ROOT
 from tests.kit.repos import begun, git, of_its_own

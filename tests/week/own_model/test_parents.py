@@ -12,11 +12,12 @@ from click.testing import CliRunner
 from q1lab.commands.diff import diff
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
-from q1lab.index.store import Store
-from q1lab.planning import study_plan
+from q1lab.journal.store import Store
 from q1lab.study import variants
 from q1lab.study.command_line import Request
-from q1lab.week.own_model import diffs, model_file, origin_line, parents
+from q1lab.study.own_model import origin_line, parents
+from q1lab.train import study_plan
+from q1lab.week.own_model import diffs, model_file
 from tests.kit.places import MODELS
 from tests.kit.repos import of_its_own
 

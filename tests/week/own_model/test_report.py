@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from q1lab.ground.errors import FAILED, OK
-from q1lab.week.own_model.run_checks import CheckReport, CheckResult
+from q1lab.study.own_model.run_checks import CheckReport, CheckResult
 
 PASSED = CheckResult("batch", True, "", "rows agree", "", 0.1)
 FAILS = CheckResult("prefix", False, "", "logits move", "", 0.1)

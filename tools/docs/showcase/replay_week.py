@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from q1lab.index.store import Store
+    from q1lab.journal.store import Store
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
@@ -157,8 +157,8 @@ def show(repo: Path) -> None:
 
 def work(script: dict, session: str) -> None:  # type: ignore[type-arg]
     """What the learner does in the app: ticks, answers, minutes."""
-    from q1lab.index import learner_tables
-    from q1lab.index.store import Store
+    from q1lab.journal import learner_tables
+    from q1lab.journal.store import Store
     from q1lab.week import content, progress
 
     week = content.load_week(Path(os.environ["Q1LAB_CONTENT"])).for_variant(CHANGE)
@@ -183,9 +183,9 @@ def work(script: dict, session: str) -> None:  # type: ignore[type-arg]
 
 def numbers_of_the_study(store: Store) -> dict[str, str]:
     """What the learner reads off the comparison to write about it."""
+    from q1lab.compare import comparison_cache
     from q1lab.judgment import difference_text, table_text
     from q1lab.study import studies
-    from q1lab.verdict import comparison_cache
 
     comparison = comparison_cache.compare(store, studies.load_readable()[-1])
     change = table_text.cost_change(comparison, "tokens_per_s")

@@ -1,0 +1,175 @@
+"""The frozen snapshot that every widget shows, and the store thread that reads it.
+
+The store thread holds the app's one database connection. It polls a few times a second, and between
+two polls it runs the jobs of the screens (tick this step, save that answer) and then reads a fresh
+snapshot: the screen shows what is on disk. Nothing here imports Textual; the app passes in the
+function that delivers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from q1lab.ground import paths
+from q1lab.ground.errors import Problem
+from q1lab.journal.store import Store
+from q1lab.week.progress import Progress
+
+if TYPE_CHECKING:  # the first paint does without
+    from q1lab.app.snapshot_taker import SnapshotReader, StudyInFocus
+    from q1lab.journal.study_view import StudyRow
+
+Job = Callable[[Store], Any]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Everything that the screens show, at one moment."""
+
+    progress: Progress = field(default_factory=Progress)
+    studies: tuple[StudyRow, ...] = ()
+    """Newest first."""
+    focus: StudyInFocus | None = None
+    pages: dict[str, Any] = field(default_factory=dict)
+    """Results of the jobs of single screens (see ``StoreThread.set_page_job``), by page name."""
+    news: tuple[str, ...] = ()
+    """Sentences to announce now: a run diverged, a study stalled."""
+
+    @property
+    def training(self) -> StudyRow | None:
+        """The study that trains now; of several, the newest."""
+        return next((row for row in self.studies if row.state == "running"), None)
+
+
+def studies_ended_between(before: Snapshot, after: Snapshot) -> list[StudyRow]:
+    """The studies that trained in one snapshot and whose runs have all ended in the next."""
+    trained = {row.id for row in before.studies if row.state == "running"}
+    return [row for row in after.studies if row.id in trained and row.done == row.total]
+
+
+def log_error() -> str:
+    """Append the current exception's traceback to app.log; returns a message naming the file."""
+    file = paths.home() / "app.log"
+    with contextlib.suppress(OSError), file.open("a") as log:
+        traceback.print_exc(file=log)
+    return f"An error in q1lab. Nothing was lost; {file} has the details."
+
+
+class StoreThread:
+    """Runs submitted jobs, reads a snapshot, delivers it if it has changed; and again."""
+
+    def __init__(
+        self,
+        make_reader: Callable[[], SnapshotReader],
+        deliver: Callable[[Snapshot], object],
+        fail: Callable[[str, str], object],
+        *,
+        file: Path | None = None,
+        poll_seconds: float = 0.4,
+    ) -> None:
+        self._make_reader = make_reader
+        self.deliver = deliver
+        self.fail = fail
+        self.file = file
+        self.poll_seconds = poll_seconds
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+
+    @cached_property
+    def reader(self) -> SnapshotReader:
+        """The snapshot reader, created in this thread on first use."""
+        return self._make_reader()
+
+    def submit(self, job: Job) -> None:
+        """Run ``job(store)`` in this thread, then read a snapshot."""
+        self._jobs.put(job)
+
+    def set_page_job(self, name: str, job: Job | None) -> None:
+        """Store the result of ``job(store)`` under ``pages[name]`` in every snapshot; None
+        removes the job."""
+
+        def change(_: Store) -> None:
+            if job is None:
+                self.reader.pages.pop(name, None)
+            else:
+                self.reader.pages[name] = job
+
+        self.submit(change)
+
+    def watch_study(self, study_id: str | None) -> None:
+        """Read this study's curves from now on; None: those of the newest study."""
+        self.submit(lambda _: setattr(self.reader, "watched", study_id))
+
+    def chart_metric(self, metric: str) -> None:
+        """Also read the curves of this metric from now on."""
+        self.submit(lambda _: setattr(self.reader, "charted", metric))
+
+    def stop(self) -> None:
+        """End the thread after the jobs submitted so far."""
+        self._jobs.put(None)
+
+    def run(self) -> None:
+        """The thread's main loop, until ``stop``. An error is shown, and the loop goes on."""
+        store: Store | None = None
+        last: Snapshot | None = None
+        failure = ""
+        ingest = False  # the first snapshot reads the database alone; the second, new events too
+        while True:
+            try:
+                if store is None:
+                    store = Store(self.file)
+                snapshot = self.reader.read_snapshot(store, ingest=ingest)
+                if snapshot != last:
+                    self.deliver(snapshot)
+                last, failure = snapshot, ""
+            except Problem as problem:
+                self.fail("The database can't be used", str(problem))
+                if store is None:
+                    return
+            except Exception as error:
+                if repr(error) != failure:  # not once for each poll
+                    failure = repr(error)
+                    self._log("The app could not read your records")
+            try:
+                job = self._jobs.get(timeout=self._pause(ingest))
+            except queue.Empty:
+                ingest = True
+                continue
+            while True:
+                if job is None:
+                    if store is not None:
+                        store.close()
+                    return
+                ingest = False
+                last = None
+                self._do(store, job)
+                try:
+                    job = self._jobs.get_nowait()
+                except queue.Empty:
+                    break
+
+    def _pause(self, ingest: bool) -> float:
+        """Seconds to wait for a job before the next poll."""
+        if not ingest:
+            return 0.05
+        return self.poll_seconds
+
+    def _do(self, store: Store | None, job: Job) -> None:
+        if store is None:
+            return
+        try:
+            job(store)
+        except Problem as problem:
+            self.fail("That did not work", str(problem))
+        except Exception:
+            self._log("That did not work")
+
+    def _log(self, title: str) -> None:
+        """Log an unexpected error and show it."""
+        self.fail(title, log_error())

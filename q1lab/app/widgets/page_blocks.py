@@ -1,0 +1,407 @@
+"""The pieces of a page of the week: text, folds, steps and actions. Each lays itself out for its
+width; the cursor can stand on all but plain text."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+
+from rich.cells import cell_len
+from textual import events
+from textual.content import Content
+from textual.geometry import Size
+from textual.message import Message
+from textual.widget import Widget
+
+from q1lab.app.pages import WeekPage
+from q1lab.app.widgets import markdown_layout
+from q1lab.ground.files import printable
+from q1lab.ground.text_formats import cut_cells, plural
+from q1lab.week.progress import StepState
+from q1lab.week.syllabus import Action, Fold, Step, Text
+
+INDENT = 5
+"""Cells before a step's words: a blank, the cursor, a blank, the sign, a blank."""
+
+STARTS = {"run": "train", "open": "open", "check": "check"}
+"""The word for Enter on an action, by the action's kind; other kinds say ``do it``."""
+ANSWER_LINES = 4
+"""At most this many lines of an answer are shown; the form shows all of it."""
+
+
+class Piece(Widget):
+    """A block of a page. ``lines(width)`` lays it out; ``changed`` makes it lay out again."""
+
+    stop = True
+    """True if the cursor can stand on it."""
+
+    class Pressed(Message):
+        """Clicked; ``chain`` counts clicks in a row."""
+
+        def __init__(self, piece: Piece, chain: int) -> None:
+            super().__init__()
+            self.piece = piece
+            self.chain = chain
+
+    then = ""
+    """Enter's effect, where that is not what the piece is for (`PageReader.next_thing`)."""
+    action: Action | None = None
+    """The action that Enter starts here; of several rows, the first."""
+    _laid_out: tuple[int, list[Content]] | None = None
+
+    @property
+    def has_cursor(self) -> bool:
+        """True if the cursor is on it."""
+        return self.has_class("-here")
+
+    @property
+    def enter(self) -> str:
+        """Enter's effect here, in a word; "" for none."""
+        return ""
+
+    @property
+    def enter_words(self) -> str:
+        """Enter's effect here, for the foot: ``write: one paragraph``."""
+        return self.enter
+
+    @property
+    def command(self) -> str:
+        """The command, address or document that Enter carries out; "" without one."""
+        return ""
+
+    def lines(self, width: int) -> Sequence[Content]:
+        """The piece in lines of at most ``width`` cells."""
+        raise NotImplementedError
+
+    def links(self) -> list[tuple[int, str, str]]:
+        """Its links as (line, words, address), without those to the glossary, which has a key."""
+        return [
+            (number, line.plain[span.start : span.end], url)
+            for number, line in enumerate(self._lines(self.content_size.width))
+            for span in line.spans
+            if (url := markdown_layout.link_address(span))
+            and not markdown_layout.glossary_word(url)
+        ]
+
+    def forget_lines(self) -> None:
+        """Lay out again when the piece is drawn next."""
+        self._laid_out = None
+
+    def changed(self) -> None:
+        self.forget_lines()
+        self.refresh(layout=True)
+
+    def _lines(self, width: int) -> list[Content]:
+        if self._laid_out is None or self._laid_out[0] != width:
+            self._laid_out = (width, list(self.lines(width)))
+        return self._laid_out[1]
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return len(self._lines(width))
+
+    def render(self) -> Content:
+        return Content("\n").join(self._lines(self.content_size.width))
+
+    def on_click(self, event: events.Click) -> None:
+        if self.stop and "url" not in event.style.meta:  # a link opens, and enters nothing
+            self.post_message(self.Pressed(self, event.chain))
+
+    def head(
+        self,
+        sign: str,
+        tone: str,
+        words: str,
+        width: int,
+        bold: str,
+        note: str = "",
+        edit: str = "",
+    ) -> list[Content]:
+        """The piece's heading: cursor, sign and words, and ``note`` at the right edge; with the
+        cursor on it also the keys, which have their room anyway: no line breaks differently when
+        the cursor comes."""
+        keys = [f"{key} {does}" for key, does in (("e", edit), ("⏎", self.enter)) if does]
+        right = " · ".join(part for part in (note, *keys) if part)
+        room = max(8, width - INDENT - cell_len(right) - 2)
+        first, *rest = markdown_layout.wrap_content(Content.styled(words, bold), room)
+        right = right if self.has_cursor else note
+        gap = " " * max(1, width - INDENT - first.cell_length - cell_len(right) - 1)
+        lead = ("▸" if self.has_cursor else " ", "bold $primary")
+        tone_of_keys = "$foreground" if self.has_cursor else "$muted"
+        line = Content.assemble(
+            " ", lead, " ", (f"{sign} ", tone), first, gap, (right, tone_of_keys)
+        )
+        return [line, *(Content.assemble(" " * INDENT, line) for line in rest)]
+
+
+class Prose(Piece):
+    stop = False
+
+    def __init__(self, markdown: str = "", id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.markdown = markdown
+
+    def show(self, markdown: str) -> None:
+        self.markdown = markdown
+        self.changed()
+
+    def lines(self, width: int) -> Sequence[Content]:
+        return markdown_layout.lay_out_markdown(self.markdown, width)
+
+
+class FoldPiece(Piece):
+    """Text that stays folded until the learner opens it."""
+
+    def __init__(self, fold: Fold) -> None:
+        super().__init__()
+        self.fold = fold
+        self.open = False
+        self.at = 0
+        """The frame that a figure shows."""
+        self.wants = ""
+        """The step that must be done first, as the page names it; empty if none is open."""
+
+    def toggle(self) -> None:
+        self.open = not self.open and not self.wants
+        self.changed()
+
+    def turn(self, by: int) -> None:
+        """Show the next or previous frame of a figure; stops at either end."""
+        at = min(max(0, self.at + by), len(self.fold.frames) - 1)
+        if self.open and self.fold.frames and at != self.at:
+            self.at = at
+            self.changed()
+
+    @property
+    def enter(self) -> str:
+        return "go to it" if self.wants else "fold" if self.open else "unfold"
+
+    @property
+    def enter_words(self) -> str:
+        return f"go to {self.wants}" if self.wants else f"{self.enter}: {self.fold.title}"
+
+    def lines(self, width: int) -> Sequence[Content]:
+        sign, title = "−" if self.open else "+", printable(self.fold.title)
+        head = self.head(sign, "$accent", title, width, "$accent", "locked" if self.wants else "")
+        if self.wants:
+            reason = Content.styled(f"first {printable(self.wants)}", "$muted")
+            head += [
+                Content.assemble(" " * INDENT, line)
+                for line in markdown_layout.wrap_content(reason, width - INDENT - 1)
+            ]
+        if not self.open:
+            return head
+        body = list(markdown_layout.lay_out_markdown(self.fold.markdown, width - INDENT - 1))
+        if frames := self.fold.frames:
+            where = f"   ← →   {self.at + 1} of {len(frames)}"
+            title, *picture = printable(frames[self.at]).split("\n")
+            room = max(len(frame.split("\n")) for frame in frames) - len(picture) - 1
+            body += [Content(""), Content.assemble((title, "bold"), (where, "$muted"))]
+            body += [Content(line) for line in (*picture, *[""] * room)]
+        return [*head, *(Content.assemble(" " * INDENT, line) for line in body)]
+
+
+class StepPiece(Piece):
+    """A step in full: its title, its detail, and the learner's answer. With ``run`` it stands for
+    finished steps, itself the first, in one line."""
+
+    def __init__(self, step: Step, record: StepState) -> None:
+        super().__init__()
+        self.step = step
+        self.action = next(iter(step.actions), None)
+        self.record = record
+        self.run: tuple[Step, ...] = ()
+
+    def show(self, record: StepState) -> None:
+        if record != self.record:
+            self.record = record
+            self.changed()
+
+    def fold(self, run: tuple[Step, ...]) -> None:
+        """Stand for these steps in one line; for none, stand in full."""
+        if run != self.run:
+            self.run = run
+            self.set_class(bool(run), "-run")
+            self.changed()
+
+    @property
+    def enter(self) -> str:
+        if self.run:
+            return "unfold"
+        if self.then or (form := word_of_form(self.step)):
+            return self.then or form
+        if self.action:
+            return STARTS.get(self.action.kind, "do it")
+        return self.step.behavior.enter
+
+    @property
+    def edit(self) -> str:
+        """The effect of ``e`` on a finished step, in a word; "" for none."""
+        again = self.step.behavior.enter_again if self.record.answer else ""
+        return again or word_of_form(self.step)
+
+    @property
+    def enter_words(self) -> str:
+        if self.run:
+            return f"unfold {plural(len(self.run), 'finished step')}"
+        title = began(self.action.title if self.action and self.command else self.step.title)
+        is_said = self.command or title.startswith(self.enter)
+        return title if is_said else f"{self.enter}: {title}"
+
+    @property
+    def command(self) -> str:
+        if self.action is None or self.then or word_of_form(self.step):
+            return ""
+        return text_of_action(self.action)
+
+    def lines(self, width: int) -> Sequence[Content]:
+        if self.run:
+            return [self._run_line(width)]
+        step, done = self.step, self.record.done
+        words = printable(step.title) + (" (optional)" if step.optional else "")
+        note = f"{step.minutes} min" if step.minutes and not done else ""
+        tone = "$success" if done else ""
+        sign, bold = ("✓", tone) if done else ("☐", "bold")
+        shown = self.head(sign, tone, words, width, bold, note, self.edit if done else "")
+        body = (
+            list(markdown_layout.lay_out_markdown(printable(step.detail), width - INDENT - 1))
+            if step.detail
+            else []
+        )
+        if done:
+            body = [line.stylize_before("$muted") for line in body]
+        below = [*body, *self._answer(width)]
+        return shown + [Content.assemble(" " * INDENT, line) for line in below]
+
+    def _run_line(self, width: int) -> Content:
+        """``✓ 3 steps done: See that your own model learns · Choose one of the four …``"""
+        titles = " · ".join(printable(step.title) for step in self.run)
+        lead = "" if len(self.run) == 1 else f"{len(self.run)} steps done: "
+        room = width - INDENT - 2 - len("⏎ unfold")
+        return self.head("✓", "$success", cut_cells(lead + titles, room), width, "$success")[0]
+
+    def _answer(self, width: int) -> list[Content]:
+        if self.step.behavior.answer_below:
+            fold = self.step.answer
+            return (
+                list(markdown_layout.lay_out_markdown(fold.markdown, width - INDENT - 1))
+                if fold and self.record.done
+                else []
+            )
+        answer = (self.record.answer or "").strip()
+        if not answer or self.step.behavior.chooses:
+            return [Content.assemble(("yours: ", "$success"), answer)] if answer else []
+        rows = filter(None, (" ".join(row.split()) for row in printable(answer).splitlines()))
+        words = Content.assemble(("yours: ", "$success"), "\n".join(rows))
+        lines = markdown_layout.wrap_content(words, width - INDENT - 1)
+        if len(lines) <= ANSWER_LINES:
+            return lines
+        more = f"… {len(answer.split())} words in all; e shows them"
+        return [*lines[: ANSWER_LINES - 1], Content.styled(more, "$muted")]
+
+
+class ActionPiece(Piece):
+    """A row that starts something; ``step`` is the step that it belongs to, if any."""
+
+    action: Action
+
+    def __init__(self, action: Action, step: Step | None = None) -> None:
+        super().__init__()
+        self.action = action
+        self.step = step
+
+    @property
+    def enter(self) -> str:
+        return self.then or STARTS.get(self.action.kind, "do it")
+
+    @property
+    def enter_words(self) -> str:
+        if self.then and self.step:
+            return f"{self.then}: {began(self.step.title)}"
+        return began(self.action.title)
+
+    @property
+    def command(self) -> str:
+        return text_of_action(self.action)
+
+    def lines(self, width: int) -> Sequence[Content]:
+        return self.head("→", "$accent", printable(self.action.title), width, "$accent")
+
+    def links(self) -> list[tuple[int, str, str]]:
+        url = self.action.options.get("url")
+        return [(0, self.action.title, str(url))] if url else []
+
+
+class NextPiece(Piece):
+    """The page's last row, which leads to the next page."""
+
+    def __init__(self, page: WeekPage) -> None:
+        super().__init__()
+        self.page = page
+
+    def lines(self, width: int) -> Sequence[Content]:
+        return self.head("→", "$primary", f"Next: {self.title}", width, "$primary")
+
+    @property
+    def title(self) -> str:
+        """``A2 · Read the paper, 90 min``."""
+        page = self.page
+        words = " · ".join(part for part in (page.name, page.title) if part)
+        minutes = f", {page.part.minutes} min" if page.part and page.part.minutes else ""
+        return printable(words + minutes)
+
+    @property
+    def enter(self) -> str:
+        return "go on"
+
+    @property
+    def enter_words(self) -> str:
+        return f"go on to {self.title}"
+
+
+def began(title: str) -> str:
+    """A title as it goes on in a sentence: its first letter is small, unless the word is a name
+    such as GQA or RoPE."""
+    first = title.split(maxsplit=1)[0] if title.strip() else ""
+    is_a_name = first == "I" or first[1:] != first[1:].lower()
+    return title if is_a_name else title[:1].lower() + title[1:]
+
+
+def word_of_form(step: Step) -> str:
+    """The word for opening a step's form; "" if it has none."""
+    if step.behavior.form:
+        return step.behavior.enter
+    return "fill in" if step.ticking_form else ""
+
+
+def taken_file(action: Action | None) -> str:
+    """The name of the week's file that an action copies into the learner's folder; "" if none."""
+    words = action.argv() if action else ()
+    return words[2] if words[:2] == ("q1lab", "take") and len(words) > 2 else ""
+
+
+def text_of_action(action: Action) -> str:
+    """The command, address or document of an action."""
+    return shlex.join(action.argv()) or str(
+        action.options.get("url") or action.options.get("document") or ""
+    )
+
+
+def pieces_of(
+    page: WeekPage, records: Mapping[str, StepState], following: WeekPage | None
+) -> list[Piece]:
+    pieces: list[Piece] = []
+    for block in page.blocks:
+        if isinstance(block, Text):
+            pieces.append(Prose(block.markdown))
+        elif isinstance(block, Fold):
+            pieces.append(FoldPiece(block))
+        elif isinstance(block, Action):
+            pieces.append(ActionPiece(block))
+        else:
+            pieces.append(StepPiece(block, records.get(block.id, StepState())))
+            for action in block.actions:
+                pieces[-1].add_class("-tied")
+                pieces.append(ActionPiece(action, block))
+    if following is not None:
+        pieces.append(NextPiece(following))
+    return pieces

@@ -1,0 +1,48 @@
+"""The line above a part's text: its title, steps done, minutes spent of minutes planned."""
+
+from __future__ import annotations
+
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from q1lab.app.pages import WeekPage
+from q1lab.app.widgets.week_tree import left_right_line
+from q1lab.ground.text_formats import short_hours
+from q1lab.week.progress import Progress
+from q1lab.week.syllabus import Week
+
+
+class PartLine(Widget):
+    """``A2 · Read the paper    3 of 5 done · 41 of 90 min``; on a narrow screen, which hides the
+    tree, also the position in the week."""
+
+    values: reactive[tuple[str, str, str, bool]] = reactive(("", "", "", False))
+    """(name with title, counts, position in the week, True if the part is done)."""
+
+    def fill(self, week: Week, page: WeekPage, progress: Progress) -> None:
+        title = f"{page.name} · {page.title}" if page.name else page.title
+        if page.part is None or page.session is None:
+            parts = page.session.parts if page.session else tuple(week.parts())
+            minutes = sum(part.minutes for part in parts)
+            self.values = (title, f"{len(parts)} parts · {short_hours(minutes * 60)}", "", False)
+            return
+        count = progress.count([page.part])
+        ids = [part.id for part in page.session.parts]
+        planned = f" of {page.part.minutes}" if page.part.minutes else ""
+        spent = f"{round(count.seconds / 60)}{planned} min"
+        place = (
+            f"session {page.session.id.upper()}, part {ids.index(page.part.id) + 1} of {len(ids)}"
+        )
+        counts = f"{count.done} of {count.total} done · {spent}"
+        self.values = (title, counts, place, count.finished)
+
+    def render(self) -> Content:
+        title, counts, place, done = self.values
+        width = self.content_size.width
+        narrow = self.screen.has_class("-narrow")
+        right = f"{place} · {counts}" if narrow and width >= 76 + len(title) - 20 else counts
+        if done:
+            right = "✓ " + right
+        tone = "$success" if done else "$muted"
+        return left_right_line(title, right, width, "bold $primary", tone)

@@ -1,0 +1,87 @@
+"""The colors that carry meaning, read from the theme whenever a widget is drawn: one color per arm,
+everywhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from q1lab.judgment.intervals import UNDECIDED
+from q1lab.judgment.run_states import RunState
+from q1lab.judgment.terminal_text import STYLES
+
+VARIABLES = (
+    *("arm-baseline", "arm-modified", "success", "error", "warning", "accent", "foreground"),
+    *("muted", "background"),
+)
+"""The theme's variables that a palette holds."""
+
+STATE_ROLES = {
+    RunState.FINISHED: "success",
+    RunState.RUNNING: "foreground",
+    RunState.QUEUED: "muted",
+    RunState.STOPPED: "warning",
+    RunState.FAILED: "error",
+    RunState.CRASHED: "error",
+    RunState.DIVERGED: "error",
+}
+"""The role of a run state's color."""
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Colors as ``#rrggbb``. A theme change redraws the widgets, which then read a new palette."""
+
+    baseline: str
+    modified: str
+    success: str
+    error: str
+    warning: str
+    foreground: str
+    muted: str
+    background: str
+    accent: str
+    dark: bool = True
+    """True if the background is dark."""
+
+    @property
+    def styles(self) -> dict[str, str]:
+        """The styles of the roles that a text about a comparison has."""
+        return {
+            **STYLES,
+            "baseline": self.baseline,
+            "modified": self.modified,
+            "helps": f"bold {self.success}",
+            "hurts": f"bold {self.error}",
+            **dict.fromkeys(UNDECIDED, f"bold {self.warning}"),
+            "too small to matter": f"bold {self.foreground}",
+            "warn": self.warning,
+            "dim": self.muted,
+            "prediction": self.accent,
+        }
+
+    def arm(self, arm: str) -> str:
+        return self.baseline if arm == "baseline" else self.modified
+
+    def state(self, state: RunState) -> str:
+        return str(getattr(self, STATE_ROLES[state]))
+
+    def tint(self, color: str, share: float) -> str:
+        """``color`` mixed into the background, 0 (none of it) to 1, as ``#rrggbb``."""
+        from textual.color import Color
+
+        return Color.parse(self.background).blend(Color.parse(color), share).hex6
+
+    def faint(self, color: str) -> str:
+        """The same hue, quieter: thin lines of single seeds."""
+        return self.tint(color, 0.6)
+
+
+def palette(app: Any) -> Palette:
+    """The palette of a running app's theme."""
+    from textual.color import Color
+
+    colors = {
+        name.removeprefix("arm-"): Color.parse(app.theme_variables[name]).hex6 for name in VARIABLES
+    }
+    return Palette(**colors, dark=app.current_theme.dark)

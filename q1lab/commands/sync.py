@@ -1,0 +1,169 @@
+"""`q1lab sync`: upload runs to Weights & Biases that are not there yet."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import click
+
+from q1lab.commands._names import study_argument
+from q1lab.commands._output import print_json
+from q1lab.ground.errors import FAILED, OK, UNFINISHED, Problem
+from q1lab.ground.files import is_locked, printable, remove_inside
+from q1lab.study import studies
+from q1lab.study import wandb_runs as wandb_state
+from q1lab.study.liveness import is_alive
+from q1lab.study.studies import Study
+from q1lab.train.weights_and_biases.client import FINISH_SECONDS
+from q1lab.train.weights_and_biases.upload import upload_study
+
+UPLOAD_SECONDS = 600.0
+"""Seconds that the upload of a study may take."""
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  q1lab sync
+  q1lab sync rope-1
+  q1lab sync rope-1 --fresh
+  q1lab sync rope --show"""
+)
+@study_argument(required=False)
+@click.option(
+    "--fresh",
+    is_flag=True,
+    help="Upload STUDY as new runs, for example after its runs were deleted at W&B.",
+)
+@click.option(
+    "--show",
+    is_flag=True,
+    help="Upload nothing: list the runs of STUDY (or of a modification's study) as their W&B "
+    "page does, and say where that page is.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def sync(study: str | None, fresh: bool, show: bool, as_json: bool) -> int:
+    """Upload STUDY to W&B (default: all but those with W&B off).
+
+    A study is done when each of its runs is confirmed: `wandb sync` succeeded and left its marker.
+    Partly uploaded runs and broken folders are made again from the events. The exit
+    status is 0 when nothing is left to upload.
+    """
+    if fresh and not study:
+        raise Problem("--fresh needs the study's name", next="`q1lab status` lists them")
+    if show:
+        return _show(study)
+    if study:
+        chosen = [studies.load(study)]
+    else:
+        chosen = [
+            next_study
+            for next_study in studies.load_readable()
+            if next_study.trainer.wandb != "disabled"
+        ]
+    if not chosen and not as_json:
+        click.echo("nothing to upload: no study uses W&B")
+        return OK
+    code = OK
+    for next_study in chosen:
+        if fresh and not is_alive(next_study.files):
+            _reset_uploads(next_study)
+        before = wandb_state.pending_runs(next_study)
+        if not before:
+            _print_status(next_study, as_json)
+            continue
+        if is_alive(next_study.files):
+            click.echo(
+                f"{next_study.id}: still running; sync it when its runs have ended", err=True
+            )
+            code = code or UNFINISHED
+            continue
+        if not wandb_state.key_configured():
+            raise Problem(
+                "no W&B key is configured",
+                FAILED,
+                next=f"run `{wandb_state.wandb_command('login')}`, then `q1lab sync` again",
+            )
+        click.echo(
+            f"{next_study.id}: uploading {len(before)} run{'s' if len(before) != 1 else ''} …",
+            err=True,
+        )
+        _wait_for_relay(next_study)
+        upload_study(next_study, UPLOAD_SECONDS)
+        _print_status(next_study, as_json)
+        if wandb_state.pending_runs(next_study):
+            code = FAILED
+    if as_json:
+        print_json([_status_record(synced_study) for synced_study in chosen])
+    return code
+
+
+def _show(name: str | None) -> int:
+    """Print the runs of a study, by default of the newest, and where they can be seen at W&B."""
+    from q1lab.compare.comparison_cache import resolve_study_id
+
+    names = [resolve_study_id(name)] if name else [s.id for s in studies.load_readable()][-1:]
+    if not names:
+        click.echo("no study yet: `q1lab run` trains one")
+        return OK
+    study = studies.load(names[0])
+    _print_status(study, False)
+    for line in (*wandb_state.run_lines(study), *wandb_state.where_to_look(study)):
+        click.echo(printable(line))
+    return OK
+
+
+def _wait_for_relay(study: Study) -> None:
+    """Wait until the study's relay has ended, which may still be closing runs at a server that does
+    not answer. Problem after ``UPLOAD_SECONDS``."""
+    lock = wandb_state.relay_lock(study)
+    if not is_locked(lock):
+        return
+    click.echo(
+        f"{study.id}: waiting for its relay, which still ends the runs at W&B "
+        f"(about {FINISH_SECONDS:.0f} s where the server does not answer) …",
+        err=True,
+    )
+    deadline = time.monotonic() + UPLOAD_SECONDS
+    while is_locked(lock):
+        if time.monotonic() > deadline:
+            raise Problem(
+                f"the relay of {study.id} is still at work", FAILED, next="try again later"
+            )
+        time.sleep(0.2)
+
+
+def _reset_uploads(study: Study) -> None:
+    """Give the runs new ids at W&B and delete wandb's local folders of the old ones. The next
+    upload is made from the events."""
+    if is_locked(wandb_state.relay_lock(study)):
+        raise Problem(
+            f"the relay of {study.id} is still at work", FAILED, next="try again in a moment"
+        )
+    old = [
+        folder
+        for run in wandb_state.read_relayed_runs(study).values()
+        for folder in wandb_state.wandb_folders(study, run.id)
+    ]
+    wandb_state.mint_new_ids(study)
+    for folder in old:
+        remove_inside(folder)
+
+
+def _print_status(study: Study, as_json: bool) -> None:
+    if not as_json:
+        status = wandb_state.wandb_status(study)
+        url = f"  {status.url}" if status.url else ""
+        click.echo(printable(f"{study.id}: {status.words}{url}"))
+
+
+def _status_record(study: Study) -> dict[str, Any]:
+    status, pending = wandb_state.wandb_status(study), wandb_state.pending_runs(study)
+    return {
+        "study": study.id,
+        "state": status.state,
+        "pending": pending,
+        "url": status.url,
+        "error": status.error,
+    }

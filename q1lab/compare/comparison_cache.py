@@ -1,0 +1,238 @@
+"""Comparisons out of the store, and back into it: made when something changed, else as kept."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakSet
+
+from q1lab.compare.comparison import (
+    Comparison,
+    build_comparison,
+    from_record,
+    start_conditions,
+    to_record,
+)
+from q1lab.ground.files import sha256_json, sha256_text
+from q1lab.journal import ingest_events, on_record, stored_results
+from q1lab.journal.home_history import StudyHistory, study_history
+from q1lab.journal.store import Row, Store
+from q1lab.judgment import cost_columns
+from q1lab.judgment.intervals import MIN_FOR_VERDICT, Interval
+from q1lab.judgment.records import NOTHING_ON_RECORD
+from q1lab.judgment.run_notes import ChangedCode
+from q1lab.judgment.run_states import RunState
+from q1lab.study import studies
+from q1lab.study.events import standard_names
+from q1lab.study.studies import ARMS, Study
+
+if TYPE_CHECKING:
+    from q1lab.judgment.svg import Point
+
+T = TypeVar("T")
+
+
+def compare(store: Store, study: Study) -> Comparison:
+    """The comparison of everything that has ended. Kept in ``results``, and computed again when a
+    run changes."""
+    ingest_events.verify_study(store, study)
+    _take_in_the_others(store)
+    rows = store.runs(study.id)
+    question = study_history(store, study)
+    starts = {row["id"]: start_conditions(study, row) for row in rows}
+    floor = measured_floor(store, study)
+    changed = study.trainer.changed_code()
+    fingerprint = _fingerprint(study, rows, question, list(starts.values()), floor, changed)
+    cached = stored_results.cached_row(store, study.id)
+    result = None
+    if (
+        cached is not None
+        and cached["fingerprint"] == f"{fingerprint} {sha256_text(cached['record'])}"
+    ):
+        unchanged = from_record(json.loads(cached["record"]))
+        result = unchanged and replace(
+            unchanged,
+            asking=replace(
+                unchanged.asking,
+                of_arm=question.of_arm,
+                of_home=question.of_home,
+            ),
+        )
+        if result == unchanged is not None:
+            return unchanged
+    if result is None:
+        ends = still_falling(store, study, rows), rise_from_lowest(store, study, rows)
+        result = build_comparison(study, rows, question, starts, floor, *ends)
+        if changed:
+            result = replace(result, notes=(ChangedCode(tuple(changed)), *result.notes))
+    text = json.dumps(to_record(result), allow_nan=False)
+    stored_results.cache_record(store, study.id, f"{fingerprint} {sha256_text(text)}", text)
+    return result
+
+
+def read_study(name: str) -> Comparison:
+    """The comparison of a study in q1lab's home, by the study's name. Raises Problem if there is
+    none."""
+    planned = studies.load(name)
+    with Store() as store:
+        return compare(store, planned)
+
+
+def cached_comparison(store: Store, study_id: str) -> Comparison | None:
+    """The comparison that was computed last for a study, if any; computes nothing."""
+    row = stored_results.cached_row(store, study_id)
+    return None if row is None else from_record(json.loads(row["record"]))
+
+
+def leading_study(
+    candidates: Sequence[T],
+    pairs: Callable[[T], int],
+    has_ended: Callable[[T], bool] = lambda _: True,
+) -> T | None:
+    """Of the studies of a modification, oldest first, the one that answers for it: the newest that
+    was planned with ``pairs`` enough for a verdict, if possible one that has ended. One with fewer
+    is an experiment beside it, and answers only where no other is planned."""
+    return max(
+        reversed(candidates),
+        key=lambda each: (pairs(each) >= MIN_FOR_VERDICT, has_ended(each)),
+        default=None,
+    )
+
+
+def resolve_study_id(name: str) -> str:
+    """The study of this name; where there is none, the foremost of the modification so named."""
+    if name in studies.ids():
+        return name
+    same_variant = [study for study in studies.load_readable() if study.variant == name]
+    leading = leading_study(same_variant, lambda study: len(study.seeds))
+    return leading.id if leading else name
+
+
+def measured_floor(store: Store, study: Study) -> tuple[str, Interval] | None:
+    """The newest study that compares this study's baseline with itself under the same conditions,
+    and its interval; None if there is no such study, and for such a study itself."""
+    for floor_study in reversed(on_record.floor_studies(store, study)):
+        floor = compare(store, floor_study)
+        if floor.analysis.ends is not None and floor.analysis.reason is None:
+            return floor_study.id, floor.analysis.ends
+    return None
+
+
+FALLS_FAST = 0.1
+"""Share of a loss's whole fall from which, in the last quarter of the iters, a budget is short."""
+
+
+def still_falling(store: Store, study: Study, rows: Sequence[Row]) -> tuple[float, float] | None:
+    """The fall of the baseline's val loss from that of a uniform guess, and its share in the last
+    quarter of the iters (nats, means over runs); None if the curves have leveled off, or are not
+    known."""
+    fallen, lately = [], []
+    for row in rows:
+        curve = [
+            (n, loss) for n, loss in store.curve(row["id"], study.metric.key()) if loss is not None
+        ]
+        if row["arm"] != ARMS[0] or row["state"] != RunState.FINISHED or len(curve) < 2:
+            continue
+        last, end = curve[-1]
+        before = [loss for n, loss in curve if n <= 0.75 * last]
+        if before and study.data.vocab_size:
+            fallen.append(math.log(study.data.vocab_size) - end)
+            lately.append(before[-1] - end)
+    if not fallen or sum(lately) < FALLS_FAST * sum(fallen):
+        return None
+    return sum(fallen) / len(fallen), sum(lately) / len(lately)
+
+
+RISES, EARLY = 0.02, 0.9
+"""A val loss rises at its end if it lies at least ``RISES`` nats above its lowest, and its lowest
+came before this share of the iters."""
+
+
+def rise_from_lowest(store: Store, study: Study, rows: Sequence[Row]) -> tuple[int, float] | None:
+    """The iter at which an arm's mean val loss was lowest, and by how much it rose from there
+    (nats); None where the curves don't rise. Of two arms the one that rises more."""
+    rises = []
+    for arm in ARMS:
+        ended = [r for r in rows if r["arm"] == arm and r["state"] == RunState.FINISHED]
+        curves = [
+            {
+                at: loss
+                for at, loss in store.curve(row["id"], study.metric.key())
+                if loss is not None
+            }
+            for row in ended
+        ]
+        if not curves or not study.max_iters:
+            continue
+        shared = set.intersection(*(set(curve) for curve in curves))
+        mean = {at: sum(curve[at] for curve in curves) / len(curves) for at in shared}
+        if len(mean) > 2:
+            lowest, last = min(mean, key=lambda at: mean[at]), max(mean)
+            if lowest < EARLY * last and mean[last] - mean[lowest] > RISES:
+                rises.append((lowest, mean[last] - mean[lowest]))
+    return max(rises, key=lambda rise: rise[1], default=None)
+
+
+_up_to_date: WeakSet[Store] = WeakSet()
+
+
+def _take_in_the_others(store: Store) -> None:
+    """Once per store: a history counts studies that were not looked at through it."""
+    if store not in _up_to_date:
+        ingest_events.ingest_all(store)
+        _up_to_date.add(store)
+
+
+def read_curves(store: Store, study: Study) -> dict[str, dict[int, dict[str, list[Point]]]]:
+    """The curves of every number that the runs reported, for the charts: ``{arm: {seed: {name:
+    [(iter, value)]}}}``; where a value was not finite the curve has NaN.
+
+    The metric's curve is over fixed windows from beginning to end; its exact value only closes a
+    curve that stops before the last iter, as curves from elsewhere may.
+    """
+    curves: dict[str, dict[int, dict[str, list[Point]]]] = {arm: {} for arm in ARMS}
+    _, metric, final = standard_names(study.metric)
+    for row in store.runs(study.id):
+        points = {
+            name: [(float(i), _or_nan(value)) for i, value in store.curve(row["id"], name)]
+            for name in store.metric_names(row["id"])
+        }
+        curve = points.setdefault(metric, [])
+        curve += [point for point in points.pop(final, []) if not curve or curve[-1][0] < point[0]]
+        curves[row["arm"]][row["seed"]] = points
+    return curves
+
+
+def _fingerprint(
+    study: Study,
+    rows: list[Row],
+    question: StudyHistory,
+    starts: Sequence[Mapping[str, Any]],
+    floor: tuple[str, Interval] | None,
+    changed: Sequence[str],
+) -> str:
+    """A hash that changes whenever the record would: with the plan, with any run's state or
+    numbers, with the files that its program imports, and with this code's version and its columns
+    of costs."""
+    keys = "arm", "seed", "state", "val_loss", "tokens_per_s", "seconds", "bad_lines"
+    # what else was asked changes no number
+    alone = replace(question, of_arm=NOTHING_ON_RECORD, of_home=NOTHING_ON_RECORD)
+    return sha256_json(
+        [
+            stored_results.RECORD_VERSION,
+            [column.key for column in cost_columns.COST_COLUMNS],
+            study.to_dict(),
+            [[row[key] for key in keys] for row in rows],
+            repr(alone),
+            list(starts),
+            repr(floor),
+            *changed,
+        ]
+    )
+
+
+def _or_nan(value: float | None) -> float:
+    return math.nan if value is None else value

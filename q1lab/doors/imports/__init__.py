@@ -1,1 +1,0 @@
-"""Runs that were trained elsewhere become a study here."""

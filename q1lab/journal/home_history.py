@@ -1,0 +1,179 @@
+"""The histories of the questions in this home, for planning and for verdicts: the studies on
+record, how their runs ended, and the looks and levels that follow (history.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from q1lab.ground import paths
+from q1lab.journal import on_record, seen
+from q1lab.journal.declarations import changed_parts
+from q1lab.journal.history import Look, level_after, looks_at
+from q1lab.journal.on_record import Begun, study_key
+from q1lab.journal.store import Store
+from q1lab.judgment.intervals import ALPHA
+from q1lab.judgment.records import NOTHING_ON_RECORD, LevelSum, SeenLook
+from q1lab.judgment.run_states import RunState
+from q1lab.study import run_ends
+from q1lab.study.identity import arm_fingerprint, question_hash
+from q1lab.study.run_ends import RunEnds
+from q1lab.study.studies import ARMS, Study
+
+
+@dataclass(frozen=True)
+class StudyHistory:
+    """The record of a study's question, as far as its verdict needs it."""
+
+    level: float = ALPHA
+    """The chance of a false claim that the study may have."""
+    looks: tuple[SeenLook, ...] = ()
+    """All looks at the question, oldest first."""
+    changed: tuple[str, ...] = ()
+    """The parts of its plan that differ from the declaration
+    (``declarations.DECLARED_PARTS``); if there are any, it gets no verdict."""
+    astray: tuple[tuple[str, int, int, int], ...] = ()
+    """(arm, runs of the question, how many of them diverged, how many got stuck) of each arm with
+    such runs."""
+    of_arm: LevelSum = NOTHING_ON_RECORD
+    """The questions about this modified arm."""
+    of_home: LevelSum = NOTHING_ON_RECORD
+
+
+def study_history(store: Store, study: Study) -> StudyHistory:
+    """The history of a study as it is known now."""
+    begun = on_record.begun_studies(store)
+    ends = _ends_of(store, begun)
+    own = Begun(study, question_hash(study), arm_fingerprint(study, "modified"))
+    declared = next((each.study for each in begun if each.key == own.key), None)
+    begun = [*(each for each in begun if each.key != own.key), own]
+    ends.setdefault(own.key, seen.recorded_ends(store, study))
+    by_question: dict[str, list[Begun]] = {}
+    for each in begun:
+        by_question.setdefault(each.question, []).append(each)
+    looks = {
+        question: looks_at((each.study, ends[each.key]) for each in studies)
+        for question, studies in by_question.items()
+    }
+    same = looks[own.question] if study.counts_as_asking else []
+    of_question = [ends[each.key] or {} for each in by_question[own.question]]
+    of_arm = {each.key for each in begun if each.modified == own.modified}
+    return StudyHistory(
+        _level(study, same),
+        tuple(_seen_look(look, ends[study_key(look.study)]) for look in same),
+        tuple(changed_parts(declared, study)) if declared is not None else (),
+        run_ends.astray_runs(of_question, study.metric),
+        _sum(
+            [look for look in of_one if study_key(look.study) in of_arm]
+            for of_one in looks.values()
+        ),
+        _sum(looks.values()),
+    )
+
+
+def _level(study: Study, looks: Sequence[Look]) -> float:
+    """The level of a study's newest look: of the one that it gave, else of the one to come."""
+    own = [look for look in looks if study_key(look.study) == study_key(study)]
+    if own and (study.design.is_sequential or own[-1].pairs == len(study.seeds)):
+        return own[-1].level
+    return level_after(len(looks), study)
+
+
+def _seen_look(look: Look, ends: RunEnds | None) -> SeenLook:
+    verdict = run_ends.verdict_after(look.study, ends, look.pairs, look.level) if ends else ""
+    return SeenLook(look.study.id, look.pairs, look.level, verdict)
+
+
+def _sum(questions: Iterable[Sequence[Look]]) -> LevelSum:
+    totals = [sum(look.level for look in looks) for looks in questions if looks]
+    return LevelSum(len(totals), sum(totals))
+
+
+def looks_before(store: Store, draft: Study) -> int:
+    """The number of looks at the question of a study that is being planned."""
+    if not draft.counts_as_asking:
+        return 0
+    same = _same_question(store, draft)
+    ends = _ends_of(store, same)
+    return len(looks_at((each.study, ends[each.key]) for each in same))
+
+
+def _same_question(store: Store, study: Study) -> list[Begun]:
+    question = question_hash(study)
+    return [each for each in on_record.begun_studies(store) if each.question == question]
+
+
+def _ends_of(store: Store, begun: Sequence[Begun]) -> dict[tuple[str, str], RunEnds | None]:
+    """The ends of the runs of each study; None where its folder was removed by hand."""
+    ends: dict[tuple[str, str], RunEnds | None] = {}
+    here = {
+        (row["id"], row["created"]) for row in store.db.execute("SELECT id, created FROM studies")
+    }
+    ended = seen.all_ends(store)
+    for each in begun:
+        if each.key in here:
+            ends[each.key] = ended.get(each.study.id, {})
+        elif on_record.deleted_study(store, *each.key) is not None:
+            ends[each.key] = seen.recorded_ends(store, each.study)
+        else:
+            ends[each.key] = {} if paths.study_dir(each.study.id).exists() else None
+    return ends
+
+
+HERE = "SELECT id, created FROM studies"
+
+
+def seeds_with_results(store: Store, draft: Study) -> set[int]:
+    """The seeds at which a run of another study of this question has shown a number, or
+    diverged."""
+    used: set[int] = set()
+    for each in _same_question(store, draft):
+        if each.key == study_key(draft):
+            continue
+        if not paths.study_dir(each.study.id).exists():
+            deleted = on_record.deleted_study(store, *each.key)
+            used |= {
+                run.seed
+                for run in each.study.runs
+                if deleted is None or deleted.runs.get(run.name, {}).get("seen")
+            }
+            continue
+        rows = store.runs(each.study.id)
+        used |= {
+            row["seed"]
+            for row in rows
+            if seen.shows_number(row) or row["state"] == RunState.DIVERGED
+        }
+    return used
+
+
+def study_with_result(store: Store, study: Study, until: str) -> str | None:
+    """A study in which a result of this study's modified arm could be seen before ``until`` (UTC);
+    None if there is no such study."""
+    modified = arm_fingerprint(study, "modified")
+    arms_by_id = {
+        each.study.id: [arm for arm in ARMS if arm_fingerprint(each.study, arm) == modified]
+        for each in on_record.begun_studies(store)
+        if each.key != study_key(study)
+    }
+    for row in store.db.execute(
+        "SELECT study_id, arm, state, iter, eval_loss, attempts, started FROM runs "
+        "WHERE started < ? ORDER BY started",
+        (until,),
+    ):
+        if row["arm"] in arms_by_id.get(row["study_id"], ()) and seen.shows_number(row):
+            return str(row["study_id"])
+    return next(
+        (
+            deleted.id
+            for deleted in on_record.deleted_studies(store)
+            if arms_by_id.get(deleted.id)
+            and any(facts.get("seen") for facts in deleted.runs.values())
+        ),
+        None,
+    )
+
+
+def used_seeds(store: Store) -> set[int]:
+    """The seeds of every study on record."""
+    return {seed for each in on_record.begun_studies(store) for seed in each.study.seeds}

@@ -1,0 +1,241 @@
+"""A table of runs: `judge` reads its rows here.
+
+The columns of the arm, the seed, the step and the metric are guessed by their names, or named by
+options. A row is a run, or with a column of steps a point of one. What is read is untrusted data:
+it is bounded and cleaned, and nothing in it is executed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from q1lab.ground.errors import Problem
+from q1lab.ground.files import printable
+from q1lab.judgment import metric_names
+from q1lab.judgment.metric import LARGEST_COUNT
+from q1lab.judgment.tables.cells import (
+    BadCell,
+    as_number,
+    has_no_number,
+    is_blank,
+    looks_like_number,
+    no_number,
+    seed_of_cell,
+)
+from q1lab.judgment.tables.found_runs import Found, TableOptions, check_known, named_metric
+from q1lab.judgment.tables.nested_names import flat_name, last_part, usual_names
+from q1lab.judgment.tables.outside_run import ARM_KEYS, FINAL, SEED_KEYS, STEP, TRAIN, VAL, arm_name
+from q1lab.judgment.tables.table_rows import (
+    FORMS,
+    NUMBER,
+    OF_FILE,
+    Rows,
+    chart_column,
+    delimited_rows,
+)
+
+STATE_KEYS = ("state", "status", "run_state")
+CONDITION_KEYS = (
+    *("data", "dataset", "corpus", "data_sha256"),
+    *("learning_rate", "lr", "batch_size"),
+)
+"""Columns of settings that both arms should share."""
+
+
+def content_of(text: str, name: str) -> Rows | dict[str, Any]:
+    """The rows in a text, or the one JSON object that it is."""
+    if not text.strip():
+        raise Problem(f"{name} is empty", next=FORMS)
+    if text.lstrip()[0] not in "{[":
+        return delimited_rows(text, name)
+    from q1lab.judgment.tables import json_text
+
+    return json_text.parse(text, name)
+
+
+def found_in_text(text: str, name: str, options: TableOptions) -> Found:
+    """The runs in the text of a file, by arm. Problem, with the place, for a text that can't be
+    understood."""
+    content = content_of(text, name)
+    if isinstance(content, Rows):
+        return found_in_rows(content, options)
+    from q1lab.judgment.tables import json_text
+
+    return json_text.found_in_arms(content, name, options)
+
+
+def arms_named(rows: Rows, options: TableOptions) -> set[str]:
+    """The arms that the first rows of a table name; none where a row names none."""
+    charts = [match for match in map(chart_column, rows.columns) if match]
+    if options.arm_key is None and charts:
+        return {match["cfg"] for match in charts}
+    column = _arm_column(rows, options)
+    return rows.texts(column) if column is not None and rows.is_full(column) else set()
+
+
+def has_seeds(rows: Rows) -> bool:
+    """True if each row of a table says its seed."""
+    column = _seed_column(rows)
+    return column is not None and rows.is_full(column)
+
+
+def has_steps(rows: Rows) -> bool:
+    """True if a table has a column of steps."""
+    return flat_name(rows.columns, STEP) is not None
+
+
+def conditions_of(facts: Mapping[str, str]) -> dict[str, str]:
+    """The settings of a run that both arms should share."""
+    return {key: value[:60] for key, value in facts.items() if last_part(key) in CONDITION_KEYS}
+
+
+class Keys(NamedTuple):
+    """The columns of a table that are read; None for one that it hasn't."""
+
+    arm: str
+    number: str
+    seed: str | None
+    state: str | None
+    step: str | None = None
+
+
+def found_in_rows(rows: Rows, options: TableOptions) -> Found:
+    """The runs in the rows of a table, by arm."""
+    if options.arm_key is None and any(map(chart_column, rows.columns)):
+        from q1lab.judgment.tables import wide_tables
+
+        rows = wide_tables.chart_rows(rows)
+    _check_column("--arm-key", options.arm_key, rows)
+    arm_key, seed_key = _arm_column(rows, options), _seed_column(rows)
+    rest = [column for column in rows.columns if column not in (arm_key, seed_key, options.metric)]
+    state_key, step_key = flat_name(rest, STATE_KEYS), flat_name(rest, STEP)
+    guesses = [
+        f"{label} from {column}"
+        for label, column, typed in (
+            ("arms", arm_key, options.arm_key),
+            ("seeds", seed_key, None),
+            ("states", state_key, None),
+            ("steps", step_key, None),
+        )
+        if column is not None and typed is None
+    ]
+    if arm_key is None:
+        from q1lab.judgment.tables import wide_tables
+
+        metric = named_metric(options.metric or "loss", options.better)
+        guesses += [f"numbers as a loss ({metric.direction})"] * (options.metric is None)
+        rows = wide_tables.row_per_number(rows, seed_key, state_key, options)
+        keys = Keys(OF_FILE, NUMBER, seed_key, state_key)
+    else:
+        _check_column("--metric", options.metric, rows)
+        number_key = options.metric
+        if number_key is None:
+            others = [key for key in rest if key != state_key and key.lower() not in STEP]
+            number_key = _metric_column(others, rows)
+            guesses.append(f"metric {number_key}")
+        metric = named_metric(number_key, options.better)
+        keys = Keys(arm_key, number_key, seed_key, state_key, step_key)
+    found = Found(rows.name, metric, tuple(guesses))
+    _read_rows(rows, found, keys)
+    return found
+
+
+def _read_rows(rows: Rows, found: Found, keys: Keys) -> None:
+    """Add the runs of the rows, each of which says its arm."""
+    at = rows.columns.index
+    of_arm, of_number = at(keys.arm), at(keys.number)
+    train_key = next((key for key in rows.columns if key in TRAIN and key != keys.number), None)
+    of_seed, of_state, of_step, of_train = (
+        None if key is None else at(key) for key in (keys.seed, keys.state, keys.step, train_key)
+    )
+    conditions = [
+        (column, place)
+        for place, column in enumerate(rows.columns)
+        if last_part(column) in CONDITION_KEYS and column not in (keys.arm, keys.number)
+    ]
+    arm_names: dict[str, str] = {}
+    for line, cells in rows:
+        number, state = cells[of_number], None if of_state is None else cells[of_state]
+        try:
+            label = "" if cells[of_arm] is None else str(cells[of_arm])
+            if not label.strip() and has_no_number(number):
+                continue  # of no run: a line below the table, say
+            if label not in arm_names:
+                arm_names[label] = arm_name(label, keys.arm)
+            arm, seed = arm_names[label], None if of_seed is None else seed_of_cell(cells[of_seed])
+            if of_step is None:
+                run = found.number(arm, seed, number, state)
+            else:
+                run = found.curve(arm, seed)
+                step = _step(cells[of_step], keys.step or "", has_no_number(number))
+                train = None if of_train is None else cells[of_train]
+                run.add_point(step, number, train, state)
+            for column, place in conditions:
+                if not is_blank(cells[place]):
+                    run.conditions[column] = printable(str(cells[place]).strip())[:60]
+        except ValueError as error:
+            raise Problem(f"{rows.place(line)}: {error}", line=line) from None
+    if keys.step is not None:
+        found.end_curves(keys.step)
+
+
+def _check_column(option: str, typed: str | None, rows: Rows) -> None:
+    if typed is not None:
+        message = f"{option} {printable(typed)}: {rows.name} has no such column"
+        check_known(typed, rows.columns, message)
+
+
+def _arm_column(rows: Rows, options: TableOptions) -> str | None:
+    """The column of the arms: the first usual one in which rows differ, else the first."""
+    if options.arm_key is not None:
+        return options.arm_key if options.arm_key in rows.columns else None
+    usual = usual_names(rows.columns, ARM_KEYS)
+    return next(
+        (column for column in usual if len(rows.texts(column)) > 1), next(iter(usual), None)
+    )
+
+
+def _seed_column(rows: Rows) -> str | None:
+    """The column of the seeds. `q1lab export` writes it blank where they are not known."""
+    return next(filter(rows.texts, usual_names(rows.columns, SEED_KEYS)), None)
+
+
+def _metric_column(columns: Sequence[str], rows: Rows) -> str:
+    for usual in (*FINAL, *VAL):
+        if usual in columns:
+            return usual
+    numeric = [
+        column
+        for column in columns
+        if last_part(column) not in CONDITION_KEYS
+        and not column.startswith("_")  # W&B's own: _runtime, _timestamp
+        and rows.is_numeric(column)
+    ]
+    texts = [column for column in columns if column not in numeric and rows.texts(column)]
+    for column in texts:
+        if metric_names.measures(column):
+            return column  # so that its first cell is refused by its place
+    if not any(map(metric_names.measures, numeric)):
+        for line, cells in rows.head:
+            for column in texts:
+                cell = cells[rows.columns.index(column)]
+                if looks_like_number(cell):
+                    raise Problem(
+                        f"{rows.place(line)}: {printable(column)} {no_number(cell)}",
+                        next="or name another column with --metric COLUMN",
+                        line=line,
+                    )
+    if len(numeric) == 1 or (not numeric and len(columns) == 1):
+        return (numeric or columns)[0]
+    shown = ", ".join(numeric or columns)[:200]
+    raise Problem(f"{rows.name}: which column is the metric? ({shown})", next="say --metric COLUMN")
+
+
+def _step(cell: object, key: str, may_be_blank: bool) -> float:
+    if may_be_blank and is_blank(cell):
+        return 0.0
+    value = as_number(cell)
+    if value is None or not 0 <= value < LARGEST_COUNT:
+        raise BadCell(f"{key} {printable(str(cell))[:40]!r} is no number from 0 up, as a step is")
+    return value

@@ -1,0 +1,80 @@
+"""Tables with a column of numbers for each run or arm: as a row for each number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from q1lab.ground.errors import Problem
+from q1lab.ground.files import printable
+from q1lab.judgment.tables.cells import has_no_number
+from q1lab.judgment.tables.found_runs import TableOptions, check_known
+from q1lab.judgment.tables.nested_names import flat_name
+from q1lab.judgment.tables.outside_run import STEP
+from q1lab.judgment.tables.table_rows import FORMS, NUMBER, OF_FILE, Rows, chart_column
+
+
+def chart_rows(rows: Rows) -> Rows:
+    """The rows of a chart that W&B exported, a column for each run, as a row for each point."""
+    step_key = flat_name(rows.columns, STEP)
+    if step_key is None:
+        raise Problem(f"{rows.name}: no column iter or Step", next=FORMS)
+    step_at = rows.columns.index(step_key)
+    runs = [
+        (place, match["cfg"], match["seed"], column.partition(" - ")[2])
+        for place, column in enumerate(rows.columns)
+        if (match := chart_column(column))
+    ]
+    metrics = list(dict.fromkeys(metric for *_, metric in runs))
+
+    def points() -> Iterator[tuple[int, Sequence[Any]]]:
+        silent = set(runs)
+        for line, cells in rows:
+            for run in runs:
+                place, arm, seed, metric = run
+                if not has_no_number(cells[place]):
+                    silent.discard(run)
+                    numbers = [cells[place] if key == metric else None for key in metrics]
+                    yield line, [arm, seed, cells[step_at], *numbers]
+        for _, arm, seed, _ in silent:
+            yield line, [arm, seed, None, *(None for _ in metrics)]
+
+    return rows.reshaped(["cfg", "seed", step_key, *metrics], points())
+
+
+def row_per_number(
+    rows: Rows, seed_key: str | None, state_key: str | None, options: TableOptions
+) -> Rows:
+    """A row for each number of a table with a column of numbers for each of two arms."""
+    name, at = rows.name, rows.columns.index
+    numeric = [
+        column
+        for column in rows.columns
+        if column != seed_key and column.lower() not in STEP and rows.is_numeric(column)
+    ]
+    chosen = [arm for arm in (options.baseline, options.modified) if arm is not None]
+    has_baseline = any(column.lower() == "baseline" for column in numeric)
+    if len(chosen) < 2 and not (has_baseline and len(numeric) == 2):
+        shown = ", ".join(rows.columns)[:200]
+        raise Problem(
+            f"{name}: no column says which arm a row is of ({shown})",
+            next="name it with --arm-key COLUMN, or the files of each arm with --arm NAME=PATTERN; "
+            "where each arm is a column of numbers, name two with --baseline COLUMN --modified "
+            "COLUMN",
+        )
+    pair = chosen if len(chosen) == 2 else numeric
+    for option, column in zip(("--baseline", "--modified"), pair, strict=True):
+        check_known(column, numeric, f"{option} {printable(column)}: {name} has no such numbers")
+    others = [key for key in (seed_key, state_key) if key is not None]
+
+    def numbers() -> Iterator[tuple[int, Sequence[Any]]]:
+        waiting: dict[str, list[tuple[int, Sequence[Any]]]] = {arm: [] for arm in pair}
+        for line, cells in rows:
+            for arm in pair:
+                waiting[arm].append((line, [arm, *(cells[at(key)] for key in (arm, *others))]))
+                # without seeds the shorter of two lists has blanks at its end
+                if seed_key is not None or not has_no_number(cells[at(arm)]):
+                    yield from waiting[arm]
+                    waiting[arm].clear()
+
+    return rows.reshaped([OF_FILE, NUMBER, *others], numbers())

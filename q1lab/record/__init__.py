@@ -1,4 +1,0 @@
-"""The studies on record, the looks at each question, and deleted studies.
-
-It imports the index and below.
-"""

@@ -1,0 +1,1 @@
+"""The learner's model file: what it was made from, and its checks."""

@@ -1,0 +1,389 @@
+"""Run the property checks of `labs.checks` on a model file, in a process of its own, and hand on
+the findings.
+
+The learner's code never runs inside q1lab. It gets a session (and process group) of its own, a
+folder of q1lab's to run in, limits on time, memory and output, and is killed with all of its group
+at the end. Results come one by one through a callback, so that a screen can show them as they turn
+green.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import shlex
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from q1lab.ground import paths
+from q1lab.ground.errors import FAILED, OK, USAGE
+from q1lab.ground.files import expand_user, kind_of_non_file, open_regular, printable
+from q1lab.study import child_processes, variants
+from q1lab.study.model_source import with_advice
+from q1lab.study.own_model import origin_line, parents
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One check: what should be, what was seen (numbers, shapes, the first offending index), why it
+    matters."""
+
+    name: str
+    passed: bool
+    expected: str
+    seen: str
+    why: str
+    seconds: float
+    warning: bool = False
+    """It passed, and ``seen`` says what to look at."""
+    judged: bool = True
+    """False if it could not judge the file: it then neither passed nor failed, and ``seen`` says
+    why."""
+    follows: str = ""
+    """Of a failed check: the one that failed before it, from whose cause this follows, as a
+    rule."""
+
+    @property
+    def failed(self) -> bool:
+        return self.judged and not self.passed
+
+    @property
+    def words(self) -> str:
+        """Its name and what was seen, in one line."""
+        return f"{self.name}: {'' if self.judged else 'not judged: '}{self.seen}"
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """All of a file's checks. ``unusable`` says why the file could not be used (to the end), else
+    None."""
+
+    file: str
+    for_: str
+    passed: bool
+    checks: tuple[CheckResult, ...]
+    unusable: str | None = None
+    printed: str = ""
+    """The file's output, cut to a few kilobytes."""
+
+    @property
+    def summary(self) -> str:
+        """The checks' outcome, in one sentence."""
+        count = sum(result.judged for result in self.checks)
+        unjudged = len(self.checks) - count
+        others = f"; {unjudged} could not judge this file." if unjudged else "."
+        if bad := len(self.failed):
+            following = sum(bool(result.follows) for result in self.checks)
+            echoes = f", and {following} more for the same reason" if following else ""
+            return f"{bad} of {count} checks failed{echoes}{others}"
+        warned = sum(result.warning for result in self.checks)
+        return f"All {count} checks passed" + f" ({warned} with a warning)" * bool(warned) + others
+
+    @property
+    def failed(self) -> tuple[CheckResult, ...]:
+        """The checks that failed, but for those that follow from another one."""
+        return tuple(result for result in self.checks if result.failed and not result.follows)
+
+    @property
+    def score(self) -> tuple[int, int]:
+        """(checks that passed, checks that judged the file)."""
+        judged = [result for result in self.checks if result.judged]
+        return sum(result.passed for result in judged), len(judged)
+
+    @property
+    def counted(self) -> str:
+        """The number of checks that judged the file, in words: ``24 checks``."""
+        count = sum(result.judged for result in self.checks)
+        return f"{count} checks" + (" that could judge it" if count < len(self.checks) else "")
+
+    @property
+    def code(self) -> int:
+        """The exit status: 0 all passed, 1 a check failed, 2 the file can't be used."""
+        if self.unusable is not None:
+            return USAGE
+        return OK if self.passed else FAILED
+
+    def as_dict(self) -> dict[str, Any]:
+        """The record of ``q1lab check --json``."""
+        record: dict[str, Any] = {
+            "file": self.file,
+            "for": self.for_,
+            "passed": self.passed,
+            "checks": [asdict(check) for check in self.checks],
+        }
+        if self.unusable is not None:
+            record["unusable"] = self.unusable
+        if self.printed:
+            record["printed"] = self.printed
+        return record
+
+
+BASELINE = "baseline"
+"""What a file is checked for that changes nothing which has checks of its own."""
+LOADING = "loading the file"
+"""The step of `labs.checks` that imports the model file."""
+MADE_FROM = "what it was made from"
+"""Its name for the file to compare with, where nobody named one."""
+INTERFACE = "interface"
+"""Its check that the file can be called as the trainer does, and does not read its targets."""
+CAUSALITY = "causality"
+"""Its check that no position sees the tokens after it."""
+
+
+def command_after_checks(
+    report: CheckReport, file: str, variant: str | None = None, baseline: str | None = None
+) -> str:
+    """The command that comes after success: train the file (as the learner named it) against the
+    baseline that it was checked with, a change of no week against the model.py beside it; or begin
+    the chosen modification of a checked baseline; "" before one is chosen, since naming one would
+    be choosing it."""
+    is_explicit_path = Path(file).is_absolute() or file.startswith(("./", "../"))
+    train = f"q1lab run {shlex.quote(file if is_explicit_path else f'./{file}')}"
+    if baseline is not None:
+        return f"{train} --baseline {shlex.quote(baseline)}"
+    if report.for_ != "baseline":
+        return train
+    model = Path(file).with_name("model.py")
+    if Path(file).name != model.name and model.is_file():
+        return f"{train} --baseline {shlex.quote(str(model))}"
+    return f"q1lab new {variant}" if variant else ""
+
+
+@dataclass(frozen=True)
+class CheckLimits:
+    """Limits on a file's process: seconds without a result, for one that waits; seconds of
+    processor time for one check; seconds for everything; megabytes of data memory; bytes of
+    output."""
+
+    seconds: float = 180.0
+    seconds_in_all: float = 1200.0
+    step_seconds: float = 20.0
+    memory_mb: int = 4096
+    printed: int = 8 * 2**20
+    kept_bytes: int = 16 * 2**10
+
+
+class _Reading:
+    """The child's messages so far."""
+
+    def __init__(
+        self,
+        path: Path,
+        on_result: Callable[[CheckResult], None],
+        on_begin: Callable[[str], None],
+    ) -> None:
+        self.path, self.on_result, self.on_begin = path, on_result, on_begin
+        self.buffer = b""
+        self.results: list[CheckResult] = []
+        self.step = "starting"
+        self.unusable: str | None = None
+        self.ended = False
+
+    def feed(self, data: bytes) -> None:
+        *lines, self.buffer = (self.buffer + data).split(b"\n")
+        for line in lines:
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                self.take(json.loads(line))
+
+    def take(self, event: dict[str, Any]) -> None:
+        kind = event.pop("event")
+        if kind == "begin":
+            self.step = printable(str(event["name"]))
+            self.on_begin(self.step)
+        elif kind == "unusable":
+            self.unusable = printable(str(event["message"]))
+        elif kind == "end":
+            self.ended = True
+        elif kind == "check":
+            texts = ("name", "expected", "seen", "why", "follows")
+            result = CheckResult(
+                passed=bool(event["passed"]),
+                seconds=float(event["seconds"]),
+                warning=bool(event["warning"]),
+                judged=bool(event["judged"]),
+                **{key: printable(str(event[key])) for key in texts},
+            )
+            if result.name == INTERFACE and result.failed:
+                result = replace(result, seen=with_advice(result.seen, self.path))
+            self.results.append(result)
+            self.on_result(result)
+
+
+@dataclass
+class _Printed:
+    """The file's own output: the first kilobytes are kept, the rest is counted."""
+
+    kept_bytes: int
+    text: bytes = b""
+    count: int = field(default=0)
+
+    def feed(self, data: bytes) -> None:
+        self.count += len(data)
+        self.text += data[: max(0, self.kept_bytes - len(self.text))]
+
+
+def made_for(path: Path) -> str | None:
+    """The checks that a file's first line asks for: those of its modification, or of every file for
+    one that has none of its own. None without that line."""
+    try:
+        with open_regular(path) as file:
+            marker = origin_line.read_marker(file.read(origin_line.SEARCHED_BYTES))
+    except OSError:
+        return None
+    if marker is None:
+        return None
+    return marker.variant if marker.variant in variants.checked_variants() else BASELINE
+
+
+def run_checks(
+    file: Path | str,
+    for_: str | None = None,
+    *,
+    baseline: Path | None = None,
+    settings: Mapping[str, Any] | None = None,
+    only: Sequence[str] | None = None,
+    environment: Mapping[str, str] | None = None,
+    on_result: Callable[[CheckResult], None] = lambda result: None,
+    on_begin: Callable[[str], None] = lambda name: None,
+    limits: CheckLimits | None = None,
+    cancel: threading.Event | None = None,
+) -> CheckReport:
+    """Check a model file and return the report; blocks until done, so an app calls it in a thread.
+
+    ``settings``: fields of the file's own GPTConfig at other values than their defaults.
+    ``only``: the names of the checks to run; None runs all.
+    ``environment``: that of the process, in place of q1lab's own.
+    ``baseline``: the file that it is compared with; None for what it was made from, as far as that
+    is known, else q1lab's.
+    ``for_``: one of ``variants.checked_variants``, or several joined by "+"; None for what the
+    file's first line names, else the checks that every file must pass. ``on_begin(name)`` and
+    ``on_result(result)`` are called in this thread as checks start and end. ``cancel`` ends the run
+    early. Nothing is raised for a bad file: the report says what is wrong in ``unusable``.
+    """
+    limits = limits or CheckLimits()
+    path = expand_user(file).absolute()
+    kind_of_path = kind_of_non_file(path)
+    if kind_of_path is not None:
+        return CheckReport(
+            str(path), for_ or "", False, (), f"{path}: {kind_of_path}, not a model file"
+        )
+    for_ = for_ or made_for(path) or BASELINE
+    reading, printed = _Reading(path, on_result, on_begin), _Printed(limits.kept_bytes)
+    request: dict[str, Any] = {
+        "file": str(path),
+        "for": for_,
+        "settings": dict(settings or {}),
+        "only": only,
+        "step_seconds": limits.step_seconds,
+        "memory_mb": limits.memory_mb,
+    }
+    compared = baseline or parents.parent_or_baseline(path).variant.path
+    if compared != paths.models_dir() / "baseline.py":
+        request["compared"] = (compared.name if baseline else MADE_FROM, str(compared))
+    command = [*child_processes.python_module("labs.checks"), json.dumps(request)]
+    with child_processes.running_child(
+        command,
+        seconds=limits.seconds_in_all,
+        env=_environment(environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as child:
+        stopped = _follow(child, reading, printed, limits, cancel)
+    unusable = reading.unusable or stopped
+    if unusable and reading.step == LOADING and not (cancel is not None and cancel.is_set()):
+        unusable = with_advice(unusable, path)
+    if unusable is None and not reading.ended:
+        unusable = _death(path, child.returncode, reading.step, printed)
+    return CheckReport(
+        file=str(path),
+        for_=for_,
+        passed=unusable is None
+        and bool(reading.results)
+        and not any(result.failed for result in reading.results),
+        checks=tuple(reading.results),
+        unusable=unusable,
+        printed=printable(printed.text.decode("utf-8", "replace")),
+    )
+
+
+def _environment(base: Mapping[str, str] | None) -> dict[str, str]:
+    env = dict(base or child_processes.child_environment(threads=1))
+    # a @torch.compile in the file is left out: a check lasts milliseconds
+    env["TORCHDYNAMO_DISABLE"] = "1"
+    return env
+
+
+def _follow(
+    child: subprocess.Popen[bytes],
+    reading: _Reading,
+    printed: _Printed,
+    limits: CheckLimits,
+    cancel: threading.Event | None,
+) -> str | None:
+    """Read both pipes until the child is gone. Returns why it was stopped, or None."""
+    assert child.stdout is not None
+    assert child.stderr is not None
+    began = heard = time.monotonic()
+    gone_at: float | None = None
+    with selectors.DefaultSelector() as selector, child.stdout, child.stderr:
+        for pipe, feed in ((child.stdout, reading.feed), (child.stderr, printed.feed)):
+            os.set_blocking(pipe.fileno(), False)
+            selector.register(pipe, selectors.EVENT_READ, feed)
+        while selector.get_map():
+            for key, _ in selector.select(timeout=0.05):
+                with contextlib.suppress(BlockingIOError):
+                    data = os.read(key.fd, 2**16)
+                    if data:
+                        key.data(data)
+                        heard = time.monotonic() if key.fileobj is child.stdout else heard
+                    else:
+                        selector.unregister(key.fileobj)
+            now = time.monotonic()
+            if cancel is not None and cancel.is_set():
+                return "cancelled"
+            if printed.count > limits.printed:
+                return (
+                    f"it printed more than {limits.printed // 2**20} MB, while {reading.step}: "
+                    "is there a print in forward, or in a loop?"
+                )
+            for since, most in ((heard, limits.seconds), (began, limits.seconds_in_all)):
+                if now > since + most:
+                    return f"it did not end within {most:g} s, while {reading.step}"
+            if child.poll() is not None:
+                # a process that the file left behind may hold the pipes: half a second for what is
+                # in them
+                gone_at = gone_at or now
+                if now - gone_at > 0.5:
+                    break
+    child.wait()
+    return None
+
+
+def _death(path: Path, code: int, step: str, printed: _Printed) -> str:
+    """The reason, in a sentence, why a child ended without its last message."""
+    if code < 0:
+        name = (
+            signal.Signals(-code).name
+            if -code in signal.Signals.__members__.values()
+            else f"signal {-code}"
+        )
+        hint = "; out of memory?" if -code == signal.SIGKILL else ""
+        return f"{path}: the process was ended by {name}, while {step}{hint}"
+    last = [
+        line
+        for line in printable(printed.text.decode("utf-8", "replace")).splitlines()
+        if line.strip()
+    ][-1:]
+    last_words = f"; its last line: {last[0][:200]}" if last else ""
+    return (
+        f"{path}: the process ended by itself with status {code}, while {step}: does it call "
+        f"os._exit?{last_words}"
+    )

@@ -1,0 +1,178 @@
+"""Plan a study whose arms are a command.
+
+What is decided before the first run is the same as for q1lab's own loop, and so is everything after
+it. Only parameters and FLOPs, which a model file would show, and the corpus are not known here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import platform
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from q1lab import __version__
+from q1lab.ground import paths
+from q1lab.ground.errors import Problem
+from q1lab.ground.files import sha256_text, utc_now, write_atomic
+from q1lab.ground.git_repository import Repository, repository_facts
+from q1lab.ground.options import COMMAND
+from q1lab.study import imported_code
+from q1lab.study import wandb_runs as wandb_state
+from q1lab.study.command import Command
+from q1lab.study.command_arms import CommandSpec, arm_words, itself, takes_seed
+from q1lab.study.command_line import OPTIONS, Request, option_values
+from q1lab.study.design import TypedSeeds
+from q1lab.study.fixed import Fixed
+from q1lab.study.kept_folder import KeptStudy
+from q1lab.study.origin import Origin, TypedOptions
+from q1lab.study.studies import Arm, Data, Study
+from q1lab.study.study_draft import Draft
+from q1lab.study.trainer import SEED_OFFSET, Trainer
+from q1lab.train import finished_runs, first_run
+from q1lab.train.machine import cores
+
+UNCOMMITTED_DIFF = "uncommitted.diff"
+"""The file, next to a study's sources, with the uncommitted changes of the command's repository."""
+
+if TYPE_CHECKING:
+    from q1lab.journal.store import Store
+
+
+@dataclass(frozen=True)
+class CommandDraft(Draft):
+    def preflight(self) -> Trainer:
+        prove_takes_seed(self.study.trainer.loop)
+        return self.study.trainer
+
+    def seconds(self, study: Study, missing: Sequence[str]) -> None:
+        return None
+
+    def write(self, study: Study) -> None:
+        """Write the uncommitted changes of the command's repository into the study, and move its
+        first run there, if it is trained."""
+        prove_inputs(self.study.trainer.loop)
+        if (study.origin.repo or {}).get("dirty"):
+            with contextlib.suppress(Problem):
+                text = Repository.discover(self.study.trainer.loop.folder).uncommitted_diff()
+                write_atomic(study.files.source / UNCOMMITTED_DIFF, text)
+        first_run.take_over(study, self.study.trainer.loop)
+
+
+def draft(
+    request: Request,
+    seeds: TypedSeeds,
+    kept_study: KeptStudy | None,
+    store: Store | None = None,
+    *,
+    wandb: str | None = None,
+) -> CommandDraft:
+    """The study that a request for a command would be; ``wandb`` is where it logs, whatever the
+    request says. Problem for anything that a person can fix."""
+    paths.ensure_home()
+    study = study_from_request(request, seeds, wandb or wandb_state.wandb_mode(request.wandb))
+    return CommandDraft(request, seeds, kept_study, study)
+
+
+def study_from_request(request: Request, seeds: TypedSeeds, wandb: str) -> Study:
+    """The study that a request would be. Problem for anything that a person can fix."""
+    loop = request.loop
+    assert loop is not None
+    _refuse_own_loop_options(request)
+    names = {"baseline": request.baseline or loop.arms[0], "modified": request.variant}
+    loop = replace(loop, args={name: loop.args[name] for name in names.values()})
+    words = {arm: arm_words(loop, name) for arm, name in names.items()}
+    is_floor = names["modified"] == itself(names["baseline"])
+    if words["baseline"] == words["modified"] and not is_floor:
+        raise Problem(
+            f"{names['modified']} and {names['baseline']} run the same command",
+            next=f"the VARIANT {names['baseline']} compares {names['baseline']} with itself, on "
+            "other seeds",
+        )
+    inputs, imports = imported_code.hash_inputs(loop), imported_code.hash_imports(loop)
+    loop = replace(loop, inputs=inputs, imports=imports)
+    folder = Path(loop.folder)
+    settings = [loop.metric, loop.better, loop.take, loop.pattern, sorted(loop.inputs.items())]
+    arms = {
+        arm: Arm(
+            variant=name,
+            title=shlex.join(words[arm])[:1000],
+            source="",
+            sha256=sha256_text(json.dumps([words[arm], settings])),
+            origin=name,
+            n_params=0,
+            flops_per_token=0,
+            code=sha256_text(json.dumps(sorted(words[arm]))),
+        )
+        for arm, name in names.items()
+    }
+    jobs = request.jobs or 1
+    threads = max(1, cores() // jobs)
+    trainer = Command(
+        device="" if request.device == "auto" else request.device,
+        jobs=jobs,
+        threads=threads,
+        versions={
+            "q1lab": __version__,
+            "platform": f"{platform.system()} {platform.machine()}",
+            "trainer": finished_runs.trainer_version(Command.kind),
+        },
+        wandb=wandb,
+        launcher=request.launcher_words,
+        loop=loop,
+        seed_shift={"modified": SEED_OFFSET} if is_floor else {},
+    )
+    return Study(
+        id="",
+        created=utc_now(),
+        arms=arms,
+        data=Data(
+            name=folder.name or "command",
+            sha256=sha256_text(json.dumps([str(folder), loop.metric])),
+            file="",
+            characters=0,
+            vocab_size=0,
+            train_tokens=0,
+            val_tokens=0,
+            training=sha256_text(str(folder)),  # the question is the same for each metric
+        ),
+        trainer=trainer,
+        design=Fixed(batches=(seeds.seeds,), fresh_seeds=seeds.fresh),
+        origin=Origin(
+            typed=TypedOptions(wandb=request.wandb, baseline=request.baseline),
+            repo=repository_facts(folder, lambda repo: bool(repo.uncommitted_diff())),
+        ),
+    )
+
+
+def prove_takes_seed(loop: CommandSpec) -> None:
+    """Problem for a command that does not name its seed: nothing else proves that it takes one."""
+    if not takes_seed(loop):
+        raise Problem("the command has no {seed}: ", next="put {seed} where the seed goes")
+
+
+# ── small pieces
+
+
+def _refuse_own_loop_options(request: Request) -> None:
+    """Problem for an option of q1lab's own loop."""
+    values, defaults = map(option_values, (request, Request(request.variant)))
+    for name, option in OPTIONS.items():
+        if COMMAND not in option.goes_with and values[name] != defaults[name]:
+            raise Problem(
+                f"{option.flag} is for q1lab's own loop",
+                next="give a command its settings in its own arguments",
+            )
+
+
+def prove_inputs(loop: CommandSpec) -> None:
+    """Problem for a file that has changed since the loop was planned: every run would fail."""
+    current_hashes = imported_code.hash_inputs(loop)
+    changed = [name for name, sha256 in loop.inputs.items() if current_hashes.get(name) != sha256]
+    changed += imported_code.changed_imports(loop.folder, loop.imports)
+    for name in changed:
+        raise Problem(f"{name} changed while the study was planned", next="run the command again")

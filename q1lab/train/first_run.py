@@ -1,0 +1,161 @@
+"""The first run of a command whose metric nobody named: it is trained before the study is planned,
+the metric is guessed from what it prints (q1lab/judgment/metric_names.py), and the study takes it
+over as its baseline's run.
+
+It waits in q1lab's scratch folder, so that a command typed again, with --metric, say, finds it.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from q1lab.ground import paths
+from q1lab.ground.errors import FAILED, Problem
+from q1lab.ground.files import private_folder, read_json, sha256_text
+from q1lab.ground.log_tail import LogTail
+from q1lab.judgment import metric_names
+from q1lab.study import child_processes, imported_code
+from q1lab.study.command_arms import CommandSpec, arm_words
+from q1lab.study.command_line import Request
+from q1lab.study.studies import StudiesOnDisk, Study
+from q1lab.train.first_number import silent_run
+from q1lab.train.machine import cores
+
+PREFIX, ANSWER = "first-", "first.json"
+LONGEST_WAIT = 24 * 3600.0
+"""Seconds after which a first run that no study took over is deleted."""
+LONGEST_RUN = 20 * 24 * 3600.0
+"""Seconds that a first run may take: what fits into a wait of the kernel."""
+NO_METRIC = "it printed no number with a name; have it print lines such as `step=250 val_loss=2.31`"
+
+
+@dataclass(frozen=True)
+class FirstRun:
+    """The numbers of a first run by name: how often each came, and its last value."""
+
+    counts: Mapping[str, int]
+    last_values: Mapping[str, str]
+
+    @property
+    def candidates(self) -> list[str]:
+        """The names that may be the metric: one, if it is clear which."""
+        return metric_names.likely_metrics(self.counts)
+
+
+def known_reading(loop: CommandSpec) -> tuple[CommandSpec, str] | None:
+    """The command with the metric that the newest study of the same baseline measures, and the
+    study's id; None if there is none. A study whose metric was not found is passed over."""
+    words = arm_words(loop, loop.arms[0])
+    for study in StudiesOnDisk().trained_here():
+        other = study.trainer.loop
+        is_same = other.folder == loop.folder and arm_words(other, study.baseline) == words
+        if is_same and silent_run(study) is None:
+            metric, better, pattern = other.metric, other.better, other.pattern
+            return replace(loop, metric=metric, better=better, pattern=pattern), study.id
+    return None
+
+
+def hear(request: Request, say: Callable[[str], object]) -> FirstRun:
+    """Train the baseline's first run to its end, unless it waits already, and return what it
+    reported. ``say`` gets its last line, now and then. Problem if it fails."""
+    loop, seed = request.loop, request.parsed_seeds.seeds[0]
+    assert loop is not None
+    folder = _folder(loop, loop.arms[0], seed)
+    if not (folder / ANSWER).exists():
+        _train(loop, seed, request.jobs or 1, folder, say)
+    answer = read_json(folder / ANSWER)
+    return FirstRun(
+        {name: count for name, (count, _) in answer["names"].items()},
+        {name: value for name, (_, value) in answer["names"].items()},
+    )
+
+
+def _train(
+    loop: CommandSpec, seed: int, jobs: int, folder: Path, say: Callable[[str], object]
+) -> None:
+    _delete_old()
+    scratch = Path(tempfile.mkdtemp(prefix=PREFIX, dir=folder.parent))
+    baseline = loop.arms[0]
+    question = {
+        "loop": {"run": loop.run, "args": {baseline: loop.args[baseline]}, "folder": loop.folder},
+        "variant": baseline,
+        "seed": seed,
+        "scratch": str(scratch),
+    }
+    try:
+        answer = _ask(question, max(1, cores() // jobs), scratch, say)
+        if answer["wrong"]:
+            raise Problem(f"the first run, {baseline} at seed {seed}: {answer['wrong']}", FAILED)
+        (scratch / ANSWER).write_text(json.dumps(answer))
+        with suppress(OSError):  # another process was faster
+            scratch.rename(folder)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _ask(
+    question: Mapping[str, object], threads: int, scratch: Path, say: Callable[[str], object]
+) -> dict[str, object]:
+    """The answer of labs/loop.py, which trains as long as the command takes."""
+    program = [*child_processes.python_module("labs.loop"), "--hear"]
+    output, line = LogTail(scratch / "run.log"), ""
+    with child_processes.running_child(
+        program,
+        seconds=LONGEST_RUN,
+        threads=threads,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as child:
+        sent: str | None = json.dumps(question)
+        while True:
+            try:
+                out, _ = child.communicate(sent, timeout=0.5)
+                break
+            except subprocess.TimeoutExpired:
+                sent = None
+                line = next(reversed(output.read_new()[0].split("\n")[:-1]), line)
+                say(line)
+    try:
+        answer: dict[str, object] = json.loads(out)
+    except ValueError:
+        raise Problem(f"the first run ended with status {child.returncode}", FAILED) from None
+    return answer
+
+
+def _folder(loop: CommandSpec, baseline: str, seed: int) -> Path:
+    """The folder in which the first run of this very command waits."""
+    alone = replace(loop, args={baseline: loop.args[baseline]})
+    files = {**imported_code.hash_inputs(alone), **imported_code.hash_imports(alone)}
+    key = json.dumps([arm_words(loop, baseline), loop.folder, files, seed], sort_keys=True)
+    return paths.scratch_dir() / f"{PREFIX}{sha256_text(key)[:16]}"
+
+
+def _delete_old() -> None:
+    for folder in paths.scratch_dir().glob(f"{PREFIX}*"):
+        with suppress(OSError):
+            if time.time() - folder.stat().st_mtime > LONGEST_WAIT:
+                shutil.rmtree(folder)
+
+
+def take_over(study: Study, loop: CommandSpec) -> None:
+    """Move the first run into its new study, if it waits and reported the metric; labs/loop.py
+    reads there what it printed."""
+    run = study.runs[0]
+    folder = _folder(loop, run.variant, run.seed)
+    try:
+        answer = read_json(folder / ANSWER)
+    except (OSError, ValueError):
+        return
+    if answer["whole"] and loop.metric in answer["names"]:
+        target = study.files.run(run.name).root
+        private_folder(target.parent)
+        folder.rename(target)

@@ -1,0 +1,206 @@
+"""The meanings of letters, and the limits on what keys do."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+
+from textual import events
+from textual.binding import Binding
+from textual.dom import DOMNode
+from textual.widgets import Button, Input, TextArea
+
+import q1lab.app
+from q1lab.app.app import Q1Lab
+from q1lab.app.keys import all_keys, key_name
+from q1lab.app.screens.answer import AnswerScreen
+from q1lab.app.screens.form import FormScreen
+from q1lab.app.screens.help import HelpScreen
+from q1lab.app.screens.hint import HintScreen
+from q1lab.app.screens.pick_one import PickScreen
+from q1lab.app.screens.week_page import WeekScreen
+from q1lab.app.widgets.key_line import KeyLine
+from q1lab.journal import learner_tables, predictions
+from q1lab.journal.store import Store
+from q1lab.week import progress
+from tests.kit.lab_home import words
+from tests.kit.tui_home import prepared, running, settled, until
+
+LABEL = "M03-W04"
+
+
+def bound() -> Iterator[tuple[str, str, str]]:
+    """(key, what it does in a word or two, where) of every key that this app binds, on pages, in
+    dialogs and in widgets."""
+    for module in pkgutil.walk_packages(q1lab.app.__path__, "q1lab.app."):
+        importlib.import_module(module.name)
+    classes: list[type[DOMNode]] = [DOMNode]
+    for cls in classes:
+        classes += [subclass for subclass in cls.__subclasses__() if subclass not in classes]
+        bindings = cls.__dict__.get("BINDINGS", ()) if cls.__module__.startswith("q1lab") else ()
+        for binding in Binding.make_bindings(bindings):
+            yield binding.key, binding.description, cls.__name__
+
+
+def test_a_letter_or_a_sign_means_one_thing_in_the_whole_app() -> None:
+    means: dict[str, dict[str, str]] = {}
+    for key, does, where in bound():
+        if len(key_name(key)) == 1 and does:
+            means.setdefault(key, {})[does] = where
+    assert {"e", "n", "q", "slash"} <= set(means)
+    assert {key: meanings for key, meanings in means.items() if len(meanings) > 1} == {}
+
+
+def test_esc_goes_back_everywhere() -> None:
+    assert {does for key, does, _ in bound() if key == "escape"} == {"back"}
+
+
+async def test_the_keys_at_the_foot_are_drawn_again_only_where_they_are_others() -> None:
+    async with running(size=(100, 30)) as (app, pilot):
+        line = app.screen.query_one(KeyLine)
+        await until(pilot, lambda: line.hints)
+        first = line.hints
+        await pilot.press("w", "escape")  # a dialog comes and goes
+        await settled(pilot)
+        assert line.hints is first
+        app.screen.open_page(":a")  # type: ignore[attr-defined]
+        await until(pilot, lambda: "space tick" not in words(app))
+        assert line.hints != first
+
+
+async def open_step(app: Q1Lab, part: str, step: str) -> None:
+    assert isinstance(app.screen, WeekScreen)
+    app.screen.open_page(part, step)
+
+
+async def test_below_a_dialog_the_foot_offers_no_key_that_does_nothing() -> None:
+    def foot() -> str:
+        return words(app).splitlines()[-1].strip()
+
+    async with running(size=(100, 30)) as (app, pilot):
+        await until(pilot, lambda: "space tick" in foot())
+        await pilot.press("w")
+        await until(pilot, lambda: not foot())
+        await pilot.press("question_mark")  # a dialog over it
+        await settled(pilot)
+        assert not foot()
+        await pilot.press("escape", "escape")
+        await until(pilot, lambda: "space tick" in foot())
+
+
+async def test_a_prediction_that_was_left_is_dropped() -> None:
+    async with running(size=(100, 40)) as (app, pilot):
+        await open_step(app, "a3", "a3-predict")
+        await settled(pilot)
+        for key in ("escape", "ctrl+q"):
+            await pilot.press("e")
+            await until(pilot, lambda: isinstance(app.screen, FormScreen))
+            await settled(pilot)
+            size = app.screen.query_one("#size", Input)
+            assert size.value == ""
+            size.value = "0.03"
+            await pilot.press(key)
+            await until(pilot, lambda: isinstance(app.screen, WeekScreen))
+        with Store() as store:
+            assert predictions.newest_prediction(store, "rope", LABEL) is None
+
+
+async def test_an_answer_can_be_discarded() -> None:
+    app = prepared(
+        lambda store, week: progress.save_answer(store, week.label, "a1-why", "Because.")
+    )
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settled(pilot)
+        await open_step(app, "a1", "a1-why")
+        await settled(pilot)
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(app.screen, AnswerScreen))
+        app.screen.query_one(TextArea).text = "No."
+        await pilot.pause()
+        app.screen._keep()  # type: ignore[attr-defined]  # as every few seconds
+        app.screen.query_one("#discard", Button).press()
+        await until(pilot, lambda: isinstance(app.screen, WeekScreen))
+        await settled(pilot)
+        assert app.snapshot.progress.of("a1-why").answer == "Because."
+
+
+async def test_keys_that_come_fast_are_read_in_their_order() -> None:
+    async with running(size=(100, 30)) as (app, pilot):
+        for part, step, box in (("a1", "a1-why", AnswerScreen), ("a3", "a3-predict", FormScreen)):
+            await open_step(app, part, step)
+            await settled(pilot)
+            await pilot.press("e")
+            await until(pilot, lambda: isinstance(app.screen, box))  # noqa: B023
+            await settled(pilot)
+            app.screen.query("TextArea, #size").first().focus()
+            await pilot.pause()
+            for key in ("0", ".", "5", "tab", "2", "ctrl+s"):
+                app.post_message(events.Key(key, key if len(key) == 1 else None))
+            await settled(pilot)
+        assert app.screen.query_one("#size", Input).value == "0.5"
+        assert app.screen.query_one("#matters", Input).value == "2"
+        await pilot.press("escape")
+        await settled(pilot)
+        assert app.snapshot.progress.of("a1-why").answer == "0.5"
+
+
+async def test_of_pages_asked_for_fast_the_last_one_comes() -> None:
+    async with running(size=(100, 30)) as (app, pilot):
+        for key in "234":
+            app.post_message(events.Key(key, key))
+        await until(pilot, lambda: app.current_mode == "progress")
+
+
+async def test_a_prediction_is_judged_while_it_is_typed() -> None:
+    async with running(size=(100, 40)) as (app, pilot):
+        await open_step(app, "a3", "a3-predict")
+        await settled(pilot)
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(app.screen, FormScreen))
+        for field, key in (("size", "Enter"), ("why", "^s"), ("direction", "^s")):
+            app.screen.query_one(f"#{field}").focus()
+            await until(pilot, lambda: f"{key} keeps it" in words(app))  # noqa: B023
+        for field, text in (("size", "0.03"), ("matters", "0.01")):
+            app.screen.query_one(f"#{field}", Input).value = text
+        for typed, message in (
+            ("150%", "How sure you are lies between 0 and 100%, not 150%"),
+            ("surely", "is a percentage such as 70%, not 'surely'"),
+            ("70", "70% sure"),
+        ):
+            assert isinstance(app.screen, FormScreen)
+            app.screen.query_one("#sure", Input).value = typed
+            await until(pilot, lambda: message in words(app))  # noqa: B023
+            await pilot.press("ctrl+s")
+            await settled(pilot)
+        assert isinstance(app.screen, WeekScreen)
+
+
+async def test_a_letter_counts_no_time_and_spends_no_hint() -> None:
+    app = prepared(lambda store, week: progress.choose_modification(store, week, "rope"))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settled(pilot)
+        await pilot.press("h")
+        await until(pilot, lambda: isinstance(app.screen, PickScreen))
+        await pilot.press(*"hay", "escape")
+        with Store() as store:
+            assert learner_tables.used_hints(store, LABEL, "rope") == []
+        await pilot.press("h")
+        await until(pilot, lambda: isinstance(app.screen, PickScreen))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, HintScreen))
+        await settled(pilot)
+        with Store() as store:
+            assert learner_tables.used_hints(store, LABEL, "rope") == [1]
+
+
+async def test_a_click_on_a_key_presses_it_and_the_mouse_over_it_says_what_it_does() -> None:
+    async with running(size=(100, 30)) as (app, pilot):
+        line = app.screen.query_one(KeyLine)
+        at = (line.render().plain.index("help"), 0)
+        await pilot.hover(KeyLine, at)
+        assert line.tooltip == all_keys()["app.help"].more
+        await pilot.hover(KeyLine, (line.render().plain.index("palette") - 6, 0))
+        assert line.tooltip is None
+        await pilot.click(KeyLine, at)
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen))

@@ -1,0 +1,629 @@
+"""The lab's pure parts: sparkline, canvas of lines, chart data, figures, words, diff, log tail."""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.console import Console
+from textual.app import App, ComposeResult
+
+from q1lab.app import theme
+from q1lab.app.snapshot_taker import StudyInFocus
+from q1lab.app.widgets.chart_data import ArmCurves, chart_data, mean_curve, short_count, ticks
+from q1lab.app.widgets.diff_view import diff_text
+from q1lab.app.widgets.lab_numbers import loss_words, state_words
+from q1lab.app.widgets.line_canvas import HEAVY, LIGHT, Canvas
+from q1lab.app.widgets.loss_chart import LossChart, _even_labels, drawn_seeds
+from q1lab.app.widgets.run_grid import RunGrid
+from q1lab.app.widgets.sparkline import BARS, GAP, common_range, sparkline, value_range
+from q1lab.app.widgets.study_text import study_heading
+from q1lab.app.widgets.theme_colors import Palette
+from q1lab.commands import live_progress
+from q1lab.compare import progress_figure
+from q1lab.ground.log_tail import LogTail
+from q1lab.ground.text_formats import signed, time_left, token_rate
+from q1lab.journal.study_view import RunView, StudyView, fault_lines, study_row
+from q1lab.judgment import figure, label_text, run_notes
+from q1lab.judgment.blocks import Bar, Figure, HeadlineBlock, Sentence
+from q1lab.judgment.lines import plain_lines
+from q1lab.judgment.metric import VAL_LOSS, Metric
+from q1lab.judgment.records import Floor
+from q1lab.judgment.run_states import RunState
+from q1lab.judgment.terminal_text import block_lines
+from q1lab.study.studies import ARMS
+from q1lab.study.trainer import SEED_OFFSET
+from tests.kit.comparisons import make
+from tests.kit.lab_home import make_study
+from tests.kit.plans import changed
+
+COLORS = Palette(
+    "#0000ff",
+    "#ff8000",
+    "#00ff00",
+    "#ff0000",
+    "#ffff00",
+    "#ffffff",
+    "#999999",
+    "#000000",
+    "#ff00ff",
+)
+
+
+class Themed(App[None]):
+    """An app with q1lab's colors and nothing else."""
+
+    def on_mount(self) -> None:
+        self.register_theme(theme.DARK)
+        self.theme = theme.DARK.name
+
+
+def run(
+    arm: str = "modified", seed: int = 0, state: RunState = RunState.FINISHED, **changes: object
+) -> RunView:
+    values: dict[str, object] = {
+        "name": f"{arm}-seed{seed}",
+        "arm": arm,
+        "variant": "rope" if arm == "modified" else "baseline",
+        "seed": seed,
+        "state": state,
+        "attempt": 1,
+        "iter": 100,
+        "max_iters": 100,
+        "train_loss": 2.0,
+        "eval_loss": 1.95,
+        "val_loss": 1.9 if state is RunState.FINISHED else None,
+        "tokens_per_s": 20_000.0,
+        "seconds": 10.0,
+        "message": None,
+    }
+    points = {name: changes.pop(name, ()) for name in ("train", "val")}
+    curves = {"train_loss": points["train"], "val_loss": points["val"], "val/bpb": points["val"]}
+    return RunView(**{**values, "curves": curves, **changes})  # type: ignore[arg-type]
+
+
+VAL = ((50, 3.0), (100, 1.9))
+
+
+# ── sparkline
+
+
+def test_a_sparkline_is_as_long_as_the_run_has_got() -> None:
+    points = [(i, 4.0 - i / 40) for i in range(0, 61, 10)]
+    line = sparkline(points, 10, 100, 2.5, 4.0)
+    assert len(line) == 10
+    assert line.rstrip() == line[:6]
+    assert [BARS.index(mark) for mark in line[:6]] == sorted(
+        (BARS.index(m) for m in line[:6]), reverse=True
+    )
+
+
+def test_one_scale_for_a_study_makes_runs_comparable() -> None:
+    high, low = [(0, 4.0), (100, 3.0)], [(0, 4.0), (100, 2.0)]
+    both = common_range([value_range(high), value_range(low)])
+    assert both == (2.0, 4.0)
+    assert sparkline(high, 8, 100, *both)[-1] > sparkline(low, 8, 100, *both)[-1]
+
+
+def test_losses_that_are_no_numbers_are_dots() -> None:
+    line = sparkline([(0, 3.0), (50, None), (99, math.nan)], 4, 100, 2.0, 3.0)
+    assert line[0] == BARS[-1]
+    assert line[2:] == GAP * 2
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 10_000), st.none() | st.floats()),
+        max_size=30,
+        unique_by=lambda p: p[0],
+    ),
+    st.integers(0, 40),
+    st.integers(-1, 10_000),
+)
+@settings(deadline=None)
+def test_a_sparkline_always_has_its_width(
+    points: list[tuple[int, float | None]], width: int, last: int
+) -> None:
+    points = sorted(points, key=lambda point: point[0])
+    assert len(sparkline(points, width, last, *common_range([value_range(points)]))) == width
+
+
+# ── canvas and chart data
+
+
+def text_of(canvas: Canvas) -> list[str]:
+    return ["".join(piece.text for piece in row) for row in canvas.rows()]
+
+
+def test_dots_become_braille() -> None:
+    canvas = Canvas(2, 1)
+    canvas.thin([(0, 0), (3, 3)], pen=0)
+    assert text_of(canvas) == ["⠑⢄"]
+
+
+def test_a_solid_line_hides_dots_and_lines_along_the_same_cells_take_turns() -> None:
+    canvas = Canvas(4, 1)
+    canvas.thin([(0, 0), (7, 0)], pen=0)
+    canvas.thin([(0, 3), (7, 3)], pen=1)
+    assert [piece.pen for piece in canvas.rows()[0]] == [0, 1, 0, 1]
+    canvas.solid([(0, 1), (7, 1)], 0, LIGHT)
+    canvas.solid([(0, 2), (7, 2)], 1, HEAVY)
+    assert text_of(canvas) == ["─━─━"]
+    assert [piece.pen for piece in canvas.rows()[0]] == [0, 1, 0, 1]
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 39), st.integers(0, 31)), min_size=2, unique_by=lambda dot: dot[0]
+    ),
+    st.sampled_from([LIGHT, HEAVY]),
+)
+@settings(deadline=None)
+def test_a_solid_line_has_no_gap(dots: list[tuple[int, int]], weight: int) -> None:
+    """What leaves a cell to the right or down arrives in the next one."""
+    canvas = Canvas(20, 8)
+    canvas.solid(sorted(dots), 0, weight)
+    columns = list(zip(*text_of(canvas), strict=True))
+    first, last = min(dots)[0] >> 1, max(dots)[0] >> 1
+    for at, column in enumerate(columns):
+        assert any(cell != " " for cell in column) == (first <= at <= last)
+        downs = [cell in "│┐┌┃┓┏" for cell in column]
+        ups = [cell in "│┘└┃┛┗" for cell in column]
+        assert downs[:-1] == ups[1:]
+        if first < at:
+            rights = [cell in "─└┌━┗┏" for cell in columns[at - 1]]
+            assert at > last or rights == [cell in "─┘┐━┛┓" for cell in column]
+
+
+@given(st.integers(-50, 50), st.integers(-50, 50), st.integers(-50, 50), st.integers(-50, 50))
+@settings(deadline=None)
+def test_lines_outside_are_cut(x0: int, y0: int, x1: int, y1: int) -> None:
+    canvas = Canvas(5, 3)
+    canvas.thin([(x0, y0), (x1, y1)], pen=0)
+    canvas.solid(sorted([(x0, y0), (x1, y1)]), 1, HEAVY)
+    canvas.solid([(x0, y0)], 1, HEAVY)
+    assert [cell_len(row) for row in text_of(canvas)] == [5, 5, 5]
+
+
+def test_the_mean_is_over_finished_seeds_as_soon_as_there_is_one() -> None:
+    done = run(seed=0, val=((0, 4.0), (50, 2.0), (100, 1.9)))
+    under_way = run(seed=1, state=RunState.RUNNING, val=((0, 8.0), (50, 6.0)))
+    (arm,) = chart_data([done, under_way], VAL_LOSS).arms
+    assert (arm.n, arm.mean) == (1, ((0, 4.0), (50, 2.0), (100, 1.9)))
+    assert len(arm.seeds) == 2
+    (arm,) = chart_data(
+        [under_way, run(seed=2, state=RunState.RUNNING, val=((0, 4.0),))], VAL_LOSS
+    ).arms
+    assert (arm.n, arm.mean) == (2, ((0, 6.0),))
+
+
+def test_the_training_loss_stands_in_until_two_evaluations_make_a_line() -> None:
+    """The chart said "no loss yet" for half of a study, then showed six specks."""
+    train = ((1, 4.2), (10, 3.0))
+    begun = [
+        run(state=RunState.RUNNING, val_loss=None, train=train, val=val) for val in ((), VAL[:1])
+    ]
+    for runs in (begun[:1], begun):
+        data = chart_data(runs, Metric("val/bpb", "", "lower"))
+        assert (data.name, data.other_metric) == ("train loss", "val/bpb")
+        assert data.arms[0].seeds == (train,) * len(runs)
+    whole = run(state=RunState.RUNNING, val_loss=None, train=train, val=VAL)
+    ended = run(train=train, iter=100, val=((100, 1.9),))
+    alone = run(state=RunState.RUNNING, val_loss=None, val=VAL[:1])
+    for runs in ([*begun, whole], [ended], [alone]):
+        data = chart_data(runs, VAL_LOSS)
+        assert (data.name, data.other_metric) == ("val loss", "")
+    assert chart_data(begun, VAL_LOSS, "train_loss").other_metric == ""
+
+
+async def test_a_command_that_reports_its_metric_has_a_curve_of_it() -> None:
+    """Of a command that said its training loss once, the lab drew a solid bar."""
+    runs = (run(train=((1, 4.2),), val=VAL), run(seed=1, val=VAL))
+
+    class Alone(Themed):
+        def compose(self) -> ComposeResult:
+            yield RunGrid()
+
+    app, study = Alone(), make_study()
+    async with app.run_test(size=(80, 12)) as pilot:
+        app.query_one(RunGrid).show(StudyView(study, study_row(study, runs), runs))
+        await pilot.pause()
+        shown = [strip.text for strip in app.screen._compositor.render_strips()][1:3]
+        assert all(BARS[-1] in line and BARS[0] in line for line in shown)
+
+
+async def test_the_grid_shows_the_seeds_that_the_runs_are_drawn_with() -> None:
+    """Of a baseline against itself no two runs share a seed, and both rows said 0."""
+
+    class Alone(Themed):
+        def compose(self) -> ComposeResult:
+            yield RunGrid()
+
+    app, runs = Alone(), (run("baseline"), run())
+    study = make_study()
+    shifted = replace(study.trainer, seed_shift={"modified": SEED_OFFSET})
+    study = replace(study, trainer=shifted)
+    async with app.run_test(size=(80, 12)) as pilot:
+        app.query_one(RunGrid).show(StudyView(study, study_row(study, runs), runs))
+        await pilot.pause()
+        rows = [strip.text.split() for strip in app.screen._compositor.render_strips()[1:3]]
+        assert [row[1] for row in rows] == ["0", str(SEED_OFFSET)]
+    broken = tuple(replace(each, why=("the loss is not finite",)) for each in runs)
+    view = StudyView(study, study_row(study, broken), broken)
+    assert f"rope seed {SEED_OFFSET}: " in "".join(fault_lines(view, most=2)).replace(", ", ": ")
+    out = io.StringIO()
+    grid = live_progress.runs_grid(view, {each.name: (2.0, 1.9) for each in runs}, "", 100)
+    Console(file=out, width=100).print(grid)
+    assert str(SEED_OFFSET) in out.getvalue()
+
+
+async def test_a_point_without_a_line_can_be_seen() -> None:
+    class Alone(Themed):
+        def compose(self) -> ComposeResult:
+            yield LossChart()
+
+    app = Alone()
+    async with app.run_test(size=(60, 12)):
+        chart = app.query_one(LossChart)
+        for runs, count in (([run(val=((100, 1.9),))], 1), ([run(val=VAL, iter=100)], 0)):
+            chart.data = chart_data(runs, VAL_LOSS)
+            assert "\n".join(line.plain for line in chart._draw(COLORS)).count("●") == count
+        begun = run(state=RunState.RUNNING, val_loss=None, train=((1, 4.2), (9, 3.0)))
+        chart.data = chart_data([begun], Metric("val/bpb", "", "lower"))
+        lines = [line.plain for line in chart._draw(COLORS)]
+        assert ("val/bpb" in lines[1], len(lines)) == (True, 12)
+
+
+def test_the_exact_loss_at_the_end_closes_a_val_curve() -> None:
+    (arm,) = chart_data([run(val=((50, 2.0),), iter=100, val_loss=1.9)], VAL_LOSS).arms
+    assert arm.mean == ((50, 2.0), (100, 1.9))
+    (arm,) = chart_data([run(val=((50, 2.0), (100, 1.95)), iter=100, val_loss=1.9)], VAL_LOSS).arms
+    assert arm.mean == ((50, 2.0), (100, 1.9)), "as the table and the verdict have it"
+
+
+def test_a_mean_only_stands_where_every_seed_has_a_point() -> None:
+    group = [((0, 1.0), (10, 3.0), (20, 5.0)), ((0, 3.0), (20, 7.0))]
+    assert mean_curve(group) == ((0, 2.0), (20, 6.0))
+    assert mean_curve([]) == ()
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "most", "expected"),
+    [
+        (0, 2000, 4, [0, 500, 1000, 1500, 2000]),
+        (1.86, 1.93, 4, [1.86, 1.88, 1.9, 1.92]),
+        (2, 2, 4, []),
+    ],
+)
+def test_ticks_are_round(low: float, high: float, most: int, expected: list[float]) -> None:
+    assert ticks(low, high, most + 1) == pytest.approx(expected)
+
+
+def test_short_numbers() -> None:
+    counts = [short_count(v) for v in (0.5, 500, 1000, 15_000, 150_000, 2e6)]
+    assert counts == ["0.5", "500", "1,000", "15,000", "150k", "2M"]
+
+
+@pytest.mark.parametrize("rows", [4, 6, 10, 12, 25])
+@given(low=st.floats(-1e3, 1e3), span=st.floats(0.01, 100))
+@settings(deadline=None)
+def test_the_axis_of_a_chart_has_several_numbers(rows: int, low: float, span: float) -> None:
+    new_low, new_high, labels = _even_labels(low, low + span, rows)
+    assert len(labels) >= 2
+    assert new_low - 1e-6 * span <= min(low, labels[0])
+    assert new_high + 1e-6 * span >= max(low + span, labels[-1])
+    waste = (new_high - new_low) / span - 1
+    assert waste <= (0.34 if rows >= 10 else 0.51), "the curves use the chart"
+
+
+def drawn(chart: LossChart, runs: list[RunView]) -> list[str]:
+    chart.data = chart_data(runs, VAL_LOSS)
+    return [line.plain for line in chart._draw(COLORS)]
+
+
+LONG: dict[str, object] = {"iter": 2000, "max_iters": 2000}
+
+
+class AloneChart(Themed):
+    def compose(self) -> ComposeResult:
+        yield LossChart()
+
+
+async def test_the_end_of_training_is_seen_where_the_arms_are_compared() -> None:
+    """0.03 nats at the end are two lines, also where the loss fell by more than 2."""
+    app = AloneChart()
+    async with app.run_test(size=(46, 12)):
+        chart = app.query_one(LossChart)
+        curves = {
+            arm: tuple((at, end + 2.4 * math.exp(-at / 250)) for at in range(0, 2001, 50))
+            for arm, end in (("baseline", 1.92), ("modified", 1.89))
+        }
+        lines = drawn(
+            chart,
+            [
+                run(arm=arm, val=curve, val_loss=curve[-1][1], **LONG)
+                for arm, curve in curves.items()
+            ],
+        )
+        assert sum(line[-1] in "─━" for line in lines[1:-1]) == 2, lines
+        assert lines[-1].split() == ["└1,000", "1,500", "2,000", "iters"]
+        trains = run(state=RunState.RUNNING, val=curves["baseline"], **LONG)
+        assert drawn(chart, [trains])[-1].split()[0] == "└0", "a study that trains is seen whole"
+
+
+async def test_values_far_above_the_chart_cost_no_time() -> None:
+    """A step of a billion rows is drawn as the rows that are seen."""
+    app = AloneChart()
+    async with app.run_test(size=(46, 12)):
+        chart = app.query_one(LossChart)
+        runs = [
+            run(seed=seed, val=((45, 1e13 * (seed + 1)), (50, 2.0), (100, 1.9 + seed / 10)))
+            for seed in range(3)
+        ]
+        lines = drawn(chart, runs)
+        assert len(lines) == 12
+
+
+# ── figures
+
+
+def test_while_a_study_trains_only_pairs_are_shown() -> None:
+    runs = [
+        run("baseline", 0, val_loss=1.90),
+        run("modified", 0, val_loss=1.88),
+        run("baseline", 1, val_loss=1.91),
+        run("modified", 1, RunState.RUNNING),
+    ]
+    head, caveat, plot = progress_figure.progress_blocks(make_study(), runs)
+    assert isinstance(head, HeadlineBlock)
+    assert (head.word, head.mean, head.seeds) == ("", "", "1 of 3 pairs")
+    assert isinstance(plot, Figure)
+    assert [(bar.label, bar.low, bar.high, round(bar.points[0], 3)) for bar in plot.bars] == [
+        ("1 pair", None, None, -0.02)
+    ]
+    text = "\n".join(plain_lines(block_lines((head, plot, caveat), 40)))
+    assert "all 3 planned" in " ".join(text.split())
+    _, caveat, _ = progress_figure.progress_blocks(make_study("rope-2", seeds=(0,)), runs)
+    assert isinstance(caveat, Sentence)
+    assert "too little" in caveat.text
+
+
+def test_no_line_moves_when_a_pair_finishes() -> None:
+    study, runs = make_study(), [run(arm, seed) for seed in range(3) for arm in ARMS]
+    seen = []
+    for done in range(3):
+        now = [
+            replace(each, state=RunState.FINISHED, val_loss=1.9) if each.seed < done else each
+            for each in runs
+        ]
+        blocks = progress_figure.progress_blocks(study, now)
+        seen.append(plain_lines(block_lines(blocks, 33)))
+    before, first, second = seen
+    assert [line.replace("0 of 3", "1 of 3") for line in before] == first[: len(before)]
+    assert len(first) == len(second) <= 13, "all of it beside the chart at 80 columns, 24 lines"
+
+
+BASE = {9: 1.909, 10: 1.9055, 11: 1.9102}
+FOUND = make(
+    BASE,
+    {9: 1.897, 10: 1.9001, 11: 1.8951},
+    delta=0.01,
+    floor=Floor(-0.008, 0.008),
+    notes=(run_notes.Unchecked(),),
+)
+
+
+def test_of_many_seeds_some_are_drawn() -> None:
+    for n, n_bars in ((1, 1), (3, 3), (24, 24), (25, 13), (500, 24)):
+        seeds = tuple(((0, 4.0), (100, 2.0 + k)) for k in range(n))
+        arm = ArmCurves("modified", "rope", seeds, (), n)
+        assert len(drawn_seeds(arm)) == n_bars
+        assert drawn_seeds(arm)[0] == seeds[0]
+
+
+def test_the_declared_interval_is_the_one_shown() -> None:
+    plot = figure.comparison_figure(FOUND)
+    bars = {bar.kind: bar for bar in plot.bars}
+    assert list(bars) == ["interval", "bootstrap", "pairs", "floor", "delta"]
+    assert [part.label for part in bars["pairs"].parts] == [
+        f"pair of seed {seed}" for seed in (9, 10, 11)
+    ]
+    assert FOUND.analysis.paired is not None
+    assert bars["interval"].low == FOUND.analysis.paired.low
+    assert bars["bootstrap"].note == "covers about 75%, not 95%"
+    welch = make(BASE, {9: 1.897, 10: 1.9001, 11: 1.8951}, "welch")
+    assert welch.analysis.welch is not None
+    assert figure.comparison_figure(welch).bars[0].low == welch.analysis.welch.low
+
+
+def test_beside_the_verdict_the_figure_names_its_difference_and_tells_no_verdict() -> None:
+    for width in (24, 31, 50, 80):
+        lines = plain_lines(block_lines(progress_figure.figure_blocks(FOUND), width))
+        text = " ".join(" ".join(lines).split())
+        assert "rope − baseline in nats; lower is better" in text
+        assert "95% interval (paired t)" in text
+        assert max(map(cell_len, lines)) <= width
+        assert label_text.verdict_word(FOUND) not in text
+
+
+def test_wide_characters_are_broken_and_cut_by_their_cells() -> None:
+    name = "日本語で書かれたとても長い名前のモデル"
+    study = make_study()
+    arms = study.to_dict()["arms"]
+    arms["modified"]["variant"] = name
+    study = changed(study, arms=arms)
+    blocks = progress_figure.progress_blocks(
+        study, [run("baseline", val_loss=1.9), run(val_loss=1.8)]
+    )
+    assert plain_lines(block_lines(blocks, 60))[0].startswith("日本語で書かれた… − baseline")
+    bar = Bar("interval", name, "", -0.1, 0.1, (0.0,))
+    for width in (31, 80):
+        lines = plain_lines(block_lines((*blocks, Figure((bar,), name)), width))
+        assert max(map(cell_len, lines)) <= width
+    view = StudyInFocus(study, study_row(study, ()), ())
+    assert study_heading(view, 80, COLORS).plain.startswith(" 日本語で書かれたとても… against ")
+
+
+async def test_no_number_of_a_run_is_cut() -> None:
+    """Seeds that q1lab draws have nine digits or ten."""
+    drawn = RunGrid()
+    study = make_study(seeds=(0, 4_023_737_113))
+    runs = tuple(
+        run(planned.arm, planned.seed, iter=1_000_000, max_iters=1_000_000)
+        for planned in study.runs
+    )
+
+    class Host(Themed):
+        def compose(self) -> ComposeResult:
+            yield drawn
+
+    async with Host().run_test(size=(80, 12)) as pilot:
+        drawn.show(StudyView(study, study_row(study, runs), runs))
+        await pilot.pause()
+        lines = [strip.text for strip in drawn.app.screen._compositor.render_strips()]
+        assert sum("4023737113" in line and "1000000" in line for line in lines) == 2
+
+
+def test_a_diverged_study_has_no_mean_and_still_draws() -> None:
+    record = make(BASE, {9: 1.9, 10: None, 11: 1.91})
+    lines = plain_lines(block_lines(progress_figure.figure_blocks(record), 40))
+    assert any("each of 2 pairs" in line for line in lines)
+
+
+@given(
+    st.integers(24, 130),
+    st.lists(st.floats(-5, 5), min_size=1, max_size=14),
+    st.tuples(st.floats(allow_nan=False), st.floats(allow_nan=False)).map(sorted),
+)
+@example(24, [-4.0], [0.0625, 0.0625])
+@example(80, [-4.0], [-math.inf, math.inf])
+@example(31, [0.0], [1e-300, 2e-300])
+@settings(deadline=None)
+def test_a_figure_never_leaves_its_width(
+    width: int, points: list[float], ends: list[float]
+) -> None:
+    parts = tuple(Bar("pairs", f"pair of seed {10**k}", points=(v,)) for k, v in enumerate(points))
+    note = "it decides, and this is long " * 3
+    low, high = ends
+    pairs = Bar("pairs", "pairs", points=tuple(points), parts=parts)
+    told = ("[−0.0123", "+0.0123]")
+    interval = Bar("interval", "95% interval (paired t)", note, low, high, (points[0],), told)
+    plot = Figure((pairs, interval), "difference in nats; lower is better").one_by_one()
+    lines = plain_lines(block_lines((plot, Sentence("caveat", "note " * 30)), width))
+    assert max(map(cell_len, lines)) <= width
+    text = " ".join(" ".join(lines).split())
+    assert "95% interval (paired t)" in text, "a label is never cut"
+    assert "lower is better" in text
+
+
+# ── words, diff, tail
+
+
+@pytest.mark.parametrize("width", [120, 80, 50])
+def test_the_heading_says_why_a_study_no_longer_trains(home: Path, width: int) -> None:
+    study, reason = make_study(seeds=(0, 1)), "ended by Slurm's time limit of 1 min"
+    runs = tuple(
+        replace(run(planned.arm, planned.seed, RunState.STOPPED), message=reason)
+        for planned in study.runs
+    )
+
+    def heading(runs: tuple[RunView, ...]) -> str:
+        shown = study_heading(StudyInFocus(study, study_row(study, runs), runs), width, COLORS)
+        assert shown.cell_len <= width
+        return shown.plain.rstrip()
+
+    shown = heading(runs)
+    assert shown.endswith(" · 0 of 4 done")
+    assert (reason in shown, "ended by" in shown) == (width == 120, width >= 80)
+    by_hand = replace(runs[0], message="stopped; the same command goes on")
+    assert heading((by_hand, *runs[1:])).endswith("stopped · 0 of 4 done")
+
+
+def test_words() -> None:
+    assert state_words(run()) == "✓ done"
+    assert state_words(run(state=RunState.RUNNING, iter=61)) == "▶ 61%"
+    assert state_words(run(state=RunState.RUNNING, iter=100)) == "▶ 99%"
+    assert state_words(run(state=RunState.DIVERGED)) == "∞ diverged"
+    assert tuple(loss_words(one, VAL_LOSS) for one in (run(), run(state=RunState.RUNNING))) == (
+        "1.9000",
+        "1.950…",
+    )
+    assert [token_rate(v) for v in (None, 0.0, 950.0, 22_140.0, 3.2e6)] == [
+        "",
+        "",
+        "950",
+        "22.1k",
+        "3.2M",
+    ]
+    assert [time_left(v) for v in (None, 40, 89.6, 300, 7200)] == [
+        "",
+        "40 s",
+        "90 s",
+        "5 min",
+        "2.0 h",
+    ]
+    assert run(state=RunState.RUNNING, iter=50, pace=0.04).seconds_left == 2.0
+    assert run(pace=0.04).seconds_left is None
+    assert (signed(-0.012), signed(0.5, 1), signed(None)) == ("−0.0120", "+0.5", "–")
+
+
+def test_a_diff_is_data_and_keeps_its_signs() -> None:
+    diff = "--- a\n+++ b\n@@ -1,2 +1,2 @@\n-x = '[bold]no markup[/bold]'\n+y = 1\n same\n"
+    shown = diff_text(diff, COLORS)
+    lines = shown.plain.splitlines()
+    assert [line.rstrip() for line in lines] == [
+        "@@ -1,2 +1,2 @@",
+        "- x = '[bold]no markup[/bold]'",
+        "+ y = 1",
+        "  same",
+    ]
+    assert len(lines[1]) == len(lines[2])  # one ground, not a ragged one
+    wrapped = diff_text(diff, COLORS, wrap_at=20).plain.splitlines()
+    assert wrapped[1:4] == ["- x = '[bold]no     ", "  markup[/bold]'    ", "+ y = 1             "]
+    assert "more lines" in diff_text("+x\n" * 5000, COLORS).plain
+
+
+def test_a_diff_of_git_is_shown_without_its_heads_and_with_every_changed_line() -> None:
+    head = "diff --git a/post.md b/post.md\nindex 5c2..998 100644\n--- a/post.md\n+++ b/post.md\n"
+    hunk = "@@ -1,2 +1,2 @@\n--- a rule\n+++ another\n same\n"
+    lines = diff_text(head + hunk, COLORS).plain.splitlines()
+    assert [line.rstrip() for line in lines] == [
+        "@@ -1,2 +1,2 @@",
+        "- -- a rule",
+        "+ ++ another",
+        "  same",
+    ]
+
+
+def test_a_tail_follows_whole_and_safely(tmp_path: Path) -> None:
+    file = tmp_path / "run.log"
+    tail = LogTail(file, cap=100)
+    assert tail.read_new() == ("", False)
+    file.write_bytes(b"one \x1b[31mred\x1b[0m\r\ntw")
+    assert tail.read_new() == ("one red\ntw", False)
+    with file.open("ab") as out:
+        out.write("o é"[:3].encode() + b"\xc3")  # a character torn in the middle
+    assert tail.read_new() == ("o é", False)
+    with file.open("ab") as out:
+        out.write(b"\xa9\n")
+    assert tail.read_new() == ("é\n", False)
+    file.write_text("new\n")
+    assert tail.read_new() == ("new\n", True)
+
+
+def test_a_tail_reads_no_more_than_its_cap(tmp_path: Path) -> None:
+    file = tmp_path / "run.log"
+    file.write_text("".join(f"line {k}\n" for k in range(1000)))
+    tail = LogTail(file, cap=64)
+    text, anew = tail.read_new()
+    assert anew
+    assert text.startswith("line ")
+    assert text.endswith("line 999\n")
+    assert len(text) <= 64
+    assert tail.skipped > 8000

@@ -1,0 +1,322 @@
+"""Tables as people keep them: a run that crashed, one that ended early, several arms, columns that
+are no arms. `judge` and `import` read each alike."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from q1lab.commands.cli import run_command_line
+from q1lab.ground import paths
+from q1lab.judgment.intervals import power_of
+from q1lab.study import studies
+from tests.commands.judge.test_judge import BASE, LONG, MODIFIED
+
+Out = pytest.CaptureFixture[str]
+SEEDS = range(4)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("Q1LAB_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def said(capsys: Out, *words: str, text: str, name: str = "runs.csv", code: int = 0) -> str:
+    """What a command says of a file with this text, in one line of words."""
+    file = paths.home().parent / name
+    file.write_text(text)
+    command, *options = words
+    assert run_command_line([command, str(file), *options]) == code
+    out, err = capsys.readouterr()
+    assert code == 0 or len(err.splitlines()) == 1
+    return out if code == 0 else err
+
+
+def record(capsys: Out, *words: str, text: str, name: str = "runs.csv") -> dict[str, Any]:
+    out = said(capsys, *words, "--json", text=text, name=name)
+    facts: dict[str, Any] = json.loads(out)
+    return facts
+
+
+# ── a run without its number
+
+
+def wandb_table(state: str, cell: str) -> str:
+    """A runs table as W&B exports it: of lion, seed 3 has this state and this number."""
+    rows = [
+        f'"{arm}-{seed}","{state if (arm, seed) == ("lion", 3) else "finished"}","{arm}","{seed}",'
+        f'"{cell if (arm, seed) == ("lion", 3) else base + seed / 1000 + seed**2 / 9000}"'
+        for arm, base in (("adamw", 0.90), ("lion", 0.91))
+        for seed in SEEDS
+    ]
+    return "\n".join(['"Name","State","optimizer","seed","val/acc"', *rows]) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("state", "cell", "why"),
+    [
+        ("crashed", "", "crashed"),
+        ("finished", "", "no val/acc"),
+        ("Killed by OOM", "0.95", "Killed by OOM"),
+        ("failed", "0.000000", "failed"),
+        ("finished", "NA", "no val/acc"),
+        ("running", "0.93", "running"),
+    ],
+)
+@pytest.mark.parametrize("command", ["judge"])
+def test_a_run_without_its_number_is_not_left_out(
+    command: str, state: str, cell: str, why: str, capsys: Out
+) -> None:
+    text = wandb_table(state, cell)
+    short = said(capsys, command, "--baseline", "adamw", text=text)
+    assert "NO VERDICT" in short
+    assert f"1 of 8 runs did not finish: lion, seed 3 ({why})." in short
+    assert "leaving runs out would be choosing the data" in short
+    assert "HELPS" not in short
+    full = said(capsys, "judge", "--baseline", "adamw", "--full", text=text)
+    assert re.search(r"^seed 3 +0\.\d+ +no number$", full, re.MULTILINE)
+    assert "ran in one arm only" not in full
+
+
+def test_a_run_without_its_number_is_named_in_json_lists_too(capsys: Out) -> None:
+    text = json.dumps({"baseline": [*BASE, 1.9], "rope": [*MODIFIED, None]})
+    assert "rope, run 4 (no loss)" in said(capsys, "judge", text=text, name="a.json")
+    rows = [{"arm": a, "seed": s, "acc": None if s == 2 else s} for a in "ab" for s in range(3)]
+    facts = record(capsys, "judge", "--baseline", "a", text=json.dumps(rows), name="a.json")
+    assert facts["reason"] == "incomplete"
+    (unfinished,) = (note for note in facts["notes"] if note["kind"] == "unfinished")
+    assert unfinished["runs"] == ["a, seed 2 (no acc)", "b, seed 2 (no acc)"]
+
+
+def test_a_crashed_run_that_was_trained_again_counts_once_and_is_said(capsys: Out) -> None:
+    text = wandb_table("crashed", "") + '"lion-3b","finished","lion","3","0.915"\n'
+    for command in ("judge",):
+        short = said(capsys, command, "--baseline", "adamw", text=text)
+        assert "NO VERDICT" not in short
+        assert "note: lion, seed 3, appears twice: one is not used (crashed)" in short
+
+
+def test_a_column_of_states_may_say_diverged(capsys: Out) -> None:
+    facts = record(capsys, "judge", "--baseline", "adamw", text=wandb_table("diverged", ""))
+    assert (facts["reason"], facts["diverged"]["modified"]) == ("diverged", [3])
+
+
+def test_a_blank_cell_in_a_column_of_an_arm_is_a_run_without_its_number(capsys: Out) -> None:
+    arms = ["--baseline", "a", "--modified", "b"]
+    rows = "seed,a,b\n0,1,2\n1,1.1,\n2,1.2,2.2\n3,1.1,2.1\n"
+    assert "b, seed 1 (no loss)" in said(capsys, "judge", *arms, text=rows)
+    # the shorter of two lists has blanks at its end
+    lists = record(capsys, "judge", *arms, text="a,b\n1,2\n1.1,2.1\n1.2,2.2\n1.3,\n")
+    assert [len(arm["values"]) for arm in lists["arms"].values()] == [4, 3]
+    assert "b, run 2 (no loss)" in said(capsys, "judge", *arms, text="a,b\n1,2\n1.1,\n1.2,2.2\n")
+
+
+# ── a run that ended early
+
+
+def curves(arm: str, step: str, *, until: int = 19, extra: str = "") -> str:
+    """Curves of two arms with a val loss at every tenth step; b, seed 2 ends early."""
+    rows = [
+        f"{name},{seed},{n // 10},{n},{3 - n / 25 + seed / 50},"
+        f"{f'{3.1 - n / 25 + gain + seed**2 / 50}' if n % 10 == 9 else ''}{extra}"
+        for name, gain in (("a", 0), ("b", -0.05))
+        for seed in range(3)
+        for n in range(50)
+        if (name, seed) != ("b", 2) or n <= until
+    ]
+    return "\n".join([f"{arm},seed,epoch,{step},train_loss,val_loss", *rows]) + "\n"
+
+
+@pytest.mark.parametrize("command", ["judge"])
+@pytest.mark.parametrize(
+    ("arm", "step"), [("arm", "step"), ("cfg", "iter"), ("optimizer", "Step"), ("model", "other")]
+)
+def test_a_run_that_ended_early_is_named_whatever_its_columns_are_called(
+    arm: str, step: str, command: str, capsys: Out
+) -> None:
+    text = curves(arm, step)
+    early, last = ("1", "4") if step == "other" else ("19", "49")
+    options = ["--baseline", "a"]
+    short = said(capsys, command, *options, text=text)
+    assert f"b, seed 2 ended at step {early}, not {last}, which may be the reason." in short
+    full = said(capsys, "judge", *options, "--full", text=text)
+    assert f"({early} in 1 of them (b, seed 2); {last} in 5 of them" in " ".join(full.split())
+
+
+def test_a_run_that_died_between_two_numbers_is_named(capsys: Out) -> None:
+    short = said(capsys, "judge", "--baseline", "a", text=curves("arm", "step", until=45))
+    assert "b, seed 2 ended at step 39, not 49" in short
+    assert "ended at step" not in said(
+        capsys, "judge", "--baseline", "a", text=curves("arm", "step", until=49)
+    )
+
+
+def test_one_curve_an_arm_is_no_row_a_run(capsys: Out) -> None:
+    rows = "".join(f"{arm},{n},{3 - n / 10}\n" for arm in "ab" for n in range(9))
+    message = said(capsys, "judge", "--baseline", "a", text=f"arm,step,loss\n{rows}", code=2)
+    assert "no column says which run a row is of" in message
+
+
+def test_two_runs_under_one_seed_are_not_one_curve(capsys: Out) -> None:
+    rows = "".join(f"{arm},0,9,{loss}\n" for arm, loss in (("a", 1), ("a", 2), ("b", 1)))
+    message = said(capsys, "judge", "--baseline", "a", text=f"arm,seed,step,loss\n{rows}", code=2)
+    assert "a, seed 0, ends at step 9 with two numbers" in message
+
+
+def test_settings_that_differ_are_named(capsys: Out) -> None:
+    rows = [
+        f"{arm},{s},{rate},{1 + s**rate / 9}" for arm, rate in (("a", 1), ("b", 3)) for s in SEEDS
+    ]
+    text = "\n".join(["arm,seed,lr,loss", *rows])
+    for command in ("judge",):
+        short = said(capsys, command, "--baseline", "a", text=text)
+        assert "The runs differ in lr, which may be the reason instead." in short
+
+
+# ── several arms
+
+
+ARMS = {"adamw": (0.90, 1), "lion": (0.904, 3), "muon": (0.93, 2), "sgd": (0.87, 4)}
+MANY = "arm,seed,val_acc\n" + "".join(
+    f"{arm},{seed},{mean + step * seed**2 % 7 / 1000}\n"
+    for arm, (mean, step) in ARMS.items()
+    for seed in range(5)
+)
+
+
+def test_several_arms_are_judged_in_one_table_at_a_shared_level(capsys: Out) -> None:
+    text = said(capsys, "judge", "--baseline", "adamw", text=MANY)
+    assert "3 modifications against adamw, 5 pairs each" in text
+    assert [re.search(rf"^\d  {arm} +\w+", text, re.MULTILINE) for arm in ("muon", "lion", "sgd")]
+    assert "Corrected for 3 comparisons (Bonferroni)" in text
+    assert "98.33%" in text
+    assert "Exploratory" in text
+    facts = record(capsys, "judge", "--baseline", "adamw", text=MANY)
+    assert facts["members"][0]["name"] == "muon"
+    assert facts["correction"]["total"] == pytest.approx(0.05)
+    for member in facts["members"]:
+        assert member["comparison"]["alpha"] == pytest.approx(0.05 / 3)
+    full = said(capsys, "judge", "--baseline", "adamw", "--full", text=MANY)
+    assert full.count("interval (paired t)") == 3
+
+
+def test_one_arm_chosen_out_of_several_is_judged_at_their_level(capsys: Out) -> None:
+    chosen = ["--baseline", "adamw", "--modified", "muon"]
+    for command in ("judge",):
+        text = said(capsys, command, *chosen, text=MANY)
+        assert "98.33% instead of 95%: 3 arms from one place share the 5%." in text
+    assert "95% interval" not in said(capsys, "judge", *chosen, "--full", text=MANY)
+
+
+def test_more_arms_than_a_level_is_shared_by_are_refused(capsys: Out) -> None:
+    text = "arm,seed,loss\n" + "".join(f"a{n},0,{n}\n" for n in range(26))
+    assert "25 arms besides a0" in said(capsys, "judge", "--baseline", "a0", text=text, code=2)
+
+
+# ── columns that are no arms
+
+RESULTS = """\
+commit\tval_bpb\tmemory_gb\tstatus\tdescription
+a1b2c3d\t0.997900\t44.0\tkeep\tbaseline
+b2c3d4e\t0.993200\t44.2\tkeep\tincrease LR to 0.04
+c3d4e5f\t1.005000\t44.0\tdiscard\tswitch to GeLU activation
+d4e5f6g\t0.000000\t0.0\tcrash\tdouble model width (OOM)
+"""
+
+
+@pytest.mark.parametrize("command", ["judge"])
+@pytest.mark.parametrize("options", [[], ["--baseline", "val_bpb"]])
+def test_two_columns_of_numbers_are_no_arms(command: str, options: list[str], capsys: Out) -> None:
+    message = said(capsys, command, *options, text=RESULTS, name="results.tsv", code=2)
+    assert "no column says which arm a row is of" in message
+    assert "--arm-key COLUMN" in message
+    assert "--baseline COLUMN --modified COLUMN" in message
+    assert "say --baseline NAME" not in message
+
+
+def test_the_zero_of_a_crashed_row_is_no_result(capsys: Out) -> None:
+    options = ["--arm-key", "commit", "--metric", "val_bpb", "--baseline", "a1b2c3d"]
+    facts = record(capsys, "judge", *options, text=RESULTS, name="results.tsv")
+    crashed = next(member for member in facts["members"] if member["name"] == "d4e5f6g")
+    assert "d4e5f6g, run 1 (crash)" in crashed["why"]
+    assert crashed["comparison"]["arms"]["modified"]["values"] == {}
+    text = said(capsys, "judge", *options, text=RESULTS, name="results.tsv")
+    assert "pair" not in text.partition("Corrected")[0]
+
+
+# ── one file, one verdict
+
+
+# ── words
+
+
+def test_unequal_arms_are_said_to_claim_more_often(capsys: Out) -> None:
+    many = ",".join(f"{8 + k % 5 / 50}" for k in range(16))
+    lists = ["--baseline", "9.1,9.3,9.2", "--modified"]
+    assert run_command_line(["judge", *lists, many]) == 0
+    out = capsys.readouterr().out
+    rate = 100 * power_of(0.0, 3, 16, "welch", 0.05)
+    assert 7 < rate < 7.5
+    assert f"If nothing had changed, at most {rate:.3g} in 100 such studies would claim" in out
+    assert run_command_line(["judge", *lists, "8.01,8.0,8.02"]) == 0
+    assert "If nothing had changed, at most 5 in 100" in capsys.readouterr().out
+
+
+def test_lists_have_no_pairs(capsys: Out) -> None:
+    for modified in ("9.1,9.25,9.2", "9.1,9.3,9.2"):
+        words = ["judge", "--baseline", "9.1,9.3,9.2", "--modified", modified]
+        for form in ([], ["--full"]):
+            assert run_command_line([*words, *form]) == 0
+            assert "pair" not in capsys.readouterr().out.replace("paired", "")
+
+
+# ── tables that can't be read
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (LONG[: LONG.rindex(",")], (":7", "2 cells where the header has 3", "whole")),
+        (LONG.replace("1.85", '"1.85'), (":7", "end of data")),
+        (LONG.replace("1.85", "1.85 nats"), (":7", "'1.85 nats' is not a number", "1234.5")),
+        (re.sub(r"(\d\.\d+)", r"\1%", LONG).replace("val_loss", "acc"), (":2", "'1.91%'")),
+        (LONG.replace("1.85", '"1,234.5"'), (":7", "'1,234.5' is not a number", "1234.5")),
+        (LONG.replace("1.85", "1,234.5"), (":7", "4 cells", "quoted")),
+        (LONG.replace("\n", "\ncfg,seed,val_loss\n", 1), (":2", "the header again")),
+        (LONG.replace("\n", "\n,,nats\n", 1), (":2", "cfg is empty")),
+        (",,val_loss,val_loss\n" + LONG, ("two columns have the same name", "one header row")),
+        (LONG.replace("rope", "x" * 5000), (":5", "5,000 characters", "200")),
+        (LONG.replace("rope", "\u200b\u2060"), (":5", "cfg is not printable")),
+        (LONG.replace("rope,1", "rope\u200b,0"), ("rope has seed 0 twice",)),
+        (LONG.replace("rope", "baseline\u200b"), ("baseline has seed 0 twice",)),
+    ],
+    ids=[
+        *("cut", "cut quote", "unit", "percent", "thousands", "bare thousands", "header again"),
+        *("units row", "two headers", "long", "no width", "no width twin", "no width baseline"),
+    ],
+)
+@pytest.mark.parametrize("command", ["judge"])
+def test_a_table_that_cannot_be_read_is_refused_in_one_line(
+    command: str, text: str, words: tuple[str, ...], capsys: Out
+) -> None:
+    message = said(capsys, command, text=text, code=2)
+    assert all(word in message for word in words), message
+    assert studies.ids() == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["é" * 200, "👩‍🔬" * 30, "r\u200bope", "=cmd|' /C calc'!A0"],
+    ids=["accents", "emoji", "no width", "formula"],
+)
+@pytest.mark.parametrize("command", ["judge"])
+def test_a_long_or_odd_name_is_a_name(command: str, name: str, capsys: Out) -> None:
+    facts = record(capsys, command, text=LONG.replace("rope", name))
+    assert facts["verdict"] == "helps"
+    assert facts["variant"].startswith(name[:1])
+    assert "\u200b" not in facts["variant"]

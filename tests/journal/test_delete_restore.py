@@ -1,0 +1,524 @@
+"""Studies over the months: deleted with a record, archived and restored."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from q1lab.commands.cli import run_command_line as main
+from q1lab.ground import paths
+from q1lab.ground.errors import Problem
+from q1lab.ground.files import sha256_file
+from q1lab.journal import begin, delete_restore, on_record, study_names, trash
+from q1lab.journal.store import Store
+from q1lab.study import bundle, studies
+from q1lab.train import launch
+from tests.kit import lab_home
+from tests.kit import wandb_study as lab
+from tests.kit.commands import without_torch
+from tests.kit.waiting import wait_for
+
+pytestmark = pytest.mark.sample
+
+SMALL = ("--preset", "quick", "--max-iters", "20", "--seeds", "2", "--wandb", "disabled", "--json")
+
+
+@pytest.fixture(scope="module")
+def home_with_a_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study that has ended, with a weight and a checkpoint in each run."""
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        without_torch(patch)
+        patch.setenv("Q1LAB_HOME", str(folder))
+        assert main(["run", "rope", *SMALL]) == 0
+        study = studies.load("rope-1")
+        lab_home.leave_weights(study)
+        wait_for(lambda: not launch.is_alive(study.files))
+    return folder
+
+
+@pytest.fixture
+def trained(
+    home_with_a_study: Path,
+    fake_trainer: Callable[..., None],
+    home: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> str:
+    """The study's name, in a copy of that home."""
+    shutil.copytree(home_with_a_study, home, dirs_exist_ok=True)
+    capsys.readouterr()
+    return "rope-1"
+
+
+def results(capsys: pytest.CaptureFixture[str], name: str) -> Any:
+    capsys.readouterr()
+    assert main(["compare", name, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def delete(name: str) -> None:
+    with Store() as store:
+        delete_restore.delete_study(store, name)
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != "lock"]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def away() -> list[on_record.DeletedStudy]:
+    with Store() as store:
+        return on_record.absent_studies(store)
+
+
+def name(study: str, given: str) -> None:
+    with Store() as store:
+        study_names.give_name(store, study, given)
+
+
+def name_of(study: str) -> str:
+    with Store() as store:
+        return study_names.name_of(store, study)
+
+
+# ── delete
+
+
+def test_a_deleted_study_leaves_its_plan_and_its_ends(
+    trained: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = studies.load(trained).to_dict()
+    assert main(["delete", trained, "--dry-run"]) == 0
+    assert paths.study_dir(trained).is_dir()
+    assert "nothing was deleted" in capsys.readouterr().out
+    assert main(["delete", trained]) == 2, "nobody is there to ask"
+    assert paths.study_dir(trained).is_dir()
+    assert main(["delete", trained, "--yes"]) == 0
+    assert list(paths.studies_dir().iterdir()) == []
+    (record,) = away()
+    assert record.id == trained
+    assert record.study
+    assert record.study.to_dict() == plan
+    assert {run["state"] for run in record.runs.values()} == {"finished"}
+    assert all(isinstance(run["val_loss"], float) for run in record.runs.values())
+    assert main(["status"]) == 0
+    assert "No study yet" in capsys.readouterr().out
+    assert main(["run", "rope", *SMALL]) == 0
+    assert studies.ids() == ["rope-2"], "the name of a deleted study is not given again"
+
+
+def test_a_running_study_is_not_deleted(trained: str, capsys: pytest.CaptureFixture[str]) -> None:
+    study = lab.plan("quick-1", wandb="disabled")
+    with lab.alive(study):
+        assert main(["delete", trained, study.id, "--yes"]) == 1
+        assert "is running" in capsys.readouterr().err
+        assert trained in studies.ids(), "all of them are deleted, or none"
+        for words in (["delete", study.id, "--yes"], ["export", study.id, "a.zip"]):
+            assert main(words) == 1
+            assert "is running" in capsys.readouterr().err
+    assert studies.load(study.id) == study
+    assert away() == []
+
+
+def test_what_a_later_study_reused_is_said(
+    trained: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "swiglu", *SMALL]) == 0
+    before = results(capsys, "swiglu-1")
+    assert main(["delete", trained, "--yes"]) == 0
+    assert "swiglu-1 reused" in capsys.readouterr().out
+    assert results(capsys, "swiglu-1")["verdict"] == before["verdict"]
+
+
+def test_a_damaged_study_and_a_link_can_be_deleted(
+    trained: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    studies.load(trained).files.plan.write_text("{")
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(paths.study_dir(trained), elsewhere)
+    (paths.studies_dir() / "linked-1").symlink_to(elsewhere)
+    assert main(["delete", trained, "linked-1", "--yes"]) == 0
+    assert "can't be read" in capsys.readouterr().out
+    assert [deletion.study for deletion in away()] == [None, None]
+    assert elsewhere.is_dir(), "what a link leads to is not q1lab's"
+    assert main(["delete", "..", "--yes"]) == 2
+    assert main(["delete", "nope-1", "--yes"]) == 2
+
+
+def test_a_deletion_that_was_cut_off(trained: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the record, and in the middle of the removal: whole or gone, and said once."""
+    real = Path.rename
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "rename", killed)
+    with pytest.raises(KeyboardInterrupt):
+        delete(trained)
+    assert away() == [], "it is still here"
+    assert studies.load(trained)
+    monkeypatch.setattr(Path, "rename", real)
+    delete(trained)
+    assert studies.ids() == []
+    assert [place.parent for place in trash.list_trash()] == [paths.trash_dir()]
+    with monkeypatch.context() as broken:
+        broken.setattr(shutil, "rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            trash.empty(trash.list_trash())
+    assert delete_restore.trashed_folder(trained) is None, "half a study does not come back"
+    trash.empty(trash.list_trash())
+    assert trash.list_trash() == []
+    assert len(away()) == 1
+
+
+def test_a_deleted_study_comes_back_whole(trained: str, capsys: pytest.CaptureFixture[str]) -> None:
+    name(trained, "warm")
+    before, files = results(capsys, trained), tree(paths.study_dir(trained))
+    assert main(["delete", trained, "--yes"]) == 0
+    assert f"`q1lab restore {trained}` brings it back" in capsys.readouterr().out
+    capsys.readouterr()
+    assert main(["restore", "rope"]) == 1
+    assert "rope: no such file or folder, and no study of that name" in capsys.readouterr().err
+    assert main(["restore", trained]) == 0
+    assert tree(paths.study_dir(trained)) == files
+    assert (results(capsys, trained), name_of(trained)) == (before, "warm")
+    assert away() == []
+    assert main(["delete", trained, "--yes"]) == 0
+    assert main(["restore", trained, "--name", "other-1"]) == 0
+    assert studies.load("other-1").id == "other-1"
+    assert [deletion.id for deletion in away()] == [trained], "the name stays its own"
+
+
+def test_emptying_the_trash_says_how_much(trained: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["delete", trained, "--yes"]) == 0
+    capsys.readouterr()
+    assert main(["delete", "--empty", "--yes", "--json"]) == 0
+    freed = json.loads(capsys.readouterr().out)
+    assert freed["bytes"] > 4 * 3000
+    assert [item["name"] for item in freed["items"]] == [trained]
+    assert list(paths.trash_dir().iterdir()) == []
+    assert main(["restore", trained]) == 1
+    assert [deletion.id for deletion in away()] == [trained]
+
+
+@pytest.mark.parametrize("how", ["a link", "a damaged plan", "no plan"])
+def test_whatever_was_deleted_comes_back(
+    trained: str, how: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = paths.study_dir(trained)
+    if how == "a link":
+        folder.rename(tmp_path / "elsewhere")
+        folder.symlink_to(tmp_path / "elsewhere")
+    elif how == "no plan":
+        (folder / "study.json").unlink()
+    else:
+        (folder / "study.json").write_text("{")
+    assert main(["delete", trained, "--yes"]) == 0
+    assert not folder.is_symlink()
+    assert not folder.exists()
+    main(["restore", trained])
+    assert len(tree(folder)) > 10
+    assert folder.is_symlink() == (how == "a link")
+
+
+def test_emptying_removes_leftovers_and_nothing_else(
+    trained: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before, files = results(capsys, trained), tree(paths.study_dir(trained))
+    old = time.time() - 2 * trash.OLD
+    for folder in (paths.studies_dir() / "half-1", paths.home() / ".take-in-x"):
+        folder.mkdir(parents=True)
+        (folder / "file").write_bytes(b"x" * 500)
+        os.utime(folder, (old, old))
+    (paths.studies_dir() / "being-made-1").mkdir()
+    assert main(["delete", "--empty", "--dry-run", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert (listed["bytes"], listed["freed"]) == (1000, False)
+    assert main(["delete", "--empty"]) == 2, "nobody is there to ask"
+    assert (paths.studies_dir() / "half-1").is_dir()
+    assert main(["delete", "--empty", "--yes"]) == 0
+    assert sorted(p.name for p in paths.studies_dir().iterdir()) == ["being-made-1", trained]
+    assert tree(paths.study_dir(trained)) == files
+    assert results(capsys, trained) == before
+    assert main(["delete", "--empty", "--yes"]) == 0
+    assert "the trash is empty" in capsys.readouterr().out
+    for words in (["--empty", trained], []):
+        assert main(["delete", *words, "--yes"]) == 2
+
+
+@pytest.mark.parametrize("how", ["moved away", "a folder in its place", "a dangling link"])
+def test_a_study_without_its_plan_is_no_leftover(
+    trained: str, how: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its events are losses that were trained for; a plan can come back."""
+    study = studies.load(trained)
+    plan = study.files.plan
+    plan.rename(tmp_path / "study.json")
+    if how == "a folder in its place":
+        plan.mkdir()
+    elif how == "a dangling link":
+        plan.symlink_to(tmp_path / "none")
+    os.utime(study.files.root, (0, 0))
+    text = paths.home() / study.data.file
+    assert main(["delete", "--empty", "--yes"]) == 0
+    capsys.readouterr()
+    assert all(study.files.run(run.name).events.is_file() for run in study.runs)
+    assert all(study.files.run(run.name).model.is_file() for run in study.runs)
+    assert text.is_file(), "it trains on that"
+    assert main(["compare", trained]) == 1
+    error = capsys.readouterr().err
+    assert f"q1lab delete {trained}" in error or ", not a file" in error
+    if plan.is_symlink():
+        plan.unlink()
+    elif plan.exists():
+        plan.rmdir()
+    (tmp_path / "study.json").rename(plan)
+    assert studies.load(trained) == study
+
+
+def test_what_is_said_of_a_damaged_plan_loses_nothing(
+    trained: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    studies.load(trained).files.plan.write_text("{")
+    capsys.readouterr()
+    assert main(["compare", trained]) == 1
+    error = capsys.readouterr().err
+    assert "move" not in error
+    assert "a good copy" in error
+    assert f"q1lab delete {trained}" in error
+
+
+def test_the_name_of_a_study_that_was_removed_by_hand_is_not_given_again(trained: str) -> None:
+    """Its question and its documents are on record under that name."""
+    name(trained, "warm")
+    shutil.rmtree(paths.study_dir(trained))
+    assert main(["run", "rope", *SMALL]) == 0
+    assert studies.ids() == ["rope-2"]
+    assert name_of("rope-2") == ""
+
+
+# ── archive and restore
+
+
+@pytest.mark.parametrize("place", ["one.zip", "one"])
+def test_a_study_as_one_file_or_folder_and_back(
+    trained: str, place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name(trained, "warm")
+    before = results(capsys, trained)
+    files = {
+        str(p.relative_to(paths.study_dir(trained))): sha256_file(p)
+        for p in paths.study_dir(trained).rglob("*")
+        if p.name in ("study.json", "events.jsonl", "model.pt") or p.suffix == ".py"
+    }
+    target = tmp_path / place
+    archive = ["export", trained, str(target)]
+    assert main(archive) == 0
+    assert main(archive) == 2, "not even its own is overwritten without a word"
+    assert main([*archive, "--overwrite"]) == 0
+    assert main(["restore", str(target)]) == 2, "it is here"
+    assert main(["delete", trained, "--yes"]) == 0
+    shutil.rmtree(paths.data_dir())
+    assert main(["restore", str(target)]) == 0
+    assert away() == []
+    restored_files = {name: sha256_file(paths.study_dir(trained) / name) for name in files}
+    assert restored_files == files
+    restored_results = results(capsys, trained)
+    assert restored_results == before
+    study = studies.load(trained)
+    assert (paths.home() / study.data.file).is_file(), "it can go on"
+    assert name_of(trained) == "warm"
+    assert main(["restore", str(target), "--name", "copy-1"]) == 0
+    assert studies.load("copy-1").id == "copy-1"
+    assert sorted(studies.ids()) == ["copy-1", trained]
+    mode = {p.stat().st_mode & 0o077 for p in paths.studies_dir().rglob("*")}
+    assert mode == {0}
+
+
+def test_a_folder_of_other_files_is_not_written_over(trained: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    assert main(["export", trained, str(tmp_path), "--overwrite"]) == 2
+    assert [file.name for file in tmp_path.iterdir()] == ["mine.txt"]
+    out = tmp_path / "out"
+    for _ in range(2):
+        assert main(["export", trained, str(out), "--overwrite"]) == 0
+    (out / "source" / "notes.txt").write_text("mine")
+    assert main(["export", trained, str(out), "--overwrite"]) == 2
+    assert (out / "source" / "notes.txt").exists()
+    shutil.rmtree(out)
+    assert main(["restore", str(tmp_path)]) == 1
+    assert main(["export", trained, trained]) == 2, "that is a study"
+
+
+def test_a_changed_file_of_a_folder_is_refused(trained: str, tmp_path: Path) -> None:
+    assert main(["export", trained, str(tmp_path / "out")]) == 0
+    weights = next((tmp_path / "out").rglob("model.pt"))
+    weights.write_bytes(b"changed")
+    assert main(["restore", str(tmp_path / "out"), "--name", "again-1"]) == 1
+    assert studies.ids() == [trained]
+
+
+def held_by(target: Path) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """An archive's files by their names, and its list."""
+    with zipfile.ZipFile(target) as packed:
+        contents = {name: packed.read(name) for name in packed.namelist()}
+    return contents, json.loads(contents.pop(bundle.LIST_NAME))
+
+
+def as_zip(out: Path, contents: dict[str, bytes], listed: dict[str, Any]) -> Path:
+    with zipfile.ZipFile(out, "w") as packed:
+        for name, data in {bundle.LIST_NAME: json.dumps(listed).encode(), **contents}.items():
+            info = zipfile.ZipInfo(name)
+            info.external_attr = (0o120777 if data == b"LINK" else 0o644) << 16
+            packed.writestr(info, data)
+    return out
+
+
+HOSTILE: dict[str, Callable[[dict[str, bytes], dict[str, Any]], None]] = {
+    "leads elsewhere": lambda contents, m: (
+        contents.update({"../x.py": b"x"}),
+        m["files"].update({"../x.py": "0"}),
+    ),  # type: ignore[func-returns-value]
+    "absolute": lambda contents, m: (
+        contents.update({"/tmp/x.py": b"x"}),
+        m["files"].update({"/tmp/x.py": "0"}),
+    ),  # type: ignore[func-returns-value]
+    "a link": lambda contents, m: (
+        contents.update({"source/x.py": b"LINK"}),
+        m["files"].update({"source/x.py": "0"}),
+    ),  # type: ignore[func-returns-value]
+    "not in its list": lambda contents, m: contents.update({"source/x.py": b"x"}),
+    "missing": lambda contents, m: contents.pop("study.json"),  # type: ignore[arg-type,return-value]
+    "changed": lambda contents, m: contents.update({"study.json": contents["study.json"] + b" "}),
+    "newer": lambda contents, m: m.update(v=2),
+    "no list of files": lambda contents, m: m.pop("files"),
+    "another study's plan": lambda contents, m: m.update(study="other-1"),
+    "leads elsewhere, from inside": lambda contents, m: (  # type: ignore[func-returns-value]
+        contents.update({"runs/../events.jsonl": b"x"}),
+        m["files"].update({"runs/../events.jsonl": "0"}),
+    ),
+    "a lock": lambda contents, m: (
+        contents.update({"lock": b""}),
+        m["files"].update({"lock": "0"}),
+    ),  # type: ignore[func-returns-value]
+}
+
+
+@pytest.mark.parametrize("how", [*HOSTILE, "cut off", "garbled", "no archive", "empty"])
+def test_a_hostile_archive_leaves_nothing(
+    how: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = lab_home.make_study()
+    lab_home.finish(study)
+    target = tmp_path / "a.zip"
+    bundle.export_bundle(study.id, target, bundle.Provenance(), "")
+    delete(study.id)
+    contents, listed = held_by(target)
+    if how in HOSTILE:
+        HOSTILE[how](contents, listed)
+        bad = as_zip(tmp_path / "changed.zip", contents, listed)
+    else:
+        data = as_zip(tmp_path / "same.zip", contents, listed).read_bytes()
+        changed = {
+            "cut off": data[: len(data) // 2],
+            "garbled": data[:200] + bytes(50) + data[250:],
+            "no archive": b"hello " * 1000,
+            "empty": b"",
+        }[how]
+        bad = tmp_path / "bad.zip"
+        bad.write_bytes(changed)
+    before = sorted(p.name for p in paths.home().rglob("*"))
+    assert main(["restore", str(bad)]) in (1, 2)
+    error = capsys.readouterr().err
+    assert len(error.splitlines()) == 1, error
+    assert sorted(p.name for p in paths.home().rglob("*")) == before
+    assert studies.ids() == []
+    assert not (tmp_path / "x.py").exists()
+    with bundle.taken_in(target) as received:
+        bundle.restore(received, target)
+    assert studies.ids() == [study.id]
+
+
+def test_an_archive_of_too_many_files_is_refused_by_its_list(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "many.zip", "w") as packed:
+        for number in range(bundle.MOST_FILES + 1):
+            packed.writestr(f"runs/modified-seed{number}/events.jsonl", b"")
+    home = paths.ensure_home()
+    before = sorted(home.iterdir())
+    with (
+        pytest.raises(Problem, match="more than 50,000 files"),
+        bundle.taken_in(tmp_path / "many.zip"),
+    ):
+        pass
+    assert sorted(home.iterdir()) == before
+
+
+def test_restoring_what_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe", tmp_path / "none", Path("/dev/zero")):
+        with pytest.raises(Problem), bundle.taken_in(path):
+            pass
+
+
+def test_a_plan_under_another_name_is_synced_before_it_is_there(
+    trained: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "one.zip"
+    bundle.export_bundle(trained, target, bundle.Provenance(), "")
+    synced: list[str] = []
+    real = os.fsync
+
+    def fsync(fd: int) -> None:
+        synced.append(str(Path(f"/proc/self/fd/{fd}").readlink()))
+        real(fd)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    assert main(["restore", str(target), "--name", "other-1"]) == 0
+    assert sum("study.json" in name for name in synced) == 1, "it is written once, with its name"
+
+
+def test_a_pattern_deletes_what_it_matches_and_restore_says_so_as_json(
+    trained: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive = str(tmp_path / "one.zip")
+    assert main(["export", trained, archive]) == 0
+    capsys.readouterr()
+    copy = ("restore", archive, "--name")
+    for name in ("quick-1", "quick-2"):
+        assert main([*copy, name, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out) == {"study": name, "runs": 4}
+    assert main(["delete", "quick-*", "--dry-run"]) == 0
+    shown = capsys.readouterr().out
+    assert "quick-1: " in shown
+    assert "quick-2: " in shown
+    assert "rope-1" not in shown
+    assert main(["delete", "quick-*", "quick-1", "--yes", "--json"]) == 0
+    deleted = json.loads(capsys.readouterr().out)
+    assert [row["study"] for row in deleted] == ["quick-1", "quick-2"]
+    assert studies.ids() == [trained]
+    assert main(["delete", "quick-*", "--yes"]) == 2
+    assert "no study matches 'quick-*'" in capsys.readouterr().err
+
+
+# ── the lines that come with a study
+
+
+def archived_later_look(folder: Path, name: str = "rope-2") -> Path:
+    """An archive of the second asking of one question; both were asked here."""
+    for at, (study_name, seeds) in enumerate((("rope-1", (0, 1, 2)), ("rope-2", (3, 4, 5)))):
+        study = lab_home.make_study(
+            study_name, seeds=seeds, created=f"2026-03-08T{10 + at}:00:00+00:00"
+        )
+        with Store() as store:
+            begin.record_begin(store, study)
+        lab_home.finish(study)
+    assert main(["export", name, str(folder / "a.zip")]) == 0
+    return folder / "a.zip"

@@ -1,0 +1,367 @@
+"""Studies declared together: a sweep over modifications that share one baseline arm."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from q1lab.commands.cli import run_command_line as q1lab
+from q1lab.compare import series_reader
+from q1lab.compare.comparison_cache import compare
+from q1lab.ground.errors import Problem
+from q1lab.journal import delete_restore
+from q1lab.journal.store import Store
+from q1lab.judgment import interim_analyses, level_sentences, series_table
+from q1lab.judgment.intervals import ALPHA
+from q1lab.judgment.run_notes import OfSeries
+from q1lab.study import command_line, studies
+from q1lab.study.command_line import Request
+from q1lab.study.own_model.run_checks import CheckReport
+from q1lab.train import launch, own_loop_draft, series_members, series_plan, study_plan
+from tests.kit.comparisons import times_asked
+from tests.kit.lab_home import finish, store_of_short_studies
+from tests.kit.waiting import wait_for
+
+pytestmark = pytest.mark.sample
+
+Fake = Callable[..., None]
+SMALL = Request("", preset="quick", overrides={"max_iters": "20"}, wandb="disabled")
+NAMES = ("rmsnorm", "rope", "swiglu")
+
+
+store = pytest.fixture(store_of_short_studies)
+
+
+def request(**changes: Any) -> Request:
+    import dataclasses
+
+    return dataclasses.replace(SMALL, **changes)
+
+
+def swept(
+    store: Store, names: tuple[str, ...] = NAMES, **changes: Any
+) -> series_table.SeriesResult:
+    """A sweep that was begun, when nothing of it trains any more."""
+    begun = series_plan.begin_series(
+        series_plan.plan_sweep(request(**changes), names, store), store
+    )
+    wait_for(lambda: over(begun.series.id))
+    return series_reader.read_series(store, begun.series.id)
+
+
+def over(series_id: str) -> bool:
+    members = series_members.load_members(series_id).values()
+    return not any(
+        launch.is_alive(study.files) or series_members.has_runs_left(study) for study in members
+    )
+
+
+def test_a_sweep_shares_the_baseline_runs_and_ranks_what_came_out(
+    fake_trainer: Fake, store: Store
+) -> None:
+    result = swept(store, seeds="3")
+    assert [member.name for member in result.members] == list(NAMES)
+    assert result.complete
+    means = [member.mean for member in result.ranked]
+    assert means == sorted(means), "lowest first"
+    first, *rest = (member.comparison for member in result.members)
+    assert first is not None
+    assert not first.reused
+    for comparison in rest:
+        assert comparison is not None
+        assert set(comparison.reused) == {f"baseline-seed{seed}" for seed in range(3)}
+        assert comparison.arms["baseline"].values == first.arms["baseline"].values
+
+
+def test_each_of_a_sweep_has_its_share_of_5_percent(fake_trainer: Fake, store: Store) -> None:
+    result = swept(store, seeds="3")
+    for member in result.members:
+        c = member.comparison
+        assert c is not None
+        assert c.analysis.alpha == pytest.approx(ALPHA / 3)
+        assert times_asked(c) == (1, 1)
+        assert "share 5%" in next(note.long(c) for note in c.notes if isinstance(note, OfSeries))
+    assert result.any_claim_chance == pytest.approx(ALPHA)
+    assert "Bonferroni" in series_table.correction_sentence(result)
+    assert "98.33%" in series_table.correction_sentence(result)
+
+
+def test_a_planned_sweep_stops_each_member_when_it_is_known(
+    fake_trainer: Fake, store: Store
+) -> None:
+    fake_trainer(effect=-0.5, noise=0.001)
+    result = swept(store, seeds="3..6")
+    assert result.pairs_planned == (3, 6)
+    for member in result.members:
+        c = member.comparison
+        assert c is not None
+        assert (c.analysis.verdict, c.analysis.n) == ("helps", 3)
+        assert c.analysis.alpha == interim_analyses.level_per_look(3, 6, total=ALPHA / 3)
+        assert interim_analyses.chance_of_any_claim(
+            [(n, c.analysis.alpha) for n in range(3, 7)]
+        ) == pytest.approx(ALPHA / 3, abs=0.0001)
+        assert "at most 1.67 in 100 such studies" in level_sentences.level_sentence(c)
+
+
+def test_everything_is_declared_before_the_first_run(
+    fake_trainer: Fake, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids_at_each_start: list[list[str]] = []
+    monkeypatch.setattr(
+        launch, "start_runner", lambda study: ids_at_each_start.append(studies.ids())
+    )
+    series_plan.begin_series(series_plan.plan_sweep(request(seeds="3..8"), NAMES, store), store)
+    assert ids_at_each_start == [["rmsnorm-1", "rope-1", "swiglu-1"]], (
+        "one start, when all plans are written"
+    )
+    plans = [studies.load(name) for name in ids_at_each_start[0]]
+    assert len({study.seeds for study in plans}) == 1
+    assert len({tuple(study.design.declared_rule() or ()) for study in plans}) == 1
+
+
+def test_a_file_that_fails_its_checks_starts_nothing(
+    fake_trainer: Fake, store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from q1lab.ground import paths
+
+    bad = tmp_path / "bad.py"
+    bad.write_text((paths.models_dir() / "rope.py").read_text() + "\n# mine\nBAD = 1\n")
+
+    slow = bad.with_name("slow.py")
+    slow.write_text(bad.read_text() + "SLOW = 1\n")
+    let_go = threading.Event()
+
+    def check(file: Any, settings: Any, baseline: Any) -> CheckReport:
+        if file.path == bad:
+            raise Problem("bad.py fails 1 of 9 checks")
+        let_go.wait(60)
+        return CheckReport(str(file.path), "rope", True, ())
+
+    monkeypatch.setattr(own_loop_draft, "check_model_file", check)
+    try:
+        with pytest.raises(Problem) as caught:
+            series_plan.plan_sweep(
+                request(seeds="3", baseline="baseline"), ("rope", str(slow), str(bad)), store
+            )
+    finally:
+        let_go.set()
+    assert str(caught.value).startswith("bad.py fails 1 of 9 checks; ")
+    assert str(caught.value).endswith(
+        f": q1lab run rope {slow} --baseline baseline --seeds 3 --preset quick --max-iters 20 "
+        "--wandb disabled"
+    )
+    assert studies.ids() == []
+
+
+def test_files_that_can_not_be_read_are_named_and_the_others_offered(
+    fake_trainer: Fake, store: Store, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.py"
+    bad.write_text("def (\n")
+    with pytest.raises(Problem) as caught:
+        series_plan.plan_sweep(request(seeds="3"), ("rope", str(bad), "no_such"), store)
+    assert "bad.py:1: " in str(caught.value)
+    assert "no_such" in str(caught.value)
+    assert str(caught.value).endswith(
+        ": q1lab run rope --seeds 3 --preset quick --max-iters 20 --wandb disabled"
+    )
+    assert studies.ids() == []
+
+
+@pytest.mark.parametrize(
+    ("names", "changes", "says"),
+    [
+        (("rope",), {}, "for one: q1lab run rope"),
+        (("rope", "rope"), {}, "listed twice"),
+        (("rope", "baseline"), {}, "baseline itself"),
+        (("rope", "rop"), {}, "'rope'"),
+        (("rope", "gqa"), {"seeds": "12..3"}, "a range goes up"),
+        (("rope", "gqa"), {"seeds": "3..3"}, "a range goes up"),
+        (("rope", "gqa"), {"seeds": "1..5"}, "begins at 3 pairs"),
+    ],
+)
+def test_what_cannot_be_swept_is_one_line(
+    fake_trainer: Fake, store: Store, names: tuple[str, ...], changes: dict[str, str], says: str
+) -> None:
+    with pytest.raises(Problem, match=says) as raised:
+        series_plan.plan_sweep(request(**changes), names, store)
+    assert "\n" not in str(raised.value)
+    assert studies.ids() == []
+
+
+def test_the_same_command_goes_on_and_in_another_order(fake_trainer: Fake, store: Store) -> None:
+    fake_trainer(fail=["modified-seed1"])
+    result = swept_once(store)
+    assert [member.why for member in result.ranked] == ["1 of 6 runs failed"] * 3, (
+        "shown, not hidden"
+    )
+    resumed = series_plan.plan_sweep(request(seeds="3"), NAMES[::-1], store)
+    assert (resumed.series.id, resumed.missing) == ("sweep-1", 3)
+    assert not any(plan.is_new for plan in resumed.plans)
+    fake_trainer()
+    series_plan.begin_series(resumed, store)
+    wait_for(lambda: over("sweep-1"))
+    assert series_reader.read_series(store, "sweep-1").complete
+    assert len(studies.ids()) == 3
+
+
+def swept_once(store: Store) -> series_table.SeriesResult:
+    """A sweep after its first way through, whatever it lacks."""
+    begun = series_plan.begin_series(
+        series_plan.plan_sweep(request(seeds="3"), NAMES, store), store
+    )
+    last = begun.studies[-1].files
+
+    def ended() -> bool:
+        return (last.root / "launch.json").exists() and not any(
+            launch.is_alive(study.files) for study in begun.studies
+        )
+
+    wait_for(ended)
+    return series_reader.read_series(store, begun.series.id)
+
+
+def test_a_sweep_begins_though_another_study_was_planned_meanwhile(
+    fake_trainer: Fake, store: Store
+) -> None:
+    planned = series_plan.plan_sweep(request(seeds="3..8"), NAMES, store)
+    alone = study_plan.begin_study(request(variant="rope", seeds="3"), store).study
+    wait_for(lambda: not launch.is_alive(alone.files))
+    begun = series_plan.begin_series(planned, store)
+    assert len(begun.studies) == len(NAMES)
+    assert begun.series.seeds[0] == 3, "its seeds are those that nobody knows now"
+    for study in begun.studies:
+        study_plan.stop_study(study.id)
+
+
+def test_a_diverged_member_is_a_row_without_a_rank(fake_trainer: Fake, store: Store) -> None:
+    names = ("rope", "rmsnorm")
+    planned = series_plan.plan_sweep(request(seeds="3"), names, store)
+    begun = [study_plan.save_plan(plan, store) for plan in planned.plans]
+    finish(begun[0])
+    finish(begun[1])
+    lost = begun[1].files.run("modified-seed2").events
+    lines = [json.loads(line) for line in lost.read_text().splitlines()]
+    lines[-1] = {"type": "exit", "state": "diverged", "iter": 5, "time": lines[-1]["time"]}
+    lost.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    result = series_reader.read_series(store, "sweep-1")
+    assert [member.name for member in result.ranked] == ["rope", "rmsnorm"]
+    text = "\n".join(series_table.series_lines(result))
+    assert "1 of 6 runs diverged" in text
+    assert series_reader.failed_members(result) == ["rmsnorm"]
+
+
+def test_a_deleted_member_stays_a_row_and_is_not_trained_again(
+    fake_trainer: Fake, store: Store
+) -> None:
+    swept(store, seeds="3")
+    delete_restore.delete_study(store, "rope-1")
+    result = series_reader.read_series(store, "sweep-1")
+    assert "was deleted" in "\n".join(series_table.series_lines(result))
+    assert result.any_claim_chance == pytest.approx(ALPHA), "its share stays spent"
+    resumed = series_plan.plan_sweep(request(seeds="3"), NAMES, store)
+    assert (resumed.missing, len(resumed.plans)) == (0, 2)
+
+
+def test_the_ledger_counts_each_member(fake_trainer: Fake, store: Store) -> None:
+    swept(store, seeds="3")
+    study = study_plan.begin_study(request(variant="rope", seeds="3"), store).study
+    wait_for(lambda: not launch.is_alive(study.files))
+    assert study.id == "rope-2", "a study by itself is not the sweep's"
+    c = compare(store, study)
+    assert times_asked(c) == (2, 2)
+    assert c.analysis.alpha == ALPHA / 2
+    assert c.asking.total == pytest.approx(ALPHA / 3 + ALPHA / 2)
+
+
+def test_a_question_that_was_asked_before_pays_in_a_sweep_too(
+    fake_trainer: Fake, store: Store
+) -> None:
+    study = study_plan.begin_study(request(variant="rope", seeds="3"), store).study
+    wait_for(lambda: not launch.is_alive(study.files))
+    result = swept(store, ("rope", "rmsnorm"), seeds="3")
+    rope, rmsnorm = (member.comparison for member in result.members)
+    assert rope is not None
+    assert rmsnorm is not None
+    assert (rope.analysis.alpha, rmsnorm.analysis.alpha) == (ALPHA / 4, ALPHA / 2)
+    assert times_asked(rope) == (2, 2)
+    assert result.any_claim_chance == pytest.approx(ALPHA / 4 + ALPHA / 2)
+    third = swept(store, ("rope", "rmsnorm"), seeds="3", fresh=True)
+    assert third.any_claim_chance == pytest.approx(ALPHA / 8 + ALPHA / 4)
+
+
+def test_another_range_in_mid_sweep_is_refused(fake_trainer: Fake, store: Store) -> None:
+    planned = series_plan.plan_sweep(request(seeds="3..8"), NAMES, store)
+    for plan in planned.plans:
+        study_plan.save_plan(plan, store)
+    with pytest.raises(Problem, match="3 to 8 pairs"):
+        series_plan.plan_sweep(request(seeds="3..12"), NAMES, store)
+    other = series_plan.plan_sweep(request(seeds="3..12", fresh=True), NAMES, store)
+    assert other.series.id == "sweep-2"
+
+
+def test_what_goes_on_is_said_as_the_command_of_the_whole_sweep(
+    fake_trainer: Fake, store: Store
+) -> None:
+    planned = series_plan.plan_sweep(request(seeds="3..8"), NAMES, store)
+    study = study_plan.save_plan(planned.plans[1], store)
+    text = command_line.resume_command(study)
+    assert text.startswith("q1lab run rmsnorm rope swiglu --seeds 3..8 --preset quick")
+    assert "--max-iters 20" in text
+
+
+def test_the_command_trains_prints_and_prints_again(
+    fake_trainer: Fake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["run", "rope,gqa", "--seeds", "3", "--preset", "quick", "--max-iters", "20"]
+    assert q1lab(words) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"^sweep-1: rope, gqa .*3 seeds", out, re.MULTILINE)
+    assert "2 comparisons (Bonferroni)" in out
+    assert max(map(len, out.partition("\n\n")[2].splitlines())) <= 100
+    assert q1lab(["run", "sweep-1", "--seeds", "3"]) == 2
+    assert "q1lab run rope gqa --seeds 3" in capsys.readouterr().err
+    assert q1lab(["run", "sweep-1", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["correction"] == {
+        "method": "Bonferroni",
+        "members": 2,
+        "each": 0.025,
+        "total": 0.05,
+    }
+    assert [member["comparison"]["series"]["id"] for member in record["members"]] == ["sweep-1"] * 2
+    assert q1lab(["run", "sweep-7"]) == 2
+
+
+def test_an_arm_may_have_the_name_of_a_sweep(
+    fake_trainer: Fake, store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for plan in series_plan.plan_sweep(request(seeds="3"), NAMES, store).plans:
+        study_plan.save_plan(plan, store)
+    command_and_arms = (
+        "--command",
+        "true {seed}",
+        "--arm",
+        "baseline=",
+        "--arm",
+        "sweep-1=--fast",
+    )
+    assert q1lab(["run", *command_and_arms, "--metric", "loss", "--preset", "quick"]) == 2
+    assert "--preset is for" in capsys.readouterr().err
+
+
+def test_a_damaged_record_is_a_damaged_plan(fake_trainer: Fake, store: Store) -> None:
+    planned = series_plan.plan_sweep(request(seeds="3"), NAMES, store)
+    study = study_plan.save_plan(planned.plans[0], store)
+    record = json.loads(study.files.plan.read_text())
+    for damage in ({"at": 3}, {"alpha": 0}, {"members": []}, {"at": None}):
+        broken = {**record["series"], **damage}
+        study.files.plan.write_text(json.dumps({**record, "series": broken}))
+        with pytest.raises(Problem, match=r"damaged \(series"):
+            studies.load(study.id)
