@@ -25,7 +25,6 @@ again. Standard library only.
 from __future__ import annotations
 
 import argparse
-import ast
 import contextlib
 import ctypes
 import difflib
@@ -247,9 +246,7 @@ def words_of(loop: Mapping[str, Any], variant: str, seed: int, out: Path, more: 
 
 
 def changed_input(loop: Mapping[str, Any]) -> str:
-    """The message for a file that the command reads, or a script of it imports, and that has
-    changed since it was planned."""
-    changed = "changed since the study was planned; put it back, or ask with --fresh"
+    """The message for a file that the command reads and that has changed since it was planned."""
     for name, sha256 in loop.get("inputs", {}).items():
         file = Path(loop["folder"], name)
         try:
@@ -258,31 +255,8 @@ def changed_input(loop: Mapping[str, Any]) -> str:
         except OSError as error:
             return f"{name}: {error.strerror}; the command needs it"
         if now != sha256:
-            return f"{name} {changed}"
-    for name, then in loop.get("imports", {}).items():
-        raw, _, tree = then.partition(" ")
-        try:
-            data = Path(loop["folder"], name).read_bytes()
-        except OSError:
-            return f"{name} {changed}"
-        if hashlib.sha256(data).hexdigest() != raw and not (tree and hash_of_tree(data) == tree):
-            return f"{name} {changed}"
+            return f"{name} changed since the study was planned; put it back, or ask with --fresh"
     return ""
-
-
-def hash_of_tree(source: bytes) -> str:
-    """The hash of a Python file's syntax tree without docstrings, as in q1lab's imported_code.py:
-    with another comment a file trains the same. Empty if it is not Python."""
-    try:
-        tree = ast.parse(source)
-        for node in ast.walk(tree):
-            body = getattr(node, "body", None)
-            first = body[0] if isinstance(body, list) and body else None
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-                del body[: isinstance(first.value.value, str)]
-        return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ""
 
 
 # ── the command's numbers

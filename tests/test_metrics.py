@@ -22,11 +22,10 @@ from q1lab.judgment.metric import VAL_LOSS
 from q1lab.study import studies
 from q1lab.study.events import MOST_NUMBERS, read_new_events, sanitize_event
 from q1lab.train.weights_and_biases.history_rows import RunHistory
-from tests.kit.commands import q1lab
+from tests.kit.commands import q1lab, study_toml
 from tests.kit.lab_home import app, open_lab, until
 
 COMMAND = f"{shlex.quote(sys.executable)} toy_metric.py {{args}} {{seed}}"
-ARMS = ("--arm", "baseline=1.0", "--arm", "half=0.5")
 NAMES = ["val/acc", "train_loss", "grad_norm", "noise"]
 TITLES = ("val/acc", "train loss", "grad norm", "noise")
 
@@ -37,18 +36,8 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> studies.Study:
     monkeypatch.setenv("Q1LAB_WANDB", "disabled")
     shutil.copy(Path(__file__).parent / "kit" / "toy_metric.py", tmp_path)
     monkeypatch.chdir(tmp_path)
-    q1lab(
-        "run",
-        "--command",
-        COMMAND,
-        *ARMS,
-        "--metric",
-        "val/acc",
-        "--better",
-        "higher",
-        "--seeds",
-        "2",
-    )
+    arms = {"baseline": "1.0", "half": "0.5"}
+    q1lab(*study_toml(COMMAND, metric="val/acc", better="higher", **arms), "--seeds", "2")
     return studies.load("half-1")
 
 

@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from q1lab.commands._run_options import TypedCommand
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import expand_user
 from q1lab.ground.options import KEPT_FOLDER, STUDY_NAME
 from q1lab.study import command_line, kept_folder, series, studies, two_commands, variants
-from q1lab.study.command_arms import CommandSpec, with_reading
+from q1lab.study.command_arms import COMMAND_OPTIONS, CommandSpec, read_study_toml, with_reading
 from q1lab.study.command_line import OPTIONS, Request, options_with
 from q1lab.study.studies import Study
 from q1lab.train import first_number, series_members
@@ -35,34 +34,25 @@ class ParsedRun:
     series: str | None = None
 
 
-def parse_run(
-    typed_names: Sequence[str],
-    typed_command: TypedCommand,
-    options: Mapping[str, Any],
-    typed: Set[str],
-) -> ParsedRun:
+def parse_run(typed_names: Sequence[str], options: Mapping[str, Any], typed: Set[str]) -> ParsedRun:
     """Parse the arguments of `q1lab run`; ``typed`` are the options that were typed, with whatever
     value. Problem for arguments and options that don't go together; all that can be refused by
     their text alone is refused before any file is read."""
-    loop: CommandSpec | None
-    baseline: str | None
+    reading = {name: options[name] for name in COMMAND_OPTIONS if options[name] is not None}
+    options = {name: value for name, value in options.items() if name not in COMMAND_OPTIONS}
     if two_commands.are_commands(typed_names):
-        loop, options = _two_commands(typed_names, typed_command, options, typed)
-        baseline, names = loop.arms
-    else:
-        names = [name for word in typed_names for name in _split(word)]
-        if len(names) == 1 and typed_command.corrections and typed_command.command_ is None:
-            study = _named(names[0])
-            alone = study is not None and study.origin.series is None
-            if study is not None and alone and first_number.silent_run(study) is not None:
-                corrected = _corrected(study, typed_command.corrections, options, typed)
-                return ParsedRun(corrected, names)
-        loop, names, baseline = _arms(names, typed_command, options["baseline"])
-    may_run = options["yes"] or loop is not None  # the learner typed the command, or named its file
-    request_options = {**options, "baseline": baseline, "yes": may_run}
-    request = command_line.request_from_options(variant=names[0], loop=loop, **request_options)
+        return _two_commands(typed_names, options, typed, reading)
+    names = [name for word in typed_names for name in _split(word)]
+    if not names:
+        raise Problem("give a VARIANT, such as rope, or two commands in quotes")
+    if names[0].endswith(".toml"):
+        return _study_toml(names, options, reading)
+    study = _named(names[0]) if len(names) == 1 else None
+    if reading:
+        return _corrected(study, reading, options, typed)
+    request = command_line.request_from_options(variant=names[0], **options)
     _ = request.parsed_seeds  # raises Problem for bad ones, at once
-    if len(names) > 1 or loop is not None:
+    if len(names) > 1:
         return ParsedRun(request, names)
     if members := _series_members(names[0]):
         if typed - WITH_SERIES:
@@ -72,7 +62,7 @@ def parse_run(
                 f"declared it: {command_line.resume_command(members[min(members)])}",
             )
         return ParsedRun(request, names, series=names[0])
-    if (study := _named(names[0])) is not None:
+    if study is not None:
         request = _going_on(study, request, typed)
     elif kept_folder.is_kept_folder(names[0]) and (
         typed & OPTIONS.keys() - options_with(KEPT_FOLDER)
@@ -84,16 +74,44 @@ def parse_run(
 
 def _two_commands(
     commands: Sequence[str],
-    typed_command: TypedCommand,
     options: Mapping[str, Any],
     typed: Set[str],
-) -> tuple[CommandSpec, dict[str, Any]]:
-    """The training command of two commands, and the options of its request: a range unless seeds
-    were typed."""
+    reading: Mapping[str, str],
+) -> ParsedRun:
+    """The request of two commands: for a range, unless seeds were typed."""
     if options["baseline"]:
         raise Problem("--baseline is for model files; the first command is the baseline")
+    loop = two_commands.parse_two_commands(commands, **reading)
     seeds = options["seeds"] if "seeds" in typed else RANGE
-    return typed_command.of_two(commands), {**options, "seeds": seeds}
+    return _of_command(loop, {**options, "seeds": seeds})
+
+
+def _study_toml(
+    names: Sequence[str], options: Mapping[str, Any], reading: Mapping[str, str]
+) -> ParsedRun:
+    """The request of a study.toml, or of one of its arms that is compared with itself."""
+    file, *arms = names
+    if len(arms) > 1:
+        raise Problem(f"{arms[1]}: only one arm at a time is compared with itself")
+    if reading or options["baseline"]:
+        raise Problem(
+            f"{file} names its arms and its metric: ",
+            next=f"change it there, and leave {_flags(reading) or '--baseline'} out",
+        )
+    return _of_command(read_study_toml(expand_user(file), *arms), options)
+
+
+def _of_command(loop: CommandSpec, options: Mapping[str, Any]) -> ParsedRun:
+    """The request of a command that the learner typed, or whose file they named."""
+    baseline, others = loop.arms
+    options = {**options, "baseline": baseline, "yes": True}
+    request = command_line.request_from_options(variant=others[0], loop=loop, **options)
+    _ = request.parsed_seeds  # raises Problem for bad ones, at once
+    return ParsedRun(request, others)
+
+
+def _flags(reading: Mapping[str, str]) -> str:
+    return " and ".join(COMMAND_OPTIONS[name].flag for name in reading)
 
 
 def _split(word: str) -> list[str]:
@@ -101,26 +119,6 @@ def _split(word: str) -> list[str]:
     if Path(word).exists():
         return [word]
     return [name for part in word.split(",") if (name := part.strip())] or [word]
-
-
-def _arms(
-    names: list[str], typed_command: TypedCommand, baseline: str | None
-) -> tuple[CommandSpec | None, list[str], str | None]:
-    """The training command (None for q1lab's own loop), the variants, and the baseline."""
-    file, *arms = names if names and names[0].endswith(".toml") else (None, *names)
-    if file and len(arms) > 1:
-        file, arms = None, names
-    loop = typed_command.loop(Path(file) if file else None, arms[0] if arms else None)
-    if loop is None:
-        if not names:
-            raise Problem("give a VARIANT, such as rope, or a --command")
-        return None, names, baseline
-    if len(arms) > 1:
-        raise Problem(f"{arms[1]}: with a command, only one arm at a time is compared with itself")
-    if baseline:
-        raise Problem("--baseline is for model files; of --arm the first, or baseline, is it")
-    first, others = loop.arms
-    return loop, others, first
 
 
 def _series_members(name: str) -> dict[int, Study]:
@@ -137,14 +135,22 @@ def _named(name: str) -> Study | None:
 
 
 def _corrected(
-    study: Study, corrections: Mapping[str, str], options: Mapping[str, Any], typed: Set[str]
-) -> Request:
+    study: Study | None, reading: Mapping[str, str], options: Mapping[str, Any], typed: Set[str]
+) -> ParsedRun:
     """The request of a study whose command has shown no number, with the metric read as typed.
-    Problem for any other option."""
+    Problem for any other option, and for any other study."""
+    alone = study is not None and study.origin.series is None
+    if study is None or not alone or first_number.silent_run(study) is None:
+        raise Problem(
+            f"{_flags(reading)} can only go with two commands, or with the name of a study whose "
+            "command has shown no number yet"
+        )
+    # a metric that is read by its name needs no pattern
+    corrections = {"pattern": "", **reading} if "metric" in reading else reading
+    request = command_line.request_from_options(variant=study.id, **options)
     jobs = study.trainer.jobs
-    typed_request = command_line.request_from_options(variant=study.id, **options)
     study = study.with_trainer(loop=with_reading(study.trainer.loop, corrections))
-    return replace(_going_on(study, typed_request, typed), jobs=jobs)
+    return ParsedRun(replace(_going_on(study, request, typed), jobs=jobs), [study.id])
 
 
 def _going_on(study: Study, request: Request, typed: Set[str]) -> Request:

@@ -21,7 +21,6 @@ from q1lab.commands._first_run import with_metric
 from q1lab.commands._flags import GroupedCommand, flags
 from q1lab.commands._names import study_argument, variant_argument
 from q1lab.commands._output import print_json, print_wrapped, remark
-from q1lab.commands._run_options import TypedCommand, command_options
 from q1lab.commands._run_request import parse_run
 from q1lab.commands._store import open_store
 from q1lab.commands.live_progress import follow_run_log, watch_study
@@ -33,6 +32,7 @@ from q1lab.journal import ingest_events, predictions, study_names, study_view
 from q1lab.journal.store import Store
 from q1lab.judgment.run_states import ENDED, RunState
 from q1lab.study import command_line, kept_folder, studies, variants
+from q1lab.study.command_arms import CommandSpec
 from q1lab.study.command_line import Request
 from q1lab.study.studies import Study
 from q1lab.train import first_number, launch, series_members, series_plan, study_plan
@@ -51,8 +51,6 @@ Examples:
   q1lab run swiglu --set learning_rate=3e-4 --detach
   q1lab run rope --set dropout=0.1 --name rope-dropout
   q1lab run studies/rope-1
-  q1lab run --command 'python train.py --seed={seed} --out_dir={out} {args}' \\
-    --arm baseline= --arm fast='--lr=2e-3' --arm slow='--lr=5e-4' --metric 'val loss' --seeds 8
   q1lab run study.toml --seeds 8
 
 The same command again trains only what is missing, and with nothing missing prints the comparison.
@@ -63,7 +61,7 @@ The same command again trains only what is missing, and with nothing missing pri
 )
 @variant_argument(or_study=True, nargs=-1)
 @flags(Request)
-@command_options
+@flags(CommandSpec)
 @click.option("--name", metavar="NAME", help="A name for the study, in addition to its own.")
 @click.option("--detach", is_flag=True, help="Start it and return at once.")
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
@@ -72,7 +70,6 @@ def run(
     name: str | None,
     detach: bool,
     as_json: bool,
-    typed_command: TypedCommand,
     **options: Any,
 ) -> int:
     """Train VARIANT against a baseline over seeds, then compare.
@@ -84,16 +81,16 @@ def run(
     The name of a study continues it, with more pairs where --seeds says so.
 
     Two commands in quotes are compared with each other: {seed} stands where the seed goes, and the
-    number that counts is read off what they print. More arms share one --command, or a study.toml:
-    docs/runs-and-programs.md. With it, the VARIANT baseline (or another of its arms) is compared
-    with itself.
+    number that counts is read off what they print. A study.toml holds a command with more arms
+    (docs/runs-and-programs.md); with baseline (or another of its arms) behind it, that arm is
+    compared with itself.
 
     Several VARIANTs share the baseline's runs, are declared together before the first one begins,
     share the 5% of false verdicts between them, and are ranked in one table. The name of such a
     sweep prints its table again.
     """
     typed = typed_fields(click.get_current_context())
-    parsed = parse_run(variant, typed_command, options, typed)
+    parsed = parse_run(variant, options, typed)
     with open_store() as store:
         if parsed.series is not None:
             return _finish_series(store, parsed.series, as_json)

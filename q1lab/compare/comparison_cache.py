@@ -23,7 +23,6 @@ from q1lab.journal.store import Row, Store
 from q1lab.judgment import cost_columns
 from q1lab.judgment.intervals import MIN_FOR_VERDICT, Interval
 from q1lab.judgment.records import NOTHING_ON_RECORD
-from q1lab.judgment.run_notes import ChangedCode
 from q1lab.judgment.run_states import RunState
 from q1lab.study import studies
 from q1lab.study.events import standard_names
@@ -44,8 +43,7 @@ def compare(store: Store, study: Study) -> Comparison:
     question = study_history(store, study)
     starts = {row["id"]: start_conditions(study, row) for row in rows}
     floor = measured_floor(store, study)
-    changed = study.trainer.changed_code()
-    fingerprint = _fingerprint(study, rows, question, list(starts.values()), floor, changed)
+    fingerprint = _fingerprint(study, rows, question, list(starts.values()), floor)
     cached = stored_results.cached_row(store, study.id)
     result = None
     if (
@@ -66,8 +64,6 @@ def compare(store: Store, study: Study) -> Comparison:
     if result is None:
         ends = still_falling(store, study, rows), rise_from_lowest(store, study, rows)
         result = build_comparison(study, rows, question, starts, floor, *ends)
-        if changed:
-            result = replace(result, notes=(ChangedCode(tuple(changed)), *result.notes))
     text = json.dumps(to_record(result), allow_nan=False)
     stored_results.cache_record(store, study.id, f"{fingerprint} {sha256_text(text)}", text)
     return result
@@ -212,11 +208,9 @@ def _fingerprint(
     question: StudyHistory,
     starts: Sequence[Mapping[str, Any]],
     floor: tuple[str, Interval] | None,
-    changed: Sequence[str],
 ) -> str:
     """A hash that changes whenever the record would: with the plan, with any run's state or
-    numbers, with the files that its program imports, and with this code's version and its columns
-    of costs."""
+    numbers, and with this code's version and its columns of costs."""
     keys = "arm", "seed", "state", "val_loss", "tokens_per_s", "seconds", "bad_lines"
     # what else was asked changes no number
     alone = replace(question, of_arm=NOTHING_ON_RECORD, of_home=NOTHING_ON_RECORD)
@@ -229,7 +223,6 @@ def _fingerprint(
             repr(alone),
             list(starts),
             repr(floor),
-            *changed,
         ]
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from q1lab.ground.text_formats import MINUS, cut_cells, cut_middle, first_names, plural, printable
+from q1lab.ground.text_formats import MINUS, cut_cells, cut_middle, plural, printable
 from q1lab.judgment.difference_text import more_or_fewer
 from q1lab.judgment.label_text import arm_names, brief_names, names_in_text
 from q1lab.judgment.notes import Note
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 MOST_NAMED = 12
 """Runs, checks or openings that a note names one by one."""
-LONGEST_FILE_NAME = 24
 METRIC_CELLS, RUN_CELLS = 24, 24
 """Columns of such a name in one line."""
 
@@ -68,25 +67,6 @@ def _early_line(runs_by_step: Mapping[str, Sequence[str]]) -> str:
     step, run = early[0]
     name = cut_cells(printable(run), RUN_CELLS)
     return f"{name} ended at step {step:,}, not {last:,}, which may be the reason."
-
-
-@dataclass(frozen=True)
-class ChangedCode(Note):
-    """Imported files that are others now than when the runs were planned."""
-
-    kind = "code"
-    weight = 160
-    files: tuple[str, ...]
-
-    def long(self, j: Judgment) -> str:
-        return ""  # to other readers the files of today mean nothing
-
-    def advice(self, j: Judgment) -> str:
-        names = [cut_middle(printable(name), LONGEST_FILE_NAME) for name in self.files]
-        return f"The code has changed since these runs: {first_names(names, 1)}."
-
-    def short(self, j: Judgment) -> str:
-        return self.advice(j)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """The command of a study that trains with a program other than q1lab's own, with other arguments
 for each arm.
 
-The record stands in the plan, and ``labs/loop.py`` reads it there. This module parses it from
-typed options or from a ``study.toml``, and runs nothing.
+The record stands in the plan, and ``labs/loop.py`` reads it there. This module parses it from a
+``study.toml``, and runs nothing; two_commands.py makes it of two typed commands.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import re
 import shlex
 import shutil
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 from q1lab.ground import json_records
 from q1lab.ground.errors import Problem, nearest
-from q1lab.ground.files import absolute_path, os_reason, printable, read_text
+from q1lab.ground.files import absolute_path, os_reason, printable, read_text, sha256_file
 from q1lab.ground.json_rules import max_chars, max_items, one_of
 from q1lab.ground.options import YOUR_COMMAND, declare, option, options_of
 from q1lab.judgment.metric import Metric
@@ -30,33 +30,16 @@ NAMED_PATTERNS = ("nanogpt", "nanochat")
 """Patterns that labs/loop.py knows by name."""
 CommandText = Annotated[str, max_chars(10_000, "(?s).*")]
 FileHash = Annotated[str, max_chars(64, "[0-9a-f]{0,64}")]
-CodeHash = Annotated[str, max_chars(129, "[0-9a-f]{64}( [0-9a-f]{64})?")]
 
 
 @dataclass(frozen=True)
 class CommandSpec:
     """The command that trains one run, and where its metric is read."""
 
-    run: CommandText = field(
-        metadata=declare(
-            "Train with your own command; {seed}, {out} and {args} are filled in for each run.",
-            YOUR_COMMAND,
-            flag="--command",
-            metavar="WORDS",
-            name="command_",
-        )
-    )
+    run: CommandText
     """With ``{seed}``, ``{out}`` and ``{args}`` as placeholders for each run."""
-    args: Annotated[dict[str, CommandText], max_items(64)] = field(
-        metadata=declare(
-            "An arm of the command, and its arguments; the first, or baseline, is the baseline.",
-            YOUR_COMMAND,
-            flag="--arm",
-            metavar="NAME=ARGS",
-            is_list=True,
-            name="arms",
-        )
-    )
+    args: Annotated[dict[str, CommandText], max_items(64)]
+    """The arguments of each arm, by its name; the first, or baseline, is the baseline."""
     folder: CommandText
     """The folder in which the command starts."""
     metric: Annotated[str, max_chars(100)] = field(
@@ -87,9 +70,6 @@ class CommandSpec:
     """Arguments with which a run that was stopped goes on; empty: it begins again."""
     inputs: Annotated[dict[str, FileHash], max_items(1000)] = field(default_factory=dict)
     """Files that the command reads → SHA-256; no hash before the study is planned."""
-    imports: Annotated[dict[str, CodeHash], max_items(1000)] = field(default_factory=dict)
-    """Files that the command runs without naming them (imported_code.py) → their hashes; empty
-    before the study is planned."""
 
     @property
     def measured_metric(self) -> Metric:
@@ -98,13 +78,7 @@ class CommandSpec:
 
     def missing_files(self) -> list[str]:
         """The names of files that it needs, and that are gone."""
-        needed = (*self.inputs, *self.imports)
-        return [name for name in needed if not Path(self.folder, name).exists()]
-
-    @property
-    def imported_trees(self) -> dict[str, str]:
-        """The files of ``imports``, with the hashes of their syntax trees."""
-        return {name: hashes.split()[-1] for name, hashes in self.imports.items()}
+        return [name for name in self.inputs if not Path(self.folder, name).exists()]
 
     @property
     def arms(self) -> tuple[str, list[str]]:
@@ -114,9 +88,9 @@ class CommandSpec:
 
 
 COMMAND_OPTIONS = options_of(CommandSpec)
-"""The options of `q1lab run` that name a command, by name."""
+"""The options of `q1lab run` that say where a command's metric is read, by name."""
 COMMAND_KEYS = tuple(
-    item.name for item in fields(CommandSpec) if item.name not in ("args", "folder", "imports")
+    item.name for item in fields(CommandSpec) if item.name not in ("args", "folder")
 )
 """The keys that the table [command] of a study.toml may have."""
 NO_COMMAND = CommandSpec(run="", args={}, folder="", metric="")
@@ -151,30 +125,25 @@ def displayed_command(loop: CommandSpec, variant: str, seed: int) -> str:
     return shlex.join(word.replace("{seed}", str(seed)).replace("{out}", "OUT") for word in words)
 
 
-def parse_command_arms(
-    run: str, arms: Sequence[str], floor_of: str | None = None, **settings: str
-) -> CommandSpec:
-    """Parse the options of `q1lab run --command`: ``arms`` as typed, ``NAME=ARGUMENTS``;
-    without a metric the spec's is empty, and the first run shows it.
-    The arm ``floor_of`` is compared with itself. Problem for a command that can't run."""
-    args = parse_arms(arms)
-    record = {"metric": "", "run": run, "args": args, **settings}
-    return check_spec(record, Path.cwd(), "--command", floor_of)
-
-
-def parse_arms(typed: Sequence[str]) -> dict[str, str]:
-    """Arms as typed after --arm, ``NAME=ARGUMENTS``, by name."""
-    args: dict[str, str] = {}
-    for item in typed:
-        name, sign, words = item.partition("=")
-        if not sign:
+def hash_inputs(loop: CommandSpec) -> dict[str, str]:
+    """The hashes of the files that the command or its inputs name, by name. Problem for one that
+    can't be read."""
+    program, *words = shlex.split(loop.run)
+    words += [] if Path(program).is_absolute() else [program]
+    words += [word for args in loop.args.values() for word in shlex.split(args)]
+    files_in_command = [word for word in words if Path(loop.folder, word).is_file()]
+    hash_by_name = {}
+    for name in (*files_in_command, *loop.inputs):
+        file = Path(loop.folder, name)
+        try:
+            hash_by_name[name] = sha256_file(file)
+        except OSError as error:
             raise Problem(
-                f"--arm {item!r}: ", next="give NAME=ARGUMENTS, such as lion='--optimizer=lion'"
-            )
-        if name in args:
-            raise Problem(f"--arm {name} is given twice")
-        args[name] = words
-    return args
+                f"{file}: {error.strerror or error}, and the command needs it",
+                next="put it back",
+                file=file,
+            ) from None
+    return hash_by_name
 
 
 def with_reading(loop: CommandSpec, corrections: Mapping[str, Any]) -> CommandSpec:
@@ -186,12 +155,9 @@ def with_reading(loop: CommandSpec, corrections: Mapping[str, Any]) -> CommandSp
     return replace(loop, **corrections)
 
 
-def read_study_toml(
-    file: Path, added_arms: Mapping[str, str] = {}, floor_of: str | None = None
-) -> CommandSpec:
-    """Read a ``study.toml``, with ``added_arms`` from the command line; its commands start in that
-    file's folder. The arm ``floor_of`` is compared with itself. Problem that names the file if it
-    can't be read."""
+def read_study_toml(file: Path, floor_of: str | None = None) -> CommandSpec:
+    """Read a ``study.toml``; its commands start in that file's folder. The arm ``floor_of`` is
+    compared with itself. Problem that names the file if it can't be read."""
     try:
         tables = tomllib.loads(read_text(file, 1 << 20))
     except UnicodeDecodeError:
@@ -219,7 +185,7 @@ def read_study_toml(
     inputs = command.get("inputs", [])
     if not isinstance(inputs, list) or not all(isinstance(file_name, str) for file_name in inputs):
         raise Problem(f"{file}: [command] inputs is a list of files", file=file)
-    record = {**command, "inputs": dict.fromkeys(inputs, ""), "args": {**args, **added_arms}}
+    record = {**command, "inputs": dict.fromkeys(inputs, ""), "args": args}
     try:
         return check_spec(record, absolute_path(str(file)).parent, str(file), floor_of)
     except Problem as problem:
@@ -269,15 +235,15 @@ def check_spec(
     if floor_of is not None:
         if floor_of not in loop.args:
             raise Problem(
-                f"{floor_of}: with a command the arms are named by --arm",
-                next="as VARIANT, one of them is compared with itself",
+                f"{where} has no arm called {floor_of}: ",
+                next=nearest(floor_of, list(loop.args)),
             )
         args = loop.args[floor_of]
         return replace(loop, args={floor_of: args, itself(floor_of): args})
     if len(loop.args) < 2:
         raise Problem(
             f"{where}: two arms are compared",
-            next="give --arm baseline='' and --arm NAME='ARGUMENTS'",
+            next="give [arm.baseline], and [arm.NAME] with args",
         )
     return loop
 

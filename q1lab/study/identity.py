@@ -35,7 +35,6 @@ def run_fingerprint(study: Study, run: Run) -> str:
         study.trainer.number_format,
         study.trainer.threads,
         versions,
-        *filter(None, [study.trainer.loop.imported_trees]),
     ]
     return json.dumps(facts, sort_keys=True)
 
@@ -63,10 +62,9 @@ def training_text(study: Study) -> str:
 
 def arm_fingerprint(study: Study, arm: str) -> str:
     """The fingerprint of an arm: of its file's syntax tree, or of its command with the files that
-    it reads and imports."""
+    it reads."""
     code = arm_code_hash(study, arm)
-    loop = study.trainer.loop
-    inputs = sorted({**loop.inputs, **loop.imported_trees}.items())
+    inputs = sorted(study.trainer.loop.inputs.items())
     return sha256_json([code, inputs] if inputs else code)
 
 

@@ -116,15 +116,6 @@ class Trainer(StudyPart, ABC):
 
     # ── what makes two studies, or two runs, the same
 
-    def changed_code(self) -> list[str]:
-        """The imports of the command that are others now than when the study was planned."""
-        folder, imports = self.loop.folder, self.loop.imports
-        if not imports or not Path(folder).is_dir():  # nothing is known of its files
-            return []
-        from q1lab.study import imported_code
-
-        return imported_code.changed_imports(folder, imports)
-
     @property
     def repeats(self) -> bool:
         """True if a run that is trained again has the same numbers, to the last bit."""

@@ -36,8 +36,7 @@ def parse_two_commands(typed: Sequence[str], **settings: str) -> CommandSpec:
     if len(typed) > 2:
         raise Problem(
             f"{len(typed)} commands: ",
-            next="two are compared; for more arms write what they share after --command, with "
-            "{args}, and each arm after --arm NAME=ARGS",
+            next="two are compared; a study.toml takes more arms (docs/runs-and-programs.md)",
         )
     commands = [_words(text) for text in typed]
     for text, words in zip(typed, commands, strict=True):
@@ -51,8 +50,8 @@ def parse_two_commands(typed: Sequence[str], **settings: str) -> CommandSpec:
     if baseline == modified:
         raise Problem(
             "both commands are the same: ",
-            next="change in the second one what you want to compare; the noise of one command: "
-            f"`q1lab run baseline --command {shlex.quote(typed[0])} --arm baseline=`",
+            next="change in the second one what you want to compare; for the noise of one command, "
+            "name it in a study.toml and type `q1lab run study.toml baseline`",
         )
     before, after = _shared(baseline, modified)
     shared = [*baseline[:before], "{args}", *baseline[len(baseline) - after :]]

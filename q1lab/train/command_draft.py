@@ -18,13 +18,12 @@ from typing import TYPE_CHECKING
 from q1lab import __version__
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
-from q1lab.ground.files import sha256_text, utc_now, write_atomic
+from q1lab.ground.files import read_text, sha256_text, utc_now, write_atomic
 from q1lab.ground.git_repository import Repository, repository_facts
 from q1lab.ground.options import COMMAND
-from q1lab.study import imported_code
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.command import Command
-from q1lab.study.command_arms import CommandSpec, arm_words, itself, takes_seed
+from q1lab.study.command_arms import CommandSpec, arm_words, hash_inputs, itself, takes_seed
 from q1lab.study.command_line import OPTIONS, Request, option_values
 from q1lab.study.design import TypedSeeds
 from q1lab.study.fixed import Fixed
@@ -38,6 +37,9 @@ from q1lab.train.machine import cores
 
 UNCOMMITTED_DIFF = "uncommitted.diff"
 """The file, next to a study's sources, with the uncommitted changes of the command's repository."""
+
+LARGEST_DIFF = 64 << 20
+"""Bytes of a file with uncommitted changes that is read."""
 
 if TYPE_CHECKING:
     from q1lab.journal.store import Store
@@ -93,8 +95,7 @@ def study_from_request(request: Request, seeds: TypedSeeds, wandb: str) -> Study
             next=f"the VARIANT {names['baseline']} compares {names['baseline']} with itself, on "
             "other seeds",
         )
-    inputs, imports = imported_code.hash_inputs(loop), imported_code.hash_imports(loop)
-    loop = replace(loop, inputs=inputs, imports=imports)
+    loop = replace(loop, inputs=hash_inputs(loop))
     folder = Path(loop.folder)
     settings = [loop.metric, loop.better, loop.take, loop.pattern, sorted(loop.inputs.items())]
     arms = {
@@ -149,6 +150,25 @@ def study_from_request(request: Request, seeds: TypedSeeds, wandb: str) -> Study
     )
 
 
+def changed_code_note(study: Study) -> str:
+    """A sentence where the repository of a study's command is at another commit than when the study
+    was planned, or has other local changes; empty where neither is known."""
+    commit = (study.origin.repo or {}).get("commit")
+    file = study.files.source / UNCOMMITTED_DIFF
+    try:
+        planned = commit, read_text(file, LARGEST_DIFF) if file.exists() else ""
+        repo = Repository.discover(study.trainer.loop.folder)
+        now = repo.head().sha, repo.uncommitted_diff()
+    except (Problem, OSError, UnicodeDecodeError):
+        return ""
+    if not commit or now == planned:
+        return ""
+    return (
+        f"the code in {repo.root} changed since {study.id} was planned at commit {commit[:7]}, and "
+        "that study keeps its runs (--fresh trains a new one)"
+    )
+
+
 def prove_takes_seed(loop: CommandSpec) -> None:
     """Problem for a command that does not name its seed: nothing else proves that it takes one."""
     if not takes_seed(loop):
@@ -171,8 +191,7 @@ def _refuse_own_loop_options(request: Request) -> None:
 
 def prove_inputs(loop: CommandSpec) -> None:
     """Problem for a file that has changed since the loop was planned: every run would fail."""
-    current_hashes = imported_code.hash_inputs(loop)
+    current_hashes = hash_inputs(loop)
     changed = [name for name, sha256 in loop.inputs.items() if current_hashes.get(name) != sha256]
-    changed += imported_code.changed_imports(loop.folder, loop.imports)
     for name in changed:
         raise Problem(f"{name} changed while the study was planned", next="run the command again")

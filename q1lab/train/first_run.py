@@ -22,8 +22,8 @@ from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import private_folder, read_json, sha256_text
 from q1lab.ground.log_tail import LogTail
 from q1lab.judgment import metric_names
-from q1lab.study import child_processes, imported_code
-from q1lab.study.command_arms import CommandSpec, arm_words
+from q1lab.study import child_processes
+from q1lab.study.command_arms import CommandSpec, arm_words, hash_inputs
 from q1lab.study.command_line import Request
 from q1lab.study.studies import StudiesOnDisk, Study
 from q1lab.train.first_number import silent_run
@@ -134,8 +134,7 @@ def _ask(
 def _folder(loop: CommandSpec, baseline: str, seed: int) -> Path:
     """The folder in which the first run of this very command waits."""
     alone = replace(loop, args={baseline: loop.args[baseline]})
-    files = {**imported_code.hash_inputs(alone), **imported_code.hash_imports(alone)}
-    key = json.dumps([arm_words(loop, baseline), loop.folder, files, seed], sort_keys=True)
+    key = json.dumps([arm_words(loop, baseline), loop.folder, hash_inputs(alone), seed])
     return paths.scratch_dir() / f"{PREFIX}{sha256_text(key)[:16]}"
 
 

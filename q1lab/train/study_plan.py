@@ -20,7 +20,6 @@ from q1lab.compare.pairs_needed import Spread
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import exclusive_lock, expand_user, remove_inside, sha256_text
-from q1lab.ground.text_formats import first_names
 from q1lab.journal import begin, delete_restore, home_history, ingest_events, on_record, predictions
 from q1lab.journal.history import level_after
 from q1lab.journal.store import Store
@@ -33,7 +32,6 @@ from q1lab.judgment import (
 )
 from q1lab.study import (
     identity,
-    imported_code,
     kept_folder,
     studies,
     two_commands,
@@ -46,7 +44,7 @@ from q1lab.study.kept_folder import KeptStudy
 from q1lab.study.series import Series
 from q1lab.study.studies import StudiesOnDisk, Study
 from q1lab.study.study_draft import Draft
-from q1lab.train import finished_runs, first_number, launch, series_members
+from q1lab.train import command_draft, finished_runs, first_number, launch, series_members
 
 
 @dataclass(frozen=True)
@@ -112,8 +110,6 @@ def draft_study(request: Request, store: Store) -> Draft:
 
         draft = own_loop_draft.draft(request, seeds, kept_study, store)
     else:
-        from q1lab.train import command_draft
-
         draft = command_draft.draft(request, seeds, kept_study, store)
     if not request.yes:
         prove_command_ran_here(
@@ -244,7 +240,6 @@ def resume_study(study_id: str, store: Store) -> list[str]:
     with planning_lock(study_id, store):
         study = studies.load(study_id)
         prove_command_ran_here(study, study_id)
-        prove_same_code(study)
         ingest_events.ingest_study(store, study)
         missing = store.missing_runs(study)
         if not missing:
@@ -261,7 +256,6 @@ def train_run_again(study_id: str, run: str) -> None:
     with planning_lock(study_id):
         study = studies.load(study_id)
         prove_command_ran_here(study, study_id)
-        prove_same_code(study)
         launch.start_runner(study, only=[run])
 
 
@@ -440,15 +434,11 @@ def find_same_study(
     ``series``. Problem if the newest was declared with another range: a plan can't be changed once
     it has begun."""
     typed = draft.seeds
-    changed = None
     for study in on_disk.trained_here():
         if not is_same(study, draft):
             continue
         its_series = study.origin.series
         if (its_series and its_series.question_key()) != (series and series.question_key()):
-            continue
-        if names := study.trainer.changed_code():
-            changed = changed or changed_code(study, names)
             continue
         if not study.design.is_sequential:
             return None if typed.is_sequential else study
@@ -460,25 +450,7 @@ def find_same_study(
             "level holds for that plan alone: ",
             next=f"go on with --seeds {study.design.typed()}, or ask again with --fresh",
         )
-    if changed is not None:
-        raise changed
     return None
-
-
-def changed_code(study: Study, names: Sequence[str]) -> Problem:
-    """The Problem of a study whose program imports other files now: their runs would be mixed."""
-    commit = (study.origin.repo or {}).get("commit") or ""
-    return Problem(
-        f"{first_names(names)} changed since {study.id} was planned"
-        f"{f' (commit {commit[:7]})' if commit else ''}, so that study does not go on",
-        next=f"--fresh starts another, and with the old code put back {study.id} goes on",
-    )
-
-
-def prove_same_code(study: Study) -> None:
-    """Problem where a study's program imports other files now than when it was planned."""
-    if names := study.trainer.changed_code():
-        raise changed_code(study, names)
 
 
 def _go_on(
@@ -533,12 +505,10 @@ def _notes(
     notes = []
     if study.is_floor:
         notes.append(reasons.self_comparison_sentence(study.baseline, study.variant))
-    if kept_study is not None:
-        if other := kept_folder.version_differences(kept_study, study.trainer.versions):
-            notes.append(f"the last digits may differ from then: {other}")
-        imports = kept_study.study.trainer.loop.imports
-        if names := imported_code.changed_imports(study.trainer.loop.folder, imports):
-            notes.append(f"{first_names(names)} changed since these runs were kept")
+    if kept_study is not None and (
+        other := kept_folder.version_differences(kept_study, study.trainer.versions)
+    ):
+        notes.append(f"the last digits may differ from then: {other}")
     a, b = study.arms["baseline"].n_params, study.arms["modified"].n_params
     if abs(b - a) >= 0.01 * a > 0:
         notes.append(
@@ -550,6 +520,8 @@ def _notes(
         notes.append(level_sentences.series_share_sentence(series_place.share))
     if existing is None:
         notes.append(study.trainer.pairing_note(study))
+    elif draft.request.loop is not None:
+        notes.append(command_draft.changed_code_note(existing))
     if study.design.fresh_seeds:
         notes.append(verdict_text.drawn_seeds_note(study.seeds))
     looks = home_history.looks_before(store, study)

@@ -16,7 +16,7 @@ from q1lab.study import studies
 from q1lab.study.events import read_ended_run
 from q1lab.train.weights_and_biases.history_rows import RunHistory, run_config
 from tests.commands.test_command_arms import PYTHON
-from tests.kit.commands import q1lab
+from tests.kit.commands import q1lab, study_toml
 
 pytestmark = pytest.mark.sample
 
@@ -25,16 +25,14 @@ seed = int(sys.argv[1])
 print("METRIC step=0 test/loss=7.01", flush=True)
 print(f"METRIC step=40 test/loss={6.47 + seed / 100 - 0.2 * (len(sys.argv) > 2):.2f}")
 """
-RUN = (
-    *("run", "--command", f"{PYTHON} train.py {{seed}} {{args}}", "--metric", "test/loss"),
-    *("--arm", "baseline=", "--arm", "big=--big"),
-)
+RUN = ("run", "study.toml")
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "train.py").write_text(TRAIN)
     monkeypatch.chdir(tmp_path)
+    study_toml(f"{PYTHON} train.py {{seed}} {{args}}", metric="test/loss", baseline="", big="--big")
     monkeypatch.setenv("Q1LAB_WANDB", "disabled")
     return tmp_path
 
@@ -73,7 +71,8 @@ def test_what_is_not_known_of_a_command_is_empty_and_not_0() -> None:
 
 def test_an_unknown_length_is_null_while_a_command_trains() -> None:
     """No run has ended yet: how many iters one takes is not known."""
-    q1lab(*RUN[:2], f"{PYTHON} gone.py {{seed}} {{args}}", *RUN[3:], code=1)
+    command = f"{PYTHON} gone.py {{seed}} {{args}}"
+    q1lab(*study_toml(command, metric="test/loss", baseline="", big="--big"), code=1)
     runs = json.loads(q1lab("status", "--json").stdout)["studies"][0]["runs"]
     assert {run["max_iters"] for run in runs} == {None}
 

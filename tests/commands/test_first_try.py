@@ -14,7 +14,7 @@ import pytest
 
 from q1lab.judgment import level_sentences
 from q1lab.study import studies
-from tests.kit.commands import q1lab
+from tests.kit.commands import q1lab, study_toml
 from tests.kit.places import ROOT
 
 TRAIN = """
@@ -30,7 +30,7 @@ for epoch in (20, 40, 60):
     print(args.form.format(e=epoch, t=value / 2, v=value))
 print("done in 0.4 s")
 """
-ARMS = ("--arm", "relu=", "--arm", "gelu=--act=gelu")
+ARMS = {"relu": "", "gelu": "--act=gelu"}
 SEED = "--seed={seed}"
 
 
@@ -46,9 +46,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return work
 
 
-def typed(*options: str, words: str = SEED, file: str = "train.py") -> tuple[str, ...]:
+def typed(words: str = SEED, file: str = "train.py", **arms: str) -> tuple[str, ...]:
     command = f"{shlex.quote(sys.executable)} {file} {words} {{args}}"
-    return ("run", "--command", command, *ARMS, *options)
+    return study_toml(command, metric="eval/mse", **{**ARMS, **arms})
 
 
 def prints(form: str) -> str:
@@ -71,7 +71,7 @@ def verdict_of(*words: str) -> dict[str, Any]:
 
 
 def test_a_trackers_script_is_read_as_it_prints() -> None:
-    record = verdict_of(*typed("--metric", "eval/mse"))
+    record = verdict_of(*typed())
     assert record["verdict"] == "helps"
     events = (studies.load("gelu-1").files.run("baseline-seed0").events).read_text()
     assert [json.loads(line)["iter"] for line in events.splitlines() if '"eval"' in line] == [
@@ -83,20 +83,20 @@ def test_a_trackers_script_is_read_as_it_prints() -> None:
 @pytest.mark.parametrize(
     ("first", "why"),
     [
-        (typed("--metric", "eval/mse", words=SEED + " --form=silent"), "reported no number"),
-        (typed("--metric", "eval/mse", words=prints("eval mse {v}")), "reported no number"),
-        (typed("--metric", "eval/mse", file="broken.py"), "No module named 'no_such_module'"),
-        (typed("--metric", "eval/mse", words=SEED + " --akt=1"), "unrecognized arguments: --akt=1"),
+        ({"words": SEED + " --form=silent"}, "reported no number"),
+        ({"words": prints("eval mse {v}")}, "reported no number"),
+        ({"file": "broken.py"}, "No module named 'no_such_module'"),
+        ({"words": SEED + " --akt=1"}, "unrecognized arguments: --akt=1"),
     ],
 )
 def test_a_try_that_fails_before_any_number_costs_nothing_and_keeps_its_name(
-    first: tuple[str, ...], why: str
+    first: dict[str, str], why: str
 ) -> None:
-    failed = q1lab(*first, code=1)
+    failed = q1lab(*typed(**first), code=1)
     assert list(starts("gelu-1")) == ["baseline-seed0"], "the others would fail, too"
     assert (failed.stdout + failed.stderr).count(why) == 1, "the error is told once"
     assert "NO VERDICT" not in failed.stdout
-    right = q1lab(*typed("--metric", "eval/mse"))
+    right = q1lab(*typed())
     assert studies.ids() == ["gelu-1"]
     assert "asked before" not in right.stdout
     assert "(95% interval)" in right.stdout
@@ -106,14 +106,14 @@ def test_a_try_that_fails_before_any_number_costs_nothing_and_keeps_its_name(
 
 
 def test_deleting_the_failed_try_changes_nothing() -> None:
-    q1lab(*typed("--metric", "eval/mse", words=prints("eval mse {v}")), code=1)
+    q1lab(*typed(words=prints("eval mse {v}")), code=1)
     q1lab("delete", "gelu-1", "--yes")
-    assert "(95% interval)" in q1lab(*typed("--metric", "eval/mse")).stdout
+    assert "(95% interval)" in q1lab(*typed()).stdout
 
 
 def test_the_option_that_is_offered_goes_on_with_the_study_as_it_stands() -> None:
     form = "epoch {e}: train mse {t}, eval mse {v}"
-    failed = q1lab(*typed("--metric", "eval/mse", "--jobs", "2", words=prints(form)), code=1)
+    failed = q1lab(*typed(words=prints(form)), "--jobs", "2", code=1)
     assert list(starts("gelu-1")) == ["baseline-seed0"], "with --jobs 2, too, one run comes first"
     offered = re.search(r"q1lab (run gelu-1 --metric .*)", failed.stdout)
     assert offered is not None
@@ -126,55 +126,47 @@ def test_the_option_that_is_offered_goes_on_with_the_study_as_it_stands() -> Non
 
 def test_a_program_that_is_corrected_goes_on_by_the_name_of_its_study(folder: Path) -> None:
     (folder / "train.py").write_text(TRAIN.replace("eval/mse={v}", "{v}"))
-    q1lab(*typed("--metric", "eval/mse"), code=1)
+    q1lab(*typed(), code=1)
     (folder / "train.py").write_text(TRAIN)
     assert verdict_of("run", "gelu-1")["verdict"] == "helps"
     assert studies.ids() == ["gelu-1"]
 
 
 def test_an_arm_whose_first_run_fails_ends_the_study(folder: Path) -> None:
-    wrong = ("--arm", "relu=", "--arm", "gelu=--akt=gelu", "--metric", "eval/mse")
-    command = f"{shlex.quote(sys.executable)} train.py {SEED} {{args}}"
-    failed = q1lab("run", "--command", command, *wrong, code=1)
+    failed = q1lab(*typed(gelu="--akt=gelu"), code=1)
     assert list(starts("gelu-1")) == ["baseline-seed0", "modified-seed0"]
     assert failed.stdout.count("unrecognized arguments: --akt=gelu") == 1
-    assert "(95% interval)" in q1lab(*typed("--metric", "eval/mse")).stdout
+    assert "(95% interval)" in q1lab(*typed()).stdout
     assert studies.ids() == ["gelu-1"]
 
 
 def test_a_sweep_ends_with_the_first_run_that_shows_nothing() -> None:
-    arms = ("--arm", "tanh=--act=tanh", "--metric", "eval/mse")
-    failed = q1lab(*typed(*arms, words=prints("eval mse {v}")), code=1)
+    tanh = {"tanh": "--act=tanh"}
+    failed = q1lab(*typed(prints("eval mse {v}"), **tanh), code=1)
     assert (starts("gelu-1"), starts("tanh-1")) == ({"baseline-seed0": 1}, {})
     assert "--metric 'eval mse'" in failed.stdout
-    right = json.loads(q1lab(*typed(*arms), "--json").stdout)
+    right = json.loads(q1lab(*typed(**tanh), "--json").stdout)
     assert [member["study"] for member in right["members"]] == ["gelu-1", "tanh-1"]
     assert sorted(studies.ids()) == ["gelu-1", "tanh-1"]
 
 
-def test_a_study_toml_and_a_study_in_the_background_end_there_too(folder: Path) -> None:
-    command = f"{shlex.quote(sys.executable)} train.py {prints('eval mse {v}')}"
-    (folder / "study.toml").write_text(
-        f"[command]\nrun = '''{command}'''\nmetric = 'eval/mse'\n"
-        "[arm.relu]\n[arm.gelu]\nargs = '--act=gelu'\n"
-    )
-    q1lab("run", "study.toml", "--detach")
+def test_a_study_in_the_background_ends_there_too() -> None:
+    q1lab(*typed(words=prints("eval mse {v}")), "--detach")
     attached = q1lab("attach", "gelu-1", code=1)
     assert list(starts("gelu-1")) == ["baseline-seed0"]
     assert "q1lab run gelu-1 --metric 'eval mse'" in attached.stdout
 
 
 def test_how_the_runs_are_compared_is_said_before_any_of_them_trains() -> None:
-    lines = q1lab(*typed("--metric", "eval/mse")).stdout.splitlines()
+    lines = q1lab(*typed()).stdout.splitlines()
     note = next(at for at, line in enumerate(lines) if "compared pair by pair" in line)
     assert note < next(at for at, line in enumerate(lines) if "running" in line)
-    assert "pair by pair" not in q1lab(*typed("--metric", "eval/mse")).stdout
+    assert "pair by pair" not in q1lab(*typed()).stdout
 
 
 def test_an_arm_of_a_command_does_not_take_the_figures_of_its_namesake() -> None:
     command = f"{shlex.quote(sys.executable)} train.py {SEED} {{args}}"
-    arms = ("--arm", "relu=", "--arm", "rope=--act=gelu")
-    words = ("run", "--command", command, *arms, "--metric", "eval/mse")
+    words = study_toml(command, metric="eval/mse", relu="", rope="--act=gelu")
     first = q1lab(*words).stdout
     assert "four studies out of five, if pairs" not in first.partition("running")[0]
     again = " ".join(q1lab(*words, "--seeds", "fresh:3").stdout.split())

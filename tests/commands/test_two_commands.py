@@ -179,8 +179,7 @@ def test_a_first_run_of_other_files_is_not_taken_over(folder: Path) -> None:
 
 
 def test_options_that_do_not_go_with_two_commands() -> None:
-    assert "leave --arm out" in q1lab(*two("--arm", "a=b"), code=2).stderr
-    assert "leave --command out" in q1lab(*two("--command", "x"), code=2).stderr
+    assert "--preset is for q1lab's own loop" in q1lab(*two("--preset", "cpu"), code=2).stderr
     assert "the first command is the baseline" in q1lab(*two("--baseline", "x"), code=2).stderr
 
 

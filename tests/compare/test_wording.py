@@ -151,7 +151,6 @@ def test_notes_are_told_by_their_kind_and_each_kind_has_words() -> None:
         notes.OtherInterval("helps"),
         notes.BelowDelta(),
         run_notes.Conditions({"torch": {"2.9": ("baseline-seed0",), "2.10": ("modified-seed0",)}}),
-        run_notes.ChangedCode(("model.py", "blocks/attention.py")),
         run_notes.ChangedPlan(("seeds",)),
         run_notes.ChangedTrainer(),
         run_notes.ShortBudget(0.3, 0.1),

@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
@@ -31,6 +32,18 @@ def q1lab(*args: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
     if code is not None:
         assert status == code, (status, done.stdout, done.stderr)
     return done
+
+
+def study_toml(run: str, *, metric: str, better: str = "lower", **args: str) -> Words:
+    """Write a study.toml with this command and the arguments of each arm here; returns the words
+    that train it."""
+    command = {"run": run, "metric": metric, "better": better}
+    tables = {"command": command, **{f"arm.{name}": {"args": text} for name, text in args.items()}}
+    lines = []
+    for table, values in tables.items():
+        lines += [f"[{table}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items())]
+    Path("study.toml").write_text("\n".join(lines) + "\n")
+    return "run", "study.toml"
 
 
 def without_torch(patch: pytest.MonkeyPatch, **how: Any) -> None:

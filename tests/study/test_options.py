@@ -49,7 +49,7 @@ def test_a_command_and_study_toml_refuse_the_same(
     (tmp_path / "study.toml").write_text(table)
     with pytest.raises(Problem, match=words):
         command_arms.read_study_toml(tmp_path / "study.toml")
-    assert run_command_line(["run", "--command", "true", "--better", "upper"]) == 2
+    assert run_command_line(["run", "true {seed}", "true x {seed}", "--better", "upper"]) == 2
     assert f"--{words}" in capsys.readouterr().err
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from q1lab.ground.errors import Problem
 from q1lab.study import two_commands
-from q1lab.study.command_arms import CommandSpec, arm_words, parse_command_arms
+from q1lab.study.command_arms import CommandSpec, arm_words, read_study_toml
+from tests.kit.commands import study_toml
 
 PY = shlex.quote(sys.executable)
 
@@ -50,9 +51,11 @@ def test_arms_are_named_by_their_difference(
         assert arm_words(loop, name) == shlex.split(text.replace("PY", PY))
 
 
-def test_it_is_the_long_form_in_other_words() -> None:
-    long = parse_command_arms(f"{PY} t.py --seed={{seed}} {{args}}", ["baseline=", "b=--b"])
-    assert parsed("PY t.py --seed={seed}", "PY t.py --seed={seed} --b") == long
+def test_it_is_a_study_toml_in_other_words(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    study_toml(f"{PY} t.py --seed={{seed}} {{args}}", metric="", baseline="", b="--b")
+    both = parsed("PY t.py --seed={seed}", "PY t.py --seed={seed} --b")
+    assert both == read_study_toml(Path("study.toml"))
 
 
 @pytest.mark.parametrize(

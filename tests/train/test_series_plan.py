@@ -24,6 +24,7 @@ from q1lab.study import command_line, studies
 from q1lab.study.command_line import Request
 from q1lab.study.own_model.run_checks import CheckReport
 from q1lab.train import launch, own_loop_draft, series_members, series_plan, study_plan
+from tests.kit.commands import study_toml
 from tests.kit.comparisons import times_asked
 from tests.kit.lab_home import finish, store_of_short_studies
 from tests.kit.waiting import wait_for
@@ -340,19 +341,17 @@ def test_the_command_trains_prints_and_prints_again(
 
 
 def test_an_arm_may_have_the_name_of_a_sweep(
-    fake_trainer: Fake, store: Store, capsys: pytest.CaptureFixture[str]
+    fake_trainer: Fake,
+    store: Store,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     for plan in series_plan.plan_sweep(request(seeds="3"), NAMES, store).plans:
         study_plan.save_plan(plan, store)
-    command_and_arms = (
-        "--command",
-        "true {seed}",
-        "--arm",
-        "baseline=",
-        "--arm",
-        "sweep-1=--fast",
-    )
-    assert q1lab(["run", *command_and_arms, "--metric", "loss", "--preset", "quick"]) == 2
+    monkeypatch.chdir(tmp_path)
+    words = study_toml("true {seed}", metric="loss", baseline="", **{"sweep-1": "--fast"})
+    assert q1lab([*words, "--preset", "quick"]) == 2
     assert "--preset is for" in capsys.readouterr().err
 
 
