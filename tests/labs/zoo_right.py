@@ -107,9 +107,8 @@ GAINS = """
 RIGHT = [
     *OTHER_KINDS.values(),
     *(
-        Case(f"first weights: {kind}", variant, edits=(("first_weights", DRAWN, drawn),))
+        Case(f"first weights: {kind}", "baseline", edits=(("first_weights", DRAWN, drawn),))
         for kind, drawn in FIRST_WEIGHTS.items()
-        for variant in ("baseline", "swiglu")
     ),
     Case("first weights: gains cut off around 1", "baseline", {"first_weights": GAINS}),
     Case("attention in blocks", "baseline", {"attend": IN_BLOCKS}),
