@@ -9,7 +9,7 @@ AGAINST ?=
 CALLED = echo 'q1lab is $(abspath $(BIN)/q1lab). To call it as "q1lab" in this terminal: . $(abspath $(BIN)/activate)'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev run app test test-all lint format types contracts check bench faults audit test-launchers size docs snapshots wheel clean
+.PHONY: help setup dev run app test test-all lint format types contracts check bench faults draw-faults audit test-launchers size docs snapshots wheel clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -68,6 +68,9 @@ bench: $(VENV)/.dev  ## speed: commands, first paint; against another checkout (
 
 faults: $(VENV)/.dev  ## all fault tests, the long ones too, and a table of what they measured
 	@$(BIN)/python tools/docs/faults.py
+
+draw-faults: $(VENV)/.dev  ## one-line faults at random, ten a room, and the tests that notice them (ROOMS=, COPIES=)
+	@$(BIN)/python tools/faults_drawn.py $(ROOMS) --copies $(or $(COPIES),1)
 
 audit: $(VENV)/.dev  ## known vulnerabilities of what is installed (by hand: it asks the network)
 	@$(BIN)/python tools/audit.py
