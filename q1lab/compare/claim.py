@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from q1lab.compare import comparison_cache
 from q1lab.compare.comparison import Comparison, build_comparison, start_conditions
 from q1lab.ground import json_records
-from q1lab.ground.json_rules import max_chars, whole_number
+from q1lab.ground.json_records import max_chars, whole_number
 from q1lab.journal.home_history import StudyHistory
 from q1lab.journal.store import Row, Store
 from q1lab.study.bundle import Provenance
@@ -81,4 +81,4 @@ def _claim_of(comparison: Comparison) -> Claim:
 
 def load_claim(record: Any) -> Claim:
     """Load the claim in a bundle's list. ValueError if it is malformed."""
-    return json_records.from_json(Claim, record, "claim")
+    return json_records.from_json(Claim, record)

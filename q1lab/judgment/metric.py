@@ -7,9 +7,7 @@ columns of a file.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
 
-from q1lab.ground.json_rules import max_chars, one_of
 from q1lab.ground.text_formats import decimals_of, printable
 
 
@@ -17,11 +15,12 @@ from q1lab.ground.text_formats import decimals_of, printable
 class Metric:
     """A number that each run ends with."""
 
-    name: Annotated[str, max_chars(100)]
+    name: str
     """As people read it, or as a command reports it: ``val loss``, ``val/acc``."""
-    unit: Annotated[str, max_chars(20)]
+    unit: str
     """Empty where it is not known."""
-    better: Annotated[str, one_of("lower", "higher")]
+    better: str
+    """``lower`` or ``higher``."""
 
     @property
     def sign(self) -> float:

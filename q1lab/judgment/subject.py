@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from q1lab.ground.json_rules import max_chars, max_items
 from q1lab.judgment.metric import Metric
 
 ARMS = ("baseline", "modified")
@@ -20,22 +19,21 @@ MOST_MEMBERS = 24
 """Members of one sweep."""
 
 Headline = Literal["paired", "welch"]
-Sentence = Annotated[str, max_chars(10_000)]
 
 
 @dataclass(frozen=True)
 class Description:
     """A description of the runs for people: sentences and phrases, none of them markup."""
 
-    within: Sentence
+    within: str
     """The scope of a verdict: ``at this size and budget``."""
-    measured: Sentence
+    measured: str
     """The shared part of a pair's runs, and the metric of each, in sentences."""
-    pair_shares: Sentence
+    pair_shares: str
     """The common ground of a pair's two runs: they ``share their seed …``."""
-    trains: Sentence = ""
+    trains: str = ""
     """The program that trains, for the scope, if it is not a model file on the study's text."""
-    cautions: Annotated[tuple[Sentence, ...], max_items(20)] = ()
+    cautions: tuple[str, ...] = ()
     """Cautions for readers about how the runs were made."""
     shared_at_start: float | None = None
     """The share of the baseline's weights that both arms start from."""

@@ -19,7 +19,7 @@ from typing import Annotated, Any
 from q1lab.ground import json_records
 from q1lab.ground.errors import Problem, nearest
 from q1lab.ground.files import absolute_path, os_reason, printable, read_text, sha256_file
-from q1lab.ground.json_rules import max_chars, max_items, one_of
+from q1lab.ground.json_records import max_chars, one_of
 from q1lab.ground.options import YOUR_COMMAND, declare, option, options_of
 from q1lab.judgment.metric import Metric
 from q1lab.judgment.metric_names import direction
@@ -28,7 +28,7 @@ BASELINE = "baseline"
 LONGEST_ARM_NAME = 40
 NAMED_PATTERNS = ("nanogpt", "nanochat")
 """Patterns that labs/loop.py knows by name."""
-CommandText = Annotated[str, max_chars(10_000, "(?s).*")]
+CommandText = Annotated[str, max_chars(10_000)]
 FileHash = Annotated[str, max_chars(64, "[0-9a-f]{0,64}")]
 
 
@@ -38,7 +38,7 @@ class CommandSpec:
 
     run: CommandText
     """With ``{seed}``, ``{out}`` and ``{args}`` as placeholders for each run."""
-    args: Annotated[dict[str, CommandText], max_items(64)]
+    args: dict[str, CommandText]
     """The arguments of each arm, by its name; the first, or baseline, is the baseline."""
     folder: CommandText
     """The folder in which the command starts."""
@@ -68,7 +68,7 @@ class CommandSpec:
     )
     resume: CommandText = ""
     """Arguments with which a run that was stopped goes on; empty: it begins again."""
-    inputs: Annotated[dict[str, FileHash], max_items(1000)] = field(default_factory=dict)
+    inputs: dict[str, FileHash] = field(default_factory=dict)
     """Files that the command reads → SHA-256; no hash before the study is planned."""
 
     @property

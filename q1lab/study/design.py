@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar, Self
 
-from q1lab.ground.json_records import stored_as
-from q1lab.ground.json_rules import max_chars, whole_number
+from q1lab.ground.json_records import max_chars, stored_as, whole_number
 from q1lab.judgment.subject import PairPlan
 from q1lab.study.study_part import StudyPart
 
@@ -16,16 +15,6 @@ MOST_SEEDS = 10_000
 
 Count = Annotated[int, whole_number()]
 Name = Annotated[str, max_chars(200)]
-
-
-def _batches(value: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
-    """Batches of seeds: at least one seed, none twice."""
-    seeds = [seed for batch in value for seed in batch]
-    if len(seeds) > MOST_SEEDS:
-        raise ValueError(f"holds more than {MOST_SEEDS:,} seeds")
-    if not seeds or len(set(seeds)) != len(seeds):
-        raise ValueError("holds no seed, or one of them twice")
-    return value
 
 
 @dataclass(frozen=True)
@@ -57,11 +46,17 @@ class Design(StudyPart):
     """Keys of the plan → the keys inside of them that change while the study goes on: a declaration
     leaves these out."""
 
-    batches: Annotated[tuple[tuple[Count, ...], ...], _batches] = field(metadata=stored_as("looks"))
+    batches: tuple[tuple[Count, ...], ...] = field(metadata=stored_as("looks"))
     """The seeds in the order in which they were declared: one batch means that n was fixed before
     the first run."""
     fresh_seeds: Annotated[int, whole_number(0, 1001)] = 0
     """The number of seeds that were drawn unused; 0: they are the first ones."""
+
+    def __post_init__(self) -> None:
+        if len(self.seeds) > MOST_SEEDS:
+            raise ValueError(f"looks holds more than {MOST_SEEDS:,} seeds")
+        if not self.seeds or len(set(self.seeds)) != len(self.seeds):
+            raise ValueError("looks holds no seed, or one of them twice")
 
     @property
     def seeds(self) -> tuple[int, ...]:

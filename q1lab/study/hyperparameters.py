@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from q1lab.ground import json_records, json_rules
+from q1lab.ground.json_records import INT_LIMIT, checked
 
 INTEGERS = (
     *("max_iters", "batch_size", "block_size", "n_layer", "n_head", "n_embd"),
@@ -21,10 +21,10 @@ def checked_value(key: str, value: Any) -> Any:
     """Return ``value`` if q1lab can compute with it. ValueError if it can't."""
     if key == "max_iters" and value == 0:  # not known before they have ended
         return value
-    if key in INTEGERS and json_records.from_json(int, value, key) < 1:
+    if key in INTEGERS and checked(int, value, f"config {key}") < 1:
         raise ValueError(f"{key} is {value}, and must be 1 or more")
     if key in NUMBERS:
-        json_records.from_json(float, value, key)
-    if key in (*INTEGERS, *NUMBERS) and abs(value) >= json_rules.INT_LIMIT:
+        checked(float, value, f"config {key}")
+    if key in (*INTEGERS, *NUMBERS) and abs(value) >= INT_LIMIT:
         raise ValueError(f"{key} is {value}, and is too large")
     return value

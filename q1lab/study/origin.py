@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from q1lab.ground.json_records import stored_as
-from q1lab.ground.json_rules import max_chars
+from q1lab.ground.json_records import max_chars, stored_as
 from q1lab.study.series import Series
 
 Name = Annotated[str, max_chars(200)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from q1lab.ground.text_formats import passes_text
 from q1lab.judgment.metric import VAL_LOSS, Metric
@@ -19,16 +19,6 @@ if TYPE_CHECKING:
     from q1lab.study.studies import Study
 
 
-def _config(value: dict[str, Any]) -> dict[str, Any]:
-    for key, setting in value.items():
-        checked_value(key, setting)
-    if "max_iters" not in value:
-        raise ValueError("has no max_iters")
-    if not value["max_iters"]:
-        raise ValueError("max_iters is 0, and must be 1 or more")
-    return value
-
-
 @dataclass(frozen=True, kw_only=True)
 class OwnLoop(Trainer):
     """Both arms train with one ``config``, except for ``seed_shift``."""
@@ -36,11 +26,18 @@ class OwnLoop(Trainer):
     kind: ClassVar[str] = "own"
 
     preset: Name
-    config: Annotated[dict[str, Any], _config]
+    config: dict[str, Any]
     dtype: Name
     shared_at_start: float | None = None
     """The share of the weights that both arms start with."""
     unchecked: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for key, setting in self.config.items():
+            checked_value(key, setting)
+        if not self.config.get("max_iters"):
+            raise ValueError("config has no max_iters, or 0")
 
     @property
     def metric(self) -> Metric:

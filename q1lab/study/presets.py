@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from q1lab.ground.errors import Problem, nearest
-from q1lab.ground.json_rules import INT_LIMIT
+from q1lab.ground.json_records import INT_LIMIT
 from q1lab.study.hyperparameters import INTEGERS, NUMBERS
 
 Config = dict[str, Any]

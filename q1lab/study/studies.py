@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Annotated, Any
 
 from q1lab.ground import json_records, paths
@@ -20,7 +20,7 @@ from q1lab.ground.files import (
     read_printable_json,
     write_atomic,
 )
-from q1lab.ground.json_rules import inside_folder, max_chars, one_of, whole_number
+from q1lab.ground.json_records import max_chars, one_of, whole_number
 from q1lab.judgment.metric import Metric
 from q1lab.judgment.subject import ARMS as ARMS
 from q1lab.judgment.subject import Description
@@ -74,10 +74,10 @@ ArmName = Annotated[str, one_of(*ARMS)]
 class Arm:
     """One side of the comparison: a model file, copied into the study before the first run."""
 
-    variant: Annotated[str, max_chars(200, r"(?s).*\S.*")]
+    variant: Annotated[str, max_chars(200, r".*\S.*")]
     """Name for people: ``rope``, or the stem of the learner's file."""
     title: Line
-    source: Annotated[str, inside_folder]
+    source: str
     """The copy that trains, relative to the study's folder."""
     sha256: Sha
     origin: Annotated[str, max_chars(10_000)]
@@ -89,6 +89,11 @@ class Arm:
     """Hash of its syntax tree (identity.code_hash)."""
     same_code: bool = False
     """True of a modified file that differs from the baseline in comments and docstrings alone."""
+
+    def __post_init__(self) -> None:
+        path = PurePath(self.source)
+        if path.is_absolute() or ".." in path.parts or "\0" in self.source:
+            raise ValueError(f"names a file outside its folder: {self.source[:60]!r}")
 
 
 @dataclass(frozen=True)
@@ -137,13 +142,6 @@ class Run:
         return run_name(self.arm, self.seed)
 
 
-def _prediction(value: dict[str, Any]) -> dict[str, Any]:
-    for key in ("size", "matters", "confidence"):
-        if value.get(key) is not None:
-            json_records.from_json(float, value[key], key)
-    return value
-
-
 @dataclass(frozen=True)
 class Study:
     """One variant against a baseline over seeds: everything that was decided before the first
@@ -159,7 +157,12 @@ class Study:
     """The design: which runs count, and when the study is over."""
     origin: Origin
     """The origin."""
-    prediction: Annotated[dict[str, Any], _prediction] | None = None
+    prediction: dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        for key in ("size", "matters", "confidence"):
+            if self.prediction is not None:
+                json_records.checked(float | None, self.prediction.get(key), f"prediction {key}")
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -304,6 +307,7 @@ def from_dict(record: Any) -> Study:
         trainer=(OwnLoop if record.get("loop") is None else Command).load(record),
         design=(Fixed if record.get("range") is None else Range).load(record),
         origin=json_records.from_json(Origin, record),
+        prediction=json_records.bounded_json(record.get("prediction"), "prediction"),
     )
     if set(study.arms) != set(ARMS):
         raise ValueError(f"arms holds {', '.join(study.arms) or 'none'}, not {' and '.join(ARMS)}")

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from q1lab.ground.json_records import stored_as
-from q1lab.ground.json_rules import max_chars, max_items, one_of, whole_number
+from q1lab.ground.json_records import max_chars, one_of, stored_as, whole_number
 from q1lab.judgment.metric import Metric
 from q1lab.judgment.subject import Description
 from q1lab.study.command_arms import NO_COMMAND, CommandSpec
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from q1lab.study.studies import Run, Study
 
 Name = Annotated[str, max_chars(200)]
-Lines = Annotated[tuple[Annotated[str, max_chars(100_000)], ...], max_items(20_000)]
+Lines = tuple[Annotated[str, max_chars(100_000)], ...]
 
 
 RELEASES = ("q1lab", "python", "torch", "trainer")
@@ -35,13 +34,6 @@ def is_version(version: str) -> bool:
     """True if this can be a version, and nothing else on a command line or in a list of
     packages."""
     return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,79}", version) is not None
-
-
-def _versions(value: dict[str, str]) -> dict[str, str]:
-    for name in RELEASES:
-        if name in value and not is_version(value[name]):
-            raise ValueError(f"{name} is {value[name][:60]!r}, not a version")
-    return value
 
 
 SEED_OFFSET = 10**9
@@ -59,7 +51,7 @@ class Trainer(StudyPart, ABC):
     """Runs that train at once."""
     threads: Annotated[int, whole_number(1, 4097)]
     """CPU threads of each run."""
-    versions: Annotated[dict[str, Annotated[str, max_chars(1000)]], _versions]
+    versions: dict[str, Annotated[str, max_chars(1000)]]
     """Versions when the study was planned: q1lab, the trainer's code, Python, PyTorch, platform."""
     later_versions: Lines = field(default=(), metadata=stored_as("trainers"))
     """Versions of the trainer's code that later runs trained with."""
@@ -68,11 +60,16 @@ class Trainer(StudyPart, ABC):
     """The person's own command; with nothing in it where another program trains."""
     launcher: str = ""
     """Words before the trainer's own command, such as ``srun --gres=gpu:1``."""
-    seed_shift: Annotated[
-        dict[ArmName, Annotated[int, whole_number(below=1 << 40)]], max_items(2)
-    ] = field(default_factory=dict)
+    seed_shift: dict[ArmName, Annotated[int, whole_number(below=1 << 40)]] = field(
+        default_factory=dict
+    )
     """The number that each arm's runs add to their seed, so that pairs are independent where both
     arms are the same. Runs keep the names of their seeds."""
+
+    def __post_init__(self) -> None:
+        for name in RELEASES:
+            if name in self.versions and not is_version(self.versions[name]):
+                raise ValueError(f"versions: {name} is {self.versions[name][:60]!r}, not a version")
 
     # ── what it trains with
 

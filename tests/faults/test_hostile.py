@@ -381,4 +381,4 @@ def test_a_clock_that_was_set_back_changes_neither_order_nor_durations(faulty: F
 
 def test_an_int_too_large_for_a_float_is_no_number() -> None:
     with pytest.raises(ValueError, match="finite"):
-        json_records.from_json(float, 10**400)
+        json_records.bounded_json(10**400)
