@@ -1,5 +1,5 @@
-"""Made by a generator: whatever is handed to `import`, and whatever lies where a study should be.
-One line each, the exit status that is promised, and nothing half taken in."""
+"""Made by a generator: whatever is handed to `judge` and `restore`, and whatever lies where a study
+should be. One line each, the exit status that is promised, and nothing half taken in."""
 
 from __future__ import annotations
 
@@ -36,33 +36,21 @@ def empty_home() -> None:
     shutil.rmtree(paths.home(), ignore_errors=True)
 
 
-def taken_in_or_not_at_all(source: Path) -> None:
-    """Import ``source``: either studies that open, or one line and nothing left behind."""
+def check_csv(data: bytes) -> None:
+    """A table that is judged, or refused in one line; nothing is kept."""
     empty_home()
-    code, out, err = run_q1lab("import", str(source))
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "runs.csv"
+        file.write_bytes(data)
+        code, out, err = run_q1lab("judge", str(file))
+        assert file.read_bytes() == data, "judge changed the table"
     assert code in (0, 1, 2)
-    assert not list(paths.home().glob(".import-*"))
     for text in (out, err):
         text.encode()
-        assert "\x1b[31m" not in text
-    if code:
-        assert len(err.strip().splitlines()) == 1, err
-        assert len(err) < 2000, "what is echoed is cut"
-        assert studies.ids() == []
-        return
-    names = studies.ids()  # of a table with several arms a study each
-    assert names
-    compared = [("compare", name, "--json") for name in names]
-    for args in (("status",), ("status", "--json"), *compared):
-        code, out, err = run_q1lab(*args)
-        assert code == 0, (args, err)
-    json.loads(out)
-
-
-def csv_file(folder: Path, data: bytes) -> Path:
-    file = folder / "runs.csv"
-    file.write_bytes(data)
-    return file
+        assert "\x1b[31m" not in text, "a sequence of the table reaches the terminal"
+    assert not code or len(err.strip().splitlines()) == 1, err
+    assert not code or len(err) < 2000, "what is echoed is not cut"
+    assert studies.ids() == []
 
 
 def run_folder(folder: Path, files: list[bytes]) -> Path:
@@ -76,31 +64,6 @@ def run_folder(folder: Path, files: list[bytes]) -> Path:
 some_runs = some.tuples(
     *(hostile.event_files(arm, seed) for seed in (0, 1) for arm in ("baseline", "modified"))
 ).map(list)
-
-
-def check_csv(data: bytes) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        taken_in_or_not_at_all(csv_file(Path(folder), data))
-
-
-def check_events(files: list[bytes]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        taken_in_or_not_at_all(run_folder(Path(folder), files))
-
-
-def check_study(plan: dict[str, Any], files: list[bytes]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        run_folder(Path(folder), files)
-        (Path(folder) / "study.json").write_text(json.dumps(plan))
-        taken_in_or_not_at_all(Path(folder))
-
-
-def check_zip(data: bytes) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "results.zip"
-        file.write_bytes(data)
-        taken_in_or_not_at_all(file)
-        assert [path.name for path in Path(folder).iterdir()] == [file.name]
 
 
 def check_in_place(plan: dict[str, Any], files: list[bytes]) -> None:
@@ -148,11 +111,8 @@ def check_archive(data: bytes) -> None:
 
 
 KINDS: dict[str, tuple[Callable[..., None], tuple[some.SearchStrategy[Any], ...]]] = {
-    "CSVs to import": (check_csv, (hostile.csv_files(),)),
-    "runs to import": (check_events, (some_runs,)),
-    "studies to import": (check_study, (hostile.plans(), some_runs)),
+    "CSVs to judge": (check_csv, (hostile.csv_files(),)),
     "studies among the others": (check_in_place, (hostile.plans(), some_runs)),
-    "results zips to import": (check_zip, (hostile.zips(),)),
     "archives to restore": (check_archive, (hostile.archives(),)),
 }
 

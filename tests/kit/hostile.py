@@ -177,41 +177,6 @@ def damaged(draw: some.DrawFn, whole: bytes) -> bytes:
     return bytes(text[: draw(some.sampled_from([len(text), len(text), len(text), 200]))])
 
 
-@some.composite
-def zips(draw: some.DrawFn) -> bytes:
-    """A results zip, packed in any way, with something hostile in its names, its sizes or its
-    bytes."""
-    files = {
-        name: data for name, data in sound_archive().items() if name.endswith(("json", "jsonl"))
-    }
-    how = draw(
-        some.sampled_from(
-            [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
-        )
-    )
-    raw = io.BytesIO()
-    with zipfile.ZipFile(raw, "w", how) as packed:
-        for at, (name, data) in enumerate(files.items()):
-            hostile = draw(some.integers(0, 15)) == 0
-            packed.writestr(
-                draw(some.sampled_from(["../x", "/etc/passwd", "é", "x"])) + str(at)
-                if hostile
-                else name,
-                data,
-            )
-    text = bytearray(raw.getvalue())
-    for _ in range(draw(some.sampled_from([0, 1, 1, 3, 20]))):
-        text[draw(some.integers(0, len(text) - 1))] = draw(
-            some.sampled_from([0, 0xFF, 0x80, draw(some.integers(0, 255))])
-        )
-    if draw(some.booleans()):  # the list of files says another size, method or name
-        at = text.find(b"PK\x01\x02")
-        if at >= 0:
-            offset = draw(some.sampled_from([8, 10, 20, 24, 28, 42, 46]))
-            text[at + offset : at + offset + 4] = draw(some.binary(min_size=4, max_size=4))
-    return bytes(text[: draw(some.sampled_from([len(text), len(text), len(text), 300]))])
-
-
 CELLS = [
     "9e200", "-9e200", str(1 << 63), "-1", "nan", "inf", "-inf", "", " ", "1e400", "x", "\x1b[31m",
     DEEP[:3000], '{"a": 1}', "[1, 2]", "true", "1.5", "0x10", "１", "\x00", "'", '"', "1_000",
