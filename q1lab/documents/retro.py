@@ -169,16 +169,11 @@ def ticked_in(body: bytes) -> frozenset[str]:
 
 
 _PROOF = " (rests on: "
-_EARLIER_PROOFS = (" (done: ", " (my own judgment", " (shown: ", " (self-declared")
-"""The same note in files that earlier versions of q1lab wrote."""
 
 
 def _without_proof(box: str) -> str:
     """A box's title without the note on what it rests on."""
-    for opening in (_PROOF, *_EARLIER_PROOFS):
-        if box.endswith(")") and opening in box:
-            return box.rpartition(opening)[0]
-    return box
+    return box.rpartition(_PROOF)[0] if box.endswith(")") and _PROOF in box else box
 
 
 def gather_retro(
