@@ -67,7 +67,7 @@ def test_status_reads_no_ledger_before_a_comparison_was_seen() -> None:
 @pytest.mark.parametrize(
     "code",
     [
-        "from q1lab.ground.command_table import listed_acts\nfrom q1lab.commands.cli import cli\nfor name in listed_acts(): cli.get_command(None, name)",
+        "from q1lab.commands.cli import MODULES, cli\nfor name in MODULES: cli.get_command(None, name)",
         "import q1lab.train.runner",
         "import q1lab.train.weights_and_biases.history_rows",
         f"from pathlib import Path; from q1lab.week.content import load_week; load_week(Path({str(ROOT / 'content')!r}))",

@@ -13,8 +13,7 @@ from typing import NamedTuple
 import click
 import pytest
 
-from q1lab.commands.cli import cli
-from q1lab.ground import command_table
+from q1lab.commands.cli import MODULES, cli
 from tests.kit.places import ROOT
 
 CODE = ("q1lab/", "labs/", "tools/", "benchmarks/")
@@ -156,7 +155,7 @@ def stale_commands(unit: Unit) -> Iterator[Named]:
         return
     for part in re.split(r" && | \|\|? |; | > ", unit.text.removeprefix("Example: ")):
         words = re.sub(r"^(\$ |!|\w+=\S+ )*", "", part).partition("  #")[0].split(" ")
-        if words[0] in command_table.listed_acts() and any(word.startswith("--") for word in words):
+        if words[0] in MODULES and any(word.startswith("--") for word in words):
             words.insert(0, "q1lab")
         if words[0].startswith("--"):
             yield 0, words[0], re.split(r"[=\[]", words[0])[0] not in all_options()

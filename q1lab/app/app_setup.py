@@ -6,11 +6,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from q1lab.app.snapshot import Snapshot
 from q1lab.ground import paths
 from q1lab.ground.config import Config
 from q1lab.week.syllabus import Week
+
+if TYPE_CHECKING:
+    import click
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,8 @@ class AppSetup:
 
     week: Week
     """With the blocks of all variants; the app narrows it to the learner's variant."""
+    command: Callable[[str], click.Command]
+    """Loads the command of these words, without ``q1lab``: its options make the app's forms."""
     config: Config = field(default_factory=Config)
     session: str | None = None
     """The id of the session to open; None opens the page where the learner left off."""

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 
+from q1lab.app.commands import FORMS, palette_titles
 from q1lab.app.keys import all_keys, key_names
 from q1lab.app.screens import step_actions
 from q1lab.app.screens.base import AppScreen
 from q1lab.app.theme import NAMES
-from q1lab.ground.command_table import acts
 
 if TYPE_CHECKING:
     from q1lab.app.app import Q1Lab
@@ -41,11 +41,9 @@ class CommandProvider(Provider):
             if binding.binding.id
         }
         week, course = app.config.week, app.week.course
-        for act in acts().values():
-            group = acts()[act.name.split()[0]]
-            if act.palette and group.is_shown(week=week, course=course):
-                do = partial(step_actions.run_command, app, ["q1lab", *act.name.split()])
-                yield act.palette, "a form" if act.form_labels else f"q1lab {act.name}", do
+        for name, title in palette_titles(week=week, course=course):
+            do = partial(step_actions.run_command, app, ["q1lab", *name.split()])
+            yield title, "a form" if name in FORMS else f"q1lab {name}", do
         if week and course:
             yield (
                 "Tick boxes of the roadmap, by their lines",

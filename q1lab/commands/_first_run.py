@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import click
 
-from q1lab.commands._documents import ask_user
+from q1lab.commands._ask import ask_user
 from q1lab.commands._output import remark
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import printable

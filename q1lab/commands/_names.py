@@ -9,7 +9,10 @@ from typing import Any, TypeVar
 
 import click
 
+from q1lab.commands._store import open_store
 from q1lab.ground.errors import Problem
+from q1lab.journal.study_names import study_named
+from q1lab.study import studies, variants
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -19,18 +22,13 @@ class StudyName(click.types.StringParamType):
     other text stays as it is."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        from q1lab.study import studies
-
         name = str(super().convert(value, param, ctx))
         ids = studies.ids() if studies.is_id(name) else ()
         if not ids or name in ids or Path(name).exists():
             return name
-        from q1lab.study import variants
 
         if name in variants.variant_names():
             return name
-        from q1lab.commands._store import open_store
-        from q1lab.journal.study_names import study_named
 
         with open_store() as store:
             return study_named(store, name) or name
@@ -52,8 +50,6 @@ def variant_argument(
 
 def _complete_study(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """The studies whose names begin so; none where q1lab's home can't be read."""
-    from q1lab.study import studies
-
     with contextlib.suppress(Problem, OSError):
         return [name for name in studies.ids() if name.startswith(incomplete)]
     return []
@@ -61,8 +57,6 @@ def _complete_study(ctx: click.Context, param: click.Parameter, incomplete: str)
 
 def _complete_variant(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """The variants that ship whose names begin so."""
-    from q1lab.study import variants
-
     return [name for name in variants.variant_names() if name.startswith(incomplete)]
 
 

@@ -6,22 +6,17 @@ import json
 import os
 import shutil
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from q1lab.ground.files import printable
 from q1lab.ground.text_formats import IN_PANE
+from q1lab.ground.write_intents import is_stream
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from rich.console import Console, RenderableType
-
-
-force_option = click.option(
-    "--overwrite", "force", is_flag=True, help="Write over a file that q1lab did not write."
-)
 
 
 def print_json(record: object) -> None:
@@ -42,8 +37,6 @@ def print_text(text: str) -> None:
 
 def say_written(path: Path, after: str = "") -> None:
     """Say that a file was written; not of standard output or a pipe, where its content went."""
-    from q1lab.ground.write_intents import is_stream
-
     if not is_stream(path):
         click.echo(f"wrote {printable(str(path))}{after}")
 

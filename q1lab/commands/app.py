@@ -13,6 +13,8 @@ from q1lab.ground import config, paths
 from q1lab.ground.errors import Problem
 
 if TYPE_CHECKING:
+    import click
+
     from q1lab.app.app_setup import AppSetup
     from q1lab.ground.config import Config
     from q1lab.journal.store import Store
@@ -74,7 +76,14 @@ def prepare_app(session: str | None, folder: Path | None) -> AppSetup:
                 snapshot = SnapshotReader(week.label, week).read_snapshot(store, ingest=False)
             else:  # the studies come with the first look
                 snapshot = Snapshot(evidence.read_progress(store, week))
-    return AppSetup(week, settings, session_id, snapshot, starts_in_lab=starts_in_lab)
+    return AppSetup(week, _command, settings, session_id, snapshot, starts_in_lab=starts_in_lab)
+
+
+def _command(words: str) -> click.Command:
+    """The command of these words; the app starts without the parser."""
+    from q1lab.commands.cli import load_command
+
+    return load_command(words)
 
 
 def _came_for_studies(store: Store, week: Week, settings: Config) -> bool:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import click
 
-from q1lab.commands import _documents as shared
+from q1lab.commands._lists import list_command, print_list
+from q1lab.commands._options import json_option
 from q1lab.commands._store import open_store
-from q1lab.ground.command_table import ActReport
 from q1lab.ground.errors import OK
 from q1lab.ground.files import absolute_path
 from q1lab.journal.store import Store
 from q1lab.week.lists import artifacts
 from q1lab.week.lists.artifacts import ARTIFACT_KINDS
+from q1lab.week.lists.change import ListChange
 from q1lab.week.syllabus import Week
 
 
@@ -23,7 +24,7 @@ Examples:
   q1lab course artifact add repo classical-ml --at ~/classical-ml
   q1lab course artifact""",
 )
-@shared.json_option
+@json_option
 @click.pass_context
 def artifact(ctx: click.Context, as_json: bool) -> int:
     """Artifacts: repositories, notebooks, talks. Studies and the post come by themselves."""
@@ -31,7 +32,7 @@ def artifact(ctx: click.Context, as_json: bool) -> int:
         return OK
     with open_store() as store:
         rows = artifacts.all_artifacts(store)
-    return shared.print_list(
+    return print_list(
         "artifacts",
         rows,
         lambda row: f"{row['kind']:<8}  {row['title']}  {row['location'] or ''}".rstrip(),
@@ -52,24 +53,24 @@ def artifact(ctx: click.Context, as_json: bool) -> int:
     metavar="URL or PATH",
     help="Where it is. A repository's notebooks are counted.",
 )
-@shared.list_command
+@list_command
 def add_artifact_command(
     store: Store, week: Week, kind: str, title: str, location: str | None
-) -> ActReport:
+) -> ListChange:
     """Add the artifact TITLE of KIND."""
     if location and "://" not in location:
         location = str(absolute_path(location))
     number = artifacts.add_artifact(store, kind, title, location=location, week=week.label)
-    return ActReport(f"{number}: {title}")
+    return ListChange(f"{number}: {title}")
 
 
 @artifact.command("remove", epilog="Example: q1lab course artifact remove 2")
 @click.argument("which")
-@shared.list_command
-def remove_command(store: Store, week: Week, which: str) -> ActReport:
+@list_command
+def remove_command(store: Store, week: Week, which: str) -> ListChange:
     """Take an artifact off the list.
 
     WHICH is its number, or words of its title.
     """
     row = artifacts.remove_artifact(store, which)
-    return ActReport(f"removed: {row['title']}")
+    return ListChange(f"removed: {row['title']}")

@@ -8,18 +8,28 @@ import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from q1lab.commands._output import width_shown
+from q1lab.commands._store import open_store
+from q1lab.commands._week import current_week
 from q1lab.ground.errors import USAGE, Problem
 from q1lab.ground.files import printable
-from q1lab.study import variants
-
-if TYPE_CHECKING:
-    from q1lab.study.own_model.run_checks import CheckReport, CheckResult
-    from q1lab.week.own_model.check_blocks import CheckBlock
+from q1lab.journal import learner_tables
+from q1lab.study import command_line, presets, variants
+from q1lab.study.own_model.run_checks import CheckReport, CheckResult, made_for, run_checks
+from q1lab.week import evidence
+from q1lab.week.own_model.check_blocks import (
+    CheckBlock,
+    following_block,
+    lay_out,
+    outcome_blocks,
+    printed_block,
+    result_block,
+)
+from q1lab.week.own_model.model_file import ways_in_words
 
 
 @click.command(
@@ -89,8 +99,6 @@ def check(
 def _named_on_top(file: Path) -> str | None:
     """The modification that the first line names; None where there is no file to read. Problem
     without such a line."""
-    from q1lab.study.own_model.run_checks import made_for
-
     named = made_for(file)
     if named is None and file.is_file():
         names = ", ".join(variants.checked_variants())
@@ -103,8 +111,6 @@ def _named_on_top(file: Path) -> str | None:
 
 def _settings(overrides: tuple[str, ...]) -> dict[str, Any]:
     """The file's own fields of --set. Problem for a size, of which the checks choose their own."""
-    from q1lab.study import command_line, presets
-
     texts = command_line.parse_settings(overrides)
     config = presets.PRESETS[presets.default_preset("cpu")]
     for key in texts:
@@ -119,14 +125,6 @@ def _settings(overrides: tuple[str, ...]) -> dict[str, Any]:
 def _check_once(
     file: Path, for_: str | None, baseline: str | None, settings: dict[str, Any], as_json: bool
 ) -> int:
-    from q1lab.study.own_model.run_checks import run_checks
-    from q1lab.week.own_model.check_blocks import (
-        following_block,
-        outcome_blocks,
-        printed_block,
-        result_block,
-    )
-
     def show(result: CheckResult) -> None:
         if not (as_json or result.follows):  # one line at the end is about all that follow
             _print([result_block(result)])
@@ -142,8 +140,6 @@ def _check_once(
         click.echo()
         _print(printed)
     if report.unusable is not None:
-        from q1lab.week.own_model.model_file import ways_in_words
-
         ways = "" if file.exists() or file.is_symlink() else f"; {ways_in_words(file, for_)}"
         sys.stderr.write(f"q1lab: {printable(report.unusable + ways)}\n")
         return USAGE
@@ -156,15 +152,10 @@ def _check_once(
 def _note_passed(file: Path, report: CheckReport) -> str | None:
     """Note in the journal that the learner's file passed, which ticks its step. Returns the
     modification chosen for the week; None if the file did not pass, or nothing could be noted."""
-    from q1lab.commands import _documents as shared
-    from q1lab.commands._store import open_store
-    from q1lab.journal import learner_tables
-    from q1lab.week import evidence
-
     if report.passed and report.unusable is None:
         # a broken week or database must not hide the result of the checks
         with contextlib.suppress(Problem), open_store() as store:
-            label = shared.current_week().label
+            label = current_week().label
             evidence.note_check(store, label, file, report.for_)
             return learner_tables.chosen_variant(store, label)
     return None
@@ -177,8 +168,6 @@ COLORS = {"good": "green", "bad": "red", "warn": "yellow"}
 
 def _print(blocks: Iterable[CheckBlock]) -> None:
     """Print blocks. One without a sign may hold a command to copy: its lines are not broken."""
-    from q1lab.week.own_model.check_blocks import lay_out
-
     for block in blocks:
         for line in lay_out(block, width_shown() if block.sign else None):
             click.echo("".join(click.style(text, fg=COLORS.get(role)) for text, role in line))

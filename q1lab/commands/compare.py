@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from q1lab.commands._names import study_argument
+from q1lab.commands._noted import note_comparison_read
+from q1lab.commands._options import force_option
 from q1lab.commands._output import (
-    force_option,
     print_json,
     print_text,
     print_wrapped,
@@ -19,16 +20,22 @@ from q1lab.commands._output import (
 )
 from q1lab.commands._store import open_store
 from q1lab.commands._verdict import print_verdict
+from q1lab.compare import comparison_cache
+from q1lab.compare.comparison import Comparison
+from q1lab.compare.comparison_cache import compare as make_comparison
+from q1lab.documents import comparison_page
+from q1lab.documents.change import public_mode
 from q1lab.ground.errors import OK, Problem
 from q1lab.ground.text_formats import first_names
+from q1lab.ground.write_intents import write_output
+from q1lab.journal import study_names
 from q1lab.journal.store import Store
+from q1lab.judgment import comparison_record, picture, side_by_side
+from q1lab.judgment.comparison_record import comparison_json
 from q1lab.study import studies
 from q1lab.study.events import has_ended
 from q1lab.study.studies import Study
 from q1lab.train import first_number
-
-if TYPE_CHECKING:
-    from q1lab.compare.comparison import Comparison
 
 
 @click.command(
@@ -71,8 +78,6 @@ def compare(
     A modification's name stands for its newest study with three pairs or more; without STUDY, the
     newest study of all is shown. Several share one table and one chart, each at its own level.
     """
-    from q1lab.compare import comparison_cache
-
     if len(study) > 1:
         if full or page:
             raise Problem("--full and --html are for one study", next="name one")
@@ -83,10 +88,6 @@ def compare(
         if plot is not None:
             write_picture(store, chosen, plot, force=force)
         if page is not None:
-            from q1lab.documents import comparison_page
-            from q1lab.documents.change import public_mode
-            from q1lab.ground.write_intents import write_output
-
             html = comparison_page.comparison_page(store, chosen)
             write_output(page, html, mode=public_mode(), force=force)
         record = print_comparison(store, chosen, as_json=as_json, full=full)
@@ -95,21 +96,12 @@ def compare(
                 click.echo()
                 say_written(file)
         if record is not None and full and not as_json:
-            from q1lab.commands._documents import note_comparison_read
-
             note_comparison_read(store, record)
     return OK
 
 
 def _compare_several(names: Sequence[str], as_json: bool, plot: Path | None, *, force: bool) -> int:
     """Print several studies side by side, and draw their intervals into ``plot``."""
-    import shutil
-
-    from q1lab.compare import comparison_cache
-    from q1lab.journal import study_names
-    from q1lab.judgment import picture, side_by_side
-    from q1lab.judgment.comparison_record import comparison_json
-
     ids = dict.fromkeys(map(comparison_cache.resolve_study_id, names))
     chosen = [studies.load(study_id) for study_id in ids]
     form = None if plot is None else picture.picture_format(plot)
@@ -119,8 +111,6 @@ def _compare_several(names: Sequence[str], as_json: bool, plot: Path | None, *, 
             for study in chosen
         }
     if plot is not None and form is not None:
-        from q1lab.ground.write_intents import write_output
-
         figures = side_by_side.figures(judged)
         title = f"{len(judged)} studies: differences with their intervals"
         write_output(plot, picture.draw_figures(figures, title, form), force=force)
@@ -144,14 +134,10 @@ def print_comparison(
 ) -> Comparison | None:
     """Print a study's comparison as JSON, in short or in ``full``. None where a run that showed no
     number ended it."""
-    from q1lab.compare.comparison_cache import compare as make_comparison
-
     if not as_json and not full and print_silent_run(study):
         return None
     record = make_comparison(store, study)
     if as_json:
-        from q1lab.judgment import comparison_record
-
         print_json(comparison_record.comparison_json(record))
         return record
     click.echo()
@@ -199,10 +185,6 @@ def write_picture(
     force: bool = False,
 ) -> None:
     """Draw both arms' loss curves and the forest plot of the difference into ``path``."""
-    from q1lab.compare import comparison_cache
-    from q1lab.ground.write_intents import write_output
-    from q1lab.judgment import picture
-
     form = picture.picture_format(path)
     image = picture.draw_comparison(
         comparison_cache.compare(store, study),

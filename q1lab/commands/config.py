@@ -72,12 +72,12 @@ def _set_value(key: str, value: str) -> None:
 
 def _tick_step() -> None:
     """Tick the week's step about the course. The setting is saved even if this can't be noted."""
-    from q1lab.commands import _documents as shared
     from q1lab.commands._store import open_store
+    from q1lab.commands._week import current_week
     from q1lab.week import progress
 
     with contextlib.suppress(Problem), open_store() as store:
-        progress.tick_steps_of_command(store, shared.current_week(), "config")
+        progress.tick_steps_of_command(store, current_week(), "config")
 
 
 def _print_keys(moved: dict[str, str], as_json: bool) -> None:

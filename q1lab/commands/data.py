@@ -6,13 +6,14 @@ import math
 
 import click
 
-from q1lab.commands import _documents as shared
-from q1lab.ground.command_table import ActReport
+from q1lab.commands._lists import list_command
+from q1lab.commands._options import json_option
 from q1lab.ground.files import absolute_path
 from q1lab.journal.store import Store
 from q1lab.study import corpora
 from q1lab.study.corpora import DEFAULT_DATA
 from q1lab.week import progress
+from q1lab.week.lists.change import ListChange
 from q1lab.week.syllabus import Week
 
 BLOCK_SIZE = 64
@@ -21,9 +22,9 @@ BLOCK_SIZE = 64
 
 @click.command(epilog="Example: q1lab data shakespeare")
 @click.argument("corpus", required=False)
-@shared.json_option
-@shared.list_command
-def data(store: Store, week: Week, corpus: str | None) -> ActReport:
+@json_option
+@list_command
+def data(store: Store, week: Week, corpus: str | None) -> ListChange:
     """Choose CORPUS for the week, or show the present choice.
 
     CORPUS is shakespeare (downloaded once), stdlib (Python's own source text, already here) or a
@@ -45,11 +46,11 @@ def data(store: Store, week: Week, corpus: str | None) -> ActReport:
     record = dict(zip(("words", "characters", "corpus"), chosen or (None,) * 3, strict=True))
     if chosen is None:
         line = f"no data is chosen; runs train on {DEFAULT_DATA}. Choose: q1lab data shakespeare"
-        return ActReport(line, [line], record)
+        return ListChange(line, [line], record)
     label, vocab, _ = chosen
     line = f"{label}: {vocab} different characters{size}."
     uniform = f"A uniform guess costs ln {vocab} = {math.log(vocab):.4f} nats per character."
-    return ActReport(
+    return ListChange(
         line,
         [f"{line} {uniform}", "Runs train on it, unless --data says otherwise."],
         record,

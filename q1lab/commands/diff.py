@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from q1lab.commands import _documents as shared
 from q1lab.commands._names import variant_argument
+from q1lab.commands._noted import note_viewed
 from q1lab.commands._output import print_diff, print_json
 from q1lab.ground import paths
 from q1lab.ground.errors import OK, Problem
@@ -53,7 +53,7 @@ def diff(variant: str, baseline: str | None, as_json: bool) -> int:
         return OK
     print_diff(text, paged=True)
     if new.is_learners:
-        shared.note_viewed("diff", new.path.absolute())
+        note_viewed("diff", new.path.absolute())
     changed_name = new.path.name if new.is_learners else new.title
     sys.stderr.write(f"{changed_name} against {old.name}.py: +{added} −{removed} lines\n")
     return OK

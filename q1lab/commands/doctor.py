@@ -17,7 +17,9 @@ from q1lab.commands._output import wrapped
 from q1lab.ground import file_systems, paths
 from q1lab.ground.errors import FAILED, OK, Problem
 from q1lab.ground.files import printable
+from q1lab.journal.store import Store
 from q1lab.study import child_processes
+from q1lab.train.machine import cores, gpus
 
 PACKAGES = (
     "torch",
@@ -54,8 +56,6 @@ def doctor(as_json: bool) -> int:
 
 def examine_machine() -> dict[str, Any]:
     """The findings about this machine, by name, with ``problems`` and ``ok``."""
-    from q1lab.train.machine import cores, gpus
-
     problems: list[str] = []
     findings: dict[str, Any] = {
         "q1lab": __version__,
@@ -110,8 +110,6 @@ def examine_machine() -> dict[str, Any]:
 
 def _acts_summary() -> str:
     """The count of acts by author (the learner or an agent)."""
-    from q1lab.journal.store import Store
-
     with Store() as store:
         rows = store.db.execute(
             "SELECT body ->> '$.who' AS who, count(*) AS n FROM acts GROUP BY 1 ORDER BY 1"

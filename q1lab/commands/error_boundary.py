@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 
 from q1lab.ground.errors import FAILED, INTERRUPTED, NOTICES, STATUSES, Problem
+from q1lab.ground.files import os_reason, printable
 
 BROKEN_PIPE = 128 + 13
 """The exit status when the reader of stdout has gone (`… | head -1`); shells report SIGPIPE so. It
@@ -77,8 +78,6 @@ def as_problem(error: Exception) -> Problem | None:
         )
     if not isinstance(error, OSError):
         return None
-    from q1lab.ground.files import os_reason
-
     file_name = error.filename or "a file"
     return Problem(f"{file_name}: {os_reason(error)}", FAILED, file=error.filename)
 
@@ -102,8 +101,6 @@ def print_error(message: str) -> None:
 
 def in_one_line(message: str) -> str:
     """A message as one line of printable text, at most ``MAX_MESSAGE`` characters long."""
-    from q1lab.ground.files import printable
-
     return shorten_message(" ".join(printable(message).splitlines()))
 
 

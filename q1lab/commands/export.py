@@ -8,13 +8,17 @@ import click
 from click.shell_completion import CompletionItem
 
 from q1lab.commands._names import study_argument
-from q1lab.commands._output import force_option, print_json, say_written
-from q1lab.documents.result_files import CSV, JSON, PAGE
+from q1lab.commands._options import force_option
+from q1lab.commands._output import print_json, say_written
+from q1lab.commands._store import open_store
+from q1lab.compare import claim
+from q1lab.documents.result_files import CSV, JSON, PAGE, export_studies
 from q1lab.ground.errors import NOTICES, OK, Problem
 from q1lab.ground.files import expand_user
 from q1lab.ground.write_intents import STDOUT
+from q1lab.journal import study_names
 from q1lab.journal.store import Store
-from q1lab.study import studies
+from q1lab.study import bundle, studies
 from q1lab.study.bundle import ZIP_SUFFIX
 from q1lab.study.studies import Study
 
@@ -65,9 +69,6 @@ def export(
     A folder or archive holds the plan, sources, events, logs, weights and the text. `q1lab restore`
     brings the study back, `q1lab verify` checks it, and `q1lab run FOLDER` trains it again.
     """
-    from q1lab.commands._store import open_store
-    from q1lab.documents.result_files import export_studies
-
     if study and everything:
         raise Problem("give studies or --all: one of them")
     if target in studies.ids():
@@ -116,10 +117,6 @@ def _suffix_of(target: Path) -> str:
 
 
 def _write_bundle(store: Store, study: Study, target: Path, force: bool) -> None:
-    from q1lab.compare import claim
-    from q1lab.journal import study_names
-    from q1lab.study import bundle
-
     provenance = claim.make_provenance(store, study)
     name = study_names.name_of(store, study.id)
     bundle.export_bundle(study.id, target, provenance, name, force=force)

@@ -7,11 +7,15 @@ from pathlib import Path
 
 import click
 
-from q1lab.commands import _documents as shared
-from q1lab.ground.command_table import ActReport
+from q1lab.commands._documents import repository_if_any
+from q1lab.commands._lists import list_command
+from q1lab.commands._options import json_option, repo_option
+from q1lab.documents import kpi_sources
 from q1lab.ground.errors import Problem
+from q1lab.ground.text_formats import grouped_number
 from q1lab.journal.store import Store
 from q1lab.week.lists import kpis
+from q1lab.week.lists.change import ListChange
 from q1lab.week.lists.kpis import KpiRow
 from q1lab.week.syllabus import Week
 
@@ -27,9 +31,9 @@ Examples:
 @click.option("--actual", type=float, metavar="NUMBER", help="The value, by hand.")
 @click.option("--target", type=float, metavar="NUMBER", help="The target, by hand.")
 @click.option("--count", "counted", is_flag=True, help="Forget the value set by hand; count again.")
-@shared.repo_option
-@shared.json_option
-@shared.list_command
+@repo_option
+@json_option
+@list_command
 def kpi(
     store: Store,
     week: Week,
@@ -38,19 +42,17 @@ def kpi(
     target: float | None = None,
     counted: bool = False,
     repo: Path | None = None,
-) -> ActReport:
+) -> ListChange:
     """KPIs: target, actual, and where the actual comes from.
 
     With NAME (an id or a title), set one by hand.
     """
-    from q1lab.documents import kpi_sources
-
     if name is not None:
         return _set_by_hand(store, week, name, actual, target, counted)
     if counted or actual is not None or target is not None:
         raise Problem("which KPI? ", next="Give its NAME; `q1lab course kpi` lists them")
-    lines = kpi_sources.kpis_of_week(store, week, shared.repository_if_any(repo))
-    return ActReport(
+    lines = kpi_sources.kpis_of_week(store, week, repository_if_any(repo))
+    return ListChange(
         "",
         [kpi_table(lines, "KPI" if week.course else "count")],
         {"kpis": [{**asdict(line), "met": line.met} for line in lines]},
@@ -60,8 +62,6 @@ def kpi(
 def kpi_table(lines: list[KpiRow], heading: str) -> str:
     """The KPIs as an aligned table, with `heading` above their names; below each, a line with the
     sources of both numbers."""
-    from q1lab.ground.text_formats import grouped_number
-
     if not lines:
         return "No KPI yet. Set one: q1lab course kpi NAME --target 3 --actual 1"
     rows = [(heading, "target", "actual", "")]
@@ -83,11 +83,11 @@ def _set_by_hand(
     actual: float | None,
     target: float | None,
     counted: bool,
-) -> ActReport:
+) -> ListChange:
     if counted and actual is not None:
         raise Problem("--count and --actual contradict each other")
     ids_by_title = {item.title.lower(): item.id for item in week.kpis}
     key = ids_by_title.get(" ".join(name.split()).lower(), name)
     kpis.set_kpi(store, key, actual=actual, target=target, count=counted)
     lines = [line for line in kpis.kpi_rows(store) if line.name == " ".join(key.split())]
-    return ActReport(f"{key}: set" if lines else f"{key}: counted again")
+    return ListChange(f"{key}: set" if lines else f"{key}: counted again")

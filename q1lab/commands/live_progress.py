@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from q1lab.commands._output import remark
+from q1lab.ground.config import load_settings
 from q1lab.ground.errors import FAILED, INTERRUPTED, OK, Problem, nearest
 from q1lab.ground.files import os_reason
 from q1lab.ground.log_tail import LogTail
@@ -21,6 +22,7 @@ from q1lab.judgment.run_states import ENDED, STATE_SYMBOLS, RunState
 from q1lab.study.liveness import is_alive
 from q1lab.study.studies import Study
 from q1lab.train import alerts
+from q1lab.train.machine import gpus
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -89,8 +91,6 @@ def _show_grid(store: Store, study: Study, hint: str) -> StudyView:
 
 def ring_bell() -> None:
     """Ring the terminal's bell, unless ``bell`` is off."""
-    from q1lab.ground.config import load_settings
-
     with contextlib.suppress(Problem):
         if load_settings().bell:
             sys.stdout.write("\a")
@@ -267,7 +267,6 @@ def gpu_text(view: StudyView) -> str:
     """Use and memory of the first GPU, for studies that train on one."""
     if view.study.trainer.device != "cuda" or not view.alive:
         return ""
-    from q1lab.train.machine import gpus
 
     cards = gpus()
     if not cards:

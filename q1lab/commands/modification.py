@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import click
 
-from q1lab.commands import _documents as shared
+from q1lab.commands._ask import ask_user
+from q1lab.commands._documents import open_repository, write_document
+from q1lab.commands._options import WriteOptions, json_option, overwrite_option, writing_options
 from q1lab.commands._store import open_store
+from q1lab.commands._week import current_week
+from q1lab.documents import document_changes, document_data
 from q1lab.ground.errors import FAILED, Problem
+from q1lab.study import variants
+from q1lab.week import chosen_variant, evidence
 
 
 @click.command(
@@ -25,8 +31,8 @@ says which option)."""
     is_flag=True,
     help="Show the code of q1lab's own implementation, before yours passes its checks.",
 )
-@shared.writing_options
-@shared.overwrite_option
+@writing_options
+@overwrite_option
 @click.option(
     "--no-study",
     "keep_study",
@@ -35,11 +41,11 @@ says which option)."""
     default=True,
     help="Leave the study's own folder (its model files and settings) out.",
 )
-@shared.json_option
+@json_option
 def modification(
     variant: str | None,
     reference: bool,
-    write_options: shared.WriteOptions,
+    write_options: WriteOptions,
     overwrite: bool,
     keep_study: bool,
     as_json: bool,
@@ -59,11 +65,7 @@ def modification(
     Each modification has a record of its own. VARIANT chooses another one, asks first where
     you have trained the one before, and keeps both: their notes, and their documents.
     """
-    from q1lab.documents import document_changes, document_data
-    from q1lab.study import variants
-    from q1lab.week import chosen_variant, evidence
-
-    week = shared.current_week()
+    week = current_week()
     offered = {item.name for item in week.variants}
     if variant is not None and variant not in offered:
         variant = variants.find_variant(variant).name
@@ -73,7 +75,7 @@ def modification(
             evidence.note_reference_shown(store, week.label, name)
         if variant in offered and not (write_options.dry_run or write_options.yes):
             _ask_before_changing(chosen_variant.change_question(store, week.label, variant))
-        root, repo = shared.open_repository(write_options)
+        root, repo = open_repository(write_options)
         change = document_changes.modification_change(
             store,
             week,
@@ -83,7 +85,7 @@ def modification(
             overwrite=overwrite,
             keep_study=keep_study,
         )
-        return shared.write_document(change, store, write_options, as_json=as_json)
+        return write_document(change, store, write_options, as_json=as_json)
 
 
 def _ask_before_changing(question: str) -> None:
@@ -91,5 +93,5 @@ def _ask_before_changing(question: str) -> None:
     unanswered = Problem(
         "nothing was changed: the question had no answer: ", next="--yes changes your choice"
     )
-    if question and shared.ask_user(question, unanswered) != "yes":
+    if question and ask_user(question, unanswered) != "yes":
         raise Problem("nothing was changed", FAILED)

@@ -13,11 +13,17 @@ from typing import Any
 
 import click
 
-from q1lab.commands import _documents as shared
+from q1lab.commands._documents import open_repository, repository_folder, save_and_commit
+from q1lab.commands._options import WriteOptions, json_option, repo_option, writing_options
 from q1lab.commands._output import print_diff, print_json, remark
 from q1lab.commands._store import open_store
+from q1lab.commands._week import current_week
+from q1lab.documents import merge_change
 from q1lab.ground.errors import FAILED, OK, Problem
+from q1lab.ground.files import printable
+from q1lab.ground.git_repository import Repository, init_repository
 from q1lab.journal import learner_tables
+from q1lab.study.own_model.run_checks import run_checks
 from q1lab.week.own_model import model_file
 
 
@@ -40,8 +46,8 @@ Exit status: 0 done, 2 usage; a file that is already there is never touched."""
 )
 @click.option("--baseline", is_flag=True, help="Write the baseline as your model.py.")
 @click.option("--name", help="The new file's name. Default: the variant's.")
-@shared.repo_option
-@shared.json_option
+@repo_option
+@json_option
 def new(
     variant: str | None,
     source: Path | None,
@@ -66,9 +72,8 @@ def new(
         raise Problem("--name names one file", next="make them one at a time")
     if variant is not None:
         model_file.require_modification(variant)
-    from q1lab.ground.git_repository import Repository, init_repository
 
-    folder = shared.repository_folder(repo)
+    folder = repository_folder(repo)
     new_files: list[model_file.NewFile] = []
     chosen: str | None = None
     created = not folder.exists()
@@ -90,7 +95,7 @@ def new(
         new_files.append(model_file.new_baseline(folder, name or "model.py"))
     if variant is not None:
         with open_store() as store:
-            week = shared.current_week()
+            week = current_week()
             key = learner_tables.record_key(store, week.label, variant)
             row = learner_tables.modification_row(store, key)
             noted = str(row["file"]) if row else ""
@@ -136,11 +141,11 @@ Examples:
     type=click.Path(path_type=Path),
     help="Your file, once it passes: shown beside the reference, with what may differ.",
 )
-@shared.json_option
+@json_option
 def hint(variant: str | None, stage: int | None, compare: Path | None, as_json: bool) -> int:
     """The next hint for VARIANT: a question, the place, the idea, the signatures of the new
     code, and at last the reference."""
-    week = shared.current_week()
+    week = current_week()
     with open_store() as store:
         if variant is None:
             row = learner_tables.modification_row(store, week.label)
@@ -182,8 +187,6 @@ def _print_hint(text: str, is_diff: bool) -> None:
         from rich.console import Console
         from rich.markdown import Markdown
 
-        from q1lab.ground.files import printable
-
         Console().print(Markdown(printable(text)))
     else:
         click.echo(text)
@@ -192,8 +195,6 @@ def _print_hint(text: str, is_diff: bool) -> None:
 def _print_reference(variant: str, file: Path, content: Path, as_json: bool) -> int:
     """Print the difference between the reference and the learner's file. Problem unless the file
     passes its checks."""
-    from q1lab.study.own_model.run_checks import run_checks
-
     report = run_checks(file, variant)
     if not report.passed:
         failure = report.unusable or report.failed[0].words
@@ -251,14 +252,14 @@ Exit status: 0 merged (or nothing to do), 1 conflicts or a failed check, 2 usage
     help="The file that FILE was made from, if FILE's first line is gone.",
 )
 @click.option("--unchecked", is_flag=True, help="Don't run the checks on the result.")
-@shared.writing_options
-@shared.json_option
+@writing_options
+@json_option
 def merge(
     file: Path,
     into: Path | None,
     base: Path | None,
     unchecked: bool,
-    write_options: shared.WriteOptions,
+    write_options: WriteOptions,
     as_json: bool,
 ) -> int:
     """Apply the modification in FILE to your model.py, check the result, and commit that file
@@ -267,8 +268,6 @@ def merge(
     A three-way merge: FILE's changes since it was made, applied to model.py as it is now. A copy of
     model.py is kept. Conflicts are written with git's markers, and nothing is committed.
     """
-    from q1lab.documents import merge_change
-
     target = (into or file.absolute().parent / "model.py").absolute()
     model_merge = model_file.merge_into(file, target, base)
     write_options = dataclasses.replace(write_options, repo=write_options.repo or target.parent)
@@ -283,7 +282,7 @@ def merge(
         return _finish_merge(record, as_json, OK, message)
     if not as_json:
         print_diff(model_merge.diff)
-    week = shared.current_week().label
+    week = current_week().label
     if model_merge.conflicts:
         change = merge_change.model_change(model_merge, None, week)
         if write_options.dry_run:
@@ -300,12 +299,12 @@ def merge(
             remark(merge_change.passed_words(model_merge, report))
         except Problem as problem:
             return _finish_merge(record, as_json, FAILED, str(problem))
-    _, repo = shared.open_repository(write_options)
+    _, repo = open_repository(write_options)
     change = dataclasses.replace(
         merge_change.model_change(model_merge, repo, week), diff=""
     )  # it was printed above
     with open_store() as store:
-        saved = shared.save_and_commit(
+        saved = save_and_commit(
             functools.partial(change.save, store), change, write_options, quiet=as_json
         )
     message = f"before: {saved['copy']}" if "copy" in saved else ""

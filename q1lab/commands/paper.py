@@ -8,12 +8,13 @@ from typing import Any
 
 import click
 
-from q1lab.commands import _documents as shared
+from q1lab.commands._lists import list_command, print_list
+from q1lab.commands._options import json_option
 from q1lab.commands._store import open_store
-from q1lab.ground.command_table import ActReport
 from q1lab.ground.errors import OK
 from q1lab.journal.store import Store
 from q1lab.week.lists import papers
+from q1lab.week.lists.change import ListChange
 from q1lab.week.lists.papers import DEPTHS
 from q1lab.week.syllabus import ARXIV, Week
 
@@ -26,7 +27,7 @@ Examples:
   q1lab paper done RoFormer
   q1lab paper""",
 )
-@shared.json_option
+@json_option
 @click.pass_context
 def paper(ctx: click.Context, as_json: bool) -> int:
     """Papers: what you read, and how deeply, oldest first. The deep ones count towards the KPI."""
@@ -34,7 +35,7 @@ def paper(ctx: click.Context, as_json: bool) -> int:
         return OK
     with open_store() as store:
         rows = papers.all_papers(store)
-    return shared.print_list(
+    return print_list(
         "papers",
         rows,
         _paper_row,
@@ -67,7 +68,7 @@ def _chosen_paper(store: Store, week: Week) -> Mapping[str, str]:
 @click.option("--depth", type=click.Choice(list(DEPTHS)), default="deep", show_default=True)
 @click.option("--notes", metavar="TEXT", help="A line about it.")
 @click.option("--done", is_flag=True, help="You have read it already.")
-@partial(shared.list_command, prefill=_chosen_paper)
+@partial(list_command, prefill=_chosen_paper)
 def add_paper_command(
     store: Store,
     week: Week,
@@ -76,27 +77,27 @@ def add_paper_command(
     depth: str,
     done: bool,
     notes: str | None = None,
-) -> ActReport:
+) -> ListChange:
     """Add the paper TITLE to the log. With the link of one that is there, correct its title."""
     number = papers.add_paper(
         store, title, link=link, week=week.label, depth=depth, notes=notes or ""
     )
     if done:
         papers.finish_paper(store, str(number))
-    return ActReport(f"{number}: {title}" + (", read" if done else ""))
+    return ListChange(f"{number}: {title}" + (", read" if done else ""))
 
 
 @paper.command("done", epilog="Example: q1lab paper done RoFormer --depth skim")
 @click.argument("which")
 @click.option("--depth", type=click.Choice(list(DEPTHS)), help="How you read it in the end.")
 @click.option("--notes", metavar="TEXT", help="A line about it.")
-@shared.list_command
+@list_command
 def done_command(
     store: Store, week: Week, which: str, depth: str | None, notes: str | None
-) -> ActReport:
+) -> ListChange:
     """Mark the paper WHICH (a number, or words of its title) as read."""
     row = papers.finish_paper(store, which, depth=depth, notes=notes)
-    return ActReport(f"{row['id']}: {row['title']}, read ({row['depth']})")
+    return ListChange(f"{row['id']}: {row['title']}, read ({row['depth']})")
 
 
 def _paper_row(row: dict[str, Any]) -> str:

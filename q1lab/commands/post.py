@@ -10,14 +10,35 @@ from typing import Any
 
 import click
 
-from q1lab.commands import _documents as shared
-from q1lab.commands._output import force_option, print_json, print_text, remark
+from q1lab.commands._documents import (
+    open_repository,
+    repository_folder,
+    repository_if_any,
+    write_document,
+)
+from q1lab.commands._lists import list_command
+from q1lab.commands._noted import note_viewed
+from q1lab.commands._options import (
+    WriteOptions,
+    force_option,
+    json_option,
+    overwrite_option,
+    writing_options,
+)
+from q1lab.commands._output import print_json, print_text, remark
 from q1lab.commands._store import open_store
-from q1lab.ground.argument_checks import SuggestedText
-from q1lab.ground.command_table import ActReport, typed_fields
+from q1lab.commands._values import SuggestedText, typed_fields
+from q1lab.commands._week import current_week
+from q1lab.documents import channel_posts, document_changes, draft_claims, post_export, word_count
+from q1lab.documents import post as documents
+from q1lab.documents.change import public_mode, read_document
+from q1lab.documents.managed_regions import utf8_text
 from q1lab.ground.errors import FAILED, OK, Problem
+from q1lab.ground.files import utc_now
+from q1lab.ground.write_intents import write_output
 from q1lab.journal.store import Store
 from q1lab.week.lists import posts
+from q1lab.week.lists.change import ListChange
 from q1lab.week.syllabus import Week
 
 
@@ -33,14 +54,14 @@ Examples:
   q1lab post share hn https://news.ycombinator.com/item?id=1""",
 )
 @click.option("--title", metavar="TEXT", help="The title of a new draft.")
-@shared.writing_options
-@shared.overwrite_option
-@shared.json_option
+@writing_options
+@overwrite_option
+@json_option
 @click.pass_context
 def post(
     ctx: click.Context,
     title: str | None,
-    write_options: shared.WriteOptions,
+    write_options: WriteOptions,
     overwrite: bool,
     as_json: bool,
 ) -> int:
@@ -57,15 +78,14 @@ def post(
                 next=f"`q1lab post {ctx.invoked_subcommand} --help` lists its own",
             )
         return OK
-    from q1lab.documents import document_changes
 
-    week = shared.current_week()
+    week = current_week()
     with open_store() as store:
-        root, repo = shared.open_repository(write_options)
+        root, repo = open_repository(write_options)
         change = document_changes.post_change(
             store, week, root, repo, title=title, overwrite=overwrite
         )
-        status = shared.write_document(change, store, write_options, as_json=as_json)
+        status = write_document(change, store, write_options, as_json=as_json)
         if not (write_options.dry_run or as_json):
             _print_published(store, week)
     return status
@@ -73,8 +93,6 @@ def post(
 
 def _print_published(store: Store, week: Week) -> None:
     """Print where the post is, once it has an address."""
-    from q1lab.documents import post as documents
-
     documents.count_empty_sections(store, week.label)
     recorded_post = posts.post_of_week(store, week.label)
     if recorded_post and recorded_post["url"]:
@@ -92,14 +110,11 @@ file_option = click.option(
 def _read_draft(file: Path | None) -> tuple[Path, bytes]:
     """The path and bytes of the draft: ``file``, else the path where `q1lab post` puts it, else the
     recorded path. Problem if there is no draft."""
-    from q1lab.documents import post as documents
-    from q1lab.documents.change import read_document
-
     if file is None:
-        repo = shared.repository_if_any(None)
-        root = repo.root if repo else shared.repository_folder(None)
+        repo = repository_if_any(None)
+        root = repo.root if repo else repository_folder(None)
         with open_store() as store:
-            week = shared.current_week()
+            week = current_week()
             # the learner may have filled it by now
             documents.count_empty_sections(store, week.label)
             file = documents.draft_path(store, week, root)
@@ -131,7 +146,7 @@ Examples:
 Exit status: 0 nothing found, 1 something found, 2 no draft.""",
 )
 @file_option
-@shared.json_option
+@json_option
 def lint_command(file: Path | None, as_json: bool) -> int:
     """Count words, and flag claims that your data do not support.
 
@@ -140,13 +155,10 @@ def lint_command(file: Path | None, as_json: bool) -> int:
     such as "improves" unless the verdict is HELPS, or a number that is neither of your runs nor in
     MODIFICATION.md. To keep a marked line, put <!-- q1lab:allow REASON --> on it.
     """
-    from q1lab.documents import draft_claims, word_count
-    from q1lab.documents.managed_regions import utf8_text
-
     path, data = _read_draft(file)
     sections = word_count.draft_sections(utf8_text(data, path.name))
     with open_store() as store:
-        findings = draft_claims.draft_findings(store, shared.current_week(), path)
+        findings = draft_claims.draft_findings(store, current_week(), path)
     if as_json:
         print_json(
             {
@@ -166,7 +178,7 @@ def lint_command(file: Path | None, as_json: bool) -> int:
         remark("\nTo keep a marked line, put <!-- q1lab:allow REASON --> on it")
     else:
         remark("no claim beyond the data")
-    shared.note_viewed("post lint", path.absolute())
+    note_viewed("post lint", path.absolute())
     return FAILED if findings else OK
 
 
@@ -193,7 +205,7 @@ Examples:
     help="A file, or a folder: then the file is named after the title. Default: print it.",
 )
 @force_option
-@shared.json_option
+@json_option
 def export_command(
     file: Path | None,
     output: Path | None,
@@ -204,14 +216,8 @@ def export_command(
 
     It is without q1lab's markers, and has front matter.
     """
-    from q1lab.documents import post_export
-    from q1lab.documents.change import public_mode
-    from q1lab.documents.managed_regions import utf8_text
-    from q1lab.ground.files import utc_now
-    from q1lab.ground.write_intents import write_output
-
     path, data = _read_draft(file)
-    week = shared.current_week()
+    week = current_week()
     with open_store() as store:
         recorded_post = posts.post_of_week(store, week.label)
     exported = post_export.export_post(
@@ -244,21 +250,18 @@ def _recorded_address(store: Store, week: Week) -> Mapping[str, str]:
 
 @post.command("publish", epilog="Example: q1lab post publish https://example.org/q1")
 @click.argument("url")
-@shared.json_option
-@partial(shared.list_command, prefill=_recorded_address)
-def publish_command(store: Store, week: Week, url: str) -> ActReport:
+@json_option
+@partial(list_command, prefill=_recorded_address)
+def publish_command(store: Store, week: Week, url: str) -> ListChange:
     """Record the canonical address of the post.
 
     It is the one that every channel links to.
     """
-    from q1lab.documents import draft_claims
-    from q1lab.documents import post as documents
-
     empty = documents.count_empty_sections(store, week.label)
     recorded_post = posts.post_of_week(store, week.label)
     findings = draft_claims.post_findings(store, week, recorded_post) if recorded_post else []
     published = posts.publish_post(store, week.label, url)
-    return ActReport(
+    return ListChange(
         "Recorded. Cross-posts link to this address.",
         _post_summary(published),
         {"post": published, "findings": [asdict(item) for item in findings]},
@@ -277,8 +280,8 @@ Examples:
 @click.argument("url", required=False)
 @click.option("--replace", is_flag=True, help="Put this address in the place of the recorded one.")
 @click.option("--other", is_flag=True, help="CHANNEL is one that q1lab has no text for.")
-@shared.json_option
-@shared.list_command
+@json_option
+@list_command
 def share_command(
     store: Store,
     week: Week,
@@ -286,7 +289,7 @@ def share_command(
     url: str | None,
     replace: bool = False,
     other: bool = False,
-) -> ActReport:
+) -> ListChange:
     """Record the post's URL on CHANNEL, or print a text for it.
 
     CHANNEL is hn, r-machinelearning, r-localllama, x or linkedin. The text that is printed without
@@ -295,22 +298,19 @@ def share_command(
     if url is None:
         return _channel_text(store, week, channel)
     shared_post = posts.share_post(store, week.label, channel, url, replace=replace, other=other)
-    return ActReport(
+    return ListChange(
         f"Recorded: {posts.shared_words(shared_post)}.",
         _post_summary(shared_post),
         {"post": shared_post},
     )
 
 
-def _channel_text(store: Store, week: Week, channel: str) -> ActReport:
-    from q1lab.documents import channel_posts
-    from q1lab.documents import post as documents
-
+def _channel_text(store: Store, week: Week, channel: str) -> ListChange:
     url = posts.published_post(store, week.label)["url"]
     record = documents.gather_post(store, week)
     text = channel_posts.channel_text(posts.channel_name(channel), record, url, week.root)
     size = f"{text.length} of {text.limit} characters ({text.counted})"
-    return ActReport(size, [text.text], asdict(text), [size])
+    return ListChange(size, [text.text], asdict(text), [size])
 
 
 def _post_summary(recorded_post: dict[str, Any]) -> list[str]:

@@ -6,12 +6,17 @@ from pathlib import Path
 
 import click
 
-from q1lab.commands import _documents as shared
+from q1lab.commands._options import json_option
 from q1lab.commands._output import print_json, print_wrapped
 from q1lab.commands._store import open_store
+from q1lab.commands._week import current_week
+from q1lab.documents import document_data
 from q1lab.ground.errors import OK, Problem
 from q1lab.ground.files import printable
+from q1lab.journal import predictions
 from q1lab.judgment.metric import VAL_LOSS, Metric
+from q1lab.judgment.prediction_text import direction_text
+from q1lab.study import command_arms, variants
 
 
 @click.command(
@@ -36,7 +41,7 @@ Examples:
 )
 @click.option("--why", metavar="TEXT", help="The reason, in a sentence.")
 @click.option("--amend", is_flag=True, help="Add a dated amendment to a locked prediction.")
-@shared.json_option
+@json_option
 def predict(
     variant: str | None,
     direction: str | None,
@@ -53,11 +58,7 @@ def predict(
     verdict TOO SMALL TO MATTER depends on the smallest difference that matters, so you choose it
     before the runs.
     """
-    from q1lab.documents import document_data
-    from q1lab.journal import predictions
-    from q1lab.study import variants
-
-    week, arms = shared.current_week(), _arms_of_folder()
+    week, arms = current_week(), _arms_of_folder()
     with open_store() as store:
         if variant is not None and variant not in {item.name for item in week.variants}:
             variant = variant if variant in arms else variants.find_variant(variant).name
@@ -97,8 +98,6 @@ def predict(
 def _arms_of_folder() -> dict[str, Metric]:
     """The metric by arm, for the arms of the study.toml in the current folder; empty without
     one."""
-    from q1lab.study import command_arms
-
     file = Path("study.toml")
     if not file.is_file():
         return {}
@@ -108,7 +107,6 @@ def _arms_of_folder() -> dict[str, Metric]:
 
 def prediction_lines(prediction: dict[str, object], metric: Metric) -> list[str]:
     """A prediction of ``metric`` as lines of text, with the versions that it replaced."""
-    from q1lab.judgment.prediction_text import direction_text
 
     def forecast(version: dict[str, object]) -> str:
         confidence = version["confidence"]

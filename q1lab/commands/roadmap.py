@@ -6,9 +6,19 @@ from dataclasses import asdict
 
 import click
 
-from q1lab.commands import _documents as shared
+from q1lab.commands._documents import (
+    open_repository,
+    repository_folder,
+    repository_if_any,
+    write_document,
+)
+from q1lab.commands._options import WriteOptions, json_option, writing_options
 from q1lab.commands._output import print_json, print_text, remark
 from q1lab.commands._store import open_store
+from q1lab.commands._week import current_week
+from q1lab.documents import document_changes
+from q1lab.documents import roadmap as documents
+from q1lab.documents.change import read_document
 from q1lab.ground.errors import OK, Problem
 
 
@@ -24,24 +34,20 @@ Exit status: 0 done, 1 git or a hook refused, 2 no such file or box, or a yes is
 @click.option(
     "--tick", "lines", type=int, multiple=True, metavar="LINE", help="Tick the box in this line."
 )
-@shared.writing_options
-@shared.json_option
-def roadmap(lines: tuple[int, ...], write_options: shared.WriteOptions, as_json: bool) -> int:
+@writing_options
+@json_option
+def roadmap(lines: tuple[int, ...], write_options: WriteOptions, as_json: bool) -> int:
     """List the roadmap's open boxes, or tick some.
 
     They are the week's, in AI_EXPERT_ROADMAP.md. A tick changes one character and no other byte,
     and is committed.
     """
-    from q1lab.documents import document_changes
-    from q1lab.documents import roadmap as documents
-    from q1lab.documents.change import read_document
-
-    week = shared.current_week().label
+    week = current_week().label
     if lines:
-        root, repo = shared.open_repository(write_options)
+        root, repo = open_repository(write_options)
     else:
-        repo = shared.repository_if_any(write_options.repo)
-        root = repo.root if repo else shared.repository_folder(write_options.repo)
+        repo = repository_if_any(write_options.repo)
+        root = repo.root if repo else repository_folder(write_options.repo)
     path = root / documents.FILE
     data = read_document(path)
     if data is None:
@@ -50,7 +56,7 @@ def roadmap(lines: tuple[int, ...], write_options: shared.WriteOptions, as_json:
     if lines:
         change = document_changes.roadmap_change(path, data, week, boxes, lines, repo)
         with open_store() as store:
-            return shared.write_document(change, store, write_options, as_json=as_json)
+            return write_document(change, store, write_options, as_json=as_json)
     boxes = [box for box in boxes if not box.is_ticked]
     if as_json:
         print_json({"file": str(path), "week": week, "open": [asdict(box) for box in boxes]})

@@ -11,21 +11,17 @@ from typing import Any
 
 import click
 
-from q1lab.commands._documents import (
-    agrees_to_run,
-    ask_user,
-    current_week,
-    is_at_terminal,
-)
+from q1lab.commands._ask import agrees_to_run, ask_user, is_at_terminal
 from q1lab.commands._first_run import with_metric
 from q1lab.commands._flags import GroupedCommand, flags
 from q1lab.commands._names import study_argument, variant_argument
 from q1lab.commands._output import print_json, print_wrapped, remark
 from q1lab.commands._run_request import parse_run
 from q1lab.commands._store import open_store
+from q1lab.commands._values import typed_fields
+from q1lab.commands._week import current_week
 from q1lab.commands.live_progress import follow_run_log, watch_study
 from q1lab.ground import config
-from q1lab.ground.command_table import typed_fields
 from q1lab.ground.errors import EXIT_STATUS, FAILED, INTERRUPTED, OK, UNFINISHED, Problem
 from q1lab.ground.text_formats import duration
 from q1lab.journal import ingest_events, predictions, study_names, study_view

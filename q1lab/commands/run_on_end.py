@@ -20,9 +20,13 @@ import sys
 import time
 from collections.abc import Mapping
 
+from q1lab.commands._store import open_store
+from q1lab.compare.comparison_cache import compare
 from q1lab.ground import config, paths
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import printable, utc_now
+from q1lab.journal import ingest_events
+from q1lab.judgment import verdict_text
 from q1lab.study import studies
 from q1lab.study.liveness import is_alive
 from q1lab.study.studies import Study
@@ -65,10 +69,6 @@ def _verdict_sentence(study: Study) -> tuple[str, str]:
     deadline = time.monotonic() + MAX_SECONDS
     while is_alive(study.files) and time.monotonic() < deadline:
         time.sleep(0.1)
-    from q1lab.commands._store import open_store
-    from q1lab.compare.comparison_cache import compare
-    from q1lab.journal import ingest_events
-    from q1lab.judgment import verdict_text
 
     with open_store() as store:
         ingest_events.ingest_study(store, study)

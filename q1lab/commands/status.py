@@ -11,6 +11,7 @@ import click
 from q1lab.commands._names import study_argument
 from q1lab.commands._output import print_json, width_shown, wrapped
 from q1lab.commands._store import open_store
+from q1lab.commands._week import current_week
 from q1lab.commands.live_progress import about_time_left
 from q1lab.commands.live_progress import run_line as live_line
 from q1lab.compare.result_rows import ResultRow, read_result_rows
@@ -232,12 +233,11 @@ def study_summary(view: StudyView) -> str:
 
 def _first_command() -> str:
     """The study of the modification chosen for the week, else of rope."""
-    from q1lab.commands import _documents as shared
     from q1lab.journal import learner_tables
 
     chosen = None
     with contextlib.suppress(Problem), open_store() as store:
-        chosen = learner_tables.chosen_variant(store, shared.current_week().label)
+        chosen = learner_tables.chosen_variant(store, current_week().label)
     return f"q1lab run {chosen or 'rope'} --seeds 3"
 
 
@@ -291,7 +291,6 @@ def next_command(newest: StudyView, rows: Sequence[StudyRow]) -> str:
 def _next_after_runs(store: Store, rows: Iterable[StudyRow]) -> str:
     """The next thing where no study goes on: a verdict that nobody has seen, else the first open
     step of the week; empty where no modification was chosen for the week."""
-    from q1lab.commands import _documents as shared
     from q1lab.journal import learner_tables
     from q1lab.week import evidence, progress
 
@@ -299,7 +298,7 @@ def _next_after_runs(store: Store, rows: Iterable[StudyRow]) -> str:
         has_ended = row.state == "finished" and studies.load(row.id).counts_as_asking
         if has_ended and stored_results.cached_row(store, row.id) is None:
             return f"q1lab compare {row.id}"
-    week = shared.current_week()
+    week = current_week()
     if learner_tables.chosen_variant(store, week.label) is None:
         return ""
     done = evidence.read_progress(store, week)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import click
 
-from q1lab.commands import _documents as shared
+from q1lab.commands._options import json_option
 from q1lab.commands._output import print_json
+from q1lab.commands._week import current_week
 from q1lab.ground.errors import Problem, nearest
 from q1lab.ground.files import printable, read_bytes, write_atomic
 from q1lab.ground.python_source import parse_python
@@ -19,7 +20,7 @@ from q1lab.week.syllabus import Week
 
 @click.command(epilog="Example: q1lab take oracle_rope.py")
 @click.argument("name", required=False)
-@shared.json_option
+@json_option
 def take(name: str | None, as_json: bool) -> int:
     """Copy the file NAME of the week into this folder, or list what there is.
 
@@ -30,7 +31,7 @@ def take(name: str | None, as_json: bool) -> int:
     Exit status: 0 done, 1 it can't be written, 2 no such file, or one that differs is there
     already.
     """
-    week = shared.current_week()
+    week = current_week()
     if name is None:
         rows = [(file_name, _first_line(week.root / FILES / file_name)) for file_name in week.files]
         if as_json:

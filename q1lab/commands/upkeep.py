@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from q1lab.commands import _documents as shared
+from q1lab.commands._ask import ask_user
 from q1lab.commands._names import study_argument
 from q1lab.commands._store import open_store
 from q1lab.ground import paths, text_formats
@@ -27,7 +27,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 def _agrees(question: str, yes: bool) -> bool:
     """True if the learner agrees. Problem if no one answers."""
     unanswered = Problem("nothing was done: ", next="look with --dry-run, then give --yes")
-    return yes or shared.ask_user(question, unanswered) == "yes"
+    return yes or ask_user(question, unanswered) == "yes"
 
 
 @click.command(

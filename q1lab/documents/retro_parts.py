@@ -7,9 +7,8 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from q1lab.ground.command_table import acts
 from q1lab.ground.text_formats import DASH, hours_minutes, plural
-from q1lab.week import progress
+from q1lab.week import progress, step_commands
 from q1lab.week.syllabus import Week
 
 OVER = 1.25
@@ -57,7 +56,7 @@ def parts_of_week(week: Week, done: progress.Progress) -> list[PartRecord]:
     commit may tick it: the part that it is written in would else never be finished."""
     titles = {step.id: step.title for step in week.steps()}
     before = itertools.takewhile(
-        lambda step: step.done_when not in acts()["retro"].done_when, week.steps()
+        lambda step: step.done_when not in step_commands.CONDITIONS["retro"], week.steps()
     )
     required = {step.id for step in before if not step.optional}
     parts = []

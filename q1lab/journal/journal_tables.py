@@ -8,12 +8,14 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from q1lab.ground.command_table import acts
 from q1lab.journal.acts import Body
 
 PROGRESS_ACTS = frozenset({"tick", "answer", "recall", "time", "setting"})
 """Acts that change only what `progress.recorded_progress` reads: step_records, part_times and
 settings."""
+
+DOCUMENTS = frozenset({"modification", "post", "retro", "roadmap", "merge"})
+"""Acts that write a document of the learner's repository; the app shows their commit first."""
 
 MOST_VIEWED = 50
 """Studies or files that are remembered for each kind of look."""
@@ -25,9 +27,7 @@ Fold = Callable[[sqlite3.Connection, Body], None]
 def fold_act(db: sqlite3.Connection, body: Body) -> None:
     """Take one act into the tables; nothing where this version knows no such act."""
     act = body["act"]
-    folded: str | Fold | None = FOLDS.get(act)
-    if folded is None and act in (each.name_in_journal for each in acts().values() if each.commits):
-        folded = _written
+    folded: str | Fold | None = FOLDS.get(act, _written if act in DOCUMENTS else None)
     if isinstance(folded, str):
         db.execute(folded, body)
     elif folded is not None:

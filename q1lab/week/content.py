@@ -22,9 +22,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from q1lab.ground import command_table
 from q1lab.ground.errors import nearest
 from q1lab.ground.files import printable, read_bytes, read_text
+from q1lab.week import step_commands
+from q1lab.week.step_commands import ACTION_FIELDS
 from q1lab.week.step_kinds import STEP_KINDS
 from q1lab.week.syllabus import (
     GLOSSARY,
@@ -313,7 +314,7 @@ def _step(head: str, lines: list[tuple[str, bool]], of_guide: bool, used: set[st
     for key, value, known in (
         *(("attribute", name, STEP_ATTRIBUTES) for name in of),
         ("kind", of.setdefault("kind", "tick"), STEP_KINDS),
-        ("done_when", of.get("done_when", ""), ["", *command_table.step_conditions()]),
+        ("done_when", of.get("done_when", ""), ["", *step_commands.condition_names()]),
     ):
         if value not in known:
             raise ValueError(f"a step has no {key} {value!r}; {nearest(value, known)}")
@@ -356,17 +357,17 @@ def _action(fence: str, lines: list[str]) -> Action:
     """The action of a fence."""
     with _reading("\n".join([fence, *lines])):
         kind = fence.partition("q1lab ")[2].strip()
-        fields = command_table.fields_by_action()
-        if kind not in fields:
-            raise ValueError(f"there is no action {kind!r}; {nearest(kind, fields)}")
+        if kind not in ACTION_FIELDS:
+            raise ValueError(f"there is no action {kind!r}; {nearest(kind, ACTION_FIELDS)}")
+        fields = ("title", *ACTION_FIELDS[kind])
         options = _tuples(tomllib.loads("\n".join(lines)))
         title = str(options.pop("title", ""))
         for key in options:
-            if key not in fields[kind]:
-                near = nearest(key, fields[kind])
+            if key not in fields:
+                near = nearest(key, fields)
                 raise ValueError(f"the action {kind} has no field {key!r}; {near}")
         if not options:
-            raise ValueError(f"the action {kind} is empty; {nearest('', fields[kind])}")
+            raise ValueError(f"the action {kind} is empty; {nearest('', fields)}")
         first = next(iter(options.values()))
         action = Action(kind, title or f"{kind.capitalize()} {first}", options)
         if kind == "command" and action.argv()[:1] != ("q1lab",):

@@ -16,15 +16,16 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from q1lab.ground import command_table, paths
+from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import sha256_file
 from q1lab.journal import learner_tables, predictions, stored_results
 from q1lab.journal.store import Row, Store
 from q1lab.judgment.intervals import Reason
-from q1lab.week import chosen_variant, progress
+from q1lab.week import chosen_variant, progress, step_commands
 from q1lab.week.lists import artifacts, papers, posts
 from q1lab.week.progress import Progress, StepState
+from q1lab.week.step_commands import COMMITTED, WRITTEN
 from q1lab.week.syllabus import Step, Week
 
 if TYPE_CHECKING:
@@ -217,12 +218,11 @@ class Acts:
         )
 
     def document(self, step: Step, records: Records) -> str | None:
-        """The document of an act, written or committed (`Act.done_when`)."""
-        (act,) = command_table.acts_for_condition(step.done_when)
-        needs_commit = step.done_when in act.done_when[1:]
-        return _newest(
-            row for row in self.rows(act.name_in_journal) if row["sha"] or not needs_commit
-        )
+        """The document of an act, written or committed (step_commands.CONDITIONS)."""
+        (command,) = step_commands.commands_for(step.done_when)
+        needs_commit = step.done_when in step_commands.CONDITIONS[command][1:]
+        name = command.removeprefix("course ")
+        return _newest(row for row in self.rows(name) if row["sha"] or not needs_commit)
 
     def drafted(self, step: Step, records: Records) -> str | None:
         return str(self.post["updated"]) if self.post.get("path") else None
@@ -257,15 +257,14 @@ class Acts:
     def seen(self, step: Step, records: Records) -> str | None:
         """Something that an act has shown to the learner."""
         action = step.ticking_action
-        act = action.performed_act if action else None
-        if action is None or act is None:
+        if action is None:
             return None
-        named = set(action.argv()[1 + len(act.name.split()) :]) - {
+        named = set(action.argv()[1 + len(action.command.split()) :]) - {
             v.name for v in self.week.variants
         }
         return _newest(
             row
-            for row in self.rows(act.name)
+            for row in self.rows(action.command)
             if (Path(row["subject"]).name in named)
             or (
                 not named
@@ -308,7 +307,6 @@ def _newest(rows: Any) -> str | None:
 
 
 PREDICTED = "prediction made"
-WRITTEN, COMMITTED = command_table.acts()["modification"].done_when
 CONDITIONS: Mapping[str, Callable[[Acts, Step, Records], str | None]] = {
     PREDICTED: Acts.predicted,
     "file made": Acts.made,

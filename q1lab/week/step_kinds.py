@@ -13,7 +13,7 @@ class StepKind(NamedTuple):
 
     about: str
     done_when: str = ""
-    """The condition that it is done by, where its text names none (`Act.done_when`)."""
+    """The condition that it is done by, where its text names none (step_commands.CONDITIONS)."""
     form: str = ""
     """``module:function``, called with the app and the step: what Enter opens. Enter ticks a step
     without one."""

@@ -11,9 +11,8 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from q1lab.ground.act import Act
-from q1lab.ground.command_table import acts, acts_for_condition, find_act
 from q1lab.ground.errors import Problem
+from q1lab.week.step_commands import ACTION_FIELDS, command_named, commands_for
 from q1lab.week.step_kinds import STEP_KINDS, StepKind
 from q1lab.week.text_numbers import ModelShape
 
@@ -68,20 +67,21 @@ class Action:
             import shlex
 
             return tuple(shlex.split(str(options["command"])))
-        if self.kind not in acts():
+        if self.kind == "open":
             return ()
-        first, *others = acts()[self.kind].action_fields
+        first, *others = ACTION_FIELDS[self.kind]
         more = [(f"--{key}", str(options[key])) for key in others if key in options]
         return ("q1lab", self.kind, str(options[first]), *chain.from_iterable(more))
 
     @property
-    def performed_act(self) -> Act | None:
-        """The act of the command table that pressing it performs. None for a typed command whose
-        act has a kind of action of its own: `q1lab run`, typed, is an experiment of its own."""
+    def command(self) -> str:
+        """The command that pressing it carries out, if it may tick a step; else empty. A typed
+        command with a kind of action of its own ticks none: `q1lab run`, typed, is an experiment of
+        its own."""
         if self.kind != "command":
-            return acts().get(self.kind)
-        act = find_act(self.argv()[1:])
-        return None if act is None or act.action_fields else act
+            return self.kind
+        name = command_named(self.argv()[1:])
+        return "" if name in ACTION_FIELDS else name
 
     def request(self) -> Request:
         """The request for a study that a run action makes."""
@@ -97,7 +97,8 @@ class Action:
 class Step:
     """One thing to do. Progress is keyed by `id`, so prose and order may change.
 
-    `kind` is one of STEP_KINDS. `done_when` is the condition that it is done by (`Act.done_when`);
+    `kind` is one of STEP_KINDS. `done_when` is the condition that it is done by
+    (step_commands.CONDITIONS);
     "": its tick, or its answer. `into` names the document region that wants the answer, if any,
     and `heading` what it stands below there, if not the title. `needs` is the id of a step that
     comes before. `answer` belongs to a step of kind recall. `repeat_of` is the id of the recall
@@ -128,15 +129,8 @@ class Step:
     @property
     def ticking_action(self) -> Action | None:
         """Its first action that brings `done_when` about."""
-        acts = acts_for_condition(self.done_when)
-        return next((action for action in self.actions if action.performed_act in acts), None)
-
-    @property
-    def ticking_form(self) -> Act | None:
-        """The act with a form that brings `done_when` about, if a week's text has no action for
-        it: then the form belongs to the action."""
-        acts = acts_for_condition(self.done_when)
-        return next((act for act in acts if act.form_labels and not act.action_fields), None)
+        names = commands_for(self.done_when)
+        return next((action for action in self.actions if action.command in names), None)
 
 
 Block = Text | Fold | Step | Action

@@ -17,8 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from q1lab.commands._output import print_diff, print_wrapped
-from q1lab.commands.cli import cli, run_command_line
-from q1lab.ground.command_table import listed_acts
+from q1lab.commands.cli import MODULES, cli, run_command_line
 from q1lab.journal.store import Store
 from q1lab.week.lists import papers
 from tests.kit.commands import commands, q1lab
@@ -31,7 +30,7 @@ def test_the_first_page_of_help_has_twenty_commands_and_names_the_other() -> Non
         for word in ("--help", "--help-all")
     )
     assert len(first) <= 20
-    assert first < everything == set(listed_acts())
+    assert first < everything == set(MODULES)
     assert "q1lab --help-all" in q1lab("--help").stdout
 
 

@@ -8,7 +8,7 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,3 +67,14 @@ def commands(
             below = command.get_command(context, name)
             assert below is not None
             yield from commands(below, (*words, name))
+
+
+def parse(words: Sequence[str]) -> click.Context:
+    """The context of a command line without ``q1lab``. A click error or a Problem where the command
+    would refuse the words."""
+    command: click.Command | None = cli
+    rest = list(words)
+    while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
+        _, command, rest = command.resolve_command(click.Context(command), rest)
+    assert command is not None
+    return command.make_context("q1lab", rest)

@@ -23,6 +23,7 @@ from q1lab.app.screens.lab import LabScreen
 from q1lab.app.screens.results import ResultsScreen
 from q1lab.app.snapshot_taker import SnapshotReader
 from q1lab.app.widgets.results_table import ResultsTable
+from q1lab.commands.cli import load_command
 from q1lab.ground.config import Config
 from q1lab.ground.paths import content_dir
 from q1lab.journal.store import Store
@@ -234,7 +235,9 @@ def app(**settings: Any) -> Q1Lab:
     with Store() as store:
         progress.save_week_setting(store, week.label, "welcomed", True)
         first = SnapshotReader(week.label, week).read_snapshot(store)
-    return Q1Lab(AppSetup(week, settings.pop("config", Config()), first=first, **settings))
+    return Q1Lab(
+        AppSetup(week, load_command, settings.pop("config", Config()), first=first, **settings)
+    )
 
 
 async def until(pilot: Pilot[Any], holds: Callable[[], Any], message: str = "") -> None:

@@ -18,6 +18,7 @@ from q1lab.app.app import Q1Lab
 from q1lab.app.app_setup import AppSetup
 from q1lab.app.screens.command_output import CommandOutputScreen
 from q1lab.app.snapshot_taker import SnapshotReader
+from q1lab.commands.cli import load_command
 from q1lab.ground import paths
 from q1lab.ground.config import Config
 from q1lab.journal import learner_tables
@@ -49,7 +50,7 @@ def prepared(fill: Callable[[Store, Week], None] | None = None, **settings: Any)
         first = SnapshotReader(week.label, week).read_snapshot(store, ingest=False)
     settings.setdefault("config", Config())
     settings.setdefault("clocks", FakeClocks())
-    return Q1Lab(AppSetup(week, first=first, cwd=Path("/nowhere"), **settings))
+    return Q1Lab(AppSetup(week, load_command, first=first, cwd=Path("/nowhere"), **settings))
 
 
 def some_progress(store: Store, week: Week) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from q1lab.app.widgets.page_blocks import command_with_form
 from q1lab.ground import paths
 from q1lab.journal import learner_tables, predictions
 from q1lab.journal import store as index_store
@@ -45,9 +46,8 @@ def step_of(week: Week, command: str, number: int = 0) -> str:
 
 
 def by(step: Step) -> str:
-    """The act that a step is done by; "" for none."""
-    act = step.ticking_action.performed_act if step.ticking_action else step.ticking_form
-    return act.name if act else ""
+    """The command that a step is done by; "" for none."""
+    return step.ticking_action.command if step.ticking_action else command_with_form(step)
 
 
 def done(store: Store, week: Week, step: str) -> bool:

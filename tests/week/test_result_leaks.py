@@ -13,8 +13,7 @@ import click
 import pytest
 
 from q1lab.app.pages import block_text
-from q1lab.commands.cli import cli
-from q1lab.ground.command_table import listed_acts
+from q1lab.commands.cli import MODULES, cli
 from q1lab.week.content import load_week
 from q1lab.week.syllabus import Fold, Step, Week
 from tests.kit.places import ROOT
@@ -187,7 +186,7 @@ def test_the_week_shows_no_result_before_the_verdict() -> None:
 
 def test_pages_that_are_always_open_show_no_result() -> None:
     assert pictures()
-    assert len(listed_acts()) > 20
+    assert len(MODULES) > 20
     known = [*HIDDEN, *card_results()]
     assert len(known) > len(HIDDEN)
     pages = open_pages()

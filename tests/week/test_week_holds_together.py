@@ -8,10 +8,11 @@ from collections.abc import Iterator
 import pytest
 
 from q1lab.app.pages import block_text
-from q1lab.ground import command_table
+from q1lab.app.widgets.page_blocks import command_with_form
 from q1lab.study import variants
 from q1lab.week.content import load_week
 from q1lab.week.syllabus import GLOSSARY, Action, Block, Fold, Part, Step, Text, Week
+from tests.kit.commands import parse
 from tests.kit.places import ROOT
 
 SHIPPED = ROOT / "content"
@@ -89,7 +90,7 @@ def test_every_action_is_a_command_that_there_is(week: Week) -> None:
         for action in actions_of(block):
             words = action.argv()
             if words:
-                command_table.parse_command(words[1:])
+                parse(words[1:])
             if words[1:2] == ("take",) and len(words) > 2:
                 assert words[2] in week.files
             for key in ("variant", "baseline", "for"):
@@ -103,7 +104,7 @@ def test_every_step_can_be_done(week: Week) -> None:
         if step.kind in ("run", "check"):
             assert step.kind in {action.kind for action in step.actions}, step.id
         own = step.done_when == step.behavior.done_when
-        assert own or step.ticking_action or step.ticking_form, step.id
+        assert own or step.ticking_action or command_with_form(step), step.id
 
 
 def test_an_experiment_says_how_to_read_its_result(week: Week) -> None:

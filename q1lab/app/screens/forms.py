@@ -8,15 +8,14 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from q1lab.app.commands import FORMS, TITLES
 from q1lab.app.screens.command_output import run_in_pane
 from q1lab.app.screens.form import Field, FormScreen
-from q1lab.ground import command_table
-from q1lab.ground.act import Act
-from q1lab.ground.command_table import ActReport
 from q1lab.ground.errors import Problem
 from q1lab.journal import predictions
 from q1lab.journal.store import Store
 from q1lab.week import progress as domain
+from q1lab.week.lists.change import ListChange
 from q1lab.week.syllabus import Week
 
 if TYPE_CHECKING:
@@ -43,11 +42,11 @@ def open_form(
     about: Callable[[Values], str] = lambda values: "",
     carry_out: Callable[[list[str], Values], object] | None = None,
 ) -> None:
-    """Open the form of the act ``name``, and carry the act out. ``initial`` are the fields' first
+    """Open the form of the command ``name``, and carry it out. ``initial`` are the fields' first
     values (default: those that the act proposes); ``fixed`` computes the parameters that the form
     doesn't show from those that it does; ``about`` is a sentence on the values, or a Problem with
     them; ``carry_out`` gets the words of a command and its values (default: run it in a pane)."""
-    act, command = command_table.acts()[name], command_table.load_command(name)
+    form, command = FORMS[name], app.setup.command(name)
     prefill: Callable[[Store, Week], Mapping[str, str]] | None
     prefill = getattr(command.callback, "prefill", None)
     if initial is None and prefill is not None:
@@ -57,27 +56,27 @@ def open_form(
             lambda values: open_form(app, name, values, title, fixed, about, carry_out),
         )
         return
-    params = {param.name: param for param in command.params if param.name in act.form_labels}
+    params = {param.name: param for param in command.params if param.name in form.labels}
     fields = [
         field
-        for param_name, label in act.form_labels.items()
+        for param_name, label in form.labels.items()
         for field in _fields(params[param_name], label, (initial or {}).get(param_name, ""))
     ]
 
-    entry: Callable[..., ActReport] | None = getattr(command.callback, "act", None)
+    entry: Callable[..., ListChange] | None = getattr(command.callback, "act", None)
 
-    def job(store: Store, typed: dict[str, str]) -> ActReport | Callable[[], object]:
-        values = _values(act, params, typed)
+    def job(store: Store, typed: dict[str, str]) -> ListChange | Callable[[], object]:
+        values = _values(form.labels, params, typed)
         values |= fixed(values)
         if entry is not None:
             return entry(store, app.setup.week, **values)
-        words = ["q1lab", *act.name.split(), *_words(command, values)]
+        words = ["q1lab", *name.split(), *_words(command, values)]
         return partial(carry_out, words, values) if carry_out else partial(run_in_pane, app, words)
 
     def says(typed: dict[str, str]) -> str:
-        return about(_values(act, params, typed))
+        return about(_values(form.labels, params, typed))
 
-    _ask(app, title or act.palette, fields, job, says, do=act.form_button)
+    _ask(app, title or TITLES[name], fields, job, says, do=form.button)
 
 
 def _words(command: click.Command, values: Values) -> Iterator[str]:
@@ -100,7 +99,7 @@ def _ask(
     app: Q1Lab,
     title: str,
     fields: list[Field],
-    job: Callable[[Store, dict[str, str]], ActReport | Callable[[], object]],
+    job: Callable[[Store, dict[str, str]], ListChange | Callable[[], object]],
     says: Callable[[dict[str, str]], str],
     about: str = "",
     do: str = "Keep",
@@ -116,10 +115,10 @@ def _ask(
     app.push_screen(FormScreen(title, fields, says, about, do), submit)
 
 
-def _say(app: Q1Lab, outcome: ActReport | Callable[[], object]) -> None:
+def _say(app: Q1Lab, outcome: ListChange | Callable[[], object]) -> None:
     """Show the act's message; one with notes stays until it is closed. What is no message opens the
     screen that carries the act out."""
-    if not isinstance(outcome, ActReport):
+    if not isinstance(outcome, ListChange):
         outcome()
     elif outcome.notes:
         app.show_error(f"{outcome.line} {'; '.join(outcome.notes)}", "Kept")
@@ -131,8 +130,6 @@ def _fields(param: click.Parameter, label: str, value: str) -> Iterator[Field]:
     """A command's parameter as a field; a list of common values has a second field for others."""
     import click
 
-    from q1lab.ground.argument_checks import SuggestedText
-
     name = str(param.name)
     address = "URL" in (param.metavar or name.upper())
     field = Field(name, label, value, needed=isinstance(param, click.Argument))
@@ -142,8 +139,7 @@ def _fields(param: click.Parameter, label: str, value: str) -> Iterator[Field]:
             choices = ("", *choices)
         first = value or _default(param) or choices[0]
         yield replace(field, value=first, choices=choices, titles=lambda name: name or BY_ITSELF)
-    elif isinstance(param.type, SuggestedText):
-        titles = param.type.titles
+    elif titles := getattr(param.type, "titles", None):
         yield replace(field, choices=tuple(titles), titles=titles.__getitem__)
         yield Field(OTHER, f"another {label}", hint="its name, if it is not listed")
     elif isinstance(param, click.Option) and param.is_flag:
@@ -160,7 +156,9 @@ def _default(param: click.Parameter) -> str | None:
     return param.default if isinstance(param.default, str) else None
 
 
-def _values(act: Act, params: Mapping[str, click.Parameter], typed: Mapping[str, str]) -> Values:
+def _values(
+    labels: Mapping[str, str], params: Mapping[str, click.Parameter], typed: Mapping[str, str]
+) -> Values:
     """The typed texts converted to the command's values. Problem naming a field that is invalid."""
     import click
 
@@ -170,14 +168,14 @@ def _values(act: Act, params: Mapping[str, click.Parameter], typed: Mapping[str,
         if isinstance(param, click.Option) and param.is_flag:
             values[name] = text == "yes"
             continue
-        if hasattr(param.type, "titles") and typed[OTHER]:  # SuggestedText
+        if hasattr(param.type, "titles") and typed[OTHER]:
             values[OTHER], text = True, typed[OTHER]
         is_list = param.nargs == -1 or param.multiple
         try:
             items = shlex.split(text) if is_list else [text] if text else []
             converted = tuple(param.type.convert(item, param, None) for item in items)
         except (ValueError, click.BadParameter) as error:  # a quote is open; a wrong value
-            message = f"{act.form_labels[name]}: {getattr(error, 'message', error)}"
+            message = f"{labels[name]}: {getattr(error, 'message', error)}"
             raise Problem(message, field=name) from None
         values[name] = converted if is_list else converted[0] if converted else None
     return values
@@ -214,11 +212,11 @@ def open_prediction_form(app: Q1Lab, step: Step) -> None:
     amendment."""
     week, variant = app.week.label, app.week.variant or "modified"
 
-    def job(store: Store, typed: dict[str, str], amend: bool) -> ActReport:
+    def job(store: Store, typed: dict[str, str], amend: bool) -> ListChange:
         values = predictions.parse_prediction(typed, PARTS)
         predictions.record_prediction(store, week, variant, **values, amend=amend)
         domain.tick_step(store, week, step.id, True)
-        return ActReport(f"Kept: {_prediction_sentence(variant, typed)}")
+        return ListChange(f"Kept: {_prediction_sentence(variant, typed)}")
 
     def open_with(newest: dict[str, Any] | None) -> None:
         initial, about = {}, ""

@@ -12,6 +12,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import OptionList
 
 from q1lab.app import progress_rows as rows
+from q1lab.app.commands import ADDITIONS, TITLES
 from q1lab.app.progress_rows import ProgressReader
 from q1lab.app.screens import forms
 from q1lab.app.screens.base import MainScreen
@@ -20,7 +21,6 @@ from q1lab.app.screens.pick_one import PickScreen
 from q1lab.app.screens.week_page import WeekScreen
 from q1lab.app.snapshot import Snapshot
 from q1lab.app.widgets.titled_rows import ListRow, TitledRows
-from q1lab.ground.command_table import acts
 from q1lab.ground.text_formats import short_hours
 from q1lab.journal.store import Store
 from q1lab.week import progress as domain
@@ -157,7 +157,7 @@ class ProgressScreen(MainScreen):
     def action_add(self) -> None:
         """Offer to add a paper, an artifact, or the post's address; the focused list's act is
         first."""
-        rows = [(act.name, act.palette) for act in acts().values() if act.adds_item]
+        rows = [(name, TITLES[name]) for name in ADDITIONS]
         pane_id = str(self.pane.id)
         first = next((name for name, _ in rows if any(map(pane_id.startswith, name.split()))), "")
 

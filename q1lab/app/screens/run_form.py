@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from q1lab.app import editing
+from q1lab.app.commands import FORMS
 from q1lab.app.screens import forms
 from q1lab.app.screens.command_output import CommandOutputScreen
-from q1lab.ground import command_table
 from q1lab.ground.errors import Problem
 from q1lab.study import studies, variants
 from q1lab.study.command_line import OPTIONS, request_from_options
@@ -29,7 +29,7 @@ def open_run_form(app: Q1Lab, words: Sequence[str] = ()) -> None:
     several studies, or prints a record for a program, is run as it is."""
 
     def read(_: object) -> Values | None:
-        return _typed(words[1:]) if words else {"variant": (_default_variant(app),)}
+        return _typed(app, words[2:]) if words else {"variant": (_default_variant(app),)}
 
     def opened(values: Values | None) -> None:
         if values is None:
@@ -55,27 +55,37 @@ def open_form_with_more_seeds(app: Q1Lab, study: Study, n: int | None) -> None:
 
 def _default_variant(app: Q1Lab) -> str:
     """The week's modification: the learner's own file, once it is there."""
-    command_table.load_command("run")
+    app.setup.command("run")  # imported here, in this thread
     chosen = app.snapshot.progress.chosen or app.week.default or ""
     own_file = editing.learner_folder(app) / f"{chosen}.py"
     return f"./{own_file.name}" if chosen and own_file.is_file() else chosen
 
 
-def _typed(words: Sequence[str]) -> Values | None:
-    """The values that a command's words give. None for several variants, for options that are not
-    of the study, and for a command that is refused: it says why itself."""
+def _typed(app: Q1Lab, words: Sequence[str]) -> Values | None:
+    """The values that the words after `q1lab run` give. None for several variants, for options that
+    are not of the study, and for a command that is refused: it says why itself."""
+    from click import ClickException
+    from click.core import ParameterSource
+
+    if {"--help", "-h"} & {*words}:
+        return None
     try:
-        parsed = command_table.parse_command(words)
-    except Problem:
+        context = app.setup.command("run").make_context("run", list(words))
+    except (ClickException, Problem):
         return None
-    if parsed.help or parsed.typed - {"variant", *OPTIONS} or len(parsed.values["variant"]) != 1:
+    typed = {
+        name: value
+        for name, value in context.params.items()
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    }
+    if typed.keys() - {"variant", *OPTIONS} or len(context.params["variant"]) != 1:
         return None
-    return {name: parsed.values[name] for name in parsed.typed}
+    return typed
 
 
 def _open(app: Q1Lab, values: Values) -> None:
     """Open the form with these values; those that it does not show are kept."""
-    labels = command_table.acts()["run"].form_labels
+    labels = FORMS["run"].labels
     hidden = {name: value for name, value in values.items() if name not in labels}
     initial = {name: _text(value) for name, value in values.items() if name in labels}
 

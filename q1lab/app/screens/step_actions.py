@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from q1lab.app.commands import FORMS, TITLES
 from q1lab.app.editing import learner_folder
-from q1lab.app.widgets.page_blocks import text_of_action
+from q1lab.app.widgets.page_blocks import command_with_form, text_of_action
 from q1lab.ground import config
-from q1lab.ground.command_table import find_act
+from q1lab.journal.journal_tables import DOCUMENTS
+from q1lab.week.step_commands import command_named
 from q1lab.week.syllabus import Action, Step
 
 if TYPE_CHECKING:
@@ -28,19 +29,14 @@ def open_step_form(app: Q1Lab, step: Step) -> bool:
 
 
 def open_form_of_act(app: Q1Lab, step: Step) -> bool:
-    """Open the form of the act that completes the step; also for a step that is done, to add more
-    (such as a fourth channel). False if there is no such form."""
-    return step.ticking_form is not None and _form(app, step.ticking_form.name.split())
-
-
-def _form(app: Q1Lab, words: Sequence[str]) -> bool:
-    """Open the form of the act that a command line names. False if it has none."""
-    act = find_act(words)
-    if act is None or not act.form_labels:
+    """Open the form of the command that completes the step; also for a step that is done, to add
+    more (such as a fourth channel). False if there is no such form."""
+    name = command_with_form(step)
+    if not name:
         return False
     from q1lab.app.screens.forms import open_form
 
-    open_form(app, act.name)
+    open_form(app, name)
     return True
 
 
@@ -72,10 +68,11 @@ def open_url(app: Q1Lab, url: str) -> None:
 def run_command(app: Q1Lab, argv: list[str]) -> None:
     """Carry out a command line inside the app: a training opens its form, a commit is shown before
     it is made, and any other command's output opens in a dialog."""
-    from q1lab.app.screens import command_output
+    from q1lab.app.screens import command_output, forms
 
-    act = find_act(argv[1:]) if argv[0] == "q1lab" else None
-    if act and act.palette and argv[1:] == act.name.split() and _form(app, argv[1:]):
+    command = " ".join(argv[1:])
+    if command in FORMS and command in TITLES:
+        forms.open_form(app, command)
         return
     if argv[:2] == ["q1lab", "run"]:
         from q1lab.app.screens.run_form import open_run_form
@@ -92,7 +89,8 @@ def run_command(app: Q1Lab, argv: list[str]) -> None:
         app.set_course(argv[3] == "true")
         return
     asks = config.load_settings().ask_before_commit
-    commits = act is not None and act.commits and not {"--dry-run", "--no-commit"} & {*argv}
+    commits = command_named(argv[1:]).removeprefix("course ") in DOCUMENTS
+    commits = commits and not {"--dry-run", "--no-commit"} & {*argv}
     command_output.run_in_pane(app, argv, [*argv, "--dry-run"] if asks and commits else ())
 
 

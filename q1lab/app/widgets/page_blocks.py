@@ -13,11 +13,13 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.widget import Widget
 
+from q1lab.app.commands import FORMS
 from q1lab.app.pages import WeekPage
 from q1lab.app.widgets import markdown_layout
 from q1lab.ground.files import printable
 from q1lab.ground.text_formats import cut_cells, plural
 from q1lab.week.progress import StepState
+from q1lab.week.step_commands import ACTION_FIELDS, commands_for
 from q1lab.week.syllabus import Action, Fold, Step, Text
 
 INDENT = 5
@@ -370,7 +372,14 @@ def word_of_form(step: Step) -> str:
     """The word for opening a step's form; "" if it has none."""
     if step.behavior.form:
         return step.behavior.enter
-    return "fill in" if step.ticking_form else ""
+    return "fill in" if command_with_form(step) else ""
+
+
+def command_with_form(step: Step) -> str:
+    """The command with a form that completes the step; empty where there is none, and where the
+    week's text has an action of that kind instead."""
+    names = (name for name in commands_for(step.done_when) if name not in ACTION_FIELDS)
+    return next((name for name in names if name in FORMS), "")
 
 
 def taken_file(action: Action | None) -> str:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from q1lab.commands._documents import is_at_terminal
+from q1lab.commands._ask import is_at_terminal
 from q1lab.commands._output import print_wrapped
 from q1lab.commands._verdict import print_verdict
+from q1lab.commands.demo import demo_text
+from q1lab.commands.demo.shipped_runs import ShippedRuns, read_runs
 from q1lab.ground.errors import OK
-
-if TYPE_CHECKING:
-    from q1lab.commands.demo.shipped_runs import ShippedRuns
-    from q1lab.judgment.records import Judgment
+from q1lab.ground.text_formats import signed
+from q1lab.judgment.label_text import pair_label
+from q1lab.judgment.records import Judgment
 
 PAIR_SECONDS = 2.0
 """The pause between two pairs, for whoever sits at the terminal."""
@@ -39,9 +40,6 @@ def demo(full: bool) -> int:
 
     It trains nothing and keeps nothing: no study, no line in your journal, no file.
     """
-    from q1lab.commands.demo import demo_text
-    from q1lab.commands.demo.shipped_runs import read_runs
-
     shipped, asks = read_runs(), is_at_terminal() and sys.stdout.isatty()
     print_wrapped(demo_text.question(shipped), indent=0)
     guess = _guess(shipped) if asks else None
@@ -64,8 +62,6 @@ def demo(full: bool) -> int:
 
 def _guess(shipped: ShippedRuns) -> dict[str, Any] | None:
     """What the reader expects; None for no idea."""
-    from q1lab.commands.demo import demo_text
-
     direction = _answer("Your guess", demo_text.DIRECTIONS)
     if direction not in ("lower", "higher"):
         return demo_text.guess_of(direction)
@@ -84,9 +80,6 @@ def _answer(question: str, answers: Mapping[str, str]) -> str:
 
 def _pairs(shipped: ShippedRuns) -> Iterator[str]:
     """The pairs in a line each; from the first look on with the interval after it."""
-    from q1lab.ground.text_formats import signed
-    from q1lab.judgment.label_text import pair_label
-
     design, values = shipped.study.design, shipped.differences
     for count, (seed, value) in enumerate(zip(shipped.study.seeds, values, strict=True), 1):
         line = f"{pair_label(seed)}: {signed(value)}"
@@ -96,8 +89,6 @@ def _pairs(shipped: ShippedRuns) -> Iterator[str]:
 
 
 def _print_end(shipped: ShippedRuns, judgment: Judgment, full: bool) -> None:
-    from q1lab.commands.demo import demo_text
-
     print_verdict(judgment, full=full)
     click.echo()
     for line in (

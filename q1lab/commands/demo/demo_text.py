@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from q1lab.commands.demo.shipped_runs import ShippedRuns
+from q1lab.judgment.prediction_text import prediction_sentence
 from q1lab.judgment.records import Judgment
 
 WORDS = ("val loss", "seed", "interval")
@@ -87,8 +88,6 @@ def stop_sentence(shipped: ShippedRuns) -> str:
 
 def guess_sentence(judgment: Judgment) -> str:
     """The reader's guess against the outcome; empty where there was none."""
-    from q1lab.judgment.prediction_text import prediction_sentence
-
     return prediction_sentence(judgment) if judgment.subject.prediction else ""
 
 

@@ -9,7 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from q1lab.compare.comparison import subject_of
 from q1lab.ground.files import read_json
+from q1lab.judgment.judge import judge
 from q1lab.judgment.records import Judgment
 from q1lab.study import studies
 from q1lab.study.studies import ARMS, Study, run_name
@@ -38,9 +40,6 @@ class ShippedRuns:
     def judge(self, guess: dict[str, Any] | None = None) -> Judgment:
         """The verdict on all pairs, at the level of the range's looks, with a guess as its
         prediction."""
-        from q1lab.compare.comparison import subject_of
-        from q1lab.judgment.judge import judge
-
         study = replace(self.study, prediction=guess)
         arms = ({seed: self.ends[run_name(arm, seed)] for seed in study.seeds} for arm in ARMS)
         # without an id: `q1lab compare` knows no such study

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import click
 
-from q1lab.commands import _documents as shared
+from q1lab.commands._ask import ask_user
 from q1lab.commands._names import study_argument
+from q1lab.commands._noted import note_viewed
+from q1lab.commands._options import json_option
 from q1lab.commands._output import print_json, remark
 from q1lab.commands.sample import passages
+from q1lab.commands.sample.passage_text import TOKENS, pair_lines
+from q1lab.compare import comparison_cache
 from q1lab.ground.errors import OK, Problem
 from q1lab.study import studies
 from q1lab.study.studies import ARMS, Study
@@ -42,7 +46,7 @@ Examples:
 @click.option(
     "--yes", is_flag=True, help="Run the model files of another person's study without asking."
 )
-@shared.json_option
+@json_option
 def sample(
     study: str,
     prompt: str | None,
@@ -59,9 +63,6 @@ def sample(
 
     A sample is an anecdote.
     """
-    from q1lab.commands.sample.passage_text import TOKENS
-    from q1lab.compare import comparison_cache
-
     chosen = studies.load(comparison_cache.resolve_study_id(study))
     seed = passages.choose_seed(chosen, seed)
     ask_about_models(chosen, yes)
@@ -79,7 +80,7 @@ def sample(
         )
     else:
         print_pair(chosen, pair)
-        shared.note_viewed("sample", chosen.id, chosen.variant)
+        note_viewed("sample", chosen.id, chosen.variant)
     return OK
 
 
@@ -92,15 +93,13 @@ def ask_about_models(study: Study, yes: bool) -> None:
         for file in unseen.files:
             remark(f"  {file}")
         refused = Problem("the model files were not run: ", next="--yes runs them")
-        if not yes and shared.ask_user("Run them?", refused) != "yes":
+        if not yes and ask_user("Run them?", refused) != "yes":
             raise refused from None
 
 
 def print_pair(study: Study, pair: passages.PassagePair) -> None:
     """Print what both models wrote."""
     from rich.console import Console
-
-    from q1lab.commands.sample.passage_text import pair_lines
 
     console = Console(highlight=False)
     for line in pair_lines(study, pair, console.width):

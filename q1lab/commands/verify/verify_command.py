@@ -8,11 +8,22 @@ from pathlib import Path
 
 import click
 
-from q1lab.commands import _documents as shared
+from q1lab.commands._ask import agrees_to_run
 from q1lab.commands._output import print_json, print_wrapped, remark
-from q1lab.ground.command_table import NOT_CHECKED, REFUSED_BUNDLE, acts
-from q1lab.ground.errors import OK, Problem, listed_statuses
+from q1lab.commands.verify import bundle_check
+from q1lab.ground.errors import FAILED, INTERRUPTED, OK, USAGE, Problem, listed_statuses
 from q1lab.ground.files import expand_user, printable
+
+REFUSED_BUNDLE, NOT_CHECKED = 20, 21
+STATUSES = {
+    OK: "what was checked holds",
+    FAILED: "not a bundle",
+    USAGE: "usage",
+    REFUSED_BUNDLE: "refused",
+    NOT_CHECKED: "not checked completely",
+    INTERRUPTED: "interrupted",
+}
+"""All exit statuses of `q1lab verify`."""
 
 
 @click.command(
@@ -23,7 +34,7 @@ Examples:
   q1lab verify rope-1.zip --cells 0
 
 """
-    + listed_statuses(acts()["verify"].statuses)
+    + listed_statuses(STATUSES)
 )
 @click.argument("place", metavar="FILE_OR_FOLDER", type=click.Path(path_type=Path))
 @click.option(
@@ -64,8 +75,6 @@ def verify(
     own files: read them first. A training command is shown, and runs only if you agree. It says
     what it did; whether the comparison is fair is for you to judge.
     """
-    from q1lab.commands.verify import bundle_check
-
     if all_runs and cells is not None:
         raise Problem("--all and --cells: ", next="give one of them")
     seed_number = secrets.randbelow(10**6) if number is None else number
@@ -73,7 +82,7 @@ def verify(
     options = bundle_check.CheckOptions(run_count, seed_number, data and expand_user(data))
 
     def agree(commands: str) -> bool:
-        return shared.agrees_to_run(commands, "--yes runs it, --cells 0 runs nothing", yes)
+        return agrees_to_run(commands, "--yes runs it, --cells 0 runs nothing", yes)
 
     report = bundle_check.check_bundle(
         expand_user(place), options, lambda text: remark(text, quiet=as_json), agree

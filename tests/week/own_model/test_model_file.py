@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from q1lab.commands._documents import current_week
+from q1lab.commands._week import current_week
 from q1lab.commands.own_model import hint, merge, new
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem

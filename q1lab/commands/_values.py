@@ -1,4 +1,4 @@
-"""Checks that every argument and option of every command shares."""
+"""The values of arguments and options: checks that all commands share, and which were typed."""
 
 from __future__ import annotations
 
@@ -59,3 +59,11 @@ def _converted(
     if isinstance(converted, int) and abs(converted) >= TOO_LARGE:
         kind.fail("it is too large", param, ctx)
     return converted
+
+
+def typed_fields(context: click.Context) -> frozenset[str]:
+    """The parameters that were typed, with their defaults or with other values."""
+    typed = click.core.ParameterSource.COMMANDLINE
+    return frozenset(
+        field for field in context.params if context.get_parameter_source(field) is typed
+    )
