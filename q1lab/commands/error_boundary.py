@@ -63,9 +63,9 @@ def as_problem(error: Exception) -> Problem | None:
     if isinstance(error, Problem):
         return error
     if "sqlite3" in sys.modules and isinstance(error, sys.modules["sqlite3"].DatabaseError):
-        from q1lab.journal import store
+        from q1lab.journal.database import database_problem
 
-        return store.database_problem(error)
+        return database_problem(error)
     if isinstance(error, UnicodeEncodeError) and isinstance(error.object, str):
         return Problem(
             f"not UTF-8 text: {error.object!r}", FAILED, next="rename it, or leave it out"

@@ -82,6 +82,8 @@ def ingest_all(store: Store) -> dict[str, str]:
         try:
             ingest_study(store, studies.load(study_id))
         except Problem as problem:
+            if problem.file == store.file:
+                raise  # the database refuses, and the study is sound
             unreadable[study_id] = str(problem)
     return unreadable
 

@@ -1,5 +1,5 @@
-"""The tables, indexes and views. Nothing migrates them: where a definition here, or one of a
-plug-in, is another than before, all but ``acts`` are made again."""
+"""The tables, indexes and views. Nothing migrates them: where a definition here is another than
+before, all but ``acts`` are made again."""
 
 from __future__ import annotations
 
@@ -114,9 +114,18 @@ def _definitions() -> list[str]:
     return [*TABLES.split(";")[:-1], *VIEWS.split(";")[:-1]]
 
 
+FORMAT = 1
+"""Of the acts. Raise it when an older q1lab would take new ones in wrongly."""
+
+
 def version() -> int:
-    """Another number for other definitions."""
-    return zlib.crc32("\n".join(_definitions()).encode()) & 0x7FFFFFFF
+    """Another number for other definitions: ``FORMAT``, then 24 bits of their checksum."""
+    return FORMAT << 24 | zlib.crc32("\n".join(_definitions()).encode()) & 0xFFFFFF
+
+
+def is_newer(found: int) -> bool:
+    """True of the version of a database whose acts a newer q1lab wrote."""
+    return found >> 24 > FORMAT
 
 
 def make_again(db: sqlite3.Connection) -> None:

@@ -17,15 +17,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, Problem
-from q1lab.ground.files import (
-    open_private,
-    os_reason,
-    private_folder,
-    prove_at_home,
-    read_bytes,
-    utc_now,
-)
-from q1lab.journal import acts, journal_tables, schema
+from q1lab.ground.files import private_folder, prove_at_home, utc_now
+from q1lab.journal import acts, acts_copy, journal_tables, schema
+from q1lab.journal.database import as_problem, connect, copy_file
 from q1lab.judgment.run_states import MISSING, RunState
 
 if TYPE_CHECKING:  # a tick needs no study
@@ -73,10 +67,18 @@ class Store:
         self._of_progress = 0
         """Rows that acts on progress have changed (``Stamp.progress``)."""
         private_folder(self.file.parent)
-        with _as_problem(self.file):
+        with as_problem(self.file):
             self.db = connect(self.file)
             try:
-                if self._version() != schema.version():
+                found = self._version()
+                if schema.is_newer(found):
+                    raise Problem(
+                        f"{self.file} is of a newer q1lab",
+                        FAILED,
+                        next="upgrade q1lab to open it, or choose another home (Q1LAB_HOME)",
+                        file=self.file,
+                    )
+                if found != schema.version():
                     self._make_tables()
             except BaseException:
                 self.db.close()
@@ -95,7 +97,7 @@ class Store:
             is_new = not db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'acts'").fetchone()
             schema.make_again(db)
             if is_new:
-                for body in _copied_acts(self.copy):
+                for body in acts_copy.read_copy(copy_file(self.file)):
                     db.execute("INSERT INTO acts (body) VALUES (?)", (json.dumps(body),))
             for (text,) in db.execute("SELECT body FROM acts ORDER BY id").fetchall():
                 db.execute("SAVEPOINT act")
@@ -116,11 +118,6 @@ class Store:
         self.close()
 
     # ── acts
-
-    @property
-    def copy(self) -> Path:
-        """The copy of all acts as text."""
-        return self.file.with_name("acts.jsonl")
 
     @contextlib.contextmanager
     def act(self) -> Iterator[AddAct]:
@@ -148,8 +145,8 @@ class Store:
                 yield add
             finally:
                 self._add = None
-        with contextlib.suppress(OSError, Problem), open_private(self.copy) as file:
-            file.write("".join(f"{line}\n" for line in lines).encode())
+        if lines:
+            acts_copy.append_acts(self.db, copy_file(self.file), lines)
 
     def add(self, act: str, /, **fields: Any) -> None:
         """Put one act on record (see ``act``)."""
@@ -163,7 +160,7 @@ class Store:
         if self.db.in_transaction:
             yield self.db
             return
-        with _as_problem(self.file):
+        with as_problem(self.file):
             self.db.execute("BEGIN IMMEDIATE")
             try:
                 yield self.db
@@ -234,56 +231,3 @@ class Store:
             for r in self.runs(study.id)
             if RunState(r["state"]) in MISSING
         ]
-
-
-def connect(file: Path) -> sqlite3.Connection:
-    """A connection as q1lab uses them."""
-    db = sqlite3.connect(file, timeout=10, isolation_level=None)
-    db.row_factory = sqlite3.Row
-    # a flipped bit must not stop a screen
-    db.text_factory = lambda raw: raw.decode("utf-8", "replace")
-    db.execute("PRAGMA foreign_keys = ON")
-    return db
-
-
-def _copied_acts(copy: Path) -> Iterator[acts.Body]:
-    try:
-        lines = read_bytes(copy, refuse_link=True).splitlines()
-    except FileNotFoundError:
-        return
-    except OSError as error:  # a database without them would be taken for the whole record
-        raise Problem(f"{copy} can't be read: {os_reason(error)}", FAILED, file=copy) from error
-    for line in lines:
-        with contextlib.suppress(ValueError):
-            if isinstance(body := json.loads(line), dict):
-                yield body
-
-
-@contextlib.contextmanager
-def _as_problem(file: Path) -> Iterator[None]:
-    try:
-        yield
-    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
-        if (problem := database_problem(error, file)) is None:
-            raise  # the caller's to handle, or its mistake
-        raise problem from error
-
-
-def database_problem(error: Exception, file: Path | None = None) -> Problem | None:
-    """Explain an error of SQLite; None for one of the program itself."""
-    file = file or paths.database_file()
-    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
-    if code in (11, 24, 26) or isinstance(error, UnicodeDecodeError):  # CORRUPT, FORMAT, NOTADB
-        after = "move it away: it is made again from acts.jsonl and the studies' files"
-        return Problem(f"{file} is damaged ({error})", FAILED, next=after, file=file)
-    if not isinstance(error, sqlite3.OperationalError) or code == 1:
-        return None
-    text = os_reason(error) if isinstance(error, OSError) else str(error)
-    if "full" in text:
-        text = (
-            "the disk is full; free some space and run the command again (training and its "
-            "files are apart)"
-        )
-    elif "locked" in text:
-        text = "another program holds it; close what has it open and try again"
-    return Problem(f"cannot use {file}: {text}", FAILED, file=file)
