@@ -14,6 +14,7 @@ from q1lab.app.screens.check import CheckScreen
 from q1lab.app.screens.hint import HintScreen
 from q1lab.app.screens.pick_one import PickScreen
 from q1lab.app.screens.week_page import WeekScreen
+from q1lab.app.widgets.choice_list import ChoiceList
 from q1lab.ground.config import Config
 from q1lab.journal import learner_tables
 from q1lab.journal.store import Store
@@ -60,16 +61,19 @@ async def test_red_then_saved_then_green_and_it_waits(repo: Path) -> None:
         assert not app_.snapshot.progress.of(step).done
         for reds in (1, 2):
             await pilot.press("h")
-            await until(pilot, lambda: isinstance(app_.screen, PickScreen))
+            await until(pilot, lambda: isinstance(app_.screen, PickScreen), "h offers no hints")
+            await until(
+                pilot, lambda: isinstance(app_.focused, ChoiceList), "no hint has the focus"
+            )
             await pilot.press("enter")
-            await until(pilot, lambda: isinstance(app_.screen, HintScreen))
-            await until(pilot, lambda: ", hint " in words(app_))
+            await until(pilot, lambda: isinstance(app_.screen, HintScreen), "Enter opens no hint")
+            await until(pilot, lambda: ", hint " in words(app_), "the hint has no title")
             await pilot.press("escape")
             await until(pilot, lambda: app_.screen is screen)
             with Store() as store:
                 assert len(learner_tables.used_hints(store, app_.week.label, "rope")) == reds
         (repo / "rope.py").write_bytes((MODELS / "rope.py").read_bytes())
-        await until(pilot, lambda: "checks passed" in words(app_))
+        await until(pilot, lambda: "checks passed" in words(app_), "a saved file is not checked")
         assert "✗" not in screen.text
         assert "Next: " in words(app_)
         assert app_.screen is screen  # it never goes on by itself
