@@ -28,6 +28,7 @@ from q1lab.study import studies
 from q1lab.study.own_model import parents
 from q1lab.study.studies import Study
 from q1lab.week import evidence
+from q1lab.week.content import week_for
 from q1lab.week.own_model import diffs
 from q1lab.week.syllabus import Week, WeekVariant
 
@@ -170,7 +171,7 @@ def gather_modification(
     """The record of MODIFICATION.md as of now. ``root`` is the folder that the document is
     in."""
     picked = document_data.chosen_modification(store, week, variant)
-    week = week.for_variant(picked.name)
+    week = week_for(week, picked.name)
     listed = _listed(week, picked.name)
     title = modification_title(week, picked.name)
     compared = document_data.all_comparisons(store, picked)

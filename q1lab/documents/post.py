@@ -18,6 +18,7 @@ from q1lab.documents.markdown_escape import Md
 from q1lab.documents.modification import Modification
 from q1lab.documents.templates import Rendered, render_template
 from q1lab.journal.store import Store
+from q1lab.week.content import week_for
 from q1lab.week.lists import posts
 from q1lab.week.syllabus import Week
 
@@ -99,7 +100,7 @@ def count_empty_sections(store: Store, label: str) -> int:
 def gather_post(store: Store, week: Week, *, title: str | None = None) -> Post:
     """The record of the draft as of now."""
     record = modification.gather_modification(store, week)
-    week = week.for_variant(record.variant)
+    week = week_for(week, record.variant)
     post = posts.post_of_week(store, week.label)
     quarter = quarter_of(week.label)
     return Post(

@@ -66,11 +66,19 @@ _ENTRY = re.compile(r"^## ([^\n]*)\n(.*?)(?=^## |\Z)", re.DOTALL | re.MULTILINE)
 
 def load_week(root: Path, course: bool = True) -> Week:
     """The week in folder `root`, as a week of its course or alone, before anything is chosen."""
-    return read_week(root, course, None, None)
+    return _read_week(root, course, None, None)
+
+
+def week_for(
+    week: Week, chosen: str | None = None, data: tuple[str, int, str] | None = None
+) -> Week:
+    """The week as a learner who chose a modification meets it, and trains on `data`; before the
+    choice without a name, or with one that the week does not offer."""
+    return _read_week(week.root, week.course, chosen, data)
 
 
 @lru_cache(maxsize=4)
-def read_week(
+def _read_week(
     root: Path, course: bool, chosen: str | None, data: tuple[str, int, str] | None
 ) -> Week:
     """The week as one learner meets it. ContentProblem if it can't be used."""

@@ -17,6 +17,7 @@ from typing import Any
 from q1lab.ground.errors import Problem
 from q1lab.journal import learner_tables
 from q1lab.journal.store import Store
+from q1lab.week.content import week_for
 from q1lab.week.syllabus import Part, Session, Step, Text, Week
 
 MAX_ANSWER = 200_000
@@ -132,7 +133,7 @@ def _asked(step: Step, missed: str) -> str:
 
 
 def _learner_week(week: Week, progress: Progress, wrong: Mapping[str, str]) -> Week:
-    week = week.for_variant(progress.chosen, progress.data)
+    week = week_for(week, progress.chosen, progress.data)
     if not wrong:
         return week
     sessions: list[Session] = []

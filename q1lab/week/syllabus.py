@@ -304,15 +304,6 @@ class Week:
     def minutes(self) -> int:
         return sum(part.minutes for part in self.parts())
 
-    def for_variant(
-        self, name: str | None = None, data: tuple[str, int, str] | None = None
-    ) -> Week:
-        """The week as a learner who chose `name` meets it, and trains on `data`;
-        without a name, or with one that the week does not offer, before the choice."""
-        from q1lab.week.content import read_week
-
-        return read_week(self.root, self.course, name, data)
-
     @property
     def name(self) -> str:
         """Its name where others read it: the label means something in its course only."""

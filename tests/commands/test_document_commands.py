@@ -653,7 +653,7 @@ def test_the_retrospective_counts_steps_as_the_app_does(repo: Path, q1lab: Q1lab
     with Store() as store:
         progress.choose_modification(store, content.load_week(paths.content_dir()), "swiglu")
         progress.tick_step(store, "M03-W04", "a1-trains", True)
-        week = content.load_week(paths.content_dir()).for_variant("swiglu")
+        week = content.week_for(content.load_week(paths.content_dir()), "swiglu")
         recall_steps = [step.id for step in week.steps() if step.kind == "recall"]
         progress.grade_recall(
             store, "M03-W04", recall_steps[-1], right=False
@@ -753,7 +753,7 @@ def test_the_post(repo: Path, q1lab: Q1lab, fake_trainer: Fake, tmp_path: Path) 
     week = content.load_week(paths.content_dir())
     with Store() as store:
         done = evidence.read_progress(store, week).done
-    look_steps = {step.id for step in week.for_variant("rope").steps() if step.id in LOOKED}
+    look_steps = {step.id for step in content.week_for(week, "rope").steps() if step.id in LOOKED}
     assert len(look_steps) == len(LOOKED)
     assert done >= look_steps
     q1lab("post", "share", "hn", code=2)
@@ -780,7 +780,7 @@ def test_every_answer_of_the_week_reaches_a_document(
     worse than no question."""
     q1lab(*PREDICT)
     study(fake_trainer)
-    week = content.load_week(paths.content_dir()).for_variant("rope")
+    week = content.week_for(content.load_week(paths.content_dir()), "rope")
     write_steps = [step for step in week.steps() if step.into and step.kind == "write"]
     assert len(write_steps) > 12
     for step in write_steps:
@@ -1005,7 +1005,7 @@ def test_after_a_file_of_ones_own_has_passed_the_reference_is_no_secret(
 
 
 def test_the_step_after_the_retrospective_is_not_left_undone(repo: Path, q1lab: Q1lab) -> None:
-    week = content.load_week(paths.content_dir()).for_variant("rope")
+    week = content.week_for(content.load_week(paths.content_dir()), "rope")
     with Store() as store:
         progress.choose_modification(store, content.load_week(paths.content_dir()), "rope")
         for step in week.steps():

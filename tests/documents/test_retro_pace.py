@@ -32,7 +32,7 @@ def test_many_open_parts_are_left_to_the_table() -> None:
 
 def test_a_week_that_went_fast_is_accelerated_at_the_step_that_writes_it_down() -> None:
     """Its own step, and what comes after it, are open then."""
-    week = content.load_week(paths.content_dir()).for_variant("swiglu")
+    week = content.week_for(content.load_week(paths.content_dir()), "swiglu")
     steps = [step.id for step in week.steps()]
     now = progress.StepState(done=True, done_at="2026-03-07T10:00:00+00:00")
     done = progress.Progress(

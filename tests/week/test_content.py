@@ -11,7 +11,7 @@ import pytest
 from q1lab.app.pages import block_text
 from q1lab.ground.errors import Problem
 from q1lab.study import variants
-from q1lab.week.content import load_week
+from q1lab.week.content import load_week, week_for
 from q1lab.week.step_kinds import STEP_KINDS
 from q1lab.week.syllabus import Action, ContentProblem, Part, Step, Text, Week
 from tests.kit.places import ROOT
@@ -35,7 +35,7 @@ def open_text(part: Part) -> str:
 
 
 def test_text_keeps_fences_and_braces_and_names_the_variant(folder: Path) -> None:
-    text = open_text(load_week(folder).for_variant("spelt").sessions[0].parts[0])
+    text = open_text(week_for(load_week(folder), "spelt").sessions[0].parts[0])
     assert "```text\n## not a heading {#no}\n- [ ] not a step\n```" in text
     assert "{braces} and a `spelt`" in text
     assert "Answers" not in text
@@ -43,7 +43,7 @@ def test_text_keeps_fences_and_braces_and_names_the_variant(folder: Path) -> Non
 
 
 def test_steps_carry_what_their_braces_say(folder: Path) -> None:
-    first, guess, spelt = load_week(folder).for_variant("spelt").sessions[0].parts[0].steps
+    first, guess, spelt = week_for(load_week(folder), "spelt").sessions[0].parts[0].steps
     assert (first.title, first.kind, first.detail) == (
         "Weigh the spelt flour", "tick", "To the gram.\n\nTwice.",
     )  # fmt: skip
@@ -53,11 +53,11 @@ def test_steps_carry_what_their_braces_say(folder: Path) -> None:
 
 def test_only_the_chosen_guide_and_steps_show(folder: Path) -> None:
     week = load_week(folder)
-    rye = [step.id for step in week.for_variant("rye").steps()]
-    spelt = [step.id for step in week.for_variant("spelt").steps()]
+    rye = [step.id for step in week_for(week, "rye").steps()]
+    spelt = [step.id for step in week_for(week, "spelt").steps()]
     assert rye == ["weigh-flour", "weigh-guess", "rye-wet", "knead-bake"]
     assert spelt == ["weigh-flour", "weigh-guess", "weigh-spelt", "knead-bake"]
-    knead = week.for_variant("rye").sessions[0].parts[1]
+    knead = week_for(week, "rye").sessions[0].parts[1]
     assert [block.markdown for block in knead.blocks if isinstance(block, Text)] == [
         "First.", "### Rye is sticky\n\n#### Wet hands", "Last.", "Text in between.",
     ]  # fmt: skip
@@ -65,11 +65,11 @@ def test_only_the_chosen_guide_and_steps_show(folder: Path) -> None:
 
 def test_a_name_that_the_week_has_not_is_its_default(folder: Path) -> None:
     week = load_week(folder)
-    assert week.for_variant("oats").variant == week.for_variant().variant == "rye"
+    assert week_for(week, "oats").variant == week_for(week).variant == "rye"
 
 
 def test_actions_belong_to_the_step_before_or_to_the_part(folder: Path) -> None:
-    knead = load_week(folder).for_variant("spelt").sessions[0].parts[1]
+    knead = week_for(load_week(folder), "spelt").sessions[0].parts[1]
     bake = knead.steps[-1]
     assert [action.argv() for action in bake.actions] == [("q1lab", "run", "spelt", "--seeds", "2")]
     assert bake.actions[0].title == "Run spelt"
@@ -89,7 +89,7 @@ def test_indented_actions_belong_to_their_step(folder: Path) -> None:
 
 
 def test_parts_and_steps_are_found_by_id(folder: Path) -> None:
-    week = load_week(folder).for_variant("rye")
+    week = week_for(load_week(folder), "rye")
     part_and_step = week.find_part("rye-wet")
     assert part_and_step is not None
     assert (part_and_step[0].id, part_and_step[1].id) == ("mix", "knead")
@@ -181,7 +181,7 @@ def test_the_overview_may_ask(folder: Path) -> None:
     """Its steps are shown and pressed as others are, and counted nowhere."""
     edit(folder / "week.toml", 'default = "rye"', 'default = "rye"\noverview = "all.md"')
     (folder / "all.md").write_text("# All\n\nFirst.\n\n- [ ] Say it {#say}\n\n## Then\n\nLast.\n")
-    week = load_week(folder).for_variant("rye")
+    week = week_for(load_week(folder), "rye")
     first, step, last = week.overview
     assert isinstance(step, Step)
     assert isinstance(first, Text)
@@ -228,7 +228,7 @@ def test_the_shipped_week_has_the_parts_and_minutes_it_promises(week: Week) -> N
 
 @pytest.mark.parametrize("variant", ["rope", "rmsnorm", "swiglu", "gqa"])
 def test_each_part_is_walkable_for_each_variant(week: Week, variant: str) -> None:
-    narrowed = week.for_variant(variant)
+    narrowed = week_for(week, variant)
     for part in narrowed.parts():
         assert 3 <= len(part.steps) <= 24, part.id
         assert open_text(part)
@@ -254,7 +254,7 @@ def test_the_worked_scores_of_rope_come_out(week: Week) -> None:
         q.expand(1, 3, 1, 4), k.expand(1, 3, 1, 4), precompute_freqs_cis(4, 3)
     )
     scores = turned_q[0, :, 0] @ turned_k[0, :, 0].T
-    text = everything(week.for_variant("rope"))
+    text = everything(week_for(week, "rope"))
     for m in range(3):
         row = " | ".join(f"{score:.4f}".replace("-", "−") for score in scores[m].tolist())
         assert f"| m = {m} | {row} |" in text
@@ -274,7 +274,7 @@ def test_the_worked_examples_of_swiglu_and_rmsnorm_come_out(week: Week) -> None:
     hidden = F.silu(x) * (x @ v)
     for numbers in (hidden, hidden @ w2):
         shown = ", ".join(f"{n:.4f}".replace("-", "−") for n in numbers.tolist())
-        assert f"({shown})" in everything(week.for_variant("swiglu"))
+        assert f"({shown})" in everything(week_for(week, "swiglu"))
     out = RMSNorm(4)(torch.tensor([1.0, 2, 3, 4]))
     shown = " ".join(f"{n:.4f}" for n in out.tolist())
-    assert f"RMSNorm {shown}" in everything(week.for_variant("rmsnorm"))
+    assert f"RMSNorm {shown}" in everything(week_for(week, "rmsnorm"))

@@ -39,7 +39,7 @@ def store(week: Week) -> Any:
 
 def step_of(week: Week, command: str, number: int = 0) -> str:
     """The id of a step that is done by the command, in the week as it ships."""
-    steps = week.for_variant("rope").steps()
+    steps = content.week_for(week, "rope").steps()
     step_ids = [step.id for step in steps if by(step) == command]
     assert step_ids, f"no step of the week is done by `q1lab {command}`"
     return step_ids[number]
@@ -134,7 +134,7 @@ def test_the_steps_of_the_week_that_ships_that_tick_themselves(course: bool) -> 
     last = {"c3-roadmap": "roadmap ticked"} if course else {"c3-kpis": "artifact added"}
     week = content.load_week(paths.content_dir(), course)
     for variant in ("rope", "rmsnorm", "swiglu", "gqa"):
-        steps = week.for_variant(variant).steps()
+        steps = content.week_for(week, variant).steps()
         condition_by_step = {step.id: step.done_when for step in steps if step.done_when}
         assert condition_by_step == {**CONDITIONS, **last}
 
@@ -243,7 +243,7 @@ def test_a_document_counts_once_it_holds_what_was_asked_for(
     path = tmp_path / "MODIFICATION.md"
     path.write_text("x")
     first, second = (step_of(week, "modification", number) for number in range(2))
-    steps = list(week.for_variant("rope").steps())
+    steps = list(content.week_for(week, "rope").steps())
     ids = [step.id for step in steps]
     now = ["2046-03-07T10:00:00+00:00"]
     monkeypatch.setattr(index_store, "utc_now", lambda: now[0])
@@ -268,7 +268,9 @@ def test_a_document_counts_once_it_holds_what_was_asked_for(
 
 def test_a_prediction_in_a_terminal_ticks_its_step(store: Store, week: Week) -> None:
     (step,) = (
-        candidate for candidate in week.for_variant("rope").steps() if candidate.kind == "predict"
+        candidate
+        for candidate in content.week_for(week, "rope").steps()
+        if candidate.kind == "predict"
     )
     assert not done(store, week, step.id)
     predict(store, "gqa")
@@ -283,7 +285,9 @@ def test_a_document_from_before_the_runs_does_not_count_as_the_one_after_them(
     """Written in B2, it had ticked the step that puts the verdict into it, and lost that tick."""
     path = tmp_path / "MODIFICATION.md"
     path.write_text("x")
-    *_, after = (step for step in week.for_variant("rope").steps() if by(step) == "modification")
+    *_, after = (
+        step for step in content.week_for(week, "rope").steps() if by(step) == "modification"
+    )
     assert after.needs == "b2-run"
     now = ["2026-01-07T10:00:00+00:00"]
     monkeypatch.setattr(index_store, "utc_now", lambda: now[0])
@@ -316,7 +320,7 @@ def test_a_document_that_was_written_counts_though_an_answer_is_still_open(
     path = tmp_path / "MODIFICATION.md"
     path.write_text("x")
     second = step_of(week, "modification", 1)
-    steps = list(week.for_variant("rope").steps())
+    steps = list(content.week_for(week, "rope").steps())
     start = [step.id for step in steps].index(step_of(week, "modification"))
     end = [step.id for step in steps].index(second)
     answer_steps = [

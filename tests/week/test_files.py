@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from q1lab.app.pages import block_text
-from q1lab.week.content import load_week
+from q1lab.week.content import load_week, week_for
 from q1lab.week.syllabus import Fold, Step, Week
 from tests.kit.places import ROOT
 from tests.kit.warm_server import exit_status, start_module
@@ -210,7 +210,7 @@ def judge(tmp_path: Path) -> Run:
 
 def written_tests(week: Week, variant: str) -> str:
     """The three tests that a guide writes out."""
-    found = week.for_variant(variant).find_part("b1")
+    found = week_for(week, variant).find_part("b1")
     assert found
     part = "\n".join(map(block_text, found[1].blocks))
     code = "\n".join(re.findall(r"(?ms)^```python\n(.*?)^```", part))
@@ -224,7 +224,7 @@ def test_broken_files_are_caught_by_the_tests_that_the_answer_names(
     output = judge(variant, written_tests(week, variant))
     assert "3 of your tests pass with a correct" in output
     short = SHORT.get(variant, variant)
-    answers = " ".join(fold(week.for_variant(variant), f"b1-{short}-broken").split())
+    answers = " ".join(fold(week_for(week, variant), f"b1-{short}-broken").split())
     caught_by = []
     for name in "abcd":
         line = re.search(
@@ -393,7 +393,7 @@ GATES = (
 
 
 def numbers_of_fold(week: Week, variant: str, step_id: str, pattern: str) -> list[float]:
-    numbers = re.search(pattern, " ".join(fold(week.for_variant(variant), step_id).split()))
+    numbers = re.search(pattern, " ".join(fold(week_for(week, variant), step_id).split()))
     assert numbers
     return [float(number) for number in numbers.groups()]
 
@@ -445,7 +445,7 @@ def test_a_layernorm_model_is_an_rmsnorm_model_after_centering(run: Run, week: W
     output = run("centered.py")
     difference = output.split()[-1]
     assert float(difference) < 1e-12
-    guide = fold(week.for_variant("rmsnorm"), "b3-verdict", "from 2023")
+    guide = fold(week_for(week, "rmsnorm"), "b3-verdict", "from 2023")
     for number in (difference, output.split()[3]):
         assert number in guide, "the page shows what it prints"
 
@@ -507,7 +507,7 @@ def test_the_glossary_explains_words_that_the_week_uses(week: Week) -> None:
     from tests.week.test_content import everything
 
     entries = re.split(r"(?m)^## ", (ROOT / "content" / "glossary.md").read_text())[1:]
-    text = " ".join(everything(week.for_variant(v.name)) for v in week.variants).lower()
+    text = " ".join(everything(week_for(week, v.name)) for v in week.variants).lower()
     words = []
     for entry in entries:
         word, _, explanation = entry.partition("\n")

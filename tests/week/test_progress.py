@@ -190,7 +190,7 @@ def test_the_answer_of_a_step_that_was_taken_in_stands_with_the_newer_one(store:
     progress.save_answer(store, week.label, "a2-claim", "It claims a lower loss.")
 
     def notes() -> list[str]:
-        return [answer.text for answer in answers(store, week.for_variant("rope"), "notes")]
+        return [answer.text for answer in answers(store, content.week_for(week, "rope"), "notes")]
 
     assert notes() == ["It claims a lower loss."]
     progress.save_answer(store, week.label, "a2-skim", "A lower loss, at 125M.")

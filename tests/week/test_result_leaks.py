@@ -14,7 +14,7 @@ import pytest
 
 from q1lab.app.pages import block_text
 from q1lab.commands.cli import MODULES, cli
-from q1lab.week.content import load_week
+from q1lab.week.content import load_week, week_for
 from q1lab.week.syllabus import Fold, Step, Week
 from tests.kit.places import ROOT
 
@@ -173,7 +173,7 @@ def week_before_the_verdict() -> Iterator[tuple[str, str]]:
     for course in (True, False):
         for variant in VARIANTS:
             for data in DATA:
-                week = load_week(SHIPPED, course).for_variant(variant, data)
+                week = week_for(load_week(SHIPPED, course), variant, data)
                 for place, text in text_before_the_verdict(week):
                     yield f"{place}, for {variant}", text
 
@@ -196,7 +196,7 @@ def test_pages_that_are_always_open_show_no_result() -> None:
 @pytest.mark.parametrize("variant", ["rope", "swiglu"])
 def test_the_results_come_after_the_verdict(variant: str) -> None:
     """So that the first test looks for numbers as the week writes them."""
-    week = load_week(SHIPPED).for_variant(variant, DATA[1])
+    week = week_for(load_week(SHIPPED), variant, DATA[1])
     text = "\n".join(block_text(block) for part in week.parts() for block in part.blocks)
     assert any(leak.endswith(variant) for leak in leaks(text, HIDDEN))
 

@@ -23,7 +23,7 @@ from q1lab.ground.text_formats import signed
 from q1lab.journal.store import Store
 from q1lab.study import command_line, studies
 from q1lab.week import progress
-from q1lab.week.content import load_week
+from q1lab.week.content import load_week, week_for
 from q1lab.week.syllabus import Fold, Step, Text, Week
 from tests.kit.places import ROOT
 from tests.kit.small_weeks import MIX, TOML
@@ -111,8 +111,8 @@ def test_what_is_said_of_budgets_is_what_the_card_measured() -> None:
 def test_model_py_is_committed_before_it_is_merged_into(week: Week) -> None:
     """A merge refuses a model.py that git does not have yet."""
     for variant in VARIANTS:
-        steps = [step.id for step in week.for_variant(variant).steps()]
-        adding = [s.id for s in week.for_variant(variant).steps() if "git add model.py" in s.detail]
+        steps = [step.id for step in week_for(week, variant).steps()]
+        adding = [s.id for s in week_for(week, variant).steps() if "git add model.py" in s.detail]
         assert adding == ["a1-trains", "b1-diff"]
         assert steps.index(adding[-1]) < steps.index("b3-merge")
 
@@ -277,7 +277,7 @@ def test_what_a_plan_finds_at_one_sd_is_what_its_looks_find() -> None:
 
 def test_a_first_test_that_is_written_out_is_not_asked_for(week: Week) -> None:
     for variant in VARIANTS:
-        b1 = week.for_variant(variant).find_part("b1")
+        b1 = week_for(week, variant).find_part("b1")
         assert b1
         text = " ".join(" ".join(map(block_text, b1[1].blocks)).split())
         assert "the other two are yours" in text
@@ -309,7 +309,7 @@ def test_the_blanks_filled_with_their_answers_run(week: Week) -> None:
     import torch
 
     for variant in VARIANTS:
-        narrowed = week.for_variant(variant)
+        narrowed = week_for(week, variant)
         a3 = narrowed.find_part("a3")
         assert a3
         folds = [block for block in a3[1].blocks if isinstance(block, Fold)]
@@ -479,7 +479,7 @@ VERBS = (
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_steps_are_short_and_begin_with_a_verb(week: Week, variant: str) -> None:
-    for part in week.for_variant(variant).parts():
+    for part in week_for(week, variant).parts():
         for step in part.steps:
             if step.optional:
                 continue
@@ -501,7 +501,7 @@ COURSE = re.compile(
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_who_came_by_themselves_is_asked_nothing_of_a_course(variant: str) -> None:
     alone, course = (
-        load_week(SHIPPED, course=in_course).for_variant(variant) for in_course in (False, True)
+        week_for(load_week(SHIPPED, course=in_course), variant) for in_course in (False, True)
     )
     offer = "The week is part of a twelve-week course, and works on its own as well."
     for text in (everything(alone), "\n".join(quoted_commands(alone))):
@@ -531,7 +531,7 @@ def test_an_uncut_swiglu_layer_has_half_more_numbers() -> None:
 def test_what_came_since_says_up_to_when_it_looked(week: Week) -> None:
     """A page dated by the day it was written promised what it had not looked for."""
     for variant in VARIANTS:
-        part = week.for_variant(variant).find_part("c3")
+        part = week_for(week, variant).find_part("c3")
         assert part
         (since,) = (
             block
@@ -712,7 +712,7 @@ def test_the_same_narrowing_is_made_once(home: Path, week: Week) -> None:
 
 def test_each_fold_answers_one_section(week: Week) -> None:
     for variant in VARIANTS:
-        narrowed = week.for_variant(variant)
+        narrowed = week_for(week, variant)
         questions = [step for step in narrowed.steps() if step.kind == "recall"]
         assert len(questions) >= 4
         for step in questions:

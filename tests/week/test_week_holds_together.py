@@ -10,7 +10,7 @@ import pytest
 from q1lab.app.pages import block_text
 from q1lab.app.widgets.page_blocks import command_with_form
 from q1lab.study import variants
-from q1lab.week.content import load_week
+from q1lab.week.content import load_week, week_for
 from q1lab.week.syllabus import GLOSSARY, Action, Block, Fold, Part, Step, Text, Week
 from tests.kit.commands import parse
 from tests.kit.places import ROOT
@@ -25,7 +25,7 @@ LEARNERS = [
 
 @pytest.fixture
 def week(course: bool, variant: str) -> Week:
-    return load_week(SHIPPED, course).for_variant(variant, ("Tiny Shakespeare", 65, "shakespeare"))
+    return week_for(load_week(SHIPPED, course), variant, ("Tiny Shakespeare", 65, "shakespeare"))
 
 
 pytestmark = pytest.mark.parametrize(("course", "variant"), LEARNERS)

@@ -161,7 +161,7 @@ def work(script: dict, session: str) -> None:  # type: ignore[type-arg]
     from q1lab.journal.store import Store
     from q1lab.week import content, progress
 
-    week = content.load_week(Path(os.environ["Q1LAB_CONTENT"])).for_variant(CHANGE)
+    week = content.week_for(content.load_week(Path(os.environ["Q1LAB_CONTENT"])), CHANGE)
     with Store() as store:
         answers_of_session = script[session]
         if session == "a":
