@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 import click
 
@@ -18,7 +18,13 @@ from q1lab.compare.result_rows import ResultRow, read_result_rows
 from q1lab.ground.errors import OK, Problem
 from q1lab.ground.files import printable
 from q1lab.ground.text_formats import age, cut_cells, cut_name, first_names, plural
-from q1lab.journal import ingest_events, stored_results, study_names, study_view
+from q1lab.journal import (
+    ingest_events,
+    learner_tables,
+    stored_results,
+    study_names,
+    study_view,
+)
 from q1lab.journal.store import Store
 from q1lab.journal.study_view import StudyRow, StudyView
 from q1lab.judgment import difference_text
@@ -53,77 +59,121 @@ def status(study: str | None, as_json: bool) -> int:
     """Show your studies with their verdicts, newest first, and the next step; or STUDY
     alone, with its runs at W&B."""
     with open_store() as store:
-        unreadable = ingest_events.ingest_all(store)
-        lines = study_view.read_study_rows(store, unreadable=unreadable)
-        if study is not None:
-            lines = tuple(line for line in lines if line.id == study)
-            if not lines:
-                name = printable(study)
-                raise Problem(f"no study called {name!r}", next="`q1lab status` lists them")
-        unreadable = {line.id: unreadable[line.id] for line in lines if line.id in unreadable}
-        # first comes the study that other commands take without a name
-        readable = studies.oldest_first(line.id for line in lines if line.problem is None)[::-1]
+        home = read_home(store, study)
         if as_json:
-            all_views = [
-                study_view.read_view(store, studies.load(name), new_events=False)
-                for name in readable
-            ]
-            answers = {row.id: row.answer for row in read_result_rows(store)}
-            records = [
-                {
-                    **study_record(view, study_names.name_of(store, view.study.id)),
-                    "verdict": answers.get(view.study.id) or None,
-                }
-                for view in all_views
-            ]
-            rows = [view.row for view in all_views]
-            following = next_command(all_views[0], rows) if all_views else _first_command()
-            print_json({"studies": records, "broken": unreadable, "next": following})
+            print_json(home_record(store, home))
             return OK
-        names = readable[:MAX_STUDIES]
-        row_by_id = {line.id: line for line in lines}
-        alive = [name for name in names if row_by_id[name].state == "running"]
-        views = {
-            name: study_view.read_view(store, studies.load(name), new_events=False)
-            for name in dict.fromkeys([*alive, *names[:1]])
-        }
-        results = {row.id: row for row in read_result_rows(store)} if len(names) > 1 else {}
-        given_names = {name: study_names.name_of(store, name) for name in views}
-        short_verdict = _short_verdict(store, views[names[0]]) if names else []
-        rows = [row_by_id[name] for name in names]
-        following = next_command(views[names[0]], rows) if names else ""
-        if following.startswith("q1lab compare"):
-            following = _next_after_runs(store, rows) or following
-    if not lines:
-        click.echo(f"No study yet. Start one: {_first_command()}")
-    for name, view in views.items():
-        click.echo(study_summary(view))
-        for text in (
-            *(short_verdict if name == names[0] else []),
-            *([f"called {given_names[name]}"] if given_names[name] else []),
-            *(wandb_lines(view.study) if study is not None else []),
-            *run_lines(view),
-            *(f"! {line}" for line in study_view.fault_lines(view, MAX_FAULTS)),
-        ):
-            click.echo(f"    {wrapped(text, 6) if text.startswith('! ') else text}")
-    table_rows = [results[name] for name in readable if name in results]
-    if table_rows:
-        click.echo()
-        states = {name: row.state for name, row in row_by_id.items()}
-        for text in verdict_table(table_rows[:MAX_STUDIES], states, width_shown()):
-            click.echo(text)
-    if len(table_rows) > MAX_STUDIES:
-        older = len(table_rows) - MAX_STUDIES
-        click.echo(f"… and {older:,} older lines (--json lists all studies)")
+        lines = home_lines(store, home)
     for line in lines:
-        if line.problem is not None:
-            click.echo(f"{STATE_SYMBOLS[RunState.FAILED]} {line.id} can't be read: {line.problem}")
-    if names:
-        newest = views[names[0]]
-        if short_verdict and following == f"q1lab compare {newest.study.id}":
-            following += " --full"  # without it, the lines above would be printed again
-        click.echo(f"next: {_before(newest)}{following}")
+        click.echo(line)
     return OK
+
+
+@dataclass(frozen=True)
+class Home:
+    """The studies to tell of: all, or the one that was named."""
+
+    rows: tuple[StudyRow, ...]
+    """Those that can be read; first comes the one that other commands take without a name."""
+    unreadable: Mapping[str, str]
+    """Why each of the others can't be read, by id."""
+    is_one: bool
+
+    def views(self, store: Store, names: Iterable[str]) -> dict[str, StudyView]:
+        return {
+            name: study_view.read_view(store, studies.load(name), new_events=False)
+            for name in names
+        }
+
+
+def read_home(store: Store, study: str | None) -> Home:
+    """The studies after their new events were taken in. Problem where ``study`` is none."""
+    unreadable = ingest_events.ingest_all(store)
+    rows = {row.id: row for row in study_view.read_study_rows(store) if row.id not in unreadable}
+    if study is not None:
+        if study not in rows and study not in unreadable:
+            name = printable(study)
+            raise Problem(f"no study called {name!r}", next="`q1lab status` lists them")
+        rows = {study: rows[study]} if study in rows else {}
+        unreadable = {study: unreadable[study]} if study in unreadable else {}
+    in_order = tuple(rows[name] for name in studies.oldest_first(rows)[::-1])
+    return Home(in_order, unreadable, study is not None)
+
+
+def home_record(store: Store, home: Home) -> dict[str, object]:
+    """What ``--json`` prints. A field that is also in ``study.json`` or in a run's events has the
+    same name there, and a state the same word."""
+    answers = {row.id: row.answer for row in read_result_rows(store)}
+    views = list(home.views(store, (row.id for row in home.rows)).values())
+    return {
+        "studies": [
+            {
+                **study_record(view, study_names.name_of(store, view.study.id)),
+                "verdict": answers.get(view.study.id) or None,
+            }
+            for view in views
+        ],
+        "broken": home.unreadable,
+        "next": next_command(views[0], home.rows) if views else _first_command(store),
+    }
+
+
+def home_lines(store: Store, home: Home) -> list[str]:
+    """What a person reads: the newest study and those that train, the table of all, those that
+    can't be read, and the next step."""
+    if not home.rows:
+        none = [] if home.unreadable else [f"No study yet. Start one: {_first_command(store)}"]
+        return [*none, *_unreadable_lines(home)]
+    shown = home.rows[:MAX_STUDIES]
+    alive = [row.id for row in shown if row.state == "running"]
+    views = home.views(store, dict.fromkeys([*alive, shown[0].id]))
+    newest = views[shown[0].id]
+    short_verdict = _short_verdict(store, newest)
+    return [
+        *(
+            line
+            for view in views.values()
+            for line in _study_lines(store, view, short_verdict if view is newest else [], home)
+        ),
+        *_table_lines(store, home),
+        *_unreadable_lines(home),
+        f"next: {_before(newest)}{_next_step(store, newest, shown, bool(short_verdict))}",
+    ]
+
+
+def _study_lines(
+    store: Store, view: StudyView, short_verdict: Sequence[str], home: Home
+) -> Iterator[str]:
+    yield study_summary(view)
+    given_name = study_names.name_of(store, view.study.id)
+    for text in (
+        *short_verdict,
+        *([f"called {given_name}"] if given_name else []),
+        *(wandb_lines(view.study) if home.is_one else []),
+        *run_lines(view),
+    ):
+        yield f"    {text}"
+    for fault in study_view.fault_lines(view, MAX_FAULTS):
+        yield f"    {wrapped(f'! {fault}', 6)}"
+
+
+def _table_lines(store: Store, home: Home) -> Iterator[str]:
+    """The table of all studies under a blank line; nothing for a single one."""
+    if len(home.rows) < 2:
+        return
+    results = {row.id: row for row in read_result_rows(store)}
+    rows = [results[row.id] for row in home.rows if row.id in results]
+    yield ""
+    yield from verdict_table(
+        rows[:MAX_STUDIES], {row.id: row.state for row in home.rows}, width_shown()
+    )
+    if (older := len(rows) - MAX_STUDIES) > 0:
+        yield f"… and {older:,} older lines (--json lists all studies)"
+
+
+def _unreadable_lines(home: Home) -> Iterator[str]:
+    for study_id, why in home.unreadable.items():
+        yield f"{STATE_SYMBOLS[RunState.FAILED]} {study_id} can't be read: {why}"
 
 
 def verdict_table(
@@ -231,12 +281,10 @@ def study_summary(view: StudyView) -> str:
     )
 
 
-def _first_command() -> str:
+def _first_command(store: Store) -> str:
     """The study of the modification chosen for the week, else of rope."""
-    from q1lab.journal import learner_tables
-
     chosen = None
-    with contextlib.suppress(Problem), open_store() as store:
+    with contextlib.suppress(Problem):  # of the week's files
         chosen = learner_tables.chosen_variant(store, current_week().label)
     return f"q1lab run {chosen or 'rope'} --seeds 3"
 
@@ -288,19 +336,31 @@ def next_command(newest: StudyView, rows: Sequence[StudyRow]) -> str:
     return f"q1lab compare {leading.id}"
 
 
-def _next_after_runs(store: Store, rows: Iterable[StudyRow]) -> str:
-    """The next thing where no study goes on: a verdict that nobody has seen, else the first open
-    step of the week; empty where no modification was chosen for the week."""
-    from q1lab.journal import learner_tables
-    from q1lab.week import evidence, progress
-
+def _next_step(
+    store: Store, newest: StudyView, rows: Sequence[StudyRow], verdict_is_shown: bool
+) -> str:
+    """The next thing for a person. Where no study goes on: a verdict that nobody has seen, else the
+    first open step of the week, else the newest verdict again."""
+    following = next_command(newest, rows)
+    if not following.startswith("q1lab compare"):
+        return following
     for row in rows:
         has_ended = row.state == "finished" and studies.load(row.id).counts_as_asking
         if has_ended and stored_results.cached_row(store, row.id) is None:
             return f"q1lab compare {row.id}"
+    following = _first_open_step(store) or following
+    if verdict_is_shown and following == f"q1lab compare {newest.study.id}":
+        following += " --full"  # without it, the lines above would be printed again
+    return following
+
+
+def _first_open_step(store: Store) -> str:
+    """Empty where no modification was chosen for the week."""
     week = current_week()
     if learner_tables.chosen_variant(store, week.label) is None:
         return ""
+    from q1lab.week import evidence, progress
+
     done = evidence.read_progress(store, week)
     part, step = progress.first_open(progress.learner_week(week, done), done)
     return f"{part.id.upper()} in the app, “{step.title}”" if step else ""
@@ -318,7 +378,7 @@ def _before(newest: StudyView) -> str:
 def study_record(view: StudyView, name: str) -> dict[str, object]:
     study = view.study
     return {
-        "study": study.id,
+        "id": study.id,
         "variant": study.variant,
         "baseline": study.baseline,
         "preset": study.trainer.recipe,
@@ -340,9 +400,9 @@ def study_record(view: StudyView, name: str) -> dict[str, object]:
                 "iter": run.iter,
                 "max_iters": run.max_iters or None,
                 "train_loss": run.train_loss,
-                "latest": run.eval_loss,
-                "value": run.val_loss,
-                "tokens_per_s": run.tokens_per_s,
+                "eval_loss": run.eval_loss,
+                "val_loss": run.val_loss,
+                "tok_per_s": run.tokens_per_s,
                 "attempt": run.attempt,
                 "message": run.message,
                 "why": list(run.why),
