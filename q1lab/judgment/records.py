@@ -274,7 +274,7 @@ def _facts(j: Judgment) -> dict[str, Any]:
             }
             for (arm, result), name in zip(j.arms.items(), subject.names, strict=True)
         },
-        "floor": None if j.floor is None else vars(j.floor),
+        "floor": None if j.floor is None else asdict(j.floor),
         "seeds": subject.seeds,
         "data": {"name": subject.data_name, "sha256": subject.data_sha256},
         "preset": subject.preset,
