@@ -5,30 +5,30 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, ClassVar
 
 from textual import events
-from textual.app import App
+from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
-from textual.command import Provider
+from textual.command import CommandPalette
 from textual.screen import Screen
+from textual.widget import Widget
 
 from q1lab.app import keys, theme
 from q1lab.app.app_setup import AppSetup
+from q1lab.app.commands import FORMS, palette_titles
 from q1lab.app.pages import OVERVIEW
-from q1lab.app.screens.step_actions import open_url, run_command
+from q1lab.app.screens.base import AppScreen
+from q1lab.app.screens.step_actions import open_link, run_command
 from q1lab.app.screens.too_small import TooSmallScreen, is_large_enough
 from q1lab.app.screens.week_page import WeekScreen
 from q1lab.app.snapshot import Snapshot, StoreThread, studies_ended_between
-from q1lab.app.timer_app import TimerApp
-from q1lab.app.widgets.markdown_layout import glossary_word
+from q1lab.app.week_app import STUDY_ENDED, WeekApp
+from q1lab.ground import config
 from q1lab.ground.errors import Problem
 from q1lab.ground.text_formats import plural
-from q1lab.week import progress
-
-ENDED = "The lab (2) shows what came out."
 
 
 def _late(module: str, name: str) -> Callable[[], Any]:
@@ -47,12 +47,12 @@ def _page(module: str, name: str) -> Callable[[], Screen[Any]]:
     return lambda: _late(f"screens.{module}", name)()()
 
 
-def _commands() -> type[Provider]:
-    provider: type[Provider] = _late("command_palette", "CommandProvider")()
-    return provider
+class AppCommandPalette(AppScreen, CommandPalette):
+    """Textual's palette, without its fixed id: a second palette may open while the first one still
+    closes."""
 
 
-class Q1Lab(TimerApp):
+class Q1Lab(WeekApp):
     """The app. ``store_thread`` does all reading and writing; every widget shows ``snapshot``."""
 
     TITLE = "q1lab"
@@ -71,19 +71,19 @@ class Q1Lab(TimerApp):
         "progress": _page("progress", "ProgressScreen"),
     }
     DEFAULT_MODE = "study"
-    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_commands}
+    BINDING_GROUP_TITLE = "Everywhere"
 
     def __init__(self, setup: AppSetup) -> None:
         if setup.starts_in_lab:
             vars(self)["DEFAULT_MODE"] = "lab"  # Textual reads it once, here
         super().__init__()
         self.setup = setup
-        self.open_page_id = ""
-        """The id of the page of the week that is open."""
+        self._before_help: Widget | None = None
+        """What had the focus before the keys were shown."""
         self.exit_signal = 0
         """The number of the signal that ended the app; 0 if none did."""
         self.config = setup.config
-        for app_theme in theme.own_themes(self.console.color_system if setup.in_terminal else None):
+        for app_theme in theme.THEMES:
             self.register_theme(app_theme)
         is_own = setup.config.theme in theme.NAMES
         self.set_reactive(App.theme, setup.config.theme if is_own else theme.DARK.name)
@@ -130,20 +130,13 @@ class Q1Lab(TimerApp):
     def _welcome(self) -> None:
         """Show the welcome at the first sight of the week."""
         if self.setup.first is None or "welcomed" not in self.snapshot.progress.settings:
-            self.push_screen(_late("screens.welcome", "WelcomeScreen")()(), self._welcomed)
+            if isinstance(self.screen, WeekScreen) and not self.snapshot.progress.records:
+                self.screen.open_page(OVERVIEW)
+            self.show_welcome()
 
-    def _welcomed(self, _: bool) -> None:
-        """Open the week's overview on a first start."""
-        if isinstance(self.screen, WeekScreen) and not self.snapshot.progress.records:
-            self.screen.open_page(OVERVIEW)
-
-    def keep_place(self) -> None:
-        """Save which page is open: where the app opens next time."""
-        label, place = self.setup.week.label, self.open_page_id
-        if place and place != self.snapshot.progress.settings.get("place"):
-            self.store_thread.submit(
-                lambda store: progress.save_week_setting(store, label, "place", place)
-            )
+    def show_welcome(self) -> None:
+        """Open the welcome."""
+        self.push_screen(_late("screens.welcome", "WelcomeScreen")()(self))
 
     def on_unmount(self) -> None:
         self.keep_place()
@@ -160,7 +153,7 @@ class Q1Lab(TimerApp):
         before, self.snapshot = self.snapshot, snapshot
         self.draw_clock()
         ended = [
-            f"{row.id}: {row.done} of {plural(row.total, 'run')} done. {ENDED}"
+            f"{row.id}: {row.done} of {plural(row.total, 'run')} done. {STUDY_ENDED}"
             for row in studies_ended_between(before, snapshot)
         ]
         for text in (*snapshot.news, *ended):
@@ -170,11 +163,6 @@ class Q1Lab(TimerApp):
         if self.current_mode == "lab" and snapshot.focus is not None:
             self.show_end(snapshot.focus.row.id)
 
-    def show_end(self, study_id: str) -> None:
-        """Remove the message that a study has ended, where what came out is on screen."""
-        if self.notice[0].startswith(f"{study_id}: ") and ENDED in self.notice[0]:
-            self.clear_notice()
-
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Disable the digits that switch screens while a form or the welcome is open: a digit typed
         beside a field must not close it."""
@@ -182,58 +170,52 @@ class Q1Lab(TimerApp):
             getattr(screen, "keeps_digits", False) for screen in self.screen_stack
         )
 
-    def run_command(self, argv: Sequence[str]) -> None:
-        """Carry out a command line inside the app."""
-        run_command(self, list(argv))
-
-    def set_course(self, course: bool) -> None:
-        """Show the week as part of its course, or on its own, from now on."""
-        from q1lab.ground import config
-        from q1lab.week import content
-
-        with self.errors_as_dialogs():
-            config.save_setting("course", str(course).lower())
-            week = content.load_week(self.setup.week.root, course)
-            self.setup = replace(self.setup, week=week)
-            self.store_thread.reader.content = week
-            self.run_job(lambda store: progress.tick_steps_of_command(store, week, "config"))
-            self.mutate_reactive(Q1Lab.snapshot)  # redraw: the pages' texts have changed
-            reading = "as part of the course" if course else "on its own, without the course"
-            self.notify(f"The week now reads {reading}.")
-
     def action_go(self, page: str) -> None:
-        while len(self.screen_stack) > 1:
-            self.pop_screen()
-        self.switch_mode(page)
+        super().action_go(page)
         if page == "study" and self.setup.starts_in_lab and self.config.week:
             self._welcome()
 
-    def open_study(self, study_id: str) -> None:
-        """Show a study in the lab."""
-        self.store_thread.watch_study(study_id)
-        self.action_go("lab")
-
     def action_command_palette(self) -> None:
-        self.push_screen(_late("command_palette", "AppCommandPalette")()())
+        self.push_screen(AppCommandPalette())
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterator[SystemCommand]:
+        """The commands and forms of q1lab, and what has no key."""
+        week, course = self.config.week, self.week.course
+        for name, title in palette_titles(week=week, course=course):
+            do = partial(run_command, self, ["q1lab", *name.split()])
+            yield SystemCommand(title, "a form" if name in FORMS else f"q1lab {name}", do)
+        for name in theme.NAMES:
+            set_theme = partial(self.set_theme, name)
+            yield SystemCommand(f"Theme: {name}", "kept in config.toml", set_theme)
+        yield SystemCommand(
+            "Show the welcome again",
+            "the week at a glance, your repository",
+            self.show_welcome,
+        )
+
+    def set_theme(self, name: str) -> None:
+        """Show a theme from now on."""
+        self.theme = name
+        with self.errors_as_dialogs():
+            config.save_setting("theme", name)
 
     def action_help(self) -> None:
-        screen = self.screen
-        self.push_screen(_late("screens.help", "HelpScreen")()(screen, screen.focused))
+        """Show the keys beside the text, to be scrolled; or hide them."""
+        if self.screen.query("HelpPanel"):
+            self.action_hide_help_panel()
+            self.screen.set_focus(self._before_help)
+            return
+        self._before_help = self.screen.focused
+        self.action_show_help_panel()
+        self.call_after_refresh(self._scroll_help)
+
+    def _scroll_help(self) -> None:
+        for panel in self.screen.query("KeyPanel"):  # Textual gives it no focus
+            panel.can_focus = True
+            panel.focus()
 
     def action_open_link(self, url: str) -> None:
-        """Open the glossary for a link to a word in it; open any other address in a browser."""
-        if word := glossary_word(url):
-            terms = sorted(self.week.terms, key=lambda term: term.address.endswith(f"#{word}"))
-            self.push_screen(_late("screens.glossary", "GlossaryScreen")()(terms[-1:] + terms[:-1]))
-        else:
-            open_url(self, url)
+        open_link(self, url)
 
-    def action_leave(self) -> None:
-        self.screen.action_back()  # type: ignore[attr-defined]
-
-    def action_end(self) -> None:
-        """Close the form that is open, with what was typed into it; else the app."""
-        if getattr(self.screen, "is_form", False):
-            self.action_leave()
-        else:
-            self.exit()
+    def show_error(self, text: str, title: str = "That did not work") -> None:
+        self.push_screen(_late("screens.error", "ErrorScreen")()(title, text))

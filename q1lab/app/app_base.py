@@ -18,6 +18,7 @@ from textual.timer import Timer
 
 from q1lab.app.snapshot import log_error
 from q1lab.app.textual_private import AppHooks
+from q1lab.app.widgets.message_line import MessageLine
 from q1lab.ground.errors import Problem
 
 SCREEN_READY_SECONDS = 2.0
@@ -79,6 +80,7 @@ class BaseApp(AppHooks):
             await super().on_event(event)
 
     async def _on_key_event(self, event: events.Key) -> None:
+        await self._screen_is_ready()
         first, focused = not event.is_forwarded, self.focused or self.screen
         self._key, self._came_back = event, False
         await super().on_event(event)
@@ -104,6 +106,17 @@ class BaseApp(AppHooks):
                     await read.wait()
                     node = node.parent
 
+    async def _screen_is_ready(self) -> None:
+        """Wait until a screen that has just opened is mounted, and has given a widget the focus.
+
+        Works around Textual: keys can arrive before that. Enter chose nothing from a list that was
+        on screen, and an action that closes a half-mounted screen crashes the app.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SCREEN_READY_SECONDS):
+                while not (self.screen.is_mounted and getattr(self.screen, "is_ready", True)):
+                    await asyncio.sleep(0.005)
+
     def post_message(self, message: Message) -> bool:
         """Intercept a key that no widget handled: Textual posts it back to the app, behind the keys
         typed after it. ``on_event`` handles it at once instead, which keeps the order."""
@@ -126,14 +139,10 @@ class BaseApp(AppHooks):
 
     def show_error(self, text: str, title: str = "That did not work") -> None:
         """Show an error in a dialog. The app goes on."""
-        from q1lab.app.screens.error import ErrorScreen
-
-        self.push_screen(ErrorScreen(title, text))
+        raise NotImplementedError
 
     def notify(self, message: str, **options: Any) -> None:
         """Show a message for a few seconds in a line at the foot, never over the text."""
-        from q1lab.app.widgets.message_line import MessageLine
-
         super().notify(message, **options)
         if self.screen.is_mounted and not self.screen.query(MessageLine):
             self.screen.mount(MessageLine())
@@ -183,16 +192,9 @@ class BaseApp(AppHooks):
     async def run_action(
         self, action: Any, default_namespace: DOMNode | None = None, *args: Any, **kwargs: Any
     ) -> bool:
-        """Run a key's action once the screen is mounted.
-
-        Works around Textual: keys can arrive before a new screen has finished mounting, and an
-        action that closes a half-mounted screen crashes the app.
-        """
+        """Run a key's action once the screen is ready; an error is shown."""
         done = True
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(SCREEN_READY_SECONDS):
-                while not self.screen.is_mounted:
-                    await asyncio.sleep(0.005)
+        await self._screen_is_ready()
         with self.errors_as_dialogs():
             done = await super().run_action(action, default_namespace, *args, **kwargs)
         return done

@@ -34,8 +34,6 @@ class AppSetup:
     """A message for the start, for example that a damaged database was rebuilt."""
     starts_in_lab: bool = False
     """True for who has studies of their own and no step of the week, or has put the week away."""
-    in_terminal: bool = False
-    """True where a terminal shows the app: then the own themes are in the colors that it has."""
     database: Path = field(default_factory=paths.database_file)
     clocks: Callable[[], float] = time.monotonic
     """The timer's stopwatch: it stands still while the machine sleeps."""

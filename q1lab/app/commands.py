@@ -42,6 +42,7 @@ FORMS: Mapping[str, FormOfCommand] = {
     "course artifact add": FormOfCommand(
         {"title": "title", "kind": "kind", "location": "address or path"}
     ),
+    "course roadmap": FormOfCommand({"lines": "lines to tick"}, "Show"),
     "post publish": FormOfCommand({"url": "address"}),
     "post share": FormOfCommand({"channel": "channel", "url": "address there"}),
 }
@@ -58,7 +59,7 @@ TITLES: Mapping[str, str] = {
     "course artifact add": "Add an artifact",
     "post publish": "Record where the post is published",
     "post share": "Record where the post was shared",
-    "course roadmap": "List this week's open boxes of the roadmap",
+    "course roadmap": "List the roadmap's open boxes, or tick some by their lines",
     "doctor": "Check versions, device, disk and files",
 }
 """The commands in the palette, with their texts there; forms have them as headings."""

@@ -7,24 +7,20 @@ import shlex
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from textual.app import SuspendNotSupported
 
+from q1lab.app.week_app import WeekApp
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import os_errors_as_problems, printable, read_bytes
 from q1lab.week import progress as domain
 from q1lab.week.syllabus import Step
 
-if TYPE_CHECKING:
-    from q1lab.app.app import Q1Lab
-
-
 MOST = 256 << 10
 """Bytes of a file that is shown: nobody reads a longer one on a screen."""
 
 
-def learner_folder(app: Q1Lab) -> Path:
+def learner_folder(app: WeekApp) -> Path:
     """The folder where commands run and documents are: the learner's repository if it exists, else
     the folder in which the app was started."""
     repo = app.config.repo
@@ -47,7 +43,7 @@ def editor_command() -> list[str]:
         return [chosen]
 
 
-def edit_answer(app: Q1Lab, step: Step) -> None:
+def edit_answer(app: WeekApp, step: Step) -> None:
     """Open a step's answer in $EDITOR, and save it if it was changed there."""
     before = app.snapshot.progress.of(step.id).answer or ""
     after = edit_text(app, before, step.id)
@@ -57,7 +53,7 @@ def edit_answer(app: Q1Lab, step: Step) -> None:
         )
 
 
-def edit_text(app: Q1Lab, text: str, name: str) -> str | None:
+def edit_text(app: WeekApp, text: str, name: str) -> str | None:
     """``text`` as saved in $EDITOR; None if the editor failed (the app shows the reason)."""
     with tempfile.TemporaryDirectory(prefix="q1lab-") as place:
         file = Path(place) / f"{name}.md"
@@ -73,7 +69,7 @@ def edit_text(app: Q1Lab, text: str, name: str) -> str | None:
             return None
 
 
-def edit_file(app: Q1Lab, file: Path) -> int | None:
+def edit_file(app: WeekApp, file: Path) -> int | None:
     """Open a file in $EDITOR. Returns the editor's exit status, or None if it did not start (the
     app shows the reason)."""
     argv = [*editor_command(), str(file)]

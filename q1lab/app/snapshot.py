@@ -15,15 +15,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.journal.store import Store
 from q1lab.week.progress import Progress
+from q1lab.week.syllabus import Week
 
 if TYPE_CHECKING:  # the first paint does without
-    from q1lab.app.snapshot_taker import SnapshotReader, StudyInFocus
+    from q1lab.app.study_in_focus import StudyInFocus
     from q1lab.journal.study_view import StudyRow
 
 Job = Callable[[Store], Any]
@@ -62,12 +63,27 @@ def log_error() -> str:
     return f"An error in q1lab. Nothing was lost; {file} has the details."
 
 
+class Reader(Protocol):
+    """What the store thread has its snapshots from."""
+
+    content: Week | None
+    watched: str | None
+    """The id of the study to put in focus; None: the one that trains, else the newest."""
+    charted: str
+    """A metric to read curves of, beside the study's metric and the training loss."""
+    pages: dict[str, Job]
+
+    def read_snapshot(self, store: Store, *, ingest: bool = True) -> Snapshot:
+        """A fresh snapshot; with ``ingest``, the trainers' new events are read into the store
+        first."""
+
+
 class StoreThread:
     """Runs submitted jobs, reads a snapshot, delivers it if it has changed; and again."""
 
     def __init__(
         self,
-        make_reader: Callable[[], SnapshotReader],
+        make_reader: Callable[[], Reader],
         deliver: Callable[[Snapshot], object],
         fail: Callable[[str, str], object],
         *,
@@ -80,9 +96,11 @@ class StoreThread:
         self.file = file
         self.poll_seconds = poll_seconds
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._last: Snapshot | None = None
+        self._failure = ""
 
     @cached_property
-    def reader(self) -> SnapshotReader:
+    def reader(self) -> Reader:
         """The snapshot reader, created in this thread on first use."""
         return self._make_reader()
 
@@ -116,53 +134,47 @@ class StoreThread:
 
     def run(self) -> None:
         """The thread's main loop, until ``stop``. An error is shown, and the loop goes on."""
-        store: Store | None = None
-        last: Snapshot | None = None
-        failure = ""
-        ingest = False  # the first snapshot reads the database alone; the second, new events too
-        while True:
-            try:
-                if store is None:
-                    store = Store(self.file)
-                snapshot = self.reader.read_snapshot(store, ingest=ingest)
-                if snapshot != last:
-                    self.deliver(snapshot)
-                last, failure = snapshot, ""
-            except Problem as problem:
-                self.fail("The database can't be used", str(problem))
-                if store is None:
-                    return
-            except Exception as error:
-                if repr(error) != failure:  # not once for each poll
-                    failure = repr(error)
-                    self._log("The app could not read your records")
-            try:
-                job = self._jobs.get(timeout=self._pause(ingest))
-            except queue.Empty:
-                ingest = True
-                continue
-            while True:
-                if job is None:
-                    if store is not None:
-                        store.close()
-                    return
-                ingest = False
-                last = None
-                self._do(store, job)
-                try:
-                    job = self._jobs.get_nowait()
-                except queue.Empty:
-                    break
-
-    def _pause(self, ingest: bool) -> float:
-        """Seconds to wait for a job before the next poll."""
-        if not ingest:
-            return 0.05
-        return self.poll_seconds
-
-    def _do(self, store: Store | None, job: Job) -> None:
-        if store is None:
+        try:
+            store = Store(self.file)
+        except Problem as problem:
+            self.fail("The database can't be used", str(problem))
             return
+        with store:
+            jobs: list[Job | None] = []
+            begun = False  # the first snapshot reads the database alone; the second, new events too
+            while None not in jobs:
+                ingest = begun and not jobs
+                self._look(store, ingest=ingest, anew=bool(jobs))
+                begun, jobs = True, self._wait_for_jobs(self.poll_seconds if ingest else 0.05)
+                for job in jobs:
+                    if job is not None:
+                        self._do(store, job)
+
+    def _look(self, store: Store, *, ingest: bool, anew: bool) -> None:
+        """Read a snapshot, and deliver it if it has changed, or ``anew``."""
+        try:
+            snapshot = self.reader.read_snapshot(store, ingest=ingest)
+            if anew or snapshot != self._last:
+                self.deliver(snapshot)
+            self._last, self._failure = snapshot, ""
+        except Problem as problem:
+            self.fail("The database can't be used", str(problem))
+        except Exception as error:
+            if repr(error) != self._failure:  # not once for each poll
+                self._failure = repr(error)
+                self._log("The app could not read your records")
+
+    def _wait_for_jobs(self, seconds: float) -> list[Job | None]:
+        """The jobs submitted until now; waits up to ``seconds`` for the first. None ends the
+        thread."""
+        jobs = []
+        with contextlib.suppress(queue.Empty):
+            jobs.append(self._jobs.get(timeout=seconds))
+            while True:
+                jobs.append(self._jobs.get_nowait())
+        return jobs
+
+    def _do(self, store: Store, job: Job) -> None:
         try:
             job(store)
         except Problem as problem:

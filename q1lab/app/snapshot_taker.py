@@ -8,14 +8,14 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from q1lab.app.snapshot import Job, Snapshot
+from q1lab.app.study_in_focus import StudyInFocus
+from q1lab.compare.comparison_cache import cached_comparison
 from q1lab.ground.errors import Problem
 from q1lab.journal import ingest_events, study_view
 from q1lab.journal.store import Store
-from q1lab.journal.study_view import RunView, StudyRow, StudyView
+from q1lab.journal.study_view import RunView, StudyRow
 from q1lab.study import studies
 from q1lab.study.events import standard_names
 from q1lab.study.studies import Study
@@ -23,20 +23,6 @@ from q1lab.train import alerts
 from q1lab.week import evidence, progress
 from q1lab.week.progress import Progress
 from q1lab.week.syllabus import Week
-
-if TYPE_CHECKING:
-    from q1lab.compare.comparison import Comparison
-    from q1lab.study.wandb_runs import WandbStatus
-
-
-@dataclass(frozen=True)
-class StudyInFocus(StudyView):
-    """The study that the lab shows, with its runs' curves, and its comparison if it has one."""
-
-    comparison: Comparison | None = None
-    wandb: WandbStatus | None = None
-    """The study's W&B status; None in the very first snapshot."""
-
 
 CURVES, FIRST_CURVES = 250, 60
 """Curves read per snapshot, and for the first one, which a person waits for; the snapshots that
@@ -93,7 +79,7 @@ class SnapshotReader:
                 self._update_view(store)
             self._last_state = state
         if ingest and self._focus is not None:
-            self._focus = with_wandb_status(self._focus)
+            self._focus = self._focus.with_wandb_status()
         pages = {name: job(store) for name, job in self.pages.items()}
         done = self._progress(store)
         news = tuple(self._news()) if ingest else ()
@@ -202,14 +188,4 @@ class SnapshotReader:
         view = study_view.build_view(study, tuple(run for _, run in fresh.values()))
         before = self._focus if self._focus and self._focus.row.id == study_id else None
         wandb = before.wandb if before else None
-        from q1lab.compare.comparison_cache import cached_comparison
-
         return StudyInFocus(study, view.row, view.runs, cached_comparison(store, study_id), wandb)
-
-
-def with_wandb_status(focus: StudyInFocus) -> StudyInFocus:
-    """The study with its current W&B status, which also changes after the last run has ended."""
-    from q1lab.study import wandb_runs as wandb_state
-
-    standing = wandb_state.wandb_status(focus.study)
-    return focus if standing == focus.wandb else replace(focus, wandb=standing)

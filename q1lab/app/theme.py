@@ -8,8 +8,6 @@ can't be read.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from textual.theme import Theme
 
 from q1lab.ground.errors import Problem, nearest
@@ -76,65 +74,6 @@ LIGHT = Theme(
 )
 THEMES = (DARK, LIGHT)
 NAMES = tuple(theme.name for theme in THEMES)
-
-
-def _of_sixteen(theme: Theme, ground: str, text: str, muted: str, cursor: str) -> Theme:
-    """The theme for a terminal of 16 colors: one color for all grounds but that of the row under
-    the cursor and of the field that is typed into; the roles of ``theme`` are colors of the 16."""
-    variables = {
-        "arm-baseline": theme.primary,
-        "arm-modified": theme.warning or text,
-        "muted": muted,
-        "primary-muted": cursor,
-        "block-cursor-background": cursor,
-        "block-cursor-foreground": text,
-        "block-cursor-blurred-background": cursor,
-        "block-cursor-blurred-foreground": text,
-        "footer-background": ground,
-        "footer-key-foreground": theme.warning or text,
-        "footer-description-foreground": muted,
-        "border": theme.primary,
-        "border-blurred": muted,
-        "input-selection-background": cursor,
-    }
-    return replace(
-        theme,
-        secondary=cursor,
-        foreground=text,
-        background=ground,
-        surface=ground,
-        panel=ground,
-        variables=variables,
-    )
-
-
-_DARK_ROLES = replace(
-    DARK,
-    primary="#55ffff",
-    accent="#55ff55",
-    warning="#ffff55",
-    error="#ff55ff",
-    success="#55ff55",
-)
-_LIGHT_ROLES = replace(
-    LIGHT,
-    primary="#0000aa",
-    accent="#0000aa",
-    warning="#aa0000",
-    error="#aa0000",
-    success="#000000",
-)
-SIXTEEN = (
-    _of_sixteen(_DARK_ROLES, ground="#000000", text="#ffffff", muted="#aaaaaa", cursor="#0000aa"),
-    _of_sixteen(_LIGHT_ROLES, ground="#ffffff", text="#000000", muted="#0000aa", cursor="#55ffff"),
-)
-"""The same two themes where a terminal has 16 colors: the nearest of these to a theme's own would
-hide the cursor's row on a light ground, and put gray on gray on a dark one."""
-
-
-def own_themes(color_system: str | None) -> tuple[Theme, Theme]:
-    """The app's own themes on a terminal of this color system, as rich names it."""
-    return SIXTEEN if color_system == "standard" else THEMES
 
 
 def check_theme_name(name: str, where: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,7 +38,7 @@ def start_app(session: str | None, content: Path | None) -> None:
     setup = prepare_app(session, content)
     from q1lab.app.app import Q1Lab
 
-    app = Q1Lab(replace(setup, in_terminal=not in_browser))
+    app = Q1Lab(setup)
     if not in_browser and not sys.stderr.isatty():
         # Textual draws on stderr; with `2>file` the screen would stay blank
         vars(sys)["__stderr__"] = sys.__stdout__

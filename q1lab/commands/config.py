@@ -81,14 +81,12 @@ def _tick_step() -> None:
 
 
 def _print_keys(moved: dict[str, str], as_json: bool) -> None:
-    from q1lab.app.keys import all_keys
+    from q1lab.app.keys import KEYS
 
-    keys_by_action = all_keys()
-    table = {name: moved.get(name, key.keys) for name, key in keys_by_action.items()}
+    table = {name: moved.get(name, binding.key) for name, binding in KEYS.items()}
     if as_json:
         click.echo(json.dumps(table, indent=1))
         return
     for name, keys in table.items():
         note = "  (moved)" if name in moved else ""
-        words = keys_by_action[name].more or keys_by_action[name].words
-        click.echo(printable(f"{name:<20} {keys:<28} {words}{note}"))
+        click.echo(printable(f"{name:<20} {keys:<28} {KEYS[name].description}{note}"))

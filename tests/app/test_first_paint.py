@@ -22,6 +22,7 @@ HEAVY = (
     "pynvml",
     "q1lab.study.studies",
     "q1lab.app.snapshot_taker",
+    "q1lab.app.study_in_focus",
 )
 
 LOOK = """
@@ -39,7 +40,7 @@ async def main():
         seen = list(sys.modules)
         screen = app.screen
         filled = {
-            "keys": [hint.words for hint in screen.query_one("KeyLine").hints],
+            "keys": [key.description for key in screen.query("FooterKey")],
             "pages": screen.query_one("WeekTree").option_count,
             "words": sum(piece.size.height for piece in screen.query("Piece")),
         }

@@ -5,25 +5,26 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterator
+from pathlib import Path
 
 from textual import events
 from textual.binding import Binding
 from textual.dom import DOMNode
+from textual.keys import format_key
 from textual.widgets import Button, Input, TextArea
+from textual.widgets._footer import FooterKey
 
 import q1lab.app
 from q1lab.app.app import Q1Lab
-from q1lab.app.keys import all_keys, key_name
 from q1lab.app.screens.answer import AnswerScreen
 from q1lab.app.screens.form import FormScreen
-from q1lab.app.screens.help import HelpScreen
 from q1lab.app.screens.hint import HintScreen
 from q1lab.app.screens.pick_one import PickScreen
 from q1lab.app.screens.week_page import WeekScreen
-from q1lab.app.widgets.key_line import KeyLine
 from q1lab.journal import learner_tables, predictions
 from q1lab.journal.store import Store
 from q1lab.week import progress
+from tests.kit import lab_home
 from tests.kit.lab_home import words
 from tests.kit.tui_home import prepared, running, settled, until
 
@@ -46,7 +47,7 @@ def bound() -> Iterator[tuple[str, str, str]]:
 def test_a_letter_or_a_sign_means_one_thing_in_the_whole_app() -> None:
     means: dict[str, dict[str, str]] = {}
     for key, does, where in bound():
-        if len(key_name(key)) == 1 and does:
+        if len(format_key(key)) == 1 and format_key(key).isascii() and does:
             means.setdefault(key, {})[does] = where
     assert {"e", "n", "q", "slash"} <= set(means)
     assert {key: meanings for key, meanings in means.items() if len(meanings) > 1} == {}
@@ -56,37 +57,9 @@ def test_esc_goes_back_everywhere() -> None:
     assert {does for key, does, _ in bound() if key == "escape"} == {"back"}
 
 
-async def test_the_keys_at_the_foot_are_drawn_again_only_where_they_are_others() -> None:
-    async with running(size=(100, 30)) as (app, pilot):
-        line = app.screen.query_one(KeyLine)
-        await until(pilot, lambda: line.hints)
-        first = line.hints
-        await pilot.press("w", "escape")  # a dialog comes and goes
-        await settled(pilot)
-        assert line.hints is first
-        app.screen.open_page(":a")  # type: ignore[attr-defined]
-        await until(pilot, lambda: "space tick" not in words(app))
-        assert line.hints != first
-
-
 async def open_step(app: Q1Lab, part: str, step: str) -> None:
     assert isinstance(app.screen, WeekScreen)
     app.screen.open_page(part, step)
-
-
-async def test_below_a_dialog_the_foot_offers_no_key_that_does_nothing() -> None:
-    def foot() -> str:
-        return words(app).splitlines()[-1].strip()
-
-    async with running(size=(100, 30)) as (app, pilot):
-        await until(pilot, lambda: "space tick" in foot())
-        await pilot.press("w")
-        await until(pilot, lambda: not foot())
-        await pilot.press("question_mark")  # a dialog over it
-        await settled(pilot)
-        assert not foot()
-        await pilot.press("escape", "escape")
-        await until(pilot, lambda: "space tick" in foot())
 
 
 async def test_a_prediction_that_was_left_is_dropped() -> None:
@@ -145,6 +118,16 @@ async def test_keys_that_come_fast_are_read_in_their_order() -> None:
         assert app.snapshot.progress.of("a1-why").answer == "0.5"
 
 
+async def test_enter_right_after_a_list_was_asked_for_chooses_from_it() -> None:
+    """It came before the list had the focus, and nothing happened."""
+    app = prepared(lambda store, week: progress.choose_modification(store, week, "rope"))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settled(pilot)
+        for key in ("h", "enter"):
+            app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await until(pilot, lambda: isinstance(app.screen, HintScreen), "no hint came")
+
+
 async def test_of_pages_asked_for_fast_the_last_one_comes() -> None:
     async with running(size=(100, 30)) as (app, pilot):
         for key in "234":
@@ -194,13 +177,21 @@ async def test_a_letter_counts_no_time_and_spends_no_hint() -> None:
             assert learner_tables.used_hints(store, LABEL, "rope") == [1]
 
 
-async def test_a_click_on_a_key_presses_it_and_the_mouse_over_it_says_what_it_does() -> None:
+async def test_the_foot_has_six_keys_at_most_on_every_screen(home: Path) -> None:
+    lab_home.past()
+    async with lab_home.app().run_test(size=(120, 40)) as pilot:
+        app = pilot.app
+        for screen in "1234":
+            await pilot.press(screen)
+            await settled(pilot)
+            await until(pilot, lambda: app.screen.query("FooterKey"), "the foot is empty")
+            shown = [key.description for key in app.screen.query(FooterKey)]
+            assert {"help", "palette"} <= set(shown), "the foot does not say how to get help"
+            assert len(shown) <= 6, f"screen {screen} shows {shown}"
+
+
+async def test_a_click_on_a_key_of_the_foot_presses_it() -> None:
     async with running(size=(100, 30)) as (app, pilot):
-        line = app.screen.query_one(KeyLine)
-        at = (line.render().plain.index("help"), 0)
-        await pilot.hover(KeyLine, at)
-        assert line.tooltip == all_keys()["app.help"].more
-        await pilot.hover(KeyLine, (line.render().plain.index("palette") - 6, 0))
-        assert line.tooltip is None
-        await pilot.click(KeyLine, at)
-        await until(pilot, lambda: isinstance(app.screen, HelpScreen))
+        key = next(key for key in app.screen.query(FooterKey) if key.description == "help")
+        await pilot.click(key)
+        await until(pilot, lambda: app.screen.query("HelpPanel"), "no keys came")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from textual.widgets import OptionList
 
-from q1lab.app.app import ENDED, Q1Lab
+from q1lab.app.app import Q1Lab
 from q1lab.app.screens import step_actions
 from q1lab.app.screens.error import ErrorScreen
 from q1lab.app.screens.lab import LabScreen
@@ -22,6 +22,7 @@ from q1lab.app.screens.verdict import VerdictScreen
 from q1lab.app.screens.welcome import WelcomeScreen
 from q1lab.app.snapshot import studies_ended_between
 from q1lab.app.snapshot_taker import SnapshotReader
+from q1lab.app.week_app import STUDY_ENDED
 from q1lab.app.widgets.blocks_view import BlocksView
 from q1lab.app.widgets.loss_chart import LossChart
 from q1lab.app.widgets.run_grid import RunGrid
@@ -99,7 +100,7 @@ async def test_the_news_of_an_end_goes_where_it_is_seen() -> None:
         finish(study)
     async with app().run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: len(pilot.app.snapshot.studies) == 2)  # type: ignore[attr-defined]
-        pilot.app.announce(f"rope-1: 6 of 6 runs done. {ENDED}")  # type: ignore[attr-defined]
+        pilot.app.announce(f"rope-1: 6 of 6 runs done. {STUDY_ENDED}")  # type: ignore[attr-defined]
         screen = await open_lab(pilot)
         await until(pilot, lambda: screen.view and screen.view.row.id == "rope-2")
         assert "rope-1: 6 of 6" in notices(pilot.app), "another study is shown"

@@ -15,9 +15,8 @@ from rich.console import Console
 from textual.app import App, ComposeResult
 
 from q1lab.app import theme
-from q1lab.app.snapshot_taker import StudyInFocus
+from q1lab.app.study_in_focus import StudyInFocus
 from q1lab.app.widgets.chart_data import ArmCurves, chart_data, mean_curve, short_count, ticks
-from q1lab.app.widgets.diff_view import diff_text
 from q1lab.app.widgets.lab_numbers import loss_words, state_words
 from q1lab.app.widgets.line_canvas import HEAVY, LIGHT, Canvas
 from q1lab.app.widgets.loss_chart import LossChart, _even_labels, drawn_seeds
@@ -571,34 +570,6 @@ def test_words() -> None:
     assert run(state=RunState.RUNNING, iter=50, pace=0.04).seconds_left == 2.0
     assert run(pace=0.04).seconds_left is None
     assert (signed(-0.012), signed(0.5, 1), signed(None)) == ("−0.0120", "+0.5", "–")
-
-
-def test_a_diff_is_data_and_keeps_its_signs() -> None:
-    diff = "--- a\n+++ b\n@@ -1,2 +1,2 @@\n-x = '[bold]no markup[/bold]'\n+y = 1\n same\n"
-    shown = diff_text(diff, COLORS)
-    lines = shown.plain.splitlines()
-    assert [line.rstrip() for line in lines] == [
-        "@@ -1,2 +1,2 @@",
-        "- x = '[bold]no markup[/bold]'",
-        "+ y = 1",
-        "  same",
-    ]
-    assert len(lines[1]) == len(lines[2])  # one ground, not a ragged one
-    wrapped = diff_text(diff, COLORS, wrap_at=20).plain.splitlines()
-    assert wrapped[1:4] == ["- x = '[bold]no     ", "  markup[/bold]'    ", "+ y = 1             "]
-    assert "more lines" in diff_text("+x\n" * 5000, COLORS).plain
-
-
-def test_a_diff_of_git_is_shown_without_its_heads_and_with_every_changed_line() -> None:
-    head = "diff --git a/post.md b/post.md\nindex 5c2..998 100644\n--- a/post.md\n+++ b/post.md\n"
-    hunk = "@@ -1,2 +1,2 @@\n--- a rule\n+++ another\n same\n"
-    lines = diff_text(head + hunk, COLORS).plain.splitlines()
-    assert [line.rstrip() for line in lines] == [
-        "@@ -1,2 +1,2 @@",
-        "- -- a rule",
-        "+ ++ another",
-        "  same",
-    ]
 
 
 def test_a_tail_follows_whole_and_safely(tmp_path: Path) -> None:

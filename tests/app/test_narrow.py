@@ -146,4 +146,4 @@ async def test_the_list_of_pages_has_keys_of_its_own_and_ticks_nothing_behind_it
         assert not app.snapshot.progress.of(step.id).done
         assert tree.highlighted == index + 1
         await pilot.press("escape")
-        await until(pilot, lambda: app.screen.query_one(PageReader).has_focus)
+        await until(pilot, lambda: app.focused is app.screen.query_one(PageReader).piece)

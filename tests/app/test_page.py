@@ -63,7 +63,7 @@ async def test_an_action_is_one_line_and_its_key_stands_where_the_cursor_is() ->
         assert {len(row.lines(74)) for row in rows} == {1}
         assert [row for row in rows if "⏎" in str(row.lines(74)[0])] == [reader.piece]
         await until(pilot, lambda: "⏎ use Tiny Shakespeare" in foot(app))
-        assert "─ q1lab data shakespeare ─" in words(app)  # the command, where there is room
+        assert "q1lab data shakespeare" in words(app)  # the command, where there is room
         heights = [len(piece.lines(74)) for piece in reader.pieces]
         await pilot.press("j", "k")
         assert [len(piece.lines(74)) for piece in reader.pieces] == heights
@@ -77,8 +77,7 @@ async def test_finished_steps_are_a_line_that_unfolds_and_nothing_is_lost() -> N
         head = max(heads, key=lambda head: len(head.run))
         assert len(head.run) > 1
         assert len(head.lines(74)) == 1
-        reader._go(head)
-        reader.scroll_to_cursor()
+        reader._go_to(head)
         await until(pilot, lambda: "unfold" in foot(app))
         inside = [p for p in reader.pieces if isinstance(p, StepPiece) and p.step in head.run]
         await pilot.press("space")  # takes no tick away from steps that are not in sight
@@ -90,29 +89,24 @@ async def test_finished_steps_are_a_line_that_unfolds_and_nothing_is_lost() -> N
         assert all(not piece.run for piece in inside)
 
 
-async def test_a_step_that_gets_finished_folds_when_the_cursor_goes_on() -> None:
-    """The row under the cursor neither folds nor moves."""
+async def test_what_was_finished_here_stays_as_it_is_until_the_page_opens_again() -> None:
+    """No line moves below the cursor while one works on a page."""
     async with running(done("a1-trains"), size=(80, 24)) as (app, pilot):
         reader = await to(pilot, "c3", steps_of(app, "c3")[0])
-        first, second, third = [p for p in reader.pieces if isinstance(p, StepPiece)][:3]
+        first, second = [p for p in reader.pieces if isinstance(p, StepPiece)][:2]
         await pilot.press("space")
-        await until(pilot, lambda: first.record.done)
-        assert not first.run
-        assert reader.piece is first
-        await pilot.press("j")
-        while not isinstance(reader.piece, StepPiece):
+        await until(pilot, lambda: first.record.done, "Space did not tick the step")
+        while reader.piece is not second:
             await pilot.press("j")
-        await until(pilot, lambda: first.run)
-        assert reader.piece is second
-        await until(pilot, lambda: reader.on_screen)
-        await pilot.press("k")
-        while reader.piece is not first:
-            await pilot.press("k")
-        assert first.run  # walking over it leaves it folded
-        await pilot.press("space")
-        await until(pilot, lambda: not first.run)  # one step alone can be ticked, and unticked
-        assert not first.record.done
-        assert third.display
+        assert not first.run
+        await pilot.press("p", "n")
+        await settled(pilot)
+        head = next(p for p in reader.pieces if isinstance(p, StepPiece))
+        assert [step.id for step in head.run] == steps_of(app, "c3")[:1]
+        reader._go_to(head)
+        await pilot.press("space")  # one step alone can be unticked in its line
+        await until(pilot, lambda: not head.run, "the step is not in full again")
+        assert not head.record.done
 
 
 async def test_what_a_tick_elsewhere_takes_away_is_in_full_again() -> None:
@@ -123,7 +117,7 @@ async def test_what_a_tick_elsewhere_takes_away_is_in_full_again() -> None:
         label = app.week.label
         app.store_thread.submit(lambda store: progress.tick_step(store, label, "a1-passage", False))
         await settled(pilot)
-        await until(pilot, lambda: len(head.run) == 1)
+        await until(pilot, lambda: not head.run, "the step without a tick is still in a line")
         after = next(
             p for p in reader.pieces if isinstance(p, StepPiece) and p.step.id == "a1-passage"
         )
@@ -176,7 +170,8 @@ async def test_from_the_row_that_finished_a_step_enter_goes_on() -> None:
         await settled(pilot)
         assert len(app.screen_stack) == 1
         assert reader.step is None or reader.step.id != "a1-data"
-        reader._go(next(p for p in reader.pieces if isinstance(p, ActionPiece)))
+        reader._go_to(next(p for p in reader.pieces if isinstance(p, ActionPiece)))
+        await pilot.pause()
         assert not reader.goes_on or not reader.on_screen  # a row one walks to starts again
 
 
@@ -377,27 +372,9 @@ async def test_space_on_a_row_ticks_its_step() -> None:
         await until(pilot, lambda: app.snapshot.progress.of("a1-data").done)
         await pilot.press("space")
         await until(pilot, lambda: not app.snapshot.progress.of("a1-data").done)
-        reader._go(next(piece for piece in reader.stops if isinstance(piece, FoldPiece)))
-        reader.scroll_to_cursor()
+        reader._go_to(next(piece for piece in reader.stops if isinstance(piece, FoldPiece)))
         await until(pilot, lambda: "⏎ unfold:" in foot(app) or "⏎ go to" in foot(app))
         assert "space" not in foot(app)
-
-
-async def test_the_cursor_stays_on_the_step_that_u_finds_when_another_folds() -> None:
-    """The step that u leaves folds to a line: the text below gets shorter, and moves."""
-    async with running(size=(80, 24)) as (app, pilot):
-        others = [step for step in steps_of(app, "a1") if step != "a1-passage"]
-    async with running(done(*others), size=(80, 24)) as (app, pilot):
-        reader = await to(pilot, "a1", others[-1])
-        next(p for p in reader.pieces if isinstance(p, FoldPiece) and not p.wants).toggle()
-        await settled(pilot)
-        await pilot.press("end", "k")
-        await until(pilot, lambda: reader.step is not None and reader.step.id == others[-1])
-        await pilot.press("u")
-        await settled(pilot)
-        await until(pilot, lambda: reader.on_screen)
-        assert reader.step is not None
-        assert reader.step.id == "a1-passage"
 
 
 async def test_j_and_k_start_from_the_text_on_screen() -> None:
@@ -436,7 +413,11 @@ async def test_enter_pressed_to_read_on_does_not_tick_what_comes_into_sight() ->
         piece = next(
             p for p in reader.pieces if isinstance(p, StepPiece) and p.step.id == "b1-rope-code"
         )
-        reader._go(piece)  # where a page opens that was not read yet: its first open step, below
+        reader._go_to(piece)
+        await pilot.press("home")
+        reader._put_cursor(
+            piece
+        )  # where a page opens that was not read yet: its first open step, below
         while not reader.on_screen:
             await until(pilot, lambda: "⏎ go on" in foot(app))
             await pilot.press("enter")
@@ -447,7 +428,7 @@ async def test_enter_pressed_to_read_on_does_not_tick_what_comes_into_sight() ->
         await pilot.press("enter")
         await until(pilot, lambda: "⏎ tick" in foot(app))
         assert not app.snapshot.progress.of("b1-rope-code").done
-        assert reader._is_fully_visible(piece)
+        assert reader.can_view_entire(piece)
         await pilot.press("enter")
         await until(pilot, lambda: app.snapshot.progress.of("b1-rope-code").done)
 
@@ -486,7 +467,7 @@ async def test_a_part_without_minutes_shows_none(tmp_path: Path) -> None:
         assert minutes_words(part, 0) == ""
         assert minutes_words(part, 7) == "7"
         assert "of 0" not in words(app)
-        welcome = WelcomeScreen()
+        welcome = WelcomeScreen(app)
         app.push_screen(welcome)
         await until(pilot, lambda: "The first session" in words(app))
         assert " min" not in welcome._glance(tight=False).plain

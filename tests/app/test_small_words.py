@@ -7,17 +7,10 @@ from pathlib import Path
 import pytest
 
 from q1lab.app import theme
-from q1lab.app.keys import key_names
 from q1lab.app.screens.welcome import repository_to_offer
 from q1lab.app.widgets.titled_rows import ListRow, render_row
 from q1lab.ground.errors import Problem
 from q1lab.study import presets
-
-
-def test_keys_are_named_as_they_are_written() -> None:
-    assert key_names("plus,equals_sign") == "+ or ="
-    assert key_names("less_than_sign,greater_than_sign") == "< or >"
-    assert key_names("ctrl+s") == "Ctrl+S"
 
 
 def test_a_theme_that_is_not_there_names_the_nearest() -> None:

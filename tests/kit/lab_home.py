@@ -34,6 +34,7 @@ from q1lab.week import progress
 from q1lab.week.content import load_week
 from tests.kit import tui_home
 from tests.kit.plans import of_keys
+from tests.kit.tui_home import words as words
 
 SHA = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
 CONFIG = {
@@ -263,11 +264,6 @@ async def open_results(pilot: Pilot[Any]) -> ResultsScreen:
     assert isinstance(screen, ResultsScreen)
     await until(pilot, lambda: screen.query_one(ResultsTable).studies, "no results came")
     return screen
-
-
-def words(app_: Q1Lab) -> str:
-    """All text on screen."""
-    return "\n".join(strip.text for strip in app_.screen._compositor.render_strips())
 
 
 def notices(app_: Q1Lab) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from textual.app import App
 from textual.css.query import NoMatches
 from textual.pilot import Pilot
 
@@ -66,7 +67,7 @@ def some_progress(store: Store, week: Week) -> None:
 
 
 async def until(pilot: Pilot[Any], holds: Callable[[], Any], message: str = "") -> None:
-    """Wait for the app to get there; fails, rather than hangs, when it never does."""
+    """Wait for the app to get there; where it never does, fail with what a person would see."""
     late = time.monotonic() + 60
     while time.monotonic() < late:
         with contextlib.suppress(NoMatches):
@@ -74,7 +75,12 @@ async def until(pilot: Pilot[Any], holds: Callable[[], Any], message: str = "") 
                 return
         await pilot.pause()
         await asyncio.sleep(0.01)
-    raise AssertionError(message or "the app never got there")
+    raise AssertionError(f"{message or 'the app never got there'}; on screen:\n{words(pilot.app)}")
+
+
+def words(app: App[Any]) -> str:
+    """All text on screen."""
+    return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
 
 
 async def settled(pilot: Pilot[None]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from rich.cells import cell_len
 from textual import on
@@ -13,6 +13,7 @@ from textual.widgets import Button, Static, TextArea
 
 from q1lab.app import editing
 from q1lab.app.screens.base import Dialog
+from q1lab.app.week_app import WeekApp
 from q1lab.app.widgets.page_blocks import Prose
 from q1lab.app.widgets.text_box import TextBox
 from q1lab.ground.files import printable
@@ -20,16 +21,13 @@ from q1lab.ground.text_formats import plural
 from q1lab.week import progress as domain
 from q1lab.week.syllabus import Step
 
-if TYPE_CHECKING:
-    from q1lab.app.app import Q1Lab
-
 AROUND = 14
 """Cells of the terminal's width that the title in the dialog's border can't use."""
 AROUND_KEYS = 8
 """Those that the keys in its lower border can't use."""
 
 
-def open_answer_form(app: Q1Lab, step: Step) -> None:
+def open_answer_form(app: WeekApp, step: Step) -> None:
     app.push_screen(AnswerScreen(step, app.snapshot.progress.of(step.id).answer or ""))
 
 

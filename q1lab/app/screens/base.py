@@ -3,28 +3,26 @@ full screens over them, and dialogs."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+from dataclasses import replace
+from typing import Any, ClassVar, TypeVar, cast
 
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
-from textual.binding import Binding, BindingType
+from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import Container, Vertical, VerticalScroll
 from textual.geometry import Size
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
-from textual.widgets import Button, Static
+from textual.widgets import Button, Footer, Static
 
 from q1lab.app.keys import bindings
 from q1lab.app.snapshot import Snapshot
 from q1lab.app.textual_private import ScreenHooks
-from q1lab.app.widgets.key_line import KeyLine
+from q1lab.app.week_app import WeekApp
 from q1lab.app.widgets.message_line import MessageLine
 from q1lab.app.widgets.top_line import TopLine
 from q1lab.ground.files import printable
-
-if TYPE_CHECKING:
-    from q1lab.app.app import Q1Lab
-
+from q1lab.ground.text_formats import cut_cells
 
 T = TypeVar("T")
 
@@ -33,6 +31,8 @@ ROOMY = 24
 """From this height in lines, blank lines stand between a screen's parts."""
 SLIM = 78
 """Below this width in cells, a chart and a figure are not beside each other."""
+OTHER_KEYS = 50
+"""Cells of the footer that the other keys of the study screen take."""
 LEAST = Size(60, 20)
 """The smallest terminal, in columns and lines."""
 
@@ -52,6 +52,8 @@ class AppScreen(ScreenHooks):
     screen_name: ClassVar[str] = ""
     """The screen's prefix in the table of keys, from which it gets its bindings; a main screen's
     mode, too."""
+    is_ready = False
+    """True once it was shown, with the focus on a widget: then it takes keys."""
     _late: tuple[Any] | None = None
     """The result (in a tuple) to dismiss with once no screen is open above this one."""
 
@@ -61,14 +63,24 @@ class AppScreen(ScreenHooks):
         super().__init_subclass__(**options)
 
     @property
-    def q1(self) -> Q1Lab:
+    def q1(self) -> WeekApp:
         """The app, typed."""
-        return cast("Q1Lab", self.app)
+        return cast(WeekApp, self.app)
 
     @property
     def enter_words(self) -> str:
         """Enter's effect at this moment, for the foot; "" where its binding says it."""
         return ""
+
+    @property
+    def active_bindings(self) -> dict[str, ActiveBinding]:
+        """The screen's bindings, in which Enter has the words of its effect at this moment."""
+        found: dict[str, ActiveBinding] = super().active_bindings  # type: ignore[misc]
+        if self.enter_words and "enter" in found:
+            words = cut_cells(self.enter_words, max(8, self.app.size.width - OTHER_KEYS))
+            binding = replace(found["enter"].binding, description=words)
+            found["enter"] = found["enter"]._replace(binding=binding)
+        return found
 
     def body(self) -> ComposeResult:
         """The screen's own widgets."""
@@ -88,6 +100,7 @@ class AppScreen(ScreenHooks):
         self.dismiss()
 
     def on_screen_resume(self) -> None:
+        self.is_ready = True
         if self._late is not None:
             self.dismiss(*self._late)
 
@@ -97,7 +110,7 @@ class FullScreen(AppScreen, Screen[T]):
 
     def compose(self) -> ComposeResult:
         yield from self.body()
-        yield KeyLine()
+        yield Footer(compact=True)
         yield MessageLine()
 
 
@@ -146,10 +159,19 @@ def card(title: str, text: str, id: str) -> Static:  # noqa: A002  (Textual's ow
     return words
 
 
+MARKS = """\
+✓ done · ☐ open · → something to start · ▶ runs · ‖ paused · ■ stopped · ✗ failed ·
+! crashed, or worth a look · ∞ diverged · ◦ begun. `q1lab config --keys` names every key, and
+`q1lab config keymap.study.tick x` moves one."""
+"""What the help says beside the keys."""
+
+
 class MainScreen(FullScreen[None]):
     """A main screen. Subclasses define ``screen_name``, ``body()`` and ``show(snapshot)``."""
 
     AUTO_FOCUS: ClassVar[str | None] = "#body *"
+    BINDING_GROUP_TITLE = "This screen"
+    HELP = MARKS
 
     def show(self, snapshot: Snapshot) -> None:
         """Fill the widgets from the snapshot. Called for each new snapshot, and when the screen
@@ -159,11 +181,16 @@ class MainScreen(FullScreen[None]):
         yield TopLine(self.screen_name)
         with Container(id="body"):
             yield from self.body()
-        yield KeyLine()
+        yield Footer(compact=True)
         yield MessageLine()
 
     def action_back(self) -> None:
         self.q1.action_end()
+
+    def key_escape(self) -> None:
+        """Close the keys that ? shows."""
+        if self.query("HelpPanel"):
+            self.app.action_help()
 
     def on_resize(self) -> None:
         self.set_class(self.size.height < ROOMY, "-dense")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
@@ -12,16 +12,14 @@ from textual.containers import VerticalScroll
 from q1lab.app import editing
 from q1lab.app.screens.command_output import CommandOutputScreen
 from q1lab.app.screens.hint import offer_hints
+from q1lab.app.week_app import WeekApp
 from q1lab.study import variants
-
-if TYPE_CHECKING:
-    from q1lab.app.app import Q1Lab
 
 _FAILED = re.compile(r"^✗ (.+)", re.MULTILINE)
 """A check that failed, as `q1lab check` prints it."""
 
 
-def open_check(app: Q1Lab, argv: list[str]) -> None:
+def open_check(app: WeekApp, argv: list[str]) -> None:
     """Check a file at each save; ``argv`` is the command without --watch."""
     app.push_screen(CheckScreen([*argv, "--watch"], editing.learner_folder(app)))
 

@@ -10,17 +10,17 @@ from textual.content import Content
 
 from q1lab.app.screens.confirm import ConfirmScreen
 from q1lab.app.screens.pick_one import PickScreen
+from q1lab.app.week_app import WeekApp
 from q1lab.journal.store import Store
 from q1lab.week import chosen_variant
 from q1lab.week import progress as domain
 from q1lab.week.syllabus import WeekVariant
 
 if TYPE_CHECKING:
-    from q1lab.app.app import Q1Lab
     from q1lab.week.syllabus import Step
 
 
-def open_variant_choice(app: Q1Lab, step: Step) -> None:
+def open_variant_choice(app: WeekApp, step: Step) -> None:
     """Show the week's variants; if another one was trained already, ask before changing."""
     week, chosen = app.setup.week, app.snapshot.progress.chosen
     room = min(60, app.size.width - 12)

@@ -9,7 +9,7 @@ import shlex
 from codecs import getincrementaldecoder
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -19,13 +19,14 @@ from textual.widgets import Static
 
 from q1lab.app.editing import learner_folder
 from q1lab.app.screens.base import Dialog
+from q1lab.app.week_app import WeekApp
+from q1lab.ground import config
 from q1lab.ground.errors import FAILED
 from q1lab.ground.files import printable
 from q1lab.ground.text_formats import IN_PANE
+from q1lab.journal.journal_tables import DOCUMENTS
 from q1lab.study import child_processes
-
-if TYPE_CHECKING:
-    from q1lab.app.app import Q1Lab
+from q1lab.week.step_commands import command_named
 
 LINES = 5000
 """At most this many of the last lines are shown."""
@@ -35,8 +36,13 @@ _REFUSED = re.compile(r"^q1lab: ", re.MULTILINE)
 """The start of q1lab's error messages; a failed command without one has reported findings."""
 
 
-def run_in_pane(app: Q1Lab, argv: list[str], preview: Sequence[str] = ()) -> None:
-    """Run a command in the learner's folder, with its output in a dialog."""
+def run_in_pane(app: WeekApp, argv: list[str], preview: Sequence[str] = ()) -> None:
+    """Run a command in the learner's folder, with its output in a dialog. A commit is shown before
+    it is made."""
+    is_document = command_named(argv[1:]).removeprefix("course ") in DOCUMENTS
+    commits = argv[0] == "q1lab" and is_document and not {"--dry-run", "--no-commit"} & {*argv}
+    if commits and not preview and config.load_settings().ask_before_commit:
+        preview = [*argv, "--dry-run"]
     app.push_screen(CommandOutputScreen(argv, learner_folder(app), preview))
 
 

@@ -32,6 +32,8 @@ class Field:
     choices: tuple[str, ...] = ()
     titles: Callable[[str], str] = str
     """The label of a choice."""
+    about: str = ""
+    """A sentence that the mouse over the field shows."""
     needed: bool = False
     most: int = 400
     """The largest number of characters."""
@@ -82,6 +84,7 @@ class FormScreen(Dialog[FieldValues | None]):
                     yield Input(
                         field.value,
                         placeholder=field.hint,
+                        tooltip=field.about or None,
                         id=field.name,
                         max_length=field.most,
                     )

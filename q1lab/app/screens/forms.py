@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from q1lab.app.commands import FORMS, TITLES
 from q1lab.app.screens.command_output import run_in_pane
 from q1lab.app.screens.form import Field, FormScreen
+from q1lab.app.week_app import WeekApp
 from q1lab.ground.errors import Problem
 from q1lab.journal import predictions
 from q1lab.journal.store import Store
@@ -21,7 +22,6 @@ from q1lab.week.syllabus import Week
 if TYPE_CHECKING:
     import click
 
-    from q1lab.app.app import Q1Lab
     from q1lab.week.lists.kpis import KpiRow
     from q1lab.week.syllabus import Step
 
@@ -34,7 +34,7 @@ Values = dict[str, Any]
 
 
 def open_form(
-    app: Q1Lab,
+    app: WeekApp,
     name: str,
     initial: Mapping[str, str] | None = None,
     title: str = "",
@@ -96,7 +96,7 @@ def _words(command: click.Command, values: Values) -> Iterator[str]:
 
 
 def _ask(
-    app: Q1Lab,
+    app: WeekApp,
     title: str,
     fields: list[Field],
     job: Callable[[Store, dict[str, str]], ListChange | Callable[[], object]],
@@ -115,7 +115,7 @@ def _ask(
     app.push_screen(FormScreen(title, fields, says, about, do), submit)
 
 
-def _say(app: Q1Lab, outcome: ListChange | Callable[[], object]) -> None:
+def _say(app: WeekApp, outcome: ListChange | Callable[[], object]) -> None:
     """Show the act's message; one with notes stays until it is closed. What is no message opens the
     screen that carries the act out."""
     if not isinstance(outcome, ListChange):
@@ -132,7 +132,8 @@ def _fields(param: click.Parameter, label: str, value: str) -> Iterator[Field]:
 
     name = str(param.name)
     address = "URL" in (param.metavar or name.upper())
-    field = Field(name, label, value, needed=isinstance(param, click.Argument))
+    about = (param.help or "") if isinstance(param, click.Option) else ""
+    field = Field(name, label, value, about=about, needed=isinstance(param, click.Argument))
     if isinstance(param.type, click.Choice):
         choices = tuple(map(str, param.type.choices))
         if isinstance(param, click.Option) and _default(param) is None:
@@ -145,8 +146,7 @@ def _fields(param: click.Parameter, label: str, value: str) -> Iterator[Field]:
     elif isinstance(param, click.Option) and param.is_flag:
         yield replace(field, value=value or "no", choices=FLAG)
     else:
-        help_text = param.help if isinstance(param, click.Option) else ""
-        hint = "https://…" if address else help_text or ""
+        hint = "https://…" if address else ""
         yield replace(field, value=value or _default(param) or "", hint=hint)
 
 
@@ -181,7 +181,7 @@ def _values(
     return values
 
 
-def open_export_form(app: Q1Lab, study: str) -> None:
+def open_export_form(app: WeekApp, study: str) -> None:
     """Open the form that exports a study's results into files."""
     open_form(
         app,
@@ -192,7 +192,7 @@ def open_export_form(app: Q1Lab, study: str) -> None:
     )
 
 
-def open_kpi_form(app: Q1Lab, kpi: KpiRow) -> None:
+def open_kpi_form(app: WeekApp, kpi: KpiRow) -> None:
     """Open the form for a KPI's value and target; an empty value means q1lab counts it."""
     initial = {
         "actual": f"{kpi.actual:g}" if kpi.source == "set by hand" else "",
@@ -207,7 +207,7 @@ def open_kpi_form(app: Q1Lab, kpi: KpiRow) -> None:
     )
 
 
-def open_prediction_form(app: Q1Lab, step: Step) -> None:
+def open_prediction_form(app: WeekApp, step: Step) -> None:
     """Open the form for a prediction; saving ticks its step. A locked prediction gets an
     amendment."""
     week, variant = app.week.label, app.week.variant or "modified"

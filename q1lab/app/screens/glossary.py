@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.widgets import OptionList
 
 from q1lab.app.screens.base import Dialog
+from q1lab.app.week_app import WeekApp
 from q1lab.app.widgets.choice_list import ChoiceList
 from q1lab.app.widgets.page_blocks import Prose
 from q1lab.ground.files import printable
 from q1lab.week.syllabus import Term
 
-if TYPE_CHECKING:
-    from q1lab.app.app import Q1Lab
 
-
-def open_glossary(app: Q1Lab, text: str) -> None:
+def open_glossary(app: WeekApp, text: str) -> None:
     """Open the glossary: the words of a text first, then all others."""
     terms = list(dict.fromkeys([*app.week.terms_in(text), *app.week.terms]))
     if terms:

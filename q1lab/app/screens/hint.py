@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 
 from q1lab.app.screens.base import Dialog
 from q1lab.app.screens.pick_one import PickScreen
-from q1lab.app.widgets.diff_view import DiffView
+from q1lab.app.week_app import WeekApp
 from q1lab.app.widgets.page_blocks import Prose
 from q1lab.ground.files import printable
 from q1lab.journal import learner_tables
 from q1lab.week.own_model import model_file
 from q1lab.week.own_model.model_file import STAGES, Hint
-
-if TYPE_CHECKING:
-    from q1lab.app.app import Q1Lab
 
 
 class HintScreen(Dialog[None]):
@@ -27,16 +23,17 @@ class HintScreen(Dialog[None]):
     def __init__(self, hint: Hint) -> None:
         super().__init__()
         self.heading = f"{hint.variant}, hint {hint.stage} of {len(STAGES)}: {hint.title.lower()}"
-        self.text = printable(hint.text)
-        self.is_diff = hint.stage == len(STAGES)
-        self.shape = "tall code" if self.is_diff else "hint"
+        is_diff = hint.stage == len(STAGES)
+        text = printable(hint.text)
+        self.text = f"~~~~ diff\n{text}\n~~~~" if is_diff else text
+        self.shape = "tall code" if is_diff else "hint"
 
     def body(self) -> ComposeResult:
         with VerticalScroll():
-            yield DiffView(self.text) if self.is_diff else Prose(self.text)
+            yield Prose(self.text)
 
 
-def offer_hints(app: Q1Lab, variant: str | None, failing: Sequence[str] = ()) -> None:
+def offer_hints(app: WeekApp, variant: str | None, failing: Sequence[str] = ()) -> None:
     """Offer the next hint for a modification, on which the cursor stands, those that say less, and
     those seen before; the names of ``failing`` checks decide which hint is next. The chosen one is
     recorded."""
@@ -59,6 +56,7 @@ def offer_hints(app: Q1Lab, variant: str | None, failing: Sequence[str] = ()) ->
         title = f"Hints for {variant}: the week records what you saw"
         app.push_screen(PickScreen(title, rows, next_stage), show)
 
+    app.hold_keys()
     app.run_job(
         lambda store: model_file.open_hints(store, week.label, week.root, variant, [*failing]),
         offer,

@@ -16,7 +16,7 @@ from textual.widgets import DataTable, Static
 from q1lab.app.screens.base import MainScreen, card
 from q1lab.app.screens.study_actions import StudyActions
 from q1lab.app.snapshot import Snapshot
-from q1lab.app.snapshot_taker import StudyInFocus
+from q1lab.app.study_in_focus import StudyInFocus
 from q1lab.app.widgets.blocks_view import BlocksView
 from q1lab.app.widgets.chart_data import chart_data
 from q1lab.app.widgets.fitted_text import FittedText

@@ -7,23 +7,21 @@ grade, one for each question.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 
 from q1lab.app.screens.base import Dialog
+from q1lab.app.week_app import WeekApp
 from q1lab.app.widgets.page_blocks import Prose
 from q1lab.ground.files import printable
 from q1lab.week import progress as domain
 from q1lab.week.syllabus import Step
 
-if TYPE_CHECKING:
-    from q1lab.app.app import Q1Lab
 
-
-def open_recall(app: Q1Lab, step: Step) -> None:
+def open_recall(app: WeekApp, step: Step) -> None:
     app.push_screen(RecallScreen(step))
 
 

@@ -12,19 +12,19 @@ from q1lab.app import editing
 from q1lab.app.commands import FORMS
 from q1lab.app.screens import forms
 from q1lab.app.screens.command_output import CommandOutputScreen
+from q1lab.app.week_app import WeekApp
 from q1lab.ground.errors import Problem
 from q1lab.study import studies, variants
 from q1lab.study.command_line import OPTIONS, request_from_options
 
 if TYPE_CHECKING:
-    from q1lab.app.app import Q1Lab
     from q1lab.study.studies import Study
 
 Values = Mapping[str, Any]
 """The values of a command's parameters."""
 
 
-def open_run_form(app: Q1Lab, words: Sequence[str] = ()) -> None:
+def open_run_form(app: WeekApp, words: Sequence[str] = ()) -> None:
     """Open the form, filled in with the ``words`` of a `q1lab run` command. A command that trains
     several studies, or prints a record for a program, is run as it is."""
 
@@ -43,7 +43,7 @@ def open_run_form(app: Q1Lab, words: Sequence[str] = ()) -> None:
     app.run_job(read, opened)  # in a thread: the command's module takes a while to import
 
 
-def open_form_with_more_seeds(app: Q1Lab, study: Study, n: int | None) -> None:
+def open_form_with_more_seeds(app: WeekApp, study: Study, n: int | None) -> None:
     """Open the form for the same study with ``n`` seeds per arm; None: twice as many, and as many
     as a verdict needs."""
     from q1lab.judgment.intervals import MIN_FOR_VERDICT
@@ -53,7 +53,7 @@ def open_form_with_more_seeds(app: Q1Lab, study: Study, n: int | None) -> None:
     open_run_form(app, [*shlex.split(resume_command(study)), "--seeds", str(more)])
 
 
-def _default_variant(app: Q1Lab) -> str:
+def _default_variant(app: WeekApp) -> str:
     """The week's modification: the learner's own file, once it is there."""
     app.setup.command("run")  # imported here, in this thread
     chosen = app.snapshot.progress.chosen or app.week.default or ""
@@ -61,7 +61,7 @@ def _default_variant(app: Q1Lab) -> str:
     return f"./{own_file.name}" if chosen and own_file.is_file() else chosen
 
 
-def _typed(app: Q1Lab, words: Sequence[str]) -> Values | None:
+def _typed(app: WeekApp, words: Sequence[str]) -> Values | None:
     """The values that the words after `q1lab run` give. None for several variants, for options that
     are not of the study, and for a command that is refused: it says why itself."""
     from click import ClickException
@@ -83,7 +83,7 @@ def _typed(app: Q1Lab, words: Sequence[str]) -> Values | None:
     return typed
 
 
-def _open(app: Q1Lab, values: Values) -> None:
+def _open(app: WeekApp, values: Values) -> None:
     """Open the form with these values; those that it does not show are kept."""
     labels = FORMS["run"].labels
     hidden = {name: value for name, value in values.items() if name not in labels}

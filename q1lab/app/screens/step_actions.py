@@ -7,19 +7,17 @@ from typing import TYPE_CHECKING
 
 from q1lab.app.commands import FORMS, TITLES
 from q1lab.app.editing import learner_folder
+from q1lab.app.week_app import WeekApp
+from q1lab.app.widgets.markdown_layout import glossary_word
 from q1lab.app.widgets.page_blocks import command_with_form, text_of_action
-from q1lab.ground import config
-from q1lab.journal.journal_tables import DOCUMENTS
-from q1lab.week.step_commands import command_named
 from q1lab.week.syllabus import Action, Step
 
 if TYPE_CHECKING:
-    from q1lab.app.app import Q1Lab
     from q1lab.app.pages import CursorStop
     from q1lab.compare.comparison import Comparison
 
 
-def open_step_form(app: Q1Lab, step: Step) -> bool:
+def open_step_form(app: WeekApp, step: Step) -> bool:
     """Open the form of the step's kind. False if the kind has none."""
     module, _, function = step.behavior.form.partition(":")
     if not module:
@@ -28,7 +26,7 @@ def open_step_form(app: Q1Lab, step: Step) -> bool:
     return True
 
 
-def open_form_of_act(app: Q1Lab, step: Step) -> bool:
+def open_form_of_act(app: WeekApp, step: Step) -> bool:
     """Open the form of the command that completes the step; also for a step that is done, to add
     more (such as a fourth channel). False if there is no such form."""
     name = command_with_form(step)
@@ -40,7 +38,7 @@ def open_form_of_act(app: Q1Lab, step: Step) -> bool:
     return True
 
 
-def start_action(app: Q1Lab, action: Action, step: Step | None) -> None:
+def start_action(app: WeekApp, action: Action, step: Step | None) -> None:
     options = action.options
     if action.kind == "run":
         run_command(app, list(action.argv()))
@@ -58,17 +56,29 @@ def start_action(app: Q1Lab, action: Action, step: Step | None) -> None:
         run_command(app, list(action.argv()))
 
 
-def open_url(app: Q1Lab, url: str) -> None:
+def open_link(app: WeekApp, url: str) -> None:
+    """Open the glossary for a link to a word in it; open any other address in a browser."""
+    if word := glossary_word(url):
+        from q1lab.app.screens.glossary import GlossaryScreen
+
+        terms = sorted(app.week.terms, key=lambda term: term.address.endswith(f"#{word}"))
+        app.push_screen(GlossaryScreen(terms[-1:] + terms[:-1]))
+    else:
+        open_url(app, url)
+
+
+def open_url(app: WeekApp, url: str) -> None:
     """Open an address in a browser, and copy it in case no browser opens."""
     app.copy_to_clipboard(url)
     app.open_url(url)
     app.notify(f"Opened and copied: {url}", markup=False)
 
 
-def run_command(app: Q1Lab, argv: list[str]) -> None:
+def run_command(app: WeekApp, argv: list[str]) -> None:
     """Carry out a command line inside the app: a training opens its form, a commit is shown before
     it is made, and any other command's output opens in a dialog."""
-    from q1lab.app.screens import command_output, forms
+    from q1lab.app.screens import forms
+    from q1lab.app.screens.command_output import run_in_pane
 
     command = " ".join(argv[1:])
     if command in FORMS and command in TITLES:
@@ -88,13 +98,10 @@ def run_command(app: Q1Lab, argv: list[str]) -> None:
     if argv[:3] == ["q1lab", "config", "course"]:
         app.set_course(argv[3] == "true")
         return
-    asks = config.load_settings().ask_before_commit
-    commits = command_named(argv[1:]).removeprefix("course ") in DOCUMENTS
-    commits = commits and not {"--dry-run", "--no-commit"} & {*argv}
-    command_output.run_in_pane(app, argv, [*argv, "--dry-run"] if asks and commits else ())
+    run_in_pane(app, argv)
 
 
-def find_study(app: Q1Lab, name: str | None) -> str | None:
+def find_study(app: WeekApp, name: str | None) -> str | None:
     """The id of a study that has ended, or of a modification's foremost one; without a name, of the
     newest. None, and a message, where there is none."""
     from q1lab.compare import comparison_cache
@@ -116,7 +123,7 @@ def find_study(app: Q1Lab, name: str | None) -> str | None:
     return rows[0].id
 
 
-def open_verdict(app: Q1Lab, name: str | None) -> None:
+def open_verdict(app: WeekApp, name: str | None) -> None:
     """Open the comparison of a study that `find_study` finds."""
     from q1lab.compare import comparison_cache
 
@@ -136,7 +143,7 @@ def open_verdict(app: Q1Lab, name: str | None) -> None:
     app.run_job(lambda store: comparison_cache.cached_comparison(store, study_id), show)
 
 
-def copy_row(app: Q1Lab, row: CursorStop | None) -> None:
+def copy_row(app: WeekApp, row: CursorStop | None) -> None:
     """Copy a row's command, or a step's answer."""
     text = ""
     if isinstance(row, Action):

@@ -3,16 +3,15 @@ done."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
 
-from q1lab.app.background import run_in_background
 from q1lab.app.screens.base import MainScreen
-from q1lab.app.snapshot_taker import StudyInFocus
+from q1lab.app.study_in_focus import StudyInFocus
 from q1lab.app.widgets.study_text import final_comparison
-from q1lab.ground.errors import Problem
 from q1lab.journal.store import Store
 from q1lab.journal.study_view import RunView
 from q1lab.judgment.run_states import MISSING, RunState
@@ -34,22 +33,20 @@ class StudyActions(MainScreen):
     def run_once(
         self, name: str, act: Callable[[], T], done: Callable[[T], object] | None = None
     ) -> None:
-        """Run a slow action in a thread, unless one of the same name is running; a Problem is
-        shown."""
+        """Run a slow action in a thread, then ``done(result)`` in the app's, unless one of the same
+        name is running; an error is shown."""
         if name in self._at_work:
             return
         self._at_work |= {name}
 
-        def ended(result: T) -> None:
+        async def work() -> None:
+            with self.q1.errors_as_dialogs():
+                result = await asyncio.to_thread(act)
+                if done is not None:
+                    done(result)
             self._at_work -= {name}
-            if done is not None:
-                done(result)
 
-        def failed(problem: Problem) -> None:
-            self._at_work -= {name}
-            self.q1.show_error(str(problem))
-
-        run_in_background(self, act, ended, failed)
+        self.run_worker(work(), exit_on_error=False)
 
     def show_message(self, text: str) -> None:
         self.notify(text, markup=False)

@@ -14,10 +14,9 @@ from q1lab.app.pages import WeekPage, block_text
 from q1lab.app.screens import step_actions
 from q1lab.app.screens.base import MainScreen
 from q1lab.app.snapshot import Snapshot
-from q1lab.app.widgets.page_blocks import FoldPiece, NextPiece
+from q1lab.app.widgets.page_blocks import FoldPiece, NextPiece, Piece
 from q1lab.app.widgets.page_reader import PageReader
 from q1lab.app.widgets.part_line import PartLine
-from q1lab.app.widgets.scroll_line import ScrollLine
 from q1lab.app.widgets.week_tree import WeekTree
 from q1lab.week import progress as domain
 from q1lab.week.syllabus import Action, Step, Week
@@ -30,9 +29,7 @@ class WeekScreen(MainScreen):
     """The app's ``open_page_id`` is the screen's only state."""
 
     screen_name = "study"
-    AUTO_FOCUS = "#reader"
-    _enter_named = ""
-    """Enter's effect as the foot has it."""
+    AUTO_FOCUS = ""  # the reader focuses the piece under the cursor
 
     def body(self) -> ComposeResult:
         page = self.page
@@ -44,7 +41,6 @@ class WeekScreen(MainScreen):
                 reader = PageReader(folder=folder)  # with its page, for the first paint
                 reader.fill(page, self.q1.snapshot.progress, pages.page_after(self.week, page.id))
                 yield reader
-                yield ScrollLine()
 
     # ── what is shown
 
@@ -83,7 +79,6 @@ class WeekScreen(MainScreen):
         self.query_one(WeekTree).fill(self.week, progress, page.id, self.q1.timed_part)
         self.query_one(PartLine).fill(self.week, page, progress)
         self.reader.fill(page, progress, pages.page_after(self.week, page.id), at)
-        self._name_enter()
 
     def open_page(self, page_id: str, at: str | None = None) -> None:
         """Show another page, with the cursor on step ``at``, else on its first open step."""
@@ -95,37 +90,16 @@ class WeekScreen(MainScreen):
             self.q1.part_id = page_id
         self.remove_class("-tree")
         self.refill(at)
-        self.reader.focus()
+        self.reader.focus_cursor()
 
     @on(WeekTree.Chosen)
     def _chosen(self, event: WeekTree.Chosen) -> None:
         self.open_page(event.page_id)
 
-    @on(PageReader.Moved)
-    def _place(self) -> None:
-        reader = self.reader
-        end = reader.max_scroll_y
-        self._name_enter()
-        words = reader.piece.command if reader.piece is not None else ""
-        step = reader.step
-        if step is not None and not reader.on_screen:
-            below = reader.piece is not None and reader.piece.virtual_region.y > reader.scroll_y
-            words = f"{'↓' if below else '↑'} {step.title}"
-        read = min(1.0, reader.scroll_y / end) if end > 0 else 1.0
-        on = "" if read == 1.0 else " · PgDn"
-        share = f"{round(100 * read)}%{on}" if end > 0 else "all of it"
-        self.query_one(ScrollLine).place = (words, share)
-
     @property
     def enter_words(self) -> str:
-        reader = self.reader if self.is_mounted else None
-        return reader.enter_words if reader and reader.has_focus and reader.stops else ""
-
-    def _name_enter(self) -> None:
-        """Let the foot say what Enter does, where that has changed."""
-        if self.enter_words != self._enter_named:
-            self._enter_named = self.enter_words
-            self.refresh_bindings()
+        listed = not self.is_mounted or isinstance(self.focused, WeekTree)
+        return "" if listed or not self.reader.stops else self.reader.enter_words
 
     # ── what keys do
 
@@ -147,22 +121,21 @@ class WeekScreen(MainScreen):
 
     def action_move(self, by: int) -> None:
         """Move the cursor to the next or previous block; from out of sight, to the nearest one."""
-        if not self.reader.scroll_to_cursor(by):
-            self.reader.move(by)
+        self.reader.move(by)
 
     def action_tick(self) -> None:
         """Tick the step under the cursor, or that of the row under it; or untick it."""
         step = self.step
-        if step is not None and not self.reader.scroll_to_cursor(1):
+        if step is not None and not self.reader.show_cursor():
             self._turn(step)
 
     def _turn(self, step: Step) -> None:
         done, label = not self.q1.snapshot.progress.of(step.id).done, self.week.label
         self.q1.store_thread.submit(lambda store: domain.tick_step(store, label, step.id, done))
 
-    @on(PageReader.Entered)
+    @on(Piece.Entered)
     def action_enter(self) -> None:
-        """Do the one next thing, as `PageReader.next_thing` names it; else what the block under the
+        """Do the one next thing, as `PageReader` names it; else what the block under the
         cursor is for."""
         if self.reader.goes_on:
             self.reader.go_on()
@@ -175,7 +148,6 @@ class WeekScreen(MainScreen):
         elif isinstance(piece, FoldPiece):
             piece.toggle()
             self.reader.follow()
-            self._name_enter()
         elif self.reader.folded:
             self.reader.unfold_run()
         elif isinstance(row, Action) and piece is not None and not piece.then:
@@ -273,17 +245,20 @@ class WeekScreen(MainScreen):
             self.toggle_class("-untree")
         else:
             self.toggle_class("-tree")
-        (tree if self.has_class("-tree") else self.reader).focus()
+        if self.has_class("-tree"):
+            tree.focus()
+        else:
+            self.reader.focus_cursor()
 
     def action_zen(self) -> None:
         """Show the text alone, or everything again."""
         self.toggle_class("-zen")
-        self.reader.focus()
+        self.reader.focus_cursor()
 
     def action_leave(self) -> None:
         """Leave reading mode, or the tree."""
         self.remove_class("-zen", "-tree")
-        self.reader.focus()
+        self.reader.focus_cursor()
 
     def action_link(self) -> None:
         """Open the link on screen; offer a choice if there are several."""
@@ -291,12 +266,13 @@ class WeekScreen(MainScreen):
         if not links:
             self.notify("There is no link on this page.")
         elif len(links) == 1:
-            self.q1.action_open_link(links[0][1])
+            step_actions.open_link(self.q1, links[0][1])
         else:
             from q1lab.app.screens.pick_one import PickScreen
 
             rows = [(url, f"{words}   {url.removeprefix('https://')}") for words, url in links]
-            self.app.push_screen(PickScreen("Which link?", rows), self.q1.action_open_link)
+            pick = PickScreen("Which link?", rows)
+            self.app.push_screen(pick, partial(step_actions.open_link, self.q1))
 
     def action_copy(self) -> None:
         step_actions.copy_row(self.q1, self.reader.current)

@@ -25,36 +25,31 @@ from q1lab.week.syllabus import Action, Fold, Step, Text
 INDENT = 5
 """Cells before a step's words: a blank, the cursor, a blank, the sign, a blank."""
 
+KEYS = 18
+"""Cells at the right edge that the keys have, such as ``⏎ to the rows``."""
 STARTS = {"run": "train", "open": "open", "check": "check"}
 """The word for Enter on an action, by the action's kind; other kinds say ``do it``."""
 ANSWER_LINES = 4
 """At most this many lines of an answer are shown; the form shows all of it."""
 
 
-class Piece(Widget):
-    """A block of a page. ``lines(width)`` lays it out; ``changed`` makes it lay out again."""
+class Piece(Widget, can_focus=True):
+    """A block of a page. ``lines(width)`` lays it out; ``changed`` makes it lay out again. The one
+    in focus is under the cursor."""
 
-    stop = True
-    """True if the cursor can stand on it."""
+    opens_at_once = False
+    """True if one click enters it; others take two."""
 
-    class Pressed(Message):
-        """Clicked; ``chain`` counts clicks in a row."""
-
-        def __init__(self, piece: Piece, chain: int) -> None:
-            super().__init__()
-            self.piece = piece
-            self.chain = chain
+    class Entered(Message):
+        """The piece in focus was clicked."""
 
     then = ""
-    """Enter's effect, where that is not what the piece is for (`PageReader.next_thing`)."""
+    """Enter's effect, where that is not what the piece is for (`PageReader`)."""
+    step: Step | None = None
+    """The step that it belongs to, if any."""
     action: Action | None = None
     """The action that Enter starts here; of several rows, the first."""
-    _laid_out: tuple[int, list[Content]] | None = None
-
-    @property
-    def has_cursor(self) -> bool:
-        """True if the cursor is on it."""
-        return self.has_class("-here")
+    _laid_out: tuple[tuple[int, bool], list[Content]] | None = None
 
     @property
     def enter(self) -> str:
@@ -85,17 +80,15 @@ class Piece(Widget):
             and not markdown_layout.glossary_word(url)
         ]
 
-    def forget_lines(self) -> None:
+    def changed(self) -> None:
         """Lay out again when the piece is drawn next."""
         self._laid_out = None
-
-    def changed(self) -> None:
-        self.forget_lines()
         self.refresh(layout=True)
 
     def _lines(self, width: int) -> list[Content]:
-        if self._laid_out is None or self._laid_out[0] != width:
-            self._laid_out = (width, list(self.lines(width)))
+        key = width, self.has_focus
+        if self._laid_out is None or self._laid_out[0] != key:
+            self._laid_out = key, list(self.lines(width))
         return self._laid_out[1]
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
@@ -105,8 +98,9 @@ class Piece(Widget):
         return Content("\n").join(self._lines(self.content_size.width))
 
     def on_click(self, event: events.Click) -> None:
-        if self.stop and "url" not in event.style.meta:  # a link opens, and enters nothing
-            self.post_message(self.Pressed(self, event.chain))
+        clicks = 1 if self.opens_at_once else 2
+        if self.can_focus and event.chain == clicks and "url" not in event.style.meta:
+            self.post_message(self.Entered())
 
     def head(
         self,
@@ -121,23 +115,20 @@ class Piece(Widget):
         """The piece's heading: cursor, sign and words, and ``note`` at the right edge; with the
         cursor on it also the keys, which have their room anyway: no line breaks differently when
         the cursor comes."""
-        keys = [f"{key} {does}" for key, does in (("e", edit), ("⏎", self.enter)) if does]
-        right = " · ".join(part for part in (note, *keys) if part)
-        room = max(8, width - INDENT - cell_len(right) - 2)
+        room = max(8, width - INDENT - cell_len(note) - KEYS)
         first, *rest = markdown_layout.wrap_content(Content.styled(words, bold), room)
-        right = right if self.has_cursor else note
+        keys = [f"{key} {does}" for key, does in (("e", edit), ("⏎", self.enter)) if does]
+        right = " · ".join(filter(None, (note, *keys))) if self.has_focus else note
         gap = " " * max(1, width - INDENT - first.cell_length - cell_len(right) - 1)
-        lead = ("▸" if self.has_cursor else " ", "bold $primary")
-        tone_of_keys = "$foreground" if self.has_cursor else "$muted"
+        lead = ("▸" if self.has_focus else " ", "bold $primary")
+        tone_of_keys = "$foreground" if self.has_focus else "$muted"
         line = Content.assemble(
             " ", lead, " ", (f"{sign} ", tone), first, gap, (right, tone_of_keys)
         )
         return [line, *(Content.assemble(" " * INDENT, line) for line in rest)]
 
 
-class Prose(Piece):
-    stop = False
-
+class Prose(Piece, can_focus=False):
     def __init__(self, markdown: str = "", id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.markdown = markdown
@@ -152,6 +143,8 @@ class Prose(Piece):
 
 class FoldPiece(Piece):
     """Text that stays folded until the learner opens it."""
+
+    opens_at_once = True
 
     def __init__(self, fold: Fold) -> None:
         super().__init__()
@@ -206,6 +199,8 @@ class StepPiece(Piece):
     """A step in full: its title, its detail, and the learner's answer. With ``run`` it stands for
     finished steps, itself the first, in one line."""
 
+    step: Step
+
     def __init__(self, step: Step, record: StepState) -> None:
         super().__init__()
         self.step = step
@@ -213,15 +208,18 @@ class StepPiece(Piece):
         self.record = record
         self.run: tuple[Step, ...] = ()
 
-    def show(self, record: StepState) -> None:
-        if record != self.record:
-            self.record = record
-            self.changed()
+    def show(self, record: StepState) -> bool:
+        """Show the step's state. True if it is another one."""
+        if record == self.record:
+            return False
+        self.record = record
+        self.changed()
+        return True
 
     def fold(self, run: tuple[Step, ...]) -> None:
         """Stand for these steps in one line; for none, stand in full."""
         if run != self.run:
-            self.run = run
+            self.run, self.opens_at_once = run, bool(run)
             self.set_class(bool(run), "-run")
             self.changed()
 
@@ -326,7 +324,11 @@ class ActionPiece(Piece):
         return text_of_action(self.action)
 
     def lines(self, width: int) -> Sequence[Content]:
-        return self.head("→", "$accent", printable(self.action.title), width, "$accent")
+        """The title, and the command where there is room for it."""
+        title, command = printable(self.action.title), printable(self.command)
+        room = width - INDENT - KEYS - cell_len(title) - 2
+        note = command if cell_len(command) <= room else ""
+        return self.head("→", "$accent", title, width, "$accent", note)
 
     def links(self) -> list[tuple[int, str, str]]:
         url = self.action.options.get("url")

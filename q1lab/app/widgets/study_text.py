@@ -6,7 +6,7 @@ from rich.cells import cell_len
 from rich.text import Text
 from textual.content import Content
 
-from q1lab.app.snapshot_taker import StudyInFocus
+from q1lab.app.study_in_focus import StudyInFocus
 from q1lab.app.widgets.theme_colors import Palette
 from q1lab.app.widgets.top_line import time_left_words
 from q1lab.app.widgets.week_tree import left_right_line

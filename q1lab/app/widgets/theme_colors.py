@@ -6,6 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from textual.color import Color
+
 from q1lab.judgment.intervals import UNDECIDED
 from q1lab.judgment.run_states import RunState
 from q1lab.judgment.terminal_text import STYLES
@@ -41,8 +43,6 @@ class Palette:
     muted: str
     background: str
     accent: str
-    dark: bool = True
-    """True if the background is dark."""
 
     @property
     def styles(self) -> dict[str, str]:
@@ -66,22 +66,14 @@ class Palette:
     def state(self, state: RunState) -> str:
         return str(getattr(self, STATE_ROLES[state]))
 
-    def tint(self, color: str, share: float) -> str:
-        """``color`` mixed into the background, 0 (none of it) to 1, as ``#rrggbb``."""
-        from textual.color import Color
-
-        return Color.parse(self.background).blend(Color.parse(color), share).hex6
-
     def faint(self, color: str) -> str:
         """The same hue, quieter: thin lines of single seeds."""
-        return self.tint(color, 0.6)
+        return Color.parse(self.background).blend(Color.parse(color), 0.6).hex6
 
 
 def palette(app: Any) -> Palette:
     """The palette of a running app's theme."""
-    from textual.color import Color
-
     colors = {
         name.removeprefix("arm-"): Color.parse(app.theme_variables[name]).hex6 for name in VARIABLES
     }
-    return Palette(**colors, dark=app.current_theme.dark)
+    return Palette(**colors)

@@ -1,12 +1,15 @@
-"""The app's timer: it counts for the part that `T` started it for, while that part is open.
+"""The app as its screens know it: the week, the snapshot and the thread that reads it, the open
+page, and the timer.
 
-It counts what the app has seen go by: no second of sleep, none of a closed app. After half an hour
-without a key it pauses, and says so.
+The timer counts for the part that `T` started it for, while that part is open. It counts what the
+app has seen go by: no second of sleep, none of a closed app. After half an hour without a key it
+pauses, and says so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from textual import events
@@ -16,11 +19,12 @@ from q1lab.app.app_base import BaseApp
 from q1lab.app.app_setup import AppSetup
 from q1lab.app.pages import part_name
 from q1lab.app.snapshot import Snapshot, StoreThread
-from q1lab.ground import text_formats
+from q1lab.ground import config, text_formats
+from q1lab.ground.config import Config
 from q1lab.ground.errors import Problem
 from q1lab.journal import learner_tables
 from q1lab.journal.store import Store
-from q1lab.week import progress
+from q1lab.week import content, progress
 from q1lab.week.syllabus import Part, Week
 
 T = TypeVar("T")
@@ -28,9 +32,13 @@ T = TypeVar("T")
 GAP, IDLE, KEEP = 30.0, 30 * 60.0, 30.0
 """Seconds: a longer step is no work; so long without a key is none either; between two saves."""
 
+STUDY_ENDED = "The lab (2) shows what came out."
+"""The end of the message about a study whose runs have all ended."""
 
-class TimerApp(BaseApp):
-    """An app with one timer for the parts of the week."""
+
+class WeekApp(BaseApp):
+    """An app that shows ``snapshot``, with one timer for the parts of the week. What opens a screen
+    is in the classes above this one."""
 
     snapshot: reactive[Snapshot] = reactive(Snapshot, init=False)
     clock_line: reactive[tuple[str, str]] = reactive(("", ""))
@@ -39,6 +47,9 @@ class TimerApp(BaseApp):
     """The id of the part that is open on the study screen; the timer starts for it."""
     store_thread: StoreThread
     setup: AppSetup
+    config: Config
+    open_page_id = ""
+    """The id of the page of the week that is open."""
 
     running_part: str | None = None
     _last = _touched = _fresh = _saving = 0.0
@@ -75,6 +86,56 @@ class TimerApp(BaseApp):
                     self.call_later(then, result)
 
         self.store_thread.submit(guarded_job)
+
+    # ── pages
+
+    def keep_place(self) -> None:
+        """Save which page is open: where the app opens next time."""
+        label, place = self.setup.week.label, self.open_page_id
+        if place and place != self.snapshot.progress.settings.get("place"):
+            self.store_thread.submit(
+                lambda store: progress.save_week_setting(store, label, "place", place)
+            )
+
+    def show_end(self, study_id: str) -> None:
+        """Remove the message that a study has ended, where what came out is on screen."""
+        if self.notice[0].startswith(f"{study_id}: ") and STUDY_ENDED in self.notice[0]:
+            self.clear_notice()
+
+    def set_course(self, course: bool) -> None:
+        """Show the week as part of its course, or on its own, from now on."""
+        with self.errors_as_dialogs():
+            config.save_setting("course", str(course).lower())
+            week = content.load_week(self.setup.week.root, course)
+            self.setup = replace(self.setup, week=week)
+            self.store_thread.reader.content = week
+            self.run_job(lambda store: progress.tick_steps_of_command(store, week, "config"))
+            self.mutate_reactive(WeekApp.snapshot)  # redraw: the pages' texts have changed
+            reading = "as part of the course" if course else "on its own, without the course"
+            self.notify(f"The week now reads {reading}.")
+
+    def action_go(self, page: str) -> None:
+        """Show a main screen, and nothing over it."""
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+        self.switch_mode(page)
+
+    def open_study(self, study_id: str) -> None:
+        """Show a study in the lab."""
+        self.store_thread.watch_study(study_id)
+        self.action_go("lab")
+
+    def action_leave(self) -> None:
+        self.screen.action_back()  # type: ignore[attr-defined]
+
+    def action_end(self) -> None:
+        """Close the form that is open, with what was typed into it; else the app."""
+        if getattr(self.screen, "is_form", False):
+            self.action_leave()
+        else:
+            self.exit()
+
+    # ── the timer
 
     def action_timer(self) -> None:
         """Start the timer for the open part, or pause it."""
