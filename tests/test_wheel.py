@@ -3,17 +3,21 @@ in it."""
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pty
+import struct
 import subprocess
 import sys
-import sysconfig
+import termios
 import venv
 from pathlib import Path
 
 import pytest
 
-from tests.kit.places import ROOT
+from tests.kit.places import MODELS, ROOT
+from tests.kit.repos import begun
 
 pytestmark = pytest.mark.slow
 
@@ -50,7 +54,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     subprocess.run(install, check=True, capture_output=True)
     (site,) = (folder / "env" / "lib").glob("python*/site-packages")
-    (site / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    borrowed = [path for path in sys.path if path.endswith("site-packages")]
+    (site / "borrowed.pth").write_text("\n".join(borrowed) + "\n")
     return folder / "env" / "bin"
 
 
@@ -127,3 +132,60 @@ def test_a_real_study_runs_from_it(installed: Path, tmp_path: Path) -> None:
     assert record["complete"]
     assert record["verdict"] == "no verdict"
     assert list(tmp_path.iterdir()) == [], "nothing is written where one stands"
+
+
+@pytest.fixture(scope="module")
+def from_the_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bin folder of an empty environment after `pip install .`, with all that it brings."""
+    folder = tmp_path_factory.mktemp("index")
+    venv.create(folder / "env", with_pip=True)
+    install = [folder / "env" / "bin" / "python", "-m", "pip", "install", "--quiet", str(ROOT)]
+    done = subprocess.run(install, capture_output=True, text=True, check=False)
+    if "No matching distribution" in done.stderr or "Connection" in done.stderr:
+        pytest.skip("no package index can be reached")
+    assert done.returncode == 0, done.stderr
+    return folder / "env" / "bin"
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_readmes_commands_work_after_pip_install(from_the_index: Path, tmp_path: Path) -> None:
+    readmes_commands(from_the_index, tmp_path)
+
+
+def test_readmes_commands_work_from_the_wheel(installed: Path, tmp_path: Path) -> None:
+    readmes_commands(installed, tmp_path)
+
+
+def open_the_app(installed: Path, cwd: Path) -> None:
+    """`q1lab` in a terminal, until it has drawn; then it is ended."""
+    ours, its = pty.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+    env = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30"}
+    with subprocess.Popen(
+        [installed / "q1lab"], cwd=cwd, env=env, stdin=its, stdout=its, stderr=its
+    ) as app:
+        os.close(its)
+        drawn = b""
+        while len(drawn) < 4000:
+            try:
+                drawn += os.read(ours, 4096)
+            except OSError:
+                pytest.fail(f"the app ended: {drawn.decode()}")
+        assert b"Traceback" not in drawn, drawn.decode()
+        app.terminate()
+    os.close(ours)
+
+
+def readmes_commands(installed: Path, tmp_path: Path) -> None:
+    """What README's first page types, at the smallest size, in a repository of one's own."""
+    begun(tmp_path / "mine", {"model.py": (MODELS / "baseline.py").read_text()})
+    small = ["n_layer=1", "n_embd=16", "n_head=2", "eval_windows=4", "block_size=32"]
+    options = ["--preset", "quick", "--max-iters", "8", "--wandb", "offline", "--json"]
+    options += [word for setting in small for word in ("--set", setting)]
+    cwd = tmp_path / "mine"
+    open_the_app(installed, cwd)
+    record = json.loads(run(installed, cwd, "run", "rope", "--seeds", "3", *options))
+    assert record["complete"], "the study did not come to its end"
+    run(installed, cwd, "retro", "--yes")
+    assert "rope" in (cwd / "Q1_RETRO.md").read_text(), "the retro does not name the study"
