@@ -56,8 +56,8 @@ async def test_red_then_saved_then_green_and_it_waits(repo: Path) -> None:
     async with app_.run_test(size=(80, 24)) as pilot:
         screen = await opened(pilot)
         await until(pilot, lambda: "rope.py, as rope: " in screen.text)
-        seen = words(app_)
-        assert re.search("✗ .*\n.* expected: ", seen), "what fails is not in sight"
+        fails = re.compile("✗ .*\n.* expected: ")  # shown a moment after it was printed
+        await until(pilot, lambda: fails.search(words(app_)), "what fails is not in sight")
         assert not app_.snapshot.progress.of(step).done
         for reds in (1, 2):
             await pilot.press("h")
