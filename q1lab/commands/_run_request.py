@@ -11,7 +11,7 @@ from typing import Any
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import expand_user
 from q1lab.ground.options import KEPT_FOLDER, STUDY_NAME
-from q1lab.study import command_line, kept_folder, series, studies, two_commands, variants
+from q1lab.study import command_line, kept_folder, kinds, series, studies, two_commands, variants
 from q1lab.study.command_arms import COMMAND_OPTIONS, CommandSpec, read_study_toml, with_reading
 from q1lab.study.command_line import OPTIONS, Request, options_with
 from q1lab.study.studies import Study
@@ -59,7 +59,7 @@ def parse_run(typed_names: Sequence[str], options: Mapping[str, Any], typed: Set
             raise Problem(
                 f"{names[0]} prints its table again: ",
                 next="leave the options out. To train with others, change the command that "
-                f"declared it: {command_line.resume_command(members[min(members)])}",
+                f"declared it: {kinds.resume_command(members[min(members)])}",
             )
         return ParsedRun(request, names, series=names[0])
     if study is not None:
@@ -164,4 +164,4 @@ def _going_on(study: Study, request: Request, typed: Set[str]) -> Request:
     changes = {name: getattr(request, name) for name in typed & OPTIONS.keys()}
     if first_number.silent_run(study) is not None:
         changes["yes"] = True  # the learner's own command, with a file that they corrected
-    return replace(study.trainer.request(study), **changes)
+    return replace(kinds.request(study), **changes)

@@ -21,7 +21,7 @@ from q1lab.journal.history import level_after
 from q1lab.journal.store import Store
 from q1lab.judgment import intervals
 from q1lab.judgment.metric import VAL_LOSS
-from q1lab.study import command_line, studies, variants
+from q1lab.study import command_line, kinds, studies, variants
 from q1lab.study.command_line import Request
 from q1lab.train import study_plan
 
@@ -102,7 +102,7 @@ def _timed(advice: Advice, request: Request, *, quiet: bool = False) -> Advice:
         draft = study_plan.draft_study(request, store)
         study = draft.study
         if seconds := draft.seconds(study, [run.name for run in study.runs]):
-            setting = f"{study.trainer.recipe}, {study.max_iters:,} iters on {study.data.name}"
+            setting = f"{study.trainer.preset}, {study.max_iters:,} iters on {study.data.name}"
             spread = dataclasses.replace(
                 advice.spread, seconds=seconds / len(study.seeds), timed=f"timed now, at {setting}"
             )
@@ -183,7 +183,7 @@ def _command(request: Request, spread: Spread, seeds: str, *, fresh: bool) -> st
     is_own_file = _is_name_of_own_file(request.variant)
     if is_own_file:
         return f"q1lab run {study.id} --seeds {seeds}"
-    request_of_study = study.trainer.request(study)
+    request_of_study = kinds.request(study)
     return command_line.command_text(
         dataclasses.replace(
             request,

@@ -27,7 +27,7 @@ from q1lab.ground.text_formats import duration
 from q1lab.journal import ingest_events, predictions, study_names, study_view
 from q1lab.journal.store import Store
 from q1lab.judgment.run_states import ENDED, RunState
-from q1lab.study import command_line, kept_folder, studies, variants
+from q1lab.study import kept_folder, kinds, studies, variants
 from q1lab.study.command_arms import CommandSpec
 from q1lab.study.command_line import Request
 from q1lab.study.studies import Study
@@ -251,7 +251,7 @@ def _finish_series(store: Store, series_id: str, as_json: bool) -> int:
         member.study for member in table.members if member.study and not member.is_complete
     ]
     if unfinished:
-        line = command_line.resume_command(studies.load(unfinished[0]))
+        line = kinds.resume_command(studies.load(unfinished[0]))
         remark(f"q1lab: {series_id} is not done; go on with: {line}")
     return FAILED if series_reader.failed_members(table) else UNFINISHED if unfinished else OK
 
@@ -299,7 +299,7 @@ def stop(study: str | None, as_json: bool) -> int:
     """Stop STUDY (default: the latest) so that it can go on later."""
     chosen = _study_or_latest(study)
     stopped = launch.stop_study(chosen)
-    resume_command = command_line.resume_command(chosen)
+    resume_command = kinds.resume_command(chosen)
     if as_json:
         print_json({"study": chosen.id, "stopped": stopped, "resume": resume_command})
     elif stopped:
@@ -326,7 +326,7 @@ def _announce(name: str, comparison: str, plans: Sequence[study_plan.Plan], work
     fewest, most = first.design.pairs
     if fewest < most and any(plan.missing for plan in plans):
         seeds = f"{fewest} to {most} seeds each"
-    with_what = first.trainer.conditions(first)
+    with_what = kinds.conditions(first)
     print_wrapped(f"{name}: {comparison}, {seeds}, {with_what}, {first.trainer.jobs} at once")
     if work:
         click.echo(work)
@@ -384,7 +384,7 @@ def _follow(
             for study in members:
                 launch.stop_study(study)
                 ingest_events.ingest_study(store, study)
-            remark(f"Stopped. Go on with: {command_line.resume_command(current)}", quiet=as_json)
+            remark(f"Stopped. Go on with: {kinds.resume_command(current)}", quiet=as_json)
         return INTERRUPTED
     return None
 
@@ -417,6 +417,6 @@ def _finish(store: Store, study: Study, as_json: bool) -> int:
         why = f" ({', '.join(sorted(messages))})" if messages else ""
         remark(
             f"q1lab: {study.id} is not done, {len(unfinished)} of {len(runs)} runs are left{why}; "
-            f"go on with: {command_line.resume_command(study)}"
+            f"go on with: {kinds.resume_command(study)}"
         )
     return FAILED if bad else UNFINISHED if unfinished else OK

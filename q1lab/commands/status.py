@@ -29,7 +29,7 @@ from q1lab.journal.store import Store
 from q1lab.journal.study_view import StudyRow, StudyView
 from q1lab.judgment import difference_text
 from q1lab.judgment.run_states import STATE_SYMBOLS, RunState
-from q1lab.study import studies
+from q1lab.study import kinds, studies
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.studies import Study
 
@@ -274,7 +274,7 @@ def study_summary(view: StudyView) -> str:
     waiting = sum(run.message == study_view.WAITS for run in view.runs)
     time_left = f"{plural(waiting, 'run')} {study_view.WAITS}" if waiting else time_left
     # a study of commands has no preset
-    parts = [f"{study.variant} against {study.baseline}", study.trainer.recipe, study.data.name]
+    parts = [f"{study.variant} against {study.baseline}", study.trainer.preset, study.data.name]
     return (
         f"{study.id}: {', '.join(part for part in parts if part)}: "
         f"{now.state}, {now.done} of {now.total} runs done{time_left and f', {time_left}'}"
@@ -321,9 +321,7 @@ def next_command(newest: StudyView, rows: Sequence[StudyRow]) -> str:
     if newest.alive:
         return f"q1lab attach {newest.study.id}"
     if newest.row.state != "finished":
-        from q1lab.study import command_line
-
-        return command_line.resume_command(newest.study)
+        return kinds.resume_command(newest.study)
     same_variant = [
         row
         for row in reversed(rows)
@@ -381,10 +379,10 @@ def study_record(view: StudyView, name: str) -> dict[str, object]:
         "id": study.id,
         "variant": study.variant,
         "baseline": study.baseline,
-        "preset": study.trainer.recipe,
+        "preset": study.trainer.preset,
         "data": {"name": study.data.name, "sha256": study.data.sha256},
         "device": study.trainer.device,
-        "dtype": study.trainer.number_format,
+        "dtype": study.trainer.dtype,
         "metric": asdict(study.metric),
         "state": view.row.state,
         "done": view.row.done,

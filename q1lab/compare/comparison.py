@@ -23,7 +23,7 @@ from q1lab.judgment.notes import Note
 from q1lab.judgment.records import ArmResult, Floor, Judgment, QuestionCost
 from q1lab.judgment.run_states import RunState
 from q1lab.judgment.subject import Subject
-from q1lab.study import studies
+from q1lab.study import kinds, studies
 from q1lab.study.events import first_start
 from q1lab.study.liveness import is_alive
 from q1lab.study.run_ends import RunEnd, pair_differences
@@ -51,7 +51,7 @@ class Comparison(Judgment):
         record = {
             "v": RECORD_VERSION,
             "created": study.created,
-            "config": study.trainer.hyperparameters,
+            "config": study.trainer.config,
             "versions": study.trainer.versions,
             "repo": study.origin.repo,
             "reused": self.reused,
@@ -80,15 +80,15 @@ def subject_of(study: Study, analysis: Analysis | None = None) -> Subject:
         limit="",
         knows_other_runs=True,
         share=None if origin.series is None else origin.series.share,
-        description=study.description,
+        description=kinds.describe(study),
         prediction=study.prediction,
         data_name=study.data.name,
         data_title=study.data.title,
         data_sha256=study.data.sha256,
         passes=study.passes,
-        settings=trainer.hyperparameters,
-        preset=trainer.recipe,
-        number_format=trainer.number_format,
+        settings=trainer.config,
+        preset=trainer.preset,
+        number_format=trainer.dtype,
         device=trainer.device,
         run_command=f"q1lab run {study.id}",
         is_training=is_open and is_alive(study.files),
@@ -160,11 +160,7 @@ def build_comparison(
     )
     all_notes = _notes(study, rows, judged.analysis, question, starts or {}, still_falling)
     if rises:
-        from q1lab.study import command_line
-
-        all_notes.append(
-            run_notes.RisingLoss(*rises, command_line.shorter_command(study, rises[0]))
-        )
+        all_notes.append(run_notes.RisingLoss(*rises, kinds.shorter_command(study, rises[0])))
     return Comparison(
         study=study,
         metric=judged.metric,
@@ -271,7 +267,7 @@ def _notes(
     still_falling: tuple[float, float] | None,
 ) -> list[Note]:
     result: list[Note] = [] if study.origin.series is None else [run_notes.OfSeries()]
-    if study.description.cautions:
+    if kinds.describe(study).cautions:
         correlation = notes.correlation_of(*(_values(rows, arm) for arm in ARMS))
         r, between = (correlation[0], correlation[1:]) if correlation else (None, None)
         result.append(run_notes.CommandCautions(r, between))
@@ -293,7 +289,8 @@ def _notes(
         result.append(run_notes.UnfinishedRuns(tuple(left), len(rows)))
     if bad := sum(row["bad_lines"] for row in rows):
         result.append(run_notes.DamagedLines(bad))
-    result += study.trainer.notes()
+    if study.trainer.unchecked:
+        result.append(run_notes.Unchecked())
     sizes = [study.arms[arm].n_params for arm in ARMS]
     sizes_differ = all(sizes) and abs(sizes[1] / sizes[0] - 1) >= SIZE_MATTERS_FROM
     # an arm that is smaller and wins (or larger and loses) did not do so by its size

@@ -98,7 +98,7 @@ def own_spread(
     """The spread of the newest study of ``variant`` with three pairs or more that differ, whose
     comparison was computed; None without one."""
     for study in newest_first:
-        if study.variant.removesuffix("*") != variant or preset not in (None, study.trainer.recipe):
+        if study.variant.removesuffix("*") != variant or preset not in (None, study.trainer.preset):
             continue
         comparison = comparison_cache.cached_comparison(store, study.id)
         if (
@@ -113,7 +113,7 @@ def own_spread(
         at_once = min(study.trainer.jobs, 2 * pairs)
         was_timed_here = not study.trainer.launcher and all(times)
         seconds = sum(time for time in times if time) / at_once if was_timed_here else None
-        size = f"{study.trainer.recipe}, {study.max_iters:,} iters on " if study.max_iters else ""
+        size = f"{study.trainer.preset}, {study.max_iters:,} iters on " if study.max_iters else ""
         setting = f"{size}{study.data.name}"
         source = f"{study.id} ({setting})" if setting else study.id
         return Spread(
@@ -171,8 +171,8 @@ def spread_for(store: Store, study: Study, newest_first: Iterable[Study]) -> Spr
     name, program = study.variant.removesuffix("*"), _program(study)
     alike = (other for other in newest_first if _program(other) == program)
     if study.trainer.loop.run:
-        return own_spread(store, name, study.trainer.recipe, alike)
-    return known_spread(store, name, study.trainer.recipe, alike, study.data.name)
+        return own_spread(store, name, study.trainer.preset, alike)
+    return known_spread(store, name, study.trainer.preset, alike, study.data.name)
 
 
 def _program(study: Study) -> tuple[object, ...]:

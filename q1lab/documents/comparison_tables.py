@@ -193,16 +193,16 @@ def _reproduce(c: Comparison, in_repository: bool) -> Md:
         state = " with uncommitted changes" if repo.get("dirty") else ""
         rows.append(["commit before the runs", Md(f"{code_span(repo['commit'])}{state}")])
     for title, value in (
-        ("preset", trainer.recipe),
+        ("preset", trainer.preset),
         ("device", trainer.device),
-        ("number format", trainer.number_format),
+        ("number format", trainer.dtype),
         ("threads of each run", trainer.threads),
     ):
         if value:
             rows.append([title, value])
     shown = [
         f"{key} {value}"
-        for key, value in sorted(trainer.hyperparameters.items())
+        for key, value in sorted(trainer.config.items())
         if isinstance(value, int | float | str)
     ]
     if shown:
@@ -244,13 +244,11 @@ def _settings(c: Comparison) -> str:
     """The preset, the budget, and what else was set: ``quick, 60 iters, n_kv_head=4``."""
     trainer = c.study.trainer
     overrides = (
-        fewest_overrides(trainer.recipe, trainer.hyperparameters)
-        if trainer.recipe in PRESETS
-        else {}
+        fewest_overrides(trainer.preset, trainer.config) if trainer.preset in PRESETS else {}
     )
     overrides.pop("max_iters", None)  # the budget says it
     words = [
-        trainer.recipe,
+        trainer.preset,
         scope_text.iters_text(c),
         *(f"{key}={value}" for key, value in overrides.items()),
     ]

@@ -12,7 +12,7 @@ from q1lab.documents.markdown_escape import Md, code_span, inline
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import sha256_file
 from q1lab.ground.git_repository import Repository
-from q1lab.study import command_line, corpora, kept_folder, variants
+from q1lab.study import command_line, corpora, kept_folder, kinds, variants
 from q1lab.study.bundle import Provenance
 from q1lab.study.studies import ARMS, Study
 
@@ -140,5 +140,5 @@ def rerun_command(study: Study) -> str:
     """The command that runs a study of models that ship again. Of data only the name is told: paths
     are private."""
     # where a stranger uploads is theirs to say
-    request = replace(study.trainer.request(study), wandb="auto", data=study.data.name)
+    request = replace(kinds.request(study), wandb="auto", data=study.data.name)
     return command_line.command_text(request)

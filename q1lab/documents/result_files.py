@@ -168,7 +168,7 @@ def _hyperparameter_names(chosen: Sequence[Study]) -> list[str]:
     """The hyperparameters that any of the studies knows, without those that have a column."""
     names: dict[str, None] = {}
     for study in chosen:
-        names |= dict.fromkeys(study.trainer.hyperparameters)
+        names |= dict.fromkeys(study.trainer.config)
     return [name for name in names if name not in RUN_COLUMNS]
 
 
@@ -181,11 +181,11 @@ def _runs(store: Store, study: Study, set_keys: Sequence[str]) -> Iterator[list[
         fixed = {
             "study": study.id,
             "created": study.created,
-            "preset": study.trainer.recipe,
+            "preset": study.trainer.preset,
             "data": study.data.name,
             "data_sha256": study.data.sha256,
             "device": study.trainer.device,
-            "dtype": study.trainer.number_format,
+            "dtype": study.trainer.dtype,
             **_run_cells(study, row["seed"]),
             "metric": study.metric.key(),
             "unit": study.metric.unit,
@@ -195,7 +195,7 @@ def _runs(store: Store, study: Study, set_keys: Sequence[str]) -> Iterator[list[
             "command": study.trainer.loop.run,
             "arguments": study.trainer.loop.args.get(arm.variant, ""),
         }
-        settings = study.trainer.hyperparameters
+        settings = study.trainer.config
         yield [
             *(fixed[name] if name in fixed else row[name] for name in RUN_COLUMNS),
             *(column.of_run(arm, row) for column in costs.COST_COLUMNS),

@@ -7,6 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from q1lab.ground import json_records
 from q1lab.ground.files import printable_json, sha256_json
 from q1lab.study.studies import ARMS, Study
 
@@ -46,10 +47,17 @@ def _parts(study: Study) -> dict[str, Any]:
         "seeds": [list(batch) for batch in study.design.batches],
         "source": {arm: study.arms[arm].sha256 for arm in ARMS},
         "data": study.data.sha256,
-        "budget": sha256_json(study.trainer.declared_budget()),
+        "budget": sha256_json(_budget(study)),
         "judged": [study.design.declared_rule(), study.smallest_that_matters],
         "plan": _plan_hash(study),
     }
+
+
+def _budget(study: Study) -> list[Any]:
+    trainer = study.trainer
+    loop = {**json_records.to_json(trainer.loop), "folder": ""}
+    facts = [trainer.config, trainer.seed_shift, trainer.device, trainer.dtype, trainer.threads]
+    return [*facts, loop]
 
 
 def _plan_hash(study: Study) -> str:
@@ -60,6 +68,4 @@ def _plan_hash(study: Study) -> str:
         name: {**arm, "origin": Path(arm["origin"]).name} for name, arm in plan["arms"].items()
     }
     plan.pop("loop", None)  # its folder may have moved; the budget has the rest
-    for key, inside in study.design.not_declared.items():
-        plan[key] = {name: value for name, value in plan[key].items() if name not in inside}
     return sha256_json(plan)

@@ -151,10 +151,10 @@ def floor_studies(store: Store, study: Study) -> list[Study]:
 def _training_conditions(study: Study) -> tuple[str, str, str, str]:
     """(hyperparameters as JSON, the data's hash, device, number format)."""
     return (
-        json.dumps(study.trainer.hyperparameters, sort_keys=True),
+        json.dumps(study.trainer.config, sort_keys=True),
         study.data.sha256,
         study.trainer.device,
-        study.trainer.number_format,
+        study.trainer.dtype,
     )
 
 

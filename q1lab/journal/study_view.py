@@ -181,7 +181,7 @@ def study_row(study: Study, runs: Sequence[RunView]) -> StudyRow:
         study.id,
         study.variant,
         study.baseline,
-        study.trainer.recipe,
+        study.trainer.preset,
         study.data.name,
         study.created,
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -27,10 +27,7 @@ from q1lab.ground.options import (
 )
 from q1lab.study import presets
 from q1lab.study.command_arms import CommandSpec
-from q1lab.study.design import TypedSeeds
-from q1lab.study.fixed import Fixed
-from q1lab.study.range import Range
-from q1lab.study.studies import Study
+from q1lab.study.typed_seeds import TypedSeeds, parse_seeds
 
 
 @dataclass(frozen=True)
@@ -139,13 +136,7 @@ class Request:
     @cached_property
     def parsed_seeds(self) -> TypedSeeds:
         """The seeds typed after --seeds, parsed. Problem if no design takes them."""
-        typed = Fixed.parse_seeds(self.seeds) or Range.parse_seeds(self.seeds)
-        if typed is not None:
-            return typed
-        raise Problem(
-            f"--seeds {self.seeds!r}: ",
-            next="give how many (3), a range (3..12), or how many new ones (fresh:8)",
-        )
+        return parse_seeds(self.seeds)
 
 
 OPTIONS = options_of(Request)
@@ -216,24 +207,6 @@ def command_text(request: Request) -> str:
 def sweep_command(request: Request, variants: Sequence[str]) -> str:
     """The command of the request for several variants, for a shell."""
     return shlex.join(("q1lab", "run", *variants, *argv(request)[3:]))
-
-
-def resume_command(study: Study) -> str:
-    """The command that resumes a study."""
-    return study.trainer.resume_command(study) or _command_by_name(study)
-
-
-def _command_by_name(study: Study) -> str:
-    return command_text(Request(study.id, seeds=""))
-
-
-def shorter_command(study: Study, iters: int) -> str:
-    """The command for a new study of the same question with this number of iters."""
-    request = study.trainer.request(study)
-    overrides = {**request.overrides, "max_iters": str(iters)}
-    for key in ("lr_decay_iters", "warmup_iters", "eval_interval", "log_interval"):
-        overrides.pop(key, None)  # they follow the iters
-    return command_text(replace(request, overrides=overrides))
 
 
 def fewest_overrides(preset: str, config: Mapping[str, Any]) -> dict[str, str]:

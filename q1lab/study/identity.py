@@ -28,11 +28,11 @@ def run_fingerprint(study: Study, run: Run) -> str:
     versions = {key: study.trainer.versions.get(key) for key in ("torch", "trainer", "platform")}
     facts = [
         study.arms[run.arm].sha256,
-        study.trainer.drawn_seed(run),
-        study.trainer.hyperparameters,
+        study.drawn_seed(run),
+        study.trainer.config,
         study.data.sha256,
         study.trainer.device,
-        study.trainer.number_format,
+        study.trainer.dtype,
         study.trainer.threads,
         versions,
     ]
@@ -50,7 +50,7 @@ def training_settings(study: Study) -> dict[str, Any]:
     """The hyperparameters that change a run's weights. Device, number format, threads, and what is
     logged or evaluated don't count: another machine asks the same question."""
     # what was declared before has a 0 where the iters are not known
-    settings = {"max_iters": 0, **study.trainer.hyperparameters}
+    settings = {"max_iters": 0, **study.trainer.config}
     return {key: value for key, value in settings.items() if key not in NO_EFFECT_ON_WEIGHTS}
 
 

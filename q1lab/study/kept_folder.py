@@ -12,15 +12,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from q1lab.ground.errors import Problem
-from q1lab.ground.files import expand_user, os_reason, printable, read_bytes, sha256_text
+from q1lab.ground.files import (
+    absolute_path,
+    expand_user,
+    os_reason,
+    printable,
+    read_bytes,
+    sha256_text,
+)
 from q1lab.ground.options import KEPT_FOLDER
 from q1lab.ground.paths import StudyPaths
-from q1lab.study import bundle, command_line, corpora, studies, variants
+from q1lab.study import bundle, command, command_line, corpora, own_loop, studies, variants
 from q1lab.study.bundle import Provenance
 from q1lab.study.command_line import Request
 from q1lab.study.events import final_loss
 from q1lab.study.origin import TypedOptions
 from q1lab.study.studies import ARMS, Data, Study
+from q1lab.study.trainer import OWN
 
 STUDIES_FOLDER = "studies"
 """The folder of kept studies in the learner's repository."""
@@ -135,7 +143,16 @@ def retraining_request(kept_study: KeptStudy, request: Request) -> Request:
     free_options = {name: getattr(request, name) for name in free}
     if request != replace(Request(request.variant), **free_options):
         raise another_study(kept_study, request)
-    return kept_study.study.trainer.request_for_kept(kept_study, free_options)
+    study = kept_study.study
+    if study.trainer.kind == OWN:
+        files = {arm: str(kept_study.file(arm)) for arm in ARMS}
+        options = {**free_options, "data": find_data(kept_study, free_options["data"])}
+        return own_loop.request_of_files(study, files, options)
+    root = kept_study.folder.absolute().parent.parent
+    options = {name: value for name, value in free_options.items() if name != "data"}
+    return command.request_in(
+        study, str(absolute_path(str(root / study.trainer.loop.folder))), options
+    )
 
 
 def another_study(kept_study: KeptStudy, request: Request) -> Problem:

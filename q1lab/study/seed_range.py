@@ -86,3 +86,22 @@ def _is_known(planned: SeedRange, values: Sequence[float], delta: float | None) 
         return False
     low, high = ends
     return low > 0 or high < 0 or (delta is not None and -delta < low and high < delta)
+
+
+def limits_hold(planned: SeedRange, tolerance: float) -> bool:
+    """True if the limits that a plan holds are those of its level."""
+    from q1lab.judgment import interim_analyses
+
+    limits = interim_analyses.t_limits(planned.first, planned.most, planned.alpha)
+    pairs = zip(limits, planned.limits, strict=True)
+    return all(math.isclose(*pair, rel_tol=tolerance) for pair in pairs)
+
+
+def declare(first: int, most: int, may_spend: float) -> SeedRange:
+    """Declare a range that may spend this chance of a false claim. Its level is fixed here, before
+    the first run: a question that was looked at before pays for that, and a study that was declared
+    together with others has only its share."""
+    from q1lab.judgment import interim_analyses
+
+    alpha = interim_analyses.level_per_look(first, most, may_spend)
+    return SeedRange(first, most, alpha, interim_analyses.t_limits(first, most, alpha))

@@ -23,16 +23,12 @@ from q1lab.ground.files import (
 from q1lab.ground.json_records import max_chars, one_of, whole_number
 from q1lab.judgment.metric import Metric
 from q1lab.judgment.subject import ARMS as ARMS
-from q1lab.judgment.subject import Description
 from q1lab.study import seed_range
-from q1lab.study.command import Command
+from q1lab.study.command_arms import displayed_command
 from q1lab.study.corpus_titles import CORPUS_TITLES
 from q1lab.study.design import Design
-from q1lab.study.fixed import Fixed
 from q1lab.study.origin import Origin
-from q1lab.study.own_loop import OwnLoop
-from q1lab.study.range import Range
-from q1lab.study.trainer import Trainer
+from q1lab.study.trainer import OWN, Trainer
 
 FORMAT = 2
 MOST_PLAN_BYTES = 32 << 20
@@ -180,9 +176,10 @@ class Study:
         """The commands to show a person before these runs of a stranger's study train in the folder
         ``start``; empty where q1lab's own loop trains. Problem for a command that can't be
         shown."""
-        shown = {run: self.trainer.displayed_command(run) for run in runs}
-        if not any(shown.values()):
+        if self.trainer.kind == OWN:
             return ""
+        loop = self.trainer.loop
+        shown = {run: displayed_command(loop, run.variant, self.drawn_seed(run)) for run in runs}
         lines = (f"  {run.name}: {line}" for run, line in shown.items())
         return "\n".join([f"starts in {start}, with the rights that you have:", *lines])
 
@@ -196,7 +193,7 @@ class Study:
     def model_files(self) -> dict[str, str]:
         """The copies of both model files that train, by arm and relative to the study's folder;
         none for a trainer of something else."""
-        if not self.trainer.has_model_files:
+        if self.trainer.kind != OWN:
             return {}
         return {arm: self.arms[arm].source for arm in ARMS}
 
@@ -213,10 +210,9 @@ class Study:
         test."""
         return len(self.seeds) > 1 and not self.is_floor
 
-    @property
-    def description(self) -> Description:
-        """The description of its runs that a verdict repeats."""
-        return self.trainer.describe(self)
+    def drawn_seed(self, run: Run) -> int:
+        """The seed that a run's weights and batches are drawn with."""
+        return self.trainer.drawn_seed(run.arm, run.seed)
 
     @property
     def metric(self) -> Metric:
@@ -226,20 +222,20 @@ class Study:
     @property
     def max_iters(self) -> int:
         """Iters of a run; 0 if unknown until one has ended."""
-        return int(self.trainer.hyperparameters.get("max_iters", 0))
+        return int(self.trainer.config.get("max_iters", 0))
 
     @property
     def tokens_per_iter(self) -> int:
-        return tokens_per_iter(self.trainer.hyperparameters)
+        return tokens_per_iter(self.trainer.config)
 
     @property
     def iters_after_last(self) -> float:
-        return iters_after_last(self.trainer.hyperparameters, self.data.val_tokens)
+        return iters_after_last(self.trainer.config, self.data.val_tokens)
 
     @property
     def passes(self) -> float | None:
         """The number of passes of a run over its training text; None where that is not known."""
-        if not self.data.train_tokens or "batch_size" not in self.trainer.hyperparameters:
+        if not self.data.train_tokens or "batch_size" not in self.trainer.config:
             return None
         return self.max_iters * self.tokens_per_iter / self.data.train_tokens
 
@@ -268,8 +264,8 @@ class Study:
             "created": self.created,
             "arms": json_records.to_json(self.arms),
             "data": json_records.to_json(self.data),
-            **self.trainer.dump(),
-            **self.design.dump(),
+            **json_records.to_json(self.trainer),
+            **json_records.to_json(self.design),
             **json_records.to_json(self.origin),
             **(
                 {}
@@ -281,7 +277,8 @@ class Study:
 
 
 ORDER = (
-    *("id", "created", "arms", "looks", "preset", "config", "data", "device", "dtype", "jobs"),
+    *("id", "created", "kind", "arms", "looks", "preset", "config", "data", "device", "dtype"),
+    "jobs",
     *("threads", "versions", "prediction", "repo", "unchecked", "wandb", "asked"),
     *("launcher", "range", "series", "seed_shift", "fresh_seeds"),
     *("shared_at_start", "trainers", "loop"),
@@ -304,8 +301,8 @@ def from_dict(record: Any) -> Study:
     study = json_records.from_json(
         Study,
         record,
-        trainer=(OwnLoop if record.get("loop") is None else Command).load(record),
-        design=(Fixed if record.get("range") is None else Range).load(record),
+        trainer=json_records.from_json(Trainer, record),
+        design=json_records.from_json(Design, record),
         origin=json_records.from_json(Origin, record),
         prediction=json_records.bounded_json(record.get("prediction"), "prediction"),
     )
@@ -328,7 +325,9 @@ def identity_key(study: Study) -> str:
     facts = {
         "sources": [study.arms[arm].sha256 for arm in ARMS],
         "data": study.data.sha256,
-        **study.trainer.identity_settings(),
+        "config": study.trainer.config,
+        "device": study.trainer.device,
+        "dtype": study.trainer.dtype,
     }
     return json.dumps(facts, sort_keys=True)
 

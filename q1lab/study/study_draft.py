@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from q1lab.study.command_line import Request
-from q1lab.study.design import TypedSeeds
 from q1lab.study.kept_folder import KeptStudy
 from q1lab.study.studies import Study
 from q1lab.study.trainer import Trainer
+from q1lab.study.typed_seeds import TypedSeeds
 
 
 @dataclass(frozen=True)

@@ -22,16 +22,16 @@ from q1lab.ground.files import read_text, sha256_text, utc_now, write_atomic
 from q1lab.ground.git_repository import Repository, repository_facts
 from q1lab.ground.options import COMMAND
 from q1lab.study import wandb_runs as wandb_state
-from q1lab.study.command import Command
 from q1lab.study.command_arms import CommandSpec, arm_words, hash_inputs, itself, takes_seed
 from q1lab.study.command_line import OPTIONS, Request, option_values
-from q1lab.study.design import TypedSeeds
-from q1lab.study.fixed import Fixed
+from q1lab.study.design import Design
 from q1lab.study.kept_folder import KeptStudy
 from q1lab.study.origin import Origin, TypedOptions
 from q1lab.study.studies import Arm, Data, Study
 from q1lab.study.study_draft import Draft
+from q1lab.study.trainer import COMMAND as COMMAND_KIND
 from q1lab.study.trainer import SEED_OFFSET, Trainer
+from q1lab.study.typed_seeds import TypedSeeds
 from q1lab.train import finished_runs, first_run
 from q1lab.train.machine import cores
 
@@ -113,14 +113,15 @@ def study_from_request(request: Request, seeds: TypedSeeds, wandb: str) -> Study
     }
     jobs = request.jobs or 1
     threads = max(1, cores() // jobs)
-    trainer = Command(
+    trainer = Trainer(
+        kind=COMMAND_KIND,
         device="" if request.device == "auto" else request.device,
         jobs=jobs,
         threads=threads,
         versions={
             "q1lab": __version__,
             "platform": f"{platform.system()} {platform.machine()}",
-            "trainer": finished_runs.trainer_version(Command.kind),
+            "trainer": finished_runs.trainer_version(COMMAND_KIND),
         },
         wandb=wandb,
         launcher=request.launcher_words,
@@ -142,7 +143,7 @@ def study_from_request(request: Request, seeds: TypedSeeds, wandb: str) -> Study
             training=sha256_text(str(folder)),  # the question is the same for each metric
         ),
         trainer=trainer,
-        design=Fixed(batches=(seeds.seeds,), fresh_seeds=seeds.fresh),
+        design=Design(batches=(seeds.seeds,), fresh_seeds=seeds.fresh),
         origin=Origin(
             typed=TypedOptions(wandb=request.wandb, baseline=request.baseline),
             repo=repository_facts(folder, lambda repo: bool(repo.uncommitted_diff())),
@@ -167,6 +168,13 @@ def changed_code_note(study: Study) -> str:
         f"the code in {repo.root} changed since {study.id} was planned at commit {commit[:7]}, and "
         "that study keeps its runs (--fresh trains a new one)"
     )
+
+
+def pairing_note(study: Study) -> str:
+    """A note on the pairs of a command's new study; empty for any other."""
+    if study.trainer.kind != COMMAND_KIND or not study.counts_as_asking:
+        return ""
+    return "compared pair by pair: runs of one seed are a pair, even if the seed fixes nothing"
 
 
 def prove_takes_seed(loop: CommandSpec) -> None:

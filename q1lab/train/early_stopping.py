@@ -28,13 +28,6 @@ class EarlyStopping:
         end = self.study.design.over_after(self.pairs, self.study.smallest_that_matters)
         return end if end is not None and end < len(self.study.seeds) else None
 
-    def trainable_seeds(self) -> tuple[int, ...]:
-        """The seeds that may train before the next look."""
-        self._add_ended_pairs()
-        return self.study.design.trainable_seeds(
-            self.pairs, self.study.smallest_that_matters, max(1, self.study.trainer.jobs // 2)
-        )
-
     def _add_ended_pairs(self) -> None:
         for seed in self.study.seeds[len(self.pairs) :]:
             names = [studies.run_name(arm, seed) for arm in studies.ARMS]

@@ -21,6 +21,7 @@ from q1lab.judgment.run_states import RunState
 from q1lab.study.events import closing_exit, read_new_events
 from q1lab.study.identity import run_fingerprint
 from q1lab.study.studies import Run, Study
+from q1lab.study.trainer import OWN
 
 RunCopies = tuple[tuple[Run, tuple[Study, Run]], ...]
 """Runs of a study, each with the other study that has finished the same run, and the run there."""
@@ -36,7 +37,7 @@ def find_copies(study: Study, others: Iterable[Study]) -> RunCopies:
             continue
         if other.data.sha256 != study.data.sha256:
             continue
-        if not other.trainer.repeats:
+        if other.trainer.kind != OWN:
             continue
         for run in other.runs:
             fingerprint = run_fingerprint(other, run)

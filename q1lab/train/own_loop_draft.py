@@ -22,16 +22,15 @@ from q1lab.journal.store import Store
 from q1lab.study import child_processes, corpora, identity, kept_folder, presets, studies, variants
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.command_line import Request
-from q1lab.study.design import TypedSeeds
-from q1lab.study.fixed import Fixed
+from q1lab.study.design import Design
 from q1lab.study.kept_folder import KeptStudy
 from q1lab.study.model_source import with_advice
 from q1lab.study.origin import Origin, TypedOptions
-from q1lab.study.own_loop import OwnLoop
 from q1lab.study.own_model import parents
 from q1lab.study.studies import Arm, Data, Study
 from q1lab.study.study_draft import Draft
-from q1lab.study.trainer import SEED_OFFSET, Trainer
+from q1lab.study.trainer import OWN, SEED_OFFSET, Trainer
+from q1lab.study.typed_seeds import TypedSeeds
 from q1lab.study.variants import Variant
 from q1lab.train import finished_runs, machine
 
@@ -70,11 +69,11 @@ class OwnLoopDraft(Draft):
         with the baseline that was asked for."""
         if self.request.unchecked:
             return {}
-        config = self.study.trainer.hyperparameters
+        config = self.study.trainer.config
         own_fields = [
             key
             for key in self.request.overrides
-            if key in config and key not in presets.PRESETS[self.study.trainer.recipe]
+            if key in config and key not in presets.PRESETS[self.study.trainer.preset]
         ]
         baseline = self.pair.baseline.path if self.request.baseline else None
         return {
@@ -95,7 +94,7 @@ class OwnLoopDraft(Draft):
         paces = [arm.get("seconds_per_iter") for arm in arms]
         if None in paces:
             return None
-        config, val_tokens = study.trainer.hyperparameters, study.data.val_tokens
+        config, val_tokens = study.trainer.config, study.data.val_tokens
         per_eval = min(val_tokens, config["eval_windows"] * config["block_size"])
         between = per_eval * ((study.max_iters - 1) // config["eval_interval"])
         evaluated = between * studies.EVALUATION_WORK / study.tokens_per_iter
@@ -169,7 +168,8 @@ def draft(
         answer = ask(config)
 
     jobs, threads = machine.slots(answer["device"], most, request.jobs)
-    trainer = OwnLoop(
+    trainer = Trainer(
+        kind=OWN,
         preset=preset,
         config=config,
         device=answer["device"],
@@ -181,7 +181,7 @@ def draft(
             "python": platform.python_version(),
             "torch": answer["torch"],
             "platform": answer.get("platform", f"{platform.system()} {platform.machine()}"),
-            "trainer": finished_runs.trainer_version(OwnLoop.kind),
+            "trainer": finished_runs.trainer_version(OWN),
         },
         wandb=wandb_state.wandb_mode(request.wandb),
         launcher=request.launcher_words,
@@ -197,7 +197,7 @@ def draft(
         arms=_arms(pair, answer),
         data=data,
         trainer=trainer,
-        design=Fixed(batches=(seeds.seeds,), fresh_seeds=seeds.fresh),
+        design=Design(batches=(seeds.seeds,), fresh_seeds=seeds.fresh),
         origin=Origin(
             typed=TypedOptions(
                 # so that it works from any folder
@@ -251,7 +251,7 @@ def _data(typed_name: str, store: Store, block_size: int) -> tuple[str, Data]:
         ) from None
 
 
-def _with_threads_of(trainer: OwnLoop, kept_study: KeptStudy, request: Request) -> OwnLoop:
+def _with_threads_of(trainer: Trainer, kept_study: KeptStudy, request: Request) -> Trainer:
     """With as many threads for each run as the kept study had: another number may change the last
     bits."""
     threads = kept_study.study.trainer.threads

@@ -33,17 +33,17 @@ from q1lab.judgment import (
 from q1lab.study import (
     identity,
     kept_folder,
+    seed_range,
     studies,
     two_commands,
 )
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.command_line import Request
-from q1lab.study.design import TypedSeeds
-from q1lab.study.fixed import Fixed
 from q1lab.study.kept_folder import KeptStudy
 from q1lab.study.series import Series
 from q1lab.study.studies import StudiesOnDisk, Study
 from q1lab.study.study_draft import Draft
+from q1lab.study.typed_seeds import TypedSeeds
 from q1lab.train import command_draft, finished_runs, first_number, launch, series_members
 
 
@@ -122,8 +122,8 @@ def _seeds_of(study: Study) -> TypedSeeds:
     """The seeds with which a kept study trains again: those that it trained."""
     many = len(study.seeds)
     if study.seeds == tuple(range(many)):
-        return TypedSeeds(Fixed, study.seeds, many)
-    return TypedSeeds(Fixed, study.seeds, many, fresh=many, are_drawn=True)
+        return TypedSeeds(study.seeds, many)
+    return TypedSeeds(study.seeds, many, fresh=many, are_drawn=True)
 
 
 class UnseenCommand(Problem):
@@ -384,13 +384,11 @@ def declare_design(
             seeds = unseen_seeds([study], len(typed.seeds), store)
         elif typed.fresh and not typed.are_drawn:
             seeds = draw_seeds(study, store)
-    with_seeds = study.with_design(batches=(seeds,))
-    design = typed.kind.declared(
-        typed,
-        seeds,
-        lambda: level_after(home_history.looks_before(store, with_seeds), with_seeds),
-    )
-    return replace(study, design=design)
+    study = study.with_design(batches=(seeds,), fresh_seeds=typed.fresh)
+    if not typed.is_sequential:
+        return study
+    level = level_after(home_history.looks_before(store, study), study)
+    return study.with_design(levels=seed_range.declare(typed.fewest, len(typed.seeds), level))
 
 
 def unseen_seeds(drafts: Sequence[Study], most: int, store: Store) -> tuple[int, ...]:
@@ -519,7 +517,7 @@ def _notes(
     if (series_place := study.origin.series) is not None:
         notes.append(level_sentences.series_share_sentence(series_place.share))
     if existing is None:
-        notes.append(study.trainer.pairing_note(study))
+        notes.append(command_draft.pairing_note(study))
     elif draft.request.loop is not None:
         notes.append(command_draft.changed_code_note(existing))
     if study.design.fresh_seeds:

@@ -29,7 +29,6 @@ from q1lab.judgment.lines import plain_lines
 from q1lab.judgment.picture import draw_comparison
 from q1lab.judgment.terminal_text import block_lines
 from q1lab.study import studies
-from q1lab.study.command import Command
 from q1lab.train import launch, study_plan
 from tests.kit import lab_home
 from tests.kit.bundles import kept_folder
@@ -233,7 +232,6 @@ async def test_stopping_it_promises_no_checkpoint(monkeypatch: pytest.MonkeyPatc
     words = fast(COMMAND.replace("{args}", "--pause=0.2 {args}"))
     q1lab(*words, "--detach")
     study = studies.load("fast-1")
-    assert isinstance(study.trainer, Command)
     resumable = replace(study.trainer.loop, resume="--resume")
     assert "keeps its folder" in replace(study.trainer, loop=resumable).when_stopped
     wait_for(lambda: events("fast-1", "baseline-seed0").exists())

@@ -71,7 +71,7 @@ def test_the_same_picture_has_the_same_bytes(name: str) -> None:
 def test_a_curve_that_ends_elsewhere_than_the_table_says_why() -> None:
     """The curve ended at 1.93 beside a table that said 1.82."""
     usual = make_record(HELPS)
-    config = {**usual.study.trainer.hyperparameters, "eval_windows": 64}
+    config = {**usual.study.trainer.config, "eval_windows": 64}
     by_windows = replace(usual, study=changed(usual.study, config=config))
     assert (label_text.curve_name(usual), label_text.curve_name(by_windows)) == (
         "val loss",

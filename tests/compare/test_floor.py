@@ -17,7 +17,7 @@ from q1lab.judgment.blocks import Sentence
 from q1lab.judgment.intervals import ALPHA
 from q1lab.judgment.records import Floor
 from q1lab.judgment.report_blocks import report_blocks
-from q1lab.study import command_line, identity, kept_folder, studies
+from q1lab.study import command_line, identity, kept_folder, kinds, studies
 from q1lab.study.command_line import Request
 from q1lab.study.studies import Run, Study
 from q1lab.study.trainer import SEED_OFFSET
@@ -62,17 +62,17 @@ def test_the_baseline_against_itself_trains_on_other_seeds(fake_trainer: Fake) -
     study = trained("baseline", seeds="4")
     assert study.id == "baseline-1"
     assert study.is_floor
-    assert study.trainer.drawn_seed(Run("baseline", "baseline", 2)) == 2
-    assert study.trainer.drawn_seed(Run("modified", "baseline*", 2)) == SEED_OFFSET + 2
+    assert study.drawn_seed(Run("baseline", "baseline", 2)) == 2
+    assert study.drawn_seed(Run("modified", "baseline*", 2)) == SEED_OFFSET + 2
     comparison = found(study)
     assert comparison.analysis.n == 4
     assert len(set(comparison.analysis.pairs.values())) == 4, "no pair is of two equal runs"
     assert comparison.floor is None
-    assert command_line.command_text(study.trainer.request(study)).startswith(
+    assert command_line.command_text(kinds.request(study)).startswith(
         "q1lab run baseline --seeds 4"
     )
     with Store() as store:
-        plan = study_plan.plan_study(study.trainer.request(study), store)
+        plan = study_plan.plan_study(kinds.request(study), store)
     assert (plan.study.id, plan.missing) == (study.id, ())
 
 
@@ -108,7 +108,7 @@ def test_its_interval_is_the_row_of_every_later_verdict_of_the_same_baseline() -
     assert "measured: baseline-1" in "\n".join(terminal_text.comparison_lines(after, 80))
     assert comparison_record.comparison_json(after)["floor"]["study"] == "baseline-1"
     other = make_study("rope-2", preset="quick")
-    other = changed(other, config={**other.trainer.hyperparameters, "n_layer": 2})
+    other = changed(other, config={**other.trainer.config, "n_layer": 2})
     studies.save(other)
     finish(other)
     assert of_whom(other) is None, "of another size"

@@ -68,7 +68,7 @@ def test_the_command_is_for_the_files_and_the_budget_that_the_table_is_for(tmp_p
     study = make_study("mine-1", str(mine), preset="quick")
     arms = {**study.arms, "baseline": replace(study.arms["baseline"], origin="/there/model.py")}
     study = replace(study, arms=arms).with_trainer(
-        config={**study.trainer.hyperparameters, "max_iters": 120}
+        config={**study.trainer.config, "max_iters": 120}
     )
     studies.save(study)
     finish(study)
@@ -239,7 +239,7 @@ def test_every_shipped_row_is_a_spread() -> None:
         assert on is not None
         assert on.pairs == intervals.SPREAD_PAIRS
     study = make_study()
-    study = changed(study, config={**study.trainer.hyperparameters, "max_iters": 300})
+    study = changed(study, config={**study.trainer.config, "max_iters": 300})
     assert "this study is for 300 iters on shakespeare, where" in pairs_needed.detectable_sentence(
         study, spread
     )

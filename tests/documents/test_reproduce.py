@@ -20,7 +20,7 @@ from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.journal import ingest_events
 from q1lab.journal.store import Store
-from q1lab.study import command_line, kept_folder, studies
+from q1lab.study import command_line, kept_folder, kinds, studies
 from q1lab.study.bundle import Provenance
 from q1lab.study.command_line import Request
 from q1lab.study.studies import Study
@@ -200,10 +200,10 @@ def planned(folder: Path | str, **more: object) -> study_plan.Plan:
 def test_everything_that_was_decided_is_on_record(study: Study, repo: Path) -> None:
     kept_study = kept_folder.load_kept_study(keep(study, repo))
     recorded = kept_study.study
-    assert recorded.trainer.hyperparameters == study.trainer.hyperparameters
+    assert recorded.trainer.config == study.trainer.config
     assert recorded.seeds == study.seeds
     assert recorded.design.fresh_seeds == 2
-    assert (recorded.trainer.device, recorded.trainer.number_format) == ("cpu", "fp32")
+    assert (recorded.trainer.device, recorded.trainer.dtype) == ("cpu", "fp32")
     assert recorded.trainer.threads == study.trainer.threads
     assert kept_study.values == kept_folder.final_values(study)
     assert len(kept_study.values) == 4
@@ -367,7 +367,7 @@ def test_the_document_says_what_is_true(study: Study, repo: Path) -> None:
     assert not (repo / "studies").exists()
     assert "This needs the folder `studies/swiglu-1`. Ask me" in text
     assert printed_command(repo) == ["q1lab", "run", "studies/swiglu-1"]
-    assert command_line.argv(study.trainer.request(study))[2] not in text  # no private path
+    assert command_line.argv(kinds.request(study))[2] not in text  # no private path
     keep(study, repo)
     q1lab(repo, "modification", "swiglu", "--yes", "--no-study")
     assert printed_command(repo) == ["q1lab", "run", "studies/swiglu-1"]

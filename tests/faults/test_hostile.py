@@ -27,8 +27,8 @@ from q1lab.journal.store import Store
 from q1lab.judgment.metric import VAL_LOSS
 from q1lab.study import studies
 from q1lab.study.events import LONGEST_LINE, read_new_events, sanitize_event
-from q1lab.study.fixed import Fixed
 from q1lab.study.studies import Study
+from q1lab.study.typed_seeds import parse_seeds
 from q1lab.train import launch
 from q1lab.week import progress
 from tests.kit import lab_home
@@ -376,7 +376,7 @@ def test_a_clock_that_was_set_back_changes_neither_order_nor_durations(faulty: F
     assert all(0 <= s < 30 for s in seconds)
     assert {row["state"] for row in rows} == {"finished"}
     assert launch.is_alive(studies.load("gqa-1").files) is False
-    assert Fixed.parse_seeds("1") is not None
+    assert parse_seeds("1").seeds == (0,)
 
 
 def test_an_int_too_large_for_a_float_is_no_number() -> None:

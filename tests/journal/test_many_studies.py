@@ -146,7 +146,7 @@ def test_texts_of_a_plan_reach_no_terminal_as_they_are() -> None:
     study = lab_home.make_study("rope-1", seeds=(0,))
     damage("rope-1", data__name="\x1b]0;owned\x07\x1b[31mred\ud800", preset="a\nb")
     reloaded = studies.load("rope-1")
-    assert (reloaded.data.name, reloaded.trainer.recipe) == ("red?", "a b")
+    assert (reloaded.data.name, reloaded.trainer.preset) == ("red?", "a b")
     assert study.seeds == reloaded.seeds
 
 

@@ -23,7 +23,6 @@ from q1lab.journal.store import Store
 from q1lab.journal.study_view import RunView, seconds_left
 from q1lab.judgment.run_states import RunState
 from q1lab.study import studies
-from q1lab.study.command import EMPTY_SETTINGS
 from q1lab.study.command_arms import CommandSpec
 from q1lab.study.studies import Study
 from tests.kit import lab_home
@@ -111,7 +110,15 @@ def command_study() -> Study:
     loop = CommandSpec(
         "train {args}", {"baseline": "", "rope": "--fast"}, "/", "acc", better="higher"
     )
-    study = changed(lab_home.make_study(seeds=(0,)), loop=loop, jobs=1, **EMPTY_SETTINGS)
+    study = changed(
+        lab_home.make_study(seeds=(0,)),
+        loop=loop,
+        jobs=1,
+        kind="command",
+        preset="",
+        config={},
+        dtype="",
+    )
     studies.save(study)
     return study
 

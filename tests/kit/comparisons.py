@@ -10,7 +10,6 @@ from q1lab.compare.comparison import Comparison, subject_of
 from q1lab.judgment import intervals
 from q1lab.judgment.judge import judge
 from q1lab.judgment.records import ArmResult, QuestionCost
-from q1lab.study.command import EMPTY_SETTINGS
 from q1lab.study.studies import ARMS, Arm, Data, Study
 from tests.kit.plans import of_keys
 
@@ -26,7 +25,7 @@ COSTS = {
     "baseline": (804_096, 1_720_576, 22_100.0, 69.4),
     "modified": (795_904, 1_723_648, 20_900.0, 73.4),
 }
-OWN_LOOP = {"config": CONFIG, "preset": "cpu", "dtype": "bf16"}
+OWN_LOOP = {"kind": "own", "config": CONFIG, "preset": "cpu", "dtype": "bf16"}
 
 KEYS = ("n_params", "flops_per_token", "tokens_per_s", "wall_s")
 
@@ -90,7 +89,7 @@ def planned(variant: str, baseline: str, seeds: tuple[int, ...], **keys: Any) ->
             "arms": arms,
             "looks": (seeds,),
             "data": Data("shakespeare", SHA256, "", 0, 0, 0, 0),
-            **(EMPTY_SETTINGS if "loop" in keys else OWN_LOOP),
+            **({"kind": "command"} if "loop" in keys else OWN_LOOP),
             "device": "cpu",
             "jobs": 1,
             "threads": 1,

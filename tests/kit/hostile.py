@@ -45,6 +45,7 @@ PLAN: dict[str, Any] = {
         for arm, variant in (("baseline", "baseline"), ("modified", "rope"))
     },
     "looks": [[0, 1]],
+    "kind": "own",
     "preset": "cpu",
     "config": {
         "max_iters": 20, "batch_size": 12, "block_size": 64, "learning_rate": 1e-3, "dropout": 0.0,

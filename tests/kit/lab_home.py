@@ -80,6 +80,7 @@ def make_study(
     study = of_keys(
         id=name,
         created=created,
+        kind="own",
         arms=arms,
         looks=(seeds,),
         preset=preset,

@@ -43,6 +43,7 @@ def plan(
     study = of_keys(
         id=study_id,
         created=START,
+        kind="own",
         arms=arms,
         looks=(seeds,),
         preset="tiny",

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from q1lab.commands.run import run
 from q1lab.ground.errors import Problem
 from q1lab.journal.store import Store
-from q1lab.study import command_line, corpora, presets, studies
+from q1lab.study import command_line, corpora, kinds, presets, studies
 from q1lab.study.command_line import Request
 from q1lab.study.studies import Study
 from q1lab.train import own_loop_draft, study_plan
@@ -94,7 +94,7 @@ def test_a_request_is_read_back_from_its_command(request: Request) -> None:
 @given(request=REQUESTS)
 def test_a_study_is_planned_again_by_its_command(request: Request) -> None:
     study = drafted(request)
-    twin = drafted(parsed(command_line.argv(study.trainer.request(study))))
+    twin = drafted(parsed(command_line.argv(kinds.request(study))))
     assert studies.identity_key(twin) == studies.identity_key(study)
     assert (twin.seeds, twin.trainer.unchecked) == (study.seeds, study.trainer.unchecked)
 
@@ -119,7 +119,7 @@ def test_the_printed_command_finds_the_study_that_is(
         request = replace(request, data=str(text))
     with Store() as store:
         study = study_plan.save_plan(study_plan.plan_study(request, store), store)
-        line = command_line.command_text(study.trainer.request(study))
+        line = command_line.command_text(kinds.request(study))
         second_plan = study_plan.plan_study(parsed(tuple(shlex.split(line))), store)
     assert not second_plan.is_new
     assert second_plan.study == study

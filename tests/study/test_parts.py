@@ -14,29 +14,34 @@ from tests.kit.commands import q1lab
 
 LEVELS = {"first": 3, "most": 5, "alpha": 0.02, "limits": [6.0, 5.0, 4.0]}
 LOOP = {"run": "true", "args": {"baseline": "", "fast": "--lr=1"}, "folder": "/", "metric": "loss"}
-NOT_KNOWN = {"preset": "", "config": {"max_iters": 0}, "dtype": ""}
+COMMAND = {"kind": "command", "preset": "", "config": {}, "dtype": "", "loop": LOOP}
 
 
 @pytest.mark.parametrize(
-    ("keys", "kinds"),
+    ("keys", "kind", "pairs"),
     [
-        ({}, ("own", "fixed")),
-        ({"range": LEVELS}, ("own", "range")),
-        ({"loop": LOOP, **NOT_KNOWN}, ("command", "fixed")),
-        ({"imported": {"source": "runs.csv"}}, ("own", "fixed")),
+        ({}, "own", (3, 3)),
+        ({"range": LEVELS}, "own", (3, 5)),
+        (COMMAND, "command", (3, 3)),
+        ({"of_a_newer_release": 1}, "own", (3, 3)),
     ],
-)  # fmt: skip
-def test_a_plan_says_its_kinds(keys: dict[str, Any], kinds: tuple[str, str]) -> None:
+)
+def test_a_plan_says_its_kind(keys: dict[str, Any], kind: str, pairs: tuple[int, int]) -> None:
     plan = {**lab_home.make_study().to_dict(), **keys}
     study = studies.from_dict(plan)
-    assert (study.trainer.kind, study.design.kind) == kinds
+    assert (study.trainer.kind, study.design.pairs) == (kind, pairs)
+    assert study.to_dict()["kind"] == kind
     assert json.dumps(study.to_dict()) == json.dumps(studies.from_dict(study.to_dict()).to_dict())
 
 
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
-        ({"loop": LOOP}, ("preset", "command")),
+        ({"loop": LOOP}, ("loop", "command")),
+        ({"kind": "command"}, ("loop", "no command")),
+        ({**COMMAND, "preset": "cpu"}, ("preset", "own loop")),
+        ({"kind": "other"}, ("kind", "own, command")),
+        ({"config": {"max_iters": 0}}, ("config", "max_iters")),
         ({"looks": [[0, 1], [1]]}, ("looks", "twice")),
         ({"range": {**LEVELS, "limits": [1.0]}}, ("range", "damaged")),
         ({"v": 3}, ("study.json", "newer")),

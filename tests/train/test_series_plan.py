@@ -20,7 +20,7 @@ from q1lab.journal.store import Store
 from q1lab.judgment import interim_analyses, level_sentences, series_table
 from q1lab.judgment.intervals import ALPHA
 from q1lab.judgment.run_notes import OfSeries
-from q1lab.study import command_line, studies
+from q1lab.study import kinds, studies
 from q1lab.study.command_line import Request
 from q1lab.study.own_model.run_checks import CheckReport
 from q1lab.train import launch, own_loop_draft, series_members, series_plan, study_plan
@@ -312,7 +312,7 @@ def test_what_goes_on_is_said_as_the_command_of_the_whole_sweep(
 ) -> None:
     planned = series_plan.plan_sweep(request(seeds="3..8"), NAMES, store)
     study = study_plan.save_plan(planned.plans[1], store)
-    text = command_line.resume_command(study)
+    text = kinds.resume_command(study)
     assert text.startswith("q1lab run rmsnorm rope swiglu --seeds 3..8 --preset quick")
     assert "--max-iters 20" in text
 

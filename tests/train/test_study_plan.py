@@ -21,7 +21,7 @@ from q1lab.ground.errors import Problem
 from q1lab.journal import ingest_events, predictions
 from q1lab.journal.store import Store
 from q1lab.judgment import prediction_text
-from q1lab.study import studies
+from q1lab.study import kinds, studies
 from q1lab.study.command_line import Request
 from q1lab.train import launch, machine, study_plan
 from q1lab.train.crew import Crew
@@ -254,7 +254,7 @@ def test_seeds_that_nobody_chose_are_drawn_anew_for_each_asking(store: Store) ->
     assert seeds == begun.study.seeds
     assert len(set(seeds) - {0, 1, 2}) == 3
     assert not study_plan.plan_study(request, store).is_new
-    assert comparison.study.trainer.request(comparison.study).seeds == "fresh:3"
+    assert kinds.request(comparison.study).seeds == "fresh:3"
     next_seeds = study_plan.plan_study(replace(request, fresh=True), store).study.seeds
     assert not set(next_seeds) & set(seeds)
 

@@ -21,7 +21,7 @@ from q1lab.app.pages import block_text
 from q1lab.commands.cli import run_command_line
 from q1lab.ground.text_formats import signed
 from q1lab.journal.store import Store
-from q1lab.study import command_line, studies
+from q1lab.study import command_line, kinds, studies
 from q1lab.week import progress
 from q1lab.week.content import load_week, week_for
 from q1lab.week.syllabus import Fold, Step, Text, Week
@@ -637,7 +637,7 @@ def test_a_run_without_data_trains_on_what_was_chosen(
     assert ran("data", "own.txt")[0] == 0
     assert ran(*ask)[0] == 0
     assert [studies.load(study_id).data.name for study_id in studies.ids()] == ["stdlib", "own.txt"]
-    request = studies.load("rope-1").trainer.request(studies.load("rope-1"))
+    request = kinds.request(studies.load("rope-1"))
     assert "--data stdlib" in command_line.command_text(request)  # whatever is chosen now
     data_file.unlink()
     code, output = ran(*ask)

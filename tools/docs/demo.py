@@ -15,18 +15,17 @@ from dataclasses import replace
 
 from q1lab.commands.demo.shipped_runs import FILE
 from q1lab.judgment.intervals import ALPHA
-from q1lab.study import studies
+from q1lab.study import seed_range, studies
+from q1lab.study.design import Design
 from q1lab.study.events import final_loss
-from q1lab.study.range import Range
 
 COMMAND = "q1lab run relu_squared --preset quick --seeds 8 --data shakespeare"
 
 
 def main(study_id: str) -> None:
     study = studies.load(study_id)
-    typed = Range.parse_seeds(f"3..{len(study.seeds)}")
-    assert typed is not None
-    design = Range.declared(typed, study.seeds, "paired", lambda: ALPHA)
+    levels = seed_range.declare(3, len(study.seeds), ALPHA)
+    design = Design(batches=(study.seeds,), levels=levels)
     record = {
         "about": f"Trained by `{COMMAND}`, with eight pairs planned; as a range in the demo.",
         "plan": replace(study, design=design).to_dict(),

@@ -47,10 +47,10 @@ def open_form_with_more_seeds(app: WeekApp, study: Study, n: int | None) -> None
     """Open the form for the same study with ``n`` seeds per arm; None: twice as many, and as many
     as a verdict needs."""
     from q1lab.judgment.intervals import MIN_FOR_VERDICT
-    from q1lab.study.command_line import resume_command
+    from q1lab.study import kinds
 
     more = n or max(2 * len(study.seeds), MIN_FOR_VERDICT)
-    open_run_form(app, [*shlex.split(resume_command(study)), "--seeds", str(more)])
+    open_run_form(app, [*shlex.split(kinds.resume_command(study)), "--seeds", str(more)])
 
 
 def _default_variant(app: WeekApp) -> str:

@@ -90,7 +90,7 @@ def study_heading(view: StudyInFocus, width: int, colors: Palette, place: str = 
     )
     details = [
         place,
-        f" · {view.study.trainer.recipe} preset" if view.study.trainer.recipe else "",
+        f" · {view.study.trainer.preset} preset" if view.study.trainer.preset else "",
         f" · {cut_cells(view.study.data.name, 20)}",
         f" · {view.row.id}",
     ]

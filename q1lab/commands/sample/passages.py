@@ -155,7 +155,7 @@ def write_passages(
     question: dict[str, Any] = {
         "files": {arm: str(study.files.root / study.arms[arm].source) for arm in ARMS},
         "weights": {arm: str(run.model) for arm, run in runs.items()},
-        "configs": dict.fromkeys(ARMS, study.trainer.hyperparameters),
+        "configs": dict.fromkeys(ARMS, study.trainer.config),
         "text": str(text),
         "sha256": study.data.sha256,
         "prompt": prompt,

@@ -39,7 +39,7 @@ from q1lab.journal.store import Row, Store
 from q1lab.judgment import interim_analyses
 from q1lab.judgment.intervals import ALPHA
 from q1lab.judgment.run_states import ENDED
-from q1lab.study import bundle, child_processes
+from q1lab.study import bundle, child_processes, seed_range
 from q1lab.study.bundle import Bundle
 from q1lab.study.own_model import run_checks
 from q1lab.study.run_ends import RunEnd, pair_differences
@@ -120,7 +120,7 @@ def check_bundle(place: Path, options: CheckOptions, tell: Tell, agree: Agree) -
             rows = store.runs(study.id)
             _check_runs(study, rows, record_by_run, report)
             _check_verdict(opened_bundle.about, study, rows, report)
-            if study.trainer.is_unchecked:
+            if study.trainer.unchecked:
                 report.unchecked.append(
                     "its maker trained a model file without its checks (--unchecked)"
                 )
@@ -257,6 +257,12 @@ def _check_verdict(
         report.refused.append((VERDICT, f"it claims {claimed_text}; its runs say {found_text}"))
 
 
+def _limits_hold(study: Study) -> bool:
+    """True if the limits of a range are those of its level."""
+    levels = study.design.levels
+    return levels is None or seed_range.limits_hold(levels, LEVEL_TOLERANCE)
+
+
 def _level_fault(study: Study, claimed: Claim) -> str:
     """What is wrong with the level of a claim; empty for one that a study may have. How often the
     question was asked before, only its maker knows."""
@@ -264,7 +270,7 @@ def _level_fault(study: Study, claimed: Claim) -> str:
     most = ALPHA if series is None else series.alpha
     if study.design.level is not None:
         most = interim_analyses.level_per_look(*study.design.pairs, most)
-        if claimed.alpha != study.design.level or not study.design.limits_hold(LEVEL_TOLERANCE):
+        if claimed.alpha != study.design.level or not _limits_hold(study):
             return "its looks are not at the level that its plan declares"
     if not 0 < claimed.alpha <= (1 + LEVEL_TOLERANCE) * most:
         return f"it is judged at {claimed.alpha:.3%}, and such a study has {most:.3%} at most"

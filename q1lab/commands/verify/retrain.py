@@ -19,8 +19,9 @@ from q1lab.ground.files import printable, read_bytes, sha256_json, write_atomic
 from q1lab.judgment.run_states import ENDED
 from q1lab.study import child_processes, corpora, kept_folder, studies
 from q1lab.study.bundle import Bundle
-from q1lab.study.fixed import Fixed
+from q1lab.study.design import Design
 from q1lab.study.studies import Run, Study
+from q1lab.study.trainer import OWN
 from q1lab.train import finished_runs
 
 DAY_SECONDS = 86_400.0
@@ -130,7 +131,7 @@ class Retraining:
                 id=name,
                 data=data,
                 trainer=trainer,
-                design=Fixed(batches=study.design.batches),
+                design=Design(batches=study.design.batches),
             )
         )
         command = [*child_processes.training_program(study.trainer), str(folder.root)]
@@ -148,7 +149,7 @@ class Retraining:
         """The reason why a run that was trained again need not be equal to its record to the last
         bit, in a clause; empty if it must."""
         trainer = self.study.trainer
-        if not trainer.repeats:
+        if trainer.kind != OWN:
             return "whether its command repeats is not known"
         for key in CONDITIONS:
             was, value = (run.start.get(key) or "not known" for run in (recorded, retrained))

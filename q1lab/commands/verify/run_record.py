@@ -119,10 +119,10 @@ def record_faults(file: Path, study: Study, run: Run) -> list[tuple[str, str]]:
 
 def _start_faults(start: Mapping[str, Any], study: Study, run: Run) -> list[tuple[str, str]]:
     trainer = study.trainer
-    drawn_seeds = (trainer.drawn_seed(run), run.seed)
+    drawn_seeds = (study.drawn_seed(run), run.seed)
     conditions = {
         "device": trainer.device,
-        "dtype": trainer.number_format,
+        "dtype": trainer.dtype,
         "threads": trainer.threads,
     }
     seed = start.get("drawn_with", start.get("seed", run.seed))

@@ -124,24 +124,20 @@ def run_config(study: Study, run: Run) -> dict[str, Any]:
     are compared."""
     arm = study.arms[run.arm]
     return {
-        **study.trainer.hyperparameters,
+        **study.trainer.config,
         "cfg": run.arm,
         "seed": run.seed,
-        **(
-            {"drawn_with": drawn_seed}
-            if (drawn_seed := study.trainer.drawn_seed(run)) != run.seed
-            else {}
-        ),
+        **({"drawn_with": drawn_seed} if (drawn_seed := study.drawn_seed(run)) != run.seed else {}),
         "variant": arm.variant,
         "model_sha256": arm.sha256,
         "n_params": arm.n_params or None,
-        "preset": study.trainer.recipe,
+        "preset": study.trainer.preset,
         "metric": study.metric.name,
         "better": study.metric.better,
         "data": study.data.name,
         "data_sha256": study.data.sha256,
         "device": study.trainer.device,
-        "dtype": study.trainer.number_format,
+        "dtype": study.trainer.dtype,
         "study": study.id,
     }
 

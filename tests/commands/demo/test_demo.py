@@ -21,6 +21,7 @@ from q1lab.commands.demo.shipped_runs import ShippedRuns, read_runs
 from q1lab.ground.config import Config
 from q1lab.ground.paths import content_dir
 from q1lab.journal.store import Store
+from q1lab.study import seed_range
 from q1lab.study.corpora import SHAKESPEARE_SHA256
 from q1lab.week.content import load_week
 from tests.app.test_terminal import Terminal, start
@@ -47,7 +48,7 @@ def test_the_runs_are_eight_declared_pairs_with_their_origin(shipped: ShippedRun
     assert study.data.sha256 == SHAKESPEARE_SHA256
     assert set(study.trainer.versions) >= {"q1lab", "python", "torch", "trainer"}
     assert "q1lab run relu_squared --preset quick --seeds 8" in record["about"]
-    assert study.trainer.recipe == "quick"
+    assert study.trainer.preset == "quick"
     assert study.variant == "relu_squared"
     assert set(shipped.ends) == {run.name for run in study.runs}
 
@@ -55,7 +56,9 @@ def test_the_runs_are_eight_declared_pairs_with_their_origin(shipped: ShippedRun
 def test_the_looks_share_5_percent_and_the_verdict_has_their_level(shipped: ShippedRuns) -> None:
     design, judgment = shipped.study.design, shipped.judge()
     assert design.pairs == (3, 8)
-    assert design.limits_hold(1e-3), "interim_analyses computes the limits again"
+    assert design.levels is not None
+    again = seed_range.limits_hold(design.levels, 1e-3)
+    assert again, "interim_analyses computes the limits again"
     assert judgment.level == pytest.approx(1 - (design.level or 0))
     values = shipped.differences
     ends = design.interval_at(values)

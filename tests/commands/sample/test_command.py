@@ -31,7 +31,7 @@ def study_with_weights(name: str = "rope-1", seeds: tuple[int, ...] = (0, 1)) ->
 
     data = corpora.store_corpus("text", (TEXT + "\a").encode(), 16)
     study = lab_home.make_study(name, seeds=seeds, sha256=data.sha256, data="text")
-    study = study.with_trainer(config={**study.trainer.hyperparameters, **CONFIG})
+    study = study.with_trainer(config={**study.trainer.config, **CONFIG})
     studies.save(study)
     lab_home.finish(study)
     for arm in study.arms:

@@ -13,7 +13,7 @@ from q1lab.commands.diff import diff
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.journal.store import Store
-from q1lab.study import variants
+from q1lab.study import kinds, variants
 from q1lab.study.command_line import Request
 from q1lab.study.own_model import origin_line, parents
 from q1lab.train import study_plan
@@ -155,7 +155,7 @@ def test_a_study_runs_against_the_parent_and_its_command_does_again(
         base = study.arms["baseline"]
         assert (study.files.root / base.source).read_text() == MINE
         assert (base.variant, base.source) == ("model", "source/baseline/model.py")
-        same_request = study.trainer.request(study)
+        same_request = kinds.request(study)
         assert same_request.baseline is None
         (folder / "model.py").write_text(MINE.replace(*CHANGE))  # as a merge leaves it
         plan = study_plan.plan_study(same_request, store)

@@ -202,7 +202,7 @@ def numbers_of_the_study(store: Store) -> dict[str, str]:
         "verdict": comparison.analysis.verdict.upper(),
         "level": difference_text.level_text(comparison.analysis),
         "interval": difference_text.interval_text(comparison.analysis),
-        "iters": f"{comparison.study.trainer.hyperparameters['max_iters']:,}",
+        "iters": f"{comparison.study.trainer.config['max_iters']:,}",
         "speed": speed,
     }
 
