@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import click
 
 from q1lab.commands._names import study_argument
 from q1lab.commands._output import print_json
+from q1lab.compare.comparison_cache import resolve_study_id
 from q1lab.ground.errors import FAILED, OK, UNFINISHED, Problem
 from q1lab.ground.files import is_locked, printable, remove_inside
 from q1lab.study import studies
@@ -46,9 +46,9 @@ Examples:
 def sync(study: str | None, fresh: bool, show: bool, as_json: bool) -> int:
     """Upload STUDY to W&B (default: all but those with W&B off).
 
-    A study is done when each of its runs is confirmed: `wandb sync` succeeded and left its marker.
-    Partly uploaded runs and broken folders are made again from the events. The exit
-    status is 0 when nothing is left to upload.
+    What W&B lacks is written offline again, from the runs' events, and handed to `wandb sync`. A
+    study is done when W&B has every row of its runs. With STUDY, its runs and their links are
+    printed. The exit status is 0 when nothing is left to upload.
     """
     if fresh and not study:
         raise Problem("--fresh needs the study's name", next="`q1lab status` lists them")
@@ -66,72 +66,58 @@ def sync(study: str | None, fresh: bool, show: bool, as_json: bool) -> int:
         click.echo("nothing to upload: no study uses W&B")
         return OK
     code = OK
-    for next_study in chosen:
-        if fresh and not is_alive(next_study.files):
-            _reset_uploads(next_study)
-        before = wandb_state.pending_runs(next_study)
-        if not before:
-            _print_status(next_study, as_json)
+    for each in chosen:
+        code = _upload(each, fresh) or code
+        if as_json:
             continue
-        if is_alive(next_study.files):
-            click.echo(
-                f"{next_study.id}: still running; sync it when its runs have ended", err=True
-            )
-            code = code or UNFINISHED
-            continue
-        if not wandb_state.key_configured():
-            raise Problem(
-                "no W&B key is configured",
-                FAILED,
-                next=f"run `{wandb_state.wandb_command('login')}`, then `q1lab sync` again",
-            )
+        _print_status(each)
+        if study:
+            _print_lines(wandb_state.run_lines(each))
+    if as_json:
+        print_json([_status_record(each) for each in chosen])
+    return code
+
+
+def _upload(study: Study, fresh: bool) -> int:
+    """Upload what W&B has not confirmed of a study; returns the exit status. Problem without a
+    key, or if the relay is at work for too long."""
+    alive = is_alive(study.files)
+    if fresh and not alive:
+        _reset_uploads(study)
+    before = wandb_state.pending_runs(study)
+    if not before:
+        return OK
+    if alive:
+        click.echo(f"{study.id}: still running; sync it when its runs have ended", err=True)
+        return UNFINISHED
+    if not wandb_state.key_configured():
+        raise Problem(
+            "no W&B key is configured",
+            FAILED,
+            next=f"run `{wandb_state.wandb_command('login')}`, then `q1lab sync` again",
+        )
+    plural = "s" if len(before) != 1 else ""
+    click.echo(f"{study.id}: uploading {len(before)} run{plural} …", err=True)
+    if is_locked(wandb_state.relay_lock(study)):
         click.echo(
-            f"{next_study.id}: uploading {len(before)} run{'s' if len(before) != 1 else ''} …",
+            f"{study.id}: waiting for its relay, which still ends the runs at W&B "
+            f"(about {FINISH_SECONDS:.0f} s where the server does not answer) …",
             err=True,
         )
-        _wait_for_relay(next_study)
-        upload_study(next_study, UPLOAD_SECONDS)
-        _print_status(next_study, as_json)
-        if wandb_state.pending_runs(next_study):
-            code = FAILED
-    if as_json:
-        print_json([_status_record(synced_study) for synced_study in chosen])
-    return code
+    upload_study(study, UPLOAD_SECONDS)
+    return FAILED if wandb_state.pending_runs(study) else OK
 
 
 def _show(name: str | None) -> int:
     """Print the runs of a study, by default of the newest, and where they can be seen at W&B."""
-    from q1lab.compare.comparison_cache import resolve_study_id
-
     names = [resolve_study_id(name)] if name else [s.id for s in studies.load_readable()][-1:]
     if not names:
         click.echo("no study yet: `q1lab run` trains one")
         return OK
     study = studies.load(names[0])
-    _print_status(study, False)
-    for line in (*wandb_state.run_lines(study), *wandb_state.where_to_look(study)):
-        click.echo(printable(line))
+    _print_status(study)
+    _print_lines([*wandb_state.run_lines(study), *wandb_state.where_to_look(study)])
     return OK
-
-
-def _wait_for_relay(study: Study) -> None:
-    """Wait until the study's relay has ended, which may still be closing runs at a server that does
-    not answer. Problem after ``UPLOAD_SECONDS``."""
-    lock = wandb_state.relay_lock(study)
-    if not is_locked(lock):
-        return
-    click.echo(
-        f"{study.id}: waiting for its relay, which still ends the runs at W&B "
-        f"(about {FINISH_SECONDS:.0f} s where the server does not answer) …",
-        err=True,
-    )
-    deadline = time.monotonic() + UPLOAD_SECONDS
-    while is_locked(lock):
-        if time.monotonic() > deadline:
-            raise Problem(
-                f"the relay of {study.id} is still at work", FAILED, next="try again later"
-            )
-        time.sleep(0.2)
 
 
 def _reset_uploads(study: Study) -> None:
@@ -141,21 +127,21 @@ def _reset_uploads(study: Study) -> None:
         raise Problem(
             f"the relay of {study.id} is still at work", FAILED, next="try again in a moment"
         )
-    old = [
-        folder
-        for run in wandb_state.read_relayed_runs(study).values()
-        for folder in wandb_state.wandb_folders(study, run.id)
-    ]
-    wandb_state.mint_new_ids(study)
-    for folder in old:
+    old = wandb_state.read_relayed_runs(study).values()
+    wandb_state.mint_ids(study, fresh=True)
+    for folder in (each for run in old for each in wandb_state.wandb_folders(study, run.id)):
         remove_inside(folder)
 
 
-def _print_status(study: Study, as_json: bool) -> None:
-    if not as_json:
-        status = wandb_state.wandb_status(study)
-        url = f"  {status.url}" if status.url else ""
-        click.echo(printable(f"{study.id}: {status.words}{url}"))
+def _print_status(study: Study) -> None:
+    status = wandb_state.wandb_status(study)
+    url = f"  {status.url}" if status.url else ""
+    click.echo(printable(f"{study.id}: {status.words}{url}"))
+
+
+def _print_lines(lines: list[str]) -> None:
+    for line in lines:
+        click.echo(printable(line))
 
 
 def _status_record(study: Study) -> dict[str, Any]:

@@ -1,9 +1,8 @@
-"""A study's runs in Weights & Biases, as far as q1lab can know without importing wandb.
+"""A study's runs in Weights & Biases, as far as q1lab can know without wandb or the network.
 
-``studies/<id>/wandb/runs.json`` holds, per run, the id that it has in W&B (minted before the
-launch, so that every attempt and every upload lands on the same run), what the relay did last, and
-the last error in words. The events are the truth; this is a projection's notebook, and losing it
-costs nothing but the ids.
+``studies/<id>/wandb/runs.json`` holds, for each run, its id at W&B (minted before the launch, so
+that every attempt and every upload lands on the same run), what the relay did last, and its last
+error. The events are the truth; losing this file costs the ids alone.
 
 This module also finds out if a key is configured, and makes the environment that keeps all of
 wandb's files inside the study. No key is ever stored.
@@ -11,6 +10,7 @@ wandb's files inside the study. No key is ever stored.
 
 from __future__ import annotations
 
+import configparser
 import contextlib
 import json
 import os
@@ -36,25 +36,28 @@ from q1lab.ground.files import (
     printable,
     read_json,
     read_text,
-    utc_now,
     write_atomic,
 )
 from q1lab.study.events import final_loss
 from q1lab.study.studies import Study
 
 PROJECT = "q1-capstone"
-MODES = ("online", "offline", "disabled")
 
 OFF, OFFLINE, SYNCING, SYNCED, ERROR = "off", "offline", "syncing", "synced", "error"
+
+WANDB_ID = re.compile(r"[a-z0-9]{8}")
+_ID_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
+
+MODES = ("online", "offline", "disabled")
+
+MODE_ALIASES = {"dryrun": "offline", "run": "online", "shared": "online"}
+"""wandb's other names of modes."""
 
 DEFAULT_HOSTS = ("api.wandb.ai", "api.forge.coreweave.com")
 """W&B's own servers, old name and new: the client takes a key of either."""
 
 NETRCS = ("~/.netrc", "~/_netrc")
 LARGEST_NETRC = 1 << 20
-
-WANDB_ID = re.compile(r"[a-z0-9]{8}")
-_ID_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 # Kept from the learner's environment: the server and the credentials. Any other WANDB_ variable
 # could turn a study's run into another one (WANDB_RUN_ID, WANDB_MODE, WANDB_NAME …).
@@ -73,32 +76,27 @@ _KEPT_VARIABLES = {
 
 @dataclass(frozen=True)
 class RelayedRun:
-    """The state of one run, as the relay left it."""
+    """One run, as the relay left it."""
 
     id: str
     state: str = OFFLINE
-    """``offline`` (kept here), ``syncing``, ``synced`` (confirmed by a sync), ``error``."""
+    """``offline`` (kept here), ``syncing``, ``synced`` (W&B said that it has every row), or
+    ``error``."""
     error: str | None = None
     url: str | None = None
-    entity: str | None = None
-    sent: bool = False
-    """True if anything may have reached the server: from then on the server is asked what it
-    has."""
     offset: int = 0
     """Bytes of ``events.jsonl`` that were there when the run was last closed, here or at W&B."""
-    updated: str = ""
 
 
 @dataclass(frozen=True)
 class WandbStatus:
-    """The state of a study at W&B, for `q1lab status` and the app."""
+    """A study at W&B, for `q1lab status` and the app."""
 
     state: str
     """off, offline, syncing, synced or error: the worst that holds for any run."""
-    mode: str
     runs: dict[str, RelayedRun] = field(default_factory=dict)
     error: str | None = None
-    """The last error in words."""
+    """An error in words."""
     url: str | None = None
     """The study's runs at W&B, once something is there."""
 
@@ -119,9 +117,6 @@ class WandbStatus:
         return f"offline{done}; `q1lab sync` uploads"
 
 
-# ── the notebook
-
-
 def relayed_runs_file(study: Study) -> Path:
     return study.files.wandb / "runs.json"
 
@@ -131,20 +126,9 @@ def relay_lock(study: Study) -> Path:
     return study.files.wandb / "relay.lock"
 
 
-def mint_ids(study: Study) -> dict[str, str]:
-    """Give every run of the study its W&B id and keep it; ids that exist stay. Returns run name →
-    id.
-
-    Call it before the launch, and again when the plan has grown. Problem when the folder can't be
-    written.
-    """
-    with changing_runs(study) as runs:
-        return {name: run.id for name, run in runs.items()}
-
-
 def read_relayed_runs(study: Study) -> dict[str, RelayedRun]:
-    """Run name → the run's relay state, in the order of the plan; empty without ids, or if the file
-    is damaged."""
+    """Run name → the run as the relay left it, in the order of the plan; empty without ids, or if
+    the file is damaged."""
     try:
         runs = read_json(relayed_runs_file(study))["runs"]
         relayed = {name: json_records.from_json(RelayedRun, run) for name, run in runs.items()}
@@ -158,13 +142,12 @@ def read_relayed_runs(study: Study) -> dict[str, RelayedRun]:
 
 
 @contextlib.contextmanager
-def changing_runs(study: Study) -> Iterator[dict[str, RelayedRun]]:
-    """The notebook, to change in place; it is written at the end of the block, under a lock."""
+def _changing_runs(study: Study) -> Iterator[dict[str, RelayedRun]]:
+    """The runs, each with an id, to change in place; they are written at the end of the block,
+    under a lock."""
     with exclusive_lock(study.files.wandb / "runs.lock"):
-        runs = read_relayed_runs(study)
-        before = dict(runs)
-        for run in study.runs:
-            runs.setdefault(run.name, RelayedRun(new_wandb_id()))
+        before = read_relayed_runs(study)
+        runs = {run.name: before.get(run.name) or RelayedRun(_new_id()) for run in study.runs}
         yield runs
         if runs != before:
             record = {
@@ -175,51 +158,64 @@ def changing_runs(study: Study) -> Iterator[dict[str, RelayedRun]]:
             write_atomic(relayed_runs_file(study), json.dumps(record, indent=1) + "\n")
 
 
-def update_run(study: Study, name: str, **changes: Any) -> None:
-    with changing_runs(study) as runs:
-        runs[name] = replace(runs[name], **changes, updated=utc_now())
-
-
-def mint_new_ids(study: Study) -> dict[str, str]:
-    """New ids for all runs, as if nothing had ever been uploaded: W&B never takes an id again whose
-    run was deleted there. wandb's folders under the old ids are for the caller to remove."""
-    with changing_runs(study) as runs:
-        for name in runs:
-            runs[name] = RelayedRun(new_wandb_id(), updated=utc_now())
-        return {name: run.id for name, run in runs.items()}
-
-
-def new_wandb_id() -> str:
+def _new_id() -> str:
     """Eight letters and digits, as wandb makes its own."""
     return "".join(secrets.choice(_ID_LETTERS) for _ in range(8))
 
 
+def mint_ids(study: Study, *, fresh: bool = False) -> dict[str, str]:
+    """Give every run of the study an id at W&B; ids that exist stay. Returns run name → id.
+
+    Call it before the launch, and again when the plan has grown. ``fresh`` gives new ids to all, as
+    if nothing had ever been uploaded: W&B never takes an id again whose run was deleted there.
+    Problem when the folder can't be written.
+    """
+    with _changing_runs(study) as runs:
+        if fresh:
+            runs.update({name: RelayedRun(_new_id()) for name in runs})
+        return {name: run.id for name, run in runs.items()}
+
+
+def update_run(study: Study, name: str, **changes: Any) -> None:
+    """Write down what became of a run."""
+    with _changing_runs(study) as runs:
+        runs[name] = replace(runs[name], **changes)
+
+
 def wandb_status(study: Study) -> WandbStatus:
-    """The study's state at W&B. Reads two small files and a lock; never the network."""
+    """The study at W&B. Reads small files and a lock; never the network."""
     runs = read_relayed_runs(study)
-    updated_runs = [run for run in runs.values() if run.updated]
-    if study.trainer.wandb == "disabled" and not updated_runs:
-        return WandbStatus(OFF, study.trainer.wandb)
+    if study.trainer.wandb == "disabled" and not runs:
+        return WandbStatus(OFF)
     busy = is_locked(relay_lock(study))
+    sizes = {name: file_size(study.files.run(name).events) for name in runs}
     for name, run in runs.items():
-        if run.state == SYNCING and not busy:  # its relay is gone, so nothing will confirm it
-            runs[name] = replace(run, state=OFFLINE)
-        elif run.state == SYNCED and file_size(study.files.run(name).events) != run.offset:
+        went_on = run.state == SYNCED and sizes[name] != run.offset
+        if went_on or (run.state == SYNCING and not busy):  # nothing else will confirm it
             runs[name] = replace(run, state=SYNCING if busy else OFFLINE)
-    begun_runs = {
-        name: run for name, run in runs.items() if file_size(study.files.run(name).events)
-    } or runs
-    states = {run.state for run in begun_runs.values()}
+    begun = [run for name, run in runs.items() if sizes[name]] or list(runs.values())
+    states = {run.state for run in begun}
     state = next((s for s in (ERROR, SYNCING, OFFLINE, SYNCED) if s in states), OFFLINE)
-    errors = sorted((run.updated, run.error) for run in begun_runs.values() if run.error)
+    error = next((run.error for run in reversed(begun) if run.error), None)
     url = next((run.url for run in runs.values() if run.url), None)
     return WandbStatus(
         state,
-        study.trainer.wandb,
         runs,
-        printable(errors[-1][1]) if errors else None,
+        printable(error) if error else None,
         url.split("/runs/")[0] if url else None,
     )
+
+
+def pending_runs(study: Study) -> list[str]:
+    """Names of the runs that have events which W&B has not confirmed."""
+    relayed = read_relayed_runs(study)
+    names = []
+    for run in study.runs:
+        size = file_size(study.files.run(run.name).events)
+        known = relayed.get(run.name)
+        if size and not (known and known.state == SYNCED and known.offset == size):
+            names.append(run.name)
+    return names
 
 
 MOST_LISTED = 24
@@ -228,16 +224,18 @@ MOST_LISTED = 24
 
 def run_lines(study: Study) -> list[str]:
     """The study's runs as their page at W&B lists them: project and group, then a line for each
-    run, with its name, its config and the last value of what the study measures. Reads the files
-    here alone."""
+    run, with its name, its config, the last value of what the study measures, and its address at
+    W&B or its state. Reads the files here alone."""
     status = wandb_status(study)
     others = OFF if status.state == OFF else OFFLINE
-    rows = [("run", "cfg", "seed", study.metric.name, "state")]
+    rows = [("run", "cfg", "seed", study.metric.name, "at W&B")]
     for run in study.runs[:MOST_LISTED]:
         value = final_loss(study.files.run(run.name).events)
-        state = status.runs[run.name].state if run.name in status.runs else others
         last = "–" if value is None else f"{value:.4f}"
-        rows.append((run.name, run.arm, str(run.seed), last, state))
+        relayed = status.runs.get(run.name)
+        state = relayed.state if relayed else others
+        where = relayed.url if relayed and state == SYNCED and relayed.url else state
+        rows.append((run.name, run.arm, str(run.seed), last, where))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     left = len(study.runs) - MOST_LISTED
     return [
@@ -245,18 +243,6 @@ def run_lines(study: Study) -> list[str]:
         *("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows),
         *([f"… and {left} more"] if left > 0 else []),
     ]
-
-
-def pending_runs(study: Study) -> list[str]:
-    """Names of the runs that have events which no sync has confirmed."""
-    relayed_runs = read_relayed_runs(study)
-    names = []
-    for run in study.runs:
-        size = file_size(study.files.run(run.name).events)
-        relay = relayed_runs.get(run.name)
-        if size and not (relay and relay.state == SYNCED and relay.offset == size):
-            names.append(run.name)
-    return names
 
 
 # ── wandb's folders
@@ -267,11 +253,9 @@ def wandb_folders(study: Study, run_id: str) -> list[Path]:
     out."""
     pattern = re.compile(rf"(offline-)?run-\d{{8}}_\d{{6}}-{re.escape(run_id)}(-\d+)?")
     root = study.files.wandb
-    if not root.is_dir():
-        return []
     folders = [
         path
-        for path in root.iterdir()
+        for path in (root.iterdir() if root.is_dir() else ())
         if pattern.fullmatch(path.name) and path.is_dir() and not path.is_symlink()
     ]
     return sorted(folders, key=lambda path: (path.stat().st_mtime, path.name))
@@ -296,31 +280,23 @@ def where_to_look(study: Study) -> list[str]:
     return [*online, *offline] or ["W&B keeps nothing of it: this study trained with W&B off."]
 
 
-def wandb_command(*args: str) -> str:
-    """A call of wandb, ready to paste: pipx and ``uv tool`` put only q1lab on the PATH."""
-    on_path = shutil.which("wandb")
-    return shlex.join(["wandb" if on_path else str(Path(sys.executable).with_name("wandb")), *args])
-
-
 # ── the learner's settings
 
 
 def learner_settings() -> dict[str, str]:
     """The ``[default]`` section of the learner's own wandb settings file; {} when there is none."""
-    folder = os.environ.get("WANDB_CONFIG_DIR") or "~/.config/wandb"
-    import configparser
-
+    folder = expand_user(os.environ.get("WANDB_CONFIG_DIR") or "~/.config/wandb")
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     try:
-        parser.read_string(read_text(expand_user(folder) / "settings"))
-        return dict(parser.items("default")) if parser.has_section("default") else {}
+        parser.read_string(read_text(folder / "settings"))
     except (OSError, configparser.Error, UnicodeDecodeError):
         return {}
+    return dict(parser.items("default")) if parser.has_section("default") else {}
 
 
 def key_configured() -> bool:
     """True if the wandb client would find credentials for its server (it alone reads them in
-    earnest)."""
+    earnest). Problem if the server's address is not one."""
     import netrc
 
     env, settings = os.environ, learner_settings()
@@ -335,10 +311,9 @@ def key_configured() -> bool:
             credentials = netrc.netrc(path)
         except (OSError, netrc.NetrcParseError, UnicodeDecodeError):
             continue
-        for host in hosts:
-            login = credentials.hosts.get(host) or credentials.hosts.get("default")
-            if login and login[2]:
-                return True
+        logins = [credentials.authenticators(host) for host in hosts]
+        if any(login and login[2] for login in logins):
+            return True
     return False
 
 
@@ -346,15 +321,15 @@ def _host(server: str) -> str:
     """The host, with its port, of W&B's address. Problem if it is not a web address."""
     try:
         parts = urlsplit(server)
-        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+            return parts.netloc.rpartition("@")[2]
     except ValueError:  # http://[::1, or an invalid port
-        good = False
-    if not good:
-        raise Problem(
-            f"{server!r} (WANDB_BASE_URL, or base_url in wandb's settings) is not a web address",
-            next="it looks like https://api.wandb.ai",
-        )
-    return parts.netloc
+        pass
+    shown = scrub_keys(server)
+    raise Problem(
+        f"{shown!r} (WANDB_BASE_URL, or base_url in wandb's settings) is not a web address",
+        next="it looks like https://api.wandb.ai",
+    )
 
 
 def _netrcs() -> list[Path]:
@@ -366,19 +341,17 @@ def _netrcs() -> list[Path]:
 
 
 def wandb_mode(chosen: str) -> str:
-    """The value of ``--wandb``, else the learner's setting, else online if a key is configured."""
+    """The value of ``--wandb``, else the learner's setting, else ``default_mode``."""
     chosen = load_settings().wandb if chosen == "auto" else chosen
     return default_mode() if chosen == "auto" else chosen
 
 
 def default_mode() -> str:
     """The default of ``--wandb``: WANDB_MODE, else online if a key is configured, else offline."""
-    configured = (os.environ.get("WANDB_MODE") or learner_settings().get("mode") or "").lower()
-    configured = {"dryrun": "offline", "run": "online", "shared": "online"}.get(
-        configured, configured
-    )
-    if configured in MODES:
-        return configured
+    mode = (os.environ.get("WANDB_MODE") or learner_settings().get("mode") or "").lower()
+    mode = MODE_ALIASES.get(mode, mode)
+    if mode in MODES:
+        return mode
     return "online" if key_configured() else "offline"
 
 
@@ -389,19 +362,19 @@ def wandb_environment(root: Path) -> dict[str, str]:
     The learner's key, server and entity stay readable (netrc, environment, their settings file);
     other WANDB_ variables are dropped, since they could rename or redirect the study's runs.
     """
-    settings = learner_settings()
     env = {
-        key: value
-        for key, value in os.environ.items()
-        if not key.startswith("WANDB_") or key in _KEPT_VARIABLES
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("WANDB_") or name in _KEPT_VARIABLES
     }
+    settings = learner_settings()
     for name in ("api_key", "base_url", "entity"):
         if name in settings and not env.get(f"WANDB_{name.upper()}"):
             env[f"WANDB_{name.upper()}"] = settings[name]
     if not _netrcs():
         env["NETRC"] = os.devnull  # the client would wait at a pipe
     folder = root / "wandb"
-    env |= {
+    return env | {
         "WANDB_DIR": str(root),
         "WANDB_CACHE_DIR": str(folder / "cache"),
         "WANDB_CONFIG_DIR": str(folder / "config"),
@@ -409,14 +382,20 @@ def wandb_environment(root: Path) -> dict[str, str]:
         "WANDB_ERROR_REPORTING": "false",
         "WANDB_SILENT": "true",
     }
-    return env
+
+
+def wandb_command(*args: str) -> str:
+    """A call of wandb, ready to paste: pipx and ``uv tool`` put only q1lab on the PATH."""
+    on_path = shutil.which("wandb")
+    return shlex.join(["wandb" if on_path else str(Path(sys.executable).with_name("wandb")), *args])
 
 
 def scrub_keys(text: str) -> str:
-    """``text`` without anything that looks like a W&B key, and without the key of the
-    environment."""
+    """``text`` without the environment's W&B key, anything that looks like such a key, and the
+    name and password in an address."""
     key = os.environ.get("WANDB_API_KEY")
     if key and len(key) >= 8:
         text = text.replace(key, "[key]")
+    text = re.sub(r"://[^/@\s]*@", "://", text)
     text = re.sub(r"\bwandb_v\d+_[A-Za-z0-9_-]{8,}", "[key]", text)
     return re.sub(r"(?<![0-9A-Za-z])(?:[A-Za-z0-9_-]+-)?[0-9a-f]{40}(?![0-9A-Za-z])", "[key]", text)

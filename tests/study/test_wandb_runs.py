@@ -171,6 +171,7 @@ def test_keys_are_taken_out_of_text(key: str, environ: dict[str, str]) -> None:
     assert key not in wandb_state.scrub_keys(f"POST failed: api:{key}@host")
     sha = "c" * 64
     assert wandb_state.scrub_keys(f"sha256 {sha}") == f"sha256 {sha}"
+    assert "secret" not in wandb_state.scrub_keys("http://alice:secret@wandb.example/x: refused")
     odd = environ["WANDB_API_KEY"] = "not-hex-but-set"
     assert odd not in wandb_state.scrub_keys(f"key={odd}")
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -96,14 +95,13 @@ def read(files: Sequence[Path], log: RunLog) -> None:
 def main(project: str, folder: Path) -> int:
     from q1lab.train.weights_and_biases import client
 
-    wandb_folder = client.prepare_process(folder)
-    try:
-        client.check_server()
-        answer: dict[str, Any] = {"runs": list(_write_runs(project, folder))}
-    except Exception as error:
-        answer = {"error": str(error) if isinstance(error, Problem) else client.error_text(error)}
-    (folder / ANSWER).write_text(json.dumps(answer))
-    shutil.rmtree(wandb_folder, ignore_errors=True)
+    with client.prepared_process(folder):
+        try:
+            client.check_server()
+            answer: dict[str, Any] = {"runs": list(_write_runs(project, folder))}
+        except Exception as error:
+            answer = {"error": client.error_text(error)}
+        (folder / ANSWER).write_text(json.dumps(answer))
     return 0
 
 

@@ -1,4 +1,5 @@
-"""Uploads the runs that no upload has confirmed yet."""
+"""Uploads the runs that W&B has not confirmed: each is written offline again, from its events, and
+handed to `wandb sync`."""
 
 from __future__ import annotations
 
@@ -9,21 +10,26 @@ from pathlib import Path
 
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, Problem
-from q1lab.ground.files import open_private, printable, private_folder
+from q1lab.ground.files import open_private, private_folder, remove_inside
 from q1lab.judgment.run_states import RunState
 from q1lab.study import child_processes
-from q1lab.study import wandb_runs as wandb_state
-from q1lab.study.liveness import is_alive
 from q1lab.study.studies import Study
-from q1lab.study.wandb_runs import ERROR, SYNCED, SYNCING, scrub_keys
+from q1lab.study.wandb_runs import (
+    ERROR,
+    SYNCED,
+    SYNCING,
+    mint_ids,
+    pending_runs,
+    scrub_keys,
+    update_run,
+    wandb_folders,
+)
 from q1lab.train.weights_and_biases.client import (
-    RunUpload,
-    UnreachableError,
+    OpenRun,
     check_server,
-    count_uploaded_rows,
     error_text,
-    open_run,
-    remove_folders,
+    find_run,
+    rows_at_wandb,
     stop_wandb_service,
     write_log,
 )
@@ -31,112 +37,92 @@ from q1lab.train.weights_and_biases.client import (
 BUSY = 3
 """The relay's exit status when another relay holds the study's lock."""
 
-UPLOAD_SECONDS = 300.0
+SYNC_SECONDS = 300.0
 """Seconds that one `wandb sync` may take."""
 
 
 def upload_pending(study: Study) -> bool:
-    """Upload every run that no upload has confirmed. True if all are confirmed in the end.
+    """Upload every run that W&B has not confirmed. True if all are confirmed in the end.
 
-    Each run is written from its events into an offline folder, which stays. If W&B has rows of it
-    already, only the rest is uploaded, from another folder. The outcome of each run, and its last
-    error, is stored in ``runs.json``.
+    Each run is written into an offline folder, which stays. If W&B has rows of it already, only the
+    rest is handed to `wandb sync`, from another folder. What became of each run is written into
+    ``runs.json``.
     """
-    wandb_state.mint_ids(study)
-    names = wandb_state.pending_runs(study)
-    run_uploads = [RunUpload(study, run) for run in study.runs if run.name in names]
-    for run_upload in run_uploads:
-        run_upload.read_events()
-    run_uploads = [run_upload for run_upload in run_uploads if run_upload.projection.started]
-    if not run_uploads:
-        return not names
+    ids = mint_ids(study)
+    names = pending_runs(study)
+    runs = [OpenRun(study, run, ids[run.name]) for run in study.runs if run.name in names]
+    for run in runs:
+        run.read_events()
+    runs = [run for run in runs if run.history.started]
     try:
-        whole_folders = {
-            run_upload.run.name: _write_whole(run_upload) for run_upload in run_uploads
-        }
+        whole = [_write_whole(run) for run in runs]
         stop_wandb_service()
         check_server()
-        folder_to_send = {
-            run_upload.run.name: _write_rest(run_upload) or whole_folders[run_upload.run.name]
-            for run_upload in run_uploads
-        }
+        rest = [_write_rest(run) for run in runs]
         stop_wandb_service()
-    except Exception as error:
-        for run_upload in run_uploads:
-            wandb_state.update_run(study, run_upload.run.name, state=ERROR, error=error_text(error))
-        write_log(f"{study.id}: {error_text(error)}")
-        return False
-    for run_upload in run_uploads:
-        wandb_state.update_run(
-            study, run_upload.run.name, state=SYNCING, sent=True, offset=run_upload.offset
-        )
-    code, output = _run_wandb_sync(list(folder_to_send.values()))
-    urls = dict(re.findall(r"\[[^\]\n]*/([a-z0-9]{8})\] View run .*? at (https?://\S+)", output))
-    for name, folder in folder_to_send.items():
-        relay = wandb_state.read_relayed_runs(study)[name]
-        if code == 0 and list(folder.glob("*.wandb.synced")):
-            url = urls.get(relay.id, relay.url)
-            wandb_state.update_run(study, name, state=SYNCED, error=None, url=url)
-            (whole_folders[name] / f"run-{relay.id}.wandb.synced").touch(mode=0o600)
-        else:
-            wandb_state.update_run(study, name, state=ERROR, error=_sync_error(code, output))
-        if folder != whole_folders[name]:
-            remove_folders([folder])
-    return not wandb_state.pending_runs(study)
+        for run in runs:
+            update_run(study, run.name, state=SYNCING, offset=run.offset)
+        error = _wandb_sync([part or all_ for part, all_ in zip(rest, whole, strict=True)])
+        for run, folder in zip(runs, whole, strict=True):
+            _note_outcome(run, folder, error)
+        for folder in filter(None, rest):
+            remove_inside(folder)
+    except Exception as failure:
+        for name in pending_runs(study):
+            update_run(study, name, state=ERROR, error=error_text(failure))
+        write_log(f"{study.id}: {error_text(failure)}")
+    return not pending_runs(study)
 
 
-def _write_whole(run_upload: RunUpload) -> Path:
+def _write_whole(run: OpenRun) -> Path:
     """Write an offline folder with the run's whole history, and delete older ones of this run."""
-    old = wandb_state.wandb_folders(
-        run_upload.study, wandb_state.read_relayed_runs(run_upload.study)[run_upload.run.name].id
-    )
-    folder = _write_offline(run_upload, 0)
-    remove_folders(old)
+    old = wandb_folders(run.study, run.wandb_id)
+    folder = _write_offline(run, 0)
+    for each in old:
+        remove_inside(each)
     return folder
 
 
-def _write_offline(run_upload: RunUpload, first: int) -> Path:
-    """Write a closed offline folder with the run's rows from ``first`` on; returns its path."""
-    relay = wandb_state.read_relayed_runs(run_upload.study)[run_upload.run.name]
-    config = run_upload.projection.config
-    run_upload.handle = open_run(
-        run_upload.study, run_upload.run, relay, config, "offline", resume=first > 0
-    )
-    folder = run_upload.study.files.wandb / Path(run_upload.handle.dir).parent.name
-    run_upload.written = first
-    run_upload.log_rows()
-    run_upload.finish_run(RunState.RUNNING if is_alive(run_upload.files) else RunState.CRASHED)
-    return folder
-
-
-def _write_rest(run_upload: RunUpload) -> Path | None:
+def _write_rest(run: OpenRun) -> Path | None:
     """Write an offline folder with the rows that W&B lacks; None if it lacks all of them."""
-    relay = wandb_state.read_relayed_runs(run_upload.study)[run_upload.run.name]
-    uploaded_rows, rows = (
-        count_uploaded_rows(relay) if relay.sent else 0,
-        len(run_upload.projection.rows),
-    )
-    if uploaded_rows > rows:
-        raise UnreachableError(
-            f"W&B holds {uploaded_rows} rows for {run_upload.run.name} ({relay.id}) and the "
-            f"events {rows}; they are not the same run, and nothing was uploaded"
-        )
-    return _write_offline(run_upload, uploaded_rows) if uploaded_rows else None
+    first = rows_at_wandb(run.wandb_id)
+    return _write_offline(run, first) if first else None
 
 
-def _run_wandb_sync(folders: list[Path]) -> tuple[int, str]:
-    """Run `wandb sync` on the folders; returns its exit code (-1 if it took too long) and
-    output."""
-    env = {key: value for key, value in os.environ.items() if key != "WANDB_SILENT"}
-    command = [
-        *child_processes.python_module("wandb"),
-        "sync",
-        "--include-online",
-        "--include-synced",
-    ]
+def _write_offline(run: OpenRun, first: int) -> Path:
+    """Write a closed offline folder with the run's rows from ``first`` on; returns its path."""
+    run.open("offline", first)
+    folder = run.study.files.wandb / Path(run.handle.dir).parent.name
+    run.log_rows()
+    run.finish(RunState.CRASHED)
+    return folder
+
+
+def _note_outcome(run: OpenRun, whole: Path, error: str | None) -> None:
+    """Write down what became of a run: its rows at W&B are counted, as `wandb sync` says that it
+    uploaded runs which the server refused."""
+    rows = rows_at_wandb(run.wandb_id) if error is None else 0
+    if error is None and rows < len(run.history.rows):
+        error = f"W&B has {rows} of the run's {len(run.history.rows)} rows"
+    if error is not None:
+        update_run(run.study, run.name, state=ERROR, error=error)
+        return
+    (whole / f"run-{run.wandb_id}.wandb.synced").touch()  # wandb's own mark
+    url = scrub_keys(find_run(run.wandb_id).url)
+    update_run(run.study, run.name, state=SYNCED, error=None, url=url)
+
+
+def _wandb_sync(folders: list[Path]) -> str | None:
+    """Run `wandb sync` on the folders; what it complained of, or None."""
+    env = {name: value for name, value in os.environ.items() if name != "WANDB_SILENT"}
+    env["WANDB_RESUME"] = "allow"  # rows that W&B has stay
     with child_processes.running_child(
-        [*command, *map(str, folders)],
-        seconds=UPLOAD_SECONDS,
+        [
+            *child_processes.python_module("wandb"),
+            *("sync", "--include-synced"),
+            *map(str, folders),
+        ],
+        seconds=SYNC_SECONDS,
         env=env,
         cwd=folders[0].parent,
         stdout=subprocess.PIPE,
@@ -145,37 +131,24 @@ def _run_wandb_sync(folders: list[Path]) -> tuple[int, str]:
         errors="replace",
     ) as child:
         try:
-            output, _ = child.communicate(timeout=UPLOAD_SECONDS)
-            code = child.returncode
+            output, _ = child.communicate(timeout=SYNC_SECONDS)
         except subprocess.TimeoutExpired:
-            child.kill()  # its service ends with it
-            output, _ = child.communicate()
-            code = -1
-    return code, scrub_keys(printable(output))
-
-
-def _sync_error(code: int, output: str) -> str:
-    if code == -1:
-        return f"the upload was not through after {UPLOAD_SECONDS:.0f} s; `q1lab sync` continues it"
+            late = f"the upload was not through after {SYNC_SECONDS:.0f} s"
+            return f"{late}; `q1lab sync` continues it"
     lines = [line.removeprefix("wandb: ").strip() for line in output.splitlines()]
-    error_lines = [
-        line for line in lines if re.search(r"error|fail|refus|denied|invalid|HTTP \d", line, re.I)
-    ]
-    error_lines = error_lines or lines
-    why = error_text(Exception(error_lines[-1])) if error_lines else "it said nothing"
-    return (
-        f"`wandb sync` left no mark (exit {code}): {why}"
-        if code == 0
-        else f"`wandb sync` failed: {why}"
-    )
+    errors = [line for line in lines if re.search(r"error|fail|refus|denied|HTTP \d", line, re.I)]
+    if not errors and child.returncode == 0:
+        return None
+    last = (errors or lines or [f"exit status {child.returncode}"])[-1]
+    return f"`wandb sync` failed: {error_text(Exception(last))}"
 
 
 def upload_study(study: Study, seconds: float) -> None:
     """Upload a study by a relay process, which is ended after ``seconds``. It must be another
     process, because a wandb that met a broken server may still hold the runs' ids.
 
-    ``wandb_state.wandb_status(study)`` has the outcome. Problem if the relay did not end in time,
-    or another one is at work."""
+    ``wandb_status(study)`` has the outcome. Problem if the relay did not end in time, or another
+    one is at work."""
     private_folder(study.files.wandb)
     command = [
         *child_processes.python_module("q1lab.train.weights_and_biases.relay"),

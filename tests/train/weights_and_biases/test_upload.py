@@ -194,6 +194,7 @@ def test_a_sync_that_takes_too_long_leaves_nothing_running(
             seconds=15,
         )
         server.fault = ""
+        monkeypatch.setattr("q1lab.commands.sync.UPLOAD_SECONDS", 100)
         assert call("rope-1") == 0
     for each in study.runs:
         assert [row["_step"] for row in server.run(each.name).history] == list(range(lab.ROWS))
