@@ -143,22 +143,6 @@ def test_what_can_not_be_uploaded_is_said(
     assert "'nope-1'" in capsys.readouterr().err
 
 
-def test_rows_that_are_not_ours_stop_an_upload(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    study = lab.plan(wandb="offline")
-    lab.train_all(study)
-    with WandbServer() as server:
-        use(monkeypatch, server.url)
-        assert call() == 0
-        received = server.run("baseline-seed0")
-        last = max(received.lines["wandb-history.jsonl"])
-        received.lines["wandb-history.jsonl"][last + 1] = '{"_step": 99, "iter": 99}'
-        wandb_state.update_run(study, "baseline-seed0", state=OFFLINE)
-        assert call() == 1
-        assert "not the same run" in capsys.readouterr().out
-
-
 def test_runs_that_were_deleted_at_wandb_go_up_anew(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
