@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import hashlib
+import json
 import os
 import re
 import shutil
@@ -125,8 +127,6 @@ def read_text(path: Path, most: int = MOST, encoding: str = "utf-8") -> str:
 def read_json(path: Path, most: int = MOST, *, refuse_link: bool = False) -> Any:
     """The parsed value of a JSON file. OSError (see ``read_bytes``); ValueError when it is not JSON
     or is nested too deeply."""
-    import json
-
     try:
         return json.loads(read_bytes(path, most, refuse_link=refuse_link).decode("utf-8"))
     except RecursionError:
@@ -228,8 +228,6 @@ _ESCAPED = re.compile(
 def read_printable_json(path: Path, most: int = MOST, *, refuse_link: bool = False) -> Any:
     """``read_json`` for a file whose texts will be shown: every text passes through
     ``printable``."""
-    import json
-
     text = read_bytes(path, most, refuse_link=refuse_link).decode("utf-8")
     try:
         value = json.loads(text)
@@ -374,23 +372,17 @@ def file_size(path: Path) -> int:
 
 def sha256_file(path: Path) -> str:
     """Hex SHA-256 of a file's bytes."""
-    import hashlib
-
     with open_regular(path) as file:
         return hashlib.file_digest(cast("Any", file), "sha256").hexdigest()
 
 
 def sha256_text(text: str) -> str:
     """Hex SHA-256 of a text's UTF-8 bytes."""
-    import hashlib
-
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def sha256_json(value: Any) -> str:
     """Hex SHA-256 of a value's JSON, with sorted keys, in ASCII."""
-    import json
-
     return sha256_text(json.dumps(value, sort_keys=True, separators=(",", ":")))
 
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -40,8 +41,6 @@ _GRACE = 2.0
 def run(folder: Path, *arguments: str, settings: Mapping[str, str] = {}) -> tuple[int, str, str]:
     """Run git in ``folder``; (status, stdout, stderr). No prompt and no optional lock. ``settings``
     are further variables of its environment. When it is interrupted, git and its hooks end, too."""
-    import tempfile
-
     environment = {name: value for name, value in os.environ.items() if name not in _MISLEADING}
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         try:

@@ -8,6 +8,7 @@ because the import takes half as long as a whole `q1lab status`.
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit
 
 from q1lab.ground import git_command
 from q1lab.ground.git_repository import Repository
@@ -66,8 +67,6 @@ def _me(repo: Repository) -> frozenset[str]:
 def web_url(repo: Repository) -> str | None:
     """The address of ``origin`` for a browser (``git@host:a/b.git`` as ``https://host/a/b``),
     without credentials; None without a public remote."""
-    from urllib.parse import urlsplit
-
     import git
 
     try:

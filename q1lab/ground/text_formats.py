@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 
 MINUS, DASH, ELLIPSIS = "−", "–", "…"
 BARS = "▁▂▃▄▅▆▇█"
@@ -184,8 +185,6 @@ def day(stamp: str | None) -> str:
 def age(created: str) -> str:
     """The time since a stamp, to a unit: ``5 min``, ``3 h``, ``12 d``, ``now``; empty without a
     stamp."""
-    from datetime import UTC, datetime
-
     try:
         seconds = (datetime.now(UTC) - datetime.fromisoformat(created)).total_seconds()
     except (TypeError, ValueError):
@@ -240,13 +239,6 @@ def cut_name(name: str, cells: int) -> str:
         return cut_cells(name, cells)
     shown = cut_cells(name, cells)
     return name if shown == name else cut_cells(head, cells - len(dash + number)) + dash + number
-
-
-def pad_cells(text: str, cells: int) -> str:
-    """``text`` in exactly ``cells`` columns of a terminal: filled with spaces, or cut."""
-    from rich.cells import set_cell_size
-
-    return set_cell_size(cut_cells(text, cells), cells)
 
 
 def passes_text(passes: float | None) -> str:

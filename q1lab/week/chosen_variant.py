@@ -11,13 +11,11 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from q1lab.journal import learner_tables, stored_results
+from q1lab.journal.store import Store
 from q1lab.study.own_model import parents
-
-if TYPE_CHECKING:
-    from q1lab.journal.store import Store
 
 
 def study_trained(study: str, trained_variant: str, names: Collection[str], variant: str) -> bool:

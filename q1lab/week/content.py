@@ -45,7 +45,7 @@ from q1lab.week.syllabus import (
 from q1lab.week.text_numbers import MeasuredResult, ModelShape, names_for_text
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
+    import jinja2
 
 FILES = "files"
 """The folder in a week that holds what `q1lab take` copies."""
@@ -82,7 +82,7 @@ def _read_week(
     root: Path, course: bool, chosen: str | None, data: tuple[str, int, str] | None
 ) -> Week:
     """The week as one learner meets it. ContentProblem if it can't be used."""
-    from jinja2 import TemplateError
+    import jinja2
 
     jinja = _templates(root)
     names: dict[str, Any] = {"course": course}
@@ -141,21 +141,20 @@ def _read_week(
             variant=names["variant"],
             course=course,
         )
-    except (OSError, TemplateError, ValueError, TypeError, KeyError) as error:
+    except (OSError, jinja2.TemplateError, ValueError, TypeError, KeyError) as error:
         missing = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
         raise ContentProblem(f"{_place(error, root)}: {missing}") from error
 
 
 @lru_cache(maxsize=2)
-def _templates(root: Path) -> Environment:
+def _templates(root: Path) -> jinja2.Environment:
     """The files of a week as templates. A week may come from anybody: its text reaches no more than
     the names that it is given."""
-    from jinja2 import FileSystemLoader, StrictUndefined
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
+    import jinja2.sandbox
 
-    jinja = ImmutableSandboxedEnvironment(
-        loader=FileSystemLoader(root),
-        undefined=StrictUndefined,
+    jinja = jinja2.sandbox.ImmutableSandboxedEnvironment(
+        loader=jinja2.FileSystemLoader(root),
+        undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         comment_start_string="{##",

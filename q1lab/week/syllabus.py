@@ -4,6 +4,7 @@ them of a folder's files."""
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -64,8 +65,6 @@ class Action:
 
             return command_line.argv(self.request())
         if self.kind == "command":
-            import shlex
-
             return tuple(shlex.split(str(options["command"])))
         if self.kind == "open":
             return ()

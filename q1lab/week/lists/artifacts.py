@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import expand_user
+from q1lab.journal.store import Store
 from q1lab.week.lists import entries
-
-if TYPE_CHECKING:
-    from q1lab.journal.store import Store
 
 ARTIFACT_KINDS = ("repo", "notebook", "post", "study", "tool", "talk", "other")
 

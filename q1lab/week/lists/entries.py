@@ -3,13 +3,12 @@ number or words."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from urllib.parse import urlsplit
 
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import printable
-
-if TYPE_CHECKING:
-    from q1lab.journal.store import Store
+from q1lab.journal.store import Store
 
 
 def find_item(store: Store, table: str, which: str, listing: str) -> dict[str, Any]:
@@ -38,8 +37,6 @@ def find_item(store: Store, table: str, which: str, listing: str) -> dict[str, A
 
 def web_address(url: str) -> str:
     """``url`` when it is an http(s) address, else Problem."""
-    from urllib.parse import urlsplit
-
     try:
         parts = urlsplit(url)
         good = (
@@ -65,8 +62,6 @@ def web_address(url: str) -> str:
 
 def public_address(url: str) -> str:
     """``url`` when others can open it, too, else Problem."""
-    from urllib.parse import urlsplit
-
     host = (urlsplit(web_address(url)).hostname or "").rstrip(".")
     if host == "localhost" or host.endswith((".localhost", ".local")) or host.startswith("127."):
         raise Problem(

@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from q1lab.ground.errors import Problem
+from q1lab.journal.store import Store
 from q1lab.week.lists import entries, posts
-
-if TYPE_CHECKING:
-    from q1lab.journal.store import Store
-    from q1lab.week.syllabus import Kpi
+from q1lab.week.syllabus import Kpi
 
 
 @dataclass(frozen=True)

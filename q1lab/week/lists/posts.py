@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from q1lab.ground.errors import Problem, nearest
+from q1lab.journal.store import Store
 from q1lab.week.lists import entries
-
-if TYPE_CHECKING:
-    from q1lab.journal.store import Store
 
 CHANNELS: Mapping[str, str] = {
     "hn": "Hacker News",

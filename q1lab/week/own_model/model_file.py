@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -352,8 +353,6 @@ def merge_file(
     Conflicts stand in the result between git's markers, under ``names``. Works without any
     repository.
     """
-    import tempfile
-
     with tempfile.TemporaryDirectory(prefix="q1lab-merge-") as folder:
         files = [Path(folder) / name for name in ("ours", "base", "theirs")]
         for file, content in zip(files, (ours, base, theirs), strict=True):
