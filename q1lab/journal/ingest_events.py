@@ -27,6 +27,7 @@ from q1lab.study.events import (
     standard_names,
 )
 from q1lab.study.liveness import is_alive
+from q1lab.study.run_faults import read_trace, why_it_broke
 from q1lab.study.studies import Study, run_name
 
 NEW_RUN: dict[str, Any] = {
@@ -217,8 +218,6 @@ def _take_in_chunk(store: Store, study: Study, run_id: int) -> tuple[int, bool]:
     if lost:
         fields["state"], fields["message"] = str(RunState.CRASHED), VANISHED
     if fields["state"] in HAS_FAULTS and offset >= size:
-        from q1lab.study.run_faults import read_trace, why_it_broke
-
         whole = new_events if not run["events_offset"] else read_ended_run(files.events)[0]
         trace = read_trace(whole, study.metric, study.data.guess_loss)
         fields["why"] = json.dumps(why_it_broke(trace))

@@ -12,13 +12,12 @@ import math
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from q1lab.ground.errors import Problem
+from q1lab.journal.store import Store
 from q1lab.judgment.prediction_score import DIRECTIONS
-
-if TYPE_CHECKING:
-    from q1lab.journal.store import Store
+from q1lab.study import studies
 
 
 def record_prediction(
@@ -206,8 +205,6 @@ def prediction_for(store: Store, variant: str) -> dict[str, Any] | None:
 def unpredicted(store: Store, names: Iterable[str]) -> list[str]:
     """Those modifications without a prediction that no study has trained, and that the learner was
     not asked about yet (``note_asked``)."""
-    from q1lab.study import studies
-
     settled = {study.variant for study in studies.load_readable()} | {*store.setting("asked", [])}
     return [name for name in names if name not in settled and prediction_for(store, name) is None]
 

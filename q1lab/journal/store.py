@@ -13,17 +13,13 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import private_folder, prove_at_home, utc_now
 from q1lab.journal import acts, acts_copy, journal_tables, schema
 from q1lab.journal.database import as_problem, connect, copy_file
-from q1lab.judgment.run_states import MISSING, RunState
-
-if TYPE_CHECKING:  # a tick needs no study
-    from q1lab.study.studies import Study
 
 Row = sqlite3.Row
 
@@ -221,13 +217,3 @@ class Store:
             {"run": run_id},
         )
         return [row["name"] for row in rows]
-
-    def missing_runs(self, study: Study) -> list[str]:
-        """Names of the runs that the same command again would train."""
-        from q1lab.study.studies import run_name
-
-        return [
-            run_name(r["arm"], r["seed"])
-            for r in self.runs(study.id)
-            if RunState(r["state"]) in MISSING
-        ]

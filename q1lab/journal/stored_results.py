@@ -4,15 +4,11 @@ nothing."""
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
 
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import utc_now
 from q1lab.journal.store import Row, Store
-
-if TYPE_CHECKING:
-    from q1lab.study.studies import Study
-
+from q1lab.study.studies import Study
 
 RECORD_VERSION = 21
 """Of a comparison's record. Raise it when its form or its computation changes, so that kept ones

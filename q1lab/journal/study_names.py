@@ -6,15 +6,11 @@ archives and its runs at W&B keep; it is taken wherever a study's own name is.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import printable
+from q1lab.journal.store import Store
 from q1lab.study import series, studies, variants
-
-if TYPE_CHECKING:
-    from q1lab.journal.store import Store
 
 LONGEST_NAME = 40
 """Characters of a name."""

@@ -3,12 +3,12 @@ go on."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import sysconfig
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, USAGE, Problem
@@ -21,9 +21,8 @@ from q1lab.ground.files import (
     write_atomic,
 )
 from q1lab.study.corpus_titles import CORPUS_TITLES
-
-if TYPE_CHECKING:
-    from q1lab.study.studies import Data
+from q1lab.study.identity import training_text_hash
+from q1lab.study.studies import Data
 
 STDLIB_CHARACTERS = 1_115_394
 """The number of characters of Tiny Shakespeare, so that a run costs the same on either."""
@@ -62,11 +61,6 @@ def prepare_corpus(name: str, block_size: int) -> Data:
 
 def store_corpus(label: str, raw: bytes, block_size: int) -> Data:
     """Check a corpus's bytes and store them under their hash."""
-    import hashlib
-
-    from q1lab.study.identity import training_text_hash
-    from q1lab.study.studies import Data
-
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -185,8 +179,6 @@ def download_shakespeare(url: str, timeout: float = 30.0) -> bytes:
 
 
 def _check_shakespeare(raw: bytes, where: str) -> bytes:
-    import hashlib
-
     sha256 = hashlib.sha256(raw).hexdigest()
     if sha256 != SHAKESPEARE_SHA256:
         raise Problem(

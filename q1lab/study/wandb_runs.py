@@ -13,6 +13,7 @@ from __future__ import annotations
 import configparser
 import contextlib
 import json
+import netrc
 import os
 import re
 import secrets
@@ -297,8 +298,6 @@ def learner_settings() -> dict[str, str]:
 def key_configured() -> bool:
     """True if the wandb client would find credentials for its server (it alone reads them in
     earnest). Problem if the server's address is not one."""
-    import netrc
-
     env, settings = os.environ, learner_settings()
     if env.get("WANDB_API_KEY") or env.get("WANDB_IDENTITY_TOKEN_FILE") or settings.get("api_key"):
         return True

@@ -13,7 +13,6 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from q1lab import __version__
 from q1lab.ground import paths
@@ -21,6 +20,7 @@ from q1lab.ground.errors import Problem
 from q1lab.ground.files import read_text, sha256_text, utc_now, write_atomic
 from q1lab.ground.git_repository import Repository, repository_facts
 from q1lab.ground.options import COMMAND
+from q1lab.journal.store import Store
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.command_arms import CommandSpec, arm_words, hash_inputs, itself, takes_seed
 from q1lab.study.command_line import OPTIONS, Request, option_values
@@ -40,9 +40,6 @@ UNCOMMITTED_DIFF = "uncommitted.diff"
 
 LARGEST_DIFF = 64 << 20
 """Bytes of a file with uncommitted changes that is read."""
-
-if TYPE_CHECKING:
-    from q1lab.journal.store import Store
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from q1lab import __version__
 from q1lab.ground import paths
@@ -27,15 +27,13 @@ from q1lab.study.kept_folder import KeptStudy
 from q1lab.study.model_source import with_advice
 from q1lab.study.origin import Origin, TypedOptions
 from q1lab.study.own_model import parents
+from q1lab.study.own_model.run_checks import CheckReport, made_for, run_checks
 from q1lab.study.studies import Arm, Data, Study
 from q1lab.study.study_draft import Draft
 from q1lab.study.trainer import OWN, SEED_OFFSET, Trainer
 from q1lab.study.typed_seeds import TypedSeeds
 from q1lab.study.variants import Variant
 from q1lab.train import finished_runs, machine
-
-if TYPE_CHECKING:
-    from q1lab.study.own_model.run_checks import CheckReport
 
 Settings = tuple[tuple[str, Any], ...]
 """Fields of a file's own GPTConfig, with their values."""
@@ -268,8 +266,6 @@ def check_model_file(
     """The report of the property checks of a learner's file, with fields of its own at these
     values, compared with a baseline. Once a process: members of a sweep share their baseline.
     Problem when one fails: the study would not be about the modification."""
-    from q1lab.study.own_model.run_checks import made_for, run_checks
-
     report = run_checks(file.path, baseline=baseline, settings=dict(settings))
     failed = [result.name for result in report.failed]
     checked = "" if made_for(file.path) else f" --for {report.for_}"

@@ -30,6 +30,7 @@ from q1lab.judgment import (
     scope_text,
     verdict_text,
 )
+from q1lab.judgment.run_states import MISSING, RunState
 from q1lab.study import (
     identity,
     kept_folder,
@@ -44,7 +45,14 @@ from q1lab.study.series import Series
 from q1lab.study.studies import StudiesOnDisk, Study
 from q1lab.study.study_draft import Draft
 from q1lab.study.typed_seeds import TypedSeeds
-from q1lab.train import command_draft, finished_runs, first_number, launch, series_members
+from q1lab.train import (
+    command_draft,
+    finished_runs,
+    first_number,
+    launch,
+    own_loop_draft,
+    series_members,
+)
 
 
 @dataclass(frozen=True)
@@ -106,8 +114,6 @@ def draft_study(request: Request, store: Store) -> Draft:
     seeds = request.parsed_seeds if kept_study is None else _seeds_of(kept_study.study)
     draft: Draft
     if request.loop is None:
-        from q1lab.train import own_loop_draft
-
         draft = own_loop_draft.draft(request, seeds, kept_study, store)
     else:
         draft = command_draft.draft(request, seeds, kept_study, store)
@@ -241,7 +247,7 @@ def resume_study(study_id: str, store: Store) -> list[str]:
         study = studies.load(study_id)
         prove_command_ran_here(study, study_id)
         ingest_events.ingest_study(store, study)
-        missing = store.missing_runs(study)
+        missing = _missing_runs(store, study_id)
         if not missing:
             raise Problem(f"{study_id} is complete; there is nothing to resume")
         if study.origin.series is None:
@@ -249,6 +255,15 @@ def resume_study(study_id: str, store: Store) -> list[str]:
         elif not series_members.start_member(study):  # the others of its series had those runs
             ingest_events.ingest_study(store, study)
     return missing
+
+
+def _missing_runs(store: Store, study_id: str) -> list[str]:
+    """Names of the runs that the same command again would train."""
+    return [
+        studies.run_name(row["arm"], row["seed"])
+        for row in store.runs(study_id)
+        if RunState(row["state"]) in MISSING
+    ]
 
 
 def train_run_again(study_id: str, run: str) -> None:

@@ -372,7 +372,7 @@ def test_a_planned_range_stops_by_itself_when_it_knows(fake_trainer: Fake) -> No
     with Store() as store:
         ingest_events.ingest_study(store, study)
         assert len(store.runs("rope-1")) == 6
-        assert store.missing_runs(study) == []
+        assert store.unfinished_runs("rope-1") == []
     second = q1lab("run", "rope", *SMALL, "--seeds", "3..12")
     assert "Planned: 3 to 12 pairs" in " ".join(second.stdout.split())
     assert studies.ids() == ["rope-1"]

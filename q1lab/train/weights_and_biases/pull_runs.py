@@ -26,6 +26,7 @@ from q1lab.judgment.tables.readers import LogForm
 from q1lab.judgment.tables.run_log import RunLog
 from q1lab.study import child_processes
 from q1lab.study import wandb_runs as wandb_state
+from q1lab.train.weights_and_biases import client
 
 MOST_RUNS, MOST_ROWS, PULL_SECONDS = 500, 2_000_000, 600.0
 """Bounds: runs of a project, rows of all of them, and seconds."""
@@ -93,8 +94,6 @@ def read(files: Sequence[Path], log: RunLog) -> None:
 
 
 def main(project: str, folder: Path) -> int:
-    from q1lab.train.weights_and_biases import client
-
     with client.prepared_process(folder):
         try:
             client.check_server()
