@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -65,10 +65,9 @@ def write_document(
     write_options: WriteOptions,
     *,
     as_json: bool,
-    extra: Mapping[str, Any] | None = None,
 ) -> int:
     """Write a proposed document and commit it. Shows the regions that stay as the learner edited
-    them, the diff, and the outcome; with ``as_json``, prints all of it as JSON, with ``extra``."""
+    them, the diff, and the outcome; with ``as_json``, prints all of it as JSON."""
     if change.edited:
         remark(
             f"kept as you edited it: {', '.join(change.edited)} (--overwrite replaces it). "
@@ -86,7 +85,7 @@ def write_document(
             "changed": list(change.changed),
             "kept": list(change.edited),
         }
-        print_json({**result, **regions, "diff": change.diff, **(extra or {})})
+        print_json({**result, **regions, "diff": change.diff})
     return OK
 
 

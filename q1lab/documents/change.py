@@ -60,18 +60,11 @@ class Change:
     claims: tuple[str, ...] = ()
     """The document's claims about the learner's work, a sentence each, to read before it is
     committed."""
-    notes: tuple[str, ...] = ()
-    """Further notes to read before it is written, a sentence each."""
     unsettled: str = ""
     """The conflict that the learner has to settle before it can be committed; "" for none."""
     after: Callable[[Store, SavedChange], None] | None = None
     keep_copy: Callable[[], Path] | None = None
     """Keeps the text that is replaced, where nothing else has it, and returns where."""
-
-    @property
-    def text(self) -> str:
-        """The first file as it would be."""
-        return next(iter(self.files.values())).decode(errors="replace")
 
     def describe_paths(self, paths: Iterable[Path]) -> str:
         """Some of its files by their paths in the repository, separated by commas; those of a

@@ -100,14 +100,13 @@ def lint_draft(
     known_numbers: Iterable[float],
     *,
     metric: str = VAL_LOSS.name,
-    experiment: str = "experiment",
     where: str = "the draft",
 ) -> list[ClaimFinding]:
     """Everything in a draft that the data do not support, in line order.
 
     ``verdict`` is the study's ("" before one), ``known_numbers`` those that are in the store,
     ``metric`` the name of the metric. Text that q1lab wrote itself and that is unchanged is passed
-    over. Sections whose title holds ``experiment`` are read strictly.
+    over. Sections whose title has the word experiment are read strictly.
     """
     numbers = list(filter(math.isfinite, known_numbers))
     text = data.decode(errors="replace")
@@ -117,7 +116,7 @@ def lint_draft(
     names = "|".join(variants.variant_names())
     about = re.compile(rf"{_ABOUT}|\b(?:{names})\b|{re.escape(metric)}", re.IGNORECASE)
     for paragraph in paragraphs:
-        strict = experiment.lower() in paragraph.section.lower()
+        strict = "experiment" in paragraph.section.lower()
         findings += _claims(paragraph, verdict, strict, about)
         if "arxiv" not in paragraph.text.lower():  # else the numbers are a paper's
             findings += _numbers(paragraph, numbers, strict, about)

@@ -70,11 +70,6 @@ class Refreshed:
     edited: tuple[str, ...] = ()
     diffs: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def diff(self) -> str:
-        """The diffs of all regions, in order."""
-        return "".join(self.diffs.values())
-
 
 def utf8_text(data: bytes, where: str) -> str:
     """A document's text. Problem unless it is UTF-8 with LF or CRLF line ends."""

@@ -1,5 +1,5 @@
 """The merge of a modification into the learner's model as a change: checked and shown before it
-is written, for the command and the app alike."""
+is written."""
 
 from __future__ import annotations
 
@@ -57,11 +57,9 @@ def conflict_words(merge: model_file.ModelMerge) -> str:
 SETTLE = f"{model_file.SETTLE}, then check and commit it"
 
 
-def model_change(
-    merge: model_file.ModelMerge, repo: Repository | None, week: str, note: str = ""
-) -> Change:
-    """The merge as it would be written: committed alone, or with git's markers and not committed.
-    ``note`` is the outcome of the checks."""
+def model_change(merge: model_file.ModelMerge, repo: Repository | None, week: str) -> Change:
+    """The merge as it would be written: committed alone, or with git's markers and not
+    committed."""
     if repo is not None and not merge.into.is_relative_to(repo.root):
         raise Problem(f"{merge.into} is not in the repository {repo.root}", file=merge.into)
     conflict_text = conflict_words(merge)
@@ -74,19 +72,7 @@ def model_change(
         f"feat: merge {merge.variant} into {merge.into.name}",
         None if conflict_text else repo,
         merge.diff,
-        notes=(note,) if note else (),
         unsettled=f"{conflict_text}: {SETTLE}" if conflict_text else "",
         after=None if conflict_text else after,
         keep_copy=lambda: model_file.save_copy(merge),
     )
-
-
-def typed_merge_change(file: Path, week: str) -> Change:
-    """The merge of ``file`` into the model.py beside it, as `q1lab merge FILE` would do it. Problem
-    when there is nothing to merge, and when the result fails its checks."""
-    file = file.absolute()
-    merge = model_file.merge_into(file, file.parent / "model.py")
-    if reason := nothing_to_merge(merge):
-        raise Problem(reason)
-    note = "" if merge.conflicts else passed_words(merge, check_merge(merge))
-    return model_change(merge, Repository.around(merge.into.parent), week, note)

@@ -21,6 +21,7 @@ CONDITIONS: Mapping[str, tuple[str, ...]] = {
     "post lint": ("seen",),
     "paper add": ("paper read",),
     "course artifact add": ("artifact added",),
+    "post export": (),
     "post publish": ("post published",),
     "post share": ("post shared",),
     "course roadmap": ("roadmap ticked",),

@@ -46,6 +46,12 @@ async def pane(app: Q1Lab, pilot: Pilot[Any], command: str) -> CommandOutputScre
     return app.screen
 
 
+async def test_a_command_that_commits_nothing_runs_at_once(repo: Path) -> None:
+    """post export was run with --dry-run first, which it does not know."""
+    async with running(a_choice, config=Config(repo=repo), size=(100, 30)) as (app, pilot):
+        assert "there is no draft" in (await pane(app, pilot, "q1lab post export")).printed
+
+
 @pytest.mark.parametrize(
     "command", ["q1lab modification", "q1lab retro", "q1lab post --title 'Mine'"]
 )

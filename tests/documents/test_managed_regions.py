@@ -46,8 +46,8 @@ def test_only_the_owned_region_changes() -> None:
     )
     assert done.changed == ("one",)
     assert done.edited == done.added == ()
-    assert "-old one" in done.diff
-    assert "+new one" in done.diff
+    assert "-old one" in done.diffs["one"]
+    assert "+new one" in done.diffs["one"]
 
 
 def test_crlf_and_no_final_newline_survive() -> None:

@@ -1,10 +1,8 @@
-"""Passages that a study's trained models write (labs/sample.py): both arms go on from one prompt,
-with the same random numbers, by the saved weights of one seed."""
+"""The passages that a study's trained models write (labs/sample.py): both arms go on from one
+prompt, with the same random numbers, by the saved weights of one seed."""
 
 from __future__ import annotations
 
-import os
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,58 +37,29 @@ class PassagePair:
         return next((k for k, (first, other) in enumerate(pairs) if first != other), shortest)
 
 
-class UnseenModels(Problem):
-    """The study came from elsewhere, and its model files never trained here; ``files`` names
-    them."""
-
-    def __init__(self, study: Study, files: list[str]) -> None:
-        super().__init__(
-            f"the model files of {study.id} never trained here",
-            next=f"`q1lab sample {study.id}` names them and asks",
-        )
-        self.files = files
-
-
-def sampler_command() -> list[str]:
-    """The command of the sampler; ``Q1LAB_SAMPLER`` replaces it likewise."""
-    python = child_processes.python_module("labs.sample")
-    return shlex.split(os.environ.get("Q1LAB_SAMPLER", "")) or python
-
-
-def seeds_with_weights(study: Study) -> list[int]:
-    """The seeds of which both arms' weights are here."""
-    return [
-        seed
-        for seed in study.seeds
-        if all(study.files.run(run_name(arm, seed)).model.is_file() for arm in ARMS)
-    ]
-
-
-def why_no_weights(study: Study) -> str:
-    """The reason that no study of this kind has weights that q1lab can load; empty if it may."""
-    if not study.model_files:
-        return "trains by a command: only your own program can load what it trained"
-    return ""
-
-
 def choose_seed(study: Study, seed: int | None) -> int:
-    """The seed whose weights are used: ``seed``, or the first that has any. Problem, with the
-    reason, where a study has none."""
-    if why := why_no_weights(study):
-        raise Problem(f"{study.id} {why}")
+    """The seed whose weights are used: ``seed``, or the first of which both arms' are here.
+    Problem, with the reason, where a study has none."""
+    if not study.model_files:
+        raise Problem(
+            f"{study.id} trains by a command: only your own program can load what it trained"
+        )
     if seed is not None and seed not in study.seeds:
         raise Problem(
             f"{study.id} has no seed {seed}", next=f"it has {', '.join(map(str, study.seeds))}"
         )
-    files = [study.files.root / study.arms[arm].source for arm in ARMS]
-    if gone := [file for file in files if not file.is_file()]:
+    if gone := [file for file in _model_files(study) if not file.is_file()]:
         raise Problem(
             f"the model file {gone[0]} is gone",
             next="`q1lab run` with --fresh trains the study again",
         )
-    seeds_here = seeds_with_weights(study)
-    if seed in seeds_here or (seed is None and seeds_here):
-        return seeds_here[0] if seed is None else seed
+    seeds_here = [
+        seed
+        for seed in study.seeds
+        if all(study.files.run(run_name(arm, seed)).model.is_file() for arm in ARMS)
+    ]
+    if usable := [one for one in seeds_here if seed in (None, one)]:
+        return usable[0]
     which = f"{study.id} has no weights" + ("" if seed is None else f" of seed {seed}")
     if seeds_here:
         raise Problem(which, next=f"it has those of seed {', '.join(map(str, seeds_here))}")
@@ -107,39 +76,30 @@ def _model_files(study: Study) -> list[Path]:
     return [study.files.root / name for name in study.model_files.values()]
 
 
-def prove_trained_here(study: Study) -> None:
-    """UnseenModels unless each model file is one that ships, or one that trained on this
-    machine."""
+def unseen_files(study: Study) -> list[str]:
+    """The study's model files that neither ship nor ever trained on this machine."""
     if study.files.launch.exists():
-        return
+        return []
     hashes_trained_here = {sha256_file(file) for file in models_dir().glob("*.py")}
     for other in StudiesOnDisk():
         if other.files.launch.exists():
             hashes_trained_here |= {
                 sha256_file(file) for file in _model_files(other) if file.is_file()
             }
-    files = _model_files(study)
-    unseen = [
+    return [
         str(file)
-        for file in files
+        for file in _model_files(study)
         if not file.is_file() or sha256_file(file) not in hashes_trained_here
     ]
-    if unseen:
-        raise UnseenModels(study, unseen)
 
 
 def write_passages(
-    study: Study,
-    seed: int,
-    *,
-    prompt: str | None = None,
-    tokens: int,
-    first: int = 1,
-    count: int = 1,
-) -> list[PassagePair]:
-    """``count`` pairs of passages, numbered from ``first``, by the models of one seed. A number
-    fixes a passage's random numbers and, without a prompt, its place in the validation text.
-    Problem for anything that a person can fix. The caller proves weights and model files."""
+    study: Study, seed: int, prompt: str | None, tokens: int, number: int
+) -> PassagePair:
+    """The passages of ``tokens`` characters by both models of one seed. The ``number`` fixes their
+    random numbers and, without a prompt, the place in the validation text that they go on from.
+    Problem for anything that a person can fix. The caller has chosen the seed, and asked about
+    ``unseen_files``."""
     if prompt is not None and len(prompt) > LONGEST_PROMPT:
         raise Problem(
             f"the prompt has {len(prompt):,} characters, and may have {LONGEST_PROMPT:,} at most"
@@ -151,27 +111,26 @@ def write_passages(
             FAILED,
             next="any study that trains on it brings it back",
         )
-    runs = {arm: study.files.run(run_name(arm, seed)) for arm in ARMS}
     question: dict[str, Any] = {
         "files": {arm: str(study.files.root / study.arms[arm].source) for arm in ARMS},
-        "weights": {arm: str(run.model) for arm, run in runs.items()},
+        "weights": {arm: str(study.files.run(run_name(arm, seed)).model) for arm in ARMS},
         "configs": dict.fromkeys(ARMS, study.trainer.config),
         "text": str(text),
         "sha256": study.data.sha256,
         "prompt": prompt,
         "tokens": tokens,
-        "first": first,
-        "passages": count,
+        "first": number,
+        "passages": 1,
         "threads": 1,
     }
     answer = child_processes.ask_child(
-        sampler_command(),
+        child_processes.python_module("labs.sample"),
         question,
-        seconds=SECONDS_TO_START + SECONDS_PER_TOKEN * tokens * count,
+        seconds=SECONDS_TO_START + SECONDS_PER_TOKEN * tokens,
         env=child_processes.stranger_environment(1),
     )
     try:
-        written = zip(answer["prompts"], *(answer["passages"][arm] for arm in ARMS), strict=True)
-        return [PassagePair(*map(printable, texts)) for texts in written]
+        (start,), *written = answer["prompts"], *(answer["passages"][arm] for arm in ARMS)
+        return PassagePair(printable(start), *(printable(text) for (text,) in written))
     except (KeyError, TypeError, ValueError):  # a model file got hold of the answer
         raise Problem(f"the models of {study.id} gave no passages", FAILED) from None

@@ -9,8 +9,8 @@ from q1lab.commands._names import study_argument
 from q1lab.commands._noted import note_viewed
 from q1lab.commands._options import json_option
 from q1lab.commands._output import print_json, remark
+from q1lab.commands.live_progress import ARM_STYLE
 from q1lab.commands.sample import passages
-from q1lab.commands.sample.passage_text import TOKENS, pair_lines
 from q1lab.compare import comparison_cache
 from q1lab.ground.errors import OK, Problem
 from q1lab.study import studies
@@ -33,7 +33,9 @@ Examples:
 @click.option(
     "--tokens",
     type=click.IntRange(1, passages.MOST_TOKENS),
-    help="Characters that each model writes.  [default: 500]",
+    default=500,
+    show_default=True,
+    help="Characters that each model writes.",
 )
 @click.option(
     "--seed", type=click.IntRange(0), help="The seed whose weights are used. Default: the first."
@@ -41,7 +43,9 @@ Examples:
 @click.option(
     "--passage",
     type=click.IntRange(1),
-    help="The passage's number: each has its own random numbers and prompt.  [default: 1]",
+    default=1,
+    show_default=True,
+    help="The passage's number: each has its own random numbers and prompt.",
 )
 @click.option(
     "--yes", is_flag=True, help="Run the model files of another person's study without asking."
@@ -50,9 +54,9 @@ Examples:
 def sample(
     study: str,
     prompt: str | None,
-    tokens: int | None,
+    tokens: int,
     seed: int | None,
-    passage: int | None,
+    passage: int,
     yes: bool,
     as_json: bool,
 ) -> int:
@@ -67,15 +71,13 @@ def sample(
     seed = passages.choose_seed(chosen, seed)
     ask_about_models(chosen, yes)
     remark(f"Both models of {chosen.id} write, seed {seed} …", quiet=as_json)
-    (pair,) = passages.write_passages(
-        chosen, seed, prompt=prompt, tokens=tokens or TOKENS, first=passage or 1
-    )
+    pair = passages.write_passages(chosen, seed, prompt, tokens, passage)
     if as_json:
         texts = {
             arm: {"variant": chosen.arms[arm].variant, "text": getattr(pair, arm)} for arm in ARMS
         }
         print_json(
-            {"study": chosen.id, "seed": seed, "passage": passage or 1, "prompt": pair.prompt}
+            {"study": chosen.id, "seed": seed, "passage": passage, "prompt": pair.prompt}
             | {"arms": texts, "shared": pair.shared}
         )
     else:
@@ -86,21 +88,58 @@ def sample(
 
 def ask_about_models(study: Study, yes: bool) -> None:
     """Problem unless the study's model files trained here, or the learner lets them run."""
-    try:
-        passages.prove_trained_here(study)
-    except passages.UnseenModels as unseen:
-        remark(f"{unseen.what}; they run with the rights that you have:")
-        for file in unseen.files:
-            remark(f"  {file}")
-        refused = Problem("the model files were not run: ", next="--yes runs them")
-        if not yes and ask_user("Run them?", refused) != "yes":
-            raise refused from None
+    if not (unseen := passages.unseen_files(study)):
+        return
+    remark(
+        f"the model files of {study.id} never trained here; they run with the rights that you have:"
+    )
+    for file in unseen:
+        remark(f"  {file}")
+    refused = Problem("the model files were not run: ", next="--yes runs them")
+    if not yes and ask_user("Run them?", refused) != "yes":
+        raise refused
+
+
+BESIDE, GAP, WIDEST = 100, 3, 66
+"""From so many columns on, two passages stand side by side; the columns between them; the columns
+of one at most, since longer lines are hard to read."""
 
 
 def print_pair(study: Study, pair: passages.PassagePair) -> None:
-    """Print what both models wrote."""
+    """Print the prompt and what both models wrote, their shared beginning dim: side by side where
+    there is room, else one below the other."""
     from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
     console = Console(highlight=False)
-    for line in pair_lines(study, pair, console.width):
-        console.print(line, soft_wrap=True)
+    prompt = pair.prompt.expandtabs(4).strip("\n") or "(a new line)"
+    console.print(Text(f"after:\n{prompt}\n", "dim"), width=min(console.width, BESIDE))
+    names = {"baseline": study.baseline, "modified": study.variant}
+    columns = []
+    for arm, name in names.items():
+        head = Text(arm if name == arm else f"{arm} ({name})", f"bold {ARM_STYLE[arm]}")
+        text = Text(getattr(pair, arm).expandtabs(4))
+        text.stylize("dim", 0, pair.shared)
+        columns.append(Text("\n").join((head, text)))
+    if console.width < BESIDE:
+        for column in columns:
+            console.print(column, "", sep="\n", width=min(console.width, WIDEST))
+    else:
+        grid = Table.grid(padding=(0, GAP, 0, 0))
+        for _ in columns:
+            grid.add_column(width=min(WIDEST, (console.width - GAP) // 2))
+        grid.add_row(*columns)
+        console.print(grid, "", sep="\n")
+    console.print(_shared_sentence(pair.shared, max(len(pair.baseline), len(pair.modified))))
+
+
+def _shared_sentence(shared: int, longest: int) -> str:
+    """The place where two passages of at most ``longest`` characters part."""
+    if shared == longest:
+        return "They write the same."
+    if not shared:
+        return "They part at the first character."
+    if shared == 1:
+        return f"Only the first of {longest} characters is the same."
+    return f"The first {shared} of {longest} characters are the same."

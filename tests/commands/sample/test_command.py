@@ -9,7 +9,8 @@ import sys
 
 import pytest
 
-from q1lab.commands.sample.passage_text import prompt_lines
+from q1lab.commands.sample.passages import PassagePair
+from q1lab.commands.sample.sample_command import print_pair
 from q1lab.ground.files import printable
 from q1lab.study import corpora, studies
 from q1lab.study.studies import Study
@@ -112,8 +113,24 @@ def test_a_strangers_model_file_is_not_run_unasked() -> None:
     assert "--yes" not in q1lab("sample", "rope-1", code=2).stderr
 
 
-def test_a_prompt_is_shown_as_text() -> None:
-    """It was printed as Python writes it: with \\n for the end of a line, in quotation marks."""
-    lines = [line.plain for line in prompt_lines("\nPETRUCHIO:\nI say 'no'", 80)]
-    assert lines == ["after:", "PETRUCHIO:", "I say 'no'", ""]
-    assert [line.plain for line in prompt_lines("\n", 80)] == ["after:", "(a new line)", ""]
+@pytest.mark.parametrize(
+    ("columns", "shown"),
+    [
+        ("80", "baseline\na b\n\nmodified (rope)\na bc\nd"),
+        ("120", f"baseline{' ' * 53}modified (rope)\na b{' ' * 58}a bc\n{' ' * 61}d"),
+    ],
+)
+def test_passages_stand_side_by_side_where_there_is_room(
+    columns: str,
+    shown: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    study = lab_home.make_study()
+    print_pair(study, PassagePair("\nPETRUCHIO:\nI say 'no'", "a b", "a bc\nd"))
+    lines = "\n".join(line.rstrip() for line in capsys.readouterr().out.splitlines())
+    start = "after:\nPETRUCHIO:\nI say 'no'\n\n"
+    assert lines == f"{start}{shown}\n\nThe first 3 of 6 characters are the same."
+    print_pair(study, PassagePair("\n", "a", "a"))
+    assert "after:\n(a new line)\n" in capsys.readouterr().out
