@@ -61,7 +61,8 @@ def test_page_and_picture_draw_each_of_them_that_differs_between_the_arms(
     trained: studies.Study, tmp_path: Path
 ) -> None:
     """The study's metric first; noise that is the same in both arms tells nothing of them."""
-    q1lab("compare", "half", "--html", "half.html", "--plot", "half.svg")
+    q1lab("export", trained.id, "half.html")
+    q1lab("compare", "half", "--plot", "half.svg")
     (inside,) = re.findall(
         r"data:image/svg\+xml;base64,([^\"]+)", (tmp_path / "half.html").read_text()
     )

@@ -23,8 +23,6 @@ from q1lab.commands._verdict import print_verdict
 from q1lab.compare import comparison_cache
 from q1lab.compare.comparison import Comparison
 from q1lab.compare.comparison_cache import compare as make_comparison
-from q1lab.documents import comparison_page
-from q1lab.documents.change import public_mode
 from q1lab.ground.errors import OK, Problem
 from q1lab.ground.text_formats import first_names
 from q1lab.ground.write_intents import write_output
@@ -45,7 +43,6 @@ Examples:
   q1lab compare rope --full
   q1lab compare rope-1 --json
   q1lab compare rope-1 --plot rope.svg
-  q1lab compare rope-1 --html rope.html
   q1lab compare rope-1 swiglu-1 gqa-1 --plot three.svg"""
 )
 @study_argument(nargs=-1)
@@ -57,20 +54,12 @@ Examples:
     metavar="FILE",
     help="Draw the comparison: .svg or .png.",
 )
-@click.option(
-    "--html",
-    "page",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Write one self-contained page: text, figure, and how to reproduce it.",
-)
 @force_option
 def compare(
     study: tuple[str, ...],
     full: bool,
     as_json: bool,
     plot: Path | None,
-    page: Path | None,
     force: bool,
 ) -> int:
     """Show the verdict of STUDY in at most six lines; with --full, everything.
@@ -79,22 +68,18 @@ def compare(
     newest study of all is shown. Several share one table and one chart, each at its own level.
     """
     if len(study) > 1:
-        if full or page:
-            raise Problem("--full and --html are for one study", next="name one")
+        if full:
+            raise Problem("--full is for one study", next="name one")
         return _compare_several(study, as_json, plot, force=force)
     name = comparison_cache.resolve_study_id(study[0]) if study else studies.latest()
     chosen = studies.load(name)
     with open_store() as store:
         if plot is not None:
             write_picture(store, chosen, plot, force=force)
-        if page is not None:
-            html = comparison_page.comparison_page(store, chosen)
-            write_output(page, html, mode=public_mode(), force=force)
         record = print_comparison(store, chosen, as_json=as_json, full=full)
-        for file in (plot, page):
-            if file is not None and not as_json:
-                click.echo()
-                say_written(file)
+        if plot is not None and not as_json:
+            click.echo()
+            say_written(plot)
         if record is not None and full and not as_json:
             note_comparison_read(store, record)
     return OK

@@ -31,7 +31,7 @@ from q1lab.commands._values import SuggestedText, typed_fields
 from q1lab.commands._week import current_week
 from q1lab.documents import channel_posts, document_changes, draft_claims, post_export, word_count
 from q1lab.documents import post as documents
-from q1lab.documents.change import public_mode, read_document
+from q1lab.documents.change import read_document
 from q1lab.documents.managed_regions import utf8_text
 from q1lab.ground.errors import FAILED, OK, Problem
 from q1lab.ground.files import utc_now
@@ -233,7 +233,7 @@ def export_command(
             raise Problem(
                 f"{path} is the draft itself", next="give another file with --output", file=path
             )
-        write_output(target, exported.text, mode=public_mode(), force=force)
+        write_output(target, exported.text, force=force)
     if as_json:
         print_json({**asdict(exported), "file": str(target) if target else None})
         return OK

@@ -6,7 +6,6 @@ its regions are refreshed, every other byte stays.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -232,7 +231,7 @@ def save_files(
                     next="run the command again",
                     file=path,
                 )
-            write_intents.replace_file(path, data, mode=public_mode(), git_dir=git_dir)
+            write_intents.replace_file(path, data, git_dir)
         result = repo.commit(files, message) if repo is not None else None
         return SavedChange(tuple(changed), result)
 
@@ -242,11 +241,3 @@ def _prove(files: Mapping[Path, bytes], repo: Repository | None, root: Path | No
     root = root if repo is None else repo.root
     for path in files:
         prove_inside(path, path.parent if root is None else root)
-
-
-def public_mode() -> int:
-    """The permissions that any program of this person gives a new file (q1lab's own files are
-    private instead)."""
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return 0o666 & ~mask

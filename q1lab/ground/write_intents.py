@@ -71,14 +71,15 @@ def record_intent(files: Mapping[Path, bytes]) -> None:
     write_atomic(_file(), json.dumps(dict(list(hashes.items())[-MOST_RECORDED:]), indent=1))
 
 
-def replace_file(path: Path, data: bytes, *, mode: int, git_dir: Path | None) -> None:
-    """Replace ``path`` by ``data`` atomically. A new file gets ``mode``.
+def replace_file(path: Path, data: bytes, git_dir: Path | None) -> None:
+    """Replace ``path`` by ``data`` atomically. A new file is as public as any program's.
 
     The new bytes are staged outside the learner's work tree wherever that is on the same disk, so
     that a kill leaves nothing there. Problem when the folder can't be written or the disk is full.
     """
     with os_errors_as_problems(f"cannot write {path}"):
         path.parent.mkdir(parents=True, exist_ok=True)
+        mode = _public_mode()
         with contextlib.suppress(FileNotFoundError):
             mode = path.stat().st_mode & 0o777
         disk = path.parent.stat().st_dev
@@ -101,9 +102,7 @@ def replace_file(path: Path, data: bytes, *, mode: int, git_dir: Path | None) ->
         sync_folder(path.parent)
 
 
-def write_output(
-    path: Path, content: str | bytes, *, mode: int = 0o644, force: bool = False
-) -> None:
+def write_output(path: Path, content: str | bytes, *, force: bool = False) -> None:
     """Write ``content`` to the ``path`` that a person named (``--output``): a file atomically, a
     pipe or a terminal (``/dev/stdout``, ``>(less)``) directly, ``-`` to standard output.
 
@@ -129,7 +128,15 @@ def write_output(
     prove_writable(path, force)
     with contextlib.suppress(Problem), exclusive_lock(paths.home() / "written.lock"):
         record_intent({path: data})  # an unwritable home must not prevent the write
-    write_atomic(path, data, mode=mode, through=True)
+    write_atomic(path, data, mode=_public_mode(), through=True)
+
+
+def _public_mode() -> int:
+    """The permissions that any program of this person gives a new file (q1lab's own files are
+    private instead)."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return 0o666 & ~mask
 
 
 def prove_writable(path: Path, force: bool = False) -> None:

@@ -128,7 +128,7 @@ def test_every_place_names_the_metric_s_own_direction_and_no_unit(folder: Path) 
         "unit": "",
         "better": "higher",
     }
-    q1lab("compare", "more-1", "--html", "page.html")
+    q1lab("export", "more-1", "page.html")
     q1lab("compare", "more-1", "--plot", "figure.svg")
     q1lab("export", "more-1", "runs.csv")
     with Store() as store:

@@ -65,7 +65,7 @@ def test_what_is_not_known_of_a_command_is_empty_and_not_0() -> None:
     config = run_config(study, study.runs[0])
     assert config["n_params"] is None
     assert "max_iters" not in config
-    q1lab("compare", "big-1", "--html", "page.html")
+    q1lab("export", "big-1", "page.html")
     assert "max_iters" not in Path("page.html").read_text()
 
 
@@ -98,7 +98,7 @@ def test_two_decimals_stay_two() -> None:
     full = q1lab("compare", "big-1", "--full").stdout
     assert " 6.47 " in full
     assert "6.470" not in full
-    q1lab("compare", "big-1", "--html", "page.html")
+    q1lab("export", "big-1", "page.html")
     page = Path("page.html").read_text()
     assert "6.47" in page
     assert "6.470" not in page

@@ -21,7 +21,6 @@ SMALL = ("--preset", "quick", "--max-iters", "20", "--wandb", "disabled", "--jso
 
 WRITERS: dict[str, tuple[str, ...]] = {
     "compare --plot": ("compare", "rope-1", "--plot", "@.svg"),
-    "compare --html": ("compare", "rope-1", "--html", "@.html"),
     "export": ("export", "rope-1", "@.csv"),
     "post export --output": ("post", "export", "--output", "@.md"),
 }

@@ -103,11 +103,8 @@ def test_several_are_one_picture(three: None, tmp_path: Path, capsys: Capture, f
         assert b"swiglu-1" not in data
 
 
-@pytest.mark.parametrize("option", [["--full"], ["--html", "x.html"]])
-def test_what_is_of_one_study_is_refused_for_several(
-    three: None, capsys: Capture, option: list[str]
-) -> None:
-    assert q1lab(["compare", "rope-1", "gqa-1", *option]) == 2
+def test_what_is_of_one_study_is_refused_for_several(three: None, capsys: Capture) -> None:
+    assert q1lab(["compare", "rope-1", "gqa-1", "--full"]) == 2
     assert "for one study; name one" in capsys.readouterr().err
 
 
