@@ -12,6 +12,7 @@ import click
 from q1lab.commands._flags import flag
 from q1lab.commands._names import variant_argument
 from q1lab.commands._output import print_json, print_wrapped, remark
+from q1lab.commands._plan_notes import look_note
 from q1lab.commands._store import open_store
 from q1lab.compare import pairs_needed
 from q1lab.compare.pairs_needed import Advice, DesignChances, Spread
@@ -134,7 +135,7 @@ def _next_look(store: Store, spread: Spread) -> tuple[float, str]:
         return intervals.ALPHA, ""
     another = study.with_origin(series=None)
     looks = home_history.looks_before(store, another)
-    note = study_plan.look_note(another, looks)
+    note = look_note(another, looks)
     return level_after(looks, another), f"{note[0].upper()}{note[1:]}" if note else ""
 
 

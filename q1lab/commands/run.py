@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +15,7 @@ from q1lab.commands._first_run import with_metric
 from q1lab.commands._flags import GroupedCommand, flags
 from q1lab.commands._names import study_argument, variant_argument
 from q1lab.commands._output import print_json, print_wrapped, remark
+from q1lab.commands._plan_notes import plan_notes
 from q1lab.commands._run_request import parse_run
 from q1lab.commands._store import open_store
 from q1lab.commands._values import typed_fields
@@ -31,8 +31,8 @@ from q1lab.study import kept_folder, kinds, studies, variants
 from q1lab.study.command_arms import CommandSpec
 from q1lab.study.command_line import Request
 from q1lab.study.studies import Study
-from q1lab.train import first_number, launch, series_members, series_plan, study_plan
-from q1lab.train.series_plan import DeclaredSeries
+from q1lab.train import begin_study, first_number, launch, series_members, study_plan
+from q1lab.train.study_plan import Declaration
 
 
 @click.command(
@@ -87,33 +87,61 @@ def run(
     """
     typed = typed_fields(click.get_current_context())
     parsed = parse_run(variant, options, typed)
+    request = parsed.request
+    ask = is_at_terminal() and sys.stderr.isatty()
+    ask = ask and not (as_json or detach or options["yes"])
     with open_store() as store:
         if parsed.series is not None:
             return _finish_series(store, parsed.series, as_json)
-        request = parsed.request
-        ask = is_at_terminal() and sys.stderr.isatty()
-        ask = ask and not (as_json or detach or options["yes"])
-        names = () if request.loop is not None else parsed.variants
-        predicts_first = functools.partial(_wants_to_predict, store, names, ask=ask)
         if request.loop is not None and not request.loop.metric:
             study_plan.draft_study(request, store)  # what can be refused is refused at once
             request = with_metric(request, typed, ask=ask, quiet=as_json)
         remark("Looking at both arms and this machine …", quiet=as_json)
-        if len(parsed.variants) == 1:
-            return _train(store, request, name, detach, as_json, predicts_first)
-        declared = series_plan.plan_sweep(request, parsed.variants, store)
-        for member, plan in zip(_member_names(name, declared), declared.plans, strict=False):
-            study_names.check_name(store, plan.study.id, member)
-        if predicts_first():
+        declared = _declared(request, parsed.variants, store)
+        for study, given_name in _names(name, declared):
+            study_names.check_name(store, study.id, given_name)
+        if request.loop is None and _wants_to_predict(store, parsed.variants, ask=ask):
             return OK
-        return _train_series(store, declared, name, detach, as_json)
+        begun = begin_study.begin_studies(declared, store)
+        for study, given_name in _names(name, begun):
+            study_names.give_name(store, study.id, given_name)
+        if not as_json:
+            _announce(begun, store)
+        if detach:
+            return _print_detached(begun, as_json)
+        if begun.missing:
+            exit_status = _follow(store, begun.studies, as_json, ctrl_c_stops=True)
+            if exit_status is not None:
+                return exit_status
+        if begun.series is not None:
+            return _finish_series(store, begun.series.id, as_json)
+        (study,) = begun.studies
+        status = _finish(store, study, as_json)
+        if (kept_study := begun.drafts[0].kept_study) is not None:
+            remark(kept_folder.compare_values(kept_study, study))
+        return status
 
 
-def _member_names(name: str | None, declared: DeclaredSeries) -> list[str]:
-    """The names of the studies of a series: the one that was typed, with the member's behind it."""
-    members = declared.series.members if name is not None else ()
-    shown = [declared.series.name(at) for at in range(len(members))]
-    return [f"{name}-{text if studies.is_id(text) else at}" for at, text in enumerate(shown, 1)]
+def _declared(request: Request, variants: Sequence[str], store: Store) -> Declaration:
+    """What the request declares; a person is asked before a command trains that never ran here."""
+    try:
+        return study_plan.declare(request, variants, store)
+    except study_plan.UnseenCommand as unseen:
+        if not agrees_to_run(unseen.displayed_commands, "--yes runs it"):
+            raise Problem("its command was not run") from None
+        return study_plan.declare(replace(request, yes=True), variants, store)
+
+
+def _names(name: str | None, declared: Declaration) -> list[tuple[Study, str]]:
+    """The studies with their names: the one that was typed; in a sweep with the member's behind
+    it."""
+    if name is None:
+        return []
+    if declared.series is None:
+        return [(study, name) for study in declared.studies]
+    members = map(declared.series.name, range(len(declared.series.members)))
+    names = [f"{name}-{text if studies.is_id(text) else at}" for at, text in enumerate(members, 1)]
+    return list(zip(declared.studies, names, strict=False))
 
 
 def _wants_to_predict(store: Store, names: Sequence[str], *, ask: bool) -> bool:
@@ -144,91 +172,24 @@ def _wants_to_predict(store: Store, names: Sequence[str], *, ask: bool) -> bool:
     return True
 
 
-def _train(
-    store: Store,
-    request: Request,
-    name: str | None,
-    detach: bool,
-    as_json: bool,
-    predicts_first: Callable[[], bool],
-) -> int:
-    """Train a study, and print its comparison."""
-    try:
-        plan = study_plan.plan_study(request, store)
-        if name is not None:
-            study_names.check_name(store, plan.study.id, name)
-        if predicts_first():
-            return OK
-        begun = study_plan.begin_study(request, store, plan)
-    except study_plan.UnseenCommand as unseen:
-        if not agrees_to_run(unseen.displayed_commands, "--yes runs it"):
-            raise Problem("its command was not run") from None
-        begun = study_plan.begin_study(replace(request, yes=True), store)
-    study = begun.study
-    if name is not None:
-        study_names.give_name(store, study.id, name)
-    if not as_json:
-        _announce(study.id, f"{study.variant} against {study.baseline}", [begun], _work_text(begun))
-    if detach:
-        return _print_detached(begun, as_json)
-    if begun.missing:
-        exit_status = _follow(store, [study], as_json, ctrl_c_stops=True)
-        if exit_status is not None:
-            return exit_status
-    status = _finish(store, study, as_json)
-    if begun.kept_study is not None:
-        remark(kept_folder.compare_values(begun.kept_study, study))
-    return status
-
-
-def _print_detached(begun: study_plan.Plan, as_json: bool) -> int:
-    """Print the commands that watch and stop a study that trains in the background."""
-    study, started = begun.study, bool(begun.missing)
-    if as_json:
-        print_json({"study": study.id, "started": started, "missing": list(begun.missing)})
-    elif started:
-        click.echo(
-            f"Training goes on by itself. Watch: q1lab attach {study.id} · stop: "
-            f"q1lab stop {study.id}"
+def _print_detached(begun: Declaration, as_json: bool) -> int:
+    """Print the commands that watch and stop what trains in the background."""
+    names, missing = [study.id for study in begun.studies], begun.plans[0].missing
+    if begun.series is not None:
+        what: dict[str, object] = {"series": begun.series.id, "studies": names}
+        what |= {"started": begun.missing > 0}
+        how = (
+            f", one study after another: {', '.join(names)}. Watch: the same command "
+            "without --detach"
         )
-    return OK
-
-
-def _train_series(
-    store: Store, declared: DeclaredSeries, name: str | None, detach: bool, as_json: bool
-) -> int:
-    """Train the studies of a series, and print their table."""
-    begun = series_plan.begin_series(declared, store)
-    for member, study in zip(_member_names(name, begun), begun.studies, strict=False):
-        study_names.give_name(store, study.id, member)
-    if not detach:
-        exit_status = _watch_series(store, begun, as_json)
-        return (
-            _finish_series(store, begun.series.id, as_json) if exit_status is None else exit_status
-        )
-    names = [study.id for study in begun.studies]
+    else:
+        what = {"study": names[0], "started": bool(missing), "missing": list(missing)}
+        how = f". Watch: q1lab attach {names[0]} · stop: q1lab stop {names[0]}"
     if as_json:
-        started = begun.missing > 0
-        print_json({"series": begun.series.id, "studies": names, "started": started})
+        print_json(what)
     elif begun.missing:
-        click.echo(
-            f"Training goes on by itself, one study after another: {', '.join(names)}. "
-            f"Watch: the same command without --detach"
-        )
+        click.echo(f"Training goes on by itself{how}")
     return OK
-
-
-def _watch_series(store: Store, begun: DeclaredSeries, as_json: bool) -> int | None:
-    """Print what the series declares, and show its studies one after another. Returns an exit
-    status if the learner interrupted."""
-    record, first, missing = begun.series, begun.studies[0], begun.missing
-    members = ", ".join(record.name(at) for at in range(len(record.members)))
-    comparison = f"{members} against {first.baseline}"
-    most = "at most " if first.design.is_sequential else ""
-    work = f"{most}{missing} runs, one study after another" if missing else ""
-    if not as_json:
-        _announce(record.id, comparison, begun.plans, work)
-    return _follow(store, begun.studies, as_json, ctrl_c_stops=True) if missing else None
 
 
 def _finish_series(store: Store, series_id: str, as_json: bool) -> int:
@@ -318,37 +279,44 @@ def _study_or_latest(name: str | None) -> Study:
     return alive[-1] if alive else studies.load(studies.latest())
 
 
-def _announce(name: str, comparison: str, plans: Sequence[study_plan.Plan], work: str) -> None:
+def _announce(begun: Declaration, store: Store) -> None:
     """Print the declaration before training, and the notes of all plans: each once, with the
     studies that it is about."""
-    first = plans[0].study
+    first, series = begun.studies[0], begun.series
     seeds = f"{len(first.seeds)} seed{'s' if len(first.seeds) > 1 else ''} each"
     fewest, most = first.design.pairs
-    if fewest < most and any(plan.missing for plan in plans):
+    if fewest < most and begun.missing:
         seeds = f"{fewest} to {most} seeds each"
-    with_what = kinds.conditions(first)
-    print_wrapped(f"{name}: {comparison}, {seeds}, {with_what}, {first.trainer.jobs} at once")
-    if work:
-        click.echo(work)
+    name, arms = first.id, first.variant
+    if series is not None:
+        name, arms = series.id, ", ".join(map(series.name, range(len(series.members))))
+    print_wrapped(
+        f"{name}: {arms} against {first.baseline}, {seeds}, {kinds.conditions(first)}, "
+        f"{first.trainer.jobs} at once"
+    )
+    if begun.missing:
+        click.echo(_work_text(begun))
     noted: dict[str, list[str]] = {}
-    for plan in plans:
+    for plan in begun.plans:
         membership = plan.study.origin.series
-        for note in plan.notes:
+        for note in plan_notes(plan, store, begun.on_disk):
             noted.setdefault(note, []).append(
                 "" if membership is None else membership.name(membership.at)
             )
     for note, names in noted.items():
-        whose = "" if len(names) == len(plans) else f" on {', '.join(names)}"
+        whose = "" if len(names) == len(begun.plans) else f" on {', '.join(names)}"
         print_wrapped(f"note{whose}: {note}")
 
 
-def _work_text(plan: study_plan.Plan) -> str:
-    """The number of runs that will train and their time; empty if none will."""
-    missing, total = len(plan.missing), len(plan.study.runs)
-    if not missing:
-        return ""
+def _work_text(begun: Declaration) -> str:
+    """The number of runs that will train, and their time."""
+    first = begun.plans[0]
+    if begun.series is not None:
+        most = "at most " if first.study.design.is_sequential else ""
+        return f"{most}{begun.missing} runs, one study after another"
+    missing, total, seconds = len(first.missing), len(first.study.runs), first.seconds
     runs = f"{missing} runs" if missing == total else f"{missing} of {total} runs are missing"
-    return runs if plan.minutes is None else f"{runs}, about {duration(plan.minutes * 60)}"
+    return runs if seconds is None else f"{runs}, about {duration(seconds)}"
 
 
 def _follow(

@@ -29,6 +29,7 @@ from q1lab.study.events import final_loss
 from q1lab.study.origin import TypedOptions
 from q1lab.study.studies import ARMS, Data, Study
 from q1lab.study.trainer import OWN
+from q1lab.study.typed_seeds import TypedSeeds
 
 STUDIES_FOLDER = "studies"
 """The folder of kept studies in the learner's repository."""
@@ -162,6 +163,15 @@ def another_study(kept_study: KeptStudy, request: Request) -> Problem:
         next="leave the other options out. For another study of its files: "
         f"{kept_study.command_for_files(request)}",
     )
+
+
+def trained_seeds(kept_study: KeptStudy) -> TypedSeeds:
+    """The seeds with which the study trains again: those that it trained."""
+    seeds = kept_study.study.seeds
+    many = len(seeds)
+    if seeds == tuple(range(many)):
+        return TypedSeeds(seeds, many)
+    return TypedSeeds(seeds, many, fresh=many, are_drawn=True)
 
 
 def find_data(kept_study: KeptStudy, typed_data: str) -> str:

@@ -461,18 +461,10 @@ class StudiesOnDisk:
                 return True
         return False
 
-    def trained_here(self) -> Iterator[Study]:
-        """All of them."""
-        return iter(self)
-
     @property
     def is_current(self) -> bool:
         """True if no plan was added, changed or deleted since."""
         return self._stamps is not None and self._stamps == plan_stamps()
-
-    def refreshed(self) -> StudiesOnDisk:
-        """These studies while they are current, else those that are on disk now."""
-        return self if self.is_current else StudiesOnDisk()
 
 
 def plan_stamp(study_id: str) -> str:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from q1lab.study.command_line import Request
 from q1lab.study.kept_folder import KeptStudy
 from q1lab.study.studies import Study
-from q1lab.study.trainer import Trainer
 from q1lab.study.typed_seeds import TypedSeeds
 
 
@@ -30,23 +29,13 @@ class Draft(ABC):
 
     @property
     def checks(self) -> Mapping[str, Callable[[], object]]:
-        """The parts of the preflight that can run at once with those of other drafts, by unique
-        names; each raises a Problem if it fails, and runs once a process."""
+        """The checks of its files before a study begins, by unique names; each raises a Problem if
+        it fails, and runs once a process."""
         return {}
 
-    def after_preflight(self) -> Draft:
-        """The draft with what its preflight found, with which a study may begin. A repeated
-        preflight costs nothing."""
-        return replace(self, study=replace(self.study, trainer=self.preflight()))
-
-    @abstractmethod
-    def preflight(self) -> Trainer:
-        """Run the preflight (checks of the model files), and return the trainer with
-        its results. Problem if the arms can't be compared."""
-
-    @abstractmethod
     def seconds(self, study: Study, missing: Sequence[str]) -> float | None:
         """The seconds that the missing runs (names) will take; None if unknown."""
+        return None
 
     @abstractmethod
     def write(self, study: Study) -> None:

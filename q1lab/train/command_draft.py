@@ -10,7 +10,6 @@ import contextlib
 import json
 import platform
 import shlex
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +19,6 @@ from q1lab.ground.errors import Problem
 from q1lab.ground.files import read_text, sha256_text, utc_now, write_atomic
 from q1lab.ground.git_repository import Repository, repository_facts
 from q1lab.ground.options import COMMAND
-from q1lab.journal.store import Store
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.command_arms import CommandSpec, arm_words, hash_inputs, itself, takes_seed
 from q1lab.study.command_line import OPTIONS, Request, option_values
@@ -44,13 +42,6 @@ LARGEST_DIFF = 64 << 20
 
 @dataclass(frozen=True)
 class CommandDraft(Draft):
-    def preflight(self) -> Trainer:
-        prove_takes_seed(self.study.trainer.loop)
-        return self.study.trainer
-
-    def seconds(self, study: Study, missing: Sequence[str]) -> None:
-        return None
-
     def write(self, study: Study) -> None:
         """Write the uncommitted changes of the command's repository into the study, and move its
         first run there, if it is trained."""
@@ -62,26 +53,19 @@ class CommandDraft(Draft):
         first_run.take_over(study, self.study.trainer.loop)
 
 
-def draft(
-    request: Request,
-    seeds: TypedSeeds,
-    kept_study: KeptStudy | None,
-    store: Store | None = None,
-    *,
-    wandb: str | None = None,
-) -> CommandDraft:
-    """The study that a request for a command would be; ``wandb`` is where it logs, whatever the
-    request says. Problem for anything that a person can fix."""
+def draft(request: Request, seeds: TypedSeeds, kept_study: KeptStudy | None) -> CommandDraft:
+    """The study that a request for a command would be. Problem for anything that a person can
+    fix."""
     paths.ensure_home()
-    study = study_from_request(request, seeds, wandb or wandb_state.wandb_mode(request.wandb))
-    return CommandDraft(request, seeds, kept_study, study)
+    return CommandDraft(request, seeds, kept_study, _study(request, seeds))
 
 
-def study_from_request(request: Request, seeds: TypedSeeds, wandb: str) -> Study:
-    """The study that a request would be. Problem for anything that a person can fix."""
+def _study(request: Request, seeds: TypedSeeds) -> Study:
     loop = request.loop
     assert loop is not None
     _refuse_own_loop_options(request)
+    if not takes_seed(loop):
+        raise Problem("the command has no {seed}: ", next="put {seed} where the seed goes")
     names = {"baseline": request.baseline or loop.arms[0], "modified": request.variant}
     loop = replace(loop, args={name: loop.args[name] for name in names.values()})
     words = {arm: arm_words(loop, name) for arm, name in names.items()}
@@ -120,7 +104,7 @@ def study_from_request(request: Request, seeds: TypedSeeds, wandb: str) -> Study
             "platform": f"{platform.system()} {platform.machine()}",
             "trainer": finished_runs.trainer_version(COMMAND_KIND),
         },
-        wandb=wandb,
+        wandb=wandb_state.wandb_mode(request.wandb),
         launcher=request.launcher_words,
         loop=loop,
         seed_shift={"modified": SEED_OFFSET} if is_floor else {},
@@ -165,19 +149,6 @@ def changed_code_note(study: Study) -> str:
         f"the code in {repo.root} changed since {study.id} was planned at commit {commit[:7]}, and "
         "that study keeps its runs (--fresh trains a new one)"
     )
-
-
-def pairing_note(study: Study) -> str:
-    """A note on the pairs of a command's new study; empty for any other."""
-    if study.trainer.kind != COMMAND_KIND or not study.counts_as_asking:
-        return ""
-    return "compared pair by pair: runs of one seed are a pair, even if the seed fixes nothing"
-
-
-def prove_takes_seed(loop: CommandSpec) -> None:
-    """Problem for a command that does not name its seed: nothing else proves that it takes one."""
-    if not takes_seed(loop):
-        raise Problem("the command has no {seed}: ", next="put {seed} where the seed goes")
 
 
 # ── small pieces

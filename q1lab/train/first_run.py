@@ -54,7 +54,7 @@ def known_reading(loop: CommandSpec) -> tuple[CommandSpec, str] | None:
     """The command with the metric that the newest study of the same baseline measures, and the
     study's id; None if there is none. A study whose metric was not found is passed over."""
     words = arm_words(loop, loop.arms[0])
-    for study in StudiesOnDisk().trained_here():
+    for study in StudiesOnDisk():
         other = study.trainer.loop
         is_same = other.folder == loop.folder and arm_words(other, study.baseline) == words
         if is_same and silent_run(study) is None:

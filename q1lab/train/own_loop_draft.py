@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -79,12 +78,6 @@ class OwnLoopDraft(Draft):
             for file, compared in ((self.pair.baseline, None), (self.pair.modified, baseline))
             if file.is_learners
         }
-
-    def preflight(self) -> Trainer:
-        with ThreadPoolExecutor() as both:  # each is a process of its own, and seconds of wait
-            files = self._checked_files
-            list(both.map(check_model_file, files, *zip(*files.values(), strict=True)))
-        return self.study.trainer
 
     def seconds(self, study: Study, missing: Sequence[str]) -> float | None:
         """From the seconds of an iter on this machine."""

@@ -43,20 +43,21 @@ def start_next(study: Study) -> Study | None:
     if series is None:
         return None
     for place, member in sorted(load_members(series.id).items()):
-        if place > series.at and has_runs_left(member) and start_member(member):
+        if place > series.at and has_runs_left(member) and start_study(member):
             return member
     return None
 
 
-def start_member(member: Study) -> bool:
-    """Copy the runs that are finished elsewhere and train the rest; False if nothing was left to
-    train."""
-    series = member.origin.series
-    others: Iterable[Study] = studies.StudiesOnDisk()
-    if series and series.fresh:  # newest first, as those on disk
-        others = reversed(load_members(series.id).values())
-    finished_runs.copy_runs(member, finished_runs.find_copies(member, others))
-    if not has_runs_left(member):
-        return False
-    launch.start_runner(member)
+def start_study(study: Study) -> bool:
+    """Train a study's missing runs. A member of a sweep first takes over those that are finished
+    elsewhere; False if nothing was left to train then."""
+    series = study.origin.series
+    if series is not None:
+        others: Iterable[Study] = studies.StudiesOnDisk()
+        if series.fresh:  # newest first, as those on disk
+            others = reversed(load_members(series.id).values())
+        finished_runs.copy_runs(study, finished_runs.find_copies(study, others))
+        if not has_runs_left(study):
+            return False
+    launch.start_runner(study)
     return True

@@ -55,7 +55,7 @@ from tests.kit.lab_home import (
     until,
     words,
 )
-from tests.kit.plans import changed
+from tests.kit.plans import begin_one, changed
 
 pytestmark = pytest.mark.sample
 
@@ -466,11 +466,10 @@ async def test_m_charts_the_next_number() -> None:
 def _launched() -> studies.Study:
     """A real study of six runs, planned and started as `q1lab run` does."""
     from q1lab.study.command_line import Request
-    from q1lab.train import study_plan
 
     request = Request("rope", preset="quick", overrides={"max_iters": "40"})
     with Store() as store:
-        return study_plan.begin_study(request, store).study
+        return begin_one(request, store)
 
 
 async def _to_lab(pilot: Any) -> None:

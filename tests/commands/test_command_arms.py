@@ -29,7 +29,7 @@ from q1lab.judgment.lines import plain_lines
 from q1lab.judgment.picture import draw_comparison
 from q1lab.judgment.terminal_text import block_lines
 from q1lab.study import studies
-from q1lab.train import launch, study_plan
+from q1lab.train import begin_study, launch, study_plan
 from tests.kit import lab_home
 from tests.kit.bundles import kept_folder
 from tests.kit.commands import q1lab, study_toml
@@ -455,7 +455,7 @@ def test_a_strangers_command_is_asked_about_before_it_trains(
         events("fast-1", "modified-seed1").unlink()
         paths.database_file().unlink()  # the index would still know how the run ended
         with Store() as store, pytest.raises(study_plan.UnseenCommand):  # what `g` in the app does
-            study_plan.resume_study("fast-1", store)
+            begin_study.resume_study("fast-1", store)
     monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
     words = ("run", location, *("--yes",) * (answer == "--yes"))
     done = q1lab(*words, code=0 if "yes" in answer else 2)

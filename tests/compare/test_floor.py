@@ -21,10 +21,10 @@ from q1lab.study import command_line, identity, kept_folder, kinds, studies
 from q1lab.study.command_line import Request
 from q1lab.study.studies import Run, Study
 from q1lab.study.trainer import SEED_OFFSET
-from q1lab.train import finished_runs, launch, study_plan
+from q1lab.train import finished_runs, launch
 from tests.kit.comparisons import times_asked
 from tests.kit.lab_home import finish, make_study
-from tests.kit.plans import changed
+from tests.kit.plans import begin_one, changed, plan_one
 from tests.kit.waiting import wait_for
 
 Fake = Callable[..., None]
@@ -32,7 +32,7 @@ Fake = Callable[..., None]
 
 def trained(variant: str, **options: object) -> Study:
     with Store() as store:
-        study = study_plan.begin_study(Request(variant, preset="quick", **options), store).study  # type: ignore[arg-type]
+        study = begin_one(Request(variant, preset="quick", **options), store)  # type: ignore[arg-type]
         wait_for(lambda: not launch.is_alive(study.files))
     return study
 
@@ -72,7 +72,7 @@ def test_the_baseline_against_itself_trains_on_other_seeds(fake_trainer: Fake) -
         "q1lab run baseline --seeds 4"
     )
     with Store() as store:
-        plan = study_plan.plan_study(kinds.request(study), store)
+        plan = plan_one(kinds.request(study), store)
     assert (plan.study.id, plan.missing) == (study.id, ())
 
 
@@ -147,7 +147,7 @@ def test_a_copy_with_another_name_is_still_refused(fake_trainer: Fake, tmp_path:
     copy = tmp_path / "copy.py"
     copy.write_text((paths.models_dir() / "baseline.py").read_text())
     with Store() as store, pytest.raises(Problem, match="hold the same code"):
-        study_plan.plan_study(Request(str(copy), baseline="baseline"), store)
+        plan_one(Request(str(copy), baseline="baseline"), store)
     floor = trained(str(copy), baseline=str(copy), seeds="3", unchecked=True)
     assert floor.is_floor
     assert found(floor).analysis.n == 3
@@ -160,9 +160,7 @@ def test_a_kept_floor_trains_again(fake_trainer: Fake, tmp_path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     with Store() as store:
-        plan = study_plan.plan_study(
-            Request(str(tmp_path / "studies" / study.id), fresh=True), store
-        )
+        plan = plan_one(Request(str(tmp_path / "studies" / study.id), fresh=True), store)
     assert plan.study.is_floor
     assert plan.study.to_dict()["seed_shift"] == {"modified": SEED_OFFSET}
 

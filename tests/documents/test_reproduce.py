@@ -24,11 +24,11 @@ from q1lab.study import command_line, kept_folder, kinds, studies
 from q1lab.study.bundle import Provenance
 from q1lab.study.command_line import Request
 from q1lab.study.studies import Study
-from q1lab.train import study_plan
+from q1lab.train import begin_study, study_plan
 from q1lab.week.own_model import model_file
 from tests.kit import commands
 from tests.kit.places import MODELS
-from tests.kit.plans import changed
+from tests.kit.plans import changed, plan_one
 from tests.kit.repos import begun, git, of_its_own
 
 pytestmark = pytest.mark.slow
@@ -194,7 +194,7 @@ def keep(study: Study, root: Path) -> Path:
 
 def planned(folder: Path | str, **more: object) -> study_plan.Plan:
     with Store() as store:
-        return study_plan.plan_study(Request(str(folder), **more), store)  # type: ignore[arg-type]
+        return plan_one(Request(str(folder), **more), store)  # type: ignore[arg-type]
 
 
 def test_everything_that_was_decided_is_on_record(study: Study, repo: Path) -> None:
@@ -332,7 +332,7 @@ def test_data_of_ones_own(study: Study, repo: Path, tmp_path: Path) -> None:
             overrides={"max_iters": "20"},
         )
         with Store() as store:
-            study_of[file] = study_plan.save_plan(study_plan.plan_study(request, store), store)
+            study_of[file] = begin_study.save_plan(plan_one(request, store), store)
             ingest_events.ingest_study(store, study_of[file])
     private, shared = keep(study_of[outside], repo), keep(study_of[inside], repo)
     assert str(tmp_path) not in (private / "study.json").read_text()

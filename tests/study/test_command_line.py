@@ -18,9 +18,10 @@ from q1lab.journal.store import Store
 from q1lab.study import command_line, corpora, kinds, presets, studies
 from q1lab.study.command_line import Request
 from q1lab.study.studies import Study
-from q1lab.train import own_loop_draft, study_plan
+from q1lab.train import begin_study, own_loop_draft, study_plan
 from q1lab.week.syllabus import Action
 from tests.kit.places import ROOT
+from tests.kit.plans import plan_one
 
 
 def parsed(words: tuple[str, ...]) -> Request:
@@ -118,9 +119,9 @@ def test_the_printed_command_finds_the_study_that_is(
     if "data" in more:
         request = replace(request, data=str(text))
     with Store() as store:
-        study = study_plan.save_plan(study_plan.plan_study(request, store), store)
+        study = begin_study.save_plan(plan_one(request, store), store)
         line = command_line.command_text(kinds.request(study))
-        second_plan = study_plan.plan_study(parsed(tuple(shlex.split(line))), store)
+        second_plan = plan_one(parsed(tuple(shlex.split(line))), store)
     assert not second_plan.is_new
     assert second_plan.study == study
 

@@ -23,9 +23,10 @@ from q1lab.journal.store import Store
 from q1lab.judgment import prediction_text
 from q1lab.study import kinds, studies
 from q1lab.study.command_line import Request
-from q1lab.train import launch, machine, study_plan
+from q1lab.train import begin_study, launch, machine
 from q1lab.train.crew import Crew
 from tests.kit.lab_home import finish, train
+from tests.kit.plans import begin_one, declare_one, notes_on, plan_one
 from tests.kit.waiting import wait_for
 
 pytestmark = pytest.mark.sample
@@ -46,29 +47,27 @@ def slow(fake_trainer: Callable[..., None]) -> Iterator[None]:
     fake_trainer(pause=0.3)
     yield
     for study_id in studies.ids():
-        study_plan.stop_study(study_id)
+        launch.stop_study(studies.load(study_id))
 
 
 @pytest.mark.usefixtures("slow")
 def test_a_study_that_came_alive_after_the_estimate_is_left_alone(store: Store) -> None:
-    study_plan.begin_study(SMALL, store)
-    study_plan.stop_study("rope-1")
-    plan = study_plan.plan_study(MORE, store)
-    assert not plan.is_running
-    study_plan.resume_study("rope-1", store)
+    begin_one(SMALL, store)
+    launch.stop_study(studies.load("rope-1"))
+    declared = declare_one(MORE, store)
+    begin_study.resume_study("rope-1", store)
     before = studies.load("rope-1").files.plan.read_bytes()
     with pytest.raises(Problem, match="rope-1 is running already"):
-        study_plan.begin_study(MORE, store, plan)
+        begin_study.begin_studies(declared, store)
     assert studies.load("rope-1").files.plan.read_bytes() == before
-    assert study_plan.plan_study(MORE, store).is_running
 
 
 @pytest.mark.usefixtures("slow")
 def test_a_stop_that_comes_while_a_trainer_is_being_started_reaches_it(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    study_plan.begin_study(SMALL, store)
-    study_plan.stop_study("rope-1")
+    begin_one(SMALL, store)
+    launch.stop_study(studies.load("rope-1"))
     study = studies.load("rope-1")
     lock = files.try_lock(study.files.lock)
     assert lock is not None
@@ -83,27 +82,26 @@ def test_a_stop_that_comes_while_a_trainer_is_being_started_reaches_it(
     monkeypatch.setattr(crew, "_start_trainer", asked_to_stop_meanwhile)
     crew.run()
     os.close(lock)
-    assert len(study_plan.resume_study("rope-1", store)) == len(study.runs)
+    assert len(begin_study.resume_study("rope-1", store)) == len(study.runs)
 
 
 @pytest.mark.usefixtures("slow")
 def test_a_study_that_was_begun_elsewhere_since_is_not_begun_twice(store: Store) -> None:
-    plan = study_plan.plan_study(SMALL, store)
-    assert plan.is_new
-    study_plan.begin_study(SMALL, store)
+    declared = declare_one(SMALL, store)
+    begin_one(SMALL, store)
     with pytest.raises(Problem, match="rope-1 is running already"):
-        study_plan.begin_study(SMALL, store, plan)
+        begin_study.begin_studies(declared, store)
     assert studies.ids() == ["rope-1"]
 
 
 def test_runs_that_finished_since_the_estimate_are_not_trained_again(
     fake_trainer: Callable[..., None], store: Store
 ) -> None:
-    first = study_plan.save_plan(study_plan.plan_study(SMALL, store), store)
+    first = begin_study.save_plan(plan_one(SMALL, store), store)
     other = replace(SMALL, variant="gqa")
-    plan = study_plan.plan_study(other, store)
+    declared = declare_one(other, store)
     train(first, "baseline", 0)
-    begun = study_plan.begin_study(other, store, plan).study
+    (begun,) = begin_study.begin_studies(declared, store).studies
     assert f"{first.id}/baseline-seed0" in begun.files.run("baseline-seed0").events.read_text()
     wait_for(lambda: not launch.is_alive(begun.files))
 
@@ -112,8 +110,8 @@ def test_each_finished_study_is_read_once_on_the_way_to_a_plan(
     fake_trainer: Callable[..., None], store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for variant in ("gqa", "rmsnorm"):
-        plan = study_plan.plan_study(replace(SMALL, variant=variant), store)
-        finish(study_plan.save_plan(plan, store))
+        plan = plan_one(replace(SMALL, variant=variant), store)
+        finish(begin_study.save_plan(plan, store))
     ingest_events.ingest_all(store)
     load, reads = studies.load, Counter[str]()
 
@@ -122,18 +120,18 @@ def test_each_finished_study_is_read_once_on_the_way_to_a_plan(
         return load(study_id)
 
     monkeypatch.setattr(studies, "load", counted)
-    study_plan.plan_study(SMALL, store)
+    plan_one(SMALL, store)
     assert reads == {"gqa-1": 1, "rmsnorm-1": 1}
 
 
 @pytest.mark.usefixtures("slow")
 def test_going_on_with_a_running_study_is_refused(store: Store) -> None:
-    study_plan.begin_study(SMALL, store)
+    begin_one(SMALL, store)
     assert launch.is_alive(studies.load("rope-1").files)
     with pytest.raises(Problem, match="running already"):
-        study_plan.resume_study("rope-1", store)
+        begin_study.resume_study("rope-1", store)
     with pytest.raises(Problem, match="running already"):
-        study_plan.train_run_again("rope-1", "modified-seed2")
+        begin_study.train_run_again("rope-1", "modified-seed2")
 
 
 def test_more_runs_at_once_than_cores_are_not_faster(
@@ -143,8 +141,7 @@ def test_more_runs_at_once_than_cores_are_not_faster(
     monkeypatch.setattr(machine, "cores", lambda: 2)
     long = replace(SMALL, overrides={"max_iters": "10000"})
     one_job, two_jobs, six_jobs = (
-        60 * (study_plan.plan_study(replace(long, jobs=jobs), store).minutes or 0)
-        for jobs in (1, 2, 6)
+        (plan_one(replace(long, jobs=jobs), store).seconds or 0) for jobs in (1, 2, 6)
     )
     assert one_job > 1.5 * two_jobs
     assert six_jobs >= two_jobs > 6 * 10 / 2
@@ -152,42 +149,42 @@ def test_more_runs_at_once_than_cores_are_not_faster(
 
 def test_who_is_waited_for_is_said(fake_trainer: Callable[..., None], store: Store) -> None:
     lock, messages = contextlib.ExitStack(), []
-    lock.enter_context(study_plan.planning_lock("swiglu"))
+    lock.enter_context(begin_study.planning_lock("swiglu"))
 
     def say(text: str) -> None:
         messages.append(text)
         lock.close()
 
     store.on_wait = say
-    study_plan.begin_study(SMALL, store)
-    study_plan.stop_study("rope-1")
+    begin_one(SMALL, store)
+    launch.stop_study(studies.load("rope-1"))
     (message,) = messages
     assert str(os.getpid()) in message
     assert "begins swiglu" in message
-    with study_plan.planning_lock("swiglu"), pytest.raises(Problem, match="begins swiglu"):
+    with begin_study.planning_lock("swiglu"), pytest.raises(Problem, match="begins swiglu"):
         files.exclusive_lock(paths.plan_lock_file(), wait=0).__enter__()
 
 
 def test_a_plan_that_still_holds_is_begun_as_it_was_shown(
     fake_trainer: Callable[..., None], store: Store
 ) -> None:
-    plan = study_plan.plan_study(SMALL, store)
-    begun = study_plan.begin_study(SMALL, store, plan)
-    assert begun.study.id == "rope-1"
-    assert begun.study.created == plan.study.created
-    assert begun.missing == plan.missing
-    study_plan.stop_study("rope-1")
+    declared = declare_one(SMALL, store)
+    begun = begin_study.begin_studies(declared, store)
+    assert begun.studies[0].id == "rope-1"
+    assert begun.studies[0].created == declared.studies[0].created
+    assert begun.plans[0].missing == declared.plans[0].missing
+    launch.stop_study(studies.load("rope-1"))
 
 
 def test_a_smallest_difference_that_is_named_after_the_runs_is_not_the_studys(
     fake_trainer: Callable[..., None], store: Store
 ) -> None:
-    begun = study_plan.begin_study(SMALL, store).study
+    begun = begin_one(SMALL, store)
     wait_for(lambda: not launch.is_alive(begun.files))
     predictions.record_prediction(
         store, "A1", "rope", "lower", size=0.1, matters=5.0, confidence=0.7
     )
-    assert study_plan.plan_study(SMALL, store).study.prediction is None
+    assert plan_one(SMALL, store).study.prediction is None
     assert compare(store, begun).analysis.delta is None
 
 
@@ -200,7 +197,7 @@ def predict(store: Store, **changes: Any) -> None:
 
 
 def trained(store: Store, request: Request) -> Comparison:
-    study = study_plan.begin_study(request, store).study
+    study = begin_one(request, store)
     wait_for(lambda: not launch.is_alive(study.files))
     return compare(store, study)
 
@@ -213,8 +210,8 @@ def test_what_is_said_to_matter_after_runs_could_be_seen_decides_nothing(store: 
     assert (later.analysis.delta, later.score, later.analysis.verdict) == (None, None, "helps")
     sentence = prediction_text.prediction_sentence(later)
     assert "(rope-1)" in sentence
-    ranged = study_plan.plan_study(replace(SMALL, seeds="3..5"), store)
-    assert study_plan.save_plan(ranged, store).smallest_that_matters is None
+    ranged = plan_one(replace(SMALL, seeds="3..5"), store)
+    assert begin_study.save_plan(ranged, store).smallest_that_matters is None
     other = trained(store, replace(SMALL, variant="swiglu"))
     assert (len(other.reused), other.study.prediction) == (3, None)
 
@@ -245,17 +242,17 @@ def test_seeds_that_nobody_chose_are_drawn_anew_for_each_asking(store: Store) ->
     """They are no run's and the same for the same command; a verdict over them stands."""
     trained(store, SMALL)
     request = replace(SMALL, seeds="fresh:3")
-    begun = study_plan.plan_study(request, store)
-    assert re.search(r"fresh|drew", " ".join(begun.notes))
-    assert study_plan.plan_study(request, store).study.seeds == begun.study.seeds
+    begun = plan_one(request, store)
+    assert re.search(r"fresh|drew", " ".join(notes_on(request, store)))
+    assert plan_one(request, store).study.seeds == begun.study.seeds
     comparison = trained(store, request)
     assert comparison.analysis.verdict == "helps"
     seeds = comparison.study.seeds
     assert seeds == begun.study.seeds
     assert len(set(seeds) - {0, 1, 2}) == 3
-    assert not study_plan.plan_study(request, store).is_new
+    assert not plan_one(request, store).is_new
     assert kinds.request(comparison.study).seeds == "fresh:3"
-    next_seeds = study_plan.plan_study(replace(request, fresh=True), store).study.seeds
+    next_seeds = plan_one(replace(request, fresh=True), store).study.seeds
     assert not set(next_seeds) & set(seeds)
 
 
@@ -264,9 +261,9 @@ def test_a_design_that_sees_little_of_the_predicted_difference_says_so(store: St
     predict = {"size": 0.05, "confidence": 0.7}
     predictions.record_prediction(store, "M03-W04", "rope", "lower", matters=0.012, **predict)
     little = "would find a difference of 0.012 nats (δ) in"
-    notes = study_plan.plan_study(request, store).notes
+    notes = notes_on(request, store)
     assert any(f"3 pairs {little} 18 of 100 studies; `--seeds 3..18`" in note for note in notes)
-    longer = study_plan.plan_study(replace(request, seeds="3..18"), store).notes
+    longer = notes_on(replace(request, seeds="3..18"), store)
     assert not any(little in note for note in longer)
     predictions.record_prediction(store, "M03-W04", "rope", "lower", matters=0.05, **predict)
-    assert not any("(δ)" in note for note in study_plan.plan_study(request, store).notes)
+    assert not any("(δ)" in note for note in notes_on(request, store))

@@ -65,7 +65,7 @@ def film() -> None:
 
     from q1lab.journal.store import Store
     from q1lab.study.command_line import Request
-    from q1lab.train import launch, study_plan
+    from q1lab.train import begin_study, launch, study_plan
 
     with tempfile.TemporaryDirectory() as home:
         os.environ.update(Q1LAB_HOME=home, WANDB_MODE="disabled")
@@ -77,7 +77,8 @@ def film() -> None:
             jobs=2,
         )
         with Store() as store:
-            study = study_plan.begin_study(request, store).study
+            declared = study_plan.declare(request, ["relu_squared"], store)
+            (study,) = begin_study.begin_studies(declared, store).studies
         try:
             svg = camera.film_study(study)
         finally:

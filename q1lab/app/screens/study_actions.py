@@ -52,13 +52,15 @@ class StudyActions(MainScreen):
         self.notify(text, markup=False)
 
     def action_stop(self) -> None:
+        from q1lab.train import launch
+
         if self.view is None:
             return
-        name = self.view.row.id
+        name, study = self.view.row.id, self.view.study
         self.show_message(f"Stopping {name}; {self.view.study.trainer.when_stopped}.")
         self.run_once(
             f"stop {name}",
-            lambda: _planning().stop_study(name),
+            lambda: launch.stop_study(study),
             lambda _: self.show_message(f"{name} stopped; g in the lab resumes it."),
         )
 
@@ -115,9 +117,9 @@ class StudyActions(MainScreen):
 
 def _planning() -> ModuleType:
     """The planning module, imported late: it takes 40 ms, and the lab opens without it."""
-    from q1lab.train import study_plan
+    from q1lab.train import begin_study
 
-    return study_plan
+    return begin_study
 
 
 def _go_on(study_id: str, database: Path) -> list[str]:

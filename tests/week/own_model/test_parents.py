@@ -16,9 +16,10 @@ from q1lab.journal.store import Store
 from q1lab.study import kinds, variants
 from q1lab.study.command_line import Request
 from q1lab.study.own_model import origin_line, parents
-from q1lab.train import study_plan
+from q1lab.train import begin_study
 from q1lab.week.own_model import diffs, model_file
 from tests.kit.places import MODELS
+from tests.kit.plans import notes_on, plan_one
 from tests.kit.repos import of_its_own
 
 MINE = (MODELS / "baseline.py").read_text().replace("import math\n", "import math\n\n# my own\n")
@@ -134,7 +135,7 @@ def test_the_line_on_top_is_nobodys_change(folder: Path) -> None:
 def test_a_fresh_copy_holds_nothing_to_compare(folder: Path) -> None:
     model_file.new_model_file("gqa", folder)
     with Store() as store, pytest.raises(Problem, match=r"gqa\.py and model\.py hold"):
-        study_plan.plan_study(Request("./gqa.py"), store)
+        plan_one(Request("./gqa.py"), store)
 
 
 def test_diff_shows_the_learners_change_alone(folder: Path) -> None:
@@ -151,17 +152,18 @@ def test_a_study_runs_against_the_parent_and_its_command_does_again(
 ) -> None:
     request = Request("./rope.py", preset="quick", overrides={"max_iters": "20"}, unchecked=True)
     with Store() as store:
-        study = study_plan.save_plan(study_plan.plan_study(request, store), store)
+        study = begin_study.save_plan(plan_one(request, store), store)
         base = study.arms["baseline"]
         assert (study.files.root / base.source).read_text() == MINE
         assert (base.variant, base.source) == ("model", "source/baseline/model.py")
         same_request = kinds.request(study)
         assert same_request.baseline is None
         (folder / "model.py").write_text(MINE.replace(*CHANGE))  # as a merge leaves it
-        plan = study_plan.plan_study(same_request, store)
+        plan = plan_one(same_request, store)
+        notes = notes_on(same_request, store)
     assert not plan.is_new
     assert plan.study == study
-    assert any("model.py has changed" in note for note in plan.notes)
+    assert any("model.py has changed" in note for note in notes)
 
 
 def test_a_kept_text_reads_like_any_model_file(folder: Path) -> None:

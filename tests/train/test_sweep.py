@@ -23,10 +23,11 @@ from q1lab.judgment.run_notes import OfSeries
 from q1lab.study import kinds, studies
 from q1lab.study.command_line import Request
 from q1lab.study.own_model.run_checks import CheckReport
-from q1lab.train import launch, own_loop_draft, series_members, series_plan, study_plan
+from q1lab.train import begin_study, launch, own_loop_draft, series_members, study_plan
 from tests.kit.commands import study_toml
 from tests.kit.comparisons import times_asked
 from tests.kit.lab_home import finish, store_of_short_studies
+from tests.kit.plans import begin_one
 from tests.kit.waiting import wait_for
 
 pytestmark = pytest.mark.sample
@@ -49,9 +50,7 @@ def swept(
     store: Store, names: tuple[str, ...] = NAMES, **changes: Any
 ) -> series_table.SeriesResult:
     """A sweep that was begun, when nothing of it trains any more."""
-    begun = series_plan.begin_series(
-        series_plan.plan_sweep(request(**changes), names, store), store
-    )
+    begun = begin_study.begin_studies(study_plan.declare(request(**changes), names, store), store)
     wait_for(lambda: over(begun.series.id))
     return series_reader.read_series(store, begun.series.id)
 
@@ -117,7 +116,7 @@ def test_everything_is_declared_before_the_first_run(
     monkeypatch.setattr(
         launch, "start_runner", lambda study: ids_at_each_start.append(studies.ids())
     )
-    series_plan.begin_series(series_plan.plan_sweep(request(seeds="3..8"), NAMES, store), store)
+    begin_study.begin_studies(study_plan.declare(request(seeds="3..8"), NAMES, store), store)
     assert ids_at_each_start == [["rmsnorm-1", "rope-1", "swiglu-1"]], (
         "one start, when all plans are written"
     )
@@ -147,7 +146,7 @@ def test_a_file_that_fails_its_checks_starts_nothing(
     monkeypatch.setattr(own_loop_draft, "check_model_file", check)
     try:
         with pytest.raises(Problem) as caught:
-            series_plan.plan_sweep(
+            study_plan.declare(
                 request(seeds="3", baseline="baseline"), ("rope", str(slow), str(bad)), store
             )
     finally:
@@ -166,7 +165,7 @@ def test_files_that_can_not_be_read_are_named_and_the_others_offered(
     bad = tmp_path / "bad.py"
     bad.write_text("def (\n")
     with pytest.raises(Problem) as caught:
-        series_plan.plan_sweep(request(seeds="3"), ("rope", str(bad), "no_such"), store)
+        study_plan.declare(request(seeds="3"), ("rope", str(bad), "no_such"), store)
     assert "bad.py:1: " in str(caught.value)
     assert "no_such" in str(caught.value)
     assert str(caught.value).endswith(
@@ -178,7 +177,6 @@ def test_files_that_can_not_be_read_are_named_and_the_others_offered(
 @pytest.mark.parametrize(
     ("names", "changes", "says"),
     [
-        (("rope",), {}, "for one: q1lab run rope"),
         (("rope", "rope"), {}, "listed twice"),
         (("rope", "baseline"), {}, "baseline itself"),
         (("rope", "rop"), {}, "'rope'"),
@@ -191,7 +189,7 @@ def test_what_cannot_be_swept_is_one_line(
     fake_trainer: Fake, store: Store, names: tuple[str, ...], changes: dict[str, str], says: str
 ) -> None:
     with pytest.raises(Problem, match=says) as raised:
-        series_plan.plan_sweep(request(**changes), names, store)
+        study_plan.declare(request(**changes), names, store)
     assert "\n" not in str(raised.value)
     assert studies.ids() == []
 
@@ -202,11 +200,11 @@ def test_the_same_command_goes_on_and_in_another_order(fake_trainer: Fake, store
     assert [member.why for member in result.ranked] == ["1 of 6 runs failed"] * 3, (
         "shown, not hidden"
     )
-    resumed = series_plan.plan_sweep(request(seeds="3"), NAMES[::-1], store)
+    resumed = study_plan.declare(request(seeds="3"), NAMES[::-1], store)
     assert (resumed.series.id, resumed.missing) == ("sweep-1", 3)
     assert not any(plan.is_new for plan in resumed.plans)
     fake_trainer()
-    series_plan.begin_series(resumed, store)
+    begin_study.begin_studies(resumed, store)
     wait_for(lambda: over("sweep-1"))
     assert series_reader.read_series(store, "sweep-1").complete
     assert len(studies.ids()) == 3
@@ -214,9 +212,7 @@ def test_the_same_command_goes_on_and_in_another_order(fake_trainer: Fake, store
 
 def swept_once(store: Store) -> series_table.SeriesResult:
     """A sweep after its first way through, whatever it lacks."""
-    begun = series_plan.begin_series(
-        series_plan.plan_sweep(request(seeds="3"), NAMES, store), store
-    )
+    begun = begin_study.begin_studies(study_plan.declare(request(seeds="3"), NAMES, store), store)
     last = begun.studies[-1].files
 
     def ended() -> bool:
@@ -231,20 +227,20 @@ def swept_once(store: Store) -> series_table.SeriesResult:
 def test_a_sweep_begins_though_another_study_was_planned_meanwhile(
     fake_trainer: Fake, store: Store
 ) -> None:
-    planned = series_plan.plan_sweep(request(seeds="3..8"), NAMES, store)
-    alone = study_plan.begin_study(request(variant="rope", seeds="3"), store).study
+    planned = study_plan.declare(request(seeds="3..8"), NAMES, store)
+    alone = begin_one(request(variant="rope", seeds="3"), store)
     wait_for(lambda: not launch.is_alive(alone.files))
-    begun = series_plan.begin_series(planned, store)
+    begun = begin_study.begin_studies(planned, store)
     assert len(begun.studies) == len(NAMES)
     assert begun.series.seeds[0] == 3, "its seeds are those that nobody knows now"
     for study in begun.studies:
-        study_plan.stop_study(study.id)
+        launch.stop_study(study)
 
 
 def test_a_diverged_member_is_a_row_without_a_rank(fake_trainer: Fake, store: Store) -> None:
     names = ("rope", "rmsnorm")
-    planned = series_plan.plan_sweep(request(seeds="3"), names, store)
-    begun = [study_plan.save_plan(plan, store) for plan in planned.plans]
+    planned = study_plan.declare(request(seeds="3"), names, store)
+    begun = [begin_study.save_plan(plan, store) for plan in planned.plans]
     finish(begun[0])
     finish(begun[1])
     lost = begun[1].files.run("modified-seed2").events
@@ -266,13 +262,13 @@ def test_a_deleted_member_stays_a_row_and_is_not_trained_again(
     result = series_reader.read_series(store, "sweep-1")
     assert "was deleted" in "\n".join(series_table.series_lines(result))
     assert result.any_claim_chance == pytest.approx(ALPHA), "its share stays spent"
-    resumed = series_plan.plan_sweep(request(seeds="3"), NAMES, store)
+    resumed = study_plan.declare(request(seeds="3"), NAMES, store)
     assert (resumed.missing, len(resumed.plans)) == (0, 2)
 
 
 def test_the_ledger_counts_each_member(fake_trainer: Fake, store: Store) -> None:
     swept(store, seeds="3")
-    study = study_plan.begin_study(request(variant="rope", seeds="3"), store).study
+    study = begin_one(request(variant="rope", seeds="3"), store)
     wait_for(lambda: not launch.is_alive(study.files))
     assert study.id == "rope-2", "a study by itself is not the sweep's"
     c = compare(store, study)
@@ -284,7 +280,7 @@ def test_the_ledger_counts_each_member(fake_trainer: Fake, store: Store) -> None
 def test_a_question_that_was_asked_before_pays_in_a_sweep_too(
     fake_trainer: Fake, store: Store
 ) -> None:
-    study = study_plan.begin_study(request(variant="rope", seeds="3"), store).study
+    study = begin_one(request(variant="rope", seeds="3"), store)
     wait_for(lambda: not launch.is_alive(study.files))
     result = swept(store, ("rope", "rmsnorm"), seeds="3")
     rope, rmsnorm = (member.comparison for member in result.members)
@@ -298,20 +294,20 @@ def test_a_question_that_was_asked_before_pays_in_a_sweep_too(
 
 
 def test_another_range_in_mid_sweep_is_refused(fake_trainer: Fake, store: Store) -> None:
-    planned = series_plan.plan_sweep(request(seeds="3..8"), NAMES, store)
+    planned = study_plan.declare(request(seeds="3..8"), NAMES, store)
     for plan in planned.plans:
-        study_plan.save_plan(plan, store)
+        begin_study.save_plan(plan, store)
     with pytest.raises(Problem, match="3 to 8 pairs"):
-        series_plan.plan_sweep(request(seeds="3..12"), NAMES, store)
-    other = series_plan.plan_sweep(request(seeds="3..12", fresh=True), NAMES, store)
+        study_plan.declare(request(seeds="3..12"), NAMES, store)
+    other = study_plan.declare(request(seeds="3..12", fresh=True), NAMES, store)
     assert other.series.id == "sweep-2"
 
 
 def test_what_goes_on_is_said_as_the_command_of_the_whole_sweep(
     fake_trainer: Fake, store: Store
 ) -> None:
-    planned = series_plan.plan_sweep(request(seeds="3..8"), NAMES, store)
-    study = study_plan.save_plan(planned.plans[1], store)
+    planned = study_plan.declare(request(seeds="3..8"), NAMES, store)
+    study = begin_study.save_plan(planned.plans[1], store)
     text = kinds.resume_command(study)
     assert text.startswith("q1lab run rmsnorm rope swiglu --seeds 3..8 --preset quick")
     assert "--max-iters 20" in text
@@ -347,8 +343,8 @@ def test_an_arm_may_have_the_name_of_a_sweep(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    for plan in series_plan.plan_sweep(request(seeds="3"), NAMES, store).plans:
-        study_plan.save_plan(plan, store)
+    for plan in study_plan.declare(request(seeds="3"), NAMES, store).plans:
+        begin_study.save_plan(plan, store)
     monkeypatch.chdir(tmp_path)
     words = study_toml("true {seed}", metric="loss", baseline="", **{"sweep-1": "--fast"})
     assert q1lab([*words, "--preset", "quick"]) == 2
@@ -356,8 +352,8 @@ def test_an_arm_may_have_the_name_of_a_sweep(
 
 
 def test_a_damaged_record_is_a_damaged_plan(fake_trainer: Fake, store: Store) -> None:
-    planned = series_plan.plan_sweep(request(seeds="3"), NAMES, store)
-    study = study_plan.save_plan(planned.plans[0], store)
+    planned = study_plan.declare(request(seeds="3"), NAMES, store)
+    study = begin_study.save_plan(planned.plans[0], store)
     record = json.loads(study.files.plan.read_text())
     for damage in ({"at": 3}, {"alpha": 0}, {"members": []}, {"at": None}):
         broken = {**record["series"], **damage}
