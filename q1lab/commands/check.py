@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from q1lab.commands._options import json_option
 from q1lab.commands._output import width_shown
 from q1lab.commands._store import open_store
 from q1lab.commands._week import current_week
@@ -63,7 +64,7 @@ Exit status: 0 all passed, 1 a check failed, 2 the file can't be used, 130 ended
     help="Set a field of the file's own GPTConfig to another value; repeatable.",
 )
 @click.option("--watch", is_flag=True, help="Check again whenever the file is saved, until Ctrl-C.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON record on standard output.")
+@json_option
 def check(
     file: Path,
     for_: str | None,

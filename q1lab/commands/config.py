@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import json
 
 import click
 
-from q1lab.commands._output import wrapped
+from q1lab.commands._options import json_option
+from q1lab.commands._output import print_json, print_text, wrapped
 from q1lab.ground import config as settings
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
-from q1lab.ground.files import printable
 
 
 @click.command(
@@ -26,7 +25,7 @@ Examples:
 @click.argument("key", required=False)
 @click.argument("value", required=False, type=click.UNPROCESSED)  # on_end may be empty
 @click.option("--keys", is_flag=True, help="The app's actions with their keys.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def config(key: str | None, value: str | None, keys: bool, as_json: bool) -> None:
     """Every setting, where it comes from, and the file that holds them.
 
@@ -43,16 +42,15 @@ def config(key: str | None, value: str | None, keys: bool, as_json: bool) -> Non
         return
     rows = settings.as_rows(current)
     if as_json:
-        values = {name: {"value": is_now, "from": source} for name, is_now, source in rows}
-        click.echo(json.dumps(values, indent=1))
+        print_json({name: {"value": is_now, "from": source} for name, is_now, source in rows})
         return
     width = max(len(name) for name, *_ in rows)
     file = paths.config_file()  # the last line gives its folder
     for name, is_now, source in rows:
         place = file.name if source == str(file) else source
-        click.echo(printable(f"{name:<{width}} {is_now or '–':<28} {place}"))
+        print_text(f"{name:<{width}} {is_now or '–':<28} {place}")
         click.echo(f"{'':<{width}} {wrapped(settings.SETTINGS[name].help_text, width + 1)}")
-    click.echo(printable(f"They are kept in {paths.config_file()}"))
+    print_text(f"They are kept in {paths.config_file()}")
 
 
 def _set_value(key: str, value: str) -> None:
@@ -67,7 +65,7 @@ def _set_value(key: str, value: str) -> None:
     settings.save_setting(key, value)
     if key == "course":
         _tick_step()
-    click.echo(printable(f"{key} = {value}"))
+    print_text(f"{key} = {value}")
 
 
 def _tick_step() -> None:
@@ -85,8 +83,8 @@ def _print_keys(moved: dict[str, str], as_json: bool) -> None:
 
     table = {name: moved.get(name, binding.key) for name, binding in KEYS.items()}
     if as_json:
-        click.echo(json.dumps(table, indent=1))
+        print_json(table)
         return
     for name, keys in table.items():
         note = "  (moved)" if name in moved else ""
-        click.echo(printable(f"{name:<20} {keys:<28} {KEYS[name].description}{note}"))
+        print_text(f"{name:<20} {keys:<28} {KEYS[name].description}{note}")

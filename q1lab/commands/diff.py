@@ -9,6 +9,7 @@ import click
 
 from q1lab.commands._names import variant_argument
 from q1lab.commands._noted import note_viewed
+from q1lab.commands._options import json_option
 from q1lab.commands._output import print_diff, print_json
 from q1lab.ground import paths
 from q1lab.ground.errors import OK, Problem
@@ -32,7 +33,7 @@ Examples:
     help="The model to compare with: a name or a file. Default: the one that VARIANT was made "
     "from.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def diff(variant: str, baseline: str | None, as_json: bool) -> int:
     """The unified diff from the baseline to VARIANT, colored on a terminal.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import shutil
 import subprocess
@@ -13,7 +12,8 @@ from typing import Any
 import click
 
 from q1lab import __version__
-from q1lab.commands._output import wrapped
+from q1lab.commands._options import json_option
+from q1lab.commands._output import print_json, wrapped
 from q1lab.ground import file_systems, paths
 from q1lab.ground.errors import FAILED, OK, Problem
 from q1lab.ground.files import printable
@@ -33,17 +33,13 @@ PACKAGES = (
 )
 
 
-@click.command(
-    epilog="""\b
-Examples:
-  q1lab doctor --json"""
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+@click.command(epilog="Example: q1lab doctor --json")
+@json_option
 def doctor(as_json: bool) -> int:
     """Versions, device, bf16, git, disk, and where the files are."""
     findings = examine_machine()
     if as_json:
-        click.echo(json.dumps(findings, indent=2))
+        print_json(findings)
     else:
         for name, value in findings.items():
             if name not in ("ok", "problems"):
@@ -75,7 +71,10 @@ def examine_machine() -> dict[str, Any]:
         findings["device"] = f"{answer['device']} ({answer['device_name']})"
         findings["bf16"] = "yes" if answer["bf16"] else "no (training uses another format)"
         findings["training_dtype"] = answer["dtype"]
-        findings |= _torch_findings(answer)
+        # the releases of PyTorch that were tested, and the features that the installed one lacks
+        findings |= {
+            name: answer[name] for name in ("torch_tested", "torch_lacks") if answer.get(name)
+        }
     except Problem as problem:
         problems.append(f"torch does not work: {problem}")
     cards = gpus()
@@ -83,9 +82,8 @@ def examine_machine() -> dict[str, Any]:
         f"{c.name}, {c.use}% busy, {c.memory_used:,} of {c.memory_total:,} MiB" for c in cards
     ] or "none seen by the NVIDIA driver"
     findings["compiler"] = shutil.which("cc") or shutil.which("gcc") or "none (not needed)"
-    git = shutil.which("git")
-    findings["git"] = _git_version() if git else None
-    if not git:
+    findings["git"] = _git_version() if shutil.which("git") else None
+    if findings["git"] is None:
         problems.append("git is not installed; documents can't be committed")
     try:
         home = paths.ensure_home()
@@ -124,11 +122,6 @@ def _file_system_text(mount: file_systems.Mount | None) -> str:
     if mount.local_locks:
         return f"{mount.kind}; its locks hold on this machine only ({mount.local_locks})"
     return mount.kind
-
-
-def _torch_findings(answer: dict[str, Any]) -> dict[str, list[str]]:
-    """The PyTorch releases that were tested, and the features that the installed one lacks."""
-    return {name: answer[name] for name in ("torch_tested", "torch_lacks") if answer.get(name)}
 
 
 def _version(package: str) -> str | None:

@@ -8,7 +8,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from q1lab.commands._names import study_argument
-from q1lab.commands._options import force_option
+from q1lab.commands._options import force_option, json_option
 from q1lab.commands._output import print_json, say_written
 from q1lab.commands._store import open_store
 from q1lab.compare import claim
@@ -53,7 +53,7 @@ Exit status: 0 written, 1 a file can't be written, 2 usage."""
     is_flag=True,
     help="All numbers that the runs reported: a row per point instead of per run, or in the JSON.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
+@json_option
 def export(
     study: tuple[str, ...],
     target: str,

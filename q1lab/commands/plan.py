@@ -11,6 +11,7 @@ import click
 
 from q1lab.commands._flags import flag
 from q1lab.commands._names import variant_argument
+from q1lab.commands._options import json_option
 from q1lab.commands._output import print_json, print_wrapped, remark
 from q1lab.commands._plan_notes import look_note
 from q1lab.commands._store import open_store
@@ -44,7 +45,7 @@ Examples:
     help="The difference you want to see (default: δ of your newest prediction, else 0.01).",
 )
 @flag(Request, "preset", "Size and budget.")
-@click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
+@json_option
 def plan(variant: str, detect: float | None, preset: str | None, as_json: bool) -> int:
     """Show what a study of VARIANT can find with 3 pairs, with 8, and with 3 to 8.
 

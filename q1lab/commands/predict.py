@@ -11,7 +11,7 @@ from q1lab.commands._output import print_json, print_wrapped
 from q1lab.commands._store import open_store
 from q1lab.commands._week import current_week
 from q1lab.documents import document_data
-from q1lab.ground.errors import OK, Problem
+from q1lab.ground.errors import OK
 from q1lab.ground.files import printable
 from q1lab.journal import predictions
 from q1lab.judgment.metric import VAL_LOSS, Metric
@@ -44,13 +44,9 @@ Examples:
 @json_option
 def predict(
     variant: str | None,
-    direction: str | None,
-    size: str | None,
-    matters: str | None,
-    sure: str | None,
-    why: str | None,
     amend: bool,
     as_json: bool,
+    **typed: str | None,
 ) -> int:
     """Record your prediction for VARIANT, or show it.
 
@@ -63,22 +59,10 @@ def predict(
         if variant is not None and variant not in {item.name for item in week.variants}:
             variant = variant if variant in arms else variants.find_variant(variant).name
         name = variant or document_data.chosen_modification(store, week).name
-        typed_values = {
-            "--direction": direction,
-            "--size": size,
-            "--matters": matters,
-            "--sure": sure,
-        }
-        if any(value is not None for value in typed_values.values()) or amend:
-            missing = [option for option, value in typed_values.items() if value is None]
-            if missing and (direction != "same" or missing != ["--size"]):
-                raise Problem(
-                    "a prediction has four parts",
-                    next=f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing",
-                )
-            names = {option.removeprefix("--"): option for option in typed_values}
-            typed = {name: typed_values[option] or "" for name, option in names.items()}
-            values = predictions.parse_prediction({**typed, "why": why or ""}, names)
+        if amend or any(typed.values()):
+            options = {part: f"--{part}" for part in typed}
+            texts = {part: text or "" for part, text in typed.items()}
+            values = predictions.parse_prediction(texts, options)
             predictions.record_prediction(store, week.label, name, **values, amend=amend)
         prediction = predictions.newest_prediction(store, name, week.label)
         if as_json:

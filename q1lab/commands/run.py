@@ -14,6 +14,7 @@ from q1lab.commands._ask import agrees_to_run, ask_user, is_at_terminal
 from q1lab.commands._first_run import with_metric
 from q1lab.commands._flags import GroupedCommand, flags
 from q1lab.commands._names import study_argument, variant_argument
+from q1lab.commands._options import json_option
 from q1lab.commands._output import print_json, print_wrapped, remark
 from q1lab.commands._plan_notes import plan_notes
 from q1lab.commands._run_request import parse_run
@@ -60,7 +61,7 @@ The same command again trains only what is missing, and with nothing missing pri
 @flags(CommandSpec)
 @click.option("--name", metavar="NAME", help="A name for the study, in addition to its own.")
 @click.option("--detach", is_flag=True, help="Start it and return at once.")
-@click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
+@json_option
 def run(
     variant: tuple[str, ...],
     name: str | None,
@@ -229,9 +230,7 @@ Examples:
 @study_argument(required=False)
 @click.argument("run", required=False)
 @click.option("--log", "follow_log", is_flag=True, help="Print the output of RUN as it comes.")
-@click.option(
-    "--json", "as_json", is_flag=True, help="Print the comparison as JSON when it is done."
-)
+@json_option
 def attach(study: str | None, run: str | None, follow_log: bool, as_json: bool) -> int:
     """Watch a running STUDY (default: the latest). Ctrl-C leaves; the training goes on.
 
@@ -255,7 +254,7 @@ def attach(study: str | None, run: str | None, follow_log: bool, as_json: bool) 
 
 @click.command(epilog=f"Example: q1lab stop rope-1\n\n{EXIT_STATUS}")
 @study_argument(required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def stop(study: str | None, as_json: bool) -> int:
     """Stop STUDY (default: the latest) so that it can go on later."""
     chosen = _study_or_latest(study)

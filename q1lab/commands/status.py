@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 import click
 
 from q1lab.commands._names import study_argument
+from q1lab.commands._options import json_option
 from q1lab.commands._output import print_json, width_shown, wrapped
 from q1lab.commands._store import open_store
 from q1lab.commands._week import current_week
@@ -54,7 +55,7 @@ Examples:
   q1lab status rope-1 --json"""
 )
 @study_argument(required=False)
-@click.option("--json", "as_json", is_flag=True, help="Every study and run as JSON.")
+@json_option
 def status(study: str | None, as_json: bool) -> int:
     """Show your studies with their verdicts, newest first, and the next step; or STUDY
     alone, with its runs at W&B."""

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from q1lab.commands._names import study_argument
+from q1lab.commands._options import json_option
 from q1lab.commands._output import print_json
 from q1lab.compare.comparison_cache import resolve_study_id
 from q1lab.ground.errors import FAILED, OK, UNFINISHED, Problem
@@ -42,7 +43,7 @@ Examples:
     help="Upload nothing: list the runs of STUDY (or of a modification's study) as their W&B "
     "page does, and say where that page is.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def sync(study: str | None, fresh: bool, show: bool, as_json: bool) -> int:
     """Upload STUDY to W&B (default: all but those with W&B off).
 

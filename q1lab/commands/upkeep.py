@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from pathlib import Path
 
 import click
 
 from q1lab.commands._ask import ask_user
 from q1lab.commands._names import study_argument
+from q1lab.commands._options import json_option
+from q1lab.commands._output import print_json, print_text
 from q1lab.commands._store import open_store
 from q1lab.ground import paths, text_formats
 from q1lab.ground.errors import FAILED, OK, Problem
 from q1lab.ground.files import expand_user, printable
 from q1lab.journal import begin, delete_restore, study_names, trash
 from q1lab.study import bundle, studies
-
-yes_option = click.option("--yes", is_flag=True, help="Don't ask.")
-dry_run_option = click.option(
-    "--dry-run", is_flag=True, help="Say what would happen, and do nothing."
-)
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def _agrees(question: str, yes: bool) -> bool:
@@ -42,8 +37,8 @@ Exit status: 0 deleted, 1 a study can't be deleted, 2 usage."""
 )
 @study_argument(nargs=-1)
 @click.option("--empty", is_flag=True, help="Empty the trash, for good.")
-@dry_run_option
-@yes_option
+@click.option("--dry-run", is_flag=True, help="Say what would happen, and do nothing.")
+@click.option("--yes", is_flag=True, help="Don't ask.")
 @json_option
 def delete(study: tuple[str, ...], empty: bool, dry_run: bool, yes: bool, as_json: bool) -> int:
     """Move STUDY to the trash, with its runs, weights and logs.
@@ -62,14 +57,7 @@ def delete(study: tuple[str, ...], empty: bool, dry_run: bool, yes: bool, as_jso
         names = delete_restore.match_names(study)
         previews = [delete_restore.preview_delete(store, name) for name in names]
     for preview in previews:
-        description = f"{preview.id}: {text_formats.byte_size(preview.bytes)}"
-        if preview.unreadable:
-            description += "; its plan can't be read, so only its name stays on record"
-        if preview.reused_by:
-            description += (
-                f"; {', '.join(preview.reused_by)} reused runs of it: those are copies, and stay"
-            )
-        click.echo(printable(description), err=as_json)
+        click.echo(printable(_description(preview)), err=as_json)
     if not dry_run:
         delete_restore.refuse_running(names)
     done = not dry_run and _agrees(f"Move {len(previews)} of your studies to the trash?", yes)
@@ -78,16 +66,26 @@ def delete(study: tuple[str, ...], empty: bool, dry_run: bool, yes: bool, as_jso
             for preview in previews:
                 delete_restore.delete_study(store, preview.id)
     if as_json:
-        record = [
-            {"study": preview.id, "bytes": preview.bytes, "deleted": done} for preview in previews
-        ]
-        click.echo(json.dumps(record, indent=1))
-    else:
-        back = (
+        print_json(
+            [{"study": preview.id, "bytes": preview.bytes, "deleted": done} for preview in previews]
+        )
+    elif done:
+        print_text(
             f"deleted; `q1lab restore {previews[0].id}` brings it back until `q1lab delete --empty`"
         )
-        click.echo(printable(back) if done else "nothing was deleted")
+    else:
+        click.echo("nothing was deleted")
     return OK
+
+
+def _description(preview: delete_restore.DeletePreview) -> str:
+    """What the deletion of a study moves, and what stays."""
+    text = f"{preview.id}: {text_formats.byte_size(preview.bytes)}"
+    if preview.unreadable:
+        text += "; its plan can't be read, so only its name stays on record"
+    if preview.reused_by:
+        text += f"; {', '.join(preview.reused_by)} reused runs of it: those are copies, and stay"
+    return text
 
 
 def _empty_trash(dry_run: bool, yes: bool, as_json: bool) -> int:
@@ -104,7 +102,7 @@ def _empty_trash(dry_run: bool, yes: bool, as_json: bool) -> int:
         trash.empty(places)
     if as_json:
         rows = [{"name": p.name, "bytes": n} for p, n in zip(places, sizes, strict=True)]
-        click.echo(json.dumps({"items": rows, "bytes": sum(sizes), "freed": done}, indent=1))
+        print_json({"items": rows, "bytes": sum(sizes), "freed": done})
     elif not places:
         click.echo("the trash is empty")
     else:
@@ -156,7 +154,7 @@ def restore(place: Path, name: str | None, as_json: bool) -> int:
             with contextlib.suppress(Problem):  # another study has its name by now
                 study_names.give_name(store, study.id, learners_name)
     if as_json:
-        click.echo(json.dumps({"study": study.id, "runs": len(study.runs)}, indent=1))
+        print_json({"study": study.id, "runs": len(study.runs)})
         return OK
-    click.echo(printable(f"{study.id}: restored, {len(study.runs)} runs; q1lab compare {study.id}"))
+    print_text(f"{study.id}: restored, {len(study.runs)} runs; q1lab compare {study.id}")
     return OK

@@ -94,6 +94,8 @@ def parse_prediction(typed: Mapping[str, str], names: Mapping[str, str]) -> dict
             raise
     if typed["direction"] == "same":
         values.setdefault("size", 0.0)
+    if not typed["direction"]:
+        raise Problem(f"{names['direction']} is missing", field="direction")
     for name in parts:
         if name not in values:
             raise Problem(f"{names[name]} is missing", field=name)

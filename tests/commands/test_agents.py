@@ -44,7 +44,12 @@ def test_a_diff_and_an_upload_as_json(home: Path, capsys: pytest.CaptureFixture[
         (["status", "--nope"], USAGE, "No such option", None),
         (["nope"], USAGE, "no command called 'nope'", None),
         (["compare", "rope-9"], USAGE, "rope-9", None),
-        (["predict", "rope", "--sure", "7"], USAGE, "four parts", "are missing"),
+        (
+            ["predict", "rope", "--sure", "7"],
+            USAGE,
+            "--direction is missing",
+            None,
+        ),
     ],
 )
 def test_an_error_is_one_object(

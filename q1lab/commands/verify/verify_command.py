@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from q1lab.commands._ask import agrees_to_run
+from q1lab.commands._options import json_option
 from q1lab.commands._output import print_json, print_wrapped, remark
 from q1lab.commands.verify import bundle_check
 from q1lab.ground.errors import FAILED, INTERRUPTED, OK, USAGE, Problem, listed_statuses
@@ -57,7 +58,7 @@ Examples:
     help="The text to train on, if the bundle does not contain it.",
 )
 @click.option("--yes", is_flag=True, help="Run a study's command without asking.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def verify(
     place: Path,
     cells: int | None,

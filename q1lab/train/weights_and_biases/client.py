@@ -100,7 +100,7 @@ def check_server() -> None:
 
     if not key_configured():
         login = wandb_command("login")
-        raise Problem(f"no W&B key is configured; run `{login}`, then `q1lab sync`", FAILED)
+        raise Problem("no W&B key is configured", FAILED, next=f"run `{login}`, then `q1lab sync`")
     url = str(wandb.setup().settings.base_url)
     try:  # wandb itself would try for minutes
         urllib.request.urlopen(url, timeout=REACH_SECONDS).close()
