@@ -1,4 +1,4 @@
-"""What judging loads: few lines of q1lab, and no library but those of a small environment."""
+"""What judging loads: three rooms of q1lab, and no library but those of a small environment."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ sys.meta_path[1:] = [one for one in sys.meta_path[1:] if "editable" not in repr(
 sys.path.insert(0, {str(Path(__file__).parents[2])!r})
 """
 
-COUNT = """
+LOADED = """
 import sys
-files = {name: module.__file__ for name, module in sys.modules.items() if name.startswith("q1lab")}
-lines = sum(len(open(file, encoding="utf-8").readlines()) for file in files.values() if file)
-print(json.dumps([lines, sorted({name.partition(".")[0] for name in sys.modules})]))
+parts = [name.split(".") for name in sys.modules]
+rooms = {part[1] for part in parts if part[0] == "q1lab" and len(part) > 1}
+print(json.dumps([sorted(rooms), sorted({part[0] for part in parts})]))
 """
 HEAVY = {"torch", "textual", "wandb", "git", "sqlite_utils", "jinja2"}
 
@@ -47,10 +47,10 @@ def run(code: str) -> str:
     return done.stdout
 
 
-def loaded_by(code: str) -> tuple[int, set[str]]:
-    """The lines of q1lab that code loads, and the libraries."""
-    lines, modules = json.loads(run(f"import json\n{code}\n{COUNT}").splitlines()[-1])
-    return lines, set(modules)
+def loaded_by(code: str) -> tuple[set[str], set[str]]:
+    """The rooms of q1lab that code loads, and the libraries."""
+    rooms, libraries = json.loads(run(f"import json\n{code}\n{LOADED}").splitlines()[-1])
+    return set(rooms), set(libraries)
 
 
 @pytest.fixture
@@ -62,22 +62,22 @@ def table(tmp_path: Path) -> Path:
 
 
 def test_judging_loads_little(table: Path) -> None:
-    lines, modules = loaded_by(JUDGE)
-    assert lines <= 4000
-    assert not modules & (HEAVY | {"sqlite3"})
-    lines, modules = loaded_by(COMMAND.format(["judge", str(table), "--baseline", "base"]))
-    assert lines <= 6900
-    assert not modules & (HEAVY | {"sqlite3"})
+    rooms, libraries = loaded_by(JUDGE)
+    assert rooms <= {"ground", "judgment"}, "import q1lab starts slowly in a notebook"
+    assert not libraries & (HEAVY | {"sqlite3"}), "import q1lab starts slowly in a notebook"
+    rooms, libraries = loaded_by(COMMAND.format(["judge", str(table), "--baseline", "base"]))
+    assert rooms <= {"commands", "ground", "judgment"}, "q1lab judge starts slowly"
+    assert not libraries & (HEAVY | {"sqlite3"}), "q1lab judge starts slowly"
 
 
-def test_comparing_a_study_loads_less_than_half_of_q1lab() -> None:
+def test_comparing_a_study_loads_no_screen() -> None:
     study = lab_home.make_study()
     lab_home.finish(study)
     command = COMMAND.format(["compare", study.id])
     loaded_by(command)  # the index is made by sqlite_utils
-    lines, modules = loaded_by(command)
-    assert lines <= 14_700, lines
-    assert not modules & HEAVY
+    rooms, libraries = loaded_by(command)
+    assert "app" not in rooms, "q1lab compare starts slowly"
+    assert not libraries & HEAVY, "q1lab compare starts slowly"
 
 
 def test_a_small_environment_judges_draws_and_writes_a_page(table: Path) -> None:
@@ -98,4 +98,4 @@ def test_a_small_environment_judges_draws_and_writes_a_page(table: Path) -> None
         check=False,
     )
     assert done.returncode == 1
-    assert done.stderr.startswith("q1lab: jinja2 is not installed here")
+    assert "is not installed here, and of q1lab only judge needs nothing of it" in done.stderr
