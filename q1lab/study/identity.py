@@ -1,10 +1,11 @@
-"""Two kinds of sameness, each with one use:
+"""Three kinds of sameness, each with one use:
 
 - ``run_fingerprint``: both runs end with the same numbers to the last bit; one is copied for the
   other (finished_runs.py).
 - ``question_hash``: studies that ask the same question; the looks at it are counted (history.py).
+- ``is_twin``: studies of the same plan but for the number of pairs; a request continues the newest.
 
-The first is the narrower. Pure.
+Pure.
 """
 
 from __future__ import annotations
@@ -36,6 +37,26 @@ def run_fingerprint(study: Study, run: Run) -> str:
         study.trainer.threads,
         versions,
     ]
+    return json.dumps(facts, sort_keys=True)
+
+
+def is_twin(study: Study, other: Study) -> bool:
+    """True if two studies have the same plan in everything but the number of pairs."""
+    return (
+        identity_key(study) == identity_key(other)
+        and study.design.fresh_seeds == other.design.fresh_seeds
+    )
+
+
+def identity_key(study: Study) -> str:
+    """A key that is equal for two studies that differ in nothing but their seeds."""
+    facts = {
+        "sources": [study.arms[arm].sha256 for arm in ARMS],
+        "data": study.data.sha256,
+        "config": study.trainer.config,
+        "device": study.trainer.device,
+        "dtype": study.trainer.dtype,
+    }
     return json.dumps(facts, sort_keys=True)
 
 

@@ -15,14 +15,12 @@ from q1lab.ground.errors import Problem
 from q1lab.ground.files import (
     absolute_path,
     expand_user,
-    os_reason,
     printable,
     read_bytes,
-    sha256_text,
 )
 from q1lab.ground.options import KEPT_FOLDER
 from q1lab.ground.paths import StudyPaths
-from q1lab.study import bundle, command, command_line, corpora, own_loop, studies, variants
+from q1lab.study import bundle, command_line, corpora, kinds
 from q1lab.study.bundle import Provenance
 from q1lab.study.command_line import Request
 from q1lab.study.events import final_loss
@@ -112,25 +110,19 @@ def final_values(study: Study, root: Path | None = None) -> dict[str, float]:
 
 def load_kept_study(folder: Path) -> KeptStudy:
     """Read a kept study. Problem if it can't be read, or its files are not those that trained."""
-    file = folder / PLAN_NAME
-    try:
-        study = studies.from_dict(studies.read_plan(file))
-        kept_study = KeptStudy(folder, study, final_values(study, folder))
-    except OSError as error:
-        raise Problem(f"cannot read {file}: {os_reason(error)}", file=file) from None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        reason = printable(f"{type(error).__name__}: {error}")[:300]
-        raise Problem(f"{file} is damaged ({reason})", file=file) from None
-    for arm in kept_study.study.model_files:
+    received = bundle.read_bundle(folder, str(folder), collect_faults=True)
+    study = received.study
+    kept_study = KeptStudy(folder, study, final_values(study, folder))
+    for arm in study.model_files:
         path = kept_study.file(arm)
-        text = variants.read_variant(path, path.stem, str(path)).text
-        if sha256_text(text) != kept_study.study.arms[arm].sha256:
+        if path.is_file() and study.arms[arm].sha256 not in bundle.possible_hashes(path):
             raise Problem(
-                f"{path} is not the file that trained in {kept_study.study.id}. "
+                f"{path} is not the file that trained in {study.id}. "
                 f"To train it as it is now: {kept_study.command_for_files(Request(str(folder)))}",
                 file=path,
             )
-    bundle.read_bundle(folder, str(folder))
+    for fault in received.faults.values():
+        raise Problem(f"{folder} is damaged ({printable(fault)[:200]})", file=folder)
     return kept_study
 
 
@@ -146,14 +138,16 @@ def retraining_request(kept_study: KeptStudy, request: Request) -> Request:
         raise another_study(kept_study, request)
     study = kept_study.study
     if study.trainer.kind == OWN:
-        files = {arm: str(kept_study.file(arm)) for arm in ARMS}
-        options = {**free_options, "data": find_data(kept_study, free_options["data"])}
-        return own_loop.request_of_files(study, files, options)
+        free_options["data"] = find_data(kept_study, request.data)
+        free_options["unchecked"] = request.unchecked or study.trainer.unchecked
+        variant, baseline = (str(kept_study.file(arm)) for arm in reversed(ARMS))
+        again = replace(kinds.request(study), variant=variant, baseline=baseline)
+        return replace(again, **free_options)
+    del free_options["data"]
     root = kept_study.folder.absolute().parent.parent
-    options = {name: value for name, value in free_options.items() if name != "data"}
-    return command.request_in(
-        study, str(absolute_path(str(root / study.trainer.loop.folder))), options
-    )
+    folder = str(absolute_path(str(root / study.trainer.loop.folder)))
+    loop = replace(study.trainer.loop, folder=folder)
+    return replace(kinds.request(study), loop=loop, **free_options)
 
 
 def another_study(kept_study: KeptStudy, request: Request) -> Problem:

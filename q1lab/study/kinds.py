@@ -1,11 +1,14 @@
-"""What differs by the kind of a study's trainer: its description, and the request for it."""
+"""What differs by the kind of a study's trainer: its description, and the request that plans it
+again. A study is of q1lab's own training loop, or of a person's own command."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from q1lab.ground.files import printable
+from q1lab.ground.text_formats import passes_text
 from q1lab.judgment.subject import Description
-from q1lab.study import command, command_line, own_loop
+from q1lab.study import command_line
 from q1lab.study.command_line import Request
 from q1lab.study.studies import Study
 from q1lab.study.trainer import OWN
@@ -13,18 +16,86 @@ from q1lab.study.trainer import OWN
 
 def describe(study: Study) -> Description:
     """The description of the runs and their metric that a verdict repeats."""
-    return own_loop.describe(study) if study.trainer.kind == OWN else command.describe(study)
+    metric = study.metric
+    if study.trainer.kind == OWN:
+        return Description(
+            within="at this size and budget",
+            measured=(
+                "Both arms start from the same values in every tensor of equal name and shape, and "
+                "see the same batches. The metric is the validation loss in "
+                f"{metric.unit} at the last iter, over the whole validation set; "
+                f"{metric.direction}."
+            ),
+            pair_shares="share their seed: the batches, and the start of tensors that both have",
+            shared_at_start=study.trainer.shared_at_start,
+        )
+    loop = study.trainer.loop
+    step_text = {"last": "at its last step", "best": f"at its best step ({metric.better})"}
+    best = f"A run counts by the best {metric.name} of all its steps."
+    return Description(
+        within="with this command",
+        measured=(
+            "Each run is the same command, with the arguments of "
+            f"{printable(study.baseline)} or {printable(study.variant)}. The metric is "
+            f"{metric.name} as the command reports it {step_text[loop.take]}; "
+            f"{metric.direction}. Runs of the same seed are compared as pairs, which is valid "
+            "whatever a seed fixes."
+        ),
+        pair_shares="share their seed",
+        trains=f"the command `{printable(loop.run)}` in {printable(study.data.name)}",
+        cautions=(
+            *([best] if loop.take == "best" else []),
+            "Whether a seed repeats is not known.",
+            "q1lab did not check what a command does: parameters and FLOPs of the arms, the "
+            "split of the data, and whether validation data are trained on.",
+        ),
+    )
 
 
 def conditions(study: Study) -> str:
     """The conditions of training, for the line that announces a study."""
-    return own_loop.conditions(study) if study.trainer.kind == OWN else command.conditions(study)
+    metric, trainer = study.metric, study.trainer
+    if trainer.kind != OWN:
+        return f"{metric.name}, {metric.direction}, in {trainer.loop.folder}"
+    read = passes_text(study.passes)
+    data = study.data.name + (f" ({read})" if read else "")
+    return f"preset {trainer.preset}, data {data}, {trainer.device} {trainer.dtype}"
 
 
 def request(study: Study) -> Request:
-    """The request that plans the same study again: same files, hyperparameters, data and decision;
-    a file's name is its full path."""
-    return own_loop.request(study) if study.trainer.kind == OWN else command.request(study)
+    """The request that plans the study again: same files, hyperparameters, data and decision; a
+    file's name is its full path. Device and number format are always named: their defaults depend
+    on the machine."""
+    typed, trainer = study.origin.typed, study.trainer
+    if trainer.kind != OWN:
+        return Request(
+            variant=study.variant,
+            seeds=study.design.typed(),
+            baseline=study.baseline,
+            device=trainer.device or "auto",
+            wandb=typed.wandb if typed else "auto",
+            loop=trainer.loop,
+        )
+    return Request(
+        variant=study.arms["modified"].origin,
+        seeds=study.design.typed(),
+        baseline=None if _takes_its_baseline(study) else study.arms["baseline"].origin,
+        preset=trainer.preset,
+        data=typed.data if typed else study.data.name,
+        device=trainer.device,
+        dtype=trainer.dtype,
+        overrides=command_line.fewest_overrides(trainer.preset, trainer.config),
+        unchecked=trainer.unchecked,
+        wandb=typed.wandb if typed else "auto",
+    )
+
+
+def _takes_its_baseline(study: Study) -> bool:
+    """True if the study's baseline is the one that `q1lab run` takes when none is typed."""
+    if study.origin.typed is not None:
+        return study.origin.typed.baseline is None
+    baseline, modified = study.arms["baseline"].origin, study.arms["modified"].origin
+    return baseline == "baseline" and not modified.endswith(".py")
 
 
 def resume_command(study: Study) -> str:
@@ -32,7 +103,7 @@ def resume_command(study: Study) -> str:
     member of; of a command's study, its name."""
     if study.trainer.kind != OWN:
         return command_line.command_text(Request(study.id, seeds=""))
-    planned, series = own_loop.request(study), study.origin.series
+    planned, series = request(study), study.origin.series
     if series is None:
         return command_line.command_text(planned)
     return command_line.sweep_command(planned, series.members)

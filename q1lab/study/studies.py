@@ -320,18 +320,6 @@ def read_plan(file: Path) -> dict[str, Any]:
     return record
 
 
-def identity_key(study: Study) -> str:
-    """A key that is equal for two studies that differ in nothing but their seeds."""
-    facts = {
-        "sources": [study.arms[arm].sha256 for arm in ARMS],
-        "data": study.data.sha256,
-        "config": study.trainer.config,
-        "device": study.trainer.device,
-        "dtype": study.trainer.dtype,
-    }
-    return json.dumps(facts, sort_keys=True)
-
-
 def load(study_id: str) -> Study:
     """Read a study's plan. Problem when there is none or it can't be read."""
     if not is_id(study_id):

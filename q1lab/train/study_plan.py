@@ -139,7 +139,7 @@ def prove_command_ran_here(study: Study, name: str) -> None:
     """UnseenCommand where a study would run a command that never ran here."""
     shown = study.displayed_commands(study.runs[: len(ARMS)], study.trainer.loop.folder)
     if shown and not any(
-        is_twin(other, study) and other.files.launch.exists() for other in StudiesOnDisk()
+        identity.is_twin(other, study) and other.files.launch.exists() for other in StudiesOnDisk()
     ):
         raise UnseenCommand(name, shown)
 
@@ -280,19 +280,11 @@ def _plan(
     return Plan(draft, study, existing, missing)
 
 
-def is_twin(study: Study, draft: Study) -> bool:
-    """True if a study is the planned one in everything but its number of pairs."""
-    return (
-        studies.identity_key(study) == studies.identity_key(draft)
-        and study.design.fresh_seeds == draft.design.fresh_seeds
-    )
-
-
 def _is_same(study: Study, draft: Draft) -> bool:
     """True if a study is a draft's in everything but its number of pairs."""
     if draft.seeds.are_drawn and study.seeds != draft.study.seeds:
         return False
-    return is_twin(study, draft.study)
+    return identity.is_twin(study, draft.study)
 
 
 def find_same_study(

@@ -20,7 +20,7 @@ from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.journal import ingest_events
 from q1lab.journal.store import Store
-from q1lab.study import command_line, kept_folder, kinds, studies
+from q1lab.study import command_line, identity, kept_folder, kinds, studies
 from q1lab.study.bundle import Provenance
 from q1lab.study.command_line import Request
 from q1lab.study.studies import Study
@@ -218,7 +218,7 @@ def test_the_folder_plans_the_study_in_another_home(
     monkeypatch.setenv("Q1LAB_HOME", str(tmp_path / "other"))
     plan = planned(folder)
     assert plan.is_new
-    assert studies.identity_key(plan.study) == studies.identity_key(study)
+    assert identity.identity_key(plan.study) == identity.identity_key(study)
     assert (plan.study.seeds, plan.study.trainer.threads) == (study.seeds, study.trainer.threads)
     assert [plan.study.arms[arm].variant for arm in studies.ARMS] == ["model", "swiglu"]
 
@@ -391,7 +391,7 @@ def test_the_page_says_how_a_stranger_trains_its_study(
     _, _, *options = shlex.split(command)
     plan = planned(options[0], data=options[2])
     assert plan.is_new
-    assert studies.identity_key(plan.study) == studies.identity_key(study)
+    assert identity.identity_key(plan.study) == identity.identity_key(study)
 
 
 def test_of_a_variant_that_ships_no_file_is_kept(untrained: Path, fake_trainer: Fake) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from q1lab.commands.run import run
 from q1lab.ground.errors import Problem
 from q1lab.journal.store import Store
-from q1lab.study import command_line, corpora, kinds, presets, studies
+from q1lab.study import command_line, corpora, identity, kinds, presets
 from q1lab.study.command_line import Request
 from q1lab.study.studies import Study
 from q1lab.train import begin_study, own_loop_draft, study_plan
@@ -96,7 +96,7 @@ def test_a_request_is_read_back_from_its_command(request: Request) -> None:
 def test_a_study_is_planned_again_by_its_command(request: Request) -> None:
     study = drafted(request)
     twin = drafted(parsed(command_line.argv(kinds.request(study))))
-    assert studies.identity_key(twin) == studies.identity_key(study)
+    assert identity.identity_key(twin) == identity.identity_key(study)
     assert (twin.seeds, twin.trainer.unchecked) == (study.seeds, study.trainer.unchecked)
 
 
