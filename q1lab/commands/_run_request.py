@@ -11,14 +11,12 @@ from typing import Any
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import expand_user
 from q1lab.ground.options import KEPT_FOLDER, STUDY_NAME
-from q1lab.study import command_line, kept_folder, kinds, series, studies, two_commands, variants
+from q1lab.study import command_line, kept_folder, kinds, studies, two_commands, variants
 from q1lab.study.command_arms import COMMAND_OPTIONS, CommandSpec, read_study_toml, with_reading
 from q1lab.study.command_line import OPTIONS, Request, options_with
+from q1lab.study.series import is_sweep
 from q1lab.study.studies import Study
 from q1lab.train import first_number, series_members
-
-WITH_SERIES = {"variant", "yes", "as_json"}
-"""All that may be typed with the name of a sweep, which is only shown."""
 
 RANGE = "3..8"
 """The seeds of two commands, unless others were typed."""
@@ -26,12 +24,10 @@ RANGE = "3..8"
 
 @dataclass(frozen=True)
 class ParsedRun:
-    """The request that was typed. Several ``variants`` make it a sweep. ``series`` is the id of a
-    sweep declared earlier, whose table is to be printed."""
+    """The request that was typed. Several ``variants`` make it a sweep."""
 
     request: Request
     variants: Sequence[str]
-    series: str | None = None
 
 
 def parse_run(typed_names: Sequence[str], options: Mapping[str, Any], typed: Set[str]) -> ParsedRun:
@@ -54,14 +50,11 @@ def parse_run(typed_names: Sequence[str], options: Mapping[str, Any], typed: Set
     _ = request.parsed_seeds  # raises Problem for bad ones, at once
     if len(names) > 1:
         return ParsedRun(request, names)
-    if members := _series_members(names[0]):
-        if typed - WITH_SERIES:
-            raise Problem(
-                f"{names[0]} prints its table again: ",
-                next="leave the options out. To train with others, change the command that "
-                f"declared it: {kinds.resume_command(members[min(members)])}",
-            )
-        return ParsedRun(request, names, series=names[0])
+    if is_sweep(names[0]) and (members := series_members.load_members(names[0])):
+        raise Problem(
+            f"{names[0]} is a sweep; `q1lab compare {names[0]}` prints its table. ",
+            next=f"It goes on with: {kinds.resume_command(members[min(members)])}",
+        )
     if study is not None:
         request = _going_on(study, request, typed)
     elif kept_folder.is_kept_folder(names[0]) and (
@@ -119,12 +112,6 @@ def _split(word: str) -> list[str]:
     if Path(word).exists():
         return [word]
     return [name for part in word.split(",") if (name := part.strip())] or [word]
-
-
-def _series_members(name: str) -> dict[int, Study]:
-    """The studies of the sweep with this name, by their place; empty if there is none."""
-    is_series = name.partition("-")[0] == series.SWEEP
-    return series_members.load_members(name) if is_series else {}
 
 
 def _named(name: str) -> Study | None:

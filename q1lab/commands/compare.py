@@ -16,21 +16,22 @@ from q1lab.commands._output import (
     print_json,
     print_text,
     print_wrapped,
+    remark,
     say_written,
 )
 from q1lab.commands._store import open_store
-from q1lab.commands._verdict import print_verdict
-from q1lab.compare import comparison_cache
+from q1lab.commands._verdict import print_series, print_verdict
+from q1lab.compare import comparison_cache, series_reader
 from q1lab.compare.comparison import Comparison
 from q1lab.compare.comparison_cache import compare as make_comparison
-from q1lab.ground.errors import OK, Problem
+from q1lab.ground.errors import FAILED, OK, UNFINISHED, Problem
 from q1lab.ground.text_formats import first_names
 from q1lab.ground.write_intents import write_output
 from q1lab.journal import study_names
 from q1lab.journal.store import Store
-from q1lab.judgment import comparison_record, picture, side_by_side
+from q1lab.judgment import comparison_record, picture, series_table, side_by_side
 from q1lab.judgment.comparison_record import comparison_json
-from q1lab.study import studies
+from q1lab.study import kinds, series, studies
 from q1lab.study.events import has_ended
 from q1lab.study.studies import Study
 from q1lab.train import first_number
@@ -65,12 +66,18 @@ def compare(
     """Show the verdict of STUDY in at most six lines; with --full, everything.
 
     A modification's name stands for its newest study with three pairs or more; without STUDY, the
-    newest study of all is shown. Several share one table and one chart, each at its own level.
+    newest study of all is shown. Several share one table and one chart, each at its own level; the
+    name of a sweep prints its table.
     """
     if len(study) > 1:
         if full:
             raise Problem("--full is for one study", next="name one")
         return _compare_several(study, as_json, plot, force=force)
+    if study and series.is_sweep(study[0]):
+        if full or plot is not None:
+            raise Problem("--full and --plot are for a study", next="name one")
+        with open_store() as store:
+            return print_sweep(store, study[0], as_json=as_json)
     name = comparison_cache.resolve_study_id(study[0]) if study else studies.latest()
     chosen = studies.load(name)
     with open_store() as store:
@@ -108,6 +115,24 @@ def _compare_several(names: Sequence[str], as_json: bool, plot: Path | None, *, 
         click.echo()
         say_written(plot)
     return OK
+
+
+def print_sweep(store: Store, name: str, *, as_json: bool) -> int:
+    """Print a sweep's table. Returns OK, FAILED if a run failed, UNFINISHED if some are missing."""
+    table = series_reader.read_series(store, name)
+    members = [(member, studies.load(member.study)) for member in table.members if member.study]
+    if as_json:
+        print_json(series_table.series_json(table))
+    elif any(print_silent_run(study) for _, study in members):
+        return FAILED
+    else:
+        click.echo()
+        print_series(table)
+    unfinished = [study for member, study in members if not member.is_complete]
+    if unfinished:
+        line = kinds.resume_command(unfinished[0])
+        remark(f"q1lab: {name} is not done; go on with: {line}")
+    return FAILED if series_reader.failed_members(table) else UNFINISHED if unfinished else OK
 
 
 def print_comparison(

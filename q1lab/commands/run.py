@@ -83,8 +83,8 @@ def run(
     compared with itself.
 
     Several VARIANTs share the baseline's runs, are declared together before the first one begins,
-    share the 5% of false verdicts between them, and are ranked in one table. The name of such a
-    sweep prints its table again.
+    share the 5% of false verdicts between them, and are ranked in one table, which
+    `q1lab compare` prints again.
     """
     typed = typed_fields(click.get_current_context())
     parsed = parse_run(variant, options, typed)
@@ -92,8 +92,6 @@ def run(
     ask = is_at_terminal() and sys.stderr.isatty()
     ask = ask and not (as_json or detach or options["yes"])
     with open_store() as store:
-        if parsed.series is not None:
-            return _finish_series(store, parsed.series, as_json)
         if request.loop is not None and not request.loop.metric:
             study_plan.draft_study(request, store)  # what can be refused is refused at once
             request = with_metric(request, typed, ask=ask, quiet=as_json)
@@ -115,7 +113,9 @@ def run(
             if exit_status is not None:
                 return exit_status
         if begun.series is not None:
-            return _finish_series(store, begun.series.id, as_json)
+            from q1lab.commands.compare import print_sweep
+
+            return print_sweep(store, begun.series.id, as_json=as_json)
         (study,) = begun.studies
         status = _finish(store, study, as_json)
         if (kept_study := begun.drafts[0].kept_study) is not None:
@@ -191,31 +191,6 @@ def _print_detached(begun: Declaration, as_json: bool) -> int:
     elif begun.missing:
         click.echo(f"Training goes on by itself{how}")
     return OK
-
-
-def _finish_series(store: Store, series_id: str, as_json: bool) -> int:
-    """Print a series' table. Returns OK, FAILED if a run failed, UNFINISHED if some are missing."""
-    from q1lab.commands._verdict import print_series
-    from q1lab.commands.compare import print_silent_run
-    from q1lab.compare import series_reader
-    from q1lab.judgment import series_table
-
-    table = series_reader.read_series(store, series_id)
-    members = [member.study for member in table.members if member.study]
-    if as_json:
-        print_json(series_table.series_json(table))
-    elif any(print_silent_run(studies.load(member)) for member in members):
-        return FAILED
-    else:
-        click.echo()
-        print_series(table)
-    unfinished = [
-        member.study for member in table.members if member.study and not member.is_complete
-    ]
-    if unfinished:
-        line = kinds.resume_command(studies.load(unfinished[0]))
-        remark(f"q1lab: {series_id} is not done; go on with: {line}")
-    return FAILED if series_reader.failed_members(table) else UNFINISHED if unfinished else OK
 
 
 @click.command(

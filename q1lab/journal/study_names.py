@@ -48,7 +48,7 @@ def check_name(store: Store, study_id: str, name: str) -> None:
             f"{printable(name)!r} is not a name: letters a to z, digits, dots, hyphens, "
             f"{LONGEST_NAME} at most"
         )
-    if name in variants.variant_names() or name.partition("-")[0] == series.SWEEP:
+    if name in variants.variant_names() or series.is_sweep(name):
         raise Problem(f"{name} names something else here", next="give the study another name")
     holder = name if has_plan(name) else study_named(store, name)
     if holder not in (None, study_id):

@@ -16,6 +16,11 @@ SWEEP = "sweep"
 """The stem of a sweep's name."""
 
 
+def is_sweep(name: str) -> bool:
+    """True if this can be a sweep's name."""
+    return name.partition("-")[0] == SWEEP
+
+
 @dataclass(frozen=True)
 class Series:
     """A study's record of its sweep. ``alpha`` is the share of the sweep's 5% that each of its

@@ -144,7 +144,7 @@ def test_every_place_names_the_metric_s_own_direction_and_no_unit(folder: Path) 
         progress_blocks(study, view.runs),
     )
     places = {
-        "series": q1lab("run", record["series"]).stdout,
+        "series": q1lab("compare", record["series"]).stdout,
         "compare": q1lab("compare", "more-1", "--full").stdout,
         "page": Path("page.html").read_text().split("<svg")[0],
         "picture": " ".join(re.findall(">([^<]+)</text>", svg)),

@@ -322,9 +322,11 @@ def test_the_command_trains_prints_and_prints_again(
     assert re.search(r"^sweep-1: rope, gqa .*3 seeds", out, re.MULTILINE)
     assert "2 comparisons (Bonferroni)" in out
     assert max(map(len, out.partition("\n\n")[2].splitlines())) <= 100
-    assert q1lab(["run", "sweep-1", "--seeds", "3"]) == 2
+    assert q1lab(["run", "sweep-1"]) == 2
     assert "q1lab run rope gqa --seeds 3" in capsys.readouterr().err
-    assert q1lab(["run", "sweep-1", "--json"]) == 0
+    assert q1lab(["compare", "sweep-1"]) == 0
+    assert out.endswith(capsys.readouterr().out), "the table that run printed"
+    assert q1lab(["compare", "sweep-1", "--json"]) == 0
     record = json.loads(capsys.readouterr().out)
     assert record["correction"] == {
         "method": "Bonferroni",
