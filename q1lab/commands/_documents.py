@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -76,9 +74,7 @@ def write_document(
         print_diff(change.edited_diff, err=True)
     if write_options.dry_run and not as_json:
         print_diff(change.diff)
-    result = save_and_commit(
-        functools.partial(change.save, store), change, write_options, quiet=as_json
-    )
+    result = save_and_commit(store, change, write_options, quiet=as_json)
     if as_json:
         regions = {
             "claims": list(change.claims),
@@ -90,38 +86,33 @@ def write_document(
 
 
 def save_and_commit(
-    save: Callable[..., SavedChange],
-    change: Change,
-    write_options: WriteOptions,
-    *,
-    quiet: bool = False,
+    store: Store, change: Change, write_options: WriteOptions, *, quiet: bool
 ) -> dict[str, Any]:
-    """Call ``save``, after asking the learner where a yes is missing. Prints the outcome (unless
+    """Save a change, after asking the learner where a yes is missing. Prints the outcome (unless
     ``quiet``) and returns it as JSON types."""
     if not (write_options.dry_run or write_options.yes) and change.repo is not None:
         _ask_first(change)
     try:
-        done = save(confirmed=write_options.yes, dry_run=write_options.dry_run)
+        done = change.save(store, confirmed=write_options.yes, dry_run=write_options.dry_run)
     except NeedsYes as problem:
         print_diff(problem.diff, err=True)
         for reason in problem.reasons:
             remark(reason)
         if ask_user("Go on?", problem) != "yes":
             raise Problem("nothing was changed", FAILED) from None
-        done = save(confirmed=True)
-    commit = done.commit
-    result = {
+        done = change.save(store, confirmed=True)
+    if not quiet:
+        _print_outcome(done, change, write_options)
+    commit = done.commit if done.sha else None
+    return {
         "files": [str(path) for path in change.files],
         "written": [] if write_options.dry_run else [str(path) for path in done.written],
         "commit": done.sha,
-        "branch": commit.branch if commit and commit.committed else None,
+        "branch": commit.branch if commit else None,
         "message": change.message,
-        "notes": list(commit.notes) if commit else [],
+        "notes": list(done.commit.notes) if done.commit else [],
         **({"copy": str(done.copy)} if done.copy else {}),
     }
-    if not quiet:
-        _print_outcome(done, change, write_options)
-    return result
 
 
 def _ask_first(change: Change) -> None:

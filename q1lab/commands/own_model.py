@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import shutil
 import sys
 from pathlib import Path
@@ -25,6 +24,7 @@ from q1lab.ground.git_repository import Repository, init_repository
 from q1lab.journal import learner_tables
 from q1lab.study.own_model.run_checks import run_checks
 from q1lab.week.own_model import model_file
+from q1lab.week.own_model.model_file import NewFile
 
 
 @click.command(
@@ -74,34 +74,12 @@ def new(
         model_file.require_modification(variant)
 
     folder = repository_folder(repo)
-    new_files: list[model_file.NewFile] = []
-    chosen: str | None = None
     created = not folder.exists()
-    if created and shutil.which("git") is None:
-        model_file.make_folder(folder)
-        remark(
-            f"{folder}: a new folder. Without git, which is not installed, it is not a repository"
-        )
-    elif created:
-        folder = init_repository(folder).root
-        remark(f"{folder}: a new git repository")
-    has_model = baseline and name is None and (folder / "model.py").is_file()
-    if has_model:
-        remark(
-            f"{folder / 'model.py'} is your model, and stays as it is: "
-            "`q1lab check model.py --for baseline` says whether it trains"
-        )
-    elif baseline or variant is None:
-        new_files.append(model_file.new_baseline(folder, name or "model.py"))
+    if created:
+        folder = _make_repository(folder)
+    new_files = [] if variant is not None and not baseline else _new_baseline(folder, name)
     if variant is not None:
-        with open_store() as store:
-            week = current_week()
-            key = learner_tables.record_key(store, week.label, variant)
-            row = learner_tables.modification_row(store, key)
-            noted = str(row["file"]) if row else ""
-            new_files.append(model_file.new_model_file(variant, folder, source, name, noted))
-            model_file.note_file(store, week.label, variant, new_files[-1])
-            chosen = learner_tables.chosen_variant(store, week.label)
+        new_files.append(_new_modification(variant, folder, source, name))
     if as_json:
         print_json(
             {"repository_made": created, "files": [vars(new_file) for new_file in new_files]}
@@ -109,18 +87,59 @@ def new(
         return OK
     for new_file in new_files:
         click.echo(f"{new_file.path}: a copy of {new_file.source}")
-    with contextlib.suppress(
-        Problem
-    ):  # the file has been written; git's view of the folder is only a remark
+    with contextlib.suppress(Problem):  # the file has been written; this is only a remark
         if Repository.around(folder) is None:
             remark(f"{folder} is in no git repository yet; `git init` there makes it one")
     if variant is not None:
-        if chosen != variant:
-            remark(f"your choice for the week is {chosen}; q1lab modification {variant} changes it")
-        has_hints = variant in model_file.hint_files(week.root)
-        hints = f", and q1lab hint {variant} when stuck" if has_hints else ""
-        remark(f"next: q1lab check {new_files[-1].path.name} --watch{hints}")
+        _say_next(variant, new_files[-1].path)
     return OK
+
+
+def _make_repository(folder: Path) -> Path:
+    """Make a folder with a repository, and return it as git names it."""
+    if shutil.which("git") is None:
+        model_file.make_folder(folder)
+        remark(
+            f"{folder}: a new folder. Without git, which is not installed, it is not a repository"
+        )
+        return folder
+    folder = init_repository(folder).root
+    remark(f"{folder}: a new git repository")
+    return folder
+
+
+def _new_baseline(folder: Path, name: str | None) -> list[NewFile]:
+    """The baseline as the learner's model, unless they have one."""
+    if name is None and (folder / "model.py").is_file():
+        remark(
+            f"{folder / 'model.py'} is your model, and stays as it is: "
+            "`q1lab check model.py --for baseline` says whether it trains"
+        )
+        return []
+    return [model_file.new_baseline(folder, name or "model.py")]
+
+
+def _new_modification(variant: str, folder: Path, source: Path | None, name: str | None) -> NewFile:
+    """The file to write a modification into, noted as the week's."""
+    with open_store() as store:
+        label = current_week().label
+        key = learner_tables.record_key(store, label, variant)
+        row = learner_tables.modification_row(store, key)
+        noted = str(row["file"]) if row else ""
+        new_file = model_file.new_model_file(variant, folder, source, name, noted)
+        model_file.note_file(store, label, variant, new_file)
+    return new_file
+
+
+def _say_next(variant: str, file: Path) -> None:
+    week = current_week()
+    with open_store() as store:
+        chosen = learner_tables.chosen_variant(store, week.label)
+    if chosen != variant:
+        remark(f"your choice for the week is {chosen}; q1lab modification {variant} changes it")
+    has_hints = variant in model_file.hint_files(week.root)
+    hints = f", and q1lab hint {variant} when stuck" if has_hints else ""
+    remark(f"next: q1lab check {file.name} --watch{hints}")
 
 
 @click.command(
@@ -157,24 +176,19 @@ def hint(variant: str | None, stage: int | None, compare: Path | None, as_json: 
             return _print_reference(variant, compare, week.root, as_json)
         used = learner_tables.used_hints(store, week.label, variant)
         if stage is None:
-            next_hint = model_file.next_hint(store, week.label, week.root, variant)
-            stage = next_hint.stage
+            shown = model_file.open_hints(store, week.label, week.root, variant)[0]
+        elif requested := [each for each in ladder if each.stage == stage]:
+            shown = requested[0]
         else:
-            requested = next(
-                (stage_hint for stage_hint in ladder if stage_hint.stage == stage), None
-            )
-            if requested is None:
-                raise Problem(f"{variant} has no hint of stage {stage}")
-            learner_tables.use_hint(store, week.label, variant, stage)
-            next_hint = requested
+            raise Problem(f"{variant} has no hint of stage {stage}")
+        learner_tables.use_hint(store, week.label, variant, shown.stage)
+    last = len(model_file.STAGES)
     if as_json:
-        print_json(
-            {**vars(next_hint), "of": len(model_file.STAGES), "used": sorted({*used, stage})}
-        )
+        print_json({**vars(shown), "of": last, "used": sorted({*used, shown.stage})})
         return OK
-    click.echo(f"{variant}, hint {stage} of {len(model_file.STAGES)}: {next_hint.title.lower()}\n")
-    _print_hint(next_hint.text, is_diff=stage == len(model_file.STAGES))
-    if stage < len(model_file.STAGES):
+    click.echo(f"{variant}, hint {shown.stage} of {last}: {shown.title.lower()}\n")
+    _print_hint(shown.text, is_diff=shown.stage == last)
+    if shown.stage < last:
         remark(f"\nq1lab hint {variant} gives the next one")
     return OK
 
@@ -203,30 +217,19 @@ def _print_reference(variant: str, file: Path, content: Path, as_json: bool) -> 
             FAILED,
             next="the reference comes after that, or as `--stage 5`",
         )
-    comparison, explanation = (
-        model_file.compare_with_reference(variant, file),
-        model_file.notes_after_passing(variant, content),
-    )
-    diff = comparison.diff
+    comparison = model_file.compare_with_reference(variant, file)
+    explanation = model_file.notes_after_passing(variant, content)
     if as_json:
-        print_json(
-            {
-                "variant": variant,
-                "file": str(file.absolute()),
-                "diff": diff,
-                "of_file": comparison.of_file,
-                "after": explanation,
-            }
-        )
+        facts = {"variant": variant, "file": str(file.absolute()), **vars(comparison)}
+        print_json({**facts, "after": explanation})
         return OK
-    passed = f"{file.name} passes all {report.counted}."
-    failure = (
-        "From the reference to it:"
-        if comparison.of_file
-        else "It was made from other code, so here is what the reference changes in its baseline:"
-    )
-    remark(f"{passed} {failure}")
-    _print_hint(diff or "no difference\n", is_diff=True)
+    shown = "From the reference to it:"
+    if not comparison.of_file:
+        shown = (
+            "It was made from other code, so here is what the reference changes in its baseline:"
+        )
+    remark(f"{file.name} passes all {report.counted}. {shown}")
+    _print_hint(comparison.diff or "no difference\n", is_diff=True)
     click.echo()
     _print_hint(explanation, is_diff=False)
     return OK
@@ -300,13 +303,10 @@ def merge(
         except Problem as problem:
             return _finish_merge(record, as_json, FAILED, str(problem))
     _, repo = open_repository(write_options)
-    change = dataclasses.replace(
-        merge_change.model_change(model_merge, repo, week), diff=""
-    )  # it was printed above
+    change = merge_change.model_change(model_merge, repo, week)
+    change = dataclasses.replace(change, diff="")  # it was printed above
     with open_store() as store:
-        saved = save_and_commit(
-            functools.partial(change.save, store), change, write_options, quiet=as_json
-        )
+        saved = save_and_commit(store, change, write_options, quiet=as_json)
     message = f"before: {saved['copy']}" if "copy" in saved else ""
     return _finish_merge({**record, **saved}, as_json, OK, message)
 

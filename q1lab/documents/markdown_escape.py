@@ -177,7 +177,8 @@ def _contained_lines(text: str, level: int) -> list[str]:
 
 
 @cache
-def _parser() -> MarkdownIt:
+def parser() -> MarkdownIt:
+    """The parser of Markdown with HTML and tables."""
     from markdown_it import MarkdownIt
 
     return MarkdownIt("commonmark", {"html": True}).enable("table")
@@ -188,7 +189,7 @@ def _is_contained(text: str, level: int) -> bool:
     is free."""
     if any(_MARK_LINE.match(line) for line in text.split("\n")):
         return False
-    tokens = _parser().parse(f"{text}\n<!-- end -->\n\n# After\n")
+    tokens = parser().parse(f"{text}\n<!-- end -->\n\n# After\n")
     tail = [(token.type, token.level) for token in tokens[-4:]]
     if tail != [("html_block", 0), ("heading_open", 0), ("inline", 1), ("heading_close", 0)]:
         return False

@@ -7,7 +7,6 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from q1lab.documents.code_fences import Fence
 from q1lab.documents.templates import render_template
 from q1lab.documents.word_count import lines_by_kind
 
@@ -37,9 +36,13 @@ def export_post(
 ) -> Exported:
     """A draft with front matter. ``date`` is an ISO time stamp, ``url`` the canonical address where
     there is one, ``root`` the week's folder."""
-    title, body = _without_title(_without_comments(text))
-    fence = Fence()
-    prose = "\n".join(line for line in body.split("\n") if not fence.takes(line))
+    lines = [(kind, line) for _, kind, line in lines_by_kind(text) if kind != "comment"]
+    titles = (at for at, line in enumerate(lines) if line[0] == "heading" and line[1][:2] == "# ")
+    title = "Untitled"
+    if (at := next(titles, None)) is not None:
+        title = re.sub(r"\\(?=[^\w\s])", "", lines.pop(at)[1][2:].strip())
+    body = re.sub(r"\n{3,}", "\n\n", "\n".join(line for _, line in lines))
+    prose = "\n".join(line for kind, line in lines if kind != "code")
     math = bool(_FORMULA.search(re.sub(r"`[^`\n]+`", "", prose)))
     notes = []
     pictures = re.findall(r"!\[[^\]]*\]\(<?([^)>\s]+)", prose)
@@ -55,16 +58,3 @@ def export_post(
     slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60].strip("-") or "post"
     front = render_template(TEMPLATE, record, root).text
     return Exported(f"{front}\n{body.strip()}\n", f"{slug}.md", tuple(notes))
-
-
-def _without_comments(text: str) -> str:
-    lines = [line for _, kind, line in lines_by_kind(text) if kind != "comment"]
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines))
-
-
-def _without_title(text: str) -> tuple[str, str]:
-    match = re.search(r"(?m)^# +(.+?)\s*$", text)
-    if match is None:
-        return "Untitled", text
-    title = re.sub(r"\\(?=[^\w\s])", "", match[1])
-    return title, text[: match.start()] + text[match.end() :]

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from q1lab.documents.code_fences import Fence
 from q1lab.documents.managed_regions import utf8_text
+from q1lab.documents.word_count import lines_by_kind
 from q1lab.ground.errors import Problem
 
 FILE = "AI_EXPERT_ROADMAP.md"
@@ -31,9 +31,8 @@ def week_boxes(data: bytes, label: str) -> list[Box]:
     that do. Boxes in code blocks are text."""
     boxes: list[Box] = []
     headings: list[tuple[int, str]] = []
-    fence = Fence()
-    for number, line in enumerate(utf8_text(data, FILE).replace("\r\n", "\n").split("\n"), 1):
-        if fence.takes(line):
+    for number, kind, line in lines_by_kind(utf8_text(data, FILE)):
+        if kind in ("code", "comment"):
             continue
         if heading := _HEADING.match(line):
             level = len(heading[1])

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from q1lab.documents.code_fences import Fence
+from q1lab.documents.markdown_escape import parser
 
 WITHIN = 0.15
 """A section is on budget within this share of it."""
@@ -57,31 +57,23 @@ _WORD = re.compile(r"[^\W_]+(?:['’.,\-/][^\W_]+)*")
 def draft_sections(text: str) -> list[DraftSection]:
     """The sections with their words. Code blocks, tables, comments, folds, addresses and markers
     are not read aloud."""
-    sections: list[DraftSection] = []
-    title, start, budget, words = "", 1, None, 0
+    sections = [DraftSection("", 1, 0, None)]
     in_fold = False
     for number, kind, line in lines_by_kind(text):
         in_fold = kind != "heading" and (in_fold or line.strip() == "<details>")
+        section = sections[-1]
         if in_fold:
             in_fold = line.strip() != "</details>"
-            continue
-        if kind == "heading" and line.startswith("## "):
-            if title or words:
-                sections.append(
-                    DraftSection(title or "(before the first heading)", start, words, budget)
-                )
-            title, start, budget, words = line[3:].strip(), number, None, 0
-            continue
-        if kind == "comment":
-            marker = _BUDGET.search(line)
-            if marker:
-                budget = int(marker[1])
-            continue
-        if kind in ("text", "heading") and not (kind == "heading" and line.startswith("# ")):
-            words += count_words(line)
-    if title or words:
-        sections.append(DraftSection(title or "(before the first heading)", start, words, budget))
-    return sections
+        elif kind == "heading" and line.startswith("## "):
+            sections.append(DraftSection(line[3:].strip(), number, 0, None))
+        elif kind == "comment" and (marker := _BUDGET.search(line)):
+            sections[-1] = replace(section, budget=int(marker[1]))
+        elif kind == "text" or (kind == "heading" and not line.startswith("# ")):
+            sections[-1] = replace(section, words=section.words + count_words(line))
+    before, *titled = sections
+    if before.words:
+        titled.insert(0, replace(before, title="(before the first heading)"))
+    return titled
 
 
 def count_words(line: str) -> int:
@@ -93,59 +85,54 @@ def count_words(line: str) -> int:
     return len(_WORD.findall(line))
 
 
+_KINDS = {
+    "fence": "code",
+    "code_block": "code",
+    "heading_open": "heading",
+    "table_open": "table",
+}
+"""The kinds of lines by the tokens of markdown-it that span them; all others are text."""
+_SPAN_OR_COMMENT = re.compile(r"(`{1,9})(?:(?!\1).){1,1999}\1|<!--(?:.|\n)*?(?:-->|\Z)")
+"""A comment, or a code span in one line, inside of which a comment is code."""
+
+
 def lines_by_kind(text: str) -> Iterator[tuple[int, str, str]]:
     """(number from 1, kind, line) with kind ``text``, ``heading``, ``code``, ``table`` or
     ``comment``.
 
-    A comment that begins in mid-line is cut out of its line; inside code it is code.
+    A comment is cut out of its lines, and comes before what is left of the first of them; one
+    inside code is code.
     """
-    fence, in_comment = Fence(), False
-    for number, line in enumerate(split_lines(text), 1):
-        if in_comment:
-            head, closed, tail = line.partition("-->")
-            yield number, "comment", head
-            in_comment = not closed
-            line = tail
-            if not line.strip():
-                continue
-        if fence.takes(line):
-            yield number, "code", line
-            continue
-        text_left, comments, in_comment = _cut_comments(line)
-        for comment in comments:
-            yield number, "comment", comment
-        if comments and not text_left.strip():
-            continue
-        if re.match(r" {0,3}#{1,6}(\s|$)", text_left):
-            yield number, "heading", text_left.strip()
-        elif text_left.lstrip().startswith("|"):
-            yield number, "table", text_left
-        else:
-            yield number, "text", text_left
+    lines = split_lines(text)
+    kinds = ["text"] * len(lines)
+    for token in parser().parse("\n".join(lines)):
+        if token.type in _KINDS and token.map is not None:
+            first, end = token.map
+            kinds[first:end] = [_KINDS[token.type]] * (end - first)
+    prose = "\n".join(
+        "" if kind == "code" else line for kind, line in zip(kinds, lines, strict=True)
+    )
+    comments: dict[int, list[str]] = {}
+
+    def cut(match: re.Match[str]) -> str:
+        if match[1]:
+            return match[0]
+        first, breaks = prose.count("\n", 0, match.start()), match[0].count("\n")
+        comments.setdefault(first, []).append(match[0])
+        for later in range(first + 1, first + breaks + 1):
+            comments.setdefault(later, [])
+        return "\n" * breaks
+
+    left = _SPAN_OR_COMMENT.sub(cut, prose).split("\n")
+    for index, (kind, line) in enumerate(zip(kinds, left, strict=True)):
+        for comment in comments.get(index, ()):
+            yield index + 1, "comment", comment
+        if kind == "code":
+            yield index + 1, kind, lines[index]
+        elif line.strip() or index not in comments:
+            yield index + 1, kind, line.strip() if kind == "heading" else line
 
 
 def split_lines(text: str) -> list[str]:
     """Lines as an editor counts them: a form feed or a Unicode separator ends none."""
     return re.split(r"\r\n|\n|\r", text)
-
-
-def _cut_comments(line: str) -> tuple[str, list[str], bool]:
-    """(the line without its comments, the comments, whether the last one goes on in the next
-    line)."""
-    text_left = ""
-    comments: list[str] = []
-    while True:
-        # A comment inside a code span is code: skip spans first.
-        match = re.search(r"(`{1,9})(?:(?!\1).){1,1999}\1|<!--", line)
-        if match is None:
-            return text_left + line, comments, False
-        if match[0] != "<!--":
-            text_left += line[: match.end()]
-            line = line[match.end() :]
-            continue
-        text_left += line[: match.start()]
-        end = line.find("-->", match.start())
-        if end < 0:
-            return text_left, [*comments, line[match.start() :]], True
-        comments.append(line[match.start() : end + 3])
-        line = line[end + 3 :]

@@ -248,13 +248,6 @@ def open_hints(
     return [hint, *(rung for rung in ladder[:last] if rung is not hint)]
 
 
-def next_hint(store: Store, week: str, content: Path, variant: str) -> Hint:
-    """The next of ``open_hints``, noted as used."""
-    hint = open_hints(store, week, content, variant)[0]
-    learner_tables.use_hint(store, week, variant, hint.stage)
-    return hint
-
-
 def _sections(variant: str, content: Path | None) -> dict[str, str]:
     """The parts of a hint file, by their headings (##)."""
     files = hint_files(content)
