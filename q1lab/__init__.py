@@ -1,7 +1,7 @@
 """q1lab: a terminal companion and lab tracker for one honest week of changing a transformer.
 
 ``q1lab.judge`` judges the final numbers of two arms, and ``q1lab.read_study`` reads a study from
-q1lab's home. Both return a ``Judgment``, whose ``repr`` is the verdict.
+q1lab's home. Both return a ``Face``, whose ``repr`` is the verdict.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from q1lab.compare.comparison_cache import read_study
-    from q1lab.judgment.records import Judgment
+    from q1lab.judgment.face import Face
     from q1lab.judgment.tables.python_api import judge
 
 __version__ = "0.3.0"
-__all__ = ["Judgment", "__version__", "judge", "read_study"]
+__all__ = ["Face", "__version__", "judge", "read_study"]
 
 PLACES = {
-    "Judgment": "q1lab.judgment.records",
+    "Face": "q1lab.judgment.face",
     "judge": "q1lab.judgment.tables.python_api",
     "read_study": "q1lab.compare.comparison_cache",
 }

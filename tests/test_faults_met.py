@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import given
@@ -11,12 +12,10 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from q1lab.ground import json_records, text_formats
-from q1lab.judgment import figure
-from q1lab.judgment.prediction_score import score_prediction
-from q1lab.judgment.prediction_text import score_sentence
+from q1lab.judgment import arrange
 from q1lab.judgment.tables.readers import trainer_state
 from q1lab.judgment.tables.run_log import RunLog
-from tests.kit.comparisons import make
+from tests.kit.comparisons import make, told
 
 BASE = {seed: 2.0 + 0.01 * seed for seed in range(5)}
 LOWER = {seed: value - 0.1 - 0.001 * (seed % 2) for seed, value in BASE.items()}
@@ -38,14 +37,14 @@ def test_a_number_that_is_not_finite_is_null_in_json() -> None:
 
 def test_an_interval_contains_a_prediction_or_does_not() -> None:
     c = make(BASE, LOWER)
-    for size, words in ((0.1005, "interval contains."), (0.3, "interval does not contain.")):
-        score = score_prediction({"direction": "lower", "size": size}, c.analysis)
-        assert score_sentence(score, c).endswith(words), f"a prediction of −{size}"
+    for size, words in ((0.1005, "contains that size."), (0.3, "leaves that size out.")):
+        c = replace(c, prediction={"direction": "lower", "size": size})
+        assert told(c)["prediction"].endswith(words), f"a prediction of −{size}"
 
 
 def test_what_would_matter_reaches_as_far_below_zero_as_above() -> None:
     c = make(BASE, LOWER, delta=0.05)
-    (bar,) = (bar for bar in figure.comparison_figure(c).bars if bar.kind == "delta")
+    (bar,) = (bar for bar in arrange.figure(c).bars if bar.kind == "delta")
     assert (bar.low, bar.high) == (-0.05, 0.05), "half of what is too small is not drawn"
 
 

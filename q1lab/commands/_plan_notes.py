@@ -8,8 +8,16 @@ from q1lab.compare import pairs_needed
 from q1lab.journal import home_history, predictions
 from q1lab.journal.history import level_after
 from q1lab.journal.store import Store
-from q1lab.judgment import difference_text, level_sentences, reasons, scope_text, verdict_text
+from q1lab.judgment import difference_text
 from q1lab.study import kept_folder, studies
+from q1lab.study.plan_notes import (
+    SAME_CODE,
+    drawn_seeds_note,
+    later_look_note,
+    many_passes_note,
+    range_note,
+    sweep_note,
+)
 from q1lab.study.studies import StudiesOnDisk, Study
 from q1lab.study.trainer import COMMAND
 from q1lab.train import command_draft
@@ -27,7 +35,7 @@ def _on_arms(plan: Plan) -> Iterator[str]:
     yield plan.draft.note
     yield _name_note(plan.draft.study.variant, existing)
     if study.is_floor:
-        yield reasons.self_comparison_sentence(study.baseline, study.variant)
+        yield SAME_CODE
     if kept_study is not None and (
         other := kept_folder.version_differences(kept_study, study.trainer.versions)
     ):
@@ -38,22 +46,22 @@ def _on_arms(plan: Plan) -> Iterator[str]:
             f"{study.variant} has {difference_text.more_or_fewer(a, b)} parameters than "
             f"{study.baseline}: {b:,} and {a:,}"
         )
-    yield scope_text.many_passes_warning(study.passes)
+    yield many_passes_note(study.passes)
 
 
 def _on_judging(plan: Plan, store: Store, on_disk: StudiesOnDisk) -> Iterator[str]:
     study, existing = plan.study, plan.existing
     if (series := study.origin.series) is not None:
-        yield level_sentences.series_share_sentence(series.share)
+        yield sweep_note(series.share)
     if study.trainer.kind == COMMAND and existing is not None:
         yield command_draft.changed_code_note(existing)
     elif study.trainer.kind == COMMAND and study.counts_as_asking:
         yield "compared pair by pair: runs of one seed are a pair, even if the seed fixes nothing"
     if study.design.fresh_seeds:
-        yield verdict_text.drawn_seeds_note(study.seeds)
+        yield drawn_seeds_note(study.seeds)
     looks = home_history.looks_before(store, study)
     if study.design.level is not None:
-        yield level_sentences.planned_seeds_sentence(study.design.plan(), study.design.level)
+        yield range_note(study.design.pairs, study.design.level)
     elif existing is None or study.design.batches != existing.design.batches:
         yield look_note(study, looks)
     spread = pairs_needed.spread_for(store, study, on_disk)
@@ -71,7 +79,7 @@ def look_note(study: Study, looks: int) -> str:
     """A notice where a study will not be judged as a first look at its question."""
     if not study.counts_as_asking or not looks:
         return ""
-    return level_sentences.later_look_note(looks, level_after(looks, study))
+    return later_look_note(looks, level_after(looks, study))
 
 
 def _name_note(variant: str, existing: Study | None) -> str:

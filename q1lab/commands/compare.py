@@ -22,15 +22,14 @@ from q1lab.commands._output import (
 from q1lab.commands._store import open_store
 from q1lab.commands._verdict import print_series, print_verdict
 from q1lab.compare import comparison_cache, series_reader
-from q1lab.compare.comparison import Comparison
+from q1lab.compare.comparison import Comparison, comparison_json
 from q1lab.compare.comparison_cache import compare as make_comparison
 from q1lab.ground.errors import FAILED, OK, UNFINISHED, Problem
 from q1lab.ground.text_formats import first_names
 from q1lab.ground.write_intents import write_output
 from q1lab.journal import study_names
 from q1lab.journal.store import Store
-from q1lab.judgment import comparison_record, picture, series_table, side_by_side
-from q1lab.judgment.comparison_record import comparison_json
+from q1lab.judgment import picture, series_table, side_by_side
 from q1lab.study import kinds, series, studies
 from q1lab.study.events import has_ended
 from q1lab.study.studies import Study
@@ -148,7 +147,7 @@ def print_comparison(
         return None
     record = make_comparison(store, study)
     if as_json:
-        print_json(comparison_record.comparison_json(record))
+        print_json(comparison_json(record))
         return record
     click.echo()
     print_verdict(record, full=full)

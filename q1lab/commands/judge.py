@@ -73,11 +73,13 @@ def judge(
     if len(tables) == 1:
         judgment = judged_table.judge_table(tables[0])
         if as_json:
-            print_json({**judgment.to_dict(), "read": found.guesses})
+            from q1lab.judgment import layout
+
+            print_json({**layout.to_json(judgment), "read": found.guesses})
         else:
             _print_guesses(found)
             print_verdict(judgment, full=full)
-        return _status([judgment.verdict], expect)
+        return _status([judgment.analysis.verdict], expect)
     from q1lab.judgment import series_table
 
     arms = judged_table.judge_arms(tables)
@@ -88,7 +90,9 @@ def judge(
         print_series(arms)
         if full:
             _print_each(arms)
-    return _status([m.comparison.verdict for m in arms.ranked if m.comparison is not None], expect)
+    return _status(
+        [m.comparison.analysis.verdict for m in arms.ranked if m.comparison is not None], expect
+    )
 
 
 def _read(sources: Sequence[str], options: TableOptions) -> list[NumberTable]:

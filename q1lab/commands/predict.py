@@ -14,8 +14,8 @@ from q1lab.documents import document_data
 from q1lab.ground.errors import OK
 from q1lab.ground.files import printable
 from q1lab.journal import predictions
+from q1lab.judgment.facts import direction_text
 from q1lab.judgment.metric import VAL_LOSS, Metric
-from q1lab.judgment.prediction_text import direction_text
 from q1lab.study import command_arms, variants
 
 

@@ -26,7 +26,7 @@ from q1lab.ground import config, paths
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import printable, utc_now
 from q1lab.journal import ingest_events
-from q1lab.judgment import verdict_text
+from q1lab.judgment import facts
 from q1lab.study import studies
 from q1lab.study.liveness import is_alive
 from q1lab.study.studies import Study
@@ -75,7 +75,7 @@ def _verdict_sentence(study: Study) -> tuple[str, str]:
         comparison = compare(store, study)
     return (
         comparison.analysis.verdict,
-        f"{study.id} has ended. {verdict_text.verdict_sentence(comparison)}",
+        f"{study.id} has ended. {facts.answer(comparison)}",
     )
 
 

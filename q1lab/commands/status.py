@@ -251,9 +251,10 @@ def _short_verdict(store: Store, newest: StudyView) -> list[str]:
     comparison = cached_comparison(store, newest.study.id)
     if comparison is None or comparison.study.seeds != newest.study.seeds:
         return []
-    from q1lab.judgment.terminal_text import short_lines
+    from q1lab.judgment import layout
+    from q1lab.judgment.lines import plain_lines
 
-    return short_lines(comparison, 76)
+    return plain_lines(layout.first_lines(comparison, 76))
 
 
 def run_lines(view: StudyView) -> list[str]:

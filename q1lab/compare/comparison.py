@@ -7,8 +7,10 @@ dict only at the border: in the table ``results``, and in ``--json`` and ``expor
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+import shlex
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from q1lab.ground import json_records
@@ -16,108 +18,114 @@ from q1lab.ground.errors import Problem
 from q1lab.journal.home_history import StudyHistory
 from q1lab.journal.store import Row
 from q1lab.journal.stored_results import RECORD_VERSION
-from q1lab.judgment import conditions, cost_columns, intervals, notes, run_notes
+from q1lab.judgment import arrange, conditions, intervals, layout, names
+from q1lab.judgment.difference_text import percent_level
 from q1lab.judgment.intervals import Analysis, Interval, Reason
 from q1lab.judgment.judge import judge
-from q1lab.judgment.notes import Note
-from q1lab.judgment.records import ArmResult, Floor, Judgment, QuestionCost
+from q1lab.judgment.judgment import ArmResult, Commands, Found, Judgment, Plan, Setting
 from q1lab.judgment.run_states import RunState
-from q1lab.judgment.subject import Subject
 from q1lab.study import kinds, studies
 from q1lab.study.events import first_start
 from q1lab.study.liveness import is_alive
 from q1lab.study.run_ends import RunEnd, pair_differences
-from q1lab.study.studies import ARMS, Study, run_name
-
-SIZE_MATTERS_FROM = 0.01
-"""A relative difference in parameters from which size may be the reason."""
+from q1lab.study.studies import ARMS, Arm, Study, run_name
 
 
-@dataclass(frozen=True, kw_only=True, repr=False)
+@dataclass(frozen=True, kw_only=True)
 class Comparison(Judgment):
-    """The result of a study."""
+    """The judgment of a study."""
 
     study: Study
     """The study, as it was planned."""
-    subject: Subject = field(init=False)
     reused: tuple[str, ...] = ()
     """Runs of another study that are in here."""
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "subject", subject_of(self.study, self.analysis))
 
-    def facts(self) -> dict[str, Any]:
-        study, of_numbers = self.study, super().facts()
-        record = {
-            "v": RECORD_VERSION,
-            "created": study.created,
-            "config": study.trainer.config,
-            "versions": study.trainer.versions,
-            "repo": study.origin.repo,
-            "reused": self.reused,
-            "series": study.origin.series,
-        }
-        arms = {
-            name: {"title": arm.title, "sha256": arm.sha256, "origin": arm.origin}
-            for name, arm in study.arms.items()
-        }
-        added: dict[str, Any] = json_records.to_json(record)
-        merged = {name: {**of_numbers["arms"][name], **facts} for name, facts in arms.items()}
-        return {**of_numbers, **added, "arms": merged}
+def comparison_json(c: Comparison) -> dict[str, Any]:
+    """The record of ``compare --json``: the judgment's, and the study's plan."""
+    study, of_judgment = c.study, layout.to_json(c)
+    record = {
+        "v": RECORD_VERSION,
+        "created": study.created,
+        "seeds": study.seeds,
+        "data": {"name": study.data.name, "sha256": study.data.sha256},
+        "preset": study.trainer.preset,
+        "dtype": study.trainer.dtype,
+        "device": study.trainer.device,
+        "config": study.trainer.config,
+        "versions": study.trainer.versions,
+        "repo": study.origin.repo,
+        "reused": c.reused,
+        "series": study.origin.series,
+    }
+    arms = {
+        name: {**of_judgment["arms"][name], "sha256": arm.sha256, "origin": arm.origin}
+        for name, arm in study.arms.items()
+    }
+    added: dict[str, Any] = json_records.to_json(record)
+    return {**of_judgment, **added, "arms": arms}
 
 
-def subject_of(study: Study, analysis: Analysis | None = None) -> Subject:
-    """The facts of a study that a verdict's words need, and how far it is."""
-    is_open = analysis is not None and analysis.reason is Reason.INCOMPLETE
-    trainer, origin, design = study.trainer, study.origin, study.design
-    return Subject(
-        names=(study.baseline, study.variant),
-        are_model_files=bool(study.model_files),
-        is_floor=study.is_floor,
-        id=study.id,
-        seeds=study.seeds,
-        plan=design.plan(),
-        limit="",
-        knows_other_runs=True,
-        share=None if origin.series is None else origin.series.share,
-        description=kinds.describe(study),
-        prediction=study.prediction,
-        data_name=study.data.name,
-        data_title=study.data.title,
-        data_sha256=study.data.sha256,
-        passes=study.passes,
-        settings=trainer.config,
-        preset=trainer.preset,
-        number_format=trainer.dtype,
-        device=trainer.device,
-        run_command=f"q1lab run {study.id}",
-        is_training=is_open and is_alive(study.files),
+def verdict_columns(c: Judgment) -> dict[str, Any]:
+    """The comparison in a table of runs: one value per column, unrounded; None where there is
+    none."""
+    analysis, ends = c.analysis, c.analysis.ends
+    return {
+        "verdict": analysis.verdict,
+        "level": None if ends is None else percent_level(analysis.alpha),
+        "pairs": len(analysis.pairs),
+        "difference": analysis.mean,
+        "low": None if ends is None else ends.low,
+        "high": None if ends is None else ends.high,
+    }
+
+
+def arm_names(study: Study) -> tuple[str, str]:
+    """The arms for people, a model file by the last part of its path."""
+    if study.model_files:
+        return names.short_name(study.baseline), names.short_name(study.variant)
+    return study.baseline, study.variant
+
+
+def commands_of(study: Study, analysis: Analysis, rises: tuple[int, float] | None) -> Commands:
+    """The commands that go on from a study's verdict as it is now."""
+    is_open = analysis.reason is Reason.INCOMPLETE
+    smaller = shorter = ""
+    if study.model_files and analysis.detectable is not None:
+        half = float(f"{analysis.detectable / 2:.1g}")
+        smaller = shlex.join(("q1lab", "plan", study.variant, "--detect", f"{half:g}"))
+    if rises is not None:
+        shorter = kinds.shorter_command(study, rises[0])
+    return Commands(
+        go_on=f"q1lab run {study.id}",
+        watch=f"q1lab attach {study.id}" if is_open and is_alive(study.files) else "",
+        smaller=smaller,
+        shorter=shorter,
     )
 
 
 def to_record(c: Comparison) -> dict[str, Any]:
-    """The comparison as the index keeps it; ``metric`` is there for its lists."""
-    names = [each.name for each in fields(c) if each.init]
+    """The comparison as the store keeps it, without what depends on the hour."""
+    kept = [each.name for each in fields(c) if each.name != "commands"]
     return {
         "v": RECORD_VERSION,
-        **{name: json_records.to_json(getattr(c, name)) for name in names},
-        "metric": asdict(c.metric),
-        "notes": [note.to_dict() for note in c.notes],
+        **{name: json_records.to_json(getattr(c, name)) for name in kept},
+        "metric": vars(c.metric),
         "study": c.study.to_dict(),
     }
 
 
 def from_record(record: Mapping[str, Any]) -> Comparison | None:
-    """The comparison that ``to_record`` wrote; None if it has to be made anew: it is of another
-    version, or of a trainer or a design that is no longer here."""
+    """The comparison that ``to_record`` wrote; None if it has to be made anew, as it is of another
+    version."""
     if record.get("v") != RECORD_VERSION:
         return None
     try:
         study = studies.from_dict(record["study"])
-        all_notes = tuple(map(notes.from_dict, record["notes"]))
-        return json_records.from_json(Comparison, record, study=study, notes=all_notes)
+        kept = json_records.from_json(Comparison, record, study=study)
     except (Problem, ValueError):
         return None
+    return replace(kept, commands=commands_of(study, kept.analysis, kept.found.rises))
 
 
 def build_comparison(
@@ -125,64 +133,92 @@ def build_comparison(
     rows: list[Row],
     question: StudyHistory | None = None,
     starts: Mapping[int, Mapping[str, Any]] | None = None,
-    floor: tuple[str, Interval] | None = None,
+    floor: Interval | None = None,
     still_falling: tuple[float, float] | None = None,
     rises: tuple[int, float] | None = None,
 ) -> Comparison:
     """The comparison, from a study's plan, its runs' rows, its question's history (none: looked at
-    this once), what each run said when it began (by the row's id), the study of its baseline
-    against itself with its interval, and how its curves end where little is trained, or where
-    they rise (the iter of the lowest val loss, and by how much from there)."""
+    this once), what each run said when it began (by the row's id), the interval of its baseline
+    against itself, and how its curves end where little is trained, or where they rise (the iter of
+    the lowest val loss, and by how much from there)."""
     delta = study.smallest_that_matters
-    rows, complete = _counted(study, rows, delta)
+    counted, complete = _counted(study, rows, delta)
     if question is None:
         share = study.origin.series
-        alpha = share.alpha if share else intervals.ALPHA
-        question = StudyHistory(alpha)
+        question = StudyHistory(share.alpha if share else intervals.ALPHA)
     judged = judge(
-        _values(rows, "baseline"),
-        _values(rows, "modified"),
+        _values(counted, "baseline"),
+        _values(counted, "modified"),
+        arm_names=arm_names(study),
         metric=study.metric,
         level=study.design.level or question.level,
+        next_level=question.next_level,
         delta=delta,
         complete=complete,
-        undecided=_undecided(study, question),
-        subject=subject_of(study),
-        arms={arm: _arm(study, rows, arm) for arm in ARMS},
-        asking=QuestionCost(
-            question.looks,
-            sum(look.level for look in question.looks) or question.level,
-            question.of_arm,
-            question.of_home,
-        ),
-        floor=Floor(floor[1].low, floor[1].high, floor[0]) if floor else None,
-        timed=_timed(study, rows),
+        changed=bool(question.changed),
+        plan=plan_of(study),
     )
-    all_notes = _notes(study, rows, judged.analysis, question, starts or {}, still_falling)
-    if rises:
-        all_notes.append(run_notes.RisingLoss(*rises, kinds.shorter_command(study, rises[0])))
-    return Comparison(
-        study=study,
-        metric=judged.metric,
-        analysis=judged.analysis,
-        arms=judged.arms,
-        asking=judged.asking,
-        floor=judged.floor,
-        notes=(*judged.notes, *all_notes),
-        timed=judged.timed,
-        reused=tuple(_name(row) for row in rows if row["reused_from"]),
+    arms = {arm: _with_costs(judged.arms[arm], study, counted, arm) for arm in ARMS}
+    found = _found(study, counted, question, starts or {})
+    return comparison_of(
+        study,
+        replace(
+            judged,
+            arms=arms,
+            asked=question.asked,
+            found=replace(found, still_falling=still_falling, rises=rises),
+            floor=floor,
+            timed=_timed(study, counted),
+        ),
+        reused=tuple(_name(row) for row in counted if row["reused_from"]),
+    )
+
+
+def comparison_of(study: Study, judged: Judgment, reused: tuple[str, ...] = ()) -> Comparison:
+    """A judgment of a study's numbers with what the plan knows."""
+    known = {each.name: getattr(judged, each.name) for each in fields(Judgment)}
+    known |= {
+        "id": study.id,
+        "is_ours": True,
+        "same_code": study.is_floor,
+        "setting": setting_of(study),
+        "prediction": study.prediction,
+        "commands": commands_of(study, judged.analysis, judged.found.rises),
+    }
+    return Comparison(study=study, reused=reused, **known)
+
+
+def plan_of(study: Study) -> Plan:
+    series = study.origin.series
+    if series is None:
+        return Plan(study.design.pairs)
+    return Plan(study.design.pairs, siblings=len(series.members), sibling_name=series.id)
+
+
+def setting_of(study: Study) -> Setting:
+    """What all runs of a study share."""
+    trainer, description = study.trainer, kinds.describe(study)
+    return Setting(
+        data="" if description.trains else study.data.name,
+        sha256="" if description.trains else study.data.sha256,
+        command=description.trains,
+        iters=study.max_iters or 0,
+        values={
+            key: value
+            for key, value in trainer.config.items()
+            if isinstance(value, int | float) and not isinstance(value, bool)
+        },
+        preset=trainer.preset,
+        number_format=trainer.dtype,
+        passes=study.passes,
+        measured=description.measured,
     )
 
 
 # ── small pieces
 
 
-def _undecided(study: Study, question: StudyHistory) -> Reason | None:
-    """The reason not to judge, whatever the numbers are."""
-    return Reason.CHANGED if question.changed else None
-
-
-def _values(rows: list[Row], arm: str) -> dict[int, float | None]:
+def _values(rows: Sequence[Row], arm: str) -> dict[int, float | None]:
     """The final value of each run, by seed: None for one that diverged; those that have not ended
     are not there."""
     return {
@@ -199,31 +235,45 @@ def _has_ended(row: Row) -> bool:
     return bool(row["state"] == RunState.DIVERGED)
 
 
-def _timed(study: Study, rows: list[Row]) -> dict[str, Interval]:
+def run_costs(arm: Arm, row: Row) -> dict[str, float | None]:
+    """The costs of a run by the keys of ``arrange.COSTS``; None where one is not known."""
+    return {
+        "n_params": arm.n_params or None,
+        "flops_per_token": arm.flops_per_token or None,
+        "tokens_per_s": row["tokens_per_s"] or None,
+        "wall_s": row["seconds"],
+    }
+
+
+def _with_costs(result: ArmResult, study: Study, rows: Sequence[Row], arm: str) -> ArmResult:
+    """An arm with its costs: the median speed and the mean time of its finished runs."""
+    of_arm = [row for row in rows if row["arm"] == arm]
+    costs: dict[str, float | None] = {}
+    for key in arrange.COSTS:
+        is_measured = key in arrange.MEASURED
+        known = [
+            cost
+            for row in of_arm
+            if (row["state"] == RunState.FINISHED or not is_measured)
+            and (cost := run_costs(study.arms[arm], row)[key]) is not None
+        ]
+        average = statistics.median if key == "tokens_per_s" else statistics.fmean
+        costs[key] = None if not known else average(known) if is_measured else known[0]
+    unfinished = tuple(row["seed"] for row in of_arm if not _has_ended(row))
+    return replace(result, costs=costs, unfinished=unfinished)
+
+
+def _timed(study: Study, rows: Sequence[Row]) -> dict[str, Interval]:
     intervals_by_cost = {}
     ended = [row for row in rows if row["state"] == RunState.FINISHED]
-    for column in cost_columns.COST_COLUMNS:
+    for key in arrange.MEASURED:
         arms = [
-            [column.of_run(study.arms[arm], row) or 0.0 for row in ended if row["arm"] == arm]
+            [run_costs(study.arms[arm], row)[key] or 0.0 for row in ended if row["arm"] == arm]
             for arm in ARMS
         ]
-        if column.measured and (ends := intervals.ratio_interval(*arms)) is not None:
-            intervals_by_cost[column.key] = ends
+        if (ends := intervals.ratio_interval(*arms)) is not None:
+            intervals_by_cost[key] = ends
     return intervals_by_cost
-
-
-def _arm(study: Study, rows: list[Row], arm: str) -> ArmResult:
-    arm_rows = [row for row in rows if row["arm"] == arm]
-    ended = [row for row in arm_rows if row["state"] == RunState.FINISHED]
-    speeds = [row["tokens_per_s"] for row in ended if row["tokens_per_s"]]
-    return ArmResult(
-        costs={
-            column.key: column.arm_cost(study.arms[arm], arm_rows, ended)
-            for column in cost_columns.COST_COLUMNS
-        },
-        tokens_per_s_ends=(min(speeds), max(speeds)) if len(speeds) > 1 else None,
-        unfinished=tuple(row["seed"] for row in arm_rows if not _has_ended(row)),
-    )
 
 
 def _counted(study: Study, rows: list[Row], delta: float | None) -> tuple[list[Row], bool]:
@@ -258,70 +308,35 @@ def start_conditions(study: Study, row: Row) -> dict[str, Any]:
     return {key: value for key, value in {**conditions, "learning_rate": rate}.items() if value}
 
 
-def _notes(
+def _found(
     study: Study,
-    rows: list[Row],
-    analysis: Analysis,
+    rows: Sequence[Row],
     question: StudyHistory,
     starts: Mapping[int, Mapping[str, Any]],
-    still_falling: tuple[float, float] | None,
-) -> list[Note]:
-    result: list[Note] = [] if study.origin.series is None else [run_notes.OfSeries()]
-    if kinds.describe(study).cautions:
-        correlation = notes.correlation_of(*(_values(rows, arm) for arm in ARMS))
-        r, between = (correlation[0], correlation[1:]) if correlation else (None, None)
-        result.append(run_notes.CommandCautions(r, between))
-    if question.changed:
-        result.append(run_notes.ChangedPlan(tuple(question.changed)))
-    if len(question.looks) > 1:
-        result.append(run_notes.LookedAgain())
-    if question.astray:
-        result.append(run_notes.DivergedOrStuck(tuple(question.astray)))
-    if differ := _differing(study, rows, starts):
-        result.append(run_notes.Conditions(differ))
-    if study.trainer.later_versions:
-        result.append(run_notes.ChangedTrainer())
-    if still_falling is not None:
-        result.append(run_notes.ShortBudget(*still_falling))
-    if left := [
-        f"{_title(study, row)}{_why_open(study, row)}" for row in rows if not _has_ended(row)
-    ]:
-        result.append(run_notes.UnfinishedRuns(tuple(left), len(rows)))
-    if bad := sum(row["bad_lines"] for row in rows):
-        result.append(run_notes.DamagedLines(bad))
-    if study.trainer.unchecked:
-        result.append(run_notes.Unchecked())
-    sizes = [study.arms[arm].n_params for arm in ARMS]
-    sizes_differ = all(sizes) and abs(sizes[1] / sizes[0] - 1) >= SIZE_MATTERS_FROM
-    # an arm that is smaller and wins (or larger and loses) did not do so by its size
-    if sizes_differ and (analysis.mean is None or (sizes[1] - sizes[0]) * analysis.mean < 0):
-        result.append(run_notes.DifferentSize())
-    return result
+) -> Found:
+    return Found(
+        differ=_differing(study, rows, starts),
+        changed_plan=tuple(question.changed),
+        later_trainer=bool(study.trainer.later_versions),
+        damaged_lines=sum(row["bad_lines"] for row in rows),
+        unfinished=tuple(_name(row) for row in rows if not _has_ended(row)),
+        strays=tuple(question.astray),
+        unchecked=study.trainer.unchecked,
+        cautions=kinds.describe(study).cautions,
+    )
 
 
 def _differing(
-    study: Study, rows: list[Row], starts: Mapping[int, Mapping[str, Any]]
+    study: Study, rows: Sequence[Row], starts: Mapping[int, Mapping[str, Any]]
 ) -> dict[str, dict[str, tuple[str, ...]]]:
     """The conditions that the runs differ in besides the modification: condition → value → runs."""
-    titled = [(_title(study, row), starts.get(row["id"], {})) for row in rows]
-    differ = conditions.differing(titled, CONDITIONS)
+    named = [(_name(row), starts.get(row["id"], {})) for row in rows]
+    differ = conditions.differing(named, CONDITIONS)
     ended = [row for row in rows if row["state"] == RunState.FINISHED]
     if not study.max_iters:
-        differ |= conditions.differing_steps([(_title(study, row), row["iter"]) for row in ended])
+        differ |= conditions.differing_steps([(_name(row), row["iter"]) for row in ended])
     return differ
 
 
 def _name(row: Row) -> str:
     return run_name(row["arm"], row["seed"])
-
-
-def _title(study: Study, row: Row) -> str:
-    """A run for people."""
-    return _name(row)
-
-
-def _why_open(study: Study, row: Row) -> str:
-    """The reason that a run has no result, in brackets; empty where its state says it."""
-    if row["state"] == RunState.FINISHED:
-        return " (it doesn't say its final val loss)"
-    return ""

@@ -20,9 +20,8 @@ from q1lab.ground.files import sha256_json, sha256_text
 from q1lab.journal import ingest_events, on_record, stored_results
 from q1lab.journal.home_history import StudyHistory, study_history
 from q1lab.journal.store import Row, Store
-from q1lab.judgment import cost_columns
+from q1lab.judgment.face import Face
 from q1lab.judgment.intervals import MIN_FOR_VERDICT, Interval
-from q1lab.judgment.records import NOTHING_ON_RECORD
 from q1lab.judgment.run_states import RunState
 from q1lab.study import studies
 from q1lab.study.events import standard_names
@@ -51,14 +50,7 @@ def compare(store: Store, study: Study) -> Comparison:
         and cached["fingerprint"] == f"{fingerprint} {sha256_text(cached['record'])}"
     ):
         unchanged = from_record(json.loads(cached["record"]))
-        result = unchanged and replace(
-            unchanged,
-            asking=replace(
-                unchanged.asking,
-                of_arm=question.of_arm,
-                of_home=question.of_home,
-            ),
-        )
+        result = unchanged and replace(unchanged, asked=question.asked)
         if result == unchanged is not None:
             return unchanged
     if result is None:
@@ -69,12 +61,12 @@ def compare(store: Store, study: Study) -> Comparison:
     return result
 
 
-def read_study(name: str) -> Comparison:
+def read_study(name: str) -> Face:
     """The comparison of a study in q1lab's home, by the study's name. Raises Problem if there is
     none."""
     planned = studies.load(name)
     with Store() as store:
-        return compare(store, planned)
+        return Face(compare(store, planned))
 
 
 def cached_comparison(store: Store, study_id: str) -> Comparison | None:
@@ -107,13 +99,13 @@ def resolve_study_id(name: str) -> str:
     return leading.id if leading else name
 
 
-def measured_floor(store: Store, study: Study) -> tuple[str, Interval] | None:
-    """The newest study that compares this study's baseline with itself under the same conditions,
-    and its interval; None if there is no such study, and for such a study itself."""
+def measured_floor(store: Store, study: Study) -> Interval | None:
+    """The interval of the newest study that compares this study's baseline with itself under the
+    same conditions; None if there is no such study, and for such a study itself."""
     for floor_study in reversed(on_record.floor_studies(store, study)):
         floor = compare(store, floor_study)
         if floor.analysis.ends is not None and floor.analysis.reason is None:
-            return floor_study.id, floor.analysis.ends
+            return floor.analysis.ends
     return None
 
 
@@ -207,20 +199,19 @@ def _fingerprint(
     rows: list[Row],
     question: StudyHistory,
     starts: Sequence[Mapping[str, Any]],
-    floor: tuple[str, Interval] | None,
+    floor: Interval | None,
 ) -> str:
     """A hash that changes whenever the record would: with the plan, with any run's state or
-    numbers, and with this code's version and its columns of costs."""
+    numbers, and with this code's version."""
     keys = "arm", "seed", "state", "val_loss", "tokens_per_s", "seconds", "bad_lines"
     # what else was asked changes no number
-    alone = replace(question, of_arm=NOTHING_ON_RECORD, of_home=NOTHING_ON_RECORD)
+    asked = replace(question.asked, about_it=0, questions=0, expected=0.0)
     return sha256_json(
         [
             stored_results.RECORD_VERSION,
-            [column.key for column in cost_columns.COST_COLUMNS],
             study.to_dict(),
             [[row[key] for key in keys] for row in rows],
-            repr(alone),
+            repr(replace(question, asked=asked)),
             list(starts),
             repr(floor),
         ]

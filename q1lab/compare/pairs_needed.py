@@ -105,7 +105,7 @@ def own_spread(
             comparison is None
             or len(comparison.analysis.pairs) < intervals.MIN_FOR_VERDICT
             or not comparison.analysis.paired
-            or comparison.lost
+            or comparison.diverged
         ):
             continue
         times = [arm.costs.get("wall_s") for arm in comparison.arms.values()]

@@ -1,72 +1,73 @@
-"""The blocks of studies that go on, beside a verdict, and of one in the list. Pure."""
+"""The figures of studies that go on, beside a verdict, and of one in the list. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import takewhile
-from typing import TYPE_CHECKING
 
+from q1lab.compare.comparison import arm_names
+from q1lab.compare.result_rows import ResultRow
 from q1lab.ground.text_formats import MINUS, plural, signed
-from q1lab.judgment import difference_text, label_text, level_sentences, reasons
-from q1lab.judgment.blocks import Bar, Block, Figure, HeadlineBlock, Sentence
-from q1lab.judgment.figure import comparison_figure, pairs_bar
+from q1lab.journal.study_view import RunView
+from q1lab.judgment import arrange, difference_text, names
+from q1lab.judgment.blocks import Bar, Figure
 from q1lab.judgment.intervals import MIN_FOR_VERDICT
+from q1lab.judgment.judgment import Judgment
+from q1lab.judgment.lines import Line, packed, prose
 from q1lab.judgment.run_states import RunState
-
-if TYPE_CHECKING:
-    from q1lab.compare.result_rows import ResultRow
-    from q1lab.journal.study_view import RunView
-    from q1lab.judgment.records import Judgment
-    from q1lab.study.design import Design
-    from q1lab.study.studies import Study
+from q1lab.judgment.terminal_figure import figure_pieces
+from q1lab.study import plan_notes
+from q1lab.study.design import Design
+from q1lab.study.studies import Study
 
 
-def figure_blocks(c: Judgment) -> tuple[Block, ...]:
+def figure_lines(j: Judgment, width: int) -> list[Line]:
     """The figure beside a place that tells the verdict: its axis says what the difference is of."""
-    base, modified = label_text.brief_names(label_text.arm_names(c))
-    unit = f" in {c.metric.unit}" if c.metric.unit else ""
-    sample = label_text.sample_text(c)
-    axis = f"{modified} {MINUS} {base}{unit}; {c.metric.direction}; {sample}"
-    figure = replace(comparison_figure(c), axis=axis)
-    return (figure,) if figure.bars else ()
+    base, modified = j.names
+    unit = f" in {j.metric.unit}" if j.metric.unit else ""
+    axis = f"{modified} {MINUS} {base}{unit}; {j.metric.direction}; {names.sample(j)}"
+    return _drawn(replace(arrange.figure(j), axis=axis), width)
 
 
-def progress_blocks(study: Study, runs: Sequence[RunView]) -> tuple[Block, ...]:
+def progress_lines(study: Study, runs: Sequence[RunView], width: int) -> list[Line]:
     """Why there is no verdict while a study goes on, and the finished pairs of ``runs``: last, so
     that nothing moves when one more finishes."""
-    pairs, figure = finished_pairs(runs), pairs_figure(study, runs)
-    names = label_text.short_name(study.baseline), label_text.short_name(study.variant)
-    sample = f"{len(pairs)} of {plural(len(study.seeds), 'pair')}"
-    return (
-        HeadlineBlock("", "", names, "", sample, study.metric.direction),
-        *(Sentence("caveat", text) for text in _progress_caveats(study, pairs)),
-        *((figure,) if figure.bars else ()),
-    )
+    pairs = finished_pairs(runs)
+    base, modified = names.told_apart(*arm_names(study))
+    sample = f"({study.metric.direction}; {len(pairs)} of {plural(len(study.seeds), 'pair')})"
+    head: list[Line] = [[(modified, "modified")], [(f" {MINUS} ", ""), (base, "baseline")]]
+    lines = [*packed([*head, *([(f" {word}", "")] for word in sample.split())], width), []]
+    lines += prose(_why_not_yet(study, pairs), width, role="dim")
+    drawn = _drawn(pairs_figure(study, runs), width)
+    return [*lines, *([[]] if drawn else []), *drawn]
+
+
+def _drawn(figure: Figure, width: int) -> list[Line]:
+    return figure_pieces(figure, width) if figure.bars else []
 
 
 def pairs_figure(study: Study, runs: Sequence[RunView]) -> Figure:
     """The finished pairs in a row. No mean and no interval: looking early invites stopping early;
     but for a design that declares its looks, which are paid for, the interval after each."""
     pairs = finished_pairs(runs)
-    bars = [pairs_bar(pairs, signed)] if pairs else []
+    bars = [arrange.pairs_bar(pairs, signed)] if pairs else []
     if study.design.level is not None:
         bars += _narrowing(study.design, _first_pairs(runs, pairs))
     return Figure(tuple(bars), study.metric.difference)
 
 
-def _progress_caveats(study: Study, pairs: Mapping[int, float]) -> Iterator[str]:
-    """The reasons that there is no verdict while the study goes on."""
+def _why_not_yet(study: Study, pairs: Mapping[int, float]) -> str:
+    """The reason that there is no verdict while the study goes on."""
     planned, design = len(study.seeds), study.design
     if planned >= MIN_FOR_VERDICT and len(pairs) == planned:
-        yield "All pairs have finished; the comparison is being computed."
-        return
+        return "All pairs have finished; the comparison is being computed."
     if design.level is not None:
-        yield level_sentences.planned_seeds_sentence(design.plan(), design.level)
-    elif planned >= MIN_FOR_VERDICT:
-        yield reasons.not_yet_sentence(planned)
-    else:
-        yield reasons.too_few_sentence(planned)
+        note = plan_notes.range_note(design.pairs, design.level)
+        return f"Planned: {note}."
+    if planned >= MIN_FOR_VERDICT:
+        return plan_notes.not_yet_note(planned)
+    return plan_notes.too_few_note(planned)
 
 
 def finished_pairs(runs: Sequence[RunView]) -> dict[int, float]:
@@ -95,17 +96,18 @@ def _narrowing(design: Design, values: Sequence[float]) -> Iterator[Bar]:
             yield Bar("interval", f"after {n} pairs", "", *ends, (sum(values[:n]) / n,))
 
 
-def row_blocks(row: ResultRow) -> tuple[Block, ...]:
+def row_lines(row: ResultRow, width: int) -> list[Line]:
     """A study of the list: its interval as a figure, or why there is none."""
     if row.problem:
-        return (Sentence("short", f"{row.id} can't be read: {row.problem}"),)
+        return prose(f"{row.id} can't be read: {row.problem}", width)
     if row.mean is None:
-        return (Sentence("short", f"{row.id}: {row.why_no_verdict}."),)
-    return (Figure((_of_line(row),), f"{row.metric.difference}; {row.metric.direction}"),)
+        return prose(f"{row.id}: {row.why_no_verdict}.", width)
+    figure = Figure((_of_line(row),), f"{row.metric.difference}; {row.metric.direction}")
+    return figure_pieces(figure, width)
 
 
 def _of_line(line: ResultRow) -> Bar:
-    base, modified = label_text.brief_names((line.baseline, line.variant))
+    base, modified = names.told_apart(line.baseline, line.variant)
     mean = f"{modified} {MINUS} {base} = {difference_text.mean_text(line)}{line.metric.suffix}"
     points = () if line.mean is None else (line.mean,)
     if line.ends is None:

@@ -1,5 +1,5 @@
-"""The names of a comparison's arms for documents that others read: RoPE and ``baseline``, where
-the files are called rope.py and model.py."""
+"""The names of a comparison's arms and text for documents that others read: RoPE, ``baseline`` and
+Tiny Shakespeare, where the files are called rope.py, model.py and shakespeare."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cache
 
 from q1lab.compare.comparison import Comparison
-from q1lab.judgment.label_text import short_name
+from q1lab.judgment.names import short_name, told_apart
 from q1lab.study import variants
 from q1lab.study.studies import Arm
 
@@ -18,7 +18,14 @@ def with_published_names(c: Comparison) -> Comparison:
     if not c.study.model_files:
         return c
     arms = {name: _renamed(arm) for name, arm in c.study.arms.items()}
-    return replace(c, study=replace(c.study, arms=arms))
+    study = replace(c.study, arms=arms)
+    setting = replace(c.setting, data=study.data.title)
+    named = told_apart(study.baseline, study.variant, LONGEST)
+    return replace(c, study=study, names=named, setting=setting)
+
+
+LONGEST = 40
+"""The most columns of an arm's name in a document."""
 
 
 def _renamed(arm: Arm) -> Arm:

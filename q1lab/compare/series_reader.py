@@ -10,6 +10,7 @@ from q1lab.ground.errors import Problem
 from q1lab.ground.text_formats import plural
 from q1lab.journal import ingest_events, on_record
 from q1lab.journal.store import Store
+from q1lab.judgment import facts
 from q1lab.judgment.run_states import RunState
 from q1lab.judgment.series_table import SeriesMember, SeriesResult
 from q1lab.study.liveness import is_alive
@@ -42,7 +43,7 @@ def read_series(store: Store, series_id: str) -> SeriesResult:
 
 def _why(store: Store, study: Study, c: Comparison) -> str:
     """Why a member has no verdict, in a few words; empty where it has one."""
-    if c.instead is None:
+    if c.has_verdict:
         return ""
     states = [row["state"] for row in store.runs(study.id)]
     bad = {
@@ -57,7 +58,7 @@ def _why(store: Store, study: Study, c: Comparison) -> str:
     if not c.analysis.complete:
         begun = any(state != RunState.QUEUED for state in states)
         return f"{plural(c.analysis.n, 'pair')} so far" if begun else "waits for its turn"
-    return c.instead.sentence()
+    return facts.answer(c)
 
 
 def failed_members(result: SeriesResult) -> Sequence[str]:

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from q1lab.compare.comparison import Comparison
+from q1lab.compare.comparison import Comparison, comparison_json
 from q1lab.documents import managed_regions
 from q1lab.documents.word_count import lines_by_kind
-from q1lab.judgment import cost_columns
+from q1lab.judgment import arrange
 from q1lab.judgment.metric import VAL_LOSS
 from q1lab.judgment.prediction_score import predicted_difference
 from q1lab.study import variants
@@ -147,7 +147,7 @@ def numbers_in(value: Any) -> list[float]:
         return numbers
     if isinstance(value, Comparison):
         off = value.score.off if value.score is not None else None
-        return numbers_in(value.facts()) + ([] if off is None else [off])
+        return numbers_in(comparison_json(value)) + ([] if off is None else [off])
     if isinstance(value, int | float):
         numbers.append(float(value))
     elif isinstance(value, Mapping):
@@ -167,7 +167,7 @@ def numbers_in(value: Any) -> list[float]:
 def _derived(arms: list[Mapping[str, Any]]) -> list[float]:
     """Changes in percent between the arms, perplexities, and sizes in millions."""
     derived: list[float] = []
-    for key in ("mean", *(column.key for column in cost_columns.COST_COLUMNS)):
+    for key in ("mean", *arrange.COSTS):
         values = [arm.get(key) for arm in arms]
         numbers = [float(value) for value in values if isinstance(value, int | float)]
         if len(numbers) == 2 and numbers[0]:

@@ -14,8 +14,8 @@ from q1lab.documents.reproduce import Reproduction
 from q1lab.documents.templates import Rendered, render_template
 from q1lab.ground.python_source import parse_python
 from q1lab.journal.store import Store
-from q1lab.judgment import picture, title_text
-from q1lab.judgment.label_text import short_name
+from q1lab.judgment import arrange, picture
+from q1lab.judgment.names import short_name
 from q1lab.study import variants
 from q1lab.study.studies import Study
 
@@ -26,9 +26,9 @@ FIGURE = "figure.svg"
 def comparison_document(c: Comparison, study: StudyFacts, reproduction: Reproduction) -> Rendered:
     """The page as Markdown."""
     record = {
-        "title": title_text.brief_title(c),
+        "title": arrange.title(c),
         "about": _about(c.study),
-        "sample": title_text.comparison_sample(c),
+        "sample": arrange.sample_text(c),
         "study": study,
         "again": reproduction,
         "figure": FIGURE,

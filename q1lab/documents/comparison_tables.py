@@ -1,31 +1,21 @@
-"""A comparison as tables and sentences for a document: only layout, the words are
-verdict/*_text.py's. Pure."""
+"""A judgment as tables and sentences for a document: only layout, the words are those of facts.py.
+Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 from q1lab.compare.comparison import Comparison
-from q1lab.documents.markdown_escape import Md, code_span, inline, sentence, table
+from q1lab.documents.markdown_escape import Md, code_span, inline, table
 from q1lab.documents.reproduce import trained_reference
 from q1lab.ground.text_formats import DASH, MINUS
-from q1lab.judgment import (
-    difference_text,
-    figure,
-    first_person_text,
-    label_text,
-    level_sentences,
-    level_text,
-    scope_text,
-    verdict_text,
-)
-from q1lab.judgment.blocks import Sentence, Table
+from q1lab.judgment import arrange, difference_text, names
+from q1lab.judgment.blocks import Table
+from q1lab.judgment.facts import Part, facts_of, sizes_text
 from q1lab.judgment.metric import Metric
-from q1lab.judgment.notes import OtherInterval
 from q1lab.judgment.prediction_score import Score
-from q1lab.judgment.report_blocks import report_blocks
-from q1lab.judgment.run_notes import OF_THE_LEVEL
 from q1lab.study.command_line import fewest_overrides
 from q1lab.study.presets import PRESETS
 
@@ -34,132 +24,56 @@ KEEP_TOGETHER = "\u00a0"
 
 @dataclass(frozen=True)
 class StudyFacts:
-    """A finished study as the documents show it. ``*_table`` and sentences are Markdown
-    already; numbers are written as the comparison tells them."""
+    """A finished study as the documents show it; tables are Markdown already."""
 
     id: str
     since: str
     """When it was planned: ``2026-11-30 17:25 UTC``."""
     n: int
+    setting: str
+    """``baseline 804k and RoPE 796k parameters, 3 pairs``."""
+    mean: str
+    """``−0.0291 nats``."""
     verdict: str
     metric: Metric
     curve_name: str
-    arms_table: Md
+    told: Mapping[str, tuple[str, ...]]
+    """The sentences of the judgment by their part (``facts.Part``), none for one that has none."""
+    values_table: Md
     intervals_table: Md
     costs_table: Md
-    caveats: tuple[str, ...]
-    """The notes that may change what the result means."""
-    judging_notes: tuple[str, ...]
-    """The other notes: on how the result was judged."""
-    power: Md
-    scope: Md
-    scale: str
-    """Size, data, budget and hardware, for readers elsewhere."""
-    facts_table: Md
-    interval: str
-    """The ends of the interval that decides, with their unit."""
-    needed: str
-    """A sentence on the pairs that would settle the question; empty where that is not known."""
-    is_close_call: bool
-    """True if the interval ends close to 0: there a claim overstates the difference."""
-    shared_and_measured: str
-    setting: str
-    """Size, budget, data and seeds in a few words, for texts with little room."""
-    finding: str
-    """The mean difference and its interval, likewise; empty where there is no verdict."""
-    trained: str
-    """In the first person, as are the next: ``I trained RoPE and the baseline on …``"""
-    result: str
-    result_level: str
-    """The result beside δ, and the reason for a level other than 95%."""
-    limits: str
-    prediction: str
+    settings_table: Md
 
 
 def study_facts(c: Comparison, *, in_repository: bool = True) -> StudyFacts:
     """Everything that the documents say about a finished study; what is not in the learner's
     repository names no commit of it."""
-    analysis = c.analysis
-    blocks = report_blocks(c, published=True)
-    sentences = {
-        block.part: sentence(block.text) for block in blocks if isinstance(block, Sentence)
+    facts, has_values = facts_of(c), any(arm.values for arm in c.arms.values())
+    told = {
+        part: tuple(fact.text for fact in facts if fact.part == part) for part in get_args(Part)
     }
-    tables = {block.kind: _table(block) for block in blocks if isinstance(block, Table)}
-    caveats, judging_notes = _notes(c)
     return StudyFacts(
         id=c.study.id,
         since=f"{c.study.created[:16].replace('T', ' ')} UTC",
-        n=analysis.n,
-        verdict=analysis.verdict,
+        n=c.analysis.n,
+        setting=", ".join(filter(None, (sizes_text(c), names.sample(c)))),
+        mean=f"{difference_text.mean_text(c.analysis)}{c.metric.suffix}",
+        verdict=c.analysis.verdict,
         metric=c.metric,
-        curve_name=label_text.curve_name(c),
-        arms_table=tables.get("losses", Md("")),
+        curve_name=arrange.curve_name(c),
+        told=told,
+        values_table=_table(arrange.values_table(c, every_seed=True)) if has_values else Md(""),
         intervals_table=_intervals(c),
-        costs_table=tables.get("costs", Md("")),
-        caveats=caveats,
-        judging_notes=judging_notes,
-        power=Md(
-            "\n\n".join(
-                sentences[part] for part in ("level", "power", "floor") if part in sentences
-            )
-        ),
-        scope=sentences["scope"],
-        scale=scope_text.scale_text(c),
-        facts_table=_reproduce(c, in_repository),
-        is_close_call=analysis.ends is not None and difference_text.is_near_the_edge(analysis),
-        interval=difference_text.interval_text(analysis) + c.metric.suffix,
-        needed=verdict_text.settling_sentence(c),
-        shared_and_measured=c.subject.description.measured,
-        setting=first_person_text.setting_text(c),
-        finding=_finding(c),
-        trained=first_person_text.trained_sentence(c),
-        result=verdict_text.verdict_sentence(c, published=True),
-        result_level=_result_level(c),
-        limits=scope_text.limits_sentence(c),
-        prediction=first_person_text.prediction_sentences(c) if "prediction" in sentences else "",
+        costs_table=_table(arrange.costs_table(c)),
+        settings_table=_settings_table(c, in_repository),
     )
-
-
-def _notes(c: Comparison) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The caveats, and the other notes, with the questions on record."""
-    caveats: list[str] = []
-    others: list[str] = []
-    for note in c.notes:
-        if not isinstance(note, OF_THE_LEVEL):
-            # one about an interval that does not decide belongs to how the result was judged
-            is_caveat = note.weight and not isinstance(note, OtherInterval)
-            (caveats if is_caveat else others).append(note.sentence(c, published=True))
-    return tuple(caveats), tuple(
-        filter(None, (*others, level_sentences.record_sentence(c, published=True)))
-    )
-
-
-def _finding(c: Comparison) -> str:
-    """The verdict with its numbers, for texts that have little room; empty without one."""
-    if c.analysis.reason is not None or c.analysis.ends is None:
-        return ""
-    base, modified = label_text.brief_names(label_text.arm_names(c))
-    return (
-        f"{c.analysis.verdict}; {c.metric.name}: {modified} {MINUS} {base} = "
-        f"{difference_text.mean_text(c.analysis)}{c.metric.suffix}, "
-        f"{difference_text.level_text(c.analysis)} interval "
-        f"{difference_text.interval_text(c.analysis)}"
-    )
-
-
-def _result_level(c: Comparison) -> str:
-    reason = level_text.level_reason(c) if c.analysis.reason is None else ""
-    at_level = f"The interval is at {reason}" if reason and c.analysis.ends is not None else ""
-    return f"{first_person_text.matter_sentence(c)} {at_level}".strip()
 
 
 def _table(block: Table) -> Md:
-    """A table of numbers, the means in bold; below it the note on them."""
-    rows = []
-    for row in block.rows:
-        cells: list[object] = [row.label, row.baseline, row.modified, row.change]
-        strong = block.kind == "losses" and row.label == "mean"
-        rows.append([Md(f"**{cell}**") for cell in cells] if strong else cells)
+    """A table of numbers, and below it the note on them; empty without rows."""
+    if not block.rows:
+        return Md("")
+    rows = [[row.label, row.baseline, row.modified, row.change] for row in block.rows]
     markdown = table(block.heads, rows, right=(1, 2, 3))
     return Md(f"{markdown}\n\n{inline(block.foot)}") if block.foot else markdown
 
@@ -167,22 +81,19 @@ def _table(block: Table) -> Md:
 def _intervals(c: Comparison) -> Md:
     if c.analysis.mean is None:
         return Md("There is no mean difference, and so no interval.")
+    base, modified = c.names
+    mean = f"{difference_text.mean_text(c.analysis)}{c.metric.suffix}"
     rows = [
         [bar.label, f"{KEEP_TOGETHER}to{KEEP_TOGETHER}".join(bar.ends), bar.note]
-        for bar in figure.comparison_figure(c, published=True).bars
+        for bar in arrange.figure(c).bars
         if bar.kind in ("interval", "bootstrap") and bar.ends is not None
     ]
     if not rows:
-        return Md(
-            f"The mean difference is {difference_text.mean_text(c.analysis)}{c.metric.suffix}. "
-            "There is no interval."
-        )
-    base, variant = label_text.arm_names(c)
-    head = f"{variant} {MINUS} {base} = {difference_text.mean_text(c.analysis)}{c.metric.suffix}"
-    return table([head, "from, to", ""], rows)
+        return Md(f"The mean difference is {mean}. There is no interval.")
+    return table([f"{modified} {MINUS} {base} = {mean}", "from, to", ""], rows)
 
 
-def _reproduce(c: Comparison, in_repository: bool) -> Md:
+def _settings_table(c: Comparison, in_repository: bool) -> Md:
     trainer, repo = c.study.trainer, c.study.origin.repo or {}
     rows: list[list[object]] = [["study", code_span(c.study.id)]]
     if c.study.data.name:
@@ -217,23 +128,24 @@ def studies_table(comparisons: Sequence[Comparison]) -> Md:
     """One row per study: all of a modification that have ended, so that none is left out."""
     rows: list[list[object]] = []
     for c in comparisons:
-        base, variant = label_text.arm_names(c)
+        base, variant = c.names
         whose = " (q1lab's file)" if trained_reference(c.study) else ""
         arms = f"{variant}{whose} against {base}"
-        if c.subject.is_floor:
-            arms = f"{base} against {'itself' if '*' in variant else f'its copy {variant}'}"
+        if c.same_code:
+            same = c.study.variant.endswith("*")
+            arms = f"{base} against {'itself' if same else f'its copy {variant}'}"
         rows.append(
             [
                 code_span(c.study.id),
                 arms,
                 c.study.data.name,
                 _settings(c),
-                label_text.sample_text(c),
+                names.sample(c),
                 f"{difference_text.mean_text(c.analysis)}"
                 f"{'' if c.analysis.mean is None else c.metric.suffix}",
                 difference_text.interval_text(c.analysis, KEEP_TOGETHER) or DASH,
                 difference_text.level_text(c.analysis) if c.analysis.ends else DASH,
-                label_text.verdict_word(c).lower(),
+                c.word.lower(),
             ]
         )
     heads = ["study", "arms", "data", "recipe", "n", "modified − baseline", "interval", "level"]
@@ -249,7 +161,7 @@ def _settings(c: Comparison) -> str:
     overrides.pop("max_iters", None)  # the budget says it
     words = [
         trainer.preset,
-        scope_text.iters_text(c),
+        f"{c.setting.iters:,} iters" if c.setting.iters else "",
         *(f"{key}={value}" for key, value in overrides.items()),
     ]
     return ", ".join(filter(None, words))

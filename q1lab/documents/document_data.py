@@ -114,7 +114,7 @@ def all_comparisons(
 def has_ended(compared: tuple[Study, Comparison]) -> bool:
     """True if all runs of a study have ended, so that documents count it."""
     _, record = compared
-    return record.analysis.complete and bool(record.analysis.n or record.lost)
+    return record.analysis.complete and bool(record.analysis.n or record.diverged)
 
 
 def main_comparison(compared: list[tuple[Study, Comparison]]) -> tuple[Study, Comparison] | None:

@@ -22,8 +22,8 @@ from q1lab.ground.errors import Problem
 from q1lab.ground.files import read_text
 from q1lab.journal import predictions
 from q1lab.journal.store import Store
+from q1lab.judgment.facts import direction_text
 from q1lab.judgment.metric import VAL_LOSS, Metric
-from q1lab.judgment.prediction_text import direction_text
 from q1lab.study import studies
 from q1lab.study.own_model import parents
 from q1lab.study.studies import Study

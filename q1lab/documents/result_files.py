@@ -23,7 +23,7 @@ from q1lab.ground.files import utc_now
 from q1lab.ground.write_intents import write_output
 from q1lab.journal import ingest_events, study_names
 from q1lab.journal.store import Store
-from q1lab.judgment import cost_columns as costs
+from q1lab.judgment import arrange
 from q1lab.study import studies
 from q1lab.study.studies import Study
 
@@ -106,7 +106,7 @@ def studies_json(
     """The comparisons as one JSON document: ``{"q1lab": version, "exported": time, "studies":
     [record, …], "curves": [point, …], "names": {id: name}, "unreadable": {id: why}}``;
     a point has the ``POINT_COLUMNS``. The last three only where there are any."""
-    from q1lab.judgment.comparison_record import comparison_json
+    from q1lab.compare.comparison import comparison_json
 
     document: dict[str, Any] = {
         "q1lab": __version__,
@@ -134,7 +134,7 @@ def studies_csv(
     A study in ``unreadable`` is one row per study, its state ``unreadable``, and why."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    keys = tuple(column.key for column in costs.COST_COLUMNS)
+    keys = tuple(arrange.COSTS)
     set_keys = _hyperparameter_names(chosen)
     set_heads = tuple(f"{SETTING}{key}" for key in set_keys)
     heads = POINT_COLUMNS if curves else RUN_COLUMNS + keys + STUDY_COLUMNS + set_heads
@@ -173,7 +173,7 @@ def _hyperparameter_names(chosen: Sequence[Study]) -> list[str]:
 
 
 def _runs(store: Store, study: Study, set_keys: Sequence[str]) -> Iterator[list[Any]]:
-    from q1lab.judgment.comparison_record import verdict_columns
+    from q1lab.compare.comparison import run_costs, verdict_columns
 
     verdict = verdict_columns(compare(store, study)).values()
     for row in store.runs(study.id):
@@ -198,7 +198,7 @@ def _runs(store: Store, study: Study, set_keys: Sequence[str]) -> Iterator[list[
         settings = study.trainer.config
         yield [
             *(fixed[name] if name in fixed else row[name] for name in RUN_COLUMNS),
-            *(column.of_run(arm, row) for column in costs.COST_COLUMNS),
+            *run_costs(arm, row).values(),
             *verdict,
             *(settings.get(key) for key in set_keys),
         ]

@@ -36,9 +36,8 @@ from q1lab.documents.templates import Rendered, render_template
 from q1lab.ground.git_repository import Repository
 from q1lab.ground.text_formats import grouped_number, plural
 from q1lab.journal.store import Store
-from q1lab.judgment import prediction_text
 from q1lab.judgment.intervals import MIN_FOR_VERDICT
-from q1lab.judgment.prediction_score import Score, calibrate, small_predictions
+from q1lab.judgment.prediction_score import Calibration, Score, calibrate, small_predictions
 from q1lab.study.studies import Study
 from q1lab.week import evidence, progress
 from q1lab.week.lists import artifacts, papers, posts
@@ -146,11 +145,11 @@ def calibration_words(scores: Sequence[Score], small: int = 0) -> str:
     """The learner's confidence against the outcomes; ``small`` of the scores are the learner's own.
     A share of one prediction says nothing."""
     record = calibrate(scores)
-    text = prediction_text.calibration_sentence(record)
+    text = _calibration_sentence(record)
     if record.settled == 1:
         text = (
             f"One prediction is scored: I was {record.sure:.0%} sure, and "
-            f"{prediction_text.one_outcome(scores)}. It takes more of them to say how well I judge."
+            f"{_one_outcome(scores)}. It takes more of them to say how well I judge."
         )
     elif small:
         some = "these" if small == record.settled else f"{small} of these"
@@ -159,6 +158,30 @@ def calibration_words(scores: Sequence[Score], small: int = 0) -> str:
         verb = "is open: its runs can't" if many == 1 else "are open: their runs can't"
         text += f" {plural(many, 'prediction')} {verb} tell."
     return text
+
+
+def _calibration_sentence(all_of_them: Calibration) -> str:
+    """The learner's confidence over all predictions, and the share that was right."""
+    many = all_of_them.settled
+    if not many:
+        return "No prediction has been scored by a comparison yet."
+    judgment = f", so {all_of_them.judgment}" if all_of_them.judgment else ""
+    return (
+        f"Over {plural(many, 'scored prediction')} I was {all_of_them.sure:.0%} sure on average "
+        f"and right in {all_of_them.hits} ({all_of_them.hits / many:.0%}){judgment}; Brier score "
+        f"{all_of_them.brier:.2f} (0 is perfect, always saying 50% gives 0.25)."
+    )
+
+
+def _one_outcome(scores: Sequence[Score]) -> str:
+    """The outcome of the only scored prediction. A hit on the direction says nothing about the
+    size."""
+    (score,) = (
+        score for score in scores if score.confidence is not None and score.outcome != "open"
+    )
+    if score.outcome == "miss":
+        return "it was wrong"
+    return "its direction was right, its size was not" if score.inside is False else "it was right"
 
 
 def ticked_in(body: bytes) -> frozenset[str]:
@@ -255,9 +278,8 @@ def _lead(
         facts = comparison_tables.study_facts(main[1])
         change = (
             f"I changed one thing in a small transformer: {title}.",
-            facts.trained,
-            facts.result,
-            facts.limits,
+            *facts.told["answer"],
+            *facts.told["limits"],
         )
     return tuple(filter(None, change))
 

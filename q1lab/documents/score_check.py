@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from statistics import fmean, stdev
 
+from q1lab.judgment.judgment import Judgment
 from q1lab.judgment.prediction_score import SMALL
-from q1lab.judgment.records import Judgment
 
 RANGE = re.compile(r"(\d+(?:\.\d+)?) *%? *(?:to|-|–) *(\d+(?:\.\d+)?)")
 

@@ -3,8 +3,8 @@ record, how their runs ended, and the looks and levels that follow (history.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from q1lab.ground import paths
 from q1lab.journal import on_record, seen
@@ -13,7 +13,7 @@ from q1lab.journal.history import Look, level_after, looks_at
 from q1lab.journal.on_record import Begun, study_key
 from q1lab.journal.store import Store
 from q1lab.judgment.intervals import ALPHA
-from q1lab.judgment.records import NOTHING_ON_RECORD, LevelSum, SeenLook
+from q1lab.judgment.judgment import Asked
 from q1lab.judgment.run_states import RunState
 from q1lab.study import run_ends
 from q1lab.study.identity import arm_fingerprint, question_hash
@@ -27,17 +27,15 @@ class StudyHistory:
 
     level: float = ALPHA
     """The chance of a false claim that the study may have."""
-    looks: tuple[SeenLook, ...] = ()
-    """All looks at the question, oldest first."""
+    next_level: float | None = None
+    """The same of another look at the question; None where that is not known."""
+    asked: Asked = field(default_factory=Asked)
     changed: tuple[str, ...] = ()
     """The parts of its plan that differ from the declaration
     (``declarations.DECLARED_PARTS``); if there are any, it gets no verdict."""
     astray: tuple[tuple[str, int, int, int], ...] = ()
     """(arm, runs of the question, how many of them diverged, how many got stuck) of each arm with
     such runs."""
-    of_arm: LevelSum = NOTHING_ON_RECORD
-    """The questions about this modified arm."""
-    of_home: LevelSum = NOTHING_ON_RECORD
 
 
 def study_history(store: Store, study: Study) -> StudyHistory:
@@ -58,35 +56,41 @@ def study_history(store: Store, study: Study) -> StudyHistory:
     same = looks[own.question] if study.counts_as_asking else []
     of_question = [ends[each.key] or {} for each in by_question[own.question]]
     of_arm = {each.key for each in begun if each.modified == own.modified}
+    about_it = [
+        levels
+        for of_one in looks.values()
+        if (levels := [look.level for look in of_one if study_key(look.study) in of_arm])
+    ]
+    every = [[look.level for look in of_one] for of_one in looks.values() if of_one]
+    level, before = _level(study, same)
+    verdicts = (_verdict_of(look, ends[study_key(look.study)]) for look in before)
     return StudyHistory(
-        _level(study, same),
-        tuple(_seen_look(look, ends[study_key(look.study)]) for look in same),
+        level,
+        level_after(len(same) + (len(before) == len(same)), study),
+        Asked(
+            tuple(filter(None, verdicts)),
+            level + sum(look.level for look in before),
+            len(about_it),
+            len(every),
+            sum(map(sum, every)),
+        ),
         tuple(changed_parts(declared, study)) if declared is not None else (),
         run_ends.astray_runs(of_question, study.metric),
-        _sum(
-            [look for look in of_one if study_key(look.study) in of_arm]
-            for of_one in looks.values()
-        ),
-        _sum(looks.values()),
     )
 
 
-def _level(study: Study, looks: Sequence[Look]) -> float:
-    """The level of a study's newest look: of the one that it gave, else of the one to come."""
-    own = [look for look in looks if study_key(look.study) == study_key(study)]
-    if own and (study.design.is_sequential or own[-1].pairs == len(study.seeds)):
-        return own[-1].level
-    return level_after(len(looks), study)
+def _level(study: Study, looks: Sequence[Look]) -> tuple[float, Sequence[Look]]:
+    """The level of a study's newest look, and the looks before it: of the one that it gave, else
+    of the one to come."""
+    own = [at for at, look in enumerate(looks) if study_key(look.study) == study_key(study)]
+    if own and (study.design.is_sequential or looks[own[-1]].pairs == len(study.seeds)):
+        return looks[own[-1]].level, looks[: own[-1]]
+    return level_after(len(looks), study), looks
 
 
-def _seen_look(look: Look, ends: RunEnds | None) -> SeenLook:
-    verdict = run_ends.verdict_after(look.study, ends, look.pairs, look.level) if ends else ""
-    return SeenLook(look.study.id, look.pairs, look.level, verdict)
-
-
-def _sum(questions: Iterable[Sequence[Look]]) -> LevelSum:
-    totals = [sum(look.level for look in looks) for looks in questions if looks]
-    return LevelSum(len(totals), sum(totals))
+def _verdict_of(look: Look, ends: RunEnds | None) -> str:
+    """The verdict of a look; empty where its numbers are not known here."""
+    return run_ends.verdict_after(look.study, ends, look.pairs, look.level) if ends else ""
 
 
 def looks_before(store: Store, draft: Study) -> int:

@@ -10,7 +10,7 @@ from q1lab.ground.files import utc_now
 from q1lab.journal.store import Row, Store
 from q1lab.study.studies import Study
 
-RECORD_VERSION = 21
+RECORD_VERSION = 22
 """Of a comparison's record. Raise it when its form or its computation changes, so that kept ones
 are made anew."""
 

@@ -1,4 +1,4 @@
-"""The blocks of which a comparison is told: plain text and numbers, nothing marked up.
+"""The figure and the tables of a judgment: plain text and numbers, nothing marked up.
 
 The terminal, the app, the documents, the page and the pictures lay them out.
 """
@@ -51,42 +51,6 @@ class Figure:
         return replace(self, bars=tuple(bar for row in parts for bar in row))
 
 
-Part = Literal[
-    "short",
-    "verdict",
-    "level",
-    "power",
-    "floor",
-    "note",
-    "prediction",
-    "record",
-    "scope",
-    "caveat",
-    "series",
-]
-
-
-@dataclass(frozen=True)
-class HeadlineBlock:
-    """The verdict in capitals (empty where it stands elsewhere, or is not known yet), the arms, and
-    the mean difference with its unit (empty without one)."""
-
-    word: str
-    verdict: str
-    names: tuple[str, str]
-    mean: str
-    seeds: str
-    better: str
-
-
-@dataclass(frozen=True)
-class Sentence:
-    """One thing that is said, a sentence or a few."""
-
-    part: Part
-    text: str
-
-
 @dataclass(frozen=True)
 class TableRow:
     """A row of numbers: the baseline's, the modified arm's, and what lies between them."""
@@ -101,19 +65,6 @@ class TableRow:
 class Table:
     """Numbers of both arms side by side, with a sentence below (empty without one)."""
 
-    kind: Literal["losses", "costs"]
     heads: tuple[str, str, str, str]
     rows: tuple[TableRow, ...]
     foot: str = ""
-
-
-@dataclass(frozen=True)
-class Ranking:
-    """Several judgments, a row of cells each below the row of heads; the first three are words, the
-    others numbers. ``below`` has a text for below each row (empty without one)."""
-
-    rows: tuple[tuple[str, ...], ...]
-    below: tuple[str, ...]
-
-
-Block = HeadlineBlock | Sentence | Figure | Table | Ranking

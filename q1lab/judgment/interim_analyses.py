@@ -17,13 +17,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from q1lab.ground.errors import Problem
 from q1lab.judgment.intervals import ALPHA, POWER, SEED, estimated_sds
-
-if TYPE_CHECKING:
-    from q1lab.judgment.subject import PairPlan
 
 FIRST_LEAST, FIRST_MOST, MOST_PAIRS = 3, 8, 24
 """Limits of planned ranges: the fewest and most pairs of the first look, the most of the last."""
@@ -70,9 +67,8 @@ def chance_of_any_claim(looks: Sequence[tuple[int, float]]) -> float:
     return _any_claim(tuple(looks))
 
 
-def spent_by_looks(plan: PairPlan, alpha: float) -> float:
+def spent_by_looks(first: int, most: int, alpha: float) -> float:
     """The chance that a look of a planned range claims a difference where there is none."""
-    first, most = plan.pairs
     return chance_of_any_claim([(n, alpha) for n in range(first, most + 1)])
 
 
@@ -301,25 +297,6 @@ def measured_detectable(
     effect = looks.found_in_four_of_five(1.0)
     measured = looks.at_the_end(effect, looks.sd)
     return looks.found_in_four_of_five(np.roll(measured, 1)[:, None])
-
-
-@lru_cache(maxsize=64)
-def overstatement(
-    first: int,
-    most: int,
-    alpha: float,
-) -> tuple[float, float] | None:
-    """The factors by which claims of such a plan overstate a true difference of one sd of a pair's
-    difference and of half an sd; None at a level so small that none of them claims anything."""
-    looks = _SimulatedRange(first, most, alpha)
-    factors = []
-    for effect in (1.0, 0.5):
-        claimed = looks.claims(effect).any(axis=1)
-        if not claimed.any():
-            return None
-        sizes = looks.at_the_end(effect, looks.sizes(effect))
-        factors.append(float(sizes[claimed].mean() / effect))
-    return factors[0], factors[1]
 
 
 def t_limits(first: int, most: int, alpha: float) -> tuple[float, ...]:

@@ -1,18 +1,19 @@
-"""The judge: two arms of numbers in, a judgment out. It knows no study, no index and no disk."""
+"""The judge: two arms of numbers in, a judgment out. It knows no study, no index and no disk.
+
+A study adds to the judgment what its plan and its record know (``dataclasses.replace``).
+"""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
-from q1lab.judgment import intervals
-from q1lab.judgment.intervals import ALPHA, Analysis, Interval, Reason
+from q1lab.judgment import intervals, names
+from q1lab.judgment.intervals import ALPHA, MIN_FOR_INTERVAL, Analysis, Interval, Reason
+from q1lab.judgment.judgment import ArmResult, Judgment, Outlier, Plan
 from q1lab.judgment.metric import VAL_LOSS, Metric
-from q1lab.judgment.notes import Note, notes_on_numbers
-from q1lab.judgment.records import ArmResult, Floor, Judgment, QuestionCost
-from q1lab.judgment.subject import ARMS, Headline, Subject
+from q1lab.judgment.subject import ARMS, Headline
 
 Values = Mapping[int, float | None]
 """The final value of each run, by seed; None for one that diverged."""
@@ -22,69 +23,53 @@ def judge(
     baseline: Values,
     modified: Values,
     *,
+    arm_names: tuple[str, str] = ARMS,
     metric: Metric = VAL_LOSS,
     headline: Headline = "paired",
     level: float = ALPHA,
+    next_level: float | None = None,
     delta: float | None = None,
     complete: bool = True,
-    undecided: Reason | None = None,
-    subject: Subject | None = None,
-    arms: Mapping[str, ArmResult] | None = None,
-    notes: Sequence[Note] = (),
-    asking: QuestionCost | None = None,
-    floor: Floor | None = None,
-    timed: Mapping[str, Interval] | None = None,
+    changed: bool = False,
+    plan: Plan | None = None,
 ) -> Judgment:
     """Judge two arms by the interval ``headline``, at the false-positive rate ``level`` (α).
 
-    ``delta`` is the smallest difference that matters, in the metric's unit, chosen before the runs.
-    ``complete`` is false while planned runs are missing; ``undecided`` is a reason from outside to
-    give no verdict. ``arms`` hold what is known of each arm beside its values: its costs. Raises
-    Problem for an invalid headline, level or delta.
+    ``next_level`` is the level of another look at the question (None: half of this one); ``delta``
+    is the smallest difference that matters, in the metric's unit. ``complete`` is false while
+    planned runs are missing, ``changed`` true if the plan is not the declared one. Raises Problem
+    for an invalid headline, level or delta.
     """
-    subject = subject or Subject(ARMS, seeds=tuple(sorted({*baseline, *modified})))
-    values = {arm: _known(each) for arm, each in zip(ARMS, (baseline, modified), strict=True)}
-    analysis = analyze_metric(
+    base, mod = _known(baseline), _known(modified)
+    plan = plan or Plan((len(base), len(base)))
+    analysis = _analyze(
+        base,
+        mod,
         metric,
-        values,
         headline=headline,
         alpha=level,
+        next_alpha=next_level,
         delta=delta,
         complete=complete,
     )
-    base, mod = values.values()
-    results_by_arm = arms or {}
-    results = {arm: _result(results_by_arm.get(arm, ArmResult()), values[arm]) for arm in ARMS}
-    alone: set[int] = set()
-    if subject.plan.has_seeds:  # another note names the runs that have no number
-        alone = (set(base) ^ set(mod)).difference(*(each.unfinished for each in results.values()))
-    else:
+    outlier = _outlier(analysis, base, mod, metric)
+    if not plan.has_seeds:
         analysis = replace(analysis, pairs={}, paired=None)
-    number_notes = notes_on_numbers(analysis, base, mod, metric.sign, sorted(alone))
-    if undecided is not None:
-        analysis = replace(analysis, verdict="no verdict", reason=undecided)
-    if subject.plan.is_sequential and analysis.detectable is not None:
-        analysis = replace(analysis, detectable=_detectable_by_range(subject, analysis))
-    if floor is None and not subject.is_floor:
-        floor = _floor_of(base)
+    other = _other_verdict(analysis, metric)
+    if changed:
+        analysis = replace(analysis, verdict="no verdict", reason=Reason.CHANGED)
+    if plan.pairs[0] < plan.pairs[1] and analysis.detectable is not None:
+        analysis = replace(analysis, detectable=_detectable_by_range(plan, analysis))
     return Judgment(
-        subject=subject,
+        names=names.told_apart(*arm_names),
         metric=metric,
         analysis=analysis,
-        arms=results,
-        notes=(*number_notes, *notes),
-        asking=asking or QuestionCost(),
-        floor=floor,
-        timed=timed,
+        arms={"baseline": _result(base), "modified": _result(mod)},
+        plan=plan,
+        outlier=outlier,
+        other_verdict=other,
+        false_claims=_false_claims(analysis, plan, base, mod),
     )
-
-
-def analyze_metric(metric: Metric, values: Mapping[str, Values], **how: Any) -> Analysis:
-    """The analysis of both arms' values; where higher is better, of the values turned around."""
-    base, modified = (values[arm] for arm in ARMS)
-    if metric.better == "higher":
-        return _turned_back(intervals.analyze(_turned(base), _turned(modified), **how))
-    return intervals.analyze(base, modified, **how)
 
 
 def _known(values: Values) -> dict[int, float | None]:
@@ -93,48 +78,104 @@ def _known(values: Values) -> dict[int, float | None]:
     return {seed: finite.get(seed) for seed in sorted(values)}
 
 
-def _result(result: ArmResult, values: Values) -> ArmResult:
+def _result(values: Values) -> ArmResult:
     finished = [value for value in values.values() if value is not None]
-    whole = len(finished) == len(values)
+    if len(finished) < len(values) or not finished:
+        return ArmResult(values)
+    std = statistics.stdev(finished) if len(finished) > 1 else None
+    return ArmResult(values, statistics.fmean(finished), std)
+
+
+def _analyze(
+    base: Values,
+    mod: Values,
+    metric: Metric,
+    *,
+    headline: Headline,
+    alpha: float,
+    next_alpha: float | None,
+    delta: float | None,
+    complete: bool,
+) -> Analysis:
+    """The analysis in the metric's own sign; where higher is better, of the values turned
+    around."""
+    found = intervals.analyze(
+        _turned(base, metric.sign),
+        _turned(mod, metric.sign),
+        headline=headline,
+        alpha=alpha,
+        next_alpha=next_alpha,
+        delta=delta,
+        complete=complete,
+    )
+    if metric.sign > 0:
+        return found
+    boot = found.bootstrap
     return replace(
-        result,
-        values=values,
-        mean=statistics.fmean(finished) if finished and whole else None,
-        std=statistics.stdev(finished) if len(finished) > 1 and whole else None,
+        found,
+        pairs={seed: -value for seed, value in found.pairs.items()},
+        mean=None if found.mean is None else -found.mean,
+        welch=None if found.welch is None else found.welch.times(-1),
+        paired=None if found.paired is None else found.paired.times(-1),
+        bootstrap=None if boot is None else replace(boot, low=-boot.high, high=-boot.low),
     )
 
 
-def _detectable_by_range(subject: Subject, analysis: Analysis) -> float:
+def _turned(values: Values, sign: float) -> dict[int, float | None]:
+    return {seed: None if value is None else sign * value for seed, value in values.items()}
+
+
+def _detectable_by_range(plan: Plan, analysis: Analysis) -> float:
     """The true difference that a planned range finds with a chance of 80%."""
     from q1lab.judgment import interim_analyses
 
-    plan, sd = subject.plan, statistics.stdev(analysis.pairs.values())
-    return interim_analyses.measured_detectable(*plan.pairs, analysis.alpha) * sd
+    in_sd = interim_analyses.measured_detectable(*plan.pairs, analysis.alpha)
+    return in_sd * statistics.stdev(analysis.pairs.values())
 
 
-def _floor_of(values: Values) -> Floor | None:
-    """The noise floor, A/A: the widest difference between baseline runs that differ in nothing but
-    their seed, in both directions. None below two such runs, or when one diverged."""
-    losses = [value for value in values.values() if value is not None]
-    if len(losses) < 2 or len(losses) < len(values):
+def _decided(ends: Interval | None, analysis: Analysis, metric: Metric) -> intervals.Verdict:
+    if ends is None:
+        return "no verdict"
+    return intervals.decide(ends.times(metric.sign), analysis.delta)
+
+
+def _other_verdict(analysis: Analysis, metric: Metric) -> str:
+    """The claim of the interval that does not decide, where the one that does can't tell."""
+    other = analysis.welch if analysis.headline == "paired" else analysis.paired
+    claim = _decided(other, analysis, metric)
+    is_other = analysis.verdict == "cannot tell" and claim in ("helps", "hurts")
+    return claim if is_other else ""
+
+
+def _outlier(analysis: Analysis, base: Values, mod: Values, metric: Metric) -> Outlier | None:
+    """The pair, or the run, that lies far from all others, with the verdict of the others."""
+    if analysis.reason is not None:
         return None
-    widest = max(losses) - min(losses)
-    return Floor(-widest, widest)
+    arms = {"baseline": intervals.finite_values(base), "modified": intervals.finite_values(mod)}
+    scale = max(abs(value) for values in arms.values() for value in values.values())
+    samples = {"": analysis.pairs} if analysis.headline == "paired" else arms
+    for arm, values in samples.items():
+        if (seed := intervals.find_outlier(values, scale)) is None:
+            continue
+        rest, others = (
+            {at: value for at, value in arms[each].items() if at != seed or arm not in ("", each)}
+            for each in ARMS
+        )
+        ends = intervals.headline_interval(rest, others, analysis.headline, analysis.alpha)
+        return Outlier(arm, seed, values[seed], _decided(ends, analysis, metric))
+    return None
 
 
-def _turned(values: Values) -> dict[int, float | None]:
-    """Of a metric that is better when it is higher, what is better when it is lower."""
-    return {seed: None if value is None else -value for seed, value in values.items()}
+def _false_claims(analysis: Analysis, plan: Plan, base: Values, mod: Values) -> float:
+    """The share of such studies that claim a difference where there is none: more than the level
+    of one look in a range, and where few runs are compared with many (Welch), as those tell little
+    of their own spread."""
+    first, most = plan.pairs
+    if first < most:
+        from q1lab.judgment import interim_analyses
 
-
-def _turned_back(analysis: Analysis) -> Analysis:
-    """An analysis of turned values, in the metric's own sign; its verdict stays."""
-    boot = analysis.bootstrap
-    return replace(
-        analysis,
-        pairs={seed: -value for seed, value in analysis.pairs.items()},
-        mean=None if analysis.mean is None else -analysis.mean,
-        welch=None if analysis.welch is None else analysis.welch.times(-1),
-        paired=None if analysis.paired is None else analysis.paired.times(-1),
-        bootstrap=None if boot is None else replace(boot, low=-boot.high, high=-boot.low),
-    )
+        return interim_analyses.spent_by_looks(first, most, analysis.alpha)
+    a, b = (len(intervals.finite_values(each)) for each in (base, mod))
+    if analysis.headline != "welch" or min(a, b) < MIN_FOR_INTERVAL:
+        return analysis.alpha
+    return max(analysis.alpha, intervals.power_of(0.0, a, b, "welch", analysis.alpha))

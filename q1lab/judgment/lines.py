@@ -30,6 +30,16 @@ def right_aligned(text: str, cells: int) -> str:
     return " " * (cells - cells_of(text)) + text
 
 
+def packed(parts: Sequence[Line], width: int) -> list[Line]:
+    """Parts that are not broken, in as few lines of at most ``width`` columns as they need."""
+    lines: list[Line] = [[]]
+    for part in parts:
+        if lines[-1] and sum(cells_of(piece) for piece, _ in (*lines[-1], *part)) > width:
+            lines.append([(" ", "")])
+        lines[-1] += part
+    return lines
+
+
 def prose(
     text: str, width: int, *, indent: str = "", first: str = "", role: str = ""
 ) -> list[Line]:

@@ -11,20 +11,17 @@ import math
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import sha256_text
 from q1lab.ground.text_formats import MINUS, plural
-from q1lab.judgment import label_text, svg, title_text
+from q1lab.judgment import arrange, svg
 from q1lab.judgment.blocks import Bar, Figure
-from q1lab.judgment.figure import comparison_figure
+from q1lab.judgment.judgment import Judgment
 from q1lab.judgment.metric import TRAIN_LOSS
+from q1lab.judgment.names import run_word
 from q1lab.judgment.subject import ARMS
 from q1lab.judgment.svg import Plot, Point, fit, text, text_width
-
-if TYPE_CHECKING:
-    from q1lab.judgment.records import Judgment
 
 Curves = Mapping[str, Mapping[int, Mapping[str, Sequence[Point]]]]
 """Arm → seed → a number's name → its points, by iter; NaN where it was not finite."""
@@ -64,7 +61,7 @@ def draw_comparison(
     In ``curves`` arms, seeds or numbers may be missing. A picture without a title stands in a text
     that has one.
     """
-    title, page = title_text.comparison_title(c), _Page(width)
+    title, page = f"{arrange.title(c)} ({arrange.sample_text(c)})", _Page(width)
     if titled:
         page.write(title, 15, most=3, more=svg.BOLD)
         page.y += 6
@@ -95,8 +92,8 @@ def draw_figures(figures: Mapping[str, Figure], title: str, form: str) -> bytes:
 
 def facts_mark(c: Judgment, curves: Curves) -> str:
     """The mark of a picture of q1lab's: a hash of what it shows, however it is worded and drawn."""
-    bars = [(b.kind, [f"{v:.6g}" for v in _values(b)]) for b in comparison_figure(c).bars]
-    facts = [c.subject.id, label_text.arm_names(c), c.analysis.verdict, c.lost, bars, curves]
+    bars = [(b.kind, [f"{v:.6g}" for v in _values(b)]) for b in arrange.figure(c).bars]
+    facts = [c.id, c.names, c.analysis.verdict, c.diverged, bars, curves]
     return f"q1lab {sha256_text(json.dumps(facts))}"
 
 
@@ -148,10 +145,10 @@ def _draw_curves(page: _Page, c: Judgment, runs: Mapping[str, Runs]) -> None:
         page.write("no curves were recorded")
         page.y += PAD
         return
-    thing = c.subject.plan.run_word
+    thing = run_word(c.plan.has_seeds)
     more = "; faint: training" if faint else ""
-    page.head(f"{label_text.curve_name(c)}: each {thing}, mean, range{more}")
-    for arm, name in zip(ARMS, label_text.arm_names(c), strict=True):
+    page.head(f"{arrange.curve_name(c)}: each {thing}, mean, range{more}")
+    for arm, name in zip(ARMS, c.names, strict=True):
         gone = sum(at[0] == arm for at in lost)
         if each := curves.get(arm):
             tail = f", {gone} diverged: ×)" if gone else ")"
@@ -248,13 +245,13 @@ def _draw_inset(page: _Page, plot: Plot, runs: Runs, better: str) -> None:
 def _draw_forest(page: _Page, c: Judgment) -> None:
     """Each row of the comparison's figure on one axis, with 0, and ±δ if there is one."""
     page.head(f"Difference in final {c.metric.name}")
-    bars = comparison_figure(c).one_by_one().bars
+    bars = arrange.figure(c).one_by_one().bars
     if not bars:
         page.write("no seed has finished in both arms")
         page.y += PAD
         return
     _draw_bars(page, bars)
-    base, modified = (fit(name, 11, page.room / 3) for name in label_text.arm_names(c))
+    base, modified = (fit(name, 11, page.room / 3) for name in c.names)
     unit = f" ({c.metric.unit})" if c.metric.unit else ""
     page.write(f"{modified} {MINUS} {base}{unit}")
     side = "left" if c.metric.favors(-1) else "right"

@@ -1,4 +1,4 @@
-"""Score predictions against the outcomes of studies. Pure; prediction_text.py has the texts."""
+"""Score predictions against the outcomes of studies. Pure."""
 
 from __future__ import annotations
 

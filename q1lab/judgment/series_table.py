@@ -2,7 +2,7 @@
 from one baseline.
 
 Nothing is left out: a member that diverged, failed, still trains, was deleted or can't be read is a
-row like the others. Words and numbers of one judgment come from the modules ``*_text``.
+row like the others.
 """
 
 from __future__ import annotations
@@ -11,21 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from q1lab.ground.text_formats import DASH, cut, printable
-from q1lab.judgment import (
-    comparison_record,
-    difference_text,
-    label_text,
-    level_text,
-    scope_text,
-)
-from q1lab.judgment.blocks import Bar, Block, Figure, Ranking, Sentence
-from q1lab.judgment.lines import plain_lines
+from q1lab.judgment import difference_text, facts, layout, names
+from q1lab.judgment.blocks import Bar, Figure
+from q1lab.judgment.judgment import Judgment
+from q1lab.judgment.lines import Line, prose
 from q1lab.judgment.metric import VAL_LOSS, Metric
-from q1lab.judgment.notes import Note, OtherRuns
-from q1lab.judgment.records import Judgment
-from q1lab.judgment.run_notes import OfSeries, UnfinishedRuns
 from q1lab.judgment.subject import Share
-from q1lab.judgment.terminal_text import block_lines
+from q1lab.judgment.terminal_figure import figure_pieces
+from q1lab.judgment.terminal_ranking import ranking_pieces
 
 NAME = 16
 """Columns of a member's name."""
@@ -90,7 +83,7 @@ class SeriesResult:
         comparisons = [m.comparison for m in self.members if m.comparison is not None]
         if all(c.analysis.headline == "paired" for c in comparisons):
             return "pairs"
-        return f"{comparisons[0].subject.plan.run_word}s"
+        return f"{names.run_word(comparisons[0].plan.has_seeds)}s"
 
     @property
     def any_claim_chance(self) -> float:
@@ -100,32 +93,27 @@ class SeriesResult:
     def spends(self, member: SeriesMember) -> float:
         """The chance that a member claims something when nothing has changed."""
         c = member.comparison
-        return self.share.alpha if c is None else level_text.claim_rate(c)
+        return self.share.alpha if c is None else c.false_claims
 
 
 # ── in words
 
 
-def series_lines(series: SeriesResult, width: int = 80) -> list[str]:
-    """The series as text, no line wider than ``width`` columns (60 and more are meant)."""
-    return plain_lines(block_lines(series_blocks(series), max(width, 60)))
-
-
-def series_blocks(series: SeriesResult) -> tuple[Block, ...]:
-    """The series: what it is, its table, each member's interval on one axis, and sentences."""
-    drawing = _drawing(series)
-    return (
-        Sentence("series", series_heading(series)),
-        _ranking(series),
-        *((drawing,) if drawing.bars else ()),
-        *(Sentence("series", text) for text in series_sentences(series)),
-    )
+def series_lines(series: SeriesResult, width: int = 80) -> list[Line]:
+    """The series, no line wider than ``width`` columns (60 and more are meant): what it is, its
+    table, each member's interval on one axis, and sentences."""
+    width, drawing = max(width, 60), _drawing(series)
+    lines = [*prose(series_heading(series), width), []]
+    lines += ranking_pieces(*_ranking(series), width)
+    lines += [[], *figure_pieces(drawing, width)] if drawing.bars else []
+    for text in series_sentences(series):
+        lines += [[], *prose(text, width)]
+    return lines
 
 
 def series_heading(result: SeriesResult) -> str:
     """The series in one line: its members, baseline and seeds, as declared."""
-    share = result.share
-    base = label_text.short_name(result.baseline)
+    share, base = result.share, names.short_name(result.baseline)
     counts = sorted({m.comparison.analysis.n for m in result.members if m.comparison is not None})
     sizes = " to ".join(map(str, counts[:1] + counts[-1:] * (len(counts) > 1)))
     seeds = f"{sizes} {result.sample_word} each"
@@ -137,24 +125,22 @@ def series_heading(result: SeriesResult) -> str:
 
 def series_sentences(result: SeriesResult) -> list[str]:
     """The sentences that a reader of the table needs."""
-    sentences = [
+    comparisons = [member.comparison for member in result.members if member.comparison is not None]
+    return [
         correction_sentence(result),
         "Ranked by the mean difference, the best first. Each interval is against the baseline, "
         "so it does not show that neighbors in the table differ.",
-        *_notes(result),
+        *_caveats(result),
+        *filter(None, map(facts.scope, comparisons[:1])),
     ]
-    comparisons = [member.comparison for member in result.members if member.comparison is not None]
-    scope = scope_text.scope_sentence(comparisons[0]) if comparisons else ""
-    return [*sentences, scope] if scope else sentences
 
 
 def correction_sentence(result: SeriesResult) -> str:
     """The Bonferroni correction for several comparisons, in a sentence."""
-    many = result.share.many
     each = " or ".join(sorted({f"{100 * result.spends(member):.3g}%" for member in result.members}))
     text = (
-        f"Corrected for {many} comparisons (Bonferroni): each claims a difference in at most "
-        f"{each} of studies where nothing changed, so at most "
+        f"Corrected for {result.share.many} comparisons (Bonferroni): with no true difference, "
+        f"each claims one in at most {each} of studies, so at most "
         f"{difference_text.percent_text(result.any_claim_chance)} of such series claim anything."
     )
     levels = {
@@ -168,51 +154,40 @@ def correction_sentence(result: SeriesResult) -> str:
     return text
 
 
-def _notes(result: SeriesResult) -> list[str]:
-    """Notes of single members, each said once with the members that it is about."""
-    members_by_note: dict[str, list[str]] = {}
+def _caveats(result: SeriesResult) -> list[str]:
+    """The caveats of single members, each said once with the members that it is about."""
+    members_by_caveat: dict[str, list[str]] = {}
     for member in result.ranked:
-        c = member.comparison
-        for note in c.notes if c is not None else ():
-            if c is not None and not _is_said_elsewhere(note, c):
-                members_by_note.setdefault(note.sentence(c), []).append(member.name)
-    return [f"{', '.join(names)}: {text}" for text, names in members_by_note.items()]
+        for fact in [] if member.comparison is None else facts.facts_of(member.comparison):
+            if fact.part == "caveat":
+                members_by_caveat.setdefault(fact.text, []).append(member.name)
+    every = len(result.members)
+    return [
+        text if len(members) == every else f"{', '.join(members)}: {text}"
+        for text, members in members_by_caveat.items()
+    ]
 
 
-def _is_said_elsewhere(note: Note, c: Judgment) -> bool:
-    """True for a note that the table or its scope says: of runs from elsewhere which others there
-    were, and which did not finish."""
-    if isinstance(note, UnfinishedRuns):
-        return not c.subject.run_command
-    return isinstance(note, OfSeries | OtherRuns)
-
-
-def _ranking(result: SeriesResult) -> Ranking:
-    rows = [
-        (
-            "",
-            "modification",
-            "verdict",
-            "difference",
-            "interval",
-            result.sample_word,
-        )
+def _ranking(result: SeriesResult) -> tuple[list[tuple[str, ...]], list[str]]:
+    """The rows of the table, and what stands below each of them."""
+    rows: list[tuple[str, ...]] = [
+        ("", "modification", "verdict", "difference", "interval", result.sample_word)
     ]
     below = [""]
     for rank, member in enumerate(result.ranked, 1):
         c = member.comparison
         place = f"{rank}" if not member.why else ""
-        cells = ("NO VERDICT", DASH, DASH, DASH if c is None else label_text.sample_number(c))
+        cells = ("NO VERDICT", DASH, DASH, DASH if c is None else names.sample_number(c))
         if c is not None and not member.why:
             cells = (
                 c.analysis.verdict.upper(),
                 difference_text.mean_text(c.analysis),
                 difference_text.interval_text(c.analysis),
-                label_text.sample_number(c),
+                names.sample_number(c),
             )
         rows.append((place, cut(printable(member.name), NAME), *cells))
         below.append(member.why)
-    return Ranking(tuple(rows), tuple(below))
+    return rows, below
 
 
 def _drawing(result: SeriesResult) -> Figure:
@@ -257,7 +232,7 @@ def series_json(result: SeriesResult) -> dict[str, Any]:
                 "why": member.why or None,
                 "comparison": None
                 if member.comparison is None
-                else comparison_record.comparison_json(member.comparison),
+                else layout.to_json(member.comparison),
             }
             for member in result.ranked
         ],

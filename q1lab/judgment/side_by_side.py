@@ -7,10 +7,10 @@ import textwrap
 from collections.abc import Mapping
 
 from q1lab.ground.text_formats import DASH, MINUS, cut_cells, printable
-from q1lab.judgment import difference_text, label_text
+from q1lab.judgment import difference_text, names
 from q1lab.judgment.blocks import Bar, Figure
+from q1lab.judgment.judgment import Judgment
 from q1lab.judgment.lines import cells_of, fitted, plain_lines
-from q1lab.judgment.records import Judgment
 from q1lab.judgment.terminal_figure import figure_pieces
 
 Studies = Mapping[str, Judgment]
@@ -93,11 +93,11 @@ def _table(studies: Studies, width: int) -> list[str]:
 
 
 def _cells(name: str, c: Judgment) -> tuple[str, ...]:
-    base, modified = label_text.brief_names(label_text.arm_names(c))
+    base, modified = c.names
     arms = f"{modified} {MINUS} {base}"
     words = cut_cells(printable(name), LONGEST), cut_cells(printable(arms), LONGEST)
     if c.analysis.mean is None:
-        return (*words, c.analysis.verdict.upper(), DASH, DASH, DASH, label_text.sample_number(c))
+        return (*words, c.analysis.verdict.upper(), DASH, DASH, DASH, names.sample_number(c))
     between = difference_text.interval_text(c.analysis)
     return (
         *words,
@@ -105,7 +105,7 @@ def _cells(name: str, c: Judgment) -> tuple[str, ...]:
         difference_text.mean_text(c.analysis),
         between or DASH,
         difference_text.level_text(c.analysis) if between else DASH,
-        label_text.sample_number(c),
+        names.sample_number(c),
     )
 
 
@@ -117,8 +117,8 @@ def sentences(studies: Studies) -> list[str]:
         "alike, and none of these studies compares two of the changes."
     ]
     for group in by_metric(studies).values():
-        texts = {c.subject.data_name for c in group.values()}
-        if len({c.subject.data_sha256 for c in group.values()}) > 1:
+        texts = {c.setting.data for c in group.values()}
+        if len({c.setting.sha256 for c in group.values()}) > 1:
             result.append(
                 f"Trained on different data ({', '.join(sorted(texts))}): "
                 "a result on one says nothing about the other."

@@ -1,16 +1,9 @@
-"""The subject of a comparison, in plain values: all that words need to know beside the numbers.
-
-A study fills in what its plan knows (q1lab.compare.comparison); numbers that somebody brings know
-less. Each default means "not known".
-"""
+"""The words that a study and its judgment share."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
-
-from q1lab.judgment.metric import Metric
+from dataclasses import dataclass
+from typing import Literal
 
 ARMS = ("baseline", "modified")
 """The arms of a comparison; a difference is the second minus the first."""
@@ -25,18 +18,12 @@ Headline = Literal["paired", "welch"]
 class Description:
     """A description of the runs for people: sentences and phrases, none of them markup."""
 
-    within: str
-    """The scope of a verdict: ``at this size and budget``."""
     measured: str
-    """The shared part of a pair's runs, and the metric of each, in sentences."""
-    pair_shares: str
-    """The common ground of a pair's two runs: they ``share their seed …``."""
+    """What the two runs of a pair share, and the metric of each, in sentences."""
     trains: str = ""
-    """The program that trains, for the scope, if it is not a model file on the study's text."""
+    """The program that trains, if it is not a model file on the study's text."""
     cautions: tuple[str, ...] = ()
     """Cautions for readers about how the runs were made."""
-    shared_at_start: float | None = None
-    """The share of the baseline's weights that both arms start from."""
 
 
 @dataclass(frozen=True)
@@ -84,86 +71,3 @@ class PairPlan:
     def known_seed(self, seed: int) -> int | None:
         """A run's seed for a record; None where seeds are not known."""
         return seed if self.has_seeds else None
-
-
-EXPLORATORY = "Exploratory: how many runs were left out is not known."
-"""The limit of runs that were trained elsewhere."""
-
-FULL_NAMES = {"val loss": "validation loss"}
-
-
-def described_elsewhere(description: Description, metric: Metric) -> Description:
-    """A description of runs as far as it holds where they were trained elsewhere."""
-    unit = f" in {metric.unit}" if metric.unit else ""
-    return replace(
-        description,
-        measured=(
-            "The runs were trained elsewhere: what the two runs of a pair share besides the number "
-            "of their seed is not known here. The metric is their final "
-            f"{FULL_NAMES.get(metric.name, metric.name)}{unit}; {metric.direction}."
-        ),
-        pair_shares="have one seed's number; whether they share anything by it is not known here",
-    )
-
-
-@dataclass(frozen=True)
-class Subject:
-    """The subject of a comparison."""
-
-    names: tuple[str, str] = ARMS
-    """The arms as planned or typed, baseline first: a name, or a model file's path."""
-    are_model_files: bool = False
-    is_floor: bool = False
-    """True if both arms are the same file or command: an A/A test."""
-    id: str = ""
-    """The study's name; empty for numbers that are not kept."""
-    seeds: tuple[int, ...] = ()
-    """The planned seeds."""
-    plan: PairPlan = PairPlan()
-    limit: str = EXPLORATORY
-    """The limit of a verdict on runs that were trained elsewhere, in a sentence; empty for those
-    that q1lab planned and trained."""
-    knows_other_runs: bool = False
-    """True if the record says which other runs of the question there were."""
-    share: Share | None = None
-    description: Description = Description("", "", "")
-    prediction: Mapping[str, Any] | None = None
-    data_name: str = ""
-    data_title: str = ""
-    """The text for people who don't know its short name."""
-    data_sha256: str = ""
-    passes: float | None = None
-    """Passes of a run over its training text."""
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    """The hyperparameters of both arms."""
-    preset: str = ""
-    number_format: str = ""
-    device: str = ""
-    run_command: str = ""
-    """The command that goes on with the study; empty where no more runs can come."""
-    is_training: bool = False
-
-    @property
-    def is_question(self) -> bool:
-        """True if it asks a question, which a single pair and an A/A test don't."""
-        return len(self.seeds) > 1 and not self.is_floor
-
-
-def outside_subject(
-    names: tuple[str, str],
-    metric: Metric,
-    seeds: tuple[int, ...],
-    *,
-    has_seeds: bool,
-    share: Share | None = None,
-) -> Subject:
-    """Numbers that were trained elsewhere, of which nothing else is known."""
-    description = Description("under the same conditions", "", "")
-    return Subject(
-        names=names,
-        seeds=seeds,
-        plan=PairPlan((len(seeds), len(seeds)), has_seeds=has_seeds),
-        share=share,
-        description=described_elsewhere(description, metric),
-        device="elsewhere",
-    )

@@ -15,7 +15,7 @@ from html import escape
 
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.text_formats import ELLIPSIS, MINUS, printable
-from q1lab.judgment.terminal_text import ARM_COLORS
+from q1lab.judgment.layout import ARM_COLORS
 
 Point = tuple[float, float]
 

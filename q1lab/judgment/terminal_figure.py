@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from q1lab.judgment.blocks import Bar, Figure, Table
 from q1lab.judgment.character_axis import CharacterAxis, can_be_drawn
-from q1lab.judgment.label_text import brief_names
 from q1lab.judgment.lines import Line, cells_of, fitted, prose, right_aligned
+from q1lab.judgment.names import told_apart
 
 LABEL = 27  # columns of the labels beside the axis
 SHORT_LABEL, LEAST_AXIS = 17, 16  # in a narrow place: labels beside the axis; less has no numbers
@@ -115,7 +115,7 @@ def _axis(bars: Sequence[Bar], columns: int) -> CharacterAxis:
 def table_pieces(block: Table, width: int) -> list[Line]:
     """Four columns, numbers to the right; the arms' columns carry their names and colors."""
     title, *arms, last = block.heads
-    names = brief_names(arms)
+    names = told_apart(arms[0], arms[1])
     label = len("wall clock per run")
     column = max(12 if width >= NARROW else 10, *(cells_of(name) + 2 for name in names))
     end = 14 if width >= NARROW else 12

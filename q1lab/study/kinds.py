@@ -19,29 +19,15 @@ def describe(study: Study) -> Description:
     metric = study.metric
     if study.trainer.kind == OWN:
         return Description(
-            within="at this size and budget",
-            measured=(
-                "Both arms start from the same values in every tensor of equal name and shape, and "
-                "see the same batches. The metric is the validation loss in "
-                f"{metric.unit} at the last iter, over the whole validation set; "
-                f"{metric.direction}."
-            ),
-            pair_shares="share their seed: the batches, and the start of tensors that both have",
-            shared_at_start=study.trainer.shared_at_start,
+            "The two runs of a pair share their batches and the first values of equal tensors. The "
+            "metric is the val loss at the last iter, over the whole validation set."
         )
     loop = study.trainer.loop
     step_text = {"last": "at its last step", "best": f"at its best step ({metric.better})"}
     best = f"A run counts by the best {metric.name} of all its steps."
     return Description(
-        within="with this command",
-        measured=(
-            "Each run is the same command, with the arguments of "
-            f"{printable(study.baseline)} or {printable(study.variant)}. The metric is "
-            f"{metric.name} as the command reports it {step_text[loop.take]}; "
-            f"{metric.direction}. Runs of the same seed are compared as pairs, which is valid "
-            "whatever a seed fixes."
-        ),
-        pair_shares="share their seed",
+        f"The metric is {metric.name} as the command reports it {step_text[loop.take]}. Runs of "
+        "one seed are compared as pairs, which is valid whatever a seed fixes.",
         trains=f"the command `{printable(loop.run)}` in {printable(study.data.name)}",
         cautions=(
             *([best] if loop.take == "best" else []),

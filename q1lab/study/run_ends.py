@@ -88,7 +88,7 @@ def _counted(end: RunEnd) -> float | None:
     return end.val_loss if end.state == RunState.FINISHED else None
 
 
-STUCK_FROM, STUCK = 5, 10.0
+STUCK_FROM, STUCK = 8, 10.0
 """Among at least STUCK_FROM runs, a run is stuck if its value is worse than the median by more than
 STUCK times the median absolute deviation."""
 

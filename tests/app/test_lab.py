@@ -23,7 +23,7 @@ from q1lab.app.screens.welcome import WelcomeScreen
 from q1lab.app.snapshot import studies_ended_between
 from q1lab.app.snapshot_taker import SnapshotReader
 from q1lab.app.week_app import STUDY_ENDED
-from q1lab.app.widgets.blocks_view import BlocksView
+from q1lab.app.widgets.lines_view import LinesView
 from q1lab.app.widgets.loss_chart import LossChart
 from q1lab.app.widgets.run_grid import RunGrid
 from q1lab.app.widgets.study_text import final_comparison
@@ -32,7 +32,6 @@ from q1lab.ground import config, paths
 from q1lab.ground.paths import content_dir
 from q1lab.journal import learner_tables
 from q1lab.journal.store import Store
-from q1lab.judgment.blocks import Figure, HeadlineBlock
 from q1lab.judgment.run_states import RunState
 from q1lab.study import seed_range, studies, variants
 from q1lab.study import wandb_runs as wandb_state
@@ -171,11 +170,10 @@ async def test_no_verdict_before_every_planned_run_has_ended() -> None:
         screen = await open_lab(pilot)
         assert screen.view is not None
         assert screen.view.comparison is not None
-        head, _, plot = screen.query_one(BlocksView).blocks
-        assert isinstance(head, HeadlineBlock)
-        assert head.word == ""
-        assert isinstance(plot, Figure)
-        assert [bar.label for bar in plot.bars] == ["1 pair"]
+        text = screen.query_one(LinesView).plain_text(60)
+        assert text.startswith("rope − baseline (lower is better; 1 of 3 pairs)")
+        assert "1 pair " in text
+        assert "mean" not in text
         await pilot.press("v")
         assert isinstance(pilot.app.screen, VerdictScreen)
         shown = words(pilot.app)
@@ -615,7 +613,7 @@ async def test_the_comparison_of_a_sweep_shows_the_sweeps_table() -> None:
         screen = pilot.app.screen
         assert isinstance(screen, VerdictScreen)
         await until(pilot, lambda: screen.sweep)
-        text = screen.query_one(BlocksView).plain_text(90)
+        text = screen.query_one(LinesView).plain_text(90)
         assert "sweep-1" in text
         assert all(name in text for name in members)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,14 +30,15 @@ from q1lab.compare import progress_figure
 from q1lab.ground.log_tail import LogTail
 from q1lab.ground.text_formats import signed, time_left, token_rate
 from q1lab.journal.study_view import RunView, StudyView, fault_lines, study_row
-from q1lab.judgment import figure, label_text, run_notes
-from q1lab.judgment.blocks import Bar, Figure, HeadlineBlock, Sentence
+from q1lab.judgment import arrange
+from q1lab.judgment.blocks import Bar, Figure
+from q1lab.judgment.intervals import Interval
+from q1lab.judgment.judgment import Found
 from q1lab.judgment.lines import plain_lines
 from q1lab.judgment.metric import VAL_LOSS, Metric
-from q1lab.judgment.records import Floor
 from q1lab.judgment.run_states import RunState
-from q1lab.judgment.terminal_text import block_lines
-from q1lab.study.studies import ARMS
+from q1lab.judgment.terminal_figure import figure_pieces
+from q1lab.study.studies import ARMS, Study
 from q1lab.study.trainer import SEED_OFFSET
 from tests.kit.comparisons import make
 from tests.kit.lab_home import make_study
@@ -379,18 +381,20 @@ def test_while_a_study_trains_only_pairs_are_shown() -> None:
         run("baseline", 1, val_loss=1.91),
         run("modified", 1, RunState.RUNNING),
     ]
-    head, caveat, plot = progress_figure.progress_blocks(make_study(), runs)
-    assert isinstance(head, HeadlineBlock)
-    assert (head.word, head.mean, head.seeds) == ("", "", "1 of 3 pairs")
-    assert isinstance(plot, Figure)
+    study = make_study()
+    plot = progress_figure.pairs_figure(study, runs)
     assert [(bar.label, bar.low, bar.high, round(bar.points[0], 3)) for bar in plot.bars] == [
         ("1 pair", None, None, -0.02)
     ]
-    text = "\n".join(plain_lines(block_lines((head, plot, caveat), 40)))
-    assert "all 3 planned" in " ".join(text.split())
-    _, caveat, _ = progress_figure.progress_blocks(make_study("rope-2", seeds=(0,)), runs)
-    assert isinstance(caveat, Sentence)
-    assert "too little" in caveat.text
+    shown = told(study, runs)
+    assert "rope − baseline (lower is better; 1 of 3 pairs)" in shown
+    assert "all 3 planned" in shown
+    assert "at least 3" in told(make_study("rope-2", seeds=(0,)), runs)
+
+
+def told(study: Study, runs: Sequence[RunView]) -> str:
+    """What the app says of a study that goes on, in one line."""
+    return " ".join(" ".join(plain_lines(progress_figure.progress_lines(study, runs, 60))).split())
 
 
 def test_no_line_moves_when_a_pair_finishes() -> None:
@@ -401,8 +405,7 @@ def test_no_line_moves_when_a_pair_finishes() -> None:
             replace(each, state=RunState.FINISHED, val_loss=1.9) if each.seed < done else each
             for each in runs
         ]
-        blocks = progress_figure.progress_blocks(study, now)
-        seen.append(plain_lines(block_lines(blocks, 33)))
+        seen.append(plain_lines(progress_figure.progress_lines(study, now, 33)))
     before, first, second = seen
     assert [line.replace("0 of 3", "1 of 3") for line in before] == first[: len(before)]
     assert len(first) == len(second) <= 13, "all of it beside the chart at 80 columns, 24 lines"
@@ -413,8 +416,8 @@ FOUND = make(
     BASE,
     {9: 1.897, 10: 1.9001, 11: 1.8951},
     delta=0.01,
-    floor=Floor(-0.008, 0.008),
-    notes=(run_notes.Unchecked(),),
+    floor=Interval(-0.008, 0.008),
+    found=Found(unchecked=True),
 )
 
 
@@ -427,7 +430,7 @@ def test_of_many_seeds_some_are_drawn() -> None:
 
 
 def test_the_declared_interval_is_the_one_shown() -> None:
-    plot = figure.comparison_figure(FOUND)
+    plot = arrange.figure(FOUND)
     bars = {bar.kind: bar for bar in plot.bars}
     assert list(bars) == ["interval", "bootstrap", "pairs", "floor", "delta"]
     assert [part.label for part in bars["pairs"].parts] == [
@@ -438,17 +441,17 @@ def test_the_declared_interval_is_the_one_shown() -> None:
     assert bars["bootstrap"].note == "covers about 75%, not 95%"
     welch = make(BASE, {9: 1.897, 10: 1.9001, 11: 1.8951}, "welch")
     assert welch.analysis.welch is not None
-    assert figure.comparison_figure(welch).bars[0].low == welch.analysis.welch.low
+    assert arrange.figure(welch).bars[0].low == welch.analysis.welch.low
 
 
 def test_beside_the_verdict_the_figure_names_its_difference_and_tells_no_verdict() -> None:
     for width in (24, 31, 50, 80):
-        lines = plain_lines(block_lines(progress_figure.figure_blocks(FOUND), width))
+        lines = plain_lines(progress_figure.figure_lines(FOUND, width))
         text = " ".join(" ".join(lines).split())
         assert "rope − baseline in nats; lower is better" in text
         assert "95% interval (paired t)" in text
         assert max(map(cell_len, lines)) <= width
-        assert label_text.verdict_word(FOUND) not in text
+        assert FOUND.word not in text
 
 
 def test_wide_characters_are_broken_and_cut_by_their_cells() -> None:
@@ -457,13 +460,12 @@ def test_wide_characters_are_broken_and_cut_by_their_cells() -> None:
     arms = study.to_dict()["arms"]
     arms["modified"]["variant"] = name
     study = changed(study, arms=arms)
-    blocks = progress_figure.progress_blocks(
-        study, [run("baseline", val_loss=1.9), run(val_loss=1.8)]
-    )
-    assert plain_lines(block_lines(blocks, 60))[0].startswith("日本語で書かれた… − baseline")
-    bar = Bar("interval", name, "", -0.1, 0.1, (0.0,))
+    runs = [run("baseline", val_loss=1.9), run(val_loss=1.8)]
+    assert told(study, runs).startswith("日本語で書かれた… − baseline")
+    figure = Figure((Bar("interval", name, "", -0.1, 0.1, (0.0,)),), name)
     for width in (31, 80):
-        lines = plain_lines(block_lines((*blocks, Figure((bar,), name)), width))
+        shown = [*progress_figure.progress_lines(study, runs, width), *figure_pieces(figure, width)]
+        lines = plain_lines(shown)
         assert max(map(cell_len, lines)) <= width
     view = StudyInFocus(study, study_row(study, ()), ())
     assert study_heading(view, 80, COLORS).plain.startswith(" 日本語で書かれたとても… against ")
@@ -491,7 +493,7 @@ async def test_no_number_of_a_run_is_cut() -> None:
 
 def test_a_diverged_study_has_no_mean_and_still_draws() -> None:
     record = make(BASE, {9: 1.9, 10: None, 11: 1.91})
-    lines = plain_lines(block_lines(progress_figure.figure_blocks(record), 40))
+    lines = plain_lines(progress_figure.figure_lines(record, 40))
     assert any("each of 2 pairs" in line for line in lines)
 
 
@@ -514,7 +516,7 @@ def test_a_figure_never_leaves_its_width(
     told = ("[−0.0123", "+0.0123]")
     interval = Bar("interval", "95% interval (paired t)", note, low, high, (points[0],), told)
     plot = Figure((pairs, interval), "difference in nats; lower is better").one_by_one()
-    lines = plain_lines(block_lines((plot, Sentence("caveat", "note " * 30)), width))
+    lines = plain_lines(figure_pieces(plot, width))
     assert max(map(cell_len, lines)) <= width
     text = " ".join(" ".join(lines).split())
     assert "95% interval (paired t)" in text, "a label is never cut"

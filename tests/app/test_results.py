@@ -14,7 +14,7 @@ from q1lab.app.screens.form import FormScreen
 from q1lab.app.screens.lab import LabScreen
 from q1lab.app.screens.results import ResultsScreen
 from q1lab.app.screens.verdict import VerdictScreen
-from q1lab.app.widgets.blocks_view import BlocksView
+from q1lab.app.widgets.lines_view import LinesView
 from q1lab.app.widgets.results_table import ResultsTable, _interval_bar, axes_by_metric
 from q1lab.compare import result_rows
 from q1lab.compare.result_rows import ResultRow
@@ -242,7 +242,7 @@ async def test_list_figure_and_curves_fill_the_screen(size: tuple[int, int]) -> 
     async with app().run_test(size=size) as pilot:
         screen = await open_results(pilot)
         table, low = screen.query_one(ResultsTable), screen.query_one("#results-low")
-        await until(pilot, lambda: screen.query_one(BlocksView).region.height)
+        await until(pilot, lambda: screen.query_one(LinesView).region.height)
         assert low.region.bottom == size[1] - 1, "down to the line of keys"
         assert low.region.y - table.region.bottom <= 1, "no gap below the list"
         assert screen.query_one("#results-chart").display == (size[0] >= 78)

@@ -20,19 +20,18 @@ import pytest
 
 from q1lab.commands import run
 from q1lab.compare import comparison_cache, result_rows
-from q1lab.compare.progress_figure import figure_blocks, progress_blocks, row_blocks
+from q1lab.compare.progress_figure import figure_lines, progress_lines, row_lines
 from q1lab.ground import paths
 from q1lab.journal.store import Store
 from q1lab.journal.study_view import read_view
-from q1lab.judgment import verdict_text
 from q1lab.judgment.lines import plain_lines
 from q1lab.judgment.picture import draw_comparison
-from q1lab.judgment.terminal_text import block_lines
 from q1lab.study import studies
 from q1lab.train import begin_study, launch, study_plan
 from tests.kit import lab_home
 from tests.kit.bundles import kept_folder
 from tests.kit.commands import q1lab, study_toml
+from tests.kit.comparisons import told
 from tests.kit.waiting import wait_for
 
 pytestmark = pytest.mark.sample
@@ -86,7 +85,7 @@ def test_from_a_clean_folder_to_a_verdict(folder: Path) -> None:
     assert list(loop["inputs"]) == [LOOP]
     text = q1lab("compare", "fast-1", "--full").stdout
     assert "nats" not in text
-    assert "lower val/loss than the baseline" in text
+    assert "fast's val/loss is" in text
     assert "did not check" in " ".join(text.split())
     # the same command again trains nothing, and neither does the study's name
     second = json_of(*FAST, "--seeds", "4")
@@ -139,19 +138,16 @@ def test_every_place_names_the_metric_s_own_direction_and_no_unit(folder: Path) 
             comparison, comparison_cache.read_curves(store, study), "svg"
         ).decode()
     plots = (
-        figure_blocks(comparison),
-        row_blocks(lines[0]),
-        progress_blocks(study, view.runs),
+        figure_lines(comparison, 80),
+        row_lines(lines[0], 80),
+        progress_lines(study, view.runs, 80),
     )
     places = {
         "series": q1lab("compare", record["series"]).stdout,
         "compare": q1lab("compare", "more-1", "--full").stdout,
         "page": Path("page.html").read_text().split("<svg")[0],
         "picture": " ".join(re.findall(">([^<]+)</text>", svg)),
-        **{
-            f"plot {n}": " ".join(plain_lines(block_lines(plot, 80)))
-            for n, plot in enumerate(plots)
-        },
+        **{f"plot {n}": " ".join(plain_lines(plot)) for n, plot in enumerate(plots)},
     }
     for where, text in places.items():
         flat = " ".join(text.split())
@@ -159,7 +155,7 @@ def test_every_place_names_the_metric_s_own_direction_and_no_unit(folder: Path) 
         assert "lower is better" not in flat, where
         assert "faster start" not in flat, where
     assert all("higher is better" in places[where] for where in ("compare", "plot 0", "picture"))
-    assert "a higher val_loss than" in verdict_text.verdict_sentence(comparison)
+    assert "more's val_loss is" in told(comparison)["answer"]
     rows = list(csv.DictReader(Path("runs.csv").read_text().splitlines()))
     assert {(row["metric"], row["unit"], row["better"]) for row in rows} == {
         ("val_loss", "", "higher")
@@ -174,7 +170,7 @@ def test_a_range_of_a_command_stops_when_it_is_known() -> None:
     listing = json_of("status")
     assert listing["studies"][0]["verdict"] == "helps"
     assert listing["next"] == "q1lab compare fast-1"
-    assert record["plan"] == {"first": 3, "most": 6}
+    assert record["plan"]["pairs"] == [3, 6]
     assert record["difference"]["headline"] == "paired"
     assert record["verdict"] == "helps"
 
@@ -257,7 +253,7 @@ def test_arguments_that_do_nothing_are_said_by_the_verdict() -> None:
     """The default, spelled out."""
     record = json_of(*fast(baseline="", same="--lr=0.1"), "--seeds", "4")
     assert (record["verdict"], record["reason"]) == ("no verdict", "equal")
-    assert "correlation" not in str(record["notes"])
+    assert record["facts"][0]["key"] == "answer"
 
 
 def test_a_command_names_its_seed() -> None:

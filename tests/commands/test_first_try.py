@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from q1lab.judgment import level_sentences
-from q1lab.study import studies
+from q1lab.study import plan_notes, studies
 from tests.kit.commands import q1lab, study_toml
 from tests.kit.places import ROOT
 
@@ -175,5 +174,5 @@ def test_an_arm_of_a_command_does_not_take_the_figures_of_its_namesake() -> None
 
 def test_one_rule_is_told_everywhere() -> None:
     words = " ".join((ROOT / "docs" / "verdict.md").read_text().split())
-    assert level_sentences.LOOK_RULE in words
-    assert level_sentences.LOOK_RULE in level_sentences.later_look_note(1, 0.025)
+    assert plan_notes.LOOK_RULE in words
+    assert plan_notes.LOOK_RULE in plan_notes.later_look_note(1, 0.025)

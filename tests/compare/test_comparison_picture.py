@@ -15,13 +15,13 @@ from xml.etree import ElementTree
 import pytest
 import resvg_py
 
-from q1lab.compare.comparison import Comparison
+from q1lab.compare.comparison import Comparison, setting_of
 from q1lab.ground.errors import Problem
-from q1lab.judgment import label_text, svg
+from q1lab.judgment import arrange, svg
+from q1lab.judgment.intervals import Interval
+from q1lab.judgment.layout import ARM_COLORS
 from q1lab.judgment.picture import draw_comparison, picture_format
-from q1lab.judgment.records import Floor
 from q1lab.judgment.svg import text_width
-from q1lab.judgment.terminal_text import ARM_COLORS
 from tests.kit.comparisons import make
 from tests.kit.document_records import PREDICTION
 from tests.kit.fonts import needs_font
@@ -72,8 +72,9 @@ def test_a_curve_that_ends_elsewhere_than_the_table_says_why() -> None:
     """The curve ended at 1.93 beside a table that said 1.82."""
     usual = make_record(HELPS)
     config = {**usual.study.trainer.config, "eval_windows": 64}
-    by_windows = replace(usual, study=changed(usual.study, config=config))
-    assert (label_text.curve_name(usual), label_text.curve_name(by_windows)) == (
+    study = changed(usual.study, config=config)
+    by_windows = replace(usual, setting=setting_of(study))
+    assert (arrange.curve_name(usual), arrange.curve_name(by_windows)) == (
         "val loss",
         "val loss on 64 windows",
     )
@@ -113,7 +114,7 @@ def paths(root: ElementTree.Element, **attributes: str) -> list[str]:
 
 
 def test_everything_is_named() -> None:
-    record = make_record(HELPS, delta=0.01, floor=Floor(-0.008, 0.008), prediction=PREDICTION)
+    record = make_record(HELPS, delta=0.01, floor=Interval(-0.008, 0.008), prediction=PREDICTION)
     text = words(drawn(record, make_curves()))
     for part in (
         "HELPS: rope − baseline = −0.0297 nats",
@@ -125,7 +126,7 @@ def test_everything_is_named() -> None:
         "pair of seed 2",
         "−0.0311",
         "95% interval (paired t)",
-        "covers 95% and decides",
+        "decides",
         "−0.0329 to −0.0266",
         "95% bootstrap CI",
         "covers about 7",

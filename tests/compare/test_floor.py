@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from q1lab.compare.comparison import Comparison
+from q1lab.compare.comparison import Comparison, comparison_json
 from q1lab.compare.comparison_cache import compare
 from q1lab.ground import paths, python_source
 from q1lab.ground.errors import Problem
 from q1lab.journal.store import Store
-from q1lab.judgment import comparison_record, level_sentences, terminal_text, verdict_text
-from q1lab.judgment.blocks import Sentence
+from q1lab.judgment import layout
 from q1lab.judgment.intervals import ALPHA
-from q1lab.judgment.records import Floor
-from q1lab.judgment.report_blocks import report_blocks
+from q1lab.judgment.lines import plain_lines
 from q1lab.study import command_line, identity, kept_folder, kinds, studies
 from q1lab.study.command_line import Request
 from q1lab.study.studies import Run, Study
 from q1lab.study.trainer import SEED_OFFSET
 from q1lab.train import finished_runs, launch
-from tests.kit.comparisons import times_asked
+from tests.kit.comparisons import told
 from tests.kit.lab_home import finish, make_study
 from tests.kit.plans import begin_one, changed, plan_one
 from tests.kit.waiting import wait_for
@@ -40,13 +39,6 @@ def trained(variant: str, **options: object) -> Study:
 def found(study: Study) -> Comparison:
     with Store() as store:
         return compare(store, study)
-
-
-def of_whom(study: Study) -> str | None:
-    """The study of the baseline against itself that a verdict's row is from."""
-    floor = found(study).floor
-    assert floor is not None
-    return floor.study
 
 
 def floor_of_baseline(name: str = "baseline-1", **how: object) -> Study:
@@ -78,47 +70,35 @@ def test_the_baseline_against_itself_trains_on_other_seeds(fake_trainer: Fake) -
 
 def test_a_floor_claims_nothing_about_a_modification() -> None:
     comparison = found(floor_of_baseline())
-    assert "nothing is claimed" in verdict_text.verdict_sentence(comparison)
-    assert "95% interval contains 0" in verdict_text.verdict_sentence(comparison)
-    parts = {block.part for block in report_blocks(comparison) if isinstance(block, Sentence)}
-    assert not parts & {"level", "prediction", "record"}
-    first, floor, *_ = terminal_text.short_lines(comparison, 120)
-    assert first.startswith("NOTHING CHANGED ")
-    assert floor.startswith("Seeds alone give ")
-    assert floor.endswith(": that is the floor.")
+    assert comparison.word == "NOTHING CHANGED"
+    assert "luck alone" in told(comparison)["answer"]
+    assert set(told(comparison)) <= {"answer", "scope", "measured"}, "it claims, or it asks"
     unequal = make_study("baseline-2", "baseline")
     finish(unequal, effect=-0.2, noise=0.001)
-    said = "That is a false HELPS: at most 5 in 100 such studies claim a difference."
-    assert said in verdict_text.verdict_sentence(found(unequal))
-    assert said in terminal_text.short_lines(found(unequal))
+    assert "a false claim" in told(found(unequal))["answer"]
 
 
 def test_its_interval_is_the_row_of_every_later_verdict_of_the_same_baseline() -> None:
     study = make_study("rope-1")
     finish(study)
-    before = found(study)
-    assert before.floor is not None
-    assert before.floor.study is None
-    assert "widest gap of these runs" in "\n".join(terminal_text.comparison_lines(before, 80))
+    assert found(study).floor is None
     floor = floor_of_baseline(seeds=(0, 1, 2, 3, 4))
     after = found(study)
-    ends = found(floor).analysis.ends
-    assert ends is not None
-    assert after.floor == Floor(ends.low, ends.high, "baseline-1")
-    assert "measured: baseline-1" in "\n".join(terminal_text.comparison_lines(after, 80))
-    assert comparison_record.comparison_json(after)["floor"]["study"] == "baseline-1"
+    assert after.floor == found(floor).analysis.ends is not None
+    assert "baseline against itself" in "\n".join(plain_lines(layout.full_lines(after)))
+    assert comparison_json(after)["floor"] == asdict(after.floor)
     other = make_study("rope-2", preset="quick")
     other = changed(other, config={**other.trainer.config, "n_layer": 2})
     studies.save(other)
     finish(other)
-    assert of_whom(other) is None, "of another size"
+    assert found(other).floor is None, "of another size"
 
 
 def test_a_floor_that_is_not_done_changes_no_row() -> None:
     study = make_study("rope-1")
     finish(study)
     make_study("baseline-1", "baseline")
-    assert of_whom(study) is None
+    assert found(study).floor is None
 
 
 def test_a_floor_is_no_look_at_any_question_and_pays_for_none() -> None:
@@ -126,8 +106,8 @@ def test_a_floor_is_no_look_at_any_question_and_pays_for_none() -> None:
     study = make_study("rope-1", created="2026-03-08T10:00:00+00:00")
     finish(study)
     comparison = found(study)
-    assert (comparison.analysis.alpha, times_asked(comparison)) == (ALPHA, (1, 1))
-    assert "asked" not in [note.kind for note in comparison.notes]
+    assert (comparison.analysis.alpha, comparison.asked.questions) == (ALPHA, 1)
+    assert "looks" not in told(comparison)
     second = floor_of_baseline("baseline-2", seeds=(3, 4, 5), created="2026-03-09T10:00:00+00:00")
     assert found(second).analysis.alpha == ALPHA, "nor does another floor"
 
@@ -183,19 +163,15 @@ def test_a_copy_with_a_comment_is_an_a_a_test_and_no_question(
     same = trained(a_copy(tmp_path, "same.py"), seeds="3", unchecked=True, baseline="baseline")
     assert "seed_shift" not in same.to_dict(), "the same seeds for both arms"
     result = found(same)
-    told = verdict_text.verdict_sentence(result)
-    assert "Both arms have the same code: nothing was changed" in told
-    assert "on seeds of its own" not in told
+    answer = told(result)["answer"]
     if noise:  # as on a GPU that adds in another order each time
-        assert "That is a false HELPS" in told
+        assert "Both arms run the same code, so this is a false claim" in answer
     else:
         assert result.analysis.verdict == "no verdict"
-        lines = terminal_text.short_lines(result, 120)
-        assert "As they should: both arms have the same code." in lines
+        assert "as they should, of the same code" in answer
     fake_trainer(effect=-0.02, noise=0.01)
     rope = found(trained("rope", seeds="3"))
-    assert (rope.asking.of_home.questions, rope.asking.of_arm.questions) == (1, 1)
-    assert "your only question so far" in level_sentences.record_sentence(rope)
+    assert (rope.asked.questions, rope.asked.about_it) == (1, 1)
 
 
 def test_a_changed_copy_asks_a_question(fake_trainer: Fake, tmp_path: Path) -> None:

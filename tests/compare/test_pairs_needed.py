@@ -19,14 +19,12 @@ from q1lab.compare.comparison_cache import compare
 from q1lab.ground import paths
 from q1lab.journal import begin, predictions
 from q1lab.journal.store import Store
-from q1lab.judgment import interim_analyses, intervals, verdict_text
-from q1lab.judgment.blocks import Figure, Sentence
-from q1lab.judgment.short_text import settling_line
+from q1lab.judgment import facts, interim_analyses, intervals
+from q1lab.judgment.lines import plain_lines
 from q1lab.study import seed_range, studies, variants
 from q1lab.study.command_line import Request
 from q1lab.study.studies import Study
 from q1lab.train import study_plan
-from tests.kit import comparisons
 from tests.kit.lab_home import finish, make_study
 from tests.kit.plans import changed
 
@@ -93,7 +91,7 @@ def test_for_ones_own_file_the_commands_name_its_study() -> None:
     finish(named, effect=-0.002, noise=0.02)
     with Store() as store:
         comparison = compare(store, named)
-    assert "`q1lab plan 'my idea, 日本語' --detect 0.0" in settling_line(comparison)
+    assert "`q1lab plan 'my idea, 日本語' --detect 0.0" in facts.next_step(comparison)
     assert "  q1lab run mine-1 --seeds " in planned("my idea, 日本語", "--detect", "0.01")
 
 
@@ -120,10 +118,6 @@ def test_plan_says_what_each_design_finds_in_sentences() -> None:
         assert f"from {pairs} pairs: " in words
         assert "So few pairs show it only roughly" in words
     assert "Time on this machine, as in rope-1: " in planned("rope")
-    zeros, differences = dict.fromkeys(range(3), 0.0), {0: -0.02, 1: 0.01, 2: 0.03}
-    verdict = verdict_text.power_sentence(comparisons.make(zeros, differences, delta=0.01))
-    assert "The sd of these pairs is 0.025 nats; the true one may be 0.013 to 0.158 (95%" in verdict
-    assert "so they are larger than 0.025 alone would give" in verdict
 
 
 def test_the_chances_are_shown_before_anything_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -279,8 +273,7 @@ def test_a_planned_range_shows_its_interval_narrow() -> None:
     with Store() as store:
         ingest_events.ingest_study(store, study)
         runs = study_view.read_view(store, study).runs
-    _, caveat, plot = progress_figure.progress_blocks(study, runs[:10])
-    assert isinstance(plot, Figure)
+    plot = progress_figure.pairs_figure(study, runs[:10])
     assert [bar.label for bar in plot.bars[1:]] == [f"after {n} pairs" for n in (3, 4, 5)]
-    assert isinstance(caveat, Sentence)
-    assert "Planned: 3 to 8 pairs" in caveat.text
+    lines = plain_lines(progress_figure.progress_lines(study, runs[:10], 80))
+    assert any(line.startswith("Planned: 3 to 8 pairs") for line in lines)

@@ -16,7 +16,8 @@ from q1lab.ground import paths
 from q1lab.journal import study_names
 from q1lab.journal.store import Store
 from q1lab.judgment import side_by_side
-from q1lab.judgment.records import Judgment
+from q1lab.judgment.face import Face
+from q1lab.judgment.judgment import Judgment
 from q1lab.judgment.tables.python_api import judge as judge_numbers
 from q1lab.study import studies
 from tests.kit.fonts import needs_font
@@ -28,7 +29,7 @@ Capture = pytest.CaptureFixture[str]
 def judged(better: str = "lower", shift: float = -0.02, metric: str = "val loss") -> Judgment:
     base = {seed: 2.0 + 0.004 * (seed % 3) for seed in range(6)}
     modified = {seed: value + shift + 0.003 * (seed % 2) for seed, value in base.items()}
-    return judge_numbers(base, modified, metric=metric, better=better)
+    return judge_numbers(base, modified, metric=metric, better=better).judgment
 
 
 @pytest.fixture
@@ -51,8 +52,7 @@ def test_each_study_is_a_row_at_its_own_level(three: None, capsys: Capture) -> N
     with Store() as store:
         for study_id in ("rope-1", "swiglu-1", "gqa-1"):
             c = compare(store, studies.load(study_id))
-            assert c.interval is not None
-            assert f"{100 * c.level:g}%" in out
+            assert f"{100 * c.analysis.level:g}%" in out
     assert out.count("val loss (nats; lower is better)\n") == 1
     assert "difference in nats" in out
 
@@ -85,7 +85,7 @@ def test_the_table_fits_the_terminal(width: int) -> None:
 
 
 def test_a_study_without_a_number_is_a_row_like_the_others() -> None:
-    empty = judge_numbers({0: 1.0}, {0: None})
+    empty = judge_numbers({0: 1.0}, {0: None}).judgment
     lines = side_by_side.side_by_side_lines({"a-1": judged(), "b-1": empty}, 80)
     assert any(line.startswith("b-1") and "NO VERDICT" in line for line in lines)
 
@@ -144,4 +144,4 @@ def test_a_judgment_is_a_data_frame(three: None) -> None:
 def test_without_pandas_one_line_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match=r"^to_frame needs pandas: pip install pandas$"):
-        judged().to_frame()
+        Face(judged()).to_frame()

@@ -124,11 +124,11 @@ def test_a_later_look_is_judged_at_half_the_error_and_says_so() -> None:
             0.05,
         ]
         c = compare(store, second)
-        assert [look.study for look in c.asking.looks] == ["rope-1", "rope-2"]
-        assert all(look.verdict for look in c.asking.looks)
-        assert c.asking.total == pytest.approx(0.075)
-        assert (c.asking.of_arm.questions, c.asking.of_home.questions) == (1, 2)
-        assert c.asking.of_home.total == pytest.approx(0.125)
+        assert len(c.asked.earlier) == 1
+        assert all(c.asked.earlier)
+        assert c.asked.total == pytest.approx(0.075)
+        assert (c.asked.about_it, c.asked.questions) == (1, 2)
+        assert c.asked.expected == pytest.approx(0.125)
 
 
 def test_a_look_stays_one_when_its_study_is_deleted_or_removed() -> None:

@@ -26,6 +26,7 @@ FEWEST = 3  # seeds of a verdict
 ALL_RESAMPLES = 100_000  # up to so many are all taken, and 9,999 drawn beyond
 RELABELLINGS = 9_999  # likewise of the permutation p
 DRAWS = 20_000  # of this file, where q1lab draws, too
+FACTS = {"unpaired", "equal_pairs", "other_interval", "outlier"}
 # ── two arms
 
 
@@ -43,7 +44,8 @@ class Figures:
     welch: Ends | None = None
     paired: Ends | None = None
     floor: Ends | None = None
-    notes: set[str] = field(default_factory=set)
+    facts: set[str] = field(default_factory=set)
+    """Of the keys in ``FACTS`` those that hold."""
     outliers: dict[tuple[str, int], str] = field(default_factory=dict)
     """(arm, seed) of a value far from all others → the verdict without it."""
     sd: float | None = None
@@ -76,11 +78,8 @@ def compare_arms(
     pairs = {seed: mod[seed] - base[seed] for seed in common}
     n = len(pairs) if headline == "paired" else min(len(base), len(mod))
     found = Figures(headline, level, n, "no verdict", None, pairs if has_seeds else {})
-    if len(base) > 1 and len(base) == len(baseline):
-        widest = max(base.values()) - min(base.values())
-        found.floor = (-widest, widest)
-    if has_seeds and complete and set(baseline) != set(modified):  # else another note names them
-        found.notes.add("unpaired")
+    if has_seeds and complete and set(baseline) != set(modified):  # else another fact names them
+        found.facts.add("unpaired")
     lost = len(base) < len(baseline) or len(mod) < len(modified)
     alone = len(pairs) < max(len(base), len(mod))
     equal = len(pairs) > 1 and not any(pairs.values()) and not alone
@@ -101,10 +100,10 @@ def compare_arms(
         else:
             sign = -1 if higher_is_better else 1
             found.verdict = decide(found.ends, delta, sign)
-            _add_notes(found, base, mod, delta, sign)
+            _add_facts(found, base, mod, delta, sign)
     zeros = sum(value == 0 for value in pairs.values())
     if has_seeds and 2 * zeros > len(pairs) and found.reason != "equal":
-        found.notes.add("equal pairs")
+        found.facts.add("equal_pairs")
     return found
 
 
@@ -177,7 +176,7 @@ def _fill(found: Figures, base: dict[int, float], mod: dict[int, float], equal: 
         found.sd = math.sqrt(squares / found.df)
 
 
-def _add_notes(
+def _add_facts(
     found: Figures,
     base: dict[int, float],
     mod: dict[int, float],
@@ -188,9 +187,7 @@ def _add_notes(
     other = found.welch if found.headline == "paired" else found.paired
     claims = ("helps", "hurts")
     if found.verdict == "cannot tell" and other and decide(other, delta, sign) in claims:
-        found.notes.add("other interval")
-    if found.verdict in claims and delta and -delta < found.ends[0] and found.ends[1] < delta:
-        found.notes.add("below delta")
+        found.facts.add("other_interval")
     scale = max(map(abs, [*base.values(), *mod.values()]))
     if found.headline == "paired":
         samples = {"": {seed: mod[seed] - base[seed] for seed in base if seed in mod}}
@@ -200,7 +197,7 @@ def _add_notes(
         far = grubbs(sample, scale)
         if far is None:
             continue
-        found.notes.add("outlier")
+        found.facts.add("outlier")
         left = [
             {seed: value for seed, value in each.items() if seed != far or name == spared}
             for name, each, spared in (
@@ -375,26 +372,6 @@ def sd_ends(sd: float, df: int) -> Ends:
 
 
 @cache
-def overstatement(n: int, level: float, effect: float) -> Ends | None:
-    """How much larger than ``effect`` (in sds of a pair's difference) the claims of n pairs are on
-    average, and the standard error of that in 20,000 simulated studies; None where they would
-    hold fewer than 20 claims."""
-    size = np.linspace(0, effect + 12 / math.sqrt(n), 20_001)
-    root = math.sqrt(n)
-    density = root * (
-        stats.norm.pdf((size - effect) * root) + stats.norm.pdf((size + effect) * root)
-    )
-    largest_sd = size * root / float(stats.t.ppf(1 - level / 2, n - 1))
-    weight = density * stats.chi2.cdf((n - 1) * largest_sd**2, n - 1)
-    total = np.trapezoid(weight, size)
-    mean = np.trapezoid(weight * size, size) / total
-    square = np.trapezoid(weight * size**2, size) / total
-    if 20_000 * total < 20:
-        return None
-    error = math.sqrt((square - mean**2) / (20_000 * total))
-    return float(mean / effect), float(error / effect)
-
-
 # ── planned ranges
 
 

@@ -16,13 +16,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from q1lab.compare.comparison import comparison_json
 from q1lab.ground.errors import Problem
-from q1lab.judgment import interim_analyses, notes
+from q1lab.judgment import facts, interim_analyses, layout
 from q1lab.judgment.intervals import (
     ALPHA,
     COVERAGE,
-    LOGNORMAL_FIXED,
-    LOGNORMAL_RANGE,
     MAX_SEEDS,
     SKEWED_FIXED,
     SKEWED_RANGE,
@@ -38,7 +37,7 @@ from q1lab.judgment.intervals import (
     verdict_alone,
 )
 from q1lab.judgment.judge import Values, judge
-from q1lab.judgment.notes import Note
+from q1lab.judgment.judgment import Judgment, Outlier
 from tests.kit.comparisons import make
 from tests.kit.places import ROOT
 
@@ -50,8 +49,8 @@ def arm(*losses: float | None) -> dict[int, float | None]:
     return dict(enumerate(losses))
 
 
-def notes_of(base: Values, mod: Values, headline: Headline, **more: Any) -> tuple[Note, ...]:
-    return judge(base, mod, headline=headline, **more).notes
+def judged_of(base: Values, mod: Values, headline: Headline, **more: Any) -> Judgment:
+    return judge(base, mod, headline=headline, **more)
 
 
 def ends(interval: Interval | None) -> tuple[float, float]:
@@ -213,14 +212,14 @@ def test_verdicts(change: float, delta: float | None, verdict: str, headline: He
 def test_a_win_smaller_than_what_matters_says_so() -> None:
     base, mod = arm(1.5, 1.502, 1.504), arm(1.4, 1.402, 1.403)
     assert analyze(base, mod, headline="paired", delta=1.0).verdict == "helps"
-    assert notes.BelowDelta() in notes_of(base, mod, "paired", delta=1.0)
+    assert "too small to matter" in facts.against_delta(judged_of(base, mod, "paired", delta=1.0))
 
 
 def test_the_declared_headline_decides_and_the_other_is_named() -> None:
     base, mod = arm(1.0, 2.0, 3.0), arm(0.9, 1.9, 2.89)  # pairs agree, seeds spread widely
     paired, welch = analyze(base, mod, headline="paired"), analyze(base, mod, headline="welch")
     assert (paired.verdict, welch.verdict) == ("helps", "cannot tell")
-    assert notes.OtherInterval("helps") in notes_of(base, mod, "welch")
+    assert judged_of(base, mod, "welch").other_verdict == "helps"
 
 
 def test_seeds_needed_aim_at_the_smallest_difference_that_matters_only() -> None:
@@ -263,11 +262,11 @@ def test_too_few_seeds() -> None:
 def test_an_outlier_is_named_with_the_verdict_of_the_others() -> None:
     base = arm(1.5, 1.52, 1.49, 1.51)
     mod = arm(1.47, 1.489, 8.49, 1.481)
-    pair = notes.Outlier("", 2, pytest.approx(7.0), "helps")
-    assert pair in notes_of(base, mod, "paired")
-    assert notes.Outlier("modified", 2, 8.49, "helps") in notes_of(base, mod, "welch")
-    ties = notes_of(arm(1.5, 1.5, 1.5), arm(1.49, 1.49, 1.5), "paired")
-    assert not any(isinstance(note, notes.Outlier) for note in ties), "rounded values are equal"
+    pair = Outlier("", 2, pytest.approx(7.0), "helps")
+    assert judged_of(base, mod, "paired").outlier == pair
+    assert judged_of(base, mod, "welch").outlier == Outlier("modified", 2, 8.49, "helps")
+    ties = judged_of(arm(1.5, 1.5, 1.5), arm(1.49, 1.49, 1.5), "paired")
+    assert ties.outlier is None, "rounded values are equal"
 
 
 @pytest.mark.parametrize("n", [3, 5, 12])
@@ -298,7 +297,9 @@ def test_only_common_seeds_are_paired() -> None:
     result = analyze(base, mod, headline="paired")
     assert result.n == 3
     assert result.mean == pytest.approx(-0.5)
-    assert notes.Unpaired((7, 9)) in notes_of(base, mod, "paired")
+    assert facts.unpaired(judged_of(base, mod, "paired")).startswith(
+        "Seeds 7, 9 ran in one arm only"
+    )
     assert analyze(base, mod, headline="welch").n == 4
 
 
@@ -487,7 +488,7 @@ def test_the_verdict_follows_from_the_interval(
         assert result.bootstrap is not None
         assert result.bootstrap.low <= result.mean + 1e-9
         assert result.mean - 1e-9 <= result.bootstrap.high
-    json.dumps(make(arm(*study[0]), arm(*study[1]), headline).facts(), allow_nan=False)
+    json.dumps(layout.to_json(make(arm(*study[0]), arm(*study[1]), headline)), allow_nan=False)
 
 
 @calm
@@ -499,7 +500,7 @@ def test_the_verdict_follows_from_the_interval(
 def test_any_numbers_at_all_give_an_answer(
     base: dict[int, float | None], mod: dict[int, float | None], headline: Headline
 ) -> None:
-    json.dumps(make(base, mod, headline).facts(), allow_nan=False)
+    json.dumps(comparison_json(make(base, mod, headline)), allow_nan=False)
 
 
 # ── null studies
@@ -540,29 +541,27 @@ def test_equal_pairs_are_no_verdict_and_said_beside_any_other(headline: Headline
     def analyze_with(change: dict[int, float | None]) -> Analysis:
         return analyze(base, {**base, **change}, headline=headline, delta=0.5)
 
-    def equal(change: dict[int, float | None]) -> list[Note]:
-        told = notes_of(base, {**base, **change}, headline, delta=0.5)
-        return [note for note in told if isinstance(note, notes.EqualPairs)]
+    def equal(change: dict[int, float | None]) -> str:
+        return facts.equal_pairs(judged_of(base, {**base, **change}, headline, delta=0.5))
 
     same = analyze_with({})
     assert (same.verdict, same.reason, same.ends) == ("no verdict", Reason.EQUAL, None)
     lost = analyze_with({1: None})
     assert lost.reason is Reason.DIVERGED
-    assert equal({1: None}) == [notes.EqualPairs(3, 3)]
-    assert equal({1: 2.04}) == [notes.EqualPairs(3, 4)]
-    assert equal({1: 2.04, 2: 1.99}) == []
+    assert equal({1: None}).startswith("3 of 3 pairs")
+    assert equal({1: 2.04}).startswith("3 of 4 pairs")
+    assert equal({1: 2.04, 2: 1.99}) == ""
 
 
 @pytest.mark.parametrize(("first", "most"), [(3, 3), (8, 8), (3, 8), (3, 12)])
 def test_the_rates_of_skewed_differences_are_about_what_is_said(first: int, most: int) -> None:
     fixed = first == most
     alpha = ALPHA if fixed else interim_analyses.level_per_look(first, most)
-    said = (LOGNORMAL_FIXED, SKEWED_FIXED) if fixed else (LOGNORMAL_RANGE, SKEWED_RANGE)
-    for sigma, rate in zip((0.5, 1.0), said, strict=True):
-        differences = np.random.default_rng(3).lognormal(sigma=sigma, size=(40_000, most))
-        differences -= math.exp(sigma**2 / 2)
-        claims = [
-            stats.ttest_1samp(differences[:, :n], 0, axis=1).pvalue < alpha
-            for n in range(first, most + 1)
-        ]
-        assert np.any(claims, axis=0).mean() == pytest.approx(rate, abs=0.025)
+    differences = np.random.default_rng(3).lognormal(sigma=1.0, size=(40_000, most))
+    differences -= math.exp(0.5)
+    claims = [
+        stats.ttest_1samp(differences[:, :n], 0, axis=1).pvalue < alpha
+        for n in range(first, most + 1)
+    ]
+    said = SKEWED_FIXED if fixed else SKEWED_RANGE
+    assert np.any(claims, axis=0).mean() == pytest.approx(said, abs=0.025)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from q1lab.judgment.intervals import analyze, pair_correlation
+from q1lab.judgment.intervals import analyze
 from q1lab.judgment.subject import Headline
 
 
@@ -58,16 +58,6 @@ def test_intervals_and_resampling(headline: Headline, n: int) -> None:
         ).bootstrap_distribution
         ends = np.quantile(draws, [0.025, 0.975], method="inverted_cdf")
         assert [result.bootstrap.low, result.bootstrap.high] == pytest.approx([*ends], rel=1e-9)
-
-
-@pytest.mark.parametrize("n", [4, 9])
-def test_correlation(n: int) -> None:
-    baseline, modified = arms(n)
-    pairs = [(baseline[seed], modified[seed]) for seed in baseline]
-    found = stats.pearsonr(*zip(*pairs, strict=True))
-    ends = found.confidence_interval(0.95)
-    assert pair_correlation(pairs) == pytest.approx((found.statistic, ends.low, ends.high))
-    assert pair_correlation([(x, 2 * x) for x, _ in pairs]) == pytest.approx((1, 1, 1))
 
 
 def test_a_comparison_does_not_import_it() -> None:

@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from q1lab.compare.comparison import Comparison, subject_of
+from q1lab.compare.comparison import Comparison, arm_names, comparison_of, plan_of
 from q1lab.judgment import intervals
+from q1lab.judgment.facts import facts_of
 from q1lab.judgment.judge import judge
-from q1lab.judgment.records import ArmResult, QuestionCost
-from q1lab.study.studies import ARMS, Arm, Data, Study
+from q1lab.judgment.judgment import Found, Judgment
+from q1lab.judgment.names import told_apart
+from q1lab.study import kinds
+from q1lab.study.studies import ARMS, Arm, Data, Study, run_name
 from tests.kit.plans import of_keys
 
 SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
@@ -45,35 +48,35 @@ def make(
 ) -> Comparison:
     """The comparison of two arms of final val losses, each a mapping seed → loss (None:
     diverged)."""
-    parts = {key: more.pop(key) for key in ("floor", "timed", "asking") if key in more}
-    notes = more.pop("notes", ())
+    parts = {key: more.pop(key) for key in ("floor", "timed", "asked", "found") if key in more}
     seeds = tuple(sorted({*base, *modified})) or (0,)
     study = planned(variant, baseline, seeds, **more)
     judged = judge(
         base,
         modified,
+        arm_names=arm_names(study),
         metric=study.metric,
         headline=headline,
         level=alpha,
         delta=delta,
         complete=complete,
-        subject=subject_of(study),
-        arms={
-            arm: ArmResult(
-                costs=dict(zip(KEYS, costs[arm], strict=True)),
-                unfinished=() if complete else tuple(seed for seed in seeds if seed not in values),
-            )
-            for arm, values in zip(ARMS, (base, modified), strict=True)
-        },
+        plan=plan_of(study),
     )
-    return Comparison(
-        study=study,
-        metric=study.metric,
-        analysis=judged.analysis,
-        arms=judged.arms,
-        notes=(*judged.notes, *notes),
-        **{"asking": QuestionCost(), **parts},
-    )
+    left = {
+        arm: () if complete else tuple(seed for seed in seeds if seed not in values)
+        for arm, values in zip(ARMS, (base, modified), strict=True)
+    }
+    arms = {
+        arm: replace(
+            judged.arms[arm],
+            costs=dict(zip(KEYS, costs[arm], strict=True)),
+            unfinished=left[arm],
+        )
+        for arm in ARMS
+    }
+    unfinished = tuple(run_name(arm, seed) for arm in ARMS for seed in left[arm])
+    found = Found(unfinished=unfinished, cautions=kinds.describe(study).cautions)
+    return comparison_of(study, replace(judged, arms=arms, **{"found": found, **parts}))
 
 
 def planned(variant: str, baseline: str, seeds: tuple[int, ...], **keys: Any) -> Study:
@@ -102,9 +105,10 @@ def planned(variant: str, baseline: str, seeds: tuple[int, ...], **keys: Any) ->
 def renamed(c: Comparison, variant: str) -> Comparison:
     """The comparison of a modified arm of another name."""
     arm = replace(c.study.arms["modified"], variant=variant)
-    return replace(c, study=replace(c.study, arms={**c.study.arms, "modified": arm}))
+    study = replace(c.study, arms={**c.study.arms, "modified": arm})
+    return replace(c, study=study, names=told_apart(*arm_names(study)))
 
 
-def times_asked(c: Comparison) -> tuple[int, int]:
-    """The numbers of studies that asked a comparison's question, and of their looks in all."""
-    return max(1, len({look.study for look in c.asking.looks})), max(1, len(c.asking.looks))
+def told(j: Judgment) -> dict[str, str]:
+    """What is said of a judgment, by the fact's name."""
+    return {fact.key: fact.text for fact in facts_of(j)}

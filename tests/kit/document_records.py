@@ -15,9 +15,8 @@ from q1lab.documents.markdown_escape import Md, link
 from q1lab.documents.modification import Answer, Modification, shown_prediction
 from q1lab.documents.reproduce import Reproduction
 from q1lab.documents.retro_parts import PartRecord
-from q1lab.judgment.first_person_text import trained_sentence
+from q1lab.judgment import facts
 from q1lab.judgment.prediction_score import small_predictions
-from q1lab.judgment.verdict_text import verdict_sentence
 from q1lab.week.lists import kpis
 from tests.kit import comparisons
 
@@ -191,8 +190,8 @@ def retro_record(full: bool = True) -> retro.Retro:
         slipped_words=(Answer("Why", "I read for too long."),),
         lead=(
             "I changed one thing in a small transformer: RoPE, rotary position embeddings.",
-            trained_sentence(study_comparisons[1]),
-            verdict_sentence(study_comparisons[1], published=True),
+            facts.answer(study_comparisons[1]),
+            facts.limits(study_comparisons[1]),
         ),
         pace=retro_parts.pace_sentence(parts),
         undone=retro_parts.undone_sentence(parts),

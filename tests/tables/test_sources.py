@@ -131,7 +131,7 @@ def test_a_run_of_wandb_that_crashed_or_failed_leaves_no_verdict(tmp_path: Path)
     record = judged(*words)
     assert (record["verdict"], record["reason"]) == ("no verdict", "incomplete")
     told = " ".join(q1lab("judge", *words, "--full").stdout.split())
-    assert "2 of 7 runs have not finished" in told
+    assert "2 of 7 runs have no result" in told
     assert "new, seed 2 (no end on record: it crashed, or runs)" in told
     assert "new, seed 4 (ended with status 1)" in told
 
@@ -171,13 +171,13 @@ def test_checkpoints_are_parts_of_their_run_and_one_that_stopped_is_told(tmp_pat
         (tmp_path / "runs" / "new-seed2" / name).unlink()
     record = judged("runs", "--baseline", "base")
     assert record["reason"] == "incomplete"
-    assert "new, seed 2 (stopped at step 20 of 30)" in " ".join(record["short"])
+    assert "new, seed 2 (stopped at step 20 of 30)" in json.dumps(record["facts"])
     state = tmp_path / "runs" / "new-seed2" / "checkpoint-20" / "trainer_state.json"
     told = json.loads(state.read_text())
     told["stateful_callbacks"] = {"TrainerControl": {"args": {"should_training_stop": True}}}
     state.write_text(json.dumps(told))
-    short = " ".join(judged("runs", "--baseline", "base")["short"])
-    assert "new, seed 2 ended at step 20, not 30" in short
+    short = json.dumps(judged("runs", "--baseline", "base")["facts"])
+    assert "last step (20 in new, seed 2, 30 in" in short
 
 
 def test_what_hparams_yaml_says_in_nested_lines_is_left_out() -> None:
@@ -345,7 +345,7 @@ def test_arms_are_patterns_of_files_and_the_first_is_the_baseline(tmp_path: Path
     assert judged("--arm", "new=new*", "--arm", "Baseline=base*")["baseline"] == "Baseline"
     told = q1lab("judge", *GLOBS).stdout
     assert "no seeds" in told
-    assert "(lower is better; two groups of 3)" in told
+    assert "(lower is better; 3 runs per arm)" in told
 
 
 def test_the_words_of_names_tell_the_arms_and_the_numbers_the_runs(tmp_path: Path) -> None:
@@ -606,7 +606,7 @@ def test_numbers_that_are_not_finite_and_runs_without_the_metric_leave_no_verdic
     (tmp_path / "new_2.txt").write_text("step:100/200 loss:1.9\nTraceback: killed\n")
     record = judged(*GLOBS)
     assert record["reason"] == "incomplete"
-    assert "no val_loss" in " ".join(record["short"])
+    assert "no val_loss" in json.dumps(record["facts"])
     mixed = ["--arm", "base=base*", "--arm", f"new={RECORDS / 'trainer'}/new*"]
     assert "no number is in all arms" in refused(*mixed)
 
@@ -615,8 +615,8 @@ def test_runs_of_other_lengths_and_settings_are_told(tmp_path: Path) -> None:
     write_logs(tmp_path)
     text = (tmp_path / "new_2.txt").read_text()
     (tmp_path / "new_2.txt").write_text("".join(text.splitlines(keepends=True)[:2]))
-    short = " ".join(judged(*GLOBS)["short"])
-    assert "new, run 3 ended at step 100, not 200" in short
+    short = json.dumps(judged(*GLOBS)["facts"])
+    assert "last step (100 in new, run 3, 200 in" in short
     for name, lr in (
         ("base_0", 1),
         ("base_1", 1),

@@ -20,11 +20,11 @@ from q1lab.ground import files, paths
 from q1lab.ground.errors import Problem
 from q1lab.journal import ingest_events, predictions
 from q1lab.journal.store import Store
-from q1lab.judgment import prediction_text
 from q1lab.study import kinds, studies
 from q1lab.study.command_line import Request
 from q1lab.train import begin_study, launch, machine
 from q1lab.train.crew import Crew
+from tests.kit.comparisons import told
 from tests.kit.lab_home import finish, train
 from tests.kit.plans import begin_one, declare_one, notes_on, plan_one
 from tests.kit.waiting import wait_for
@@ -208,8 +208,7 @@ def test_what_is_said_to_matter_after_runs_could_be_seen_decides_nothing(store: 
     predict(store)
     later = trained(store, replace(SMALL, seeds="fresh:3"))
     assert (later.analysis.delta, later.score, later.analysis.verdict) == (None, None, "helps")
-    sentence = prediction_text.prediction_sentence(later)
-    assert "(rope-1)" in sentence
+    assert "Not scored" in told(later)["prediction"]
     ranged = plan_one(replace(SMALL, seeds="3..5"), store)
     assert begin_study.save_plan(ranged, store).smallest_that_matters is None
     other = trained(store, replace(SMALL, variant="swiglu"))
@@ -225,7 +224,6 @@ def test_a_prediction_from_before_the_runs_counts_again_and_its_amendment_does_n
     predict(store)
     later = trained(store, replace(SMALL, seeds="fresh:3"))
     assert (later.analysis.delta, later.score and later.score.outcome) == (0.01, "hit")
-    assert "A later version" in prediction_text.prediction_sentence(later)
 
 
 @pytest.mark.usefixtures("fake_trainer")

@@ -17,15 +17,15 @@ from q1lab.compare.comparison_cache import compare
 from q1lab.ground.errors import Problem
 from q1lab.journal import delete_restore
 from q1lab.journal.store import Store
-from q1lab.judgment import interim_analyses, level_sentences, series_table
+from q1lab.judgment import interim_analyses, series_table
 from q1lab.judgment.intervals import ALPHA
-from q1lab.judgment.run_notes import OfSeries
+from q1lab.judgment.lines import plain_lines
 from q1lab.study import kinds, studies
 from q1lab.study.command_line import Request
 from q1lab.study.own_model.run_checks import CheckReport
 from q1lab.train import begin_study, launch, own_loop_draft, series_members, study_plan
 from tests.kit.commands import study_toml
-from tests.kit.comparisons import times_asked
+from tests.kit.comparisons import told
 from tests.kit.lab_home import finish, store_of_short_studies
 from tests.kit.plans import begin_one
 from tests.kit.waiting import wait_for
@@ -85,8 +85,8 @@ def test_each_of_a_sweep_has_its_share_of_5_percent(fake_trainer: Fake, store: S
         c = member.comparison
         assert c is not None
         assert c.analysis.alpha == pytest.approx(ALPHA / 3)
-        assert times_asked(c) == (1, 1)
-        assert "share 5%" in next(note.long(c) for note in c.notes if isinstance(note, OfSeries))
+        assert not c.asked.earlier
+        assert "share one 5% error rate" in told(c)["siblings"]
     assert result.any_claim_chance == pytest.approx(ALPHA)
     assert "Bonferroni" in series_table.correction_sentence(result)
     assert "98.33%" in series_table.correction_sentence(result)
@@ -106,7 +106,7 @@ def test_a_planned_sweep_stops_each_member_when_it_is_known(
         assert interim_analyses.chance_of_any_claim(
             [(n, c.analysis.alpha) for n in range(3, 7)]
         ) == pytest.approx(ALPHA / 3, abs=0.0001)
-        assert "at most 1.67 in 100 such studies" in level_sentences.level_sentence(c)
+        assert "about 1.67 in 100 such studies" in told(c)["chance"]
 
 
 def test_everything_is_declared_before_the_first_run(
@@ -249,7 +249,7 @@ def test_a_diverged_member_is_a_row_without_a_rank(fake_trainer: Fake, store: St
     lost.write_text("".join(json.dumps(line) + "\n" for line in lines))
     result = series_reader.read_series(store, "sweep-1")
     assert [member.name for member in result.ranked] == ["rope", "rmsnorm"]
-    text = "\n".join(series_table.series_lines(result))
+    text = "\n".join(plain_lines(series_table.series_lines(result)))
     assert "1 of 6 runs diverged" in text
     assert series_reader.failed_members(result) == ["rmsnorm"]
 
@@ -260,7 +260,7 @@ def test_a_deleted_member_stays_a_row_and_is_not_trained_again(
     swept(store, seeds="3")
     delete_restore.delete_study(store, "rope-1")
     result = series_reader.read_series(store, "sweep-1")
-    assert "was deleted" in "\n".join(series_table.series_lines(result))
+    assert "was deleted" in "\n".join(plain_lines(series_table.series_lines(result)))
     assert result.any_claim_chance == pytest.approx(ALPHA), "its share stays spent"
     resumed = study_plan.declare(request(seeds="3"), NAMES, store)
     assert (resumed.missing, len(resumed.plans)) == (0, 2)
@@ -272,9 +272,9 @@ def test_the_ledger_counts_each_member(fake_trainer: Fake, store: Store) -> None
     wait_for(lambda: not launch.is_alive(study.files))
     assert study.id == "rope-2", "a study by itself is not the sweep's"
     c = compare(store, study)
-    assert times_asked(c) == (2, 2)
+    assert len(c.asked.earlier) == 1
     assert c.analysis.alpha == ALPHA / 2
-    assert c.asking.total == pytest.approx(ALPHA / 3 + ALPHA / 2)
+    assert c.asked.total == pytest.approx(ALPHA / 3 + ALPHA / 2)
 
 
 def test_a_question_that_was_asked_before_pays_in_a_sweep_too(
@@ -287,7 +287,7 @@ def test_a_question_that_was_asked_before_pays_in_a_sweep_too(
     assert rope is not None
     assert rmsnorm is not None
     assert (rope.analysis.alpha, rmsnorm.analysis.alpha) == (ALPHA / 4, ALPHA / 2)
-    assert times_asked(rope) == (2, 2)
+    assert len(rope.asked.earlier) == 1
     assert result.any_claim_chance == pytest.approx(ALPHA / 4 + ALPHA / 2)
     third = swept(store, ("rope", "rmsnorm"), seeds="3", fresh=True)
     assert third.any_claim_chance == pytest.approx(ALPHA / 8 + ALPHA / 4)
@@ -334,7 +334,9 @@ def test_the_command_trains_prints_and_prints_again(
         "each": 0.025,
         "total": 0.05,
     }
-    assert [member["comparison"]["series"]["id"] for member in record["members"]] == ["sweep-1"] * 2
+    assert [member["comparison"]["plan"]["sibling_name"] for member in record["members"]] == [
+        "sweep-1"
+    ] * 2
     assert q1lab(["run", "sweep-7"]) == 2
 
 

@@ -224,10 +224,9 @@ def test_what_looks_cost_is_what_the_program_charges() -> None:
 
     from q1lab.journal.history import ALPHA
     from q1lab.judgment import interim_analyses
-    from q1lab.judgment.intervals import later_level
 
     text = " ".join((SHIPPED / "session-b.md").read_text().split())
-    second = later_level(ALPHA)
+    second = ALPHA / 2
     both = interim_analyses.chance_of_any_claim([(3, ALPHA), (8, second)])
     assert f"{1 - interim_analyses.level_per_look(3, 8):.2%} instead of 95%" in text
     assert f"a second look, judged by a {1 - second:.1%} interval" in text
@@ -242,7 +241,6 @@ def test_what_a_plan_finds_at_one_sd_is_what_its_looks_find() -> None:
     from scipy import stats
 
     from q1lab.journal.history import ALPHA
-    from q1lab.judgment.intervals import later_level
 
     def claims(draws: Any, n: int, alpha: float) -> Any:
         some = draws[:, :n]
@@ -253,7 +251,7 @@ def test_what_a_plan_finds_at_one_sd_is_what_its_looks_find() -> None:
     found: dict[str, list[float]] = {"3, then 8": [], "8": []}
     for effect in (1.0, 0.0):
         draws = rng.normal(effect, 1, (100_000, 8))
-        first, second = claims(draws, 3, ALPHA), claims(draws, 8, later_level(ALPHA))
+        first, second = claims(draws, 3, ALPHA), claims(draws, 8, ALPHA / 2)
         found["3, then 8"] += [(first | second).mean(), np.where(first, 3, 8).mean()]
         found["8"] += [claims(draws, 8, ALPHA).mean(), 8]
     text = (SHIPPED / "session-b.md").read_text()

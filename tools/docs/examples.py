@@ -22,11 +22,11 @@ def changes_table() -> str:
         baseline = table["baseline"]
         for name, losses in table["changes"].items():
             judged = q1lab.judge(baseline, losses, metric=table["metric"])
-            analysis = judged.analysis
+            analysis = judged.judgment.analysis
             single = number_writer(analysis).end(losses[0] - baseline[0])
             runs = f"{len(baseline)} + {len(losses)}"
             interval = interval_text(analysis)
-            rows.append(f"| {name} | {single} | {runs} | {interval} | {judged.verdict} |")
+            rows.append(f"| {name} | {single} | {runs} | {interval} | {analysis.verdict} |")
     return "\n".join(rows)
 
 

@@ -3,8 +3,8 @@ runs have ended."""
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
+from functools import partial
 
 from rich.text import Text
 from textual import on
@@ -17,9 +17,9 @@ from q1lab.app.screens.base import MainScreen, card
 from q1lab.app.screens.study_actions import StudyActions
 from q1lab.app.snapshot import Snapshot
 from q1lab.app.study_in_focus import StudyInFocus
-from q1lab.app.widgets.blocks_view import BlocksView
 from q1lab.app.widgets.chart_data import chart_data
 from q1lab.app.widgets.fitted_text import FittedText
+from q1lab.app.widgets.lines_view import LinesView
 from q1lab.app.widgets.loss_chart import LossChart
 from q1lab.app.widgets.run_grid import RunGrid
 from q1lab.app.widgets.study_text import final_comparison, search_text, study_heading, study_line
@@ -28,7 +28,8 @@ from q1lab.app.widgets.top_line import TopLine
 from q1lab.compare import progress_figure
 from q1lab.compare.result_rows import ResultRow, read_result_rows
 from q1lab.journal.study_view import RunView, fault_lines
-from q1lab.judgment import short_text
+from q1lab.judgment import layout
+from q1lab.judgment.lines import plain_lines
 from q1lab.judgment.run_states import ENDED, MISSING
 from q1lab.study import child_processes
 
@@ -76,7 +77,7 @@ class LabScreen(StudyActions, MainScreen):
                 with Horizontal(id="lab-low"):
                     yield LossChart(id="chart")
                     with VerticalScroll(id="difference", can_focus=False):
-                        yield BlocksView(id="difference-blocks")
+                        yield LinesView(id="difference-blocks")
             yield card("", EMPTY, id="lab-empty")
 
     # ── showing
@@ -115,11 +116,10 @@ class LabScreen(StudyActions, MainScreen):
             fault.truncate(head.room, overflow="ellipsis")
             lines.append(fault)
         record = final_comparison(view)
-        sentences = short_text.short_sentences(record) if record is not None else ()
-        if not self.has_class("-tall"):  # the figure or the verdict's screen say the others
-            sentences = sentences[:1]
-        told = (textwrap.fill(words, head.room - 2) for words in sentences)
-        lines += [Text(textwrap.indent(words, " ")) for words in told]
+        if record is not None:  # the figure or the verdict's screen say the others
+            rows = 4 if self.has_class("-tall") else 1
+            told = plain_lines(layout.leading_lines(record, head.room - 2, rows))
+            lines += [Text(f" {words}") for words in told]
         head.update(Text("\n").join(lines))
 
     def _show_curves(self, view: StudyInFocus) -> None:
@@ -134,10 +134,10 @@ class LabScreen(StudyActions, MainScreen):
 
     def _show_difference(self, view: StudyInFocus) -> None:
         record = final_comparison(view)
-        self.query_one(BlocksView).show(
-            progress_figure.figure_blocks(record)
+        self.query_one(LinesView).show(
+            partial(progress_figure.figure_lines, record)
             if record is not None
-            else progress_figure.progress_blocks(view.study, view.runs)
+            else partial(progress_figure.progress_lines, view.study, view.runs)
         )
 
     def _compare_when_done(self, view: StudyInFocus) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -10,14 +12,13 @@ from textual.widgets import DataTable, Input, Static
 from q1lab.app.screens.base import card
 from q1lab.app.screens.study_actions import StudyActions
 from q1lab.app.snapshot import Snapshot
-from q1lab.app.widgets.blocks_view import BlocksView
 from q1lab.app.widgets.chart_data import ChartData, study_curves
+from q1lab.app.widgets.lines_view import Lay, LinesView, no_lines
 from q1lab.app.widgets.loss_chart import LossChart
 from q1lab.app.widgets.results_table import ResultsTable
 from q1lab.compare import progress_figure, result_rows
 from q1lab.compare.comparison_cache import cached_comparison
 from q1lab.compare.result_rows import ResultRow
-from q1lab.judgment.blocks import Block
 
 EMPTY = """\
 A study shows up here as soon as it is planned, its verdict when every planned run has ended.
@@ -47,7 +48,7 @@ class ResultsScreen(StudyActions):
             with Horizontal(id="results-low"):
                 yield LossChart(id="results-chart")
                 with VerticalScroll(id="side", can_focus=False):
-                    yield BlocksView(id="results-blocks")
+                    yield LinesView(id="results-blocks")
         yield card("No results yet", EMPTY, id="results-empty")
 
     def on_screen_resume(self) -> None:
@@ -71,11 +72,11 @@ class ResultsScreen(StudyActions):
 
     def _side(self) -> None:
         row = self.query_one(ResultsTable).current
-        blocks: list[Block] = []
+        lay: Lay = no_lines
         if row is not None:
-            blocks = [*progress_figure.row_blocks(row)]
+            lay = partial(progress_figure.row_lines, row)
             self._chart(None if row.problem else row.id)
-        self.query_one(BlocksView).show(blocks)
+        self.query_one(LinesView).show(lay)
         self.set_class(row is None or row.mean is None, "-plain")
         self.refresh_bindings()
 

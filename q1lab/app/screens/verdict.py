@@ -3,7 +3,6 @@ complete, the pairs so far."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 
 from textual.app import ComposeResult
@@ -12,13 +11,13 @@ from textual.widgets import Static
 
 from q1lab.app.screens.base import FullScreen
 from q1lab.app.snapshot import Snapshot
-from q1lab.app.widgets.blocks_view import BlocksView
+from q1lab.app.widgets.lines_view import Lay, LinesView, no_lines
 from q1lab.app.widgets.study_text import final_comparison
 from q1lab.compare import progress_figure, series_reader
 from q1lab.compare.comparison import Comparison
 from q1lab.journal.store import Store
-from q1lab.judgment import report_blocks, series_table
-from q1lab.judgment.blocks import Block
+from q1lab.judgment import layout, series_table
+from q1lab.judgment.lines import Line
 from q1lab.study import studies
 from q1lab.week import evidence
 
@@ -33,13 +32,14 @@ class VerdictScreen(FullScreen[None]):
     def __init__(self, study_id: str, record: Comparison | None) -> None:
         super().__init__()
         self.study_id, self.comparison = study_id, record
-        self.sweep: Sequence[Block] = ()
+        self.told: Lay = no_lines
+        self.sweep: Lay = no_lines
         """The table of the sweep that the study belongs to."""
 
     def body(self) -> ComposeResult:
         yield Static(f" {self.study_id}", id="verdict-head", markup=False)
         with VerticalScroll(id="verdict"):
-            yield BlocksView(id="verdict-text")
+            yield LinesView(id="verdict-text")
 
     def on_mount(self) -> None:
         self.q1.show_end(self.study_id)
@@ -48,21 +48,21 @@ class VerdictScreen(FullScreen[None]):
         self._compare(self.comparison)
         self._arrived(self.q1.snapshot)
 
-    def _read_series(self, store: Store) -> Sequence[Block]:
+    def _read_series(self, store: Store) -> Lay:
         of = studies.load(self.study_id).origin.series
         series = series_reader.read_series(store, of.id) if of is not None else None
-        return series_table.series_blocks(series) if series is not None else ()
+        return no_lines if series is None else partial(series_table.series_lines, series)
 
-    def _tell_series(self, blocks: Sequence[Block]) -> None:
-        self.sweep = blocks
+    def _tell_series(self, lay: Lay) -> None:
+        self.sweep = lay
         self._draw()
 
-    def _compare(self, record: Comparison | None, so_far: Sequence[Block] = ()) -> None:
+    def _compare(self, record: Comparison | None, so_far: Lay = no_lines) -> None:
         """Show the comparison, and record that the learner has seen it: it may complete a step.
         Without one, show the pairs so far."""
         self.comparison, self.told = record, so_far
         if record is not None:
-            self.told = report_blocks.report_blocks(record, means_first=True)
+            self.told = partial(layout.full_lines, record)
             label = self.q1.week.label
             note = partial(evidence.note_comparison_read, week=label, comparison=record)
             self.q1.store_thread.submit(note)
@@ -72,12 +72,16 @@ class VerdictScreen(FullScreen[None]):
     def _arrived(self, snapshot: Snapshot) -> None:
         view = snapshot.focus
         if self.comparison is None and view is not None and view.row.id == self.study_id:
-            so_far = progress_figure.progress_blocks(view.study, view.runs)
+            so_far = partial(progress_figure.progress_lines, view.study, view.runs)
             self._compare(final_comparison(view), so_far)
 
     def _draw(self) -> None:
-        for text in self.query(BlocksView):  # none once the screen is closed
-            text.show((*self.told, *self.sweep))
+        for text in self.query(LinesView):  # none once the screen is closed
+            text.show(self._lay)
+
+    def _lay(self, width: int) -> list[Line]:
+        told, sweep = self.told(width), self.sweep(width)
+        return [*told, *([[]] if told and sweep else []), *sweep]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return self.comparison is not None if action in ("export", "more") else True
@@ -95,7 +99,7 @@ class VerdictScreen(FullScreen[None]):
             open_form_with_more_seeds(self.q1, study, n)
 
     def action_copy(self) -> None:
-        text = self.query_one(BlocksView).plain_text(min(100, self.size.width - 6))
+        text = self.query_one(LinesView).plain_text(min(100, self.size.width - 6))
         self.q1.copy_text(text, "the comparison as text")
 
     def action_export(self) -> None:

@@ -14,8 +14,7 @@ from q1lab.compare.comparison import Comparison
 from q1lab.compare.result_rows import ResultRow
 from q1lab.ground.text_formats import age, cut_cells
 from q1lab.journal.study_view import StudyRow
-from q1lab.judgment import difference_text, label_text
-from q1lab.judgment.intervals import UNDECIDED
+from q1lab.judgment import difference_text
 from q1lab.judgment.run_states import ENDED, RunState
 
 ARM_CELLS = 24
@@ -27,7 +26,7 @@ LEAST_REASON = 16
 TONES = {
     "helps": "success",
     "hurts": "error",
-    **dict.fromkeys(UNDECIDED, "warning"),
+    "cannot tell": "warning",
     "too small to matter": "foreground",
     "no verdict": "muted",
 }
@@ -69,7 +68,7 @@ def final_comparison(view: StudyInFocus) -> Comparison | None:
 def verdict_words(c: Comparison, colors: Palette) -> Text:
     """``CANNOT TELL  −0.0123``: the verdict and the mean difference."""
     tone = getattr(colors, TONES.get(c.analysis.verdict, "foreground"))
-    text = Text(label_text.verdict_word(c), style=f"bold {tone}")
+    text = Text(c.word, style=f"bold {tone}")
     if c.analysis.mean is not None:
         text.append(f"  {difference_text.mean_text(c.analysis)}", style=colors.foreground)
     return text

@@ -8,9 +8,8 @@ from typing import Any
 
 from textual.color import Color
 
-from q1lab.judgment.intervals import UNDECIDED
+from q1lab.judgment.layout import STYLES
 from q1lab.judgment.run_states import RunState
-from q1lab.judgment.terminal_text import STYLES
 
 VARIABLES = (
     *("arm-baseline", "arm-modified", "success", "error", "warning", "accent", "foreground"),
@@ -53,7 +52,7 @@ class Palette:
             "modified": self.modified,
             "helps": f"bold {self.success}",
             "hurts": f"bold {self.error}",
-            **dict.fromkeys(UNDECIDED, f"bold {self.warning}"),
+            "cannot tell": f"bold {self.warning}",
             "too small to matter": f"bold {self.foreground}",
             "warn": self.warning,
             "dim": self.muted,

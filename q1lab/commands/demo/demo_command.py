@@ -16,8 +16,7 @@ from q1lab.commands.demo import demo_text
 from q1lab.commands.demo.shipped_runs import ShippedRuns, read_runs
 from q1lab.ground.errors import OK
 from q1lab.ground.text_formats import signed
-from q1lab.judgment.label_text import pair_label
-from q1lab.judgment.records import Judgment
+from q1lab.judgment.judgment import Judgment
 
 PAIR_SECONDS = 2.0
 """The pause between two pairs, for whoever sits at the terminal."""
@@ -82,7 +81,7 @@ def _pairs(shipped: ShippedRuns) -> Iterator[str]:
     """The pairs in a line each; from the first look on with the interval after it."""
     design, values = shipped.study.design, shipped.differences
     for count, (seed, value) in enumerate(zip(shipped.study.seeds, values, strict=True), 1):
-        line = f"{pair_label(seed)}: {signed(value)}"
+        line = f"pair of seed {seed}: {signed(value)}"
         if count >= design.pairs[0] and (ends := design.interval_at(values[:count])) is not None:
             line += f"    after {count} pairs: {signed(ends[0])} to {signed(ends[1])}"
         yield line

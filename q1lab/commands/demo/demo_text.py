@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from q1lab.commands.demo.shipped_runs import ShippedRuns
-from q1lab.judgment.prediction_text import prediction_sentence
-from q1lab.judgment.records import Judgment
+from q1lab.judgment import facts
+from q1lab.judgment.judgment import Judgment
 
 WORDS = ("val loss", "seed", "interval")
 """The words that the three explanations explain; each is in the week's glossary."""
@@ -88,7 +88,7 @@ def stop_sentence(shipped: ShippedRuns) -> str:
 
 def guess_sentence(judgment: Judgment) -> str:
     """The reader's guess against the outcome; empty where there was none."""
-    return prediction_sentence(judgment) if judgment.subject.prediction else ""
+    return facts.prediction(judgment)
 
 
 def guess_of(direction: str, size: str = "") -> dict[str, Any] | None:

@@ -9,10 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from q1lab.compare.comparison import subject_of
+from q1lab.compare.comparison import arm_names, comparison_of, plan_of
 from q1lab.ground.files import read_json
 from q1lab.judgment.judge import judge
-from q1lab.judgment.records import Judgment
+from q1lab.judgment.judgment import Commands, Judgment
 from q1lab.study import studies
 from q1lab.study.studies import ARMS, Study, run_name
 
@@ -42,11 +42,12 @@ class ShippedRuns:
         prediction."""
         study = replace(self.study, prediction=guess)
         arms = ({seed: self.ends[run_name(arm, seed)] for seed in study.seeds} for arm in ARMS)
-        # without an id: `q1lab compare` knows no such study
-        subject = replace(subject_of(study), id="")
         level = study.design.level
         assert level is not None
-        return judge(*arms, metric=study.metric, level=level, subject=subject)
+        names, plan = arm_names(study), plan_of(study)
+        judged = judge(*arms, arm_names=names, metric=study.metric, level=level, plan=plan)
+        # without an id: `q1lab compare` knows no such study
+        return replace(comparison_of(study, judged), id="", commands=Commands())
 
 
 def read_runs() -> ShippedRuns:

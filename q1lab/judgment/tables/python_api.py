@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from q1lab.ground.errors import Problem
-from q1lab.judgment import notes
+from q1lab.judgment.face import Face
 from q1lab.judgment.judge import judge as judge_values
+from q1lab.judgment.judgment import Plan
 from q1lab.judgment.metric import Metric
-from q1lab.judgment.records import Judgment
-from q1lab.judgment.subject import outside_subject
 from q1lab.judgment.tables.cells import (
     MOST_RUNS,
     BadCell,
@@ -30,7 +29,7 @@ def judge(
     unit: str = "",
     better: Literal["lower", "higher"] = "lower",
     names: tuple[str, str] = ("baseline", "modified"),
-) -> Judgment:
+) -> Face:
     """Judge the final numbers of two arms, each by seed or as a list; None for a run that diverged.
 
     Arms with exactly the same seeds are compared seed by seed (paired t), others as two groups
@@ -43,16 +42,15 @@ def judge(
         raise Problem(f"names is {names!r}", next="give two names, the baseline's first")
     values = [_by_seed(name, arm) for name, arm in zip(names, (baseline, modified), strict=True)]
     has_seeds = isinstance(baseline, Mapping) and isinstance(modified, Mapping)
-    measured = Metric(metric, unit, better)
-    seeds = tuple(sorted({*values[0], *values[1]}))
-    return judge_values(
+    judged = judge_values(
         values[0],
         values[1],
-        metric=measured,
+        arm_names=names,
+        metric=Metric(metric, unit, better),
         headline="paired" if has_seeds and set(values[0]) == set(values[1]) else "welch",
-        subject=outside_subject(names, measured, seeds, has_seeds=has_seeds),
-        notes=(notes.OtherRuns(),),
+        plan=Plan(has_seeds=has_seeds),
     )
+    return Face(judged)
 
 
 def _by_seed(name: str, arm: Any) -> dict[int, float | None]:

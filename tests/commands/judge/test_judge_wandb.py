@@ -127,7 +127,7 @@ def test_a_run_that_did_not_end_does_not_count(server: WandbServer) -> None:
         server.run("modified-seed1").exitcode = exitcode
         record = judged()
         assert record["verdict"] == "no verdict"
-        assert f"modified, seed 1 ({state} at W&B)" in record["sentence"]
+        assert f"modified, seed 1 ({state} at W&B)" in record["facts"][0]["text"]
 
 
 def test_a_number_that_is_not_finite_diverged(server: WandbServer) -> None:

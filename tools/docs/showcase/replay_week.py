@@ -184,12 +184,12 @@ def work(script: dict, session: str) -> None:  # type: ignore[type-arg]
 def numbers_of_the_study(store: Store) -> dict[str, str]:
     """What the learner reads off the comparison to write about it."""
     from q1lab.compare import comparison_cache
-    from q1lab.judgment import difference_text, table_text
+    from q1lab.judgment import arrange, difference_text
     from q1lab.study import studies
 
     comparison = comparison_cache.compare(store, studies.load_readable()[-1])
-    change = table_text.cost_change(comparison, "tokens_per_s")
-    if change == table_text.UNCLEAR:
+    change = arrange.cost_change(comparison, "tokens_per_s")
+    if change == arrange.UNCLEAR:
         speed = "On my processor the tokens per second of both arms vary too much to say which is slower."
     else:
         ends = comparison.timed["tokens_per_s"]

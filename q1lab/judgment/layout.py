@@ -1,0 +1,205 @@
+"""A judgment laid out: the first lines of a terminal, everything in a terminal, a page, JSON. Only
+layout: facts.py has the sentences, and every form prints the same ones. Pure.
+
+Lines are lists of (text, role) pieces, so that plain and colored text cannot drift apart. Roles
+name what a piece is ("baseline", "modified", a verdict, "dim", "warn", …); color repeats what a
+word or a mark already says. Nothing in a judgment is read as markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from q1lab.judgment import arrange
+from q1lab.judgment.blocks import Table
+from q1lab.judgment.facts import Fact, Part, facts_of, next_step
+from q1lab.judgment.judgment import Judgment
+from q1lab.judgment.lines import Line, packed, prose
+from q1lab.judgment.subject import ARMS
+from q1lab.judgment.terminal_figure import figure_pieces, table_pieces
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+WIDTH, MOST_ROWS = 80, 6
+NARROWEST = 40
+HEAD: tuple[Part, ...] = ("answer", "caveat", "level", "power", "limits")
+"""The parts of which the first lines are taken."""
+
+
+def first_lines(j: Judgment, width: int = WIDTH) -> list[Line]:
+    """Six rows: the headline, the first facts that fit whole, what to do next, and where the rest
+    is."""
+    width = max(width, NARROWEST)
+    rest = f"Everything else: `q1lab compare {j.id} --full`" if j.id else REST
+    below = [*prose(next_step(j), width), *prose(rest, width)]
+    head = headline(j, width)
+    return [*head, *leading_lines(j, width, MOST_ROWS - len(head) - len(below)), *below]
+
+
+REST = "Everything else: the same command with --full"
+
+
+def leading_lines(j: Judgment, width: int, rows: int) -> list[Line]:
+    """The first facts that fit whole into so many rows, and the answer in any case. Nothing lighter
+    follows where something heavier did not fit."""
+    lines: list[Line] = []
+    for fact in _head(j):
+        more = prose(fact.text, width)
+        if lines and len(lines) + len(more) > rows:
+            break
+        lines += more
+    return lines
+
+
+def _head(j: Judgment) -> list[Fact]:
+    return [fact for fact in facts_of(j) if fact.part in HEAD]
+
+
+def full_lines(j: Judgment, width: int = WIDTH) -> list[Line]:
+    """Everything: the facts of the first lines, the figure, the tables, the other facts."""
+    width = max(width, NARROWEST)
+    lines = headline(j, width)
+    for fact in _head(j):
+        caveat = {"first": "⚠ ", "role": "warn"} if fact.part == "caveat" else {}
+        lines += prose(fact.text, width, **caveat)
+    lines += prose(next_step(j), width)
+    figure, tables = arrange.figure(j), arrange.tables(j)
+    if figure.bars:
+        lines += [[], *figure_pieces(figure, width)]
+    for table in tables:
+        lines += [[], *table_pieces(table, width), *prose(table.foot, width, role="dim")]
+    rest = [fact for fact in facts_of(j) if fact.part not in HEAD]
+    lines += [[]] if rest else []
+    for fact in rest:
+        lines += prose(fact.text, width, role="dim" if fact.part == "scope" else "")
+    return lines
+
+
+def headline(j: Judgment, width: int = WIDTH) -> list[Line]:
+    """The verdict, the arms and their difference, in as few rows as they need."""
+    return packed(arrange.headline_parts(j), width)
+
+
+ARM_COLORS = {"baseline": "#2b87c8", "modified": "#d55e00"}  # apart for color-blind eyes too
+STYLES = {
+    **ARM_COLORS,
+    "helps": "bold green",
+    "hurts": "bold red",
+    "too small to matter": "bold cyan",
+    "cannot tell": "bold yellow",
+    "no verdict": "bold",
+    "dim": "dim",
+    "bold": "bold",
+    "warn": "yellow",
+    "prediction": "magenta",
+}
+
+
+def rich_lines(lines: Sequence[Line], styles: Mapping[str, str] = STYLES) -> list[Text]:
+    """Lines as Rich text; ``styles`` are those of a theme, where it has colors of its own."""
+    from rich.text import Text
+
+    result = []
+    for line in lines:
+        text = Text(no_wrap=True, overflow="crop")
+        for piece, role in line:
+            text.append(piece, style=styles.get(role, ""))
+        text.rstrip()
+        result.append(text)
+    return result
+
+
+def html(j: Judgment, picture: str = "") -> str:
+    """One page, without scripts and without anything from elsewhere."""
+    title, sample = escape(arrange.title(j)), escape(arrange.sample_text(j))
+    facts = facts_of(j)
+    told = "\n".join(f"<p>{escape(fact.text)}</p>" for fact in facts if fact.part in HEAD)
+    rest = "\n".join(f"<p>{escape(fact.text)}</p>" for fact in facts if fact.part not in HEAD)
+    tables = "\n".join(map(_html_table, arrange.tables(j, every_seed=True)))
+    return (
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta name="viewport" content="width=device-width">\n<title>{title}</title>\n'
+        f"<style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n<p>{sample}</p>\n"
+        f"{told}\n{picture}\n{tables}\n{rest}\n</body>\n</html>\n"
+    )
+
+
+STYLE = """\
+:root { color-scheme: light dark; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 42em; margin: 2em auto; padding: 0 1em; }
+h1 { font-size: 1.5em; line-height: 1.2; overflow-wrap: anywhere; }
+svg { width: 100%; height: auto; }
+table { display: block; overflow-x: auto; margin: 1em 0; }
+td, th { padding: 0.1em 0.8em 0.1em 0; text-align: right; white-space: nowrap; }
+td:first-child, th:first-child { text-align: left; font-weight: normal; }
+"""
+
+
+def _html_table(table: Table) -> str:
+    rows = [table.heads, *((r.label, r.baseline, r.modified, r.change) for r in table.rows)]
+    tags = ["th", *["td"] * len(table.rows)]
+    body = "\n".join(
+        f"<tr>{''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in row)}</tr>"
+        for tag, row in zip(tags, rows, strict=True)
+    )
+    return f"<table>\n{body}\n</table>" + (f"\n<p>{escape(table.foot)}</p>" if table.foot else "")
+
+
+def to_json(j: Judgment) -> dict[str, Any]:
+    """Every number, and the facts by their keys, in JSON's own types; what is not finite is
+    null."""
+    from q1lab.ground import json_records
+
+    analysis = j.analysis
+    dumped: dict[str, Any] = json_records.to_json(
+        {
+            "study": j.id,
+            "variant": j.names[1],
+            "baseline": j.names[0],
+            "metric": asdict(j.metric),
+            "verdict": analysis.verdict,
+            "reason": analysis.reason,
+            "level": analysis.level,
+            "n": analysis.n,
+            "alpha": analysis.alpha,
+            "delta": analysis.delta,
+            "difference": {
+                "mean": analysis.mean,
+                "headline": analysis.headline,
+                "welch": analysis.welch,
+                "paired": analysis.paired,
+                "bootstrap": analysis.bootstrap,
+                "permutation_p": analysis.permutation_p,
+                "pairs": analysis.pairs,
+            },
+            "detectable": analysis.detectable,
+            "seeds_needed": analysis.seeds_needed,
+            "diverged": analysis.diverged,
+            "complete": analysis.complete,
+            "arms": {
+                arm: {
+                    "variant": name,
+                    "values": j.arms[arm].values,
+                    "mean": j.arms[arm].mean,
+                    "std": j.arms[arm].std,
+                    **j.arms[arm].costs,
+                }
+                for arm, name in zip(ARMS, j.names, strict=True)
+            },
+            "asked": asdict(j.asked),
+            "plan": asdict(j.plan),
+            "setting": asdict(j.setting),
+            "found": asdict(j.found),
+            "outlier": j.outlier,
+            "floor": j.floor,
+            "timed": j.timed,
+            "prediction": j.prediction,
+            "facts": [fact._asdict() for fact in facts_of(j)],
+            "next": next_step(j) or None,
+        }
+    )
+    return dumped
