@@ -6,6 +6,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -144,14 +145,14 @@ def text_before_the_verdict(week: Week) -> Iterator[tuple[str, str]]:
                     return
 
 
-def open_pages() -> Iterator[tuple[str, str]]:
+@cache
+def open_pages() -> tuple[tuple[str, str], ...]:
     """The pages that a learner may open at any time: glossary, hints and files, README with its
     pictures, and the help of every command."""
     pages = [SHIPPED / "glossary.md", *SHIPPED.glob("hints/*.md"), *SHIPPED.glob("files/*.*")]
     pages += [ROOT / "README.md", *(ROOT / name for name in pictures())]
-    for page in pages:
-        yield page.name, picture_text(page.read_text(encoding="utf-8"))
-    yield "--help", help_of_all(cli, "q1lab")
+    shown = [(page.name, picture_text(page.read_text(encoding="utf-8"))) for page in pages]
+    return (*shown, ("--help", help_of_all(cli, "q1lab")))
 
 
 def pictures() -> list[str]:
@@ -168,14 +169,17 @@ def help_of_all(command: click.Command, name: str) -> str:
     return "\n".join(pages)
 
 
-def week_before_the_verdict() -> Iterator[tuple[str, str]]:
-    """The week up to the verdict, for any learner, by any way."""
+@cache
+def week_before_the_verdict() -> tuple[tuple[str, str], ...]:
+    """The week up to the verdict, for any learner, by any way; what several meet is there once."""
+    places: dict[str, str] = {}
     for course in (True, False):
         for variant in VARIANTS:
             for data in DATA:
                 week = week_for(load_week(SHIPPED, course), variant, data)
                 for place, text in text_before_the_verdict(week):
-                    yield f"{place}, for {variant}", text
+                    places.setdefault(text, f"{place}, for {variant}")
+    return tuple((place, text) for text, place in places.items())
 
 
 def test_the_week_shows_no_result_before_the_verdict() -> None:
