@@ -135,7 +135,7 @@ def test_the_head_names_what_is_chosen_and_nothing_before(repo: Path, q1lab: Q1l
     with Store() as store:
         progress.choose_modification(store, content.load_week(paths.content_dir()), "rope")
     q1lab("modification", "--yes")
-    assert document.read_text().startswith("# Fewer heads\n")
+    assert document.read_text().startswith("# Fewer heads\n"), "the learner's own title stays"
 
 
 def test_a_changed_mind_after_a_study_keeps_two_documents(
@@ -203,18 +203,6 @@ def test_a_changed_mind_after_a_study_keeps_two_documents(
     assert done("b2-run")
     assert "nothing would change" in q1lab("modification", "--dry-run")[1]
     assert "For the gate." in document.read_text()
-
-
-def test_before_the_first_run_the_one_document_follows_the_choice(
-    repo: Path, q1lab: Q1lab, fake_trainer: Fake
-) -> None:
-    q1lab("modification", "gqa")
-    q1lab("modification", "rope")
-    assert (repo / "MODIFICATION.md").read_text().startswith("# Modification: RoPE")
-    study(fake_trainer)
-    q1lab("modification", "gqa", "--yes")
-    assert (repo / "MODIFICATION.md").read_text().startswith("# Modification: RoPE")
-    assert (repo / "MODIFICATION-gqa.md").read_text().startswith("# Modification: GQA")
 
 
 def test_a_commit_without_a_prediction_locks_none(repo: Path, q1lab: Q1lab) -> None:
@@ -371,6 +359,8 @@ def test_what_the_learner_wrote_survives_every_refresh(
     data = data.replace(b"# Modification", b"My foreword.\r\n\r\n# Modification", 1)
     data += b"my last words"
     data = data.replace(b"*I have no sketch", b"MY OWN SKETCH. *I have no sketch")
+    notes = next(each for each in managed_regions.find_regions(data) if each.name == "notes")
+    data = data[: notes.start] + data[notes.end :]
     path.write_bytes(data)
     problem = q1lab("modification", code=2)[1]
     assert "edits of yours" in problem
@@ -386,22 +376,11 @@ def test_what_the_learner_wrote_survives_every_refresh(
     assert after.endswith(b"my last words")
     assert b"MY OWN SKETCH." in after
     assert b"a reason\r\n" in after
+    assert b"begin notes" not in after, "a region that was taken out stays out"
     assert b"\n" not in after.replace(b"\r\n", b"")
     q1lab("modification", "--overwrite", "--yes")
     assert b"MY OWN SKETCH." not in path.read_bytes()
     assert b"from the app\r\n" in path.read_bytes()
-
-
-def test_a_region_taken_out_stays_out(repo: Path, q1lab: Q1lab) -> None:
-    q1lab("modification")
-    path = repo / "MODIFICATION.md"
-    region = next(
-        item for item in managed_regions.find_regions(path.read_bytes()) if item.name == "notes"
-    )
-    data = path.read_bytes()
-    path.write_bytes(data[: region.start] + data[region.end :])
-    q1lab("modification", "--yes")
-    assert b"begin notes" not in path.read_bytes()
 
 
 def test_dry_run_no_commit_and_json(repo: Path, q1lab: Q1lab) -> None:
@@ -425,35 +404,6 @@ def shared_umask() -> int:
     mask = os.umask(0o022)
     os.umask(mask)
     return mask
-
-
-def test_no_repository_is_refused(
-    tmp_path: Path, repo: Path, q1lab: Q1lab, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plain = tmp_path / "plain"
-    plain.mkdir()
-    monkeypatch.chdir(plain)
-    _, err = q1lab("modification", code=2)
-    assert "--repo PATH" in err
-    assert "git init" in err
-    assert list(plain.iterdir()) == []
-    q1lab("modification", "--no-commit")
-    assert (plain / "MODIFICATION.md").exists()
-    _, err = q1lab("modification", "--repo", str(tmp_path / "gone" / "gone"), code=2)
-    assert "no folder" in err
-
-
-def test_edits_of_ones_own_are_another_question(repo: Path, q1lab: Q1lab, answers: Answers) -> None:
-    q1lab("modification", "--yes")
-    path = repo / "MODIFICATION.md"
-    path.write_text(path.read_text() + "mine\n")
-    head = git(repo, "rev-parse", "HEAD")
-    answers("y\nn\n")
-    assert "Go on?" in q1lab("modification", code=1)[1]
-    assert git(repo, "rev-parse", "HEAD") == head
-    answers("y\ny\n")
-    q1lab("modification")
-    assert git(repo, "rev-parse", "HEAD") != head
 
 
 @pytest.mark.parametrize(
@@ -506,15 +456,26 @@ def test_so_is_whatever_else_is_asked(repo: Path, q1lab: Q1lab, answers: Answers
 def test_a_repository_is_offered_to_whoever_answers(
     tmp_path: Path, q1lab: Q1lab, answers: Answers
 ) -> None:
-    (tmp_path / "plain").mkdir()
-    words = ("modification", "--repo", str(tmp_path / "plain"))
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    words = ("modification", "--repo", str(plain))
     for typed in ("", "n\n"):
         answers(typed)
         assert "make one with `git init`" in q1lab(*words, code=2)[1]
-        assert list((tmp_path / "plain").iterdir()) == []
+        assert list(plain.iterdir()) == []
+    q1lab(*words, "--no-commit")
+    assert (plain / "MODIFICATION.md").exists()
+    (plain / "MODIFICATION.md").unlink()
     answers("y\ny\n")
     q1lab(*words)
-    assert "docs: " in git(tmp_path / "plain", "log", "--format=%s")
+    assert "docs: " in git(plain, "log", "--format=%s")
+    document = plain / "MODIFICATION.md"
+    document.write_text(document.read_text() + "mine\n")
+    head = git(plain, "rev-parse", "HEAD")
+    answers("y\nn\n")
+    assert "Go on?" in q1lab(*words, code=1)[1], "an edit of one's own is another question"
+    assert git(plain, "rev-parse", "HEAD") == head
+    assert "no folder" in q1lab("modification", "--repo", str(plain / "gone" / "gone"), code=2)[1]
 
 
 def test_the_retrospective(repo: Path, q1lab: Q1lab, fake_trainer: Fake) -> None:

@@ -7,12 +7,9 @@ from pathlib import Path
 import pytest
 
 from q1lab.documents.change import read_document, save_files
-from q1lab.documents.templates import Rendered
 from q1lab.ground.errors import Problem
 from q1lab.ground.git_repository import NeedsYes, Repository
 from tests.kit.repos import begun, of_its_own
-
-RENDERED = Rendered("# T\n\n<!-- q1lab:begin a sha=ab -->\nx\n<!-- q1lab:end a -->\n", {"a": "x\n"})
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from scipy import stats
 
 import q1lab
-from q1lab.commands.cli import cli, run_command_line
+from q1lab.commands.cli import cli
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.judgment.tables.cells import MOST_RUNS
@@ -90,34 +90,6 @@ def test_every_form_says_that_it_is_exploratory() -> None:
     assert "exploratory" in said(judged(*TYPED))
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("arm,seed,val_loss\na,0,1.9\na,1,1.8\n", ("one arm", "a")),
-        ("arm,seed,val_loss\nbaseline,0,1.9\nb,0,fast\n", (":3", "'fast'")),
-        ("arm,seed,val_loss\nbaseline,0,=cmd|' /C calc'!A0\nb,0,1\n", (":2", "=cmd")),
-        ("arm,seed,val_loss\nbaseline,0,1.9\nbaseline,0,1.8\nb,0,1\n", (":3", "seed 0 twice")),
-        ("arm,seed,val_loss\nbaseline,0,1.9\nb,zero,1\n", (":3", "'zero'")),
-        ("arm,seed,quux\nbaseline,0,1.9\nb,0,1\n", ("quux", "--better lower")),
-        ("arm,seed,x,y\nbaseline,0,1.9,1\nb,0,1,1\n", ("x, y", "--metric")),
-        ("arm,seed,val_loss\na,0,1\nb,0,1\nc,0,1\n", ("a, b, c", "--baseline")),
-        ("arm,seed,val_loss\nbaseline,0\n", (":2", "2 cells")),
-        ("arm,seed,val_loss\n", ("no rows",)),
-        ('{"baseline": [1, 2', ("not complete JSON",)),
-        ("", ("empty",)),
-        ("\ud800".encode("utf-8", "surrogatepass").decode("latin-1"), ("no",)),
-    ],
-)
-def test_bad_tables_get_one_line(
-    text: str, words: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = tmp_path / "runs.csv"
-    file.write_text(text)
-    assert run_command_line(["judge", str(file)]) == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert all(word in line for word in words), line
-
-
 def test_an_arm_s_name_is_whole_and_equal_differences_are_said() -> None:
     done = CliRunner().invoke(cli, ["judge", "-"], input=LONG.replace("rope", "lr/3e-4"))
     assert "lr/3e-4 − baseline = " in done.output
@@ -188,34 +160,6 @@ def test_thousands_of_runs_fit_in_a_small_memory() -> None:
     verdict, kilobytes = done.stdout.split()
     assert verdict == "hurts"
     assert int(kilobytes) < 400_000
-
-
-def other_numbers(file: Path) -> Path:
-    """The same runs with other numbers, in a file beside it."""
-    other = file.with_name("other.tsv")
-    other.write_text(file.read_text().replace("1.", "2."))
-    return other
-
-
-TWO_TABLES = [
-    f"arm,val_loss\n{rows}"
-    for rows in (
-        "".join(f"{arm},{x}\n" for arm, xs in arms.items() for x in xs)
-        for arms in (
-            {"baseline": BASE, "rope": [*MODIFIED, 1.81]},
-            {"baseline": BASE, "rope": BASE},
-        )
-    )
-]
-
-
-@pytest.fixture
-def without_seeds(home: Path, tmp_path: Path) -> str:
-    """A study that was imported, of 3 and 4 runs without seeds."""
-    (tmp_path / "runs.csv").write_text(TWO_TABLES[0])
-    done = CliRunner().invoke(cli, ["import", str(tmp_path / "runs.csv")])
-    assert done.exit_code == 0, done.output
-    return "rope-1"
 
 
 def test_it_loads_neither_torch_nor_wandb() -> None:
