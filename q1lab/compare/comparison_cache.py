@@ -36,7 +36,7 @@ T = TypeVar("T")
 def compare(store: Store, study: Study) -> Comparison:
     """The comparison of everything that has ended. Kept in ``results``, and computed again when a
     run changes."""
-    ingest_events.verify_study(store, study)
+    ingest_events.ingest_study(store, study)
     _take_in_the_others(store)
     rows = store.runs(study.id)
     question = study_history(store, study)

@@ -19,7 +19,6 @@ from q1lab.judgment.run_states import ENDED, RunState
 from q1lab.study import studies
 from q1lab.study.events import (
     Event,
-    closing_exit,
     cut_after_end,
     read_ended_run,
     read_new_events,
@@ -106,36 +105,17 @@ def _take_in_plan(store: Store, study: Study) -> Study:
     """Make a study's rows those of its plan; returns the study as it is planned now. Problem when
     the plan changed and can't be read."""
     stamp = studies.plan_stamp(study.id)
-    row = store.db.execute("SELECT stamp FROM studies WHERE id = ?", (study.id,)).fetchone()
-    if row is None or row["stamp"] != stamp:
-        study = studies.load(study.id)
-        with store.transaction() as db:
-            _upsert_study(db, study, stamp)
-    if not _is_sound(study, store.runs(study.id)):
-        clear_runs(store, study)
-    return study
-
-
-def clear_runs(store: Store, study: Study) -> None:
-    """Drop a study's runs from the tables; ``ingest_study`` then reads all of them again from the
-    files."""
+    row = store.db.execute(
+        "SELECT stamp, created FROM studies WHERE id = ?", (study.id,)
+    ).fetchone()
+    if row is not None and row["stamp"] == stamp:
+        return study
+    study = studies.load(study.id)
     with store.transaction() as db:
-        # its runs and metrics go with it
-        db.execute("DELETE FROM studies WHERE id = ?", (study.id,))
-        _upsert_study(db, study, studies.plan_stamp(study.id))
-
-
-def verify_study(store: Store, study: Study) -> bool:
-    """Take a study in, and compare the numbers that a verdict rests on with the files: where a
-    run's last record says otherwise than the tables do (a bad disk), all are taken from the files
-    again. Returns whether the tables were right."""
-    ingest_study(store, study)
-    for run in store.runs(study.id):
-        if RunState(run["state"]) in ENDED and _says_otherwise(study, run):
-            clear_runs(store, study)
-            ingest_study(store, study)
-            return False
-    return True
+        if row is not None and row["created"] != study.created:  # another one had its name
+            db.execute("DELETE FROM studies WHERE id = ?", (study.id,))
+        _upsert_study(db, study, stamp)
+    return study
 
 
 def _upsert_study(db: sqlite3.Connection, study: Study, stamp: str) -> None:
@@ -159,18 +139,16 @@ def _upsert_study(db: sqlite3.Connection, study: Study, stamp: str) -> None:
         row,
     )
     db.executemany(
-        "INSERT OR IGNORE INTO runs (study_id, arm, variant, seed, max_iters) "
-        "VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO runs (study_id, arm, variant, seed, max_iters) VALUES (?, ?, ?, ?, ?) "
+        "ON CONFLICT (study_id, arm, seed) DO UPDATE SET variant = excluded.variant, "
+        "max_iters = excluded.max_iters",
         [(study.id, run.arm, run.variant, run.seed, study.max_iters) for run in study.runs],
     )
-
-
-def _is_sound(study: Study, rows: list[Row]) -> bool:
-    """True if a study's rows are those of its plan, with states that there are."""
-    planned = {(run.arm, run.variant, run.seed, study.max_iters) for run in study.runs}
-    indexed = {(row["arm"], row["variant"], row["seed"], row["max_iters"]) for row in rows}
-    states = {row["state"] for row in rows}
-    return planned == indexed and len(rows) == len(planned) and states <= set(RunState)
+    seeds = json.dumps(study.seeds)
+    db.execute(  # a range that is over has fewer seeds than it began with
+        "DELETE FROM runs WHERE study_id = ? AND seed NOT IN (SELECT value FROM json_each(?))",
+        (study.id, seeds),
+    )
 
 
 # ── runs
@@ -238,15 +216,6 @@ def _take_in_chunk(store: Store, study: Study, run_id: int) -> tuple[int, bool]:
 def _set(db: sqlite3.Connection, run_id: int, fields: dict[str, Any]) -> None:
     columns = ", ".join(f"{key} = :{key}" for key in fields)
     db.execute(f"UPDATE runs SET {columns} WHERE id = :_id", {**fields, "_id": run_id})
-
-
-def _says_otherwise(study: Study, run: Row) -> bool:
-    """True if the last line of a run's events is an exit record that its row doesn't agree with."""
-    end = closing_exit(study.files.run(run_name(run["arm"], run["seed"])).events)
-    if end is None:
-        return False  # no file to go by, or notes after the exit
-    loss = end.get("val_loss") if run["state"] == RunState.FINISHED else run["val_loss"]
-    return bool((end["state"], loss) != (run["state"], run["val_loss"]))
 
 
 # ── the fold
