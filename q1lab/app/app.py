@@ -100,14 +100,14 @@ class Q1Lab(WeekApp):
 
     def on_mount(self) -> None:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP):
             loop.add_signal_handler(number, self.exit_on_signal, number)
-        self.keep_one_input_thread()
         self.call_after_refresh(self._begin)
 
     def exit_on_signal(self, number: int) -> None:
         """Close because of a signal: restore the terminal's screen and save the timer."""
         self.exit_signal = number
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # it may end in the background
         self.exit()
 
     def _begin(self) -> None:

@@ -3,41 +3,62 @@ tests/app/test_textual_private.py."""
 
 from __future__ import annotations
 
+import asyncio
+import os
 import signal
 from types import FrameType
+from typing import Any
 
 from textual.app import App
+from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
 from textual.geometry import Size
+
+
+def _stop_in_loop(app: AppHooks, driver: LinuxDriver) -> None:
+    loop = asyncio.get_running_loop()
+
+    def reads() -> bool:
+        return driver._key_thread is not None and driver._key_thread.is_alive()
+
+    def stop() -> None:
+        if reads():
+            driver._sigtstp_application()
+
+    def stop_signal(number: int, frame: FrameType | None) -> None:
+        if driver._auto_restart and not loop.is_closed():
+            loop.call_soon_threadsafe(stop)
+        else:  # an editor has the terminal, and the loop waits for it
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    def go_on() -> None:
+        if app._exit and not reads():
+            driver.attrs_before = None  # the shell has its terminal already
+        if app._exit or not (reads() or driver._must_signal_resume):
+            return
+        if reads():  # it was stopped from outside; a second thread would take keys from the first
+            driver.suspend_application_mode()
+        driver.resume_application_mode()
+        app.refresh(layout=True)
+
+    signal.signal(signal.SIGTSTP, stop_signal)
+    # later: `kill %1` sends a stopped job SIGTERM and this, in no order
+    loop.add_signal_handler(signal.SIGCONT, loop.call_soon, go_on)
 
 
 class AppHooks(App[None]):
     """Hooks of Textual's App that have no public name."""
 
-    def keep_one_input_thread(self) -> None:
-        """Let a SIGCONT start no second thread that reads the terminal.
+    def _build_driver(self, *args: Any, **options: Any) -> Driver:
+        """The driver; it stops and continues from the event loop.
 
-        Works around Textual: it starts one whether the app was suspended or not. Two threads share
-        the keys between them, and one that starts while the app ends never stops: a terminal that
-        closes sends SIGHUP and SIGCONT, and the process stayed, busy, without a terminal.
+        Works around Textual: it writes to its queue inside the handlers of both signals. One that
+        comes while another is handled, or while the app draws, waits for that queue forever.
         """
-        driver = self._driver
-        if driver is None or self.is_headless:
-            return
-        from textual.drivers.linux_driver import LinuxDriver
-
-        resume = signal.getsignal(signal.SIGCONT)
-        if not isinstance(driver, LinuxDriver) or not callable(resume):
-            return
-
-        def continued(number: int, frame: FrameType | None) -> None:
-            reads = driver._key_thread is not None and driver._key_thread.is_alive()
-            if reads and not driver.exit_event.is_set():  # it was stopped from outside
-                driver.suspend_application_mode()
-            elif not driver._must_signal_resume:  # it ends, or lent the terminal to an editor
-                return
-            resume(number, frame)
-
-        signal.signal(signal.SIGCONT, continued)
+        driver = super()._build_driver(*args, **options)
+        if isinstance(driver, LinuxDriver):
+            _stop_in_loop(self, driver)
+        return driver
 
     def log_fatal_error(self) -> None:
         """Record an uncaught error before the app ends; subclasses say where."""

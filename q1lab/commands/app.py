@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +35,8 @@ def start_app(session: str | None, content: Path | None) -> None:
             "the app needs more than TERM=dumb",
             next="`q1lab status` and every other command work here",
         )
+    if not in_browser:
+        _wait_for_foreground()
     gc.disable()  # starting makes no garbage; the app turns it on again after the first paint
     setup = prepare_app(session, content)
     from q1lab.app.app import Q1Lab
@@ -49,6 +52,20 @@ def start_app(session: str | None, content: Path | None) -> None:
         raise Problem(
             f"the app ended by an error; nothing was lost, {paths.home() / 'app.log'} has it", 1
         )
+
+
+def _wait_for_foreground() -> None:
+    """Stop, as every program that wants the terminal's keys, until `fg` brings q1lab to the front.
+    Problem if it comes back in the background, or nothing can stop it there."""
+    for stop in (True, False):
+        try:
+            if os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp():
+                return
+        except OSError:  # not the terminal that controls this process: there is no background
+            return
+        if stop:
+            os.kill(os.getpid(), signal.SIGTTIN)
+    raise Problem("the app can't run in the background", next="start it without `&`")
 
 
 def prepare_app(session: str | None, folder: Path | None) -> AppSetup:

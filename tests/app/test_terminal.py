@@ -299,10 +299,61 @@ def test_an_app_that_is_continued_reads_its_terminal_once(
     for number in (signal.SIGSTOP, signal.SIGCONT) * 2:
         os.kill(app.pid, number)
         app.quiet()
-    assert len([*threads.iterdir()]) <= before
+    assert len([*threads.iterdir()]) <= before, "two threads share the keys between them"
     app.press("4")
     app.sees("KPIs")
     assert os.waitstatus_to_exitcode(app.end(signal.SIGHUP)) == 128 + signal.SIGHUP
+
+
+def test_signals_in_a_burst_leave_the_app_alive(start: Callable[..., Terminal]) -> None:
+    """``timeout`` sends two SIGCONT, one right after the other: the second came while the first
+    wrote to the terminal, and the app waited for itself."""
+    welcomed()
+    app = start()
+    app.sees("Study")
+    for _ in range(300):
+        os.kill(app.pid, signal.SIGCONT)
+        app.read(0.001)
+    app.press("4")
+    app.sees("KPIs")
+    assert os.waitstatus_to_exitcode(app.end(signal.SIGINT)) == 128 + signal.SIGINT
+
+
+def job(shell: Terminal) -> int:
+    """The process of the shell's job."""
+    children = Path(f"/proc/{shell.pid}/task/{shell.pid}/children")
+    shell.until(children.read_text, "a job of the shell")
+    return int(children.read_text().split()[0])
+
+
+def test_a_job_that_was_stopped_is_painted_again_and_can_be_killed(
+    start: Callable[..., Terminal],
+) -> None:
+    welcomed()
+    script = f"set -m; {Q1LAB}; fg; kill %1; wait %1; echo ended $?"
+    shell = start("-c", script, program="/bin/bash")
+    shell.sees("Study", "palette")
+    shell.quiet()
+    shell.screen.reset()
+    os.kill(job(shell), signal.SIGTSTP)
+    shell.sees("Study", "palette")
+    shell.quiet()
+    os.kill(job(shell), signal.SIGTSTP)
+    shell.sees("ended 143")
+
+
+def test_in_the_background_it_waits_for_the_terminal_and_can_be_interrupted(
+    start: Callable[..., Terminal],
+) -> None:
+    """As in ``timeout -s INT 6 q1lab`` in a script."""
+    welcomed()
+    shell = start("-c", f"set -m; {Q1LAB} & sleep 60", program="/bin/bash")
+    pid = job(shell)
+    stat = Path(f"/proc/{pid}/stat")
+    shell.until(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T", "a stopped job")
+    for number in (signal.SIGINT, signal.SIGCONT):
+        os.kill(pid, number)
+    shell.until(lambda: not stat.exists(), "the end of the job")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP])
