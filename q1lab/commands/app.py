@@ -9,16 +9,18 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from q1lab.app.app_setup import AppSetup
+from q1lab.app.keys import check_keymap
+from q1lab.app.snapshot import Snapshot
 from q1lab.ground import config, paths
+from q1lab.ground.config import Config
 from q1lab.ground.errors import Problem
+from q1lab.journal.store import Store
+from q1lab.week import content, evidence, progress
+from q1lab.week.syllabus import Week
 
 if TYPE_CHECKING:
     import click
-
-    from q1lab.app.app_setup import AppSetup
-    from q1lab.ground.config import Config
-    from q1lab.journal.store import Store
-    from q1lab.week.syllabus import Week
 
 
 def start_app(session: str | None, content: Path | None) -> None:
@@ -70,12 +72,6 @@ def _wait_for_foreground() -> None:
 
 def prepare_app(session: str | None, folder: Path | None) -> AppSetup:
     """The app's settings, week and first snapshot of the database. Problem for bad input."""
-    from q1lab.app.app_setup import AppSetup
-    from q1lab.app.keys import check_keymap
-    from q1lab.app.snapshot import Snapshot
-    from q1lab.journal.store import Store
-    from q1lab.week import content, evidence
-
     paths.ensure_home()
     settings = config.load_settings()
     check_keymap(settings.keymap, str(paths.config_file()))
@@ -106,8 +102,6 @@ def _came_for_studies(store: Store, week: Week, settings: Config) -> bool:
     """True if the app is to open in the lab: no step of the week is done and there is a study of
     the person's own, or the week is put away and there is any. The models that ship are the week's,
     and `make run`, README's first step, trains one of them."""
-    from q1lab.week import progress
-
     if not any(paths.studies_dir().glob("*/study.json")):
         return False
     if not settings.week:

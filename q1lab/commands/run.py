@@ -21,6 +21,7 @@ from q1lab.commands._run_request import parse_run
 from q1lab.commands._store import open_store
 from q1lab.commands._values import typed_fields
 from q1lab.commands._week import current_week
+from q1lab.commands.compare import print_comparison, print_sweep
 from q1lab.commands.live_progress import follow_run_log, watch_study
 from q1lab.ground import config
 from q1lab.ground.errors import EXIT_STATUS, FAILED, INTERRUPTED, OK, UNFINISHED, Problem
@@ -113,8 +114,6 @@ def run(
             if exit_status is not None:
                 return exit_status
         if begun.series is not None:
-            from q1lab.commands.compare import print_sweep
-
             return print_sweep(store, begun.series.id, as_json=as_json)
         (study,) = begun.studies
         status = _finish(store, study, as_json)
@@ -334,8 +333,6 @@ def _follow(
 def _finish(store: Store, study: Study, as_json: bool) -> int:
     """Print the comparison, and the runs that failed or are missing. Returns OK, FAILED if a run
     failed, UNFINISHED if some are missing."""
-    from q1lab.commands.compare import print_comparison
-
     study = studies.load(study.id)  # a range that stopped early has another plan than it began with
     print_comparison(store, study, as_json=as_json)
     if not as_json and first_number.silent_run(study) is not None:

@@ -13,8 +13,7 @@ from q1lab.commands._options import json_option
 from q1lab.commands._output import print_json, width_shown, wrapped
 from q1lab.commands._store import open_store
 from q1lab.commands._week import current_week
-from q1lab.commands.live_progress import about_time_left
-from q1lab.commands.live_progress import run_line as live_line
+from q1lab.commands.run_lines import about_time_left, run_line
 from q1lab.compare.result_rows import ResultRow, read_result_rows
 from q1lab.ground.errors import OK, Problem
 from q1lab.ground.files import printable
@@ -264,7 +263,7 @@ def run_lines(view: StudyView) -> list[str]:
     runs = [run for run in view.runs if run.state not in (RunState.QUEUED, RunState.FINISHED)]
     runs.sort(key=lambda run: run.state is not RunState.RUNNING)
     more = len(runs) - MAX_RUNS
-    return [live_line(run, view.study.metric) for run in runs[:MAX_RUNS]] + (
+    return [run_line(run, view.study.metric) for run in runs[:MAX_RUNS]] + (
         [f"… and {more} more runs (--json lists them all)"] if more > 0 else []
     )
 

@@ -25,7 +25,7 @@ from q1lab.app.widgets.run_grid import RunGrid
 from q1lab.app.widgets.sparkline import BARS, GAP, common_range, sparkline, value_range
 from q1lab.app.widgets.study_text import study_heading
 from q1lab.app.widgets.theme_colors import Palette
-from q1lab.commands import live_progress
+from q1lab.commands import live_grid
 from q1lab.compare import progress_figure
 from q1lab.ground.log_tail import LogTail
 from q1lab.ground.text_formats import signed, time_left, token_rate
@@ -259,7 +259,7 @@ async def test_the_grid_shows_the_seeds_that_the_runs_are_drawn_with() -> None:
     view = StudyView(study, study_row(study, broken), broken)
     assert f"rope seed {SEED_OFFSET}: " in "".join(fault_lines(view, most=2)).replace(", ", ": ")
     out = io.StringIO()
-    grid = live_progress.runs_grid(view, {each.name: (2.0, 1.9) for each in runs}, "", 100)
+    grid = live_grid.runs_grid(view, {each.name: (2.0, 1.9) for each in runs}, "", 100)
     Console(file=out, width=100).print(grid)
     assert str(SEED_OFFSET) in out.getvalue()
 

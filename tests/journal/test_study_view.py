@@ -15,7 +15,7 @@ from rich.console import Console
 
 from q1lab.app.snapshot_taker import SnapshotReader
 from q1lab.app.widgets.top_line import time_left_words
-from q1lab.commands import cli, live_progress
+from q1lab.commands import cli, live_grid
 from q1lab.ground.files import write_atomic
 from q1lab.ground.text_formats import IN_PANE
 from q1lab.journal import study_view
@@ -295,15 +295,15 @@ def test_the_live_view_of_many_runs_shows_what_moves() -> None:
     runs = [run("baseline", seed, RunState.FINISHED, 100) for seed in range(40)]
     runs += [run("baseline", 40, RunState.FAILED, 10), run("baseline", 41, RunState.RUNNING, 10)]
     runs += [run("baseline", seed, RunState.QUEUED) for seed in range(42, 90)]
-    shown = [view.seed for view in live_progress.runs_that_fit(runs, 10)]
+    shown = [view.seed for view in live_grid.runs_that_fit(runs, 10)]
     assert shown == [*range(32, 40), 40, 41], "the latest, in the order of the plan"
-    assert live_progress.runs_that_fit(runs[:3], 10) == runs[:3]
+    assert live_grid.runs_that_fit(runs[:3], 10) == runs[:3]
     study = lab_home.make_study()
     picture = study_view.StudyView(study, study_view.study_row(study, runs), tuple(runs))
     console = Console(width=100, height=14, record=True, file=io.StringIO())
     console.print(
-        live_progress.runs_grid(
-            picture, {view.name: () for view in live_progress.runs_that_fit(runs, 10)}, "", 100
+        live_grid.runs_grid(
+            picture, {view.name: () for view in live_grid.runs_that_fit(runs, 10)}, "", 100
         )
     )
     text = console.export_text()

@@ -9,7 +9,7 @@ from q1lab.commands._names import study_argument
 from q1lab.commands._noted import note_viewed
 from q1lab.commands._options import json_option
 from q1lab.commands._output import print_json, remark
-from q1lab.commands.live_progress import ARM_STYLE
+from q1lab.commands.run_lines import ARM_STYLE
 from q1lab.commands.sample import passages
 from q1lab.compare import comparison_cache
 from q1lab.ground.errors import OK, Problem
