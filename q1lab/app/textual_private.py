@@ -17,6 +17,7 @@ from textual.geometry import Size
 
 def _stop_in_loop(app: AppHooks, driver: LinuxDriver) -> None:
     loop = asyncio.get_running_loop()
+    planned: asyncio.Handle | None = None
 
     def reads() -> bool:
         return driver._key_thread is not None and driver._key_thread.is_alive()
@@ -31,7 +32,15 @@ def _stop_in_loop(app: AppHooks, driver: LinuxDriver) -> None:
         else:  # an editor has the terminal, and the loop waits for it
             os.kill(os.getpid(), signal.SIGSTOP)
 
+    def go_on_signal() -> None:
+        """Go on once for a burst, and later: `kill %1` sends SIGTERM and SIGCONT in no order."""
+        nonlocal planned
+        if planned is None:
+            planned = loop.call_soon(go_on)
+
     def go_on() -> None:
+        nonlocal planned
+        planned = None
         if app._exit and not reads():
             driver.attrs_before = None  # the shell has its terminal already
         if app._exit or not (reads() or driver._must_signal_resume):
@@ -42,8 +51,7 @@ def _stop_in_loop(app: AppHooks, driver: LinuxDriver) -> None:
         app.refresh(layout=True)
 
     signal.signal(signal.SIGTSTP, stop_signal)
-    # later: `kill %1` sends a stopped job SIGTERM and this, in no order
-    loop.add_signal_handler(signal.SIGCONT, loop.call_soon, go_on)
+    loop.add_signal_handler(signal.SIGCONT, go_on_signal)
 
 
 class AppHooks(App[None]):

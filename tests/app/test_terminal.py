@@ -314,6 +314,7 @@ def test_signals_in_a_burst_leave_the_app_alive(start: Callable[..., Terminal]) 
     for _ in range(300):
         os.kill(app.pid, signal.SIGCONT)
         app.read(0.001)
+    app.quiet()
     app.press("4")
     app.sees("KPIs")
     assert os.waitstatus_to_exitcode(app.end(signal.SIGINT)) == 128 + signal.SIGINT
