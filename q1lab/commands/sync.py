@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from q1lab.commands._names import study_argument
-from q1lab.commands._options import json_option
-from q1lab.commands._output import print_json
 from q1lab.compare.comparison_cache import resolve_study_id
 from q1lab.ground.errors import FAILED, OK, UNFINISHED, Problem
-from q1lab.ground.files import is_locked, printable, remove_inside
+from q1lab.ground.files import is_locked, printable
 from q1lab.study import studies
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.liveness import is_alive
 from q1lab.study.studies import Study
 from q1lab.train.weights_and_biases.client import FINISH_SECONDS
-from q1lab.train.weights_and_biases.upload import upload_study
+from q1lab.train.weights_and_biases.relay import upload_study
 
 UPLOAD_SECONDS = 600.0
 """Seconds that the upload of a study may take."""
@@ -28,67 +24,44 @@ UPLOAD_SECONDS = 600.0
 Examples:
   q1lab sync
   q1lab sync rope-1
-  q1lab sync rope-1 --fresh
   q1lab sync rope --show"""
 )
 @study_argument(required=False)
-@click.option(
-    "--fresh",
-    is_flag=True,
-    help="Upload STUDY as new runs, for example after its runs were deleted at W&B.",
-)
 @click.option(
     "--show",
     is_flag=True,
     help="Upload nothing: list the runs of STUDY (or of a modification's study) as their W&B "
     "page does, and say where that page is.",
 )
-@json_option
-def sync(study: str | None, fresh: bool, show: bool, as_json: bool) -> int:
+def sync(study: str | None, show: bool) -> int:
     """Upload STUDY to W&B (default: all but those with W&B off).
 
     What W&B lacks is written offline again, from the runs' events, and handed to `wandb sync`. A
     study is done when W&B has every row of its runs. With STUDY, its runs and their links are
     printed. The exit status is 0 when nothing is left to upload.
     """
-    if fresh and not study:
-        raise Problem("--fresh needs the study's name", next="`q1lab status` lists them")
     if show:
         return _show(study)
     if study:
         chosen = [studies.load(study)]
     else:
-        chosen = [
-            next_study
-            for next_study in studies.load_readable()
-            if next_study.trainer.wandb != "disabled"
-        ]
-    if not chosen and not as_json:
+        chosen = [each for each in studies.load_readable() if each.trainer.wandb != "disabled"]
+    if not chosen:
         click.echo("nothing to upload: no study uses W&B")
-        return OK
     code = OK
     for each in chosen:
-        code = _upload(each, fresh) or code
-        if as_json:
-            continue
-        _print_status(each)
-        if study:
-            _print_lines(wandb_state.run_lines(each))
-    if as_json:
-        print_json([_status_record(each) for each in chosen])
+        code = _upload(each) or code
+        _print_lines([_standing(each), *(wandb_state.run_lines(each) if study else [])])
     return code
 
 
-def _upload(study: Study, fresh: bool) -> int:
+def _upload(study: Study) -> int:
     """Upload what W&B has not confirmed of a study; returns the exit status. Problem without a
     key, or if the relay is at work for too long."""
-    alive = is_alive(study.files)
-    if fresh and not alive:
-        _reset_uploads(study)
     before = wandb_state.pending_runs(study)
     if not before:
         return OK
-    if alive:
+    if is_alive(study.files):
         click.echo(f"{study.id}: still running; sync it when its runs have ended", err=True)
         return UNFINISHED
     if not wandb_state.key_configured():
@@ -116,41 +89,16 @@ def _show(name: str | None) -> int:
         click.echo("no study yet: `q1lab run` trains one")
         return OK
     study = studies.load(names[0])
-    _print_status(study)
-    _print_lines([*wandb_state.run_lines(study), *wandb_state.where_to_look(study)])
+    lines = [*wandb_state.run_lines(study), *wandb_state.where_to_look(study)]
+    _print_lines([_standing(study), *lines])
     return OK
 
 
-def _reset_uploads(study: Study) -> None:
-    """Give the runs new ids at W&B and delete wandb's local folders of the old ones. The next
-    upload is made from the events."""
-    if is_locked(wandb_state.relay_lock(study)):
-        raise Problem(
-            f"the relay of {study.id} is still at work", FAILED, next="try again in a moment"
-        )
-    old = wandb_state.read_relayed_runs(study).values()
-    wandb_state.mint_ids(study, fresh=True)
-    for folder in (each for run in old for each in wandb_state.wandb_folders(study, run.id)):
-        remove_inside(folder)
-
-
-def _print_status(study: Study) -> None:
+def _standing(study: Study) -> str:
     status = wandb_state.wandb_status(study)
-    url = f"  {status.url}" if status.url else ""
-    click.echo(printable(f"{study.id}: {status.words}{url}"))
+    return f"{study.id}: {status.words}" + (f"  {status.url}" if status.url else "")
 
 
 def _print_lines(lines: list[str]) -> None:
     for line in lines:
         click.echo(printable(line))
-
-
-def _status_record(study: Study) -> dict[str, Any]:
-    status, pending = wandb_state.wandb_status(study), wandb_state.pending_runs(study)
-    return {
-        "study": study.id,
-        "state": status.state,
-        "pending": pending,
-        "url": status.url,
-        "error": status.error,
-    }

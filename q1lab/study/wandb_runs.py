@@ -47,12 +47,8 @@ PROJECT = "q1-capstone"
 OFF, OFFLINE, SYNCING, SYNCED, ERROR = "off", "offline", "syncing", "synced", "error"
 
 WANDB_ID = re.compile(r"[a-z0-9]{8}")
-_ID_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 MODES = ("online", "offline", "disabled")
-
-MODE_ALIASES = {"dryrun": "offline", "run": "online", "shared": "online"}
-"""wandb's other names of modes."""
 
 DEFAULT_HOSTS = ("api.wandb.ai", "api.forge.coreweave.com")
 """W&B's own servers, old name and new: the client takes a key of either."""
@@ -148,7 +144,9 @@ def _changing_runs(study: Study) -> Iterator[dict[str, RelayedRun]]:
     under a lock."""
     with exclusive_lock(study.files.wandb / "runs.lock"):
         before = read_relayed_runs(study)
-        runs = {run.name: before.get(run.name) or RelayedRun(_new_id()) for run in study.runs}
+        runs = {
+            run.name: before.get(run.name) or RelayedRun(secrets.token_hex(4)) for run in study.runs
+        }
         yield runs
         if runs != before:
             record = {
@@ -159,21 +157,13 @@ def _changing_runs(study: Study) -> Iterator[dict[str, RelayedRun]]:
             write_atomic(relayed_runs_file(study), json.dumps(record, indent=1) + "\n")
 
 
-def _new_id() -> str:
-    """Eight letters and digits, as wandb makes its own."""
-    return "".join(secrets.choice(_ID_LETTERS) for _ in range(8))
-
-
-def mint_ids(study: Study, *, fresh: bool = False) -> dict[str, str]:
+def mint_ids(study: Study) -> dict[str, str]:
     """Give every run of the study an id at W&B; ids that exist stay. Returns run name → id.
 
-    Call it before the launch, and again when the plan has grown. ``fresh`` gives new ids to all, as
-    if nothing had ever been uploaded: W&B never takes an id again whose run was deleted there.
-    Problem when the folder can't be written.
+    Call it before the launch, and again when the plan has grown. Problem when the folder can't be
+    written.
     """
     with _changing_runs(study) as runs:
-        if fresh:
-            runs.update({name: RelayedRun(_new_id()) for name in runs})
         return {name: run.id for name, run in runs.items()}
 
 
@@ -303,8 +293,6 @@ def key_configured() -> bool:
         return True
     server = env.get("WANDB_BASE_URL") or settings.get("base_url")
     hosts = (_host(server),) if server else DEFAULT_HOSTS
-    if set(hosts) & set(DEFAULT_HOSTS):
-        hosts = DEFAULT_HOSTS
     for path in _netrcs():
         try:
             credentials = netrc.netrc(path)
@@ -348,7 +336,6 @@ def wandb_mode(chosen: str) -> str:
 def default_mode() -> str:
     """The default of ``--wandb``: WANDB_MODE, else online if a key is configured, else offline."""
     mode = (os.environ.get("WANDB_MODE") or learner_settings().get("mode") or "").lower()
-    mode = MODE_ALIASES.get(mode, mode)
     if mode in MODES:
         return mode
     return "online" if key_configured() else "offline"

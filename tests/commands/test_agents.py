@@ -25,14 +25,12 @@ from tests.kit.repos import begun, of_its_own
 PREDICTION = ["rope", "--direction", "lower", "--size", "0.02", "--matters", "0.01", "--sure", "70"]
 
 
-def test_a_diff_and_an_upload_as_json(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_diff_as_json(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run_command_line(["diff", "rope", "--json"]) == OK
     shown = json.loads(capsys.readouterr().out)
     assert (shown["variant"], shown["baseline"]) == ("rope", "baseline")
     added = [line for line in shown["diff"].splitlines() if re.match(r"\+(?!\+\+)", line)]
     assert len(added) == shown["added"] > 0
-    assert cli.run_command_line(["sync", "--json"]) == OK
-    assert json.loads(capsys.readouterr().out) == []
 
 
 # ── errors with --json

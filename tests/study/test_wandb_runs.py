@@ -137,9 +137,7 @@ def test_where_a_key_may_be(tmp_path: Path, environ: dict[str, str]) -> None:
     ("typed", "mode"),
     [
         ("offline", "offline"),
-        ("dryrun", "offline"),
         ("disabled", "disabled"),
-        ("run", "online"),
         ("bogus", "offline"),
     ],
 )

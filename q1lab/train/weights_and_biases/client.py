@@ -66,28 +66,25 @@ def prepared_process(root: Path) -> Iterator[None]:
 
 
 def run_settings() -> Any:
-    """wandb's settings for one run, without those that this version of the client doesn't know."""
+    """wandb's settings for one run."""
     import wandb
 
-    settings = {
-        "x_transaction_log_flush_interval": FLUSH_SECONDS,
-        "x_file_stream_transmit_interval": SEND_SECONDS,
-        "init_timeout": INIT_SECONDS,
-        "finish_timeout": FINISH_SECONDS,
-        "finish_timeout_raises": True,
-        "reinit": "create_new",
-        "console": "off",
-        "silent": True,
-        "disable_git": True,
-        "disable_code": True,
-        "save_code": False,
-        "x_disable_stats": True,
-        "x_disable_meta": True,
-        "x_disable_machine_info": True,
-        "x_save_requirements": False,
-    }
-    supported = wandb.Settings.model_fields
-    return wandb.Settings(**{key: value for key, value in settings.items() if key in supported})
+    return wandb.Settings(
+        x_transaction_log_flush_interval=FLUSH_SECONDS,
+        x_file_stream_transmit_interval=SEND_SECONDS,
+        init_timeout=INIT_SECONDS,
+        finish_timeout=FINISH_SECONDS,
+        finish_timeout_raises=True,
+        reinit="create_new",
+        console="off",
+        silent=True,
+        disable_git=True,
+        disable_code=True,
+        x_disable_stats=True,
+        x_disable_meta=True,
+        x_disable_machine_info=True,
+        x_save_requirements=False,
+    )
 
 
 def check_server() -> None:
@@ -133,23 +130,18 @@ def error_text(error: BaseException) -> str:
     return text[:300] or type(error).__name__
 
 
-def find_run(wandb_id: str) -> Any:
-    """W&B's own record of a run, with its ``url`` and ``historyLineCount``; None if W&B doesn't
-    know the run."""
+def rows_and_url(wandb_id: str) -> tuple[int, str]:
+    """The number of rows that W&B has of a run, and the run's address; (0, "") if W&B doesn't know
+    the run."""
     import wandb
 
     try:
-        return wandb.Api(timeout=int(REACH_SECONDS)).run(f"{PROJECT}/{wandb_id}")
+        run = wandb.Api(timeout=int(REACH_SECONDS)).run(f"{PROJECT}/{wandb_id}")
     except Exception as error:  # the client has several exceptions for this, all with these words
         if re.search("could not find|not found", str(error), re.IGNORECASE):
-            return None
+            return 0, ""
         raise
-
-
-def rows_at_wandb(wandb_id: str) -> int:
-    """The number of rows that W&B has of a run."""
-    run = find_run(wandb_id)
-    return int(run.historyLineCount) if run is not None else 0
+    return int(run.historyLineCount), scrub_keys(run.url)
 
 
 def stop_wandb_service() -> None:
@@ -227,6 +219,14 @@ class OpenRun:
             # without commit, wandb would hold the row back until the next one
             self.handle.log(rows[n], step=n, commit=True)
         self._logged = max(self._logged, len(rows))
+
+    def check_arrived(self) -> str:
+        """The run's address at W&B. Problem if W&B lacks rows of it: neither wandb's ``finish`` nor
+        `wandb sync` says so where the server refused them."""
+        rows, url = rows_and_url(self.wandb_id)
+        if rows < len(self.history.rows):
+            raise Problem(f"W&B has {rows} of the run's {len(self.history.rows)} rows", FAILED)
+        return url
 
     def finish(self, state: RunState | None = None) -> None:
         """Close the run with its summary and exit code; ``state`` is its state if it left none.

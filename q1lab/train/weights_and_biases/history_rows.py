@@ -40,8 +40,6 @@ class RunHistory:
         """Names of numbers that are neither the training loss nor the metric."""
         self._columns: dict[int, frozenset[str]] = {}
         """The names reported so far, by iter."""
-        self._equal: dict[frozenset[str], frozenset[str]] = {}
-        """Each of those sets once: thousands of iters report the same names."""
         self._clock = 0.0
         self._summary: Row = {}
         self._best: float | None = None
@@ -98,8 +96,7 @@ class RunHistory:
         row = {name: value for name, value in row.items() if name not in before}
         if not row:
             return
-        columns = before.union(row)
-        self._columns[event["iter"]] = self._equal.setdefault(columns, columns)
+        self._columns[event["iter"]] = before.union(row)
         row["iter"] = event["iter"]
         self._summary.update(row)
         value, better = row.get(self._metric.key(), math.nan), self._metric.favors

@@ -220,11 +220,6 @@ def test_a_server_that_dies_in_mid_run_gets_the_rest_by_sync(home: Path) -> None
     assert received.exitcode == 0
     assert received.summary["val_loss"] == whole[-1]["val_loss"]
     assert wandb_state.wandb_status(study).state == SYNCED
-    (folder,) = wandb_state.wandb_folders(study, received.id)
-    assert list(folder.glob("*.wandb.synced"))
-    assert _rows_on_disk(study, "baseline-seed0") == 20, (
-        "the whole history stays here for `wandb leet`"
-    )
 
 
 @pytest.mark.long
