@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from q1lab.documents import kpi_sources
 from q1lab.ground.errors import Problem
 from q1lab.ground.text_formats import grouped_number
 from q1lab.journal.store import Store
+from q1lab.judgment.lines import column_sizes, row_text
 from q1lab.week.lists import kpis
 from q1lab.week.lists.change import ListChange
 from q1lab.week.lists.kpis import KpiRow
@@ -68,12 +70,10 @@ def kpi_table(lines: list[KpiRow], heading: str) -> str:
     for line in lines:
         met = {True: "met", False: "not met", None: ""}[line.met]
         rows.append((line.title, grouped_number(line.target), grouped_number(line.actual), met))
-    first, second, third, _ = (max(map(len, column)) for column in zip(*rows, strict=True))
-    origins = ["", *(f"\n  {line.origin}; target: {line.target_from}" for line in lines)]
-    return "\n".join(
-        f"{a:{first}}  {b:>{second}}  {c:>{third}}  {met}".rstrip() + below
-        for (a, b, c, met), below in zip(rows, origins, strict=True)
-    )
+    sizes = column_sizes(rows)
+    head, *shown = [row_text(row, sizes, right=(1, 2)) for row in rows]
+    origins = [f"  {line.origin}; target: {line.target_from}" for line in lines]
+    return "\n".join([head, *itertools.chain.from_iterable(zip(shown, origins, strict=True))])
 
 
 def _set_by_hand(

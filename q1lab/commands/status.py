@@ -28,6 +28,7 @@ from q1lab.journal import (
 from q1lab.journal.store import Store
 from q1lab.journal.study_view import StudyRow, StudyView
 from q1lab.judgment import difference_text
+from q1lab.judgment.lines import cells_of, column_sizes, row_text
 from q1lab.judgment.run_states import STATE_SYMBOLS, RunState
 from q1lab.study import kinds, studies
 from q1lab.study import wandb_runs as wandb_state
@@ -182,8 +183,6 @@ def verdict_table(
     """A line for each study, of ``width`` cells at most: its name, its verdict (or its state, by
     id), the difference with its interval, the sample size, and its age. Above studies that trained
     and measured the same, a line says what."""
-    from rich.cells import cell_len
-
     cells = [("study", "verdict", "difference", "interval", "n", "age")]
     levels = []
     for row in rows:
@@ -201,21 +200,13 @@ def verdict_table(
             levels.append(f"{row.id} {level}")
         n = row.sample if row.verdict is not None and row.n else ""
         cells.append((row.shown_name, answer, difference, between, n, age(row.created)))
-    widths = [max(cell_len(line[at]) for line in cells) for at in range(len(cells[0]))]
-    room = LONGEST_NAME if width is None else width - sum(widths[1:]) - 2 * len(widths[1:])
-    widths[0] = min(widths[0], max(SHORTEST_NAME, min(LONGEST_NAME, room)))
-    cells = [(cut_name(line[0], widths[0]), *line[1:]) for line in cells]
-    right = (2, 4, 5)
-    lines = [
-        "  ".join(
-            " " * (width - cell_len(cell)) + cell
-            if at in right
-            else cell + " " * (width - cell_len(cell))
-            for at, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in cells
+    sizes = column_sizes(cells)
+    room = LONGEST_NAME if width is None else width - sum(sizes[1:]) - 2 * len(sizes[1:])
+    sizes[0] = min(sizes[0], max(SHORTEST_NAME, min(LONGEST_NAME, room)))
+    head, *lines = [
+        row_text((cut_name(line[0], sizes[0]), *line[1:]), sizes, right=(2, 4, 5)) for line in cells
     ]
-    lines = [lines[0], *_under_what_they_measure(rows, lines[1:], width)]
+    lines = [head, *_under_what_they_measure(rows, lines, width)]
     if levels:
         shown = ", ".join(levels[:3]) + (f" and {len(levels) - 3} more" if len(levels) > 3 else "")
         lines.append(f"Intervals are 95%, but {shown}: `q1lab compare STUDY` gives the reason.")
@@ -227,13 +218,11 @@ def _under_what_they_measure(
 ) -> Iterator[str]:
     """The lines of the rows, with what trained and was measured above the first of those that are
     alike in that."""
-    from rich.cells import cell_len
-
     before = ("", "")
     for row, line in zip(rows, lines, strict=True):
         measured = row.trained_by, row.metric.axis
         if measured != before:
-            room = 80 if width is None else width - cell_len(row.metric.axis) - 2
+            room = 80 if width is None else width - cells_of(row.metric.axis) - 2
             yield click.style(f"{cut_cells(row.trained_by, room)}: {row.metric.axis}", dim=True)
         before = measured
         yield line

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from q1lab.ground.text_formats import cut_cells
 
@@ -28,6 +28,21 @@ def fitted(text: str, cells: int) -> str:
 def right_aligned(text: str, cells: int) -> str:
     text = cut_cells(text, cells - 1)
     return " " * (cells - cells_of(text)) + text
+
+
+def column_sizes(rows: Sequence[Sequence[str]]) -> list[int]:
+    """The columns that the widest cell of each column of a table takes."""
+    return [max(map(cells_of, column)) for column in zip(*rows, strict=True)]
+
+
+def row_text(cells: Sequence[str], sizes: Sequence[int], right: Collection[int] = ()) -> str:
+    """A row of a table, its cells as wide as ``sizes`` say; those at the places in ``right`` end
+    at their right."""
+    shown = (
+        " " * (size - cells_of(cell)) + cell if at in right else fitted(cell, size)
+        for at, (cell, size) in enumerate(zip(cells, sizes, strict=True))
+    )
+    return "  ".join(shown).rstrip()
 
 
 def packed(parts: Sequence[Line], width: int) -> list[Line]:

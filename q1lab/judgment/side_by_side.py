@@ -10,7 +10,7 @@ from q1lab.ground.text_formats import DASH, MINUS, cut_cells, printable
 from q1lab.judgment import difference_text, names
 from q1lab.judgment.blocks import Bar, Figure
 from q1lab.judgment.judgment import Judgment
-from q1lab.judgment.lines import cells_of, fitted, plain_lines
+from q1lab.judgment.lines import column_sizes, plain_lines, row_text
 from q1lab.judgment.terminal_figure import figure_pieces
 
 Studies = Mapping[str, Judgment]
@@ -68,27 +68,18 @@ def _table(studies: Studies, width: int) -> list[str]:
     """A row for each study, under the metric that it measures."""
     head = ("study", "arms", "verdict", "difference", "interval", "level", "n")
     rows = {name: _cells(name, c) for name, c in studies.items()}
-    sizes = [max(map(cells_of, column)) for column in zip(head, *rows.values(), strict=True)]
+    sizes = column_sizes([head, *rows.values()])
     room = width - sum(sizes[2:]) - 2 * (len(sizes) - 1)
     name, arms = sizes[:2]
     if name + arms > room:
         sizes[0] = max(LEAST, min(name, room // 2), room - arms)
         sizes[1] = max(LEAST, min(arms, room - sizes[0]))
 
-    def line(cells: tuple[str, ...]) -> str:
-        shown = [
-            " " * (size - cells_of(cell)) + cell
-            if at in TO_THE_RIGHT
-            else fitted(cut_cells(cell, size), size)
-            for at, (cell, size) in enumerate(zip(cells, sizes, strict=True))
-        ]
-        return "  ".join(shown).rstrip()
-
-    lines = [line(head)]
+    lines = [row_text(head, sizes, TO_THE_RIGHT)]
     groups = by_metric(studies)
     for axis, group in groups.items():
         lines += [axis] if len(groups) > 1 else []
-        lines += [line(rows[name]) for name in group]
+        lines += [row_text(rows[name], sizes, TO_THE_RIGHT) for name in group]
     return lines
 
 
