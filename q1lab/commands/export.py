@@ -81,14 +81,14 @@ def export(
     if curves and suffix not in (CSV, JSON):
         raise Problem(f"{target}: --curves goes with a CSV or JSON", file=path)
     unreadable: dict[str, str] = {}
+    if everything:
+        readable, unreadable = studies.load_each(studies.ids())
+        ids = [each.id for each in readable]
+    else:
+        ids = list(dict.fromkeys(study)) or [studies.latest()]
+    if suffix not in (CSV, JSON) and (everything or len(ids) != 1):
+        raise Problem(f"{target} takes one study", next="name one", file=path)
     with open_store() as store:
-        if everything:
-            readable, unreadable = studies.load_each(studies.ids())
-            ids = [study_on_disk.id for study_on_disk in readable]
-        else:
-            ids = list(dict.fromkeys(study)) or [studies.latest()]
-        if suffix not in (CSV, JSON) and (everything or len(ids) != 1):
-            raise Problem(f"{target} takes one study", next="name one", file=path)
         if suffix in RESULTS:
             export_studies(store, ids, path, curves=curves, force=force, unreadable=unreadable)
         else:
@@ -97,8 +97,7 @@ def export(
     if as_json:
         print_json({"studies": ids, "unreadable": unreadable, "written": str(path)})
         return OK
-    after = "`q1lab restore` brings it back" if suffix in ("", ZIP_SUFFIX) else ""
-    say_written(path, f"; {after}" if after else "")
+    say_written(path, "" if suffix in RESULTS else "; `q1lab restore` brings it back")
     return OK
 
 

@@ -330,6 +330,17 @@ def _follow(
     return None
 
 
+def _print_failed(study: Study, bad: Sequence[study_view.RunView]) -> None:
+    """Print how runs failed, those that failed alike in one line."""
+    names_by_end: dict[str, list[str]] = {}
+    for run in bad:
+        why = "; ".join(run.why) or run.message or ""
+        names_by_end.setdefault(f"{run.state}: {why}", []).append(run.name)
+    for end, names in names_by_end.items():
+        log = study.files.run(names[0]).log
+        remark(f"q1lab: {', '.join(names)} {end} (log: {log})")
+
+
 def _finish(store: Store, study: Study, as_json: bool) -> int:
     """Print the comparison, and the runs that failed or are missing. Returns OK, FAILED if a run
     failed, UNFINISHED if some are missing."""
@@ -342,18 +353,11 @@ def _finish(store: Store, study: Study, as_json: bool) -> int:
         run for run in runs if run.state in (RunState.FAILED, RunState.CRASHED, RunState.DIVERGED)
     ]
     unfinished = [run for run in runs if run.state not in ENDED]
-    runs_by_end: dict[str, list[str]] = {}
-    for run in bad:
-        why = "; ".join(run.why) or run.message or ""
-        runs_by_end.setdefault(f"{run.state}: {why}", []).append(run.name)
-    for end, names in runs_by_end.items():
-        log = study.files.run(names[0]).log
-        remark(f"q1lab: {', '.join(names)} {end} (log: {log})")
+    _print_failed(study, bad)
     if unfinished:
-        messages = {
-            run.message.partition(";")[0] for run in unfinished if run not in bad and run.message
-        }
-        why = f" ({', '.join(sorted(messages))})" if messages else ""
+        others = (run.message for run in unfinished if run not in bad and run.message)
+        reasons = sorted({message.partition(";")[0] for message in others})
+        why = f" ({', '.join(reasons)})" if reasons else ""
         remark(
             f"q1lab: {study.id} is not done, {len(unfinished)} of {len(runs)} runs are left{why}; "
             f"go on with: {kinds.resume_command(study)}"

@@ -85,20 +85,8 @@ class CheckOptions:
 
 def check_bundle(place: Path, options: CheckOptions, tell: Tell, agree: Agree) -> BundleReport:
     """Check the bundle at ``place``, an archive or a folder. Problem if it is not a bundle."""
-    if not place.exists():
-        raise Problem(f"{place}: no such file or folder", file=place)
+    _prove_place(place)
     packed = place.is_file()
-    if packed and not bundle.is_archive(place):
-        raise Problem(f"{place} is neither a q1lab archive nor a study's folder", file=place)
-    studies_kept = [plan.parent for plan in sorted(place.glob("studies/*/study.json"))]
-    if studies_kept and not (place / "study.json").exists():
-        commands = ", ".join(f"`q1lab verify {folder}`" for folder in studies_kept[:MOST_NAMED])
-        raise Problem(
-            f"{place} is not one study",
-            FAILED,
-            next=f"it keeps {len(studies_kept)}: {commands}",
-            file=place,
-        )
     with contextlib.ExitStack() as opened:
         if packed:
             opened_bundle = opened.enter_context(bundle.taken_in(place, collect_faults=True))
@@ -131,44 +119,54 @@ def check_bundle(place: Path, options: CheckOptions, tell: Tell, agree: Agree) -
         return report
 
 
+def _prove_place(place: Path) -> None:
+    """Problem for a place that can't be a bundle."""
+    if not place.exists():
+        raise Problem(f"{place}: no such file or folder", file=place)
+    if place.is_file() and not bundle.is_archive(place):
+        raise Problem(f"{place} is neither a q1lab archive nor a study's folder", file=place)
+    studies_kept = [plan.parent for plan in sorted(place.glob("studies/*/study.json"))]
+    if studies_kept and not (place / "study.json").exists():
+        commands = ", ".join(f"`q1lab verify {folder}`" for folder in studies_kept[:MOST_NAMED])
+        raise Problem(
+            f"{place} is not one study",
+            FAILED,
+            next=f"it keeps {len(studies_kept)}: {commands}",
+            file=place,
+        )
+
+
 # ── files
+
+
+def _reason(name: str, words: str) -> str:
+    """What a file of the bundle that does not match its list stands for."""
+    if name.endswith("events.jsonl"):
+        return SEED if "missing" in words else LOSS
+    return {"source": SOURCE, "data": DATA}.get(name.partition("/")[0], DAMAGED)
 
 
 def _check_files(opened_bundle: Bundle, report: BundleReport) -> None:
     """Refuse files that don't match the list or the plan, with the reason for each kind."""
-    for name, words in opened_bundle.faults.items():
-        if name.startswith("source/"):
-            reason = SOURCE
-        elif name.startswith("data/"):
-            reason = DATA
-        elif name.endswith("events.jsonl"):
-            reason = SEED if "missing" in words else LOSS
-        else:
-            reason = DAMAGED
-        report.refused.append((reason, words))
-    study = opened_bundle.study
+    study, files = opened_bundle.study, opened_bundle.files
+    report.refused += [(_reason(*fault), fault[1]) for fault in opened_bundle.faults.items()]
     for arm, name in study.model_files.items():
-        file = opened_bundle.files.get(name)
+        file = files.get(name)
         if file is None or study.arms[arm].sha256 not in bundle.possible_hashes(file):
             report.refused.append((SOURCE, f"{name} is not the file that the plan names"))
-    for name in opened_bundle.files:
-        if name.startswith("data/") and name != f"data/{study.data.sha256}.txt":
-            report.refused.append((DATA, f"{name} is not the text that the plan names"))
     planned_runs = {run.name: run for run in study.runs}
-    for name, file in opened_bundle.files.items():
-        if not name.startswith("runs/"):
-            continue
-        run_in_plan = planned_runs.get(name.split("/")[1])
-        if run_in_plan is None:
-            words = f"{name.split('/')[1]} is there, and the plan does not have it"
-            report.refused.append((SEED, words))
-        elif name.endswith("events.jsonl"):
-            for reason, fault in record_faults(file, study, run_in_plan):
-                report.refused.append((reason, f"{name}: {fault}"))
+    for name, file in files.items():
+        folder, _, inside = name.partition("/")
+        run = inside.partition("/")[0]
+        if folder == "data" and name != f"data/{study.data.sha256}.txt":
+            report.refused.append((DATA, f"{name} is not the text that the plan names"))
+        elif folder == "runs" and run not in planned_runs:
+            report.refused.append((SEED, f"{run} is there, and the plan does not have it"))
+        elif folder == "runs" and name.endswith("events.jsonl"):
+            faults = record_faults(file, study, planned_runs[run])
+            report.refused += [(reason, f"{name}: {fault}") for reason, fault in faults]
     if not report.refused:
-        report.done.append(
-            f"all {plural(len(opened_bundle.files), 'file')} match its list of hashes"
-        )
+        report.done.append(f"all {plural(len(files), 'file')} match its list of hashes")
 
 
 # ── the verdict

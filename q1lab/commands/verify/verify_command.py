@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -93,19 +94,8 @@ def verify(
         refused = [{"reason": reason, "what": sentence} for reason, sentence in report.refused]
         print_json({**asdict(report), "refused": refused, "chance": report.chance, "code": code})
         return code
-    for sentence in report.done:
+    for sentence in _sentences(report, run_count):
         print_wrapped(printable(f"  {sentence}"))
-    if report.trained:
-        print_wrapped(
-            f"  {len(report.trained)} of {report.of} runs were compared to the last bit (number "
-            f"{seed_number}): one forged run is found in {report.chance:.0%} of such checks"
-        )
-    if run_count == 0:
-        print_wrapped("  nothing was trained again, and no model file was run")
-    for sentence in report.unchecked:
-        print_wrapped(printable(f"  not checked: {sentence}"))
-    for reason, sentence in report.refused:
-        print_wrapped(printable(f"  {reason}: {sentence}"))
     ends = {
         REFUSED_BUNDLE: "refused",
         NOT_CHECKED: "not checked completely, or not a fair comparison",
@@ -113,3 +103,17 @@ def verify(
     }
     click.echo(f"{report.study}: {ends[code]}")
     return code
+
+
+def _sentences(report: bundle_check.BundleReport, run_count: int | None) -> Iterator[str]:
+    """What was done, what was not, and what was refused."""
+    yield from report.done
+    if report.trained:
+        yield (
+            f"{len(report.trained)} of {report.of} runs were compared to the last bit (number "
+            f"{report.number}): one forged run is found in {report.chance:.0%} of such checks"
+        )
+    if run_count == 0:
+        yield "nothing was trained again, and no model file was run"
+    yield from (f"not checked: {sentence}" for sentence in report.unchecked)
+    yield from (f"{reason}: {sentence}" for reason, sentence in report.refused)
