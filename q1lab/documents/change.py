@@ -6,6 +6,7 @@ its regions are refreshed, every other byte stays.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -206,20 +207,17 @@ def save_files(
     is), and with a repository commit exactly them. Where the commit is refused or cut off, what was
     written stays, and the next call knows q1lab's own bytes from the learner's edits. NeedsYes
     (before anything is written) where only a person's yes is missing."""
-    if dry_run:
-        before = {path: read_document(path) for path in files}
-        _prove(files, repo, root)
-        if repo is not None:
-            repo.check(files, confirmed=True)
-        return SavedChange(tuple(path for path in files if before[path] != files[path]), None)
     git_dir = repo.git_dir if repo is not None else None
-    with write_intents.single_writer(git_dir):
+    with contextlib.nullcontext() if dry_run else write_intents.single_writer(git_dir):
         before = {path: read_document(path) for path in files}
-        _prove(files, repo, root)
+        for path in files:  # written elsewhere, through a link, it would not be the document
+            prove_inside(path, (repo.root if repo is not None else root) or path.parent)
         ours = [path for path in files if write_intents.is_last_written(path, before[path])]
         if repo is not None:
-            repo.check(files, confirmed=confirmed, ours=ours)
+            repo.check(files, confirmed=confirmed or dry_run, ours=ours)
         changed = {path: data for path, data in files.items() if before[path] != data}
+        if dry_run:
+            return SavedChange(tuple(changed), None)
         # Without a repository nobody asks whose the rest of an existing file is.
         q1labs_own = [path for path in files if repo or before[path] is None or path in ours]
         write_intents.record_intent({path: files[path] for path in q1labs_own})
@@ -234,10 +232,3 @@ def save_files(
             write_intents.replace_file(path, data, git_dir)
         result = repo.commit(files, message) if repo is not None else None
         return SavedChange(tuple(changed), result)
-
-
-def _prove(files: Mapping[Path, bytes], repo: Repository | None, root: Path | None) -> None:
-    """Problem where one of ``files`` would be written elsewhere, through a link."""
-    root = root if repo is None else repo.root
-    for path in files:
-        prove_inside(path, path.parent if root is None else root)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from q1lab.documents.post import count_empty_sections
@@ -52,38 +52,39 @@ def _own_address(repo: Repository) -> str | None:
 def repositories(store: Store, repo: Repository | None) -> list[Repo]:
     """The learner's repositories: the one that documents are written to, then those on record.
     Without a public remote the first has the address that is on record under its name."""
-    recorded = [item for item in artifacts.all_artifacts(store) if item["kind"] == "repo"]
-    repos: list[Repo] = []
-    listed: set[str] = set()
-    if repo is not None:
-        name = repo.root.name.lower()
-        same_name = [item for item in recorded if _name_and_about(item)[0].lower() == name]
-        addresses = (item["location"] or "" for item in same_name)
-        address = _own_address(repo) or next(
-            (recorded_address for recorded_address in addresses if "://" in recorded_address), None
-        )
-        about = next(filter(None, (_name_and_about(item)[1] for item in same_name)), "")
-        repos.append(
-            Repo(repo.root.name, address, len(git_history.added_by_me(repo, NOTEBOOKS)), about)
-        )
-        listed |= {name, (address or "").lower()}
-    for item in recorded:
-        name, about = _name_and_about(item)
-        if {name.lower(), (item["location"] or "-").lower()} & listed:
-            continue
-        location, notebooks = item["location"], None
-        if location and "://" not in location:
-            try:
-                other = Repository.discover(location)
-                notebooks = len(git_history.added_by_me(other, NOTEBOOKS))
-                location = _own_address(other)
-            except Problem:
-                location = None  # a folder of this machine is nobody else's address
-        repos.append(Repo(name, location, notebooks, about))
-    return repos
+    recorded = [
+        _recorded(item) for item in artifacts.all_artifacts(store) if item["kind"] == "repo"
+    ]
+    if repo is None:
+        return list(map(_looked_into, recorded))
+    name = repo.root.name
+    namesakes = [other for other in recorded if other.title.lower() == name.lower()]
+    addresses = (other.location for other in namesakes if "://" in (other.location or ""))
+    address = _own_address(repo) or next(addresses, None)
+    about = next((other.about for other in namesakes if other.about), "")
+    first = Repo(name, address, len(git_history.added_by_me(repo, NOTEBOOKS)), about)
+    listed = {name.lower(), (address or "").lower()}
+    others = [
+        other
+        for other in recorded
+        if not {other.title.lower(), (other.location or "-").lower()} & listed
+    ]
+    return [first, *map(_looked_into, others)]
 
 
-def _name_and_about(item: Mapping[str, Any]) -> tuple[str, str]:
-    """The name and the line of an artifact that was entered as ``NAME: what it is``."""
+def _recorded(item: Mapping[str, Any]) -> Repo:
+    """An artifact, which was entered as ``NAME`` or ``NAME: what it is``."""
     name, _, about = item["title"].partition(": ")
-    return name, about.strip()
+    return Repo(name, item["location"], None, about.strip())
+
+
+def _looked_into(recorded: Repo) -> Repo:
+    """A repository on record with what its folder tells, where it is on this machine."""
+    if not recorded.location or "://" in recorded.location:
+        return recorded
+    try:
+        repo = Repository.discover(recorded.location)
+        notebooks = len(git_history.added_by_me(repo, NOTEBOOKS))
+        return replace(recorded, location=_own_address(repo), notebooks=notebooks)
+    except Problem:  # a folder of this machine is nobody else's address
+        return replace(recorded, location=None)

@@ -18,7 +18,7 @@ import difflib
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from q1lab.documents.code_fences import Fence
 from q1lab.ground.errors import Problem
@@ -43,8 +43,7 @@ class RegionProblem(Problem):
 
 @dataclass(frozen=True)
 class Region:
-    """One region as found: ``body`` is the text between the markers; ``edited``: it is no longer
-    what q1lab wrote."""
+    """One region as found: ``body`` is the text between the markers."""
 
     name: str
     line: int
@@ -53,9 +52,14 @@ class Region:
     body_end: int
     end: int
     body: bytes
-    edited: bool
-    sha: str | None = None
+    sha: str | None
     """The hash of the text that q1lab wrote last; None if it has written none yet."""
+
+    @property
+    def edited(self) -> bool:
+        """True if the body is no longer what q1lab wrote. Any text is the learner's where it has
+        written none."""
+        return bool(self.body.strip()) if self.sha is None else fingerprint(self.body) != self.sha
 
 
 @dataclass(frozen=True)
@@ -97,8 +101,8 @@ def _scan(data: bytes, where: str) -> tuple[list[Region], int | None]:
     utf8_text(data, where)
     regions: list[Region] = []
     line_by_name: dict[str, int] = {}
-    # name, sha, line, start, body start
-    open_: tuple[str, bytes | None, int, int, int] | None = None
+    open_: Region | None = None
+    """Without its body, which has not ended yet."""
     fence = Fence()
     fence_line = 0
     position = 0
@@ -109,21 +113,15 @@ def _scan(data: bytes, where: str) -> tuple[list[Region], int | None]:
             # Inside a region a fence does not hide the end: what q1lab writes there is well formed,
             # and what the learner breaks there must not swallow the rest of the document.
             closing = _END.match(line)
-            if closing and closing[1].decode() == open_[0]:
-                name, sha, at, start, body_start = open_
-                body = data[body_start:position]
-                # A marker without a hash was never filled: any text in it is the learner's.
-                edited = bool(body.strip()) if sha is None else fingerprint(body) != sha.decode()
-                written = None if sha is None else sha.decode()
-                regions.append(
-                    Region(name, at, start, body_start, position, end, body, edited, written)
-                )
+            if closing and closing[1].decode() == open_.name:
+                body = data[open_.body_start : position]
+                regions.append(replace(open_, body_end=position, end=end, body=body))
                 open_ = None
             elif _NEARLY.match(line):
                 raise RegionProblem(
                     where,
                     number,
-                    f"the region {open_[0]!r} (line {open_[2]}) is not closed before this mark",
+                    f"the region {open_.name!r} (line {open_.line}) is not closed before this mark",
                 )
         elif fence.mark:
             fence.takes(line)
@@ -139,14 +137,15 @@ def _scan(data: bytes, where: str) -> tuple[list[Region], int | None]:
                     "remove one",
                 )
             line_by_name[name] = number
-            open_ = (name, begin[2], number, position, end)
+            sha = begin[2].decode() if begin[2] else None
+            open_ = Region(name, number, position, end, end, end, b"", sha)
         elif _NEARLY.match(line):
             raise RegionProblem(
                 where, number, "this mark has no partner, or is not written as q1lab writes it"
             )
         position = end
     if open_ is not None:
-        raise RegionProblem(where, open_[2], f"the region {open_[0]!r} is never closed")
+        raise RegionProblem(where, open_.line, f"the region {open_.name!r} is never closed")
     return regions, (fence_line if fence.mark else None)
 
 
@@ -172,7 +171,7 @@ def refresh_regions(
     regions, open_fence = _scan(data, where)
     newline = _newline_of(data)
     pieces: list[bytes] = []
-    changed, edited, added = [], [], []
+    changed, edited = [], []
     diffs: dict[str, str] = {}
     position = 0
     for region in regions:
@@ -182,53 +181,38 @@ def refresh_regions(
         same = _unified(region.body) == _unified(body)
         if same:
             body = region.body  # only line ends may differ: leave them
-        diff = "" if same else _diff(region.body, body, region.name)
-        if region.edited and not same and not overwrite:
-            # Where q1lab has nothing new to say, there is nothing to ask about.
-            if region.sha != fingerprint(body):
-                edited.append(region.name)
-                diffs[region.name] = diff
-            continue
-        old = data[region.start : region.end]
-        # The first marker is the only one that is written anew (for its hash); the last keeps its
-        # bytes.
-        new = _mark(
-            region.name, body, _end_of_line(data[region.start : region.body_start]) or newline
-        )
-        new += body + data[region.body_end : region.end]
-        pieces += [data[position : region.start], new]
-        position = region.end
-        if new != old:
-            changed.append(region.name)
-        if diff:
-            diffs[region.name] = diff
+        else:
+            diffs[region.name] = document_diff(region.body, body, region.name)
             if region.edited:
                 edited.append(region.name)
-    pieces.append(data[position:])
+        if region.edited and not same and not overwrite:
+            if region.sha == fingerprint(body):  # nothing new to say, nothing to ask about
+                edited.remove(region.name)
+                del diffs[region.name]
+            continue
+        # The first marker is the only one that is written anew (for its hash); the last keeps its
+        # bytes.
+        end = _end_of_line(data[region.start : region.body_start]) or newline
+        new = _mark(region.name, body, end) + body + data[region.body_end : region.end]
+        pieces += [data[position : region.start], new]
+        position = region.end
+        if new != data[region.start : region.end]:
+            changed.append(region.name)
+    new_data = b"".join([*pieces, data[position:]])
     names = {region.name for region in regions}
-    if append:
-        for name, text in contents.items():
-            if name in names:
-                continue
-            if open_fence is not None:
-                raise RegionProblem(
-                    where,
-                    open_fence,
-                    "this code block is never closed, "
-                    f"so the region {name!r} can't be added after it",
-                )
-            so_far = b"".join(pieces)
-            body = _body(text, newline)
-            pieces = [
-                so_far,
-                _gap(so_far, newline),
-                _mark(name, body, newline),
-                body,
-                _last_mark(name, newline),
-            ]
-            added.append(name)
-            diffs[name] = _diff(b"", body, name)
-    return Refreshed(b"".join(pieces), tuple(changed), tuple(added), tuple(edited), diffs)
+    added = [name for name in contents if append and name not in names]
+    if added and open_fence is not None:
+        raise RegionProblem(
+            where,
+            open_fence,
+            f"this code block is never closed, so the region {added[0]!r} can't be added after it",
+        )
+    for name in added:
+        body = _body(contents[name], newline)
+        new_data += _gap(new_data, newline) + _mark(name, body, newline)
+        new_data += body + _last_mark(name, newline)
+        diffs[name] = document_diff(b"", body, name)
+    return Refreshed(new_data, tuple(changed), tuple(added), tuple(edited), diffs)
 
 
 def region_block(name: str, text: str) -> str:
@@ -243,11 +227,6 @@ def fingerprint(body: bytes) -> str:
     """The hash that a marker carries: of the body with line ends made equal, so that git's autocrlf
     doesn't count as an edit."""
     return hashlib.sha256(_unified(body)).hexdigest()[:16]
-
-
-def document_diff(old: bytes, new: bytes, name: str) -> str:
-    """A readable unified diff of two versions of a document."""
-    return _diff(old, new, name)
 
 
 def _refuse_marks(name: str, text: str) -> None:
@@ -301,7 +280,8 @@ def _gap(data: bytes, newline: bytes) -> bytes:
     return b"" if _unified(data[-4:]).endswith(b"\n\n") else newline
 
 
-def _diff(old: bytes, new: bytes, name: str) -> str:
+def document_diff(old: bytes, new: bytes, name: str) -> str:
+    """A readable unified diff of two versions of a document, or of a region."""
     before = _unified(old).decode(errors="replace").splitlines()
     after = _unified(new).decode(errors="replace").splitlines()
     lines = difflib.unified_diff(before, after, f"{name} (now)", f"{name} (new)", lineterm="")
