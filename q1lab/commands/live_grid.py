@@ -69,32 +69,24 @@ def runs_grid(
 ) -> RenderableType:
     """The table of a study's runs: state, sparkline of the loss, iter, val loss, tokens/s, time
     left. It has a row for each run in ``sparks``, and fits ``width`` columns."""
+    plan, metric = view.study.design.plan(), view.study.metric
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for title, justify in (
-        ("arm", "left"),
-        (view.study.design.plan().run_word, "right"),
-        ("state", "left"),
-        ("loss", "left"),
-        ("iter", "right"),
-        (view.study.metric.name, "right"),
-        ("tok/s", "right"),
-        ("left", "right"),
-    ):
-        if title == "tok/s" and width < 70:
-            continue
-        table.add_column(title, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    titles = ["arm", plan.run_word, "state", "loss", "iter", metric.name, "tok/s", "left"]
+    shows_pace = width >= 70
+    for title in titles if shows_pace else [*titles[:-2], titles[-1]]:
+        is_text = title in ("arm", "state", "loss")
+        table.add_column(title, justify="left" if is_text else "right", no_wrap=True)
     low, high = _common_scale(sparks.values())
     shift = view.study.trainer.seed_shift
     for run in view.runs:
         if run.name not in sparks:
             continue
-        metric = view.study.metric
         val = metric.written(run.val_loss) if run.val_loss is not None else ""
         if not val and run.eval_loss is not None:
             val = f"{metric.written(run.eval_loss, 2)}…"
         cells = [
             Text(run.variant, style=ARM_STYLE[run.arm]),
-            Text(str(view.study.design.plan().run_number(run.seed + shift.get(run.arm, 0)))),
+            Text(str(plan.run_number(run.seed + shift.get(run.arm, 0)))),
             Text(state_text(run), style=STATE_STYLE[run.state]),
             Text(
                 bar_characters(sparks[run.name], low, high).ljust(24 if width >= 90 else 12),
@@ -103,7 +95,7 @@ def runs_grid(
             Text(str(run.iter) if run.attempt else ""),
             Text(val),
         ]
-        if width >= 70:
+        if shows_pace:
             cells.append(Text(token_rate(run.tokens_per_s)))
         cells.append(Text(duration(run.seconds_left)))
         table.add_row(*cells)

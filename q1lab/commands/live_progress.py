@@ -6,6 +6,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from q1lab.commands._output import remark
 from q1lab.commands.run_lines import run_line
@@ -79,25 +80,24 @@ def follow_run_log(store: Store, study: Study, name: str | None) -> int:
     names = [run.name for run in study.runs]
     if name is not None and name not in names:
         raise Problem(f"{study.id} has no run called {name!r}", next=nearest(name, names))
-    logs = [study.files.run(run).log for run in ([name] if name else names)]
-    written = [log for log in logs if log.is_file()]
+    logs = {study.files.run(run).log: run for run in ([name] if name else names)}
+    written = list(filter(Path.is_file, logs))
     if not written:
         raise Problem(
             f"no output of {name or study.id} yet", FAILED, next=f"watch: q1lab attach {study.id}"
         )
     log = max(written, key=lambda file: file.stat().st_mtime)
-    followed = name or names[logs.index(log)]
-    remark(f"{followed}: {log}")
+    remark(f"{logs[log]}: {log}")
     tail = LogTail(log)
     try:
         while True:
             view, alive = _poll(store, study)  # before the last read, so that no line is missed
-            state = next(run.state for run in view.runs if run.name == followed)
+            (run,) = (run for run in view.runs if run.name == logs[log])
             text, _ = tail.read_new()
             sys.stdout.write(text)
             sys.stdout.flush()
-            if not text and (state in ENDED or not alive):
-                for fault in next(run.why for run in view.runs if run.name == followed):
+            if not text and (run.state in ENDED or not alive):
+                for fault in run.why:
                     remark(f"! {fault}")
                 return OK
             time.sleep(0 if text else POLL_SECONDS)
