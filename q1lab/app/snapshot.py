@@ -87,12 +87,15 @@ class StoreThread:
         deliver: Callable[[Snapshot], object],
         fail: Callable[[str, str], object],
         *,
+        say: Callable[[str], object] | None = None,
         file: Path | None = None,
         poll_seconds: float = 0.4,
     ) -> None:
         self._make_reader = make_reader
         self.deliver = deliver
         self.fail = fail
+        self.say = say
+        """Called with a line about what the thread waits for."""
         self.file = file
         self.poll_seconds = poll_seconds
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
@@ -135,7 +138,7 @@ class StoreThread:
     def run(self) -> None:
         """The thread's main loop, until ``stop``. An error is shown, and the loop goes on."""
         try:
-            store = Store(self.file)
+            store = Store(self.file, on_wait=self.say)
         except Problem as problem:
             self.fail("The database can't be used", str(problem))
             return

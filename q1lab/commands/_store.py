@@ -9,6 +9,4 @@ from q1lab.journal.store import Store
 
 def open_store() -> Store:
     """The store for one command; use it as a context."""
-    store = Store()
-    store.on_wait = lambda text: click.echo(text, err=True)
-    return store
+    return Store(on_wait=lambda text: click.echo(text, err=True))

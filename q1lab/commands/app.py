@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from q1lab.app.app_setup import AppSetup
 from q1lab.app.keys import check_keymap
 from q1lab.app.snapshot import Snapshot
+from q1lab.commands._store import open_store
 from q1lab.ground import config, paths
 from q1lab.ground.config import Config
 from q1lab.ground.errors import Problem
@@ -80,7 +81,7 @@ def prepare_app(session: str | None, folder: Path | None) -> AppSetup:
     session_id = week.session(session).id if session else None
     snapshot, starts_in_lab = None, False
     if paths.database_file().exists():
-        with Store() as store:
+        with open_store() as store:
             starts_in_lab = session is None and _came_for_studies(store, week, settings)
             if starts_in_lab:
                 from q1lab.app.snapshot_taker import SnapshotReader

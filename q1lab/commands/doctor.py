@@ -14,10 +14,10 @@ import click
 from q1lab import __version__
 from q1lab.commands._options import json_option
 from q1lab.commands._output import print_json, wrapped
+from q1lab.commands._store import open_store
 from q1lab.ground import file_systems, paths
 from q1lab.ground.errors import FAILED, OK, Problem
 from q1lab.ground.files import printable
-from q1lab.journal.store import Store
 from q1lab.study import child_processes
 from q1lab.train.machine import cores, gpus
 
@@ -108,7 +108,7 @@ def examine_machine() -> dict[str, Any]:
 
 def _acts_summary() -> str:
     """The count of acts by author (the learner or an agent)."""
-    with Store() as store:
+    with open_store() as store:
         rows = store.db.execute(
             "SELECT body ->> '$.who' AS who, count(*) AS n FROM acts GROUP BY 1 ORDER BY 1"
         ).fetchall()

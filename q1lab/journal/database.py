@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import file_size
 
-WAIT_SECONDS = 10.0
-"""Seconds to wait for another program that writes."""
+SILENT_SECONDS, WAIT_SECONDS = 0.5, 10.0
+"""Seconds to wait for another program that holds the database: without a word, then with one."""
 
 DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_NOTADB})
 REFUSALS = {
@@ -36,9 +37,33 @@ REFUSALS = {
 """The reason and the advice for what SQLite refuses, by its primary error code."""
 
 
-def connect(file: Path) -> sqlite3.Connection:
+class Connection(sqlite3.Connection):
+    """A connection that says what it waits for."""
+
+    on_wait: Callable[[], object] = staticmethod(lambda: None)
+    """Called as soon as it has waited for ``SILENT_SECONDS``."""
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        try:
+            return super().execute(sql, parameters)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+        self.on_wait()
+        self._set_wait(WAIT_SECONDS)
+        try:
+            return super().execute(sql, parameters)
+        finally:
+            self._set_wait(SILENT_SECONDS)
+
+    def _set_wait(self, seconds: float) -> None:
+        super().execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
+
+
+def connect(file: Path, on_wait: Callable[[], object]) -> Connection:
     """A connection in autocommit mode, with rows by name."""
-    db = sqlite3.connect(file, timeout=WAIT_SECONDS, isolation_level=None)
+    db = sqlite3.connect(file, timeout=SILENT_SECONDS, isolation_level=None, factory=Connection)
+    db.on_wait = on_wait
     db.row_factory = sqlite3.Row
     # a flipped bit must not stop a screen
     db.text_factory = lambda raw: raw.decode("utf-8", "replace")

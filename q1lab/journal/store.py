@@ -53,10 +53,12 @@ class Store:
     written inside ``with store.transaction() as db``.
     """
 
-    def __init__(self, file: Path | None = None) -> None:
+    def __init__(
+        self, file: Path | None = None, *, on_wait: Callable[[str], object] | None = None
+    ) -> None:
         self.file = file or paths.database_file()
         prove_at_home(self.file)
-        self.on_wait: Callable[[str], object] | None = None
+        self.on_wait = on_wait
         """Called with a line about what this process waits for, as soon as it waits."""
         self._add: AddAct | None = None
         """Inside ``act``: what adds to it."""
@@ -64,7 +66,7 @@ class Store:
         """Rows that acts on progress have changed (``Stamp.progress``)."""
         private_folder(self.file.parent)
         with as_problem(self.file):
-            self.db = connect(self.file)
+            self.db = connect(self.file, self._say_wait)
             try:
                 found = self._version()
                 if schema.is_newer(found):
@@ -79,6 +81,10 @@ class Store:
             except BaseException:
                 self.db.close()
                 raise
+
+    def _say_wait(self) -> None:
+        if self.on_wait is not None:
+            self.on_wait(f"waiting for another program, which holds {self.file} …")
 
     def _version(self) -> int:
         return int(self.db.execute("PRAGMA user_version").fetchone()[0])

@@ -7,17 +7,21 @@ import os
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from q1lab.app.app import Q1Lab
+from q1lab.commands.app import prepare_app
 from q1lab.commands.cli import run_command_line
+from q1lab.ground.errors import Problem
 from q1lab.journal import schema, study_names
 from q1lab.journal.store import Store
 from q1lab.week import progress
 from tests.kit.faults import small_disk
-from tests.kit.lab_home import finish, make_study
+from tests.kit.lab_home import finish, make_study, until
 
 __all__ = ["small_disk"]
 Hurt = Callable[[Path], object]
@@ -131,19 +135,44 @@ def test_without_a_copy_a_damaged_database_is_not_called_replaceable(
     assert "no acts.jsonl is there" in (err := capfd.readouterr().err), err
 
 
-def test_a_database_that_another_program_holds_is_one_line(
-    kept: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    holder = sqlite3.connect(kept, isolation_level=None)
+@pytest.fixture
+def held(kept: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[sqlite3.Connection]:
+    """Another program's connection, which holds the database for longer than q1lab waits."""
+    monkeypatch.setattr("q1lab.journal.database.SILENT_SECONDS", 0.05)
+    monkeypatch.setattr("q1lab.journal.database.WAIT_SECONDS", 0.3)
+    holder = sqlite3.connect(kept, isolation_level=None, check_same_thread=False)
     holder.execute("BEGIN EXCLUSIVE")
-    monkeypatch.setattr("q1lab.journal.database.WAIT_SECONDS", 0.1)
+    yield holder
+    holder.close()
+
+
+def test_a_database_that_another_program_holds_is_waited_for_and_then_one_line(
+    kept: Path, held: sqlite3.Connection, capfd: pytest.CaptureFixture[str]
+) -> None:
+    waits = f"waiting for another program, which holds {kept} …"
     for words in (["status"], ["paper", "add", "RoFormer"]):
         assert run_command_line(words) == 1
-        err = capfd.readouterr().err
-        assert err.count("\n") == 1, err
-        assert "another program holds it; close what has it open and try again" in err
-    holder.close()
-    assert run_command_line(["paper", "add", "RoFormer"]) == 0
+        waiting, line = capfd.readouterr().err.splitlines()
+        assert waiting == waits, "it waits for seconds without a word"
+        assert "another program holds it; close what has it open and try again" in line
+    with pytest.raises(Problem, match="another program holds it"):
+        prepare_app(None, None)
+    assert capfd.readouterr().err.splitlines() == [waits], "the app is blank without a word"
+    free = threading.Timer(0.1, held.execute, ["ROLLBACK"])
+    free.start()
+    assert run_command_line(["paper", "add", "RoFormer"]) == 0, "it is free in time"
+    assert capfd.readouterr().err.splitlines()[0] == waits
+    free.join()
+
+
+async def test_the_open_app_says_what_it_waits_for(kept: Path) -> None:
+    setup = prepare_app(None, None)
+    holder = sqlite3.connect(kept, isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    async with Q1Lab(setup).run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "waiting for another program" in pilot.app.notice[0])
+        holder.close()
+        await until(pilot, lambda: len(pilot.app.snapshot.studies) == 1)
 
 
 def test_a_home_that_cannot_be_written_blames_no_study(
