@@ -11,7 +11,7 @@ from q1lab.commands._options import json_option
 from q1lab.ground.files import absolute_path
 from q1lab.journal.store import Store
 from q1lab.study import corpora
-from q1lab.study.corpora import DEFAULT_DATA
+from q1lab.study.corpus_titles import DEFAULT_DATA, describe_corpus
 from q1lab.week import progress
 from q1lab.week.lists.change import ListChange
 from q1lab.week.syllabus import Week
@@ -38,9 +38,7 @@ def data(store: Store, week: Week, corpus: str | None) -> ListChange:
         prepared = corpora.prepare_corpus(corpus, BLOCK_SIZE)
         size = f", {prepared.characters:,} in all"
         word = corpus if corpus in corpora.BUILT_IN else str(absolute_path(corpus))
-        progress.choose_data(
-            store, word, corpora.describe_corpus(prepared.name), prepared.vocab_size
-        )
+        progress.choose_data(store, word, describe_corpus(prepared.name), prepared.vocab_size)
         progress.tick_steps_of_command(store, week, "data")
     chosen = progress.recorded_progress(store, week.label).data
     record = dict(zip(("words", "characters", "corpus"), chosen or (None,) * 3, strict=True))

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from pathlib import PurePath
 
 from q1lab.journal.store import Row, Store
-from q1lab.study.corpora import DEFAULT_DATA
+from q1lab.study.corpus_titles import DEFAULT_DATA
 
 # ── steps
 

@@ -17,7 +17,6 @@ from typing import Any
 from q1lab.ground.errors import Problem
 from q1lab.journal.store import Store
 from q1lab.judgment.prediction_score import DIRECTIONS
-from q1lab.study import studies
 
 
 def record_prediction(
@@ -207,6 +206,8 @@ def prediction_for(store: Store, variant: str) -> dict[str, Any] | None:
 def unpredicted(store: Store, names: Iterable[str]) -> list[str]:
     """Those modifications without a prediction that no study has trained, and that the learner was
     not asked about yet (``note_asked``)."""
+    from q1lab.study import studies  # not before the app's first frame
+
     settled = {study.variant for study in studies.load_readable()} | {*store.setting("asked", [])}
     return [name for name in names if name not in settled and prediction_for(store, name) is None]
 

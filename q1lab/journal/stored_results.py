@@ -4,11 +4,14 @@ nothing."""
 from __future__ import annotations
 
 import contextlib
+from typing import TYPE_CHECKING
 
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import utc_now
 from q1lab.journal.store import Row, Store
-from q1lab.study.studies import Study
+
+if TYPE_CHECKING:  # not before the app's first frame
+    from q1lab.study.studies import Study
 
 RECORD_VERSION = 22
 """Of a comparison's record. Raise it when its form or its computation changes, so that kept ones

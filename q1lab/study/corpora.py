@@ -20,12 +20,9 @@ from q1lab.ground.files import (
     sha256_file,
     write_atomic,
 )
-from q1lab.study.corpus_titles import CORPUS_TITLES
+from q1lab.study.corpus_titles import CORPUS_TITLES, STDLIB_CHARACTERS
 from q1lab.study.identity import training_text_hash
 from q1lab.study.studies import Data
-
-STDLIB_CHARACTERS = 1_115_394
-"""The number of characters of Tiny Shakespeare, so that a run costs the same on either."""
 
 SHAKESPEARE_URL = (
     "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
@@ -33,15 +30,8 @@ SHAKESPEARE_URL = (
 SHAKESPEARE_SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
 
 BUILT_IN = tuple(CORPUS_TITLES)
-DEFAULT_DATA = "stdlib"
-"""The corpus that runs train on until the learner chooses one: Python's own source text."""
 TRAIN_SHARE = 0.9  # as in labs/data.py, which cuts the text; here it only counts
 LARGEST_CORPUS = 1 << 30
-
-
-def describe_corpus(name: str) -> str:
-    """A corpus described for people who don't know its short name."""
-    return CORPUS_TITLES.get(name, name)
 
 
 def prepare_corpus(name: str, block_size: int) -> Data:

@@ -16,7 +16,7 @@ from typing import Any
 
 from q1lab.ground.text_formats import MINUS, signed
 from q1lab.judgment import intervals
-from q1lab.study.corpora import DEFAULT_DATA, STDLIB_CHARACTERS, describe_corpus
+from q1lab.study.corpus_titles import DEFAULT_DATA, STDLIB_CHARACTERS, describe_corpus
 from q1lab.study.presets import PRESETS
 
 SIZES: Mapping[str, tuple[int, int, int, int]] = {

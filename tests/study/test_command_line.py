@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from q1lab.commands.run import run
 from q1lab.ground.errors import Problem
 from q1lab.journal.store import Store
-from q1lab.study import command_line, corpora, identity, kinds, presets
+from q1lab.study import command_line, identity, kinds, presets
 from q1lab.study.command_line import Request
+from q1lab.study.corpus_titles import DEFAULT_DATA
 from q1lab.study.studies import Study
 from q1lab.train import begin_study, own_loop_draft, study_plan
 from q1lab.week.syllabus import Action
@@ -36,9 +37,7 @@ def parsed(words: tuple[str, ...]) -> Request:
 def drafted(request: Request) -> Study:
     """The study that planning makes of a request where the probe finds what was asked for, else a
     plain CPU."""
-    request = replace(
-        request, data=request.data or corpora.DEFAULT_DATA, preset=request.preset or "cpu"
-    )
+    request = replace(request, data=request.data or DEFAULT_DATA, preset=request.preset or "cpu")
     arm = {"n_params": 1, "flops_per_token": 1, "seconds_per_iter": 1.0}
 
     def answer(_: object, question: dict[str, Any], **_threads: int) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import absolute_path
 from q1lab.study import corpora
+from q1lab.study.corpus_titles import STDLIB_CHARACTERS
 
 served: dict[str, bytes] = {}
 
@@ -47,7 +48,7 @@ def test_the_default_corpus_is_on_every_machine() -> None:
     first, second = corpora.prepare_corpus("stdlib", 64), corpora.prepare_corpus("stdlib", 64)
     assert first == second
     assert first.name == "stdlib"
-    assert 0.25 * corpora.STDLIB_CHARACTERS < first.characters <= corpora.STDLIB_CHARACTERS
+    assert 0.25 * STDLIB_CHARACTERS < first.characters <= STDLIB_CHARACTERS
     assert first.train_tokens + first.val_tokens == first.characters
     assert "def " in (paths.home() / first.file).read_text()
 
