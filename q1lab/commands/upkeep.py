@@ -15,7 +15,7 @@ from q1lab.commands._store import open_store
 from q1lab.ground import paths, text_formats
 from q1lab.ground.errors import FAILED, OK, Problem
 from q1lab.ground.files import expand_user, printable
-from q1lab.journal import begin, delete_restore, study_names, trash
+from q1lab.journal import delete_restore, on_record, study_names, trash
 from q1lab.study import bundle, studies
 
 
@@ -149,7 +149,7 @@ def restore(place: Path, name: str | None, as_json: bool) -> int:
             learners_name = received.learners_name
             study = bundle.restore(received, place, name)
     with open_store() as store:
-        begin.record_begin(store, study)
+        on_record.record_begin(store, study)
         if learners_name:
             with contextlib.suppress(Problem):  # another study has its name by now
                 study_names.give_name(store, study.id, learners_name)

@@ -4,11 +4,12 @@ plan gets no verdict. Pure.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from q1lab.ground import json_records
-from q1lab.ground.files import printable_json, sha256_json
+from q1lab.ground.errors import FAILED, Problem
+from q1lab.ground.files import printable_json
 from q1lab.study.studies import ARMS, Study
 
 DECLARED_PARTS = ("seeds", "source", "data", "budget", "judged", "plan")
@@ -30,7 +31,21 @@ def changed_parts(declared: Study, study: Study) -> list[str]:
     return changed if changed == ["plan"] else [key for key in changed if key != "plan"]
 
 
-def has_grown(declared: Study, study: Study) -> bool:
+def refuse_changed_plan(declared: Study, study: Study) -> None:
+    """Problem where the plan of a study that goes on is not the one that was declared with more
+    seeds, or with the first ones of a range."""
+    changed = changed_parts(declared, study)
+    if "seeds" in changed and _has_grown(declared, study):
+        changed.remove("seeds")
+    if changed:
+        raise Problem(
+            f"{study.id}: its study.json was changed after it was declared ({', '.join(changed)})",
+            FAILED,
+            next="put it back as it was, or ask again with --fresh",
+        )
+
+
+def _has_grown(declared: Study, study: Study) -> bool:
     """True if a study has the declared seeds and more behind them: one more batch, or more in the
     last batch."""
     *first, last = declared.design.batches
@@ -47,25 +62,25 @@ def _parts(study: Study) -> dict[str, Any]:
         "seeds": [list(batch) for batch in study.design.batches],
         "source": {arm: study.arms[arm].sha256 for arm in ARMS},
         "data": study.data.sha256,
-        "budget": sha256_json(_budget(study)),
+        "budget": _budget(study),
         "judged": [study.design.declared_rule(), study.smallest_that_matters],
-        "plan": _plan_hash(study),
+        "plan": _rest_of_plan(study),
     }
 
 
 def _budget(study: Study) -> list[Any]:
     trainer = study.trainer
-    loop = {**json_records.to_json(trainer.loop), "folder": ""}
+    loop = replace(trainer.loop, folder="")
     facts = [trainer.config, trainer.seed_shift, trainer.device, trainer.dtype, trainer.threads]
     return [*facts, loop]
 
 
-def _plan_hash(study: Study) -> str:
-    """The hash of a plan, without what its design does not declare."""
+def _rest_of_plan(study: Study) -> dict[str, Any]:
+    """A plan without what its design does not declare."""
     record = printable_json(study.to_dict())
     plan = {key: value for key, value in record.items() if key not in FREE_IN_PLAN}
     plan["arms"] = {
         name: {**arm, "origin": Path(arm["origin"]).name} for name, arm in plan["arms"].items()
     }
     plan.pop("loop", None)  # its folder may have moved; the budget has the rest
-    return sha256_json(plan)
+    return plan

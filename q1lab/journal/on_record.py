@@ -1,7 +1,7 @@
 """The studies on record: those that were begun, and those that were deleted.
 
-A study is on record before its first trainer starts (begin.py), and stays there when it is stopped,
-deleted, or its folder is removed.
+A study is on record before its first trainer starts (``record_begin``), and stays there when it is
+stopped, deleted, or its folder is removed.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import utc_now
+from q1lab.journal import declarations
 from q1lab.journal.store import Row, Store
 from q1lab.study import studies
 from q1lab.study.identity import arm_fingerprint, question_hash
@@ -66,7 +67,19 @@ def begun_study(store: Store, study_id: str, created: str) -> Study | None:
     return None if row is None else parse_plan(row["plan"])
 
 
-def record_time(store: Store) -> str:
+def record_begin(store: Store, study: Study) -> None:
+    """Put a study on record with the seeds that it has now, unless it is. Problem when that can't
+    be written: then nothing may train."""
+    with store.act() as add:
+        recorded = begun_study(store, *study_key(study))
+        if recorded is not None:
+            declarations.refuse_changed_plan(recorded, study)
+            if set(study.seeds) <= set(recorded.seeds):
+                return
+        add("begin", at=_record_time(store), plan=study.to_dict())
+
+
+def _record_time(store: Store) -> str:
     """The time in UTC; where the clock was set back, the latest that is on record."""
     (latest,) = store.db.execute("SELECT coalesce(max(at), '') FROM begun").fetchone()
     return max(utc_now(), str(latest))

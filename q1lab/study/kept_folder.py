@@ -136,18 +136,17 @@ def retraining_request(kept_study: KeptStudy, request: Request) -> Request:
     free_options = {name: getattr(request, name) for name in free}
     if request != replace(Request(request.variant), **free_options):
         raise another_study(kept_study, request)
-    study = kept_study.study
+    study, again = kept_study.study, kinds.request(kept_study.study)
     if study.trainer.kind == OWN:
+        variant, baseline = (str(kept_study.file(arm)) for arm in reversed(ARMS))
+        again = replace(again, variant=variant, baseline=baseline)
         free_options["data"] = find_data(kept_study, request.data)
         free_options["unchecked"] = request.unchecked or study.trainer.unchecked
-        variant, baseline = (str(kept_study.file(arm)) for arm in reversed(ARMS))
-        again = replace(kinds.request(study), variant=variant, baseline=baseline)
-        return replace(again, **free_options)
-    del free_options["data"]
-    root = kept_study.folder.absolute().parent.parent
-    folder = str(absolute_path(str(root / study.trainer.loop.folder)))
-    loop = replace(study.trainer.loop, folder=folder)
-    return replace(kinds.request(study), loop=loop, **free_options)
+    else:
+        root = kept_study.folder.absolute().parent.parent
+        folder = str(absolute_path(str(root / study.trainer.loop.folder)))
+        again = replace(again, loop=replace(study.trainer.loop, folder=folder))
+    return replace(again, **free_options)
 
 
 def another_study(kept_study: KeptStudy, request: Request) -> Problem:

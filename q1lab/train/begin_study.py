@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import exclusive_lock, remove_inside
-from q1lab.journal import begin, delete_restore, home_history, ingest_events, on_record, predictions
+from q1lab.journal import delete_restore, home_history, ingest_events, on_record, predictions
 from q1lab.journal.store import Store
 from q1lab.judgment.run_states import MISSING, RunState
 from q1lab.study import studies, two_commands
@@ -90,7 +90,7 @@ def save_plan(plan: Plan, store: Store, tries: Mapping[str, Study] | None = None
     study = plan.study
     if plan.is_new:
         return _make_study(plan, store, (tries or {}).get(study.variant))
-    begin.record_begin(store, study)
+    on_record.record_begin(store, study)
     if study != plan.existing:
         studies.save(study)
         _mint(study)
@@ -117,7 +117,7 @@ def _make_study(plan: Plan, store: Store, failed_try: Study | None) -> Study:
     )
     study = replace(study, prediction=predicted)
     try:
-        begin.record_begin(store, study)
+        on_record.record_begin(store, study)
         draft.write(study)
         studies.make_newest(study.files.source)
         studies.save(study)

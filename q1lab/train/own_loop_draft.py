@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -115,50 +115,26 @@ def draft(
     """The study that a request for model files would be. Problem for anything that a person can
     fix."""
     pair = parents.find_pair(request.variant, request.baseline)
-    modified, baseline = pair.modified, pair.baseline
-    same = modified.sha256 == baseline.sha256
-    is_floor = same and (modified.path == baseline.path or kept_study is not None)
-    if parents.same_code(modified, baseline) and not is_floor:
-        raise Problem(
-            f"{modified.path.name} and {baseline.name}.py hold the same code; there is nothing to "
-            "compare"
-        )
+    _prove_they_differ(pair, is_kept=kept_study is not None)
     paths.ensure_home()
-
-    extra_fields = (*baseline.fields, *modified.fields)
-    preset = request.preset or presets.default_preset(machine.likely_device(request.device))
-    config = presets.resolve_config(preset, request.overrides, extra_fields)
+    device, runs = machine.likely_device(request.device), 2 * len(seeds.seeds)
+    preset, config = _settings(request, pair, device)
     text, data = _data(request.data, store, config["block_size"])
     if kept_study is not None:
         kept_folder.check_same_data(kept_study, data)
-    most = 2 * len(seeds.seeds)
-    threads = machine.slots(machine.likely_device(request.device), most, request.jobs)[1]
-    question = {
-        "files": {"baseline": str(baseline.path), "modified": str(modified.path)},
-        "vocab_size": data.vocab_size,
-        "device": request.device,
-        "dtype": request.dtype,
-        "threads": threads,
-    }
-
-    def ask(config: presets.Config) -> dict[str, Any]:
-        try:
-            return child_processes.ask_child(
-                child_processes.probe_command(), {**question, "config": config}, threads=threads
-            )
-        except Problem as problem:
-            for file in (baseline, modified):
-                if file.is_learners and str(file.path) in str(problem):
-                    raise Problem(with_advice(str(problem), file.path), problem.code) from None
-            raise
-
-    answer = ask(config)
-    if request.preset is None and presets.default_preset(answer["device"]) != preset:
-        preset = presets.default_preset(answer["device"])
-        config = presets.resolve_config(preset, request.overrides, extra_fields)
-        answer = ask(config)
-
-    jobs, threads = machine.slots(answer["device"], most, request.jobs)
+    threads = machine.slots(device, runs, request.jobs)[1]
+    answer = _probe(request, pair, config, data, threads)
+    if (now := _settings(request, pair, answer["device"])) != (preset, config):
+        preset, config = now  # the guess of the device was wrong
+        answer = _probe(request, pair, config, data, threads)
+    jobs, threads = machine.slots(answer["device"], runs, request.jobs)
+    if kept_study is not None:
+        # as many threads as the kept study had: another number may change the last bits
+        threads = kept_study.study.trainer.threads
+        if not request.jobs and answer["device"] == "cpu":
+            jobs = min(jobs, max(1, machine.cores() // threads))
+    modified, baseline = pair.modified, pair.baseline
+    is_same = modified.sha256 == baseline.sha256
     trainer = Trainer(
         kind=OWN,
         preset=preset,
@@ -176,12 +152,10 @@ def draft(
         },
         wandb=wandb_state.wandb_mode(request.wandb),
         launcher=request.launcher_words,
-        seed_shift={"modified": SEED_OFFSET} if same else {},
-        shared_at_start=None if same else answer.get("shared_at_start"),
+        seed_shift={"modified": SEED_OFFSET} if is_same else {},
+        shared_at_start=None if is_same else answer.get("shared_at_start"),
         unchecked=request.unchecked and modified.is_learners,
     )
-    if kept_study is not None:
-        trainer = _with_threads_of(trainer, kept_study, request)
     study = Study(
         id="",
         created=utc_now(),
@@ -189,21 +163,63 @@ def draft(
         data=data,
         trainer=trainer,
         design=Design(batches=(seeds.seeds,), fresh_seeds=seeds.fresh),
-        origin=Origin(
-            typed=TypedOptions(
-                # so that it works from any folder
-                data=text if text in corpora.BUILT_IN else str(absolute_path(text)),
-                wandb=request.wandb,
-                baseline=request.baseline and baseline.origin,
-            ),
-            repo=repository_facts(
-                modified.path.parent, lambda repo: not repo.has_committed(modified.path)
-            )
-            if modified.is_learners
-            else None,
-        ),
+        origin=_origin(request, pair, text),
     )
     return OwnLoopDraft(request, seeds, kept_study, study, pair, answer)
+
+
+def _prove_they_differ(pair: parents.Pair, *, is_kept: bool) -> None:
+    """Problem for two files of the same code, unless the study asks for the noise floor."""
+    modified, baseline = pair.modified, pair.baseline
+    is_same = modified.sha256 == baseline.sha256
+    is_floor = is_same and (modified.path == baseline.path or is_kept)
+    if parents.same_code(modified, baseline) and not is_floor:
+        raise Problem(
+            f"{modified.path.name} and {baseline.name}.py hold the same code; there is nothing to "
+            "compare"
+        )
+
+
+def _settings(request: Request, pair: parents.Pair, device: str) -> tuple[str, presets.Config]:
+    """The preset and the hyperparameters on a device."""
+    preset = request.preset or presets.default_preset(device)
+    fields = (*pair.baseline.fields, *pair.modified.fields)
+    return preset, presets.resolve_config(preset, request.overrides, fields)
+
+
+def _probe(
+    request: Request, pair: parents.Pair, config: presets.Config, data: Data, threads: int
+) -> dict[str, Any]:
+    """The answer of labs/probe.py. Problem for a file that does not fit the trainer."""
+    question = {
+        "files": {"baseline": str(pair.baseline.path), "modified": str(pair.modified.path)},
+        "vocab_size": data.vocab_size,
+        "device": request.device,
+        "dtype": request.dtype,
+        "threads": threads,
+        "config": config,
+    }
+    try:
+        return child_processes.ask_child(child_processes.probe_command(), question, threads=threads)
+    except Problem as problem:
+        for file in (pair.baseline, pair.modified):
+            if file.is_learners and str(file.path) in str(problem):
+                raise Problem(with_advice(str(problem), file.path), problem.code) from None
+        raise
+
+
+def _origin(request: Request, pair: parents.Pair, text: str) -> Origin:
+    """What was typed, so that it works from any folder, and the repository of the learner's
+    file."""
+    file, repo = pair.modified.path, None
+    if pair.modified.is_learners:
+        repo = repository_facts(file.parent, lambda repo: not repo.has_committed(file))
+    typed = TypedOptions(
+        data=text if text in corpora.BUILT_IN else str(absolute_path(text)),
+        wandb=request.wandb,
+        baseline=request.baseline and pair.baseline.origin,
+    )
+    return Origin(typed=typed, repo=repo)
 
 
 def _arms(pair: parents.Pair, answer: dict[str, Any]) -> dict[str, Arm]:
@@ -240,16 +256,6 @@ def _data(typed_name: str, store: Store, block_size: int) -> tuple[str, Data]:
             problem.code,
             next="Choose again, or give --data",
         ) from None
-
-
-def _with_threads_of(trainer: Trainer, kept_study: KeptStudy, request: Request) -> Trainer:
-    """With as many threads for each run as the kept study had: another number may change the last
-    bits."""
-    threads = kept_study.study.trainer.threads
-    jobs = trainer.jobs
-    if not request.jobs and trainer.device == "cpu":
-        jobs = max(1, machine.cores() // threads)
-    return replace(trainer, threads=threads, jobs=min(trainer.jobs, jobs))
 
 
 @cache

@@ -17,7 +17,7 @@ from q1lab.commands.plan import plan as command
 from q1lab.compare import pairs_needed, progress_figure
 from q1lab.compare.comparison_cache import compare
 from q1lab.ground import paths
-from q1lab.journal import begin, predictions
+from q1lab.journal import on_record, predictions
 from q1lab.journal.store import Store
 from q1lab.judgment import facts, interim_analyses, intervals
 from q1lab.judgment.lines import plain_lines
@@ -36,7 +36,7 @@ def planned(*arguments: str) -> str:
 def compared_study() -> Study:
     study = make_study()
     with Store() as store:
-        begin.record_begin(store, study)
+        on_record.record_begin(store, study)
         finish(study)
         compare(store, study)
     return study

@@ -17,7 +17,7 @@ from q1lab.commands.cli import run_command_line as main
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import sha256_file
-from q1lab.journal import begin, delete_restore, on_record, study_names, trash
+from q1lab.journal import delete_restore, on_record, study_names, trash
 from q1lab.journal.store import Store
 from q1lab.study import bundle, studies
 from q1lab.train import launch
@@ -518,7 +518,7 @@ def archived_later_look(folder: Path, name: str = "rope-2") -> Path:
             study_name, seeds=seeds, created=f"2026-03-08T{10 + at}:00:00+00:00"
         )
         with Store() as store:
-            begin.record_begin(store, study)
+            on_record.record_begin(store, study)
         lab_home.finish(study)
     assert main(["export", name, str(folder / "a.zip")]) == 0
     return folder / "a.zip"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from q1lab.compare.comparison_cache import compare
-from q1lab.journal import begin, delete_restore, home_history, ingest_events
+from q1lab.journal import delete_restore, home_history, ingest_events, on_record
 from q1lab.journal.history import Look, level_after, looks_at
 from q1lab.journal.store import Store
 from q1lab.judgment.intervals import ALPHA, Reason
@@ -109,7 +109,7 @@ def test_a_range_is_one_look_at_the_level_with_which_it_was_planned() -> None:
 
 def begun(store: Store, name: str, created: int, **changes: Any) -> Study:
     one = lab_home.make_study(name, created=time(created), **changes)
-    begin.record_begin(store, one)
+    on_record.record_begin(store, one)
     lab_home.finish(one)
     ingest_events.ingest_study(store, one)
     return one
@@ -146,7 +146,7 @@ def test_a_look_stays_one_when_its_study_is_deleted_or_removed() -> None:
 def test_a_failed_or_unfinished_try_leaves_the_first_look_at_95_percent() -> None:
     with Store() as store:
         stopped = lab_home.make_study("rope-1", created=time(1))
-        begin.record_begin(store, stopped)
+        on_record.record_begin(store, stopped)
         lab_home.train(stopped, "baseline", 0, to=600, state=None)
         second = begun(store, "rope-2", 20)
         assert compare(store, second).analysis.alpha == 0.05

@@ -12,7 +12,7 @@ import pytest
 from q1lab.commands.cli import run_command_line as q1lab
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
-from q1lab.journal import begin, study_names
+from q1lab.journal import on_record, study_names
 from q1lab.journal.store import Store
 from q1lab.study import studies
 from tests.kit.lab_home import finish, make_study
@@ -61,7 +61,7 @@ def test_a_deleted_study_comes_back_by_the_name_that_it_was_given(
     two: None, capsys: Capture
 ) -> None:
     with Store() as store:
-        begin.record_begin(store, studies.load("rope-1"))
+        on_record.record_begin(store, studies.load("rope-1"))
     name("rope-1", "warm")
     out(capsys, "delete", "warm", "--yes")
     assert "rope-1: restored" in out(capsys, "restore", "warm")
