@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import html
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from q1lab.app.screens.verdict import VerdictScreen
 from q1lab.commands.cli import cli
+from q1lab.journal.store import Store
+from q1lab.study import studies
+from q1lab.train import begin_study
+from tests.kit.lab_home import app, open_lab, train, until, words
 from tests.kit.places import ROOT
+from tests.kit.plans import changed, plan_one
 
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "content" / "README.md"]
 
@@ -61,6 +69,62 @@ def test_the_verdict_that_is_shown_is_the_demos() -> None:
     )
     short = CliRunner().invoke(cli, ["demo"], env={"COLUMNS": "80"}).output
     assert readme == [short[short.index("HELPS") : short.index("A study with")].strip()]
+
+
+def test_what_readme_shows_of_a_command_is_what_it_prints() -> None:
+    readme = (ROOT / "README.md").read_text()
+    examples = re.findall(r"(?s)```sh\nq1lab ([^\n]*)\n```\n\n```text\n(.*?)```", readme)
+    assert examples
+    for typed, shown in examples:
+        printed = CliRunner().invoke(cli, typed.split(), env={"COLUMNS": "80"}).output
+        assert printed.strip() == shown.strip(), f"q1lab {typed} prints something else today"
+
+
+async def test_the_words_of_readmes_picture_are_todays(
+    fake_trainer: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The app on the study that the film shows, by the losses that stand in it. If this fails:
+    `python tools/docs/make.py film`."""
+    monkeypatch.syspath_prepend(str(ROOT / "tools" / "docs"))
+    import film as camera
+    import make
+
+    film = (ROOT / "docs" / "screens" / "film.svg").read_text()
+    fake_trainer()
+    with Store() as store:
+        study = begin_study.save_plan(plan_one(make.film_request(), store), store)
+    ends = re.findall(r"(?m)^seed (\d) ([\d.]+) ([\d.]+)", last_frame(film))
+    studies.save(changed(study, looks=(tuple(range(len(ends))),)))  # the range is over
+    for seed, *losses in ends:
+        for arm, loss in zip(("baseline", "modified"), losses, strict=True):
+            events = train(
+                study, arm, int(seed), int(make.FILM_SETTINGS["max_iters"]), val=float(loss)
+            )
+            began, *_, ended = events.read_text().splitlines(keepends=True)
+            events.write_text(began + ended)  # of a curve, the verdict would say something
+    async with app().run_test(size=camera.SIZE) as pilot:
+        await open_lab(pilot)
+        await until(pilot, lambda: "bootstrap" in words(pilot.app))
+        await pilot.press("v")
+        await until(pilot, lambda: isinstance(pilot.app.screen, VerdictScreen))
+        await until(pilot, lambda: "bootstrap" in words(pilot.app))
+        shown = words(pilot.app)
+    assert letters(last_frame(film)) == letters(shown), "README's picture shows other words"
+
+
+def letters(text: str) -> list[str]:
+    return re.findall(r"[^\W\d_]{2,}", text)
+
+
+def last_frame(film: str) -> str:
+    """What stands there where motion is off, row by row, from left to right."""
+    row = r'<g(?: class="\w+ (\w+)")? transform="translate\(0 ([\d.]+)\)">(.*?)</g>'
+    lines: dict[float, list[tuple[float, str]]] = {}
+    for kind, top, texts in re.findall(row, film):
+        if kind != "f":
+            found = re.findall(r'<text x="([\d.]+)"[^>]*>(.*?)</text>', texts)
+            lines.setdefault(float(top), []).extend((float(x), html.unescape(t)) for x, t in found)
+    return "\n".join(" ".join(t for _, t in sorted(lines[top])) for top in sorted(lines))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -29,6 +29,8 @@ PEOPLE = (
 
 Named = tuple[int, str, bool]
 """Where in a text, what is named, and whether there is no such thing."""
+ENTRY_POINT = r'(?m)^(\w+) = "\w+:\w+"$'
+"""A command that a page adds to q1lab from outside."""
 PROGRAMS = r"\b(q1lab|diff|git|gpt|mypy|pip|pipx|python|pytest|ray|ruff|squeue|uv)\b"
 
 
@@ -195,9 +197,10 @@ def references(passage: Passage) -> Iterator[tuple[str, str, bool]]:
     such thing."""
     if passage.kind == "message" and " " not in passage.text:
         return
+    added = {f"q1lab {name}" for name in re.findall(ENTRY_POINT, passage.text)}
     for unit in units(passage):
         for at, name, stale in stale_commands(unit):
-            yield _place(passage, unit, at), name, stale
+            yield _place(passage, unit, at), name, stale and name not in added
 
 
 def _place(passage: Passage, unit: Unit, at: int) -> str:

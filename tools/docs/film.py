@@ -61,6 +61,8 @@ async def _film(study: Study) -> str:
         while is_alive(study.files):
             _keep_new(app, shown)
             await pilot.pause(0.5)
+        await pilot.pause(2.0)  # until the last runs are shown as done
+        _keep_new(app, shown)
         verdict = await _verdict(app, pilot)
     training = _spread(shown, MOST_FRAMES)
     each = TRAINING_SECONDS / len(training)

@@ -15,6 +15,8 @@ import re
 import sys
 from pathlib import Path
 
+from q1lab.study.command_line import Request
+
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 
@@ -56,6 +58,11 @@ FILM_SETTINGS = {
 """A model so small that a range of pairs trains in minutes, and that seeds matter."""
 
 
+def film_request() -> Request:
+    """The study that the film shows."""
+    return Request("relu_squared", seeds="3..8", preset="cpu", overrides=FILM_SETTINGS, jobs=2)
+
+
 def film() -> None:
     """The lab while a range trains, then its verdict, in a home of its own."""
     import os
@@ -64,20 +71,12 @@ def film() -> None:
     import film as camera
 
     from q1lab.journal.store import Store
-    from q1lab.study.command_line import Request
     from q1lab.train import begin_study, launch, study_plan
 
     with tempfile.TemporaryDirectory() as home:
         os.environ.update(Q1LAB_HOME=home, WANDB_MODE="disabled")
-        request = Request(
-            "relu_squared",
-            seeds="3..8",
-            preset="cpu",
-            overrides=FILM_SETTINGS,
-            jobs=2,
-        )
         with Store() as store:
-            declared = study_plan.declare(request, ["relu_squared"], store)
+            declared = study_plan.declare(film_request(), ["relu_squared"], store)
             (study,) = begin_study.begin_studies(declared, store).studies
         try:
             svg = camera.film_study(study)
