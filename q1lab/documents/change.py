@@ -147,15 +147,15 @@ def document_change(
     root: Path | None = None,
     *,
     overwrite: bool = False,
-    head: Callable[[bytes], bytes] = lambda data: data,
+    other_heads: Iterable[bytes] = (),
 ) -> Change:
     """The change that brings a document up to date, still without a message. A learner's own file
     without any region gets all of them at its end; one that has some gets no missing one, which the
-    learner may have deleted on purpose. ``head`` may renew what q1lab wrote outside of the
-    regions."""
+    learner may have deleted on purpose. What stands above the regions is renewed where it is one of
+    ``other_heads``, which q1lab wrote there before something was chosen or changed."""
     old = read_document(path)
     if old is None or not old.strip():
-        new = head(rendered.text.encode())
+        new = rendered.text.encode()
         diff = managed_regions.document_diff(old or b"", new, path.name)
         return Change({path: new}, "", repo, diff, root, old is None, tuple(rendered.regions))
     refreshed = managed_regions.refresh_regions(
@@ -166,7 +166,10 @@ def document_change(
         append=not managed_regions.find_regions(old, path.name),
     )
     edited = () if overwrite else refreshed.edited
-    new = head(refreshed.data)
+    new = refreshed.data
+    if not new.startswith(rendered.head):
+        written = next(filter(new.startswith, other_heads), None)
+        new = new if written is None else rendered.head + new.removeprefix(written)
     return Change(
         {path: new},
         "",

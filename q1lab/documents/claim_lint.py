@@ -142,33 +142,30 @@ def decimals_in(text: str) -> list[float]:
 def numbers_in(value: Any) -> list[float]:
     """All numbers in a record, however deep, with those that follow from it: differences in
     percent, and the like."""
-    numbers: list[float] = []
-    if isinstance(value, bool):
-        return numbers
-    if isinstance(value, Comparison):
-        off = value.score.off if value.score is not None else None
-        return numbers_in(comparison_json(value)) + ([] if off is None else [off])
-    if isinstance(value, int | float):
-        numbers.append(float(value))
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            numbers += numbers_in(item)
-        arms = value.get("arms")
-        if isinstance(arms, Mapping) and len(arms) == 2:
-            numbers += _derived([arm for arm in arms.values() if isinstance(arm, Mapping)])
-        predicted = predicted_difference(value) if "direction" in value else None
-        numbers += [] if predicted is None else [predicted]
-    elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        for item in value:
-            numbers += numbers_in(item)
-    return numbers
+    match value:
+        case bool() | str() | bytes():
+            return []
+        case int() | float():
+            return [float(value)]
+        case Comparison():
+            off = value.score.off if value.score is not None else None
+            return numbers_in([comparison_json(value), off])
+        case Mapping():
+            arms = value.get("arms")
+            are_two = isinstance(arms, Mapping) and len(arms) == 2
+            derived = _derived(*value["arms"].values()) if are_two else []
+            predicted = predicted_difference(value) if "direction" in value else None
+            return numbers_in([*value.values(), *derived, predicted])
+        case Sequence():
+            return [number for item in value for number in numbers_in(item)]
+    return []
 
 
-def _derived(arms: list[Mapping[str, Any]]) -> list[float]:
+def _derived(*arms: Any) -> list[float]:
     """Changes in percent between the arms, perplexities, and sizes in millions."""
     derived: list[float] = []
     for key in ("mean", *arrange.COSTS):
-        values = [arm.get(key) for arm in arms]
+        values = [arm.get(key) for arm in arms if isinstance(arm, Mapping)]
         numbers = [float(value) for value in values if isinstance(value, int | float)]
         if len(numbers) == 2 and numbers[0]:
             derived.append(100 * (numbers[1] / numbers[0] - 1))

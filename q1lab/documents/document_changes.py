@@ -74,7 +74,7 @@ def modification_change(
         repo,
         root,
         overwrite=overwrite,
-        head=lambda data: modifications.renew_modification_head(record, week, data),
+        other_heads=modifications.other_heads(record, week),
     )
 
     pictures = _pictures(store, change, record.study)
@@ -168,7 +168,7 @@ def retro_change(
         repo,
         root,
         overwrite=overwrite,
-        head=lambda data: retros.renew_retro_head(record, week.root, data),
+        other_heads=retros.other_heads(record, week.root),
     )
 
     def after(store: Store, done: SavedChange) -> None:

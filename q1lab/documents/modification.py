@@ -7,7 +7,7 @@ is a pure function of the record.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -95,25 +95,14 @@ def modification_document(record: Modification, root: Path | None = None) -> Ren
     return render_template(TEMPLATE, record, root)
 
 
-def renew_modification_head(record: Modification, week: Week, data: bytes) -> bytes:
-    """A document with the head of the present choice, if its head is still as q1lab wrote it for
-    another choice or before any: it lies outside the regions, and a choice may change."""
-
-    def head(**of: Any) -> bytes:
-        text = modification_document(replace(record, **of), week.root).text
-        return text[: text.index("<!-- q1lab:begin")].encode()
-
-    if data.startswith(head()):
-        return data
+def other_heads(record: Modification, week: Week) -> Iterator[bytes]:
+    """The heads of the document for another choice, before any, and in or out of a course."""
     others: list[dict[str, Any]] = [{}, {"title": UNCHOSEN, "chosen": False}]
     for variant in week.variants:
         title = _title(variant)
         others.append({"title": _heading(title), "variant_title": title, "chosen": True})
     for of, label in itertools.product(others, (week.label, "")):
-        written = head(**of, week=label)
-        if data.startswith(written):
-            return head() + data[len(written) :]
-    return data
+        yield modification_document(replace(record, **of, week=label), week.root).head
 
 
 def _title(variant: WeekVariant) -> str:

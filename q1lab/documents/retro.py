@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -99,16 +99,9 @@ def retro_document(record: Retro, root: Path | None = None) -> Rendered:
     return render_template(TEMPLATE, {**vars(record), "retro": record}, root)
 
 
-def renew_retro_head(record: Retro, root: Path, data: bytes) -> bytes:
-    """A document with the head of the course, or of a week alone, where the head is still as q1lab
-    wrote it for the other one."""
-
-    def head(course: bool) -> bytes:
-        text = retro_document(replace(record, course=course), root).text
-        return text[: text.index("<!-- q1lab:begin")].encode()
-
-    other = head(not record.course)
-    return head(record.course) + data[len(other) :] if data.startswith(other) else data
+def other_heads(record: Retro, root: Path) -> Iterator[bytes]:
+    """The head of the document of a week alone, or in a course for one of a week alone."""
+    yield retro_document(replace(record, course=not record.course), root).head
 
 
 def file_name(quarter: str) -> str:

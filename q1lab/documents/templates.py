@@ -33,6 +33,11 @@ class Rendered:
     text: str
     regions: Mapping[str, str]
 
+    @property
+    def head(self) -> bytes:
+        """What stands above the first region."""
+        return self.text.partition("<!-- q1lab:begin")[0].encode()
+
 
 def render_template(name: str, record: Any, root: Path | None = None) -> Rendered:
     """Render the template ``name`` with the fields of a frozen record as variables.
