@@ -15,6 +15,7 @@ from q1lab.compare import comparison_cache
 from q1lab.compare.comparison import Comparison
 from q1lab.compare.comparison_cache import compare
 from q1lab.compare.published_names import with_published_names
+from q1lab.documents.claim_lint import numbers_in
 from q1lab.documents.reproduce import trained_reference
 from q1lab.journal import learner_tables, predictions, stored_results
 from q1lab.journal.store import Store
@@ -132,8 +133,6 @@ def postable_numbers(store: Store, week: Week) -> list[float]:
 
     Training losses are left out: there are so many that nearly any number would be one of them.
     """
-    from q1lab.documents.claim_lint import numbers_in
-
     numbers: list[float] = []
     comparisons = list(filter(has_ended, all_comparisons(store)))
     for _, record in comparisons:

@@ -14,6 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
+from markdown_it import MarkdownIt
+
 
 @cache
 def style() -> str:
@@ -50,8 +52,6 @@ def html_page(text: str, figure: bytes, note: str) -> str:
 
 
 def _markdown(figure: bytes) -> Any:
-    from markdown_it import MarkdownIt
-
     md = MarkdownIt("commonmark", {"html": False}).enable("table")
 
     def fence(tokens: Any, index: int, _options: Any, _env: Any) -> str:

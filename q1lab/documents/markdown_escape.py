@@ -12,13 +12,11 @@ import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
-from typing import TYPE_CHECKING
+
+from markdown_it import MarkdownIt
 
 from q1lab.documents.code_fences import Fence
 from q1lab.ground.files import printable
-
-if TYPE_CHECKING:
-    from markdown_it import MarkdownIt
 
 _SPECIAL = re.compile(r"([\\`*\[\]<>|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 _LINE_START = re.compile(r"^(#{1,6}(?=\s|$)|[+-](?=\s|$)|[=-]+$|\d+(?=[.)](?:\s|$)))")
@@ -179,8 +177,6 @@ def _contained_lines(text: str, level: int) -> list[str]:
 @cache
 def parser() -> MarkdownIt:
     """The parser of Markdown with HTML and tables."""
-    from markdown_it import MarkdownIt
-
     return MarkdownIt("commonmark", {"html": True}).enable("table")
 
 

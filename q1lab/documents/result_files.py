@@ -17,7 +17,9 @@ from types import MappingProxyType
 from typing import Any
 
 from q1lab import __version__
+from q1lab.compare.comparison import comparison_json, run_costs, verdict_columns
 from q1lab.compare.comparison_cache import compare
+from q1lab.documents.comparison_page import comparison_page
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import utc_now
 from q1lab.ground.write_intents import write_output
@@ -85,8 +87,6 @@ def export_studies(
         ingest_events.ingest_study(store, study)
     suffix = target.suffix.lower()
     if suffix == PAGE:
-        from q1lab.documents.comparison_page import comparison_page
-
         (study,) = chosen
         text = comparison_page(store, study)
     elif suffix == JSON:
@@ -106,8 +106,6 @@ def studies_json(
     """The comparisons as one JSON document: ``{"q1lab": version, "exported": time, "studies":
     [record, …], "curves": [point, …], "names": {id: name}, "unreadable": {id: why}}``;
     a point has the ``POINT_COLUMNS``. The last three only where there are any."""
-    from q1lab.compare.comparison import comparison_json
-
     document: dict[str, Any] = {
         "q1lab": __version__,
         "exported": utc_now(),
@@ -173,8 +171,6 @@ def _hyperparameter_names(chosen: Sequence[Study]) -> list[str]:
 
 
 def _runs(store: Store, study: Study, set_keys: Sequence[str]) -> Iterator[list[Any]]:
-    from q1lab.compare.comparison import run_costs, verdict_columns
-
     verdict = verdict_columns(compare(store, study)).values()
     for row in store.runs(study.id):
         arm = study.arms[row["arm"]]

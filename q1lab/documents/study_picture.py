@@ -4,17 +4,17 @@ document shows."""
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from q1lab.compare import comparison_cache
+from q1lab.compare.comparison import Comparison
+from q1lab.compare.published_names import with_published_names
 from q1lab.documents.change import read_document
 from q1lab.ground import write_intents
 from q1lab.ground.errors import Problem
 from q1lab.journal.store import Store
+from q1lab.judgment import picture as drawing
+from q1lab.judgment.picture import Curves
 from q1lab.study import studies
-
-if TYPE_CHECKING:
-    from q1lab.compare.comparison import Comparison
-    from q1lab.judgment.picture import Curves
 
 FOLDER = "figures"
 HEAD = 4000
@@ -30,10 +30,6 @@ def picture_files(store: Store, document: Path, text: bytes, study_id: str) -> d
     """The picture that goes with a document, by its path; none where the ``text`` shows none, as a
     learner may have taken it out. One that shows the study as it is now stays as it was drawn.
     Problem for a file of that name that q1lab did not draw."""
-    from q1lab.compare import comparison_cache
-    from q1lab.compare.published_names import with_published_names
-    from q1lab.judgment import picture as drawing
-
     if picture_path(study_id).encode() not in text:
         return {}
     path = document.parent / picture_path(study_id)
@@ -59,6 +55,4 @@ def is_drawn_by_q1lab(content: bytes) -> bool:
 
 def _shows(picture: bytes, c: Comparison, curves: Curves) -> bool:
     """True if a picture shows this comparison, however it is drawn."""
-    from q1lab.judgment import picture as drawing
-
     return drawing.facts_mark(c, curves).encode() in picture[:HEAD]

@@ -21,9 +21,11 @@ from typing import Any
 
 from q1lab.documents import markdown_escape
 from q1lab.documents.code_fences import Fence
+from q1lab.documents.managed_regions import region_block
 from q1lab.documents.markdown_escape import Md
 from q1lab.ground import paths, text_formats
 from q1lab.ground.errors import FAILED, Problem
+from q1lab.ground.files import printable
 
 
 @dataclass(frozen=True)
@@ -120,15 +122,11 @@ def _as_markdown(value: Any) -> str:
 
 
 def _as_text(value: Any) -> str:
-    from q1lab.ground.files import printable
-
     return "" if value is None else printable(str(value))
 
 
 def _region(regions: dict[str, str]) -> Callable[..., Md]:
     def region(name: str, caller: Callable[[], str]) -> Md:
-        from q1lab.documents.managed_regions import region_block
-
         body = _tidy(caller())
         regions[name] = body
         return Md(region_block(name, body))

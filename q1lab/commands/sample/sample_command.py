@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from q1lab.commands._ask import ask_user
 from q1lab.commands._names import study_argument
@@ -108,10 +111,6 @@ of one at most, since longer lines are hard to read."""
 def print_pair(study: Study, pair: passages.PassagePair) -> None:
     """Print the prompt and what both models wrote, their shared beginning dim: side by side where
     there is room, else one below the other."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
     console = Console(highlight=False)
     prompt = pair.prompt.expandtabs(4).strip("\n") or "(a new line)"
     console.print(Text(f"after:\n{prompt}\n", "dim"), width=min(console.width, BESIDE))
