@@ -8,7 +8,6 @@ import fcntl
 import hashlib
 import json
 import os
-import re
 import shutil
 import stat
 import tempfile
@@ -218,34 +217,6 @@ def remove_inside(path: Path, root: Path | None = None) -> None:
 
 
 # ── writing
-
-
-_ESCAPED = re.compile(
-    r"\\u(?:00[0189]|007[fF]|20[26])|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
-)
-
-
-def read_printable_json(path: Path, most: int = MOST, *, refuse_link: bool = False) -> Any:
-    """``read_json`` for a file whose texts will be shown: every text passes through
-    ``printable``."""
-    text = read_bytes(path, most, refuse_link=refuse_link).decode("utf-8")
-    try:
-        value = json.loads(text)
-        # search the whole text first: nearly every file has nothing to remove
-        return printable_json(value) if _ESCAPED.search(text) else value
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-
-
-def printable_json(value: Any) -> Any:
-    """A JSON value with every text passed through ``printable``."""
-    if isinstance(value, str):
-        return printable(value)
-    if isinstance(value, list):
-        return [printable_json(item) for item in value]
-    if isinstance(value, dict):
-        return {printable(key): printable_json(item) for key, item in value.items()}
-    return value
 
 
 PARTIAL_PREFIX = ".writing-"

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from q1lab.ground import json_records
 from q1lab.ground.errors import FAILED, Problem
-from q1lab.ground.files import printable_json
 from q1lab.study.studies import ARMS, Study
 
 DECLARED_PARTS = ("seeds", "source", "data", "budget", "judged", "plan")
@@ -77,7 +77,7 @@ def _budget(study: Study) -> list[Any]:
 
 def _rest_of_plan(study: Study) -> dict[str, Any]:
     """A plan without what its design does not declare."""
-    record = printable_json(study.to_dict())
+    record = json_records.bounded_json(study.to_dict(), newline=" ")
     plan = {key: value for key, value in record.items() if key not in FREE_IN_PLAN}
     plan["arms"] = {
         name: {**arm, "origin": Path(arm["origin"]).name} for name, arm in plan["arms"].items()

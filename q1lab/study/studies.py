@@ -17,7 +17,7 @@ from q1lab.ground.files import (
     os_reason,
     printable,
     private_folder,
-    read_printable_json,
+    read_json,
     write_atomic,
 )
 from q1lab.ground.json_records import max_chars, one_of, whole_number
@@ -312,9 +312,8 @@ def from_dict(record: Any) -> Study:
 
 
 def read_plan(file: Path) -> dict[str, Any]:
-    """Read a study.json, with its texts made safe to show. OSError; ValueError if it is not a JSON
-    object."""
-    record = read_printable_json(file, MOST_PLAN_BYTES, refuse_link=True)
+    """Read a study.json, for ``from_dict``. OSError; ValueError if it is not a JSON object."""
+    record = read_json(file, MOST_PLAN_BYTES, refuse_link=True)
     if not isinstance(record, dict):
         raise ValueError("it holds no object")
     return record
