@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import struct
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit.places import MODELS, ROOT
-from tests.kit.repos import begun
+from tests.kit.repos import begun, git
 
 pytestmark = pytest.mark.slow
 
@@ -103,37 +104,6 @@ def test_its_judge_reads_logs(installed: Path, tmp_path: Path) -> None:
     assert "HELPS   new − base = −0.097" in out
 
 
-def test_a_real_study_runs_from_it(installed: Path, tmp_path: Path) -> None:
-    out = run(
-        installed,
-        tmp_path,
-        "run",
-        "rope",
-        "--seeds",
-        "1",
-        "--preset",
-        "quick",
-        "--max-iters",
-        "8",
-        "--json",
-        "--set",
-        "n_layer=1",
-        "--set",
-        "n_embd=16",
-        "--set",
-        "eval_windows=4",
-        "--wandb",
-        "disabled",
-        "--set",
-        "block_size=32",
-        WANDB_MODE="disabled",
-    )
-    record = json.loads(out)
-    assert record["complete"]
-    assert record["verdict"] == "no verdict"
-    assert list(tmp_path.iterdir()) == [], "nothing is written where one stands"
-
-
 @pytest.fixture(scope="module")
 def from_the_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bin folder of an empty environment after `pip install .`, with all that it brings."""
@@ -177,15 +147,37 @@ def open_the_app(installed: Path, cwd: Path) -> None:
     os.close(ours)
 
 
+LIBRARIES = {"torch", "wandb", "scipy", "markdown_it", "git", "sqlite_utils"}
+
+
 def readmes_commands(installed: Path, tmp_path: Path) -> None:
-    """What README's first page types, at the smallest size, in a repository of one's own."""
+    """What README's first page types, at the smallest size, in a repository of one's own. Beside
+    textual, which draws, each library is imported by some process, which says so."""
     begun(tmp_path / "mine", {"model.py": (MODELS / "baseline.py").read_text()})
     small = ["n_layer=1", "n_embd=16", "n_head=2", "eval_windows=4", "block_size=32"]
     options = ["--preset", "quick", "--max-iters", "8", "--wandb", "offline", "--json"]
     options += [word for setting in small for word in ("--set", setting)]
     cwd = tmp_path / "mine"
-    open_the_app(installed, cwd)
-    record = json.loads(run(installed, cwd, "run", "rope", "--seeds", "3", *options))
-    assert record["complete"], "the study did not come to its end"
-    run(installed, cwd, "retro", "--yes")
+    home = tmp_path / "home"
+    env = {**os.environ, "Q1LAB_HOME": str(home), "PYTHONPROFILEIMPORTTIME": "1"}
+    commands = (["run", "rope", "--seeds", "3", *options], ["retro", "--yes"])
+    outputs, imported = [], ""
+    for command in commands:
+        done = subprocess.run(
+            [installed / "q1lab", *command],
+            cwd=cwd,
+            env=env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"q1lab {command[0]}: {done.stderr[-2000:]}"
+        outputs.append(done.stdout)
+        imported += done.stderr
+    assert json.loads(outputs[0])["complete"], "the study did not come to its end"
     assert "rope" in (cwd / "Q1_RETRO.md").read_text(), "the retro does not name the study"
+    assert not git(cwd, "status", "--porcelain"), "something is left where one stands"
+    imported += "".join(log.read_text() for log in home.glob("studies/*/*.log"))
+    found = set(re.findall(r"(?m)^import time: .*\| +(\w+)$", imported))
+    assert found >= LIBRARIES, f"not in use: {LIBRARIES - found}"
+    open_the_app(installed, cwd)

@@ -92,26 +92,31 @@ CREATE TABLE evidence (
 """
 """Rows of the runs' events, then of the journal."""
 
-VIEWS = """
-CREATE VIEW curves AS
-    SELECT runs.study_id, runs.arm, runs.seed, metrics.name, metrics.iter, metrics.value
-    FROM metrics JOIN runs ON runs.id = metrics.run_id;
-CREATE VIEW pairs AS
-    SELECT studies.id AS study_id, studies.variant, studies.baseline, studies.preset,
-        studies.data_name, b.seed, b.state AS baseline_state, m.state AS modified_state,
-        b.val_loss AS baseline_val_loss, m.val_loss AS modified_val_loss,
-        m.val_loss - b.val_loss AS difference
-    FROM studies
-    JOIN runs b ON b.study_id = studies.id AND b.arm = 'baseline'
-    JOIN runs m ON m.study_id = studies.id AND m.arm = 'modified' AND m.seed = b.seed;
+INDEXES = """
 CREATE INDEX begun_studies ON begun (study_id, created);
 CREATE INDEX open_runs ON runs (study_id) WHERE state NOT IN ('finished', 'diverged');
 """
-"""Views for a person who opens the database in Datasette, say; q1lab reads the tables."""
+
+VIEWS = {
+    "curves": """
+        SELECT runs.study_id, runs.arm, runs.seed, metrics.name, metrics.iter, metrics.value
+        FROM metrics JOIN runs ON runs.id = metrics.run_id
+        """,
+    "pairs": """
+        SELECT studies.id AS study_id, studies.variant, studies.baseline, studies.preset,
+            studies.data_name, b.seed, b.state AS baseline_state, m.state AS modified_state,
+            b.val_loss AS baseline_val_loss, m.val_loss AS modified_val_loss,
+            m.val_loss - b.val_loss AS difference
+        FROM studies
+        JOIN runs b ON b.study_id = studies.id AND b.arm = 'baseline'
+        JOIN runs m ON m.study_id = studies.id AND m.arm = 'modified' AND m.seed = b.seed
+        """,
+}
+"""For a person who opens the database in Datasette, say; q1lab reads the tables."""
 
 
 def _definitions() -> list[str]:
-    return [*TABLES.split(";")[:-1], *VIEWS.split(";")[:-1]]
+    return [*TABLES.split(";")[:-1], *INDEXES.split(";")[:-1]]
 
 
 FORMAT = 1
@@ -120,7 +125,8 @@ FORMAT = 1
 
 def version() -> int:
     """Another number for other definitions: ``FORMAT``, then 24 bits of their checksum."""
-    return FORMAT << 24 | zlib.crc32("\n".join(_definitions()).encode()) & 0xFFFFFF
+    definitions = "\n".join((*_definitions(), *VIEWS.values()))
+    return FORMAT << 24 | zlib.crc32(definitions.encode()) & 0xFFFFFF
 
 
 def is_newer(found: int) -> bool:
@@ -130,14 +136,18 @@ def is_newer(found: int) -> bool:
 
 def make_again(db: sqlite3.Connection) -> None:
     """Drop what there is but ``acts``, and make all of it."""
-    db.execute(
+    import sqlite_utils  # as slow as a command, and a home's tables are made once
+
+    database = sqlite_utils.Database(db, execute_plugins=False)
+    for view in database.views:
+        view.drop()
+    for table in reversed(database.tables):
+        if table.name != "acts":
+            table.drop()
+    database.execute(
         "CREATE TABLE IF NOT EXISTS acts (id INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT"
     )
-    there = db.execute(
-        "SELECT type, name FROM sqlite_schema WHERE type IN ('table', 'view') "
-        "AND name <> 'acts' AND name NOT LIKE 'sqlite_%' ORDER BY type = 'table', rowid DESC"
-    ).fetchall()
-    for kind, name in there:
-        db.execute(f"DROP {kind} {name}")
     for definition in _definitions():
-        db.execute(definition)
+        database.execute(definition)
+    for name, select in VIEWS.items():
+        database.create_view(name, select)
