@@ -71,9 +71,6 @@ MODULES = {name: f"q1lab.commands.{name}" for rows in COMMANDS.values() for name
     "demo": "q1lab.commands.demo.demo_command",
     "sample": "q1lab.commands.sample.sample_command",
     "verify": "q1lab.commands.verify.verify_command",
-    **dict.fromkeys(("attach", "stop"), "q1lab.commands.run"),
-    **dict.fromkeys(("restore", "delete"), "q1lab.commands.upkeep"),
-    **dict.fromkeys(("new", "hint", "merge"), "q1lab.commands.own_model"),
 }
 """The module of each command, which has it under its own name."""
 

@@ -1,4 +1,4 @@
-"""`q1lab run`, `attach` and `stop`: start studies, watch them, stop them."""
+"""`q1lab run`: start studies, and watch them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import click
 from q1lab.commands._ask import agrees_to_run, ask_user, is_at_terminal
 from q1lab.commands._first_run import with_metric
 from q1lab.commands._flags import GroupedCommand, flags
-from q1lab.commands._names import study_argument, variant_argument
+from q1lab.commands._following import finish_study, follow_studies
+from q1lab.commands._names import variant_argument
 from q1lab.commands._options import json_option
 from q1lab.commands._output import print_json, print_wrapped, remark
 from q1lab.commands._plan_notes import plan_notes
@@ -21,19 +22,17 @@ from q1lab.commands._run_request import parse_run
 from q1lab.commands._store import open_store
 from q1lab.commands._values import typed_fields
 from q1lab.commands._week import current_week
-from q1lab.commands.compare import print_comparison, print_sweep
-from q1lab.commands.live_progress import follow_run_log, watch_study
+from q1lab.commands.compare import print_sweep
 from q1lab.ground import config
-from q1lab.ground.errors import EXIT_STATUS, FAILED, INTERRUPTED, OK, UNFINISHED, Problem
+from q1lab.ground.errors import EXIT_STATUS, OK, Problem
 from q1lab.ground.text_formats import duration
-from q1lab.journal import ingest_events, predictions, study_names, study_view
+from q1lab.journal import predictions, study_names
 from q1lab.journal.store import Store
-from q1lab.judgment.run_states import ENDED, RunState
 from q1lab.study import kept_folder, kinds, studies, variants
 from q1lab.study.command_arms import CommandSpec
 from q1lab.study.command_line import Request
 from q1lab.study.studies import Study
-from q1lab.train import begin_study, first_number, launch, series_members, study_plan
+from q1lab.train import begin_study, study_plan
 from q1lab.train.study_plan import Declaration
 
 
@@ -110,13 +109,13 @@ def run(
         if detach:
             return _print_detached(begun, as_json)
         if begun.missing:
-            exit_status = _follow(store, begun.studies, as_json, ctrl_c_stops=True)
+            exit_status = follow_studies(store, begun.studies, as_json, ctrl_c_stops=True)
             if exit_status is not None:
                 return exit_status
         if begun.series is not None:
             return print_sweep(store, begun.series.id, as_json=as_json)
         (study,) = begun.studies
-        status = _finish(store, study, as_json)
+        status = finish_study(store, study, as_json)
         if (kept_study := begun.drafts[0].kept_study) is not None:
             remark(kept_folder.compare_values(kept_study, study))
         return status
@@ -192,66 +191,6 @@ def _print_detached(begun: Declaration, as_json: bool) -> int:
     return OK
 
 
-@click.command(
-    epilog=f"""\b
-Examples:
-  q1lab attach rope-1
-  q1lab attach --log
-  q1lab attach rope-1 modified-seed2 --log
-
-{EXIT_STATUS}"""
-)
-@study_argument(required=False)
-@click.argument("run", required=False)
-@click.option("--log", "follow_log", is_flag=True, help="Print the output of RUN as it comes.")
-@json_option
-def attach(study: str | None, run: str | None, follow_log: bool, as_json: bool) -> int:
-    """Watch a running STUDY (default: the latest). Ctrl-C leaves; the training goes on.
-
-    With --log it prints the output of one run until the run has ended: RUN, such as
-    baseline-seed0, or else the run that wrote last.
-    """
-    if follow_log and as_json:
-        raise Problem("--log prints text", next="leave --json out")
-    if run is not None and not follow_log:
-        raise Problem(f"{run}: a study is watched as a whole", next=f"--log follows {run} alone")
-    chosen = _study_or_latest(study)
-    with open_store() as store:
-        if follow_log:
-            return follow_run_log(store, chosen, run)
-        if launch.is_alive(chosen.files):
-            status = _follow(store, [chosen], as_json, ctrl_c_stops=False)
-            if status is not None:
-                return status
-        return _finish(store, chosen, as_json)
-
-
-@click.command(epilog=f"Example: q1lab stop rope-1\n\n{EXIT_STATUS}")
-@study_argument(required=False)
-@json_option
-def stop(study: str | None, as_json: bool) -> int:
-    """Stop STUDY (default: the latest) so that it can go on later."""
-    chosen = _study_or_latest(study)
-    stopped = launch.stop_study(chosen)
-    resume_command = kinds.resume_command(chosen)
-    if as_json:
-        print_json({"study": chosen.id, "stopped": stopped, "resume": resume_command})
-    elif stopped:
-        click.echo(f"{chosen.id} stopped. Go on with: {resume_command}")
-    else:
-        click.echo(f"{chosen.id} is not running.")
-    return OK
-
-
-def _study_or_latest(name: str | None) -> Study:
-    """The study with this name. Without a name, the newest that is training (in a sweep it is not
-    always the newest study), else the newest of all."""
-    if name:
-        return studies.load(name)
-    alive = [study for study in studies.load_readable() if launch.is_alive(study.files)]
-    return alive[-1] if alive else studies.load(studies.latest())
-
-
 def _announce(begun: Declaration, store: Store) -> None:
     """Print the declaration before training, and the notes of all plans: each once, with the
     studies that it is about."""
@@ -290,76 +229,3 @@ def _work_text(begun: Declaration) -> str:
     missing, total, seconds = len(first.missing), len(first.study.runs), first.seconds
     runs = f"{missing} runs" if missing == total else f"{missing} of {total} runs are missing"
     return runs if seconds is None else f"{runs}, about {duration(seconds)}"
-
-
-def _follow(
-    store: Store, members: Sequence[Study], as_json: bool, *, ctrl_c_stops: bool
-) -> int | None:
-    """Show the studies one after another until all have ended. Returns an exit status if the
-    learner interrupted: Ctrl-C stops the training, or leaves it running, as ``ctrl_c_stops``
-    says."""
-    several = len(members) > 1
-    # decided before the first is watched: others may begin and end meanwhile
-    unfinished = [
-        member
-        for member in members
-        if not several or series_members.has_runs_left(member) or launch.is_alive(member.files)
-    ]
-    current = members[0]
-    try:
-        for current in unfinished:
-            if several and not as_json:
-                click.echo(f"\n{current.id}: {current.variant} against {current.baseline}")
-            hint = "Ctrl-C stops" if ctrl_c_stops else "Ctrl-C leaves"
-            watch_study(store, current, quiet=as_json, hint=hint)
-    except KeyboardInterrupt:
-        if not ctrl_c_stops:
-            remark(
-                f"\nTraining goes on. Watch: q1lab attach {current.id} · "
-                f"stop: q1lab stop {current.id}",
-                quiet=as_json,
-            )
-            return INTERRUPTED
-        remark(f"\nStopping; {current.trainer.when_stopped} …", quiet=as_json)
-        with contextlib.suppress(KeyboardInterrupt):
-            for study in members:
-                launch.stop_study(study)
-                ingest_events.ingest_study(store, study)
-            remark(f"Stopped. Go on with: {kinds.resume_command(current)}", quiet=as_json)
-        return INTERRUPTED
-    return None
-
-
-def _print_failed(study: Study, bad: Sequence[study_view.RunView]) -> None:
-    """Print how runs failed, those that failed alike in one line."""
-    names_by_end: dict[str, list[str]] = {}
-    for run in bad:
-        why = "; ".join(run.why) or run.message or ""
-        names_by_end.setdefault(f"{run.state}: {why}", []).append(run.name)
-    for end, names in names_by_end.items():
-        log = study.files.run(names[0]).log
-        remark(f"q1lab: {', '.join(names)} {end} (log: {log})")
-
-
-def _finish(store: Store, study: Study, as_json: bool) -> int:
-    """Print the comparison, and the runs that failed or are missing. Returns OK, FAILED if a run
-    failed, UNFINISHED if some are missing."""
-    study = studies.load(study.id)  # a range that stopped early has another plan than it began with
-    print_comparison(store, study, as_json=as_json)
-    if not as_json and first_number.silent_run(study) is not None:
-        return FAILED
-    runs = study_view.read_view(store, study, new_events=False).runs
-    bad = [
-        run for run in runs if run.state in (RunState.FAILED, RunState.CRASHED, RunState.DIVERGED)
-    ]
-    unfinished = [run for run in runs if run.state not in ENDED]
-    _print_failed(study, bad)
-    if unfinished:
-        others = (run.message for run in unfinished if run not in bad and run.message)
-        reasons = sorted({message.partition(";")[0] for message in others})
-        why = f" ({', '.join(reasons)})" if reasons else ""
-        remark(
-            f"q1lab: {study.id} is not done, {len(unfinished)} of {len(runs)} runs are left{why}; "
-            f"go on with: {kinds.resume_command(study)}"
-        )
-    return FAILED if bad else UNFINISHED if unfinished else OK

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from q1lab.commands import run
+from q1lab.commands import _following
 from q1lab.compare import comparison_cache, result_rows
 from q1lab.compare.progress_figure import figure_lines, progress_lines, row_lines
 from q1lab.ground import paths
@@ -243,7 +243,7 @@ async def test_stopping_it_promises_no_checkpoint(monkeypatch: pytest.MonkeyPatc
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(run, "watch_study", interrupted)
+    monkeypatch.setattr(_following, "watch_study", interrupted)
     said = q1lab(*words, code=None).stderr
     assert says in said
     assert "checkpoint" not in said

@@ -17,7 +17,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from q1lab.commands._week import current_week
-from q1lab.commands.own_model import hint, merge, new
+from q1lab.commands.hint import hint
+from q1lab.commands.merge import merge
+from q1lab.commands.new import new
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.journal import learner_tables

@@ -1,9 +1,6 @@
-"""`q1lab delete` and `restore`: the trash."""
+"""`q1lab delete`: studies into the trash, and the trash emptied."""
 
 from __future__ import annotations
-
-import contextlib
-from pathlib import Path
 
 import click
 
@@ -13,16 +10,9 @@ from q1lab.commands._options import json_option
 from q1lab.commands._output import print_json, print_text
 from q1lab.commands._store import open_store
 from q1lab.ground import paths, text_formats
-from q1lab.ground.errors import FAILED, OK, Problem
-from q1lab.ground.files import expand_user, printable
-from q1lab.journal import delete_restore, on_record, study_names, trash
-from q1lab.study import bundle, studies
-
-
-def _agrees(question: str, yes: bool) -> bool:
-    """True if the learner agrees. Problem if no one answers."""
-    unanswered = Problem("nothing was done: ", next="look with --dry-run, then give --yes")
-    return yes or ask_user(question, unanswered) == "yes"
+from q1lab.ground.errors import OK, Problem
+from q1lab.ground.files import printable
+from q1lab.journal import delete_restore, trash
 
 
 @click.command(
@@ -78,6 +68,12 @@ def delete(study: tuple[str, ...], empty: bool, dry_run: bool, yes: bool, as_jso
     return OK
 
 
+def _agrees(question: str, yes: bool) -> bool:
+    """True if the learner agrees. Problem if no one answers."""
+    unanswered = Problem("nothing was done: ", next="look with --dry-run, then give --yes")
+    return yes or ask_user(question, unanswered) == "yes"
+
+
 def _description(preview: delete_restore.DeletePreview) -> str:
     """What the deletion of a study moves, and what stays."""
     text = f"{preview.id}: {text_formats.byte_size(preview.bytes)}"
@@ -107,54 +103,4 @@ def _empty_trash(dry_run: bool, yes: bool, as_json: bool) -> int:
         click.echo("the trash is empty")
     else:
         click.echo(f"freed {total}" if done else f"nothing was removed; it holds {total}")
-    return OK
-
-
-def _trashed(name: str) -> Path | None:
-    """The place of a deleted study, by its own name or the learner's; None without one."""
-    with open_store() as store:
-        names = name, *study_names.all_named(store, name)
-    return next(filter(None, map(delete_restore.trashed_folder, names)), None)
-
-
-@click.command(
-    epilog="""\b
-Examples:
-  q1lab restore rope-1.zip
-  q1lab restore rope-1/ --name rope-1-laptop
-  q1lab restore rope-1
-
-Exit status: 0 restored, 1 the files are damaged or no study's, 2 usage."""
-)
-@click.argument("place", metavar="PLACE|STUDY", type=click.Path(path_type=Path))
-@click.option("--name", metavar="NAME", help="Another name for the study.")
-@json_option
-def restore(place: Path, name: str | None, as_json: bool) -> int:
-    """Bring back a study from PLACE, a folder or archive that `q1lab export` wrote, or a deleted
-    STUDY from the trash, completely or not at all."""
-    paths.ensure_home()
-    place = expand_user(place)
-    trashed = None if bundle.is_bundle(place) else _trashed(str(place))
-    learners_name = ""
-    if trashed is not None:
-        study = studies.load(delete_restore.restore_study(trashed, name))
-    elif not place.exists():
-        raise Problem(
-            f"{place}: no such file or folder, and no study of that name in the trash",
-            FAILED,
-            next="`q1lab delete --empty --dry-run` lists the trash, `q1lab status` the studies",
-        )
-    else:
-        with bundle.taken_in(place) as received:
-            learners_name = received.learners_name
-            study = bundle.restore(received, place, name)
-    with open_store() as store:
-        on_record.record_begin(store, study)
-        if learners_name:
-            with contextlib.suppress(Problem):  # another study has its name by now
-                study_names.give_name(store, study.id, learners_name)
-    if as_json:
-        print_json({"study": study.id, "runs": len(study.runs)})
-        return OK
-    print_text(f"{study.id}: restored, {len(study.runs)} runs; q1lab compare {study.id}")
     return OK

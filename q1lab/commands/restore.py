@@ -1,0 +1,67 @@
+"""`q1lab restore`: a study back from the trash, a folder or an archive."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import click
+
+from q1lab.commands._options import json_option
+from q1lab.commands._output import print_json, print_text
+from q1lab.commands._store import open_store
+from q1lab.ground import paths
+from q1lab.ground.errors import FAILED, OK, Problem
+from q1lab.ground.files import expand_user
+from q1lab.journal import delete_restore, on_record, study_names
+from q1lab.study import bundle, studies
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  q1lab restore rope-1.zip
+  q1lab restore rope-1/ --name rope-1-laptop
+  q1lab restore rope-1
+
+Exit status: 0 restored, 1 the files are damaged or no study's, 2 usage."""
+)
+@click.argument("place", metavar="PLACE|STUDY", type=click.Path(path_type=Path))
+@click.option("--name", metavar="NAME", help="Another name for the study.")
+@json_option
+def restore(place: Path, name: str | None, as_json: bool) -> int:
+    """Bring back a study from PLACE, a folder or archive that `q1lab export` wrote, or a deleted
+    STUDY from the trash, completely or not at all."""
+    paths.ensure_home()
+    place = expand_user(place)
+    trashed = None if bundle.is_bundle(place) else _trashed(str(place))
+    learners_name = ""
+    if trashed is not None:
+        study = studies.load(delete_restore.restore_study(trashed, name))
+    elif not place.exists():
+        raise Problem(
+            f"{place}: no such file or folder, and no study of that name in the trash",
+            FAILED,
+            next="`q1lab delete --empty --dry-run` lists the trash, `q1lab status` the studies",
+        )
+    else:
+        with bundle.taken_in(place) as received:
+            learners_name = received.learners_name
+            study = bundle.restore(received, place, name)
+    with open_store() as store:
+        on_record.record_begin(store, study)
+        if learners_name:
+            with contextlib.suppress(Problem):  # another study has its name by now
+                study_names.give_name(store, study.id, learners_name)
+    if as_json:
+        print_json({"study": study.id, "runs": len(study.runs)})
+        return OK
+    print_text(f"{study.id}: restored, {len(study.runs)} runs; q1lab compare {study.id}")
+    return OK
+
+
+def _trashed(name: str) -> Path | None:
+    """The place of a deleted study, by its own name or the learner's; None without one."""
+    with open_store() as store:
+        names = name, *study_names.all_named(store, name)
+    return next(filter(None, map(delete_restore.trashed_folder, names)), None)
