@@ -32,27 +32,39 @@ HEAD: tuple[Part, ...] = ("answer", "caveat", "level", "power", "limits")
 
 def first_lines(j: Judgment, width: int = WIDTH) -> list[Line]:
     """Six rows: the headline, the first facts that fit whole, what to do next, and where the rest
-    is."""
+    is. What to do next is left out where the first caveat, its reason, would have no room."""
     width = max(width, NARROWEST)
-    rest = f"Everything else: `q1lab compare {j.id} --full`" if j.id else REST
-    below = [*prose(next_step(j), width), *prose(rest, width)]
-    head = headline(j, width)
-    return [*head, *leading_lines(j, width, MOST_ROWS - len(head) - len(below)), *below]
+    rest = prose(f"Everything else: `q1lab compare {j.id} --full`" if j.id else REST, width)
+    head, step = headline(j, width), prose(next_step(j), width)
+    room = MOST_ROWS - len(head) - len(rest)
+    told = _fitting(j, width, room - len(step))
+    caveats = [fact for fact in _head(j) if fact.part == "caveat"]
+    if caveats and caveats[0] not in told:
+        told, step = _fitting(j, width, room), []
+    return [*head, *_lines(told, width), *step, *rest]
 
 
 REST = "Everything else: the same command with --full"
 
 
 def leading_lines(j: Judgment, width: int, rows: int) -> list[Line]:
-    """The first facts that fit whole into so many rows, and the answer in any case. Nothing lighter
-    follows where something heavier did not fit."""
-    lines: list[Line] = []
+    """The first facts that fit whole into so many rows, and the answer in any case."""
+    return _lines(_fitting(j, width, rows), width)
+
+
+def _fitting(j: Judgment, width: int, rows: int) -> list[Fact]:
+    """The first facts that fit whole. Nothing lighter follows where something heavier did not
+    fit."""
+    told: list[Fact] = []
     for fact in _head(j):
-        more = prose(fact.text, width)
-        if lines and len(lines) + len(more) > rows:
+        if told and len(_lines([*told, fact], width)) > rows:
             break
-        lines += more
-    return lines
+        told.append(fact)
+    return told
+
+
+def _lines(told: Sequence[Fact], width: int) -> list[Line]:
+    return [line for fact in told for line in prose(fact.text, width)]
 
 
 def _head(j: Judgment) -> list[Fact]:
