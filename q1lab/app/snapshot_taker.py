@@ -70,7 +70,7 @@ class SnapshotReader:
         first."""
         if ingest:
             self._ingest(store)
-        stamp = store.stamp().without_progress  # a tick does not change the studies
+        stamp = store.stamp()
         state = (stamp, self.watched, self.charted, tuple(self._unreadable))
         running = {row.id for row in self._rows if row.state == "running"}
         if state != self._last_state or running or self._more:
@@ -174,8 +174,7 @@ class SnapshotReader:
             values = (*row, self.charted)
             cached = self._runs.get(row["id"])
             if cached is None or cached[0] != values:
-                after_last = study.iters_after_last
-                run = study_view.run_view(row, study.tokens_per_iter, after_last)
+                run = study_view.run_view(row, study)
                 if run.attempt and room == 0:  # the next snapshot reads its curve
                     self._more = True
                     cached = ((), run)

@@ -123,8 +123,8 @@ def read_result_rows(store: Store) -> tuple[ResultRow, ...]:
 
 
 class ResultRowReader:
-    """``read`` for a desk that asks several times a second: reads again only when something in the
-    database has changed that is not progress, and spends at most a twentieth of the time on it."""
+    """``read`` for a desk that asks several times a second: reads again only when the database has
+    changed, and spends at most a twentieth of the time on it."""
 
     def __init__(self) -> None:
         self._stamp: Stamp | None = None
@@ -133,7 +133,7 @@ class ResultRowReader:
         """The time from which it may read again."""
 
     def __call__(self, store: Store) -> tuple[ResultRow, ...]:
-        stamp, began = store.stamp().without_progress, time.monotonic()
+        stamp, began = store.stamp(), time.monotonic()
         if stamp != self._stamp and began >= self._rested:
             self._rows, self._stamp = read_result_rows(store), stamp
             ended = time.monotonic()

@@ -12,13 +12,12 @@ from pathlib import Path
 
 from q1lab.ground.errors import FAILED, Problem, notice
 from q1lab.ground.files import open_private, open_regular, os_reason, read_bytes
-from q1lab.journal.acts import Body
 
 MOST_BYTES = 1 << 30
 """Bytes of a copy at most: a study's plan takes 5 KB, an answer less."""
 
 
-def read_copy(copy: Path) -> list[Body]:
+def read_copy(copy: Path) -> list[str]:
     """The acts that the copy has; none where there is no copy. A notice counts lines that hold
     none. Problem where it can't be read: a database without them would pass for the whole."""
     try:
@@ -30,8 +29,8 @@ def read_copy(copy: Path) -> list[Body]:
     bodies = []
     for line in lines:
         with contextlib.suppress(ValueError):
-            if isinstance(body := json.loads(line), dict):
-                bodies.append(body)
+            if isinstance(json.loads(line), dict):
+                bodies.append(line.decode())
     taken = f"q1lab.db was gone: it is made again from the {len(bodies):,} acts in {copy}"
     if bad := len(lines) - len(bodies):
         notice(f"{taken}; {bad:,} of its lines can't be read")

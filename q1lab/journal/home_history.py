@@ -161,7 +161,7 @@ def study_with_result(store: Store, study: Study, until: str) -> str | None:
         if each.key != study_key(study)
     }
     for row in store.db.execute(
-        "SELECT study_id, arm, state, iter, eval_loss, attempts, started FROM runs "
+        "SELECT study_id, arm, state, farthest, eval_loss, started FROM runs "
         "WHERE started < ? ORDER BY started",
         (until,),
     ):

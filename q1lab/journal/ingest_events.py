@@ -42,7 +42,7 @@ NEW_RUN: dict[str, Any] = {
     "ended": None,
     "message": None,
     "reused_from": None,
-    "attempts": "[]",
+    "farthest": 0,
     "why": "[]",
 }
 """A run before its first event: the columns that ``fold_events`` changes."""
@@ -230,7 +230,6 @@ def fold_events(run: dict[str, Any], events: list[Event]) -> dict[str, Any]:
         kind = event["type"]
         if kind == "start":
             state = RunState.RUNNING
-            _note_attempt(out, event)
             out["attempt"] = event.get("attempt", out["attempt"] + 1)
             out["started"] = out["started"] or event.get("time")
             out["ended"] = out["message"] = None
@@ -257,21 +256,9 @@ def fold_events(run: dict[str, Any], events: list[Event]) -> dict[str, Any]:
                     out["val_loss"] = event.get("val_loss")
         elif kind == "note":
             out["message"] = event.get("text")
+        out["farthest"] = max(out["farthest"], out["iter"])
     out["state"] = str(state)
     return out
-
-
-def _note_attempt(out: dict[str, Any], start: Event) -> None:
-    """Add to ``attempts`` (time, the farthest iter of the attempts before, the iter it goes on
-    from) of the attempt that begins here."""
-    attempts = json.loads(out["attempts"])
-    farthest = max(out["iter"], attempts[-1][1] if attempts else 0)
-    attempt = [start.get("time"), farthest, start.get("resumed_from") or 0]
-    out["attempts"] = json.dumps([*attempts[: MOST_ATTEMPTS - 1], attempt])
-
-
-MOST_ATTEMPTS = 100
-"""Attempts of a run that its row remembers: the first ones, and the newest."""
 
 
 def _keep_pace(out: dict[str, Any], event: Event) -> None:

@@ -10,15 +10,8 @@ from typing import Any
 
 from q1lab.journal.acts import Body
 
-PROGRESS_ACTS = frozenset({"tick", "answer", "recall", "time", "setting"})
-"""Acts that change only what `progress.recorded_progress` reads: step_records, part_times and
-settings."""
-
 DOCUMENTS = frozenset({"modification", "post", "retro", "roadmap", "merge"})
 """Acts that write a document of the learner's repository; the app shows their commit first."""
-
-MOST_VIEWED = 50
-"""Studies or files that are remembered for each kind of look."""
 
 Fold = Callable[[sqlite3.Connection, Body], None]
 """Takes a line of the journal into the tables."""
@@ -234,12 +227,6 @@ def _written(db: sqlite3.Connection, body: Body) -> None:
 
 def _look(db: sqlite3.Connection, body: Body) -> None:
     _evidence(db, body, body["command"], body["what"], variant=body["variant"])
-    db.execute(
-        "DELETE FROM evidence WHERE week = :week AND act = :command AND rowid NOT IN (SELECT rowid "
-        "FROM evidence WHERE week = :week AND act = :command ORDER BY rowid DESC LIMIT "
-        f"{MOST_VIEWED})",
-        body,
-    )
 
 
 # ── lists

@@ -19,7 +19,7 @@ CREATE TABLE runs (
     state TEXT NOT NULL DEFAULT 'queued', attempt INTEGER NOT NULL DEFAULT 0,
     iter INTEGER NOT NULL DEFAULT 0, max_iters INTEGER NOT NULL, train_loss REAL, val_loss REAL,
     eval_loss REAL, tokens_per_s REAL, seconds REAL NOT NULL DEFAULT 0, started TEXT, ended TEXT,
-    message TEXT, reused_from TEXT, attempts TEXT NOT NULL DEFAULT '[]',
+    message TEXT, reused_from TEXT, farthest INTEGER NOT NULL DEFAULT 0,
     why TEXT NOT NULL DEFAULT '[]',
     events_offset INTEGER NOT NULL DEFAULT 0, bad_lines INTEGER NOT NULL DEFAULT 0,
     UNIQUE (study_id, arm, seed)
@@ -68,9 +68,6 @@ CREATE TABLE shares (
 CREATE TABLE modifications (
     week TEXT PRIMARY KEY, variant TEXT NOT NULL, file TEXT, base TEXT, chosen TEXT NOT NULL
 ) STRICT;
-CREATE TABLE retros (
-    week TEXT PRIMARY KEY, path TEXT NOT NULL, written TEXT NOT NULL, commit_sha TEXT
-) STRICT;
 CREATE TABLE hints (
     week TEXT NOT NULL, variant TEXT NOT NULL, stage INTEGER NOT NULL, used TEXT NOT NULL,
     PRIMARY KEY (week, variant, stage)
@@ -89,34 +86,10 @@ CREATE TABLE evidence (
     file TEXT, sha TEXT, facts TEXT NOT NULL, at TEXT NOT NULL,
     PRIMARY KEY (week, act, subject)
 ) STRICT;
-"""
-"""Rows of the runs' events, then of the journal."""
-
-INDEXES = """
 CREATE INDEX begun_studies ON begun (study_id, created);
 CREATE INDEX open_runs ON runs (study_id) WHERE state NOT IN ('finished', 'diverged');
 """
-
-VIEWS = {
-    "curves": """
-        SELECT runs.study_id, runs.arm, runs.seed, metrics.name, metrics.iter, metrics.value
-        FROM metrics JOIN runs ON runs.id = metrics.run_id
-        """,
-    "pairs": """
-        SELECT studies.id AS study_id, studies.variant, studies.baseline, studies.preset,
-            studies.data_name, b.seed, b.state AS baseline_state, m.state AS modified_state,
-            b.val_loss AS baseline_val_loss, m.val_loss AS modified_val_loss,
-            m.val_loss - b.val_loss AS difference
-        FROM studies
-        JOIN runs b ON b.study_id = studies.id AND b.arm = 'baseline'
-        JOIN runs m ON m.study_id = studies.id AND m.arm = 'modified' AND m.seed = b.seed
-        """,
-}
-"""For a person who opens the database in Datasette, say; q1lab reads the tables."""
-
-
-def _definitions() -> list[str]:
-    return [*TABLES.split(";")[:-1], *INDEXES.split(";")[:-1]]
+"""Rows of the runs' events, then of the journal."""
 
 
 FORMAT = 1
@@ -125,8 +98,7 @@ FORMAT = 1
 
 def version() -> int:
     """Another number for other definitions: ``FORMAT``, then 24 bits of their checksum."""
-    definitions = "\n".join((*_definitions(), *VIEWS.values()))
-    return FORMAT << 24 | zlib.crc32(definitions.encode()) & 0xFFFFFF
+    return FORMAT << 24 | zlib.crc32(TABLES.encode()) & 0xFFFFFF
 
 
 def is_newer(found: int) -> bool:
@@ -139,15 +111,11 @@ def make_again(db: sqlite3.Connection) -> None:
     import sqlite_utils  # as slow as a command, and a home's tables are made once
 
     database = sqlite_utils.Database(db, execute_plugins=False)
-    for view in database.views:
-        view.drop()
-    for table in reversed(database.tables):
-        if table.name != "acts":
-            table.drop()
+    for each in (*database.views, *reversed(database.tables)):
+        if each.name != "acts":
+            each.drop()
     database.execute(
         "CREATE TABLE IF NOT EXISTS acts (id INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT"
     )
-    for definition in _definitions():
+    for definition in TABLES.split(";")[:-1]:
         database.execute(definition)
-    for name, select in VIEWS.items():
-        database.create_view(name, select)

@@ -6,7 +6,6 @@ losses.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from q1lab.ground import paths
@@ -25,14 +24,8 @@ def shows_number(run: Row) -> bool:
     return (
         run["state"] == RunState.FINISHED
         or run["eval_loss"] is not None
-        or farthest_iter(run) >= SEEN_LOSSES
+        or run["farthest"] >= SEEN_LOSSES
     )
-
-
-def farthest_iter(run: Row) -> int:
-    """The farthest iter of all attempts at a run."""
-    attempts = json.loads(run["attempts"])
-    return max(int(run["iter"]), *(int(before) for _, before, _ in attempts), 0)
 
 
 def all_ends(store: Store) -> dict[str, dict[tuple[str, int], RunEnd]]:

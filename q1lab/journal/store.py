@@ -13,7 +13,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, Problem
@@ -30,19 +30,8 @@ class AddAct(Protocol):
     def __call__(self, act: str, /, **fields: Any) -> None: ...
 
 
-class Stamp(NamedTuple):
-    """Changes whenever the database does, by this connection or by another program."""
-
-    others: int
-    changes: int
-    """Rows that this connection has changed, but those of ``progress``."""
-    progress: int
-    """Rows that it has changed by acts on progress alone: a tick, an answer, minutes."""
-
-    @property
-    def without_progress(self) -> Stamp:
-        """The stamp of everything that such an act does not touch."""
-        return self._replace(progress=0)
+Stamp = tuple[int, int]
+"""Changes whenever the database does: by another program, or by this connection."""
 
 
 class Store:
@@ -62,8 +51,6 @@ class Store:
         """Called with a line about what this process waits for, as soon as it waits."""
         self._add: AddAct | None = None
         """Inside ``act``: what adds to it."""
-        self._of_progress = 0
-        """Rows that acts on progress have changed (``Stamp.progress``)."""
         private_folder(self.file.parent)
         with as_problem(self.file):
             self.db = connect(self.file, self._say_wait)
@@ -99,8 +86,8 @@ class Store:
             is_new = not db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'acts'").fetchone()
             schema.make_again(db)
             if is_new:
-                for body in acts_copy.read_copy(copy_file(self.file)):
-                    db.execute("INSERT INTO acts (body) VALUES (?)", (json.dumps(body),))
+                bodies = acts_copy.read_copy(copy_file(self.file))
+                db.executemany("INSERT INTO acts (body) VALUES (?)", [(each,) for each in bodies])
             for (text,) in db.execute("SELECT body FROM acts ORDER BY id").fetchall():
                 db.execute("SAVEPOINT act")
                 try:
@@ -135,10 +122,7 @@ class Store:
             def add(act: str, /, **fields: Any) -> None:
                 acts.refuse_agents(act)
                 body = {"act": act, "at": utc_now(), "who": acts.current_actor(), **fields}
-                before = db.total_changes
                 journal_tables.fold_act(db, body)
-                if act in journal_tables.PROGRESS_ACTS:
-                    self._of_progress += db.total_changes - before + 1
                 lines.append(json.dumps(body))
                 db.execute("INSERT INTO acts (body) VALUES (?)", (lines[-1],))
 
@@ -173,9 +157,8 @@ class Store:
                 raise
 
     def stamp(self) -> Stamp:
-        version = self.db.execute("PRAGMA data_version").fetchone()[0]
-        changes = self.db.total_changes - self._of_progress
-        return Stamp(version, changes, self._of_progress)
+        (version,) = self.db.execute("PRAGMA data_version").fetchone()
+        return version, self.db.total_changes
 
     # ── settings
 

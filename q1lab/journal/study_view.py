@@ -15,14 +15,14 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import cast
 
-from q1lab.ground.paths import StudyPaths, study_dir
+from q1lab.ground.paths import StudyPaths
 from q1lab.ground.text_formats import plural
-from q1lab.journal import ingest_events
+from q1lab.journal import ingest_events, on_record
 from q1lab.journal.store import Row, Store
 from q1lab.judgment.run_states import ENDED, RunState, study_state
 from q1lab.study.events import TRAIN_LOSS, standard_names
 from q1lab.study.liveness import is_alive, last_launch
-from q1lab.study.studies import Study, iters_after_last, run_name, tokens_per_iter
+from q1lab.study.studies import Study, run_name
 
 SPARK_POINTS = 24
 
@@ -159,7 +159,7 @@ def read_view(store: Store, study: Study, *, new_events: bool = True) -> StudyVi
     if new_events:
         ingest_events.ingest_study(store, study)
     rows = store.runs(study.id)
-    return build_view(study, run_views(rows, study.tokens_per_iter, study.iters_after_last))
+    return build_view(study, run_views(rows, study))
 
 
 def build_view(study: Study, runs: tuple[RunView, ...]) -> StudyView:
@@ -177,15 +177,21 @@ def build_view(study: Study, runs: tuple[RunView, ...]) -> StudyView:
 
 def study_row(study: Study, runs: Sequence[RunView]) -> StudyRow:
     """The line of a study in a list."""
-    about = (
+    done = sum(run.state in ENDED for run in runs)
+    alive = done < len(runs) and is_alive(study.files)
+    jobs, waits = study.trainer.jobs, waiting_runs(study.files, runs) if alive else frozenset()
+    return StudyRow(
         study.id,
         study.variant,
         study.baseline,
         study.trainer.preset,
         study.data.name,
         study.created,
+        study_state((run.state for run in runs), alive=alive),
+        done,
+        len(runs),
+        seconds_left(runs, jobs, waits) if alive else None,
     )
-    return _line(about, runs, study.trainer.jobs)
 
 
 def read_study_rows(
@@ -218,7 +224,7 @@ def read_study_rows(
     ):
         rows.setdefault(row["study_id"], []).append(row)
     readable = tuple(
-        _fresh_line(store, plan, rows.get(plan["id"], []))
+        _fresh_line(store, cast("StudySummary", tuple(plan)[:6]), rows.get(plan["id"], []))
         if plan["id"] in fresh
         else settled_rows[plan["id"]]
         for plan in plans
@@ -230,31 +236,13 @@ def read_study_rows(
     )
 
 
-def _fresh_line(store: Store, plan: Row, rows: list[Row]) -> StudyRow:
+def _fresh_line(store: Store, about: StudySummary, rows: list[Row]) -> StudyRow:
     states = [RunState(row["state"]) for row in rows]
-    about = cast("StudySummary", tuple(plan)[:6])
-    if all(state in ENDED for state in states):
-        return StudyRow(*about, study_state(states, alive=False), len(states), len(states), None)
-    how = store.db.execute(
-        "SELECT plan ->> '$.jobs' AS jobs, plan ->> '$.config.batch_size' AS batch_size, "
-        "plan ->> '$.config.block_size' AS block_size, "
-        "plan ->> '$.config.eval_windows' AS eval_windows, "
-        "plan ->> '$.data.val_tokens' AS val_tokens FROM studies WHERE id = ?",
-        (plan["id"],),
-    ).fetchone()
-    config = {key: how[key] for key in ("batch_size", "block_size", "eval_windows") if how[key]}
-    after_last = iters_after_last(config, how["val_tokens"] or 0)
-    runs = with_max_iters(run_views(rows, tokens_per_iter(config), after_last))
-    return _line(about, runs, how["jobs"] or 1)
-
-
-def _line(about: StudySummary, runs: Sequence[RunView], jobs: int) -> StudyRow:
-    done = sum(run.state in ENDED for run in runs)
-    files = StudyPaths(study_dir(about[0]))
-    alive = done < len(runs) and is_alive(files)
-    left = seconds_left(runs, jobs, waiting_runs(files, runs)) if alive else None
-    state = study_state((run.state for run in runs), alive=alive)
-    return StudyRow(*about, state, done, len(runs), left)
+    if not all(state in ENDED for state in states):
+        plan = store.db.execute("SELECT plan FROM studies WHERE id = ?", about[:1]).fetchone()
+        if (study := on_record.parse_plan(plan["plan"])) is not None:
+            return study_row(study, with_max_iters(run_views(rows, study)))
+    return StudyRow(*about, study_state(states, alive=False), len(states), len(states), None)
 
 
 WAITS = "waiting for the launcher"
@@ -263,21 +251,20 @@ WAITS = "waiting for the launcher"
 # ── runs
 
 
-def run_views(rows: Iterable[Row], tokens: int, after_last: float) -> tuple[RunView, ...]:
+def run_views(rows: Iterable[Row], study: Study) -> tuple[RunView, ...]:
     """Rows of ``runs`` as they are shown, without curves."""
-    return tuple(run_view(row, tokens, after_last) for row in rows)
+    return tuple(run_view(row, study) for row in rows)
 
 
-def run_view(row: Row, tokens: int, after_last: float) -> RunView:
-    """One row of ``runs`` as it is shown, without curves; of its study, the tokens per iter and the
-    iters' worth of work after the last iter."""
+def run_view(row: Row, study: Study) -> RunView:
+    """One row of ``runs`` as it is shown, without curves."""
     return RunView(
         name=run_name(row["arm"], row["seed"]),
         state=RunState(row["state"]),
         run_id=row["id"],
         why=tuple(json.loads(row["why"])),
-        pace=_pace(row, tokens, after_last),
-        iters_after_last=after_last,
+        pace=_pace(row, study),
+        iters_after_last=study.iters_after_last,
         **{column: row[column] for column in COPIED_COLUMNS},
     )
 
@@ -343,14 +330,14 @@ def _run_labels(study: Study, runs: Sequence[RunView]) -> str:
 # ── the time left
 
 
-def _pace(row: Row, tokens: int, after_last: float) -> float | None:
+def _pace(row: Row, study: Study) -> float | None:
     """Seconds per iter. A first attempt's clock includes evaluations; a later one's also includes
     the work that was lost, so there the trainer's own speed is used."""
     if row["attempt"] == 1 and row["iter"] > 0 and row["seconds"] > 0:
-        done = row["iter"] + (after_last if row["state"] == RunState.FINISHED else 0)
+        done = row["iter"] + (study.iters_after_last if row["state"] == RunState.FINISHED else 0)
         return float(row["seconds"] / done)
     speed = row["tokens_per_s"]
-    return tokens / speed if speed else None
+    return study.tokens_per_iter / speed if speed else None
 
 
 def waiting_runs(

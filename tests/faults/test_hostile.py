@@ -120,7 +120,7 @@ def test_no_event_stops_the_fold(events: list[dict[str, Any]]) -> None:
         "attempt": 0,
         "iter": 0,
         "seconds": 0.0,
-        "attempts": "[]",
+        "farthest": 0,
         "why": "[]",
     }
     good = [
