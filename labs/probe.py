@@ -66,7 +66,6 @@ def probe(request: dict[str, Any]) -> dict[str, Any]:
         )
         for arm, file in request.get("files", {}).items()
     }
-    weights = {arm: answer.pop("weights") for arm, answer in arms.items()}
     return {
         "device": device,
         "dtype": dtype,
@@ -77,23 +76,7 @@ def probe(request: dict[str, Any]) -> dict[str, Any]:
         "device_name": name_of_device(device),
         "bf16": devices.cpu_bf16() if device == "cpu" else dtype == "bf16",
         "arms": arms,
-        **(
-            {"shared_at_start": share_at_start(weights["baseline"], weights["modified"])}
-            if set(weights) == {"baseline", "modified"}
-            else {}
-        ),
     }
-
-
-def share_at_start(base: dict[str, torch.Tensor], modified: dict[str, torch.Tensor]) -> float:
-    """The share of the baseline's parameters with which the modified model starts, too: the same
-    name, the same shape and, bit by bit, the same value from the same seed."""
-    equal = sum(
-        int((values == modified[name]).sum())
-        for name, values in base.items()
-        if name in modified and modified[name].shape == values.shape
-    )
-    return equal / max(1, sum(values.numel() for values in base.values()))
 
 
 def name_of_device(device: str) -> str:
@@ -121,9 +104,6 @@ def try_model(
         raise
     except Exception as error:
         raise loading.ModelError(loading.describe(error, file)) from error
-    weights = {
-        name: parameter.detach().cpu().clone() for name, parameter in model.named_parameters()
-    }
     batch, block = config["batch_size"], config["block_size"]
     tokens = torch.randint(
         vocab_size, (batch, block + 1), generator=torch.Generator().manual_seed(data.key("probe"))
@@ -146,7 +126,6 @@ def try_model(
         "n_params": sum(p.numel() for p in model.parameters()),
         "flops_per_token": flops.get_total_flops() // block,
         "seconds_per_iter": seconds,
-        "weights": weights,
     }
 
 

@@ -14,7 +14,6 @@ from q1lab.ground import json_records
 from q1lab.ground.json_records import max_chars, whole_number
 from q1lab.journal.home_history import StudyHistory
 from q1lab.journal.store import Row, Store
-from q1lab.study.bundle import Provenance
 from q1lab.study.studies import Study
 
 Name = Annotated[str, max_chars(100)]
@@ -46,20 +45,19 @@ class Claim:
         return (self.alpha, self.mean, *(self.ends or (None, None)))
 
 
-def make_provenance(store: Store, study: Study) -> Provenance:
-    """Make the provenance of a study's bundle."""
+def make_provenance(store: Store, study: Study) -> dict[str, Any]:
+    """The facts by which a stranger checks a study: its claim, its data, and what trained it."""
     claim = _claim_of(comparison_cache.compare(store, study))
     starts = [start_conditions(study, row) for row in store.runs(study.id)]
     trained = {
         key: sorted({str(start[key]) for start in starts if key in start})
         for key in ("torch", "processor", "threads")
     }
-    about = {
+    return {
         "claim": json_records.to_json(claim),
         "data": study.data.sha256,
         "trained_with": trained,
     }
-    return Provenance(about)
 
 
 def recompute_claim(study: Study, rows: Sequence[Row], level: float) -> Claim:

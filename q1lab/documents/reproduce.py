@@ -4,8 +4,10 @@ repository that makes this possible."""
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from q1lab.documents.change import read_document
 from q1lab.documents.markdown_escape import Md, code_span, inline
@@ -13,7 +15,6 @@ from q1lab.ground.errors import Problem
 from q1lab.ground.files import sha256_file
 from q1lab.ground.git_repository import Repository
 from q1lab.study import command_line, corpora, kept_folder, kinds, variants
-from q1lab.study.bundle import Provenance
 from q1lab.study.studies import ARMS, Study
 
 
@@ -42,7 +43,7 @@ def trained_reference(study: Study) -> bool:
 
 
 def bundle_files(
-    study: Study, root: Path, evidence: Provenance
+    study: Study, root: Path, evidence: Mapping[str, Any]
 ) -> tuple[dict[Path, bytes], tuple[str, ...]]:
     """(the study's folder below ``root`` to write, the obstacles in sentences).
 

@@ -262,8 +262,7 @@ def fold_events(run: dict[str, Any], events: list[Event]) -> dict[str, Any]:
 
 
 def _keep_pace(out: dict[str, Any], event: Event) -> None:
-    """The speed, and the seconds that all of the run's attempts have taken; an older trainer knew
-    only this attempt's."""
+    """The speed, and the seconds that all of the run's attempts have taken."""
     out["seconds"] = event.get("total", event.get("t")) or out["seconds"]
     out["tokens_per_s"] = event.get("tok_per_s") or out["tokens_per_s"]
 

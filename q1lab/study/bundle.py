@@ -32,7 +32,7 @@ import struct
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, BinaryIO
@@ -98,14 +98,6 @@ Content = Path | bytes
 
 
 @dataclass(frozen=True)
-class Provenance:
-    """The facts by which a stranger checks a study, in addition to its files: more keys of the
-    list."""
-
-    about: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Bundle:
     """A bundle whose files were read and match its list. ``files`` are the paths by the names in
     the bundle; ``has_list`` is False for a study's plain folder, which may lack files."""
@@ -128,49 +120,61 @@ class Bundle:
 
 
 def bundle_files(
-    study: Study, provenance: Provenance, *, published: Study | None = None, learners_name: str = ""
+    study: Study,
+    provenance: Mapping[str, Any],
+    *,
+    published: Study | None = None,
+    learners_name: str = "",
 ) -> dict[str, Content]:
     """The files of a study's bundle by their names, with its list. Problem when a model file can't
     be read.
 
-    ``published`` is the plan for a repository. Its bundle is small and the same each time: without
-    weights, logs, the text, the runs at W&B, and the events of runs that have not ended.
+    ``provenance`` are more keys of the list, by which a stranger checks the study. ``published`` is
+    the plan for a repository. Its bundle is small and the same each time: without weights, logs,
+    the text, the runs at W&B, and the events of runs that have not ended.
     """
-    files = study.files
+    root, about = study.files.root, dict(provenance)
     plan = studies.encode_plan(published or study)
     content_by_name: dict[str, Content] = {"study.json": plan.encode()}
     with os_errors_as_problems(f"the model files of {study.id} can't be read"):
         for name in study.model_files.values():
-            content_by_name[name] = read_bytes(files.root / name)
-    candidates = []
-    for run in study.runs:
-        run_files = files.run(run.name)
-        ended = has_ended(run_files.events)
-        if ended or not published:
-            candidates.append(run_files.events)
-        if not published:
-            candidates += [run_files.log, run_files.model]
-        if not published and not ended:  # a run that can still go on
-            candidates += sorted(run_files.checkpoints.glob("*.pt"))
-    if not published:
-        candidates += [files.wandb / "runs.json", *files.source.rglob("*.py")]
-        candidates += files.source.glob("*.diff")
+            content_by_name[name] = read_bytes(root / name)
+    if published:
+        events = (study.files.run(run.name).events for run in study.runs)
+        candidates = [file for file in events if has_ended(file)]
+    else:
+        candidates = _all_files(study)
+        text = paths.data_dir() / f"{study.data.sha256}.txt"
+        if text.is_file():
+            content_by_name[f"data/{text.name}"] = text
+        planned = study.files.source.stat().st_mtime_ns
+        about |= {"q1lab": __version__, "made": utc_now(), "source_mtime_ns": planned}
     for file in candidates:
         if file.is_file() and not file.is_symlink():
-            content_by_name.setdefault(str(file.relative_to(files.root)), file)
-    text = paths.data_dir() / f"{study.data.sha256}.txt"
-    if not published and text.is_file():
-        content_by_name[f"data/{text.name}"] = text
+            content_by_name.setdefault(str(file.relative_to(root)), file)
     content_by_name = {
         name: content for name, content in content_by_name.items() if FILE_NAMES.fullmatch(name)
     }
-    about = dict(provenance.about)
-    if not published:
-        planned = files.source.stat().st_mtime_ns
-        about |= {"q1lab": __version__, "made": utc_now(), "source_mtime_ns": planned}
     if learners_name:
         about["name"] = learners_name
     return {LIST_NAME: encode_list(study, content_by_name, **about), **content_by_name}
+
+
+def _all_files(study: Study) -> list[Path]:
+    """The files that a study may have on this machine, but for its plan and its text."""
+    files = study.files
+    found = []
+    for run in study.runs:
+        run_files = files.run(run.name)
+        found += [run_files.events, run_files.log, run_files.model]
+        if not has_ended(run_files.events):  # it can still go on
+            found += sorted(run_files.checkpoints.glob("*.pt"))
+    return [
+        *found,
+        files.wandb / "runs.json",
+        *files.source.rglob("*.py"),
+        *files.source.glob("*.diff"),
+    ]
 
 
 def encode_list(study: Study, files: Mapping[str, Content], **about: Any) -> bytes:
@@ -187,7 +191,12 @@ def _hash(content: Content) -> str:
 
 
 def export_bundle(
-    study_id: str, target: Path, provenance: Provenance, learners_name: str, *, force: bool = False
+    study_id: str,
+    target: Path,
+    provenance: Mapping[str, Any],
+    learners_name: str,
+    *,
+    force: bool = False,
 ) -> None:
     """Write a study's bundle: a zip where ``target`` ends in ``.zip``, else a folder.
 
@@ -298,11 +307,10 @@ def taken_in(place: Path, *, collect_faults: bool = False) -> Iterator[Bundle]:
     home = paths.ensure_home()
     with tempfile.TemporaryDirectory(prefix=".take-in-", dir=home) as name:
         try:
-            hashes = None
             if place.is_dir():
                 _copy_files(place, Path(name))
             else:
-                hashes = _extract_members(place, Path(name))
+                _extract_members(place, Path(name))
         except OSError as error:
             raise Problem(
                 f"{place} can't be read: {os_reason(error)}", FAILED, file=place
@@ -310,7 +318,7 @@ def taken_in(place: Path, *, collect_faults: bool = False) -> Iterator[Bundle]:
         except DAMAGE_ERRORS as error:
             why = printable(str(error))[:200] or type(error).__name__
             raise Problem(f"{place} can't be read ({why})", FAILED, file=place) from None
-        yield read_bundle(Path(name), str(place), hashes, collect_faults=collect_faults)
+        yield read_bundle(Path(name), str(place), collect_faults=collect_faults)
 
 
 def _copy_files(folder: Path, into: Path) -> None:
@@ -320,10 +328,9 @@ def _copy_files(folder: Path, into: Path) -> None:
             shutil.copyfileobj(source, out, 1 << 20)
 
 
-def _extract_members(file: Path, into: Path) -> dict[str, str]:
-    """Extract every member into a folder; returns their hashes by name. Nothing is written of an
-    archive whose list of members is not that of a study."""
-    hash_by_name: dict[str, str] = {}
+def _extract_members(file: Path, into: Path) -> None:
+    """Extract every member into a folder. Nothing is written of an archive whose list of members is
+    not that of a study."""
     with open_regular(file) as stream, zipfile.ZipFile(stream) as packed:
         members = packed.infolist()
         info_by_name = {info.filename: info for info in members}
@@ -349,9 +356,7 @@ def _extract_members(file: Path, into: Path) -> dict[str, str]:
             raise ValueError("there is no room for what it holds")
         for info in members:
             with packed.open(info) as content:
-                target = into / info.filename
-                hash_by_name[info.filename] = _write_member(content, target, info.file_size)
-    return hash_by_name
+                _write_member(content, into / info.filename, info.file_size)
 
 
 def _check_bounds(sizes: Mapping[str, int], open_file: Callable[[str], IO[bytes]]) -> None:
@@ -393,18 +398,15 @@ def _check_files_on_disk(path_by_name: Mapping[str, Path]) -> None:
     )
 
 
-def _write_member(content: IO[bytes], target: Path, size: int) -> str:
-    """Write a member, which has ``size`` bytes; returns its SHA-256. It is synced when it is taken
-    in (``adopt_study``)."""
-    digest = hashlib.sha256()
+def _write_member(content: IO[bytes], target: Path, size: int) -> None:
+    """Write a member, which has ``size`` bytes. It is synced when it is taken in
+    (``adopt_study``)."""
     with _new_file(target) as out:
         while block := content.read(1 << 20):
             size -= len(block)
             if size < 0:
                 raise ValueError(f"{target.name} is larger than it says")
-            digest.update(block)
             out.write(block)
-    return digest.hexdigest()
 
 
 def _new_file(path: Path) -> IO[bytes]:
@@ -414,27 +416,18 @@ def _new_file(path: Path) -> IO[bytes]:
     return os.fdopen(fd, "wb")
 
 
-def read_bundle(
-    folder: Path,
-    origin: str,
-    hashes: Mapping[str, str] | None = None,
-    *,
-    collect_faults: bool = False,
-) -> Bundle:
+def read_bundle(folder: Path, origin: str, *, collect_faults: bool = False) -> Bundle:
     """Read the bundle in a folder: one with a list, or a study's folder in q1lab's home. ``origin``
-    names it in messages; ``hashes`` are those of the files, if known. Problem for a plan that can't
-    be read, and for files that don't match the list (with ``collect_faults`` these are returned in
-    ``faults``)."""
+    names it in messages. Files that the list does not name are no part of it. Problem for a plan
+    that can't be read, and for files that don't match the list (with ``collect_faults`` these are
+    returned in ``faults``)."""
     fault_by_name: dict[str, str] = {}
     try:
-        if hashes is None:
-            files = _find_files(folder)
-            _check_files_on_disk(files)
-        else:
-            files = {name: folder / name for name in hashes}
+        files = _find_files(folder)
+        _check_files_on_disk(files)
         record = _read_list(folder)
         if record is not None:
-            fault_by_name = _find_faults(record, files, hashes)
+            fault_by_name = _find_faults(record, files)
             if fault_by_name and not collect_faults:
                 raise ValueError(next(iter(fault_by_name.values())))
             files = {name: folder / name for name in record["files"] if name in files}
@@ -483,23 +476,17 @@ def _read_list(folder: Path) -> dict[str, Any] | None:
     return record
 
 
-def _find_faults(
-    record: Mapping[str, Any], path_by_name: Mapping[str, Path], hashes: Mapping[str, str] | None
-) -> dict[str, str]:
-    """Compare the files with the list. Returns the fault by the file's name; empty if exactly the
-    listed files are there, unchanged."""
+def _find_faults(record: Mapping[str, Any], path_by_name: Mapping[str, Path]) -> dict[str, str]:
+    """Compare the files with the list. Returns the fault by the file's name; empty if the listed
+    files are there, unchanged."""
     fault_by_name = {}
     for name, sha256 in record["files"].items():
         if name not in path_by_name:
             fault_by_name[name] = f"{name[:100]!r} is missing"
-            continue
-        accepted_hashes = possible_hashes(path_by_name[name]) if hashes is None else {hashes[name]}
-        if sha256 not in accepted_hashes:
+        elif sha256 not in possible_hashes(path_by_name[name]):
             fault_by_name[name] = f"{name} is not what its list has: it is damaged, or was changed"
         elif name.startswith("data/") and name != f"data/{sha256}.txt":
             fault_by_name[name] = "its text is not the one that its name says"
-    for name in sorted(set(hashes or ()) - {*record["files"], LIST_NAME}):
-        fault_by_name[name] = f"it holds {name[:100]!r}, which its list does not name"
     return fault_by_name
 
 
@@ -521,58 +508,48 @@ def with_git_line_ends(text: bytes) -> bytes:
 # ── adding to the studies of this machine
 
 
-def adopt_study(
-    study: Study, files: Mapping[str, Content], names: Iterable[str], planned: int = 0
-) -> Study:
-    """Add a study to q1lab's home under the first of ``names`` that is free; returns it with that
-    name. It appears whole or not at all.
-
-    Bytes are written, a file is moved (it lies in q1lab's home); a text of ``data/`` goes to the
-    others. Problem when no name is free.
-    """
+def adopt_study(study: Study, files: Mapping[str, Path], name: str, planned: int = 0) -> Study:
+    """Add a study to q1lab's home under ``name``; returns it with that name. It appears whole or
+    not at all. The files, which lie in q1lab's home, are moved; a text of ``data/`` goes to the
+    others. Problem when the name is taken."""
     home = paths.ensure_home()
     private_folder(paths.studies_dir())
+    taken = Problem(f"there is a study called {name} already", next="restore it with --name NAME")
+    renamed, place = replace(study, id=name), paths.study_dir(name)
+    if place.exists() or place.is_symlink():
+        raise taken
     with tempfile.TemporaryDirectory(prefix=".take-in-", dir=home) as scratch:
         draft = Path(scratch) / "study"
         for folder in (draft, draft / "source", draft / "runs"):
             folder.mkdir(mode=0o700)
-        for name, content in files.items():
-            if name.startswith("data/"):
-                target = paths.data_dir() / Path(name).name
+        for file_name, file in files.items():
+            if file_name in (LIST_NAME, "study.json"):
+                continue
+            target = draft / file_name
+            if file_name.startswith("data/"):
+                target = paths.data_dir() / file.name
                 if target.exists():
                     continue
-            elif name in (LIST_NAME, "study.json"):
-                continue
-            else:
-                target = draft / name
-            if isinstance(content, Path):
-                private_folder(target.parent)
-                with content.open("rb") as received:
-                    os.fsync(received.fileno())
-                content.replace(target)
-            else:
-                write_atomic(target, content)
+            private_folder(target.parent)
+            with file.open("rb") as received:
+                os.fsync(received.fileno())
+            file.replace(target)
         if planned:
             with contextlib.suppress(OSError):
                 os.utime(draft / "source", ns=(planned, planned))
-        for name in names:
-            renamed, target = replace(study, id=name), paths.study_dir(name)
-            if target.exists() or target.is_symlink():
-                continue
-            write_atomic(draft / "study.json", studies.encode_plan(renamed))
-            if name != study.id:  # its runs at W&B belong to the study with the old name
-                shutil.rmtree(draft / "wandb", ignore_errors=True)
-            try:
-                draft.rename(target)
-            except OSError as error:
-                if target.exists():
-                    continue
-                raise Problem(
-                    f"cannot write {target}: {os_reason(error)}", FAILED, file=target
-                ) from error
-            sync_folder(target.parent)
-            return renamed
-    raise Problem(f"there is a study called {name} already", next="restore it with --name NAME")
+        write_atomic(draft / "study.json", studies.encode_plan(renamed))
+        if name != study.id:  # its runs at W&B belong to the study with the old name
+            shutil.rmtree(draft / "wandb", ignore_errors=True)
+        try:
+            draft.rename(place)
+        except OSError as error:
+            if place.exists():
+                raise taken from None
+            raise Problem(
+                f"cannot write {place}: {os_reason(error)}", FAILED, file=place
+            ) from error
+        sync_folder(place.parent)
+    return renamed
 
 
 def restore(received: Bundle, place: Path, name: str | None = None) -> Study:
@@ -583,4 +560,4 @@ def restore(received: Bundle, place: Path, name: str | None = None) -> Study:
         raise Problem(f"{place} is neither a study's folder nor its archive", file=place)
     if not studies.is_id(name):
         raise Problem(f"{name!r} is not a study's name: letters, digits, dots, hyphens")
-    return adopt_study(received.study, received.files, [name], received.planned)
+    return adopt_study(received.study, received.files, name, received.planned)

@@ -40,11 +40,6 @@ def python_module(module: str) -> list[str]:
     return [sys.executable, "-P", "-m", module]
 
 
-def python_code(code: str) -> list[str]:
-    """The same, which runs ``code``."""
-    return [sys.executable, "-P", "-c", code]
-
-
 def trainer_command() -> list[str]:
     """The command of q1lab's own trainer. ``Q1LAB_TRAINER`` puts another program in its place
     (tests use one without torch)."""

@@ -224,9 +224,6 @@ def sanitize_event(event: Any) -> Event | None:
         del event[key]
     if event["type"] in ("iter", "eval") and "iter" not in event:
         return None
-    if event["type"] == "iter" and "lr" in event:  # trainers once wrote it beside the loss
-        old_place = _sanitize_numbers({"lr": event.pop("lr")})
-        event["numbers"] = {**old_place, **event.get("numbers", {})}
     if event["type"] == "exit" and event.get("state") not in _STATES:
         event["state"] = str(RunState.FAILED)
     return event

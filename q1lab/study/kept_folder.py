@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import (
@@ -21,7 +22,6 @@ from q1lab.ground.files import (
 from q1lab.ground.options import KEPT_FOLDER
 from q1lab.ground.paths import StudyPaths
 from q1lab.study import bundle, command_line, corpora, kinds
-from q1lab.study.bundle import Provenance
 from q1lab.study.command_line import Request
 from q1lab.study.events import final_loss
 from q1lab.study.origin import TypedOptions
@@ -69,13 +69,13 @@ def is_kept_folder(typed: str) -> bool:
 
 
 def files_to_keep(
-    study: Study, root: Path, provenance: Provenance | None = None
+    study: Study, root: Path, provenance: Mapping[str, Any] | None = None
 ) -> dict[Path, bytes]:
     """The folder's files, by their paths below the repository ``root``, with their contents.
     Problem when a model file can't be read."""
     folder = root / folder_name(study)
     published = _plan_for_publication(study, root)
-    files = bundle.bundle_files(study, provenance or Provenance(), published=published)
+    files = bundle.bundle_files(study, provenance or {}, published=published)
     content_by_name = {
         name: content if isinstance(content, bytes) else read_bytes(content)
         for name, content in files.items()

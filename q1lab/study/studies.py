@@ -281,7 +281,7 @@ ORDER = (
     "jobs",
     *("threads", "versions", "prediction", "repo", "unchecked", "wandb", "asked"),
     *("launcher", "range", "series", "seed_shift", "fresh_seeds"),
-    *("shared_at_start", "trainers", "loop"),
+    *("trainers", "loop"),
 )
 """The order of the keys in study.json: the same study is the same bytes."""
 

@@ -65,8 +65,6 @@ class Trainer:
     config: dict[str, Any] = field(default_factory=dict)
     """The hyperparameters of both arms."""
     dtype: Name = ""
-    shared_at_start: float | None = None
-    """The share of the weights that both arms start with."""
     unchecked: bool = False
     """True if the learner's model file was trained without its checks."""
 

@@ -153,7 +153,6 @@ def draft(
         wandb=wandb_state.wandb_mode(request.wandb),
         launcher=request.launcher_words,
         seed_shift={"modified": SEED_OFFSET} if is_same else {},
-        shared_at_start=None if is_same else answer.get("shared_at_start"),
         unchecked=request.unchecked and modified.is_learners,
     )
     study = Study(

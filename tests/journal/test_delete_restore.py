@@ -395,7 +395,6 @@ HOSTILE: dict[str, Callable[[dict[str, bytes], dict[str, Any]], None]] = {
         contents.update({"source/x.py": b"LINK"}),
         m["files"].update({"source/x.py": "0"}),
     ),  # type: ignore[func-returns-value]
-    "not in its list": lambda contents, m: contents.update({"source/x.py": b"x"}),
     "missing": lambda contents, m: contents.pop("study.json"),  # type: ignore[arg-type,return-value]
     "changed": lambda contents, m: contents.update({"study.json": contents["study.json"] + b" "}),
     "newer": lambda contents, m: m.update(v=2),
@@ -419,7 +418,7 @@ def test_a_hostile_archive_leaves_nothing(
     study = lab_home.make_study()
     lab_home.finish(study)
     target = tmp_path / "a.zip"
-    bundle.export_bundle(study.id, target, bundle.Provenance(), "")
+    bundle.export_bundle(study.id, target, {}, "")
     delete(study.id)
     contents, listed = held_by(target)
     if how in HOSTILE:
@@ -472,7 +471,7 @@ def test_a_plan_under_another_name_is_synced_before_it_is_there(
     trained: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = tmp_path / "one.zip"
-    bundle.export_bundle(trained, target, bundle.Provenance(), "")
+    bundle.export_bundle(trained, target, {}, "")
     synced: list[str] = []
     real = os.fsync
 

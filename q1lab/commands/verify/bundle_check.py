@@ -179,14 +179,14 @@ def _open_alone(opened_bundle: Bundle) -> Iterator[tuple[Path, Store]]:
     previous_home = os.environ.get("Q1LAB_HOME")
     with tempfile.TemporaryDirectory(prefix=".take-in-", dir=paths.ensure_home()) as name:
         home = Path(name)
-        copies: dict[str, bundle.Content] = {}
+        copies: dict[str, Path] = {}
         for name_in_bundle, file in opened_bundle.files.items():
             copies[name_in_bundle] = home / "in" / name_in_bundle
             (home / "in" / name_in_bundle).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, home / "in" / name_in_bundle)
         os.environ["Q1LAB_HOME"] = name
         try:
-            bundle.adopt_study(study, copies, [study.id])
+            bundle.adopt_study(study, copies, study.id)
             with Store() as store:
                 ingest_events.ingest_study(store, study)
                 yield home, store
