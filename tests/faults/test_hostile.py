@@ -170,8 +170,8 @@ def test_junk_in_an_event_file_is_counted_and_the_rest_goes_on(faulty: Faulty) -
             if r["arm"] == "modified" and r["seed"] == 0
         )
     assert after["metrics"] == before["metrics"]
-    warnings = json.loads(q1lab("compare", "--json").stdout)["warnings"]
-    assert any("damaged lines" in warning for warning in warnings)
+    facts = json.loads(q1lab("compare", "--json").stdout)["facts"]
+    assert any("damaged lines" in fact["text"] for fact in facts)
     shown = q1lab("status").stdout + q1lab("compare").stdout
     assert "\x1b" not in shown
     figures(

@@ -91,7 +91,7 @@ def test_out_of_memory_is_a_failed_run(faulty: Faulty, tmp_path: Path) -> None:
     assert event["state"] == "failed"
     assert "out of memory" in event["message"]
     assert not record["complete"]
-    assert any("modified-seed0" in warning for warning in record["warnings"])
+    assert any("modified-seed0" in fact["text"] for fact in record["facts"])
     starts = sum(e["type"] == "start" for e in read(study, "modified-seed0"))
     figures(
         "out of memory (RLIMIT_AS)",
