@@ -87,7 +87,7 @@ def edit(run: str, change: Callable[[dict[str, Any]], None], study: str = "rope-
 
 def remade(change: Callable[[Body], Body | None]) -> None:
     """Write the journal anew: each body as ``change`` has it, left out where it is None."""
-    db = connect(paths.database_file())
+    db = connect(paths.database_file(), lambda: None)
     bodies = [json.loads(text) for (text,) in db.execute("SELECT body FROM acts ORDER BY id")]
     db.execute("DELETE FROM acts")
     for body in bodies:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from q1lab.ground import paths
+from q1lab.journal.store import Store
 from q1lab.judgment import interim_analyses
 from q1lab.study import bundle, studies
 from tests.kit.bundles import (
@@ -221,6 +222,8 @@ FORGERIES: dict[str, Forgery] = {
 def test_no_forgery_passes(way: str) -> None:
     forgery = FORGERIES[way]
     forgery.tamper()
+    with Store() as store:
+        store.db.execute("DELETE FROM studies")  # the forger's index follows the forged files
     file = archived(forgery.study)
     files = opened(file)
     forgery.reseal(files)
