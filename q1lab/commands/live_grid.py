@@ -69,9 +69,9 @@ def runs_grid(
 ) -> RenderableType:
     """The table of a study's runs: state, sparkline of the loss, iter, val loss, tokens/s, time
     left. It has a row for each run in ``sparks``, and fits ``width`` columns."""
-    plan, metric = view.study.design.plan(), view.study.metric
+    metric = view.study.metric
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    titles = ["arm", plan.run_word, "state", "loss", "iter", metric.name, "tok/s", "left"]
+    titles = ["arm", "seed", "state", "loss", "iter", metric.name, "tok/s", "left"]
     shows_pace = width >= 70
     for title in titles if shows_pace else [*titles[:-2], titles[-1]]:
         is_text = title in ("arm", "state", "loss")
@@ -86,7 +86,7 @@ def runs_grid(
             val = f"{metric.written(run.eval_loss, 2)}…"
         cells = [
             Text(run.variant, style=ARM_STYLE[run.arm]),
-            Text(str(plan.run_number(run.seed + shift.get(run.arm, 0)))),
+            Text(str(run.seed + shift.get(run.arm, 0))),
             Text(state_text(run), style=STATE_STYLE[run.state]),
             Text(
                 bar_characters(sparks[run.name], low, high).ljust(24 if width >= 90 else 12),

@@ -383,7 +383,7 @@ def study_record(view: StudyView, name: str) -> dict[str, object]:
             {
                 "run": run.name,
                 "arm": run.arm,
-                "seed": study.design.plan().known_seed(run.seed),
+                "seed": run.seed,
                 "state": str(run.state),
                 "iter": run.iter,
                 "max_iters": run.max_iters or None,

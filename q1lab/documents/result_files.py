@@ -26,6 +26,7 @@ from q1lab.ground.write_intents import write_output
 from q1lab.journal import ingest_events, study_names
 from q1lab.journal.store import Store
 from q1lab.judgment import arrange
+from q1lab.judgment.subject import run_label
 from q1lab.study import studies
 from q1lab.study.studies import Study
 
@@ -182,7 +183,7 @@ def _runs(store: Store, study: Study, set_keys: Sequence[str]) -> Iterator[list[
             "data_sha256": study.data.sha256,
             "device": study.trainer.device,
             "dtype": study.trainer.dtype,
-            **_run_cells(study, row["seed"]),
+            **_run_cells(row["seed"]),
             "metric": study.metric.key(),
             "unit": study.metric.unit,
             "better": study.metric.better,
@@ -202,7 +203,7 @@ def _runs(store: Store, study: Study, set_keys: Sequence[str]) -> Iterator[list[
 
 def _points(store: Store, study: Study) -> Iterator[list[Any]]:
     for row in store.runs(study.id):
-        run = [study.id, row["arm"], row["variant"], *_run_cells(study, row["seed"]).values()]
+        run = [study.id, row["arm"], row["variant"], *_run_cells(row["seed"]).values()]
         for name in store.metric_names(row["id"]):
             if name in study.trainer.repeated_numbers:
                 continue
@@ -210,7 +211,6 @@ def _points(store: Store, study: Study) -> Iterator[list[Any]]:
                 yield [*run, name, iter_, value]
 
 
-def _run_cells(study: Study, seed: int) -> dict[str, int | str | None]:
-    """A run's seed, if it is known, and the run as it is called everywhere."""
-    plan = study.design.plan()
-    return {"seed": plan.known_seed(seed), "run": plan.run_label(seed)}
+def _run_cells(seed: int) -> dict[str, int | str]:
+    """A run's seed, and the run as it is called everywhere."""
+    return {"seed": seed, "run": run_label(seed)}

@@ -20,6 +20,7 @@ from q1lab.ground.text_formats import plural
 from q1lab.journal import ingest_events, on_record
 from q1lab.journal.store import Row, Store
 from q1lab.judgment.run_states import ENDED, RunState, study_state
+from q1lab.judgment.subject import run_label
 from q1lab.study.events import TRAIN_LOSS, standard_names
 from q1lab.study.liveness import is_alive, last_launch
 from q1lab.study.studies import Study, run_name
@@ -323,8 +324,8 @@ def _run_labels(study: Study, runs: Sequence[RunView]) -> str:
     """``rope seed 0``; of many runs ``6 runs``."""
     if len(runs) > 2:
         return plural(len(runs), "run")
-    label, shift = study.design.plan().run_label, study.trainer.seed_shift
-    return ", ".join(f"{run.variant} {label(run.seed + shift.get(run.arm, 0))}" for run in runs)
+    shift = study.trainer.seed_shift
+    return ", ".join(f"{run.variant} {run_label(run.seed + shift.get(run.arm, 0))}" for run in runs)
 
 
 # ── the time left

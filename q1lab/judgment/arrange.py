@@ -25,7 +25,7 @@ from q1lab.judgment.difference_text import (
 from q1lab.judgment.judgment import Judgment
 from q1lab.judgment.lines import Line
 from q1lab.judgment.prediction_score import predicted_difference
-from q1lab.judgment.subject import ARMS
+from q1lab.judgment.subject import ARMS, run_label
 
 COSTS: Mapping[str, tuple[str, Callable[[float], str]]] = {
     "n_params": ("parameters", three_digits),
@@ -154,7 +154,7 @@ def _run_row(j: Judgment, seed: int) -> TableRow:
         cells.append(missing if value is None else _value(j, value))
     pair = j.analysis.pairs.get(seed)
     difference = "" if pair is None else number_writer(j.analysis).end(pair)
-    label = names.run_label(seed, has_seeds=j.plan.has_seeds)
+    label = run_label(seed, has_seeds=j.plan.has_seeds)
     label = f"pair {seed + 1}" if j.same_code else label
     return TableRow(label, cells[0], cells[1], difference)
 

@@ -42,7 +42,7 @@ from q1lab.judgment.intervals import (
 from q1lab.judgment.judgment import Judgment
 from q1lab.judgment.metric import Metric
 from q1lab.judgment.prediction_score import predicted_difference
-from q1lab.judgment.subject import ARMS
+from q1lab.judgment.subject import ARMS, run_label, run_word
 
 Part = Literal["answer", "caveat", "level", "power", "limits", "prediction", "scope"]
 
@@ -141,7 +141,7 @@ def _no_verdict(j: Judgment) -> str:
             return f"All {pairs} ended with the same {_metric(j)} to the last bit: {why}."
         case Reason.TOO_FEW:
             return (
-                f"{names.sample(j)} can't show how much {names.run_word(j.plan.has_seeds)}s "
+                f"{names.sample(j)} can't show how much {run_word(j.plan.has_seeds)}s "
                 f"differ; a verdict takes at least {MIN_FOR_VERDICT}."
             )
     same = "Every pair differs by exactly the same amount"
@@ -450,7 +450,7 @@ def unpaired(j: Judgment) -> str:
     counts = ", so nothing is paired"
     if j.analysis.headline == "paired":
         counts = f" and {'count' if alone[1:] else 'counts'} in no pair"
-    return f"{names.run_label(*alone).capitalize()} ran in one arm only{counts}."
+    return f"{run_label(*alone).capitalize()} ran in one arm only{counts}."
 
 
 @fact("level")
@@ -581,7 +581,7 @@ def _name(j: Judgment, arm: str) -> str:
 
 
 def _run_label(j: Judgment, *seeds: int) -> str:
-    return names.run_label(*seeds, has_seeds=j.plan.has_seeds)
+    return run_label(*seeds, has_seeds=j.plan.has_seeds)
 
 
 def _delta(j: Judgment, sign: str = "") -> str:

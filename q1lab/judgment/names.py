@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from q1lab.ground.text_formats import cut_cells, plural, printable
 from q1lab.judgment.judgment import Judgment
-from q1lab.judgment.subject import ARMS, PairPlan
+from q1lab.judgment.subject import ARMS, run_word
 
 CELLS = 18
 """The most columns of an arm's name beside numbers."""
@@ -30,16 +30,6 @@ def the_baseline(j: Judgment) -> str:
     llama``."""
     name = j.names[0]
     return f"the {name}" if name.startswith("baseline") else f"the baseline {name}"
-
-
-def run_word(has_seeds: bool) -> str:
-    """The word before a run's number: ``seed``, or ``run`` where seeds are not known."""
-    return PairPlan(has_seeds=has_seeds).run_word
-
-
-def run_label(*seeds: int, has_seeds: bool = True) -> str:
-    """``seed 0``, ``seeds 0, 2``; where seeds are not known, places in the arm: ``run 1``."""
-    return PairPlan(has_seeds=has_seeds).run_label(*seeds)
 
 
 def finished_runs(j: Judgment) -> tuple[int, int]:

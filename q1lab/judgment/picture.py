@@ -19,8 +19,7 @@ from q1lab.judgment import arrange, svg
 from q1lab.judgment.blocks import Bar, Figure
 from q1lab.judgment.judgment import Judgment
 from q1lab.judgment.metric import TRAIN_LOSS
-from q1lab.judgment.names import run_word
-from q1lab.judgment.subject import ARMS
+from q1lab.judgment.subject import ARMS, run_word
 from q1lab.judgment.svg import Plot, Point, fit, text, text_width
 
 Curves = Mapping[str, Mapping[int, Mapping[str, Sequence[Point]]]]

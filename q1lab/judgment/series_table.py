@@ -16,7 +16,7 @@ from q1lab.judgment.blocks import Bar, Figure
 from q1lab.judgment.judgment import Judgment
 from q1lab.judgment.lines import Line, prose
 from q1lab.judgment.metric import VAL_LOSS, Metric
-from q1lab.judgment.subject import Share
+from q1lab.judgment.subject import Share, run_word
 from q1lab.judgment.terminal_figure import figure_pieces
 from q1lab.judgment.terminal_ranking import ranking_pieces
 
@@ -83,7 +83,7 @@ class SeriesResult:
         comparisons = [m.comparison for m in self.members if m.comparison is not None]
         if all(c.analysis.headline == "paired" for c in comparisons):
             return "pairs"
-        return f"{names.run_word(comparisons[0].plan.has_seeds)}s"
+        return f"{run_word(comparisons[0].plan.has_seeds)}s"
 
     @property
     def any_claim_chance(self) -> float:

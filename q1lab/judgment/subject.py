@@ -38,36 +38,12 @@ class Share:
     """The share of each."""
 
 
-@dataclass(frozen=True)
-class PairPlan:
-    """The number of pairs that there were to be, and whether seeds are known."""
+def run_word(has_seeds: bool) -> str:
+    """The word before a run's number: ``seed``, or ``run`` where seeds are not known."""
+    return "seed" if has_seeds else "run"
 
-    pairs: tuple[int, int] = (0, 0)
-    """The fewest and the most pairs after which the study can be over."""
-    has_seeds: bool = True
-    """True if the seeds are those that the runs were trained with, so that runs of one seed may be
-    a pair."""
 
-    @property
-    def is_sequential(self) -> bool:
-        """True if the study can be over before its last pair."""
-        return self.pairs[0] < self.pairs[1]
-
-    @property
-    def run_word(self) -> str:
-        """``seed``, or ``run`` where seeds are not known: it stands before a run's number."""
-        return "seed" if self.has_seeds else "run"
-
-    def run_number(self, seed: int) -> int:
-        """The number of an arm's run as people read it: its seed; where seeds are not known, its
-        place in the arm, from 1."""
-        return seed if self.has_seeds else seed + 1
-
-    def run_label(self, *seeds: int) -> str:
-        """``seed 0``, ``seeds 0, 2``; where seeds are not known, places in the arm: ``run 1``."""
-        numbers = ", ".join(str(self.run_number(seed)) for seed in seeds)
-        return f"{self.run_word}{'s' * (len(seeds) > 1)} {numbers}"
-
-    def known_seed(self, seed: int) -> int | None:
-        """A run's seed for a record; None where seeds are not known."""
-        return seed if self.has_seeds else None
+def run_label(*seeds: int, has_seeds: bool = True) -> str:
+    """``seed 0``, ``seeds 0, 2``; where seeds are not known, places in the arm: ``run 1``."""
+    numbers = ", ".join(str(seed if has_seeds else seed + 1) for seed in seeds)
+    return f"{run_word(has_seeds)}{'s' * (len(seeds) > 1)} {numbers}"

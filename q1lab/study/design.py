@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
 from q1lab.ground.json_records import stored_as, whole_number
-from q1lab.judgment.subject import PairPlan
 from q1lab.study import seed_range
 from q1lab.study.seed_range import SeedRange
 
@@ -42,10 +41,6 @@ class Design:
     @property
     def seeds(self) -> tuple[int, ...]:
         return tuple(seed for batch in self.batches for seed in batch)
-
-    def plan(self) -> PairPlan:
-        """The part of the design that a verdict tells."""
-        return PairPlan(self.pairs)
 
     @property
     def pairs(self) -> tuple[int, int]:

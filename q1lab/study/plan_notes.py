@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from q1lab.ground.text_formats import passes_text, plural, printable
 from q1lab.judgment.difference_text import percent_level
 from q1lab.judgment.intervals import MIN_FOR_VERDICT
-from q1lab.judgment.names import run_label
-from q1lab.judgment.subject import Share
+from q1lab.judgment.subject import Share, run_label
 
 SAME_CODE = "both arms run the same code, so their difference will be luck alone"
 

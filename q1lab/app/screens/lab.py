@@ -128,9 +128,7 @@ class LabScreen(StudyActions, MainScreen):
         curves = (view.row.id, name, *points)
         if curves != self._curves:
             self._curves = curves
-            self.query_one(LossChart).data = chart_data(
-                view.runs, view.study.metric, name, view.study.design.plan().run_word
-            )
+            self.query_one(LossChart).data = chart_data(view.runs, view.study.metric, name)
 
     def _show_difference(self, view: StudyInFocus) -> None:
         record = final_comparison(view)

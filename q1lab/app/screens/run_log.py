@@ -15,6 +15,7 @@ from q1lab.ground import paths
 from q1lab.ground.log_tail import LogTail
 from q1lab.journal.study_view import RunView
 from q1lab.judgment.run_states import ENDED, STATE_SYMBOLS, RunState
+from q1lab.judgment.subject import run_label
 from q1lab.study.studies import Study
 
 EVERY = 0.5
@@ -85,7 +86,7 @@ class RunLogScreen(FullScreen[None]):
         head = Text(no_wrap=True, overflow="ellipsis")
         head.append(f" {run.variant}", style=f"bold {colors.arm(run.arm)}")
         seed = run.seed + self.study.trainer.seed_shift.get(run.arm, 0)
-        head.append(f" {self.study.design.plan().run_label(seed)}", style="bold")
+        head.append(f" {run_label(seed)}", style="bold")
         head.append(f"  {state_words(run)}", style=colors.state(run.state))
         if run.attempt > 1:
             head.append(f"  attempt {run.attempt}", style=colors.warning)

@@ -42,8 +42,6 @@ class ChartData:
     name: str = "val loss"
     other_metric: str = ""
     """The metric that this one stands in for, while that has too few points to draw."""
-    run_word: str = "seed"
-    """The word for an arm's runs (``PairPlan.run_word``)."""
     ended: bool = False
     """True once all runs have ended, with curves of ``LEAST_POINTS`` or more."""
 
@@ -52,9 +50,7 @@ class ChartData:
         return not any(curve for arm in self.arms for curve in arm.seeds)
 
 
-def chart_data(
-    runs: Iterable[RunView], metric: Metric, name: str = "", run_word: str = "seed"
-) -> ChartData:
+def chart_data(runs: Iterable[RunView], metric: Metric, name: str = "") -> ChartData:
     """The curves that runs reported under ``name`` (default: their study's ``metric``), without
     points that are not finite. While the study trains and no run has two values of its metric, the
     training loss stands in.
@@ -91,7 +87,7 @@ def chart_data(
     ended = (
         all(run.state in ENDED for run in runs) and max(map(len, curves), default=0) >= LEAST_POINTS
     )
-    return ChartData(tuple(arms), last, metric.title(name), other_metric, run_word, ended)
+    return ChartData(tuple(arms), last, metric.title(name), other_metric, ended)
 
 
 def study_curves(store: Store, study_id: str) -> ChartData:
@@ -100,7 +96,7 @@ def study_curves(store: Store, study_id: str) -> ChartData:
     metric = view.study.metric
     names = standard_names(metric)[:2]
     runs = [study_view.with_curves(store, run, names) for run in view.runs]
-    return chart_data(runs, metric, run_word=view.study.design.plan().run_word)
+    return chart_data(runs, metric)
 
 
 def _curve(run: RunView, name: str, metric: Metric) -> Curve:

@@ -102,7 +102,7 @@ class LossChart(Widget):
         line.append("" if unit == 1 else f" (×1e{math.log10(unit):.0f})", colors.muted)
         for arm in self.data.arms:
             line.append(f"  {SIGNS[arm.arm]} ", f"bold {colors.arm(arm.arm)}")
-            seeds = f" ({plural(arm.n, self.data.run_word)})" if arm.n and width >= 70 else ""
+            seeds = f" ({plural(arm.n, 'seed')})" if arm.n and width >= 70 else ""
             line.append(cut_cells(arm.variant, ARM_CELLS) + seeds, colors.muted)
         right = "second half" if self.data.ended else ""
         if right and line.cell_len + len(right) + 3 <= width:

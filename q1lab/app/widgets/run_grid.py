@@ -148,7 +148,6 @@ class RunGrid(RowTable):
         """The columns for the table's width, wide enough for each number; the sparklines get the
         cells that the others leave."""
         runs = self.view.runs if self.view is not None else ()
-        design = None if self.view is None else self.view.study.design
         numbers = {
             "seed": max((len(self._number(run)) for run in runs), default=0),
             "iter": max((len(str(run.max_iters or run.iter)) for run in runs), default=0),
@@ -163,18 +162,18 @@ class RunGrid(RowTable):
         arm = min(longest, max(ARM_MOST, min(ARM_WIDE, room - SPARK_ROOM)))
         widths = {"arm": arm, "loss": max(SPARK_LEAST, room - arm)}
         metric = (VAL_LOSS if self.view is None else self.view.study.metric).name
-        titles = {"val": cut_cells(metric, 8), "seed": design.plan().run_word if design else "seed"}
+        titles = {"val": cut_cells(metric, 8)}
         return [
             (key, titles.get(key, title), cells or widths[key], right, least)
             for key, title, cells, right, least in shown
         ]
 
     def _number(self, run: RunView) -> str:
-        """The seed that a run is drawn with, or its number in its arm."""
+        """The seed that a run is drawn with."""
         assert self.view is not None
         study = self.view.study
         shift = study.trainer.seed_shift.get(run.arm, 0)
-        return str(study.design.plan().run_number(run.seed) + shift)
+        return str(run.seed + shift)
 
     def draw(self, keep: bool = True) -> None:
         row = self.cursor_row if keep else 0

@@ -14,7 +14,7 @@ from q1lab.ground.options import option
 from q1lab.judgment import metric_names
 from q1lab.judgment.metric import Metric
 from q1lab.judgment.run_states import ENDED, RunState
-from q1lab.judgment.subject import MOST_MEMBERS, PairPlan
+from q1lab.judgment.subject import MOST_MEMBERS
 from q1lab.judgment.tables.cells import MOST_RUNS, BadCell, seed_of_cell, too_many_runs
 from q1lab.judgment.tables.outside_run import OutsideRun, visible_text
 
@@ -72,11 +72,6 @@ class Found:
     has_seeds: bool = True
     """False if a run was added without its seed."""
     arms: dict[str, dict[int, OutsideRun]] = field(default_factory=dict)
-
-    @property
-    def plan(self) -> PairPlan:
-        """The plan by which a run is called by its seed, or by its place."""
-        return PairPlan(has_seeds=self.has_seeds)
 
     def place(self, arm: str, seed: int | None) -> int:
         """The key of a run: its seed; the next place in its arm where that is not known."""

@@ -14,7 +14,7 @@ from q1lab.judgment.intervals import ALPHA
 from q1lab.judgment.judge import judge
 from q1lab.judgment.judgment import Found, Judgment, Plan
 from q1lab.judgment.run_states import RunState
-from q1lab.judgment.subject import ARMS, Share
+from q1lab.judgment.subject import ARMS, Share, run_label
 from q1lab.judgment.tables.found_runs import NumberTable
 from q1lab.judgment.tables.outside_run import OutsideRun
 
@@ -82,8 +82,7 @@ def _found(table: NumberTable) -> Found:
 
 def _titled(table: NumberTable) -> Iterator[tuple[str, OutsideRun]]:
     """Each run with a name for people, seed by seed."""
-    plan = table.found.plan
     for seed in sorted({*table.runs[0], *table.runs[1]}):
         for name, runs in zip(table.names, table.runs, strict=True):
             if seed in runs:
-                yield f"{name}, {plan.run_label(seed)}", runs[seed]
+                yield f"{name}, {run_label(seed, has_seeds=table.found.has_seeds)}", runs[seed]

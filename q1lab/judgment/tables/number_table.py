@@ -25,7 +25,7 @@ from q1lab.judgment.tables.cells import (
 )
 from q1lab.judgment.tables.found_runs import Found, TableOptions, check_known, named_metric
 from q1lab.judgment.tables.nested_names import flat_name, last_part, usual_names
-from q1lab.judgment.tables.outside_run import ARM_KEYS, FINAL, SEED_KEYS, STEP, TRAIN, VAL, arm_name
+from q1lab.judgment.tables.outside_run import ARM_KEYS, FINAL, SEED_KEYS, STEP, VAL, arm_name
 from q1lab.judgment.tables.table_rows import (
     FORMS,
     NUMBER,
@@ -145,9 +145,8 @@ def _read_rows(rows: Rows, found: Found, keys: Keys) -> None:
     """Add the runs of the rows, each of which says its arm."""
     at = rows.columns.index
     of_arm, of_number = at(keys.arm), at(keys.number)
-    train_key = next((key for key in rows.columns if key in TRAIN and key != keys.number), None)
-    of_seed, of_state, of_step, of_train = (
-        None if key is None else at(key) for key in (keys.seed, keys.state, keys.step, train_key)
+    of_seed, of_state, of_step = (
+        None if key is None else at(key) for key in (keys.seed, keys.state, keys.step)
     )
     conditions = [
         (column, place)
@@ -169,8 +168,7 @@ def _read_rows(rows: Rows, found: Found, keys: Keys) -> None:
             else:
                 run = found.curve(arm, seed)
                 step = _step(cells[of_step], keys.step or "", has_no_number(number))
-                train = None if of_train is None else cells[of_train]
-                run.add_point(step, number, train, state)
+                run.add_point(step, number, state)
             for column, place in conditions:
                 if not is_blank(cells[place]):
                     run.conditions[column] = printable(str(cells[place]).strip())[:60]

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from q1lab.ground.files import printable
 from q1lab.ground.text_formats import storable_text
@@ -80,31 +80,22 @@ class OutsideRun:
     """Its name and id, or its file, for messages."""
     cfg: str
     seed: int
-    config: dict[str, Any] = field(default_factory=dict)
     conditions: dict[str, str] = field(default_factory=dict)
     """Settings that a table says of it, which both arms should share."""
-    train: dict[float, float | None] = field(default_factory=dict)
     evals: dict[float, float | None] = field(default_factory=dict)
-    """Train loss and the metric by iter; None where it was not finite."""
+    """The metric by step; None where it was not finite."""
     final: float | None = None
     """The metric at the end."""
     ended_at: float | None = None
-    """Its last iter; None where that is the last of its curves."""
+    """Its last step; None where none is known."""
     disputed: float = -1.0
     """The latest step at which rows of it have two numbers that differ."""
     state: RunState = RunState.FINISHED
     message: str | None = None
-    seconds: float | None = None
-    tok_per_s: float | None = None
-    began: str | None = None
-    events: list[dict[str, Any]] | None = None
-    """The events that came with the run; None if it has only numbers."""
 
     @property
     def last(self) -> int:
-        if self.ended_at is not None:
-            return int(self.ended_at)
-        return int(max([*self.train, *self.evals], default=0))
+        return int(self.ended_at or 0)
 
     @property
     def has_ended(self) -> bool:
@@ -130,13 +121,11 @@ class OutsideRun:
         diverged = word.lower().startswith(str(RunState.DIVERGED))
         self.state = RunState.DIVERGED if diverged else RunState.FAILED
 
-    def add_point(self, step: float, cell: object, train: object, state: object) -> None:
-        """Add the metric and the train loss of a step. The state of the last one counts."""
+    def add_point(self, step: float, cell: object, state: object) -> None:
+        """Add the metric of a step. The state of the last one counts."""
         if self.ended_at is None or step >= self.ended_at:
             self.ended_at = step
             self.take_state(state)
-        if not has_no_number(train):
-            self.train[step] = number_of_cell(train)
         if not has_no_number(cell):
             value = number_of_cell(cell)
             if self.evals.get(step, value) != value:

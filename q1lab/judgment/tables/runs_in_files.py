@@ -93,7 +93,7 @@ def _log_of(piece: RunFiles, rows: Rows) -> RunLog:
 
 def _read(piece: RunFiles, options: TableOptions) -> Rows | RunLog:
     """The rows of a table, or the log of a run. Problem, with the file, for a damaged one."""
-    only = None if options.metric is None else {options.metric, *TRAIN}
+    only = None if options.metric is None else {options.metric}
     log = RunLog(only)
     with _place_named(piece):
         if piece.form is None:
@@ -184,10 +184,7 @@ def _run(run: OutsideRun, log: RunLog, metric: str) -> OutsideRun:
     """A run by its log: it counts by its final number, else by the last of its curve."""
     run.state, run.message = RunState.FAILED, log.unfinished or None
     run.evals = log.points(metric)
-    trains = [log.points(name) for name in TRAIN if name != metric]
-    run.train = max(trains, key=len, default={})
     run.conditions = number_table.conditions_of(log.facts)
-    run.config = {key: value for key, value in log.facts.items() if key in run.conditions}
     run.ended_at = log.last_step
     last = run.evals[max(run.evals)] if run.evals else None
     return run.end(metric, log.finals.get(metric, last))
