@@ -192,7 +192,7 @@ COLOR_VARIABLES = ("NO_COLOR", "FORCE_COLOR", "PAGER", "LESS", "COLUMNS", "LINES
 @pytest.mark.slow
 def test_long_output_goes_through_a_pager_at_a_terminal_only() -> None:
     pager = {"PAGER": "sed s/^/paged:/"}
-    assert at_a_terminal(*JUDGE, "--full", **pager).count("paged:") > 24
+    assert at_a_terminal(*JUDGE, "--full", lines=12, **pager).count("paged:") > 12
     assert "paged:" not in at_a_terminal(*JUDGE, **pager)
     assert "paged:" not in at_a_terminal(*JUDGE, "--full", lines=200, **pager)
     done = subprocess.run(

@@ -239,7 +239,6 @@ def test_from_the_choice_to_the_verdict(repo: Path, q1lab: Q1lab, fake_trainer: 
     minute = r"\d{4}-\d\d-\d\d \d\d:\d\d UTC"
     assert re.search(rf"\| locked \| {minute}, by the commit of MODIFICATION.md \|", text)
     assert re.search(rf"\| `rope-1` on record since \| {minute} \|", text)
-    assert "so the direction was right" in text
     assert (
         "q1lab run rope --seeds 3 --preset quick --data stdlib --max-iters 20 --device cpu" in text
     )
@@ -274,7 +273,7 @@ def test_the_first_run_locks_the_prediction_and_amending_is_shown(
     text = (repo / "MODIFICATION.md").read_text()
     assert "I amended this prediction." in text
     # What is scored is what was locked before the runs, not the amendment.
-    assert re.search(r"I predicted that .* would fall by 0\.03 nats .* 70% sure", text)
+    assert "Predicted, 70% sure: the val loss falls by 0.03 nats." in text
 
 
 def test_no_prediction_is_said_and_all_studies_are_shown(
@@ -511,8 +510,7 @@ def test_the_retrospective(repo: Path, q1lab: Q1lab, fake_trainer: Fake) -> None
         "| 1 h 30 min | 2 h 00 min |",
         "“Read the paper” took 2 h 00 min instead of 1 h 30 min.",
         "By the timer I was behind. It ran in 1 of the 9 parts, for 2 h 00 min; the week plans 1 h 30 min for them.",
-        "I changed one thing in a small transformer: RoPE, rotary position embeddings. I trained ",
-        "I was 70% sure, and its direction was right, its size was not.",
+        "I changed one thing in a small transformer: RoPE, rotary position embeddings. RoPE's val",
         "- [x] I can implement attention from a blank file in 30 min",
         "| rope-1 | −0.0300 | 70% |",
         "70% sure, and its direction was right, its size was not.",
@@ -846,7 +844,7 @@ def test_a_study_of_ones_own_file_names_no_private_path(
     q1lab("modification")
     text = (repo / "MODIFICATION.md").read_text()
     assert "q1lab run studies/my_rope-1\n" in text
-    assert "would fall by 0.03 nats" in text
+    assert "the val loss falls by 0.03 nats" in text
     assert str(repo) not in text
 
 
