@@ -7,6 +7,7 @@ dict only at the border: in the table ``results``, and in ``--json`` and ``expor
 
 from __future__ import annotations
 
+import math
 import shlex
 import statistics
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,9 @@ from q1lab.study.events import first_start
 from q1lab.study.liveness import is_alive
 from q1lab.study.run_ends import RunEnd, pair_differences
 from q1lab.study.studies import ARMS, Arm, Study, run_name
+
+Curve = Sequence[tuple[int, float]]
+"""(iter, value), by iter."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,13 +138,11 @@ def build_comparison(
     question: StudyHistory | None = None,
     starts: Mapping[int, Mapping[str, Any]] | None = None,
     floor: Interval | None = None,
-    still_falling: tuple[float, float] | None = None,
-    rises: tuple[int, float] | None = None,
+    curves: Mapping[int, Sequence[tuple[int, float | None]]] | None = None,
 ) -> Comparison:
     """The comparison, from a study's plan, its runs' rows, its question's history (none: looked at
     this once), what each run said when it began (by the row's id), the interval of its baseline
-    against itself, and how its curves end where little is trained, or where they rise (the iter of
-    the lowest val loss, and by how much from there)."""
+    against itself, and the curves of its metric (by the row's id)."""
     delta = study.smallest_that_matters
     counted, complete = _counted(study, rows, delta)
     if question is None:
@@ -160,13 +162,20 @@ def build_comparison(
     )
     arms = {arm: _with_costs(judged.arms[arm], study, counted, arm) for arm in ARMS}
     found = _found(study, counted, question, starts or {})
+    finished = _finished_curves(rows, curves or {})
+    rises = filter(None, (_rise_from_lowest(study, finished[arm]) for arm in ARMS))
+    found = replace(
+        found,
+        still_falling=_still_falling(study, finished["baseline"]),
+        rises=max(rises, key=lambda rise: rise[1], default=None),
+    )
     return comparison_of(
         study,
         replace(
             judged,
             arms=arms,
             asked=question.asked,
-            found=replace(found, still_falling=still_falling, rises=rises),
+            found=found,
             floor=floor,
             timed=_timed(study, counted),
         ),
@@ -291,6 +300,60 @@ def _counted(study: Study, rows: list[Row], delta: float | None) -> tuple[list[R
     seeds = study.design.counted_seeds(pairs, delta)
     over = study.design.over_after(pairs, delta) is not None
     return [row for row in rows if row["seed"] in seeds], over
+
+
+def _finished_curves(
+    rows: Sequence[Row], curves: Mapping[int, Sequence[tuple[int, float | None]]]
+) -> dict[str, list[Curve]]:
+    """The curves of the runs that finished, by arm, without the places where a loss was not
+    finite."""
+    return {
+        arm: [
+            [(at, loss) for at, loss in curves.get(row["id"], ()) if loss is not None]
+            for row in rows
+            if row["arm"] == arm and row["state"] == RunState.FINISHED
+        ]
+        for arm in ARMS
+    }
+
+
+FALLS_FAST = 0.1
+"""Share of a loss's whole fall from which, in the last quarter of the iters, a budget is short."""
+
+
+def _still_falling(study: Study, curves: Sequence[Curve]) -> tuple[float, float] | None:
+    """The fall of the baseline's val loss from that of a uniform guess, and its share in the last
+    quarter of the iters (nats, means over runs); None if the curves have leveled off, or are not
+    known."""
+    fallen, lately = [], []
+    for curve in curves:
+        before = [loss for at, loss in curve[:-1] if at <= 0.75 * curve[-1][0]]
+        if before and study.data.vocab_size:
+            fallen.append(math.log(study.data.vocab_size) - curve[-1][1])
+            lately.append(before[-1] - curve[-1][1])
+    if not fallen or sum(lately) < FALLS_FAST * sum(fallen):
+        return None
+    return sum(fallen) / len(fallen), sum(lately) / len(lately)
+
+
+RISES, EARLY = 0.02, 0.9
+"""A val loss rises at its end if it lies at least ``RISES`` nats above its lowest, and its lowest
+came before this share of the iters."""
+
+
+def _rise_from_lowest(study: Study, curves: Sequence[Curve]) -> tuple[int, float] | None:
+    """The iter at which an arm's mean val loss was lowest, and by how much it rose from there
+    (nats); None where the curves don't rise."""
+    if not curves or not study.max_iters:
+        return None
+    losses = [dict(curve) for curve in curves]
+    shared = set.intersection(*map(set, losses))
+    mean = {at: sum(each[at] for each in losses) / len(losses) for at in shared}
+    if len(mean) < 3:
+        return None
+    lowest, last = min(mean, key=lambda at: mean[at]), max(mean)
+    rise = mean[last] - mean[lowest]
+    return (lowest, rise) if lowest < EARLY * last and rise > RISES else None
 
 
 CONDITIONS = ("device", "processor", "dtype", "torch", "trainer", "threads", "learning_rate")

@@ -22,7 +22,6 @@ from q1lab.journal.home_history import StudyHistory, study_history
 from q1lab.journal.store import Row, Store
 from q1lab.judgment.face import Face
 from q1lab.judgment.intervals import MIN_FOR_VERDICT, Interval
-from q1lab.judgment.run_states import RunState
 from q1lab.study import studies
 from q1lab.study.events import standard_names
 from q1lab.study.studies import ARMS, Study
@@ -54,8 +53,8 @@ def compare(store: Store, study: Study) -> Comparison:
         if result == unchanged is not None:
             return unchanged
     if result is None:
-        ends = still_falling(store, study, rows), rise_from_lowest(store, study, rows)
-        result = build_comparison(study, rows, question, starts, floor, *ends)
+        curves = {row["id"]: store.curve(row["id"], study.metric.key()) for row in rows}
+        result = build_comparison(study, rows, question, starts, floor, curves)
     text = json.dumps(to_record(result), allow_nan=False)
     stored_results.cache_record(store, study.id, f"{fingerprint} {sha256_text(text)}", text)
     return result
@@ -107,61 +106,6 @@ def measured_floor(store: Store, study: Study) -> Interval | None:
         if floor.analysis.ends is not None and floor.analysis.reason is None:
             return floor.analysis.ends
     return None
-
-
-FALLS_FAST = 0.1
-"""Share of a loss's whole fall from which, in the last quarter of the iters, a budget is short."""
-
-
-def still_falling(store: Store, study: Study, rows: Sequence[Row]) -> tuple[float, float] | None:
-    """The fall of the baseline's val loss from that of a uniform guess, and its share in the last
-    quarter of the iters (nats, means over runs); None if the curves have leveled off, or are not
-    known."""
-    fallen, lately = [], []
-    for row in rows:
-        curve = [
-            (n, loss) for n, loss in store.curve(row["id"], study.metric.key()) if loss is not None
-        ]
-        if row["arm"] != ARMS[0] or row["state"] != RunState.FINISHED or len(curve) < 2:
-            continue
-        last, end = curve[-1]
-        before = [loss for n, loss in curve if n <= 0.75 * last]
-        if before and study.data.vocab_size:
-            fallen.append(math.log(study.data.vocab_size) - end)
-            lately.append(before[-1] - end)
-    if not fallen or sum(lately) < FALLS_FAST * sum(fallen):
-        return None
-    return sum(fallen) / len(fallen), sum(lately) / len(lately)
-
-
-RISES, EARLY = 0.02, 0.9
-"""A val loss rises at its end if it lies at least ``RISES`` nats above its lowest, and its lowest
-came before this share of the iters."""
-
-
-def rise_from_lowest(store: Store, study: Study, rows: Sequence[Row]) -> tuple[int, float] | None:
-    """The iter at which an arm's mean val loss was lowest, and by how much it rose from there
-    (nats); None where the curves don't rise. Of two arms the one that rises more."""
-    rises = []
-    for arm in ARMS:
-        ended = [r for r in rows if r["arm"] == arm and r["state"] == RunState.FINISHED]
-        curves = [
-            {
-                at: loss
-                for at, loss in store.curve(row["id"], study.metric.key())
-                if loss is not None
-            }
-            for row in ended
-        ]
-        if not curves or not study.max_iters:
-            continue
-        shared = set.intersection(*(set(curve) for curve in curves))
-        mean = {at: sum(curve[at] for curve in curves) / len(curves) for at in shared}
-        if len(mean) > 2:
-            lowest, last = min(mean, key=lambda at: mean[at]), max(mean)
-            if lowest < EARLY * last and mean[last] - mean[lowest] > RISES:
-                rises.append((lowest, mean[last] - mean[lowest]))
-    return max(rises, key=lambda rise: rise[1], default=None)
 
 
 _up_to_date: WeakSet[Store] = WeakSet()

@@ -3,23 +3,12 @@
 from __future__ import annotations
 
 import os
-import platform
 from dataclasses import dataclass
 
 
 def cores() -> int:
     """Processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def likely_device(typed: str) -> str:
-    """The device for this value of ``--device``; for "auto" a guess, which the probe may
-    correct."""
-    if typed != "auto":
-        return typed
-    if platform.system() == "Darwin" and platform.machine() == "arm64":
-        return "mps"
-    return "cuda" if gpus() else "cpu"
 
 
 def free_slots(device: str, threads: int = 1) -> int:
@@ -65,10 +54,3 @@ def gpus() -> list[Gpu]:
         return []
     finally:
         pynvml.nvmlShutdown()
-
-
-def slots(device: str, runs: int, jobs: int | None) -> tuple[int, int]:
-    """The number of runs that train at once, and threads of each; ``jobs`` is the value of
-    ``--jobs``."""
-    jobs = jobs or max(1, min(free_slots(device), runs))
-    return jobs, max(1, cores() // jobs) if device == "cpu" else 1

@@ -117,17 +117,17 @@ def draft(
     pair = parents.find_pair(request.variant, request.baseline)
     _prove_they_differ(pair, is_kept=kept_study is not None)
     paths.ensure_home()
-    device, runs = machine.likely_device(request.device), 2 * len(seeds.seeds)
+    device, runs = likely_device(request.device), 2 * len(seeds.seeds)
     preset, config = _settings(request, pair, device)
     text, data = _data(request.data, store, config["block_size"])
     if kept_study is not None:
         kept_folder.check_same_data(kept_study, data)
-    threads = machine.slots(device, runs, request.jobs)[1]
+    threads = slots(device, runs, request.jobs)[1]
     answer = _probe(request, pair, config, data, threads)
     if (now := _settings(request, pair, answer["device"])) != (preset, config):
         preset, config = now  # the guess of the device was wrong
         answer = _probe(request, pair, config, data, threads)
-    jobs, threads = machine.slots(answer["device"], runs, request.jobs)
+    jobs, threads = slots(answer["device"], runs, request.jobs)
     if kept_study is not None:
         # as many threads as the kept study had: another number may change the last bits
         threads = kept_study.study.trainer.threads
@@ -219,6 +219,23 @@ def _origin(request: Request, pair: parents.Pair, text: str) -> Origin:
         baseline=request.baseline and pair.baseline.origin,
     )
     return Origin(typed=typed, repo=repo)
+
+
+def likely_device(typed: str) -> str:
+    """The device for this value of ``--device``; for "auto" a guess, which the probe may
+    correct."""
+    if typed != "auto":
+        return typed
+    if platform.system() == "Darwin" and platform.machine() == "arm64":
+        return "mps"
+    return "cuda" if machine.gpus() else "cpu"
+
+
+def slots(device: str, runs: int, jobs: int | None) -> tuple[int, int]:
+    """The number of runs that train at once, and threads of each; ``jobs`` is the value of
+    ``--jobs``."""
+    jobs = jobs or max(1, min(machine.free_slots(device), runs))
+    return jobs, max(1, machine.cores() // jobs) if device == "cpu" else 1
 
 
 def _arms(pair: parents.Pair, answer: dict[str, Any]) -> dict[str, Arm]:

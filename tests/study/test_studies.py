@@ -313,16 +313,16 @@ def test_the_plot_is_drawn(fake_trainer: Fake, tmp_path: Path) -> None:
 
 
 def test_each_trainer_gets_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    from q1lab.train import machine
+    from q1lab.train import machine, own_loop_draft
     from q1lab.train.crew import gpu_for
 
     cards = [machine.Gpu("card", 0, 0, 1)] * 2
     monkeypatch.setattr(machine, "gpus", lambda: cards)
     assert [gpu_for(worker, None) for worker in range(3)] == ["0", "1", "0"]
     assert [gpu_for(worker, "3,5") for worker in range(3)] == ["3", "5", "3"]
-    assert machine.slots("cuda", 6, None) == (2, 1)
-    assert machine.slots("cuda", 1, None) == (1, 1)
-    assert machine.slots("mps", 6, None) == (1, 1)
+    assert own_loop_draft.slots("cuda", 6, None) == (2, 1)
+    assert own_loop_draft.slots("cuda", 1, None) == (1, 1)
+    assert own_loop_draft.slots("mps", 6, None) == (1, 1)
     assert machine.free_slots("cuda", 4) == 2, "another run at once shares a GPU"
 
 
