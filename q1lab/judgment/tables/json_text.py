@@ -56,8 +56,9 @@ def rows_of_records(records: Sequence[Mapping[str, Any]], name: str) -> Rows:
     """The rows of JSON objects; the keys of nested ones are joined by dots."""
     flat = [_flat(record) for record in records]
     keys = list(dict.fromkeys(key for record in flat for key in record))
-    cells = ([record.get(key) for key in keys] for record in flat)
-    return Rows(name, [visible_text(key) for key in keys], enumerate(cells, 1), ", record ")
+    names = {visible_text(key): key for key in keys}
+    rows = ({name: record.get(key) for name, key in names.items()} for record in flat)
+    return Rows(name, list(names), enumerate(rows, 1), ", record ")
 
 
 def _flat(record: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -143,35 +143,33 @@ def found_in_rows(rows: Rows, options: TableOptions) -> Found:
 
 def _read_rows(rows: Rows, found: Found, keys: Keys) -> None:
     """Add the runs of the rows, each of which says its arm."""
-    at = rows.columns.index
-    of_arm, of_number = at(keys.arm), at(keys.number)
-    of_seed, of_state, of_step = (
-        None if key is None else at(key) for key in (keys.seed, keys.state, keys.step)
-    )
     conditions = [
-        (column, place)
-        for place, column in enumerate(rows.columns)
+        column
+        for column in rows.columns
         if last_part(column) in CONDITION_KEYS and column not in (keys.arm, keys.number)
     ]
     arm_names: dict[str, str] = {}
-    for line, cells in rows:
-        number, state = cells[of_number], None if of_state is None else cells[of_state]
+    for line, row in rows:
+        number, state = row[keys.number], None if keys.state is None else row[keys.state]
         try:
-            label = "" if cells[of_arm] is None else str(cells[of_arm])
+            label = "" if row[keys.arm] is None else str(row[keys.arm])
             if not label.strip() and has_no_number(number):
                 continue  # of no run: a line below the table, say
             if label not in arm_names:
                 arm_names[label] = arm_name(label, keys.arm)
-            arm, seed = arm_names[label], None if of_seed is None else seed_of_cell(cells[of_seed])
-            if of_step is None:
+            arm, seed = (
+                arm_names[label],
+                None if keys.seed is None else seed_of_cell(row[keys.seed]),
+            )
+            if keys.step is None:
                 run = found.number(arm, seed, number, state)
             else:
                 run = found.curve(arm, seed)
-                step = _step(cells[of_step], keys.step or "", has_no_number(number))
+                step = _step(row[keys.step], keys.step, has_no_number(number))
                 run.add_point(step, number, state)
-            for column, place in conditions:
-                if not is_blank(cells[place]):
-                    run.conditions[column] = printable(str(cells[place]).strip())[:60]
+            for column in conditions:
+                if not is_blank(row[column]):
+                    run.conditions[column] = printable(str(row[column]).strip())[:60]
         except ValueError as error:
             raise Problem(f"{rows.place(line)}: {error}", line=line) from None
     if keys.step is not None:
@@ -215,12 +213,11 @@ def _metric_column(columns: Sequence[str], rows: Rows) -> str:
         if metric_names.measures(column):
             return column  # so that its first cell is refused by its place
     if not any(map(metric_names.measures, numeric)):
-        for line, cells in rows.head:
+        for line, row in rows.head:
             for column in texts:
-                cell = cells[rows.columns.index(column)]
-                if looks_like_number(cell):
+                if looks_like_number(row[column]):
                     raise Problem(
-                        f"{rows.place(line)}: {printable(column)} {no_number(cell)}",
+                        f"{rows.place(line)}: {printable(column)} {no_number(row[column])}",
                         next="or name another column with --metric COLUMN",
                         line=line,
                     )

@@ -6,7 +6,7 @@ import csv
 import io
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -24,12 +24,16 @@ HEAD_ROWS = 1000
 """Rows by which a column is told to be one of numbers."""
 
 
+Row = Mapping[str, Any]
+"""The cells of a row by the names of their columns."""
+
+
 class Rows:
     """The rows of a table, read one by one: a refused table is refused at the row that it is
     refused for."""
 
     def __init__(
-        self, name: str, columns: list[str], lines: Iterator[tuple[int, Sequence[Any]]], word: str
+        self, name: str, columns: list[str], lines: Iterator[tuple[int, Row]], word: str
     ) -> None:
         self.name = name
         self.columns = columns
@@ -38,8 +42,8 @@ class Rows:
         self._lines = lines
         self._word = word
 
-    def __iter__(self) -> Iterator[tuple[int, Sequence[Any]]]:
-        """Each row's line (or record), and its cells in the order of ``columns``."""
+    def __iter__(self) -> Iterator[tuple[int, Row]]:
+        """Each row's line (or record), and its cells."""
         return chain(self.head, self._lines)
 
     def place(self, line: int) -> str:
@@ -48,10 +52,10 @@ class Rows:
 
     def of_arm(self, arm: str) -> Rows:
         """The same rows, all of this arm, whatever columns they have."""
-        lines = ((line, [arm, *cells]) for line, cells in self)
+        lines = ((line, {OF_FILE: arm, **row}) for line, row in self)
         return self.reshaped([OF_FILE, *self.columns], lines)
 
-    def reshaped(self, columns: list[str], lines: Iterator[tuple[int, Sequence[Any]]]) -> Rows:
+    def reshaped(self, columns: list[str], lines: Iterator[tuple[int, Row]]) -> Rows:
         """Rows with other columns, whose places are those of these."""
         return Rows(self.name, columns, lines, self._word)
 
@@ -64,8 +68,7 @@ class Rows:
         return len(self.head) > 1
 
     def _first_cells(self, column: str) -> list[Any]:
-        at = self.columns.index(column)
-        return [cells[at] for _, cells in self.head]
+        return [row[column] for _, row in self.head]
 
     def is_full(self, column: str) -> bool:
         """True if none of the first cells of a column is blank."""
@@ -145,7 +148,7 @@ def _lines_of_cells(text: str, delimiter: str, name: str) -> Iterator[tuple[int,
 
 def _whole_rows(
     lines: Iterator[tuple[int, list[str]]], columns: list[str], name: str
-) -> Iterator[tuple[int, list[str]]]:
+) -> Iterator[tuple[int, Row]]:
     for place, (line, cells) in enumerate(lines, 1):
         if len(cells) != len(columns):
             raise Problem(
@@ -157,4 +160,4 @@ def _whole_rows(
             raise Problem(f"{name}:{line}: the header again", next="leave one of them", line=line)
         if place > MAX_ROWS:
             raise Problem(f"{name} has more than {MAX_ROWS:,} rows")
-        yield line, cells
+        yield line, dict(zip(columns, cells, strict=True))

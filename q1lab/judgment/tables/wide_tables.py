@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
 
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import printable
@@ -11,7 +10,7 @@ from q1lab.judgment.tables.cells import has_no_number
 from q1lab.judgment.tables.found_runs import TableOptions, check_known
 from q1lab.judgment.tables.nested_names import flat_name
 from q1lab.judgment.tables.outside_run import STEP
-from q1lab.judgment.tables.table_rows import FORMS, NUMBER, OF_FILE, Rows, chart_column
+from q1lab.judgment.tables.table_rows import FORMS, NUMBER, OF_FILE, Row, Rows, chart_column
 
 
 def chart_rows(rows: Rows) -> Rows:
@@ -19,25 +18,24 @@ def chart_rows(rows: Rows) -> Rows:
     step_key = flat_name(rows.columns, STEP)
     if step_key is None:
         raise Problem(f"{rows.name}: no column iter or Step", next=FORMS)
-    step_at = rows.columns.index(step_key)
     runs = [
-        (place, match["cfg"], match["seed"], column.partition(" - ")[2])
-        for place, column in enumerate(rows.columns)
+        (column, match["cfg"], match["seed"], column.partition(" - ")[2])
+        for column in rows.columns
         if (match := chart_column(column))
     ]
-    metrics = list(dict.fromkeys(metric for *_, metric in runs))
+    metrics = dict.fromkeys(metric for *_, metric in runs)
 
-    def points() -> Iterator[tuple[int, Sequence[Any]]]:
+    def points() -> Iterator[tuple[int, Row]]:
         silent = set(runs)
-        for line, cells in rows:
+        for line, row in rows:
             for run in runs:
-                place, arm, seed, metric = run
-                if not has_no_number(cells[place]):
+                column, arm, seed, metric = run
+                if not has_no_number(row[column]):
                     silent.discard(run)
-                    numbers = [cells[place] if key == metric else None for key in metrics]
-                    yield line, [arm, seed, cells[step_at], *numbers]
+                    point = {step_key: row[step_key], metric: row[column]}
+                    yield line, {**metrics, **point, "cfg": arm, "seed": seed}
         for _, arm, seed, _ in silent:
-            yield line, [arm, seed, None, *(None for _ in metrics)]
+            yield line, {**metrics, step_key: None, "cfg": arm, "seed": seed}
 
     return rows.reshaped(["cfg", "seed", step_key, *metrics], points())
 
@@ -46,7 +44,7 @@ def row_per_number(
     rows: Rows, seed_key: str | None, state_key: str | None, options: TableOptions
 ) -> Rows:
     """A row for each number of a table with a column of numbers for each of two arms."""
-    name, at = rows.name, rows.columns.index
+    name = rows.name
     numeric = [
         column
         for column in rows.columns
@@ -67,13 +65,14 @@ def row_per_number(
         check_known(column, numeric, f"{option} {printable(column)}: {name} has no such numbers")
     others = [key for key in (seed_key, state_key) if key is not None]
 
-    def numbers() -> Iterator[tuple[int, Sequence[Any]]]:
-        waiting: dict[str, list[tuple[int, Sequence[Any]]]] = {arm: [] for arm in pair}
-        for line, cells in rows:
+    def numbers() -> Iterator[tuple[int, Row]]:
+        waiting: dict[str, list[tuple[int, Row]]] = {arm: [] for arm in pair}
+        for line, row in rows:
             for arm in pair:
-                waiting[arm].append((line, [arm, *(cells[at(key)] for key in (arm, *others))]))
+                kept = {key: row[key] for key in others}
+                waiting[arm].append((line, {OF_FILE: arm, NUMBER: row[arm], **kept}))
                 # without seeds the shorter of two lists has blanks at its end
-                if seed_key is not None or not has_no_number(cells[at(arm)]):
+                if seed_key is not None or not has_no_number(row[arm]):
                     yield from waiting[arm]
                     waiting[arm].clear()
 

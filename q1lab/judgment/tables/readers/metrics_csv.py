@@ -26,7 +26,7 @@ def read(files: Sequence[Path], log: RunLog) -> None:
                 raise ValueError(f"it has more than {MAX_ROWS:,} rows")
             log.row({key: cell for key, cell in row.items() if key and cell}, place)
     except csv.Error as error:
-        raise ValueError(f"line {lines.line_num}: {error}") from None
+        raise ValueError(f"line {lines.reader.line_num}: {error}") from None
     settings = file.with_name("hparams.yaml")
     if settings.is_file():
         for line in read_text(settings, MAX_BYTES).splitlines():

@@ -61,8 +61,8 @@ def _table_or_log(
 
 def fill_by_rows(log: RunLog, rows: Rows) -> None:
     """Fill the log of one run with the rows of a table, in their order."""
-    for place, (_, cells) in enumerate(rows):
-        log.row(dict(zip(rows.columns, cells, strict=True)), place)
+    for place, (_, row) in enumerate(rows):
+        log.row(row, place)
 
 
 def _by_seed(content: Mapping[str, Any]) -> list[dict[str, Any]] | None:
