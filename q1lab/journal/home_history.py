@@ -41,11 +41,11 @@ class StudyHistory:
 def study_history(store: Store, study: Study) -> StudyHistory:
     """The history of a study as it is known now."""
     begun = on_record.begun_studies(store)
-    ends = _ends_of(store, begun)
     own = Begun(study, question_hash(study), arm_fingerprint(study, "modified"))
     declared = next((each.study for each in begun if each.key == own.key), None)
     begun = [*(each for each in begun if each.key != own.key), own]
-    ends.setdefault(own.key, seen.recorded_ends(store, study))
+    ends = seen.ends_of(store, [each.study for each in begun])
+    ends[own.key] = ends[own.key] or {}
     by_question: dict[str, list[Begun]] = {}
     for each in begun:
         by_question.setdefault(each.question, []).append(each)
@@ -97,34 +97,14 @@ def looks_before(store: Store, draft: Study) -> int:
     """The number of looks at the question of a study that is being planned."""
     if not draft.counts_as_asking:
         return 0
-    same = _same_question(store, draft)
-    ends = _ends_of(store, same)
-    return len(looks_at((each.study, ends[each.key]) for each in same))
+    same = [each.study for each in _same_question(store, draft)]
+    ends = seen.ends_of(store, same)
+    return len(looks_at((study, ends[study_key(study)]) for study in same))
 
 
 def _same_question(store: Store, study: Study) -> list[Begun]:
     question = question_hash(study)
     return [each for each in on_record.begun_studies(store) if each.question == question]
-
-
-def _ends_of(store: Store, begun: Sequence[Begun]) -> dict[tuple[str, str], RunEnds | None]:
-    """The ends of the runs of each study; None where its folder was removed by hand."""
-    ends: dict[tuple[str, str], RunEnds | None] = {}
-    here = {
-        (row["id"], row["created"]) for row in store.db.execute("SELECT id, created FROM studies")
-    }
-    ended = seen.all_ends(store)
-    for each in begun:
-        if each.key in here:
-            ends[each.key] = ended.get(each.study.id, {})
-        elif on_record.deleted_study(store, *each.key) is not None:
-            ends[each.key] = seen.recorded_ends(store, each.study)
-        else:
-            ends[each.key] = {} if paths.study_dir(each.study.id).exists() else None
-    return ends
-
-
-HERE = "SELECT id, created FROM studies"
 
 
 def seeds_with_results(store: Store, draft: Study) -> set[int]:

@@ -6,13 +6,15 @@ losses.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from q1lab.ground import paths
 from q1lab.journal import on_record
+from q1lab.journal.on_record import DeletedStudy, StudyKey
 from q1lab.journal.store import Row, Store
 from q1lab.judgment.run_states import ENDED, RunState
-from q1lab.study.run_ends import RunEnd
+from q1lab.study.run_ends import RunEnd, RunEnds
 from q1lab.study.studies import Study
 
 SEEN_LOSSES = 50
@@ -28,36 +30,39 @@ def shows_number(run: Row) -> bool:
     )
 
 
-def all_ends(store: Store) -> dict[str, dict[tuple[str, int], RunEnd]]:
-    """The ends of the runs of all studies that are here, by study."""
-    ends: dict[str, dict[tuple[str, int], RunEnd]] = {}
+def ends_of(store: Store, asked: Iterable[Study]) -> dict[StudyKey, RunEnds | None]:
+    """The ends of the runs of each study, also of one that was deleted; None where its folder was
+    removed by hand."""
+    here: dict[StudyKey, dict[tuple[str, int], RunEnd]] = {
+        (row["id"], row["created"]): {}
+        for row in store.db.execute("SELECT id, created FROM studies")
+    }
     for row in store.db.execute(
-        "SELECT study_id, arm, seed, state, val_loss, ended FROM runs "
-        "WHERE state IN ('finished', 'diverged')"
+        "SELECT s.id, s.created, r.arm, r.seed, r.state, r.val_loss, r.ended "
+        "FROM runs r JOIN studies s ON s.id = r.study_id WHERE r.state IN ('finished', 'diverged')"
     ):
-        ends.setdefault(row["study_id"], {})[row["arm"], row["seed"]] = _end(row)
+        end = RunEnd(row["state"], row["val_loss"], row["ended"] or "")
+        here[row["id"], row["created"]][row["arm"], row["seed"]] = end
+    gone = {(each.id, each.created): each for each in on_record.deleted_studies(store)}
+    ends: dict[StudyKey, RunEnds | None] = {}
+    for study in asked:
+        key = on_record.study_key(study)
+        if key in here:
+            ends[key] = here[key]
+        elif key in gone:
+            ends[key] = _deleted_ends(study, gone[key])
+        else:
+            ends[key] = {} if paths.study_dir(study.id).exists() else None
     return ends
 
 
-def _end(row: Row) -> RunEnd:
-    return RunEnd(row["state"], row["val_loss"], row["ended"] or "")
-
-
-def recorded_ends(store: Store, study: Study) -> dict[tuple[str, int], RunEnd]:
-    """The ends of a study's runs, also of one that was deleted."""
-    rows = store.runs(study.id) if paths.study_dir(study.id).exists() else []
-    if rows:
-        ended = [row for row in rows if row["state"] in ENDED]
-        return {(r["arm"], r["seed"]): _end(r) for r in ended}
-    deleted = on_record.deleted_study(store, *on_record.study_key(study))
-    facts_by_run = (
-        [] if deleted is None else [(r, deleted.runs.get(r.name, {})) for r in study.runs]
-    )
+def _deleted_ends(study: Study, deleted: DeletedStudy) -> RunEnds:
+    recorded = [(run, deleted.runs.get(run.name, {})) for run in study.runs]
     return {
         (run.arm, run.seed): RunEnd(
             str(facts["state"]), _number(facts.get("val_loss")), str(facts.get("ended") or "")
         )
-        for run, facts in facts_by_run
+        for run, facts in recorded
         if facts.get("state") in ENDED
     }
 
