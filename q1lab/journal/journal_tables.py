@@ -20,7 +20,7 @@ Fold = Callable[[sqlite3.Connection, Body], None]
 def fold_act(db: sqlite3.Connection, body: Body) -> None:
     """Take one act into the tables; nothing where this version knows no such act."""
     act = body["act"]
-    folded: str | Fold | None = FOLDS.get(act, _written if act in DOCUMENTS else None)
+    folded = FOLDS.get(act, WRITTEN if act in DOCUMENTS else None)
     if isinstance(folded, str):
         db.execute(folded, body)
     elif folded is not None:
@@ -41,57 +41,28 @@ def write_setting(db: sqlite3.Connection, key: str, value: Any, at: str) -> None
     db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?, ?)", (key, json.dumps(value), at))
 
 
-def _kept(db: sqlite3.Connection, body: Body, name: str) -> Any:
-    """The week's settings under ``name``; an empty object if there are none."""
-    return read_setting(db, f"{name}:{body['week']}", {})
-
-
-def _keep(db: sqlite3.Connection, body: Body, name: str, value: Any) -> None:
-    write_setting(db, f"{name}:{body['week']}", value, body["at"])
-
-
 def _some(body: Body, *names: str) -> dict[str, Any]:
     return {name: body[name] for name in names}
 
 
 # ── steps and minutes
 
-
-def _set_step(
-    db: sqlite3.Connection, body: Body, done: bool, answer: str | None = None, *, keep: bool
-) -> None:
-    """Set a step's row: done or not, and its answer, which ``keep`` leaves as it is."""
-    db.execute(
-        "INSERT INTO step_records (week, step_id, done, answer, done_at, updated) "
-        "VALUES (:week, :step, :done, :answer, :done_at, :at) "
-        "ON CONFLICT (week, step_id) DO UPDATE SET done = excluded.done, "
-        "updated = excluded.updated, "
-        "answer = CASE WHEN :keep THEN answer ELSE excluded.answer END, "
-        "done_at = CASE WHEN excluded.done THEN COALESCE(done_at, excluded.done_at) END",
-        {
-            "week": body["week"],
-            "step": body["step"],
-            "done": int(done),
-            "answer": answer,
-            "done_at": body["at"] if done else None,
-            "at": body["at"],
-            "keep": keep,
-        },
-    )
-
-
-def _tick(db: sqlite3.Connection, body: Body) -> None:
-    _set_step(db, body, bool(body["done"]), keep=True)
-
-
-def _answer(db: sqlite3.Connection, body: Body) -> None:
-    _set_step(db, body, body["text"] is not None, body["text"], keep=False)
+STEP = (
+    "INSERT INTO step_records (week, step_id, done, answer, done_at, updated) "
+    "VALUES (:week, :step, {done}, {answer}, iif({done}, :at, NULL), :at) "
+    "ON CONFLICT (week, step_id) DO UPDATE SET done = excluded.done, answer = {keep}, "
+    "done_at = iif(excluded.done, coalesce(done_at, excluded.done_at), NULL), "
+    "updated = excluded.updated"
+)
+TICK = STEP.format(done=":done", answer="NULL", keep="answer")
+ANSWER = STEP.format(done=":text IS NOT NULL", answer=":text", keep="excluded.answer")
 
 
 def _recall(db: sqlite3.Connection, body: Body) -> None:
     grade = "right" if body["right"] else f"wrong {body.get('missed', '')}".rstrip()
-    _keep(db, body, "recall", {**_kept(db, body, "recall"), body["step"]: grade})
-    _set_step(db, body, True, keep=True)
+    key = f"recall:{body['week']}"
+    write_setting(db, key, {**read_setting(db, key, {}), body["step"]: grade}, body["at"])
+    db.execute(TICK, {**body, "done": True})
 
 
 def _time(db: sqlite3.Connection, body: Body) -> None:
@@ -102,7 +73,7 @@ def _time(db: sqlite3.Connection, body: Body) -> None:
             "DO UPDATE SET seconds = MAX(0, seconds + :seconds), updated = :at",
             {"week": body["week"], "part": part, "seconds": float(seconds), "at": body["at"]},
         )
-    _keep(db, body, "timer", int(body["entry"]))
+    write_setting(db, f"timer:{body['week']}", int(body["entry"]), body["at"])
 
 
 # ── the modification
@@ -154,10 +125,6 @@ def _chosen(db: sqlite3.Connection, week: str) -> str | None:
     return str(row[0]) if row else None
 
 
-def _reference(db: sqlite3.Connection, body: Body) -> None:
-    _evidence(db, body, "reference", body["variant"], variant=body["variant"])
-
-
 NEWEST_PREDICTION = (
     "SELECT id FROM predictions WHERE week = :week AND variant = :variant ORDER BY id DESC LIMIT 1"
 )
@@ -179,31 +146,22 @@ def _predict(db: sqlite3.Connection, body: Body) -> None:
 
 # ── what steps tick themselves by
 
-
-def _evidence(
-    db: sqlite3.Connection,
-    body: Body,
-    act: str,
-    subject: str,
-    *,
-    variant: str = "",
-    file: str | None = None,
-    sha: str | None = None,
-    **facts: Any,
-) -> None:
-    """``file`` has to be there for it to count, ``sha`` is its text's or its commit's."""
-    row = {"act": act, "subject": subject, "variant": variant, "file": file, "sha": sha}
-    row |= _some(body, "week", "at") | {"facts": json.dumps(facts)}
-    insert(db, "evidence", row, replace=True)
-
-
-def _check(db: sqlite3.Connection, body: Body) -> None:
-    file, variant = body["file"], body["variant"]
-    _evidence(db, body, "check", file, variant=variant, file=file, sha=body["sha256"])
-
-
-def _merge(db: sqlite3.Connection, body: Body) -> None:
-    _evidence(db, body, "merge", body["file"], file=body["into"], sha=body["commit"])
+EVIDENCE = (
+    "INSERT OR REPLACE INTO evidence (week, act, subject, variant, file, sha, facts, at) "
+    "VALUES (:week, {}, {}, {}, {}, {}, {}, :at)"
+)
+"""``file`` has to be there for it to count, ``sha`` is its text's or its commit's."""
+CHECK = EVIDENCE.format("'check'", ":file", ":variant", ":file", ":sha256", "'{}'")
+MERGE = EVIDENCE.format("'merge'", ":file", "''", ":into", ":commit", "'{}'")
+LOOK = EVIDENCE.format(":command", ":what", ":variant", "NULL", "NULL", "'{}'")
+REFERENCE = EVIDENCE.format("'reference'", ":variant", ":variant", "NULL", "NULL", "'{}'")
+WRITTEN = EVIDENCE.format(
+    *(":act", "''", "''", ":path"),
+    "coalesce(:commit, (SELECT sha FROM evidence WHERE week = :week AND act = :act))",
+    "'{}'",
+)
+"""A document of the week, under the name of its act. Without a new commit the old one stays."""
+DOCUMENT = EVIDENCE.format("'modification'", ":variant", ":variant", ":path", "NULL", ":facts")
 
 
 def _document(db: sqlite3.Connection, body: Body) -> None:
@@ -212,21 +170,8 @@ def _document(db: sqlite3.Connection, body: Body) -> None:
     db.execute(
         "DELETE FROM evidence WHERE week = :week AND act = 'modification' AND file = :path", body
     )
-    facts, name = _some(body, "committed", "prediction"), body["variant"]
-    _evidence(db, body, "modification", name, variant=name, file=body["path"], **facts)
-
-
-def _written(db: sqlite3.Connection, body: Body) -> None:
-    """A document of the week, under the name of its act. Without a new commit the old one stays."""
-    before = db.execute(
-        "SELECT sha FROM evidence WHERE week = :week AND act = :act AND subject = ''", body
-    ).fetchone()
-    sha = body.get("commit") or (before["sha"] if before else None)
-    _evidence(db, body, body["act"], "", file=body["path"], sha=sha)
-
-
-def _look(db: sqlite3.Connection, body: Body) -> None:
-    _evidence(db, body, body["command"], body["what"], variant=body["variant"])
+    facts = {name: body[name] for name in ("committed", "prediction")}
+    db.execute(DOCUMENT, {**body, "facts": json.dumps(facts)})
 
 
 # ── lists
@@ -249,109 +194,56 @@ def _artifact(db: sqlite3.Connection, body: Body) -> None:
     insert(db, "artifacts", {**row, "added": body["at"]})
 
 
-def _post(db: sqlite3.Connection, body: Body) -> None:
-    post = _post_of(db, body["week"])
-    if post is None:
-        row = _some(body, "week", "title", "path")
-        insert(db, "posts", {**row, "updated": body["at"]})
-        return
-    db.execute(
-        "UPDATE posts SET title = :title, path = coalesce(:path, path), updated = :at "
-        "WHERE id = :id",
-        {**body, "id": post["id"]},
-    )
-
-
-def _publish(db: sqlite3.Connection, body: Body) -> None:
-    if _post_of(db, body["week"]) is None:
-        _post(db, {**body, "path": None})
-    db.execute(
-        "UPDATE posts SET url = :url, published = coalesce(published, :at), title = :title, "
-        "updated = :at WHERE week = :week",
-        body,
-    )
-
-
-def _record_share(db: sqlite3.Connection, body: Body) -> None:
-    """The channel in which the week's post was shared, and where."""
-    post = _post_of(db, body["week"])
-    if post is None:
-        raise ValueError("a share without a post")
-    db.execute(
-        "INSERT OR REPLACE INTO shares VALUES (?, ?, ?, ?)",
-        (post["id"], body["channel"], body["url"], body["at"]),
-    )
-
-
-def _post_of(db: sqlite3.Connection, week: str) -> sqlite3.Row | None:
-    post: sqlite3.Row | None = db.execute(
-        "SELECT * FROM posts WHERE week = ? ORDER BY id LIMIT 1", (week,)
-    ).fetchone()
-    return post
-
-
 # ── studies
 
 
 def _begin(db: sqlite3.Connection, body: Body) -> None:
-    """``plan`` is None for a line of an older record that could not be read. A new study under a
-    name that was given before is not called as the one before."""
-    study_id, created = _name(body["plan"])
-    begun = db.execute(
-        "SELECT 1 FROM begun WHERE study_id = ? AND created = ?", (study_id, created)
-    ).fetchone()
-    if begun is None:
-        db.execute("DELETE FROM names WHERE study_id = ?", (study_id,))
-    row = {"study_id": study_id, "created": created, "at": body["at"]}
-    insert(db, "begun", {**row, "plan": json.dumps(body["plan"])})
+    """A new study under a name that was given before is not called as the one before."""
+    plan = body["plan"]
+    row = {"study_id": plan["id"], "created": plan["created"], "at": body["at"]}
+    begun = "SELECT 1 FROM begun WHERE study_id = :study_id AND created = :created"
+    if db.execute(begun, row).fetchone() is None:
+        db.execute("DELETE FROM names WHERE study_id = :study_id", row)
+    insert(db, "begun", {**row, "plan": json.dumps(plan)})
 
 
 def _delete(db: sqlite3.Connection, body: Body) -> None:
     """``plan`` is None where it could not be read."""
-    row = {"study_id": body["study"], "created": _name(body["plan"])[1], "at": body["at"]}
-    texts = {name: json.dumps(body[name]) for name in ("plan", "runs")}
-    insert(db, "deleted", {**row, **texts}, replace=True)
-
-
-def _name(plan: Mapping[str, Any] | None) -> tuple[str, str]:
-    return ("", "") if plan is None else (plan["id"], plan["created"])
-
-
-def _name_study(db: sqlite3.Connection, body: Body) -> None:
-    insert(db, "names", {"study_id": body["study"], "name": body["name"]}, replace=True)
+    created = body["plan"]["created"] if body["plan"] else ""
+    texts = (json.dumps(body["plan"]), json.dumps(body["runs"]))
+    db.execute(
+        "INSERT OR REPLACE INTO deleted (study_id, created, at, plan, runs) VALUES (?, ?, ?, ?, ?)",
+        (body["study"], created, body["at"], *texts),
+    )
 
 
 # ── the rest
 
 
-def insert(
-    db: sqlite3.Connection, table: str, row: Mapping[str, Any], *, replace: bool = False
-) -> None:
+def insert(db: sqlite3.Connection, table: str, row: Mapping[str, Any]) -> None:
     """Put a row in."""
-    how = "INSERT OR REPLACE" if replace else "INSERT"
-    columns = ", ".join(row)
     values = ", ".join(f":{name}" for name in row)
-    db.execute(f"{how} INTO {table} ({columns}) VALUES ({values})", row)
+    db.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({values})", row)
 
 
 FOLDS: Mapping[str, str | Fold] = {
-    "tick": _tick,
-    "answer": _answer,
+    "tick": TICK,
+    "answer": ANSWER,
     "recall": _recall,
     "time": _time,
     "choose": _choose,
     "file": _file,
     "hint": "INSERT OR IGNORE INTO hints VALUES (:week, :variant, :stage, :at)",
-    "reference": _reference,
+    "reference": REFERENCE,
     "predict": _predict,
     "lock": (
         "UPDATE predictions SET locked = :at, locked_by = :by "
         f"WHERE id = ({NEWEST_PREDICTION}) AND locked IS NULL"
     ),
-    "check": _check,
-    "merge": _merge,
+    "check": CHECK,
+    "merge": MERGE,
     "document": _document,
-    "look": _look,
+    "look": LOOK,
     "kpi": (
         "INSERT OR REPLACE INTO kpis (name, target, actual, source, updated) "
         "VALUES (:name, :target, :actual, iif(:actual IS NULL, NULL, 'by hand'), :at)"
@@ -362,11 +254,20 @@ FOLDS: Mapping[str, str | Fold] = {
         "notes = coalesce(:notes, notes) WHERE title = :title"
     ),
     "artifact": _artifact,
-    "post": _post,
-    "publish": _publish,
-    "share": _record_share,
+    "post": (
+        "INSERT INTO posts (week, title, path, updated) VALUES (:week, :title, :path, :at) "
+        "ON CONFLICT (week) DO UPDATE SET title = excluded.title, "
+        "path = coalesce(excluded.path, path), updated = excluded.updated"
+    ),
+    "publish": (
+        "INSERT INTO posts (week, title, url, published, updated) "
+        "VALUES (:week, :title, :url, :at, :at) ON CONFLICT (week) DO UPDATE SET "
+        "title = excluded.title, url = excluded.url, "
+        "published = coalesce(published, excluded.published), updated = excluded.updated"
+    ),
+    "share": "INSERT OR REPLACE INTO shares VALUES (:week, :channel, :url, :at)",
     "begin": _begin,
     "delete": _delete,
-    "name": _name_study,
+    "name": "INSERT OR REPLACE INTO names VALUES (:study, :name)",
     "setting": lambda db, body: write_setting(db, body["key"], body["value"], body["at"]),
 }

@@ -58,12 +58,12 @@ CREATE TABLE artifacts (
     added TEXT NOT NULL, UNIQUE (kind, title)
 ) STRICT;
 CREATE TABLE posts (
-    id INTEGER PRIMARY KEY, week TEXT NOT NULL, title TEXT NOT NULL, path TEXT, url TEXT,
-    published TEXT, updated TEXT NOT NULL
+    week TEXT PRIMARY KEY, title TEXT NOT NULL, path TEXT, url TEXT, published TEXT,
+    updated TEXT NOT NULL
 ) STRICT;
 CREATE TABLE shares (
-    post_id INTEGER NOT NULL REFERENCES posts(id) ON DELETE CASCADE, channel TEXT NOT NULL,
-    url TEXT, shared TEXT NOT NULL, PRIMARY KEY (post_id, channel)
+    week TEXT NOT NULL REFERENCES posts(week), channel TEXT NOT NULL, url TEXT,
+    shared TEXT NOT NULL, PRIMARY KEY (week, channel)
 ) STRICT;
 CREATE TABLE modifications (
     week TEXT PRIMARY KEY, variant TEXT NOT NULL, file TEXT, base TEXT, chosen TEXT NOT NULL

@@ -62,9 +62,7 @@ def save_post(store: Store, week: str, title: str, path: str | None) -> dict[str
 def post_of_week(store: Store, week: str) -> dict[str, Any] | None:
     """The week's post with ``shares`` (channel, url, shared; oldest first) and ``empty`` (how many
     of its sections are), or None."""
-    row = store.db.execute(
-        "SELECT * FROM posts WHERE week = ? ORDER BY id LIMIT 1", (week,)
-    ).fetchone()
+    row = store.db.execute("SELECT * FROM posts WHERE week = ?", (week,)).fetchone()
     if row is None:
         return None
     post = dict(row)
@@ -72,7 +70,7 @@ def post_of_week(store: Store, week: str) -> dict[str, Any] | None:
     post["shares"] = [
         dict(share)
         for share in store.db.execute(
-            "SELECT channel, url, shared FROM shares WHERE post_id = ? ORDER BY rowid", (row["id"],)
+            "SELECT channel, url, shared FROM shares WHERE week = ? ORDER BY rowid", (week,)
         )
     ]
     return post
@@ -91,7 +89,7 @@ def is_out(post: Mapping[str, Any]) -> bool:
 
 def all_posts(store: Store) -> list[dict[str, Any]]:
     """All weeks' posts, oldest first, as ``post_of_week`` gives them."""
-    weeks = [row["week"] for row in store.db.execute("SELECT DISTINCT week FROM posts ORDER BY id")]
+    weeks = [row["week"] for row in store.db.execute("SELECT week FROM posts ORDER BY rowid")]
     return [post for week in weeks if (post := post_of_week(store, week))]
 
 
