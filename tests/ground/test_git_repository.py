@@ -205,26 +205,6 @@ def test_unborn_head(tmp_path: Path) -> None:
     assert sh(folder, "status", "--porcelain") == "A  staged.py\n"
 
 
-def test_from_a_subfolder_a_file_and_a_worktree(repo: Path, tmp_path: Path) -> None:
-    (repo / "sub").mkdir()
-    assert Repository.discover(repo / "sub").root == repo
-    assert Repository.discover(repo / "sub" / "not-there-yet.md").root == repo
-    sh(repo, "worktree", "add", "-q", str(tmp_path / "other"), "-b", "other")
-    other = Repository.discover(tmp_path / "other")
-    (tmp_path / "other" / "W.md").write_text("w\n")
-    assert commit(other, ["W.md"], "docs: w").branch == "other"
-    assert sh(repo, "log", "--format=%s", "main") == "begin\n"
-
-
-def test_crlf_by_autocrlf_is_no_edit(repo: Path) -> None:
-    sh(repo, "config", "core.autocrlf", "true")
-    doc = repo / "DOC.md"
-    doc.write_bytes(b"DOC.md, first version\r\n")
-    ours = Repository.discover(repo)
-    ours.check([doc])
-    assert not ours.commit([doc], "docs").committed
-
-
 # ── the learner's own edits
 
 
@@ -310,19 +290,6 @@ def test_hooks_run_and_what_they_add_is_said_and_stays_committed(repo: Path) -> 
     assert sh(repo, "status", "--porcelain=v2", "-z", "-uno") == status
 
 
-@pytest.mark.parametrize("name", ["DOC.md", "NEW.md"])
-def test_a_hook_that_formats_our_file_is_said(repo: Path, name: str) -> None:
-    hook(repo, "pre-commit", f"echo formatted > {name}; git add {name}\n")
-    status = sh(repo, "status", "--porcelain=v2", "-z", "-uno")
-    (repo / name).write_text("ours\n")
-    result = commit(Repository.discover(repo), [name], "docs", confirmed=True)
-    assert result.notes == (f"a hook of this repository changed {name}",)
-    assert result.changed_by_hook == (name,)
-    assert sh(repo, "show", f"HEAD:{name}") == "formatted\n"
-    # Left alone, git would have the learner's next commit take back the formatting.
-    assert sh(repo, "status", "--porcelain=v2", "-z", "-uno") == status
-
-
 def test_nothing_below_git_can_prompt(repo: Path) -> None:
     """A session of its own has no terminal to ask on, so a forgotten prompt fails instead of
     hanging."""
@@ -373,41 +340,17 @@ def conflict(folder: Path) -> None:
     [
         ("merge", "side"),
         ("rebase", "side"),
-        ("rebase", "--apply", "side"),
         ("cherry-pick", "side"),
-        ("revert", "--no-edit", "HEAD~1", "HEAD"),
         ("bisect", "start"),
     ],
 )
 def test_an_operation_in_progress(repo: Path, start: tuple[str, ...]) -> None:
     conflict(repo)
-    if start[0] == "revert":
-        (repo / "model.py").write_text("main again\n")
-        sh(repo, "commit", "-q", "-am", "again")
-        start = ("revert", "--no-edit", "HEAD~1")
     sh(repo, *start, check=False)
     refused(repo, new_file(repo), "in the middle of", "git status")
     (repo / "model.py").write_text("resolved\n")
     sh(repo, "add", "model.py")
     refused(repo, new_file(repo), "in the middle of", "git status")
-
-
-def test_conflicts_of_a_popped_stash_stay_for_the_learner(repo: Path) -> None:
-    sh(repo, "reset", "-q", "--hard")
-    (repo / "model.py").write_text("stashed\n")
-    sh(repo, "stash", "-q")
-    (repo / "model.py").write_text("committed\n")
-    sh(repo, "commit", "-q", "-am", "other")
-    sh(repo, "stash", "pop", "-q", check=False)
-    status = sh(repo, "status", "--porcelain=v2", "-z")
-    assert "UU" in status
-    act = new_file(repo)
-    hook(repo, "pre-commit", "exit 1\n")
-    refused(repo, act, "nothing was committed")
-    (repo / ".git" / "hooks" / "pre-commit").unlink()
-    act()
-    assert sh(repo, "show", "--name-only", "--format=") == "NEW.md\n"
-    assert sh(repo, "status", "--porcelain=v2", "-z") == status
 
 
 def test_detached_head_needs_a_yes(repo: Path) -> None:
@@ -439,17 +382,6 @@ def test_a_bare_repository_and_the_git_folder(repo: Path, tmp_path: Path) -> Non
     refused(
         repo,
         lambda: commit(Repository.discover(repo), [".git/config"], "x"),
-        "no part of the repository",
-    )
-
-
-def test_a_repository_inside_the_repository(repo: Path) -> None:
-    (repo / "inner").mkdir()
-    sh(repo / "inner", "init", "-q")
-    (repo / "inner" / "x.md").write_text("x\n")
-    refused(
-        repo,
-        lambda: commit(Repository.discover(repo), ["inner/x.md"], "docs"),
         "no part of the repository",
     )
 

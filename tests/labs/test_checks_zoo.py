@@ -6,7 +6,6 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -110,11 +109,6 @@ def test_the_first_message_about_a_wrong_file_does_not_mislead(case: Case, tmp_p
     assert [r.name for r in others if not r.follows] == []  # one mistake, one report
 
 
-def test_so_many_messages_name_the_mistake() -> None:
-    kinds = Counter("symptom" if case.symptom else "names" for case in WRONG)
-    assert kinds == {"names": 174, "symptom": 3}
-
-
 MIXED = (
     "over time",
     "over time and features",
@@ -130,13 +124,6 @@ def test_tokens_that_something_else_mixes_are_not_laid_to_the_mask(
     first = next(result for result in judged(case, tmp_path) if result.failed)
     assert first.name == "causality"
     assert "norm over time" in first.seen
-
-
-def test_there_are_enough_of_each() -> None:
-    right, wrong = (Counter(case.variant for case in cases) for cases in (RIGHT, WRONG))
-    assert sum(right.values()) >= 25
-    assert sum(wrong.values()) >= 80
-    assert all(right[v] >= 4 and wrong[v] >= 15 for v in VARIANTS)
 
 
 RAW_KEYS = Case(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.labs.zoo import GQA, MANUAL, RMS, ROPE, SECTIONS, SWIGLU, TABLES, Case
+from tests.labs.zoo import GQA, MANUAL, RMS, ROPE, SECTIONS, TABLES, Case
 from tests.labs.zoo_wrong import ALIBI, NO_TABLE, QK_GAINS, QK_NORM
 
 A = SECTIONS["attn_init"]
@@ -243,16 +243,6 @@ class AddNorm(Norm):
         y, x = self.norm2(x, self.attn(y))
         return x + self.ffn(y)
 """}),
-    Case("gains as 1 + w, in einsum", "rmsnorm", {"norm": """
-class Norm(nn.Module):
-    def __init__(self, dim, bias=False):
-        super().__init__()
-        self.w = nn.Parameter(torch.zeros(dim))
-
-    def forward(self, x):
-        ms = torch.einsum("...c,...c->...", x, x) / x.shape[-1]
-        return x * (ms[..., None] + 1e-5).rsqrt() * (1.0 + self.w)
-"""}),
     Case("PyTorch's RMSNorm, attention by hand", "rmsnorm", {"norm": """
 class Norm(nn.RMSNorm):
     def __init__(self, dim, bias=False):
@@ -266,31 +256,10 @@ class Norm(nn.RMSNorm):
 """, "back": """
         return self.mha(x, x, x, attn_mask=mask, need_weights=False)[0]
 """}),
-    Case("GPT-2's Conv1D, dropout by functions", "rmsnorm", {
-        "helpers": """
-class Conv1D(nn.Module):
-    def __init__(self, n_in, n_out):
-        super().__init__()
-        self.weight = nn.Parameter(torch.empty(n_in, n_out))
-        self.bias = nn.Parameter(torch.zeros(n_out))
-
-    def forward(self, x):
-        return torch.addmm(self.bias, x.reshape(-1, x.size(-1)), self.weight).view(*x.shape[:-1], -1)
-""", "attn_init": """
-        self.qkv = Conv1D(config.n_embd, 3 * config.n_embd)
-        self.proj = Conv1D(config.n_embd, config.n_embd)
-""", "attend": MANUAL}),
     # ── RoPE
     Case("halves, full tables", "rope", {"helpers": FULL, "attn_init": FULL_INIT, "rotate": """
         cos, sin = self.cos[:T], self.sin[:T]
         q, k = q * cos + rotate_half(q) * sin, k * cos + rotate_half(k) * sin
-"""}),
-    Case("tables that follow the model's dtype", "rope", {"helpers": FULL, "attn_init": FULL_INIT, "rotate": """
-        cos, sin = self.cos[:T].to(q.dtype), self.sin[:T].to(q.dtype)
-        q, k = q * cos + rotate_half(q) * sin, k * cos + rotate_half(k) * sin
-"""}),
-    Case("queries and keys in one call", "rope", {"rotate": """
-        q, k = rotate(torch.stack((q, k)), self.cos[:T], self.sin[:T])
 """}),
     Case("complex numbers, before the transposition", "rope", {"helpers": """
 def freqs(dim, length):
@@ -351,17 +320,6 @@ class Rotary(nn.Module):
 """, "attn_init": A + "        self.rotary = Rotary(self.head_dim, config.block_size)\n", "rotate": """
         q, k = self.rotary(q), self.rotary(k)
 """, "attend": MANUAL.replace("(q @ k.transpose(-2, -1))", 'torch.einsum("bhid,bhjd->bhij", q, k)')}),
-    Case("scores as a product and a sum", "rope", {"attend": """
-        att = (q[:, :, :, None] * k[:, :, None]).sum(-1) / math.sqrt(self.head_dim)
-        att = att.masked_fill(torch.ones(T, T, dtype=torch.bool, device=x.device).triu(1), float("-inf"))
-        y = torch.einsum("bhij,bhjd->bhid", att.softmax(-1), v)
-"""}),
-    Case("with separate projections and biases", "rope", {
-        "attn_init": ROPE["attn_init"].replace("self.qkv = nn.Linear(config.n_embd, 3 * config.n_embd, bias=config.bias)",
-            "self.q, self.k, self.v = (nn.Linear(config.n_embd, config.n_embd) for _ in range(3))"),
-        "heads": """
-        q, k, v = (f(x).view(B, T, self.n_head, -1).transpose(1, 2) for f in (self.q, self.k, self.v))
-"""}),
     # ── SwiGLU
     Case("bare parameters, both in one einsum", "swiglu", {"mlp": BARE_FFN}),
     Case("fused, value first", "swiglu", edits=(
@@ -381,23 +339,6 @@ class FeedForward(nn.Module):
         h = self.both(x).unflatten(-1, (-1, 2, 4))
         return self.down((F.silu(h[..., 0, :]) * h[..., 1, :]).flatten(-2))
 """}),
-    Case("1 × 1 convolutions", "swiglu", {"mlp": """
-class FeedForward(nn.Module):
-    def __init__(self, config):
-        super().__init__()
-        hidden = int(8 * config.n_embd / 3)
-        self.a = nn.Conv1d(config.n_embd, hidden, 1, bias=False)
-        self.b = nn.Conv1d(config.n_embd, hidden, 1, bias=False)
-        self.c = nn.Conv1d(hidden, config.n_embd, 1, bias=False)
-
-    def forward(self, x):
-        x = x.transpose(1, 2)
-        return self.c(F.silu(self.a(x)) * self.b(x)).transpose(1, 2)
-"""}),
-    Case("tokens flattened, nn.SiLU, addcmul", "swiglu", {"mlp": SWIGLU["mlp"].replace(
-        "return self.drop(self.down(F.silu(self.gate(x)) * self.up(x)))",
-        "flat = x.reshape(-1, x.shape[-1])\n        gate = nn.SiLU()(self.gate(flat))\n"
-        "        h = torch.addcmul(torch.zeros_like(gate), gate, self.up(flat))\n        return self.down(h).view_as(x)")}),
     Case("hidden in multiples of 32, no module for the layer", "swiglu", {
         "mlp": "", "block_init": """
         hidden = 32 * round(8 * config.n_embd / 3 / 32)
@@ -438,25 +379,12 @@ class FeedForward(nn.Module):
 """, "back": """
         return self.drop(self.proj(y.reshape(B, T, C)))
 """}),
-    Case("interleaved groups, expanded", "gqa", {"repeat": """
-        per = self.n_head // self.n_kv
-        k, v = (t[:, None].expand(-1, per, -1, -1, -1).reshape(B, self.n_head, T, -1) for t in (k, v))
-"""}),
     Case("values in another order than keys", "gqa", edits=(("repeat", "v = v.repeat", "v = v.flip(1)\n        v = v.repeat"),)),
     Case("the config counts queries per group", "gqa", {"config": "    queries_per_group: int = 2\n"},
          (("attn_init", "self.n_kv = config.n_kv_head\n        assert config.n_head % self.n_kv == 0",
            "assert config.n_head % config.queries_per_group == 0\n        self.n_kv = config.n_head // config.queries_per_group"),)),
     Case("no field, half of the heads", "gqa", {"config": ""},
          (("attn_init", "config.n_kv_head", "max(1, config.n_head // 2)"),)),
-    Case("a loop over groups", "gqa", {"repeat": "", "attend": """
-        per = self.n_head // self.n_kv
-        mask = torch.full((T, T), float("-inf"), device=x.device).triu(1)
-        outs = []
-        for g in range(self.n_kv):
-            s = q[:, g * per : (g + 1) * per] @ k[:, g : g + 1].transpose(-2, -1) / math.sqrt(self.head_dim) + mask
-            outs.append(s.softmax(-1) @ v[:, g : g + 1])
-        y = torch.cat(outs, dim=1)
-"""}),
     Case("rows of queries of a group in one product", "gqa", {"repeat": "", "attend": """
         per = self.n_head // self.n_kv
         rows = q.reshape(B, self.n_kv, per * T, self.head_dim)

@@ -196,21 +196,6 @@ def test_new_makes_the_repository_and_a_first_model(tmp_path: Path) -> None:
     assert (folder / "swiglu.py").is_file()
 
 
-def test_new_notes_the_file_of_the_week(repo: Path) -> None:
-    ok(new, "rope")
-    with Store() as store:
-        row = store.db.execute("SELECT * FROM modifications").fetchone()
-    assert (row["variant"], row["file"], row["base"]) == (
-        "rope",
-        str(repo / "rope.py"),
-        str(repo / "model.py"),
-    )
-    ok(new, "gqa")  # another file does not change what was chosen
-    with Store() as store:
-        row = store.db.execute("SELECT * FROM modifications").fetchone()
-    assert (row["variant"], row["file"]) == ("rope", str(repo / "rope.py"))
-
-
 def test_new_refuses_what_makes_no_sense(repo: Path) -> None:
     assert "rmsnorm, rope" in refused(new, "rpoe")
     assert "what to make" in refused(new)
@@ -420,11 +405,3 @@ def test_merge_refuses_what_it_cannot_know(repo: Path) -> None:
         base.unlink()
     (repo / "old.py").unlink()
     assert "there is no copy" in refused(merge, "gqa.py")
-
-
-def test_a_target_that_changes_meanwhile_is_left_alone(repo: Path) -> None:
-    ok(new, "rope")
-    plan = model_file.merge_into(implement(repo, "rope"), repo / "model.py")
-    (repo / "model.py").write_text("newer\n")
-    with pytest.raises(Problem, match="changed while"):
-        model_file.save_copy(plan)

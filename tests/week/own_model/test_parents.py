@@ -10,10 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from q1lab.commands.diff import diff
-from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.journal.store import Store
-from q1lab.study import kinds, variants
+from q1lab.study import kinds
 from q1lab.study.command_line import Request
 from q1lab.study.own_model import origin_line, parents
 from q1lab.train import begin_study
@@ -73,13 +72,6 @@ def test_a_parent_that_changed_since_is_taken_as_it_was(folder: Path) -> None:
     assert "--baseline model.py" in pair.note
 
 
-def test_after_a_merge_the_right_two_files_are_compared(folder: Path) -> None:
-    merged = model_file.merge_into(folder / "rope.py", folder / "model.py")
-    assert not merged.conflicts
-    (folder / "model.py").write_bytes(merged.new)
-    assert found().baseline.text == MINE
-
-
 def test_a_parent_that_is_gone_is_taken_as_it_was(folder: Path) -> None:
     (folder / "model.py").unlink()
     pair = found()
@@ -100,13 +92,6 @@ def test_a_parent_that_is_nowhere_is_one_clear_line(folder: Path) -> None:
     with pytest.raises(Problem, match=r"model\.py is gone since"):
         found()
     assert parents.parent_or_baseline(folder / "rope.py").name == "baseline.py"
-
-
-def test_two_variants_of_one_parent_are_each_compared_with_it(folder: Path) -> None:
-    (folder / "model.py").write_text(MINE + "\n# second\n")
-    model_file.new_model_file("gqa", folder)
-    assert found("rope.py").baseline.text == MINE
-    assert found("gqa.py").baseline.text == MINE + "\n# second\n"
 
 
 def test_a_file_that_says_nothing_is_compared_with_the_model_beside_it_or_asked_about(
@@ -164,9 +149,3 @@ def test_a_study_runs_against_the_parent_and_its_command_does_again(
     assert not plan.is_new
     assert plan.study == study
     assert any("model.py has changed" in note for note in notes)
-
-
-def test_a_kept_text_reads_like_any_model_file(folder: Path) -> None:
-    base = parents.base_path(parents.save_base(MINE.encode()))
-    assert base.parent == paths.home() / "bases"
-    assert variants.read_variant(base, "model", "model.py").fields
