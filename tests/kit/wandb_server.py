@@ -3,8 +3,7 @@
 It answers what the client asks (GraphQL, the file stream, uploads, telemetry) and keeps what was
 sent, line by line at the offset that the client gave: a row sent again to its place lands on
 itself, a row sent at another offset shows up as a duplicate. Faults are switched on by attributes.
-It listens on 127.0.0.1 only, takes at most ``MAX_BYTES`` per request, and every answer that it
-delays is bounded.
+It listens on 127.0.0.1 only, and takes at most ``MAX_BYTES`` per request.
 """
 
 from __future__ import annotations
@@ -16,8 +15,6 @@ import json
 import re
 import socket
 import threading
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -46,7 +43,6 @@ class Received:
     lines: dict[str, dict[int, str]] = field(default_factory=dict)
     """File of the stream → line number → text."""
     exitcode: int | None = None
-    upserts: int = 0
 
     @property
     def state(self) -> str:
@@ -87,17 +83,11 @@ class WandbServer:
     """Use as a context manager. ``url`` is the base URL for ``WANDB_BASE_URL``.
 
     ``fault``: "" works; "500" every answer is a server error; "401" the key is refused; "hang"
-    accepts and never answers; "stall" does so with the file stream only; "slow" answers each
-    request after ``delay`` seconds. ``die_after`` counts file stream requests and then drops the
-    listener and every connection, like a server that dies in mid-run.
+    accepts and never answers; "stall" does so with the file stream only.
     """
 
-    def __init__(
-        self, fault: str = "", *, delay: float = 0.3, die_after: int | None = None
-    ) -> None:
+    def __init__(self, fault: str = "") -> None:
         self.fault = fault
-        self.delay = min(delay, MAX_DELAY)
-        self.die_after = die_after
         self.forbidden: set[str] = set()
         """GraphQL operations that are answered with 403."""
         self.empty: set[str] = set()
@@ -175,18 +165,13 @@ class WandbServer:
                     lines[part["offset"] + n] = line
             if body.get("complete"):
                 run.exitcode = int(body.get("exitcode", 0))
-            if self.die_after is not None:
-                self.die_after -= 1
-                if self.die_after <= 0:
-                    self.die_after = None
-                    threading.Thread(target=self.stop, daemon=True).start()
 
     def graphql(self, operation: str, variables: dict[str, Any]) -> dict[str, Any]:
-        answer = OPERATIONS.get(operation)
-        if answer is None:
-            return {}
+        """The answer to an operation; to an unknown one, no data."""
+        method = "_" + re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower()
         with self._lock:
-            return answer(self, variables)
+            answer = getattr(self, method, None)
+            return answer(variables) if answer else {}
 
     def _viewer(self, variables: dict[str, Any]) -> dict[str, Any]:
         viewer = {
@@ -203,11 +188,7 @@ class WandbServer:
         }
         return {"viewer": viewer}
 
-    def _get_viewer(self, variables: dict[str, Any]) -> dict[str, Any]:
-        return self._viewer(variables)
-
-    def _get_default_entity(self, variables: dict[str, Any]) -> dict[str, Any]:
-        return self._viewer(variables)
+    _get_viewer = _get_default_entity = _viewer
 
     def _server_features_query(self, variables: dict[str, Any]) -> dict[str, Any]:
         return {"serverInfo": {"features": []}}
@@ -223,7 +204,6 @@ class WandbServer:
                 variables.get("project") or "uncategorized",
             ),
         )
-        run.upserts += 1
         run.name = variables.get("displayName") or run.name or run_id
         run.group = variables.get("groupName") or run.group
         run.job_type = variables.get("jobType") or run.job_type
@@ -285,7 +265,7 @@ class WandbServer:
         return {"project": {"run": self._node(run) if run else None}}
 
     def _run_parquet_history(self, variables: dict[str, Any]) -> dict[str, Any]:
-        rows = [self._typed(row) for row in self.runs[variables["runName"]].history]
+        rows = self.runs[variables["runName"]].history
         return {"project": {"run": {"parquetHistory": {"parquetUrls": [], "liveData": rows}}}}
 
     def _history_page(self, variables: dict[str, Any]) -> dict[str, Any]:
@@ -299,10 +279,6 @@ class WandbServer:
     def _run_history_keys(self, variables: dict[str, Any]) -> dict[str, Any]:
         run = self.runs[variables["name"]]
         return {"project": {"run": {"historyKeys": self._history_keys(run)}}}
-
-    @staticmethod
-    def _typed(row: dict[str, Any]) -> dict[str, Any]:
-        return row
 
     @staticmethod
     def _history_keys(run: Received) -> dict[str, Any]:
@@ -362,24 +338,6 @@ class WandbServer:
         }
 
 
-OPERATIONS: dict[str, Callable[[WandbServer, dict[str, Any]], dict[str, Any]]] = {
-    "Viewer": WandbServer._viewer,
-    "GetViewer": WandbServer._get_viewer,
-    "GetDefaultEntity": WandbServer._get_default_entity,
-    "ServerFeaturesQuery": WandbServer._server_features_query,
-    "UpsertBucket": WandbServer._upsert_bucket,
-    "RunResumeStatus": WandbServer._run_resume_status,
-    "CreateRunFiles": WandbServer._create_run_files,
-    "RunStoppedStatus": WandbServer._run_stopped_status,
-    "Runs": WandbServer._runs,
-    "Run": WandbServer._run,
-    "RunParquetHistory": WandbServer._run_parquet_history,
-    "HistoryPage": WandbServer._history_page,
-    "RunHistoryKeys": WandbServer._run_history_keys,
-}
-"""GraphQL operation → answer. Anything else is answered with no data."""
-
-
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     owner: WandbServer
@@ -423,8 +381,6 @@ class _Handler(BaseHTTPRequestHandler):
             owner.dead.wait(MAX_DELAY)
             self.close_connection = True
             return
-        if owner.fault == "slow":
-            time.sleep(owner.delay)
         if owner.fault == "500":
             owner.requests.append(self.path)
             self._answer({"error": "the server is not well"}, 500)
