@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import errno
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -201,32 +202,29 @@ def sanitize_event(event: Any) -> Event | None:
         return None
     if event["type"] not in _KINDS:
         return event
-    unfit_keys = []
     # (one pass, and exact types: this runs for every line of every study)
-    for key, value in event.items():
+    for key, value in [*event.items()]:
         limit = _NUMBERS.get(key)
         if limit is not None:
             if not (type(value) in (float, int) and -limit < value < limit):
                 event[key] = None
-        elif key in _COUNTS:
-            if not (type(value) is int and 0 <= value < LARGEST_COUNT):
-                unfit_keys.append(key)
-        elif key == "numbers":
-            event[key] = _sanitize_numbers(value)
-        elif key == "no_gradient":
-            event[key] = _sanitize_names(value)
+        elif key in _LISTS:
+            event[key] = _LISTS[key](value)
+        elif (key in _COUNTS and not _is_count(value)) or (
+            key in _TEXTS and not isinstance(value, str)
+        ):
+            del event[key]
         elif key in _TEXTS:
-            if isinstance(value, str):
-                event[key] = printable(value[:LONGEST_TEXT]).encode(errors="replace").decode()
-            else:
-                unfit_keys.append(key)
-    for key in unfit_keys:
-        del event[key]
+            event[key] = printable(value[:LONGEST_TEXT]).encode(errors="replace").decode()
     if event["type"] in ("iter", "eval") and "iter" not in event:
         return None
     if event["type"] == "exit" and event.get("state") not in _STATES:
         event["state"] = str(RunState.FAILED)
     return event
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value < LARGEST_COUNT
 
 
 def _sanitize_numbers(value: Any) -> dict[str, float | None]:
@@ -245,6 +243,12 @@ def _sanitize_names(value: Any) -> list[str]:
 def _finite_or_none(value: Any) -> float | None:
     sound = type(value) in (float, int) and -LARGEST_NUMBER < value < LARGEST_NUMBER
     return float(value) if sound else None
+
+
+_LISTS: dict[str, Callable[[Any], Any]] = {
+    "numbers": _sanitize_numbers,
+    "no_gradient": _sanitize_names,
+}
 
 
 def standard_names(metric: Metric) -> tuple[str, str, str]:

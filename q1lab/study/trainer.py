@@ -77,14 +77,17 @@ class Trainer:
                 raise ValueError(f"versions: {name} is {self.versions[name][:60]!r}, not a version")
         for key, setting in self.config.items():
             checked_value(key, setting)
-        if self.kind == OWN and not self.config.get("max_iters"):
-            raise ValueError("config has no max_iters, or 0")
-        if self.kind == OWN and self.loop != NO_COMMAND:
-            raise ValueError("loop belongs to a command, and not to q1lab's own loop")
-        if self.kind == COMMAND and not self.loop.run:
-            raise ValueError("loop has no command to run")
-        if self.kind == COMMAND and (self.config or self.preset or self.dtype):
-            raise ValueError("config, preset and dtype belong to q1lab's own loop")
+        of_own_loop = bool(self.config or self.preset or self.dtype)
+        faults = {
+            "config has no max_iters, or 0": self.kind == OWN and not self.config.get("max_iters"),
+            "loop belongs to a command": self.kind == OWN and self.loop != NO_COMMAND,
+            "loop has no command to run": self.kind == COMMAND and not self.loop.run,
+            "config, preset and dtype belong to q1lab's own loop": self.kind == COMMAND
+            and of_own_loop,
+        }
+        for fault, is_there in faults.items():
+            if is_there:
+                raise ValueError(fault)
 
     @property
     def metric(self) -> Metric:

@@ -55,15 +55,13 @@ def said(report: CheckReport, *words: str) -> None:
 
 
 def test_a_right_file_passes_and_results_come_one_by_one() -> None:
-    begun: list[str] = []
     came: list[CheckResult] = []
-    report = run_checks(MODELS / "rope.py", "rope", on_begin=begun.append, on_result=came.append)
+    report = run_checks(MODELS / "rope.py", "rope", on_result=came.append)
     assert report.unusable is None
     assert report.passed
     assert report.code == 0
     assert report.checks == tuple(came)
-    assert came[0].name == begun[0] == "syntax"
-    assert [name for name in begun if name in {c.name for c in came}] == [c.name for c in came]
+    assert came[0].name == "syntax"
     assert all(c.expected and c.seen and c.why and c.seconds >= 0 for c in came)
     assert len(came) > 12
 
@@ -442,14 +440,6 @@ def lives(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
     except OSError:
         return False
-
-
-@pytest.mark.cold
-def test_a_run_can_be_cancelled(tmp_path: Path) -> None:
-    cancel = threading.Event()
-    report = run_checks(MODELS / "rope.py", on_result=lambda result: cancel.set(), cancel=cancel)
-    said(report, "cancelled")
-    assert len(report.checks) < 20
 
 
 def test_usage_mistakes(tmp_path: Path) -> None:

@@ -16,7 +16,6 @@ import selectors
 import shlex
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -174,13 +173,8 @@ class CheckLimits:
 class _Reading:
     """The child's messages so far."""
 
-    def __init__(
-        self,
-        path: Path,
-        on_result: Callable[[CheckResult], None],
-        on_begin: Callable[[str], None],
-    ) -> None:
-        self.path, self.on_result, self.on_begin = path, on_result, on_begin
+    def __init__(self, path: Path, on_result: Callable[[CheckResult], None]) -> None:
+        self.path, self.on_result = path, on_result
         self.buffer = b""
         self.results: list[CheckResult] = []
         self.step = "starting"
@@ -197,7 +191,6 @@ class _Reading:
         kind = event.pop("event")
         if kind == "begin":
             self.step = printable(str(event["name"]))
-            self.on_begin(self.step)
         elif kind == "unusable":
             self.unusable = printable(str(event["message"]))
         elif kind == "end":
@@ -252,11 +245,9 @@ def run_checks(
     only: Sequence[str] | None = None,
     environment: Mapping[str, str] | None = None,
     on_result: Callable[[CheckResult], None] = lambda result: None,
-    on_begin: Callable[[str], None] = lambda name: None,
     limits: CheckLimits | None = None,
-    cancel: threading.Event | None = None,
 ) -> CheckReport:
-    """Check a model file and return the report; blocks until done, so an app calls it in a thread.
+    """Check a model file and return the report.
 
     ``settings``: fields of the file's own GPTConfig at other values than their defaults.
     ``only``: the names of the checks to run; None runs all.
@@ -264,9 +255,9 @@ def run_checks(
     ``baseline``: the file that it is compared with; None for what it was made from, as far as that
     is known, else q1lab's.
     ``for_``: one of ``variants.checked_variants``, or several joined by "+"; None for what the
-    file's first line names, else the checks that every file must pass. ``on_begin(name)`` and
-    ``on_result(result)`` are called in this thread as checks start and end. ``cancel`` ends the run
-    early. Nothing is raised for a bad file: the report says what is wrong in ``unusable``.
+    file's first line names, else the checks that every file must pass. ``on_result(result)`` is
+    called as each ends. Nothing is raised for a bad file: the report says what is wrong in
+    ``unusable``.
     """
     limits = limits or CheckLimits()
     path = expand_user(file).absolute()
@@ -276,7 +267,7 @@ def run_checks(
             str(path), for_ or "", False, (), f"{path}: {kind_of_path}, not a model file"
         )
     for_ = for_ or made_for(path) or BASELINE
-    reading, printed = _Reading(path, on_result, on_begin), _Printed(limits.kept_bytes)
+    reading, printed = _Reading(path, on_result), _Printed(limits.kept_bytes)
     request: dict[str, Any] = {
         "file": str(path),
         "for": for_,
@@ -296,9 +287,9 @@ def run_checks(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as child:
-        stopped = _follow(child, reading, printed, limits, cancel)
+        stopped = _follow(child, reading, printed, limits)
     unusable = reading.unusable or stopped
-    if unusable and reading.step == LOADING and not (cancel is not None and cancel.is_set()):
+    if unusable and reading.step == LOADING:
         unusable = with_advice(unusable, path)
     if unusable is None and not reading.ended:
         unusable = _death(path, child.returncode, reading.step, printed)
@@ -326,7 +317,6 @@ def _follow(
     reading: _Reading,
     printed: _Printed,
     limits: CheckLimits,
-    cancel: threading.Event | None,
 ) -> str | None:
     """Read both pipes until the child is gone. Returns why it was stopped, or None."""
     assert child.stdout is not None
@@ -347,8 +337,6 @@ def _follow(
                     else:
                         selector.unregister(key.fileobj)
             now = time.monotonic()
-            if cancel is not None and cancel.is_set():
-                return "cancelled"
             if printed.count > limits.printed:
                 return (
                     f"it printed more than {limits.printed // 2**20} MB, while {reading.step}: "
