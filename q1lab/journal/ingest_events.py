@@ -13,6 +13,7 @@ from typing import Any
 
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import file_size, kind_of_non_file
+from q1lab.ground.paths import RunPaths
 from q1lab.journal.store import Row, Store
 from q1lab.judgment.metric import Metric
 from q1lab.judgment.run_states import ENDED, RunState
@@ -188,29 +189,30 @@ def _take_in_chunk(store: Store, study: Study, run_id: int) -> tuple[int, bool]:
     alive = is_alive(files)
     new_events, offset, bad = read_new_events(files.events, run["events_offset"])
     events, behind = cut_after_end(new_events, run["state"] in ENDED)
-    bad += behind
     lost = run["state"] == RunState.RUNNING and not alive and not events
-    if not events and not bad and not lost:
+    if not (events or bad or behind or lost):
         return 0, False
     fields = fold_events(dict(run), events)
     if lost:
         fields["state"], fields["message"] = str(RunState.CRASHED), VANISHED
-    if fields["state"] in HAS_FAULTS and offset >= size:
-        whole = new_events if not run["events_offset"] else read_ended_run(files.events)[0]
-        trace = read_trace(whole, study.metric, study.data.guess_loss)
-        fields["why"] = json.dumps(why_it_broke(trace))
-    fields["events_offset"] = offset
-    fields["bad_lines"] = run["bad_lines"] + bad
-    _set(db, run_id, fields)
+    is_whole = offset >= size
+    if fields["state"] in HAS_FAULTS and is_whole:
+        fields["why"] = _why_it_broke(study, files, new_events, run["events_offset"])
+    counts = {"events_offset": offset, "bad_lines": run["bad_lines"] + bad + behind}
+    _set(db, run_id, {**fields, **counts})
+    values = reported_values(events, study.metric, store.metric_names(run_id))
     db.executemany(
         "INSERT OR REPLACE INTO metrics VALUES (?, ?, ?, ?)",
-        [
-            (run_id, *point)
-            for point in reported_values(events, study.metric, store.metric_names(run_id))
-        ],
+        [(run_id, *value) for value in values],
     )
     # a run whose process is gone says so only in a look that finds nothing new
-    return len(events), not lost and (offset < size or fields["state"] == RunState.RUNNING)
+    return len(events), not lost and (not is_whole or fields["state"] == RunState.RUNNING)
+
+
+def _why_it_broke(study: Study, files: RunPaths, events: list[Event], offset: int) -> str:
+    """The reasons why a run ended badly, as JSON; ``events`` are those behind ``offset``."""
+    whole = events if not offset else read_ended_run(files.events)[0]
+    return json.dumps(why_it_broke(read_trace(whole, study.metric, study.data.guess_loss)))
 
 
 def _set(db: sqlite3.Connection, run_id: int, fields: dict[str, Any]) -> None:

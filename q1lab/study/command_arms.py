@@ -160,92 +160,95 @@ def read_study_toml(file: Path, floor_of: str | None = None) -> CommandSpec:
     compared with itself. Problem that names the file if it can't be read."""
     try:
         tables = tomllib.loads(read_text(file, 1 << 20))
+        record = _command_record(tables)
     except UnicodeDecodeError:
         raise Problem(f"{file}: not UTF-8 text", file=file) from None
     except OSError as error:
         raise Problem(f"{file}: {os_reason(error)}", file=file) from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise Problem(f"{file}: {error}", file=file) from None
-    for key in tables:
-        if key not in ("command", "arm"):
-            raise Problem(f"{file}: [{key}]: {nearest(key, ('command', 'arm'))}", file=file)
-    command, arms = tables.get("command"), tables.get("arm")
-    if not isinstance(command, dict) or not isinstance(arms, dict):
-        raise Problem(
-            f"{file}: it needs [command] with run, and [arm.NAME] with args for each arm", file=file
-        )
-    for key in command:
-        if key not in COMMAND_KEYS:
-            raise Problem(f"{file}: [command] {key}: {nearest(key, COMMAND_KEYS)}", file=file)
-    args = {}
-    for name, arm in arms.items():
-        if not isinstance(arm, dict) or set(arm) - {"args"}:
-            raise Problem(f"{file}: [arm.{name}] takes args and nothing else", file=file)
-        args[name] = arm.get("args", "")
-    inputs = command.get("inputs", [])
-    if not isinstance(inputs, list) or not all(isinstance(file_name, str) for file_name in inputs):
-        raise Problem(f"{file}: [command] inputs is a list of files", file=file)
-    record = {**command, "inputs": dict.fromkeys(inputs, ""), "args": args}
     try:
-        return check_spec(record, absolute_path(str(file)).parent, str(file), floor_of)
+        loop = check_spec(record, absolute_path(str(file)).parent, str(file))
+        if floor_of is not None:
+            return _with_itself(loop, floor_of, str(file))
+        if len(loop.args) < 2:
+            raise Problem(
+                f"{file}: two arms are compared",
+                next="give [arm.baseline], and [arm.NAME] with args",
+            )
     except Problem as problem:
         problem.file = file
         raise
+    return loop
 
 
-def check_spec(
-    record: Mapping[str, Any], folder: Path, where: str, floor_of: str | None = None
-) -> CommandSpec:
+def _command_record(tables: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of a spec that the tables of a study.toml hold. ValueError for others."""
+    for key in tables:
+        if key not in ("command", "arm"):
+            raise ValueError(f"[{key}]: {nearest(key, ('command', 'arm'))}")
+    command, arms = tables.get("command"), tables.get("arm")
+    if not isinstance(command, dict) or not isinstance(arms, dict):
+        raise ValueError("it needs [command] with run, and [arm.NAME] with args for each arm")
+    for key in command:
+        if key not in COMMAND_KEYS:
+            raise ValueError(f"[command] {key}: {nearest(key, COMMAND_KEYS)}")
+    for name, arm in arms.items():
+        if not isinstance(arm, dict) or set(arm) - {"args"}:
+            raise ValueError(f"[arm.{name}] takes args and nothing else")
+    inputs = command.get("inputs", [])
+    if not isinstance(inputs, list) or not all(isinstance(file_name, str) for file_name in inputs):
+        raise ValueError("[command] inputs is a list of files")
+    args = {name: arm.get("args", "") for name, arm in arms.items()}
+    return {**command, "inputs": dict.fromkeys(inputs, ""), "args": args}
+
+
+def _with_itself(loop: CommandSpec, name: str, where: str) -> CommandSpec:
+    """The command with an arm that is compared with itself. Problem if there is no such arm."""
+    if name not in loop.args:
+        raise Problem(f"{where} has no arm called {name}: ", next=nearest(name, list(loop.args)))
+    return replace(loop, args={name: loop.args[name], itself(name): loop.args[name]})
+
+
+def check_spec(record: Mapping[str, Any], folder: Path, where: str) -> CommandSpec:
     """Check the command and its arms, and return the spec. An empty metric is one that the first
     run shows. Problem that begins with ``where``."""
     pattern = record.get("pattern", "")
     if not record.get("metric") and pattern:
         record = {**record, "metric": "val loss"}
     if "metric" not in record:
-        raise Problem(
-            f"{where}: ",
-            next='say which number counts, such as metric = "val/loss"',
-        )
+        raise Problem(f"{where}: ", next='say which number counts, such as metric = "val/loss"')
     try:
         better = direction(str(record["metric"])) or "lower"
         record = {"better": better, **record, "folder": str(folder)}
         loop = json_records.from_json(CommandSpec, record)
-        programs = {name: arm_words(loop, name)[:1] for name in loop.args}
+        programs = [arm_words(loop, name)[:1] for name in loop.args]
         shlex.split(loop.resume)
     except ValueError as error:
         raise Problem(f"{where}: {error}") from None
-    if not shlex.split(loop.run) or not all(programs.values()):
+    if not shlex.split(loop.run) or not all(programs):
         raise Problem(f"{where}: the command is empty")
-    for (program,) in programs.values():
+    for (program,) in programs:
         if not (shutil.which(program) or (folder / program).is_file()):
             raise Problem(
                 f"{where}: {program}: no such command",
                 next="name a program of PATH, or its whole path",
             )
     for name in loop.args:
-        if len(name) > LONGEST_ARM_NAME:
-            raise Problem(
-                f"{where}: an arm's name has at most {LONGEST_ARM_NAME} letters, and "
-                f"{name[:20]!r}… has {len(name)}"
-            )
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.=+-]*", name):
-            raise Problem(f"{where}: an arm's name is A to Z, digits, _ . - (not {name!r})")
+        _check_arm_name(name, where)
     if pattern and pattern not in NAMED_PATTERNS:
         _check_pattern(pattern, where)
-    if floor_of is not None:
-        if floor_of not in loop.args:
-            raise Problem(
-                f"{where} has no arm called {floor_of}: ",
-                next=nearest(floor_of, list(loop.args)),
-            )
-        args = loop.args[floor_of]
-        return replace(loop, args={floor_of: args, itself(floor_of): args})
-    if len(loop.args) < 2:
-        raise Problem(
-            f"{where}: two arms are compared",
-            next="give [arm.baseline], and [arm.NAME] with args",
-        )
     return loop
+
+
+def _check_arm_name(name: str, where: str) -> None:
+    if len(name) > LONGEST_ARM_NAME:
+        raise Problem(
+            f"{where}: an arm's name has at most {LONGEST_ARM_NAME} letters, and "
+            f"{name[:20]!r}… has {len(name)}"
+        )
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.=+-]*", name):
+        raise Problem(f"{where}: an arm's name is A to Z, digits, _ . - (not {name!r})")
 
 
 def _check_pattern(pattern: str, where: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -100,19 +100,7 @@ def with_advice(message: str, path: Path) -> str:
 
 
 def _steps(source: ModelSource) -> Iterator[str]:
-    if source.missing_imports:
-        listed = "; ".join(map(str, source.missing_imports[:4]))
-        more = len(source.missing_imports) - 4
-        listed += f"; and {more} more" if more > 0 else ""
-        is_own = not all(missing.is_installable for missing in source.missing_imports)
-        yield (
-            listed
-            + (
-                ": a model file is complete in itself, so put in what the model needs of that, and "
-                "take out the rest"
-            )
-            * is_own
-        )
+    yield from _import_step(source.missing_imports)
     if source.runs_from is not None:
         if source.last_line_of_model and source.last_line_of_model < source.runs_from:
             cut = f"keep lines 1 to {source.last_line_of_model}; what follows"
@@ -120,38 +108,55 @@ def _steps(source: ModelSource) -> Iterator[str]:
             cut = f"take out line {source.runs_from}, and all else that"
         yield f"{cut} runs when the file is imported, which should read no data and train nothing"
     if source.model_class == "GPT" and source.config_class == "GPTConfig":
-        if not source.takes_targets:
-            yield (
-                "GPT.forward takes no targets; give it targets=None and let it return (logits, "
-                f"loss), as `{WRAPPER}` shows"
-            )
-        elif source.own_words:
-            yield (
-                f"GPT reads {', '.join(source.own_words)} of its config, where nanoGPT has "
-                f"{', '.join(NANOGPT_FIELDS)}: rename them, or use `{WRAPPER}`, which translates"
-            )
+        yield from _call_step(source)
+    elif source.model_class is not None:
+        yield _name_step(source, source.model_class)
+
+
+def _import_step(missing: Sequence[MissingImport]) -> Iterator[str]:
+    if not missing:
         return
-    if source.model_class is None:
-        return
-    if source.config_class is None and source.made_of == 0:
-        yield (
-            f"there is no GPTConfig, and {source.model_class} takes its sizes from elsewhere; a "
-            "file typed along a video gets there in five steps, which `q1lab take "
-            "from_the_video.py` shows"
+    listed = "; ".join(map(str, missing[:4]))
+    if len(missing) > 4:
+        listed += f"; and {len(missing) - 4} more"
+    if not all(each.is_installable for each in missing):
+        listed += (
+            ": a model file is complete in itself, so put in what the model needs of that, and "
+            "take out the rest"
         )
-        return
-    names = (("GPTConfig", source.config_class), ("GPT", source.model_class))
-    aliases = [
-        f"{standard_name} = {name}" for standard_name, name in names if standard_name != name
-    ]
+    yield listed
+
+
+def _call_step(source: ModelSource) -> Iterator[str]:
+    """The change of a file with nanoGPT's names that can't be called as nanoGPT is."""
+    if not source.takes_targets:
+        yield (
+            "GPT.forward takes no targets; give it targets=None and let it return (logits, "
+            f"loss), as `{WRAPPER}` shows"
+        )
+    elif source.own_words:
+        yield (
+            f"GPT reads {', '.join(source.own_words)} of its config, where nanoGPT has "
+            f"{', '.join(NANOGPT_FIELDS)}: rename them, or use `{WRAPPER}`, which translates"
+        )
+
+
+def _name_step(source: ModelSource, model: str) -> str:
+    """The change of a file with other names than nanoGPT's."""
+    if source.config_class is None and source.made_of == 0:
+        return (
+            f"there is no GPTConfig, and {model} takes its sizes from elsewhere; a file typed "
+            "along a video gets there in five steps, which `q1lab take from_the_video.py` shows"
+        )
+    names = (("GPTConfig", source.config_class), ("GPT", model))
+    aliases = [f"{standard} = {name}" for standard, name in names if standard != name]
     has_fields = set(NANOGPT_FIELDS) <= {*source.config_fields}
     if has_fields and source.made_of == 1 and source.takes_targets:
-        yield f"add {' and '.join(aliases)} at its end: the names that q1lab calls"
-        return
+        return f"add {' and '.join(aliases)} at its end: the names that q1lab calls"
     config = f"its config is {source.config_class} and " if source.config_class else ""
-    yield (
-        f"{config}its model is {source.model_class}; `{WRAPPER}` gives it the names and the call "
-        "that q1lab uses, in a few lines at the file's end"
+    return (
+        f"{config}its model is {model}; `{WRAPPER}` gives it the names and the call that q1lab "
+        "uses, in a few lines at the file's end"
     )
 
 
@@ -198,12 +203,10 @@ def _missing_imports(tree: ast.Module, path: Path) -> Iterator[MissingImport]:
             uses.setdefault(node.id, []).append(node.lineno)
     for node in tree.body:
         if isinstance(node, ast.Import):
-            imports = [
-                (alias.name, alias.asname or alias.name.split(".")[0]) for alias in node.names
-            ]
-            for module, bound in imports:
-                if not _is_installed(module.split(".")[0]):
-                    yield _missing(module, node.lineno, [bound], uses, path)
+            for alias in node.names:
+                if not _is_installed(alias.name.split(".")[0]):
+                    bound = alias.asname or alias.name.split(".")[0]
+                    yield _missing(alias.name, node.lineno, [bound], uses, path)
         elif isinstance(node, ast.ImportFrom):
             module = "." * node.level + (node.module or "")
             if node.level or not _is_installed(module.split(".")[0]):

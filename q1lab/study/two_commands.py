@@ -127,24 +127,30 @@ def arm_names(baseline: Words, modified: Words) -> tuple[str, str]:
     """The arms' names: for each the words that only it has. The baseline is called baseline where
     it has none, or where both would be called the same."""
     before, after = _shared(baseline, modified)
-    middles = [words[before : len(words) - after] for words in (baseline, modified)]
-    if all(len(middle) == 1 and " " in middle[0] for middle in middles):  # of `bash -c '…'`
-        return arm_names(middles[0][0].split(), middles[1][0].split())
-    flag = ""  # of an option and its value, the value alone may differ
-    if before and baseline[before - 1].startswith("-") and "=" not in baseline[before - 1]:
-        flag = baseline[before - 1]
-    if not all(middle and not middle[0].startswith("-") for middle in middles):
-        flag = ""
-    names = [
-        _name([flag] * bool(flag) + [word for word in own if word not in other or flag])
-        for own, other in (middles, reversed(middles))
-    ]
-    names = [f"{_program(modified)}-{name}" if name[:1].isdigit() else name for name in names]
-    if not names[1] and names[0]:
-        names = ["", f"no-{names[0]}"[:LONGEST_ARM_NAME]]
-    if not names[1] or names[1] in (names[0], BASELINE):
-        names = ["", "modified"]
-    return names[0] or BASELINE, names[1]
+    own, other = (words[before : len(words) - after] for words in (baseline, modified))
+    if all(len(middle) == 1 and " " in middle[0] for middle in (own, other)):  # of `bash -c '…'`
+        return arm_names(own[0].split(), other[0].split())
+    flag = _shared_flag(baseline[:before], own, other)
+    base_name, name = (
+        _name(flag + [word for word in words if flag or word not in others])
+        for words, others in ((own, other), (other, own))
+    )
+    if name[:1].isdigit():
+        name = f"{_program(modified)}-{name}"
+    if base_name[:1].isdigit():
+        base_name = f"{_program(modified)}-{base_name}"
+    if base_name and not name:
+        base_name, name = "", f"no-{base_name}"[:LONGEST_ARM_NAME]
+    if name in ("", base_name, BASELINE):
+        base_name, name = "", "modified"
+    return base_name or BASELINE, name
+
+
+def _shared_flag(before: Words, own: Words, other: Words) -> list[str]:
+    """The option in front of both, where its value alone differs."""
+    flag = before[-1] if before else ""
+    are_values = all(middle and not middle[0].startswith("-") for middle in (own, other))
+    return [flag] if flag.startswith("-") and "=" not in flag and are_values else []
 
 
 def _name(words: Words) -> str:

@@ -11,10 +11,10 @@ from q1lab.study.run_ends import RunEnd, astray_runs
 @pytest.mark.parametrize(("better", "far_off"), [("lower", 9.0), ("higher", -5.0)])
 def test_a_run_is_stuck_far_on_the_side_that_is_worse(better: str, far_off: float) -> None:
     for value, stuck in ((far_off, 1), (4.0 - far_off, 0)):
-        values = [1.9, 2.0, 2.1, 2.2, 1.8, value]
+        values = [1.9, 2.0, 2.1, 2.2, 1.8, 2.05, 1.95, value]
         ends = {("modified", seed): RunEnd("finished", one) for seed, one in enumerate(values)}
         found = astray_runs([ends], Metric("score", "", better))
-        assert found == ((("modified", 6, 0, 1),) if stuck else ())
+        assert found == ((("modified", 8, 0, 1),) if stuck else ())
 
 
 def test_diverged_runs_are_counted_in_either_direction() -> None:
