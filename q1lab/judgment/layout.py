@@ -185,7 +185,6 @@ def to_json(j: Judgment) -> dict[str, Any]:
                 "welch": analysis.welch,
                 "paired": analysis.paired,
                 "bootstrap": analysis.bootstrap,
-                "permutation_p": analysis.permutation_p,
                 "pairs": analysis.pairs,
             },
             "detectable": analysis.detectable,

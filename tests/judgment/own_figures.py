@@ -23,8 +23,7 @@ Arm = Mapping[int, float | None]
 Ends = tuple[float, float]
 
 FEWEST = 3  # seeds of a verdict
-ALL_RESAMPLES = 100_000  # up to so many are all taken, and 9,999 drawn beyond
-RELABELLINGS = 9_999  # likewise of the permutation p
+ALL_RESAMPLES, RESAMPLES = 100_000, 9_999  # up to so many are all taken, and so many drawn beyond
 DRAWS = 20_000  # of this file, where q1lab draws, too
 FACTS = {"unpaired", "equal_pairs", "other_interval", "outlier"}
 # ── two arms
@@ -281,35 +280,6 @@ def drawn_shares(groups: Sequence[Sequence[float]], ends: Ends, rng: np.random.G
         (float((differences < end - near).mean()), float((differences <= end + near).mean()))
         for end in ends
     ]
-
-
-def permutation_p(groups: Sequence[Sequence[float]], rng: np.random.Generator) -> Ends:
-    """Two-sided p, by signs of the pairs (one group) or by labels of the runs (two), and how far
-    another draw may be from it; exact up to 9,999 relabellings."""
-    near = 1e-11 * max(max(map(abs, group)) for group in groups)
-    if len(groups) == 1:
-        values = np.array(groups[0])
-        if 2 ** len(values) <= RELABELLINGS:
-            sums = np.zeros(1)
-            for value in values:
-                sums = np.concatenate([sums - value, sums + value])
-        else:
-            sums = rng.choice([-1.0, 1.0], (DRAWS, len(values))) @ values
-        sizes, observed = np.abs(sums) / len(values), abs(values.mean())
-    else:
-        a, b = groups
-        runs = np.array([*a, *b])
-        if math.comb(len(runs), len(a)) <= RELABELLINGS:
-            firsts = np.array([*itertools.combinations(range(len(runs)), len(a))])
-        else:
-            firsts = rng.permuted(np.tile(np.arange(len(runs)), (DRAWS, 1)), axis=1)[:, : len(a)]
-        first = runs[firsts].sum(axis=1)
-        sizes = np.abs(first / len(a) - (runs.sum() - first) / len(b))
-        observed = abs(np.mean(a) - np.mean(b))
-    p = float((sizes >= observed - near).mean())
-    exact = len(sizes) != DRAWS
-    error = 0.0 if exact else 5 * math.sqrt(p * (1 - p) * (1 / DRAWS + 1 / RELABELLINGS)) + 1e-3
-    return p, error
 
 
 # ── power
