@@ -132,16 +132,11 @@ NEWEST_PREDICTION = (
 
 def _predict(db: sqlite3.Connection, body: Body) -> None:
     """A prediction that is locked is amended by the next one; another is replaced."""
-    before = db.execute(
-        f"SELECT id, locked FROM predictions WHERE id = ({NEWEST_PREDICTION})", body
-    ).fetchone()
-    row = _some(body, "week", "variant", "direction", "size", "matters", "confidence", "reasoning")
-    row["created"] = body["at"]
-    if before is not None and before["locked"] is None:
-        columns = ", ".join(f"{name} = :{name}" for name in row)
-        db.execute(f"UPDATE predictions SET {columns} WHERE id = :id", {**row, "id": before["id"]})
-    else:
-        insert(db, "predictions", {**row, "amends": before["id"] if before else None})
+    db.execute(
+        "DELETE FROM predictions WHERE week = :week AND variant = :variant AND locked IS NULL", body
+    )
+    names = ("week", "variant", "direction", "size", "matters", "confidence", "reasoning")
+    insert(db, "predictions", {**_some(body, *names), "created": body["at"]})
 
 
 # ── what steps tick themselves by

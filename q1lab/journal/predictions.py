@@ -139,17 +139,17 @@ def newest_prediction(store: Store, variant: str, week: str | None = None) -> di
     locked_by, and ``amended``: the earlier versions, newest first, with the same keys but that one.
     """
     row = _newest(store.db, week, variant)
-    return _with_history(store.db, row) if row else None
+    return _with_history(store, row) if row else None
 
 
 def all_predictions(store: Store, week: str | None = None) -> list[dict[str, Any]]:
     """The newest prediction for every week and variant, oldest first."""
     rows = store.db.execute(
-        "SELECT * FROM predictions p WHERE (? IS NULL OR week = ?) "
-        "AND id NOT IN (SELECT amends FROM predictions WHERE amends IS NOT NULL) ORDER BY id",
-        (week, week),
+        "SELECT week, variant FROM predictions WHERE week = coalesce(?, week) "
+        "GROUP BY week, variant ORDER BY max(id)",
+        (week,),
     ).fetchall()
-    return [_with_history(store.db, row) for row in rows]
+    return [_with_history(store, row) for row in rows]
 
 
 def lock_prediction(
@@ -233,24 +233,17 @@ def _predicted_name(store: Store, variant: str) -> str | None:
 
 def _newest(db: sqlite3.Connection, week: str | None, variant: str) -> sqlite3.Row | None:
     row: sqlite3.Row | None = db.execute(
-        "SELECT * FROM predictions WHERE variant = ? AND (? IS NULL OR week = ?) "
+        "SELECT * FROM predictions WHERE variant = ? AND week = coalesce(?, week) "
         "ORDER BY id DESC LIMIT 1",
-        (variant, week, week),
+        (variant, week),
     ).fetchone()
     return row
 
 
-def _with_history(db: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
-    prediction = _plain_row(row)
-    earlier = []
-    before = row["amends"]
-    while before is not None:
-        old = db.execute("SELECT * FROM predictions WHERE id = ?", (before,)).fetchone()
-        earlier.append(_plain_row(old))
-        before = old["amends"]
-    prediction["amended"] = earlier
-    return prediction
-
-
-def _plain_row(row: sqlite3.Row) -> dict[str, Any]:
-    return {key: row[key] for key in row.keys() if key != "amends"}  # noqa: SIM118  (a Row iterates over values)
+def _with_history(store: Store, row: sqlite3.Row) -> dict[str, Any]:
+    rows = store.db.execute(
+        "SELECT * FROM predictions WHERE week = ? AND variant = ? ORDER BY id DESC",
+        (row["week"], row["variant"]),
+    )
+    newest, *earlier = map(dict, rows)
+    return {**newest, "amended": earlier}

@@ -44,7 +44,7 @@ CREATE TABLE part_times (
 CREATE TABLE predictions (
     id INTEGER PRIMARY KEY, week TEXT NOT NULL, variant TEXT NOT NULL, direction TEXT NOT NULL,
     size REAL, matters REAL, confidence REAL, reasoning TEXT, created TEXT NOT NULL, locked TEXT,
-    locked_by TEXT, amends INTEGER REFERENCES predictions(id)
+    locked_by TEXT
 ) STRICT;
 CREATE TABLE kpis (
     name TEXT PRIMARY KEY, target REAL, actual REAL, source TEXT, updated TEXT NOT NULL
