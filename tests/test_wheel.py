@@ -3,11 +3,13 @@ in it."""
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
 import pty
 import re
+import sqlite3
 import struct
 import subprocess
 import sys
@@ -172,6 +174,8 @@ def readmes_commands(installed: Path, tmp_path: Path) -> None:
             check=False,
         )
         assert done.returncode == 0, f"q1lab {command[0]}: {done.stderr[-2000:]}"
+        with contextlib.closing(sqlite3.connect(home / "q1lab.db")) as db:
+            db.execute("PRAGMA user_version = 1")  # as an upgrade finds it: made again
         outputs.append(done.stdout)
         imported += done.stderr
     assert json.loads(outputs[0])["complete"], "the study did not come to its end"

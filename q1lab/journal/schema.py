@@ -108,14 +108,15 @@ def is_newer(found: int) -> bool:
 
 def make_again(db: sqlite3.Connection) -> None:
     """Drop what there is but ``acts``, and make all of it."""
-    import sqlite_utils  # as slow as a command, and a home's tables are made once
+    if db.execute("SELECT 1 FROM sqlite_schema").fetchone():
+        import sqlite_utils  # as slow as a command, and a new home needs nothing dropped
 
-    database = sqlite_utils.Database(db, execute_plugins=False)
-    for each in (*database.views, *reversed(database.tables)):
-        if each.name != "acts":
-            each.drop()
-    database.execute(
+        old = sqlite_utils.Database(db, execute_plugins=False)
+        for each in (*old.views, *reversed(old.tables)):
+            if each.name != "acts":
+                each.drop()
+    db.execute(
         "CREATE TABLE IF NOT EXISTS acts (id INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT"
     )
     for definition in TABLES.split(";")[:-1]:
-        database.execute(definition)
+        db.execute(definition)

@@ -218,3 +218,18 @@ def test_what_stands_in_the_copy_alone_is_kept(kept: Path) -> None:
     with Store() as store:
         records = progress.recorded_progress(store, "week").records
     assert [records[step].answer for step in ("two", "three")] == ["newer", "after"]
+
+
+def test_after_an_upgrade_the_tables_are_made_again_from_the_acts(
+    kept: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    db = sqlite3.connect(kept, isolation_level=None)
+    db.execute("PRAGMA user_version = 1")
+    db.execute("ALTER TABLE names RENAME COLUMN name TO title")
+    db.execute("CREATE VIEW of_ones_own AS SELECT * FROM names")
+    db.close()
+    assert told() == ("first", "warm")
+    assert run_command_line(["status"]) == 0
+    out, err = capfd.readouterr()
+    assert "called warm" in out
+    assert err == "", "nothing was lost, and nothing is to be done"
