@@ -6,7 +6,6 @@ import ast
 import contextlib
 import re
 import shlex
-import subprocess
 from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import NamedTuple
@@ -54,10 +53,10 @@ class Unit(NamedTuple):
 
 @cache
 def tree() -> tuple[str, ...]:
-    """Every file of the repository, tracked or about to be."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    return tuple(name for name in done.stdout.splitlines() if (ROOT / name).exists())
+    """Every module whose words a person may read; a clone without .git has them, too."""
+    folders = (*CODE, "content/files/")
+    modules = (file for folder in folders for file in (ROOT / folder).rglob("*.py"))
+    return tuple(sorted(str(file.relative_to(ROOT)) for file in modules))
 
 
 @cache
@@ -94,8 +93,7 @@ def passages() -> tuple[Passage, ...]:
         if file.name != "CHANGELOG.md"
     ]
     for name in tree():
-        if name.endswith(".py") and name.startswith((*CODE, "content/files/")):
-            all_passages += of_python(name, (ROOT / name).read_text(), parsed(name))
+        all_passages += of_python(name, (ROOT / name).read_text(), parsed(name))
     return tuple(all_passages)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import socket
 import stat
 import subprocess
@@ -36,6 +37,7 @@ from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.events import last_event, read_new_events
 from q1lab.study.own_model.run_checks import run_checks
 from tests.kit import wandb_study as lab
+from tests.kit.commands import without_torch
 from tests.kit.faults import figures
 from tests.kit.places import ROOT
 from tests.kit.repos import begun, of_its_own
@@ -250,27 +252,10 @@ def test_a_log_is_a_plain_file(tmp_path: Path) -> None:
 
 
 def test_stdout_can_be_the_output(fake_trainer: Callable[..., None]) -> None:
-    command = [sys.executable, "-m", "q1lab"]
-    run = [
-        *command,
-        "run",
-        "rope",
-        "--preset",
-        "quick",
-        "--max-iters",
-        "4",
-        "--seeds",
-        "1",
-        "--wandb",
-        "disabled",
-    ]
-    subprocess.run(run, check=True, capture_output=True)
-    done = subprocess.run(
-        [*command, "export", "-"],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
+    words = ("--preset", "quick", "--max-iters", "4", "--seeds", "1", "--wandb", "disabled")
+    assert main(["run", "rope", *words]) == 0
+    command = [sys.executable, "-m", "q1lab", "export", "-"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert done.stdout.startswith("study,created")
     assert len(done.stdout.splitlines()) == 3, "the table alone"
     assert done.stderr == ""
@@ -281,34 +266,44 @@ PLAN = "studies/rope-1/study.json"
 EVENTS = "studies/rope-1/runs/modified-seed1/events.jsonl"
 
 
-@pytest.mark.parametrize("kind", ["a link", "too large"])
+@pytest.fixture(scope="module")
+def ended_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with q1lab's home, in which a study has ended, and with the study in the folder
+    ``kept``."""
+    folder = tmp_path_factory.mktemp("ended")
+    words = ["run", "rope", "--seeds", "2", "--preset", "quick", "--max-iters", "20", "--json"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("Q1LAB_HOME", str(folder / "home"))
+        without_torch(patch)
+        of_its_own(folder, patch)
+        patch.chdir(begun(folder / "repo"))
+        assert main(words) == 0
+        assert main(["export", "rope-1", "kept"]) == 0
+    (folder / "home" / "q1lab.db").unlink()
+    return folder
+
+
 @pytest.mark.parametrize(
-    "name",
+    ("name", "kind"),
     [
-        *("acts.jsonl", PLAN, EVENTS),
-        "bundle.json",
+        *((name, "a link") for name in ("acts.jsonl", PLAN, EVENTS, "bundle.json")),
+        *((name, "too large") for name in ("acts.jsonl", PLAN, "bundle.json")),
     ],
 )
 def test_what_q1lab_wrote_itself_is_read_as_it_wrote_it(
     name: str,
     kind: str,
-    fake_trainer: Callable[..., None],
-    home: Path,
+    ended_study: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    fake_trainer()
-    of_its_own(tmp_path, monkeypatch)
-    monkeypatch.chdir(begun(tmp_path / "repo"))
-    words = ["run", "rope", "--seeds", "2", "--preset", "quick", "--max-iters", "20"]
-    assert main([*words, "--wandb", "disabled", "--json"]) == 0
-    assert main(["export", "rope-1", "kept"]) == 0
-    kept_folder = tmp_path / "repo" / "kept"
-    if (name, kind) == (EVENTS, "too large"):
-        pytest.skip("events are read in parts")
+    here = shutil.copytree(ended_study, tmp_path / "here")
+    home, kept_folder = here / "home", here / "repo" / "kept"
+    monkeypatch.setenv("Q1LAB_HOME", str(home))
+    of_its_own(here, monkeypatch)
+    monkeypatch.chdir(here / "repo")
     file = kept_folder / name if name == "bundle.json" else home / name
-    (home / "q1lab.db").unlink()
     elsewhere = tmp_path / "elsewhere"
     file.rename(elsewhere)
     before = elsewhere.read_bytes()
@@ -317,11 +312,9 @@ def test_what_q1lab_wrote_itself_is_read_as_it_wrote_it(
     else:
         huge(file)
     capsys.readouterr()
-    look = (
-        ["verify", str(kept_folder), "--cells", "0"]
-        if name == "bundle.json"
-        else ["compare", "rope-1"]
-    )
+    look = ["compare", "rope-1"]
+    if name == "bundle.json":
+        look = ["verify", str(kept_folder), "--cells", "0"]
     assert within(60, lambda: main(look)) == (0 if name == EVENTS else 1)
     *_, message = capsys.readouterr().err.splitlines()  # (the copy was taken up, too)
     assert str(file.parent if name == "bundle.json" else file) in message

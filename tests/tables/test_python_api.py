@@ -20,7 +20,11 @@ CELLS = (
 )
 
 
-def test_a_notebook_shows_verdict_and_figure(tmp_path: Path) -> None:
+def test_a_notebook_shows_verdict_and_figure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / name))  # the person's home may be read-only
     finish(make_study("rope-1", "rope"))
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
     nbclient.NotebookClient(
