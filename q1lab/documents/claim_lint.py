@@ -20,42 +20,15 @@ from q1lab.judgment.prediction_score import predicted_difference
 from q1lab.study import variants
 
 _BETTER = (
-    r"improv(?:e|es|ed|ing|ement|ements)",
-    r"outperform(?:s|ed|ing)?",
-    r"better",
-    r"best",
-    r"beat(?:s|en|ing)?",
-    r"superior",
-    r"(?:wins?|won)",
-    r"boost(?:s|ed|ing)?",
-    r"surpass(?:es|ed|ing)?",
-    r"helps",
-    r"state[- ]of[- ]the[- ]art",
+    r"improv(?:e|es|ed|ing|ements?)|outperform(?:s|ed|ing)?|better|best|beat(?:s|en|ing)?|superior|"
+    r"wins?|won|boost(?:s|ed|ing)?|surpass(?:es|ed|ing)?|helps|state[- ]of[- ]the[- ]art"
 )
-_WORSE = (
-    r"worse",
-    r"worst",
-    r"hurts?",
-    r"harm(?:s|ed|ful)",
-    r"degrad(?:e|es|ed|ing|ation)",
-    r"inferior",
-)
+_WORSE = r"worse|worst|hurts?|harm(?:s|ed|ful)|degrad(?:e|es|ed|ing|ation)|inferior"
 _NOTHING = (
-    r"no (?:effect|difference|impact|change|gain|benefit)",
-    r"(?:makes?|made) no difference",
-    r"identical",
-    r"equivalent",
-    r"does nothing",
-    r"did nothing",
+    r"no (?:effect|difference|impact|change|gain|benefit)|(?:makes?|made) no difference|identical|"
+    r"equivalent|does nothing|did nothing"
 )
-_PROOF = (
-    r"prov(?:e|es|ed|en)",
-    r"proof",
-    r"significant(?:ly)?",
-    r"clearly",
-    r"dramatic(?:ally)?",
-    r"huge(?:ly)?",
-)
+_PROOF = r"prov(?:e|es|ed|en)|proof|significant(?:ly)?|clearly|dramatic(?:ally)?|huge(?:ly)?"
 
 # A claim word counts where the sentence is about the experiment; elsewhere "better" may be about
 # sleep.
@@ -245,7 +218,7 @@ def _claims(
     paragraph: _Paragraph, verdict: str, strict: bool, about: re.Pattern[str]
 ) -> list[ClaimFinding]:
     result = f"but the verdict is {verdict.upper()}" if verdict else "but no study has finished"
-    groups: list[tuple[Sequence[str], bool, str]] = [
+    groups = [
         (_BETTER, verdict == "helps", f"says that it helps, {result}"),
         (_WORSE, verdict == "hurts", f"says that it hurts, {result}"),
         (_NOTHING, verdict == "too small to matter", f"says that there is no difference, {result}"),
@@ -261,11 +234,11 @@ def _claims(
         for words, supported, says in groups:
             if supported:
                 continue
-            for match in re.finditer(rf"\b(?:{'|'.join(words)})\b", sentence, re.IGNORECASE):
+            for match in re.finditer(rf"\b(?:{words})\b", sentence, re.IGNORECASE):
                 before = sentence[: match.start()]
-                if words is _BETTER and _DIRECTION.search(before):
+                if words == _BETTER and _DIRECTION.search(before):
                     continue
-                if (_NOT_NOTHING if words is _NOTHING else _NEGATION).search(before):
+                if (_NOT_NOTHING if words == _NOTHING else _NEGATION).search(before):
                     continue
                 message = f"“{match[0]}” {says}"
                 findings.append(

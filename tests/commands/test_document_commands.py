@@ -126,6 +126,8 @@ def test_the_head_names_what_is_chosen_and_nothing_before(repo: Path, q1lab: Q1l
         head = document.read_text().split("<!--")[0]
         assert head.startswith(f"# Modification: {title}\n")
         assert f"**{title}: " in head
+        day = re.search(r"\nI chose it on 20\d\d", document.read_text())
+        assert day, "the day of the choice is lost"
         # the paper, without what the week says to read of it
         assert re.search(
             r" It comes from \[.*arXiv (\d{4}\.\d{5})\]\(\S*/\1\)\.\n", document.read_text()
