@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from q1lab.ground import json_records, text_formats
+from q1lab.ground import json_records, terminal_cells
 from q1lab.judgment import arrange
 from q1lab.judgment.tables.readers import trainer_state
 from q1lab.judgment.tables.run_log import RunLog
@@ -23,7 +23,7 @@ LOWER = {seed: value - 0.1 - 0.001 * (seed % 2) for seed, value in BASE.items()}
 
 @given(st.text(min_size=1, max_size=60), st.integers(0, 9999), st.integers(12, 80))
 def test_a_cut_name_keeps_its_number(head: str, number: int, cells: int) -> None:
-    shown = text_formats.cut_name(f"{head}-{number}", cells)
+    shown = terminal_cells.cut_name(f"{head}-{number}", cells)
     assert shown.endswith(f"-{number}"), "two studies of one name look the same in a list"
     assert cell_len(shown) <= max(cells, len(f"-{number}") + 1)
 

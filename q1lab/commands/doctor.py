@@ -18,6 +18,7 @@ from q1lab.commands._store import open_store
 from q1lab.ground import file_systems, paths
 from q1lab.ground.errors import FAILED, OK, Problem
 from q1lab.ground.files import printable
+from q1lab.ground.text_formats import byte_size
 from q1lab.study import child_processes
 from q1lab.train.machine import cores, gpus
 
@@ -79,7 +80,7 @@ def examine_machine() -> dict[str, Any]:
         problems.append(f"torch does not work: {problem}")
     cards = gpus()
     findings["gpus"] = [
-        f"{c.name}, {c.use}% busy, {c.memory_used:,} of {c.memory_total:,} MiB" for c in cards
+        f"{c.name}, {c.use}% busy, {c.memory}" for c in cards
     ] or "none seen by the NVIDIA driver"
     findings["compiler"] = shutil.which("cc") or shutil.which("gcc") or "none (not needed)"
     findings["git"] = _git_version() if shutil.which("git") else None
@@ -93,10 +94,10 @@ def examine_machine() -> dict[str, Any]:
         findings["acts"] = _acts_summary()
         findings["database"] = str(paths.database_file())
         findings["config"] = str(paths.config_file())
-        findings["free_disk"] = f"{free / 1e9:.1f} GB"
+        findings["free_disk"] = byte_size(free)
         if free < 500e6:
             problems.append(
-                f"only {free / 1e6:.0f} MB are free at {home}; a study needs up to 200 MB"
+                f"only {byte_size(free)} are free at {home}; a study needs up to 200 MB"
             )
     except Problem as problem:
         findings["home"] = str(paths.home())

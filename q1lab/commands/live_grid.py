@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from q1lab.commands.run_lines import ARM_STYLE, about_time_left
+from q1lab.commands.run_lines import ARM_STYLE
 from q1lab.ground.config import load_settings
 from q1lab.ground.errors import Problem
 from q1lab.ground.text_formats import bar_characters, duration, token_rate
@@ -100,10 +100,11 @@ def runs_grid(
         cells.append(Text(duration(run.seconds_left)))
         table.add_row(*cells)
     line = view.row
-    time_left = about_time_left(line)
     hidden_runs = len(view.runs) - len(sparks)
     foot = (
-        f"{line.done} of {line.total} runs done{time_left and f' · {time_left}'}{gpu_text(view)}"
+        f"{line.done} of {line.total} runs done"
+        + (f" · {line.time_left}" if line.time_left else "")
+        + gpu_text(view)
         + (f" · {hidden_runs} more runs" if hidden_runs else "")
         + (f" · {hint}" if hint else "")
     )
@@ -137,10 +138,7 @@ def gpu_text(view: StudyView) -> str:
     cards = gpus()
     if not cards:
         return ""
-    return (
-        f" · GPU {cards[0].use}%, {cards[0].memory_used / 1024:.1f} of "
-        f"{cards[0].memory_total / 1024:.0f} GiB"
-    )
+    return f" · GPU {cards[0].use}%, {cards[0].memory}"
 
 
 def _common_scale(sparks: Iterable[tuple[float, ...]]) -> tuple[float, float]:

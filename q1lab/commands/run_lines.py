@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from q1lab.ground.text_formats import duration, token_rate
-from q1lab.journal.study_view import RunView, StudyRow
+from q1lab.journal.study_view import RunView
 from q1lab.judgment.metric import Metric
 from q1lab.judgment.run_states import RunState
 
@@ -36,8 +36,3 @@ def _running_text(run: RunView, metric: Metric) -> str:
     if run.eval_loss is None:
         return where + pace
     return f"{where}, {metric.name} {metric.written(run.eval_loss, 3)}{pace}"
-
-
-def about_time_left(row: StudyRow) -> str:
-    """``about 4 min left``; ``waits in the queue``; empty if nothing is known."""
-    return row.time_left(lambda seconds: f"about {duration(seconds)} left")

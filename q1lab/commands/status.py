@@ -7,17 +7,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import click
+from rich.cells import cell_len
 
 from q1lab.commands._names import study_argument
 from q1lab.commands._options import json_option
 from q1lab.commands._output import print_json, width_shown, wrapped
 from q1lab.commands._store import open_store
 from q1lab.commands._week import current_week
-from q1lab.commands.run_lines import about_time_left, run_line
+from q1lab.commands.run_lines import run_line
 from q1lab.compare.result_rows import ResultRow, read_result_rows
 from q1lab.ground.errors import OK, Problem
 from q1lab.ground.files import printable
-from q1lab.ground.text_formats import age, cut_cells, cut_name, first_names, plural
+from q1lab.ground.terminal_cells import cut_cells, cut_name
+from q1lab.ground.text_formats import age, first_names, plural
 from q1lab.journal import (
     ingest_events,
     learner_tables,
@@ -28,7 +30,7 @@ from q1lab.journal import (
 from q1lab.journal.store import Store
 from q1lab.journal.study_view import StudyRow, StudyView
 from q1lab.judgment import difference_text
-from q1lab.judgment.lines import cells_of, column_sizes, row_text
+from q1lab.judgment.lines import column_sizes, row_text
 from q1lab.judgment.run_states import STATE_SYMBOLS, RunState
 from q1lab.study import kinds, studies
 from q1lab.study import wandb_runs as wandb_state
@@ -222,7 +224,7 @@ def _under_what_they_measure(
     for row, line in zip(rows, lines, strict=True):
         measured = row.trained_by, row.metric.axis
         if measured != before:
-            room = 80 if width is None else width - cells_of(row.metric.axis) - 2
+            room = 80 if width is None else width - cell_len(row.metric.axis) - 2
             yield click.style(f"{cut_cells(row.trained_by, room)}: {row.metric.axis}", dim=True)
         before = measured
         yield line
@@ -260,7 +262,7 @@ def run_lines(view: StudyView) -> list[str]:
 def study_summary(view: StudyView) -> str:
     study = view.study
     now = view.row
-    time_left = about_time_left(now)
+    time_left = now.time_left
     waiting = sum(run.message == study_view.WAITS for run in view.runs)
     time_left = f"{plural(waiting, 'run')} {study_view.WAITS}" if waiting else time_left
     # a study of commands has no preset

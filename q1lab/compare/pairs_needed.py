@@ -14,7 +14,7 @@ from q1lab.compare import comparison_cache
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import read_text
-from q1lab.ground.text_formats import time_left
+from q1lab.ground.text_formats import duration
 from q1lab.journal.store import Store
 from q1lab.judgment import interim_analyses, intervals
 from q1lab.judgment.interim_analyses import VerdictChances
@@ -320,7 +320,7 @@ def time_sentence(advice: Advice) -> str:
     seconds = advice.spread.seconds
     if seconds is None:
         return ""
-    times = {design.most: time_left(design.most * seconds) for design in advice.designs}
+    times = {design.most: duration(design.most * seconds) for design in advice.designs}
     each = ", ".join(f"{time} for {pairs} pairs" for pairs, time in sorted(times.items()))
     return f"Time on this machine, {advice.spread.timed}: {each}."
 

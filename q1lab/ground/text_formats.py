@@ -103,12 +103,17 @@ def token_rate(tokens_per_s: float | None) -> str:
     return f"{tokens_per_s:.0f}"
 
 
-def byte_size(size: int) -> str:
-    """Bytes: ``12 kB``, ``3.4 MB``, ``1.2 GB``."""
+def byte_size(size: float) -> str:
+    """Bytes: ``12 kB``, ``3.4 MB``, ``64 GB``."""
     for power, unit in ((9, "GB"), (6, "MB")):
         if size >= 10**power:
-            return f"{size / 10**power:,.1f} {unit}"
-    return f"{size / 1000:,.0f} kB"
+            return f"{_short(size / 10**power)} {unit}"
+    return f"{_short(size / 1000)} kB"
+
+
+def _short(value: float) -> str:
+    """A number with one decimal below 10, and none that is 0."""
+    return f"{value:.1f}".removesuffix(".0") if value < 9.95 else f"{value:,.0f}"
 
 
 def plural(number: int, thing: str) -> str:
@@ -133,43 +138,16 @@ def bar_characters(values: tuple[float, ...], low: float, high: float) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Short enough for a table's cell: 69 s, 2.4 min, 41 min, 2 h 05 min; empty without one."""
+    """A length of time: ``69 s``, ``2.4 min``, ``41 min``, ``2 h 05 min``; empty without one."""
     if seconds is None:
         return ""
     if seconds < 99.5:
         return f"{seconds:.0f} s"
     minutes = seconds / 60
-    return (
-        f"{minutes:.{1 if minutes < 9.95 else 0}f} min"
-        if minutes < 99.5
-        else hours_minutes(minutes)
-    )
-
-
-def time_left(seconds: float | None) -> str:
-    """A rough estimate of the time left: ``40 s``, ``12 min``, ``3.5 h``; empty without
-    one."""
-    if seconds is None:
-        return ""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def hours_minutes(minutes: float | None) -> str:
-    """Minutes as in a document: 95 → ``1 h 35 min``; – without a value."""
-    if minutes is None:
-        return DASH
+    if minutes < 59.5:
+        return f"{_short(minutes)} min"
     hours, rest = divmod(round(minutes), 60)
-    return f"{hours} h {rest:02d} min" if hours else f"{rest} min"
-
-
-def short_hours(seconds: float) -> str:
-    """Seconds in a short form: ``45 min``, ``10 h``, ``5 h 12``."""
-    hours, minutes = divmod(round(seconds / 60), 60)
-    if not hours:
-        return f"{minutes} min"
-    return f"{hours} h" + (f" {minutes:02d}" if minutes else "")
+    return f"{hours} h {rest:02d} min"
 
 
 def minutes_seconds(seconds: float) -> str:
@@ -220,25 +198,6 @@ def cut_at_word(text: str, most: int) -> str:
     if " " in head[most // 2 :]:
         head = head[: head.rindex(" ")]
     return head.rstrip(" ,;:.–-") + ELLIPSIS
-
-
-def cut_cells(text: str, cells: int) -> str:
-    """``text`` in at most ``cells`` columns of a terminal, wide characters counted as two."""
-    from rich.cells import cell_len, set_cell_size
-
-    if cell_len(text) <= cells:
-        return text
-    return set_cell_size(text, max(0, cells - 1)).rstrip() + ELLIPSIS
-
-
-def cut_name(name: str, cells: int) -> str:
-    """A study's name in at most ``cells`` columns of a terminal. Where it is cut, it keeps its
-    number, which tells studies of one name apart."""
-    head, dash, number = name.rpartition("-")
-    if not number.isdecimal() or len(number) > 4 or cells < 12:
-        return cut_cells(name, cells)
-    shown = cut_cells(name, cells)
-    return name if shown == name else cut_cells(head, cells - len(dash + number)) + dash + number
 
 
 def passes_text(passes: float | None) -> str:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import heapq
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import cast
 
 from q1lab.ground.paths import StudyPaths
-from q1lab.ground.text_formats import plural
+from q1lab.ground.text_formats import duration, plural
 from q1lab.journal import ingest_events, on_record
 from q1lab.journal.store import Row, Store
 from q1lab.judgment.run_states import ENDED, RunState, study_state
@@ -126,9 +126,10 @@ class StudyRow:
     """Why its plan can't be read; the state is then ``unreadable``, and nothing else is known for
     sure."""
 
-    def time_left(self, in_words: Callable[[float], str]) -> str:
-        """The time left ``in_words``; empty if not known."""
-        return "" if self.seconds_left is None else in_words(self.seconds_left)
+    @property
+    def time_left(self) -> str:
+        """``4 min left``; empty if not known."""
+        return "" if self.seconds_left is None else f"{duration(self.seconds_left)} left"
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,8 @@ from collections.abc import Callable, Mapping
 from itertools import groupby
 from typing import Literal, NamedTuple
 
-from q1lab.ground.text_formats import (
-    cut_cells,
-    first_names,
-    passes_text,
-    plural,
-    printable,
-    three_digits,
-)
+from q1lab.ground.terminal_cells import cut_cells
+from q1lab.ground.text_formats import first_names, passes_text, plural, printable, three_digits
 from q1lab.judgment import names
 from q1lab.judgment.difference_text import (
     interval_text,

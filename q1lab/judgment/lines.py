@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from q1lab.ground.text_formats import cut_cells
+from rich.cells import cell_len
+
+from q1lab.ground.terminal_cells import cut_cells
 
 Piece = tuple[str, str]
 Line = list[Piece]
@@ -14,32 +16,26 @@ def plain_lines(lines: Sequence[Line]) -> list[str]:
     return ["".join(piece for piece, _ in line).rstrip() for line in lines]
 
 
-def cells_of(text: str) -> int:
-    from rich.cells import cell_len
-
-    return cell_len(text)
-
-
 def fitted(text: str, cells: int) -> str:
     text = cut_cells(text, cells)
-    return text + " " * (cells - cells_of(text))
+    return text + " " * (cells - cell_len(text))
 
 
 def right_aligned(text: str, cells: int) -> str:
     text = cut_cells(text, cells - 1)
-    return " " * (cells - cells_of(text)) + text
+    return " " * (cells - cell_len(text)) + text
 
 
 def column_sizes(rows: Sequence[Sequence[str]]) -> list[int]:
     """The columns that the widest cell of each column of a table takes."""
-    return [max(map(cells_of, column)) for column in zip(*rows, strict=True)]
+    return [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
 
 
 def row_text(cells: Sequence[str], sizes: Sequence[int], right: Collection[int] = ()) -> str:
     """A row of a table, its cells as wide as ``sizes`` say; those at the places in ``right`` end
     at their right."""
     shown = (
-        " " * (size - cells_of(cell)) + cell if at in right else fitted(cell, size)
+        " " * (size - cell_len(cell)) + cell if at in right else fitted(cell, size)
         for at, (cell, size) in enumerate(zip(cells, sizes, strict=True))
     )
     return "  ".join(shown).rstrip()
@@ -49,7 +45,7 @@ def packed(parts: Sequence[Line], width: int) -> list[Line]:
     """Parts that are not broken, in as few lines of at most ``width`` columns as they need."""
     lines: list[Line] = [[]]
     for part in parts:
-        if lines[-1] and sum(cells_of(piece) for piece, _ in (*lines[-1], *part)) > width:
+        if lines[-1] and sum(cell_len(piece) for piece, _ in (*lines[-1], *part)) > width:
             lines.append([(" ", "")])
         lines[-1] += part
     return lines
@@ -65,8 +61,8 @@ def prose(
     room = min(width, 100)
     for word in text.split():
         blank = "" if line in (first, indent) else " "
-        if blank and cells_of(line) + 1 + cells_of(word) > room:
+        if blank and cell_len(line) + 1 + cell_len(word) > room:
             result.append([(line, role)])
             line, blank = indent, ""
-        line += blank + cut_cells(word, room - cells_of(line) - len(blank))
+        line += blank + cut_cells(word, room - cell_len(line) - len(blank))
     return [*result, [(line, role)]] if text else []

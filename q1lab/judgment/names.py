@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from q1lab.ground.text_formats import cut_cells, plural, printable
+from q1lab.ground.terminal_cells import cut_cells
+from q1lab.ground.text_formats import plural, printable
 from q1lab.judgment.judgment import Judgment
 from q1lab.judgment.subject import ARMS, run_word
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping
 
-from q1lab.ground.text_formats import DASH, MINUS, cut_cells, printable
+from q1lab.ground.terminal_cells import cut_cells
+from q1lab.ground.text_formats import DASH, MINUS, printable
 from q1lab.judgment import difference_text, names
 from q1lab.judgment.blocks import Bar, Figure
 from q1lab.judgment.judgment import Judgment

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
+
 from q1lab.judgment.blocks import Bar, Figure, Table
 from q1lab.judgment.character_axis import CharacterAxis, can_be_drawn
-from q1lab.judgment.lines import Line, cells_of, fitted, prose, right_aligned
+from q1lab.judgment.lines import Line, fitted, prose, right_aligned
 from q1lab.judgment.names import told_apart
 
 LABEL = 27  # columns of the labels beside the axis
@@ -34,14 +36,14 @@ def figure_pieces(block: Figure, width: int) -> list[Line]:
     ]
     label_cells = LABEL
     if width < NARROW:
-        label_cells = 1 + max(cells_of(bar.label) for bar in block.bars)
+        label_cells = 1 + max(cell_len(bar.label) for bar in block.bars)
         if label_cells > SHORT_LABEL or any(bar.note for bar in block.bars):
             return _stacked_figure(block, numbers, width)
-        if width - label_cells - max(map(cells_of, numbers)) < LEAST_AXIS:
+        if width - label_cells - max(map(cell_len, numbers)) < LEAST_AXIS:
             numbers = [""] * len(numbers)
-    columns = width - label_cells - max(map(cells_of, numbers)) - 2
+    columns = width - label_cells - max(map(cell_len, numbers)) - 2
     axis = _axis(block.bars, min(columns, WIDEST_AXIS))
-    has_room = cells_of(block.axis) < label_cells
+    has_room = cell_len(block.axis) < label_cells
     result = [] if has_room else prose(block.axis, width, role="dim")
     title = block.axis if has_room else ""
     result.append([(fitted(title, label_cells) + axis.ticks(), "dim")])
@@ -49,11 +51,11 @@ def figure_pieces(block: Figure, width: int) -> list[Line]:
     for bar, number in zip(block.bars, numbers, strict=True):
         line, note = _drawn(bar, axis)
         label = bar.label
-        if cells_of(label) >= label_cells:
+        if cell_len(label) >= label_cells:
             result.append([(fitted(label, width), _weight(bar))])
             label = ""
         result.append([(fitted(label, label_cells), _weight(bar)), *line, ("  " + number, "")])
-        if cells_of(note) + 2 > label_cells:
+        if cell_len(note) + 2 > label_cells:
             result += prose(note, width, indent="  ", role="dim")
         elif note:
             result.append([(fitted("  " + note, label_cells), "dim"), (empty, "dim")])
@@ -65,8 +67,8 @@ def _stacked_figure(block: Figure, numbers: Sequence[str], width: int) -> list[L
     result = [*prose(block.axis, width, role="dim"), [("  " + axis.ticks(), "dim")]]
     for bar, number in zip(block.bars, numbers, strict=True):
         line, note = _drawn(bar, axis)
-        room = width - cells_of(number)
-        if number and cells_of(bar.label) + 2 <= room:
+        room = width - cell_len(number)
+        if number and cell_len(bar.label) + 2 <= room:
             result.append([(fitted(bar.label, room), _weight(bar)), (number, "")])
         else:
             result += prose(bar.label, width, role=_weight(bar))
@@ -117,7 +119,7 @@ def table_pieces(block: Table, width: int) -> list[Line]:
     title, *arms, last = block.heads
     names = told_apart(arms[0], arms[1])
     label = len("wall clock per run")
-    column = max(12 if width >= NARROW else 10, *(cells_of(name) + 2 for name in names))
+    column = max(12 if width >= NARROW else 10, *(cell_len(name) + 2 for name in names))
     end = 14 if width >= NARROW else 12
     column = min(column, (width - label - end) // 2)
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from q1lab.ground.files import file_size
+from q1lab.ground.text_formats import duration
 from q1lab.judgment.run_states import RunState
 from q1lab.study.events import closing_exit
 from q1lab.study.studies import Study
@@ -29,7 +30,7 @@ def alert_text(study_id: str, kind: str) -> str:
     """The alert's text, for a study that goes on."""
     if kind == DIVERGED:
         return f"A run of {study_id} diverged: its loss is not finite any more."
-    return f"{study_id} has written nothing for {STALL / 60:.0f} minutes."
+    return f"{study_id} has written nothing for {duration(STALL)}."
 
 
 class AlertWatch:

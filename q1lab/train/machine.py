@@ -28,6 +28,11 @@ class Gpu:
     memory_used: int
     memory_total: int
 
+    @property
+    def memory(self) -> str:
+        """``3.1 of 80 GiB``, in the units that cards are sold by."""
+        return f"{self.memory_used / 1024:.1f} of {self.memory_total / 1024:.0f} GiB"
+
 
 def gpus() -> list[Gpu]:
     """All NVIDIA cards, by their driver; empty without a driver."""

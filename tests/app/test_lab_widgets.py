@@ -28,7 +28,7 @@ from q1lab.app.widgets.theme_colors import Palette
 from q1lab.commands import live_grid
 from q1lab.compare import progress_figure
 from q1lab.ground.log_tail import LogTail
-from q1lab.ground.text_formats import signed, time_left, token_rate
+from q1lab.ground.text_formats import signed, token_rate
 from q1lab.journal.study_view import RunView, StudyView, fault_lines, study_row
 from q1lab.judgment import arrange
 from q1lab.judgment.blocks import Bar, Figure
@@ -561,13 +561,6 @@ def test_words() -> None:
         "950",
         "22.1k",
         "3.2M",
-    ]
-    assert [time_left(v) for v in (None, 40, 89.6, 300, 7200)] == [
-        "",
-        "40 s",
-        "90 s",
-        "5 min",
-        "2.0 h",
     ]
     assert run(state=RunState.RUNNING, iter=50, pace=0.04).seconds_left == 2.0
     assert run(pace=0.04).seconds_left is None

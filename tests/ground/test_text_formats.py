@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from q1lab.ground import text_formats
+from q1lab.ground import terminal_cells, text_formats
 
 
 @pytest.mark.parametrize(
@@ -27,17 +27,22 @@ from q1lab.ground import text_formats
             text_formats.token_rate,
             {None: "", 0.0: "", 950.0: "950", 22_140.0: "22.1k", 3.2e6: "3.2M"},
         ),
-        (text_formats.byte_size, {12_300: "12 kB", 3_400_000: "3.4 MB", 1_200_000_000: "1.2 GB"}),
+        (
+            text_formats.byte_size,
+            {12_300: "12 kB", 3_400_000: "3.4 MB", 1_200_000_000: "1.2 GB", 64e9: "64 GB"},
+        ),
         (
             text_formats.duration,
-            {None: "", 69.0: "69 s", 144.0: "2.4 min", 2460.0: "41 min", 7500.0: "2 h 05 min"},
+            {
+                None: "",
+                69.0: "69 s",
+                144.0: "2.4 min",
+                2460.0: "41 min",
+                7500.0: "2 h 05 min",
+                300.0: "5 min",
+                5400.0: "1 h 30 min",
+            },
         ),
-        (text_formats.time_left, {None: "", 40.0: "40 s", 300.0: "5 min", 7200.0: "2.0 h"}),
-        (
-            text_formats.hours_minutes,
-            {None: "–", 45.0: "45 min", 95.0: "1 h 35 min", 120.0: "2 h 00 min"},
-        ),
-        (text_formats.short_hours, {2700.0: "45 min", 36_000.0: "10 h", 18_720.0: "5 h 12"}),
         (text_formats.minutes_seconds, {61.0: "1:01", 7800.0: "130:00"}),
         (text_formats.day, {None: "–", "2026-03-08T20:00:00+00:00": "2026-03-08"}),
     ],
@@ -58,7 +63,7 @@ def test_one_is_no_plural() -> None:
 def test_what_is_cut_fits(text: str, most: int) -> None:
     for write in (text_formats.cut, text_formats.cut_middle, text_formats.cut_at_word):
         assert len(write(text, most)) <= most
-    assert cell_len(text_formats.cut_cells(text, most)) <= most
+    assert cell_len(terminal_cells.cut_cells(text, most)) <= most
 
 
 def test_a_cut_is_marked_and_a_text_that_fits_stays() -> None:
@@ -66,11 +71,11 @@ def test_a_cut_is_marked_and_a_text_that_fits_stays() -> None:
     assert text_formats.cut(long, 12) == "one two thr…"
     assert text_formats.cut_at_word(long, 12) == "one two…"
     assert text_formats.cut_middle(long, 40) == "one two three f … seven eight nine ten"
-    assert text_formats.cut_cells("漢字漢字漢字", 7) == "漢字漢…"
+    assert terminal_cells.cut_cells("漢字漢字漢字", 7) == "漢字漢…"
     for write in (
         text_formats.cut,
         text_formats.cut_middle,
         text_formats.cut_at_word,
-        text_formats.cut_cells,
+        terminal_cells.cut_cells,
     ):
         assert write(long, len(long)) == long

@@ -14,7 +14,6 @@ import pytest
 from rich.console import Console
 
 from q1lab.app.snapshot_taker import SnapshotReader
-from q1lab.app.widgets.top_line import time_left_words
 from q1lab.commands import cli, live_grid
 from q1lab.ground.files import write_atomic
 from q1lab.ground.text_formats import IN_PANE
@@ -223,7 +222,7 @@ def test_every_place_shows_the_same_picture(capsys: pytest.CaptureFixture[str]) 
     (status,) = json.loads(capsys.readouterr().out)["studies"]
     assert (status["state"], status["done"]) == ("running", 3)
     assert status["seconds_left"] == pytest.approx(seen.row.seconds_left)
-    assert seen.row.time_left(time_left_words)
+    assert seen.row.time_left
 
 
 def test_a_run_that_failed_in_this_launch_is_not_waited_for() -> None:

@@ -22,7 +22,7 @@ from q1lab.app.week_app import WeekApp
 from q1lab.app.widgets.message_line import MessageLine
 from q1lab.app.widgets.top_line import TopLine
 from q1lab.ground.files import printable
-from q1lab.ground.text_formats import cut_cells
+from q1lab.ground.terminal_cells import cut_cells
 
 T = TypeVar("T")
 

@@ -14,7 +14,8 @@ from q1lab.app.widgets.chart_data import ArmCurves, ChartData, Curve, multiples,
 from q1lab.app.widgets.line_canvas import HEAVY, LIGHT, NO_PEN, Canvas
 from q1lab.app.widgets.study_text import ARM_CELLS
 from q1lab.app.widgets.theme_colors import Palette, palette
-from q1lab.ground.text_formats import cut_cells, plural
+from q1lab.ground.terminal_cells import cut_cells
+from q1lab.ground.text_formats import plural
 
 GUTTER = 7
 """Columns of the loss labels."""

@@ -17,7 +17,8 @@ from q1lab.app.commands import FORMS
 from q1lab.app.pages import WeekPage
 from q1lab.app.widgets import markdown_layout
 from q1lab.ground.files import printable
-from q1lab.ground.text_formats import cut_cells, plural
+from q1lab.ground.terminal_cells import cut_cells
+from q1lab.ground.text_formats import plural
 from q1lab.week.progress import StepState
 from q1lab.week.step_commands import ACTION_FIELDS, commands_for
 from q1lab.week.syllabus import Action, Fold, Step, Text

@@ -11,7 +11,8 @@ from q1lab.app.widgets.run_grid import Column, RowTable
 from q1lab.app.widgets.study_text import answer_role
 from q1lab.app.widgets.theme_colors import Palette, palette
 from q1lab.compare.result_rows import CANNOT_BE_READ, ResultRow, group_by_data
-from q1lab.ground.text_formats import cut_cells, cut_name, day
+from q1lab.ground.terminal_cells import cut_cells, cut_name
+from q1lab.ground.text_formats import day
 from q1lab.judgment import difference_text
 from q1lab.judgment.character_axis import CharacterAxis
 

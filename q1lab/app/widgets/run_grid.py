@@ -16,7 +16,8 @@ from q1lab.app.widgets.choice_list import WALK, SingleClick
 from q1lab.app.widgets.lab_numbers import loss_words, state_words
 from q1lab.app.widgets.sparkline import ValueRange, common_range, sparkline, value_range
 from q1lab.app.widgets.theme_colors import Palette, palette
-from q1lab.ground.text_formats import cut_cells, time_left, token_rate
+from q1lab.ground.terminal_cells import cut_cells
+from q1lab.ground.text_formats import duration, token_rate
 from q1lab.journal.study_view import Points, RunView, StudyView
 from q1lab.judgment.metric import VAL_LOSS
 from q1lab.judgment.run_states import RunState
@@ -34,7 +35,7 @@ COLUMNS: tuple[Column, ...] = (
     ("iter", "iter", 6, True, 52),
     ("val", "val loss", 8, True, 0),
     ("speed", "tok/s", 6, True, 90),
-    ("left", "left", 6, True, 74),
+    ("left", "left", 10, True, 74),
 )
 SPARK_LEAST, SPARK_ROOM = 8, 28
 """Least cells of a sparkline, and those that are left to it before names grow."""
@@ -210,7 +211,7 @@ class RunGrid(RowTable):
                     "" if run.state is RunState.FINISHED else colors.muted,
                 ),
                 "speed": _right(token_rate(run.tokens_per_s), colors.muted),
-                "left": _right(time_left(run.seconds_left), colors.muted),
+                "left": _right(duration(run.seconds_left), colors.muted),
             }
             cells_by_run[run.name] = tuple(values[key] for key in columns)
         return cells_by_run

@@ -8,11 +8,11 @@ from textual.content import Content
 
 from q1lab.app.study_in_focus import StudyInFocus
 from q1lab.app.widgets.theme_colors import Palette
-from q1lab.app.widgets.top_line import time_left_words
 from q1lab.app.widgets.week_tree import left_right_line
 from q1lab.compare.comparison import Comparison
 from q1lab.compare.result_rows import ResultRow
-from q1lab.ground.text_formats import age, cut_cells
+from q1lab.ground.terminal_cells import cut_cells
+from q1lab.ground.text_formats import age
 from q1lab.journal.study_view import StudyRow
 from q1lab.judgment import difference_text
 from q1lab.judgment.run_states import ENDED, RunState
@@ -111,7 +111,7 @@ def _progress(view: StudyInFocus, room: int, colors: Palette) -> Text:
     runs share one."""
     done = f"{view.row.done} of {view.row.total} done"
     if view.alive:
-        left = view.row.time_left(time_left_words)
+        left = view.row.time_left
         return Text.assemble(("● ", colors.success), done + (f" · {left}" if left else ""))
     if view.row.done == view.row.total:
         return Text("comparing …", style=colors.muted)

@@ -16,7 +16,7 @@ from textual.widgets.option_list import Option
 from q1lab.app.widgets.bars import bar
 from q1lab.app.widgets.choice_list import RefilledList
 from q1lab.app.widgets.week_tree import left_right_line
-from q1lab.ground.text_formats import cut_cells
+from q1lab.ground.terminal_cells import cut_cells
 
 SHORTEST, LONGEST = 12, 60
 """Least and most width of a bar beside its row's texts, in cells; with less room it is below."""

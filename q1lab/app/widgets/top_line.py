@@ -25,15 +25,6 @@ ROOM = 78
 """From this width in cells, all tabs show their names; below it, only the open one does."""
 
 
-def time_left_words(seconds: float) -> str:
-    """A time left in words: ``4 min left``."""
-    if seconds < 60:
-        return "under 1 min left"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min left"
-    return f"{seconds / 3600:.1f} h left"
-
-
 class TopLine(Widget):
     """Tabs to the left, the running study in the middle, the clock to the right."""
 
@@ -67,7 +58,7 @@ class TopLine(Widget):
         row = self.training
         if row is None:
             return Content("")
-        left = row.time_left(time_left_words)
+        left = row.time_left
         full = f"{row.variant} {row.done}/{row.total} runs" + (f" · {left}" if left else "")
         short = f"{row.variant} {row.done}/{row.total}"
         for text in (full, short, f"{row.done}/{row.total}"):

@@ -16,7 +16,8 @@ from textual.widgets.option_list import Option
 from q1lab.app.pages import WeekPage, part_name, week_pages
 from q1lab.app.widgets.bars import bar
 from q1lab.app.widgets.choice_list import WALK, RefilledList
-from q1lab.ground.text_formats import cut_cells, short_hours
+from q1lab.ground.terminal_cells import cut_cells
+from q1lab.ground.text_formats import duration
 from q1lab.week.progress import Progress
 from q1lab.week.syllabus import Part, Week
 
@@ -79,8 +80,8 @@ class WeekTree(RefilledList):
             return
         total = progress.count(week.parts())
         self.border_title = week.name
-        planned = f" of {short_hours(total.minutes * 60)}" if total.minutes else ""
-        self.border_subtitle = short_hours(total.seconds) + planned
+        planned = f" of {duration(total.minutes * 60)}" if total.minutes else ""
+        self.border_subtitle = duration(total.seconds) + planned
         minutes = (minutes_words(part, part_columns(part, progress)[2]) for part in week.parts())
         self._column = max(map(len, minutes), default=0) + (2 if timed else 0)
         ids = [page.id for page in week_pages(week)]
