@@ -26,6 +26,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,26 @@ def main(argv: list[str] | None = None) -> int:
     return 1 if failed else 0
 
 
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt at one run of a plan."""
+
+    plan: dict[str, Any]
+    arm: str
+    seed: int
+    number: int
+    source: Path
+    """The copy of the model file that trains."""
+    folder: Path
+
+    @property
+    def drawn(self) -> int:
+        """The seed that weights and batches are drawn with: where a file is compared with itself,
+        one arm draws with other seeds (q1lab's trainer.py)."""
+        shift: int = self.plan.get("seed_shift", {}).get(self.arm, 0)
+        return self.seed + shift
+
+
 def attempt(
     study: Path,
     plan: dict[str, Any],
@@ -134,7 +155,7 @@ def attempt(
     say = report.Report(events, report.seconds(before))
     source = inside(study, plan["arms"][arm]["source"])
     try:
-        return train(say, plan, arm, seed, number, corpus(), source, folder)
+        return train(say, Attempt(plan, arm, seed, number, source, folder), corpus())
     except Stop:
         say("exit", state="stopped", message="stopped; the same command goes on")
         return "stopped"
@@ -145,62 +166,70 @@ def attempt(
         # the log may be on a full disk, or closed by the model
         with contextlib.suppress(OSError, ValueError):
             traceback.print_exc()
-        if devices.is_out_of_memory(error):
-            if not alone:
-                say(
-                    "exit",
-                    state="stopped",
-                    message="out of memory; goes on with fewer runs at once",
-                )
-                return "out of memory"
-            say("exit", state="failed", message=f"out of memory: {first_line(error)}"[:300])
-        elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            say(
-                "exit",
-                state="failed",
-                message=f"the disk is full ({folder}); free some space, then go on",
-            )
-        elif isinstance(error, OSError):
-            say(
-                "exit",
-                state="failed",
-                message=f"{error.strerror or error} ({error.filename or folder})",
-            )
-        else:
-            say("exit", state="failed", message=loading.describe(error, source))
+        if devices.is_out_of_memory(error) and not alone:
+            why = "out of memory; goes on with fewer runs at once"
+            say("exit", state="stopped", message=why)
+            return "out of memory"
+        say("exit", state="failed", message=why_it_failed(error, source, folder))
         return "failed"
     finally:
         say.close()
 
 
-def train(
-    say: report.Report,
-    plan: dict[str, Any],
-    arm: str,
-    seed: int,
-    number: int,
-    corpus: data.Corpus,
-    source: Path,
-    folder: Path,
-) -> str:
-    """The whole loop. Returns ``finished`` or ``diverged``; raises Stop when asked to stop."""
+def why_it_failed(error: Exception, source: Path, folder: Path) -> str:
+    """The reason, in a line, for an error that stopped a training."""
+    if devices.is_out_of_memory(error):
+        return f"out of memory: {first_line(error)}"[:300]
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"the disk is full ({folder}); free some space, then go on"
+    if isinstance(error, OSError):
+        return f"{error.strerror or error} ({error.filename or folder})"
+    return loading.describe(error, source)
+
+
+def planned_precision(plan: dict[str, Any]) -> devices.Precision:
+    """The device and number format of a plan. ModelError where this machine lacks them: a study may
+    be planned on another one than it trains on."""
     cfg = plan["config"]
-    # where a file is compared with itself, one arm draws with other seeds (q1lab's studies.py)
-    drawn = seed + plan.get("seed_shift", {}).get(arm, 0)
-    try:  # a study may be planned on another machine than it trains on
+    try:
         device = torch.device(devices.choose(plan["device"]))
         devices.choose_dtype(plan["dtype"], device.type)
     except ValueError as error:
         raise loading.ModelError(f"planned for {plan['device']} {plan['dtype']}: {error}") from None
-    precision = devices.Precision(
+    return devices.Precision(
         device, plan["dtype"], cfg["block_size"], compiled=cfg["compile"] == "on"
     )
 
+
+class Since:
+    """The losses and gradient norms since the last report."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.total = torch.zeros((), device=device)
+        self.largest = torch.zeros((), device=device)
+        self.iters, self.mark = 0, time.perf_counter()
+
+    def add(self, loss: Tensor, norm: Tensor) -> None:
+        self.total += loss.detach()
+        self.largest = torch.maximum(self.largest, norm)
+        self.iters += 1
+
+    def begin_anew(self) -> None:
+        self.total.zero_()
+        self.largest.zero_()
+        self.iters = 0
+
+
+def train(say: report.Report, run: Attempt, corpus: data.Corpus) -> str:
+    """The whole loop. Returns ``finished`` or ``diverged``; raises Stop when asked to stop."""
+    plan, cfg = run.plan, run.plan["config"]
+    precision = planned_precision(plan)
+    device = precision.device
+
     # model: built on the CPU with keyed weights (the same on every device), then moved and
     # flattened
-    module = loading.load(source)
-    model = keyed.build(lambda: loading.build(module, cfg, corpus.vocab_size), drawn).to(device)
-    n_params = sum(p.numel() for p in model.parameters())
+    module = loading.load(run.source)
+    model = keyed.build(lambda: loading.build(module, cfg, corpus.vocab_size), run.drawn).to(device)
     buffers = flat.flatten(model)
     adamw = torch_private.AdamW(
         buffers.groups(cfg["weight_decay"]),
@@ -208,14 +237,14 @@ def train(
         betas=(cfg["beta1"], cfg["beta2"]),
         fused=device.type in ("cpu", "cuda"),
     )
-    batches = data.Batches(corpus.train, drawn, cfg["batch_size"], cfg["block_size"], device)
+    batches = data.Batches(corpus.train, run.drawn, cfg["batch_size"], cfg["block_size"], device)
     val = corpus.val.to(device)
     some = data.windows(corpus.val, cfg["block_size"], cfg["eval_windows"])
     tokens_per_iter = cfg["batch_size"] * cfg["block_size"]
 
     # go on where an earlier attempt left a checkpoint
     first, spent = 0, 0.0
-    saved = checkpoint.newest(folder / "checkpoints")
+    saved = checkpoint.newest(run.folder / "checkpoints")
     if saved is not None:
         with torch.no_grad():
             buffers.weights.copy_(saved["weights"])
@@ -223,30 +252,7 @@ def train(
         precision.load(saved["scaler"])
         devices.set_rng_state(device, saved["rng"])
         first, spent = saved["iter"], saved["spent"]
-    say(
-        "start",
-        v=1,
-        arm=arm,
-        variant=plan["arms"][arm]["variant"],
-        seed=seed,
-        **({} if drawn == seed else {"drawn_with": drawn}),
-        attempt=number,
-        pid=os.getpid(),
-        resumed_from=first,
-        config=cfg,
-        n_params=n_params,
-        device=plan["device"],
-        processor=devices.processor(),
-        dtype=plan["dtype"],
-        threads=torch.get_num_threads(),
-        torch=torch.__version__,
-    )
-    tell(
-        f"{arm} ({plan['arms'][arm]['variant']}), seed {seed}: {n_params:,} parameters",
-        f"ln(vocabulary) {math.log(corpus.vocab_size):.4f} nats: "
-        f"each of {corpus.vocab_size} characters guessed equally often",
-        *([f"goes on after iter {first}"] if first else []),
-    )
+    say_start(say, run, model, corpus, first)
     step = devices.compiled(model, cfg["compile"], device, say)
 
     def save(i: int) -> None:
@@ -258,13 +264,11 @@ def train(
             "scaler": precision.state(),
             "rng": devices.rng_state(device),
         }
-        checkpoint.save(folder / "checkpoints", i, state)
+        checkpoint.save(run.folder / "checkpoints", i, state)
 
     model.train()
-    total = torch.zeros((), device=device)  # sum of losses since the last report
-    largest = torch.zeros((), device=device)  # the largest gradient norm since the last report
+    since = Since(device)
     silent = flat.trained_names(model)  # parameters that no gradient has reached yet
-    since, mark = 0, time.perf_counter()
     for i in range(first, cfg["max_iters"]):
         if stop_asked:
             save(i)
@@ -284,42 +288,39 @@ def train(
             silent &= flat.without_gradient(model)
         precision.step(adamw)
 
-        total += loss.detach()
-        largest = torch.maximum(largest, norm)
-        since += 1
+        since.add(loss, norm)
         done = i + 1
-        if done <= FIRST or done % cfg["log_interval"] == 0 or done == cfg["max_iters"]:
-            mean = total.item() / since
-            now = time.perf_counter()
-            spent += now - mark
-            say(
-                "iter",
-                iter=done,
-                train_loss=mean,
-                # a chart has every number that is named here
-                numbers={"lr": learning_rate(i, cfg), "grad_norm": largest.item()},
-                **({"no_gradient": sorted(silent)} if silent and done == FIRST else {}),
-                tok_per_s=round(since * tokens_per_iter / (now - mark), 1),
-            )
-            tell(f"iter {done}: train loss {mean:.4f} nats")
-            if not math.isfinite(mean):
-                why = f"the loss was not finite by iter {done}"
-                speed = round(done * tokens_per_iter / spent, 1)
-                say("exit", state="diverged", iter=done, message=why, tok_per_s=speed)
-                return "diverged"
-            total.zero_()
-            largest.zero_()
-            since = 0
-            last = done == cfg["max_iters"]
-            # the last one too: a curve is of one measure to its end
-            if last or done % cfg["eval_interval"] == 0:
-                with precision.exactly():
-                    mid = evaluate(model, val, some)
-                say("eval", iter=done, val_loss=mid, tokens=sum(n for _, n in some))
-                tell(f"iter {done}: val loss {mid:.4f} nats over {len(some)} windows")
-                if not last:
-                    save(done)
-            mark = time.perf_counter()
+        last = done == cfg["max_iters"]
+        if not (done <= FIRST or done % cfg["log_interval"] == 0 or last):
+            continue
+        mean = since.total.item() / since.iters
+        now = time.perf_counter()
+        spent += now - since.mark
+        say(
+            "iter",
+            iter=done,
+            train_loss=mean,
+            # a chart has every number that is named here
+            numbers={"lr": learning_rate(i, cfg), "grad_norm": since.largest.item()},
+            **({"no_gradient": sorted(silent)} if silent and done == FIRST else {}),
+            tok_per_s=round(since.iters * tokens_per_iter / (now - since.mark), 1),
+        )
+        tell(f"iter {done}: train loss {mean:.4f} nats")
+        if not math.isfinite(mean):
+            why = f"the loss was not finite by iter {done}"
+            speed = round(done * tokens_per_iter / spent, 1)
+            say("exit", state="diverged", iter=done, message=why, tok_per_s=speed)
+            return "diverged"
+        since.begin_anew()
+        # the last one too: a curve is of one measure to its end
+        if last or done % cfg["eval_interval"] == 0:
+            with precision.exactly():
+                mid = evaluate(model, val, some)
+            say("eval", iter=done, val_loss=mid, tokens=sum(n for _, n in some))
+            tell(f"iter {done}: val loss {mid:.4f} nats over {len(some)} windows")
+            if not last:
+                save(done)
+        since.mark = time.perf_counter()
 
     # the number that counts: every validation target once, the weights as they are after the last
     # iter
@@ -329,25 +330,48 @@ def train(
     say("eval", iter=cfg["max_iters"], val_loss=val_loss, tokens=val.numel() - 1, final=True)
     tell(f"val loss at the end {val_loss:.4f} nats over the whole validation text")
     if not math.isfinite(val_loss):
-        say(
-            "exit",
-            state="diverged",
-            iter=cfg["max_iters"],
-            message="the final val loss was not finite",
-        )
+        why = "the final val loss was not finite"
+        say("exit", state="diverged", iter=cfg["max_iters"], message=why)
         return "diverged"
     buffer = io.BytesIO()
     torch.save({name: tensor.cpu().clone() for name, tensor in model.state_dict().items()}, buffer)
-    checkpoint.write(folder / "model.pt", buffer.getbuffer())
-    say(
-        "exit",
-        state="finished",
-        iter=cfg["max_iters"],
-        val_loss=val_loss,
-        tok_per_s=round(cfg["max_iters"] * tokens_per_iter / spent, 1),
-    )
-    checkpoint.clear(folder / "checkpoints")
+    checkpoint.write(run.folder / "model.pt", buffer.getbuffer())
+    speed = round(cfg["max_iters"] * tokens_per_iter / spent, 1)
+    say("exit", state="finished", iter=cfg["max_iters"], val_loss=val_loss, tok_per_s=speed)
+    checkpoint.clear(run.folder / "checkpoints")
     return "finished"
+
+
+def say_start(
+    say: report.Report, run: Attempt, model: nn.Module, corpus: data.Corpus, first: int
+) -> None:
+    """Say under what conditions a run begins, or goes on after iter ``first``."""
+    plan, n_params = run.plan, sum(p.numel() for p in model.parameters())
+    variant = plan["arms"][run.arm]["variant"]
+    say(
+        "start",
+        v=1,
+        arm=run.arm,
+        variant=variant,
+        seed=run.seed,
+        **({} if run.drawn == run.seed else {"drawn_with": run.drawn}),
+        attempt=run.number,
+        pid=os.getpid(),
+        resumed_from=first,
+        config=plan["config"],
+        n_params=n_params,
+        device=plan["device"],
+        processor=devices.processor(),
+        dtype=plan["dtype"],
+        threads=torch.get_num_threads(),
+        torch=torch.__version__,
+    )
+    tell(
+        f"{run.arm} ({variant}), seed {run.seed}: {n_params:,} parameters",
+        f"ln(vocabulary) {math.log(corpus.vocab_size):.4f} nats: "
+        f"each of {corpus.vocab_size} characters guessed equally often",
+        *([f"goes on after iter {first}"] if first else []),
+    )
 
 
 def learning_rate(i: int, cfg: dict[str, Any]) -> float:
