@@ -43,7 +43,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +214,12 @@ def train(
     else:
         with (folder / "run.log").open("ab") as log:
             ended = run(words, loop, drawn_seed, metrics, log, reader, lambda: stop_asked)
+    return say_end(say, reader, ended, loop["metric"])
+
+
+def say_end(say: Clock, reader: Told, ended: str | None, metric: str) -> str:
+    """Say how a run ended: its state, which is returned, and its value. ``ended`` is the reason why
+    its command failed, empty if it did not, None if it was stopped."""
     if ended is None:
         say("exit", state="stopped", message="stopped; the same command goes on")
         return "stopped"
@@ -228,7 +234,7 @@ def train(
         say("eval", iter=step, val_loss=reader.values[step])
     say("eval", iter=step, val_loss=value, final=True)
     if not math.isfinite(value):
-        say("exit", state="diverged", iter=step, message=f"{loop['metric']} ended as {value}")
+        say("exit", state="diverged", iter=step, message=f"{metric} ended as {value}")
         return "diverged"
     say("exit", state="finished", iter=step, val_loss=value, metric_from=reader.source)
     return "finished"
@@ -347,17 +353,10 @@ class Told:
         """Numbers that were reported together, by name."""
         values = {key: one for key, text in numbers.items() if (one := number(text)) is not None}
         step, value = values.pop("step", None), values.pop(self.metric, None)
-        if value is not None:
-            if self.source == "output" and self.printed is not None and source != "output":
-                self.values, self.fresh = {}, set()  # what a program says to q1lab comes first
-                self.source = source
-            self.source = self.source or source
-            value = value if source == self.source else None
+        if value is not None and not self._is_heard(source):
+            value = None
         at = int(step) if step is not None and 0 <= step < 1 << 53 else len(self.fresh) + 1
-        for name in values:
-            sound = 0 < len(name) <= LONGEST_NAME and name.isprintable()
-            if sound and len(self.others) < MOST_NUMBERS:
-                self.others.add(name)
+        self._meet(values)
         train = next((values.pop(name) for name in TRAIN if name in values), None)
         extras = {name: one for name, one in values.items() if name in self.others}
         self._write(at, train, extras if value is None else {})
@@ -369,6 +368,21 @@ class Told:
         self.fresh.add(at)
         if is_kept(len(self.fresh)):
             self.say("eval", iter=at, val_loss=value, **({"numbers": extras} if extras else {}))
+
+    def _is_heard(self, source: str) -> bool:
+        """True if the metric counts from this source: the first that reported it, or what a program
+        says to q1lab, which comes before its output."""
+        if self.source == "output" and self.printed is not None and source != "output":
+            self.values, self.fresh, self.source = {}, set(), source
+        self.source = self.source or source
+        return source == self.source
+
+    def _meet(self, names: Iterable[str]) -> None:
+        """Remember the names of numbers, as long as there is room."""
+        for name in names:
+            sound = 0 < len(name) <= LONGEST_NAME and name.isprintable()
+            if sound and len(self.others) < MOST_NUMBERS:
+                self.others.add(name)
 
     def _write(self, at: int, train: float | None, numbers: Mapping[str, float]) -> None:
         """Write down what was reported of a step without the metric, each name once: a step may
