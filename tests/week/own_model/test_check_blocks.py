@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from q1lab.study.own_model.run_checks import CheckReport, CheckResult
 from q1lab.week.own_model.check_blocks import (
@@ -62,17 +61,6 @@ def test_an_outcome_names_the_file_and_the_next_command() -> None:
     assert in_the_week[1] == "Next: commit it if you haven't yet; then q1lab run ./rope.py"
     unusable = CheckReport("/x/rope.py", "rope", False, (), "rope.py:3: SyntaxError")
     assert plain(outcome_blocks(unusable, "rope.py")) == ["rope.py:3: SyntaxError"]
-
-
-def test_a_sound_baseline_names_no_modification_before_one_is_chosen(tmp_path: Path) -> None:
-    """Page A1 asks for a choice after the check; the check must not make it."""
-    sound = CheckReport("model.py", "baseline", True, ())
-    unchosen = " ".join(plain(outcome_blocks(sound, "model.py")))
-    assert "choose a modification" in unchosen
-    assert "q1lab new" not in unchosen
-    assert "q1lab new swiglu" in " ".join(plain(outcome_blocks(sound, "model.py", "swiglu")))
-    named = plain(outcome_blocks(sound, "model.py", choices=("rope", "gqa")))
-    assert named[1] == "Next: choose a modification (rope, gqa), then q1lab new NAME"
 
 
 def test_what_a_file_prints_is_shown_once_and_cut() -> None:

@@ -1,5 +1,4 @@
-"""The diffs that people see: what is left out, what is counted, and how much each variant may
-change."""
+"""The diffs that people see: what is left out, and what is counted."""
 
 from __future__ import annotations
 
@@ -8,11 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from q1lab.week.own_model import diffs
-from tests.kit.places import MODELS
-
-# Lines of code changed against the baseline, (added, removed): a file that drifts from its text
-# shows up.
-BUDGET = {"rmsnorm": (8, 8), "rope": (21, 4), "swiglu": (4, 3), "gqa": (12, 4), "llama": (46, 20)}
 
 
 def test_only_the_module_docstring_is_left_out() -> None:
@@ -49,18 +43,6 @@ def test_unified_and_count() -> None:
     )
 
 
-def test_equal_code_has_no_diff() -> None:
-    assert diffs.unified_diff('"""A."""\nx = 1\n', '"""B."""\n\nx = 1\n', "a", "b") == ""
-    assert diffs.count_changed_lines("") == (0, 0)
-
-
-def test_lines_that_look_like_headers_are_counted() -> None:
-    assert diffs.count_changed_lines(diffs.unified_diff("-- a\nx\n", "++ b\nx\n", "a", "b")) == (
-        1,
-        1,
-    )
-
-
 plain_lines = st.lists(st.text(alphabet="ab-+@ ", max_size=4), max_size=12)
 
 
@@ -72,20 +54,6 @@ def test_counts_explain_the_difference_in_length(old: list[str], new: list[str])
     )
     assert added - removed == len(new) - len(old)
     assert (added, removed) == (0, 0) or old != new
-
-
-@pytest.mark.parametrize("variant", sorted(BUDGET))
-def test_each_variant_keeps_its_budget(variant: str) -> None:
-    old, new = (
-        (MODELS / f"{name}.py").read_text(encoding="utf-8") for name in ("baseline", variant)
-    )
-    added, removed = diffs.count_changed_lines(
-        diffs.unified_diff(old, new, "baseline.py", f"{variant}.py")
-    )
-    assert added > 0
-    assert removed > 0
-    assert added <= BUDGET[variant][0]
-    assert removed <= BUDGET[variant][1]
 
 
 def test_hunks_count_the_lines_of_the_files() -> None:

@@ -32,10 +32,3 @@ def test_what_could_not_be_judged_is_counted_apart(
     assert report.code == code
     record = report.as_dict()
     assert [check["judged"] for check in record["checks"]] == [check.judged for check in checks]
-
-
-def test_it_is_said_with_the_check() -> None:
-    assert SKIPPED.words == f"{SKIPPED.name}: not judged: {SKIPPED.seen}"
-    assert not SKIPPED.failed
-    report = CheckReport("mine.py", "baseline", True, (PASSED, SKIPPED))
-    assert report.counted.startswith("1 checks")
