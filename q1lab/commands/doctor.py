@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -22,16 +23,11 @@ from q1lab.ground.text_formats import byte_size
 from q1lab.study import child_processes
 from q1lab.train.machine import cores, gpus
 
-PACKAGES = (
-    "torch",
-    "textual",
-    "wandb",
-    "scipy",
-    "sqlite-utils",
-    "gitpython",
-    "markdown-it-py",
-    "resvg-py",
-)
+
+def _packages() -> list[str]:
+    """What q1lab depends on, where it is installed."""
+    lines = metadata.requires("q1lab") if _version("q1lab") else None
+    return [re.split(r"[^\w.-]", line)[0] for line in lines or ()]
 
 
 @click.command(epilog="Example: q1lab doctor --json")
@@ -60,7 +56,7 @@ def examine_machine() -> dict[str, Any]:
         "platform": (
             f"{platform.system()} {platform.release()} {platform.machine()}, {cores()} cores"
         ),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": {name: _version(name) for name in _packages()},
     }
     problems += [
         f"{name} is not installed"

@@ -74,9 +74,8 @@ def _print_lines(study: Study, views: Iterable[tuple[StudyView, bool]]) -> Study
     return view
 
 
-def follow_run_log(store: Store, study: Study, name: str | None) -> int:
-    """Print a run's log until the run has ended: the run ``name``, or else the one that wrote last.
-    Returns the exit status. Problem if there is no such run, or nothing was written."""
+def _log_to_follow(study: Study, name: str | None) -> tuple[Path, str]:
+    """The log of a run, and the run."""
     names = [run.name for run in study.runs]
     if name is not None and name not in names:
         raise Problem(f"{study.id} has no run called {name!r}", next=nearest(name, names))
@@ -87,12 +86,19 @@ def follow_run_log(store: Store, study: Study, name: str | None) -> int:
             f"no output of {name or study.id} yet", FAILED, next=f"watch: q1lab attach {study.id}"
         )
     log = max(written, key=lambda file: file.stat().st_mtime)
-    remark(f"{logs[log]}: {log}")
+    return log, logs[log]
+
+
+def follow_run_log(store: Store, study: Study, name: str | None) -> int:
+    """Print a run's log until the run has ended: the run ``name``, or else the one that wrote last.
+    Returns the exit status. Problem if there is no such run, or nothing was written."""
+    log, followed = _log_to_follow(study, name)
+    remark(f"{followed}: {log}")
     tail = LogTail(log)
     try:
         while True:
             view, alive = _poll(store, study)  # before the last read, so that no line is missed
-            (run,) = (run for run in view.runs if run.name == logs[log])
+            (run,) = (run for run in view.runs if run.name == followed)
             text, _ = tail.read_new()
             sys.stdout.write(text)
             sys.stdout.flush()

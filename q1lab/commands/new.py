@@ -59,10 +59,8 @@ def new(
         )
     if baseline and source is not None:
         raise Problem("--baseline writes the baseline; --from copies a file: ", next="choose one")
-    if name is not None and (Path(name).name != name or not name.endswith(".py")):
-        raise Problem(f"--name {name}: a file name that ends in .py, without folders")
-    if name is not None and variant is not None and baseline:
-        raise Problem("--name names one file", next="make them one at a time")
+    if name is not None:
+        _prove_name(name, one_file=variant is None or not baseline)
     if variant is not None:
         model_file.require_modification(variant)
 
@@ -86,6 +84,13 @@ def new(
     if variant is not None:
         _say_next(variant, new_files[-1].path)
     return OK
+
+
+def _prove_name(name: str, *, one_file: bool) -> None:
+    if Path(name).name != name or not name.endswith(".py"):
+        raise Problem(f"--name {name}: a file name that ends in .py, without folders")
+    if not one_file:
+        raise Problem("--name names one file", next="make them one at a time")
 
 
 def _make_repository(folder: Path) -> Path:

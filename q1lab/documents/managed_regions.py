@@ -199,19 +199,23 @@ def refresh_regions(
         if new != data[region.start : region.end]:
             changed.append(region.name)
     new_data = b"".join([*pieces, data[position:]])
-    names = {region.name for region in regions}
-    added = [name for name in contents if append and name not in names]
+    there = {region.name for region in regions}
+    added = {
+        name: _body(text, newline)
+        for name, text in contents.items()
+        if append and name not in there
+    }
     if added and open_fence is not None:
+        name = next(iter(added))
         raise RegionProblem(
             where,
             open_fence,
-            f"this code block is never closed, so the region {added[0]!r} can't be added after it",
+            f"this code block is never closed, so the region {name!r} can't be added after it",
         )
-    for name in added:
-        body = _body(contents[name], newline)
+    for name, body in added.items():
         new_data += _gap(new_data, newline) + _mark(name, body, newline)
         new_data += body + _last_mark(name, newline)
-        diffs[name] = document_diff(b"", body, name)
+    diffs |= {name: document_diff(b"", body, name) for name, body in added.items()}
     return Refreshed(new_data, tuple(changed), tuple(added), tuple(edited), diffs)
 
 

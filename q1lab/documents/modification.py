@@ -168,8 +168,6 @@ def gather_modification(
     study, record = document_data.main_comparison(compared) or (None, None)
     reference = evidence.may_show_reference(store, week.label, picked.name)
     diff, withheld = trained_diff(study, picked, reference=reference)
-    predicted = _prediction(store, week.label, picked)
-    metric = record.metric if record else VAL_LOSS
     added, removed = diffs.count_changed_lines(diff)
     return Modification(
         week=week.label if week.course else "",
@@ -177,20 +175,15 @@ def gather_modification(
         variant=picked.name,
         variant_title=title,
         paper=link(*listed.source) if listed else "",
-        base=_file_name(study.arms["baseline"].origin if study else picked.base or "baseline"),
+        base=Path(study.arms["baseline"].origin if study else picked.base or "baseline").name,
         chosen=picked.really,
         chosen_on=picked.on,
         reasoning=document_data.answers(store, week, "reasoning", picked.name),
         notes=document_data.answers(store, week, "notes", picked.name),
         sketch=document_data.answers(store, week, "sketch", picked.name),
-        # a lock before the runs says its minute, as they may have begun on the same day
-        prediction=shown_prediction(
-            predicted,
-            metric,
-            to_the_minute=study is not None and (predicted["locked"] or "~") <= study.created,
-        )
-        if predicted
-        else None,
+        prediction=_prediction(
+            store, week.label, picked, study, record.metric if record else VAL_LOSS
+        ),
         predicted=document_data.answers(store, week, "prediction", picked.name),
         analysis=document_data.answers(store, week, "analysis", picked.name),
         diff=diff,
@@ -211,17 +204,18 @@ def gather_modification(
     )
 
 
-def _file_name(origin: str) -> str:
-    """A model's name in the repository: ``model.py``, or q1lab's name for its own."""
-    return Path(origin).name
-
-
-def _prediction(store: Store, label: str, picked: ChosenModification) -> dict[str, Any] | None:
-    for name in (picked.name, *sorted(picked.names - {picked.name})):
-        prediction = predictions.newest_prediction(store, name, label)
-        if prediction:
-            return prediction
-    return None
+def _prediction(
+    store: Store, label: str, picked: ChosenModification, study: Study | None, metric: Metric
+) -> Prediction | None:
+    """The newest prediction of a modification, by its name or its file's."""
+    names = (picked.name, *sorted(picked.names - {picked.name}))
+    found = (predictions.newest_prediction(store, name, label) for name in names)
+    prediction = next(filter(None, found), None)
+    if prediction is None:
+        return None
+    # a lock before the runs says its minute, as they may have begun on the same day
+    before_runs = study is not None and (prediction["locked"] or "~") <= study.created
+    return shown_prediction(prediction, metric, to_the_minute=before_runs)
 
 
 def trained_diff(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,15 +96,18 @@ def record_faults(file: Path, study: Study, run: Run) -> list[tuple[str, str]]:
     state = run_events[-1].get("state") if run_events else None
     if state not in ENDED:
         return []
+    starts = [event for event in run_events if event["type"] == "start"]
+    faults = [fault for event in starts for fault in _start_faults(event, study, run)]
+    return faults + _evaluation_faults(run_events, study)
+
+
+def _evaluation_faults(
+    run_events: Sequence[Mapping[str, Any]], study: Study
+) -> list[tuple[str, str]]:
+    faults = []
     evals = [event for event in run_events if event["type"] == "eval"]
     values = [event.get("val_loss") for event in evals]
-    finished = state == RunState.FINISHED
-    faults = [
-        fault
-        for event in run_events
-        if event["type"] == "start"
-        for fault in _start_faults(event, study, run)
-    ]
+    finished = run_events[-1]["state"] == RunState.FINISHED
     if finished and (not evals or values[-1] is None or not evals[-1].get("final")):
         faults.append((DAMAGED, "a finished run without its final evaluation"))
     elif finished and run_events[-1].get("val_loss") != values[-1]:
