@@ -52,10 +52,6 @@ class Metric:
         """True if training losses can stand on the same axis."""
         return self.better == "lower" and "loss" in self.name.lower()
 
-    def verb(self, difference: float) -> str:
-        """``lowers`` or ``raises``: the effect of a difference on the metric."""
-        return "lowers" if difference < 0 else "raises"
-
     def favors(self, difference: float) -> bool:
         """True if the difference, modified − baseline, is an improvement."""
         return self.sign * difference < 0
