@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from weakref import WeakSet
 
 from q1lab.compare.comparison import (
@@ -22,12 +22,10 @@ from q1lab.journal.home_history import StudyHistory, study_history
 from q1lab.journal.store import Row, Store
 from q1lab.judgment.face import Face
 from q1lab.judgment.intervals import MIN_FOR_VERDICT, Interval
+from q1lab.judgment.svg import Point
 from q1lab.study import studies
 from q1lab.study.events import standard_names
 from q1lab.study.studies import ARMS, Study
-
-if TYPE_CHECKING:
-    from q1lab.judgment.svg import Point
 
 T = TypeVar("T")
 

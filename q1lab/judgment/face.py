@@ -10,6 +10,7 @@ from typing import Any
 from q1lab.judgment import layout
 from q1lab.judgment.judgment import Judgment
 from q1lab.judgment.lines import plain_lines
+from q1lab.judgment.picture import IN_A_PAGE, draw_comparison
 from q1lab.judgment.subject import ARMS
 
 
@@ -51,14 +52,10 @@ class Face:
 
     def svg(self) -> str:
         """The figure."""
-        from q1lab.judgment.picture import draw_comparison
-
         return draw_comparison(self.judgment, {}, "svg").decode()
 
     def html(self) -> str:
         """The figure and the full text as one page."""
-        from q1lab.judgment.picture import IN_A_PAGE, draw_comparison
-
         drawn = draw_comparison(self.judgment, {}, "svg", width=IN_A_PAGE, titled=False)
         return layout.html(self.judgment, drawn.decode())
 

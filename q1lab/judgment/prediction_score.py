@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-if TYPE_CHECKING:
-    from q1lab.judgment.intervals import Analysis
+from q1lab.judgment.intervals import Analysis
 
 Outcome = Literal["hit", "miss", "open"]
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from q1lab.judgment import facts
 from q1lab.judgment.conditions import differing, differing_steps
@@ -14,12 +13,10 @@ from q1lab.judgment.intervals import ALPHA
 from q1lab.judgment.judge import judge
 from q1lab.judgment.judgment import Found, Judgment, Plan
 from q1lab.judgment.run_states import RunState
+from q1lab.judgment.series_table import SeriesMember, SeriesResult
 from q1lab.judgment.subject import ARMS, Share, run_label
 from q1lab.judgment.tables.found_runs import NumberTable
 from q1lab.judgment.tables.outside_run import OutsideRun
-
-if TYPE_CHECKING:
-    from q1lab.judgment.series_table import SeriesResult
 
 
 def judge_table(table: NumberTable) -> Judgment:
@@ -58,8 +55,6 @@ def _share(table: NumberTable) -> Share | None:
 
 def judge_arms(tables: Sequence[NumberTable]) -> SeriesResult:
     """Judge several arms against one baseline, ranked."""
-    from q1lab.judgment.series_table import SeriesMember, SeriesResult
-
     share = _share(tables[0])
     assert share is not None, "one arm alone is no series"
     members = []

@@ -14,6 +14,7 @@ from q1lab.ground.errors import Problem
 from q1lab.ground.files import printable
 from q1lab.judgment import metric_names
 from q1lab.judgment.metric import LARGEST_COUNT
+from q1lab.judgment.tables import json_text, wide_tables
 from q1lab.judgment.tables.cells import (
     BadCell,
     as_number,
@@ -49,8 +50,6 @@ def content_of(text: str, name: str) -> Rows | dict[str, Any]:
         raise Problem(f"{name} is empty", next=FORMS)
     if text.lstrip()[0] not in "{[":
         return delimited_rows(text, name)
-    from q1lab.judgment.tables import json_text
-
     return json_text.parse(text, name)
 
 
@@ -60,8 +59,6 @@ def found_in_text(text: str, name: str, options: TableOptions) -> Found:
     content = content_of(text, name)
     if isinstance(content, Rows):
         return found_in_rows(content, options)
-    from q1lab.judgment.tables import json_text
-
     return json_text.found_in_arms(content, name, options)
 
 
@@ -103,8 +100,6 @@ class Keys(NamedTuple):
 def found_in_rows(rows: Rows, options: TableOptions) -> Found:
     """The runs in the rows of a table, by arm."""
     if options.arm_key is None and any(map(chart_column, rows.columns)):
-        from q1lab.judgment.tables import wide_tables
-
         rows = wide_tables.chart_rows(rows)
     _check_column("--arm-key", options.arm_key, rows)
     arm_key, seed_key = _arm_column(rows, options), _seed_column(rows)
@@ -121,8 +116,6 @@ def found_in_rows(rows: Rows, options: TableOptions) -> Found:
         if column is not None and typed is None
     ]
     if arm_key is None:
-        from q1lab.judgment.tables import wide_tables
-
         metric = named_metric(options.metric or "loss", options.better)
         guesses += [f"numbers as a loss ({metric.direction})"] * (options.metric is None)
         rows = wide_tables.row_per_number(rows, seed_key, state_key, options)

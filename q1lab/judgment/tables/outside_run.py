@@ -6,15 +6,12 @@ import re
 import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from q1lab.ground.files import printable
 from q1lab.ground.text_formats import storable_text
 from q1lab.judgment.run_states import RunState
 from q1lab.judgment.tables.cells import has_no_number, number_of_cell
-
-if TYPE_CHECKING:
-    from q1lab.judgment.tables.readers import LogForm
+from q1lab.judgment.tables.readers import LogForm
 
 MAX_FILES, MAX_BYTES, MAX_ROWS = 4000, 64 << 20, 2_000_000
 """Bounds of an import: event files in a folder, bytes of one file, rows of a CSV."""

@@ -19,6 +19,7 @@ from q1lab.judgment.tables import number_table, run_names
 from q1lab.judgment.tables.cells import no_number
 from q1lab.judgment.tables.found_runs import Found, TableOptions, named_metric
 from q1lab.judgment.tables.outside_run import FINAL, STEP, TRAIN, VAL, OutsideRun, RunFiles
+from q1lab.judgment.tables.readers import printed_log, text_files
 from q1lab.judgment.tables.run_log import RunLog
 from q1lab.judgment.tables.run_names import Named
 from q1lab.judgment.tables.table_rows import OF_FILE, Rows
@@ -83,8 +84,6 @@ def _is_a_run_each(tables: Sequence[tuple[RunFiles, Rows]], options: TableOption
 
 
 def _log_of(piece: RunFiles, rows: Rows) -> RunLog:
-    from q1lab.judgment.tables.readers import text_files
-
     log = RunLog()
     with _place_named(piece):
         text_files.fill_by_rows(log, rows)
@@ -97,8 +96,6 @@ def _read(piece: RunFiles, options: TableOptions) -> Rows | RunLog:
     log = RunLog(only)
     with _place_named(piece):
         if piece.form is None:
-            from q1lab.judgment.tables.readers import text_files
-
             return text_files.read(piece.files[0], log, piece.label, options)
         reader = importlib.import_module(piece.form.reader)
         reader.read(piece.files, log)
@@ -164,8 +161,6 @@ def _of_logs(name: str, logs: Sequence[tuple[RunFiles, RunLog]], options: TableO
         by_arm.setdefault(arm, []).append(log)
     metric = options.metric
     if metric is None and options.pattern is not None:
-        from q1lab.judgment.tables.readers import printed_log
-
         metric = printed_log.metric_of(options.pattern)
     metric = metric or _metric(name, by_arm)
     guesses = [plural(len(logs), "run"), *filter(None, (arms_from, seeds_from))]

@@ -20,7 +20,8 @@ from q1lab.ground.text_formats import plural
 from q1lab.judgment.tables import number_table
 from q1lab.judgment.tables.found_runs import Found, TableOptions
 from q1lab.judgment.tables.outside_run import MAX_FILES, WANDB, RunFiles
-from q1lab.judgment.tables.readers import DELIMITED, FORMS, fits, form_of
+from q1lab.judgment.tables.readers import DELIMITED, FORMS, fits, form_of, text_files
+from q1lab.judgment.tables.runs_in_files import found_in_files
 from q1lab.judgment.tables.table_rows import read
 
 MOST_ENTRIES = 200_000
@@ -49,13 +50,9 @@ def found_in_sources(
         (file,) = pieces[0].files
         text, is_table = read(str(file)), file.suffix.lower() in DELIMITED
         if not is_table:
-            from q1lab.judgment.tables.readers import text_files
-
             is_table = not text_files.is_printed(file, text)
         if is_table:
             return number_table.found_in_text(text, str(file), options)
-    from q1lab.judgment.tables.runs_in_files import found_in_files
-
     result = found_in_files(name, pieces, options)
     result.notes[:0] = notes
     return result
