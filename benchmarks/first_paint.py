@@ -36,8 +36,8 @@ Hello().run()
 LAST = b"palette"
 
 
-def first_paint(argv: list[str], env: dict[str, str]) -> float:
-    """Seconds from exec to the last word of the first frame."""
+def first_paint(argv: list[str], env: dict[str, str]) -> tuple[float, float]:
+    """Seconds by the clock and of the processor, from exec to the last word of the first frame."""
     begin = time.perf_counter()
     pid, fd = pty.fork()
     if pid == 0:
@@ -50,11 +50,12 @@ def first_paint(argv: list[str], env: dict[str, str]) -> float:
             if not ready:
                 raise SystemExit(f"{argv} painted nothing in 20 s: {seen[-400:]!r}")
             seen += os.read(fd, 65536)
-        return time.perf_counter() - begin
+        seconds = time.perf_counter() - begin
     finally:
         os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
+        _, _, usage = os.wait4(pid, 0)
         os.close(fd)
+    return seconds, usage.ru_utime + usage.ru_stime
 
 
 def prepare(env: dict[str, str]) -> None:
@@ -78,7 +79,7 @@ def main() -> None:
     checkouts = {"q1lab": ROOT}
     if given.against:
         checkouts["the other checkout"] = given.against.absolute()
-    times: dict[str, list[float]] = {"hello": [], **{name: [] for name in checkouts}}
+    times: dict[str, list[tuple[float, float]]] = {"hello": [], **{name: [] for name in checkouts}}
     with tempfile.TemporaryDirectory() as place:
         hello = Path(place) / "hello.py"
         hello.write_text(HELLO)
@@ -96,10 +97,19 @@ def main() -> None:
             for name in checkouts:
                 argv = [sys.executable, "-P", "-m", "q1lab"]
                 times[name].append(first_paint(argv, envs[name]))
-    medians = {name: statistics.median(values[1:]) for name, values in times.items()}
-    print("\n| first paint | ms | ratio to a Textual hello world (aim: 1.25) |\n|---|---|---|")
-    for name, value in medians.items():
-        print(f"| {name} | {value * 1e3:.0f} | {value / medians['hello']:.2f} |")
+    aims = "aims: 1.25 by the clock, 1.95 by processor time"
+    print(f"\n| first paint | ms | ratio | ms of processor time | ratio ({aims}) |")
+    print("|---|---|---|---|---|")
+    hello_medians = medians(times["hello"])
+    for name, values in times.items():
+        pairs = zip(medians(values), hello_medians, strict=True)
+        cells = [f"{own * 1e3:.0f} | {own / base:.2f}" for own, base in pairs]
+        print(f"| {name} | {' | '.join(cells)} |")
+
+
+def medians(values: list[tuple[float, float]]) -> list[float]:
+    """The medians by the clock and by processor time, without the first round."""
+    return [statistics.median(column) for column in zip(*values[1:], strict=True)]
 
 
 if __name__ == "__main__":
