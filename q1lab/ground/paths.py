@@ -6,6 +6,7 @@ Everything lives under one folder, ``Q1LAB_HOME`` (default: the platform's user 
     q1lab.db                   SQLite: the learner's acts, and tables of them and of runs
     acts.jsonl                 a copy of the acts, one line each; read when the database is gone
     data/<sha256>.txt          corpora by content, so that a study can always resume
+    cache/week-<hash>.json     the week's texts as they were shown last
     scratch/                   working folder of child processes that need none
     studies/rope-1/            one study: see StudyPaths
     trash/rope-1/              a deleted study, until `q1lab delete --empty`
@@ -40,6 +41,11 @@ def database_file() -> Path:
 
 def config_file() -> Path:
     return home() / "config.toml"
+
+
+def week_texts_file(name: str) -> Path:
+    """The texts of a week as one learner read them last."""
+    return home() / "cache" / f"week-{name}.json"
 
 
 def data_dir() -> Path:

@@ -20,10 +20,10 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from q1lab.ground.errors import nearest
-from q1lab.ground.files import printable, read_bytes, read_text
+from q1lab.ground.files import read_bytes, read_text
 from q1lab.week import step_commands
 from q1lab.week.step_commands import ACTION_FIELDS
 from q1lab.week.step_kinds import STEP_KINDS
@@ -43,9 +43,7 @@ from q1lab.week.syllabus import (
     WeekVariant,
 )
 from q1lab.week.text_numbers import MeasuredResult, ModelShape, names_for_text
-
-if TYPE_CHECKING:
-    import jinja2
+from q1lab.week.week_texts import WeekTexts
 
 FILES = "files"
 """The folder in a week that holds what `q1lab take` copies."""
@@ -82,14 +80,12 @@ def _read_week(
     root: Path, course: bool, chosen: str | None, data: tuple[str, int, str] | None
 ) -> Week:
     """The week as one learner meets it. ContentProblem if it can't be used."""
-    import jinja2
-
-    jinja = _templates(root)
+    texts = WeekTexts(root, course, chosen, data)
     names: dict[str, Any] = {"course": course}
 
     def shown(file: str) -> str:
         try:
-            return printable(jinja.get_template(file).render(names))
+            return texts.shown(file, names)
         except UnicodeDecodeError as error:
             raise ContentProblem(f"{root / file}: not UTF-8 text") from error
 
@@ -126,7 +122,7 @@ def _read_week(
             sessions.append(Session(intro=intro, parts=parts, **_tuples(row)))
         overview = toml.get("overview")
         glossary = shown(GLOSSARY) if (root / GLOSSARY).exists() else ""
-        return Week(
+        week = Week(
             **{key: toml.get(key, "") for key in ("label", "title", "goal", "next")},
             overview=tuple(_blocks(shown(overview), root, set())) if overview else (),
             sessions=tuple(sessions),
@@ -141,27 +137,18 @@ def _read_week(
             variant=names["variant"],
             course=course,
         )
-    except (OSError, jinja2.TemplateError, ValueError, TypeError, KeyError) as error:
+    except (OSError, _template_error(), ValueError, TypeError, KeyError) as error:
         missing = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
         raise ContentProblem(f"{_place(error, root)}: {missing}") from error
+    texts.keep()
+    return week
 
 
-@lru_cache(maxsize=2)
-def _templates(root: Path) -> jinja2.Environment:
-    """The files of a week as templates. A week may come from anybody: its text reaches no more than
-    the names that it is given."""
-    import jinja2.sandbox
+def _template_error() -> type[Exception]:
+    """Any fault of a template; Jinja2 is imported for the first one that is shown."""
+    from jinja2 import TemplateError
 
-    jinja = jinja2.sandbox.ImmutableSandboxedEnvironment(
-        loader=jinja2.FileSystemLoader(root),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        comment_start_string="{##",
-        autoescape=False,
-    )
-    jinja.filters["rjust"] = lambda value, width: str(value).rjust(width)
-    return jinja
+    return TemplateError
 
 
 class _LineFault(ValueError):

@@ -11,6 +11,7 @@ import pytest
 from q1lab.app.pages import block_text
 from q1lab.ground.errors import Problem
 from q1lab.study import variants
+from q1lab.week import content
 from q1lab.week.content import load_week, week_for
 from q1lab.week.step_kinds import STEP_KINDS
 from q1lab.week.syllabus import Action, ContentProblem, Part, Step, Text, Week
@@ -61,6 +62,25 @@ def test_only_the_chosen_guide_and_steps_show(folder: Path) -> None:
     assert [block.markdown for block in knead.blocks if isinstance(block, Text)] == [
         "First.", "### Rye is sticky\n\n#### Wet hands", "Last.", "Text in between.",
     ]  # fmt: skip
+
+
+def test_texts_that_are_kept_follow_the_files(folder: Path, home: Path) -> None:
+    """The texts of the last time are shown again, never instead of what an author has just
+    written; a kept file that is cut or of something else is made anew."""
+
+    def reads(chosen: str) -> Week:
+        content._read_week.cache_clear()
+        return week_for(load_week(folder), chosen)
+
+    as_written = reads("spelt"), reads("rye")
+    assert (reads("spelt"), reads("rye")) == as_written
+    kept = [*(home / "cache").iterdir()]
+    for text in ("", "[]", '{"stamp": 1}', kept[0].read_text()[:-9]):
+        for file in kept:
+            file.write_text(text)
+        assert (reads("spelt"), reads("rye")) == as_written, f"a kept file that holds {text[:20]!r}"
+    edit(folder / "mix.md", "Twice.", "Three times.")
+    assert reads("spelt").sessions[0].parts[0].steps[0].detail == "To the gram.\n\nThree times."
 
 
 def test_a_name_that_the_week_has_not_is_its_default(folder: Path) -> None:
