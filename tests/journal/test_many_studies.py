@@ -12,8 +12,6 @@ from typing import Any
 import pytest
 
 from q1lab.app.snapshot_taker import SnapshotReader
-from q1lab.app.widgets.study_text import study_heading
-from q1lab.app.widgets.theme_colors import Palette
 from q1lab.commands import cli
 from q1lab.journal import ingest_events, study_view
 from q1lab.journal.store import Store
@@ -42,34 +40,20 @@ def damage(name: str, **changes: Any) -> None:
 
 NONSENSE: list[tuple[str, Any, str]] = [
     ("data__sha256", None, "data.sha256: expected `str`, got `null`"),
-    ("data__name", None, "data.name: expected `str`, got `null`"),
-    ("arms__modified__variant", None, "arms[...].variant: expected `str`, got `null`"),
     ("arms__baseline__source", "../../etc/passwd", "names a file outside its folder"),
-    ("created", 12, "created: expected `str`, got `int`"),
     ("jobs", True, "jobs: expected `int`, got `bool`"),
     ("looks", [[0, 1, 0]], "looks holds no seed, or one of them twice"),
     ("config__max_iters", 1 << 63, "is too large"),
     ("config__learning_rate", "1e-3", "config learning_rate: expected `float`, got `str`"),
     ("prediction", {"matters": "much"}, "prediction matters: expected `float | null`, got `str`"),
-    ("versions", ["torch"], "versions: expected `object`, got `array`"),
-    ("looks", [[0, "1"]], "looks[0][1]: expected `int`, got `str`"),
     ("looks", [[-1]], "looks[0][0]: expected `int` >= 0"),
-    ("looks", [], "looks holds no seed"),
-    ("arms__modified__source", "/etc/passwd", "names a file outside its folder"),
     ("data__file", "../../secret.txt", "data: file is '../../secret.txt', not the text"),
-    ("data__file", "acts.jsonl", "data: file is 'acts.jsonl', not the text"),
     ("data__file", f"data/{'0' * 64}.txt", "not the text of its sha256"),
     ("versions", {"torch": "2.9 evil"}, "versions: torch is '2.9 evil', not a version"),
-    ("versions", {"torch": "2.9\n-r x"}, "versions: torch is '2.9 -r x', not a version"),
-    ("versions", {"torch": 2.9}, "versions[...]: expected `str`, got `float`"),
     ("id", "../../x", "it is the plan of"),
     ("arms", {}, "arms holds none"),
-    ("arms", [1, 2], "arms: expected `object`, got `array`"),
-    ("config__max_iters", "many", "config max_iters: expected `int`, got `str`"),
     ("config__max_iters", 0, "config has no max_iters, or 0"),
-    ("jobs", 10**6, "jobs: expected `int` <= 1024"),
     ("v", 99, "is of a newer q1lab"),
-    ("v", "new", "doesn't say its version"),
     ("", b"\x00\xff\x80", "'utf-8' codec"),
     ("", b"", "Expecting value"),
     ("", b'{"v": 2, "id": "bad-1", "created"', "Expecting ':'"),
@@ -148,19 +132,6 @@ def test_texts_of_a_plan_reach_no_terminal_as_they_are() -> None:
     reloaded = studies.load("rope-1")
     assert (reloaded.data.name, reloaded.trainer.preset) == ("red?", "a b")
     assert study.seeds == reloaded.seeds
-
-
-def test_a_study_without_a_preset_leaves_no_gap(capsys: pytest.CaptureFixture[str]) -> None:
-    """An imported one has none."""
-    study = lab_home.make_study("rope-1", seeds=(0,), preset="")
-    lab_home.finish(study)
-    assert cli.run_command_line(["status"]) == 0
-    output = capsys.readouterr().out
-    assert output.startswith("rope-1: rope against baseline, shakespeare: finished")
-    with Store() as store:
-        focus = SnapshotReader("week").read_snapshot(store).focus
-    assert focus is not None
-    assert "  preset" not in study_heading(focus, 120, Palette(*["#ffffff"] * 9)).plain
 
 
 # ── steps
