@@ -282,16 +282,11 @@ def _first_command(store: Store) -> str:
 
 
 def wandb_lines(study: Study) -> list[str]:
-    """The study's state at W&B, and the command that opens its runs in the terminal."""
+    """The study's state at W&B, and where its runs can be seen."""
     standing = wandb_state.wandb_status(study)
     if standing.state == wandb_state.OFF:
         return ["W&B off"]
-    lines = [f"W&B {standing.words}"]
-    if standing.url:
-        lines.append(f"W&B {standing.url}")
-    if wandb_state.has_wandb_folders(study):
-        lines.append(f"in the terminal: {wandb_state.leet_command(study)}")
-    return lines
+    return [f"W&B {standing.words}", *wandb_state.where_to_look(study)]
 
 
 def wandb_record(study: Study) -> dict[str, object]:

@@ -54,7 +54,6 @@ DEFAULT_HOSTS = ("api.wandb.ai", "api.forge.coreweave.com")
 """W&B's own servers, old name and new: the client takes a key of either."""
 
 NETRCS = ("~/.netrc", "~/_netrc")
-LARGEST_NETRC = 1 << 20
 
 # Kept from the learner's environment: the server and the credentials. Any other WANDB_ variable
 # could turn a study's run into another one (WANDB_RUN_ID, WANDB_MODE, WANDB_NAME …).
@@ -265,10 +264,12 @@ def leet_command(study: Study) -> str:
 def where_to_look(study: Study) -> list[str]:
     """Where the study's runs can be seen as W&B shows them, a line each: their page, and the viewer
     in the terminal."""
-    url = wandb_status(study).url
-    online = [f"their page: {url}"] if url else []
+    status = wandb_status(study)
+    if status.state == OFF:
+        return ["W&B keeps nothing of it: this study trained with W&B off."]
+    online = [f"their page: {status.url}"] if status.url else []
     offline = [f"in a terminal: {leet_command(study)}"] if has_wandb_folders(study) else []
-    return [*online, *offline] or ["W&B keeps nothing of it: this study trained with W&B off."]
+    return [*online, *offline]
 
 
 # ── the learner's settings
@@ -320,11 +321,10 @@ def _host(server: str) -> str:
 
 
 def _netrcs() -> list[Path]:
-    """The netrc files that can be read to their end: no pipe, device or folder, and none that is
-    too large to be one. (``netrc`` opens whatever it is given, and waits at a pipe.)"""
+    """The netrc files that are files: ``netrc`` opens whatever it is given, and waits at a pipe."""
     typed = os.environ.get("NETRC")
     files = map(expand_user, [typed] if typed else NETRCS)
-    return [path for path in files if path.is_file() and file_size(path) <= LARGEST_NETRC]
+    return [path for path in files if path.is_file()]
 
 
 def wandb_mode(chosen: str) -> str:

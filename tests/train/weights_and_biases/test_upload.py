@@ -197,7 +197,7 @@ def test_status_tells_how_a_study_stands(
         assert run_command_line(["status", study.id]) == 0
         output = capsys.readouterr().out
         assert "W&B synced, 2 runs" in output
-        assert f"W&B {server.url}/learner/q1-capstone" in output
+        assert f"their page: {server.url}/learner/q1-capstone" in output
         assert run_command_line(["status", "--json"]) == 0
         record = json.loads(capsys.readouterr().out)["studies"][0]["wandb"]
         assert record["state"] == SYNCED
