@@ -49,6 +49,8 @@ class FormScreen(Dialog[FieldValues | None]):
 
     kind, shape = ScrollingBox, "form"
     is_form = keeps_digits = True
+    other = "Discard"
+    """The label of the second button."""
 
     def __init__(
         self,
@@ -91,7 +93,7 @@ class FormScreen(Dialog[FieldValues | None]):
         yield Static(id="said", markup=False)
         with Horizontal(classes="buttons"):
             yield Button(self.do, variant="primary", id="keep")
-            yield Button("Discard", id="discard")
+            yield Button(self.other, id="other")
 
     def on_descendant_focus(self) -> None:
         """Show the key that saves: not Enter in a text of several lines or in a list."""
@@ -124,8 +126,12 @@ class FormScreen(Dialog[FieldValues | None]):
         begun = any(field.value for field in self.query(Input))
         self.show_message(text if begun or not bad else "", bad)
 
-    @on(Button.Pressed, "#discard")
-    def _discard(self) -> None:
+    @on(Button.Pressed, "#other")
+    def _press_other(self) -> None:
+        self.do_other()  # Textual calls this one whatever a subclass overrides
+
+    def do_other(self) -> None:
+        """What the second button does: close without the values."""
         self.dismiss(None)
 
     @on(Input.Submitted)

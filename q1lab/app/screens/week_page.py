@@ -90,7 +90,8 @@ class WeekScreen(MainScreen):
             self.q1.part_id = page_id
         self.remove_class("-tree")
         self.refill(at)
-        self.reader.focus_cursor()
+        if self.is_mounted:
+            self.reader.focus_cursor()
 
     @on(WeekTree.Chosen)
     def _chosen(self, event: WeekTree.Chosen) -> None:

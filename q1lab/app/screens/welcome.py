@@ -12,6 +12,7 @@ from textual.await_complete import AwaitComplete
 from textual.content import Content
 from textual.widgets import Static
 
+from q1lab.app.screens.command_output import run_in_pane
 from q1lab.app.screens.form import Field, FormScreen
 from q1lab.app.week_app import WeekApp
 from q1lab.ground import config
@@ -66,6 +67,7 @@ class WelcomeScreen(FormScreen):
 
     AUTO_FOCUS = "#keep"
     shape = "form welcome"
+    other = "A first verdict in a minute"
 
     def __init__(self, app: WeekApp) -> None:
         self.week = _first_week(app)
@@ -95,6 +97,10 @@ class WelcomeScreen(FormScreen):
             if not tight:
                 lines.append(Content.assemble(("   " + parts, "$muted")))
         return Content("\n").join(lines)
+
+    def do_other(self) -> None:
+        """Replay the demo over the welcome, which stays."""
+        run_in_pane(self.q1, ["q1lab", "demo"])
 
     def dismiss(self, result: Any = None) -> AwaitComplete:
         """Close; the welcome does not come by itself again. With values, save the repository."""
