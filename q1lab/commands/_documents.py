@@ -57,6 +57,12 @@ def repository_if_any(typed: Path | None) -> Repository | None:
         return None
 
 
+def folder_to_read(typed: Path | None) -> Path:
+    """The root of that repository, else the folder itself."""
+    repo = repository_if_any(typed)
+    return repo.root if repo else repository_folder(typed)
+
+
 def write_document(
     change: Change,
     store: Store,

@@ -10,12 +10,7 @@ from typing import Any
 
 import click
 
-from q1lab.commands._documents import (
-    open_repository,
-    repository_folder,
-    repository_if_any,
-    write_document,
-)
+from q1lab.commands._documents import folder_to_read, open_repository, write_document
 from q1lab.commands._lists import list_command
 from q1lab.commands._noted import note_viewed
 from q1lab.commands._options import (
@@ -111,21 +106,14 @@ def _read_draft(file: Path | None) -> tuple[Path, bytes]:
     """The path and bytes of the draft: ``file``, else the path where `q1lab post` puts it, else the
     recorded path. Problem if there is no draft."""
     if file is None:
-        repo = repository_if_any(None)
-        root = repo.root if repo else repository_folder(None)
         with open_store() as store:
             week = current_week()
             # the learner may have filled it by now
             documents.count_empty_sections(store, week.label)
-            file = documents.draft_path(store, week, root)
-            recorded_post = posts.post_of_week(store, week.label)
-            if (
-                not file.exists()
-                and recorded_post
-                and recorded_post["path"]
-                and Path(recorded_post["path"]).exists()
-            ):
-                file = Path(recorded_post["path"])
+            file = documents.draft_path(store, week, folder_to_read(None))
+            recorded = (posts.post_of_week(store, week.label) or {}).get("path")
+            if recorded and not file.exists() and Path(recorded).exists():
+                file = Path(recorded)
     data = read_document(file)
     if data is None:
         raise Problem(

@@ -6,12 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from q1lab.commands._documents import (
-    open_repository,
-    repository_folder,
-    repository_if_any,
-    write_document,
-)
+from q1lab.commands._documents import folder_to_read, open_repository, write_document
 from q1lab.commands._options import WriteOptions, json_option, writing_options
 from q1lab.commands._output import print_json, print_text, remark
 from q1lab.commands._store import open_store
@@ -43,11 +38,11 @@ def roadmap(lines: tuple[int, ...], write_options: WriteOptions, as_json: bool) 
     and is committed.
     """
     week = current_week().label
+    repo = None
     if lines:
         root, repo = open_repository(write_options)
     else:
-        repo = repository_if_any(write_options.repo)
-        root = repo.root if repo else repository_folder(write_options.repo)
+        root = folder_to_read(write_options.repo)
     path = root / documents.FILE
     data = read_document(path)
     if data is None:

@@ -9,11 +9,12 @@ from pathlib import Path
 import click
 
 from q1lab.commands._options import json_option
-from q1lab.commands._output import print_json
+from q1lab.commands._output import print_json, print_text
 from q1lab.commands._week import current_week
 from q1lab.ground.errors import Problem, nearest
-from q1lab.ground.files import printable, read_bytes, write_atomic
+from q1lab.ground.files import read_bytes, write_atomic
 from q1lab.ground.python_source import parse_python
+from q1lab.judgment.lines import column_sizes, row_text
 from q1lab.week.content import FILES
 from q1lab.week.syllabus import Week
 
@@ -39,9 +40,8 @@ def take(name: str | None, as_json: bool) -> int:
                 {"files": [{"name": file_name, "about": about} for file_name, about in rows]}
             )
         else:
-            width = max((len(file_name) for file_name, _ in rows), default=0)
-            for file_name, about in rows:
-                click.echo(printable(f"{file_name:{width}}  {about}".rstrip()))
+            for row in rows:
+                print_text(row_text(row, column_sizes(rows)))
         return 0
     if name not in week.files:
         raise Problem(f"the week has no file {name!r}", next=nearest(name, week.files))
@@ -53,7 +53,7 @@ def take(name: str | None, as_json: bool) -> int:
         return 0
     for file_name in reversed(file_names):
         about = _first_line(week.root / FILES / file_name)
-        click.echo(printable(f"{Path(file_name).absolute()}{': ' + about if about else ''}"))
+        print_text(f"{Path(file_name).absolute()}{': ' + about if about else ''}")
     return 0
 
 

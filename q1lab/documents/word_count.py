@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from q1lab.documents.markdown_escape import parser
+from q1lab.judgment.lines import column_sizes, row_text
 
 WITHIN = 0.15
 """A section is on budget within this share of it."""
@@ -40,14 +41,13 @@ class DraftSection:
 
 def section_lines(sections: Sequence[DraftSection]) -> list[str]:
     """A line for each section, with its words, budget and state, and one for all of them."""
-    width = max((len(item.title) for item in sections), default=0)
-    lines = [
-        f"{item.title.ljust(width)}  {item.words:>5}"
-        + (f" of {item.budget:>4}  {item.state}" if item.budget else "")
+    words, budget = sum(item.words for item in sections), sum(item.budget or 0 for item in sections)
+    rows = [
+        (item.title, str(item.words), f"of {item.budget}" if item.budget else "", item.state)
         for item in sections
     ]
-    words, budget = sum(item.words for item in sections), sum(item.budget or 0 for item in sections)
-    return [*lines, f"{'together'.ljust(width)}  {words:>5} of {budget:>4}"]
+    rows.append(("together", str(words), f"of {budget}", ""))
+    return [row_text(row, column_sizes(rows), right=(1, 2)) for row in rows]
 
 
 _BUDGET = re.compile(r"<!--\s*q1lab:budget\s+(\d+)\s*-->")

@@ -51,10 +51,7 @@ def place(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     return tmp_path / "repo"
 
 
-@pytest.mark.parametrize(
-    "writer",
-    [pytest.param(name) for name, words in WRITERS.items()],
-)
+@pytest.mark.parametrize("writer", WRITERS)
 def test_a_file_of_somebody_else_stays(
     place: Path, writer: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -104,7 +101,7 @@ def test_every_option_that_names_a_file_to_write_has_overwrite() -> None:
     has_overwrite = {
         (name, param): any("--overwrite" in option.opts for option in command.params)
         for name, param, command in options()
-        if param in ("output", "plot", "page", "target")
+        if param in ("output", "plot")
     }
     assert [key for key, has in has_overwrite.items() if not has] == []
     assert has_overwrite

@@ -4,7 +4,9 @@ writes them anew."""
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,26 +19,25 @@ from tests.kit import places
 
 GOLDEN = places.GOLDEN / "documents"
 
-CASES = {
-    "modification-begun": lambda: modification.modification_document(records.modification()),
-    "modification-cannot-tell": lambda: modification.modification_document(
-        records.modification("cannot tell")
-    ),
-    "modification-helps": lambda: modification.modification_document(records.modification("helps")),
-    "modification-diverged": lambda: modification.modification_document(
-        records.modification("diverged")
-    ),
-    "modification-evil": lambda: modification.modification_document(
-        records.modification("hurts", evil=True)
-    ),
+
+def _modification(outcome: str | None, evil: bool = False) -> Rendered:
+    return modification.modification_document(records.modification(outcome, evil=evil))
+
+
+def _post(outcome: str | None) -> Rendered:
+    return post.post_document(records.post_record(outcome))
+
+
+OUTCOMES = ("helps", "hurts", "cannot tell", "too small to matter", "diverged", None)
+CASES: dict[str, Callable[[], Rendered]] = {
+    **{
+        f"modification-{outcome}": functools.partial(_modification, outcome) for outcome in OUTCOMES
+    },
+    **{f"post-{outcome}": functools.partial(_post, outcome) for outcome in OUTCOMES},
+    "post-no verdict": functools.partial(_post, "no verdict"),
+    "modification-evil": functools.partial(_modification, "hurts", evil=True),
     "retro-empty": lambda: retro.retro_document(records.retro_record(full=False)),
     "retro-full": lambda: retro.retro_document(records.retro_record()),
-    "post-before": lambda: post.post_document(records.post_record(None)),
-    "post-cannot-tell": lambda: post.post_document(records.post_record("cannot tell")),
-    "post-too-small": lambda: post.post_document(records.post_record("too small to matter")),
-    "post-helps": lambda: post.post_document(records.post_record("helps")),
-    "post-hurts": lambda: post.post_document(records.post_record("hurts")),
-    "post-no-verdict": lambda: post.post_document(records.post_record("no verdict")),
 }
 
 
