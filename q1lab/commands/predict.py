@@ -62,8 +62,8 @@ def predict(
         if amend or any(typed.values()):
             options = {part: f"--{part}" for part in typed}
             texts = {part: text or "" for part, text in typed.items()}
-            values = predictions.parse_prediction(texts, options)
-            predictions.record_prediction(store, week.label, name, **values, amend=amend)
+            expected = predictions.parse_prediction(texts, options)
+            predictions.record_prediction(store, week.label, name, expected, amend=amend)
         prediction = predictions.newest_prediction(store, name, week.label)
         if as_json:
             print_json({"variant": name, "prediction": prediction})

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,42 +20,50 @@ from q1lab.journal.store import Store
 from q1lab.judgment.prediction_score import DIRECTIONS
 
 
+@dataclass(frozen=True, kw_only=True)
+class Expected:
+    """The result that a learner expects: ``size`` and ``matters`` in the metric's unit, ≥ 0;
+    ``confidence`` a probability. Problem for values that don't go together."""
+
+    direction: str
+    size: float
+    matters: float
+    confidence: float
+    reasoning: str = ""
+
+    def __post_init__(self) -> None:
+        if self.direction not in DIRECTIONS:
+            raise Problem(
+                f"a prediction's direction is one of {', '.join(DIRECTIONS)}, not "
+                f"{self.direction!r}"
+            )
+        numbers = {"size": self.size, "smallest difference that matters": self.matters}
+        for name, value in numbers.items():
+            if not math.isfinite(value) or value < 0:
+                raise Problem(f"the {name} is a number, 0 or more, not {value}")
+        if not self.matters:
+            raise Problem("the smallest difference that matters must be above 0")
+        if not 0 <= self.confidence <= 1:  # nor NaN
+            raise Problem(f"how sure you are is a share between 0 and 100%, not {self.confidence}")
+        if self.direction == "same" and self.size > self.matters:
+            raise Problem(
+                f"'same' means within ±{self.matters:g}, but the size is {self.size:g}: ",
+                next="give --size 0, or a direction",
+            )
+        if self.direction != "same" and not self.size:
+            raise Problem(
+                f"{self.direction!r} by 0 is 'same': ", next="choose that, or give a size above 0"
+            )
+
+
 def record_prediction(
-    store: Store,
-    week: str,
-    variant: str,
-    direction: str,
-    *,
-    size: float,
-    matters: float,
-    confidence: float,
-    reasoning: str = "",
-    amend: bool = False,
+    store: Store, week: str, variant: str, expected: Expected, *, amend: bool = False
 ) -> dict[str, Any]:
     """Record a prediction and return it (see ``newest_prediction``).
 
-    ``size`` and ``matters`` are in the metric's unit, ≥ 0; ``confidence`` is a probability.
     While the prediction is unlocked, it is replaced; once locked, Problem unless ``amend``, which
     keeps the old one and dates the new one.
     """
-    if direction not in DIRECTIONS:
-        raise Problem(
-            f"a prediction's direction is one of {', '.join(DIRECTIONS)}, not {direction!r}"
-        )
-    for name, value in (("size", size), ("smallest difference that matters", matters)):
-        if not math.isfinite(value) or value < 0:
-            raise Problem(f"the {name} is a number, 0 or more, not {value}")
-    if not matters:
-        raise Problem("the smallest difference that matters must be above 0")
-    if not math.isfinite(confidence) or not 0 <= confidence <= 1:
-        raise Problem(f"how sure you are is a share between 0 and 100%, not {confidence}")
-    if direction == "same" and size > matters:
-        raise Problem(
-            f"'same' means within ±{matters:g}, but the size is {size:g}: ",
-            next="give --size 0, or a direction",
-        )
-    if direction != "same" and not size:
-        raise Problem(f"{direction!r} by 0 is 'same': ", next="choose that, or give a size above 0")
     with store.act() as add:
         now = _newest(store.db, week, variant)
         if now is not None and now["locked"] is not None and not amend:
@@ -67,21 +76,20 @@ def record_prediction(
             "predict",
             week=week,
             variant=variant,
-            direction=direction,
-            size=size,
-            matters=matters,
-            confidence=confidence,
-            reasoning=reasoning.strip(),
+            direction=expected.direction,
+            size=expected.size,
+            matters=expected.matters,
+            confidence=expected.confidence,
+            reasoning=expected.reasoning.strip(),
         )
     prediction = newest_prediction(store, variant, week)
     assert prediction is not None
     return prediction
 
 
-def parse_prediction(typed: Mapping[str, str], names: Mapping[str, str]) -> dict[str, Any]:
-    """A prediction as it was typed: ``direction``, ``size``, ``matters``, ``sure``, ``why``, as the
-    keywords of ``record_prediction``. Problem naming the part that is wrong, or missing, as
-    ``names`` calls it."""
+def parse_prediction(typed: Mapping[str, str], names: Mapping[str, str]) -> Expected:
+    """A prediction as typed: ``direction``, ``size``, ``matters``, ``sure``, ``why``. Problem
+    naming the part that is wrong, or missing, as ``names`` calls it."""
     parts = {"size": _parse_difference, "matters": _parse_difference, "sure": _parse_percentage}
     values = {}
     for name, read in parts.items():
@@ -98,13 +106,13 @@ def parse_prediction(typed: Mapping[str, str], names: Mapping[str, str]) -> dict
     for name in parts:
         if name not in values:
             raise Problem(f"{names[name]} is missing", field=name)
-    return {
-        "direction": typed["direction"],
-        "size": values["size"],
-        "matters": values["matters"],
-        "confidence": values["sure"],
-        "reasoning": typed["why"],
-    }
+    return Expected(
+        direction=typed["direction"],
+        size=values["size"],
+        matters=values["matters"],
+        confidence=values["sure"],
+        reasoning=typed["why"],
+    )
 
 
 def _parse_difference(name: str, text: str) -> float:

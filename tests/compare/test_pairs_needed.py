@@ -18,6 +18,7 @@ from q1lab.compare import pairs_needed, progress_figure
 from q1lab.compare.comparison_cache import compare
 from q1lab.ground import paths
 from q1lab.journal import on_record, predictions
+from q1lab.journal.predictions import Expected
 from q1lab.journal.store import Store
 from q1lab.judgment import facts, interim_analyses, intervals
 from q1lab.judgment.lines import plain_lines
@@ -99,9 +100,8 @@ def test_the_difference_is_the_one_that_was_predicted() -> None:
     compared_study()
     assert "no prediction for rope, so this is for 0.01 nats" in planned("rope")
     with Store() as store:
-        predictions.record_prediction(
-            store, "M03-W04", "rope", "lower", size=0.05, matters=0.02, confidence=0.7
-        )
+        expected = Expected(direction="lower", size=0.05, matters=0.02, confidence=0.7)
+        predictions.record_prediction(store, "M03-W04", "rope", expected)
     assert "0.02 nats is the δ of your prediction" in planned("rope")
     assert json.loads(planned("rope", "--json"))["effect"] == 0.02
     assert "the true difference is 0.03 nats" in planned("rope", "--detect", "0.03")

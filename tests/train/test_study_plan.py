@@ -19,6 +19,7 @@ from q1lab.compare.comparison_cache import compare
 from q1lab.ground import files, paths
 from q1lab.ground.errors import Problem
 from q1lab.journal import ingest_events, predictions
+from q1lab.journal.predictions import Expected
 from q1lab.journal.store import Store
 from q1lab.study import kinds, studies
 from q1lab.study.command_line import Request
@@ -181,9 +182,8 @@ def test_a_smallest_difference_that_is_named_after_the_runs_is_not_the_studys(
 ) -> None:
     begun = begin_one(SMALL, store)
     wait_for(lambda: not launch.is_alive(begun.files))
-    predictions.record_prediction(
-        store, "A1", "rope", "lower", size=0.1, matters=5.0, confidence=0.7
-    )
+    expected = Expected(direction="lower", size=0.1, matters=5.0, confidence=0.7)
+    predictions.record_prediction(store, "A1", "rope", expected)
     assert plan_one(SMALL, store).study.prediction is None
     assert compare(store, begun).analysis.delta is None
 
@@ -193,7 +193,7 @@ def predict(store: Store, **changes: Any) -> None:
     without torch end in the one they begin in."""
     time.sleep(1.0 - time.time() % 1.0)
     prediction = {"direction": "same", "size": 0.0, "matters": 0.5, "confidence": 0.99, **changes}
-    predictions.record_prediction(store, "A1", "rope", amend=True, **prediction)
+    predictions.record_prediction(store, "A1", "rope", Expected(**prediction), amend=True)
 
 
 def trained(store: Store, request: Request) -> Comparison:
@@ -256,12 +256,12 @@ def test_seeds_that_nobody_chose_are_drawn_anew_for_each_asking(store: Store) ->
 
 def test_a_design_that_sees_little_of_the_predicted_difference_says_so(store: Store) -> None:
     request = replace(SMALL, preset="cpu")
-    predict = {"size": 0.05, "confidence": 0.7}
-    predictions.record_prediction(store, "M03-W04", "rope", "lower", matters=0.012, **predict)
+    expected = Expected(direction="lower", size=0.05, matters=0.012, confidence=0.7)
+    predictions.record_prediction(store, "M03-W04", "rope", expected)
     little = "would find a difference of 0.012 nats (δ) in"
     notes = notes_on(request, store)
     assert any(f"3 pairs {little} 18 of 100 studies; `--seeds 3..18`" in note for note in notes)
     longer = notes_on(replace(request, seeds="3..18"), store)
     assert not any(little in note for note in longer)
-    predictions.record_prediction(store, "M03-W04", "rope", "lower", matters=0.05, **predict)
+    predictions.record_prediction(store, "M03-W04", "rope", replace(expected, matters=0.05))
     assert not any("(δ)" in note for note in notes_on(request, store))

@@ -12,6 +12,7 @@ from q1lab.app.widgets.page_blocks import command_with_form
 from q1lab.ground import paths
 from q1lab.journal import learner_tables, predictions
 from q1lab.journal import store as index_store
+from q1lab.journal.predictions import Expected
 from q1lab.journal.store import Store
 from q1lab.week import chosen_variant, content, evidence, progress
 from q1lab.week.lists import artifacts, papers, posts
@@ -54,9 +55,8 @@ def done(store: Store, week: Week, step: str) -> bool:
 
 
 def predict(store: Store, variant: str = "rope") -> None:
-    predictions.record_prediction(
-        store, LABEL, variant, "lower", size=0.02, matters=0.01, confidence=0.7, reasoning=""
-    )
+    expected = Expected(direction="lower", size=0.02, matters=0.01, confidence=0.7)
+    predictions.record_prediction(store, LABEL, variant, expected)
 
 
 def write(store: Store, path: Path, variant: str = "rope", committed: bool = True) -> None:

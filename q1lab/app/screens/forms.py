@@ -213,8 +213,8 @@ def open_prediction_form(app: WeekApp, step: Step) -> None:
     week, variant = app.week.label, app.week.variant or "modified"
 
     def job(store: Store, typed: dict[str, str], amend: bool) -> ListChange:
-        values = predictions.parse_prediction(typed, PARTS)
-        predictions.record_prediction(store, week, variant, **values, amend=amend)
+        expected = predictions.parse_prediction(typed, PARTS)
+        predictions.record_prediction(store, week, variant, expected, amend=amend)
         domain.tick_step(store, week, step.id, True)
         return ListChange(f"Kept: {_prediction_sentence(variant, typed)}")
 
@@ -267,9 +267,9 @@ PREDICTION = (
 
 def _prediction_sentence(variant: str, typed: Mapping[str, str]) -> str:
     """The prediction as a sentence. Problem naming a value that is missing or wrong."""
-    values = predictions.parse_prediction(typed, PARTS)
+    said = predictions.parse_prediction(typed, PARTS)
     way = {"lower": "lower by {:g} nats", "higher": "higher by {:g} nats", "same": "the same"}
     return (
-        f"{variant} against the baseline: {way[values['direction']].format(values['size'])}; "
-        f"less than {values['matters']:g} would not matter; {values['confidence']:.0%} sure."
+        f"{variant} against the baseline: {way[said.direction].format(said.size)}; "
+        f"less than {said.matters:g} would not matter; {said.confidence:.0%} sure."
     )

@@ -10,6 +10,7 @@ import pytest
 
 from q1lab.ground.errors import Problem
 from q1lab.journal import predictions
+from q1lab.journal.predictions import Expected
 from q1lab.journal.store import Store
 from q1lab.week.lists import artifacts, kpis, papers, posts
 from q1lab.week.syllabus import Kpi
@@ -26,9 +27,8 @@ def store() -> Iterator[Store]:
 def predict(
     store: Store, direction: str = "lower", size: float = 0.03, **more: object
 ) -> dict[str, object]:
-    return predictions.record_prediction(
-        store, WEEK, "rope", direction, size=size, matters=0.01, confidence=0.7, **more
-    )  # type: ignore[arg-type]
+    expected = Expected(direction=direction, size=size, matters=0.01, confidence=0.7)
+    return predictions.record_prediction(store, WEEK, "rope", expected, **more)  # type: ignore[arg-type]
 
 
 def test_an_open_prediction_is_replaced_and_a_locked_one_is_not(store: Store) -> None:
@@ -97,13 +97,10 @@ def test_a_file_of_ones_own_carries_the_prediction_of_its_modification(store: St
     ],
 )
 def test_predictions_that_make_no_sense(
-    store: Store, direction: str, size: float, matters: float, confidence: float
+    direction: str, size: float, matters: float, confidence: float
 ) -> None:
     with pytest.raises(Problem):
-        predictions.record_prediction(
-            store, WEEK, "rope", direction, size=size, matters=matters, confidence=confidence
-        )
-    assert predictions.all_predictions(store) == []
+        Expected(direction=direction, size=size, matters=matters, confidence=confidence)
 
 
 # ── KPIs, papers, artifacts
