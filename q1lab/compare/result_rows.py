@@ -58,11 +58,10 @@ class ResultRow:
 
     @property
     def trained_by(self) -> str:
-        """The command that trained it, or ``cpu preset, shakespeare``; of runs that were taken in,
-        neither may be known."""
+        """The command that trained it, or ``cpu preset, shakespeare``."""
         preset = self.preset and f"{self.preset} preset"
         own_loop = ", ".join(filter(None, (preset, self.data)))
-        return self.program or own_loop or "trained elsewhere"
+        return self.program or own_loop
 
     @property
     def complete(self) -> bool:
