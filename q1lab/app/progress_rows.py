@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from q1lab.app.pages import part_name
 from q1lab.app.widgets.study_text import answer_role
@@ -13,14 +13,12 @@ from q1lab.app.widgets.titled_rows import ListRow
 from q1lab.app.widgets.week_tree import part_columns
 from q1lab.compare.result_rows import ResultRow, ResultRowReader
 from q1lab.ground.errors import Problem
+from q1lab.ground.git_repository import Repository
 from q1lab.journal.store import Store
 from q1lab.judgment import difference_text
 from q1lab.week.lists import artifacts, kpis, papers, posts
 from q1lab.week.progress import Progress, first_open
 from q1lab.week.syllabus import Part, Week
-
-if TYPE_CHECKING:  # both cost the app more than its first paint may
-    from q1lab.ground.git_repository import Repository
 
 REPOSITORY_EVERY = 20.0
 """Seconds between two readings of the learner's repository: git is too slow for every poll."""
@@ -55,8 +53,6 @@ class ProgressReader:
         }
 
     def _repository(self) -> Repository | None:
-        from q1lab.ground.git_repository import Repository
-
         try:
             return Repository.discover(self.repo) if self.repo is not None else None
         except Problem:  # it may not exist yet

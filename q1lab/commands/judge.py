@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -15,10 +15,11 @@ from q1lab.commands._table_options import source_options, table_options
 from q1lab.commands._verdict import print_series, print_verdict
 from q1lab.ground.errors import FAILED, OK, UNFINISHED
 from q1lab.ground.text_formats import plural, printable
-
-if TYPE_CHECKING:
-    from q1lab.judgment.series_table import SeriesResult
-    from q1lab.judgment.tables.found_runs import Found, NumberTable, TableOptions
+from q1lab.judgment import layout, series_table
+from q1lab.judgment.series_table import SeriesResult
+from q1lab.judgment.tables import judged_table, typed_numbers
+from q1lab.judgment.tables.found_runs import Found, NumberTable, TableOptions
+from q1lab.judgment.tables.sources import found_in_sources
 
 
 @click.command(
@@ -66,22 +67,16 @@ def judge(
     of false claims. It trains nothing, and keeps nothing.
     """
     options = table_options(**typed)
-    from q1lab.judgment.tables import judged_table
-
     tables = _read(sources, options)
     found = tables[0].found
     if len(tables) == 1:
         judgment = judged_table.judge_table(tables[0])
         if as_json:
-            from q1lab.judgment import layout
-
             print_json({**layout.to_json(judgment), "read": found.guesses})
         else:
             _print_guesses(found)
             print_verdict(judgment, full=full)
         return _status([judgment.analysis.verdict], expect)
-    from q1lab.judgment import series_table
-
     arms = judged_table.judge_arms(tables)
     if as_json:
         print_json({**series_table.series_json(arms), "read": found.guesses})
@@ -99,16 +94,12 @@ def _read(sources: Sequence[str], options: TableOptions) -> list[NumberTable]:
     """A table for each arm that is compared with the baseline."""
     if sources or options.arms:
         return _found(sources, options).tables(options)
-    from q1lab.judgment.tables import typed_numbers
-
     names_alone = replace(options, baseline=None, modified=None)
     return typed_numbers.two_lists(options).tables(names_alone)
 
 
 def _found(sources: Sequence[str], options: TableOptions) -> Found:
     """The runs of the sources; a project at W&B is read into a folder that is thrown away."""
-    from q1lab.judgment.tables.sources import found_in_sources
-
     places = [*sources, *(place for _, place in options.arms)]
     if not any(place.startswith("wandb:") for place in places):
         return found_in_sources(sources, options)

@@ -30,7 +30,7 @@ from q1lab.journal import (
 from q1lab.journal.store import Store
 from q1lab.journal.study_view import StudyRow, StudyView
 from q1lab.judgment import difference_text
-from q1lab.judgment.lines import column_sizes, row_text
+from q1lab.judgment.lines import column_sizes, plain_lines, row_text
 from q1lab.judgment.run_states import STATE_SYMBOLS, RunState
 from q1lab.study import kinds, studies
 from q1lab.study import wandb_runs as wandb_state
@@ -242,7 +242,6 @@ def _short_verdict(store: Store, newest: StudyView) -> list[str]:
     if comparison is None or comparison.study.seeds != newest.study.seeds:
         return []
     from q1lab.judgment import layout
-    from q1lab.judgment.lines import plain_lines
 
     return plain_lines(layout.first_lines(comparison, 76))
 

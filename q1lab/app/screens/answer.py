@@ -13,6 +13,7 @@ from textual.widgets import Button, Static, TextArea
 
 from q1lab.app import editing
 from q1lab.app.screens.base import Dialog
+from q1lab.app.screens.glossary import open_glossary
 from q1lab.app.week_app import WeekApp
 from q1lab.app.widgets.page_blocks import Prose
 from q1lab.app.widgets.text_box import TextBox
@@ -81,8 +82,6 @@ class AnswerScreen(Dialog[None]):
 
     def action_glossary(self) -> None:
         """Explain the words of the question."""
-        from q1lab.app.screens.glossary import open_glossary
-
         open_glossary(self.q1, f"{self.step.title}\n{self.step.detail}")
 
     def _keep(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import textwrap
 from functools import partial
-from typing import TYPE_CHECKING
 
 from textual.content import Content
 
@@ -14,10 +13,7 @@ from q1lab.app.week_app import WeekApp
 from q1lab.journal.store import Store
 from q1lab.week import chosen_variant
 from q1lab.week import progress as domain
-from q1lab.week.syllabus import WeekVariant
-
-if TYPE_CHECKING:
-    from q1lab.week.syllabus import Step
+from q1lab.week.syllabus import Step, WeekVariant
 
 
 def open_variant_choice(app: WeekApp, step: Step) -> None:

@@ -6,7 +6,9 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import click
 
 from q1lab.app.commands import FORMS, TITLES
 from q1lab.app.screens.command_output import run_in_pane
@@ -17,13 +19,8 @@ from q1lab.journal import predictions
 from q1lab.journal.store import Store
 from q1lab.week import progress as domain
 from q1lab.week.lists.change import ListChange
-from q1lab.week.syllabus import Week
-
-if TYPE_CHECKING:
-    import click
-
-    from q1lab.week.lists.kpis import KpiRow
-    from q1lab.week.syllabus import Step
+from q1lab.week.lists.kpis import KpiRow
+from q1lab.week.syllabus import Step, Week
 
 OTHER = "other"
 """The choice for a value that is not in the list, and the name of the field for that value."""
@@ -128,8 +125,6 @@ def _say(app: WeekApp, outcome: ListChange | Callable[[], object]) -> None:
 
 def _fields(param: click.Parameter, label: str, value: str) -> Iterator[Field]:
     """A command's parameter as a field; a list of common values has a second field for others."""
-    import click
-
     name = str(param.name)
     address = "URL" in (param.metavar or name.upper())
     about = (param.help or "") if isinstance(param, click.Option) else ""
@@ -160,8 +155,6 @@ def _values(
     labels: Mapping[str, str], params: Mapping[str, click.Parameter], typed: Mapping[str, str]
 ) -> Values:
     """The typed texts converted to the command's values. Problem naming a field that is invalid."""
-    import click
-
     values: Values = {}
     for name, param in params.items():
         text = typed[name]

@@ -14,6 +14,8 @@ from textual.content import Content
 from textual.widgets import DataTable, Static
 
 from q1lab.app.screens.base import MainScreen, card
+from q1lab.app.screens.pick_one import PickScreen
+from q1lab.app.screens.run_log import RunLogScreen
 from q1lab.app.screens.study_actions import StudyActions
 from q1lab.app.snapshot import Snapshot
 from q1lab.app.study_in_focus import StudyInFocus
@@ -174,8 +176,6 @@ class LabScreen(StudyActions, MainScreen):
         self.action_log()
 
     def action_log(self) -> None:
-        from q1lab.app.screens.run_log import RunLogScreen
-
         run = self.chosen_run
         if self.view is not None and run is not None:
             self.app.push_screen(RunLogScreen(self.view.study, run))
@@ -197,8 +197,6 @@ class LabScreen(StudyActions, MainScreen):
         return [row.id for row in self.q1.snapshot.studies if row.problem is None]
 
     def action_filter(self) -> None:
-        from q1lab.app.screens.pick_one import PickScreen
-
         current = self.view.row.id if self.view else ""
         room = min(62, self.size.width - 16)
 

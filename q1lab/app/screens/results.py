@@ -10,7 +10,9 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import DataTable, Input, Static
 
 from q1lab.app.screens.base import card
+from q1lab.app.screens.command_output import run_in_pane
 from q1lab.app.screens.study_actions import StudyActions
+from q1lab.app.screens.verdict import VerdictScreen
 from q1lab.app.snapshot import Snapshot
 from q1lab.app.widgets.chart_data import ChartData, study_curves
 from q1lab.app.widgets.lines_view import Lay, LinesView, no_lines
@@ -129,8 +131,6 @@ class ResultsScreen(StudyActions):
             self.q1.open_study(row.id)
 
     def action_verdict(self) -> None:
-        from q1lab.app.screens.verdict import VerdictScreen
-
         row = self._readable_current()
         if row is None:
             return
@@ -148,8 +148,6 @@ class ResultsScreen(StudyActions):
             open_export_form(self.q1, row.id)
 
     def action_delete(self) -> None:
-        from q1lab.app.screens.command_output import run_in_pane
-
         row = self.query_one(ResultsTable).current
         if row is not None:
             delete = ["q1lab", "delete", row.id, "--yes"]

@@ -6,19 +6,21 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from click import ClickException
+from click.core import ParameterSource
 
 from q1lab.app import editing
 from q1lab.app.commands import FORMS
 from q1lab.app.screens import forms
-from q1lab.app.screens.command_output import CommandOutputScreen
+from q1lab.app.screens.command_output import CommandOutputScreen, run_in_pane
 from q1lab.app.week_app import WeekApp
 from q1lab.ground.errors import Problem
-from q1lab.study import studies, variants
+from q1lab.judgment.intervals import MIN_FOR_VERDICT
+from q1lab.study import kinds, studies, variants
 from q1lab.study.command_line import OPTIONS, request_from_options
-
-if TYPE_CHECKING:
-    from q1lab.study.studies import Study
+from q1lab.study.studies import Study
 
 Values = Mapping[str, Any]
 """The values of a command's parameters."""
@@ -33,8 +35,6 @@ def open_run_form(app: WeekApp, words: Sequence[str] = ()) -> None:
 
     def opened(values: Values | None) -> None:
         if values is None:
-            from q1lab.app.screens.command_output import run_in_pane
-
             run_in_pane(app, list(words))
         else:
             _open(app, values)
@@ -46,9 +46,6 @@ def open_run_form(app: WeekApp, words: Sequence[str] = ()) -> None:
 def open_form_with_more_seeds(app: WeekApp, study: Study, n: int | None) -> None:
     """Open the form for the same study with ``n`` seeds per arm; None: twice as many, and as many
     as a verdict needs."""
-    from q1lab.judgment.intervals import MIN_FOR_VERDICT
-    from q1lab.study import kinds
-
     more = n or max(2 * len(study.seeds), MIN_FOR_VERDICT)
     open_run_form(app, [*shlex.split(kinds.resume_command(study)), "--seeds", str(more)])
 
@@ -64,9 +61,6 @@ def _default_variant(app: WeekApp) -> str:
 def _typed(app: WeekApp, words: Sequence[str]) -> Values | None:
     """The values that the words after `q1lab run` give. None for several variants, for options that
     are not of the study, and for a command that is refused: it says why itself."""
-    from click import ClickException
-    from click.core import ParameterSource
-
     if {"--help", "-h"} & {*words}:
         return None
     try:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from q1lab.app.commands import FORMS, TITLES
 from q1lab.app.editing import learner_folder
+from q1lab.app.pages import CursorStop
 from q1lab.app.week_app import WeekApp
 from q1lab.app.widgets.markdown_layout import glossary_word
 from q1lab.app.widgets.page_blocks import command_with_form, text_of_action
 from q1lab.week.syllabus import Action, Step
 
 if TYPE_CHECKING:
-    from q1lab.app.pages import CursorStop
     from q1lab.compare.comparison import Comparison
 
 

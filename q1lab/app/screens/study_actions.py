@@ -10,11 +10,14 @@ from types import ModuleType
 from typing import TypeVar
 
 from q1lab.app.screens.base import MainScreen
+from q1lab.app.screens.command_output import run_in_pane
+from q1lab.app.screens.verdict import VerdictScreen
 from q1lab.app.study_in_focus import StudyInFocus
 from q1lab.app.widgets.study_text import final_comparison
 from q1lab.journal.store import Store
 from q1lab.journal.study_view import RunView
 from q1lab.judgment.run_states import MISSING, RunState
+from q1lab.train import launch
 
 T = TypeVar("T")
 
@@ -52,8 +55,6 @@ class StudyActions(MainScreen):
         self.notify(text, markup=False)
 
     def action_stop(self) -> None:
-        from q1lab.train import launch
-
         if self.view is None:
             return
         name, study = self.view.row.id, self.view.study
@@ -95,15 +96,11 @@ class StudyActions(MainScreen):
             self.show_message(f"{run.name} is {run.state}; there is nothing to run again.")
 
     def action_verdict(self) -> None:
-        from q1lab.app.screens.verdict import VerdictScreen
-
         if self.view is not None:
             self.app.push_screen(VerdictScreen(self.view.row.id, final_comparison(self.view)))
 
     def action_wandb(self) -> None:
         """Show the study's runs at W&B; ``y`` uploads what is still offline."""
-        from q1lab.app.screens.command_output import run_in_pane
-
         if self.view is not None:
             sync = ["q1lab", "sync", self.view.row.id]
             run_in_pane(self.q1, sync, [*sync, "--show"])
