@@ -6,8 +6,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
 from textual.pilot import Pilot
 
+from q1lab.app.pages import OVERVIEW
 from q1lab.app.screens.verdict import VerdictScreen
 from q1lab.app.widgets.loss_chart import LossChart
 from q1lab.app.widgets.page_reader import PageReader
@@ -18,6 +20,8 @@ from tests.kit.lab_home import (
     finish,
     make_study,
     open_lab,
+    open_results,
+    past,
     training,
     until,
 )
@@ -55,24 +59,43 @@ def on(part: str, step: str, *keys: str) -> Go:
     return press
 
 
-async def test_picture_of_the_study(picture: Picture) -> None:
-    week = prepared(some_progress, config=Config(theme="q1lab-light"))
-    await picture("study-light", week, LARGE, after())
-
-
-async def test_picture_of_the_choice_in_the_smallest_terminal(picture: Picture) -> None:
-    await picture("choice", prepared(), (60, 20), on("a1", "a1-choose", "e"))
-
-
 async def to_the_lab(pilot: Pilot[Any]) -> None:
     screen = await open_lab(pilot)
     await until(pilot, lambda: screen.query_one(LossChart).data.last > 0)
     await pilot.pause()
 
 
-async def test_picture_of_the_lab(picture: Picture) -> None:
-    training(make_study())
-    await picture("lab", app(), LARGE, to_the_lab)
+async def to_the_results(pilot: Pilot[Any]) -> None:
+    await open_results(pilot)
+    await pilot.press("j", "j")
+    await settled(pilot)
+
+
+async def to_the_overview(pilot: Pilot[Any]) -> None:
+    await settled(pilot)
+    pilot.app.screen.open_page(OVERVIEW)  # type: ignore[attr-defined]
+    await settled(pilot)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+@pytest.mark.parametrize("screen", ["overview", "page-light", "lab", "results"])
+async def test_picture_of_a_screen(picture: Picture, screen: str, size: tuple[int, int]) -> None:
+    """A learner in the middle of A2; a study that trains, and four that have ended."""
+    light = Config(theme="q1lab-light")
+    if screen == "overview":
+        await picture(screen, prepared(some_progress), size, to_the_overview)
+    elif screen == "page-light":
+        await picture(screen, prepared(some_progress, config=light), size, after())
+    elif screen == "lab":
+        training(make_study())
+        await picture(screen, app(), size, to_the_lab)
+    else:
+        past()
+        await picture(screen, app(), size, to_the_results)
+
+
+async def test_picture_of_the_choice_in_the_smallest_terminal(picture: Picture) -> None:
+    await picture("choice", prepared(), (60, 20), on("a1", "a1-choose", "e"))
 
 
 async def test_picture_of_a_verdict(picture: Picture) -> None:
