@@ -1,10 +1,9 @@
 """Let two trained models continue the same text: ``python -m labs.sample < request > answer``.
 
 The request: ``{"files": {arm: path}, "weights": {arm: path}, "configs": {arm: {…}}, "text": path,
-"sha256": …, "prompt": text or null, "tokens": n, "first": n, "passages": n, "threads": n}``. The
-answer: ``{"prompts": […], "passages": {arm: […]}}``, or ``{"error": …}``. Passages are numbered,
-from ``first`` on: the number fixes the random numbers and, without a prompt, the place in the
-validation text that the passage goes on from.
+"sha256": …, "prompt": text or null, "tokens": n, "passage": n, "threads": n}``. The answer:
+``{"prompt": text, "passages": {arm: text}}``, or ``{"error": …}``. The passage's number fixes its
+random numbers and, without a prompt, the place in the validation text that it goes on from.
 
 Both models get the same random numbers: one per character of the vocabulary at each position of a
 passage. The next character is the one with the highest logit − ln(number), which draws it with the
@@ -39,27 +38,27 @@ def main() -> int:
 def sample(request: dict[str, Any]) -> dict[str, Any]:
     torch.set_num_threads(int(request["threads"]))
     corpus = data.load(Path(request["text"]), request["sha256"])
-    numbers = range(int(request["first"]), int(request["first"]) + int(request["passages"]))
+    number = int(request["passage"])
     if request["prompt"] is None:
-        starts = prompts_from_text(corpus, numbers)
+        start = prompt_from_text(corpus, number)
     else:
-        starts = encode(request["prompt"], corpus.characters).repeat(len(numbers), 1)
+        start = encode(request["prompt"], corpus.characters)
     device = torch.device(devices.choose("auto"))
     passages = {}
     for arm, file in request["files"].items():
         model = load_model(
             Path(file), Path(request["weights"][arm]), request["configs"][arm], corpus.vocab_size
         )
-        draws = [torch.Generator().manual_seed(data.key("sample", number)) for number in numbers]
+        draw = torch.Generator().manual_seed(data.key("sample", number))
         try:
             block_size = int(request["configs"][arm]["block_size"])
-            tokens = write_on(model.to(device), starts, int(request["tokens"]), block_size, draws)
+            tokens = write_on(model.to(device), start, int(request["tokens"]), block_size, draw)
         except loading.ModelError:
             raise
         except Exception as error:
             raise loading.ModelError(loading.describe(error, Path(file))) from error
         passages[arm] = decode(tokens, corpus.characters)
-    return {"prompts": decode(starts, corpus.characters), "passages": passages}
+    return {"prompt": decode(start, corpus.characters), "passages": passages}
 
 
 def load_model(file: Path, weights: Path, config: dict[str, Any], vocab_size: int) -> nn.Module:
@@ -82,33 +81,28 @@ def load_model(file: Path, weights: Path, config: dict[str, Any], vocab_size: in
 
 @torch.no_grad()
 def write_on(
-    model: nn.Module, starts: Tensor, count: int, block_size: int, draws: list[torch.Generator]
+    model: nn.Module, start: Tensor, count: int, block_size: int, draw: torch.Generator
 ) -> Tensor:
-    """``count`` tokens after each of ``starts`` (B, T), each from the last ``block_size`` tokens;
-    ``draws`` holds the generator of each passage."""
+    """``count`` tokens after ``start`` (T), each from the last ``block_size`` tokens, by the random
+    numbers of ``draw``."""
     device = next(model.parameters()).device
-    tokens = starts.to(device)
+    tokens = start.to(device)
     for _ in range(count):
-        window = tokens[:, -block_size:].contiguous()
+        window = tokens[None, -block_size:].contiguous()
         # with targets, as in training: without them a model file may do something else
         logits = model(window, window)[0]
-        # (B, T, V), or (B · T, V)
-        logits = logits.reshape(len(window), -1, logits.shape[-1])[:, -1].double().cpu()  # (B, V)
+        # (1, T, V), or (T, V)
+        logits = logits.reshape(-1, logits.shape[-1])[-1].double().cpu()  # (V,)
         if not logits.isfinite().all():
             raise ValueError("a logit is not finite")
-        noise = torch.stack(
-            [
-                torch.empty(logits.shape[-1], dtype=torch.double).exponential_(generator=draw)
-                for draw in draws
-            ]
-        )
-        tokens = torch.cat([tokens, (logits - noise.log()).argmax(-1, True).to(device)], dim=1)
-    return tokens[:, starts.size(1) :].cpu()
+        noise = torch.empty(len(logits), dtype=torch.double).exponential_(generator=draw)
+        tokens = torch.cat([tokens, (logits - noise.log()).argmax(-1, True).to(device)])
+    return tokens[len(start) :].cpu()
 
 
-def prompts_from_text(corpus: data.Corpus, numbers: range) -> Tensor:
-    """A stretch of the validation text for each of ``numbers``, spread over all of it, from the
-    beginning of a line where there are lines. DataError where the text is too short."""
+def prompt_from_text(corpus: data.Corpus, number: int) -> Tensor:
+    """A stretch of the validation text, from the beginning of a line where there are lines;
+    neighboring numbers lie apart in it. DataError where the text is too short."""
     length = min(PROMPT_LENGTH, corpus.val.numel() // 2)
     if length < 1:
         raise data.DataError("the validation text is too short to go on from; give a --prompt")
@@ -116,14 +110,14 @@ def prompts_from_text(corpus: data.Corpus, numbers: range) -> Tensor:
     newline = corpus.characters.find("\n")
     lines = (corpus.val[:last] == newline).nonzero().flatten() + 1
     # multiples of the golden ratio lie apart, however many are taken
-    starts = torch.tensor([int(number * GOLDEN_RATIO % 1 * last) for number in numbers])
+    start = int(number * GOLDEN_RATIO % 1 * last)
     if len(lines):
-        starts = lines[torch.searchsorted(lines, starts).clamp(max=len(lines) - 1)]
-    return corpus.val[starts[:, None] + torch.arange(length)].long()
+        start = int(lines[torch.searchsorted(lines, start).clamp(max=len(lines) - 1)])
+    return corpus.val[start : start + length].long()
 
 
 def encode(prompt: str, characters: str) -> Tensor:
-    """The prompt's tokens, (1, T). DataError, naming the characters that the vocabulary lacks."""
+    """The prompt's tokens, (T). DataError, naming the characters that the vocabulary lacks."""
     index = {character: k for k, character in enumerate(characters)}
     missing = list(dict.fromkeys(c for c in prompt if c not in index))
     if missing:
@@ -132,11 +126,11 @@ def encode(prompt: str, characters: str) -> Tensor:
             + (f" and {len(missing) - 10} more" if len(missing) > 10 else "")
             + f"; the text that they trained on has {len(characters)} characters, and not these"
         )
-    return torch.tensor([[index[c] for c in prompt]])
+    return torch.tensor([index[c] for c in prompt])
 
 
-def decode(tokens: Tensor, characters: str) -> list[str]:
-    return ["".join(characters[token] for token in row) for row in tokens.tolist()]
+def decode(tokens: Tensor, characters: str) -> str:
+    return "".join(characters[token] for token in tokens.tolist())
 
 
 if __name__ == "__main__":

@@ -15,8 +15,11 @@ from tests.kit.tiny_study import CONFIG, TEXT, model_file
 CORPUS = data.tokenize(TEXT.replace("; ", "\n"))
 
 
-def draws(*numbers: int) -> list[torch.Generator]:
-    return [torch.Generator().manual_seed(number) for number in numbers]
+START = torch.zeros(1, dtype=torch.long)
+
+
+def draw(number: int) -> torch.Generator:
+    return torch.Generator().manual_seed(number)
 
 
 class Constant(nn.Module):
@@ -34,8 +37,8 @@ class Constant(nn.Module):
 
 def test_characters_come_as_often_as_the_model_says() -> None:
     model = Constant([0.0, 1.0, 2.0])
-    tokens = sample.write_on(model, torch.zeros(8, 1, dtype=torch.long), 2000, 5, draws(*range(8)))
-    shares = torch.bincount(tokens.flatten()) / tokens.numel()
+    tokens = sample.write_on(model, START, 16_000, 5, draw(0))
+    shares = torch.bincount(tokens) / len(tokens)
     assert torch.allclose(shares, model.logits.softmax(0), atol=0.01)
     assert model.longest == 5, "never more than block_size"
 
@@ -43,10 +46,9 @@ def test_characters_come_as_often_as_the_model_says() -> None:
 def test_two_models_part_only_where_they_differ() -> None:
     """The share of equal characters is at least (1 − d) / (1 + d), where d is the distance of the
     models' probabilities (total variation)."""
-    start = torch.zeros(4, 1, dtype=torch.long)
     first, twin, other = (Constant([0.0, 1.0, last]) for last in (2.0, 2.0, 2.5))
     one, same, near = (
-        sample.write_on(model, start, 1000, 8, draws(1, 2, 3, 4)) for model in (first, twin, other)
+        sample.write_on(model, START, 4000, 8, draw(1)) for model in (first, twin, other)
     )
     assert torch.equal(one, same)
     distance = (first.logits.softmax(0) - other.logits.softmax(0)).abs().sum().item() / 2
@@ -55,12 +57,13 @@ def test_two_models_part_only_where_they_differ() -> None:
 
 
 def test_a_passage_is_fixed_by_its_number_and_starts_at_a_line() -> None:
-    several = sample.prompts_from_text(CORPUS, range(1, 21))
-    assert torch.equal(sample.prompts_from_text(CORPUS, range(7, 8))[0], several[6])
-    assert len(set(sample.decode(several, CORPUS.characters))) == 20
-    text = sample.decode(CORPUS.val[None], CORPUS.characters)[0]
-    for prompt in sample.decode(several, CORPUS.characters):
-        assert f"\n{prompt}" in text
+    several = [
+        sample.decode(sample.prompt_from_text(CORPUS, number), CORPUS.characters)
+        for number in range(1, 21)
+    ]
+    assert len(set(several)) == 20
+    text = sample.decode(CORPUS.val, CORPUS.characters)
+    assert all(f"\n{prompt}" in text for prompt in several)
 
 
 def test_characters_that_the_vocabulary_lacks_are_named() -> None:
@@ -83,15 +86,15 @@ def request(tmp_path: Path, **changes: Any) -> dict[str, Any]:
         "weights": {arm: str(tmp_path / f"{arm}.pt") for arm in files},
         "configs": dict.fromkeys(files, CONFIG),
         **{"text": str(text), "sha256": None, "prompt": "is not", "tokens": 40},
-        **{"first": 1, "passages": 2, "threads": 1, **changes},
+        **{"passage": 1, "threads": 1, **changes},
     }
 
 
 def test_both_models_write_by_their_saved_weights(tmp_path: Path) -> None:
     answer = sample.sample(request(tmp_path))
-    assert answer["prompts"] == ["is not"] * 2
+    assert answer["prompt"] == "is not"
     assert answer == sample.sample(request(tmp_path)), "the same request, the same passages"
-    assert all(len(text) == 40 for texts in answer["passages"].values() for text in texts)
+    assert [len(text) for text in answer["passages"].values()] == [40, 40]
     swapped = request(tmp_path)
     swapped["weights"]["modified"] = swapped["weights"]["baseline"]
     with pytest.raises(loading.ModelError, match=r"baseline\.pt doesn't hold the weights of rope"):

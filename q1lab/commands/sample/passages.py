@@ -119,8 +119,7 @@ def write_passages(
         "sha256": study.data.sha256,
         "prompt": prompt,
         "tokens": tokens,
-        "first": number,
-        "passages": 1,
+        "passage": number,
         "threads": 1,
     }
     answer = child_processes.ask_child(
@@ -130,7 +129,7 @@ def write_passages(
         env=child_processes.stranger_environment(1),
     )
     try:
-        (start,), *written = answer["prompts"], *(answer["passages"][arm] for arm in ARMS)
-        return PassagePair(printable(start), *(printable(text) for (text,) in written))
+        texts = answer["prompt"], *(answer["passages"][arm] for arm in ARMS)
+        return PassagePair(*map(printable, texts))
     except (KeyError, TypeError, ValueError):  # a model file got hold of the answer
         raise Problem(f"the models of {study.id} gave no passages", FAILED) from None
