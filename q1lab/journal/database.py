@@ -21,6 +21,10 @@ REFUSALS = {
         "the disk is full",
         "free some space and run the command again (training and its files are apart)",
     ),
+    sqlite3.SQLITE_IOERR: (
+        "the disk refuses to read or write it",
+        "see that there is room on the disk, in your quota, and under `ulimit -f`",
+    ),
     sqlite3.SQLITE_BUSY: (
         "another program holds it",
         "close what has it open and try again",

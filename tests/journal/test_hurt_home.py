@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import resource
 import shutil
 import sqlite3
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -188,6 +191,36 @@ def test_a_home_that_cannot_be_written_blames_no_study(
         assert "rope-1" not in out, "the study can be read"
     subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
     assert told() == ("first", "warm")
+
+
+def test_a_full_disk_and_a_limit_on_files_lose_nothing_and_are_one_line(
+    kept: Path, small_disk: Path
+) -> None:
+    def typed(home: Path, *words: str, limit: int | None = None) -> tuple[int, str]:
+        most = resource.RLIM_INFINITY if limit is None else limit
+        done = subprocess.run(
+            [sys.executable, "-m", "q1lab", *words],
+            env={**os.environ, "Q1LAB_HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1"},
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stderr
+
+    code, line = typed(kept.parent, "paper", "add", "RoFormer", limit=8192)
+    assert (code, line.count("\n")) == (1, 1), line
+    assert "the disk refuses to read or write it; see that there is room" in line
+    assert typed(kept.parent, "paper", "add", "RoFormer")[0] == 0
+    fill(small_disk / "home")
+    with (small_disk / "all").open("wb", buffering=0) as full, contextlib.suppress(OSError):
+        while full.write(bytes(512)):
+            pass
+    code, line = typed(small_disk / "home", "paper", "add", "RoFormer")
+    assert (code, line.count("\n")) == (1, 1), line
+    assert "the disk is full; free some space" in line
+    (small_disk / "all").unlink()
+    assert typed(small_disk / "home", "paper", "add", "RoFormer")[0] == 0
 
 
 @pytest.mark.parametrize("fault", ["removed", "behind", "torn"])
