@@ -11,7 +11,9 @@ from q1lab.app.commands import FORMS, TITLES
 from q1lab.commands.cli import load_command, run_command_line
 from q1lab.ground import config, paths
 from q1lab.journal.journal_tables import DOCUMENTS
-from q1lab.week import evidence, step_commands
+from q1lab.journal.store import Store
+from q1lab.week import content, evidence, step_commands
+from q1lab.week.lists import papers
 
 
 def test_the_app_and_the_week_name_commands_and_parameters_that_there_are() -> None:
@@ -57,3 +59,14 @@ def test_who_came_alone_is_not_shown_the_course(
     assert set(with_the_course) - set(commands_shown()) == {"course"}
     paths.config_file().write_text("course = [")
     assert commands_shown() == with_the_course, "settings that can't be read hide help"
+
+
+def test_the_form_of_a_paper_begins_with_that_of_the_modification(home: Path) -> None:
+    first_values = load_command("paper add").callback.prefill  # type: ignore[union-attr]
+    link = "https://arxiv.org/abs/2104.09864"
+    week = content.week_for(content.load_week(paths.content_dir()), "rope")
+    with Store() as store:
+        assert first_values(store, week)["link"] == link
+        assert first_values(store, week)["title"], "a paper without a title is not taken"
+        papers.add_paper(store, "RoFormer", link=link)
+        assert "link" not in first_values(store, week), "it would be logged twice"
