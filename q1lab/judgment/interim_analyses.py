@@ -234,69 +234,40 @@ def verdict_chances(
     return VerdictChances(claim, small, unknown, float(first + stop.mean()))
 
 
-class _SimulatedRange:
-    """Simulated studies that look after each pair from ``first`` to ``most`` at this α; ``first`` =
-    ``most`` means a fixed number of pairs. There is no closed form for studies that stop early."""
+def _found_in_four_of_five(mean: Any, bound: Any, sds: Any) -> float:
+    """The true difference that 80% of simulated studies claim at one of their looks, as a multiple
+    of the sd that each has. There is no closed form for studies that stop early."""
+    from scipy import optimize
 
-    def __init__(self, first: int, most: int, alpha: float):
-        self.mean, self.sd, self.bound = _simulated_looks(first, most, alpha)
+    def power_gap(effect: float) -> float:
+        return float((abs(mean + effect * sds) > bound).any(axis=1).mean()) - POWER
 
-    def sizes(self, effect: Any) -> Any:
-        """The size of the mean difference at each look where the true one is ``effect``."""
-        return abs(self.mean + effect)
-
-    def claims(self, effect: Any) -> Any:
-        """True at each look that would claim something."""
-        return self.sizes(effect) > self.bound
-
-    def at_the_end(self, effect: float, values: Any) -> Any:
-        """Of ``values`` of each look, those of the look at which each study stops."""
-        over = self.claims(effect)
-        over[:, -1] = True
-        return values[range(PATHS), over.argmax(axis=1)]
-
-    def found_in_four_of_five(self, sds: Any) -> float:
-        """The true difference that 80% of studies claim, as a multiple of the sd that each
-        has."""
-        from scipy import optimize
-
-        def power_gap(effect: float) -> float:
-            return float(self.claims(effect * sds).any(axis=1).mean()) - POWER
-
-        top = 1.0
-        while power_gap(top) < 0:
-            top *= 2
-        return float(optimize.brentq(power_gap, 0.0, top, xtol=1e-3))
+    top = 1.0
+    while power_gap(top) < 0:
+        top *= 2
+    return float(optimize.brentq(power_gap, 0.0, top, xtol=1e-3))
 
 
 @lru_cache(maxsize=64)
-def planned_detectable(
-    first: int,
-    most: int,
-    alpha: float,
-    df: int | None = None,
-) -> float:
+def planned_detectable(first: int, most: int, alpha: float, df: int | None = None) -> float:
     """The true difference that 80% of such plans claim, in sds of a pair's difference, which is an
     estimate of ``df`` degrees of freedom (None: it is known). Good to about 2%."""
-    looks = _SimulatedRange(first, most, alpha)
-    return looks.found_in_four_of_five(_estimates(df))
+    mean, _, bound = _simulated_looks(first, most, alpha)
+    return _found_in_four_of_five(mean, bound, _estimates(df))
 
 
 @lru_cache(maxsize=64)
-def measured_detectable(
-    first: int,
-    most: int,
-    alpha: float,
-) -> float:
+def measured_detectable(first: int, most: int, alpha: float) -> float:
     """The true difference that 80% of such plans claim on average, in the sds that other studies of
     the plan measure when they stop, where there is such a difference: those that stop early
     measure too small a spread. Good to about 2%."""
     import numpy as np
 
-    looks = _SimulatedRange(first, most, alpha)
-    effect = looks.found_in_four_of_five(1.0)
-    measured = looks.at_the_end(effect, looks.sd)
-    return looks.found_in_four_of_five(np.roll(measured, 1)[:, None])
+    mean, sd, bound = _simulated_looks(first, most, alpha)
+    over = abs(mean + _found_in_four_of_five(mean, bound, 1.0)) > bound
+    over[:, -1] = True
+    measured = sd[range(PATHS), over.argmax(axis=1)]
+    return _found_in_four_of_five(mean, bound, np.roll(measured, 1)[:, None])
 
 
 def t_limits(first: int, most: int, alpha: float) -> tuple[float, ...]:
