@@ -44,7 +44,9 @@ class Face:
 
     def short(self, width: int = 80) -> str:
         """The verdict in six lines at most."""
-        return "\n".join(plain_lines(layout.first_lines(self.judgment, width)))
+        return "\n".join(
+            plain_lines(layout.first_lines(self.judgment, width, "Everything else: .full()"))
+        )
 
     def full(self, width: int = 80) -> str:
         """Everything that there is to say, as text."""

@@ -26,25 +26,24 @@ if TYPE_CHECKING:
 
 WIDTH, MOST_ROWS = 80, 6
 NARROWEST = 40
+REST = "Everything else: the same command with --full"
 HEAD: tuple[Part, ...] = ("answer", "caveat", "level", "power", "limits")
 """The parts of which the first lines are taken."""
 
 
-def first_lines(j: Judgment, width: int = WIDTH) -> list[Line]:
-    """Six rows: the headline, the first facts that fit whole, what to do next, and where the rest
-    is. What to do next is left out where the first caveat, its reason, would have no room."""
+def first_lines(j: Judgment, width: int = WIDTH, rest: str = REST) -> list[Line]:
+    """Six rows: the headline, the first facts that fit whole, what to do next, and where the
+    ``rest`` is. What to do next is left out where the first caveat, its reason, would have no
+    room."""
     width = max(width, NARROWEST)
-    rest = prose(f"Everything else: `q1lab compare {j.id} --full`" if j.id else REST, width)
+    below = prose(f"Everything else: `q1lab compare {j.id} --full`" if j.id else rest, width)
     head, step = headline(j, width), prose(next_step(j), width)
-    room = MOST_ROWS - len(head) - len(rest)
+    room = MOST_ROWS - len(head) - len(below)
     told = _fitting(j, width, room - len(step))
     caveats = [fact for fact in _head(j) if fact.part == "caveat"]
     if caveats and caveats[0] not in told:
         told, step = _fitting(j, width, room), []
-    return [*head, *_lines(told, width), *step, *rest]
-
-
-REST = "Everything else: the same command with --full"
+    return [*head, *_lines(told, width), *step, *below]
 
 
 def leading_lines(j: Judgment, width: int, rows: int) -> list[Line]:

@@ -76,6 +76,7 @@ def test_the_interval_is_scipy_s(home: Path) -> None:
     assert lists.interval == pytest.approx((ends.low, ends.high))
     assert lists.verdict == "helps"
     assert repr(lists).startswith("HELPS   modified − baseline = −0.097")
+    assert repr(lists).endswith(".full()"), "in Python there is no command with --full"
     assert "<svg" in lists._repr_html_()
     assert lists.to_dict()["difference"]["mean"] == lists.difference
     higher = q1lab.judge(BASE, MODIFIED, metric="accuracy", better="higher")
