@@ -181,13 +181,6 @@ def cut(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + ELLIPSIS
 
 
-def cut_middle(text: str, most: int = 80) -> str:
-    """``text`` on one line in at most ``most`` characters, the middle left out: for quotes in
-    messages."""
-    text = " ".join(text.split())
-    return text if len(text) <= most else f"{text[: most - 25]} … {text[-20:]}"
-
-
 def cut_at_word(text: str, most: int) -> str:
     """``text`` on one line in at most ``most`` characters, cut at a word where one ends in its
     second half."""

@@ -61,7 +61,7 @@ def test_one_is_no_plural() -> None:
 
 @given(st.text(), st.integers(30, 90))
 def test_what_is_cut_fits(text: str, most: int) -> None:
-    for write in (text_formats.cut, text_formats.cut_middle, text_formats.cut_at_word):
+    for write in (text_formats.cut, text_formats.cut_at_word):
         assert len(write(text, most)) <= most
     assert cell_len(terminal_cells.cut_cells(text, most)) <= most
 
@@ -70,11 +70,9 @@ def test_a_cut_is_marked_and_a_text_that_fits_stays() -> None:
     long = "one two three four five six seven eight nine ten"
     assert text_formats.cut(long, 12) == "one two thr…"
     assert text_formats.cut_at_word(long, 12) == "one two…"
-    assert text_formats.cut_middle(long, 40) == "one two three f … seven eight nine ten"
     assert terminal_cells.cut_cells("漢字漢字漢字", 7) == "漢字漢…"
     for write in (
         text_formats.cut,
-        text_formats.cut_middle,
         text_formats.cut_at_word,
         terminal_cells.cut_cells,
     ):

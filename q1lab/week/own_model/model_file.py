@@ -405,13 +405,6 @@ def ways_in_words(file: Path, variant: str | None = None) -> str:
     return ", ".join(f"`{' '.join(way.command)}` {way.purpose}" for way in ways)
 
 
-def variant_of_file(file: Path) -> str | None:
-    """The modification that a file was made for; None if it is unknown."""
-    _read(file)  # a Problem in words where there is no such file
-    marker = parents.origin_of(file)
-    return marker.variant if marker else None
-
-
 def save_copy(merge: ModelMerge) -> Path:
     """Keep the text that a merge is about to replace, in q1lab's home; returns where.
 
