@@ -295,13 +295,10 @@ def key_configured() -> bool:
     server = env.get("WANDB_BASE_URL") or settings.get("base_url")
     hosts = (_host(server),) if server else DEFAULT_HOSTS
     for path in _netrcs():
-        try:
-            credentials = netrc.netrc(path)
-        except (OSError, netrc.NetrcParseError, UnicodeDecodeError):
-            continue
-        logins = [credentials.authenticators(host) for host in hosts]
-        if any(login and login[2] for login in logins):
-            return True
+        with contextlib.suppress(OSError, netrc.NetrcParseError, UnicodeDecodeError):
+            logins = netrc.netrc(path)
+            if any((login := logins.authenticators(host)) and login[2] for host in hosts):
+                return True
     return False
 
 
