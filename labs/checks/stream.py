@@ -179,26 +179,19 @@ class Stream:
         sound = final is not None and final.plain
         added = {at for (at, _), n in final.pieces.items() if whole(n, 1)} if sound else set()
         readings: list[Reading] = []
-        parallel: list[str] = []
         for p in [*self.body, self.head]:
             within = sound and bool(readings) and not readings[-1].outputs
             known = readings[-1:] if within else readings * (not sound)
-            if any(torch.equal(p.x, reading.x) for reading in known) or (within and p.at in added):
-                seen = None
-            else:
-                seen = self.best(p)
+            is_known = any(torch.equal(p.x, reading.x) for reading in known)
+            seen = None if is_known or (within and p.at in added) else self.best(p)
             if seen and within:
                 raise self.second_input(readings, seen, added)
             if seen:
                 seen.name = self.name(len(readings), p)
                 if not seen.plain:
                     raise self.slip(seen, readings)
-                if any(at in added and whole(n, 0) for (at, _), n in seen.pieces.items()):
-                    parallel.append(seen.name)
                 readings.append(seen)
-            elif sound and not (
-                within or (readings and (p.at in added or p.x.shape[-1] != self.C))
-            ):
+            elif sound and not within and not (readings and self.follows(p, added)):
                 raise Vague(f"""{self.name(len(readings), p)} reads something that is neither the
                     stream nor a norm of it""")
             if p.at in added:
@@ -206,14 +199,29 @@ class Stream:
         if not sound:
             raise Vague("""the last norm gives no norm of the stream: is it there, and over the
                 features?""")
+        self.judge_layers(readings, added)
+        return readings
+
+    def follows(self, p: Projection, added: set[int]) -> bool:
+        """True if a projection works on what its sublayer made: it adds to the stream, or its input
+        is of another width."""
+        return p.at in added or p.x.shape[-1] != self.C
+
+    def judge_layers(self, readings: list[Reading], added: set[int]) -> None:
+        """Wrong where the sublayers are not two for each layer, or where those of some layers alone
+        run in parallel."""
         if len(readings) - 1 != 2 * self.layers:
             raise Wrong(f"""{self.layers} layers add to the stream {len(readings) - 1} times; an
                 attention and a feed-forward layer each make {2 * self.layers}""")
+        parallel = [
+            reading.name
+            for reading in readings
+            if any(at in added and whole(n, 0) for (at, _), n in reading.pieces.items())
+        ]
         if parallel and len(parallel) != self.layers:
             raise Wrong(f"""{parallel[0]} reads the stream from before the sublayer ahead of it, as
                 in a parallel block, and those of other layers don't""")
         self.parallel = bool(parallel)
-        return readings
 
     def second_input(self, readings: list[Reading], seen: Reading, added: set[int]) -> Wrong:
         """The slip of a sublayer inside which a projection reads the stream, or a norm of it that
@@ -238,34 +246,49 @@ class Stream:
     def slip(self, reading: Reading, earlier: list[Reading]) -> Wrong:
         """The slip of a state that is no plain sum."""
         before = earlier[-1].name if earlier else "the first sublayer"
-        state, end, at = reading.state, reading.first, reading.name
+        if reading.exact:
+            return self.slip_of_sum(reading, before, is_later=len(earlier) > 1)
+        if self.fit(reading.first, reading.state, "", [q.x for q in earlier]).exact:
+            return Wrong(f"{before} adds to its normalized input, not to the stream that it read")
+        if self.is_norm_of_norm(reading):
+            return Wrong(f"{reading.name} reads a norm of a norm of the stream: one norm is enough")
+        if earlier and self.adds_norm(reading):
+            return Wrong(f"""the output of {before} is normalized before it is added: the norm
+                belongs in front of the sublayer""")
+        return Vague(f"""what {reading.name} reads is not a norm of a sum of the embedding and the
+            sublayers before it ({reading.left:.0%} is left over)""")
+
+    def slip_of_sum(self, reading: Reading, before: str, *, is_later: bool) -> Wrong:
+        """The slip of a sum in which something is missing, or there several times."""
         odd = [n for n in reading.pieces.values() if not whole(n, 0) and not whole(n, 1)]
-        if reading.exact and whole(reading.start, 0):
+        if whole(reading.start, 0):
             return Wrong(f"""the stream that {before} read is gone after it: its output is not
                 added to what it read""")
-        if reading.exact and not whole(reading.start, 1) and len(earlier) > 1 and not odd:
-            return Wrong(f"""the embedding is in what {at} reads a norm of {reading.start:.3g}
-                times: it is added again after {before}""")
-        if reading.exact and not whole(reading.start, 1):
-            return Wrong(f"{before} adds to {reading.start:.3g} times the stream that it read")
-        if reading.exact:
+        if whole(reading.start, 1):
             return Wrong(f"the output of {before} is added {odd[-1]:.3g} times")
-        if self.fit(end, state, "", [q.x for q in earlier]).exact:
-            return Wrong(f"{before} adds to its normalized input, not to the stream that it read")
-        states = [row for made, row in self.trace.rows if made < end.at]
-        for row in states:
-            plain = any(is_norm(state, row, kind) for kind in KINDS)
-            if plain and self.fit(end, row).plain:
-                return Wrong(f"{at} reads a norm of a norm of the stream: one norm is enough")
-        outputs = [q.out for q in self.body if q.at < end.at and q.out.shape[-1] == self.C]
-        if earlier and any(
+        if is_later and not odd:
+            return Wrong(f"""the embedding is in what {reading.name} reads a norm of
+                {reading.start:.3g} times: it is added again after {before}""")
+        return Wrong(f"{before} adds to {reading.start:.3g} times the stream that it read")
+
+    def is_norm_of_norm(self, reading: Reading) -> bool:
+        """True if what is read is a norm of a norm of the stream."""
+        states = [row for made, row in self.trace.rows if made < reading.first.at]
+        return any(
+            self.fit(reading.first, row).plain
+            for row in states
+            if any(is_norm(reading.state, row, kind) for kind in KINDS)
+        )
+
+    def adds_norm(self, reading: Reading) -> bool:
+        """True if what is read is the stream with a norm of a sublayer's output."""
+        state, end = reading.state, reading.first.at
+        outputs = [q.out for q in self.body if q.at < end and q.out.shape[-1] == self.C]
+        states = [self.start, *(row for made, row in self.trace.rows if made < end)]
+        return any(
             is_norm(state - row, out, kind)
             for out in outputs[-2:]
             for kind in KINDS
-            for row in [self.start, *states]
+            for row in states
             if not torch.equal(state, row)
-        ):
-            return Wrong(f"""the output of {before} is normalized before it is added: the norm
-                belongs in front of the sublayer""")
-        return Vague(f"""what {at} reads is not a norm of a sum of the embedding and the sublayers
-            before it ({reading.left:.0%} is left over)""")
+        )
