@@ -269,9 +269,12 @@ def test_of_many_numbers_a_dozen_is_drawn_and_the_others_are_named() -> None:
         for run in runs.values():
             run |= {f"number_{n:02}": [(1, n), (2, ord(arm[0]))] for n in range(14)}
             run["the_same"] = [(1, 0.5), (2, 0.25)]
+            run["a_long_name " * 9] = [(1, 0.5), (2, ord(arm[0]))]
     text = words(drawn(make_record(HELPS), curves))
-    assert re.findall("^number .*$", text, re.MULTILINE) == [f"number {n:02}" for n in range(12)]
-    assert "also reported: number 12, number 13" in text
+    assert re.findall("^number .*$", text, re.MULTILINE) == [f"number {n:02}" for n in range(11)]
+    assert "also reported: number 11, number 12, number 13" in text
+    titles = [line for line in text.splitlines() if "a long name" in line]
+    assert len(titles) == 2, "the third line of a title would lie in its chart"
     assert "the same" not in text
 
 
