@@ -35,9 +35,14 @@ def progress_lines(study: Study, runs: Sequence[RunView], width: int) -> list[Li
     that nothing moves when one more finishes."""
     pairs = finished_pairs(runs)
     base, modified = names.told_apart(*arm_names(study))
-    sample = f"({study.metric.direction}; {len(pairs)} of {plural(len(study.seeds), 'pair')})"
-    head: list[Line] = [[(modified, "modified")], [(f" {MINUS} ", ""), (base, "baseline")]]
-    lines = [*packed([*head, *([(f" {word}", "")] for word in sample.split())], width), []]
+    sample = f"{len(pairs)} of {plural(len(study.seeds), 'pair')}"
+    head: list[Line] = [
+        [(modified, "modified")],
+        [(f" {MINUS} ", ""), (base, "baseline")],
+        [(f" ({study.metric.direction};", "")],
+        [(f" {sample})", "")],
+    ]
+    lines = [*packed(head, width), []]
     lines += prose(_why_not_yet(study, pairs), width, role="dim")
     drawn = _drawn(pairs_figure(study, runs), width)
     return [*lines, *([[]] if drawn else []), *drawn]
