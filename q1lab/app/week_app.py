@@ -212,5 +212,4 @@ class WeekApp(BaseApp):
         await super().on_event(event)
 
     def _part(self, part_id: str | None) -> Part | None:
-        match = self.setup.week.find_part(part_id) if part_id else None
-        return match[1] if match else None
+        return self.setup.week.find_part(part_id) if part_id else None

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, Problem, nearest, not_a_choice, notice
@@ -129,8 +129,16 @@ def save_setting(key: str, text: str, file: Path | None = None) -> None:
     write_atomic(file, tomlkit.dumps(document), through=True)
 
 
-def as_rows(config: Config) -> list[tuple[str, str, str]]:
-    """(key, value as text, where it came from) for every setting, in order."""
+class SettingRow(NamedTuple):
+    """A setting as it is listed: ``source`` is where its value came from."""
+
+    key: str
+    value: str
+    source: str
+
+
+def as_rows(config: Config) -> list[SettingRow]:
+    """Every setting, in order."""
     rows = []
     for key in SETTINGS:
         value = getattr(config, key)
@@ -140,7 +148,7 @@ def as_rows(config: Config) -> list[tuple[str, str, str]]:
             text = str(value).lower()
         else:
             text = "" if value is None else str(value)
-        rows.append((key, text, config.sources.get(key, "default")))
+        rows.append(SettingRow(key, text, config.sources.get(key, "default")))
     return rows
 
 

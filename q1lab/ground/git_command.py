@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import printable
@@ -38,8 +39,16 @@ _GRACE = 2.0
 """Seconds between TERM and KILL for git and its hooks."""
 
 
-def run(folder: Path, *arguments: str, settings: Mapping[str, str] = {}) -> tuple[int, str, str]:
-    """Run git in ``folder``; (status, stdout, stderr). No prompt and no optional lock. ``settings``
+class Result(NamedTuple):
+    """What git returned and printed."""
+
+    status: int
+    out: str
+    err: str
+
+
+def run(folder: Path, *arguments: str, settings: Mapping[str, str] = {}) -> Result:
+    """Run git in ``folder``. No prompt and no optional lock. ``settings``
     are further variables of its environment. When it is interrupted, git and its hooks end, too."""
     environment = {name: value for name, value in os.environ.items() if name not in _MISLEADING}
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
@@ -70,7 +79,7 @@ def run(folder: Path, *arguments: str, settings: Mapping[str, str] = {}) -> tupl
         for file in (out, err):
             file.seek(0)
             texts.append(os.fsdecode(file.read()))
-        return git.returncode, texts[0], texts[1]
+        return Result(git.returncode, *texts)
 
 
 def output(folder: Path, *arguments: str) -> str:

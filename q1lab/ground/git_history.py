@@ -26,7 +26,7 @@ def added_by_me(repo: Repository, pattern: str) -> tuple[str, ...]:
     my_names = _me(repo)
     matching = ("--", f":(glob)**/{pattern}")
     options = ("--reverse", "-z", "--name-status", "--find-renames", f"--format={_WHO}%an{_WHO}%ae")
-    _, out, _ = git_command.run(repo.root, *_LOG, *options, *matching)
+    out = git_command.run(repo.root, *_LOG, *options, *matching).out
     fields = iter(filter(None, (field.lstrip("\n") for field in out.split("\0"))))
     by_me, added = False, set()
     for field in fields:

@@ -295,7 +295,7 @@ class Repository:
         """The staged changes of ``name``, and the others. A new file is shown whole."""
         if state == _UNTRACKED:
             new = ("--no-index", "--", "/dev/null", f"./{name}")
-            return git_command.run(self.root, *_DIFF, *new)[1]
+            return git_command.run(self.root, *_DIFF, *new).out
         sides = (("--cached",), ())
         pathspec = ("--", _literal(name))
         return "".join(self._output(*_DIFF, *side, *pathspec) for side in sides)

@@ -42,7 +42,7 @@ from q1lab.week.syllabus import (
     Week,
     WeekVariant,
 )
-from q1lab.week.text_numbers import MeasuredResult, ModelShape, names_for_text
+from q1lab.week.text_numbers import ChosenData, MeasuredResult, ModelShape, names_for_text
 from q1lab.week.week_texts import WeekTexts
 
 FILES = "files"
@@ -67,18 +67,14 @@ def load_week(root: Path, course: bool = True) -> Week:
     return _read_week(root, course, None, None)
 
 
-def week_for(
-    week: Week, chosen: str | None = None, data: tuple[str, int, str] | None = None
-) -> Week:
+def week_for(week: Week, chosen: str | None = None, data: ChosenData | None = None) -> Week:
     """The week as a learner who chose a modification meets it, and trains on `data`; before the
     choice without a name, or with one that the week does not offer."""
     return _read_week(week.root, week.course, chosen, data)
 
 
 @lru_cache(maxsize=4)
-def _read_week(
-    root: Path, course: bool, chosen: str | None, data: tuple[str, int, str] | None
-) -> Week:
+def _read_week(root: Path, course: bool, chosen: str | None, data: ChosenData | None) -> Week:
     """The week as one learner meets it. ContentProblem if it can't be used."""
     texts = WeekTexts(root, course, chosen, data)
     names: dict[str, Any] = {"course": course}
@@ -263,11 +259,7 @@ def _blocks(text: str, root: Path, used: set[str]) -> list[Block]:
         fence = in_fence and _FENCE.match(line)
         if fence and fence[2].startswith("q1lab "):
             end_prose()
-            action = _action(line, _until(lines, fence[1], line))
-            if action and blocks and isinstance(step := blocks[-1], Step):
-                blocks[-1] = replace(step, actions=(*step.actions, action))
-            elif action:
-                blocks.append(action)
+            _add(blocks, _action(line, _until(lines, fence[1], line)))
         elif fence:  # a block of code, as it stands
             prose += [line, *_until(lines, fence[1], line), line[: fence.end(1)]]
         elif task := _TASK.match(line):
@@ -277,12 +269,7 @@ def _blocks(text: str, root: Path, used: set[str]) -> list[Block]:
         elif line.startswith("<details"):
             end_prose()
             with _reading(line):
-                fold = _fold(line, _until(lines, "</details>", line), root)
-            last = blocks[-1] if blocks and not fold.frames else None
-            if isinstance(last, Step) and last.behavior.answer_below and last.answer is None:
-                blocks[-1] = replace(last, answer=fold)
-            else:
-                blocks.append(fold)
+                _add(blocks, _fold(line, _until(lines, "</details>", line), root))
         elif line in (_GUIDE, _GUIDE_ENDS):
             end_prose()
             of_guide = line == _GUIDE
@@ -290,6 +277,19 @@ def _blocks(text: str, root: Path, used: set[str]) -> list[Block]:
             prose.append(line)
     end_prose()
     return blocks
+
+
+def _add(blocks: list[Block], block: Action | Fold) -> None:
+    """Add an action, or a fold, to the step just before it if it is that step's, else below."""
+    last = blocks[-1] if blocks else None
+    if not isinstance(last, Step):
+        blocks.append(block)
+    elif isinstance(block, Action):
+        blocks[-1] = replace(last, actions=(*last.actions, block))
+    elif last.behavior.answer_below and last.answer is None and not block.frames:
+        blocks[-1] = replace(last, answer=block)
+    else:
+        blocks.append(block)
 
 
 def _until(lines: list[tuple[str, bool]], end: str, begin: str) -> list[str]:
@@ -319,8 +319,7 @@ def _step(head: str, lines: list[tuple[str, bool]], of_guide: bool, used: set[st
         fence = in_fence and _FENCE.match(line)
         if fence and fence[2].startswith("q1lab "):
             below = [each.strip() for each in _until(lines, fence[1], line)]
-            if action := _action(line, below):
-                actions.append(action)
+            actions.append(_action(line, below))
         else:
             detail.append(line.removeprefix("  "))
     return Step(

@@ -19,6 +19,7 @@ from q1lab.journal import learner_tables
 from q1lab.journal.store import Store
 from q1lab.week.content import week_for
 from q1lab.week.syllabus import Part, Session, Step, Text, Week
+from q1lab.week.text_numbers import ChosenData
 
 MAX_ANSWER = 200_000
 """Characters that one answer may have."""
@@ -69,13 +70,13 @@ class Progress:
         return grades if isinstance(grades, Mapping) else {}
 
     @property
-    def data(self) -> tuple[str, int, str] | None:
-        """The corpus that the learner chose: in words, its number of different characters, and what
-        to type after --data."""
+    def data(self) -> ChosenData | None:
+        """The corpus that the learner chose."""
         chosen_data = self.settings.get("data")
         if not isinstance(chosen_data, Mapping):
             return None
-        return str(chosen_data["words"]), int(chosen_data["vocab"]), str(chosen_data["corpus"])
+        words, vocab, corpus = (chosen_data[key] for key in ("words", "vocab", "corpus"))
+        return ChosenData(str(words), int(vocab), str(corpus))
 
     @property
     def done(self) -> frozenset[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from q1lab.ground.errors import Problem
 from q1lab.week.step_commands import ACTION_FIELDS, command_named, commands_for
@@ -178,6 +178,13 @@ class Session:
     output: tuple[str, ...] = ()
 
 
+class Citation(NamedTuple):
+    """A paper as a text cites it; ``address`` is empty where none is known."""
+
+    title: str
+    address: str
+
+
 @dataclass(frozen=True, slots=True)
 class WeekVariant:
     """A choice that the week offers; `name` is the model file's name in labs/models."""
@@ -213,13 +220,13 @@ class WeekVariant:
         )
 
     @property
-    def source(self) -> tuple[str, str]:
+    def source(self) -> Citation:
         """The paper as one cites it, up to its arXiv number, and its address there; without a
         number the whole, and no address."""
         title, *number = ARXIV.split(self.paper)
         if not number:
-            return title, ""
-        return f"{title}arXiv {number[0]}", f"https://arxiv.org/abs/{number[0]}"
+            return Citation(title, "")
+        return Citation(f"{title}arXiv {number[0]}", f"https://arxiv.org/abs/{number[0]}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,11 +292,10 @@ class Week:
         return next((variant for variant in self.variants if variant.name == self.variant), None)
 
     @cached_property
-    def _where(self) -> Mapping[str, tuple[Session, Part]]:
+    def _where(self) -> Mapping[str, Part]:
         return {
-            each: (session, part)
-            for session in self.sessions
-            for part in session.parts
+            each: part
+            for part in self.parts()
             for each in (part.id, *(step.id for step in part.steps))
         }
 
@@ -325,7 +331,7 @@ class Week:
         for part in self.parts():
             yield from part.steps
 
-    def find_part(self, part_or_step_id: str) -> tuple[Session, Part] | None:
-        """The session and part of a part or step, or None: stored progress may name what an edited
+    def find_part(self, part_or_step_id: str) -> Part | None:
+        """The part of this id or of a step's, or None: stored progress may name what an edited
         week no longer has."""
         return self._where.get(part_or_step_id)

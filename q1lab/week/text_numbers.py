@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 from q1lab.ground.text_formats import MINUS, signed
 from q1lab.judgment import intervals
@@ -24,6 +24,26 @@ SIZES: Mapping[str, tuple[int, int, int, int]] = {
     "large": (6, 6, 384, 256),
 }
 """Layers, heads, features and block size: presets quick and cpu, and preset gpu."""
+
+
+class ChosenData(NamedTuple):
+    """The corpus that a learner trains on."""
+
+    words: str
+    """What it is."""
+    vocab: int
+    """The number of its different characters."""
+    corpus: str
+    """What to type after --data."""
+
+
+class Share(NamedTuple):
+    """A difference in percent, as it is written."""
+
+    percent: float
+    digits: int
+    about: str
+
 
 USUAL = 80
 """A usual number of different characters: a share is worked out with it as long as no data is
@@ -192,12 +212,14 @@ class Figures:
             return f"{count(self.vocab):,}"
         return f"{count(0):,} + {count(1) - count(0)} V"
 
-    def _share(self, kind: str) -> tuple[float, int, str]:
+    def _share(self, kind: str) -> Share:
         counts = [
             getattr(model, kind)(self.vocab or USUAL) for model in (self.model, self.baseline)
         ]
         share = 100 * (counts[0] - counts[1]) / counts[1]
-        return (share, 2, "") if self.vocab else (share, 0 if abs(share) >= 1 else 1, "about ")
+        if self.vocab:
+            return Share(share, 2, "")
+        return Share(share, 0 if abs(share) >= 1 else 1, "about ")
 
 
 @dataclass(frozen=True)
@@ -218,10 +240,9 @@ class Models:
 def names_for_text(
     shapes: Mapping[str, ModelShape],
     results: Sequence[MeasuredResult],
-    data: tuple[str, int, str] | None,
+    data: ChosenData | None,
 ) -> dict[str, Any]:
-    """What a template may name. ``data``: the learner's corpus in words, its number of different
-    characters, and what to type after --data."""
+    """What a template may name. ``data``: the learner's corpus, if they have chosen one."""
     words, vocab, corpus = data or ("your data", None, DEFAULT_DATA)
     measured: dict[str, dict[str, MeasuredResult]] = {}
     for result in results:  # the first counts, unless another is of the learner's data

@@ -110,9 +110,9 @@ def test_indented_actions_belong_to_their_step(folder: Path) -> None:
 
 def test_parts_and_steps_are_found_by_id(folder: Path) -> None:
     week = week_for(load_week(folder), "rye")
-    part_and_step = week.find_part("rye-wet")
-    assert part_and_step is not None
-    assert (part_and_step[0].id, part_and_step[1].id) == ("mix", "knead")
+    part = week.find_part("rye-wet")
+    assert part is not None
+    assert (part.session, part.id) == ("mix", "knead")
     assert week.find_part("weigh-spelt") is None
     assert week.session("MIX").id == "mix"
     with pytest.raises(Problem, match="it has MIX"):

@@ -212,7 +212,7 @@ def written_tests(week: Week, variant: str) -> str:
     """The three tests that a guide writes out."""
     found = week_for(week, variant).find_part("b1")
     assert found
-    part = "\n".join(map(block_text, found[1].blocks))
+    part = "\n".join(map(block_text, found.blocks))
     code = "\n".join(re.findall(r"(?ms)^```python\n(.*?)^```", part))
     return code
 
