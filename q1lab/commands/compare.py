@@ -11,14 +11,8 @@ import click
 
 from q1lab.commands._names import study_argument
 from q1lab.commands._noted import note_comparison_read
-from q1lab.commands._options import force_option
-from q1lab.commands._output import (
-    print_json,
-    print_text,
-    print_wrapped,
-    remark,
-    say_written,
-)
+from q1lab.commands._options import force_option, json_option
+from q1lab.commands._output import print_json, print_text, print_wrapped, remark, say_written
 from q1lab.commands._store import open_store
 from q1lab.commands._verdict import print_series, print_verdict
 from q1lab.compare import comparison_cache, series_reader
@@ -47,7 +41,7 @@ Examples:
 )
 @study_argument(nargs=-1)
 @click.option("--full", is_flag=True, help="Print everything: figure, tables, notes, scope.")
-@click.option("--json", "as_json", is_flag=True, help="Print the whole record as JSON.")
+@json_option
 @click.option(
     "--plot",
     type=click.Path(dir_okay=False, path_type=Path),

@@ -10,10 +10,11 @@ from typing import Any
 
 import click
 
+from q1lab.commands._flags import flags
+from q1lab.commands._options import json_option
 from q1lab.commands._output import print_json
-from q1lab.commands._table_options import source_options, table_options
 from q1lab.commands._verdict import print_series, print_verdict
-from q1lab.ground.errors import FAILED, OK, UNFINISHED
+from q1lab.ground.errors import FAILED, OK, UNFINISHED, Problem
 from q1lab.ground.text_formats import plural, printable
 from q1lab.judgment import layout, series_table
 from q1lab.judgment.series_table import SeriesResult
@@ -35,7 +36,8 @@ Examples:
   q1lab judge 'logs/*.txt' --metric-pattern 'val_loss:(?P<value>[0-9.]+)'
   q1lab judge runs.csv --expect helps           for CI: the exit status"""
 )
-@source_options
+@click.argument("sources", nargs=-1, type=click.Path(readable=False), metavar="[SOURCE...]")
+@flags(TableOptions)
 @click.option(
     "--expect",
     multiple=True,
@@ -44,7 +46,7 @@ Examples:
     "there is none. Repeatable: any of them.",
 )
 @click.option("--full", is_flag=True, help="Print everything: figure, tables, notes, scope.")
-@click.option("--json", "as_json", is_flag=True, help="Print the whole record as JSON.")
+@json_option
 def judge(
     sources: tuple[str, ...],
     expect: tuple[str, ...],
@@ -66,7 +68,7 @@ def judge(
     have the same seeds, else as two groups. Several arms are ranked in one table, and share the 5%
     of false claims. It trains nothing, and keeps nothing.
     """
-    options = table_options(**typed)
+    options = _table_options(**typed)
     tables = _read(sources, options)
     found = tables[0].found
     if len(tables) == 1:
@@ -88,6 +90,19 @@ def judge(
     return _status(
         [m.comparison.analysis.verdict for m in arms.ranked if m.comparison is not None], expect
     )
+
+
+def _table_options(arms: tuple[str, ...], **typed: str | None) -> TableOptions:
+    """The options as typed. Problem for an --arm without a name or a pattern."""
+    pairs = []
+    for item in arms:
+        name, _, pattern = item.partition("=")
+        if not name.strip() or not pattern:
+            raise Problem(
+                f"--arm {item!r}", next="give NAME=PATTERN, such as base='logs/base*.txt'"
+            )
+        pairs.append((name, pattern))
+    return TableOptions(**typed, arms=tuple(pairs))
 
 
 def _read(sources: Sequence[str], options: TableOptions) -> list[NumberTable]:
