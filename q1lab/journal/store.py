@@ -1,9 +1,8 @@
 """The database, ``q1lab.db``: the one record of what the learner did and said.
 
 ``acts`` is the truth: a row for each act, as JSON, never changed. All other tables follow from it
-and from the runs' events: where their definition changed, or a plug-in came or went, they are made
-again (``_make_tables``). ``acts.jsonl`` beside it is a copy to read and to keep; it is read only
-where the database is gone.
+and from the runs' events: where their definition changed, they are made again (``_make_tables``).
+``acts.jsonl`` beside it is a copy to read and to keep; it is read only where the database is gone.
 """
 
 from __future__ import annotations

@@ -168,3 +168,18 @@ def test_a_range_gets_seeds_at_which_nobody_knows_a_result() -> None:
         assert home_history.seeds_with_results(store, draft) == {0, 1, 2}
         delete_restore.delete_study(store, one.id)
         assert home_history.seeds_with_results(store, draft) == {0, 1, 2}
+
+
+def test_a_result_is_known_where_the_modified_arm_has_shown_a_number_before() -> None:
+    """A prediction that was locked later is told as one made after the result."""
+    with Store() as store:
+        begun(store, "rope-1", 10)
+        again = replace(studies.load("rope-1"), id="", created=time(50))
+        other = lab_home.make_study("gqa-1", variant="gqa", created=time(50))
+        late, early = time(50), "2026-01-01T00:00:00+00:00"
+        assert home_history.study_with_result(store, again, late) == "rope-1"
+        assert home_history.study_with_result(store, again, early) is None
+        assert home_history.study_with_result(store, other, late) is None, "of the baseline alone"
+        delete_restore.delete_study(store, "rope-1")
+        ingest_events.ingest_all(store)
+        assert home_history.study_with_result(store, again, late) == "rope-1"

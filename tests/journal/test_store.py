@@ -129,3 +129,16 @@ def test_a_run_whose_process_is_gone_has_crashed_at_the_first_look() -> None:
         ingest_events.ingest_all(store)
         view = study_view.read_view(store, study, new_events=False)
     assert view.row.state == "crashed"
+
+
+def test_an_iter_that_is_trained_again_shows_its_newest_loss() -> None:
+    study = lab_home.make_study(seeds=(0,))
+    file = study.files.run("baseline-seed0").events
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with Store() as store:
+        for loss in (2.0, 1.5):
+            with file.open("a") as out:
+                out.write(json.dumps({"type": "iter", "iter": 3, "train_loss": loss}) + "\n")
+            ingest_events.ingest_study(store, study)
+        run = store.runs(study.id)[0]
+        assert store.curve(run["id"], "train_loss") == [(3, 1.5)], "the chart keeps the lost work"

@@ -30,7 +30,6 @@ class RunHistory:
         self.config = run_config(study, run)
         self._metric = study.metric
         self._left_out = study.trainer.repeated_numbers
-        self.started = False
         self.attempts = 0
         self.began: float | None = None
         """Unix time of the first start."""
@@ -72,7 +71,6 @@ class RunHistory:
         return 0 if self.ended is RunState.FINISHED else 1
 
     def _start(self, event: Event) -> None:
-        self.started = True
         self.ended = None
         self.attempts += 1
         self._clock = _unix(event.get("time")) or self._clock

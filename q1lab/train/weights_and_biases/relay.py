@@ -111,8 +111,6 @@ class Relay:
 
     def _relay(self, run: OpenRun) -> None:
         run.read_events()
-        if not run.history.started:
-            return
         if run.handle is None and (self.closed_at[run.name] >= run.offset or not self._open(run)):
             return
         try:
@@ -184,7 +182,6 @@ def upload_pending(study: Study) -> None:
     runs = [OpenRun(study, run, ids[run.name]) for run in study.runs if run.name in names]
     for run in runs:
         run.read_events()
-    runs = [run for run in runs if run.history.started]
     there: dict[str, int] = {}
     try:
         try:

@@ -99,6 +99,20 @@ def test_broken_and_partly_uploaded_runs_are_made_anew(
         assert lab.states(study) == {SYNCED}
 
 
+def test_a_run_that_failed_before_its_first_iter_goes_up_as_failed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = lab.plan(wandb="offline")
+    broken = [{"type": "exit", "state": "failed", "message": "no such layer"}]
+    for run in study.runs:
+        lab.append(study, run.name, broken)
+    with WandbServer() as server:
+        use(monkeypatch, server.url)
+        assert call() == 0, capsys.readouterr().out
+        assert {run.exitcode for run in server.runs.values()} == {1}
+        assert server.run("modified-seed0").summary["message"] == "no such layer"
+
+
 def test_a_study_that_was_off_can_still_go_up(monkeypatch: pytest.MonkeyPatch) -> None:
     study = lab.plan(wandb="disabled")
     lab.train_all(study)
