@@ -11,7 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from q1lab.documents import managed_regions, modification, post, retro
+from q1lab.compare.published_names import with_published_names
+from q1lab.documents import (
+    comparison_page,
+    comparison_tables,
+    managed_regions,
+    modification,
+    post,
+    retro,
+)
+from q1lab.documents.reproduce import Reproduction
 from q1lab.documents.templates import Rendered, render_template
 from q1lab.ground.errors import Problem
 from tests.kit import document_records as records
@@ -22,6 +31,12 @@ GOLDEN = places.GOLDEN / "documents"
 
 def _modification(outcome: str | None, evil: bool = False) -> Rendered:
     return modification.modification_document(records.modification(outcome, evil=evil))
+
+
+def _page(outcome: str) -> Rendered:
+    c = with_published_names(records.comparison(outcome, records.PREDICTION))
+    facts = comparison_tables.study_facts(c, in_repository=False)
+    return comparison_page.comparison_document(c, facts, Reproduction("q1lab run rope"))
 
 
 def _post(outcome: str | None) -> Rendered:
@@ -36,13 +51,14 @@ CASES: dict[str, Callable[[], Rendered]] = {
     **{f"post-{outcome}": functools.partial(_post, outcome) for outcome in OUTCOMES},
     "post-no verdict": functools.partial(_post, "no verdict"),
     "modification-evil": functools.partial(_modification, "hurts", evil=True),
+    "page-helps": functools.partial(_page, "helps"),
     "retro-empty": lambda: retro.retro_document(records.retro_record(full=False)),
     "retro-full": lambda: retro.retro_document(records.retro_record()),
 }
 
 
 @pytest.mark.parametrize(
-    "name", ["modification-helps", "modification-evil", "retro-full", "post-helps"]
+    "name", ["modification-helps", "modification-evil", "page-helps", "retro-full", "post-helps"]
 )
 def test_golden(name: str) -> None:
     text = CASES[name]().text
