@@ -3,14 +3,14 @@ record, how their runs ended, and the looks and levels that follow (history.py).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from q1lab.ground import paths
 from q1lab.journal import on_record, seen
 from q1lab.journal.declarations import changed_parts
 from q1lab.journal.history import Look, level_after, looks_at
-from q1lab.journal.on_record import Begun, study_key
+from q1lab.journal.on_record import Begun, StudyKey, study_key
 from q1lab.journal.store import Store
 from q1lab.judgment.intervals import ALPHA
 from q1lab.judgment.judgment import Asked
@@ -46,37 +46,41 @@ def study_history(store: Store, study: Study) -> StudyHistory:
     begun = [*(each for each in begun if each.key != own.key), own]
     ends = seen.ends_of(store, [each.study for each in begun])
     ends[own.key] = ends[own.key] or {}
-    by_question: dict[str, list[Begun]] = {}
-    for each in begun:
-        by_question.setdefault(each.question, []).append(each)
-    looks = {
-        question: looks_at((each.study, ends[each.key]) for each in studies)
-        for question, studies in by_question.items()
-    }
+    looks = _looks_by_question(begun, ends)
     same = looks[own.question] if study.counts_as_asking else []
-    of_question = [ends[each.key] or {} for each in by_question[own.question]]
-    of_arm = {each.key for each in begun if each.modified == own.modified}
-    about_it = [
-        levels
-        for of_one in looks.values()
-        if (levels := [look.level for look in of_one if study_key(look.study) in of_arm])
-    ]
-    every = [[look.level for look in of_one] for of_one in looks.values() if of_one]
     level, before = _level(study, same)
+    of_arm = {each.key for each in begun if each.modified == own.modified}
     verdicts = (_verdict_of(look, ends[study_key(look.study)]) for look in before)
     return StudyHistory(
         level,
         level_after(len(same) + (len(before) == len(same)), study),
         Asked(
-            tuple(filter(None, verdicts)),
-            level + sum(look.level for look in before),
-            len(about_it),
-            len(every),
-            sum(map(sum, every)),
+            earlier=tuple(filter(None, verdicts)),
+            total=level + sum(look.level for look in before),
+            about_it=sum(
+                any(study_key(look.study) in of_arm for look in of_one) for of_one in looks.values()
+            ),
+            questions=sum(map(bool, looks.values())),
+            expected=sum(sum(look.level for look in of_one) for of_one in looks.values()),
         ),
         tuple(changed_parts(declared, study)) if declared is not None else (),
-        run_ends.astray_runs(of_question, study.metric),
+        run_ends.astray_runs(
+            [ends[each.key] or {} for each in begun if each.question == own.question], study.metric
+        ),
     )
+
+
+def _looks_by_question(
+    begun: Sequence[Begun], ends: Mapping[StudyKey, RunEnds | None]
+) -> dict[str, list[Look]]:
+    """The looks at each question, oldest first."""
+    by_question: dict[str, list[Begun]] = {}
+    for each in begun:
+        by_question.setdefault(each.question, []).append(each)
+    return {
+        question: looks_at((each.study, ends[each.key]) for each in studies)
+        for question, studies in by_question.items()
+    }
 
 
 def _level(study: Study, looks: Sequence[Look]) -> tuple[float, Sequence[Look]]:

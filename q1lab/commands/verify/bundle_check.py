@@ -39,7 +39,7 @@ from q1lab.journal.store import Row, Store
 from q1lab.judgment import interim_analyses
 from q1lab.judgment.intervals import ALPHA
 from q1lab.judgment.run_states import ENDED
-from q1lab.study import bundle, child_processes, seed_range
+from q1lab.study import bundle, seed_range
 from q1lab.study.bundle import Bundle
 from q1lab.study.own_model import run_checks
 from q1lab.study.run_ends import RunEnd, pair_differences
@@ -298,8 +298,7 @@ def _check_models(study: Study, report: BundleReport, tell: Tell) -> None:
             study.files.root / name,
             "baseline",
             baseline=baseline,
-            only=ANSWER_CHECKS,
-            environment=child_processes.stranger_environment(1),
+            of_stranger=ANSWER_CHECKS,
         )
         results = [result for result in checked.checks if result.name in ANSWER_CHECKS]
         failed = [result.words for result in results if result.failed]

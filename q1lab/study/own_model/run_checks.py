@@ -242,16 +242,15 @@ def run_checks(
     *,
     baseline: Path | None = None,
     settings: Mapping[str, Any] | None = None,
-    only: Sequence[str] | None = None,
-    environment: Mapping[str, str] | None = None,
+    of_stranger: Sequence[str] = (),
     on_result: Callable[[CheckResult], None] = lambda result: None,
     limits: CheckLimits | None = None,
 ) -> CheckReport:
     """Check a model file and return the report.
 
     ``settings``: fields of the file's own GPTConfig at other values than their defaults.
-    ``only``: the names of the checks to run; None runs all.
-    ``environment``: that of the process, in place of q1lab's own.
+    ``of_stranger``: the names of the only checks to run on a stranger's file, whose process gets
+    none of the learner's keys; empty for the learner's own, on which all run.
     ``baseline``: the file that it is compared with; None for what it was made from, as far as that
     is known, else q1lab's.
     ``for_``: one of ``variants.checked_variants``, or several joined by "+"; None for what the
@@ -272,7 +271,7 @@ def run_checks(
         "file": str(path),
         "for": for_,
         "settings": dict(settings or {}),
-        "only": only,
+        "only": list(of_stranger) or None,
         "step_seconds": limits.step_seconds,
         "memory_mb": limits.memory_mb,
     }
@@ -283,7 +282,7 @@ def run_checks(
     with child_processes.running_child(
         command,
         seconds=limits.seconds_in_all,
-        env=_environment(environment),
+        env=_environment(is_strangers=bool(of_stranger)),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as child:
@@ -305,8 +304,11 @@ def run_checks(
     )
 
 
-def _environment(base: Mapping[str, str] | None) -> dict[str, str]:
-    env = dict(base or child_processes.child_environment(threads=1))
+def _environment(*, is_strangers: bool) -> dict[str, str]:
+    made = (
+        child_processes.stranger_environment if is_strangers else child_processes.child_environment
+    )
+    env = made(threads=1)
     # a @torch.compile in the file is left out: a check lasts milliseconds
     env["TORCHDYNAMO_DISABLE"] = "1"
     return env
