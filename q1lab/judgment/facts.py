@@ -162,6 +162,21 @@ def not_confirmed(j: Judgment) -> str:
     return f"An earlier look said {claims[-1].upper()}; this one does not confirm it."
 
 
+@fact("caveat")
+def one_way(j: Judgment) -> str:
+    """Why a better pair can take a verdict away: it widens the spread."""
+    differences = list(j.analysis.pairs.values())
+    if not j.is_open or j.analysis.headline != "paired" or j.outlier is not None:
+        return ""
+    if not (max(differences) < 0 or min(differences) > 0):
+        return ""
+    how = "improved" if j.metric.favors(differences[0]) else "got worse"
+    return (
+        f"All {len(differences)} pairs {how}, but they differ too much from each other to rule "
+        "out luck."
+    )
+
+
 # ── what else may explain it, or may be broken
 
 
