@@ -40,7 +40,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         str(folder),
         str(ROOT),
     ]
-    subprocess.run(build, check=True, capture_output=True)
+    built = subprocess.run(build, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, f"no wheel was built: {built.stdout}{built.stderr}"
     (wheel,) = folder.glob("*.whl")
     venv.create(folder / "env", with_pip=False)
     python = folder / "env" / "bin" / "python"
@@ -55,7 +56,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "--quiet",
         str(wheel),
     ]
-    subprocess.run(install, check=True, capture_output=True)
+    put = subprocess.run(install, capture_output=True, text=True, check=False)
+    assert put.returncode == 0, f"the wheel could not be installed: {put.stderr}"
     (site,) = (folder / "env" / "lib").glob("python*/site-packages")
     borrowed = [path for path in sys.path if path.endswith("site-packages")]
     (site / "borrowed.pth").write_text("\n".join(borrowed) + "\n")

@@ -19,6 +19,7 @@ from q1lab.journal.store import Store
 from q1lab.study import liveness, studies, variants
 from q1lab.train import launch
 from tests.kit.commands import q1lab
+from tests.kit.fonts import needs_font
 from tests.kit.plans import changed
 from tests.kit.waiting import wait_for
 
@@ -303,6 +304,7 @@ def test_an_unwritable_home_is_one_line(
     assert str(blocker) in done.stderr
 
 
+@needs_font
 def test_the_plot_is_drawn(fake_trainer: Fake, tmp_path: Path) -> None:
     record("run", "rope", *SMALL)
     for suffix, magic in (("svg", b"<svg "), ("png", b"\x89PNG")):
