@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit.places import MODELS, ROOT
-from tests.kit.repos import begun, git
+from tests.kit.repos import begun, git, of_its_own
 
 pytestmark = pytest.mark.slow
 
@@ -123,11 +123,17 @@ def from_the_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
-def test_readmes_commands_work_after_pip_install(from_the_index: Path, tmp_path: Path) -> None:
+def test_readmes_commands_work_after_pip_install(
+    from_the_index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_its_own(tmp_path, monkeypatch)
     readmes_commands(from_the_index, tmp_path)
 
 
-def test_readmes_commands_work_from_the_wheel(installed: Path, tmp_path: Path) -> None:
+def test_readmes_commands_work_from_the_wheel(
+    installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_its_own(tmp_path, monkeypatch)
     readmes_commands(installed, tmp_path)
 
 
