@@ -96,10 +96,9 @@ def use_hint(store: Store, week: str, variant: str, stage: int) -> None:
 
 
 def evidence_rows(store: Store, week: str) -> list[Row]:
-    """The rows that acts left behind in the week, newest first: act, subject (a study, a document),
-    variant, file (which has to be there), sha, facts (JSON), at."""
-    rows = store.db.execute("SELECT * FROM evidence WHERE week = ? ORDER BY rowid DESC", (week,))
-    return rows.fetchall()
+    """The rows that acts left behind in the week: act, subject (a study, a document), variant, file
+    (which has to be there), sha, facts (JSON), at."""
+    return store.db.execute("SELECT * FROM evidence WHERE week = ?", (week,)).fetchall()
 
 
 # ── data

@@ -10,7 +10,7 @@ import pytest
 
 from q1lab.app.widgets.page_blocks import command_with_form
 from q1lab.ground import paths
-from q1lab.journal import learner_tables, predictions
+from q1lab.journal import ingest_events, learner_tables, predictions
 from q1lab.journal import store as index_store
 from q1lab.journal.predictions import Expected
 from q1lab.journal.store import Store
@@ -423,3 +423,10 @@ def test_alone_the_repo_that_one_records_ticks_its_step(store: Store) -> None:
     assert not done(store, week, "c3-kpis")
     artifacts.add_artifact(store, "repo", "mine", location="https://example.org/b", week=LABEL)
     assert done(store, week, "c3-kpis")
+
+
+def test_the_newest_study_of_a_modification_is_named_before_it_is_changed(store: Store) -> None:
+    for at in (1, 2):
+        lab_home.finish(lab_home.make_study(f"rope-{at}", created=f"2026-03-0{at}T09:00:00+00:00"))
+    ingest_events.ingest_all(store)
+    assert "(rope-2 and 1 more)" in chosen_variant.change_question(store, LABEL, "swiglu")
