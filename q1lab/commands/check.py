@@ -87,10 +87,9 @@ def check(
             "--watch shows checks as a file is saved; --json gives one record: ", next="choose one"
         )
     for_ = for_ or _named_on_top(file)
-    settings = _settings(overrides)
     while True:
         checked = _stamp(file)
-        code = _check_once(file, for_, baseline, settings, as_json)
+        code = _check_once(file, for_, baseline, overrides, as_json)
         if not watch:
             return code
         _wait_for_save(file, checked)
@@ -124,13 +123,14 @@ def _settings(overrides: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _check_once(
-    file: Path, for_: str | None, baseline: str | None, settings: dict[str, Any], as_json: bool
+    file: Path, for_: str | None, baseline: str | None, overrides: tuple[str, ...], as_json: bool
 ) -> int:
     def show(result: CheckResult) -> None:
         if not (as_json or result.follows):  # one line at the end is about all that follow
             _print([result_block(result)])
 
     compared = variants.find_variant(baseline).path if baseline else None
+    settings = _settings(overrides)
     report = run_checks(file, for_, baseline=compared, settings=settings, on_result=show)
     chosen = _note_passed(file, report)
     if as_json:
@@ -145,7 +145,7 @@ def _check_once(
         sys.stderr.write(f"q1lab: {printable(report.unusable + ways)}\n")
         return USAGE
     click.echo()
-    choices, set_words = variants.modifications(), overrides_of(settings)
+    choices, set_words = variants.modifications(), "".join(f" --set {text}" for text in overrides)
     _print(outcome_blocks(report, str(file), chosen, baseline, set_words, choices))
     return report.code
 
@@ -172,15 +172,6 @@ def _print(blocks: Iterable[CheckBlock]) -> None:
     for block in blocks:
         for line in lay_out(block, width_shown() if block.sign else None):
             click.echo("".join(click.style(text, fg=COLORS.get(role)) for text, role in line))
-
-
-def overrides_of(settings: dict[str, Any]) -> str:
-    """Settings as they are typed behind a command: `` --set use_rope=true``."""
-    texts = {
-        key: str(value).lower() if value in (True, False) else value
-        for key, value in settings.items()
-    }
-    return "".join(f" --set {key}={text}" for key, text in texts.items())
 
 
 def _wait_for_save(file: Path, checked: object) -> None:
