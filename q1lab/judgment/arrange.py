@@ -41,14 +41,14 @@ MOST_SEEDS, SEEDS_PER_END = 20, 5
 
 
 def headline_parts(j: Judgment) -> list[Line]:
-    """``HELPS   rope``, ``− baseline``, ``= −0.0297 nats``, ``(lower is better; 3 pairs)``: pieces
-    that go together, with their roles."""
+    """``HELPS``, ``rope``, ``− baseline``, ``= −0.0297 nats``, ``(lower is better; 3 pairs)``: the
+    pieces that go together, with their roles."""
     base, modified = j.names
-    first: Line = [(j.word, j.analysis.verdict), ("   ", ""), (modified, "modified")]
+    first: list[Line] = [[(j.word, j.analysis.verdict)], [("   ", ""), (modified, "modified")]]
     if j.analysis.mean is None:
-        return [first, [(" against ", ""), (base, "baseline")]]
+        return [*first, [(" against ", ""), (base, "baseline")]]
     return [
-        first,
+        *first,
         [(f" {MINUS} ", ""), (base, "baseline")],
         [(f" = {mean_text(j.analysis)}{j.metric.suffix}", "bold")],
         [(f" ({j.metric.direction}; {names.sample(j)})", "")],
@@ -57,7 +57,7 @@ def headline_parts(j: Judgment) -> list[Line]:
 
 def title(j: Judgment) -> str:
     """The headline of a page or a picture: ``HELPS: rope − baseline = −0.0297 nats``."""
-    parts = headline_parts(j)[:3]
+    parts = headline_parts(j)[:4]
     return "".join(text for part in parts for text, _ in part).replace("   ", ": ", 1)
 
 

@@ -238,6 +238,7 @@ def test_the_first_lines_are_the_head_of_the_full_form_which_has_every_fact(name
     st.lists(st.sampled_from(["cannot tell", "helps", "too small to matter"]), max_size=6),
     st.integers(40, 120),
 )
+@example("too-small", "attention_with_rotary", [], 40)
 def test_six_rows_that_fit_however_long_names_and_records_are(
     name: str, variant: str, looks: list[str], width: int
 ) -> None:
