@@ -21,6 +21,7 @@ from q1lab.commands.demo.shipped_runs import ShippedRuns, read_runs
 from q1lab.ground.config import Config
 from q1lab.ground.paths import content_dir
 from q1lab.journal.store import Store
+from q1lab.judgment.face import Face
 from q1lab.study import seed_range
 from q1lab.study.corpora import SHAKESPEARE_SHA256
 from q1lab.week.content import load_week
@@ -54,7 +55,7 @@ def test_the_runs_are_eight_declared_pairs_with_their_origin(shipped: ShippedRun
 
 
 def test_the_looks_share_5_percent_and_the_verdict_has_their_level(shipped: ShippedRuns) -> None:
-    design, judgment = shipped.study.design, shipped.judge()
+    design, judgment = shipped.study.design, Face(shipped.judge())
     assert design.pairs == (3, 8)
     assert design.levels is not None
     again = seed_range.limits_hold(design.levels, 1e-3)
@@ -85,12 +86,13 @@ def test_in_a_pipe_it_is_plain_text_without_a_question(shipped: ShippedRuns) -> 
         assert sentence in flat(done.stdout)
     assert done.stdout.count("pair of seed") == 8
     assert re.findall(r"after (\d) pairs:", done.stdout) == list("345678")
-    assert shipped.judge().short() in done.stdout
+    verdict, *_ = Face(shipped.judge()).short().partition("\nEverything else")
+    assert verdict in done.stdout
     assert done.stdout.endswith(f"{demo_text.NEXT}\n")
     assert "Predicted" not in done.stdout
     full = q1lab("demo", "--full").stdout
     assert "each of 8 pairs" in full
-    assert "Scope: " in full
+    assert "This holds after 1,000 iters on shakespeare" in full
 
 
 def test_its_help_has_an_example() -> None:
