@@ -25,7 +25,6 @@ from q1lab.journal import learner_tables, predictions
 from q1lab.journal.store import Store
 from q1lab.week import progress
 from tests.kit import lab_home
-from tests.kit.lab_home import words
 from tests.kit.tui_home import prepared, running, settled, until
 
 LABEL = "M03-W04"
@@ -133,30 +132,6 @@ async def test_of_pages_asked_for_fast_the_last_one_comes() -> None:
         for key in "234":
             app.post_message(events.Key(key, key))
         await until(pilot, lambda: app.current_mode == "progress")
-
-
-async def test_a_prediction_is_judged_while_it_is_typed() -> None:
-    async with running(size=(100, 40)) as (app, pilot):
-        await open_step(app, "a3", "a3-predict")
-        await settled(pilot)
-        await pilot.press("e")
-        await until(pilot, lambda: isinstance(app.screen, FormScreen))
-        for field, key in (("size", "Enter"), ("why", "^s"), ("direction", "^s")):
-            app.screen.query_one(f"#{field}").focus()
-            await until(pilot, lambda: f"{key} keeps it" in words(app))  # noqa: B023
-        for field, text in (("size", "0.03"), ("matters", "0.01")):
-            app.screen.query_one(f"#{field}", Input).value = text
-        for typed, message in (
-            ("150%", "How sure you are lies between 0 and 100%, not 150%"),
-            ("surely", "is a percentage such as 70%, not 'surely'"),
-            ("70", "70% sure"),
-        ):
-            assert isinstance(app.screen, FormScreen)
-            app.screen.query_one("#sure", Input).value = typed
-            await until(pilot, lambda: message in words(app))  # noqa: B023
-            await pilot.press("ctrl+s")
-            await settled(pilot)
-        assert isinstance(app.screen, WeekScreen)
 
 
 async def test_a_letter_counts_no_time_and_spends_no_hint() -> None:

@@ -14,7 +14,6 @@ from textual.widgets import OptionList
 
 from q1lab.app.app import Q1Lab
 from q1lab.app.screens import step_actions
-from q1lab.app.screens.error import ErrorScreen
 from q1lab.app.screens.lab import LabScreen
 from q1lab.app.screens.pick_one import PickScreen
 from q1lab.app.screens.run_log import RunLogScreen
@@ -310,20 +309,6 @@ async def test_the_lab_says_how_the_study_stands_with_wandb() -> None:
         await until(pilot, lambda: "modified-seed2" in words(pilot.app))
 
 
-async def test_the_runs_of_the_study_that_trains_are_listed_not_those_of_an_earlier_try() -> None:
-    finish(make_study("rope-1", seeds=(0,), wandb="offline"))
-    locks = training(make_study("rope-2", created="2026-03-08T09:30:00+00:00", wandb="offline"))
-    try:
-        async with app().run_test(size=(100, 30)) as pilot:
-            await open_lab(pilot)
-            step_actions.run_command(pilot.app, ["q1lab", "sync", "rope", "--show"])  # type: ignore[arg-type]
-            await until(pilot, lambda: "group rope-2" in words(pilot.app))
-            assert "modified-seed2" in words(pilot.app)
-    finally:
-        for lock in locks:
-            os.close(lock)
-
-
 async def test_leaving_the_app_stops_nothing(fake_trainer: Callable[..., None]) -> None:
     fake_trainer(pause=0.4)
     study = _launched()
@@ -333,19 +318,6 @@ async def test_leaving_the_app_stops_nothing(fake_trainer: Callable[..., None]) 
         assert launch.is_alive(study.files)
     assert launch.is_alive(study.files)
     assert launch.stop_study(study)
-
-
-async def test_nothing_to_go_on_with_is_said_in_a_box() -> None:
-    study = make_study()
-    finish(study)
-    compared(study)
-    async with app().run_test(size=(80, 24)) as pilot:
-        screen = await open_lab(pilot)
-        screen.action_go_on()  # the key is not offered; two viewers may still race to it
-        await until(pilot, lambda: isinstance(pilot.app.screen, ErrorScreen))
-        assert "is complete" in words(pilot.app)
-        await pilot.press("escape")
-        assert isinstance(pilot.app.screen, LabScreen)
 
 
 async def test_the_log_is_followed_as_plain_text() -> None:
@@ -482,18 +454,6 @@ async def _to_verdict(pilot: Any) -> None:
     await pilot.press("v")
 
 
-async def test_a_verdict_tells_every_number_once() -> None:
-    """The mean and sd of each arm stood above the figure, and below it again."""
-    study = make_study()
-    finish(study)
-    compared(study)
-    async with app().run_test(size=(160, 60)) as pilot:
-        await _to_verdict(pilot)
-        await until(pilot, lambda: "wall clock per run" in words(pilot.app))
-        begun = [line.split()[:1] for line in words(pilot.app).splitlines()]
-        assert [begun.count([word]) for word in ("mean", "sd", "seed")] == [1, 1, 3]
-
-
 async def test_the_verdict_is_copied_and_counts_as_read() -> None:
     study = make_study()
     finish(study)
@@ -512,37 +472,6 @@ async def test_the_verdict_is_copied_and_counts_as_read() -> None:
     with Store() as store:  # it was looked at: a step of the week waits for that
         seen = learner_tables.evidence_rows(store, "M03-W04")
         assert [(row["act"], row["subject"]) for row in seen] == [("compare", study.id)]
-
-
-async def test_a_message_of_a_screen_above_the_lab_goes_with_it() -> None:
-    study = make_study()
-    finish(study)
-    compared(study)
-    async with app().run_test(size=(100, 30), notifications=True) as pilot:
-        await _to_verdict(pilot)
-        await until(pilot, lambda: isinstance(pilot.app.screen, VerdictScreen))
-        await pilot.press("c")
-        await until(pilot, lambda: "comparison as text" in words(pilot.app))
-        await pilot.press("escape")
-        assert isinstance(pilot.app.screen, LabScreen)
-        assert pilot.app.notice == ("", "")
-
-
-async def test_the_chart_stands_on_the_themes_ground_in_every_theme() -> None:
-    study = make_study()
-    finish(study)
-    compared(study)
-    async with app().run_test(size=(100, 30)) as pilot:
-        screen = await open_lab(pilot)
-        chart = screen.query_one(LossChart)
-        await until(pilot, lambda: not chart.data.empty)
-        for theme in ("q1lab-light", "q1lab-dark"):
-            pilot.app.theme = theme
-            await pilot.pause()
-            for y in range(chart.size.height):
-                for segment in chart.render_line(y):
-                    assert segment.style is not None
-                    assert segment.style.bgcolor is not None, (theme, y, segment.text)
 
 
 async def test_a_study_that_cannot_be_read_is_a_marked_line_and_stops_no_other() -> None:

@@ -17,8 +17,7 @@ from textual.app import App, ComposeResult
 
 from q1lab.app import theme
 from q1lab.app.study_in_focus import StudyInFocus
-from q1lab.app.widgets.chart_data import ArmCurves, chart_data, mean_curve, short_count, ticks
-from q1lab.app.widgets.lab_numbers import loss_words, state_words
+from q1lab.app.widgets.chart_data import ArmCurves, chart_data, mean_curve
 from q1lab.app.widgets.line_canvas import HEAVY, LIGHT, Canvas
 from q1lab.app.widgets.loss_chart import LossChart, _even_labels, drawn_seeds
 from q1lab.app.widgets.run_grid import RunGrid
@@ -28,7 +27,6 @@ from q1lab.app.widgets.theme_colors import Palette
 from q1lab.commands import live_grid
 from q1lab.compare import progress_figure
 from q1lab.ground.log_tail import LogTail
-from q1lab.ground.text_formats import signed, token_rate
 from q1lab.journal.study_view import RunView, StudyView, fault_lines, study_row
 from q1lab.judgment import arrange
 from q1lab.judgment.blocks import Bar, Figure
@@ -95,23 +93,6 @@ VAL = ((50, 3.0), (100, 1.9))
 # ── sparkline
 
 
-def test_a_sparkline_is_as_long_as_the_run_has_got() -> None:
-    points = [(i, 4.0 - i / 40) for i in range(0, 61, 10)]
-    line = sparkline(points, 10, 100, 2.5, 4.0)
-    assert len(line) == 10
-    assert line.rstrip() == line[:6]
-    assert [BARS.index(mark) for mark in line[:6]] == sorted(
-        (BARS.index(m) for m in line[:6]), reverse=True
-    )
-
-
-def test_one_scale_for_a_study_makes_runs_comparable() -> None:
-    high, low = [(0, 4.0), (100, 3.0)], [(0, 4.0), (100, 2.0)]
-    both = common_range([value_range(high), value_range(low)])
-    assert both == (2.0, 4.0)
-    assert sparkline(high, 8, 100, *both)[-1] > sparkline(low, 8, 100, *both)[-1]
-
-
 def test_losses_that_are_no_numbers_are_dots() -> None:
     line = sparkline([(0, 3.0), (50, None), (99, math.nan)], 4, 100, 2.0, 3.0)
     assert line[0] == BARS[-1]
@@ -140,23 +121,6 @@ def test_a_sparkline_always_has_its_width(
 
 def text_of(canvas: Canvas) -> list[str]:
     return ["".join(piece.text for piece in row) for row in canvas.rows()]
-
-
-def test_dots_become_braille() -> None:
-    canvas = Canvas(2, 1)
-    canvas.thin([(0, 0), (3, 3)], pen=0)
-    assert text_of(canvas) == ["⠑⢄"]
-
-
-def test_a_solid_line_hides_dots_and_lines_along_the_same_cells_take_turns() -> None:
-    canvas = Canvas(4, 1)
-    canvas.thin([(0, 0), (7, 0)], pen=0)
-    canvas.thin([(0, 3), (7, 3)], pen=1)
-    assert [piece.pen for piece in canvas.rows()[0]] == [0, 1, 0, 1]
-    canvas.solid([(0, 1), (7, 1)], 0, LIGHT)
-    canvas.solid([(0, 2), (7, 2)], 1, HEAVY)
-    assert text_of(canvas) == ["─━─━"]
-    assert [piece.pen for piece in canvas.rows()[0]] == [0, 1, 0, 1]
 
 
 @given(
@@ -294,23 +258,6 @@ def test_a_mean_only_stands_where_every_seed_has_a_point() -> None:
     assert mean_curve([]) == ()
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "most", "expected"),
-    [
-        (0, 2000, 4, [0, 500, 1000, 1500, 2000]),
-        (1.86, 1.93, 4, [1.86, 1.88, 1.9, 1.92]),
-        (2, 2, 4, []),
-    ],
-)
-def test_ticks_are_round(low: float, high: float, most: int, expected: list[float]) -> None:
-    assert ticks(low, high, most + 1) == pytest.approx(expected)
-
-
-def test_short_numbers() -> None:
-    counts = [short_count(v) for v in (0.5, 500, 1000, 15_000, 150_000, 2e6)]
-    assert counts == ["0.5", "500", "1,000", "15,000", "150k", "2M"]
-
-
 @pytest.mark.parametrize("rows", [4, 6, 10, 12, 25])
 @given(low=st.floats(-1e3, 1e3), span=st.floats(0.01, 100))
 @settings(deadline=None)
@@ -336,28 +283,6 @@ class AloneChart(Themed):
         yield LossChart()
 
 
-async def test_the_end_of_training_is_seen_where_the_arms_are_compared() -> None:
-    """0.03 nats at the end are two lines, also where the loss fell by more than 2."""
-    app = AloneChart()
-    async with app.run_test(size=(46, 12)):
-        chart = app.query_one(LossChart)
-        curves = {
-            arm: tuple((at, end + 2.4 * math.exp(-at / 250)) for at in range(0, 2001, 50))
-            for arm, end in (("baseline", 1.92), ("modified", 1.89))
-        }
-        lines = drawn(
-            chart,
-            [
-                run(arm=arm, val=curve, val_loss=curve[-1][1], **LONG)
-                for arm, curve in curves.items()
-            ],
-        )
-        assert sum(line[-1] in "─━" for line in lines[1:-1]) == 2, lines
-        assert lines[-1].split() == ["└1,000", "1,500", "2,000", "iters"]
-        trains = run(state=RunState.RUNNING, val=curves["baseline"], **LONG)
-        assert drawn(chart, [trains])[-1].split()[0] == "└0", "a study that trains is seen whole"
-
-
 async def test_values_far_above_the_chart_cost_no_time() -> None:
     """A step of a billion rows is drawn as the rows that are seen."""
     app = AloneChart()
@@ -372,24 +297,6 @@ async def test_values_far_above_the_chart_cost_no_time() -> None:
 
 
 # ── figures
-
-
-def test_while_a_study_trains_only_pairs_are_shown() -> None:
-    runs = [
-        run("baseline", 0, val_loss=1.90),
-        run("modified", 0, val_loss=1.88),
-        run("baseline", 1, val_loss=1.91),
-        run("modified", 1, RunState.RUNNING),
-    ]
-    study = make_study()
-    plot = progress_figure.pairs_figure(study, runs)
-    assert [(bar.label, bar.low, bar.high, round(bar.points[0], 3)) for bar in plot.bars] == [
-        ("1 pair", None, None, -0.02)
-    ]
-    shown = told(study, runs)
-    assert "rope − baseline (lower is better; 1 of 3 pairs)" in shown
-    assert "all 3 planned" in shown
-    assert "at least 3" in told(make_study("rope-2", seeds=(0,)), runs)
 
 
 def told(study: Study, runs: Sequence[RunView]) -> str:
@@ -442,16 +349,6 @@ def test_the_declared_interval_is_the_one_shown() -> None:
     welch = make(BASE, {9: 1.897, 10: 1.9001, 11: 1.8951}, "welch")
     assert welch.analysis.welch is not None
     assert arrange.figure(welch).bars[0].low == welch.analysis.welch.low
-
-
-def test_beside_the_verdict_the_figure_names_its_difference_and_tells_no_verdict() -> None:
-    for width in (24, 31, 50, 80):
-        lines = plain_lines(progress_figure.figure_lines(FOUND, width))
-        text = " ".join(" ".join(lines).split())
-        assert "rope − baseline in nats; lower is better" in text
-        assert "95% interval (paired t)" in text
-        assert max(map(cell_len, lines)) <= width
-        assert FOUND.word not in text
 
 
 def test_wide_characters_are_broken_and_cut_by_their_cells() -> None:
@@ -544,27 +441,6 @@ def test_the_heading_says_why_a_study_no_longer_trains(home: Path, width: int) -
     assert (reason in shown, "ended by" in shown) == (width == 120, width >= 80)
     by_hand = replace(runs[0], message="stopped; the same command goes on")
     assert heading((by_hand, *runs[1:])).endswith("stopped · 0 of 4 done")
-
-
-def test_words() -> None:
-    assert state_words(run()) == "✓ done"
-    assert state_words(run(state=RunState.RUNNING, iter=61)) == "▶ 61%"
-    assert state_words(run(state=RunState.RUNNING, iter=100)) == "▶ 99%"
-    assert state_words(run(state=RunState.DIVERGED)) == "∞ diverged"
-    assert tuple(loss_words(one, VAL_LOSS) for one in (run(), run(state=RunState.RUNNING))) == (
-        "1.9000",
-        "1.950…",
-    )
-    assert [token_rate(v) for v in (None, 0.0, 950.0, 22_140.0, 3.2e6)] == [
-        "",
-        "",
-        "950",
-        "22.1k",
-        "3.2M",
-    ]
-    assert run(state=RunState.RUNNING, iter=50, pace=0.04).seconds_left == 2.0
-    assert run(pace=0.04).seconds_left is None
-    assert (signed(-0.012), signed(0.5, 1), signed(None)) == ("−0.0120", "+0.5", "–")
 
 
 def test_a_tail_follows_whole_and_safely(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from textual.containers import VerticalScroll
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Input, Select, Static
@@ -16,11 +15,8 @@ from q1lab.app.screens import forms
 from q1lab.app.screens.command_output import CommandOutputScreen
 from q1lab.app.screens.form import FormScreen
 from q1lab.app.widgets.page_reader import PageReader
-from q1lab.app.widgets.titled_rows import TitledRows
 from q1lab.app.widgets.week_tree import WeekTree
-from q1lab.journal.store import Store
-from q1lab.week import progress
-from q1lab.week.syllabus import Step, Week
+from q1lab.week.syllabus import Step
 from tests.kit.lab_home import words
 from tests.kit.tui_home import pane_of, prepared, running, settled, some_progress, until
 
@@ -107,28 +103,6 @@ for piece in (b"one ", b"line: \\xce", b"\\xb4", b"\\n", b"another"):
         await until(
             pilot, lambda: pane.query_one("#printed").size.height == 2
         )  # the box is as tall as its text
-
-
-async def test_a_long_output_has_the_screen_and_scrolls(tmp_path: Path) -> None:
-    app = prepared(some_progress)
-    async with app.run_test(size=SMALLEST) as pilot:
-        pane = await pane_of(pilot, "for n in range(100): print(n)", tmp_path)
-        await until(pilot, lambda: pane.code == 0)
-        log = pane.query_one(VerticalScroll)
-        await until(pilot, lambda: log.size.height > 10 and log.max_scroll_y > 80)
-        assert pane.box.region.bottom <= app.size.height
-
-
-async def test_progress_offers_what_its_list_can_do() -> None:
-    def fill(store: Store, week: Week) -> None:
-        progress.save_week_setting(store, week.label, "welcomed", True)
-
-    app = prepared(fill)
-    async with app.run_test(size=SMALLEST) as pilot:
-        await pilot.press("4", "tab")
-        await until(pilot, lambda: "e edit" in last(app) and "space tick" not in last(app))
-        app.screen.query_one("#says", TitledRows).focus()
-        await until(pilot, lambda: "space tick" in last(app) and "e edit" not in last(app))
 
 
 async def test_the_list_of_pages_has_keys_of_its_own_and_ticks_nothing_behind_it() -> None:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from textual.containers import VerticalScroll
 from textual.widgets import Input, Select, Static
 
 from q1lab.app.app import Q1Lab
@@ -157,17 +156,6 @@ async def test_a_document_is_shown_and_a_missing_one_says_so(tmp_path: Path) -> 
         await pilot.press("escape")
         await app.push_screen(DocumentScreen(tmp_path / "none.md"))
         await until(pilot, lambda: "There is no" in words(app))
-
-
-async def test_a_commands_output_that_fits_is_shown_whole(tmp_path: Path) -> None:
-    """Lines that wrap at one width and not at the next would count for too few."""
-    code = "for width in range(60, 75): print('x' * width)"
-    async with running(size=(80, 60)) as (app, pilot):
-        screen = CommandOutputScreen([sys.executable, "-c", code], tmp_path)
-        await app.push_screen(screen)
-        await until(pilot, lambda: screen.code is not None)
-        await settled(pilot)
-        assert screen.query_one(VerticalScroll).max_scroll_y == 0
 
 
 async def test_a_commands_output_is_shown_as_plain_text_and_esc_ends_it(tmp_path: Path) -> None:

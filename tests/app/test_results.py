@@ -14,7 +14,6 @@ from q1lab.app.screens.form import FormScreen
 from q1lab.app.screens.lab import LabScreen
 from q1lab.app.screens.results import ResultsScreen
 from q1lab.app.screens.verdict import VerdictScreen
-from q1lab.app.widgets.lines_view import LinesView
 from q1lab.app.widgets.results_table import ResultsTable, _interval_bar, axes_by_metric
 from q1lab.compare import result_rows
 from q1lab.compare.result_rows import ResultRow
@@ -72,18 +71,6 @@ async def test_verdicts_are_listed_and_an_unfinished_study_has_none() -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, LabScreen))
         lab = pilot.app.screen
         await until(pilot, lambda: lab.view is not None and lab.view.row.id == "llama-1")
-
-
-async def test_the_name_of_the_data_is_whole() -> None:
-    study = make_study(data="tinyshakespeare")
-    finish(study)
-    compared(study)
-    async with app().run_test(size=(80, 24)) as pilot:
-        await open_results(pilot)
-        for size in SIZES:
-            await pilot.resize_terminal(*size)
-            await until(pilot, lambda: pilot.app.screen.size.width == size[0])  # noqa: B023
-            await until(pilot, lambda: "tinyshakespeare" in words(pilot.app))
 
 
 async def test_the_table_is_walked_and_filtered_and_a_heading_offers_nothing_to_open() -> None:
@@ -234,18 +221,6 @@ def test_studies_that_measure_something_else_have_a_scale_and_a_group_of_their_o
     assert [round(axis.high, 2) for axis in scales.values()] == [0.01, 220.0]
     groups = result_rows.group_by_data([loss, speed])
     assert len({name for name, _ in groups}) == 2
-
-
-@pytest.mark.parametrize("size", SIZES, ids=str)
-async def test_list_figure_and_curves_fill_the_screen(size: tuple[int, int]) -> None:
-    past()
-    async with app().run_test(size=size) as pilot:
-        screen = await open_results(pilot)
-        table, low = screen.query_one(ResultsTable), screen.query_one("#results-low")
-        await until(pilot, lambda: screen.query_one(LinesView).region.height)
-        assert low.region.bottom == size[1] - 1, "down to the line of keys"
-        assert low.region.y - table.region.bottom <= 1, "no gap below the list"
-        assert screen.query_one("#results-chart").display == (size[0] >= 78)
 
 
 async def test_one_long_name_costs_no_row_its_interval() -> None:

@@ -28,7 +28,7 @@ from q1lab.app.screens.recall import RecallScreen
 from q1lab.app.screens.too_small import TooSmallScreen
 from q1lab.app.screens.week_page import WeekScreen
 from q1lab.app.screens.welcome import WelcomeScreen
-from q1lab.app.widgets.page_blocks import ActionPiece, FoldPiece, NextPiece, Prose, StepPiece
+from q1lab.app.widgets.page_blocks import ActionPiece, FoldPiece, Prose, StepPiece
 from q1lab.app.widgets.page_reader import PageReader
 from q1lab.app.widgets.week_tree import WeekTree
 from q1lab.ground import config
@@ -37,7 +37,7 @@ from q1lab.journal import acts, ingest_events, learner_tables, predictions
 from q1lab.journal.store import Store
 from q1lab.week import progress
 from q1lab.week.lists import papers, posts
-from q1lab.week.syllabus import Step, Text, Week
+from q1lab.week.syllabus import Step, Week
 from tests.kit import lab_home
 from tests.kit.lab_home import words
 from tests.kit.repos import begun, of_its_own
@@ -90,22 +90,6 @@ async def test_what_one_looks_at_stays_in_sight_in_another_width(width: int) -> 
             await settled(pilot)
             await until(pilot, lambda: reader.on_screen)
             assert reader.step.id == "a1-data", other
-
-
-async def test_what_the_cursor_went_up_to_stays_in_sight_in_another_width() -> None:
-    async with running(lambda store, week: progress.choose_modification(store, week, "rope")) as (
-        app,
-        pilot,
-    ):
-        await go(pilot, "a1", "a1-why")
-        reader = app.screen.query_one(PageReader)
-        while reader.step is None or reader.step.id != "a1-guess":
-            await pilot.press("k")  # each comes into sight at the top
-            await settled(pilot)
-        await pilot.resize_terminal(60, 20)
-        await settled(pilot)
-        assert reader.step.id == "a1-guess"
-        assert reader.on_screen
 
 
 async def test_it_opens_where_one_left_whatever_a_command_ticked_since() -> None:
@@ -178,29 +162,6 @@ async def test_what_is_typed_before_a_form_is_open_arrives_in_it() -> None:
         await until(pilot, lambda: isinstance(app.screen, AnswerScreen))
         area = app.screen.query_one(TextArea)
         await until(pilot, lambda: area.text == "every word here", "letters are missing")
-
-
-async def test_the_form_of_an_answer_shows_the_question_as_the_page_does() -> None:
-    async with running(size=(100, 30)) as (app, pilot):
-        await go(pilot, "a1", "a1-guess")
-        await pilot.press("enter")
-        shown = app.screen.query_one(Prose)
-        question = " ".join(shown.render().plain.split())
-        assert any("[nats](" in step.detail for step in app.week.steps())
-        assert "nats: how far apart do the first" in question
-        lines = shown.render().plain.split("\n")
-        row = next(k for k, line in enumerate(lines) if "nats" in line)
-        await pilot.click(shown, offset=(lines[row].index("nats") + 1, row))
-        await until(pilot, lambda: isinstance(app.screen, GlossaryScreen))
-        assert app.screen.terms[0].name == "nats"  # type: ignore[attr-defined]
-
-
-async def test_without_a_terminal_of_its_own_the_editor_says_so() -> None:
-    async with running(size=(100, 30)) as (app, pilot):
-        await go(pilot, "a1", "a1-why")
-        await pilot.press("E")
-        await pilot.pause()
-        assert any("editor" in note.message for note in app._notifications)
 
 
 async def test_j_and_k_walk_the_choice_and_it_changes_the_text() -> None:
@@ -524,20 +485,6 @@ async def test_what_can_be_no_repository_is_refused(tmp_path: Path, home: Path) 
         assert not (home / "config.toml").exists()
 
 
-async def test_the_first_start_says_nothing_of_a_course_before_it_asks(tmp_path: Path) -> None:
-    """Its goal is the course's for those only who said that they follow it."""
-    app = prepared(lambda store, week: store.set_setting(f"welcomed:{week.label}", None))
-    object.__setattr__(app.setup, "cwd", tmp_path)
-    async with app.run_test(size=(90, 40)) as pilot:
-        await until(pilot, lambda: "what came out" in flat(words(app)))
-        assert "etrospective" not in words(app)
-        await pilot.press("enter")
-        await until(pilot, lambda: "how you came" in words(app))
-        assert "twelve weeks ago" not in flat(words(app)).lower()
-        app.show_welcome()  # once more, later: as the week is told
-        await until(pilot, lambda: "Q1 retrospective post" in flat(words(app)))
-
-
 async def test_the_first_start_shows_all_of_itself_in_the_smallest_terminal(tmp_path: Path) -> None:
     app = prepared(lambda store, week: store.set_setting(f"welcomed:{week.label}", None))
     object.__setattr__(app.setup, "cwd", tmp_path)
@@ -576,21 +523,6 @@ async def test_news_of_a_study_stay_whichever_page_is_open() -> None:
 
 
 # ── the page as a reader
-
-
-async def test_text_and_steps_are_one_page_in_the_order_of_the_content() -> None:
-    async with running() as (app, _):
-        page = pages.find_page(app.week, "a1")
-        assert page is not None
-        reader = app.screen.query_one(PageReader)
-        shown = [
-            getattr(piece, "step", None) or getattr(piece, "fold", None) or piece.markdown
-            for piece in reader.pieces
-            if not isinstance(piece, ActionPiece | NextPiece)
-        ]
-        assert shown == [
-            block.markdown if isinstance(block, Text) else block for block in page.blocks
-        ]
 
 
 @pytest.mark.parametrize("size", [(60, 20), (120, 40)])
@@ -677,22 +609,6 @@ async def test_while_a_study_trains_u_goes_to_what_is_done_meanwhile() -> None:
     finally:
         for fd in locks:
             os.close(fd)
-
-
-async def test_overview_and_introductions_are_pages_and_enter_goes_on() -> None:
-    async with running(size=(120, 40)) as (app, pilot):
-        names = [page.id for page in pages.week_pages(app.week)]
-        assert names[:3] == [":week", ":a", "a1"]
-        app.screen.open_page(":week")  # type: ignore[attr-defined]
-        await until(pilot, lambda: "this week matters" in words(app))
-        await pilot.press("end")
-        await pilot.pause()
-        await pilot.press("enter")
-        await until(pilot, lambda: "choose one change" in words(app))
-        for output in app.week.session("a").output:
-            assert output in " ".join(words(app).replace("│", " ").split())
-        await pilot.press("n")
-        await until(pilot, lambda: app.part_id == "a1")
 
 
 async def test_one_says_once_how_one_came_here() -> None:
@@ -813,24 +729,6 @@ async def test_folds_open_one_by_one_and_links_open(monkeypatch: pytest.MonkeyPa
         assert all(fold.open for fold in folds)
         app.action_open_link("https://arxiv.org/abs/2104.09864")
         assert opened == ["https://arxiv.org/abs/2104.09864"]
-
-
-@pytest.mark.parametrize(
-    ("page", "title", "needed"),
-    [
-        ("a1", "What each one costs", '"Guess the order of the five models"'),
-        ("c3", "from 2021", '"Is the modification helping? Answer in a few sentences" in B3'),
-    ],
-)
-async def test_a_locked_fold_names_the_step_that_opens_it(
-    page: str, title: str, needed: str
-) -> None:
-    async with running(size=(80, 24)) as (app, pilot):
-        app.screen.open_page(page)  # type: ignore[attr-defined]
-        reader = app.screen.query_one(PageReader)
-        await until(pilot, lambda: reader.query(FoldPiece))
-        fold = next(p for p in reader.pieces if isinstance(p, FoldPiece) and title in p.fold.title)
-        assert f"first {needed}" in " ".join(str(line).strip() for line in fold.lines(60))
 
 
 @pytest.mark.parametrize(
@@ -959,17 +857,6 @@ async def test_the_verdict_of_a_modification_waits_for_its_declared_study() -> N
         await until(pilot, lambda: step_actions.find_study(app, "rope") == "rope-2")
 
 
-async def test_what_a_command_prints_opens_in_a_pane(tmp_path: Path) -> None:
-    async with running(config=Config(repo=tmp_path)) as (app, pilot):
-        step_actions.run_command(app, ["q1lab", "status"])
-        await until(
-            pilot, lambda: isinstance(app.screen, CommandOutputScreen) and app.screen.code == 0
-        )
-        assert "No study yet" in app.screen.printed  # type: ignore[attr-defined]
-        await pilot.press("escape")
-        assert isinstance(app.screen, WeekScreen)
-
-
 async def test_a_pane_says_what_esc_does_and_tells_a_finding_from_a_failure(
     tmp_path: Path,
 ) -> None:
@@ -1017,18 +904,6 @@ async def test_a_pane_opens_at_its_top(tmp_path: Path) -> None:
         assert "line 0" in words(app)
         await pilot.press("end")
         await until(pilot, lambda: "line 99" in words(app))
-
-
-async def test_a_pane_wraps_its_lines_anew_for_another_width(tmp_path: Path) -> None:
-    code = "print('word ' * 20 + 'end of it'); raise SystemExit(1)"
-    app = prepared()
-    async with app.run_test(size=(120, 30)) as pilot:
-        pane = await pane_of(pilot, code, tmp_path, "q1lab post lint")
-        await until(pilot, lambda: pane.code == 1 and "end of it" in words(app))
-        assert "it found something" in words(app)
-        assert "did not work" not in words(app)
-        await pilot.resize_terminal(80, 24)
-        await until(pilot, lambda: app.size.width == 80 and "end of it" in words(app))
 
 
 async def test_a_form_does_what_a_step_has_to_be_filled_in_with() -> None:
@@ -1162,15 +1037,6 @@ async def test_a_choice_that_changes_the_text_leaves_the_place() -> None:
         )
 
 
-async def test_the_foot_names_space_where_it_ticks_something() -> None:
-    async with running(size=(100, 30)) as (app, pilot):
-        assert "space tick" in words(app)
-        await pilot.press("end", "space")
-        await until(pilot, lambda: "space tick" not in words(app))
-        app.screen.open_page(":a")  # type: ignore[attr-defined]
-        await until(pilot, lambda: "space tick" not in words(app))
-
-
 async def test_enter_on_a_step_with_several_rows_goes_to_them() -> None:
     """It starts nothing by itself: which of them it would be, one could not know."""
     async with running(size=(100, 30)) as (app, pilot):
@@ -1191,16 +1057,6 @@ async def test_enter_on_a_step_with_several_rows_goes_to_them() -> None:
         await pilot.press("enter")
         await until(pilot, lambda: piece.record.done)
         assert piece.enter == "go on"
-
-
-async def test_the_foot_always_says_how_to_get_help_and_the_top_what_else_there_is() -> None:
-    async with running(some_progress, size=(60, 24)) as (app, pilot):
-        await until(pilot, lambda: "palette" in words(app).splitlines()[-1])
-        for width in (60, 80, 60):
-            await pilot.resize_terminal(width, 24)
-            await until(pilot, lambda: width - 10 < len(last_line(app)) <= width)  # noqa: B023
-            assert last_line(app).index("? help") < last_line(app).index("^p palette")
-            assert all(f" {key} " in words(app).splitlines()[0] for key in "1234")
 
 
 def last_line(app: Q1Lab) -> str:

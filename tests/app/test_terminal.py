@@ -192,15 +192,6 @@ def test_it_leaves_the_terminal_as_it_was(start: Callable[..., Terminal]) -> Non
     assert pyte.modes.DECTCEM in app.screen.mode, "the cursor is visible again"
 
 
-def test_a_terminal_of_20_by_5_gets_a_sentence(start: Callable[..., Terminal]) -> None:
-    welcomed()
-    app = start(columns=20, lines=5)
-    app.sees("q1lab needs")
-    app.press("q")
-    app.drain()
-    assert os.waitstatus_to_exitcode(app.end(0)) == 0
-
-
 @pytest.mark.parametrize("name", ["NO_COLOR", "COLORTERM"])
 def test_without_color_everything_can_be_read(start: Callable[..., Terminal], name: str) -> None:
     welcomed(some_progress)

@@ -2,33 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
-
 import pytest
-from textual.app import App
-from textual.screen import ModalScreen, Screen
+from textual.screen import ModalScreen
 from textual.widgets._toast import Toast
 
 from q1lab.app.textual_private import AppHooks
-
-
-@pytest.mark.parametrize("name", ["_driver"])
-async def test_an_app_has(name: str) -> None:
-    app: App[None] = App()
-    async with app.run_test():
-        assert hasattr(app, name)
-
-
-@pytest.mark.parametrize(
-    "name", ["_fatal_error", "_close_messages_no_wait", "_refresh_notifications"]
-)
-def test_an_app_does(name: str) -> None:
-    assert list(inspect.signature(getattr(App, name)).parameters) == ["self"]
-
-
-def test_a_screen_is_laid_out_for_a_size() -> None:
-    parameters = inspect.signature(Screen._refresh_layout).parameters
-    assert list(parameters) == ["self", "size", "scroll"]
 
 
 async def test_what_is_said_makes_no_toast() -> None:
