@@ -404,6 +404,21 @@ def test_an_answer_keeps_its_lines_and_names_the_key_that_shows_it() -> None:
     assert shown[-1] == "… 22 words in all; e shows them"
 
 
+@pytest.mark.parametrize("columns", [60, 80, 100, 120])
+async def test_what_was_written_stands_below_its_step_under_the_cursor(columns: int) -> None:
+    """The keys beside a long title wrapped, and pushed the answer out of its row."""
+    async with running(size=(columns, 30)) as (app, pilot):
+        reader = await to(pilot, "a1", "a1-why")
+        await until(pilot, lambda: reader.piece is not None and reader.piece.has_focus)
+        label = app.week.label
+        app.store_thread.submit(lambda store: progress.save_answer(store, label, "a1-why", "Mine."))
+        await until(pilot, lambda: "yours: Mine." in words(app), "the answer is not on screen")
+        piece = reader.piece
+        assert piece is not None
+        width = piece.content_size.width
+        assert max(line.cell_length for line in piece.lines(width)) <= width
+
+
 async def test_enter_pressed_to_read_on_does_not_tick_what_comes_into_sight() -> None:
     """One Enter too many ticked work that was not done, its text unread."""
     async with running(size=(80, 24)) as (app, pilot):

@@ -119,8 +119,12 @@ class Piece(Widget, can_focus=True):
         room = max(8, width - INDENT - cell_len(note) - KEYS)
         first, *rest = markdown_layout.wrap_content(Content.styled(words, bold), room)
         keys = [f"{key} {does}" for key, does in (("e", edit), ("⏎", self.enter)) if does]
-        right = " · ".join(filter(None, (note, *keys))) if self.has_focus else note
-        gap = " " * max(1, width - INDENT - first.cell_length - cell_len(right) - 1)
+        beside = [*filter(None, (note, *keys))] if self.has_focus else [note]
+        space = width - INDENT - first.cell_length - 1
+        while len(beside) > 1 and cell_len(" · ".join(beside)) >= space:
+            del beside[0]  # Enter's effect stays
+        right = " · ".join(beside)
+        gap = " " * max(1, space - cell_len(right))
         lead = ("▸" if self.has_focus else " ", "bold $primary")
         tone_of_keys = "$foreground" if self.has_focus else "$muted"
         line = Content.assemble(
