@@ -100,7 +100,7 @@ def study(fake: Fake, *args: str, **how: Any) -> None:
     commands.q1lab("run", *(args or ("rope",)), "--preset", "quick", "--max-iters", "20")
 
 
-PREDICT = (
+PREDICT = [
     "predict",
     "rope",
     "--direction",
@@ -111,7 +111,8 @@ PREDICT = (
     "0.01",
     "--sure",
     "70%",
-)
+]
+ADD_REPO = ["course", "artifact", "add", "repo"]
 
 
 def test_the_head_names_what_is_chosen_and_nothing_before(repo: Path, q1lab: Q1lab) -> None:
@@ -333,11 +334,8 @@ def test_a_declared_study_answers_before_the_pair_that_tried_it(repo: Path, q1la
     lab_home.finish(lab_home.make_study("rope-1", seeds=(0,)))
     six = lab_home.make_study("rope-2", created="2026-03-07T10:30:00+00:00")
     for state in ("planned", "training"):
-        post, modification = (
-            q1lab("post", "--dry-run")[0],
-            q1lab("modification", "--dry-run")[0],
-        )
-        for text in (post, modification):
+        for document in ("post", "modification"):
+            text = q1lab(document, "--dry-run")[0]
             assert "My runs have not finished yet." in text, state
             assert "rope-1" not in text, state
             assert "results (" not in text, state
@@ -488,16 +486,8 @@ def test_the_retrospective(repo: Path, q1lab: Q1lab, fake_trainer: Fake) -> None
         progress.tick_step(store, "M03-W04", "a2-log", True)
         progress.tick_step(store, "M03-W04", "c3-attention", True)
     answer("c3-insights", "1. Seeds vary.")
-    q1lab(
-        "course",
-        "artifact",
-        "add",
-        "repo",
-        "ml-from-scratch: an MLP by hand",
-        "--at",
-        "https://example.org/ml",
-    )
-    q1lab("course", "artifact", "add", "repo", repo.name, "--at", "https://example.org/tfs")
+    q1lab(*ADD_REPO, "ml-from-scratch: an MLP by hand", "--at", "https://example.org/ml")
+    q1lab(*ADD_REPO, repo.name, "--at", "https://example.org/tfs")
     q1lab("paper", "add", 'A "quoted" | paper', "--done")
     q1lab("course", "kpi", "papers_read", "--actual", "9")
     q1lab("retro")
@@ -775,11 +765,8 @@ def test_a_week_alone_leaves_no_word_of_a_course(
     (post,) = (repo / "posts").glob("*.md")
     assert post.name == "one-week-retrospective.md"
     q1lab("post", "publish", "https://example.org/rope")
-    texts = [post.read_text(), (repo / "MODIFICATION.md").read_text()]
-    texts += [
-        (repo / "Q1_RETRO.md").read_text(),
-        q1lab("course", "kpi")[0],
-    ]
+    texts = [post.read_text(), q1lab("course", "kpi")[0]]
+    texts += [(repo / name).read_text() for name in ("MODIFICATION.md", "Q1_RETRO.md")]
     texts += [q1lab("post", "share", channel)[0] for channel in LIMITS]
     for text in texts:
         assert not COURSE.search(text), COURSE.findall(text)
@@ -866,16 +853,8 @@ def test_kpi_listing(repo: Path, q1lab: Q1lab) -> None:
     assert "Public repos" in out
     assert 'Talks "given" [bold]' in out
     git(repo, "remote", "add", "origin", "git@example.org:me/transformer-from-scratch.git")
-    q1lab("course", "artifact", "add", "repo", "other", "--at", "https://example.org/me/other")
-    q1lab(
-        "course",
-        "artifact",
-        "add",
-        "repo",
-        "same",
-        "--at",
-        "https://example.org/me/transformer-from-scratch",
-    )
+    q1lab(*ADD_REPO, "other", "--at", "https://example.org/me/other")
+    q1lab(*ADD_REPO, "same", "--at", "https://example.org/me/transformer-from-scratch")
     lines = {item["name"]: item for item in json.loads(q1lab("course", "kpi", "--json")[0])["kpis"]}
     assert (lines["public_repos"]["actual"], lines["public_repos"]["source"]) == (2, "counted")
     assert lines["public_repos"]["target"] == 3
@@ -1216,11 +1195,5 @@ def test_a_document_that_says_nothing_new_makes_no_commit(
     shipped = (paths.models_dir() / "rope.py").read_text()
     (repo / "rope.py").write_text(f"{shipped}# as I wrote it\n")
     study(fake_trainer, "./rope.py", "--unchecked", "--baseline", "baseline")
-    for command in (
-        "retro",
-        "modification",
-        "post",
-        "course roadmap --tick 4",
-        "retro",
-    ):
+    for command in ("retro", "modification", "post", "course roadmap --tick 4", "retro"):
         twice(command)

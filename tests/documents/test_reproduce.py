@@ -34,15 +34,6 @@ pytestmark = pytest.mark.slow
 
 OF_ITS_FILES = "q1lab run {0}/source/modified/swiglu.py --baseline {0}/source/baseline/model.py"
 Fake = Callable[..., None]
-SETTINGS = {
-    "n_layer": 1,
-    "n_head": 2,
-    "n_embd": 16,
-    "block_size": 16,
-    "batch_size": 4,
-    "eval_windows": 4,
-    "learning_rate": 3e-3,
-}
 TINY = [
     "--preset",
     "quick",
@@ -57,7 +48,20 @@ TINY = [
     "words.txt",
     "--wandb",
     "disabled",
-    *(word for key, value in SETTINGS.items() for word in ("--set", f"{key}={value}")),
+    "--set",
+    "n_layer=1",
+    "--set",
+    "n_head=2",
+    "--set",
+    "n_embd=16",
+    "--set",
+    "block_size=16",
+    "--set",
+    "batch_size=4",
+    "--set",
+    "eval_windows=4",
+    "--set",
+    "learning_rate=0.003",
 ]
 WORDS = "".join(chr(97 + i * i % 23) + " " * (i % 5 == 0) for i in range(5000))
 
