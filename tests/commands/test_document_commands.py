@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -100,18 +101,7 @@ def study(fake: Fake, *args: str, **how: Any) -> None:
     commands.q1lab("run", *(args or ("rope",)), "--preset", "quick", "--max-iters", "20")
 
 
-PREDICT = [
-    "predict",
-    "rope",
-    "--direction",
-    "lower",
-    "--size",
-    "0.03",
-    "--matters",
-    "0.01",
-    "--sure",
-    "70%",
-]
+PREDICT = shlex.split("predict rope --direction lower --size 0.03 --matters 0.01 --sure 70%")
 ADD_REPO = ["course", "artifact", "add", "repo"]
 
 

@@ -34,35 +34,11 @@ pytestmark = pytest.mark.slow
 
 OF_ITS_FILES = "q1lab run {0}/source/modified/swiglu.py --baseline {0}/source/baseline/model.py"
 Fake = Callable[..., None]
-TINY = [
-    "--preset",
-    "quick",
-    "--max-iters",
-    "24",
-    "--seeds",
-    "fresh:2",
-    "--unchecked",
-    "--device",
-    "cpu",
-    "--data",
-    "words.txt",
-    "--wandb",
-    "disabled",
-    "--set",
-    "n_layer=1",
-    "--set",
-    "n_head=2",
-    "--set",
-    "n_embd=16",
-    "--set",
-    "block_size=16",
-    "--set",
-    "batch_size=4",
-    "--set",
-    "eval_windows=4",
-    "--set",
-    "learning_rate=0.003",
-]
+TINY = shlex.split(
+    "--preset quick --max-iters 24 --seeds fresh:2 --unchecked --device cpu --data words.txt "
+    "--wandb disabled --set n_layer=1 --set n_head=2 --set n_embd=16 --set block_size=16 "
+    "--set batch_size=4 --set eval_windows=4 --set learning_rate=0.003"
+)
 WORDS = "".join(chr(97 + i * i % 23) + " " * (i % 5 == 0) for i in range(5000))
 
 
