@@ -29,6 +29,7 @@ from q1lab.app.week_app import STUDY_ENDED, WeekApp
 from q1lab.ground import config
 from q1lab.ground.errors import Problem
 from q1lab.ground.text_formats import plural
+from q1lab.journal.database import WAIT_SECONDS
 
 
 def _late(module: str, name: str) -> Callable[[], Any]:
@@ -95,7 +96,9 @@ class Q1Lab(WeekApp):
             lambda: _late("snapshot_taker", "SnapshotReader")()(setup.week.label, setup.week),
             lambda snapshot: self.call_later(self.receive_snapshot, snapshot),
             lambda title, text: self.call_later(self.show_error, text, title),
-            say=lambda text: self.call_later(partial(self.notify, text, markup=False)),
+            say=lambda text: self.call_later(
+                partial(self.notify, text, markup=False, timeout=WAIT_SECONDS)
+            ),
             file=setup.database,
         )
 
