@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
+from q1lab.journal.database import as_problem
 from q1lab.journal.store import Store
 from q1lab.week.progress import Progress
 from q1lab.week.syllabus import Week
@@ -99,6 +101,7 @@ class StoreThread:
         self.file = file
         self.poll_seconds = poll_seconds
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._stopped = threading.Event()
         self._last: Snapshot | None = None
         self._failure = ""
 
@@ -134,13 +137,12 @@ class StoreThread:
     def stop(self) -> None:
         """End the thread after the jobs submitted so far."""
         self._jobs.put(None)
+        self._stopped.set()
 
     def run(self) -> None:
         """The thread's main loop, until ``stop``. An error is shown, and the loop goes on."""
-        try:
-            store = Store(self.file, on_wait=self.say)
-        except Problem as problem:
-            self.fail("The database can't be used", str(problem))
+        store = self._open()
+        if store is None:
             return
         with store:
             jobs: list[Job | None] = []
@@ -153,18 +155,34 @@ class StoreThread:
                     if job is not None:
                         self._do(store, job)
 
+    def _open(self) -> Store | None:
+        """The store, as soon as it can be opened; None if the thread is to end before that."""
+        while True:
+            try:
+                return Store(self.file, on_wait=self.say)
+            except Problem as problem:
+                self._note_failure(problem)
+            if self._stopped.wait(self.poll_seconds):
+                return None
+
     def _look(self, store: Store, *, ingest: bool, anew: bool) -> None:
         """Read a snapshot, and deliver it if it has changed, or ``anew``."""
         try:
-            snapshot = self.reader.read_snapshot(store, ingest=ingest)
+            with as_problem(store.file):
+                snapshot = self.reader.read_snapshot(store, ingest=ingest)
             if anew or snapshot != self._last:
                 self.deliver(snapshot)
             self._last, self._failure = snapshot, ""
-        except Problem as problem:
-            self.fail("The database can't be used", str(problem))
         except Exception as error:
-            if repr(error) != self._failure:  # not once for each poll
-                self._failure = repr(error)
+            self._note_failure(error)
+
+    def _note_failure(self, error: Exception) -> None:
+        """Show an error; the same one is shown once, and not for each poll."""
+        if repr(error) != self._failure:
+            self._failure = repr(error)
+            if isinstance(error, Problem):
+                self.fail("The database can't be used", str(error))
+            else:
                 self._log("The app could not read your records")
 
     def _wait_for_jobs(self, seconds: float) -> list[Job | None]:
@@ -179,7 +197,8 @@ class StoreThread:
 
     def _do(self, store: Store, job: Job) -> None:
         try:
-            job(store)
+            with as_problem(store.file):
+                job(store)
         except Problem as problem:
             self.fail("That did not work", str(problem))
         except Exception:

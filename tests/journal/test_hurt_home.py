@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from q1lab.app.app import Q1Lab
+from q1lab.app.screens.error import ErrorScreen
 from q1lab.commands.app import prepare_app
 from q1lab.commands.cli import run_command_line
 from q1lab.ground.errors import Problem
@@ -168,12 +169,19 @@ def test_a_database_that_another_program_holds_is_waited_for_and_then_one_line(
     free.join()
 
 
-async def test_the_open_app_says_what_it_waits_for(kept: Path) -> None:
+async def test_the_open_app_says_what_it_waits_for_and_then_what_holds_it(
+    kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("q1lab.journal.database.WAIT_SECONDS", 0.5)
     setup = prepare_app(None, None)
     holder = sqlite3.connect(kept, isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")
     async with Q1Lab(setup).run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: "waiting for another program" in pilot.app.notice[0])
+        await until(pilot, lambda: isinstance(pilot.app.screen, ErrorScreen))
+        await pilot.pause(3)  # it looks several times
+        (said,) = [each.text for each in pilot.app.screen_stack if isinstance(each, ErrorScreen)]
+        assert "another program holds it; close what has it open" in said
         holder.close()
         await until(pilot, lambda: len(pilot.app.snapshot.studies) == 1)
 
