@@ -186,22 +186,14 @@ def verdict_table(
     id), the difference with its interval, the sample size, and its age. Above studies that trained
     and measured the same, a line says what."""
     cells = [("study", "verdict", "difference", "interval", "n", "age")]
-    levels = []
-    for row in rows:
-        difference = between = ""
-        answer = row.answer.upper()
-        if not answer:
-            is_finished = states.get(row.id) == "finished"
-            answer = f"{states.get(row.id)}, {row.done}/{row.total}"
-            answer = row.progress_text if is_finished else answer
-        elif row.verdict is not None:
-            difference = difference_text.mean_text(row) if row.mean is not None else ""
-            between = difference_text.interval_text(row)
-        level = difference_text.level_text(row)
-        if between and level != "95%":
-            levels.append(f"{row.id} {level}")
-        n = row.sample if row.verdict is not None and row.n else ""
-        cells.append((row.shown_name, answer, difference, between, n, age(row.created)))
+    cells += [
+        (row.shown_name, *_verdict_cells(row, states.get(row.id)), age(row.created)) for row in rows
+    ]
+    levels = [
+        f"{row.id} {level}"
+        for row, (_, _, _, between, *_) in zip(rows, cells[1:], strict=True)
+        if between and (level := difference_text.level_text(row)) != "95%"
+    ]
     sizes = column_sizes(cells)
     room = LONGEST_NAME if width is None else width - sum(sizes[1:]) - 2 * len(sizes[1:])
     sizes[0] = min(sizes[0], max(SHORTEST_NAME, min(LONGEST_NAME, room)))
@@ -213,6 +205,19 @@ def verdict_table(
         shown = ", ".join(levels[:3]) + (f" and {len(levels) - 3} more" if len(levels) > 3 else "")
         lines.append(f"Intervals are 95%, but {shown}: `q1lab compare STUDY` gives the reason.")
     return lines
+
+
+def _verdict_cells(row: ResultRow, state: str | None) -> tuple[str, str, str, str]:
+    """The verdict of a study, or its state; the difference, its interval and the sample size, each
+    empty without a verdict."""
+    n = row.sample if row.verdict is not None and row.n else ""
+    if not row.answer:
+        unfinished = f"{state}, {row.done}/{row.total}"
+        return row.progress_text if state == "finished" else unfinished, "", "", n
+    if row.verdict is None:
+        return row.answer.upper(), "", "", n
+    mean = difference_text.mean_text(row) if row.mean is not None else ""
+    return row.answer.upper(), mean, difference_text.interval_text(row), n
 
 
 def _under_what_they_measure(
