@@ -270,3 +270,13 @@ def test_addresses_that_are_none(store: Store, url: str) -> None:
     with pytest.raises(Problem):
         posts.publish_post(store, WEEK, url)
     assert posts.post_of_week(store, WEEK) is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "sure"), [("70", 0.7), ("70%", 0.7), ("0.7", 0.7), ("1", 1.0), ("1%", 0.01)]
+)
+def test_how_sure_one_is_may_be_typed_as_a_percentage_or_a_share(typed: str, sure: float) -> None:
+    names = {name: name for name in ("size", "matters", "sure")}
+    form = {"direction": "lower", "size": "0.02", "matters": "0.01", "sure": typed, "why": ""}
+    expected = predictions.parse_prediction(form, names)
+    assert expected.confidence == pytest.approx(sure)
