@@ -204,10 +204,11 @@ class Q1Lab(WeekApp):
             config.save_setting("theme", name)
 
     def action_help(self) -> None:
-        """Show the keys beside the text, to be scrolled; or hide them."""
+        """Show the keys over the right of the text, to be scrolled; or hide them. The text stays
+        where it was."""
         if self.screen.query("HelpPanel"):
             self.action_hide_help_panel()
-            self.screen.set_focus(self._before_help)
+            self.screen.set_focus(self._before_help, scroll_visible=False)
             return
         self._before_help = self.screen.focused
         self.action_show_help_panel()

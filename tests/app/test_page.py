@@ -10,18 +10,21 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.widget import Widget
 
+from q1lab.app import pages
 from q1lab.app.app import Q1Lab
 from q1lab.app.screens.answer import AnswerScreen
 from q1lab.app.screens.welcome import WelcomeScreen
 from q1lab.app.widgets.bars import bar
-from q1lab.app.widgets.page_blocks import ActionPiece, FoldPiece, StepPiece, began
-from q1lab.app.widgets.page_reader import PageReader
+from q1lab.app.widgets.page_blocks import ActionPiece, FoldPiece, StepPiece, began, pieces_of
+from q1lab.app.widgets.page_reader import MOVES, PageReader
 from q1lab.app.widgets.part_line import PartLine
 from q1lab.app.widgets.week_tree import minutes_words
+from q1lab.ground import paths
 from q1lab.ground.config import Config
 from q1lab.journal.store import Store
-from q1lab.week import progress
+from q1lab.week import content, progress
 from q1lab.week.syllabus import Action, Step, Text, Week
 from tests.kit import small_weeks
 from tests.kit.lab_home import words
@@ -393,6 +396,20 @@ async def test_j_and_k_start_from_the_text_on_screen() -> None:
         await pilot.press("j")
         await until(pilot, lambda: reader.on_screen)
         assert reader.piece is reader.stops[0]
+
+
+@pytest.mark.parametrize("width", [53, 60, 77])
+def test_no_line_under_the_cursor_is_wider_than_the_page(width: int) -> None:
+    """A line too long is broken once more when it is painted, and the piece's last line is lost."""
+    week = content.load_week(paths.content_dir())
+    for page in pages.week_pages(week):
+        for done in (False, True):
+            records = {step.id: progress.StepState(done, "mine") for step in week.steps()}
+            for piece in pieces_of(page, records, page):
+                piece.set_reactive(Widget.has_focus, piece.can_focus)
+                for piece.then in ("", *MOVES):
+                    for line in piece.lines(width):
+                        assert line.cell_length <= width, f"cut off: {line.plain}"
 
 
 def test_an_answer_keeps_its_lines_and_names_the_key_that_shows_it() -> None:

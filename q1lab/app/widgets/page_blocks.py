@@ -27,7 +27,7 @@ INDENT = 5
 """Cells before a step's words: a blank, the cursor, a blank, the sign, a blank."""
 
 KEYS = 18
-"""Cells at the right edge that the keys have, such as ``⏎ to the rows``."""
+"""Cells at the right edge that Enter's effect has, such as ``⏎ to the rows``."""
 STARTS = {"run": "train", "open": "open", "check": "check"}
 """The word for Enter on an action, by the action's kind; other kinds say ``do it``."""
 ANSWER_LINES = 4
@@ -116,15 +116,12 @@ class Piece(Widget, can_focus=True):
         """The piece's heading: cursor, sign and words, and ``note`` at the right edge; with the
         cursor on it also the keys, which have their room anyway: no line breaks differently when
         the cursor comes."""
-        room = max(8, width - INDENT - cell_len(note) - KEYS)
+        edit = f"e {edit}" if edit else ""
+        room = max(8, width - INDENT - cell_len(note) - cell_len(edit) - KEYS)
         first, *rest = markdown_layout.wrap_content(Content.styled(words, bold), room)
-        keys = [f"{key} {does}" for key, does in (("e", edit), ("⏎", self.enter)) if does]
-        beside = [*filter(None, (note, *keys))] if self.has_focus else [note]
-        space = width - INDENT - first.cell_length - 1
-        while len(beside) > 1 and cell_len(" · ".join(beside)) >= space:
-            del beside[0]  # Enter's effect stays
-        right = " · ".join(beside)
-        gap = " " * max(1, space - cell_len(right))
+        keys = filter(None, (edit, f"⏎ {self.enter}" if self.enter else ""))
+        right = " · ".join(filter(None, (note, *keys))) if self.has_focus else note
+        gap = " " * max(1, width - INDENT - first.cell_length - cell_len(right) - 1)
         lead = ("▸" if self.has_focus else " ", "bold $primary")
         tone_of_keys = "$foreground" if self.has_focus else "$muted"
         line = Content.assemble(
