@@ -162,7 +162,7 @@ def not_confirmed(j: Judgment) -> str:
     return f"An earlier look said {claims[-1].upper()}; this one does not confirm it."
 
 
-@fact("caveat")
+@fact("power")
 def one_way(j: Judgment) -> str:
     """Why a better pair can take a verdict away: it widens the spread."""
     differences = list(j.analysis.pairs.values())
