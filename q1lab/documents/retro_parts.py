@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from q1lab.ground.text_formats import DASH, duration, plural
+from q1lab.ground.text_formats import DASH, hours_minutes, plural
 from q1lab.week import progress, step_commands
 from q1lab.week.syllabus import Week
 
@@ -111,8 +111,8 @@ def pace_sentence(parts: Sequence[PartRecord], *, is_judged: bool = False) -> st
     judged = "The timer" if is_judged else f"By the timer {pace}. It"
     finished = sum(part.finished for part in parts)
     return (
-        f"{judged} ran in {len(timed)} of the {many} parts, for {duration(60 * total.actual)}; "
-        f"the week plans {duration(60 * total.planned)} for them. "
+        f"{judged} ran in {len(timed)} of the {many} parts, for {hours_minutes(total.actual)}; "
+        f"the week plans {hours_minutes(total.planned)} for them. "
         f"{f'All {many}' if finished == many else f'{finished} of the {many}'} parts are finished."
     )
 
@@ -146,7 +146,7 @@ def _left_of(part: PartRecord) -> str:
 def overrun_sentence(parts: Sequence[PartRecord]) -> str:
     """The parts that took much longer than planned; empty where none did."""
     longer = [
-        f"“{part.title}” took {duration(60 * part.actual)} instead of {duration(60 * part.planned)}"
+        f"“{part.title}” took {hours_minutes(part.actual)} instead of {hours_minutes(part.planned)}"
         for part in parts
         if part.overran
     ]

@@ -110,7 +110,7 @@ def _environment(folders: tuple[Path, ...], finalize: Callable[[Any], str]) -> A
         shorten=text_formats.cut_at_word,
         sketched=markdown_escape.sketched,
         count=text_formats.grouped_number,
-        minutes=lambda minutes: text_formats.duration(60 * minutes),
+        minutes=text_formats.hours_minutes,
         day=text_formats.day,
     )
     environment.globals["table"] = markdown_escape.table

@@ -146,8 +146,14 @@ def duration(seconds: float | None) -> str:
     minutes = seconds / 60
     if minutes < 59.5:
         return f"{_short(minutes)} min"
+    return hours_minutes(minutes)
+
+
+def hours_minutes(minutes: float) -> str:
+    """A length of time that is planned, or counted, in minutes: ``0 min``, ``1 min``,
+    ``2 h 05 min``."""
     hours, rest = divmod(round(minutes), 60)
-    return f"{hours} h {rest:02d} min"
+    return f"{hours} h {rest:02d} min" if hours else f"{rest} min"
 
 
 def minutes_seconds(seconds: float) -> str:

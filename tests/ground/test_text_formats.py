@@ -43,6 +43,7 @@ from q1lab.ground import terminal_cells, text_formats
                 5400.0: "1 h 30 min",
             },
         ),
+        (text_formats.hours_minutes, {0.0: "0 min", 1.2: "1 min", 59.6: "1 h 00 min"}),
         (text_formats.minutes_seconds, {61.0: "1:01", 7800.0: "130:00"}),
         (text_formats.day, {None: "–", "2026-03-08T20:00:00+00:00": "2026-03-08"}),
     ],

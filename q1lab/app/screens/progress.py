@@ -21,7 +21,7 @@ from q1lab.app.screens.pick_one import PickScreen
 from q1lab.app.screens.week_page import WeekScreen
 from q1lab.app.snapshot import Snapshot
 from q1lab.app.widgets.titled_rows import ListRow, TitledRows
-from q1lab.ground.text_formats import duration
+from q1lab.app.widgets.week_tree import spent_of_planned
 from q1lab.journal.store import Store
 from q1lab.week import progress as domain
 from q1lab.week.lists import artifacts, papers
@@ -79,10 +79,7 @@ class ProgressScreen(MainScreen):
     def show(self, snapshot: Snapshot) -> None:
         week, done = self.q1.week, snapshot.progress
         total = done.count(week.parts())
-        planned = duration(total.minutes * 60)
-        self.query_one("#minutes").border_subtitle = (
-            f"{duration(total.seconds)} of {planned}" if total.seconds else f"{planned} planned"
-        )
+        self.query_one("#minutes").border_subtitle = spent_of_planned(total)
         filled: dict[str, Iterable[ListRow]] = {
             "minutes": rows.part_rows(week, done, snapshot.training is not None),
             "again": rows.recall_rows(week, done),

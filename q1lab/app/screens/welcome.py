@@ -18,7 +18,7 @@ from q1lab.app.week_app import WeekApp
 from q1lab.ground import config
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import absolute_path, os_reason
-from q1lab.ground.text_formats import duration
+from q1lab.ground.text_formats import hours_minutes
 from q1lab.week import content
 from q1lab.week import progress as domain
 from q1lab.week.syllabus import Week
@@ -89,7 +89,7 @@ class WelcomeScreen(FormScreen):
         lines = []
         for session in self.week.sessions:
             minutes = [part.minutes for part in session.parts if part.minutes]
-            parts = session.when or (duration(60 * sum(minutes)) if minutes else "")
+            parts = session.when or (hours_minutes(sum(minutes)) if minutes else "")
             if minutes and self.app.size.width >= 72:
                 parts += ": " + " + ".join(str(count) for count in minutes) + " min"
             name = (f"{session.id.upper()}  ", "bold $primary")

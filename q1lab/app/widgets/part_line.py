@@ -8,7 +8,7 @@ from textual.widget import Widget
 
 from q1lab.app.pages import WeekPage
 from q1lab.app.widgets.week_tree import left_right_line
-from q1lab.ground.text_formats import duration
+from q1lab.ground.text_formats import hours_minutes
 from q1lab.week.progress import Progress
 from q1lab.week.syllabus import Week
 
@@ -25,7 +25,7 @@ class PartLine(Widget):
         if page.part is None or page.session is None:
             parts = page.session.parts if page.session else tuple(week.parts())
             minutes = sum(part.minutes for part in parts)
-            self.values = (title, f"{len(parts)} parts · {duration(minutes * 60)}", "", False)
+            self.values = (title, f"{len(parts)} parts · {hours_minutes(minutes)}", "", False)
             return
         count = progress.count([page.part])
         ids = [part.id for part in page.session.parts]

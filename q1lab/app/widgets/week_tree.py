@@ -17,8 +17,8 @@ from q1lab.app.pages import WeekPage, part_name, week_pages
 from q1lab.app.widgets.bars import bar
 from q1lab.app.widgets.choice_list import WALK, RefilledList
 from q1lab.ground.terminal_cells import cut_cells
-from q1lab.ground.text_formats import duration
-from q1lab.week.progress import Progress
+from q1lab.ground.text_formats import hours_minutes
+from q1lab.week.progress import Progress, StepCount
 from q1lab.week.syllabus import Part, Week
 
 
@@ -44,6 +44,12 @@ def part_columns(part: Part, progress: Progress) -> tuple[str, float, int, str]:
     spent = round(count.seconds / 60)
     over = "$warning" if spent > part.minutes > 0 else "$muted"
     return sign, count.done / max(1, count.total), spent, over
+
+
+def spent_of_planned(count: StepCount) -> str:
+    """``1 h 56 min of 10 h 25 min``: the time spent, of that planned; a week may have no plan."""
+    planned = f" of {hours_minutes(count.minutes)}" if count.minutes else ""
+    return hours_minutes(count.seconds / 60) + planned
 
 
 def minutes_words(part: Part, spent: int) -> str:
@@ -80,8 +86,7 @@ class WeekTree(RefilledList):
             return
         total = progress.count(week.parts())
         self.border_title = week.name
-        planned = f" of {duration(total.minutes * 60)}" if total.minutes else ""
-        self.border_subtitle = duration(total.seconds) + planned
+        self.border_subtitle = spent_of_planned(total)
         minutes = (minutes_words(part, part_columns(part, progress)[2]) for part in week.parts())
         self._column = max(map(len, minutes), default=0) + (2 if timed else 0)
         ids = [page.id for page in week_pages(week)]
