@@ -9,7 +9,7 @@ AGAINST ?=
 CALLED = echo 'q1lab is $(abspath $(BIN)/q1lab). To call it as "q1lab" in this terminal: . $(abspath $(BIN)/activate)'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev run app test test-all lint format types contracts check bench faults draw-faults audit test-launchers size docs snapshots wheel clean
+.PHONY: help setup dev run app test test-rest test-all lint format types contracts check bench faults draw-faults audit test-launchers size docs snapshots wheel clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -43,8 +43,11 @@ app: $(VENV)/.base  ## open the app
 test: $(VENV)/.dev  ## a selection of the tests, three minutes on two cores
 	@$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not long and not slow"
 
-test-all: $(VENV)/.dev  ## all tests but those that take minutes
-	@$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not long"
+test-rest: $(VENV)/.dev
+	@$(BIN)/python -m pytest -q -n auto --dist worksteal -m "slow and not long"
+
+test-all: test  ## all tests but those that take minutes
+	@$(MAKE) --no-print-directory test-rest
 
 lint: $(VENV)/.dev  ## ruff, both its linter and its formatter
 	@$(BIN)/ruff check .
@@ -60,8 +63,8 @@ types: $(VENV)/.dev  ## mypy, strict
 contracts: $(VENV)/.dev  ## who may import whom
 	@$(BIN)/lint-imports
 
-check: lint  ## what CI runs; types and contracts are looked at beside the tests
-	@$(MAKE) --no-print-directory -j 2 types contracts test-all
+check: lint test  ## what CI runs; types and contracts are looked at beside the slow tests
+	@$(MAKE) --no-print-directory -j 2 types contracts test-rest
 
 bench: $(VENV)/.dev  ## speed: commands, first paint; against another checkout (AGAINST=path), and nanoGPT (NANOGPT=path)
 	@$(BIN)/python benchmarks/run.py $(if $(AGAINST),--against $(AGAINST)) $(if $(NANOGPT),--nanogpt $(NANOGPT))
