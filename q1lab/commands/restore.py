@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -14,7 +15,9 @@ from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, OK, Problem
 from q1lab.ground.files import expand_user
 from q1lab.journal import delete_restore, on_record, study_names
+from q1lab.journal.store import Store
 from q1lab.study import bundle, studies
+from q1lab.study.studies import Study
 
 
 @click.command(
@@ -34,10 +37,21 @@ def restore(place: Path, name: str | None, as_json: bool) -> int:
     STUDY from the trash, completely or not at all."""
     paths.ensure_home()
     place = expand_user(place)
-    trashed = None if bundle.is_bundle(place) else _trashed(str(place))
+    with open_store() as store:
+        study = _brought_back(store, place, name)
+    if as_json:
+        print_json({"study": study.id, "runs": len(study.runs)})
+        return OK
+    print_text(f"{study.id}: restored, {len(study.runs)} runs; q1lab compare {study.id}")
+    return OK
+
+
+def _brought_back(store: Store, place: Path, name: str | None) -> Study:
+    """The study, on disk and on record. Where its plan is not the one on record, nothing moves."""
+    trashed = None if bundle.is_bundle(place) else _trashed(store, str(place))
     learners_name = ""
     if trashed is not None:
-        study = studies.load(delete_restore.restore_study(trashed, name))
+        study = studies.load(delete_restore.restore_study(store, trashed, name))
     elif not place.exists():
         raise Problem(
             f"{place}: no such file or folder, and no study of that name in the trash",
@@ -47,21 +61,17 @@ def restore(place: Path, name: str | None, as_json: bool) -> int:
     else:
         with bundle.taken_in(place) as received:
             learners_name = received.learners_name
+            new_id = name or received.study.id
+            on_record.prove_as_declared(store, replace(received.study, id=new_id))
             study = bundle.restore(received, place, name)
-    with open_store() as store:
-        on_record.record_begin(store, study)
-        if learners_name:
-            with contextlib.suppress(Problem):  # another study has its name by now
-                study_names.give_name(store, study.id, learners_name)
-    if as_json:
-        print_json({"study": study.id, "runs": len(study.runs)})
-        return OK
-    print_text(f"{study.id}: restored, {len(study.runs)} runs; q1lab compare {study.id}")
-    return OK
+    on_record.record_begin(store, study)
+    if learners_name:
+        with contextlib.suppress(Problem):  # another study has its name by now
+            study_names.give_name(store, study.id, learners_name)
+    return study
 
 
-def _trashed(name: str) -> Path | None:
+def _trashed(store: Store, name: str) -> Path | None:
     """The place of a deleted study, by its own name or the learner's; None without one."""
-    with open_store() as store:
-        names = name, *study_names.all_named(store, name)
+    names = name, *study_names.all_named(store, name)
     return next(filter(None, map(delete_restore.trashed_folder, names)), None)

@@ -34,8 +34,9 @@ class ChannelText:
 
 
 def channel_text(channel: str, record: Post, url: str, root: Path | None = None) -> ChannelText:
-    """The text for ``channel`` (a key of LIMITS), within its limit. Problem for a channel that
-    has no text."""
+    """The text for ``channel`` (a key of LIMITS), from the templates of the week's folder ``root``
+    where it has them. Problem for another channel, and for a text over its limit: nothing is
+    cut."""
     if channel not in LIMITS:
         raise Problem(
             f"there is no text for {channel!r}", next=f"there is one for {', '.join(LIMITS)}"

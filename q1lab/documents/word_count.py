@@ -77,7 +77,8 @@ def draft_sections(text: str) -> list[DraftSection]:
 
 
 def count_words(line: str) -> int:
-    """Words as they are read aloud: link addresses and image targets are not."""
+    """Words of a line of Markdown as they are read aloud: images, with their alt text, and
+    addresses count nothing; ``don't`` and ``3.5`` are one word."""
     # bounded: without an end to each, a line of nothing but openings takes minutes
     line = re.sub(r"!\[([^\]]{0,999})\]\([^)]{0,1999}\)", "", line)
     line = re.sub(r"\]\(<?[^)>]{0,1999}>?\)", "]", line)

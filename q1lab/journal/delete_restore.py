@@ -23,7 +23,7 @@ from q1lab.ground.files import (
     try_lock,
     write_atomic,
 )
-from q1lab.journal import ingest_events, seen, trash
+from q1lab.journal import ingest_events, on_record, seen, trash
 from q1lab.journal.store import Store
 from q1lab.study import studies
 from q1lab.study.liveness import is_alive
@@ -128,9 +128,9 @@ def trashed_folder(name: str) -> Path | None:
     return place if studies.is_id(name) and (place.is_dir() or place.is_symlink()) else None
 
 
-def restore_study(place: Path, name: str | None = None) -> str:
+def restore_study(store: Store, place: Path, name: str | None = None) -> str:
     """Move a study out of the trash, under ``name`` if given; returns its name. Problem when there
-    is one of that name."""
+    is one of that name, or its plan is not the one on record: then it stays in the trash."""
     prove_inside(place.parent, paths.home())
     plan, study = paths.StudyPaths(place).plan, None
     with contextlib.suppress(OSError, ValueError, Problem):
@@ -141,6 +141,8 @@ def restore_study(place: Path, name: str | None = None) -> str:
         raise Problem(f"{name!r} is not a study's name: letters, digits, dots, hyphens")
     if target.exists() or target.is_symlink():
         raise Problem(f"there is a study called {name} already", next="restore it with --name NAME")
+    if study:
+        on_record.prove_as_declared(store, replace(study, id=name))
     if study and name != study.id:
         write_atomic(plan, studies.encode_plan(replace(study, id=name)))
         remove_inside(place / "wandb")  # the runs there are those of the study with the old name

@@ -71,12 +71,19 @@ def record_begin(store: Store, study: Study) -> None:
     """Put a study on record with the seeds that it has now, unless it is. Problem when that can't
     be written: then nothing may train."""
     with store.act() as add:
-        recorded = begun_study(store, *study_key(study))
-        if recorded is not None:
-            declarations.refuse_changed_plan(recorded, study)
-            if set(study.seeds) <= set(recorded.seeds):
-                return
+        recorded = prove_as_declared(store, study)
+        if recorded is not None and set(study.seeds) <= set(recorded.seeds):
+            return
         add("begin", at=_record_time(store), plan=study.to_dict())
+
+
+def prove_as_declared(store: Store, study: Study) -> Study | None:
+    """The study as it is on record, None if it is not. Problem where its plan is another one
+    now."""
+    recorded = begun_study(store, *study_key(study))
+    if recorded is not None:
+        declarations.refuse_changed_plan(recorded, study)
+    return recorded
 
 
 def _record_time(store: Store) -> str:

@@ -344,6 +344,7 @@ def planned_looks(j: Judgment) -> str:
 
 @fact("level")
 def siblings(j: Judgment) -> str:
+    """How many arms or studies, this one included, share one error rate."""
     plan = j.plan
     if not plan.siblings:
         return ""

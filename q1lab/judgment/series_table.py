@@ -136,7 +136,8 @@ def series_sentences(result: SeriesResult) -> list[str]:
 
 
 def correction_sentence(result: SeriesResult) -> str:
-    """The Bonferroni correction for several comparisons, in a sentence."""
+    """How often one comparison, and the whole series, claims something by chance (Bonferroni), and
+    the intervals' level where all share one."""
     each = " or ".join(sorted({f"{100 * result.spends(member):.3g}%" for member in result.members}))
     text = (
         f"Corrected for {result.share.many} comparisons (Bonferroni): with no true difference, "

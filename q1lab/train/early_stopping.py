@@ -22,8 +22,8 @@ class EarlyStopping:
         metric's unit; None for a pair with a run that diverged."""
 
     def over_before_plan(self) -> int | None:
-        """The number of pairs after which the study is over, if it is over before its last one;
-        None while it has to go on, and when it ends with its plan."""
+        """Read which pairs have ended since; return the number of pairs that ended the study, by a
+        look or by a run that diverged, if that is before its plan's last pair, else None."""
         self._add_ended_pairs()
         end = self.study.design.over_after(self.pairs, self.study.smallest_that_matters)
         return end if end is not None and end < len(self.study.seeds) else None

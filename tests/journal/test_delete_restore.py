@@ -197,6 +197,24 @@ def test_a_deleted_study_comes_back_whole(trained: str, capsys: pytest.CaptureFi
     assert [deletion.id for deletion in away()] == [trained], "the name stays its own"
 
 
+def test_a_plan_that_was_changed_in_the_trash_leaves_the_study_there(
+    trained: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    delete(trained)
+    place = delete_restore.trashed_folder(trained)
+    assert place is not None
+    plan = place / "study.json"
+    kept = plan.read_bytes()
+    plan.write_bytes(kept.replace(b'"max_iters": 20', b'"max_iters": 30'))
+    capsys.readouterr()
+    assert main(["restore", trained]) == 1
+    assert "was changed after it was declared" in capsys.readouterr().err
+    assert place.is_dir(), "a refused restore took the study out of the trash"
+    assert not paths.study_dir(trained).exists(), "a refused restore left the study half there"
+    plan.write_bytes(kept)
+    assert main(["restore", trained]) == 0
+
+
 def test_emptying_the_trash_says_how_much(trained: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["delete", trained, "--yes"]) == 0
     capsys.readouterr()
