@@ -213,7 +213,10 @@ def tests_by_function(copy: Path) -> dict[str, dict[str, list[str]]]:
     if not kept.exists():
         seen.touch()
         print("running all tests once ...", file=sys.stderr)
-        print(run_tests(copy, "-n", "auto", **{SEEN: str(seen)}).stdout[-3000:], file=sys.stderr)
+        done = run_tests(copy, "-n", "auto", "--dist", "worksteal", **{SEEN: str(seen)})
+        print(done.stdout[-3000:], file=sys.stderr)
+        if done.returncode not in (0, 1):
+            sys.exit("the tests did not run to their end: without them nothing can be drawn")
         found: dict[str, dict[str, set[str]]] = {}
         for test, file, line in map(json.loads, seen.read_text().splitlines()):
             if test and file.startswith(f"{copy}{os.sep}"):
