@@ -1,4 +1,5 @@
-"""Every key of the app by action id, in one table: screens, footer, help and remapping read it.
+"""Every key of the app's screens by action id, in one table: screens, footer, help and remapping
+read it. Dialogs bind the few keys of their own.
 
 A learner moves a key in config.toml: ``[keymap]`` then ``"study.tick" = "x"``. The part before the
 dot says where the key works; a screen takes all of its own with ``bindings("study")``.

@@ -250,7 +250,7 @@ def run_costs(arm: Arm, row: Row) -> dict[str, float | None]:
         "n_params": arm.n_params or None,
         "flops_per_token": arm.flops_per_token or None,
         "tokens_per_s": row["tokens_per_s"] or None,
-        "wall_s": row["seconds"],
+        "wall_s": row["seconds"] or None,
     }
 
 

@@ -4,7 +4,8 @@ Their order here is the order of their weight: the terminal prints the first one
 them, a document those of some parts. No fact knows who reads it, so none says "you" or "I", and
 none says anything that only the learner's own machine knows.
 
-A new fact is a function with ``@fact``. A sentence takes two rows of a terminal at most.
+A new fact is a function with ``@fact``, and a study in tests/compare/test_histories.py that it is
+told of. A sentence takes two rows of a terminal at most.
 """
 
 from __future__ import annotations

@@ -25,7 +25,8 @@ class ArmResult:
     mean: float | None = None
     std: float | None = None
     costs: Mapping[str, float | None] = field(default_factory=dict)
-    """By the keys of ``arrange.COSTS``."""
+    """What a finished run of the arm costs on average, by the keys of
+    ``arrange.COSTS``; ``wall_s`` in seconds."""
     unfinished: tuple[int, ...] = ()
     """The seeds of planned runs that have no value."""
 

@@ -220,3 +220,17 @@ def test_every_fact_is_told_of_a_history(
         GOLDEN.write_text(text, encoding="utf-8")
     assert missing == set(), "no history reaches these sentences"
     assert text == GOLDEN.read_text(encoding="utf-8"), "a reader sees other words"
+
+
+def test_a_run_that_reports_no_times_counts_in_no_mean_time() -> None:
+    study = finished("rope-1")
+
+    def untimed(lines: list[dict[str, Any]]) -> None:
+        for line in lines:
+            line.pop("t", None)
+            line.pop("total", None)
+
+    for name in ("modified-seed1", "modified-seed2"):
+        rewritten(study, name, untimed)
+    costs = [arm.costs["wall_s"] for arm in judged(study).arms.values()]
+    assert costs[0] == costs[1], "wall clock averages zeros in"

@@ -131,7 +131,8 @@ class Dialog(AppScreen, ModalScreen[T]):
     heading = ""
     keys = "Esc closes"
     shape = ""
-    """CSS classes of the box."""
+    """CSS classes of the box: ``tall`` for a long text, ``fits`` if it is only as tall as that;
+    ``form`` for fields."""
     kind: ClassVar[type[Widget]] = Vertical
     box: Widget
 
