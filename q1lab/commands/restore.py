@@ -37,38 +37,35 @@ def restore(place: Path, name: str | None, as_json: bool) -> int:
     STUDY from the trash, completely or not at all."""
     paths.ensure_home()
     place = expand_user(place)
-    with open_store() as store:
-        study = _brought_back(store, place, name)
-    if as_json:
-        print_json({"study": study.id, "runs": len(study.runs)})
-        return OK
-    print_text(f"{study.id}: restored, {len(study.runs)} runs; q1lab compare {study.id}")
-    return OK
-
-
-def _brought_back(store: Store, place: Path, name: str | None) -> Study:
-    """The study, on disk and on record. Where its plan is not the one on record, nothing moves."""
-    trashed = None if bundle.is_bundle(place) else _trashed(store, str(place))
-    learners_name = ""
-    if trashed is not None:
-        study = studies.load(delete_restore.restore_study(store, trashed, name))
-    elif not place.exists():
+    if not bundle.is_bundle(place):
+        with open_store() as store:
+            trashed = _trashed(store, str(place))
+            if trashed is not None:
+                study = studies.load(delete_restore.restore_study(store, trashed, name))
+                on_record.record_begin(store, study)
+                return _report(study, as_json)
+    if not place.exists():
         raise Problem(
             f"{place}: no such file or folder, and no study of that name in the trash",
             FAILED,
             next="`q1lab delete --empty --dry-run` lists the trash, `q1lab status` the studies",
         )
-    else:
-        with bundle.taken_in(place) as received:
-            learners_name = received.learners_name
-            new_id = name or received.study.id
-            on_record.prove_as_declared(store, replace(received.study, id=new_id))
-            study = bundle.restore(received, place, name)
-    on_record.record_begin(store, study)
-    if learners_name:
-        with contextlib.suppress(Problem):  # another study has its name by now
-            study_names.give_name(store, study.id, learners_name)
-    return study
+    with bundle.taken_in(place) as received, open_store() as store:
+        on_record.prove_as_declared(store, replace(received.study, id=name or received.study.id))
+        study = bundle.restore(received, place, name)
+        on_record.record_begin(store, study)
+        if received.learners_name:
+            with contextlib.suppress(Problem):  # another study has its name by now
+                study_names.give_name(store, study.id, received.learners_name)
+    return _report(study, as_json)
+
+
+def _report(study: Study, as_json: bool) -> int:
+    if as_json:
+        print_json({"study": study.id, "runs": len(study.runs)})
+        return OK
+    print_text(f"{study.id}: restored, {len(study.runs)} runs; q1lab compare {study.id}")
+    return OK
 
 
 def _trashed(store: Store, name: str) -> Path | None:

@@ -15,6 +15,7 @@ from q1lab.week import content
 from q1lab.week.content import load_week, week_for
 from q1lab.week.step_kinds import STEP_KINDS
 from q1lab.week.syllabus import Action, ContentProblem, Part, Step, Text, Week
+from tests.kit.changes import CHANGES
 from tests.kit.places import ROOT
 from tests.kit.small_weeks import edit, write_baking
 
@@ -246,7 +247,7 @@ def test_the_shipped_week_has_the_parts_and_minutes_it_promises(week: Week) -> N
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("variant", ["rope", "rmsnorm", "swiglu", "gqa"])
+@pytest.mark.parametrize("variant", CHANGES)
 def test_each_part_is_walkable_for_each_variant(week: Week, variant: str) -> None:
     narrowed = week_for(week, variant)
     for part in narrowed.parts():

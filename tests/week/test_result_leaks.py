@@ -17,10 +17,10 @@ from q1lab.app.pages import block_text
 from q1lab.commands.cli import MODULES, cli
 from q1lab.week.content import load_week, week_for
 from q1lab.week.syllabus import Fold, Step, Week
+from tests.kit.changes import CHANGES
 from tests.kit.places import ROOT
 
 SHIPPED = ROOT / "content"
-VARIANTS = ("rmsnorm", "rope", "swiglu", "gqa")
 DATA = (None, ("Tiny Shakespeare", 65, "shakespeare"), ("Python's own source", 98, "stdlib"))
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -44,8 +44,8 @@ def week_results() -> list[Result]:
     ]
 
 
-HIDDEN = [result for result in week_results() if result.variant in VARIANTS]
-EXPERIMENTS = [result for result in week_results() if result.variant not in VARIANTS]
+HIDDEN = [result for result in week_results() if result.variant in CHANGES]
+EXPERIMENTS = [result for result in week_results() if result.variant not in CHANGES]
 """The results of the week's own experiments, which it tells."""
 
 
@@ -54,9 +54,9 @@ def card_results() -> list[Result]:
     found = []
     for line in (ROOT / "docs/results/card.jsonl").read_text().splitlines():
         row = json.loads(line)
-        if row["kind"] == "study" and row["variant"] in VARIANTS:
+        if row["kind"] == "study" and row["variant"] in CHANGES:
             found += [Result(row[kind], kind, row["variant"]) for kind in ("mean", "low", "high")]
-        elif row["kind"] == "run" and row["model"] in VARIANTS:
+        elif row["kind"] == "run" and row["model"] in CHANGES:
             found.append(Result(row["val_loss"], "loss", row["model"]))
     return found
 
@@ -174,7 +174,7 @@ def week_before_the_verdict() -> tuple[tuple[str, str], ...]:
     """The week up to the verdict, for any learner, by any way; what several meet is there once."""
     places: dict[str, str] = {}
     for course in (True, False):
-        for variant in VARIANTS:
+        for variant in CHANGES:
             for data in DATA:
                 week = week_for(load_week(SHIPPED, course), variant, data)
                 for place, text in text_before_the_verdict(week):
@@ -183,7 +183,7 @@ def week_before_the_verdict() -> tuple[tuple[str, str], ...]:
 
 
 def test_the_week_shows_no_result_before_the_verdict() -> None:
-    assert {result.variant for result in HIDDEN} == {*VARIANTS}
+    assert {result.variant for result in HIDDEN} == {*CHANGES}
     pages = week_before_the_verdict()
     assert {(place, leak) for place, text in pages for leak in leaks(text, HIDDEN)} == set()
 

@@ -25,13 +25,13 @@ from q1lab.study import command_line, kinds, studies
 from q1lab.week import progress
 from q1lab.week.content import load_week, week_for
 from q1lab.week.syllabus import Fold, Step, Text, Week
+from tests.kit.changes import CHANGES
 from tests.kit.places import ROOT
 from tests.kit.small_weeks import MIX, TOML
 from tests.week.test_content import everything
 
 SHIPPED = ROOT / "content"
 Ran = Callable[..., tuple[int, str]]
-VARIANTS = ("rmsnorm", "rope", "swiglu", "gqa")
 DATA = [("Tiny Shakespeare", 65, "shakespeare"), ("Python's own source text", 98, "stdlib")]
 
 
@@ -102,7 +102,7 @@ def test_what_is_said_of_budgets_is_what_the_card_measured() -> None:
 
 def test_model_py_is_committed_before_it_is_merged_into(week: Week) -> None:
     """A merge refuses a model.py that git does not have yet."""
-    for variant in VARIANTS:
+    for variant in CHANGES:
         steps = [step.id for step in week_for(week, variant).steps()]
         adding = [s.id for s in week_for(week, variant).steps() if "git add model.py" in s.detail]
         assert adding == ["a1-trains", "b1-diff"]
@@ -118,7 +118,7 @@ def test_results_of_quick_are_those_of_the_pairing_page() -> None:
     measured = re.search(r"measured on (\S+) at", page)
     assert measured
     assert f"docs/results/pairing.md, of {measured[1]};" in text
-    for variant in VARIANTS:
+    for variant in CHANGES:
         page_row = re.search(rf"(?m)^\| {variant} \|(.*)\|$", page)
         assert page_row
         cells = [cell.strip() for cell in page_row[1].split("|")]
@@ -137,7 +137,7 @@ def test_every_interval_in_the_results_follows_from_its_spread() -> None:
 
     rows = tomllib.loads((SHIPPED / "results.toml").read_text())["results"]
     assert {(r["preset"], r["variant"]) for r in rows} >= {
-        (preset, variant) for preset in ("quick", "cpu") for variant in VARIANTS
+        (preset, variant) for preset in ("quick", "cpu") for variant in CHANGES
     }
     for row in rows:
         half = stats.t.ppf(0.975, row["pairs"] - 1) * row["pair_sd"] / math.sqrt(row["pairs"])
@@ -266,7 +266,7 @@ def test_what_a_plan_finds_at_one_sd_is_what_its_looks_find() -> None:
 
 
 def test_a_first_test_that_is_written_out_is_not_asked_for(week: Week) -> None:
-    for variant in VARIANTS:
+    for variant in CHANGES:
         b1 = week_for(week, variant).find_part("b1")
         assert b1
         text = " ".join(" ".join(map(block_text, b1.blocks)).split())
@@ -275,7 +275,7 @@ def test_a_first_test_that_is_written_out_is_not_asked_for(week: Week) -> None:
         assert f" tests/test_{variant}.py, write two more" in first
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", CHANGES)
 def test_the_first_test_fails_before_the_change(
     variant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -298,7 +298,7 @@ def test_the_blanks_filled_with_their_answers_run(week: Week) -> None:
     """Each path's pseudocode, with what the fold says belongs into its two blanks."""
     import torch
 
-    for variant in VARIANTS:
+    for variant in CHANGES:
         narrowed = week_for(week, variant)
         a3 = narrowed.find_part("a3")
         assert a3
@@ -468,7 +468,7 @@ COURSE = re.compile(
 """What only somebody knows who follows the course."""
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", CHANGES)
 def test_who_came_by_themselves_is_asked_nothing_of_a_course(variant: str) -> None:
     alone, course = (
         week_for(load_week(SHIPPED, course=in_course), variant) for in_course in (False, True)
@@ -639,7 +639,7 @@ def test_what_was_wrong_comes_back_at_the_next_sessions_start(home: Path, week: 
 
 
 def test_each_fold_answers_one_section(week: Week) -> None:
-    for variant in VARIANTS:
+    for variant in CHANGES:
         narrowed = week_for(week, variant)
         questions = [step for step in narrowed.steps() if step.kind == "recall"]
         assert len(questions) >= 4

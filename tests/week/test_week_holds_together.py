@@ -12,6 +12,7 @@ from q1lab.app.widgets.page_blocks import command_with_form
 from q1lab.study import variants
 from q1lab.week.content import load_week, week_for
 from q1lab.week.syllabus import GLOSSARY, Action, Block, Fold, Part, Step, Text, Week
+from tests.kit.changes import CHANGES
 from tests.kit.commands import parse
 from tests.kit.places import ROOT
 
@@ -19,7 +20,7 @@ SHIPPED = ROOT / "content"
 LEARNERS = [
     pytest.param(course, variant, id=f"{variant}, {'course' if course else 'alone'}")
     for course in (True, False)
-    for variant in ("rmsnorm", "rope", "swiglu", "gqa")
+    for variant in CHANGES
 ]
 
 

@@ -26,6 +26,7 @@ from q1lab.journal import learner_tables
 from q1lab.journal.store import Store
 from q1lab.study.own_model import origin_line
 from q1lab.week.own_model import model_file
+from tests.kit.changes import CHANGES
 from tests.kit.faults import killed_at
 from tests.kit.places import MODELS, ROOT
 from tests.kit.repos import begun, git, of_its_own
@@ -207,7 +208,7 @@ def test_new_refuses_what_makes_no_sense(repo: Path) -> None:
 # ── hints
 
 
-@pytest.mark.parametrize("variant", ["rope", "rmsnorm", "swiglu", "gqa"])
+@pytest.mark.parametrize("variant", CHANGES)
 def test_each_variant_has_five_stages_and_words_for_later(variant: str) -> None:
     ladder = model_file.hints_for(variant)
     assert [stage.stage for stage in ladder] == [1, 2, 3, 4, 5]
@@ -218,7 +219,7 @@ def test_each_variant_has_five_stages_and_words_for_later(variant: str) -> None:
     assert model_file.notes_after_passing(variant)
 
 
-@pytest.mark.parametrize("variant", ["rmsnorm", "rope", "swiglu", "gqa"])
+@pytest.mark.parametrize("variant", CHANGES)
 def test_each_check_of_a_modification_has_its_hint(variant: str) -> None:
     source = (ROOT / "labs" / "checks" / f"{variant}.py").read_text()
     check_names = set(re.findall(r'^@check\(\n    "([^"]+)"', source, re.MULTILINE))
@@ -228,7 +229,7 @@ def test_each_check_of_a_modification_has_its_hint(variant: str) -> None:
     assert not any("checks:" in stage.text for stage in model_file.hints_for(variant)[:3])
 
 
-@pytest.mark.parametrize("variant", ["rope", "rmsnorm", "swiglu", "gqa"])
+@pytest.mark.parametrize("variant", CHANGES)
 def test_the_signatures_are_those_of_the_reference_without_its_bodies(variant: str) -> None:
     def signatures(code: str) -> set[tuple[str, ...]]:
         functions = [
