@@ -580,6 +580,13 @@ def test_numbers_that_are_not_finite_and_runs_without_the_metric_leave_no_verdic
     assert "no number is in all arms" in refused(*mixed)
 
 
+def test_logs_of_a_training_loss_alone_say_that_it_can_be_named(tmp_path: Path) -> None:
+    write_logs(tmp_path, line="step:{step}/200 train_loss:{value:.4f}\n")
+    told = refused(*GLOBS)
+    assert "no number that all arms report is known as a metric (train_loss)" in told
+    check_difference(judged(*GLOBS, "--metric", "train_loss"), "welch")
+
+
 def test_runs_of_other_lengths_and_settings_are_told(tmp_path: Path) -> None:
     write_logs(tmp_path)
     text = (tmp_path / "new_2.txt").read_text()

@@ -212,6 +212,12 @@ def _metric(name: str, by_arm: Mapping[str, Sequence[RunLog]]) -> str:
     others = [key for key in names if key.lower() not in NO_METRIC]
     if len(others) == 1:
         return others[0]
+    if names and not others:
+        raise Problem(
+            f"{name}: no number that all arms report is known as a metric "
+            f"({first_names(names, 12)})",
+            next="say --metric NAME",
+        )
     if not others:
         listed = f" ({first_names(every, 12)})" if every else ""
         raise Problem(f"{name}: no number is in all arms{listed}", next="" if every else PRINTED)
