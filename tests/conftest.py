@@ -40,9 +40,11 @@ if IN_MEMORY.is_dir() and os.access(IN_MEMORY, os.W_OK):
 
 
 @pytest.fixture(autouse=True)
-def working_folder() -> None:
+def working_folder() -> Iterator[None]:
     """The folder of a test that passed is removed, and a process may have been left standing in
     it."""
+    os.chdir(ROOT)
+    yield
     os.chdir(ROOT)
 
 

@@ -40,7 +40,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         str(folder),
         str(ROOT),
     ]
-    built = subprocess.run(build, capture_output=True, text=True, check=False)
+    built = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, check=False)
     assert built.returncode == 0, f"no wheel was built: {built.stdout}{built.stderr}"
     (wheel,) = folder.glob("*.whl")
     venv.create(folder / "env", with_pip=False)
