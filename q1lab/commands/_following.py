@@ -16,7 +16,7 @@ from q1lab.journal.store import Store
 from q1lab.judgment.run_states import ENDED, RunState
 from q1lab.study import kinds, studies
 from q1lab.study.studies import Study
-from q1lab.train import first_number, launch, series_members
+from q1lab.train import launch, series_members
 
 
 def study_or_latest(name: str | None) -> Study:
@@ -70,8 +70,7 @@ def finish_study(store: Store, study: Study, as_json: bool) -> int:
     """Print the comparison, and the runs that failed or are missing. Returns OK, FAILED if a run
     failed, UNFINISHED if some are missing."""
     study = studies.load(study.id)  # a range that stopped early has another plan than it began with
-    print_comparison(store, study, as_json=as_json)
-    if not as_json and first_number.silent_run(study) is not None:
+    if print_comparison(store, study, as_json=as_json) is None:
         return FAILED
     runs = study_view.read_view(store, study, new_events=False).runs
     bad = [

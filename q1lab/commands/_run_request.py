@@ -141,8 +141,8 @@ def _corrected(
 
 
 def _going_on(study: Study, request: Request, typed: Set[str]) -> Request:
-    """The request that an existing study was planned by, with the seeds and the engine typed after
-    its name. Problem for any other option."""
+    """The request that an existing study was planned by, with the seeds and the launcher typed
+    after its name. Problem for any other option."""
     if typed & OPTIONS.keys() - options_with(STUDY_NAME):
         raise Problem(
             f"{study.id} says what it trains: ",

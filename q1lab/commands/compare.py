@@ -113,17 +113,17 @@ def _compare_several(names: Sequence[str], as_json: bool, plot: Path | None, *, 
 def print_sweep(store: Store, name: str, *, as_json: bool) -> int:
     """Print a sweep's table. Returns OK, FAILED if a run failed, UNFINISHED if some are missing."""
     table = series_reader.read_series(store, name)
-    members = [(member, studies.load(member.study)) for member in table.members if member.study]
+    members = [(member.study, member.is_complete) for member in table.members if member.study]
     if as_json:
         print_json(series_table.series_json(table))
-    elif any(print_silent_run(study) for _, study in members):
+    elif any(print_silent_run(studies.load(study)) for study, _ in members):
         return FAILED
     else:
         click.echo()
         print_series(table)
-    unfinished = [study for member, study in members if not member.is_complete]
+    unfinished = [study for study, is_complete in members if not is_complete]
     if unfinished:
-        line = kinds.resume_command(unfinished[0])
+        line = kinds.resume_command(studies.load(unfinished[0]))
         remark(f"q1lab: {name} is not done; go on with: {line}")
     return FAILED if series_reader.failed_members(table) else UNFINISHED if unfinished else OK
 

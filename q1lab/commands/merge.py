@@ -76,7 +76,8 @@ def merge(
             return _finish_merge(record, as_json, FAILED, message)
         with open_store() as store:
             record["copy"] = str(change.save(store).copy)
-        message = f"{change.unsettled}. Before: {record['copy']}"
+        conflicts = merge_change.conflict_words(model_merge)
+        message = f"{conflicts}: {merge_change.SETTLE}. Before: {record['copy']}"
         return _finish_merge(record, as_json, FAILED, message)
     if not unchecked:
         report = merge_change.check_merge(model_merge)

@@ -25,7 +25,7 @@ from q1lab.commands._week import current_week
 from q1lab.commands.compare import print_sweep
 from q1lab.ground import config
 from q1lab.ground.errors import EXIT_STATUS, OK, Problem
-from q1lab.ground.text_formats import duration
+from q1lab.ground.text_formats import duration, plural
 from q1lab.journal import predictions, study_names
 from q1lab.journal.store import Store
 from q1lab.study import kept_folder, kinds, studies, variants
@@ -195,7 +195,7 @@ def _announce(begun: Declaration, store: Store) -> None:
     """Print the declaration before training, and the notes of all plans: each once, with the
     studies that it is about."""
     first, series = begun.studies[0], begun.series
-    seeds = f"{len(first.seeds)} seed{'s' if len(first.seeds) > 1 else ''} each"
+    seeds = f"{plural(len(first.seeds), 'seed')} each"
     fewest, most = first.design.pairs
     if fewest < most and begun.missing:
         seeds = f"{fewest} to {most} seeds each"

@@ -5,9 +5,11 @@ from __future__ import annotations
 import click
 
 from q1lab.commands._names import study_argument
+from q1lab.commands._output import print_text
 from q1lab.compare.comparison_cache import resolve_study_id
 from q1lab.ground.errors import FAILED, OK, UNFINISHED, Problem
-from q1lab.ground.files import is_locked, printable
+from q1lab.ground.files import is_locked
+from q1lab.ground.text_formats import plural
 from q1lab.study import studies
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.liveness import is_alive
@@ -51,7 +53,7 @@ def sync(study: str | None, show: bool) -> int:
     code = OK
     for each in chosen:
         code = _upload(each) or code
-        _print_lines([_standing(each), *(wandb_state.run_lines(each) if study else [])])
+        print_text("\n".join([_standing(each), *(wandb_state.run_lines(each) if study else [])]))
     return code
 
 
@@ -70,8 +72,7 @@ def _upload(study: Study) -> int:
             FAILED,
             next=f"run `{wandb_state.wandb_command('login')}`, then `q1lab sync` again",
         )
-    plural = "s" if len(before) != 1 else ""
-    click.echo(f"{study.id}: uploading {len(before)} run{plural} …", err=True)
+    click.echo(f"{study.id}: uploading {plural(len(before), 'run')} …", err=True)
     if is_locked(wandb_state.relay_lock(study)):
         click.echo(
             f"{study.id}: waiting for its relay, which still ends the runs at W&B "
@@ -90,15 +91,10 @@ def _show(name: str | None) -> int:
         return OK
     study = studies.load(names[0])
     lines = [*wandb_state.run_lines(study), *wandb_state.where_to_look(study)]
-    _print_lines([_standing(study), *lines])
+    print_text("\n".join([_standing(study), *lines]))
     return OK
 
 
 def _standing(study: Study) -> str:
     status = wandb_state.wandb_status(study)
     return f"{study.id}: {status.words}" + (f"  {status.url}" if status.url else "")
-
-
-def _print_lines(lines: list[str]) -> None:
-    for line in lines:
-        click.echo(printable(line))

@@ -40,8 +40,9 @@ def take(name: str | None, as_json: bool) -> int:
                 {"files": [{"name": file_name, "about": about} for file_name, about in rows]}
             )
         else:
+            sizes = column_sizes(rows)
             for row in rows:
-                print_text(row_text(row, column_sizes(rows)))
+                print_text(row_text(row, sizes))
         return 0
     if name not in week.files:
         raise Problem(f"the week has no file {name!r}", next=nearest(name, week.files))

@@ -60,8 +60,6 @@ class Change:
     claims: tuple[str, ...] = ()
     """The document's claims about the learner's work, a sentence each, to read before it is
     committed."""
-    unsettled: str = ""
-    """The conflict that the learner has to settle before it can be committed; "" for none."""
     after: Callable[[Store, SavedChange], None] | None = None
     keep_copy: Callable[[], Path] | None = None
     """Keeps the text that is replaced, where nothing else has it, and returns where."""

@@ -179,16 +179,16 @@ def refresh_regions(
             continue
         body = _body(contents[region.name], newline)
         same = _unified(region.body) == _unified(body)
+        stays = region.edited and not same and not overwrite
+        if stays and region.sha == fingerprint(body):
+            continue  # nothing new to say, nothing to ask about
         if same:
             body = region.body  # only line ends may differ: leave them
         else:
             diffs[region.name] = document_diff(region.body, body, region.name)
             if region.edited:
                 edited.append(region.name)
-        if region.edited and not same and not overwrite:
-            if region.sha == fingerprint(body):  # nothing new to say, nothing to ask about
-                edited.remove(region.name)
-                del diffs[region.name]
+        if stays:
             continue
         # The first marker is the only one that is written anew (for its hash); the last keeps its
         # bytes.

@@ -9,6 +9,7 @@ from pathlib import Path
 from q1lab.documents.change import Change, SavedChange
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.git_repository import Repository
+from q1lab.ground.text_formats import plural
 from q1lab.journal.store import Store
 from q1lab.study import variants
 from q1lab.study.own_model.run_checks import CheckReport, run_checks
@@ -51,18 +52,17 @@ def conflict_words(merge: model_file.ModelMerge) -> str:
     """The number of conflicts, in words; "" without one."""
     if not merge.conflicts:
         return ""
-    return f"{merge.conflicts} conflict{'s' if merge.conflicts > 1 else ''} in {merge.into.name}"
+    return f"{plural(merge.conflicts, 'conflict')} in {merge.into.name}"
 
 
 SETTLE = f"{model_file.SETTLE}, then check and commit it"
 
 
 def model_change(merge: model_file.ModelMerge, repo: Repository | None, week: str) -> Change:
-    """The merge as it would be written: committed alone, or with git's markers and not
-    committed."""
+    """The merge as it would be written: committed alone; with conflicts, which have git's markers,
+    ``repo`` is None."""
     if repo is not None and not merge.into.is_relative_to(repo.root):
         raise Problem(f"{merge.into} is not in the repository {repo.root}", file=merge.into)
-    conflict_text = conflict_words(merge)
 
     def after(store: Store, done: SavedChange) -> None:
         evidence.note_merge(store, week, merge.file.absolute(), merge.into, done.sha)
@@ -70,9 +70,8 @@ def model_change(merge: model_file.ModelMerge, repo: Repository | None, week: st
     return Change(
         {merge.into: merge.new},
         f"feat: merge {merge.variant} into {merge.into.name}",
-        None if conflict_text else repo,
+        repo,
         merge.diff,
-        unsettled=f"{conflict_text}: {SETTLE}" if conflict_text else "",
-        after=None if conflict_text else after,
+        after=None if merge.conflicts else after,
         keep_copy=lambda: model_file.save_copy(merge),
     )

@@ -47,7 +47,8 @@ def section_lines(sections: Sequence[DraftSection]) -> list[str]:
         for item in sections
     ]
     rows.append(("together", str(words), f"of {budget}", ""))
-    return [row_text(row, column_sizes(rows), right=(1, 2)) for row in rows]
+    sizes = column_sizes(rows)
+    return [row_text(row, sizes, right=(1, 2)) for row in rows]
 
 
 _BUDGET = re.compile(r"<!--\s*q1lab:budget\s+(\d+)\s*-->")

@@ -88,7 +88,7 @@ def delete_study(store: Store, study_id: str) -> Path:
     folder = _folder(study_id)
     lock = None
     if not folder.is_symlink():
-        # an engine may have it without any process here
+        # a launcher's job may hold it without any process here
         alive = is_alive(paths.StudyPaths(folder))
         lock = None if alive else try_lock(folder / "lock", wait=1.0)
         if lock is None:

@@ -25,7 +25,7 @@ from typing import Any
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import utc_now
-from q1lab.study.trainer import Trainer
+from q1lab.study.trainer import OWN, PROGRAMS, Trainer
 
 CHILD_GUARD = Path(__file__).with_name("child_guard.py")
 
@@ -48,7 +48,9 @@ def trainer_command() -> list[str]:
 
 def training_program(trainer: Trainer) -> list[str]:
     """The program that trains a study's runs; it takes the study's folder as an argument."""
-    return trainer_command() if trainer.kind == "own" else python_module("labs.loop")
+    if trainer.kind == OWN:
+        return trainer_command()
+    return python_module(f"labs.{PROGRAMS[trainer.kind]}")
 
 
 def probe_command() -> list[str]:

@@ -1,8 +1,9 @@
 """Requests to `q1lab run`, as a record and as a command line. All such command lines are built
 here.
 
-``Request`` holds the options as typed, and ``argv`` writes them as a command. A study's trainer
-makes the request that plans its twin: same files, hyperparameters, data, device and number format.
+``Request`` holds the options as typed, and ``argv`` writes them as a command. ``kinds.request``
+makes the one that plans a study's twin: same files, hyperparameters, data, device and number
+format.
 Pure, and light enough for the app's first screen.
 """
 

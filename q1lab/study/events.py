@@ -210,12 +210,10 @@ def sanitize_event(event: Any) -> Event | None:
                 event[key] = None
         elif key in _LISTS:
             event[key] = _LISTS[key](value)
-        elif (key in _COUNTS and not _is_count(value)) or (
-            key in _TEXTS and not isinstance(value, str)
-        ):
-            del event[key]
-        elif key in _TEXTS:
+        elif key in _TEXTS and isinstance(value, str):
             event[key] = printable(value[:LONGEST_TEXT]).encode(errors="replace").decode()
+        elif key in _TEXTS or (key in _COUNTS and not _is_count(value)):
+            del event[key]
     if event["type"] in ("iter", "eval") and "iter" not in event:
         return None
     if event["type"] == "exit" and event.get("state") not in _STATES:

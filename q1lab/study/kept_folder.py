@@ -85,7 +85,7 @@ def files_to_keep(
 
 
 def _plan_for_publication(study: Study, root: Path) -> Study:
-    """The plan without facts about its machine: paths, the repository, the engine."""
+    """The plan without facts about its machine: paths, the repository, the launcher."""
     arms = {name: replace(arm, origin=Path(arm.origin).name) for name, arm in study.arms.items()}
     origin = Path(study.origin.typed.data if study.origin.typed else "")
     data = str(origin.relative_to(root)) if origin.is_relative_to(root) else ""

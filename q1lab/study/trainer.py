@@ -21,7 +21,10 @@ RELEASES = ("q1lab", "python", "torch", "trainer")
 torch."""
 
 OWN, COMMAND = "own", "command"
-"""The kinds: q1lab's own loop ``labs/train.py``, and a command that ``labs/loop.py`` runs."""
+"""The kinds: q1lab's own loop, and a command."""
+
+PROGRAMS = {OWN: "train", COMMAND: "loop"}
+"""The module of ``labs`` that trains the runs of each kind."""
 
 
 def is_version(version: str) -> bool:

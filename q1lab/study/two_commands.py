@@ -135,10 +135,9 @@ def arm_names(baseline: Words, modified: Words) -> tuple[str, str]:
         _name(flag + [word for word in words if flag or word not in others])
         for words, others in ((own, other), (other, own))
     )
-    if name[:1].isdigit():
-        name = f"{_program(modified)}-{name}"
-    if base_name[:1].isdigit():
-        base_name = f"{_program(modified)}-{base_name}"
+    base_name, name = (
+        f"{_program(modified)}-{each}" if each[:1].isdigit() else each for each in (base_name, name)
+    )
     if base_name and not name:
         base_name, name = "", f"no-{base_name}"[:LONGEST_ARM_NAME]
     if name in ("", base_name, BASELINE):

@@ -21,7 +21,7 @@ from q1lab.judgment.run_states import RunState
 from q1lab.study.events import closing_exit, read_new_events
 from q1lab.study.identity import run_fingerprint
 from q1lab.study.studies import Run, Study
-from q1lab.study.trainer import OWN
+from q1lab.study.trainer import OWN, PROGRAMS
 
 RunCopies = tuple[tuple[Run, tuple[Study, Run]], ...]
 """Runs of a study, each with the other study that has finished the same run, and the run there."""
@@ -75,7 +75,7 @@ def copy_runs(study: Study, copies: RunCopies) -> None:
 def trainer_version(kind: str) -> str:
     """A short hash of the code of a kind of trainer: with other code, equal settings may give other
     numbers."""
-    files = lab_files("train" if kind == "own" else "loop")
+    files = lab_files(PROGRAMS[kind])
     return sha256_text("".join(file.read_text() for file in files))[:12]
 
 

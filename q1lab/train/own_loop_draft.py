@@ -132,7 +132,7 @@ def draft(
         # as many threads as the kept study had: another number may change the last bits
         threads = kept_study.study.trainer.threads
         if not request.jobs and answer["device"] == "cpu":
-            jobs = min(jobs, max(1, machine.cores() // threads))
+            jobs = min(jobs, machine.free_slots("cpu", threads))
     modified, baseline = pair.modified, pair.baseline
     is_same = modified.sha256 == baseline.sha256
     trainer = Trainer(

@@ -26,6 +26,7 @@ from q1lab.journal import home_history, ingest_events, on_record
 from q1lab.journal.history import level_after
 from q1lab.journal.store import Store
 from q1lab.judgment.intervals import ALPHA
+from q1lab.judgment.run_states import ENDED
 from q1lab.judgment.subject import MOST_MEMBERS
 from q1lab.study import command_line, identity, kept_folder, seed_range, studies
 from q1lab.study.command_line import Request
@@ -124,8 +125,8 @@ def draft_study(request: Request, store: Store) -> Draft:
 
 
 class UnseenCommand(Problem):
-    """A study from elsewhere would run a command that never ran here; ``commands`` shows it, for
-    one run of each arm."""
+    """A study from elsewhere would run a command that never ran here; ``displayed_commands``
+    shows it, for one run of each arm."""
 
     def __init__(self, name: str, commands: str) -> None:
         super().__init__(
@@ -209,14 +210,14 @@ def _declare_sweep(drafts: tuple[Draft, ...], on_disk: StudiesOnDisk, store: Sto
     first, labels = drafts[0], _labels(drafts)
     by_name = dict(zip(labels, drafts, strict=True))
     series = Series("", labels, 0, ALPHA / len(labels), fresh=first.request.fresh)
-    record = None if first.request.fresh else _find_same_series(series, by_name, on_disk)
+    found = None if first.request.fresh else _find_same_series(series, by_name, on_disk)
     members: dict[int, Study] = {}
     deleted: set[int] = set()
-    if record is None:
+    if found is None:
         series_id = series_members.new_series_id(SWEEP, on_record.names_on_record(store))
         record = replace(series, id=series_id, seeds=_seeds_of_sweep(drafts, store))
     else:
-        members = series_members.load_members(record.id)
+        record, members = found
         deleted = on_record.deleted_places(store, record.id)
     _check([by_name[name] for at, name in enumerate(record.members) if at not in members], drafts)
     plans = []
@@ -269,9 +270,7 @@ def _plan(
         rows = store.runs(existing.id)
         study = _with_more_seeds(existing, draft, is_begun=any(row["attempt"] for row in rows))
         finished = {
-            studies.run_name(row["arm"], row["seed"])
-            for row in rows
-            if row["state"] in ("finished", "diverged")
+            studies.run_name(row["arm"], row["seed"]) for row in rows if row["state"] in ENDED
         }
         study = _as_asked_now(study, draft.request)
         if finished and any(run.name not in finished for run in study.runs):
@@ -315,18 +314,18 @@ def find_same_study(
 
 def _find_same_series(
     series: Series, drafts: Mapping[str, Draft], on_disk: StudiesOnDisk
-) -> Series | None:
-    """The newest sweep on disk that differs at most in its seeds. Problem if it was declared with
-    another range."""
+) -> tuple[Series, dict[int, Study]] | None:
+    """The newest sweep on disk that differs at most in its seeds, and its members by their places.
+    Problem if it was declared with another range."""
     for draft in drafts.values():
         study = find_same_study(draft, on_disk, series)
         if study is None or study.origin.series is None:
             continue
         record = study.origin.series
-        members = series_members.load_members(record.id).items()
+        members = series_members.load_members(record.id)
         planned = [drafts[name] for name in record.members]
-        if all(_is_same(member, planned[place]) for place, member in members):
-            return record
+        if all(_is_same(member, planned[place]) for place, member in members.items()):
+            return record, members
     return None
 
 
@@ -377,7 +376,7 @@ def _declare_design(
             seeds = _unseen_seeds([study], len(typed.seeds), store)
         elif typed.fresh and not typed.are_drawn:
             seeds = _drawn_seeds(study, store)
-    study = study.with_design(batches=(seeds,), fresh_seeds=typed.fresh)
+    study = study.with_design(batches=(seeds,))
     if not typed.is_sequential:
         return study
     level = level_after(home_history.looks_before(store, study), study)

@@ -125,7 +125,7 @@ def _progress(view: StudyInFocus, room: int, colors: Palette) -> Text:
 
 
 def _shared_reason(view: StudyInFocus) -> str:
-    """The one message of all runs that ended before their time, such as an engine's time limit;
+    """The one message of all runs that ended before their time, such as a cluster's time limit;
     empty if they differ, or if a person stopped them."""
     broken = (RunState.STOPPED, RunState.FAILED, RunState.CRASHED)
     messages = {run.message or "" for run in view.runs if run.state in broken}

@@ -255,20 +255,15 @@ def _check_verdict(
         report.refused.append((VERDICT, f"it claims {claimed_text}; its runs say {found_text}"))
 
 
-def _limits_hold(study: Study) -> bool:
-    """True if the limits of a range are those of its level."""
-    levels = study.design.levels
-    return levels is None or seed_range.limits_hold(levels, LEVEL_TOLERANCE)
-
-
 def _level_fault(study: Study, claimed: Claim) -> str:
     """What is wrong with the level of a claim; empty for one that a study may have. How often the
     question was asked before, only its maker knows."""
     series = study.origin.series
     most = ALPHA if series is None else series.alpha
-    if study.design.level is not None:
+    if (levels := study.design.levels) is not None:
         most = interim_analyses.level_per_look(*study.design.pairs, most)
-        if claimed.alpha != study.design.level or not _limits_hold(study):
+        limits_hold = seed_range.limits_hold(levels, LEVEL_TOLERANCE)
+        if claimed.alpha != levels.alpha or not limits_hold:
             return "its looks are not at the level that its plan declares"
     if not 0 < claimed.alpha <= (1 + LEVEL_TOLERANCE) * most:
         return f"it is judged at {claimed.alpha:.3%}, and such a study has {most:.3%} at most"

@@ -31,8 +31,6 @@ class RunHistory:
         self._metric = study.metric
         self._left_out = study.trainer.repeated_numbers
         self.attempts = 0
-        self.began: float | None = None
-        """Unix time of the first start."""
         self.ended: RunState | None = None
         """The state of the exit record; None while the run goes on (or died without one)."""
         self._others: set[str] = set()
@@ -74,7 +72,6 @@ class RunHistory:
         self.ended = None
         self.attempts += 1
         self._clock = _unix(event.get("time")) or self._clock
-        self.began = self.began or self._clock or None
         for key in ("n_params", "device", "dtype", "torch"):
             if isinstance(event.get(key), int | float | str):
                 self.config[key] = event[key]

@@ -179,6 +179,8 @@ def upload_pending(study: Study) -> None:
     """Write what W&B lacks of each run that it has not confirmed into an offline folder, hand these
     to `wandb sync`, which appends, and note what became of each run. The folders stay."""
     ids, names = mint_ids(study), pending_runs(study)
+    if not names:
+        return
     runs = [OpenRun(study, run, ids[run.name]) for run in study.runs if run.name in names]
     for run in runs:
         run.read_events()
