@@ -44,7 +44,7 @@ REFUSALS = {
 class Connection(sqlite3.Connection):
     """A connection that says what it waits for."""
 
-    on_wait: Callable[[], object] = staticmethod(lambda: None)
+    on_wait: Callable[[], object]
     """Called as soon as it has waited for ``SILENT_SECONDS``."""
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:

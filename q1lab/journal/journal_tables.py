@@ -165,8 +165,7 @@ def _document(db: sqlite3.Connection, body: Body) -> None:
     db.execute(
         "DELETE FROM evidence WHERE week = :week AND act = 'modification' AND file = :path", body
     )
-    facts = {name: body[name] for name in ("committed", "prediction")}
-    db.execute(DOCUMENT, {**body, "facts": json.dumps(facts)})
+    db.execute(DOCUMENT, {**body, "facts": json.dumps(_some(body, "committed", "prediction"))})
 
 
 # ── lists

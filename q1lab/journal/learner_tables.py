@@ -1,4 +1,4 @@
-"""The learner's work in the week: ticks, answers, minutes, the variant, its hints, the retro.
+"""The learner's work in the week: ticks, answers, minutes, the variant, its hints.
 
 Here are the questions to the tables, and the acts that go on record; what they mean is in
 week/progress.py and week/own_model/model_file.py. Every act is in the journal before its

@@ -58,15 +58,6 @@ def _parse_begun(text: str) -> Begun | None:
     return Begun(study, question_hash(study), arm_fingerprint(study, "modified"))
 
 
-def begun_study(store: Store, study_id: str, created: str) -> Study | None:
-    """The plan of a study as it was last begun; None where it is not on record."""
-    row = store.db.execute(
-        "SELECT plan FROM begun WHERE study_id = ? AND created = ? ORDER BY id DESC LIMIT 1",
-        (study_id, created),
-    ).fetchone()
-    return None if row is None else parse_plan(row["plan"])
-
-
 def record_begin(store: Store, study: Study) -> None:
     """Put a study on record with the seeds that it has now, unless it is. Problem when that can't
     be written: then nothing may train."""
@@ -78,9 +69,13 @@ def record_begin(store: Store, study: Study) -> None:
 
 
 def prove_as_declared(store: Store, study: Study) -> Study | None:
-    """The study as it is on record, None if it is not. Problem where its plan is another one
-    now."""
-    recorded = begun_study(store, *study_key(study))
+    """The study as it was last begun, None if it is not on record. Problem where its plan is
+    another one now."""
+    row = store.db.execute(
+        "SELECT plan FROM begun WHERE study_id = ? AND created = ? ORDER BY id DESC LIMIT 1",
+        study_key(study),
+    ).fetchone()
+    recorded = None if row is None else parse_plan(row["plan"])
     if recorded is not None:
         declarations.refuse_changed_plan(recorded, study)
     return recorded

@@ -1,4 +1,4 @@
-"""The tables, indexes and views. Nothing migrates them: where a definition here is another than
+"""The tables and indexes. Nothing migrates them: where a definition here is another than
 before, all but ``acts`` are made again."""
 
 from __future__ import annotations
@@ -107,13 +107,14 @@ def is_newer(found: int) -> bool:
 
 
 def make_again(db: sqlite3.Connection) -> None:
-    """Drop what there is but ``acts``, and make all of it."""
+    """Drop what there is but ``acts`` (a person may have added tables and views of their own), and
+    make all of it."""
     if db.execute("SELECT 1 FROM sqlite_schema").fetchone():
         import sqlite_utils  # as slow as a command, and a new home needs nothing dropped
 
         old = sqlite_utils.Database(db, execute_plugins=False)
         for each in (*old.views, *reversed(old.tables)):
-            if each.name != "acts":
+            if each.name != "acts" and not each.name.startswith("sqlite_"):
                 each.drop()
     db.execute(
         "CREATE TABLE IF NOT EXISTS acts (id INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT"

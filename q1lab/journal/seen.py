@@ -43,14 +43,13 @@ def ends_of(store: Store, asked: Iterable[Study]) -> dict[StudyKey, RunEnds | No
     ):
         end = RunEnd(row["state"], row["val_loss"], row["ended"] or "")
         here[row["id"], row["created"]][row["arm"], row["seed"]] = end
-    gone = {(each.id, each.created): each for each in on_record.deleted_studies(store)}
     ends: dict[StudyKey, RunEnds | None] = {}
     for study in asked:
         key = on_record.study_key(study)
         if key in here:
             ends[key] = here[key]
-        elif key in gone:
-            ends[key] = _deleted_ends(study, gone[key])
+        elif (deleted := on_record.deleted_study(store, *key)) is not None:
+            ends[key] = _deleted_ends(study, deleted)
         else:
             ends[key] = {} if paths.study_dir(study.id).exists() else None
     return ends

@@ -6,7 +6,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Annotated, Any
@@ -40,23 +40,8 @@ def run_name(arm: str, seed: int) -> str:
     return f"{arm}-seed{seed}"
 
 
-def tokens_per_iter(config: Mapping[str, Any]) -> int:
-    """Tokens of one batch; a study that came from elsewhere may not say (then 1 per iter)."""
-    return int(config.get("batch_size", 1) * config.get("block_size", 1))
-
-
 EVALUATION_WORK = 1 / 3
 """Work of evaluating a token, in that of training on one."""
-
-
-def iters_after_last(config: Mapping[str, Any], val_tokens: int) -> float:
-    """The work that follows a run's last iter, in iters: the last evaluation of the curve, and that
-    of all validation tokens. 0 for a command, of which it is not known."""
-    if "batch_size" not in config:
-        return 0.0
-    of_curve = config.get("eval_windows", 0) * config.get("block_size", 1)
-    evaluated = val_tokens + min(val_tokens, of_curve)
-    return float(evaluated * EVALUATION_WORK / tokens_per_iter(config))
 
 
 Sha = Annotated[str, max_chars(64, "[0-9a-f]{0,64}")]
@@ -226,11 +211,20 @@ class Study:
 
     @property
     def tokens_per_iter(self) -> int:
-        return tokens_per_iter(self.trainer.config)
+        """Tokens of one batch; a study that came from elsewhere may not say (then 1 per iter)."""
+        config = self.trainer.config
+        return int(config.get("batch_size", 1) * config.get("block_size", 1))
 
     @property
     def iters_after_last(self) -> float:
-        return iters_after_last(self.trainer.config, self.data.val_tokens)
+        """The work that follows a run's last iter, in iters: the last evaluation of the curve, and
+        that of all validation tokens. 0 for a command, of which it is not known."""
+        config, val_tokens = self.trainer.config, self.data.val_tokens
+        if "batch_size" not in config:
+            return 0.0
+        of_curve = config.get("eval_windows", 0) * config.get("block_size", 1)
+        evaluated = val_tokens + min(val_tokens, of_curve)
+        return float(evaluated * EVALUATION_WORK / self.tokens_per_iter)
 
     @property
     def passes(self) -> float | None:

@@ -9,7 +9,7 @@ Only a study that was deleted, and a file that is not committed as it is, open t
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -130,7 +130,7 @@ class Acts:
         self.names = learner_tables.names_of_modification(row)
 
     def rows(self, act: str) -> list[Row]:
-        """The lines of an act in the journal, newest first."""
+        """The lines of an act in the journal, in no order."""
         return [row for row in self._rows if row["act"] == act]
 
     @cached_property
@@ -301,9 +301,8 @@ def _is_committed(path: Path) -> bool:
         return False
 
 
-def _newest(rows: Any) -> str | None:
-    row = next(iter(rows), None)
-    return row and str(row["at"])
+def _newest(rows: Iterable[Row]) -> str | None:
+    return max((str(row["at"]) for row in rows), default=None)
 
 
 PREDICTED = "prediction made"

@@ -70,7 +70,7 @@ class WeekTexts:
 
 def _stamp(root: Path) -> list[list[Any]]:
     """What changes when a file of the week does, or the code that gives it its numbers."""
-    code = [paths.PACKAGE / room for room in ("week", "judgment")]
+    code = [paths.PACKAGE / room for room in ("week", "judgment", "study", "ground")]
     files = [*root.rglob("*"), *(file for folder in code for file in folder.glob("*.py"))]
     return [[str(file), *_state(file)] for file in sorted(files)]
 

@@ -268,6 +268,7 @@ def test_after_an_upgrade_the_tables_are_made_again_from_the_acts(
     db.execute("PRAGMA user_version = 1")
     db.execute("ALTER TABLE names RENAME COLUMN name TO title")
     db.execute("CREATE VIEW of_ones_own AS SELECT * FROM names")
+    db.execute("CREATE TABLE counted (id INTEGER PRIMARY KEY AUTOINCREMENT)")
     db.close()
     assert told() == ("first", "warm")
     assert run_command_line(["status"]) == 0

@@ -309,6 +309,20 @@ def test_a_comparison_is_read_once_a_person_has_opened_it_with_its_verdict(
     assert done(store, week, step)
 
 
+def test_a_later_comparison_ticks_again_what_was_unticked_after_the_first(
+    store: Store, week: Week, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step, now = step_of(week, "compare"), [""]
+    monkeypatch.setattr(index_store, "utc_now", lambda: now[0])
+    for study, at in (("rope-1", "20"), ("rope-2", "22")):
+        a_study(store, study, ["finished"] * 6)
+        now[0] = f"2026-03-07T{at}:00:00+00:00"
+        evidence.note_viewed(store, LABEL, "compare", study, "rope")
+        assert done(store, week, step), f"the comparison of {study} was read, and the step is open"
+        now[0] = "2026-03-07T21:00:00+00:00"
+        progress.tick_step(store, LABEL, step, False)
+
+
 def test_that_an_arm_diverges_is_an_answer_to_read(store: Store, week: Week) -> None:
     study = lab_home.make_study()
     lab_home.finish(study)
