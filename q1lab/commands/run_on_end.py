@@ -25,7 +25,6 @@ from q1lab.compare.comparison_cache import compare
 from q1lab.ground import config, paths
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import printable, utc_now
-from q1lab.journal import ingest_events
 from q1lab.judgment import facts
 from q1lab.study import studies
 from q1lab.study.liveness import is_alive
@@ -71,7 +70,6 @@ def _verdict_sentence(study: Study) -> tuple[str, str]:
         time.sleep(0.1)
 
     with open_store() as store:
-        ingest_events.ingest_study(store, study)
         comparison = compare(store, study)
     return (
         comparison.analysis.verdict,

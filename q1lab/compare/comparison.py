@@ -110,11 +110,10 @@ def commands_of(study: Study, analysis: Analysis, rises: tuple[int, float] | Non
 
 def to_record(c: Comparison) -> dict[str, Any]:
     """The comparison as the store keeps it, without what depends on the hour."""
-    kept = [each.name for each in fields(c) if each.name != "commands"]
+    kept = [each.name for each in fields(c) if each.name not in ("commands", "study")]
     return {
         "v": RECORD_VERSION,
         **{name: json_records.to_json(getattr(c, name)) for name in kept},
-        "metric": vars(c.metric),
         "study": c.study.to_dict(),
     }
 

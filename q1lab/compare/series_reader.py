@@ -8,7 +8,7 @@ from q1lab.compare.comparison import Comparison
 from q1lab.compare.comparison_cache import compare
 from q1lab.ground.errors import Problem
 from q1lab.ground.text_formats import plural
-from q1lab.journal import ingest_events, on_record
+from q1lab.journal import on_record
 from q1lab.journal.store import Store
 from q1lab.judgment import facts
 from q1lab.judgment.run_states import RunState
@@ -33,7 +33,6 @@ def read_series(store: Store, series_id: str) -> SeriesResult:
             why = "its study was deleted" if at in gone else "its study is not there"
             members.append(SeriesMember(at, name, why=why))
             continue
-        ingest_events.ingest_study(store, study)
         comparison = compare(store, study)
         members.append(SeriesMember(at, name, study.id, comparison, _why(store, study, comparison)))
     first_study = next(iter(studies_by_place.values()))

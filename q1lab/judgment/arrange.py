@@ -9,6 +9,7 @@ from q1lab.ground.text_formats import (
     DASH,
     MINUS,
     as_typed,
+    decimals_of,
     duration,
     plural,
     printable,
@@ -17,6 +18,8 @@ from q1lab.ground.text_formats import (
 from q1lab.judgment import names
 from q1lab.judgment.blocks import Bar, Figure, Table, TableRow
 from q1lab.judgment.difference_text import (
+    MOST_DECIMALS,
+    NumberWriter,
     mean_text,
     number_writer,
     percent_change,
@@ -139,33 +142,28 @@ def values_table(j: Judgment, *, every_seed: bool = False) -> Table:
             f"{len(shown)} of {len(seeds):,} seeds: those at either end and those without a pair; "
             "`--json` has all."
         )
-    rows = [_run_row(j, seed) for seed in shown]
+    number, at_most = number_writer(j.analysis), None
+    if not j.metric.unit:  # as many decimals as all runs' values have
+        ended = [value for arm in j.arms.values() for value in arm.values.values()]
+        at_most = decimals_of((value for value in ended if value is not None), MOST_DECIMALS)
+    rows = [_run_row(j, seed, number, at_most) for seed in shown]
     if len(seeds) > 1 and any(arm.mean is not None for arm in j.arms.values()):
         rows += _mean_rows(j)
     return Table((j.metric.name, *j.names, "difference"), tuple(rows), foot)
 
 
-def _run_row(j: Judgment, seed: int) -> TableRow:
+def _run_row(j: Judgment, seed: int, number: NumberWriter, at_most: int | None) -> TableRow:
     cells = []
     for arm in ARMS:
         value = j.arms[arm].values.get(seed)
         missing = "diverged" if seed in j.arms[arm].values else "no run"
         missing = "no number" if seed in j.arms[arm].unfinished else missing
-        cells.append(missing if value is None else _value(j, value))
+        cells.append(missing if value is None else number.loss(value, at_most))
     pair = j.analysis.pairs.get(seed)
-    difference = "" if pair is None else number_writer(j.analysis).end(pair)
+    difference = "" if pair is None else number.end(pair)
     label = run_label(seed, has_seeds=j.plan.has_seeds)
     label = f"pair {seed + 1}" if j.same_code else label
     return TableRow(label, cells[0], cells[1], difference)
-
-
-def _value(j: Judgment, value: float) -> str:
-    """The value that a run ended with, with as many decimals as all runs' values have where the
-    metric's unit is not known."""
-    if j.metric.unit:
-        return number_writer(j.analysis).loss(value)
-    ended = [each for arm in j.arms.values() for each in arm.values.values() if each is not None]
-    return number_writer(j.analysis).loss(value, ended)
 
 
 def _mean_rows(j: Judgment) -> list[TableRow]:

@@ -58,7 +58,7 @@ def judge(
     other = _other_verdict(analysis, metric)
     if changed:
         analysis = replace(analysis, verdict="no verdict", reason=Reason.CHANGED)
-    if plan.pairs[0] < plan.pairs[1] and analysis.detectable is not None:
+    if plan.is_range and analysis.detectable is not None:
         analysis = replace(analysis, detectable=_detectable_by_range(plan, analysis))
     return Judgment(
         names=names.told_apart(*arm_names),
@@ -170,11 +170,10 @@ def _false_claims(analysis: Analysis, plan: Plan, base: Values, mod: Values) -> 
     """The share of such studies that claim a difference where there is none: more than the level
     of one look in a range, and where few runs are compared with many (Welch), as those tell little
     of their own spread."""
-    first, most = plan.pairs
-    if first < most:
+    if plan.is_range:
         from q1lab.judgment import interim_analyses
 
-        return interim_analyses.spent_by_looks(first, most, analysis.alpha)
+        return interim_analyses.spent_by_looks(*plan.pairs, analysis.alpha)
     a, b = (len(intervals.finite_values(each)) for each in (base, mod))
     if analysis.headline != "welch" or min(a, b) < MIN_FOR_INTERVAL:
         return analysis.alpha

@@ -62,6 +62,11 @@ class Plan:
     """The comparisons that share one error rate, this one included; 0: none."""
     sibling_name: str = ""
 
+    @property
+    def is_range(self) -> bool:
+        """True if the study can be over before its last pair."""
+        return self.pairs[0] < self.pairs[1]
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -172,7 +177,7 @@ class Judgment:
     @property
     def is_range(self) -> bool:
         """True if the study can be over before its last pair."""
-        return self.plan.pairs[0] < self.plan.pairs[1]
+        return self.plan.is_range
 
     @property
     def has_verdict(self) -> bool:

@@ -39,23 +39,24 @@ def first_lines(j: Judgment, width: int = WIDTH, rest: str = REST) -> list[Line]
     below = prose(f"Everything else: `q1lab compare {j.id} --full`" if j.id else rest, width)
     head, step = headline(j, width), prose(next_step(j), width)
     room = MOST_ROWS - len(head) - len(below)
-    told = _fitting(j, width, room - len(step))
-    caveats = [fact for fact in _head(j) if fact.part == "caveat"]
+    facts = _head_facts(facts_of(j))
+    told = _fitting(facts, width, room - len(step))
+    caveats = [fact for fact in facts if fact.part == "caveat"]
     if caveats and caveats[0] not in told:
-        told, step = _fitting(j, width, room), []
+        told, step = _fitting(facts, width, room), []
     return [*head, *_lines(told, width), *step, *below]
 
 
 def leading_lines(j: Judgment, width: int, rows: int) -> list[Line]:
     """The first facts that fit whole into so many rows, and the answer in any case."""
-    return _lines(_fitting(j, width, rows), width)
+    return _lines(_fitting(_head_facts(facts_of(j)), width, rows), width)
 
 
-def _fitting(j: Judgment, width: int, rows: int) -> list[Fact]:
-    """The first facts that fit whole. Nothing lighter follows where something heavier did not
-    fit."""
+def _fitting(facts: Sequence[Fact], width: int, rows: int) -> list[Fact]:
+    """The first of the facts that fit whole. Nothing lighter follows where something heavier did
+    not fit."""
     told: list[Fact] = []
-    for fact in _head(j):
+    for fact in facts:
         if told and len(_lines([*told, fact], width)) > rows:
             break
         told.append(fact)
@@ -66,15 +67,15 @@ def _lines(told: Sequence[Fact], width: int) -> list[Line]:
     return [line for fact in told for line in prose(fact.text, width)]
 
 
-def _head(j: Judgment) -> list[Fact]:
-    return [fact for fact in facts_of(j) if fact.part in HEAD]
+def _head_facts(facts: Sequence[Fact]) -> list[Fact]:
+    return [fact for fact in facts if fact.part in HEAD]
 
 
 def full_lines(j: Judgment, width: int = WIDTH) -> list[Line]:
     """Everything: the facts of the first lines, the figure, the tables, the other facts."""
     width = max(width, NARROWEST)
-    lines = headline(j, width)
-    for fact in _head(j):
+    lines, facts = headline(j, width), facts_of(j)
+    for fact in _head_facts(facts):
         caveat = {"first": "⚠ ", "role": "warn"} if fact.part == "caveat" else {}
         lines += prose(fact.text, width, **caveat)
     lines += prose(next_step(j), width)
@@ -83,7 +84,7 @@ def full_lines(j: Judgment, width: int = WIDTH) -> list[Line]:
         lines += [[], *figure_pieces(figure, width)]
     for table in tables:
         lines += [[], *table_pieces(table, width), *prose(table.foot, width, role="dim")]
-    rest = [fact for fact in facts_of(j) if fact.part not in HEAD]
+    rest = [fact for fact in facts if fact.part not in HEAD]
     lines += [[]] if rest else []
     for fact in rest:
         lines += prose(fact.text, width, role="dim" if fact.part == "scope" else "")
@@ -171,7 +172,7 @@ def to_json(j: Judgment) -> dict[str, Any]:
             "study": j.id,
             "variant": j.names[1],
             "baseline": j.names[0],
-            "metric": asdict(j.metric),
+            "metric": j.metric,
             "verdict": analysis.verdict,
             "reason": analysis.reason,
             "level": analysis.level,

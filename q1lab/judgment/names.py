@@ -20,10 +20,10 @@ def told_apart(base: str, modified: str, cells: int = CELLS) -> tuple[str, str]:
     return f"{cut_cells(names[0], cells - 2)} A", f"{cut_cells(names[1], cells - 2)} B"
 
 
-def short_name(variant: str, default: str = "baseline") -> str:
-    """A variant's name for people, a path by its last part."""
+def short_name(variant: str) -> str:
+    """A variant's name for people, a path by its last part; ``baseline`` where there is none."""
     name = " ".join(printable(variant.replace("\\", "/")).split())
-    return name.rstrip("/").rpartition("/")[2].removesuffix(".py") or default
+    return name.rstrip("/").rpartition("/")[2].removesuffix(".py") or "baseline"
 
 
 def the_baseline(j: Judgment) -> str:

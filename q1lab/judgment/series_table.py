@@ -71,16 +71,20 @@ class SeriesResult:
         ]
 
     @property
+    def comparisons(self) -> list[Judgment]:
+        """Those of the members that have one."""
+        return [m.comparison for m in self.members if m.comparison is not None]
+
+    @property
     def metric(self) -> Metric:
         """The metric that all of its studies measure."""
-        of_members = (m.comparison.metric for m in self.members if m.comparison is not None)
-        return next(of_members, VAL_LOSS)
+        return next((c.metric for c in self.comparisons), VAL_LOSS)
 
     @property
     def sample_word(self) -> str:
         """The word for what is counted: ``pairs``, or ``seeds`` or ``runs`` where arms are no
         pairs."""
-        comparisons = [m.comparison for m in self.members if m.comparison is not None]
+        comparisons = self.comparisons
         if all(c.analysis.headline == "paired" for c in comparisons):
             return "pairs"
         return f"{run_word(comparisons[0].plan.has_seeds)}s"
@@ -114,7 +118,7 @@ def series_lines(series: SeriesResult, width: int = 80) -> list[Line]:
 def series_heading(result: SeriesResult) -> str:
     """The series in one line: its members, baseline and seeds, as declared."""
     share, base = result.share, names.short_name(result.baseline)
-    counts = sorted({m.comparison.analysis.n for m in result.members if m.comparison is not None})
+    counts = sorted({c.analysis.n for c in result.comparisons})
     sizes = " to ".join(map(str, counts[:1] + counts[-1:] * (len(counts) > 1)))
     seeds = f"{sizes} {result.sample_word} each"
     if result.pairs_planned is not None:
@@ -125,13 +129,12 @@ def series_heading(result: SeriesResult) -> str:
 
 def series_sentences(result: SeriesResult) -> list[str]:
     """The sentences that a reader of the table needs."""
-    comparisons = [member.comparison for member in result.members if member.comparison is not None]
     return [
         correction_sentence(result),
         "Ranked by the mean difference, the best first. Each interval is against the baseline, "
         "so it does not show that neighbors in the table differ.",
         *_caveats(result),
-        *filter(None, map(facts.scope, comparisons[:1])),
+        *filter(None, map(facts.scope, result.comparisons[:1])),
     ]
 
 
@@ -144,11 +147,7 @@ def correction_sentence(result: SeriesResult) -> str:
         f"each claims one in at most {each} of studies, so at most "
         f"{difference_text.percent_text(result.any_claim_chance)} of such series claim anything."
     )
-    levels = {
-        difference_text.level_text(m.comparison.analysis)
-        for m in result.members
-        if m.comparison is not None
-    }
+    levels = {difference_text.level_text(c.analysis) for c in result.comparisons}
     if len(levels) == 1:
         text += f" Each interval is a {levels.pop()} one"
         text += " at every look." if result.pairs_planned is not None else "."

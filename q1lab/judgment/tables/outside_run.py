@@ -106,9 +106,7 @@ class OutsideRun:
 
     @property
     def why_open(self) -> str:
-        """The reason that it has no result, in brackets; empty where its state says it."""
-        if self.state is RunState.FINISHED:
-            return " (it doesn't say its final val loss)"
+        """The reason that it has no result, in brackets; empty where none is known."""
         return f" ({self.message})" if self.message else ""
 
     def take_state(self, cell: object) -> None:
