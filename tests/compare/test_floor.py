@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from q1lab.compare.comparison import Comparison, comparison_json
-from q1lab.compare.comparison_cache import compare
+from q1lab.compare.comparison import comparison_json
 from q1lab.ground import paths, python_source
 from q1lab.ground.errors import Problem
 from q1lab.journal.store import Store
@@ -22,7 +21,7 @@ from q1lab.study.studies import Run, Study
 from q1lab.study.trainer import SEED_OFFSET
 from q1lab.train import finished_runs, launch
 from tests.kit.comparisons import told
-from tests.kit.lab_home import finish, make_study
+from tests.kit.lab_home import compared, finish, make_study
 from tests.kit.plans import begin_one, changed, plan_one
 from tests.kit.waiting import wait_for
 
@@ -34,11 +33,6 @@ def trained(variant: str, **options: object) -> Study:
         study = begin_one(Request(variant, preset="quick", **options), store)  # type: ignore[arg-type]
         wait_for(lambda: not launch.is_alive(study.files))
     return study
-
-
-def found(study: Study) -> Comparison:
-    with Store() as store:
-        return compare(store, study)
 
 
 def floor_of_baseline(name: str = "baseline-1", **how: object) -> Study:
@@ -56,7 +50,7 @@ def test_the_baseline_against_itself_trains_on_other_seeds(fake_trainer: Fake) -
     assert study.is_floor
     assert study.drawn_seed(Run("baseline", "baseline", 2)) == 2
     assert study.drawn_seed(Run("modified", "baseline*", 2)) == SEED_OFFSET + 2
-    comparison = found(study)
+    comparison = compared(study)
     assert comparison.analysis.n == 4
     assert len(set(comparison.analysis.pairs.values())) == 4, "no pair is of two equal runs"
     assert comparison.floor is None
@@ -69,55 +63,55 @@ def test_the_baseline_against_itself_trains_on_other_seeds(fake_trainer: Fake) -
 
 
 def test_a_floor_claims_nothing_about_a_modification() -> None:
-    comparison = found(floor_of_baseline())
+    comparison = compared(floor_of_baseline())
     assert comparison.word == "NOTHING CHANGED"
     assert "luck alone" in told(comparison)["answer"]
     assert set(told(comparison)) <= {"answer", "scope", "measured"}, "it claims, or it asks"
     unequal = make_study("baseline-2", "baseline")
     finish(unequal, effect=-0.2, noise=0.001)
-    assert "a false claim" in told(found(unequal))["answer"]
+    assert "a false claim" in told(compared(unequal))["answer"]
 
 
 def test_its_interval_is_the_row_of_every_later_verdict_of_the_same_baseline() -> None:
     study = make_study("rope-1")
     finish(study)
-    assert found(study).floor is None
+    assert compared(study).floor is None
     floor = floor_of_baseline(seeds=(0, 1, 2, 3, 4))
-    after = found(study)
-    assert after.floor == found(floor).analysis.ends is not None
+    after = compared(study)
+    assert after.floor == compared(floor).analysis.ends is not None
     assert "baseline against itself" in "\n".join(plain_lines(layout.full_lines(after)))
     assert comparison_json(after)["floor"] == asdict(after.floor)
     other = make_study("rope-2", preset="quick")
     other = changed(other, config={**other.trainer.config, "n_layer": 2})
     studies.save(other)
     finish(other)
-    assert found(other).floor is None, "of another size"
+    assert compared(other).floor is None, "of another size"
 
 
 def test_a_floor_that_is_not_done_changes_no_row() -> None:
     study = make_study("rope-1")
     finish(study)
     make_study("baseline-1", "baseline")
-    assert found(study).floor is None
+    assert compared(study).floor is None
 
 
 def test_a_floor_is_no_look_at_any_question_and_pays_for_none() -> None:
     floor_of_baseline()
     study = make_study("rope-1", created="2026-03-08T10:00:00+00:00")
     finish(study)
-    comparison = found(study)
+    comparison = compared(study)
     assert (comparison.analysis.alpha, comparison.asked.questions) == (ALPHA, 1)
     assert "looks" not in told(comparison)
     second = floor_of_baseline("baseline-2", seeds=(3, 4, 5), created="2026-03-09T10:00:00+00:00")
-    assert found(second).analysis.alpha == ALPHA, "nor does another floor"
+    assert compared(second).analysis.alpha == ALPHA, "nor does another floor"
 
 
 def test_its_runs_are_kept_for_other_studies_and_its_own(fake_trainer: Fake) -> None:
     first = trained("baseline", seeds="3")
     rope = trained("rope", seeds="3")
-    comparison = found(rope)
+    comparison = compared(rope)
     assert set(comparison.reused) == {f"baseline-seed{seed}" for seed in range(3)}
-    assert found(first).arms["baseline"].values == comparison.arms["baseline"].values
+    assert compared(first).arms["baseline"].values == comparison.arms["baseline"].values
     assert not finished_runs.find_copies(changed(first, seed_shift=None), studies.StudiesOnDisk())[
         3:
     ], "equal names, other seeds"
@@ -130,7 +124,7 @@ def test_a_copy_with_another_name_is_still_refused(fake_trainer: Fake, tmp_path:
         plan_one(Request(str(copy), baseline="baseline"), store)
     floor = trained(str(copy), baseline=str(copy), seeds="3", unchecked=True)
     assert floor.is_floor
-    assert found(floor).analysis.n == 3
+    assert compared(floor).analysis.n == 3
 
 
 @pytest.mark.slow
@@ -162,7 +156,7 @@ def test_a_copy_with_a_comment_is_an_a_a_test_and_no_question(
     fake_trainer(effect=-2 * noise, noise=noise / 10)
     same = trained(a_copy(tmp_path, "same.py"), seeds="3", unchecked=True, baseline="baseline")
     assert "seed_shift" not in same.to_dict(), "the same seeds for both arms"
-    result = found(same)
+    result = compared(same)
     answer = told(result)["answer"]
     if noise:  # as on a GPU that adds in another order each time
         assert "Both arms run the same code, so this is a false claim" in answer
@@ -170,7 +164,7 @@ def test_a_copy_with_a_comment_is_an_a_a_test_and_no_question(
         assert result.analysis.verdict == "no verdict"
         assert "as they should, of the same code" in answer
     fake_trainer(effect=-0.02, noise=0.01)
-    rope = found(trained("rope", seeds="3"))
+    rope = compared(trained("rope", seeds="3"))
     assert (rope.asked.questions, rope.asked.about_it) == (1, 1)
 
 

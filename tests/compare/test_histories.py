@@ -17,7 +17,6 @@ from typing import Any
 import pytest
 
 import q1lab
-from q1lab.compare.comparison_cache import compare
 from q1lab.journal import on_record
 from q1lab.journal.store import Store
 from q1lab.judgment import interim_analyses, layout
@@ -30,7 +29,7 @@ from q1lab.study.seed_range import SeedRange
 from q1lab.study.series import Series
 from q1lab.study.studies import ARMS, Study
 from tests.kit import places
-from tests.kit.lab_home import CONFIG, finish, make_study, train
+from tests.kit.lab_home import CONFIG, compared, finish, make_study, train
 from tests.kit.plans import changed
 
 GOLDEN = places.GOLDEN / "verdict" / "histories.txt"
@@ -41,11 +40,6 @@ CLEAR = {"effect": -0.03, "noise": 0.002}
 MEMBERS = ("swiglu", "rmsnorm")
 
 Told = dict[str, Judgment]
-
-
-def judged(study: Study) -> Judgment:
-    with Store() as store:
-        return compare(store, study)
 
 
 def ended(study: Study, values: Mapping[str, Any]) -> Study:
@@ -107,7 +101,7 @@ def looks() -> Told:
         study = finished(f"study-{at}", seeds=seeds, created=created, **how)
         with Store() as store:
             on_record.record_begin(store, study)
-        told[name] = judged(study)
+        told[name] = compared(study)
     return told
 
 
@@ -118,9 +112,9 @@ def against_delta() -> Told:
         "swiglu-1", variant="swiglu", prediction=PREDICTION, effect=0.0005, noise=0.001
     )
     return {
-        "open, with δ": judged(open_),
-        "close to 0": judged(close),
-        "too small": judged(small),
+        "open, with δ": compared(open_),
+        "close to 0": compared(close),
+        "too small": compared(small),
     }
 
 
@@ -134,7 +128,7 @@ def runs_that_differ() -> Told:
         rewritten(study, name, lambda lines: lines[0].update(dtype="bf16"))
     with study.files.run("baseline-seed0").events.open("a") as events:
         events.write("no event\n")
-    return {"runs that differ": judged(study)}
+    return {"runs that differ": compared(study)}
 
 
 def values_that_stand_out() -> Told:
@@ -145,17 +139,17 @@ def values_that_stand_out() -> Told:
     lost = {"baseline": base, "modified": [1.879, None, 1.88, 1.879]}
     names = {"an outlier": outlier, "equal pairs": equal, "one diverged": lost}
     made = {
-        name: judged(ended(make_study(f"rope-{at}", seeds=seeds, fresh=at), values))
+        name: compared(ended(make_study(f"rope-{at}", seeds=seeds), values))
         for at, (name, values) in enumerate(names.items(), 1)
     }
     more = finished("rope-9", seeds=(9, 10, 11), created="2026-03-09T09:30:00+00:00", **CLEAR)
-    return {**made, "after one that diverged": judged(more)}
+    return {**made, "after one that diverged": compared(more)}
 
 
 def curves() -> Told:
     rising = with_curves("rope-1", 5000, lambda at: 1.47 + ((at - 1500) / 5000) ** 2)
     falling = with_curves("rope-2", 60, lambda at: 1.9 + 2.2 * math.exp(-at / 300))
-    return {"overfit": judged(rising), "a short budget": judged(falling)}
+    return {"overfit": compared(rising), "a short budget": compared(falling)}
 
 
 def designs() -> Told:
@@ -175,11 +169,11 @@ def designs() -> Told:
     studies.save(command)
     finish(command, **CLEAR)
     return {
-        "a range": judged(ranged),
-        "an open range": judged(opened),
-        "of a sweep": judged(sweep[0]),
-        "a command": judged(command),
-        "same code": judged(finished("baseline-1", variant="baseline", effect=0.0)),
+        "a range": compared(ranged),
+        "an open range": compared(opened),
+        "of a sweep": compared(sweep[0]),
+        "a command": compared(command),
+        "same code": compared(finished("baseline-1", variant="baseline", effect=0.0)),
     }
 
 
@@ -232,5 +226,5 @@ def test_a_run_that_reports_no_times_counts_in_no_mean_time() -> None:
 
     for name in ("modified-seed1", "modified-seed2"):
         rewritten(study, name, untimed)
-    costs = [arm.costs["wall_s"] for arm in judged(study).arms.values()]
+    costs = [arm.costs["wall_s"] for arm in compared(study).arms.values()]
     assert costs[0] == costs[1], "wall clock averages zeros in"

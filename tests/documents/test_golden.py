@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from q1lab.compare.published_names import with_published_names
 from q1lab.documents import (
     comparison_page,
     comparison_tables,
@@ -34,7 +33,7 @@ def _modification(outcome: str | None, evil: bool = False) -> Rendered:
 
 
 def _page(outcome: str) -> Rendered:
-    c = with_published_names(records.comparison(outcome, records.PREDICTION))
+    c = records.comparison(outcome)
     facts = comparison_tables.study_facts(c, in_repository=False)
     return comparison_page.comparison_document(c, facts, Reproduction("q1lab run rope"))
 

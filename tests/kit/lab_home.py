@@ -24,6 +24,7 @@ from q1lab.app.screens.results import ResultsScreen
 from q1lab.app.snapshot_taker import SnapshotReader
 from q1lab.app.widgets.results_table import ResultsTable
 from q1lab.commands.cli import load_command
+from q1lab.compare.comparison import Comparison
 from q1lab.ground.config import Config
 from q1lab.ground.paths import content_dir
 from q1lab.journal.store import Store
@@ -175,12 +176,12 @@ def finish(study: Study, effect: float = -0.012, noise: float = 0.01) -> None:
         )
 
 
-def compared(study: Study) -> None:
-    """Ingest a study and compute its comparison, as a viewer does."""
+def compared(study: Study) -> Comparison:
+    """Ingest a study and compute its comparison, as a viewer does; returns it."""
     from q1lab.compare.comparison_cache import compare
 
     with Store() as store:
-        compare(store, study)
+        return compare(store, study)
 
 
 def leave_weights(study: Study) -> None:
