@@ -96,9 +96,7 @@ class Q1Lab(WeekApp):
             lambda: _late("snapshot_taker", "SnapshotReader")()(setup.week.label, setup.week),
             lambda snapshot: self.call_later(self.receive_snapshot, snapshot),
             lambda title, text: self.call_later(self.show_error, text, title),
-            say=lambda text: self.call_later(
-                partial(self.notify, text, markup=False, timeout=WAIT_SECONDS)
-            ),
+            say=lambda text: self.call_later(self.notify, text, markup=False, timeout=WAIT_SECONDS),
             file=setup.database,
         )
 

@@ -17,7 +17,7 @@ from textual.geometry import Size
 
 def _stop_in_loop(app: AppHooks, driver: LinuxDriver) -> None:
     loop = asyncio.get_running_loop()
-    planned: asyncio.Handle | None = None
+    is_planned = False
 
     def reads() -> bool:
         return driver._key_thread is not None and driver._key_thread.is_alive()
@@ -34,13 +34,14 @@ def _stop_in_loop(app: AppHooks, driver: LinuxDriver) -> None:
 
     def go_on_signal() -> None:
         """Go on once for a burst, and later: `kill %1` sends SIGTERM and SIGCONT in no order."""
-        nonlocal planned
-        if planned is None:
-            planned = loop.call_soon(go_on)
+        nonlocal is_planned
+        if not is_planned:
+            is_planned = True
+            loop.call_soon(go_on)
 
     def go_on() -> None:
-        nonlocal planned
-        planned = None
+        nonlocal is_planned
+        is_planned = False
         if app._exit and not reads():
             driver.attrs_before = None  # the shell has its terminal already
         if app._exit or not (reads() or driver._must_signal_resume):

@@ -77,7 +77,6 @@ def runs_grid(
         is_text = title in ("arm", "state", "loss")
         table.add_column(title, justify="left" if is_text else "right", no_wrap=True)
     low, high = _common_scale(sparks.values())
-    shift = view.study.trainer.seed_shift
     for run in view.runs:
         if run.name not in sparks:
             continue
@@ -86,7 +85,7 @@ def runs_grid(
             val = f"{metric.written(run.eval_loss, 2)}…"
         cells = [
             Text(run.variant, style=ARM_STYLE[run.arm]),
-            Text(str(run.seed + shift.get(run.arm, 0))),
+            Text(str(view.study.trainer.drawn_seed(run.arm, run.seed))),
             Text(state_text(run), style=STATE_STYLE[run.state]),
             Text(
                 bar_characters(sparks[run.name], low, high).ljust(24 if width >= 90 else 12),

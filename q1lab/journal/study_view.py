@@ -325,8 +325,8 @@ def _run_labels(study: Study, runs: Sequence[RunView]) -> str:
     """``rope seed 0``; of many runs ``6 runs``."""
     if len(runs) > 2:
         return plural(len(runs), "run")
-    shift = study.trainer.seed_shift
-    return ", ".join(f"{run.variant} {run_label(run.seed + shift.get(run.arm, 0))}" for run in runs)
+    drawn_seed = study.trainer.drawn_seed
+    return ", ".join(f"{run.variant} {run_label(drawn_seed(run.arm, run.seed))}" for run in runs)
 
 
 # ── the time left

@@ -16,6 +16,7 @@ from q1lab.app.screens.form import Field, FormScreen
 from q1lab.app.week_app import WeekApp
 from q1lab.ground.errors import Problem
 from q1lab.journal import predictions
+from q1lab.journal.predictions import Expected
 from q1lab.journal.store import Store
 from q1lab.week import progress as domain
 from q1lab.week.lists.change import ListChange
@@ -209,7 +210,7 @@ def open_prediction_form(app: WeekApp, step: Step) -> None:
         expected = predictions.parse_prediction(typed, PARTS)
         predictions.record_prediction(store, week, variant, expected, amend=amend)
         domain.tick_step(store, week, step.id, True)
-        return ListChange(f"Kept: {_prediction_sentence(variant, typed)}")
+        return ListChange(f"Kept: {_prediction_sentence(variant, expected)}")
 
     def open_with(newest: dict[str, Any] | None) -> None:
         initial, about = {}, ""
@@ -229,7 +230,7 @@ def open_prediction_form(app: WeekApp, step: Step) -> None:
             f"Your prediction for {variant}",
             [replace(field, value=initial.get(field.name, "")) for field in PREDICTION],
             lambda store, typed: job(store, typed, bool(about)),
-            lambda typed: _prediction_sentence(variant, typed),
+            lambda typed: _prediction_sentence(variant, predictions.parse_prediction(typed, PARTS)),
             about,
         )
 
@@ -258,9 +259,8 @@ PREDICTION = (
 )
 
 
-def _prediction_sentence(variant: str, typed: Mapping[str, str]) -> str:
-    """The prediction as a sentence. Problem naming a value that is missing or wrong."""
-    said = predictions.parse_prediction(typed, PARTS)
+def _prediction_sentence(variant: str, said: Expected) -> str:
+    """The prediction as a sentence."""
     way = {"lower": "lower by {:g} nats", "higher": "higher by {:g} nats", "same": "the same"}
     return (
         f"{variant} against the baseline: {way[said.direction].format(said.size)}; "

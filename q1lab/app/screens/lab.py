@@ -79,7 +79,7 @@ class LabScreen(StudyActions, MainScreen):
                 with Horizontal(id="lab-low"):
                     yield LossChart(id="chart")
                     with VerticalScroll(id="difference", can_focus=False):
-                        yield LinesView(id="difference-blocks")
+                        yield LinesView()
             yield card("", EMPTY, id="lab-empty")
 
     # ── showing

@@ -50,7 +50,7 @@ class ResultsScreen(StudyActions):
             with Horizontal(id="results-low"):
                 yield LossChart(id="results-chart")
                 with VerticalScroll(id="side", can_focus=False):
-                    yield LinesView(id="results-blocks")
+                    yield LinesView()
         yield card("No results yet", EMPTY, id="results-empty")
 
     def on_screen_resume(self) -> None:

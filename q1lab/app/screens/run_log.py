@@ -85,7 +85,7 @@ class RunLogScreen(FullScreen[None]):
         run, colors = self.run_view, palette(self.app)
         head = Text(no_wrap=True, overflow="ellipsis")
         head.append(f" {run.variant}", style=f"bold {colors.arm(run.arm)}")
-        seed = run.seed + self.study.trainer.seed_shift.get(run.arm, 0)
+        seed = self.study.trainer.drawn_seed(run.arm, run.seed)
         head.append(f" {run_label(seed)}", style="bold")
         head.append(f"  {state_words(run)}", style=colors.state(run.state))
         if run.attempt > 1:

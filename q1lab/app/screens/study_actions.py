@@ -58,7 +58,7 @@ class StudyActions(MainScreen):
         if self.view is None:
             return
         name, study = self.view.row.id, self.view.study
-        self.show_message(f"Stopping {name}; {self.view.study.trainer.when_stopped}.")
+        self.show_message(f"Stopping {name}; {study.trainer.when_stopped}.")
         self.run_once(
             f"stop {name}",
             lambda: launch.stop_study(study),

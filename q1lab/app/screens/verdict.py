@@ -39,7 +39,7 @@ class VerdictScreen(FullScreen[None]):
     def body(self) -> ComposeResult:
         yield Static(f" {self.study_id}", id="verdict-head", markup=False)
         with VerticalScroll(id="verdict"):
-            yield LinesView(id="verdict-text")
+            yield LinesView()
 
     def on_mount(self) -> None:
         self.q1.show_end(self.study_id)

@@ -13,8 +13,6 @@ from q1lab.app import editing, pages
 from q1lab.app.pages import WeekPage, block_text
 from q1lab.app.screens import step_actions
 from q1lab.app.screens.base import MainScreen
-from q1lab.app.screens.glossary import open_glossary
-from q1lab.app.screens.pick_one import PickScreen
 from q1lab.app.snapshot import Snapshot
 from q1lab.app.widgets.page_blocks import FoldPiece, NextPiece, Piece
 from q1lab.app.widgets.page_reader import PageReader
@@ -209,6 +207,8 @@ class WeekScreen(MainScreen):
             self.notify("Every step of the week is done.")
 
     def action_find(self) -> None:
+        from q1lab.app.screens.pick_one import PickScreen  # not for the first frame
+
         rows, about = [], {}
         for part in self.week.parts():
             name = f"{pages.part_name(part)} {part.title}"
@@ -223,13 +223,15 @@ class WeekScreen(MainScreen):
 
     def _go_to(self, row_id: str | None) -> None:
         """Go to the part or the step with this id."""
-        for part in self.week.parts():
-            if row_id in (part.id, *(step.id for step in part.steps)):
-                self.open_page(part.id, None if row_id == part.id else row_id)
+        part = self.week.find_part(row_id) if row_id else None
+        if part is not None:
+            self.open_page(part.id, None if row_id == part.id else row_id)
 
     def action_glossary(self) -> None:
         """Open the glossary: the words of the step under the cursor first, then those of the page,
         then all others."""
+        from q1lab.app.screens.glossary import open_glossary
+
         row = self.reader.current
         step_text = f"{row.title}\n{row.detail}" if isinstance(row, Step) else ""
         open_glossary(self.q1, "\n".join([step_text, *map(block_text, self.page.blocks)]))
@@ -267,6 +269,8 @@ class WeekScreen(MainScreen):
         elif len(links) == 1:
             step_actions.open_link(self.q1, links[0][1])
         else:
+            from q1lab.app.screens.pick_one import PickScreen
+
             rows = [(url, f"{words}   {url.removeprefix('https://')}") for words, url in links]
             pick = PickScreen("Which link?", rows)
             self.app.push_screen(pick, partial(step_actions.open_link, self.q1))

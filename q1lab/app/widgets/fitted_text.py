@@ -11,7 +11,11 @@ class FittedText(Static):
     """Calls ``lay_out`` when its width or the theme has changed; ``lay_out`` sets the text,
     ``room`` cells wide."""
 
-    def __init__(self, lay_out: Callable[[], None], id: str) -> None:  # noqa: A002  (Textual's own name)
+    def __init__(
+        self,
+        lay_out: Callable[[], None],
+        id: str | None = None,  # noqa: A002  (Textual's own name)
+    ) -> None:
         super().__init__(markup=False, id=id)
         self.lay_out = lay_out
         self._width = 0

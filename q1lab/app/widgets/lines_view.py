@@ -23,22 +23,22 @@ def no_lines(width: int) -> list[Line]:
 class LinesView(FittedText):
     """Shows lines in the theme's colors."""
 
-    def __init__(self, *, id: str) -> None:  # noqa: A002 — Textual's own name
-        super().__init__(self._draw, id)
+    def __init__(self) -> None:
+        super().__init__(self._draw)
         self.lay: Lay = no_lines
         self._lines: list[Line] | None = None
 
     def show(self, lay: Lay) -> None:
         """Show these lines; does nothing if they are the same as before."""
         self.lay = lay
-        if self.room and lay(min(self.room, WIDEST)) != self._lines:
-            self._draw()
+        if self.room and (lines := lay(min(self.room, WIDEST))) != self._lines:
+            self._lines = lines
+            self.update(Text("\n").join(rich_lines(lines, palette(self.app).styles)))
 
     def _draw(self) -> None:
-        if self.room:
-            self._lines = self.lay(min(self.room, WIDEST))
-            lines = rich_lines(self._lines, palette(self.app).styles)
-            self.update(Text("\n").join(lines))
+        """Show them anew, for another width or theme."""
+        self._lines = None
+        self.show(self.lay)
 
     def plain_text(self, width: int) -> str:
         """The lines as plain text."""

@@ -172,9 +172,7 @@ class RunGrid(RowTable):
     def _number(self, run: RunView) -> str:
         """The seed that a run is drawn with."""
         assert self.view is not None
-        study = self.view.study
-        shift = study.trainer.seed_shift.get(run.arm, 0)
-        return str(run.seed + shift)
+        return str(self.view.study.trainer.drawn_seed(run.arm, run.seed))
 
     def draw(self, keep: bool = True) -> None:
         row = self.cursor_row if keep else 0
