@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-OK, FAILED, USAGE, UNFINISHED, OUT_OF_TOUCH, INTERRUPTED = 0, 1, 2, 3, 4, 130
+OK, FAILED, USAGE, UNFINISHED, INTERRUPTED = 0, 1, 2, 3, 130
 
 STATUSES = {
     OK: "done",
     FAILED: "failed",  # of a study: a run failed or diverged
     USAGE: "usage",
     UNFINISHED: "unfinished or stopped",  # the same command continues
-    OUT_OF_TOUCH: "out of touch",  # an engine does not answer; ask again later
     INTERRUPTED: "interrupted",  # by Ctrl-C
 }
 """The exit statuses of all commands."""
@@ -46,15 +45,15 @@ class Problem(Exception):
     about.
 
     ``code`` is the exit status of the command that raises it, 2 (usage) by default. ``fixable_by``
-    says who can fix it: "you" (whoever gave the command), "learner" (only the person who follows
-    the week), or "time" (try again later).
+    says who can fix it: "you" (whoever gave the command), or "learner" (only the person who
+    follows the week).
     """
 
     def __init__(
         self,
         what: str,
         code: int = USAGE,
-        fixable_by: str = "",
+        fixable_by: str = "you",
         *,
         next: str = "",  # noqa: A002
         file: object = None,
@@ -68,7 +67,7 @@ class Problem(Exception):
         self.line = line
         self.field = field
         self.code = code
-        self.fixable_by = fixable_by or ("time" if code == OUT_OF_TOUCH else "you")
+        self.fixable_by = fixable_by
 
 
 def nearest(word: str, candidates: Iterable[str], otherwise: str = "") -> str:

@@ -14,7 +14,7 @@ import pytest
 from q1lab.commands import cli
 from q1lab.commands.error_boundary import problem_record
 from q1lab.ground import paths
-from q1lab.ground.errors import FAILED, OK, OUT_OF_TOUCH, USAGE, Problem
+from q1lab.ground.errors import FAILED, OK, USAGE, Problem
 from q1lab.journal import acts
 from q1lab.journal.store import Store
 from q1lab.week.lists import papers
@@ -119,7 +119,6 @@ def test_file_and_line_are_where_the_fault_is(
 
 
 def test_who_can_mend_it() -> None:
-    assert problem_record(Problem("x", OUT_OF_TOUCH))["fixable_by"] == "time"
     assert problem_record(Problem("x", FAILED, next="y")) == {
         "error": "failed",
         "what": "x",
