@@ -17,16 +17,19 @@ AFTER_NUMBER = r"(?!\w|[.,/:]\d)"
 """Behind a number there is no unit and no more digits: ``3/10``, ``1,234`` and ``12s`` are none."""
 A_NUMBER = re.compile(rf"(?<![\w./])(?<!\d:){NUMBER}{AFTER_NUMBER}")
 STEP = re.compile(
-    r"\b(?:global_?)?(?:step|iter|iteration|epoch|episode|update)s?\b[\"']?"
-    r"\s*[=:]?\s*\[?\s*(\d+)\b",
+    r"(?:^\s*\[|\b(?:global_?)?(?:step|iter|iteration|epoch|episode|update)s?\b[\"']?"
+    r"\s*[=:]?\s*\[?\s*)(\d+)\b",
     re.IGNORECASE,
 )
+"""``step 10``, and ``[10]`` at the beginning of a line, as boosting libraries print it."""
+PLACE = re.compile(r"\.(?:py|c|cc|cpp|cu|h|hpp|rs|go|js|ts|java|jl|sh|ipynb)$")
+"""The end of a file's name, before the number of a line."""
 ESCAPE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
 """Colors and backspaces, which progress bars print."""
 RATIO = re.compile(r"\b\d+/\d+\s*(?:=|(?=\())")
 """The counts before a share: ``95/100 (95%)`` and ``95/100 = 95%`` are 95."""
 NAME = re.compile(
-    r"((?:[^\W\d][\w/.@^-]* )*[^\W\d][\w/.@^-]*)[\"']?(?:\s*\([^()\d]*\))?"
+    r"((?:[^\W\d][\w/.@^-]*(?:'s)? )*[^\W\d][\w/.@^-]*)[\"']?(?:\s*\([^()\d]*\))?"
     r"(?:\s*(?:[=:|│┃]|->|\b(?:is|of)\b)\s*(?:[\w.]*([\[(])\s*)?|\s+)$"
 )
 """The words before a number, what may stand between, and what begins an array."""
@@ -65,7 +68,7 @@ class Printed:
             between, before = text[before : number.start()], number.end()
             name = NAME.search(between[-2 * LONGEST_NAME :])
             words = FILLERS.sub("", name[1]) if name else ""
-            if not name or len(words) > LONGEST_NAME:
+            if not name or len(words) > LONGEST_NAME or PLACE.search(words):
                 continue
             if name[2] and not ARRAY_END.match(text, number.end()):  # one number of several
                 continue

@@ -215,7 +215,8 @@ def tests_by_function(copy: Path) -> dict[str, dict[str, list[str]]]:
         print("running all tests once ...", file=sys.stderr)
         done = run_tests(copy, "-n", "auto", "--dist", "worksteal", **{SEEN: str(seen)})
         print(done.stdout[-3000:], file=sys.stderr)
-        if done.returncode not in (0, 1):
+        # (3: a worker may fail once all tests have run, when a traced child outlives its test)
+        if done.returncode not in (0, 1, 3) or " passed" not in done.stdout[-200:]:
             sys.exit("the tests did not run to their end: without them nothing can be drawn")
         found: dict[str, dict[str, set[str]]] = {}
         for test, file, line in map(json.loads, seen.read_text().splitlines()):

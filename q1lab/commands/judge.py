@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -26,8 +27,9 @@ from q1lab.judgment.tables.sources import found_in_sources
 @click.command(
     epilog="""\b
 Examples:
-  q1lab judge --baseline 1.91,1.90,1.92 --modified 1.79,1.80,1.85
+  q1lab judge --baseline 1.91,1.90,1.92 --modified 1.79,1.80,1.85 --better lower
   q1lab judge runs.csv                          columns cfg, seed, val_loss
+  q1lab judge results.md                        a Markdown table; a workbook: results.xlsx
   q1lab judge sweep.csv --baseline adamw        every other arm, in one table
   q1lab judge wandb/ --arm-key optimizer.name --baseline adamw
   q1lab judge wandb:alice/q1-loop               a project at Weights & Biases
@@ -57,11 +59,12 @@ def judge(
     """Judge runs that were trained elsewhere: final numbers, or the logs that trainers leave.
 
     A SOURCE is a file, a folder, a pattern, or a project at Weights & Biases, wandb:ENTITY/PROJECT,
-    whose runs are read with the key of `wandb login` and not kept. Tables are CSV, TSV, JSON or
-    JSON lines, a row per run or per step. Logs, one a run, are offline runs of W&B, TensorBoard
-    events, HF's trainer_state.json, Lightning's metrics.csv, JSON lines, a JSON file of one run's
-    numbers, and printed lines with NAME=NUMBER or a pattern. Where an arm has several files whose
-    rows say no seed, each file is one run. A dash is standard input.
+    whose runs are read with the key of `wandb login` and not kept. Tables are CSV, TSV, Markdown,
+    a workbook's sheet, JSON or JSON lines: a row per run or per step, a column per seed, or a row
+    per arm with the mean, its sd (or se) and n. Logs, one a run, are offline runs of W&B,
+    TensorBoard events, HF's trainer_state.json, Lightning's metrics.csv, JSON lines, a JSON file of
+    one run's numbers, and printed lines with NAME=NUMBER or a pattern. Where an arm has several
+    files whose rows say no seed, each file is one run. A dash is standard input.
 
     The arm of a log is the one that --arm or --arm-key gives it; without these it is guessed from
     the log's settings or name, and printed. So is its seed. Arms are compared seed by seed if both
@@ -69,21 +72,26 @@ def judge(
     of false claims. It trains nothing, and keeps nothing.
     """
     options = _table_options(**typed)
-    tables = _read(sources, options)
-    found = tables[0].found
+    try:
+        tables = _read(sources, options)
+    except Problem as problem:
+        if problem.field != "better" or as_json or not sys.stdin.isatty():
+            raise
+        better = click.prompt(problem.what, type=click.Choice(["lower", "higher"]))
+        tables = _read(sources, replace(options, better=better))
     if len(tables) == 1:
         judgment = judged_table.judge_table(tables[0])
         if as_json:
-            print_json({**layout.to_json(judgment), "read": found.guesses})
+            print_json({**layout.to_json(judgment), "read": tables[0].told()})
         else:
-            _print_guesses(found)
+            _print_read(tables[0])
             print_verdict(judgment, full=full)
         return _status([judgment.analysis.verdict], expect)
     arms = judged_table.judge_arms(tables)
     if as_json:
-        print_json({**series_table.series_json(arms), "read": found.guesses})
+        print_json({**series_table.series_json(arms), "read": tables[0].told()})
     else:
-        _print_guesses(found)
+        _print_read(tables[0])
         print_series(arms)
         if full:
             _print_each(arms)
@@ -137,13 +145,13 @@ def _status(verdicts: Sequence[str], expect: Sequence[str]) -> int:
     return UNFINISHED if "no verdict" in others else FAILED
 
 
-def _print_guesses(found: Found) -> None:
-    """Print what was guessed, and what was left out on reading."""
+def _print_read(table: NumberTable) -> None:
+    """Print what was understood, how to say it otherwise, and what was left out on reading."""
     from rich.console import Console
 
-    console, notes = Console(highlight=False, markup=False), found.notes
-    if found.guesses:
-        console.print(f"Read: {', '.join(found.guesses)}.", style="dim")
+    console, notes = Console(highlight=False, markup=False), table.found.notes
+    for line in () if table.found.is_typed else table.told():
+        console.print(printable(line), style="dim", soft_wrap=True)
     for note in notes[:MOST_NOTES]:
         console.print(f"note: {printable(note)}", style="dim")
     if len(notes) > MOST_NOTES:

@@ -147,7 +147,7 @@ def values_table(j: Judgment, *, every_seed: bool = False) -> Table:
         ended = [value for arm in j.arms.values() for value in arm.values.values()]
         at_most = decimals_of((value for value in ended if value is not None), MOST_DECIMALS)
     rows = [_run_row(j, seed, number, at_most) for seed in shown]
-    if len(seeds) > 1 and any(arm.mean is not None for arm in j.arms.values()):
+    if len(seeds) != 1 and any(arm.mean is not None for arm in j.arms.values()):
         rows += _mean_rows(j)
     return Table((j.metric.name, *j.names, "difference"), tuple(rows), foot)
 

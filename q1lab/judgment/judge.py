@@ -5,12 +5,13 @@ A study adds to the judgment what its plan and its record know (``dataclasses.re
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Mapping
 from dataclasses import replace
 
 from q1lab.judgment import intervals, names
-from q1lab.judgment.intervals import ALPHA, MIN_FOR_INTERVAL, Analysis, Interval, Reason
+from q1lab.judgment.intervals import ALPHA, MIN_FOR_INTERVAL, Analysis, Interval, Moments, Reason
 from q1lab.judgment.judgment import ArmResult, Judgment, Outlier, Plan
 from q1lab.judgment.metric import VAL_LOSS, Metric
 from q1lab.judgment.subject import ARMS, Headline
@@ -72,6 +73,34 @@ def judge(
     )
 
 
+def judge_moments(
+    baseline: Moments,
+    modified: Moments,
+    *,
+    arm_names: tuple[str, str],
+    metric: Metric,
+    level: float = ALPHA,
+    siblings: int = 0,
+) -> Judgment:
+    """Judge two arms of which only mean, variance and number of runs are known."""
+    turned = [arm._replace(mean=metric.sign * arm.mean) for arm in (baseline, modified)]
+    analysis = _turned_back(intervals.analyze_moments(*turned, alpha=level), metric)
+    rate = level
+    if analysis.welch is not None:
+        rate = max(level, intervals.power_of(0.0, baseline.n, modified.n, "welch", level))
+    return Judgment(
+        names=names.told_apart(*arm_names),
+        metric=metric,
+        analysis=analysis,
+        arms={
+            name: ArmResult(mean=arm.mean, std=math.sqrt(arm.variance), n=arm.n)
+            for name, arm in zip(ARMS, (baseline, modified), strict=True)
+        },
+        plan=Plan(has_seeds=False, siblings=siblings),
+        false_claims=rate,
+    )
+
+
 def _known(values: Values) -> dict[int, float | None]:
     """The values by seed, in order; one that is not finite is that of a run that diverged."""
     finite = intervals.finite_values(values)
@@ -108,6 +137,11 @@ def _analyze(
         delta=delta,
         complete=complete,
     )
+    return _turned_back(found, metric)
+
+
+def _turned_back(found: Analysis, metric: Metric) -> Analysis:
+    """The analysis of values that were turned around where higher is better, in their own sign."""
     if metric.sign > 0:
         return found
     boot = found.bootstrap

@@ -29,6 +29,8 @@ class ArmResult:
     ``arrange.COSTS``; ``wall_s`` in seconds."""
     unfinished: tuple[int, ...] = ()
     """The seeds of planned runs that have no value."""
+    n: int | None = None
+    """The number of runs, where only their mean and std are known."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ def _set(words: str) -> frozenset[str]:
 
 LOWER = _set(
     "loss losses error errors err ppl perplexity bpb bpc bpd nll mse rmse mae mape wer cer fid "
-    "logloss crossentropy regret time seconds latency"
+    "logloss crossentropy regret time seconds latency l1 l2"
 )
 HIGHER = _set(
     "acc accuracy f1 auc auroc auprc roc bleu rouge score scores precision recall r2 map iou miou "
@@ -26,7 +26,8 @@ RETURNS = _set("return returns reward rewards rew")
 NO_MEASURE = _set(
     "time runtime seconds second sec eta speed fps sps lr learning weight weights coef coefficient "
     "scale norm grad std var target threshold patience smoothing num count ratio delta steps "
-    "samples seed memory mem mfu params parameters length len epoch batch"
+    "samples seed memory mem mfu params parameters length len epoch epochs "
+    "batch start from minutes hours runs"
 )
 """Words of numbers that measure no result, whatever else their name says."""
 SUMMARIES = _set("best min max lowest highest last final")
@@ -46,7 +47,12 @@ def direction(name: str) -> str:
 def measures(name: str) -> bool:
     """True if a name says that its number measures a result: a direction is known for it, and it
     is no time, count or setting."""
-    return bool(direction(name)) and not NO_MEASURE.intersection(_words(name))
+    return bool(direction(name)) and may_be_metric(name)
+
+
+def may_be_metric(name: str) -> bool:
+    """False for a name that says time, a count or a setting."""
+    return not NO_MEASURE.intersection(_words(name))
 
 
 def likely_metrics(counts: Mapping[str, int]) -> list[str]:
@@ -55,7 +61,7 @@ def likely_metrics(counts: Mapping[str, int]) -> list[str]:
     returns, then names without a part of the data, then those of the training data; of these
     those that are no summary, and that repeat; of names with the same words the last. Else any name
     that is not known to measure nothing, those that repeat first."""
-    names = [name for name in counts if not NO_MEASURE.intersection(_words(name))]
+    names = [name for name in counts if may_be_metric(name)]
     measures = [name for name in names if direction(name)] or names
     ranks = {name: _rank(name, counts[name]) for name in measures}
     best = min(ranks.values(), default=None)
@@ -90,7 +96,7 @@ def _words(name: str) -> list[str]:
 
 def _apart(word: str) -> list[str]:
     """Of "testacc" the words test and acc, of "acc1" the word acc; any other word as it is."""
-    word = word if word in HIGHER else word.rstrip("0123456789")
+    word = word if word in HIGHER | LOWER else word.rstrip("0123456789")
     part = next((part for part in sorted(HELD_OUT | TRAIN) if word.startswith(part)), "")
     rest = word.removeprefix(part)
     return [part, rest] if part and rest in LOWER | HIGHER else [word]

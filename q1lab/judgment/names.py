@@ -36,7 +36,8 @@ def the_baseline(j: Judgment) -> str:
 def finished_runs(j: Judgment) -> tuple[int, int]:
     """The number of runs of each arm that have a number, baseline first."""
     base, modified = (
-        sum(value is not None for value in j.arms[arm].values.values()) for arm in ARMS
+        j.arms[arm].n or sum(value is not None for value in j.arms[arm].values.values())
+        for arm in ARMS
     )
     return base, modified
 

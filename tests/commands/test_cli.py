@@ -164,7 +164,15 @@ def test_a_shell_completes_commands_and_studies(home: Path) -> None:
     assert completed("q1lab compare --pl") == ["--plot"]
 
 
-JUDGE = ("judge", "--baseline", "1.91,1.90,1.92", "--modified", "1.79,1.80,1.85")
+JUDGE = (
+    "judge",
+    "--baseline",
+    "1.91,1.90,1.92",
+    "--modified",
+    "1.79,1.80,1.85",
+    "--better",
+    "lower",
+)
 
 
 def at_a_terminal(*words: str, lines: int = 24, **variables: str) -> str:

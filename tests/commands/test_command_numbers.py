@@ -113,6 +113,15 @@ def test_two_decimals_stay_two() -> None:
         "6.28",
         "6.29",
     }
-    judged = q1lab("judge", "--baseline", "9.1,9.3,9.25", "--modified", "9,8.5,8.7", "--full")
+    judged = q1lab(
+        "judge",
+        "--better",
+        "lower",
+        "--baseline",
+        "9.1,9.3,9.25",
+        "--modified",
+        "9,8.5,8.7",
+        "--full",
+    )
     assert "9.10" in judged.stdout
     assert "9.100" not in judged.stdout

@@ -142,7 +142,7 @@ def read(metric: str, *lines: str, **more: Any) -> running.Told:
         ("val_loss", "loss: tensor(0.4, device='x') val_loss: tensor(0.3, device='x')", {1: 0.3}),
         ("loss", "\x1b[32mINFO\x1b[0m loss: 0.4", {1: 0.4}),
         ("number", "0.9533", {1: 0.9533}),
-        ("valid-rmse", "[5]\ttrain-rmse:0.7\tvalid-rmse:0.871", {1: 0.871}),
+        ("valid-rmse", "[5]\ttrain-rmse:0.7\tvalid-rmse:0.871", {5: 0.871}),
         ("val_loss", "step:5100/5100 val_loss:3.2755 train_time:12:30", {5100: 3.2755}),
         ("test final score", "test final score: 9/10 = 90.00% correct", {1: 90.0}),
     ],

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from q1lab.ground.errors import Problem, nearest
-from q1lab.ground.files import printable
+from q1lab.ground.errors import UNFINISHED, Problem, nearest
 from q1lab.ground.options import option
+from q1lab.ground.text_formats import first_names, plural, printable
 from q1lab.judgment import metric_names
+from q1lab.judgment.intervals import MIN_FOR_VERDICT, Moments
 from q1lab.judgment.metric import Metric
 from q1lab.judgment.run_states import ENDED, RunState
 from q1lab.judgment.subject import MOST_MEMBERS
@@ -59,6 +60,18 @@ Runs = Mapping[int, OutsideRun]
 """An arm's runs by seed; by their place where no seed is known."""
 
 
+@dataclass(frozen=True)
+class Understood:
+    """Where arms, seeds and numbers were found, in words; empty where a person said it."""
+
+    arms: str = ""
+    seeds: str = ""
+    numbers: str = ""
+    """How the metric is written."""
+    rest: tuple[tuple[str, str], ...] = ()
+    """What else was found, each with where."""
+
+
 @dataclass
 class Found:
     """The runs that were found, by arm and seed. Every reader adds its runs here."""
@@ -66,12 +79,15 @@ class Found:
     name: str
     """Where they came from, for people."""
     metric: Metric
-    guesses: tuple[str, ...] = ()
-    """The columns and settings that were guessed, in words."""
+    understood: Understood = Understood()
+    is_typed: bool = False
+    """True for numbers that were typed, of which nothing was to be understood."""
     notes: list[str] = field(default_factory=list)
     has_seeds: bool = True
     """False if a run was added without its seed."""
     arms: dict[str, dict[int, OutsideRun]] = field(default_factory=dict)
+    summaries: dict[str, Moments] = field(default_factory=dict)
+    """Arms of which only this is known; they have no runs here."""
 
     def place(self, arm: str, seed: int | None) -> int:
         """The key of a run: its seed; the next place in its arm where that is not known."""
@@ -166,15 +182,22 @@ class Found:
     def tables(self, options: TableOptions) -> list[NumberTable]:
         """Each arm that was asked for beside the baseline: that of --modified, else all."""
         baseline, candidates = self._compared(options)
-        for arm in (baseline, *candidates):
-            if not self.arms[arm]:  # an empty list
+        for arm, runs in self.arms.items():
+            if not runs:  # an empty list
                 raise Problem(f"{self.name}: {arm} has no number")
+        if len(candidates) > 1 and all(len(runs) == 1 for runs in self.arms.values()):
+            raise Problem(
+                f"{self.name}: each of {len(self.arms)} arms has one run, and one run can't show "
+                "how much runs differ",
+                UNFINISHED,
+                next=f"train those that matter at {MIN_FOR_VERDICT} seeds or more",
+            )
         chosen = candidates if options.modified is None else [_clean(options.modified)]
         return [NumberTable(self, (baseline, arm), tuple(candidates)) for arm in chosen]
 
     def _compared(self, options: TableOptions) -> tuple[str, list[str]]:
         """The baseline, and all arms that it can be compared with."""
-        names, file = list(self.arms), self.name
+        names, file = [*self.arms, *self.summaries], self.name
         baseline, modified = _clean(_baseline(options)), _clean(options.modified)
         for flag, arm in (("--baseline", baseline), ("--modified", modified)):
             if arm:
@@ -222,6 +245,33 @@ class NumberTable:
         """True if both arms ran with exactly the same seeds."""
         return self.found.has_seeds and set(self.runs[0]) == set(self.runs[1])
 
+    def told(self) -> tuple[str, str, str]:
+        """What was understood, in three lines, with the options that say it otherwise."""
+        found, words = self.found, self.found.understood
+        many = {arm: len(runs) for arm, runs in found.arms.items()}
+        many |= {arm: moments.n for arm, moments in found.summaries.items()}
+        shown = [self.names[0], *self.candidates]
+        arms = [f"{printable(arm)} ({plural(many[arm], 'run')})" for arm in shown]
+        source = f", from {words.arms} (--arm-key)" if words.arms else ""
+        metric = [found.metric.name, words.numbers, found.metric.direction]
+        if found.summaries:
+            paired = "two groups, by their means and spreads"
+        elif self.is_paired:
+            paired = "pairs by seed" + (f", from {words.seeds}" if words.seeds else "")
+        else:
+            why = "the arms have other seeds" if found.has_seeds else "no seed is known"
+            paired = f"two groups: {why}"
+        rest = [f"{key} from {each}" for key, each in words.rest if each]
+        return (
+            f"Arms: {first_names(arms, MOST_SHOWN)}{source}.",
+            f"Metric: {', '.join(filter(None, metric))} (--metric, --better).",
+            f"Runs: {'; '.join([paired, *rest])}.",
+        )
+
+
+MOST_SHOWN = 4
+"""Arms that are named."""
+
 
 def _baseline(options: TableOptions) -> str | None:
     """The baseline as typed, else the first --arm unless one is called so."""
@@ -242,13 +292,19 @@ def check_known(word: str, names: Sequence[str], message: str) -> None:
         raise Problem(message, next=nearest(word, names))
 
 
-def named_metric(name: str, better: str | None) -> Metric:
-    """The metric of this name. Problem if nobody said which direction is better and the name
-    doesn't tell."""
-    direction = better or metric_names.direction(name)
+def named_metric(name: str | None, better: str | None, unit: str = "") -> Metric:
+    """The metric of this name; None for numbers without one. Problem, about the field ``better``,
+    if nobody said which direction is better and the name doesn't tell."""
+    direction = better or metric_names.direction(name or "")
     if not direction:
+        what = "numbers without a name" if name is None else printable(name)
         raise Problem(
-            f"{printable(name)}: whether lower or higher is better can't be told from its name",
+            f"{what}: is lower better, as of a loss, or higher, as of an accuracy?",
             next="add --better lower, or --better higher",
+            field="better",
         )
-    return Metric(printable(name)[:100], "", direction)
+    return Metric(printable(name or NAMELESS[direction])[:100], unit, direction)
+
+
+NAMELESS = {"lower": "loss", "higher": "score"}
+"""What numbers without a name are called."""

@@ -70,7 +70,7 @@ def found_in_arms(content: Mapping[str, Any], name: str, options: TableOptions) 
     """The runs of arms that are lists of numbers, or numbers by seed."""
     if not all(isinstance(arm, list | dict) for arm in content.values()):
         raise Problem(f"{name}: this JSON is neither rows nor arms", next=OF_ONE)
-    found = Found(name, named_metric(options.metric or "loss", options.better))
+    found = Found(name, named_metric(options.metric, options.better))
     for key, arm in content.items():
         try:
             label = arm_name(key, "an arm's name")

@@ -10,7 +10,7 @@ from pathlib import Path
 from q1lab.judgment import facts
 from q1lab.judgment.conditions import differing, differing_steps
 from q1lab.judgment.intervals import ALPHA
-from q1lab.judgment.judge import judge
+from q1lab.judgment.judge import judge, judge_moments
 from q1lab.judgment.judgment import Found, Judgment, Plan
 from q1lab.judgment.run_states import RunState
 from q1lab.judgment.series_table import SeriesMember, SeriesResult
@@ -26,6 +26,16 @@ def judge_table(table: NumberTable) -> Judgment:
     several arms were found, their comparisons share 5%.
     """
     found, share = table.found, _share(table)
+    if found.summaries:
+        baseline, modified = (found.summaries[name] for name in table.names)
+        return judge_moments(
+            baseline,
+            modified,
+            arm_names=table.names,
+            metric=found.metric,
+            level=share.alpha if share else ALPHA,
+            siblings=share.many if share else 0,
+        )
     ended = [{s: run.value for s, run in runs.items() if run.has_ended} for runs in table.runs]
     left = [tuple(seed for seed, run in runs.items() if not run.has_ended) for runs in table.runs]
     judged = judge(

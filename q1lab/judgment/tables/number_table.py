@@ -8,6 +8,7 @@ it is bounded and cleaned, and nothing in it is executed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from q1lab.ground.errors import Problem
@@ -24,17 +25,28 @@ from q1lab.judgment.tables.cells import (
     no_number,
     seed_of_cell,
 )
-from q1lab.judgment.tables.found_runs import Found, TableOptions, check_known, named_metric
+from q1lab.judgment.tables.found_runs import (
+    Found,
+    TableOptions,
+    Understood,
+    check_known,
+    named_metric,
+)
 from q1lab.judgment.tables.nested_names import flat_name, last_part, usual_names
 from q1lab.judgment.tables.outside_run import ARM_KEYS, FINAL, SEED_KEYS, STEP, VAL, arm_name
+from q1lab.judgment.tables.summaries import COUNT, add_summaries, is_spread, summary_columns
 from q1lab.judgment.tables.table_rows import (
     FORMS,
     NUMBER,
     OF_FILE,
+    SEED,
     Rows,
     chart_column,
     delimited_rows,
+    markdown_header,
+    markdown_rows,
 )
+from q1lab.judgment.tables.written_numbers import Writing, plain_rows, writings
 
 STATE_KEYS = ("state", "status", "run_state")
 CONDITION_KEYS = (
@@ -49,6 +61,9 @@ def content_of(text: str, name: str) -> Rows | dict[str, Any]:
     if not text.strip():
         raise Problem(f"{name} is empty", next=FORMS)
     if text.lstrip()[0] not in "{[":
+        header = markdown_header(text)
+        if header is not None:
+            return markdown_rows(text, name, header)
         return delimited_rows(text, name)
     return json_text.parse(text, name)
 
@@ -98,40 +113,79 @@ class Keys(NamedTuple):
 
 
 def found_in_rows(rows: Rows, options: TableOptions) -> Found:
-    """The runs in the rows of a table, by arm."""
+    """The runs in the rows of a table, by arm; or of a table with one row an arm, their means."""
     if options.arm_key is None and any(map(chart_column, rows.columns)):
         rows = wide_tables.chart_rows(rows)
     _check_column("--arm-key", options.arm_key, rows)
     arm_key, seed_key = _arm_column(rows, options), _seed_column(rows)
+    written = {key: found for key, found in writings(rows).items() if key != arm_key}
+    rows = plain_rows(rows, written)
     rest = [column for column in rows.columns if column not in (arm_key, seed_key, options.metric)]
     state_key, step_key = flat_name(rest, STATE_KEYS), flat_name(rest, STEP)
-    guesses = [
-        f"{label} from {column}"
-        for label, column, typed in (
-            ("arms", arm_key, options.arm_key),
-            ("seeds", seed_key, None),
-            ("states", state_key, None),
-            ("steps", step_key, None),
-        )
-        if column is not None and typed is None
-    ]
+    understood = Understood(
+        _column(arm_key, options.arm_key),
+        _column(seed_key),
+        rest=(("steps", _column(step_key)), ("states", _column(state_key))),
+    )
+    seeds, of_seeds = wide_tables.columns_of_seeds(rows)
     if arm_key is None:
-        metric = named_metric(options.metric or "loss", options.better)
-        guesses += [f"numbers as a loss ({metric.direction})"] * (options.metric is None)
+        if len(seeds) > 1 and not (options.baseline and options.modified):
+            raise Problem(
+                f"{rows.name}: no column says which arm a row is of", next="say --arm-key COLUMN"
+            )
         rows = wide_tables.row_per_number(rows, seed_key, state_key, options)
+        metric = named_metric(options.metric, options.better)
         keys = Keys(OF_FILE, NUMBER, seed_key, state_key)
+        understood = replace(understood, arms="the columns' names")
+    elif seed_key is None and step_key is None and seeds and options.metric not in rows.columns:
+        metric = named_metric(options.metric or of_seeds or None, options.better)
+        _check_doubt(rows, written, *seeds)
+        words = str(written.get(next(iter(seeds)), ""))
+        understood = replace(understood, seeds="the columns' names", numbers=words)
+        rows = wide_tables.row_per_seed(rows, arm_key, seeds)
+        keys = Keys(arm_key, NUMBER, SEED, state_key)
     else:
-        _check_column("--metric", options.metric, rows)
-        number_key = options.metric
-        if number_key is None:
-            others = [key for key in rest if key != state_key and key.lower() not in STEP]
-            number_key = _metric_column(others, rows)
-            guesses.append(f"metric {number_key}")
+        number_key = _number_column(rows, rest, state_key, options)
+        _check_doubt(rows, written, number_key)
         metric = named_metric(number_key, options.better)
+        understood = replace(understood, numbers=str(written.get(number_key, "")))
         keys = Keys(arm_key, number_key, seed_key, state_key, step_key)
-    found = Found(rows.name, metric, tuple(guesses))
+        if seed_key is None and step_key is None:
+            columns = summary_columns(rows, number_key, arm_key, written)
+            if columns is not None:
+                found = Found(rows.name, metric, understood)
+                add_summaries(found, rows, arm_key, columns)
+                return found
+    found = Found(rows.name, metric, understood)
     _read_rows(rows, found, keys)
     return found
+
+
+def _column(name: str | None, typed: str | None = None) -> str:
+    """A column that was guessed, in words."""
+    return "" if name is None or typed is not None else f"column {printable(name)}"
+
+
+def _number_column(
+    rows: Rows, rest: Sequence[str], state_key: str | None, options: TableOptions
+) -> str:
+    """The column of the metric, as named or guessed."""
+    _check_column("--metric", options.metric, rows)
+    others = [key for key in rest if key != state_key and key.lower() not in STEP]
+    return options.metric or _metric_column(others, rows)
+
+
+def _check_doubt(rows: Rows, written: Mapping[str, Writing], *columns: str) -> None:
+    """Raise a Problem, with its place, for a cell of these columns that may be two numbers."""
+    for column in columns:
+        if column in written and (doubt := written[column].doubt):
+            line = next(line for line, row in rows.head if row[column] == doubt)
+            raise Problem(
+                f"{rows.place(line)}: {printable(column)} {doubt.strip()!r} may have a decimal "
+                "mark, or one of thousands",
+                next="write it plain, as 1234.5",
+                line=line,
+            )
 
 
 def _read_rows(rows: Rows, found: Found, keys: Keys) -> None:
@@ -180,9 +234,25 @@ def _arm_column(rows: Rows, options: TableOptions) -> str | None:
     if options.arm_key is not None:
         return options.arm_key if options.arm_key in rows.columns else None
     usual = usual_names(rows.columns, ARM_KEYS)
-    return next(
-        (column for column in usual if len(rows.texts(column)) > 1), next(iter(usual), None)
-    )
+    differing = (column for column in usual if len(rows.texts(column)) > 1)
+    return next(differing, next(iter(usual), None)) or _only_text_column(rows, options)
+
+
+def _only_text_column(rows: Rows, options: TableOptions) -> str | None:
+    """The one column of names, in a table whose columns are no arms."""
+    named = {options.baseline, options.modified, "baseline"} & {*rows.columns}
+    known = (*STATE_KEYS, *CONDITION_KEYS, *SEED_KEYS, *STEP)
+    numbers = {*writings(rows)}
+    texts = [
+        column
+        for column in rows.columns
+        if last_part(column) not in known
+        and column not in numbers
+        and not rows.is_numeric(column)
+        and not metric_names.measures(column)
+        and rows.is_full(column)
+    ]
+    return texts[0] if len(texts) == 1 and not named else None
 
 
 def _seed_column(rows: Rows) -> str | None:
@@ -194,6 +264,7 @@ def _metric_column(columns: Sequence[str], rows: Rows) -> str:
     for usual in (*FINAL, *VAL):
         if usual in columns:
             return usual
+    columns = [key for key in columns if not (key.lower() in COUNT or is_spread(key))] or columns
     numeric = [
         column
         for column in columns
@@ -214,8 +285,10 @@ def _metric_column(columns: Sequence[str], rows: Rows) -> str:
                         next="or name another column with --metric COLUMN",
                         line=line,
                     )
-    if len(numeric) == 1 or (not numeric and len(columns) == 1):
-        return (numeric or columns)[0]
+    measuring = [column for column in numeric if metric_names.measures(column)]
+    for few in (measuring, list(filter(metric_names.may_be_metric, numeric)), numeric or columns):
+        if len(few) == 1:
+            return few[0]
     shown = ", ".join(numeric or columns)[:200]
     raise Problem(f"{rows.name}: which column is the metric? ({shown})", next="say --metric COLUMN")
 

@@ -49,17 +49,17 @@ def stem(file: Path) -> str:
 def arms_of(runs: Sequence[Named], arm_key: str | None) -> tuple[list[str], str]:
     """The arm of each run, and where it was found. Problem if it can't be told."""
     if arm_key is not None:
-        guess = _by_key(runs, arm_key), f"arms from {arm_key}"
+        guess = _by_key(runs, arm_key), arm_key
     elif all(run.label is not None for run in runs):
         return [_checked(run, run.label or "") for run in runs], ""
     elif key := _usual_key(runs):
-        guess = [run.facts[key] for run in runs], f"arms from {key}"
+        guess = [run.facts[key] for run in runs], key
     elif names := _by_name(runs):
-        guess = names, "arms from the runs' names"
+        guess = names, "the runs' names"
     else:
-        guess = _grouped_by_path(runs), "arms from the files' names"
+        guess = _grouped_by_path(runs), "the files' names"
         if _each_differs(guess[0]) and (key := _only_key(runs)):
-            guess = [run.facts[key] for run in runs], f"arms from {key}"
+            guess = [run.facts[key] for run in runs], key
     arms = [run.label or arm for run, arm in zip(runs, guess[0], strict=True)]
     if len(runs) > 2 and _each_differs(arms):
         raise Problem(
@@ -86,9 +86,9 @@ def seeds_of(runs: Sequence[Named]) -> tuple[list[int] | None, str]:
     elif None not in (seeds := [_seed_in_name(run) for run in runs]):
         where = "the names"
     else:
-        return None, "no seeds"
+        return None, ""
     try:
-        return [seed_of_cell(seed) for seed in seeds], f"seeds from {where}"
+        return [seed_of_cell(seed) for seed in seeds], where
     except BadCell as error:
         raise Problem(f"{where}: {error}") from None
 

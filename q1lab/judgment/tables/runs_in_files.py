@@ -12,12 +12,12 @@ from pathlib import Path
 
 from q1lab.ground.errors import Problem, nearest
 from q1lab.ground.files import os_reason, printable
-from q1lab.ground.text_formats import first_names, plural
+from q1lab.ground.text_formats import first_names
 from q1lab.judgment import metric_names
 from q1lab.judgment.run_states import RunState
 from q1lab.judgment.tables import number_table, run_names
 from q1lab.judgment.tables.cells import no_number
-from q1lab.judgment.tables.found_runs import Found, TableOptions, named_metric
+from q1lab.judgment.tables.found_runs import Found, TableOptions, Understood, named_metric
 from q1lab.judgment.tables.outside_run import FINAL, STEP, TRAIN, VAL, OutsideRun, RunFiles
 from q1lab.judgment.tables.readers import printed_log, text_files
 from q1lab.judgment.tables.run_log import RunLog
@@ -63,7 +63,9 @@ def found_in_files(name: str, pieces: list[RunFiles], options: TableOptions) -> 
         )
     found = _of_tables(name, tables, options) if tables else _of_logs(name, logs, options)
     if is_by_last_row:
-        found.guesses = (*found.guesses, "the last row of each file")
+        found.understood = replace(
+            found.understood, rest=(("numbers", "the last row of each file"),)
+        )
         found.notes.append(ONE_RUN_A_FILE)
     return found
 
@@ -163,10 +165,7 @@ def _of_logs(name: str, logs: Sequence[tuple[RunFiles, RunLog]], options: TableO
     if metric is None and options.pattern is not None:
         metric = printed_log.metric_of(options.pattern)
     metric = metric or _metric(name, by_arm)
-    guesses = [plural(len(logs), "run"), *filter(None, (arms_from, seeds_from))]
-    if options.metric is None:
-        guesses.append(f"metric {metric}")
-    found = Found(name, named_metric(metric, options.better), tuple(guesses))
+    found = Found(name, named_metric(metric, options.better), Understood(arms_from, seeds_from))
     check_reported(metric, name, (key for _, log in logs for key in log.names))
     for arm, seed, (piece, log) in zip(arms, seeds or repeat(None), logs, strict=False):
         with _place_named(piece):

@@ -20,7 +20,15 @@ from q1lab.ground.text_formats import plural
 from q1lab.judgment.tables import number_table
 from q1lab.judgment.tables.found_runs import Found, TableOptions
 from q1lab.judgment.tables.outside_run import MAX_FILES, WANDB, RunFiles
-from q1lab.judgment.tables.readers import DELIMITED, FORMS, fits, form_of, text_files
+from q1lab.judgment.tables.readers import (
+    DELIMITED,
+    FORMS,
+    PRINTED,
+    fits,
+    form_of,
+    sheets,
+    text_files,
+)
 from q1lab.judgment.tables.runs_in_files import found_in_files
 from q1lab.judgment.tables.table_rows import read
 
@@ -48,6 +56,8 @@ def found_in_sources(
     name = first if is_path else plural(len(pieces), "file")
     if len(pieces) == 1 and not (options.arms or options.pattern or pieces[0].form):
         (file,) = pieces[0].files
+        if file.suffix.lower() in sheets.ENDINGS:
+            return number_table.found_in_rows(sheets.read(file), options)
         text, is_table = read(str(file)), file.suffix.lower() in DELIMITED
         if not is_table:
             is_table = not text_files.is_printed(file, text)
@@ -84,6 +94,13 @@ def _at(label: str | None, path: Path, notes: list[str]) -> list[RunFiles]:
         raise Problem(f"{path} doesn't exist", next="give a file, a folder or a pattern", file=path)
     if path.is_dir():
         return _in_folder(label, path, notes)
+    if path.suffix.lower() == ".parquet":
+        raise Problem(
+            f"{path} is Parquet, which isn't read",
+            next='make it CSV: python -c "import pandas; '
+            f"pandas.read_parquet({str(path)!r}).to_csv('runs.csv')\"",
+            file=path,
+        )
     return [RunFiles((path,), label, form_of(path))]
 
 
@@ -102,6 +119,10 @@ def _in_folder(label: str | None, folder: Path, notes: list[str]) -> list[RunFil
         if len(of_form) > MAX_FILES:
             raise Problem(f"{folder} holds more than {MAX_FILES:,} logs", file=folder)
         return [RunFiles((file,), label, form) for file in of_form]
+    printed = sorted(file for file in files if file.suffix.lower() in PRINTED)
+    arms = {file: file.relative_to(folder).parts[0] for file in printed}
+    if label is None and len(set(arms.values())) > 1 and not any(f.parent == folder for f in arms):
+        return [RunFiles((file,), arms[file]) for file in printed[: MAX_FILES + 1]]
     if any(file.name == "events.jsonl" for file in files):
         raise Problem(
             f"{folder} holds runs of q1lab", next="`q1lab compare` judges them", file=folder

@@ -6,8 +6,8 @@ import csv
 import io
 import re
 import sys
-from collections.abc import Iterator, Mapping
-from itertools import chain, islice
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ OF_FILE = "--arm"
 """The column of arms in a table that is of one arm."""
 NUMBER = "--number"
 """The column of numbers in a table that had a column of them for each arm."""
+SEED = "--seed"
+"""The column of seeds in a table that had a column of numbers for each seed."""
 HEAD_ROWS = 1000
 """Rows by which a column is told to be one of numbers."""
 
@@ -33,10 +35,16 @@ class Rows:
     refused for."""
 
     def __init__(
-        self, name: str, columns: list[str], lines: Iterator[tuple[int, Row]], word: str
+        self,
+        name: str,
+        columns: list[str],
+        lines: Iterator[tuple[int, Row]],
+        word: str,
+        delimiter: str = "",
     ) -> None:
         self.name = name
         self.columns = columns
+        self.delimiter = delimiter
         self.head = list(islice(lines, HEAD_ROWS))
         """The first rows, by which columns are told apart."""
         self._lines = lines
@@ -57,7 +65,7 @@ class Rows:
 
     def reshaped(self, columns: list[str], lines: Iterator[tuple[int, Row]]) -> Rows:
         """Rows with other columns, whose places are those of these."""
-        return Rows(self.name, columns, lines, self._word)
+        return Rows(self.name, columns, lines, self._word, self.delimiter)
 
     def is_empty(self) -> bool:
         """True if there is no row."""
@@ -67,16 +75,17 @@ class Rows:
         """True if there is more than one row."""
         return len(self.head) > 1
 
-    def _first_cells(self, column: str) -> list[Any]:
+    def first_cells(self, column: str) -> list[Any]:
+        """The cells of a column in the first rows."""
         return [row[column] for _, row in self.head]
 
     def is_full(self, column: str) -> bool:
         """True if none of the first cells of a column is blank."""
-        return not any(map(is_blank, self._first_cells(column)))
+        return not any(map(is_blank, self.first_cells(column)))
 
     def texts(self, column: str) -> set[str]:
         """The texts in the first cells of a column."""
-        return {str(cell).strip() for cell in self._first_cells(column) if not is_blank(cell)}
+        return {str(cell).strip() for cell in self.first_cells(column) if not is_blank(cell)}
 
     def constants(self) -> dict[str, str]:
         """The columns of which all first rows say the same, each with that."""
@@ -85,7 +94,7 @@ class Rows:
 
     def is_numeric(self, column: str) -> bool:
         """True if the first cells of a column that hold something hold numbers."""
-        cells = [cell for cell in self._first_cells(column) if not has_no_number(cell)]
+        cells = [cell for cell in self.first_cells(column) if not has_no_number(cell)]
         return bool(cells) and all(as_number(cell) is not None for cell in cells)
 
 
@@ -123,16 +132,61 @@ def read(source: str) -> str:
 def delimited_rows(text: str, name: str) -> Rows:
     head = text.lstrip().partition("\n")[0]
     delimiter = "\t" if "\t" in head else ";" if ";" in head and "," not in head else ","
-    lines = _lines_of_cells(text, delimiter, name)
+    return _table(_lines_of_cells(text, delimiter, name), name, delimiter)
+
+
+def _table(lines: Iterator[tuple[int, list[str]]], name: str, delimiter: str) -> Rows:
+    """The rows of a table, of which the first line names the columns."""
     columns = [visible_text(cell) for cell in next(lines, (0, []))[1]]
     if len(set(columns)) < len(columns):
         raise Problem(
             f"{name}: two columns have the same name", next="leave one header row, a name a column"
         )
-    rows = Rows(name, columns, _whole_rows(lines, columns, name), ":")
+    rows = Rows(name, columns, _whole_rows(lines, columns, name), ":", delimiter)
     if rows.is_empty():
         raise Problem(f"{name} has a header and no rows", next=FORMS)
     return rows
+
+
+RULE = re.compile(r"\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?")
+"""The line below the header of a Markdown table."""
+CELL = re.compile(r"(?<!\\)\|")
+
+
+def markdown_header(text: str) -> int | None:
+    """The place of the header among the lines of a text with one Markdown table; None where there
+    is none."""
+    lines = text.split("\n")
+    heads = [
+        at
+        for at, (head, rule) in enumerate(pairwise(lines))
+        if "|" in head and "|" in rule and RULE.fullmatch(rule.strip())
+    ]
+    return heads[0] if heads else None
+
+
+def markdown_rows(text: str, name: str, header: int) -> Rows:
+    """The rows of a Markdown table. Problem where there is another one below it."""
+    lines = text.split("\n")
+    end = next((at for at in range(header, len(lines)) if "|" not in lines[at]), len(lines))
+    if markdown_header("\n".join(lines[end:])) is not None:
+        raise Problem(f"{name} holds several tables", next="leave one of them")
+    cells = ((at + 1, _markdown_cells(lines[at])) for at in range(header, end) if at != header + 1)
+    return _table(cells, name, "")
+
+
+def _markdown_cells(line: str) -> list[str]:
+    inner = line.strip().removeprefix("|").removesuffix("|")
+    return [cell.replace("\\|", "|").strip().strip("*_`") for cell in CELL.split(inner)]
+
+
+def cell_rows(rows: Iterable[Sequence[Any]], name: str) -> Rows:
+    """The rows of a sheet, from the first one that isn't empty."""
+    filled = (
+        (line, ["" if cell is None else str(cell) for cell in cells])
+        for line, cells in enumerate(rows, 1)
+    )
+    return _table((row for row in filled if any(map(str.strip, row[1]))), name, "")
 
 
 def _lines_of_cells(text: str, delimiter: str, name: str) -> Iterator[tuple[int, list[str]]]:

@@ -13,9 +13,10 @@ def two_lists(options: TableOptions) -> Found:
     """The runs of two arms."""
     if options.baseline is None or options.modified is None:
         raise Problem(
-            "nothing to judge", next="give a SOURCE, or --baseline 1.91,1.90 --modified 1.79,1.80"
+            "nothing to judge",
+            next="give a SOURCE, or --baseline 1.91,1.90 --modified 1.79,1.80 --better lower",
         )
-    found = Found("the command line", named_metric(options.metric or "loss", options.better))
+    found = Found("the command line", named_metric(options.metric, options.better), is_typed=True)
     _add(found, "baseline", "--baseline", options.baseline)
     _add(found, "modified", "--modified", options.modified)
     return found

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import printable
-from q1lab.judgment.tables.cells import has_no_number
+from q1lab.judgment.tables.cells import has_no_number, is_blank
 from q1lab.judgment.tables.found_runs import TableOptions, check_known
 from q1lab.judgment.tables.nested_names import flat_name
 from q1lab.judgment.tables.outside_run import STEP
-from q1lab.judgment.tables.table_rows import FORMS, NUMBER, OF_FILE, Row, Rows, chart_column
+from q1lab.judgment.tables.table_rows import (
+    FORMS,
+    NUMBER,
+    OF_FILE,
+    SEED,
+    Row,
+    Rows,
+    chart_column,
+)
 
 
 def chart_rows(rows: Rows) -> Rows:
@@ -38,6 +47,42 @@ def chart_rows(rows: Rows) -> Rows:
             yield line, {**metrics, step_key: None, "cfg": arm, "seed": seed}
 
     return rows.reshaped(["cfg", "seed", step_key, *metrics], points())
+
+
+REPEATS = frozenset({"seed", "seeds", "run", "trial", "repeat", "replicate", "rep", "fold", "s"})
+"""Words of columns that differ in the number of a run alone: seed 0, seed 1."""
+
+
+def columns_of_seeds(rows: Rows) -> tuple[dict[str, int], str]:
+    """The columns that hold one seed's numbers each, with the seed, and the metric in their names
+    (empty for none); no columns where there are none."""
+    groups: dict[tuple[str, ...], dict[str, int]] = {}
+    for column in rows.columns:
+        words = re.findall(r"[^\W\d_]+|\d+", column.lower())
+        numbers = [word for word in words if word.isdecimal()]
+        rest = tuple(word for word in words if not word.isdecimal())
+        is_repeat = not rest or REPEATS.intersection(rest)
+        if len(numbers) == 1 and is_repeat and len(numbers[0]) < 10 and rows.is_numeric(column):
+            groups.setdefault(rest, {})[column] = int(numbers[0])
+    several = {rest: seeds for rest, seeds in groups.items() if len(set(seeds.values())) > 1}
+    if len(several) != 1:
+        return {}, ""
+    ((rest, seeds),) = several.items()
+    return seeds, "_".join(word for word in rest if word not in REPEATS)
+
+
+def row_per_seed(rows: Rows, arm_key: str, seeds: Mapping[str, int]) -> Rows:
+    """A row for each number of a table with a column of numbers for each seed."""
+    kept = [column for column in rows.columns if column not in seeds]
+
+    def numbers() -> Iterator[tuple[int, Row]]:
+        for line, row in rows:
+            if is_blank(row[arm_key]):
+                continue
+            for column, seed in seeds.items():
+                yield line, {**{key: row[key] for key in kept}, SEED: seed, NUMBER: row[column]}
+
+    return rows.reshaped([*kept, SEED, NUMBER], numbers())
 
 
 def row_per_number(

@@ -24,7 +24,7 @@ from q1lab.judgment.tables.sources import found_in_sources
 from tests.kit.places import ROOT
 
 BASE, MODIFIED = [1.91, 1.90, 1.92], [1.79, 1.80, 1.85]
-TYPED = ["--baseline", "1.91,1.90,1.92", "--modified", "1.79, 1.80 1.85"]
+TYPED = ["--baseline", "1.91,1.90,1.92", "--modified", "1.79, 1.80 1.85", "--better", "lower"]
 LONG = "cfg,seed,val_loss\n" + "".join(
     f"{arm},{seed},{value}\n"
     for arm, values in (("baseline", BASE), ("rope", MODIFIED))
@@ -61,7 +61,7 @@ def said(record: dict[str, Any]) -> dict[str, str]:
 def test_every_usual_table_gives_the_same_difference(
     text: str, options: list[str], headline: str
 ) -> None:
-    difference = judged("-", *options, text=text)["difference"]
+    difference = judged("-", *options, "--better", "lower", text=text)["difference"]
     assert isinstance(difference, dict)
     assert difference["headline"] == headline
     assert difference["mean"] == pytest.approx(sum(MODIFIED) / 3 - sum(BASE) / 3)

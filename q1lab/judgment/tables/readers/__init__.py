@@ -16,6 +16,8 @@ from pathlib import PurePath
 DELIMITED = frozenset({".csv", ".tsv"})
 TEXT = frozenset({*DELIMITED, ".json", ".jsonl", ".ndjson", ".txt", ".log", ".out", ""})
 """Endings of plain text."""
+PRINTED = frozenset({".txt", ".log", ".out"})
+"""Endings of what programs print."""
 TRAINER_STATE, METRICS = "trainer_state.json", "metrics.csv"
 """Names of text that has a form of its own."""
 

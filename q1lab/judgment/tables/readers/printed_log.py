@@ -19,7 +19,7 @@ LONGEST_LINE = 4096
 """Characters of a line that are looked at."""
 
 NUMBER = r"[-+]?(?:\d++\.?+\d*+(?:[eE][-+]?\d++)?+|\.\d++(?:[eE][-+]?\d++)?+|[nN]a[nN]|[iI]nf\b)"
-WORD = r"[A-Za-z_][\w/.@-]*+"
+WORD = r"[A-Za-z_][\w/.@-]*+(?:'s\b)?+"
 NAMED = re.compile(
     rf"(?<![\w/.-])(?<![A-Za-z_][ ])(?P<name>{WORD}(?: {WORD}){{0,3}})[\"']?(?:\s*[=:]\s*|\s+)"
     rf"(?P<value>{NUMBER})(?!\w|[.,/:]\d)"
@@ -31,14 +31,19 @@ UNREAD = re.compile(
     r"(?P<value>[-+]?\d+(?:[.,]\d+)+)(?![\w/:])"
 )
 """The same with a decimal comma or with thousands, which may be either: ``acc 71,205``."""
-STEP = re.compile(r"\b(?:global_?)?(?:step|iter|iteration|epoch)s?\b[\"']?\s*[=:]?\s*(\d+)", re.I)
+STEP = re.compile(
+    r"(?:^\s*\[|\b(?:global_?)?(?:step|iter|iteration|epoch)s?\b[\"']?\s*[=:]?\s*)(\d+)", re.I
+)
+"""``step 10``, and ``[10]`` at the beginning of a line, as boosting libraries print it."""
+PLACE = re.compile(r"\.(?:py|c|cc|cpp|cu|h|hpp|rs|go|js|ts|java|jl|sh|ipynb)$")
+"""The end of a file's name, before the number of a line."""
 
 
 def read(lines: Iterator[str], log: RunLog, pattern: re.Pattern[str] | None, metric: str) -> None:
     """Fill the log of one run from its lines. With a ``pattern``, its group ``value`` is the
     ``metric``, and its groups ``step`` and ``train`` the step and the training loss."""
     step = -1.0
-    for place, whole in enumerate(lines):
+    for whole in lines:
         line = whole[:LONGEST_LINE]
         if pattern is None:
             pairs = [(match["name"], match["value"]) for match in NAMED.finditer(line)]
@@ -52,12 +57,15 @@ def read(lines: Iterator[str], log: RunLog, pattern: re.Pattern[str] | None, met
             values = {metric: groups.get("value", match[0]), TRAIN[0]: groups.get("train")}
             pairs = [(name, text) for name, text in values.items() if text is not None]
             counted_step = as_number(groups.get("step"))
-            step = float(place) if counted_step is None else counted_step
+            if counted_step is None:
+                counted = STEP.search(line)
+                counted_step = float(counted[1]) if counted else step + 1
+            step = counted_step
         else:
             continue
         for name, text in pairs:
             number = as_number(text)
-            if number is not None and STEP.fullmatch(f"{name} 0") is None:
+            if number is not None and not STEP.fullmatch(f"{name} 0") and not PLACE.search(name):
                 log.add(name, step, number)
 
 

@@ -15,7 +15,7 @@ from q1lab.judgment.tables.nested_names import flattened
 from q1lab.judgment.tables.outside_run import VAL
 from q1lab.judgment.tables.readers import DELIMITED, printed_log
 from q1lab.judgment.tables.run_log import RunLog
-from q1lab.judgment.tables.table_rows import Rows
+from q1lab.judgment.tables.table_rows import Rows, markdown_header
 from q1lab.judgment.tables.table_rows import read as read_source
 
 JSON = frozenset({".json", ".jsonl", ".ndjson"})
@@ -33,7 +33,7 @@ def read(file: Path, log: RunLog, label: str | None, options: TableOptions) -> R
         metric = options.metric or printed_log.metric_of(options.pattern)
         printed_log.read(iter(text.splitlines()), log, pattern, metric)
         return log
-    if not (file.suffix.lower() in DELIMITED or _is_json(file, text) or _has_header(text)):
+    if not (file.suffix.lower() in DELIMITED or _is_json(file, text) or _is_table(text)):
         printed_log.read(iter(text.splitlines()), log, None, "")
         return log
     content = number_table.content_of(text, name)
@@ -82,13 +82,17 @@ def _by_seed(content: Mapping[str, Any]) -> list[dict[str, Any]] | None:
 
 def is_printed(file: Path, text: str) -> bool:
     """True for what a program printed: no table, no JSON, and a number with its name."""
-    if _is_json(file, text) or _has_header(text):
+    if _is_json(file, text) or _is_table(text):
         return False
     return printed_log.NAMED.search(text[:20_000]) is not None
 
 
 def _is_json(file: Path, text: str) -> bool:
     return file.suffix.lower() in JSON or JSON_BEGINS.match(text) is not None
+
+
+def _is_table(text: str) -> bool:
+    return _has_header(text) or markdown_header(text) is not None
 
 
 def _has_header(text: str) -> bool:
