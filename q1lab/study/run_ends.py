@@ -88,9 +88,10 @@ def _counted(end: RunEnd) -> float | None:
     return end.val_loss if end.state == RunState.FINISHED else None
 
 
-STUCK_FROM, STUCK = 8, 10.0
+STUCK_FROM, STUCK = 8, 13.0
 """Among at least STUCK_FROM runs, a run is stuck if its value is worse than the median by more than
-STUCK times the median absolute deviation."""
+STUCK times the median absolute deviation: so are runs of less than 1% of studies whose runs are all
+normal."""
 
 
 def astray_runs(ends: Iterable[RunEnds], metric: Metric) -> tuple[tuple[str, int, int, int], ...]:
