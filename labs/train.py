@@ -315,7 +315,7 @@ def train(say: report.Report, run: Attempt, corpus: data.Corpus) -> str:
         # the last one too: a curve is of one measure to its end
         if last or done % cfg["eval_interval"] == 0:
             with precision.exactly():
-                mid = evaluate(model, val, some)
+                mid, _ = evaluate(model, val, some)
             say("eval", iter=done, val_loss=mid, tokens=sum(n for _, n in some))
             tell(f"iter {done}: val loss {mid:.4f} nats over {len(some)} windows")
             if not last:
@@ -326,8 +326,9 @@ def train(say: report.Report, run: Attempt, corpus: data.Corpus) -> str:
     # iter
     everything = data.windows(corpus.val, cfg["block_size"])
     with precision.exactly():
-        val_loss = evaluate(model, val, everything)
-    say("eval", iter=cfg["max_iters"], val_loss=val_loss, tokens=val.numel() - 1, final=True)
+        val_loss, parts = evaluate(model, val, everything, max(1, min(64, len(everything) // 32)))
+    targets = val.numel() - 1
+    say("eval", iter=cfg["max_iters"], val_loss=val_loss, tokens=targets, final=True, parts=parts)
     tell(f"val loss at the end {val_loss:.4f} nats over the whole validation text")
     if not math.isfinite(val_loss):
         why = "the final val loss was not finite"
@@ -397,11 +398,11 @@ def tell(*lines: str) -> None:
 @torch.no_grad()
 def evaluate(
     model: nn.Module, val: Tensor, windows: list[tuple[int, int]], batch: int = 64
-) -> float:
+) -> tuple[float, list[float]]:
     """Mean loss in nats per target over ``windows`` of the validation tokens, in fp32 whatever
-    training uses."""
+    training uses; and that of each part of ``batch`` whole windows, in their order."""
     model.eval()
-    total, count = 0.0, 0
+    total, count, parts = 0.0, 0, []
     for k in range(0, len(windows), batch):
         chunk = windows[k : k + batch]
         while chunk:  # windows of equal length go together; the last one may be shorter
@@ -413,8 +414,10 @@ def evaluate(
             _, loss = model(window[:, :-1].contiguous(), window[:, 1:].contiguous())
             total += loss.item() * len(same) * length
             count += len(same) * length
+            if len(same) == batch:
+                parts.append(loss.item())
     model.train()
-    return total / count
+    return total / count, parts
 
 
 def ask_to_stop(*_: object) -> None:

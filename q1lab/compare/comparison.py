@@ -7,6 +7,7 @@ dict only at the border: in the table ``results``, and in ``--json`` and ``expor
 
 from __future__ import annotations
 
+import json
 import math
 import shlex
 import statistics
@@ -384,8 +385,27 @@ def _found(
         unfinished=tuple(_name(row) for row in rows if not _has_ended(row)),
         strays=tuple(question.astray),
         unchecked=study.trainer.unchecked,
+        text_error=_text_error(rows),
         cautions=kinds.describe(study).cautions,
     )
+
+
+def _text_error(rows: Sequence[Row]) -> tuple[float, int] | None:
+    """``Found.text_error`` from the losses of the finished pairs on each part of the text."""
+    parts = {
+        (row["arm"], row["seed"]): json.loads(row["parts"])
+        for row in rows
+        if row["state"] == RunState.FINISHED
+    }
+    pairs = [
+        [mod - base for base, mod in zip(each, parts["modified", seed], strict=False)]
+        for (arm, seed), each in parts.items()
+        if arm == "baseline" and ("modified", seed) in parts and None not in each
+    ]
+    if not pairs or len({len(pair) for pair in pairs}) > 1:
+        return None
+    half = intervals.half_interval([statistics.fmean(part) for part in zip(*pairs, strict=True)])
+    return None if half is None else (half, len(pairs[0]))
 
 
 def _differing(

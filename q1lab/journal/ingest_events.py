@@ -45,6 +45,7 @@ NEW_RUN: dict[str, Any] = {
     "reused_from": None,
     "farthest": 0,
     "why": "[]",
+    "parts": "[]",
 }
 """A run before its first event: the columns that ``fold_events`` changes."""
 
@@ -245,6 +246,7 @@ def fold_events(run: dict[str, Any], events: list[Event]) -> dict[str, Any]:
         elif kind == "eval":  # a command may report nothing else
             out["iter"] = max(out["iter"], event["iter"])
             out["eval_loss"] = event.get("val_loss")
+            out["parts"] = json.dumps(event.get("parts", []))
             _keep_pace(out, event)
         elif kind == "exit":
             after = RunState(event["state"])

@@ -20,7 +20,7 @@ CREATE TABLE runs (
     iter INTEGER NOT NULL DEFAULT 0, max_iters INTEGER NOT NULL, train_loss REAL, val_loss REAL,
     eval_loss REAL, tokens_per_s REAL, seconds REAL NOT NULL DEFAULT 0, started TEXT, ended TEXT,
     message TEXT, reused_from TEXT, farthest INTEGER NOT NULL DEFAULT 0,
-    why TEXT NOT NULL DEFAULT '[]',
+    why TEXT NOT NULL DEFAULT '[]', parts TEXT NOT NULL DEFAULT '[]',
     events_offset INTEGER NOT NULL DEFAULT 0, bad_lines INTEGER NOT NULL DEFAULT 0,
     UNIQUE (study_id, arm, seed)
 ) STRICT;

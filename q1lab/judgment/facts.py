@@ -512,6 +512,18 @@ def measured(j: Judgment) -> str:
 
 
 @fact("scope")
+def same_text(j: Judgment) -> str:
+    if j.found.text_error is None:
+        return ""
+    half, parts = j.found.text_error
+    return (
+        "All runs are judged on one text, and more seeds can't show what another one would do: by "
+        f"the spread over its {parts:,} parts, the difference could be {half:.2g}{j.metric.suffix} "
+        "more or less there (95%)."
+    )
+
+
+@fact("scope")
 def scope(j: Judgment) -> str:
     setting, known = j.setting, j.setting.values
     tokens = ""

@@ -5,7 +5,8 @@
              processor, dtype, threads, torch
 ``iter``     iter, train_loss (mean since the last one; null when not finite), numbers, tok_per_s,
              t; once no_gradient, names of parameters that no gradient has reached
-``eval``     iter, val_loss, numbers, tokens, t; ``final`` true for the exact one at the end
+``eval``     iter, val_loss, numbers, tokens, t; ``final`` true for the exact one at the end, with
+             ``parts``, the val loss of each of the equal parts of the text
 ``note``     text: something a person should know (fewer at once after out of memory, say)
 ``exit``     state, and val_loss or message, iter, t
 ============ =====================================================================================
@@ -60,6 +61,9 @@ _NUMBERS = {
 
 MOST_NUMBERS = 64
 """Names that one run reports numbers under; those that come later are passed over."""
+
+MOST_PARTS = 4096
+"""Parts of a text that one event has a loss of."""
 
 LONGEST_NAME = 100
 """Characters of such a name; a longer one, or one that can't be printed, is dropped."""
@@ -243,7 +247,12 @@ def _finite_or_none(value: Any) -> float | None:
     return float(value) if sound else None
 
 
+def _sanitize_parts(value: Any) -> list[float | None]:
+    return [_finite_or_none(part) for part in value[:MOST_PARTS]] if isinstance(value, list) else []
+
+
 _LISTS: dict[str, Callable[[Any], Any]] = {
+    "parts": _sanitize_parts,
     "numbers": _sanitize_numbers,
     "no_gradient": _sanitize_names,
 }

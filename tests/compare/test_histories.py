@@ -67,6 +67,12 @@ def rewritten(study: Study, name: str, change: Callable[[list[dict[str, Any]]], 
     return study
 
 
+def with_parts(parts: list[float]) -> Callable[[list[dict[str, Any]]], None]:
+    """The change of a run's events by which its text's parts have these losses at the end."""
+    last = {"type": "eval", "iter": 2000, "val_loss": 1.9, "final": True, "parts": parts}
+    return lambda lines: lines.insert(-1, last)
+
+
 def with_curves(name: str, iters: int, loss: Callable[[int], float]) -> Study:
     """A study of so many iters whose val loss goes so."""
     study = changed(make_study(name), config={**CONFIG, "max_iters": iters})
@@ -107,6 +113,10 @@ def looks() -> Told:
 
 def against_delta() -> Told:
     open_ = finished("rope-1", prediction=PREDICTION)
+    for run in open_.runs:
+        gain = 0.01 * (run.arm == "modified")
+        parts = [1.9 + 0.02 * at - gain * (at % 3) for at in range(30)]
+        rewritten(open_, run.name, with_parts(parts))
     close = finished("gqa-1", variant="gqa", effect=-0.009, noise=0.0032)
     small = finished(
         "swiglu-1", variant="swiglu", prediction=PREDICTION, effect=0.0005, noise=0.001

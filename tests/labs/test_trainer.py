@@ -111,15 +111,17 @@ def test_the_final_loss_is_the_mean_over_the_whole_validation_set() -> None:
     model = build("baseline", 0, 11)
     val = torch.randint(11, (75,))
     windows = data.windows(val, 16)
-    got = train.evaluate(model, val, windows, batch=3)
+    got, parts = train.evaluate(model, val, windows, batch=2)
     model.eval()
-    total = 0.0
+    total, halves = 0.0, []
     with torch.no_grad():
         for start, n in windows:
             logits, _ = model(val[None, start : start + n], val[None, start + 1 : start + n + 1])
             logp = logits.double().log_softmax(-1)[0]
             total -= sum(logp[i, val[start + 1 + i]].item() for i in range(n))
+            halves.append(total)
     assert got == pytest.approx(total / 74, abs=1e-6)
+    assert parts == pytest.approx([halves[1] / 32, (halves[3] - halves[1]) / 32], abs=1e-6)
 
 
 def test_flat_training_equals_an_ordinary_loop() -> None:
