@@ -52,7 +52,9 @@ def predict(
 
     It locks when MODIFICATION.md is committed or when the first study of VARIANT starts. The
     verdict TOO SMALL TO MATTER depends on the smallest difference that matters, so you choose it
-    before the runs.
+    before the runs. "lower" is right with HELPS and wrong with HURTS ("higher" the other way), and
+    wrong, too, where TOO SMALL TO MATTER leaves its size out of the interval; "same" is right with
+    TOO SMALL TO MATTER and wrong with HELPS or HURTS. All else stays open.
     """
     week, arms = current_week(), _arms_of_folder()
     with open_store() as store:

@@ -15,7 +15,6 @@ from q1lab.judgment import arrange, difference_text, names
 from q1lab.judgment.blocks import Table
 from q1lab.judgment.facts import Part, facts_of, sizes_text
 from q1lab.judgment.metric import Metric
-from q1lab.judgment.prediction_score import Score
 from q1lab.study.command_line import fewest_overrides
 from q1lab.study.presets import PRESETS
 
@@ -180,16 +179,8 @@ def predictions_table(comparisons: Sequence[Comparison]) -> Md | None:
                 DASH if score.predicted is None else number.end(score.predicted),
                 DASH if score.confidence is None else f"{score.confidence:.0%}",
                 difference_text.mean_text(c.analysis),
-                DASH if score.off is None else number.size(score.off),
-                _outcome(score),
+                difference_text.interval_text(c.analysis, KEEP_TOGETHER) or DASH,
             ]
         )
-    heads = ["study", "predicted", "sure", "measured", "off by", "outcome"]
-    return table(heads, rows, right=(1, 2, 3, 4)) if rows else None
-
-
-def _outcome(score: Score) -> str:
-    """The outcome of a prediction: a hit on the direction says nothing about the size."""
-    if score.outcome != "hit":
-        return "wrong" if score.outcome == "miss" else "open"
-    return "direction right, size not" if score.inside is False else "right"
+    heads = ["study", "predicted", "sure", "measured", "interval"]
+    return table(heads, rows, right=(1, 2, 3)) if rows else None

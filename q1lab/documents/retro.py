@@ -140,10 +140,7 @@ def calibration_words(scores: Sequence[Score], small: int = 0) -> str:
     record = calibrate(scores)
     text = _calibration_sentence(record)
     if record.settled == 1:
-        text = (
-            f"One prediction is scored: I was {record.sure:.0%} sure, and "
-            f"{_one_outcome(scores)}. It takes more of them to say how well I judge."
-        )
+        text = "It takes more than one settled prediction to say how well I judge."
     elif small:
         some = "these" if small == record.settled else f"{small} of these"
         text += f" I scored {some} by hand; they are listed below."
@@ -164,17 +161,6 @@ def _calibration_sentence(all_of_them: Calibration) -> str:
         f"and right in {all_of_them.hits} ({all_of_them.hits / many:.0%}){judgment}; Brier score "
         f"{all_of_them.brier:.2f} (0 is perfect, always saying 50% gives 0.25)."
     )
-
-
-def _one_outcome(scores: Sequence[Score]) -> str:
-    """The outcome of the only scored prediction. A hit on the direction says nothing about the
-    size."""
-    (score,) = (
-        score for score in scores if score.confidence is not None and score.outcome != "open"
-    )
-    if score.outcome == "miss":
-        return "it was wrong"
-    return "its direction was right, its size was not" if score.inside is False else "it was right"
 
 
 def ticked_in(body: bytes) -> frozenset[str]:

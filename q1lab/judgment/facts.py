@@ -496,14 +496,14 @@ def _outcome(j: Judgment) -> str:
     score = j.score
     if score is None:
         return "Not scored: results could be seen by then."
+    size = ""
+    if score.predicted and score.inside is not None:
+        size = f"; the interval {'contains' if score.inside else 'leaves out'} that size"
     if score.outcome == "open":
-        return "Still open."
+        return f"Still open{size}."
     if score.outcome == "miss":
         return "Wrong."
-    if not score.predicted:
-        return "Right."
-    inside = "contains that size" if score.inside else "leaves that size out"
-    return f"Right about the direction; the interval {inside}."
+    return f"Right about the direction{size}." if score.predicted else "Right."
 
 
 @fact("scope")

@@ -17,9 +17,11 @@ DIRECTIONS = ("lower", "higher", "same")
 
 @dataclass(frozen=True)
 class Score:
-    """``open``: the comparison could not tell. ``predicted`` and ``measured`` are differences in
-    nats, modified − baseline, None if unknown; ``off`` is the distance between them;
-    ``inside``: the predicted difference lies in the headline interval; ``confidence`` is a share.
+    """``hit``: the verdict is on the predicted side, or TOO SMALL TO MATTER as predicted; ``miss``:
+    it is another one, unless TOO SMALL TO MATTER stands beside an interval that contains what was
+    predicted; ``open``: all else. ``predicted`` and ``measured`` are differences in nats, modified
+    − baseline, None if unknown; ``off`` is the distance between them; ``inside``: the predicted
+    difference lies in the headline interval; ``confidence`` is a share.
     """
 
     outcome: Outcome
@@ -33,20 +35,26 @@ class Score:
 def score_prediction(predicted: Mapping[str, Any], analysis: Analysis) -> Score:
     """Score a prediction (``direction``, ``size`` ≥ 0 nats, ``confidence``) against an analysis."""
     difference = predicted_difference(predicted)
-    measured_direction = None
-    if analysis.verdict in ("helps", "hurts") and analysis.mean is not None:
-        measured_direction = "lower" if analysis.mean < 0 else "higher"
-    elif analysis.verdict == "too small to matter":
-        measured_direction = "same"
-    outcome: Outcome = "open"
-    if measured_direction is not None and predicted.get("direction") in DIRECTIONS:
-        outcome = "hit" if measured_direction == predicted["direction"] else "miss"
     off = inside = None
     if difference is not None and analysis.mean is not None:
         off = abs(difference - analysis.mean)
     if difference is not None and analysis.ends is not None:
         inside = analysis.ends.low <= difference <= analysis.ends.high
+    outcome = _outcome(str(predicted.get("direction")), inside, analysis)
     return Score(outcome, difference, analysis.mean, off, inside, predicted.get("confidence"))
+
+
+def _outcome(direction: str, inside: bool | None, analysis: Analysis) -> Outcome:
+    """``Score.outcome``; ``inside`` is None for a prediction without a size."""
+    if direction not in DIRECTIONS or analysis.mean is None:
+        return "open"
+    if analysis.verdict in ("helps", "hurts"):
+        return "hit" if direction == ("lower" if analysis.mean < 0 else "higher") else "miss"
+    if analysis.verdict != "too small to matter":
+        return "open"
+    if direction == "same":
+        return "hit"
+    return "miss" if inside is False else "open"
 
 
 def predicted_difference(predicted: Mapping[str, Any]) -> float | None:

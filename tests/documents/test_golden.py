@@ -116,15 +116,3 @@ def test_a_template_cannot_reach_into_the_program(tmp_path: Path) -> None:
     (folder / "x.md.j2").write_text("{{ ''.__class__.__mro__[1].__subclasses__() }}")
     with pytest.raises(Problem, match="unsafe"):
         render_template("x.md.j2", {}, tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("size", "outcome"), [(0.03, "| right |"), (0.12, "| direction right, size not |")]
-)
-def test_a_size_four_times_off_is_no_hit(size: float, outcome: str) -> None:
-    from q1lab.documents.comparison_tables import predictions_table, study_facts
-
-    predicted = records.comparison("helps", {**records.PREDICTION, "size": size})
-    assert outcome in (predictions_table([predicted]) or "")
-    (text,) = study_facts(predicted).told["prediction"]
-    assert ("leaves that size out" in text) == (size == 0.12), text

@@ -477,7 +477,13 @@ def measured_power(plan: Plan, known: float) -> float:
 # ── predictions
 
 
-def score(direction: str, size: float | None, verdict: str, mean: float | None) -> tuple[Any, ...]:
+def score(
+    direction: str,
+    size: float | None,
+    verdict: str,
+    mean: float | None,
+    ends: tuple[float, float] | None,
+) -> tuple[Any, ...]:
     """The outcome of a prediction, the predicted difference, and how far off it was."""
     signs = {"lower": -1.0, "higher": 1.0}
     predicted = 0.0 if direction == "same" else None
@@ -489,6 +495,9 @@ def score(direction: str, size: float | None, verdict: str, mean: float | None) 
     elif verdict == "too small to matter":
         found = "same"
     outcome = "open" if found is None else ("hit" if found == direction else "miss")
+    if (found, outcome) == ("same", "miss"):
+        is_out = predicted is not None and ends is not None and not ends[0] <= predicted <= ends[1]
+        outcome = "miss" if is_out else "open"
     off = None if predicted is None or mean is None else abs(predicted - mean)
     return outcome, predicted, off
 

@@ -413,7 +413,7 @@ def test_declared_studies(hundreds: int) -> None:
         record, score = Asked.declared(base, modified, alpha=level, prediction=prediction, **how)
         figures = own.compare_arms(base, modified, level=level, **how)
         compare_record(case, record, figures, base, modified)
-        ours = own.score(direction, size, record["verdict"], figures.mean)
+        ours = own.score(direction, size, record["verdict"], figures.mean, figures.ends)
         case.same("outcome", score.outcome, ours[0])
         case.near("predicted", score.predicted, ours[1], 1e-12)
         case.near("off", score.off, ours[2], 1e-11 * max(map(abs, values), default=1.0))

@@ -259,10 +259,18 @@ PREDICTION = (
 )
 
 
+COUNTS = {
+    "lower": "Right with HELPS, wrong with HURTS.",
+    "higher": "Right with HURTS, wrong with HELPS.",
+    "same": "Right with TOO SMALL TO MATTER, wrong with HELPS or HURTS.",
+}
+
+
 def _prediction_sentence(variant: str, said: Expected) -> str:
     """The prediction as a sentence."""
     way = {"lower": "lower by {:g} nats", "higher": "higher by {:g} nats", "same": "the same"}
     return (
         f"{variant} against the baseline: {way[said.direction].format(said.size)}; "
-        f"less than {said.matters:g} would not matter; {said.confidence:.0%} sure."
+        f"less than {said.matters:g} would not matter; {said.confidence:.0%} sure. "
+        f"{COUNTS[said.direction]}"
     )
