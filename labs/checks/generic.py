@@ -157,7 +157,7 @@ def callable_as_trained(s: Subject) -> None:
 )
 def start(s: Subject) -> str:
     loss, even = start_loss(s), math.log(START_VOCAB)
-    seen = f"{loss:.3f}; ln({START_VOCAB}) = {even:.3f}"
+    seen = f"{loss:.3f}; this check has {START_VOCAB} tokens, and ln {START_VOCAB} = {even:.3f}"
     if not -0.5 <= loss - even <= 1.5:
         raise Wrong(f"""{seen}; check the standard deviation of the initial weights (0.02), and
             the tied embedding's""")

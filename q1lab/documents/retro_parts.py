@@ -86,29 +86,27 @@ def together(parts: Sequence[PartRecord]) -> PartRecord:
 
 
 def proposed_pace(parts: Sequence[PartRecord]) -> str:
-    """``sustainable``, ``accelerated`` or ``behind``: a proposal from the minutes, or ``""``
-    without any."""
-    worked = [part for part in parts if part.timed and part.planned > 0]
+    """``sustainable``, ``accelerated`` or ``behind``: what the timer says of the finished parts in
+    which it ran; empty without any."""
+    worked = [part for part in parts if part.timed and part.finished and part.planned > 0]
     if not worked:
         return ""
     total = together(worked)
     ratio = total.actual / total.planned
-    done = sum(part.finished for part in parts)
-    if ratio > SUSTAINABLE or done < len(parts) / 2:
+    if ratio > SUSTAINABLE:
         return "behind"
-    return "accelerated" if ratio < ACCELERATED and done == len(parts) else "sustainable"
+    return "accelerated" if ratio < ACCELERATED else "sustainable"
 
 
 def pace_sentence(parts: Sequence[PartRecord], *, is_judged: bool = False) -> str:
-    """The proposal with its reasons, or where the learner judged the pace the reasons alone; empty
-    where nothing was timed."""
-    word = proposed_pace(parts)
-    if not word:
+    """What the timer says, with its minutes, or where the learner judged the pace the minutes
+    alone; empty where nothing was timed."""
+    timed, many = [part for part in parts if part.timed], len(parts)
+    if not timed:
         return ""
-    timed = [part for part in parts if part.timed]
-    total, many = together(timed), len(parts)
+    word, total = proposed_pace(parts), together(timed)
     pace = "I was behind" if word == "behind" else f"the pace was {word}"
-    judged = "The timer" if is_judged else f"By the timer {pace}. It"
+    judged = f"By the timer {pace}. It" if word and not is_judged else "The timer"
     finished = sum(part.finished for part in parts)
     return (
         f"{judged} ran in {len(timed)} of the {many} parts, for {hours_minutes(total.actual)}; "

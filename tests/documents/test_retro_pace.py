@@ -14,7 +14,7 @@ def test_a_clock_that_ran_for_a_second_is_no_time_worked() -> None:
     assert retro_parts.pace_sentence(parts) == ""
     unfinished = PartRecord("Read the paper", 90, 100, 2, ("Log it",))
     assert retro_parts.pace_sentence([unfinished, *parts]) == (
-        "By the timer I was behind. It ran in 1 of the 2 parts, for 1 h 40 min; the week plans "
+        "The timer ran in 1 of the 2 parts, for 1 h 40 min; the week plans "
         "1 h 30 min for them. 0 of the 2 parts are finished."
     )
 
