@@ -7,6 +7,7 @@ targets=None)`` returns ``(logits, loss)``.
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import inspect
 import sys
@@ -28,8 +29,13 @@ class ModelError(Exception):
     """The file can't be used; the message says where and why, in the file's own lines."""
 
 
-def load(path: Path) -> ModuleType:
-    """Run the file and return its module. ModelError when it raises or lacks GPT or GPTConfig."""
+def load(path: Path, sha256: str | None = None) -> ModuleType:
+    """Run the file and return its module. ModelError when it raises or lacks GPT or GPTConfig, and
+    when it isn't the file with this hash."""
+    if sha256 is not None and hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+        raise ModelError(
+            f"{path} has changed since the study was planned; put it back, or ask with --fresh"
+        )
     name = "model_" + "".join(c if c.isalnum() else "_" for c in path.stem)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:

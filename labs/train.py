@@ -228,7 +228,7 @@ def train(say: report.Report, run: Attempt, corpus: data.Corpus) -> str:
 
     # model: built on the CPU with keyed weights (the same on every device), then moved and
     # flattened
-    module = loading.load(run.source)
+    module = loading.load(run.source, plan["arms"][run.arm]["sha256"])
     model = keyed.build(lambda: loading.build(module, cfg, corpus.vocab_size), run.drawn).to(device)
     buffers = flat.flatten(model)
     adamw = torch_private.AdamW(

@@ -8,8 +8,10 @@ import contextlib
 import io
 import json
 import os
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 
 from q1lab.ground.errors import FAILED, INTERRUPTED, NOTICES, STATUSES, Problem
 from q1lab.ground.files import os_reason, printable
@@ -25,7 +27,8 @@ def run_guarded(command: Callable[[], int], as_json: bool = False) -> int:
     reopen_closed_streams()
     print_in_any_encoding()
     try:
-        status = _run_reporting(command, as_json)
+        with _undone_when_ended():
+            status = _run_reporting(command, as_json)
         for notice in NOTICES:
             print_error(notice)
         sys.stdout.flush()
@@ -38,6 +41,24 @@ def run_guarded(command: Callable[[], int], as_json: bool = False) -> int:
                 os.dup2(os.open(os.devnull, os.O_WRONLY), fd)
     NOTICES.clear()
     return status
+
+
+@contextlib.contextmanager
+def _undone_when_ended() -> Iterator[None]:
+    """Let SIGTERM raise SystemExit, so that what was begun is undone and children end, too."""
+
+    def end(number: int, _: object) -> None:
+        signal.signal(number, signal.SIG_IGN)  # timeout sends it twice
+        sys.exit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _run_reporting(command: Callable[[], int], as_json: bool) -> int:

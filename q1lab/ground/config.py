@@ -159,7 +159,7 @@ def _read(file: Path) -> dict[str, Any]:
         return {}
     except OSError as error:
         raise Problem(f"cannot read {file}: {os_reason(error)}", FAILED, file=file) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: an integer of 5,000 digits, too
         reason = (
             "nested too deeply"
             if isinstance(error, RecursionError)

@@ -192,14 +192,15 @@ def prove_at_home(path: Path) -> None:
         prove_inside(path, root)
 
 
-def prove_no_links(folder: Path) -> None:
+def prove_no_links(folder: Path, left_out: str = "") -> None:
     """Raise Problem if anything below ``folder`` (in q1lab's home) is a link. Called before another
-    process writes there."""
+    process writes there. What lies in a folder with the name ``left_out`` is a program's own."""
     prove_at_home(folder)
     for root, folders, names in os.walk(folder):
         for path in (Path(root, name) for name in (*folders, *names)):
             if path.is_symlink():
                 raise _is_a_link(path)
+        folders[:] = [name for name in folders if name != left_out]
 
 
 def remove_inside(path: Path, root: Path | None = None) -> None:

@@ -44,7 +44,7 @@ def start_runner(study: Study, only: Collection[str] = ()) -> int:
     files = study.files
     # the processes that are started write there without checking again
     for folder in (files.runs, files.source, files.claims):
-        prove_no_links(folder)
+        prove_no_links(folder, left_out="out")
     for path in (files.wandb, files.relay_log, files.runner_log, files.launch):
         prove_at_home(path)
     lock = None if has_jobs(files) else try_lock(files.lock, wait=1.0)

@@ -213,6 +213,16 @@ def test_what_a_command_starts_in_a_session_of_its_own_ends_with_it(folder: Path
             os.kill(pid, 0)
 
 
+def test_a_link_that_the_program_makes_in_its_own_folder_is_no_hindrance() -> None:
+    """W&B makes one in each folder that it is given."""
+    linking = (
+        f"sh -c 'ln -sfn . \"$1/latest-run\"; exec {COMMAND.replace('{out}', '$1')}' sh {{out}}"
+    )
+    words = fast(linking)
+    json_of(*words, "--seeds", "2")
+    assert json_of(*words, "--seeds", "3")["study"] == "fast-1"
+
+
 def test_killed_in_the_middle_it_goes_on(folder: Path) -> None:
     words = fast(COMMAND.replace("{args}", "--pause=0.2 {args}"))
     q1lab(*words, "--detach")

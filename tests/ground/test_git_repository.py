@@ -24,6 +24,7 @@ from q1lab.ground.git_repository import (
 )
 from tests.kit.places import ROOT
 from tests.kit.repos import of_its_own
+from tests.kit.waiting import wait_for
 
 
 @pytest.fixture(autouse=True)
@@ -288,6 +289,29 @@ def test_hooks_run_and_what_they_add_is_said_and_stays_committed(repo: Path) -> 
     assert (repo / "post-ran.txt").exists()
     # Left alone, git would have the learner's next commit delete extra.txt again.
     assert sh(repo, "status", "--porcelain=v2", "-z", "-uno") == status
+
+
+def test_terminated_in_a_hook_it_leaves_no_process_and_nothing_in_the_index(repo: Path) -> None:
+    """As `timeout` does it: SIGTERM twice."""
+    hook(repo, "pre-commit", "echo $$ > .git/hook; exec sleep 600\n")
+    (repo / "NEW.md").write_text("ours\n")
+    staged = sh(repo, "ls-files", "-s")
+    code = (
+        "from pathlib import Path\n"
+        "from q1lab.commands.error_boundary import run_guarded as run\n"
+        "from q1lab.ground.git_repository import Repository\n"
+        "run(lambda: Repository.discover('.').commit([Path('NEW.md')], 'docs'))"
+    )
+    command = subprocess.Popen([sys.executable, "-c", code], cwd=repo)
+    pid = repo / ".git" / "hook"
+    wait_for(lambda: pid.exists() and pid.read_text().strip(), "the hook")
+    command.terminate()
+    command.terminate()
+    assert command.wait(60) == 143
+    hook_state = ["ps", "-o", "stat=", "-p", pid.read_text().strip()]
+    left = subprocess.run(hook_state, capture_output=True, text=True, check=False).stdout
+    assert left.strip()[:1] in ("", "Z"), "the hook lives on"
+    assert sh(repo, "ls-files", "-s") == staged, "a new file was left added to the index"
 
 
 def test_nothing_below_git_can_prompt(repo: Path) -> None:

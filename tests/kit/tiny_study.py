@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 from pathlib import Path
@@ -49,10 +50,12 @@ def make_study(
     (study / "source").mkdir(parents=True)
     (root / "data").mkdir(exist_ok=True)
     (root / "data" / "text.txt").write_text(TEXT)
+    arms = {}
     for arm, variant in (("baseline", "baseline"), ("modified", "rope")):
         text = source if source and arm == "modified" else model_file(variant).read_text()
         (study / "source" / f"{arm}.py").write_text(text)
-    arms = {arm: {"variant": arm, "source": f"source/{arm}.py"} for arm in ("baseline", "modified")}
+        sha256 = hashlib.sha256(text.encode()).hexdigest()
+        arms[arm] = {"variant": arm, "source": f"source/{arm}.py", "sha256": sha256}
     plan = {
         "id": name,
         "looks": [seeds],

@@ -329,6 +329,16 @@ def test_changed_data_is_never_trained_on(tmp_path: Path) -> None:
     assert not (study / "runs" / "baseline-seed0" / "model.pt").exists()
 
 
+def test_a_changed_model_file_is_never_trained(tmp_path: Path) -> None:
+    study = make_study(tmp_path, "s", [0])
+    with (study / "source" / "modified.py").open("a") as source:
+        source.write("# one more line\n")
+    assert run_trainer(study) == 1
+    end = report.read(study / "runs" / "modified-seed0" / "events.jsonl")[-1]
+    assert "has changed since the study was planned" in end["message"]
+    assert math.isfinite(final(study, "baseline-seed0")), "the other arm's file is as planned"
+
+
 def test_checkpoints_are_whole_or_not_there(tmp_path: Path) -> None:
     for i in (1, 2, 3):
         checkpoint.save(tmp_path, i, {"iter": i})
