@@ -178,6 +178,27 @@ def test_a_first_run_of_other_files_is_not_taken_over(folder: Path) -> None:
     assert len(list(paths.scratch_dir().glob("first-*"))) == 1, "for a day"
 
 
+@pytest.mark.parametrize(
+    ("typed", "cure"),
+    [
+        ("--seed 3", "--seed {seed}"),
+        ("--seed=3", "--seed={seed}"),
+        ("seed=3 --lr=2", "seed={seed}"),
+    ],
+)
+def test_a_command_with_a_seed_of_its_own_is_answered_with_its_place(
+    folder: Path, typed: str, cure: str
+) -> None:
+    command = f"{shlex.quote(sys.executable)} train.py {typed}"
+    assert cure in q1lab("run", command, f"{command} --lr=3", code=2).stderr
+
+
+def test_a_study_of_commands_has_no_files_to_compare(folder: Path) -> None:
+    q1lab(*two("--seeds", "1", "--metric", "val_acc", last=BOTH))
+    (study_id,) = studies.ids()
+    assert f"{study_id} has no model files" in q1lab("diff", study_id, code=2).stderr
+
+
 def test_options_that_do_not_go_with_two_commands() -> None:
     assert "--preset is for q1lab's own loop" in q1lab(*two("--preset", "cpu"), code=2).stderr
     assert "the first command is the baseline" in q1lab(*two("--baseline", "x"), code=2).stderr

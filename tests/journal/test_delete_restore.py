@@ -192,6 +192,8 @@ def test_a_deleted_study_comes_back_whole(trained: str, capsys: pytest.CaptureFi
     assert (results(capsys, trained), name_of(trained)) == (before, "warm")
     assert away() == []
     assert main(["delete", trained, "--yes"]) == 0
+    assert main(["restore", trained, "--name", "../other"]) == 2, "a name is no path"
+    assert "'../other' is not a study's name" in capsys.readouterr().err
     assert main(["restore", trained, "--name", "other-1"]) == 0
     assert studies.load("other-1").id == "other-1"
     assert [deletion.id for deletion in away()] == [trained], "the name stays its own"

@@ -183,3 +183,15 @@ def test_a_result_is_known_where_the_modified_arm_has_shown_a_number_before() ->
         delete_restore.delete_study(store, "rope-1")
         ingest_events.ingest_all(store)
         assert home_history.study_with_result(store, again, late) == "rope-1"
+
+
+def test_one_number_of_a_deleted_study_is_a_result_that_was_seen() -> None:
+    with Store() as store:
+        one = lab_home.make_study("rope-1", created=time(10))
+        on_record.record_begin(store, one)
+        lab_home.train(one, "modified", 0, to=600, state=None)
+        ingest_events.ingest_study(store, one)
+        again = replace(one, id="", created=time(50))
+        delete_restore.delete_study(store, one.id)
+        ingest_events.ingest_all(store)
+        assert home_history.study_with_result(store, again, time(50)) == "rope-1"

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from labs.checks import subject
 from q1lab.commands.check import check
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import sha256_file
@@ -473,3 +474,7 @@ def test_watching_checks_again_when_the_file_is_saved(tmp_path: Path) -> None:
     finally:
         child.kill()
         child.communicate()
+
+
+def test_counts_have_marked_thousands_and_figures_three_digits() -> None:
+    assert [subject.number(n) for n in (1234567, 0.123456, 12.0)] == ["1,234,567", "0.123", "12"]

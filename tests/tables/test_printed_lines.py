@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from labs import loop
+from labs import loop, printed
 from q1lab.judgment.metric_names import likely_metrics
 from tests.kit.commands import q1lab
 
@@ -89,3 +89,15 @@ def test_judge_reads_the_logs_of_the_library_and_its_steps(
     words[-4:] = ["--metric-pattern", r"val_loss:(?P<value>\S+)"]
     if library == "modded-nanogpt":
         assert "differ in last step" not in q1lab(*words).stdout
+
+
+@pytest.mark.parametrize("gap", [" ", "   ", " | ", "\t"])
+def test_a_printed_table_is_read_by_its_header(gap: str) -> None:
+    table = printed.Printed()
+    assert table.numbers(gap.join(["epoch", "val_loss", "acc"])) == []
+    row = table.numbers(gap.join(["3", "1.25", "0.5"]))
+    assert [(one.name, one.value) for one in row] == [
+        ("epoch", "3"),
+        ("val_loss", "1.25"),
+        ("acc", "0.5"),
+    ]
