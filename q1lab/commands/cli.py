@@ -27,16 +27,6 @@ if TYPE_CHECKING:
 
 THE_WEEK = "The week"
 COMMANDS: Mapping[str, Mapping[str, str]] = {
-    THE_WEEK: {
-        "data": "Choose the text that the week's runs train on.",
-        "take": "Copy one of the week's files beside your model.",
-        "predict": "Record what you expect, before the runs.",
-        "modification": "Write or refresh MODIFICATION.md.",
-        "post": "Write or refresh the blog post; check, export, share and publish it.",
-        "retro": "Write or refresh Q1_RETRO.md.",
-        "paper": "The papers you read.",
-        "course": "The lists of the course: KPIs, artifacts, its roadmap.",
-    },
     "Studies": {
         "demo": "A first verdict in a minute: eight pairs of runs, replayed.",
         "run": "Train variants against a baseline over seeds, then compare.",
@@ -53,6 +43,16 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "sample": "Text that both models of a study write from one prompt.",
         "verify": "Check a study that someone else gives you.",
         "delete": "Move studies to the trash, or empty it.",
+    },
+    THE_WEEK: {
+        "data": "Choose the text that the week's runs train on.",
+        "take": "Copy one of the week's files beside your model.",
+        "predict": "Record what you expect, before the runs.",
+        "modification": "Write or refresh MODIFICATION.md.",
+        "post": "Write or refresh the blog post; check, export, share and publish it.",
+        "retro": "Write or refresh Q1_RETRO.md.",
+        "paper": "The papers you read.",
+        "course": "The lists of the course: KPIs, artifacts, its roadmap.",
     },
     "Your model": {
         "new": "Put a model file of your own into your repo.",
