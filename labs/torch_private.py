@@ -29,6 +29,7 @@ def _look_up(module: str, name: str) -> Any:
 
 _DispatchMode = _look_up("torch.utils._python_dispatch", "TorchDispatchMode")
 _FlopCounter = _look_up("torch.utils.flop_counter", "_FlopCounterMode")
+_top_hooks = _look_up("torch._C._autograd", "_top_saved_tensors_default_hooks")
 _linear = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
 
 
@@ -93,6 +94,12 @@ def run(mode: Any, function: Callable[..., Any], *tensors: Tensor) -> Any:
             return mode.__torch_dispatch__(target, (), args, kwargs)
 
     return Steps(make_fx(function)(*tensors)).run(*tensors)
+
+
+def computes_again() -> bool:
+    """True if what is computed now may be computed again by a backward pass, as in a checkpoint of
+    torch.utils; False where that can't be told."""
+    return _top_hooks is not None and _top_hooks(True) is not None
 
 
 def name_of(operation: Any) -> str:
@@ -160,4 +167,8 @@ def missing() -> list[str]:
         lost.append("TorchDispatchMode (q1lab check is slower)")
     if torch.backends.mkldnn.is_available() and not has_linear():
         lost.append("mkldnn._linear_pointwise (fp32 is slower on AMD's processors)")
+    if _top_hooks is None:
+        lost.append(
+            "_top_saved_tensors_default_hooks (no bf16 on a CPU for files with checkpoints)"
+        )
     return lost

@@ -7,13 +7,15 @@ import json
 import math
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
+from torch.utils.checkpoint import checkpoint as checkpoint_of_torch
 
-from labs import attention, checkpoint, data, flat, keyed, loading, report, train
+from labs import attention, checkpoint, data, devices, flat, keyed, loading, report, train
 from q1lab.ground import paths
 from q1lab.judgment.intervals import Reason, analyze
 from tests.kit.tiny_study import (
@@ -177,6 +179,45 @@ def test_plain_attention_equals_the_library() -> None:
             sdpa(q, k, v, attn_mask=mask), sdpa(q, k, v, is_causal=True), atol=1e-6
         )
         assert torch.allclose(sdpa(q, k, v), torch.softmax(q @ k.mT / 8**0.5, -1) @ v)
+
+
+class Attending(nn.Module):
+    """Attention behind one projection, as a block of a learner's file has it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.qkv = nn.Linear(8, 24)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        q, k, v = self.qkv(x).view(*x.shape[:2], 3, 2, 4).permute(2, 0, 3, 1, 4)
+        return nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        lambda block, x: checkpoint_of_torch(block, x, use_reentrant=False),
+        lambda block, x: checkpoint_of_torch(block, x, use_reentrant=True),
+        lambda block, x: torch.compile(block, backend="aot_eager")(x),
+        lambda block, x: torch.compile(block, backend="aot_eager", fullgraph=True)(x),
+    ],
+    ids=["checkpoint", "reentrant checkpoint", "compiled", "compiled as one graph"],
+)
+def test_a_file_that_checkpoints_or_compiles_its_blocks_trains_in_bf16(
+    run: Callable[[nn.Module, torch.Tensor], torch.Tensor],
+) -> None:
+    torch.manual_seed(0)
+    block, x = Attending(), torch.randn(2, 9, 8, requires_grad=True)
+    precision = devices.Precision(torch.device("cpu"), "bf16", 9)
+    grads = []
+    for forward in (lambda block, x: block(x), run):
+        block.zero_grad()
+        with precision.products():
+            loss = forward(block, x).square().mean()
+        precision.backward(loss)
+        assert block.qkv.weight.grad is not None
+        grads.append(block.qkv.weight.grad.clone())
+    assert torch.allclose(*grads, rtol=0.05, atol=1e-3)
 
 
 def test_learning_rate_follows_warm_up_and_cosine() -> None:
