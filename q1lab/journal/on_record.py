@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -18,13 +19,13 @@ from q1lab.journal import declarations
 from q1lab.journal.store import Row, Store
 from q1lab.study import studies
 from q1lab.study.identity import arm_fingerprint, question_hash
-from q1lab.study.studies import Study
+from q1lab.study.studies import ARMS, Study
 
 StudyKey = tuple[str, str]
 """A study's id and when it was planned: an id may be given again after a folder was removed."""
 
 
-def study_key(study: Study) -> StudyKey:
+def study_key(study: Study | DeletedStudy) -> StudyKey:
     return study.id, study.created
 
 
@@ -98,6 +99,12 @@ class DeletedStudy:
     study: Study | None
     runs: dict[str, dict[str, Any]]
 
+    @property
+    def compared_nothing(self) -> bool:
+        """True if it is known that an arm had shown no number."""
+        seen = {name.partition("-")[0] for name, run in self.runs.items() if run.get("seen")}
+        return self.study is not None and not seen.issuperset(ARMS)
+
 
 def deleted_studies(store: Store) -> list[DeletedStudy]:
     """Every study that was deleted, oldest first."""
@@ -131,14 +138,26 @@ def absent_studies(store: Store) -> list[DeletedStudy]:
 
 def names_on_record(store: Store) -> set[str]:
     """Names of studies and of series that are on record, also of those that were deleted or removed
-    by hand: documents and histories speak of them, so nothing else gets them."""
-    absent = absent_studies(store)
-    plans = [
-        *(begun.study for begun in begun_studies(store)),
-        *(deleted.study for deleted in absent if deleted.study),
-    ]
+    by hand: documents and histories speak of them, so nothing else gets them. The name of a study
+    that was deleted before both arms had shown a number is free again."""
+    gone = absent_studies(store)
+    silent = {study_key(study) for study in gone if study.compared_nothing}
+    begun = [begun.study for begun in begun_studies(store)]
+    plans = [*begun, *(deleted.study for deleted in gone if deleted.study)]
     series = {study.origin.series.id for study in plans if study.origin.series}
-    return {study.id for study in plans} | {deleted.id for deleted in absent} | series
+    keys = {*map(study_key, begun), *map(study_key, gone)}
+    return series | {study_id for study_id, _ in keys - silent}
+
+
+def time_after_namesakes(store: Store, study_id: str, time: str) -> str:
+    """``time``, or the second after the last study of this name was planned: a name and a time are
+    one study."""
+    (last,) = store.db.execute(
+        "SELECT max(created) FROM begun WHERE study_id = ?", (study_id,)
+    ).fetchone()
+    if last is None or time > last:
+        return time
+    return (datetime.fromisoformat(last) + timedelta(seconds=1)).isoformat(timespec="seconds")
 
 
 def deleted_places(store: Store, series_id: str) -> set[int]:

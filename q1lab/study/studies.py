@@ -489,15 +489,12 @@ def next_number(stem: str, names: Iterable[str]) -> int:
     return max(numbers, default=0) + 1
 
 
-def reserve_id(variant: str, taken_names: Iterable[str], given_up: str | None = None) -> str:
-    """The next free ``rope-N`` that is not among ``taken_names``, or the name of a study that was
-    ``given_up``; makes its folder, which reserves the name."""
+def reserve_id(variant: str, taken_names: Iterable[str]) -> str:
+    """The next free ``rope-N`` that is not among ``taken_names``; makes its folder, which reserves
+    the name."""
     stem = safe_name(variant)
     root = paths.studies_dir()
     private_folder(root)
-    if given_up is not None and not (root / given_up).exists():
-        paths.StudyPaths(root / given_up).source.mkdir(mode=0o700, parents=True)
-        return given_up
     number = next_number(stem, [*(folder.name for folder in root.iterdir()), *taken_names])
     while True:
         try:

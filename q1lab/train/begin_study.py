@@ -7,10 +7,8 @@ starts, so that two processes never begin one study twice.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from datetime import datetime, timedelta
 
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
@@ -20,6 +18,7 @@ from q1lab.journal.store import Store
 from q1lab.judgment.run_states import MISSING, RunState
 from q1lab.study import studies, two_commands
 from q1lab.study import wandb_runs as wandb_state
+from q1lab.study.liveness import is_alive
 from q1lab.study.studies import StudiesOnDisk, Study
 from q1lab.train import finished_runs, first_number, launch, series_members
 from q1lab.train.study_plan import Declaration, Plan, declare_drafts, prove_command_ran_here
@@ -33,10 +32,10 @@ def begin_studies(declared: Declaration, store: Store) -> Declaration:
         if not declared.is_current:
             declared = declare_drafts(declared.drafts, store)
         for plan in declared.plans:
-            if not plan.is_new and launch.is_alive(plan.study.files):
+            if not plan.is_new and is_alive(plan.study.files):
                 raise launch.already_running(plan.study.id)
-        tries = failed_tries([plan.study for plan in declared.plans if plan.is_new])
-        begun = tuple(replace(plan, study=save_plan(plan, store, tries)) for plan in declared.plans)
+        _clear_failed_tries(declared, store)
+        begun = tuple(replace(plan, study=save_plan(plan, store)) for plan in declared.plans)
         for plan in begun:
             ingest_events.ingest_study(store, plan.study)
         for plan in begun:
@@ -80,16 +79,15 @@ def planning_lock(name: str, store: Store | None = None) -> AbstractContextManag
     return exclusive_lock(paths.plan_lock_file(), wait=150, doing=f"begins {name}", say=say)
 
 
-def save_plan(plan: Plan, store: Store, tries: Mapping[str, Study] | None = None) -> Study:
+def save_plan(plan: Plan, store: Store) -> Study:
     """Make the study real: a folder of its own, copies of both model files, ``study.json``, and the
-    runs that others have finished. A new one takes the name of its variant's failed try, if any
-    (``failed_tries``). Of an existing study, it writes the changes (seeds, jobs).
+    runs that others have finished. Of an existing study, it writes the changes (seeds, jobs).
 
     Call it inside ``planning_lock()``.
     """
     study = plan.study
     if plan.is_new:
-        return _make_study(plan, store, (tries or {}).get(study.variant))
+        return _make_study(plan, store)
     on_record.record_begin(store, study)
     if study != plan.existing:
         studies.save(study)
@@ -97,18 +95,13 @@ def save_plan(plan: Plan, store: Store, tries: Mapping[str, Study] | None = None
     return study
 
 
-def _make_study(plan: Plan, store: Store, failed_try: Study | None) -> Study:
+def _make_study(plan: Plan, store: Store) -> Study:
     study, draft = plan.study, plan.draft
-    failed_try = None if draft.request.fresh else failed_try
-    if failed_try is not None:
-        delete_restore.delete_study(store, failed_try.id)
-        ingest_events.ingest_all(store)  # its rows go before another study has its name
-        study = replace(study, created=_later(study.created, failed_try.created))
-    given_up = failed_try.id if failed_try is not None else None
     loop = draft.request.loop
     stem = study.variant if loop is None else two_commands.study_name(loop, study.variant)
-    study_id = studies.reserve_id(stem, on_record.names_on_record(store), given_up)
-    study = replace(study, id=study_id)
+    study_id = studies.reserve_id(stem, on_record.names_on_record(store))
+    created = on_record.time_after_namesakes(store, study_id, study.created)
+    study = replace(study, id=study_id, created=created)
     predicted = predictions.locked_prediction(
         store,
         study.variant,
@@ -126,8 +119,7 @@ def _make_study(plan: Plan, store: Store, failed_try: Study | None) -> Study:
             remove_inside(study.files.root)
         raise
     _mint(study)
-    if not draft.request.fresh:
-        finished_runs.copy_runs(study, finished_runs.find_copies(study, StudiesOnDisk()))
+    finished_runs.copy_runs(study, plan.copies)
     return study
 
 
@@ -137,41 +129,30 @@ def _mint(study: Study) -> None:
         wandb_state.mint_ids(study)
 
 
-# ── a name that a corrected command takes over
+def _clear_failed_tries(declared: Declaration, store: Store) -> None:
+    """Delete the studies that a corrected command begins anew: the newest of the same arms in the
+    same folder, where it ended without a number, and the others of its sweep. Nothing speaks of
+    them, so their names are free again."""
+    if declared.drafts[0].request.fresh or declared.drafts[0].request.loop is None:
+        return
+    for plan in declared.plans:
+        if plan.is_new:
+            for study_id in _failed_tries(plan.study, declared.on_disk):
+                delete_restore.delete_study(store, study_id)
 
 
-def failed_tries(drafts: Sequence[Study]) -> dict[str, Study]:
-    """The studies, by their variant, that ended with an arm's first run, which showed no number: a
-    corrected command goes on under their names. All members of a series end together."""
-    on_disk = StudiesOnDisk()
-    tries: dict[str, Study] = {}
-    for draft in drafts:
-        failed_try = _failed_try(draft, on_disk)
-        series = failed_try.origin.series if failed_try is not None else None
-        if series is not None:
-            members = series_members.load_members(series.id).values()
-            if not any(map(first_number.shows_number, members)):
-                tries = {**{member.variant: member for member in members}, **tries}
-        if failed_try is not None:
-            tries[draft.variant] = failed_try
-    return tries
-
-
-def _failed_try(draft: Study, on_disk: StudiesOnDisk) -> Study | None:
-    """The newest study of the same arms in the same folder, if it ended without a number."""
-    command = draft.baseline, draft.variant, draft.trainer.loop.folder
+def _failed_tries(new: Study, on_disk: StudiesOnDisk) -> list[str]:
+    """The names of the studies that ended without a number and that ``new`` begins anew."""
+    command = new.baseline, new.variant, new.trainer.loop.folder
     for study in on_disk:
         if (study.baseline, study.variant, study.trainer.loop.folder) != command:
             continue
-        in_series = (study.origin.series is None) == (draft.origin.series is None)
-        is_over = in_series and not launch.is_alive(study.files)
-        return study if is_over and first_number.silent_run(study) is not None else None
-    return None
-
-
-def _later(time: str, other: str) -> str:
-    """``time``, or the second after ``other`` if it is no later: a name and a time are one
-    study."""
-    if time > other:
-        return time
-    return (datetime.fromisoformat(other) + timedelta(seconds=1)).isoformat(timespec="seconds")
+        series = study.origin.series
+        is_alike = (series is None) == (new.origin.series is None)
+        if not is_alike or is_alive(study.files) or first_number.silent_run(study) is None:
+            return []
+        members = [] if series is None else list(series_members.load_members(series.id).values())
+        if any(map(first_number.shows_number, members)):
+            members = []
+        return list(dict.fromkeys([study.id, *(member.id for member in members)]))
+    return []
