@@ -45,9 +45,7 @@ WEEK = {"jinja2"}
     [(["--help"], set()), (["--version"], set()), (["status"], WEEK), (["diff", "rope"], set())],
 )
 def test_quick_commands_load_nothing_heavy(args: list[str], needed: set[str]) -> None:
-    loaded_after(
-        "from q1lab.journal.store import Store; Store().close()"
-    )  # the schema is made once, by sqlite_utils
+    loaded_after("from q1lab.journal.store import Store; Store().close()")  # the home is made once
     loaded = loaded_after(
         f"from q1lab.commands.cli import run_command_line; run_command_line({args!r})"
     )

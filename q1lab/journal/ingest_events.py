@@ -128,7 +128,6 @@ def _upsert_study(db: sqlite3.Connection, study: Study, stamp: str) -> None:
         "preset": study.trainer.preset,
         "data_name": study.data.name,
         "data_sha256": study.data.sha256,
-        "device": study.trainer.device,
         "dtype": study.trainer.dtype,
         "seeds": len(study.seeds),
         "created": study.created,

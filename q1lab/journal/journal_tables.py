@@ -36,9 +36,9 @@ def read_setting(db: sqlite3.Connection, key: str, default: Any = None) -> Any:
         return default
 
 
-def write_setting(db: sqlite3.Connection, key: str, value: Any, at: str) -> None:
+def write_setting(db: sqlite3.Connection, key: str, value: Any) -> None:
     """Put a value into the settings table."""
-    db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?, ?)", (key, json.dumps(value), at))
+    db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (key, json.dumps(value)))
 
 
 def _some(body: Body, *names: str) -> dict[str, Any]:
@@ -61,19 +61,19 @@ ANSWER = STEP.format(done=":text IS NOT NULL", answer=":text", keep="excluded.an
 def _recall(db: sqlite3.Connection, body: Body) -> None:
     grade = "right" if body["right"] else f"wrong {body.get('missed', '')}".rstrip()
     key = f"recall:{body['week']}"
-    write_setting(db, key, {**read_setting(db, key, {}), body["step"]: grade}, body["at"])
+    write_setting(db, key, {**read_setting(db, key, {}), body["step"]: grade})
     db.execute(TICK, {**body, "done": True})
 
 
 def _time(db: sqlite3.Connection, body: Body) -> None:
     for part, seconds in body["seconds"].items():
         db.execute(
-            "INSERT INTO part_times (week, part_id, seconds, started, updated) "
-            "VALUES (:week, :part, MAX(0, :seconds), :at, :at) ON CONFLICT (week, part_id) "
-            "DO UPDATE SET seconds = MAX(0, seconds + :seconds), updated = :at",
-            {"week": body["week"], "part": part, "seconds": float(seconds), "at": body["at"]},
+            "INSERT INTO part_times (week, part_id, seconds) "
+            "VALUES (:week, :part, MAX(0, :seconds)) ON CONFLICT (week, part_id) "
+            "DO UPDATE SET seconds = MAX(0, seconds + :seconds)",
+            {"week": body["week"], "part": part, "seconds": float(seconds)},
         )
-    write_setting(db, f"timer:{body['week']}", int(body["entry"]), body["at"])
+    write_setting(db, f"timer:{body['week']}", int(body["entry"]))
 
 
 # ── the modification
@@ -206,8 +206,8 @@ def _delete(db: sqlite3.Connection, body: Body) -> None:
     created = body["plan"]["created"] if body["plan"] else ""
     texts = (json.dumps(body["plan"]), json.dumps(body["runs"]))
     db.execute(
-        "INSERT OR REPLACE INTO deleted (study_id, created, at, plan, runs) VALUES (?, ?, ?, ?, ?)",
-        (body["study"], created, body["at"], *texts),
+        "INSERT OR REPLACE INTO deleted (study_id, created, plan, runs) VALUES (?, ?, ?, ?)",
+        (body["study"], created, *texts),
     )
 
 
@@ -227,7 +227,7 @@ FOLDS: Mapping[str, str | Fold] = {
     "time": _time,
     "choose": _choose,
     "file": _file,
-    "hint": "INSERT OR IGNORE INTO hints VALUES (:week, :variant, :stage, :at)",
+    "hint": "INSERT OR IGNORE INTO hints VALUES (:week, :variant, :stage)",
     "reference": REFERENCE,
     "predict": _predict,
     "lock": (
@@ -263,5 +263,5 @@ FOLDS: Mapping[str, str | Fold] = {
     "begin": _begin,
     "delete": _delete,
     "name": "INSERT OR REPLACE INTO names VALUES (:study, :name)",
-    "setting": lambda db, body: write_setting(db, body["key"], body["value"], body["at"]),
+    "setting": lambda db, body: write_setting(db, body["key"], body["value"]),
 }

@@ -9,7 +9,7 @@ import zlib
 TABLES = """
 CREATE TABLE studies (
     id TEXT PRIMARY KEY, variant TEXT NOT NULL, baseline TEXT NOT NULL, preset TEXT NOT NULL,
-    data_name TEXT NOT NULL, data_sha256 TEXT NOT NULL, device TEXT NOT NULL, dtype TEXT NOT NULL,
+    data_name TEXT NOT NULL, data_sha256 TEXT NOT NULL, dtype TEXT NOT NULL,
     seeds INTEGER NOT NULL, created TEXT NOT NULL, plan TEXT NOT NULL,
     stamp TEXT NOT NULL
 ) STRICT;
@@ -32,14 +32,14 @@ CREATE TABLE results (
     study_id TEXT PRIMARY KEY REFERENCES studies(id) ON DELETE CASCADE,
     computed TEXT NOT NULL, fingerprint TEXT NOT NULL, record TEXT NOT NULL
 ) STRICT;
-CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL, updated TEXT NOT NULL) STRICT;
+CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE step_records (
     week TEXT NOT NULL, step_id TEXT NOT NULL, done INTEGER NOT NULL DEFAULT 0, answer TEXT,
     done_at TEXT, updated TEXT NOT NULL, PRIMARY KEY (week, step_id)
 ) STRICT;
 CREATE TABLE part_times (
-    week TEXT NOT NULL, part_id TEXT NOT NULL, seconds REAL NOT NULL DEFAULT 0, started TEXT,
-    finished TEXT, updated TEXT NOT NULL, PRIMARY KEY (week, part_id)
+    week TEXT NOT NULL, part_id TEXT NOT NULL, seconds REAL NOT NULL DEFAULT 0,
+    PRIMARY KEY (week, part_id)
 ) STRICT;
 CREATE TABLE predictions (
     id INTEGER PRIMARY KEY, week TEXT NOT NULL, variant TEXT NOT NULL, direction TEXT NOT NULL,
@@ -69,7 +69,7 @@ CREATE TABLE modifications (
     week TEXT PRIMARY KEY, variant TEXT NOT NULL, file TEXT, base TEXT, chosen TEXT NOT NULL
 ) STRICT;
 CREATE TABLE hints (
-    week TEXT NOT NULL, variant TEXT NOT NULL, stage INTEGER NOT NULL, used TEXT NOT NULL,
+    week TEXT NOT NULL, variant TEXT NOT NULL, stage INTEGER NOT NULL,
     PRIMARY KEY (week, variant, stage)
 ) STRICT;
 CREATE TABLE begun (
@@ -77,8 +77,8 @@ CREATE TABLE begun (
     plan TEXT
 ) STRICT;
 CREATE TABLE deleted (
-    study_id TEXT NOT NULL, created TEXT NOT NULL, at TEXT NOT NULL, plan TEXT,
-    runs TEXT NOT NULL, PRIMARY KEY (study_id, created)
+    study_id TEXT NOT NULL, created TEXT NOT NULL, plan TEXT, runs TEXT NOT NULL,
+    PRIMARY KEY (study_id, created)
 ) STRICT;
 CREATE TABLE names (study_id TEXT PRIMARY KEY, name TEXT NOT NULL) STRICT;
 CREATE TABLE evidence (

@@ -168,7 +168,7 @@ class Store:
     def set_setting(self, key: str, value: Any) -> None:
         """Save a setting that may be lost, since it can be worked out again."""
         with self.transaction() as db:
-            journal_tables.write_setting(db, key, value, utc_now())
+            journal_tables.write_setting(db, key, value)
 
     # ── runs
 

@@ -74,7 +74,7 @@ def test_comparing_a_study_loads_no_screen() -> None:
     study = lab_home.make_study()
     lab_home.finish(study)
     command = COMMAND.format(["compare", study.id])
-    loaded_by(command)  # the index is made by sqlite_utils
+    loaded_by(command)  # the home is made once
     rooms, libraries = loaded_by(command)
     assert "app" not in rooms, "q1lab compare starts slowly"
     assert not libraries & HEAVY, "q1lab compare starts slowly"

@@ -78,7 +78,7 @@ def a_study(store: Store, study: str, states: list[str], variant: str = "rope") 
             "preset": "quick",
             "plan": "{}",
         },
-        **{"data_name": "stdlib", "data_sha256": "00", "device": "cpu", "dtype": "float32"},
+        **{"data_name": "stdlib", "data_sha256": "00", "dtype": "float32"},
         **{"seeds": len(states) // 2, "created": "2026-03-07T10:00:00+00:00", "stamp": ""},
     }
     insert = f"INSERT INTO studies ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"
