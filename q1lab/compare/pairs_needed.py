@@ -22,6 +22,7 @@ from q1lab.judgment.intervals import SeedsNeeded
 from q1lab.judgment.metric import VAL_LOSS, Metric
 from q1lab.study import presets
 from q1lab.study.studies import Study
+from q1lab.study.trainer import COMMAND
 
 SHIPPED = "results.toml"
 
@@ -170,7 +171,7 @@ def spread_for(store: Store, study: Study, newest_first: Iterable[Study]) -> Spr
     one that ships for q1lab's own loop. An arm of a command may have any name."""
     name, program = study.variant.removesuffix("*"), _program(study)
     alike = (other for other in newest_first if _program(other) == program)
-    if study.trainer.loop.run:
+    if study.trainer.kind == COMMAND:
         return own_spread(store, name, study.trainer.preset, alike)
     return known_spread(store, name, study.trainer.preset, alike, study.data.name)
 

@@ -27,6 +27,7 @@ from q1lab.judgment.metric import VAL_LOSS, Metric
 from q1lab.study import studies
 from q1lab.study.own_model import parents
 from q1lab.study.studies import Study
+from q1lab.study.trainer import COMMAND
 from q1lab.week import evidence
 from q1lab.week.content import week_for
 from q1lab.week.own_model import diffs
@@ -187,7 +188,7 @@ def gather_modification(
         predicted=document_data.answers(store, week, "prediction", picked.name),
         analysis=document_data.answers(store, week, "analysis", picked.name),
         diff=diff,
-        by_commands=bool(study and study.trainer.loop.run),
+        by_commands=study is not None and study.trainer.kind == COMMAND,
         withheld=withheld,
         diff_lines={"added": added, "removed": removed},
         study=comparison_tables.study_facts(record) if record else None,

@@ -16,6 +16,7 @@ from q1lab.ground.files import sha256_file
 from q1lab.ground.git_repository import Repository
 from q1lab.study import command_line, corpora, kept_folder, kinds, variants
 from q1lab.study.studies import ARMS, Study
+from q1lab.study.trainer import COMMAND
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ def needs_folder(study: Study) -> bool:
     """True if the study trained a file or command of the learner's rather than files that ship with
     q1lab, or on seeds that only its plan knows."""
     is_own = any(variants.is_path(arm.origin) for arm in study.arms.values())
-    return is_own or bool(study.trainer.loop.run or study.design.fresh_seeds)
+    return is_own or study.trainer.kind == COMMAND or bool(study.design.fresh_seeds)
 
 
 def trained_reference(study: Study) -> bool:
@@ -81,7 +82,7 @@ def keeps_bundle(study: Study, root: Path) -> bool:
 def reproduction_of(study: Study, root: Path | None, *, keeps: bool) -> Reproduction:
     """The instructions for the document. ``keeps``: the repository ``root`` holds, or is about to
     hold, the study's folder."""
-    by_commands = bool(study.trainer.loop.run)
+    by_commands = study.trainer.kind == COMMAND
     data, notes = ("", (_commands_note(study),)) if by_commands else _data_option(study, root)
     folder = kept_folder.folder_name(study)
     from_folder = f"q1lab run {folder}{data}"

@@ -20,7 +20,7 @@ Fold = Callable[[sqlite3.Connection, Body], None]
 def fold_act(db: sqlite3.Connection, body: Body) -> None:
     """Take one act into the tables; nothing where this version knows no such act."""
     act = body["act"]
-    folded = FOLDS.get(act, WRITTEN if act in DOCUMENTS else None)
+    folded = FOLDS.get(act)
     if isinstance(folded, str):
         db.execute(folded, body)
     elif folded is not None:
@@ -238,6 +238,8 @@ FOLDS: Mapping[str, str | Fold] = {
     "merge": MERGE,
     "document": _document,
     "look": LOOK,
+    "retro": WRITTEN,
+    "roadmap": WRITTEN,
     "kpi": (
         "INSERT OR REPLACE INTO kpis (name, target, actual, source, updated) "
         "VALUES (:name, :target, :actual, iif(:actual IS NULL, NULL, 'by hand'), :at)"

@@ -13,6 +13,7 @@ from q1lab.ground.files import printable
 from q1lab.judgment.run_states import RunState
 from q1lab.study import events
 from q1lab.study.studies import ARMS, Run, Study
+from q1lab.study.trainer import COMMAND
 
 NO_NUMBER, MOST_WAYS = "no-number", 8
 
@@ -22,8 +23,7 @@ class FirstNumber:
 
     def __init__(self, study: Study) -> None:
         self.study = study
-        loop = study.trainer.loop
-        self._is_awaited = bool(loop.run)
+        self._is_awaited = study.trainer.kind == COMMAND
         self._read_up_to: dict[str, int] = {}
 
     @property
@@ -59,7 +59,7 @@ class SilentRun:
 
 def silent_run(study: Study) -> SilentRun | None:
     """The run with which a command's study ended, since it showed no number."""
-    if not study.trainer.loop.run:
+    if study.trainer.kind != COMMAND:
         return None
     numbers = FirstNumber(study)
     for arm in ARMS:
