@@ -47,7 +47,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from labs import printed, report
+from labs import independence, printed, report
 from labs.sharing import holding, leash, planned, stop_by_file, stop_files, stop_options, take
 
 FINAL = ("finished", "diverged")
@@ -90,6 +90,9 @@ NOT_READ: Rank = (-1.0, False)
 
 NO_NUMBER = "no-number"
 """The claim of a launch that ends since an arm's first run showed no number."""
+
+NOT_INDEPENDENT = "not independent"
+"""How a run ends that failed since another one has a part in it: no other of the launch begins."""
 
 stop_asked = False
 
@@ -134,8 +137,8 @@ def main(argv: list[str] | None = None) -> int:
             if report.state(report.read(folder / "events.jsonl")) in FINAL:
                 continue  # it ended while this trainer waited for the lock
             state = attempt(plan, arm, seed, folder)
-        failed = failed or state == "failed"
-        if state == "failed" and not shows_number(args.study, arm):
+        failed = failed or state in ("failed", NOT_INDEPENDENT)
+        if state == NOT_INDEPENDENT or (state == "failed" and not shows_number(args.study, arm)):
             take(in_vain)
     return 1 if failed else 0
 
@@ -150,7 +153,8 @@ def shows_number(study: Path, arm: str) -> bool:
 
 
 def attempt(plan: dict[str, Any], arm: str, seed: int, folder: Path) -> str:
-    """One attempt at one run, from its start event to its exit event; returns its state."""
+    """One attempt at one run, from its start event to its exit event; returns its state, or
+    ``NOT_INDEPENDENT``."""
     before = report.read(folder / "events.jsonl")
     number = 1 + sum(event.get("type") == "start" for event in before)
     say = Clock(folder / "events.jsonl", report.seconds(before))
@@ -176,6 +180,7 @@ def train(
     """Run the command, and say what it reports."""
     loop, variant = plan["loop"], plan["arms"][arm]["variant"]
     out, metrics = folder / "out", folder / "metrics.jsonl"
+    was_cut_off = report.state(before) in ("stopped", "running")
     goes_on = bool(loop.get("resume")) and out.is_dir() and any(out.iterdir())
     heard = folder / HEARD
     if not goes_on:
@@ -187,6 +192,9 @@ def train(
     # where an arm is compared with itself, one arm draws with other seeds (q1lab's trainer.py)
     drawn_seed = seed + plan.get("seed_shift", {}).get(arm, 0)
     words = words_of(loop, variant, drawn_seed, out, loop.get("resume", "") if goes_on else "")
+    others_files = independence.OtherRunsFiles(Path(loop["folder"]), folder.parent)
+    if not heard.exists():
+        (folder / independence.BEGAN).touch(mode=0o600)
     evals = {
         event["iter"]: event.get("val_loss")
         for event in before
@@ -214,7 +222,28 @@ def train(
     else:
         with (folder / "run.log").open("ab") as log:
             ended = run(words, loop, drawn_seed, metrics, log, reader, lambda: stop_asked)
-    return say_end(say, reader, ended, loop["metric"])
+    shared = "" if ended != "" else shared_with(folder, reader, others_files, was_cut_off)
+    state = say_end(say, reader, shared or ended, loop["metric"])
+    return NOT_INDEPENDENT if shared and state == "failed" else state
+
+
+def shared_with(
+    folder: Path, reader: Told, others_files: independence.OtherRunsFiles, was_cut_off: bool
+) -> str:
+    """What a run that ended well shares with another run of the study, and the cure; empty where
+    it shares nothing. A run that was cut off may go on from a file of its own."""
+    file = others_files.loaded(folder / "run.log", reader.metric) if not was_cut_off else ""
+    if file:
+        return (
+            f"it loaded {file}, which another run of the study wrote, so it is no run of its own; "
+            "have it keep its checkpoints in {out}"
+        )
+    if other := independence.seed_with_same_numbers(folder, reader.values):
+        return (
+            f"its numbers are those of {other} to the bit, so the seed does not reach the run; "
+            "have the program use the seed that {seed} gives it"
+        )
+    return ""
 
 
 def say_end(say: Clock, reader: Told, ended: str | None, metric: str) -> str:
@@ -540,6 +569,7 @@ def hear(question: dict[str, Any]) -> dict[str, Any]:
     seconds} or {wrong: words}. ``scratch`` keeps what ``HEARD`` names, for ``tell_again``."""
     loop, scratch = question["loop"], Path(question["scratch"])
     (scratch / "out").mkdir(parents=True, exist_ok=True)
+    (scratch / independence.BEGAN).touch(mode=0o600)
     heard = Heard(scratch / HEARD)
     words = words_of(loop, question["variant"], question["seed"], scratch / "out", "")
     metrics = scratch / "metrics.jsonl"

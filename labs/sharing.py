@@ -16,12 +16,13 @@ from typing import Any
 
 
 def planned(plan: Mapping[str, Any], only: str | None = None) -> list[tuple[str, int]]:
-    """(arm, seed) of the runs that a plan is to train, in its order; ``only`` that one."""
+    """(arm, seed) of the runs that a plan is to train, pair by pair; ``only`` that one. The arm
+    that begins alternates, so that a processor that grows warm favors neither."""
+    arms = ("baseline", "modified")
     return [
         (arm, seed)
-        for look in plan["looks"]
-        for seed in look
-        for arm in ("baseline", "modified")
+        for at, seed in enumerate(seed for look in plan["looks"] for seed in look)
+        for arm in (arms if at % 2 == 0 else arms[::-1])
         if only in (None, f"{arm}-seed{seed}")
     ]
 

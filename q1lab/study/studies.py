@@ -170,9 +170,16 @@ class Study:
 
     @property
     def runs(self) -> tuple[Run, ...]:
-        """Interleaved by seed: half a study already holds pairs, and a machine's drift hits both
-        arms."""
+        """Pair by pair, the baseline's run first: half a study already holds pairs."""
         return tuple(Run(arm, self.arms[arm].variant, seed) for seed in self.seeds for arm in ARMS)
+
+    @property
+    def runs_as_trained(self) -> tuple[Run, ...]:
+        """The runs in the order in which they begin, as ``labs.sharing.planned`` has it: the arm
+        that begins a pair alternates."""
+        runs = self.runs
+        pairs = (runs[at : at + 2] for at in range(0, len(runs), 2))
+        return tuple(run for at, pair in enumerate(pairs) for run in pair[:: -1 if at % 2 else 1])
 
     @property
     def model_files(self) -> dict[str, str]:

@@ -128,7 +128,7 @@ class Crew:
             return []
         return [
             run.name
-            for run in self.study.runs
+            for run in self.study.runs_as_trained
             if not (self.files.claims / f"{self.launch}-{run.name}").exists()
             and not has_ended(self.files.run(run.name).events)
         ]

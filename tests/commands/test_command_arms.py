@@ -499,6 +499,66 @@ def test_an_arm_is_predicted_and_the_prediction_scored() -> None:
     assert "'slow'" in q1lab("predict", "slow", code=2).stderr
 
 
+RESUMES = """
+import pathlib, random, sys
+seed, rate = int(sys.argv[1]), float(sys.argv[2])
+state = pathlib.Path("checkpoints/last.txt")
+value = 2.0
+if state.exists():
+    value = float(state.read_text())
+    print("loaded checkpoints/last.txt")
+for step in range(1, 4):
+    value *= 0.98 + random.Random(f"{seed} {step}").gauss(0, 0.001)
+    print(f"step {step} loss {value}")
+state.parent.mkdir(exist_ok=True)
+state.write_text(str(value))
+"""
+BEST = (
+    RESUMES.replace("if state.exists():", "if False:")
+    + """
+print("loading best from checkpoints/last.txt")
+print(f"loss {float(state.read_text())}")
+"""
+)
+SEEDLESS = """
+import random, sys
+draw = random.Random(0)
+for step in range(1, 4):
+    print(f"step {step} loss {2 / step + float(sys.argv[2]) * draw.random()}")
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        (RESUMES, "it loaded checkpoints/last.txt, which another run of the study wrote"),
+        (SEEDLESS, "the seed does not reach the run"),
+    ],
+)
+def test_runs_that_are_not_independent_end_the_study_without_a_verdict(
+    folder: Path, program: str, said: str
+) -> None:
+    (folder / "train.py").write_text(program)
+    words = (f"{PYTHON} train.py {{seed}} 1e-4", f"{PYTHON} train.py {{seed}} 1.0e-4")
+    done = q1lab("run", *words, "--seeds", "8", "--name", "mine", code=None)
+    assert "HELPS" not in done.stdout + done.stderr
+    assert said in " ".join((done.stdout + done.stderr).split())
+    (study,) = studies.ids()
+    begun = [
+        run
+        for run in studies.load(study).runs
+        if studies.load(study).files.run(run.name).events.exists()
+    ]
+    assert len(begun) <= 4, "it went on after its second pair"
+    assert said in " ".join(q1lab("run", study, code=None).stderr.split()), "typed again, it passes"
+
+
+def test_a_run_that_loads_the_best_that_it_saved_is_independent(folder: Path) -> None:
+    (folder / "train.py").write_text(BEST)
+    words = (f"{PYTHON} train.py {{seed}} 1e-4", f"{PYTHON} train.py {{seed}} 2e-4")
+    assert json_of("run", *words, "--seeds", "3")["verdict"] is not None
+
+
 def test_an_arm_against_itself_shows_the_noise(folder: Path) -> None:
     floor = json_of(*FAST, "baseline", "--seeds", "4")
     study = studies.load(floor["study"])

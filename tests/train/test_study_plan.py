@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from labs.sharing import planned
 from q1lab.compare.comparison import Comparison
 from q1lab.compare.comparison_cache import compare
 from q1lab.ground import files, paths
@@ -26,7 +27,7 @@ from q1lab.study.command_line import Request
 from q1lab.train import begin_study, launch, machine
 from q1lab.train.crew import Crew
 from tests.kit.comparisons import told
-from tests.kit.lab_home import finish, train
+from tests.kit.lab_home import finish, make_study, train
 from tests.kit.plans import begin_one, declare_one, notes_on, plan_one
 from tests.kit.waiting import wait_for
 
@@ -265,3 +266,12 @@ def test_a_design_that_sees_little_of_the_predicted_difference_says_so(store: St
     assert not any(little in note for note in longer)
     predictions.record_prediction(store, "M03-W04", "rope", replace(expected, matters=0.05))
     assert not any("(δ)" in note for note in notes_on(request, store))
+
+
+def test_the_arm_that_begins_a_pair_alternates() -> None:
+    """Else a processor that grows warm would favor the arm that always begins."""
+    study = make_study(seeds=(0, 1, 2, 3))
+    trained = [(run.arm, run.seed) for run in study.runs_as_trained]
+    assert planned(study.to_dict()) == trained, "launchers and trainers have one order"
+    assert [arm for arm, _ in trained[::2]] == ["baseline", "modified"] * 2
+    assert sorted(trained) == sorted((run.arm, run.seed) for run in study.runs)
