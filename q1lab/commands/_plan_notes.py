@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from q1lab.compare import pairs_needed
 from q1lab.journal import home_history, predictions
-from q1lab.journal.history import level_after
 from q1lab.journal.store import Store
 from q1lab.judgment import difference_text
 from q1lab.study import kept_folder, studies
@@ -59,27 +58,27 @@ def _on_judging(plan: Plan, store: Store, on_disk: StudiesOnDisk) -> Iterator[st
         yield "compared pair by pair: runs of one seed are a pair, even if the seed fixes nothing"
     if study.design.fresh_seeds:
         yield drawn_seeds_note(study.seeds)
-    looks = home_history.looks_before(store, study)
+    look = home_history.next_look(store, study)
     if study.design.level is not None:
         yield range_note(study.design.pairs, study.design.level)
     elif existing is None or study.design.batches != existing.design.batches:
-        yield look_note(study, looks)
+        yield look_note(study, look)
     spread = pairs_needed.spread_for(store, study, on_disk)
     if spread is None:
         return
     predicted = predictions.prediction_for(store, study.variant)
     little = ""
     if existing is None and predicted is not None and study.counts_as_asking:
-        delta, level = float(predicted["matters"]), level_after(looks, study)
-        little = pairs_needed.sees_little_sentence(study, spread, delta, level)
+        delta = float(predicted["matters"])
+        little = pairs_needed.sees_little_sentence(study, spread, delta, look.level)
     yield little or pairs_needed.detectable_sentence(study, spread)
 
 
-def look_note(study: Study, looks: int) -> str:
+def look_note(study: Study, look: home_history.NextLook) -> str:
     """A notice where a study will not be judged as a first look at its question."""
-    if not study.counts_as_asking or not looks:
+    if not study.counts_as_asking or not look.before:
         return ""
-    return later_look_note(looks, level_after(looks, study))
+    return later_look_note(look.before, look.level)
 
 
 def _name_note(variant: str, existing: Study | None) -> str:

@@ -19,7 +19,6 @@ from q1lab.compare import pairs_needed
 from q1lab.compare.pairs_needed import Advice, DesignChances, Spread
 from q1lab.ground.errors import OK, Problem
 from q1lab.journal import home_history, ingest_events, learner_tables, predictions
-from q1lab.journal.history import level_after
 from q1lab.journal.store import Store
 from q1lab.judgment import intervals
 from q1lab.judgment.metric import VAL_LOSS
@@ -135,9 +134,9 @@ def _next_look(store: Store, spread: Spread) -> tuple[float, str]:
     if not spread.study or not (study := studies.load(spread.study)).counts_as_asking:
         return intervals.ALPHA, ""
     another = study.with_origin(series=None)
-    looks = home_history.looks_before(store, another)
-    note = look_note(another, looks)
-    return level_after(looks, another), f"{note[0].upper()}{note[1:]}" if note else ""
+    look = home_history.next_look(store, another)
+    note = look_note(another, look)
+    return look.level, f"{note[0].upper()}{note[1:]}" if note else ""
 
 
 def _difference(

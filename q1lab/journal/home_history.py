@@ -97,13 +97,22 @@ def _verdict_of(look: Look, ends: RunEnds | None) -> str:
     return run_ends.verdict_after(look.study, ends, look.pairs, look.level) if ends else ""
 
 
-def looks_before(store: Store, draft: Study) -> int:
-    """The number of looks at the question of a study that is being planned."""
-    if not draft.counts_as_asking:
-        return 0
-    same = [each.study for each in _same_question(store, draft)]
-    ends = seen.ends_of(store, same)
-    return len(looks_at((study, ends[study_key(study)]) for study in same))
+@dataclass(frozen=True)
+class NextLook:
+    """A look to come at a question: how many were before it, and its chance of a false claim."""
+
+    before: int
+    level: float
+
+
+def next_look(store: Store, draft: Study) -> NextLook:
+    """The look that a study which is being planned will be."""
+    before = 0
+    if draft.counts_as_asking:
+        same = [each.study for each in _same_question(store, draft)]
+        ends = seen.ends_of(store, same)
+        before = len(looks_at((study, ends[study_key(study)]) for study in same))
+    return NextLook(before, level_after(before, draft))
 
 
 def _same_question(store: Store, study: Study) -> list[Begun]:

@@ -115,7 +115,7 @@ def draft(
     """The study that a request for model files would be. Problem for anything that a person can
     fix."""
     pair = parents.find_pair(request.variant, request.baseline)
-    _prove_they_differ(pair, is_kept=kept_study is not None)
+    pair.prove_different_code(is_kept=kept_study is not None)
     paths.ensure_home()
     device, runs = likely_device(request.device), 2 * len(seeds.seeds)
     preset, config = _settings(request, pair, device)
@@ -165,18 +165,6 @@ def draft(
         origin=_origin(request, pair, text),
     )
     return OwnLoopDraft(request, seeds, kept_study, study, pair, answer)
-
-
-def _prove_they_differ(pair: parents.Pair, *, is_kept: bool) -> None:
-    """Problem for two files of the same code, unless the study asks for the noise floor."""
-    modified, baseline = pair.modified, pair.baseline
-    is_same = modified.sha256 == baseline.sha256
-    is_floor = is_same and (modified.path == baseline.path or is_kept)
-    if parents.same_code(modified, baseline) and not is_floor:
-        raise Problem(
-            f"{modified.path.name} and {baseline.name}.py hold the same code; there is nothing to "
-            "compare"
-        )
 
 
 def _settings(request: Request, pair: parents.Pair, device: str) -> tuple[str, presets.Config]:

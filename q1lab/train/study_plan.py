@@ -23,7 +23,6 @@ from itertools import count, islice
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import expand_user, sha256_text
 from q1lab.journal import home_history, ingest_events, on_record
-from q1lab.journal.history import level_after
 from q1lab.journal.store import Store
 from q1lab.judgment.intervals import ALPHA
 from q1lab.judgment.run_states import ENDED
@@ -382,7 +381,7 @@ def _declare_design(
     study = study.with_design(batches=(seeds,))
     if not typed.is_sequential:
         return study
-    level = level_after(home_history.looks_before(store, study), study)
+    level = home_history.next_look(store, study).level
     return study.with_design(levels=seed_range.declare(typed.fewest, len(typed.seeds), level))
 
 

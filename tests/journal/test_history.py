@@ -140,7 +140,7 @@ def test_a_look_stays_one_when_its_study_is_deleted_or_removed() -> None:
         shutil.rmtree(studies.load("rope-2").files.root)
         ingest_events.ingest_all(store)
         assert compare(store, third).analysis.alpha == 0.0125
-        assert home_history.looks_before(store, replace(third, id="", created=time(50))) == 3
+        assert home_history.next_look(store, replace(third, id="", created=time(50))).before == 3
 
 
 def test_a_failed_or_unfinished_try_leaves_the_first_look_at_95_percent() -> None:

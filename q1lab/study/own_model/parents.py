@@ -15,7 +15,7 @@ from pathlib import Path
 
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
-from q1lab.ground.files import open_regular, read_bytes, sha256_text, write_atomic
+from q1lab.ground.files import open_regular, read_bytes, write_atomic
 from q1lab.study import variants
 from q1lab.study.model_source import LARGEST_MODEL_FILE
 from q1lab.study.own_model import origin_line
@@ -33,6 +33,18 @@ class Pair:
     baseline: Variant
     modified: Variant
     note: str = ""
+
+    def prove_different_code(self, *, is_kept: bool) -> None:
+        """Problem for two files of the same code, unless they are one file, or were kept as a
+        study of one: that asks for the noise floor."""
+        modified, baseline = self.modified, self.baseline
+        texts = [origin_line.strip_marker_text(file.text) for file in (modified, baseline)]
+        is_one = modified.path == baseline.path or is_kept
+        if texts[0] == texts[1] and not (is_one and modified.sha256 == baseline.sha256):
+            raise Problem(
+                f"{modified.path.name} and {baseline.name}.py hold the same code; there is nothing "
+                "to compare"
+            )
 
 
 def find_pair(variant: str, baseline: str | None, command: str = "run") -> Pair:
@@ -122,13 +134,6 @@ def parent_or_baseline(file: Path) -> Parent:
     except Problem:
         parent = None
     return parent or Parent("baseline.py", variants.find_variant("baseline"))
-
-
-def same_code(variant: Variant, other: Variant) -> bool:
-    """True if two files are equal but for q1lab's line on top."""
-    return sha256_text(origin_line.strip_marker_text(variant.text)) == sha256_text(
-        origin_line.strip_marker_text(other.text)
-    )
 
 
 def variant_trained_by(study: str) -> str | None:
