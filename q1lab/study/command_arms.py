@@ -70,6 +70,8 @@ class CommandSpec:
     """Arguments with which a run that was stopped goes on; empty: it begins again."""
     inputs: dict[str, FileHash] = field(default_factory=dict)
     """Files that the command reads → SHA-256; no hash before the study is planned."""
+    code: dict[str, FileHash] = field(default_factory=dict)
+    """The Python files among them → the hash of their syntax tree (``identity.code_hash``)."""
 
     @property
     def measured_metric(self) -> Metric:
@@ -90,7 +92,7 @@ class CommandSpec:
 COMMAND_OPTIONS = options_of(CommandSpec)
 """The options of `q1lab run` that say where a command's metric is read, by name."""
 COMMAND_KEYS = tuple(
-    item.name for item in fields(CommandSpec) if item.name not in ("args", "folder")
+    item.name for item in fields(CommandSpec) if item.name not in ("args", "folder", "code")
 )
 """The keys that the table [command] of a study.toml may have."""
 NO_COMMAND = CommandSpec(run="", args={}, folder="", metric="")

@@ -83,9 +83,10 @@ def training_text(study: Study) -> str:
 
 def arm_fingerprint(study: Study, arm: str) -> str:
     """The fingerprint of an arm: of its file's syntax tree, or of its command with the files that
-    it reads."""
+    it reads; of those in Python the syntax tree counts, too."""
     code = arm_code_hash(study, arm)
-    inputs = sorted(study.trainer.loop.inputs.items())
+    loop = study.trainer.loop
+    inputs = sorted({**loop.inputs, **loop.code}.items())
     return sha256_json([code, inputs] if inputs else code)
 
 

@@ -10,6 +10,7 @@ import contextlib
 import json
 import platform
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.command_arms import CommandSpec, arm_words, hash_inputs, itself, takes_seed
 from q1lab.study.command_line import OPTIONS, Request, option_values
 from q1lab.study.design import Design
+from q1lab.study.identity import code_hash
 from q1lab.study.kept_folder import KeptStudy
 from q1lab.study.origin import Origin, TypedOptions
 from q1lab.study.studies import Arm, Data, Study
@@ -76,7 +78,8 @@ def _study(request: Request, seeds: TypedSeeds) -> Study:
             next=f"the VARIANT {names['baseline']} compares {names['baseline']} with itself, on "
             "other seeds",
         )
-    loop = replace(loop, inputs=hash_inputs(loop))
+    inputs = hash_inputs(loop)
+    loop = replace(loop, inputs=inputs, code=code_of(loop.folder, inputs))
     folder = Path(loop.folder)
     settings = [loop.metric, loop.better, loop.take, loop.pattern, sorted(loop.inputs.items())]
     arms = {
@@ -163,6 +166,16 @@ def _refuse_own_loop_options(request: Request) -> None:
                 f"{option.flag} is for q1lab's own loop",
                 next="give a command its settings in its own arguments",
             )
+
+
+def code_of(folder: str, names: Iterable[str]) -> dict[str, str]:
+    """The hashes of the syntax trees of the Python files among these, by name."""
+    texts = {
+        name: Path(folder, name).read_text(encoding="utf-8", errors="replace")
+        for name in names
+        if name.endswith(".py")
+    }
+    return {name: found for name, text in texts.items() if (found := code_hash(text))}
 
 
 def prove_inputs(loop: CommandSpec) -> None:
