@@ -10,7 +10,8 @@ Results go to standard output as they come, one JSON object per line; whatever t
 to standard error. Its lines, by "event": begin {"name"}, check {the fields of
 property_check.Result}, unusable {"message"}, end {"passed"}.
 
-Exit status: 0 all passed, 1 a check failed, 2 the file can't be used.
+Exit status: 0 all passed, 1 a check failed, 2 the file can't be used, 3 a check of the modification
+could not judge the file.
 """
 
 from __future__ import annotations
@@ -94,16 +95,17 @@ def run(path: Path, request: dict[str, Any], say: Callable[..., None]) -> int:
                     f"{path}: GPTConfig has no field {name} of its own; there is {fields_there}"
                 )
     for_ = request.get("for", "baseline")
-    passed = True
+    failed = unjudged = False
 
     def begin(name: str) -> None:
         say("begin", name=name)
 
     for result in suite.run_all(subject, for_, begin, step, request.get("only")):
         say("check", **vars(result))
-        passed = passed and not result.failed
-    say("end", passed=passed)
-    return 0 if passed else 1
+        failed |= result.failed
+        unjudged |= not result.judged and bool(suite.modification(result.name))
+    say("end", passed=not failed and not unjudged)
+    return 1 if failed else 3 if unjudged else 0
 
 
 def python_line_count(path: Path) -> int:

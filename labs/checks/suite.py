@@ -108,8 +108,7 @@ def run_all(
 ) -> Iterator[Result]:
     """Run the checks one by one, all or `only` those with these names; `begin` hears each name
     first, and `limit` surrounds each. Ends
-    after the interface check when that fails: nothing else could be told. A modification of which
-    no check could judge the file fails, too, unless there was no time for them.
+    after the interface check when that fails: nothing else could be told.
 
     A failure that follows from one before it says so. One that is vague is held back to the end:
     another check may know its name."""
@@ -139,10 +138,6 @@ def run_all(
                 if cache.cached_calls(subject.shared()):
                     due.append(cache.generation)
     yield from map(told, vague)
-    for variant in split(for_):
-        own_results = [result for result in results if modification(result.name) == variant]
-        if not any(result.judged or result.late for result in own_results):
-            yield told(run_check(unseen(variant, own_results), subject))
 
 
 def cause_of(name: str, results: list[Result]) -> str:
@@ -162,21 +157,6 @@ def modification(check_name: str) -> str:
 
 def out_of_time(subject: Any) -> str:
     raise TookTooLong(f"not run, since {MOST_LATE} checks before it ran out of time")
-
-
-def unseen(variant: str, results: list[Result]) -> Check:
-    """The check that fails a file whose modification no check could judge: nothing is known of a
-    modification that can't be seen."""
-
-    def fail(subject: Any) -> str:
-        raise Wrong(f"none of {len(results)} could: {results[-1].name}: {results[-1].seen}")
-
-    return Check(
-        f"{variant}: judged",
-        f"at least one check of {variant} can judge the file",
-        "A modification that no check can see is not known to be there.",
-        fail,
-    )
 
 
 def own_line(error: BaseException, path: Path) -> str | None:

@@ -42,7 +42,8 @@ Examples:
   q1lab check mine.py --for rope --set use_rope=true
   q1lab check model.py --for baseline --json
 
-Exit status: 0 all passed, 1 a check failed, 2 the file can't be used, 130 ended by Ctrl-C."""
+Exit status: 0 all passed, 1 a check failed, 2 the file can't be used, 3 the modification could
+not be judged, 130 ended by Ctrl-C."""
 )
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(

@@ -87,9 +87,8 @@ def _print_reference(variant: str, file: Path, content: Path, as_json: bool) -> 
     passes its checks."""
     report = run_checks(file, variant)
     if not report.passed:
-        failure = report.unusable or report.failed[0].words
         raise Problem(
-            f"{file.name} does not pass yet ({failure})",
+            f"{file.name} does not pass yet ({report.fault})",
             FAILED,
             next="the reference comes after that, or as `--stage 5`",
         )

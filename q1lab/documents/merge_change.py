@@ -31,9 +31,9 @@ def passed_words(merge: model_file.ModelMerge, report: CheckReport) -> str:
     """A sentence that the merged file passes. Problem with the first fault if it does not."""
     if report.passed:
         return f"the merged {merge.into.name} passes all {report.counted}, as {report.for_}"
-    first = report.unusable or report.failed[0].words
     raise Problem(
-        f"the merged {merge.into.name} fails its checks: {first}. Nothing was written",
+        f"the merged {merge.into.name} does not pass its checks: {report.fault}. "
+        "Nothing was written",
         FAILED,
         next="--unchecked writes it all the same",
     )

@@ -268,7 +268,7 @@ def check_model_file(
 ) -> CheckReport:
     """The report of the property checks of a learner's file, with fields of its own at these
     values, compared with a baseline. Once a process: members of a sweep share their baseline.
-    Problem when one fails: the study would not be about the modification."""
+    Problem when one fails, or none could see the modification: the study would not be about it."""
     report = run_checks(file.path, baseline=baseline, settings=dict(settings))
     failed = [result.name for result in report.failed]
     checked = "" if made_for(file.path) else f" --for {report.for_}"
@@ -276,11 +276,11 @@ def check_model_file(
     with_settings = "".join(f" --set {key}={str(value).lower()}" for key, value in settings)
     if report.unusable is not None:
         raise Problem(report.unusable)
-    if failed:
+    if not report.passed:
+        names = f"{', '.join(failed[:3])}{', …' if len(failed) > 3 else ''}"
+        fails = f"fails {len(failed)} of {len(report.checks)} checks ({names})"
         raise Problem(
-            f"{file.path.name} fails {len(failed)} of {len(report.checks)} checks "
-            f"({', '.join(failed[:3])}"
-            f"{', …' if len(failed) > 3 else ''})",
+            f"{file.path.name} {fails}" if failed else f"{file.path.name}: {report.summary}",
             next=f"see `q1lab check {file.origin}{checked}{compared}{with_settings}`, "
             "or train it anyway with --unchecked",
         )

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from q1lab.ground import paths
-from q1lab.ground.errors import FAILED, OK, USAGE
+from q1lab.ground.errors import FAILED, OK, UNFINISHED, USAGE
 from q1lab.ground.files import expand_user, kind_of_non_file, open_regular, printable
 from q1lab.study import child_processes, variants
 from q1lab.study.model_source import with_advice
@@ -83,6 +83,8 @@ class CheckReport:
             following = sum(bool(result.follows) for result in self.checks)
             echoes = f", and {following} more for the same reason" if following else ""
             return f"{bad} of {count} checks failed{echoes}{others}"
+        if self.unjudged:
+            return f"not judged: {self.unjudged[0].name}: {self.unjudged[0].seen}"
         warned = sum(result.warning for result in self.checks)
         return f"All {count} checks passed" + f" ({warned} with a warning)" * bool(warned) + others
 
@@ -90,6 +92,19 @@ class CheckReport:
     def failed(self) -> tuple[CheckResult, ...]:
         """The checks that failed, but for those that follow from another one."""
         return tuple(result for result in self.checks if result.failed and not result.follows)
+
+    @property
+    def unjudged(self) -> tuple[CheckResult, ...]:
+        """The checks of the modification itself that could not judge the file: whether it is there
+        is not known."""
+        return tuple(result for result in self.checks if not result.judged and ": " in result.name)
+
+    @property
+    def fault(self) -> str:
+        """The first reason, in words, why the file does not pass; "" if it passes."""
+        if self.unusable is not None:
+            return self.unusable
+        return next((result.words for result in (*self.failed, *self.unjudged)), "")
 
     @property
     def score(self) -> tuple[int, int]:
@@ -105,10 +120,13 @@ class CheckReport:
 
     @property
     def code(self) -> int:
-        """The exit status: 0 all passed, 1 a check failed, 2 the file can't be used."""
+        """The exit status: 0 all passed, 1 a check failed, 2 the file can't be used, 3 the
+        modification could not be judged."""
         if self.unusable is not None:
             return USAGE
-        return OK if self.passed else FAILED
+        if self.failed:
+            return FAILED
+        return OK if self.passed else UNFINISHED
 
     def as_dict(self) -> dict[str, Any]:
         """The record of ``q1lab check --json``."""
@@ -179,7 +197,7 @@ class _Reading:
         self.results: list[CheckResult] = []
         self.step = "starting"
         self.unusable: str | None = None
-        self.ended = False
+        self.ended = self.passed = False
 
     def feed(self, data: bytes) -> None:
         *lines, self.buffer = (self.buffer + data).split(b"\n")
@@ -194,7 +212,7 @@ class _Reading:
         elif kind == "unusable":
             self.unusable = printable(str(event["message"]))
         elif kind == "end":
-            self.ended = True
+            self.ended, self.passed = True, bool(event["passed"])
         elif kind == "check":
             texts = ("name", "expected", "seen", "why", "follows")
             result = CheckResult(
@@ -295,9 +313,7 @@ def run_checks(
     return CheckReport(
         file=str(path),
         for_=for_,
-        passed=unusable is None
-        and bool(reading.results)
-        and not any(result.failed for result in reading.results),
+        passed=unusable is None and reading.passed,
         checks=tuple(reading.results),
         unusable=unusable,
         printed=printable(printed.text.decode("utf-8", "replace")),
