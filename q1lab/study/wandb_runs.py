@@ -1,8 +1,8 @@
 """A study's runs in Weights & Biases, as far as q1lab can know without wandb or the network.
 
-``studies/<id>/wandb/runs.json`` holds, for each run, its id at W&B (minted before the launch, so
-that every attempt and every upload lands on the same run), what the relay did last, and its last
-error. The events are the truth; losing this file costs the ids alone.
+``studies/<id>/wandb/runs.json`` holds, for each run, its id at W&B (minted by the relay before it
+opens one, so that every attempt and every upload lands on the same run), what the relay did last,
+and its last error. The events are the truth; losing this file costs the ids alone.
 
 This module also finds out if a key is configured, and makes the environment that keeps all of
 wandb's files inside the study. No key is ever stored.
@@ -159,8 +159,7 @@ def _changing_runs(study: Study) -> Iterator[dict[str, RelayedRun]]:
 def mint_ids(study: Study) -> dict[str, str]:
     """Give every run of the study an id at W&B; ids that exist stay. Returns run name → id.
 
-    Call it before the launch, and again when the plan has grown. Problem when the folder can't be
-    written.
+    Call it again when the plan has grown. Problem when the folder can't be written.
     """
     with _changing_runs(study) as runs:
         return {name: run.id for name, run in runs.items()}

@@ -17,7 +17,6 @@ from q1lab.journal import delete_restore, home_history, ingest_events, on_record
 from q1lab.journal.store import Store
 from q1lab.judgment.run_states import MISSING, RunState
 from q1lab.study import studies, two_commands
-from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.liveness import is_alive
 from q1lab.study.studies import StudiesOnDisk, Study
 from q1lab.train import finished_runs, first_number, launch, series_members
@@ -91,7 +90,6 @@ def save_plan(plan: Plan, store: Store) -> Study:
     on_record.record_begin(store, study)
     if study != plan.existing:
         studies.save(study)
-        _mint(study)
     return study
 
 
@@ -118,15 +116,8 @@ def _make_study(plan: Plan, store: Store) -> Study:
         with contextlib.suppress(Problem):
             remove_inside(study.files.root)
         raise
-    _mint(study)
     finished_runs.copy_runs(study, plan.copies)
     return study
-
-
-def _mint(study: Study) -> None:
-    """Give each run its id in W&B before it starts, so that every upload lands on the same run."""
-    if study.trainer.wandb != "disabled":
-        wandb_state.mint_ids(study)
 
 
 def _clear_failed_tries(declared: Declaration, store: Store) -> None:
