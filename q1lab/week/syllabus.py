@@ -137,8 +137,8 @@ Block = Text | Fold | Step | Action
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A stretch of a session with a budget in minutes; `reading` of them are for its text. `blocks`
-    keeps text, steps and actions in order."""
+    """A stretch of a session: `minutes` is planned for it, `reading` is what its text takes.
+    `blocks` keeps text, steps and actions in order."""
 
     id: str
     title: str
@@ -151,6 +151,11 @@ class Part:
     def steps(self) -> tuple[Step, ...]:
         """The checklist, in order."""
         return tuple(block for block in self.blocks if isinstance(block, Step))
+
+    @property
+    def estimate(self) -> int:
+        """The minutes that its text and its required steps take; may exceed the plan."""
+        return self.reading + sum(step.minutes or 0 for step in self.steps if not step.optional)
 
     @property
     def actions(self) -> tuple[Action, ...]:

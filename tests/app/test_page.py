@@ -113,16 +113,16 @@ async def test_what_was_finished_here_stays_as_it_is_until_the_page_opens_again(
 
 
 async def test_what_a_tick_elsewhere_takes_away_is_in_full_again() -> None:
-    steps = ("a1-data", "a1-passage")
+    steps = ("a1-passage", "a1-verdict")
     async with running(done(*steps)) as (app, pilot):
         reader = await to(pilot, "a1")
         head = next(p for p in reader.pieces if isinstance(p, StepPiece) and len(p.run) == 2)
         label = app.week.label
-        app.store_thread.submit(lambda store: progress.tick_step(store, label, "a1-passage", False))
+        app.store_thread.submit(lambda store: progress.tick_step(store, label, "a1-verdict", False))
         await settled(pilot)
         await until(pilot, lambda: not head.run, "the step without a tick is still in a line")
         after = next(
-            p for p in reader.pieces if isinstance(p, StepPiece) and p.step.id == "a1-passage"
+            p for p in reader.pieces if isinstance(p, StepPiece) and p.step.id == "a1-verdict"
         )
         assert after.display
 
@@ -245,28 +245,28 @@ def chosen(variant: str) -> Any:
 async def test_a_file_is_taken_before_the_answer_is_written(tmp_path: Path) -> None:
     """And what the answer predicts is trained after it."""
     async with running(chosen("rope"), config=Config(repo=tmp_path)) as (app, pilot):
-        reader = await to(pilot, "b2", "b2-rope-none")
+        reader = await to(pilot, "a1", "a1-guess")
         await until(pilot, lambda: "⏎ to the rows" in foot(app))
         await pilot.press("enter")
         await until(pilot, lambda: "⏎ take no_positions.py" in foot(app))
         await take(app, pilot)
         assert (tmp_path / "no_positions.py").exists()
-        await until(pilot, lambda: "⏎ write: predict" in foot(app))
+        await until(pilot, lambda: "⏎ write: guess" in foot(app))
         assert "⏎ write" in next(line for line in words(app).splitlines() if "▸" in line)
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, AnswerScreen))
         await pilot.press(*"mine", "ctrl+s")
-        await until(pilot, lambda: app.snapshot.progress.of("b2-rope-none").done)
+        await until(pilot, lambda: app.snapshot.progress.of("a1-guess").done)
         await until(pilot, lambda: "⏎ next row" in foot(app))
         await pilot.press("e")  # also from the step's row
         await until(pilot, lambda: isinstance(app.screen, AnswerScreen))
         await pilot.press("escape")
         await until(pilot, lambda: "⏎ next row" in foot(app))
         await pilot.press("enter")
-        await until(pilot, lambda: "⏎ train it, 1 seed" in foot(app))
+        await until(pilot, lambda: "⏎ train three pairs" in foot(app))
         assert isinstance(reader.current, Action)
         reader.start(reader.current)
-        await go_on(pilot, reader, "b2-rope-none")
+        await go_on(pilot, reader, "a1-guess")
 
 
 async def test_a_file_that_is_there_is_taken_already(tmp_path: Path) -> None:
@@ -503,3 +503,12 @@ async def test_a_part_without_minutes_shows_none(tmp_path: Path) -> None:
         app.push_screen(welcome)
         await until(pilot, lambda: "The first session" in words(app))
         assert " min" not in welcome._glance(tight=False).plain
+
+
+async def test_a_part_that_takes_longer_than_planned_says_how_long() -> None:
+    async with running(size=(120, 36)) as (app, pilot):
+        await to(pilot, "a1")
+        part = app.week.find_part("a1")
+        assert part is not None
+        shown = str(app.screen.query_one(PartLine).render())
+        assert f"of {part.minutes} min (allow {part.estimate})" in shown, shown

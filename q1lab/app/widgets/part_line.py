@@ -31,6 +31,8 @@ class PartLine(Widget):
         ids = [part.id for part in page.session.parts]
         planned = f" of {page.part.minutes}" if page.part.minutes else ""
         spent = f"{round(count.seconds / 60)}{planned} min"
+        if page.part.estimate > page.part.minutes > 0:
+            spent += f" (allow {page.part.estimate})"
         place = (
             f"session {page.session.id.upper()}, part {ids.index(page.part.id) + 1} of {len(ids)}"
         )

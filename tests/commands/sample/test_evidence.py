@@ -19,7 +19,7 @@ def test_passages_of_another_modification_are_not_those_that_were_asked_for() ->
             assert done(store, week, "b2-sample") == (variant == "rope")
 
 
-def test_the_baselines_passage_is_that_of_its_own_study() -> None:
+def test_the_passage_of_the_first_study_is_that_of_its_own_study() -> None:
     """The step of A1 names a study; the one of B2 stands for the chosen modification."""
     week = load_week(CONTENT)
     with Store() as store:
@@ -28,7 +28,7 @@ def test_the_baselines_passage_is_that_of_its_own_study() -> None:
         evidence.note_viewed(store, LABEL, "sample", "rope-1", "rope")
         assert not done(store, week, "a1-passage")
         progress.tick_step(store, LABEL, "b2-sample", False)
-        a_study(store, "baseline-1", ["finished"] * 2, variant="baseline")
-        evidence.note_viewed(store, LABEL, "sample", "baseline-1", "baseline")
+        a_study(store, "no_positions-1", ["finished"] * 6, variant="no_positions")
+        evidence.note_viewed(store, LABEL, "sample", "no_positions-1", "no_positions")
         assert done(store, week, "a1-passage")
         assert not done(store, week, "b2-sample")
