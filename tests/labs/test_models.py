@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from q1lab.study import variants
@@ -191,6 +192,14 @@ def test_baseline_computes_the_formula(bias: bool) -> None:
     model, x = shaken(build("baseline", bias=bias)), tokens(3, 13)
     expected = reference(model.state_dict(), x, n_layer=2, n_head=4)
     torch.testing.assert_close(model.double()(x, x)[0], expected, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", [name for name in VARIANTS if hasattr(module(name), "LayerNorm")])
+def test_layer_norm_is_the_baselines(name: str) -> None:
+    norm, plain = shaken(module(name).LayerNorm(24, True)), nn.LayerNorm(24, eps=1e-5)
+    plain.load_state_dict(norm.state_dict())
+    x = 0.01 * torch.randn(5, 24, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(norm(x), plain(x), rtol=1e-5, atol=1e-6)
 
 
 # ---------------------------------------------------------------- RMSNorm

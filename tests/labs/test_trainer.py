@@ -339,6 +339,18 @@ def test_the_log_says_what_to_expect_before_training_and_each_iter_that_counts(
         assert [int(number) for number in re.findall(r"iter (\d+): train loss", log)] == iters
 
 
+def test_only_parameters_that_no_gradient_reached_are_reported(tmp_path: Path) -> None:
+    source = model_file("baseline").read_text() + (
+        "\n_build = GPT.__init__\n\n\ndef build(self, config):\n    _build(self, config)\n"
+        "    self.idle = nn.Parameter(torch.ones(3))\n\n\nGPT.__init__ = build\n"
+    )
+    study = make_study(tmp_path, "s", [0], source=source)
+    assert run_trainer(study) == 0
+    for arm, silent in (("baseline", []), ("modified", [["idle"]])):
+        events = report.read(study / "runs" / f"{arm}-seed0" / "events.jsonl")
+        assert [e["no_gradient"] for e in events if "no_gradient" in e] == silent, arm
+
+
 def test_a_log_that_the_model_closed_stops_no_training(tmp_path: Path) -> None:
     source = model_file("baseline").read_text() + "\nimport sys\nsys.stdout.close()\n"
     study = make_study(tmp_path, "s", [0], source=source)

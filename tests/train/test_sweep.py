@@ -258,7 +258,10 @@ def test_a_deleted_member_stays_a_row_and_is_not_trained_again(
     fake_trainer: Fake, store: Store
 ) -> None:
     swept(store, seeds="3")
-    delete_restore.delete_study(store, "rope-1")
+    alone = begin_one(request(variant="rope", seeds="3"), store)
+    wait_for(lambda: not launch.is_alive(alone.files))
+    for name in ("rope-1", alone.id):
+        delete_restore.delete_study(store, name)
     result = series_reader.read_series(store, "sweep-1")
     assert "was deleted" in "\n".join(plain_lines(series_table.series_lines(result)))
     assert result.any_claim_chance == pytest.approx(ALPHA), "its share stays spent"

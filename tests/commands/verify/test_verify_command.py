@@ -39,6 +39,7 @@ def test_it_says_what_it_did_and_leaves_nothing_behind(checks_models: None) -> N
     before = sorted(paths.home().rglob("*"))
     report = verify(file, "--all", code=0)
     assert (report["refused"], report["unchecked"]) == ([], [])
+    assert report["number"] == 7, "the number given chooses the runs, so that another can repeat it"
     assert (sorted(report["trained"]), report["chance"]) == (sorted(RUNS), 1.0)
     assert sum("equal to the last bit" in words for words in report["done"]) == 6
     assert sum("neither its targets" in words for words in report["done"]) == 2
