@@ -341,8 +341,10 @@ def test_a_kept_study_trains_again_from_its_folder(folder: Path) -> None:
     kept_plan = (folder / "studies" / "fast-1" / "study.json").read_text()
     assert str(folder) not in kept_plan
     shutil.rmtree(paths.home())
-    second = json_of("run", "studies/fast-1", "--yes")
+    again = q1lab("run", "studies/fast-1", "--yes", "--json")
+    second = json.loads(again.stdout)
     assert second["difference"]["pairs"] == first["difference"]["pairs"]
+    assert "losses are equal" in again.stderr, "it says whether the study repeats"
 
 
 def test_modification_md_says_how_its_runs_were_trained(folder: Path) -> None:

@@ -1087,7 +1087,10 @@ def test_answers_flow_into_the_draft_and_refresh_asks_only_about_news(
 def test_the_post_leaves_as_a_place_takes_it(repo: Path, q1lab: Q1lab, tmp_path: Path) -> None:
     q1lab("post")
     q1lab("post", "publish", "https://example.org/q1")
-    out, _ = q1lab("post", "export")
+    (draft,) = (repo / "posts").glob("*.md")
+    draft.write_text(draft.read_text() + "\nIt scales with $\\sqrt{d}$.\n")
+    out, err = q1lab("post", "export")
+    assert "note: math is between dollar signs" in err
     assert out.startswith("---\ntitle: ")
     assert 'canonical_url: "https://example.org/q1"' in out
     assert "q1lab:" not in out
@@ -1096,7 +1099,6 @@ def test_the_post_leaves_as_a_place_takes_it(repo: Path, q1lab: Q1lab, tmp_path:
     q1lab("post", "export", "--output", str(folder))
     (file,) = folder.iterdir()
     assert file.read_text() == out
-    (draft,) = (repo / "posts").glob("*.md")
     assert "draft itself" in q1lab("post", "export", "--output", str(draft), code=2)[1]
 
 

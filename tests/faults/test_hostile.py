@@ -21,7 +21,7 @@ from labs import report, sharing
 from q1lab.commands.cli import run_command_line
 from q1lab.ground import json_records, paths
 from q1lab.ground.errors import Problem
-from q1lab.journal.ingest_events import fold_events, reported_values
+from q1lab.journal.ingest_events import NEW_RUN, fold_events, reported_values
 from q1lab.journal.store import Store
 from q1lab.judgment.metric import VAL_LOSS
 from q1lab.study import studies
@@ -103,30 +103,10 @@ KEYS = (
 def test_no_event_stops_the_fold(events: list[dict[str, Any]]) -> None:
     """Whatever a line says, it either is an event whose values fit the tables, or is counted as
     none."""
-    row: dict[str, Any] = dict.fromkeys(
-        (
-            "train_loss",
-            "val_loss",
-            "eval_loss",
-            "tokens_per_s",
-            "started",
-            "ended",
-            "message",
-            "reused_from",
-        )
-    )
-    row |= {
-        "state": "queued",
-        "attempt": 0,
-        "iter": 0,
-        "seconds": 0.0,
-        "farthest": 0,
-        "why": "[]",
-    }
     good = [
         event for event in map(sanitize_event, json.loads(json.dumps(events))) if event is not None
     ]
-    after = fold_events(row, good)
+    after = fold_events(NEW_RUN, good)
     for key, value in after.items():
         assert value is None or isinstance(value, str | int | float), key
         if isinstance(value, str):

@@ -184,7 +184,9 @@ def test_a_server_that_will_not_have_it(home: Path, fault: str, words: str) -> N
     status = wandb_state.wandb_status(study)
     assert status.state == ERROR
     assert words in (status.error or ""), status.error
-    assert KEY not in lab.log_of(study)
+    log = lab.log_of(study)
+    assert words in log, "relay.log says why, too"
+    assert KEY not in log
     for name, run in wandb_state.read_relayed_runs(study).items():
         assert len(wandb_state.wandb_folders(study, run.id)) == 1, "kept offline"
         assert _rows_on_disk(study, name) == 20
