@@ -39,7 +39,9 @@ def with_metric(request: Request, typed: Set[str], *, ask: bool, quiet: bool) ->
             "number counts (or --metric NAME) …",
             quiet=quiet,
         )
-        heard = first_run.hear(request, _show_line if sys.stderr.isatty() else lambda _: None)
+        show = _show_line if sys.stderr.isatty() else lambda _: None
+        heard = first_run.hear(request, show)
+        show("")  # what follows is printed on an empty line
         name = _chosen(heard, ask)
         better = better or direction(name) or _asked_direction(name, ask)
         spec, source = replace(loop, metric=name), ""

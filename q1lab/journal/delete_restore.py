@@ -28,6 +28,9 @@ from q1lab.journal.store import Store
 from q1lab.study import studies
 from q1lab.study.liveness import is_alive
 
+RELAY_SECONDS = 30.0
+"""Seconds that a relay has to end after its study."""
+
 
 @dataclass(frozen=True)
 class DeletePreview:
@@ -81,6 +84,18 @@ def _running(study_id: str) -> Problem:
     return Problem(f"{study_id} is running", FAILED, next=f"`q1lab stop {study_id}` ends it first")
 
 
+def _wait_for_relay(study_id: str, relay_lock: Path) -> None:
+    """Wait until the relay of a study that has ended has ended, too. Problem if it goes on."""
+    if not is_locked(relay_lock):
+        return
+    held = try_lock(relay_lock, wait=RELAY_SECONDS)
+    if held is None:
+        raise Problem(
+            f"the relay of {study_id} is still at work", FAILED, next="try again in a moment"
+        )
+    os.close(held)
+
+
 def delete_study(store: Store, study_id: str) -> Path:
     """Move a study into the trash, after recording its plan and how its runs ended; returns its new
     place. Problem if there is no such study, if it is alive, or if the disk refuses.
@@ -94,10 +109,7 @@ def delete_study(store: Store, study_id: str) -> Path:
         if lock is None:
             raise _running(study_id)
     try:
-        if is_locked(folder / "wandb" / "relay.lock"):
-            raise Problem(
-                f"the relay of {study_id} is still at work", FAILED, next="try again in a moment"
-            )
+        _wait_for_relay(study_id, folder / "wandb" / "relay.lock")
         plan, runs = None, {}
         with contextlib.suppress(Problem):
             study = studies.load(study_id)

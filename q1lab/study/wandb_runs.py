@@ -166,7 +166,10 @@ def mint_ids(study: Study) -> dict[str, str]:
 
 
 def update_run(study: Study, name: str, **changes: Any) -> None:
-    """Write down what became of a run."""
+    """Write down what became of a run, without a password of the server's address."""
+    changes = {
+        key: scrub_keys(each) if key == "url" and each else each for key, each in changes.items()
+    }
     with _changing_runs(study) as runs:
         runs[name] = replace(runs[name], **changes)
 
@@ -378,6 +381,6 @@ def scrub_keys(text: str) -> str:
     key = os.environ.get("WANDB_API_KEY")
     if key and len(key) >= 8:
         text = text.replace(key, "[key]")
-    text = re.sub(r"://[^/@\s]*@", "://", text)
+    text = re.sub(r"://[^/\s]*@", "://", text)
     text = re.sub(r"\bwandb_v\d+_[A-Za-z0-9_-]{8,}", "[key]", text)
     return re.sub(r"(?<![0-9A-Za-z])(?:[A-Za-z0-9_-]+-)?[0-9a-f]{40}(?![0-9A-Za-z])", "[key]", text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
 import time
 import zipfile
 from collections.abc import Callable
@@ -126,6 +127,14 @@ def test_a_running_study_is_not_deleted(trained: str, capsys: pytest.CaptureFixt
             assert "is running" in capsys.readouterr().err
     assert studies.load(study.id) == study
     assert away() == []
+
+
+def test_a_relay_that_is_about_to_end_is_waited_for(trained: str) -> None:
+    """As that of a command's failed try, when the printed cure is typed at once."""
+    held = lab_home.hold(paths.study_dir(trained) / "wandb" / "relay.lock")
+    threading.Timer(0.3, os.close, [held]).start()
+    delete(trained)
+    assert studies.ids() == []
 
 
 def test_what_a_later_study_reused_is_said(

@@ -36,7 +36,8 @@ def test_ids_are_minted_once_and_grow_with_the_plan() -> None:
     ids = wandb_state.mint_ids(study)
     assert list(ids) == ["baseline-seed0", "modified-seed0"]
     assert wandb_state.mint_ids(study) == ids
-    wandb_state.update_run(study, "baseline-seed0", state=SYNCED)
+    wandb_state.update_run(study, "baseline-seed0", state=SYNCED, url="https://a:b@wandb.test/r")
+    assert wandb_state.read_relayed_runs(study)["baseline-seed0"].url == "https://wandb.test/r"
     grown = wandb_state.mint_ids(lab.plan(seeds=(0, 1)))
     assert {name: grown[name] for name in ids} == ids
     assert len(set(grown.values())) == 4
@@ -169,7 +170,9 @@ def test_keys_are_taken_out_of_text(key: str, environ: dict[str, str]) -> None:
     assert key not in wandb_state.scrub_keys(f"POST failed: api:{key}@host")
     sha = "c" * 64
     assert wandb_state.scrub_keys(f"sha256 {sha}") == f"sha256 {sha}"
-    assert "secret" not in wandb_state.scrub_keys("http://alice:secret@wandb.example/x: refused")
+    for password in ("secret", "s@secret", "secret@"):
+        said = wandb_state.scrub_keys(f"http://alice:{password}@wandb.example/x: refused")
+        assert said == "http://wandb.example/x: refused", "a password is shown"
     odd = environ["WANDB_API_KEY"] = "not-hex-but-set"
     assert odd not in wandb_state.scrub_keys(f"key={odd}")
 

@@ -21,13 +21,13 @@ LONGEST_LINE = 4096
 NUMBER = r"[-+]?(?:\d++\.?+\d*+(?:[eE][-+]?\d++)?+|\.\d++(?:[eE][-+]?\d++)?+|[nN]a[nN]|[iI]nf\b)"
 WORD = r"[A-Za-z_][\w/.@-]*+(?:'s\b)?+"
 NAMED = re.compile(
-    rf"(?<![\w/.-])(?<![A-Za-z_][ ])(?P<name>{WORD}(?: {WORD}){{0,3}})[\"']?(?:\s*[=:]\s*|\s+)"
+    rf"(?<![\w/.@-])(?<![A-Za-z_][ ])(?P<name>{WORD}(?: {WORD}){{0,3}})[\"']?(?:\s*[=:]\s*|\s+)"
     rf"(?P<value>{NUMBER})(?!\w|[.,/:]\d)"
 )
 """``val_loss=1.9``, ``val loss: 1.9``, ``val loss 1.9``, ``"val_loss": 1.9``. All words before the
 number are its name: that of ``best val loss 1.8`` is another one."""
 UNREAD = re.compile(
-    rf"(?<![\w/.-])(?<![A-Za-z_][ ])(?P<name>{WORD}(?: {WORD}){{0,3}})[\"']?(?:\s*[=:]\s*|\s+)"
+    rf"(?<![\w/.@-])(?<![A-Za-z_][ ])(?P<name>{WORD}(?: {WORD}){{0,3}})[\"']?(?:\s*[=:]\s*|\s+)"
     r"(?P<value>[-+]?\d+(?:[.,]\d+)+)(?![\w/:])"
 )
 """The same with a decimal comma or with thousands, which may be either: ``acc 71,205``."""

@@ -37,18 +37,20 @@ def read(files: Sequence[Path], log: RunLog) -> None:
 
 
 def _take(value: bytes, step: int, log: RunLog) -> None:
+    tag, scalar = "", None  # of a field that comes again, the last one counts
     for number, content in fields(value):
         if not isinstance(content, bytes):
             continue
-        scalar = None
         if number == SIMPLE_VALUE:
             scalar = float_of(content)
         elif number == TENSOR:
             scalar = _scalar(content)
         elif number == METADATA:
             _tell_settings(content, log)
-        if scalar is not None:
-            log.add(text_of(value, TAG), step, scalar)
+        elif number == TAG:
+            tag = content.decode(errors="replace")
+    if scalar is not None:
+        log.add(tag, step, scalar)
 
 
 def _scalar(tensor: bytes) -> float | None:

@@ -93,13 +93,15 @@ def _records(file: Path) -> Iterator[bytes]:
     with open_regular(file) as stream:
         if stream.read(HEADER)[:4] != BEGINNING:
             raise ValueError("it is no file of W&B's client")
-        record = b""
+        record = bytearray()
         for kind, part in _parts(stream):
-            record = part if kind in (WHOLE, FIRST) else record + part
+            if kind in (WHOLE, FIRST):
+                record.clear()
+            record += part
             if len(record) > MOST_RECORD:
                 raise ValueError(f"it has a record of more than {MOST_RECORD >> 20} MB")
             if kind in (WHOLE, LAST):
-                yield record
+                yield bytes(record)
 
 
 def _parts(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
