@@ -24,7 +24,7 @@ from q1lab.judgment import arrange, conditions, intervals, layout, names
 from q1lab.judgment.difference_text import percent_level
 from q1lab.judgment.intervals import Analysis, Interval, Reason
 from q1lab.judgment.judge import judge
-from q1lab.judgment.judgment import ArmResult, Commands, Found, Judgment, Plan, Setting
+from q1lab.judgment.judgment import Commands, Found, Judgment, Plan, Setting
 from q1lab.judgment.run_states import RunState
 from q1lab.study import kinds, studies
 from q1lab.study.events import first_start
@@ -160,24 +160,26 @@ def build_comparison(
         changed=bool(question.changed),
         plan=plan_of(study),
     )
-    arms = {arm: _with_costs(judged.arms[arm], study, counted, arm) for arm in ARMS}
-    found = _found(study, counted, question, starts or {})
+    spent = {arm: _finished_costs(study, counted, arm) for arm in ARMS}
     finished = _finished_curves(rows, curves or {})
-    rises = filter(None, (_rise_from_lowest(study, finished[arm]) for arm in ARMS))
-    found = replace(
-        found,
-        still_falling=_still_falling(study, finished["baseline"]),
-        rises=max(rises, key=lambda rise: rise[1], default=None),
-    )
     return comparison_of(
         study,
         replace(
             judged,
-            arms=arms,
+            arms={
+                arm: replace(
+                    judged.arms[arm],
+                    costs=_costs_of_arm(study.arms[arm], spent[arm]),
+                    unfinished=tuple(
+                        row["seed"] for row in counted if row["arm"] == arm and not _has_ended(row)
+                    ),
+                )
+                for arm in ARMS
+            },
             asked=question.asked,
-            found=found,
+            found=_found(study, counted, question, starts or {}, finished),
             floor=floor,
-            timed=_timed(study, counted),
+            timed=_timed(spent),
         ),
         reused=tuple(_name(row) for row in counted if row["reused_from"]),
     )
@@ -254,32 +256,37 @@ def run_costs(arm: Arm, row: Row) -> dict[str, float | None]:
     }
 
 
-def _with_costs(result: ArmResult, study: Study, rows: Sequence[Row], arm: str) -> ArmResult:
-    """An arm with its costs: the median speed and the mean time of its finished runs."""
-    of_arm = [row for row in rows if row["arm"] == arm]
-    costs: dict[str, float | None] = {}
-    for key in arrange.COSTS:
-        is_measured = key in arrange.MEASURED
-        known = [
-            cost
-            for row in of_arm
-            if (row["state"] == RunState.FINISHED or not is_measured)
-            and (cost := run_costs(study.arms[arm], row)[key]) is not None
-        ]
-        average = statistics.median if key == "tokens_per_s" else statistics.fmean
-        costs[key] = None if not known else average(known) if is_measured else known[0]
-    unfinished = tuple(row["seed"] for row in of_arm if not _has_ended(row))
-    return replace(result, costs=costs, unfinished=unfinished)
+Costs = dict[str, float | None]
 
 
-def _timed(study: Study, rows: Sequence[Row]) -> dict[str, Interval]:
+def _finished_costs(study: Study, rows: Sequence[Row], arm: str) -> list[Costs]:
+    """The costs of each finished run of an arm."""
+    return [
+        run_costs(study.arms[arm], row)
+        for row in rows
+        if row["arm"] == arm and row["state"] == RunState.FINISHED
+    ]
+
+
+def _costs_of_arm(arm: Arm, spent: Sequence[Costs]) -> Costs:
+    """An arm's costs: parameters and FLOPs, the median speed and the mean time of its finished
+    runs."""
+    speeds, times = (
+        [cost for run in spent if (cost := run[key]) is not None] for key in arrange.MEASURED
+    )
+    return {
+        "n_params": arm.n_params or None,
+        "flops_per_token": arm.flops_per_token or None,
+        "tokens_per_s": statistics.median(speeds) if speeds else None,
+        "wall_s": statistics.fmean(times) if times else None,
+    }
+
+
+def _timed(spent: Mapping[str, Sequence[Costs]]) -> dict[str, Interval]:
+    """The interval of each measured cost's ratio, modified to baseline."""
     intervals_by_cost = {}
-    ended = [row for row in rows if row["state"] == RunState.FINISHED]
     for key in arrange.MEASURED:
-        arms = [
-            [run_costs(study.arms[arm], row)[key] or 0.0 for row in ended if row["arm"] == arm]
-            for arm in ARMS
-        ]
+        arms = [[run[key] or 0.0 for run in spent[arm]] for arm in ARMS]
         if (ends := intervals.ratio_interval(*arms)) is not None:
             intervals_by_cost[key] = ends
     return intervals_by_cost
@@ -376,7 +383,11 @@ def _found(
     rows: Sequence[Row],
     question: StudyHistory,
     starts: Mapping[int, Mapping[str, Any]],
+    finished: Mapping[str, Sequence[Curve]],
 ) -> Found:
+    """What is to be said about the runs that count and, from the ``finished`` curves by arm, about
+    how they ended."""
+    rises = filter(None, (_rise_from_lowest(study, finished[arm]) for arm in ARMS))
     return Found(
         differ=_differing(study, rows, starts),
         changed_plan=tuple(question.changed),
@@ -386,6 +397,8 @@ def _found(
         strays=tuple(question.astray),
         unchecked=study.trainer.unchecked,
         text_error=_text_error(rows),
+        still_falling=_still_falling(study, finished["baseline"]),
+        rises=max(rises, key=lambda rise: rise[1], default=None),
         cautions=kinds.describe(study).cautions,
     )
 

@@ -148,11 +148,7 @@ def restore_study(store: Store, place: Path, name: str | None = None) -> str:
     with contextlib.suppress(OSError, ValueError, Problem):
         study = studies.from_dict(studies.read_plan(plan))
     name = name or (study.id if study else place.name)
-    target = paths.study_dir(name)
-    if not studies.is_id(name):
-        raise Problem(f"{name!r} is not a study's name: letters, digits, dots, hyphens")
-    if target.exists() or target.is_symlink():
-        raise Problem(f"there is a study called {name} already", next="restore it with --name NAME")
+    target = studies.free_folder(name)
     if study:
         on_record.prove_as_declared(store, replace(study, id=name))
     if study and name != study.id:

@@ -514,10 +514,7 @@ def adopt_study(study: Study, files: Mapping[str, Path], name: str, planned: int
     others. Problem when the name is taken."""
     home = paths.ensure_home()
     private_folder(paths.studies_dir())
-    taken = Problem(f"there is a study called {name} already", next="restore it with --name NAME")
-    renamed, place = replace(study, id=name), paths.study_dir(name)
-    if place.exists() or place.is_symlink():
-        raise taken
+    renamed, place = replace(study, id=name), studies.free_folder(name)
     with tempfile.TemporaryDirectory(prefix=".take-in-", dir=home) as scratch:
         draft = Path(scratch) / "study"
         for folder in (draft, draft / "source", draft / "runs"):
@@ -543,8 +540,7 @@ def adopt_study(study: Study, files: Mapping[str, Path], name: str, planned: int
         try:
             draft.rename(place)
         except OSError as error:
-            if place.exists():
-                raise taken from None
+            studies.free_folder(name)  # another process was faster
             raise Problem(
                 f"cannot write {place}: {os_reason(error)}", FAILED, file=place
             ) from error
@@ -558,6 +554,4 @@ def restore(received: Bundle, place: Path, name: str | None = None) -> Study:
     name = name or received.study.id
     if not received.has_list:
         raise Problem(f"{place} is neither a study's folder nor its archive", file=place)
-    if not studies.is_id(name):
-        raise Problem(f"{name!r} is not a study's name: letters, digits, dots, hyphens")
     return adopt_study(received.study, received.files, name, received.planned)

@@ -373,6 +373,17 @@ def is_id(text: str) -> bool:
     return re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", text) is not None
 
 
+def free_folder(name: str) -> Path:
+    """The folder of a study to be restored under ``name``. Problem where that is no study's name,
+    or is taken."""
+    if not is_id(name):
+        raise Problem(f"{name!r} is not a study's name: letters, digits, dots, hyphens")
+    folder = paths.study_dir(name)
+    if folder.exists() or folder.is_symlink():
+        raise Problem(f"there is a study called {name} already", next="restore it with --name NAME")
+    return folder
+
+
 def save(study: Study) -> None:
     """Write the plan atomically."""
     write_atomic(study.files.plan, encode_plan(study))
