@@ -55,7 +55,7 @@ def study_history(store: Store, study: Study) -> StudyHistory:
         level,
         level_after(len(same) + (len(before) == len(same)), study),
         Asked(
-            earlier=tuple(filter(None, verdicts)),
+            earlier=tuple(verdicts),
             total=level + sum(look.level for look in before),
             about_it=sum(
                 any(study_key(look.study) in of_arm for look in of_one) for of_one in looks.values()

@@ -325,9 +325,10 @@ def chance(j: Judgment) -> str:
 def looks(j: Judgment) -> str:
     if not j.asked.earlier or j.same_code:
         return ""
+    known = [verdict.upper() or "one whose runs are gone" for verdict in j.asked.earlier[-3:]]
     said = " and ".join(
-        f"{many} × {verdict.upper()}" if (many := len(list(same))) > 1 else verdict.upper()
-        for verdict, same in groupby(j.asked.earlier[-3:])
+        f"{many} × {verdict}" if (many := len(list(same))) > 1 else verdict
+        for verdict, same in groupby(known)
     )
     return (
         f"This is look {len(j.asked.earlier) + 1} at the question, after {said}: each may err half "

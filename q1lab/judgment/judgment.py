@@ -75,7 +75,7 @@ class Asked:
     """The record of the question, and of all questions."""
 
     earlier: tuple[str, ...] = ()
-    """The verdicts of the looks before this one, oldest first."""
+    """The verdicts of the looks before this one, oldest first; empty where the runs are gone."""
     total: float = 0.0
     """The sum of the error rates of these looks and of this one."""
     about_it: int = 0
