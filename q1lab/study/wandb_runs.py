@@ -176,26 +176,31 @@ def update_run(study: Study, name: str, **changes: Any) -> None:
 
 def wandb_status(study: Study) -> WandbStatus:
     """The study at W&B. Reads small files and a lock; never the network."""
-    runs = read_relayed_runs(study)
-    if study.trainer.wandb == "disabled" and not runs:
+    relayed = read_relayed_runs(study)
+    if study.trainer.wandb == "disabled" and not relayed:
         return WandbStatus(OFF)
     busy = is_locked(relay_lock(study))
-    sizes = {name: file_size(study.files.run(name).events) for name in runs}
-    for name, run in runs.items():
-        went_on = run.state == SYNCED and sizes[name] != run.offset
-        if went_on or (run.state == SYNCING and not busy):  # nothing else will confirm it
-            runs[name] = replace(run, state=SYNCING if busy else OFFLINE)
+    sizes = {name: file_size(study.files.run(name).events) for name in relayed}
+    runs = {name: _as_it_is_now(run, sizes[name], busy) for name, run in relayed.items()}
     begun = [run for name, run in runs.items() if sizes[name]] or list(runs.values())
     states = {run.state for run in begun}
-    state = next((s for s in (ERROR, SYNCING, OFFLINE, SYNCED) if s in states), OFFLINE)
     error = next((run.error for run in reversed(begun) if run.error), None)
     url = next((run.url for run in runs.values() if run.url), None)
     return WandbStatus(
-        state,
+        next((state for state in (ERROR, SYNCING, OFFLINE, SYNCED) if state in states), OFFLINE),
         runs,
         printable(error) if error else None,
         url.split("/runs/")[0] if url else None,
     )
+
+
+def _as_it_is_now(run: RelayedRun, size: int, busy: bool) -> RelayedRun:
+    """A run with the state that it has while its events are ``size`` bytes and its relay is
+    ``busy``, or gone: then nothing else will confirm what was on its way."""
+    went_on = run.state == SYNCED and run.offset != size
+    if went_on or (run.state == SYNCING and not busy):
+        return replace(run, state=SYNCING if busy else OFFLINE)
+    return run
 
 
 def pending_runs(study: Study) -> list[str]:
