@@ -65,6 +65,7 @@ def interface(s: Subject) -> str:
             same{lost}""")
     for bias in (True, False):
         scores, loss = judge_call(s.build(bias=bias))
+    judge_call(s.shaken())  # weights that have moved show what the first ones hide
     flat = "; logits come flattened to (B·T, V)" * (scores.dim() == 2)
     return f"logits {(B, T, VOCAB)}, loss {loss.item():.3f}{flat}"
 
@@ -538,6 +539,7 @@ ReLU that is idle in one of them works in another, one that is unused in none.""
     rank=TRAINING,
 )
 def gradients(s: Subject) -> str:
+    prove_not_frozen(s)
     largest: dict[str, Tensor] = {}
     x = torch.arange(B * T).reshape(B, T) % VOCAB  # every token
     for seed in range(SHAKES):
@@ -555,7 +557,22 @@ def gradients(s: Subject) -> str:
         listed = "; ".join(f"{name} {words}" for name, words in [*bad.items()][:3])
         raise Wrong(f"{listed}{more}. {reason_of_none(s, first, largest[first])}")
     slopes(s)
-    return f"all {sum(1 for _ in model.parameters())} parameters have one, and it is the slope"
+    many = sum(p.requires_grad for p in model.parameters())
+    return f"all {many} parameters have one, and it is the slope"
+
+
+def prove_not_frozen(s: Subject) -> None:
+    """Wrong for a parameter that is frozen, and neither a table of positions nor of frequencies."""
+    frozen = [
+        name
+        for name, p in s.shared().named_parameters()
+        if not p.requires_grad and p.numel() != D // 2 and name not in s.growing
+    ]
+    if frozen:
+        more = f", and {len(frozen) - 1} more" if len(frozen) > 1 else ""
+        raise Wrong(
+            f"{frozen[0]} is frozen{more}: with requires_grad=False it keeps its first values"
+        )
 
 
 def dead(largest: Tensor) -> str:

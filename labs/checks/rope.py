@@ -322,7 +322,9 @@ def angles(s: Subject) -> str:
     seen = [turn for o in origins if o and (turn := rotation(o.q, o.k)) is not None]
     if not seen or len(seen) < len(origins) or any(turn.max() <= 1e-6 for turn in seen):
         raise NotJudged("no rotation of queries and keys was seen")
-    learned = [name for name, p in s.shared().named_parameters() if p.numel() == D // 2]
+    learned = [
+        name for name, p in s.shared().named_parameters() if p.requires_grad and p.numel() == D // 2
+    ]
     if learned and not all(same(turn, USUAL) for turn in seen):
         raise Wrong(f"""{learned[0]}, of {D // 2} entries for {D} features, is learned: the
             paper's angles are fixed""")

@@ -170,6 +170,12 @@ class Subject:
 
     @functools.cached_property
     def tables(self) -> dict[str, tuple[int, ...]]:
+        """The learned parameters whose shape grows with block_size, with their shapes at 24."""
+        learned = {name for name, p in self.shared().named_parameters() if p.requires_grad}
+        return {name: shape for name, shape in self.growing.items() if name in learned}
+
+    @functools.cached_property
+    def growing(self) -> dict[str, tuple[int, ...]]:
         """The parameters whose shape grows with block_size, with their shapes at 24."""
         few = {name: p.shape for name, p in self.shared().named_parameters()}
         many = {name: p.shape for name, p in self.build(block_size=24).named_parameters()}
@@ -239,11 +245,12 @@ def loud(model: nn.Module) -> nn.Module:
 
 @torch.no_grad()
 def shake(model: nn.Module, gains: bool = True, seed: int = 2) -> nn.Module:
-    """Add noise to each parameter: 0.15 to matrices, and (with gains) 0.2 to gains and offsets."""
+    """Add noise to each parameter that isn't frozen: 0.15 to matrices, and (with gains) 0.2 to
+    gains and offsets."""
     generator = torch.Generator().manual_seed(seed)
     for p in model.parameters():
         noise = torch.randn(p.shape, generator=generator, dtype=torch.float32)
-        if p.dim() >= 2 or gains:
+        if p.requires_grad and (p.dim() >= 2 or gains):
             p.add_(noise.mul_(0.15 if p.dim() >= 2 else 0.2).to(p.dtype))
     return model
 

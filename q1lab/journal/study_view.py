@@ -244,7 +244,8 @@ def _fresh_line(store: Store, about: StudySummary, rows: list[Row]) -> StudyRow:
         plan = store.db.execute("SELECT plan FROM studies WHERE id = ?", about[:1]).fetchone()
         if (study := on_record.parse_plan(plan["plan"])) is not None:
             return study_row(study, with_max_iters(run_views(rows, study)))
-    return StudyRow(*about, study_state(states, alive=False), len(states), len(states), None)
+    done = sum(state in ENDED for state in states)
+    return StudyRow(*about, study_state(states, alive=False), done, len(states), None)
 
 
 WAITS = "waiting for the launcher"

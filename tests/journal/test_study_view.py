@@ -17,7 +17,7 @@ from q1lab.app.snapshot_taker import SnapshotReader
 from q1lab.commands import cli, live_grid
 from q1lab.ground.files import write_atomic
 from q1lab.ground.text_formats import IN_PANE
-from q1lab.journal import study_view
+from q1lab.journal import ingest_events, study_view
 from q1lab.journal.store import Store
 from q1lab.journal.study_view import RunView, seconds_left
 from q1lab.judgment.run_states import RunState
@@ -81,6 +81,16 @@ def test_runs_are_taken_up_in_order_as_soon_as_there_is_room() -> None:
     assert seconds_left(runs, 2, waits) == 300
     # a run that this launch leaves out takes no time
     assert seconds_left(runs, 2, frozenset()) == 100
+
+
+def test_runs_that_have_not_ended_are_not_done_where_the_plan_can_t_be_read() -> None:
+    study = lab_home.make_study("rope-1")
+    lab_home.train(study, "baseline", 0)
+    with Store() as store:
+        ingest_events.ingest_study(store, study)
+        store.db.execute("UPDATE studies SET plan = '{cut'")
+        (row,) = study_view.read_study_rows(store)
+    assert (row.done, row.total) == (1, 6), "a stopped study is shown as trained to its end"
 
 
 def test_no_pace_is_no_number() -> None:

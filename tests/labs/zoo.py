@@ -98,6 +98,9 @@ class FeedForward(nn.Module):
     "last": """
         x = self.norm(x)
 """,
+    "loss": """
+        return logits, F.cross_entropy(logits.view(-1, logits.size(-1)), targets.reshape(-1), ignore_index=-1)
+""",
     "first_weights": """
         for p in self.parameters():
             if p.dim() >= 2:
@@ -141,9 +144,7 @@ class GPT(nn.Module):
         assert T <= self.config.block_size{embed}{run}{last}
         if targets is None:
             return self.head(x[:, [-1], :]), None
-        logits = self.head(x)
-        return logits, F.cross_entropy(logits.view(-1, logits.size(-1)), targets.reshape(-1), ignore_index=-1)
-"""
+        logits = self.head(x){loss}"""
 )
 
 # ── what the four modifications put in place of a section

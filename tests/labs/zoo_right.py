@@ -113,6 +113,23 @@ RIGHT = [
     Case("first weights: gains cut off around 1", "baseline", {"first_weights": GAINS}),
     Case("attention in blocks", "baseline", {"attend": IN_BLOCKS}),
     Case("attention in blocks", "gqa", {"attend": IN_BLOCKS}),
+    # ── frozen is not learned
+    Case("frequencies as a frozen parameter", "rope", {"attn_init": A + """        inv = 10000.0 ** (-torch.arange(0, self.head_dim, 2).float() / self.head_dim)
+        self.inv = nn.Parameter(inv, requires_grad=False)
+""", "rotate": """
+        angle = torch.arange(T, device=x.device).float()[:, None] * self.inv
+        q, k = rotate(q, angle.cos(), angle.sin()), rotate(k, angle.cos(), angle.sin())
+"""}),
+    Case("angles in a frozen embedding", "rope", {"attn_init": A + """        tables = torch.cat(rope_tables(self.head_dim, config.block_size), dim=-1)
+        self.angles = nn.Embedding.from_pretrained(tables, freeze=True)
+""", "rotate": """
+        cos, sin = self.angles(torch.arange(T, device=x.device)).chunk(2, dim=-1)
+        q, k = rotate(q, cos, sin), rotate(k, cos, sin)
+""", "first_weights": """
+        for p in self.parameters():
+            if p.dim() >= 2 and p.requires_grad:
+                nn.init.normal_(p, std=0.02)
+"""}),
     # ── the plain decoder
     Case("ReLU", "baseline", edits=(("mlp", "F.gelu(self.up(x))", "F.relu(self.up(x))"),)),
     Case("ReLU squared", "baseline", edits=(("mlp", "F.gelu(self.up(x))", "F.relu(self.up(x)).square()"),)),

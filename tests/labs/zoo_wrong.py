@@ -325,4 +325,70 @@ MET = [
     names("does a dropout not take its share", Case("a dropout as a number", "baseline", edits=(("mlp", "nn.Dropout(config.dropout)", "nn.Dropout(0.1)"),))),
 ]  # fmt: skip
 
-WRONG = [*STREAM, *PLAIN, *NORMS, *TURNS, *GATES, *GROUPS, *MET]
+LOSS = [
+    names(
+        "cross-entropy of its own logits",
+        Case(
+            "targets of token 0 are ignored",
+            "baseline",
+            edits=(("loss", "ignore_index=-1", "ignore_index=0"),),
+        ),
+    ),
+    names(
+        "cross-entropy of its own logits",
+        Case(
+            "labels are smoothed",
+            "baseline",
+            edits=(("loss", "ignore_index=-1", "label_smoothing=0.1"),),
+        ),
+    ),
+    names(
+        "cross-entropy of its own logits",
+        Case(
+            "the loss alone is of capped logits",
+            "baseline",
+            edits=(
+                (
+                    "loss",
+                    "logits.view(-1, logits.size(-1))",
+                    "(2 * (logits / 2).tanh()).view(-1, logits.size(-1))",
+                ),
+            ),
+        ),
+    ),
+]
+FROZEN = [
+    names(
+        "is frozen",
+        Case(
+            "the embedding is frozen",
+            "baseline",
+            edits=(
+                ("gpt_init", "self.pos =", "self.tok.requires_grad_(False)\n        self.pos ="),
+            ),
+        ),
+    ),
+    names(
+        "is frozen",
+        Case(
+            "the gains are frozen",
+            "rmsnorm",
+            edits=(("norm", "torch.ones(dim))", "torch.ones(dim), requires_grad=False)"),),
+        ),
+    ),
+    names(
+        "is frozen",
+        Case(
+            "the first layer is frozen",
+            "baseline",
+            edits=(
+                (
+                    "first_weights",
+                    "nn.init.normal_(p, std=0.02)",
+                    "nn.init.normal_(p, std=0.02)\n        self.blocks[0].requires_grad_(False)",
+                ),
+            ),
+        ),
+    ),
+]
+WRONG = [*LOSS, *FROZEN, *STREAM, *PLAIN, *NORMS, *TURNS, *GATES, *GROUPS, *MET]
