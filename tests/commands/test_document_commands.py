@@ -520,9 +520,16 @@ def test_the_retrospective_has_the_order_that_the_course_asks_for(
     """What q1lab adds had come first, and what was shipped fifth."""
     q1lab(*PREDICT)
     study(fake_trainer)
+    study(fake_trainer, "gqa", effect=0.1)
+    with Store() as store:
+        progress.choose_modification(store, content.load_week(paths.content_dir()), "rope")
     answer("c3-insights", "Seeds vary.\n\nShapes first.\n\nBackprop is a walk.")
     q1lab("retro")
     text = (repo / "Q1_RETRO.md").read_text()
+    assert (
+        "I changed one thing in a small transformer: RoPE, rotary position embeddings. RoPE's"
+        in text
+    )
     assert re.findall(r"(?m)^## (.+)$", text) == [
         "The last week in short",
         "Artifacts shipped (12 weeks)",

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from q1lab.compare import progress_figure
+from q1lab.compare.claim import Claim
 from q1lab.compare.comparison import Comparison, comparison_json, from_record, to_record
 from q1lab.documents import comparison_page, comparison_tables, modification, post
 from q1lab.documents.reproduce import Reproduction
@@ -130,3 +133,25 @@ def test_a_record_survives(c: Comparison) -> None:
     assert from_record({**record, "v": RECORD_VERSION - 1}) is None, "of an older q1lab"
     newer = {**record, "study": {**record["study"], "v": 99}}
     assert from_record(newer) is None, "of a newer plan"
+
+
+CLAIM = Claim("helps", 3, 0.05, -0.1, (-0.15, -0.05))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"verdict": "hurts"},
+        {"n": 4},
+        {"reason": "one seed"},
+        {"alpha": 0.1},
+        {"mean": -0.2},
+        {"mean": None},
+        {"ends": (-0.15, -0.06)},
+        {"ends": (-0.16, -0.05)},
+    ],
+)
+def test_a_claim_agrees_with_its_own_numbers_alone(other: dict[str, Any]) -> None:
+    assert CLAIM.agrees(replace(CLAIM, mean=-0.1 * (1 + 1e-12))), "another SciPy's last digit"
+    assert not CLAIM.agrees(replace(CLAIM, **other)), "`q1lab verify` lets a forged number pass"
+    assert not replace(CLAIM, **other).agrees(CLAIM)

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from labs import report, sharing
 from q1lab.commands.cli import run_command_line
-from q1lab.ground import json_records, paths
+from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.journal.ingest_events import NEW_RUN, fold_events, reported_values
 from q1lab.journal.store import Store
@@ -356,18 +356,3 @@ def test_a_clock_that_was_set_back_changes_neither_order_nor_durations(faulty: F
     assert {row["state"] for row in rows} == {"finished"}
     assert launch.is_alive(studies.load("gqa-1").files) is False
     assert parse_seeds("1").seeds == (0,)
-
-
-@pytest.mark.parametrize("wrap", [lambda inner: [inner], lambda inner: {"a": inner}])
-def test_json_is_nested_as_deep_as_said_and_no_deeper(wrap: Callable[[Any], Any]) -> None:
-    value: Any = 1
-    for _ in range(json_records.DEEPEST):
-        value = wrap(value)
-    assert json_records.bounded_json(value) == value
-    with pytest.raises(ValueError, match="nested too deeply"):
-        json_records.bounded_json(wrap(value))
-
-
-def test_an_int_too_large_for_a_float_is_no_number() -> None:
-    with pytest.raises(ValueError, match="finite"):
-        json_records.bounded_json(10**400)

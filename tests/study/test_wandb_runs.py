@@ -21,13 +21,6 @@ from q1lab.train.weights_and_biases.history_rows import RunHistory
 from tests.kit import wandb_study as lab
 from tests.kit.wandb_server import KEY
 
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("Q1LAB_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
 # ── ids and states
 
 

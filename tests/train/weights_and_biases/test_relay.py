@@ -23,12 +23,6 @@ from tests.kit.wandb_server import KEY, WandbServer
 pytestmark = pytest.mark.sample
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("Q1LAB_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
 def test_online_study_appears_as_the_learner_expects(home: Path) -> None:
     study = lab.plan(seeds=(0, 1))
     ids = wandb_state.mint_ids(study)

@@ -20,12 +20,6 @@ from tests.kit.wandb_server import KEY, WandbServer
 pytestmark = pytest.mark.sample
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("Q1LAB_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
 def use(monkeypatch: pytest.MonkeyPatch, url: str, *, key: bool = True) -> dict[str, str]:
     """This process's children see the stand-in."""
     env = lab.environment(url, key=key)
