@@ -272,7 +272,7 @@ async def test_a_file_is_taken_before_the_answer_is_written(tmp_path: Path) -> N
 async def test_a_file_that_is_there_is_taken_already(tmp_path: Path) -> None:
     (tmp_path / "noise.py").touch()
     async with running(config=Config(repo=tmp_path)) as (app, pilot):
-        await to(pilot, "b2", "b2-noise")
+        await to(pilot, "a3", "a3-noise")
         await until(pilot, lambda: "⏎ write: fill in" in foot(app))
 
 
@@ -280,7 +280,7 @@ async def test_a_file_that_could_not_be_taken_is_tried_again(tmp_path: Path) -> 
     """The week's folder can't be written: nothing that needs the file comes next."""
     (tmp_path / "noise.py").symlink_to(tmp_path / "nowhere")
     async with running(config=Config(repo=tmp_path)) as (app, pilot):
-        await to(pilot, "b2", "b2-noise")
+        await to(pilot, "a3", "a3-noise")
         await pilot.press("enter")
         await until(pilot, lambda: "⏎ take noise.py" in foot(app))
         await take(app, pilot)

@@ -219,7 +219,7 @@ async def test_a_key_explains_the_words_of_the_step_and_the_page() -> None:
     app = prepared(lambda store, week: progress.choose_modification(store, week, "rope"))
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(pilot)
-        await go(pilot, "b2", "b2-noise")
+        await go(pilot, "a3", "a3-noise")
         study = app.screen
         assert isinstance(study, WeekScreen)
         await pilot.press("w")
@@ -605,7 +605,7 @@ async def test_while_a_study_trains_u_goes_to_what_is_done_meanwhile() -> None:
             reader = pilot.app.screen.query_one(PageReader)
             await until(pilot, lambda: isinstance(reader.current, Step))
             assert isinstance(reader.current, Step)
-            assert reader.current.id == "b2-noise"
+            assert reader.current.id == "b2-rope-far"
     finally:
         for fd in locks:
             os.close(fd)

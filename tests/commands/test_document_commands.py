@@ -1138,7 +1138,7 @@ def test_a_post_may_name_the_loss_before_training(
             "The loss began at 4.2075; a guess costs 4.3333, not 0.1517.\n\n## Where I",
         )
     )
-    answer("b2-noise", "Wins by 0.01 between equal models: 0.1517.")
+    answer("a3-noise", "Wins by 0.01 between equal models: 0.1517.")
     out = "".join(q1lab("post", "lint", code=1))
     assert "4.3333" in out
     assert "To keep a marked line, put <!-- q1lab:allow REASON --> on it" in out

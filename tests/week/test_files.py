@@ -141,11 +141,11 @@ def test_no_answer_of_the_noise_lab_can_be_read_where_it_is_to_be_guessed(week: 
 
 def test_the_noise_lab_is_right_with_the_answers_of_the_text(run: Run, week: Week) -> None:
     source = (FILES / "noise.py").read_text()
-    fills = re.findall(r"(?ms)^- \*\*\d\*\*.*?`([^`]+)`", fold(week, "b2-noise", "blanks"))
+    fills = re.findall(r"(?ms)^- \*\*\d\*\*.*?`([^`]+)`", fold(week, "a3-noise", "blanks"))
     assert len(fills) == source.count("____") - 2  # the definition, and the docstring
     output = run("noise.py", source=filled_in_noise_lab(*fills))
     assert output.count("right") == 7, output
-    answer = " ".join(fold(week, "b2-noise", "blanks").split())
+    answer = " ".join(fold(week, "a3-noise", "blanks").split())
     for number in re.findall(r"beyond ±[\d.]+: ([\d.]+)%", output):
         assert f"{float(number):.0f}%" in answer, (number, answer)
 

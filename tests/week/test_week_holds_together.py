@@ -116,11 +116,15 @@ def test_an_experiment_says_how_to_read_its_result(week: Week) -> None:
 
 
 def test_minutes_add_up(week: Week) -> None:
-    """A part's steps and text take at least what the week plans for it; the app shows both."""
+    """The week's text and required steps take the plan's minutes, or the hours that it names."""
+    total = sum(part.estimate for part in week.parts())
+    overview = "\n".join(map(block_text, week.overview))
+    assert f"plan on {round(total / 60)} hours" in overview, total
     for session in week.sessions:
         assert sum(part.minutes for part in session.parts) == session.minutes
     for part in week.parts():
-        assert part.estimate == part.reading or part.estimate >= part.minutes, part.id
+        without = [step.id for step in part.steps if not step.optional and step.minutes is None]
+        assert not without, f"no minutes for {without}"
         for table in tables_with_minutes(part):
             assert table == part.minutes, part.id
 
