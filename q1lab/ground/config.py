@@ -7,6 +7,7 @@ unknown key is left out, with one line that has file, key and the nearest name.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -152,9 +153,21 @@ def as_rows(config: Config) -> list[SettingRow]:
     return rows
 
 
+_LONG_KEY = re.compile(r"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){64}")
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """The tables of a TOML text. ValueError for one that isn't TOML, and for a key of more than 64
+    parts, which tomllib reads in a time that grows with their square; RecursionError for one that
+    is nested too deeply."""
+    if _LONG_KEY.search(text):
+        raise ValueError("a key has more than 64 parts")
+    return tomllib.loads(text)
+
+
 def _read(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(read_text(file))
+        return parse_toml(read_text(file))
     except FileNotFoundError:
         return {}
     except OSError as error:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 from q1lab.ground import json_records
+from q1lab.ground.config import parse_toml
 from q1lab.ground.errors import Problem, nearest
 from q1lab.ground.files import absolute_path, os_reason, printable, read_text, sha256_file
 from q1lab.ground.json_records import max_chars, one_of
@@ -161,7 +161,7 @@ def read_study_toml(file: Path, floor_of: str | None = None) -> CommandSpec:
     """Read a ``study.toml``; its commands start in that file's folder. The arm ``floor_of`` is
     compared with itself. Problem that names the file if it can't be read."""
     try:
-        tables = tomllib.loads(read_text(file, 1 << 20))
+        tables = parse_toml(read_text(file, 1 << 20))
         record = _command_record(tables)
     except UnicodeDecodeError:
         raise Problem(f"{file}: not UTF-8 text", file=file) from None

@@ -12,7 +12,6 @@ command) holds TOML and is an action; it belongs to the step just before it, els
 from __future__ import annotations
 
 import re
-import tomllib
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from q1lab.ground.config import parse_toml
 from q1lab.ground.errors import nearest
 from q1lab.ground.files import read_bytes, read_text
 from q1lab.week import step_commands
@@ -92,10 +92,8 @@ def _read_week(root: Path, course: bool, chosen: str | None, data: ChosenData | 
         return f"{_GUIDE}\n{shown(file).strip()}\n{_GUIDE_ENDS}" if there else ""
 
     try:
-        toml = tomllib.loads(shown("week.toml"))
-        rows = (
-            tomllib.loads(read_text(root / toml["results"]))["results"] if "results" in toml else ()
-        )
+        toml = parse_toml(shown("week.toml"))
+        rows = parse_toml(read_text(root / toml["results"]))["results"] if "results" in toml else ()
         results = [
             MeasuredResult(**{_RESULT.get(key, key): value for key, value in row.items()})
             for row in rows
@@ -353,7 +351,7 @@ def _action(fence: str, lines: list[str]) -> Action:
         if kind not in ACTION_FIELDS:
             raise ValueError(f"there is no action {kind!r}; {nearest(kind, ACTION_FIELDS)}")
         fields = ("title", *ACTION_FIELDS[kind])
-        options = _tuples(tomllib.loads("\n".join(lines)))
+        options = _tuples(parse_toml("\n".join(lines)))
         title = str(options.pop("title", ""))
         for key in options:
             if key not in fields:

@@ -42,6 +42,8 @@ def test_the_environment_goes_before_the_file(home: Path) -> None:
         ("theme = 3", ["theme", "text"]),
         ("keymap = 3", ["keymap", "table"]),
         ("theme = ", ["not valid TOML"]),
+        (f"jobs = {'9' * 5000}\n", ["config.toml", "TOML"]),
+        (f"{'a.' * 100}b = 1\n", ["config.toml", "more than 64 parts"]),
     ],
 )
 def test_bad_settings_say_file_key_and_what_to_do(home: Path, text: str, parts: list[str]) -> None:
