@@ -67,7 +67,7 @@ def test_two_commands_come_to_a_verdict(folder: Path) -> None:
     assert "Metric: val loss, lower is better" in done.stderr
     study = only_study()
     assert (study.id, study.design.pairs[0]) == ("train_lr_2-1", 3)
-    assert started(folder)[:3] == ["0 1.0", "0 2.0", "1 1.0"], "pairs are interleaved"
+    assert started(folder)[:3] == ["0 1.0", "0 2.0", "1 2.0"], "the arm that begins alternates"
     assert len(started(folder)) == len(set(started(folder))), "the first run is the study's"
     events = [
         json.loads(line)
