@@ -10,6 +10,7 @@ told of. A sentence takes two rows of a terminal at most.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from itertools import groupby
 from typing import Literal, NamedTuple
@@ -295,6 +296,21 @@ def close_to_0(j: Judgment) -> str:
     if not j.claims or not is_near_the_edge(j.analysis):
         return ""
     return "The interval ends close to 0, and claims that close tend to be exaggerated."
+
+
+@fact("caveat")
+def few_items(j: Judgment) -> str:
+    """A share p of n items has the standard error √(p(1 − p)/n), whatever the seeds do."""
+    many, shares = j.found.items, [arm.mean for arm in j.arms.values() if arm.mean is not None]
+    if many is None or not shares:
+        return ""
+    half = max(1.96 * math.sqrt(share * (1 - share) / many) for share in shares)
+    if not half:
+        return ""
+    return (
+        f"The {_metric(j)} is counted on {many:,} items: on as many others each arm's could be "
+        f"{half:.2g} more or less (95%), and more seeds can't show that."
+    )
 
 
 @fact("caveat")

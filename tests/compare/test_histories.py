@@ -23,6 +23,9 @@ from q1lab.judgment import interim_analyses, layout
 from q1lab.judgment.facts import FACTS, facts_of, next_step
 from q1lab.judgment.judgment import Judgment
 from q1lab.judgment.lines import plain_lines
+from q1lab.judgment.tables.found_runs import TableOptions
+from q1lab.judgment.tables.judged_table import judge_table
+from q1lab.judgment.tables.number_table import found_in_text
 from q1lab.study import studies
 from q1lab.study.command_arms import CommandSpec
 from q1lab.study.seed_range import SeedRange
@@ -189,7 +192,14 @@ def designs() -> Told:
 
 def elsewhere() -> Told:
     base, mod = {0: 1.91, 1: 1.9, 2: 1.92, 3: 1.9}, {0: 1.79, 1: 1.8, 2: 1.85, 5: 1.8}
-    return {"from elsewhere": q1lab.judge(base, mod).judgment}
+    counted = ["arm,seed,acc,n", "a,0,0.71,100", "a,1,0.70,100", "a,2,0.73,100"]
+    counted += ["b,0,0.74,100", "b,1,0.75,100", "b,2,0.77,100"]
+    options = TableOptions(baseline="a")
+    (table,) = found_in_text("\n".join(counted), "t.csv", options).tables(options)
+    return {
+        "from elsewhere": q1lab.judge(base, mod).judgment,
+        "counted on few items": judge_table(table),
+    }
 
 
 STORIES = (

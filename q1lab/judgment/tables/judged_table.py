@@ -82,7 +82,23 @@ def _found(table: NumberTable) -> Found:
         [(name, run.last) for name, run in titled if run.state is RunState.FINISHED]
     )
     left = (f"{name}{run.why_open}" for name, run in titled if not run.has_ended)
-    return Found(differ=differ, unfinished=tuple(left))
+    return Found(differ=differ, unfinished=tuple(left), items=_few_items(table))
+
+
+FEW_ITEMS = 10_000
+"""Items from which on another sample of them would change a share of right answers little."""
+
+
+def _few_items(table: NumberTable) -> int | None:
+    """The items that every run's share of right answers is counted on; None where they are many,
+    unknown, or not the same."""
+    runs = [run for arm in table.runs for run in arm.values() if run.value is not None]
+    items = {run.items for run in runs}
+    is_share = all(0 <= run.value <= 1 for run in runs if run.value is not None)
+    if table.found.metric.better != "higher" or not is_share or len(items) != 1:
+        return None
+    (many,) = items
+    return many if many is not None and 1 < many < FEW_ITEMS else None
 
 
 def _titled(table: NumberTable) -> Iterator[tuple[str, OutsideRun]]:

@@ -102,6 +102,10 @@ def conditions_of(facts: Mapping[str, str]) -> dict[str, str]:
     return {key: value[:60] for key, value in facts.items() if last_part(key) in CONDITION_KEYS}
 
 
+ITEM_KEYS = ("n_items", "items", "n_examples", "num_examples", "examples", "n_questions", "n")
+"""Columns with the number of items that a metric is counted on."""
+
+
 class Keys(NamedTuple):
     """The columns of a table that are read; None for one that it hasn't."""
 
@@ -195,6 +199,7 @@ def _read_rows(rows: Rows, found: Found, keys: Keys) -> None:
         for column in rows.columns
         if last_part(column) in CONDITION_KEYS and column not in (keys.arm, keys.number)
     ]
+    items_key = flat_name([each for each in rows.columns if each not in keys], ITEM_KEYS)
     arm_names: dict[str, str] = {}
     for line, row in rows:
         number, state = row[keys.number], None if keys.state is None else row[keys.state]
@@ -214,6 +219,8 @@ def _read_rows(rows: Rows, found: Found, keys: Keys) -> None:
                 run = found.curve(arm, seed)
                 step = _step(row[keys.step], keys.step, has_no_number(number))
                 run.add_point(step, number, state)
+            items = None if items_key is None else as_number(row[items_key])
+            run.items = None if items is None or not items.is_integer() else int(items)
             for column in conditions:
                 if not is_blank(row[column]):
                     run.conditions[column] = printable(str(row[column]).strip())[:60]

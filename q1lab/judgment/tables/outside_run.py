@@ -87,6 +87,8 @@ class OutsideRun:
     """Its last step; None where none is known."""
     disputed: float = -1.0
     """The latest step at which rows of it have two numbers that differ."""
+    items: int | None = None
+    """The number of items that its metric is a mean over."""
     state: RunState = RunState.FINISHED
     message: str | None = None
 
