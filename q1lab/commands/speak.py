@@ -59,6 +59,7 @@ Examples:
   q1lab speak rope.py --prompt "The capital of France is" --data notes.txt
   q1lab speak --break mask --says worse --loss 4.5 --sure 60%
 
+\b
 Breaks:
   """
     + "\n  ".join(f"{name:10} {about}" for name, about in BREAKS.items())
@@ -248,12 +249,13 @@ def _run(request: dict[str, Any]) -> _Heard:
     options: dict[str, Any] = {"seconds": SECONDS, "threads": threads, "env": env, **pipes}
     with child_processes.running_child(command, **options) as child, _keys() as keys:
         assert child.stdin is not None
+        assert child.stdout is not None
+        assert child.stderr is not None
         with contextlib.suppress(BrokenPipeError), child.stdin:
             child.stdin.write(json.dumps(request).encode())
         began = heard_at = time.monotonic()
-        with selectors.DefaultSelector() as selector:
+        with selectors.DefaultSelector() as selector, child.stdout, child.stderr:
             for pipe in (child.stdout, child.stderr):
-                assert pipe is not None
                 selector.register(pipe, selectors.EVENT_READ)
             if keys is not None:
                 selector.register(keys, selectors.EVENT_READ)

