@@ -22,7 +22,7 @@ from q1lab.commands._ask import ask_user
 from q1lab.commands._output import remark
 from q1lab.commands._store import open_store
 from q1lab.ground.errors import FAILED, INTERRUPTED, OK, USAGE, Problem
-from q1lab.ground.files import kind_of_non_file, printable, read_text
+from q1lab.ground.files import absolute_path, kind_of_non_file, printable
 from q1lab.journal import predictions
 from q1lab.study import child_processes, corpora, speaking_weights
 from q1lab.study.own_model.run_checks import made_for, run_checks
@@ -135,14 +135,12 @@ def speak(
 def _loss_text(data: str | None) -> str:
     if data is None:
         return corpora.read_shakespeare()[:DATA_BYTES].decode()
-    path = Path(data)
-    if (kind := kind_of_non_file(path)) is not None:
-        raise Problem(f"{path}: {kind}, not a text", file=path)
+    path = absolute_path(data)
     with contextlib.suppress(UnicodeDecodeError):
-        text = read_text(path)
+        text = corpora.read_corpus_file(path).decode()
         if text.strip() and "\x00" not in text:
             return text[:DATA_BYTES]
-    raise Problem(f"{path}: not a UTF-8 text", file=path)
+    raise Problem(f"{path}: not a UTF-8 text, or empty", file=path)
 
 
 def _checked(file: Path, for_: str | None) -> str:

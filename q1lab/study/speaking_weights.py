@@ -19,7 +19,7 @@ from pathlib import Path
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, USAGE, Problem
 from q1lab.ground.files import (
-    expand_user,
+    absolute_path,
     file_size,
     kind_of_non_file,
     os_errors_as_problems,
@@ -49,7 +49,7 @@ def find_weights(named: str | None) -> Path | None:
     if named is None:
         kept = cached_file()
         return kept if kept.is_file() and sha256_file(kept) == GGUF_SHA256 else None
-    file = expand_user(named).absolute()
+    file = absolute_path(named)
     if (kind := kind_of_non_file(file)) is not None:
         raise Problem(f"{file}: {kind}, not the weights", file=file)
     with os_errors_as_problems(str(file), USAGE):
