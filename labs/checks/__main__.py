@@ -21,6 +21,7 @@ import json
 import os
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,8 @@ def run(path: Path, request: dict[str, Any], say: Callable[..., None]) -> int:
     from labs.checks.subject import Subject
 
     torch.set_num_threads(1)
+    # a checkpoint's warning, which most checks give cause for: they compute without gradients
+    warnings.filterwarnings("ignore", "None of the inputs have requires_grad")
     # CUDA maps gigabytes for itself
     limits.limit_memory(request.get("memory_mb", 4096) * (4 if torch.cuda.is_available() else 1))
     step = limits.TimedSteps(path, request.get("step_seconds", 20.0))

@@ -94,7 +94,7 @@ def judge_call(model: nn.Module) -> tuple[Tensor, Tensor]:
     expected = F.cross_entropy(scores.reshape(-1, VOCAB), y.reshape(-1)).item()
     if abs(loss.item() - expected) > 1e-3 * max(1.0, expected):
         raise Wrong(f"""the loss is {loss.item():.4f}, the cross-entropy of its own logits
-            {expected:.4f}: are targets shifted there, or logits scaled?""")
+            {expected:.4f}: {other_loss(scores.reshape(-1, VOCAB), y.reshape(-1), loss)}""")
     if apart(scores, model(x, tokens(seed=5))[0]) > 1e-3:
         raise Wrong("the logits change with the targets: the model reads what it should predict")
     last, none = model(x)
@@ -106,6 +106,17 @@ def judge_call(model: nn.Module) -> tuple[Tensor, Tensor]:
     if apart(scores.reshape(B, T, VOCAB)[:, -1], last.reshape(B, -1, VOCAB)[:, -1]) > 1e-3:
         raise Wrong("the last position's logits differ between a call with targets and one without")
     return scores, loss
+
+
+def other_loss(scores: Tensor, y: Tensor, loss: Tensor) -> str:
+    """Name what a loss computes of scores (N, V) and targets (N,) in place of cross-entropy."""
+    for token in y.unique():
+        if torch.isclose(F.cross_entropy(scores, y, ignore_index=int(token)), loss, rtol=1e-5):
+            return f"targets that are token {token} are left out of it, as by ignore_index={token}"
+    for share in (0.05, 0.1, 0.2):
+        if torch.isclose(F.cross_entropy(scores, y, label_smoothing=share), loss, rtol=1e-5):
+            return f"its targets are smoothed, as by label_smoothing={share}"
+    return "are targets shifted there, or logits scaled?"
 
 
 def lost_layers(s: Subject) -> str:
@@ -585,7 +596,8 @@ def dead(largest: Tensor) -> str:
         return "has none"
     for axis in range(largest.dim() if largest.dim() > 1 else 0):
         sizes = largest.transpose(0, axis).flatten(1).amax(1)
-        if none := (sizes == 0).nonzero().flatten().tolist():
+        none = (sizes == 0).nonzero().flatten().tolist()
+        if none and none != [*range(VOCAB, len(sizes))]:  # a padded vocabulary's are never drawn
             axis_name = ("row", "column")[axis] if largest.dim() == 2 else f"index {axis} ="
             more = f" and {len(none) - 1} more" if len(none) > 1 else ""
             return f"{tuple(largest.shape)} has none in {axis_name} {none[0]}{more}"
@@ -655,14 +667,14 @@ def grads_of(model: nn.Module, x: Tensor, y: Tensor) -> dict[str, Tensor]:
     _, loss = model(x, y)
     weights = {name: p for name, p in model.named_parameters() if p.requires_grad}
     try:
-        grads = torch.autograd.grad(
-            loss, [*weights.values()], allow_unused=True, materialize_grads=True
-        )
+        # not autograd.grad, which a reentrant checkpoint refuses
+        model.zero_grad()
+        loss.backward()
     except RuntimeError as error:
         first = str(error).split(". ")[0].splitlines()[0][:200]
         note = "; something of an earlier call is kept: a cache?" * ("second time" in first)
         raise Wrong(f"the backward pass fails: {first}{note}") from error
-    return dict(zip(weights, grads, strict=True))
+    return {name: torch.zeros_like(p) if p.grad is None else p.grad for name, p in weights.items()}
 
 
 @check(

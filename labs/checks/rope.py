@@ -352,7 +352,8 @@ def kind_of_angles(seen: Tensor) -> str:
     than the paper's; "" for the paper's. Wrong where they are a slip."""
     if same(seen, USUAL):
         return ""
-    if any(same(seen, part) for part in PARTIAL):
+    twins = len(seen) > 2 and seen[2] > 0.99 * seen[0]  # each pair gives its angle twice
+    if not twins and any(same(seen, part) for part in PARTIAL):
         return "only a part of each head's features rotates, as in GPT-NeoX; the paper rotates all"
     for words, thetas in SLIPS.items():
         if same(seen, thetas):

@@ -131,7 +131,7 @@ WRONG = [
            "gqa: groups share keys and values", "shares its keys with"),
     Edited("a mask that is off by one", "gqa", [(ATTENTION, BY_HAND.replace("triu(1)", "triu(2)"))],
            "causality", "off by one"),
-    Edited("a start far from uniform", "baseline", [("if residual else 0.02", "if residual else 1.0")], "loss at the start", "ln(65)"),
+    Edited("a start far from uniform", "baseline", [("if residual else 0.02", "if residual else 1.0")], "loss at the start", "ln 65 = 4.174"),
     Edited("an unused layer", "baseline", [("        self.mlp = MLP(config)\n", "        self.mlp = MLP(config)\n        self.spare = nn.Linear(4, 4)\n")],
            "gradients", "spare.weight has none"),
     Edited("a dtype fixed by hand", "baseline", [("        return self.resid_dropout(self.c_proj(y))", "        return self.resid_dropout(y.float() @ self.c_proj.weight.half())")],

@@ -20,7 +20,10 @@ from tests.labs.zoo_right import OTHER_KINDS, RIGHT
 from tests.labs.zoo_whole import WHOLE
 from tests.labs.zoo_wrong import ALIBI, WRONG
 
-pytestmark = pytest.mark.sample
+pytestmark = [
+    pytest.mark.sample,
+    pytest.mark.filterwarnings("ignore:None of the inputs have requires_grad"),  # no_grad's
+]
 
 
 def subject(text: str, tmp_path: Path) -> Subject:
@@ -220,6 +223,20 @@ def unit(x, gain):
     results = {r.name: r for r in suite.run_all(subject(text, tmp_path), "rmsnorm")}
     checks_of_variant = [results[check.name] for check in suite.OWN["rmsnorm"].CHECKS]
     assert not any(r.judged for r in checks_of_variant)
+
+
+def test_a_padded_vocabulary_whose_logits_are_cut_back_passes(tmp_path: Path) -> None:
+    text = Case("as it is", "baseline").text()
+    for old, new in (
+        ("nn.Embedding(config.vocab_size,", "nn.Embedding(-(-config.vocab_size // 64) * 64,"),
+        ("config.n_embd, config.vocab_size,", "config.n_embd, -(-config.vocab_size // 64) * 64,"),
+        ("self.head(x)", "self.head(x)[..., : self.config.vocab_size]"),
+        ("self.head(x[:, [-1], :])", "self.head(x[:, [-1], :])[..., : self.config.vocab_size]"),
+        ("logits.view(-1", "logits.reshape(-1"),
+    ):
+        text = text.replace(old, new)
+    results = [*suite.run_all(subject(text, tmp_path), "baseline")]
+    assert [f"{r.name}: {r.seen}" for r in results if r.failed] == []
 
 
 CHUNKS = """

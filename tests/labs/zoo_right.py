@@ -130,6 +130,8 @@ RIGHT = [
             if p.dim() >= 2 and p.requires_grad:
                 nn.init.normal_(p, std=0.02)
 """}),
+    Case("reentrant checkpoints", "baseline", edits=(("run", "x = block(x)", "x = torch.utils.checkpoint.checkpoint(block, x, use_reentrant=True)"),)),
+    Case("checkpoints", "rope", edits=(("run", "x = block(x)", "x = torch.utils.checkpoint.checkpoint(block, x, use_reentrant=False)"),)),
     # ── the plain decoder
     Case("ReLU", "baseline", edits=(("mlp", "F.gelu(self.up(x))", "F.relu(self.up(x))"),)),
     Case("ReLU squared", "baseline", edits=(("mlp", "F.gelu(self.up(x))", "F.relu(self.up(x)).square()"),)),

@@ -322,12 +322,13 @@ MET = [
     names("are whole heads repeated", gqa("features repeated", ("repeat", "k = k.repeat_interleave(self.n_head // self.n_kv, dim=1)\n        v = v.repeat_interleave(self.n_head // self.n_kv, dim=1)",
         f"k, v = (t.repeat_interleave({PER}, dim=3).unflatten(3, (-1, self.head_dim)).transpose(2, 3).reshape(B, self.n_head, T, -1) for t in (k, v))"))),
     names("one and the same block", Case("one block many times", "baseline", edits=(("blocks", "nn.ModuleList(Block(config, i) for i in range(config.n_layer))", "nn.ModuleList([Block(config)] * config.n_layer)"),))),
+    names("the pairs turn by 1, 0.01", rope("two pairs turn alike", ("helpers", "    angle =", "    inv[1:2], inv[-1:] = inv[:1], inv[-1:] / 1000\n    angle ="))),
     names("does a dropout not take its share", Case("a dropout as a number", "baseline", edits=(("mlp", "nn.Dropout(config.dropout)", "nn.Dropout(0.1)"),))),
 ]  # fmt: skip
 
 LOSS = [
     names(
-        "cross-entropy of its own logits",
+        "token 0 are left out",
         Case(
             "targets of token 0 are ignored",
             "baseline",
@@ -335,7 +336,7 @@ LOSS = [
         ),
     ),
     names(
-        "cross-entropy of its own logits",
+        "targets are smoothed",
         Case(
             "labels are smoothed",
             "baseline",
