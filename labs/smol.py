@@ -77,6 +77,7 @@ class Smol:
         self.tokenizer.pre_tokenizer = pre_tokenizers.Sequence(cut)
         self.tokenizer.decoder = decoders.ByteLevel()
         sizes = {n.removeprefix("llama."): v for n, v in head.items() if n.startswith("llama.")}
+        reader.fields.clear()  # 200 MB
         self.w, self.blocks = {}, [Block({}, sizes) for _ in range(sizes["block_count"])]
         for t in reader.tensors:  # four bits a weight in the file, float32 here
             kind, _, rest = t.name.removesuffix(".weight").partition(".")
@@ -96,8 +97,7 @@ class Smol:
 def write(model: Smol, prompt: str, n: int, cached: bool = True):
     """Yield each of the n likeliest next tokens after the prompt, until the model ends its text."""
     ids = model.tokenizer.encode(prompt).ids or [1]
-    past = [[] for _ in model.blocks] if cached else None
-    seen = 0  # tokens whose keys and values are kept
+    past, seen = [[] for _ in model.blocks] if cached else None, 0  # seen: tokens kept in past
     for _ in range(n):
         new = model(torch.tensor([ids[seen:]]), past)[0, -1].argmax().item()
         seen = len(ids) if cached else 0
@@ -108,8 +108,7 @@ def write(model: Smol, prompt: str, n: int, cached: bool = True):
 
 
 @torch.no_grad()
-def loss(model: Smol, ids: list[int], T: int = 256) -> float:
-    """The mean loss in nats, in windows of T tokens, of each token after those before it there."""
+def loss(model: Smol, ids: list[int], T: int = 256) -> float:  # in nats, in windows of T
     starts = range(0, max(1, (len(ids) - 1) // T * T), T)
     windows = [torch.tensor(ids[i : i + T + 1]) for i in starts]
     return sum(F.cross_entropy(model(w[None, :-1])[0], w[1:]).item() for w in windows) / len(starts)
