@@ -192,7 +192,7 @@ def designs() -> Told:
 
 def elsewhere() -> Told:
     base, mod = {0: 1.91, 1: 1.9, 2: 1.92, 3: 1.9}, {0: 1.79, 1: 1.8, 2: 1.85, 5: 1.8}
-    counted = ["arm,seed,acc,n", "a,0,0.71,100", "a,1,0.70,100", "a,2,0.73,100"]
+    counted = ["arm,seed,acc,n_items", "a,0,0.71,100", "a,1,0.70,100", "a,2,0.73,100"]
     counted += ["b,0,0.74,100", "b,1,0.75,100", "b,2,0.77,100"]
     options = TableOptions(baseline="a")
     (table,) = found_in_text("\n".join(counted), "t.csv", options).tables(options)

@@ -102,7 +102,7 @@ def conditions_of(facts: Mapping[str, str]) -> dict[str, str]:
     return {key: value[:60] for key, value in facts.items() if last_part(key) in CONDITION_KEYS}
 
 
-ITEM_KEYS = ("n_items", "items", "n_examples", "num_examples", "examples", "n_questions", "n")
+ITEM_KEYS = ("n_items", "items", "n_examples", "num_examples", "examples", "n_questions")
 """Columns with the number of items that a metric is counted on."""
 
 
