@@ -37,7 +37,7 @@ def test_a_number_that_is_not_finite_is_null_in_json() -> None:
 
 def test_an_interval_contains_a_prediction_or_does_not() -> None:
     c = make(BASE, LOWER)
-    for size, words in ((0.1005, "contains that size."), (0.3, "leaves that size out.")):
+    for size, words in ((0.1005, "contains that size."), (0.3, "leaves out that size.")):
         c = replace(c, prediction={"direction": "lower", "size": size})
         assert told(c)["prediction"].endswith(words), f"a prediction of −{size}"
 

@@ -170,12 +170,12 @@ def _refuse_own_loop_options(request: Request) -> None:
 
 def code_of(folder: str, names: Iterable[str]) -> dict[str, str]:
     """The hashes of the syntax trees of the Python files among these, by name."""
-    texts = {
-        name: Path(folder, name).read_text(encoding="utf-8", errors="replace")
-        for name in names
-        if name.endswith(".py")
-    }
-    return {name: found for name, text in texts.items() if (found := code_hash(text))}
+    hashes = {}
+    for name in names:
+        with contextlib.suppress(OSError, UnicodeDecodeError):  # its bytes alone tell it, then
+            if name.endswith(".py"):
+                hashes[name] = code_hash(read_text(Path(folder, name)))
+    return {name: found for name, found in hashes.items() if found}
 
 
 def prove_inputs(loop: CommandSpec) -> None:

@@ -149,6 +149,9 @@ async def test_enter_turns_pages_does_the_step_and_goes_on() -> None:
                 asked.append(reader.step.id)
                 if "⏎ tick" not in foot(app):  # what a command would have shown
                     await pilot.press("space")
+                    if "take" in foot(app):  # Enter takes the file again
+                        await settled(pilot)
+                        await pilot.press("j")
         required = [step.id for step in app.week.find_part("a3").steps if not step.optional]  # type: ignore[union-attr]
         assert [step for step in required if not app.snapshot.progress.of(step).done] == []
         assert asked == [step for step in required if step in asked]
@@ -395,7 +398,7 @@ async def test_j_and_k_start_from_the_text_on_screen() -> None:
         assert reader.scroll_y <= top
         await pilot.press("j")
         await until(pilot, lambda: reader.on_screen)
-        assert reader.piece is reader.stops[0]
+        assert reader.stops.index(reader.piece) < 3, "the cursor went on from below the text"
 
 
 @pytest.mark.parametrize("width", [53, 60, 77])
