@@ -150,8 +150,9 @@ async def test_enter_turns_pages_does_the_step_and_goes_on() -> None:
                 if "⏎ tick" not in foot(app):  # what a command would have shown
                     await pilot.press("space")
                     if "take" in foot(app):  # Enter takes the file again
-                        await settled(pilot)
-                        await pilot.press("j")
+                        while reader.step is None or reader.step.id == asked[-1]:
+                            await pilot.press("j")
+                            await settled(pilot)
         required = [step.id for step in app.week.find_part("a3").steps if not step.optional]  # type: ignore[union-attr]
         assert [step for step in required if not app.snapshot.progress.of(step).done] == []
         assert asked == [step for step in required if step in asked]
