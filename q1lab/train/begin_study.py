@@ -116,7 +116,8 @@ def _make_study(plan: Plan, store: Store) -> Study:
         with contextlib.suppress(Problem):
             remove_inside(study.files.root)
         raise
-    finished_runs.copy_runs(study, plan.copies)
+    if not draft.request.fresh:  # more may have finished since the plan was made
+        finished_runs.copy_runs(study, finished_runs.find_copies(study, StudiesOnDisk()))
     return study
 
 

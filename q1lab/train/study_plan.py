@@ -48,8 +48,6 @@ class Plan:
     """The study on disk that goes on; None for a new one."""
     missing: tuple[str, ...]
     """Names of the runs that will train."""
-    copies: finished_runs.RunCopies = ()
-    """Runs of a new study that others have finished."""
 
     @property
     def is_new(self) -> bool:
@@ -262,7 +260,6 @@ def _plan(
     ``seeds`` are those of a planned range, or drawn ones. Without them the study takes the first
     seeds without results, or draws new ones.
     """
-    copies: finished_runs.RunCopies = ()
     if existing is None:
         study = _declare_design(draft.study, draft.seeds, store, seeds)
         copies = () if draft.request.fresh else finished_runs.find_copies(study, on_disk)
@@ -278,7 +275,7 @@ def _plan(
         if finished and any(run.name not in finished for run in study.runs):
             study = _with_trainer_of_now(study)
     missing = tuple(run.name for run in study.runs if run.name not in finished)
-    return Plan(draft, study, existing, missing, copies)
+    return Plan(draft, study, existing, missing)
 
 
 def _is_same(study: Study, draft: Draft) -> bool:

@@ -162,7 +162,7 @@ def test_a_page_that_is_scrolled_through_is_painted_whole(start: Callable[..., T
     """The toolkit repaints what moved since its last layout, which may be older than the paint."""
     welcomed()
     app = start("--session", "A", columns=80, lines=24)
-    app.sees("A1 · Pick the modification", "token ids")
+    app.sees("A1 · Pick the modification", "Check your own model")
     app.quiet()
     for pages in (3, 3, 4):
         app.press("\x1b[H")
@@ -217,7 +217,7 @@ def test_answers_are_written_in_the_learners_editor(
     editor.chmod(0o755)
     welcomed(until_the_paragraph)
     app = start(EDITOR=str(editor), VISUAL="")
-    app.sees("A1 · Pick the modification")
+    app.sees("A1 · Pick the modi")
     app.press("u")
     app.sees("▸ ☐ Write one paragraph")
     app.press("E")

@@ -78,6 +78,7 @@ def test_every_process_is_in_the_list() -> None:
         "q1lab.commands.run_on_end.run_in_shell",
         "q1lab.ground.git_command.run",
         "q1lab.study.child_processes.running_child",
+        "q1lab.study.speaking_weights.download",
         "q1lab.train.crew._start_trainer",
         "q1lab.train.jobs.__init__",
         "q1lab.train.launch.start_runner",

@@ -120,8 +120,9 @@ class CommandOutputScreen(Dialog[Any]):
                     self._due = self.set_timer(PAUSE, self.show_output)
             self.code = await child.wait()
         except asyncio.CancelledError:
+            # (at once: an app that closes doesn't wait, and what it started ends with it)
             with contextlib.suppress(ProcessLookupError):
-                child.terminate()
+                child.kill()
             await child.wait()
             raise
         self.ended(self.code)
