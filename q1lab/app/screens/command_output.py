@@ -16,6 +16,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.timer import Timer
 from textual.widgets import Static
+from textual.worker import Worker, WorkerError
 
 from q1lab.app.editing import learner_folder
 from q1lab.app.screens.base import Dialog
@@ -46,6 +47,10 @@ def run_in_pane(app: WeekApp, argv: list[str], preview: Sequence[str] = ()) -> N
     app.push_screen(CommandOutputScreen(argv, learner_folder(app), preview))
 
 
+ENDS_WITHIN = 5.0
+"""Seconds that a command has to undo what it began, when its pane closes."""
+
+
 class CommandOutputScreen(Dialog[Any]):
     """Runs one command without input. Esc ends the command, but not a training that it started;
     Enter, often pressed twice, closes only what has ended. If the command asks for ``--yes``, ``y``
@@ -73,6 +78,7 @@ class CommandOutputScreen(Dialog[Any]):
         self.code: int | None = None
         self.has_ended = False
         self._due: Timer | None = None
+        self._command: Worker[None] | None = None
 
     def body(self) -> ComposeResult:
         self.box.border_subtitle = self.running
@@ -83,7 +89,14 @@ class CommandOutputScreen(Dialog[Any]):
         self.call_after_refresh(self._start)
 
     def _start(self) -> None:
-        self.run_worker(self._run(), exit_on_error=False)
+        self._command = self.run_worker(self._run(), exit_on_error=False)
+
+    async def on_unmount(self) -> None:
+        """Wait until a command that was ended has undone what it began."""
+        if self._command is not None:
+            self._command.cancel()
+            with contextlib.suppress(WorkerError):
+                await self._command.wait()
 
     async def _run(self) -> None:
         self.code, self.printed, self.has_ended = None, "", False
@@ -120,10 +133,13 @@ class CommandOutputScreen(Dialog[Any]):
                     self._due = self.set_timer(PAUSE, self.show_output)
             self.code = await child.wait()
         except asyncio.CancelledError:
-            # (at once: an app that closes doesn't wait, and what it started ends with it)
             with contextlib.suppress(ProcessLookupError):
+                child.terminate()
+            try:
+                await asyncio.wait_for(child.wait(), ENDS_WITHIN)
+            except TimeoutError:
                 child.kill()
-            await child.wait()
+                await child.wait()
             raise
         self.ended(self.code)
 
