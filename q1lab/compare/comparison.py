@@ -410,13 +410,14 @@ def _text_error(rows: Sequence[Row]) -> tuple[float, int] | None:
         for row in rows
         if row["state"] == RunState.FINISHED
     }
-    pairs = [
-        [mod - base for base, mod in zip(each, parts["modified", seed], strict=False)]
-        for (arm, seed), each in parts.items()
-        if arm == "baseline" and ("modified", seed) in parts and None not in each
-    ]
-    if not pairs or len({len(pair) for pair in pairs}) > 1:
+    seeds = [seed for arm, seed in parts if arm == "baseline" and ("modified", seed) in parts]
+    runs = [parts[arm, seed] for seed in seeds for arm in ARMS]
+    if not runs or len({len(run) for run in runs}) > 1 or any(None in run for run in runs):
         return None
+    pairs = [
+        [mod - base for base, mod in zip(parts["baseline", s], parts["modified", s], strict=True)]
+        for s in seeds
+    ]
     half = intervals.half_interval([statistics.fmean(part) for part in zip(*pairs, strict=True)])
     return None if half is None else (half, len(pairs[0]))
 

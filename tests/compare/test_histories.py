@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -70,7 +70,7 @@ def rewritten(study: Study, name: str, change: Callable[[list[dict[str, Any]]], 
     return study
 
 
-def with_parts(parts: list[float]) -> Callable[[list[dict[str, Any]]], None]:
+def with_parts(parts: Sequence[float | None]) -> Callable[[list[dict[str, Any]]], None]:
     """The change of a run's events by which its text's parts have these losses at the end."""
     last = {"type": "eval", "iter": 2000, "val_loss": 1.9, "final": True, "parts": parts}
     return lambda lines: lines.insert(-1, last)
@@ -234,6 +234,17 @@ def test_every_fact_is_told_of_a_history(
         GOLDEN.write_text(text, encoding="utf-8")
     assert missing == set(), "no history reaches these sentences"
     assert text == GOLDEN.read_text(encoding="utf-8"), "a reader sees other words"
+
+
+@pytest.mark.parametrize("other", [[None] * 30, [1.9] * 20, []])
+def test_parts_of_a_text_that_don_t_fit_together_say_nothing_of_another_text(
+    other: list[float | None],
+) -> None:
+    study = finished("rope-1")
+    for run in study.runs:
+        parts = other if run.name == "modified-seed1" else [1.9 + at / 50 for at in range(30)]
+        rewritten(study, run.name, with_parts(parts))
+    assert compared(study).found.text_error is None
 
 
 def test_a_run_that_reports_no_times_counts_in_no_mean_time() -> None:

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from q1lab.commands.cli import cli
+from q1lab.judgment.tables import sources
 from q1lab.judgment.tables.readers import tfevents, wandb_run
 from q1lab.judgment.tables.readers.metrics_csv import SETTING
 from q1lab.judgment.tables.run_log import RunLog
@@ -515,6 +516,17 @@ def test_two_runs_of_one_seed_are_refused(tmp_path: Path) -> None:
     write_logs(tmp_path, "{arm}_seed{seed}.txt")
     shutil.copy("base_seed0.txt", "base_seed0b.txt")
     assert "base has seed 0 twice, also in base_seed0.txt" in refused(*GLOBS)
+
+
+def test_more_logs_than_are_read_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "MAX_FILES", 5)
+    for arm in ("base", "new"):
+        (tmp_path / arm).mkdir()
+        for run in range(3):
+            (tmp_path / arm / f"{run}.log").write_text(f"val_loss {run}.5\n")
+    assert "holds more than 5 logs" in refused(".", "--baseline", "base"), "runs are left out"
 
 
 def test_a_source_without_a_number_gets_one_line() -> None:

@@ -116,13 +116,13 @@ def _in_folder(label: str | None, folder: Path, notes: list[str]) -> list[RunFil
     for title, _, of_form in by_form[1:]:
         notes.append(f"{folder}: {plural(len(of_form), 'file')} with {title} not read")
     for _, form, of_form in by_form[:1]:
-        if len(of_form) > MAX_FILES:
-            raise Problem(f"{folder} holds more than {MAX_FILES:,} logs", file=folder)
+        _check_number(of_form, folder)
         return [RunFiles((file,), label, form) for file in of_form]
     printed = sorted(file for file in files if file.suffix.lower() in PRINTED)
     arms = {file: file.relative_to(folder).parts[0] for file in printed}
     if label is None and len(set(arms.values())) > 1 and not any(f.parent == folder for f in arms):
-        return [RunFiles((file,), arms[file]) for file in printed[: MAX_FILES + 1]]
+        _check_number(printed, folder)
+        return [RunFiles((file,), arms[file]) for file in printed]
     if any(file.name == "events.jsonl" for file in files):
         raise Problem(
             f"{folder} holds runs of q1lab", next="`q1lab compare` judges them", file=folder
@@ -132,6 +132,11 @@ def _in_folder(label: str | None, folder: Path, notes: list[str]) -> list[RunFil
         next=f"name the files of each arm: --arm base='{folder}/base*' --arm new='{folder}/new*'",
         file=folder,
     )
+
+
+def _check_number(logs: Sequence[Path], folder: Path) -> None:
+    if len(logs) > MAX_FILES:
+        raise Problem(f"{folder} holds more than {MAX_FILES:,} logs", file=folder)
 
 
 def files_below(folder: Path) -> Iterator[Path]:
