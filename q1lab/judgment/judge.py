@@ -85,9 +85,6 @@ def judge_moments(
     """Judge two arms of which only mean, variance and number of runs are known."""
     turned = [arm._replace(mean=metric.sign * arm.mean) for arm in (baseline, modified)]
     analysis = _turned_back(intervals.analyze_moments(*turned, alpha=level), metric)
-    rate = level
-    if analysis.welch is not None:
-        rate = max(level, intervals.power_of(0.0, baseline.n, modified.n, "welch", level))
     return Judgment(
         names=names.told_apart(*arm_names),
         metric=metric,
@@ -97,7 +94,7 @@ def judge_moments(
             for name, arm in zip(ARMS, (baseline, modified), strict=True)
         },
         plan=Plan(has_seeds=False, siblings=siblings),
-        false_claims=rate,
+        false_claims=_false_claims_of_groups(baseline.n, modified.n, level),
     )
 
 
@@ -209,6 +206,13 @@ def _false_claims(analysis: Analysis, plan: Plan, base: Values, mod: Values) -> 
 
         return interim_analyses.spent_by_looks(*plan.pairs, analysis.alpha)
     a, b = (len(intervals.finite_values(each)) for each in (base, mod))
-    if analysis.headline != "welch" or min(a, b) < MIN_FOR_INTERVAL:
+    if analysis.headline != "welch":
         return analysis.alpha
-    return max(analysis.alpha, intervals.power_of(0.0, a, b, "welch", analysis.alpha))
+    return _false_claims_of_groups(a, b, analysis.alpha)
+
+
+def _false_claims_of_groups(a: int, b: int, level: float) -> float:
+    """The share of false claims of two groups with so many runs."""
+    if min(a, b) < MIN_FOR_INTERVAL:
+        return level
+    return max(level, intervals.power_of(0.0, a, b, "welch", level))

@@ -79,7 +79,7 @@ def _study(request: Request, seeds: TypedSeeds) -> Study:
             "other seeds",
         )
     inputs = hash_inputs(loop)
-    loop = replace(loop, inputs=inputs, code=code_of(loop.folder, inputs))
+    loop = replace(loop, inputs=inputs, code=code_hashes(loop.folder, inputs))
     folder = Path(loop.folder)
     settings = [loop.metric, loop.better, loop.take, loop.pattern, sorted(loop.inputs.items())]
     arms = {
@@ -168,7 +168,7 @@ def _refuse_own_loop_options(request: Request) -> None:
             )
 
 
-def code_of(folder: str, names: Iterable[str]) -> dict[str, str]:
+def code_hashes(folder: str, names: Iterable[str]) -> dict[str, str]:
     """The hashes of the syntax trees of the Python files among these, by name."""
     hashes = {}
     for name in names:

@@ -9,7 +9,7 @@ import pytest
 from q1lab.study.command_arms import CommandSpec, hash_inputs
 from q1lab.study.identity import question_hash
 from q1lab.study.studies import Study
-from q1lab.train.command_draft import code_of
+from q1lab.train.command_draft import code_hashes
 from tests.kit.lab_home import make_study
 from tests.kit.plans import changed
 
@@ -18,7 +18,13 @@ def study_of(folder: Path, name: str) -> Study:
     loop = CommandSpec("python train.py {seed} {args}", {}, str(folder), "acc", "higher")
     inputs = hash_inputs(loop)
     loop = CommandSpec(
-        loop.run, {}, loop.folder, "acc", "higher", inputs=inputs, code=code_of(loop.folder, inputs)
+        loop.run,
+        {},
+        loop.folder,
+        "acc",
+        "higher",
+        inputs=inputs,
+        code=code_hashes(loop.folder, inputs),
     )
     return changed(make_study(name), kind="command", config={}, preset="", dtype="", loop=loop)
 

@@ -21,7 +21,7 @@ WRITTEN = re.compile(
     r"(?:(?:±|\+/?-|\(|/)\s*[\d.,]+\)?\s*)?"  # 71.3 ± 0.5 and 71.3 (0.5) and 71/100
     r"(?:[%‰]|[A-Za-zµ]{1,4})?[*_†‡^)]*"  # 71.2% and 12 ms
 )
-"""Ways of writing a number that aren't read."""
+"""Ways of writing a number, also those that aren't read (in a log, or two in one column)."""
 
 
 def looks_like_number(cell: object) -> bool:

@@ -292,7 +292,7 @@ def check_known(word: str, names: Sequence[str], message: str) -> None:
         raise Problem(message, next=nearest(word, names))
 
 
-def named_metric(name: str | None, better: str | None, unit: str = "") -> Metric:
+def named_metric(name: str | None, better: str | None) -> Metric:
     """The metric of this name; None for numbers without one. Problem, about the field ``better``,
     if nobody said which direction is better and the name doesn't tell."""
     direction = better or metric_names.direction(name or "")
@@ -303,7 +303,7 @@ def named_metric(name: str | None, better: str | None, unit: str = "") -> Metric
             next="add --better lower, or --better higher",
             field="better",
         )
-    return Metric(printable(name or NAMELESS[direction])[:100], unit, direction)
+    return Metric(printable(name or NAMELESS[direction])[:100], "", direction)
 
 
 NAMELESS = {"lower": "loss", "higher": "score"}

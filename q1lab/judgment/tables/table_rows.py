@@ -150,12 +150,15 @@ def _table(lines: Iterator[tuple[int, list[str]]], name: str, delimiter: str) ->
 
 RULE = re.compile(r"\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?")
 """The line below the header of a Markdown table."""
+LIKE_RULE = re.compile(r"^[ \t|:-]*-[ \t|:-]*$", re.MULTILINE)
 CELL = re.compile(r"(?<!\\)\|")
 
 
 def markdown_header(text: str) -> int | None:
     """The place of the header among the lines of a text with one Markdown table; None where there
     is none."""
+    if "|" not in text or not LIKE_RULE.search(text):  # most texts are none, and may be long
+        return None
     lines = text.split("\n")
     heads = [
         at
