@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import http.server
 import threading
+import types
 import zipfile
 from pathlib import Path
 
 import pytest
 
+import labs.speak
+from q1lab.commands.speak import BREAKS, RUBBISH
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import sha256_file
@@ -147,3 +150,10 @@ def test_a_download_without_pip_is_checked_and_kept_and_half_of_it_is_not(
         assert speaking_weights.download(progress.append) == speaking_weights.find_weights(None)
         server.shutdown()
     assert progress, "no progress is told"
+
+
+def test_every_break_that_is_offered_is_one_that_the_model_can_have() -> None:
+    pytest.importorskip("torch")
+    parts = types.SimpleNamespace(rms_norm=None, rotate=None)
+    assert {"mask", *labs.speak._broken(parts)} == {*BREAKS}, "a break is offered and fails"
+    assert {*BREAKS} >= RUBBISH
