@@ -93,6 +93,8 @@ class CommandOutputScreen(Dialog[Any]):
 
     async def on_unmount(self) -> None:
         """Wait until a command that was ended has undone what it began."""
+        if self._due is not None:  # what it would show is gone
+            self._due.stop()
         if self._command is not None:
             self._command.cancel()
             with contextlib.suppress(WorkerError):
