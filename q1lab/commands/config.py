@@ -23,7 +23,7 @@ Examples:
   q1lab config --keys"""
 )
 @click.argument("key", required=False)
-@click.argument("value", required=False, type=click.UNPROCESSED)  # on_end may be empty
+@click.argument("value", required=False, type=click.UNPROCESSED)  # launcher may be empty
 @click.option("--keys", is_flag=True, help="The app's actions with their keys.")
 @json_option
 def config(key: str | None, value: str | None, keys: bool, as_json: bool) -> None:

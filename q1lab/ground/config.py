@@ -49,11 +49,6 @@ class Config:
         "auto (online where a key is configured), online, offline or disabled",
         choices=("auto", "online", "offline", "disabled"),
     )
-    on_end: str = option(
-        "", 'a command to run when a study has ended: notify-send "$Q1LAB_SENTENCE"'
-    )
-    """It also runs when a run has diverged or no event has come for long
-    (``commands/run_on_end.py``)."""
     content: Path | None = option(None, "folder of another week")
     """None opens the week that ships with q1lab."""
     week: bool = option(
@@ -212,7 +207,7 @@ def _check_value(key: str, value: Any, where: str, folder: Path) -> Any:
                 f'{where}: keymap is a table of action ids and keys, such as "study.tick" = "x"'
             )
         return MappingProxyType(dict(value))
-    empty = isinstance(value, str) and not value.strip() and key not in ("on_end", "launcher")
+    empty = isinstance(value, str) and not value.strip() and key != "launcher"
     if not isinstance(value, str) or empty or "\0" in value:
         raise Problem(f"{where}: {key} must be text, not {value!r}")
     choices = SETTINGS[key].choices

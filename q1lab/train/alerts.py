@@ -1,9 +1,5 @@
-"""Alerts about a study: it has ended, a run diverged, or no event has come for long.
-
-The runner polls, since it runs with or without a viewer and wherever the study trains, and
-starts the learner's own command (``on_end`` in config.toml) through
-``q1lab.commands.run_on_end``. The app and a terminal that follows a study poll, too, and ring.
-"""
+"""Alerts about a study that is watched, in the app or a terminal: a run diverged, or no event has
+come for long."""
 
 from __future__ import annotations
 
@@ -16,8 +12,7 @@ from q1lab.judgment.run_states import RunState
 from q1lab.study.events import closing_exit
 from q1lab.study.studies import Study
 
-ENDED, DIVERGED, STALLED = "ended", "diverged", "stalled"
-ALERT_KINDS = (ENDED, DIVERGED, STALLED)
+DIVERGED, STALLED = "diverged", "stalled"
 
 STALL = 900.0
 """Seconds without an event of any run from which a study counts as stalled."""

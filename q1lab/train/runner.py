@@ -1,8 +1,8 @@
 """The detached process that carries out a study's plan: ``python -m q1lab.train.runner
 STUDY_DIR``.
 
-The crew trains; meanwhile the runner restarts the W&B relay and sends alerts. It ends when
-all runs have ended, with or without a viewer.
+The crew trains; meanwhile the runner restarts the W&B relay. It ends when all runs have ended, with
+or without a viewer.
 """
 
 from __future__ import annotations
@@ -14,13 +14,12 @@ import subprocess
 import time
 from pathlib import Path
 
-from q1lab.ground import config
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import open_private
 from q1lab.study import child_processes, studies
 from q1lab.study.child_processes import log
 from q1lab.study.studies import Study
-from q1lab.train import alerts, first_number, launch, series_members
+from q1lab.train import first_number, launch, series_members
 from q1lab.train.crew import Crew
 
 RELAY_LIVED, RELAY_PAUSE = 60.0, 60.0
@@ -33,12 +32,10 @@ class Runner:
     def __init__(self, study: Study, launch: int, lock: int) -> None:
         self.study = study
         self.files = study.files
-        self.crew = Crew(study, launch, lock, self._tick)
+        self.crew = Crew(study, launch, lock, self._keep_relay)
         self.relay: subprocess.Popen[bytes] | None = None
         self.relay_began = self.relay_pause = 0.0
         self.relay_due: float | None = None
-        self.alert_processes: list[subprocess.Popen[bytes]] = []
-        self.watch = alerts.AlertWatch(study)
 
     def run(self) -> None:
         """Train until nothing of the launch is left."""
@@ -48,42 +45,10 @@ class Runner:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         self.crew.run()
         log("stopped" if self.crew.stopping else "done")
-        if not self.crew.stopping:
-            self._start_alert(alerts.ENDED)
-
-    def _tick(self) -> None:
-        """Keep the relay running and send alerts; the crew calls this while it trains."""
-        self._keep_relay()
-        self.alert_processes = [teller for teller in self.alert_processes if teller.poll() is None]
-        for kind in self.watch.poll():
-            self._start_alert(kind)
-
-    def _start_alert(self, kind: str) -> None:
-        """Start the learner's own ``on_end`` command, in a process that outlives this one."""
-        try:
-            if not config.load_settings().on_end:
-                return
-            with open_private(self.files.runner_log) as out:
-                child = subprocess.Popen(
-                    [
-                        *child_processes.python_module("q1lab.commands.run_on_end"),
-                        self.study.id,
-                        kind,
-                    ],
-                    stdin=subprocess.DEVNULL,
-                    stdout=out,
-                    stderr=out,
-                    cwd=self.files.root,
-                    start_new_session=True,
-                )
-        except (Problem, OSError) as error:
-            log(f"the on_end command did not start: {error}")
-            return
-        self.alert_processes.append(child)
 
     def _keep_relay(self) -> None:
-        """Restart the W&B relay while runs train. It has a session of its own and doesn't hold the
-        study's lock: whatever happens to it, the study goes on."""
+        """Restart the W&B relay; the crew calls this while it trains. It has a session of its own
+        and doesn't hold the study's lock: whatever happens to it, the study goes on."""
         if self.study.trainer.wandb == "disabled" or (
             self.relay is not None and self.relay.poll() is None
         ):

@@ -87,7 +87,7 @@ def test_an_empty_value_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_setting_may_be_empty_where_that_means_something(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert run_command_line(["config", "on_end", ""]) == 0
+    assert run_command_line(["config", "launcher", ""]) == 0
     assert run_command_line(["config", "repo", ""]) == 2
     assert "must be text" in capsys.readouterr().err
 

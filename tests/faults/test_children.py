@@ -75,7 +75,6 @@ def test_every_process_is_in_the_list() -> None:
     assert starters() == {
         "labs.loop.run",
         "q1lab.commands.doctor._git_version",
-        "q1lab.commands.run_on_end.run_in_shell",
         "q1lab.ground.git_command.run",
         "q1lab.study.child_processes.running_child",
         "q1lab.study.speaking_weights.download",
@@ -83,7 +82,6 @@ def test_every_process_is_in_the_list() -> None:
         "q1lab.train.jobs.__init__",
         "q1lab.train.launch.start_runner",
         "q1lab.train.runner._keep_relay",
-        "q1lab.train.runner._start_alert",
         "q1lab.app.editing.edit_file",
         "q1lab.app.screens.command_output._run",
         "q1lab.app.screens.step_actions.open_url",
