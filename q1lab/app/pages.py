@@ -38,11 +38,6 @@ def block_text(block: Block) -> str:
     return block.markdown if isinstance(block, Text | Fold) else ""
 
 
-def part_name(part: Part) -> str:
-    """A part's name on screen: A1; an id that is a word stays as it is."""
-    return part.id.upper() if len(part.id) <= 3 else part.id
-
-
 def week_pages(week: Week) -> Iterator[WeekPage]:
     if week.overview:
         yield WeekPage(OVERVIEW, "", week.title, week.overview)
@@ -51,13 +46,13 @@ def week_pages(week: Week) -> Iterator[WeekPage]:
             yield WeekPage(f":{session.id}", session.id.upper(), session.title, blocks, session)
         for part in session.parts:
             needed = _title_by_needed_step(week, part)
-            yield WeekPage(part.id, part_name(part), part.title, part.blocks, session, part, needed)
+            yield WeekPage(part.id, part.name, part.title, part.blocks, session, part, needed)
 
 
 def _title_by_needed_step(week: Week, page: Part) -> dict[str, str]:
     needed = {block.needs for block in page.blocks if isinstance(block, Fold) and block.needs}
     return {
-        step.id: f'"{step.title}"' + ("" if part is page else f" in {part_name(part)}")
+        step.id: f'"{step.title}"' + ("" if part is page else f" in {part.name}")
         for part in week.parts()
         for step in part.steps
         if step.id in needed

@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from q1lab.app.pages import part_name
 from q1lab.app.widgets.study_text import answer_role
 from q1lab.app.widgets.titled_rows import ListRow
 from q1lab.app.widgets.week_tree import part_columns
@@ -76,7 +75,7 @@ def part_rows(week: Week, progress: Progress, training: bool) -> list[ListRow]:
     rows = [_part_row(part, progress, longest) for part in week.parts()]
     part, step = first_open(week, progress, training=training) if rows else (None, None)
     if part is not None and step is not None:
-        title = f"→ Next: {part_name(part)} · {step.title}"
+        title = f"→ Next: {part.name} · {step.title}"
         minutes = f"{step.minutes} min" if step.minutes else ""
         rows.insert(0, ListRow(title, minutes, "$primary", key=(part.id, step.id)))
     return rows
@@ -87,7 +86,7 @@ def _part_row(part: Part, progress: Progress, longest: int) -> ListRow:
     sign, share, spent, over = part_columns(part, progress)
     minutes = f"{spent} of {part.minutes}" if spent else str(part.minutes)
     return ListRow(
-        f"{sign} {part_name(part)} {part.title}",
+        f"{sign} {part.name} {part.title}",
         f"{count.done} of {count.total} · {minutes} min",
         "$success" if count.finished else "",
         over,
@@ -100,7 +99,7 @@ def recall_rows(week: Week, progress: Progress) -> list[ListRow]:
     """The questions that the learner marked wrong, each with the part in which it comes back."""
     titles = {step.id: step.title for step in week.steps()}
     return [
-        ListRow(f"☐ {titles[step.repeat_of]}", part_name(part), key=(part.id, step.id))
+        ListRow(f"☐ {titles[step.repeat_of]}", part.name, key=(part.id, step.id))
         for part in week.parts()
         for step in part.steps
         if step.repeat_of in titles and not progress.of(step.id).done

@@ -17,7 +17,6 @@ from textual.reactive import reactive
 
 from q1lab.app.app_base import BaseApp
 from q1lab.app.app_setup import AppSetup
-from q1lab.app.pages import part_name
 from q1lab.app.snapshot import Snapshot, StoreThread
 from q1lab.ground import config, text_formats
 from q1lab.ground.config import Config
@@ -156,15 +155,13 @@ class WeekApp(BaseApp):
             if before < part.minutes * 60 <= before + step:
                 if self.setup.config.bell:
                     self.bell()
-                said = (
-                    f"The {part.minutes} minutes of {part_name(part)} are spent. The clock goes on."
-                )
+                said = f"The {part.minutes} minutes of {part.name} are spent. The clock goes on."
                 self.notify(said, timeout=20)
             if self._fresh >= KEEP:
                 self.keep_time()
         if part is not None and now - self._touched > IDLE:
             self.action_timer()
-            self.notify(f"No key for half an hour: the timer of {part_name(part)} is paused.")
+            self.notify(f"No key for half an hour: the timer of {part.name} is paused.")
         self.draw_clock()
 
     def keep_time(self) -> None:
@@ -197,7 +194,7 @@ class WeekApp(BaseApp):
         else:
             words = f"{text_formats.minutes_seconds(left)} left of {part.minutes}"
         tone = "over" if left < 0 < part.minutes else "on" if running else "off"
-        self.clock_line = f"{part_name(part)} {'▶' if running else '‖'} {words}", tone
+        self.clock_line = f"{part.name} {'▶' if running else '‖'} {words}", tone
 
     def _spent(self, part: Part) -> float:
         fresh = self._fresh + self._saving if part.id == self.running_part else 0.0

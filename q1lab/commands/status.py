@@ -352,7 +352,7 @@ def _first_open_step(store: Store) -> str:
 
     done = evidence.read_progress(store, week)
     part, step = progress.first_open(progress.learner_week(week, done), done)
-    return f"{part.id.upper()} in the app, “{step.title}”" if step else ""
+    return f"{part.name} in the app, “{step.title}”" if step else ""
 
 
 def _before(newest: StudyView) -> str:

@@ -148,6 +148,11 @@ class Part:
     session: str
 
     @property
+    def name(self) -> str:
+        """Its name for readers: A1 or B2a; an id that is a word stays as it is."""
+        return self.id.capitalize() if len(self.id) <= 3 else self.id
+
+    @property
     def steps(self) -> tuple[Step, ...]:
         """The checklist, in order."""
         return tuple(block for block in self.blocks if isinstance(block, Step))

@@ -209,12 +209,12 @@ async def test_from_the_row_that_changed_the_page_s_words_enter_goes_on() -> Non
 async def test_what_a_row_was_started_for_is_ticked_by_enter_where_a_hand_ticks_it() -> None:
     """Enter does it, then ticks it: no command runs twice, and the last key is no other one."""
     async with running(size=(80, 24)) as (app, pilot):
-        reader = await to(pilot, "b2", "b2-first")  # one row
+        reader = await to(pilot, "b2a", "b2-first")  # one row
         assert isinstance(reader.current, Step)
         reader.start(reader.current.actions[0])
         await until(pilot, lambda: "⏎ tick: try it small" in foot(app))
         await until(pilot, lambda: "q1lab run" not in words(app).splitlines()[-2])
-        reader = await to(pilot, "b2", "b2-wandb")  # several rows: the one that was chosen
+        reader = await to(pilot, "b2b", "b2-wandb")  # several rows: the one that was chosen
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(reader.current, Action))
         assert isinstance(reader.current, Action)

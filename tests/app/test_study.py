@@ -347,7 +347,7 @@ async def test_parts_change_by_key_and_by_the_finder() -> None:
         assert app.part_id == "a2"
         await pilot.press("slash", *"that you planned", "enter")
         await pilot.pause()
-        assert app.part_id == "b2"
+        assert app.part_id == "b2a"
         assert getattr(app.screen.query_one(PageReader).current, "id", "") == "b2-run"
         await pilot.press("u")
         assert app.part_id == "a1"
@@ -684,22 +684,22 @@ async def test_the_tree_and_reading_mode() -> None:
 
 async def test_a_page_starts_at_its_top_until_one_was_at_work_on_it() -> None:
     def begun(store: Store, week: Week) -> None:
-        for step in ("b2-first", "b2-run"):
+        for step in ("b2-draft", "c1-new"):
             progress.tick_step(store, week.label, step, True)
 
     async with running(begun) as (app, pilot):
         reader = app.screen.query_one(PageReader)
-        app.screen.open_page("b2")  # type: ignore[attr-defined]
+        app.screen.open_page("b2b")  # type: ignore[attr-defined]
         await until(pilot, lambda: reader.step)
         await settled(pilot)
         assert reader.scroll_y == 0, "what comes before the first step has not been read"
         app.store_thread.submit(
-            lambda store: progress.save_answer(store, LABEL, "b2-numbers", "4.17")
+            lambda store: progress.save_answer(store, LABEL, "b2-rope-far", "higher")
         )
-        await until(pilot, lambda: app.snapshot.progress.of("b2-numbers").done)
+        await until(pilot, lambda: app.snapshot.progress.of("b2-rope-far").done)
         app.screen.open_page("b3")  # type: ignore[attr-defined]
         await settled(pilot)
-        app.screen.open_page("b2")  # type: ignore[attr-defined]
+        app.screen.open_page("b2b")  # type: ignore[attr-defined]
         await until(pilot, lambda: reader.scroll_y > 0)
 
 
@@ -1047,7 +1047,7 @@ async def test_enter_on_a_step_with_several_rows_goes_to_them() -> None:
         reader = app.screen.query_one(PageReader)
         assert isinstance(reader.piece, ActionPiece)
         assert reader.piece.action.argv() == ("q1lab", "data", "shakespeare")
-        for page, step, says in (("a1", "a1-guess", "to the rows"), ("b2", "b2-sample", "do it")):
+        for page, step, says in (("a1", "a1-guess", "to the rows"), ("b2b", "b2-sample", "do it")):
             await go(pilot, page, step)  # the first has a file to take before one writes
             await until(pilot, lambda: reader.piece and reader.piece.enter == says)  # noqa: B023
         await go(pilot, "c2", "c2-aloud")

@@ -211,7 +211,7 @@ class WeekScreen(MainScreen):
 
         rows, about = [], {}
         for part in self.week.parts():
-            name = f"{pages.part_name(part)} {part.title}"
+            name = f"{part.name} {part.title}"
             rows.append((part.id, Content.styled(name, "bold")))
             about[part.id] = name
             for step in part.steps:

@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from q1lab.app.pages import WeekPage, part_name, week_pages
+from q1lab.app.pages import WeekPage, week_pages
 from q1lab.app.widgets.bars import bar
 from q1lab.app.widgets.choice_list import WALK, RefilledList
 from q1lab.ground.terminal_cells import cut_cells
@@ -125,7 +125,7 @@ class WeekTree(RefilledList):
         tone = "$success" if sign == "✓" else "bold $primary" if is_open else ""
         sign = "▸" if is_open and sign != "✓" else sign
         clock = "▶ " if part.id == timed else ""
-        head, cells = f" {sign} {part_name(part)} ", width - BAR_CELLS - self._column - 2
+        head, cells = f" {sign} {part.name} ", width - BAR_CELLS - self._column - 2
         indent = " " * cell_len(head)
         name, *rest = textwrap.wrap(head + part.title, cells, subsequent_indent=indent)
         right = f"{clock}{minutes_words(part, spent)}".rjust(self._column + 1)
