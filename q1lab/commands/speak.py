@@ -5,11 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import selectors
 import subprocess
 import sys
 import termios
-import time
 import tty
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,7 +16,7 @@ from typing import Any
 
 import click
 
-from q1lab.commands._ask import ask_user
+from q1lab.commands._ask import ask_user, is_at_terminal
 from q1lab.commands._output import remark
 from q1lab.commands._store import open_store
 from q1lab.ground.errors import FAILED, INTERRUPTED, OK, USAGE, Problem
@@ -47,7 +45,16 @@ RUBBISH = frozenset({"mask", "frequency", "gain", "branch", "relu", "tiled"})
 """The breaks after which the model writes no English any more, as judged by a reader."""
 PROMPT, TOKENS = "Once upon a time, there was", 40
 DATA_BYTES = 1 << 16  # of a text for the loss, which takes 512 tokens
-SECONDS, SILENT_SECONDS, MOST_PRINTED = 1200.0, 180.0, 8 << 20
+STEP_SECONDS = 600.0  # of processor time, for finding the part or writing with it
+RIGHT_LOSS = 3.81  # of the model alone, on Tiny Shakespeare
+LOSS = click.FloatRange(0)
+SAYS = click.Choice(predictions.BROKEN_TEXTS)
+FORMS = {"says": "|".join(predictions.BROKEN_TEXTS), "sure": "PERCENT", "loss": "NATS"}
+QUESTIONS = {
+    "says": ("What will it write: the same text, worse, or rubbish?", SAYS),
+    "sure": ("How sure are you of that, in percent?", click.STRING),
+    "loss": ("And its loss?", LOSS),
+}
 WHO = {"model": "the model alone", "yours": "with your part in all 30 blocks", "broken": "broken"}
 
 
@@ -72,10 +79,10 @@ Breaks:
 @click.option("--break", "broken", type=click.Choice([*BREAKS]), help="Break a part of the model.")
 @click.option(
     "--says",
-    type=click.Choice(predictions.BROKEN_TEXTS),
+    type=SAYS,
     help="Your prediction: what the broken model writes.",
 )
-@click.option("--loss", type=click.FloatRange(0), help="Your prediction: its loss.")
+@click.option("--loss", type=LOSS, help="Your prediction: its loss.")
 @click.option("--sure", metavar="PERCENT", help="How sure you are of --says: 60 or 60%.")
 @click.option("--yes", is_flag=True, help="Download the weights without asking.")
 def speak(
@@ -113,10 +120,10 @@ def speak(
         "for": change,
         "break": broken or "",
         "threads": os.cpu_count() or 1,
-        "step_seconds": SECONDS / 2,
+        "step_seconds": STEP_SECONDS,
     }
-    heard = _run(request)
-    if heard.stopped:
+    heard, key_pressed = _run(request)
+    if key_pressed:
         return INTERRUPTED
     if heard.unusable:
         way = (
@@ -173,17 +180,24 @@ def _weights(named: str | None, yes: bool) -> Path:
 
 
 def _lock(name: str, predicted: dict[str, Any]) -> None:
-    """Record the prediction of a break for good. Problem where there is none yet."""
+    """Record the prediction of a break for good; what it lacks is asked for on a terminal. Problem
+    where there is none yet."""
     with open_store() as store:
         if predictions.broken_prediction(store, name) is not None:
             if any(value is not None for value in predicted.values()):
                 raise Problem(f"your prediction for {name} is locked", next="leave it out")
             return
-        if None in predicted.values():
+        missing = [option for option in QUESTIONS if predicted[option] is None]
+        if missing and not is_at_terminal():
             raise Problem(
                 f"--break {name}: {BREAKS[name]}. Predict first: ",
-                next=f"--says {'|'.join(predictions.BROKEN_TEXTS)} --loss NATS --sure PERCENT",
+                next=" ".join(f"--{option} {FORMS[option]}" for option in missing),
             )
+        if missing:
+            click.echo(f"{BREAKS[name].capitalize()}. The loss is {RIGHT_LOSS} without that.")
+        for option in missing:
+            question, kind = QUESTIONS[option]
+            predicted[option] = click.prompt(question, type=kind)
         predictions.record_broken(store, name, **predicted)
 
 
@@ -206,90 +220,60 @@ class _Heard:
     texts: dict[str, str] = field(default_factory=dict)
     losses: dict[str, float] = field(default_factory=dict)
     unusable: str | None = None
-    stopped: bool = False
+    step: str = "reading the weights"
     who: str = ""
     ended: bool = False
-    rest: bytes = b""
 
-    def feed(self, data: bytes) -> None:
-        *lines, self.rest = (self.rest + data).split(b"\n")
-        for line in lines:
-            with contextlib.suppress(ValueError, KeyError, TypeError):
-                self.take(json.loads(line))
-
-    def take(self, event: dict[str, Any]) -> None:
-        """Show an event and keep it."""
-        kind = event["event"]
+    def take(self, message: dict[str, Any]) -> None:
+        """Show a message and keep it."""
+        kind = message["event"]
         if kind == "begin":
-            self.who = str(event["who"])
+            self.who = str(message["who"])
+            self.step = f"writing, {WHO[self.who]}"
             self.texts[self.who] = ""
-            click.echo(f"{WHO[self.who]}: ", nl=False)
+            click.echo(f"{WHO[self.who]}:", nl=False)
         elif kind == "text":
-            self.texts[self.who] += str(event["text"])
-            click.echo(printable(str(event["text"])), nl=False)
+            self.texts[self.who] += str(message["text"])
+            click.echo(printable(str(message["text"])), nl=False)
         elif kind == "loss":
-            self.losses[self.who] = float(event["loss"])
-            click.echo(f"\nloss {float(event['loss']):.3f} on {int(event['tokens'])} tokens\n")
+            self.losses[self.who] = float(message["loss"])
+            click.echo(f"\nloss {float(message['loss']):.3f} on {int(message['tokens'])} tokens\n")
         elif kind == "fits":
-            click.echo(f"your {printable(str(event['how']))}")
+            click.echo(f"your {printable(str(message['how']))}")
         elif kind == "unusable":
-            self.unusable = str(event["message"])
+            self.unusable = str(message["message"])
         self.ended = self.ended or kind == "end"
 
 
-def _run(request: dict[str, Any]) -> _Heard:
-    """Run the process and show what it says, until it ends or a key is pressed."""
-    heard, printed, last = _Heard(), 0, b""
-    threads = int(request["threads"])
-    env = child_processes.child_environment(threads)
-    command = [*child_processes.python_module("labs.speak")]
-    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-    options: dict[str, Any] = {"seconds": SECONDS, "threads": threads, "env": env, **pipes}
-    with child_processes.running_child(command, **options) as child, _keys() as keys:
+def _run(request: dict[str, Any]) -> tuple[_Heard, bool]:
+    """Run the process and show what it says; True if a pressed key stopped it."""
+    heard, limits = _Heard(), child_processes.OutputLimits()
+    threads, pipe = int(request["threads"]), subprocess.PIPE
+    with (
+        child_processes.running_child(
+            child_processes.python_module("labs.speak"),
+            seconds=limits.seconds_in_all,
+            threads=threads,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
+        ) as child,
+        _keys() as keys,
+    ):
         assert child.stdin is not None
-        assert child.stdout is not None
-        assert child.stderr is not None
         with contextlib.suppress(BrokenPipeError), child.stdin:
             child.stdin.write(json.dumps(request).encode())
-        began = heard_at = time.monotonic()
-        with selectors.DefaultSelector() as selector, child.stdout, child.stderr:
-            for pipe in (child.stdout, child.stderr):
-                selector.register(pipe, selectors.EVENT_READ)
-            if keys is not None:
-                selector.register(keys, selectors.EVENT_READ)
-            open_pipes = 2
-            while open_pipes and not heard.ended and not heard.unusable:
-                for key, _ in selector.select(0.1):
-                    if key.fd == keys:
-                        os.read(key.fd, 1 << 10)
-                        heard.stopped = True
-                        return heard
-                    block = os.read(key.fd, 1 << 16)
-                    if not block:
-                        selector.unregister(key.fileobj)
-                        open_pipes -= 1
-                    elif key.fileobj is child.stdout:
-                        heard.feed(block)
-                        heard_at = time.monotonic()
-                    else:
-                        printed, last = printed + len(block), (last + block)[-2000:]
-                now = time.monotonic()
-                if now > heard_at + SILENT_SECONDS or now > began + SECONDS:
-                    heard.unusable = "it did not end in time; does the file loop?"
-                elif printed > MOST_PRINTED:
-                    heard.unusable = "the file prints without end: is there a print in forward?"
-    if not heard.ended and not heard.unusable:
-        lines = printable(last.decode("utf-8", "replace")).strip().splitlines()
-        raise Problem(
-            f"the model ended early: {lines[-1][:300] if lines else child.returncode}", FAILED
-        )
-    return heard
+        output = child_processes.follow(child, heard, limits, keys)
+    heard.unusable = heard.unusable or output.stopped
+    if not (heard.ended or heard.unusable or output.key_pressed):
+        raise Problem(output.death(child.returncode), FAILED)
+    return heard, output.key_pressed
 
 
 @contextlib.contextmanager
 def _keys() -> Iterator[int | None]:
     """The descriptor that a pressed key can be read from at once; None without a terminal."""
-    if sys.stdin is None or not sys.stdin.isatty():
+    if not is_at_terminal():
         yield None
         return
     fd = sys.stdin.fileno()

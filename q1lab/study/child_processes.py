@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import re
+import selectors
 import shlex
 import signal
 import subprocess
@@ -19,12 +20,13 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, Problem
-from q1lab.ground.files import utc_now
+from q1lab.ground.files import printable, utc_now
 from q1lab.study.trainer import OWN, PROGRAMS, Trainer
 
 CHILD_GUARD = Path(__file__).with_name("child_guard.py")
@@ -130,6 +132,126 @@ def running_child(
 def _kill_group(child: subprocess.Popen[Any]) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
+
+
+@dataclass(frozen=True)
+class OutputLimits:
+    """Limits on a child that is followed: seconds without a message, for one that waits; seconds
+    for everything; bytes that it may print beside its messages, and how many of them are kept."""
+
+    seconds: float = 180.0
+    seconds_in_all: float = 1200.0
+    printed: int = 8 * 2**20
+    kept_bytes: int = 16 * 2**10
+
+
+class Listener(Protocol):
+    """Takes the messages of a followed child; ``step`` is what the child does now, in words."""
+
+    step: str
+
+    def take(self, message: dict[str, Any]) -> None: ...
+
+
+class FollowedOutput:
+    """What a child says: messages, JSON objects in a line each, and whatever else it prints."""
+
+    def __init__(self, listener: Listener, limits: OutputLimits) -> None:
+        self.listener, self.limits = listener, limits
+        self.stopped: str | None = None
+        """Why the child was stopped, in words."""
+        self.key_pressed = False
+        self._rest = self._kept = b""
+        self._count = 0
+        self._began = self._heard = time.monotonic()
+
+    def hear(self, data: bytes) -> None:
+        self._heard = time.monotonic()
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                self.listener.take(json.loads(line))
+
+    def keep(self, data: bytes) -> None:
+        self._count += len(data)
+        self._kept += data[: max(0, self.limits.kept_bytes - len(self._kept))]
+
+    def press(self, _: bytes) -> None:
+        self.key_pressed = True
+
+    @property
+    def printed(self) -> str:
+        """What it printed beside its messages, cut to the first kilobytes."""
+        return printable(self._kept.decode("utf-8", "replace"))
+
+    def is_over_limits(self) -> bool:
+        """True, with the reason in ``stopped``, if the child is to be stopped."""
+        now, limits = time.monotonic(), self.limits
+        if self._count > limits.printed:
+            self.stopped = (
+                f"it printed more than {limits.printed // 2**20} MB, while {self.listener.step}: "
+                "is there a print in forward, or in a loop?"
+            )
+        for since, most in (
+            (self._heard, limits.seconds),
+            (self._began, limits.seconds_in_all),
+        ):
+            if now > since + most:
+                self.stopped = f"it did not end within {most:g} s, while {self.listener.step}"
+        return self.stopped is not None
+
+    def death(self, code: int) -> str:
+        """The reason, in words, why the child ended with ``code`` without its last message."""
+        step = self.listener.step
+        if code < 0:
+            known = -code in signal.Signals.__members__.values()
+            name = signal.Signals(-code).name if known else f"signal {-code}"
+            hint = "; out of memory?" if -code == signal.SIGKILL else ""
+            return f"the process was ended by {name}, while {step}{hint}"
+        last = [line for line in self.printed.splitlines() if line.strip()][-1:]
+        last_words = f"; its last line: {last[0][:200]}" if last else ""
+        return (
+            f"the process ended by itself with status {code}, while {step}: does it call "
+            f"os._exit?{last_words}"
+        )
+
+
+def follow(
+    child: subprocess.Popen[bytes],
+    listener: Listener,
+    limits: OutputLimits,
+    keys: int | None = None,
+) -> FollowedOutput:
+    """Read both pipes of a child until it is gone, is over its limits, or a key can be read from
+    the descriptor ``keys``."""
+    assert child.stdout is not None
+    assert child.stderr is not None
+    output = FollowedOutput(listener, limits)
+    gone_at: float | None = None
+    with selectors.DefaultSelector() as selector, child.stdout, child.stderr:
+        if keys is not None:
+            selector.register(keys, selectors.EVENT_READ, output.press)
+        for pipe, feed in ((child.stdout, output.hear), (child.stderr, output.keep)):
+            os.set_blocking(pipe.fileno(), False)
+            selector.register(pipe, selectors.EVENT_READ, feed)
+        while len(selector.get_map()) > (keys is not None):
+            for key, _ in selector.select(timeout=0.05):
+                with contextlib.suppress(BlockingIOError):
+                    data = os.read(key.fd, 2**16)
+                    if data:
+                        key.data(data)
+                    else:
+                        selector.unregister(key.fileobj)
+            if output.key_pressed or output.is_over_limits():
+                return output
+            if child.poll() is not None:
+                # a process that the file left behind may hold the pipes: half a second for what is
+                # in them
+                gone_at = gone_at or time.monotonic()
+                if time.monotonic() - gone_at > 0.5:
+                    break
+    child.wait()
+    return output
 
 
 @contextlib.contextmanager

@@ -9,16 +9,11 @@ green.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import selectors
 import shlex
-import signal
 import subprocess
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -175,17 +170,12 @@ def command_after_checks(
 
 
 @dataclass(frozen=True)
-class CheckLimits:
-    """Limits on a file's process: seconds without a result, for one that waits; seconds of
-    processor time for one check; seconds for everything; megabytes of data memory; bytes of
-    output."""
+class CheckLimits(child_processes.OutputLimits):
+    """Limits on a file's process: those on its output, and seconds of processor time for one check;
+    megabytes of data memory."""
 
-    seconds: float = 180.0
-    seconds_in_all: float = 1200.0
     step_seconds: float = 20.0
     memory_mb: int = 4096
-    printed: int = 8 * 2**20
-    kept_bytes: int = 16 * 2**10
 
 
 class _Reading:
@@ -193,17 +183,10 @@ class _Reading:
 
     def __init__(self, path: Path, on_result: Callable[[CheckResult], None]) -> None:
         self.path, self.on_result = path, on_result
-        self.buffer = b""
         self.results: list[CheckResult] = []
         self.step = "starting"
         self.unusable: str | None = None
         self.ended = self.passed = False
-
-    def feed(self, data: bytes) -> None:
-        *lines, self.buffer = (self.buffer + data).split(b"\n")
-        for line in lines:
-            with contextlib.suppress(ValueError, KeyError, TypeError):
-                self.take(json.loads(line))
 
     def take(self, event: dict[str, Any]) -> None:
         kind = event.pop("event")
@@ -226,19 +209,6 @@ class _Reading:
                 result = replace(result, seen=with_advice(result.seen, self.path))
             self.results.append(result)
             self.on_result(result)
-
-
-@dataclass
-class _Printed:
-    """The file's own output: the first kilobytes are kept, the rest is counted."""
-
-    kept_bytes: int
-    text: bytes = b""
-    count: int = field(default=0)
-
-    def feed(self, data: bytes) -> None:
-        self.count += len(data)
-        self.text += data[: max(0, self.kept_bytes - len(self.text))]
 
 
 def made_for(path: Path) -> str | None:
@@ -284,7 +254,7 @@ def run_checks(
             str(path), for_ or "", False, (), f"{path}: {kind_of_path}, not a model file"
         )
     for_ = for_ or made_for(path) or BASELINE
-    reading, printed = _Reading(path, on_result), _Printed(limits.kept_bytes)
+    reading = _Reading(path, on_result)
     request: dict[str, Any] = {
         "file": str(path),
         "for": for_,
@@ -304,19 +274,19 @@ def run_checks(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as child:
-        stopped = _follow(child, reading, printed, limits)
-    unusable = reading.unusable or stopped
+        output = child_processes.follow(child, reading, limits)
+    unusable = reading.unusable or output.stopped
     if unusable and reading.step == LOADING:
         unusable = with_advice(unusable, path)
     if unusable is None and not reading.ended:
-        unusable = _death(path, child.returncode, reading.step, printed)
+        unusable = f"{path}: {output.death(child.returncode)}"
     return CheckReport(
         file=str(path),
         for_=for_,
         passed=unusable is None and reading.passed,
         checks=tuple(reading.results),
         unusable=unusable,
-        printed=printable(printed.text.decode("utf-8", "replace")),
+        printed=output.printed,
     )
 
 
@@ -328,68 +298,3 @@ def _environment(*, is_strangers: bool) -> dict[str, str]:
     # a @torch.compile in the file is left out: a check lasts milliseconds
     env["TORCHDYNAMO_DISABLE"] = "1"
     return env
-
-
-def _follow(
-    child: subprocess.Popen[bytes],
-    reading: _Reading,
-    printed: _Printed,
-    limits: CheckLimits,
-) -> str | None:
-    """Read both pipes until the child is gone. Returns why it was stopped, or None."""
-    assert child.stdout is not None
-    assert child.stderr is not None
-    began = heard = time.monotonic()
-    gone_at: float | None = None
-    with selectors.DefaultSelector() as selector, child.stdout, child.stderr:
-        for pipe, feed in ((child.stdout, reading.feed), (child.stderr, printed.feed)):
-            os.set_blocking(pipe.fileno(), False)
-            selector.register(pipe, selectors.EVENT_READ, feed)
-        while selector.get_map():
-            for key, _ in selector.select(timeout=0.05):
-                with contextlib.suppress(BlockingIOError):
-                    data = os.read(key.fd, 2**16)
-                    if data:
-                        key.data(data)
-                        heard = time.monotonic() if key.fileobj is child.stdout else heard
-                    else:
-                        selector.unregister(key.fileobj)
-            now = time.monotonic()
-            if printed.count > limits.printed:
-                return (
-                    f"it printed more than {limits.printed // 2**20} MB, while {reading.step}: "
-                    "is there a print in forward, or in a loop?"
-                )
-            for since, most in ((heard, limits.seconds), (began, limits.seconds_in_all)):
-                if now > since + most:
-                    return f"it did not end within {most:g} s, while {reading.step}"
-            if child.poll() is not None:
-                # a process that the file left behind may hold the pipes: half a second for what is
-                # in them
-                gone_at = gone_at or now
-                if now - gone_at > 0.5:
-                    break
-    child.wait()
-    return None
-
-
-def _death(path: Path, code: int, step: str, printed: _Printed) -> str:
-    """The reason, in a sentence, why a child ended without its last message."""
-    if code < 0:
-        name = (
-            signal.Signals(-code).name
-            if -code in signal.Signals.__members__.values()
-            else f"signal {-code}"
-        )
-        hint = "; out of memory?" if -code == signal.SIGKILL else ""
-        return f"{path}: the process was ended by {name}, while {step}{hint}"
-    last = [
-        line
-        for line in printable(printed.text.decode("utf-8", "replace")).splitlines()
-        if line.strip()
-    ][-1:]
-    last_words = f"; its last line: {last[0][:200]}" if last else ""
-    return (
-        f"{path}: the process ended by itself with status {code}, while {step}: does it call "
-        f"os._exit?{last_words}"
-    )
