@@ -150,18 +150,14 @@ class Q1Lab(WeekApp):
             self.push_screen(TooSmallScreen())
 
     def receive_snapshot(self, snapshot: Snapshot) -> None:
-        """Show a new snapshot from the store thread, and announce its news and the studies that
-        have ended since the last one."""
+        """Show a new snapshot from the store thread, and announce the studies that have ended since
+        the last one."""
         before, self.snapshot = self.snapshot, snapshot
         self.draw_clock()
-        ended = [
-            f"{row.id}: {row.done} of {plural(row.total, 'run')} done. {STUDY_ENDED}"
-            for row in studies_ended_between(before, snapshot)
-        ]
-        for text in (*snapshot.news, *ended):
+        for row in studies_ended_between(before, snapshot):
             if self.config.bell:
                 self.bell()
-            self.announce(text)
+            self.announce(f"{row.id}: {row.done} of {plural(row.total, 'run')} done. {STUDY_ENDED}")
         if self.current_mode == "lab" and snapshot.focus is not None:
             self.show_end(snapshot.focus.row.id)
 

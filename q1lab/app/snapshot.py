@@ -42,8 +42,6 @@ class Snapshot:
     focus: StudyInFocus | None = None
     pages: dict[str, Any] = field(default_factory=dict)
     """Results of the jobs of single screens (see ``StoreThread.set_page_job``), by page name."""
-    news: tuple[str, ...] = ()
-    """Sentences to announce now: a run diverged, a study stalled."""
 
     @property
     def training(self) -> StudyRow | None:

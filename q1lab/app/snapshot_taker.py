@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
 
 from q1lab.app.snapshot import Job, Snapshot
 from q1lab.app.study_in_focus import StudyInFocus
@@ -19,7 +18,6 @@ from q1lab.journal.study_view import RunView, StudyRow
 from q1lab.study import studies
 from q1lab.study.events import standard_names
 from q1lab.study.studies import Study
-from q1lab.train import alerts
 from q1lab.week import evidence, progress
 from q1lab.week.progress import Progress
 from q1lab.week.syllabus import Week
@@ -62,8 +60,6 @@ class SnapshotReader:
         """The id of the study that was last seen training."""
         self._unreadable: dict[str, str] = {}
         """Study id → reason, for the studies that can't be read."""
-        self._watches: dict[str, alerts.AlertWatch] = {}
-        """A watch for alerts on each training study, by id."""
 
     def read_snapshot(self, store: Store, *, ingest: bool = True) -> Snapshot:
         """A fresh snapshot; with ``ingest``, the trainers' new events are read into the store
@@ -82,8 +78,7 @@ class SnapshotReader:
             self._focus = self._focus.with_wandb_status()
         pages = {name: job(store) for name, job in self.pages.items()}
         done = self._progress(store)
-        news = tuple(self._news()) if ingest else ()
-        return Snapshot(done, self._rows, self._focus, pages, news)
+        return Snapshot(done, self._rows, self._focus, pages)
 
     def _progress(self, store: Store) -> Progress:
         """Ticks, answers and minutes; computed again only when the database has changed."""
@@ -94,19 +89,6 @@ class SnapshotReader:
                 self._done = evidence.tick_by_evidence(store, self.content, self._done)
             self._worked_out = now
         return self._done
-
-    def _news(self) -> Iterator[str]:
-        """Sentences about alerts that training studies raise for the first time."""
-        alive = [row.id for row in self._rows if row.state == "running"]
-        self._watches = {name: self._watches[name] for name in alive if name in self._watches}
-        for name in alive:
-            with contextlib.suppress(Problem):
-                study = self._plan(name)
-                watch = self._watches.get(name)
-                if watch is None or watch.study is not study:
-                    watch = self._watches[name] = alerts.AlertWatch(study)
-                for kind in watch.poll():
-                    yield alerts.alert_text(name, kind)
 
     def _ingest(self, store: Store) -> None:
         now = time.monotonic()

@@ -18,8 +18,6 @@ from q1lab.ground.text_formats import bar_characters, duration, token_rate
 from q1lab.journal.store import Store
 from q1lab.journal.study_view import RunView, StudyView, sparkline_points
 from q1lab.judgment.run_states import STATE_SYMBOLS, RunState
-from q1lab.study.studies import Study
-from q1lab.train import alerts
 from q1lab.train.machine import gpus
 
 STATE_STYLE = {
@@ -35,12 +33,10 @@ LINES_AROUND = 4
 """Lines of the terminal that aren't rows: the heading, the foot, and the prompt."""
 
 
-def show_grid(
-    store: Store, study: Study, views: Iterable[tuple[StudyView, bool]], hint: str
-) -> StudyView:
+def show_grid(store: Store, views: Iterable[tuple[StudyView, bool]], hint: str) -> StudyView:
     """Show the table until the last of the ``views``, each with True while a process of the study
     is alive. Returns that last view."""
-    console, news = Console(), alerts.AlertWatch(study)
+    console = Console()
     waited = False
     with Live(console=console, auto_refresh=False, transient=False) as live:
         for view, alive in views:
@@ -49,8 +45,6 @@ def show_grid(
             picture = runs_grid(view, sparks, hint if alive else "", console.width)
             live.update(picture, refresh=True)
             waited = waited or alive
-            for _ in news.poll() if alive else ():
-                ring_bell()
     if waited:
         ring_bell()
     return view

@@ -33,7 +33,7 @@ def watch_study(store: Store, study: Study, *, quiet: bool = False, hint: str = 
     if sys.stdout.isatty():
         from q1lab.commands.live_grid import show_grid
 
-        return show_grid(store, study, views, hint)
+        return show_grid(store, views, hint)
     return _print_lines(study, views)
 
 

@@ -35,7 +35,7 @@ from q1lab.judgment.run_states import RunState
 from q1lab.study import seed_range, studies, variants
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.series import Series
-from q1lab.train import alerts, launch
+from q1lab.train import launch
 from q1lab.week import progress
 from q1lab.week.content import load_week
 from tests.kit.commands import q1lab
@@ -509,23 +509,6 @@ def test_the_end_of_a_planned_range_is_seen_as_one() -> None:
         after = reader.read_snapshot(store)
     assert [(line.state, line.done, line.total) for line in after.studies] == [("finished", 6, 6)]
     assert [line.id for line in studies_ended_between(before, after)] == [study.id]
-
-
-async def test_a_divergence_and_a_stall_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alerts, "POLL_INTERVAL", 0.0)
-    study = make_study(seeds=(0, 1))
-    locked = hold(study.files.lock)
-    train(study, "baseline", 0, 400, state=None)
-    async with app().run_test(size=(120, 40)) as pilot:
-        await open_lab(pilot)
-        await until(pilot, lambda: pilot.app.snapshot.training is not None, "not seen to train")
-        await until(pilot, lambda: pilot.app.store_thread.reader._watches, "no look at it")
-        train(study, "modified", 0, 200, state="diverged")
-        await until(pilot, lambda: "of rope-1 diverged" in notices(pilot.app), "not told")
-        monkeypatch.setattr(alerts, "STALL", 0.0)
-        stalled = "rope-1 has written nothing"
-        await until(pilot, lambda: stalled in notices(pilot.app), "the stall was not told")
-    os.close(locked)
 
 
 async def test_the_comparison_of_a_sweep_shows_the_sweeps_table() -> None:

@@ -42,7 +42,7 @@ ROOT = Path(__file__).parents[2]
 
 FORKS = sys.platform == "linux"
 
-RUNNER = ["q1lab.train.crew", "q1lab.train.alerts", "q1lab.train.series_members"]
+RUNNER = ["q1lab.train.crew", "q1lab.train.series_members"]
 TORCH = ["labs.torch_import", "torch.utils.flop_counter"]
 
 WARM = {"labs.checks", "labs.probe", "labs.sample", "labs.train", "labs.loop"}

@@ -1,4 +1,4 @@
-"""Whoever watches a study is told that it has ended, that a run diverged, and that nothing comes."""
+"""Whoever watches a study in a terminal hears its end."""
 
 from __future__ import annotations
 
@@ -9,37 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-from q1lab.train import alerts
-from tests.kit import wandb_study as lab
-
 RUN = ("run", "rope", "--preset", "quick", "--max-iters", "20", "--wandb", "disabled")
-
-
-def test_a_stall_and_a_divergence_are_told_once() -> None:
-    study = lab.plan(wandb="disabled", seeds=(0, 1))
-    whole = lab.events(0)
-    lab.append(study, "baseline-seed0", whole[:3])
-    now = 1000.0
-    watch = alerts.AlertWatch(study, lambda: now)
-
-    def later(seconds: float) -> list[str]:
-        nonlocal now
-        now += seconds
-        return watch.poll()
-
-    assert later(10) == []
-    assert later(alerts.STALL) == [alerts.STALLED]
-    assert later(alerts.STALL) == []
-    lab.append(study, "baseline-seed0", whole[3:5])
-    assert later(10) == []
-    assert later(alerts.STALL) == [alerts.STALLED], "it went on, and stalled again"
-    lab.append(
-        study, "modified-seed0", [{"type": "exit", "state": "diverged", "iter": 3, "t": 1.0}]
-    )
-    assert later(10) == [alerts.DIVERGED]
-    lab.append(study, "baseline-seed0", whole[5:6])
-    assert later(10) == []
-    assert alerts.AlertWatch(study, lambda: now).diverged == {"modified-seed0"}
 
 
 def in_terminal(words: list[str], env: dict[str, str]) -> bytes:
