@@ -1,10 +1,13 @@
 """RoPE in plain Python, slow and simple.
 
-`python oracle_rope.py` prints the worked example. Import `rotate` in
-your tests and compare your own code with it.
+`python oracle_rope.py` prints the scores of one query and one key at
+positions 0 to 3; with two numbers after it, the score at those two
+positions. Import `rotate` in your tests and compare your own code
+with it.
 """
 
 import math
+import sys
 
 
 def rotate(
@@ -31,9 +34,11 @@ def score(q: list[float], m: int, k: list[float], n: int) -> float:
 
 if __name__ == "__main__":
     q, k = [1.0, 0.0, 1.0, 0.0], [1.0, 1.0, 0.0, 2.0]
-    for m in range(3):
-        print(
-            f"q at {m}:",
-            " ".join(f"{score(q, m, k, n):8.4f}" for n in range(3)),
-        )
-    print(f"q at 101, k at 100: {score(q, 101, k, 100):.4f}")
+    if len(sys.argv) == 3:
+        m, n = map(int, sys.argv[1:])
+        print(f"q at {m}, k at {n}: {score(q, m, k, n):.4f}")
+        sys.exit()
+    print("k at   ", "".join(f"{n:9}" for n in range(4)))
+    for m in range(4):
+        row = "".join(f"{score(q, m, k, n):9.4f}" for n in range(4))
+        print(f"q at {m}:", row)

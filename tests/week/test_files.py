@@ -174,6 +174,8 @@ SHORT_NAMES = {
     "gqa": {"do_not_divide": "refuse", "as_many_heads": "equal", "tied": "tied"},
 }
 """What the guides call the tests that they write out, by words of their names."""
+SABOTEURS = {"rope": "d"}
+"""The name of the last of the broken versions that come with the week."""
 
 
 @pytest.fixture
@@ -213,8 +215,11 @@ def written_tests(week: Week, variant: str) -> str:
     found = week_for(week, variant).find_part("b1")
     assert found
     part = "\n".join(map(block_text, found.blocks))
-    code = "\n".join(re.findall(r"(?ms)^```python\n(.*?)^```", part))
-    return code
+    return "\n".join(python_blocks(part.partition("Be the saboteur")[0]))
+
+
+def python_blocks(text: str) -> list[str]:
+    return re.findall(r"(?ms)^```python\n(.*?)^```", text)
 
 
 @pytest.mark.parametrize("variant", SHORT_NAMES)
@@ -241,6 +246,29 @@ def test_broken_files_are_caught_by_the_tests_that_the_answer_names(
         assert named_tests, (name, answers)
         assert named_tests[1].lower() == (caught_by[-1] or "none"), name
     assert len(set(caught_by)) >= 3, "one answer for all would teach little"
+
+
+@pytest.mark.parametrize("variant", SABOTEURS)
+def test_the_fifth_mistake_passes_the_tests_until_its_own_is_written(
+    judge: Run, week: Week, tmp_path: Path, variant: str
+) -> None:
+    """The example of the answer, put where the step says: below the fourth, and into the list."""
+    tests = written_tests(week, variant)
+    short = SHORT.get(variant, variant)
+    mistake, caught = python_blocks(fold(week_for(week, variant), f"b1-{short}-saboteur"))
+    last = SABOTEURS[variant]
+    name = chr(ord(last) + 1)
+    broken = (FILES / f"broken_{variant}.py").read_text()
+    broken = broken.replace(
+        'if __name__ == "__main__":', f'{mistake}\n\nif __name__ == "__main__":'
+    )
+    broken = re.sub(rf"\b{last}\]", f"{last}, {name}]", broken)
+    (tmp_path / f"broken_{variant}.py").write_text(broken)
+    line = rf"(?m)^{name.lower()}  (your tests let this mistake through|caught by (\w+))"
+    outcomes = [re.search(line, judge(variant, text)) for text in (tests, f"{tests}\n\n{caught}")]
+    assert outcomes[0]
+    assert outcomes[1]
+    assert (outcomes[0][2], outcomes[1][2]) == (None, re.findall(r"def (test_\w+)", caught)[0])
 
 
 HALVES = """
@@ -303,6 +331,18 @@ def test_a_file_comes_with_those_that_it_imports(
 
 
 # ── the thing itself
+
+
+SHOWN = [(variant, f"oracle_{variant}.py") for variant in ("rope", "rmsnorm", "swiglu")]
+
+
+@pytest.mark.parametrize(("variant", "script"), SHOWN)
+def test_the_page_says_what_its_script_prints(run: Run, variant: str, script: str) -> None:
+    page = (ROOT / "content" / "guides" / variant / "a2.md").read_text()
+    printed = re.findall(r"-?\d+[.,][\d,]+", run(script))
+    missing = [number for number in printed if number.replace("-", "−") not in page]
+    assert printed
+    assert not missing, f"{script} prints {missing}, and the page shows other numbers"
 
 
 def test_the_cache_gives_the_scores_of_the_whole_window(run: Run) -> None:
@@ -514,7 +554,7 @@ def test_the_glossary_explains_words_that_the_week_uses(week: Week) -> None:
     assert len(set(words)) == len(words)
     assert set(words) >= {
         "nats", "perplexity", "arm", "pair", "preset", "iter", "stream", "KV cache", "interval",
-        "coverage", "power", "δ", "bootstrap", "floor",
+        "coverage", "power", "δ", "bootstrap",
     }  # fmt: skip
 
 

@@ -382,18 +382,6 @@ def test_the_experiments_to_train_are_models(name: str) -> None:
     assert all(p.grad is not None for p in model.parameters())
 
 
-def test_the_shuffle_runs(tmp_path: Path) -> None:
-    import subprocess
-
-    (tmp_path / "model.py").write_text((ROOT / "labs" / "models" / "baseline.py").read_text())
-    script = SHIPPED / "files" / "shuffle_text.py"
-    done = subprocess.run(
-        [sys.executable, str(script), "model.py", "shuffled.txt"],
-        cwd=tmp_path, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert "nats: the floor" in done.stdout
-
-
 def test_code_in_a_hint_is_as_wide_as_its_window() -> None:
     """At 80 columns the window shows 62 of them."""
     for file in (SHIPPED / "hints").glob("*.md"):
