@@ -174,7 +174,7 @@ SHORT_NAMES = {
     "gqa": {"do_not_divide": "refuse", "as_many_heads": "equal", "tied": "tied"},
 }
 """What the guides call the tests that they write out, by words of their names."""
-SABOTEURS = {"rope": "d", "rmsnorm": "D"}
+SABOTEURS = {"rope": "d", "rmsnorm": "D", "swiglu": "D"}
 """The name of the last of the broken versions that come with the week."""
 
 
