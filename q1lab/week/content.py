@@ -42,7 +42,13 @@ from q1lab.week.syllabus import (
     Week,
     WeekVariant,
 )
-from q1lab.week.text_numbers import ChosenData, MeasuredResult, ModelShape, names_for_text
+from q1lab.week.text_numbers import (
+    ChosenData,
+    MeasuredResult,
+    ModelShape,
+    OwnVerdict,
+    names_for_text,
+)
 from q1lab.week.week_texts import WeekTexts
 
 FILES = "files"
@@ -64,20 +70,31 @@ _ENTRY = re.compile(r"^## ([^\n]*)\n(.*?)(?=^## |\Z)", re.DOTALL | re.MULTILINE)
 
 def load_week(root: Path, course: bool = True) -> Week:
     """The week in folder `root`, as a week of its course or alone, before anything is chosen."""
-    return _read_week(root, course, None, None)
+    return _read_week(root, course, None, None, None)
 
 
-def week_for(week: Week, chosen: str | None = None, data: ChosenData | None = None) -> Week:
-    """The week as a learner who chose a modification meets it, and trains on `data`; before the
-    choice without a name, or with one that the week does not offer."""
-    return _read_week(week.root, week.course, chosen, data)
+def week_for(
+    week: Week,
+    chosen: str | None = None,
+    data: ChosenData | None = None,
+    own: OwnVerdict | None = None,
+) -> Week:
+    """The week as a learner who chose a modification meets it, trains on `data`, and has read their
+    `own` verdict; before the choice without a name, or with one that the week does not offer."""
+    return _read_week(week.root, week.course, chosen, data, own)
 
 
 @lru_cache(maxsize=4)
-def _read_week(root: Path, course: bool, chosen: str | None, data: ChosenData | None) -> Week:
+def _read_week(
+    root: Path,
+    course: bool,
+    chosen: str | None,
+    data: ChosenData | None,
+    own: OwnVerdict | None,
+) -> Week:
     """The week as one learner meets it. ContentProblem if it can't be used."""
-    texts = WeekTexts(root, course, chosen, data)
-    names: dict[str, Any] = {"course": course}
+    texts = WeekTexts(root, course, chosen, data, own)
+    names: dict[str, Any] = {"course": course, "own": own}
 
     def shown(file: str) -> str:
         try:

@@ -21,6 +21,7 @@ from q1lab.ground.errors import Problem
 from q1lab.ground.files import sha256_file
 from q1lab.journal import learner_tables, predictions, stored_results
 from q1lab.journal.store import Row, Store
+from q1lab.judgment.facts import facts_of
 from q1lab.judgment.intervals import Reason
 from q1lab.week import chosen_variant, progress, step_commands
 from q1lab.week.lists import artifacts, papers, posts
@@ -68,10 +69,22 @@ def note_viewed(store: Store, week: str, act: str, subject: str, variant: str = 
 
 def note_comparison_read(store: Store, week: str, comparison: Comparison) -> None:
     """Note that a person has opened a comparison with all of its values. One without a verdict does
-    not count, unless an arm diverged: that is an answer, too."""
-    if comparison.analysis.reason in (None, Reason.DIVERGED):
-        study = comparison.study
-        note_viewed(store, week, "compare", study.id, study.variant)
+    not count, unless an arm diverged: that is an answer, too. What one says of the chosen
+    modification is kept for the week's page."""
+    if comparison.analysis.reason not in (None, Reason.DIVERGED):
+        return
+    study, chosen = comparison.study, learner_tables.modification_row(store, week)
+    note_viewed(store, week, "compare", study.id, study.variant)
+    if chosen is None or not chosen_variant.study_trained(
+        study.id,
+        study.variant.removesuffix("*"),
+        learner_tables.names_of_modification(chosen),
+        str(chosen["variant"]),
+    ):
+        return
+    told = [fact.text for fact in facts_of(comparison) if fact.part in ("answer", "limits")]
+    own = {"verdict": comparison.analysis.verdict, "sentence": " ".join(told)}
+    progress.save_week_setting(store, week, "verdict", {"variant": str(chosen["variant"]), **own})
 
 
 def note_reference_shown(store: Store, week: str, variant: str) -> None:

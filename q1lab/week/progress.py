@@ -19,7 +19,7 @@ from q1lab.journal import learner_tables
 from q1lab.journal.store import Store
 from q1lab.week.content import week_for
 from q1lab.week.syllabus import Part, Session, Step, Text, Week
-from q1lab.week.text_numbers import ChosenData
+from q1lab.week.text_numbers import ChosenData, OwnVerdict
 
 MAX_ANSWER = 200_000
 """Characters that one answer may have."""
@@ -79,6 +79,14 @@ class Progress:
         return ChosenData(str(words), int(vocab), str(corpus))
 
     @property
+    def own_verdict(self) -> OwnVerdict | None:
+        """What the comparison says that they have read of the modification that they chose."""
+        kept = self.settings.get("verdict")
+        if not isinstance(kept, Mapping) or kept["variant"] != self.chosen:
+            return None
+        return OwnVerdict(str(kept["verdict"]), str(kept["sentence"]))
+
+    @property
     def done(self) -> frozenset[str]:
         return frozenset(step_id for step_id, record in self.records.items() if record.done)
 
@@ -134,7 +142,7 @@ def _asked(step: Step, missed: str) -> str:
 
 
 def _learner_week(week: Week, progress: Progress, wrong: Mapping[str, str]) -> Week:
-    week = week_for(week, progress.chosen, progress.data)
+    week = week_for(week, progress.chosen, progress.data, progress.own_verdict)
     if not wrong:
         return week
     sessions: list[Session] = []
@@ -204,7 +212,7 @@ def recorded_progress(store: Store, week: str) -> Progress:
     }
     seconds = learner_tables.part_seconds(store, week)
     row = learner_tables.modification_row(store, week)
-    names = ("welcomed", "recall", "place")
+    names = ("welcomed", "recall", "place", "verdict")
     settings = {name: store.setting(f"{name}:{week}") for name in names}
     settings["data"] = store.setting("data")
     return Progress(

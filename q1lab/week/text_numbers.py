@@ -37,6 +37,13 @@ class ChosenData(NamedTuple):
     """What to type after --data."""
 
 
+class OwnVerdict(NamedTuple):
+    """What the comparison says that the learner has read of their own modification."""
+
+    verdict: str
+    sentence: str
+
+
 class Share(NamedTuple):
     """A difference in percent, as it is written."""
 

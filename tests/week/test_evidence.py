@@ -307,6 +307,12 @@ def test_a_comparison_is_read_once_a_person_has_opened_it_with_its_verdict(
     assert not done(store, week, step)
     q1lab("compare", study.id, "--full")
     assert done(store, week, step)
+    own = progress.recorded_progress(store, LABEL).own_verdict
+    assert own, "the page of B3 does not show the verdict that was read"
+    assert (own.verdict, own.sentence[:9]) == ("helps", "rope's va")
+    progress.choose_modification(store, week, "gqa")
+    other = progress.recorded_progress(store, LABEL).own_verdict
+    assert other is None, "the page shows the verdict of a modification that was put aside"
 
 
 def test_a_later_comparison_ticks_again_what_was_unticked_after_the_first(

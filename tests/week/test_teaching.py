@@ -12,8 +12,7 @@ import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from statistics import stdev
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -21,10 +20,12 @@ from q1lab.app.pages import block_text
 from q1lab.commands.cli import run_command_line
 from q1lab.ground.text_formats import signed
 from q1lab.journal.store import Store
+from q1lab.judgment.intervals import Verdict
 from q1lab.study import command_line, kinds, studies
 from q1lab.week import progress
 from q1lab.week.content import load_week, week_for
 from q1lab.week.syllabus import Fold, Step, Text, Week
+from q1lab.week.text_numbers import OwnVerdict
 from tests.kit.changes import CHANGES
 from tests.kit.places import ROOT
 from tests.kit.small_weeks import MIX, TOML
@@ -155,27 +156,15 @@ def by_hand() -> dict:  # type: ignore[type-arg]
     return names
 
 
-def test_the_example_of_each_verdict_follows_from_its_pairs() -> None:
-    text = (SHIPPED / "session-b.md").read_text()
-    examples = re.findall(
-        r"(?m)^([A-Z ]+?) +each pair ((?: +[+−]\d\.\d{3}){3})\n +95% +(.+?) {2,}", text
-    )
-    assert [name for name, _, _ in examples] == [
-        "HELPS",
-        "HURTS",
-        "TOO SMALL TO MATTER",
-        "CANNOT TELL",
-    ]
-    for name, pairs, shown in examples:
-        d = [float(x.replace("−", "-")) for x in pairs.split()]
-        _, _, low, high = by_hand()["interval"](d)
-        assert f"{signed(low, 3)} to {signed(high, 3)}" == shown
-        expected = (
-            "HELPS" if high < 0 else "HURTS" if low > 0
-            else "TOO SMALL TO MATTER" if low > -0.01 and high < 0.01 else "CANNOT TELL"
-        )  # fmt: skip
-        assert name == expected
-        assert 0.0016 <= stdev(d) <= 0.0189, name  # as the pairs of results.toml spread
+@pytest.mark.parametrize("verdict", get_args(Verdict))
+def test_the_page_says_of_each_verdict_what_one_may_not_write(week: Week, verdict: str) -> None:
+    own = OwnVerdict(verdict, "What the runs say.")
+    part = week_for(week, "rope", own=own).find_part("b3")
+    assert part
+    text = "\n".join(map(block_text, part.blocks))
+    assert f"Your verdict is {verdict.upper()}" in text, f"{verdict} is not named"
+    assert "> What the runs say." in text, "the sentence of the learner's own runs is not shown"
+    assert text.count("You may not ") == 1, f"of {verdict} it is not said what goes too far"
 
 
 def test_the_hand_worked_interval_is_that_of_the_program() -> None:
