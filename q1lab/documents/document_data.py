@@ -85,9 +85,8 @@ def answers(store: Store, week: Week, into: str, variant: str = "") -> tuple[Ans
     done = progress.progress_of_modification(store, week, variant)
     answers_of_steps = []
     for step in week.steps():
-        texts = [done.of(step_id).answer or "" for step_id in (*step.was, step.id)]
-        text = "\n\n".join(text for text in texts if text.strip())
-        if step.into == into and step.behavior.in_words and text:
+        text = done.of(step.id).answer or ""
+        if step.into == into and step.behavior.in_words and text.strip():
             answers_of_steps.append(Answer(step.heading or step.title.rstrip("."), text))
     return tuple(answers_of_steps)
 

@@ -60,10 +60,7 @@ _FENCE = re.compile(r" *(`{3,}|~{3,}) *(.*)")
 _SUMMARY = re.compile(r" *<summary>(.*?)</summary>")
 _OF_FOLD = re.compile(r'(needs|figure)="?([\w-]+)')
 _GUIDE, _GUIDE_ENDS = "<!-- guide -->", "<!-- guide ends -->"
-STEP_ATTRIBUTES = (
-    *("id", "kind", "minutes", "optional", "needs", "done_when", "into", "heading"),
-    *("beside", "was"),
-)
+STEP_ATTRIBUTES = ("id", "kind", "minutes", "optional", "needs", "done_when", "into", "heading")
 """What the braces of a step may say."""
 _ENTRY = re.compile(r"^## ([^\n]*)\n(.*?)(?=^## |\Z)", re.DOTALL | re.MULTILINE)
 
@@ -344,7 +341,6 @@ def _step(head: str, lines: list[tuple[str, bool]], of_guide: bool, used: set[st
         optional=of.pop("optional", "no") == "yes",
         minutes=int(of.pop("minutes")) if "minutes" in of else None,
         done_when=of.pop("done_when", kind.done_when),
-        was=tuple(of.pop("was", "").split()),
         of_guide=of_guide,
         **of,
     )

@@ -264,10 +264,9 @@ def steps_of_modification(week: Week) -> frozenset[str]:
     steps = [step for part in parts[: max(ends, default=-1) + 1] for step in part.steps]
     after = itertools.dropwhile(lambda step: not step.behavior.chooses, steps)
     return frozenset(
-        step_id
+        step.id
         for step in itertools.islice(after, 1, None)
         if not step.of_guide and step.into not in ANSWERS_ELSEWHERE
-        for step_id in (step.id, *step.was)
     )
 
 

@@ -101,7 +101,7 @@ class Step:
     "": its tick, or its answer. `into` names the document region that wants the answer, if any,
     and `heading` what it stands below there, if not the title. `needs` is the id of a step that
     comes before. `answer` belongs to a step of kind recall. `repeat_of` is the id of the recall
-    step that this one brings back. `was` holds the ids of steps that it took in. `of_guide`: it is
+    step that this one brings back. `of_guide`: it is
     one variant's.
     """
 
@@ -118,7 +118,6 @@ class Step:
     answer: Fold | None = None
     repeat_of: str | None = None
     done_when: str = ""
-    was: tuple[str, ...] = ()
     of_guide: bool = False
 
     @property

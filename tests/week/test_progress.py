@@ -134,7 +134,7 @@ def test_a_changed_mind_keeps_two_records(store: Store) -> None:
     week = content.load_week(paths.content_dir())
     label = week.label
     for_the_week = ("a1-guess", "b2-draft", "c1-outline", "c3-insights")
-    its_own = ("a1-why", "a2-skim", "a3-sketch", "a3-delta", "a2-claim", "b2-numbers", "b3-verdict")
+    its_own = ("a1-why", "a2-skim", "a3-sketch", "b2-numbers", "b3-verdict")
     store.add(
         "file", week=label, variant="swiglu", file="/repo/swiglu.py", base="model.py"
     )  # this chooses it
@@ -179,21 +179,3 @@ def test_a_changed_mind_keeps_two_records(store: Store) -> None:
     for name, sketch in (("rope", "rope"), ("gqa", None), ("swiglu", "swiglu: a3-sketch")):
         progress.choose_modification(store, week, name)
         assert progress.recorded_progress(store, label).of("a3-sketch").answer == sketch
-
-
-def test_the_answer_of_a_step_that_was_taken_in_stands_with_the_newer_one(store: Store) -> None:
-    """In a home of before, the claim after a closer reading was a step of its own."""
-    from q1lab.documents.document_data import answers
-
-    week = content.load_week(paths.content_dir())
-    progress.choose_modification(store, week, "rope")
-    progress.save_answer(store, week.label, "a2-claim", "It claims a lower loss.")
-
-    def notes() -> list[str]:
-        return [answer.text for answer in answers(store, content.week_for(week, "rope"), "notes")]
-
-    assert notes() == ["It claims a lower loss."]
-    progress.save_answer(store, week.label, "a2-skim", "A lower loss, at 125M.")
-    assert notes() == ["It claims a lower loss.\n\nA lower loss, at 125M."]
-    progress.choose_modification(store, week, "gqa")
-    assert notes() == [], "it was RoPE's"
