@@ -174,7 +174,7 @@ SHORT_NAMES = {
     "gqa": {"do_not_divide": "refuse", "as_many_heads": "equal", "tied": "tied"},
 }
 """What the guides call the tests that they write out, by words of their names."""
-SABOTEURS = {"rope": "d", "rmsnorm": "D", "swiglu": "D"}
+SABOTEURS = {"rope": "d", "rmsnorm": "D", "swiglu": "D", "gqa": "D"}
 """The name of the last of the broken versions that come with the week."""
 
 
@@ -334,6 +334,7 @@ def test_a_file_comes_with_those_that_it_imports(
 
 
 SHOWN = [(variant, f"oracle_{variant}.py") for variant in ("rope", "rmsnorm", "swiglu")]
+SHOWN += [("gqa", "toy_cache.py")]
 
 
 @pytest.mark.parametrize(("variant", "script"), SHOWN)
