@@ -29,7 +29,7 @@ Examples:
 @click.option(
     "--stage",
     type=click.IntRange(1, len(model_file.STAGES)),
-    help="1 question, 2 place, 3 idea, 4 signatures, 5 reference.",
+    help="1 question, 2 place, 3 idea, 4 outline, 5 solution.",
 )
 @click.option(
     "--compare",
@@ -38,8 +38,8 @@ Examples:
 )
 @json_option
 def hint(variant: str | None, stage: int | None, compare: Path | None, as_json: bool) -> int:
-    """The next hint for VARIANT: a question, the place, the idea, the signatures of the new
-    code, and at last the reference."""
+    """The next hint for VARIANT: a question, the place, the idea, an outline of the new code, and
+    at last the solution."""
     week = current_week()
     with open_store() as store:
         if variant is None:
@@ -65,7 +65,8 @@ def hint(variant: str | None, stage: int | None, compare: Path | None, as_json: 
     click.echo(f"{variant}, hint {shown.stage} of {last}: {shown.title.lower()}\n")
     _print_hint(shown.text, is_diff=shown.stage == last)
     if shown.stage < last:
-        remark(f"\nq1lab hint {variant} gives the next one")
+        following = "the solution" if shown.stage == last - 1 else "the next one"
+        remark(f"\nq1lab hint {variant} gives {following}")
     return OK
 
 

@@ -34,9 +34,9 @@ from q1lab.week.own_model import diffs
 
 SETTLE = "settle what is between <<<<<<< and >>>>>>>"
 """The learner's task after a merge with conflicts."""
-STAGES = ("Question", "Place", "Idea", "Signatures", "Reference")
-"""The stages of a hint, from 1: a question, the place in the file, the idea in code-like words, the
-new code without its bodies, a diff."""
+STAGES = ("Question", "Place", "Idea", "Outline", "Solution")
+"""The stages of a hint, from 1, each of which tells more: a question, the place in the file, the
+formula, the new code with its steps in words, the reference's diff."""
 
 
 # ── new
@@ -173,7 +173,7 @@ class Hint:
 
 
 def hints_for(variant: str, content: Path | None = None) -> tuple[Hint, ...]:
-    """The stages for a variant that have a text: question, place, idea, signatures, reference diff.
+    """The stages for a variant that have a text: question, place, idea, outline, solution.
 
     ``content``: the week's folder; the shipped hints stand in where it has none. Problem for an
     unknown variant.

@@ -230,14 +230,14 @@ def test_each_check_of_a_modification_has_its_hint(variant: str) -> None:
 
 
 @pytest.mark.parametrize("variant", CHANGES)
-def test_the_signatures_are_those_of_the_reference_without_its_bodies(variant: str) -> None:
+def test_the_outline_has_the_signatures_of_the_reference_without_its_bodies(variant: str) -> None:
     def signatures(code: str) -> set[tuple[str, ...]]:
         functions = [
             node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.FunctionDef)
         ]
         return {(f.name, *(argument.arg for argument in f.args.args)) for f in functions}
 
-    (text,) = (hint.text for hint in model_file.hints_for(variant) if hint.title == "Signatures")
+    (text,) = (hint.text for hint in model_file.hints_for(variant) if hint.title == "Outline")
     assert "return " not in text
     heads = re.findall(r"(?m)^ *(def .+:)$", text)
     assert heads
