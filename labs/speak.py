@@ -126,6 +126,7 @@ def _broken(smol: Any) -> dict[str, tuple[str, Callable[..., Any]]]:
         "gelu": ("swiglu", lambda gate, up: F.gelu(gate) * up),
         "relu": ("swiglu", lambda gate, up: F.relu(gate) * up),
         "tiled": ("share", lambda kv, n: kv.repeat(1, 1, n // kv.size(2), 1)),
+        "single": ("share", lambda kv, n: kv[:, :, :1].expand(-1, -1, n, -1)),
     }
 
 

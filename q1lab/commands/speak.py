@@ -39,9 +39,10 @@ BREAKS = {
     "gelu": "GELU stands for SiLU",
     "relu": "ReLU stands for SiLU",
     "tiled": "head j reads key/value head j mod 3, not j // 3",
+    "single": "all nine heads read key/value head 0",
 }
 """The ways to break a part of the model, and what each does; labs/speak.py does it."""
-RUBBISH = frozenset({"mask", "frequency", "gain", "branch", "relu", "tiled"})
+RUBBISH = frozenset({"mask", "frequency", "gain", "branch", "relu", "tiled", "single"})
 """The breaks after which the model writes no English any more, as judged by a reader."""
 PROMPT, TOKENS = "Once upon a time, there was", 40
 DATA_BYTES = 1 << 16  # of a text for the loss, which takes 512 tokens
@@ -103,14 +104,14 @@ def speak(
     """
     if file is not None and broken is not None:
         raise Problem("--break breaks the model's own part, so it takes no FILE: ", next="drop one")
-    text = _loss_text(data)
-    change = _checked(file, for_) if file is not None else ""
     if broken is not None:
         if prompt != PROMPT or data is not None:
             raise Problem(
                 "--break has a text and a prompt of its own: ", next="drop --prompt, --data"
             )
         _lock(broken, predicted)
+    text = _loss_text(data)
+    change = _checked(file, for_) if file is not None else ""
     request = {
         "weights": str(_weights(weights, yes)),
         "prompt": prompt,
