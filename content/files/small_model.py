@@ -1,6 +1,6 @@
 """Your model, small, and a text whose last tenth is held out.
 
-far.py, gates.py, stream.py and generate.py import this. The text is
+gates.py, stream.py and generate.py import this. The text is
 the source of Python's own library. Like q1lab's trainer they train on
 its first 90% and measure on the rest.
 """

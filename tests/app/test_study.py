@@ -605,7 +605,7 @@ async def test_while_a_study_trains_u_goes_to_what_is_done_meanwhile() -> None:
             reader = pilot.app.screen.query_one(PageReader)
             await until(pilot, lambda: isinstance(reader.current, Step))
             assert isinstance(reader.current, Step)
-            assert reader.current.id == "b2-rope-far"
+            assert reader.current.id == "b2-speak"
     finally:
         for fd in locks:
             os.close(fd)
@@ -694,9 +694,9 @@ async def test_a_page_starts_at_its_top_until_one_was_at_work_on_it() -> None:
         await settled(pilot)
         assert reader.scroll_y == 0, "what comes before the first step has not been read"
         app.store_thread.submit(
-            lambda store: progress.save_answer(store, LABEL, "b2-rope-far", "higher")
+            lambda store: progress.save_answer(store, LABEL, "b2-speak", "higher")
         )
-        await until(pilot, lambda: app.snapshot.progress.of("b2-rope-far").done)
+        await until(pilot, lambda: app.snapshot.progress.of("b2-speak").done)
         app.screen.open_page("b3")  # type: ignore[attr-defined]
         await settled(pilot)
         app.screen.open_page("b2b")  # type: ignore[attr-defined]

@@ -325,7 +325,7 @@ def test_a_file_comes_with_those_that_it_imports(
     from q1lab.commands.cli import run_command_line
 
     monkeypatch.chdir(tmp_path)
-    for name, imported in (("broken_rope.py", "judge_tests.py"), ("far.py", "small_model.py")):
+    for name, imported in (("broken_rope.py", "judge_tests.py"), ("gates.py", "small_model.py")):
         assert run_command_line(["take", name]) == 0
         assert (tmp_path / imported).read_bytes() == (FILES / imported).read_bytes()
 
@@ -355,16 +355,6 @@ def test_the_cache_gives_the_scores_of_the_whole_window(run: Run) -> None:
     assert max(differences) < 1e-4
 
 
-def test_attention_by_distance_adds_up_to_one(run: Run) -> None:
-    output = run("far.py", "4")
-    shares = re.findall(r"([\d.]+)% +([\d.]+)%", output)
-    assert len(shares) == 6
-    for column in zip(*shares, strict=True):
-        # what is farther away than half a window is left out
-        assert 60 < sum(map(float, column)) <= 100.5
-    assert len(re.findall(r"loss at positions +\d+ to +\d+: [\d.]+", output)) == 2
-
-
 def test_the_text_of_the_scripts_is_cut_as_the_trainer_cuts_it(run: Run) -> None:
     from labs import data
     from q1lab.study.corpora import stdlib_text
@@ -381,17 +371,10 @@ def reference(variant: str) -> str:
     return (ROOT / "labs" / "models" / f"{variant}.py").read_text()
 
 
-BY_HAND = "(lambda q, k, v, **_: v)"
 UNUSABLE = {
-    "no file": ("far.py", "rope.py", None, "there is no rope.py here"),
-    "no Python": ("far.py", "rope.py", "class GPT(:", "rope.py makes no model here: SyntaxError"),
+    "no file": ("gates.py", "swiglu.py", None, "there is no swiglu.py here"),
+    "no Python": ("gates.py", "swiglu.py", "class GPT(:", "makes no model here: SyntaxError"),
     "no config": ("gates.py", "swiglu.py", "class GPT: pass", "no attribute 'GPTConfig'"),
-    "attention by hand": (
-        "far.py",
-        "rope.py",
-        reference("rope").replace("F.scaled_dot_product_attention", BY_HAND),
-        "rope.py never calls F.scaled_dot_product_attention",
-    ),
     "another gate": (
         "gates.py",
         "swiglu.py",
@@ -423,10 +406,6 @@ def test_a_model_that_a_script_can_not_use_is_told_in_a_line(name: str, run: Run
     assert "\n" not in str(ended.value)
 
 
-FAR = (
-    r"characters was (\S+) at positions 0 to 63 and (\S+) at 64 .* gets the most: (\d+)% for "
-    r"distances 16 to 31. After training that range gets (\d+)%, and distances 0 to 3 get (\d+)%"
-)
 GATES = (
     r"Between −0\.3 and −0\.1 there were (\d+)% at the start and (\d+)% \(first layer\) and (\d+)% "
     r"\(last layer\).* in the first, (\d+)% were above 1"
@@ -437,19 +416,6 @@ def numbers_of_fold(week: Week, variant: str, step_id: str, pattern: str) -> lis
     numbers = re.search(pattern, " ".join(fold(week_for(week, variant), step_id).split()))
     assert numbers
     return [float(number) for number in numbers.groups()]
-
-
-@pytest.mark.long
-def test_the_fold_of_far_says_what_it_prints(run: Run, week: Week) -> None:
-    output = run("far.py")
-    near, far = (float(loss) for loss in re.findall(r"loss at .+?: ([\d.]+)", output))
-    shares = re.findall(r"([\d.]+)% +([\d.]+)%", output)
-    before, after = ([float(share) for share in column] for column in zip(*shares, strict=True))
-    *losses, even, widest, nearest = numbers_of_fold(week, "rope", "b2-rope-far", FAR)
-    assert 0.02 < far - near < 0.1, "worse beyond the trained length"
-    # the text is this Python's own library
-    assert losses == pytest.approx([near, far], abs=0.05 if sys.version_info < (3, 12) else 0.2)
-    assert [even, widest, nearest] == pytest.approx([before[5], after[5], sum(after[:3])], abs=4)
 
 
 @pytest.mark.long
@@ -495,7 +461,7 @@ def test_a_model_along_the_video_can_be_looked_at_too(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It flattens its targets by view, and its config may have dropout."""
-    module = importlib.import_module("labs.models.rope")
+    module = importlib.import_module("labs.models.swiglu")
     forward = module.GPT.forward
 
     def viewed(self: Any, idx: Any, targets: Any = None) -> Any:
@@ -504,7 +470,7 @@ def test_a_model_along_the_video_can_be_looked_at_too(
         return forward(self, idx, targets)
 
     monkeypatch.setattr(module.GPT, "forward", viewed)
-    assert run("far.py", "2")
+    assert run("gates.py", "2")
     assert "dropout=0.0" in (FILES / "small_model.py").read_text()
 
 

@@ -353,12 +353,11 @@ def _gqa(names: dict) -> None:  # type: ignore[type-arg]
 SAME = {"rope": _rope, "rmsnorm": _rmsnorm, "swiglu": _swiglu, "gqa": _gqa}
 
 
-@pytest.mark.parametrize("name", ["no_positions", "bilinear", "big_eps"])
-def test_the_experiments_to_train_are_models(name: str) -> None:
+def test_the_experiment_to_train_is_a_model() -> None:
     import torch
 
-    names: dict = {"__name__": name}  # type: ignore[type-arg]
-    exec((SHIPPED / "files" / f"{name}.py").read_text(), names)
+    names: dict = {"__name__": "no_positions"}  # type: ignore[type-arg]
+    exec((SHIPPED / "files" / "no_positions.py").read_text(), names)
     config = names["GPTConfig"](
         block_size=8, vocab_size=11, n_layer=2, n_head=2, n_embd=8, bias=False
     )
