@@ -6,7 +6,6 @@ pure function of the record.
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +19,6 @@ from q1lab.documents import (
     kpi_sources,
     modification,
     retro_parts,
-    score_check,
 )
 from q1lab.documents.document_data import (
     Answer,
@@ -87,8 +85,6 @@ class Retro:
     assessment: tuple[TickBox, ...] = ()
     small: tuple[Answer, ...] = ()
     """The week's small predictions, as the learner scored them."""
-    contradicted: tuple[str, ...] = ()
-    """The scores of these that the runs contradict, a sentence each."""
     predictions: Md | None = None
     calibration: str = ""
     course: bool = True
@@ -132,7 +128,7 @@ def claims(record: Retro) -> tuple[str, ...]:
     sentences.append(record.pace or "I did not time the week.")
     answers = (*record.insights, *record.slipped_words, *record.pace_answer, *record.plan)
     strays = document_data.stray_lines(answers)
-    return tuple(filter(None, (*sentences, *record.contradicted, *strays)))
+    return tuple(filter(None, (*sentences, *strays)))
 
 
 def calibration_words(scores: Sequence[Score], small: int = 0) -> str:
@@ -219,14 +215,6 @@ def gather_retro(
         insights=document_data.answers(store, week, "insights"),
         slipped_words=document_data.answers(store, week, "slipped"),
         lead=_lead(picked, main, week),
-        contradicted=tuple(
-            itertools.chain.from_iterable(
-                score_check.contradicted_scores(answer.text, scored.text, main[1])
-                for answer in document_data.answers(store, week, "prediction", picked.name)
-                for scored in small
-                if main is not None
-            )
-        ),
         pace=retro_parts.pace_sentence(parts, is_judged=bool(pace_answer)),
         undone=retro_parts.undone_sentence(parts),
         overrun=retro_parts.overrun_sentence(parts),

@@ -84,6 +84,16 @@ def list_ended(store: Store) -> list[Row]:
     ).fetchall()
 
 
+def mean_at_iter(store: Store, study: Study, iter_: int) -> float | None:
+    """The mean of the baseline runs' metric at one iter; None if none was evaluated there."""
+    (mean,) = store.db.execute(
+        "SELECT avg(m.value) FROM metrics m JOIN runs r ON r.id = m.run_id "
+        "WHERE r.study_id = ? AND r.arm = 'baseline' AND m.name = ? AND m.iter = ?",
+        (study.id, study.metric.key(), iter_),
+    ).fetchone()
+    return None if mean is None else float(mean)
+
+
 def run_numbers(store: Store, study: Study) -> list[float]:
     """Every number that a study's runs ended with or were evaluated at, in no order."""
     numbers = [

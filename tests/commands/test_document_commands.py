@@ -491,7 +491,7 @@ def test_the_retrospective(repo: Path, q1lab: Q1lab, fake_trainer: Fake) -> None
         "1. Seeds vary.",
         "| 1 h 30 min | 2 h 00 min |",
         "“Read the paper” took 2 h 00 min instead of 1 h 30 min.",
-        "The timer ran in 1 of the 9 parts, for 2 h 00 min; the week plans 1 h 30 min for them.",
+        "The timer ran in 1 of the 10 parts, for 2 h 00 min; the week plans 1 h 30 min for them.",
         "I changed one thing in a small transformer: RoPE, rotary position embeddings. RoPE's val",
         "- [x] I can implement attention from a blank file in 30 min",
         "| rope-1 | −0.0300 | 70% |",

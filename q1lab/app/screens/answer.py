@@ -28,8 +28,22 @@ AROUND_KEYS = 8
 """Those that the keys in its lower border can't use."""
 
 
+SCORES = "small"
+"""The region of the answer that q1lab drafts: the learner's predictions with their outcomes."""
+
+
 def open_answer_form(app: WeekApp, step: Step) -> None:
-    app.push_screen(AnswerScreen(step, app.snapshot.progress.of(step.id).answer or ""))
+    answer = app.snapshot.progress.of(step.id).answer or ""
+    if answer or step.into != SCORES:
+        app.push_screen(AnswerScreen(step, answer))
+        return
+    from q1lab.documents.drafted_scores import drafted_scores
+
+    app.hold_keys()
+    app.run_job(
+        lambda store: drafted_scores(store, app.week),
+        lambda draft: app.push_screen(AnswerScreen(step, "", draft)),
+    )
 
 
 class AnswerScreen(Dialog[None]):
@@ -43,9 +57,9 @@ class AnswerScreen(Dialog[None]):
 
     shape = "tall"
 
-    def __init__(self, step: Step, answer: str) -> None:
+    def __init__(self, step: Step, answer: str, draft: str = "") -> None:
         super().__init__()
-        self.step = step
+        self.step, self.draft = step, draft
         self.opened = self.saved_text = answer
 
     def body(self) -> ComposeResult:
@@ -55,7 +69,7 @@ class AnswerScreen(Dialog[None]):
             yield Static(self.step.title, classes="heading", markup=False)
         if self.step.detail:
             yield Prose(printable(self.step.detail))
-        yield TextBox(self.opened)
+        yield TextBox(self.opened or self.draft)
         with Horizontal(classes="buttons"):
             yield Button("Keep", variant="primary", id="keep")
             yield Button("Discard", id="discard")

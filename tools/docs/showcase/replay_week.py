@@ -168,6 +168,7 @@ def work(script: dict, session: str) -> None:  # type: ignore[type-arg]
             progress.choose_modification(store, week, CHANGE)
         read_off = {} if session == "a" else numbers_of_the_study(store)
         for step, text in answers_of_session.get("answers", {}).items():
+            assert week.find_part(step), f"the week has no step {step}"
             for name, number in read_off.items():
                 text = text.replace(f"{{{name}}}", number)
             progress.save_answer(store, week.label, step, text)
