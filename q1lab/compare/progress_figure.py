@@ -27,7 +27,7 @@ def figure_lines(j: Judgment, width: int) -> list[Line]:
     base, modified = j.names
     unit = f" in {j.metric.unit}" if j.metric.unit else ""
     axis = f"{modified} {MINUS} {base}{unit}; {j.metric.direction}; {names.sample(j)}"
-    return _drawn(replace(arrange.figure(j), axis=axis), width)
+    return figure_pieces(replace(arrange.figure(j), axis=axis), width)
 
 
 def progress_lines(study: Study, runs: Sequence[RunView], width: int) -> list[Line]:
@@ -44,12 +44,8 @@ def progress_lines(study: Study, runs: Sequence[RunView], width: int) -> list[Li
     ]
     lines = [*packed(head, width), []]
     lines += prose(_why_not_yet(study, pairs), width, role="dim")
-    drawn = _drawn(pairs_figure(study, runs), width)
+    drawn = figure_pieces(pairs_figure(study, runs), width)
     return [*lines, *([[]] if drawn else []), *drawn]
-
-
-def _drawn(figure: Figure, width: int) -> list[Line]:
-    return figure_pieces(figure, width) if figure.bars else []
 
 
 def pairs_figure(study: Study, runs: Sequence[RunView]) -> Figure:

@@ -72,17 +72,21 @@ def _head_facts(facts: Sequence[Fact]) -> list[Fact]:
 
 
 def full_lines(j: Judgment, width: int = WIDTH) -> list[Line]:
-    """Everything: the facts of the first lines, the figure, the tables, the other facts."""
+    """Everything: the headline, and what stands below it."""
+    return [*headline(j, width), [], *lines_below(j, width)]
+
+
+def lines_below(j: Judgment, width: int = WIDTH) -> list[Line]:
+    """The figure, the facts of the first lines, the tables, the other facts."""
     width = max(width, NARROWEST)
-    lines, facts = headline(j, width), facts_of(j)
+    lines, facts = figure_pieces(arrange.figure(j), width), facts_of(j)
+    lines += [[]] if lines else []
     for fact in _head_facts(facts):
         caveat = {"first": "⚠ ", "role": "warn"} if fact.part == "caveat" else {}
-        lines += prose(fact.text, width, **caveat)
+        role = {"role": "" if fact.part == "answer" else "dim"}
+        lines += prose(fact.text, width, **role | caveat)
     lines += prose(next_step(j), width)
-    figure, tables = arrange.figure(j), arrange.tables(j)
-    if figure.bars:
-        lines += [[], *figure_pieces(figure, width)]
-    for table in tables:
+    for table in arrange.tables(j):
         lines += [[], *table_pieces(table, width), *prose(table.foot, width, role="dim")]
     rest = [fact for fact in facts if fact.part not in HEAD]
     lines += [[]] if rest else []
@@ -93,7 +97,7 @@ def full_lines(j: Judgment, width: int = WIDTH) -> list[Line]:
 
 def headline(j: Judgment, width: int = WIDTH) -> list[Line]:
     """The verdict, the arms and their difference, in as few rows as they need."""
-    return packed(arrange.headline_parts(j), width)
+    return packed(arrange.headline_parts(j), max(width, NARROWEST))
 
 
 ARM_COLORS = {"baseline": "#2b87c8", "modified": "#d55e00"}  # apart for color-blind eyes too

@@ -14,7 +14,6 @@ from q1lab.judgment.names import told_apart
 LABEL = 27  # columns of the labels beside the axis
 SHORT_LABEL, LEAST_AXIS = 17, 16  # in a narrow place: labels beside the axis; less has no numbers
 NARROW = 72  # below this long labels, bars and numbers stand one below the other
-WIDEST_AXIS = 60
 BAR_STYLES = {
     "interval": ("bold", "─", "●"),
     "bootstrap": ("", "─", "●"),
@@ -29,7 +28,9 @@ BAR_STYLES = {
 
 def figure_pieces(block: Figure, width: int) -> list[Line]:
     """Every row as a label, a bar or points on the one axis, and its numbers: side by side, or one
-    below the other where it is narrow."""
+    below the other where it is narrow; no line without a row."""
+    if not block.bars:
+        return []
     numbers = [
         f"[{bar.ends[0]}, {bar.ends[1]}]" if bar.ends is not None else bar.text
         for bar in block.bars
@@ -42,7 +43,7 @@ def figure_pieces(block: Figure, width: int) -> list[Line]:
         if width - label_cells - max(map(cell_len, numbers)) < LEAST_AXIS:
             numbers = [""] * len(numbers)
     columns = width - label_cells - max(map(cell_len, numbers)) - 2
-    axis = _axis(block.bars, min(columns, WIDEST_AXIS))
+    axis = _axis(block.bars, columns)
     has_room = cell_len(block.axis) < label_cells
     result = [] if has_room else prose(block.axis, width, role="dim")
     title = block.axis if has_room else ""
@@ -63,7 +64,7 @@ def figure_pieces(block: Figure, width: int) -> list[Line]:
 
 
 def _stacked_figure(block: Figure, numbers: Sequence[str], width: int) -> list[Line]:
-    axis = _axis(block.bars, min(width - 2, WIDEST_AXIS))
+    axis = _axis(block.bars, width - 2)
     result = [*prose(block.axis, width, role="dim"), [("  " + axis.ticks(), "dim")]]
     for bar, number in zip(block.bars, numbers, strict=True):
         line, note = _drawn(bar, axis)

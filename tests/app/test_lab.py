@@ -31,6 +31,7 @@ from q1lab.ground import config, paths
 from q1lab.ground.paths import content_dir
 from q1lab.journal import learner_tables
 from q1lab.journal.store import Store
+from q1lab.judgment.lines import plain_lines
 from q1lab.judgment.run_states import RunState
 from q1lab.study import seed_range, studies, variants
 from q1lab.study import wandb_runs as wandb_state
@@ -169,7 +170,7 @@ async def test_no_verdict_before_every_planned_run_has_ended() -> None:
         screen = await open_lab(pilot)
         assert screen.view is not None
         assert screen.view.comparison is not None
-        text = screen.query_one(LinesView).plain_text(60)
+        text = "\n".join(plain_lines(screen.query_one(LinesView).lay(60)))
         assert text.startswith("rope − baseline (lower is better; 1 of 3 pairs)")
         assert "1 pair " in text
         assert "mean" not in text
@@ -525,7 +526,7 @@ async def test_the_comparison_of_a_sweep_shows_the_sweeps_table() -> None:
         screen = pilot.app.screen
         assert isinstance(screen, VerdictScreen)
         await until(pilot, lambda: screen.sweep)
-        text = screen.query_one(LinesView).plain_text(90)
+        text = "\n".join(plain_lines(screen.query_one(LinesView).lay(90)))
         assert "sweep-1" in text
         assert all(name in text for name in members)
 

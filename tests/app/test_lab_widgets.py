@@ -30,6 +30,7 @@ from q1lab.ground.log_tail import LogTail
 from q1lab.journal.study_view import RunView, StudyView, fault_lines, study_row
 from q1lab.judgment import arrange
 from q1lab.judgment.blocks import Bar, Figure
+from q1lab.judgment.character_axis import CharacterAxis
 from q1lab.judgment.intervals import Interval
 from q1lab.judgment.judgment import Found
 from q1lab.judgment.lines import plain_lines
@@ -297,6 +298,16 @@ async def test_values_far_above_the_chart_cost_no_time() -> None:
 
 
 # ── figures
+
+
+@given(st.floats(-5, 5), st.floats(0.0001, 5), st.integers(28, 200))
+@settings(deadline=None)
+def test_the_axis_of_a_figure_has_three_numbers(middle: float, half: float, columns: int) -> None:
+    """At 80 columns it had −0.1 and 0, and no reader could tell the ends of an interval."""
+    axis = CharacterAxis.around((middle - half, middle + half), columns)
+    row = axis.ticks()
+    assert len(row) == columns
+    assert len(row.split()) >= 3, f"an axis from {axis.low:g} to {axis.high:g} says: {row!r}"
 
 
 def told(study: Study, runs: Sequence[RunView]) -> str:

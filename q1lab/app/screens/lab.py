@@ -118,10 +118,9 @@ class LabScreen(StudyActions, MainScreen):
             fault.truncate(head.room, overflow="ellipsis")
             lines.append(fault)
         record = final_comparison(view)
-        if record is not None:  # the figure or the verdict's screen say the others
-            rows = 4 if self.has_class("-tall") else 1
-            told = plain_lines(layout.leading_lines(record, head.room - 2, rows))
-            lines += [Text(f" {words}") for words in told]
+        if record is not None:  # the figure and the verdict's screen say the others
+            told = plain_lines(layout.leading_lines(record, head.room - 2, 1))
+            lines += [Text(f" {words}", style=colors.muted) for words in told]
         head.update(Text("\n").join(lines))
 
     def _show_curves(self, view: StudyInFocus) -> None:

@@ -5,19 +5,21 @@ from __future__ import annotations
 
 from functools import partial
 
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
-from textual.widgets import Static
 
 from q1lab.app.screens.base import FullScreen
 from q1lab.app.snapshot import Snapshot
+from q1lab.app.widgets.fitted_text import FittedText
 from q1lab.app.widgets.lines_view import Lay, LinesView, no_lines
-from q1lab.app.widgets.study_text import final_comparison
+from q1lab.app.widgets.study_text import comparison_heading, final_comparison
+from q1lab.app.widgets.theme_colors import palette
 from q1lab.compare import progress_figure, series_reader
 from q1lab.compare.comparison import Comparison
 from q1lab.journal.store import Store
 from q1lab.judgment import layout, series_table
-from q1lab.judgment.lines import Line
+from q1lab.judgment.lines import Line, plain_lines
 from q1lab.study import studies
 from q1lab.week import evidence
 
@@ -37,7 +39,7 @@ class VerdictScreen(FullScreen[None]):
         """The table of the sweep that the study belongs to."""
 
     def body(self) -> ComposeResult:
-        yield Static(f" {self.study_id}", id="verdict-head", markup=False)
+        yield FittedText(self._draw_head, id="verdict-head")
         with VerticalScroll(id="verdict"):
             yield LinesView()
 
@@ -62,7 +64,7 @@ class VerdictScreen(FullScreen[None]):
         Without one, show the pairs so far."""
         self.comparison, self.told = record, so_far
         if record is not None:
-            self.told = partial(layout.full_lines, record)
+            self.told = partial(layout.lines_below, record)
             label = self.q1.week.label
             note = partial(evidence.note_comparison_read, week=label, comparison=record)
             self.q1.store_thread.submit(note)
@@ -75,7 +77,13 @@ class VerdictScreen(FullScreen[None]):
             so_far = partial(progress_figure.progress_lines, view.study, view.runs)
             self._compare(final_comparison(view), so_far)
 
+    def _draw_head(self) -> None:
+        c, colors = self.comparison, palette(self.app)
+        for head in self.query(FittedText).filter("#verdict-head"):
+            head.update(Text(self.study_id) if c is None else comparison_heading(c, colors))
+
     def _draw(self) -> None:
+        self._draw_head()
         for text in self.query(LinesView):  # none once the screen is closed
             text.show(self._lay)
 
@@ -99,7 +107,9 @@ class VerdictScreen(FullScreen[None]):
             open_form_with_more_seeds(self.q1, study, n)
 
     def action_copy(self) -> None:
-        text = self.query_one(LinesView).plain_text(min(100, self.size.width - 6))
+        width, c = min(100, self.size.width - 6), self.comparison
+        told = [] if c is None else [*layout.headline(c, width), []]
+        text = "\n".join([*plain_lines([*told, *self._lay(width)]), ""])
         self.q1.copy_text(text, "the comparison as text")
 
     def action_export(self) -> None:

@@ -9,9 +9,8 @@ from rich.text import Text
 from q1lab.app.widgets.fitted_text import FittedText
 from q1lab.app.widgets.theme_colors import palette
 from q1lab.judgment.layout import rich_lines
-from q1lab.judgment.lines import Line, plain_lines
+from q1lab.judgment.lines import Line
 
-WIDEST = 116
 Lay = Callable[[int], list[Line]]
 """Lays a text out in lines of so many columns."""
 
@@ -31,7 +30,7 @@ class LinesView(FittedText):
     def show(self, lay: Lay) -> None:
         """Show these lines; does nothing if they are the same as before."""
         self.lay = lay
-        if self.room and (lines := lay(min(self.room, WIDEST))) != self._lines:
+        if self.room and (lines := lay(self.room)) != self._lines:
             self._lines = lines
             self.update(Text("\n").join(rich_lines(lines, palette(self.app).styles)))
 
@@ -39,7 +38,3 @@ class LinesView(FittedText):
         """Show them anew, for another width or theme."""
         self._lines = None
         self.show(self.lay)
-
-    def plain_text(self, width: int) -> str:
-        """The lines as plain text."""
-        return "\n".join(plain_lines(self.lay(width))) + "\n"

@@ -12,9 +12,9 @@ from q1lab.app.widgets.week_tree import left_right_line
 from q1lab.compare.comparison import Comparison
 from q1lab.compare.result_rows import ResultRow
 from q1lab.ground.terminal_cells import cut_cells
-from q1lab.ground.text_formats import age
+from q1lab.ground.text_formats import MINUS, age
 from q1lab.journal.study_view import StudyRow
-from q1lab.judgment import difference_text
+from q1lab.judgment import difference_text, names
 from q1lab.judgment.run_states import ENDED, RunState
 
 ARM_CELLS = 24
@@ -65,13 +65,20 @@ def final_comparison(view: StudyInFocus) -> Comparison | None:
     return record if record.analysis.complete and record.study.seeds == view.study.seeds else None
 
 
-def verdict_words(c: Comparison, colors: Palette) -> Text:
-    """``CANNOT TELL  −0.0123``: the verdict and the mean difference."""
+def verdict_chip(c: Comparison, colors: Palette) -> Text:
+    """`` CANNOT TELL −0.0123 ``: the verdict and the mean difference on the answer's color."""
     tone = getattr(colors, TONES.get(c.analysis.verdict, "foreground"))
-    text = Text(c.word, style=f"bold {tone}")
-    if c.analysis.mean is not None:
-        text.append(f"  {difference_text.mean_text(c.analysis)}", style=colors.foreground)
-    return text
+    mean = "" if c.analysis.mean is None else f" {difference_text.mean_text(c.analysis)}"
+    return Text(f" {c.word}{mean} ", style=f"bold reverse {tone}")
+
+
+def comparison_heading(c: Comparison, colors: Palette) -> Text:
+    """The answer as a chip, the arms, what is better, the sample, and the study."""
+    base, modified = c.names
+    return Text.assemble(
+        *(verdict_chip(c, colors), "  ", (modified, colors.modified), f" {MINUS} "),
+        *((base, colors.baseline), f"  {c.metric.direction}; {names.sample(c)} · {c.id}"),
+    )
 
 
 def study_heading(view: StudyInFocus, width: int, colors: Palette, place: str = "") -> Text:
@@ -83,7 +90,7 @@ def study_heading(view: StudyInFocus, width: int, colors: Palette, place: str = 
     left.append(cut_cells(view.study.baseline, ARM_CELLS), style=f"bold {colors.baseline}")
     record = final_comparison(view)
     right = (
-        verdict_words(record, colors)
+        verdict_chip(record, colors)
         if record is not None
         else _progress(view, width - left.cell_len - 4, colors)
     )
@@ -98,7 +105,7 @@ def study_heading(view: StudyInFocus, width: int, colors: Palette, place: str = 
     if view.wandb is not None and view.wandb.state != "off":
         details.insert(3, f" · W&B {view.wandb.state}")
     for detail in details:
-        if left.cell_len + cell_len(detail) + right.cell_len + 4 <= width:
+        if left.cell_len + cell_len(detail) + right.cell_len + 2 <= width:
             left.append(detail, style=colors.muted)
     gap = max(1, width - left.cell_len - right.cell_len - 2)
     line = Text.assemble(left, " " * gap, right)
