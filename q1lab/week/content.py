@@ -101,8 +101,7 @@ def _read_week(
 
     def guide(part: str) -> str:
         file = f"guides/{names['variant']}/{part}.md"
-        chooses = part == "a1" and not offered
-        there = not chooses and (root / file).is_file()
+        there = (root / file).is_file()
         return f"{_GUIDE}\n{shown(file).strip()}\n{_GUIDE_ENDS}" if there else ""
 
     try:
