@@ -101,6 +101,14 @@ def test_a_column_of_states_may_say_diverged(capsys: Out) -> None:
     assert (facts["reason"], facts["diverged"]["modified"]) == ("diverged", [3])
 
 
+def test_names_in_brackets_are_printed_as_they_stand(capsys: Out) -> None:
+    text = "arm,seed,[red]acc\n" + "".join(
+        f"{a},{s},{s + (a > 'a')}\n" for a in "ab" for s in (1, 3, 4)
+    )
+    short = said(capsys, "--baseline", "a", "--better", "higher", text=text)
+    assert "Metric: [red]acc, higher is better" in short
+
+
 def test_a_blank_cell_in_a_column_of_an_arm_is_a_run_without_its_number(capsys: Out) -> None:
     arms = ["--baseline", "a", "--modified", "b", "--better", "lower"]
     rows = "seed,a,b\n0,1,2\n1,1.1,\n2,1.2,2.2\n3,1.1,2.1\n"
