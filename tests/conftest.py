@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
@@ -84,15 +85,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     It runs all tests of most files. A file that takes over ten seconds of processor, because it
     trains, kills processes, opens the app or judges model files by the dozen, has the mark
     `sample`: `make test` runs the first test of it, which walks the main path through its subject,
-    and the others are slow. Where even one test takes long, the file or the test itself has the
-    mark `slow`. `make test-all` and CI run everything.
+    and the others are slow. With `sample(6)` it runs every sixth one, too. Where even one test
+    takes long, the file or the test itself has the mark `slow`. `make test-all` and CI run
+    everything.
     """
-    begun: set[Path] = set()
+    seen: Counter[Path] = Counter()
     for item in items:
-        if item.get_closest_marker("sample"):
-            if item.path in begun:
+        if mark := item.get_closest_marker("sample"):
+            every = mark.args[0] if mark.args else len(items)
+            if seen[item.path] % every:
                 item.add_marker(pytest.mark.slow)
-            begun.add(item.path)
+            seen[item.path] += 1
 
 
 @pytest.fixture(scope="session")

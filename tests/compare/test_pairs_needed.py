@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import random
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,7 +44,10 @@ def compared_study() -> Study:
     return study
 
 
-def test_from_ones_own_runs_and_from_shipped_figures() -> None:
+def test_from_ones_own_runs_and_from_shipped_figures(
+    fake_trainer: Callable[..., None],
+) -> None:
+    fake_trainer()
     shipped = " ".join(planned("rope", "--detect", "0.01").split())
     assert "ship with q1lab (cpu, 2,000 iters " in shipped
     study = compared_study()
@@ -107,7 +111,10 @@ def test_the_difference_is_the_one_that_was_predicted() -> None:
     assert "the true difference is 0.03 nats" in planned("rope", "--detect", "0.03")
 
 
-def test_plan_says_what_each_design_finds_in_sentences() -> None:
+def test_plan_says_what_each_design_finds_in_sentences(
+    fake_trainer: Callable[..., None],
+) -> None:
+    fake_trainer()
     compared_study()
     for variant, pairs in (("rope", 3), ("gqa", 8)):
         words = planned(variant, "--detect", "0.01")
@@ -137,7 +144,10 @@ def test_the_chances_are_shown_before_anything_is_timed(monkeypatch: pytest.Monk
     )
 
 
-def test_pairs_without_a_difference_are_no_spread_to_plan_with() -> None:
+def test_pairs_without_a_difference_are_no_spread_to_plan_with(
+    fake_trainer: Callable[..., None],
+) -> None:
+    fake_trainer()
     finish(compared_study(), noise=0.0)
     with Store() as store:
         assert compare(store, studies.load("rope-1")).analysis.ends is None

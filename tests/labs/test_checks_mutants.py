@@ -18,7 +18,7 @@ from labs.checks.property_check import Result
 from labs.checks.subject import Subject
 from tests.kit.places import MODELS
 
-pytestmark = pytest.mark.sample
+pytestmark = pytest.mark.sample(6)
 
 Edits = list[tuple[str, str]]
 

@@ -21,7 +21,7 @@ from tests.labs.zoo_whole import WHOLE
 from tests.labs.zoo_wrong import ALIBI, WRONG
 
 pytestmark = [
-    pytest.mark.sample,
+    pytest.mark.sample(6),
     pytest.mark.filterwarnings("ignore:None of the inputs have requires_grad"),  # no_grad's
 ]
 
