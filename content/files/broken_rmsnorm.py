@@ -18,8 +18,9 @@ class Right(nn.Module):
         self.weight = nn.Parameter(torch.ones(width))
 
     def forward(self, x: Tensor) -> Tensor:
-        square = x.pow(2).mean(-1, keepdim=True)
-        return x * torch.rsqrt(square + EPS) * self.weight
+        square = x.float().pow(2).mean(-1, keepdim=True)
+        x = (x * torch.rsqrt(square + EPS)).type_as(x)
+        return x * self.weight
 
 
 class A(Right):
