@@ -44,6 +44,12 @@ def ask_user(question: str, unanswered: Problem, answers: Sequence[str] = ("no",
     raise Problem(f"nothing was changed: the answer is one of {', '.join(answers)}")
 
 
+def ask_direction(problem: Problem) -> str:
+    """The better direction, for a Problem about the field ``better``; it stays where no one
+    answers."""
+    return ask_user(problem.what, problem, ("lower", "higher"))
+
+
 def is_at_terminal() -> bool:
     """True if what a person types in a terminal is read from stdin."""
     return sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()

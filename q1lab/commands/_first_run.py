@@ -11,11 +11,11 @@ from dataclasses import replace
 
 import click
 
-from q1lab.commands._ask import ask_user
+from q1lab.commands._ask import ask_direction, ask_user
 from q1lab.commands._output import remark
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import printable
-from q1lab.judgment.metric_names import direction
+from q1lab.judgment.metric_names import known_direction
 from q1lab.study.command_line import Request
 from q1lab.train import first_run
 from q1lab.train.first_run import FirstRun
@@ -43,7 +43,7 @@ def with_metric(request: Request, typed: Set[str], *, ask: bool, quiet: bool) ->
         heard = first_run.hear(request, show)
         show("")  # what follows is printed on an empty line
         name = _chosen(heard, ask)
-        better = better or direction(name) or _asked_direction(name, ask)
+        better = _better(name, better, ask)
         spec, source = replace(loop, metric=name), ""
     spec = replace(spec, better=better or spec.better)
     remark(
@@ -85,11 +85,10 @@ def _numbers(shown: Sequence[str]) -> list[str]:
     return [str(at) for at in range(1, len(shown) + 1)]
 
 
-def _asked_direction(name: str, ask: bool) -> str:
-    problem = Problem(
-        f"whether {name} is better lower or higher is not clear",
-        next="repeat the command with --better lower or --better higher; its first run is kept",
-    )
-    if not ask:
-        raise problem
-    return ask_user(f"Which {name} is better?", problem, ("lower", "higher"))
+def _better(name: str, typed: str, ask: bool) -> str:
+    try:
+        return known_direction(name, typed)
+    except Problem as problem:
+        if not ask:
+            raise
+        return ask_direction(problem)

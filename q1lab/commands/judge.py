@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from q1lab.commands._ask import ask_direction
 from q1lab.commands._flags import flags
 from q1lab.commands._options import json_option
 from q1lab.commands._output import print_json
@@ -77,8 +78,7 @@ def judge(
     except Problem as problem:
         if problem.field != "better" or as_json or not sys.stdin.isatty():
             raise
-        better = click.prompt(problem.what, type=click.Choice(["lower", "higher"]))
-        tables = _read(sources, replace(options, better=better))
+        tables = _read(sources, replace(options, better=ask_direction(problem)))
     if len(tables) == 1:
         judgment = judged_table.judge_table(tables[0])
         if as_json:

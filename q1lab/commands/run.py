@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from q1lab.commands._ask import agrees_to_run, ask_user, is_at_terminal
+from q1lab.commands._ask import agrees_to_run, ask_direction, ask_user, is_at_terminal
 from q1lab.commands._first_run import with_metric
 from q1lab.commands._flags import GroupedCommand, flags
 from q1lab.commands._following import finish_study, follow_studies
@@ -87,10 +87,15 @@ def run(
     `q1lab compare` prints again.
     """
     typed = typed_fields(click.get_current_context())
-    parsed = parse_run(variant, options, typed)
-    request = parsed.request
     ask = is_at_terminal() and sys.stderr.isatty()
     ask = ask and not (as_json or detach or options["yes"])
+    try:
+        parsed = parse_run(variant, options, typed)
+    except Problem as problem:
+        if problem.field != "better" or not ask:
+            raise
+        parsed = parse_run(variant, {**options, "better": ask_direction(problem)}, typed)
+    request = parsed.request
     with open_store() as store:
         if request.loop is not None and not request.loop.metric:
             study_plan.draft_study(request, store)  # what can be refused is refused at once

@@ -8,6 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from q1lab.ground.errors import Problem
+from q1lab.ground.text_formats import printable
+
 
 def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
@@ -42,6 +45,19 @@ def direction(name: str) -> str:
     for word in _words(name):
         result = "lower" if word in LOWER else "higher" if word in HIGHER | RETURNS else result
     return "higher" if result == "lower" and "neg" in _words(name) else result
+
+
+def known_direction(name: str | None, typed: str | None) -> str:
+    """``typed``, else the direction that the name tells. Problem, about the field ``better``, where
+    nobody said which one is better; ``name`` is None for numbers without one."""
+    if better := typed or direction(name or ""):
+        return better
+    raise Problem(
+        f"{printable(name or 'numbers without a name')}: is lower better, as of a loss, or higher, "
+        "as of an accuracy?",
+        next="add --better lower, or --better higher",
+        field="better",
+    )
 
 
 def measures(name: str) -> bool:

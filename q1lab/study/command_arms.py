@@ -22,12 +22,11 @@ from q1lab.ground.files import absolute_path, os_reason, printable, read_text, s
 from q1lab.ground.json_records import max_chars, one_of
 from q1lab.ground.options import YOUR_COMMAND, declare, option, options_of
 from q1lab.judgment.metric import Metric
-from q1lab.judgment.metric_names import direction
+from q1lab.judgment.metric_names import direction, known_direction
+from q1lab.judgment.tables.readers import printed_log
 
 BASELINE = "baseline"
 LONGEST_ARM_NAME = 40
-NAMED_PATTERNS = ("nanogpt", "nanochat")
-"""Patterns that labs/loop.py knows by name."""
 CommandText = Annotated[str, max_chars(10_000)]
 FileHash = Annotated[str, max_chars(64, "[0-9a-f]{0,64}")]
 
@@ -52,7 +51,7 @@ class CommandSpec:
     better: Annotated[str, one_of("lower", "higher")] = field(
         default="lower",
         metadata=declare(
-            "Default: by the metric's name, else lower.",
+            "Default: by the metric's name; asked where it doesn't tell.",
             YOUR_COMMAND,
             choices=("lower", "higher"),
         ),
@@ -152,9 +151,10 @@ def with_reading(loop: CommandSpec, corrections: Mapping[str, Any]) -> CommandSp
     """The command with its metric read otherwise (``metric``, ``pattern``, ``better``).
     Problem for a pattern that reads nothing."""
     pattern = corrections.get("pattern", "")
-    if pattern and pattern not in NAMED_PATTERNS:
-        _check_pattern(pattern, "--metric-pattern")
-    return replace(loop, **corrections)
+    if pattern:
+        printed_log.compiled(pattern)
+    better = corrections.get("better") or direction(corrections.get("metric", "")) or loop.better
+    return replace(loop, **{**corrections, "better": better})
 
 
 def read_study_toml(file: Path, floor_of: str | None = None) -> CommandSpec:
@@ -217,13 +217,13 @@ def check_spec(record: Mapping[str, Any], folder: Path, where: str) -> CommandSp
     run shows. Problem that begins with ``where``."""
     pattern = record.get("pattern", "")
     if not record.get("metric") and pattern:
-        record = {**record, "metric": "val loss"}
+        record = {**record, "metric": printed_log.metric_of(str(pattern))}
     if "metric" not in record:
         raise Problem(f"{where}: ", next='say which number counts, such as metric = "val/loss"')
     try:
-        better = direction(str(record["metric"])) or "lower"
-        record = {"better": better, **record, "folder": str(folder)}
-        loop = json_records.from_json(CommandSpec, record)
+        loop = json_records.from_json(CommandSpec, {**record, "folder": str(folder)})
+        if loop.metric and "better" not in record:
+            loop = replace(loop, better=known_direction(loop.metric, None))
         programs = [arm_words(loop, name)[:1] for name in loop.args]
         shlex.split(loop.resume)
     except ValueError as error:
@@ -238,8 +238,8 @@ def check_spec(record: Mapping[str, Any], folder: Path, where: str) -> CommandSp
             )
     for name in loop.args:
         _check_arm_name(name, where)
-    if pattern and pattern not in NAMED_PATTERNS:
-        _check_pattern(pattern, where)
+    if pattern:
+        printed_log.compiled(pattern, f"{where}: the metric's pattern")
     return loop
 
 
@@ -251,17 +251,3 @@ def _check_arm_name(name: str, where: str) -> None:
         )
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.=+-]*", name):
         raise Problem(f"{where}: an arm's name is A to Z, digits, _ . - (not {name!r})")
-
-
-def _check_pattern(pattern: str, where: str) -> None:
-    try:
-        expression = re.compile(pattern)
-    except (re.error, RecursionError, OverflowError) as error:
-        raise Problem(f"{where}: the metric's pattern {pattern[:60]!r}: {error}") from None
-    if "value" not in expression.groupindex and expression.groups not in (1, 2):
-        raise Problem(
-            f"{where}: the metric's pattern needs a group for the number, such as "
-            r"'val loss (?P<value>\S+)'; known by name: " + ", ".join(NAMED_PATTERNS)
-        )
-    if expression.search("") is not None:
-        raise Problem(f"{where}: the metric's pattern {pattern[:60]!r} matches everything")

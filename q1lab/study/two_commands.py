@@ -190,4 +190,5 @@ def _program(words: Words) -> str:
         words = [inner for word in words[1:] for inner in word.split()]
     script = next((word for word in words if SCRIPT.fullmatch(word)), "")
     module = next((word for flag, word in itertools.pairwise(words) if flag == "-m"), "")
-    return Path(script).stem or module.rpartition(".")[2] or Path(words[0]).stem
+    path = next((word for word in words if re.fullmatch(r"\.{0,2}/[^=]+", word)), words[0])
+    return Path(script).stem or module.rpartition(".")[2] or Path(path).stem

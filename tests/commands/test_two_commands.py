@@ -141,7 +141,10 @@ def test_a_study_that_failed_says_what_to_do_first(folder: Path) -> None:
 
 def test_a_direction_that_no_name_shows_is_asked_about(folder: Path) -> None:
     refused = q1lab(*two("--seeds", "1", last="{v}"), code=2)
-    assert "whether number is better lower or higher is not clear" in refused.stderr
+    assert "number: is lower better, as of a loss, or higher" in refused.stderr
+    named = q1lab(*two("--seeds", "1", "--metric", "quux", last="quux {v}"), code=2)
+    assert "--better" in named.stderr, "a named metric whose direction is not known is not judged"
+    assert studies.ids() == []
     q1lab(*two("--seeds", "1", "--better", "higher", last="{v}"))
     assert only_study().metric.better == "higher"
     assert started(folder) == ["0 1.0", "0 2.0"]

@@ -33,6 +33,7 @@ def parsed(*typed: str) -> CommandSpec:
         ("PY t.py seed={seed}", "PY t.py seed={seed} +opt.lr=2e-3", ("baseline", "opt.lr=2e-3")),
         ("PY old.py {seed}", "PY lib/new.py {seed}", ("old", "new")),
         ("PY t.py {seed} 3", "PY t.py {seed} 6", ("t-3", "t-6")),
+        ("env -i /bin/true {seed} 3", "env -i /bin/true {seed} 6", ("true-3", "true-6")),
         ("PY t.py {seed} --bias", "PY t.py {seed}", ("baseline", "no-bias")),
         ("PY t.py {seed} --bias", "PY t.py {seed} --no-bias", ("bias", "no-bias")),
         ("PY t.py {seed} -f=a/x.yml", "PY t.py {seed} -f=b/y.yml", ("f=x", "f=y")),

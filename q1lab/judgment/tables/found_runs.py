@@ -295,14 +295,7 @@ def check_known(word: str, names: Sequence[str], message: str) -> None:
 def named_metric(name: str | None, better: str | None) -> Metric:
     """The metric of this name; None for numbers without one. Problem, about the field ``better``,
     if nobody said which direction is better and the name doesn't tell."""
-    direction = better or metric_names.direction(name or "")
-    if not direction:
-        what = "numbers without a name" if name is None else printable(name)
-        raise Problem(
-            f"{what}: is lower better, as of a loss, or higher, as of an accuracy?",
-            next="add --better lower, or --better higher",
-            field="better",
-        )
+    direction = metric_names.known_direction(name, better)
     return Metric(printable(name or NAMELESS[direction])[:100], "", direction)
 
 

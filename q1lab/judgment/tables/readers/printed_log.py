@@ -69,19 +69,19 @@ def read(lines: Iterator[str], log: RunLog, pattern: re.Pattern[str] | None, met
                 log.add(name, step, number)
 
 
-def compiled(typed: str) -> re.Pattern[str]:
-    """The pattern of --metric-pattern. Problem for one that reads no number."""
+def compiled(typed: str, where: str = "--metric-pattern") -> re.Pattern[str]:
+    """The pattern as typed. Problem, which begins with ``where``, for one that reads no number."""
     try:
         pattern = re.compile(PATTERNS.get(typed, typed))
     except (re.error, RecursionError, OverflowError) as error:
-        raise Problem(f"--metric-pattern {typed[:60]!r}: {error}") from None
+        raise Problem(f"{where} {typed[:60]!r}: {error}") from None
     if "value" not in pattern.groupindex and pattern.groups not in (1, 2):
         raise Problem(
-            f"--metric-pattern {typed[:60]!r} has no group for the number",
+            f"{where} {typed[:60]!r} has no group for the number",
             next=r"write it like 'val loss (?P<value>\S+)'; known by name: " + ", ".join(PATTERNS),
         )
     if pattern.search("") is not None:
-        raise Problem(f"--metric-pattern {typed[:60]!r} matches everything")
+        raise Problem(f"{where} {typed[:60]!r} matches everything")
     return pattern
 
 
