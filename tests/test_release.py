@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+import tomllib
 
+import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.version import Version
 
 from q1lab import __version__
 from tests.kit.places import ROOT
@@ -28,3 +32,23 @@ def test_issue_forms_have_what_github_asks_for() -> None:
         ids = [part["id"] for part in form["body"]]
         assert len(set(ids)) == len(ids)
         assert all(part["attributes"]["label"] for part in form["body"])
+
+
+MENDED_IN = {
+    "torch": ("2.6", "CVE-2025-32434"),
+    "jinja2": ("3.1.6", "CVE-2025-27516"),
+    "gitpython": ("3.1.41", "CVE-2024-22190"),
+    "markdown-it-py": ("2.2", "CVE-2023-26302"),
+    "scipy": ("1.10", "CVE-2023-25399"),
+    "numpy": ("1.22", "CVE-2021-41495"),
+}
+"""The first release without the newest hole that matters to q1lab, and the hole's number."""
+
+
+@pytest.mark.parametrize("name", MENDED_IN)
+def test_no_release_with_a_known_hole_is_admitted(name: str) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    needs = {need.name: need for need in map(Requirement, project["dependencies"])}
+    floor = next(each.version for each in needs[name].specifier if each.operator == ">=")
+    mended, hole = MENDED_IN[name]
+    assert Version(floor) >= Version(mended), f"pip may install {name} {floor}, with {hole}"

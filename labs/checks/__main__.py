@@ -16,6 +16,7 @@ could not judge the file.
 
 from __future__ import annotations
 
+import argparse
 import ast
 import json
 import os
@@ -34,7 +35,10 @@ MOST_MODEL_BYTES = 1_000_000  # bytes of a model file
 
 
 def main() -> int:
-    request = json.loads(sys.argv[1])
+    parser = argparse.ArgumentParser("python -m labs.checks", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("request", type=json.loads, help="a JSON object")
+    request = parser.parse_args().request
     out = limits.take_output()
 
     def say(event: str, **fields: Any) -> None:
