@@ -55,10 +55,8 @@ def speak(request: dict[str, Any], say: Callable[..., None]) -> None:
 
     # isort: split
     torch.set_num_threads(request["threads"])
-    try:
-        from labs import smol
-    except ImportError as error:
-        raise Unusable(f"{error}; `pip install gguf tokenizers` brings what is missing") from error
+    from labs import smol
+
     try:
         model = smol.Smol(request["weights"])
     except (KeyError, IndexError, ValueError, OSError) as error:

@@ -11,9 +11,11 @@ Shapes as in smol.py.
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
+import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,7 @@ from labs import loading
 from labs.checks.limits import Unusable
 
 SAMPLE = "The weather in the north of the country is cold in winter and mild in summer. Two friends"
-Weights = Callable[[dict[str, Tensor]], "list[Tensor] | None"]
+Rows = Callable[[Any], Tensor]
 
 
 @dataclass
@@ -75,7 +77,10 @@ def matrices(module: nn.Module) -> list[nn.Parameter]:
 
 def build(path: Path, change: str, sizes: dict[str, Any]) -> nn.Module:
     """The file's model with one block at SmolLM2's sizes. Unusable where it can't be built."""
-    module = loading.load(path)
+    try:
+        module = loading.load(path)
+    except loading.ModelError as error:
+        raise Unusable(str(error)) from error
     width, heads = sizes["embedding_length"], sizes["attention.head_count"]
     config = {"block_size": 2048, "vocab_size": 64, "n_layer": 1, "n_head": heads, "n_embd": width}
     config |= {"dropout": 0.0, "bias": False}
@@ -139,104 +144,101 @@ def find(model: nn.Module, change: str, width: int) -> Call:
     return (max if change == "swiglu" else min)(found, key=lambda one: one[0])[1]
 
 
-def cut(rows: Tensor, params: list[nn.Parameter], transposed: bool) -> list[Tensor] | None:
-    """The rows (R, C) cut over the parameters in order; None where the sizes don't agree."""
-    out, at = [], 0
-    for p in params:
-        n = p.size(-1) if transposed else p.size(0)
-        part = rows[at : at + n]
-        part = part.T if transposed else part
-        if part.shape != p.shape:
-            return None
-        out.append(part)
-        at += n
-    return out if at == rows.size(0) else None
+def cut(rows: Tensor, params: list[nn.Parameter], transposed: bool) -> list[Tensor]:
+    """The rows (R, C) cut over the parameters in order; nothing where the sizes don't agree."""
+    axis = -1 if transposed else 0
+    if sum(p.size(axis) for p in params) != rows.size(0):
+        return []
+    parts = [
+        part.T if transposed else part for part in torch.split(rows, [p.size(axis) for p in params])
+    ]
+    return parts if all(a.shape == p.shape for a, p in zip(parts, params, strict=True)) else []
 
 
-def norm_ways(call: Call) -> Iterator[tuple[str, list[nn.Parameter], Any]]:
+@dataclass
+class Way:
+    """A convention in words, and what SmolLM2's weights put into the parameters by it; nothing
+    where they don't fit."""
+
+    words: str
+    params: list[nn.Parameter]
+    weights: Callable[[Any], list[Tensor]]
+
+
+def norm_ways(call: Call) -> Iterator[Way]:
     params = [p for p in call.module.parameters() if p.numel() == call.width]
     if not params:
         raise Unusable("its norm has no gain, and SmolLM2's norms have one")
-    for plus, words in ((0, "the gain as it is"), (1, "the gain as 1 + weight")):
-        yield words, params[:1], lambda gain, plus=plus: [(gain - plus).reshape(params[0].shape)]
+    gain = params[0]
+    yield Way("the gain as it is", [gain], lambda w: [w.view_as(gain)])
+    yield Way("the gain as 1 + weight", [gain], lambda w: [(w - 1).view_as(gain)])
 
 
-def ffn_ways(call: Call, sizes: dict[str, Any]) -> Iterator[tuple[str, list[nn.Parameter], Any]]:
-    params, hidden = matrices(call.module), sizes["feed_forward_length"]
-    if sum(p.numel() for p in params) != 3 * call.width * hidden:
+def matrix_ways(
+    call: Call, numbers: int, orders: Sequence[tuple[str, Rows]], out: str
+) -> Iterator[Way]:
+    """Ways to lay rows of weights over a module's matrices, which must hold so many numbers. One
+    matrix, the last as a rule, gets the weights named ``out``; the others, in order, the rows that
+    each of ``orders`` makes of a block's weights. Unusable where the sizes differ."""
+    params = matrices(call.module)
+    if sum(p.numel() for p in params) != numbers:
         shapes = ", ".join(str(tuple(p.shape)) for p in params)
-        raise Unusable(f"its matrices {shapes} don't hold 3 × {call.width} × {hidden} numbers")
-    for down, order, flip in itertools.product(
-        reversed(range(len(params))), ("gate, up", "up, gate"), (False, True)
-    ):
-        rest = [p for i, p in enumerate(params) if i != down]
+        raise Unusable(f"its matrices {shapes} don't hold {numbers:,} numbers")
+    for last, (words, rows), flip in itertools.product(reversed(params), orders, (False, True)):
+        others = [p for p in params if p is not last]
 
         def weights(
-            w: Any, down: int = down, order: str = order, flip: bool = flip, rest: Any = rest
-        ) -> Any:
-            two = (w["ffn_gate"], w["ffn_up"])
-            out = cut(torch.cat(two if order == "gate, up" else two[::-1]), rest, flip)
-            last = w["ffn_down"].T if flip else w["ffn_down"]
-            return None if out is None or last.shape != params[down].shape else [*out, last]
+            w: Any, last: Any = last, others: Any = others, rows: Rows = rows, flip: bool = flip
+        ) -> list[Tensor]:
+            filled, end = cut(rows(w), others, flip), w[out].T if flip else w[out]
+            return [*filled, end] if filled and end.shape == last.shape else []
 
-        yield order + ", transposed" * flip, [*rest, params[down]], weights
+        yield Way(words + ", transposed" * flip, [*others, last], weights)
 
 
-def attn_ways(
-    call: Call, change: str, sizes: dict[str, Any]
-) -> Iterator[tuple[str, list[nn.Parameter], Any]]:
+def ffn_ways(call: Call, sizes: dict[str, Any]) -> Iterator[Way]:
+    numbers = 3 * call.width * sizes["feed_forward_length"]
+    orders: list[tuple[str, Rows]] = [
+        ("gate, up", lambda w: torch.cat([w["ffn_gate"], w["ffn_up"]])),
+        ("up, gate", lambda w: torch.cat([w["ffn_up"], w["ffn_gate"]])),
+    ]
+    return matrix_ways(call, numbers, orders, "ffn_down")
+
+
+def attn_ways(call: Call, change: str, sizes: dict[str, Any]) -> Iterator[Way]:
     H, G = sizes["attention.head_count"], sizes["attention.head_count_kv"]
     C, D = call.width, call.width // H
     groups = G if change == "gqa" else H
-    params = matrices(call.module)
-    want = 2 * C + 2 * groups * D
-    if sum(p.numel() for p in params) != want * C:
-        shapes = ", ".join(str(tuple(p.shape)) for p in params)
-        raise Unusable(f"its matrices {shapes} don't hold {want:,} × {C} numbers")
+    pairings = {"": (False, 1.0)}  # in words: (are a pair's features D/2 apart?, the turn's sign)
+    if change == "rope":
+        near, far = "pairs neighbors 2i and 2i + 1", f"pairs features i and i + {D // 2}"
+        pairings = {
+            f"{words}{turn}; ": (words == far, sign)
+            for words in (near, far)
+            for turn, sign in (("", 1.0), (", the other way", -1.0))
+        }
 
-    def arrange(w: Tensor, heads: int, pairing: str) -> Tensor:
-        rows = w.view(heads, D // 2, 2, C)
-        if "other way" in pairing:
-            rows = rows * torch.tensor([1.0, -1.0])[:, None]
-        return (rows.transpose(1, 2) if "halves" in pairing else rows).reshape(heads * D, C)
+    def arrange(w: Tensor, halves: bool, sign: float) -> Tensor:
+        pairs = w.view(-1, D // 2, 2, C) * torch.tensor([1.0, sign])[:, None]
+        return (pairs.transpose(1, 2) if halves else pairs).reshape(-1, C)
 
-    near, far = "pairs neighbors 2i and 2i + 1", f"pairs features i and i + {D // 2}"
-    halves = {near: "", far: "halves"}
-    pairings = {
-        words + turn: how + turn
-        for words, how in halves.items()
-        for turn in ("", ", the other way")
-    }
-    for last, (words, pairing), order, flip in itertools.product(
-        reversed(range(len(params))),
-        pairings.items() if change == "rope" else (("", ""),),
-        itertools.permutations("qkv"),
-        (False, True),
-    ):
-        rest = [p for i, p in enumerate(params) if i != last]
+    def rows(w: Any, order: Any, pairing: tuple[bool, float]) -> Tensor:
+        q, k = arrange(w["attn_q"], *pairing), arrange(w["attn_k"], *pairing)
+        k, v = (
+            t.view(G, D, C).repeat_interleave(groups // G, 0).flatten(0, 1)
+            for t in (k, w["attn_v"])
+        )
+        return torch.cat([{"q": q, "k": k, "v": v}[name] for name in order])
 
-        def weights(
-            w: Any,
-            last: int = last,
-            pairing: str = pairing,
-            order: Any = order,
-            flip: bool = flip,
-            rest: Any = rest,
-        ) -> Any:
-            rows = {
-                "q": arrange(w["attn_q"], H, pairing),
-                "k": arrange(w["attn_k"], G, pairing),
-                "v": w["attn_v"],
-            }
-            if groups == H:
-                for name in "kv":
-                    rows[name] = rows[name].view(G, D, C).repeat_interleave(H // G, 0).flatten(0, 1)
-            out = cut(torch.cat([rows[name] for name in order]), rest, flip)
-            o = w["attn_output"].T if flip else w["attn_output"]
-            return None if out is None or o.shape != params[last].shape else [*out, o]
-
-        told = [words, f"rows {', '.join(order)}", "transposed" if flip else ""]
-        yield "; ".join(filter(None, told)), [*rest, params[last]], weights
+    orders = [
+        (
+            f"{words}rows {', '.join(order)}",
+            functools.partial(rows, order=order, pairing=pairing),
+        )
+        for words, pairing in pairings.items()
+        for order in itertools.permutations("qkv")
+    ]
+    return matrix_ways(call, (2 * C + 2 * groups * D) * C, orders, "attn_output")
 
 
 @contextlib.contextmanager
@@ -297,28 +299,28 @@ def put_in(smol: Any, model: Any, path: Path, change: str) -> str:
     else:
         ways, place = attn_ways(call, change, sizes), block.w
         given, right = normed, block.attn(normed)
-    best = None
-    for words, params, weights in ways:
-        values = weights(place)
-        if values is None:
+    best, nearest = None, math.inf
+    for way in ways:
+        values = way.weights(place)
+        if not values:
             continue
         try:
-            error = float((run(params, values, given) - right).norm() / right.norm())
+            off = float((run(way.params, values, given) - right).norm() / right.norm())
         except Exception as failed:
             raise Unusable(loading.describe(failed, path)) from failed
-        if best is None or error < best[0]:
-            best = error, words, params, weights
-        if error < 1e-4:
+        if best is None or off < nearest:
+            best, nearest = way, off
+        if nearest < 1e-4:
             break
     if best is None:
         raise Unusable(f"the shapes of its {call.name} fit SmolLM2's weights in no known order")
-    error, words, params, weights = best
+    chosen = best
     for one in model.blocks:
         if change == "rmsnorm":
-            one.norm = lambda x, gain: run(params, weights(gain), x)
+            one.norm = lambda x, gain: run(chosen.params, chosen.weights(gain), x)
         elif change == "swiglu":
-            one.ffn = lambda x, w=one.w: run(params, weights(w), x)
+            one.ffn = lambda x, w=one.w: run(chosen.params, chosen.weights(w), x)
         else:
-            one.attn = lambda x, past=None, w=one.w: run(params, weights(w), x)
-    far = f"; its output differs by {error:.0%} at one block" if error > 0.01 else ""
-    return f"{call.name}: {words}{far}"
+            one.attn = lambda x, past=None, w=one.w: run(chosen.params, chosen.weights(w), x)
+    far = f"; its output differs by {nearest:.0%} at one block" if nearest > 0.01 else ""
+    return f"{call.name}: {chosen.words}{far}"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import os
 import subprocess
 import sys
 import termios
+import textwrap
 import tty
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -44,6 +46,7 @@ BREAKS = {
 """The ways to break a part of the model, and what each does; labs/speak.py does it."""
 RUBBISH = frozenset({"mask", "frequency", "gain", "branch", "relu", "tiled", "single"})
 """The breaks after which the model writes no English any more, as judged by a reader."""
+LIBRARIES = ("gguf", "tokenizers")
 PROMPT, TOKENS = "Once upon a time, there was", 40
 DATA_BYTES = 1 << 16  # of a text for the loss, which takes 512 tokens
 STEP_SECONDS = 600.0  # of processor time, for finding the part or writing with it
@@ -110,6 +113,9 @@ def speak(
                 "--break has a text and a prompt of its own: ", next="drop --prompt, --data"
             )
         _lock(broken, predicted)
+    if lacking := [name for name in LIBRARIES if importlib.util.find_spec(name) is None]:
+        words = " ".join(lacking)
+        raise Problem(f"needs {words}, which q1lab's Python lacks", next=f"`pip install {words}`")
     text = _loss_text(data)
     change = _checked(file, for_) if file is not None else ""
     request = {
@@ -123,6 +129,7 @@ def speak(
         "threads": os.cpu_count() or 1,
         "step_seconds": STEP_SECONDS,
     }
+    click.echo(f"{printable(textwrap.shorten(prompt, 70, placeholder=' …'))} …\n")
     heard, key_pressed = _run(request)
     if key_pressed:
         return INTERRUPTED

@@ -239,10 +239,8 @@ def broken_prediction(store: Store, name: str) -> dict[str, Any] | None:
 
 
 def record_broken(store: Store, name: str, *, says: str, loss: float, sure: str) -> None:
-    """Record a prediction for a break, which no later one replaces. Problem for no number."""
+    """Record a prediction for a break, which no later one replaces."""
     acts.refuse_agents("predict")
-    if not math.isfinite(loss):
-        raise Problem(f"--loss is a number of nats, not {loss}")
     entry = {"says": says, "loss": loss, "sure": _parse_percentage("--sure", sure)}
     with store.act() as add:
         kept = store.setting("broken", {})

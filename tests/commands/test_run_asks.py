@@ -3,17 +3,13 @@ once whether to predict first."""
 
 from __future__ import annotations
 
-import os
-import pty
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from q1lab.study import studies
-from tests.kit.commands import q1lab
+from tests.kit.commands import at_terminal, q1lab
 
 pytestmark = pytest.mark.sample
 
@@ -25,21 +21,6 @@ QUESTION = f"There is {MISSING}. Predict first? [y/N]"
 @pytest.fixture(autouse=True)
 def small(home: Path, fake_trainer: Callable[..., None]) -> None:
     """A home without studies, and a trainer without torch."""
-
-
-def at_terminal(*words: str, typed: str) -> str:
-    """What the installed command prints where stdin and stderr are a terminal."""
-    person, terminal = pty.openpty()
-    os.write(person, typed.encode())
-    command = [Path(sys.executable).with_name("q1lab"), *words]
-    done = subprocess.run(
-        command, stdin=terminal, stderr=terminal, stdout=subprocess.PIPE, text=True, check=False
-    )
-    os.close(terminal)
-    shown = os.read(person, 65536).decode() + done.stdout
-    os.close(person)
-    assert done.returncode == 0, shown
-    return shown
 
 
 def test_yes_trains_nothing_and_it_is_not_asked_again() -> None:

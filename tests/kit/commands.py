@@ -6,6 +6,8 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
+import pty
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -32,6 +34,21 @@ def q1lab(*args: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
     if code is not None:
         assert status == code, (status, done.stdout, done.stderr)
     return done
+
+
+def at_terminal(*words: str, typed: str, code: int = 0) -> str:
+    """What the installed command prints where stdin and stderr are a terminal."""
+    person, terminal = pty.openpty()
+    os.write(person, typed.encode())
+    command = [Path(sys.executable).with_name("q1lab"), *words]
+    done = subprocess.run(
+        command, stdin=terminal, stderr=terminal, stdout=subprocess.PIPE, text=True, check=False
+    )
+    os.close(terminal)
+    shown = os.read(person, 65536).decode() + done.stdout
+    os.close(person)
+    assert done.returncode == code, shown
+    return shown
 
 
 def study_toml(run: str, *, metric: str, better: str = "lower", **args: str) -> Words:

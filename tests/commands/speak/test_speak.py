@@ -15,10 +15,10 @@ from q1lab.commands.speak import BREAKS, RUBBISH
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import sha256_file
-from q1lab.journal.predictions import broken_scores
+from q1lab.journal.predictions import broken_prediction, broken_scores
 from q1lab.journal.store import Store
 from q1lab.study import speaking_weights
-from tests.kit.commands import q1lab
+from tests.kit.commands import at_terminal, q1lab
 
 TEXT = "the cat sat on the mat and the dog sat on the log; " * 40
 PREDICTED = ("--says", "rubbish", "--loss", "5", "--sure", "60%")
@@ -95,6 +95,20 @@ def test_a_break_is_seen_after_its_prediction_and_scored_once(weights: Path) -> 
         assert [score.outcome for score in broken_scores(store)] == ["hit"], "C3 does not score it"
 
 
+def test_a_terminal_asks_for_the_prediction_before_anything_else(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("Q1LAB_DATA", str(home / "none"))  # so it ends after the questions
+    shown = at_terminal("speak", "--break", "gain", typed="better\nrubbish\n60\n9.5\n", code=2)
+    assert "The norms have no gain" in shown, "one predicts without knowing what is broken"
+    with Store() as store:
+        kept = broken_prediction(store, "gain")
+    assert kept == {"says": "rubbish", "loss": 9.5, "sure": 0.6}, shown
+    named = q1lab("speak", "--break", "mask", "--says", "same", code=2).stderr
+    assert "--sure PERCENT --loss NATS" in named, "what is missing is not named"
+    assert "--says same" not in named
+
+
 def test_bad_input_is_one_line(weights: Path) -> None:
     Path("half.gguf").write_bytes(b"GGUF")
     Path("bytes.txt").write_bytes(b"\xff\xfe\x00")
@@ -103,6 +117,7 @@ def test_bad_input_is_one_line(weights: Path) -> None:
         ("--weights", "none.gguf"): "no such",
         ("none.py", "--for", "rope"): "no such",
         ("none.py", "--break", "mask"): "takes no FILE",
+        ("--break", "mask", "--says", "same", "--sure", "60", "--loss", "nan"): "'nan' is not",
     }.items():
         done = q1lab("speak", *words, code=2)
         assert done.stderr.count("\n") <= 2, done.stderr
