@@ -346,6 +346,14 @@ def test_the_page_says_what_its_script_prints(run: Run, variant: str, script: st
     assert not missing, f"{script} prints {missing}, and the page shows other numbers"
 
 
+def test_two_units_of_swiglu_multiply_as_the_page_says(
+    run: Run, week: Week, tmp_path: Path
+) -> None:
+    shutil.copy(FILES / "oracle_swiglu.py", tmp_path)
+    (code,) = python_blocks(fold(week_for(week, "swiglu"), "a2-glu-zu"))
+    assert run("zu.py", source=code) in code, "the page shows another product"
+
+
 def test_the_cache_gives_the_scores_of_the_whole_window(run: Run) -> None:
     output = run("generate.py")
     cache_bytes = [int(n.replace(",", "")) for n in re.findall(r"([\d,]+) bytes kept", output)]
