@@ -11,7 +11,9 @@ A metric is read from the first of these that reports it:
 - lines of the output: ``METRIC step=250 val/loss=2.31``;
 - the plan's pattern, a regular expression with a group ``value`` and perhaps ``step``, ``train``;
 - without a pattern, lines that name it as programs do (``labs/printed.py``): ``val/loss=2.31``,
-  ``val loss 2.31``, JSON, a table's column.
+  ``val loss 2.31``, JSON, a table's column;
+- files that the command wrote into ``{out}``, at its end, by the reader that ``--folder-reader``
+  names: a module that prints JSON objects as above.
 
 Whatever else the first two report by name is written down beside it, and of other lines the
 training loss. Where an arm's first run
@@ -88,6 +90,9 @@ Rank = tuple[float, bool]
 NOT_READ: Rank = (-1.0, False)
 """The rank of a line of which no option reads a number."""
 
+IN_FILES, MOST_READING = "folder", 300.0
+"""The source of numbers in files that the command wrote, and the seconds in which they are read."""
+
 NO_NUMBER = "no-number"
 """The claim of a launch that ends since an arm's first run showed no number."""
 
@@ -108,11 +113,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--launch", type=int, default=1, help="number of this launch")
     parser.add_argument("--alone", action="store_true", help="no other trainer shares the device")
     parser.add_argument("--hear", action="store_true", help="the first run that stdin asks for")
+    parser.add_argument("--folder-reader", default="", help="the module that reads a run's files")
     stop_options(parser)
     args = parser.parse_args(argv)
     signal.signal(signal.SIGTERM, ask_to_stop)
     if args.hear:
-        json.dump(hear(json.load(sys.stdin)), sys.stdout)
+        json.dump(hear(json.load(sys.stdin), args.folder_reader), sys.stdout)
         return 0
     if args.leash:
         leash(ask_to_stop)
@@ -121,6 +127,7 @@ def main(argv: list[str] | None = None) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.umask(0o077)
     plan = json.loads((args.study / "study.json").read_text())
+    plan["loop"]["folder_reader"] = args.folder_reader
     failed = False
     in_vain = args.study / "claims" / f"{args.launch}-{NO_NUMBER}"
     for arm, seed in planned(plan, args.only):
@@ -222,6 +229,8 @@ def train(
     else:
         with (folder / "run.log").open("ab") as log:
             ended = run(words, loop, drawn_seed, metrics, log, reader, lambda: stop_asked)
+        if ended == "" and not reader.values:
+            tell_files(loop.get("folder_reader", ""), out, reader)
     shared = "" if ended != "" else shared_with(folder, reader, others_files, was_cut_off)
     state = say_end(say, reader, shared or ended, loop["metric"])
     return NOT_INDEPENDENT if shared and state == "failed" else state
@@ -515,6 +524,8 @@ class Heard:
         self.lines, self.began = path.open("w", encoding="utf-8"), time.monotonic()
         self.names: dict[str, list[Any]] = {}
         """Name → how often it was reported, and its last value."""
+        self.filed: dict[str, list[Any]] = {}
+        """The same of the files that the command wrote."""
         self.printed, self.count, self.size = printed.Printed(), 0, 0
         self.latest: deque[str] = deque(maxlen=MOST_RECENT)
 
@@ -534,19 +545,19 @@ class Heard:
     def _count_printed(self, text: str) -> None:
         for one in self.printed.numbers(text):
             if printed.step_of(f"{one.name} {one.value}") is None:
-                self._count(one.full, one.value)
+                self._count(one.full, one.value, self.names)
 
     def record(self, source: str, numbers: Mapping[str, Any]) -> None:
         """Numbers that were reported together, by name."""
         self._write({"source": source, "numbers": numbers})
         for name, value in numbers.items():
             if name != "step" and number(value) is not None and len(name) <= LONGEST_NAME:
-                self._count(name, str(value))
+                self._count(name, str(value), self.filed if source == IN_FILES else self.names)
 
-    def _count(self, name: str, value: str) -> None:
-        if name in self.names or len(self.names) < MOST_NAMES:
-            count, _ = self.names.get(name, (0, ""))
-            self.names[name] = [count + 1, value]
+    def _count(self, name: str, value: str, names: dict[str, list[Any]]) -> None:
+        if name in names or len(names) < MOST_NAMES:
+            count, _ = names.get(name, (0, ""))
+            names[name] = [count + 1, value]
 
     def _write(self, content: Any) -> None:
         line = json.dumps([round(time.monotonic() - self.began, 3), content]) + "\n"
@@ -564,9 +575,10 @@ class Heard:
         return self.size <= LOG_MOST
 
 
-def hear(question: dict[str, Any]) -> dict[str, Any]:
-    """A whole run of one arm, whose metric is not known: {names: {name: [count, value]}, whole,
-    seconds} or {wrong: words}. ``scratch`` keeps what ``HEARD`` names, for ``tell_again``."""
+def hear(question: dict[str, Any], folder_reader: str) -> dict[str, Any]:
+    """A whole run of one arm, whose metric is not known: {names: {name: [count, value]}, filed: the
+    same of its files, whole, seconds} or {wrong: words}. ``scratch`` keeps what ``HEARD`` names,
+    for ``tell_again``."""
     loop, scratch = question["loop"], Path(question["scratch"])
     (scratch / "out").mkdir(parents=True, exist_ok=True)
     (scratch / independence.BEGAN).touch(mode=0o600)
@@ -576,10 +588,32 @@ def hear(question: dict[str, Any]) -> dict[str, Any]:
     with (scratch / "run.log").open("wb") as log:
         seed = question["seed"]
         wrong = run(words, loop, seed, metrics, log, heard, lambda: stop_asked)
-    whole = heard.end()
-    wrong = "it was stopped" if wrong is None else wrong
     seconds = round(time.monotonic() - heard.began, 3)
-    return {"wrong": wrong, "names": heard.names, "whole": whole, "seconds": seconds}
+    if wrong == "":
+        tell_files(folder_reader, scratch / "out", heard)
+    whole = heard.end()
+    return {
+        "wrong": "it was stopped" if wrong is None else wrong,
+        "names": heard.names,
+        "filed": heard.filed,
+        "whole": whole,
+        "seconds": seconds,
+    }
+
+
+def tell_files(module: str, out: Path, reader: Told | Heard) -> None:
+    """Tell the numbers in the files that the command wrote into its folder, as a module reads
+    them."""
+    if not module or not any(out.iterdir()):
+        return
+    words = [sys.executable, "-P", "-m", module, str(out)]
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        read = subprocess.run(
+            words, stdin=subprocess.DEVNULL, capture_output=True, timeout=MOST_READING, check=False
+        )
+        for line in read.stdout.splitlines():
+            with contextlib.suppress(ValueError):
+                reader.record(IN_FILES, json.loads(line))
 
 
 def tell_again(heard: Path, reader: Told, say: Clock) -> None:
@@ -590,7 +624,9 @@ def tell_again(heard: Path, reader: Told, say: Clock) -> None:
             say.at(seconds)
             if isinstance(content, str):
                 reader.line(content)
-            elif content is not None:
+            elif content is not None and (
+                content["source"] != IN_FILES or reader.source in ("", IN_FILES)
+            ):
                 reader.record(content["source"], content["numbers"])
     heard.unlink()
 

@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Sequence, Set
 from dataclasses import replace
+from itertools import islice
 
 import click
 
@@ -64,13 +65,14 @@ def _chosen(heard: FirstRun, ask: bool) -> str:
     names = heard.candidates
     if not names:
         raise Problem(f"the first run showed no metric: {first_run.NO_METRIC}", FAILED)
+    first = next(iter(names))
     if len(names) == 1:
-        return names[0]
-    shown = [f"{name} ({heard.last_values[name]})" for name in names[:MOST_LISTED]]
+        return first
+    shown = [f"{name} ({value})" for name, value in islice(names.items(), MOST_LISTED)]
     more = f" and {len(names) - MOST_LISTED} more" * (len(names) > MOST_LISTED)
     problem = Problem(
         f"several numbers may be the metric: {', '.join(shown)}{more}",
-        next=f"repeat the command with one, such as --metric {shlex.quote(names[0])}; its first "
+        next=f"repeat the command with one, such as --metric {shlex.quote(first)}; its first "
         "run is kept",
     )
     if not ask:
@@ -78,7 +80,7 @@ def _chosen(heard: FirstRun, ask: bool) -> str:
     remark("Which number counts? (Enter: 1) The last values of the first run:")
     for at, text in enumerate(shown, 1):
         remark(f"  {at}  {text}")
-    return names[int(ask_user("Number", problem, _numbers(shown))) - 1]
+    return list(names)[int(ask_user("Number", problem, _numbers(shown))) - 1]
 
 
 def _numbers(shown: Sequence[str]) -> list[str]:

@@ -27,7 +27,7 @@ from typing import Any, Protocol
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import printable, utc_now
-from q1lab.study.trainer import OWN, PROGRAMS, Trainer
+from q1lab.study.trainer import OWN, Trainer
 
 CHILD_GUARD = Path(__file__).with_name("child_guard.py")
 
@@ -52,7 +52,12 @@ def training_program(trainer: Trainer) -> list[str]:
     """The program that trains a study's runs; it takes the study's folder as an argument."""
     if trainer.kind == OWN:
         return trainer_command()
-    return python_module(f"labs.{PROGRAMS[trainer.kind]}")
+    return command_trainer()
+
+
+def command_trainer() -> list[str]:
+    """The program that trains a person's command, which has q1lab read the files of its runs."""
+    return [*python_module("labs.loop"), "--folder-reader", "q1lab.judgment.tables.run_folder"]
 
 
 def probe_command() -> list[str]:

@@ -34,20 +34,29 @@ LONGEST_WAIT = 24 * 3600.0
 """Seconds after which a first run that no study took over is deleted."""
 LONGEST_RUN = 20 * 24 * 3600.0
 """Seconds that a first run may take: what fits into a wait of the kernel."""
-NO_METRIC = "it printed no number with a name; have it print lines such as `step=250 val_loss=2.31`"
+NO_METRIC = (
+    "it printed no number with a name; have it print lines such as `step=250 val_loss=2.31`, or "
+    "write its numbers (CSV, JSON, TensorBoard, W&B) into {out}"
+)
 
 
 @dataclass(frozen=True)
 class FirstRun:
     """The numbers of a first run by name: how often each came, and its last value."""
 
-    counts: Mapping[str, int]
-    last_values: Mapping[str, str]
+    printed: Mapping[str, tuple[int, str]]
+    filed: Mapping[str, tuple[int, str]]
+    """Those in files that the command wrote into ``{out}``."""
 
     @property
-    def candidates(self) -> list[str]:
-        """The names that may be the metric: one, if it is clear which."""
-        return metric_names.likely_metrics(self.counts)
+    def candidates(self) -> dict[str, str]:
+        """The names that may be the metric, with their last values: one, if it is clear which.
+        Those in files count where no printed name says that it measures something."""
+        numbers = self.printed
+        if not any(map(metric_names.measures, numbers)):
+            numbers = {**self.filed, **numbers}
+        counts = {name: count for name, (count, _) in numbers.items()}
+        return {name: numbers[name][1] for name in metric_names.likely_metrics(counts)}
 
 
 def known_reading(loop: CommandSpec) -> tuple[CommandSpec, str] | None:
@@ -72,10 +81,7 @@ def hear(request: Request, say: Callable[[str], object]) -> FirstRun:
     if not (folder / ANSWER).exists():
         _train(loop, seed, request.jobs or 1, folder, say)
     answer = read_json(folder / ANSWER)
-    return FirstRun(
-        {name: count for name, (count, _) in answer["names"].items()},
-        {name: value for name, (_, value) in answer["names"].items()},
-    )
+    return FirstRun(answer["names"], answer["filed"])
 
 
 def _train(
@@ -105,7 +111,7 @@ def _ask(
     question: Mapping[str, object], threads: int, scratch: Path, say: Callable[[str], object]
 ) -> dict[str, object]:
     """The answer of labs/loop.py, which trains as long as the command takes."""
-    program = [*child_processes.python_module("labs.loop"), "--hear"]
+    program = [*child_processes.command_trainer(), "--hear"]
     output, line = LogTail(scratch / "run.log"), ""
     with child_processes.running_child(
         program,
@@ -154,7 +160,7 @@ def take_over(study: Study, loop: CommandSpec) -> None:
         answer = read_json(folder / ANSWER)
     except (OSError, ValueError):
         return
-    if answer["whole"] and loop.metric in answer["names"]:
+    if answer["whole"] and loop.metric in {**answer["names"], **answer["filed"]}:
         target = study.files.run(run.name).root
         private_folder(target.parent)
         folder.rename(target)

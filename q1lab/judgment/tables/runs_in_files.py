@@ -85,6 +85,12 @@ def _is_a_run_each(tables: Sequence[tuple[RunFiles, Rows]], options: TableOption
     return len(tables) > 2 and run_names.are_runs(identities)
 
 
+def read_log(piece: RunFiles) -> RunLog:
+    """The log of the one run that a program's files are of. Problem for what is no log."""
+    read = _read(piece, TableOptions())
+    return _log_of(piece, read) if isinstance(read, Rows) else read
+
+
 def _log_of(piece: RunFiles, rows: Rows) -> RunLog:
     log = RunLog()
     with _place_named(piece):

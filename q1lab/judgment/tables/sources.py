@@ -50,7 +50,7 @@ def found_in_sources(
         return number_table.found_in_text(read("-"), "standard input", options)
     notes: list[str] = []
     every = [piece for label, source in patterns for piece in _pieces(label, source, notes, pull)]
-    pieces = _once(_grouped(every), notes)
+    pieces = _once(grouped(every), notes)
     first = patterns[0][1]
     is_path = len(patterns) == 1 and (first.startswith(WANDB) or os.path.lexists(first))
     name = first if is_path else plural(len(pieces), "file")
@@ -108,16 +108,12 @@ def _in_folder(label: str | None, folder: Path, notes: list[str]) -> list[RunFil
     """The logs below a folder, of the first form that any file there has. Those of another form may
     be of the same runs."""
     files = list(files_below(folder))
-    by_form = [
-        (title, form, of_form)
-        for title, form in FORMS.items()
-        if (of_form := sorted(file for file in files if fits(form, file.name)))
-    ]
-    for title, _, of_form in by_form[1:]:
-        notes.append(f"{folder}: {plural(len(of_form), 'file')} with {title} not read")
-    for _, form, of_form in by_form[:1]:
-        _check_number(of_form, folder)
-        return [RunFiles((file,), label, form) for file in of_form]
+    forms = logs_by_form(files, label)
+    for title, logs in list(forms.items())[1:]:
+        notes.append(f"{folder}: {plural(len(logs), 'file')} with {title} not read")
+    for logs in forms.values():
+        _check_number(logs, folder)
+        return logs
     printed = sorted(file for file in files if file.suffix.lower() in PRINTED)
     arms = {file: file.relative_to(folder).parts[0] for file in printed}
     if label is None and len(set(arms.values())) > 1 and not any(f.parent == folder for f in arms):
@@ -134,7 +130,17 @@ def _in_folder(label: str | None, folder: Path, notes: list[str]) -> list[RunFil
     )
 
 
-def _check_number(logs: Sequence[Path], folder: Path) -> None:
+def logs_by_form(files: Sequence[Path], label: str | None = None) -> dict[str, list[RunFiles]]:
+    """Each file that is of a form by its name, by the form's name; forms without a file are left
+    out."""
+    return {
+        title: [RunFiles((file,), label, form) for file in of_form]
+        for title, form in FORMS.items()
+        if (of_form := sorted(file for file in files if fits(form, file.name)))
+    }
+
+
+def _check_number(logs: Sequence[object], folder: Path) -> None:
     if len(logs) > MAX_FILES:
         raise Problem(f"{folder} holds more than {MAX_FILES:,} logs", file=folder)
 
@@ -156,20 +162,20 @@ def files_below(folder: Path) -> Iterator[Path]:
                 yield file
 
 
-def _grouped(pieces: Iterable[RunFiles]) -> list[RunFiles]:
+def grouped(pieces: Iterable[RunFiles]) -> list[RunFiles]:
     """The same with the files of one run together."""
-    grouped: dict[object, RunFiles] = {}
+    runs: dict[object, RunFiles] = {}
     for piece in pieces:
         if piece.form is not None and piece.form.by_folder:
             folder = piece.files[0].parent
             is_part = piece.form.parts and fnmatchcase(folder.name, piece.form.parts)
             key = piece.label, folder.parent if is_part else folder
-            before = grouped.get(key, piece)
+            before = runs.get(key, piece)
             more = [file for file in piece.files if file not in before.files]
-            grouped[key] = replace(before, files=(*before.files, *more))
+            runs[key] = replace(before, files=(*before.files, *more))
         else:
-            grouped[len(grouped)] = piece
-    return list(grouped.values())
+            runs[len(runs)] = piece
+    return list(runs.values())
 
 
 def _once(pieces: Iterable[RunFiles], notes: list[str]) -> list[RunFiles]:

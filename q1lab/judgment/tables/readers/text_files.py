@@ -42,8 +42,12 @@ def read(file: Path, log: RunLog, label: str | None, options: TableOptions) -> R
     by_seed = _by_seed(content)
     if by_seed is not None:
         return json_text.rows_of_records(by_seed, name)
-    log.tell(content)
+    log.tell({key: value for key, value in content.items() if not isinstance(value, list)})
     log.end(content)
+    for key, value in flattened(content):  # a curve, as Keras has them
+        for step, each in enumerate(value if isinstance(value, list) else ()):
+            if (number := as_number(each)) is not None:
+                log.add(key, step, number)
     return log
 
 
