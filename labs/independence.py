@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import os
 import re
+import stat
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -15,6 +17,7 @@ BEGAN = "began"
 MOST_ENTRIES = 20_000
 """Files and folders of a program's folder that are looked at."""
 LOADS, WORD = re.compile(r"resum|load", re.I), re.compile(r"[^\s'\"()\[\]:=,]+")
+TEXT_OR_DATABASE = re.compile(rb"SQLite format 3\0.*|[\t\n\r\x1b -~\x80-\xff]*", re.S)
 DIGITS = 5
 """Digits from which on two runs hardly report the same number by chance."""
 
@@ -24,11 +27,12 @@ class OtherRunsFiles:
 
     def __init__(self, folder: Path, runs: Path) -> None:
         since = min((file.stat().st_mtime_ns for file in runs.glob(f"*/{BEGAN}")), default=None)
+        self.began = time.time_ns()
         self.times: dict[Path, int] = {}
         for path in _entries(folder, but=runs) if since is not None else ():
-            time = _modified(path)
-            if time >= since:
-                self.times[path] = time
+            modified = _modified(path)
+            if modified >= since:
+                self.times[path] = modified
         self.folder = folder
 
     def loaded(self, log: Path, metric: str) -> str:
@@ -49,6 +53,20 @@ class OtherRunsFiles:
                     for path in names.get(word.rstrip("./…").rpartition("/")[2], ()):
                         if _modified(path) != self.times[path] or "resum" in line.lower():
                             return str(path.relative_to(self.folder))
+        return ""
+
+    def overwritten(self) -> str:
+        """The first of them that is no text and no database, which the run read and then wrote
+        again in place, as a program that resumes in silence does; empty for none."""
+        for path in self.times:
+            try:
+                now = path.lstat()
+                if stat.S_ISREG(now.st_mode) and self.began < now.st_atime_ns < now.st_mtime_ns:
+                    with path.open("rb") as file:
+                        if not TEXT_OR_DATABASE.fullmatch(file.read(4096)):
+                            return str(path.relative_to(self.folder))
+            except OSError:
+                continue
         return ""
 
 

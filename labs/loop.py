@@ -232,8 +232,10 @@ def train(
         if ended == "" and not reader.values:
             tell_files(loop.get("folder_reader", ""), out, reader)
     shared = "" if ended != "" else shared_with(folder, reader, others_files, was_cut_off)
-    state = say_end(say, reader, shared or ended, loop["metric"])
-    return NOT_INDEPENDENT if shared and state == "failed" else state
+    if shared:
+        say("exit", state="failed", message=shared, independent=False)
+        return NOT_INDEPENDENT
+    return say_end(say, reader, ended, loop["metric"])
 
 
 def shared_with(
@@ -241,10 +243,11 @@ def shared_with(
 ) -> str:
     """What a run that ended well shares with another run of the study, and the cure; empty where
     it shares nothing. A run that was cut off may go on from a file of its own."""
-    file = others_files.loaded(folder / "run.log", reader.metric) if not was_cut_off else ""
-    if file:
+    said = "" if was_cut_off else others_files.loaded(folder / "run.log", reader.metric)
+    if file := said or ("" if was_cut_off else others_files.overwritten()):
+        did = "loaded" if said else "read, and then wrote over,"
         return (
-            f"it loaded {file}, which another run of the study wrote, so it is no run of its own; "
+            f"it {did} {file}, which another run of the study wrote, so it is no run of its own; "
             "have it keep its checkpoints in {out}"
         )
     if other := independence.seed_with_same_numbers(folder, reader.values):

@@ -68,6 +68,14 @@ def test_what_is_there_before_it_is_used_loads_nothing_heavy(code: str) -> None:
     )
 
 
+def test_judge_loads_no_tools_of_numpy_s_makers() -> None:
+    words = ["judge", "--baseline", "1,2,3", "--modified", "2,3,4.5", "--better", "lower"]
+    code = f"from q1lab.commands.cli import run_command_line; run_command_line({words})"
+    loaded = loaded_after(code)
+    assert "scipy.special" in loaded
+    assert not loaded & {"numpy.f2py", "numpy.testing", "torch", "textual", "wandb"}
+
+
 def test_libraries_whose_private_names_are_used_have_a_tested_upper_bound() -> None:
     """The installed version, with which these tests run, is below it."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

@@ -14,7 +14,7 @@ from q1lab.ground.errors import FAILED, INTERRUPTED, OK, UNFINISHED
 from q1lab.journal import ingest_events, study_view
 from q1lab.journal.store import Store
 from q1lab.judgment.run_states import ENDED, RunState
-from q1lab.study import kinds, studies
+from q1lab.study import events, kinds, studies
 from q1lab.study.studies import Study
 from q1lab.train import launch, series_members
 
@@ -82,9 +82,13 @@ def finish_study(store: Store, study: Study, as_json: bool) -> int:
         others = (run.message for run in unfinished if run not in bad and run.message)
         reasons = sorted({message.partition(";")[0] for message in others})
         why = f" ({', '.join(reasons)})" if reasons else ""
+        ends = (events.closing_exit(study.files.run(run.name).events) for run in bad)
+        goes_on = f"go on with: {kinds.resume_command(study)}"
+        if any(end is not None and end.get("independent") is False for end in ends):
+            goes_on = "once the program is corrected, type the whole command with --fresh"
         remark(
             f"q1lab: {study.id} is not done, {len(unfinished)} of {len(runs)} runs are left{why}; "
-            f"go on with: {kinds.resume_command(study)}"
+            f"{goes_on}"
         )
     return FAILED if bad else UNFINISHED if unfinished else OK
 

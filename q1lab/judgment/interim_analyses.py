@@ -75,7 +75,7 @@ def spent_by_looks(first: int, most: int, alpha: float) -> float:
 @lru_cache(maxsize=1024)
 def _any_claim(looks: tuple[tuple[int, float], ...]) -> float:
     import numpy as np
-    from scipy import special
+    from q1lab.judgment.scipy_special import special
 
     if not looks:
         return 0.0
@@ -155,7 +155,7 @@ def _spline(unit_grid: Any, values: Any, corner: float, end: float) -> Any:
 
 def _bound(n: int, alpha: float) -> float:
     """The largest |u| at n pairs without a claim."""
-    from scipy import special
+    from q1lab.judgment.scipy_special import special
 
     t = float(special.stdtrit(n - 1, 1 - alpha / 2))
     return t * math.sqrt(n) / math.sqrt(n - 1 + t * t)
@@ -272,6 +272,6 @@ def measured_detectable(first: int, most: int, alpha: float) -> float:
 
 def t_limits(first: int, most: int, alpha: float) -> tuple[float, ...]:
     """Student's t beyond which a look makes a claim, for each n from ``first`` to ``most``."""
-    from scipy import special
+    from q1lab.judgment.scipy_special import special
 
     return tuple(float(special.stdtrit(n - 1, 1 - alpha / 2)) for n in range(first, most + 1))
