@@ -75,6 +75,7 @@ def spent_by_looks(first: int, most: int, alpha: float) -> float:
 @lru_cache(maxsize=1024)
 def _any_claim(looks: tuple[tuple[int, float], ...]) -> float:
     import numpy as np
+
     from q1lab.judgment.scipy_special import special
 
     if not looks:
