@@ -6,17 +6,17 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
-from collections.abc import Sequence, Set
+from collections.abc import Set
 from dataclasses import replace
 from itertools import islice
 
 import click
 
-from q1lab.commands._ask import ask_direction, ask_user
+from q1lab.commands._ask import ask_direction
 from q1lab.commands._output import remark
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import printable
-from q1lab.judgment.metric_names import known_direction
+from q1lab.judgment.metric_names import direction, known_direction
 from q1lab.study.command_line import Request
 from q1lab.train import first_run
 from q1lab.train.first_run import FirstRun
@@ -48,8 +48,8 @@ def with_metric(request: Request, typed: Set[str], *, ask: bool, quiet: bool) ->
         spec, source = replace(loop, metric=name), ""
     spec = replace(spec, better=better or spec.better)
     remark(
-        f"Metric: {spec.metric}{source}, {spec.better} is better (--metric and --better change "
-        "that).",
+        f"Metric: {spec.metric}{source}, {spec.better} is better (to say it: --metric "
+        f"{shlex.quote(spec.metric)} --better {spec.better}).",
         quiet=quiet,
     )
     return replace(request, loop=spec)
@@ -77,14 +77,16 @@ def _chosen(heard: FirstRun, ask: bool) -> str:
     )
     if not ask:
         raise problem
-    remark("Which number counts? (Enter: 1) The last values of the first run:")
-    for at, text in enumerate(shown, 1):
-        remark(f"  {at}  {text}")
-    return list(names)[int(ask_user("Number", problem, _numbers(shown))) - 1]
+    from q1lab.commands._choose import choose
 
-
-def _numbers(shown: Sequence[str]) -> list[str]:
-    return [str(at) for at in range(1, len(shown) + 1)]
+    looks = {
+        name: f"{value}  {better + ' is better' if (better := direction(name)) else ''}"
+        for name, value in names.items()
+    }
+    name = choose("Which number counts? Each with its last value", looks)
+    if name is None:
+        raise problem
+    return name
 
 
 def _better(name: str, typed: str, ask: bool) -> str:

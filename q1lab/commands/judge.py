@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from q1lab.commands._ask import ask_direction
+from q1lab.commands._ask import ask_direction, is_at_terminal
 from q1lab.commands._flags import flags
 from q1lab.commands._options import json_option
 from q1lab.commands._output import print_json
@@ -21,7 +21,7 @@ from q1lab.ground.text_formats import plural, printable
 from q1lab.judgment import layout, series_table
 from q1lab.judgment.series_table import SeriesResult
 from q1lab.judgment.tables import judged_table, typed_numbers
-from q1lab.judgment.tables.found_runs import Found, NumberTable, TableOptions
+from q1lab.judgment.tables.found_runs import Found, NumberTable, OpenMetric, TableOptions
 from q1lab.judgment.tables.sources import found_in_sources
 
 
@@ -73,12 +73,16 @@ def judge(
     of false claims. It trains nothing, and keeps nothing.
     """
     options = _table_options(**typed)
-    try:
-        tables = _read(sources, options)
-    except Problem as problem:
-        if problem.field != "better" or as_json or not sys.stdin.isatty():
-            raise
-        tables = _read(sources, replace(options, better=ask_direction(problem)))
+    ask = not as_json and is_at_terminal() and sys.stderr.isatty()
+    tables = None
+    while tables is None:
+        try:
+            tables = _read(sources, options)
+        except Problem as problem:
+            answered = _answered(problem, options) if ask else None
+            if answered is None:
+                raise
+            options = answered
     if len(tables) == 1:
         judgment = judged_table.judge_table(tables[0])
         if as_json:
@@ -98,6 +102,19 @@ def judge(
     return _status(
         [m.comparison.analysis.verdict for m in arms.ranked if m.comparison is not None], expect
     )
+
+
+def _answered(problem: Problem, options: TableOptions) -> TableOptions | None:
+    """The options with what a person says to what the problem leaves open; None for another
+    problem, and where they leave."""
+    if isinstance(problem, OpenMetric):
+        from q1lab.commands._choose import choose
+
+        name = choose(problem.what, problem.looks)
+        return None if name is None else replace(options, metric=name)
+    if problem.field == "better":
+        return replace(options, better=ask_direction(problem))
+    return None
 
 
 def _table_options(arms: tuple[str, ...], **typed: str | None) -> TableOptions:

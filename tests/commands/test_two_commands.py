@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import shlex
-import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from q1lab.ground import paths
 from q1lab.study import studies
 from q1lab.study.studies import Study
+from tests.app.test_terminal import Terminal, start
 from tests.kit.commands import q1lab
+
+__all__ = ["start"]
 
 TRAIN = """
 import argparse, random, sys
@@ -118,7 +118,8 @@ def test_a_metric_that_another_study_measures_is_named_with_it(folder: Path) -> 
     first = q1lab(*two("--seeds", "1", last=BOTH)).stderr.splitlines()[0]
     name = studies.ids()[-1]
     assert first == (
-        f"Metric: val_acc, as in {name}, higher is better (--metric and --better change that)."
+        f"Metric: val_acc, as in {name}, higher is better (to say it: --metric val_acc "
+        "--better higher)."
     )
 
 
@@ -207,18 +208,19 @@ def test_options_that_do_not_go_with_two_commands() -> None:
     assert "the first command is the baseline" in q1lab(*two("--baseline", "x"), code=2).stderr
 
 
-@pytest.mark.parametrize(("typed", "metric"), [("2\n", "val_acc"), ("\n", "val_loss")])
-def test_a_terminal_asks_which_number_counts(typed: str, metric: str) -> None:
-    person, terminal = pty.openpty()
-    os.write(person, typed.encode())
-    command: list[Any] = [Path(sys.executable).with_name("q1lab"), *two("--seeds", "1", last=BOTH)]
-    done = subprocess.run(
-        command, stdin=terminal, stderr=terminal, stdout=subprocess.PIPE, text=True, check=False
-    )
-    os.close(terminal)
-    shown = os.read(person, 65536).decode()
-    os.close(person)
-    assert done.returncode == 0, shown + done.stdout
-    assert "Which number counts?" in shown
-    assert "2  val_acc (0.0" in shown
-    assert only_study().metric.name == metric
+def test_a_terminal_asks_which_number_counts(start: Callable[..., Terminal]) -> None:
+    terminal = start(*two("--seeds", "1", last=BOTH), columns=80, lines=24)
+    terminal.sees("Which number counts?", "val_loss  0.0", "lower is better", "val_acc   0.0")
+    terminal.press("\x1b[B\r")
+    terminal.sees("to say it: --metric val_acc --better")
+    terminal.sees("Everything else")
+    assert only_study().metric.name == "val_acc"
+
+
+def test_who_leaves_the_list_loses_nothing(start: Callable[..., Terminal], folder: Path) -> None:
+    terminal = start(*two("--seeds", "1", last=BOTH), columns=80, lines=24)
+    terminal.sees("Which number counts?")
+    terminal.press("\x1b")
+    terminal.sees("its first run is kept")
+    assert studies.ids() == []
+    assert started(folder) == ["0 1.0"]

@@ -56,6 +56,16 @@ class TableOptions:
     )
 
 
+class OpenMetric(Problem):
+    """Several numbers may be the metric; ``looks`` holds each name with some of its values."""
+
+    def __init__(self, what: str, looks: Mapping[str, str]) -> None:
+        names = first_names([printable(name) for name in looks], 12)
+        super().__init__(f"{what} ({names})", next="say --metric NAME")
+        self.what = what
+        self.looks = looks
+
+
 Runs = Mapping[int, OutsideRun]
 """An arm's runs by seed; by their place where no seed is known."""
 

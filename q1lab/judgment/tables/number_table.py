@@ -27,6 +27,7 @@ from q1lab.judgment.tables.cells import (
 )
 from q1lab.judgment.tables.found_runs import (
     Found,
+    OpenMetric,
     TableOptions,
     Understood,
     check_known,
@@ -296,8 +297,10 @@ def _metric_column(columns: Sequence[str], rows: Rows) -> str:
     for few in (measuring, list(filter(metric_names.may_be_metric, numeric)), numeric or columns):
         if len(few) == 1:
             return few[0]
-    shown = ", ".join(numeric or columns)[:200]
-    raise Problem(f"{rows.name}: which column is the metric? ({shown})", next="say --metric COLUMN")
+    looks = {
+        column: ", ".join(map(str, rows.first_cells(column)[:3])) for column in numeric or columns
+    }
+    raise OpenMetric(f"{rows.name}: which column is the metric?", looks)
 
 
 def _step(cell: object, key: str, may_be_blank: bool) -> float:

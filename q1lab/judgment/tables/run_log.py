@@ -67,6 +67,12 @@ class RunLog:
         finite = (value if math.isfinite(value) else None for value in values)
         return dict(zip(steps, finite, strict=True))
 
+    def latest(self, name: str) -> str:
+        """The last value of a number, for a person; empty where this run has none."""
+        _, values = self._curves.get(name, ((), ()))
+        value = self.finals.get(name, next(reversed(values), None))
+        return "" if value is None else f"{value:.6g}"
+
     def row(self, row: Mapping[str, Any], place: int) -> None:
         """Add the numbers of one row, under the step that it names, else its ``place``. Texts and
         a seed are settings."""

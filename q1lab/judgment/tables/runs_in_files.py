@@ -17,7 +17,13 @@ from q1lab.judgment import metric_names
 from q1lab.judgment.run_states import RunState
 from q1lab.judgment.tables import number_table, run_names
 from q1lab.judgment.tables.cells import no_number
-from q1lab.judgment.tables.found_runs import Found, TableOptions, Understood, named_metric
+from q1lab.judgment.tables.found_runs import (
+    Found,
+    OpenMetric,
+    TableOptions,
+    Understood,
+    named_metric,
+)
 from q1lab.judgment.tables.outside_run import FINAL, STEP, TRAIN, VAL, OutsideRun, RunFiles
 from q1lab.judgment.tables.readers import printed_log, text_files
 from q1lab.judgment.tables.run_log import RunLog
@@ -226,6 +232,7 @@ def _metric(name: str, by_arm: Mapping[str, Sequence[RunLog]]) -> str:
     if not others:
         listed = f" ({first_names(every, 12)})" if every else ""
         raise Problem(f"{name}: no number is in all arms{listed}", next="" if every else PRINTED)
-    raise Problem(
-        f"{name}: which number is the metric? ({first_names(others, 12)})", next="say --metric NAME"
+    log = next(chain.from_iterable(by_arm.values()))
+    raise OpenMetric(
+        f"{name}: which number is the metric?", {key: log.latest(key) for key in others}
     )

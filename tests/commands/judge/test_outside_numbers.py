@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from q1lab.commands.cli import run_command_line
 from q1lab.ground import paths
 from q1lab.judgment.intervals import power_of
 from q1lab.study import studies
+from tests.app.test_terminal import Terminal, start
 from tests.commands.judge.test_judge import BASE, LONG, MODIFIED
 
+__all__ = ["start"]
 Out = pytest.CaptureFixture[str]
 SEEDS = range(4)
 
@@ -308,3 +311,16 @@ def test_a_long_or_odd_name_is_a_name(name: str, capsys: Out) -> None:
     assert facts["verdict"] == "helps"
     assert facts["variant"].startswith(name[:1])
     assert "\u200b" not in facts["variant"]
+
+
+def test_a_terminal_asks_for_metric_and_direction(
+    start: Callable[..., Terminal], tmp_path: Path
+) -> None:
+    rows = [f"{arm},{seed},{10 + seed},{seed + 2 * (arm == 'b')}" for arm in "ab" for seed in SEEDS]
+    (tmp_path / "runs.csv").write_text("\n".join(["arm,seed,quux,blip", *rows]))
+    terminal = start("judge", str(tmp_path / "runs.csv"), "--baseline", "a", columns=80, lines=24)
+    terminal.sees("which column is the metric?", "quux  10, 11, 12", "blip  0, 1, 2")
+    terminal.press("\x1b[B\r")
+    terminal.sees("blip: is lower better, as of a loss, or higher")
+    terminal.press("lower\r")
+    terminal.sees("Metric: blip, lower is better (--metric, --better).")
