@@ -76,8 +76,7 @@ def part_rows(week: Week, progress: Progress, training: bool) -> list[ListRow]:
     part, step = first_open(week, progress, training=training) if rows else (None, None)
     if part is not None and step is not None:
         title = f"→ Next: {part.name} · {step.title}"
-        minutes = f"{step.minutes} min" if step.minutes else ""
-        rows.insert(0, ListRow(title, minutes, "$primary", key=(part.id, step.id)))
+        rows.insert(0, ListRow(title, f"{step.minutes} min", "$primary", key=(part.id, step.id)))
     return rows
 
 

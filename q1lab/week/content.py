@@ -11,13 +11,14 @@ command) holds TOML and is an action; it belongs to the step just before it, els
 
 from __future__ import annotations
 
+import math
 import re
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ from q1lab.week.step_commands import ACTION_FIELDS
 from q1lab.week.step_kinds import STEP_KINDS
 from q1lab.week.syllabus import (
     GLOSSARY,
+    IMPORTANCE,
+    WORDS_WRITTEN,
     Action,
     Block,
     ContentProblem,
@@ -60,7 +63,17 @@ _FENCE = re.compile(r" *(`{3,}|~{3,}) *(.*)")
 _SUMMARY = re.compile(r" *<summary>(.*?)</summary>")
 _OF_FOLD = re.compile(r'(needs|figure)="?([\w-]+)')
 _GUIDE, _GUIDE_ENDS = "<!-- guide -->", "<!-- guide ends -->"
-STEP_ATTRIBUTES = ("id", "kind", "minutes", "optional", "needs", "done_when", "into", "heading")
+STEP_ATTRIBUTES = (
+    "id",
+    "kind",
+    "minutes",
+    "words",
+    "importance",
+    "needs",
+    "done_when",
+    "into",
+    "heading",
+)
 """What the braces of a step may say."""
 _ENTRY = re.compile(r"^## ([^\n]*)\n(.*?)(?=^## |\Z)", re.DOTALL | re.MULTILINE)
 
@@ -127,6 +140,7 @@ def _read_week(
         for row in toml.pop("sessions"):
             intro, parts = _parts(shown(row.pop("file")), row["id"], root, used)
             sessions.append(Session(intro=intro, parts=parts, **_tuples(row)))
+        names["hours"] = partial(_hours, sessions)
         overview = toml.get("overview")
         glossary = shown(GLOSSARY) if (root / GLOSSARY).exists() else ""
         week = Week(
@@ -210,6 +224,12 @@ def _is_line_of(shown: str, source: str) -> bool:
 _RESULT = {"data": "corpus", "pairs": "count", "mean": "difference", "sd": "baseline_sd"}
 
 
+def _hours(sessions: Sequence[Session], *levels: str) -> int:
+    """The hours that the steps of these levels take, or all that are required."""
+    parts = (part for session in sessions for part in session.parts)
+    return round(sum(part.minutes_of(levels or IMPORTANCE[:2]) for part in parts) / 60)
+
+
 def _tuples(row: Mapping[str, Any]) -> dict[str, Any]:
     return {key: tuple(v) if isinstance(v, list) else v for key, v in row.items()}
 
@@ -238,9 +258,8 @@ def _parts(text: str, session: str, root: Path, used: set[str]) -> tuple[str, tu
     for heading, lines in others:
         with _reading(f"## {heading}"):
             title, of = _attributes(heading, used)
-            minutes, reading = int(of["minutes"]), int(of.get("reading", 0))
-            blocks = tuple(_blocks("\n".join(lines), root, used))
-            made.append(Part(of["id"], title, minutes, reading, blocks, session))
+            minutes, blocks = int(of["minutes"]), tuple(_blocks("\n".join(lines), root, used))
+            made.append(Part(of["id"], title, minutes, blocks, session))
     return "\n".join(intro).strip("\n"), tuple(made)
 
 
@@ -320,9 +339,13 @@ def _step(head: str, lines: list[tuple[str, bool]], of_guide: bool, used: set[st
         *(("attribute", name, STEP_ATTRIBUTES) for name in of),
         ("kind", of.setdefault("kind", "tick"), STEP_KINDS),
         ("done_when", of.get("done_when", ""), ["", *step_commands.condition_names()]),
+        ("importance", of.setdefault("importance", "normal"), IMPORTANCE),
     ):
         if value not in known:
             raise ValueError(f"a step has no {key} {value!r}; {nearest(value, known)}")
+    minutes, words = (int(of.pop(key, 0)) for key in ("minutes", "words"))
+    if not minutes and not words and of["importance"] != "optional":
+        raise ValueError("the step has no minutes (minutes=5, or words=50 for an answer)")
     kind = STEP_KINDS[of["kind"]]
     detail, actions = [], []
     while lines and (lines[0][0].startswith("  ") or not lines[0][0].strip()):
@@ -337,8 +360,7 @@ def _step(head: str, lines: list[tuple[str, bool]], of_guide: bool, used: set[st
         title=title,
         detail="\n".join(detail).strip("\n"),
         actions=tuple(actions),
-        optional=of.pop("optional", "no") == "yes",
-        minutes=int(of.pop("minutes")) if "minutes" in of else None,
+        minutes=minutes + math.ceil(words / WORDS_WRITTEN),
         done_when=of.pop("done_when", kind.done_when),
         of_guide=of_guide,
         **of,

@@ -162,7 +162,7 @@ def _learner_week(week: Week, progress: Progress, wrong: Mapping[str, str]) -> W
                     repeat_of=step.repeat_of or step.id,
                     title=AGAIN,
                     detail=_asked(step, wrong[step.id]),
-                    minutes=None,
+                    minutes=0,
                     needs=None,
                 )
                 for step in missed

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -20,6 +20,13 @@ from q1lab.week.text_numbers import ModelShape
 if TYPE_CHECKING:  # what a run asks for is worked out when one is started
     from q1lab.study.command_line import Request
 
+IMPORTANCE = ("high", "normal", "optional")
+"""What a step may be worth: the week stands on it, it makes the result better, or it is extra."""
+WORDS_READ, LINES_READ, WORDS_WRITTEN = 150, 10, 10
+"""What somebody reads in a minute, of prose and of code or formulas; and the words of their own
+that they write in one: typed at 20 words a minute, with as much time to think."""
+_FENCED = re.compile(r"^ *(`{3,}|~{3,})[^\n]*\n(.*?)^ *\1 *$", re.DOTALL | re.MULTILINE)
+_NO_WORDS = re.compile(r"<!--.*?-->|\]\([^)]*\)", re.DOTALL)
 ARXIV = re.compile(r"\barXiv[: ]\s?(\d{4}\.\d{4,5})\b")
 """A paper at arXiv, as a text names it; the group is its number."""
 
@@ -98,7 +105,8 @@ class Step:
 
     `kind` is one of STEP_KINDS. `done_when` is the condition that it is done by
     (step_commands.CONDITIONS);
-    "": its tick, or its answer. `into` names the document region that wants the answer, if any,
+    "": its tick, or its answer. `importance` is one of IMPORTANCE; `minutes` are those of its work,
+    without its text's. `into` names the document region that wants the answer, if any,
     and `heading` what it stands below there, if not the title. `needs` is the id of a step that
     comes before. `answer` belongs to a step of kind recall. `repeat_of` is the id of the recall
     step that this one brings back. `of_guide`: it is
@@ -112,13 +120,18 @@ class Step:
     actions: tuple[Action, ...] = ()
     into: str | None = None
     heading: str | None = None
-    optional: bool = False
-    minutes: int | None = None
+    importance: str = "normal"
+    minutes: int = 0
     needs: str | None = None
     answer: Fold | None = None
     repeat_of: str | None = None
     done_when: str = ""
     of_guide: bool = False
+
+    @property
+    def optional(self) -> bool:
+        """True if it is left out of what is next, of counts and of minutes."""
+        return self.importance == "optional"
 
     @property
     def behavior(self) -> StepKind:
@@ -136,13 +149,12 @@ Block = Text | Fold | Step | Action
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A stretch of a session: `minutes` is planned for it, `reading` is what its text takes.
-    `blocks` keeps text, steps and actions in order."""
+    """A stretch of a session: `minutes` is planned for it. `blocks` keeps text, steps and actions
+    in order."""
 
     id: str
     title: str
     minutes: int
-    reading: int
     blocks: tuple[Block, ...]
     session: str
 
@@ -159,7 +171,22 @@ class Part:
     @property
     def estimate(self) -> int:
         """The minutes that its text and its required steps take; may exceed the plan."""
-        return self.reading + sum(step.minutes or 0 for step in self.steps if not step.optional)
+        return self.minutes_of(IMPORTANCE[:2])
+
+    def minutes_of(self, levels: Sequence[str]) -> int:
+        """The minutes of the steps of these levels, with all text, folds included, but what stands
+        below other steps."""
+        texts, work, counts = [], 0, True
+        for block in self.blocks:
+            if isinstance(block, Step):
+                counts = block.importance in levels
+                work += block.minutes if counts else 0
+                texts += [block.title, block.detail] if counts else []
+                texts += [block.answer.markdown] if counts and block.answer else []
+            elif isinstance(block, Text | Fold):
+                counts = counts or isinstance(block, Text)
+                texts += [block.markdown] if counts else []
+        return work + round(sum(map(_reading_minutes, texts)))
 
     @property
     def actions(self) -> tuple[Action, ...]:
@@ -171,6 +198,13 @@ class Part:
             elif isinstance(block, Action):
                 actions.append(block)
         return tuple(actions)
+
+
+def _reading_minutes(markdown: str) -> float:
+    lines = sum(match[2].count("\n") for match in _FENCED.finditer(markdown))
+    prose = _NO_WORDS.sub(" ", _FENCED.sub("", markdown))
+    words = sum(bool(re.search(r"\w", word)) for word in re.split(r"[\s|]+", prose))
+    return words / WORDS_READ + lines / LINES_READ
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +351,11 @@ class Week:
     @property
     def minutes(self) -> int:
         return sum(part.minutes for part in self.parts())
+
+    @property
+    def estimate(self) -> int:
+        """The minutes that its text and its required steps take."""
+        return sum(part.estimate for part in self.parts())
 
     @property
     def name(self) -> str:

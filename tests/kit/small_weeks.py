@@ -27,7 +27,7 @@ SESSION = """\
 
 ## Read {#a1 minutes=60}
 
-- [ ] Read the text {#a1-read kind=read}
+- [ ] Read the text {#a1-read kind=read minutes=60}
 """
 
 TOML = """\
@@ -70,11 +70,11 @@ Some text with {braces} and a `{{ variant }}`.
 - [ ] not a step
 ```
 
-- [ ] Weigh the {{ variant }} flour {#weigh-flour}
+- [ ] Weigh the {{ variant }} flour {#weigh-flour minutes=3}
   To the gram.
 
   Twice.
-- [ ] Say what you expect {#weigh-guess kind=predict into=guess}
+- [ ] Say what you expect {#weigh-guess kind=predict into=guess words=20}
 
 <details>
 <summary>Answers</summary>
@@ -84,7 +84,7 @@ About **500** g.
 </details>
 
 {% if variant == "spelt" %}
-- [ ] Only for spelt {#weigh-spelt optional=yes}
+- [ ] Only for spelt {#weigh-spelt importance=optional}
 {% endif %}
 
 ## Knead {#knead minutes=30}
@@ -95,7 +95,7 @@ First.
 
 Last.
 
-- [ ] Bake both {#knead-bake kind=run}
+- [ ] Bake both {#knead-bake kind=run minutes=20}
 
 ```q1lab run
 variant = "{{ variant }}"
@@ -113,7 +113,7 @@ RYE = """\
 
 #### Wet hands
 
-- [ ] Wet your hands {#rye-wet}
+- [ ] Wet your hands {#rye-wet minutes=5}
 """
 
 

@@ -84,6 +84,23 @@ def test_texts_that_are_kept_follow_the_files(folder: Path, home: Path) -> None:
     assert reads("spelt").sessions[0].parts[0].steps[0].detail == "To the gram.\n\nThree times."
 
 
+def test_minutes_follow_one_rule(folder: Path) -> None:
+    """150 words or ten lines of code are read in a minute, ten words of one's own are written in
+    one, and a step's minutes are added; an optional step, and what stands below it, is left out."""
+    before = load_week(folder).sessions[0].parts[1]
+    fence = "```python\n" + "x = 1\n" * 30 + "```\n"
+    edit(folder / "mix.md", "First.\n", f"{'word ' * 300}\n\n{fence}")
+    edit(
+        folder / "mix.md",
+        "Last.\n",
+        "- [ ] Say why {#why kind=write words=38 minutes=2}\n- [ ] More {#more importance=optional}\n"
+        f"\n<details>\n<summary>Much</summary>\n\n{'word ' * 900}\n\n</details>\n\nLast.\n",
+    )
+    content._read_week.cache_clear()
+    after = load_week(folder).sessions[0].parts[1]
+    assert after.estimate == before.estimate + 2 + 3 + 4 + 2
+
+
 def test_a_name_that_the_week_has_not_is_its_default(folder: Path) -> None:
     week = load_week(folder)
     assert week_for(week, "oats").variant == week_for(week).variant == "rye"
@@ -145,14 +162,16 @@ def test_control_characters_never_reach_a_screen(folder: Path) -> None:
 # ── what authors are told
 
 MISTAKES = [
-    ("mix.md", "{#weigh-flour}", "{#weigh}", "mix.md:14: the id 'weigh' is used already"),
-    ("mix.md", " {#weigh-flour}", "", "mix.md:14: "),
+    ("mix.md", "{#weigh-flour minutes=3}", "{#weigh minutes=3}", "mix.md:14: the id 'weigh' is used already"),
+    ("mix.md", " {#weigh-flour minutes=3}", "", "mix.md:14: "),
     ("mix.md", " {#knead minutes=30}", "", "mix.md:31: "),
     ("mix.md", " {#knead minutes=30}", " {#knead}", "mix.md:31: 'minutes' is missing"),
     ("mix.md", "minutes=30", "minutes=soon", "mix.md:31: "),
     ("mix.md", "kind=predict", "kid=predict", "did you mean 'kind'?"),
     ("mix.md", "kind=predict", "kind=predicts", "mix.md:18: a step has no kind 'predicts'; did you mean 'predict'?"),
-    ("mix.md", "{#weigh-flour}", '{#weigh-guess-it done_when="retro writen"}', "did you mean 'retro written'?"),
+    ("mix.md", "{#weigh-flour minutes=3}", '{#weigh-guess-it done_when="retro writen"}', "did you mean 'retro written'?"),
+    ("mix.md", "{#weigh-flour minutes=3}", "{#weigh-flour}", "mix.md:14: the step has no minutes"),
+    ("mix.md", "{#weigh-flour minutes=3}", "{#weigh-flour importance=hihg}", "mix.md:14: a step has no importance 'hihg'; did you mean 'high'?"),
     ("mix.md", "seeds = 2", "sedes = 2", "mix.md:41: the action run has no field 'sedes'; did you mean 'seeds'?"),
     ("mix.md", "seeds = 2", "seeds = ", "mix.md:41: "),
     ("mix.md", "q1lab run", "q1lab rum", "mix.md:41: there is no action 'rum'; did you mean 'run'?"),
@@ -164,7 +183,7 @@ MISTAKES = [
     ("mix.md", "{% endif %}", "", "mix.md:42: "),
     ("mix.md", "First.", "First {{ oven }}.", "mix.md:33: 'oven' is undefined"),
     ("mix.md", "First.", "{{ ''.__class__.__mro__ }}", "mix.md:33: "),
-    ("guides/rye/knead.md", " {#rye-wet}", "", "guides/rye/knead.md:5: "),
+    ("guides/rye/knead.md", " {#rye-wet minutes=5}", "", "guides/rye/knead.md:5: "),
     ("guides/rye/knead.md", "Wet hands", "Wet {{ hands }}", "guides/rye/knead.md:3: "),
     ("week.toml", "mix.md", "mux.md", "mux.md"),
     ("week.toml", "minutes = 40", "minuets = 40", "week.toml: "),
@@ -201,7 +220,9 @@ def test_no_week_at_all_is_one_line(tmp_path: Path) -> None:
 def test_the_overview_may_ask(folder: Path) -> None:
     """Its steps are shown and pressed as others are, and counted nowhere."""
     edit(folder / "week.toml", 'default = "rye"', 'default = "rye"\noverview = "all.md"')
-    (folder / "all.md").write_text("# All\n\nFirst.\n\n- [ ] Say it {#say}\n\n## Then\n\nLast.\n")
+    (folder / "all.md").write_text(
+        "# All\n\nFirst.\n\n- [ ] Say it {#say minutes=1}\n\n## Then\n\nLast.\n"
+    )
     week = week_for(load_week(folder), "rye")
     first, step, last = week.overview
     assert isinstance(step, Step)

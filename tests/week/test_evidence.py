@@ -97,10 +97,10 @@ def test_a_step_is_done_by_its_condition_and_by_no_word_of_its_text(
     small_weeks.write_week(tmp_path / "week")
     (tmp_path / "week" / "session-a.md").write_text(
         "# A\n\n## A {#a1 minutes=60}\n\n"
-        '- [ ] Commit to a pace {#pace done_when="retro written"}\n'
+        '- [ ] Commit to a pace {#pace minutes=1 done_when="retro written"}\n'
         "  Or `q1lab post publish URL`.\n"
-        '- [ ] Keep it {#keep done_when="retro committed"}\n'
-        "- [ ] Commit {#by-hand}\n  `q1lab post publish URL`\n"
+        '- [ ] Keep it {#keep minutes=1 done_when="retro committed"}\n'
+        "- [ ] Commit {#by-hand minutes=1}\n  `q1lab post publish URL`\n"
     )
     week = content.load_week(tmp_path / "week")
     (tmp_path / "R.md").write_text("x")

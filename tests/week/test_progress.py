@@ -35,11 +35,13 @@ def week(tmp_path: Path) -> Week:
         'minutes = 30\n[[sessions]]\nid = "b"\nfile = "b.md"\ntitle = "S"\nminutes = 10\n'
     )
     (tmp_path / "a.md").write_text(
-        "# A\n\n## One {#a1 minutes=20}\n\n- [ ] first {#a1-x}\n- [ ] extra {#a1-y "
-        "optional=yes}\n\n"
-        "## Two {#a2 minutes=10}\n\n- [ ] second {#a2-x kind=write}\n"
+        "# A\n\n## One {#a1 minutes=20}\n\n- [ ] first {#a1-x minutes=1}\n- [ ] extra {#a1-y "
+        "importance=optional}\n\n"
+        "## Two {#a2 minutes=10}\n\n- [ ] second {#a2-x kind=write words=9}\n"
     )
-    (tmp_path / "b.md").write_text("# B\n\n## Three {#b1 minutes=10}\n\n- [ ] third {#b1-x}\n")
+    (tmp_path / "b.md").write_text(
+        "# B\n\n## Three {#b1 minutes=10}\n\n- [ ] third {#b1-x minutes=1}\n"
+    )
     return content.load_week(tmp_path)
 
 

@@ -30,6 +30,8 @@ KEYS = 18
 """Cells at the right edge that Enter's effect has, such as ``⏎ to the rows``."""
 STARTS = {"run": "train", "open": "open", "check": "check"}
 """The word for Enter on an action, by the action's kind; other kinds say ``do it``."""
+DOTS = {"high": "●●●", "normal": "●●○", "optional": "●○○"}
+"""A step's importance, as its title line shows it."""
 ANSWER_LINES = 4
 """At most this many lines of an answer are shown; the form shows all of it."""
 
@@ -260,7 +262,8 @@ class StepPiece(Piece):
             return [self._run_line(width)]
         step, done = self.step, self.record.done
         words = printable(step.title) + (" (optional)" if step.optional else "")
-        note = f"{step.minutes} min" if step.minutes and not done else ""
+        minutes = f" {step.minutes} min" if step.minutes else ""
+        note = "" if done else DOTS[step.importance] + minutes
         tone = "$success" if done else ""
         sign, bold = ("✓", tone) if done else ("☐", "bold")
         shown = self.head(sign, tone, words, width, bold, note, self.edit if done else "")
