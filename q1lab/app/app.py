@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from textual import events
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.command import CommandPalette
 from textual.screen import Screen
@@ -87,8 +87,7 @@ class Q1Lab(WeekApp):
         for app_theme in theme.THEMES:
             self.register_theme(app_theme)
         is_own = setup.config.theme in theme.NAMES
-        self.set_reactive(App.theme, setup.config.theme if is_own else theme.DARK.name)
-        self.stylesheet.set_variables(self.get_css_variables())
+        self.begin_with_theme(setup.config.theme if is_own else theme.DARK.name)
         self.animation_level = setup.config.animation  # type: ignore[assignment]
         self.set_keymap(dict(setup.config.keymap))
         self.set_reactive(Q1Lab.snapshot, setup.first or Snapshot())

@@ -69,6 +69,13 @@ class AppHooks(App[None]):
             _stop_in_loop(self, driver)
         return driver
 
+    def begin_with_theme(self, name: str) -> None:
+        """Show a theme from the first frame on. Works around Textual: a theme that is set later
+        parses all rules again, and the terminal's own colors are mapped to others until then."""
+        self.set_reactive(App.theme, name)
+        self.stylesheet.set_variables(self.get_css_variables())
+        self._refresh_truecolor_filter(self.ansi_theme)
+
     def log_fatal_error(self) -> None:
         """Record an uncaught error before the app ends; subclasses say where."""
 

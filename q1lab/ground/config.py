@@ -35,7 +35,7 @@ class Config:
     repo: Path | None = option(
         None, "your git repository, where q1lab writes documents and commits them"
     )
-    theme: str = option("q1lab-dark", "q1lab-dark or q1lab-light")
+    theme: str = option("q1lab-dark", "q1lab-dark, q1lab-light or q1lab-terminal")
     animation: str = option("none", "none, basic or full", choices=("none", "basic", "full"))
     """Moving pictures in the app."""
     bell: bool = option(

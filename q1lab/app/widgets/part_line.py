@@ -1,4 +1,5 @@
-"""The line above a part's text: its title, steps done, minutes spent of minutes planned."""
+"""The line above a part's text: its title whole, then as much as there is room for of its place in
+the session, steps done, and minutes spent of minutes planned."""
 
 from __future__ import annotations
 
@@ -17,11 +18,10 @@ from q1lab.week.syllabus import Week
 
 
 class PartLine(Widget):
-    """``A2 · Read the paper    3 of 5 done · 41 of 90 min``; on a narrow screen, which hides the
-    tree, also the position in the week."""
+    """``A2 · Read the paper    part 2 of 3 · 3 of 5 done · 41 of 90 min``."""
 
-    values: reactive[tuple[str, str, str, bool]] = reactive(("", "", "", False))
-    """(name with title, counts, position in the week, True if the part is done)."""
+    values: reactive[tuple[str, tuple[str, ...], bool]] = reactive(("", ("",), False))
+    """(name with title, what stands at its right in several lengths, True if the part is done)."""
 
     def fill(self, week: Week, page: WeekPage, progress: Progress) -> None:
         title = f"{page.name} · {page.title}" if page.name else page.title
@@ -29,28 +29,24 @@ class PartLine(Widget):
             parts = page.session.parts if page.session else tuple(week.parts())
             planned, needed = (sum(map(attrgetter(n), parts)) for n in ("minutes", "estimate"))
             counts = f"{len(parts)} parts · {hours_minutes(planned)} planned"
-            if needed > planned > 0:
-                counts += f", allow {hours_minutes(needed)}"
-            self.values = (title, counts, "", False)
+            allowed = f"{counts}, allow {hours_minutes(needed)}" if needed > planned > 0 else counts
+            self.values = (title, (allowed, counts, ""), False)
             return
         count = progress.count([page.part])
         ids = [part.id for part in page.session.parts]
-        planned = f" of {page.part.minutes}" if page.part.minutes else ""
-        spent = f"{round(count.seconds / 60)}{planned} min"
-        if page.part.estimate > page.part.minutes > 0:
-            spent += f", allow {page.part.estimate}"
-        place = (
-            f"session {page.session.id.upper()}, part {ids.index(page.part.id) + 1} of {len(ids)}"
-        )
-        counts = f"{count.done} of {count.total} done · {spent}"
-        self.values = (title, counts, place, count.finished)
+        done = f"{count.done} of {count.total} done"
+        of = f" of {page.part.minutes}" if page.part.minutes else ""
+        spent = f"{done} · {round(count.seconds / 60)}{of} min"
+        is_longer = page.part.estimate > page.part.minutes > 0
+        allowed = f"{spent}, allow {page.part.estimate}" if is_longer else spent
+        place = f"part {ids.index(page.part.id) + 1} of {len(ids)}"
+        self.values = (title, (f"{place} · {allowed}", allowed, spent, done, ""), count.finished)
 
     def render(self) -> Content:
-        title, counts, place, done = self.values
-        width = self.content_size.width
-        narrow = self.screen.has_class("-narrow")
-        right = f"✓ {counts}" if done else counts
-        if narrow and cell_len(f"{title} {place} · {right}") <= width:
-            right = f"{place} · {right}"
+        title, lengths, done = self.values
+        room = self.content_size.width - cell_len(title) - 3
+        sign = "✓ " if done else ""
+        right = next(text for text in lengths if not text or cell_len(sign + text) <= room)
         tone = "$success" if done else "$muted"
-        return left_right_line(title, right, width, "bold $primary", tone)
+        width = self.content_size.width
+        return left_right_line(title, right and sign + right, width, "bold $primary", tone)

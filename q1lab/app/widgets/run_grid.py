@@ -82,7 +82,9 @@ class RowTable(SingleClick, DataTable[Any], inherit_bindings=False):
     ]
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 — Textual's own name
-        super().__init__(id=id, cursor_type="row", cursor_foreground_priority="renderable")
+        super().__init__(
+            id=id, cursor_type="row", zebra_stripes=True, cursor_foreground_priority="renderable"
+        )
         self._width = 0
 
     def draw(self) -> None:

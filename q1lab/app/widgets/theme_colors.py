@@ -31,7 +31,8 @@ STATE_ROLES = {
 
 @dataclass(frozen=True)
 class Palette:
-    """Colors as ``#rrggbb``. A theme change redraws the widgets, which then read a new palette."""
+    """Colors as ``#rrggbb``, or as Rich names the terminal's own. A theme change redraws the
+    widgets, which then read a new palette."""
 
     baseline: str
     modified: str
@@ -67,12 +68,17 @@ class Palette:
 
     def faint(self, color: str) -> str:
         """The same hue, quieter: thin lines of single seeds."""
+        if not color.startswith("#"):
+            return color  # one of the terminal's own has no quieter twin
         return Color.parse(self.background).blend(Color.parse(color), 0.6).hex6
 
 
 def palette(app: Any) -> Palette:
     """The palette of a running app's theme."""
-    colors = {
-        name.removeprefix("arm-"): Color.parse(app.theme_variables[name]).hex6 for name in VARIABLES
-    }
-    return Palette(**colors)
+    colors = {name: Color.parse(app.theme_variables[name]) for name in VARIABLES}
+    return Palette(
+        **{
+            name.removeprefix("arm-"): color.hex6 if color.ansi is None else color.rich_color.name
+            for name, color in colors.items()
+        }
+    )
