@@ -18,7 +18,7 @@ from textual.app import App, ComposeResult
 from q1lab.app import theme
 from q1lab.app.study_in_focus import StudyInFocus
 from q1lab.app.widgets.chart_data import ArmCurves, chart_data, mean_curve
-from q1lab.app.widgets.line_canvas import HEAVY, LIGHT, Canvas
+from q1lab.app.widgets.line_canvas import Canvas
 from q1lab.app.widgets.loss_chart import LossChart, _even_labels, drawn_seeds
 from q1lab.app.widgets.run_grid import RunGrid
 from q1lab.app.widgets.sparkline import BARS, GAP, common_range, sparkline, value_range
@@ -124,36 +124,61 @@ def text_of(canvas: Canvas) -> list[str]:
     return ["".join(piece.text for piece in row) for row in canvas.rows()]
 
 
-@given(
-    st.lists(
-        st.tuples(st.integers(0, 39), st.integers(0, 31)), min_size=2, unique_by=lambda dot: dot[0]
-    ),
-    st.sampled_from([LIGHT, HEAVY]),
-)
+LINES = st.lists(
+    st.tuples(st.integers(0, 39), st.integers(0, 31)), min_size=2, unique_by=lambda dot: dot[0]
+).map(sorted)
+
+
+def dots_in(canvas: Canvas) -> set[tuple[int, int]]:
+    """The (column, row) of each dot."""
+    return {
+        (2 * column + (bit in (3, 4, 5, 7)), 4 * row + (0, 1, 2, 0, 1, 2, 3, 3)[bit])
+        for row, line in enumerate(text_of(canvas))
+        for column, cell in enumerate(line)
+        for bit in range(8)
+        if 0x2800 <= ord(cell) <= 0x28FF and ord(cell) >> bit & 1
+    }
+
+
+@given(LINES, st.integers(1, 2))
 @settings(deadline=None)
-def test_a_solid_line_has_no_gap(dots: list[tuple[int, int]], weight: int) -> None:
-    """What leaves a cell to the right or down arrives in the next one."""
-    canvas = Canvas(20, 8)
-    canvas.solid(sorted(dots), 0, weight)
-    columns = list(zip(*text_of(canvas), strict=True))
-    first, last = min(dots)[0] >> 1, max(dots)[0] >> 1
-    for at, column in enumerate(columns):
-        assert any(cell != " " for cell in column) == (first <= at <= last)
-        downs = [cell in "│┐┌┃┓┏" for cell in column]
-        ups = [cell in "│┘└┃┛┗" for cell in column]
-        assert downs[:-1] == ups[1:]
-        if first < at:
-            rights = [cell in "─└┌━┗┏" for cell in columns[at - 1]]
-            assert at > last or rights == [cell in "─┘┐━┛┓" for cell in column]
+def test_a_line_has_no_gap(line: list[tuple[int, int]], thickness: int) -> None:
+    """Each column has its dots without a hole, and they touch those of the next."""
+    canvas = Canvas(20, 9)
+    canvas.main(line, 0, thickness)
+    dots = dots_in(canvas)
+    assert set(line) <= dots
+    for x in range(line[0][0], line[-1][0]):
+        here, there = ({y for at, y in dots if at == each} for each in (x, x + 1))
+        assert max(here) - min(here) == len(here) - 1, f"a hole in column {x}"
+        assert min(abs(a - b) for a in here for b in there) <= 1, f"a gap after column {x}"
+
+
+@given(LINES, LINES)
+@settings(deadline=None)
+def test_arms_never_mix_in_a_cell(
+    first: list[tuple[int, int]], other: list[tuple[int, int]]
+) -> None:
+    alone = [Canvas(20, 9), Canvas(20, 9)]
+    both = Canvas(20, 9)
+    for pen, line in enumerate((first, other)):
+        alone[pen].main(line, pen, 1)
+        both.main(line, pen, 1)
+    cells = [[(cell, piece.pen) for piece in row for cell in piece.text] for row in both.rows()]
+    for row, line in enumerate(cells):
+        for column, (cell, pen) in enumerate(line):
+            if cell != " ":
+                assert cell == text_of(alone[pen])[row][column], "one color, two arms' dots"
 
 
 @given(st.integers(-50, 50), st.integers(-50, 50), st.integers(-50, 50), st.integers(-50, 50))
 @settings(deadline=None)
 def test_lines_outside_are_cut(x0: int, y0: int, x1: int, y1: int) -> None:
     canvas = Canvas(5, 3)
-    canvas.thin([(x0, y0), (x1, y1)], pen=0)
-    canvas.solid(sorted([(x0, y0), (x1, y1)]), 1, HEAVY)
-    canvas.solid([(x0, y0)], 1, HEAVY)
+    canvas.thin(sorted([(x0, y0), (x1, y1)]), pen=0)
+    canvas.main(sorted([(x0, y0), (x1, y1)]), 1, 2)
+    canvas.main([(x0, y0)], 1, 1)
+    canvas.write(x0, y0, "1.9", 0)
     assert [cell_len(row) for row in text_of(canvas)] == [5, 5, 5]
 
 

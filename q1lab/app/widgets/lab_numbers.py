@@ -3,7 +3,7 @@ Pure."""
 
 from __future__ import annotations
 
-from q1lab.journal.study_view import RunView
+from q1lab.journal.study_view import RunView, StudyView
 from q1lab.judgment.metric import Metric
 from q1lab.judgment.run_states import STATE_SYMBOLS, RunState
 
@@ -24,3 +24,14 @@ def loss_words(run: RunView, metric: Metric) -> str:
     if run.val_loss is not None:
         return metric.written(run.val_loss)
     return "" if run.eval_loss is None else f"{metric.written(run.eval_loss, 3)}…"
+
+
+def waits_for(run: RunView, view: StudyView) -> str:
+    """What a run without a loss waits for; "" for one that waits for nothing."""
+    if run.message:
+        return run.message
+    if run.state is RunState.RUNNING:
+        return "waits for its first loss"
+    if run.state is not RunState.QUEUED:
+        return ""
+    return f"waits: {view.study.trainer.jobs} at once" if view.alive else "g starts it"

@@ -1,4 +1,4 @@
-"""Loss against iters: both arms' mean as a solid line, each seed thin."""
+"""Loss against iters: both arms' mean as a line, each seed a quieter one under it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from q1lab.app.widgets.chart_data import ArmCurves, ChartData, Curve, multiples, short_count, ticks
-from q1lab.app.widgets.line_canvas import HEAVY, LIGHT, NO_PEN, Canvas
+from q1lab.app.widgets.line_canvas import NO_PEN, Canvas
 from q1lab.app.widgets.study_text import ARM_CELLS
 from q1lab.app.widgets.theme_colors import Palette, palette
 from q1lab.ground.terminal_cells import cut_cells
@@ -19,13 +19,16 @@ from q1lab.ground.text_formats import plural
 
 GUTTER = 7
 """Columns of the loss labels."""
-WEIGHTS = {"baseline": LIGHT, "modified": HEAVY}
-SIGNS = {"baseline": "───", "modified": "━━━"}
+END = 7
+"""Columns at the right of the curves for their newest values."""
+THICKNESS = {"baseline": 1, "modified": 2}
+SIGNS = {"baseline": "⠒⠒⠒", "modified": "⠶⠶⠶"}
 """The arms' lines in the title."""
 
 
 class LossChart(Widget):
-    """Draws ``data`` into its size. One color per arm; the modified mean is the heavier line.
+    """Draws ``data`` into its size. One color per arm; the modified mean is the thicker line, and
+    each ends in its newest value.
 
     Once all runs have ended it shows the second half of the iters, where the arms are compared. The
     loss axis fits the shown curves, which separates the arms.
@@ -69,26 +72,32 @@ class LossChart(Widget):
         least = max(MOST_LABELS, rows // 3) * unit * 10.0**-room
         pad = max(0.0, (least - (y_high - y_low)) / 2)
         y_low, y_high, tick_values = _even_labels(y_low - pad, y_high + pad, rows)
-        x_axis = _Axis(x_low, x_high, 2 * self._columns - 1)
+        end = END if self._columns >= 4 * END else 0
+        x_axis = _Axis(x_low, x_high, 2 * (self._columns - end) - 1)
         y_axis = _Axis(y_high, y_low, 4 * rows - 1)
         canvas = Canvas(self._columns, rows)
+        digits = min(room, _digits([value / unit for value in tick_values]))
+        labels = {y_axis.at(value) >> 2: f"{value / unit:.{digits}f}" for value in tick_values}
+        for row in labels:
+            canvas.guide(row)
+        means = [_dots(arm.mean, x_axis, y_axis) for arm in self.data.arms]
         for pen, arm in enumerate(self.data.arms):
             for curve in _beside_the_mean(arm, y_axis):
                 canvas.thin(_dots(curve, x_axis, y_axis), pen)
-            canvas.solid(_dots(arm.mean, x_axis, y_axis), pen, WEIGHTS[arm.arm])
-        digits = min(room, _digits([value / unit for value in tick_values]))
-        labels = {y_axis.at(value) >> 2: f"{value / unit:.{digits}f}" for value in tick_values}
-        solid = [Style(color=colors.arm(a.arm), bold=True) for a in self.data.arms]
+            canvas.main(means[pen], pen, THICKNESS[arm.arm])
+        for pen, arm in enumerate(self.data.arms):
+            if means[pen] and end:
+                newest = f"{arm.mean[-1][1] / unit:.{min(room, digits + 1)}f}"
+                _write_end(canvas, means[pen][-1], newest, pen)
+        main = [Style(color=colors.arm(a.arm), bold=True) for a in self.data.arms]
         thin = [Style(color=colors.faint(colors.arm(a.arm))) for a in self.data.arms]
-        muted = Style(color=colors.muted)
+        muted, guides = Style(color=colors.muted), Style(color=colors.faint(colors.muted, 0.35))
         for row, pieces in enumerate(canvas.rows()):
             label = labels.get(row, "")
             line = Text.assemble((f"{label:>{GUTTER - 2}} {'┤' if label else '│'}", muted))
             for piece in pieces:
-                style = Style()
-                if piece.pen != NO_PEN:
-                    style = (solid if piece.is_solid else thin)[piece.pen]
-                line.append(piece.text, style)
+                pens = main if piece.is_main else thin
+                line.append(piece.text, guides if piece.pen == NO_PEN else pens[piece.pen])
             lines.append(line)
         return [*lines, self._iter_labels(x_axis, x_low, x_high, muted)]
 
@@ -123,6 +132,12 @@ class LossChart(Widget):
             if all(cell == " " for cell in cells[max(0, start - 1) : start + len(text) + 1]):
                 cells[start : start + len(text)] = list(text)
         return Text(" " * (GUTTER - 1) + "└" + "".join(cells), muted)
+
+
+def _write_end(canvas: Canvas, end: tuple[int, int], newest: str, pen: int) -> None:
+    """Write a curve's newest value beside its end, or as near as no line is."""
+    column, row = (end[0] >> 1) + 2, end[1] >> 2
+    any(canvas.write(column, row + aside, newest, pen) for aside in (0, -1, 1, -2, 2))
 
 
 class _Axis:

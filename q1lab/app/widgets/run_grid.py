@@ -13,7 +13,7 @@ from textual.widgets import DataTable
 from textual.widgets.data_table import RowKey
 
 from q1lab.app.widgets.choice_list import WALK, SingleClick
-from q1lab.app.widgets.lab_numbers import loss_words, state_words
+from q1lab.app.widgets.lab_numbers import loss_words, state_words, waits_for
 from q1lab.app.widgets.sparkline import ValueRange, common_range, sparkline, value_range
 from q1lab.app.widgets.theme_colors import Palette, palette
 from q1lab.ground.terminal_cells import cut_cells
@@ -60,9 +60,12 @@ class CurveCell(NamedTuple):
     last: int
     scale: ValueRange
     style: str
+    waits: str
+    """What the run waits for, while it has no point."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield Text(sparkline(self.points, self.width, self.last, *self.scale), self.style)
+        drawn = sparkline(self.points, self.width, self.last, *self.scale)
+        yield Text(drawn if self.points else cut_cells(self.waits, self.width), self.style)
 
 
 Cells = tuple[Cell | CurveCell, ...]
@@ -204,7 +207,10 @@ class RunGrid(RowTable):
                 "arm": Cell(cut_cells(run.variant, columns["arm"]), style=arm),
                 "seed": _right(self._number(run)),
                 "state": Cell(state_words(run), style=colors.state(run.state)),
-                "loss": CurveCell(curves[run.name], columns["loss"], last, scale, arm),
+                "loss": CurveCell(
+                    *(curves[run.name], columns["loss"], last, scale),
+                    *(arm if curves[run.name] else colors.muted, waits_for(run, self.view)),
+                ),
                 "iter": _right(str(run.iter) if run.attempt else ""),
                 "val": _right(
                     loss_words(run, self.view.study.metric),

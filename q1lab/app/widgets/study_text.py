@@ -105,7 +105,7 @@ def study_heading(view: StudyInFocus, width: int, colors: Palette, place: str = 
     if view.wandb is not None and view.wandb.state != "off":
         details.insert(3, f" · W&B {view.wandb.state}")
     for detail in details:
-        if left.cell_len + cell_len(detail) + right.cell_len + 2 <= width:
+        if left.cell_len + cell_len(detail) + right.cell_len + 3 <= width:
             left.append(detail, style=colors.muted)
     gap = max(1, width - left.cell_len - right.cell_len - 2)
     line = Text.assemble(left, " " * gap, right)

@@ -66,11 +66,11 @@ class Palette:
     def state(self, state: RunState) -> str:
         return str(getattr(self, STATE_ROLES[state]))
 
-    def faint(self, color: str) -> str:
+    def faint(self, color: str, share: float = 0.6) -> str:
         """The same hue, quieter: thin lines of single seeds."""
         if not color.startswith("#"):
             return color  # one of the terminal's own has no quieter twin
-        return Color.parse(self.background).blend(Color.parse(color), 0.6).hex6
+        return Color.parse(self.background).blend(Color.parse(color), share).hex6
 
 
 def palette(app: Any) -> Palette:
